@@ -1,0 +1,115 @@
+//! The contract of a backend.
+
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
+use trellis_core::{BackendChoice, Failure, Format, JobId, Params, Progress};
+
+/// What a backend is and can do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Its name: `trellis` or `relief`.
+    pub name: &'static str,
+    /// What a person should know of its results, one sentence.
+    pub description: &'static str,
+    /// Whether its results only give an idea of what TRELLIS would make.
+    pub preview: bool,
+    /// The formats that it makes.
+    pub formats: Vec<Format>,
+    /// Whether it uses all views of an object, not only the first.
+    pub multiview: bool,
+    /// How many jobs it works on at a time, at least 1.
+    pub slots: usize,
+}
+
+/// Whether a backend can work now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Readiness {
+    /// It can.
+    Ready,
+    /// It will: loading, warming up, or restarting.
+    Starting {
+        /// What it is doing, one sentence.
+        reason: String,
+    },
+    /// It cannot until somebody acts.
+    Unavailable {
+        /// Why, with the fix.
+        failure: Failure,
+    },
+}
+
+/// One job as a backend sees it.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The job, for logs.
+    pub job: JobId,
+    /// The attempt, from 1.
+    pub attempt: u32,
+    /// The encoded pictures; more than one are views of one object.
+    pub pictures: Vec<Bytes>,
+    /// Checked parameters.
+    pub params: Params,
+    /// An empty folder of this attempt's own for files; removed afterwards.
+    pub scratch: PathBuf,
+}
+
+/// The bytes of a finished file.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// In memory.
+    Bytes(Bytes),
+    /// In the request's scratch folder.
+    File(PathBuf),
+}
+
+/// A finished file.
+#[derive(Debug, Clone)]
+pub struct Made {
+    /// Its file name, such as `model.glb`.
+    pub name: String,
+    /// What it is.
+    pub format: Format,
+    /// Its bytes.
+    pub content: Content,
+}
+
+/// A result.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// One file for each format asked for.
+    pub files: Vec<Made>,
+    /// What a person should know of it.
+    pub notes: Vec<String>,
+}
+
+/// Takes a backend's reports while it works. Calls return at once.
+pub trait Reporter: Send + Sync {
+    /// How far it is.
+    fn progress(&self, progress: Progress);
+
+    /// A preview that is there before the result.
+    fn preview(&self, file: Made);
+}
+
+/// Something that makes assets from pictures.
+#[async_trait::async_trait]
+pub trait Backend: Send + Sync + 'static {
+    /// What it is and can do.
+    fn capabilities(&self) -> &Capabilities;
+
+    /// The choices that it serves, besides [`BackendChoice::Auto`] which the registry gives to the best.
+    fn choice(&self) -> BackendChoice;
+
+    /// Whether it can work now.
+    fn readiness(&self) -> Readiness;
+
+    /// Makes the asset. Once `cancel` is set it stops soon and returns any failure; the caller knows why.
+    async fn generate(
+        &self,
+        request: Request,
+        reporter: &dyn Reporter,
+        cancel: CancellationToken,
+    ) -> Result<Output, Failure>;
+}

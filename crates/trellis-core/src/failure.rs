@@ -1,0 +1,158 @@
+//! Why a job failed: a stable kind, one sentence, and what to do about it.
+
+use serde::{Deserialize, Serialize};
+
+/// The kinds of failure, stable in JSON, metrics, docs and tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// The picture cannot be read.
+    BadInput,
+    /// No object was found in the picture.
+    NoObject,
+    /// The asked backend or format is not there.
+    Unsupported,
+    /// The job took longer than it may.
+    TimeLimit,
+    /// Whoever worked on it died, three times.
+    WorkerLost,
+    /// A result could not be written.
+    StorageFull,
+    /// `pipeline.json` names a checkpoint that is not there.
+    CheckpointMissing,
+    /// A checkpoint is cut short or damaged.
+    CheckpointCorrupt,
+    /// The GPU's memory does not suffice.
+    GpuOutOfMemory,
+    /// A library has no code for this GPU.
+    NoKernelImage,
+    /// A compiled extension was built for another torch.
+    ExtensionAbi,
+    /// A compiled extension is not installed.
+    ExtensionMissing,
+    /// No NVIDIA driver was found.
+    DriverMissing,
+    /// The NVIDIA driver is older than CUDA 12.8 needs.
+    DriverTooOld,
+    /// Something tried to download at run time.
+    OfflineDownloadAttempt,
+    /// A defect of ours.
+    Internal,
+}
+
+impl FailureKind {
+    /// Every kind.
+    pub const ALL: [Self; 16] = [
+        Self::BadInput,
+        Self::NoObject,
+        Self::Unsupported,
+        Self::TimeLimit,
+        Self::WorkerLost,
+        Self::StorageFull,
+        Self::CheckpointMissing,
+        Self::CheckpointCorrupt,
+        Self::GpuOutOfMemory,
+        Self::NoKernelImage,
+        Self::ExtensionAbi,
+        Self::ExtensionMissing,
+        Self::DriverMissing,
+        Self::DriverTooOld,
+        Self::OfflineDownloadAttempt,
+        Self::Internal,
+    ];
+
+    /// The stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BadInput => "bad_input",
+            Self::NoObject => "no_object",
+            Self::Unsupported => "unsupported",
+            Self::TimeLimit => "time_limit",
+            Self::WorkerLost => "worker_lost",
+            Self::StorageFull => "storage_full",
+            Self::CheckpointMissing => "checkpoint_missing",
+            Self::CheckpointCorrupt => "checkpoint_corrupt",
+            Self::GpuOutOfMemory => "gpu_out_of_memory",
+            Self::NoKernelImage => "no_kernel_image",
+            Self::ExtensionAbi => "extension_abi",
+            Self::ExtensionMissing => "extension_missing",
+            Self::DriverMissing => "driver_missing",
+            Self::DriverTooOld => "driver_too_old",
+            Self::OfflineDownloadAttempt => "offline_download_attempt",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// What to do about it, one sentence.
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::BadInput => "open the picture in a viewer and save it again as PNG, JPEG or WebP",
+            Self::NoObject => {
+                "use a picture with one object on a plain background, or one with an alpha channel"
+            }
+            Self::Unsupported => "ask for a format and backend that `GET /v1/version` lists",
+            Self::TimeLimit => "use fewer steps or a smaller picture, or raise `limits.job_seconds`",
+            Self::WorkerLost => "look at the server's log for what killed the worker, then submit again",
+            Self::StorageFull => "free disk space in the data directory, then submit again",
+            Self::CheckpointMissing => "run `trellis model check`, then `trellis model repair`",
+            Self::CheckpointCorrupt => "fetch the file again with `trellis model fetch`",
+            Self::GpuOutOfMemory => {
+                "close other programs on the GPU, use a smaller `texture_size`, or start with `--low-vram`"
+            }
+            Self::NoKernelImage => {
+                "run `trellis doctor`: it lists which library has no code for this GPU and the fix"
+            }
+            Self::ExtensionAbi => {
+                "run `trellis doctor`: it names the extension and the torch that it was built for"
+            }
+            Self::ExtensionMissing => "install the named package from the pinned set, or use the flake",
+            Self::DriverMissing => {
+                "install the NVIDIA driver; on NixOS set `hardware.graphics.enable = true`"
+            }
+            Self::DriverTooOld => "update the NVIDIA driver to 570.26 or newer, which CUDA 12.8 needs",
+            Self::OfflineDownloadAttempt => "pin the named file with `trellis model fetch` and start again",
+            Self::Internal => "report it with the job's id and the server's log",
+        }
+    }
+}
+
+/// Why a job failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[error("{message}")]
+pub struct Failure {
+    /// The stable kind.
+    pub kind: FailureKind,
+    /// What happened, for people; no paths of the server.
+    pub message: String,
+    /// What to do.
+    pub fix: String,
+}
+
+impl Failure {
+    /// A failure with the kind's own advice.
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            fix: kind.advice().to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn name_is_what_serde_writes() {
+        for kind in FailureKind::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
+            assert!(
+                !kind.advice().ends_with('.'),
+                "{kind:?}: one-line messages end without a full stop"
+            );
+        }
+    }
+}

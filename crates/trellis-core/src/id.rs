@@ -1,0 +1,82 @@
+//! Names of jobs: UUIDs of version 7 (RFC 9562), so that names sort by the time of submission.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// The name of one job, unique over all servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(value_type = String, format = Uuid))]
+#[serde(transparent)]
+pub struct JobId(Uuid);
+
+/// A text that is not the name of a job.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not a job id: a UUID such as `01890a5d-ac96-774b-bcce-b302099a8057` is expected")]
+pub struct InvalidJobId {
+    /// What was given, cut to 64 characters.
+    pub text: String,
+}
+
+impl JobId {
+    /// A new name for a job submitted at `now`; `random` fills the bits that the time leaves free.
+    pub fn new(now: Timestamp, random: [u8; 10]) -> Self {
+        let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
+        Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+    }
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}
+
+impl FromStr for JobId {
+    type Err = InvalidJobId;
+
+    /// Takes the hyphenated form only: an id has one spelling in paths, logs and files.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match Uuid::try_parse(text) {
+            Ok(uuid) if text.len() == 36 && text.bytes().all(|b| !b.is_ascii_uppercase()) => Ok(Self(uuid)),
+            _ => Err(InvalidJobId {
+                text: text.chars().take(64).collect(),
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn later_jobs_sort_after_earlier_ones() {
+        let earlier = JobId::new(Timestamp::from_millisecond(1_700_000_000_000).unwrap(), [255; 10]);
+        let later = JobId::new(Timestamp::from_millisecond(1_700_000_000_001).unwrap(), [0; 10]);
+        assert!(earlier < later);
+        assert!(earlier.to_string() < later.to_string());
+    }
+
+    #[test]
+    fn has_one_spelling() {
+        let id = JobId::new(
+            Timestamp::from_millisecond(1_700_000_000_000).unwrap(),
+            [0xab; 10],
+        );
+        let text = id.to_string();
+        assert_eq!(text.parse::<JobId>().unwrap(), id);
+        for other in [
+            text.to_uppercase(),
+            text.replace('-', ""),
+            format!("{{{text}}}"),
+            String::new(),
+        ] {
+            assert!(other.parse::<JobId>().is_err(), "{other}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! A job: pictures and parameters that somebody submitted, and what came of them.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{Artifact, Failure, Input, JobId, JobState, Params, Progress};
+
+/// Which backend a job asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum BackendChoice {
+    /// The best one that the server has when the job is claimed.
+    #[default]
+    Auto,
+    /// TRELLIS on a GPU; the job waits until there is one.
+    Trellis,
+    /// The embedded preview from the outline, on the CPU.
+    Relief,
+}
+
+/// A backend's name that is not known.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{name}` is not a backend: `auto`, `trellis`, `relief` are known")]
+pub struct InvalidBackendChoice {
+    /// What was given.
+    pub name: String,
+}
+
+impl BackendChoice {
+    /// Every choice.
+    pub const ALL: [Self; 3] = [Self::Auto, Self::Trellis, Self::Relief];
+
+    /// The name in parameters and JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Trellis => "trellis",
+            Self::Relief => "relief",
+        }
+    }
+}
+
+impl fmt::Display for BackendChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for BackendChoice {
+    type Err = InvalidBackendChoice;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.into_iter().find(|choice| choice.name() == name);
+        found.ok_or_else(|| InvalidBackendChoice {
+            name: name.chars().take(64).collect(),
+        })
+    }
+}
+
+/// One change of a job's state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Transition {
+    /// The state entered.
+    pub state: JobState,
+    /// When.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub at: Timestamp,
+    /// The attempt it belongs to, 0 before the first.
+    pub attempt: u32,
+}
+
+/// A job as stored and as shown to clients.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Job {
+    /// Its name.
+    pub id: JobId,
+    /// Where it stands.
+    pub state: JobState,
+    /// Which backend was asked for.
+    pub backend: BackendChoice,
+    /// Which backend made the result, once it is known; `relief` is a preview from the outline, not TRELLIS.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub made_by: Option<String>,
+    /// What was asked, with defaults filled in and the seed chosen.
+    pub params: Params,
+    /// The submitted pictures; more than one are views of one object.
+    pub inputs: Vec<Input>,
+    /// The finished files.
+    pub artifacts: Vec<Artifact>,
+    /// How far it is, while it runs.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub progress: Option<Progress>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub failure: Option<Failure>,
+    /// What a person should know of the result, such as a picture that was not used.
+    pub notes: Vec<String>,
+    /// How often it was started.
+    pub attempt: u32,
+    /// When it was accepted.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub created_at: Timestamp,
+    /// When anything last changed.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub updated_at: Timestamp,
+    /// Each change of state, oldest first.
+    pub history: Vec<Transition>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn name_is_what_serde_writes() {
+        for choice in BackendChoice::ALL {
+            assert_eq!(serde_json::to_value(choice).unwrap(), choice.name());
+            assert_eq!(choice.name().parse::<BackendChoice>().unwrap(), choice);
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! The vocabulary of trellis-server: what a job is, what may be asked of it, what can go wrong.
+//!
+//! Types and rules only. Nothing here opens a file, reads a clock or knows of HTTP: a value such as
+//! "now" or a random seed is handed in by the caller.
+
+mod artifact;
+mod event;
+mod failure;
+mod format;
+mod id;
+mod input;
+mod job;
+mod params;
+mod stage;
+mod state;
+
+pub use artifact::Artifact;
+pub use event::{EventKind, JobEvent};
+pub use failure::{Failure, FailureKind};
+pub use format::{Format, UnknownFormat};
+pub use id::{InvalidJobId, JobId};
+pub use input::{Input, PictureFormat};
+pub use job::{BackendChoice, InvalidBackendChoice, Job, Transition};
+pub use params::{MultiImageAlgorithm, ParamError, Params, ParamsPatch, limits};
+pub use stage::{Progress, Stage};
+pub use state::{JobState, StateChange};

@@ -1,0 +1,140 @@
+//! The states of a job and the changes between them. Pure: who may change what is decided here once.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Where a job stands.
+///
+/// ```text
+///            claim             succeed
+/// queued ──────────▶ running ──────────▶ succeeded
+///   ▲ │                │ │ │    fail
+///   │ │ cancel         │ │ └───────────▶ failed
+///   │ └──────────────┐ │ └─────────────▶ cancelled
+///   │                └─┼───────────────▶ cancelled
+///   └──────────────────┘ requeue (handed back, or its worker was lost)
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum JobState {
+    /// On disk, waiting for a backend.
+    Queued,
+    /// A backend works on it.
+    Running,
+    /// Its artifacts are there.
+    Succeeded,
+    /// It ended without a result; `failure` says why.
+    Failed,
+    /// Somebody cancelled it.
+    Cancelled,
+}
+
+/// Something that changes a job's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StateChange {
+    /// A backend takes it.
+    Claim,
+    /// Its artifacts are complete.
+    Succeed,
+    /// It cannot be done.
+    Fail,
+    /// Somebody does not want it any more.
+    Cancel,
+    /// Back to the queue: handed back by a draining server, or its worker was lost.
+    Requeue,
+}
+
+impl JobState {
+    /// Every state, in the order of a job's life.
+    pub const ALL: [Self; 5] = [
+        Self::Queued,
+        Self::Running,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Cancelled,
+    ];
+
+    /// The state after `change`, or `None` where that change is not possible.
+    #[must_use]
+    pub fn after(self, change: StateChange) -> Option<Self> {
+        match (self, change) {
+            (Self::Queued, StateChange::Claim) => Some(Self::Running),
+            (Self::Running, StateChange::Succeed) => Some(Self::Succeeded),
+            // A queued job fails too: its lease lapsed too often, or its backend is gone for good.
+            (Self::Queued | Self::Running, StateChange::Fail) => Some(Self::Failed),
+            (Self::Queued | Self::Running, StateChange::Cancel) => Some(Self::Cancelled),
+            (Self::Running, StateChange::Requeue) => Some(Self::Queued),
+            _ => None,
+        }
+    }
+
+    /// Whether nothing changes the job any more.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled)
+    }
+
+    /// The name in JSON, queries, logs and the database.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// The state of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+}
+
+impl fmt::Display for JobState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const CHANGES: [StateChange; 5] = [
+        StateChange::Claim,
+        StateChange::Succeed,
+        StateChange::Fail,
+        StateChange::Cancel,
+        StateChange::Requeue,
+    ];
+
+    #[test]
+    fn table() {
+        let mut table = String::new();
+        for state in JobState::ALL {
+            for change in CHANGES {
+                let after = state.after(change).map_or("-", JobState::name);
+                writeln!(table, "{:<10} {:<8} {after}", state.name(), format!("{change:?}")).unwrap();
+            }
+        }
+        insta::assert_snapshot!(table);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_leaves_a_final_state(changes in prop::collection::vec(0..5usize, 0..40)) {
+            let mut state = JobState::Queued;
+            for change in changes.into_iter().map(|i| CHANGES[i]) {
+                let next = state.after(change);
+                prop_assert!(!(state.is_final() && next.is_some()));
+                state = next.unwrap_or(state);
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The contract of a store for large bytes: pictures and assets, named by key.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::Path;
+
+use bytes::Bytes;
+use trellis_core::JobId;
+
+/// The name of a blob, a relative path with `/`. Everything of one job begins with the job's id.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct BlobKey(String);
+
+impl BlobKey {
+    /// The key of a job's picture.
+    pub fn input(job: JobId, index: u32) -> Self {
+        Self(format!("jobs/{job}/input/{index}"))
+    }
+
+    /// The key of a file made by one attempt. Attempts do not share keys: a worker thought dead
+    /// cannot overwrite what its successor wrote. `name` must be a plain file name.
+    pub fn artifact(job: JobId, attempt: u32, name: &str) -> Self {
+        Self(format!("jobs/{job}/artifacts/{attempt}/{name}"))
+    }
+
+    /// A key as it was stored.
+    pub fn from_stored(key: String) -> Self {
+        Self(key)
+    }
+
+    /// The key as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for BlobKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Why bytes could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum BlobError {
+    /// Nothing is there.
+    #[error("`{key}` is not in the blob store")]
+    NotFound {
+        /// The key asked for.
+        key: BlobKey,
+    },
+    /// The disk or the quota is full.
+    #[error("`{key}` cannot be written: the disk is full")]
+    Full {
+        /// The key.
+        key: BlobKey,
+        /// What the system said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Anything else.
+    #[error("`{key}` cannot be written or read")]
+    Unavailable {
+        /// The key.
+        key: BlobKey,
+        /// What the system said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// A store for large bytes. A key is written once; a write is whole or not there.
+#[async_trait::async_trait]
+pub trait BlobStore: Send + Sync + 'static {
+    /// Writes bytes; they survive a power cut when this returns.
+    async fn put(&self, key: &BlobKey, bytes: Bytes) -> Result<(), BlobError>;
+
+    /// Takes over a finished local file, whose place may be on another file system.
+    async fn put_file(&self, key: &BlobKey, file: &Path) -> Result<(), BlobError>;
+
+    /// All bytes.
+    async fn get(&self, key: &BlobKey) -> Result<Bytes, BlobError>;
+
+    /// A part, `range` within the size.
+    async fn get_range(&self, key: &BlobKey, range: Range<u64>) -> Result<Bytes, BlobError>;
+
+    /// Removes blobs; those already gone are no error.
+    async fn delete(&self, keys: &[BlobKey]) -> Result<(), BlobError>;
+
+    /// Removes everything of one job, whatever its keys.
+    async fn delete_job(&self, job: JobId) -> Result<(), BlobError>;
+
+    /// The jobs that have anything here.
+    async fn jobs(&self) -> Result<Vec<JobId>, BlobError>;
+}
