@@ -10,8 +10,8 @@ pub(crate) const CONFIG: &str = "TRELLIS_CONFIG";
 pub(crate) const LISTEN_HOST: &str = "TRELLIS_LISTEN_HOST";
 /// `listen.port`.
 pub(crate) const LISTEN_PORT: &str = "TRELLIS_LISTEN_PORT";
-/// `listen.cors_origins`.
-pub(crate) const LISTEN_CORS_ORIGINS: &str = "TRELLIS_LISTEN_CORS_ORIGINS";
+/// `listen.allowed_origins`.
+pub(crate) const LISTEN_ALLOWED_ORIGINS: &str = "TRELLIS_LISTEN_ALLOWED_ORIGINS";
 /// `data_dir`.
 pub(crate) const DATA_DIR: &str = "TRELLIS_DATA_DIR";
 /// `backend`.

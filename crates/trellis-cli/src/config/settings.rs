@@ -79,9 +79,9 @@ pub(crate) const SETTINGS: &[Setting] = &[
         about: "Port to listen on; 0 takes any free one, which is then printed",
     },
     Setting {
-        key: "listen.cors_origins",
-        flag: "cors-origins",
-        variable: env::LISTEN_CORS_ORIGINS,
+        key: "listen.allowed_origins",
+        flag: "allowed-origins",
+        variable: env::LISTEN_ALLOWED_ORIGINS,
         kind: Kind::Origins,
         default: "",
         about: "Web origins whose pages may call the server, such as `https://studio.example`; `*` is any",

@@ -24,7 +24,7 @@ pub(crate) struct Config {
 pub(crate) struct Listen {
     pub(crate) host: IpAddr,
     pub(crate) port: u16,
-    pub(crate) cors_origins: Vec<String>,
+    pub(crate) allowed_origins: Vec<String>,
 }
 
 /// What is logged and how.
