@@ -1,10 +1,51 @@
-//! The problems that operations can answer with, as the contract lists them.
+//! What several operations have in common in the contract: headers, and the problems they answer with.
 
-#![expect(dead_code, reason = "the variants describe answers in the contract; none is ever made")]
+#![expect(
+    dead_code,
+    reason = "these types describe the contract; no value of them is ever made"
+)]
 
-use utoipa::IntoResponses;
+use utoipa::{IntoParams, IntoResponses};
 
 use crate::problem::ProblemBody;
+
+/// Headers of a submission.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+pub(crate) struct SubmitHeaders {
+    /// A text of the client's choice that names this request, 1 to 255 visible ASCII characters.
+    #[param(
+        rename = "Idempotency-Key",
+        min_length = 1,
+        max_length = 255,
+        pattern = "^[!-~]+$"
+    )]
+    idempotency_key: Option<String>,
+}
+
+/// Headers of whoever follows a job.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+pub(crate) struct FollowHeaders {
+    /// The last event that is known; those after it are sent.
+    #[param(rename = "Last-Event-ID")]
+    last_event_id: Option<u64>,
+}
+
+/// Headers of whoever fetches a file.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+pub(crate) struct FileHeaders {
+    /// One range, such as `bytes=0-1023`.
+    #[param(rename = "Range")]
+    range: Option<String>,
+    /// The `ETag` of what the client has.
+    #[param(rename = "If-None-Match")]
+    if_none_match: Option<String>,
+    /// The `ETag` of what the range is to be a part of.
+    #[param(rename = "If-Range")]
+    if_range: Option<String>,
+}
 
 macro_rules! problems {
     ($($(#[$meta:meta])* $set:ident { $($name:ident = $status:literal: $description:literal),* $(,)? })*) => {

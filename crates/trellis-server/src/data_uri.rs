@@ -27,7 +27,10 @@ pub(crate) fn decode(uri: &str) -> Result<Bytes, DataUriError> {
         return Err(DataUriError::Scheme);
     }
     let (media_type, content) = uri[5..].split_once(',').ok_or(DataUriError::Encoding)?;
-    let marker_at = media_type.len().checked_sub(";base64".len()).ok_or(DataUriError::Encoding)?;
+    let marker_at = media_type
+        .len()
+        .checked_sub(";base64".len())
+        .ok_or(DataUriError::Encoding)?;
     match media_type.get(marker_at..) {
         Some(marker) if marker.eq_ignore_ascii_case(";base64") => {}
         _ => return Err(DataUriError::Encoding),

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use trellis_core::{JobEvent, JobId};
 
 use crate::AppState;
-use crate::contract::JobProblems;
+use crate::contract::{FollowHeaders, JobProblems};
 use crate::extract::{PathParts, single_header};
 use crate::problem::Problem;
 use follow::{BATCH, Follow};
@@ -28,7 +28,7 @@ use follow::{BATCH, Follow};
     operation_id = "job_events",
     params(
         ("id" = JobId, Path, description = "The job"),
-        ("Last-Event-ID" = Option<u64>, Header, description = "The last event that is known; those after it are sent"),
+        FollowHeaders,
     ),
     responses(
         (status = 200, description = "The events; the data of each is a `JobEvent`", content_type = "text/event-stream",
@@ -43,7 +43,12 @@ pub(crate) async fn job_events(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let id: JobId = id.parse()?;
-    let after = single_header(&headers, "last-event-id", "the `id` of an event, a number", last_event_id)?;
+    let after = single_header(
+        &headers,
+        "last-event-id",
+        "the `id` of an event, a number",
+        last_event_id,
+    )?;
     // Before the first look, so that no change between the two is missed.
     let changes = state.store.watch();
     let over = state.store.get(id).await?.state.is_final();
@@ -56,7 +61,9 @@ pub(crate) async fn job_events(
     let alive = KeepAlive::new().interval(heartbeat).text("heartbeat");
     let mut response = Sse::new(events).keep_alive(alive).into_response();
     // nginx collects answers unless told not to.
-    response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+        .headers_mut()
+        .insert("x-accel-buffering", HeaderValue::from_static("no"));
     Ok(response)
 }
 

@@ -20,7 +20,9 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, RequestError> {
         match Path::from_request_parts(parts, state).await {
             Ok(Path(value)) => Ok(Self(value)),
-            Err(rejection) => Err(RequestError::InvalidPath { reason: rejection.body_text() }),
+            Err(rejection) => Err(RequestError::InvalidPath {
+                reason: rejection.body_text(),
+            }),
         }
     }
 }
@@ -38,7 +40,9 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, RequestError> {
         match Query::from_request_parts(parts, state).await {
             Ok(Query(value)) => Ok(Self(value)),
-            Err(rejection) => Err(RequestError::InvalidQuery { reason: rejection.body_text() }),
+            Err(rejection) => Err(RequestError::InvalidQuery {
+                reason: rejection.body_text(),
+            }),
         }
     }
 }
@@ -54,6 +58,11 @@ pub(crate) fn single_header<T>(
     let Some(value) = values.next() else {
         return Ok(None);
     };
-    let read = value.to_str().ok().filter(|_| values.next().is_none()).and_then(read);
-    read.map(Some).ok_or(RequestError::InvalidHeader { name, expected })
+    let read = value
+        .to_str()
+        .ok()
+        .filter(|_| values.next().is_none())
+        .and_then(read);
+    read.map(Some)
+        .ok_or(RequestError::InvalidHeader { name, expected })
 }

@@ -71,14 +71,21 @@ impl StoredFile {
     }
 
     fn headers(&self, etag: &str) -> HeaderMap {
-        let caching = if self.immutable { "private, max-age=31536000, immutable" } else { "private, no-cache" };
+        let caching = if self.immutable {
+            "private, max-age=31536000, immutable"
+        } else {
+            "private, no-cache"
+        };
         let place = if self.inline { "inline" } else { "attachment" };
         HeaderMap::from_iter([
             (header::ETAG, header_value(etag)),
             (header::ACCEPT_RANGES, HeaderValue::from_static("bytes")),
             (header::CACHE_CONTROL, HeaderValue::from_static(caching)),
             (header::CONTENT_TYPE, header_value(&self.media_type)),
-            (header::CONTENT_DISPOSITION, header_value(&format!("{place}; {}", file_name(&self.name)))),
+            (
+                header::CONTENT_DISPOSITION,
+                header_value(&format!("{place}; {}", file_name(&self.name))),
+            ),
         ])
     }
 }
@@ -95,14 +102,15 @@ fn file_name(name: &str) -> String {
     if name.bytes().all(plain) {
         return format!("filename=\"{name}\"");
     }
-    name.bytes().fold("filename*=UTF-8''".to_owned(), |mut text, byte| {
-        if plain(byte) {
-            text.push(char::from(byte));
-        } else {
-            write!(text, "%{byte:02X}").expect("a string takes everything");
-        }
-        text
-    })
+    name.bytes()
+        .fold("filename*=UTF-8''".to_owned(), |mut text, byte| {
+            if plain(byte) {
+                text.push(char::from(byte));
+            } else {
+                write!(text, "%{byte:02X}").expect("a string takes everything");
+            }
+            text
+        })
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str> {
@@ -112,10 +120,13 @@ fn text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str
 /// Whether `If-None-Match` names what the client already has (weak comparison).
 fn none_match(headers: &HeaderMap, etag: &str) -> bool {
     let lists = headers.get_all(header::IF_NONE_MATCH).iter();
-    lists.filter_map(|list| list.to_str().ok()).flat_map(|list| list.split(',')).any(|candidate| {
-        let candidate = candidate.trim();
-        candidate == "*" || candidate.strip_prefix("W/").unwrap_or(candidate) == etag
-    })
+    lists
+        .filter_map(|list| list.to_str().ok())
+        .flat_map(|list| list.split(','))
+        .any(|candidate| {
+            let candidate = candidate.trim();
+            candidate == "*" || candidate.strip_prefix("W/").unwrap_or(candidate) == etag
+        })
 }
 
 /// Whether `If-Range` allows a part (strong comparison; a date never matches, files have none).
@@ -137,7 +148,10 @@ async fn read(blobs: Arc<dyn BlobStore>, key: BlobKey, part: Range<u64>) -> Resu
         return Ok(Body::from(first));
     }
     let reader = Reader { blobs, key, rest };
-    Ok(Body::from_stream(stream::unfold((Some(first), reader), next_chunk)))
+    Ok(Body::from_stream(stream::unfold(
+        (Some(first), reader),
+        next_chunk,
+    )))
 }
 
 fn first_chunk(part: &Range<u64>) -> Range<u64> {
@@ -159,7 +173,11 @@ async fn next_chunk((ready, mut reader): Step) -> Option<(io::Result<Bytes>, Ste
     if reader.rest.is_empty() {
         return None;
     }
-    match reader.blobs.get_range(&reader.key, first_chunk(&reader.rest)).await {
+    match reader
+        .blobs
+        .get_range(&reader.key, first_chunk(&reader.rest))
+        .await
+    {
         Ok(chunk) if !chunk.is_empty() => {
             reader.rest.start += chunk.len() as u64;
             Some((Ok(chunk), (None, reader)))
@@ -167,8 +185,14 @@ async fn next_chunk((ready, mut reader): Step) -> Option<(io::Result<Bytes>, Ste
         // An error ends the connection early, so that the client sees that the file is not whole.
         Ok(_) => Some((Err(io::ErrorKind::UnexpectedEof.into()), stopped(reader))),
         Err(error) => {
-            warn!(error = &error as &dyn std::error::Error, "a file cannot be read on");
-            Some((Err(io::Error::other("the file cannot be read on")), stopped(reader)))
+            warn!(
+                error = &error as &dyn std::error::Error,
+                "a file cannot be read on"
+            );
+            Some((
+                Err(io::Error::other("the file cannot be read on")),
+                stopped(reader),
+            ))
         }
     }
 }
@@ -186,17 +210,39 @@ mod tests {
     #[test]
     fn a_file_name_cannot_break_out_of_its_header() {
         assert_eq!(file_name("model.glb"), "filename=\"model.glb\"");
-        assert_eq!(file_name("a\"; x=\"ü\r\n"), "filename*=UTF-8''a%22%3B%20x%3D%22%C3%BC%0D%0A");
+        assert_eq!(
+            file_name("a\"; x=\"ü\r\n"),
+            "filename*=UTF-8''a%22%3B%20x%3D%22%C3%BC%0D%0A"
+        );
     }
 
     #[test]
     fn conditions() {
-        let headers = |name, value: &'static str| HeaderMap::from_iter([(name, HeaderValue::from_static(value))]);
-        for (value, expected) in [("\"a\"", true), ("W/\"a\"", true), ("\"b\", \"a\"", true), ("*", true), ("\"b\"", false)] {
-            assert_eq!(none_match(&headers(header::IF_NONE_MATCH, value), "\"a\""), expected, "{value}");
+        let headers =
+            |name, value: &'static str| HeaderMap::from_iter([(name, HeaderValue::from_static(value))]);
+        for (value, expected) in [
+            ("\"a\"", true),
+            ("W/\"a\"", true),
+            ("\"b\", \"a\"", true),
+            ("*", true),
+            ("\"b\"", false),
+        ] {
+            assert_eq!(
+                none_match(&headers(header::IF_NONE_MATCH, value), "\"a\""),
+                expected,
+                "{value}"
+            );
         }
-        for (value, expected) in [("\"a\"", true), ("W/\"a\"", false), ("Tue, 24 Nov 2026 08:00:00 GMT", false)] {
-            assert_eq!(range_applies(&headers(header::IF_RANGE, value), "\"a\""), expected, "{value}");
+        for (value, expected) in [
+            ("\"a\"", true),
+            ("W/\"a\"", false),
+            ("Tue, 24 Nov 2026 08:00:00 GMT", false),
+        ] {
+            assert_eq!(
+                range_applies(&headers(header::IF_RANGE, value), "\"a\""),
+                expected,
+                "{value}"
+            );
         }
     }
 }

@@ -6,7 +6,7 @@ use axum::response::Response;
 use trellis_core::{Input, JobId, PictureFormat};
 
 use crate::AppState;
-use crate::contract::FileProblems;
+use crate::contract::{FileHeaders, FileProblems};
 use crate::extract::PathParts;
 use crate::file_answer::StoredFile;
 use crate::problem::Problem;
@@ -23,9 +23,7 @@ use crate::request_error::RequestError;
     params(
         ("id" = JobId, Path, description = "The job"),
         ("name" = String, Path, description = "The artifact's name, such as `model.glb`"),
-        ("Range" = Option<String>, Header, description = "One range, such as `bytes=0-1023`"),
-        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of what the client has"),
-        ("If-Range" = Option<String>, Header, description = "The `ETag` of what the range is to be a part of"),
+        FileHeaders,
     ),
     responses(
         (status = 200, description = "The file", content(
@@ -80,9 +78,7 @@ pub(crate) async fn get_artifact(
     params(
         ("id" = JobId, Path, description = "The job"),
         ("index" = u32, Path, description = "Which picture, from 0"),
-        ("Range" = Option<String>, Header, description = "One range, such as `bytes=0-1023`"),
-        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of what the client has"),
-        ("If-Range" = Option<String>, Header, description = "The `ETag` of what the range is to be a part of"),
+        FileHeaders,
     ),
     responses(
         (status = 200, description = "The picture as it was sent", content(
@@ -110,7 +106,12 @@ pub(crate) async fn get_input(
         state.store.get(job).await?;
         return Err(RequestError::InputNotFound { job, index }.into());
     };
-    let Input { format, size_bytes, sha256, .. } = input;
+    let Input {
+        format,
+        size_bytes,
+        sha256,
+        ..
+    } = input;
     let file = StoredFile {
         key,
         size_bytes,

@@ -24,7 +24,6 @@ const MAX_LIMIT: u32 = 100;
 #[serde(deny_unknown_fields)]
 pub(crate) struct ListQuery {
     /// Only jobs in this state.
-    #[param(inline)]
     state: Option<JobState>,
     /// At most so many.
     #[serde(default = "default_limit")]
@@ -74,10 +73,19 @@ pub(crate) async fn list_jobs(
         return Err(RequestError::InvalidQuery { reason }.into());
     }
     let before = query.cursor.as_deref().map(str::parse::<JobId>).transpose();
-    let before = before.map_err(|error| RequestError::InvalidQuery { reason: format!("`cursor`: {error}") })?;
-    let query = JobQuery { state: query.state, limit: query.limit, before };
+    let before = before.map_err(|error| RequestError::InvalidQuery {
+        reason: format!("`cursor`: {error}"),
+    })?;
+    let query = JobQuery {
+        state: query.state,
+        limit: query.limit,
+        before,
+    };
     let page = state.store.list(query).await?;
-    Ok(Json(JobList { jobs: page.jobs, next_cursor: page.next }))
+    Ok(Json(JobList {
+        jobs: page.jobs,
+        next_cursor: page.next,
+    }))
 }
 
 /// Look at a job

@@ -41,7 +41,12 @@ impl From<IntakeError> for Problem {
             IntakeError::Store(error) => error.into(),
             IntakeError::Blob(error) => error.into(),
             IntakeError::NoPicture | IntakeError::TooManyPictures { .. } | IntakeError::Param(_) => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, error.kind(), &error, error.advice())
+                Self::new(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    error.kind(),
+                    &error,
+                    error.advice(),
+                )
             }
             IntakeError::Picture { ref source, .. } => {
                 let mut problem = Self::new(picture_status(source), error.kind(), &error, error.advice());

@@ -7,7 +7,7 @@ use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use tracing::{Instrument as _, error, field, info, info_span, warn};
+use tracing::{Instrument as _, error, info, info_span, warn};
 use uuid::Uuid;
 
 use crate::problem::{self, Problem};
@@ -30,21 +30,16 @@ pub(crate) async fn observe(request: Request, next: Next) -> Response {
         request = id.to_str().unwrap_or_default(),
         method = %request.method(),
         route,
-        status = field::Empty,
-        latency_ms = field::Empty,
     );
     let started = Instant::now();
     let mut response = next.run(request).instrument(span.clone()).await;
-    span.in_scope(|| {
-        let status = response.status().as_u16();
-        let latency_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        span.record("status", status).record("latency_ms", latency_ms);
-        if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-            log_problem(&problem);
-            response = with_body(response, &problem, &id);
-        }
-        info!(status, latency_ms, "answered");
-    });
+    let _in_span = span.entered();
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        log_problem(&problem);
+        response = with_body(response, &problem, &id);
+    }
+    let latency_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    info!(status = response.status().as_u16(), latency_ms, "answered");
     response.headers_mut().insert(REQUEST_ID, id);
     response
 }
@@ -60,7 +55,13 @@ fn request_id(given: Option<&HeaderValue>) -> HeaderValue {
 
 /// One line for each failure: error where somebody must act, warn where the client may try again.
 fn log_problem(problem: &Problem) {
-    let Problem { status, kind, detail, cause, .. } = problem;
+    let Problem {
+        status,
+        kind,
+        detail,
+        cause,
+        ..
+    } = problem;
     let cause = cause.as_deref().unwrap_or_default();
     if !status.is_server_error() {
         info!(kind, detail, cause, "request refused");
@@ -74,10 +75,17 @@ fn log_problem(problem: &Problem) {
 /// The problem's JSON in place of the empty body; headers that were set stay.
 fn with_body(response: Response, problem: &Problem, id: &HeaderValue) -> Response {
     let (mut parts, _) = response.into_parts();
-    let body = Json(problem.body(id.to_str().unwrap_or_default())).into_response().into_body();
+    let body = Json(problem.body(id.to_str().unwrap_or_default()))
+        .into_response()
+        .into_body();
     parts.headers.remove(header::CONTENT_LENGTH);
-    parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(problem::MEDIA_TYPE));
-    parts.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    parts.headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static(problem::MEDIA_TYPE),
+    );
+    parts
+        .headers
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Response::from_parts(parts, body)
 }
 

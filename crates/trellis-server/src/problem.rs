@@ -49,7 +49,12 @@ pub(crate) struct ProblemBody {
 
 impl Problem {
     /// A problem of `kind`, told by `error` whose causes are for the log only.
-    pub(crate) fn new(status: StatusCode, kind: &'static str, error: &dyn Error, fix: impl Into<String>) -> Self {
+    pub(crate) fn new(
+        status: StatusCode,
+        kind: &'static str,
+        error: &dyn Error,
+        fix: impl Into<String>,
+    ) -> Self {
         Self {
             status,
             kind,

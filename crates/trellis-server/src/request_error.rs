@@ -105,7 +105,7 @@ impl RequestError {
         match self {
             Self::RouteNotFound { .. } => "see `/docs` for what there is",
             Self::MethodNotAllowed { .. } => "use a method that the `Allow` header of this answer lists",
-            Self::CrossOrigin => "add the page's origin to `server.allowed_origins`, if you trust it",
+            Self::CrossOrigin => "add the page's origin to `listen.allowed_origins`, if you trust it",
             Self::InvalidPath { .. } => "see `/docs` for the form of this path",
             Self::InvalidJobId(_) => "use the `id` of a job as the server wrote it",
             Self::InvalidQuery { .. } => "see `/docs` for the parameters of this path",
@@ -114,7 +114,9 @@ impl RequestError {
                 "send `multipart/form-data` with `image` parts, or `application/json` with data URIs"
             }
             Self::BodyTooLarge { .. } => "send smaller or fewer pictures; 2048 pixels a side are plenty",
-            Self::BodyUnreadable => "check the connection and the client's multipart encoding, then try again",
+            Self::BodyUnreadable => {
+                "check the connection and the client's multipart encoding, then try again"
+            }
             Self::MalformedJson { .. } | Self::InvalidJson { .. } => {
                 "correct the JSON; its schema is in `/openapi.json`"
             }

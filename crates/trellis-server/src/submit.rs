@@ -12,7 +12,7 @@ use trellis_core::{FailureKind, Job};
 use trellis_jobs::{IntakeError, Submission, Submitted};
 
 use crate::AppState;
-use crate::contract::SubmitProblems;
+use crate::contract::{SubmitHeaders, SubmitProblems};
 use crate::extract::single_header;
 use crate::problem::Problem;
 use crate::request_error::RequestError;
@@ -31,10 +31,7 @@ const MAX_KEY_LENGTH: usize = 255;
     path = "/jobs",
     tag = "jobs",
     operation_id = "submit_job",
-    params(
-        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255, pattern = "^[!-~]+$",
-            description = "A text of the client's choice that names this request, 1 to 255 visible ASCII characters"),
-    ),
+    params(SubmitHeaders),
     request_body(content(
         (SubmissionForm = "multipart/form-data"),
         (SubmissionJson = "application/json"),
@@ -43,13 +40,13 @@ const MAX_KEY_LENGTH: usize = 255;
         (status = 202, description = "The job is accepted and on disk", body = Job,
             headers(
                 ("Location" = String, description = "The job's path"),
-                ("Idempotency-Replayed" = Option<String>, description = "`true` where this is an earlier job of the same key"),
+                ("Idempotency-Replayed" = String, description = "`true` where this is an earlier job of the same key"),
             ),
             links(
                 ("job" = (operation_id = "get_job", parameters(("id" = "$response.body#/id")))),
                 ("end" = (operation_id = "delete_job", parameters(("id" = "$response.body#/id")))),
                 ("events" = (operation_id = "job_events", parameters(("id" = "$response.body#/id")))),
-                ("input" = (operation_id = "get_input", parameters(("id" = "$response.body#/id"), ("index" = json!(0))))),
+                ("input" = (operation_id = "get_input", parameters(("id" = "$response.body#/id"), ("index" = serde_json::json!(0))))),
             ),
         ),
         SubmitProblems,
@@ -59,7 +56,11 @@ pub(crate) async fn submit_job(State(state): State<AppState>, request: Request) 
     let key = idempotency_key(request.headers())?;
     refuse_announced_size(request.headers(), state.limits.body_bytes)?;
     // Never closed, so that this only ever waits.
-    let _reading = state.uploads().acquire().await.map_err(|_| RequestError::Stopping)?;
+    let _reading = state
+        .uploads()
+        .acquire()
+        .await
+        .map_err(|_| RequestError::Stopping)?;
     let mut submission = read(&state, request).await?;
     submission.idempotency = key.map(|key| (key, digest::of(&submission)));
     refuse_unservable(&state, &submission)?;
@@ -68,25 +69,42 @@ pub(crate) async fn submit_job(State(state): State<AppState>, request: Request) 
 
 async fn read(state: &AppState, request: Request) -> Result<Submission, Problem> {
     let media_type = request.headers().get(header::CONTENT_TYPE);
-    let text = media_type.and_then(|value| value.to_str().ok()).unwrap_or("not given");
-    let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let text = media_type
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("not given");
+    let essence = text
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     match essence.as_str() {
         "multipart/form-data" => form::read(state, request).await,
         "application/json" => json::read(state, request).await,
-        _ => Err(RequestError::UnsupportedMediaType { found: text.chars().take(100).collect() }.into()),
+        _ => Err(RequestError::UnsupportedMediaType {
+            found: text.chars().take(100).collect(),
+        }
+        .into()),
     }
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, RequestError> {
-    single_header(headers, "idempotency-key", "1 to 255 visible ASCII characters", |key| {
-        let plain = key.bytes().all(|byte| byte.is_ascii_graphic());
-        (plain && (1..=MAX_KEY_LENGTH).contains(&key.len())).then(|| key.to_owned())
-    })
+    single_header(
+        headers,
+        "idempotency-key",
+        "1 to 255 visible ASCII characters",
+        |key| {
+            let plain = key.bytes().all(|byte| byte.is_ascii_graphic());
+            (plain && (1..=MAX_KEY_LENGTH).contains(&key.len())).then(|| key.to_owned())
+        },
+    )
 }
 
 /// A body that says it is too large is refused before it is sent.
 fn refuse_announced_size(headers: &HeaderMap, limit_bytes: usize) -> Result<(), RequestError> {
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok());
     match announced.and_then(|text| text.parse::<u64>().ok()) {
         Some(bytes) if bytes > limit_bytes as u64 => Err(RequestError::BodyTooLarge { limit_bytes }),
         _ => Ok(()),
@@ -107,7 +125,9 @@ fn accepted(Submitted { job, replayed }: Submitted) -> Response {
     let location = HeaderValue::try_from(format!("/v1/jobs/{}", job.id)).expect("an id is a header value");
     let mut response = (StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(job)).into_response();
     if replayed {
-        response.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
+        response
+            .headers_mut()
+            .insert("idempotency-replayed", HeaderValue::from_static("true"));
     }
     response
 }

@@ -38,7 +38,15 @@ pub(super) struct Follow {
 
 impl Follow {
     pub(super) fn new(state: AppState, job: JobId, after: u64, changes: watch::Receiver<u64>) -> Self {
-        Self { state, job, after, changes, ready: VecDeque::new(), ended: false, overdue: false }
+        Self {
+            state,
+            job,
+            after,
+            changes,
+            ready: VecDeque::new(),
+            ended: false,
+            overdue: false,
+        }
     }
 
     /// The events, the ones already read first.
@@ -105,7 +113,8 @@ impl Follow {
     }
 
     fn take(&mut self, events: Vec<JobEvent>) {
-        let is_final = |event: &JobEvent| matches!(event.kind, EventKind::State { state, .. } if state.is_final());
+        let is_final =
+            |event: &JobEvent| matches!(event.kind, EventKind::State { state, .. } if state.is_final());
         self.ended |= events.iter().any(is_final);
         self.ready = events.into();
     }

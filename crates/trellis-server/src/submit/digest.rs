@@ -15,10 +15,13 @@ pub(super) fn of(submission: &Submission) -> String {
     digest.update(submission.backend.name());
     let patch = serde_json::to_vec(&submission.patch).expect("parameters are plain JSON");
     digest.update(patch);
-    digest.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a string takes everything");
-        text
-    })
+    digest
+        .finalize()
+        .iter()
+        .fold(String::with_capacity(64), |mut text, byte| {
+            write!(text, "{byte:02x}").expect("a string takes everything");
+            text
+        })
 }
 
 #[cfg(test)]
@@ -31,10 +34,25 @@ mod tests {
     #[test]
     fn everything_that_is_asked_counts() {
         let pictures = vec![Bytes::from_static(b"a"), Bytes::from_static(b"b")];
-        let one = Submission { pictures, ..Submission::default() };
-        let swapped = Submission { pictures: one.pictures.iter().rev().cloned().collect(), ..one.clone() };
-        let seeded = Submission { patch: ParamsPatch { seed: Some(1), ..one.patch.clone() }, ..one.clone() };
-        let elsewhere = Submission { backend: BackendChoice::Relief, ..one.clone() };
+        let one = Submission {
+            pictures,
+            ..Submission::default()
+        };
+        let swapped = Submission {
+            pictures: one.pictures.iter().rev().cloned().collect(),
+            ..one.clone()
+        };
+        let seeded = Submission {
+            patch: ParamsPatch {
+                seed: Some(1),
+                ..one.patch.clone()
+            },
+            ..one.clone()
+        };
+        let elsewhere = Submission {
+            backend: BackendChoice::Relief,
+            ..one.clone()
+        };
         assert_eq!(of(&one), of(&one.clone()));
         for other in [swapped, seeded, elsewhere] {
             assert_ne!(of(&one), of(&other));

@@ -1,6 +1,5 @@
 //! A submission as `multipart/form-data`.
 
-use axum::body::Bytes;
 use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{FromRequest as _, Multipart, Request};
 use axum::http::StatusCode;
@@ -13,25 +12,26 @@ use crate::problem::Problem;
 use crate::request_error::RequestError;
 
 /// A submission as a form.
-#[derive(utoipa::ToSchema)]
-#[schema(additional_properties = false)]
+#[derive(serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "describes the parts of a form in the contract")]
 pub(crate) struct SubmissionForm {
     /// A picture, PNG, JPEG or WebP; repeat the part for more views of the object.
     #[schema(min_items = 1, max_items = 16, value_type = Vec<PictureFile>)]
-    image: Vec<Bytes>,
+    image: Vec<String>,
     /// What is asked, as JSON; what is absent takes its default.
-    #[schema(nullable = false)]
-    params: Option<ParamsPatch>,
+    #[serde(default)]
+    params: ParamsPatch,
     /// Which backend; absent: `auto`.
-    backend: Option<BackendChoice>,
+    #[serde(default)]
+    backend: BackendChoice,
 }
 
 /// A picture's bytes.
 #[derive(utoipa::ToSchema)]
 #[schema(value_type = String, format = Binary)]
 #[expect(dead_code, reason = "describes a part of a form in the contract")]
-pub(crate) struct PictureFile(Bytes);
+pub(crate) struct PictureFile(String);
 
 pub(super) async fn read(state: &AppState, request: Request) -> Result<Submission, Problem> {
     let mut form = Multipart::from_request(request, &())
@@ -56,7 +56,13 @@ pub(super) async fn read(state: &AppState, request: Request) -> Result<Submissio
             "image" => pictures.push(content),
             "params" => once(&mut params, name, from_json("the part `params`", &content)?)?,
             "backend" => once(&mut backend, name, backend_named(&content)?)?,
-            _ => return Err(RequestError::InvalidPart { name, problem: "not known" }.into()),
+            _ => {
+                return Err(RequestError::InvalidPart {
+                    name,
+                    problem: "not known",
+                }
+                .into());
+            }
         }
     }
     Ok(Submission {
@@ -75,7 +81,10 @@ fn part_name(part: &Field<'_>) -> String {
 fn once<T>(place: &mut Option<T>, name: String, value: T) -> Result<(), RequestError> {
     match place.replace(value) {
         None => Ok(()),
-        Some(_) => Err(RequestError::InvalidPart { name, problem: "there twice" }),
+        Some(_) => Err(RequestError::InvalidPart {
+            name,
+            problem: "there twice",
+        }),
     }
 }
 

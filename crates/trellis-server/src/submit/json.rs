@@ -3,8 +3,9 @@
 use axum::body::Bytes;
 use axum::extract::{FromRequest as _, Request};
 use axum::http::StatusCode;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
 use trellis_core::{BackendChoice, ParamsPatch};
 use trellis_jobs::{IntakeError, Submission};
 
@@ -21,6 +22,7 @@ pub(crate) struct SubmissionJson {
     #[schema(min_items = 1, max_items = 16, value_type = Vec<PictureUri>)]
     images: Vec<String>,
     /// What is asked; what is absent takes its default.
+    #[serde(default, deserialize_with = "object")]
     params: Option<ParamsPatch>,
     /// Which backend; absent: `auto`.
     backend: Option<BackendChoice>,
@@ -34,7 +36,11 @@ pub(crate) struct PictureUri(String);
 
 pub(super) async fn read(state: &AppState, request: Request) -> Result<Submission, Problem> {
     let body = whole_body(request, state.limits.body_bytes).await?;
-    let SubmissionJson { images, params, backend } = from_json("the body", &body)?;
+    let SubmissionJson {
+        images,
+        params,
+        backend,
+    } = from_json("the body", &body)?;
     let (count, max_images) = (images.len(), state.intake.limits.max_images);
     if count > max_images {
         return Err(IntakeError::TooManyPictures { count, max_images }.into());
@@ -51,19 +57,37 @@ pub(super) async fn read(state: &AppState, request: Request) -> Result<Submissio
 }
 
 async fn whole_body(request: Request, limit_bytes: usize) -> Result<Bytes, RequestError> {
-    Bytes::from_request(request, &()).await.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => RequestError::BodyTooLarge { limit_bytes },
-        _ => RequestError::BodyUnreadable,
-    })
+    Bytes::from_request(request, &())
+        .await
+        .map_err(|rejection| match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => RequestError::BodyTooLarge { limit_bytes },
+            _ => RequestError::BodyUnreadable,
+        })
 }
 
-/// Reads JSON; text that is no JSON and JSON of another form are told apart.
+/// Reads a JSON object; text that is no JSON and JSON of another form are told apart.
 pub(super) fn from_json<T: DeserializeOwned>(place: &'static str, text: &[u8]) -> Result<T, RequestError> {
-    serde_json::from_slice(text).map_err(|error| {
+    let explain = |error: serde_json::Error| {
         let reason = error.to_string();
         match error.classify() {
             serde_json::error::Category::Data => RequestError::InvalidJson { place, reason },
             _ => RequestError::MalformedJson { place, reason },
         }
-    })
+    };
+    let fields = serde_json::from_slice(text).map_err(explain)?;
+    T::deserialize(Value::Object(fields)).map_err(explain)
+}
+
+/// An object or null. By itself serde also takes a list of the fields' values, which the contract does not.
+fn object<'de, T, D>(from: D) -> Result<Option<T>, D::Error>
+where
+    T: DeserializeOwned,
+    D: Deserializer<'de>,
+{
+    let Some(fields) = Option::<Map<String, Value>>::deserialize(from)? else {
+        return Ok(None);
+    };
+    T::deserialize(Value::Object(fields))
+        .map(Some)
+        .map_err(D::Error::custom)
 }
