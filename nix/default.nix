@@ -56,6 +56,7 @@ let
 
   devShells = import ./devshells.nix {
     inherit
+      lib
       pkgs
       pkgsCuda
       craneLib
@@ -71,16 +72,18 @@ in
     packages
     devShells
     ;
-  apps = import ./apps.nix { inherit lib packages; };
+  apps = import ./apps.nix { inherit lib pkgs packages; };
   formatter = pkgs.nixfmt;
   checks = import ./checks.nix {
     inherit
+      inputs
       lib
       pkgs
       craneLib
       rust
       packages
       devShells
+      hasGpu
       ;
   };
 }

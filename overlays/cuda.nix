@@ -5,6 +5,10 @@
 final: prev: {
   trellisCudaPackages = final.${final.trellisPins.cuda.nixpkgs};
 
+  trellisCudaHome = final.callPackage ../nix/cuda-home.nix {
+    cudaPackages = final.trellisCudaPackages;
+  };
+
   # What our extensions are compiled for, in the order of `config.cudaCapabilities`; the pinned ones
   # first where the user set none, since nixpkgs' own default is every card there is.
   trellisCudaCapabilities =
@@ -17,9 +21,9 @@ final: prev: {
     (pyFinal: _pyPrev: {
       cudaPackages = final.trellisCudaPackages;
       buildCudaExtension = pyFinal.callPackage ../nix/python/cuda-extension.nix {
+        cudaHome = final.trellisCudaHome;
         capabilities = final.trellisCudaCapabilities;
       };
-      cudaHome = pyFinal.callPackage ../nix/python/cuda-home.nix { };
     })
   ];
 }
