@@ -46,6 +46,7 @@ fn layer_of(name: &str) -> Option<usize> {
 
 /// Normal dependencies of each package by package id, and the workspace members by name.
 fn graph() -> (BTreeMap<String, Vec<String>>, BTreeMap<String, String>) {
+    // One platform only: packages of others are not on this machine, and nothing is downloaded here.
     let output = Command::new(env!("CARGO"))
         .args([
             "metadata",
@@ -54,6 +55,7 @@ fn graph() -> (BTreeMap<String, Vec<String>>, BTreeMap<String, String>) {
             "--offline",
             "--manifest-path",
         ])
+        .arg("--manifest-path")
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
         .output()
         .expect("cargo runs this test, so it can be run");
