@@ -1,0 +1,17 @@
+# The two commands of the README, and those of a developer's day.
+
+.PHONY: run test lint bench
+
+run: ## build, then serve on 127.0.0.1:8000
+	cargo build --release --package trellis-cli
+	./target/release/trellis serve
+
+test: ## install what the tests need, then run all of them
+	tests/setup
+	tests/run
+
+lint: ## formatting, lints, licences
+	tests/lint
+
+bench: ## speed and memory, as docs/performance.md reports them
+	cargo bench --workspace
