@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{debug, warn};
 use trellis_backend::{Made, Reporter};
 use trellis_core::Progress;
@@ -23,6 +24,8 @@ const PREVIEWS: usize = 4;
 pub(crate) struct Reports {
     progress: watch::Sender<Option<Progress>>,
     previews: mpsc::Sender<Made>,
+    /// Ends the carrier's pause when the backend is done.
+    _ended: DropGuard,
 }
 
 impl Reporter for Reports {
@@ -44,21 +47,29 @@ pub(crate) struct Carrier {
     scratch: PathBuf,
     progress: watch::Receiver<Option<Progress>>,
     previews: mpsc::Receiver<Made>,
+    ended: CancellationToken,
 }
 
 /// Both ends for one attempt.
 pub(crate) fn reports(shared: Arc<Shared>, lease: Lease, scratch: PathBuf) -> (Reports, Carrier) {
     let (progress, latest) = watch::channel(None);
     let (previews, waiting) = mpsc::channel(PREVIEWS);
+    let ended = CancellationToken::new();
+    let carrier = Carrier {
+        shared,
+        lease,
+        scratch,
+        progress: latest,
+        previews: waiting,
+        ended: ended.clone(),
+    };
     (
-        Reports { progress, previews },
-        Carrier {
-            shared,
-            lease,
-            scratch,
-            progress: latest,
-            previews: waiting,
+        Reports {
+            progress,
+            previews,
+            _ended: ended.drop_guard(),
         },
+        carrier,
     )
 }
 
@@ -71,6 +82,7 @@ impl Carrier {
             scratch,
             mut progress,
             mut previews,
+            ended,
         } = self;
         let carry_progress = async {
             while progress.changed().await.is_ok() {
@@ -82,7 +94,10 @@ impl Carrier {
                     // The next report says more than this one did.
                     Err(error) => debug!(error = &error as &dyn std::error::Error, "progress not recorded"),
                 }
-                tokio::time::sleep(GAP).await;
+                tokio::select! {
+                    () = tokio::time::sleep(GAP) => {}
+                    () = ended.cancelled() => {}
+                }
             }
         };
         let carry_previews = async {

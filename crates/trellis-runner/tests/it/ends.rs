@@ -114,7 +114,10 @@ async fn a_job_that_takes_too_long_is_stopped() {
 #[tokio::test]
 async fn a_cancelled_job_stops_its_backend() {
     let place = Place::new();
-    let runner = place.run(place.settings());
+    let mut settings = place.settings();
+    // It hears of it before its next heartbeat.
+    settings.heartbeat_every = Duration::from_secs(3_600);
+    let runner = place.run(settings);
     let id = place.submit(Script::UntilCancelled).await;
     told(&place.backend.begun).await;
     place.store.cancel(id, jiff::Timestamp::now()).await.unwrap();
