@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # Finds the NVIDIA driver's libraries of this machine and prints the folder to load them from.
 #
 # usage: driver-libraries LINKS [ROOT]

@@ -17,7 +17,6 @@ let
   driver-libraries =
     runCommand "driver-libraries"
       {
-        nativeBuildInputs = [ bash ];
         tools = lib.makeBinPath [
           coreutils
           gawk

@@ -10,7 +10,6 @@ let
     inherit root;
     fileset = lib.fileset.unions [
       ../driver-libraries.sh
-      ../update-pins
       (root + "/tests/nix")
       (root + "/tests/wheels")
     ];
@@ -18,7 +17,7 @@ let
 in
 runCommand "scripts" { nativeBuildInputs = [ shellcheck ]; } ''
   cd ${scripts}
-  shellcheck --shell=bash nix/driver-libraries.sh nix/update-pins tests/nix/*.sh tests/wheels/*.sh
+  shellcheck --shell=bash nix/driver-libraries.sh tests/nix/*.sh tests/wheels/*.sh
   bash tests/nix/driver-libraries.sh
   touch "$out"
 ''
