@@ -13,6 +13,9 @@ const LARGEST_ERROR: f32 = 0.004;
 /// How much height counts against outline, and the direction of the surface against both.
 const WEIGHTS: [f32; 3] = [0.5, 0.01, 0.01];
 
+/// Twice the area, in cells, up to which a triangle that is turned over counts as upright.
+const UPRIGHT: f64 = 1e-3;
+
 /// Collapses edges until about `target` triangles are left, fewer only where nothing is lost.
 pub(crate) fn simplify(sheet: &mut Sheet, target: usize) {
     if sheet.triangles.len() <= target {
@@ -79,7 +82,7 @@ struct Loops {
 
 impl Loops {
     /// `None` if it is not a sheet: an edge twice in one direction, an outline that branches, or a
-    /// triangle that is turned over.
+    /// triangle that is turned over. One without area as seen from the front may stand upright.
     fn of(sheet: &Sheet, triangles: &[[u32; 3]]) -> Option<Self> {
         let mut edges = Vec::with_capacity(3 * triangles.len());
         for [a, b, c] in triangles.iter().copied() {
@@ -135,7 +138,7 @@ fn loops(next: &mut [Option<u32>]) -> usize {
 fn is_facing(sheet: &Sheet, [a, b, c]: [u32; 3]) -> bool {
     let [a, b, c] = [a, b, c].map(|vertex| sheet.positions[vertex as usize].map(f64::from));
     // Rows run down, so counter-clockwise as seen is negative here.
-    (b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1]) < 0.0
+    (b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1]) < UPRIGHT
 }
 
 /// Renumbers the vertices in the order in which triangles use them; the others go.

@@ -56,6 +56,15 @@ pub fn slanted(x: f64, y: f64) -> bool {
     column == row && (20..230).contains(&column)
 }
 
+/// What [`slanted`] is between pixel centres.
+pub fn band(x: f64, y: f64) -> bool {
+    (x - y).abs() * 256.0 <= 0.5 && (19.5..230.5).contains(&((x + y) * 128.0))
+}
+
+pub fn bust(x: f64, y: f64) -> bool {
+    (x - 0.5).hypot(y - 1.0) < 0.38 || (x - 0.5).hypot(y - 0.5) < 0.2
+}
+
 pub fn cut_off(x: f64, y: f64) -> bool {
     (x - 0.5).hypot(y - 1.0) < 0.6 || (x < 0.3 && y > 0.5)
 }
@@ -176,9 +185,9 @@ pub fn all() -> Vec<Case> {
         Case::new("ring_photo", png(photo(ring, 500, 500)), ring),
         Case::new("two_parts", png(cut_out(two, 700, 500)), two),
         Case::new("line", png(cut_out(line, 256, 256)), line),
-        Case::new("slanted_line", png(cut_out(slanted, 256, 256)), slanted),
+        Case::new("slanted_line", png(cut_out(slanted, 256, 256)), band),
         Case::new("touching_border", png(cut_out(cut_off, 300, 300)), cut_off),
-        Case::new("touching_border_photo", png(photo(cut_off, 300, 300)), cut_off),
+        Case::new("touching_border_photo", png(photo(bust, 300, 300)), bust),
         Case::new("sixteen_bits", png(deep(cut_out(blob, 300, 200))), blob),
         Case::new("grey", png(grey(photo(blob, 400, 400))), blob),
         Case::new("palette", palette(&cut_out(two, 320, 320)), two),
