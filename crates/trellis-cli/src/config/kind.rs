@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use toml::Value;
 use tracing_subscriber::EnvFilter;
+use trellis_core::BackendChoice;
 
 /// The kinds of values.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +24,8 @@ pub(crate) enum Kind {
     Path,
     /// Directives of a log filter.
     LogFilter,
+    /// A backend, or `auto`.
+    Backend,
     /// A list of web origins; as text with commas between them.
     Origins,
 }
@@ -48,6 +51,7 @@ impl Kind {
                 u64::try_from(*number).is_ok_and(|number| (min..=max).contains(&number))
             }
             (Self::Choice(words), Value::String(word)) => words.contains(&word.as_str()),
+            (Self::Backend, Value::String(name)) => name.parse::<BackendChoice>().is_ok(),
             (Self::Address, Value::String(text)) => text.parse::<IpAddr>().is_ok(),
             (Self::Path, Value::String(text)) => !text.is_empty(),
             (Self::LogFilter, Value::String(text)) => {
@@ -64,14 +68,12 @@ impl Kind {
     pub(crate) fn allowed(self) -> String {
         match self {
             Self::Integer { min, max } => format!("a whole number from {min} to {max}"),
-            Self::Choice(words) => {
-                let words: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
-                format!("one of {}", words.join(", "))
-            }
+            Self::Choice(words) => one_of(words),
+            Self::Backend => one_of(&BackendChoice::ALL.map(BackendChoice::name)),
             Self::Address => "an IP address such as `127.0.0.1` or `::1`".to_owned(),
             Self::Path => "a path".to_owned(),
             Self::LogFilter => "a level or directives such as `info,trellis_runner=debug`".to_owned(),
-            Self::Origins => "a list of origins such as `https://studio.example`, or `*`".to_owned(),
+            Self::Origins => "a list of origins such as `https://studio.example`".to_owned(),
         }
     }
 
@@ -79,7 +81,7 @@ impl Kind {
     pub(crate) fn placeholder(self) -> &'static str {
         match self {
             Self::Integer { .. } => "NUMBER",
-            Self::Choice(_) => "NAME",
+            Self::Choice(_) | Self::Backend => "NAME",
             Self::Address => "ADDRESS",
             Self::Path => "DIR",
             Self::LogFilter => "LEVEL",
@@ -88,13 +90,18 @@ impl Kind {
     }
 }
 
-/// Scheme, host and perhaps port (RFC 6454), nothing after it; or `*`.
+fn one_of(words: &[&str]) -> String {
+    let words: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
+    format!("one of {}", words.join(", "))
+}
+
+/// Scheme, host and perhaps port (RFC 6454), nothing after it.
 fn is_origin(text: &str) -> bool {
     let rest = text
         .strip_prefix("https://")
         .or_else(|| text.strip_prefix("http://"));
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
-    text == "*" || rest.is_some_and(|host| !host.is_empty() && host.chars().all(plain))
+    rest.is_some_and(|host| !host.is_empty() && host.chars().all(plain))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use serde::Serialize;
 use toml::Value;
 
 use super::settings::{self, SETTINGS, Setting};
-use super::{Config, ConfigProblem, Problems, SettingFlags, file};
+use super::{Config, ConfigProblem, Log, Problems, SettingFlags, file};
 use crate::env::{self, Environment};
 
 /// Where a value comes from.
@@ -52,6 +52,20 @@ pub(crate) struct Effective {
     pub(crate) config: Config,
     /// The settings file that was read, if any.
     pub(crate) file: Option<PathBuf>,
+}
+
+impl Effective {
+    /// How to log where a command has a default level of its own.
+    pub(crate) fn log_or(&self, level: &str) -> Log {
+        let mut log = self.config.log.clone();
+        let set = self.values.iter().any(|(setting, sourced)| {
+            setting.key == settings::LOG_LEVEL && sourced.origin != Origin::Default
+        });
+        if !set {
+            level.clone_into(&mut log.level);
+        }
+        log
+    }
 }
 
 type Layer = BTreeMap<&'static str, Sourced>;

@@ -25,6 +25,9 @@ pub(crate) struct Setting {
 /// The key whose default depends on the environment (`load.rs`).
 pub(crate) const DATA_DIR: &str = "data_dir";
 
+/// The key of the log level, which some commands set lower by default.
+pub(crate) const LOG_LEVEL: &str = "log.level";
+
 const ANY_COUNT: Kind = Kind::Integer {
     min: 1,
     max: u32::MAX as u64,
@@ -49,7 +52,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         key: "backend",
         flag: "backend",
         variable: env::BACKEND,
-        kind: Kind::Choice(&["auto", "trellis", "relief"]),
+        kind: Kind::Backend,
         default: "auto",
         about: "Which backend works: `auto` takes every one that is there, the best first; another name \
                 leaves only that one",
@@ -84,10 +87,10 @@ pub(crate) const SETTINGS: &[Setting] = &[
         variable: env::LISTEN_ALLOWED_ORIGINS,
         kind: Kind::Origins,
         default: "",
-        about: "Web origins whose pages may call the server, such as `https://studio.example`; `*` is any",
+        about: "Web origins whose pages may call the server, such as `https://studio.example`",
     },
     Setting {
-        key: "log.level",
+        key: LOG_LEVEL,
         flag: "log-level",
         variable: env::LOG,
         kind: Kind::LogFilter,

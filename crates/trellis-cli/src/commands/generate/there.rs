@@ -116,11 +116,17 @@ impl There {
         while let Some(chunk) = response.chunk().await.map_err(CallError::from)? {
             for text in stream.feed(&chunk) {
                 // An event of a kind added later is none of ours.
-                let Ok(event) = serde_json::from_str::<JobEvent>(&text) else { continue };
+                let Ok(event) = serde_json::from_str::<JobEvent>(&text) else {
+                    continue;
+                };
                 *last_seen = event.seq;
                 match event.kind {
                     EventKind::Progress(progress) => show.progress(progress),
-                    EventKind::State { state: JobState::Queued, attempt, .. } if attempt > 0 => {
+                    EventKind::State {
+                        state: JobState::Queued,
+                        attempt,
+                        ..
+                    } if attempt > 0 => {
                         show.note("back in the queue");
                     }
                     EventKind::State { state, .. } if state.is_final() => return Ok(()),
@@ -184,10 +190,15 @@ impl There {
 
 /// 100 ms, doubled with each failure in a row.
 fn wait(failures: u32) -> Duration {
-    Duration::from_millis(100).saturating_mul(1 << failures.min(10)).min(LONGEST_WAIT)
+    Duration::from_millis(100)
+        .saturating_mul(1 << failures.min(10))
+        .min(LONGEST_WAIT)
 }
 
 fn is_digest(bytes: &[u8], expected: &str) -> bool {
-    let digest: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest: String = Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     digest == expected
 }

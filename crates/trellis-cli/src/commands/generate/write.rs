@@ -24,12 +24,22 @@ pub(crate) struct Written {
 /// Writes `content` to `path`; folders on the way are made.
 pub(crate) fn write(content: &Content, path: &Path) -> io::Result<Written> {
     // `chair.glb` has the empty parent.
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
     // What the umask leaves of read and write for all, as any new file has it.
     let mut builder = Builder::new();
-    builder.prefix(".trellis-").suffix(".part").permissions(Permissions::from_mode(0o666));
-    let mut sink = Sink { file: builder.tempfile_in(folder)?, digest: Sha256::new(), size_bytes: 0 };
+    builder
+        .prefix(".trellis-")
+        .suffix(".part")
+        .permissions(Permissions::from_mode(0o666));
+    let mut sink = Sink {
+        file: builder.tempfile_in(folder)?,
+        digest: Sha256::new(),
+        size_bytes: 0,
+    };
     match content {
         Content::Bytes(bytes) => sink.write_all(bytes)?,
         Content::File(source) => drop(io::copy(&mut File::open(source)?, &mut sink)?),
@@ -80,7 +90,10 @@ mod tests {
         let second = write(&Content::File(source), &path).unwrap();
         assert!(!first.replaced && second.replaced);
         assert_eq!(second.size_bytes, 5);
-        assert_eq!(second.sha256, "8b5b9db0c13db24256c829aa364aa90c6d2eba318b9232a4ab9313b954d3555f");
+        assert_eq!(
+            second.sha256,
+            "8b5b9db0c13db24256c829aa364aa90c6d2eba318b9232a4ab9313b954d3555f"
+        );
         assert_eq!(std::fs::read(&path).unwrap(), b"three");
         assert_eq!(path.parent().unwrap().read_dir().unwrap().count(), 1);
     }
