@@ -27,7 +27,7 @@ pub(crate) fn run(cli: Cli, environment: &Environment) -> Result<Exit, Stop> {
     };
     match cli.command {
         Command::Serve(args) => serve::run(&args, &context),
-        Command::Generate(args) => generate::run(*args, &context),
+        Command::Generate(args) => generate::run(&args, &context),
         Command::Config(args) => config::run(args, &context),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(args),

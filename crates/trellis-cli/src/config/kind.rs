@@ -32,7 +32,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// Reads what a flag or variable gives. `None`: it is not of this kind.
-    pub(crate) fn from_text(self, text: &str) -> Option<Value> {
+    pub(crate) fn of_text(self, text: &str) -> Option<Value> {
         let value = match self {
             Self::Integer { .. } => Value::Integer(text.trim().replace('_', "").parse().ok()?),
             Self::Origins => {
@@ -111,9 +111,9 @@ mod tests {
     #[test]
     fn numbers_keep_their_range() {
         let port = Kind::Integer { min: 0, max: 65_535 };
-        assert_eq!(port.from_text("8_000"), Some(Value::Integer(8000)));
+        assert_eq!(port.of_text("8_000"), Some(Value::Integer(8000)));
         for bad in ["", "x", "-1", "65536", "99999999999999999999", "1.5"] {
-            assert_eq!(port.from_text(bad), None, "{bad}");
+            assert_eq!(port.of_text(bad), None, "{bad}");
         }
         assert!(!port.allows(&Value::String("8000".into())));
     }
@@ -122,18 +122,18 @@ mod tests {
     fn origins_end_after_the_host() {
         assert!(
             Kind::Origins
-                .from_text("https://a.example, http://[::1]:8080")
+                .of_text("https://a.example, http://[::1]:8080")
                 .is_some()
         );
-        assert_eq!(Kind::Origins.from_text(""), Some(Value::Array(vec![])));
-        assert_eq!(Kind::Origins.from_text("https://a.example/"), None);
-        assert_eq!(Kind::Origins.from_text("a.example"), None);
+        assert_eq!(Kind::Origins.of_text(""), Some(Value::Array(vec![])));
+        assert_eq!(Kind::Origins.of_text("https://a.example/"), None);
+        assert_eq!(Kind::Origins.of_text("a.example"), None);
     }
 
     #[test]
     fn a_log_level_must_be_one() {
-        assert!(Kind::LogFilter.from_text("info,trellis_runner=debug").is_some());
-        assert!(Kind::LogFilter.from_text("trellis_runner=loud").is_none());
-        assert!(Kind::LogFilter.from_text(" ").is_none());
+        assert!(Kind::LogFilter.of_text("info,trellis_runner=debug").is_some());
+        assert!(Kind::LogFilter.of_text("trellis_runner=loud").is_none());
+        assert!(Kind::LogFilter.of_text(" ").is_none());
     }
 }

@@ -172,7 +172,7 @@ fn add_text(
     layer: &mut Layer,
     problems: &mut Vec<ConfigProblem>,
 ) {
-    match setting.kind.from_text(text) {
+    match setting.kind.of_text(text) {
         Some(value) => {
             layer.insert(setting.key, Sourced { value, origin });
         }
@@ -195,7 +195,7 @@ fn add_defaults(environment: &Environment, layer: &mut Layer, problems: &mut Vec
         .filter(|setting| setting.key != settings::DATA_DIR)
     {
         layer.entry(setting.key).or_insert_with(|| {
-            let value = setting.kind.from_text(setting.default);
+            let value = setting.kind.of_text(setting.default);
             Sourced {
                 value: value.expect("defaults are checked by a test"),
                 origin: Origin::Default,

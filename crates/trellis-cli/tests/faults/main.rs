@@ -3,6 +3,11 @@
 //! Run by `tests/faults/run.sh`, one after another because each takes all cores. What needs a privilege
 //! that is not there prints `skipped: why`.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "what was done and seen is the result of these tests"
+)]
+
 #[path = "../kit/mod.rs"]
 mod kit;
 

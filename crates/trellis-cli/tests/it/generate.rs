@@ -13,17 +13,17 @@ fn home(pictures: &[&str]) -> TempDir {
     let home = tempfile::tempdir().expect("a temporary folder");
     for (tint, name) in (50..).step_by(40).zip(pictures) {
         let path = home.path().join(name);
-        fs::create_dir_all(path.parent().expect("a folder")).unwrap();
-        fs::write(path, picture::png(96, tint)).unwrap();
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, picture::png(96, tint)).expect("a file");
     }
     home
 }
 
 fn files(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name());
-    let mut names: Vec<_> = entries.map(|name| name.into_string().unwrap()).collect();
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name());
+    let mut names: Vec<_> = entries.map(|name| name.into_string().expect("UTF-8")).collect();
     names.sort();
     names
 }

@@ -1,6 +1,8 @@
 //! `trellis generate --server`: the same work, done by a running server.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
 
 use serde_json::Value;
 
@@ -53,6 +55,33 @@ fn a_server_makes_what_is_sent_to_it() {
     }
     let bad = lines.iter().find(|line| line["state"] == "failed").unwrap();
     assert_eq!(bad["failure"]["kind"], "picture_format", "{bad}");
+}
+
+/// The client neither fails nor submits twice when the server is killed and comes back.
+#[test]
+fn a_client_outlives_its_server() {
+    let home = tempfile::tempdir().unwrap();
+    let photos = home.path().join("photos");
+    fs::create_dir(&photos).unwrap();
+    for tint in 0..6 {
+        fs::write(photos.join(format!("{tint}.png")), picture::png(1800, tint * 40)).unwrap();
+    }
+    let server = Server::start(home.path(), &[]);
+    let address = server.address.clone();
+    let mut call = trellis(home.path());
+    call.args(["generate", "photos", "-o", "out/", "--server", &address]);
+    let mut client = call.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(client.stderr.take().unwrap()).lines();
+    let first = lines.find(|line| line.as_ref().is_ok_and(|line| line.ends_with("sparse_structure")));
+    assert!(first.is_some(), "a job has begun");
+    server.kill();
+    let server = Server::start_again(home.path(), &address);
+    let rest: Vec<String> = lines.map(Result::unwrap).collect();
+    assert!(client.wait().unwrap().success(), "{}", rest.join("\n"));
+    assert_eq!(fs::read_dir(home.path().join("out")).unwrap().count(), 6);
+    drop(server);
+    let jobs = fs::read_dir(home.path().join("data/blobs/jobs")).unwrap().count();
+    assert_eq!(jobs, 6, "each picture was submitted once");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use reqwest::multipart::{Form, Part};
 use reqwest::{Response, StatusCode};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
+use trellis_jobs::sha256;
 
 /// A client of one server.
 #[derive(Clone)]
@@ -108,14 +108,11 @@ impl Client {
         for artifact in artifacts {
             let name = artifact["name"].as_str().expect("a name");
             let bytes = self.artifact(id, name).await;
-            let digest: String = Sha256::digest(&bytes)
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
+            let digest = sha256(&bytes);
             if artifact["sha256"] != digest || artifact["size_bytes"] != bytes.len() {
                 return Some(format!("{name} of job {id} differs from its digest"));
             }
-            if name.ends_with(".glb") && !is_glb(&bytes) {
+            if artifact["format"] == "glb" && !is_glb(&bytes) {
                 return Some(format!("{name} of job {id} is not a whole GLB"));
             }
         }

@@ -30,7 +30,12 @@ impl Server {
 
     /// The same; `Err` with its log where it ends instead.
     pub(crate) fn try_start(home: &Path, flags: &[&str]) -> Result<Self, String> {
-        let mut server = Self::launch(home, flags);
+        Self::launch(home, flags).ready()
+    }
+
+    /// Waits until it says where it listens.
+    fn ready(self) -> Result<Self, String> {
+        let mut server = self;
         let mut lines = BufReader::new(server.child.stdout.take().expect("it is piped"));
         loop {
             let start = server.banner.len();
@@ -51,13 +56,24 @@ impl Server {
         Ok(server)
     }
 
+    /// Starts a server on the port of an earlier one that has ended.
+    pub(crate) fn start_again(home: &Path, address: &str) -> Self {
+        let port = address.rsplit(':').next().expect("an address ends with its port");
+        let server = Self::launch_on(home, port, &[]).ready();
+        server.unwrap_or_else(|log| panic!("the server did not start:\n{log}"))
+    }
+
     /// Starts a server and does not wait for it.
     pub(crate) fn launch(home: &Path, flags: &[&str]) -> Self {
+        Self::launch_on(home, "0", flags)
+    }
+
+    fn launch_on(home: &Path, port: &str, flags: &[&str]) -> Self {
         // One each: several servers may be tried in one home.
         let log = home.join(format!("server-{}.log", LAUNCHED.fetch_add(1, Ordering::Relaxed)));
         let mut command = trellis(home);
         command
-            .args(["serve", "--port", "0", "--data-dir"])
+            .args(["serve", "--port", port, "--data-dir"])
             .arg(home.join("data"))
             .args(flags);
         command
@@ -106,6 +122,10 @@ impl Server {
     }
 }
 
+#[expect(
+    clippy::print_stderr,
+    reason = "the log of a failed test is for whoever reads the test's output"
+)]
 impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();

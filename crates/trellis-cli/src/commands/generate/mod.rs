@@ -71,7 +71,7 @@ pub(crate) struct GenerateArgs {
     params: ParamFlags,
 }
 
-pub(crate) fn run(args: GenerateArgs, context: &Context<'_>) -> Result<Exit, Stop> {
+pub(crate) fn run(args: &GenerateArgs, context: &Context<'_>) -> Result<Exit, Stop> {
     let loaded = config::load(
         &SettingFlags::default(),
         context.environment,
@@ -93,7 +93,7 @@ pub(crate) fn run(args: GenerateArgs, context: &Context<'_>) -> Result<Exit, Sto
     runtime()?.block_on(async {
         let stopping =
             signals::first_signal("stopping; a second signal ends at once").map_err(Stop::not_started)?;
-        let engine = start(&args, &loaded.config, &formats).await?;
+        let engine = start(args, &loaded.config, &formats).await?;
         let show = Show::new();
         show.line(&engine.introduction());
         let work = work::Work {

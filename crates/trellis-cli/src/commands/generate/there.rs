@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rand::random;
-use sha2::{Digest as _, Sha256};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::{Content, Reporter as _};
 use trellis_core::{Artifact, BackendChoice, EventKind, Job, JobEvent, JobId, JobState, ParamsPatch};
+use trellis_jobs::sha256;
 
 use super::client::{CallError, Client};
 use super::engine::{Asset, Order};
@@ -174,7 +174,7 @@ impl There {
         let mut failures = 0;
         loop {
             let trouble = match self.client.artifact(id, &artifact.name).await {
-                Ok(bytes) if is_digest(&bytes, &artifact.sha256) => return Ok(bytes),
+                Ok(bytes) if sha256(&bytes) == artifact.sha256 => return Ok(bytes),
                 Ok(_) => Trouble::not_understood(format!("`{}` arrived damaged", artifact.name)),
                 Err(error @ CallError::Problem(_)) => return Err(error.into()),
                 Err(error) => error.into(),
@@ -193,12 +193,4 @@ fn wait(failures: u32) -> Duration {
     Duration::from_millis(100)
         .saturating_mul(1 << failures.min(10))
         .min(LONGEST_WAIT)
-}
-
-fn is_digest(bytes: &[u8], expected: &str) -> bool {
-    let digest: String = Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    digest == expected
 }
