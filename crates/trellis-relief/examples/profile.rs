@@ -16,7 +16,10 @@ fn main() {
         let start = Instant::now();
         let first = decode(&bytes, 64_000_000).expect("decodes");
         println!("decode {:?}", start.elapsed());
-        let views = Views { first, sha256: vec![] };
+        let views = Views {
+            first,
+            sha256: vec![],
+        };
         let mut last = Instant::now();
         let relief = generate(&views, &params, &mut |progress| {
             if progress.step == 1 {
@@ -26,7 +29,12 @@ fn main() {
             ControlFlow::Continue(())
         })
         .expect("made");
-        println!("all {:?}, {} bytes {:?}", start.elapsed(), relief.files[0].bytes.len(), relief.notes);
+        println!(
+            "all {:?}, {} bytes {:?}",
+            start.elapsed(),
+            relief.files[0].bytes.len(),
+            relief.notes
+        );
         if let Some(out) = std::env::args().nth(2) {
             std::fs::write(out, &relief.files[0].bytes).expect("written");
         }

@@ -60,7 +60,9 @@ fn mostly_hard(grid: &Grid<f32>) -> bool {
 /// Whether the outline runs between this cell and one of its neighbours.
 fn on_rim(grid: &Grid<f32>, x: usize, y: usize) -> bool {
     let side = |x: usize, y: usize| grid.at(x, y) >= INSIDE;
-    [(x - 1, y), (x + 1, y), (x, y - 1), (x, y + 1)].into_iter().any(|(column, row)| side(column, row) != side(x, y))
+    [(x - 1, y), (x + 1, y), (x, y - 1), (x, y + 1)]
+        .into_iter()
+        .any(|(column, row)| side(column, row) != side(x, y))
 }
 
 /// Whether some block of two by two cells around this one is all on its side, and likewise for the cells
@@ -69,20 +71,22 @@ fn thick(grid: &Grid<f32>, x: usize, y: usize) -> bool {
     let side = |x: usize, y: usize| grid.at(x, y) >= INSIDE;
     let in_block = |x: usize, y: usize| {
         let same = side(x, y);
-        [(0, 0), (1, 0), (0, 1), (1, 1)].into_iter().any(|(across, down)| {
-            let blocks = [(0, 0), (1, 0), (0, 1), (1, 1)];
-            blocks.into_iter().all(|(right, below)| {
-                let (column, row) = (x + right, y + below);
-                if column < across || row < down {
-                    return !same;
-                }
-                let (column, row) = (column - across, row - down);
-                if column >= grid.width || row >= grid.height {
-                    return !same;
-                }
-                side(column, row) == same
+        [(0, 0), (1, 0), (0, 1), (1, 1)]
+            .into_iter()
+            .any(|(across, down)| {
+                let blocks = [(0, 0), (1, 0), (0, 1), (1, 1)];
+                blocks.into_iter().all(|(right, below)| {
+                    let (column, row) = (x + right, y + below);
+                    if column < across || row < down {
+                        return !same;
+                    }
+                    let (column, row) = (column - across, row - down);
+                    if column >= grid.width || row >= grid.height {
+                        return !same;
+                    }
+                    side(column, row) == same
+                })
             })
-        })
     };
     (y - 1..=y + 1).all(|row| (x - 1..=x + 1).all(|column| in_block(column, row)))
 }
@@ -131,7 +135,10 @@ mod tests {
             let edge = y as f32 - crossing(grid.at(x, y), grid.at(x, y - 1));
             worst = worst.max((edge - (x as f32 + 20.0) / 4.0 - 0.125).abs());
         }
-        assert!(worst < 0.3, "off the straight line by {worst} cells; hard stairs are off by 0.5");
+        assert!(
+            worst < 0.3,
+            "off the straight line by {worst} cells; hard stairs are off by 0.5"
+        );
         for (soft, hard) in grid.values.iter().zip(&hard.values) {
             assert_eq!(*soft >= INSIDE, *hard >= INSIDE);
         }

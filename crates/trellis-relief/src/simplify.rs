@@ -41,8 +41,15 @@ fn collapsed(sheet: &Sheet, target: usize, options: SimplifyOptions) -> Vec<[u32
         for value in [position[0], position[1], 0.0] {
             plane.extend_from_slice(&value.to_ne_bytes());
         }
-        let steepness = gradient[0].hypot(gradient[1]).hypot(2.0 * position[2]).max(f32::MIN_POSITIVE);
-        attributes.extend([position[2] / extent, gradient[0] / steepness, gradient[1] / steepness]);
+        let steepness = gradient[0]
+            .hypot(gradient[1])
+            .hypot(2.0 * position[2])
+            .max(f32::MIN_POSITIVE);
+        attributes.extend([
+            position[2] / extent,
+            gradient[0] / steepness,
+            gradient[1] / steepness,
+        ]);
     }
     let Ok(vertices) = VertexDataAdapter::new(&plane, 12, 0) else {
         return sheet.triangles.clone();
@@ -61,13 +68,18 @@ fn collapsed(sheet: &Sheet, target: usize, options: SimplifyOptions) -> Vec<[u32
         options,
         None,
     );
-    indices.chunks_exact(3).map(|corner| [corner[0], corner[1], corner[2]]).collect()
+    indices
+        .chunks_exact(3)
+        .map(|corner| [corner[0], corner[1], corner[2]])
+        .collect()
 }
 
 fn extent(sheet: &Sheet) -> f32 {
     let side = |axis: usize| {
         let values = sheet.positions.iter().map(|position| position[axis]);
-        let (low, high) = values.fold((f32::MAX, f32::MIN), |(low, high), value| (low.min(value), high.max(value)));
+        let (low, high) = values.fold((f32::MAX, f32::MIN), |(low, high), value| {
+            (low.min(value), high.max(value))
+        });
         high - low
     };
     side(0).max(side(1))
@@ -107,9 +119,16 @@ impl Loops {
             }
         }
         let mut used = vec![false; sheet.positions.len()];
-        triangles.iter().flatten().for_each(|vertex| used[*vertex as usize] = true);
+        triangles
+            .iter()
+            .flatten()
+            .for_each(|vertex| used[*vertex as usize] = true);
         let vertices = used.iter().filter(|used| **used).count() as i64;
-        let rim = used.iter().zip(&sheet.rim).filter(|(used, rim)| **used && **rim).count();
+        let rim = used
+            .iter()
+            .zip(&sheet.rim)
+            .filter(|(used, rim)| **used && **rim)
+            .count();
         if rim != outer {
             return None;
         }
