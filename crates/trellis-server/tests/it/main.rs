@@ -11,5 +11,6 @@ mod kit;
 mod middleware;
 mod pages;
 mod problems;
+mod refusals;
 mod server_facts;
 mod submit;
