@@ -58,7 +58,6 @@ in
   config = mkIf cfg.enable {
     systemd.services.trellis-server = {
       description = "trellis-server: 3D assets from pictures";
-      documentation = [ "https://github.com/microsoft/TRELLIS" ];
       wantedBy = [ "multi-user.target" ];
       wants = [ "network-online.target" ];
       after = [ "network-online.target" ];

@@ -22,6 +22,8 @@ final: prev: {
       cudaPackages = final.trellisCudaPackages;
       buildCudaExtension = pyFinal.callPackage ../nix/python/cuda-extension.nix {
         cudaHome = final.trellisCudaHome;
+        # The program, not Python's shim of the same name.
+        inherit (final) ninja;
         capabilities = final.trellisCudaCapabilities;
       };
     })

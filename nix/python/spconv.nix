@@ -53,7 +53,6 @@ in
       pyFinal.pccm
       pyFinal.pybind11
     ];
-    linksTo = [ pyFinal.cumm ];
     license = lib.licenses.asl20;
   };
 }

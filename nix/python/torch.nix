@@ -9,13 +9,9 @@
 let
   wheel = name: arguments: pyFinal.callPackage ./wheel.nix ({ inherit name; pin = wheels.${name}; } // arguments);
 
-  # What each NVIDIA library links to besides the driver.
+  # Which of the others each NVIDIA wheel names in its metadata, and links to or opens.
   nvidiaLinks = {
-    nvidia-cublas-cu12 = [ ];
-    nvidia-cudnn-cu12 = [
-      "nvidia-cublas-cu12"
-      "nvidia-cuda-nvrtc-cu12"
-    ];
+    nvidia-cudnn-cu12 = [ "nvidia-cublas-cu12" ];
     nvidia-cufft-cu12 = [ "nvidia-nvjitlink-cu12" ];
     nvidia-cusolver-cu12 = [
       "nvidia-cublas-cu12"
@@ -33,7 +29,6 @@ let
     ];
     nvidia-nvshmem-cu12 = [
       "libmlx5.so.1"
-      "libibverbs.so.1"
       "libmpi.so.40"
       "liboshmem.so.40"
       "libpmix.so.2"
@@ -43,6 +38,13 @@ let
     ];
   };
 
+  libraryFolder =
+    part:
+    let
+      package = pyFinal."nvidia-${lib.replaceStrings [ "_" ] [ "-" ] part}-cu12";
+    in
+    "${package}/${pyFinal.python.sitePackages}/nvidia/${part}/lib";
+
   nvidiaNames = lib.filter (lib.hasPrefix "nvidia-") (lib.attrNames wheels);
   nvidia = lib.genAttrs nvidiaNames (
     name:
@@ -50,6 +52,12 @@ let
       linksTo = map (other: pyFinal.${other}) (nvidiaLinks.${name} or [ ]);
       dependencies = linksTo;
       ignoredLibraries = ignored.${name} or [ ];
+      libraries = lib.optional (name == "nvidia-cudnn-cu12") pkgs.zlib;
+      # cuDNN opens cuBLAS, and NVRTC for the engines it compiles as it goes.
+      opens = lib.optionals (name == "nvidia-cudnn-cu12") [
+        (libraryFolder "cublas")
+        (libraryFolder "cuda_nvrtc")
+      ];
       license = lib.licenses.nvidiaCudaRedist or lib.licenses.unfreeRedistributable;
     }
   );
@@ -74,6 +82,8 @@ nvidia
       pyFinal.typing-extensions
     ];
     linksTo = nvidiaLibraries;
+    # Belongs to the machine's driver: the wrapper brings it at run time.
+    ignoredLibraries = [ "libcuda.so.1" ];
     license = lib.licenses.bsd3;
     passthru = {
       inherit nvidiaLibraries;

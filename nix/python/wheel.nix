@@ -15,6 +15,8 @@
   linksTo ? [ ],
   # C libraries from nixpkgs.
   libraries ? [ ],
+  # Folders, below a wheel's site-packages, of libraries that are opened by name at run time.
+  opens ? [ ],
   # Libraries that are absent on purpose; each caller says why.
   ignoredLibraries ? [ ],
   license ? lib.licenses.mit,
@@ -44,18 +46,16 @@ buildPythonPackage {
   buildInputs = [ (lib.getLib stdenv.cc.cc) ] ++ libraries;
   inherit dependencies;
 
-  # libcuda belongs to the driver of the machine: the wrapper brings it at run time.
-  autoPatchelfIgnoreMissingDeps = [ "libcuda.so.1" ] ++ ignoredLibraries;
+  autoPatchelfIgnoreMissingDeps = ignoredLibraries;
   # Wheels find each other by paths relative to one site-packages folder; here each has its own.
   preFixup = lib.concatMapStrings (package: ''
     addAutoPatchelfSearchPath ${package}/${python.sitePackages}
   '') linksTo;
   # Some libraries open their neighbours by bare name (cuDNN, NVRTC's builtins).
-  appendRunpaths = [ "$ORIGIN" ];
+  appendRunpaths = [ "$ORIGIN" ] ++ opens;
   # Already stripped, and a second time breaks the fat binaries' alignment.
   dontStrip = true;
 
-  pythonImportsCheck = [ ];
   inherit passthru;
   meta = {
     description = "${name}, the wheel that nix/pins.json pins";
