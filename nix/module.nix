@@ -7,15 +7,23 @@
   ...
 }:
 let
-  inherit (lib) mkEnableOption mkIf mkOption types;
+  inherit (lib)
+    mkEnableOption
+    mkIf
+    mkOption
+    types
+    ;
   cfg = config.services.trellis-server;
   toml = pkgs.formats.toml { };
 
   # Checked while building, so that a misspelt key stops the switch and not the service.
-  configFile = pkgs.runCommand "trellis.toml" { nativeBuildInputs = [ self.packages.${pkgs.stdenv.hostPlatform.system}.server-preview ]; } ''
-    cp ${toml.generate "trellis.toml" cfg.settings} "$out"
-    trellis config check "$out"
-  '';
+  configFile =
+    pkgs.runCommand "trellis.toml"
+      { nativeBuildInputs = [ self.packages.${pkgs.stdenv.hostPlatform.system}.server-preview ]; }
+      ''
+        cp ${toml.generate "trellis.toml" cfg.settings} "$out"
+        trellis config check "$out"
+      '';
 in
 {
   options.services.trellis-server = {

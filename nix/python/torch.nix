@@ -7,7 +7,15 @@
   pkgs,
 }:
 let
-  wheel = name: arguments: pyFinal.callPackage ./wheel.nix ({ inherit name; pin = wheels.${name}; } // arguments);
+  wheel =
+    name: arguments:
+    pyFinal.callPackage ./wheel.nix (
+      {
+        inherit name;
+        pin = wheels.${name};
+      }
+      // arguments
+    );
 
   # Which of the others each NVIDIA wheel names in its metadata, and links to or opens.
   nvidiaLinks = {
