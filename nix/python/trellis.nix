@@ -50,6 +50,7 @@ buildPythonPackage {
     rm -rf trellis/representations/mesh/flexicubes
     cp -r ${flexicubes} trellis/representations/mesh/flexicubes
     chmod -R u+w trellis/representations/mesh/flexicubes
+    rm -rf trellis/representations/mesh/flexicubes/examples
 
     # Importing the text pipeline imports open3d and transformers, which pictures do not need.
     substituteInPlace trellis/pipelines/__init__.py \

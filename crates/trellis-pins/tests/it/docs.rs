@@ -21,8 +21,7 @@ fn rows(name: &str, wheel: &Wheel) -> Vec<String> {
                 Some(ptx) => format!("PTX of {}, compiled by the driver", dotted(*ptx)),
                 None => "nothing for 12.0".to_owned(),
             };
-            let file = library.rsplit('/').next().unwrap_or(library);
-            format!("| {name} {} | `{file}` | {way} |", wheel.version)
+            format!("| {name} {} | `{library}` | {way} |", wheel.version)
         })
         .collect()
 }
