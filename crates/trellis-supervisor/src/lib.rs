@@ -1,0 +1,3 @@
+//! Keeps TRELLIS worker processes running and gives them jobs.
+
+pub mod protocol;
