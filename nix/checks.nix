@@ -10,10 +10,25 @@
   hasGpu,
 }:
 let
-  callCheck = lib.callPackageWith (pkgs // { inherit inputs craneLib rust packages; });
-  ofFolder = lib.mapAttrs' (
-    file: _: lib.nameValuePair (lib.removeSuffix ".nix" file) (callCheck (./checks + "/${file}") { })
-  ) (lib.filterAttrs (file: _: lib.hasSuffix ".nix" file && (hasGpu || file != "overlays.nix")) (builtins.readDir ./checks));
+  callCheck = lib.callPackageWith (
+    pkgs
+    // {
+      inherit
+        inputs
+        craneLib
+        rust
+        packages
+        ;
+    }
+  );
+  ofFolder =
+    lib.mapAttrs'
+      (file: _: lib.nameValuePair (lib.removeSuffix ".nix" file) (callCheck (./checks + "/${file}") { }))
+      (
+        lib.filterAttrs (file: _: lib.hasSuffix ".nix" file && (hasGpu || file != "overlays.nix")) (
+          builtins.readDir ./checks
+        )
+      );
   # What cannot be built without a model folder of one's own is no check.
   buildable = removeAttrs packages [
     "default"

@@ -23,7 +23,12 @@ in
 symlinkJoin {
   name = "cuda-home-${cudaPackages.cudaMajorMinorVersion}";
   paths = lib.concatMap (
-    part: [ (lib.getBin part) (lib.getDev part) (lib.getLib part) ]
+    part:
+    [
+      (lib.getBin part)
+      (lib.getDev part)
+      (lib.getLib part)
+    ]
     # kaolin links the static runtime, others find stubs of libcuda there.
     ++ lib.optional (part ? static) part.static
     ++ lib.optional (part ? stubs) part.stubs

@@ -49,8 +49,8 @@ let
     # Nothing is fetched at run time: a missing file is an error that says so.
     HF_HUB_OFFLINE = "1";
     U2NET_HOME = "${models.u2net}";
-    # Holds what the driver compiles from PTX at the first run, minutes of work: the driver's own
-    # limit, which is its maximum, so that nothing is thrown out.
+    # What the driver compiles from PTX at the first run is minutes of work and must not be thrown
+    # out: the largest cache that the driver takes.
     CUDA_CACHE_MAXSIZE = toString (4 * 1024 * 1024 * 1024);
     # The interpreter that has the worker and TRELLIS.
     TRELLIS_WORKER_PYTHON = lib.getExe' python-env "python3";
@@ -65,15 +65,33 @@ in
     ${lib.toShellVars fixed}
     export ${lib.concatStringsSep " " (lib.attrNames fixed)}
 
-    trellis_state=''${TRELLIS_DATA_DIR:-''${STATE_DIRECTORY:-''${XDG_DATA_HOME:-$HOME/.local/share}/trellis-server}}
+    trellis_state=''${TRELLIS_DATA_DIR:-''${STATE_DIRECTORY:-''${XDG_DATA_HOME:-''${HOME:-}/.local/share}/trellis-server}}
+    trellis_state=''${trellis_state%%:*}
     trellis_cache=''${CACHE_DIRECTORY:-$trellis_state/cache}
+    trellis_cache=''${trellis_cache%%:*}
     export TRELLIS_MODEL_PATH=''${TRELLIS_MODEL_PATH:-$trellis_state/models/TRELLIS-image-large}
     export TORCH_HOME=''${TORCH_HOME:-$trellis_state/models/torch}
     export CUDA_CACHE_PATH=$trellis_cache/cuda
+    # What else compiles at run time, and would write into a home that a service has not.
     export WARP_CACHE_PATH=$trellis_cache/warp
+    export NUMBA_CACHE_DIR=$trellis_cache/numba
+    export TRITON_CACHE_DIR=$trellis_cache/triton
 
-    # Nothing but the driver's own libraries: the host's glibc must not leak in.
-    if trellis_driver=$(${lib.getExe driver-libraries} "$trellis_cache/driver"); then
+    # DINOv2's code from the store, where torch.hub looks. A folder of the user's own stays.
+    # Where nothing can be written, the program itself says so, and `--help` works all the same.
+    trellis_link() {
+      if [[ -L $2 || ! -e $2 ]]; then
+        { mkdir -p "''${2%/*}" && ln -sfn "$1" "$2"; } 2>/dev/null || true
+      fi
+    }
+    trellis_link ${models.dinov2.code} "$TORCH_HOME/hub/facebookresearch_dinov2_main"
+    ${lib.optionalString (models.dinov2.weights != null) ''
+      trellis_link ${models.dinov2.weights} "$TORCH_HOME/hub/checkpoints/${models.dinov2.file}"
+    ''}
+
+    # Nothing but the driver's own libraries: the host's glibc must not leak in. Where there is no
+    # driver the doctor says so, not every command.
+    if trellis_driver=$(${lib.getExe driver-libraries} "$trellis_cache/driver" 2>/dev/null); then
       export LD_LIBRARY_PATH=$trellis_driver
     else
       unset LD_LIBRARY_PATH

@@ -23,13 +23,11 @@ dockerTools.streamLayeredImage {
   '';
   config = {
     Entrypoint = [ (lib.getExe server) ];
-    Cmd = [
-      "serve"
-      "--host"
-      "0.0.0.0"
-    ];
+    Cmd = [ "serve" ];
     Env = [
       "TRELLIS_DATA_DIR=/var/lib/trellis-server"
+      # In a container, loopback reaches nobody.
+      "TRELLIS_LISTEN_HOST=0.0.0.0"
       # What NVIDIA's toolkit mounts: the compute libraries and nvidia-smi.
       "NVIDIA_VISIBLE_DEVICES=all"
       "NVIDIA_DRIVER_CAPABILITIES=compute,utility"

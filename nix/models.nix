@@ -5,6 +5,7 @@
   runCommand,
   fetchurl,
   trellisPins,
+  trellisSources,
 }:
 let
   pins = trellisPins.models;
@@ -39,10 +40,6 @@ let
         exit 1
       '';
 
-  # Type: AttrSet -> (Derivation if the hash is known, else the message)
-  file =
-    pin: message:
-    if pin.sha256 == null then fetchedByUser message else fetchurl { inherit (pin) url sha256; };
 in
 {
   trellis-image-large = fetchedByUser {
@@ -51,31 +48,19 @@ in
     option = "TRELLIS_MODEL_PATH, or services.trellis-server.model on NixOS";
   };
 
-  # As torch.hub lays it out below TORCH_HOME.
-  dinov2 =
-    let
-      weights = file pins.dinov2 {
-        name = pins.dinov2.file;
-        what = "DINOv2's weights (${pins.dinov2.file})";
-        option = "they lie beside the model folder, where TORCH_HOME is set to by default";
-      };
-    in
-    runCommand "torch-home" { } ''
-      mkdir -p "$out/hub/checkpoints"
-      ln -s ${weights} "$out/hub/checkpoints/${pins.dinov2.file}"
-    '';
+  dinov2 = {
+    # The picture encoder's code: torch.hub would ask GitHub for it on every start.
+    code = trellisSources.dinov2;
+    inherit (pins.dinov2) file;
+    # `null` until a public source gives the hash: then it lies in the state directory, where
+    # `trellis model fetch` puts it.
+    weights =
+      if pins.dinov2.sha256 == null then null else fetchurl { inherit (pins.dinov2) url sha256; };
+  };
 
   # As rembg lays it out below U2NET_HOME.
-  u2net =
-    let
-      weights = file pins.u2net {
-        name = pins.u2net.file;
-        what = "rembg's ${pins.u2net.file}";
-        option = "U2NET_HOME";
-      };
-    in
-    runCommand "u2net-home" { } ''
-      mkdir "$out"
-      ln -s ${weights} "$out/${pins.u2net.file}"
-    '';
+  u2net = runCommand "u2net-home" { } ''
+    mkdir "$out"
+    ln -s ${fetchurl { inherit (pins.u2net) url sha256; }} "$out/${pins.u2net.file}"
+  '';
 }

@@ -7,15 +7,23 @@
   ...
 }:
 let
-  inherit (lib) mkEnableOption mkIf mkOption types;
+  inherit (lib)
+    mkEnableOption
+    mkIf
+    mkOption
+    types
+    ;
   cfg = config.services.trellis-server;
   toml = pkgs.formats.toml { };
 
   # Checked while building, so that a misspelt key stops the switch and not the service.
-  configFile = pkgs.runCommand "trellis.toml" { nativeBuildInputs = [ self.packages.${pkgs.stdenv.hostPlatform.system}.server-preview ]; } ''
-    cp ${toml.generate "trellis.toml" cfg.settings} "$out"
-    trellis config check "$out"
-  '';
+  configFile =
+    pkgs.runCommand "trellis.toml"
+      { nativeBuildInputs = [ self.packages.${pkgs.stdenv.hostPlatform.system}.server-preview ]; }
+      ''
+        cp ${toml.generate "trellis.toml" cfg.settings} "$out"
+        trellis config check "$out"
+      '';
 in
 {
   options.services.trellis-server = {
@@ -58,7 +66,6 @@ in
   config = mkIf cfg.enable {
     systemd.services.trellis-server = {
       description = "trellis-server: 3D assets from pictures";
-      documentation = [ "https://github.com/microsoft/TRELLIS" ];
       wantedBy = [ "multi-user.target" ];
       wants = [ "network-online.target" ];
       after = [ "network-online.target" ];

@@ -2,6 +2,7 @@
 {
   lib,
   writeShellApplication,
+  coreutils,
   symlinkJoin,
   server-preview,
   python-env,
@@ -10,6 +11,7 @@
 let
   wrapper = writeShellApplication {
     name = "trellis";
+    runtimeInputs = [ coreutils ];
     text = ''
       ${environment.script}
       exec ${lib.getExe server-preview} "$@"

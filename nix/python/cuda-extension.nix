@@ -50,6 +50,8 @@ buildPythonPackage.override { stdenv = cudaPackages.backendStdenv; } (
     # torch's builder would start one nvcc a core, each with gigabytes: hold to Nix's number.
     preBuild = ''
       export MAX_JOBS="$NIX_BUILD_CORES"
+      # numba and warp, imported by the import check, keep caches at home.
+      export HOME="$TMPDIR"
     ''
     + (arguments.preBuild or "");
     # Tests of these packages need a GPU.

@@ -8,6 +8,7 @@
   pybind11,
   pygltflib,
   scipy,
+  torchvision,
   tqdm,
   warp-lang,
   src,
@@ -27,6 +28,8 @@ buildCudaExtension {
     pillow
     pygltflib
     scipy
+    # Imported by `kaolin.visualize`, though no requirement names it.
+    torchvision
     tqdm
     warp-lang
   ];
@@ -44,10 +47,6 @@ buildCudaExtension {
   ];
   # setup.py takes torch up to 2.8 only; kaolin's sources compile against ours.
   env.IGNORE_TORCH_VER = "1";
-  # An old spelling of 3.x that newer setuptools reads as a ban on this Python.
-  postPatch = ''
-    substituteInPlace setup.py --replace-fail "python_requires='~=3.7'" "python_requires='>=3.7'"
-  '';
 
   pythonImportsCheck = [
     "kaolin._C"

@@ -5,7 +5,15 @@
   wheels,
 }:
 let
-  wheel = name: arguments: pyFinal.callPackage ./wheel.nix ({ inherit name; pin = wheels.${name}; } // arguments);
+  wheel =
+    name: arguments:
+    pyFinal.callPackage ./wheel.nix (
+      {
+        inherit name;
+        pin = wheels.${name};
+      }
+      // arguments
+    );
   named = prefix: lib.findFirst (lib.hasPrefix prefix) null (lib.attrNames wheels);
   # The release for CUDA 12.x is a distribution of its own name.
   cummName = named "cumm-";
@@ -53,7 +61,6 @@ in
       pyFinal.pccm
       pyFinal.pybind11
     ];
-    linksTo = [ pyFinal.cumm ];
     license = lib.licenses.asl20;
   };
 }

@@ -7,15 +7,19 @@
   pkgs,
 }:
 let
-  wheel = name: arguments: pyFinal.callPackage ./wheel.nix ({ inherit name; pin = wheels.${name}; } // arguments);
+  wheel =
+    name: arguments:
+    pyFinal.callPackage ./wheel.nix (
+      {
+        inherit name;
+        pin = wheels.${name};
+      }
+      // arguments
+    );
 
-  # What each NVIDIA library links to besides the driver.
+  # Which of the others each NVIDIA wheel names in its metadata, and links to or opens.
   nvidiaLinks = {
-    nvidia-cublas-cu12 = [ ];
-    nvidia-cudnn-cu12 = [
-      "nvidia-cublas-cu12"
-      "nvidia-cuda-nvrtc-cu12"
-    ];
+    nvidia-cudnn-cu12 = [ "nvidia-cublas-cu12" ];
     nvidia-cufft-cu12 = [ "nvidia-nvjitlink-cu12" ];
     nvidia-cusolver-cu12 = [
       "nvidia-cublas-cu12"
@@ -33,7 +37,6 @@ let
     ];
     nvidia-nvshmem-cu12 = [
       "libmlx5.so.1"
-      "libibverbs.so.1"
       "libmpi.so.40"
       "liboshmem.so.40"
       "libpmix.so.2"
@@ -43,13 +46,27 @@ let
     ];
   };
 
+  libraryFolder =
+    part:
+    let
+      package = pyFinal."nvidia-${lib.replaceStrings [ "_" ] [ "-" ] part}-cu12";
+    in
+    "${package}/${pyFinal.python.sitePackages}/nvidia/${part}/lib";
+
   nvidiaNames = lib.filter (lib.hasPrefix "nvidia-") (lib.attrNames wheels);
   nvidia = lib.genAttrs nvidiaNames (
     name:
     wheel name rec {
       linksTo = map (other: pyFinal.${other}) (nvidiaLinks.${name} or [ ]);
       dependencies = linksTo;
+      namespaces = [ "nvidia" ];
       ignoredLibraries = ignored.${name} or [ ];
+      libraries = lib.optional (name == "nvidia-cudnn-cu12") pkgs.zlib;
+      # cuDNN opens cuBLAS, and NVRTC for the engines it compiles as it goes.
+      opens = lib.optionals (name == "nvidia-cudnn-cu12") [
+        (libraryFolder "cublas")
+        (libraryFolder "cuda_nvrtc")
+      ];
       license = lib.licenses.nvidiaCudaRedist or lib.licenses.unfreeRedistributable;
     }
   );
@@ -74,6 +91,8 @@ nvidia
       pyFinal.typing-extensions
     ];
     linksTo = nvidiaLibraries;
+    # Belongs to the machine's driver: the wrapper brings it at run time.
+    ignoredLibraries = [ "libcuda.so.1" ];
     license = lib.licenses.bsd3;
     passthru = {
       inherit nvidiaLibraries;

@@ -1,5 +1,5 @@
 # TRELLIS's inference code as a package. Upstream runs from a checkout; here it gets metadata, its
-# submodule, and two changes: no text pipeline until it is asked for, no code from the network.
+# submodule, and one change: the text pipeline is imported when it is asked for.
 {
   lib,
   buildPythonPackage,
@@ -33,7 +33,6 @@
 
   src,
   flexicubes,
-  dinov2,
   version,
 }:
 buildPythonPackage {
@@ -51,17 +50,13 @@ buildPythonPackage {
     rm -rf trellis/representations/mesh/flexicubes
     cp -r ${flexicubes} trellis/representations/mesh/flexicubes
     chmod -R u+w trellis/representations/mesh/flexicubes
+    rm -rf trellis/representations/mesh/flexicubes/examples
 
     # Importing the text pipeline imports open3d and transformers, which pictures do not need.
     substituteInPlace trellis/pipelines/__init__.py \
       --replace-fail "from .trellis_text_to_3d import TrellisTextTo3DPipeline" "" \
       --replace-fail "globals()[config['name']]" "_pipeline(config['name'])"
     cat ${./lazy-text-pipeline.py} >>trellis/pipelines/__init__.py
-
-    # torch.hub would ask GitHub for DINOv2's code on every start.
-    substituteInPlace trellis/pipelines/trellis_image_to_3d.py --replace-fail \
-      "torch.hub.load('facebookresearch/dinov2', name, pretrained=True)" \
-      "torch.hub.load('${dinov2}', name, source='local', pretrained=True)"
   '';
 
   dependencies = [
@@ -93,9 +88,14 @@ buildPythonPackage {
     xformers
   ];
 
-  # Importing the package picks an attention backend and prints so; it needs no GPU.
-  preInstallCheck = ''
-    export ATTN_BACKEND=xformers SPARSE_BACKEND=spconv
+  # Read when the package is imported, as by the check below.
+  env = {
+    ATTN_BACKEND = "xformers";
+    SPARSE_BACKEND = "spconv";
+  };
+  # numba and warp keep caches at home.
+  preBuild = ''
+    export HOME="$TMPDIR"
   '';
   pythonImportsCheck = [ "trellis.pipelines" ];
   meta = {

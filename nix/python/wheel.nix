@@ -15,8 +15,12 @@
   linksTo ? [ ],
   # C libraries from nixpkgs.
   libraries ? [ ],
+  # Folders, below a wheel's site-packages, of libraries that are opened by name at run time.
+  opens ? [ ],
   # Libraries that are absent on purpose; each caller says why.
   ignoredLibraries ? [ ],
+  # Top-level packages that other wheels put files into as well.
+  namespaces ? [ ],
   license ? lib.licenses.mit,
   passthru ? { },
 }:
@@ -44,18 +48,19 @@ buildPythonPackage {
   buildInputs = [ (lib.getLib stdenv.cc.cc) ] ++ libraries;
   inherit dependencies;
 
-  # libcuda belongs to the driver of the machine: the wrapper brings it at run time.
-  autoPatchelfIgnoreMissingDeps = [ "libcuda.so.1" ] ++ ignoredLibraries;
+  autoPatchelfIgnoreMissingDeps = ignoredLibraries;
   # Wheels find each other by paths relative to one site-packages folder; here each has its own.
   preFixup = lib.concatMapStrings (package: ''
     addAutoPatchelfSearchPath ${package}/${python.sitePackages}
   '') linksTo;
   # Some libraries open their neighbours by bare name (cuDNN, NVRTC's builtins).
-  appendRunpaths = [ "$ORIGIN" ];
-  # Already stripped, and a second time breaks the fat binaries' alignment.
+  appendRunpaths = [ "$ORIGIN" ] ++ opens;
+  # Upstream stripped it; gigabytes of libraries would be read once more for nothing.
   dontStrip = true;
+  # Each would bring an `__init__.py` of that name, and its bytecode, which holds the store path: the
+  # environment could not be joined.
+  pythonNamespaces = namespaces;
 
-  pythonImportsCheck = [ ];
   inherit passthru;
   meta = {
     description = "${name}, the wheel that nix/pins.json pins";

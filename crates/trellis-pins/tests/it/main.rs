@@ -1,5 +1,6 @@
 //! The pins agree with themselves, with `flake.lock` and with the Nix files that read them.
 
+mod docs;
 mod kit;
 mod lock;
 mod nix_files;

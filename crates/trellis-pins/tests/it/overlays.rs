@@ -28,16 +28,18 @@ fn every_wheel_with_gpu_code_comes_from_an_overlay() {
 }
 
 #[test]
-fn every_source_is_used_by_an_overlay() {
-    let overlays: String = nix_files()
-        .into_iter()
-        .filter(|(path, _)| path.starts_with("overlays/"))
-        .map(|(_, text)| text)
+fn every_source_is_used() {
+    let text: String = nix_files().into_iter().map(|(_, text)| text).collect();
+    let words: Vec<&str> = text
+        .split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '.')
         .collect();
-    let words: Vec<&str> = overlays
-        .split(|c: char| !c.is_ascii_alphanumeric() && c != '-')
-        .collect();
-    for name in Pins::embedded().sources.keys() {
-        assert!(words.contains(&name.as_str()), "{name}");
+    for (name, source) in &Pins::embedded().sources {
+        let used = [
+            name.clone(),
+            format!("trellisSources.{name}"),
+            format!("trellisPins.sources.{name}.version"),
+        ];
+        assert!(used.iter().any(|word| words.contains(&word.as_str())), "{name}");
+        assert!(words.contains(&source.input.as_str()), "{}", source.input);
     }
 }
