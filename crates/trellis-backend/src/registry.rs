@@ -354,13 +354,14 @@ mod tests {
 
     #[test]
     fn auto_jobs_go_to_the_best_that_may_work() {
+        use BackendChoice::{Auto, Relief, Trellis};
+
         let choices = |trellis| {
             let registry = registry(trellis);
             let all = registry.all().iter();
             all.map(|backend| registry.choices_of(backend.as_ref()))
                 .collect::<Vec<_>>()
         };
-        use BackendChoice::{Auto, Relief, Trellis};
         assert_eq!(choices(Readiness::Ready), [vec![Auto, Trellis], vec![Relief]]);
         assert_eq!(choices(starting()), [vec![Auto, Trellis], vec![Relief]]);
         assert_eq!(choices(unavailable()), [vec![Trellis], vec![Auto, Relief]]);

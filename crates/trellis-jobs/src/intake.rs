@@ -92,7 +92,9 @@ impl IntakeError {
     pub fn advice(&self) -> &'static str {
         match self {
             Self::NoPicture => "send at least one PNG, JPEG or WebP picture",
-            Self::TooManyPictures { .. } => "send fewer views of the object, or raise `limits.images_per_job`",
+            Self::TooManyPictures { .. } => {
+                "send fewer views of the object, or raise `limits.images_per_job`"
+            }
             Self::Picture { source, .. } => match source {
                 PictureError::UnknownFormat => "save the picture as PNG, JPEG or WebP",
                 PictureError::TooLarge { .. } => "make the picture smaller, or raise `limits.pixels`",
