@@ -33,7 +33,7 @@ use crate::{AppState, events, files, jobs, pages, server_facts, submit};
         (name = "files", description = "Results and submitted pictures"),
         (name = "server", description = "What the server is and whether it can work"),
     ),
-    components(schemas(trellis_core::JobEvent, crate::problem::ProblemBody)),
+    components(schemas(trellis_core::JobEvent, events::FollowedEvent, crate::problem::ProblemBody)),
 )]
 struct Contract;
 

@@ -28,7 +28,7 @@ pub(crate) struct SubmitHeaders {
 #[into_params(parameter_in = Header)]
 pub(crate) struct FollowHeaders {
     /// The last event that is known; those after it are sent.
-    #[param(rename = "Last-Event-ID")]
+    #[param(rename = "Last-Event-ID", value_type = u64, required = false)]
     last_event_id: Option<u64>,
 }
 
@@ -37,13 +37,13 @@ pub(crate) struct FollowHeaders {
 #[into_params(parameter_in = Header)]
 pub(crate) struct FileHeaders {
     /// One range, such as `bytes=0-1023`.
-    #[param(rename = "Range")]
+    #[param(rename = "Range", value_type = String, required = false)]
     range: Option<String>,
     /// The `ETag` of what the client has.
-    #[param(rename = "If-None-Match")]
+    #[param(rename = "If-None-Match", value_type = String, required = false)]
     if_none_match: Option<String>,
     /// The `ETag` of what the range is to be a part of.
-    #[param(rename = "If-Range")]
+    #[param(rename = "If-Range", value_type = String, required = false)]
     if_range: Option<String>,
 }
 

@@ -6,13 +6,28 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::sse::{KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use trellis_core::{JobEvent, JobId};
+use trellis_core::JobId;
 
 use crate::AppState;
 use crate::contract::{FollowHeaders, JobProblems};
 use crate::extract::{PathParts, single_header};
 use crate::problem::Problem;
 use follow::{BATCH, Follow};
+
+/// One event as it is streamed.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "describes the lines of an event in the contract")]
+pub(crate) struct FollowedEvent {
+    /// The `seq` of the event, to resume after.
+    #[schema(pattern = "^[0-9]+$")]
+    id: String,
+    /// The `type` of the event.
+    #[schema(pattern = "^(state|progress|artifact)$")]
+    event: String,
+    /// A `JobEvent` as JSON.
+    #[schema(content_media_type = "application/json")]
+    data: String,
+}
 
 /// Follow a job
 ///
@@ -31,8 +46,8 @@ use follow::{BATCH, Follow};
         FollowHeaders,
     ),
     responses(
-        (status = 200, description = "The events; the data of each is a `JobEvent`", content_type = "text/event-stream",
-            body = String, item_schema = JobEvent),
+        (status = 200, description = "The events", content_type = "text/event-stream",
+            item_schema = FollowedEvent),
         (status = 204, description = "The job is finished and everything was told"),
         JobProblems,
     ),
@@ -67,10 +82,9 @@ pub(crate) async fn job_events(
     Ok(response)
 }
 
+/// Events are counted in 63 bits, as the database does.
 fn last_event_id(text: &str) -> Option<u64> {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    // The database counts in 63 bits; what is beyond comes after everything.
-    digits.then(|| text.parse::<u64>().map_or(MAX_SEQ, |seq| seq.min(MAX_SEQ)))
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let seq: u64 = text.parse().ok().filter(|_| digits)?;
+    (i64::try_from(seq).is_ok()).then_some(seq)
 }
-
-const MAX_SEQ: u64 = i64::MAX as u64;

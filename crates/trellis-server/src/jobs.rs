@@ -59,8 +59,7 @@ pub(crate) struct JobList {
     operation_id = "list_jobs",
     params(ListQuery),
     responses(
-        (status = 200, description = "A part of the list", body = JobList,
-            links(("next" = (operation_id = "list_jobs", parameters(("cursor" = "$response.body#/next_cursor")))))),
+        (status = 200, description = "A part of the list", body = JobList),
         QueryProblems,
     ),
 )]
@@ -95,7 +94,15 @@ pub(crate) async fn list_jobs(
     tag = "jobs",
     operation_id = "get_job",
     params(("id" = JobId, Path, description = "The job")),
-    responses((status = 200, description = "The job", body = Job), JobProblems),
+    responses(
+        (status = 200, description = "The job", body = Job, links(
+            ("artifact" = (operation_id = "get_artifact", parameters(
+                ("id" = "$response.body#/id"),
+                ("name" = "$response.body#/artifacts/0/name"),
+            ))),
+        )),
+        JobProblems,
+    ),
 )]
 pub(crate) async fn get_job(
     State(state): State<AppState>,
