@@ -1,6 +1,8 @@
 //! Makes one model and prints the time of each stage and the largest memory in use.
 //!
 //! `cargo run --release -p trellis-relief --example profile -- PICTURE [OUT.glb]`
+#![expect(clippy::print_stdout, reason = "it is there to print")]
+
 use std::ops::ControlFlow;
 use std::time::Instant;
 
@@ -11,7 +13,9 @@ use trellis_relief::{Views, generate};
 fn main() {
     let path = std::env::args().nth(1).expect("a picture is named");
     let bytes = std::fs::read(&path).expect("the picture is readable");
-    let params: Params = ParamsPatch::default().resolve(1).expect("fine");
+    let params: Params = ParamsPatch::default()
+        .resolve(1)
+        .expect("the defaults are allowed");
     for _ in 0..2 {
         let start = Instant::now();
         let first = decode(&bytes, 64_000_000).expect("decodes");

@@ -8,8 +8,8 @@ use crate::grid::Grid;
 /// Red, green and blue times weight, and weight from 0 to 1.
 pub(crate) type Weighted = [f32; 4];
 
-/// The filled colours; `known` may be used up. Texels of weight 1 stay exactly as they are.
-pub(crate) fn bleed(known: Grid<Weighted>) -> Grid<[f32; 3]> {
+/// The filled colours, the fourth channel without meaning. Texels of weight 1 stay exactly as they are.
+pub(crate) fn bleed(known: Grid<Weighted>) -> Grid<[f32; 4]> {
     let mut levels = vec![known];
     while levels[levels.len() - 1]
         .width
@@ -19,12 +19,12 @@ pub(crate) fn bleed(known: Grid<Weighted>) -> Grid<[f32; 3]> {
         let coarser = pull(&levels[levels.len() - 1]);
         levels.push(coarser);
     }
-    let mut coarse = levels.pop().map_or_else(
-        || Grid::filled(1, 1, [0.0; 3]),
-        |top| top.map(|[red, green, blue, weight]| [red, green, blue].map(|sum| sum / weight.max(1e-9))),
-    );
+    let mut coarse = levels.pop().unwrap_or_else(|| Grid::filled(1, 1, [0.0; 4]));
+    for texel in &mut coarse.values {
+        *texel = texel.map(|sum| sum / texel[3].max(1e-9));
+    }
     while let Some(level) = levels.pop() {
-        coarse = push(&level, &coarse);
+        coarse = push(level, &coarse);
     }
     coarse
 }
@@ -46,37 +46,37 @@ fn pull(fine: &Grid<Weighted>) -> Grid<Weighted> {
     coarse
 }
 
-fn push(fine: &Grid<Weighted>, coarse: &Grid<[f32; 3]>) -> Grid<[f32; 3]> {
-    let mut out = Grid::filled(fine.width, fine.height, [0.0; 3]);
-    for y in 0..fine.height {
-        for x in 0..fine.width {
-            let [red, green, blue, weight] = fine.at(x, y);
-            let mut colour = [red, green, blue];
-            if weight < 1.0 {
-                let around = between(coarse, x, y);
-                (0..3).for_each(|channel| colour[channel] += (1.0 - weight) * around[channel]);
+/// `fine` filled from the coarser colours, in place.
+fn push(mut fine: Grid<Weighted>, coarse: &Grid<[f32; 4]>) -> Grid<[f32; 4]> {
+    let width = fine.width;
+    for (y, row) in fine.values.chunks_exact_mut(width).enumerate() {
+        let (near, far) = two_nearest(y, coarse.height);
+        let near = &coarse.values[near * coarse.width..][..coarse.width];
+        let far = &coarse.values[far * coarse.width..][..coarse.width];
+        for (x, texel) in row.iter_mut().enumerate() {
+            let lacking = 1.0 - texel[3];
+            if lacking <= 0.0 {
+                continue;
             }
-            out.set(x, y, colour);
+            // Linear between the coarse cells: three quarters of the nearer one on each axis.
+            let (left, right) = two_nearest(x, coarse.width);
+            let (a, b, c, d) = (near[left], near[right], far[left], far[right]);
+            for channel in 0..4 {
+                let around = 0.5625 * a[channel] + 0.1875 * (b[channel] + c[channel]) + 0.0625 * d[channel];
+                texel[channel] += lacking * around;
+            }
         }
     }
-    out
+    fine
 }
 
-/// The coarse colour at the middle of a fine texel: three quarters of the nearer cell on each axis.
-fn between(coarse: &Grid<[f32; 3]>, x: usize, y: usize) -> [f32; 3] {
-    let other = |at: usize, size: usize| {
-        let near = at / 2;
-        let far = if at % 2 == 0 {
-            near.saturating_sub(1)
-        } else {
-            (near + 1).min(size - 1)
-        };
-        (near, far)
-    };
-    let ((near_x, far_x), (near_y, far_y)) = (other(x, coarse.width), other(y, coarse.height));
-    let (a, b) = (coarse.at(near_x, near_y), coarse.at(far_x, near_y));
-    let (c, d) = (coarse.at(near_x, far_y), coarse.at(far_x, far_y));
-    [0, 1, 2].map(|channel| 0.5625 * a[channel] + 0.1875 * (b[channel] + c[channel]) + 0.0625 * d[channel])
+/// The coarse cell that a fine one is in, and the next nearest.
+fn two_nearest(at: usize, size: usize) -> (usize, usize) {
+    let near = at / 2;
+    if at.is_multiple_of(2) {
+        return (near, near.saturating_sub(1));
+    }
+    (near, (near + 1).min(size - 1))
 }
 
 #[cfg(test)]
@@ -105,6 +105,6 @@ mod tests {
     #[test]
     fn nothing_known_gives_black_not_nonsense() {
         let filled = bleed(Grid::filled(8, 8, [0.0; 4]));
-        assert!(filled.values.iter().flatten().all(|value| *value == 0.0));
+        assert!(filled.values.iter().all(|texel| texel[..3] == [0.0; 3]));
     }
 }

@@ -10,8 +10,13 @@
 #![expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
     clippy::cast_sign_loss,
     reason = "pixel, grid and vertex numbers: sizes are bounded by the pixel limit, far below 2^31"
+)]
+#![expect(
+    clippy::needless_range_loop,
+    reason = "one number often indexes several grids at once; zipped iterators would hide which cell is meant"
 )]
 #![allow(
     clippy::many_single_char_names,

@@ -7,13 +7,17 @@ use trellis_picture::Picture;
 
 use crate::coverage::{Coverage, INSIDE, coverage};
 use crate::error::ReliefError;
-use crate::inflate::inflate;
+use crate::grid::Grid;
+use crate::inflate::{Inflated, inflate};
 use crate::matte::Matte;
-use crate::sheet::sheet;
+use crate::sheet::{Sheet, sheet};
 use crate::simplify::simplify;
 use crate::solid::{Solid, close};
 use crate::texture::{Texture, texture};
 use crate::window::Window;
+
+/// How many times squares may be joined away from the outline: to at most 8 × 8 cells.
+const COARSEST: usize = 3;
 
 /// A textured model, before it is written to a format.
 #[derive(Debug, Clone)]
@@ -69,8 +73,8 @@ pub fn model(picture: &Picture, params: &Params, report: Report<'_>) -> Result<M
     let inflated = stage(report, Stage::SparseStructure, || Ok(inflate(&grid)))?;
     let solid = stage(report, Stage::Simplify, || {
         let inside = grid.values.iter().filter(|coverage| **coverage >= INSIDE).count();
-        let mut front = sheet(&grid, &inflated, coarsest(params.mesh_simplify));
         let target = (2.0 * inside as f64 * (1.0 - params.mesh_simplify)).ceil() as usize;
+        let mut front = coarse_sheet(&grid, &inflated, target);
         if params.mesh_simplify > 0.0 {
             simplify(&mut front, target);
         }
@@ -95,13 +99,14 @@ pub fn model(picture: &Picture, params: &Params, report: Report<'_>) -> Result<M
     })
 }
 
-/// How many levels squares may be joined: each leaves a quarter of the triangles away from the outline, and
-/// the triangulation must stay finer than what `simplify` is asked for.
-fn coarsest(mesh_simplify: f64) -> usize {
-    match mesh_simplify {
-        share if share >= 0.9 => 3,
-        share if share >= 0.75 => 2,
-        share if share >= 0.5 => 1,
-        _ => 0,
+/// The coarsest sheet that still has `target` triangles to be chosen from, or the finest.
+fn coarse_sheet(grid: &Grid<f32>, inflated: &Inflated, target: usize) -> Sheet {
+    let mut level = COARSEST;
+    loop {
+        let made = sheet(grid, inflated, level);
+        if level == 0 || made.triangles.len() >= target {
+            return made;
+        }
+        level -= 1;
     }
 }

@@ -58,12 +58,10 @@ pub(crate) fn texture(picture: &Picture, matte: &Matte, window: Window, size: u3
     };
     let side = size as usize;
     let filled = bleed(resample((width, height), read, window, (side, side)));
-    let texels = filled
-        .values
-        .iter()
-        .flatten()
-        .map(|value| (value + 0.5) as u8)
-        .collect();
+    let mut texels = Vec::with_capacity(3 * side * side);
+    for [red, green, blue, _] in filled.values {
+        texels.extend([red, green, blue].map(|value| (value + 0.5) as u8));
+    }
     Texture { size, texels }
 }
 

@@ -15,7 +15,7 @@ fn views(count: usize) -> Views {
         image::ImageFormat::Png,
     );
     Views {
-        first: decode(&bytes, MAX_PIXELS).unwrap(),
+        first: decode(&bytes, MAX_PIXELS).expect("the picture is whole"),
         sha256: (0..count).map(|number| format!("{number:064x}")).collect(),
     }
 }
@@ -26,10 +26,10 @@ fn generated(views: &Views, params: &Params) -> Result<Relief, ReliefError> {
 
 /// The JSON of a GLB, as far as it lies where the header says.
 fn document(glb: &[u8]) -> serde_json::Value {
-    let number = |at: usize| u32::from_le_bytes(glb[at..at + 4].try_into().unwrap()) as usize;
+    let number = |at: usize| u32::from_le_bytes(glb[at..at + 4].try_into().expect("four bytes")) as usize;
     assert_eq!(&glb[..4], b"glTF");
     assert_eq!((number(4), number(8)), (2, glb.len()));
-    serde_json::from_slice(&glb[20..20 + number(12)]).unwrap()
+    serde_json::from_slice(&glb[20..20 + number(12)]).expect("the JSON is whole")
 }
 
 #[test]

@@ -6,19 +6,19 @@ use trellis_core::{Params, ParamsPatch};
 use trellis_picture::{Picture, decode};
 use trellis_relief::{Model, ReliefError, model};
 
-pub const MAX_PIXELS: u64 = 64_000_000;
+pub(crate) const MAX_PIXELS: u64 = 64_000_000;
 
-pub fn params() -> Params {
+pub(crate) fn params() -> Params {
     ParamsPatch::default()
         .resolve(1)
         .expect("the defaults are allowed")
 }
 
-pub fn made(picture: &Picture, params: &Params) -> Result<Model, ReliefError> {
+pub(crate) fn made(picture: &Picture, params: &Params) -> Result<Model, ReliefError> {
     model(picture, params, &mut |_| ControlFlow::Continue(()))
 }
 
-pub fn made_from(bytes: &[u8], remove_background: bool) -> (Picture, Result<Model, ReliefError>) {
+pub(crate) fn made_from(bytes: &[u8], remove_background: bool) -> (Picture, Result<Model, ReliefError>) {
     let picture = decode(bytes, MAX_PIXELS).expect("the picture is whole");
     let params = Params {
         remove_background,
@@ -30,7 +30,7 @@ pub fn made_from(bytes: &[u8], remove_background: bool) -> (Picture, Result<Mode
 }
 
 /// Which of `size` pixels, laid over the whole picture, the mesh covers as seen from the front.
-pub fn silhouette(model: &Model, picture: &Picture, size: (usize, usize)) -> Vec<bool> {
+pub(crate) fn silhouette(model: &Model, picture: &Picture, size: (usize, usize)) -> Vec<bool> {
     let mut covered = vec![false; size.0 * size.1];
     let window = model.window;
     let places: Vec<[f64; 2]> = model
@@ -80,14 +80,14 @@ fn fill(covered: &mut [bool], size: (usize, usize), corners: [[f64; 2]; 3]) {
 }
 
 /// Pixels in both over pixels in either.
-pub fn overlap(a: &[bool], b: &[bool]) -> f64 {
+pub(crate) fn overlap(a: &[bool], b: &[bool]) -> f64 {
     let both = a.iter().zip(b).filter(|(a, b)| **a && **b).count();
     let either = a.iter().zip(b).filter(|(a, b)| **a || **b).count();
     both as f64 / either.max(1) as f64
 }
 
 /// The picture's size with a longer side of 512.
-pub fn raster(picture: &Picture) -> (usize, usize) {
+pub(crate) fn raster(picture: &Picture) -> (usize, usize) {
     let scale = 512.0 / f64::from(picture.width().max(picture.height()));
     let side = |pixels: u32| (f64::from(pixels) * scale).round().max(1.0) as usize;
     (side(picture.width()), side(picture.height()))

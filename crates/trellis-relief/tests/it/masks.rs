@@ -31,7 +31,7 @@ fn picture(size: (u32, u32), strokes: &[(f64, f64, f64, bool)], soft: bool) -> P
     }
     // One transparent corner keeps the alpha channel meant.
     pixels[3] = 0;
-    Picture::from_rgba8(size.0, size.1, pixels).unwrap()
+    Picture::from_rgba8(size.0, size.1, pixels).expect("there are as many bytes as pixels")
 }
 
 proptest! {

@@ -6,18 +6,18 @@ use image::{DynamicImage, ImageFormat, Rgba, RgbaImage};
 use jpeg_encoder::{ColorType, Encoder};
 
 /// Whether a point is in the shape; both axes from 0 to 1 over the picture, y down.
-pub type Shape = fn(f64, f64) -> bool;
+pub(crate) type Shape = fn(f64, f64) -> bool;
 
 /// A picture with what is in it.
-pub struct Case {
-    pub name: &'static str,
-    pub bytes: Vec<u8>,
-    pub remove_background: bool,
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) remove_background: bool,
     /// The object as it is seen; `None` where it is not exact enough to be compared.
-    pub shape: Option<Shape>,
-    pub parts: usize,
+    pub(crate) shape: Option<Shape>,
+    pub(crate) parts: usize,
     /// Holes through the object.
-    pub holes: usize,
+    pub(crate) holes: usize,
 }
 
 impl Case {
@@ -33,48 +33,48 @@ impl Case {
     }
 }
 
-pub fn blob(x: f64, y: f64) -> bool {
+pub(crate) fn blob(x: f64, y: f64) -> bool {
     let (x, y) = (x - 0.52, y - 0.5);
     let angle = y.atan2(x);
     x.hypot(y) < 0.3 + 0.06 * (3.0 * angle).sin() + 0.03 * (5.0 * angle).cos()
 }
 
-pub fn ring(x: f64, y: f64) -> bool {
+pub(crate) fn ring(x: f64, y: f64) -> bool {
     (0.18..0.4).contains(&(x - 0.5).hypot(y - 0.5))
 }
 
-pub fn two(x: f64, y: f64) -> bool {
+pub(crate) fn two(x: f64, y: f64) -> bool {
     (x - 0.28).hypot(y - 0.4) < 0.2 || ((x - 0.74).abs() < 0.12 && (y - 0.6).abs() < 0.3)
 }
 
-pub fn line(x: f64, y: f64) -> bool {
+pub(crate) fn line(x: f64, y: f64) -> bool {
     (100.0 / 256.0..101.0 / 256.0).contains(&y) && (20.0 / 256.0..230.0 / 256.0).contains(&x)
 }
 
-pub fn slanted(x: f64, y: f64) -> bool {
-    let (column, row) = ((x * 256.0) as i64, (y * 256.0) as i64);
-    column == row && (20..230).contains(&column)
+pub(crate) fn slanted(x: f64, y: f64) -> bool {
+    let (column, row) = ((x * 200.0) as i64, (y * 200.0) as i64);
+    column == row && (20..180).contains(&column)
 }
 
 /// What [`slanted`] is between pixel centres.
-pub fn band(x: f64, y: f64) -> bool {
-    (x - y).abs() * 256.0 <= 0.5 && (19.5..230.5).contains(&((x + y) * 128.0))
+pub(crate) fn band(x: f64, y: f64) -> bool {
+    (x - y).abs() * 200.0 < 0.5 && (20.0..180.0).contains(&((x + y) * 100.0))
 }
 
-pub fn bust(x: f64, y: f64) -> bool {
+pub(crate) fn bust(x: f64, y: f64) -> bool {
     (x - 0.5).hypot(y - 1.0) < 0.38 || (x - 0.5).hypot(y - 0.5) < 0.2
 }
 
-pub fn cut_off(x: f64, y: f64) -> bool {
+pub(crate) fn cut_off(x: f64, y: f64) -> bool {
     (x - 0.5).hypot(y - 1.0) < 0.6 || (x < 0.3 && y > 0.5)
 }
 
-pub fn upright(x: f64, y: f64) -> bool {
+pub(crate) fn upright(x: f64, y: f64) -> bool {
     ((x - 0.4).abs() < 0.15 && (y - 0.5).abs() < 0.35)
         || ((0.3..0.8).contains(&x) && (0.15..0.3).contains(&y))
 }
 
-pub fn whole(_: f64, _: f64) -> bool {
+pub(crate) fn whole(_: f64, _: f64) -> bool {
     true
 }
 
@@ -102,7 +102,7 @@ fn colour(x: u32, y: u32, width: u32, height: u32) -> [f64; 3] {
 }
 
 /// The shape with an alpha channel.
-pub fn cut_out(shape: Shape, width: u32, height: u32) -> RgbaImage {
+pub(crate) fn cut_out(shape: Shape, width: u32, height: u32) -> RgbaImage {
     RgbaImage::from_fn(width, height, |x, y| {
         let [red, green, blue] = colour(x, y, width, height).map(|value| value as u8);
         Rgba([
@@ -115,17 +115,18 @@ pub fn cut_out(shape: Shape, width: u32, height: u32) -> RgbaImage {
 }
 
 /// The shape before a wall that is lighter above than below, with noise as of a camera.
-pub fn photo(shape: Shape, width: u32, height: u32) -> RgbaImage {
+pub(crate) fn photo(shape: Shape, width: u32, height: u32) -> RgbaImage {
     RgbaImage::from_fn(width, height, |x, y| {
-        let share = share(shape, x, y, width, height);
+        let own_share = share(shape, x, y, width, height);
         let wall = 225.0 - 30.0 * f64::from(y) / f64::from(height);
         let noise = f64::from((x * 7919 + y * 104_729 + x * y * 31) % 7) - 3.0;
-        let mixed = colour(x, y, width, height).map(|own| (own * share + wall * (1.0 - share) + noise) as u8);
+        let mixed =
+            colour(x, y, width, height).map(|own| (own * own_share + wall * (1.0 - own_share) + noise) as u8);
         Rgba([mixed[0], mixed[1], mixed[2], 255])
     })
 }
 
-pub fn encoded(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
+pub(crate) fn encoded(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
     let mut out = Cursor::new(Vec::new());
     image
         .into()
@@ -168,7 +169,7 @@ fn cmyk(image: &RgbaImage, colours: ColorType) -> Vec<u8> {
         .pixels()
         .flat_map(|Rgba([red, green, blue, _])| {
             let key = 255 - red.max(green).max(blue);
-            let ink = |value: &u8| (255 - key - value) as f64 / f64::from(255 - key).max(1.0) * 255.0;
+            let ink = |value: &u8| f64::from(255 - key - value) / f64::from(255 - key).max(1.0) * 255.0;
             [ink(red) as u8, ink(green) as u8, ink(blue) as u8, key]
         })
         .collect();
@@ -189,7 +190,7 @@ fn turned(image: &RgbaImage) -> Vec<u8> {
 }
 
 /// All but the very large one.
-pub fn all() -> Vec<Case> {
+pub(crate) fn all() -> Vec<Case> {
     let deep = |image: RgbaImage| DynamicImage::ImageRgba8(image).into_rgba16();
     let grey = |image: RgbaImage| DynamicImage::ImageRgba8(image).into_luma8();
     let upright_photo = photo(upright, 480, 360);
@@ -200,7 +201,7 @@ pub fn all() -> Vec<Case> {
         Case::new("ring_photo", png(photo(ring, 500, 500)), ring),
         Case::new("two_parts", png(cut_out(two, 700, 500)), two),
         Case::new("line", png(cut_out(line, 256, 256)), line),
-        Case::new("slanted_line", png(cut_out(slanted, 256, 256)), band),
+        Case::new("slanted_line", png(cut_out(slanted, 200, 200)), band),
         Case::new("touching_border", png(cut_out(cut_off, 300, 300)), cut_off),
         Case::new("touching_border_photo", png(photo(bust, 300, 300)), bust),
         Case::new("sixteen_bits", png(deep(cut_out(blob, 300, 200))), blob),
@@ -225,7 +226,7 @@ pub fn all() -> Vec<Case> {
 }
 
 /// 48 million pixels.
-pub fn huge() -> Case {
+pub(crate) fn huge() -> Case {
     // Drawn at a tenth and enlarged: the shape's edge is soft over ten pixels.
     let small = cut_out(blob, 800, 600);
     let large = image::imageops::resize(&small, 8000, 6000, image::imageops::FilterType::Triangle);

@@ -1,5 +1,6 @@
 //! Pictures of one's own: every picture in the folder `TRELLIS_SAMPLES`, when that is set.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::kit::{made_from, overlap, raster, silhouette};
@@ -37,7 +38,7 @@ fn pictures_of_ones_own_keep_their_outline() {
             .map(|pixel| pixel[3] >= 128)
             .collect();
             let overlap = overlap(&silhouette(&model, &picture, size), &mask);
-            said += &format!(", overlap {overlap:.4}");
+            write!(said, ", overlap {overlap:.4}").unwrap();
             assert!(overlap >= 0.985, "{said}");
         }
         println!("{said}");

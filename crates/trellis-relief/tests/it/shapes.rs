@@ -1,5 +1,7 @@
 //! Every test picture becomes a closed solid with the outline of its shape; what holds no object says so.
 
+use std::fmt::Write as _;
+
 use crate::kit::{made_from, overlap, raster, silhouette};
 use crate::pictures::{self, Case, Shape};
 
@@ -17,7 +19,7 @@ fn check(case: &Case) -> Result<String, String> {
     if let Some(shape) = case.shape {
         let size = raster(&picture);
         let overlap = overlap(&silhouette(&model, &picture, size), &drawn(shape, size));
-        said += &format!(", overlap {overlap:.4}");
+        write!(said, ", overlap {overlap:.4}").expect("a string takes all");
         if overlap < LEAST_OVERLAP {
             return Err(said);
         }
