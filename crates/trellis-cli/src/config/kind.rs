@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use toml::Value;
 use tracing_subscriber::EnvFilter;
 use trellis_core::BackendChoice;
+use trellis_server::AllowedOrigins;
 
 /// The kinds of values.
 #[derive(Debug, Clone, Copy)]
@@ -95,13 +96,9 @@ fn one_of(words: &[&str]) -> String {
     format!("one of {}", words.join(", "))
 }
 
-/// Scheme, host and perhaps port (RFC 6454), nothing after it.
+/// The server's own check, so that what passes here is what it takes.
 fn is_origin(text: &str) -> bool {
-    let rest = text
-        .strip_prefix("https://")
-        .or_else(|| text.strip_prefix("http://"));
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
-    rest.is_some_and(|host| !host.is_empty() && host.chars().all(plain))
+    AllowedOrigins::new([text]).is_ok()
 }
 
 #[cfg(test)]
@@ -128,6 +125,7 @@ mod tests {
         assert_eq!(Kind::Origins.of_text(""), Some(Value::Array(vec![])));
         assert_eq!(Kind::Origins.of_text("https://a.example/"), None);
         assert_eq!(Kind::Origins.of_text("a.example"), None);
+        assert_eq!(Kind::Origins.of_text("https://a:b:c"), None);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Damaged pages of the job database: told at the start, and nothing is made worse.
+//! Damaged pages of the job database: told at the start, and what is left of it stays.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use crate::kit::server::Server;
 const PAGE: u64 = 4096;
 
 #[tokio::test]
-async fn damaged_pages_are_told_and_the_file_is_left_alone() {
+async fn damaged_pages_are_told_each_time_and_nothing_is_thrown_away() {
     let home = tempfile::tempdir().expect("a temporary folder");
     let server = Server::start(home.path(), &[]);
     let client = Client::new(&server.address);
@@ -33,12 +33,19 @@ async fn damaged_pages_are_told_and_the_file_is_left_alone() {
     }
     fs::write(&path, &bytes).expect("the database can be written");
 
-    let Err(log) = Server::try_start(home.path(), &[]) else {
-        panic!("it serves from a damaged database")
-    };
-    println!("{log}");
-    assert!(log.contains("damaged") && log.contains("hint:"), "{log}");
-    assert_eq!(fs::read(&path).expect("the database"), bytes, "it was changed");
+    // Twice: the first refusal must not have put an empty database in the place of the damaged one. The
+    // file may have changed all the same, because SQLite moves the rest of its log there.
+    for _ in 0..2 {
+        let Err(log) = Server::try_start(home.path(), &[]) else {
+            panic!("it serves from a damaged database")
+        };
+        assert!(log.contains("is damaged") && log.contains("hint: "), "{log}");
+        assert!(
+            fs::metadata(&path).expect("the database").len() >= bytes.len() as u64,
+            "it was cut"
+        );
+        println!("{}", log.lines().take(3).collect::<Vec<_>>().join("\n"));
+    }
 
     for name in ["jobs.sqlite", "jobs.sqlite-wal", "jobs.sqlite-shm"] {
         let _ = fs::rename(home.path().join("data").join(name), home.path().join(name));

@@ -99,6 +99,7 @@ fn json_has_a_line_for_each_asset() {
             (&line["state"], &line["made_by"]),
             (&"succeeded".into(), &"relief".into())
         );
+        assert_eq!(line["about"], "a preview from the outline, not TRELLIS");
         assert!(line["params"]["seed"].is_u64(), "a random seed is reported");
         let path = home.path().join(line["files"][0]["path"].as_str().unwrap());
         assert_eq!(line["files"][0]["size_bytes"], fs::metadata(path).unwrap().len());

@@ -50,6 +50,7 @@ fn a_server_makes_what_is_sent_to_it() {
             (&line["made_by"], &line["params"]["seed"]),
             (&"relief".into(), &3.into())
         );
+        assert_eq!(line["about"], "a preview from the outline, not TRELLIS");
         let file = home.path().join(line["files"][0]["path"].as_str().unwrap());
         assert!(is_glb(&fs::read(file).unwrap()));
     }

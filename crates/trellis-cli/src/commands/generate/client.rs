@@ -71,6 +71,19 @@ struct Problem {
     fix: String,
 }
 
+/// What a server tells of itself, as far as it is of use here.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Facts {
+    pub(crate) backends: Vec<BackendFacts>,
+}
+
+/// One of its backends.
+#[derive(Debug, Deserialize)]
+pub(crate) struct BackendFacts {
+    pub(crate) name: String,
+    pub(crate) description: String,
+}
+
 /// A server's address and connections to it.
 #[derive(Debug)]
 pub(crate) struct Client {
@@ -104,11 +117,9 @@ impl Client {
         &self.address
     }
 
-    /// Asks for the server's version, to see that there is one.
-    pub(crate) async fn version(&self) -> Result<(), CallError> {
-        let response = accepted(self.get("version")).await?;
-        response.json::<serde_json::Value>().await?;
-        Ok(())
+    /// Asks what the server has, which also tells whether there is one.
+    pub(crate) async fn facts(&self) -> Result<Facts, CallError> {
+        Ok(accepted(self.get("version")).await?.json().await?)
     }
 
     /// Submits a job under an idempotency key.

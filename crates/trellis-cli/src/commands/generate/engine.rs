@@ -27,6 +27,8 @@ pub(crate) struct Asset {
     pub(crate) job: JobId,
     /// Which backend made it.
     pub(crate) made_by: String,
+    /// What a person should know of that backend's results.
+    pub(crate) about: String,
     /// What was asked, with the seed.
     pub(crate) params: Params,
     /// What a person should know of it.

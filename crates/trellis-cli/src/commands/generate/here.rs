@@ -87,6 +87,7 @@ impl Here {
         Ok(Asset {
             job,
             made_by: self.backend.capabilities().name.to_owned(),
+            about: self.backend.capabilities().description.to_owned(),
             params,
             notes: output.notes,
             files,

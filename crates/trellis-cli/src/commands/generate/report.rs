@@ -32,6 +32,8 @@ pub(crate) struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     made_by: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    about: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     params: Option<&'a Params>,
     files: &'a [WrittenFile],
     notes: &'a [String],
@@ -52,6 +54,7 @@ impl<'a> Line<'a> {
             elapsed_ms: millis(elapsed),
             job: Some(asset.job),
             made_by: Some(&asset.made_by),
+            about: Some(&asset.about),
             params: Some(&asset.params),
             files,
             notes: &asset.notes,
@@ -66,6 +69,7 @@ impl<'a> Line<'a> {
             elapsed_ms: millis(elapsed),
             job: None,
             made_by: None,
+            about: None,
             params: None,
             files: &[],
             notes: &[],

@@ -1,5 +1,6 @@
 //! Makes assets on a server: submits, follows the job's events, fetches its files.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use trellis_backend::{Content, Reporter as _};
 use trellis_core::{Artifact, BackendChoice, EventKind, Job, JobEvent, JobId, JobState, ParamsPatch};
 use trellis_jobs::sha256;
 
-use super::client::{CallError, Client};
+use super::client::{CallError, Client, Facts};
 use super::engine::{Asset, Order};
 use super::show::JobShow;
 use super::sse::EventStream;
@@ -27,18 +28,35 @@ const LONGEST_WAIT: Duration = Duration::from_secs(8);
 pub(crate) struct There {
     client: Client,
     backend: BackendChoice,
+    facts: Facts,
 }
 
 impl There {
     /// A server that answers.
     pub(crate) async fn reach(address: &str, backend: BackendChoice) -> Result<Self, Trouble> {
         let client = Client::new(address)?;
-        client.version().await?;
-        Ok(Self { client, backend })
+        let facts = client.facts().await?;
+        Ok(Self {
+            client,
+            backend,
+            facts,
+        })
     }
 
     pub(crate) fn introduction(&self) -> String {
-        format!("server: {}, backend {}", self.client.address(), self.backend)
+        let mut text = format!("server: {}, backend {}", self.client.address(), self.backend);
+        for backend in &self.facts.backends {
+            let _ = write!(text, "\n  {}: {}", backend.name, backend.description);
+        }
+        text
+    }
+
+    /// What a person should know of a backend's results.
+    fn about(&self, name: &str) -> String {
+        let backend = self.facts.backends.iter().find(|backend| backend.name == name);
+        backend
+            .map(|backend| backend.description.clone())
+            .unwrap_or_default()
     }
 
     pub(crate) async fn make(
@@ -159,9 +177,11 @@ impl There {
             };
             files.push((*format, Content::Bytes(self.fetch(job.id, artifact).await?)));
         }
+        let made_by = job.made_by.unwrap_or_else(|| job.backend.name().to_owned());
         Ok(Asset {
             job: job.id,
-            made_by: job.made_by.unwrap_or_else(|| job.backend.name().to_owned()),
+            about: self.about(&made_by),
+            made_by,
             params: job.params,
             notes: job.notes,
             files,

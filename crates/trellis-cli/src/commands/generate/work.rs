@@ -48,9 +48,6 @@ impl Work<'_> {
     }
 
     async fn one(&self, task: &Task) -> Result<(), Trouble> {
-        if self.stopping.is_cancelled() {
-            return Err(Trouble::interrupted());
-        }
         let started = Instant::now();
         let show = self.show.job(&task.name);
         let made = self.make(task, &show).await;
@@ -84,6 +81,9 @@ impl Work<'_> {
     }
 
     async fn make(&self, task: &Task, show: &JobShow<'_>) -> Result<(Asset, Vec<WrittenFile>), Trouble> {
+        if self.stopping.is_cancelled() {
+            return Err(Trouble::interrupted());
+        }
         let order = Order {
             pictures: self.read(&task.pictures).await?,
             patch: self.patch.clone(),
