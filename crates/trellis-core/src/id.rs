@@ -28,6 +28,12 @@ impl JobId {
         let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
         Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
     }
+
+    /// When it was made, to the millisecond; `None` for a UUID that holds no such time.
+    pub fn made_at(self) -> Option<Timestamp> {
+        let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
+        Timestamp::new(i64::try_from(seconds).ok()?, i32::try_from(nanos).ok()?).ok()
+    }
 }
 
 impl fmt::Display for JobId {
@@ -60,6 +66,12 @@ mod tests {
         let later = JobId::new(Timestamp::from_millisecond(1_700_000_000_001).unwrap(), [0; 10]);
         assert!(earlier < later);
         assert!(earlier.to_string() < later.to_string());
+    }
+
+    #[test]
+    fn tells_when_it_was_made() {
+        let now = Timestamp::from_millisecond(1_700_000_000_001).unwrap();
+        assert_eq!(JobId::new(now, [7; 10]).made_at(), Some(now));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 use std::path::Path;
+use std::time::Duration;
 
 use bytes::Bytes;
 use trellis_core::JobId;
@@ -92,4 +93,10 @@ pub trait BlobStore: Send + Sync + 'static {
 
     /// The jobs that have anything here.
     async fn jobs(&self) -> Result<Vec<JobId>, BlobError>;
+
+    /// Removes what writes that were cut off left behind, where nothing was added for so long.
+    /// Returns how many. A store that leaves nothing behind has nothing to do.
+    async fn sweep_unfinished(&self, _untouched_for: Duration) -> Result<u64, BlobError> {
+        Ok(0)
+    }
 }

@@ -4,6 +4,8 @@
 //! Bytes in, pixels out: no files, no network. Formats: PNG, JPEG and WebP, told by their content and
 //! never by a name or a media type that somebody claims.
 
+mod decode;
 mod probe;
 
+pub use decode::{Picture, decode};
 pub use probe::{Header, PictureError, probe};

@@ -1,3 +1,5 @@
 //! Tests of the workspace as a whole that need nothing but its manifest.
 
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
 mod layers;

@@ -139,7 +139,7 @@ async fn a_listing_that_is_no_listing_is_named() {
         format!("`{REPO} at main` answered with text/html, which is not a hub's answer")
     );
     bench.script(|script| {
-        script.listing_faults = [Fault::Status(502, None), Fault::Status(429, Some("0"))].into()
+        script.listing_faults = [Fault::Status(502, None), Fault::Status(429, Some("0"))].into();
     });
     bench.fetch().await.unwrap();
     bench.script(|script| script.listing_faults = [Fault::Status(404, None)].into());

@@ -1,0 +1,120 @@
+//! Opens a database file: settings, check for damage, schema.
+//!
+//! `user_version` counts the migrations that were run; each is a file in `migrations/`, run once, in order,
+//! and never edited after a release.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+use super::error::OpenError;
+use crate::StoreError;
+
+/// In the file's header, so that `file` and this program tell it from other databases: `TRLj`.
+const APPLICATION_ID: i64 = 0x5452_4c6a;
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_jobs.sql")];
+/// How long a process waits for another one's write.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// Opens the connection that writes; creates and migrates the file.
+pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
+    let mut connection = connect(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+    )?;
+    check_owner(path, &connection)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    // macOS flushes its disk's own cache only when asked so; no effect elsewhere.
+    connection.pragma_update(None, "fullfsync", true)?;
+    connection.pragma_update(None, "checkpoint_fullfsync", true)?;
+    // After a burst the log shrinks back to 16 MiB.
+    connection.pragma_update(None, "journal_size_limit", 16 << 20)?;
+    check_damage(path, &connection)?;
+    migrate(path, &mut connection)?;
+    Ok(connection)
+}
+
+/// Opens the connection that reads.
+pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
+    // One thread owns each connection, so SQLite needs no locks of its own.
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+fn number(connection: &Connection, pragma: &str) -> Result<i64, StoreError> {
+    Ok(connection.pragma_query_value(None, pragma, |row| row.get(0))?)
+}
+
+fn unusable(error: OpenError) -> StoreError {
+    StoreError::Unavailable {
+        source: Box::new(error),
+    }
+}
+
+fn check_owner(path: &Path, connection: &Connection) -> Result<(), StoreError> {
+    let id = number(connection, "application_id")?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if id == APPLICATION_ID || (id == 0 && tables == 0) {
+        return Ok(());
+    }
+    Err(unusable(OpenError::NotOurs {
+        path: path.to_owned(),
+    }))
+}
+
+fn check_damage(path: &Path, connection: &Connection) -> Result<(), StoreError> {
+    // Ten lines tell the kind of damage; a badly damaged file has thousands.
+    let mut statement = connection.prepare("PRAGMA quick_check(10)")?;
+    let lines = statement
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<Vec<String>, _>>()?;
+    if lines == ["ok"] {
+        return Ok(());
+    }
+    let damaged = OpenError::Damaged {
+        path: path.to_owned(),
+        report: lines.join("; "),
+    };
+    Err(StoreError::Corrupt {
+        source: Box::new(damaged),
+    })
+}
+
+fn migrate(path: &Path, connection: &mut Connection) -> Result<(), StoreError> {
+    // Another process may be at it: whoever comes second finds it done.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let known = MIGRATIONS.len();
+    let found = number(&transaction, "user_version")?;
+    let done = usize::try_from(found).ok().filter(|done| *done <= known);
+    let Some(done) = done else {
+        let known = i64::try_from(known).unwrap_or(i64::MAX);
+        return Err(unusable(OpenError::Newer {
+            path: path.to_owned(),
+            found,
+            known,
+        }));
+    };
+    for migration in &MIGRATIONS[done..] {
+        transaction.execute_batch(migration)?;
+    }
+    if done < known {
+        stamp(&transaction, known)?;
+    }
+    Ok(transaction.commit()?)
+}
+
+fn stamp(transaction: &Transaction<'_>, version: usize) -> Result<(), StoreError> {
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    Ok(transaction.pragma_update(None, "user_version", i64::try_from(version).unwrap_or(i64::MAX))?)
+}

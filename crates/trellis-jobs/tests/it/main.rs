@@ -1,0 +1,7 @@
+//! The store, the blobs, the way in and the way out, against a real file system.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop where it cannot go on")]
+
+mod intake;
+mod kit;
+mod life;

@@ -1,0 +1,57 @@
+//! Why no relief was made.
+
+use trellis_core::Format;
+
+/// Why no relief was made.
+#[derive(Debug, thiserror::Error)]
+pub enum ReliefError {
+    /// Every pixel is transparent.
+    #[error("no object was found: the picture is fully transparent")]
+    Transparent,
+    /// The picture is all background.
+    #[error("no object was found: nothing stands out from the background")]
+    OnlyBackground,
+    /// What surrounds the object is too uneven.
+    #[error("no object was found: the background is not plain enough to be told from the object")]
+    BusyBackground,
+    /// No picture was given.
+    #[error("no picture was given")]
+    NoPicture,
+    /// A format that it cannot make.
+    #[error("`relief` cannot make `{format}`: it makes `glb`, `stl` and `ply`")]
+    UnsupportedFormat {
+        /// What was asked for.
+        format: Format,
+    },
+    /// The caller broke off.
+    #[error("cancelled")]
+    Cancelled,
+    /// The texture could not be encoded.
+    #[error("the texture could not be encoded")]
+    Texture {
+        /// What the encoder said.
+        #[source]
+        source: image::ImageError,
+    },
+    /// The mesh failed its own check: a defect of ours.
+    #[error("the mesh is not closed")]
+    Mesh {
+        /// What is wrong.
+        #[source]
+        source: crate::Defect,
+    },
+}
+
+impl ReliefError {
+    /// Stable name in logs and tests.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Transparent | Self::OnlyBackground | Self::BusyBackground => "no_object",
+            Self::NoPicture => "no_picture",
+            Self::UnsupportedFormat { .. } => "unsupported_format",
+            Self::Cancelled => "cancelled",
+            Self::Texture { .. } => "texture",
+            Self::Mesh { .. } => "mesh",
+        }
+    }
+}

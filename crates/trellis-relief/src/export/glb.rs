@@ -1,0 +1,148 @@
+//! Binary glTF 2.0: one mesh, one material, one texture, all in one file.
+//!
+//! ```text
+//! "glTF" 2 length │ length "JSON" text, padded by spaces │ length "BIN\0" buffer, padded by zeros
+//! buffer: positions │ normals │ texture coordinates │ indices │ JPEG
+//! ```
+//! Source: the Khronos glTF 2.0 specification, chapters 3 to 5.
+
+use serde_json::{Value, json};
+
+use super::Origin;
+use crate::error::ReliefError;
+use crate::model::Model;
+use crate::solid::Solid;
+use crate::texture::Texture;
+use crate::{DESCRIPTION, NAME};
+
+const FLOAT: u32 = 5126;
+const UNSIGNED_SHORT: u32 = 5123;
+const UNSIGNED_INT: u32 = 5125;
+const ARRAY_BUFFER: u32 = 34962;
+const ELEMENT_ARRAY_BUFFER: u32 = 34963;
+const CLAMP_TO_EDGE: u32 = 33071;
+const LINEAR: u32 = 9729;
+const LINEAR_MIPMAP_LINEAR: u32 = 9987;
+
+/// How rough the surface is: a picture has its lights painted in already, so hardly any are added.
+const ROUGHNESS: f64 = 0.9;
+
+pub(crate) fn glb(model: &Model, origin: &Origin<'_>) -> Result<Vec<u8>, ReliefError> {
+    let mut buffer = Buffer::default();
+    let solid = &model.solid;
+    buffer.push(floats(solid.positions.iter().flatten()), Some(ARRAY_BUFFER));
+    buffer.push(floats(solid.normals.iter().flatten()), Some(ARRAY_BUFFER));
+    buffer.push(floats(solid.uvs.iter().flatten()), Some(ARRAY_BUFFER));
+    let (component, indices) = indices(solid);
+    buffer.push(indices, Some(ELEMENT_ARRAY_BUFFER));
+    buffer.push(model.texture.encoded()?, None);
+    let document = json!({
+        "asset": {
+            "version": "2.0",
+            "generator": format!("trellis-server {NAME} {}", env!("CARGO_PKG_VERSION")),
+            "extras": {
+                "backend": NAME,
+                "description": DESCRIPTION,
+                "params": origin.params,
+                "seed": origin.params.seed,
+                "input_sha256": origin.input_sha256,
+            },
+        },
+        "scene": 0,
+        "scenes": [{ "nodes": [0] }],
+        "nodes": [{ "name": NAME, "mesh": 0 }],
+        "meshes": [{
+            "name": NAME,
+            "primitives": [{
+                "attributes": { "POSITION": 0, "NORMAL": 1, "TEXCOORD_0": 2 },
+                "indices": 3,
+                "material": 0,
+            }],
+        }],
+        "materials": [{
+            "name": "picture",
+            "pbrMetallicRoughness": {
+                "baseColorTexture": { "index": 0 },
+                "metallicFactor": 0.0,
+                "roughnessFactor": ROUGHNESS,
+            },
+            "doubleSided": false,
+        }],
+        "textures": [{ "sampler": 0, "source": 0 }],
+        "samplers": [{
+            "magFilter": LINEAR,
+            "minFilter": LINEAR_MIPMAP_LINEAR,
+            "wrapS": CLAMP_TO_EDGE,
+            "wrapT": CLAMP_TO_EDGE,
+        }],
+        "images": [{ "bufferView": 4, "mimeType": Texture::MEDIA_TYPE }],
+        "accessors": accessors(solid, component),
+        "bufferViews": buffer.views,
+        "buffers": [{ "byteLength": buffer.bytes.len() }],
+    });
+    Ok(chunks(document.to_string().into_bytes(), buffer.bytes))
+}
+
+fn accessors(solid: &Solid, component: u32) -> Value {
+    let vertices = solid.positions.len();
+    let bound = |pick: fn(f32, f32) -> f32, start: f32| {
+        [0, 1, 2].map(|axis| solid.positions.iter().fold(start, |bound, position| pick(bound, position[axis])))
+    };
+    json!([
+        {
+            "bufferView": 0, "componentType": FLOAT, "count": vertices, "type": "VEC3",
+            "min": bound(f32::min, f32::INFINITY), "max": bound(f32::max, f32::NEG_INFINITY),
+        },
+        { "bufferView": 1, "componentType": FLOAT, "count": vertices, "type": "VEC3" },
+        { "bufferView": 2, "componentType": FLOAT, "count": vertices, "type": "VEC2" },
+        { "bufferView": 3, "componentType": component, "count": 3 * solid.triangles.len(), "type": "SCALAR" },
+    ])
+}
+
+/// The buffer and its views; each view starts at a multiple of four bytes.
+#[derive(Default)]
+struct Buffer {
+    bytes: Vec<u8>,
+    views: Vec<Value>,
+}
+
+impl Buffer {
+    fn push(&mut self, bytes: Vec<u8>, target: Option<u32>) {
+        let mut view = json!({ "buffer": 0, "byteOffset": self.bytes.len(), "byteLength": bytes.len() });
+        if let Some(target) = target {
+            view["target"] = json!(target);
+        }
+        self.views.push(view);
+        self.bytes.extend(bytes);
+        self.bytes.resize(self.bytes.len().next_multiple_of(4), 0);
+    }
+}
+
+fn floats<'a>(values: impl Iterator<Item = &'a f32>) -> Vec<u8> {
+    values.flat_map(|value| value.to_le_bytes()).collect()
+}
+
+/// The indices in the smallest type that holds them; 65535 itself is reserved.
+fn indices(solid: &Solid) -> (u32, Vec<u8>) {
+    let all = solid.triangles.iter().flatten();
+    if solid.positions.len() < usize::from(u16::MAX) {
+        return (UNSIGNED_SHORT, all.flat_map(|vertex| (*vertex as u16).to_le_bytes()).collect());
+    }
+    (UNSIGNED_INT, all.flat_map(|vertex| vertex.to_le_bytes()).collect())
+}
+
+fn chunks(mut text: Vec<u8>, buffer: Vec<u8>) -> Vec<u8> {
+    text.resize(text.len().next_multiple_of(4), b' ');
+    let length = 12 + 8 + text.len() + 8 + buffer.len();
+    let mut out = Vec::with_capacity(length);
+    out.extend_from_slice(b"glTF");
+    for number in [2, length as u32, text.len() as u32] {
+        out.extend_from_slice(&number.to_le_bytes());
+    }
+    out.extend_from_slice(b"JSON");
+    out.extend(text);
+    out.extend_from_slice(&(buffer.len() as u32).to_le_bytes());
+    out.extend_from_slice(b"BIN\0");
+    out.extend(buffer);
+    out
+}

@@ -1,0 +1,84 @@
+//! From pictures to files.
+
+use trellis_core::{Format, Params, Stage};
+use trellis_picture::Picture;
+
+use crate::error::ReliefError;
+use crate::export;
+use crate::model::{Report, model, stage};
+use crate::window::Window;
+
+/// What it makes, in the order in which it is listed.
+pub const FORMATS: [Format; 3] = [Format::Glb, Format::Stl, Format::Ply];
+
+/// The pictures of one object.
+#[derive(Debug, Clone)]
+pub struct Views {
+    /// The first, decoded: the only one that is looked at.
+    pub first: Picture,
+    /// The SHA-256 of each encoded picture in hexadecimal, in order; written into the GLB.
+    pub sha256: Vec<String>,
+}
+
+/// A finished file.
+#[derive(Debug, Clone)]
+pub struct File {
+    /// What it is.
+    pub format: Format,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// A result.
+#[derive(Debug, Clone)]
+pub struct Relief {
+    /// One file for each format asked for, in that order.
+    pub files: Vec<File>,
+    /// What a person should know of it.
+    pub notes: Vec<String>,
+    /// Where in the picture the texture lies.
+    pub window: Window,
+}
+
+/// Makes the files that `params` ask for. `report` is called between stages; breaking stops the work.
+pub fn generate(views: &Views, params: &Params, report: Report<'_>) -> Result<Relief, ReliefError> {
+    if let Some(format) = params.formats.iter().find(|format| !FORMATS.contains(format)) {
+        return Err(ReliefError::UnsupportedFormat { format: *format });
+    }
+    let mut model = model(&views.first, params, report)?;
+    if views.sha256.len() > 1 {
+        model.notes.push(format!(
+            "`relief` looks at the first of the {} views only",
+            views.sha256.len()
+        ));
+    }
+    let files = stage(report, Stage::Export, || {
+        let origin = export::Origin {
+            params,
+            input_sha256: &views.sha256,
+        };
+        params
+            .formats
+            .iter()
+            .map(|format| {
+                let bytes = match format {
+                    Format::Glb => export::glb(&model, &origin)?,
+                    Format::Stl => export::stl(&model.solid),
+                    Format::Ply => export::ply(&model),
+                    Format::GaussianPly | Format::Turntable => {
+                        return Err(ReliefError::UnsupportedFormat { format: *format });
+                    }
+                };
+                Ok(File {
+                    format: *format,
+                    bytes,
+                })
+            })
+            .collect()
+    })?;
+    Ok(Relief {
+        files,
+        notes: model.notes,
+        window: model.window,
+    })
+}

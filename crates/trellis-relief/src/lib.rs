@@ -1,0 +1,56 @@
+//! The embedded backend `relief`: a preview from a picture's outline, not TRELLIS.
+//!
+//! ```text
+//! Picture ─ matte ─▶ coverage on a working grid ─ inflate ─▶ heights
+//!                        │                                     │
+//!                        └─ marching squares, quadtree ─▶ front sheet ─ simplify ─▶ closed solid
+//! Picture ─ colours bled over the outline ─▶ texture ────────────────────────────▶ GLB, STL, PLY
+//! ```
+//! One thread, no randomness, no files: the same picture and parameters give the same bytes.
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "pixel, grid and vertex numbers: sizes are bounded by the pixel limit, far below 2^31"
+)]
+#![allow(
+    clippy::many_single_char_names,
+    clippy::similar_names,
+    reason = "x, y, u, v, w and h are the field's own names"
+)]
+
+mod backdrop;
+mod bleed;
+mod coverage;
+mod error;
+mod export;
+mod generate;
+mod grid;
+mod inflate;
+mod matte;
+mod model;
+mod multigrid;
+mod outline;
+mod parts;
+mod quadtree;
+mod resample;
+mod sheet;
+mod simplify;
+mod solid;
+mod surface;
+mod texture;
+mod topology;
+mod window;
+
+pub use error::ReliefError;
+pub use generate::{FORMATS, File, Relief, Views, generate};
+pub use model::{Model, model};
+pub use solid::Solid;
+pub use texture::Texture;
+pub use topology::{Defect, Topology};
+pub use window::Window;
+
+/// What this backend is, wherever it appears.
+pub const NAME: &str = "relief";
+/// What a person should know of its results.
+pub const DESCRIPTION: &str = "a preview from the outline, not TRELLIS";

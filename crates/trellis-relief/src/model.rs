@@ -1,0 +1,103 @@
+//! From a picture to a closed, textured model.
+
+use std::ops::ControlFlow;
+
+use trellis_core::{Params, Progress, Stage};
+use trellis_picture::Picture;
+
+use crate::coverage::{Coverage, INSIDE, coverage};
+use crate::error::ReliefError;
+use crate::inflate::inflate;
+use crate::matte::Matte;
+use crate::sheet::sheet;
+use crate::simplify::simplify;
+use crate::solid::{Solid, close};
+use crate::texture::{Texture, texture};
+use crate::window::Window;
+
+/// A textured model, before it is written to a format.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// The mesh.
+    pub solid: Solid,
+    /// Its texture, a window of the picture.
+    pub texture: Texture,
+    /// Where in the picture the texture lies.
+    pub window: Window,
+    /// What a person should know of it.
+    pub notes: Vec<String>,
+}
+
+/// Takes progress reports; breaking stops the work.
+pub(crate) type Report<'a> = &'a mut dyn FnMut(Progress) -> ControlFlow<()>;
+
+/// Works on one stage, reported at its start and its end.
+pub(crate) fn stage<T>(
+    report: Report<'_>,
+    stage: Stage,
+    work: impl FnOnce() -> Result<T, ReliefError>,
+) -> Result<T, ReliefError> {
+    let mut tell = |step| match report(Progress { stage, step, total: 1 }) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(ReliefError::Cancelled),
+    };
+    tell(0)?;
+    let made = work()?;
+    tell(1)?;
+    Ok(made)
+}
+
+/// Makes the model of a picture.
+///
+/// `mesh_simplify` is the share removed of the full triangulation, which has two triangles for each cell of
+/// the working grid and side; only triangles that would be removed anyway are never made.
+pub fn model(picture: &Picture, params: &Params, report: Report<'_>) -> Result<Model, ReliefError> {
+    let (matte, covered) = stage(report, Stage::Preprocess, || {
+        let matte = Matte::of(picture, params.remove_background)?;
+        let covered = coverage(picture, &matte)?;
+        Ok((matte, covered))
+    })?;
+    let Coverage {
+        grid,
+        window,
+        thickened,
+    } = covered;
+    let inflated = stage(report, Stage::SparseStructure, || Ok(inflate(&grid)))?;
+    let solid = stage(report, Stage::Simplify, || {
+        let inside = grid.values.iter().filter(|coverage| **coverage >= INSIDE).count();
+        let mut front = sheet(&grid, &inflated, coarsest(params.mesh_simplify));
+        let target = (2.0 * inside as f64 * (1.0 - params.mesh_simplify)).ceil() as usize;
+        if params.mesh_simplify > 0.0 {
+            simplify(&mut front, target);
+        }
+        let solid = close(front, grid.width, grid.height);
+        match solid.topology() {
+            Ok(_) => Ok(solid),
+            Err(source) => Err(ReliefError::Mesh { source }),
+        }
+    })?;
+    let texture = stage(report, Stage::Texture, || {
+        Ok(texture(picture, &matte, window, params.texture_size))
+    })?;
+    let mut notes = Vec::new();
+    if thickened {
+        notes.push("the object is thinner than the working grid: it was thickened to be seen".to_owned());
+    }
+    Ok(Model {
+        solid,
+        texture,
+        window,
+        notes,
+    })
+}
+
+/// How many levels squares may be joined: each leaves a quarter of the triangles away from the outline, and
+/// the triangulation must stay finer than what `simplify` is asked for.
+fn coarsest(mesh_simplify: f64) -> usize {
+    match mesh_simplify {
+        share if share >= 0.9 => 3,
+        share if share >= 0.75 => 2,
+        share if share >= 0.5 => 1,
+        _ => 0,
+    }
+}

@@ -1,0 +1,143 @@
+//! The files: their kinds, their words, and that the same input gives the same bytes.
+
+use std::ops::ControlFlow;
+
+use trellis_core::{Format, Params, Progress, Stage};
+use trellis_picture::{Picture, decode};
+use trellis_relief::{DESCRIPTION, Relief, ReliefError, Views, generate};
+
+use crate::kit::{MAX_PIXELS, params};
+use crate::pictures;
+
+fn views(count: usize) -> Views {
+    let bytes = pictures::encoded(pictures::cut_out(pictures::blob, 200, 180), image::ImageFormat::Png);
+    Views {
+        first: decode(&bytes, MAX_PIXELS).unwrap(),
+        sha256: (0..count).map(|number| format!("{number:064x}")).collect(),
+    }
+}
+
+fn generated(views: &Views, params: &Params) -> Result<Relief, ReliefError> {
+    generate(views, params, &mut |_| ControlFlow::Continue(()))
+}
+
+/// The JSON of a GLB, as far as it lies where the header says.
+fn document(glb: &[u8]) -> serde_json::Value {
+    let number = |at: usize| u32::from_le_bytes(glb[at..at + 4].try_into().unwrap()) as usize;
+    assert_eq!(&glb[..4], b"glTF");
+    assert_eq!((number(4), number(8)), (2, glb.len()));
+    serde_json::from_slice(&glb[20..20 + number(12)]).unwrap()
+}
+
+#[test]
+fn each_format_asked_for_is_made_in_order() {
+    let params = Params {
+        formats: vec![Format::Ply, Format::Glb, Format::Stl],
+        ..params()
+    };
+    let relief = generated(&views(1), &params).unwrap();
+    let formats: Vec<Format> = relief.files.iter().map(|file| file.format).collect();
+    assert_eq!(formats, params.formats);
+    let starts = [&b"ply\nformat binary_little_endian"[..], b"glTF", b"relief: a preview"];
+    for (file, start) in relief.files.iter().zip(starts) {
+        assert!(file.bytes.starts_with(start), "{}", file.format);
+    }
+    assert!(relief.notes.is_empty());
+}
+
+#[test]
+fn a_glb_says_what_it_is_and_of_what_it_was_made() {
+    let params = params();
+    let relief = generated(&views(1), &params).unwrap();
+    let asset = &document(&relief.files[0].bytes)["asset"];
+    assert!(asset["generator"].as_str().unwrap().starts_with("trellis-server relief "));
+    assert_eq!(asset["extras"]["backend"], "relief");
+    assert_eq!(asset["extras"]["description"], DESCRIPTION);
+    assert_eq!(asset["extras"]["params"], serde_json::to_value(&params).unwrap());
+    assert_eq!(asset["extras"]["seed"], 1);
+    assert_eq!(asset["extras"]["input_sha256"][0], "0".repeat(64));
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes() {
+    let params = Params {
+        formats: vec![Format::Glb, Format::Stl, Format::Ply],
+        ..params()
+    };
+    let first = generated(&views(1), &params).unwrap();
+    let threads: Vec<_> = (0..2)
+        .map(|_| {
+            let params = params.clone();
+            std::thread::spawn(move || generated(&views(1), &params).unwrap())
+        })
+        .collect();
+    for thread in threads {
+        let again = thread.join().unwrap();
+        for (a, b) in first.files.iter().zip(&again.files) {
+            assert!(a.bytes == b.bytes, "{} differs", a.format);
+        }
+    }
+}
+
+#[test]
+fn the_other_views_are_named_in_a_note() {
+    let relief = generated(&views(3), &params()).unwrap();
+    assert_eq!(relief.notes, ["`relief` looks at the first of the 3 views only"]);
+}
+
+#[test]
+fn a_format_that_it_cannot_make_is_refused_before_any_work() {
+    for format in [Format::GaussianPly, Format::Turntable] {
+        let params = Params {
+            formats: vec![Format::Glb, format],
+            ..params()
+        };
+        let error = generate(&views(1), &params, &mut |_| panic!("work was begun")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("`relief` cannot make `{format}`: it makes `glb`, `stl` and `ply`")
+        );
+    }
+}
+
+#[test]
+fn stages_come_in_order_and_breaking_stops_at_each() {
+    let mut seen: Vec<Progress> = Vec::new();
+    let params = params();
+    let all = generate(&views(1), &params, &mut |progress| {
+        seen.push(progress);
+        ControlFlow::Continue(())
+    });
+    assert!(all.is_ok());
+    let stages: Vec<Stage> = seen.iter().map(|progress| progress.stage).collect();
+    assert!(stages.is_sorted());
+    assert!(seen.iter().all(|progress| progress.step <= progress.total && progress.total == 1));
+    for stop in 0..seen.len() {
+        let mut reports = 0;
+        let stopped = generate(&views(1), &params, &mut |_| {
+            reports += 1;
+            if reports > stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        assert_eq!(stopped.unwrap_err().kind(), "cancelled");
+        assert_eq!(reports, stop + 1);
+    }
+}
+
+#[test]
+fn simplify_removes_the_share_it_says() {
+    let bytes = pictures::encoded(pictures::cut_out(pictures::blob, 400, 400), image::ImageFormat::Png);
+    let picture: Picture = decode(&bytes, MAX_PIXELS).unwrap();
+    let triangles = |mesh_simplify: f64| {
+        let params = Params {
+            mesh_simplify,
+            texture_size: 512,
+            ..params()
+        };
+        crate::kit::made(&picture, &params).unwrap().solid.triangles.len() as f64
+    };
+    let all = triangles(0.0);
+    for share in [0.3, 0.5, 0.8, 0.95, 0.98] {
+        let left = triangles(share) / all;
+        assert!((left - (1.0 - share)).abs() < 0.02, "{share}: {left} are left");
+    }
+}

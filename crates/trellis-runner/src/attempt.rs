@@ -1,0 +1,206 @@
+//! One attempt of one job, from the claim to its end.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tracing::{error, info};
+use trellis_backend::{Backend, Output, Request};
+use trellis_core::{Failure, FailureKind};
+use trellis_jobs::{BlobError, BlobKey, Claim, Delivered, Outcome};
+
+use crate::ending::{Ending, end};
+use crate::keeper::{Gone, keep};
+use crate::reporter::reports;
+use crate::runner::Shared;
+use crate::scratch;
+use crate::upload::upload;
+use crate::work::{Stop, work};
+
+pub(crate) struct Attempt {
+    shared: Arc<Shared>,
+    backend: Arc<dyn Backend>,
+    claim: Claim,
+}
+
+impl Attempt {
+    pub(crate) fn new(shared: Arc<Shared>, backend: Arc<dyn Backend>, claim: Claim) -> Self {
+        Self {
+            shared,
+            backend,
+            claim,
+        }
+    }
+
+    /// Works on the job and writes down how it ended.
+    pub(crate) async fn run(self) {
+        info!(backend = self.backend.capabilities().name, "job started");
+        let lease = &self.claim.lease;
+        let mut keeping = tokio::spawn(keep(self.shared.clone(), lease.clone()));
+        let folder = scratch::make(&self.shared.settings.scratch, lease).await;
+        let gone = async {
+            // A keeper that panicked keeps nothing.
+            (&mut keeping).await.unwrap_or(Gone::Lost)
+        };
+        let ending = match &folder {
+            Ok(folder) => self.ending(folder, gone).await,
+            Err(cause) => Ending::Fail(no_scratch(cause)),
+        };
+        let recorded = end(&self.shared, lease, &ending).await;
+        keeping.abort();
+        if let (Ending::Succeed(outcome), false) = (&ending, recorded) {
+            let keys: Vec<BlobKey> = outcome.artifacts.iter().map(|file| file.key.clone()).collect();
+            self.discard(&keys).await;
+        }
+        if let Ok(folder) = folder {
+            scratch::remove(&folder).await;
+        }
+    }
+
+    async fn ending(&self, folder: &Path, gone: impl Future<Output = Gone>) -> Ending {
+        let request = match self.request(folder).await {
+            Ok(request) => request,
+            Err(failure) => return Ending::Fail(failure),
+        };
+        let (reports, carrier) = reports(self.shared.clone(), self.claim.lease.clone(), folder.to_owned());
+        let carrying = tokio::spawn(carrier.run());
+        let (done, stop) = work(&self.shared, self.backend.clone(), request, reports, gone).await;
+        if matches!(stop, Some(Stop::Gone(_))) {
+            carrying.abort();
+            info!(?stop, "job is not ours any more");
+            return Ending::Nothing;
+        }
+        // Reports come before the end; a backend that was abandoned still holds its end of them.
+        if stop.is_some() {
+            carrying.abort();
+        }
+        let _ = carrying.await;
+        match (done, stop) {
+            // Done is done, even where it was told to stop.
+            (Ok(output), _) => self
+                .store(folder, output)
+                .await
+                .map_or_else(Ending::Fail, Ending::Succeed),
+            (Err(_), Some(Stop::Drained)) => Ending::Release,
+            (Err(_), Some(Stop::TimeLimit)) => Ending::Fail(self.too_long()),
+            (Err(failure), _) => Ending::Fail(failure),
+        }
+    }
+
+    async fn request(&self, folder: &Path) -> Result<Request, Failure> {
+        self.check_formats()?;
+        let mut pictures = Vec::new();
+        for key in &self.claim.inputs {
+            let picture = self
+                .shared
+                .blobs
+                .get(key)
+                .await
+                .map_err(|cause| unreadable(&cause))?;
+            pictures.push(picture);
+        }
+        Ok(Request {
+            job: self.claim.lease.job,
+            attempt: self.claim.lease.attempt,
+            pictures,
+            params: self.claim.job.params.clone(),
+            scratch: folder.to_owned(),
+        })
+    }
+
+    fn check_formats(&self) -> Result<(), Failure> {
+        let capabilities = self.backend.capabilities();
+        let missing = self
+            .claim
+            .job
+            .params
+            .formats
+            .iter()
+            .find(|format| !capabilities.formats.contains(format));
+        missing.map_or(Ok(()), |format| {
+            let made = capabilities
+                .formats
+                .iter()
+                .map(|made| format!("`{made}`"))
+                .collect::<Vec<_>>()
+                .join(", ");
+            let message = format!(
+                "backend `{}` does not make `{format}`, it makes {made}",
+                capabilities.name
+            );
+            Err(Failure::new(FailureKind::Unsupported, message))
+        })
+    }
+
+    /// Stores every file; where one cannot be stored, none stays.
+    async fn store(&self, folder: &Path, output: Output) -> Result<Outcome, Failure> {
+        self.check_output(&output)?;
+        let mut artifacts: Vec<Delivered> = Vec::new();
+        for made in output.files {
+            match upload(self.shared.blobs.as_ref(), &self.claim.lease, folder, made, false).await {
+                Ok(file) => artifacts.push(file),
+                Err(failure) => {
+                    let keys: Vec<BlobKey> = artifacts.into_iter().map(|file| file.key).collect();
+                    self.discard(&keys).await;
+                    return Err(failure);
+                }
+            }
+        }
+        Ok(Outcome {
+            made_by: self.backend.capabilities().name.to_owned(),
+            artifacts,
+            notes: output.notes,
+        })
+    }
+
+    fn check_output(&self, output: &Output) -> Result<(), Failure> {
+        let has = |format| output.files.iter().any(|file| file.format == format);
+        let missing = self.claim.job.params.formats.iter().find(|format| !has(**format));
+        let twice = output.files.iter().enumerate().find(|(index, file)| {
+            output.files[..*index]
+                .iter()
+                .any(|earlier| earlier.name == file.name)
+        });
+        let defect = match (missing, twice) {
+            (Some(format), _) => format!("the backend left out `{format}`"),
+            (_, Some((_, file))) => format!("the backend made `{}` twice", file.name.escape_debug()),
+            (None, None) => return Ok(()),
+        };
+        Err(Failure::new(FailureKind::Internal, defect))
+    }
+
+    async fn discard(&self, keys: &[BlobKey]) {
+        // What stays goes with the job's other blobs.
+        let _ = self.shared.blobs.delete(keys).await;
+    }
+
+    fn too_long(&self) -> Failure {
+        let seconds = self.shared.settings.job_limit.as_secs();
+        Failure::new(
+            FailureKind::TimeLimit,
+            format!("the job took longer than {seconds} seconds"),
+        )
+    }
+}
+
+fn no_scratch(cause: &std::io::Error) -> Failure {
+    error!(%cause, "the scratch folder cannot be made");
+    match cause.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Failure::new(
+            FailureKind::StorageFull,
+            "there is no space to work in: the disk is full",
+        ),
+        _ => Failure::new(FailureKind::Internal, "there is no folder to work in"),
+    }
+}
+
+fn unreadable(cause: &BlobError) -> Failure {
+    error!(
+        error = cause as &dyn std::error::Error,
+        "a picture cannot be read"
+    );
+    let message = match cause {
+        BlobError::NotFound { .. } => "a picture of the job is not there any more",
+        _ => "a picture of the job cannot be read",
+    };
+    Failure::new(FailureKind::Internal, message)
+}

@@ -1,0 +1,71 @@
+//! Writes down how an attempt ended.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tracing::{error, info, warn};
+use trellis_core::Failure;
+use trellis_jobs::{Lease, Outcome, StoreError};
+
+use crate::runner::Shared;
+
+/// How an attempt ends.
+#[derive(Debug, Clone)]
+pub(crate) enum Ending {
+    /// With a result.
+    Succeed(Outcome),
+    /// Without one.
+    Fail(Failure),
+    /// Back to the queue.
+    Release,
+    /// With nothing to say: the claim is gone.
+    Nothing,
+}
+
+/// The store may be out of reach for a moment; then the lease lapses and the job is taken back.
+const TRIES: u32 = 6;
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// Writes the ending. `false`: it is not written, and what was stored for it is of no use.
+pub(crate) async fn end(shared: &Shared, lease: &Lease, ending: &Ending) -> bool {
+    let mut pause = FIRST_PAUSE;
+    for _ in 0..TRIES {
+        match write(shared, lease, ending).await {
+            Ok(()) => return true,
+            Err(StoreError::LeaseLost { .. } | StoreError::NotFound { .. }) => {
+                info!("attempt is not the current one any more, its end is dropped");
+                return false;
+            }
+            Err(error) => {
+                warn!(
+                    error = &error as &dyn std::error::Error,
+                    "end of the attempt not recorded, trying again"
+                );
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+        }
+    }
+    error!("end of the attempt not recorded, the job is taken back when its lease lapses");
+    false
+}
+
+async fn write(shared: &Shared, lease: &Lease, ending: &Ending) -> Result<(), StoreError> {
+    let now = Timestamp::now();
+    match ending {
+        Ending::Succeed(outcome) => {
+            shared.store.succeed(lease, now, outcome.clone()).await?;
+            info!("job succeeded");
+        }
+        Ending::Fail(failure) => {
+            shared.store.fail(lease, now, failure.clone()).await?;
+            info!(kind = failure.kind.name(), %failure, "job failed");
+        }
+        Ending::Release => {
+            shared.store.release(lease, now).await?;
+            info!("job handed back");
+        }
+        Ending::Nothing => {}
+    }
+    Ok(())
+}

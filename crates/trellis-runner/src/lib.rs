@@ -1,0 +1,23 @@
+//! Takes jobs from the store, has a backend do them, and sees each of them to its end.
+//!
+//! ```text
+//! Runner ── recovers lost jobs (`recovery.rs`)
+//!   └ slot, as many as the backend works on at a time (`slot.rs`)
+//!       └ attempt (`attempt.rs`): heartbeats (`keeper.rs`), reports (`reporter.rs`),
+//!         the backend (`work.rs`), files (`upload.rs`), the end (`ending.rs`)
+//! ```
+//!
+//! Every claimed job ends: it succeeds, fails, is handed back, or its lease lapses and it is taken back.
+
+mod attempt;
+mod ending;
+mod keeper;
+mod recovery;
+mod reporter;
+mod runner;
+mod scratch;
+mod slot;
+mod upload;
+mod work;
+
+pub use runner::{Runner, RunnerSettings, Served};

@@ -1,0 +1,123 @@
+//! Starts the slots and waits for them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use trellis_backend::Backend;
+use trellis_core::BackendChoice;
+use trellis_jobs::{BlobStore, JobStore, WorkerName};
+
+use crate::slot::Slot;
+use crate::{recovery, scratch};
+
+/// How jobs are worked on.
+#[derive(Debug, Clone)]
+pub struct RunnerSettings {
+    /// Under which name jobs are claimed: the same after a restart, so that its jobs are taken back at
+    /// once, and no other process's.
+    pub worker: WorkerName,
+    /// For how long a job is claimed. A job of a dead server waits so long for another one.
+    pub lease: Duration,
+    /// How often the claim is renewed; several times in a lease.
+    pub heartbeat_every: Duration,
+    /// How long a job may take.
+    pub job_limit: Duration,
+    /// After so many lost attempts a job fails.
+    pub max_attempts: u32,
+    /// How long running jobs may go on after a shutdown began; then they are handed back.
+    pub drain_deadline: Duration,
+    /// A folder for the backends' files, on the disk of the blobs where possible.
+    pub scratch: PathBuf,
+}
+
+/// A backend and the choices whose jobs it takes.
+#[derive(Clone)]
+pub struct Served {
+    /// The backend.
+    pub backend: Arc<dyn Backend>,
+    /// What it serves.
+    pub choices: Vec<BackendChoice>,
+}
+
+/// What all parts of a runner share.
+pub(crate) struct Shared {
+    pub(crate) store: Arc<dyn JobStore>,
+    pub(crate) blobs: Arc<dyn BlobStore>,
+    pub(crate) settings: RunnerSettings,
+    /// No new jobs from here on.
+    pub(crate) closing: CancellationToken,
+    /// Running jobs are handed back from here on.
+    pub(crate) drained: CancellationToken,
+}
+
+/// Works on the jobs of a store.
+pub struct Runner {
+    store: Arc<dyn JobStore>,
+    blobs: Arc<dyn BlobStore>,
+    backends: Vec<Served>,
+    settings: RunnerSettings,
+}
+
+impl Runner {
+    /// A runner. It does nothing until it is run.
+    pub fn new(
+        store: Arc<dyn JobStore>,
+        blobs: Arc<dyn BlobStore>,
+        backends: Vec<Served>,
+        settings: RunnerSettings,
+    ) -> Self {
+        Self {
+            store,
+            blobs,
+            backends,
+            settings,
+        }
+    }
+
+    /// Works until `shutdown`, then lets running jobs finish until the deadline, hands the rest back and
+    /// returns.
+    pub async fn run(self, shutdown: CancellationToken) {
+        scratch::sweep(&self.settings.scratch).await;
+        let shared = Arc::new(Shared {
+            store: self.store,
+            blobs: self.blobs,
+            settings: self.settings,
+            closing: shutdown,
+            drained: CancellationToken::new(),
+        });
+        // Before the first claim: this worker holds nothing yet, whatever the store says.
+        let forgotten = recovery::take_back_own(&shared).await;
+        let recovering = tokio::spawn(recovery::run(shared.clone(), forgotten));
+        let mut slots = JoinSet::new();
+        for served in &self.backends {
+            let capabilities = served.backend.capabilities();
+            info!(
+                backend = capabilities.name,
+                slots = capabilities.slots,
+                "backend takes jobs"
+            );
+            for _ in 0..capabilities.slots.max(1) {
+                slots.spawn(Slot::new(shared.clone(), served.clone()).run());
+            }
+        }
+        shared.closing.cancelled().await;
+        let deadline = tokio::time::sleep(shared.settings.drain_deadline);
+        tokio::pin!(deadline);
+        loop {
+            tokio::select! {
+                ended = slots.join_next() => match ended {
+                    None => break,
+                    Some(Ok(())) => {}
+                    Some(Err(error)) => warn!(%error, "a slot ended badly; its job is taken back when its lease lapses"),
+                },
+                () = &mut deadline, if !shared.drained.is_cancelled() => shared.drained.cancel(),
+            }
+        }
+        // It stops by itself at `closing`.
+        let _ = recovering.await;
+    }
+}

@@ -1,0 +1,66 @@
+//! One place to work: takes a job, works on it, takes the next.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tracing::{Instrument, info_span, warn};
+use trellis_backend::Readiness;
+use trellis_jobs::{Claim, ClaimFilter};
+
+use crate::attempt::Attempt;
+use crate::runner::{Served, Shared};
+
+/// How often a slot looks by itself: a store's announcements are a hint only, and a backend that becomes
+/// ready makes none.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+pub(crate) struct Slot {
+    shared: Arc<Shared>,
+    served: Served,
+}
+
+impl Slot {
+    pub(crate) fn new(shared: Arc<Shared>, served: Served) -> Self {
+        Self { shared, served }
+    }
+
+    /// Works until the runner closes.
+    pub(crate) async fn run(self) {
+        let mut changes = self.shared.store.watch();
+        while !self.shared.closing.is_cancelled() {
+            changes.mark_unchanged();
+            // Never abandoned half-way: a claim that nobody hears of would wait until its lease lapses.
+            if let Some(claim) = self.claim().await {
+                let span = info_span!("attempt", job = %claim.lease.job, attempt = claim.lease.attempt);
+                let attempt = Attempt::new(self.shared.clone(), self.served.backend.clone(), claim);
+                attempt.run().instrument(span).await;
+                continue;
+            }
+            tokio::select! {
+                () = self.shared.closing.cancelled() => {}
+                Ok(()) = changes.changed() => {}
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+        }
+    }
+
+    async fn claim(&self) -> Option<Claim> {
+        if self.served.backend.readiness() != Readiness::Ready {
+            return None;
+        }
+        let settings = &self.shared.settings;
+        let filter = ClaimFilter {
+            choices: self.served.choices.clone(),
+        };
+        let claimed = self
+            .shared
+            .store
+            .claim(&settings.worker, &filter, Timestamp::now(), settings.lease)
+            .await;
+        claimed.unwrap_or_else(|error| {
+            warn!(error = &error as &dyn std::error::Error, "cannot look for jobs");
+            None
+        })
+    }
+}

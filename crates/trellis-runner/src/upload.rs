@@ -1,0 +1,166 @@
+//! Puts a backend's files into the blob store.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use tracing::error;
+use trellis_backend::{Content, Made};
+use trellis_core::{Artifact, Failure, FailureKind};
+use trellis_jobs::{BlobError, BlobKey, BlobStore, Delivered, Lease};
+
+/// Stores one file under the attempt's own name.
+pub(crate) async fn upload(
+    blobs: &dyn BlobStore,
+    lease: &Lease,
+    scratch: &Path,
+    made: Made,
+    preview: bool,
+) -> Result<Delivered, Failure> {
+    let Made {
+        name,
+        format,
+        content,
+    } = made;
+    if !is_plain(&name) {
+        return Err(internal(format!(
+            "the backend named a file `{}`",
+            name.escape_debug()
+        )));
+    }
+    let key = BlobKey::artifact(lease.job, lease.attempt, &name);
+    let (stored, size_bytes, sha256) = match content {
+        Content::Bytes(bytes) => {
+            let (size, sha256) = digest(bytes.clone()).await?;
+            (blobs.put(&key, bytes).await, size, sha256)
+        }
+        Content::File(path) => {
+            let path = inside(scratch, path).await?;
+            let (size, sha256) = digest_file(path.clone()).await?;
+            (blobs.put_file(&key, &path).await, size, sha256)
+        }
+    };
+    stored.map_err(|cause| not_stored(&cause))?;
+    let media_type = format.media_type().to_owned();
+    Ok(Delivered {
+        artifact: Artifact {
+            name,
+            format,
+            media_type,
+            size_bytes,
+            sha256,
+            preview,
+        },
+        key,
+    })
+}
+
+/// One path segment that means the same in a URL, in a header and on every file system.
+fn is_plain(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= 100
+        && !name.starts_with('.')
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+}
+
+/// The file, provided that it is really in the folder that the backend was given.
+async fn inside(scratch: &Path, path: PathBuf) -> Result<PathBuf, Failure> {
+    let unreadable = |cause: io::Error| {
+        error!(%cause, "a file of the backend cannot be read");
+        internal("a file of the backend cannot be read")
+    };
+    let scratch = tokio::fs::canonicalize(scratch).await.map_err(unreadable)?;
+    let path = tokio::fs::canonicalize(path).await.map_err(unreadable)?;
+    if path.starts_with(&scratch) {
+        return Ok(path);
+    }
+    Err(internal("the backend named a file outside its folder"))
+}
+
+fn internal(message: impl Into<String>) -> Failure {
+    Failure::new(FailureKind::Internal, message)
+}
+
+/// What a client is told; the cause goes to the log.
+fn not_stored(cause: &BlobError) -> Failure {
+    error!(error = cause as &dyn std::error::Error, "a file cannot be stored");
+    match cause {
+        BlobError::Full { .. } => Failure::new(
+            FailureKind::StorageFull,
+            "the result cannot be stored: the disk is full",
+        ),
+        _ => internal("the result cannot be stored"),
+    }
+}
+
+async fn digest(bytes: impl AsRef<[u8]> + Send + 'static) -> Result<(u64, String), Failure> {
+    blocking(move || {
+        Ok((
+            bytes.as_ref().len() as u64,
+            hexadecimal(&Sha256::digest(bytes.as_ref())),
+        ))
+    })
+    .await
+}
+
+async fn digest_file(path: PathBuf) -> Result<(u64, String), Failure> {
+    blocking(move || {
+        let mut sha256 = Sha256::new();
+        let size = io::copy(&mut File::open(path)?, &mut Writer(&mut sha256))?;
+        Ok((size, hexadecimal(&sha256.finalize())))
+    })
+    .await
+}
+
+/// Digests take a good part of a second for large files: not on a thread that others wait for.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, Failure> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(cause)) => {
+            error!(%cause, "a file of the backend cannot be read");
+            Err(internal("a file of the backend cannot be read"))
+        }
+        Err(_) => Err(internal("a file of the backend cannot be digested")),
+    }
+}
+
+struct Writer<'a>(&'a mut Sha256);
+
+impl io::Write for Writer<'_> {
+    fn write(&mut self, part: &[u8]) -> io::Result<usize> {
+        self.0.update(part);
+        Ok(part.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a String takes everything");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_path_traversal_in_file_name() {
+        for name in [
+            "", ".", "..", "../x", "a/b", "a\\b", ".hidden", "x\0", "x\n", "m.glb#1", "é.glb",
+        ] {
+            assert!(!is_plain(name), "{name:?}");
+        }
+        assert!(is_plain("model_2-b.glb"));
+    }
+}

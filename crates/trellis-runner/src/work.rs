@@ -1,0 +1,74 @@
+//! The backend at work, and whatever may stop it.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
+use trellis_backend::{Backend, Output, Request};
+use trellis_core::{Failure, FailureKind};
+
+use crate::keeper::Gone;
+use crate::reporter::Reports;
+use crate::runner::Shared;
+
+/// How long a backend may take to stop once it is told to.
+const STOPPING: Duration = Duration::from_secs(5);
+
+/// Why a backend was told to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// The claim is gone.
+    Gone(Gone),
+    /// The job took longer than it may.
+    TimeLimit,
+    /// The runner closes.
+    Drained,
+}
+
+/// Runs the backend to its end, or until something stops it: then what it still gave, and why.
+pub(crate) async fn work(
+    shared: &Shared,
+    backend: Arc<dyn Backend>,
+    request: Request,
+    reports: Reports,
+    gone: impl Future<Output = Gone>,
+) -> (Result<Output, Failure>, Option<Stop>) {
+    let cancel = CancellationToken::new();
+    // Dropped with this future, so that the backend hears of it if the runner itself is dropped.
+    let guard = cancel.clone().drop_guard();
+    // On a task of its own, so that its panic ends it alone.
+    let mut working = tokio::spawn(async move { backend.generate(request, &reports, cancel).await });
+    let stop = tokio::select! {
+        done = &mut working => return (outcome(done), None),
+        gone = gone => Stop::Gone(gone),
+        () = tokio::time::sleep(shared.settings.job_limit) => Stop::TimeLimit,
+        () = shared.drained.cancelled() => Stop::Drained,
+    };
+    drop(guard);
+    (stopped(working).await, Some(stop))
+}
+
+async fn stopped(mut working: JoinHandle<Result<Output, Failure>>) -> Result<Output, Failure> {
+    if let Ok(done) = tokio::time::timeout(STOPPING, &mut working).await {
+        return outcome(done);
+    }
+    warn!("backend does not stop, it is abandoned");
+    working.abort();
+    Err(Failure::new(
+        FailureKind::Internal,
+        "the backend did not stop when told to",
+    ))
+}
+
+fn outcome(done: Result<Result<Output, Failure>, tokio::task::JoinError>) -> Result<Output, Failure> {
+    done.unwrap_or_else(|panic| {
+        error!(%panic, "backend panicked");
+        Err(Failure::new(
+            FailureKind::Internal,
+            "the backend stopped because of a defect",
+        ))
+    })
+}

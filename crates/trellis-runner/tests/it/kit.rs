@@ -1,0 +1,292 @@
+//! A server in a folder: store, blobs, a scripted backend, a runner.
+
+use std::io::Cursor;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use image::{ImageFormat, RgbImage};
+use tempfile::TempDir;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use trellis_backend::{Backend, Capabilities, Content, Made, Output, Readiness, Reporter, Request};
+use trellis_core::{BackendChoice, Failure, FailureKind, Format, Job, JobId, ParamsPatch, Progress, Stage};
+use trellis_jobs::{
+    BlobStore, FolderBlobs, Intake, IntakeLimits, JobStore, SqliteStore, Submission, WorkerName,
+};
+use trellis_runner::{Runner, RunnerSettings, Served};
+
+/// Long enough for a busy machine; a test that waits so long has failed.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What the scripted backend does with a job; the job's seed says which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Script {
+    /// Reports and gives its bytes.
+    Bytes,
+    /// Gives a file in its scratch folder, after a preview.
+    File,
+    /// Works until the test opens the gate.
+    Gate,
+    /// Works until it is told to stop.
+    UntilCancelled,
+    /// Gives up.
+    Fail,
+    /// Has a defect.
+    Panic,
+    /// Gives a file with a name that leads elsewhere.
+    Traversal,
+    /// Gives a file that is not its own.
+    Foreign,
+    /// Gives nothing.
+    Nothing,
+    /// Gives two files of one name.
+    Twice,
+}
+
+impl Script {
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Bytes,
+        Self::File,
+        Self::Gate,
+        Self::UntilCancelled,
+        Self::Fail,
+        Self::Panic,
+        Self::Traversal,
+        Self::Foreign,
+        Self::Nothing,
+        Self::Twice,
+    ];
+
+    fn seed(self) -> i64 {
+        Self::ALL
+            .iter()
+            .position(|script| *script == self)
+            .unwrap()
+            .try_into()
+            .unwrap()
+    }
+}
+
+pub(crate) struct Scripted {
+    capabilities: Capabilities,
+    /// Opens for every job of [`Script::Gate`] that waits or comes.
+    pub(crate) gate: CancellationToken,
+    /// Told when a job of [`Script::Gate`] or [`Script::UntilCancelled`] has begun.
+    pub(crate) begun: Notify,
+    /// Told when a job was stopped.
+    pub(crate) stopped: Notify,
+}
+
+fn made(name: &str, content: Content) -> Made {
+    Made {
+        name: name.to_owned(),
+        format: Format::Glb,
+        content,
+    }
+}
+
+fn bytes(name: &str) -> Made {
+    made(name, Content::Bytes(Bytes::from_static(b"glTF")))
+}
+
+#[async_trait::async_trait]
+impl Backend for Scripted {
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    fn choice(&self) -> BackendChoice {
+        BackendChoice::Relief
+    }
+
+    fn readiness(&self) -> Readiness {
+        Readiness::Ready
+    }
+
+    async fn generate(
+        &self,
+        request: Request,
+        reporter: &dyn Reporter,
+        cancel: CancellationToken,
+    ) -> Result<Output, Failure> {
+        let failure = || Failure::new(FailureKind::NoObject, "nothing stands out");
+        for step in 1..=100 {
+            reporter.progress(Progress {
+                stage: Stage::Decode,
+                step,
+                total: 100,
+            });
+        }
+        let files = match Script::ALL[request.params.seed as usize] {
+            Script::Bytes => vec![bytes("model.glb")],
+            Script::File => {
+                reporter.preview(bytes("preview.glb"));
+                let path = request.scratch.join("out");
+                tokio::fs::write(&path, b"glTF").await.unwrap();
+                vec![made("model.glb", Content::File(path))]
+            }
+            Script::Gate => {
+                self.begun.notify_one();
+                tokio::select! {
+                    () = self.gate.cancelled() => vec![bytes("model.glb")],
+                    () = cancel.cancelled() => {
+                        self.stopped.notify_one();
+                        return Err(failure());
+                    }
+                }
+            }
+            Script::UntilCancelled => {
+                self.begun.notify_one();
+                cancel.cancelled().await;
+                self.stopped.notify_one();
+                return Err(failure());
+            }
+            Script::Fail => return Err(failure()),
+            Script::Panic => panic!("scripted"),
+            Script::Traversal => vec![bytes("../model.glb")],
+            Script::Foreign => vec![made("model.glb", Content::File("/etc/hostname".into()))],
+            Script::Nothing => vec![],
+            Script::Twice => vec![bytes("model.glb"), bytes("model.glb")],
+        };
+        Ok(Output {
+            files,
+            notes: vec!["scripted".to_owned()],
+        })
+    }
+}
+
+pub(crate) struct Place {
+    pub(crate) folder: TempDir,
+    pub(crate) store: SqliteStore,
+    pub(crate) blobs: Arc<dyn BlobStore>,
+    pub(crate) backend: Arc<Scripted>,
+}
+
+/// A runner at work.
+pub(crate) struct Running {
+    shutdown: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    /// Tells it to stop and waits for it.
+    pub(crate) async fn stop(self) {
+        self.shutdown.cancel();
+        tokio::time::timeout(PATIENCE, self.task).await.unwrap().unwrap();
+    }
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let capabilities = Capabilities {
+            name: "relief",
+            description: "scripted",
+            preview: true,
+            formats: vec![Format::Glb],
+            multiview: false,
+            slots: 2,
+        };
+        Self {
+            store: SqliteStore::open(&folder.path().join("jobs.db")).unwrap(),
+            blobs: Arc::new(FolderBlobs::open(&folder.path().join("blobs")).unwrap()),
+            backend: Arc::new(Scripted {
+                capabilities,
+                gate: CancellationToken::new(),
+                begun: Notify::new(),
+                stopped: Notify::new(),
+            }),
+            folder,
+        }
+    }
+
+    pub(crate) fn settings(&self) -> RunnerSettings {
+        RunnerSettings {
+            worker: WorkerName("test".to_owned()),
+            lease: Duration::from_secs(20),
+            heartbeat_every: Duration::from_millis(50),
+            job_limit: PATIENCE * 2,
+            max_attempts: 3,
+            drain_deadline: Duration::ZERO,
+            scratch: self.folder.path().join("scratch"),
+        }
+    }
+
+    pub(crate) fn run(&self, settings: RunnerSettings) -> Running {
+        let served = Served {
+            backend: self.backend.clone(),
+            choices: BackendChoice::ALL.to_vec(),
+        };
+        let runner = Runner::new(
+            Arc::new(self.store.clone()),
+            self.blobs.clone(),
+            vec![served],
+            settings,
+        );
+        let shutdown = CancellationToken::new();
+        Running {
+            task: tokio::spawn(runner.run(shutdown.clone())),
+            shutdown,
+        }
+    }
+
+    pub(crate) async fn submit(&self, script: Script) -> JobId {
+        self.submit_for(script, Format::Glb).await
+    }
+
+    pub(crate) async fn submit_for(&self, script: Script, format: Format) -> JobId {
+        let mut png = Cursor::new(Vec::new());
+        RgbImage::new(2, 2).write_to(&mut png, ImageFormat::Png).unwrap();
+        let intake = Intake {
+            store: Arc::new(self.store.clone()),
+            blobs: self.blobs.clone(),
+            limits: IntakeLimits {
+                max_pixels: 100,
+                max_images: 1,
+                queue_limit: 1_000,
+            },
+        };
+        let submission = Submission {
+            pictures: vec![png.into_inner().into()],
+            patch: ParamsPatch {
+                seed: Some(script.seed()),
+                formats: Some(vec![format]),
+                ..ParamsPatch::default()
+            },
+            ..Submission::default()
+        };
+        intake.submit(submission).await.unwrap().job.id
+    }
+
+    /// Waits until the job is as wanted.
+    pub(crate) async fn until(&self, id: JobId, wanted: impl Fn(&Job) -> bool) -> Job {
+        tokio::time::timeout(PATIENCE, async {
+            loop {
+                let mut changes = self.store.watch();
+                let job = self.store.get(id).await.unwrap();
+                if wanted(&job) {
+                    return job;
+                }
+                changes.changed().await.unwrap();
+            }
+        })
+        .await
+        .unwrap()
+    }
+
+    pub(crate) async fn ended(&self, id: JobId) -> Job {
+        self.until(id, |job| job.state.is_final()).await
+    }
+
+    /// What is left in the scratch folder.
+    pub(crate) fn scratch(&self) -> usize {
+        std::fs::read_dir(self.folder.path().join("scratch")).map_or(0, Iterator::count)
+    }
+}
+
+/// Waits for a message of the backend.
+pub(crate) async fn told(message: &Notify) {
+    tokio::time::timeout(PATIENCE, message.notified()).await.unwrap();
+}

@@ -1,0 +1,97 @@
+//! Claims that are kept, lost and taken back.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use trellis_core::{BackendChoice, FailureKind, JobState};
+use trellis_jobs::{ClaimFilter, JobStore, Recovered, SqliteStore, WorkerName};
+
+use crate::kit::{Place, Script, told};
+
+fn any() -> ClaimFilter {
+    ClaimFilter {
+        choices: BackendChoice::ALL.to_vec(),
+    }
+}
+
+#[tokio::test]
+async fn heartbeats_keep_a_job_that_takes_longer_than_its_lease() {
+    let place = Place::new();
+    let mut settings = place.settings();
+    settings.lease = Duration::from_secs(1);
+    let runner = place.run(settings);
+    let id = place.submit(Script::Gate).await;
+    told(&place.backend.begun).await;
+    let begun = Timestamp::now();
+    // Another process, which sees each heartbeat as a commit and looks for lapsed leases.
+    let other = SqliteStore::open(&place.folder.path().join("jobs.db")).unwrap();
+    let mut commits = other.watch();
+    while Timestamp::now().duration_since(begun).as_secs() < 2 {
+        commits.changed().await.unwrap();
+        let recovered = other.recover(Timestamp::now(), 3, None).await.unwrap();
+        assert_eq!(recovered, Recovered::default());
+    }
+    place.backend.gate.cancel();
+    let job = place.ended(id).await;
+    assert_eq!((job.state, job.attempt), (JobState::Succeeded, 1));
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn a_restart_takes_its_own_jobs_back_at_once() {
+    let place = Place::new();
+    let id = place.submit(Script::Bytes).await;
+    let settings = place.settings();
+    let hour = Duration::from_secs(3600);
+    let held = place
+        .store
+        .claim(&settings.worker, &any(), Timestamp::now(), hour)
+        .await
+        .unwrap();
+    assert!(held.is_some(), "a worker that is killed right after its claim");
+    let runner = place.run(settings);
+    let job = place.ended(id).await;
+    assert_eq!((job.state, job.attempt), (JobState::Succeeded, 2));
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn a_job_that_kills_three_workers_is_given_up() {
+    let place = Place::new();
+    let id = place.submit(Script::Bytes).await;
+    let dead = WorkerName("dead".to_owned());
+    for attempt in 1..=3 {
+        let held = place
+            .store
+            .claim(&dead, &any(), Timestamp::now(), Duration::ZERO)
+            .await
+            .unwrap();
+        assert_eq!(held.unwrap().lease.attempt, attempt);
+        if attempt < 3 {
+            place.store.recover(Timestamp::now(), 3, None).await.unwrap();
+        }
+    }
+    let runner = place.run(place.settings());
+    assert_eq!(
+        place.ended(id).await.failure.unwrap().kind,
+        FailureKind::WorkerLost
+    );
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn a_worker_that_lost_its_lease_stops_and_says_nothing() {
+    let place = Place::new();
+    let runner = place.run(place.settings());
+    let id = place.submit(Script::UntilCancelled).await;
+    told(&place.backend.begun).await;
+    let later = Timestamp::now() + jiff::SignedDuration::from_hours(1);
+    // As if the clock had gone past the lease without a heartbeat; one attempt is all there is.
+    assert_eq!(place.store.recover(later, 1, None).await.unwrap().failed, [id]);
+    told(&place.backend.stopped).await;
+    assert_eq!(
+        place.ended(id).await.failure.unwrap().kind,
+        FailureKind::WorkerLost
+    );
+    runner.stop().await;
+}

@@ -1,0 +1,9 @@
+//! The runner with scripted backends against the real store.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop where it cannot go on")]
+
+mod ends;
+mod kit;
+mod leases;
+mod random;
+mod shutdown;

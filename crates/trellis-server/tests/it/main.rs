@@ -1,0 +1,12 @@
+//! The server's tests: the router without a listener where that suffices, else a server on port 0.
+
+mod contract;
+mod events;
+mod files;
+mod jobs;
+mod kit;
+mod middleware;
+mod pages;
+mod problems;
+mod server_facts;
+mod submit;
