@@ -2,35 +2,57 @@
 
 use std::path::PathBuf;
 
-use crate::abi::{self, Telltale};
-use crate::code;
+use trellis_pins::Pins;
+
 use crate::code::arch::Capability;
 use crate::environment::Environment;
 use crate::packages::Packages;
 use crate::report::Report;
 use crate::shelf::Shelf;
+use crate::{abi, code, versions};
 
 /// What to judge by.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct Settings<'pins> {
     /// The GPU to judge for.
     pub capability: Capability,
-    /// Folders where the dynamic linker looks last, such as `/usr/lib/x86_64-linux-gnu`.
+    /// Folders where the dynamic linker looks last.
     pub library_folders: Vec<PathBuf>,
-    /// Symbols that tell which version of a package defines them.
-    pub telltales: Vec<Telltale>,
+    /// The pinned set, with the symbols that tell a torch from another.
+    pub pins: &'pins Pins,
 }
 
 /// Reads the environment and reports.
-pub fn examine(environment: &Environment, settings: &Settings) -> Report {
+pub fn examine(environment: &Environment, settings: &Settings<'_>) -> Report {
     let packages = Packages::read(&environment.site_packages);
     let shelf = Shelf::fill(environment, &settings.library_folders);
     let mut report = Report::new(settings.capability);
     report.environment = Some(environment.root.clone());
     report.python = environment.python;
-    report.add(abi::check(environment, &shelf, &packages, &settings.telltales));
+    report.add(abi::check(environment, &shelf, &packages, settings.pins));
     let (libraries, findings) = code::check(&shelf, &packages, settings.capability);
     report.libraries = libraries;
     report.add(findings);
+    report.add(versions::check(environment, &packages, settings.pins));
     report
+}
+
+/// Where the dynamic linker of common systems looks last: Debian's, Fedora's and plain layouts. On NixOS
+/// none exists, and libraries name their needs by full paths.
+pub fn system_library_folders() -> Vec<PathBuf> {
+    let multiarch = format!("{}-linux-gnu", std::env::consts::ARCH);
+    let folders = [
+        format!("/lib/{multiarch}"),
+        format!("/usr/lib/{multiarch}"),
+        "/lib64".to_owned(),
+        "/usr/lib64".to_owned(),
+        "/lib".to_owned(),
+        "/usr/lib".to_owned(),
+        "/usr/local/lib".to_owned(),
+    ];
+    folders
+        .map(PathBuf::from)
+        .into_iter()
+        .filter(|folder| folder.is_dir())
+        .collect()
 }

@@ -58,7 +58,10 @@ impl Report {
 
     /// How many findings are of a level.
     pub fn count(&self, level: Level) -> usize {
-        self.findings.iter().filter(|finding| finding.level == level).count()
+        self.findings
+            .iter()
+            .filter(|finding| finding.level == level)
+            .count()
     }
 
     /// 0 fine, 1 warnings when they count, 2 errors.

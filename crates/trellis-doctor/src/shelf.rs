@@ -57,10 +57,13 @@ impl Shelf {
     pub(crate) fn fill(environment: &Environment, outside: &[PathBuf]) -> Self {
         let mut shelf = Self::default();
         let mut outside = outside.to_vec();
-        outside.splice(0..0, environment.library_dirs());
+        outside.splice(0..0, environment.library_folders());
         shelf.add_interpreter(environment, &outside);
         let found = shared_objects(&environment.site_packages);
-        let opened: Vec<_> = found.into_par_iter().map(|object| (open(&object), object)).collect();
+        let opened: Vec<_> = found
+            .into_par_iter()
+            .map(|object| (open(&object), object))
+            .collect();
         for (library, object) in opened {
             match library {
                 Ok(library) => {
@@ -84,11 +87,6 @@ impl Shelf {
         order
     }
 
-    /// The first library of the environment or beyond with this name.
-    pub(crate) fn named(&self, name: &str) -> Option<Id> {
-        self.by_name.get(name)?.first().copied()
-    }
-
     fn add_interpreter(&mut self, environment: &Environment, outside: &[PathBuf]) {
         let Some(path) = &environment.interpreter else {
             return;
@@ -102,7 +100,11 @@ impl Shelf {
             return;
         };
         // The C library lies beside the dynamic linker.
-        let mut folders: Vec<PathBuf> = library.interpreter.iter().filter_map(|path| parent(path)).collect();
+        let mut folders: Vec<PathBuf> = library
+            .interpreter
+            .iter()
+            .filter_map(|path| parent(path))
+            .collect();
         folders.extend_from_slice(outside);
         let name = path.display().to_string();
         let id = self.put(name, library, false);
@@ -111,13 +113,22 @@ impl Shelf {
     }
 
     fn put(&mut self, name: String, library: Library, inside: bool) -> Id {
-        let real = library.path.canonicalize().unwrap_or_else(|_| library.path.clone());
+        let real = library
+            .path
+            .canonicalize()
+            .unwrap_or_else(|_| library.path.clone());
         if let Some(known) = self.by_path.get(&real).filter(|_| !inside) {
             return *known;
         }
         let id = self.entries.len();
-        let file_name = library.path.file_name().map(|name| name.to_string_lossy().into_owned());
-        let names: BTreeSet<String> = [Some(library.name().to_owned()), file_name].into_iter().flatten().collect();
+        let file_name = library
+            .path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned());
+        let names: BTreeSet<String> = [Some(library.name().to_owned()), file_name]
+            .into_iter()
+            .flatten()
+            .collect();
         for alias in names {
             self.by_name.entry(alias).or_default().push(id);
         }
@@ -148,7 +159,10 @@ impl Shelf {
     }
 
     fn find(&mut self, need: &str, from: Id, outside: &[PathBuf]) -> Option<Id> {
-        let loaded = self.process.iter().find(|id| self.entries[**id].library.name() == need);
+        let loaded = self
+            .process
+            .iter()
+            .find(|id| self.entries[**id].library.name() == need);
         if let Some(id) = loaded {
             return Some(*id);
         }
@@ -165,7 +179,9 @@ impl Shelf {
         if let Some(id) = self.by_name.get(need).and_then(|ids| ids.iter().find(same)) {
             return Some(*id);
         }
-        outside.iter().find_map(|folder| self.open_at(&folder.join(need), from))
+        outside
+            .iter()
+            .find_map(|folder| self.open_at(&folder.join(need), from))
     }
 
     fn open_at(&mut self, path: &Path, from: Id) -> Option<Id> {

@@ -1,19 +1,33 @@
 //! Why symbols are missing: what the extension was built against.
 
 use serde_json::Value;
+use trellis_pins::Pins;
 
 use super::{BuiltFor, MissingSymbol};
 use crate::packages::Packages;
 
-/// A symbol that tells which version of a package defines it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Telltale {
-    /// Mangled.
-    pub symbol: String,
-    /// The package that defines it, such as `torch`.
-    pub provider: String,
-    /// The versions that do, for people: `2.9.1`, `up to 2.8.0`.
-    pub versions: String,
+/// A symbol that tells which torch defines it.
+struct Telltale<'pins> {
+    symbols: &'pins [String],
+    torch: &'pins str,
+}
+
+/// What the pins tell of symbols.
+fn telltales(pins: &Pins) -> [Telltale<'_>; 2] {
+    let pinned = pins
+        .wheels
+        .get("torch")
+        .map_or(pins.torch.reports.as_str(), |wheel| wheel.version.as_str());
+    [
+        Telltale {
+            symbols: &pins.abi.xformers.needs_from_torch,
+            torch: pinned,
+        },
+        Telltale {
+            symbols: &pins.abi.kaolin.needs_from_torch,
+            torch: &pins.abi.kaolin.last_in_torch,
+        },
+    ]
 }
 
 /// Namespaces that only torch defines, mangled.
@@ -24,12 +38,14 @@ pub(super) fn find(
     library: &str,
     symbols: &[MissingSymbol],
     packages: &Packages,
-    telltales: &[Telltale],
+    pins: &Pins,
 ) -> Option<BuiltFor> {
     let package = library.split('/').next().unwrap_or(library).to_owned();
     let torch = symbols.iter().any(|symbol| {
         let behind = symbol.mangled.trim_start_matches("_ZT").trim_start_matches("_Z");
-        TORCH_NAMESPACES.iter().any(|namespace| behind.contains(namespace))
+        TORCH_NAMESPACES
+            .iter()
+            .any(|namespace| behind.contains(namespace))
     });
     let recorded = recorded_torch(&package, packages).filter(|_| torch);
     if let Some(built) = recorded {
@@ -40,12 +56,15 @@ pub(super) fn find(
             here: packages.torch(),
         });
     }
-    let known = telltales.iter().find(|known| symbols.iter().any(|symbol| symbol.mangled == known.symbol))?;
+    let missing = |symbol: &String| symbols.iter().any(|missing| missing.mangled == *symbol);
+    let known = telltales(pins)
+        .into_iter()
+        .find(|known| known.symbols.iter().any(missing))?;
     Some(BuiltFor {
         package,
-        provider: known.provider.clone(),
-        built: known.versions.clone(),
-        here: packages.torch().filter(|_| known.provider == "torch"),
+        provider: "torch".to_owned(),
+        built: known.torch.to_owned(),
+        here: packages.torch(),
     })
 }
 

@@ -10,26 +10,29 @@ mod runtimes;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterator};
+use trellis_pins::Pins;
 
 use crate::elf::{Tables, Wanted};
-use crate::environment::Environment;
-use crate::finding::{Check, Finding};
+use crate::environment::{Environment, PythonVersion};
+use crate::finding::{Check, Finding, Level};
 use crate::packages::Packages;
 use crate::shelf::{Id, Shelf};
 
-pub use cause::Telltale;
 pub use problem::{AbiProblem, BuiltFor, MissingSymbol};
 
 /// Missing symbols shown of one library; a wrong torch can make hundreds.
 const MAX_SYMBOLS: usize = 20;
+
+/// Modules that their package does without, as it tries others when they do not load.
+const OPTIONAL: [&str; 2] = ["numba/np/ufunc/tbbpool", "numba/np/ufunc/omppool"];
 
 /// Runs the check.
 pub(crate) fn check(
     environment: &Environment,
     shelf: &Shelf,
     packages: &Packages,
-    telltales: &[Telltale],
+    pins: &Pins,
 ) -> Vec<Finding> {
     let finding = |subject: &str, problem: &AbiProblem| Finding::new(Check::Abi, subject, problem);
     let mut findings = Vec::new();
@@ -41,16 +44,33 @@ pub(crate) fn check(
     let inside = (0..shelf.entries.len()).filter(|id| shelf.entries[*id].inside);
     let inside: Vec<Id> = inside.collect();
     let broken: Vec<Vec<(Id, AbiProblem)>> = inside
-        .clone()
-        .into_par_iter()
-        .map(|id| scope.problems(id, packages, telltales))
+        .par_iter()
+        .map(|id| scope.problems(*id, packages, pins))
         .collect();
+    let mut plugins: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (id, problem) in broken.into_iter().flatten() {
-        findings.push(finding(&shelf.entries[id].name, &problem));
+        let name = &shelf.entries[id].name;
+        match problem {
+            AbiProblem::PluginIncomplete { plugins: lines } => {
+                plugins.entry(folder_of(name)).or_default().extend(lines);
+            }
+            problem => findings.push(finding(name, &problem)),
+        }
     }
-    findings.extend(python_tags(environment, shelf).iter().map(|(name, problem)| finding(name, problem)));
-    findings.extend(runtimes::check(shelf, &scope.extensions).iter().map(|problem| finding("CUDA", problem)));
-    if findings.iter().all(|finding| finding.level == crate::finding::Level::Ok) {
+    for (folder, plugins) in plugins {
+        findings.push(finding(&folder, &AbiProblem::PluginIncomplete { plugins }));
+    }
+    findings.extend(
+        python_tags(environment, shelf)
+            .iter()
+            .map(|(name, problem)| finding(name, problem)),
+    );
+    findings.extend(
+        runtimes::check(shelf, &scope.extensions)
+            .iter()
+            .map(|problem| finding("CUDA", problem)),
+    );
+    if findings.iter().all(|finding| finding.level == Level::Ok) {
         let libraries = inside.len();
         findings.insert(0, finding("extensions", &AbiProblem::Complete { libraries }));
     }
@@ -94,21 +114,23 @@ impl<'shelf> Scope<'shelf> {
         }
     }
 
-    fn problems(&self, id: Id, packages: &Packages, telltales: &[Telltale]) -> Vec<(Id, AbiProblem)> {
+    fn problems(&self, id: Id, packages: &Packages, pins: &Pins) -> Vec<(Id, AbiProblem)> {
         let entry = &self.shelf.entries[id];
         let mut problems = Vec::new();
         if !entry.missing.is_empty() {
             let libraries = entry.missing.clone();
-            problems.push(if self.reachable.contains(&id) {
+            let optional = OPTIONAL.iter().any(|module| entry.name.starts_with(module));
+            problems.push(if self.reachable.contains(&id) && !optional {
                 AbiProblem::MissingLibrary { libraries }
             } else {
-                AbiProblem::PluginIncomplete { libraries }
+                let plugins = vec![format!("{}: {}", entry.name, libraries.join(", "))];
+                AbiProblem::PluginIncomplete { plugins }
             });
         }
         problems.extend(self.versions(id));
         let symbols = self.missing_symbols(id);
         if !symbols.is_empty() {
-            let cause = cause::find(&entry.name, &symbols, packages, telltales);
+            let cause = cause::find(&entry.name, &symbols, packages, pins);
             problems.push(AbiProblem::MissingSymbols { symbols, cause });
         }
         problems.into_iter().map(|problem| (id, problem)).collect()
@@ -135,14 +157,19 @@ impl<'shelf> Scope<'shelf> {
         let newest = |file: &str, family: &str| {
             let ids = entry.needed.iter().map(|id| &self.shelf.entries[*id].library);
             let provider = ids.into_iter().find(|library| library.name() == file)?;
-            let same = provider.defines.iter().filter(|version| version.split('_').next() == Some(family));
+            let same = provider
+                .defines
+                .iter()
+                .filter(|version| version.split('_').next() == Some(family));
             same.max_by_key(|version| version_key(version)).cloned()
         };
-        let problems = worst.into_iter().map(|((file, family), version)| AbiProblem::VersionMissing {
-            library: file.to_owned(),
-            version: version.to_owned(),
-            newest: newest(file, family),
-        });
+        let problems = worst
+            .into_iter()
+            .map(|((file, family), version)| AbiProblem::VersionMissing {
+                library: file.to_owned(),
+                version: version.to_owned(),
+                newest: newest(file, family),
+            });
         problems.collect()
     }
 
@@ -152,7 +179,10 @@ impl<'shelf> Scope<'shelf> {
         };
         let closure = self.shelf.closure(id);
         // What is missing may be in a library that is missing, and that is told already.
-        if closure.iter().any(|id| !self.shelf.entries[*id].missing.is_empty()) {
+        if closure
+            .iter()
+            .any(|id| !self.shelf.entries[*id].missing.is_empty())
+        {
             return Vec::new();
         }
         let scope: Vec<&Tables<'_>> = closure
@@ -172,13 +202,20 @@ impl<'shelf> Scope<'shelf> {
     }
 }
 
+/// The first two parts of a library's name, such as `nvidia/nvshmem`.
+fn folder_of(name: &str) -> String {
+    name.split('/').take(2).collect::<Vec<_>>().join("/")
+}
+
 fn is_judged(wanted: &Wanted<'_>) -> bool {
     !wanted.weak && wanted.name.starts_with(b"_Z")
 }
 
 fn symbol(mangled: &[u8]) -> MissingSymbol {
     let text = String::from_utf8_lossy(mangled).into_owned();
-    let demangled = cpp_demangle::Symbol::new(mangled).ok().and_then(|symbol| symbol.demangle().ok());
+    let demangled = cpp_demangle::Symbol::new(mangled)
+        .ok()
+        .and_then(|symbol| symbol.demangle().ok());
     MissingSymbol {
         demangled: demangled.unwrap_or_else(|| text.clone()),
         mangled: text,
@@ -187,13 +224,15 @@ fn symbol(mangled: &[u8]) -> MissingSymbol {
 
 /// `GLIBC_2.38` → [2, 38], so that 2.4 comes before 2.38.
 fn version_key(version: &str) -> Vec<u64> {
-    let numbers = version.split(|c: char| !c.is_ascii_digit()).filter(|part| !part.is_empty());
+    let numbers = version
+        .split(|c: char| !c.is_ascii_digit())
+        .filter(|part| !part.is_empty());
     numbers.map(|part| part.parse().unwrap_or(u64::MAX)).collect()
 }
 
 /// Extensions for other Pythons that have no sibling for this one.
 fn python_tags(environment: &Environment, shelf: &Shelf) -> Vec<(String, AbiProblem)> {
-    let Some(here) = environment.python.map(|version| version.tag()) else {
+    let Some(here) = environment.python.map(PythonVersion::tag) else {
         return Vec::new();
     };
     let mut modules: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
@@ -205,11 +244,19 @@ fn python_tags(environment: &Environment, shelf: &Shelf) -> Vec<(String, AbiProb
         modules.entry(stem).or_default().insert(&behind[..digits]);
     }
     let tag = |digits: &&str| format!("cpython-{digits}");
-    let foreign = modules.into_iter().filter(|(_, tags)| !tags.iter().map(tag).any(|tag| tag == here));
+    let foreign = modules
+        .into_iter()
+        .filter(|(_, tags)| !tags.iter().map(tag).any(|tag| tag == here));
     foreign
         .map(|(stem, tags)| {
             let built = tags.iter().map(tag).collect::<Vec<_>>().join(", ");
-            (stem.to_owned(), AbiProblem::PythonTag { built, here: here.clone() })
+            (
+                stem.to_owned(),
+                AbiProblem::PythonTag {
+                    built,
+                    here: here.clone(),
+                },
+            )
         })
         .collect()
 }

@@ -34,11 +34,11 @@ pub enum AbiProblem {
         /// Which.
         libraries: Vec<String>,
     },
-    /// The same, in a library that no extension needs, so that only what loads it by name fails.
-    #[error("needs {}, which is not here; no compiled extension needs this library", names(libraries))]
+    /// The same, in libraries that nothing loads at start: plug-ins for clusters, optional modules.
+    #[error("{} a library that is not here; nothing that is loaded at start needs them", if plugins.len() == 1 { "1 plug-in needs".to_owned() } else { format!("{} plug-ins need", plugins.len()) })]
     PluginIncomplete {
-        /// Which.
-        libraries: Vec<String>,
+        /// Each with what it lacks.
+        plugins: Vec<String>,
     },
     /// A library is older than what was built against it.
     #[error("needs {version} of `{library}`{}", newest.as_ref().map(|newest| format!(", and the one here ends at {newest}")).unwrap_or_default())]
@@ -103,7 +103,11 @@ fn count(number: usize, what: &str) -> String {
 }
 
 fn names(libraries: &[String]) -> String {
-    libraries.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    libraries
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 impl Diagnosis for AbiProblem {
@@ -174,6 +178,7 @@ impl Diagnosis for AbiProblem {
                 })
                 .collect(),
             Self::TwoCudaRuntimes { users, .. } => users.clone(),
+            Self::PluginIncomplete { plugins } => plugins.clone(),
             _ => Vec::new(),
         }
     }

@@ -39,7 +39,10 @@ mod tests {
     #[test]
     fn reads_the_major_version_of_bundled_copies_too() {
         assert_eq!(runtime_major("libcudart.so.12").as_deref(), Some("12"));
-        assert_eq!(runtime_major("libcudart-53d54daa.so.12.6.68").as_deref(), Some("12"));
+        assert_eq!(
+            runtime_major("libcudart-53d54daa.so.12.6.68").as_deref(),
+            Some("12")
+        );
         assert_eq!(runtime_major("libcudart.so.11.0").as_deref(), Some("11"));
         assert_eq!(runtime_major("libcublas.so.12"), None);
     }

@@ -154,7 +154,17 @@ mod tests {
     #[test]
     fn capability_is_read_strictly() {
         assert_eq!("12.0".parse(), Ok(BLACKWELL));
-        for wrong in ["", "12", "12.", ".0", "12.10", "sm_120", "+12.0", "12.0 ", "4294967296.0"] {
+        for wrong in [
+            "",
+            "12",
+            "12.",
+            ".0",
+            "12.10",
+            "sm_120",
+            "+12.0",
+            "12.0 ",
+            "4294967296.0",
+        ] {
             assert!(wrong.parse::<Capability>().is_err(), "{wrong}");
         }
     }

@@ -22,10 +22,10 @@ use memchr::memmem;
 use super::arch::{Arch, Variant};
 
 const MAGIC: u32 = 0xBA55_ED50;
-const CONTAINER_HEADER: u64 = 16;
-const ENTRY_HEADER: u64 = 64;
+const CONTAINER_HEADER: usize = 16;
+const ENTRY_HEADER: usize = 64;
 /// Containers start on this boundary; what is between them is zero.
-const ALIGNMENT: u64 = 8;
+const ALIGNMENT: usize = 8;
 const FLAG_EXACT: u64 = 0x0010_0000;
 const FLAG_FAMILY: u64 = 0x0020_0000;
 /// The highest architecture number taken for real; `sm_121` is the highest known.
@@ -118,7 +118,7 @@ pub fn walk<R: ReadAt + ?Sized>(
 ) -> Result<(), FatbinError> {
     let mut at = section.start;
     while let Some(start) = next_container(from, at..section.end)? {
-        at = container(from, start..section.end, visit)?.next_multiple_of(ALIGNMENT);
+        at = container(from, start..section.end, visit)?.next_multiple_of(ALIGNMENT as u64);
     }
     Ok(())
 }
@@ -133,8 +133,8 @@ pub fn scan<R: ReadAt + ?Sized>(
     let mut at = range.start;
     while let Some(start) = next_container(from, at..range.end)? {
         at = match container(from, start..range.end, &mut |_| {}) {
-            Ok(_) => container(from, start..range.end, visit)?.next_multiple_of(ALIGNMENT),
-            Err(FatbinError::Overrun { .. } | FatbinError::Implausible { .. }) => start + ALIGNMENT,
+            Ok(_) => container(from, start..range.end, visit)?.next_multiple_of(ALIGNMENT as u64),
+            Err(FatbinError::Overrun { .. } | FatbinError::Implausible { .. }) => start + ALIGNMENT as u64,
             Err(error) => return Err(error),
         };
     }
@@ -148,16 +148,16 @@ pub fn container<R: ReadAt + ?Sized>(
     visit: &mut dyn FnMut(Item),
 ) -> Result<u64, FatbinError> {
     let offset = within.start;
-    let head: [u8; CONTAINER_HEADER as usize] = read(from, offset)?;
+    let head: [u8; CONTAINER_HEADER] = read(from, offset)?;
     let header = u64::from(u16_at(&head, 6));
-    if u32_at(&head, 0) != MAGIC || header < CONTAINER_HEADER {
+    if u32_at(&head, 0) != MAGIC || header < CONTAINER_HEADER as u64 {
         return Err(FatbinError::Implausible { offset });
     }
     let end = end_of(offset, header, u64_at(&head, 8), within.end)?;
     visit(Item::Container);
     let mut at = offset + header;
     while at < end {
-        let head: [u8; ENTRY_HEADER as usize] = read(from, at)?;
+        let head: [u8; ENTRY_HEADER] = read(from, at)?;
         let (entry, header, payload) = entry(&head).ok_or(FatbinError::Implausible { offset: at })?;
         at = end_of(at, header, payload, end)?;
         visit(Item::Entry(entry));
@@ -165,7 +165,7 @@ pub fn container<R: ReadAt + ?Sized>(
     Ok(end)
 }
 
-fn entry(head: &[u8; ENTRY_HEADER as usize]) -> Option<(Entry, u64, u64)> {
+fn entry(head: &[u8; ENTRY_HEADER]) -> Option<(Entry, u64, u64)> {
     let code = match u16_at(head, 0) {
         1 => Some(Code::Ptx),
         2 => Some(Code::Sass),
@@ -181,7 +181,7 @@ fn entry(head: &[u8; ENTRY_HEADER as usize]) -> Option<(Entry, u64, u64)> {
     } else {
         Variant::Plain
     };
-    let plausible = header >= ENTRY_HEADER && number <= MAX_ARCH;
+    let plausible = header >= ENTRY_HEADER as u64 && number <= MAX_ARCH;
     plausible.then_some((
         Entry {
             code,
@@ -197,15 +197,15 @@ fn next_container<R: ReadAt + ?Sized>(from: &R, within: Range<u64>) -> Result<Op
     const STRIDE: usize = 1 << 16;
     let magic = MAGIC.to_le_bytes();
     let mut buffer = Vec::new();
-    let mut at = within.start.next_multiple_of(ALIGNMENT);
+    let mut at = within.start.next_multiple_of(ALIGNMENT as u64);
     // Containers mostly follow each other, so only a header's worth is read first.
-    let mut length = CONTAINER_HEADER as usize;
-    while within.end.saturating_sub(at) >= CONTAINER_HEADER {
+    let mut length = CONTAINER_HEADER;
+    while within.end.saturating_sub(at) >= CONTAINER_HEADER as u64 {
         let rest = usize::try_from(within.end - at).unwrap_or(usize::MAX);
-        buffer.resize(length.min(rest) / ALIGNMENT as usize * ALIGNMENT as usize, 0);
+        buffer.resize(length.min(rest) / ALIGNMENT * ALIGNMENT, 0);
         from.read_at(&mut buffer, at)
             .map_err(|source| FatbinError::Read { offset: at, source })?;
-        let aligned = |found: &usize| found.is_multiple_of(ALIGNMENT as usize);
+        let aligned = |found: &usize| found.is_multiple_of(ALIGNMENT);
         if let Some(found) = memmem::find_iter(&buffer, &magic).find(aligned) {
             return Ok(Some(at + found as u64));
         }
@@ -216,7 +216,9 @@ fn next_container<R: ReadAt + ?Sized>(from: &R, within: Range<u64>) -> Result<Op
 }
 
 fn end_of(offset: u64, header: u64, size: u64, limit: u64) -> Result<u64, FatbinError> {
-    let end = offset.checked_add(header).and_then(|start| start.checked_add(size));
+    let end = offset
+        .checked_add(header)
+        .and_then(|start| start.checked_add(size));
     end.filter(|end| *end <= limit)
         .ok_or(FatbinError::Overrun { offset })
 }
@@ -229,7 +231,9 @@ fn read<const N: usize, R: ReadAt + ?Sized>(from: &R, offset: u64) -> Result<[u8
 }
 
 fn bytes_at<const N: usize>(from: &[u8], at: usize) -> [u8; N] {
-    *from[at..].first_chunk().expect("offsets lie inside the fixed headers")
+    *from[at..]
+        .first_chunk()
+        .expect("offsets lie inside the fixed headers")
 }
 
 fn u16_at(from: &[u8], at: usize) -> u16 {

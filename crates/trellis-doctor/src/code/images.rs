@@ -82,19 +82,31 @@ pub(super) fn images(library: &Library, capability: Capability) -> (Images, Resu
 
 fn read(library: &Library, tally: &mut Tally) -> Result<(), FatbinError> {
     let sections: Vec<_> = SECTIONS.iter().flat_map(|name| library.sections(name)).collect();
-    let wrapped = if sections.is_empty() { wrapped(library) } else { Vec::new() };
+    let wrapped = if sections.is_empty() {
+        wrapped(library)
+    } else {
+        Vec::new()
+    };
     let constants = library.constants();
-    let size: u64 = constants.iter().map(|range| range.end.saturating_sub(range.start)).sum();
+    let size: u64 = constants
+        .iter()
+        .map(|range| range.end.saturating_sub(range.start))
+        .sum();
     let linked = !sections.is_empty() || !wrapped.is_empty();
     if !linked && size > MAX_CONSTANT_BYTES {
         return Ok(());
     }
-    let file = library.file().map_err(|source| FatbinError::Read { offset: 0, source })?;
+    let file = library
+        .file()
+        .map_err(|source| FatbinError::Read { offset: 0, source })?;
     for section in sections {
         fatbin::walk(&file, section, &mut |item| tally.add_linked(item))?;
     }
     let mut known = Vec::new();
-    for range in wrapped.into_iter().filter_map(|address| library.file_range_of(address)) {
+    for range in wrapped
+        .into_iter()
+        .filter_map(|address| library.file_range_of(address))
+    {
         let start = range.start;
         let end = fatbin::container(&file, range, &mut |item| tally.add_linked(item))?;
         known.push(start..end);
@@ -126,7 +138,11 @@ fn wrapped(library: &Library) -> Vec<u64> {
     let Some(addresses) = library.section_addresses(WRAPPERS) else {
         return Vec::new();
     };
-    let Some(bytes) = library.sections(WRAPPERS).first().and_then(|range| library.bytes(range.clone())) else {
+    let Some(bytes) = library
+        .sections(WRAPPERS)
+        .first()
+        .and_then(|range| library.bytes(range.clone()))
+    else {
         return Vec::new();
     };
     let relocated: BTreeMap<u64, u64> = library.relocated_values(&addresses).into_iter().collect();
@@ -171,7 +187,11 @@ impl Tally {
     }
 
     fn add_embedded(&mut self, item: Item) {
-        if let Item::Entry(Entry { code: Some(code), arch }) = item {
+        if let Item::Entry(Entry {
+            code: Some(code),
+            arch,
+        }) = item
+        {
             self.images.embedded.add(code, arch);
         }
     }

@@ -25,13 +25,19 @@ pub use problem::CodeProblem;
 pub use verdict::Verdict;
 
 /// The table of all libraries with device code, and what to say about them.
-pub(crate) fn check(shelf: &Shelf, packages: &Packages, capability: Capability) -> (Vec<LibraryCode>, Vec<Finding>) {
+pub(crate) fn check(
+    shelf: &Shelf,
+    packages: &Packages,
+    capability: Capability,
+) -> (Vec<LibraryCode>, Vec<Finding>) {
     let finding = |subject: &str, problem: &CodeProblem| Finding::new(Check::MachineCode, subject, problem);
     let read: Vec<(Id, images::Images, Option<CodeProblem>)> = (0..shelf.entries.len())
         .into_par_iter()
         .map(|id| {
             let (images, outcome) = images::images(&shelf.entries[id].library, capability);
-            let damaged = outcome.err().map(|error| CodeProblem::Damaged { reason: error.to_string() });
+            let damaged = outcome.err().map(|error| CodeProblem::Damaged {
+                reason: error.to_string(),
+            });
             (id, images, damaged)
         })
         .collect();
@@ -49,9 +55,18 @@ pub(crate) fn check(shelf: &Shelf, packages: &Packages, capability: Capability) 
         }
     }
     table.sort_by(|a, b| a.library.cmp(&b.library));
-    findings.extend(summary.problems().iter().map(|problem| finding("libraries", problem)));
+    findings.extend(
+        summary
+            .problems()
+            .iter()
+            .map(|problem| finding("libraries", problem)),
+    );
     let compilers = nvrtc::check(shelf, capability);
     findings.extend(compilers.iter().map(|(name, problem)| finding(name, problem)));
-    findings.extend(xformers::check(packages, capability).iter().map(|problem| finding("xformers", problem)));
+    findings.extend(
+        xformers::check(packages, capability)
+            .iter()
+            .map(|problem| finding("xformers", problem)),
+    );
     (table, findings)
 }

@@ -19,7 +19,9 @@ pub(super) fn check(shelf: &Shelf, capability: Capability) -> Vec<(String, CodeP
                 return None;
             }
             let constants = entry.library.sections(".rodata").into_iter();
-            let mut constants = constants.filter_map(|range| entry.library.bytes(range)).peekable();
+            let mut constants = constants
+                .filter_map(|range| entry.library.bytes(range))
+                .peekable();
             constants.peek()?;
             let knows = constants.any(|bytes| memmem::find(bytes, architecture.as_bytes()).is_some());
             (!knows).then(|| (entry.name.clone(), CodeProblem::CompilerTooOld { capability }))

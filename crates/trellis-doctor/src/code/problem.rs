@@ -159,7 +159,8 @@ impl Summary {
         match &line.verdict {
             Verdict::Native => self.native += 1,
             Verdict::DriverCompiles { from } if needed => {
-                self.compiled.push(format!("{}: {}", line.library, from.join(", ")));
+                self.compiled
+                    .push(format!("{}: {}", line.library, from.join(", ")));
             }
             Verdict::None if needed => self.none.push(without),
             Verdict::None => self.unneeded.push(without),
@@ -171,16 +172,28 @@ impl Summary {
         let capability = self.capability;
         let mut problems = Vec::new();
         if self.native > 0 {
-            problems.push(CodeProblem::Native { libraries: self.native, capability });
+            problems.push(CodeProblem::Native {
+                libraries: self.native,
+                capability,
+            });
         }
         if !self.none.is_empty() {
-            problems.push(CodeProblem::NoKernelImage { libraries: self.none, capability });
+            problems.push(CodeProblem::NoKernelImage {
+                libraries: self.none,
+                capability,
+            });
         }
         if !self.compiled.is_empty() {
-            problems.push(CodeProblem::DriverCompiles { libraries: self.compiled, capability });
+            problems.push(CodeProblem::DriverCompiles {
+                libraries: self.compiled,
+                capability,
+            });
         }
         if !self.unneeded.is_empty() {
-            problems.push(CodeProblem::UnneededWithout { libraries: self.unneeded, capability });
+            problems.push(CodeProblem::UnneededWithout {
+                libraries: self.unneeded,
+                capability,
+            });
         }
         problems
     }

@@ -31,7 +31,12 @@ impl Verdict {
             return Self::Native;
         }
         let mut ptx: BTreeSet<Arch> = images.units.compiled.keys().copied().collect();
-        ptx.extend(embedded.ptx.keys().rfind(|arch| arch.ptx_compiles_for(capability)));
+        ptx.extend(
+            embedded
+                .ptx
+                .keys()
+                .rfind(|arch| arch.ptx_compiles_for(capability)),
+        );
         if ptx.is_empty() {
             return Self::None;
         }

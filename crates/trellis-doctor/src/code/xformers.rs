@@ -31,7 +31,10 @@ pub(super) fn check(packages: &Packages, capability: Capability) -> Option<CodeP
     let fp32 = operators.iter().filter(|operator| operator.fp32);
     let highest = fp32.filter_map(|operator| operator.highest).max()?;
     let half_precision = operators.iter().filter(takes).any(|operator| operator.half);
-    Some(CodeProblem::OperatorLimit { highest, half_precision })
+    Some(CodeProblem::OperatorLimit {
+        highest,
+        half_precision,
+    })
 }
 
 /// The forward operator, which comes first in its file.
@@ -41,7 +44,11 @@ fn operator(source: &str) -> Option<Operator> {
         let (_, value) = source[start..].split_once('=')?;
         let end = value.find(['}', ')', '\n'].as_slice()).unwrap_or(value.len());
         let multi_line = value.trim_start().starts_with('{');
-        let end = if multi_line { value.find('}').unwrap_or(end) } else { end };
+        let end = if multi_line {
+            value.find('}').unwrap_or(end)
+        } else {
+            end
+        };
         Some(&value[..end])
     };
     let types = value("SUPPORTED_DTYPES")?;
@@ -53,7 +60,9 @@ fn operator(source: &str) -> Option<Operator> {
         })
     });
     Some(Operator {
-        fp32: types.contains("torch.float,") || types.contains("torch.float32") || types.trim_end().ends_with("torch.float"),
+        fp32: types.contains("torch.float,")
+            || types.contains("torch.float32")
+            || types.trim_end().ends_with("torch.float"),
         half: types.contains("torch.half") || types.contains("torch.float16"),
         highest,
     })

@@ -6,9 +6,9 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
+use object::LittleEndian;
 use object::elf;
 use object::read::elf::{FileHeader as _, ProgramHeader as _, SectionHeader as _, SectionTable};
-use object::LittleEndian;
 
 use super::{Header, Tables, map};
 
@@ -47,7 +47,13 @@ pub enum ElfError {
 }
 
 /// Sections without code that a library could load: device code that is found anyway, and tables for unwinding.
-const UNSEARCHED: [&[u8]; 5] = [b".nv_fatbin", b"__nv_relfatbin", b".nvFatBinSegment", b".eh_frame", b".gcc_except_table"];
+const UNSEARCHED: [&[u8]; 5] = [
+    b".nv_fatbin",
+    b"__nv_relfatbin",
+    b".nvFatBinSegment",
+    b".eh_frame",
+    b".gcc_except_table",
+];
 
 /// Why a part of the file is refused, before the path is known.
 enum Refusal {
@@ -236,7 +242,7 @@ impl Library {
         self.machine = header.e_machine.get(LittleEndian).0;
         self.interpreter = interpreter(header, bytes);
         let dynamic = sections.dynamic_table(LittleEndian, bytes)?;
-        for entry in dynamic.iter() {
+        for entry in &dynamic {
             match entry.tag {
                 elf::DT_NEEDED => keep(&mut self.needed, dynamic.string(entry)?, |name| name)?,
                 elf::DT_SONAME => {
@@ -300,10 +306,12 @@ fn version_needs(sections: &SectionTable<'_, Header>, bytes: &[u8]) -> Result<Ve
         let file_name = file_name.pop().unwrap_or_default();
         while let Some(version) = versions.next()? {
             let weak = version.vna_flags.get(LittleEndian).contains(elf::VER_FLG_WEAK);
-            keep(&mut needs, version.name(LittleEndian, strings)?, |name| VersionNeed {
-                file: file_name.clone(),
-                version: name,
-                weak,
+            keep(&mut needs, version.name(LittleEndian, strings)?, |name| {
+                VersionNeed {
+                    file: file_name.clone(),
+                    version: name,
+                    weak,
+                }
             })?;
         }
     }

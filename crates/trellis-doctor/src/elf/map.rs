@@ -13,7 +13,10 @@ pub(super) fn map(path: &Path) -> io::Result<Mmap> {
     // the file meanwhile could change bytes under a parser that checks them; a file cut short meanwhile
     // ends the process with SIGBUS. Both also hold for the dynamic linker, which maps the same libraries,
     // and installed libraries are replaced by renaming.
-    #[expect(unsafe_code, reason = "mapping a file is unsafe, reading it whole would take 7 GB")]
+    #[expect(
+        unsafe_code,
+        reason = "mapping a file is unsafe, reading it whole would take 7 GB"
+    )]
     unsafe {
         Mmap::map(&file)
     }

@@ -89,9 +89,14 @@ impl<'map> Tables<'map> {
         let version = wanted.version.as_ref().filter(|_| !self.versions.is_empty());
         let (symbols, versions) = (&self.symbols, &self.versions);
         let found = match &self.lookup {
-            Lookup::Gnu(table) => {
-                table.find(LittleEndian, wanted.name, wanted.gnu_hash, version, symbols, versions)
-            }
+            Lookup::Gnu(table) => table.find(
+                LittleEndian,
+                wanted.name,
+                wanted.gnu_hash,
+                version,
+                symbols,
+                versions,
+            ),
             Lookup::SystemV(table) => {
                 let hash = elf::hash(wanted.name);
                 table.find(LittleEndian, wanted.name, hash, version, symbols, versions)

@@ -109,7 +109,9 @@ impl Environment {
             found.site_packages.push(root.to_owned());
         }
         if found.site_packages.is_empty() {
-            return Err(EnvironmentError::NoPackages { path: root.to_owned() });
+            return Err(EnvironmentError::NoPackages {
+                path: root.to_owned(),
+            });
         }
         let interpreter = ["bin/python3", "bin/python"].map(|name| root.join(name));
         Ok(Self {
@@ -121,13 +123,16 @@ impl Environment {
     }
 
     /// Folders beside the packages where shared libraries of the environment lie.
-    pub(crate) fn library_dirs(&self) -> Vec<PathBuf> {
-        let mut dirs = vec![self.root.join("lib"), self.root.join("lib64")];
-        let real = self.interpreter.as_ref().and_then(|path| path.canonicalize().ok());
+    pub(crate) fn library_folders(&self) -> Vec<PathBuf> {
+        let mut folders = vec![self.root.join("lib"), self.root.join("lib64")];
+        let real = self
+            .interpreter
+            .as_ref()
+            .and_then(|path| path.canonicalize().ok());
         if let Some(prefix) = real.as_deref().and_then(Path::parent).and_then(Path::parent) {
-            dirs.push(prefix.join("lib"));
+            folders.push(prefix.join("lib"));
         }
-        dirs
+        folders
     }
 }
 
@@ -148,7 +153,12 @@ impl Found {
             }
             self.add_prefix(&prefix);
             let propagated = fs::read_to_string(prefix.join("nix-support/propagated-build-inputs"));
-            open.extend(propagated.unwrap_or_default().split_whitespace().map(PathBuf::from));
+            open.extend(
+                propagated
+                    .unwrap_or_default()
+                    .split_whitespace()
+                    .map(PathBuf::from),
+            );
         }
     }
 
@@ -171,7 +181,9 @@ impl Found {
     /// `lib64` is often a link to `lib`.
     fn holds(&self, packages: &Path) -> bool {
         let real = packages.canonicalize().ok();
-        self.site_packages.iter().any(|known| known.canonicalize().ok() == real)
+        self.site_packages
+            .iter()
+            .any(|known| known.canonicalize().ok() == real)
     }
 }
 

@@ -56,7 +56,11 @@ fn list(
     let Ok(identity) = fs::metadata(folder).map(|meta| (meta.dev(), meta.ino())) else {
         return Vec::new();
     };
-    if !seen.lock().expect("no holder of this lock can panic").insert(identity) {
+    if !seen
+        .lock()
+        .expect("no holder of this lock can panic")
+        .insert(identity)
+    {
         return Vec::new();
     }
     let mut folders = Vec::new();
@@ -67,7 +71,11 @@ fn list(
         if kind.is_some_and(|kind| kind.is_dir()) || (is_link && !named_so && path.is_dir()) {
             folders.push(path);
         } else if named_so && path.is_file() {
-            let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
+            let name = path
+                .strip_prefix(root)
+                .unwrap_or(&path)
+                .to_string_lossy()
+                .into_owned();
             found.push(SharedObject { name, path });
         }
     }
@@ -76,10 +84,14 @@ fn list(
 
 /// `x.so`, `x.so.1.2`, but not `x.so.py` or `x.so.txt`.
 fn is_shared_object(name: &str) -> bool {
-    name.ends_with(".so")
-        || name.split_once(".so.").is_some_and(|(_, version)| {
-            version.split('.').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
-        })
+    let numbers = |version: &str| {
+        let mut parts = version.split('.');
+        parts.all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    name.strip_suffix(".so").is_some()
+        || name
+            .split_once(".so.")
+            .is_some_and(|(_, version)| numbers(version))
 }
 
 #[cfg(test)]
@@ -88,7 +100,12 @@ mod tests {
 
     #[test]
     fn knows_shared_objects_by_name() {
-        for name in ["libc10.so", "libcudart.so.12", "libcudart-53d54daa.so.12.6.68", "_C.abi3.so"] {
+        for name in [
+            "libc10.so",
+            "libcudart.so.12",
+            "libcudart-53d54daa.so.12.6.68",
+            "_C.abi3.so",
+        ] {
             assert!(is_shared_object(name), "{name}");
         }
         for name in ["a.so.py", "a.so.", "a.sol", "so", "libx.so.1a"] {

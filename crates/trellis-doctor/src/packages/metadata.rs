@@ -1,4 +1,4 @@
-//! One package: `METADATA` and `WHEEL` of its `*.dist-info` folder (PyPA core metadata, binary distribution format).
+//! One package: `METADATA` of its `*.dist-info` folder (PyPA core metadata).
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -11,27 +11,25 @@ const MAX_BYTES: u64 = 1 << 20;
 
 /// An installed package.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Package {
+pub(crate) struct Package {
     /// Normalised: lower case, `-` between words.
-    pub name: String,
+    pub(crate) name: String,
     /// As written.
-    pub version: String,
+    pub(crate) version: String,
     /// Of other packages, without those of extras.
     pub(crate) requires: Vec<Requirement>,
-    /// Such as `cp312-cp312-manylinux_2_28_x86_64`.
-    pub tags: Vec<String>,
 }
 
 impl Package {
     /// Reads a `*.dist-info` folder; `None` if it has no name and version.
     pub(super) fn read(folder: &Path) -> Option<Self> {
         let metadata = head(&folder.join("METADATA")).ok()?;
-        let wheel = head(&folder.join("WHEEL")).unwrap_or_default();
         Some(Self {
             name: normalise(fields(&metadata, "Name").next()?),
             version: fields(&metadata, "Version").next()?.to_owned(),
-            requires: fields(&metadata, "Requires-Dist").filter_map(Requirement::parse).collect(),
-            tags: fields(&wheel, "Tag").map(str::to_owned).collect(),
+            requires: fields(&metadata, "Requires-Dist")
+                .filter_map(Requirement::parse)
+                .collect(),
         })
     }
 }

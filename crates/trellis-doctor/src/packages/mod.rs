@@ -10,20 +10,20 @@ use std::path::PathBuf;
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-pub use metadata::Package;
+pub(crate) use metadata::Package;
 pub(crate) use requirement::Requirement;
 pub(crate) use version::Version;
 
 /// All packages by their normalised names.
 #[derive(Debug, Default)]
-pub struct Packages {
+pub(crate) struct Packages {
     by_name: BTreeMap<String, Package>,
     folders: Vec<PathBuf>,
 }
 
 impl Packages {
     /// Reads every `*.dist-info` of the folders; the first of a name wins, as it does for the interpreter.
-    pub fn read(folders: &[PathBuf]) -> Self {
+    pub(crate) fn read(folders: &[PathBuf]) -> Self {
         let mut by_name = BTreeMap::new();
         for folder in folders {
             let mut infos: Vec<PathBuf> = fs::read_dir(folder)
@@ -34,7 +34,10 @@ impl Packages {
                 .filter(|path| path.extension().is_some_and(|extension| extension == "dist-info"))
                 .collect();
             infos.sort();
-            let read: Vec<Package> = infos.into_par_iter().filter_map(|path| Package::read(&path)).collect();
+            let read: Vec<Package> = infos
+                .into_par_iter()
+                .filter_map(|path| Package::read(&path))
+                .collect();
             for package in read {
                 by_name.entry(package.name.clone()).or_insert(package);
             }
@@ -46,17 +49,17 @@ impl Packages {
     }
 
     /// A package by its name; `_`, `.` and case make no difference.
-    pub fn get(&self, name: &str) -> Option<&Package> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Package> {
         self.by_name.get(&metadata::normalise(name))
     }
 
     /// The version of a package.
-    pub fn version(&self, name: &str) -> Option<&str> {
+    pub(crate) fn version(&self, name: &str) -> Option<&str> {
         self.get(name).map(|package| package.version.as_str())
     }
 
     /// All, in order of their names.
-    pub fn iter(&self) -> impl Iterator<Item = &Package> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Package> {
         self.by_name.values()
     }
 
@@ -67,20 +70,17 @@ impl Packages {
     }
 
     /// What torch says of itself, such as `2.9.1+cu128`; else its package's version.
-    pub fn torch(&self) -> Option<String> {
-        let said = self.file("torch/version.py").and_then(|(_, text)| assigned(&text, "__version__"));
+    pub(crate) fn torch(&self) -> Option<String> {
+        let said = self
+            .file("torch/version.py")
+            .and_then(|(_, text)| assigned(&text, "__version__"));
         said.or_else(|| self.version("torch").map(str::to_owned))
     }
 
     /// The CUDA version that torch was built with, such as `12.8`.
-    pub fn torch_cuda(&self) -> Option<String> {
+    pub(crate) fn torch_cuda(&self) -> Option<String> {
         let (_, text) = self.file("torch/version.py")?;
         assigned(&text, "cuda")
-    }
-
-    /// Whether nothing was found.
-    pub fn is_empty(&self) -> bool {
-        self.by_name.is_empty()
     }
 }
 

@@ -54,7 +54,9 @@ impl Requirement {
         if !linux.contains(&marker.as_str()) {
             return None;
         }
-        let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c))).unwrap_or(text.len());
+        let end = text
+            .find(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c)))
+            .unwrap_or(text.len());
         let (name, rest) = text.split_at(end);
         let rest = rest.trim().trim_matches(['(', ')']);
         let rest = rest.split_once(']').map_or(rest, |(_, behind)| behind);
@@ -96,7 +98,9 @@ impl fmt::Display for Requirement {
 fn clause(text: &str) -> Option<(Comparison, Bound)> {
     let (sign, comparison) = COMPARISONS.iter().find(|(sign, _)| text.starts_with(sign))?;
     let version = text.strip_prefix(sign)?.trim();
-    let (version, prefix) = version.strip_suffix(".*").map_or((version, false), |version| (version, true));
+    let (version, prefix) = version
+        .strip_suffix(".*")
+        .map_or((version, false), |version| (version, true));
     let version = Version::parse(version)?;
     Some((*comparison, Bound { version, prefix }))
 }
@@ -124,7 +128,11 @@ mod tests {
 
     #[test]
     fn what_it_cannot_judge_is_left_out() {
-        for text in ["x; extra == 'dev'", "x; python_version < '3.9'", "x @ https://example.org/x.whl"] {
+        for text in [
+            "x; extra == 'dev'",
+            "x; python_version < '3.9'",
+            "x @ https://example.org/x.whl",
+        ] {
             assert_eq!(Requirement::parse(text), None, "{text}");
         }
     }

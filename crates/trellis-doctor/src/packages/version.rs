@@ -17,10 +17,14 @@ impl Version {
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let public = text.split('+').next()?;
-        let end = public.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(public.len());
+        let end = public
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(public.len());
         let (numbers, rest) = public.split_at(end);
         let parts = numbers.trim_end_matches('.').split('.');
-        let release = parts.map(|part| part.parse().ok()).collect::<Option<Vec<u64>>>()?;
+        let release = parts
+            .map(|part| part.parse().ok())
+            .collect::<Option<Vec<u64>>>()?;
         let stage = match rest.trim_start_matches(['-', '_', '.']) {
             "" => 0,
             rest => match rest.strip_prefix("post") {
