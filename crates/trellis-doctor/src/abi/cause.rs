@@ -47,24 +47,20 @@ pub(super) fn find(
             .iter()
             .any(|namespace| behind.contains(namespace))
     });
-    let recorded = recorded_torch(&package, packages).filter(|_| torch);
-    if let Some(built) = recorded {
-        return Some(BuiltFor {
-            package,
-            provider: "torch".to_owned(),
-            built,
-            here: packages.torch(),
-        });
-    }
     let missing = |symbol: &String| symbols.iter().any(|missing| missing.mangled == *symbol);
-    let known = telltales(pins)
-        .into_iter()
-        .find(|known| known.symbols.iter().any(missing))?;
+    let built = recorded_torch(&package, packages).filter(|_| torch).or_else(|| {
+        let known = telltales(pins)
+            .into_iter()
+            .find(|known| known.symbols.iter().any(missing))?;
+        Some(known.torch.to_owned())
+    })?;
+    let here = packages.torch();
     Some(BuiltFor {
         package,
         provider: "torch".to_owned(),
-        built: known.torch.to_owned(),
-        here: packages.torch(),
+        built,
+        here_is_pinned: here.as_ref() == Some(&pins.torch.reports),
+        here,
     })
 }
 

@@ -85,6 +85,27 @@ pub struct BuiltFor {
     pub built: String,
     /// The provider's version that is here.
     pub here: Option<String>,
+    /// Whether that is the pinned one, so that the extension should change and not the provider.
+    pub here_is_pinned: bool,
+}
+
+impl BuiltFor {
+    fn advice(&self) -> String {
+        let Self {
+            package,
+            provider,
+            built,
+            ..
+        } = self;
+        let provider_first = format!("install {provider} {built}");
+        let Some(here) = &self.here else {
+            return provider_first;
+        };
+        if self.here_is_pinned {
+            return format!("install a build of {package} for {provider} {here}, as the flake has");
+        }
+        format!("{provider_first}, or a build of {package} for {provider} {here}")
+    }
 }
 
 fn reason(cause: Option<&BuiltFor>) -> String {
@@ -138,13 +159,7 @@ impl Diagnosis for AbiProblem {
     fn advice(&self) -> String {
         match self {
             Self::Complete { .. } | Self::PluginIncomplete { .. } => String::new(),
-            Self::MissingSymbols { cause: Some(cause), .. } => {
-                let BuiltFor { package, provider, built, here } = cause;
-                let other = here.as_ref().map_or_else(String::new, |here| {
-                    format!(", or a {package} that was built for {provider} {here}")
-                });
-                format!("install {provider} {built}{other}")
-            }
+            Self::MissingSymbols { cause: Some(cause), .. } => cause.advice(),
             Self::MissingSymbols { cause: None, .. } => {
                 "install builds that belong together: the extension and what it needs come from different versions"
                     .to_owned()

@@ -59,7 +59,7 @@ pub(crate) fn check(
         summary
             .problems()
             .iter()
-            .map(|problem| finding("libraries", problem)),
+            .map(|problem| finding("device code", problem)),
     );
     let compilers = nvrtc::check(shelf, capability);
     findings.extend(compilers.iter().map(|(name, problem)| finding(name, problem)));

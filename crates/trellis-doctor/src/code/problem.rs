@@ -8,8 +8,8 @@ use crate::finding::{Diagnosis, Level};
 /// A limit of the machine code that is here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CodeProblem {
-    /// Everything that extensions need runs as it is.
-    #[error("{} of capability {capability} run as they are", count(*libraries, "library", "libraries"))]
+    /// Runs as it is.
+    #[error("{} machine code for capability {capability}", count(*libraries, "library has", "libraries have"))]
     Native {
         /// How many.
         libraries: usize,

@@ -95,3 +95,54 @@ fn collect(mut stream: impl Read + Send + 'static) -> Collected {
     });
     Collected { ended, thread }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn python(program: &str, limit: Duration) -> Outcome {
+        run(Path::new("python3"), program, vec!["argument".into()], limit)
+            .expect("tests/setup installs python3")
+    }
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn keeps_both_streams_and_the_exit() {
+        let outcome = python("import sys; print(sys.argv[1]); sys.exit('no')", LONG);
+        assert_eq!(
+            (outcome.output.as_str(), outcome.errors.as_str()),
+            ("argument\n", "no\n")
+        );
+        assert!(!outcome.success);
+        assert_eq!(outcome.timed_out, None);
+    }
+
+    #[test]
+    fn keeps_the_end_of_endless_output() {
+        let outcome = python("print('x' * 10_000_000); print('end')", LONG);
+        assert!(outcome.output.len() <= MAX_BYTES && outcome.output.ends_with("x\nend\n"));
+    }
+
+    #[test]
+    fn ends_what_does_not_end_with_all_that_it_started() {
+        let limit = Duration::from_millis(300);
+        let outcome = python("import subprocess; subprocess.run(['cat', '/dev/zero'])", limit);
+        assert_eq!(outcome.timed_out, Some(limit));
+        let outcome = python(
+            "import subprocess, time; subprocess.Popen(['tail', '-f', '/dev/null'])",
+            limit,
+        );
+        assert_eq!(
+            outcome.timed_out,
+            Some(limit),
+            "a process left behind holds the streams"
+        );
+    }
+
+    #[test]
+    fn tells_the_signal() {
+        let outcome = python("import os; os.kill(os.getpid(), 9)", LONG);
+        assert_eq!(outcome.signal, Some(9));
+    }
+}

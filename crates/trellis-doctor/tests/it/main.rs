@@ -1,0 +1,12 @@
+//! The doctor on environments that the tests make: small shared objects compiled by `cc`, fatbins made by hand.
+
+mod abi;
+mod code;
+mod docs;
+mod environment;
+mod four_failures;
+mod hostile;
+mod kit;
+mod machine;
+mod report;
+mod versions;
