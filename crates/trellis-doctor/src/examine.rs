@@ -1,11 +1,12 @@
 //! Looks at one environment: every check that needs its files and nothing else.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use trellis_pins::Pins;
 
 use crate::code::arch::Capability;
-use crate::environment::Environment;
+use crate::environment::{Environment, EnvironmentError};
+use crate::gpu::{self, Machine};
 use crate::packages::Packages;
 use crate::report::Report;
 use crate::shelf::Shelf;
@@ -35,6 +36,40 @@ pub fn examine(environment: &Environment, settings: &Settings<'_>) -> Report {
     report.add(findings);
     report.add(versions::check(environment, &packages, settings.pins));
     report
+}
+
+/// Why whoever runs TRELLIS must not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Unfit {
+    /// There is no environment to run it in.
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+    /// The doctor found errors; they are given in the words of its report.
+    #[error("TRELLIS cannot run here\n{}", errors.trim_end())]
+    Errors {
+        /// Lines of the report.
+        errors: String,
+    },
+}
+
+impl Unfit {
+    /// What to do, one sentence.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::Environment(error) => error.advice(),
+            Self::Errors { .. } => "do as the lines with → say; `trellis doctor` has the whole report",
+        }
+    }
+}
+
+/// The quick part, for the start of a server: the environment's files, driver and GPU. Starts no process.
+pub fn quick(root: &Path, settings: &Settings<'_>, machine: &Machine) -> Result<(), Unfit> {
+    let mut report = examine(&Environment::discover(root)?, settings);
+    report.add(gpu::check(machine, settings.capability, &settings.pins.cuda));
+    match report.refusal() {
+        Some(errors) => Err(Unfit::Errors { errors }),
+        None => Ok(()),
+    }
 }
 
 /// Where the dynamic linker of common systems looks last: Debian's, Fedora's and plain layouts. On NixOS

@@ -25,7 +25,7 @@ pub use code::arch::{Capability, InvalidCapability};
 pub use code::{ArchCount, CodeLists, CodeProblem, LibraryCode, UnitCounts, Verdict};
 pub use elf::{ElfError, Library};
 pub use environment::{Environment, EnvironmentError, PythonVersion};
-pub use examine::{Settings, examine, system_library_folders};
+pub use examine::{Settings, Unfit, examine, quick, system_library_folders};
 pub use finding::{Check, Diagnosis, Finding, Level};
 pub use report::Report;
 pub use versions::VersionProblem;

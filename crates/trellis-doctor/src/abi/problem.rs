@@ -173,7 +173,7 @@ impl Diagnosis for AbiProblem {
                 "use a system whose `{library}` has {version}, or the flake, which brings its own"
             ),
             Self::TwoCudaRuntimes { .. } => {
-                "install builds for one CUDA major version only; the pinned set is for CUDA 12.8".to_owned()
+                "install builds for one CUDA major version only, as in the pinned set".to_owned()
             }
             Self::PythonTag { here, .. } => format!("install the package with this environment's own pip ({here})"),
             Self::Unreadable { .. } => "install the package again".to_owned(),

@@ -109,8 +109,7 @@ impl Diagnosis for CodeProblem {
                 "keep the driver's cache: set `CUDA_CACHE_PATH` to a folder that survives restarts, and warm up once"
             }
             Self::NoKernelImage { .. } => {
-                "install builds whose list of architectures has this GPU; for capability 12.0 that is torch 2.7 and \
-                 newer for CUDA 12.8, as in the pinned set"
+                "install builds whose list of architectures has this GPU, as the pinned set's have"
             }
             Self::Damaged { .. } => "install the package again",
             Self::CompilerTooOld { .. } => {

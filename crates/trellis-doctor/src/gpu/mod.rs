@@ -6,12 +6,14 @@
 mod machine;
 mod problem;
 
+use trellis_pins::Cuda;
+
 use crate::code::arch::Capability;
 use crate::finding::{Check, Finding};
 use crate::packages::Version;
 
 pub use machine::{Driver, Gpu, Machine, Place, Process};
-pub use problem::GpuProblem;
+pub use problem::{GpuProblem, Needs};
 
 /// What TRELLIS needs with everything resident, by its authors.
 const FULL_BYTES: u64 = 16 << 30;
@@ -20,9 +22,9 @@ const LOW_BYTES: u64 = 8 << 30;
 /// A GPU's memory is told a little below its name: a "16 GB" card has 15.99.
 const TOLERANCE_BYTES: u64 = 1 << 30;
 
-/// Judges a machine. `asked` is the capability that the libraries were judged for, `minimum` the oldest
-/// driver that will do, such as `570.26`.
-pub fn check(machine: &Machine, asked: Capability, minimum: &str) -> Vec<Finding> {
+/// Judges a machine. `asked` is the capability that the libraries were judged for, `cuda` the pinned release
+/// with the oldest driver that will do.
+pub fn check(machine: &Machine, asked: Capability, cuda: &Cuda) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     let mut say = |subject: &str, problem: &GpuProblem| {
         findings.push(Finding::new(Check::Gpu, subject, problem));
@@ -44,14 +46,12 @@ pub fn check(machine: &Machine, asked: Capability, minimum: &str) -> Vec<Finding
         }
         Driver::Running { version, gpus } => (version, gpus),
     };
-    let old = Version::parse(version)
-        .zip(Version::parse(minimum))
-        .is_some_and(|(here, needed)| here < needed);
-    let (found, needed) = (version.clone(), minimum.to_owned());
-    if old {
-        say("driver", &GpuProblem::DriverTooOld { found, needed });
+    let known = Version::parse(version).zip(Version::parse(&cuda.driver_minimum));
+    let (found, needs) = (version.clone(), Needs::of(cuda));
+    if known.is_some_and(|(here, minimum)| here < minimum) {
+        say("driver", &GpuProblem::DriverTooOld { found, needs });
     } else {
-        say("driver", &GpuProblem::Driver { found, needed });
+        say("driver", &GpuProblem::Driver { found, needs });
     }
     match &machine.libcuda {
         Some(path) => say("libcuda", &GpuProblem::Libcuda { path: path.clone() }),

@@ -2,20 +2,40 @@
 
 use std::path::PathBuf;
 
+use trellis_pins::Cuda;
+
 use super::machine::{Place, Process};
 use crate::code::arch::Capability;
 use crate::finding::{Diagnosis, Level};
+
+/// What a CUDA release needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Needs {
+    /// The release, such as `12.8`.
+    pub cuda: String,
+    /// The oldest driver, such as `570.26`.
+    pub driver: String,
+}
+
+impl Needs {
+    pub(super) fn of(cuda: &Cuda) -> Self {
+        Self {
+            cuda: cuda.version.clone(),
+            driver: cuda.driver_minimum.clone(),
+        }
+    }
+}
 
 /// State of the driver or of a GPU.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GpuProblem {
     /// New enough.
-    #[error("is {found}, and CUDA 12.8 needs {needed}")]
+    #[error("is {found}, and CUDA {} needs {}", needs.cuda, needs.driver)]
     Driver {
         /// Running.
         found: String,
         /// The oldest that will do.
-        needed: String,
+        needs: Needs,
     },
     /// No driver.
     #[error(
@@ -36,13 +56,13 @@ pub enum GpuProblem {
         /// The system.
         place: Place,
     },
-    /// Too old for CUDA 12.8.
-    #[error("is {found}, and CUDA 12.8 needs {needed} or newer")]
+    /// Too old for the pinned CUDA release.
+    #[error("is {found}, and CUDA {} needs {} or newer", needs.cuda, needs.driver)]
     DriverTooOld {
         /// Running.
         found: String,
         /// The oldest that will do.
-        needed: String,
+        needs: Needs,
     },
     /// Where libcuda is.
     #[error("is at {}", path.display())]
@@ -156,8 +176,8 @@ impl Diagnosis for GpuProblem {
                 "run on a machine with an NVIDIA GPU of 16 GB, or use `--backend relief`"
             }
             Self::NoDriver { place, .. } | Self::DriverBroken { place, .. } => install(*place),
-            Self::DriverTooOld { needed, .. } => {
-                return format!("update the NVIDIA driver to {needed} or newer");
+            Self::DriverTooOld { needs, .. } => {
+                return format!("update the NVIDIA driver to {} or newer", needs.driver);
             }
             Self::NoLibcuda { place: Place::NixOs } => {
                 "set `hardware.graphics.enable = true`, or start with the flake's wrapper, which adds \

@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use trellis_doctor::gpu::{self, Driver, Gpu, Machine, Place, Process};
 use trellis_doctor::host::{self, Host};
 use trellis_doctor::{Capability, Finding, variables};
+use trellis_pins::Pins;
 
 const BLACKWELL: Capability = Capability { major: 12, minor: 0 };
 
@@ -51,7 +52,7 @@ fn machine(version: &str, gpus: Vec<Gpu>) -> Machine {
 }
 
 fn judged(machine: &Machine) -> String {
-    lines(&gpu::check(machine, BLACKWELL, "570.26"))
+    lines(&gpu::check(machine, BLACKWELL, &Pins::embedded().cuda))
 }
 
 #[test]
@@ -82,7 +83,7 @@ fn a_card_that_others_use() {
         persistent: Some(true),
         ..laptop()
     };
-    let findings = gpu::check(&machine("580.65", vec![gpu]), BLACKWELL, "570.26");
+    let findings = gpu::check(&machine("580.65", vec![gpu]), BLACKWELL, &Pins::embedded().cuda);
     let occupied = findings
         .iter()
         .find(|finding| finding.kind == "gpu_occupied")

@@ -1,6 +1,8 @@
 //! The report as text and as JSON, on one environment with a finding of each level.
 
-use trellis_doctor::Report;
+use trellis_doctor::gpu::{Driver, Machine, Place};
+use trellis_doctor::{Report, Settings, Unfit, quick};
+use trellis_pins::Pins;
 
 use crate::kit::{Env, Lib, fatbin, ptx, sass};
 
@@ -64,6 +66,30 @@ fn the_refusal_has_the_errors_in_the_same_words() {
     assert!(refusal.lines().all(|line| report.to_text(false).contains(line)));
     assert!(!refusal.contains('!'));
     assert_eq!(Report::new("12.0".parse().unwrap()).refusal(), None);
+}
+
+#[test]
+fn a_server_is_refused_in_the_same_words() {
+    let (env, report) = report();
+    let settings = Settings {
+        capability: report.capability,
+        library_folders: Vec::new(),
+        pins: Pins::embedded(),
+    };
+    let machine = Machine {
+        place: Place::Linux,
+        hardware: false,
+        driver: Driver::Missing,
+        libcuda: None,
+        closed_nodes: Vec::new(),
+    };
+    let unfit = quick(env.root(), &settings, &machine).unwrap_err();
+    let Unfit::Errors { errors } = unfit else {
+        panic!("not an error of the report: {unfit}");
+    };
+    assert_eq!(Some(errors), report.refusal());
+    let absent = quick(&env.root().join("absent"), &settings, &machine).unwrap_err();
+    assert!(matches!(absent, Unfit::Environment(_)));
 }
 
 #[test]
