@@ -19,7 +19,8 @@ let
     config = {
       # CUDA's own licences; nothing else here is unfree but nvdiffrast and the Gaussian rasteriser.
       allowUnfree = true;
-      cudaSupport = true;
+      # Not `cudaSupport`: it would rebuild OpenCV and onnxruntime, which TRELLIS uses on the CPU, with
+      # another CUDA release than torch's. What needs CUDA has it by the overlays.
       cudaCapabilities = capabilities;
     };
   };

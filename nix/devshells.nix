@@ -28,7 +28,8 @@
   };
 }
 // lib.optionalAttrs hasGpu {
-  cuda = pkgsCuda.mkShell {
+  # With the compiler that nvcc accepts.
+  cuda = pkgsCuda.mkShell.override { stdenv = pkgsCuda.trellisCudaPackages.backendStdenv; } {
     packages = [
       python-env
       pkgsCuda.trellisCudaHome

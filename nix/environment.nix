@@ -75,17 +75,23 @@ in
     # What else compiles at run time, and would write into a home that a service has not.
     export WARP_CACHE_PATH=$trellis_cache/warp
     export NUMBA_CACHE_DIR=$trellis_cache/numba
+    export TRITON_CACHE_DIR=$trellis_cache/triton
 
     # DINOv2's code from the store, where torch.hub looks. A folder of the user's own stays.
-    mkdir -p "$TORCH_HOME/hub/checkpoints"
-    trellis_link() { if [[ -L $2 || ! -e $2 ]]; then ln -sfn "$1" "$2"; fi; }
+    # Where nothing can be written, the program itself says so, and `--help` works all the same.
+    trellis_link() {
+      if [[ -L $2 || ! -e $2 ]]; then
+        { mkdir -p "''${2%/*}" && ln -sfn "$1" "$2"; } 2>/dev/null || true
+      fi
+    }
     trellis_link ${models.dinov2.code} "$TORCH_HOME/hub/facebookresearch_dinov2_main"
     ${lib.optionalString (models.dinov2.weights != null) ''
       trellis_link ${models.dinov2.weights} "$TORCH_HOME/hub/checkpoints/${models.dinov2.file}"
     ''}
 
-    # Nothing but the driver's own libraries: the host's glibc must not leak in.
-    if trellis_driver=$(${lib.getExe driver-libraries} "$trellis_cache/driver"); then
+    # Nothing but the driver's own libraries: the host's glibc must not leak in. Where there is no
+    # driver the doctor says so, not every command.
+    if trellis_driver=$(${lib.getExe driver-libraries} "$trellis_cache/driver" 2>/dev/null); then
       export LD_LIBRARY_PATH=$trellis_driver
     else
       unset LD_LIBRARY_PATH

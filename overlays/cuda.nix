@@ -1,5 +1,7 @@
 # overlays/cuda.nix — the CUDA release of the pinned torch (pins.json: cuda), because an extension
 # must be compiled by the nvcc of the release that torch was built with.
+# `config.cudaSupport` is left to the user: the packages of these overlays have CUDA without it, and
+# it would bring nixpkgs' own CUDA release into the environment.
 # Gives it a name of our own: the user's `cudaPackages` stays as it is. Inside our Python set,
 # `cudaPackages` is this one.
 final: prev: {

@@ -8,6 +8,7 @@
   pybind11,
   pygltflib,
   scipy,
+  torchvision,
   tqdm,
   warp-lang,
   src,
@@ -27,6 +28,8 @@ buildCudaExtension {
     pillow
     pygltflib
     scipy
+    # Imported by `kaolin.visualize`, though no requirement names it.
+    torchvision
     tqdm
     warp-lang
   ];

@@ -59,6 +59,7 @@ let
     wheel name rec {
       linksTo = map (other: pyFinal.${other}) (nvidiaLinks.${name} or [ ]);
       dependencies = linksTo;
+      namespaces = [ "nvidia" ];
       ignoredLibraries = ignored.${name} or [ ];
       libraries = lib.optional (name == "nvidia-cudnn-cu12") pkgs.zlib;
       # cuDNN opens cuBLAS, and NVRTC for the engines it compiles as it goes.

@@ -19,6 +19,8 @@
   opens ? [ ],
   # Libraries that are absent on purpose; each caller says why.
   ignoredLibraries ? [ ],
+  # Top-level packages that other wheels put files into as well.
+  namespaces ? [ ],
   license ? lib.licenses.mit,
   passthru ? { },
 }:
@@ -53,8 +55,11 @@ buildPythonPackage {
   '') linksTo;
   # Some libraries open their neighbours by bare name (cuDNN, NVRTC's builtins).
   appendRunpaths = [ "$ORIGIN" ] ++ opens;
-  # Already stripped, and a second time breaks the fat binaries' alignment.
+  # Upstream stripped it; gigabytes of libraries would be read once more for nothing.
   dontStrip = true;
+  # Each would bring an `__init__.py` of that name, and its bytecode, which holds the store path: the
+  # environment could not be joined.
+  pythonNamespaces = namespaces;
 
   inherit passthru;
   meta = {

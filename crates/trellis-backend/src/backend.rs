@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
-use trellis_core::{BackendChoice, Failure, Format, JobId, Params, Progress};
+use trellis_core::{BackendChoice, Failure, Format, JobId, Params, Progress, WorkerCommand, WorkerStatus};
 
 /// What a backend is and can do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,6 +104,16 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Whether it can work now.
     fn readiness(&self) -> Readiness;
+
+    /// The processes that it keeps, if it works in processes of its own.
+    fn workers(&self) -> Vec<WorkerStatus> {
+        Vec::new()
+    }
+
+    /// Has the worker of that name do something soon; `false` where there is none of that name.
+    fn command(&self, _worker: &str, _command: WorkerCommand) -> bool {
+        false
+    }
 
     /// Makes the asset. Once `cancel` is set it stops soon and returns any failure; the caller knows why.
     async fn generate(

@@ -13,6 +13,7 @@ mod job;
 mod params;
 mod stage;
 mod state;
+mod worker;
 
 pub use artifact::Artifact;
 pub use event::{EventKind, JobEvent};
@@ -24,3 +25,4 @@ pub use job::{BackendChoice, InvalidBackendChoice, Job, Transition};
 pub use params::{MultiImageAlgorithm, ParamError, Params, ParamsPatch, limits};
 pub use stage::{Progress, Stage};
 pub use state::{JobState, StateChange};
+pub use worker::{WorkerCommand, WorkerCounters, WorkerState, WorkerStatus};

@@ -1,0 +1,137 @@
+//! A worker as people see it: a process that a backend keeps for its jobs.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Failure, JobId};
+
+/// Where a worker stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum WorkerState {
+    /// Its process was started and has not spoken yet.
+    Starting,
+    /// It loads its models.
+    Loading,
+    /// It waits for a job.
+    Ready,
+    /// It works on a job.
+    Busy,
+    /// It ends its job and takes no other.
+    Draining,
+    /// It has no process, and none will be started until somebody asks.
+    Stopped,
+    /// Its process failed; another one is started after a while.
+    Failed,
+}
+
+impl WorkerState {
+    /// The name in JSON, logs and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Loading => "loading",
+            Self::Ready => "ready",
+            Self::Busy => "busy",
+            Self::Draining => "draining",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl fmt::Display for WorkerState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A worker and what is known of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct WorkerStatus {
+    /// Its name, such as `trellis-0`.
+    pub name: String,
+    /// Where it stands.
+    pub state: WorkerState,
+    /// What it is doing or why it is not, one sentence.
+    pub reason: String,
+    /// Why it last failed, if it has not been ready since.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub failure: Option<Failure>,
+    /// The job it works on.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub job: Option<JobId>,
+    /// The process.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub pid: Option<u32>,
+    /// The GPU it was given, by its UUID.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub gpu: Option<String>,
+    /// The GPU's name.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub gpu_name: Option<String>,
+    /// Whether it keeps its models in main memory between stages.
+    pub low_vram: bool,
+    /// Its versions, such as `torch 2.9.1+cu128`.
+    pub versions: Vec<String>,
+    /// What it did so far.
+    pub counters: WorkerCounters,
+}
+
+/// What a worker did since the server started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct WorkerCounters {
+    /// Processes started.
+    pub starts: u64,
+    /// Processes lost: exits, crashes, stalls, missed heartbeats, broken messages.
+    pub losses: u64,
+    /// Processes replaced on purpose: after many jobs, or grown too large.
+    pub recycles: u64,
+    /// Jobs ended with a result.
+    pub jobs_done: u64,
+    /// Jobs ended without one.
+    pub jobs_failed: u64,
+    /// Log lines of the process that were dropped because there were too many.
+    pub lines_dropped: u64,
+    /// Resident memory of the process when it last told.
+    pub rss_bytes: u64,
+    /// VRAM that it held when it last told.
+    pub vram_bytes: u64,
+    /// The most VRAM that a job needed.
+    pub peak_vram_bytes: u64,
+}
+
+/// What somebody may ask of a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum WorkerCommand {
+    /// End the job, then replace the process; a stopped worker starts again.
+    Restart,
+    /// End the job, then stop.
+    Drain,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn name_is_what_serde_writes() {
+        for state in [
+            WorkerState::Starting,
+            WorkerState::Loading,
+            WorkerState::Ready,
+            WorkerState::Busy,
+            WorkerState::Draining,
+            WorkerState::Stopped,
+            WorkerState::Failed,
+        ] {
+            assert_eq!(serde_json::to_value(state).unwrap(), state.name());
+        }
+    }
+}

@@ -1,0 +1,5 @@
+"""A stand-in for Pillow."""
+
+
+class UnidentifiedImageError(OSError):
+    """As Pillow raises it."""

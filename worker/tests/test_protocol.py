@@ -1,0 +1,81 @@
+"""Both sides mean the same by each message: the snapshots are the Rust side's."""
+
+from __future__ import annotations
+
+import unittest
+
+from trellis_worker import protocol
+from trellis_worker.artifacts import FILES
+from trellis_worker.protocol import Format, Kind, Message, ProtocolError, Stage, to_worker
+
+from .kit import JOB, MESSAGES, snapshot
+
+
+def sent() -> list[Message]:
+    """Each message of the worker as the snapshots have it."""
+    versions = {
+        "python": "3.12.8",
+        "torch": "2.9.1+cu128",
+        "cuda": "12.8",
+        "xformers": "0.0.33.post2",
+        "spconv": "2.3.8",
+        "kaolin": "0.18.0",
+    }
+    gpu = protocol.GpuFacts("NVIDIA GeForce RTX 5090 Laptop GPU", "12.0", 25_646_268_416)
+    flags = ["torch.backends.cudnn.benchmark = False"]
+    return [
+        protocol.Hello(1, 4242, versions, gpu),
+        protocol.LoadProgress("slat_flow_model", 2, 6),
+        protocol.Loaded(31_000, 6_100_000_000, False, flags),
+        protocol.Progress(JOB, Stage.STRUCTURED_LATENT, 3, 12),
+        protocol.Artifact(
+            JOB, *FILES[Format.GLB][:1], Format.GLB, FILES[Format.GLB][1], 1_234_567, "ab" * 32
+        ),
+        protocol.Done(
+            JOB,
+            [protocol.StageTime(Stage.PREPROCESS, 210)],
+            9_000_000_000,
+            6_200_000_000,
+            5_000_000_000,
+            ["the PLY holds the full mesh"],
+        ),
+        protocol.Failed(
+            JOB,
+            Kind.GPU_OUT_OF_MEMORY,
+            "the GPU's memory does not suffice in stage `decode`",
+            ["OutOfMemoryError: CUDA out of memory"],
+            "Traceback (most recent call last): …",
+            False,
+        ),
+        protocol.Cancelled(JOB),
+        protocol.Pong(3, 5_000_000_000, 6_200_000_000),
+    ]
+
+
+class Protocol(unittest.TestCase):
+    def test_what_is_sent_is_what_the_server_reads(self) -> None:
+        for message in sent():
+            self.assertEqual(message.to_json(), snapshot(f"from_worker.{message.TYPE}"))
+
+    def test_every_message_is_covered(self) -> None:
+        names = {path.stem for path in MESSAGES.glob("from_worker.*.snap")}
+        self.assertEqual(names, {f"from_worker.{message.TYPE}" for message in sent()})
+
+    def test_what_the_server_sends_is_understood(self) -> None:
+        for path in MESSAGES.glob("to_worker.*.snap"):
+            to_worker(snapshot(path.stem))
+        generate = to_worker(snapshot("to_worker.generate"))
+        assert isinstance(generate, protocol.Generate)
+        self.assertEqual(generate.params.formats, (Format.GLB,))
+        self.assertEqual(generate.params.seed, 7)
+        self.assertEqual([path.name for path in generate.pictures], ["0", "1"])
+
+    def test_constants_are_the_same(self) -> None:
+        expected = {"protocol": protocol.PROTOCOL, "max_frame_bytes": protocol.MAX_FRAME_BYTES}
+        self.assertEqual(snapshot("constants"), expected)
+        self.assertLessEqual(set(Kind), set(snapshot("failure_kinds")))
+
+    def test_what_is_not_a_message_is_refused(self) -> None:
+        for message in ({}, {"type": "dance"}, {"type": "cancel"}, {"type": "load", "model": 7}):
+            with self.assertRaises(ProtocolError):
+                to_worker(message)

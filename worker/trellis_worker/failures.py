@@ -1,0 +1,204 @@
+"""From an exception to a kind, a sentence, and the chain of causes.
+
+The first exception of a chain is the cause; what was raised while handling it is not. TRELLIS's loader, for
+one, retries under another name inside a bare `except:`, and only the retry's error is what users see.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+import traceback
+from collections.abc import Iterator
+
+from .protocol import Failed, Kind
+
+TRACEBACK_LIMIT = 64 * 1024
+CAUSE_LIMIT = 2000
+MESSAGE_LIMIT = 300
+
+
+class WorkerError(Exception):
+    """A failure whose kind is known where it is raised."""
+
+    def __init__(self, kind: Kind, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class OfflineAttempt(OSError):
+    """Something tried to leave this machine. An `OSError`, so that what can do without goes on."""
+
+    def __init__(self, target: str, pin: str) -> None:
+        super().__init__(errno.ENETUNREACH, f"the network is off: `{target}` was asked for; {pin}")
+        self.target = target
+        self.pin = pin
+
+
+class Cancelled(BaseException):
+    """The job was cancelled. Not an `Exception`, so that no library swallows it."""
+
+
+def chain(error: BaseException) -> list[BaseException]:
+    """The exceptions behind `error`, first cause first."""
+    found: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and current not in found:
+        found.append(current)
+        current = current.__cause__ or current.__context__
+    return found[::-1]
+
+
+# What the libraries say, most telling first. Texts are compared in lower case.
+_TEXTS: list[tuple[Kind, tuple[str, ...]]] = [
+    (
+        Kind.DRIVER_TOO_OLD,
+        ("driver version is insufficient", "driver on your system is too old", "cudaerrorinsufficientdriver"),
+    ),
+    (
+        Kind.DRIVER_MISSING,
+        (
+            "found no nvidia driver",
+            "libcuda.so.1: cannot open",
+            "no cuda-capable device is detected",
+            "no cuda gpus are available",
+            "cuda unknown error - this may be due to an incorrectly set up environment",
+        ),
+    ),
+    (
+        Kind.GPU_OUT_OF_MEMORY,
+        (
+            "cuda out of memory",
+            "cuda error: out of memory",
+            "cudaerrormemoryallocation",
+            "cublas_status_alloc_failed",
+            "cuda_error_out_of_memory",
+        ),
+    ),
+    # xformers asks for an operator that its build does not have at all: it was built for another torch.
+    (Kind.EXTENSION_ABI, ("wasn't build with cuda support", "xformers can't load c++/cuda extensions")),
+    (
+        Kind.NO_KERNEL_IMAGE,
+        ("no kernel image is available", "cudaerrornokernelimagefordevice", "no operator found for"),
+    ),
+    (Kind.EXTENSION_ABI, ("undefined symbol", "compiled against a different version of", "abi version")),
+    (
+        Kind.OFFLINE_DOWNLOAD_ATTEMPT,
+        ("offline mode is enabled", "hf_hub_offline", "outgoing traffic has been disabled"),
+    ),
+    (
+        Kind.CHECKPOINT_CORRUPT,
+        ("error(s) in loading state_dict", "error while deserializing header", "incompletemetadata"),
+    ),
+]
+
+
+def kind_of(error: BaseException) -> Kind:
+    """The kind of one exception by itself; `INTERNAL` where nothing tells."""
+    if isinstance(error, WorkerError):
+        return error.kind
+    if isinstance(error, OfflineAttempt):
+        return Kind.OFFLINE_DOWNLOAD_ATTEMPT
+    name = type(error).__name__
+    if name == "OutOfMemoryError":
+        return Kind.GPU_OUT_OF_MEMORY
+    if name == "SafetensorError":
+        return Kind.CHECKPOINT_CORRUPT
+    if name in {"UnidentifiedImageError", "DecompressionBombError"}:
+        return Kind.BAD_INPUT
+    text = str(error).lower()
+    for kind, needles in _TEXTS:
+        if any(needle in text for needle in needles):
+            return kind
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return Kind.STORAGE_FULL
+    if isinstance(error, ImportError) or (
+        isinstance(error, OSError) and "cannot open shared object file" in text
+    ):
+        return Kind.EXTENSION_MISSING
+    return Kind.INTERNAL
+
+
+def _cause(error: BaseException) -> tuple[Kind, BaseException]:
+    """The kind and the exception that says it best: ours, where one was made of the first cause."""
+    links = chain(error)
+    kinds = [(kind_of(link), link) for link in links]
+    telling = next((found for found in kinds if found[0] is not Kind.INTERNAL), (Kind.INTERNAL, links[0]))
+    ours = (found for found in kinds if isinstance(found[1], WorkerError) and found[0] is telling[0])
+    return next(ours, telling)
+
+
+def _missing_module(error: BaseException) -> str:
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return f"the Python package `{error.name.partition('.')[0]}` is not installed"
+    library = re.search(r"([\w.+-]+\.so[\w.]*): cannot open", str(error))
+    if library:
+        return f"the library `{library[1]}` is not found"
+    return _short(error)
+
+
+def _symbol(error: BaseException) -> str:
+    found = re.search(r"([\w.+-]+\.so[\w.]*): undefined symbol: (\w+)", str(error))
+    if found:
+        return f"`{found[1]}` was built for another torch: it needs the symbol `{found[2]}`"
+    return f"a compiled extension was built for another torch: {_short(error)}"
+
+
+def _short(error: BaseException) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= MESSAGE_LIMIT else text[: MESSAGE_LIMIT - 1] + "…"
+
+
+def _sentence(kind: Kind, cause: BaseException, where: str) -> str:
+    if isinstance(cause, WorkerError):
+        return str(cause)
+    match kind:
+        case Kind.GPU_OUT_OF_MEMORY:
+            asked = re.search(r"[Tt]ried to allocate ([\d.]+ [KMG]iB)", str(cause))
+            detail = f": {asked[1]} more were needed" if asked else ""
+            return f"the GPU's memory does not suffice {where}{detail}"
+        case Kind.EXTENSION_MISSING:
+            return f"{_missing_module(cause)} ({where})"
+        case Kind.EXTENSION_ABI:
+            return f"{_symbol(cause)} ({where})"
+        case Kind.NO_KERNEL_IMAGE:
+            return f"a library has no code for this GPU ({where}): {_short(cause)}"
+        case Kind.DRIVER_MISSING:
+            return "no NVIDIA driver is found, or it shows no GPU"
+        case Kind.DRIVER_TOO_OLD:
+            return "the NVIDIA driver is too old for this CUDA"
+        case Kind.OFFLINE_DOWNLOAD_ATTEMPT if isinstance(cause, OfflineAttempt):
+            return f"`{cause.target}` was to be downloaded {where}: {cause.pin}"
+        case Kind.STORAGE_FULL:
+            return f"no space is left for the result ({where})"
+        case Kind.BAD_INPUT:
+            return f"a picture cannot be read: {_short(cause)}"
+        case _:
+            return f"{type(cause).__name__} {where}: {_short(cause)}"
+
+
+def _cut(text: str) -> str:
+    """Head and tail: the first frames and the last error tell most."""
+    if len(text.encode("utf-8", "replace")) <= TRACEBACK_LIMIT:
+        return text
+    half = TRACEBACK_LIMIT // 8
+    return f"{text[:half]}\n… cut …\n{text[-half:]}"
+
+
+def _lines(error: BaseException) -> Iterator[str]:
+    for link in chain(error):
+        yield f"{type(link).__name__}: {link}"[:CAUSE_LIMIT]
+
+
+def report(error: BaseException, job: str | None, where: str) -> Failed:
+    """The message for a failure; `where` completes a sentence, such as "in stage `decode`"."""
+    kind, cause = _cause(error)
+    return Failed(
+        job=job,
+        kind=kind,
+        message=_sentence(kind, cause, where),
+        causes=list(_lines(error))[:20],
+        traceback=_cut("".join(traceback.format_exception(error))),
+        # After an unknown error the state of the process, of CUDA above all, is in doubt.
+        replace=kind is Kind.INTERNAL,
+    )

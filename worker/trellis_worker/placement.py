@@ -1,0 +1,55 @@
+"""Where the models are: all on the GPU, or in low-VRAM mode each only for its stage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+# The part of each model name in `pipeline.models` that a stage's method needs.
+USED_BY = {
+    "get_cond": ("image_cond_model",),
+    "sample_sparse_structure": ("sparse_structure_flow_model", "sparse_structure_decoder"),
+    "sample_slat": ("slat_flow_model",),
+}
+DECODERS = {"mesh": "slat_decoder_mesh", "gaussian": "slat_decoder_gs"}
+
+
+class Placement:
+    """Moves the models of a pipeline between main memory and the GPU."""
+
+    def __init__(self, models: dict[str, Any], device: Any, release: Callable[[], None]) -> None:
+        self._models = models
+        self.device = device
+        self._release = release
+        self.low_vram = True
+
+    def choose(self, low_vram: bool) -> None:
+        """Brings all models to the GPU, or in low-VRAM mode all of them back."""
+        self.low_vram = low_vram
+        for model in self._models.values():
+            model.to("cpu" if low_vram else self.device)
+        if low_vram:
+            self._release()
+
+    @contextmanager
+    def resident(self, names: tuple[str, ...]) -> Iterator[None]:
+        """Has these models on the GPU; in low-VRAM mode they leave again, whatever happens."""
+        if not self.low_vram:
+            yield
+            return
+        try:
+            for name in names:
+                self._models[name].to(self.device)
+            yield
+        finally:
+            for name in names:
+                self._models[name].to("cpu")
+            self._release()
+
+
+def bind_device(pipeline: Any, device: Any) -> None:
+    """Fixes `pipeline.device`: TRELLIS takes the device of whatever model comes first, which in low-VRAM
+    mode is main memory."""
+    base = type(pipeline)
+    pipeline.__class__ = type(base.__name__, (base,), {"device": property(lambda _self: device)})

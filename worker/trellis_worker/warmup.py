@@ -1,0 +1,67 @@
+"""A small picture through the whole pipeline before the first job.
+
+On a GPU for which a library has only PTX, the driver compiles each kernel when it is first used. That takes
+minutes, and here they are seen; and a library without any code for this GPU is found before a job is.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+from .failures import report
+from .generate import Engine
+from .protocol import Format, Generate, Kind, Params, Stage
+from .stages import Stages
+
+log = logging.getLogger(__name__)
+
+# What says something about the installation. Anything else is about the picture, which is only a disc.
+TELLING = frozenset(Kind) - {Kind.INTERNAL, Kind.BAD_INPUT, Kind.NO_OBJECT, Kind.STORAGE_FULL}
+STEPS = 4
+PARAMS = Params(
+    seed=1,
+    ss_sampling_steps=STEPS,
+    ss_guidance_strength=7.5,
+    slat_sampling_steps=STEPS,
+    slat_guidance_strength=3.0,
+    multiimage_algo="stochastic",
+    mesh_simplify=0.95,
+    texture_size=512,
+    formats=(Format.GLB,),
+    remove_background=True,
+)
+
+
+def warm_up(engine: Engine) -> None:
+    """Samples and decodes once; raises only what tells something about the installation."""
+
+    def tell(stage: Stage, step: int, total: int) -> None:
+        log.info("warm-up: %s, step %d of %d", stage.value, step, total)
+
+    stages = Stages(tell, threading.Event(), engine.vram.synchronize)
+    with tempfile.TemporaryDirectory(prefix="trellis-warm-up-") as folder:
+        picture = Path(folder) / "disc.png"
+        _disc().save(picture)
+        request = Generate("warm-up", (picture,), Path(folder), PARAMS, engine.placement.low_vram)
+        try:
+            engine.sample(request, stages)
+        except Exception as error:
+            if report(error, None, "in the warm-up").kind in TELLING:
+                raise
+            log.warning("the warm-up ended early and says nothing about jobs: %s", error)
+        finally:
+            engine.clean()
+
+
+def _disc() -> Any:
+    """A grey disc on a transparent ground, so that no background has to be removed."""
+    image_module = importlib.import_module("PIL.Image")
+    draw_module = importlib.import_module("PIL.ImageDraw")
+    image = image_module.new("RGBA", (256, 256), (0, 0, 0, 0))
+    draw_module.Draw(image).ellipse((48, 48, 208, 208), fill=(150, 140, 130, 255))
+    return image
