@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# The Nix side: the driver look-up's tests; then every output of the flake is evaluated, and the
+# outputs that docs/nix.md promises are all there. pins, lock and overlays are compared by the Rust
+# tests of trellis-pins.
+#
+# Evaluating takes nixpkgs, or an evaluation harness that stands in for it: its folder in
+# TRELLIS_NIX_HARNESS (else ../shared/nix-harness is tried), its snapshots in MIRROR. Exit codes:
+# 0 all is well, 1 something is not, 77 nothing could be evaluated here, with a line `skipped: why`.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+tests/nix/driver-libraries.sh
+
+# KIND.NAME of everything that must be there.
+promised=(
+  packages.{default,server,server-preview,python-env,kaolin,xformers,torch,trellis}
+  packages.{models-trellis-image-large,image,docs}
+  apps.{default,server,doctor,generate}
+  devShells.{default,cuda}
+  overlays.{default,cuda,torch,xformers,kaolin,spconv,extensions,python-extras,trellis}
+  checks.{formatting,overlays,rust-lints,rust-tests,scripts,package-server,shell-cuda}
+  nixosModules.default
+  formatter
+)
+
+output=$(mktemp)
+trap 'rm -f "$output"' EXIT
+
+harness=${TRELLIS_NIX_HARNESS:-../shared/nix-harness}
+if [[ -x $harness/eval-flake && -n ${MIRROR:-} ]]; then
+  status=0
+  "$harness/eval-flake" "$PWD" >"$output" || status=$?
+  grep -v '^ok ' "$output" || true
+elif command -v nix >/dev/null; then
+  status=0
+  nix --extra-experimental-features 'nix-command flakes' flake check --no-build --no-update-lock-file || status=$?
+  # `show` prints a tree; the same names, as the harness prints them.
+  nix --extra-experimental-features 'nix-command flakes' flake show --json --no-update-lock-file |
+    python3 -c '
+import json, sys
+for kind, below in json.load(sys.stdin).items():
+    below = below.get("x86_64-linux", below)
+    print("ok", kind)
+    for name in below if isinstance(below, dict) else ():
+        print("ok", f"{kind}.{name}")' >"$output"
+else
+  echo "skipped: neither nix nor an evaluation harness is here (TRELLIS_NIX_HARNESS and MIRROR)"
+  exit 77
+fi
+
+missing=0
+for name in "${promised[@]}"; do
+  grep -q "^ok $name\( \|$\)" "$output" || {
+    printf 'FAILED %s is missing or does not evaluate\n' "$name"
+    missing=1
+  }
+done
+
+# What evaluates has the version that is pinned.
+pinned() { python3 -c 'import json, sys; print(json.load(open("nix/pins.json"))[sys.argv[1]][sys.argv[2]]["version"])' "$@"; }
+for pair in wheels.torch wheels.xformers sources.kaolin sources.trellis; do
+  name=${pair#*.}
+  grep "^ok packages.$name " "$output" | grep -q -- "-$name-$(pinned "${pair%.*}" "$name").drv" ||
+    grep -q "^ok packages.$name$" "$output" || {
+    printf 'FAILED packages.%s is not of the pinned version\n' "$name"
+    missing=1
+  }
+done
+((status == 0 && missing == 0))
