@@ -11,7 +11,7 @@ use super::marker::AsInNotes;
 use crate::cache::{self, Located, snapshot_of};
 use crate::check::{Read, references};
 use crate::hash;
-use crate::lock::{LOCK_FILE, Lock};
+use crate::lock::{Lock, lock_path};
 use crate::pipeline::{PIPELINE_FILE, Pipeline};
 use crate::places::Places;
 use crate::read::read_small;
@@ -99,8 +99,14 @@ pub fn plan(located: &Located, options: &Options, places: &Places) -> Result<Pla
         diff: String::new(),
         folder,
     };
+    let search = Search {
+        folder: &located.folder,
+        options,
+        places,
+        lock: Lock::read(&lock_path(located, places)).ok(),
+    };
     for wanted in wanted(&plan.folder, &pipeline, places) {
-        match remedy(&wanted, &plan.folder, &pipeline, options, places) {
+        match remedy(&wanted, &search, &pipeline) {
             Some(remedy) => plan.remedies.push(remedy),
             None => plan.unsolved.push(wanted.reference.as_str().to_owned()),
         }
@@ -182,17 +188,20 @@ fn wanted(folder: &Path, pipeline: &Pipeline, places: &Places) -> Vec<Wanted> {
     broken.collect()
 }
 
+/// What a checkpoint is looked for with.
+struct Search<'a> {
+    folder: &'a Path,
+    options: &'a Options,
+    places: &'a Places,
+    /// What the files must be, where the folder was locked.
+    lock: Option<Lock>,
+}
+
 /// The first of: a sound copy on this machine, a download, the substitution of the notes.
-fn remedy(
-    wanted: &Wanted,
-    folder: &Path,
-    pipeline: &Pipeline,
-    options: &Options,
-    places: &Places,
-) -> Option<Remedy> {
+fn remedy(wanted: &Wanted, search: &Search<'_>, pipeline: &Pipeline) -> Option<Remedy> {
+    let options = search.options;
     let name = wanted.reference.as_str().to_owned();
-    let lock = Lock::read(&folder.join(LOCK_FILE)).ok();
-    if let Some(source) = find_source(wanted, folder, lock.as_ref(), options, places) {
+    if let Some(source) = find_source(wanted, search) {
         return Some(Remedy::Copy { name, source });
     }
     if let Some(repo) = &options.repo {
@@ -214,13 +223,8 @@ fn remedy(
 }
 
 /// The same checkpoint elsewhere on this machine: in the folders named, then in every cached snapshot.
-fn find_source(
-    wanted: &Wanted,
-    folder: &Path,
-    lock: Option<&Lock>,
-    options: &Options,
-    places: &Places,
-) -> Option<Source> {
+fn find_source(wanted: &Wanted, search: &Search<'_>) -> Option<Source> {
+    let (options, places) = (search.options, search.places);
     let named = options.from.iter().map(|path| {
         let located = cache::locate(&path.to_string_lossy(), places);
         let folder = located.map_or_else(|_| path.clone(), |found| found.folder);
@@ -230,12 +234,15 @@ fn find_source(
     let cached = cached.map(|s| (s.folder, format!("cached {} at {}", s.repo, s.revision)));
     let inner = wanted.reference.other_repo().map(|(_, inner)| inner);
     for (place, whose) in named.chain(cached) {
-        if place == folder {
+        if place == search.folder {
             continue;
         }
         for reference in [Some(&wanted.reference), inner.as_ref()].into_iter().flatten() {
             let files = reference.files_in(&place);
-            if files.1.is_file() && is_sound(wanted, &files) && fits_lock(wanted, lock, &files) {
+            if files.1.is_file()
+                && is_sound(wanted, &files)
+                && fits_lock(wanted, search.lock.as_ref(), &files)
+            {
                 let (config, weights) = files;
                 return Some(Source {
                     config,

@@ -93,7 +93,7 @@ fn an_unsound_copy_is_passed_over() {
 fn a_copy_must_be_the_file_that_the_lock_names() {
     let machine = Machine::with_extras();
     let folder = machine.model();
-    let path = lock::lock_path(&folder);
+    let path = lock::lock_path(&located(&folder), &machine.places);
     lock::make(&folder, &machine.places, &|_| {})
         .unwrap()
         .write(&path)
