@@ -3,6 +3,7 @@
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod man;
+pub(crate) mod model;
 
 use crate::cli::{Cli, Command};
 use crate::env::Environment;
@@ -27,6 +28,7 @@ pub(crate) fn run(cli: Cli, environment: &Environment) -> Result<Exit, Stop> {
         Command::Config(args) => config::run(args, &context),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(args),
+        Command::Model(args) => model::run(args, &context),
     }
 }
 
