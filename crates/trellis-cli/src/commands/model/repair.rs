@@ -196,11 +196,8 @@ fn described(plan: &Plan, dry_run: bool) -> String {
             }
         };
     }
-    for name in &plan.unsolved {
-        let _ = writeln!(
-            text,
-            "✗ {name}: no sound copy is here\n  hint: allow downloading, or name a folder that has it with `--from`"
-        );
+    for unsolved in &plan.unsolved {
+        let _ = writeln!(text, "✗ {}: {}\n  hint: {}", unsolved.name, unsolved.reason, unsolved.advice);
     }
     text.push_str(&plan.diff);
     if plan.remedies.is_empty() && plan.unsolved.is_empty() {
