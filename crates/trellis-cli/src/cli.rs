@@ -4,7 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+<<<<<<< HEAD
 use crate::commands::{completions, config, generate, man, serve};
+=======
+use crate::commands::{completions, config, man, model};
+>>>>>>> refs/heads/model
 
 /// A picture goes in, a 3D asset comes out.
 #[derive(Debug, Parser)]
@@ -33,6 +37,7 @@ pub(crate) enum Command {
     Config(config::ConfigArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
+    Model(model::ModelArgs),
 }
 
 const AFTER_HELP: &str = "\

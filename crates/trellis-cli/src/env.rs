@@ -37,6 +37,9 @@ pub(crate) const RETENTION_KEEP_DAYS: &str = "TRELLIS_RETENTION_KEEP_DAYS";
 /// `drain_seconds`.
 pub(crate) const DRAIN_SECONDS: &str = "TRELLIS_DRAIN_SECONDS";
 
+/// The model folder that is meant where none is named.
+pub(crate) const MODEL_PATH: &str = "TRELLIS_MODEL_PATH";
+
 /// The folder that a service manager made for the server's data.
 pub(crate) const STATE_DIRECTORY: &str = "STATE_DIRECTORY";
 /// Where a user's settings are (XDG base directory specification).

@@ -1,13 +1,14 @@
 //! Fetches what TRELLIS reads besides its model: DINOv2's code and weights, and rembg's network.
 //!
-//! The code is held against the hash of its tree at the pinned commit, u2net against its published sha256. For
-//! DINOv2's weights nothing is published but their size; the lock keeps what was received the first time.
+//! Addresses, sizes and hashes are the project's pins. What has no published hash is held against its size, and
+//! the lock keeps what was received the first time.
 
 use std::path::Path;
 
 use reqwest::Url;
 use trellis_models::Places;
 use trellis_models::extras::{Dinov2, dinov2_code, needed};
+use trellis_pins::Pins;
 
 use crate::archive;
 use crate::client::Hub;
@@ -17,14 +18,6 @@ use crate::fetch::FetchedFile;
 use crate::progress::Progress;
 use crate::room;
 
-/// The commit of `facebookresearch/dinov2` that the project pins.
-pub const DINOV2_REVISION: &str = "b8931f7bf91576930313be2c6d6af376033b35f0";
-/// Nix's hash of its tree.
-pub const DINOV2_NAR_HASH: &str = "sha256-nKT7RMgwJFLFWCH1AYxJTA+bB1QRb+/trv++M1gN2bk=";
-/// rembg's release `v0.0.0`; rembg itself checks an MD5 of the same file.
-const U2NET_SHA256: &str = "8d10d2f3bb75ae3b6d527c77944fc5e7dcd94b29809d47a739a7a728a912b491";
-const U2NET_BYTES: u64 = 175_997_641;
-
 /// Where the extras come from, and what they must be.
 #[derive(Debug, Clone)]
 pub struct ExtraSources {
@@ -32,44 +25,82 @@ pub struct ExtraSources {
     pub code: Url,
     /// Nix's hash of its tree.
     pub code_nar_hash: String,
-    /// The folder that holds the weights.
-    pub weights: Url,
-    /// `u2net.onnx`.
-    pub u2net: Url,
-    /// Its bytes and sha256.
-    pub u2net_is: (u64, String),
+    /// DINOv2's weights.
+    pub weights: RemoteFile,
+    /// rembg's `u2net.onnx`.
+    pub u2net: RemoteFile,
+}
+
+/// A file at an address.
+#[derive(Debug, Clone)]
+pub struct RemoteFile {
+    /// Where it is.
+    pub url: Url,
+    /// Its bytes, where they are known.
+    pub size: Option<u64>,
+    /// Its sha256, where one is published.
+    pub sha256: Option<String>,
+}
+
+impl RemoteFile {
+    fn pinned(pin: &trellis_pins::RemoteFile) -> Result<Self, FetchError> {
+        Ok(Self {
+            url: parse(&pin.url)?,
+            size: Some(pin.size),
+            sha256: pin.sha256.clone(),
+        })
+    }
 }
 
 impl ExtraSources {
     /// The publishers' own places for what `network` needs.
     pub fn published(network: Dinov2) -> Result<Self, FetchError> {
-        let weights = format!("https://dl.fbaipublicfiles.com/dinov2/{}/", network.folder);
-        let code = format!("https://github.com/facebookresearch/dinov2/archive/{DINOV2_REVISION}.tar.gz");
-        let u2net = "https://github.com/danielgatis/rembg/releases/download/v0.0.0/u2net.onnx";
+        let pins = Pins::embedded();
+        let weights = &pins.models.dinov2;
+        let weights = if weights.name.as_deref() == Some(network.name) {
+            RemoteFile::pinned(weights)?
+        } else {
+            // Beside the pinned network's folder at the publisher are those of the others.
+            RemoteFile {
+                url: join(
+                    &parse(&weights.url)?,
+                    &format!("../{}/{}", network.folder, network.weights),
+                )?,
+                size: None,
+                sha256: None,
+            }
+        };
+        let source = pins.sources.get("dinov2");
+        let code = source.map_or_else(String::new, |source| {
+            let (owner, repo, rev) = (&source.owner, &source.repo, &source.rev);
+            format!("https://github.com/{owner}/{repo}/archive/{rev}.tar.gz")
+        });
         Ok(Self {
             code: parse(&code)?,
-            code_nar_hash: DINOV2_NAR_HASH.to_owned(),
-            weights: parse(&weights)?,
-            u2net: parse(u2net)?,
-            u2net_is: (U2NET_BYTES, U2NET_SHA256.to_owned()),
+            code_nar_hash: source
+                .and_then(|source| source.nar_hash.clone())
+                .unwrap_or_default(),
+            weights,
+            u2net: RemoteFile::pinned(&pins.models.u2net)?,
         })
     }
 
     /// One address for all: `BASE/dinov2.tar.gz`, `BASE/dinov2_….pth`, `BASE/u2net.onnx`.
-    pub fn mirrored(self, base: &str) -> Result<Self, FetchError> {
-        let base = if base.ends_with('/') {
-            base.to_owned()
-        } else {
-            format!("{base}/")
-        };
-        let under = |name: &str| parse(&format!("{base}{name}"));
-        Ok(Self {
-            code: under("dinov2.tar.gz")?,
-            weights: parse(&base)?,
-            u2net: under("u2net.onnx")?,
-            ..self
-        })
+    pub fn mirrored(mut self, base: &str) -> Result<Self, FetchError> {
+        let base = parse(&format!("{}/", base.trim_end_matches('/')))?;
+        for file in [&mut self.weights, &mut self.u2net] {
+            let name = file.url.path().rsplit('/').next().unwrap_or_default().to_owned();
+            file.url = join(&base, &name)?;
+        }
+        self.code = join(&base, "dinov2.tar.gz")?;
+        Ok(self)
     }
+}
+
+fn join(base: &Url, relative: &str) -> Result<Url, FetchError> {
+    base.join(relative).map_err(|_| FetchError::BadEndpoint {
+        text: format!("{base}{relative}"),
+    })
 }
 
 fn parse(text: &str) -> Result<Url, FetchError> {
@@ -88,30 +119,21 @@ pub async fn fetch_extras(
 ) -> Result<Vec<FetchedFile>, FetchError> {
     let mut fetched = Vec::new();
     for extra in needed(network, places) {
-        let (url, size, digest) = match extra.name {
+        let source = match extra.name {
             "dinov2_code" => {
                 fetched.push(fetch_code(hub, sources, places, progress).await?);
                 continue;
             }
-            "dinov2_weights" => {
-                // Relative to a folder's address, so joining can't fail for a file name.
-                let url = sources
-                    .weights
-                    .join(network.weights)
-                    .unwrap_or_else(|_| sources.weights.clone());
-                (url, None, Digest::Unknown)
-            }
-            _ => {
-                let (size, sha256) = sources.u2net_is.clone();
-                (sources.u2net.clone(), Some(size), Digest::Sha256(sha256))
-            }
+            "dinov2_weights" => &sources.weights,
+            _ => &sources.u2net,
         };
+        let digest = source.sha256.clone().map_or(Digest::Unknown, Digest::Sha256);
         // Without a digest the lock is what knows the file; asking the network anew would prove nothing.
         let known = digest.text().is_some() || !extra.path.is_file();
         let job = Job {
             name: file_name(&extra.path),
-            url,
-            size,
+            url: source.url.clone(),
+            size: source.size,
             digest,
             place: extra.path,
         };

@@ -68,15 +68,18 @@ impl Shelf {
             .map_err(|source| room::write_error(&name, 0, source))
     }
 
-    /// Notes which commit `revision` is, last of all: a reader that finds the note finds the files.
+    /// Notes which commit `revision` is, last of all: a reader that finds the note finds the files. A commit
+    /// fetched by its id becomes `main` where there is none, so that readers that ask for no revision find it.
     pub(crate) fn finish(&self, revision: &str) -> Result<(), FetchError> {
         let Layout::Cache(cache) = &self.layout else {
             return Ok(());
         };
-        if is_commit(revision) {
+        let refs = repo_folder(cache, &self.repo).join("refs");
+        let by_id = is_commit(revision);
+        let path = refs.join(if by_id { "main" } else { revision });
+        if by_id && path.exists() {
             return Ok(());
         }
-        let path = repo_folder(cache, &self.repo).join("refs").join(revision);
         let write = || {
             fs::create_dir_all(path.parent().unwrap_or(cache))?;
             replace(&path, |temporary| fs::write(temporary, &self.commit))

@@ -10,9 +10,6 @@ use crate::error::FetchError;
 use crate::retry::RetryPolicy;
 use crate::token::Token;
 
-/// The model that is meant when none is named.
-pub const DEFAULT_REPO: &str = "microsoft/TRELLIS-image-large";
-
 /// The hub that is meant when none is named.
 const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
 

@@ -5,7 +5,6 @@
 mod checkpoint;
 mod settings;
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -49,15 +48,8 @@ pub fn check(located: &Located, places: &Places) -> Report {
     if let Some(reason) = Marker::read(folder).and_then(|marker| marker.refusal()) {
         report.problems.push(Problem::AsInNotes { reason });
     }
-    report.sort();
+    report.add(Vec::new());
     report
-}
-
-impl Report {
-    /// Errors first, otherwise as found.
-    pub(crate) fn sort(&mut self) {
-        self.problems.sort_by_key(|problem| Reverse(problem.severity()));
-    }
 }
 
 /// The files of a folder that inference reads, relative to it, `pipeline.json` first. Those of other

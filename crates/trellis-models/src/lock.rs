@@ -1,23 +1,26 @@
 //! `trellis-model.lock.json`: every file that inference reads, with size and sha256.
 //!
-//! Nix form: `lock/nix.rs`.
+//! Holding a folder against it: `lock/verify.rs`. As Nix: `lock/nix.rs`.
 
 mod nix;
+mod verify;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::cache::{Located, repo_folder};
 use crate::extras::{self, Dinov2};
 use crate::hash::{self, OnBytes};
 use crate::pipeline::{PIPELINE_FILE, Pipeline};
 use crate::places::Places;
-use crate::problem::Problem;
 use crate::read::{ReadError, read_small};
 use crate::reference::Reference;
 use crate::write::write_atomically;
 use crate::{check, nar};
+
+pub use verify::verify_blobs;
 
 /// The lock's name beside `pipeline.json`.
 pub const LOCK_FILE: &str = "trellis-model.lock.json";
@@ -247,74 +250,6 @@ impl Lock {
         });
         self.files.iter().map(|file| file.size).chain(extras).sum()
     }
-
-    /// Holds a folder against the lock. Sizes are always compared, bytes only with `hashed`.
-    pub fn verify(
-        &self,
-        folder: &Path,
-        places: &Places,
-        hashed: bool,
-        on_bytes: OnBytes<'_>,
-    ) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        let mut right_size = Vec::new();
-        for file in &self.files {
-            match size(&folder.join(&file.path)) {
-                Ok(found) if found == file.size => right_size.push(file),
-                Ok(found) => problems.push(Problem::LockedSize {
-                    file: file.path.clone(),
-                    found,
-                    expected: file.size,
-                }),
-                Err(_) => problems.push(Problem::LockedFileMissing {
-                    file: file.path.clone(),
-                }),
-            }
-        }
-        if hashed {
-            let paths: Vec<PathBuf> = right_size.iter().map(|file| folder.join(&file.path)).collect();
-            let digests = hash::sha256_all(&paths, on_bytes);
-            for ((file, path), digest) in right_size.iter().zip(&paths).zip(digests) {
-                problems.extend(compare(&file.path, path, digest, &file.sha256));
-            }
-            self.verify_extras(folder, places, on_bytes, &mut problems);
-        }
-        if let Ok(pipeline) = Pipeline::read(folder) {
-            let read = check::files_read(folder, &pipeline);
-            let unlocked = read.into_iter().filter(|name| self.file(name).is_none());
-            problems.extend(unlocked.map(|file| Problem::NotLocked { file }));
-        }
-        problems
-    }
-
-    fn verify_extras(
-        &self,
-        folder: &Path,
-        places: &Places,
-        on_bytes: OnBytes<'_>,
-        problems: &mut Vec<Problem>,
-    ) {
-        let pipeline = Pipeline::read(folder).ok();
-        let name = pipeline.and_then(|p| p.args.image_cond_model);
-        let Some(network) = name.as_deref().and_then(Dinov2::from_name) else {
-            return;
-        };
-        for extra in extras::needed(network, places) {
-            let Some(locked) = self.extras.iter().find(|locked| locked.name == extra.name) else {
-                continue;
-            };
-            let file = extra.path.display().to_string();
-            match (extra_digest(extra.name, &extra.path, on_bytes), &locked.digest) {
-                (Err(_), _) => problems.push(Problem::LockedFileMissing { file }),
-                (Ok(found), expected) if found == *expected => {}
-                (Ok(found), expected) => problems.push(Problem::LockedHash {
-                    file,
-                    found: found.text(),
-                    expected: expected.text(),
-                }),
-            }
-        }
-    }
 }
 
 impl ExtraDigest {
@@ -326,24 +261,14 @@ impl ExtraDigest {
     }
 }
 
-fn compare(file: &str, path: &Path, found: io::Result<String>, expected: &str) -> Option<Problem> {
-    match found {
-        Ok(found) if found == expected => None,
-        Ok(found) => Some(Problem::LockedHash {
-            file: file.to_owned(),
-            found,
-            expected: expected.to_owned(),
-        }),
-        Err(source) => Some(Problem::Unreadable {
-            path: path.to_owned(),
-            source,
-        }),
+/// Where a model's lock lies: beside `pipeline.json`, or for a snapshot of a hub cache, into which nothing is
+/// written, in the state folder.
+pub fn lock_path(located: &Located, places: &Places) -> PathBuf {
+    match &located.snapshot {
+        None => located.folder.join(LOCK_FILE),
+        Some(snapshot) => repo_folder(&places.state.join("locks"), &snapshot.repo)
+            .join(format!("{}.json", snapshot.revision)),
     }
-}
-
-/// Where a folder's lock lies.
-pub fn lock_path(folder: &Path) -> PathBuf {
-    folder.join(LOCK_FILE)
 }
 
 /// The names of a repository that inference reads, told by its `pipeline.json`.

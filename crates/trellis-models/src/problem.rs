@@ -102,6 +102,12 @@ pub enum Problem {
         found: String,
         expected: String,
     },
+    #[error("`{file}` has the digest {found}, but the cache keeps it as {expected}")]
+    BlobHash {
+        file: String,
+        found: String,
+        expected: String,
+    },
     #[error("`{file}` is read by TRELLIS but is not in the lock")]
     NotLocked { file: String },
     #[error("`{}` cannot be read", path.display())]

@@ -17,5 +17,5 @@ pub use apply::apply;
 pub use edit::diff;
 pub use error::RepairError;
 pub use marker::{AsInNotes, Change, MARKER_FILE, Marker};
-pub use plan::{Options, Plan, Remedy, Source, plan};
+pub use plan::{Options, Plan, Remedy, Source, Unsolved, plan};
 pub use undo::undo;

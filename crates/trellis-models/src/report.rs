@@ -1,5 +1,6 @@
 //! What `check` found, as data: the list of checkpoints and the problems.
 
+use std::cmp::Reverse;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -57,6 +58,12 @@ pub struct ExtraFound {
 }
 
 impl Report {
+    /// Adds problems and puts errors first, otherwise as found.
+    pub fn add(&mut self, found: Vec<Problem>) {
+        self.problems.extend(found);
+        self.problems.sort_by_key(|problem| Reverse(problem.severity()));
+    }
+
     /// No errors; there may be warnings.
     pub fn passed(&self) -> bool {
         self.problems.iter().all(|p| p.severity() != Severity::Error)

@@ -4,7 +4,11 @@ pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod generate;
 pub(crate) mod man;
+<<<<<<< HEAD
 pub(crate) mod serve;
+=======
+pub(crate) mod model;
+>>>>>>> refs/heads/model
 
 use crate::cli::{Cli, Command};
 use crate::env::Environment;
@@ -31,6 +35,7 @@ pub(crate) fn run(cli: Cli, environment: &Environment) -> Result<Exit, Stop> {
         Command::Config(args) => config::run(args, &context),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(args),
+        Command::Model(args) => model::run(args, &context),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::kit::Bench;
 use crate::stand_in::{Content, Fault};
 
 const U2NET: &[u8] = b"a network for removing backgrounds";
+const WEIGHTS: usize = 50_000;
 
 fn network() -> Dinov2 {
     Dinov2::from_name("dinov2_vitl14_reg").unwrap()
@@ -43,7 +44,7 @@ async fn mirror() -> (Bench, ExtraSources) {
         let mut add =
             |name: &str, bytes: Vec<u8>| files.insert(name.to_owned(), Content::Bytes(bytes.into()));
         add("dinov2.tar.gz", tarball("dinov2-b8931f7/hubconf.py"));
-        add("dinov2_vitl14_reg4_pretrain.pth", vec![7; 50_000]);
+        add("dinov2_vitl14_reg4_pretrain.pth", vec![7; WEIGHTS]);
         add("u2net.onnx", U2NET.to_vec());
     });
     let base = format!("{}/bytes/mirror/extras", bench.hub.endpoint());
@@ -52,7 +53,9 @@ async fn mirror() -> (Bench, ExtraSources) {
         .mirrored(&base)
         .unwrap();
     sources.code_nar_hash = nar::hash(&tree).unwrap();
-    sources.u2net_is = (U2NET.len() as u64, Content::Bytes(U2NET.into()).sha256());
+    sources.weights.size = Some(WEIGHTS as u64);
+    sources.u2net.size = Some(U2NET.len() as u64);
+    sources.u2net.sha256 = Some(Content::Bytes(U2NET.into()).sha256());
     (bench, sources)
 }
 
@@ -120,11 +123,34 @@ async fn an_archive_that_leads_out_of_its_folder_writes_nothing_there() {
 #[tokio::test]
 async fn a_wrong_u2net_is_found_by_its_hash() {
     let (bench, mut sources) = mirror().await;
-    sources.u2net_is.1 = "0".repeat(64);
+    sources.u2net.sha256 = Some("0".repeat(64));
     let places = Places::under(bench.root.path());
     assert_eq!(
         bring(&bench, &sources, &places).await.unwrap_err().kind(),
         "wrong_digest"
     );
     assert!(!places.u2net.join("u2net.onnx").exists());
+}
+
+#[test]
+fn the_published_places_are_the_pinned_ones_and_those_beside_them() {
+    let pinned = ExtraSources::published(network()).unwrap();
+    insta::assert_debug_snapshot!([
+        pinned.code.as_str(),
+        pinned.weights.url.as_str(),
+        pinned.u2net.url.as_str()
+    ]);
+    assert!(pinned.code_nar_hash.starts_with("sha256-"));
+    assert!(pinned.u2net.sha256.is_some());
+    let other = ExtraSources::published(Dinov2::from_name("dinov2_vitb14").unwrap()).unwrap();
+    let folder = pinned
+        .weights
+        .url
+        .as_str()
+        .trim_end_matches("dinov2_vitl14/dinov2_vitl14_reg4_pretrain.pth");
+    assert_eq!(
+        other.weights.url.as_str(),
+        format!("{folder}dinov2_vitb14/dinov2_vitb14_pretrain.pth")
+    );
+    assert_eq!(other.weights.size, None);
 }

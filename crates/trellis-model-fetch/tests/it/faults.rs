@@ -195,17 +195,23 @@ async fn two_fetches_of_one_file_do_not_write_it_both() {
     slow.read_timeout = Duration::from_secs(60);
     let first = bench.fetch_with(slow);
     tokio::pin!(first);
-    let part = bench
-        .target()
-        .join("ckpts/.slat_flow_img_dit_L_64l8p2_fp16.safetensors.trellis-part");
-    let begun = async {
-        while !part.exists() {
-            tokio::task::yield_now().await;
+    let asked = bench.hub.script.lock().unwrap().asked.clone();
+    let stalled = async {
+        while !bench
+            .hub
+            .script
+            .lock()
+            .unwrap()
+            .requests
+            .iter()
+            .any(|(path, ..)| path == FLOW)
+        {
+            asked.notified().await;
         }
     };
     tokio::select! {
         _ = &mut first => panic!("the first fetch stalls by script"),
-        () = begun => {}
+        () = stalled => {}
     }
     assert_eq!(bench.fetch().await.unwrap_err().kind(), "busy");
 }

@@ -25,6 +25,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures::StreamExt as _;
 use sha2::{Digest as _, Sha256};
+use tokio::sync::Notify;
 
 /// The commit of every repository here.
 pub const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -76,6 +77,8 @@ pub struct Script {
     pub requests: Vec<(String, String, bool)>,
     /// Files a page; 0 for all.
     pub page: usize,
+    /// Told of each request for bytes.
+    pub asked: Arc<Notify>,
 }
 
 /// A running hub.
@@ -323,6 +326,7 @@ async fn bytes(
         script
             .requests
             .push((path.clone(), range.clone().unwrap_or_default(), with_token));
+        script.asked.notify_one();
         let content = script
             .files
             .get(&format!("{org}/{name}"))

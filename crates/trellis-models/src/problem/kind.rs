@@ -49,6 +49,7 @@ impl Problem {
             Self::LockedFileMissing { .. } => "locked_file_missing",
             Self::LockedSize { .. } => "locked_size",
             Self::LockedHash { .. } => "locked_hash",
+            Self::BlobHash { .. } => "blob_hash",
             Self::NotLocked { .. } => "not_locked",
             Self::Unreadable { .. } => "unreadable",
             Self::AsInNotes { .. } => "as_in_notes",
@@ -111,6 +112,7 @@ impl Problem {
             Self::LockedFileMissing { .. } | Self::LockedSize { .. } | Self::LockedHash { .. } => {
                 "fetch the locked revision again with `trellis model fetch`; lock anew only if the change was meant"
             }
+            Self::BlobHash { .. } => "`trellis model fetch` replaces it",
             Self::NotLocked { .. } => "write the lock anew with `trellis model lock`",
             Self::Unreadable { .. } => "make it readable for this user",
             Self::AsInNotes { .. } => {

@@ -90,9 +90,9 @@ impl AsInNotes {
     /// What a person must know.
     pub fn warning(&self) -> String {
         format!(
-            "`{}` is now `{}`, a sparse-structure model: the pipeline loads, but sampling the structured latent \
-             fails with `Input shape mismatch, got torch.Size([1, 8]), expected [1, 8, 16, 16, 16]`",
-            self.role, self.to
+            "with `{}`, a sparse-structure model, as the `{}` the pipeline loads, but sampling the structured \
+             latent fails with `Input shape mismatch, got torch.Size([1, 8]), expected [1, 8, 16, 16, 16]`",
+            self.to, self.role
         )
     }
 }

@@ -9,11 +9,12 @@ use super::edit;
 use super::error::RepairError;
 use super::marker::AsInNotes;
 use crate::cache::{self, Located, snapshot_of};
-use crate::check::{Read, references};
+use crate::check::{Read, read_checkpoint, references};
 use crate::hash;
-use crate::lock::{LOCK_FILE, Lock};
+use crate::lock::{Lock, lock_path};
 use crate::pipeline::{PIPELINE_FILE, Pipeline};
 use crate::places::Places;
+use crate::problem::Problem;
 use crate::read::read_small;
 use crate::reference::Reference;
 use crate::role::Role;
@@ -40,8 +41,8 @@ pub struct Plan {
     pub target: PathBuf,
     /// One for each checkpoint that can be put right.
     pub remedies: Vec<Remedy>,
-    /// Checkpoints for which nothing was found.
-    pub unsolved: Vec<String>,
+    /// What can't be put right.
+    pub unsolved: Vec<Unsolved>,
     /// How pipeline.json changes, in unified form; empty if it does not.
     pub diff: String,
 }
@@ -70,6 +71,36 @@ pub enum Remedy {
     Substitute(AsInNotes),
 }
 
+/// What can't be put right, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unsolved {
+    /// The name in pipeline.json.
+    pub name: String,
+    /// Why, one sentence.
+    pub reason: String,
+    /// What a person can do.
+    pub advice: &'static str,
+}
+
+impl Unsolved {
+    fn no_copy(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            reason: "no sound copy is on this machine".to_owned(),
+            advice: "allow downloading, or name a folder that has it with `--from`",
+        }
+    }
+
+    /// The file is whole, but it is not what the role needs: no copy of it helps.
+    fn misfit(name: &str, problem: &Problem) -> Self {
+        Self {
+            name: name.to_owned(),
+            reason: problem.sentence(),
+            advice: problem.advice(),
+        }
+    }
+}
+
 /// Where a checkpoint's files are taken from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Source {
@@ -81,7 +112,7 @@ pub struct Source {
     pub whose: String,
 }
 
-/// A checkpoint that is missing or damaged.
+/// A checkpoint that pipeline.json names.
 struct Wanted {
     reference: Reference,
     roles: Vec<Role>,
@@ -99,11 +130,30 @@ pub fn plan(located: &Located, options: &Options, places: &Places) -> Result<Pla
         diff: String::new(),
         folder,
     };
-    for wanted in wanted(&plan.folder, &pipeline, places) {
-        match remedy(&wanted, &plan.folder, &pipeline, options, places) {
-            Some(remedy) => plan.remedies.push(remedy),
-            None => plan.unsolved.push(wanted.reference.as_str().to_owned()),
+    let search = Search {
+        folder: &located.folder,
+        options,
+        places,
+        lock: Lock::read(&lock_path(located, places)).ok(),
+    };
+    for wanted in all_named(&pipeline) {
+        let name = wanted.reference.as_str();
+        let mut read = read_checkpoint(&plan.folder, &wanted.reference, &[], places);
+        if !read.problems.is_empty() {
+            match remedy(&wanted, &search, &pipeline) {
+                Some(remedy) => plan.remedies.push(remedy),
+                None => plan.unsolved.push(Unsolved::no_copy(name)),
+            }
+            continue;
         }
+        for role in &wanted.roles {
+            read.check_role(*role, None);
+        }
+        plan.unsolved.extend(
+            read.problems
+                .iter()
+                .map(|problem| Unsolved::misfit(name, problem)),
+        );
     }
     plan.diff = plan
         .edited_pipeline()?
@@ -168,31 +218,29 @@ fn target(folder: &Path, options: &Options) -> Result<PathBuf, RepairError> {
     Ok(target)
 }
 
-fn wanted(folder: &Path, pipeline: &Pipeline, places: &Places) -> Vec<Wanted> {
-    let all = references(pipeline).into_iter().map(|reference| {
+fn all_named(pipeline: &Pipeline) -> impl Iterator<Item = Wanted> {
+    references(pipeline).into_iter().map(|reference| {
         let named = pipeline.args.models.iter();
         let roles = named.filter(|(_, text)| text.as_str() == reference.as_str());
         let roles = roles.filter_map(|(role, _)| Role::from_name(role)).collect();
         Wanted { reference, roles }
-    });
-    let broken = all.filter(|wanted| {
-        let read = crate::check::read_checkpoint(folder, &wanted.reference, &[], places);
-        !read.problems.is_empty()
-    });
-    broken.collect()
+    })
+}
+
+/// What a checkpoint is looked for with.
+struct Search<'a> {
+    folder: &'a Path,
+    options: &'a Options,
+    places: &'a Places,
+    /// What the files must be, where the folder was locked.
+    lock: Option<Lock>,
 }
 
 /// The first of: a sound copy on this machine, a download, the substitution of the notes.
-fn remedy(
-    wanted: &Wanted,
-    folder: &Path,
-    pipeline: &Pipeline,
-    options: &Options,
-    places: &Places,
-) -> Option<Remedy> {
+fn remedy(wanted: &Wanted, search: &Search<'_>, pipeline: &Pipeline) -> Option<Remedy> {
+    let options = search.options;
     let name = wanted.reference.as_str().to_owned();
-    let lock = Lock::read(&folder.join(LOCK_FILE)).ok();
-    if let Some(source) = find_source(wanted, folder, lock.as_ref(), options, places) {
+    if let Some(source) = find_source(wanted, search) {
         return Some(Remedy::Copy { name, source });
     }
     if let Some(repo) = &options.repo {
@@ -214,13 +262,8 @@ fn remedy(
 }
 
 /// The same checkpoint elsewhere on this machine: in the folders named, then in every cached snapshot.
-fn find_source(
-    wanted: &Wanted,
-    folder: &Path,
-    lock: Option<&Lock>,
-    options: &Options,
-    places: &Places,
-) -> Option<Source> {
+fn find_source(wanted: &Wanted, search: &Search<'_>) -> Option<Source> {
+    let (options, places) = (search.options, search.places);
     let named = options.from.iter().map(|path| {
         let located = cache::locate(&path.to_string_lossy(), places);
         let folder = located.map_or_else(|_| path.clone(), |found| found.folder);
@@ -230,12 +273,15 @@ fn find_source(
     let cached = cached.map(|s| (s.folder, format!("cached {} at {}", s.repo, s.revision)));
     let inner = wanted.reference.other_repo().map(|(_, inner)| inner);
     for (place, whose) in named.chain(cached) {
-        if place == folder {
+        if place == search.folder {
             continue;
         }
         for reference in [Some(&wanted.reference), inner.as_ref()].into_iter().flatten() {
             let files = reference.files_in(&place);
-            if files.1.is_file() && is_sound(wanted, &files) && fits_lock(wanted, lock, &files) {
+            if files.1.is_file()
+                && is_sound(wanted, &files)
+                && fits_lock(wanted, search.lock.as_ref(), &files)
+            {
                 let (config, weights) = files;
                 return Some(Source {
                     config,

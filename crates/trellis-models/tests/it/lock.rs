@@ -4,13 +4,13 @@ use std::fs;
 
 use trellis_models::lock::{self, Lock};
 
-use crate::kit::{Machine, lines};
+use crate::kit::{Machine, lines, located};
 
 #[test]
 fn a_lock_verifies_what_it_locked_and_names_each_departure() {
     let machine = Machine::with_extras();
     let folder = machine.model();
-    let path = lock::lock_path(&folder);
+    let path = lock::lock_path(&located(&folder), &machine.places);
     lock::make(&folder, &machine.places, &|_| {})
         .unwrap()
         .write(&path)
@@ -67,4 +67,37 @@ fn the_nix_form_holds_every_file() {
     assert_eq!(text.matches("hash = \"sha256-").count(), 13 + 2);
     assert!(text.contains("\"dinov2_code\" = { narHash = \"sha256-"));
     assert!(text.contains("repo = \"microsoft/TRELLIS-image-large\";"));
+}
+
+#[test]
+fn the_lock_of_a_snapshot_lies_outside_the_cache() {
+    let machine = Machine::new();
+    let snapshot = machine.snapshot("org/name", "0123456789abcdef");
+    let path = lock::lock_path(&located(&snapshot), &machine.places);
+    assert!(
+        path.starts_with(&machine.places.state) && path.ends_with("models--org--name/0123456789abcdef.json")
+    );
+}
+
+#[test]
+fn a_snapshot_s_blobs_are_named_by_what_they_hash_to() {
+    let machine = Machine::new();
+    let snapshot = machine.snapshot("org/name", "0123456789abcdef");
+    let name = "ckpts/ss_dec_conv3d_16l8_fp16.safetensors";
+    let link = snapshot.join(name);
+    let blob = fs::canonicalize(&link).unwrap();
+    let digest = trellis_models::hash::sha256(&blob, &|_| {}).unwrap();
+    let named = blob.with_file_name(&digest);
+    fs::rename(&blob, &named).unwrap();
+    fs::remove_file(&link).unwrap();
+    std::os::unix::fs::symlink(&named, &link).unwrap();
+    let files = [name.to_owned()];
+    assert!(lock::verify_blobs(&snapshot, &files, &|_| {}).is_empty());
+    let mut bytes = fs::read(&named).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&named, bytes).unwrap();
+    let found = lock::verify_blobs(&snapshot, &files, &|_| {});
+    assert!(
+        matches!(&found[..], [trellis_models::Problem::BlobHash { expected, .. }] if *expected == digest)
+    );
 }

@@ -85,7 +85,11 @@ fn an_unsound_copy_is_passed_over() {
         ..Options::default()
     };
     let plan = planned(&machine, &folder, &options);
-    assert_eq!(plan.unsolved, [format!("ckpts/{}", sample::MISSING_IN_NOTES)]);
+    assert_eq!(plan.unsolved.len(), 1);
+    assert_eq!(
+        plan.unsolved[0].name,
+        format!("ckpts/{}", sample::MISSING_IN_NOTES)
+    );
     assert!(plan.remedies.is_empty());
 }
 
@@ -93,7 +97,7 @@ fn an_unsound_copy_is_passed_over() {
 fn a_copy_must_be_the_file_that_the_lock_names() {
     let machine = Machine::with_extras();
     let folder = machine.model();
-    let path = lock::lock_path(&folder);
+    let path = lock::lock_path(&located(&folder), &machine.places);
     lock::make(&folder, &machine.places, &|_| {})
         .unwrap()
         .write(&path)
@@ -255,4 +259,24 @@ fn a_record_that_cannot_be_read_is_no_permission_to_serve() {
     let folder = machine.model();
     fs::write(folder.join("trellis-repair.json"), "{").unwrap();
     assert!(Marker::read(&folder).unwrap().refusal().is_some());
+}
+
+#[test]
+fn the_notes_edit_made_by_hand_is_not_called_sound() {
+    let machine = Machine::with_extras();
+    let folder = machine.model_of_the_notes();
+    let text = fs::read_to_string(folder.join("pipeline.json")).unwrap();
+    let edited = text.replace(sample::MISSING_IN_NOTES, "ss_flow_img_dit_L_16l8_fp16");
+    fs::write(folder.join("pipeline.json"), edited).unwrap();
+    let options = Options {
+        repo: Some("org/name".to_owned()),
+        ..Options::default()
+    };
+    let plan = planned(&machine, &folder, &options);
+    assert!(plan.remedies.is_empty(), "no copy of the wrong model helps");
+    assert!(
+        plan.unsolved[0]
+            .reason
+            .contains("cannot be the `slat_flow_model`")
+    );
 }
