@@ -2,13 +2,11 @@
 
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod doctor;
 pub(crate) mod generate;
 pub(crate) mod man;
-<<<<<<< HEAD
-pub(crate) mod serve;
-=======
 pub(crate) mod model;
->>>>>>> refs/heads/model
+pub(crate) mod serve;
 
 use crate::cli::{Cli, Command};
 use crate::env::Environment;
@@ -32,6 +30,7 @@ pub(crate) fn run(cli: Cli, environment: &Environment) -> Result<Exit, Stop> {
     match cli.command {
         Command::Serve(args) => serve::run(&args, &context),
         Command::Generate(args) => generate::run(&args, &context),
+        Command::Doctor(args) => doctor::run(&args, &context),
         Command::Config(args) => config::run(args, &context),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(args),

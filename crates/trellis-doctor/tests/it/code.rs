@@ -79,8 +79,8 @@ fn wrappers_lead_to_code_outside_the_section() {
     env.library(
         "x/_C.so",
         Lib {
-            code,
             section,
+            code,
             ..Lib::default()
         },
     );

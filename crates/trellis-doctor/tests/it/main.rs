@@ -1,5 +1,7 @@
 //! The doctor on environments that the tests make: small shared objects compiled by `cc`, fatbins made by hand.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
 mod abi;
 mod code;
 mod docs;

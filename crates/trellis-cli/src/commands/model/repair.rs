@@ -197,7 +197,11 @@ fn described(plan: &Plan, dry_run: bool) -> String {
         };
     }
     for unsolved in &plan.unsolved {
-        let _ = writeln!(text, "✗ {}: {}\n  hint: {}", unsolved.name, unsolved.reason, unsolved.advice);
+        let _ = writeln!(
+            text,
+            "✗ {}: {}\n  hint: {}",
+            unsolved.name, unsolved.reason, unsolved.advice
+        );
     }
     text.push_str(&plan.diff);
     if plan.remedies.is_empty() && plan.unsolved.is_empty() {
