@@ -47,7 +47,7 @@ pub(crate) fn run(args: &ServeArgs, context: &Context<'_>) -> Result<Exit, Stop>
     )?;
     logs::start(&effective.config.log);
     // The preview backend alone needs nothing of what the doctor looks at.
-    if !args.skip_doctor && effective.config.backend != BackendChoice::Relief.name() {
+    if !args.skip_doctor && effective.config.backend != BackendChoice::Relief {
         doctor::before_start(context)?;
     }
     runtime()?.block_on(serve(&effective))
