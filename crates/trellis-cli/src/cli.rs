@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{completions, config, generate, man, serve};
+use crate::commands::{completions, config, doctor, generate, man, model, serve};
 
 /// A picture goes in, a 3D asset comes out.
 #[derive(Debug, Parser)]
@@ -30,9 +30,11 @@ pub struct Cli {
 pub(crate) enum Command {
     Serve(serve::ServeArgs),
     Generate(Box<generate::GenerateArgs>),
+    Doctor(doctor::DoctorArgs),
     Config(config::ConfigArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
+    Model(model::ModelArgs),
 }
 
 const AFTER_HELP: &str = "\

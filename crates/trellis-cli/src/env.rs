@@ -37,6 +37,18 @@ pub(crate) const RETENTION_KEEP_DAYS: &str = "TRELLIS_RETENTION_KEEP_DAYS";
 /// `drain_seconds`.
 pub(crate) const DRAIN_SECONDS: &str = "TRELLIS_DRAIN_SECONDS";
 
+/// The model folder that is meant where none is named.
+pub(crate) const MODEL_PATH: &str = "TRELLIS_MODEL_PATH";
+
+/// The Python that runs TRELLIS, with everything that it imports.
+pub(crate) const WORKER_PYTHON: &str = "TRELLIS_WORKER_PYTHON";
+
+/// The virtual environment that the shell is in.
+pub(crate) const VIRTUAL_ENV: &str = "VIRTUAL_ENV";
+/// The conda environment that the shell is in.
+pub(crate) const CONDA_PREFIX: &str = "CONDA_PREFIX";
+/// Where the dynamic linker looks first.
+pub(crate) const LD_LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
 /// The folder that a service manager made for the server's data.
 pub(crate) const STATE_DIRECTORY: &str = "STATE_DIRECTORY";
 /// Where a user's settings are (XDG base directory specification).

@@ -167,6 +167,18 @@ pub struct MachineCode {
 pub struct Abi {
     /// Between xformers and torch.
     pub xformers: XformersAbi,
+    /// Between kaolin and torch.
+    pub kaolin: KaolinAbi,
+}
+
+/// How to tell that kaolin was compiled against an older torch than it stands on.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KaolinAbi {
+    /// Strong symbols that a kaolin for the older torch imports and the pinned torch lacks.
+    pub needs_from_torch: Vec<String>,
+    /// The last torch that exports them.
+    pub last_in_torch: String,
 }
 
 /// How to tell that xformers stands on another torch than the one it was compiled against.

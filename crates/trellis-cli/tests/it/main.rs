@@ -3,6 +3,7 @@
 #[path = "../kit/mod.rs"]
 mod kit;
 
+mod doctor;
 mod generate;
 mod remote;
 mod serve;

@@ -23,6 +23,7 @@ fn help_is_what_it_was() {
         "",
         "serve",
         "generate",
+        "doctor",
         "config",
         "config show",
         "config check",

@@ -13,11 +13,12 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
+use trellis_core::BackendChoice;
 
 use self::banner::Banner;
 use self::data_dir::DataDir;
 use self::services::Services;
-use super::Context;
+use super::{Context, doctor};
 use crate::config::{self, Effective, Listen, SettingFlags};
 use crate::exit::{Exit, Stop};
 use crate::{logs, runtime, signals};
@@ -31,6 +32,9 @@ const GRACE: Duration = Duration::from_secs(5);
 SIGTERM or Ctrl-C: nothing new is started; running jobs may finish for `drain_seconds`, then they go
 back to the queue; the exit code is 0. A second signal ends at once.")]
 pub(crate) struct ServeArgs {
+    /// Start although `trellis doctor` finds errors in the worker's environment
+    #[arg(long)]
+    skip_doctor: bool,
     #[command(flatten)]
     settings: SettingFlags,
 }
@@ -42,6 +46,10 @@ pub(crate) fn run(args: &ServeArgs, context: &Context<'_>) -> Result<Exit, Stop>
         context.config_file.as_deref(),
     )?;
     logs::start(&effective.config.log);
+    // The preview backend alone needs nothing of what the doctor looks at.
+    if !args.skip_doctor && effective.config.backend != BackendChoice::Relief {
+        doctor::before_start(context)?;
+    }
     runtime()?.block_on(serve(&effective))
 }
 

@@ -1,0 +1,188 @@
+//! `trellis doctor`: gathers the checks that apply here into one report. The checks are in trellis-doctor.
+
+mod model;
+mod start;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::anyhow;
+use trellis_doctor::gpu::{self, Machine};
+use trellis_doctor::host::{self, Host};
+use trellis_doctor::probe::{self, Probe};
+use trellis_doctor::{
+    Capability, Environment, Level, Report, Settings, examine, system_library_folders, variables,
+};
+use trellis_pins::Pins;
+
+use super::Context;
+use crate::config::{self, SettingFlags};
+use crate::env;
+use crate::exit::{Exit, Stop};
+use crate::output;
+
+pub(crate) use start::before_start;
+
+/// Say what would keep TRELLIS from running here, and what to do about it
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Exit codes: 0 fine, 1 warnings with --strict, 2 errors or could not start.
+docs/doctor.md lists the checks and describes the JSON form.")]
+pub(crate) struct DoctorArgs {
+    /// Python environment: a virtual environment, a conda prefix, a Nix store path or a folder of packages;
+    /// else that of `$TRELLIS_WORKER_PYTHON`, `$VIRTUAL_ENV` or `$CONDA_PREFIX`
+    #[arg(long, value_name = "FOLDER")]
+    env: Option<PathBuf>,
+    /// Model folder, or `ORG/NAME` in the hub cache, to check as `trellis model check` does; else
+    /// `$TRELLIS_MODEL_PATH`
+    #[arg(long, value_name = "MODEL")]
+    model: Option<String>,
+    /// What the libraries must run on; else that of the GPU here, else the first of the pinned set
+    #[arg(long, value_name = "MAJOR.MINOR")]
+    capability: Option<Capability>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Exit with 1 where there are warnings
+    #[arg(long)]
+    strict: bool,
+    /// Also run the environment: imports, a matrix product, an attention, a sparse convolution, the model
+    #[arg(long)]
+    probe: bool,
+    /// How long each step of the probe may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, requires = "probe")]
+    probe_seconds: u64,
+}
+
+/// Loading the whole model takes longer than any other step, by as much.
+const LOAD_FACTOR: u32 = 5;
+
+pub(crate) fn run(args: &DoctorArgs, context: &Context<'_>) -> Result<Exit, Stop> {
+    let pins = Pins::embedded();
+    let library_folders = system_library_folders();
+    let machine = look(context, &library_folders);
+    let capability = args
+        .capability
+        .or_else(|| machine.capability())
+        .map_or_else(pinned_capability, Ok)?;
+    let settings = Settings {
+        capability,
+        library_folders,
+        pins,
+    };
+
+    let environment = environment(args, context)?;
+    let mut report = match &environment {
+        Some(environment) => examine(environment, &settings),
+        None => Report::new(capability),
+    };
+    report.add(gpu::check(&machine, capability, &pins.cuda));
+    if environment.is_some() {
+        report.add(variables::check(&|name| variable(context, name), capability));
+    }
+    let asked = args.model.clone().or_else(|| variable(context, env::MODEL_PATH));
+    let model = asked.map(|asked| model::check(&asked, context));
+    if let Some(checked) = &model {
+        report.add(checked.findings.iter().cloned());
+    }
+    report.add(host::check(&Host::look(&folders(context))));
+    if args.probe {
+        let model = model.and_then(|checked| checked.folder);
+        report.add(probe::run(&probe_of(args, environment.as_ref(), model, context)?));
+    }
+    print(&report, args)?;
+    Ok(match report.exit_code(args.strict) {
+        0 => Exit::Done,
+        1 => Exit::Failed,
+        _ => Exit::NotStarted,
+    })
+}
+
+/// The machine, its driver searched where the linker would.
+fn look(context: &Context<'_>, library_folders: &[PathBuf]) -> Machine {
+    let path = variable(context, env::LD_LIBRARY_PATH);
+    Machine::look(path.as_deref(), library_folders)
+}
+
+fn variable(context: &Context<'_>, name: &str) -> Option<String> {
+    let value = context.environment.get(name)?;
+    Some(value.to_string_lossy().into_owned())
+}
+
+fn pinned_capability() -> Result<Capability, Stop> {
+    let first = Pins::embedded()
+        .cuda
+        .capabilities
+        .first()
+        .map_or("", String::as_str);
+    first.parse().map_err(Stop::not_started)
+}
+
+/// The environment that was asked for, else the one that variables name, else none.
+fn environment(args: &DoctorArgs, context: &Context<'_>) -> Result<Option<Environment>, Stop> {
+    let named = |name: &str| context.environment.get(name).map(PathBuf::from);
+    let root = args
+        .env
+        .clone()
+        .or_else(|| named(env::WORKER_PYTHON).and_then(|python| prefix_of(&python)))
+        .or_else(|| named(env::VIRTUAL_ENV))
+        .or_else(|| named(env::CONDA_PREFIX));
+    let found = root.map(|root| Environment::discover(&root)).transpose();
+    found.map_err(|error| {
+        let advice = error.advice();
+        Stop::not_started(error).hint(advice)
+    })
+}
+
+/// `/env` for `/env/bin/python3`.
+fn prefix_of(python: &Path) -> Option<PathBuf> {
+    python.parent()?.parent().map(Path::to_owned)
+}
+
+/// Folders that will be written: the data and the driver's cache. A settings file that cannot be read is
+/// what `trellis config check` tells; here only the disk of the data goes unlooked at.
+fn folders(context: &Context<'_>) -> Vec<PathBuf> {
+    let effective = config::load(
+        &SettingFlags::default(),
+        context.environment,
+        context.config_file.as_deref(),
+    );
+    let data = effective.ok().map(|effective| effective.config.data_dir);
+    let cache = variable(context, "CUDA_CACHE_PATH").map(PathBuf::from);
+    [data, cache].into_iter().flatten().collect()
+}
+
+fn probe_of(
+    args: &DoctorArgs,
+    environment: Option<&Environment>,
+    model: Option<PathBuf>,
+    context: &Context<'_>,
+) -> Result<Probe, Stop> {
+    let own = environment.and_then(|environment| environment.interpreter.clone());
+    let python = own.or_else(|| context.environment.get(env::WORKER_PYTHON).map(PathBuf::from));
+    let python = python.ok_or_else(|| {
+        Stop::not_started(anyhow!("there is no interpreter to probe with"))
+            .hint("name an environment that has `bin/python3` with `--env`")
+    })?;
+    let limit = Duration::from_secs(args.probe_seconds);
+    Ok(Probe {
+        python,
+        model,
+        limit,
+        load_limit: limit.saturating_mul(LOAD_FACTOR),
+    })
+}
+
+fn print(report: &Report, args: &DoctorArgs) -> Result<Exit, Stop> {
+    if args.json {
+        let json = serde_json::to_string_pretty(report).map_err(Stop::failed)?;
+        return super::print(&format!("{json}\n"));
+    }
+    let mut text = report.to_text(output::colours_on(&std::io::stdout()));
+    if report.environment.is_none() {
+        text.push_str("To check a Python environment, name it with `--env`.\n");
+    } else if report.level == Level::Ok && !args.probe {
+        text.push_str("`--probe` also runs it.\n");
+    }
+    super::print(&text)
+}

@@ -1,0 +1,76 @@
+//! The model folder in the doctor's report: what `trellis model check` finds, in its words.
+
+use std::path::PathBuf;
+
+use trellis_doctor::{Check, Finding, Level};
+use trellis_models::check::check as check_folder;
+use trellis_models::{Places, Problem, Severity, locate};
+
+use super::super::Context;
+
+/// What was found.
+pub(super) struct Checked {
+    pub(super) findings: Vec<Finding>,
+    /// The folder, if there is one.
+    pub(super) folder: Option<PathBuf>,
+}
+
+/// Checks the model that is named.
+pub(super) fn check(asked: &str, context: &Context<'_>) -> Checked {
+    let places = Places::from_env(|name| context.environment.get(name).map(Into::into));
+    let located = match locate(asked, &places) {
+        Ok(located) => located,
+        Err(error) => {
+            let finding = finding(
+                asked,
+                (error.kind(), Level::Error),
+                error.to_string(),
+                error.advice(),
+            );
+            return Checked {
+                findings: vec![finding],
+                folder: None,
+            };
+        }
+    };
+    let report = check_folder(&located, &places);
+    let mut findings: Vec<Finding> = report.problems.iter().map(|problem| of(asked, problem)).collect();
+    if report.passed() {
+        let sound = report
+            .checkpoints
+            .iter()
+            .filter(|checkpoint| checkpoint.sound)
+            .count();
+        let message = format!("{sound} checkpoints, each there and whole by its header");
+        findings.push(finding(asked, ("model_sound", Level::Ok), message, String::new()));
+    }
+    Checked {
+        findings,
+        folder: Some(located.folder),
+    }
+}
+
+fn of(asked: &str, problem: &Problem) -> Finding {
+    let level = match problem.severity() {
+        Severity::Warning => Level::Warn,
+        Severity::Error => Level::Error,
+    };
+    finding(
+        asked,
+        (problem.kind(), level),
+        problem.sentence(),
+        problem.advice().to_string(),
+    )
+}
+
+fn finding(subject: &str, (kind, level): (&'static str, Level), message: String, advice: String) -> Finding {
+    Finding {
+        check: Check::Model,
+        kind,
+        level,
+        subject: subject.to_owned(),
+        message,
+        advice,
+        evidence: Vec::new(),
+    }
+}

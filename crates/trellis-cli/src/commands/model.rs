@@ -1,0 +1,85 @@
+//! `trellis model`: fetch, check, lock and repair model folders.
+//!
+//! One file an action. Faults are told once, here: as `error:` and `hint:` for people, as an object for scripts.
+
+mod bars;
+mod check;
+mod fault;
+mod fetch;
+mod list;
+mod lock;
+mod repair;
+mod words;
+
+use clap::Subcommand;
+use trellis_models::{Located, Places, locate};
+use trellis_pins::Pins;
+
+use self::fault::Fault;
+use super::Context;
+use crate::env;
+use crate::exit::{Exit, Stop};
+
+/// Fetch, check, lock and repair model folders
+#[derive(Debug, clap::Args)]
+pub(crate) struct ModelArgs {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    Check(check::CheckArgs),
+    Fetch(fetch::FetchArgs),
+    Lock(lock::LockArgs),
+    Repair(repair::RepairArgs),
+    List(list::ListArgs),
+}
+
+pub(crate) fn run(args: ModelArgs, context: &Context<'_>) -> Result<Exit, Stop> {
+    let machine = Machine {
+        places: Places::from_env(|name| context.environment.get(name).map(Into::into)),
+        context,
+    };
+    let (outcome, json) = match args.action {
+        Action::Check(args) => (check::run(&args, &machine), args.json),
+        Action::Fetch(args) => (fetch::run(&args, &machine), args.json),
+        Action::Lock(args) => (lock::run(&args, &machine), args.json),
+        Action::Repair(args) => (repair::run(&args, &machine), args.json),
+        Action::List(args) => (list::run(&args, &machine), args.json),
+    };
+    match outcome {
+        Err(fault) if json => {
+            super::print(&fault.to_json())?;
+            Ok(fault.exit())
+        }
+        other => other.map_err(Stop::from),
+    }
+}
+
+/// The machine as the actions see it.
+struct Machine<'a> {
+    places: Places,
+    context: &'a Context<'a>,
+}
+
+impl Machine<'_> {
+    /// The model that is named, else `TRELLIS_MODEL_PATH`, else the pinned one in the hub cache.
+    fn locate(&self, asked: Option<&str>) -> Result<Located, Fault> {
+        let variable = self.context.environment.get(env::MODEL_PATH);
+        let variable = variable.map(|value| value.to_string_lossy().into_owned());
+        let pinned = &Pins::embedded().models.trellis_image_large.repository;
+        let asked = asked.or(variable.as_deref()).unwrap_or(pinned);
+        Ok(locate(asked, &self.places)?)
+    }
+}
+
+/// Prints a value as indented JSON.
+fn print_json(value: &impl serde::Serialize) -> Result<Exit, Fault> {
+    let text = serde_json::to_string_pretty(value).map_err(Fault::internal)?;
+    print(&format!("{text}\n"))
+}
+
+fn print(text: &str) -> Result<Exit, Fault> {
+    super::print(text).map_err(Fault::output)
+}

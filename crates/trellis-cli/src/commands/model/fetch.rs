@@ -1,0 +1,192 @@
+//! `trellis model fetch`.
+
+use std::path::PathBuf;
+
+use clap::ArgAction;
+use serde::Serialize;
+use trellis_model_fetch::{
+    ExtraSources, FetchError, Fetched, FetchedFile, Hub, Layout, Request, Settings, fetch, fetch_extras,
+};
+use trellis_models::extras::Dinov2;
+use trellis_models::lock::{Lock, lock_path, make};
+use trellis_models::pipeline::Pipeline;
+use trellis_models::{Located, Snapshot};
+use trellis_pins::Pins;
+
+use super::bars::{Bars, hashing};
+use super::{Fault, Machine, print, print_json, words};
+use crate::exit::Exit;
+
+/// Download a model and what it needs, verify it and lock it
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  trellis model fetch
+  trellis model fetch microsoft/TRELLIS-image-large --to /srv/models/trellis
+
+What was downloaded before is verified, not fetched again; a download that was cut off goes on where it
+stopped. Read from the environment: HF_ENDPOINT, HF_TOKEN, HF_TOKEN_PATH, HF_HOME, HF_HUB_CACHE,
+HF_HUB_OFFLINE, TORCH_HOME, U2NET_HOME, and the proxy variables.")]
+pub(super) struct FetchArgs {
+    /// The repository; default: the one that the project pins
+    repo: Option<String>,
+
+    /// Commit, branch or tag; default: the pinned commit of the pinned repository, else main
+    #[arg(long)]
+    revision: Option<String>,
+
+    /// Put the files into this folder instead of the hub cache
+    #[arg(long, value_name = "DIR")]
+    to: Option<PathBuf>,
+
+    /// The hub or a mirror of it; default: $HF_ENDPOINT, else huggingface.co
+    #[arg(long, value_name = "URL")]
+    endpoint: Option<String>,
+
+    /// Every file of the repository, not only what inference reads
+    #[arg(long)]
+    everything: bool,
+
+    /// Also DINOv2's code and weights and rembg's u2net; --extras=false leaves them out
+    #[arg(long, default_value_t = true, default_missing_value = "true", num_args = 0..=1, require_equals = true,
+        action = ArgAction::Set)]
+    extras: bool,
+
+    /// Take the extras from here: URL/dinov2.tar.gz, URL/dinov2_….pth, URL/u2net.onnx
+    #[arg(long, value_name = "URL")]
+    extras_from: Option<String>,
+
+    /// Print JSON instead
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Outcome<'a> {
+    #[serde(flatten)]
+    model: &'a Fetched,
+    extras: &'a [FetchedFile],
+    lock: PathBuf,
+}
+
+pub(super) fn run(args: &FetchArgs, machine: &Machine<'_>) -> Result<Exit, Fault> {
+    let bars = Bars::new(args.json);
+    let (fetched, extras) = block_on(bring(args, machine, &bars))??;
+    let located = located(args, &fetched);
+    let lock = lock(&located, &fetched, machine, args.json)?;
+    if args.json {
+        print_json(&Outcome {
+            model: &fetched,
+            extras: &extras,
+            lock: lock.clone(),
+        })?;
+    } else {
+        print(&format!("{}\n", fetched.folder.display()))?;
+        bars.line(&format!("locked in {}", lock.display()));
+    }
+    for name in &fetched.missing {
+        bars.line(&format!(
+            "✗ checkpoint `{name}` is named in pipeline.json, but {} does not have it",
+            fetched.repo
+        ));
+    }
+    Ok(if fetched.missing.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
+}
+
+async fn bring(
+    args: &FetchArgs,
+    machine: &Machine<'_>,
+    bars: &Bars,
+) -> Result<(Fetched, Vec<FetchedFile>), FetchError> {
+    let hub = hub(machine, args.endpoint.as_deref())?;
+    let layout = match &args.to {
+        Some(folder) => Layout::Folder(folder.clone()),
+        None => Layout::Cache(machine.places.hub_cache.clone()),
+    };
+    let (repo, revision) = pinned_or(args.repo.as_deref(), args.revision.as_deref());
+    let request = Request {
+        repo,
+        revision,
+        everything: args.everything,
+        layout,
+    };
+    bars.line(&format!(
+        "{} at {}",
+        request.repo,
+        words::short(&request.revision)
+    ));
+    let fetched = fetch(&hub, &request, bars).await?;
+    let pipeline = Pipeline::read(&fetched.folder).ok();
+    let network = pipeline.and_then(|p| p.args.image_cond_model);
+    let extras = match network.as_deref().and_then(Dinov2::from_name) {
+        Some(network) if args.extras => {
+            let mut sources = ExtraSources::published(network)?;
+            if let Some(base) = &args.extras_from {
+                sources = sources.mirrored(base)?;
+            }
+            fetch_extras(&hub, network, &sources, &machine.places, bars).await?
+        }
+        _ => Vec::new(),
+    };
+    Ok((fetched, extras))
+}
+
+/// The hub that options and environment name.
+pub(super) fn hub(machine: &Machine<'_>, endpoint: Option<&str>) -> Result<Hub, FetchError> {
+    let get = |name: &str| machine.context.environment.get(name).map(Into::into);
+    Hub::new(Settings::from_env(get, endpoint, &machine.places)?)
+}
+
+/// The repository and revision that are meant: of the pinned repository the pinned commit.
+pub(super) fn pinned_or(repo: Option<&str>, revision: Option<&str>) -> (String, String) {
+    let pinned = &Pins::embedded().models.trellis_image_large;
+    let repo = repo.unwrap_or(&pinned.repository);
+    let default = if repo == pinned.repository {
+        &pinned.revision
+    } else {
+        "main"
+    };
+    (repo.to_owned(), revision.unwrap_or(default).to_owned())
+}
+
+/// Runs a download to its end on a runtime of its own.
+pub(super) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Fault> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    Ok(runtime.map_err(Fault::internal)?.block_on(work))
+}
+
+fn located(args: &FetchArgs, fetched: &Fetched) -> Located {
+    let snapshot = args.to.is_none().then(|| Snapshot {
+        repo: fetched.repo.clone(),
+        revision: fetched.revision.clone(),
+        folder: fetched.folder.clone(),
+    });
+    Located {
+        folder: fetched.folder.clone(),
+        snapshot,
+    }
+}
+
+/// Writes the lock, unless a checkpoint is missing: a lock of half a model locks nothing.
+fn lock(located: &Located, fetched: &Fetched, machine: &Machine<'_>, quiet: bool) -> Result<PathBuf, Fault> {
+    let path = lock_path(located, &machine.places);
+    if !fetched.missing.is_empty() {
+        return Ok(path);
+    }
+    let bytes = fetched.files.iter().map(|file| file.size).sum();
+    let bar = hashing(bytes, quiet);
+    let made = make(&located.folder, &machine.places, &|bytes| bar.inc(bytes));
+    bar.finish_and_clear();
+    let lock = Lock {
+        repo: Some(fetched.repo.clone()),
+        revision: Some(fetched.revision.clone()),
+        ..made?
+    };
+    lock.write(&path).map_err(|error| Fault::write(&path, error))?;
+    Ok(path)
+}

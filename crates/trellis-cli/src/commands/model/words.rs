@@ -1,0 +1,127 @@
+//! What the actions say to people: sizes, the list of checkpoints, problems with their advice.
+
+use std::fmt::Write as _;
+
+use trellis_models::{Checkpoint, Located, Problem, Report, Severity};
+
+/// Bytes for people, decimal units as the hub shows them.
+#[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
+pub(super) fn size(bytes: u64) -> String {
+    match bytes {
+        0..1000 => format!("{bytes} B"),
+        1000..1_000_000 => format!("{:.0} kB", bytes as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.0} MB", bytes as f64 / 1e6),
+        _ => format!("{:.2} GB", bytes as f64 / 1e9),
+    }
+}
+
+/// `one file`, `3 files`.
+pub(super) fn count(number: usize, one: &str) -> String {
+    match number {
+        1 => format!("1 {one}"),
+        _ => format!("{number} {one}s"),
+    }
+}
+
+/// The model by name: its repository and commit, or its folder.
+pub(super) fn title(located: &Located) -> String {
+    match &located.snapshot {
+        Some(snapshot) => format!("{} at {}", snapshot.repo, short(&snapshot.revision)),
+        None => located.folder.display().to_string(),
+    }
+}
+
+/// A commit as people write it.
+pub(super) fn short(revision: &str) -> &str {
+    revision.get(..12).unwrap_or(revision)
+}
+
+/// A report, as `check` prints it.
+pub(super) fn report(located: &Located, report: &Report) -> String {
+    let mut text = format!("{}\n", title(located));
+    if located.snapshot.is_some() {
+        let _ = writeln!(text, "in {}", report.folder.display());
+    }
+    if !report.checkpoints.is_empty() {
+        text.push_str("\nAvailable checkpoints:\n");
+        let width = report.checkpoints.iter().map(|c| c.name.chars().count()).max();
+        for checkpoint in &report.checkpoints {
+            text.push_str(&checkpoint_line(checkpoint, width.unwrap_or(0)));
+        }
+    }
+    if !report.extras.is_empty() {
+        text.push_str("\nBesides the model:\n");
+        for extra in &report.extras {
+            let mark = if extra.present { '✓' } else { '✗' };
+            let _ = writeln!(text, "  {mark} {:<14}  {}", extra.name, extra.path.display());
+        }
+    }
+    text.push('\n');
+    for problem in &report.problems {
+        text.push_str(&problem_lines(problem));
+    }
+    text.push_str(&conclusion(report));
+    text
+}
+
+fn checkpoint_line(checkpoint: &Checkpoint, width: usize) -> String {
+    let mark = if checkpoint.sound { '✓' } else { '✗' };
+    let roles = if checkpoint.roles.is_empty() {
+        "(not named in pipeline.json)".to_owned()
+    } else {
+        checkpoint.roles.join(", ")
+    };
+    let state = match (checkpoint.bytes, checkpoint.present) {
+        (Some(bytes), _) => format!("{} {}", size(bytes), checkpoint.dtypes.join("+")),
+        (None, true) => "not sound".to_owned(),
+        (None, false) => "not there".to_owned(),
+    };
+    let line = format!("  {mark} {:<width$}  {roles:<27}  {state}", checkpoint.name);
+    format!("{}\n", line.trim_end())
+}
+
+/// A problem and what to do about it.
+pub(super) fn problem_lines(problem: &Problem) -> String {
+    let mark = match problem.severity() {
+        Severity::Error => '✗',
+        Severity::Warning => '!',
+    };
+    format!("{mark} {}\n  hint: {}\n\n", problem.sentence(), problem.advice())
+}
+
+fn conclusion(report: &Report) -> String {
+    let count_of = |severity| {
+        report
+            .problems
+            .iter()
+            .filter(|p| p.severity() == severity)
+            .count()
+    };
+    let (errors, warnings) = (count_of(Severity::Error), count_of(Severity::Warning));
+    let depth = if report.hashed {
+        "every byte was hashed"
+    } else {
+        "headers and sizes were read"
+    };
+    match (errors, warnings) {
+        (0, 0) => format!("✓ nothing is wrong ({depth})\n"),
+        _ => format!(
+            "{}, {} ({depth})\n",
+            count(errors, "error"),
+            count(warnings, "warning")
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_short() {
+        assert_eq!(
+            [999, 312_400, 171_450_952, 1_203_755_136].map(size),
+            ["999 B", "312 kB", "171 MB", "1.20 GB"]
+        );
+    }
+}

@@ -1,0 +1,132 @@
+//! check, lock, repair and list on folders, without a network.
+
+use std::fs;
+
+use trellis_models::sample::MISSING_IN_NOTES;
+
+use crate::kit::Machine;
+
+#[test]
+fn the_folder_of_the_notes_is_diagnosed() {
+    let machine = Machine::new();
+    machine.model_of_the_notes();
+    insta::assert_snapshot!(machine.transcript(&["check", "model"]));
+}
+
+#[test]
+fn a_sound_folder_is_fine_and_a_folder_that_is_none_is_said() {
+    let machine = Machine::new();
+    machine.model("model");
+    insta::assert_snapshot!(
+        [
+            machine.transcript(&["check", "model"]),
+            machine.transcript(&["check", "modle"])
+        ]
+        .join("\n")
+    );
+}
+
+#[test]
+fn json_holds_what_the_text_does_for_findings_and_for_faults() {
+    let machine = Machine::new();
+    machine.model_of_the_notes();
+    let output = machine.run(&["check", "model", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["problems"][0]["kind"], "checkpoint_missing");
+    assert_eq!(report["checkpoints"].as_array().unwrap().len(), 6);
+    let output = machine.run(&["check", "org/none", "--json"]);
+    assert_eq!(output.status.code(), Some(2));
+    let fault: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(fault["error"]["kind"], "not_cached");
+}
+
+#[test]
+fn a_lock_is_written_printed_for_nix_and_verified() {
+    let machine = Machine::new();
+    let folder = machine.model("model");
+    let locked = machine.run(&["lock", "model", "--repo", "org/model", "--revision", "0123"]);
+    assert!(
+        machine
+            .told(&locked)
+            .starts_with("exit 0\n--- stdout\n{\n  repo = \"org/model\";\n  rev = \"0123\";\n")
+    );
+    assert!(
+        machine
+            .transcript(&["check", "model", "--locked"])
+            .contains("✓ nothing is wrong (every byte was hashed)")
+    );
+    let weights = folder.join("ckpts/ss_dec_conv3d_16l8_fp16.safetensors");
+    let mut bytes = fs::read(&weights).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(weights, bytes).unwrap();
+    assert!(
+        machine.transcript(&["check", "model"]).starts_with("exit 0"),
+        "sizes alone do not show it"
+    );
+    let told = machine.transcript(&["check", "model", "--hash"]);
+    assert!(
+        told.starts_with("exit 1") && told.contains("the lock says"),
+        "{told}"
+    );
+    machine.model("unlocked");
+    assert!(
+        machine
+            .transcript(&["check", "unlocked", "--locked"])
+            .contains("there is no lock")
+    );
+}
+
+#[test]
+fn a_repair_from_another_folder_is_shown_made_and_taken_back() {
+    let machine = Machine::new();
+    let folder = machine.model_of_the_notes();
+    machine.model("whole");
+    let weights = folder.join(format!("ckpts/{MISSING_IN_NOTES}.safetensors"));
+    let dry = machine.transcript(&["repair", "model", "--from", "whole", "--dry-run"]);
+    assert!(!weights.exists());
+    let made = machine.transcript(&["repair", "model", "--from", "whole"]);
+    assert!(machine.transcript(&["check", "model"]).starts_with("exit 0"));
+    let again = machine.transcript(&["repair", "model", "--from", "whole"]);
+    let undone = machine.transcript(&["repair", "model", "--undo"]);
+    assert!(!weights.exists());
+    insta::assert_snapshot!([dry, made, again, undone].join("\n"));
+}
+
+#[test]
+fn the_substitution_of_the_notes_needs_the_request_and_warns() {
+    let machine = Machine::new();
+    machine.model_of_the_notes();
+    let without = machine.transcript(&["repair", "model", "--no-fetch"]);
+    let dry = machine.transcript(&["repair", "model", "--no-fetch", "--as-in-notes", "--dry-run"]);
+    let with = machine.transcript(&["repair", "model", "--no-fetch", "--as-in-notes"]);
+    let check = machine.transcript(&["check", "model"]);
+    let undone = machine.transcript(&["repair", "model", "--undo"]);
+    insta::assert_snapshot!([without, dry, with, check, undone].join("\n"));
+}
+
+#[test]
+fn offline_is_said_and_the_substitution_then_stands_in() {
+    let machine = Machine::new();
+    machine.model_of_the_notes();
+    let offline = |arguments: &[&str]| {
+        let mut command = machine.command(arguments);
+        machine.told(&command.env("HF_HUB_OFFLINE", "1").output().unwrap())
+    };
+    let said = offline(&["repair", "model"]);
+    let instead = offline(&["repair", "model", "--as-in-notes"]);
+    insta::assert_snapshot!([said, instead].join("\n"));
+}
+
+#[test]
+fn list_knows_what_was_checked() {
+    let machine = Machine::new();
+    assert!(machine.transcript(&["list"]).contains("no TRELLIS model in"));
+    machine.model("model");
+    machine.run(&["check", "model"]);
+    let output = machine.run(&["list", "--json"]);
+    let listed: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(listed[0]["files"], 13);
+    assert_eq!(listed[0]["last_check"]["errors"], 0);
+    assert!(machine.transcript(&["list"]).contains("nothing wrong"));
+}

@@ -1,0 +1,262 @@
+//! Will the dynamic linker load every compiled extension?
+//!
+//! Each strong undefined C++ symbol must be defined by what the library needs (`DT_NEEDED`, all the way
+//! down), by what the interpreter loads, or by torch's libraries, which Python packages load first. Symbols
+//! of C are judged by their versions only: Python's own come from the interpreter, CUDA's from the driver.
+
+mod cause;
+mod problem;
+mod runtimes;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterator};
+use trellis_pins::Pins;
+
+use crate::elf::{Tables, Wanted};
+use crate::environment::{Environment, PythonVersion};
+use crate::finding::{Check, Finding, Level};
+use crate::packages::Packages;
+use crate::shelf::{Id, Shelf};
+
+pub use problem::{AbiProblem, BuiltFor, MissingSymbol};
+
+/// Missing symbols shown of one library; a wrong torch can make hundreds.
+const MAX_SYMBOLS: usize = 20;
+
+/// Modules that their package does without, as it tries others when they do not load.
+const OPTIONAL: [&str; 2] = ["numba/np/ufunc/tbbpool", "numba/np/ufunc/omppool"];
+
+/// Runs the check.
+pub(crate) fn check(
+    environment: &Environment,
+    shelf: &Shelf,
+    packages: &Packages,
+    pins: &Pins,
+) -> Vec<Finding> {
+    let finding = |subject: &str, problem: &AbiProblem| Finding::new(Check::Abi, subject, problem);
+    let mut findings = Vec::new();
+    for (name, error) in &shelf.unreadable {
+        let reason = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
+        findings.push(finding(name, &AbiProblem::Unreadable { reason }));
+    }
+    let scope = Scope::new(shelf);
+    let inside = (0..shelf.entries.len()).filter(|id| shelf.entries[*id].inside);
+    let inside: Vec<Id> = inside.collect();
+    let broken: Vec<Vec<(Id, AbiProblem)>> = inside
+        .par_iter()
+        .map(|id| scope.problems(*id, packages, pins))
+        .collect();
+    let mut plugins: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (id, problem) in broken.into_iter().flatten() {
+        let name = &shelf.entries[id].name;
+        match problem {
+            AbiProblem::PluginIncomplete { plugins: lines } => {
+                plugins.entry(folder_of(name)).or_default().extend(lines);
+            }
+            problem => findings.push(finding(name, &problem)),
+        }
+    }
+    for (folder, plugins) in plugins {
+        findings.push(finding(&folder, &AbiProblem::PluginIncomplete { plugins }));
+    }
+    findings.extend(
+        python_tags(environment, shelf)
+            .iter()
+            .map(|(name, problem)| finding(name, problem)),
+    );
+    findings.extend(
+        runtimes::check(shelf, &scope.extensions)
+            .iter()
+            .map(|problem| finding("CUDA", problem)),
+    );
+    if findings.iter().all(|finding| finding.level == Level::Ok) {
+        let libraries = inside.len();
+        findings.insert(0, finding("extensions", &AbiProblem::Complete { libraries }));
+    }
+    findings
+}
+
+/// Compiled extensions of the environment: Python modules, and what is linked against torch.
+pub(crate) fn extensions(shelf: &Shelf) -> Vec<Id> {
+    let with_torch = |need: &String| need.starts_with("libtorch") || need.starts_with("libc10");
+    let ids = (0..shelf.entries.len()).into_par_iter();
+    ids.filter(|id| {
+        let entry = &shelf.entries[*id];
+        let file = entry.name.rsplit('/').next().unwrap_or_default();
+        let module = file.contains(".cpython-") || file.contains(".abi3.") || file == "_C.so";
+        entry.inside && (module || entry.library.needed.iter().any(with_torch))
+    })
+    .collect()
+}
+
+struct Scope<'shelf> {
+    shelf: &'shelf Shelf,
+    tables: Vec<Option<Tables<'shelf>>>,
+    /// Torch's libraries.
+    torch: Vec<Id>,
+    extensions: Vec<Id>,
+    reachable: BTreeSet<Id>,
+}
+
+impl<'shelf> Scope<'shelf> {
+    fn new(shelf: &'shelf Shelf) -> Self {
+        let ids = (0..shelf.entries.len()).into_par_iter();
+        let tables = ids.map(|id| shelf.entries[id].library.tables().ok()).collect();
+        let is_torch = |id: &Id| shelf.entries[*id].name.starts_with("torch/lib/");
+        let extensions = extensions(shelf);
+        Self {
+            shelf,
+            tables,
+            torch: (0..shelf.entries.len()).filter(is_torch).collect(),
+            reachable: shelf.reachable(&extensions),
+            extensions,
+        }
+    }
+
+    fn problems(&self, id: Id, packages: &Packages, pins: &Pins) -> Vec<(Id, AbiProblem)> {
+        let entry = &self.shelf.entries[id];
+        let mut problems = Vec::new();
+        if !entry.missing.is_empty() {
+            let libraries = entry.missing.clone();
+            let optional = OPTIONAL.iter().any(|module| entry.name.starts_with(module));
+            problems.push(if self.reachable.contains(&id) && !optional {
+                AbiProblem::MissingLibrary { libraries }
+            } else {
+                let plugins = vec![format!("{}: {}", entry.name, libraries.join(", "))];
+                AbiProblem::PluginIncomplete { plugins }
+            });
+        }
+        problems.extend(self.versions(id));
+        let symbols = self.missing_symbols(id);
+        if !symbols.is_empty() {
+            let cause = cause::find(&entry.name, &symbols, packages, pins);
+            problems.push(AbiProblem::MissingSymbols { symbols, cause });
+        }
+        problems.into_iter().map(|problem| (id, problem)).collect()
+    }
+
+    /// Symbol versions that a needed library lacks. Only the highest of a family is told: the others lack, too.
+    fn versions(&self, id: Id) -> Vec<AbiProblem> {
+        let entry = &self.shelf.entries[id];
+        let mut worst: BTreeMap<(&str, &str), &str> = BTreeMap::new();
+        for need in entry.library.needs.iter().filter(|need| !need.weak) {
+            let provider = entry.needed.iter().map(|id| &self.shelf.entries[*id].library);
+            let Some(provider) = provider.into_iter().find(|library| library.name() == need.file) else {
+                continue;
+            };
+            if provider.defines.is_empty() || provider.defines.contains(&need.version) {
+                continue;
+            }
+            let family = need.version.split('_').next().unwrap_or_default();
+            let highest = worst.entry((&need.file, family)).or_insert(&need.version);
+            if version_key(&need.version) > version_key(highest) {
+                *highest = &need.version;
+            }
+        }
+        let newest = |file: &str, family: &str| {
+            let ids = entry.needed.iter().map(|id| &self.shelf.entries[*id].library);
+            let provider = ids.into_iter().find(|library| library.name() == file)?;
+            let same = provider
+                .defines
+                .iter()
+                .filter(|version| version.split('_').next() == Some(family));
+            same.max_by_key(|version| version_key(version)).cloned()
+        };
+        let problems = worst
+            .into_iter()
+            .map(|((file, family), version)| AbiProblem::VersionMissing {
+                library: file.to_owned(),
+                version: version.to_owned(),
+                newest: newest(file, family),
+            });
+        problems.collect()
+    }
+
+    fn missing_symbols(&self, id: Id) -> Vec<MissingSymbol> {
+        let Some(own) = &self.tables[id] else {
+            return Vec::new();
+        };
+        let closure = self.shelf.closure(id);
+        // What is missing may be in a library that is missing, and that is told already.
+        if closure
+            .iter()
+            .any(|id| !self.shelf.entries[*id].missing.is_empty())
+        {
+            return Vec::new();
+        }
+        let scope: Vec<&Tables<'_>> = closure
+            .iter()
+            .chain(&self.shelf.process)
+            .chain(&self.torch)
+            .filter_map(|id| self.tables[*id].as_ref())
+            .collect();
+        let missing = own.wanted().filter(|wanted| is_judged(wanted));
+        let mut missing: Vec<MissingSymbol> = missing
+            .filter(|wanted| !scope.iter().any(|tables| tables.defines(wanted)))
+            .take(MAX_SYMBOLS)
+            .map(|wanted| symbol(wanted.name))
+            .collect();
+        missing.sort();
+        missing
+    }
+}
+
+/// The first two parts of a library's name, such as `nvidia/nvshmem`.
+fn folder_of(name: &str) -> String {
+    name.split('/').take(2).collect::<Vec<_>>().join("/")
+}
+
+fn is_judged(wanted: &Wanted<'_>) -> bool {
+    !wanted.weak && wanted.name.starts_with(b"_Z")
+}
+
+fn symbol(mangled: &[u8]) -> MissingSymbol {
+    let text = String::from_utf8_lossy(mangled).into_owned();
+    let demangled = cpp_demangle::Symbol::new(mangled)
+        .ok()
+        .and_then(|symbol| symbol.demangle().ok());
+    MissingSymbol {
+        demangled: demangled.unwrap_or_else(|| text.clone()),
+        mangled: text,
+    }
+}
+
+/// `GLIBC_2.38` → [2, 38], so that 2.4 comes before 2.38.
+fn version_key(version: &str) -> Vec<u64> {
+    let numbers = version
+        .split(|c: char| !c.is_ascii_digit())
+        .filter(|part| !part.is_empty());
+    numbers.map(|part| part.parse().unwrap_or(u64::MAX)).collect()
+}
+
+/// Extensions for other Pythons that have no sibling for this one.
+fn python_tags(environment: &Environment, shelf: &Shelf) -> Vec<(String, AbiProblem)> {
+    let Some(here) = environment.python.map(PythonVersion::tag) else {
+        return Vec::new();
+    };
+    let mut modules: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for entry in shelf.entries.iter().filter(|entry| entry.inside) {
+        let Some((stem, behind)) = entry.name.split_once(".cpython-") else {
+            continue;
+        };
+        let digits = behind.find(|c: char| !c.is_ascii_digit()).unwrap_or(behind.len());
+        modules.entry(stem).or_default().insert(&behind[..digits]);
+    }
+    let tag = |digits: &&str| format!("cpython-{digits}");
+    let foreign = modules
+        .into_iter()
+        .filter(|(_, tags)| !tags.iter().map(tag).any(|tag| tag == here));
+    foreign
+        .map(|(stem, tags)| {
+            let built = tags.iter().map(tag).collect::<Vec<_>>().join(", ");
+            (
+                stem.to_owned(),
+                AbiProblem::PythonTag {
+                    built,
+                    here: here.clone(),
+                },
+            )
+        })
+        .collect()
+}

@@ -1,0 +1,72 @@
+//! Is there code for the GPU in every library?
+//!
+//! `arch.rs` names, `fatbin.rs` the file format, `images.rs` a library's code, `verdict.rs` what it means,
+//! `nvrtc.rs` run-time compilers, `xformers.rs` limits in xformers' own sources.
+
+pub mod arch;
+pub mod fatbin;
+mod images;
+mod library;
+mod nvrtc;
+mod problem;
+mod verdict;
+mod xformers;
+
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+
+use self::arch::Capability;
+use crate::abi;
+use crate::finding::{Check, Finding};
+use crate::packages::Packages;
+use crate::shelf::{Id, Shelf};
+
+pub use library::{ArchCount, CodeLists, LibraryCode, UnitCounts};
+pub use problem::CodeProblem;
+pub use verdict::Verdict;
+
+/// The table of all libraries with device code, and what to say about them.
+pub(crate) fn check(
+    shelf: &Shelf,
+    packages: &Packages,
+    capability: Capability,
+) -> (Vec<LibraryCode>, Vec<Finding>) {
+    let finding = |subject: &str, problem: &CodeProblem| Finding::new(Check::MachineCode, subject, problem);
+    let read: Vec<(Id, images::Images, Option<CodeProblem>)> = (0..shelf.entries.len())
+        .into_par_iter()
+        .map(|id| {
+            let (images, outcome) = images::images(&shelf.entries[id].library, capability);
+            let damaged = outcome.err().map(|error| CodeProblem::Damaged {
+                reason: error.to_string(),
+            });
+            (id, images, damaged)
+        })
+        .collect();
+    let mut findings = Vec::new();
+    let mut table = Vec::new();
+    let needed = shelf.reachable(&abi::extensions(shelf));
+    let mut summary = problem::Summary::new(capability);
+    for (id, images, damaged) in read {
+        let name = &shelf.entries[id].name;
+        findings.extend(damaged.iter().map(|problem| finding(name, problem)));
+        if !images.is_empty() {
+            let line = LibraryCode::new(name, &images, capability);
+            summary.add(&line, needed.contains(&id));
+            table.push(line);
+        }
+    }
+    table.sort_by(|a, b| a.library.cmp(&b.library));
+    findings.extend(
+        summary
+            .problems()
+            .iter()
+            .map(|problem| finding("device code", problem)),
+    );
+    let compilers = nvrtc::check(shelf, capability);
+    findings.extend(compilers.iter().map(|(name, problem)| finding(name, problem)));
+    findings.extend(
+        xformers::check(packages, capability)
+            .iter()
+            .map(|problem| finding("xformers", problem)),
+    );
+    (table, findings)
+}

@@ -1,0 +1,93 @@
+//! Looks at one environment: every check that needs its files and nothing else.
+
+use std::path::{Path, PathBuf};
+
+use trellis_pins::Pins;
+
+use crate::code::arch::Capability;
+use crate::environment::{Environment, EnvironmentError};
+use crate::gpu::{self, Machine};
+use crate::packages::Packages;
+use crate::report::Report;
+use crate::shelf::Shelf;
+use crate::{abi, code, versions};
+
+/// What to judge by.
+#[derive(Debug, Clone)]
+pub struct Settings<'pins> {
+    /// The GPU to judge for.
+    pub capability: Capability,
+    /// Folders where the dynamic linker looks last.
+    pub library_folders: Vec<PathBuf>,
+    /// The pinned set, with the symbols that tell a torch from another.
+    pub pins: &'pins Pins,
+}
+
+/// Reads the environment and reports.
+pub fn examine(environment: &Environment, settings: &Settings<'_>) -> Report {
+    let packages = Packages::read(&environment.site_packages);
+    let shelf = Shelf::fill(environment, &settings.library_folders);
+    let mut report = Report::new(settings.capability);
+    report.environment = Some(environment.root.clone());
+    report.python = environment.python;
+    report.add(abi::check(environment, &shelf, &packages, settings.pins));
+    let (libraries, findings) = code::check(&shelf, &packages, settings.capability);
+    report.libraries = libraries;
+    report.add(findings);
+    report.add(versions::check(environment, &packages, settings.pins));
+    report
+}
+
+/// Why whoever runs TRELLIS must not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Unfit {
+    /// There is no environment to run it in.
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+    /// The doctor found errors; they are given in the words of its report.
+    #[error("TRELLIS cannot run here\n{}", errors.trim_end())]
+    Errors {
+        /// Lines of the report.
+        errors: String,
+    },
+}
+
+impl Unfit {
+    /// What to do, one sentence.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::Environment(error) => error.advice(),
+            Self::Errors { .. } => "do as the lines with → say; `trellis doctor` has the whole report",
+        }
+    }
+}
+
+/// The quick part, for the start of a server: the environment's files, driver and GPU. Starts no process.
+pub fn quick(root: &Path, settings: &Settings<'_>, machine: &Machine) -> Result<(), Unfit> {
+    let mut report = examine(&Environment::discover(root)?, settings);
+    report.add(gpu::check(machine, settings.capability, &settings.pins.cuda));
+    match report.refusal() {
+        Some(errors) => Err(Unfit::Errors { errors }),
+        None => Ok(()),
+    }
+}
+
+/// Where the dynamic linker of common systems looks last: Debian's, Fedora's and plain layouts. On NixOS
+/// none exists, and libraries name their needs by full paths.
+pub fn system_library_folders() -> Vec<PathBuf> {
+    let multiarch = format!("{}-linux-gnu", std::env::consts::ARCH);
+    let folders = [
+        format!("/lib/{multiarch}"),
+        format!("/usr/lib/{multiarch}"),
+        "/lib64".to_owned(),
+        "/usr/lib64".to_owned(),
+        "/lib".to_owned(),
+        "/usr/lib".to_owned(),
+        "/usr/local/lib".to_owned(),
+    ];
+    folders
+        .map(PathBuf::from)
+        .into_iter()
+        .filter(|folder| folder.is_dir())
+        .collect()
+}

@@ -1,0 +1,103 @@
+//! Is there a driver that is new enough, and a GPU that TRELLIS fits on?
+//!
+//! `machine.rs` looks, this file judges what it saw, and `problem.rs` has the words. So every case is
+//! tested without the hardware.
+
+mod machine;
+mod problem;
+
+use trellis_pins::Cuda;
+
+use crate::code::arch::Capability;
+use crate::finding::{Check, Finding};
+use crate::packages::Version;
+
+pub use machine::{Driver, Gpu, Machine, Place, Process};
+pub use problem::{GpuProblem, Needs};
+
+/// What TRELLIS needs with everything resident, by its authors.
+const FULL_BYTES: u64 = 16 << 30;
+/// What it needs with `--low-vram`, where models take turns.
+const LOW_BYTES: u64 = 8 << 30;
+/// A GPU's memory is told a little below its name: a "16 GB" card has 15.99.
+const TOLERANCE_BYTES: u64 = 1 << 30;
+
+/// Judges a machine. `asked` is the capability that the libraries were judged for, `cuda` the pinned release
+/// with the oldest driver that will do.
+pub fn check(machine: &Machine, asked: Capability, cuda: &Cuda) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = Vec::new();
+    let mut say = |subject: &str, problem: &GpuProblem| {
+        findings.push(Finding::new(Check::Gpu, subject, problem));
+    };
+    for problem in nodes(machine) {
+        say("device files", &problem);
+    }
+    let (version, gpus) = match &machine.driver {
+        Driver::Missing => {
+            let place = machine.place;
+            let hardware = machine.hardware;
+            say("driver", &GpuProblem::NoDriver { place, hardware });
+            return findings;
+        }
+        Driver::Broken { reason } => {
+            let (reason, place) = (reason.clone(), machine.place);
+            say("driver", &GpuProblem::DriverBroken { reason, place });
+            return findings;
+        }
+        Driver::Running { version, gpus } => (version, gpus),
+    };
+    let known = Version::parse(version).zip(Version::parse(&cuda.driver_minimum));
+    let (found, needs) = (version.clone(), Needs::of(cuda));
+    if known.is_some_and(|(here, minimum)| here < minimum) {
+        say("driver", &GpuProblem::DriverTooOld { found, needs });
+    } else {
+        say("driver", &GpuProblem::Driver { found, needs });
+    }
+    match &machine.libcuda {
+        Some(path) => say("libcuda", &GpuProblem::Libcuda { path: path.clone() }),
+        None => say("libcuda", &GpuProblem::NoLibcuda { place: machine.place }),
+    }
+    if gpus.is_empty() {
+        say("GPU", &GpuProblem::NoGpu);
+    }
+    for gpu in gpus {
+        for problem in of_gpu(gpu, asked) {
+            say(&gpu.name, &problem);
+        }
+    }
+    findings
+}
+
+fn nodes(machine: &Machine) -> Vec<GpuProblem> {
+    let closed = &machine.closed_nodes;
+    let closed = (!closed.is_empty()).then(|| GpuProblem::NodesClosed {
+        nodes: closed.clone(),
+    });
+    closed.into_iter().collect()
+}
+
+fn of_gpu(gpu: &Gpu, asked: Capability) -> Vec<GpuProblem> {
+    let mut problems = vec![GpuProblem::Gpu {
+        capability: gpu.capability,
+        total: gpu.total_bytes,
+    }];
+    if gpu.capability != asked {
+        problems.push(GpuProblem::OtherCapability {
+            capability: gpu.capability,
+            asked,
+        });
+    }
+    let (free, total) = (gpu.free_bytes, gpu.total_bytes);
+    if total + TOLERANCE_BYTES < LOW_BYTES {
+        problems.push(GpuProblem::TooSmall { total });
+    } else if total + TOLERANCE_BYTES < FULL_BYTES {
+        problems.push(GpuProblem::LowVram { total });
+    } else if free + TOLERANCE_BYTES < FULL_BYTES {
+        let processes = gpu.processes.clone();
+        problems.push(GpuProblem::Occupied { free, processes });
+    }
+    if gpu.persistent == Some(false) {
+        problems.push(GpuProblem::NotPersistent);
+    }
+    problems
+}

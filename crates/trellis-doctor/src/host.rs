@@ -1,0 +1,157 @@
+//! Disk, memory, limits and clock of the machine.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::finding::{Check, Diagnosis, Finding, Level};
+
+/// Weights and wheels are 11 GB; below this a job's files may not fit either.
+const ENOUGH_DISK_BYTES: u64 = 10 << 30;
+/// Loading the checkpoints passes through main memory.
+const ENOUGH_MEMORY_BYTES: u64 = 16 << 30;
+/// 1 January 2025: before any release of this program. TLS fails with such a clock, and leases lapse.
+const RELEASED_SECONDS: u64 = 1_735_689_600;
+
+/// What was seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Host {
+    /// Free bytes of the folders that will be written.
+    pub disks: Vec<(PathBuf, u64)>,
+    /// All main memory.
+    pub memory_bytes: Option<u64>,
+    /// How much of it a process may lock; `None` is without limit or unknown.
+    pub lockable_bytes: Option<u64>,
+    /// Seconds since 1970.
+    pub now_seconds: u64,
+}
+
+/// State of the host.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HostProblem {
+    /// All is well.
+    #[error("{}", sentence(*memory, *disk, *lockable))]
+    Fine {
+        /// Main memory in bytes.
+        memory: Option<u64>,
+        /// Free bytes of the fullest disk.
+        disk: Option<u64>,
+        /// How much memory may be locked, in bytes.
+        lockable: Option<u64>,
+    },
+    /// Little free disk.
+    #[error("has {} GiB free", free >> 30)]
+    DiskFull {
+        /// In bytes.
+        free: u64,
+    },
+    /// Little memory.
+    #[error("{} GiB of main memory; loading the models takes up to 16 GiB", total >> 30)]
+    LittleMemory {
+        /// In bytes.
+        total: u64,
+    },
+    /// A clock in the past.
+    #[error("the clock is before 2025: certificates will be refused and jobs' leases lapse")]
+    ClockWrong,
+}
+
+fn sentence(memory: Option<u64>, disk: Option<u64>, lockable: Option<u64>) -> String {
+    let part = |bytes: Option<u64>, what: &str| bytes.map(|bytes| format!("{} GiB {what}", bytes >> 30));
+    let lockable = lockable.map(|bytes| format!("{} KiB lockable", bytes >> 10));
+    let parts = [
+        part(memory, "of main memory"),
+        part(disk, "of disk free"),
+        lockable,
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+impl Diagnosis for HostProblem {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Fine { .. } => "host_fine",
+            Self::DiskFull { .. } => "disk_full",
+            Self::LittleMemory { .. } => "little_memory",
+            Self::ClockWrong => "clock_wrong",
+        }
+    }
+
+    fn level(&self) -> Level {
+        match self {
+            Self::Fine { .. } => Level::Ok,
+            Self::DiskFull { .. } | Self::LittleMemory { .. } => Level::Warn,
+            Self::ClockWrong => Level::Error,
+        }
+    }
+
+    fn advice(&self) -> String {
+        match self {
+            Self::Fine { .. } => "",
+            Self::DiskFull { .. } => "free 10 GiB, or set `data_dir` to a folder on another disk",
+            Self::LittleMemory { .. } => "close other programs while the models are loaded, or add swap",
+            Self::ClockWrong => "set the clock, for example with `timedatectl set-ntp true`",
+        }
+        .to_owned()
+    }
+}
+
+impl Host {
+    /// Looks at this machine and at the disks of the folders; one that is not there counts for its nearest
+    /// parent.
+    pub fn look(folders: &[PathBuf]) -> Self {
+        let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
+        let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        Self {
+            disks: folders
+                .iter()
+                .filter_map(|folder| Some((folder.clone(), free(folder)?)))
+                .collect(),
+            memory_bytes: number_behind(&memory, "MemTotal:").map(|kibibytes| kibibytes << 10),
+            lockable_bytes: number_behind(&limits, "Max locked memory"),
+            now_seconds: now.map_or(0, |duration| duration.as_secs()),
+        }
+    }
+}
+
+/// Judges a host.
+pub fn check(host: &Host) -> Vec<Finding> {
+    let mut problems: Vec<(String, HostProblem)> = Vec::new();
+    for (folder, free) in host.disks.iter().filter(|(_, free)| *free < ENOUGH_DISK_BYTES) {
+        problems.push((
+            format!("disk of {}", folder.display()),
+            HostProblem::DiskFull { free: *free },
+        ));
+    }
+    if let Some(total) = host.memory_bytes.filter(|total| *total < ENOUGH_MEMORY_BYTES) {
+        problems.push(("memory".to_owned(), HostProblem::LittleMemory { total }));
+    }
+    if host.now_seconds < RELEASED_SECONDS {
+        problems.push(("clock".to_owned(), HostProblem::ClockWrong));
+    }
+    if problems.is_empty() {
+        let fine = HostProblem::Fine {
+            memory: host.memory_bytes,
+            disk: host.disks.iter().map(|(_, free)| *free).min(),
+            lockable: host.lockable_bytes,
+        };
+        problems.push(("host".to_owned(), fine));
+    }
+    let findings = problems
+        .iter()
+        .map(|(subject, problem)| Finding::new(Check::Host, subject.as_str(), problem));
+    findings.collect()
+}
+
+fn free(folder: &Path) -> Option<u64> {
+    let there = folder.ancestors().find(|folder| folder.exists())?;
+    let disk = rustix::fs::statvfs(there).ok()?;
+    disk.f_bavail.checked_mul(disk.f_frsize)
+}
+
+/// The first number on the line that begins with the words.
+fn number_behind(text: &str, words: &str) -> Option<u64> {
+    let rest = text.lines().find_map(|line| line.strip_prefix(words))?;
+    rest.split_whitespace().next()?.parse().ok()
+}

@@ -1,0 +1,31 @@
+//! Says what is wrong with a Python and CUDA environment, from its files alone.
+//!
+//! Needs no GPU, no CUDA tools and no running Python: ELF tables, fatbin headers and package metadata are
+//! read as they lie on disk. [`examine`] reads an environment; the other checks look at the machine.
+//! Not here: printing (`render.rs` makes the text, the command prints it), and fetching anything.
+
+mod abi;
+pub mod code;
+mod elf;
+mod environment;
+mod examine;
+mod finding;
+pub mod gpu;
+pub mod host;
+mod packages;
+pub mod probe;
+mod render;
+mod report;
+mod shelf;
+pub mod variables;
+mod versions;
+
+pub use abi::{AbiProblem, BuiltFor, MissingSymbol};
+pub use code::arch::{Capability, InvalidCapability};
+pub use code::{ArchCount, CodeLists, CodeProblem, LibraryCode, UnitCounts, Verdict};
+pub use elf::{ElfError, Library};
+pub use environment::{Environment, EnvironmentError, PythonVersion};
+pub use examine::{Settings, Unfit, examine, quick, system_library_folders};
+pub use finding::{Check, Diagnosis, Finding, Level};
+pub use report::Report;
+pub use versions::VersionProblem;

@@ -1,0 +1,71 @@
+//! One package: `METADATA` of its `*.dist-info` folder (PyPA core metadata).
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use super::Requirement;
+
+/// Headers come first, and a description of any length may follow: no more than this is read.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// An installed package.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Package {
+    /// Normalised: lower case, `-` between words.
+    pub(crate) name: String,
+    /// As written.
+    pub(crate) version: String,
+    /// Of other packages, without those of extras.
+    pub(crate) requires: Vec<Requirement>,
+}
+
+impl Package {
+    /// Reads a `*.dist-info` folder; `None` if it has no name and version.
+    pub(super) fn read(folder: &Path) -> Option<Self> {
+        let metadata = head(&folder.join("METADATA")).ok()?;
+        Some(Self {
+            name: normalise(fields(&metadata, "Name").next()?),
+            version: fields(&metadata, "Version").next()?.to_owned(),
+            requires: fields(&metadata, "Requires-Dist")
+                .filter_map(Requirement::parse)
+                .collect(),
+        })
+    }
+}
+
+/// PyPA's normalisation of names.
+pub(super) fn normalise(name: &str) -> String {
+    let lower = name.to_ascii_lowercase();
+    let words = lower.split(['-', '_', '.']).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("-")
+}
+
+/// Values of a header, before the first empty line.
+fn fields<'text>(text: &'text str, key: &'text str) -> impl Iterator<Item = &'text str> {
+    let headers = text.lines().take_while(|line| !line.is_empty());
+    headers.filter_map(move |line| line.strip_prefix(key)?.strip_prefix(':').map(str::trim))
+}
+
+fn head(path: &Path) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_BYTES).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn normalises_as_pypa_does() {
+        assert_eq!(normalise("Nvidia__CuBLAS.cu12"), "nvidia-cublas-cu12");
+    }
+
+    #[test]
+    fn headers_end_at_the_empty_line() {
+        let text = "Name: x\nVersion: 1\n\nRequires-Dist: torch==1\n";
+        assert_eq!(fields(text, "Requires-Dist").count(), 0);
+        assert_eq!(fields(text, "Version").next(), Some("1"));
+    }
+}

@@ -1,0 +1,75 @@
+//! The report: what was looked at, the table of machine code, and the findings.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::code::LibraryCode;
+use crate::code::arch::Capability;
+use crate::environment::PythonVersion;
+use crate::finding::{Finding, Level};
+
+/// Raised when a field of the JSON form changes its meaning or goes.
+const SCHEMA: u32 = 1;
+
+/// All that the doctor has to say. Its serialised form is `--json`; `docs/doctor.md` describes it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// Of this form.
+    pub schema: u32,
+    /// The Python environment, if one was looked at.
+    pub environment: Option<PathBuf>,
+    /// Its Python.
+    pub python: Option<PythonVersion>,
+    /// What the machine code was judged for.
+    pub capability: Capability,
+    /// The worst of the findings.
+    pub level: Level,
+    /// In the order of the checks, the worst of each first.
+    pub findings: Vec<Finding>,
+    /// Every library with device code.
+    pub libraries: Vec<LibraryCode>,
+}
+
+impl Report {
+    /// An empty report for a capability.
+    pub fn new(capability: Capability) -> Self {
+        Self {
+            schema: SCHEMA,
+            environment: None,
+            python: None,
+            capability,
+            level: Level::Ok,
+            findings: Vec::new(),
+            libraries: Vec::new(),
+        }
+    }
+
+    /// Adds findings and keeps the order.
+    pub fn add(&mut self, findings: impl IntoIterator<Item = Finding>) {
+        self.findings.extend(findings);
+        self.findings.sort_by(|a, b| {
+            let key = |finding: &Finding| (finding.check, std::cmp::Reverse(finding.level));
+            key(a).cmp(&key(b)).then_with(|| a.subject.cmp(&b.subject))
+        });
+        let levels = self.findings.iter().map(|finding| finding.level);
+        self.level = levels.max().unwrap_or(Level::Ok);
+    }
+
+    /// How many findings are of a level.
+    pub fn count(&self, level: Level) -> usize {
+        self.findings
+            .iter()
+            .filter(|finding| finding.level == level)
+            .count()
+    }
+
+    /// 0 fine, 1 warnings when they count, 2 errors.
+    pub fn exit_code(&self, strict: bool) -> u8 {
+        match self.level {
+            Level::Error => 2,
+            Level::Warn if strict => 1,
+            Level::Warn | Level::Ok => 0,
+        }
+    }
+}

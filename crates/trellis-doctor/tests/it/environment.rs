@@ -1,0 +1,74 @@
+//! The layouts that an environment may have.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use tempfile::TempDir;
+use trellis_doctor::{Environment, EnvironmentError};
+
+use crate::kit::{Env, Lib};
+
+#[test]
+fn a_virtual_environment_tells_its_python() {
+    let folder = TempDir::new().unwrap();
+    fs::create_dir_all(folder.path().join("lib/python3.11/site-packages")).unwrap();
+    let environment = Environment::discover(folder.path()).unwrap();
+    assert_eq!(environment.python.unwrap().to_string(), "3.11");
+    assert_eq!(
+        environment.site_packages,
+        [folder.path().join("lib/python3.11/site-packages")]
+    );
+}
+
+#[test]
+fn a_folder_of_packages_and_a_link_to_lib_count_once() {
+    let env = Env::new();
+    symlink("lib", env.root().join("lib64")).unwrap();
+    assert_eq!(Environment::discover(env.root()).unwrap().site_packages.len(), 1);
+    let bare = Environment::discover(&env.packages()).unwrap();
+    assert_eq!(bare.python.unwrap().to_string(), "3.12");
+}
+
+#[test]
+fn what_a_store_path_propagates_belongs_to_it() {
+    let (env, other) = (Env::new(), Env::new());
+    other.torch("2.9.1", "12.8");
+    fs::create_dir_all(env.root().join("nix-support")).unwrap();
+    let inputs = format!("{} {}\n", other.root().display(), env.root().display());
+    fs::write(env.root().join("nix-support/propagated-build-inputs"), inputs).unwrap();
+    let environment = Environment::discover(env.root()).unwrap();
+    assert_eq!(environment.site_packages, [env.packages(), other.packages()]);
+}
+
+#[test]
+fn links_to_packages_are_followed_and_circles_end() {
+    let (env, store) = (Env::new(), Env::new());
+    store.library(
+        "torch/lib/libc10.so",
+        Lib {
+            defines: &["_Z3onev"],
+            ..Lib::default()
+        },
+    );
+    symlink(store.packages().join("torch"), env.packages().join("torch")).unwrap();
+    symlink(env.packages(), env.packages().join("circle")).unwrap();
+    let module = Lib {
+        needs: &["_Z3onev"],
+        links: &["torch/lib/libc10.so"],
+        ..Lib::default()
+    };
+    env.library("x/_C.so", module);
+    assert_eq!(
+        env.finding("abi_complete").message,
+        "2 libraries: every C++ symbol and library that they need is here"
+    );
+}
+
+#[test]
+fn what_is_no_environment_says_so() {
+    let folder = TempDir::new().unwrap();
+    let empty = Environment::discover(folder.path()).unwrap_err();
+    assert!(matches!(empty, EnvironmentError::NoPackages { .. }));
+    let absent = Environment::discover(&folder.path().join("absent")).unwrap_err();
+    assert!(matches!(absent, EnvironmentError::Unreadable { .. }));
+}

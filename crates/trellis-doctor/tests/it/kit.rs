@@ -1,0 +1,239 @@
+//! Makes environments: packages, compiled libraries, fatbins.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+use trellis_doctor::{Environment, Finding, Report, Settings, examine};
+use trellis_pins::Pins;
+
+/// A Python 3.12 environment in a folder of its own.
+pub(crate) struct Env {
+    folder: TempDir,
+}
+
+/// A shared object to compile. Nothing of the system is linked in, so the test decides what is there.
+#[derive(Default)]
+pub(crate) struct Lib<'a> {
+    pub(crate) defines: &'a [&'a str],
+    pub(crate) needs: &'a [&'a str],
+    pub(crate) weak: &'a [&'a str],
+    /// Libraries of the environment, by path below the packages.
+    pub(crate) links: &'a [&'a str],
+    /// A section's name and its content.
+    pub(crate) section: Option<(&'a str, Vec<u8>)>,
+    /// A version that the defined symbols get.
+    pub(crate) version: Option<&'a str>,
+    pub(crate) flags: &'a [&'a str],
+    /// Further C.
+    pub(crate) code: &'a str,
+}
+
+impl Env {
+    pub(crate) fn new() -> Self {
+        let env = Self {
+            folder: TempDir::new().unwrap(),
+        };
+        fs::create_dir_all(env.packages()).unwrap();
+        env
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn packages(&self) -> PathBuf {
+        self.root().join("lib/python3.12/site-packages")
+    }
+
+    /// Writes a file below the packages.
+    pub(crate) fn file(&self, name: &str, content: impl AsRef<[u8]>) -> &Self {
+        let path = self.packages().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+        self
+    }
+
+    /// Installs a package's metadata.
+    pub(crate) fn package(&self, name: &str, version: &str, requires: &[&str]) -> &Self {
+        let mut metadata = format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n");
+        for requirement in requires {
+            let _ = writeln!(metadata, "Requires-Dist: {requirement}");
+        }
+        let folder = format!("{}-{version}.dist-info", name.replace('-', "_"));
+        self.file(&format!("{folder}/METADATA"), metadata)
+    }
+
+    /// torch's metadata and what it says of itself.
+    pub(crate) fn torch(&self, version: &str, cuda: &str) -> &Self {
+        let tag = cuda.replace('.', "");
+        let module = format!("__version__ = '{version}+cu{tag}'\ncuda: Optional[str] = '{cuda}'\n");
+        self.package("torch", version, &[])
+            .file("torch/version.py", module)
+    }
+
+    /// Compiles a library to a path below the packages.
+    pub(crate) fn library(&self, name: &str, lib: Lib<'_>) -> &Self {
+        let path = self.packages().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let scratch = TempDir::new().unwrap();
+        let source = scratch.path().join("lib.c");
+        fs::write(&source, lib.source(scratch.path())).unwrap();
+        let mut cc = Command::new("cc");
+        cc.args(["-shared", "-fPIC", "-nostdlib", "-O0", "-o"])
+            .arg(&path)
+            .arg(&source);
+        let soname = path.file_name().unwrap().to_string_lossy().into_owned();
+        cc.arg(format!("-Wl,-soname,{soname}")).args(lib.flags);
+        if let Some(version) = lib.version {
+            let script = scratch.path().join("versions");
+            fs::write(&script, format!("{version} {{ global: *; }};\n")).unwrap();
+            cc.arg(format!("-Wl,--version-script={}", script.display()));
+        }
+        // Even where nothing is used of them, as linkers of wheels do.
+        cc.arg("-Wl,--no-as-needed")
+            .args(lib.links.iter().map(|link| self.packages().join(link)));
+        let output = cc
+            .output()
+            .expect("a C compiler is there: tests/setup installs it");
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        self
+    }
+
+    pub(crate) fn report(&self) -> Report {
+        self.report_for("12.0")
+    }
+
+    pub(crate) fn report_for(&self, capability: &str) -> Report {
+        let environment = Environment::discover(self.root()).unwrap();
+        let settings = Settings {
+            capability: capability.parse().unwrap(),
+            library_folders: Vec::new(),
+            pins: Pins::embedded(),
+        };
+        examine(&environment, &settings)
+    }
+
+    /// The finding of a kind; fails with all of them if there is not exactly one.
+    pub(crate) fn finding(&self, kind: &str) -> Finding {
+        let report = self.report();
+        let mut found = report.findings.iter().filter(|finding| finding.kind == kind);
+        match (found.next(), found.next()) {
+            (Some(one), None) => one.clone(),
+            _ => panic!("not exactly one {kind}: {:#?}", report.findings),
+        }
+    }
+
+    pub(crate) fn kinds(&self) -> Vec<&'static str> {
+        self.report()
+            .findings
+            .iter()
+            .map(|finding| finding.kind)
+            .collect()
+    }
+}
+
+impl Lib<'_> {
+    fn source(&self, scratch: &Path) -> String {
+        let mut source = format!("{}\n", self.code);
+        for (number, symbol) in self.defines.iter().enumerate() {
+            let _ = writeln!(
+                source,
+                "void d{number}(void) __asm__(\"{symbol}\"); void d{number}(void) {{}}"
+            );
+        }
+        for (number, symbol) in self.needs.iter().enumerate() {
+            let _ = writeln!(source, "extern void n{number}(void) __asm__(\"{symbol}\");");
+            let _ = writeln!(source, "void *use_n{number}(void) {{ return n{number}; }}");
+        }
+        for (number, symbol) in self.weak.iter().enumerate() {
+            let _ = writeln!(
+                source,
+                "extern __attribute__((weak)) void w{number}(void) __asm__(\"{symbol}\");"
+            );
+            let _ = writeln!(source, "void *use_w{number}(void) {{ return w{number}; }}");
+        }
+        if let Some((name, content)) = &self.section {
+            let path = scratch.join("section.bin");
+            fs::write(&path, content).unwrap();
+            let path = path.display();
+            let _ = writeln!(
+                source,
+                "__asm__(\".section {name},\\\"a\\\"\\n.balign 8\\n.incbin \\\"{path}\\\"\\n.previous\");"
+            );
+        }
+        source
+    }
+}
+
+/// A piece of code in a fatbin made by hand.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Piece {
+    pub(crate) kind: u16,
+    pub(crate) arch: u32,
+    pub(crate) flags: u64,
+    pub(crate) payload: u64,
+}
+
+pub(crate) fn sass(arch: u32) -> Piece {
+    Piece {
+        kind: 2,
+        arch,
+        flags: 0x11,
+        payload: 32,
+    }
+}
+
+pub(crate) fn ptx(arch: u32) -> Piece {
+    Piece {
+        kind: 1,
+        ..sass(arch)
+    }
+}
+
+impl Piece {
+    /// `sm_90a`
+    pub(crate) fn exact(self) -> Self {
+        Self {
+            flags: self.flags | 0x10_0000,
+            ..self
+        }
+    }
+
+    /// `sm_100f`
+    pub(crate) fn family(self) -> Self {
+        Self {
+            flags: self.flags | 0x20_0000,
+            ..self
+        }
+    }
+}
+
+/// One container, as `fatbinary` writes it.
+pub(crate) fn fatbin(pieces: &[Piece]) -> Vec<u8> {
+    let mut entries = Vec::new();
+    for piece in pieces {
+        entries.extend(piece.kind.to_le_bytes());
+        entries.extend(0x101_u16.to_le_bytes());
+        entries.extend(64_u32.to_le_bytes());
+        entries.extend(piece.payload.to_le_bytes());
+        entries.extend([0; 12]);
+        entries.extend(piece.arch.to_le_bytes());
+        entries.extend([0; 8]);
+        entries.extend(piece.flags.to_le_bytes());
+        entries.extend([0; 16]);
+        entries.extend(vec![0xAB; usize::try_from(piece.payload).unwrap()]);
+    }
+    let mut bytes = 0xBA55_ED50_u32.to_le_bytes().to_vec();
+    bytes.extend(1_u16.to_le_bytes());
+    bytes.extend(16_u16.to_le_bytes());
+    bytes.extend((entries.len() as u64).to_le_bytes());
+    bytes.extend(entries);
+    bytes
+}

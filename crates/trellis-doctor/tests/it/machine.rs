@@ -1,0 +1,239 @@
+//! Driver, GPU, variables and host: values in, sentences out.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+use trellis_doctor::gpu::{self, Driver, Gpu, Machine, Place, Process};
+use trellis_doctor::host::{self, Host};
+use trellis_doctor::{Capability, Finding, variables};
+use trellis_pins::Pins;
+
+const BLACKWELL: Capability = Capability { major: 12, minor: 0 };
+
+fn lines(findings: &[Finding]) -> String {
+    let mut text = String::new();
+    for finding in findings {
+        let Finding {
+            level,
+            kind,
+            subject,
+            message,
+            advice,
+            ..
+        } = finding;
+        let _ = writeln!(text, "{level:?} {kind} {subject}: {message} → {advice}");
+    }
+    text
+}
+
+fn laptop() -> Gpu {
+    Gpu {
+        name: "NVIDIA GeForce RTX 5090 Laptop GPU".to_owned(),
+        capability: BLACKWELL,
+        total_bytes: 24 << 30,
+        free_bytes: 23 << 30,
+        processes: Vec::new(),
+        persistent: Some(false),
+    }
+}
+
+fn machine(version: &str, gpus: Vec<Gpu>) -> Machine {
+    Machine {
+        place: Place::Linux,
+        hardware: true,
+        driver: Driver::Running {
+            version: version.to_owned(),
+            gpus,
+        },
+        libcuda: Some(PathBuf::from("/usr/lib/libcuda.so.1")),
+        closed_nodes: Vec::new(),
+    }
+}
+
+fn judged(machine: &Machine) -> String {
+    lines(&gpu::check(machine, BLACKWELL, &Pins::embedded().cuda))
+}
+
+#[test]
+fn a_good_machine() {
+    insta::assert_snapshot!(judged(&machine("570.86.16", vec![laptop()])));
+}
+
+#[test]
+fn an_old_driver_and_a_small_card() {
+    let gpu = Gpu {
+        capability: Capability { major: 8, minor: 6 },
+        total_bytes: 12 << 30,
+        ..laptop()
+    };
+    insta::assert_snapshot!(judged(&machine("565.77", vec![gpu])));
+}
+
+#[test]
+fn a_card_that_others_use() {
+    let holder = Process {
+        pid: 4242,
+        name: Some("game".to_owned()),
+        used_bytes: Some(15 << 30),
+    };
+    let gpu = Gpu {
+        free_bytes: 9 << 30,
+        processes: vec![holder],
+        persistent: Some(true),
+        ..laptop()
+    };
+    let findings = gpu::check(&machine("580.65", vec![gpu]), BLACKWELL, &Pins::embedded().cuda);
+    let occupied = findings
+        .iter()
+        .find(|finding| finding.kind == "gpu_occupied")
+        .unwrap();
+    assert_eq!(
+        occupied.message,
+        "has 9.0 GiB free, and TRELLIS takes up to 16 GiB"
+    );
+    assert_eq!(occupied.evidence, ["4242 game  15.0 GiB"]);
+}
+
+#[test]
+fn a_sixteen_gigabyte_card_is_not_short_of_its_own_reserve() {
+    let total_bytes = (16 << 30) - (300 << 20);
+    let gpu = Gpu {
+        total_bytes,
+        free_bytes: total_bytes - (200 << 20),
+        ..laptop()
+    };
+    let text = judged(&machine("570.26", vec![gpu]));
+    assert!(
+        !text.contains("gpu_low_vram") && !text.contains("gpu_occupied"),
+        "{text}"
+    );
+}
+
+#[test]
+fn without_a_driver_each_system_has_its_own_advice() {
+    let mut text = String::new();
+    for place in [Place::NixOs, Place::Wsl, Place::Linux] {
+        for (hardware, driver) in [
+            (true, Driver::Missing),
+            (
+                true,
+                Driver::Broken {
+                    reason: "mismatch".to_owned(),
+                },
+            ),
+        ] {
+            let machine = Machine {
+                place,
+                hardware,
+                driver,
+                ..machine("", Vec::new())
+            };
+            text.push_str(&judged(&machine));
+        }
+        text.push_str(&judged(&Machine {
+            place,
+            libcuda: None,
+            ..machine("570.26", Vec::new())
+        }));
+    }
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn without_a_card_it_is_a_warning() {
+    let machine = Machine {
+        hardware: false,
+        driver: Driver::Missing,
+        ..machine("", Vec::new())
+    };
+    insta::assert_snapshot!(judged(&machine));
+}
+
+#[test]
+fn device_files_of_others() {
+    let closed_nodes = vec!["nvidia-uvm".to_owned(), "nvidia0".to_owned()];
+    let machine = Machine {
+        closed_nodes,
+        ..machine("570.26", vec![laptop()])
+    };
+    assert!(judged(&machine).starts_with(
+        "Error device_files_closed device files: this user may not open /dev/nvidia-uvm, /dev/nvidia0"
+    ));
+}
+
+#[test]
+fn variables_that_are_unset_or_wrong() {
+    let unset = lines(&variables::check(&|_| None, BLACKWELL));
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("libstdc++.so.6"), "").unwrap();
+    std::fs::write(folder.path().join("libharmless.so"), "").unwrap();
+    let get = |name: &str| {
+        let value = match name {
+            "ATTN_BACKEND" => "flash-attn",
+            "SPARSE_BACKEND" => "spconv2",
+            "SPCONV_ALGO" => "implicit_gemm",
+            "PYTHONPATH" => "/home/me/lib",
+            "LD_LIBRARY_PATH" => folder.path().to_str()?,
+            "CUDA_VISIBLE_DEVICES" => "",
+            "XFORMERS_DISABLED" | "HF_HUB_OFFLINE" => "1",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    };
+    let wrong = variables::check(&get, BLACKWELL);
+    let libraries = wrong
+        .iter()
+        .find(|finding| finding.kind == "foreign_libraries")
+        .unwrap();
+    assert_eq!(
+        libraries.evidence,
+        [folder.path().join("libstdc++.so.6").display().to_string()]
+    );
+    insta::assert_snapshot!(format!("{unset}\n{}", lines(&wrong)));
+}
+
+#[test]
+fn variables_as_the_wrapper_sets_them() {
+    let get = |name: &str| {
+        let value = match name {
+            "ATTN_BACKEND" => "xformers",
+            "SPCONV_ALGO" => "native",
+            "XFORMERS_DISABLED" | "HF_HUB_OFFLINE" => "1",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    };
+    assert_eq!(variables::check(&get, BLACKWELL)[0].kind, "variables_fine");
+    let hopper = variables::check(&|_| None, Capability { major: 9, minor: 0 });
+    assert!(hopper.iter().all(|finding| finding.kind != "xformers_enabled"));
+}
+
+#[test]
+fn hosts() {
+    let good = Host {
+        disks: vec![(PathBuf::from("/var/lib/trellis"), 200 << 30)],
+        memory_bytes: Some(32 << 30),
+        lockable_bytes: Some(8 << 20),
+        now_seconds: 1_800_000_000,
+    };
+    let poor = Host {
+        disks: vec![(PathBuf::from("/var/lib/trellis"), 2 << 30)],
+        memory_bytes: Some(8 << 30),
+        lockable_bytes: None,
+        now_seconds: 0,
+    };
+    insta::assert_snapshot!(format!(
+        "{}\n{}",
+        lines(&host::check(&good)),
+        lines(&host::check(&poor))
+    ));
+}
+
+#[test]
+fn this_machine_can_be_looked_at() {
+    let folder = TempDir::new().unwrap();
+    let host = Host::look(&[folder.path().join("not/there/yet")]);
+    assert!(host.memory_bytes > Some(0) && host.disks.len() == 1 && host.now_seconds > 0);
+    Machine::look(None, &[]);
+}

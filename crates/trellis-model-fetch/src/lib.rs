@@ -1,0 +1,35 @@
+//! Downloads model folders from a Hugging Face-compatible hub: in parallel, resumable, verified.
+//!
+//! ```text
+//! listing ──▶ pipeline.json ──▶ what it names ──▶ ranges ──▶ digest ──▶ rename
+//! ```
+//! The crate `hf-hub` (1.0) was read and not taken: it starts a cut-off file from zero, does not hold what it
+//! received against the listed sha256, and brings the xet stack for repositories that plain HTTP serves too.
+//! Not here: whether a folder is sound (`trellis-models`), progress bars and exit codes (`trellis-cli`).
+
+mod archive;
+mod client;
+mod download;
+mod error;
+mod extras;
+mod fetch;
+mod layout;
+mod listing;
+mod partial;
+mod progress;
+mod retry;
+mod room;
+mod settings;
+mod token;
+mod transfer;
+
+pub use client::Hub;
+pub use download::How;
+pub use error::FetchError;
+pub use extras::{ExtraSources, RemoteFile, fetch_extras};
+pub use fetch::{Fetched, FetchedFile, Request, fetch, fetch_files};
+pub use layout::Layout;
+pub use progress::{Progress, Silent};
+pub use retry::RetryPolicy;
+pub use settings::Settings;
+pub use token::Token;

@@ -1,0 +1,216 @@
+//! Reads one checkpoint's two files and holds them against each other and against the role they play.
+
+use std::path::{Path, PathBuf};
+
+use safetensors::Dtype;
+
+use super::settings::ConditionNetwork;
+use crate::cache::find_cached;
+use crate::config::Config;
+use crate::header::Header;
+use crate::places::Places;
+use crate::problem::Problem;
+use crate::reference::Reference;
+use crate::report::Checkpoint;
+use crate::role::{Class, Role};
+use crate::shapes::{Implied, implied};
+
+/// A checkpoint as far as it could be read.
+#[derive(Debug)]
+pub(crate) struct Read {
+    name: String,
+    present: bool,
+    class_name: Option<String>,
+    class: Option<Class>,
+    implied: Option<Implied>,
+    header: Option<Header>,
+    /// What is wrong with it.
+    pub(crate) problems: Vec<Problem>,
+}
+
+/// Reads a checkpoint where the loader would: in the folder, else in another repository's cache.
+pub(crate) fn read_checkpoint(
+    folder: &Path,
+    reference: &Reference,
+    roles: &[String],
+    places: &Places,
+) -> Read {
+    let files = reference.files_in(folder);
+    match (files.0.is_file(), files.1.is_file(), reference.other_repo()) {
+        (true, true, _) => Read::of_files(reference, &files),
+        (false, false, Some((repo, inner))) => {
+            let cached = find_cached(&repo, None, &places.hub_cache).ok();
+            let files = cached.map(|found| inner.files_in(&found.folder));
+            match files.filter(|files| files.0.is_file() && files.1.is_file()) {
+                Some(files) => Read::of_files(reference, &files),
+                None => Read::absent(
+                    reference,
+                    Problem::WouldDownload {
+                        name: reference.as_str().to_owned(),
+                        role: roles.join("`, `"),
+                        repo,
+                    },
+                ),
+            }
+        }
+        (false, false, None) => Read::absent(
+            reference,
+            Problem::CheckpointMissing {
+                name: reference.as_str().to_owned(),
+                role: roles.join("`, `"),
+            },
+        ),
+        (config, ..) => Read::absent(reference, half(reference, config)),
+    }
+}
+
+fn half(reference: &Reference, config_is_there: bool) -> Problem {
+    Problem::CheckpointHalf {
+        name: reference.as_str().to_owned(),
+        missing: if config_is_there {
+            reference.weights()
+        } else {
+            reference.config()
+        },
+    }
+}
+
+impl Read {
+    fn absent(reference: &Reference, problem: Problem) -> Self {
+        Self {
+            name: reference.as_str().to_owned(),
+            present: false,
+            class_name: None,
+            class: None,
+            implied: None,
+            header: None,
+            problems: vec![problem],
+        }
+    }
+
+    /// Reads configuration and header; the weights are known to be there.
+    pub(crate) fn of_files(reference: &Reference, files: &(PathBuf, PathBuf)) -> Self {
+        let mut read = Self {
+            name: reference.as_str().to_owned(),
+            present: files.0.is_file(),
+            class_name: None,
+            class: None,
+            implied: None,
+            header: None,
+            problems: Vec::new(),
+        };
+        if read.present {
+            read.read_config(&files.0);
+        } else {
+            read.problems.push(half(reference, false));
+        }
+        match Header::read(&files.1) {
+            Ok(header) => {
+                read.check_shapes(&header);
+                read.check_dtypes(&header);
+                read.header = Some(header);
+            }
+            Err(reason) => read.problems.push(Problem::Weights {
+                name: read.name.clone(),
+                reason,
+            }),
+        }
+        read
+    }
+
+    fn read_config(&mut self, path: &Path) {
+        let name = self.name.clone();
+        let config = match Config::read(path) {
+            Ok(config) => config,
+            Err(source) => return self.problems.push(Problem::ConfigUnreadable { name, source }),
+        };
+        self.class_name = Some(config.name.clone());
+        let Some(class) = Class::from_name(&config.name) else {
+            let class = config.name;
+            return self.problems.push(Problem::ClassUnknown { name, class });
+        };
+        self.class = Some(class);
+        match implied(class, &config) {
+            Ok(implied) => self.implied = Some(implied),
+            Err(reason) => self.problems.push(Problem::ConfigArgument { name, reason }),
+        }
+    }
+
+    /// One problem a checkpoint: the first difference tells the story, forty tell it no better.
+    fn check_shapes(&mut self, header: &Header) {
+        let Some(implied) = &self.implied else { return };
+        let blocks = implied.blocks.filter(|&blocks| blocks != header.blocks());
+        let fault = if let Some(expected) = blocks {
+            Some(format!(
+                "{} transformer blocks instead of {expected}",
+                header.blocks()
+            ))
+        } else {
+            implied
+                .tensors
+                .iter()
+                .find_map(|expected| match header.tensors.get(&expected.tensor) {
+                    None => Some(format!("tensor `{}` is missing", expected.tensor)),
+                    Some(tensor) if tensor.shape != expected.shape => Some(format!(
+                        "tensor `{}` is {:?}, the configuration implies {:?}",
+                        expected.tensor, tensor.shape, expected.shape
+                    )),
+                    Some(_) => None,
+                })
+        };
+        if let Some(fault) = fault {
+            let name = self.name.clone();
+            self.problems.push(Problem::Shape { name, fault });
+        }
+    }
+
+    fn check_dtypes(&mut self, header: &Header) {
+        let float = |dtype| matches!(dtype, Dtype::F16 | Dtype::BF16 | Dtype::F32 | Dtype::F64);
+        if !header.tensors.values().all(|tensor| float(tensor.dtype)) {
+            self.problems.push(Problem::OddDtype {
+                name: self.name.clone(),
+                dtypes: header.dtypes().join(", "),
+            });
+        }
+    }
+
+    /// Holds the class against the role, and the conditioning against the network that gives it.
+    pub(crate) fn check_role(&mut self, role: Role, network: Option<&ConditionNetwork>) {
+        let (Some(class), Some(class_name)) = (self.class, self.class_name.clone()) else {
+            return;
+        };
+        if class != role.class() {
+            self.problems.push(Problem::ClassDoesNotFit {
+                name: self.name.clone(),
+                class: class_name,
+                role: role.name(),
+            });
+            return;
+        }
+        let expected = self.implied.as_ref().and_then(|implied| implied.condition_width);
+        if let (Some(expected), Some(network)) = (expected, network)
+            && expected != network.width
+        {
+            self.problems.push(Problem::ConditionWidth {
+                role: role.name(),
+                network: network.name.clone(),
+                expected,
+                found: network.width,
+            });
+        }
+    }
+
+    /// The report's entry, without roles.
+    pub(crate) fn into_checkpoint(self) -> Checkpoint {
+        let header = self.header.as_ref();
+        Checkpoint {
+            roles: Vec::new(),
+            sound: self.problems.is_empty(),
+            present: self.present,
+            class: self.class_name,
+            dtypes: header.map(Header::dtypes).unwrap_or_default(),
+            bytes: header.map(|h| h.file_bytes),
+            name: self.name,
+        }
+    }
+}

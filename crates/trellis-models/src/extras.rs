@@ -1,0 +1,129 @@
+//! What an image pipeline reads besides its own folder: DINOv2's code and weights, and rembg's network.
+//!
+//! Sources: `torch.hub.load('facebookresearch/dinov2', NAME)` in TRELLIS's image pipeline, `hub/backbones.py`
+//! of DINOv2, and `sessions/u2net.py` of rembg. Each would be downloaded at the first job if it is absent.
+
+use std::path::PathBuf;
+
+use crate::places::Places;
+
+/// A DINOv2 network by the name that `pipeline.json` uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dinov2 {
+    /// The name, such as `dinov2_vitl14_reg`.
+    pub name: &'static str,
+    /// Width of its features.
+    pub width: u64,
+    /// Its weights' file name in `checkpoints`.
+    pub weights: &'static str,
+    /// The folder of its weights at the publisher.
+    pub folder: &'static str,
+}
+
+/// Every DINOv2 backbone that torch.hub can load by name.
+pub const DINOV2: [Dinov2; 8] = [
+    dinov2(
+        "dinov2_vits14",
+        384,
+        "dinov2_vits14_pretrain.pth",
+        "dinov2_vits14",
+    ),
+    dinov2(
+        "dinov2_vitb14",
+        768,
+        "dinov2_vitb14_pretrain.pth",
+        "dinov2_vitb14",
+    ),
+    dinov2(
+        "dinov2_vitl14",
+        1024,
+        "dinov2_vitl14_pretrain.pth",
+        "dinov2_vitl14",
+    ),
+    dinov2(
+        "dinov2_vitg14",
+        1536,
+        "dinov2_vitg14_pretrain.pth",
+        "dinov2_vitg14",
+    ),
+    dinov2(
+        "dinov2_vits14_reg",
+        384,
+        "dinov2_vits14_reg4_pretrain.pth",
+        "dinov2_vits14",
+    ),
+    dinov2(
+        "dinov2_vitb14_reg",
+        768,
+        "dinov2_vitb14_reg4_pretrain.pth",
+        "dinov2_vitb14",
+    ),
+    dinov2(
+        "dinov2_vitl14_reg",
+        1024,
+        "dinov2_vitl14_reg4_pretrain.pth",
+        "dinov2_vitl14",
+    ),
+    dinov2(
+        "dinov2_vitg14_reg",
+        1536,
+        "dinov2_vitg14_reg4_pretrain.pth",
+        "dinov2_vitg14",
+    ),
+];
+
+const fn dinov2(name: &'static str, width: u64, weights: &'static str, folder: &'static str) -> Dinov2 {
+    Dinov2 {
+        name,
+        width,
+        weights,
+        folder,
+    }
+}
+
+/// Features of the CLIP model that the text pipelines name.
+pub const CLIP: (&str, u64) = ("openai/clip-vit-large-patch14", 768);
+
+impl Dinov2 {
+    /// By name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        DINOV2.into_iter().find(|known| known.name == name)
+    }
+}
+
+/// One thing besides the model folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extra {
+    /// A stable name.
+    pub name: &'static str,
+    /// What it is, for people.
+    pub what: &'static str,
+    /// Where its reader looks for it.
+    pub path: PathBuf,
+}
+
+/// What a pipeline that conditions on `network` needs.
+pub fn needed(network: Dinov2, places: &Places) -> [Extra; 3] {
+    [
+        Extra {
+            name: "dinov2_code",
+            what: "DINOv2's code",
+            path: dinov2_code(places).join("hubconf.py"),
+        },
+        Extra {
+            name: "dinov2_weights",
+            what: "DINOv2's weights",
+            path: places.torch_hub.join("checkpoints").join(network.weights),
+        },
+        Extra {
+            name: "u2net",
+            what: "rembg's network for removing backgrounds",
+            path: places.u2net.join("u2net.onnx"),
+        },
+    ]
+}
+
+/// Where torch.hub keeps the code that TRELLIS asks for (branch `main`, whatever commit it was).
+pub fn dinov2_code(places: &Places) -> PathBuf {
+    places.torch_hub.join("facebookresearch_dinov2_main")
+}

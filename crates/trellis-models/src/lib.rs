@@ -1,0 +1,34 @@
+//! Model folders on disk: what TRELLIS reads, whether it is there, whole and pinned, and how to repair it.
+//!
+//! Files in, findings out: no network, no async runtime, and no tensor is loaded. Downloads are made by the
+//! service `trellis-model-fetch`.
+
+pub mod cache;
+pub mod check;
+pub mod config;
+pub mod extras;
+pub mod hash;
+pub mod header;
+pub mod list;
+pub mod lock;
+pub mod nar;
+pub mod pipeline;
+mod places;
+mod problem;
+mod read;
+pub mod record;
+mod reference;
+pub mod repair;
+mod report;
+pub mod role;
+#[cfg(feature = "sample")]
+pub mod sample;
+pub mod shapes;
+mod write;
+
+pub use cache::{LocateError, Located, Snapshot, locate};
+pub use places::Places;
+pub use problem::{Problem, Severity};
+pub use read::ReadError;
+pub use reference::{Reference, Refused};
+pub use report::{Checkpoint, ExtraFound, Report};

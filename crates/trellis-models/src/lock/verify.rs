@@ -1,0 +1,129 @@
+//! Holds a folder against its lock, or a snapshot against the names of its blobs.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{Lock, extra_digest, size};
+use crate::check;
+use crate::extras::{self, Dinov2};
+use crate::hash::{self, OnBytes};
+use crate::pipeline::Pipeline;
+use crate::places::Places;
+use crate::problem::Problem;
+
+impl Lock {
+    /// Holds a folder against the lock. Sizes are always compared, bytes only with `hashed`.
+    pub fn verify(
+        &self,
+        folder: &Path,
+        places: &Places,
+        hashed: bool,
+        on_bytes: OnBytes<'_>,
+    ) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let mut right_size = Vec::new();
+        for file in &self.files {
+            match size(&folder.join(&file.path)) {
+                Ok(found) if found == file.size => right_size.push(file),
+                Ok(found) => problems.push(Problem::LockedSize {
+                    file: file.path.clone(),
+                    found,
+                    expected: file.size,
+                }),
+                Err(_) => problems.push(Problem::LockedFileMissing {
+                    file: file.path.clone(),
+                }),
+            }
+        }
+        if hashed {
+            let paths: Vec<PathBuf> = right_size.iter().map(|file| folder.join(&file.path)).collect();
+            let digests = hash::sha256_all(&paths, on_bytes);
+            for ((file, path), digest) in right_size.iter().zip(&paths).zip(digests) {
+                problems.extend(compare(&file.path, path, digest, &file.sha256));
+            }
+            self.verify_extras(folder, places, on_bytes, &mut problems);
+        }
+        if let Ok(pipeline) = Pipeline::read(folder) {
+            let read = check::files_read(folder, &pipeline);
+            let unlocked = read.into_iter().filter(|name| self.file(name).is_none());
+            problems.extend(unlocked.map(|file| Problem::NotLocked { file }));
+        }
+        problems
+    }
+
+    fn verify_extras(
+        &self,
+        folder: &Path,
+        places: &Places,
+        on_bytes: OnBytes<'_>,
+        problems: &mut Vec<Problem>,
+    ) {
+        let pipeline = Pipeline::read(folder).ok();
+        let name = pipeline.and_then(|p| p.args.image_cond_model);
+        let Some(network) = name.as_deref().and_then(Dinov2::from_name) else {
+            return;
+        };
+        for extra in extras::needed(network, places) {
+            let Some(locked) = self.extras.iter().find(|locked| locked.name == extra.name) else {
+                continue;
+            };
+            let file = extra.path.display().to_string();
+            match (extra_digest(extra.name, &extra.path, on_bytes), &locked.digest) {
+                (Err(_), _) => problems.push(Problem::LockedFileMissing { file }),
+                (Ok(found), expected) if found == *expected => {}
+                (Ok(found), expected) => problems.push(Problem::LockedHash {
+                    file,
+                    found: found.text(),
+                    expected: expected.text(),
+                }),
+            }
+        }
+    }
+}
+
+fn compare(file: &str, path: &Path, found: io::Result<String>, expected: &str) -> Option<Problem> {
+    match found {
+        Ok(found) if found == expected => None,
+        Ok(found) => Some(Problem::LockedHash {
+            file: file.to_owned(),
+            found,
+            expected: expected.to_owned(),
+        }),
+        Err(source) => Some(Problem::Unreadable {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+/// Holds files of a snapshot against the digests that their blobs are named by. What is not kept so, such as a
+/// copy where links are not possible, is passed over.
+pub fn verify_blobs(folder: &Path, files: &[String], on_bytes: OnBytes<'_>) -> Vec<Problem> {
+    let blobs = files.iter().filter_map(|file| {
+        let blob = std::fs::canonicalize(folder.join(file)).ok()?;
+        let name = blob.file_name()?.to_str()?.to_owned();
+        Some((file, blob, name))
+    });
+    let (large, small): (Vec<_>, Vec<_>) = blobs.partition(|(.., name)| hash::is_sha256(name));
+    let paths: Vec<&PathBuf> = large.iter().map(|(_, blob, _)| blob).collect();
+    let digests = hash::sha256_all(&paths, on_bytes);
+    let large = large.iter().zip(digests);
+    let small = small.iter().filter(|(.., name)| name.len() == 40);
+    let small = small.map(|blob| (blob, hash::git_blob_id(&blob.1)));
+    let problem =
+        |((file, blob, expected), digest): (&(&String, PathBuf, String), io::Result<String>)| match compare(
+            file, blob, digest, expected,
+        )? {
+            Problem::LockedHash {
+                file,
+                found,
+                expected,
+            } => Some(Problem::BlobHash {
+                file,
+                found,
+                expected,
+            }),
+            other => Some(other),
+        };
+    large.chain(small).filter_map(problem).collect()
+}

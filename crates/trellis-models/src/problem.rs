@@ -1,0 +1,146 @@
+//! What can be wrong with a model folder: one variant each, with where it is.
+//!
+//! Names, weights and advice: `problem/kind.rs`.
+
+mod kind;
+
+use std::path::PathBuf;
+
+use serde::{Serialize, Serializer, ser::SerializeStruct};
+
+use crate::config::BadArgument;
+use crate::header::HeaderError;
+use crate::read::ReadError;
+use crate::reference::Refused;
+
+pub(crate) use kind::EVERYTHING;
+pub use kind::Severity;
+
+/// A fault or a risk, found by `check`.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "each variant's sentence says what its fields are")]
+pub enum Problem {
+    #[error("`{}` holds no pipeline.json", folder.display())]
+    PipelineMissing { folder: PathBuf },
+    #[error("pipeline.json cannot be used")]
+    PipelineUnreadable {
+        #[source]
+        source: ReadError,
+    },
+    #[error("pipeline.json asks for the pipeline `{name}`, which is not one of TRELLIS's")]
+    PipelineUnknown { name: String },
+    #[error("pipeline.json has no model for `{role}`: {lost}")]
+    RoleMissing { role: &'static str, lost: &'static str },
+    #[error("pipeline.json has a model for `{role}`, a role that TRELLIS does not know")]
+    RoleUnknown { role: String },
+    #[error("setting `{setting}` of pipeline.json {fault}")]
+    Setting { setting: String, fault: String },
+    #[error("`{role}` expects features of width {expected}, but `{network}` gives {found}")]
+    ConditionWidth {
+        role: &'static str,
+        network: String,
+        expected: u64,
+        found: u64,
+    },
+
+    #[error("the checkpoint name {text:?} for `{role}` is refused: {reason}")]
+    ReferenceRefused {
+        role: String,
+        text: String,
+        reason: Refused,
+    },
+    #[error("checkpoint `{name}` is named in pipeline.json for `{role}` but is not there")]
+    CheckpointMissing { name: String, role: String },
+    #[error("checkpoint `{name}` is there only in half: `{missing}` is missing")]
+    CheckpointHalf { name: String, missing: String },
+    #[error("checkpoint `{name}` for `{role}` is in another repository, `{repo}`, and not on this machine")]
+    WouldDownload {
+        name: String,
+        role: String,
+        repo: String,
+    },
+    #[error("checkpoint `{name}` has no usable configuration")]
+    ConfigUnreadable {
+        name: String,
+        #[source]
+        source: ReadError,
+    },
+    #[error("checkpoint `{name}` has an incomplete configuration: {reason}")]
+    ConfigArgument { name: String, reason: BadArgument },
+    #[error("checkpoint `{name}` is of class `{class}`, which TRELLIS does not have")]
+    ClassUnknown { name: String, class: String },
+    #[error("checkpoint `{name}` is of class `{class}`, which cannot be the `{role}`")]
+    ClassDoesNotFit {
+        name: String,
+        class: String,
+        role: &'static str,
+    },
+    #[error("checkpoint `{name}` is damaged: {reason}")]
+    Weights { name: String, reason: HeaderError },
+    #[error("checkpoint `{name}` does not fit its configuration: {fault}")]
+    Shape { name: String, fault: String },
+    #[error("checkpoint `{name}` holds tensors of type {dtypes}, where TRELLIS's are floating point")]
+    OddDtype { name: String, dtypes: String },
+
+    #[error("{what} would be downloaded at the first job: `{}` is not there", path.display())]
+    ExtraMissing { what: &'static str, path: PathBuf },
+
+    #[error("there is no lock at `{}`", path.display())]
+    LockMissing { path: PathBuf },
+    #[error("the lock cannot be used")]
+    LockUnreadable {
+        #[source]
+        source: ReadError,
+    },
+    #[error("`{file}` is locked but is not there")]
+    LockedFileMissing { file: String },
+    #[error("`{file}` has {found} bytes, the lock says {expected}")]
+    LockedSize { file: String, found: u64, expected: u64 },
+    #[error("`{file}` has sha256 {found}, the lock says {expected}")]
+    LockedHash {
+        file: String,
+        found: String,
+        expected: String,
+    },
+    #[error("`{file}` has the digest {found}, but the cache keeps it as {expected}")]
+    BlobHash {
+        file: String,
+        found: String,
+        expected: String,
+    },
+    #[error("`{file}` is read by TRELLIS but is not in the lock")]
+    NotLocked { file: String },
+    #[error("`{}` cannot be read", path.display())]
+    Unreadable {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+
+    #[error("this folder was repaired as in the notes: {reason}")]
+    AsInNotes { reason: String },
+}
+
+impl Problem {
+    /// The sentence with its causes, as one line.
+    pub fn sentence(&self) -> String {
+        let mut sentence = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            sentence = format!("{sentence}: {error}");
+            cause = error.source();
+        }
+        sentence
+    }
+}
+
+impl Serialize for Problem {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("Problem", 4)?;
+        object.serialize_field("kind", self.kind())?;
+        object.serialize_field("severity", &self.severity())?;
+        object.serialize_field("message", &self.sentence())?;
+        object.serialize_field("advice", &self.advice())?;
+        object.end()
+    }
+}

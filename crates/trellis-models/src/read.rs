@@ -1,0 +1,63 @@
+//! Reads small text files with a bound, so that no file can fill the memory.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+/// TRELLIS's configurations are below 4 KiB and a lock of a whole repository below 10.
+pub(crate) const MAX_BYTES: u64 = 1 << 20;
+
+/// Why a small file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The system refused.
+    #[error("cannot read `{}`", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Larger than such a file can be.
+    #[error("`{}` is larger than {MAX_BYTES} bytes, which no file of its kind is", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Not the JSON it should be.
+    #[error("`{}` does not parse", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What the parser said, with line and column.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+impl ReadError {
+    /// Whether the file is simply not there.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+}
+
+/// Reads a file of at most `MAX_BYTES`.
+pub(crate) fn read_small(path: &Path) -> Result<Vec<u8>, ReadError> {
+    let read = || {
+        let mut bytes = Vec::new();
+        File::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes = read().map_err(|source| ReadError::Io {
+        path: path.to_owned(),
+        source,
+    })?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(ReadError::TooLarge {
+            path: path.to_owned(),
+        });
+    }
+    Ok(bytes)
+}

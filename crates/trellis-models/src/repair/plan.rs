@@ -1,0 +1,316 @@
+//! Decides how each missing or damaged checkpoint is put right. Reads only.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::edit;
+use super::error::RepairError;
+use super::marker::AsInNotes;
+use crate::cache::{self, Located, snapshot_of};
+use crate::check::{Read, read_checkpoint, references};
+use crate::hash;
+use crate::lock::{Lock, lock_path};
+use crate::pipeline::{PIPELINE_FILE, Pipeline};
+use crate::places::Places;
+use crate::problem::Problem;
+use crate::read::read_small;
+use crate::reference::Reference;
+use crate::role::Role;
+
+/// What the person allows.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Folders to look in first, in this order.
+    pub from: Vec<PathBuf>,
+    /// The repository to download from; none where downloading is not allowed.
+    pub repo: Option<String>,
+    /// Substitute as the notes do, where nothing else helps.
+    pub as_in_notes: bool,
+    /// Build the repaired folder here instead of changing the one that was named.
+    pub to: Option<PathBuf>,
+}
+
+/// What will be done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// The folder that is read.
+    pub folder: PathBuf,
+    /// The folder that is written: the same, or one built from links into the cache.
+    pub target: PathBuf,
+    /// One for each checkpoint that can be put right.
+    pub remedies: Vec<Remedy>,
+    /// What can't be put right.
+    pub unsolved: Vec<Unsolved>,
+    /// How pipeline.json changes, in unified form; empty if it does not.
+    pub diff: String,
+}
+
+/// How one checkpoint is put right.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "how", rename_all = "snake_case")]
+pub enum Remedy {
+    /// Its two files come from another folder.
+    Copy {
+        /// The name in pipeline.json.
+        name: String,
+        /// Where from.
+        source: Source,
+    },
+    /// Its two files are downloaded.
+    Fetch {
+        /// The name in pipeline.json.
+        name: String,
+        /// From this repository.
+        repo: String,
+        /// Under this name there.
+        remote: String,
+    },
+    /// Another checkpoint is named in its place.
+    Substitute(AsInNotes),
+}
+
+/// What can't be put right, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unsolved {
+    /// The name in pipeline.json.
+    pub name: String,
+    /// Why, one sentence.
+    pub reason: String,
+    /// What a person can do.
+    pub advice: &'static str,
+}
+
+impl Unsolved {
+    fn no_copy(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            reason: "no sound copy is on this machine".to_owned(),
+            advice: "allow downloading, or name a folder that has it with `--from`",
+        }
+    }
+
+    /// The file is whole, but it is not what the role needs: no copy of it helps.
+    fn misfit(name: &str, problem: &Problem) -> Self {
+        Self {
+            name: name.to_owned(),
+            reason: problem.sentence(),
+            advice: problem.advice(),
+        }
+    }
+}
+
+/// Where a checkpoint's files are taken from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Source {
+    /// `NAME.json`.
+    pub config: PathBuf,
+    /// `NAME.safetensors`.
+    pub weights: PathBuf,
+    /// Whose they are, for people.
+    pub whose: String,
+}
+
+/// A checkpoint that pipeline.json names.
+struct Wanted {
+    reference: Reference,
+    roles: Vec<Role>,
+}
+
+/// Plans the repair of a folder.
+pub fn plan(located: &Located, options: &Options, places: &Places) -> Result<Plan, RepairError> {
+    let folder = located.folder.clone();
+    let pipeline = Pipeline::read(&folder).map_err(|source| RepairError::Pipeline { source })?;
+    let target = target(&folder, options)?;
+    let mut plan = Plan {
+        target,
+        remedies: Vec::new(),
+        unsolved: Vec::new(),
+        diff: String::new(),
+        folder,
+    };
+    let search = Search {
+        folder: &located.folder,
+        options,
+        places,
+        lock: Lock::read(&lock_path(located, places)).ok(),
+    };
+    for wanted in all_named(&pipeline) {
+        let name = wanted.reference.as_str();
+        let mut read = read_checkpoint(&plan.folder, &wanted.reference, &[], places);
+        if !read.problems.is_empty() {
+            match remedy(&wanted, &search, &pipeline) {
+                Some(remedy) => plan.remedies.push(remedy),
+                None => plan.unsolved.push(Unsolved::no_copy(name)),
+            }
+            continue;
+        }
+        for role in &wanted.roles {
+            read.check_role(*role, None);
+        }
+        plan.unsolved.extend(
+            read.problems
+                .iter()
+                .map(|problem| Unsolved::misfit(name, problem)),
+        );
+    }
+    plan.diff = plan
+        .edited_pipeline()?
+        .map_or_else(String::new, |(before, after)| edit::diff(&before, &after));
+    Ok(plan)
+}
+
+impl Plan {
+    /// The text of pipeline.json before and after, if it changes.
+    pub(super) fn edited_pipeline(&self) -> Result<Option<(String, String)>, RepairError> {
+        let Some(substitution) = self.substitution() else {
+            return Ok(None);
+        };
+        let text = read_small(&self.folder.join(PIPELINE_FILE))
+            .map_err(|source| RepairError::Pipeline { source })?;
+        let before = String::from_utf8_lossy(&text).into_owned();
+        let after = edit::with_model(&before, &substitution.role, &substitution.to)
+            .map_err(|source| RepairError::Edit { source })?;
+        Ok(Some((before, after)))
+    }
+
+    /// The substitution of the notes, if it is planned. There is one role for it, so at most one.
+    pub fn substitution(&self) -> Option<&AsInNotes> {
+        self.remedies.iter().find_map(|remedy| match remedy {
+            Remedy::Substitute(substitution) => Some(substitution),
+            _ => None,
+        })
+    }
+
+    /// Turns downloads into copies from the folder that they were downloaded to.
+    #[must_use]
+    pub fn with_fetched(mut self, fetched: &Path) -> Self {
+        for remedy in &mut self.remedies {
+            if let Remedy::Fetch { name, repo, remote } = remedy {
+                *remedy = Remedy::Copy {
+                    source: Source {
+                        config: fetched.join(format!("{remote}.json")),
+                        weights: fetched.join(format!("{remote}.safetensors")),
+                        whose: format!("repository {repo}"),
+                    },
+                    name: name.clone(),
+                };
+            }
+        }
+        self
+    }
+}
+
+/// Where to write: never in a hub cache, whichever way the path leads there.
+fn target(folder: &Path, options: &Options) -> Result<PathBuf, RepairError> {
+    let in_cache = |path: &Path| {
+        let real = fs::canonicalize(path).ok();
+        snapshot_of(path).is_some() || real.is_some_and(|real| snapshot_of(&real).is_some())
+    };
+    let target = options.to.clone().unwrap_or_else(|| folder.to_owned());
+    if in_cache(&target) || target.ancestors().skip(1).any(in_cache) {
+        return Err(RepairError::InsideCache { folder: target });
+    }
+    if options.to.is_some() && fs::read_dir(&target).is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(RepairError::TargetNotEmpty { folder: target });
+    }
+    Ok(target)
+}
+
+fn all_named(pipeline: &Pipeline) -> impl Iterator<Item = Wanted> {
+    references(pipeline).into_iter().map(|reference| {
+        let named = pipeline.args.models.iter();
+        let roles = named.filter(|(_, text)| text.as_str() == reference.as_str());
+        let roles = roles.filter_map(|(role, _)| Role::from_name(role)).collect();
+        Wanted { reference, roles }
+    })
+}
+
+/// What a checkpoint is looked for with.
+struct Search<'a> {
+    folder: &'a Path,
+    options: &'a Options,
+    places: &'a Places,
+    /// What the files must be, where the folder was locked.
+    lock: Option<Lock>,
+}
+
+/// The first of: a sound copy on this machine, a download, the substitution of the notes.
+fn remedy(wanted: &Wanted, search: &Search<'_>, pipeline: &Pipeline) -> Option<Remedy> {
+    let options = search.options;
+    let name = wanted.reference.as_str().to_owned();
+    if let Some(source) = find_source(wanted, search) {
+        return Some(Remedy::Copy { name, source });
+    }
+    if let Some(repo) = &options.repo {
+        let (repo, remote) = match wanted.reference.other_repo() {
+            Some((other, inner)) => (other, inner.as_str().to_owned()),
+            None => (repo.clone(), name.clone()),
+        };
+        return Some(Remedy::Fetch { name, repo, remote });
+    }
+    let stand_in = pipeline.args.models.get(Role::SparseStructureFlowModel.name())?;
+    let only_slat_flow = wanted.roles == [Role::SlatFlowModel] && name != *stand_in;
+    (options.as_in_notes && only_slat_flow).then(|| {
+        Remedy::Substitute(AsInNotes {
+            role: Role::SlatFlowModel.name().to_owned(),
+            from: name,
+            to: stand_in.clone(),
+        })
+    })
+}
+
+/// The same checkpoint elsewhere on this machine: in the folders named, then in every cached snapshot.
+fn find_source(wanted: &Wanted, search: &Search<'_>) -> Option<Source> {
+    let (options, places) = (search.options, search.places);
+    let named = options.from.iter().map(|path| {
+        let located = cache::locate(&path.to_string_lossy(), places);
+        let folder = located.map_or_else(|_| path.clone(), |found| found.folder);
+        (folder, format!("folder {}", path.display()))
+    });
+    let cached = cache::all(&places.hub_cache).into_iter();
+    let cached = cached.map(|s| (s.folder, format!("cached {} at {}", s.repo, s.revision)));
+    let inner = wanted.reference.other_repo().map(|(_, inner)| inner);
+    for (place, whose) in named.chain(cached) {
+        if place == search.folder {
+            continue;
+        }
+        for reference in [Some(&wanted.reference), inner.as_ref()].into_iter().flatten() {
+            let files = reference.files_in(&place);
+            if files.1.is_file()
+                && is_sound(wanted, &files)
+                && fits_lock(wanted, search.lock.as_ref(), &files)
+            {
+                let (config, weights) = files;
+                return Some(Source {
+                    config,
+                    weights,
+                    whose,
+                });
+            }
+        }
+    }
+    None
+}
+
+fn is_sound(wanted: &Wanted, files: &(PathBuf, PathBuf)) -> bool {
+    let mut read = Read::of_files(&wanted.reference, files);
+    for role in &wanted.roles {
+        read.check_role(*role, None);
+    }
+    read.problems.is_empty()
+}
+
+/// A copy must be the very file that a lock names, if one does.
+fn fits_lock(wanted: &Wanted, lock: Option<&Lock>, files: &(PathBuf, PathBuf)) -> bool {
+    let Some(lock) = lock else { return true };
+    let pairs = [
+        (wanted.reference.config(), &files.0),
+        (wanted.reference.weights(), &files.1),
+    ];
+    pairs.iter().all(|(name, path)| match lock.file(name) {
+        None => true,
+        Some(locked) => hash::sha256(path, &|_| {}).is_ok_and(|found| found == locked.sha256),
+    })
+}

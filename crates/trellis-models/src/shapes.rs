@@ -1,0 +1,237 @@
+//! The tensor shapes that a checkpoint's configuration implies.
+//!
+//! Not all of them: the few that tell whether weights and configuration belong together (input, output, the
+//! first and last block, the conditioning). Source: the constructors in `trellis/models/`; `load_state_dict`
+//! is strict, so any difference here is a failure there.
+
+use crate::config::{BadArgument, Config};
+use crate::role::Class;
+
+/// A tensor and the shape it must have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    /// Its name in the file.
+    pub tensor: String,
+    /// Its shape.
+    pub shape: Vec<u64>,
+}
+
+/// What the configuration implies.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Implied {
+    /// Tensors with their shapes.
+    pub tensors: Vec<Expected>,
+    /// The number of `blocks.N`, where the class has transformer blocks.
+    pub blocks: Option<u64>,
+    /// The width of the features that condition it, where something does.
+    pub condition_width: Option<u64>,
+}
+
+impl Implied {
+    fn add(&mut self, tensor: impl Into<String>, shape: impl Into<Vec<u64>>) {
+        self.tensors.push(Expected {
+            tensor: tensor.into(),
+            shape: shape.into(),
+        });
+    }
+}
+
+/// The shapes that `config` implies for `class`.
+pub fn implied(class: Class, config: &Config) -> Result<Implied, BadArgument> {
+    match class {
+        Class::SparseStructureFlowModel => sparse_structure_flow(config),
+        Class::SLatFlowModel => structured_latent_flow(config),
+        Class::SparseStructureEncoder => convolutions(config, config.count("in_channels")?, {
+            2 * config.count("latent_channels")?
+        }),
+        Class::SparseStructureDecoder => convolutions(
+            config,
+            config.count("latent_channels")?,
+            config.count("out_channels")?,
+        ),
+        Class::SLatEncoder => {
+            let outputs = 2 * config.count("latent_channels")?;
+            transformer(config, config.count("in_channels")?, outputs, 1)
+        }
+        Class::SLatGaussianDecoder => {
+            // Per Gaussian: position 3, colour 3, scale 3, rotation 4, opacity 1.
+            let outputs = 14 * config.representation("num_gaussians")?;
+            transformer(config, config.count("latent_channels")?, outputs, 1)
+        }
+        Class::SLatRadianceFieldDecoder => {
+            // Per rank: three vectors of `dim`, density 1, colour 3.
+            let outputs = config.representation("rank")? * (3 * config.representation("dim")? + 4);
+            transformer(config, config.count("latent_channels")?, outputs, 1)
+        }
+        Class::SLatMeshDecoder => {
+            // FlexiCubes per cube: 8 distances, 8 × 3 deformations, 21 weights, and 8 × 6 colours if asked.
+            let colours = if config.representation_switch("use_color") {
+                48
+            } else {
+                0
+            };
+            // Two subdivisions narrow the channels to an eighth.
+            transformer(config, config.count("latent_channels")?, 53 + colours, 8)
+        }
+    }
+}
+
+fn sparse_structure_flow(config: &Config) -> Result<Implied, BadArgument> {
+    let channels = config.count("model_channels")?;
+    let patch = config.count_or("patch_size", 2)?;
+    let cells = patch.saturating_pow(3);
+    let mut implied = Implied::default();
+    let inputs = config.count("in_channels")?.saturating_mul(cells);
+    let outputs = config.count("out_channels")?.saturating_mul(cells);
+    implied.add("input_layer.weight", [channels, inputs]);
+    implied.add("out_layer.weight", [outputs, channels]);
+    if config.text_or("pe_mode", "ape") == "ape" {
+        let side = config.count("resolution")? / patch;
+        implied.add("pos_emb", [side.saturating_pow(3), channels]);
+    }
+    conditioned_blocks(config, &mut implied)?;
+    Ok(implied)
+}
+
+fn structured_latent_flow(config: &Config) -> Result<Implied, BadArgument> {
+    let channels = config.count("model_channels")?;
+    let outermost = config
+        .counts("io_block_channels")?
+        .map_or(channels, |list| list[0]);
+    let mut implied = Implied::default();
+    implied.add("input_layer.weight", [outermost, config.count("in_channels")?]);
+    implied.add("out_layer.weight", [config.count("out_channels")?, outermost]);
+    conditioned_blocks(config, &mut implied)?;
+    Ok(implied)
+}
+
+/// The blocks that both flow models have.
+fn conditioned_blocks(config: &Config, implied: &mut Implied) -> Result<(), BadArgument> {
+    let channels = config.count("model_channels")?;
+    let condition = config.count("cond_channels")?;
+    let blocks = config.count("num_blocks")?;
+    implied.add("t_embedder.mlp.2.weight", [channels, channels]);
+    for block in first_and_last(blocks) {
+        implied.add(
+            format!("blocks.{block}.self_attn.to_qkv.weight"),
+            [3 * channels, channels],
+        );
+        implied.add(
+            format!("blocks.{block}.cross_attn.to_kv.weight"),
+            [2 * channels, condition],
+        );
+        implied.add(
+            format!("blocks.{block}.mlp.mlp.0.weight"),
+            [hidden(config, channels)?, channels],
+        );
+    }
+    implied.blocks = Some(blocks);
+    implied.condition_width = Some(condition);
+    Ok(())
+}
+
+/// The sparse transformers of the structured latent: encoder and decoders.
+fn transformer(config: &Config, inputs: u64, outputs: u64, narrowing: u64) -> Result<Implied, BadArgument> {
+    let channels = config.count("model_channels")?;
+    let blocks = config.count("num_blocks")?;
+    let mut implied = Implied::default();
+    implied.add("input_layer.weight", [channels, inputs]);
+    implied.add("out_layer.weight", [outputs, channels / narrowing]);
+    for block in first_and_last(blocks) {
+        implied.add(
+            format!("blocks.{block}.attn.to_qkv.weight"),
+            [3 * channels, channels],
+        );
+        implied.add(
+            format!("blocks.{block}.mlp.mlp.0.weight"),
+            [hidden(config, channels)?, channels],
+        );
+    }
+    implied.blocks = Some(blocks);
+    Ok(implied)
+}
+
+/// The dense convolutions of the sparse structure: encoder and decoder.
+fn convolutions(config: &Config, inputs: u64, outputs: u64) -> Result<Implied, BadArgument> {
+    let channels = config.counts("channels")?.ok_or_else(|| BadArgument {
+        name: "channels".to_owned(),
+        wanted: "a list of positive whole numbers",
+    })?;
+    let mut implied = Implied::default();
+    implied.add("input_layer.weight", [channels[0], inputs, 3, 3, 3]);
+    let innermost = channels[channels.len() - 1];
+    implied.add("out_layer.2.weight", [outputs, innermost, 3, 3, 3]);
+    Ok(implied)
+}
+
+/// Width of a block's feed-forward layer. TRELLIS cuts the product down as Python's `int` does.
+fn hidden(config: &Config, channels: u64) -> Result<u64, BadArgument> {
+    let ratio = config.number_or("mlp_ratio", 4.0)?;
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "both factors are positive and bounded when they are read, 2^24 and 10^6"
+    )]
+    Ok((channels as f64 * ratio) as u64)
+}
+
+fn first_and_last(blocks: u64) -> Vec<u64> {
+    if blocks == 1 { vec![0] } else { vec![0, blocks - 1] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shapes(class: Class, args: &str) -> Vec<String> {
+        let text = format!(r#"{{"name":"x","args":{args}}}"#);
+        let config: Config = serde_json::from_str(&text).unwrap();
+        let implied = implied(class, &config).unwrap();
+        let lines = implied.tensors.iter();
+        lines.map(|e| format!("{} {:?}", e.tensor, e.shape)).collect()
+    }
+
+    /// The numbers are those of the released TRELLIS-image-large.
+    #[test]
+    fn implies_the_shapes_of_the_released_models() {
+        let flow = r#""model_channels":1024,"cond_channels":1024,"num_blocks":24,"mlp_ratio":4,"in_channels":8,"out_channels":8"#;
+        insta::assert_debug_snapshot!(shapes(
+            Class::SparseStructureFlowModel,
+            &format!(r#"{{{flow},"resolution":16,"patch_size":1}}"#)
+        ));
+        insta::assert_debug_snapshot!(shapes(
+            Class::SLatFlowModel,
+            &format!(r#"{{{flow},"resolution":64,"patch_size":2,"io_block_channels":[128]}}"#)
+        ));
+        let decoder = r#""model_channels":768,"latent_channels":8,"num_blocks":12,"mlp_ratio":4"#;
+        for (class, representation) in [
+            (Class::SLatGaussianDecoder, r#"{"num_gaussians":32}"#),
+            (Class::SLatRadianceFieldDecoder, r#"{"rank":16,"dim":8}"#),
+            (Class::SLatMeshDecoder, r#"{"use_color":true}"#),
+        ] {
+            let args = format!(r#"{{{decoder},"representation_config":{representation}}}"#);
+            insta::assert_debug_snapshot!(shapes(class, &args));
+        }
+        insta::assert_debug_snapshot!(shapes(
+            Class::SparseStructureDecoder,
+            r#"{"out_channels":1,"latent_channels":8,"channels":[512,128,32]}"#
+        ));
+    }
+
+    #[test]
+    fn refuses_absent_and_absurd_arguments() {
+        for (args, name) in [
+            ("{}", "model_channels"),
+            (r#"{"model_channels":-1}"#, "model_channels"),
+            (r#"{"model_channels":1e30}"#, "model_channels"),
+            (r#"{"model_channels":99999999999}"#, "model_channels"),
+            (r#"{"model_channels":8,"patch_size":"two"}"#, "patch_size"),
+        ] {
+            let text = format!(r#"{{"name":"x","args":{args}}}"#);
+            let config: Config = serde_json::from_str(&text).unwrap();
+            let error = implied(Class::SparseStructureFlowModel, &config).unwrap_err();
+            assert_eq!(error.name, name, "{args}");
+        }
+    }
+}

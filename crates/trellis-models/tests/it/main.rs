@@ -1,0 +1,9 @@
+//! Model folders, made small and true, broken in every way that was seen and some that were not.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+mod check;
+mod hostile;
+mod kit;
+mod lock;
+mod repair;
