@@ -2,6 +2,7 @@
 # A fetch of five gigabytes from the stand-in, killed ten times, must end byte-exact.
 # On demand: it writes 5 GB. The sizes may be given: big-fetch.sh [BYTES] [INTERRUPTIONS]
 set -euo pipefail
+# shellcheck source=tests/models/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 bytes=${1:-5000000000}
@@ -15,7 +16,7 @@ start_hub "$bytes"
 
 fetch() {
   env -i HOME="$work/home" NO_PROXY='*' "$trellis" model fetch org/model \
-    --endpoint "$endpoint" --to "$target" --extras=false "$@"
+    --endpoint "$endpoint" --to "$target" --extras=false
 }
 
 # Bytes that are on disk, noted ranges or not.

@@ -2,6 +2,7 @@
 # A disk that fills up while a model is fetched: a clear error, nothing half-written in place, and the same
 # command goes on when there is room again.
 set -euo pipefail
+# shellcheck source=tests/models/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 if [[ ${1:-} != inside ]]; then

@@ -2,6 +2,7 @@
 # What we fetch into the hub cache must load with Python's huggingface_hub, offline.
 # HUB_READER_PYTHON names an interpreter that has it; else it is installed into a virtual environment.
 set -euo pipefail
+# shellcheck source=tests/models/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 python=${HUB_READER_PYTHON:-}
@@ -13,7 +14,7 @@ if [[ -z $python ]]; then
     >"$work/pip" 2>&1 || skip "huggingface_hub cannot be installed: $(tail -n 1 "$work/pip")"
 fi
 build
-start_hub
+start_hub "$@"
 
 env -i HOME="$work/home" NO_PROXY='*' "$trellis" model fetch org/model \
   --endpoint "$endpoint" --extras=false

@@ -65,27 +65,27 @@ fn best(mut round: impl FnMut()) -> Duration {
 /// One file a process, as many processes as cores, the next file as soon as one ends.
 fn sha256sum(paths: &[PathBuf], cores: usize) {
     let mut xargs = Command::new("xargs");
-    let list = paths
-        .iter()
-        .rev()
-        .map(|path| format!("{}\n", path.display()))
-        .collect::<String>();
     xargs.args(["-P", &cores.to_string(), "-n", "1", "sha256sum"]);
-    run(&mut xargs, &list);
+    run(&mut xargs, &largest_first(paths));
 }
 
 fn openssl(paths: &[PathBuf], cores: usize) -> Option<Duration> {
     Command::new("openssl").arg("version").output().ok()?;
-    let list = paths
-        .iter()
-        .rev()
-        .map(|path| format!("{}\n", path.display()))
-        .collect::<String>();
     Some(best(|| {
         let mut xargs = Command::new("xargs");
         xargs.args(["-P", &cores.to_string(), "-n", "1", "openssl", "dgst", "-sha256"]);
-        run(&mut xargs, &list);
+        run(&mut xargs, &largest_first(paths));
     }))
+}
+
+/// One path a line, the largest first, as we hash them too.
+fn largest_first(paths: &[PathBuf]) -> String {
+    let lines: Vec<String> = paths
+        .iter()
+        .rev()
+        .map(|path| path.display().to_string())
+        .collect();
+    lines.join("\n")
 }
 
 fn run(command: &mut Command, input: &str) {
