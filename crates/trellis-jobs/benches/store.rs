@@ -2,8 +2,6 @@
 //!
 //! Read the results as ratios to `raw insert`: the disk's flush decides over all of them.
 
-#![expect(missing_docs, reason = "criterion's macro makes undocumented functions")]
-
 use std::hint::black_box;
 use std::time::Duration;
 

@@ -49,7 +49,9 @@ pub fn app(state: AppState) -> Router {
         .layer(RequestBodyTimeoutLayer::new(limits.body_pause))
         .layer(DefaultBodyLimit::max(limits.body_bytes))
         .layer(origins.changing())
-        .layer(CatchPanicLayer::custom(panicked))
+        .layer(CatchPanicLayer::custom(|panic: Box<dyn Any + Send>| {
+            panicked(&*panic)
+        }))
         .layer(option_layer(origins.reading()))
         .layer(middleware::from_fn(observe))
         .layer(middleware::from_fn(harden))
@@ -91,7 +93,7 @@ fn shown(uri: &Uri) -> String {
 }
 
 /// A panic in a handler ends that request, not the server.
-fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+fn panicked(panic: &(dyn Any + Send)) -> Response {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text
         .or_else(|| panic.downcast_ref::<&str>().copied())

@@ -132,3 +132,179 @@ fn with_retry(problem: Problem) -> Problem {
         _ => problem,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use trellis_core::{JobId, JobState, ParamError};
+    use trellis_jobs::BlobKey;
+
+    use super::*;
+    use crate::data_uri::DataUriError;
+
+    const DOCS: &str = include_str!("../../../docs/http.md");
+
+    fn id() -> JobId {
+        "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap()
+    }
+
+    fn system() -> Box<dyn std::error::Error + Send + Sync> {
+        "open `/var/lib/secret`: permission denied".into()
+    }
+
+    fn of_requests() -> Vec<Problem> {
+        let text = String::new;
+        let errors = vec![
+            RequestError::RouteNotFound { path: text() },
+            RequestError::MethodNotAllowed {
+                method: text(),
+                path: text(),
+            },
+            RequestError::CrossOrigin,
+            RequestError::InvalidPath { reason: text() },
+            RequestError::InvalidJobId(InvalidJobId { text: text() }),
+            RequestError::InvalidQuery { reason: text() },
+            RequestError::InvalidHeader {
+                name: "x",
+                expected: "y",
+            },
+            RequestError::UnsupportedMediaType { found: text() },
+            RequestError::BodyTooLarge { limit_bytes: 1 },
+            RequestError::BodyUnreadable,
+            RequestError::MalformedJson {
+                place: "x",
+                reason: text(),
+            },
+            RequestError::InvalidJson {
+                place: "x",
+                reason: text(),
+            },
+            RequestError::InvalidPart {
+                name: text(),
+                problem: "x",
+            },
+            RequestError::InvalidBackend("x".parse::<trellis_core::BackendChoice>().unwrap_err()),
+            RequestError::InvalidDataUri {
+                index: 0,
+                source: DataUriError::Scheme,
+            },
+            RequestError::ArtifactNotFound {
+                job: id(),
+                name: text(),
+            },
+            RequestError::InputNotFound { job: id(), index: 0 },
+            RequestError::RangeNotSatisfiable { size_bytes: 1 },
+            RequestError::Stopping,
+            RequestError::Internal,
+        ];
+        errors.into_iter().map(Problem::from).collect()
+    }
+
+    fn of_services() -> Vec<Problem> {
+        let key = || BlobKey::input(id(), 0);
+        let picture = |source| IntakeError::Picture { index: 0, source };
+        let damaged = || trellis_picture::probe(b"\x89PNG\r\n\x1a\n", 1).unwrap_err();
+        let stores = vec![
+            StoreError::NotFound { id: id() },
+            StoreError::LeaseLost { id: id(), attempt: 1 },
+            StoreError::WrongState {
+                id: id(),
+                state: JobState::Failed,
+            },
+            StoreError::QueueFull { queued: 1, limit: 1 },
+            StoreError::KeyReused { key: String::new() },
+            StoreError::Full { source: system() },
+            StoreError::Corrupt { source: system() },
+            StoreError::Unavailable { source: system() },
+        ];
+        let blobs = vec![
+            BlobError::NotFound { key: key() },
+            BlobError::Full {
+                key: key(),
+                source: system(),
+            },
+            BlobError::Unavailable {
+                key: key(),
+                source: system(),
+            },
+        ];
+        let intakes = vec![
+            IntakeError::NoPicture,
+            IntakeError::TooManyPictures {
+                count: 2,
+                max_images: 1,
+            },
+            IntakeError::Param(ParamError {
+                field: "seed",
+                value: String::new(),
+                allowed: String::new(),
+            }),
+            picture(PictureError::UnknownFormat),
+            picture(PictureError::TooLarge {
+                width: 1,
+                height: 1,
+                max_pixels: 0,
+            }),
+            picture(damaged()),
+        ];
+        let failures = FailureKind::ALL.map(|kind| Failure::new(kind, String::new()));
+        let mut problems: Vec<Problem> = stores.into_iter().map(Problem::from).collect();
+        problems.extend(blobs.into_iter().map(Problem::from));
+        problems.extend(intakes.into_iter().map(Problem::from));
+        // Only this one is answered to a request; the others end a job and are told by it.
+        problems.extend(
+            failures
+                .into_iter()
+                .filter(|failure| failure.kind == FailureKind::Unsupported)
+                .map(Problem::from),
+        );
+        problems
+    }
+
+    fn all() -> Vec<Problem> {
+        let mut problems = of_requests();
+        problems.extend(of_services());
+        problems
+    }
+
+    #[test]
+    fn the_page_lists_every_problem() {
+        let row = |problem: &Problem| {
+            format!(
+                "| {} | `{}` | {} |\n",
+                problem.status.as_u16(),
+                problem.kind,
+                problem.fix
+            )
+        };
+        // `lease_lost` is said to workers, never to clients.
+        let told = all().into_iter().filter(|problem| problem.kind != "lease_lost");
+        let table: BTreeSet<String> = told.map(|problem| row(&problem)).collect();
+        let table: String = table.into_iter().collect();
+        assert!(
+            DOCS.ends_with(&table),
+            "docs/http.md ends with another table than\n{table}"
+        );
+    }
+
+    #[test]
+    fn what_the_system_said_is_for_the_log_only() {
+        for problem in all() {
+            let told = serde_json::to_string(&problem.body("r")).unwrap();
+            assert!(!told.contains("/var/lib/secret"), "{told}");
+        }
+        let full = Problem::from(StoreError::Full { source: system() });
+        assert_eq!(full.cause.unwrap(), system().to_string());
+    }
+
+    #[test]
+    fn an_answer_of_503_says_when_to_try_again() {
+        for problem in all() {
+            use axum::response::IntoResponse as _;
+            let unavailable = problem.status == StatusCode::SERVICE_UNAVAILABLE;
+            let answer = problem.into_response();
+            assert_eq!(answer.headers().contains_key("retry-after"), unavailable);
+        }
+    }
+}

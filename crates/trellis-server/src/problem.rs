@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::fmt::Write as _;
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
@@ -23,7 +23,7 @@ pub(crate) struct Problem {
     pub(crate) detail: String,
     pub(crate) fix: String,
     pub(crate) cause: Option<String>,
-    headers: HeaderMap,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// A problem as clients see it (RFC 9457).
@@ -61,14 +61,14 @@ impl Problem {
             detail: error.to_string(),
             fix: fix.into(),
             cause: causes(error),
-            headers: HeaderMap::new(),
+            headers: Vec::new(),
         }
     }
 
     /// Adds a header to the answer.
     #[must_use]
     pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
+        self.headers.push((name, value));
         self
     }
 
@@ -130,7 +130,8 @@ impl From<RequestError> for Problem {
 impl IntoResponse for Problem {
     /// Status, headers and the problem itself as an extension; `observe.rs` writes the body.
     fn into_response(self) -> Response {
-        let mut response = (self.status, self.headers.clone()).into_response();
+        let mut response = self.status.into_response();
+        response.headers_mut().extend(self.headers.iter().cloned());
         response.extensions_mut().insert(self);
         response
     }

@@ -44,18 +44,17 @@ fn single_range(header: &str) -> Option<(Option<u64>, Option<u64>)> {
         return None;
     }
     let (first, last) = set.trim().split_once('-')?;
-    Some((position(first)?, position(last)?))
+    Some((position(first).ok()?, position(last).ok()?))
 }
 
-/// Digits only. A number beyond 64 bits is beyond every size, so it saturates.
-fn position(text: &str) -> Option<Option<u64>> {
-    if text.is_empty() {
-        return Some(None);
-    }
+struct Malformed;
+
+/// Digits or nothing. A number beyond 64 bits is beyond every size, so it saturates.
+fn position(text: &str) -> Result<Option<u64>, Malformed> {
     if !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
+        return Err(Malformed);
     }
-    Some(Some(text.parse().unwrap_or(u64::MAX)))
+    Ok((!text.is_empty()).then(|| text.parse().unwrap_or(u64::MAX)))
 }
 
 #[cfg(test)]

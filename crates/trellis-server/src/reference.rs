@@ -198,7 +198,7 @@ fn prose(markdown: &str) -> String {
     for (index, part) in escaped(markdown).split("```").enumerate() {
         if index % 2 == 1 {
             let drawing = part.split_once('\n').map_or("", |(_, drawing)| drawing);
-            shown.push_str(&format!("<pre>{drawing}</pre>"));
+            shown.extend(["<pre>", drawing, "</pre>"]);
             continue;
         }
         for (index, part) in part.split('`').enumerate() {

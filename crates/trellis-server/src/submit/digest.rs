@@ -1,27 +1,17 @@
 //! What makes two submissions the same request.
 
-use std::fmt::Write as _;
-
-use sha2::{Digest as _, Sha256};
-use trellis_jobs::Submission;
+use trellis_jobs::{Submission, sha256};
 
 /// A digest of what is asked: pictures in order, parameters as given, backend. Not of its encoding: the
 /// same request as a form with another boundary, or as JSON, is the same request.
 pub(super) fn of(submission: &Submission) -> String {
-    let mut digest = Sha256::new();
-    for picture in &submission.pictures {
-        digest.update(Sha256::digest(picture));
-    }
-    digest.update(submission.backend.name());
-    let patch = serde_json::to_vec(&submission.patch).expect("parameters are plain JSON");
-    digest.update(patch);
-    digest
-        .finalize()
+    let pictures: Vec<String> = submission
+        .pictures
         .iter()
-        .fold(String::with_capacity(64), |mut text, byte| {
-            write!(text, "{byte:02x}").expect("a string takes everything");
-            text
-        })
+        .map(|picture| sha256(picture))
+        .collect();
+    let asked = (pictures, submission.backend, &submission.patch);
+    sha256(&serde_json::to_vec(&asked).expect("texts and numbers are JSON"))
 }
 
 #[cfg(test)]

@@ -197,7 +197,11 @@ fn described(plan: &Plan, dry_run: bool) -> String {
         };
     }
     for unsolved in &plan.unsolved {
-        let _ = writeln!(text, "✗ {}: {}\n  hint: {}", unsolved.name, unsolved.reason, unsolved.advice);
+        let _ = writeln!(
+            text,
+            "✗ {}: {}\n  hint: {}",
+            unsolved.name, unsolved.reason, unsolved.advice
+        );
     }
     text.push_str(&plan.diff);
     if plan.remedies.is_empty() && plan.unsolved.is_empty() {
@@ -254,7 +258,7 @@ fn download(
             layout: Layout::Folder(staging.path().to_owned()),
         };
         let files = [format!("{remote}.json"), format!("{remote}.safetensors")];
-        fetch::block_on(fetch_files(&hub, &request, &files, &bars))??;
+        fetch::block_on(fetch_files(&hub, &request, &files, &bars))?;
     }
     Ok(Some(staging))
 }
