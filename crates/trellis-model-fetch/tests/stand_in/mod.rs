@@ -157,8 +157,12 @@ impl Content {
         match self {
             Self::Bytes(bytes) => bytes.slice(index(from)..index(to)),
             Self::Made(_) => {
-                let words = (from / 8..=to / 8).flat_map(|word| mix(word).to_le_bytes());
-                words.skip(index(from % 8)).take(index(to - from)).collect()
+                let mut words = Vec::with_capacity(index(to - from) + 16);
+                for word in from / 8..=to / 8 {
+                    words.extend_from_slice(&mix(word).to_le_bytes());
+                }
+                let start = index(from % 8);
+                Bytes::from(words).slice(start..start + index(to - from))
             }
         }
     }

@@ -36,6 +36,21 @@ impl Fault {
         )
     }
 
+    /// The system gives no threads or no signals.
+    pub(super) fn not_started(stop: Stop) -> Self {
+        Self::new("not_started", "look at this user's limits", stop)
+    }
+
+    /// A person stopped it.
+    pub(super) fn interrupted() -> Self {
+        let advice = "run the same command again: it goes on where it stopped";
+        Self::new(
+            "interrupted",
+            advice,
+            Stop::failed(anyhow::anyhow!("stopped before it was done")),
+        )
+    }
+
     /// A defect of ours.
     pub(super) fn internal(error: impl Into<anyhow::Error>) -> Self {
         Self::new("internal", "report it with this message", Stop::failed(error))

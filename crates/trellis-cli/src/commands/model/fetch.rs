@@ -15,7 +15,8 @@ use trellis_pins::Pins;
 
 use super::bars::{Bars, hashing};
 use super::{Fault, Machine, print, print_json, words};
-use crate::exit::Exit;
+use crate::exit::{Exit, Stop};
+use crate::signals;
 
 /// Download a model and what it needs, verify it and lock it
 #[derive(Debug, clap::Args)]
@@ -72,7 +73,7 @@ struct Outcome<'a> {
 
 pub(super) fn run(args: &FetchArgs, machine: &Machine<'_>) -> Result<Exit, Fault> {
     let bars = Bars::new(args.json);
-    let (fetched, extras) = block_on(bring(args, machine, &bars))??;
+    let (fetched, extras) = block_on(bring(args, machine, &bars))?;
     let located = located(args, &fetched);
     let lock = lock(&located, &fetched, machine, args.json)?;
     if args.json {
@@ -154,10 +155,18 @@ pub(super) fn pinned_or(repo: Option<&str>, revision: Option<&str>) -> (String, 
     (repo.to_owned(), revision.unwrap_or(default).to_owned())
 }
 
-/// Runs a download to its end on a runtime of its own.
-pub(super) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Fault> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    Ok(runtime.map_err(Fault::internal)?.block_on(work))
+/// Runs a download to its end, or to the first signal.
+pub(super) fn block_on<T>(work: impl Future<Output = Result<T, FetchError>>) -> Result<T, Fault> {
+    let runtime = crate::runtime().map_err(Fault::not_started)?;
+    runtime.block_on(async {
+        let said = "stopping; the same command goes on from here";
+        let stopping =
+            signals::first_signal(said).map_err(|error| Fault::not_started(Stop::not_started(error)))?;
+        tokio::select! {
+            outcome = work => Ok(outcome?),
+            () = stopping.cancelled() => Err(Fault::interrupted()),
+        }
+    })
 }
 
 fn located(args: &FetchArgs, fetched: &Fetched) -> Located {

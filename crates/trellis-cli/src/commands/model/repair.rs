@@ -258,7 +258,7 @@ fn download(
             layout: Layout::Folder(staging.path().to_owned()),
         };
         let files = [format!("{remote}.json"), format!("{remote}.safetensors")];
-        fetch::block_on(fetch_files(&hub, &request, &files, &bars))??;
+        fetch::block_on(fetch_files(&hub, &request, &files, &bars))?;
     }
     Ok(Some(staging))
 }

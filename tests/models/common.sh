@@ -1,0 +1,42 @@
+# Sourced: builds the program and the stand-in, starts the stand-in, ends it with the script.
+# shellcheck shell=bash
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+work=$(mktemp -d)
+hub_pid=
+
+finish() {
+  [[ -z $hub_pid ]] || kill "$hub_pid" 2>/dev/null || true
+  rm -rf "$work"
+}
+trap finish EXIT
+
+skip() {
+  echo "skipped: $1"
+  exit 77
+}
+
+# build: sets `trellis` and `stand_in` to the release binaries.
+build() {
+  cargo build --quiet --release --manifest-path "$root/Cargo.toml" --package trellis-cli
+  cargo build --quiet --release --manifest-path "$root/Cargo.toml" --package trellis-model-fetch \
+    --example hub-stand-in
+  local target
+  target=$(cargo metadata --format-version 1 --no-deps --manifest-path "$root/Cargo.toml" |
+    python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
+  trellis=$target/release/trellis
+  stand_in=$target/release/examples/hub-stand-in
+}
+
+# start_hub [BYTES]: sets `endpoint`; the digests are in $work/sums.
+start_hub() {
+  "$stand_in" "$@" >"$work/hub" &
+  hub_pid=$!
+  # It says so when it listens; making the digests of five gigabytes takes a while.
+  tail --pid="$hub_pid" -n +1 -F "$work/hub" 2>/dev/null | grep --line-buffered -m 1 '^endpoint ' >"$work/line" || {
+    echo "the stand-in ended early" >&2
+    return 1
+  }
+  endpoint=$(cut -d ' ' -f 2 "$work/line")
+  grep -v '^endpoint ' "$work/hub" >"$work/sums"
+}
