@@ -1,2 +1,44 @@
-//! placeholder
-fn main() {}
+//! From a picture of 1024 × 1024 pixels to a GLB, decoding included; one thread.
+//!
+//! Stage by stage, and memory: `examples/profile.rs`.
+use std::hint::black_box;
+use std::ops::ControlFlow;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use image::ImageFormat;
+use trellis_core::ParamsPatch;
+use trellis_picture::decode;
+use trellis_relief::{Views, generate};
+
+#[path = "../tests/it/pictures.rs"]
+#[expect(dead_code, reason = "only two of the tests' pictures are timed")]
+mod pictures;
+
+const SIDE: u32 = 1024;
+
+fn generation(criterion: &mut Criterion) {
+    let params = ParamsPatch::default()
+        .resolve(1)
+        .expect("the defaults are allowed");
+    let mut group = criterion.benchmark_group("picture_to_glb");
+    group.sample_size(20);
+    for (name, picture) in [
+        ("cut_out", pictures::cut_out(pictures::blob, SIDE, SIDE)),
+        ("photo", pictures::photo(pictures::blob, SIDE, SIDE)),
+    ] {
+        let bytes = pictures::encoded(picture, ImageFormat::Png);
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                let views = Views {
+                    first: decode(black_box(&bytes), 64_000_000).expect("the picture is whole"),
+                    sha256: Vec::new(),
+                };
+                generate(&views, &params, &mut |_| ControlFlow::Continue(())).expect("there is an object")
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, generation);
+criterion_main!(benches);

@@ -1,46 +1,102 @@
-//! Makes one model and prints the time of each stage and the largest memory in use.
+//! Times the stages of one relief, and says the most memory that the process had.
 //!
-//! `cargo run --release -p trellis-relief --example profile -- PICTURE [OUT.glb]`
+//! `cargo run --release -p trellis-relief --example profile -- PICTURE|cut_out|photo [OUT.glb]`
+//! `cut_out` and `photo` are 1024 × 1024 pixels, made here, with an alpha channel and without.
 #![expect(clippy::print_stdout, reason = "it is there to print")]
 
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use trellis_core::{Params, ParamsPatch};
+use image::ImageFormat;
+use trellis_core::{ParamsPatch, Progress};
 use trellis_picture::decode;
 use trellis_relief::{Views, generate};
 
+#[path = "../tests/it/pictures.rs"]
+#[expect(dead_code, reason = "only two of the tests' pictures are timed")]
+mod pictures;
+
+const SIDE: u32 = 1024;
+const ROUNDS: usize = 10;
+const MAX_PIXELS: u64 = 64_000_000;
+
 fn main() {
-    let path = std::env::args().nth(1).expect("a picture is named");
-    let bytes = std::fs::read(&path).expect("the picture is readable");
-    let params: Params = ParamsPatch::default()
+    let mut arguments = std::env::args().skip(1);
+    let name = arguments.next().unwrap_or_else(|| "photo".to_owned());
+    let bytes = match name.as_str() {
+        "cut_out" => pictures::encoded(pictures::cut_out(pictures::blob, SIDE, SIDE), ImageFormat::Png),
+        "photo" => pictures::encoded(pictures::photo(pictures::blob, SIDE, SIDE), ImageFormat::Png),
+        path => std::fs::read(path).expect("the picture is readable"),
+    };
+    let before = peak_megabytes();
+    let rounds: Vec<Round> = (0..ROUNDS).map(|_| round(&bytes)).collect();
+    for stage in 0..rounds[0].stages.len() {
+        let least = rounds
+            .iter()
+            .map(|round| round.stages[stage].1)
+            .fold(f64::MAX, f64::min);
+        println!("{:>16} {least:>6.1} ms", rounds[0].stages[stage].0);
+    }
+    let least = rounds.iter().map(|round| round.all).fold(f64::MAX, f64::min);
+    println!("{:>16} {least:>6.1} ms, the least of {ROUNDS} rounds", "all");
+    println!(
+        "{:>16} {:>6.1} MB, {before:.1} MB before the first",
+        "most memory",
+        peak_megabytes()
+    );
+    if let Some(out) = arguments.next() {
+        std::fs::write(out, &rounds[0].glb).expect("the file is writable");
+    }
+}
+
+struct Round {
+    /// Each stage and its milliseconds.
+    stages: Vec<(String, f64)>,
+    all: f64,
+    glb: Vec<u8>,
+}
+
+fn round(bytes: &[u8]) -> Round {
+    let params = ParamsPatch::default()
         .resolve(1)
         .expect("the defaults are allowed");
-    for _ in 0..2 {
-        let start = Instant::now();
-        let first = decode(&bytes, 64_000_000).expect("decodes");
-        println!("decode {:?}", start.elapsed());
-        let views = Views {
-            first,
-            sha256: vec![],
-        };
-        let mut last = Instant::now();
-        let relief = generate(&views, &params, &mut |progress| {
-            if progress.step == 1 {
-                println!("{} {:?}", progress.stage, last.elapsed());
-            }
-            last = Instant::now();
-            ControlFlow::Continue(())
-        })
-        .expect("made");
-        println!(
-            "all {:?}, {} bytes {:?}",
-            start.elapsed(),
-            relief.files[0].bytes.len(),
-            relief.notes
-        );
-        if let Some(out) = std::env::args().nth(2) {
-            std::fs::write(out, &relief.files[0].bytes).expect("written");
+    let start = Instant::now();
+    let first = decode(bytes, MAX_PIXELS).expect("the picture is whole");
+    let mut stages = vec![("decode".to_owned(), milliseconds(start))];
+    let views = Views {
+        first,
+        sha256: Vec::new(),
+    };
+    let mut last = Instant::now();
+    let mut report = |progress: Progress| {
+        if progress.step == progress.total {
+            stages.push((progress.stage.to_string(), milliseconds(last)));
         }
+        last = Instant::now();
+        ControlFlow::Continue(())
+    };
+    let relief = generate(&views, &params, &mut report).expect("there is an object");
+    let glb = relief
+        .files
+        .into_iter()
+        .next()
+        .expect("a GLB is the default")
+        .bytes;
+    Round {
+        stages,
+        all: milliseconds(start),
+        glb,
     }
+}
+
+fn milliseconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1000.0
+}
+
+/// The most memory that this process had so far; 0 where there is no Linux to ask.
+fn peak_megabytes() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = line.and_then(|text| text.trim().trim_end_matches("kB").trim().parse::<f64>().ok());
+    kilobytes.unwrap_or(0.0) / 1000.0
 }

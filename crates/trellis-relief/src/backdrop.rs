@@ -22,6 +22,8 @@ const LONGEST: f64 = 512.0;
 /// Shares of the border that one and all surfaces must explain.
 const SECOND_SURFACE: f64 = 0.25;
 const EXPLAINED: f64 = 0.5;
+/// Cells of the border that are looked at, at most.
+const MOST_SAMPLES: usize = 6000;
 /// Distance in deviations up to which a colour is the background's.
 const NEAR: f32 = 4.5;
 /// The same for enclosed areas, which may as well be a white patch of the object.
@@ -102,6 +104,8 @@ fn surfaces(colours: &Grid<Colour>) -> Result<Vec<Surface>, ReliefError> {
             }
         }
     }
+    let every = border.len().div_ceil(MOST_SAMPLES);
+    let border: Vec<_> = border.into_iter().step_by(every).collect();
     let mut unexplained = border.clone();
     let mut found = Vec::new();
     while found.len() < 2 && unexplained.len() as f64 >= border.len() as f64 * SECOND_SURFACE {
@@ -134,9 +138,10 @@ fn nearest_surface(colours: &Grid<Colour>, surfaces: &[Surface]) -> Backdrop {
         for x in 0..colours.width {
             let (place, colour) = (place(colours, x, y), colours.at(x, y));
             for surface in surfaces {
-                let distance = surface.distance(place, colour);
+                let behind = surface.at(place);
+                let distance = surface.deviations(behind, colour);
                 if distance < out.at(x, y).1 {
-                    out.set(x, y, (surface.at(place), distance));
+                    out.set(x, y, (behind, distance));
                 }
             }
         }
@@ -203,18 +208,22 @@ fn add_holes(background: &mut Grid<bool>, backdrop: &Backdrop) {
     }
 }
 
-/// Takes out cells with fewer than three neighbours of their own kind among eight: noise, not object.
+/// Takes out cells with fewer than two neighbours of their own kind among eight: noise, not object.
 fn drop_crumbs(object: &mut Grid<bool>) {
     let before = object.clone();
+    let solid = eroded(object);
     for y in 0..object.height {
         for x in 0..object.width {
+            if solid.at(x, y) == before.at(x, y) {
+                continue;
+            }
             let mut around = 0;
             for row in -1..=1 {
                 for column in -1..=1 {
                     around += u32::from(before.get_or(x as isize + column, y as isize + row, false));
                 }
             }
-            if before.at(x, y) && around < 3 {
+            if around < 3 {
                 object.set(x, y, false);
             }
         }
@@ -251,12 +260,23 @@ fn mixture(colours: &Grid<Colour>, backdrop: &Backdrop, object: &Grid<bool>) -> 
 
 /// The cells whose eight neighbours are all in the mask; beyond the picture counts as in.
 fn eroded(mask: &Grid<bool>) -> Grid<bool> {
-    let mut out = mask.clone();
-    for y in 0..mask.height {
-        for x in 0..mask.width {
-            let (x, y) = (x as isize, y as isize);
-            let all = (-1..=1).all(|row| (-1..=1).all(|column| mask.get_or(x + column, y + row, true)));
-            out.set(x as usize, y as usize, all);
+    let (width, height) = (mask.width, mask.height);
+    let mut across = mask.clone();
+    for (out, row) in across
+        .values
+        .chunks_exact_mut(width)
+        .zip(mask.values.chunks_exact(width))
+    {
+        for x in 1..width {
+            out[x] &= row[x - 1];
+            out[x - 1] &= row[x];
+        }
+    }
+    let mut out = across.clone();
+    for y in 1..height {
+        for x in 0..width {
+            out.values[y * width + x] &= across.values[(y - 1) * width + x];
+            out.values[(y - 1) * width + x] &= across.values[y * width + x];
         }
     }
     out

@@ -13,7 +13,7 @@ use crate::window::Window;
 
 /// Cells along the longer side of the object: the outline is followed between cells, so this suffices
 /// for a silhouette at 512 pixels, and the solver and the triangulation stay fast.
-const LONGEST: f64 = 384.0;
+const LONGEST: f64 = 512.0;
 /// A smaller object is enlarged, each pixel a square, until its longer side has as many cells.
 const SHORTEST: f64 = 64.0;
 /// Cells along the longer side of the picture at the first look.

@@ -28,7 +28,7 @@ pub enum ReliefError {
     Texture {
         /// What the encoder said.
         #[source]
-        source: image::ImageError,
+        source: jpeg_encoder::EncodingError,
     },
     /// The mesh failed its own check: a defect of ours.
     #[error("the mesh is not closed")]

@@ -38,14 +38,14 @@ pub(crate) fn inflate(coverage: &Grid<f32>) -> Inflated {
             continue;
         }
         source[cell] = SOURCE;
-        equations.diagonal[cell] = coverage
-            .neighbours(cell)
+        // The outermost cells are outside, so all four neighbours are there.
+        equations.diagonal[cell] = [cell - 1, cell + 1, cell - width, cell + width]
             .map(|next| match coverage.values[next] {
                 there if there >= INSIDE => 1.0,
                 there => 1.0 / crossing(here, there),
             })
+            .iter()
             .sum();
-        // The outermost cells are outside, so there are cells at the right and below.
         equations.right[cell] = f32::from(u8::from(coverage.values[cell + 1] >= INSIDE));
         equations.down[cell] = f32::from(u8::from(coverage.values[cell + width] >= INSIDE));
     }

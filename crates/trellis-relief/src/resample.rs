@@ -34,8 +34,14 @@ fn taps(start: f64, length: f64, count: usize, available: usize) -> Vec<Taps> {
 
 fn covering(low: f64, high: f64, available: usize, weight: impl Fn(f64) -> f64) -> Taps {
     let limit = available as f64;
-    let first = low.floor().clamp(0.0, limit) as usize;
-    let end = (high.ceil().clamp(0.0, limit) as usize).max(first);
+    let mut first = low.floor().clamp(0.0, limit) as usize;
+    let mut end = (high.ceil().clamp(0.0, limit) as usize).max(first);
+    while first < end && weight(first as f64) <= 0.0 {
+        first += 1;
+    }
+    while first < end && weight((end - 1) as f64) <= 0.0 {
+        end -= 1;
+    }
     Taps {
         first,
         weights: (first..end).map(|cell| weight(cell as f64) as f32).collect(),
@@ -57,9 +63,6 @@ pub(crate) fn resample<const N: usize>(
         rows.retain(|(row, _)| *row >= taps.first);
         let target = &mut out.values[y * size.0..(y + 1) * size.0];
         for (offset, weight) in taps.weights.iter().enumerate() {
-            if *weight == 0.0 {
-                continue;
-            }
             let row = taps.first + offset;
             let line = if let Some(found) = rows.iter().position(|(known, _)| *known == row) {
                 &rows[found].1
@@ -79,14 +82,20 @@ pub(crate) fn resample<const N: usize>(
 
 fn shrink_row<const N: usize>(across: &[Taps], read: impl Fn(usize) -> [f32; N]) -> Vec<[f32; N]> {
     // Neighbouring cells share pixels where the picture grows: each is read once.
-    let first = across.first().map_or(0, |taps| taps.first);
-    let end = across.last().map_or(0, |taps| taps.first + taps.weights.len());
+    let used = || across.iter().filter(|taps| !taps.weights.is_empty());
+    let first = used().map(|taps| taps.first).min().unwrap_or(0);
+    let end = used()
+        .map(|taps| taps.first + taps.weights.len())
+        .max()
+        .unwrap_or(0);
     let line: Vec<[f32; N]> = (first..end).map(read).collect();
     across
         .iter()
         .map(|taps| {
             let mut sum = [0.0; N];
-            for (value, weight) in line[taps.first - first..].iter().zip(&taps.weights) {
+            // A cell without taps may lie anywhere.
+            let start = taps.first.saturating_sub(first).min(line.len());
+            for (value, weight) in line[start..].iter().zip(&taps.weights) {
                 for channel in 0..N {
                     sum[channel] += value[channel] * weight;
                 }
@@ -107,17 +116,12 @@ pub(crate) fn largest(
     let down = taps(window.top, window.height, size.1, source.1);
     let mut out = Grid::filled(size.0, size.1, 0.0_f32);
     for (y, rows) in down.iter().enumerate() {
-        for (row_offset, row_weight) in rows.weights.iter().enumerate() {
-            if *row_weight == 0.0 {
-                continue;
-            }
+        for row_offset in 0..rows.weights.len() {
             for (x, columns) in across.iter().enumerate() {
                 let index = y * size.0 + x;
-                for (offset, weight) in columns.weights.iter().enumerate() {
-                    if *weight > 0.0 {
-                        let value = read(columns.first + offset, rows.first + row_offset);
-                        out.values[index] = out.values[index].max(value);
-                    }
+                for offset in 0..columns.weights.len() {
+                    let value = read(columns.first + offset, rows.first + row_offset);
+                    out.values[index] = out.values[index].max(value);
                 }
             }
         }

@@ -7,6 +7,7 @@
 use meshopt::{SimplifyOptions, VertexDataAdapter};
 
 use crate::sheet::Sheet;
+use crate::topology::{directed, direction};
 
 /// How far the outline and the surface may move, relative to the sheet's longer side.
 const LARGEST_ERROR: f32 = 0.004;
@@ -101,21 +102,23 @@ impl Loops {
             if !is_facing(sheet, [a, b, c]) {
                 return None;
             }
-            edges.extend([(a, b), (b, c), (c, a)]);
+            edges.extend([(a, b), (b, c), (c, a)].map(|(from, to)| directed(from, to)));
         }
         edges.sort_unstable();
-        if edges.windows(2).any(|two| two[0] == two[1]) {
-            return None;
-        }
         let mut next = vec![None; sheet.positions.len()];
         let mut outer = 0;
-        for (from, to) in &edges {
-            if edges.binary_search(&(*to, *from)).is_err() {
-                outer += 1;
-                let free = next[*from as usize].replace(*to).is_none();
-                if !free || !sheet.rim[*from as usize] || !sheet.rim[*to as usize] {
-                    return None;
+        for edge in edges.chunk_by(|one, other| one >> 1 == other >> 1) {
+            match edge {
+                [one, other] if one != other => {}
+                [single] => {
+                    outer += 1;
+                    let [from, to] = direction(*single).map(|end| end as usize);
+                    let free = next[from].replace(to as u32).is_none();
+                    if !free || !sheet.rim[from] || !sheet.rim[to] {
+                        return None;
+                    }
                 }
+                _ => return None,
             }
         }
         let mut used = vec![false; sheet.positions.len()];

@@ -45,9 +45,13 @@ impl Surface {
             .map(|line| line.iter().zip(terms).map(|(factor, term)| factor * term).sum())
     }
 
-    /// How many deviations a colour is from the surface.
+    /// How many deviations a colour is from the surface at a place.
     pub(crate) fn distance(&self, place: [f32; 2], colour: Colour) -> f32 {
-        let expected = self.at(place);
+        self.deviations(self.at(place), colour)
+    }
+
+    /// How many deviations a colour is from the surface's own.
+    pub(crate) fn deviations(&self, expected: Colour, colour: Colour) -> f32 {
         (0..3)
             .map(|channel| ((colour[channel] - expected[channel]) / self.deviation[channel]).powi(2))
             .sum::<f32>()

@@ -63,19 +63,10 @@ impl Topology {
             edges.extend([(a, b), (b, c), (c, a)].map(|(from, to)| directed(from, to)));
         }
         edges.sort_unstable();
-        for pair in edges.chunks(2) {
-            if pair.len() < 2 || pair[0] >> 1 != pair[1] >> 1 || pair[0] == pair[1] {
-                return Err(Defect::Edge(ends(pair[0]).map(|end| places[end as usize])));
+        for edge in edges.chunk_by(|one, other| one >> 1 == other >> 1) {
+            if edge.len() != 2 || edge[0] == edge[1] {
+                return Err(Defect::Edge(direction(edge[0]).map(|end| places[end as usize])));
             }
-        }
-        // With every edge in exactly two triangles a third occurrence would show as an odd pair above.
-        if let Some(pair) = edges
-            .chunks(2)
-            .collect::<Vec<_>>()
-            .windows(2)
-            .find(|two| two[0][0] >> 1 == two[1][0] >> 1)
-        {
-            return Err(Defect::Edge(ends(pair[0][0]).map(|end| places[end as usize])));
         }
         pinches(&corners, places.len()).map_or(Ok(()), |at| Err(Defect::Pinch(places[at])))?;
         let volume = volume(positions, triangles);
@@ -112,13 +103,15 @@ fn weld(positions: &[[f32; 3]]) -> (Vec<u32>, Vec<[u32; 3]>) {
 }
 
 /// An edge as one number: its ends in order, the last bit says the direction.
-fn directed(from: u32, to: u32) -> u64 {
+pub(crate) fn directed(from: u32, to: u32) -> u64 {
     let (low, high) = (from.min(to), from.max(to));
-    (u64::from(low) << 33) | (u64::from(high) << 1) | u64::from(from > to)
+    (u64::from(low) << 32 | u64::from(high)) << 1 | u64::from(from > to)
 }
 
-fn ends(edge: u64) -> [u32; 2] {
-    [(edge >> 33) as u32, (edge >> 1) as u32]
+/// Where an edge comes from and goes to; vertex numbers are below 2^31.
+pub(crate) fn direction(edge: u64) -> [u32; 2] {
+    let (low, high) = ((edge >> 33) as u32, (edge >> 1) as u32);
+    if edge & 1 == 0 { [low, high] } else { [high, low] }
 }
 
 /// A vertex whose triangles do not form one fan.

@@ -1,5 +1,11 @@
 //! Test pictures, made by code: each a shape, drawn with soft edges, in some file format.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "colours and pixel numbers"
+)]
+
 use std::io::Cursor;
 
 use image::{DynamicImage, ImageFormat, Rgba, RgbaImage};

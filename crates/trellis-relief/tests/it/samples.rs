@@ -11,7 +11,7 @@ fn pictures_of_ones_own_keep_their_outline() {
         println!("skipped: TRELLIS_SAMPLES is not set");
         return;
     };
-    let mut seen = 0;
+    let (mut seen, mut low) = (0, 0);
     for entry in std::fs::read_dir(Path::new(&folder)).unwrap() {
         let path = entry.unwrap().path();
         let Some("png" | "jpg" | "jpeg" | "webp") = path.extension().and_then(|ending| ending.to_str())
@@ -39,10 +39,11 @@ fn pictures_of_ones_own_keep_their_outline() {
             .collect();
             let overlap = overlap(&silhouette(&model, &picture, size), &mask);
             write!(said, ", overlap {overlap:.4}").unwrap();
-            assert!(overlap >= 0.985, "{said}");
+            low += usize::from(overlap < 0.985);
         }
         println!("{said}");
         seen += 1;
     }
     assert!(seen > 0, "no picture in TRELLIS_SAMPLES");
+    assert_eq!(low, 0, "pictures whose outline is not kept");
 }
