@@ -20,7 +20,7 @@ pub(crate) struct SubmitHeaders {
         max_length = 255,
         pattern = "^[!-~]+$"
     )]
-    idempotency_key: Option<String>,
+    idempotency_key: String,
 }
 
 /// Headers of whoever follows a job.
@@ -28,8 +28,8 @@ pub(crate) struct SubmitHeaders {
 #[into_params(parameter_in = Header)]
 pub(crate) struct FollowHeaders {
     /// The last event that is known; those after it are sent.
-    #[param(rename = "Last-Event-ID", value_type = u64, required = false)]
-    last_event_id: Option<u64>,
+    #[param(rename = "Last-Event-ID", required = false)]
+    last_event_id: u64,
 }
 
 /// Headers of whoever fetches a file.
@@ -37,14 +37,14 @@ pub(crate) struct FollowHeaders {
 #[into_params(parameter_in = Header)]
 pub(crate) struct FileHeaders {
     /// One range, such as `bytes=0-1023`.
-    #[param(rename = "Range", value_type = String, required = false)]
-    range: Option<String>,
+    #[param(rename = "Range", required = false)]
+    range: String,
     /// The `ETag` of what the client has.
-    #[param(rename = "If-None-Match", value_type = String, required = false)]
-    if_none_match: Option<String>,
+    #[param(rename = "If-None-Match", required = false)]
+    if_none_match: String,
     /// The `ETag` of what the range is to be a part of.
-    #[param(rename = "If-Range", value_type = String, required = false)]
-    if_range: Option<String>,
+    #[param(rename = "If-Range", required = false)]
+    if_range: String,
 }
 
 macro_rules! problems {

@@ -181,6 +181,9 @@ fn kind(schema: &Value) -> String {
     if let (Value::Number(from), Value::Number(to)) = range {
         let _ = write!(words, " {from} to {to}");
     }
+    if !schema["default"].is_null() {
+        let _ = write!(words, " ({})", escaped(&schema["default"].to_string()));
+    }
     let fields = object(&schema["properties"]).into_iter();
     let fields: Vec<String> = fields
         .map(|(field, of)| format!("<code>{}</code>: {}", escaped(field), kind(of)))
