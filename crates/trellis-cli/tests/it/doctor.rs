@@ -14,11 +14,11 @@ use crate::kit::trellis;
 fn broken_environment(home: &Path) -> PathBuf {
     let root = home.join("env");
     let packages = root.join("lib/python3.12/site-packages");
-    fs::create_dir_all(packages.join("kaolin")).unwrap();
+    fs::create_dir_all(packages.join("kaolin")).expect("a folder in the temporary one");
     let source = home.join("kaolin.c");
     let symbol = "_ZNK3c106SymInt6sym_neERKS0_";
     let code = format!("extern void f(void) __asm__(\"{symbol}\"); void *use(void) {{ return f; }}\n");
-    fs::write(&source, code).unwrap();
+    fs::write(&source, code).expect("a file in the temporary folder");
     let mut cc = Command::new("cc");
     cc.args(["-shared", "-fPIC", "-nostdlib", "-o"]);
     let status = cc.arg(packages.join("kaolin/_C.so")).arg(&source).status();

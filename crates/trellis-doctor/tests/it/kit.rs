@@ -79,6 +79,12 @@ impl Env {
         let path = self.packages().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         let scratch = TempDir::new().unwrap();
+        let Lib {
+            links,
+            version,
+            flags,
+            ..
+        } = lib;
         let source = scratch.path().join("lib.c");
         fs::write(&source, lib.source(scratch.path())).unwrap();
         let mut cc = Command::new("cc");
@@ -86,15 +92,15 @@ impl Env {
             .arg(&path)
             .arg(&source);
         let soname = path.file_name().unwrap().to_string_lossy().into_owned();
-        cc.arg(format!("-Wl,-soname,{soname}")).args(lib.flags);
-        if let Some(version) = lib.version {
+        cc.arg(format!("-Wl,-soname,{soname}")).args(flags);
+        if let Some(version) = version {
             let script = scratch.path().join("versions");
             fs::write(&script, format!("{version} {{ global: *; }};\n")).unwrap();
             cc.arg(format!("-Wl,--version-script={}", script.display()));
         }
         // Even where nothing is used of them, as linkers of wheels do.
         cc.arg("-Wl,--no-as-needed")
-            .args(lib.links.iter().map(|link| self.packages().join(link)));
+            .args(links.iter().map(|link| self.packages().join(link)));
         let output = cc
             .output()
             .expect("a C compiler is there: tests/setup installs it");
@@ -140,7 +146,7 @@ impl Env {
 }
 
 impl Lib<'_> {
-    fn source(&self, scratch: &Path) -> String {
+    fn source(self, scratch: &Path) -> String {
         let mut source = format!("{}\n", self.code);
         for (number, symbol) in self.defines.iter().enumerate() {
             let _ = writeln!(
