@@ -21,7 +21,10 @@ fn compile(source: &str, output: &Path, arguments: &[&str]) {
     let file = output.with_extension("c");
     fs::write(&file, source).expect("a file in the temporary folder");
     let mut cc = Command::new("cc");
-    cc.args(["-shared", "-fPIC", "-nostdlib", "-O0", "-o"]).arg(output).arg(&file).args(arguments);
+    cc.args(["-shared", "-fPIC", "-nostdlib", "-O0", "-o"])
+        .arg(output)
+        .arg(&file)
+        .args(arguments);
     assert!(cc.status().expect("a C compiler is there").success());
 }
 
@@ -31,14 +34,24 @@ fn environment(root: &Path) {
     fs::create_dir_all(&torch).expect("a folder in the temporary one");
     let (mut defines, mut needs) = (String::new(), String::new());
     for number in 0..SYMBOLS {
-        let _ = writeln!(defines, "void d{number}(void) __asm__(\"_ZN3c106f{number:06}Ev\"); void d{number}(void) {{}}");
-        let _ = writeln!(needs, "extern void d{number}(void) __asm__(\"_ZN3c106f{number:06}Ev\"); void *u{number} = d{number};");
+        let _ = writeln!(
+            defines,
+            "void d{number}(void) __asm__(\"_ZN3c106f{number:06}Ev\"); void d{number}(void) {{}}"
+        );
+        let _ = writeln!(
+            needs,
+            "extern void d{number}(void) __asm__(\"_ZN3c106f{number:06}Ev\"); void *u{number} = d{number};"
+        );
     }
     let library = torch.join("libc10.so");
     compile(&defines, &library, &["-Wl,-soname,libc10.so"]);
     let first = packages.join("x0/_C.so");
     fs::create_dir_all(packages.join("x0")).expect("a folder in the temporary one");
-    compile(&needs, &first, &[library.to_str().expect("temporary folders are UTF-8")]);
+    compile(
+        &needs,
+        &first,
+        &[library.to_str().expect("temporary folders are UTF-8")],
+    );
     for number in 1..EXTENSIONS {
         let folder = packages.join(format!("x{number}"));
         fs::create_dir_all(&folder).expect("a folder in the temporary one");

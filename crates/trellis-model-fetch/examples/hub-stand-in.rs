@@ -11,6 +11,10 @@
     reason = "a helper of test scripts"
 )]
 
+#[expect(
+    dead_code,
+    reason = "the tests change the script while it runs, the program does not"
+)]
 #[path = "../tests/stand_in/mod.rs"]
 mod stand_in;
 
