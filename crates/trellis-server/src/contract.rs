@@ -18,7 +18,8 @@ pub(crate) struct SubmitHeaders {
         rename = "Idempotency-Key",
         min_length = 1,
         max_length = 255,
-        pattern = "^[!-~]+$"
+        pattern = "^[!-~]+$",
+        required = false
     )]
     idempotency_key: String,
 }

@@ -53,7 +53,7 @@ fn a_pipeline_that_names_a_missing_checkpoint() {
     assert_eq!(missing["check"], "model");
     let name = sample::MISSING_IN_NOTES;
     let sentence =
-        format!("checkpoint `{name}` is named in pipeline.json for `slat_flow_model` but is not there");
+        format!("checkpoint `ckpts/{name}` is named in pipeline.json for `slat_flow_model` but is not there");
     assert_eq!(missing["message"], sentence.as_str());
 }
 

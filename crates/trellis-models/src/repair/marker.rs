@@ -90,8 +90,8 @@ impl AsInNotes {
     /// What a person must know.
     pub fn warning(&self) -> String {
         format!(
-            "with `{}`, a sparse-structure model, as the `{}` the pipeline loads, but sampling the structured \
-             latent fails with `Input shape mismatch, got torch.Size([1, 8]), expected [1, 8, 16, 16, 16]`",
+            "`{}` in place of the `{}` is a sparse-structure model: the pipeline loads, but sampling the \
+             structured latent fails with `Input shape mismatch, got torch.Size([1, 8]), expected [1, 8, 16, 16, 16]`",
             self.to, self.role
         )
     }
