@@ -150,9 +150,10 @@ impl State {
 pub(crate) fn step(state: State, event: Event) -> (State, Vec<Action>) {
     use {Action as A, Event as E, State as S};
     match (state, event) {
-        (S::Stopped, E::Start | E::Restart) => (S::Starting { failures: 0 }, vec![A::Spawn]),
+        (S::Stopped, E::Start | E::Restart) | (S::Failed { .. }, E::Restart) => {
+            (S::Starting { failures: 0 }, vec![A::Spawn])
+        }
         (S::Failed { failures }, E::WaitOver) => (S::Starting { failures }, vec![A::Spawn]),
-        (S::Failed { .. }, E::Restart) => (S::Starting { failures: 0 }, vec![A::Spawn]),
         (S::Starting { failures }, E::Hello) => (S::Loading { failures }, vec![A::Load]),
         (S::Loading { .. }, E::Loaded) => (S::Ready, vec![]),
 
