@@ -115,6 +115,11 @@ impl TrellisBackend {
         self.tasks.wait().await;
     }
 
+    /// Changes whenever something about a worker did.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
     fn status(&self) -> Vec<Seen> {
         self.workers
             .iter()

@@ -84,6 +84,8 @@ impl Driver {
             }
             let (state, actions) = step(std::mem::replace(&mut self.state, State::Stopped), event);
             self.state = state;
+            // Before anybody hears of what follows, such as the end of a job.
+            self.publish();
             for action in actions {
                 self.act(action).await;
             }
