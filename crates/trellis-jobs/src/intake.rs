@@ -8,11 +8,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::future::join_all;
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
 use trellis_core::{BackendChoice, Input, JobId, ParamError, ParamsPatch};
 use trellis_picture::{PictureError, probe};
 
-use crate::{BlobError, BlobKey, BlobStore, JobStore, NewJob, StoreError, Submitted};
+use crate::{BlobError, BlobKey, BlobStore, JobStore, NewJob, StoreError, Submitted, sha256};
 
 /// What a submission may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -203,14 +202,4 @@ fn examine_one(index: usize, bytes: &Bytes, max_pixels: u64) -> Result<Input, In
         size_bytes: bytes.len() as u64,
         sha256: sha256(bytes),
     })
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    Sha256::digest(bytes)
-        .iter()
-        .fold(String::with_capacity(64), |mut text, byte| {
-            write!(text, "{byte:02x}").expect("a String takes everything");
-            text
-        })
 }

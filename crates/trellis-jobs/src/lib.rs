@@ -7,6 +7,7 @@
 
 mod advice;
 mod blobs;
+mod digest;
 mod folder_blobs;
 mod folders;
 mod intake;
@@ -15,6 +16,7 @@ mod sqlite;
 mod store;
 
 pub use blobs::{BlobError, BlobKey, BlobStore};
+pub use digest::{sha256, sha256_of};
 pub use folder_blobs::FolderBlobs;
 pub use intake::{Intake, IntakeError, IntakeLimits, Submission};
 pub use janitor::{Janitor, Retention, SweepError, Swept};

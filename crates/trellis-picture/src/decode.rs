@@ -72,7 +72,11 @@ pub fn decode(bytes: &[u8], max_pixels: u64) -> Result<Picture, PictureError> {
         .with_guessed_format()
         .map_err(|_| PictureError::UnknownFormat)?;
     let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(max_pixels.saturating_mul(BYTES_PER_PIXEL).saturating_add(SPARE_BYTES));
+    limits.max_alloc = Some(
+        max_pixels
+            .saturating_mul(BYTES_PER_PIXEL)
+            .saturating_add(SPARE_BYTES),
+    );
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(damaged)?;
     let orientation = decoder.orientation().map_err(damaged)?;

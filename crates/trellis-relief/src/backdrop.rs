@@ -65,7 +65,10 @@ type Backdrop = Grid<(Colour, f32)>;
 fn colours(picture: &Picture) -> Grid<Colour> {
     let (width, height) = (picture.width() as usize, picture.height() as usize);
     let step = (width.max(height) as f64 / LONGEST).max(1.0);
-    let size = ((width as f64 / step).round().max(1.0), (height as f64 / step).round().max(1.0));
+    let size = (
+        (width as f64 / step).round().max(1.0),
+        (height as f64 / step).round().max(1.0),
+    );
     let pixels = picture.pixels();
     let read = |x: usize, y: usize| {
         let at = 4 * (y * width + x);
@@ -174,7 +177,9 @@ fn reached(colours: &Grid<Colour>, backdrop: &Backdrop) -> Grid<bool> {
 fn is_shadow(colour: Colour, behind: Colour, neighbour: Colour) -> bool {
     let darker = behind[0] - colour[0];
     let tint = (colour[1] - behind[1]).hypot(colour[2] - behind[2]);
-    let step = (0..3).map(|channel| (colour[channel] - neighbour[channel]).abs()).fold(0.0, f32::max);
+    let step = (0..3)
+        .map(|channel| (colour[channel] - neighbour[channel]).abs())
+        .fold(0.0, f32::max);
     (0.0..SHADOW_DEPTH).contains(&darker) && tint < SHADOW_TINT && step < SHADOW_STEP
 }
 

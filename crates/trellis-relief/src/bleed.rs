@@ -11,7 +11,11 @@ pub(crate) type Weighted = [f32; 4];
 /// The filled colours; `known` may be used up. Texels of weight 1 stay exactly as they are.
 pub(crate) fn bleed(known: Grid<Weighted>) -> Grid<[f32; 3]> {
     let mut levels = vec![known];
-    while levels[levels.len() - 1].width.max(levels[levels.len() - 1].height) > 1 {
+    while levels[levels.len() - 1]
+        .width
+        .max(levels[levels.len() - 1].height)
+        > 1
+    {
         let coarser = pull(&levels[levels.len() - 1]);
         levels.push(coarser);
     }
@@ -62,15 +66,17 @@ fn push(fine: &Grid<Weighted>, coarse: &Grid<[f32; 3]>) -> Grid<[f32; 3]> {
 fn between(coarse: &Grid<[f32; 3]>, x: usize, y: usize) -> [f32; 3] {
     let other = |at: usize, size: usize| {
         let near = at / 2;
-        let far = if at % 2 == 0 { near.saturating_sub(1) } else { (near + 1).min(size - 1) };
+        let far = if at % 2 == 0 {
+            near.saturating_sub(1)
+        } else {
+            (near + 1).min(size - 1)
+        };
         (near, far)
     };
     let ((near_x, far_x), (near_y, far_y)) = (other(x, coarse.width), other(y, coarse.height));
     let (a, b) = (coarse.at(near_x, near_y), coarse.at(far_x, near_y));
     let (c, d) = (coarse.at(near_x, far_y), coarse.at(far_x, far_y));
-    [0, 1, 2].map(|channel| {
-        0.5625 * a[channel] + 0.1875 * (b[channel] + c[channel]) + 0.0625 * d[channel]
-    })
+    [0, 1, 2].map(|channel| 0.5625 * a[channel] + 0.1875 * (b[channel] + c[channel]) + 0.0625 * d[channel])
 }
 
 #[cfg(test)]
@@ -88,7 +94,10 @@ mod tests {
         let filled = bleed(known);
         for (index, colour) in filled.values.iter().enumerate() {
             for (channel, expected) in [200.0, 100.0, 50.0].into_iter().enumerate() {
-                assert!((colour[channel] - expected).abs() < 0.01, "texel {index}: {colour:?}");
+                assert!(
+                    (colour[channel] - expected).abs() < 0.01,
+                    "texel {index}: {colour:?}"
+                );
             }
         }
     }

@@ -18,10 +18,12 @@ const LONGEST: f64 = 384.0;
 const SHORTEST: f64 = 64.0;
 /// Cells along the longer side of the picture at the first look.
 const FIRST_LOOK: f64 = 512.0;
+/// Cells around the object: one that is empty for sure, one that takes part in softening.
+const MARGIN: usize = 2;
 /// Coverage from which a cell is inside.
 pub(crate) const INSIDE: f32 = 0.5;
 
-/// Coverage of the object, with a margin of one empty cell on each side.
+/// Coverage of the object, with a margin of [`MARGIN`] empty cells on each side.
 pub(crate) struct Coverage {
     /// From 0 to 1; [`INSIDE`] and more is the object.
     pub(crate) grid: Grid<f32>,
@@ -43,11 +45,11 @@ pub(crate) fn coverage(picture: &Picture, matte: &Matte) -> Result<Coverage, Rel
         (SHORTEST / longest).ceil()
     };
     let step = (longest / LONGEST).max(1.0 / zoom);
-    let columns = (bounds.width / step).ceil() as usize + 2;
-    let rows = (bounds.height / step).ceil() as usize + 2;
+    let columns = (bounds.width / step).ceil() as usize + 2 * MARGIN;
+    let rows = (bounds.height / step).ceil() as usize + 2 * MARGIN;
     let window = Window {
-        left: bounds.left - step,
-        top: bounds.top - step,
+        left: bounds.left - step * MARGIN as f64,
+        top: bounds.top - step * MARGIN as f64,
         width: columns as f64 * step,
         height: rows as f64 * step,
     };

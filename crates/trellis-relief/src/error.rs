@@ -14,9 +14,6 @@ pub enum ReliefError {
     /// What surrounds the object is too uneven.
     #[error("no object was found: the background is not plain enough to be told from the object")]
     BusyBackground,
-    /// No picture was given.
-    #[error("no picture was given")]
-    NoPicture,
     /// A format that it cannot make.
     #[error("`relief` cannot make `{format}`: it makes `glb`, `stl` and `ply`")]
     UnsupportedFormat {
@@ -47,7 +44,6 @@ impl ReliefError {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Transparent | Self::OnlyBackground | Self::BusyBackground => "no_object",
-            Self::NoPicture => "no_picture",
             Self::UnsupportedFormat { .. } => "unsupported_format",
             Self::Cancelled => "cancelled",
             Self::Texture { .. } => "texture",

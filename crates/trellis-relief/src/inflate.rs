@@ -50,7 +50,11 @@ pub(crate) fn inflate(coverage: &Grid<f32>) -> Inflated {
         equations.down[cell] = f32::from(u8::from(coverage.values[cell + width] >= INSIDE));
     }
     let (u, _) = multigrid::solve(equations, source, TOLERANCE);
-    let u = Grid { width, height, values: u };
+    let u = Grid {
+        width,
+        height,
+        values: u,
+    };
     Inflated {
         height: u.map(|u| u.max(0.0).sqrt()),
         gradient: gradient(coverage, &u),
@@ -105,7 +109,10 @@ mod tests {
             let away = x as f32 - 64.0;
             let expected = (radius * radius - away * away).max(0.0).sqrt();
             let height = inflated.height.at(x, 64);
-            assert!((height - expected).abs() < 0.4, "at {x}: {height}, not {expected}");
+            assert!(
+                (height - expected).abs() < 0.4,
+                "at {x}: {height}, not {expected}"
+            );
         }
     }
 

@@ -37,7 +37,11 @@ pub(crate) fn stage<T>(
     stage: Stage,
     work: impl FnOnce() -> Result<T, ReliefError>,
 ) -> Result<T, ReliefError> {
-    let mut tell = |step| match report(Progress { stage, step, total: 1 }) {
+    let mut tell = |step| match report(Progress {
+        stage,
+        step,
+        total: 1,
+    }) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(()) => Err(ReliefError::Cancelled),
     };

@@ -122,7 +122,11 @@ struct Level {
 impl Level {
     fn new(equations: Equations) -> Self {
         let count = equations.diagonal.len();
-        let step = equations.diagonal.iter().map(|diagonal| DAMPING / diagonal).collect();
+        let step = equations
+            .diagonal
+            .iter()
+            .map(|diagonal| DAMPING / diagonal)
+            .collect();
         Self {
             equations,
             step,
@@ -250,7 +254,12 @@ pub(crate) fn solve(equations: Equations, f: Vec<f32>, tolerance: f32) -> (Vec<f
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0.0_f32; 8];
     let (a_blocks, b_blocks) = (a.chunks_exact(8), b.chunks_exact(8));
-    let rest: f32 = a_blocks.remainder().iter().zip(b_blocks.remainder()).map(|(a, b)| a * b).sum();
+    let rest: f32 = a_blocks
+        .remainder()
+        .iter()
+        .zip(b_blocks.remainder())
+        .map(|(a, b)| a * b)
+        .sum();
     for (a, b) in a_blocks.zip(b_blocks) {
         for lane in 0..8 {
             sums[lane] += a[lane] * b[lane];

@@ -88,7 +88,10 @@ mod tests {
         Grid {
             width: rows[0].len(),
             height: rows.len(),
-            values: rows.iter().flat_map(|row| row.bytes().map(|byte| byte == b'#')).collect(),
+            values: rows
+                .iter()
+                .flat_map(|row| row.bytes().map(|byte| byte == b'#'))
+                .collect(),
         }
     }
 

@@ -12,7 +12,8 @@ pub(crate) fn levels(inside: &Grid<bool>, coarsest: usize) -> Grid<Option<usize>
     let mut base = Grid::filled(width, height, false);
     for y in 0..height {
         for x in 0..width {
-            let all = inside.at(x, y) && inside.at(x + 1, y) && inside.at(x, y + 1) && inside.at(x + 1, y + 1);
+            let all =
+                inside.at(x, y) && inside.at(x + 1, y) && inside.at(x, y + 1) && inside.at(x + 1, y + 1);
             base.set(x, y, all);
         }
     }

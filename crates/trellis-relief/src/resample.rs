@@ -127,7 +127,12 @@ mod tests {
     use super::*;
 
     fn window(left: f64, top: f64, width: f64, height: f64) -> Window {
-        Window { left, top, width, height }
+        Window {
+            left,
+            top,
+            width,
+            height,
+        }
     }
 
     #[test]
@@ -148,7 +153,12 @@ mod tests {
 
     #[test]
     fn growing_is_linear_between_centres_and_zero_beyond() {
-        let out = resample((2, 1), |x, _| [x as f32 * 8.0], window(0.0, 0.0, 2.0, 1.0), (8, 1));
+        let out = resample(
+            (2, 1),
+            |x, _| [x as f32 * 8.0],
+            window(0.0, 0.0, 2.0, 1.0),
+            (8, 1),
+        );
         assert_eq!(out.at(3, 0)[0], 3.0);
         let beyond = resample((2, 2), |_, _| [1.0], window(5.0, 5.0, 2.0, 2.0), (2, 2));
         assert!(beyond.values.iter().all(|cell| cell[0] == 0.0));

@@ -115,7 +115,9 @@ impl Builder<'_> {
             self.sheet
                 .positions
                 .push([along(from.0, to.0), along(from.1, to.1), 0.0]);
-            self.sheet.gradients.push(self.inflated.gradient.at(from.0, from.1));
+            self.sheet
+                .gradients
+                .push(self.inflated.gradient.at(from.0, from.1));
             self.sheet.rim.push(true);
         }
         self.crossings[down][at]
@@ -180,7 +182,9 @@ impl Builder<'_> {
         }
         let middle = self.centre(x + half, y + half);
         for side in 0..ring.len() {
-            self.sheet.triangles.push([middle, ring[side], ring[(side + 1) % ring.len()]]);
+            self.sheet
+                .triangles
+                .push([middle, ring[side], ring[(side + 1) % ring.len()]]);
         }
     }
 }

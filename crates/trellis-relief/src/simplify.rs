@@ -13,6 +13,9 @@ const LARGEST_ERROR: f32 = 0.004;
 /// How much height counts against outline, and the direction of the surface against both.
 const WEIGHTS: [f32; 3] = [0.5, 0.01, 0.01];
 
+/// Twice the area, in cells, up to which a triangle that is turned over counts as upright.
+const UPRIGHT: f64 = 1e-3;
+
 /// Collapses edges until about `target` triangles are left, fewer only where nothing is lost.
 pub(crate) fn simplify(sheet: &mut Sheet, target: usize) {
     if sheet.triangles.len() <= target {
@@ -38,8 +41,15 @@ fn collapsed(sheet: &Sheet, target: usize, options: SimplifyOptions) -> Vec<[u32
         for value in [position[0], position[1], 0.0] {
             plane.extend_from_slice(&value.to_ne_bytes());
         }
-        let steepness = gradient[0].hypot(gradient[1]).hypot(2.0 * position[2]).max(f32::MIN_POSITIVE);
-        attributes.extend([position[2] / extent, gradient[0] / steepness, gradient[1] / steepness]);
+        let steepness = gradient[0]
+            .hypot(gradient[1])
+            .hypot(2.0 * position[2])
+            .max(f32::MIN_POSITIVE);
+        attributes.extend([
+            position[2] / extent,
+            gradient[0] / steepness,
+            gradient[1] / steepness,
+        ]);
     }
     let Ok(vertices) = VertexDataAdapter::new(&plane, 12, 0) else {
         return sheet.triangles.clone();
@@ -58,13 +68,18 @@ fn collapsed(sheet: &Sheet, target: usize, options: SimplifyOptions) -> Vec<[u32
         options,
         None,
     );
-    indices.chunks_exact(3).map(|corner| [corner[0], corner[1], corner[2]]).collect()
+    indices
+        .chunks_exact(3)
+        .map(|corner| [corner[0], corner[1], corner[2]])
+        .collect()
 }
 
 fn extent(sheet: &Sheet) -> f32 {
     let side = |axis: usize| {
         let values = sheet.positions.iter().map(|position| position[axis]);
-        let (low, high) = values.fold((f32::MAX, f32::MIN), |(low, high), value| (low.min(value), high.max(value)));
+        let (low, high) = values.fold((f32::MAX, f32::MIN), |(low, high), value| {
+            (low.min(value), high.max(value))
+        });
         high - low
     };
     side(0).max(side(1))
@@ -79,7 +94,7 @@ struct Loops {
 
 impl Loops {
     /// `None` if it is not a sheet: an edge twice in one direction, an outline that branches, or a
-    /// triangle that is turned over.
+    /// triangle that is turned over. One without area as seen from the front may stand upright.
     fn of(sheet: &Sheet, triangles: &[[u32; 3]]) -> Option<Self> {
         let mut edges = Vec::with_capacity(3 * triangles.len());
         for [a, b, c] in triangles.iter().copied() {
@@ -104,9 +119,16 @@ impl Loops {
             }
         }
         let mut used = vec![false; sheet.positions.len()];
-        triangles.iter().flatten().for_each(|vertex| used[*vertex as usize] = true);
+        triangles
+            .iter()
+            .flatten()
+            .for_each(|vertex| used[*vertex as usize] = true);
         let vertices = used.iter().filter(|used| **used).count() as i64;
-        let rim = used.iter().zip(&sheet.rim).filter(|(used, rim)| **used && **rim).count();
+        let rim = used
+            .iter()
+            .zip(&sheet.rim)
+            .filter(|(used, rim)| **used && **rim)
+            .count();
         if rim != outer {
             return None;
         }
@@ -135,7 +157,7 @@ fn loops(next: &mut [Option<u32>]) -> usize {
 fn is_facing(sheet: &Sheet, [a, b, c]: [u32; 3]) -> bool {
     let [a, b, c] = [a, b, c].map(|vertex| sheet.positions[vertex as usize].map(f64::from));
     // Rows run down, so counter-clockwise as seen is negative here.
-    (b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1]) < 0.0
+    (b[0] - a[0]) * (c[1] - a[1]) - (c[0] - a[0]) * (b[1] - a[1]) < UPRIGHT
 }
 
 /// Renumbers the vertices in the order in which triangles use them; the others go.

@@ -53,11 +53,16 @@ pub(crate) fn close(mut sheet: Sheet, columns: usize, rows: usize) -> Solid {
             let [x, y, z] = sheet.positions[vertex];
             solid.positions.push(fit.place([x, y, side * z]));
             solid.normals.push(normal(sheet.gradients[vertex], side * z));
-            solid.uvs.push([(x + 0.5) / columns as f32, (y + 0.5) / rows as f32]);
+            solid
+                .uvs
+                .push([(x + 0.5) / columns as f32, (y + 0.5) / rows as f32]);
         }
     }
     solid.triangles.extend(&sheet.triangles);
-    let mirrored = sheet.triangles.iter().map(|[a, b, c]| [*a, *c, *b].map(|vertex| back[vertex as usize]));
+    let mirrored = sheet
+        .triangles
+        .iter()
+        .map(|[a, b, c]| [*a, *c, *b].map(|vertex| back[vertex as usize]));
     solid.triangles.extend(mirrored);
     solid
 }
@@ -72,7 +77,9 @@ impl Fit {
     fn of(sheet: &Sheet) -> Self {
         let range = |axis: usize| {
             let values = sheet.positions.iter().map(|position| position[axis]);
-            values.fold((f32::MAX, f32::MIN), |(low, high), value| (low.min(value), high.max(value)))
+            values.fold((f32::MAX, f32::MIN), |(low, high), value| {
+                (low.min(value), high.max(value))
+            })
         };
         let (x, y, z) = (range(0), range(1), range(2));
         let longest = (x.1 - x.0).max(y.1 - y.0).max(2.0 * DEPTH * z.1);
@@ -113,7 +120,11 @@ fn split_chords(sheet: &mut Sheet) {
     }
     edges.sort_unstable();
     // An edge of the outline is in one triangle, an inner one in two.
-    let chords: Vec<(u32, u32)> = edges.windows(2).filter(|two| two[0] == two[1]).map(|two| two[0]).collect();
+    let chords: Vec<(u32, u32)> = edges
+        .windows(2)
+        .filter(|two| two[0] == two[1])
+        .map(|two| two[0])
+        .collect();
     let first = sheet.positions.len() as u32;
     for (a, b) in &chords {
         insert_between(sheet, &[*a, *b]);
@@ -134,7 +145,9 @@ fn split_chords(sheet: &mut Sheet) {
             // A part that is this one triangle.
             let centre = insert_between(sheet, &corners);
             for side in 0..3 {
-                sheet.triangles.push([centre, corners[side], corners[(side + 1) % 3]]);
+                sheet
+                    .triangles
+                    .push([centre, corners[side], corners[(side + 1) % 3]]);
             }
             continue;
         }
@@ -144,7 +157,13 @@ fn split_chords(sheet: &mut Sheet) {
 
 /// Triangulates a triangle with split sides from one of the new vertices, if it has any.
 fn fan(sheet: &mut Sheet, ring: &[u32]) {
-    let start = ring.len() - 1 - ring.iter().rev().position(|vertex| !sheet.rim[*vertex as usize]).unwrap_or(0);
+    let start = ring.len()
+        - 1
+        - ring
+            .iter()
+            .rev()
+            .position(|vertex| !sheet.rim[*vertex as usize])
+            .unwrap_or(0);
     for step in 1..ring.len() - 1 {
         let corner = |offset: usize| ring[(start + offset) % ring.len()];
         sheet.triangles.push([corner(0), corner(step), corner(step + 1)]);

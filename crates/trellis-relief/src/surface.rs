@@ -57,7 +57,8 @@ impl Surface {
     /// The median distance in each channel, as a standard deviation.
     fn spread(&self, samples: &[([f32; 2], Colour)]) -> Colour {
         [0, 1, 2].map(|channel| {
-            let off = |(place, colour): &([f32; 2], Colour)| (colour[channel] - self.at(*place)[channel]).abs();
+            let off =
+                |(place, colour): &([f32; 2], Colour)| (colour[channel] - self.at(*place)[channel]).abs();
             (1.48 * median(samples.iter().map(off))).clamp(LEAST_DEVIATION[channel], 0.06)
         })
     }

@@ -58,7 +58,12 @@ pub(crate) fn texture(picture: &Picture, matte: &Matte, window: Window, size: u3
     };
     let side = size as usize;
     let filled = bleed(resample((width, height), read, window, (side, side)));
-    let texels = filled.values.iter().flatten().map(|value| (value + 0.5) as u8).collect();
+    let texels = filled
+        .values
+        .iter()
+        .flatten()
+        .map(|value| (value + 0.5) as u8)
+        .collect();
     Texture { size, texels }
 }
 

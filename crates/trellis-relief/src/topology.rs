@@ -51,7 +51,10 @@ impl Topology {
     /// Checks a mesh of triangles, counter-clockwise as seen from outside.
     pub fn of(positions: &[[f32; 3]], triangles: &[[u32; 3]]) -> Result<Self, Defect> {
         let (welded, places) = weld(positions);
-        let corners: Vec<[u32; 3]> = triangles.iter().map(|corners| corners.map(|c| welded[c as usize])).collect();
+        let corners: Vec<[u32; 3]> = triangles
+            .iter()
+            .map(|corners| corners.map(|c| welded[c as usize]))
+            .collect();
         let mut edges = Vec::with_capacity(3 * corners.len());
         for (number, [a, b, c]) in corners.iter().copied().enumerate() {
             if a == b || b == c || c == a {
@@ -66,7 +69,12 @@ impl Topology {
             }
         }
         // With every edge in exactly two triangles a third occurrence would show as an odd pair above.
-        if let Some(pair) = edges.chunks(2).collect::<Vec<_>>().windows(2).find(|two| two[0][0] >> 1 == two[1][0] >> 1) {
+        if let Some(pair) = edges
+            .chunks(2)
+            .collect::<Vec<_>>()
+            .windows(2)
+            .find(|two| two[0][0] >> 1 == two[1][0] >> 1)
+        {
             return Err(Defect::Edge(ends(pair[0][0]).map(|end| places[end as usize])));
         }
         pinches(&corners, places.len()).map_or(Ok(()), |at| Err(Defect::Pinch(places[at])))?;
@@ -76,7 +84,8 @@ impl Topology {
         }
         let used = used(&corners, places.len());
         let parts = parts(&corners, places.len(), &used);
-        let euler = used.iter().filter(|used| **used).count() as i64 - edges.len() as i64 / 2 + corners.len() as i64;
+        let euler =
+            used.iter().filter(|used| **used).count() as i64 - edges.len() as i64 / 2 + corners.len() as i64;
         Ok(Self {
             parts,
             handles: usize::try_from(parts as i64 - euler / 2).unwrap_or(0),
@@ -122,7 +131,11 @@ fn pinches(corners: &[[u32; 3]], count: usize) -> Option<usize> {
     around.sort_unstable();
     let mut start = 0;
     for vertex in 0..count as u32 {
-        let end = start + around[start..].iter().take_while(|entry| entry.0 == vertex).count();
+        let end = start
+            + around[start..]
+                .iter()
+                .take_while(|entry| entry.0 == vertex)
+                .count();
         let ring = &around[start..end];
         start = end;
         if ring.is_empty() {
@@ -150,7 +163,8 @@ fn volume(positions: &[[f32; 3]], triangles: &[[u32; 3]]) -> f64 {
         .iter()
         .map(|[a, b, c]| {
             let (a, b, c) = (point(*a), point(*b), point(*c));
-            a[0] * (b[1] * c[2] - b[2] * c[1]) + a[1] * (b[2] * c[0] - b[0] * c[2])
+            a[0] * (b[1] * c[2] - b[2] * c[1])
+                + a[1] * (b[2] * c[0] - b[0] * c[2])
                 + a[2] * (b[0] * c[1] - b[1] * c[0])
         })
         .sum();
@@ -159,7 +173,10 @@ fn volume(positions: &[[f32; 3]], triangles: &[[u32; 3]]) -> f64 {
 
 fn used(corners: &[[u32; 3]], count: usize) -> Vec<bool> {
     let mut used = vec![false; count];
-    corners.iter().flatten().for_each(|vertex| used[*vertex as usize] = true);
+    corners
+        .iter()
+        .flatten()
+        .for_each(|vertex| used[*vertex as usize] = true);
     used
 }
 
@@ -179,7 +196,9 @@ fn parts(corners: &[[u32; 3]], count: usize, used: &[bool]) -> usize {
             parents[other as usize] = first;
         }
     }
-    (0..count).filter(|vertex| used[*vertex] && parents[*vertex] == *vertex as u32).count()
+    (0..count)
+        .filter(|vertex| used[*vertex] && parents[*vertex] == *vertex as u32)
+        .count()
 }
 
 #[cfg(test)]
@@ -198,12 +217,18 @@ mod tests {
 
     #[test]
     fn defects_are_found() {
-        assert!(matches!(Topology::of(&CORNERS, &FACES[..3]), Err(Defect::Edge(_))));
+        assert!(matches!(
+            Topology::of(&CORNERS, &FACES[..3]),
+            Err(Defect::Edge(_))
+        ));
         let turned = FACES.map(|[a, b, c]| [a, c, b]);
         assert_eq!(Topology::of(&CORNERS, &turned), Err(Defect::Volume));
         let mut one_turned = FACES;
         one_turned[1] = [1, 0, 3];
-        assert!(matches!(Topology::of(&CORNERS, &one_turned), Err(Defect::Edge(_))));
+        assert!(matches!(
+            Topology::of(&CORNERS, &one_turned),
+            Err(Defect::Edge(_))
+        ));
         let twice: Vec<[u32; 3]> = FACES.into_iter().chain(FACES).collect();
         assert!(matches!(Topology::of(&CORNERS, &twice), Err(Defect::Edge(_))));
         let mut flat = FACES;

@@ -1,6 +1,6 @@
 //! One attempt of one job, from the claim to its end.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tracing::{error, info};
@@ -32,20 +32,19 @@ impl Attempt {
     }
 
     /// Works on the job and writes down how it ended.
-    pub(crate) async fn run(self) {
-        info!(backend = self.backend.capabilities().name, "job started");
-        let lease = &self.claim.lease;
+    pub(crate) async fn run(mut self) {
+        let lease = self.claim.lease.clone();
         let mut keeping = tokio::spawn(keep(self.shared.clone(), lease.clone()));
-        let folder = scratch::make(&self.shared.settings.scratch, lease).await;
+        let folder = self.prepare().await;
         let gone = async {
             // A keeper that panicked keeps nothing.
             (&mut keeping).await.unwrap_or(Gone::Lost)
         };
         let ending = match &folder {
             Ok(folder) => self.ending(folder, gone).await,
-            Err(cause) => Ending::Fail(no_scratch(cause)),
+            Err(failure) => Ending::Fail(failure.clone()),
         };
-        let recorded = end(&self.shared, lease, &ending).await;
+        let recorded = end(&self.shared, &lease, &ending).await;
         keeping.abort();
         if let (Ending::Succeed(outcome), false) = (&ending, recorded) {
             let keys: Vec<BlobKey> = outcome.artifacts.iter().map(|file| file.key.clone()).collect();
@@ -54,6 +53,14 @@ impl Attempt {
         if let Ok(folder) = folder {
             scratch::remove(&folder).await;
         }
+    }
+
+    /// Settles who works on it, and where.
+    async fn prepare(&mut self) -> Result<PathBuf, Failure> {
+        self.backend = self.suited()?;
+        info!(backend = self.backend.capabilities().name, "job started");
+        let folder = scratch::make(&self.shared.settings.scratch, &self.claim.lease).await;
+        folder.map_err(|cause| no_scratch(&cause))
     }
 
     async fn ending(&self, folder: &Path, gone: impl Future<Output = Gone>) -> Ending {
@@ -87,7 +94,6 @@ impl Attempt {
     }
 
     async fn request(&self, folder: &Path) -> Result<Request, Failure> {
-        self.check_formats()?;
         let mut pictures = Vec::new();
         for key in &self.claim.inputs {
             let picture = self
@@ -107,28 +113,21 @@ impl Attempt {
         })
     }
 
-    fn check_formats(&self) -> Result<(), Failure> {
-        let capabilities = self.backend.capabilities();
-        let missing = self
-            .claim
-            .job
-            .params
-            .formats
-            .iter()
-            .find(|format| !capabilities.formats.contains(format));
-        missing.map_or(Ok(()), |format| {
-            let made = capabilities
-                .formats
-                .iter()
-                .map(|made| format!("`{made}`"))
-                .collect::<Vec<_>>()
-                .join(", ");
-            let message = format!(
-                "backend `{}` does not make `{format}`, it makes {made}",
-                capabilities.name
-            );
-            Err(Failure::new(FailureKind::Unsupported, message))
-        })
+    /// The backend that was given the job or, where that does not make what is asked for, another one
+    /// that the job's choice allows.
+    fn suited(&self) -> Result<Arc<dyn Backend>, Failure> {
+        let job = &self.claim.job;
+        let made = &self.backend.capabilities().formats;
+        if job.params.formats.iter().all(|format| made.contains(format)) {
+            return Ok(self.backend.clone());
+        }
+        let chosen = self.shared.registry.choose(job.backend, &job.params.formats)?;
+        info!(
+            backend = chosen.backend.capabilities().name,
+            reason = chosen.reason,
+            "another backend takes it"
+        );
+        Ok(chosen.backend)
     }
 
     /// Stores every file; where one cannot be stored, none stays.

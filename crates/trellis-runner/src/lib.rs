@@ -20,4 +20,4 @@ mod slot;
 mod upload;
 mod work;
 
-pub use runner::{Runner, RunnerSettings, Served};
+pub use runner::{Runner, RunnerSettings};

@@ -7,8 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use trellis_backend::Backend;
-use trellis_core::BackendChoice;
+use trellis_backend::Registry;
 use trellis_jobs::{BlobStore, JobStore, WorkerName};
 
 use crate::slot::Slot;
@@ -34,19 +33,11 @@ pub struct RunnerSettings {
     pub scratch: PathBuf,
 }
 
-/// A backend and the choices whose jobs it takes.
-#[derive(Clone)]
-pub struct Served {
-    /// The backend.
-    pub backend: Arc<dyn Backend>,
-    /// What it serves.
-    pub choices: Vec<BackendChoice>,
-}
-
 /// What all parts of a runner share.
 pub(crate) struct Shared {
     pub(crate) store: Arc<dyn JobStore>,
     pub(crate) blobs: Arc<dyn BlobStore>,
+    pub(crate) registry: Registry,
     pub(crate) settings: RunnerSettings,
     /// No new jobs from here on.
     pub(crate) closing: CancellationToken,
@@ -58,7 +49,7 @@ pub(crate) struct Shared {
 pub struct Runner {
     store: Arc<dyn JobStore>,
     blobs: Arc<dyn BlobStore>,
-    backends: Vec<Served>,
+    registry: Registry,
     settings: RunnerSettings,
 }
 
@@ -67,13 +58,13 @@ impl Runner {
     pub fn new(
         store: Arc<dyn JobStore>,
         blobs: Arc<dyn BlobStore>,
-        backends: Vec<Served>,
+        registry: Registry,
         settings: RunnerSettings,
     ) -> Self {
         Self {
             store,
             blobs,
-            backends,
+            registry,
             settings,
         }
     }
@@ -85,6 +76,7 @@ impl Runner {
         let shared = Arc::new(Shared {
             store: self.store,
             blobs: self.blobs,
+            registry: self.registry,
             settings: self.settings,
             closing: shutdown,
             drained: CancellationToken::new(),
@@ -93,15 +85,15 @@ impl Runner {
         let forgotten = recovery::take_back_own(&shared).await;
         let recovering = tokio::spawn(recovery::run(shared.clone(), forgotten));
         let mut slots = JoinSet::new();
-        for served in &self.backends {
-            let capabilities = served.backend.capabilities();
+        for backend in shared.registry.all() {
+            let capabilities = backend.capabilities();
             info!(
                 backend = capabilities.name,
                 slots = capabilities.slots,
                 "backend takes jobs"
             );
             for _ in 0..capabilities.slots.max(1) {
-                slots.spawn(Slot::new(shared.clone(), served.clone()).run());
+                slots.spawn(Slot::new(shared.clone(), backend.clone()).run());
             }
         }
         shared.closing.cancelled().await;

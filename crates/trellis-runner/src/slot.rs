@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tracing::{Instrument, info_span, warn};
-use trellis_backend::Readiness;
+use trellis_backend::{Backend, Readiness};
 use trellis_jobs::{Claim, ClaimFilter};
 
 use crate::attempt::Attempt;
-use crate::runner::{Served, Shared};
+use crate::runner::Shared;
 
 /// How often a slot looks by itself: a store's announcements are a hint only, and a backend that becomes
 /// ready makes none.
@@ -17,12 +17,12 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 pub(crate) struct Slot {
     shared: Arc<Shared>,
-    served: Served,
+    backend: Arc<dyn Backend>,
 }
 
 impl Slot {
-    pub(crate) fn new(shared: Arc<Shared>, served: Served) -> Self {
-        Self { shared, served }
+    pub(crate) fn new(shared: Arc<Shared>, backend: Arc<dyn Backend>) -> Self {
+        Self { shared, backend }
     }
 
     /// Works until the runner closes.
@@ -33,7 +33,7 @@ impl Slot {
             // Never abandoned half-way: a claim that nobody hears of would wait until its lease lapses.
             if let Some(claim) = self.claim().await {
                 let span = info_span!("attempt", job = %claim.lease.job, attempt = claim.lease.attempt);
-                let attempt = Attempt::new(self.shared.clone(), self.served.backend.clone(), claim);
+                let attempt = Attempt::new(self.shared.clone(), self.backend.clone(), claim);
                 attempt.run().instrument(span).await;
                 continue;
             }
@@ -46,12 +46,12 @@ impl Slot {
     }
 
     async fn claim(&self) -> Option<Claim> {
-        if self.served.backend.readiness() != Readiness::Ready {
+        if self.backend.readiness() != Readiness::Ready {
             return None;
         }
         let settings = &self.shared.settings;
         let filter = ClaimFilter {
-            choices: self.served.choices.clone(),
+            choices: self.shared.registry.choices_of(self.backend.as_ref()),
         };
         let claimed = self
             .shared

@@ -1,15 +1,13 @@
 //! Puts a backend's files into the blob store.
 
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
 use tracing::error;
 use trellis_backend::{Content, Made};
 use trellis_core::{Artifact, Failure, FailureKind};
-use trellis_jobs::{BlobError, BlobKey, BlobStore, Delivered, Lease};
+use trellis_jobs::{BlobError, BlobKey, BlobStore, Delivered, Lease, sha256_of};
 
 /// Stores one file under the attempt's own name.
 pub(crate) async fn upload(
@@ -33,12 +31,18 @@ pub(crate) async fn upload(
     let key = BlobKey::artifact(lease.job, lease.attempt, &name);
     let (stored, size_bytes, sha256) = match content {
         Content::Bytes(bytes) => {
-            let (size, sha256) = digest(bytes.clone()).await?;
+            let (size, sha256) = {
+                let bytes = bytes.clone();
+                blocking(move || sha256_of(bytes.as_ref())).await?
+            };
             (blobs.put(&key, bytes).await, size, sha256)
         }
         Content::File(path) => {
             let path = inside(scratch, path).await?;
-            let (size, sha256) = digest_file(path.clone()).await?;
+            let (size, sha256) = {
+                let path = path.clone();
+                blocking(move || sha256_of(File::open(path)?)).await?
+            };
             (blobs.put_file(&key, &path).await, size, sha256)
         }
     };
@@ -97,25 +101,6 @@ fn not_stored(cause: &BlobError) -> Failure {
     }
 }
 
-async fn digest(bytes: impl AsRef<[u8]> + Send + 'static) -> Result<(u64, String), Failure> {
-    blocking(move || {
-        Ok((
-            bytes.as_ref().len() as u64,
-            hexadecimal(&Sha256::digest(bytes.as_ref())),
-        ))
-    })
-    .await
-}
-
-async fn digest_file(path: PathBuf) -> Result<(u64, String), Failure> {
-    blocking(move || {
-        let mut sha256 = Sha256::new();
-        let size = io::copy(&mut File::open(path)?, &mut Writer(&mut sha256))?;
-        Ok((size, hexadecimal(&sha256.finalize())))
-    })
-    .await
-}
-
 /// Digests take a good part of a second for large files: not on a thread that others wait for.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
@@ -128,26 +113,6 @@ async fn blocking<T: Send + 'static>(
         }
         Err(_) => Err(internal("a file of the backend cannot be digested")),
     }
-}
-
-struct Writer<'a>(&'a mut Sha256);
-
-impl io::Write for Writer<'_> {
-    fn write(&mut self, part: &[u8]) -> io::Result<usize> {
-        self.0.update(part);
-        Ok(part.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a String takes everything");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -89,6 +89,12 @@ pub(super) fn change(
         failure: failure.cloned(),
     };
     event(connection, job.number, now, &kind, None)?;
+    if next == JobState::Queued {
+        // What the attempt had shown is not to be taken for the next one's; its blobs go with the job's.
+        connection
+            .prepare_cached("DELETE FROM artifacts WHERE job = ?1")?
+            .execute([job.number])?;
+    }
     if next.is_final() {
         thin(connection, job.number)?;
     }

@@ -60,10 +60,6 @@ pub(super) fn recover(
     let mut recovered = Recovered::default();
     for id in lost {
         let job = standing(connection, id)?;
-        // What it had shown of an unfinished attempt is not to be taken for a result.
-        connection
-            .prepare_cached("DELETE FROM artifacts WHERE job = ?1")?
-            .execute([job.number])?;
         if job.charged < max_attempts {
             change(connection, &job, StateChange::Requeue, now, None)?;
             recovered.requeued.push(id);

@@ -4,9 +4,9 @@
 //! and never edited after a release.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use super::error::OpenError;
 use crate::StoreError;
@@ -23,8 +23,8 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
     )?;
-    check_owner(path, &connection)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    check_owner(path, &mut connection)?;
+    enter_wal(&connection)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     // macOS flushes its disk's own cache only when asked so; no effect elsewhere.
     connection.pragma_update(None, "fullfsync", true)?;
@@ -52,6 +52,22 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// Switches to the write-ahead log. SQLite does not wait for another process that does the same at this
+/// moment, whatever its timeout says, so this does.
+fn enter_wal(connection: &Connection) -> Result<(), StoreError> {
+    let begun = Instant::now();
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && begun.elapsed() < BUSY =>
+            {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            switched => return Ok(switched?),
+        }
+    }
+}
+
 fn number(connection: &Connection, pragma: &str) -> Result<i64, StoreError> {
     Ok(connection.pragma_query_value(None, pragma, |row| row.get(0))?)
 }
@@ -62,9 +78,12 @@ fn unusable(error: OpenError) -> StoreError {
     }
 }
 
-fn check_owner(path: &Path, connection: &Connection) -> Result<(), StoreError> {
-    let id = number(connection, "application_id")?;
-    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+fn check_owner(path: &Path, connection: &mut Connection) -> Result<(), StoreError> {
+    // Both from one moment: another process may be creating it.
+    let moment = connection.transaction()?;
+    let id = number(&moment, "application_id")?;
+    let tables: i64 = moment.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    moment.commit()?;
     if id == APPLICATION_ID || (id == 0 && tables == 0) {
         return Ok(());
     }

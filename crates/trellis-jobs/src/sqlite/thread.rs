@@ -59,9 +59,11 @@ impl Database {
             behaviour,
             changes,
         };
+        // Read here and not on the thread: whatever others commit after the store is open is announced.
+        let seen = worker.others();
         std::thread::Builder::new()
             .name(name.to_owned())
-            .spawn(move || worker.run(&inbox))
+            .spawn(move || worker.run(&inbox, seen))
             .map_err(|source| OpenError::Thread { source })?;
         Ok(Self { calls })
     }
@@ -138,8 +140,7 @@ struct Worker {
 }
 
 impl Worker {
-    fn run(mut self, inbox: &Receiver<(Announce, Call)>) {
-        let mut seen = self.others();
+    fn run(mut self, inbox: &Receiver<(Announce, Call)>, mut seen: Option<i64>) {
         loop {
             let first = if self.changes.is_some() {
                 match inbox.recv_timeout(OTHERS_EVERY) {

@@ -1,7 +1,7 @@
 //! A job's life in the store, call by call.
 
 use trellis_core::{EventKind, Failure, FailureKind, JobState};
-use trellis_jobs::{Heartbeat, JobQuery, JobStore, StoreError};
+use trellis_jobs::{Heartbeat, JobQuery, JobStore, SqliteStore, StoreError};
 
 use crate::kit::{LEASE, Place, at, claim, file, new_job, outcome, step, worker};
 
@@ -106,7 +106,12 @@ async fn a_lapsed_lease_is_taken_back_and_given_up_after_three() {
             .succeed(&held.lease, at(now + 31), outcome(&held))
             .await;
         assert!(matches!(late, Err(StoreError::LeaseLost { .. })), "{late:?}");
-        assert!(place.store.get(id).await.unwrap().artifacts.is_empty());
+        let shown = place.store.get(id).await.unwrap().artifacts.len();
+        assert_eq!(
+            shown,
+            usize::from(attempt == 3),
+            "a new attempt begins with nothing to show"
+        );
     }
     let job = place.store.get(id).await.unwrap();
     assert_eq!(job.failure.unwrap().kind, FailureKind::WorkerLost);
@@ -314,6 +319,21 @@ async fn events_resume_and_are_thinned_when_the_job_ends() {
             ..
         }
     ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_processes_may_create_the_same_database_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("jobs.db");
+    let opened = (0..8u32).map(|n| {
+        let path = path.clone();
+        tokio::task::spawn_blocking(move || (n, SqliteStore::open(&path).unwrap()))
+    });
+    for opened in opened.collect::<Vec<_>>() {
+        let (n, store) = opened.await.unwrap();
+        store.submit(new_job(n)).await.unwrap();
+        assert_eq!(store.stats().await.unwrap().queued, u64::from(n) + 1);
+    }
 }
 
 #[tokio::test]

@@ -2,6 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop where it cannot go on")]
 
+mod blobs;
+mod child;
+mod damage;
+mod full_disk;
 mod intake;
+mod janitor;
+mod kill;
 mod kit;
 mod life;
+mod model;

@@ -86,7 +86,12 @@ pub(crate) fn glb(model: &Model, origin: &Origin<'_>) -> Result<Vec<u8>, ReliefE
 fn accessors(solid: &Solid, component: u32) -> Value {
     let vertices = solid.positions.len();
     let bound = |pick: fn(f32, f32) -> f32, start: f32| {
-        [0, 1, 2].map(|axis| solid.positions.iter().fold(start, |bound, position| pick(bound, position[axis])))
+        [0, 1, 2].map(|axis| {
+            solid
+                .positions
+                .iter()
+                .fold(start, |bound, position| pick(bound, position[axis]))
+        })
     };
     json!([
         {
@@ -126,9 +131,15 @@ fn floats<'a>(values: impl Iterator<Item = &'a f32>) -> Vec<u8> {
 fn indices(solid: &Solid) -> (u32, Vec<u8>) {
     let all = solid.triangles.iter().flatten();
     if solid.positions.len() < usize::from(u16::MAX) {
-        return (UNSIGNED_SHORT, all.flat_map(|vertex| (*vertex as u16).to_le_bytes()).collect());
+        return (
+            UNSIGNED_SHORT,
+            all.flat_map(|vertex| (*vertex as u16).to_le_bytes()).collect(),
+        );
     }
-    (UNSIGNED_INT, all.flat_map(|vertex| vertex.to_le_bytes()).collect())
+    (
+        UNSIGNED_INT,
+        all.flat_map(|vertex| vertex.to_le_bytes()).collect(),
+    )
 }
 
 fn chunks(mut text: Vec<u8>, buffer: Vec<u8>) -> Vec<u8> {

@@ -34,7 +34,13 @@ fn normal(a: [f32; 3], b: [f32; 3], c: [f32; 3]) -> [f32; 3] {
         u[0] * v[1] - u[1] * v[0],
     ];
     let length = cross.iter().map(|value| value * value).sum::<f64>().sqrt();
-    cross.map(|value| if length > 0.0 { (value / length) as f32 } else { 0.0 })
+    cross.map(|value| {
+        if length > 0.0 {
+            (value / length) as f32
+        } else {
+            0.0
+        }
+    })
 }
 
 #[cfg(test)]

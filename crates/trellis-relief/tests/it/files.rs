@@ -10,7 +10,10 @@ use crate::kit::{MAX_PIXELS, params};
 use crate::pictures;
 
 fn views(count: usize) -> Views {
-    let bytes = pictures::encoded(pictures::cut_out(pictures::blob, 200, 180), image::ImageFormat::Png);
+    let bytes = pictures::encoded(
+        pictures::cut_out(pictures::blob, 200, 180),
+        image::ImageFormat::Png,
+    );
     Views {
         first: decode(&bytes, MAX_PIXELS).unwrap(),
         sha256: (0..count).map(|number| format!("{number:064x}")).collect(),
@@ -38,7 +41,11 @@ fn each_format_asked_for_is_made_in_order() {
     let relief = generated(&views(1), &params).unwrap();
     let formats: Vec<Format> = relief.files.iter().map(|file| file.format).collect();
     assert_eq!(formats, params.formats);
-    let starts = [&b"ply\nformat binary_little_endian"[..], b"glTF", b"relief: a preview"];
+    let starts = [
+        &b"ply\nformat binary_little_endian"[..],
+        b"glTF",
+        b"relief: a preview",
+    ];
     for (file, start) in relief.files.iter().zip(starts) {
         assert!(file.bytes.starts_with(start), "{}", file.format);
     }
@@ -50,7 +57,12 @@ fn a_glb_says_what_it_is_and_of_what_it_was_made() {
     let params = params();
     let relief = generated(&views(1), &params).unwrap();
     let asset = &document(&relief.files[0].bytes)["asset"];
-    assert!(asset["generator"].as_str().unwrap().starts_with("trellis-server relief "));
+    assert!(
+        asset["generator"]
+            .as_str()
+            .unwrap()
+            .starts_with("trellis-server relief ")
+    );
     assert_eq!(asset["extras"]["backend"], "relief");
     assert_eq!(asset["extras"]["description"], DESCRIPTION);
     assert_eq!(asset["extras"]["params"], serde_json::to_value(&params).unwrap());
@@ -111,12 +123,19 @@ fn stages_come_in_order_and_breaking_stops_at_each() {
     assert!(all.is_ok());
     let stages: Vec<Stage> = seen.iter().map(|progress| progress.stage).collect();
     assert!(stages.is_sorted());
-    assert!(seen.iter().all(|progress| progress.step <= progress.total && progress.total == 1));
+    assert!(
+        seen.iter()
+            .all(|progress| progress.step <= progress.total && progress.total == 1)
+    );
     for stop in 0..seen.len() {
         let mut reports = 0;
         let stopped = generate(&views(1), &params, &mut |_| {
             reports += 1;
-            if reports > stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if reports > stop {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
         });
         assert_eq!(stopped.unwrap_err().kind(), "cancelled");
         assert_eq!(reports, stop + 1);
@@ -125,7 +144,10 @@ fn stages_come_in_order_and_breaking_stops_at_each() {
 
 #[test]
 fn simplify_removes_the_share_it_says() {
-    let bytes = pictures::encoded(pictures::cut_out(pictures::blob, 400, 400), image::ImageFormat::Png);
+    let bytes = pictures::encoded(
+        pictures::cut_out(pictures::blob, 400, 400),
+        image::ImageFormat::Png,
+    );
     let picture: Picture = decode(&bytes, MAX_PIXELS).unwrap();
     let triangles = |mesh_simplify: f64| {
         let params = Params {

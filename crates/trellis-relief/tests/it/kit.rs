@@ -9,7 +9,9 @@ use trellis_relief::{Model, ReliefError, model};
 pub const MAX_PIXELS: u64 = 64_000_000;
 
 pub fn params() -> Params {
-    ParamsPatch::default().resolve(1).expect("the defaults are allowed")
+    ParamsPatch::default()
+        .resolve(1)
+        .expect("the defaults are allowed")
 }
 
 pub fn made(picture: &Picture, params: &Params) -> Result<Model, ReliefError> {
@@ -55,7 +57,12 @@ fn fill(covered: &mut [bool], size: (usize, usize), corners: [[f64; 2]; 3]) {
     let range = |axis: usize, limit: usize| {
         let values = corners.map(|corner| corner[axis]);
         let low = values.iter().copied().fold(f64::MAX, f64::min).floor().max(0.0) as usize;
-        let high = values.iter().copied().fold(f64::MIN, f64::max).ceil().clamp(0.0, limit as f64) as usize;
+        let high = values
+            .iter()
+            .copied()
+            .fold(f64::MIN, f64::max)
+            .ceil()
+            .clamp(0.0, limit as f64) as usize;
         low..high
     };
     for y in range(1, size.1) {

@@ -15,9 +15,17 @@ fn picture(size: (u32, u32), strokes: &[(f64, f64, f64, bool)], soft: bool) -> P
             let mut depth = -1.0_f64;
             for (left, top, radius, cut) in strokes {
                 let inside = radius - (across - left).hypot(down - top);
-                depth = if *cut { depth.min(-inside) } else { depth.max(inside) };
+                depth = if *cut {
+                    depth.min(-inside)
+                } else {
+                    depth.max(inside)
+                };
             }
-            let alpha = if soft { depth * f64::from(size.0) + 0.5 } else { f64::from(u8::from(depth > 0.0)) };
+            let alpha = if soft {
+                depth * f64::from(size.0) + 0.5
+            } else {
+                f64::from(u8::from(depth > 0.0))
+            };
             pixels.extend([180, 140, 90, (alpha.clamp(0.0, 1.0) * 255.0) as u8]);
         }
     }

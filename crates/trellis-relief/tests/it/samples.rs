@@ -13,17 +13,23 @@ fn pictures_of_ones_own_keep_their_outline() {
     let mut seen = 0;
     for entry in std::fs::read_dir(Path::new(&folder)).unwrap() {
         let path = entry.unwrap().path();
-        let Some("png" | "jpg" | "jpeg" | "webp") = path.extension().and_then(|ending| ending.to_str()) else {
+        let Some("png" | "jpg" | "jpeg" | "webp") = path.extension().and_then(|ending| ending.to_str())
+        else {
             continue;
         };
         let (picture, made) = made_from(&std::fs::read(&path).unwrap(), true);
         let model = made.unwrap();
         let topology = model.solid.topology().unwrap();
-        let mut said = format!("{}: {topology:?}, {} triangles", path.display(), model.solid.triangles.len());
+        let mut said = format!(
+            "{}: {topology:?}, {} triangles",
+            path.display(),
+            model.solid.triangles.len()
+        );
         if picture.has_alpha() {
             let size = raster(&picture);
             let mask: Vec<bool> = image::imageops::thumbnail(
-                &image::RgbaImage::from_raw(picture.width(), picture.height(), picture.pixels().to_vec()).unwrap(),
+                &image::RgbaImage::from_raw(picture.width(), picture.height(), picture.pixels().to_vec())
+                    .unwrap(),
                 size.0 as u32,
                 size.1 as u32,
             )

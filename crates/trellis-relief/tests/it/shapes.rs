@@ -60,7 +60,12 @@ fn a_picture_without_an_object_says_so() {
         image::Rgba([value as u8, (value * 3 % 256) as u8, (value * 7 % 256) as u8, 255])
     });
     let pixel = image::RgbaImage::from_pixel(1, 1, image::Rgba([9, 9, 9, 255]));
-    for (picture, said) in [(transparent, "transparent"), (plain, "stands out"), (noise, "plain"), (pixel, "stands out")] {
+    for (picture, said) in [
+        (transparent, "transparent"),
+        (plain, "stands out"),
+        (noise, "plain"),
+        (pixel, "stands out"),
+    ] {
         let (_, made) = made_from(&pictures::encoded(picture, image::ImageFormat::Png), true);
         let error = made.unwrap_err();
         assert_eq!(error.kind(), "no_object");

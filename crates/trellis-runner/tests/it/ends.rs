@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use trellis_core::{EventKind, FailureKind, Format, JobId, JobState};
+use trellis_core::{BackendChoice, EventKind, FailureKind, Format, JobId, JobState};
 use trellis_jobs::{BlobError, BlobKey, BlobStore, JobStore};
 
-use crate::kit::{Place, Script, told};
+use crate::kit::{Place, Script, Scripted, told};
 
 #[tokio::test]
 async fn files_come_from_memory_and_from_the_scratch_folder() {
@@ -91,7 +91,26 @@ async fn a_format_that_the_backend_does_not_make_fails_at_once() {
     assert_eq!(failure.kind, FailureKind::Unsupported);
     assert_eq!(
         failure.message,
-        "backend `relief` does not make `turntable`, it makes `glb`"
+        "`turntable` cannot be made as asked: `relief` makes `glb`"
+    );
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn a_job_goes_to_the_backend_that_makes_what_it_asks_for() {
+    let mut place = Place::new();
+    // The better one, which is offered every `auto` job first.
+    place.backends.push(Scripted::new(
+        BackendChoice::Trellis,
+        "trellis",
+        Format::GaussianPly,
+    ));
+    let runner = place.run(place.settings());
+    let id = place.submit_for(Script::Bytes, Format::Glb).await;
+    let job = place.ended(id).await;
+    assert_eq!(
+        (job.state, job.made_by.as_deref()),
+        (JobState::Succeeded, Some("relief"))
     );
     runner.stop().await;
 }

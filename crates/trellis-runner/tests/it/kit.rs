@@ -10,12 +10,12 @@ use tempfile::TempDir;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use trellis_backend::{Backend, Capabilities, Content, Made, Output, Readiness, Reporter, Request};
+use trellis_backend::{Backend, Capabilities, Content, Made, Output, Readiness, Registry, Reporter, Request};
 use trellis_core::{BackendChoice, Failure, FailureKind, Format, Job, JobId, ParamsPatch, Progress, Stage};
 use trellis_jobs::{
     BlobStore, FolderBlobs, Intake, IntakeLimits, JobStore, SqliteStore, Submission, WorkerName,
 };
-use trellis_runner::{Runner, RunnerSettings, Served};
+use trellis_runner::{Runner, RunnerSettings};
 
 /// Long enough for a busy machine; a test that waits so long has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -70,6 +70,7 @@ impl Script {
 }
 
 pub(crate) struct Scripted {
+    choice: BackendChoice,
     capabilities: Capabilities,
     /// Opens for every job of [`Script::Gate`] that waits or comes.
     pub(crate) gate: CancellationToken,
@@ -77,6 +78,26 @@ pub(crate) struct Scripted {
     pub(crate) begun: Notify,
     /// Told when a job was stopped.
     pub(crate) stopped: Notify,
+}
+
+impl Scripted {
+    pub(crate) fn new(choice: BackendChoice, name: &'static str, format: Format) -> Arc<Self> {
+        let capabilities = Capabilities {
+            name,
+            description: "scripted",
+            preview: choice == BackendChoice::Relief,
+            formats: vec![format],
+            multiview: false,
+            slots: 2,
+        };
+        Arc::new(Self {
+            choice,
+            capabilities,
+            gate: CancellationToken::new(),
+            begun: Notify::new(),
+            stopped: Notify::new(),
+        })
+    }
 }
 
 fn made(name: &str, content: Content) -> Made {
@@ -98,7 +119,7 @@ impl Backend for Scripted {
     }
 
     fn choice(&self) -> BackendChoice {
-        BackendChoice::Relief
+        self.choice
     }
 
     fn readiness(&self) -> Readiness {
@@ -162,6 +183,8 @@ pub(crate) struct Place {
     pub(crate) store: SqliteStore,
     pub(crate) blobs: Arc<dyn BlobStore>,
     pub(crate) backend: Arc<Scripted>,
+    /// What a runner is given; the scripted one alone, where the test adds none.
+    pub(crate) backends: Vec<Arc<dyn Backend>>,
 }
 
 /// A runner at work.
@@ -181,23 +204,12 @@ impl Running {
 impl Place {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let capabilities = Capabilities {
-            name: "relief",
-            description: "scripted",
-            preview: true,
-            formats: vec![Format::Glb],
-            multiview: false,
-            slots: 2,
-        };
+        let backend = Scripted::new(BackendChoice::Relief, "relief", Format::Glb);
         Self {
             store: SqliteStore::open(&folder.path().join("jobs.db")).unwrap(),
             blobs: Arc::new(FolderBlobs::open(&folder.path().join("blobs")).unwrap()),
-            backend: Arc::new(Scripted {
-                capabilities,
-                gate: CancellationToken::new(),
-                begun: Notify::new(),
-                stopped: Notify::new(),
-            }),
+            backends: vec![backend.clone()],
+            backend,
             folder,
         }
     }
@@ -215,14 +227,11 @@ impl Place {
     }
 
     pub(crate) fn run(&self, settings: RunnerSettings) -> Running {
-        let served = Served {
-            backend: self.backend.clone(),
-            choices: BackendChoice::ALL.to_vec(),
-        };
+        let registry = Registry::new(self.backends.clone());
         let runner = Runner::new(
             Arc::new(self.store.clone()),
             self.blobs.clone(),
-            vec![served],
+            registry,
             settings,
         );
         let shutdown = CancellationToken::new();

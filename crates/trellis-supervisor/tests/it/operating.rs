@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 use trellis_backend::{Backend, Readiness};
-use trellis_core::{WorkerCommand, WorkerState};
+use trellis_core::{WorkerCommand, WorkerState, WorkerStatus};
 use trellis_supervisor::Limits;
 
 use crate::kit::{Kit, quick};
@@ -68,8 +68,8 @@ async fn a_drain_lets_the_job_end_and_a_restart_brings_the_worker_back() {
     };
     let ((done, _), ()) = tokio::join!(kit.job(1), drain);
     done.expect("a drained worker ends its job");
-    kit.until(|backend| backend.workers()[0].state == WorkerState::Stopped)
-        .await;
+    let is_stopped = |worker: &WorkerStatus| worker.state == WorkerState::Stopped && worker.pid.is_none();
+    kit.until(|backend| is_stopped(&backend.workers()[0])).await;
     assert!(is_gone(pid));
     assert!(kit.broken().await.fix.contains("restart"));
     assert!(kit.backend.command("trellis-0", WorkerCommand::Restart));

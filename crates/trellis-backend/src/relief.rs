@@ -1,0 +1,309 @@
+//! The embedded preview as a backend: `trellis-relief` on a blocking thread.
+//!
+//! Not here: how a relief is made. This translates requests, progress, cancellation and errors.
+
+use std::fmt::Write as _;
+use std::ops::ControlFlow;
+use std::thread::available_parallelism;
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use trellis_core::{BackendChoice, Failure, FailureKind, Params, Progress};
+use trellis_picture::{PictureError, decode};
+use trellis_relief::{DESCRIPTION, FORMATS, NAME, Relief, ReliefError, Views, generate};
+
+use crate::{Backend, Capabilities, Content, Made, Output, Readiness, Reporter, Request};
+
+/// Most jobs at a time by default: a large picture takes some hundred megabytes.
+const MOST_SLOTS: usize = 4;
+
+/// How the embedded preview works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReliefSettings {
+    /// Most pixels of a picture.
+    pub max_pixels: u64,
+    /// Jobs at a time, at least 1; each keeps one core busy.
+    pub slots: usize,
+}
+
+impl Default for ReliefSettings {
+    /// 64 million pixels, and a job for each core up to four.
+    fn default() -> Self {
+        Self {
+            max_pixels: 64_000_000,
+            slots: available_parallelism().map_or(1, |cores| cores.get().min(MOST_SLOTS)),
+        }
+    }
+}
+
+/// The embedded preview.
+#[derive(Debug)]
+pub struct ReliefBackend {
+    capabilities: Capabilities,
+    max_pixels: u64,
+}
+
+impl ReliefBackend {
+    /// The backend; it is ready at once.
+    pub fn new(settings: ReliefSettings) -> Self {
+        Self {
+            capabilities: Capabilities {
+                name: NAME,
+                description: DESCRIPTION,
+                preview: true,
+                formats: FORMATS.to_vec(),
+                multiview: false,
+                slots: settings.slots.max(1),
+            },
+            max_pixels: settings.max_pixels,
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl Backend for ReliefBackend {
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    fn choice(&self) -> BackendChoice {
+        BackendChoice::Relief
+    }
+
+    fn readiness(&self) -> Readiness {
+        Readiness::Ready
+    }
+
+    async fn generate(
+        &self,
+        request: Request,
+        reporter: &dyn Reporter,
+        cancel: CancellationToken,
+    ) -> Result<Output, Failure> {
+        let stop = cancel.child_token();
+        // If this future is dropped, the thread stops at its next report.
+        let _guard = stop.clone().drop_guard();
+        let (tell, mut told) = mpsc::unbounded_channel();
+        let work = Work {
+            pictures: request.pictures,
+            params: request.params,
+            max_pixels: self.max_pixels,
+            stop,
+            tell,
+        };
+        let thread = tokio::task::spawn_blocking(move || work.run());
+        // Ends when the thread is done and has dropped its sender.
+        while let Some(progress) = told.recv().await {
+            reporter.progress(progress);
+        }
+        let relief = thread
+            .await
+            .map_err(|_| Failure::new(FailureKind::Internal, "the preview broke off: a defect"))??;
+        Ok(output(relief))
+    }
+}
+
+/// One job on its thread.
+struct Work {
+    pictures: Vec<Bytes>,
+    params: Params,
+    max_pixels: u64,
+    stop: CancellationToken,
+    tell: mpsc::UnboundedSender<Progress>,
+}
+
+impl Work {
+    fn run(self) -> Result<Relief, Failure> {
+        if self.stop.is_cancelled() {
+            return Err(failure(&ReliefError::Cancelled));
+        }
+        let Some(first) = self.pictures.first() else {
+            return Err(Failure::new(FailureKind::BadInput, "no picture was given"));
+        };
+        let views = Views {
+            first: decode(first, self.max_pixels).map_err(|error| unreadable(&error))?,
+            sha256: self.pictures.iter().map(|picture| sha256(picture)).collect(),
+        };
+        let mut report = |progress| {
+            // Nobody listens any more only when the job was dropped, which also set `stop`.
+            let _ = self.tell.send(progress);
+            if self.stop.is_cancelled() {
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        };
+        generate(&views, &self.params, &mut report).map_err(|error| failure(&error))
+    }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .fold(String::with_capacity(64), |mut text, byte| {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}
+
+fn output(relief: Relief) -> Output {
+    let files = relief.files.into_iter().map(|file| Made {
+        name: format!("model.{}", file.format.extension()),
+        format: file.format,
+        content: Content::Bytes(file.bytes.into()),
+    });
+    Output {
+        files: files.collect(),
+        notes: relief.notes,
+    }
+}
+
+fn unreadable(error: &PictureError) -> Failure {
+    Failure::new(FailureKind::BadInput, error.to_string())
+}
+
+fn failure(error: &ReliefError) -> Failure {
+    let kind = match error {
+        ReliefError::Transparent | ReliefError::OnlyBackground | ReliefError::BusyBackground => {
+            FailureKind::NoObject
+        }
+        ReliefError::UnsupportedFormat { .. } => FailureKind::Unsupported,
+        ReliefError::Cancelled | ReliefError::Texture { .. } | ReliefError::Mesh { .. } => {
+            FailureKind::Internal
+        }
+    };
+    Failure::new(kind, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+    use std::path::PathBuf;
+    use std::sync::Mutex;
+
+    use trellis_core::{Format, JobId, ParamsPatch};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Heard {
+        progress: Mutex<Vec<Progress>>,
+    }
+
+    impl Reporter for Heard {
+        fn progress(&self, progress: Progress) {
+            self.progress.lock().unwrap().push(progress);
+        }
+
+        fn preview(&self, file: Made) {
+            panic!("no preview of a preview: {}", file.name);
+        }
+    }
+
+    fn disc() -> Bytes {
+        let picture = image::RgbaImage::from_fn(80, 60, |x, y| {
+            let away = (f64::from(x) - 40.0).hypot(f64::from(y) - 30.0);
+            image::Rgba([200, 90, 40, if away < 20.0 { 255 } else { 0 }])
+        });
+        encoded(&picture)
+    }
+
+    fn encoded(picture: &image::RgbaImage) -> Bytes {
+        let mut out = Cursor::new(Vec::new());
+        picture.write_to(&mut out, image::ImageFormat::Png).unwrap();
+        out.into_inner().into()
+    }
+
+    fn request(pictures: Vec<Bytes>, formats: &[Format]) -> Request {
+        let patch = ParamsPatch {
+            formats: Some(formats.to_vec()),
+            texture_size: Some(512),
+            ..ParamsPatch::default()
+        };
+        Request {
+            job: JobId::new(jiff::Timestamp::UNIX_EPOCH, [0; 10]),
+            attempt: 1,
+            pictures,
+            params: patch.resolve(3).unwrap(),
+            scratch: PathBuf::new(),
+        }
+    }
+
+    async fn made(request: Request, heard: &Heard, cancel: CancellationToken) -> Result<Output, Failure> {
+        let backend = ReliefBackend::new(ReliefSettings::default());
+        backend.generate(request, heard, cancel).await
+    }
+
+    #[tokio::test]
+    async fn makes_each_format_and_reports_its_stages() {
+        let heard = Heard::default();
+        let request = request(vec![disc(), disc()], &[Format::Glb, Format::Stl, Format::Ply]);
+        let output = made(request, &heard, CancellationToken::new()).await.unwrap();
+        let names: Vec<&str> = output.files.iter().map(|file| file.name.as_str()).collect();
+        assert_eq!(names, ["model.glb", "model.stl", "model.ply"]);
+        assert!(
+            output.notes[0].contains("the first of the 2 views"),
+            "{:?}",
+            output.notes
+        );
+        let mut stages: Vec<&str> = heard
+            .progress
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|progress| progress.stage.name())
+            .collect();
+        stages.dedup();
+        assert_eq!(
+            stages,
+            ["preprocess", "sparse_structure", "simplify", "texture", "export"]
+        );
+    }
+
+    #[tokio::test]
+    async fn failures_have_their_kind() {
+        let transparent = encoded(&image::RgbaImage::new(9, 9));
+        let cases = [
+            (
+                vec![Bytes::from_static(b"no picture")],
+                Format::Glb,
+                FailureKind::BadInput,
+            ),
+            (vec![disc().slice(..200)], Format::Glb, FailureKind::BadInput),
+            (vec![], Format::Glb, FailureKind::BadInput),
+            (vec![transparent], Format::Glb, FailureKind::NoObject),
+            (vec![disc()], Format::GaussianPly, FailureKind::Unsupported),
+        ];
+        for (pictures, format, kind) in cases {
+            let failure = made(
+                request(pictures, &[format]),
+                &Heard::default(),
+                CancellationToken::new(),
+            )
+            .await
+            .unwrap_err();
+            assert_eq!(failure.kind, kind, "{failure:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn stops_when_cancelled() {
+        let cancel = CancellationToken::new();
+        let heard = Heard::default();
+        cancel.cancel();
+        assert!(
+            made(request(vec![disc()], &[Format::Glb]), &heard, cancel)
+                .await
+                .is_err()
+        );
+        assert!(heard.progress.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_hash_is_64_digits() {
+        let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(sha256(b""), empty);
+    }
+}

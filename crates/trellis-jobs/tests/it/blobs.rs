@@ -1,0 +1,109 @@
+//! Bytes in a folder.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use trellis_core::JobId;
+use trellis_jobs::{BlobError, BlobKey, BlobStore, FolderBlobs};
+
+use crate::kit::{Place, at};
+
+fn job(n: u8) -> JobId {
+    JobId::new(at(i64::from(n)), [n; 10])
+}
+
+#[tokio::test]
+async fn what_is_put_can_be_read_whole_and_in_parts() {
+    let place = Place::new();
+    let key = BlobKey::artifact(job(1), 1, "model.glb");
+    place
+        .blobs
+        .put(&key, Bytes::from_static(b"0123456789"))
+        .await
+        .unwrap();
+    let again = FolderBlobs::open(&place.folder.path().join("blobs")).unwrap();
+    assert_eq!(again.get(&key).await.unwrap(), "0123456789");
+    assert_eq!(again.get_range(&key, 2..5).await.unwrap(), "234");
+    assert_eq!(again.jobs().await.unwrap(), [job(1)]);
+}
+
+#[tokio::test]
+async fn a_file_is_taken_over_from_elsewhere_part_by_part() {
+    let place = Place::new();
+    let bytes: Vec<u8> = (0..20_000_000u32)
+        .map(|n| u8::try_from(n % 251).unwrap())
+        .collect();
+    let source = place.folder.path().join("elsewhere");
+    std::fs::write(&source, &bytes).unwrap();
+    let key = BlobKey::artifact(job(1), 1, "model.ply");
+    place.blobs.put_file(&key, &source).await.unwrap();
+    assert!(place.blobs.get(&key).await.unwrap() == bytes);
+    let missing = place
+        .blobs
+        .put_file(&key, &place.folder.path().join("nothing"))
+        .await;
+    assert!(missing.is_err());
+    assert!(
+        place.blobs.get(&key).await.unwrap() == bytes,
+        "a failed write leaves the old bytes"
+    );
+}
+
+#[tokio::test]
+async fn what_is_removed_is_gone_and_removing_it_again_is_no_error() {
+    let place = Place::new();
+    let keys = [
+        BlobKey::input(job(1), 0),
+        BlobKey::input(job(1), 1),
+        BlobKey::input(job(2), 0),
+    ];
+    for key in &keys {
+        place.blobs.put(key, Bytes::from_static(b"x")).await.unwrap();
+    }
+    for _ in 0..2 {
+        place.blobs.delete(&keys[..1]).await.unwrap();
+        assert!(matches!(
+            place.blobs.get(&keys[0]).await,
+            Err(BlobError::NotFound { .. })
+        ));
+    }
+    for _ in 0..2 {
+        place.blobs.delete_job(job(1)).await.unwrap();
+        assert_eq!(place.blobs.jobs().await.unwrap(), [job(2)]);
+    }
+    assert_eq!(place.blobs.get(&keys[2]).await.unwrap(), "x");
+}
+
+#[tokio::test]
+async fn refuses_a_key_that_leads_out_of_the_folder() {
+    let place = Place::new();
+    for key in ["../outside", "jobs/../../outside", "jobs//x", "jobs/./x"] {
+        let key = BlobKey::from_stored(key.to_owned());
+        let put = place.blobs.put(&key, Bytes::from_static(b"x")).await;
+        assert!(
+            matches!(put, Err(BlobError::Unavailable { .. })),
+            "{key}: {put:?}"
+        );
+    }
+    assert!(!place.folder.path().join("outside").exists());
+}
+
+#[tokio::test]
+async fn leftovers_of_killed_writes_are_swept_and_blobs_are_not() {
+    let place = Place::new();
+    let key = BlobKey::artifact(job(1), 1, "model.glb");
+    place.blobs.put(&key, Bytes::from_static(b"x")).await.unwrap();
+    let leftover = place.folder.path().join(format!("blobs/{key}#1"));
+    std::fs::write(&leftover, "half").unwrap();
+    assert_eq!(
+        place
+            .blobs
+            .sweep_unfinished(Duration::from_secs(3600))
+            .await
+            .unwrap(),
+        0
+    );
+    assert_eq!(place.blobs.sweep_unfinished(Duration::ZERO).await.unwrap(), 1);
+    assert!(!leftover.exists());
+    assert_eq!(place.blobs.get(&key).await.unwrap(), "x");
+}

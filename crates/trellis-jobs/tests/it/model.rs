@@ -1,0 +1,351 @@
+//! Random strings of calls, against a model small enough to be right by reading it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use trellis_core::{BackendChoice, EventKind, Failure, FailureKind, JobId, JobState};
+use trellis_jobs::{ClaimFilter, Heartbeat, JobQuery, JobStore, Lease, Outcome, StoreError};
+
+use crate::kit::{Place, at, file, new_job, step, worker};
+
+const QUEUE_LIMIT: u64 = 4;
+const MAX_ATTEMPTS: u32 = 2;
+const LEASE_SECONDS: i64 = 10;
+const WORKERS: [&str; 2] = ["a", "b"];
+
+#[derive(Debug, Clone, Copy)]
+enum Call {
+    Submit(BackendChoice),
+    Claim(usize, BackendChoice),
+    /// The rest names one of the leases given out so far, or one of the jobs.
+    Heartbeat(usize),
+    Progress(usize),
+    Deliver(usize),
+    Succeed(usize),
+    Fail(usize),
+    Release(usize),
+    Cancel(usize),
+    Delete(usize),
+    Recover(Option<usize>),
+    Wait(i64),
+    Reopen,
+}
+
+fn call() -> impl Strategy<Value = Call> {
+    let choice = prop_oneof![Just(BackendChoice::Auto), Just(BackendChoice::Relief)];
+    let any = any::<usize>;
+    prop_oneof![
+        4 => choice.clone().prop_map(Call::Submit),
+        5 => (0..2usize, choice).prop_map(|(worker, choice)| Call::Claim(worker, choice)),
+        2 => any().prop_map(Call::Heartbeat),
+        2 => any().prop_map(Call::Progress),
+        1 => any().prop_map(Call::Deliver),
+        2 => any().prop_map(Call::Succeed),
+        1 => any().prop_map(Call::Fail),
+        1 => any().prop_map(Call::Release),
+        1 => any().prop_map(Call::Cancel),
+        1 => any().prop_map(Call::Delete),
+        2 => prop::option::of(0..2usize).prop_map(Call::Recover),
+        2 => (1..15i64).prop_map(Call::Wait),
+        1 => Just(Call::Reopen),
+    ]
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Known {
+    state: JobState,
+    backend: BackendChoice,
+    attempt: u32,
+    charged: u32,
+    /// Who holds it and until when.
+    held: Option<(usize, i64)>,
+}
+
+/// What the store should say and know.
+#[derive(Default)]
+struct Model {
+    now: i64,
+    submitted: u32,
+    jobs: BTreeMap<JobId, Known>,
+    leases: Vec<Lease>,
+}
+
+impl Model {
+    fn holder(&mut self, lease: &Lease) -> Option<&mut Known> {
+        let held = |known: &Known| {
+            known
+                .held
+                .is_some_and(|(worker, _)| WORKERS[worker] == lease.worker.0)
+                && known.attempt == lease.attempt
+        };
+        self.jobs.get_mut(&lease.job).filter(|known| held(known))
+    }
+
+    /// Ends or requeues the job of a lease; whether the lease held.
+    fn leave(&mut self, lease: &Lease, state: JobState) -> bool {
+        let Some(known) = self.holder(lease) else {
+            return false;
+        };
+        (known.state, known.held) = (state, None);
+        true
+    }
+}
+
+struct Game {
+    place: Place,
+    model: Model,
+}
+
+fn lost<T>(result: Result<T, StoreError>) -> bool {
+    match result {
+        Ok(_) => false,
+        Err(StoreError::LeaseLost { .. }) => true,
+        Err(error) => panic!("{error:?}"),
+    }
+}
+
+impl Game {
+    fn lease(&self, index: usize) -> Option<Lease> {
+        let leases = &self.model.leases;
+        (!leases.is_empty()).then(|| leases[index % leases.len()].clone())
+    }
+
+    fn job(&self, index: usize) -> Option<JobId> {
+        let jobs = &self.model.jobs;
+        (!jobs.is_empty()).then(|| *jobs.keys().nth(index % jobs.len()).unwrap())
+    }
+
+    async fn play(&mut self, call: Call) {
+        match call {
+            Call::Submit(backend) => self.submit(backend).await,
+            Call::Claim(by, choice) => self.claim(by, choice).await,
+            Call::Recover(held_by) => self.recover(held_by).await,
+            Call::Wait(seconds) => self.model.now += seconds,
+            Call::Reopen => self.place.store = self.place.opened_again(),
+            Call::Cancel(index) => self.cancel(index).await,
+            Call::Delete(index) => self.delete(index).await,
+            Call::Heartbeat(index)
+            | Call::Progress(index)
+            | Call::Deliver(index)
+            | Call::Succeed(index)
+            | Call::Fail(index)
+            | Call::Release(index) => {
+                if let Some(lease) = self.lease(index) {
+                    self.with_lease(call, lease).await;
+                }
+            }
+        }
+    }
+
+    async fn submit(&mut self, backend: BackendChoice) {
+        self.model.submitted += 1;
+        let mut new = new_job(self.model.submitted);
+        (new.backend, new.queue_limit) = (backend, QUEUE_LIMIT);
+        let id = new.id;
+        let queued = self
+            .model
+            .jobs
+            .values()
+            .filter(|known| known.state == JobState::Queued)
+            .count() as u64;
+        match self.place.store.submit(new).await {
+            Ok(_) => assert!(queued < QUEUE_LIMIT),
+            Err(StoreError::QueueFull { .. }) => return assert!(queued >= QUEUE_LIMIT),
+            Err(error) => panic!("{error:?}"),
+        }
+        let known = Known {
+            state: JobState::Queued,
+            backend,
+            attempt: 0,
+            charged: 0,
+            held: None,
+        };
+        self.model.jobs.insert(id, known);
+    }
+
+    async fn claim(&mut self, by: usize, choice: BackendChoice) {
+        let filter = ClaimFilter {
+            choices: vec![choice],
+        };
+        let lease = Duration::from_secs(LEASE_SECONDS as u64);
+        let now = self.model.now;
+        let claim = self
+            .place
+            .store
+            .claim(&worker(WORKERS[by]), &filter, at(now), lease)
+            .await
+            .unwrap();
+        let fits = |known: &Known| known.state == JobState::Queued && known.backend == choice;
+        let oldest = self.model.jobs.iter_mut().find(|(_, known)| fits(known));
+        assert_eq!(
+            claim.as_ref().map(|claim| claim.lease.job),
+            oldest.as_ref().map(|(id, _)| **id)
+        );
+        if let (Some(claim), Some((_, known))) = (claim, oldest) {
+            known.state = JobState::Running;
+            known.attempt += 1;
+            known.charged += 1;
+            known.held = Some((by, now + LEASE_SECONDS));
+            assert_eq!(claim.lease.attempt, known.attempt);
+            self.model.leases.push(claim.lease);
+        }
+    }
+
+    async fn with_lease(&mut self, call: Call, lease: Lease) {
+        let (store, now) = (&self.place.store, at(self.model.now));
+        let until = self.model.now + LEASE_SECONDS;
+        match call {
+            Call::Heartbeat(_) => {
+                let beat = store
+                    .heartbeat(&lease, now, Duration::from_secs(LEASE_SECONDS as u64))
+                    .await;
+                if let Some(known) = self.model.holder(&lease) {
+                    known.held = known.held.map(|(worker, _)| (worker, until));
+                    assert_eq!(beat.unwrap(), Heartbeat::Continue);
+                } else if let Ok(beat) = beat {
+                    assert_eq!(beat, Heartbeat::Cancelled);
+                    assert_eq!(self.model.jobs[&lease.job].state, JobState::Cancelled);
+                }
+            }
+            Call::Progress(_) => {
+                let lost = lost(store.progress(&lease, now, step(1)).await);
+                assert_eq!(lost, self.model.holder(&lease).is_none());
+            }
+            Call::Deliver(_) => {
+                let preview = file(lease.job, lease.attempt, true);
+                let lost = lost(store.deliver(&lease, now, preview).await);
+                assert_eq!(lost, self.model.holder(&lease).is_none());
+            }
+            Call::Succeed(_) => {
+                let artifacts = vec![file(lease.job, lease.attempt, false)];
+                let outcome = Outcome {
+                    made_by: "relief".to_owned(),
+                    artifacts,
+                    notes: vec![],
+                };
+                let lost = lost(store.succeed(&lease, now, outcome).await);
+                assert_eq!(!lost, self.model.leave(&lease, JobState::Succeeded));
+            }
+            Call::Fail(_) => {
+                let lost = lost(
+                    store
+                        .fail(&lease, now, Failure::new(FailureKind::NoObject, "none"))
+                        .await,
+                );
+                assert_eq!(!lost, self.model.leave(&lease, JobState::Failed));
+            }
+            _ => {
+                let lost = lost(store.release(&lease, now).await);
+                assert_eq!(!lost, self.model.leave(&lease, JobState::Queued));
+                if !lost {
+                    self.model.jobs.get_mut(&lease.job).unwrap().charged -= 1;
+                }
+            }
+        }
+    }
+
+    async fn cancel(&mut self, index: usize) {
+        let Some(id) = self.job(index) else { return };
+        let cancelled = self.place.store.cancel(id, at(self.model.now)).await;
+        let known = self.model.jobs.get_mut(&id).unwrap();
+        assert_eq!(cancelled.is_ok(), !known.state.is_final(), "{cancelled:?}");
+        if cancelled.is_ok() {
+            (known.state, known.held) = (JobState::Cancelled, None);
+        }
+    }
+
+    async fn delete(&mut self, index: usize) {
+        let Some(id) = self.job(index) else { return };
+        let deleted = self.place.store.delete(id).await;
+        assert_eq!(
+            deleted.is_ok(),
+            self.model.jobs[&id].state.is_final(),
+            "{deleted:?}"
+        );
+        if deleted.is_ok() {
+            self.model.jobs.remove(&id);
+        }
+    }
+
+    async fn recover(&mut self, held_by: Option<usize>) {
+        let name = held_by.map(|by| worker(WORKERS[by]));
+        let now = self.model.now;
+        let recovered = self
+            .place
+            .store
+            .recover(at(now), MAX_ATTEMPTS, name.as_ref())
+            .await
+            .unwrap();
+        let (mut requeued, mut failed) = (vec![], vec![]);
+        for (id, known) in &mut self.model.jobs {
+            let Some((by, until)) = known.held else { continue };
+            if until > now && Some(by) != held_by {
+                continue;
+            }
+            known.held = None;
+            if known.charged < MAX_ATTEMPTS {
+                known.state = JobState::Queued;
+                requeued.push(*id);
+            } else {
+                known.state = JobState::Failed;
+                failed.push(*id);
+            }
+        }
+        assert_eq!((recovered.requeued, recovered.failed), (requeued, failed));
+    }
+
+    /// No job is lost and none invented; each is where the model says, and its story is whole.
+    async fn compare(&self) {
+        let query = JobQuery {
+            state: None,
+            limit: 1_000,
+            before: None,
+        };
+        let mut listed = self.place.store.list(query).await.unwrap().jobs;
+        listed.reverse();
+        let seen: Vec<_> = listed
+            .iter()
+            .map(|job| (job.id, job.state, job.attempt))
+            .collect();
+        let known: Vec<_> = self
+            .model
+            .jobs
+            .iter()
+            .map(|(id, known)| (*id, known.state, known.attempt))
+            .collect();
+        assert_eq!(seen, known);
+        for job in listed {
+            assert_eq!(job.history.last().map(|entry| entry.state), Some(job.state));
+            assert_eq!(job.failure.is_some(), job.state == JobState::Failed);
+            assert!(job.progress.is_none() || job.state == JobState::Running);
+            let events = self.place.store.events(job.id, 0, 1_000).await.unwrap();
+            assert!(events.is_sorted_by(|a, b| a.seq < b.seq));
+            let states = events.into_iter().filter_map(|event| match event.kind {
+                EventKind::State { state, attempt, .. } => Some((state, attempt)),
+                _ => None,
+            });
+            let history: Vec<_> = job
+                .history
+                .iter()
+                .map(|entry| (entry.state, entry.attempt))
+                .collect();
+            assert_eq!(states.collect::<Vec<_>>(), history);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, max_shrink_iters: 512, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_store_does_what_the_model_says(calls in prop::collection::vec(call(), 1..60)) {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+            let mut game = Game { place: Place::new(), model: Model::default() };
+            for call in calls {
+                game.play(call).await;
+            }
+            game.compare().await;
+        });
+    }
+}

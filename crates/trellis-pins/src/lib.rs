@@ -1,0 +1,13 @@
+//! What the project pins: `nix/pins.json`, embedded and typed.
+//!
+//! The overlays read the same file, so what the doctor compares an environment with is what the flake
+//! builds. Not here: judging anything. Opens no file.
+
+mod file;
+mod wheel_name;
+
+pub use file::{
+    Abi, Checkpoint, Cuda, MachineCode, Models, Pins, PinsError, Python, RemoteFile, Revision, Source, Torch,
+    TrellisModel, Wheel, XformersAbi,
+};
+pub use wheel_name::{WheelName, WheelNameError};

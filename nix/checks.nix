@@ -1,0 +1,25 @@
+# `nix flake check`: every package and shell, and each file of nix/checks.
+{
+  inputs,
+  lib,
+  pkgs,
+  craneLib,
+  rust,
+  packages,
+  devShells,
+  hasGpu,
+}:
+let
+  callCheck = lib.callPackageWith (pkgs // { inherit inputs craneLib rust packages; });
+  ofFolder = lib.mapAttrs' (
+    file: _: lib.nameValuePair (lib.removeSuffix ".nix" file) (callCheck (./checks + "/${file}") { })
+  ) (lib.filterAttrs (file: _: lib.hasSuffix ".nix" file && (hasGpu || file != "overlays.nix")) (builtins.readDir ./checks));
+  # What cannot be built without a model folder of one's own is no check.
+  buildable = removeAttrs packages [
+    "default"
+    "models-trellis-image-large"
+  ];
+in
+lib.mapAttrs' (name: lib.nameValuePair "package-${name}") buildable
+// lib.mapAttrs' (name: lib.nameValuePair "shell-${name}") devShells
+// ofFolder

@@ -1,0 +1,19 @@
+# The documentation as one folder, links between its pages intact.
+{
+  lib,
+  runCommand,
+}:
+let
+  root = ../.;
+  source = lib.fileset.toSource {
+    inherit root;
+    fileset = lib.fileset.unions [
+      (root + "/README.md")
+      (root + "/docs")
+    ];
+  };
+in
+runCommand "trellis-server-docs" { meta.description = "Documentation of trellis-server"; } ''
+  mkdir -p "$out/share/doc"
+  cp -r ${source} "$out/share/doc/trellis-server"
+''

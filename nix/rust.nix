@@ -1,0 +1,32 @@
+# The Rust workspace: its source, and its dependencies built once for package, clippy and tests.
+{
+  lib,
+  craneLib,
+}:
+let
+  root = ../.;
+  manifest = lib.importTOML (root + "/Cargo.toml");
+  common = {
+    pname = "trellis";
+    inherit (manifest.workspace.package) version;
+    # A positive list: an edit elsewhere rebuilds nothing.
+    src = lib.fileset.toSource {
+      inherit root;
+      fileset = lib.fileset.unions [
+        (root + "/Cargo.toml")
+        (root + "/Cargo.lock")
+        (root + "/clippy.toml")
+        (root + "/rustfmt.toml")
+        (root + "/crates")
+        # Embedded by the doctor.
+        ./pins.json
+      ];
+    };
+    strictDeps = true;
+  };
+in
+common
+// {
+  inherit common;
+  dependencies = craneLib.buildDepsOnly common;
+}
