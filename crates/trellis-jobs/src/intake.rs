@@ -92,10 +92,10 @@ impl IntakeError {
     pub fn advice(&self) -> &'static str {
         match self {
             Self::NoPicture => "send at least one PNG, JPEG or WebP picture",
-            Self::TooManyPictures { .. } => "send fewer views of the object, or raise `limits.max_images`",
+            Self::TooManyPictures { .. } => "send fewer views of the object, or raise `limits.images_per_job`",
             Self::Picture { source, .. } => match source {
                 PictureError::UnknownFormat => "save the picture as PNG, JPEG or WebP",
-                PictureError::TooLarge { .. } => "make the picture smaller, or raise `limits.max_pixels`",
+                PictureError::TooLarge { .. } => "make the picture smaller, or raise `limits.pixels`",
                 PictureError::Damaged { .. } => "open the picture in a viewer and save it again",
             },
             Self::Param(_) => "give a value in the range that is named, or leave the parameter out",

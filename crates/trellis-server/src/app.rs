@@ -1,0 +1,115 @@
+//! All routes and what is around them.
+
+use std::any::Any;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::{HeaderValue, Uri, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use tower::util::option_layer;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::timeout::RequestBodyTimeoutLayer;
+use tracing::error;
+use utoipa::OpenApi as _;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::observe::observe;
+use crate::request_error::RequestError;
+use crate::{AppState, events, files, jobs, pages, server_facts, submit};
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "trellis-server",
+        version = "1.0.0",
+        description = "From pictures to textured 3D assets, by TRELLIS or by the embedded preview `relief`. \
+            Every error is a problem of RFC 9457 with a stable `type` and a `fix`.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+    ),
+    tags(
+        (name = "jobs", description = "Submit pictures, follow the work, cancel it"),
+        (name = "files", description = "Results and submitted pictures"),
+        (name = "server", description = "What the server is and whether it can work"),
+    ),
+    components(schemas(trellis_core::JobEvent, crate::problem::ProblemBody)),
+)]
+struct Contract;
+
+/// All routes. Opens nothing: a test calls it as a service.
+pub fn app(state: AppState) -> Router {
+    let (api, _) = api().split_for_parts();
+    let limits = state.limits.clone();
+    let origins = state.allowed_origins.clone();
+    // The last layer is the outermost: whatever the others refuse becomes a problem in `observe`.
+    api.merge(pages::routes())
+        .fallback(route_not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(RequestBodyTimeoutLayer::new(limits.body_pause))
+        .layer(DefaultBodyLimit::max(limits.body_bytes))
+        .layer(origins.changing())
+        .layer(CatchPanicLayer::custom(|panic: Box<dyn Any + Send>| {
+            panicked(&*panic)
+        }))
+        .layer(option_layer(origins.reading()))
+        .layer(middleware::from_fn(observe))
+        .layer(middleware::from_fn(harden))
+        .with_state(state)
+}
+
+/// The contract, made from the handlers.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    api().into_openapi()
+}
+
+fn api() -> OpenApiRouter<AppState> {
+    let v1 = OpenApiRouter::new()
+        .routes(routes!(jobs::list_jobs, submit::submit_job))
+        .routes(routes!(jobs::get_job, jobs::delete_job))
+        .routes(routes!(events::job_events))
+        .routes(routes!(files::get_artifact))
+        .routes(routes!(files::get_input))
+        .routes(routes!(server_facts::version))
+        .routes(routes!(server_facts::live))
+        .routes(routes!(server_facts::ready));
+    OpenApiRouter::with_openapi(Contract::openapi()).nest("/v1", v1)
+}
+
+async fn route_not_found(uri: Uri) -> RequestError {
+    RequestError::RouteNotFound { path: shown(&uri) }
+}
+
+async fn method_not_allowed(request: Request) -> RequestError {
+    RequestError::MethodNotAllowed {
+        method: request.method().as_str().chars().take(32).collect(),
+        path: shown(request.uri()),
+    }
+}
+
+/// The path, cut to what fits in a sentence.
+fn shown(uri: &Uri) -> String {
+    uri.path().chars().take(200).collect()
+}
+
+/// A panic in a handler ends that request, not the server.
+fn panicked(panic: &(dyn Any + Send)) -> Response {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message");
+    error!(panic = text, "a handler panicked");
+    RequestError::Internal.into_response()
+}
+
+/// Browsers guess no media types and give no address of ours to other sites.
+async fn harden(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}

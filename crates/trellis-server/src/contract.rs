@@ -1,0 +1,108 @@
+//! What several operations have in common in the contract: headers, and the problems they answer with.
+
+#![expect(
+    dead_code,
+    reason = "these types describe the contract; no value of them is ever made"
+)]
+
+use utoipa::{IntoParams, IntoResponses};
+
+use crate::problem::ProblemBody;
+
+/// Headers of a submission.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+pub(crate) struct SubmitHeaders {
+    /// A text of the client's choice that names this request, 1 to 255 visible ASCII characters.
+    #[param(
+        rename = "Idempotency-Key",
+        min_length = 1,
+        max_length = 255,
+        pattern = "^[!-~]+$"
+    )]
+    idempotency_key: Option<String>,
+}
+
+/// Headers of whoever follows a job.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+pub(crate) struct FollowHeaders {
+    /// The last event that is known; those after it are sent.
+    #[param(rename = "Last-Event-ID")]
+    last_event_id: Option<u64>,
+}
+
+/// Headers of whoever fetches a file.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+pub(crate) struct FileHeaders {
+    /// One range, such as `bytes=0-1023`.
+    #[param(rename = "Range")]
+    range: Option<String>,
+    /// The `ETag` of what the client has.
+    #[param(rename = "If-None-Match")]
+    if_none_match: Option<String>,
+    /// The `ETag` of what the range is to be a part of.
+    #[param(rename = "If-Range")]
+    if_range: Option<String>,
+}
+
+macro_rules! problems {
+    ($($(#[$meta:meta])* $set:ident { $($name:ident = $status:literal: $description:literal),* $(,)? })*) => {
+        $(
+            $(#[$meta])*
+            #[derive(IntoResponses)]
+            pub(crate) enum $set {
+                $(
+                    #[response(status = $status, description = $description, content_type = "application/problem+json")]
+                    $name(ProblemBody),
+                )*
+            }
+        )*
+    };
+}
+
+problems! {
+    /// Of `POST /v1/jobs`.
+    SubmitProblems {
+        BadRequest = 400: "The body or a header is malformed",
+        CrossOrigin = 403: "A page of another site sent the request",
+        TooLarge = 413: "The body is too large",
+        MediaType = 415: "The body is neither a form nor JSON",
+        Invalid = 422: "A picture, a parameter or the idempotency key cannot be used",
+        Internal = 500: "A defect of the server",
+        Unavailable = 503: "The queue is full, or the storage does not answer; `Retry-After` says when to try again",
+        Full = 507: "The disk is full",
+    }
+    /// Of lists.
+    QueryProblems {
+        BadRequest = 400: "The query is not understood",
+        Internal = 500: "A defect of the server",
+        Unavailable = 503: "The storage does not answer",
+    }
+    /// Of looking at one job.
+    JobProblems {
+        BadRequest = 400: "The path or a header is malformed",
+        NotFound = 404: "There is no such job, or nothing of that name in it",
+        Internal = 500: "A defect of the server",
+        Unavailable = 503: "The storage does not answer",
+    }
+    /// Of ending one job.
+    ChangeProblems {
+        BadRequest = 400: "The path is malformed",
+        CrossOrigin = 403: "A page of another site sent the request",
+        NotFound = 404: "There is no such job",
+        Conflict = 409: "The job finished meanwhile",
+        Internal = 500: "A defect of the server",
+        Unavailable = 503: "The storage does not answer",
+        Full = 507: "The disk is full",
+    }
+    /// Of files.
+    FileProblems {
+        BadRequest = 400: "The path is malformed",
+        NotFound = 404: "There is no such job, or no such file in it",
+        Range = 416: "The range lies outside the file",
+        Internal = 500: "A defect of the server",
+        Unavailable = 503: "The storage does not answer",
+    }
+}

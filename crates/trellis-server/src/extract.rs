@@ -1,0 +1,68 @@
+//! axum's extractors with problems for rejections.
+
+use axum::extract::{FromRequestParts, Path, Query};
+use axum::http::HeaderMap;
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+
+use crate::request_error::RequestError;
+
+/// The variable parts of the path.
+pub(crate) struct PathParts<T>(pub(crate) T);
+
+impl<T, S> FromRequestParts<S> for PathParts<T>
+where
+    T: DeserializeOwned + Send,
+    S: Send + Sync,
+{
+    type Rejection = RequestError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, RequestError> {
+        match Path::from_request_parts(parts, state).await {
+            Ok(Path(value)) => Ok(Self(value)),
+            Err(rejection) => Err(RequestError::InvalidPath {
+                reason: rejection.body_text(),
+            }),
+        }
+    }
+}
+
+/// The parameters after `?`.
+pub(crate) struct QueryOf<T>(pub(crate) T);
+
+impl<T, S> FromRequestParts<S> for QueryOf<T>
+where
+    T: DeserializeOwned,
+    S: Send + Sync,
+{
+    type Rejection = RequestError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, RequestError> {
+        match Query::from_request_parts(parts, state).await {
+            Ok(Query(value)) => Ok(Self(value)),
+            Err(rejection) => Err(RequestError::InvalidQuery {
+                reason: rejection.body_text(),
+            }),
+        }
+    }
+}
+
+/// The one value of a header that has `check`ed text, or `None` where it is absent.
+pub(crate) fn single_header<T>(
+    headers: &HeaderMap,
+    name: &'static str,
+    expected: &'static str,
+    read: impl FnOnce(&str) -> Option<T>,
+) -> Result<Option<T>, RequestError> {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    let read = value
+        .to_str()
+        .ok()
+        .filter(|_| values.next().is_none())
+        .and_then(read);
+    read.map(Some)
+        .ok_or(RequestError::InvalidHeader { name, expected })
+}

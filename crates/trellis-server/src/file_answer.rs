@@ -1,0 +1,248 @@
+//! A stored file as an answer: ETag, conditions, ranges, in chunks.
+//!
+//! Conditions and ranges are those of RFC 9110, sections 13 and 14: `If-None-Match` goes before `Range`,
+//! and a `Range` whose `If-Range` does not match is ignored.
+
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures::stream;
+use tracing::warn;
+use trellis_jobs::{BlobKey, BlobStore};
+
+use crate::problem::Problem;
+use crate::range::{Portion, portion};
+use crate::request_error::RequestError;
+
+/// How much of a file is in memory at a time, per reader.
+const CHUNK_BYTES: u64 = 512 * 1024;
+
+/// A file and how it is shown.
+pub(crate) struct StoredFile {
+    pub(crate) key: BlobKey,
+    pub(crate) size_bytes: u64,
+    /// 64 hexadecimal digits.
+    pub(crate) sha256: String,
+    pub(crate) media_type: String,
+    /// The name to save it under.
+    pub(crate) name: String,
+    /// Whether a browser shows it rather than saves it.
+    pub(crate) inline: bool,
+    /// Whether the same URL will never give other bytes.
+    pub(crate) immutable: bool,
+}
+
+impl StoredFile {
+    /// Answers a `GET` or `HEAD` with `request` headers. The first chunk is read before the answer
+    /// begins, so that a file that is gone becomes a problem and not a broken download.
+    pub(crate) async fn answer(
+        self,
+        blobs: &Arc<dyn BlobStore>,
+        method: &Method,
+        request: &HeaderMap,
+    ) -> Result<Response, Problem> {
+        let etag = format!("\"{}\"", self.sha256);
+        if none_match(request, &etag) {
+            return Ok((StatusCode::NOT_MODIFIED, self.headers(&etag)).into_response());
+        }
+        let asked = text(request, &header::RANGE).filter(|_| range_applies(request, &etag));
+        let size_bytes = self.size_bytes;
+        let (status, part) = match asked.map_or(Portion::Whole, |range| portion(range, size_bytes)) {
+            Portion::Whole => (StatusCode::OK, 0..size_bytes),
+            Portion::Part(part) => (StatusCode::PARTIAL_CONTENT, part),
+            Portion::Unsatisfiable => return Err(RequestError::RangeNotSatisfiable { size_bytes }.into()),
+        };
+        let mut headers = self.headers(&etag);
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(part.end - part.start));
+        if status == StatusCode::PARTIAL_CONTENT {
+            let range = format!("bytes {}-{}/{size_bytes}", part.start, part.end - 1);
+            headers.insert(header::CONTENT_RANGE, header_value(&range));
+        }
+        let body = match *method {
+            Method::HEAD => Body::empty(),
+            _ => read(Arc::clone(blobs), self.key, part).await?,
+        };
+        Ok((status, headers, body).into_response())
+    }
+
+    fn headers(&self, etag: &str) -> HeaderMap {
+        let caching = if self.immutable {
+            "private, max-age=31536000, immutable"
+        } else {
+            "private, no-cache"
+        };
+        let place = if self.inline { "inline" } else { "attachment" };
+        HeaderMap::from_iter([
+            (header::ETAG, header_value(etag)),
+            (header::ACCEPT_RANGES, HeaderValue::from_static("bytes")),
+            (header::CACHE_CONTROL, HeaderValue::from_static(caching)),
+            (header::CONTENT_TYPE, header_value(&self.media_type)),
+            (
+                header::CONTENT_DISPOSITION,
+                header_value(&format!("{place}; {}", file_name(&self.name))),
+            ),
+        ])
+    }
+}
+
+/// A text of the store's as a header. Names and media types are plain ASCII; anything else is left out.
+fn header_value(text: &str) -> HeaderValue {
+    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+/// `filename` of RFC 6266; a name that is not plain is percent-encoded.
+fn file_name(name: &str) -> String {
+    use std::fmt::Write as _;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if name.bytes().all(plain) {
+        return format!("filename=\"{name}\"");
+    }
+    name.bytes()
+        .fold("filename*=UTF-8''".to_owned(), |mut text, byte| {
+            if plain(byte) {
+                text.push(char::from(byte));
+            } else {
+                write!(text, "%{byte:02X}").expect("a string takes everything");
+            }
+            text
+        })
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Whether `If-None-Match` names what the client already has (weak comparison).
+fn none_match(headers: &HeaderMap, etag: &str) -> bool {
+    let lists = headers.get_all(header::IF_NONE_MATCH).iter();
+    lists
+        .filter_map(|list| list.to_str().ok())
+        .flat_map(|list| list.split(','))
+        .any(|candidate| {
+            let candidate = candidate.trim();
+            candidate == "*" || candidate.strip_prefix("W/").unwrap_or(candidate) == etag
+        })
+}
+
+/// Whether `If-Range` allows a part (strong comparison; a date never matches, files have none).
+fn range_applies(headers: &HeaderMap, etag: &str) -> bool {
+    match headers.get(header::IF_RANGE) {
+        None => true,
+        Some(value) => value.as_bytes() == etag.as_bytes(),
+    }
+}
+
+/// The bytes of `part` as a body.
+async fn read(blobs: Arc<dyn BlobStore>, key: BlobKey, part: Range<u64>) -> Result<Body, Problem> {
+    if part.is_empty() {
+        return Ok(Body::empty());
+    }
+    let first = blobs.get_range(&key, first_chunk(&part)).await?;
+    let rest = part.start + first.len() as u64..part.end;
+    if rest.is_empty() {
+        return Ok(Body::from(first));
+    }
+    let reader = Reader { blobs, key, rest };
+    Ok(Body::from_stream(stream::unfold(
+        (Some(first), reader),
+        next_chunk,
+    )))
+}
+
+fn first_chunk(part: &Range<u64>) -> Range<u64> {
+    part.start..part.end.min(part.start.saturating_add(CHUNK_BYTES))
+}
+
+struct Reader {
+    blobs: Arc<dyn BlobStore>,
+    key: BlobKey,
+    rest: Range<u64>,
+}
+
+type Step = (Option<Bytes>, Reader);
+
+async fn next_chunk((ready, mut reader): Step) -> Option<(io::Result<Bytes>, Step)> {
+    if let Some(chunk) = ready {
+        return Some((Ok(chunk), (None, reader)));
+    }
+    if reader.rest.is_empty() {
+        return None;
+    }
+    match reader
+        .blobs
+        .get_range(&reader.key, first_chunk(&reader.rest))
+        .await
+    {
+        Ok(chunk) if !chunk.is_empty() => {
+            reader.rest.start += chunk.len() as u64;
+            Some((Ok(chunk), (None, reader)))
+        }
+        // An error ends the connection early, so that the client sees that the file is not whole.
+        Ok(_) => Some((Err(io::ErrorKind::UnexpectedEof.into()), stopped(reader))),
+        Err(error) => {
+            warn!(
+                error = &error as &dyn std::error::Error,
+                "a file cannot be read on"
+            );
+            Some((
+                Err(io::Error::other("the file cannot be read on")),
+                stopped(reader),
+            ))
+        }
+    }
+}
+
+/// After an error nothing more is read.
+fn stopped(mut reader: Reader) -> Step {
+    reader.rest.start = reader.rest.end;
+    (None, reader)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_name_cannot_break_out_of_its_header() {
+        assert_eq!(file_name("model.glb"), "filename=\"model.glb\"");
+        assert_eq!(
+            file_name("a\"; x=\"ü\r\n"),
+            "filename*=UTF-8''a%22%3B%20x%3D%22%C3%BC%0D%0A"
+        );
+    }
+
+    #[test]
+    fn conditions() {
+        let headers =
+            |name, value: &'static str| HeaderMap::from_iter([(name, HeaderValue::from_static(value))]);
+        for (value, expected) in [
+            ("\"a\"", true),
+            ("W/\"a\"", true),
+            ("\"b\", \"a\"", true),
+            ("*", true),
+            ("\"b\"", false),
+        ] {
+            assert_eq!(
+                none_match(&headers(header::IF_NONE_MATCH, value), "\"a\""),
+                expected,
+                "{value}"
+            );
+        }
+        for (value, expected) in [
+            ("\"a\"", true),
+            ("W/\"a\"", false),
+            ("Tue, 24 Nov 2026 08:00:00 GMT", false),
+        ] {
+            assert_eq!(
+                range_applies(&headers(header::IF_RANGE, value), "\"a\""),
+                expected,
+                "{value}"
+            );
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! `/v1/jobs/{id}/artifacts/{name}` and `/v1/jobs/{id}/input/{index}`: what a job made and was made from.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, Method};
+use axum::response::Response;
+use trellis_core::{Input, JobId, PictureFormat};
+
+use crate::AppState;
+use crate::contract::{FileHeaders, FileProblems};
+use crate::extract::PathParts;
+use crate::file_answer::StoredFile;
+use crate::problem::Problem;
+use crate::request_error::RequestError;
+
+/// Fetch an artifact
+///
+/// `ETag` is the file's SHA-256. One range of bytes is served, so that a download can be resumed.
+#[utoipa::path(
+    get,
+    path = "/jobs/{id}/artifacts/{name}",
+    tag = "files",
+    operation_id = "get_artifact",
+    params(
+        ("id" = JobId, Path, description = "The job"),
+        ("name" = String, Path, description = "The artifact's name, such as `model.glb`"),
+        FileHeaders,
+    ),
+    responses(
+        (status = 200, description = "The file", content(
+            (Vec<u8> = "model/gltf-binary"),
+            (Vec<u8> = "model/stl"),
+            (Vec<u8> = "application/ply"),
+            (Vec<u8> = "video/mp4"),
+        ), headers(("ETag" = String, description = "The file's SHA-256"))),
+        (status = 206, description = "A part of the file", content(
+            (Vec<u8> = "model/gltf-binary"),
+            (Vec<u8> = "model/stl"),
+            (Vec<u8> = "application/ply"),
+            (Vec<u8> = "video/mp4"),
+        ), headers(("Content-Range" = String, description = "Which part"))),
+        (status = 304, description = "The client has it already"),
+        FileProblems,
+    ),
+)]
+pub(crate) async fn get_artifact(
+    State(state): State<AppState>,
+    PathParts((id, name)): PathParts<(String, String)>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let job: JobId = id.parse()?;
+    let Some(found) = state.store.artifact_key(job, &name).await? else {
+        // A job that is not there is another problem than a name that is not there.
+        state.store.get(job).await?;
+        let name = name.chars().take(100).collect();
+        return Err(RequestError::ArtifactNotFound { job, name }.into());
+    };
+    let artifact = found.artifact;
+    let file = StoredFile {
+        key: found.key,
+        size_bytes: artifact.size_bytes,
+        sha256: artifact.sha256,
+        media_type: artifact.media_type,
+        name: artifact.name,
+        inline: false,
+        // Another attempt may make another preview; a result stays.
+        immutable: !artifact.preview,
+    };
+    file.answer(&state.blobs, &method, &headers).await
+}
+
+/// Fetch a submitted picture
+#[utoipa::path(
+    get,
+    path = "/jobs/{id}/input/{index}",
+    tag = "files",
+    operation_id = "get_input",
+    params(
+        ("id" = JobId, Path, description = "The job"),
+        ("index" = u32, Path, description = "Which picture, from 0"),
+        FileHeaders,
+    ),
+    responses(
+        (status = 200, description = "The picture as it was sent", content(
+            (Vec<u8> = "image/png"),
+            (Vec<u8> = "image/jpeg"),
+            (Vec<u8> = "image/webp"),
+        ), headers(("ETag" = String, description = "The picture's SHA-256"))),
+        (status = 206, description = "A part of the picture", content(
+            (Vec<u8> = "image/png"),
+            (Vec<u8> = "image/jpeg"),
+            (Vec<u8> = "image/webp"),
+        ), headers(("Content-Range" = String, description = "Which part"))),
+        (status = 304, description = "The client has it already"),
+        FileProblems,
+    ),
+)]
+pub(crate) async fn get_input(
+    State(state): State<AppState>,
+    PathParts((id, index)): PathParts<(String, u32)>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let job: JobId = id.parse()?;
+    let Some((input, key)) = state.store.input_key(job, index).await? else {
+        state.store.get(job).await?;
+        return Err(RequestError::InputNotFound { job, index }.into());
+    };
+    let Input {
+        format,
+        size_bytes,
+        sha256,
+        ..
+    } = input;
+    let file = StoredFile {
+        key,
+        size_bytes,
+        sha256,
+        media_type: format.media_type().to_owned(),
+        name: format!("input-{index}.{}", extension(format)),
+        inline: true,
+        immutable: true,
+    };
+    file.answer(&state.blobs, &method, &headers).await
+}
+
+fn extension(format: PictureFormat) -> &'static str {
+    match format {
+        PictureFormat::Png => "png",
+        PictureFormat::Jpeg => "jpg",
+        PictureFormat::Webp => "webp",
+    }
+}

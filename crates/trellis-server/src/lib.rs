@@ -1,0 +1,31 @@
+//! The HTTP edge of trellis-server: jobs, their events and files, health, and the contract.
+//!
+//! It translates between HTTP and the services and has no rules of its own. [`app`] is all routes,
+//! [`serve`] listens, [`openapi`] is the contract, made from the handlers. The caller makes the
+//! services, opens the listener and says when to stop.
+
+mod app;
+mod contract;
+mod data_uri;
+mod events;
+mod extract;
+mod file_answer;
+mod files;
+mod jobs;
+mod mapping;
+mod observe;
+mod origins;
+mod pages;
+mod problem;
+mod range;
+mod reference;
+mod request_error;
+mod serve;
+mod server_facts;
+mod state;
+mod submit;
+
+pub use app::{app, openapi};
+pub use origins::{AllowedOrigins, InvalidOrigin};
+pub use serve::serve;
+pub use state::{AppParts, AppState, HttpLimits};

@@ -1,0 +1,310 @@
+//! Which status each error of a service is answered with. No `_` in a `match`: a new error forces a decision.
+
+use axum::http::StatusCode;
+use trellis_core::{Failure, FailureKind, InvalidJobId};
+use trellis_jobs::{BlobError, IntakeError, StoreError};
+use trellis_picture::PictureError;
+
+use crate::problem::Problem;
+use crate::request_error::RequestError;
+
+/// When to try again after the queue was full: about one job of the slowest backend.
+const QUEUE_RETRY_SECONDS: u16 = 15;
+
+/// When to try again after the disk or the database did not work.
+const STORAGE_RETRY_SECONDS: u16 = 5;
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let status = store_status(&error);
+        let problem = Self::new(status, error.kind(), &error, error.advice());
+        with_retry(problem)
+    }
+}
+
+impl From<BlobError> for Problem {
+    fn from(error: BlobError) -> Self {
+        let mut problem = Self::new(blob_status(&error), error.kind(), &error, error.advice());
+        // The key is a relative path, but how files are laid out is none of the client's business.
+        blob_detail(&error).clone_into(&mut problem.detail);
+        problem.cause = Some(match problem.cause {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        });
+        with_retry(problem)
+    }
+}
+
+impl From<IntakeError> for Problem {
+    fn from(error: IntakeError) -> Self {
+        match error {
+            IntakeError::Store(error) => error.into(),
+            IntakeError::Blob(error) => error.into(),
+            IntakeError::NoPicture | IntakeError::TooManyPictures { .. } | IntakeError::Param(_) => {
+                Self::new(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    error.kind(),
+                    &error,
+                    error.advice(),
+                )
+            }
+            IntakeError::Picture { ref source, .. } => {
+                let mut problem = Self::new(picture_status(source), error.kind(), &error, error.advice());
+                problem.detail = format!("{error}: {source}");
+                problem
+            }
+        }
+    }
+}
+
+impl From<Failure> for Problem {
+    /// A registry that cannot serve what is asked.
+    fn from(failure: Failure) -> Self {
+        let status = match failure.kind {
+            FailureKind::Unsupported | FailureKind::BadInput | FailureKind::NoObject => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
+            FailureKind::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
+            FailureKind::TimeLimit
+            | FailureKind::WorkerLost
+            | FailureKind::CheckpointMissing
+            | FailureKind::CheckpointCorrupt
+            | FailureKind::GpuOutOfMemory
+            | FailureKind::NoKernelImage
+            | FailureKind::ExtensionAbi
+            | FailureKind::ExtensionMissing
+            | FailureKind::DriverMissing
+            | FailureKind::DriverTooOld
+            | FailureKind::OfflineDownloadAttempt => StatusCode::SERVICE_UNAVAILABLE,
+            FailureKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let fix = failure.fix.clone();
+        with_retry(Self::new(status, failure.kind.name(), &failure, fix))
+    }
+}
+
+impl From<InvalidJobId> for Problem {
+    fn from(error: InvalidJobId) -> Self {
+        RequestError::from(error).into()
+    }
+}
+
+fn store_status(error: &StoreError) -> StatusCode {
+    match error {
+        StoreError::NotFound { .. } => StatusCode::NOT_FOUND,
+        StoreError::LeaseLost { .. } | StoreError::WrongState { .. } => StatusCode::CONFLICT,
+        StoreError::QueueFull { .. } | StoreError::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        StoreError::KeyReused { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        StoreError::Full { .. } => StatusCode::INSUFFICIENT_STORAGE,
+        StoreError::Corrupt { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn blob_status(error: &BlobError) -> StatusCode {
+    match error {
+        // The row named it, so its absence is a fault of the server.
+        BlobError::NotFound { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+        BlobError::Full { .. } => StatusCode::INSUFFICIENT_STORAGE,
+        BlobError::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+fn blob_detail(error: &BlobError) -> &'static str {
+    match error {
+        BlobError::NotFound { .. } => "the file is listed but is not in the data directory any more",
+        BlobError::Full { .. } => "the file cannot be written: the disk is full",
+        BlobError::Unavailable { .. } => "the file cannot be written or read",
+    }
+}
+
+fn picture_status(error: &PictureError) -> StatusCode {
+    match error {
+        PictureError::UnknownFormat | PictureError::TooLarge { .. } | PictureError::Damaged { .. } => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
+    }
+}
+
+fn with_retry(problem: Problem) -> Problem {
+    match (problem.status, problem.kind) {
+        (StatusCode::SERVICE_UNAVAILABLE, "queue_full") => problem.retry_after(QUEUE_RETRY_SECONDS),
+        (StatusCode::SERVICE_UNAVAILABLE, _) => problem.retry_after(STORAGE_RETRY_SECONDS),
+        _ => problem,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use trellis_core::{JobId, JobState, ParamError};
+    use trellis_jobs::BlobKey;
+
+    use super::*;
+    use crate::data_uri::DataUriError;
+
+    const DOCS: &str = include_str!("../../../docs/http.md");
+
+    fn id() -> JobId {
+        "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap()
+    }
+
+    fn system() -> Box<dyn std::error::Error + Send + Sync> {
+        "open `/var/lib/secret`: permission denied".into()
+    }
+
+    fn of_requests() -> Vec<Problem> {
+        let text = String::new;
+        let errors = vec![
+            RequestError::RouteNotFound { path: text() },
+            RequestError::MethodNotAllowed {
+                method: text(),
+                path: text(),
+            },
+            RequestError::CrossOrigin,
+            RequestError::InvalidPath { reason: text() },
+            RequestError::InvalidJobId(InvalidJobId { text: text() }),
+            RequestError::InvalidQuery { reason: text() },
+            RequestError::InvalidHeader {
+                name: "x",
+                expected: "y",
+            },
+            RequestError::UnsupportedMediaType { found: text() },
+            RequestError::BodyTooLarge { limit_bytes: 1 },
+            RequestError::BodyUnreadable,
+            RequestError::MalformedJson {
+                place: "x",
+                reason: text(),
+            },
+            RequestError::InvalidJson {
+                place: "x",
+                reason: text(),
+            },
+            RequestError::InvalidPart {
+                name: text(),
+                problem: "x",
+            },
+            RequestError::InvalidBackend("x".parse::<trellis_core::BackendChoice>().unwrap_err()),
+            RequestError::InvalidDataUri {
+                index: 0,
+                source: DataUriError::Scheme,
+            },
+            RequestError::ArtifactNotFound {
+                job: id(),
+                name: text(),
+            },
+            RequestError::InputNotFound { job: id(), index: 0 },
+            RequestError::RangeNotSatisfiable { size_bytes: 1 },
+            RequestError::Stopping,
+            RequestError::Internal,
+        ];
+        errors.into_iter().map(Problem::from).collect()
+    }
+
+    fn of_services() -> Vec<Problem> {
+        let key = || BlobKey::input(id(), 0);
+        let picture = |source| IntakeError::Picture { index: 0, source };
+        let damaged = || trellis_picture::probe(b"\x89PNG\r\n\x1a\n", 1).unwrap_err();
+        let stores = vec![
+            StoreError::NotFound { id: id() },
+            StoreError::LeaseLost { id: id(), attempt: 1 },
+            StoreError::WrongState {
+                id: id(),
+                state: JobState::Failed,
+            },
+            StoreError::QueueFull { queued: 1, limit: 1 },
+            StoreError::KeyReused { key: String::new() },
+            StoreError::Full { source: system() },
+            StoreError::Corrupt { source: system() },
+            StoreError::Unavailable { source: system() },
+        ];
+        let blobs = vec![
+            BlobError::NotFound { key: key() },
+            BlobError::Full {
+                key: key(),
+                source: system(),
+            },
+            BlobError::Unavailable {
+                key: key(),
+                source: system(),
+            },
+        ];
+        let intakes = vec![
+            IntakeError::NoPicture,
+            IntakeError::TooManyPictures {
+                count: 2,
+                max_images: 1,
+            },
+            IntakeError::Param(ParamError {
+                field: "seed",
+                value: String::new(),
+                allowed: String::new(),
+            }),
+            picture(PictureError::UnknownFormat),
+            picture(PictureError::TooLarge {
+                width: 1,
+                height: 1,
+                max_pixels: 0,
+            }),
+            picture(damaged()),
+        ];
+        let failures = FailureKind::ALL.map(|kind| Failure::new(kind, String::new()));
+        let mut problems: Vec<Problem> = stores.into_iter().map(Problem::from).collect();
+        problems.extend(blobs.into_iter().map(Problem::from));
+        problems.extend(intakes.into_iter().map(Problem::from));
+        // Only this one is answered to a request; the others end a job and are told by it.
+        problems.extend(
+            failures
+                .into_iter()
+                .filter(|failure| failure.kind == FailureKind::Unsupported)
+                .map(Problem::from),
+        );
+        problems
+    }
+
+    fn all() -> Vec<Problem> {
+        let mut problems = of_requests();
+        problems.extend(of_services());
+        problems
+    }
+
+    #[test]
+    fn the_page_lists_every_problem() {
+        let row = |problem: &Problem| {
+            format!(
+                "| {} | `{}` | {} |\n",
+                problem.status.as_u16(),
+                problem.kind,
+                problem.fix
+            )
+        };
+        // `lease_lost` is said to workers, never to clients.
+        let told = all().into_iter().filter(|problem| problem.kind != "lease_lost");
+        let table: BTreeSet<String> = told.map(|problem| row(&problem)).collect();
+        let table: String = table.into_iter().collect();
+        assert!(
+            DOCS.ends_with(&table),
+            "docs/http.md ends with another table than\n{table}"
+        );
+    }
+
+    #[test]
+    fn what_the_system_said_is_for_the_log_only() {
+        for problem in all() {
+            let told = serde_json::to_string(&problem.body("r")).unwrap();
+            assert!(!told.contains("/var/lib/secret"), "{told}");
+        }
+        let full = Problem::from(StoreError::Full { source: system() });
+        assert_eq!(full.cause.unwrap(), system().to_string());
+    }
+
+    #[test]
+    fn an_answer_of_503_says_when_to_try_again() {
+        for problem in all() {
+            use axum::response::IntoResponse as _;
+            let unavailable = problem.status == StatusCode::SERVICE_UNAVAILABLE;
+            let answer = problem.into_response();
+            assert_eq!(answer.headers().contains_key("retry-after"), unavailable);
+        }
+    }
+}

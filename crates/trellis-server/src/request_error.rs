@@ -1,0 +1,161 @@
+//! What can be wrong with a request before any service is asked.
+
+use axum::http::StatusCode;
+use trellis_core::{InvalidBackendChoice, InvalidJobId, JobId};
+
+use crate::data_uri::DataUriError;
+
+/// Why a request is refused. Its text goes to the client, so no variant holds a path of the server.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum RequestError {
+    /// No such route.
+    #[error("there is nothing at `{path}`")]
+    RouteNotFound { path: String },
+    /// The route takes other methods.
+    #[error("`{method}` is not possible at `{path}`")]
+    MethodNotAllowed { method: String, path: String },
+    /// A page of another site tries to change something.
+    #[error("a page of another site sent this request")]
+    CrossOrigin,
+    /// A path that is not UTF-8 or has the wrong form.
+    #[error("the path is not understood: {reason}")]
+    InvalidPath { reason: String },
+    /// An id of the wrong form.
+    #[error(transparent)]
+    InvalidJobId(#[from] InvalidJobId),
+    /// A query that is not understood.
+    #[error("the query is not understood: {reason}")]
+    InvalidQuery { reason: String },
+    /// A header that is not understood.
+    #[error("the header `{name}` is not understood: {expected} is expected")]
+    InvalidHeader {
+        name: &'static str,
+        expected: &'static str,
+    },
+    /// Neither multipart nor JSON.
+    #[error("the body's media type is {found}")]
+    UnsupportedMediaType { found: String },
+    /// A body beyond the limit, announced or found.
+    #[error("the body is larger than the {limit_bytes} bytes that are allowed")]
+    BodyTooLarge { limit_bytes: usize },
+    /// The client stopped sending, or the body's framing is wrong.
+    #[error("the body could not be read to its end")]
+    BodyUnreadable,
+    /// Not JSON.
+    #[error("{place} is not JSON: {reason}")]
+    MalformedJson { place: &'static str, reason: String },
+    /// JSON of another form than expected.
+    #[error("{place} does not have the expected form: {reason}")]
+    InvalidJson { place: &'static str, reason: String },
+    /// A part of a form that has no meaning here, or comes twice.
+    #[error("the part `{name}` of the form is {problem}")]
+    InvalidPart { name: String, problem: &'static str },
+    /// A backend's name that is not known.
+    #[error(transparent)]
+    InvalidBackend(#[from] InvalidBackendChoice),
+    /// A picture in a JSON body that is not a data URI.
+    #[error("`images[{index}]` is not a data URI: {source}")]
+    InvalidDataUri { index: usize, source: DataUriError },
+    /// The job has no such file.
+    #[error("the job `{job}` has no artifact `{name}`")]
+    ArtifactNotFound { job: JobId, name: String },
+    /// The job has no such picture.
+    #[error("the job `{job}` has no input {index}")]
+    InputNotFound { job: JobId, index: u32 },
+    /// A range outside the file.
+    #[error("the range lies outside the {size_bytes} bytes of the file")]
+    RangeNotSatisfiable { size_bytes: u64 },
+    /// The server stops and begins nothing new.
+    #[error("the server is stopping")]
+    Stopping,
+    /// A defect of ours: a handler panicked.
+    #[error("the server failed on this request")]
+    Internal,
+}
+
+impl RequestError {
+    /// The stable name in `type`, logs, docs and tests.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::RouteNotFound { .. } => "route_not_found",
+            Self::MethodNotAllowed { .. } => "method_not_allowed",
+            Self::CrossOrigin => "cross_origin",
+            Self::InvalidPath { .. } => "invalid_path",
+            Self::InvalidJobId(_) => "invalid_job_id",
+            Self::InvalidQuery { .. } => "invalid_query",
+            Self::InvalidHeader { .. } => "invalid_header",
+            Self::UnsupportedMediaType { .. } => "unsupported_media_type",
+            Self::BodyTooLarge { .. } => "body_too_large",
+            Self::BodyUnreadable => "body_unreadable",
+            Self::MalformedJson { .. } => "malformed_json",
+            Self::InvalidJson { .. } => "invalid_json",
+            Self::InvalidPart { .. } => "invalid_part",
+            Self::InvalidBackend(_) => "invalid_backend",
+            Self::InvalidDataUri { .. } => "invalid_data_uri",
+            Self::ArtifactNotFound { .. } => "artifact_not_found",
+            Self::InputNotFound { .. } => "input_not_found",
+            Self::RangeNotSatisfiable { .. } => "range_not_satisfiable",
+            Self::Stopping => "stopping",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// What to do about it, one sentence.
+    pub(crate) fn advice(&self) -> &'static str {
+        match self {
+            Self::RouteNotFound { .. } => "see `/docs` for what there is",
+            Self::MethodNotAllowed { .. } => "use a method that the `Allow` header of this answer lists",
+            Self::CrossOrigin => "add the page's origin to `listen.allowed_origins`, if you trust it",
+            Self::InvalidPath { .. } => "see `/docs` for the form of this path",
+            Self::InvalidJobId(_) => "use the `id` of a job as the server wrote it",
+            Self::InvalidQuery { .. } => "see `/docs` for the parameters of this path",
+            Self::InvalidHeader { .. } => "correct the header or leave it out",
+            Self::UnsupportedMediaType { .. } => {
+                "send `multipart/form-data` with `image` parts, or `application/json` with data URIs"
+            }
+            Self::BodyTooLarge { .. } => "send smaller or fewer pictures; 2048 pixels a side are plenty",
+            Self::BodyUnreadable => {
+                "check the connection and the client's multipart encoding, then try again"
+            }
+            Self::MalformedJson { .. } | Self::InvalidJson { .. } => {
+                "correct the JSON; its schema is in `/openapi.json`"
+            }
+            Self::InvalidPart { .. } => "send `image` once or more, `params` and `backend` at most once",
+            Self::InvalidBackend(_) => "use `auto` or a backend that `GET /v1/version` lists",
+            Self::InvalidDataUri { .. } => {
+                "write each picture as `data:image/png;base64,` followed by its base64"
+            }
+            Self::ArtifactNotFound { .. } => "use a name from the job's `artifacts`",
+            Self::InputNotFound { .. } => "count from 0 up to the number of the job's `inputs`",
+            Self::RangeNotSatisfiable { .. } => "ask for the whole file to learn its size",
+            Self::Stopping => "try again when the server is back",
+            Self::Internal => "report it with the `request_id` and the server's log",
+        }
+    }
+
+    /// The status it is answered with.
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::InvalidPath { .. }
+            | Self::InvalidJobId(_)
+            | Self::InvalidQuery { .. }
+            | Self::InvalidHeader { .. }
+            | Self::BodyUnreadable
+            | Self::MalformedJson { .. } => StatusCode::BAD_REQUEST,
+            Self::CrossOrigin => StatusCode::FORBIDDEN,
+            Self::RouteNotFound { .. } | Self::ArtifactNotFound { .. } | Self::InputNotFound { .. } => {
+                StatusCode::NOT_FOUND
+            }
+            Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::RangeNotSatisfiable { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
+            Self::InvalidJson { .. }
+            | Self::InvalidPart { .. }
+            | Self::InvalidBackend(_)
+            | Self::InvalidDataUri { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}

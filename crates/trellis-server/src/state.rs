@@ -1,0 +1,98 @@
+//! What the handlers share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use trellis_backend::Registry;
+use trellis_jobs::{BlobStore, Intake, JobStore};
+
+use crate::origins::AllowedOrigins;
+
+/// Limits of the HTTP edge; those of a submission are the intake's.
+#[derive(Debug, Clone)]
+pub struct HttpLimits {
+    /// The largest body taken, bytes.
+    pub body_bytes: usize,
+    /// How many submissions are read at a time; further ones wait, so that bodies held in memory stay
+    /// below this many times [`HttpLimits::body_bytes`].
+    pub uploads_at_a_time: usize,
+    /// How long a client may pause while it sends a body.
+    pub body_pause: Duration,
+    /// How long a job may take. Told by `GET /v1/version`; the runner enforces it.
+    pub job_time: Duration,
+    /// After so long without an event a comment is sent to whoever follows a job.
+    pub event_heartbeat: Duration,
+}
+
+impl Default for HttpLimits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 64 * 1024 * 1024,
+            uploads_at_a_time: 8,
+            body_pause: Duration::from_secs(30),
+            job_time: Duration::from_secs(30 * 60),
+            event_heartbeat: Duration::from_secs(15),
+        }
+    }
+}
+
+/// What the edge is made of.
+pub struct AppParts {
+    /// Where jobs are.
+    pub store: Arc<dyn JobStore>,
+    /// Where pictures and assets are.
+    pub blobs: Arc<dyn BlobStore>,
+    /// What accepts submissions.
+    pub intake: Intake,
+    /// What makes assets.
+    pub registry: Arc<Registry>,
+    /// Limits.
+    pub limits: HttpLimits,
+    /// The program's version.
+    pub version: String,
+    /// The sites whose pages may use this server.
+    pub allowed_origins: AllowedOrigins,
+}
+
+/// Shared by all handlers; cheap to clone.
+#[derive(Clone)]
+pub struct AppState(Arc<Shared>);
+
+pub(crate) struct Shared {
+    pub(crate) parts: AppParts,
+    pub(crate) uploads: Semaphore,
+    /// Set when the server stops: whoever follows a job is let go.
+    pub(crate) stopping: CancellationToken,
+}
+
+impl AppState {
+    /// The state of a server made of `parts`.
+    pub fn new(parts: AppParts) -> Self {
+        let uploads = Semaphore::new(parts.limits.uploads_at_a_time.clamp(1, Semaphore::MAX_PERMITS));
+        Self(Arc::new(Shared {
+            parts,
+            uploads,
+            stopping: CancellationToken::new(),
+        }))
+    }
+}
+
+impl std::ops::Deref for AppState {
+    type Target = AppParts;
+
+    fn deref(&self) -> &AppParts {
+        &self.0.parts
+    }
+}
+
+impl AppState {
+    pub(crate) fn uploads(&self) -> &Semaphore {
+        &self.0.uploads
+    }
+
+    pub(crate) fn stopping(&self) -> &CancellationToken {
+        &self.0.stopping
+    }
+}

@@ -1,0 +1,133 @@
+//! `POST /v1/jobs`: a submission as a form or as JSON.
+
+mod digest;
+mod form;
+mod json;
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use trellis_core::{FailureKind, Job};
+use trellis_jobs::{IntakeError, Submission, Submitted};
+
+use crate::AppState;
+use crate::contract::{SubmitHeaders, SubmitProblems};
+use crate::extract::single_header;
+use crate::problem::Problem;
+use crate::request_error::RequestError;
+
+pub(crate) use form::SubmissionForm;
+pub(crate) use json::SubmissionJson;
+
+const MAX_KEY_LENGTH: usize = 255;
+
+/// Submit a job
+///
+/// Takes one or more pictures of one object and answers once they and the job are safely on disk.
+/// With an `Idempotency-Key`, sending the same request again answers with the same job.
+#[utoipa::path(
+    post,
+    path = "/jobs",
+    tag = "jobs",
+    operation_id = "submit_job",
+    params(SubmitHeaders),
+    request_body(content(
+        (SubmissionForm = "multipart/form-data"),
+        (SubmissionJson = "application/json"),
+    )),
+    responses(
+        (status = 202, description = "The job is accepted and on disk", body = Job,
+            headers(
+                ("Location" = String, description = "The job's path"),
+                ("Idempotency-Replayed" = String, description = "`true` where this is an earlier job of the same key"),
+            ),
+            links(
+                ("job" = (operation_id = "get_job", parameters(("id" = "$response.body#/id")))),
+                ("end" = (operation_id = "delete_job", parameters(("id" = "$response.body#/id")))),
+                ("events" = (operation_id = "job_events", parameters(("id" = "$response.body#/id")))),
+                ("input" = (operation_id = "get_input", parameters(("id" = "$response.body#/id"), ("index" = serde_json::json!(0))))),
+            ),
+        ),
+        SubmitProblems,
+    ),
+)]
+pub(crate) async fn submit_job(State(state): State<AppState>, request: Request) -> Result<Response, Problem> {
+    let key = idempotency_key(request.headers())?;
+    refuse_announced_size(request.headers(), state.limits.body_bytes)?;
+    // Never closed, so that this only ever waits.
+    let _reading = state
+        .uploads()
+        .acquire()
+        .await
+        .map_err(|_| RequestError::Stopping)?;
+    let mut submission = read(&state, request).await?;
+    submission.idempotency = key.map(|key| (key, digest::of(&submission)));
+    refuse_unservable(&state, &submission)?;
+    Ok(accepted(state.intake.submit(submission).await?))
+}
+
+async fn read(state: &AppState, request: Request) -> Result<Submission, Problem> {
+    let media_type = request.headers().get(header::CONTENT_TYPE);
+    let text = media_type
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("not given");
+    let essence = text
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    match essence.as_str() {
+        "multipart/form-data" => form::read(state, request).await,
+        "application/json" => json::read(state, request).await,
+        _ => Err(RequestError::UnsupportedMediaType {
+            found: text.chars().take(100).collect(),
+        }
+        .into()),
+    }
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, RequestError> {
+    single_header(
+        headers,
+        "idempotency-key",
+        "1 to 255 visible ASCII characters",
+        |key| {
+            let plain = key.bytes().all(|byte| byte.is_ascii_graphic());
+            (plain && (1..=MAX_KEY_LENGTH).contains(&key.len())).then(|| key.to_owned())
+        },
+    )
+}
+
+/// A body that says it is too large is refused before it is sent.
+fn refuse_announced_size(headers: &HeaderMap, limit_bytes: usize) -> Result<(), RequestError> {
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok());
+    match announced.and_then(|text| text.parse::<u64>().ok()) {
+        Some(bytes) if bytes > limit_bytes as u64 => Err(RequestError::BodyTooLarge { limit_bytes }),
+        _ => Ok(()),
+    }
+}
+
+/// What no backend of this server will ever make is refused now, rather than after a wait.
+fn refuse_unservable(state: &AppState, submission: &Submission) -> Result<(), Problem> {
+    // The seed does not matter here.
+    let params = submission.patch.resolve(0).map_err(IntakeError::Param)?;
+    match state.registry.choose(submission.backend, &params.formats) {
+        Err(failure) if failure.kind == FailureKind::Unsupported => Err(failure.into()),
+        _ => Ok(()),
+    }
+}
+
+fn accepted(Submitted { job, replayed }: Submitted) -> Response {
+    let location = HeaderValue::try_from(format!("/v1/jobs/{}", job.id)).expect("an id is a header value");
+    let mut response = (StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(job)).into_response();
+    if replayed {
+        response
+            .headers_mut()
+            .insert("idempotency-replayed", HeaderValue::from_static("true"));
+    }
+    response
+}

@@ -1,0 +1,93 @@
+//! A submission as JSON with data URIs.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest as _, Request};
+use axum::http::StatusCode;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+use trellis_core::{BackendChoice, ParamsPatch};
+use trellis_jobs::{IntakeError, Submission};
+
+use crate::AppState;
+use crate::data_uri;
+use crate::problem::Problem;
+use crate::request_error::RequestError;
+
+/// A submission as JSON.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SubmissionJson {
+    /// The pictures as data URIs of PNG, JPEG or WebP; more than one are views of one object.
+    #[schema(min_items = 1, max_items = 16, value_type = Vec<PictureUri>)]
+    images: Vec<String>,
+    /// What is asked; what is absent takes its default.
+    #[serde(default, deserialize_with = "object")]
+    params: Option<ParamsPatch>,
+    /// Which backend; absent: `auto`.
+    backend: Option<BackendChoice>,
+}
+
+/// A picture as a data URI.
+#[derive(utoipa::ToSchema)]
+#[schema(value_type = String, format = "picture-data-uri", pattern = "^data:[^,]*;base64,[A-Za-z0-9+/]+=*$")]
+#[expect(dead_code, reason = "describes the form of a text in the contract")]
+pub(crate) struct PictureUri(String);
+
+pub(super) async fn read(state: &AppState, request: Request) -> Result<Submission, Problem> {
+    let body = whole_body(request, state.limits.body_bytes).await?;
+    let SubmissionJson {
+        images,
+        params,
+        backend,
+    } = from_json("the body", &body)?;
+    let (count, max_images) = (images.len(), state.intake.limits.max_images);
+    if count > max_images {
+        return Err(IntakeError::TooManyPictures { count, max_images }.into());
+    }
+    let pictures = images.iter().enumerate().map(|(index, uri)| {
+        data_uri::decode(uri).map_err(|source| RequestError::InvalidDataUri { index, source })
+    });
+    Ok(Submission {
+        pictures: pictures.collect::<Result<_, _>>()?,
+        patch: params.unwrap_or_default(),
+        backend: backend.unwrap_or_default(),
+        idempotency: None,
+    })
+}
+
+async fn whole_body(request: Request, limit_bytes: usize) -> Result<Bytes, RequestError> {
+    Bytes::from_request(request, &())
+        .await
+        .map_err(|rejection| match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => RequestError::BodyTooLarge { limit_bytes },
+            _ => RequestError::BodyUnreadable,
+        })
+}
+
+/// Reads a JSON object; text that is no JSON and JSON of another form are told apart.
+pub(super) fn from_json<T: DeserializeOwned>(place: &'static str, text: &[u8]) -> Result<T, RequestError> {
+    let explain = |error: serde_json::Error| {
+        let reason = error.to_string();
+        match error.classify() {
+            serde_json::error::Category::Data => RequestError::InvalidJson { place, reason },
+            _ => RequestError::MalformedJson { place, reason },
+        }
+    };
+    let fields = serde_json::from_slice(text).map_err(explain)?;
+    T::deserialize(Value::Object(fields)).map_err(explain)
+}
+
+/// An object or null. By itself serde also takes a list of the fields' values, which the contract does not.
+fn object<'de, T, D>(from: D) -> Result<Option<T>, D::Error>
+where
+    T: DeserializeOwned,
+    D: Deserializer<'de>,
+{
+    let Some(fields) = Option::<Map<String, Value>>::deserialize(from)? else {
+        return Ok(None);
+    };
+    T::deserialize(Value::Object(fields))
+        .map(Some)
+        .map_err(D::Error::custom)
+}

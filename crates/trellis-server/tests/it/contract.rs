@@ -1,0 +1,29 @@
+//! The contract as a golden file: a change of it shows in review.
+
+use crate::kit::Kit;
+
+#[tokio::test]
+async fn what_is_served_is_the_golden_contract() {
+    let served = Kit::new().get("/openapi.json").await;
+    assert_eq!(served.header("content-type"), "application/json");
+    insta::assert_snapshot!("openapi.json", served.text());
+}
+
+#[test]
+fn every_operation_has_a_summary_and_lists_its_problems() {
+    let contract = serde_json::to_value(trellis_server::openapi()).unwrap();
+    for (path, item) in contract["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            assert!(
+                operation["summary"].as_str().is_some_and(|text| !text.is_empty()),
+                "{method} {path}"
+            );
+            for (status, answer) in operation["responses"].as_object().unwrap() {
+                if status.as_str() >= "400" && path != "/v1/health/ready" {
+                    let shape = &answer["content"]["application/problem+json"]["schema"]["$ref"];
+                    assert_eq!(shape, "#/components/schemas/Problem", "{method} {path} {status}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! docs/http.md: its commands run, its table of routes is the contract's.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+use std::time::Duration;
+
+use trellis_core::JobState;
+use trellis_jobs::JobQuery;
+
+use crate::kit::{Kit, png};
+
+const DOCS: &str = include_str!("../../../../docs/http.md");
+
+#[test]
+fn the_routes_are_those_of_the_contract() {
+    let contract = serde_json::to_value(trellis_server::openapi()).unwrap();
+    let mut expected = BTreeSet::new();
+    for (path, item) in contract["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let summary = operation["summary"].as_str().unwrap();
+            expected.insert(format!("| {} | `{path}` | {summary} |", method.to_uppercase()));
+        }
+    }
+    let listed = DOCS
+        .lines()
+        .filter(|line| line.contains("| `/v1/"))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(expected, listed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_do_what_the_page_says() {
+    let kit = Kit::new();
+    let server = kit.serve().await;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("photo.png"), png()).unwrap();
+    let script: String = DOCS
+        .split("```sh\n")
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap())
+        .collect();
+    let script = script.replace("127.0.0.1:8000", &server.address.to_string());
+    assert!(script.matches("curl").count() >= 4, "{script}");
+    let place = folder.path().to_owned();
+    let shell = tokio::task::spawn_blocking(move || {
+        Command::new("sh")
+            .arg("-euxc")
+            .arg(script)
+            .current_dir(place)
+            .output()
+            .unwrap()
+    });
+    // Works on the first job as a runner would; its followers wait for that.
+    let mut changes = kit.state.store.watch();
+    let queued = || JobQuery {
+        state: Some(JobState::Queued),
+        limit: 1,
+        before: None,
+    };
+    while kit.state.store.list(queued()).await.unwrap().jobs.is_empty() {
+        tokio::time::timeout(Duration::from_secs(20), changes.changed())
+            .await
+            .expect("a job comes")
+            .unwrap();
+    }
+    let claim = kit.claim().await;
+    kit.progress(&claim, 1).await;
+    kit.succeed(&claim, b"the asset").await;
+    let output = shell.await.unwrap();
+    let (said, trace) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(output.status.success(), "{said}\n{trace}");
+    assert!(
+        said.contains("event: progress") && said.contains("\"state\":\"succeeded\""),
+        "{said}"
+    );
+    assert_eq!(
+        std::fs::read(folder.path().join("model.glb")).unwrap(),
+        b"the asset"
+    );
+    assert!(said.contains("\"backend\":\"relief\""), "{said}");
+}

@@ -1,0 +1,114 @@
+//! `GET /v1/jobs`, `GET` and `DELETE /v1/jobs/{id}`.
+
+use axum::body::Body;
+use axum::http::{Method, StatusCode};
+
+use crate::kit::{Kit, request, settled};
+
+const UNKNOWN: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+
+#[tokio::test]
+async fn a_job_shows_its_whole_life() {
+    let kit = Kit::new();
+    let id = kit.submit().await;
+    let claim = kit.claim().await;
+    kit.progress(&claim, 4).await;
+    let running = kit.get(&format!("/v1/jobs/{id}")).await.json();
+    kit.succeed(&claim, b"glb").await;
+    let done = kit.get(&format!("/v1/jobs/{id}")).await.json();
+    insta::assert_json_snapshot!([settled(running), settled(done)]);
+}
+
+#[tokio::test]
+async fn a_failed_job_says_why_and_what_to_do() {
+    let kit = Kit::new();
+    let id = kit.submit().await;
+    kit.fail(&kit.claim().await).await;
+    let job = kit.get(&format!("/v1/jobs/{id}")).await.json();
+    assert_eq!(job["state"], "failed");
+    assert_eq!(job["failure"]["kind"], "no_object");
+    assert!(!job["failure"]["fix"].as_str().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn the_list_goes_on_where_it_stopped() {
+    let kit = Kit::new();
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        ids.push(kit.submit().await);
+    }
+    ids.sort();
+    ids.reverse();
+    let mut seen = Vec::new();
+    let mut path = "/v1/jobs?limit=2&state=queued".to_owned();
+    for _ in 0..3 {
+        let list = kit.get(&path).await.json();
+        seen.extend(
+            list["jobs"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|job| job["id"].as_str().unwrap().to_owned()),
+        );
+        match list["next_cursor"].as_str() {
+            Some(cursor) => path = format!("/v1/jobs?limit=2&state=queued&cursor={cursor}"),
+            None => break,
+        }
+    }
+    assert_eq!(seen, ids);
+    let none = kit.get("/v1/jobs?state=failed").await.json();
+    assert_eq!(none, serde_json::json!({"jobs": []}));
+}
+
+#[tokio::test]
+async fn a_query_that_is_not_understood_is_refused() {
+    let kit = Kit::new();
+    for query in [
+        "limit=0",
+        "limit=101",
+        "limit=x",
+        "state=done",
+        "cursor=x",
+        "color=red",
+        "limit=1&limit=2",
+    ] {
+        kit.get(&format!("/v1/jobs?{query}"))
+            .await
+            .assert_problem(400, "invalid_query");
+    }
+}
+
+#[tokio::test]
+async fn delete_cancels_a_live_job_and_forgets_a_finished_one() {
+    let kit = Kit::new();
+    let id = kit.submit().await;
+    let path = format!("/v1/jobs/{id}");
+    let delete = || request(Method::DELETE, &path).body(Body::empty()).unwrap();
+    let cancelled = kit.send(delete()).await;
+    assert_eq!(cancelled.status, StatusCode::OK);
+    assert_eq!(cancelled.json()["state"], "cancelled");
+    assert_eq!(kit.get(&path).await.json()["state"], "cancelled");
+    assert_eq!(kit.state.blobs.jobs().await.unwrap().len(), 1);
+    let deleted = kit.send(delete()).await;
+    assert_eq!((deleted.status, deleted.body.len()), (StatusCode::NO_CONTENT, 0));
+    assert!(kit.state.blobs.jobs().await.unwrap().is_empty());
+    kit.get(&path).await.assert_problem(404, "job_not_found");
+    kit.send(delete()).await.assert_problem(404, "job_not_found");
+}
+
+#[tokio::test]
+async fn a_job_that_is_not_there_is_told_from_an_id_that_is_none() {
+    let kit = Kit::new();
+    for rest in ["", "/events", "/artifacts/model.glb", "/input/0"] {
+        kit.get(&format!("/v1/jobs/{UNKNOWN}{rest}"))
+            .await
+            .assert_problem(404, "job_not_found");
+        kit.get(&format!("/v1/jobs/nonsense{rest}"))
+            .await
+            .assert_problem(400, "invalid_job_id");
+        kit.get(&format!("/v1/jobs/{}{rest}", UNKNOWN.to_uppercase()))
+            .await
+            .assert_problem(400, "invalid_job_id");
+    }
+    kit.get("/v1/jobs/%FF").await.assert_problem(400, "invalid_path");
+}

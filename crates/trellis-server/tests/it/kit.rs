@@ -1,0 +1,370 @@
+//! A server over a real store in a temporary folder, and what tests say to it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::http::request::Builder;
+use axum::http::{Method, Request, StatusCode, header};
+use axum::response::Response;
+use base64::Engine as _;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+use trellis_backend::{Backend, Capabilities, Output, Readiness, Registry, Reporter};
+use trellis_core::{Artifact, BackendChoice, Failure, FailureKind, Format, Progress, Stage};
+use trellis_jobs::{
+    BlobKey, BlobStore, Claim, ClaimFilter, Delivered, FolderBlobs, Intake, IntakeLimits, JobStore, Outcome,
+    SqliteStore, WorkerName,
+};
+use trellis_server::{AllowedOrigins, AppParts, AppState, HttpLimits, app};
+
+/// A red PNG of 2 × 2 pixels.
+const PNG: &str =
+    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAEElEQVR42mM4IScHRAwQCgAfJgQRSo6NIAAAAABJRU5ErkJggg==";
+
+pub(crate) fn png() -> Bytes {
+    base64::engine::general_purpose::STANDARD
+        .decode(PNG)
+        .unwrap()
+        .into()
+}
+
+pub(crate) fn png_uri() -> String {
+    format!("data:image/png;base64,{PNG}")
+}
+
+/// A server and the folder under it, which goes when the test ends.
+pub(crate) struct Kit {
+    pub(crate) state: AppState,
+    folder: tempfile::TempDir,
+    worker: WorkerName,
+}
+
+/// What a test wants otherwise.
+pub(crate) struct Wishes {
+    pub(crate) limits: HttpLimits,
+    pub(crate) intake: IntakeLimits,
+    pub(crate) readiness: Vec<fn() -> Readiness>,
+    pub(crate) origins: AllowedOrigins,
+}
+
+impl Default for Wishes {
+    fn default() -> Self {
+        Self {
+            limits: HttpLimits {
+                body_bytes: 64 * 1024,
+                ..HttpLimits::default()
+            },
+            intake: IntakeLimits {
+                max_pixels: 64_000_000,
+                max_images: 3,
+                queue_limit: 100,
+            },
+            readiness: vec![|| Readiness::Ready],
+            origins: AllowedOrigins::default(),
+        }
+    }
+}
+
+impl Kit {
+    pub(crate) fn new() -> Self {
+        Self::with(Wishes::default())
+    }
+
+    pub(crate) fn with(wishes: Wishes) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store: Arc<dyn JobStore> = Arc::new(SqliteStore::open(&folder.path().join("jobs.db")).unwrap());
+        let blobs: Arc<dyn BlobStore> = Arc::new(FolderBlobs::open(&folder.path().join("blobs")).unwrap());
+        let backends = wishes
+            .readiness
+            .into_iter()
+            .map(|readiness| Arc::new(Paper::new(readiness)) as Arc<dyn Backend>);
+        let state = AppState::new(AppParts {
+            intake: Intake {
+                store: Arc::clone(&store),
+                blobs: Arc::clone(&blobs),
+                limits: wishes.intake,
+            },
+            store,
+            blobs,
+            registry: Arc::new(Registry::new(backends.collect())),
+            limits: wishes.limits,
+            version: "1.2.3".to_owned(),
+            allowed_origins: wishes.origins,
+        });
+        Self {
+            state,
+            folder,
+            worker: WorkerName("test".to_owned()),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        Answer::of(app(self.state.clone()).oneshot(request).await.unwrap()).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(request(Method::GET, path).body(Body::empty()).unwrap())
+            .await
+    }
+
+    /// Submits one picture and returns the job's id.
+    pub(crate) async fn submit(&self) -> String {
+        let answer = self
+            .send(submission(&json!({"images": [png_uri()], "params": {"seed": 7}})))
+            .await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text());
+        answer.json()["id"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) async fn claim(&self) -> Claim {
+        let filter = ClaimFilter {
+            choices: BackendChoice::ALL.to_vec(),
+        };
+        let lease = Duration::from_secs(60);
+        self.state
+            .store
+            .claim(&self.worker, &filter, Timestamp::now(), lease)
+            .await
+            .unwrap()
+            .unwrap()
+    }
+
+    pub(crate) async fn progress(&self, claim: &Claim, step: u32) {
+        let progress = Progress {
+            stage: Stage::Texture,
+            step,
+            total: 9,
+        };
+        self.state
+            .store
+            .progress(&claim.lease, Timestamp::now(), progress)
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn deliver_preview(&self, claim: &Claim, content: &[u8]) {
+        let file = self.stored(claim, "preview.glb", content, true).await;
+        self.state
+            .store
+            .deliver(&claim.lease, Timestamp::now(), file)
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn succeed(&self, claim: &Claim, content: &[u8]) {
+        let file = self.stored(claim, "model.glb", content, false).await;
+        let outcome = Outcome {
+            made_by: "paper".to_owned(),
+            artifacts: vec![file],
+            notes: vec!["folded once".to_owned()],
+        };
+        self.state
+            .store
+            .succeed(&claim.lease, Timestamp::now(), outcome)
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn fail(&self, claim: &Claim) {
+        let failure = Failure::new(FailureKind::NoObject, "no object was found in the picture");
+        self.state
+            .store
+            .fail(&claim.lease, Timestamp::now(), failure)
+            .await
+            .unwrap();
+    }
+
+    async fn stored(&self, claim: &Claim, name: &str, content: &[u8], preview: bool) -> Delivered {
+        let key = BlobKey::artifact(claim.lease.job, claim.lease.attempt, name);
+        self.state
+            .blobs
+            .put(&key, Bytes::copy_from_slice(content))
+            .await
+            .unwrap();
+        let artifact = Artifact {
+            name: name.to_owned(),
+            format: Format::Glb,
+            media_type: Format::Glb.media_type().to_owned(),
+            size_bytes: content.len() as u64,
+            sha256: "ab".repeat(32),
+            preview,
+        };
+        Delivered { artifact, key }
+    }
+
+    /// Serves on a free port.
+    pub(crate) async fn serve(&self) -> Served {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        let serving = trellis_server::serve(listener, self.state.clone(), stop.clone().cancelled_owned());
+        Served {
+            address,
+            stop,
+            task: tokio::spawn(serving),
+        }
+    }
+}
+
+/// A server that listens.
+pub(crate) struct Served {
+    pub(crate) address: std::net::SocketAddr,
+    pub(crate) stop: CancellationToken,
+    pub(crate) task: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+/// An answer, read to its end.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: axum::http::HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    async fn of(response: Response) -> Self {
+        let (parts, body) = response.into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        Self {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+        }
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub(crate) fn header(&self, name: impl header::AsHeaderName) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Asserts that this is a problem of that kind in the form that all problems have.
+    pub(crate) fn assert_problem(&self, status: u16, kind: &str) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text());
+        assert_eq!(self.header(header::CONTENT_TYPE), "application/problem+json");
+        let problem = self.json();
+        assert_eq!(
+            problem["type"],
+            format!("urn:trellis-server:problem:{kind}"),
+            "{problem}"
+        );
+        assert_eq!(problem["status"], status);
+        assert_eq!(problem["request_id"], self.header("x-request-id"));
+        for field in ["title", "detail", "fix"] {
+            assert!(
+                !problem[field].as_str().unwrap().is_empty(),
+                "`{field}` of {problem}"
+            );
+        }
+        problem
+    }
+}
+
+pub(crate) fn request(method: Method, path: &str) -> Builder {
+    Request::builder().method(method).uri(path)
+}
+
+/// A submission as JSON.
+pub(crate) fn submission(body: &Value) -> Request<Body> {
+    let request = request(Method::POST, "/v1/jobs").header(header::CONTENT_TYPE, "application/json");
+    request.body(Body::from(body.to_string())).unwrap()
+}
+
+/// A submission as a form of `(name, content)` parts.
+pub(crate) fn form(parts: &[(&str, &[u8])]) -> Request<Body> {
+    let request =
+        request(Method::POST, "/v1/jobs").header(header::CONTENT_TYPE, "multipart/form-data; boundary=cut");
+    request.body(Body::from(form_body(parts))).unwrap()
+}
+
+pub(crate) fn form_body(parts: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (name, content) in parts {
+        let head = format!("--cut\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n");
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(content);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(b"--cut--\r\n");
+    body
+}
+
+/// Replaces what differs from run to run: ids, times, request ids.
+pub(crate) fn settled(mut value: Value) -> Value {
+    fn settle(key: &str, value: &mut Value) {
+        match value {
+            Value::Object(fields) => fields.iter_mut().for_each(|(key, value)| settle(key, value)),
+            Value::Array(items) => items.iter_mut().for_each(|item| settle(key, item)),
+            Value::String(text) if ["id", "job", "request_id", "next_cursor"].contains(&key) => {
+                *text = format!("[{key}]");
+            }
+            Value::String(text) if key == "at" || key.ends_with("_at") => {
+                text.parse::<Timestamp>().expect("a time");
+                *text = format!("[{key}]");
+            }
+            _ => {}
+        }
+    }
+    settle("", &mut value);
+    value
+}
+
+/// A backend that is only looked at.
+struct Paper {
+    capabilities: Capabilities,
+    readiness: fn() -> Readiness,
+}
+
+impl Paper {
+    fn new(readiness: fn() -> Readiness) -> Self {
+        let capabilities = Capabilities {
+            name: "paper",
+            description: "folds, for tests",
+            preview: true,
+            formats: vec![Format::Glb, Format::Stl],
+            multiview: false,
+            slots: 1,
+        };
+        Self {
+            capabilities,
+            readiness,
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl Backend for Paper {
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    fn choice(&self) -> BackendChoice {
+        BackendChoice::Relief
+    }
+
+    fn readiness(&self) -> Readiness {
+        (self.readiness)()
+    }
+
+    async fn generate(
+        &self,
+        _request: trellis_backend::Request,
+        _reporter: &dyn Reporter,
+        _cancel: CancellationToken,
+    ) -> Result<Output, Failure> {
+        Err(Failure::new(FailureKind::Unsupported, "paper does not generate"))
+    }
+}

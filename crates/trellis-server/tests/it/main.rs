@@ -1,0 +1,15 @@
+//! The server's tests: the router without a listener where that suffices, else a server on port 0.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop where it cannot go on")]
+
+mod contract;
+mod docs;
+mod events;
+mod files;
+mod jobs;
+mod kit;
+mod middleware;
+mod pages;
+mod problems;
+mod server_facts;
+mod submit;

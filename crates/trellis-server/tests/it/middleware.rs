@@ -1,0 +1,109 @@
+//! What is around every route: request ids, problems, limits on other sites' pages.
+
+use axum::body::Body;
+use axum::http::{Method, StatusCode, header};
+use trellis_server::AllowedOrigins;
+
+use crate::kit::{Kit, Wishes, request};
+
+#[tokio::test]
+async fn a_request_id_is_kept_or_made() {
+    let kit = Kit::new();
+    let named = request(Method::GET, "/v1/health/live")
+        .header("x-request-id", "from-client.7")
+        .body(Body::empty());
+    assert_eq!(
+        kit.send(named.unwrap()).await.header("x-request-id"),
+        "from-client.7"
+    );
+    let odd = request(Method::GET, "/v1/nothing")
+        .header("x-request-id", "a b")
+        .body(Body::empty());
+    let answer = kit.send(odd.unwrap()).await;
+    assert_eq!(
+        answer.assert_problem(404, "route_not_found")["request_id"]
+            .as_str()
+            .unwrap()
+            .len(),
+        36
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_method_lists_the_right_ones() {
+    let kit = Kit::new();
+    for (path, allowed) in [
+        ("/v1/jobs", "GET,HEAD,POST"),
+        ("/v1/health/live", "GET,HEAD"),
+        ("/docs", "GET,HEAD"),
+    ] {
+        let answer = kit
+            .send(request(Method::PUT, path).body(Body::empty()).unwrap())
+            .await;
+        answer.assert_problem(405, "method_not_allowed");
+        assert_eq!(answer.header(header::ALLOW), allowed);
+    }
+}
+
+#[tokio::test]
+async fn pages_of_other_sites_change_nothing_and_read_nothing() {
+    let kit = Kit::new();
+    let from = |method, origin, site| {
+        let request = request(method, "/v1/jobs").header(header::HOST, "127.0.0.1:8000");
+        request
+            .header(header::ORIGIN, origin)
+            .header("sec-fetch-site", site)
+            .body(Body::empty())
+            .unwrap()
+    };
+    let other = "https://elsewhere.example";
+    kit.send(from(Method::POST, other, "cross-site"))
+        .await
+        .assert_problem(403, "cross_origin");
+    let own = kit
+        .send(from(Method::POST, "http://127.0.0.1:8000", "same-origin"))
+        .await;
+    own.assert_problem(415, "unsupported_media_type");
+    let read = kit.send(from(Method::GET, other, "cross-site")).await;
+    assert_eq!(
+        (read.status, read.header(header::ACCESS_CONTROL_ALLOW_ORIGIN)),
+        (StatusCode::OK, "")
+    );
+
+    let origins = AllowedOrigins::new([other]).unwrap();
+    let kit = Kit::with(Wishes {
+        origins,
+        ..Wishes::default()
+    });
+    kit.send(from(Method::POST, other, "cross-site"))
+        .await
+        .assert_problem(415, "unsupported_media_type");
+    kit.send(from(Method::POST, "https://third.example", "cross-site"))
+        .await
+        .assert_problem(403, "cross_origin");
+    let read = kit.send(from(Method::GET, other, "cross-site")).await;
+    assert_eq!(read.header(header::ACCESS_CONTROL_ALLOW_ORIGIN), other);
+    let ask = request(Method::OPTIONS, "/v1/jobs")
+        .header(header::ORIGIN, other)
+        .header("access-control-request-method", "POST");
+    let ask = kit.send(ask.body(Body::empty()).unwrap()).await;
+    assert_eq!(
+        (ask.status, ask.header("access-control-allow-methods")),
+        (StatusCode::OK, "GET,HEAD,POST,DELETE")
+    );
+}
+
+#[tokio::test]
+async fn a_panic_ends_the_request_and_not_the_server() {
+    let kit = Kit::with(Wishes {
+        readiness: vec![|| panic!("a secret of the server")],
+        ..Wishes::default()
+    });
+    let answer = kit.get("/v1/health/ready").await;
+    answer.assert_problem(500, "internal");
+    assert!(
+        !answer.text().contains("a secret of the server"),
+        "{}",
+        answer.text()
+    );
+}

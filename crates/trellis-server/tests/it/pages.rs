@@ -1,0 +1,86 @@
+//! The pages for people.
+
+use axum::body::Body;
+use axum::http::{Method, header};
+
+use crate::kit::{Kit, request};
+
+#[tokio::test]
+async fn pages_load_nothing_from_elsewhere() {
+    let kit = Kit::new();
+    for path in ["/", "/docs"] {
+        let page = kit.get(path).await;
+        assert_eq!(
+            (page.status.as_u16(), page.header(header::CONTENT_TYPE)),
+            (200, "text/html; charset=utf-8")
+        );
+        assert!(
+            page.header(header::CONTENT_SECURITY_POLICY)
+                .starts_with("default-src 'none'")
+        );
+        let text = page.text();
+        for attribute in ["src=", "href="] {
+            for rest in text.split(attribute).skip(1) {
+                let target = rest.trim_start_matches('"');
+                assert!(
+                    !target.starts_with("http") && !target.starts_with("//"),
+                    "{path}: {rest:.60}"
+                );
+            }
+        }
+        assert!(!text.contains("<script"));
+    }
+    let style = kit.get("/docs/style.css").await;
+    assert_eq!(style.header(header::CONTENT_TYPE), "text/css; charset=utf-8");
+}
+
+#[tokio::test]
+async fn the_landing_page_has_a_command_for_where_the_client_is() {
+    let kit = Kit::new();
+    for (host, shown) in [
+        ("studio:8000", "http://studio:8000/v1/jobs"),
+        ("\"><b>", "http://127.0.0.1:8000/v1/jobs"),
+    ] {
+        let page = kit
+            .send(
+                request(Method::GET, "/")
+                    .header(header::HOST, host)
+                    .body(Body::empty())
+                    .unwrap(),
+            )
+            .await;
+        assert!(
+            page.text().contains(&format!("curl -F image=@photo.png {shown}")),
+            "{}",
+            page.text()
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_reference_shows_every_operation_and_every_shape() {
+    let page = Kit::new().get("/docs").await.text();
+    let contract = serde_json::to_value(trellis_server::openapi()).unwrap();
+    for (path, item) in contract["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let id = operation["operationId"].as_str().unwrap();
+            assert!(
+                page.contains(&format!(
+                    "<details id=\"{id}\"><summary><b>{}</b> <code>{path}</code>",
+                    method.to_uppercase()
+                )),
+                "{id}"
+            );
+        }
+    }
+    for shape in contract["components"]["schemas"].as_object().unwrap().keys() {
+        assert!(page.contains(&format!("id=\"shape-{shape}\"")), "{shape}");
+    }
+    let links = page
+        .split("href=\"#")
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap());
+    for link in links {
+        assert!(page.contains(&format!("id=\"{link}\"")), "{link} leads nowhere");
+    }
+}

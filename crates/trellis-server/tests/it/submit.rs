@@ -1,0 +1,344 @@
+//! `POST /v1/jobs`.
+
+use axum::body::{Body, Bytes};
+use axum::http::{Method, StatusCode, header};
+use serde_json::json;
+use trellis_jobs::{IntakeLimits, JobQuery};
+
+use crate::kit::{Kit, Wishes, form, form_body, png, png_uri, request, settled, submission};
+
+#[tokio::test]
+async fn a_form_becomes_a_job_on_disk() {
+    let kit = Kit::new();
+    let picture = png();
+    let parts: [(&str, &[u8]); 4] = [
+        ("image", &picture),
+        ("image", &picture),
+        ("params", br#"{"seed": 3, "formats": ["glb"]}"#),
+        ("backend", b"relief"),
+    ];
+    let answer = kit.send(form(&parts)).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text());
+    let job = answer.json();
+    assert_eq!(
+        answer.header(header::LOCATION),
+        format!("/v1/jobs/{}", job["id"].as_str().unwrap())
+    );
+    insta::assert_json_snapshot!(settled(job.clone()));
+    // What was accepted is what is read back, through a store opened anew.
+    let id = job["id"].as_str().unwrap().parse().unwrap();
+    let reopened = trellis_jobs::SqliteStore::open(&kit.path().join("jobs.db")).unwrap();
+    let stored = trellis_jobs::JobStore::get(&reopened, id).await.unwrap();
+    assert_eq!(serde_json::to_value(stored).unwrap(), job);
+}
+
+#[tokio::test]
+async fn json_with_data_uris_becomes_a_job() {
+    let kit = Kit::new();
+    let body = json!({"images": [png_uri()], "params": {"seed": 3}, "backend": null});
+    let answer = kit.send(submission(&body)).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text());
+    assert_eq!(answer.json()["inputs"][0]["size_bytes"], png().len());
+}
+
+#[tokio::test]
+async fn a_charset_after_the_media_type_is_no_obstacle() {
+    let kit = Kit::new();
+    let request =
+        request(Method::POST, "/v1/jobs").header(header::CONTENT_TYPE, "Application/JSON; charset=utf-8");
+    let body = json!({"images": [png_uri()]}).to_string();
+    assert_eq!(
+        kit.send(request.body(Body::from(body)).unwrap()).await.status,
+        StatusCode::ACCEPTED
+    );
+}
+
+#[tokio::test]
+async fn the_same_key_answers_with_the_same_job() {
+    let kit = Kit::new();
+    let keyed = |mut request: axum::http::Request<Body>, key: &'static str| {
+        request
+            .headers_mut()
+            .insert("idempotency-key", key.parse().unwrap());
+        request
+    };
+    let body = json!({"images": [png_uri()], "params": {"seed": 3}});
+    let first = kit.send(keyed(submission(&body), "k1")).await;
+    assert_eq!(first.header("idempotency-replayed"), "");
+    let again = kit.send(keyed(submission(&body), "k1")).await;
+    assert_eq!(
+        (again.status, again.header("idempotency-replayed")),
+        (StatusCode::ACCEPTED, "true")
+    );
+    assert_eq!(again.json()["id"], first.json()["id"]);
+    // The same request in another encoding is the same request.
+    let as_form = kit
+        .send(keyed(
+            form(&[("params", br#"{"seed": 3}"#), ("image", &png())]),
+            "k1",
+        ))
+        .await;
+    assert_eq!(as_form.json()["id"], first.json()["id"]);
+    let other = json!({"images": [png_uri()], "params": {"seed": 4}});
+    kit.send(keyed(submission(&other), "k1"))
+        .await
+        .assert_problem(422, "idempotency_key_reused");
+    assert_eq!(
+        kit.send(keyed(submission(&other), "k2")).await.status,
+        StatusCode::ACCEPTED
+    );
+    kit.send(keyed(submission(&body), ""))
+        .await
+        .assert_problem(400, "invalid_header");
+    let all = kit
+        .state
+        .store
+        .list(JobQuery {
+            limit: 9,
+            ..JobQuery::default()
+        })
+        .await
+        .unwrap();
+    assert_eq!(all.jobs.len(), 2);
+}
+
+#[tokio::test]
+async fn what_cannot_be_used_is_refused_with_its_reason() {
+    let kit = Kit::new();
+    let picture = png();
+    let json_cases = [
+        ("no picture", json!({"images": []}), 422, "no_picture"),
+        (
+            "too many",
+            json!({"images": [png_uri(), png_uri(), png_uri(), png_uri()]}),
+            422,
+            "too_many_pictures",
+        ),
+        (
+            "web address",
+            json!({"images": ["https://example.org/a.png"]}),
+            422,
+            "invalid_data_uri",
+        ),
+        (
+            "no picture inside",
+            json!({"images": ["data:image/png;base64,aGk="]}),
+            422,
+            "picture_format",
+        ),
+        (
+            "cut short",
+            json!({"images": ["data:image/png;base64,iVBORw0KGgo="]}),
+            422,
+            "picture_damaged",
+        ),
+        (
+            "range",
+            json!({"images": [png_uri()], "params": {"ss_sampling_steps": 51}}),
+            422,
+            "invalid_parameter",
+        ),
+        (
+            "name",
+            json!({"images": [png_uri()], "params": {"steps": 3}}),
+            422,
+            "invalid_json",
+        ),
+        (
+            "field",
+            json!({"images": [png_uri()], "extra": 1}),
+            422,
+            "invalid_json",
+        ),
+        (
+            "backend",
+            json!({"images": [png_uri()], "backend": "paper"}),
+            422,
+            "invalid_json",
+        ),
+        (
+            "format",
+            json!({"images": [png_uri()], "params": {"formats": ["turntable"]}}),
+            422,
+            "unsupported",
+        ),
+        (
+            "parameters as a list",
+            json!({"images": [png_uri()], "params": []}),
+            422,
+            "invalid_json",
+        ),
+        (
+            "body as a list",
+            json!([[png_uri()], null, null]),
+            422,
+            "invalid_json",
+        ),
+        ("form", json!([1]), 422, "invalid_json"),
+    ];
+    let mut told = Vec::new();
+    for (case, body, status, kind) in json_cases {
+        let problem = kit.send(submission(&body)).await.assert_problem(status, kind);
+        told.push(format!(
+            "{case}: {} | {}",
+            problem["detail"].as_str().unwrap(),
+            problem["fix"].as_str().unwrap()
+        ));
+    }
+    let form_cases: [(&str, Vec<(&str, &[u8])>, u16, &str); 7] = [
+        ("no part", vec![], 422, "no_picture"),
+        (
+            "too many parts",
+            vec![("image", &picture); 4],
+            422,
+            "too_many_pictures",
+        ),
+        ("unknown part", vec![("photo", &picture)], 422, "invalid_part"),
+        (
+            "params twice",
+            vec![("params", b"{}"), ("params", b"{}")],
+            422,
+            "invalid_part",
+        ),
+        ("params broken", vec![("params", b"{")], 400, "malformed_json"),
+        (
+            "params unknown",
+            vec![("image", &picture), ("params", br#"{"x": 1}"#)],
+            422,
+            "invalid_json",
+        ),
+        (
+            "backend unknown",
+            vec![("image", &picture), ("backend", b"paper")],
+            422,
+            "invalid_backend",
+        ),
+    ];
+    for (case, parts, status, kind) in form_cases {
+        let problem = kit.send(form(&parts)).await.assert_problem(status, kind);
+        told.push(format!(
+            "{case}: {} | {}",
+            problem["detail"].as_str().unwrap(),
+            problem["fix"].as_str().unwrap()
+        ));
+    }
+    insta::assert_json_snapshot!(told);
+    // Nothing of all that is left.
+    assert_eq!(kit.state.store.stats().await.unwrap().queued, 0);
+    assert!(kit.state.blobs.jobs().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn malformed_bodies_are_refused() {
+    let kit = Kit::new();
+    for (media_type, body, status, kind) in [
+        ("application/json", "{", 400, "malformed_json"),
+        ("application/json", "", 400, "malformed_json"),
+        ("text/plain", "hello", 415, "unsupported_media_type"),
+        ("multipart/form-data", "x", 400, "body_unreadable"),
+        (
+            "multipart/form-data; boundary=cut",
+            "--cut\r\nnonsense",
+            400,
+            "body_unreadable",
+        ),
+        (
+            "multipart/form-data; boundary=cut",
+            "--cut\r\ncontent-disposition: form-data; name=\"image\"\r\n\r\nabc",
+            400,
+            "body_unreadable",
+        ),
+    ] {
+        let request = request(Method::POST, "/v1/jobs").header(header::CONTENT_TYPE, media_type);
+        kit.send(request.body(Body::from(body)).unwrap())
+            .await
+            .assert_problem(status, kind);
+    }
+    let untyped = request(Method::POST, "/v1/jobs").body(Body::from("{}")).unwrap();
+    kit.send(untyped)
+        .await
+        .assert_problem(415, "unsupported_media_type");
+}
+
+#[tokio::test]
+async fn a_body_beyond_the_limit_is_refused_announced_or_not() {
+    let kit = Kit::new();
+    let picture = vec![0; 70 * 1024];
+    let announced = request(Method::POST, "/v1/jobs")
+        .header(header::CONTENT_TYPE, "multipart/form-data; boundary=cut")
+        .header(header::CONTENT_LENGTH, 70 * 1024);
+    // The answer comes before any of the body: this body never ends.
+    let endless = Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>());
+    kit.send(announced.body(endless).unwrap())
+        .await
+        .assert_problem(413, "body_too_large");
+
+    let in_chunks = |body: Vec<u8>, media_type: &str| {
+        let chunks: Vec<_> = body
+            .chunks(1000)
+            .map(|chunk| Ok::<_, std::io::Error>(Bytes::copy_from_slice(chunk)))
+            .collect();
+        let body = Body::from_stream(futures::stream::iter(chunks));
+        request(Method::POST, "/v1/jobs")
+            .header(header::CONTENT_TYPE, media_type)
+            .body(body)
+            .unwrap()
+    };
+    let body = form_body(&[("image", &picture)]);
+    let answer = kit
+        .send(in_chunks(body, "multipart/form-data; boundary=cut"))
+        .await;
+    answer.assert_problem(413, "body_too_large");
+    let answer = kit
+        .send(in_chunks(vec![b' '; 70 * 1024], "application/json"))
+        .await;
+    answer.assert_problem(413, "body_too_large");
+}
+
+#[tokio::test]
+async fn pixels_are_counted_from_the_header() {
+    let intake = IntakeLimits {
+        max_pixels: 3,
+        max_images: 1,
+        queue_limit: 9,
+    };
+    let kit = Kit::with(Wishes {
+        intake,
+        ..Wishes::default()
+    });
+    let answer = kit.send(submission(&json!({"images": [png_uri()]}))).await;
+    let problem = answer.assert_problem(422, "picture_too_large");
+    assert_eq!(
+        problem["detail"],
+        "picture 1 cannot be used: the picture has 2 × 2 pixels, 3 are allowed"
+    );
+}
+
+#[tokio::test]
+async fn a_full_queue_says_when_to_try_again() {
+    let intake = IntakeLimits {
+        max_pixels: 99,
+        max_images: 1,
+        queue_limit: 2,
+    };
+    let kit = Kit::with(Wishes {
+        intake,
+        ..Wishes::default()
+    });
+    kit.submit().await;
+    kit.submit().await;
+    let answer = kit.send(submission(&json!({"images": [png_uri()]}))).await;
+    answer.assert_problem(503, "queue_full");
+    assert_eq!(answer.header(header::RETRY_AFTER), "15");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_stops_sending_is_let_go() {
+    let kit = Kit::new();
+    let start = futures::stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"{"))]);
+    let body = Body::from_stream(futures::StreamExt::chain(start, futures::stream::pending()));
+    let request = request(Method::POST, "/v1/jobs").header(header::CONTENT_TYPE, "application/json");
+    kit.send(request.body(body).unwrap())
+        .await
+        .assert_problem(400, "body_unreadable");
+}
