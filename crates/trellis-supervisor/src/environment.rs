@@ -23,6 +23,7 @@ const TAKEN_OVER: &[&str] = &[
     // The driver's cache of compiled kernels must outlive the process.
     "CUDA_CACHE_PATH",
     "CUDA_CACHE_MAXSIZE",
+    "WARP_CACHE_PATH",
     // Pinned files.
     "TORCH_HOME",
     "U2NET_HOME",

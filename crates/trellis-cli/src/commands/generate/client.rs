@@ -1,0 +1,193 @@
+//! The calls of the server's v1 interface that `generate --server` makes.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::multipart::{Form, Part};
+use reqwest::{RequestBuilder, Response, StatusCode, header};
+use serde::Deserialize;
+use trellis_core::{BackendChoice, Job, JobId};
+
+use super::engine::Order;
+use super::trouble::Trouble;
+
+/// Longest wait for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest silence: events are at most half a minute apart, because the server sends comments.
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
+/// Longest `Retry-After` that is obeyed.
+const LONGEST_RETRY_AFTER: u64 = 60;
+
+/// Why a call did not give what it should.
+#[derive(Debug)]
+pub(crate) enum CallError {
+    /// No answer, or not a whole one.
+    Unreachable(String),
+    /// The server wants the call later.
+    Busy { problem: Trouble, after: Duration },
+    /// The server refuses.
+    Problem(Trouble),
+    /// The answer is not of the contract.
+    NotUnderstood(String),
+}
+
+impl From<CallError> for Trouble {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Unreachable(message) => Self::unreachable(message),
+            CallError::Busy { problem, .. } | CallError::Problem(problem) => problem,
+            CallError::NotUnderstood(message) => Self::not_understood(message),
+        }
+    }
+}
+
+impl From<reqwest::Error> for CallError {
+    fn from(error: reqwest::Error) -> Self {
+        // The root cause says it ("Connection refused"), the layers above only repeat the address.
+        let mut root: &dyn std::error::Error = &error;
+        while let Some(source) = root.source() {
+            root = source;
+        }
+        let place = error.url().map(|url| format!(" at {}", url.origin().ascii_serialization()));
+        let message = format!("no answer{}: {root}", place.unwrap_or_default());
+        if error.is_decode() { Self::NotUnderstood(message) } else { Self::Unreachable(message) }
+    }
+}
+
+/// An error answer (RFC 9457). Everything is optional: a proxy in between answers in its own way.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Problem {
+    #[serde(rename = "type")]
+    kind: String,
+    title: String,
+    detail: String,
+    fix: String,
+}
+
+/// A server's address and connections to it.
+#[derive(Debug)]
+pub(crate) struct Client {
+    http: reqwest::Client,
+    address: String,
+}
+
+impl Client {
+    /// A client for the server at `address`, `http://` or `https://`.
+    pub(crate) fn new(address: &str) -> Result<Self, Trouble> {
+        // Chosen once for the process; a second call finds it there.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder()
+            .user_agent(concat!("trellis/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .read_timeout(READ_TIMEOUT)
+            .build()
+            .map_err(|error| Trouble::from(CallError::from(error)))?;
+        Ok(Self { http, address: address.trim_end_matches('/').to_owned() })
+    }
+
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Asks for the server's version, to see that there is one.
+    pub(crate) async fn version(&self) -> Result<(), CallError> {
+        let response = accepted(self.get("version")).await?;
+        response.json::<serde_json::Value>().await?;
+        Ok(())
+    }
+
+    /// Submits a job under an idempotency key.
+    pub(crate) async fn submit(&self, order: &Order, backend: BackendChoice, key: &str) -> Result<Job, CallError> {
+        let params = serde_json::to_string(&order.patch).expect("parameters are plain values");
+        let mut form = Form::new().text("params", params).text("backend", backend.name());
+        for (index, picture) in order.pictures.iter().enumerate() {
+            let length = picture.len() as u64;
+            let part = Part::stream_with_length(picture.clone(), length).file_name(format!("picture-{index}"));
+            form = form.part("image", part);
+        }
+        let call = self.http.post(self.url("jobs")).header("Idempotency-Key", key).multipart(form);
+        Ok(accepted(call).await?.json().await?)
+    }
+
+    /// One job.
+    pub(crate) async fn job(&self, id: JobId) -> Result<Job, CallError> {
+        Ok(accepted(self.get(&format!("jobs/{id}"))).await?.json().await?)
+    }
+
+    /// The stream of a job's events after `last_seen`.
+    pub(crate) async fn events(&self, id: JobId, last_seen: u64) -> Result<Response, CallError> {
+        let mut call = self.get(&format!("jobs/{id}/events")).header(header::ACCEPT, "text/event-stream");
+        if last_seen > 0 {
+            call = call.header("Last-Event-ID", last_seen);
+        }
+        accepted(call).await
+    }
+
+    /// A file's bytes.
+    pub(crate) async fn artifact(&self, id: JobId, name: &str) -> Result<Bytes, CallError> {
+        Ok(accepted(self.get(&format!("jobs/{id}/artifacts/{name}"))).await?.bytes().await?)
+    }
+
+    /// Cancels a job.
+    pub(crate) async fn cancel(&self, id: JobId) -> Result<(), CallError> {
+        accepted(self.http.delete(self.url(&format!("jobs/{id}")))).await.map(drop)
+    }
+
+    fn get(&self, path: &str) -> RequestBuilder {
+        self.http.get(self.url(path))
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}/v1/{path}", self.address)
+    }
+}
+
+/// Sends a call and takes only a good answer.
+async fn accepted(call: RequestBuilder) -> Result<Response, CallError> {
+    let response = call.send().await?;
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    let text = response.text().await.unwrap_or_default();
+    let problem = trouble(status, serde_json::from_str(&text).unwrap_or_default());
+    match after {
+        Some(seconds) if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) => {
+            let after = Duration::from_secs(u64::clamp(seconds, 1, LONGEST_RETRY_AFTER));
+            Err(CallError::Busy { problem, after })
+        }
+        _ => Err(CallError::Problem(problem)),
+    }
+}
+
+fn trouble(status: StatusCode, problem: Problem) -> Trouble {
+    let message = [problem.detail, problem.title].into_iter().find(|text| !text.is_empty());
+    let kind = problem.kind.rsplit(':').next().unwrap_or_default().to_owned();
+    Trouble {
+        kind: if kind.is_empty() { status.as_u16().to_string() } else { kind },
+        message: message.unwrap_or_else(|| format!("the server answered {status}")),
+        fix: if problem.fix.is_empty() { "look at the server's log".to_owned() } else { problem.fix },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_keeps_its_kind_and_fix() {
+        let text = r#"{"type":"urn:trellis-server:problem:queue_full","title":"t","detail":"d","fix":"f","status":503}"#;
+        let trouble = trouble(StatusCode::SERVICE_UNAVAILABLE, serde_json::from_str(text).unwrap());
+        assert_eq!((trouble.kind.as_str(), trouble.message.as_str(), trouble.fix.as_str()), ("queue_full", "d", "f"));
+    }
+
+    #[test]
+    fn a_proxys_answer_still_says_something() {
+        let trouble = trouble(StatusCode::BAD_GATEWAY, Problem::default());
+        assert_eq!(trouble.kind, "502");
+        assert_eq!(trouble.message, "the server answered 502 Bad Gateway");
+    }
+}

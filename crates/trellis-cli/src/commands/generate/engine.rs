@@ -1,0 +1,79 @@
+//! What makes the assets: a backend in this process, or a server.
+
+use bytes::Bytes;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+use trellis_backend::Content;
+use trellis_core::{Format, JobId, Params, ParamsPatch};
+
+use super::here::Here;
+use super::show::JobShow;
+use super::there::There;
+use super::trouble::Trouble;
+
+/// One asset to be made.
+#[derive(Debug)]
+pub(crate) struct Order {
+    /// The encoded pictures.
+    pub(crate) pictures: Vec<Bytes>,
+    /// Parameters, in range.
+    pub(crate) patch: ParamsPatch,
+}
+
+/// A made asset.
+#[derive(Debug)]
+pub(crate) struct Asset {
+    /// The job's name.
+    pub(crate) job: JobId,
+    /// Which backend made it.
+    pub(crate) made_by: String,
+    /// What was asked, with the seed.
+    pub(crate) params: Params,
+    /// What a person should know of it.
+    pub(crate) notes: Vec<String>,
+    /// A file for each format.
+    pub(crate) files: Vec<(Format, Content)>,
+    /// The folder of files that are not in memory.
+    pub(crate) _scratch: Option<TempDir>,
+}
+
+/// What makes the assets.
+#[derive(Debug)]
+pub(crate) enum Engine {
+    /// A backend in this process.
+    Here(Here),
+    /// A server.
+    There(There),
+}
+
+impl Engine {
+    /// A sentence on who works and what to expect of it.
+    pub(crate) fn introduction(&self) -> String {
+        match self {
+            Self::Here(here) => here.introduction(),
+            Self::There(there) => there.introduction(),
+        }
+    }
+
+    /// How many orders it takes at a time.
+    pub(crate) fn at_a_time(&self) -> usize {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        match self {
+            Self::Here(here) => cores.min(here.slots()),
+            Self::There(_) => cores.max(4),
+        }
+    }
+
+    /// Makes one asset.
+    pub(crate) async fn make(
+        &self,
+        order: &Order,
+        show: &JobShow<'_>,
+        stopping: &CancellationToken,
+    ) -> Result<Asset, Trouble> {
+        match self {
+            Self::Here(here) => here.make(order, show, stopping).await,
+            Self::There(there) => there.make(order, show, stopping).await,
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! `trellis generate`: from pictures to files, in this process or on a server.
+
+mod client;
+mod engine;
+mod here;
+mod params;
+mod plan;
+mod report;
+mod show;
+mod sse;
+mod there;
+mod trouble;
+mod work;
+mod write;
+
+use std::path::PathBuf;
+
+use trellis_backend::Registry;
+use trellis_core::{BackendChoice, Format};
+
+use self::engine::Engine;
+use self::here::Here;
+use self::params::ParamFlags;
+use self::plan::{PlanError, Task, Wish};
+use self::show::Show;
+use self::there::There;
+use self::trouble::Trouble;
+use super::Context;
+use crate::config::{self, Config, SettingFlags};
+use crate::exit::{Exit, Stop};
+use crate::{backends, logs, runtime, signals};
+
+/// Make 3D assets from pictures, in this process or on a server
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  trellis generate photo.png -o chair.glb
+  trellis generate photos/ -o out/ --format glb,stl
+  trellis generate front.png side.png --multiview -o chair.glb --server http://127.0.0.1:8000
+
+The paths of finished files go to standard output. A bad picture does not stop the others: the end
+lists what failed and why, and the exit code is then 1. Existing files are replaced.")]
+pub(crate) struct GenerateArgs {
+    /// Pictures (PNG, JPEG, WebP), or folders whose pictures are taken
+    #[arg(required = true, value_name = "PICTURE")]
+    pictures: Vec<PathBuf>,
+
+    /// File of the one asset, or a folder: one that is there, or a name ending with `/`; default: here
+    #[arg(short, long, value_name = "PATH")]
+    output: Option<PathBuf>,
+
+    /// All pictures are views of one object
+    #[arg(long)]
+    multiview: bool,
+
+    /// What to make, with commas: glb, stl, ply, `gaussian_ply`, turntable; default: as the output's name
+    /// ends, else glb
+    #[arg(long, value_name = "FORMATS", value_delimiter = ',')]
+    format: Vec<Format>,
+
+    /// Which backend: auto, trellis or relief; default: the setting `backend`
+    #[arg(long, value_name = "NAME")]
+    backend: Option<BackendChoice>,
+
+    /// Send the pictures to this server instead of working here
+    #[arg(long, value_name = "URL", value_parser = server_address)]
+    server: Option<String>,
+
+    /// Print a line of JSON for each asset as it is done, made or failed
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    params: ParamFlags,
+}
+
+pub(crate) fn run(args: GenerateArgs, context: &Context<'_>) -> Result<Exit, Stop> {
+    let loaded = config::load(&SettingFlags::default(), context.environment, context.config_file.as_deref())?;
+    // A person who waits for files wants progress, not the log of a server.
+    logs::start(&loaded.log_or("warn"));
+    let formats = plan::formats(&args.format, args.output.as_deref());
+    let patch = args.params.patch(&formats);
+    patch.resolve(0).map_err(|error| Stop::usage(error).hint("`trellis generate --help` lists every range"))?;
+    let tasks = plan::plan(&Wish {
+        pictures: &args.pictures,
+        output: args.output.as_deref(),
+        formats: &formats,
+        multiview: args.multiview,
+    })?;
+    runtime()?.block_on(async {
+        let stopping = signals::first_signal("stopping; a second signal ends at once").map_err(Stop::not_started)?;
+        let engine = start(&args, &loaded.config, &formats).await?;
+        let show = Show::new();
+        show.line(&engine.introduction());
+        let work = work::Work {
+            engine: &engine,
+            show: &show,
+            patch: &patch,
+            max_bytes: loaded.config.limits.body_bytes,
+            json: args.json,
+            stopping,
+        };
+        let failed = work.all(&tasks).await;
+        Ok(conclude(&show, &tasks, &failed))
+    })
+}
+
+async fn start(args: &GenerateArgs, config: &Config, formats: &[Format]) -> Result<Engine, Stop> {
+    let choice = args.backend.unwrap_or(config.backend);
+    if let Some(address) = &args.server {
+        return Ok(Engine::There(There::reach(address, choice).await?));
+    }
+    let registry: Registry = backends::registry(config);
+    Ok(Engine::Here(Here::choose(&registry, choice, formats).map_err(Trouble::from)?))
+}
+
+/// Says what failed, and how it ends.
+fn conclude(show: &Show, tasks: &[Task], failed: &[(String, Trouble)]) -> Exit {
+    if failed.is_empty() {
+        return Exit::Done;
+    }
+    show.line(&report::failures(tasks.len(), failed));
+    Exit::Failed
+}
+
+fn server_address(text: &str) -> Result<String, &'static str> {
+    match reqwest::Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(text.to_owned()),
+        _ => Err("an address such as `http://127.0.0.1:8000` is expected"),
+    }
+}
+
+impl From<PlanError> for Stop {
+    fn from(error: PlanError) -> Self {
+        let advice = error.advice();
+        Self::not_started(error).hint(advice)
+    }
+}
+
+impl From<Trouble> for Stop {
+    fn from(trouble: Trouble) -> Self {
+        Self::usage(trouble.message).hint(trouble.fix)
+    }
+}

@@ -1,0 +1,122 @@
+//! What is said of a task when it ended: lines for people, JSON for scripts.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+use trellis_core::{Format, JobId, JobState, Params};
+
+use super::engine::Asset;
+use super::plan::Task;
+use super::trouble::Trouble;
+use super::write::Written;
+
+/// A file in its place.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct WrittenFile {
+    pub(crate) path: PathBuf,
+    pub(crate) format: Format,
+    #[serde(flatten)]
+    pub(crate) written: Written,
+}
+
+/// One line of `--json`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Line<'a> {
+    pictures: &'a [PathBuf],
+    state: JobState,
+    elapsed_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job: Option<JobId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    made_by: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    params: Option<&'a Params>,
+    files: &'a [WrittenFile],
+    notes: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<&'a Trouble>,
+}
+
+impl<'a> Line<'a> {
+    pub(crate) fn succeeded(task: &'a Task, asset: &'a Asset, files: &'a [WrittenFile], elapsed: Duration) -> Self {
+        Self {
+            pictures: &task.pictures,
+            state: JobState::Succeeded,
+            elapsed_ms: millis(elapsed),
+            job: Some(asset.job),
+            made_by: Some(&asset.made_by),
+            params: Some(&asset.params),
+            files,
+            notes: &asset.notes,
+            failure: None,
+        }
+    }
+
+    pub(crate) fn failed(task: &'a Task, trouble: &'a Trouble, elapsed: Duration) -> Self {
+        Self {
+            pictures: &task.pictures,
+            state: JobState::Failed,
+            elapsed_ms: millis(elapsed),
+            job: None,
+            made_by: None,
+            params: None,
+            files: &[],
+            notes: &[],
+            failure: Some(trouble),
+        }
+    }
+
+    pub(crate) fn to_json(&self) -> String {
+        // Paths that are not UTF-8 are the one thing that JSON cannot hold.
+        serde_json::to_string(self).unwrap_or_else(|error| {
+            serde_json::json!({ "state": self.state, "failure": { "kind": "internal", "message": error.to_string() } })
+                .to_string()
+        })
+    }
+}
+
+/// A file that was written, for people.
+pub(crate) fn written(file: &WrittenFile, made_by: &str, elapsed: Duration) -> String {
+    let replaced = if file.written.replaced { ", replaced" } else { "" };
+    format!(
+        "wrote {} ({}{replaced}) in {:.1} s by {made_by}",
+        file.path.display(),
+        size(file.written.size_bytes),
+        elapsed.as_secs_f64(),
+    )
+}
+
+/// The list of failures at the end.
+pub(crate) fn failures(of: usize, failed: &[(String, Trouble)]) -> String {
+    let mut text = format!("\n{} of {of} failed:", failed.len());
+    for (name, trouble) in failed {
+        let _ = write!(text, "\n  {name}: {}\n    hint: {}", trouble.message, trouble.fix);
+    }
+    text
+}
+
+/// Bytes for people, decimal units.
+#[expect(clippy::cast_precision_loss, reason = "one digit after the point is shown")]
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1000 => format!("{bytes} B"),
+        1000..1_000_000 => format!("{:.0} kB", bytes as f64 / 1e3),
+        _ => format!("{:.1} MB", bytes as f64 / 1e6),
+    }
+}
+
+fn millis(elapsed: Duration) -> u64 {
+    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_short() {
+        assert_eq!([999, 312_400, 4_200_000].map(size), ["999 B", "312 kB", "4.2 MB"]);
+    }
+}

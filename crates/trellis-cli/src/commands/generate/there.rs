@@ -1,0 +1,193 @@
+//! Makes assets on a server: submits, follows the job's events, fetches its files.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use rand::random;
+use sha2::{Digest as _, Sha256};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use trellis_backend::{Content, Reporter as _};
+use trellis_core::{Artifact, BackendChoice, EventKind, Job, JobEvent, JobId, JobState, ParamsPatch};
+
+use super::client::{CallError, Client};
+use super::engine::{Asset, Order};
+use super::show::JobShow;
+use super::sse::EventStream;
+use super::trouble::Trouble;
+
+/// How often in a row a server may fail to answer before a job is given up; with the waits below this is
+/// about a minute, enough for a restart.
+const PATIENCE: u32 = 10;
+/// Longest wait between two tries.
+const LONGEST_WAIT: Duration = Duration::from_secs(8);
+
+/// A server and the backend that it is asked for.
+#[derive(Debug)]
+pub(crate) struct There {
+    client: Client,
+    backend: BackendChoice,
+}
+
+impl There {
+    /// A server that answers.
+    pub(crate) async fn reach(address: &str, backend: BackendChoice) -> Result<Self, Trouble> {
+        let client = Client::new(address)?;
+        client.version().await?;
+        Ok(Self { client, backend })
+    }
+
+    pub(crate) fn introduction(&self) -> String {
+        format!("server: {}, backend {}", self.client.address(), self.backend)
+    }
+
+    pub(crate) async fn make(
+        &self,
+        order: &Order,
+        show: &JobShow<'_>,
+        stopping: &CancellationToken,
+    ) -> Result<Asset, Trouble> {
+        let submitted = tokio::select! {
+            job = self.submit(order, show) => job?,
+            () = stopping.cancelled() => return Err(Trouble::interrupted()),
+        };
+        let work = async {
+            let job = self.follow(submitted.id, show).await?;
+            self.collect(job, &order.patch).await
+        };
+        tokio::select! {
+            asset = work => asset,
+            () = stopping.cancelled() => {
+                // Nobody waits for it any more. A server that is gone needs no telling.
+                let _ = self.client.cancel(submitted.id).await;
+                Err(Trouble::interrupted())
+            }
+        }
+    }
+
+    /// Submits; tries again with the same key, so that a lost answer does not make a second job.
+    async fn submit(&self, order: &Order, show: &JobShow<'_>) -> Result<Job, Trouble> {
+        let key = format!("{:032x}", random::<u128>());
+        let mut failures = 0;
+        let mut told = false;
+        loop {
+            match self.client.submit(order, self.backend, &key).await {
+                Ok(job) => return Ok(job),
+                Err(CallError::Busy { problem, after }) => {
+                    if !std::mem::replace(&mut told, true) {
+                        show.note(&format!("{}, waiting", problem.message));
+                    }
+                    sleep(after).await;
+                }
+                Err(CallError::Unreachable(_)) if failures < PATIENCE => {
+                    failures += 1;
+                    sleep(wait(failures)).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Follows a job's events until it is final; a broken stream is taken up where it broke.
+    async fn follow(&self, id: JobId, show: &JobShow<'_>) -> Result<Job, Trouble> {
+        let mut last_seen = 0;
+        let mut failures = 0;
+        loop {
+            let seen_before = last_seen;
+            let watched = self.watch(id, &mut last_seen, show).await;
+            // The stream only says that something happened; the job itself says what.
+            match self.client.job(id).await {
+                Ok(job) if job.state.is_final() => return Ok(job),
+                Ok(_) if watched.is_ok() || last_seen > seen_before => failures = 0,
+                Ok(_) | Err(CallError::Unreachable(_) | CallError::Busy { .. }) if failures < PATIENCE => {
+                    failures += 1;
+                }
+                Ok(_) => return Err(watched.err().map_or_else(Trouble::interrupted, Trouble::from)),
+                Err(error) => return Err(error.into()),
+            }
+            sleep(wait(failures)).await;
+        }
+    }
+
+    /// Reads one stream of events to its end.
+    async fn watch(&self, id: JobId, last_seen: &mut u64, show: &JobShow<'_>) -> Result<(), CallError> {
+        let mut response = self.client.events(id, *last_seen).await?;
+        let mut stream = EventStream::default();
+        while let Some(chunk) = response.chunk().await.map_err(CallError::from)? {
+            for text in stream.feed(&chunk) {
+                // An event of a kind added later is none of ours.
+                let Ok(event) = serde_json::from_str::<JobEvent>(&text) else { continue };
+                *last_seen = event.seq;
+                match event.kind {
+                    EventKind::Progress(progress) => show.progress(progress),
+                    EventKind::State { state: JobState::Queued, attempt, .. } if attempt > 0 => {
+                        show.note("back in the queue");
+                    }
+                    EventKind::State { state, .. } if state.is_final() => return Ok(()),
+                    EventKind::State { .. } | EventKind::Artifact { .. } => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Fetches the files of a finished job, one for each format asked for.
+    async fn collect(&self, job: Job, patch: &ParamsPatch) -> Result<Asset, Trouble> {
+        match (job.state, job.failure) {
+            (JobState::Succeeded, _) => {}
+            (_, Some(failure)) => return Err(failure.into()),
+            (state, None) => {
+                return Err(Trouble {
+                    kind: state.name().to_owned(),
+                    message: format!("the job was {state} on the server"),
+                    fix: "submit it again".to_owned(),
+                });
+            }
+        }
+        let mut files = Vec::new();
+        for format in patch.formats.iter().flatten() {
+            let fits = |artifact: &&Artifact| artifact.format == *format && !artifact.preview;
+            let Some(artifact) = job.artifacts.iter().find(fits) else {
+                let message = format!("job `{}` has no file of the format {format}", job.id);
+                return Err(Trouble::not_understood(message));
+            };
+            files.push((*format, Content::Bytes(self.fetch(job.id, artifact).await?)));
+        }
+        Ok(Asset {
+            job: job.id,
+            made_by: job.made_by.unwrap_or_else(|| job.backend.name().to_owned()),
+            params: job.params,
+            notes: job.notes,
+            files,
+            _scratch: None,
+        })
+    }
+
+    /// Fetches one file and compares it with its digest; what was cut short is fetched again.
+    async fn fetch(&self, id: JobId, artifact: &Artifact) -> Result<Bytes, Trouble> {
+        let mut failures = 0;
+        loop {
+            let trouble = match self.client.artifact(id, &artifact.name).await {
+                Ok(bytes) if is_digest(&bytes, &artifact.sha256) => return Ok(bytes),
+                Ok(_) => Trouble::not_understood(format!("`{}` arrived damaged", artifact.name)),
+                Err(error @ CallError::Problem(_)) => return Err(error.into()),
+                Err(error) => error.into(),
+            };
+            failures += 1;
+            if failures > 3 {
+                return Err(trouble);
+            }
+            sleep(wait(failures)).await;
+        }
+    }
+}
+
+/// 100 ms, doubled with each failure in a row.
+fn wait(failures: u32) -> Duration {
+    Duration::from_millis(100).saturating_mul(1 << failures.min(10)).min(LONGEST_WAIT)
+}
+
+fn is_digest(bytes: &[u8], expected: &str) -> bool {
+    let digest: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    digest == expected
+}

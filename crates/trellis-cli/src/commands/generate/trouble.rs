@@ -1,0 +1,84 @@
+//! Why one asset was not made: for people in the list at the end, for scripts in the JSON.
+
+use std::io;
+use std::path::Path;
+
+use serde::Serialize;
+use trellis_core::Failure;
+
+/// Why one asset was not made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Trouble {
+    /// A stable name: a failure's or a server problem's kind, or one of this file's.
+    pub(crate) kind: String,
+    /// What happened.
+    pub(crate) message: String,
+    /// What to do.
+    pub(crate) fix: String,
+}
+
+impl Trouble {
+    /// A picture that cannot be read.
+    pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Self {
+        Self {
+            kind: "unreadable".to_owned(),
+            message: format!("cannot read `{}`: {error}", path.display()),
+            fix: "check the name and its permissions".to_owned(),
+        }
+    }
+
+    /// A picture file beyond the limit.
+    pub(crate) fn too_large(path: &Path, size_bytes: u64, limit_bytes: u64) -> Self {
+        Self {
+            kind: "body_too_large".to_owned(),
+            message: format!("`{}` has {size_bytes} bytes, {limit_bytes} are allowed", path.display()),
+            fix: "make the picture smaller, or raise `limits.body_bytes`".to_owned(),
+        }
+    }
+
+    /// A result that cannot be written.
+    pub(crate) fn unwritable(path: &Path, error: &io::Error) -> Self {
+        let fix = match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free disk space, or write elsewhere with `-o`",
+            _ => "check the folder's permissions, or write elsewhere with `-o`",
+        };
+        Self {
+            kind: "unwritable".to_owned(),
+            message: format!("cannot write `{}`: {error}", path.display()),
+            fix: fix.to_owned(),
+        }
+    }
+
+    /// The person stopped it.
+    pub(crate) fn interrupted() -> Self {
+        Self {
+            kind: "interrupted".to_owned(),
+            message: "stopped before it was done".to_owned(),
+            fix: "run the command again".to_owned(),
+        }
+    }
+
+    /// The server does not answer.
+    pub(crate) fn unreachable(message: String) -> Self {
+        Self {
+            kind: "unreachable".to_owned(),
+            message,
+            fix: "start the server with `trellis serve`, or correct `--server`".to_owned(),
+        }
+    }
+
+    /// The server answers with something that is not its contract.
+    pub(crate) fn not_understood(message: String) -> Self {
+        Self {
+            kind: "not_understood".to_owned(),
+            message,
+            fix: "check that `--server` is a trellis server of this version".to_owned(),
+        }
+    }
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        Self { kind: failure.kind.name().to_owned(), message: failure.message, fix: failure.fix }
+    }
+}

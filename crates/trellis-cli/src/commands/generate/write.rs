@@ -1,0 +1,97 @@
+//! Puts a finished file in its place: under a temporary name beside it, flushed to disk, then renamed, so
+//! that the name never shows half a file.
+
+use std::fs::{File, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+use tempfile::{Builder, NamedTempFile};
+use trellis_backend::Content;
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Written {
+    pub(crate) size_bytes: u64,
+    /// SHA-256 of the bytes, lower-case hexadecimal digits.
+    pub(crate) sha256: String,
+    /// Whether a file of that name was there before.
+    pub(crate) replaced: bool,
+}
+
+/// Writes `content` to `path`; folders on the way are made.
+pub(crate) fn write(content: &Content, path: &Path) -> io::Result<Written> {
+    // `chair.glb` has the empty parent.
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    // What the umask leaves of read and write for all, as any new file has it.
+    let mut builder = Builder::new();
+    builder.prefix(".trellis-").suffix(".part").permissions(Permissions::from_mode(0o666));
+    let mut sink = Sink { file: builder.tempfile_in(folder)?, digest: Sha256::new(), size_bytes: 0 };
+    match content {
+        Content::Bytes(bytes) => sink.write_all(bytes)?,
+        Content::File(source) => drop(io::copy(&mut File::open(source)?, &mut sink)?),
+    }
+    sink.file.as_file().sync_all()?;
+    let replaced = path.symlink_metadata().is_ok();
+    sink.file.persist(path).map_err(|error| error.error)?;
+    File::open(folder)?.sync_all()?;
+    let digest = sink.digest.finalize();
+    Ok(Written {
+        size_bytes: sink.size_bytes,
+        sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        replaced,
+    })
+}
+
+/// Counts and digests what passes through.
+struct Sink {
+    file: NamedTempFile,
+    digest: Sha256,
+    size_bytes: u64,
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.file.write(bytes)?;
+        self.digest.update(&bytes[..count]);
+        self.size_bytes += count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_nothing_else_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep/chair.glb");
+        let first = write(&Content::Bytes("one".into()), &path).unwrap();
+        let source = folder.path().join("source");
+        std::fs::write(&source, "three").unwrap();
+        let second = write(&Content::File(source), &path).unwrap();
+        assert!(!first.replaced && second.replaced);
+        assert_eq!(second.size_bytes, 5);
+        assert_eq!(second.sha256, "8b5b9db0c13db24256c829aa364aa90c6d2eba318b9232a4ab9313b954d3555f");
+        assert_eq!(std::fs::read(&path).unwrap(), b"three");
+        assert_eq!(path.parent().unwrap().read_dir().unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_failed_write_leaves_what_was_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("chair.glb");
+        write(&Content::Bytes("one".into()), &path).unwrap();
+        write(&Content::File(folder.path().join("missing")), &path).unwrap_err();
+        assert_eq!(std::fs::read(&path).unwrap(), b"one");
+        assert_eq!(folder.path().read_dir().unwrap().count(), 1);
+    }
+}

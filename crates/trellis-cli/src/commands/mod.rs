@@ -1,0 +1,41 @@
+//! The commands, one file each: its arguments and its `run`.
+
+pub(crate) mod completions;
+pub(crate) mod config;
+pub(crate) mod man;
+
+use crate::cli::{Cli, Command};
+use crate::env::Environment;
+use crate::exit::{Exit, Stop};
+
+/// What every command gets besides its own arguments.
+#[derive(Debug)]
+pub(crate) struct Context<'a> {
+    /// The environment as the program found it.
+    pub(crate) environment: &'a Environment,
+    /// The settings file that `--config` names.
+    pub(crate) config_file: Option<std::path::PathBuf>,
+}
+
+/// Runs the command that the command line names.
+pub(crate) fn run(cli: Cli, environment: &Environment) -> Result<Exit, Stop> {
+    let context = Context {
+        environment,
+        config_file: cli.config,
+    };
+    match cli.command {
+        Command::Config(args) => config::run(args, &context),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(args),
+    }
+}
+
+/// Prints a command's result. A reader that went away (`| head`) ends the program quietly.
+fn print(text: &str) -> Result<Exit, Stop> {
+    match crate::output::write_stdout(text) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Stop::failed(
+            anyhow::Error::new(error).context("cannot write to standard output"),
+        )),
+        _ => Ok(Exit::Done),
+    }
+}

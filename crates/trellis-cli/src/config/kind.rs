@@ -1,0 +1,132 @@
+//! What values a setting takes: read from text (flags, variables), checked in the settings file. Pure.
+
+use std::net::IpAddr;
+
+use toml::Value;
+use tracing_subscriber::EnvFilter;
+
+/// The kinds of values.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Kind {
+    /// A whole number from `min` to `max`.
+    Integer {
+        /// The smallest.
+        min: u64,
+        /// The largest.
+        max: u64,
+    },
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// An IP address.
+    Address,
+    /// A path, not empty.
+    Path,
+    /// Directives of a log filter.
+    LogFilter,
+    /// A list of web origins; as text with commas between them.
+    Origins,
+}
+
+impl Kind {
+    /// Reads what a flag or variable gives. `None`: it is not of this kind.
+    pub(crate) fn from_text(self, text: &str) -> Option<Value> {
+        let value = match self {
+            Self::Integer { .. } => Value::Integer(text.trim().replace('_', "").parse().ok()?),
+            Self::Origins => {
+                let origins = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+                Value::Array(origins.map(Value::from).collect())
+            }
+            _ => Value::String(text.to_owned()),
+        };
+        self.allows(&value).then_some(value)
+    }
+
+    /// Whether a value is of this kind and in its range.
+    pub(crate) fn allows(self, value: &Value) -> bool {
+        match (self, value) {
+            (Self::Integer { min, max }, Value::Integer(number)) => {
+                u64::try_from(*number).is_ok_and(|number| (min..=max).contains(&number))
+            }
+            (Self::Choice(words), Value::String(word)) => words.contains(&word.as_str()),
+            (Self::Address, Value::String(text)) => text.parse::<IpAddr>().is_ok(),
+            (Self::Path, Value::String(text)) => !text.is_empty(),
+            (Self::LogFilter, Value::String(text)) => {
+                !text.trim().is_empty() && EnvFilter::try_new(text).is_ok()
+            }
+            (Self::Origins, Value::Array(origins)) => origins
+                .iter()
+                .all(|origin| origin.as_str().is_some_and(is_origin)),
+            _ => false,
+        }
+    }
+
+    /// What is allowed, for an error and for the reference.
+    pub(crate) fn allowed(self) -> String {
+        match self {
+            Self::Integer { min, max } => format!("a whole number from {min} to {max}"),
+            Self::Choice(words) => {
+                let words: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
+                format!("one of {}", words.join(", "))
+            }
+            Self::Address => "an IP address such as `127.0.0.1` or `::1`".to_owned(),
+            Self::Path => "a path".to_owned(),
+            Self::LogFilter => "a level or directives such as `info,trellis_runner=debug`".to_owned(),
+            Self::Origins => "a list of origins such as `https://studio.example`, or `*`".to_owned(),
+        }
+    }
+
+    /// The placeholder in help texts.
+    pub(crate) fn placeholder(self) -> &'static str {
+        match self {
+            Self::Integer { .. } => "NUMBER",
+            Self::Choice(_) => "NAME",
+            Self::Address => "ADDRESS",
+            Self::Path => "DIR",
+            Self::LogFilter => "LEVEL",
+            Self::Origins => "ORIGINS",
+        }
+    }
+}
+
+/// Scheme, host and perhaps port (RFC 6454), nothing after it; or `*`.
+fn is_origin(text: &str) -> bool {
+    let rest = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
+    text == "*" || rest.is_some_and(|host| !host.is_empty() && host.chars().all(plain))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_keep_their_range() {
+        let port = Kind::Integer { min: 0, max: 65_535 };
+        assert_eq!(port.from_text("8_000"), Some(Value::Integer(8000)));
+        for bad in ["", "x", "-1", "65536", "99999999999999999999", "1.5"] {
+            assert_eq!(port.from_text(bad), None, "{bad}");
+        }
+        assert!(!port.allows(&Value::String("8000".into())));
+    }
+
+    #[test]
+    fn origins_end_after_the_host() {
+        assert!(
+            Kind::Origins
+                .from_text("https://a.example, http://[::1]:8080")
+                .is_some()
+        );
+        assert_eq!(Kind::Origins.from_text(""), Some(Value::Array(vec![])));
+        assert_eq!(Kind::Origins.from_text("https://a.example/"), None);
+        assert_eq!(Kind::Origins.from_text("a.example"), None);
+    }
+
+    #[test]
+    fn a_log_level_must_be_one() {
+        assert!(Kind::LogFilter.from_text("info,trellis_runner=debug").is_some());
+        assert!(Kind::LogFilter.from_text("trellis_runner=loud").is_none());
+        assert!(Kind::LogFilter.from_text(" ").is_none());
+    }
+}

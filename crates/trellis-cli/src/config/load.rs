@@ -1,0 +1,312 @@
+//! Puts the layers on one another: flags, environment, file, defaults; remembers where each value is from.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use toml::Value;
+
+use super::settings::{self, SETTINGS, Setting};
+use super::{Config, ConfigProblem, Problems, SettingFlags, file};
+use crate::env::{self, Environment};
+
+/// Where a value comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "from", rename_all = "snake_case")]
+pub(crate) enum Origin {
+    /// A flag.
+    Flag { flag: &'static str },
+    /// An environment variable.
+    Environment { variable: &'static str },
+    /// The settings file.
+    File { file: PathBuf, line: usize },
+    /// Nobody set it.
+    Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag { flag } => write!(f, "--{flag}"),
+            Self::Environment { variable } => write!(f, "${variable}"),
+            Self::File { file, line } => write!(f, "{}:{line}", file.display()),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// A value and where it comes from.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Sourced {
+    pub(crate) value: Value,
+    pub(crate) origin: Origin,
+}
+
+/// The settings in force.
+#[derive(Debug, Clone)]
+pub(crate) struct Effective {
+    /// Each setting's value with its origin, in the table's order.
+    pub(crate) values: Vec<(&'static Setting, Sourced)>,
+    /// The same values, typed.
+    pub(crate) config: Config,
+    /// The settings file that was read, if any.
+    pub(crate) file: Option<PathBuf>,
+}
+
+type Layer = BTreeMap<&'static str, Sourced>;
+
+/// Reads all layers. Every problem found is reported, not only the first.
+pub(crate) fn load(
+    flags: &SettingFlags,
+    environment: &Environment,
+    named_file: Option<&Path>,
+) -> Result<Effective, Problems> {
+    let mut problems = Vec::new();
+    let mut layer = Layer::new();
+    let found = file::find(named_file, environment);
+    if let Some(path) = &found {
+        add_file(path, &mut layer, &mut problems);
+    }
+    for setting in SETTINGS {
+        if let Some(text) = environment.get(setting.variable) {
+            let origin = Origin::Environment {
+                variable: setting.variable,
+            };
+            add_text(
+                setting,
+                &text.to_string_lossy(),
+                origin,
+                &mut layer,
+                &mut problems,
+            );
+        }
+    }
+    for (setting, text) in &flags.0 {
+        add_text(
+            setting,
+            text,
+            Origin::Flag { flag: setting.flag },
+            &mut layer,
+            &mut problems,
+        );
+    }
+    add_defaults(environment, &mut layer, &mut problems);
+    if !problems.is_empty() {
+        return Err(Problems(problems));
+    }
+    let values = SETTINGS
+        .iter()
+        .filter_map(|setting| Some((setting, layer.remove(setting.key)?)));
+    let values: Vec<_> = values.collect();
+    Ok(Effective {
+        config: typed(&values),
+        values,
+        file: found,
+    })
+}
+
+/// Checks one file by itself and returns how many settings it sets.
+pub(crate) fn check_file(path: &Path) -> Result<usize, Problems> {
+    let mut problems = Vec::new();
+    let mut layer = Layer::new();
+    add_file(path, &mut layer, &mut problems);
+    if problems.is_empty() {
+        Ok(layer.len())
+    } else {
+        Err(Problems(problems))
+    }
+}
+
+fn add_file(path: &Path, layer: &mut Layer, problems: &mut Vec<ConfigProblem>) {
+    let entries = match file::read(path) {
+        Ok(entries) => entries,
+        Err(problem) => return problems.push(problem),
+    };
+    for entry in entries {
+        let origin = Origin::File {
+            file: path.to_owned(),
+            line: entry.line,
+        };
+        let Some(setting) = settings::by_key(&entry.key) else {
+            let nearest = settings::nearest(&entry.key);
+            problems.push(ConfigProblem::Unknown {
+                key: entry.key,
+                origin,
+                nearest,
+            });
+            continue;
+        };
+        if setting.kind.allows(&entry.value) {
+            layer.insert(
+                setting.key,
+                Sourced {
+                    value: entry.value,
+                    origin,
+                },
+            );
+        } else {
+            problems.push(invalid(setting, &entry.value.to_string(), origin));
+        }
+    }
+}
+
+fn add_text(
+    setting: &'static Setting,
+    text: &str,
+    origin: Origin,
+    layer: &mut Layer,
+    problems: &mut Vec<ConfigProblem>,
+) {
+    match setting.kind.from_text(text) {
+        Some(value) => {
+            layer.insert(setting.key, Sourced { value, origin });
+        }
+        None => problems.push(invalid(setting, &format!("{text:?}"), origin)),
+    }
+}
+
+fn invalid(setting: &'static Setting, value: &str, origin: Origin) -> ConfigProblem {
+    ConfigProblem::Invalid {
+        key: setting.key,
+        value: value.chars().take(100).collect(),
+        origin,
+        allowed: setting.kind.allowed(),
+    }
+}
+
+fn add_defaults(environment: &Environment, layer: &mut Layer, problems: &mut Vec<ConfigProblem>) {
+    for setting in SETTINGS
+        .iter()
+        .filter(|setting| setting.key != settings::DATA_DIR)
+    {
+        layer.entry(setting.key).or_insert_with(|| {
+            let value = setting.kind.from_text(setting.default);
+            Sourced {
+                value: value.expect("defaults are checked by a test"),
+                origin: Origin::Default,
+            }
+        });
+    }
+    if !layer.contains_key(settings::DATA_DIR) {
+        match default_data_dir(environment) {
+            Some(folder) => drop(layer.insert(settings::DATA_DIR, folder)),
+            None => problems.push(ConfigProblem::NoDataDir),
+        }
+    }
+}
+
+/// `$STATE_DIRECTORY` (the first of its folders), else the XDG place.
+fn default_data_dir(environment: &Environment) -> Option<Sourced> {
+    let sourced = |path: PathBuf, origin| Sourced {
+        value: Value::String(path.to_string_lossy().into_owned()),
+        origin,
+    };
+    if let Some(folders) = environment.get(env::STATE_DIRECTORY) {
+        let first = std::env::split_paths(folders).next()?;
+        return Some(sourced(
+            first,
+            Origin::Environment {
+                variable: env::STATE_DIRECTORY,
+            },
+        ));
+    }
+    let home = environment
+        .get(env::HOME)
+        .map(|home| Path::new(home).join(".local/share"));
+    let base = environment.get(env::XDG_DATA_HOME).map(PathBuf::from).or(home)?;
+    Some(sourced(base.join("trellis-server"), Origin::Default))
+}
+
+fn typed(values: &[(&'static Setting, Sourced)]) -> Config {
+    let mut root = toml::Table::new();
+    for (setting, sourced) in values {
+        let (table, key) = setting.key.rsplit_once('.').unwrap_or(("", setting.key));
+        let place = match table {
+            "" => &mut root,
+            table => {
+                let inner = root
+                    .entry(table)
+                    .or_insert_with(|| Value::Table(toml::Table::new()));
+                inner
+                    .as_table_mut()
+                    .expect("a table of the settings is no setting itself")
+            }
+        };
+        place.insert(key.to_owned(), sourced.value.clone());
+    }
+    root.try_into().expect("every value was checked by its kind")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOME: (&str, &str) = ("HOME", "/home/ada");
+
+    fn origin_of<'a>(effective: &'a Effective, key: &str) -> &'a Origin {
+        let found = effective.values.iter().find(|(setting, _)| setting.key == key);
+        &found.unwrap().1.origin
+    }
+
+    fn flags(pairs: &[(&str, &str)]) -> SettingFlags {
+        let given = pairs
+            .iter()
+            .map(|(key, text)| (settings::by_key(key).unwrap(), (*text).to_owned()));
+        SettingFlags(given.collect())
+    }
+
+    #[test]
+    fn every_setting_has_a_field_and_every_field_a_setting() {
+        let effective = load(&SettingFlags::default(), &Environment::of(&[HOME]), None).unwrap();
+        assert_eq!(effective.values.len(), SETTINGS.len());
+        assert_eq!(
+            effective.config.data_dir,
+            Path::new("/home/ada/.local/share/trellis-server")
+        );
+        assert_eq!(effective.config.listen.port, 8000);
+    }
+
+    #[test]
+    fn flags_beat_variables_beat_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.toml");
+        std::fs::write(
+            &path,
+            "[listen]\nport = 1\nhost = \"::1\"\n[log]\nlevel = \"warn\"\n",
+        )
+        .unwrap();
+        let environment = Environment::of(&[HOME, ("TRELLIS_LISTEN_PORT", "2"), ("TRELLIS_LOG", "debug")]);
+        let effective = load(&flags(&[("listen.port", "3")]), &environment, Some(&path)).unwrap();
+        assert_eq!(effective.config.listen.port, 3);
+        assert_eq!(
+            *origin_of(&effective, "listen.port"),
+            Origin::Flag { flag: "port" }
+        );
+        assert_eq!(effective.config.log.level, "debug");
+        assert_eq!(
+            *origin_of(&effective, "listen.host"),
+            Origin::File { file: path, line: 3 }
+        );
+        assert_eq!(*origin_of(&effective, "backend"), Origin::Default);
+    }
+
+    #[test]
+    fn the_state_directory_beats_xdg() {
+        let environment = Environment::of(&[
+            HOME,
+            ("STATE_DIRECTORY", "/var/lib/trellis:/x"),
+            ("XDG_DATA_HOME", "/d"),
+        ]);
+        let effective = load(&SettingFlags::default(), &environment, None).unwrap();
+        assert_eq!(effective.config.data_dir, Path::new("/var/lib/trellis"));
+        assert_eq!(origin_of(&effective, "data_dir").to_string(), "$STATE_DIRECTORY");
+    }
+
+    #[test]
+    fn all_problems_are_told_at_once() {
+        let environment = Environment::of(&[("TRELLIS_LISTEN_PORT", "http")]);
+        let problems = load(&flags(&[("backend", "gpu")]), &environment, None).unwrap_err();
+        insta::assert_snapshot!(problems);
+    }
+}

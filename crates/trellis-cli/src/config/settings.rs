@@ -1,0 +1,217 @@
+//! The table of settings: for each its key in the file, its flag, its variable, its values, its meaning.
+//!
+//! A new setting is a row here and a field in `values.rs`; a test compares the two.
+
+use super::kind::Kind;
+use crate::env;
+
+/// One setting.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    /// Its place in the settings file, `table.key` or `key`.
+    pub(crate) key: &'static str,
+    /// The flag that sets it, without dashes.
+    pub(crate) flag: &'static str,
+    /// The environment variable that sets it.
+    pub(crate) variable: &'static str,
+    /// What values it takes.
+    pub(crate) kind: Kind,
+    /// Its default, written as a flag or variable would give it.
+    pub(crate) default: &'static str,
+    /// What it does, one or two sentences.
+    pub(crate) about: &'static str,
+}
+
+/// The key whose default depends on the environment (`load.rs`).
+pub(crate) const DATA_DIR: &str = "data_dir";
+
+const ANY_COUNT: Kind = Kind::Integer {
+    min: 1,
+    max: u32::MAX as u64,
+};
+const COUNT_OR_NONE: Kind = Kind::Integer {
+    min: 0,
+    max: u32::MAX as u64,
+};
+
+/// Every setting, top-level ones first as TOML wants them.
+pub(crate) const SETTINGS: &[Setting] = &[
+    Setting {
+        key: DATA_DIR,
+        flag: "data-dir",
+        variable: env::DATA_DIR,
+        kind: Kind::Path,
+        default: "",
+        about: "Folder of the job database, pictures and assets. Default: `$STATE_DIRECTORY`, else \
+                `$XDG_DATA_HOME/trellis-server`, else `~/.local/share/trellis-server`",
+    },
+    Setting {
+        key: "backend",
+        flag: "backend",
+        variable: env::BACKEND,
+        kind: Kind::Choice(&["auto", "trellis", "relief"]),
+        default: "auto",
+        about: "Which backend works: `auto` takes every one that is there, the best first; another name \
+                leaves only that one",
+    },
+    Setting {
+        key: "drain_seconds",
+        flag: "drain-seconds",
+        variable: env::DRAIN_SECONDS,
+        kind: Kind::Integer { min: 0, max: 86_400 },
+        default: "30",
+        about: "How long running jobs may finish after SIGTERM; then they go back to the queue",
+    },
+    Setting {
+        key: "listen.host",
+        flag: "host",
+        variable: env::LISTEN_HOST,
+        kind: Kind::Address,
+        default: "127.0.0.1",
+        about: "Address to listen on; `0.0.0.0` or `::` opens the server to the network",
+    },
+    Setting {
+        key: "listen.port",
+        flag: "port",
+        variable: env::LISTEN_PORT,
+        kind: Kind::Integer { min: 0, max: 65_535 },
+        default: "8000",
+        about: "Port to listen on; 0 takes any free one, which is then printed",
+    },
+    Setting {
+        key: "listen.allowed_origins",
+        flag: "allowed-origins",
+        variable: env::LISTEN_ALLOWED_ORIGINS,
+        kind: Kind::Origins,
+        default: "",
+        about: "Web origins whose pages may call the server, such as `https://studio.example`; `*` is any",
+    },
+    Setting {
+        key: "log.level",
+        flag: "log-level",
+        variable: env::LOG,
+        kind: Kind::LogFilter,
+        default: "info",
+        about: "What to log: `error`, `warn`, `info`, `debug`, `trace`, or per part such as \
+                `info,trellis_runner=debug`",
+    },
+    Setting {
+        key: "log.format",
+        flag: "log-format",
+        variable: env::LOG_FORMAT,
+        kind: Kind::Choice(&["text", "json"]),
+        default: "text",
+        about: "How log lines are written",
+    },
+    Setting {
+        key: "limits.body_bytes",
+        flag: "limits-body-bytes",
+        variable: env::LIMITS_BODY_BYTES,
+        kind: Kind::Integer {
+            min: 1024,
+            max: 1 << 40,
+        },
+        default: "67108864",
+        about: "Largest request body in bytes (64 MiB)",
+    },
+    Setting {
+        key: "limits.pixels",
+        flag: "limits-pixels",
+        variable: env::LIMITS_PIXELS,
+        kind: Kind::Integer { min: 1, max: 1 << 32 },
+        default: "64000000",
+        about: "Most pixels of one picture, read from its header before it is decoded",
+    },
+    Setting {
+        key: "limits.images_per_job",
+        flag: "limits-images-per-job",
+        variable: env::LIMITS_IMAGES_PER_JOB,
+        kind: Kind::Integer { min: 1, max: 1024 },
+        default: "16",
+        about: "Most pictures of one job",
+    },
+    Setting {
+        key: "limits.queued_jobs",
+        flag: "limits-queued-jobs",
+        variable: env::LIMITS_QUEUED_JOBS,
+        kind: ANY_COUNT,
+        default: "1000",
+        about: "Most jobs that wait; more are answered with 503 and `Retry-After`",
+    },
+    Setting {
+        key: "limits.job_seconds",
+        flag: "limits-job-seconds",
+        variable: env::LIMITS_JOB_SECONDS,
+        kind: ANY_COUNT,
+        default: "900",
+        about: "Longest time that one attempt of a job may take",
+    },
+    Setting {
+        key: "retention.keep_jobs",
+        flag: "retention-keep-jobs",
+        variable: env::RETENTION_KEEP_JOBS,
+        kind: COUNT_OR_NONE,
+        default: "1000",
+        about: "How many finished jobs to keep, the newest; 0 keeps all. Live jobs are never removed",
+    },
+    Setting {
+        key: "retention.keep_days",
+        flag: "retention-keep-days",
+        variable: env::RETENTION_KEEP_DAYS,
+        kind: Kind::Integer { min: 0, max: 36_500 },
+        default: "30",
+        about: "How many days to keep a finished job; 0 keeps all",
+    },
+];
+
+/// The setting with that key.
+pub(crate) fn by_key(key: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.key == key)
+}
+
+/// The known key that looks most like `key`, if any does.
+pub(crate) fn nearest(key: &str) -> Option<&'static str> {
+    // Below 0.75 the suggestion would be a guess: `color` is no `log.format`.
+    let rated = SETTINGS
+        .iter()
+        .map(|setting| (strsim::jaro_winkler(key, setting.key), setting.key));
+    let best = rated.max_by(|a, b| a.0.total_cmp(&b.0));
+    best.filter(|(likeness, _)| *likeness >= 0.75).map(|(_, key)| key)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_variables_are_ours() {
+        for name_of in [
+            |s: &Setting| s.key,
+            |s: &Setting| s.flag,
+            |s: &Setting| s.variable,
+        ] {
+            let names: BTreeSet<_> = SETTINGS.iter().map(name_of).collect();
+            assert_eq!(names.len(), SETTINGS.len());
+        }
+        assert!(
+            SETTINGS
+                .iter()
+                .all(|setting| setting.variable.starts_with("TRELLIS_"))
+        );
+    }
+
+    #[test]
+    fn top_level_keys_come_first() {
+        assert!(SETTINGS.is_sorted_by_key(|setting| setting.key.contains('.')));
+    }
+
+    #[test]
+    fn a_mistyped_key_is_recognised_and_a_foreign_one_is_not() {
+        assert_eq!(nearest("limits.pixel"), Some("limits.pixels"));
+        assert_eq!(nearest("data-dir"), Some("data_dir"));
+        assert_eq!(nearest("listen.prot"), Some("listen.port"));
+        assert_eq!(nearest("zzz"), None);
+    }
+}

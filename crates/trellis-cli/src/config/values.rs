@@ -1,0 +1,63 @@
+//! The checked settings as the program uses them, one struct. Their meaning stands in `settings.rs`.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+/// All settings.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) backend: String,
+    pub(crate) drain_seconds: u32,
+    pub(crate) listen: Listen,
+    pub(crate) log: Log,
+    pub(crate) limits: Limits,
+    pub(crate) retention: Retention,
+}
+
+/// Where the server listens and to whom it answers.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Listen {
+    pub(crate) host: IpAddr,
+    pub(crate) port: u16,
+    pub(crate) allowed_origins: Vec<String>,
+}
+
+/// What is logged and how.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Log {
+    pub(crate) level: String,
+    pub(crate) format: LogFormat,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+/// How much is taken.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Limits {
+    pub(crate) body_bytes: u64,
+    pub(crate) pixels: u64,
+    pub(crate) images_per_job: u32,
+    pub(crate) queued_jobs: u64,
+    pub(crate) job_seconds: u64,
+}
+
+/// How long finished jobs are kept; 0 is forever.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Retention {
+    pub(crate) keep_jobs: u64,
+    pub(crate) keep_days: u32,
+}

@@ -1,0 +1,82 @@
+//! Every environment variable that the program reads, by name, and a snapshot of their values.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+
+/// The settings file.
+pub(crate) const CONFIG: &str = "TRELLIS_CONFIG";
+
+/// `listen.host`.
+pub(crate) const LISTEN_HOST: &str = "TRELLIS_LISTEN_HOST";
+/// `listen.port`.
+pub(crate) const LISTEN_PORT: &str = "TRELLIS_LISTEN_PORT";
+/// `listen.allowed_origins`.
+pub(crate) const LISTEN_ALLOWED_ORIGINS: &str = "TRELLIS_LISTEN_ALLOWED_ORIGINS";
+/// `data_dir`.
+pub(crate) const DATA_DIR: &str = "TRELLIS_DATA_DIR";
+/// `backend`.
+pub(crate) const BACKEND: &str = "TRELLIS_BACKEND";
+/// `log.level`.
+pub(crate) const LOG: &str = "TRELLIS_LOG";
+/// `log.format`.
+pub(crate) const LOG_FORMAT: &str = "TRELLIS_LOG_FORMAT";
+/// `limits.body_bytes`.
+pub(crate) const LIMITS_BODY_BYTES: &str = "TRELLIS_LIMITS_BODY_BYTES";
+/// `limits.pixels`.
+pub(crate) const LIMITS_PIXELS: &str = "TRELLIS_LIMITS_PIXELS";
+/// `limits.images_per_job`.
+pub(crate) const LIMITS_IMAGES_PER_JOB: &str = "TRELLIS_LIMITS_IMAGES_PER_JOB";
+/// `limits.queued_jobs`.
+pub(crate) const LIMITS_QUEUED_JOBS: &str = "TRELLIS_LIMITS_QUEUED_JOBS";
+/// `limits.job_seconds`.
+pub(crate) const LIMITS_JOB_SECONDS: &str = "TRELLIS_LIMITS_JOB_SECONDS";
+/// `retention.keep_jobs`.
+pub(crate) const RETENTION_KEEP_JOBS: &str = "TRELLIS_RETENTION_KEEP_JOBS";
+/// `retention.keep_days`.
+pub(crate) const RETENTION_KEEP_DAYS: &str = "TRELLIS_RETENTION_KEEP_DAYS";
+/// `drain_seconds`.
+pub(crate) const DRAIN_SECONDS: &str = "TRELLIS_DRAIN_SECONDS";
+
+/// The folder that a service manager made for the server's data.
+pub(crate) const STATE_DIRECTORY: &str = "STATE_DIRECTORY";
+/// Where a user's settings are (XDG base directory specification).
+pub(crate) const XDG_CONFIG_HOME: &str = "XDG_CONFIG_HOME";
+/// Where a system's settings are, `:` between folders (XDG base directory specification).
+pub(crate) const XDG_CONFIG_DIRS: &str = "XDG_CONFIG_DIRS";
+/// Where a user's data is (XDG base directory specification).
+pub(crate) const XDG_DATA_HOME: &str = "XDG_DATA_HOME";
+/// The user's home.
+pub(crate) const HOME: &str = "HOME";
+/// No colours where it is set and not empty (no-color.org).
+pub(crate) const NO_COLOR: &str = "NO_COLOR";
+
+/// The environment as it was when the program started. An empty variable counts as unset.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Environment(BTreeMap<OsString, OsString>);
+
+impl Environment {
+    /// The process's own.
+    pub(crate) fn of_process() -> Self {
+        Self(
+            std::env::vars_os()
+                .filter(|(_, value)| !value.is_empty())
+                .collect(),
+        )
+    }
+
+    /// The given variables only.
+    #[cfg(test)]
+    pub(crate) fn of(pairs: &[(&str, &str)]) -> Self {
+        Self(
+            pairs
+                .iter()
+                .map(|(name, value)| ((*name).into(), (*value).into()))
+                .collect(),
+        )
+    }
+
+    /// The value of a variable that is set and not empty.
+    pub(crate) fn get(&self, name: &str) -> Option<&OsStr> {
+        self.0.get(OsStr::new(name)).map(OsString::as_os_str)
+    }
+}
