@@ -13,3 +13,4 @@ mod pages;
 mod problems;
 mod server_facts;
 mod submit;
+mod workers;
