@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{completions, config, man};
+use crate::commands::{completions, config, generate, man, serve};
 
 /// A picture goes in, a 3D asset comes out.
 #[derive(Debug, Parser)]
@@ -28,6 +28,8 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Serve(serve::ServeArgs),
+    Generate(Box<generate::GenerateArgs>),
     Config(config::ConfigArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),

@@ -3,6 +3,7 @@
 //! One file a command under `commands/`; settings and where they come from under `config/`. Nothing
 //! here decides about jobs or pictures: the crates below do, this one wires them up and talks to people.
 
+mod backends;
 mod cli;
 mod commands;
 mod config;
@@ -12,6 +13,7 @@ mod env;
 mod exit;
 mod logs;
 mod output;
+mod signals;
 
 use std::process::ExitCode;
 
@@ -28,4 +30,11 @@ pub fn run(cli: Cli) -> ExitCode {
             stop.exit().into()
         }
     }
+}
+
+/// The runtime of commands that wait for something.
+fn runtime() -> Result<tokio::runtime::Runtime, exit::Stop> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime
+        .map_err(|error| exit::Stop::not_started(anyhow::Error::new(error).context("cannot start threads")))
 }

@@ -9,7 +9,10 @@ use crate::output;
 
 /// A token that the first signal sets. `said` is printed then.
 pub(crate) fn first_signal(said: &'static str) -> io::Result<CancellationToken> {
-    let mut signals = Signals { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? };
+    let mut signals = Signals {
+        interrupt: signal(SignalKind::interrupt())?,
+        terminate: signal(SignalKind::terminate())?,
+    };
     let stopping = CancellationToken::new();
     let token = stopping.clone();
     tokio::spawn(async move {

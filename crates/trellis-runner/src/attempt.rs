@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info};
 use trellis_backend::{Backend, Output, Request};
 use trellis_core::{Failure, FailureKind};
@@ -34,7 +35,8 @@ impl Attempt {
     /// Works on the job and writes down how it ended.
     pub(crate) async fn run(mut self) {
         let lease = self.claim.lease.clone();
-        let mut keeping = tokio::spawn(keep(self.shared.clone(), lease.clone()));
+        // Ends with this future, however that ends: a claim that nobody works on must lapse.
+        let mut keeping = AbortOnDropHandle::new(tokio::spawn(keep(self.shared.clone(), lease.clone())));
         let folder = self.prepare().await;
         let gone = async {
             // A keeper that panicked keeps nothing.
@@ -69,7 +71,7 @@ impl Attempt {
             Err(failure) => return Ending::Fail(failure),
         };
         let (reports, carrier) = reports(self.shared.clone(), self.claim.lease.clone(), folder.to_owned());
-        let carrying = tokio::spawn(carrier.run());
+        let carrying = AbortOnDropHandle::new(tokio::spawn(carrier.run()));
         let (done, stop) = work(&self.shared, self.backend.clone(), request, reports, gone).await;
         if matches!(stop, Some(Stop::Gone(_))) {
             carrying.abort();

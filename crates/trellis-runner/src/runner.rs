@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tokio_util::task::AbortOnDropHandle;
+use tracing::info;
 use trellis_backend::Registry;
 use trellis_jobs::{BlobStore, JobStore, WorkerName};
 
@@ -83,7 +84,7 @@ impl Runner {
         });
         // Before the first claim: this worker holds nothing yet, whatever the store says.
         let forgotten = recovery::take_back_own(&shared).await;
-        let recovering = tokio::spawn(recovery::run(shared.clone(), forgotten));
+        let recovering = AbortOnDropHandle::new(tokio::spawn(recovery::run(shared.clone(), forgotten)));
         let mut slots = JoinSet::new();
         for backend in shared.registry.all() {
             let capabilities = backend.capabilities();
@@ -101,11 +102,7 @@ impl Runner {
         tokio::pin!(deadline);
         loop {
             tokio::select! {
-                ended = slots.join_next() => match ended {
-                    None => break,
-                    Some(Ok(())) => {}
-                    Some(Err(error)) => warn!(%error, "a slot ended badly; its job is taken back when its lease lapses"),
-                },
+                ended = slots.join_next() => if ended.is_none() { break },
                 () = &mut deadline, if !shared.drained.is_cancelled() => shared.drained.cancel(),
             }
         }

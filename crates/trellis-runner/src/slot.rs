@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tracing::{Instrument, info_span, warn};
+use tokio_util::task::AbortOnDropHandle;
+use tracing::{Instrument, error, info_span, warn};
 use trellis_backend::{Backend, Readiness};
 use trellis_jobs::{Claim, ClaimFilter};
 
@@ -34,7 +35,11 @@ impl Slot {
             if let Some(claim) = self.claim().await {
                 let span = info_span!("attempt", job = %claim.lease.job, attempt = claim.lease.attempt);
                 let attempt = Attempt::new(self.shared.clone(), self.backend.clone(), claim);
-                attempt.run().instrument(span).await;
+                // On a task of its own: a defect costs one attempt, whose lease then lapses, and not the slot.
+                let ended = AbortOnDropHandle::new(tokio::spawn(attempt.run().instrument(span))).await;
+                if let Err(panic) = ended {
+                    error!(%panic, "attempt ended badly, its job is taken back when its lease lapses");
+                }
                 continue;
             }
             tokio::select! {

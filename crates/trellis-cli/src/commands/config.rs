@@ -45,6 +45,7 @@ pub(crate) fn run(args: ConfigArgs, context: &Context<'_>) -> Result<Exit, Stop>
         }
         Action::Check { file } => match config::check_file(&file) {
             Ok(count) => super::print(&format!("{}: ok, {count} settings\n", file.display())),
+            Err(problems) if problems.unreadable() => Err(problems.into()),
             Err(problems) => Err(Stop::from(problems).with_exit(Exit::Failed)),
         },
     }

@@ -2,7 +2,9 @@
 
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod generate;
 pub(crate) mod man;
+pub(crate) mod serve;
 
 use crate::cli::{Cli, Command};
 use crate::env::Environment;
@@ -24,6 +26,8 @@ pub(crate) fn run(cli: Cli, environment: &Environment) -> Result<Exit, Stop> {
         config_file: cli.config,
     };
     match cli.command {
+        Command::Serve(args) => serve::run(&args, &context),
+        Command::Generate(args) => generate::run(&args, &context),
         Command::Config(args) => config::run(args, &context),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(args),

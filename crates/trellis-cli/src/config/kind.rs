@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use toml::Value;
 use tracing_subscriber::EnvFilter;
+use trellis_core::BackendChoice;
 
 /// The kinds of values.
 #[derive(Debug, Clone, Copy)]
@@ -23,13 +24,15 @@ pub(crate) enum Kind {
     Path,
     /// Directives of a log filter.
     LogFilter,
+    /// A backend, or `auto`.
+    Backend,
     /// A list of web origins; as text with commas between them.
     Origins,
 }
 
 impl Kind {
     /// Reads what a flag or variable gives. `None`: it is not of this kind.
-    pub(crate) fn from_text(self, text: &str) -> Option<Value> {
+    pub(crate) fn of_text(self, text: &str) -> Option<Value> {
         let value = match self {
             Self::Integer { .. } => Value::Integer(text.trim().replace('_', "").parse().ok()?),
             Self::Origins => {
@@ -48,6 +51,7 @@ impl Kind {
                 u64::try_from(*number).is_ok_and(|number| (min..=max).contains(&number))
             }
             (Self::Choice(words), Value::String(word)) => words.contains(&word.as_str()),
+            (Self::Backend, Value::String(name)) => name.parse::<BackendChoice>().is_ok(),
             (Self::Address, Value::String(text)) => text.parse::<IpAddr>().is_ok(),
             (Self::Path, Value::String(text)) => !text.is_empty(),
             (Self::LogFilter, Value::String(text)) => {
@@ -64,14 +68,12 @@ impl Kind {
     pub(crate) fn allowed(self) -> String {
         match self {
             Self::Integer { min, max } => format!("a whole number from {min} to {max}"),
-            Self::Choice(words) => {
-                let words: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
-                format!("one of {}", words.join(", "))
-            }
+            Self::Choice(words) => one_of(words),
+            Self::Backend => one_of(&BackendChoice::ALL.map(BackendChoice::name)),
             Self::Address => "an IP address such as `127.0.0.1` or `::1`".to_owned(),
             Self::Path => "a path".to_owned(),
             Self::LogFilter => "a level or directives such as `info,trellis_runner=debug`".to_owned(),
-            Self::Origins => "a list of origins such as `https://studio.example`, or `*`".to_owned(),
+            Self::Origins => "a list of origins such as `https://studio.example`".to_owned(),
         }
     }
 
@@ -79,7 +81,7 @@ impl Kind {
     pub(crate) fn placeholder(self) -> &'static str {
         match self {
             Self::Integer { .. } => "NUMBER",
-            Self::Choice(_) => "NAME",
+            Self::Choice(_) | Self::Backend => "NAME",
             Self::Address => "ADDRESS",
             Self::Path => "DIR",
             Self::LogFilter => "LEVEL",
@@ -88,13 +90,18 @@ impl Kind {
     }
 }
 
-/// Scheme, host and perhaps port (RFC 6454), nothing after it; or `*`.
+fn one_of(words: &[&str]) -> String {
+    let words: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
+    format!("one of {}", words.join(", "))
+}
+
+/// Scheme, host and perhaps port (RFC 6454), nothing after it.
 fn is_origin(text: &str) -> bool {
     let rest = text
         .strip_prefix("https://")
         .or_else(|| text.strip_prefix("http://"));
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
-    text == "*" || rest.is_some_and(|host| !host.is_empty() && host.chars().all(plain))
+    rest.is_some_and(|host| !host.is_empty() && host.chars().all(plain))
 }
 
 #[cfg(test)]
@@ -104,9 +111,9 @@ mod tests {
     #[test]
     fn numbers_keep_their_range() {
         let port = Kind::Integer { min: 0, max: 65_535 };
-        assert_eq!(port.from_text("8_000"), Some(Value::Integer(8000)));
+        assert_eq!(port.of_text("8_000"), Some(Value::Integer(8000)));
         for bad in ["", "x", "-1", "65536", "99999999999999999999", "1.5"] {
-            assert_eq!(port.from_text(bad), None, "{bad}");
+            assert_eq!(port.of_text(bad), None, "{bad}");
         }
         assert!(!port.allows(&Value::String("8000".into())));
     }
@@ -115,18 +122,18 @@ mod tests {
     fn origins_end_after_the_host() {
         assert!(
             Kind::Origins
-                .from_text("https://a.example, http://[::1]:8080")
+                .of_text("https://a.example, http://[::1]:8080")
                 .is_some()
         );
-        assert_eq!(Kind::Origins.from_text(""), Some(Value::Array(vec![])));
-        assert_eq!(Kind::Origins.from_text("https://a.example/"), None);
-        assert_eq!(Kind::Origins.from_text("a.example"), None);
+        assert_eq!(Kind::Origins.of_text(""), Some(Value::Array(vec![])));
+        assert_eq!(Kind::Origins.of_text("https://a.example/"), None);
+        assert_eq!(Kind::Origins.of_text("a.example"), None);
     }
 
     #[test]
     fn a_log_level_must_be_one() {
-        assert!(Kind::LogFilter.from_text("info,trellis_runner=debug").is_some());
-        assert!(Kind::LogFilter.from_text("trellis_runner=loud").is_none());
-        assert!(Kind::LogFilter.from_text(" ").is_none());
+        assert!(Kind::LogFilter.of_text("info,trellis_runner=debug").is_some());
+        assert!(Kind::LogFilter.of_text("trellis_runner=loud").is_none());
+        assert!(Kind::LogFilter.of_text(" ").is_none());
     }
 }

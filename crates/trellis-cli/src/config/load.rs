@@ -8,7 +8,7 @@ use serde::Serialize;
 use toml::Value;
 
 use super::settings::{self, SETTINGS, Setting};
-use super::{Config, ConfigProblem, Problems, SettingFlags, file};
+use super::{Config, ConfigProblem, Log, Problems, SettingFlags, file};
 use crate::env::{self, Environment};
 
 /// Where a value comes from.
@@ -52,6 +52,20 @@ pub(crate) struct Effective {
     pub(crate) config: Config,
     /// The settings file that was read, if any.
     pub(crate) file: Option<PathBuf>,
+}
+
+impl Effective {
+    /// How to log where a command has a default level of its own.
+    pub(crate) fn log_or(&self, level: &str) -> Log {
+        let mut log = self.config.log.clone();
+        let set = self.values.iter().any(|(setting, sourced)| {
+            setting.key == settings::LOG_LEVEL && sourced.origin != Origin::Default
+        });
+        if !set {
+            level.clone_into(&mut log.level);
+        }
+        log
+    }
 }
 
 type Layer = BTreeMap<&'static str, Sourced>;
@@ -158,7 +172,7 @@ fn add_text(
     layer: &mut Layer,
     problems: &mut Vec<ConfigProblem>,
 ) {
-    match setting.kind.from_text(text) {
+    match setting.kind.of_text(text) {
         Some(value) => {
             layer.insert(setting.key, Sourced { value, origin });
         }
@@ -181,7 +195,7 @@ fn add_defaults(environment: &Environment, layer: &mut Layer, problems: &mut Vec
         .filter(|setting| setting.key != settings::DATA_DIR)
     {
         layer.entry(setting.key).or_insert_with(|| {
-            let value = setting.kind.from_text(setting.default);
+            let value = setting.kind.of_text(setting.default);
             Sourced {
                 value: value.expect("defaults are checked by a test"),
                 origin: Origin::Default,

@@ -66,21 +66,38 @@ impl ConfigProblem {
 #[derive(Debug)]
 pub(crate) struct Problems(pub(crate) Vec<ConfigProblem>);
 
+impl Problems {
+    /// Whether the file could not even be read.
+    pub(crate) fn unreadable(&self) -> bool {
+        self.0
+            .iter()
+            .any(|problem| matches!(problem, ConfigProblem::Unreadable { .. }))
+    }
+}
+
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.0.iter().enumerate() {
-            if index > 0 {
-                writeln!(f)?;
-            }
-            write!(f, "{problem}")?;
-            if let Some(source) = std::error::Error::source(problem) {
-                write!(f, ": {source}")?;
-            }
-            if self.0.len() > 1 {
-                write!(f, " ({})", problem.advice())?;
-            }
+        if let [only] = self.0.as_slice() {
+            return write!(f, "{}", Sentence(only));
+        }
+        write!(f, "{} settings are wrong:", self.0.len())?;
+        for problem in &self.0 {
+            write!(f, "\n  {}\n    hint: {}", Sentence(problem), problem.advice())?;
         }
         Ok(())
+    }
+}
+
+/// A problem with what the system said of it, on one line.
+struct Sentence<'a>(&'a ConfigProblem);
+
+impl fmt::Display for Sentence<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        match std::error::Error::source(self.0) {
+            Some(source) => write!(f, ": {source}"),
+            None => Ok(()),
+        }
     }
 }
 

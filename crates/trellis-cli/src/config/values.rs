@@ -4,13 +4,14 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use trellis_core::BackendChoice;
 
 /// All settings.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
     pub(crate) data_dir: PathBuf,
-    pub(crate) backend: String,
+    pub(crate) backend: BackendChoice,
     pub(crate) drain_seconds: u32,
     pub(crate) listen: Listen,
     pub(crate) log: Log,

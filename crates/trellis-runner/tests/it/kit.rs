@@ -194,6 +194,11 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// Ends it without a word, as a runtime that is dropped does.
+    pub(crate) fn abandon(self) {
+        self.task.abort();
+    }
+
     /// Tells it to stop and waits for it.
     pub(crate) async fn stop(self) {
         self.shutdown.cancel();

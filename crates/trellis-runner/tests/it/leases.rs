@@ -95,3 +95,23 @@ async fn a_worker_that_lost_its_lease_stops_and_says_nothing() {
     );
     runner.stop().await;
 }
+
+#[tokio::test]
+async fn an_abandoned_runner_stops_its_backend_and_its_heartbeats() {
+    let place = Place::new();
+    let runner = place.run(place.settings());
+    place.submit(Script::UntilCancelled).await;
+    told(&place.backend.begun).await;
+    let other = SqliteStore::open(&place.folder.path().join("jobs.db")).unwrap();
+    let mut commits = other.watch();
+    commits.changed().await.unwrap();
+    runner.abandon();
+    told(&place.backend.stopped).await;
+    // What it still wrote before it ended may be announced once; a heartbeat is due every 50 ms.
+    let quiet = Duration::from_millis(1_200);
+    let _ = tokio::time::timeout(quiet, commits.changed()).await;
+    assert!(
+        tokio::time::timeout(quiet, commits.changed()).await.is_err(),
+        "somebody still writes"
+    );
+}

@@ -5,7 +5,11 @@ use trellis_jobs::{Submission, sha256};
 /// A digest of what is asked: pictures in order, parameters as given, backend. Not of its encoding: the
 /// same request as a form with another boundary, or as JSON, is the same request.
 pub(super) fn of(submission: &Submission) -> String {
-    let pictures: Vec<String> = submission.pictures.iter().map(|picture| sha256(picture)).collect();
+    let pictures: Vec<String> = submission
+        .pictures
+        .iter()
+        .map(|picture| sha256(picture))
+        .collect();
     let asked = (pictures, submission.backend, &submission.patch);
     sha256(&serde_json::to_vec(&asked).expect("texts and numbers are JSON"))
 }

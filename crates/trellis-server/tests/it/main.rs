@@ -11,6 +11,7 @@ mod kit;
 mod middleware;
 mod pages;
 mod problems;
+mod refusals;
 mod server_facts;
 mod submit;
 mod workers;

@@ -5,7 +5,9 @@ use trellis_core::{Failure, FailureKind};
 
 use crate::kit::{Kit, Wishes};
 
-fn kit(readiness: Vec<fn() -> Readiness>) -> Kit {
+type Backends = Vec<fn() -> Readiness>;
+
+fn kit(readiness: Backends) -> Kit {
     Kit::with(Wishes {
         readiness,
         ..Wishes::default()
@@ -46,7 +48,7 @@ async fn live_asks_nobody() {
 #[tokio::test]
 async fn ready_needs_one_backend_that_can_work() {
     let mut told = Vec::new();
-    let cases: [(Vec<fn() -> Readiness>, u16); 4] = [
+    let cases: [(Backends, u16); 4] = [
         (vec![ready], 200),
         (vec![starting, ready], 200),
         (vec![starting, unavailable], 503),

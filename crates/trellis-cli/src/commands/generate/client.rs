@@ -1,6 +1,5 @@
 //! The calls of the server's v1 interface that `generate --server` makes.
 
-use std::error::Error as _;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -49,9 +48,15 @@ impl From<reqwest::Error> for CallError {
         while let Some(source) = root.source() {
             root = source;
         }
-        let place = error.url().map(|url| format!(" at {}", url.origin().ascii_serialization()));
+        let place = error
+            .url()
+            .map(|url| format!(" at {}", url.origin().ascii_serialization()));
         let message = format!("no answer{}: {root}", place.unwrap_or_default());
-        if error.is_decode() { Self::NotUnderstood(message) } else { Self::Unreachable(message) }
+        if error.is_decode() {
+            Self::NotUnderstood(message)
+        } else {
+            Self::Unreachable(message)
+        }
     }
 }
 
@@ -78,13 +83,21 @@ impl Client {
     pub(crate) fn new(address: &str) -> Result<Self, Trouble> {
         // Chosen once for the process; a second call finds it there.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
+        let mut builder = reqwest::Client::builder();
+        if address.starts_with("http://") {
+            // Otherwise a machine without any root certificates could not even talk to its own server.
+            builder = builder.tls_certs_only([]);
+        }
+        let http = builder
             .user_agent(concat!("trellis/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(READ_TIMEOUT)
             .build()
             .map_err(|error| Trouble::from(CallError::from(error)))?;
-        Ok(Self { http, address: address.trim_end_matches('/').to_owned() })
+        Ok(Self {
+            http,
+            address: address.trim_end_matches('/').to_owned(),
+        })
     }
 
     pub(crate) fn address(&self) -> &str {
@@ -99,15 +112,25 @@ impl Client {
     }
 
     /// Submits a job under an idempotency key.
-    pub(crate) async fn submit(&self, order: &Order, backend: BackendChoice, key: &str) -> Result<Job, CallError> {
+    pub(crate) async fn submit(
+        &self,
+        order: &Order,
+        backend: BackendChoice,
+        key: &str,
+    ) -> Result<Job, CallError> {
         let params = serde_json::to_string(&order.patch).expect("parameters are plain values");
         let mut form = Form::new().text("params", params).text("backend", backend.name());
         for (index, picture) in order.pictures.iter().enumerate() {
             let length = picture.len() as u64;
-            let part = Part::stream_with_length(picture.clone(), length).file_name(format!("picture-{index}"));
+            let part =
+                Part::stream_with_length(picture.clone(), length).file_name(format!("picture-{index}"));
             form = form.part("image", part);
         }
-        let call = self.http.post(self.url("jobs")).header("Idempotency-Key", key).multipart(form);
+        let call = self
+            .http
+            .post(self.url("jobs"))
+            .header("Idempotency-Key", key)
+            .multipart(form);
         Ok(accepted(call).await?.json().await?)
     }
 
@@ -118,7 +141,9 @@ impl Client {
 
     /// The stream of a job's events after `last_seen`.
     pub(crate) async fn events(&self, id: JobId, last_seen: u64) -> Result<Response, CallError> {
-        let mut call = self.get(&format!("jobs/{id}/events")).header(header::ACCEPT, "text/event-stream");
+        let mut call = self
+            .get(&format!("jobs/{id}/events"))
+            .header(header::ACCEPT, "text/event-stream");
         if last_seen > 0 {
             call = call.header("Last-Event-ID", last_seen);
         }
@@ -127,12 +152,17 @@ impl Client {
 
     /// A file's bytes.
     pub(crate) async fn artifact(&self, id: JobId, name: &str) -> Result<Bytes, CallError> {
-        Ok(accepted(self.get(&format!("jobs/{id}/artifacts/{name}"))).await?.bytes().await?)
+        Ok(accepted(self.get(&format!("jobs/{id}/artifacts/{name}")))
+            .await?
+            .bytes()
+            .await?)
     }
 
     /// Cancels a job.
     pub(crate) async fn cancel(&self, id: JobId) -> Result<(), CallError> {
-        accepted(self.http.delete(self.url(&format!("jobs/{id}")))).await.map(drop)
+        accepted(self.http.delete(self.url(&format!("jobs/{id}"))))
+            .await
+            .map(drop)
     }
 
     fn get(&self, path: &str) -> RequestBuilder {
@@ -151,11 +181,19 @@ async fn accepted(call: RequestBuilder) -> Result<Response, CallError> {
     if status.is_success() {
         return Ok(response);
     }
-    let after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    let after = response
+        .headers()
+        .get(header::RETRY_AFTER)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
     let text = response.text().await.unwrap_or_default();
     let problem = trouble(status, serde_json::from_str(&text).unwrap_or_default());
     match after {
-        Some(seconds) if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) => {
+        Some(seconds)
+            if matches!(
+                status,
+                StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS
+            ) =>
+        {
             let after = Duration::from_secs(u64::clamp(seconds, 1, LONGEST_RETRY_AFTER));
             Err(CallError::Busy { problem, after })
         }
@@ -164,12 +202,22 @@ async fn accepted(call: RequestBuilder) -> Result<Response, CallError> {
 }
 
 fn trouble(status: StatusCode, problem: Problem) -> Trouble {
-    let message = [problem.detail, problem.title].into_iter().find(|text| !text.is_empty());
+    let message = [problem.detail, problem.title]
+        .into_iter()
+        .find(|text| !text.is_empty());
     let kind = problem.kind.rsplit(':').next().unwrap_or_default().to_owned();
     Trouble {
-        kind: if kind.is_empty() { status.as_u16().to_string() } else { kind },
+        kind: if kind.is_empty() {
+            status.as_u16().to_string()
+        } else {
+            kind
+        },
         message: message.unwrap_or_else(|| format!("the server answered {status}")),
-        fix: if problem.fix.is_empty() { "look at the server's log".to_owned() } else { problem.fix },
+        fix: if problem.fix.is_empty() {
+            "look at the server's log".to_owned()
+        } else {
+            problem.fix
+        },
     }
 }
 
@@ -180,8 +228,18 @@ mod tests {
     #[test]
     fn a_problem_keeps_its_kind_and_fix() {
         let text = r#"{"type":"urn:trellis-server:problem:queue_full","title":"t","detail":"d","fix":"f","status":503}"#;
-        let trouble = trouble(StatusCode::SERVICE_UNAVAILABLE, serde_json::from_str(text).unwrap());
-        assert_eq!((trouble.kind.as_str(), trouble.message.as_str(), trouble.fix.as_str()), ("queue_full", "d", "f"));
+        let trouble = trouble(
+            StatusCode::SERVICE_UNAVAILABLE,
+            serde_json::from_str(text).unwrap(),
+        );
+        assert_eq!(
+            (
+                trouble.kind.as_str(),
+                trouble.message.as_str(),
+                trouble.fix.as_str()
+            ),
+            ("queue_full", "d", "f")
+        );
     }
 
     #[test]

@@ -20,7 +20,9 @@ pub(crate) struct Here {
 
 impl fmt::Debug for Here {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Here").field("backend", &self.backend.capabilities().name).finish_non_exhaustive()
+        f.debug_struct("Here")
+            .field("backend", &self.backend.capabilities().name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -32,12 +34,18 @@ impl Here {
         formats: &[Format],
     ) -> Result<Self, Failure> {
         let chosen = registry.choose(choice, formats)?;
-        Ok(Self { backend: chosen.backend, reason: chosen.reason })
+        Ok(Self {
+            backend: chosen.backend,
+            reason: chosen.reason,
+        })
     }
 
     pub(crate) fn introduction(&self) -> String {
         let capabilities = self.backend.capabilities();
-        format!("backend: {}, {} ({})", capabilities.name, capabilities.description, self.reason)
+        format!(
+            "backend: {}, {} ({})",
+            capabilities.name, capabilities.description, self.reason
+        )
     }
 
     pub(crate) fn slots(&self) -> usize {
@@ -55,7 +63,8 @@ impl Here {
             message: error.to_string(),
             fix: "give a value in the range that is named".to_owned(),
         })?;
-        let scratch = tempfile::tempdir().map_err(|error| Trouble::unwritable(&std::env::temp_dir(), &error))?;
+        let scratch =
+            tempfile::tempdir().map_err(|error| Trouble::unwritable(&std::env::temp_dir(), &error))?;
         let job = JobId::new(Timestamp::now(), rand::random());
         let request = Request {
             job,
@@ -88,5 +97,8 @@ impl Here {
 
 /// A backend that does not keep its word.
 fn missing(format: Format, backend: &str) -> Failure {
-    Failure::new(FailureKind::Internal, format!("the backend `{backend}` made no file of the format {format}"))
+    Failure::new(
+        FailureKind::Internal,
+        format!("the backend `{backend}` made no file of the format {format}"),
+    )
 }

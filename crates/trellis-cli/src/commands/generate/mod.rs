@@ -28,7 +28,7 @@ use self::trouble::Trouble;
 use super::Context;
 use crate::config::{self, Config, SettingFlags};
 use crate::exit::{Exit, Stop};
-use crate::{backends, logs, runtime, signals};
+use crate::{backends, logs, output, runtime, signals};
 
 /// Make 3D assets from pictures, in this process or on a server
 #[derive(Debug, clap::Args)]
@@ -53,13 +53,10 @@ pub(crate) struct GenerateArgs {
     #[arg(long)]
     multiview: bool,
 
-    /// What to make, with commas: glb, stl, ply, `gaussian_ply`, turntable; default: as the output's name
-    /// ends, else glb
-    #[arg(long, value_name = "FORMATS", value_delimiter = ',')]
+    #[arg(long, value_name = "FORMATS", value_delimiter = ',', help = format_help())]
     format: Vec<Format>,
 
-    /// Which backend: auto, trellis or relief; default: the setting `backend`
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help = backend_help())]
     backend: Option<BackendChoice>,
 
     /// Send the pictures to this server instead of working here
@@ -74,13 +71,19 @@ pub(crate) struct GenerateArgs {
     params: ParamFlags,
 }
 
-pub(crate) fn run(args: GenerateArgs, context: &Context<'_>) -> Result<Exit, Stop> {
-    let loaded = config::load(&SettingFlags::default(), context.environment, context.config_file.as_deref())?;
+pub(crate) fn run(args: &GenerateArgs, context: &Context<'_>) -> Result<Exit, Stop> {
+    let loaded = config::load(
+        &SettingFlags::default(),
+        context.environment,
+        context.config_file.as_deref(),
+    )?;
     // A person who waits for files wants progress, not the log of a server.
     logs::start(&loaded.log_or("warn"));
     let formats = plan::formats(&args.format, args.output.as_deref());
     let patch = args.params.patch(&formats);
-    patch.resolve(0).map_err(|error| Stop::usage(error).hint("`trellis generate --help` lists every range"))?;
+    patch
+        .resolve(0)
+        .map_err(|error| Stop::usage(error).hint("`trellis generate --help` lists every range"))?;
     let tasks = plan::plan(&Wish {
         pictures: &args.pictures,
         output: args.output.as_deref(),
@@ -88,8 +91,9 @@ pub(crate) fn run(args: GenerateArgs, context: &Context<'_>) -> Result<Exit, Sto
         multiview: args.multiview,
     })?;
     runtime()?.block_on(async {
-        let stopping = signals::first_signal("stopping; a second signal ends at once").map_err(Stop::not_started)?;
-        let engine = start(&args, &loaded.config, &formats).await?;
+        let stopping =
+            signals::first_signal("stopping; a second signal ends at once").map_err(Stop::not_started)?;
+        let engine = start(args, &loaded.config, &formats).await?;
         let show = Show::new();
         show.line(&engine.introduction());
         let work = work::Work {
@@ -98,6 +102,7 @@ pub(crate) fn run(args: GenerateArgs, context: &Context<'_>) -> Result<Exit, Sto
             patch: &patch,
             max_bytes: loaded.config.limits.body_bytes,
             json: args.json,
+            batch: tasks.len() > 1,
             stopping,
         };
         let failed = work.all(&tasks).await;
@@ -111,7 +116,9 @@ async fn start(args: &GenerateArgs, config: &Config, formats: &[Format]) -> Resu
         return Ok(Engine::There(There::reach(address, choice).await?));
     }
     let registry: Registry = backends::registry(config);
-    Ok(Engine::Here(Here::choose(&registry, choice, formats).map_err(Trouble::from)?))
+    Ok(Engine::Here(
+        Here::choose(&registry, choice, formats).map_err(Trouble::from)?,
+    ))
 }
 
 /// Says what failed, and how it ends.
@@ -119,8 +126,27 @@ fn conclude(show: &Show, tasks: &[Task], failed: &[(String, Trouble)]) -> Exit {
     if failed.is_empty() {
         return Exit::Done;
     }
-    show.line(&report::failures(tasks.len(), failed));
+    match (tasks, failed) {
+        ([_], [(name, trouble)]) => {
+            let stop = Stop::failed(anyhow::anyhow!("{name}: {}", trouble.message));
+            output::complain(&stop.hint(&trouble.fix));
+        }
+        _ => show.line(&report::failures(tasks.len(), failed)),
+    }
     Exit::Failed
+}
+
+fn format_help() -> String {
+    let names = Format::ALL.map(Format::name).join(", ");
+    format!(
+        "What to make, with commas: {names}; default: as the output's name ends, else {}",
+        Format::Glb
+    )
+}
+
+fn backend_help() -> String {
+    let names = BackendChoice::ALL.map(BackendChoice::name).join(", ");
+    format!("Which backend: {names}; default: the setting `backend`")
 }
 
 fn server_address(text: &str) -> Result<String, &'static str> {

@@ -58,7 +58,10 @@ impl PlanError {
     pub(crate) fn advice(&self) -> String {
         match self {
             Self::EmptyFolder { .. } => {
-                format!("files ending with {} are looked for, not in folders below", PICTURE_ENDINGS.join(", "))
+                format!(
+                    "files ending with {} are looked for, not in folders below",
+                    PICTURE_ENDINGS.join(", ")
+                )
             }
             Self::UnreadableFolder { .. } => "check its permissions".to_owned(),
             Self::OneFileForMany { output, .. } => {
@@ -69,13 +72,21 @@ impl PlanError {
                 )
             }
             Self::OtherEnding { output, format } => {
-                format!("name it `{}`", output.with_extension(format.extension()).display())
+                format!(
+                    "name it `{}`",
+                    output.with_extension(format.extension()).display()
+                )
             }
             Self::NoFormat { output } => {
+                let mut endings = Format::ALL
+                    .map(|format| format!("`.{}`", format.extension()))
+                    .to_vec();
+                endings.dedup();
+                let folder = output.with_extension("");
                 format!(
-                    "write `-o {}/` for a folder, or end it with {}",
-                    output.display(),
-                    Format::ALL.map(|format| format!(".{}", format.extension())).join(", ")
+                    "end it with {}, or write `-o {}/` for a folder",
+                    endings.join(", "),
+                    folder.display()
                 )
             }
         }
@@ -86,7 +97,11 @@ impl PlanError {
 pub(crate) fn formats(asked: &[Format], output: Option<&Path>) -> Vec<Format> {
     if asked.is_empty() {
         let ending = output.filter(|path| !is_folder(path)).and_then(ending_of);
-        let named = ending.and_then(|ending| Format::ALL.into_iter().find(|format| format.extension() == ending));
+        let named = ending.and_then(|ending| {
+            Format::ALL
+                .into_iter()
+                .find(|format| format.extension() == ending)
+        });
         return vec![named.unwrap_or(Format::Glb)];
     }
     let mut formats = asked.to_vec();
@@ -98,8 +113,11 @@ pub(crate) fn formats(asked: &[Format], output: Option<&Path>) -> Vec<Format> {
 /// Finds the pictures and names the outputs.
 pub(crate) fn plan(wish: &Wish<'_>) -> Result<Vec<Task>, PlanError> {
     let pictures = expand(wish.pictures)?;
-    let groups: Vec<Vec<PathBuf>> =
-        if wish.multiview { vec![pictures] } else { pictures.into_iter().map(|picture| vec![picture]).collect() };
+    let groups: Vec<Vec<PathBuf>> = if wish.multiview {
+        vec![pictures]
+    } else {
+        pictures.into_iter().map(|picture| vec![picture]).collect()
+    };
     match wish.output.filter(|output| !is_folder(output)) {
         Some(file) => {
             let one = <[_; 1]>::try_from(groups).map_err(|groups| PlanError::OneFileForMany {
@@ -107,9 +125,17 @@ pub(crate) fn plan(wish: &Wish<'_>) -> Result<Vec<Task>, PlanError> {
                 tasks: groups.len(),
             })?;
             let [pictures] = one;
-            Ok(vec![Task { name: name_of(&pictures), targets: beside(file, wish.formats)?, pictures }])
+            Ok(vec![Task {
+                name: name_of(&pictures),
+                targets: beside(file, wish.formats)?,
+                pictures,
+            }])
         }
-        None => Ok(into_folder(wish.output.unwrap_or(Path::new("")), groups, wish.formats)),
+        None => Ok(into_folder(
+            wish.output.unwrap_or(Path::new("")),
+            groups,
+            wish.formats,
+        )),
     }
 }
 
@@ -139,8 +165,13 @@ fn in_folder(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in folder.read_dir()? {
         let path = entry?.path();
-        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if !hidden && path.is_file() && ending_of(&path).is_some_and(|e| PICTURE_ENDINGS.contains(&e.as_str())) {
+        let hidden = path
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if !hidden
+            && path.is_file()
+            && ending_of(&path).is_some_and(|e| PICTURE_ENDINGS.contains(&e.as_str()))
+        {
             found.push(path);
         }
     }
@@ -158,15 +189,27 @@ fn beside(file: &Path, formats: &[Format]) -> Result<Vec<Target>, PlanError> {
     let ending = ending_of(file);
     let fits = |format: &Format| ending.as_deref() == Some(format.extension());
     if !Format::ALL.iter().any(fits) {
-        return Err(PlanError::NoFormat { output: file.to_owned() });
+        return Err(PlanError::NoFormat {
+            output: file.to_owned(),
+        });
     }
     if let [format] = formats {
         if !fits(format) {
-            return Err(PlanError::OtherEnding { output: file.to_owned(), format: *format });
+            return Err(PlanError::OtherEnding {
+                output: file.to_owned(),
+                format: *format,
+            });
         }
-        return Ok(vec![Target { format: *format, path: file.to_owned() }]);
+        return Ok(vec![Target {
+            format: *format,
+            path: file.to_owned(),
+        }]);
     }
-    let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let stem = file
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     Ok(targets(file.parent().unwrap_or(Path::new("")), &stem, formats))
 }
 
@@ -177,15 +220,26 @@ fn into_folder(folder: &Path, groups: Vec<Vec<PathBuf>>, formats: &[Format]) -> 
     };
     // Names that some picture has by itself are never given to another as `-2`. Compared without case:
     // some file systems do the same.
-    let own: HashSet<String> = groups.iter().map(|pictures| stem_of(pictures).to_lowercase()).collect();
+    let own: HashSet<String> = groups
+        .iter()
+        .map(|pictures| stem_of(pictures).to_lowercase())
+        .collect();
     let mut taken = HashSet::new();
     let mut tasks = Vec::new();
     for pictures in groups {
         let stem = stem_of(&pictures);
-        let numbered = (2_u32..).map(|n| format!("{stem}-{n}")).filter(|name| !own.contains(&name.to_lowercase()));
+        let numbered = (2_u32..)
+            .map(|n| format!("{stem}-{n}"))
+            .filter(|name| !own.contains(&name.to_lowercase()));
         let mut names = std::iter::once(stem.clone()).chain(numbered);
-        let name = names.find(|name| taken.insert(name.to_lowercase())).unwrap_or(stem);
-        tasks.push(Task { name: name_of(&pictures), targets: targets(folder, &name, formats), pictures });
+        let name = names
+            .find(|name| taken.insert(name.to_lowercase()))
+            .unwrap_or(stem);
+        tasks.push(Task {
+            name: name_of(&pictures),
+            targets: targets(folder, &name, formats),
+            pictures,
+        });
     }
     tasks
 }
@@ -196,13 +250,24 @@ fn targets(folder: &Path, stem: &str, formats: &[Format]) -> Vec<Target> {
         Format::GaussianPly => format!("{stem}.gaussian.ply"),
         format => format!("{stem}.{}", format.extension()),
     };
-    formats.iter().map(|format| Target { format: *format, path: folder.join(file(format)) }).collect()
+    formats
+        .iter()
+        .map(|format| Target {
+            format: *format,
+            path: folder.join(file(format)),
+        })
+        .collect()
 }
 
 fn name_of(pictures: &[PathBuf]) -> String {
     match pictures {
-        [first, rest @ ..] if !rest.is_empty() => format!("{} and {} more views", first.display(), rest.len()),
-        _ => pictures.first().map(|picture| picture.display().to_string()).unwrap_or_default(),
+        [first, rest @ ..] if !rest.is_empty() => {
+            format!("{} and {} more views", first.display(), rest.len())
+        }
+        _ => pictures
+            .first()
+            .map(|picture| picture.display().to_string())
+            .unwrap_or_default(),
     }
 }
 
@@ -214,18 +279,36 @@ fn ending_of(path: &Path) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn outputs(pictures: &[&str], output: Option<&str>, formats: &[Format]) -> Result<Vec<String>, PlanError> {
+    fn outputs(
+        pictures: &[&str],
+        output: Option<&str>,
+        formats: &[Format],
+    ) -> Result<Vec<String>, PlanError> {
         let pictures: Vec<_> = pictures.iter().map(PathBuf::from).collect();
-        let wish = Wish { pictures: &pictures, output: output.map(Path::new), formats, multiview: false };
+        let wish = Wish {
+            pictures: &pictures,
+            output: output.map(Path::new),
+            formats,
+            multiview: false,
+        };
         let tasks = plan(&wish)?;
-        let paths = tasks.iter().flat_map(|task| &task.targets).map(|target| target.path.display().to_string());
+        let paths = tasks
+            .iter()
+            .flat_map(|task| &task.targets)
+            .map(|target| target.path.display().to_string());
         Ok(paths.collect())
     }
 
     #[test]
     fn one_picture_goes_where_it_is_told() {
-        assert_eq!(outputs(&["a/x.png"], Some("chair.glb"), &[Format::Glb]).unwrap(), ["chair.glb"]);
-        assert_eq!(outputs(&["a/x.png"], Some("out/"), &[Format::Glb]).unwrap(), ["out/x.glb"]);
+        assert_eq!(
+            outputs(&["a/x.png"], Some("chair.glb"), &[Format::Glb]).unwrap(),
+            ["chair.glb"]
+        );
+        assert_eq!(
+            outputs(&["a/x.png"], Some("out/"), &[Format::Glb]).unwrap(),
+            ["out/x.glb"]
+        );
         assert_eq!(outputs(&["a/x.png"], None, &[Format::Glb]).unwrap(), ["x.glb"]);
         let both = [Format::Glb, Format::Ply, Format::GaussianPly];
         let expected = ["d/chair.glb", "d/chair.ply", "d/chair.gaussian.ply"];
@@ -234,19 +317,32 @@ mod tests {
 
     #[test]
     fn pictures_of_one_name_get_files_of_their_own() {
-        let made = outputs(&["a/x.png", "b/x.jpg", "c/x-2.png", "d/X.webp"], Some("o/"), &[Format::Glb]);
+        let made = outputs(
+            &["a/x.png", "b/x.jpg", "c/x-2.png", "d/X.webp"],
+            Some("o/"),
+            &[Format::Glb],
+        );
         assert_eq!(made.unwrap(), ["o/x.glb", "o/x-3.glb", "o/x-2.glb", "o/X-4.glb"]);
     }
 
     #[test]
     fn the_same_picture_twice_is_one_job() {
-        assert_eq!(outputs(&["x.png", "x.png"], None, &[Format::Glb]).unwrap(), ["x.glb"]);
+        assert_eq!(
+            outputs(&["x.png", "x.png"], None, &[Format::Glb]).unwrap(),
+            ["x.glb"]
+        );
     }
 
     #[test]
     fn a_file_for_many_pictures_is_refused() {
         let error = outputs(&["x.png", "y.png"], Some("o.glb"), &[Format::Glb]).unwrap_err();
-        assert_eq!(error, PlanError::OneFileForMany { output: "o.glb".into(), tasks: 2 });
+        assert_eq!(
+            error,
+            PlanError::OneFileForMany {
+                output: "o.glb".into(),
+                tasks: 2
+            }
+        );
         assert!(error.advice().contains("`-o o/`"), "{}", error.advice());
     }
 
@@ -257,7 +353,12 @@ mod tests {
         let wrong = outputs(&["x.png"], Some("chair.stl"), &[Format::Glb]).unwrap_err();
         assert_eq!(wrong.advice(), "name it `chair.glb`");
         let unknown = outputs(&["x.png"], Some("chair"), &[Format::Glb]).unwrap_err();
-        assert_eq!(unknown, PlanError::NoFormat { output: "chair".into() });
+        assert_eq!(
+            unknown,
+            PlanError::NoFormat {
+                output: "chair".into()
+            }
+        );
     }
 
     #[test]
@@ -267,9 +368,15 @@ mod tests {
             std::fs::write(folder.path().join(name), "").unwrap();
         }
         let path = folder.path().to_str().unwrap();
-        assert_eq!(outputs(&[path], Some("o/"), &[Format::Glb]).unwrap(), ["o/a.glb", "o/b.glb"]);
+        assert_eq!(
+            outputs(&[path], Some("o/"), &[Format::Glb]).unwrap(),
+            ["o/a.glb", "o/b.glb"]
+        );
         let empty = tempfile::tempdir().unwrap();
         let path = empty.path().to_str().unwrap();
-        assert!(matches!(outputs(&[path], None, &[Format::Glb]), Err(PlanError::EmptyFolder { .. })));
+        assert!(matches!(
+            outputs(&[path], None, &[Format::Glb]),
+            Err(PlanError::EmptyFolder { .. })
+        ));
     }
 }

@@ -40,7 +40,12 @@ pub(crate) struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    pub(crate) fn succeeded(task: &'a Task, asset: &'a Asset, files: &'a [WrittenFile], elapsed: Duration) -> Self {
+    pub(crate) fn succeeded(
+        task: &'a Task,
+        asset: &'a Asset,
+        files: &'a [WrittenFile],
+        elapsed: Duration,
+    ) -> Self {
         Self {
             pictures: &task.pictures,
             state: JobState::Succeeded,

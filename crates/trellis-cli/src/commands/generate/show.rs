@@ -1,5 +1,7 @@
 //! Shows work going on, on standard error: a bar per running job on a terminal, plain lines elsewhere.
 
+use std::io::IsTerminal as _;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,8 +23,10 @@ pub(crate) struct Show {
 impl Show {
     /// Bars where standard error is a terminal.
     pub(crate) fn new() -> Self {
-        let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
-        Self { bars: terminal.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr())) }
+        let terminal = std::io::stderr().is_terminal();
+        Self {
+            bars: terminal.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr())),
+        }
     }
 
     /// A line for people.
@@ -33,6 +37,14 @@ impl Show {
     /// A line of the result, on standard output. A reader that is gone misses it.
     pub(crate) fn result(&self, text: &str) {
         self.aside(|| drop(output::write_stdout(&format!("{text}\n"))));
+    }
+
+    /// The path of a finished file, for whoever reads standard output. On a terminal the lines for people
+    /// have said it already.
+    pub(crate) fn path(&self, path: &Path) {
+        if !(self.bars.is_some() && std::io::stdout().is_terminal()) {
+            self.result(&path.display().to_string());
+        }
     }
 
     /// The display of one job, gone when it is dropped.
@@ -46,7 +58,12 @@ impl Show {
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });
-        JobShow { show: self, bar, name: name.to_owned(), stage: Mutex::new(None) }
+        JobShow {
+            show: self,
+            bar,
+            name: name.to_owned(),
+            stage: Mutex::new(None),
+        }
     }
 
     fn aside(&self, print: impl FnOnce()) {

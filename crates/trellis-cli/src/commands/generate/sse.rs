@@ -54,11 +54,15 @@ impl EventStream {
 mod tests {
     use super::*;
 
-    const TEXT: &str = ": hello\n\nevent: state\r\nid: 3\r\ndata: {\"a\":\r\ndata: 1}\r\n\r\ndata:two\n\ndata: cut";
+    const TEXT: &str =
+        ": hello\n\nevent: state\r\nid: 3\r\ndata: {\"a\":\r\ndata: 1}\r\n\r\ndata:two\n\ndata: cut";
 
     #[test]
     fn data_lines_of_one_event_are_joined() {
-        assert_eq!(EventStream::default().feed(TEXT.as_bytes()), ["{\"a\":\n1}", "two"]);
+        assert_eq!(
+            EventStream::default().feed(TEXT.as_bytes()),
+            ["{\"a\":\n1}", "two"]
+        );
     }
 
     #[test]
@@ -66,7 +70,11 @@ mod tests {
         let whole = EventStream::default().feed(TEXT.as_bytes());
         for size in 1..TEXT.len() {
             let mut stream = EventStream::default();
-            let parts: Vec<_> = TEXT.as_bytes().chunks(size).flat_map(|chunk| stream.feed(chunk)).collect();
+            let parts: Vec<_> = TEXT
+                .as_bytes()
+                .chunks(size)
+                .flat_map(|chunk| stream.feed(chunk))
+                .collect();
             assert_eq!(parts, whole, "chunks of {size} bytes");
         }
     }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rand::random;
-use sha2::{Digest as _, Sha256};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::{Content, Reporter as _};
 use trellis_core::{Artifact, BackendChoice, EventKind, Job, JobEvent, JobId, JobState, ParamsPatch};
+use trellis_jobs::sha256;
 
 use super::client::{CallError, Client};
 use super::engine::{Asset, Order};
@@ -116,11 +116,17 @@ impl There {
         while let Some(chunk) = response.chunk().await.map_err(CallError::from)? {
             for text in stream.feed(&chunk) {
                 // An event of a kind added later is none of ours.
-                let Ok(event) = serde_json::from_str::<JobEvent>(&text) else { continue };
+                let Ok(event) = serde_json::from_str::<JobEvent>(&text) else {
+                    continue;
+                };
                 *last_seen = event.seq;
                 match event.kind {
                     EventKind::Progress(progress) => show.progress(progress),
-                    EventKind::State { state: JobState::Queued, attempt, .. } if attempt > 0 => {
+                    EventKind::State {
+                        state: JobState::Queued,
+                        attempt,
+                        ..
+                    } if attempt > 0 => {
                         show.note("back in the queue");
                     }
                     EventKind::State { state, .. } if state.is_final() => return Ok(()),
@@ -168,7 +174,7 @@ impl There {
         let mut failures = 0;
         loop {
             let trouble = match self.client.artifact(id, &artifact.name).await {
-                Ok(bytes) if is_digest(&bytes, &artifact.sha256) => return Ok(bytes),
+                Ok(bytes) if sha256(&bytes) == artifact.sha256 => return Ok(bytes),
                 Ok(_) => Trouble::not_understood(format!("`{}` arrived damaged", artifact.name)),
                 Err(error @ CallError::Problem(_)) => return Err(error.into()),
                 Err(error) => error.into(),
@@ -184,10 +190,7 @@ impl There {
 
 /// 100 ms, doubled with each failure in a row.
 fn wait(failures: u32) -> Duration {
-    Duration::from_millis(100).saturating_mul(1 << failures.min(10)).min(LONGEST_WAIT)
-}
-
-fn is_digest(bytes: &[u8], expected: &str) -> bool {
-    let digest: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    digest == expected
+    Duration::from_millis(100)
+        .saturating_mul(1 << failures.min(10))
+        .min(LONGEST_WAIT)
 }

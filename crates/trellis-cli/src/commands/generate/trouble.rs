@@ -31,7 +31,10 @@ impl Trouble {
     pub(crate) fn too_large(path: &Path, size_bytes: u64, limit_bytes: u64) -> Self {
         Self {
             kind: "body_too_large".to_owned(),
-            message: format!("`{}` has {size_bytes} bytes, {limit_bytes} are allowed", path.display()),
+            message: format!(
+                "`{}` has {size_bytes} bytes, {limit_bytes} are allowed",
+                path.display()
+            ),
             fix: "make the picture smaller, or raise `limits.body_bytes`".to_owned(),
         }
     }
@@ -39,7 +42,9 @@ impl Trouble {
     /// A result that cannot be written.
     pub(crate) fn unwritable(path: &Path, error: &io::Error) -> Self {
         let fix = match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free disk space, or write elsewhere with `-o`",
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                "free disk space, or write elsewhere with `-o`"
+            }
             _ => "check the folder's permissions, or write elsewhere with `-o`",
         };
         Self {
@@ -79,6 +84,10 @@ impl Trouble {
 
 impl From<Failure> for Trouble {
     fn from(failure: Failure) -> Self {
-        Self { kind: failure.kind.name().to_owned(), message: failure.message, fix: failure.fix }
+        Self {
+            kind: failure.kind.name().to_owned(),
+            message: failure.message,
+            fix: failure.fix,
+        }
     }
 }

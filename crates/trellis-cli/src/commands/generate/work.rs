@@ -25,6 +25,8 @@ pub(crate) struct Work<'a> {
     pub(crate) max_bytes: u64,
     /// Whether results are printed as JSON.
     pub(crate) json: bool,
+    /// Whether there are several tasks, so that each failure is also told when it happens.
+    pub(crate) batch: bool,
     pub(crate) stopping: CancellationToken,
 }
 
@@ -39,7 +41,10 @@ impl Work<'_> {
             .collect()
             .await;
         failed.sort_by_key(|(index, _)| *index);
-        failed.into_iter().map(|(index, trouble)| (tasks[index].name.clone(), trouble)).collect()
+        failed
+            .into_iter()
+            .map(|(index, trouble)| (tasks[index].name.clone(), trouble))
+            .collect()
     }
 
     async fn one(&self, task: &Task) -> Result<(), Trouble> {
@@ -64,20 +69,25 @@ impl Work<'_> {
                 for file in &files {
                     show.note(&report::written(file, &asset.made_by, started.elapsed()));
                     if !self.json {
-                        self.show.result(&file.path.display().to_string());
+                        self.show.path(&file.path);
                     }
                 }
                 Ok(())
             }
             Err(trouble) => {
-                show.note(&format!("failed: {}", trouble.message));
+                if self.batch {
+                    show.note(&format!("failed: {}", trouble.message));
+                }
                 Err(trouble)
             }
         }
     }
 
     async fn make(&self, task: &Task, show: &JobShow<'_>) -> Result<(Asset, Vec<WrittenFile>), Trouble> {
-        let order = Order { pictures: self.read(&task.pictures).await?, patch: self.patch.clone() };
+        let order = Order {
+            pictures: self.read(&task.pictures).await?,
+            patch: self.patch.clone(),
+        };
         let asset = self.engine.make(&order, show, &self.stopping).await?;
         let mut files = Vec::new();
         for target in &task.targets {
@@ -96,11 +106,16 @@ impl Work<'_> {
     async fn read(&self, paths: &[PathBuf]) -> Result<Vec<Bytes>, Trouble> {
         let mut pictures = Vec::new();
         for path in paths {
-            let size = tokio::fs::metadata(path).await.map_err(|error| Trouble::unreadable(path, &error))?.len();
+            let size = tokio::fs::metadata(path)
+                .await
+                .map_err(|error| Trouble::unreadable(path, &error))?
+                .len();
             if size > self.max_bytes {
                 return Err(Trouble::too_large(path, size, self.max_bytes));
             }
-            let bytes = tokio::fs::read(path).await.map_err(|error| Trouble::unreadable(path, &error))?;
+            let bytes = tokio::fs::read(path)
+                .await
+                .map_err(|error| Trouble::unreadable(path, &error))?;
             pictures.push(Bytes::from(bytes));
         }
         Ok(pictures)
@@ -110,5 +125,7 @@ impl Work<'_> {
 async fn put(content: Content, path: PathBuf) -> Result<write::Written, Trouble> {
     let place = path.clone();
     let written = tokio::task::spawn_blocking(move || write::write(&content, &place)).await;
-    written.unwrap_or_else(|panic| Err(std::io::Error::other(panic))).map_err(|error| Trouble::unwritable(&path, &error))
+    written
+        .unwrap_or_else(|panic| Err(std::io::Error::other(panic)))
+        .map_err(|error| Trouble::unwritable(&path, &error))
 }

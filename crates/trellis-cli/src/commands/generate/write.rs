@@ -2,14 +2,14 @@
 //! that the name never shows half a file.
 
 use std::fs::{File, Permissions};
-use std::io::{self, Write};
+use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
-use tempfile::{Builder, NamedTempFile};
+use tempfile::Builder;
 use trellis_backend::Content;
+use trellis_jobs::sha256_of;
 
 /// What was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -24,46 +24,32 @@ pub(crate) struct Written {
 /// Writes `content` to `path`; folders on the way are made.
 pub(crate) fn write(content: &Content, path: &Path) -> io::Result<Written> {
     // `chair.glb` has the empty parent.
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
     // What the umask leaves of read and write for all, as any new file has it.
     let mut builder = Builder::new();
-    builder.prefix(".trellis-").suffix(".part").permissions(Permissions::from_mode(0o666));
-    let mut sink = Sink { file: builder.tempfile_in(folder)?, digest: Sha256::new(), size_bytes: 0 };
+    builder
+        .prefix(".trellis-")
+        .suffix(".part")
+        .permissions(Permissions::from_mode(0o666));
+    let mut file = builder.tempfile_in(folder)?;
     match content {
-        Content::Bytes(bytes) => sink.write_all(bytes)?,
-        Content::File(source) => drop(io::copy(&mut File::open(source)?, &mut sink)?),
+        Content::Bytes(bytes) => file.write_all(bytes)?,
+        Content::File(source) => drop(io::copy(&mut File::open(source)?, &mut file)?),
     }
-    sink.file.as_file().sync_all()?;
+    file.as_file().sync_all()?;
+    let (size_bytes, sha256) = sha256_of(file.reopen()?)?;
     let replaced = path.symlink_metadata().is_ok();
-    sink.file.persist(path).map_err(|error| error.error)?;
+    file.persist(path).map_err(|error| error.error)?;
     File::open(folder)?.sync_all()?;
-    let digest = sink.digest.finalize();
     Ok(Written {
-        size_bytes: sink.size_bytes,
-        sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        size_bytes,
+        sha256,
         replaced,
     })
-}
-
-/// Counts and digests what passes through.
-struct Sink {
-    file: NamedTempFile,
-    digest: Sha256,
-    size_bytes: u64,
-}
-
-impl Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.file.write(bytes)?;
-        self.digest.update(&bytes[..count]);
-        self.size_bytes += count as u64;
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
 }
 
 #[cfg(test)]
@@ -80,7 +66,10 @@ mod tests {
         let second = write(&Content::File(source), &path).unwrap();
         assert!(!first.replaced && second.replaced);
         assert_eq!(second.size_bytes, 5);
-        assert_eq!(second.sha256, "8b5b9db0c13db24256c829aa364aa90c6d2eba318b9232a4ab9313b954d3555f");
+        assert_eq!(
+            second.sha256,
+            "8b5b9db0c13db24256c829aa364aa90c6d2eba318b9232a4ab9313b954d3555f"
+        );
         assert_eq!(std::fs::read(&path).unwrap(), b"three");
         assert_eq!(path.parent().unwrap().read_dir().unwrap().count(), 1);
     }

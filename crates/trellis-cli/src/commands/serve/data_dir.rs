@@ -1,0 +1,185 @@
+//! The server's data folder: one server at a time holds it, and it keeps that server's name.
+//!
+//! ```text
+//! data_dir/
+//!   server.lock    locked while a server runs; holds its process id
+//!   server-name    under which this folder's server claims jobs, over restarts
+//!   jobs.sqlite    the job database
+//!   blobs/         pictures and assets
+//!   scratch/       files of running jobs
+//! ```
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use trellis_jobs::WorkerName;
+
+use crate::exit::Stop;
+
+/// An opened data folder. It is free for another server when this is dropped or the process ends.
+#[derive(Debug)]
+pub(crate) struct DataDir {
+    root: PathBuf,
+    worker: WorkerName,
+    _lock: File,
+}
+
+/// Why the data folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DataDirError {
+    #[error("cannot use the data folder `{}`", root.display())]
+    Unusable {
+        root: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("the data folder `{}` is in use by another server{}", root.display(), process(holder))]
+    Held { root: PathBuf, holder: String },
+}
+
+impl DataDirError {
+    /// What to do, one sentence.
+    pub(crate) fn advice(&self) -> &'static str {
+        match self {
+            Self::Unusable { source, .. } => match source.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                    "free disk space there, or name another folder with `--data-dir`"
+                }
+                _ => "make it a folder that this user can write to, or name another one with `--data-dir`",
+            },
+            Self::Held { .. } => "stop that server, or name another folder with `--data-dir`",
+        }
+    }
+}
+
+impl From<DataDirError> for Stop {
+    fn from(error: DataDirError) -> Self {
+        let advice = error.advice();
+        Self::not_started(error).hint(advice)
+    }
+}
+
+impl DataDir {
+    /// Makes the folder where there is none, and takes it.
+    pub(crate) fn open(root: &Path) -> Result<Self, DataDirError> {
+        let unusable = |source| DataDirError::Unusable {
+            root: root.to_owned(),
+            source,
+        };
+        fs::create_dir_all(root).map_err(unusable)?;
+        let lock = lock(root)?;
+        let worker = name(root).map_err(unusable)?;
+        Ok(Self {
+            root: root.to_owned(),
+            worker,
+            _lock: lock,
+        })
+    }
+
+    /// The name under which this server claims jobs, the same after a restart.
+    pub(crate) fn worker(&self) -> &WorkerName {
+        &self.worker
+    }
+
+    /// The job database.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.root.join("jobs.sqlite")
+    }
+
+    /// The folder of pictures and assets.
+    pub(crate) fn blobs(&self) -> PathBuf {
+        self.root.join("blobs")
+    }
+
+    /// The folder for files of running jobs.
+    pub(crate) fn scratch(&self) -> PathBuf {
+        self.root.join("scratch")
+    }
+}
+
+fn lock(root: &Path) -> Result<File, DataDirError> {
+    let unusable = |source| DataDirError::Unusable {
+        root: root.to_owned(),
+        source,
+    };
+    let path = root.join("server.lock");
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .map_err(unusable)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            // Its number is a help only: without it the message is still true.
+            let _ = file.read_to_string(&mut holder);
+            return Err(DataDirError::Held {
+                root: root.to_owned(),
+                holder: holder.trim().to_owned(),
+            });
+        }
+        Err(TryLockError::Error(source)) => return Err(unusable(source)),
+    }
+    file.set_len(0)
+        .and_then(|()| writeln!(file, "{}", std::process::id()))
+        .map_err(unusable)?;
+    Ok(file)
+}
+
+/// Reads the server's name, or gives it one that stays.
+fn name(root: &Path) -> io::Result<WorkerName> {
+    let path = root.join("server-name");
+    match fs::read_to_string(&path) {
+        Ok(name) if !name.trim().is_empty() => return Ok(WorkerName(name.trim().to_owned())),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let name = format!("server-{:016x}", rand::random::<u64>());
+    let mut file = tempfile::NamedTempFile::new_in(root)?;
+    writeln!(file, "{name}")?;
+    file.as_file().sync_all()?;
+    file.persist(&path).map_err(|error| error.error)?;
+    File::open(root)?.sync_all()?;
+    Ok(WorkerName(name))
+}
+
+fn process(holder: &str) -> String {
+    if holder.is_empty() {
+        String::new()
+    } else {
+        format!(" (process {holder})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_has_one_server_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("deep/data");
+        let first = DataDir::open(&root).unwrap();
+        let error = DataDir::open(&root).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .ends_with(&format!("(process {})", std::process::id())),
+            "{error}"
+        );
+        let name = first.worker().clone();
+        drop(first);
+        assert_eq!(*DataDir::open(&root).unwrap().worker(), name);
+    }
+
+    #[test]
+    fn a_place_below_a_file_is_refused() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let error = DataDir::open(&file.path().join("data")).unwrap_err();
+        assert!(matches!(error, DataDirError::Unusable { .. }));
+    }
+}

@@ -1,0 +1,119 @@
+//! `trellis serve`: opens the data folder, starts the services and the HTTP interface, drains at the end.
+
+mod banner;
+mod data_dir;
+mod services;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use self::banner::Banner;
+use self::data_dir::DataDir;
+use self::services::Services;
+use super::Context;
+use crate::config::{self, Effective, Listen, SettingFlags};
+use crate::exit::{Exit, Stop};
+use crate::{logs, runtime, signals};
+
+/// What is left after the drain for open requests and the last writes.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Serve the HTTP interface; jobs survive restarts and crashes
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+SIGTERM or Ctrl-C: nothing new is started; running jobs may finish for `drain_seconds`, then they go
+back to the queue; the exit code is 0. A second signal ends at once.")]
+pub(crate) struct ServeArgs {
+    #[command(flatten)]
+    settings: SettingFlags,
+}
+
+pub(crate) fn run(args: &ServeArgs, context: &Context<'_>) -> Result<Exit, Stop> {
+    let effective = config::load(
+        &args.settings,
+        context.environment,
+        context.config_file.as_deref(),
+    )?;
+    logs::start(&effective.config.log);
+    runtime()?.block_on(serve(&effective))
+}
+
+async fn serve(effective: &Effective) -> Result<Exit, Stop> {
+    let config = &effective.config;
+    let stopping = signals::first_signal("stopping: finishing running jobs; a second signal ends at once")
+        .context("cannot listen for signals")
+        .map_err(Stop::not_started)?;
+    let data = DataDir::open(&config.data_dir)?;
+    let (listener, bound) = bind(&config.listen).await?;
+    let services = Services::open(config, &data)?;
+    super::print(
+        &Banner {
+            bound,
+            data_dir: &config.data_dir,
+            settings: effective.file.as_deref(),
+            backends: &services.introductions(),
+        }
+        .text(),
+    )?;
+    let tasks = services.start(config, &data, listener, &stopping);
+    let drain = Duration::from_secs(config.drain_seconds.into());
+    Ok(run_until_stopped(tasks, &stopping, drain + GRACE).await)
+}
+
+async fn bind(listen: &Listen) -> Result<(TcpListener, SocketAddr), Stop> {
+    let address = SocketAddr::new(listen.host, listen.port);
+    let bound = async {
+        let listener = TcpListener::bind(address).await?;
+        let bound = listener.local_addr()?;
+        Ok((listener, bound))
+    };
+    bound.await.map_err(|error: std::io::Error| {
+        let hint = match error.kind() {
+            std::io::ErrorKind::AddrInUse => {
+                "another program listens there: stop it, or choose another port with `--port` (0 takes any)"
+            }
+            std::io::ErrorKind::PermissionDenied => {
+                "ports below 1024 need a privilege: choose another with `--port`"
+            }
+            _ => "choose an address of this machine with `--host`",
+        };
+        Stop::not_started(anyhow::Error::new(error).context(format!("cannot listen on {address}"))).hint(hint)
+    })
+}
+
+/// Waits for the signal and then, within `deadline`, for all tasks. One that ends by itself before is a
+/// defect: the others are stopped in order, so that nothing is lost.
+async fn run_until_stopped(
+    mut tasks: JoinSet<Result<(), std::io::Error>>,
+    stopping: &CancellationToken,
+    deadline: Duration,
+) -> Exit {
+    let mut exit = Exit::Done;
+    tokio::select! {
+        // First: once it is set, tasks end because of it.
+        biased;
+        () = stopping.cancelled() => {}
+        ended = tasks.join_next() => {
+            error!(reason = ?ended, "a part of the server ended by itself");
+            exit = Exit::Failed;
+            stopping.cancel();
+        }
+    }
+    let drained = timeout(deadline, async { while tasks.join_next().await.is_some() {} });
+    if drained.await.is_err() {
+        warn!(
+            seconds = deadline.as_secs(),
+            "not everything ended in time; the rest is stopped here"
+        );
+        tasks.shutdown().await;
+    }
+    info!("stopped");
+    exit
+}

@@ -1,0 +1,150 @@
+//! The services of a server and how they are put together.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use trellis_backend::{Readiness, Registry};
+use trellis_jobs::{BlobStore, FolderBlobs, Intake, IntakeLimits, Janitor, JobStore, Retention, SqliteStore};
+use trellis_runner::{Runner, RunnerSettings, Served};
+use trellis_server::{AllowedOrigins, AppParts, AppState, HttpLimits};
+
+use super::data_dir::DataDir;
+use crate::backends;
+use crate::config::Config;
+use crate::exit::Stop;
+
+/// Attempts that a job has before it fails with `worker_lost`.
+const MAX_ATTEMPTS: u32 = 3;
+/// How long a claimed job is kept without a sign of life. Only another server on the same store would wait
+/// for it: after a restart the runner takes its own jobs back at once.
+const LEASE: Duration = Duration::from_secs(30);
+/// How often a sign of life is given: a few may be late.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// How often the janitor looks.
+const JANITOR: Duration = Duration::from_secs(600);
+
+/// The opened store and what works on it.
+pub(crate) struct Services {
+    store: Arc<dyn JobStore>,
+    blobs: Arc<dyn BlobStore>,
+    registry: Arc<Registry>,
+}
+
+impl Services {
+    /// Opens what is on disk.
+    pub(crate) fn open(config: &Config, data: &DataDir) -> Result<Self, Stop> {
+        let database = data.database();
+        let store =
+            SqliteStore::open(&database).map_err(|error| cannot_open(&database, error.advice(), error))?;
+        let blobs = FolderBlobs::open(&data.blobs())
+            .map_err(|error| cannot_open(&data.blobs(), error.advice(), error))?;
+        Ok(Self {
+            store: Arc::new(store),
+            blobs: Arc::new(blobs),
+            registry: Arc::new(backends::registry(config)),
+        })
+    }
+
+    /// For each backend a sentence.
+    pub(crate) fn introductions(&self) -> Vec<String> {
+        let all = self.registry.all().iter().map(|backend| {
+            let capabilities = backend.capabilities();
+            let readiness = match backend.readiness() {
+                Readiness::Ready => String::new(),
+                Readiness::Starting { reason } => format!(" (starting: {reason})"),
+                Readiness::Unavailable { failure } => format!(" (not available: {})", failure.message),
+            };
+            format!("{}: {}{readiness}", capabilities.name, capabilities.description)
+        });
+        all.collect()
+    }
+
+    /// Starts everything; all of it ends some time after `stopping` is set.
+    pub(crate) fn start(
+        self,
+        config: &Config,
+        data: &DataDir,
+        listener: TcpListener,
+        stopping: &CancellationToken,
+    ) -> JoinSet<io::Result<()>> {
+        let mut tasks = JoinSet::new();
+        let runner = self.runner(config, data);
+        let token = stopping.clone();
+        tasks.spawn(async move {
+            runner.run(token).await;
+            Ok(())
+        });
+        let janitor = Janitor {
+            store: self.store.clone(),
+            blobs: self.blobs.clone(),
+            retention: Retention {
+                keep_jobs: Some(config.retention.keep_jobs).filter(|jobs| *jobs > 0),
+                keep_days: Some(config.retention.keep_days).filter(|days| *days > 0),
+            },
+        };
+        let token = stopping.clone();
+        tasks.spawn(async move {
+            janitor.run(JANITOR, token).await;
+            Ok(())
+        });
+        tasks.spawn(trellis_server::serve(
+            listener,
+            self.app(config),
+            stopping.clone().cancelled_owned(),
+        ));
+        tasks
+    }
+
+    fn runner(&self, config: &Config, data: &DataDir) -> Runner {
+        let settings = RunnerSettings {
+            worker: data.worker().clone(),
+            lease: LEASE,
+            heartbeat_every: HEARTBEAT,
+            job_limit: Duration::from_secs(config.limits.job_seconds),
+            max_attempts: MAX_ATTEMPTS,
+            drain_deadline: Duration::from_secs(config.drain_seconds.into()),
+            scratch: data.scratch(),
+        };
+        let served = self.registry.all().iter().map(|backend| Served {
+            backend: backend.clone(),
+            choices: self.registry.choices_of(backend.as_ref()),
+        });
+        Runner::new(self.store.clone(), self.blobs.clone(), served.collect(), settings)
+    }
+
+    fn app(&self, config: &Config) -> AppState {
+        let intake = Intake {
+            store: self.store.clone(),
+            blobs: self.blobs.clone(),
+            limits: IntakeLimits {
+                max_pixels: config.limits.pixels,
+                max_images: config.limits.images_per_job as usize,
+                queue_limit: config.limits.queued_jobs,
+            },
+        };
+        let origins = config.listen.allowed_origins.iter().map(String::as_str);
+        AppState::new(AppParts {
+            store: self.store.clone(),
+            blobs: self.blobs.clone(),
+            intake,
+            registry: self.registry.clone(),
+            limits: HttpLimits {
+                body_bytes: usize::try_from(config.limits.body_bytes).unwrap_or(usize::MAX),
+                job_time: Duration::from_secs(config.limits.job_seconds),
+                ..HttpLimits::default()
+            },
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            allowed_origins: AllowedOrigins::new(origins).expect("origins were checked with the settings"),
+        })
+    }
+}
+
+fn cannot_open(path: &Path, advice: &str, error: impl std::error::Error + Send + Sync + 'static) -> Stop {
+    let cause = anyhow::Error::new(error).context(format!("cannot open `{}`", path.display()));
+    Stop::not_started(cause).hint(advice)
+}

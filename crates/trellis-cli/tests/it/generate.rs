@@ -1,0 +1,138 @@
+//! `trellis generate` in this process, with the embedded backend.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::kit::client::is_glb;
+use crate::kit::{describe, filters, picture, trellis};
+
+fn home(pictures: &[&str]) -> TempDir {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    for (tint, name) in (50..).step_by(40).zip(pictures) {
+        let path = home.path().join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, picture::png(96, tint)).expect("a file");
+    }
+    home
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name());
+    let mut names: Vec<_> = entries.map(|name| name.into_string().expect("UTF-8")).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn one_picture_becomes_one_file() {
+    let home = home(&["photo.png"]);
+    let mut call = trellis(home.path());
+    let text = describe(call.args(["generate", "photo.png", "-o", "chair.glb", "--seed", "7"]));
+    filters(home.path()).bind(|| insta::assert_snapshot!("generate_one", text));
+    let first = fs::read(home.path().join("chair.glb")).unwrap();
+    assert!(is_glb(&first));
+    let again = describe(&mut call);
+    assert!(again.contains(", replaced) in"), "{again}");
+    assert_eq!(
+        fs::read(home.path().join("chair.glb")).unwrap(),
+        first,
+        "the same input, the same bytes"
+    );
+    assert_eq!(files(home.path()), ["chair.glb", "photo.png"]);
+}
+
+#[test]
+fn a_bad_picture_does_not_stop_the_others() {
+    let home = home(&["photos/a.png", "photos/c.png", "more/a.png"]);
+    fs::write(home.path().join("photos/b.png"), "not a picture").unwrap();
+    let output = trellis(home.path())
+        .args([
+            "generate",
+            "photos",
+            "more/a.png",
+            "missing.png",
+            "-o",
+            "out/",
+            "--format",
+            "glb,stl",
+        ])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        files(&home.path().join("out")),
+        ["a-2.glb", "a-2.stl", "a.glb", "a.stl", "c.glb", "c.stl"]
+    );
+    let mut paths: Vec<_> = std::str::from_utf8(&output.stdout).unwrap().lines().collect();
+    paths.sort_unstable();
+    assert_eq!(paths.len(), 6);
+    assert_eq!(paths[0], "out/a-2.glb");
+    // Lines about different pictures come in any order; the list at the end does not.
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let end = stderr.split_once("\n\n").expect("a list after an empty line").1;
+    filters(home.path()).bind(|| insta::assert_snapshot!("generate_failures", end));
+}
+
+#[test]
+fn json_has_a_line_for_each_asset() {
+    let home = home(&["a.png", "b.png"]);
+    fs::write(home.path().join("c.png"), "not a picture").unwrap();
+    let output = trellis(home.path())
+        .args(["generate", "a.png", "b.png", "c.png", "--json"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut lines: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    lines.sort_by_key(|line| line["pictures"][0].as_str().unwrap().to_owned());
+    assert_eq!(lines.len(), 3);
+    for line in &lines[..2] {
+        assert_eq!(
+            (&line["state"], &line["made_by"]),
+            (&"succeeded".into(), &"relief".into())
+        );
+        assert!(line["params"]["seed"].is_u64(), "a random seed is reported");
+        let path = home.path().join(line["files"][0]["path"].as_str().unwrap());
+        assert_eq!(line["files"][0]["size_bytes"], fs::metadata(path).unwrap().len());
+    }
+    assert_eq!(lines[2]["state"], "failed");
+    assert_eq!(lines[2]["failure"]["kind"], "bad_input");
+    assert!(lines[2]["failure"]["fix"].is_string());
+}
+
+#[test]
+fn several_views_are_one_asset() {
+    let home = home(&["front.png", "side.png"]);
+    let output = trellis(home.path())
+        .args([
+            "generate",
+            "front.png",
+            "side.png",
+            "--multiview",
+            "-o",
+            "chair.stl",
+        ])
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert_eq!(files(home.path()), ["chair.stl", "front.png", "side.png"]);
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_a_failure_with_a_hint() {
+    let home = home(&["photo.png"]);
+    let text = describe(trellis(home.path()).args(["generate", "photo.png", "-o", "photo.png/chair.glb"]));
+    filters(home.path()).bind(|| insta::assert_snapshot!("generate_unwritable", text));
+}

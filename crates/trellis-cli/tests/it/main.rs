@@ -1,0 +1,9 @@
+//! The real binary: its words, its settings, its work, its server.
+
+#[path = "../kit/mod.rs"]
+mod kit;
+
+mod generate;
+mod remote;
+mod serve;
+mod usage;

@@ -1,0 +1,111 @@
+//! `trellis generate --server`: the same work, done by a running server.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::kit::client::is_glb;
+use crate::kit::server::Server;
+use crate::kit::{picture, trellis};
+
+#[test]
+fn a_server_makes_what_is_sent_to_it() {
+    let home = tempfile::tempdir().unwrap();
+    let pictures = home.path().join("photos");
+    fs::create_dir(&pictures).unwrap();
+    for tint in 0..5 {
+        fs::write(pictures.join(format!("{tint}.png")), picture::png(96, tint * 50)).unwrap();
+    }
+    fs::write(pictures.join("bad.png"), "not a picture").unwrap();
+    let server = Server::start(home.path(), &[]);
+    let output = trellis(home.path())
+        .args([
+            "generate",
+            "photos",
+            "-o",
+            "out/",
+            "--json",
+            "--seed",
+            "3",
+            "--server",
+            &server.address,
+        ])
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("1 of 6 failed:\n  photos/bad.png: "), "{stderr}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 6);
+    let made = lines.iter().filter(|line| line["state"] == "succeeded");
+    assert_eq!(made.clone().count(), 5, "{text}");
+    for line in made {
+        assert_eq!(
+            (&line["made_by"], &line["params"]["seed"]),
+            (&"relief".into(), &3.into())
+        );
+        let file = home.path().join(line["files"][0]["path"].as_str().unwrap());
+        assert!(is_glb(&fs::read(file).unwrap()));
+    }
+    let bad = lines.iter().find(|line| line["state"] == "failed").unwrap();
+    assert_eq!(bad["failure"]["kind"], "picture_format", "{bad}");
+}
+
+/// The client neither fails nor submits twice when the server is killed and comes back.
+#[test]
+fn a_client_outlives_its_server() {
+    let home = tempfile::tempdir().unwrap();
+    let photos = home.path().join("photos");
+    fs::create_dir(&photos).unwrap();
+    for tint in 0..6 {
+        fs::write(photos.join(format!("{tint}.png")), picture::png(1800, tint * 40)).unwrap();
+    }
+    let server = Server::start(home.path(), &[]);
+    let address = server.address.clone();
+    let mut call = trellis(home.path());
+    call.args(["generate", "photos", "-o", "out/", "--server", &address]);
+    let mut client = call.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(client.stderr.take().unwrap()).lines();
+    let first = lines.find(|line| line.as_ref().is_ok_and(|line| line.ends_with("sparse_structure")));
+    assert!(first.is_some(), "a job has begun");
+    server.kill();
+    let server = Server::start_again(home.path(), &address);
+    let rest: Vec<String> = lines.map(Result::unwrap).collect();
+    assert!(client.wait().unwrap().success(), "{}", rest.join("\n"));
+    assert_eq!(fs::read_dir(home.path().join("out")).unwrap().count(), 6);
+    drop(server);
+    let jobs = fs::read_dir(home.path().join("data/blobs/jobs")).unwrap().count();
+    assert_eq!(jobs, 6, "each picture was submitted once");
+}
+
+#[test]
+fn here_and_there_make_the_same_bytes() {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("photo.png"), picture::png(96, 90)).unwrap();
+    let server = Server::start(home.path(), &[]);
+    let make = |output: &str, more: &[&str]| {
+        let call = [
+            "generate",
+            "photo.png",
+            "-o",
+            output,
+            "--seed",
+            "5",
+            "--texture-size",
+            "512",
+        ];
+        let made = trellis(home.path()).args(call).args(more).output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        fs::read(home.path().join(output)).unwrap()
+    };
+    assert_eq!(
+        make("here.glb", &[]),
+        make("there.glb", &["--server", &server.address])
+    );
+}

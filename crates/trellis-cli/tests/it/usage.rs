@@ -1,0 +1,165 @@
+//! What the binary says of itself, and how it answers wrong usage.
+
+use std::fs;
+
+use tempfile::TempDir;
+
+use crate::kit::{describe, filters, trellis};
+
+fn home() -> TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+#[track_caller]
+fn snapshot(name: &str, home: &TempDir, arguments: &[&str]) {
+    let text = describe(trellis(home.path()).args(arguments));
+    filters(home.path()).bind(|| insta::assert_snapshot!(name, text));
+}
+
+#[test]
+fn help_is_what_it_was() {
+    let home = home();
+    for command in [
+        "",
+        "serve",
+        "generate",
+        "config",
+        "config show",
+        "config check",
+        "completions",
+        "man",
+    ] {
+        let mut arguments: Vec<_> = command.split_whitespace().collect();
+        arguments.push("--help");
+        snapshot(
+            &format!("help {command}").trim().replace(' ', "_"),
+            &home,
+            &arguments,
+        );
+    }
+}
+
+#[test]
+fn config_show_names_the_origin_of_each_value() {
+    let home = home();
+    fs::write(
+        home.path().join("t.toml"),
+        "drain_seconds = 5\n\n[limits]\npixels = 1000\n",
+    )
+    .unwrap();
+    let mut show = trellis(home.path());
+    show.env("TRELLIS_LOG", "debug")
+        .args(["config", "show", "--config", "t.toml", "--port", "9000"]);
+    let text = describe(&mut show);
+    filters(home.path()).bind(|| insta::assert_snapshot!("config_show", text));
+    let text = describe(show.arg("--json"));
+    filters(home.path()).bind(|| insta::assert_snapshot!("config_show_json", text));
+}
+
+#[test]
+fn what_config_show_prints_is_a_settings_file() {
+    let home = home();
+    let shown = trellis(home.path())
+        .args(["config", "show", "--host", "::1"])
+        .output()
+        .unwrap();
+    fs::write(home.path().join("shown.toml"), shown.stdout).unwrap();
+    snapshot(
+        "config_check_of_config_show",
+        &home,
+        &["config", "check", "shown.toml"],
+    );
+}
+
+#[test]
+fn config_check_tells_every_problem_with_its_line() {
+    let home = home();
+    let text = "data_dir = \"/x\"\ndrain_second = 5\n[limits]\npixels = \"many\"\njob_seconds = 0\n[colour]\nx = 1\n";
+    fs::write(home.path().join("bad.toml"), text).unwrap();
+    snapshot("config_check_bad", &home, &["config", "check", "bad.toml"]);
+    fs::write(home.path().join("broken.toml"), "[limits]\npixels 3\n").unwrap();
+    snapshot("config_check_broken", &home, &["config", "check", "broken.toml"]);
+    snapshot(
+        "config_check_missing",
+        &home,
+        &["config", "check", "missing.toml"],
+    );
+}
+
+#[test]
+fn wrong_usage_ends_with_2_and_says_what_to_do() {
+    let home = home();
+    fs::write(home.path().join("a.png"), "").unwrap();
+    fs::write(home.path().join("b.png"), "").unwrap();
+    fs::create_dir(home.path().join("empty")).unwrap();
+    snapshot("usage_unknown_setting_value", &home, &["serve", "--port", "http"]);
+    snapshot(
+        "usage_seed_out_of_range",
+        &home,
+        &["generate", "a.png", "--seed", "-1"],
+    );
+    snapshot(
+        "usage_one_file_for_many",
+        &home,
+        &["generate", "a.png", "b.png", "-o", "chair.glb"],
+    );
+    snapshot(
+        "usage_unknown_format",
+        &home,
+        &["generate", "a.png", "--format", "obj"],
+    );
+    snapshot(
+        "usage_unknown_ending",
+        &home,
+        &["generate", "a.png", "-o", "chair.obj"],
+    );
+    snapshot("usage_empty_folder", &home, &["generate", "empty"]);
+    snapshot(
+        "usage_server_address",
+        &home,
+        &["generate", "a.png", "--server", "localhost:8000"],
+    );
+    snapshot(
+        "usage_no_server",
+        &home,
+        &["generate", "a.png", "--server", "http://127.0.0.1:1"],
+    );
+    snapshot(
+        "usage_backend_not_here",
+        &home,
+        &["generate", "a.png", "--backend", "trellis"],
+    );
+    snapshot("usage_no_command", &home, &["config"]);
+}
+
+#[test]
+fn version_tells_details_and_completions_and_man_are_there() {
+    let home = home();
+    let version = trellis(home.path()).arg("--version").output().unwrap();
+    let text = String::from_utf8(version.stdout).unwrap();
+    assert!(
+        text.starts_with(concat!("trellis ", env!("CARGO_PKG_VERSION"), "\n")),
+        "{text}"
+    );
+    assert!(text.contains("platform:"), "{text}");
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = trellis(home.path())
+            .args(["completions", shell])
+            .output()
+            .unwrap();
+        assert!(script.status.success());
+        assert!(
+            String::from_utf8(script.stdout).unwrap().contains("multiview"),
+            "{shell}"
+        );
+    }
+    assert!(
+        trellis(home.path())
+            .args(["man", "--out", "pages"])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let page = fs::read_to_string(home.path().join("pages/trellis-generate.1")).unwrap();
+    assert!(page.contains(".TH"), "{page}");
+}

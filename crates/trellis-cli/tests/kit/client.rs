@@ -1,0 +1,138 @@
+//! The few calls of the v1 interface that the tests make by themselves.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::multipart::{Form, Part};
+use reqwest::{Response, StatusCode};
+use serde_json::Value;
+use trellis_jobs::sha256;
+
+/// A client of one server.
+#[derive(Clone)]
+pub(crate) struct Client {
+    http: reqwest::Client,
+    base: String,
+}
+
+impl Client {
+    pub(crate) fn new(address: &str) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        // No roots: the tests need no certificates on the machine.
+        let builder = reqwest::Client::builder()
+            .timeout(Duration::from_secs(60))
+            .tls_certs_only([]);
+        let http = builder.build().expect("a client");
+        Self {
+            http,
+            base: format!("{address}/v1"),
+        }
+    }
+
+    /// Submits one picture. `Err`: no answer, so nobody knows whether it was accepted.
+    pub(crate) async fn submit(&self, picture: Vec<u8>, key: &str) -> reqwest::Result<Response> {
+        let form = Form::new()
+            .part("image", Part::bytes(picture).file_name("photo.png"))
+            .text("params", r#"{"seed": 1, "texture_size": 512}"#);
+        let call = self
+            .http
+            .post(format!("{}/jobs", self.base))
+            .header("Idempotency-Key", key);
+        call.multipart(form).send().await
+    }
+
+    /// Submits one picture that is taken for sure, and returns the job's id.
+    pub(crate) async fn accepted(&self, picture: Vec<u8>, key: &str) -> String {
+        let response = self.submit(picture, key).await.expect("an answer");
+        assert_eq!(response.status(), StatusCode::ACCEPTED);
+        let job: Value = response.json().await.expect("JSON");
+        job["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// One job.
+    pub(crate) async fn job(&self, id: &str) -> Value {
+        let response = self
+            .http
+            .get(format!("{}/jobs/{id}", self.base))
+            .send()
+            .await
+            .expect("an answer");
+        assert_eq!(response.status(), StatusCode::OK, "job {id}");
+        response.json().await.expect("JSON")
+    }
+
+    /// Waits for the end of a job: its event stream ends with it.
+    pub(crate) async fn finished(&self, id: &str) -> Value {
+        let events = self
+            .http
+            .get(format!("{}/jobs/{id}/events", self.base))
+            .send()
+            .await
+            .expect("an answer");
+        events.bytes().await.expect("a stream to its end");
+        self.job(id).await
+    }
+
+    /// Waits until that attempt of a job has begun.
+    pub(crate) async fn running(&self, id: &str, attempt: u32) {
+        let url = format!("{}/jobs/{id}/events", self.base);
+        let mut events = self.http.get(url).send().await.expect("an answer");
+        let mut seen = String::new();
+        let begun = format!(r#""state":"running","attempt":{attempt}"#);
+        while !seen.contains(&begun) {
+            let part = events
+                .chunk()
+                .await
+                .expect("a stream")
+                .expect("the job is not over before that");
+            seen.push_str(&String::from_utf8_lossy(&part));
+        }
+    }
+
+    /// A file of a job.
+    pub(crate) async fn artifact(&self, id: &str, name: &str) -> Bytes {
+        let call = self.http.get(format!("{}/jobs/{id}/artifacts/{name}", self.base));
+        let response = call.send().await.expect("an answer");
+        assert_eq!(response.status(), StatusCode::OK, "{name} of job {id}");
+        response.bytes().await.expect("a body")
+    }
+
+    /// What is wrong with the files of a succeeded job: nothing, where each has the listed size and digest
+    /// and is whole.
+    pub(crate) async fn damage(&self, job: &Value) -> Option<String> {
+        let id = job["id"].as_str().expect("an id");
+        let artifacts = job["artifacts"].as_array().expect("a list");
+        if artifacts.is_empty() {
+            return Some(format!("job {id} has no file"));
+        }
+        for artifact in artifacts {
+            let name = artifact["name"].as_str().expect("a name");
+            let bytes = self.artifact(id, name).await;
+            let digest = sha256(&bytes);
+            if artifact["sha256"] != digest || artifact["size_bytes"] != bytes.len() {
+                return Some(format!("{name} of job {id} differs from its digest"));
+            }
+            if artifact["format"] == "glb" && !is_glb(&bytes) {
+                return Some(format!("{name} of job {id} is not a whole GLB"));
+            }
+        }
+        None
+    }
+}
+
+/// Whether the bytes are one whole GLB: its header, its length, a JSON chunk that parses, chunks to the end
+/// (glTF 2.0, section 4.4).
+pub(crate) fn is_glb(bytes: &[u8]) -> bool {
+    let word = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?) as usize);
+    let whole = || {
+        let header = bytes.starts_with(b"glTF") && word(4)? == 2 && word(8)? == bytes.len();
+        let json = bytes.get(20..20 + word(12)?)?;
+        let document: Value = serde_json::from_slice(json).ok()?;
+        let mut at = 12;
+        while at < bytes.len() {
+            at += 8 + word(at)?;
+        }
+        Some(header && at == bytes.len() && document["asset"]["version"] == "2.0")
+    };
+    whole().unwrap_or(false)
+}

@@ -1,0 +1,120 @@
+//! Submissions that are refused, each with its reason and its fix.
+
+use axum::body::Body;
+use axum::http::Request;
+use serde_json::{Value, json};
+
+use crate::kit::{Kit, form, png, png_uri, submission};
+
+/// What is refused: a name for the case, the status, the kind, the request.
+type Case<T> = (&'static str, u16, &'static str, T);
+
+/// A part of a form, by its name.
+type Part<'a> = (&'a str, &'a [u8]);
+
+#[tokio::test]
+async fn json_that_cannot_be_used() {
+    let (one, none) = (png_uri(), json!(null));
+    let with_params = |params: Value| json!({"images": [png_uri()], "params": params});
+    let cases: Vec<Case<Value>> = vec![
+        ("no picture", 422, "no_picture", json!({"images": []})),
+        (
+            "too many",
+            422,
+            "too_many_pictures",
+            json!({"images": [one, one, one, one]}),
+        ),
+        (
+            "web address",
+            422,
+            "invalid_data_uri",
+            json!({"images": ["https://example.org/a.png"]}),
+        ),
+        (
+            "no picture inside",
+            422,
+            "picture_format",
+            json!({"images": ["data:image/png;base64,aGk="]}),
+        ),
+        (
+            "cut short",
+            422,
+            "picture_damaged",
+            json!({"images": ["data:image/png;base64,iVBORw0KGgo="]}),
+        ),
+        (
+            "range",
+            422,
+            "invalid_parameter",
+            with_params(json!({"ss_sampling_steps": 51})),
+        ),
+        ("parameter", 422, "invalid_json", with_params(json!({"steps": 3}))),
+        (
+            "format",
+            422,
+            "unsupported",
+            with_params(json!({"formats": ["turntable"]})),
+        ),
+        (
+            "parameters as a list",
+            422,
+            "invalid_json",
+            with_params(json!([])),
+        ),
+        ("field", 422, "invalid_json", json!({"images": [one], "extra": 1})),
+        (
+            "backend",
+            422,
+            "invalid_json",
+            json!({"images": [one], "backend": "paper"}),
+        ),
+        ("body as a list", 422, "invalid_json", json!([[one], none, none])),
+        ("a number", 422, "invalid_json", json!(1)),
+    ];
+    insta::assert_json_snapshot!(refused(cases, |body| submission(&body)).await);
+}
+
+#[tokio::test]
+async fn forms_that_cannot_be_used() {
+    let picture = png();
+    let image: Part = ("image", &picture);
+    let cases: Vec<Case<Vec<Part>>> = vec![
+        ("no part", 422, "no_picture", vec![]),
+        ("too many parts", 422, "too_many_pictures", vec![image; 4]),
+        ("unknown part", 422, "invalid_part", vec![("photo", &picture)]),
+        (
+            "params twice",
+            422,
+            "invalid_part",
+            vec![("params", b"{}"), ("params", b"{}")],
+        ),
+        ("params broken", 400, "malformed_json", vec![("params", b"{")]),
+        (
+            "params unknown",
+            422,
+            "invalid_json",
+            vec![image, ("params", br#"{"x": 1}"#)],
+        ),
+        (
+            "backend unknown",
+            422,
+            "invalid_backend",
+            vec![image, ("backend", b"paper")],
+        ),
+    ];
+    insta::assert_json_snapshot!(refused(cases, |parts| form(&parts)).await);
+}
+
+/// Sends each case, checks its kind, and returns what was said. Nothing may be left of it.
+async fn refused<T>(cases: Vec<Case<T>>, request: impl Fn(T) -> Request<Body>) -> Vec<String> {
+    let kit = Kit::new();
+    let mut said = Vec::new();
+    for (case, status, kind, content) in cases {
+        let problem = kit.send(request(content)).await.assert_problem(status, kind);
+        let text = |field: &str| problem[field].as_str().unwrap();
+        said.push(format!("{case}: {} | {}", text("detail"), text("fix")));
+    }
+    assert_eq!(kit.state.store.stats().await.unwrap().queued, 0);
+    assert!(kit.state.blobs.jobs().await.unwrap().is_empty());
+    said
+}
