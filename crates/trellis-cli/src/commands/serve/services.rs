@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::{Readiness, Registry};
 use trellis_jobs::{BlobStore, FolderBlobs, Intake, IntakeLimits, Janitor, JobStore, Retention, SqliteStore};
-use trellis_runner::{Runner, RunnerSettings, Served};
+use trellis_runner::{Runner, RunnerSettings};
 use trellis_server::{AllowedOrigins, AppParts, AppState, HttpLimits};
 
 use super::data_dir::DataDir;
@@ -110,11 +110,8 @@ impl Services {
             drain_deadline: Duration::from_secs(config.drain_seconds.into()),
             scratch: data.scratch(),
         };
-        let served = self.registry.all().iter().map(|backend| Served {
-            backend: backend.clone(),
-            choices: self.registry.choices_of(backend.as_ref()),
-        });
-        Runner::new(self.store.clone(), self.blobs.clone(), served.collect(), settings)
+        let registry = Registry::clone(&self.registry);
+        Runner::new(self.store.clone(), self.blobs.clone(), registry, settings)
     }
 
     fn app(&self, config: &Config) -> AppState {
