@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{completions, config, generate, man, serve};
+use crate::commands::{completions, config, generate, man, serve, workers};
 
 /// A picture goes in, a 3D asset comes out.
 #[derive(Debug, Parser)]
@@ -30,6 +30,7 @@ pub struct Cli {
 pub(crate) enum Command {
     Serve(serve::ServeArgs),
     Generate(Box<generate::GenerateArgs>),
+    Workers(workers::WorkersArgs),
     Config(config::ConfigArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),

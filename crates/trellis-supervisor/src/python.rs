@@ -45,19 +45,21 @@ pub struct UnpackError {
     pub source: io::Error,
 }
 
-/// Writes the sources below `folder`, in place of whatever an earlier version left, and gives the folder
-/// for Python's path.
+/// Writes the sources below `folder`, where they are not there as they should be, and gives the folder for
+/// Python's path. A file is replaced as a whole: another server's worker may be reading it.
 pub(crate) fn unpack(folder: &Path) -> Result<PathBuf, UnpackError> {
     let path = folder.join("python");
+    let package = path.join(MODULE);
     let write = || {
-        match std::fs::remove_dir_all(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let package = path.join(MODULE);
         std::fs::create_dir_all(&package)?;
         for (name, text) in SOURCES {
-            std::fs::write(package.join(name), text)?;
+            let file = package.join(name);
+            if std::fs::read(&file).is_ok_and(|there| there == text.as_bytes()) {
+                continue;
+            }
+            let temporary = package.join(format!(".{name}-{}", std::process::id()));
+            std::fs::write(&temporary, text)?;
+            std::fs::rename(temporary, file)?;
         }
         Ok(())
     };
@@ -84,13 +86,14 @@ mod tests {
         assert_eq!(there, SOURCES.iter().map(|(name, _)| *name).collect::<Vec<_>>());
 
         let folder = tempfile::tempdir().unwrap();
-        for _ in 0..2 {
-            let path = unpack(folder.path()).unwrap();
-            assert_eq!(
-                std::fs::read_dir(path.join(MODULE)).unwrap().count(),
-                SOURCES.len()
-            );
-            std::fs::write(path.join(MODULE).join("stale.py"), "").unwrap();
-        }
+        let path = unpack(folder.path()).unwrap();
+        let first = path.join(MODULE).join(SOURCES[0].0);
+        std::fs::write(&first, "of an earlier version").unwrap();
+        assert_eq!(unpack(folder.path()).unwrap(), path);
+        assert_eq!(std::fs::read_to_string(&first).unwrap(), SOURCES[0].1);
+        assert_eq!(
+            std::fs::read_dir(path.join(MODULE)).unwrap().count(),
+            SOURCES.len()
+        );
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod config;
 pub(crate) mod generate;
 pub(crate) mod man;
 pub(crate) mod serve;
+pub(crate) mod workers;
 
 use crate::cli::{Cli, Command};
 use crate::env::Environment;
@@ -28,6 +29,7 @@ pub(crate) fn run(cli: Cli, environment: &Environment) -> Result<Exit, Stop> {
     match cli.command {
         Command::Serve(args) => serve::run(&args, &context),
         Command::Generate(args) => generate::run(&args, &context),
+        Command::Workers(args) => workers::run(args, &context),
         Command::Config(args) => config::run(args, &context),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(args),

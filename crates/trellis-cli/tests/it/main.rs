@@ -7,3 +7,4 @@ mod generate;
 mod remote;
 mod serve;
 mod usage;
+mod workers;

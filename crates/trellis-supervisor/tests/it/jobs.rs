@@ -20,7 +20,7 @@ async fn a_job_gives_every_format_and_its_progress() {
     assert!(bytes(&output, Format::Glb).starts_with(b"glTF"));
     assert_eq!(output.files.len(), Format::ALL.len());
     assert_eq!(output.notes[0], "peak VRAM 9.0 GiB");
-    let progress = heard.progress.lock().unwrap();
+    let progress = heard.progress.into_inner().unwrap();
     let mut stages: Vec<Stage> = progress.iter().map(|progress| progress.stage).collect();
     stages.dedup();
     assert!(stages.starts_with(&Stage::ALL), "{stages:?}");
@@ -31,7 +31,6 @@ async fn a_job_gives_every_format_and_its_progress() {
         steps.map(|progress| progress.step).collect::<Vec<_>>(),
         (0..=12).collect::<Vec<_>>()
     );
-    drop(progress);
     let worker = kit.worker();
     assert_eq!(
         (worker.state, worker.counters.jobs_done, worker.counters.starts),
@@ -202,11 +201,10 @@ async fn a_preview_comes_while_the_job_waits_for_a_worker_that_still_loads() {
     };
     let (done, heard) = kit.job(1).await;
     assert!(bytes(&done.unwrap(), Format::Glb).starts_with(b"glTF"));
-    let previews = heard.previews.lock().unwrap();
+    let previews = heard.previews.into_inner().unwrap();
     assert_eq!(
         previews.iter().map(|file| file.name.as_str()).collect::<Vec<_>>(),
         ["preview.glb"]
     );
-    drop(previews);
     kit.close().await;
 }

@@ -2,6 +2,8 @@
 
 mod banner;
 mod data_dir;
+mod reload;
+mod service_manager;
 mod services;
 
 use std::net::SocketAddr;
@@ -16,6 +18,7 @@ use tracing::{error, info, warn};
 
 use self::banner::Banner;
 use self::data_dir::DataDir;
+use self::reload::Reload;
 use self::services::Services;
 use super::Context;
 use crate::config::{self, Effective, Listen, SettingFlags};
@@ -29,7 +32,9 @@ const GRACE: Duration = Duration::from_secs(5);
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 SIGTERM or Ctrl-C: nothing new is started; running jobs may finish for `drain_seconds`, then they go
-back to the queue; the exit code is 0. A second signal ends at once.")]
+back to the queue; the exit code is 0. A second signal ends at once.
+SIGHUP: the settings are read anew; `log.level` is taken up, other changes are named and wait for a restart.
+Under systemd the server takes a socket that was opened for it and tells its state (Type=notify).")]
 pub(crate) struct ServeArgs {
     #[command(flatten)]
     settings: SettingFlags,
@@ -41,18 +46,23 @@ pub(crate) fn run(args: &ServeArgs, context: &Context<'_>) -> Result<Exit, Stop>
         context.environment,
         context.config_file.as_deref(),
     )?;
-    logs::start(&effective.config.log);
-    runtime()?.block_on(serve(&effective))
+    let reload = Reload {
+        flags: args.settings.clone(),
+        environment: context.environment.clone(),
+        file: context.config_file.clone(),
+        logging: logs::start(&effective.config.log),
+    };
+    runtime()?.block_on(serve(effective, reload))
 }
 
-async fn serve(effective: &Effective) -> Result<Exit, Stop> {
+async fn serve(effective: Effective, reload: Reload) -> Result<Exit, Stop> {
     let config = &effective.config;
     let stopping = signals::first_signal("stopping: finishing running jobs; a second signal ends at once")
         .context("cannot listen for signals")
         .map_err(Stop::not_started)?;
     let data = DataDir::open(&config.data_dir)?;
     let (listener, bound) = bind(&config.listen).await?;
-    let services = Services::open(config, &data)?;
+    let services = Services::open(config, &data).await?;
     super::print(
         &Banner {
             bound,
@@ -62,6 +72,8 @@ async fn serve(effective: &Effective) -> Result<Exit, Stop> {
         }
         .text(),
     )?;
+    // Apart from the others: it may end by itself, and nothing waits for it.
+    tokio::spawn(reload.run(effective.clone(), stopping.clone()));
     let tasks = services.start(config, &data, listener, &stopping);
     let drain = Duration::from_secs(config.drain_seconds.into());
     Ok(run_until_stopped(tasks, &stopping, drain + GRACE).await)
@@ -70,7 +82,10 @@ async fn serve(effective: &Effective) -> Result<Exit, Stop> {
 async fn bind(listen: &Listen) -> Result<(TcpListener, SocketAddr), Stop> {
     let address = SocketAddr::new(listen.host, listen.port);
     let bound = async {
-        let listener = TcpListener::bind(address).await?;
+        let listener = match service_manager::inherited_listener()? {
+            Some(listener) => listener,
+            None => TcpListener::bind(address).await?,
+        };
         let bound = listener.local_addr()?;
         Ok((listener, bound))
     };
