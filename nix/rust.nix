@@ -20,6 +20,8 @@ let
         (root + "/crates")
         # Embedded by the doctor.
         ./pins.json
+        # Carried by the binary, which writes it out for the interpreter.
+        (root + "/worker/trellis_worker")
       ];
     };
     strictDeps = true;

@@ -144,11 +144,11 @@ class Session:
         pipeline = loader.load(message.model, tell)
         bind_device(pipeline, device)
         engine = Engine(torch, pipeline, Placement(pipeline.models, device, self._vram.release), self._vram)
-        tell("placement", len(pipeline.models), len(pipeline.models) + 1)
+        parts = len(pipeline.models)
+        tell("placement", parts, parts + 1)
         engine.placement.choose(message.low_vram)
         if message.warm_up:
-            tell("warm_up", len(pipeline.models), len(pipeline.models) + 1)
-            warm_up(engine)
+            warm_up(engine, lambda step: tell(step, parts, parts + 1))
         return engine, settings
 
     def _generate(self, message: Generate) -> None:

@@ -10,6 +10,7 @@ import importlib
 import logging
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +38,13 @@ PARAMS = Params(
 )
 
 
-def warm_up(engine: Engine) -> None:
-    """Samples and decodes once; raises only what tells something about the installation."""
+def warm_up(engine: Engine, tell: Callable[[str], None]) -> None:
+    """Samples and decodes once, telling each step; raises only what says something about the installation."""
 
-    def tell(stage: Stage, step: int, total: int) -> None:
-        log.info("warm-up: %s, step %d of %d", stage.value, step, total)
+    def report_step(stage: Stage, step: int, total: int) -> None:
+        tell(f"warm_up: {stage.value} {step}/{total}")
 
-    stages = Stages(tell, threading.Event(), engine.vram.synchronize)
+    stages = Stages(report_step, threading.Event(), engine.vram.synchronize)
     with tempfile.TemporaryDirectory(prefix="trellis-warm-up-") as folder:
         picture = Path(folder) / "disc.png"
         _disc().save(picture)

@@ -1,21 +1,76 @@
 //! The backends that this machine has, by the settings.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use trellis_backend::{Backend, Registry, ReliefBackend, ReliefSettings};
 use trellis_core::BackendChoice;
+use trellis_supervisor::{LaunchSettings, Limits, SupervisorSettings, TrellisBackend};
 
 use crate::config::Config;
+use crate::exit::Stop;
 
-/// Every backend that `backend` leaves.
-pub(crate) fn registry(config: &Config) -> Registry {
-    let relief = ReliefBackend::new(ReliefSettings {
+/// The backends, and the one of them that keeps processes.
+pub(crate) struct Backends {
+    pub(crate) registry: Registry,
+    pub(crate) trellis: Option<Arc<TrellisBackend>>,
+}
+
+/// Starts every backend that `choice` leaves. TRELLIS is there where a model folder is named, and loads in
+/// the background; `state` is a folder of its own that lasts.
+pub(crate) async fn start(config: &Config, choice: BackendChoice, state: &Path) -> Result<Backends, Stop> {
+    let relief: Arc<dyn Backend> = Arc::new(ReliefBackend::new(ReliefSettings {
         max_pixels: config.limits.pixels,
         ..ReliefSettings::default()
-    });
-    let all: [Arc<dyn Backend>; 1] = [Arc::new(relief)];
-    let wanted = |backend: &Arc<dyn Backend>| {
-        config.backend == BackendChoice::Auto || config.backend == backend.choice()
+    }));
+    let trellis = match choice {
+        BackendChoice::Relief => None,
+        BackendChoice::Auto if config.trellis.model.as_os_str().is_empty() => None,
+        BackendChoice::Auto | BackendChoice::Trellis => Some(start_trellis(config, state, &relief).await?),
     };
-    Registry::new(all.into_iter().filter(wanted).collect())
+    let mut all: Vec<Arc<dyn Backend>> = Vec::new();
+    if let Some(trellis) = &trellis {
+        all.push(Arc::clone(trellis) as Arc<dyn Backend>);
+    }
+    if choice != BackendChoice::Trellis {
+        all.push(relief);
+    }
+    Ok(Backends {
+        registry: Registry::new(all),
+        trellis,
+    })
+}
+
+async fn start_trellis(
+    config: &Config,
+    state: &Path,
+    relief: &Arc<dyn Backend>,
+) -> Result<Arc<TrellisBackend>, Stop> {
+    let wanted = &config.trellis;
+    if wanted.model.as_os_str().is_empty() {
+        return Err(
+            Stop::usage("the backend `trellis` needs a model folder and none is named").hint(
+                "name it with `--model`, `$TRELLIS_MODEL_PATH` or `trellis.model` in the settings file",
+            ),
+        );
+    }
+    let settings = SupervisorSettings {
+        launch: LaunchSettings {
+            python: wanted.python.clone(),
+            model: std::path::absolute(&wanted.model).map_err(Stop::not_started)?,
+            torch_home: None,
+            u2net_home: None,
+            state: state.to_owned(),
+            low_vram: wanted.low_vram,
+            warm_up: wanted.warm_up,
+        },
+        gpus: wanted.gpus.parse().expect("it was checked with the settings"),
+        limits: Limits {
+            patience: f64::from(wanted.patience_percent) / 100.0,
+            ..Limits::default()
+        },
+        preview: wanted.preview.then(|| Arc::clone(relief)),
+    };
+    let started = TrellisBackend::start(settings).await;
+    started.map_err(|error| Stop::not_started(error).hint("make that folder one that this user can write to"))
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{completions, config, doctor, generate, man, model, serve};
+use crate::commands::{completions, config, doctor, generate, man, model, serve, workers};
 
 /// A picture goes in, a 3D asset comes out.
 #[derive(Debug, Parser)]
@@ -31,6 +31,7 @@ pub(crate) enum Command {
     Serve(serve::ServeArgs),
     Generate(Box<generate::GenerateArgs>),
     Doctor(doctor::DoctorArgs),
+    Workers(workers::WorkersArgs),
     Config(config::ConfigArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),

@@ -36,6 +36,20 @@ pub(crate) const RETENTION_KEEP_JOBS: &str = "TRELLIS_RETENTION_KEEP_JOBS";
 pub(crate) const RETENTION_KEEP_DAYS: &str = "TRELLIS_RETENTION_KEEP_DAYS";
 /// `drain_seconds`.
 pub(crate) const DRAIN_SECONDS: &str = "TRELLIS_DRAIN_SECONDS";
+/// `trellis.model`.
+pub(crate) const TRELLIS_MODEL: &str = "TRELLIS_MODEL_PATH";
+/// `trellis.python`.
+pub(crate) const TRELLIS_PYTHON: &str = "TRELLIS_WORKER_PYTHON";
+/// `trellis.gpus`.
+pub(crate) const TRELLIS_GPUS: &str = "TRELLIS_GPUS";
+/// `trellis.low_vram`.
+pub(crate) const TRELLIS_LOW_VRAM: &str = "TRELLIS_LOW_VRAM";
+/// `trellis.patience_percent`.
+pub(crate) const TRELLIS_PATIENCE_PERCENT: &str = "TRELLIS_PATIENCE_PERCENT";
+/// `trellis.warm_up`.
+pub(crate) const TRELLIS_WARM_UP: &str = "TRELLIS_WARM_UP";
+/// `trellis.preview`.
+pub(crate) const TRELLIS_PREVIEW: &str = "TRELLIS_PREVIEW";
 
 /// The model folder that is meant where none is named.
 pub(crate) const MODEL_PATH: &str = "TRELLIS_MODEL_PATH";

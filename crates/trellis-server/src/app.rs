@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 
 use crate::observe::observe;
 use crate::request_error::RequestError;
-use crate::{AppState, events, files, jobs, pages, server_facts, submit};
+use crate::{AppState, events, files, jobs, pages, server_facts, submit, workers};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -72,7 +72,9 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(files::get_input))
         .routes(routes!(server_facts::version))
         .routes(routes!(server_facts::live))
-        .routes(routes!(server_facts::ready));
+        .routes(routes!(server_facts::ready))
+        .routes(routes!(workers::list_workers))
+        .routes(routes!(workers::command_worker));
     OpenApiRouter::with_openapi(Contract::openapi()).nest("/v1", v1)
 }
 

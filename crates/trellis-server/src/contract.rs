@@ -98,6 +98,13 @@ problems! {
         Unavailable = 503: "The storage does not answer",
         Full = 507: "The disk is full",
     }
+    /// Of commanding a worker.
+    WorkerProblems {
+        BadRequest = 400: "The path is malformed",
+        CrossOrigin = 403: "A page of another site sent the request",
+        NotFound = 404: "There is no such worker",
+        Internal = 500: "A defect of the server",
+    }
     /// Of files.
     FileProblems {
         BadRequest = 400: "The path is malformed",

@@ -24,6 +24,7 @@ mod serve;
 mod server_facts;
 mod state;
 mod submit;
+mod workers;
 
 pub use app::{app, openapi};
 pub use origins::{AllowedOrigins, InvalidOrigin};

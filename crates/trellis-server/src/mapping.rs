@@ -194,6 +194,7 @@ mod tests {
                 name: text(),
             },
             RequestError::InputNotFound { job: id(), index: 0 },
+            RequestError::WorkerNotFound { name: text() },
             RequestError::RangeNotSatisfiable { size_bytes: 1 },
             RequestError::Stopping,
             RequestError::Internal,

@@ -62,6 +62,9 @@ pub(crate) enum RequestError {
     /// The job has no such picture.
     #[error("the job `{job}` has no input {index}")]
     InputNotFound { job: JobId, index: u32 },
+    /// No backend has such a worker.
+    #[error("there is no worker `{name}`")]
+    WorkerNotFound { name: String },
     /// A range outside the file.
     #[error("the range lies outside the {size_bytes} bytes of the file")]
     RangeNotSatisfiable { size_bytes: u64 },
@@ -94,6 +97,7 @@ impl RequestError {
             Self::InvalidDataUri { .. } => "invalid_data_uri",
             Self::ArtifactNotFound { .. } => "artifact_not_found",
             Self::InputNotFound { .. } => "input_not_found",
+            Self::WorkerNotFound { .. } => "worker_not_found",
             Self::RangeNotSatisfiable { .. } => "range_not_satisfiable",
             Self::Stopping => "stopping",
             Self::Internal => "internal",
@@ -127,6 +131,7 @@ impl RequestError {
             }
             Self::ArtifactNotFound { .. } => "use a name from the job's `artifacts`",
             Self::InputNotFound { .. } => "count from 0 up to the number of the job's `inputs`",
+            Self::WorkerNotFound { .. } => "use a name that `GET /v1/workers` lists",
             Self::RangeNotSatisfiable { .. } => "ask for the whole file to learn its size",
             Self::Stopping => "try again when the server is back",
             Self::Internal => "report it with the `request_id` and the server's log",
@@ -143,9 +148,10 @@ impl RequestError {
             | Self::BodyUnreadable
             | Self::MalformedJson { .. } => StatusCode::BAD_REQUEST,
             Self::CrossOrigin => StatusCode::FORBIDDEN,
-            Self::RouteNotFound { .. } | Self::ArtifactNotFound { .. } | Self::InputNotFound { .. } => {
-                StatusCode::NOT_FOUND
-            }
+            Self::RouteNotFound { .. }
+            | Self::ArtifactNotFound { .. }
+            | Self::InputNotFound { .. }
+            | Self::WorkerNotFound { .. } => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import socket
+import stat
 import sys
 import time
 import urllib.request
@@ -100,9 +101,12 @@ def _garbage(_rule: dict[str, Any]) -> None:
 
 def _babble(_rule: dict[str, Any]) -> None:
     """Writes what is no frame on the socket to the server, as a stray native write would."""
-    for link in Path("/proc/self/fd").iterdir():
-        if link.exists() is False and str(link.readlink()).startswith("socket:"):
-            os.write(int(link.name), b"\xff" * 64)
+    for descriptor in range(64):
+        try:
+            if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+                os.write(descriptor, b"\xff" * 64)
+        except OSError:
+            continue
     _hang({})
 
 

@@ -7,6 +7,7 @@ pub(crate) mod generate;
 pub(crate) mod man;
 pub(crate) mod model;
 pub(crate) mod serve;
+pub(crate) mod workers;
 
 use crate::cli::{Cli, Command};
 use crate::env::Environment;
@@ -31,6 +32,7 @@ pub(crate) fn run(cli: Cli, environment: &Environment) -> Result<Exit, Stop> {
         Command::Serve(args) => serve::run(&args, &context),
         Command::Generate(args) => generate::run(&args, &context),
         Command::Doctor(args) => doctor::run(&args, &context),
+        Command::Workers(args) => workers::run(args, &context),
         Command::Config(args) => config::run(args, &context),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(args),

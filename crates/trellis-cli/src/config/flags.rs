@@ -2,6 +2,7 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+use super::kind::Kind;
 use super::settings::{SETTINGS, Setting};
 
 /// What was given by flags: keys of settings and their texts. Each is checked later with all the others.
@@ -40,12 +41,20 @@ fn flag(setting: &'static Setting) -> Arg {
         "" => String::new(),
         default => format!("; default `{default}`"),
     };
-    Arg::new(setting.key)
+    let arg = Arg::new(setting.key)
         .long(setting.flag)
         .value_name(setting.kind.placeholder())
         .action(ArgAction::Set)
         .help(format!(
             "{} [`{}`, `${}`{default}]",
             setting.about, setting.key, setting.variable
-        ))
+        ));
+    // `--low-vram` alone switches on; another value needs `=`, or it would be taken for the next argument.
+    match setting.kind {
+        Kind::Switch => arg
+            .num_args(0..=1)
+            .default_missing_value("true")
+            .require_equals(true),
+        _ => arg,
+    }
 }

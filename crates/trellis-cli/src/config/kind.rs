@@ -6,6 +6,7 @@ use toml::Value;
 use tracing_subscriber::EnvFilter;
 use trellis_core::BackendChoice;
 use trellis_server::AllowedOrigins;
+use trellis_supervisor::GpuChoice;
 
 /// The kinds of values.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +24,14 @@ pub(crate) enum Kind {
     Address,
     /// A path, not empty.
     Path,
+    /// A path, or nothing.
+    PathOrNone,
+    /// A program's name or path.
+    Program,
+    /// Yes or no.
+    Switch,
+    /// Which GPUs to use.
+    Gpus,
     /// Directives of a log filter.
     LogFilter,
     /// A backend, or `auto`.
@@ -36,6 +45,7 @@ impl Kind {
     pub(crate) fn of_text(self, text: &str) -> Option<Value> {
         let value = match self {
             Self::Integer { .. } => Value::Integer(text.trim().replace('_', "").parse().ok()?),
+            Self::Switch => Value::Boolean(text.trim().parse().ok()?),
             Self::Origins => {
                 let origins = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());
                 Value::Array(origins.map(Value::from).collect())
@@ -54,7 +64,9 @@ impl Kind {
             (Self::Choice(words), Value::String(word)) => words.contains(&word.as_str()),
             (Self::Backend, Value::String(name)) => name.parse::<BackendChoice>().is_ok(),
             (Self::Address, Value::String(text)) => text.parse::<IpAddr>().is_ok(),
-            (Self::Path, Value::String(text)) => !text.is_empty(),
+            (Self::Path | Self::Program, Value::String(text)) => !text.is_empty(),
+            (Self::PathOrNone, Value::String(_)) | (Self::Switch, Value::Boolean(_)) => true,
+            (Self::Gpus, Value::String(text)) => text.parse::<GpuChoice>().is_ok(),
             (Self::LogFilter, Value::String(text)) => {
                 !text.trim().is_empty() && EnvFilter::try_new(text).is_ok()
             }
@@ -72,7 +84,10 @@ impl Kind {
             Self::Choice(words) => one_of(words),
             Self::Backend => one_of(&BackendChoice::ALL.map(BackendChoice::name)),
             Self::Address => "an IP address such as `127.0.0.1` or `::1`".to_owned(),
-            Self::Path => "a path".to_owned(),
+            Self::Path | Self::PathOrNone => "a path".to_owned(),
+            Self::Program => "a program".to_owned(),
+            Self::Switch => one_of(&["true", "false"]),
+            Self::Gpus => "`all`, or numbers and UUIDs such as `0,1`".to_owned(),
             Self::LogFilter => "a level or directives such as `info,trellis_runner=debug`".to_owned(),
             Self::Origins => "a list of origins such as `https://studio.example`".to_owned(),
         }
@@ -84,7 +99,10 @@ impl Kind {
             Self::Integer { .. } => "NUMBER",
             Self::Choice(_) | Self::Backend => "NAME",
             Self::Address => "ADDRESS",
-            Self::Path => "DIR",
+            Self::Path | Self::PathOrNone => "DIR",
+            Self::Program => "PROGRAM",
+            Self::Switch => "BOOL",
+            Self::Gpus => "GPUS",
             Self::LogFilter => "LEVEL",
             Self::Origins => "ORIGINS",
         }
@@ -113,6 +131,15 @@ mod tests {
             assert_eq!(port.of_text(bad), None, "{bad}");
         }
         assert!(!port.allows(&Value::String("8000".into())));
+    }
+
+    #[test]
+    fn switches_and_gpus_are_checked() {
+        assert_eq!(Kind::Switch.of_text("true"), Some(Value::Boolean(true)));
+        assert_eq!(Kind::Switch.of_text("yes"), None);
+        assert!(Kind::Gpus.of_text("0,GPU-8f1c").is_some());
+        assert!(Kind::Gpus.of_text("cuda:0").is_none());
+        assert!(Kind::PathOrNone.of_text("").is_some() && Kind::Path.of_text("").is_none());
     }
 
     #[test]

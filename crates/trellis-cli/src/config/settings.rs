@@ -165,6 +165,66 @@ pub(crate) const SETTINGS: &[Setting] = &[
         default: "30",
         about: "How many days to keep a finished job; 0 keeps all",
     },
+    Setting {
+        key: "trellis.model",
+        flag: "model",
+        variable: env::TRELLIS_MODEL,
+        kind: Kind::PathOrNone,
+        default: "",
+        about: "TRELLIS's model folder, the one with `pipeline.json`; without one only the embedded preview \
+                works",
+    },
+    Setting {
+        key: "trellis.python",
+        flag: "python",
+        variable: env::TRELLIS_PYTHON,
+        kind: Kind::Program,
+        default: "python3",
+        about: "Python interpreter that has TRELLIS and torch",
+    },
+    Setting {
+        key: "trellis.gpus",
+        flag: "gpus",
+        variable: env::TRELLIS_GPUS,
+        kind: Kind::Gpus,
+        default: "all",
+        about: "Which GPUs get a worker: `all`, or numbers and UUIDs with commas between; `unchecked:2` \
+                starts two workers without looking for GPUs",
+    },
+    Setting {
+        key: "trellis.low_vram",
+        flag: "low-vram",
+        variable: env::TRELLIS_LOW_VRAM,
+        kind: Kind::Switch,
+        default: "false",
+        about: "Keep models in main memory and bring each to the GPU for its stage: slower, about 6 GiB \
+                instead of 10; chosen by itself where only that fits",
+    },
+    Setting {
+        key: "trellis.warm_up",
+        flag: "warm-up",
+        variable: env::TRELLIS_WARM_UP,
+        kind: Kind::Switch,
+        default: "true",
+        about: "Run a small picture through TRELLIS before a worker counts as ready",
+    },
+    Setting {
+        key: "trellis.patience_percent",
+        flag: "patience-percent",
+        variable: env::TRELLIS_PATIENCE_PERCENT,
+        kind: Kind::Integer { min: 1, max: 10_000 },
+        default: "100",
+        about: "How long a stage may go without a step before its worker counts as stuck and the job gets \
+                another: 100 is 3 to 10 minutes by the stage",
+    },
+    Setting {
+        key: "trellis.preview",
+        flag: "preview",
+        variable: env::TRELLIS_PREVIEW,
+        kind: Kind::Switch,
+        default: "true",
+        about: "Deliver the embedded preview as `preview.glb` while TRELLIS works on a job",
+    },
 ];
 
 /// The setting with that key.

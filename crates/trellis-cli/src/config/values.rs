@@ -17,6 +17,7 @@ pub(crate) struct Config {
     pub(crate) log: Log,
     pub(crate) limits: Limits,
     pub(crate) retention: Retention,
+    pub(crate) trellis: Trellis,
 }
 
 /// Where the server listens and to whom it answers.
@@ -53,6 +54,21 @@ pub(crate) struct Limits {
     pub(crate) images_per_job: u32,
     pub(crate) queued_jobs: u64,
     pub(crate) job_seconds: u64,
+}
+
+/// How TRELLIS is run.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Trellis {
+    /// Empty: there is none.
+    pub(crate) model: PathBuf,
+    pub(crate) python: PathBuf,
+    /// As `GpuChoice` reads it.
+    pub(crate) gpus: String,
+    pub(crate) low_vram: bool,
+    pub(crate) warm_up: bool,
+    pub(crate) patience_percent: u32,
+    pub(crate) preview: bool,
 }
 
 /// How long finished jobs are kept; 0 is forever.

@@ -16,3 +16,4 @@ mod disk;
 mod drain;
 mod kill;
 mod mount;
+mod workers;

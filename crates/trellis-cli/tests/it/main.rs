@@ -8,3 +8,4 @@ mod generate;
 mod remote;
 mod serve;
 mod usage;
+mod workers;

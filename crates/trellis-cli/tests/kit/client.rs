@@ -49,6 +49,44 @@ impl Client {
         job["id"].as_str().expect("an id").to_owned()
     }
 
+    /// Submits one picture with these parameters, for TRELLIS, and returns the job's id.
+    pub(crate) async fn for_trellis(&self, picture: Vec<u8>, params: &Value) -> String {
+        let form = Form::new()
+            .part("image", Part::bytes(picture).file_name("photo.png"))
+            .text("backend", "trellis")
+            .text("params", params.to_string());
+        let call = self.http.post(format!("{}/jobs", self.base)).multipart(form);
+        let response = call.send().await.expect("an answer");
+        let (status, job) = (response.status(), response.json::<Value>().await.expect("JSON"));
+        assert_eq!(status, StatusCode::ACCEPTED, "{job}");
+        job["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// What stands at a path below `/v1`, whatever the status.
+    pub(crate) async fn look(&self, path: &str) -> Value {
+        let response = self.http.get(format!("{}/{path}", self.base)).send().await;
+        response.expect("an answer").json().await.expect("JSON")
+    }
+
+    /// Waits until what stands at a path is as wanted.
+    pub(crate) async fn until(&self, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let deadline = std::time::Instant::now() + Duration::from_secs(60);
+        loop {
+            let seen = self.look(path).await;
+            if wanted(&seen) {
+                return seen;
+            }
+            assert!(std::time::Instant::now() < deadline, "it stays {seen}");
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Cancels a job.
+    pub(crate) async fn cancel(&self, id: &str) {
+        let call = self.http.delete(format!("{}/jobs/{id}", self.base));
+        assert!(call.send().await.expect("an answer").status().is_success());
+    }
+
     /// One job.
     pub(crate) async fn job(&self, id: &str) -> Value {
         let response = self

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each of the two test programs uses a part")]
 
 pub(crate) mod client;
+pub(crate) mod fake;
 pub(crate) mod picture;
 pub(crate) mod server;
 

@@ -110,6 +110,11 @@ impl Server {
         (status, std::mem::take(&mut self.banner) + &rest)
     }
 
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        read_to_string(&self.log).unwrap_or_default()
+    }
+
     /// Its process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()

@@ -14,7 +14,10 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use trellis_backend::{Backend, Capabilities, Output, Readiness, Registry, Reporter};
-use trellis_core::{Artifact, BackendChoice, Failure, FailureKind, Format, Progress, Stage};
+use trellis_core::{
+    Artifact, BackendChoice, Failure, FailureKind, Format, Progress, Stage, WorkerCommand, WorkerCounters,
+    WorkerState, WorkerStatus,
+};
 use trellis_jobs::{
     BlobKey, BlobStore, Claim, ClaimFilter, Delivered, FolderBlobs, Intake, IntakeLimits, JobStore, Outcome,
     SqliteStore, WorkerName,
@@ -357,6 +360,26 @@ impl Backend for Paper {
 
     fn readiness(&self) -> Readiness {
         (self.readiness)()
+    }
+
+    fn workers(&self) -> Vec<WorkerStatus> {
+        vec![WorkerStatus {
+            name: "paper-0".to_owned(),
+            state: WorkerState::Ready,
+            reason: "waiting for a job".to_owned(),
+            failure: None,
+            job: None,
+            pid: Some(7),
+            gpu: Some("GPU-8f1c".to_owned()),
+            gpu_name: Some("NVIDIA GeForce RTX 5090 Laptop GPU".to_owned()),
+            low_vram: false,
+            versions: vec!["torch 2.9.1+cu128".to_owned()],
+            counters: WorkerCounters::default(),
+        }]
+    }
+
+    fn command(&self, worker: &str, _command: WorkerCommand) -> bool {
+        worker == "paper-0"
     }
 
     async fn generate(

@@ -14,3 +14,4 @@ mod problems;
 mod refusals;
 mod server_facts;
 mod submit;
+mod workers;

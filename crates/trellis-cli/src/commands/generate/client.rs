@@ -1,4 +1,4 @@
-//! The calls of the server's v1 interface that `generate --server` makes.
+//! The calls of the server's v1 interface that `generate --server` and `workers` make.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use bytes::Bytes;
 use reqwest::multipart::{Form, Part};
 use reqwest::{RequestBuilder, Response, StatusCode, header};
 use serde::Deserialize;
-use trellis_core::{BackendChoice, Job, JobId};
+use trellis_core::{BackendChoice, Job, JobId, WorkerCommand, WorkerStatus};
 
 use super::engine::Order;
 use super::trouble::Trouble;
@@ -82,6 +82,12 @@ pub(crate) struct Facts {
 pub(crate) struct BackendFacts {
     pub(crate) name: String,
     pub(crate) description: String,
+}
+
+/// The answer to `GET /v1/workers`.
+#[derive(Debug, Deserialize)]
+struct Workers {
+    workers: Vec<WorkerStatus>,
 }
 
 /// A server's address and connections to it.
@@ -174,6 +180,32 @@ impl Client {
         accepted(self.http.delete(self.url(&format!("jobs/{id}"))))
             .await
             .map(drop)
+    }
+
+    /// The server's workers.
+    pub(crate) async fn workers(&self) -> Result<Vec<WorkerStatus>, CallError> {
+        let list: Workers = accepted(self.get("workers")).await?.json().await?;
+        Ok(list.workers)
+    }
+
+    /// Has a worker do something.
+    pub(crate) async fn command_worker(&self, name: &str, command: WorkerCommand) -> Result<(), CallError> {
+        let command = match command {
+            WorkerCommand::Restart => "restart",
+            WorkerCommand::Drain => "drain",
+        };
+        let mut url = self.parsed("workers")?;
+        if let Ok(mut path) = url.path_segments_mut() {
+            // Escaped, so that no name reaches another route.
+            path.push(name).push(command);
+        }
+        accepted(self.http.post(url)).await.map(drop)
+    }
+
+    fn parsed(&self, path: &str) -> Result<reqwest::Url, CallError> {
+        let address = self.url(path);
+        reqwest::Url::parse(&address)
+            .map_err(|error| CallError::Unreachable(format!("`{address}` is no address: {error}")))
     }
 
     fn get(&self, path: &str) -> RequestBuilder {

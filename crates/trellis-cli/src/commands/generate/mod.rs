@@ -1,6 +1,6 @@
 //! `trellis generate`: from pictures to files, in this process or on a server.
 
-mod client;
+pub(crate) mod client;
 mod engine;
 mod here;
 mod params;
@@ -9,13 +9,12 @@ mod report;
 mod show;
 mod sse;
 mod there;
-mod trouble;
+pub(crate) mod trouble;
 mod work;
 mod write;
 
 use std::path::PathBuf;
 
-use trellis_backend::Registry;
 use trellis_core::{BackendChoice, Format};
 
 use self::engine::Engine;
@@ -115,9 +114,14 @@ async fn start(args: &GenerateArgs, config: &Config, formats: &[Format]) -> Resu
     if let Some(address) = &args.server {
         return Ok(Engine::There(There::reach(address, choice).await?));
     }
-    let registry: Registry = backends::registry(config);
+    // TRELLIS takes minutes to load: for one picture only where it is asked for by name.
+    let here = match choice {
+        BackendChoice::Trellis => BackendChoice::Trellis,
+        BackendChoice::Auto | BackendChoice::Relief => BackendChoice::Relief,
+    };
+    let backends = backends::start(config, here, &config.data_dir).await?;
     Ok(Engine::Here(
-        Here::choose(&registry, choice, formats).map_err(Trouble::from)?,
+        Here::choose(&backends.registry, choice, formats).map_err(Trouble::from)?,
     ))
 }
 

@@ -7,6 +7,8 @@
 //!   jobs.sqlite    the job database
 //!   blobs/         pictures and assets
 //!   scratch/       files of running jobs
+//!   worker/        the worker's sources, written at each start
+//!   cuda-cache/    what the driver compiled, unless `$CUDA_CACHE_PATH` is set
 //! ```
 
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -80,6 +82,11 @@ impl DataDir {
     /// The name under which this server claims jobs, the same after a restart.
     pub(crate) fn worker(&self) -> &WorkerName {
         &self.worker
+    }
+
+    /// The folder itself.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
     }
 
     /// The job database.

@@ -2,6 +2,8 @@
 
 mod banner;
 mod data_dir;
+mod reload;
+mod service_manager;
 mod services;
 
 use std::net::SocketAddr;
@@ -17,6 +19,7 @@ use trellis_core::BackendChoice;
 
 use self::banner::Banner;
 use self::data_dir::DataDir;
+use self::reload::Reload;
 use self::services::Services;
 use super::{Context, doctor};
 use crate::config::{self, Effective, Listen, SettingFlags};
@@ -30,7 +33,9 @@ const GRACE: Duration = Duration::from_secs(5);
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 SIGTERM or Ctrl-C: nothing new is started; running jobs may finish for `drain_seconds`, then they go
-back to the queue; the exit code is 0. A second signal ends at once.")]
+back to the queue; the exit code is 0. A second signal ends at once.
+SIGHUP: the settings are read anew; `log.level` is taken up, other changes are named and wait for a restart.
+Under systemd the server takes a socket that was opened for it and tells its state (Type=notify).")]
 pub(crate) struct ServeArgs {
     /// Start although `trellis doctor` finds errors in the worker's environment
     #[arg(long)]
@@ -45,22 +50,27 @@ pub(crate) fn run(args: &ServeArgs, context: &Context<'_>) -> Result<Exit, Stop>
         context.environment,
         context.config_file.as_deref(),
     )?;
-    logs::start(&effective.config.log);
+    let reload = Reload {
+        flags: args.settings.clone(),
+        environment: context.environment.clone(),
+        file: context.config_file.clone(),
+        logging: logs::start(&effective.config.log),
+    };
     // The preview backend alone needs nothing of what the doctor looks at.
     if !args.skip_doctor && effective.config.backend != BackendChoice::Relief {
         doctor::before_start(context)?;
     }
-    runtime()?.block_on(serve(&effective))
+    runtime()?.block_on(serve(effective, reload))
 }
 
-async fn serve(effective: &Effective) -> Result<Exit, Stop> {
+async fn serve(effective: Effective, reload: Reload) -> Result<Exit, Stop> {
     let config = &effective.config;
     let stopping = signals::first_signal("stopping: finishing running jobs; a second signal ends at once")
         .context("cannot listen for signals")
         .map_err(Stop::not_started)?;
     let data = DataDir::open(&config.data_dir)?;
     let (listener, bound) = bind(&config.listen).await?;
-    let services = Services::open(config, &data)?;
+    let services = Services::open(config, &data).await?;
     super::print(
         &Banner {
             bound,
@@ -70,6 +80,8 @@ async fn serve(effective: &Effective) -> Result<Exit, Stop> {
         }
         .text(),
     )?;
+    // Apart from the others: it may end by itself, and nothing waits for it.
+    tokio::spawn(reload.run(effective.clone(), stopping.clone()));
     let tasks = services.start(config, &data, listener, &stopping);
     let drain = Duration::from_secs(config.drain_seconds.into());
     Ok(run_until_stopped(tasks, &stopping, drain + GRACE).await)
@@ -78,7 +90,10 @@ async fn serve(effective: &Effective) -> Result<Exit, Stop> {
 async fn bind(listen: &Listen) -> Result<(TcpListener, SocketAddr), Stop> {
     let address = SocketAddr::new(listen.host, listen.port);
     let bound = async {
-        let listener = TcpListener::bind(address).await?;
+        let listener = match service_manager::inherited_listener()? {
+            Some(listener) => listener,
+            None => TcpListener::bind(address).await?,
+        };
         let bound = listener.local_addr()?;
         Ok((listener, bound))
     };

@@ -12,8 +12,10 @@ use trellis_backend::{Readiness, Registry};
 use trellis_jobs::{BlobStore, FolderBlobs, Intake, IntakeLimits, Janitor, JobStore, Retention, SqliteStore};
 use trellis_runner::{Runner, RunnerSettings};
 use trellis_server::{AllowedOrigins, AppParts, AppState, HttpLimits};
+use trellis_supervisor::TrellisBackend;
 
 use super::data_dir::DataDir;
+use super::service_manager;
 use crate::backends;
 use crate::config::Config;
 use crate::exit::Stop;
@@ -33,20 +35,23 @@ pub(crate) struct Services {
     store: Arc<dyn JobStore>,
     blobs: Arc<dyn BlobStore>,
     registry: Arc<Registry>,
+    trellis: Option<Arc<TrellisBackend>>,
 }
 
 impl Services {
     /// Opens what is on disk.
-    pub(crate) fn open(config: &Config, data: &DataDir) -> Result<Self, Stop> {
+    pub(crate) async fn open(config: &Config, data: &DataDir) -> Result<Self, Stop> {
         let database = data.database();
         let store =
             SqliteStore::open(&database).map_err(|error| cannot_open(&database, error.advice(), error))?;
         let blobs = FolderBlobs::open(&data.blobs())
             .map_err(|error| cannot_open(&data.blobs(), error.advice(), error))?;
+        let backends = backends::start(config, config.backend, data.root()).await?;
         Ok(Self {
             store: Arc::new(store),
             blobs: Arc::new(blobs),
-            registry: Arc::new(backends::registry(config)),
+            registry: Arc::new(backends.registry),
+            trellis: backends.trellis,
         })
     }
 
@@ -75,8 +80,13 @@ impl Services {
         let mut tasks = JoinSet::new();
         let runner = self.runner(config, data);
         let token = stopping.clone();
+        let trellis = self.trellis.clone();
         tasks.spawn(async move {
             runner.run(token).await;
+            // After the last job: its workers have nothing left to do.
+            if let Some(trellis) = trellis {
+                trellis.shut_down().await;
+            }
             Ok(())
         });
         let janitor = Janitor {
@@ -90,6 +100,11 @@ impl Services {
         let token = stopping.clone();
         tasks.spawn(async move {
             janitor.run(JANITOR, token).await;
+            Ok(())
+        });
+        let report = service_manager::report(self.registry.clone(), self.store.clone(), stopping.clone());
+        tasks.spawn(async move {
+            report.await;
             Ok(())
         });
         tasks.spawn(trellis_server::serve(

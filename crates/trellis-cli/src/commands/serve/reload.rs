@@ -1,0 +1,70 @@
+//! SIGHUP: reads the settings anew and takes up what can change while the server runs.
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::config::{self, Effective, SettingFlags};
+use crate::env::Environment;
+use crate::logs::Logging;
+
+/// The one setting that can change: it touches nothing but the log.
+const RELOADED: &str = "log.level";
+
+/// What is needed to read the settings again.
+pub(crate) struct Reload {
+    pub(crate) flags: SettingFlags,
+    pub(crate) environment: Environment,
+    pub(crate) file: Option<std::path::PathBuf>,
+    pub(crate) logging: Logging,
+}
+
+impl Reload {
+    /// Waits for signals until the server stops.
+    pub(crate) async fn run(self, mut in_force: Effective, stopping: CancellationToken) {
+        let mut hangups = match signal(SignalKind::hangup()) {
+            Ok(hangups) => hangups,
+            Err(error) => {
+                warn!(%error, "SIGHUP is not listened to");
+                return;
+            }
+        };
+        loop {
+            tokio::select! {
+                () = stopping.cancelled() => return,
+                received = hangups.recv() => if received.is_none() { return },
+            }
+            match config::load(&self.flags, &self.environment, self.file.as_deref()) {
+                Ok(new) => {
+                    self.take_up(&in_force, &new);
+                    in_force = new;
+                }
+                Err(problems) => error!(%problems, "the settings stay as they are"),
+            }
+        }
+    }
+
+    fn take_up(&self, old: &Effective, new: &Effective) {
+        self.logging.set_level(&new.config.log.level);
+        let changed = |key: &str| {
+            let value = |of: &Effective| {
+                let found = of.values.iter().find(|(setting, _)| setting.key == key);
+                found.map(|(_, sourced)| sourced.value.clone())
+            };
+            value(old) != value(new)
+        };
+        let waiting: Vec<&str> = new
+            .values
+            .iter()
+            .map(|(setting, _)| setting.key)
+            .filter(|key| *key != RELOADED && changed(key))
+            .collect();
+        info!(level = new.config.log.level, "settings were read anew");
+        if !waiting.is_empty() {
+            warn!(
+                settings = waiting.join(", "),
+                "changed settings wait for a restart"
+            );
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! `trellis workers`: what a running server's workers do; restarts and drains them.
+
+use std::fmt::Write as _;
+
+use clap::Subcommand;
+use trellis_core::{WorkerCommand, WorkerStatus};
+
+use super::Context;
+use super::generate::client::{CallError, Client};
+use super::generate::trouble::Trouble;
+use crate::config::{self, SettingFlags};
+use crate::exit::{Exit, Stop};
+use crate::runtime;
+
+/// List, restart and drain a running server's workers
+#[derive(Debug, clap::Args)]
+pub(crate) struct WorkersArgs {
+    #[command(subcommand)]
+    action: Option<Action>,
+
+    /// The server; default: the one that the settings describe, on this machine
+    #[arg(long, global = true, value_name = "URL")]
+    server: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Show every worker: state, GPU, memory, jobs (the default)
+    List {
+        /// Print JSON instead
+        #[arg(long)]
+        json: bool,
+    },
+    /// Replace a worker's process after its job; starts one that was stopped
+    Restart {
+        /// A worker's name, such as `trellis-0`; none: every worker
+        name: Option<String>,
+    },
+    /// Stop a worker after its job
+    Drain {
+        /// A worker's name, such as `trellis-0`; none: every worker
+        name: Option<String>,
+    },
+}
+
+pub(crate) fn run(args: WorkersArgs, context: &Context<'_>) -> Result<Exit, Stop> {
+    let loaded = config::load(
+        &SettingFlags::default(),
+        context.environment,
+        context.config_file.as_deref(),
+    )?;
+    let listen = &loaded.config.listen;
+    let address = match args.server {
+        Some(address) => address,
+        None if listen.host.is_unspecified() => format!("http://127.0.0.1:{}", listen.port),
+        None => format!("http://{}", std::net::SocketAddr::new(listen.host, listen.port)),
+    };
+    runtime()?.block_on(async {
+        let client = Client::new(&address)?;
+        match args.action.unwrap_or(Action::List { json: false }) {
+            Action::List { json } => {
+                let workers = client.workers().await.map_err(stop)?;
+                super::print(&if json {
+                    as_json(&workers)
+                } else {
+                    as_table(&workers)
+                })
+            }
+            Action::Restart { name } => command(&client, name, WorkerCommand::Restart).await,
+            Action::Drain { name } => command(&client, name, WorkerCommand::Drain).await,
+        }
+    })
+}
+
+async fn command(client: &Client, name: Option<String>, command: WorkerCommand) -> Result<Exit, Stop> {
+    let names = match name {
+        Some(name) => vec![name],
+        None => client
+            .workers()
+            .await
+            .map_err(stop)?
+            .into_iter()
+            .map(|worker| worker.name)
+            .collect(),
+    };
+    let will = match command {
+        WorkerCommand::Restart => "restarts",
+        WorkerCommand::Drain => "stops",
+    };
+    let mut said = String::new();
+    for name in names {
+        client.command_worker(&name, command).await.map_err(stop)?;
+        let _ = writeln!(said, "{name} {will} after its job");
+    }
+    super::print(&said)
+}
+
+fn stop(error: CallError) -> Stop {
+    let trouble = Trouble::from(error);
+    Stop::failed(anyhow::anyhow!("{}", trouble.message)).hint(trouble.fix)
+}
+
+fn as_json(workers: &[WorkerStatus]) -> String {
+    let mut text = serde_json::to_string_pretty(workers).expect("a worker's status is plain values");
+    text.push('\n');
+    text
+}
+
+fn as_table(workers: &[WorkerStatus]) -> String {
+    if workers.is_empty() {
+        return "no workers: this server works with the embedded backend only\n".to_owned();
+    }
+    let mut text = String::new();
+    for worker in workers {
+        let gpu = worker.gpu_name.as_deref().unwrap_or("no GPU");
+        let mode = if worker.low_vram { ", low VRAM" } else { "" };
+        let counters = &worker.counters;
+        let _ = writeln!(text, "{}  {}  {gpu}{mode}", worker.name, worker.state);
+        let _ = writeln!(text, "  {}", worker.reason);
+        if let Some(failure) = &worker.failure {
+            let _ = writeln!(text, "  fix: {}", failure.fix);
+        }
+        let _ = writeln!(
+            text,
+            "  {} done, {} failed, {} started, {} lost; VRAM {}, at most {}; memory {}",
+            counters.jobs_done,
+            counters.jobs_failed,
+            counters.starts,
+            counters.losses,
+            gib(counters.vram_bytes),
+            gib(counters.peak_vram_bytes),
+            gib(counters.rss_bytes),
+        );
+    }
+    text
+}
+
+fn gib(bytes: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
+    let gib = bytes as f64 / f64::from(1 << 30);
+    format!("{gib:.1} GiB")
+}

@@ -1,0 +1,206 @@
+//! The server with TRELLIS workers, whose TRELLIS is a stand-in.
+
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::kit::client::{Client, is_glb};
+use crate::kit::server::Server;
+use crate::kit::{describe, fake, filters, picture, trellis};
+
+fn home() -> TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+fn start(home: &Path, rules: &Value, more: &[&str]) -> (Server, Client) {
+    let model = fake::model(home, rules);
+    let mut flags = fake::flags(&model, 1);
+    flags.extend(more.iter().map(|flag| (*flag).to_owned()));
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let server = Server::start(home, &flags);
+    let client = Client::new(&server.address);
+    (server, client)
+}
+
+fn state(workers: &Value) -> &str {
+    workers["workers"][0]["state"].as_str().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_job_is_made_by_a_worker_and_has_a_preview_before() {
+    let home = home();
+    let rules = json!([{ "at": "import", "do": "sleep", "seconds": 0.3 }, { "at": "decode", "do": "sleep", "seconds": 1 }]);
+    let (_server, client) = start(home.path(), &rules, &[]);
+    let id = client
+        .for_trellis(picture::png(96, 90), &json!({ "seed": 7 }))
+        .await;
+    let seen = client
+        .until(&format!("jobs/{id}"), |job| {
+            job["artifacts"][0]["name"] == "preview.glb"
+        })
+        .await;
+    assert_eq!(
+        (&seen["state"], &seen["artifacts"][0]["preview"]),
+        (&json!("running"), &json!(true))
+    );
+    assert!(is_glb(&client.artifact(&id, "preview.glb").await));
+    let job = client.finished(&id).await;
+    assert_eq!(
+        (&job["state"], &job["made_by"]),
+        (&json!("succeeded"), &json!("trellis")),
+        "{job}"
+    );
+    assert_eq!(client.damage(&job).await, None);
+    assert!(
+        job["notes"]
+            .as_array()
+            .expect("a list")
+            .contains(&json!("peak VRAM 9.0 GiB")),
+        "{job}"
+    );
+}
+
+#[tokio::test]
+async fn a_start_that_fails_is_told_in_health_and_by_workers() {
+    let home = home();
+    let symbol = "/env/lib/xformers/_C.so: undefined symbol: _ZN3c104cuda9SetDeviceEab";
+    let rules = json!([{ "at": "import", "do": "raise", "type": "ImportError", "text": symbol }]);
+    let (server, client) = start(home.path(), &rules, &["--backend", "trellis"]);
+    let health = client
+        .until("health/ready", |health| {
+            health["backends"][0]["status"] == "unavailable"
+        })
+        .await;
+    insta::assert_json_snapshot!("health_with_a_broken_worker", health);
+    let shown = describe(trellis(home.path()).args(["workers", "--server", &server.address]));
+    let mut settings = filters(home.path());
+    settings.add_filter(r"memory \d+\.\d GiB", "memory [SIZE]");
+    settings.bind(|| insta::assert_snapshot!("workers_with_a_broken_one", shown));
+}
+
+#[tokio::test]
+async fn workers_are_drained_and_restarted_by_name() {
+    let home = home();
+    let (server, client) = start(home.path(), &json!([]), &[]);
+    client.until("workers", |workers| state(workers) == "ready").await;
+    let call = |arguments: &[&str]| {
+        let mut command = trellis(home.path());
+        describe(
+            command
+                .arg("workers")
+                .args(arguments)
+                .args(["--server", &server.address]),
+        )
+    };
+    assert!(call(&["drain", "trellis-0"]).contains("trellis-0 stops after its job"));
+    client
+        .until("workers", |workers| state(workers) == "stopped")
+        .await;
+    assert!(call(&["restart"]).contains("trellis-0 restarts after its job"));
+    client.until("workers", |workers| state(workers) == "ready").await;
+    let refused = call(&["drain", "trellis-9"]);
+    assert!(
+        refused.contains("there is no worker `trellis-9`") && refused.contains("exit code: 1"),
+        "{refused}"
+    );
+}
+
+/// Processes in the group of a worker, the worker first.
+fn group(leader: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").expect("Linux").flatten() {
+        let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        let Some((_, fields)) = stat.rsplit_once(") ") else {
+            continue;
+        };
+        let fields: Vec<&str> = fields.split(' ').collect();
+        if fields[0] != "Z" && fields[2] == leader {
+            found.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_killed_server_leaves_no_worker_behind() {
+    let home = home();
+    let (server, client) = start(home.path(), &json!([{ "at": "decode", "do": "hang" }]), &[]);
+    client.for_trellis(picture::png(64, 90), &json!({})).await;
+    let workers = client.until("workers", |workers| state(workers) == "busy").await;
+    let pid = workers["workers"][0]["pid"].to_string();
+    assert!(!group(&pid).is_empty());
+    server.kill();
+    let gone = async {
+        while !group(&pid).is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), gone)
+        .await
+        .expect("it dies with the server");
+}
+
+#[tokio::test]
+async fn the_service_manager_is_told() {
+    let home = home();
+    let socket = home.path().join("notify");
+    let listener = UnixDatagram::bind(&socket).expect("a socket");
+    listener
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .expect("a limit");
+    let mut command = trellis(home.path());
+    command
+        .args(["serve", "--port", "0", "--data-dir"])
+        .arg(home.path().join("data"));
+    command
+        .env("NOTIFY_SOCKET", &socket)
+        .env("WATCHDOG_USEC", "2000000");
+    command
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null());
+    let mut server = command.spawn().expect("the binary runs");
+    let mut said = String::new();
+    let hear = |wanted: &str, said: &mut String| {
+        let mut buffer = [0; 4096];
+        while !said.contains(wanted) {
+            let count = listener.recv(&mut buffer).expect("a message");
+            said.push_str(&String::from_utf8_lossy(&buffer[..count]));
+        }
+    };
+    hear("WATCHDOG=1", &mut said);
+    assert!(said.starts_with("READY=1\nSTATUS=relief: ready\n"), "{said}");
+    let killed = std::process::Command::new("kill")
+        .args(["-s", "TERM", &server.id().to_string()])
+        .status();
+    assert!(killed.expect("`kill` runs").success());
+    hear("STOPPING=1", &mut said);
+    assert!(server.wait().expect("it ends").success());
+}
+
+#[tokio::test]
+async fn a_hangup_takes_up_the_log_level_and_names_the_rest() {
+    let home = home();
+    let settings = home.path().join("trellis.toml");
+    std::fs::write(&settings, "[log]\nlevel = \"warn\"\n").expect("a file");
+    let server = Server::start(home.path(), &["--config", settings.to_str().expect("UTF-8")]);
+    std::fs::write(&settings, "drain_seconds = 7\n[log]\nlevel = \"info\"\n").expect("a file");
+    server.signal("HUP");
+    let told = async {
+        while !server.log().contains("changed settings wait for a restart") {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), told)
+        .await
+        .expect("it is told");
+    let log = server.log();
+    assert!(
+        log.contains("settings were read anew") && log.contains("drain_seconds"),
+        "{log}"
+    );
+    server.signal("TERM");
+    assert_eq!(server.wait().0.code(), Some(0));
+}

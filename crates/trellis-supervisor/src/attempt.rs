@@ -1,0 +1,195 @@
+//! One job from the backend's side: given to a worker, given again where that is worth it, then its end.
+//!
+//! A job whose worker was lost goes to a fresh one, [`Limits::retries`] times at most. A job for which the
+//! GPU's memory did not suffice is tried once more in low-VRAM mode. Every other failure is the job's own.
+
+use std::path::{Path, PathBuf};
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use trellis_backend::{Content, Made, Output, Reporter, Request};
+use trellis_core::{Failure, FailureKind};
+
+use crate::admission::gib;
+use crate::cause::{Cause, without_paths};
+use crate::limits::Limits;
+use crate::ticket::{Ended, File, Finished, Task, Ticket, Update};
+
+/// What an attempt needs of the supervisor.
+pub(crate) trait Workers: Sync {
+    /// Puts a job into the queue.
+    fn enqueue(&self, ticket: Ticket);
+    /// Resolves with the reason once no worker will take a job before somebody acts.
+    fn unavailable(&self) -> impl Future<Output = Failure> + Send;
+}
+
+/// Makes the asset.
+pub(crate) async fn make(
+    workers: &impl Workers,
+    limits: &Limits,
+    request: &Request,
+    reporter: &dyn Reporter,
+    cancel: &CancellationToken,
+) -> Result<Output, Failure> {
+    let mut task = prepare(request).await?;
+    let mut lost = 0;
+    let mut notes = Vec::new();
+    for number in 1.. {
+        task.out = request.scratch.join(format!("try-{number}"));
+        create(&task.out).await?;
+        let (ended, files) = one_try(workers, &task, reporter, cancel).await?;
+        let cause = match ended {
+            Ended::Done(finished) => return output(&task.out, files, finished, notes).await,
+            Ended::Cancelled => return Err(Failure::new(FailureKind::Internal, "the job was cancelled")),
+            Ended::Failed(report) if report.kind == FailureKind::GpuOutOfMemory && !task.low_vram => {
+                info!(job = %task.job, message = report.message, "retried in low-VRAM mode");
+                task.low_vram = true;
+                notes.push(
+                    "made in low-VRAM mode, because the GPU's memory did not suffice before".to_owned(),
+                );
+                continue;
+            }
+            Ended::Failed(report) => return Err(Failure::new(report.kind, without_paths(&report.message))),
+            Ended::Lost(cause) => cause,
+        };
+        lost += 1;
+        if lost > limits.retries {
+            return Err(given_up(&cause, lost));
+        }
+        warn!(job = %task.job, %cause, "the job goes to a fresh worker");
+        notes.push(format!("tried again, because {}", cause.failure().message));
+    }
+    unreachable!("the loop above ends by returning")
+}
+
+async fn one_try(
+    workers: &impl Workers,
+    task: &Task,
+    reporter: &dyn Reporter,
+    cancel: &CancellationToken,
+) -> Result<(Ended, Vec<File>), Failure> {
+    let (updates, mut heard) = mpsc::unbounded_channel();
+    workers.enqueue(Ticket {
+        task: task.clone(),
+        updates,
+        cancel: cancel.clone(),
+    });
+    let mut files = Vec::new();
+    let mut taken = false;
+    loop {
+        let update = tokio::select! {
+            biased;
+            update = heard.recv() => update,
+            // A job that no worker has yet need not wait to be heard of.
+            () = cancel.cancelled(), if !taken => Some(Update::Ended(Ended::Cancelled)),
+            failure = workers.unavailable(), if !taken => return Err(failure),
+        };
+        match update {
+            Some(Update::Taken) => taken = true,
+            Some(Update::Progress(progress)) => reporter.progress(progress),
+            Some(Update::File(file)) => files.push(file),
+            Some(Update::Ended(ended)) => return Ok((ended, files)),
+            None => return Ok((Ended::Lost(Cause::NotReady), files)),
+        }
+    }
+}
+
+fn given_up(cause: &Cause, times: u32) -> Failure {
+    let failure = cause.failure();
+    Failure {
+        message: format!("{}, {times} times in a row", failure.message),
+        ..failure
+    }
+}
+
+/// Writes the pictures for the workers.
+async fn prepare(request: &Request) -> Result<Task, Failure> {
+    let folder = request.scratch.join("pictures");
+    create(&folder).await?;
+    let mut pictures = Vec::new();
+    for (index, picture) in request.pictures.iter().enumerate() {
+        let path = folder.join(index.to_string());
+        tokio::fs::write(&path, picture)
+            .await
+            .map_err(|error| cannot_write(&error))?;
+        pictures.push(path);
+    }
+    let (params, out) = (request.params.clone(), PathBuf::new());
+    Ok(Task {
+        job: request.job,
+        pictures,
+        out,
+        params,
+        low_vram: false,
+    })
+}
+
+async fn create(folder: &Path) -> Result<(), Failure> {
+    tokio::fs::create_dir_all(folder)
+        .await
+        .map_err(|error| cannot_write(&error))
+}
+
+fn cannot_write(error: &std::io::Error) -> Failure {
+    let kind = match error.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => FailureKind::StorageFull,
+        _ => FailureKind::Internal,
+    };
+    Failure::new(kind, format!("a file for the worker cannot be written: {error}"))
+}
+
+/// The worker's files, each held against what it said of them.
+async fn output(
+    folder: &Path,
+    files: Vec<File>,
+    finished: Finished,
+    mut notes: Vec<String>,
+) -> Result<Output, Failure> {
+    let mut made = Vec::new();
+    for file in files {
+        let path = folder.join(&file.name);
+        let is_plain = Path::new(&file.name)
+            .file_name()
+            .is_some_and(|name| name == file.name.as_str());
+        let size = tokio::fs::metadata(&path)
+            .await
+            .map(|metadata| metadata.len())
+            .ok();
+        if !is_plain || size != Some(file.size_bytes) {
+            let message = format!(
+                "the worker named a file that is not as it says: `{}`",
+                without_paths(&file.name)
+            );
+            return Err(Failure::new(FailureKind::Internal, message));
+        }
+        made.push(Made {
+            name: file.name,
+            format: file.format,
+            content: Content::File(path),
+        });
+    }
+    let stages: Vec<String> = finished
+        .stages
+        .iter()
+        .map(|time| format!("{} {} ms", time.stage, time.ms))
+        .collect();
+    info!(
+        stages = stages.join(", "),
+        peak_vram_bytes = finished.peak_vram_bytes,
+        "worker_job_done"
+    );
+    if finished.peak_vram_bytes > 0 {
+        let low = if finished.low_vram {
+            " in low-VRAM mode"
+        } else {
+            ""
+        };
+        notes.push(format!("peak VRAM {}{low}", gib(finished.peak_vram_bytes)));
+    }
+    notes.extend(finished.notes);
+    Ok(Output { files: made, notes })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,321 @@
+//! TRELLIS as a backend: its workers, their health, and the way of a job to one of them.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::warn;
+use trellis_backend::{Backend, Capabilities, Output, Readiness, Reporter, Request};
+use trellis_core::{
+    BackendChoice, Failure, FailureKind, Format, WorkerCommand, WorkerCounters, WorkerState, WorkerStatus,
+};
+
+use crate::attempt::{Workers, make};
+use crate::driver::{Driver, Parts, Seen};
+use crate::gpus::{self, Gpu, GpuChoice, GpuError};
+use crate::launch::{LaunchSettings, Launcher};
+use crate::limits::Limits;
+use crate::preview::preview;
+use crate::python::{UnpackError, unpack};
+use crate::ticket::{Entry, Queue, Ticket};
+
+/// Commands that may wait for a worker; more are refused rather than kept.
+const COMMANDS: usize = 8;
+
+/// How TRELLIS is run.
+pub struct SupervisorSettings {
+    /// How each worker is started.
+    pub launch: LaunchSettings,
+    /// Which GPUs get a worker.
+    pub gpus: GpuChoice,
+    /// Times and counts.
+    pub limits: Limits,
+    /// What makes a preview while a job runs.
+    pub preview: Option<Arc<dyn Backend>>,
+}
+
+/// TRELLIS, one worker process per GPU.
+pub struct TrellisBackend {
+    capabilities: Capabilities,
+    limits: Limits,
+    preview: Option<Arc<dyn Backend>>,
+    workers: Vec<Handle>,
+    /// Why there are no workers at all.
+    without: Option<Failure>,
+    entry: Entry,
+    changed: Arc<watch::Sender<u64>>,
+    closing: CancellationToken,
+    tasks: TaskTracker,
+}
+
+struct Handle {
+    seen: watch::Receiver<Seen>,
+    commands: mpsc::Sender<WorkerCommand>,
+}
+
+impl TrellisBackend {
+    /// Starts the workers and returns at once; readiness says how far they are. Without a GPU the backend
+    /// is there and says why it cannot work.
+    pub async fn start(settings: SupervisorSettings) -> Result<Arc<Self>, UnpackError> {
+        let (gpus, without) = match find(&settings.gpus).await {
+            Ok(gpus) => (gpus, None),
+            Err(failure) => (vec![], Some(failure)),
+        };
+        let folder = settings.launch.state.join("worker");
+        let sources = unpack(&folder)?;
+        let launch = Arc::new(settings.launch);
+        let (entry, queue) = Queue::new();
+        let mut backend = Self {
+            capabilities: capabilities(gpus.len()),
+            limits: settings.limits,
+            preview: settings.preview,
+            workers: Vec::new(),
+            without,
+            entry,
+            changed: Arc::new(watch::Sender::new(0)),
+            closing: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        };
+        for (number, gpu) in gpus.into_iter().enumerate() {
+            let launcher = Launcher {
+                settings: Arc::clone(&launch),
+                sources: sources.clone(),
+                number,
+                gpu,
+            };
+            backend.drive(launcher, queue.clone());
+        }
+        backend.tasks.close();
+        Ok(Arc::new(backend))
+    }
+
+    fn drive(&mut self, launcher: Launcher, queue: Queue) {
+        let (seen_by_us, seen) = watch::channel(Seen {
+            status: before_start(&launcher),
+            broken: false,
+        });
+        let (commands, commanded) = mpsc::channel(COMMANDS);
+        let parts = Parts {
+            launcher,
+            limits: self.limits,
+            queue,
+            seen: seen_by_us,
+            commands: commanded,
+            changed: Arc::clone(&self.changed),
+            closing: self.closing.clone(),
+        };
+        self.tasks.spawn(Driver::new(parts).run());
+        self.workers.push(Handle { seen, commands });
+    }
+
+    /// Lets each worker end its job, then stops all of them.
+    pub async fn shut_down(&self) {
+        self.closing.cancel();
+        self.tasks.wait().await;
+    }
+
+    /// Changes whenever something about a worker did.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    fn status(&self) -> Vec<Seen> {
+        self.workers
+            .iter()
+            .map(|worker| worker.seen.borrow().clone())
+            .collect()
+    }
+}
+
+/// A GPU for each worker; none where GPUs were not to be looked for.
+async fn find(choice: &GpuChoice) -> Result<Vec<Option<Gpu>>, Failure> {
+    if let GpuChoice::Unchecked(count) = choice {
+        return Ok((0..*count).map(|_| None).collect());
+    }
+    let found = tokio::task::spawn_blocking(gpus::list).await;
+    let found = found.map_err(|_| Failure::new(FailureKind::Internal, "looking for GPUs failed"))?;
+    let found = found.map_err(|error| {
+        warn!(error = &error as &dyn std::error::Error, "no GPUs");
+        let kind = match error {
+            GpuError::NoDriver { .. } | GpuError::Driver { .. } => FailureKind::DriverMissing,
+        };
+        Failure::new(kind, error.to_string())
+    })?;
+    let chosen = found.chosen(choice).map_err(|error| Failure {
+        fix: "choose from those with `--gpus`, or leave it out to use all".to_owned(),
+        ..Failure::new(FailureKind::DriverMissing, error.to_string())
+    })?;
+    if chosen.is_empty() {
+        return Err(Failure::new(
+            FailureKind::DriverMissing,
+            "the NVIDIA driver shows no GPU",
+        ));
+    }
+    Ok(chosen.into_iter().map(Some).collect())
+}
+
+fn capabilities(workers: usize) -> Capabilities {
+    Capabilities {
+        name: "trellis",
+        description: "Microsoft TRELLIS on a GPU",
+        preview: false,
+        formats: Format::ALL.to_vec(),
+        multiview: true,
+        slots: workers.max(1),
+    }
+}
+
+fn before_start(launcher: &Launcher) -> WorkerStatus {
+    WorkerStatus {
+        name: launcher.name().to_string(),
+        state: WorkerState::Starting,
+        reason: "about to start".to_owned(),
+        failure: None,
+        job: None,
+        pid: None,
+        gpu: launcher.gpu().map(|gpu| gpu.uuid.clone()),
+        gpu_name: launcher.gpu().map(|gpu| gpu.name.clone()),
+        low_vram: false,
+        versions: vec![],
+        counters: WorkerCounters::default(),
+    }
+}
+
+/// The best that any worker is: one that works suffices.
+fn readiness(workers: &[Seen]) -> Readiness {
+    let state = |seen: &&Seen| matches!(seen.status.state, WorkerState::Ready | WorkerState::Busy);
+    if workers.iter().any(|seen| state(&seen)) {
+        return Readiness::Ready;
+    }
+    if let Some(seen) = workers.iter().find(|seen| !seen.broken) {
+        return Readiness::Starting {
+            reason: format!("{}: {}", seen.status.name, seen.status.reason),
+        };
+    }
+    let failure = workers.iter().find_map(|seen| seen.status.failure.clone());
+    Readiness::Unavailable {
+        failure: failure.unwrap_or_else(|| Failure {
+            fix: "start them again with `trellis workers restart`".to_owned(),
+            ..Failure::new(FailureKind::WorkerLost, "all workers were stopped")
+        }),
+    }
+}
+
+impl Workers for TrellisBackend {
+    fn enqueue(&self, ticket: Ticket) {
+        // Only where no worker was ever started; the closed ticket tells the caller.
+        let _ = self.entry.send(ticket);
+    }
+
+    async fn unavailable(&self) -> Failure {
+        let mut changes = self.changed.subscribe();
+        loop {
+            if let Readiness::Unavailable { failure } = Backend::readiness(self) {
+                return failure;
+            }
+            if changes.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl Backend for TrellisBackend {
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    fn choice(&self) -> BackendChoice {
+        BackendChoice::Trellis
+    }
+
+    fn readiness(&self) -> Readiness {
+        match &self.without {
+            Some(failure) => Readiness::Unavailable {
+                failure: failure.clone(),
+            },
+            None => readiness(&self.status()),
+        }
+    }
+
+    fn workers(&self) -> Vec<WorkerStatus> {
+        self.status().into_iter().map(|seen| seen.status).collect()
+    }
+
+    fn command(&self, worker: &str, command: WorkerCommand) -> bool {
+        let named = |handle: &&Handle| handle.seen.borrow().status.name == worker;
+        let Some(handle) = self.workers.iter().find(named) else {
+            return false;
+        };
+        handle.commands.try_send(command).is_ok()
+    }
+
+    async fn generate(
+        &self,
+        request: Request,
+        reporter: &dyn Reporter,
+        cancel: CancellationToken,
+    ) -> Result<Output, Failure> {
+        let work = make(self, &self.limits, &request, reporter, &cancel);
+        let Some(embedded) = &self.preview else {
+            return work.await;
+        };
+        let show = preview(embedded, &request, reporter, &cancel);
+        tokio::pin!(work, show);
+        tokio::select! {
+            // The result makes a preview that is still being made pointless.
+            done = &mut work => done,
+            () = &mut show => work.await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(state: WorkerState, broken: bool, failure: Option<Failure>) -> Seen {
+        let status = WorkerStatus {
+            name: "trellis-0".to_owned(),
+            state,
+            reason: "loading `slat_flow_model`, 2 of 6".to_owned(),
+            failure,
+            job: None,
+            pid: None,
+            gpu: None,
+            gpu_name: None,
+            low_vram: false,
+            versions: vec![],
+            counters: WorkerCounters::default(),
+        };
+        Seen { status, broken }
+    }
+
+    #[test]
+    fn one_worker_that_works_suffices() {
+        let broken = || {
+            let failure = Failure::new(FailureKind::ExtensionAbi, "`_C.so` was built for another torch");
+            seen(WorkerState::Failed, true, Some(failure))
+        };
+        assert_eq!(
+            readiness(&[broken(), seen(WorkerState::Busy, false, None)]),
+            Readiness::Ready
+        );
+        assert_eq!(
+            readiness(&[broken(), seen(WorkerState::Loading, false, None)]),
+            Readiness::Starting {
+                reason: "trellis-0: loading `slat_flow_model`, 2 of 6".to_owned()
+            }
+        );
+        let Readiness::Unavailable { failure } = readiness(&[broken(), broken()]) else {
+            panic!("not told")
+        };
+        assert_eq!(failure.kind, FailureKind::ExtensionAbi);
+        let Readiness::Unavailable { failure } = readiness(&[seen(WorkerState::Stopped, true, None)]) else {
+            panic!("not told")
+        };
+        assert!(failure.fix.contains("trellis workers restart"));
+    }
+}

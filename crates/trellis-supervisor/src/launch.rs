@@ -1,0 +1,111 @@
+//! How one worker is started: interpreter, environment, GPU, and whether there is room for it.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::admission::admit;
+use crate::cause::Cause;
+use crate::environment::environment;
+use crate::gpus::{self, Gpu};
+use crate::process::Launch;
+use crate::protocol::ToWorker;
+use crate::python::MODULE;
+
+/// What all workers of a server are started with.
+#[derive(Debug, Clone)]
+pub struct LaunchSettings {
+    /// The Python interpreter that has TRELLIS and torch.
+    pub python: PathBuf,
+    /// The model folder.
+    pub model: PathBuf,
+    /// torch's folder with DINOv2, if not the environment's `TORCH_HOME`.
+    pub torch_home: Option<PathBuf>,
+    /// rembg's folder with `u2net.onnx`, if not the environment's `U2NET_HOME`.
+    pub u2net_home: Option<PathBuf>,
+    /// A folder that lasts, for the driver's compiled kernels and the worker's sources.
+    pub state: PathBuf,
+    /// Keep models in main memory between stages.
+    pub low_vram: bool,
+    /// Run a small picture before a worker counts as ready.
+    pub warm_up: bool,
+}
+
+/// Starts one worker.
+#[derive(Debug)]
+pub(crate) struct Launcher {
+    pub(crate) settings: Arc<LaunchSettings>,
+    /// Where the worker's sources are.
+    pub(crate) sources: PathBuf,
+    pub(crate) number: usize,
+    pub(crate) gpu: Option<Gpu>,
+}
+
+impl Launcher {
+    pub(crate) fn name(&self) -> Arc<str> {
+        format!("trellis-{}", self.number).into()
+    }
+
+    pub(crate) fn gpu(&self) -> Option<&Gpu> {
+        self.gpu.as_ref()
+    }
+
+    /// The mode to start in, by the free memory of the GPU as it is now.
+    pub(crate) async fn admit(&self, lower: bool) -> Result<bool, Cause> {
+        let low_vram = self.settings.low_vram || lower;
+        let Some(gpu) = &self.gpu else { return Ok(low_vram) };
+        let uuid = gpu.uuid.clone();
+        let now = tokio::task::spawn_blocking(gpus::list).await;
+        match now {
+            Ok(Ok(found)) => match found.gpus.iter().find(|gpu| gpu.uuid == uuid) {
+                Some(gpu) => admit(gpu, low_vram),
+                None => Err(Cause::Spawn {
+                    reason: format!("the GPU {uuid} is not there any more"),
+                }),
+            },
+            // What NVML cannot tell now, CUDA will tell the worker.
+            _ => Ok(low_vram),
+        }
+    }
+
+    /// Program, arguments and environment.
+    pub(crate) fn launch(&self) -> Launch {
+        let settings = &self.settings;
+        let own = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        let mut set: Vec<(&'static str, OsString)> = vec![
+            ("TRELLIS_WORKER_FD", "0".into()),
+            ("TRELLIS_WORKER_PARENT", std::process::id().to_string().into()),
+            ("TRELLIS_MODEL_PATH", settings.model.clone().into()),
+            ("PYTHONPATH", self.sources.clone().into()),
+        ];
+        if own("CUDA_CACHE_PATH").is_none() {
+            set.push(("CUDA_CACHE_PATH", settings.state.join("cuda-cache").into()));
+            // The largest that the driver takes: a full cache would compile again at each start.
+            set.push(("CUDA_CACHE_MAXSIZE", "4294967296".into()));
+        }
+        for (name, folder) in [
+            ("TORCH_HOME", &settings.torch_home),
+            ("U2NET_HOME", &settings.u2net_home),
+        ] {
+            if let Some(folder) = folder {
+                set.push((name, folder.clone().into()));
+            }
+        }
+        if let Some(gpu) = &self.gpu {
+            set.push(("CUDA_VISIBLE_DEVICES", gpu.uuid.clone().into()));
+        }
+        Launch {
+            program: settings.python.clone(),
+            arguments: vec!["-m".into(), MODULE.into()],
+            environment: environment(own, Path::is_dir, set),
+        }
+    }
+
+    pub(crate) fn load(&self, low_vram: bool) -> ToWorker {
+        ToWorker::Load {
+            model: self.settings.model.clone(),
+            low_vram,
+            warm_up: self.settings.warm_up,
+        }
+    }
+}

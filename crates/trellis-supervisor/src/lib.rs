@@ -1,0 +1,36 @@
+//! Keeps TRELLIS worker processes running and gives them jobs.
+//!
+//! ```text
+//! TrellisBackend (`backend.rs`)
+//!   ├ a job's way (`attempt.rs`): retries, low-VRAM mode, and beside it a preview (`preview.rs`)
+//!   │     │ ticket (`ticket.rs`)
+//!   └ driver, one per GPU (`driver.rs`): what the state machine says (`state.rs`, pure)
+//!         └ running (`running.rs`): process, socket, log lines, clocks
+//! ```
+
+mod admission;
+mod attempt;
+mod backend;
+mod cause;
+mod clocks;
+mod driver;
+mod environment;
+mod gpus;
+mod hearing;
+mod launch;
+mod limits;
+mod logs;
+mod preview;
+mod process;
+pub mod protocol;
+mod python;
+mod record;
+mod running;
+mod state;
+mod ticket;
+
+pub use backend::{SupervisorSettings, TrellisBackend};
+pub use gpus::{Gpu, GpuChoice, GpuError, GpuProcess, Gpus, InvalidGpuChoice, NoSuchGpu, list as list_gpus};
+pub use launch::LaunchSettings;
+pub use limits::Limits;
+pub use python::UnpackError;

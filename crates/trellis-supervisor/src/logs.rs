@@ -1,0 +1,247 @@
+//! A worker's output as log lines: cut at newlines across reads, bounded in length and in rate.
+//!
+//! What was dropped is counted and said. Reading never stops, or the worker would block on its own output.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::time::Instant;
+use trellis_core::{FailureKind, JobId};
+
+/// The longest line that is kept whole, in bytes.
+const LONGEST_LINE: usize = 4096;
+/// Lines that may come at once, and how fast that many more become due.
+const BURST: u32 = 500;
+const LINES_PER_SECOND: u32 = 100;
+/// Last lines kept for the question why a process died.
+const TAIL: usize = 40;
+
+/// What both streams of one process share.
+#[derive(Debug, Default)]
+pub(crate) struct Output {
+    /// The job being worked on.
+    pub(crate) job: Mutex<Option<JobId>>,
+    tail: Mutex<VecDeque<String>>,
+}
+
+impl Output {
+    /// What the last lines tell of a death without a message: some libraries print and abort.
+    pub(crate) fn told(&self) -> Option<FailureKind> {
+        let tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
+        let says = |needle: &str| tail.iter().any(|line| line.to_ascii_lowercase().contains(needle));
+        if says("no kernel image is available") {
+            return Some(FailureKind::NoKernelImage);
+        }
+        // Python says so before any code of ours runs.
+        says("no module named 'trellis_worker'").then_some(FailureKind::ExtensionMissing)
+    }
+
+    fn keep(&self, line: &str) {
+        let mut tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
+        if tail.len() == TAIL {
+            tail.pop_front();
+        }
+        tail.push_back(line.to_owned());
+    }
+}
+
+/// Reads a stream to its end.
+pub(crate) async fn capture(
+    mut stream: impl AsyncRead + Unpin,
+    worker: Arc<str>,
+    name: &'static str,
+    output: Arc<Output>,
+    dropped: Arc<AtomicU64>,
+) {
+    let mut lines = Lines::default();
+    let mut rate = Rate::new(Instant::now());
+    let mut buffer = vec![0; 64 * 1024];
+    while let Ok(count @ 1..) = stream.read(&mut buffer).await {
+        for line in lines.push(&buffer[..count]) {
+            output.keep(&line);
+            match rate.take(Instant::now()) {
+                Pass::Drop => {
+                    dropped.fetch_add(1, Ordering::Relaxed);
+                }
+                Pass::Keep { dropped_before } => {
+                    let job = output
+                        .job
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .map(|id| id.to_string());
+                    if dropped_before > 0 {
+                        tracing::warn!(%worker, job, stream = name, lines = dropped_before, "worker_lines_dropped");
+                    }
+                    tracing::info!(%worker, job, stream = name, line, "worker_line");
+                }
+            }
+        }
+        // A flood must not keep the runtime from everything else.
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Cuts bytes into lines. A carriage return ends one too: progress bars use it.
+#[derive(Debug, Default)]
+struct Lines {
+    started: Vec<u8>,
+    cut: bool,
+}
+
+impl Lines {
+    fn push(&mut self, bytes: &[u8]) -> Vec<String> {
+        let mut lines = Vec::new();
+        for piece in bytes.split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
+            let ends = matches!(piece.last(), Some(b'\n' | b'\r'));
+            let text = if ends { &piece[..piece.len() - 1] } else { piece };
+            let room = LONGEST_LINE - self.started.len();
+            self.cut |= text.len() > room;
+            self.started.extend_from_slice(&text[..text.len().min(room)]);
+            if ends {
+                if !self.started.is_empty() {
+                    lines.push(self.line());
+                }
+                self.started.clear();
+                self.cut = false;
+            }
+        }
+        lines
+    }
+
+    fn line(&self) -> String {
+        let mut line: String = String::from_utf8_lossy(&self.started)
+            .chars()
+            .map(|c| {
+                if c.is_control() && c != '\t' {
+                    '\u{fffd}'
+                } else {
+                    c
+                }
+            })
+            .collect();
+        if self.cut {
+            line.push('…');
+        }
+        line
+    }
+}
+
+/// A bucket of lines that fills with time.
+#[derive(Debug)]
+struct Rate {
+    left: f64,
+    since: Instant,
+    dropped: u64,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Pass {
+    Keep { dropped_before: u64 },
+    Drop,
+}
+
+impl Rate {
+    fn new(now: Instant) -> Self {
+        Self {
+            left: f64::from(BURST),
+            since: now,
+            dropped: 0,
+        }
+    }
+
+    fn take(&mut self, now: Instant) -> Pass {
+        let passed: Duration = now.saturating_duration_since(self.since);
+        self.since = now;
+        self.left = (self.left + passed.as_secs_f64() * f64::from(LINES_PER_SECOND)).min(f64::from(BURST));
+        if self.left < 1.0 {
+            self.dropped += 1;
+            return Pass::Drop;
+        }
+        self.left -= 1.0;
+        Pass::Keep {
+            dropped_before: std::mem::take(&mut self.dropped),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn lines_are_cut_across_reads_and_bounded() {
+        let mut lines = Lines::default();
+        assert!(lines.push(b"Sampl").is_empty());
+        assert_eq!(
+            lines.push(b"ing\r 10%\n\n\xff\x1b[0m\nrest"),
+            ["Sampling", " 10%", "\u{fffd}\u{fffd}[0m"]
+        );
+        let long = lines.push(&[vec![b'x'; LONGEST_LINE + 9], vec![b'\n']].concat());
+        assert_eq!(long.len(), 1);
+        assert_eq!(
+            long[0].chars().count(),
+            LONGEST_LINE + 1,
+            "a mark says that it was cut"
+        );
+        assert!(long[0].starts_with("restxxx") && long[0].ends_with('…'));
+    }
+
+    #[test]
+    fn a_flood_is_dropped_and_counted() {
+        let now = Instant::now();
+        let mut rate = Rate::new(now);
+        let kept = (0..2000)
+            .filter(|_| matches!(rate.take(now), Pass::Keep { .. }))
+            .count();
+        assert_eq!(kept, 500);
+        assert_eq!(
+            rate.take(now + Duration::from_secs(1)),
+            Pass::Keep { dropped_before: 1500 }
+        );
+    }
+
+    #[tokio::test]
+    async fn the_last_lines_tell_why_it_died() {
+        let output = Arc::new(Output::default());
+        let dropped = Arc::new(AtomicU64::new(0));
+        let text =
+            b"hopper/flash_fwd: CUDA error: No kernel image is available for execution on the device\n";
+        capture(
+            &text[..],
+            "w".into(),
+            "stderr",
+            Arc::clone(&output),
+            Arc::clone(&dropped),
+        )
+        .await;
+        assert_eq!(output.told(), Some(FailureKind::NoKernelImage));
+        let flood = "x\n".repeat(10_000);
+        capture(
+            flood.as_bytes(),
+            "w".into(),
+            "stdout",
+            Arc::clone(&output),
+            Arc::clone(&dropped),
+        )
+        .await;
+        assert_eq!(output.told(), None);
+        assert!(dropped.load(Ordering::Relaxed) > 9000);
+    }
+
+    proptest! {
+        #[test]
+        fn how_bytes_are_split_does_not_matter(bytes in prop::collection::vec(any::<u8>(), 0..300), at in any::<prop::sample::Index>()) {
+            let at = at.index(bytes.len() + 1);
+            let whole = Lines::default().push(&bytes);
+            let mut lines = Lines::default();
+            let mut parts = lines.push(&bytes[..at]);
+            parts.extend(lines.push(&bytes[at..]));
+            prop_assert_eq!(parts, whole);
+        }
+    }
+}

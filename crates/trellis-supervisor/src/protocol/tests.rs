@@ -1,0 +1,224 @@
+//! One snapshot per message, read by the Python tests too; frames; yesterday's messages.
+
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+use trellis_core::{FailureKind, Format, JobId, ParamsPatch, Stage};
+
+use super::*;
+
+fn job() -> JobId {
+    "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap()
+}
+
+fn to_worker() -> Vec<ToWorker> {
+    vec![
+        ToWorker::Load {
+            model: PathBuf::from("/models/trellis"),
+            low_vram: false,
+            warm_up: true,
+        },
+        ToWorker::Generate {
+            job: job(),
+            pictures: vec![PathBuf::from("/scratch/in/0"), PathBuf::from("/scratch/in/1")],
+            out: PathBuf::from("/scratch/out"),
+            params: ParamsPatch::default().resolve(7).unwrap(),
+            low_vram: false,
+        },
+        ToWorker::Cancel { job: job() },
+        ToWorker::Ping { seq: 3 },
+        ToWorker::Shutdown,
+    ]
+}
+
+fn from_worker() -> Vec<FromWorker> {
+    let some = |version: &str| Some(version.to_owned());
+    vec![
+        FromWorker::Hello {
+            protocol: PROTOCOL,
+            pid: 4242,
+            versions: Versions {
+                python: "3.12.8".to_owned(),
+                torch: some("2.9.1+cu128"),
+                cuda: some("12.8"),
+                xformers: some("0.0.33.post2"),
+                spconv: some("2.3.8"),
+                kaolin: some("0.18.0"),
+            },
+            gpu: Some(GpuFacts {
+                name: "NVIDIA GeForce RTX 5090 Laptop GPU".to_owned(),
+                capability: "12.0".to_owned(),
+                memory_bytes: 25_646_268_416,
+            }),
+        },
+        FromWorker::LoadProgress {
+            part: "slat_flow_model".to_owned(),
+            step: 2,
+            total: 6,
+        },
+        FromWorker::Loaded {
+            load_ms: 31_000,
+            vram_bytes: 6_100_000_000,
+            low_vram: false,
+            determinism: vec!["torch.backends.cudnn.benchmark = False".to_owned()],
+        },
+        FromWorker::Progress {
+            job: job(),
+            stage: Stage::StructuredLatent,
+            step: 3,
+            total: 12,
+        },
+        FromWorker::Artifact {
+            job: job(),
+            name: "model.glb".to_owned(),
+            format: Format::Glb,
+            media_type: Format::Glb.media_type().to_owned(),
+            size_bytes: 1_234_567,
+            sha256: "ab".repeat(32),
+        },
+        FromWorker::Done {
+            job: job(),
+            stages: vec![StageTime {
+                stage: Stage::Preprocess,
+                ms: 210,
+            }],
+            peak_vram_bytes: 9_000_000_000,
+            vram_bytes: 6_200_000_000,
+            rss_bytes: 5_000_000_000,
+            notes: vec!["the PLY holds the full mesh".to_owned()],
+        },
+        FromWorker::Failed {
+            job: Some(job()),
+            report: FailedReport {
+                kind: FailureKind::GpuOutOfMemory,
+                message: "the GPU's memory does not suffice in stage `decode`".to_owned(),
+                causes: vec!["OutOfMemoryError: CUDA out of memory".to_owned()],
+                traceback: "Traceback (most recent call last): …".to_owned(),
+                replace: false,
+            },
+        },
+        FromWorker::Cancelled { job: job() },
+        FromWorker::Pong {
+            seq: 3,
+            rss_bytes: 5_000_000_000,
+            vram_bytes: 6_200_000_000,
+        },
+    ]
+}
+
+fn tag(message: &impl serde::Serialize) -> String {
+    serde_json::to_value(message).unwrap()["type"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+fn snapshots() -> insta::Settings {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("messages");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings
+}
+
+#[test]
+fn each_message_has_a_snapshot_and_comes_back_from_it() {
+    snapshots().bind(|| {
+        for message in to_worker() {
+            insta::assert_json_snapshot!(format!("to_worker.{}", tag(&message)), message);
+            let text = serde_json::to_string(&message).unwrap();
+            assert_eq!(serde_json::from_str::<ToWorker>(&text).unwrap(), message);
+        }
+        for message in from_worker() {
+            insta::assert_json_snapshot!(format!("from_worker.{}", tag(&message)), message);
+            let text = serde_json::to_string(&message).unwrap();
+            assert_eq!(serde_json::from_str::<FromWorker>(&text).unwrap(), message);
+        }
+        let constants = serde_json::json!({ "protocol": PROTOCOL, "max_frame_bytes": MAX_FRAME_BYTES });
+        insta::assert_json_snapshot!("constants", constants);
+        let kinds = FailureKind::ALL.map(FailureKind::name);
+        insta::assert_json_snapshot!("failure_kinds", kinds);
+    });
+}
+
+#[test]
+fn the_page_for_people_names_every_message_and_field() {
+    let page = include_str!("../../../../docs/worker-protocol.md");
+    let mut messages: Vec<serde_json::Value> = to_worker()
+        .iter()
+        .map(|message| serde_json::to_value(message).unwrap())
+        .collect();
+    messages.extend(
+        from_worker()
+            .iter()
+            .map(|message| serde_json::to_value(message).unwrap()),
+    );
+    for message in messages {
+        let tag = message["type"].as_str().unwrap();
+        let section = page.split(&format!("### `{tag}`")).nth(1);
+        let section = section.unwrap_or_else(|| panic!("the page has no section for `{tag}`"));
+        let section = section.split("\n### ").next().unwrap();
+        for field in message
+            .as_object()
+            .unwrap()
+            .keys()
+            .filter(|field| *field != "type")
+        {
+            assert!(
+                section.contains(&format!("`{field}`")),
+                "`{tag}` lacks `{field}` on the page"
+            );
+        }
+    }
+    for fact in [format!("version {PROTOCOL}"), format!("{MAX_FRAME_BYTES} bytes")] {
+        assert!(page.contains(&fact), "the page does not say `{fact}`");
+    }
+}
+
+#[test]
+fn a_hello_without_optional_fields_still_parses() {
+    let text =
+        r#"{"type": "hello", "protocol": 1, "pid": 7, "versions": {"python": "3.12.8"}, "later": true}"#;
+    let FromWorker::Hello { versions, gpu, .. } = serde_json::from_str(text).unwrap() else {
+        panic!("not a hello")
+    };
+    assert_eq!((versions.torch, gpu), (None, None));
+}
+
+async fn read(bytes: &[u8]) -> Result<FromWorker, FrameError> {
+    let mut bytes = bytes;
+    read_frame(&mut bytes).await
+}
+
+#[tokio::test]
+async fn bad_frames_are_told_apart() {
+    assert!(matches!(read(b"").await, Err(FrameError::Closed)));
+    assert!(matches!(read(b"\0\0").await, Err(FrameError::Socket { .. })));
+    assert!(matches!(
+        read(b"\0\0\0\x05{}").await,
+        Err(FrameError::Socket { .. })
+    ));
+    assert!(matches!(
+        read(b"\xff\xff\xff\xff").await,
+        Err(FrameError::TooLong { .. })
+    ));
+    assert!(matches!(
+        read(b"\0\0\0\x02{}").await,
+        Err(FrameError::NotAMessage { .. })
+    ));
+    let too_long = FromWorker::LoadProgress {
+        part: "x".repeat(MAX_FRAME_BYTES),
+        step: 0,
+        total: 1,
+    };
+    let written = write_frame(&mut Vec::new(), &too_long).await;
+    assert!(matches!(written, Err(FrameError::TooLong { .. })));
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let _ = runtime.block_on(read(&bytes));
+    }
+}

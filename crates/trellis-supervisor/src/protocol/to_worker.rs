@@ -1,0 +1,47 @@
+//! Supervisor → worker.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use trellis_core::{JobId, Params};
+
+/// What the supervisor says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ToWorker {
+    /// Load the pipeline. Answered by `load_progress` and then `loaded` or `failed` without a job.
+    Load {
+        /// The model folder, which holds `pipeline.json`.
+        model: PathBuf,
+        /// Keep models in main memory and bring each to the GPU for its stage only.
+        low_vram: bool,
+        /// Run a small picture through the whole pipeline before `loaded`, so that the driver
+        /// compiles what it must compile now.
+        warm_up: bool,
+    },
+    /// Make an asset. Answered by `progress`, `artifact` and then `done`, `failed` or `cancelled`.
+    Generate {
+        /// The job.
+        job: JobId,
+        /// The encoded pictures; more than one are views of one object.
+        pictures: Vec<PathBuf>,
+        /// An existing folder for the artifacts.
+        out: PathBuf,
+        /// Checked parameters.
+        params: Params,
+        /// Work in low-VRAM mode from this job on.
+        low_vram: bool,
+    },
+    /// Stop the job at the next sampler step. A job that is not being worked on is ignored.
+    Cancel {
+        /// The job.
+        job: JobId,
+    },
+    /// Answer with `pong` at once.
+    Ping {
+        /// Comes back in the answer.
+        seq: u64,
+    },
+    /// Leave; sent when no job is being worked on.
+    Shutdown,
+}

@@ -1,0 +1,99 @@
+//! The worker's Python sources, carried in the binary: server and worker are always of one version.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+macro_rules! sources {
+    ($($name:literal),+ $(,)?) => {
+        &[$(($name, include_str!(concat!("../../../worker/trellis_worker/", $name)))),+]
+    };
+}
+
+const SOURCES: &[(&str, &str)] = sources![
+    "__init__.py",
+    "__main__.py",
+    "artifacts.py",
+    "channel.py",
+    "determinism.py",
+    "exports.py",
+    "facts.py",
+    "failures.py",
+    "generate.py",
+    "hooks.py",
+    "loader.py",
+    "offline.py",
+    "parent.py",
+    "pictures.py",
+    "placement.py",
+    "protocol.py",
+    "session.py",
+    "stages.py",
+    "warmup.py",
+];
+
+/// The module that is run.
+pub(crate) const MODULE: &str = "trellis_worker";
+
+/// Why the sources could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("the worker's sources cannot be written to `{}`", path.display())]
+pub struct UnpackError {
+    /// Where.
+    pub path: PathBuf,
+    /// What the system said.
+    #[source]
+    pub source: io::Error,
+}
+
+/// Writes the sources below `folder`, where they are not there as they should be, and gives the folder for
+/// Python's path. A file is replaced as a whole: another server's worker may be reading it.
+pub(crate) fn unpack(folder: &Path) -> Result<PathBuf, UnpackError> {
+    let path = folder.join("python");
+    let package = path.join(MODULE);
+    let write = || {
+        std::fs::create_dir_all(&package)?;
+        for (name, text) in SOURCES {
+            let file = package.join(name);
+            if std::fs::read(&file).is_ok_and(|there| there == text.as_bytes()) {
+                continue;
+            }
+            let temporary = package.join(format!(".{name}-{}", std::process::id()));
+            std::fs::write(&temporary, text)?;
+            std::fs::rename(temporary, file)?;
+        }
+        Ok(())
+    };
+    write().map_err(|source| UnpackError {
+        path: path.clone(),
+        source,
+    })?;
+    Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_source_is_carried_and_written() {
+        let there = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../worker/trellis_worker");
+        let mut there: Vec<String> = std::fs::read_dir(there)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| Path::new(name).extension().is_some_and(|ending| ending == "py"))
+            .collect();
+        there.sort();
+        assert_eq!(there, SOURCES.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = unpack(folder.path()).unwrap();
+        let first = path.join(MODULE).join(SOURCES[0].0);
+        std::fs::write(&first, "of an earlier version").unwrap();
+        assert_eq!(unpack(folder.path()).unwrap(), path);
+        assert_eq!(std::fs::read_to_string(&first).unwrap(), SOURCES[0].1);
+        assert_eq!(
+            std::fs::read_dir(path.join(MODULE)).unwrap().count(),
+            SOURCES.len()
+        );
+    }
+}

@@ -1,0 +1,151 @@
+//! What is known of one worker: what it is doing, why it failed, what it did so far.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tracing::{info, warn};
+use trellis_core::{Failure, FailureKind, WorkerCounters, WorkerStatus};
+
+use crate::cause::Cause;
+use crate::driver::Seen;
+use crate::gpus::Gpu;
+use crate::limits::Limits;
+use crate::protocol::Versions;
+use crate::running::Running;
+use crate::state::State;
+
+/// The record of a worker, over all its processes.
+#[derive(Debug)]
+pub(crate) struct Record {
+    pub(crate) name: Arc<str>,
+    /// What it is doing, for people.
+    pub(crate) doing: String,
+    pub(crate) versions: Vec<String>,
+    pub(crate) counters: WorkerCounters,
+    /// Log lines dropped, counted by the readers.
+    pub(crate) dropped: Arc<AtomicU64>,
+    /// The mode that the worker was last told.
+    pub(crate) low_vram: bool,
+    /// The mode that its process was started in.
+    pub(crate) started_low: bool,
+    /// Whether the next start asks for less memory.
+    pub(crate) lower: bool,
+    failure: Option<Failure>,
+}
+
+impl Record {
+    pub(crate) fn new(name: Arc<str>) -> Self {
+        Self {
+            name,
+            doing: String::new(),
+            versions: Vec::new(),
+            counters: WorkerCounters::default(),
+            dropped: Arc::default(),
+            low_vram: false,
+            started_low: false,
+            lower: false,
+            failure: None,
+        }
+    }
+
+    /// It is ready: what failed before is over.
+    pub(crate) fn ready(&mut self) {
+        self.failure = None;
+        self.doing.clear();
+    }
+
+    /// It is lost.
+    pub(crate) fn loss(&mut self, state: &State, cause: &Cause) {
+        if !state.has_process() {
+            return;
+        }
+        self.counters.losses += 1;
+        if let Cause::LoadFailed(report) = cause {
+            warn!(worker = %self.name, kind = report.kind.name(), message = report.message,
+                causes = ?report.causes, traceback = report.traceback, "worker_load_failed");
+        } else {
+            warn!(worker = %self.name, state = %state.shown(), %cause, "worker_lost");
+        }
+        let is_loading = matches!(state, State::Loading { .. });
+        self.lower |= is_loading && cause.kind() == FailureKind::GpuOutOfMemory;
+        self.failure = Some(cause.failure());
+    }
+
+    /// What it says is installed.
+    pub(crate) fn installed(&mut self, versions: &Versions) {
+        let known = [
+            ("python", Some(&versions.python)),
+            ("torch", versions.torch.as_ref()),
+            ("cuda", versions.cuda.as_ref()),
+            ("xformers", versions.xformers.as_ref()),
+            ("spconv", versions.spconv.as_ref()),
+            ("kaolin", versions.kaolin.as_ref()),
+        ];
+        let shown = known
+            .into_iter()
+            .filter_map(|(name, version)| Some(format!("{name} {}", version?)));
+        self.versions = shown.collect();
+    }
+
+    /// Counts a job of a process. Whether the process should now be replaced: it served many, or what it
+    /// holds between jobs (resident, VRAM) grew.
+    pub(crate) fn is_worn(
+        &mut self,
+        limits: &Limits,
+        running: &mut Running,
+        held: Option<(u64, u64)>,
+    ) -> bool {
+        running.jobs += 1;
+        let grown = held.is_some_and(|(rss, vram)| {
+            let (first_rss, first_vram) = *running.baseline.get_or_insert((rss, vram));
+            rss > first_rss.saturating_add(limits.rss_growth_bytes)
+                || vram > first_vram.saturating_add(limits.vram_growth_bytes)
+        });
+        let replace = grown || running.jobs >= limits.jobs_per_process;
+        if replace {
+            self.counters.recycles += 1;
+            info!(worker = %self.name, jobs = running.jobs, grown, ?held, "worker_recycled");
+        }
+        replace
+    }
+
+    /// As the rest of the supervisor sees it.
+    pub(crate) fn seen(
+        &mut self,
+        state: &State,
+        limits: &Limits,
+        gpu: Option<&Gpu>,
+        pid: Option<u32>,
+    ) -> Seen {
+        self.counters.lines_dropped = self.dropped.load(Ordering::Relaxed);
+        let failures = match state {
+            State::Starting { failures } | State::Loading { failures } | State::Failed { failures } => {
+                *failures
+            }
+            _ => 0,
+        };
+        let reason = match (&self.failure, state) {
+            (_, State::Stopped) => "stopped until `trellis workers restart`".to_owned(),
+            (_, State::Ready) => "waiting for a job".to_owned(),
+            (Some(failure), State::Failed { .. }) => format!("{}; {}", failure.message, self.doing),
+            _ => self.doing.clone(),
+        };
+        let status = WorkerStatus {
+            name: self.name.to_string(),
+            state: state.shown(),
+            reason,
+            failure: self.failure.clone(),
+            job: state.job(),
+            pid,
+            gpu: gpu.map(|gpu| gpu.uuid.clone()),
+            gpu_name: gpu.map(|gpu| gpu.name.clone()),
+            low_vram: self.low_vram,
+            versions: self.versions.clone(),
+            counters: self.counters,
+        };
+        Seen {
+            status,
+            broken: failures >= limits.broken_after || *state == State::Stopped,
+        }
+    }
+}

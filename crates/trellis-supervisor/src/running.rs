@@ -1,0 +1,176 @@
+//! A process with its socket and logs: what the driver talks to.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use tokio::net::unix::OwnedWriteHalf;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
+use trellis_core::JobId;
+
+use crate::cause::Cause;
+use crate::clocks::Clocks;
+use crate::logs::{Output, capture};
+use crate::process::{Launch, Process, in_words};
+use crate::protocol::{FrameError, FromWorker, ToWorker, read_frame, write_frame};
+
+/// How long an end that is under way may take to show.
+const END_SHOWS: Duration = Duration::from_secs(2);
+/// A worker that does not read its socket for so long is not there.
+const SEND_LIMIT: Duration = Duration::from_secs(10);
+/// Messages read ahead of the driver.
+const READ_AHEAD: usize = 256;
+
+/// A running worker.
+#[derive(Debug)]
+pub(crate) struct Running {
+    process: Process,
+    writer: OwnedWriteHalf,
+    frames: mpsc::Receiver<Result<FromWorker, FrameError>>,
+    output: Arc<Output>,
+    tasks: Vec<JoinHandle<()>>,
+    pub(crate) clocks: Clocks,
+    /// Jobs that this process ended.
+    pub(crate) jobs: u32,
+    /// Its memory after its first job: resident, VRAM.
+    pub(crate) baseline: Option<(u64, u64)>,
+    pings: u64,
+}
+
+impl Running {
+    /// Starts a process for the worker of that name.
+    pub(crate) async fn start(
+        launch: Launch,
+        worker: Arc<str>,
+        dropped: Arc<AtomicU64>,
+    ) -> std::io::Result<Self> {
+        let (process, streams) = Process::start(launch).await?;
+        let output = Arc::new(Output::default());
+        let (mut reader, writer) = streams.socket.into_split();
+        let (read, frames) = mpsc::channel(READ_AHEAD);
+        let log = |name| {
+            (
+                Arc::clone(&worker),
+                name,
+                Arc::clone(&output),
+                Arc::clone(&dropped),
+            )
+        };
+        let (stdout, stderr) = (log("stdout"), log("stderr"));
+        let tasks = vec![
+            tokio::spawn(async move {
+                loop {
+                    let frame = read_frame(&mut reader).await;
+                    let last = frame.is_err();
+                    if read.send(frame).await.is_err() || last {
+                        return;
+                    }
+                }
+            }),
+            tokio::spawn(capture(streams.stdout, stdout.0, stdout.1, stdout.2, stdout.3)),
+            tokio::spawn(capture(streams.stderr, stderr.0, stderr.1, stderr.2, stderr.3)),
+        ];
+        let clocks = Clocks::started(Instant::now());
+        Ok(Self {
+            process,
+            writer,
+            frames,
+            output,
+            tasks,
+            clocks,
+            jobs: 0,
+            baseline: None,
+            pings: 0,
+        })
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.pid
+    }
+
+    /// Whose log lines come from here on.
+    pub(crate) fn set_job(&self, job: Option<JobId>) {
+        *self
+            .output
+            .job
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = job;
+    }
+
+    /// The next message, or why there will be none. May be dropped at any time.
+    pub(crate) async fn receive(&mut self) -> Result<FromWorker, Cause> {
+        match self.frames.recv().await {
+            Some(Ok(message)) => {
+                self.clocks.heard(Instant::now());
+                Ok(message)
+            }
+            Some(Err(error @ (FrameError::TooLong { .. } | FrameError::NotAMessage { .. }))) => {
+                Err(Cause::BadFrame {
+                    reason: error.to_string(),
+                })
+            }
+            Some(Err(FrameError::Closed | FrameError::Socket { .. })) | None => Err(self.autopsy().await),
+        }
+    }
+
+    /// Sends a message.
+    pub(crate) async fn send(&mut self, message: &ToWorker) -> Result<(), Cause> {
+        match timeout(SEND_LIMIT, write_frame(&mut self.writer, message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(self.autopsy().await),
+            Err(_) => Err(Cause::Silent { silent: SEND_LIMIT }),
+        }
+    }
+
+    /// Asks whether it is there.
+    pub(crate) async fn ping(&mut self) -> Result<(), Cause> {
+        self.pings += 1;
+        self.send(&ToWorker::Ping { seq: self.pings }).await
+    }
+
+    /// Why the socket is closed: usually because the process ended, which then shows at once.
+    async fn autopsy(&mut self) -> Cause {
+        match timeout(END_SHOWS, &mut self.process.exit).await {
+            Ok(Ok(status)) => {
+                self.end_of_output().await;
+                Cause::Exited {
+                    how: in_words(status),
+                    told: self.output.told(),
+                }
+            }
+            _ => Cause::Closed,
+        }
+    }
+
+    /// Asks it to leave and kills it where it does not within `grace`.
+    pub(crate) async fn shut_down(mut self, grace: Duration) {
+        let leaving = async {
+            self.send(&ToWorker::Shutdown).await.ok();
+            let _ = (&mut self.process.exit).await;
+        };
+        // A worker that waits for `shutdown` leaves at once; one in the midst of loading does not hear it.
+        let _ = timeout(grace, leaving).await;
+        self.kill().await;
+    }
+
+    /// Kills the group and waits until it is gone.
+    pub(crate) async fn kill(mut self) {
+        self.process.kill();
+        // Already resolved where an autopsy saw the end.
+        if !self.process.exit.is_terminated() {
+            let _ = timeout(SEND_LIMIT, &mut self.process.exit).await;
+        }
+        self.end_of_output().await;
+    }
+
+    /// Lets the log readers come to the end of what was written.
+    async fn end_of_output(&mut self) {
+        for task in &mut self.tasks {
+            if !task.is_finished() && timeout(END_SHOWS, &mut *task).await.is_err() {
+                task.abort();
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! A job on its way to a worker, and what comes back.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, mpsc};
+use tokio_util::sync::CancellationToken;
+use trellis_core::{Format, JobId, Params, Progress};
+
+use crate::cause::Cause;
+use crate::protocol::{FailedReport, StageTime};
+
+/// What a worker is to make.
+#[derive(Debug, Clone)]
+pub(crate) struct Task {
+    pub(crate) job: JobId,
+    pub(crate) pictures: Vec<PathBuf>,
+    pub(crate) out: PathBuf,
+    pub(crate) params: Params,
+    pub(crate) low_vram: bool,
+}
+
+/// A file that a worker made.
+#[derive(Debug, Clone)]
+pub(crate) struct File {
+    pub(crate) name: String,
+    pub(crate) format: Format,
+    pub(crate) size_bytes: u64,
+}
+
+/// What a finished job took.
+#[derive(Debug, Clone)]
+pub(crate) struct Finished {
+    pub(crate) stages: Vec<StageTime>,
+    pub(crate) peak_vram_bytes: u64,
+    pub(crate) low_vram: bool,
+    pub(crate) notes: Vec<String>,
+}
+
+/// How a job ended at a worker.
+#[derive(Debug, Clone)]
+pub(crate) enum Ended {
+    Done(Finished),
+    Failed(FailedReport),
+    Cancelled,
+    /// The worker was lost.
+    Lost(Cause),
+}
+
+/// What the caller hears.
+#[derive(Debug, Clone)]
+pub(crate) enum Update {
+    /// A worker has the job.
+    Taken,
+    Progress(Progress),
+    File(File),
+    Ended(Ended),
+}
+
+/// A job in the queue or at a worker. Its caller hears the end: whoever drops a ticket without one has
+/// lost the job, and the closed channel says so.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    pub(crate) task: Task,
+    pub(crate) updates: mpsc::UnboundedSender<Update>,
+    pub(crate) cancel: CancellationToken,
+}
+
+impl Ticket {
+    /// Tells the caller; it may be gone.
+    pub(crate) fn tell(&self, update: Update) {
+        let _ = self.updates.send(update);
+    }
+
+    /// Resolves once nobody wants the result any more.
+    pub(crate) async fn unwanted(&self) {
+        tokio::select! {
+            () = self.cancel.cancelled() => {}
+            () = self.updates.closed() => {}
+        }
+    }
+
+    /// Whether nobody wants the result any more.
+    pub(crate) fn is_unwanted(&self) -> bool {
+        self.cancel.is_cancelled() || self.updates.is_closed()
+    }
+}
+
+/// Jobs that wait for a worker, first come first served.
+#[derive(Debug, Clone)]
+pub(crate) struct Queue(Arc<Mutex<mpsc::UnboundedReceiver<Ticket>>>);
+
+/// Where jobs are put in.
+pub(crate) type Entry = mpsc::UnboundedSender<Ticket>;
+
+impl Queue {
+    pub(crate) fn new() -> (Entry, Self) {
+        let (entry, waiting) = mpsc::unbounded_channel();
+        (entry, Self(Arc::new(Mutex::new(waiting))))
+    }
+
+    /// The next job that somebody still wants. May be dropped at any time without losing one.
+    pub(crate) async fn next(&self) -> Ticket {
+        let mut waiting = self.0.lock().await;
+        loop {
+            match waiting.recv().await {
+                Some(ticket) if ticket.is_unwanted() => ticket.tell(Update::Ended(Ended::Cancelled)),
+                Some(ticket) => return ticket,
+                None => std::future::pending().await,
+            }
+        }
+    }
+}

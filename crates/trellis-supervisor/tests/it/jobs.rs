@@ -1,0 +1,210 @@
+//! Jobs that succeed, and jobs that are stopped.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+use trellis_backend::{Backend, Capabilities, Content, Made, Output, Readiness, Reporter, Request};
+use trellis_core::{BackendChoice, Failure, Format, Stage, WorkerState};
+use trellis_supervisor::TrellisBackend;
+
+use crate::kit::{Kit, bytes, model, quick, request, settings};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_gives_every_format_and_its_progress() {
+    let kit = Kit::ready(json!([]), quick()).await;
+    let mut request = request(kit.folder.path(), 7);
+    request.params.formats = Format::ALL.to_vec();
+    let (done, heard) = kit.run(request, CancellationToken::new()).await;
+    let output = done.unwrap();
+    assert!(bytes(&output, Format::Glb).starts_with(b"glTF"));
+    assert_eq!(output.files.len(), Format::ALL.len());
+    assert_eq!(output.notes[0], "peak VRAM 9.0 GiB");
+    let progress = heard.progress.into_inner().unwrap();
+    let mut stages: Vec<Stage> = progress.iter().map(|progress| progress.stage).collect();
+    stages.dedup();
+    assert!(stages.starts_with(&Stage::ALL), "{stages:?}");
+    let steps = progress
+        .iter()
+        .filter(|progress| progress.stage == Stage::StructuredLatent);
+    assert_eq!(
+        steps.map(|progress| progress.step).collect::<Vec<_>>(),
+        (0..=12).collect::<Vec<_>>()
+    );
+    let worker = kit.worker();
+    assert_eq!(
+        (worker.state, worker.counters.jobs_done, worker.counters.starts),
+        (WorkerState::Ready, 1, 1)
+    );
+    assert!(
+        worker
+            .versions
+            .iter()
+            .any(|version| version == "torch 2.9.1+stand-in"),
+        "{:?}",
+        worker.versions
+    );
+    kit.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_seed_gives_the_same_bytes_from_another_process() {
+    let kit = Kit::ready(json!([]), quick()).await;
+    let first = bytes(&kit.job(5).await.0.unwrap(), Format::Glb);
+    let other = bytes(&kit.job(6).await.0.unwrap(), Format::Glb);
+    assert_ne!(first, other);
+    kit.close().await;
+    let again = Kit::ready(json!([]), quick()).await;
+    assert_eq!(bytes(&again.job(5).await.0.unwrap(), Format::Glb), first);
+    again.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_job_leaves_the_worker_ready_for_the_next() {
+    let rules = json!([{ "at": "structured_latent", "seed": 1, "do": "sleep", "seconds": 0.2 }]);
+    let kit = Kit::ready(rules, quick()).await;
+    let pid = kit.worker().pid;
+    let cancel = CancellationToken::new();
+    let stop = async {
+        kit.until(|backend| {
+            backend.workers()[0]
+                .reason
+                .starts_with("stage `structured_latent`, step 2")
+        })
+        .await;
+        cancel.cancel();
+    };
+    let work = kit.run(request(kit.folder.path(), 1), cancel.clone());
+    let ((done, _), ()) = tokio::join!(work, stop);
+    assert!(done.is_err());
+    kit.job(2).await.0.unwrap();
+    assert_eq!(kit.worker().pid, pid, "the process is the same");
+    kit.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_does_not_stop_a_cancelled_job_is_replaced() {
+    let kit = Kit::ready(json!([{ "at": "decode", "seed": 1, "do": "hang" }]), quick()).await;
+    let pid = kit.worker().pid;
+    let cancel = CancellationToken::new();
+    let stop = async {
+        kit.until(|backend| backend.workers()[0].reason.starts_with("stage `decode`"))
+            .await;
+        cancel.cancel();
+    };
+    let work = kit.run(request(kit.folder.path(), 1), cancel.clone());
+    let ((done, _), ()) = tokio::join!(work, stop);
+    assert!(done.is_err());
+    kit.job(2).await.0.unwrap();
+    assert_ne!(kit.worker().pid, pid);
+    kit.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_that_goes_away_frees_the_worker() {
+    let rules = json!([{ "at": "structured_latent", "seed": 1, "do": "sleep", "seconds": 0.2 }]);
+    let kit = Kit::ready(rules, quick()).await;
+    let backend = Arc::clone(&kit.backend);
+    let abandoned = request(kit.folder.path(), 1);
+    let work = tokio::spawn(async move {
+        backend
+            .generate(abandoned, &crate::kit::Heard::default(), CancellationToken::new())
+            .await
+    });
+    kit.until(|backend| backend.workers()[0].state == WorkerState::Busy)
+        .await;
+    work.abort();
+    kit.until(|backend| backend.workers()[0].state == WorkerState::Ready)
+        .await;
+    kit.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_workers_share_the_jobs() {
+    let folder = model(&json!([{ "at": "structured_latent", "do": "sleep", "seconds": 0.02 }]));
+    let backend = TrellisBackend::start(settings(folder.path(), 2, quick()))
+        .await
+        .unwrap();
+    assert_eq!(backend.capabilities().slots, 2);
+    let kit = Kit { backend, folder };
+    kit.until(|backend| {
+        backend
+            .workers()
+            .iter()
+            .all(|worker| worker.state == WorkerState::Ready)
+    })
+    .await;
+    let (a, b, c, d) = tokio::join!(kit.job(1), kit.job(2), kit.job(3), kit.job(4));
+    for (done, _) in [a, b, c, d] {
+        done.unwrap();
+    }
+    let done: Vec<u64> = kit
+        .backend
+        .workers()
+        .iter()
+        .map(|worker| worker.counters.jobs_done)
+        .collect();
+    assert_eq!(done.iter().sum::<u64>(), 4);
+    assert!(done.iter().all(|done| *done > 0), "{done:?}");
+    kit.close().await;
+}
+
+/// Stands in for the embedded backend.
+struct Instant(Capabilities);
+
+#[async_trait::async_trait]
+impl Backend for Instant {
+    fn capabilities(&self) -> &Capabilities {
+        &self.0
+    }
+    fn choice(&self) -> BackendChoice {
+        BackendChoice::Relief
+    }
+    fn readiness(&self) -> Readiness {
+        Readiness::Ready
+    }
+    async fn generate(
+        &self,
+        request: Request,
+        _: &dyn Reporter,
+        _: CancellationToken,
+    ) -> Result<Output, Failure> {
+        assert!(request.scratch.is_dir());
+        let content = Content::Bytes("glTF preview".into());
+        let file = Made {
+            name: "model.glb".to_owned(),
+            format: Format::Glb,
+            content,
+        };
+        Ok(Output {
+            files: vec![file],
+            notes: vec![],
+        })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preview_comes_while_the_job_waits_for_a_worker_that_still_loads() {
+    let folder = model(&json!([{ "at": "import", "do": "sleep", "seconds": 0.5 }]));
+    let mut settings = settings(folder.path(), 1, quick());
+    settings.preview = Some(Arc::new(Instant(Capabilities {
+        name: "relief",
+        description: "",
+        preview: true,
+        formats: vec![Format::Glb],
+        multiview: false,
+        slots: 1,
+    })));
+    let kit = Kit {
+        backend: TrellisBackend::start(settings).await.unwrap(),
+        folder,
+    };
+    let (done, heard) = kit.job(1).await;
+    assert!(bytes(&done.unwrap(), Format::Glb).starts_with(b"glTF"));
+    let previews = heard.previews.into_inner().unwrap();
+    assert_eq!(
+        previews.iter().map(|file| file.name.as_str()).collect::<Vec<_>>(),
+        ["preview.glb"]
+    );
+    kit.close().await;
+}

@@ -1,0 +1,194 @@
+//! A supervisor over a model folder of its own, and jobs for it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use trellis_backend::{Backend, Content, Made, Output, Readiness, Reporter, Request};
+use trellis_core::{Failure, Format, Params, ParamsPatch, Progress, WorkerStatus};
+use trellis_supervisor::{GpuChoice, LaunchSettings, Limits, SupervisorSettings, TrellisBackend};
+
+/// A test that waits longer than this has found a hang.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Limits short enough to wait for, long enough for a busy machine.
+pub(crate) fn quick() -> Limits {
+    Limits {
+        ping_every: Duration::from_millis(200),
+        silence: Duration::from_secs(4),
+        patience: 0.02,
+        cancel: Duration::from_secs(4),
+        first_wait: Duration::from_millis(20),
+        longest_wait: Duration::from_millis(100),
+        ..Limits::default()
+    }
+}
+
+pub(crate) fn fake() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fake_trellis")
+}
+
+pub(crate) struct Kit {
+    pub(crate) backend: Arc<TrellisBackend>,
+    pub(crate) folder: tempfile::TempDir,
+}
+
+/// A model folder that fails by these rules.
+pub(crate) fn model(rules: &Value) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let written = Command::new("python3")
+        .arg(fake().join("model.py"))
+        .arg(folder.path())
+        .status()
+        .unwrap();
+    assert!(written.success());
+    script(folder.path(), rules);
+    folder
+}
+
+fn script(folder: &Path, rules: &Value) {
+    std::fs::write(folder.join("script.json"), rules.to_string()).unwrap();
+}
+
+/// Settings for `workers` workers over a model folder.
+pub(crate) fn settings(folder: &Path, workers: u32, limits: Limits) -> SupervisorSettings {
+    SupervisorSettings {
+        launch: LaunchSettings {
+            python: fake().join("python"),
+            model: folder.to_owned(),
+            torch_home: Some(folder.join("torch")),
+            u2net_home: None,
+            state: folder.join("state"),
+            low_vram: false,
+            warm_up: false,
+        },
+        gpus: GpuChoice::Unchecked(workers),
+        limits,
+        preview: None,
+    }
+}
+
+impl Kit {
+    /// One worker, whose first load may still be under way.
+    pub(crate) async fn start(rules: Value, limits: Limits) -> Self {
+        let folder = model(&rules);
+        let backend = TrellisBackend::start(settings(folder.path(), 1, limits))
+            .await
+            .unwrap();
+        Self { backend, folder }
+    }
+
+    /// One worker that is ready.
+    pub(crate) async fn ready(rules: Value, limits: Limits) -> Self {
+        let kit = Self::start(rules, limits).await;
+        kit.until(|backend| backend.readiness() == Readiness::Ready).await;
+        kit
+    }
+
+    /// Waits until something holds.
+    pub(crate) async fn until(&self, holds: impl Fn(&TrellisBackend) -> bool) {
+        let mut changes = self.backend.changes();
+        let waiting = async {
+            while !holds(&self.backend) {
+                changes.changed().await.unwrap();
+            }
+        };
+        let limit = tokio::time::timeout(LIMIT, waiting).await;
+        assert!(limit.is_ok(), "it never holds: {:#?}", self.backend.workers());
+    }
+
+    pub(crate) fn worker(&self) -> WorkerStatus {
+        self.backend.workers().remove(0)
+    }
+
+    /// The failure for which the backend gives up.
+    pub(crate) async fn broken(&self) -> Failure {
+        self.until(|backend| matches!(backend.readiness(), Readiness::Unavailable { .. }))
+            .await;
+        match self.backend.readiness() {
+            Readiness::Unavailable { failure } => failure,
+            other => panic!("it is {other:?}"),
+        }
+    }
+
+    /// A job with this seed.
+    pub(crate) async fn job(&self, seed: u32) -> (Result<Output, Failure>, Heard) {
+        self.run(request(self.folder.path(), seed), CancellationToken::new())
+            .await
+    }
+
+    pub(crate) async fn run(
+        &self,
+        request: Request,
+        cancel: CancellationToken,
+    ) -> (Result<Output, Failure>, Heard) {
+        let heard = Heard::default();
+        let done = tokio::time::timeout(LIMIT, self.backend.generate(request, &heard, cancel)).await;
+        (done.expect("the job ends"), heard)
+    }
+
+    pub(crate) async fn close(self) {
+        tokio::time::timeout(LIMIT, self.backend.shut_down())
+            .await
+            .expect("it shuts down");
+    }
+}
+
+/// What a reporter was told.
+#[derive(Default)]
+pub(crate) struct Heard {
+    pub(crate) progress: Mutex<Vec<Progress>>,
+    pub(crate) previews: Mutex<Vec<Made>>,
+}
+
+impl Reporter for Heard {
+    fn progress(&self, progress: Progress) {
+        self.progress.lock().unwrap().push(progress);
+    }
+
+    fn preview(&self, file: Made) {
+        self.previews.lock().unwrap().push(file);
+    }
+}
+
+pub(crate) fn params(seed: u32) -> Params {
+    ParamsPatch {
+        seed: Some(seed.into()),
+        ..ParamsPatch::default()
+    }
+    .resolve(0)
+    .unwrap()
+}
+
+pub(crate) fn request(folder: &Path, seed: u32) -> Request {
+    Request {
+        job: format!("01890a5d-ac96-774b-bcce-{seed:012x}").parse().unwrap(),
+        attempt: 1,
+        pictures: vec![picture()],
+        params: params(seed),
+        scratch: tempfile::tempdir_in(folder).unwrap().keep(),
+    }
+}
+
+/// As much of a PNG as the stand-in for Pillow looks at.
+fn picture() -> Bytes {
+    let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x40\0\0\0\x40\x08\x06\0\0\0".to_vec();
+    png.extend_from_slice(b"\0\0\0\0IEND\xaeB`\x82");
+    png.into()
+}
+
+pub(crate) fn bytes(output: &Output, format: Format) -> Vec<u8> {
+    let file = output
+        .files
+        .iter()
+        .find(|file| file.format == format)
+        .expect("the format was made");
+    match &file.content {
+        Content::File(path) => std::fs::read(path).unwrap(),
+        Content::Bytes(bytes) => bytes.to_vec(),
+    }
+}
