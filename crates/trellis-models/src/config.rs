@@ -10,7 +10,7 @@ use crate::read::{ReadError, read_small};
 /// A checkpoint's configuration.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Config {
-    /// The class's name in `trellis.models`.
+    /// The class's name in TRELLIS's module of models.
     pub name: String,
     /// Its constructor's arguments.
     pub args: Map<String, Value>,

@@ -18,6 +18,9 @@ pub(crate) fn model(home: &Path, rules: &Value) -> PathBuf {
         .status();
     assert!(written.expect("python3 runs").success());
     std::fs::write(folder.join("script.json"), rules.to_string()).expect("the folder is there");
+    // Where torch looks if nothing says otherwise.
+    std::fs::create_dir(home.join(".cache")).expect("the home is there");
+    std::fs::rename(folder.join("torch"), home.join(".cache/torch")).expect("the model has it");
     folder
 }
 

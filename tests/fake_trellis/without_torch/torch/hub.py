@@ -8,7 +8,8 @@ from typing import Any
 
 
 def get_dir() -> str:
-    return os.path.join(os.environ["TORCH_HOME"], "hub")
+    cache = os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache"))
+    return os.path.join(os.environ.get("TORCH_HOME", os.path.join(cache, "torch")), "hub")
 
 
 def load(repository: str, model: str, source: str = "github", pretrained: bool = True) -> Any:
