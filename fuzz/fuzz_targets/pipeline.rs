@@ -8,7 +8,9 @@ use trellis_models::check::{files_read, references};
 use trellis_models::pipeline::Pipeline;
 
 fuzz_target!(|text: &[u8]| {
-    let Ok(pipeline) = Pipeline::parse(text) else { return };
+    let Ok(pipeline) = Pipeline::parse(text) else {
+        return;
+    };
     let folder = Path::new("/folder");
     for reference in references(&pipeline) {
         let (config, weights) = reference.files_in(folder);
