@@ -135,26 +135,26 @@ def facts(trellis: str, server: Server) -> None:
         check(fact in report, f"`trellis doctor` knows {fact}")
 
 
-def memory(server: Server, before: int) -> int:
+def memory(server: Server, before: int) -> None:
     weights = MODELS * NUMBERS * 4 // MIB
     said = server.worker()["counters"]["vram_bytes"] // MIB
     loaded = used_mib() - before
     check(weights <= said <= weights + 64, f"the worker says {said} MiB for weights of {weights} MiB")
     check(loaded >= said, f"nvidia-smi says {loaded} MiB more than before, CUDA's own share included")
-    return used_mib()
 
 
-def jobs_in_a_row(server: Server) -> None:
-    used = []
+def jobs_in_a_row(server: Server) -> int:
+    """Eight jobs; returns the memory in use after one, in MiB."""
+    used: list[int] = []
     for seed in range(1, 9):
         job = server.finished(server.submit(seed))
         if job["state"] != "succeeded":
-            check(False, f"job {seed} ended {job['state']}: {job.get('failure')}")
-            return
+            raise RuntimeError(f"job {seed} ended {job['state']}: {job.get('failure')}")
         used.append(used_mib())
     check(max(used[1:]) - used[0] <= 32, f"eight jobs in a row leak nothing: {used} MiB")
     notes = " ".join(job["notes"])
     check("peak VRAM" in notes, f"a result says its peak: {notes}")
+    return used[0]
 
 
 def out_of_memory(server: Server) -> None:
@@ -169,19 +169,19 @@ def out_of_memory(server: Server) -> None:
     check(after["state"] == "succeeded", "the next job succeeds")
 
 
-def killed_worker(server: Server, loaded: int, before: int) -> None:
+def killed_worker(server: Server, worked: int, before: int) -> None:
     job = server.submit(SLOW_SEED)
     until("a busy worker", lambda: True if server.worker()["state"] == "busy" else None)
     pid = server.worker()["pid"]
     os.kill(pid, signal.SIGKILL)
-    half = (before + loaded) // 2
+    half = (before + worked) // 2
     freed = until("freed GPU memory", lambda: used if (used := used_mib()) < half else None)
-    check(True, f"kill -9 of a worker frees its memory: {loaded} MiB to {freed} MiB")
+    check(True, f"kill -9 of a worker frees its memory: {worked} MiB to {freed} MiB")
     end = server.finished(job)
     check(end["state"] == "succeeded", f"its job succeeds on a fresh worker, attempt {end['attempt']}")
     check(server.ready()["pid"] != pid, "the worker has another process")
     again = used_mib()
-    check(abs(again - loaded) <= 64, f"and holds what it held: {again} MiB")
+    check(abs(again - worked) <= 64, f"and holds what the first held after a job: {again} MiB")
 
 
 def stopped(server: Server, before: int) -> None:
@@ -208,10 +208,10 @@ def main(trellis: str, here: Path) -> int:
         server = Server(trellis, here, home, model)
         try:
             facts(trellis, server)
-            loaded = memory(server, before)
-            jobs_in_a_row(server)
+            memory(server, before)
+            worked = jobs_in_a_row(server)
             out_of_memory(server)
-            killed_worker(server, loaded, before)
+            killed_worker(server, worked, before)
             stopped(server, before)
         except (TimeoutError, urllib.error.URLError, RuntimeError) as error:
             check(False, str(error))
