@@ -42,17 +42,22 @@ echo
 
 "$trellis" doctor --env "$environment" --capability 12.0 --json >"$scratch/report.json" || (($? == 2))
 
-# `sm_90a:65` for each architecture, in order.
+# From lines `sm_90a COUNT` to `sm_90a:65 …`, added up and in order. The letter f is left out: cuobjdump does
+# not print it.
+listed() {
+  awk '{ sub(/f$/, "", $1); count[$1] += $2 } END { for (arch in count) print arch, count[arch] }' |
+    sort -V | sed 's/ /:/' | paste -sd' '
+}
 theirs() {
   # A library without linked code makes cuobjdump fail: it then lists nothing.
   { "$cuobjdump" "$1" "$2" 2>/dev/null || true; } |
     { grep -oE 'sm_[0-9]+[af]?\.(cubin|ptx)' || true; } |
-    sed -E 's/\.(cubin|ptx)$//' | sort -V | uniq -c | awk '{ printf "%s%s:%s", sep, $2, $1; sep = " " }'
+    sed -E 's/\.(cubin|ptx)$/ 1/' | listed
 }
 ours() {
   jq -r --arg library "$1" --arg key "$2" '
     .libraries[] | select(.library == $library) | .linked[$key][]
-    | "\(.arch | sub("compute_"; "sm_")):\(.count)"' "$scratch/report.json" | sort -V | paste -sd' '
+    | "\(.arch | sub("compute_"; "sm_")) \(.count)"' "$scratch/report.json" | listed
 }
 
 echo '| library | SASS | PTX | equal |'
