@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -68,6 +69,10 @@ async fn serve(effective: Effective, reload: Reload) -> Result<Exit, Stop> {
     let stopping = signals::first_signal("stopping: finishing running jobs; a second signal ends at once")
         .context("cannot listen for signals")
         .map_err(Stop::not_started)?;
+    // Listened to before the banner: whoever reads it may send one, and unheard it ends the process.
+    let hangups = signal(SignalKind::hangup())
+        .context("cannot listen for signals")
+        .map_err(Stop::not_started)?;
     let data = DataDir::open(&config.data_dir)?;
     let (listener, bound) = bind(&config.listen).await?;
     let services = Services::open(config, &data).await?;
@@ -81,7 +86,7 @@ async fn serve(effective: Effective, reload: Reload) -> Result<Exit, Stop> {
         .text(),
     )?;
     // Apart from the others: it may end by itself, and nothing waits for it.
-    tokio::spawn(reload.run(effective.clone(), stopping.clone()));
+    tokio::spawn(reload.run(hangups, effective.clone(), stopping.clone()));
     let tasks = services.start(config, &data, listener, &stopping);
     let drain = Duration::from_secs(config.drain_seconds.into());
     Ok(run_until_stopped(tasks, &stopping, drain + GRACE).await)

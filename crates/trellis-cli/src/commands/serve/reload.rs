@@ -1,6 +1,6 @@
 //! SIGHUP: reads the settings anew and takes up what can change while the server runs.
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::Signal;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -20,15 +20,8 @@ pub(crate) struct Reload {
 }
 
 impl Reload {
-    /// Waits for signals until the server stops.
-    pub(crate) async fn run(self, mut in_force: Effective, stopping: CancellationToken) {
-        let mut hangups = match signal(SignalKind::hangup()) {
-            Ok(hangups) => hangups,
-            Err(error) => {
-                warn!(%error, "SIGHUP is not listened to");
-                return;
-            }
-        };
+    /// Takes up what changed at each of `hangups`, until the server stops.
+    pub(crate) async fn run(self, mut hangups: Signal, mut in_force: Effective, stopping: CancellationToken) {
         loop {
             tokio::select! {
                 () = stopping.cancelled() => return,
