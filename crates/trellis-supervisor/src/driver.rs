@@ -84,13 +84,13 @@ impl Driver {
             }
             let (state, actions) = step(std::mem::replace(&mut self.state, State::Stopped), event);
             self.state = state;
+            if self.state == State::Ready {
+                self.record.ready();
+            }
             // Before anybody hears of what follows, such as the end of a job.
             self.publish();
             for action in actions {
                 self.act(action).await;
-            }
-            if self.state == State::Ready {
-                self.record.ready();
             }
             if self.state.shown() != before {
                 info!(worker = %self.record.name, from = %before, to = %self.state.shown(), "worker_state");
