@@ -14,10 +14,9 @@ free=$(($(df --output=avail -B1 "$work" | tail -n 1)))
 build
 start_hub "$bytes"
 
-fetch() {
-  env -i HOME="$work/home" NO_PROXY='*' "$trellis" model fetch org/model \
-    --endpoint "$endpoint" --to "$target" --extras=false
-}
+# An array and not a function: in the background its process is then the program itself, which is to be killed.
+fetch=(env -i HOME="$work/home" NO_PROXY='*' "$trellis" model fetch org/model
+  --endpoint "$endpoint" --to "$target" --extras=false)
 
 # Bytes that are on disk, noted ranges or not.
 on_disk() {
@@ -26,7 +25,7 @@ on_disk() {
 
 for ((round = 1; round <= interruptions; round++)); do
   goal=$((bytes * round / (interruptions + 1)))
-  fetch 2>/dev/null >/dev/null &
+  "${fetch[@]}" 2>/dev/null >/dev/null &
   pid=$!
   while kill -0 "$pid" 2>/dev/null; do
     here=$(on_disk)
@@ -41,7 +40,7 @@ for ((round = 1; round <= interruptions; round++)); do
 done
 
 start=$(date +%s.%N)
-fetch
+"${fetch[@]}"
 end=$(date +%s.%N)
 (cd "$target" && sha256sum --check --quiet "$work/sums")
 leftover=$(find "$target" -name '*trellis-part*' | wc -l)
@@ -50,4 +49,4 @@ leftover=$(find "$target" -name '*trellis-part*' | wc -l)
   exit 1
 }
 awk -v s="$start" -v e="$end" -v b="$bytes" -v n="$interruptions" \
-  'BEGIN { printf "ok: %d bytes, killed %d times, byte-exact; the last run took %.1f s\n", b, n, e - s }'
+  'BEGIN { printf "ok: %s bytes, killed %d times, byte-exact; the last run took %.1f s\n", b, n, e - s }'

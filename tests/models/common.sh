@@ -7,6 +7,7 @@ hub_pid=
 
 finish() {
   [[ -z $hub_pid ]] || kill "$hub_pid" 2>/dev/null || true
+  umount "$work/small" 2>/dev/null || true # of disk-full.sh
   rm -rf "$work"
 }
 trap finish EXIT
@@ -33,10 +34,13 @@ start_hub() {
   "$stand_in" "$@" >"$work/hub" &
   hub_pid=$!
   # It says so when it listens; making the digests of five gigabytes takes a while.
-  tail --pid="$hub_pid" -n +1 -F "$work/hub" 2>/dev/null | grep --line-buffered -m 1 '^endpoint ' >"$work/line" || {
-    echo "the stand-in ended early" >&2
-    return 1
-  }
+  until grep '^endpoint ' "$work/hub" >"$work/line"; do
+    kill -0 "$hub_pid" 2>/dev/null || {
+      echo "the stand-in ended early" >&2
+      return 1
+    }
+    sleep 0.1
+  done
   endpoint=$(cut -d ' ' -f 2 "$work/line")
   grep -v '^endpoint ' "$work/hub" >"$work/sums"
 }
