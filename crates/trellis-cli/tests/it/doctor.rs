@@ -143,3 +143,46 @@ fn a_server_refuses_to_start_on_a_broken_environment_in_the_same_words() {
     );
     assert!(text.contains("`--skip-doctor` starts anyway"), "{text}");
 }
+
+#[test]
+fn a_server_refuses_a_model_folder_that_names_a_missing_checkpoint() {
+    let home = TempDir::new().unwrap();
+    sample::write_model_of_the_notes(&home.path().join("model")).unwrap();
+    let mut serve = trellis(home.path());
+    let output = serve
+        .args(["serve", "--port", "0", "--model", "model"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    let name = sample::MISSING_IN_NOTES;
+    let sentence = format!(
+        "✗ checkpoint `ckpts/{name}` is named in pipeline.json for `slat_flow_model` but is not there"
+    );
+    assert!(text.contains(&sentence), "{text}");
+}
+
+#[test]
+fn a_server_refuses_a_model_folder_repaired_as_in_the_notes() {
+    let home = TempDir::new().unwrap();
+    sample::write_model_of_the_notes(&home.path().join("model")).unwrap();
+    let mut repair = trellis(home.path());
+    let repaired = repair
+        .env("HF_HUB_OFFLINE", "1")
+        .args(["model", "repair", "model", "--as-in-notes"])
+        .output()
+        .unwrap();
+    assert!(
+        repaired.status.success(),
+        "{}",
+        String::from_utf8_lossy(&repaired.stderr)
+    );
+    let mut serve = trellis(home.path());
+    let output = serve
+        .args(["serve", "--port", "0", "--model", "model"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("Input shape mismatch"), "{text}");
+}

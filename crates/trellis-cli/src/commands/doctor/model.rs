@@ -1,9 +1,11 @@
 //! The model folder in the doctor's report: what `trellis model check` finds, in its words.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use trellis_doctor::{Check, Finding, Level};
 use trellis_models::check::check as check_folder;
+use trellis_models::pipeline::PIPELINE_FILE;
+use trellis_models::role::Role;
 use trellis_models::{Places, Problem, Severity, locate};
 
 use super::super::Context;
@@ -48,6 +50,31 @@ pub(super) fn check(asked: &str, context: &Context<'_>) -> Checked {
         findings,
         folder: Some(located.folder),
     }
+}
+
+/// What would keep the workers from loading a model folder, each as a line of the report; the radiance-field
+/// decoder is left out, which they do not load. Nothing where the folder is not there: that is for the
+/// backend to say, and `auto` then takes another.
+pub(super) fn unloadable(folder: &Path, context: &Context<'_>) -> Vec<String> {
+    let places = Places::from_env(|name| context.environment.get(name).map(Into::into));
+    if !folder.join(PIPELINE_FILE).exists() {
+        return Vec::new();
+    }
+    let Ok(located) = locate(&folder.to_string_lossy(), &places) else {
+        return Vec::new();
+    };
+    let keeps_from_loading = |problem: &&Problem| match problem {
+        Problem::CheckpointMissing { role, .. } => role != Role::SlatDecoderRf.name(),
+        Problem::AsInNotes { .. } | Problem::CheckpointHalf { .. } | Problem::PipelineUnreadable { .. } => {
+            true
+        }
+        _ => false,
+    };
+    let problems = check_folder(&located, &places).problems;
+    let lines = problems.iter().filter(keeps_from_loading);
+    lines
+        .map(|problem| format!("  ✗ {}\n    → {}", problem.sentence(), problem.advice()))
+        .collect()
 }
 
 fn of(asked: &str, problem: &Problem) -> Finding {

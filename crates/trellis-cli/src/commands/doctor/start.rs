@@ -1,17 +1,33 @@
 //! The quick part of the doctor at the start of a server.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use trellis_doctor::{Settings, quick, system_library_folders};
 use trellis_pins::Pins;
 
 use super::super::Context;
+use super::model::unloadable;
 use super::{look, pinned_capability, prefix_of};
 use crate::env;
 use crate::exit::Stop;
 
-/// Refuses where TRELLIS is to run, that is where a worker's Python is named, and cannot.
-pub(crate) fn before_start(context: &Context<'_>) -> Result<(), Stop> {
+/// Refuses where TRELLIS is to run, that is where a model folder or a worker's Python is named, and cannot.
+pub(crate) fn before_start(context: &Context<'_>, model: &Path) -> Result<(), Stop> {
+    let lines = if model.as_os_str().is_empty() {
+        Vec::new()
+    } else {
+        unloadable(model, context)
+    };
+    if !lines.is_empty() {
+        let told = format!(
+            "the model folder `{}` cannot be loaded\n{}",
+            model.display(),
+            lines.join("\n")
+        );
+        return Err(Stop::usage(told).hint(
+            "do as the lines with → say; `trellis model check` has the whole report; `--skip-doctor` starts anyway",
+        ));
+    }
     let python = context.environment.get(env::WORKER_PYTHON).map(PathBuf::from);
     let Some(root) = python.as_deref().and_then(prefix_of) else {
         return Ok(());

@@ -59,7 +59,7 @@ pub(crate) fn run(args: &ServeArgs, context: &Context<'_>) -> Result<Exit, Stop>
     };
     // The preview backend alone needs nothing of what the doctor looks at.
     if !args.skip_doctor && effective.config.backend != BackendChoice::Relief {
-        doctor::before_start(context)?;
+        doctor::before_start(context, &effective.config.trellis.model)?;
     }
     runtime()?.block_on(serve(effective, reload))
 }
