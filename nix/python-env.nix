@@ -30,7 +30,7 @@ in
   (previous: {
     name = "trellis-python-env";
     passthru = (previous.passthru or { }) // {
-      inherit python;
+      inherit python capability;
     };
     meta = (previous.meta or { }) // {
       description = "Python environment of the TRELLIS worker";

@@ -1,0 +1,41 @@
+# Behind nginx with TLS: clients come from the network, show a key, and submit large pictures. Driver and
+# model are as in single-5090.nix, which goes with it.
+{ config, ... }:
+let
+  server = config.services.trellis-server;
+in
+{
+  services.trellis-server = {
+    enable = true;
+    # Lines of NAME:KEY, put there by hand or by sops-nix or agenix; only root needs to read it.
+    apiKeysFile = "/run/secrets/trellis-api-keys";
+    # The page from which browsers call.
+    settings.listen.allowed_origins = [ "https://3d.example.org" ];
+  };
+
+  services.nginx = {
+    enable = true;
+    recommendedProxySettings = true;
+    virtualHosts."3d.example.org" = {
+      forceSSL = true;
+      enableACME = true;
+      locations."/" = {
+        proxyPass = "http://${server.host}:${toString server.port}";
+        extraConfig = ''
+          # As large as the server itself takes (limits.body_bytes).
+          client_max_body_size 64m;
+          # Events are passed on as they come, and a stream may be silent while a job waits.
+          proxy_buffering off;
+          proxy_read_timeout 1h;
+        '';
+      };
+    };
+  };
+
+  security.acme.acceptTerms = true;
+  security.acme.defaults.email = "admin@example.org";
+  networking.firewall.allowedTCPPorts = [
+    80
+    443
+  ];
+}

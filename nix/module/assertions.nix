@@ -1,0 +1,104 @@
+# What cannot work is refused while the system is evaluated, what may not is warned of; each says the fix.
+{
+  config,
+  lib,
+  ...
+}:
+let
+  inherit (lib) mkIf optional;
+  cfg = config.services.trellis-server;
+  inherit (config.hardware) nvidia;
+  option = name: "services.trellis-server.${name}";
+
+  hasDriver = lib.elem "nvidia" config.services.xserver.videoDrivers || nvidia.datacenter.enable;
+  # Of the card that the extensions were compiled for; Blackwell begins at 10.
+  capability = cfg.package.python-env.capability or "0";
+  isBlackwell = lib.versionAtLeast capability "10.0";
+  refusedAsUnfree = package: (package.meta.unfree or false) && !(package.meta.available or true);
+
+  # In the store, or about to be copied there.
+  inStore = path: lib.hasPrefix builtins.storeDir (toString path);
+  outsideStore = name: path: {
+    assertion = path == null || !inStore path;
+    message = ''
+      ${option name} is in the Nix store, which every user of the machine can read: ${toString path}
+      Name a file outside of it, such as "/run/secrets/trellis", that root or sops-nix or agenix puts there.
+    '';
+  };
+  isLoopback = lib.elem cfg.settings.listen.host [
+    "127.0.0.1"
+    "::1"
+  ];
+in
+{
+  config = mkIf cfg.enable {
+    assertions = [
+      {
+        assertion = cfg.settings.backend != "trellis" || cfg.package ? python-env;
+        message = ''
+          ${option "backend"} is "trellis", but ${option "package"} has no TRELLIS in it.
+          Take the flake's package `server`, or set the backend to "relief" for the preview.
+        '';
+      }
+      {
+        assertion = cfg.usesGpu -> config.hardware.graphics.enable;
+        message = ''
+          trellis-server runs TRELLIS on an NVIDIA GPU and needs the driver's libraries in /run/opengl-driver.
+          Set hardware.graphics.enable = true; or, for the preview without a GPU, ${option "backend"} = "relief";
+        '';
+      }
+      {
+        assertion = cfg.usesGpu && hasDriver && isBlackwell -> nvidia.open != false;
+        message = ''
+          trellis-server is built for Blackwell cards (RTX 50, capability ${capability}), and only NVIDIA's open
+          kernel module drives those: with the closed one no GPU is found.
+          Set hardware.nvidia.open = true; or, for an older card, take a package that is built for it
+          (docs/nixos.md, "Another card").
+        '';
+      }
+      {
+        assertion = cfg.usesGpu && hasDriver -> !refusedAsUnfree nvidia.package;
+        message = ''
+          trellis-server needs NVIDIA's driver, which is unfree, and nixpkgs is not allowed to use it.
+          Set nixpkgs.config.allowUnfree = true; or allow the driver alone:
+          nixpkgs.config.allowUnfreePredicate = package: builtins.elem (lib.getName package) [ "nvidia-x11" "nvidia-settings" ];
+        '';
+      }
+      {
+        assertion = cfg.usesGpu -> !refusedAsUnfree cfg.package;
+        message = ''
+          ${option "package"} comes from a nixpkgs that is not allowed to use unfree software such as CUDA.
+          Leave the option out, which takes the flake's own package, or set nixpkgs.config.allowUnfree = true;
+        '';
+      }
+      {
+        assertion = cfg.dataDir != null -> cfg.user != null;
+        message = ''
+          ${option "dataDir"} is ${toString cfg.dataDir}, which needs an owner that stays the same.
+          Set ${option "user"} = "trellis-server"; or leave dataDir out for /var/lib/trellis-server.
+        '';
+      }
+      (outsideStore "apiKeysFile" cfg.apiKeysFile)
+      (outsideStore "environmentFile" cfg.environmentFile)
+    ]
+    ++ lib.mapAttrsToList (name: outsideStore "credentials.${name}") cfg.credentials;
+
+    warnings =
+      optional (cfg.usesGpu && !hasDriver) ''
+        trellis-server: no NVIDIA driver is configured, so TRELLIS cannot run.
+        Set services.xserver.videoDrivers = [ "nvidia" ]; and hardware.nvidia.open = true; (no display is needed)
+        or, for the preview alone, ${option "backend"} = "relief";
+      ''
+      ++ optional (cfg.usesGpu && !(cfg.settings ? trellis.model)) ''
+        trellis-server: ${option "model"} names no model, so TRELLIS waits for one in
+        ${
+          if cfg.dataDir == null then "/var/lib/trellis-server" else toString cfg.dataDir
+        }/models/TRELLIS-image-large.
+        Bring it with `trellis model fetch` (docs/nixos.md) and name its folder, which also ends this warning.
+      ''
+      ++ optional (!isLoopback && cfg.apiKeysFile == null) ''
+        trellis-server listens on ${cfg.settings.listen.host} and asks for no key: everybody who reaches the
+        port can use it. Set ${option "apiKeysFile"}, or listen on 127.0.0.1 behind a proxy that asks.
+      '';
+  };
+}

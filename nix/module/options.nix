@@ -1,0 +1,184 @@
+# The options, but for `settings` (settings.nix).
+{ self }:
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
+let
+  inherit (lib)
+    literalExpression
+    mkEnableOption
+    mkOption
+    types
+    ;
+  cfg = config.services.trellis-server;
+  packages = self.packages.${pkgs.stdenv.hostPlatform.system};
+  account = mkOption {
+    type = types.nullOr types.str;
+    default = null;
+    example = "trellis-server";
+  };
+in
+{
+  options.services.trellis-server = {
+    enable = mkEnableOption "trellis-server, which makes 3D assets from pictures";
+
+    package = mkOption {
+      type = types.package;
+      default = if cfg.backend == "relief" then packages.server-preview else packages.default;
+      defaultText = literalExpression ''
+        if backend == "relief" then trellis-server.packages.''${system}.server-preview
+        else trellis-server.packages.''${system}.default
+      '';
+      example = literalExpression "trellis-server.packages.\${system}.server-preview";
+      description = ''
+        The package to run. The default runs TRELLIS on an NVIDIA GPU; `server-preview` has the
+        embedded backend only and needs neither a GPU nor unfree packages.
+      '';
+    };
+
+    host = mkOption {
+      type = types.str;
+      default = "127.0.0.1";
+      example = "0.0.0.0";
+      description = ''
+        Address to listen on. `0.0.0.0` or `::` opens the server to the network: set `apiKeysFile` too.
+      '';
+    };
+
+    port = mkOption {
+      type = types.port;
+      default = 8000;
+      example = 8080;
+      description = "Port to listen on. systemd opens it, so one below 1024 needs no privilege.";
+    };
+
+    openFirewall = mkOption {
+      type = types.bool;
+      default = false;
+      example = true;
+      description = "Whether to let other machines reach the port through the firewall.";
+    };
+
+    backend = mkOption {
+      type = types.enum [
+        "auto"
+        "trellis"
+        "relief"
+      ];
+      default = "auto";
+      example = "relief";
+      description = ''
+        Which backend works. `auto` takes every one that is there, the best first. `relief` is the
+        embedded preview: no GPU, nothing unfree, and the service is locked up more tightly.
+      '';
+    };
+
+    gpus = mkOption {
+      type = types.either (types.enum [ "all" ]) (
+        types.nonEmptyListOf (types.either types.ints.unsigned types.str)
+      );
+      default = "all";
+      example = [
+        0
+        1
+      ];
+      description = ''
+        Which GPUs get a worker: all, or a list of numbers as `nvidia-smi` shows them, or of UUIDs.
+      '';
+    };
+
+    model = mkOption {
+      type = types.nullOr types.path;
+      default = null;
+      example = "/srv/models/TRELLIS-image-large";
+      description = ''
+        TRELLIS's model: a folder as `trellis model fetch` makes it, or a package of one. Everybody must
+        be able to read it. `null` takes `models/TRELLIS-image-large` in the state directory.
+      '';
+    };
+
+    preview = mkOption {
+      type = types.bool;
+      default = true;
+      example = false;
+      description = "Whether a job has the embedded preview as `preview.glb` while TRELLIS works on it.";
+    };
+
+    logLevel = mkOption {
+      type = types.str;
+      default = "info";
+      example = "info,trellis_runner=debug";
+      description = ''
+        What to log: `error`, `warn`, `info`, `debug`, `trace`, or levels of single parts. A reload of the
+        service takes it up.
+      '';
+    };
+
+    apiKeysFile = mkOption {
+      type = types.nullOr types.path;
+      default = null;
+      example = "/run/secrets/trellis-api-keys";
+      description = ''
+        File of the keys that clients must send as `Authorization: Bearer KEY`, one a line; docs/http.md
+        has the form. systemd hands it to the service, so only root needs to be able to read it. It must
+        not be in the Nix store, which everybody can read. `null` lets everybody in who reaches the port.
+      '';
+    };
+
+    credentials = mkOption {
+      type = types.attrsOf types.path;
+      default = { };
+      example = {
+        sign-key = "/run/secrets/trellis-sign-key";
+      };
+      description = ''
+        Further secrets by name, each a file outside of the Nix store. The service finds them as
+        `/run/credentials/trellis-server.service/NAME`, a path that `settings` may name.
+      '';
+    };
+
+    environmentFile = mkOption {
+      type = types.nullOr types.path;
+      default = null;
+      example = "/run/secrets/trellis-server.env";
+      description = ''
+        File of `NAME=value` lines outside of the Nix store. Variables win over `settings`;
+        docs/configuration.md lists them.
+      '';
+    };
+
+    dataDir = mkOption {
+      type = types.nullOr types.path;
+      default = null;
+      example = "/srv/trellis";
+      description = ''
+        Folder of the job database, pictures and assets. `null` is `/var/lib/trellis-server`, made and
+        owned by systemd. Any other needs a `user`; it is made if it is not there.
+      '';
+    };
+
+    user = account // {
+      description = ''
+        Account to run as. `null` takes one that systemd makes for as long as the service runs.
+        `trellis-server` is created; an account of another name must exist.
+      '';
+    };
+
+    group = account // {
+      default = cfg.user;
+      defaultText = literalExpression "config.services.trellis-server.user";
+      description = "Group to run as. `trellis-server` is created; one of another name must exist.";
+    };
+
+    usesGpu = mkOption {
+      type = types.bool;
+      internal = true;
+      readOnly = true;
+      default = cfg.settings.backend != "relief" && cfg.package ? python-env;
+      description = "Whether TRELLIS may run: decides about devices, the driver and hardening.";
+    };
+  };
+}

@@ -1,0 +1,95 @@
+# The settings file: what the options say, what the user adds, and the check of both.
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
+let
+  inherit (lib) mkDefault mkOption types;
+  cfg = config.services.trellis-server;
+  toml = pkgs.formats.toml { };
+
+  # A number that the program has a default for, which `null` leaves in force.
+  optionalNumber =
+    lowest: example: description:
+    mkOption {
+      type = types.nullOr (types.ints.between lowest highest);
+      default = null;
+      inherit example description;
+    };
+  # What the program reads these as has 32 bits.
+  highest = 4294967295;
+
+  withoutNulls = lib.filterAttrsRecursive (_: value: value != null);
+in
+{
+  options.services.trellis-server = {
+    settings = mkOption {
+      type = types.submodule {
+        freeformType = toml.type;
+        options = {
+          drain_seconds = mkOption {
+            type = types.ints.between 0 86400;
+            default = 30;
+            example = 120;
+            description = ''
+              How long running jobs may finish when the service stops; then they go back to the queue.
+              systemd waits so long and 15 seconds more.
+            '';
+          };
+          limits = {
+            queued_jobs = optionalNumber 1 200 "Most jobs that wait; more are answered with 503.";
+            job_seconds = optionalNumber 1 1800 "Longest time that one attempt of a job may take.";
+          };
+          retention = {
+            keep_jobs = optionalNumber 0 500 "How many finished jobs to keep; 0 keeps all.";
+            keep_days = optionalNumber 0 7 "How many days to keep a finished job; 0 keeps all.";
+          };
+        };
+      };
+      default = { };
+      example = {
+        listen.allowed_origins = [ "https://studio.example" ];
+        limits.queued_jobs = 200;
+      };
+      description = ''
+        The settings file of trellis-server; docs/configuration.md lists all keys. It is checked while
+        the system is built, so a misspelt key stops the switch and not the service. `host`, `port`,
+        `backend`, `gpus`, `model`, `preview` and `logLevel` are written into it where it says nothing else.
+      '';
+    };
+
+    configFile = mkOption {
+      type = types.path;
+      internal = true;
+      readOnly = true;
+      description = "The settings file as it is checked.";
+    };
+  };
+
+  config.services.trellis-server = {
+    settings = {
+      backend = mkDefault cfg.backend;
+      listen.host = mkDefault cfg.host;
+      listen.port = mkDefault cfg.port;
+      log.level = mkDefault cfg.logLevel;
+      trellis.preview = mkDefault cfg.preview;
+      trellis.gpus = mkDefault (
+        if lib.isList cfg.gpus then lib.concatMapStringsSep "," toString cfg.gpus else cfg.gpus
+      );
+    }
+    // lib.optionalAttrs (cfg.model != null) { trellis.model = mkDefault (toString cfg.model); };
+
+    configFile =
+      pkgs.runCommand "trellis.toml"
+        {
+          # The program alone: nobody needs CUDA to check a file.
+          nativeBuildInputs = [ (cfg.package.server-preview or cfg.package) ];
+        }
+        ''
+          cp ${toml.generate "trellis.toml" (withoutNulls cfg.settings)} "$out"
+          trellis config check "$out"
+        '';
+  };
+}

@@ -1,0 +1,7 @@
+{ pkgs, ... }:
+{
+  services.trellis-server = {
+    backend = "trellis";
+    package = pkgs.coreutils;
+  };
+}

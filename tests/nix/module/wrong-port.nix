@@ -1,0 +1,1 @@
+{ services.trellis-server.port = 80000; }

@@ -1,0 +1,7 @@
+{ pkgs, ... }:
+{
+  services.trellis-server = {
+    backend = "relief";
+    apiKeysFile = pkgs.writeText "keys" "studio:secret";
+  };
+}

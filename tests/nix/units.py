@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+"""Turns what the harness prints of the evaluated module (JSON on standard input) into text.
+
+    units.py show        warnings, firewall, users, folders and units, without what changes with every build
+    units.py write DIR   the unit files
+"""
+
+import json
+import pathlib
+import re
+import sys
+
+# Hashes, versions of the placeholder packages, and the PATH that is made of them.
+STORE_HASH = re.compile(r"/nix/store/[a-z0-9]{32}-")
+VERSION = re.compile(r"(/nix/store/[a-z-]+?)-[0-9][0-9.]*")
+DEFAULT_PATH = re.compile(r'^Environment="PATH=.*"\n', re.MULTILINE)
+
+
+def stable(text: str) -> str:
+    text = DEFAULT_PATH.sub("", text)
+    return VERSION.sub(r"\1", STORE_HASH.sub("/nix/store/", text))
+
+
+def show(report: dict) -> str:
+    parts = [f"warning: {warning.strip()}" for warning in report["warnings"]]
+    parts += [f"firewall: {port}/tcp" for port in report["firewall"]["allowedTCPPorts"]]
+    parts += [
+        f"user: {name}, group {user['group']}, system user {user['isSystemUser']}"
+        for name, user in report["users"].items()
+        if name.startswith("trellis")
+    ]
+    parts += [
+        f"folder: {path} {kind} {rule['mode']} {rule['user']} {rule['group']}"
+        for paths in report["tmpfiles"]["settings"].values()
+        for path, kinds in paths.items()
+        for kind, rule in kinds.items()
+    ]
+    parts += [
+        f"== {name}\n{stable(text).strip()}" for name, text in ours(report).items()
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def ours(report: dict) -> dict[str, str]:
+    return {
+        name: text
+        for name, text in report["units"].items()
+        if name.startswith("trellis")
+    }
+
+
+def main() -> None:
+    report = json.load(sys.stdin)
+    match sys.argv[1:]:
+        case ["show"]:
+            print(show(report), end="")
+        case ["write", folder]:
+            for name, text in ours(report).items():
+                (pathlib.Path(folder) / name).write_text(text)
+        case _:
+            sys.exit(__doc__)
+
+
+main()
