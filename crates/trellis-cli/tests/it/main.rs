@@ -5,6 +5,7 @@ mod kit;
 
 mod doctor;
 mod generate;
+mod keys;
 mod remote;
 mod serve;
 mod usage;

@@ -1,5 +1,6 @@
 //! `trellis generate`: from pictures to files, in this process or on a server.
 
+pub(crate) mod api_key;
 pub(crate) mod client;
 mod engine;
 mod here;
@@ -17,6 +18,8 @@ use std::path::PathBuf;
 
 use trellis_core::{BackendChoice, Format};
 
+use self::api_key::ApiKeyFlag;
+use self::client::Client;
 use self::engine::Engine;
 use self::here::Here;
 use self::params::ParamFlags;
@@ -26,6 +29,7 @@ use self::there::There;
 use self::trouble::Trouble;
 use super::Context;
 use crate::config::{self, Config, SettingFlags};
+use crate::env::Environment;
 use crate::exit::{Exit, Stop};
 use crate::{backends, logs, output, runtime, signals};
 
@@ -62,6 +66,9 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "URL", value_parser = server_address)]
     server: Option<String>,
 
+    #[command(flatten)]
+    api_key: ApiKeyFlag,
+
     /// Print a line of JSON for each asset as it is done, made or failed
     #[arg(long)]
     json: bool,
@@ -92,7 +99,7 @@ pub(crate) fn run(args: &GenerateArgs, context: &Context<'_>) -> Result<Exit, St
     runtime()?.block_on(async {
         let stopping =
             signals::first_signal("stopping; a second signal ends at once").map_err(Stop::not_started)?;
-        let engine = start(args, &loaded.config, &formats).await?;
+        let engine = start(args, context.environment, &loaded.config, &formats).await?;
         let show = Show::new();
         show.line(&engine.introduction());
         let work = work::Work {
@@ -109,10 +116,16 @@ pub(crate) fn run(args: &GenerateArgs, context: &Context<'_>) -> Result<Exit, St
     })
 }
 
-async fn start(args: &GenerateArgs, config: &Config, formats: &[Format]) -> Result<Engine, Stop> {
+async fn start(
+    args: &GenerateArgs,
+    environment: &Environment,
+    config: &Config,
+    formats: &[Format],
+) -> Result<Engine, Stop> {
     let choice = args.backend.unwrap_or(config.backend);
     if let Some(address) = &args.server {
-        return Ok(Engine::There(There::reach(address, choice).await?));
+        let client = Client::new(address, args.api_key.find(environment)?.as_ref())?;
+        return Ok(Engine::There(There::reach(client, choice).await?));
     }
     // TRELLIS takes minutes to load: for one picture only where it is asked for by name.
     let here = match choice {

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use trellis_backend::{Readiness, Registry};
 use trellis_jobs::{BlobStore, FolderBlobs, Intake, IntakeLimits, Janitor, JobStore, Retention, SqliteStore};
 use trellis_runner::{Runner, RunnerSettings};
-use trellis_server::{AllowedOrigins, AppParts, AppState, HttpLimits};
+use trellis_server::{AllowedOrigins, AppParts, AppState, HttpLimits, KeyRing};
 use trellis_supervisor::TrellisBackend;
 
 use super::data_dir::DataDir;
@@ -74,6 +74,7 @@ impl Services {
         self,
         config: &Config,
         data: &DataDir,
+        keys: KeyRing,
         listener: TcpListener,
         stopping: &CancellationToken,
     ) -> JoinSet<io::Result<()>> {
@@ -109,7 +110,7 @@ impl Services {
         });
         tasks.spawn(trellis_server::serve(
             listener,
-            self.app(config),
+            self.app(config, keys),
             stopping.clone().cancelled_owned(),
         ));
         tasks
@@ -129,7 +130,7 @@ impl Services {
         Runner::new(self.store.clone(), self.blobs.clone(), registry, settings)
     }
 
-    fn app(&self, config: &Config) -> AppState {
+    fn app(&self, config: &Config, keys: KeyRing) -> AppState {
         let intake = Intake {
             store: self.store.clone(),
             blobs: self.blobs.clone(),
@@ -151,6 +152,7 @@ impl Services {
                 ..HttpLimits::default()
             },
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            keys,
             allowed_origins: AllowedOrigins::new(origins).expect("origins were checked with the settings"),
         })
     }
