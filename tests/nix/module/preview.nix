@@ -1,2 +1,7 @@
-# The preview form, as it is with nothing else set.
-{ services.trellis-server.backend = "relief"; }
+# The preview form, with keys: what tests/nixos/systemd.sh and the VM test run.
+{
+  services.trellis-server = {
+    backend = "relief";
+    apiKeysFile = "/etc/trellis-api-keys";
+  };
+}

@@ -1,0 +1,23 @@
+#!/bin/sh
+# Inside the container: what the kernel says of the running server.
+set -eu
+pid=$(systemctl show --property MainPID --value trellis-server.service)
+
+is() { # WHAT WANTED FOUND
+  [ "$2" = "$3" ] || {
+    echo "FAILED $1: $3 instead of $2"
+    exit 1
+  }
+  echo "ok $1: $3"
+}
+of() { awk -v key="$1:" '$1 == key { print $2 }' "/proc/$pid/status"; }
+elsewhere() { [ "$(readlink "/proc/$pid/ns/$1")" = "$(readlink "/proc/1/ns/$1")" ] && echo shared || echo own; }
+
+is "new privileges are off" 1 "$(of NoNewPrivs)"
+is "capabilities" 0000000000000000 "$(of CapEff)"
+is "capabilities that could be had" 0000000000000000 "$(of CapBnd)"
+is "calls are filtered" 2 "$(of Seccomp)"
+for space in net mnt ipc user; do is "namespace $space" own "$(elsewhere "$space")"; done
+is "the account is a dynamic one" yes "$(awk '$1 == "Uid:" { print ($2 >= 61184 && $2 <= 65519) ? "yes" : $2 }' "/proc/$pid/status")"
+is "devices" "full null ptmx random tty urandom zero" "$(nsenter --target "$pid" --mount sh -c 'cd /dev && find . -type c | cut -c3- | sort' | grep -v / | tr '\n' ' ' | sed 's/ $//')"
+is "writing to the system" refused "$(nsenter --target "$pid" --mount sh -c 'touch /etc/x 2>/dev/null' && echo done || echo refused)"

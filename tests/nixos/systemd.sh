@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# The scenario under a real systemd with the unit that the NixOS module makes of the preview form
+# (tests/nix/module/preview.units, which tests/nix/module.sh compares with the module), all hardening on:
+# boots a container of this machine's own system, thrown away afterwards. Then what the kernel says of the
+# process: no capability, a filter on calls, a network of its own, a user of its own.
+# TRELLIS_BIN: which program; left out, it is built.
+#
+# Exit codes: 0 all is well, 1 something is not, 77 a container cannot be booted here, after `skipped: why`.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+skip() {
+  echo "skipped: $*"
+  exit 77
+}
+((EUID == 0)) || skip "only root can boot a container"
+command -v systemd-nspawn >/dev/null || skip "systemd-nspawn is not here (package systemd-container)"
+[[ -x /usr/lib/systemd/systemd ]] || skip "this system has no /usr/lib/systemd/systemd to boot"
+
+if [[ -z ${TRELLIS_BIN:-} ]]; then
+  cargo build --quiet --package trellis-cli
+  TRELLIS_BIN=${CARGO_TARGET_DIR:-target}/debug/trellis
+fi
+
+work=$(mktemp -d)
+root=$work/root
+# shellcheck disable=SC2317 # called by the trap
+clean() {
+  ! mountpoint -q "$root" || umount "$root"
+  ! mountpoint -q "$work/over" || umount "$work/over"
+  rm -rf --one-file-system "$work"
+}
+trap clean EXIT
+mkdir "$root" "$work/over"
+mount -t tmpfs scenario "$work/over"
+mkdir "$work/over/upper" "$work/over/work"
+mount -t overlay scenario -o "lowerdir=/,upperdir=$work/over/upper,workdir=$work/over/work" "$root" ||
+  skip "no overlay can be mounted here"
+
+# What the unit names, and nothing that this machine has of it.
+units=$root/etc/systemd/system
+awk -v folder="$units" '/^== / { file = folder "/" $2; next } file { print > file }' tests/nix/module/preview.units
+install -D "$TRELLIS_BIN" "$root/nix/store/trellis/bin/trellis"
+printf 'backend = "relief"\n' >"$root/nix/store/trellis.toml"
+install -D /bin/kill "$root/nix/store/coreutils/bin/kill"
+rm -rf "$root/var/lib/trellis-server" "$root/var/lib/private/trellis-server"
+key=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
+(umask 077 && printf 'scenario %s\n' "$key" >"$root/etc/trellis-api-keys")
+
+install -D tests/nixos/scenario.py tests/nixos/confined.sh -t "$root/scenario"
+cat >"$units/scenario.service" <<UNIT
+[Unit]
+Requires=trellis-server.socket
+After=trellis-server.socket
+SuccessAction=exit-force
+FailureAction=exit-force
+[Service]
+Type=oneshot
+StandardOutput=file:/scenario/output
+StandardError=inherit
+TimeoutStartSec=120
+ExecStart=python3 /scenario/scenario.py --url http://127.0.0.1:8000 --key $key --pid 'systemctl show --property MainPID --value trellis-server.service' --kill 'systemctl kill --signal=KILL trellis-server.service'
+ExecStart=sh /scenario/confined.sh
+ExecStart=systemctl reload trellis-server.service
+ExecStart=systemctl stop trellis-server.socket trellis-server.service
+ExecStart=sh -c '! systemctl is-failed trellis-server.service'
+ExecStopPost=sh -c 'journalctl --unit trellis-server.service --no-pager >/scenario/journal'
+UNIT
+printf '[Unit]\nRequires=basic.target scenario.service\n' >"$units/scenario.target"
+# The container has this machine's Python, wherever it is.
+sed -i "s|^ExecStart=python3|ExecStart=$(python3 -c 'import sys; print(sys.executable)')|" "$units/scenario.service"
+
+status=0
+timeout 180 systemd-nspawn --quiet --directory="$root" --register=no --keep-unit --private-network \
+  --console=pipe --boot -- --unit=scenario.target >"$work/over/console" 2>&1 || status=$?
+cat "$root/scenario/output" 2>/dev/null || true
+if ((status)); then
+  cat "$work/over/console" "$root/scenario/journal" 2>/dev/null || true
+  echo "FAILED the container ended with $status"
+  exit 1
+fi
