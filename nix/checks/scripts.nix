@@ -11,13 +11,14 @@ let
     fileset = lib.fileset.unions [
       ../driver-libraries.sh
       (root + "/tests/nix")
+      (root + "/tests/nixos")
       (root + "/tests/wheels")
     ];
   };
 in
 runCommand "scripts" { nativeBuildInputs = [ shellcheck ]; } ''
   cd ${scripts}
-  shellcheck --shell=bash nix/driver-libraries.sh tests/nix/*.sh tests/wheels/*.sh
+  shellcheck --external-sources --shell=bash nix/driver-libraries.sh tests/{nix,nixos,wheels}/*.sh
   bash tests/nix/driver-libraries.sh
   touch "$out"
 ''

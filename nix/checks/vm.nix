@@ -1,4 +1,5 @@
-# The preview form in a virtual machine: tests/nixos/scenario.py, with systemd doing what the unit says.
+# The preview form in a virtual machine, with systemd doing what the unit says: the scenario, and what the
+# kernel says of the process then. tests/nixos runs both without a machine of their own.
 {
   inputs,
   testers,
@@ -34,7 +35,8 @@ testers.runNixOSTest {
         "python3 ${../../tests/nixos/scenario.py} --url http://127.0.0.1:8000 --key ${key}"
         " --pid '${show}' --kill 'systemctl kill --signal=KILL trellis-server.service'"
     ))
-    # Tenths, as in docs/nixos.md.
+    print(machine.succeed("sh ${../../tests/nixos/confined.sh}"))
+    # In tenths.
     print(machine.succeed("systemd-analyze security --no-pager --threshold=20 trellis-server.service"))
     machine.succeed("systemctl reload trellis-server.service")
     machine.succeed("systemctl stop trellis-server.service trellis-server.socket")

@@ -25,6 +25,7 @@ let
       Name a file outside of it, such as "/run/secrets/trellis", that root or sops-nix or agenix puts there.
     '';
   };
+  hasKeys = cfg.apiKeysFile != null || cfg.settings ? auth.keys_file;
   isLoopback = lib.elem cfg.settings.listen.host [
     "127.0.0.1"
     "::1"
@@ -80,6 +81,7 @@ in
       }
       (outsideStore "apiKeysFile" cfg.apiKeysFile)
       (outsideStore "environmentFile" cfg.environmentFile)
+      (outsideStore "settings.auth.keys_file" (cfg.settings.auth.keys_file or null))
     ]
     ++ lib.mapAttrsToList (name: outsideStore "credentials.${name}") cfg.credentials;
 
@@ -96,7 +98,7 @@ in
         }/models/TRELLIS-image-large.
         Bring it with `trellis model fetch` (docs/nixos.md) and name its folder, which also ends this warning.
       ''
-      ++ optional (!isLoopback && cfg.apiKeysFile == null) ''
+      ++ optional (!isLoopback && !hasKeys) ''
         trellis-server listens on ${cfg.settings.listen.host} and asks for no key: everybody who reaches the
         port can use it. Set ${option "apiKeysFile"}, or listen on 127.0.0.1 behind a proxy that asks.
       '';

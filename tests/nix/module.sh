@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The NixOS module, evaluated. What it makes of every example and of tests/nix/module/*.nix is compared
-# with tests/nix/module/NAME.units, word by word (UPDATE=1 writes them anew: read the difference). What is
-# wrong, tests/nix/module/wrong-*.nix, must be refused with every line of its .refused file. Then
-# `systemd-analyze security` rates each unit, where it is there (package systemd).
+# with tests/nix/module/NAME.units, word by word, and the options with docs/nixos-options.md (UPDATE=1 writes
+# both anew: read the difference). `systemd-analyze security` rates each unit, where it is there (package
+# systemd). What is wrong, tests/nix/module/wrong-*.nix, must be refused with each line of its .refused file.
 #
 # Exit codes: 0 all is well, 1 something is not, 77 nothing could be evaluated here, after `skipped: why`.
 # With a real nixpkgs, `nix flake check` evaluates the examples (nix/checks/examples.nix).
@@ -10,6 +10,10 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # shellcheck source=tests/nix/harness.sh
 . tests/nix/harness.sh
+has_harness || {
+  echo "skipped: no evaluation harness is here (TRELLIS_NIX_HARNESS and MIRROR)"
+  exit 77
+}
 
 # The most that a form may be exposed, in tenths.
 most_preview=20 most_gpu=30
@@ -55,6 +59,14 @@ for config in nix/examples/*.nix tests/nix/module/*.nix; do
   tests/nix/units.py write "$work/$name" <"$work/report"
   rate "$name" "$work/$name"
 done
+
+if evaluate_module tests/nix/options.nix >"$work/report" 2>"$work/refusal"; then
+  tests/nix/units.py options <"$work/report" | nix/options-doc.py >"$work/options"
+  [[ -z ${UPDATE:-} ]] || cp "$work/options" docs/nixos-options.md
+  diff -u docs/nixos-options.md "$work/options" || wrong "docs/nixos-options.md is not as nix/module has it"
+else
+  wrong "the options: $(grep -v '^note ' "$work/refusal")"
+fi
 
 for config in tests/nix/module/wrong-*.nix; do
   name=$(basename "$config" .nix)

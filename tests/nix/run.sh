@@ -3,11 +3,11 @@
 # outputs that docs/nix.md promises are all there. pins, lock and overlays are compared by the Rust
 # tests of trellis-pins.
 #
-# Evaluating takes nixpkgs, or an evaluation harness that stands in for it: its folder in
-# TRELLIS_NIX_HARNESS (else ../shared/nix-harness is tried), its snapshots in MIRROR. Exit codes:
-# 0 all is well, 1 something is not, 77 nothing could be evaluated here, with a line `skipped: why`.
+# Evaluating takes nixpkgs, or a harness that stands in for it (tests/nix/harness.sh). Exit codes: 0 all is well, 1 something is not, 77 nothing could be evaluated here, with a line `skipped: why`.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+# shellcheck source=tests/nix/harness.sh
+. tests/nix/harness.sh
 
 tests/nix/driver-libraries.sh
 
@@ -18,7 +18,7 @@ promised=(
   apps.{default,server,doctor,generate}
   devShells.{default,cuda}
   overlays.{default,cuda,torch,xformers,kaolin,spconv,extensions,python-extras,trellis}
-  checks.{formatting,overlays,rust-lints,rust-tests,scripts,package-server,shell-cuda}
+  checks.{examples,formatting,overlays,rust-lints,rust-tests,scripts,vm,package-server,shell-cuda}
   nixosModules.default
   formatter
 )
@@ -26,10 +26,9 @@ promised=(
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
 
-harness=${TRELLIS_NIX_HARNESS:-../shared/nix-harness}
-if [[ -x $harness/eval-flake && -n ${MIRROR:-} ]]; then
+if has_harness; then
   status=0
-  "$harness/eval-flake" "$PWD" >"$output" || status=$?
+  evaluate_flake >"$output" || status=$?
   grep -v '^ok ' "$output" || true
 elif command -v nix >/dev/null; then
   status=0

@@ -3,6 +3,7 @@
 
     units.py show        warnings, firewall, users, folders and units, without what changes with every build
     units.py write DIR   the unit files
+    units.py options     what tests/nix/options.nix told
 """
 
 import json
@@ -57,6 +58,8 @@ def main() -> None:
         case ["write", folder]:
             for name, text in ours(report).items():
                 (pathlib.Path(folder) / name).write_text(text)
+        case ["options"]:
+            print(next(told for told in report["warnings"] if told.startswith("[{")))
         case _:
             sys.exit(__doc__)
 

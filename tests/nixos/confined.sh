@@ -1,5 +1,5 @@
 #!/bin/sh
-# Inside the container: what the kernel says of the running server.
+# Where the service runs, as root: what the kernel says of its process.
 set -eu
 pid=$(systemctl show --property MainPID --value trellis-server.service)
 

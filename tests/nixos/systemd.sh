@@ -63,7 +63,7 @@ ExecStart=python3 /scenario/scenario.py --url http://127.0.0.1:8000 --key $key -
 ExecStart=sh /scenario/confined.sh
 ExecStart=systemctl reload trellis-server.service
 ExecStart=systemctl stop trellis-server.socket trellis-server.service
-ExecStart=sh -c '! systemctl is-failed trellis-server.service'
+ExecStart=sh -c '! systemctl is-failed --quiet trellis-server.service'
 ExecStart=touch /scenario/passed
 ExecStopPost=sh -c 'journalctl --unit trellis-server.service --no-pager >/scenario/journal'
 UNIT
