@@ -21,13 +21,17 @@ let
         ;
     }
   );
+  ofGpuOutputs = [
+    "examples.nix"
+    "overlays.nix"
+  ];
   ofFolder =
     lib.mapAttrs'
       (file: _: lib.nameValuePair (lib.removeSuffix ".nix" file) (callCheck (./checks + "/${file}") { }))
       (
-        lib.filterAttrs (file: _: lib.hasSuffix ".nix" file && (hasGpu || file != "overlays.nix")) (
-          builtins.readDir ./checks
-        )
+        lib.filterAttrs (
+          file: _: lib.hasSuffix ".nix" file && (hasGpu || !lib.elem file ofGpuOutputs)
+        ) (builtins.readDir ./checks)
       );
   # What cannot be built without a model folder of one's own is no check.
   buildable = removeAttrs packages [

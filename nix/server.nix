@@ -14,6 +14,11 @@ let
     runtimeInputs = [ coreutils ];
     text = ''
       ${environment.script}
+      # `trellis model fetch` is asked for by name and may go out. Workers stay offline: the server sets
+      # the variable for each of them itself.
+      for word; do
+        [[ $word != model ]] || unset HF_HUB_OFFLINE
+      done
       exec ${lib.getExe server-preview} "$@"
     '';
   };

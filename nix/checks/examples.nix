@@ -1,5 +1,5 @@
-# Every file of nix/examples makes a system: alone and, as they are meant to be combined, with the others
-# that its name promises. Evaluated only: nothing of CUDA is built for this.
+# Every file of nix/examples makes a system, alone and as they are meant to be combined. Evaluated only:
+# nothing of CUDA is built for this.
 {
   inputs,
   lib,
@@ -25,7 +25,20 @@ let
   evaluated = modules: builtins.unsafeDiscardStringContext (system modules).drvPath;
 
   alone = lib.mapAttrs (file: _: evaluated [ (folder + "/${file}") ]) (builtins.readDir folder);
+  # As docs/nixos.md has it.
+  server = inputs.self.packages.${stdenv.hostPlatform.system}.server;
+  python-env = inputs.self.lib.mkPythonEnv { cudaCapabilities = [ "8.9" ]; };
   combined = {
+    "single-5090.nix with another card" = evaluated [
+      (folder + "/single-5090.nix")
+      {
+        hardware.nvidia.open = lib.mkForce false;
+        services.trellis-server.package = server.override {
+          inherit python-env;
+          environment = server.environment.override { inherit python-env; };
+        };
+      }
+    ];
     "single-5090.nix and nginx-tls.nix" = evaluated [
       (folder + "/single-5090.nix")
       (folder + "/nginx-tls.nix")
