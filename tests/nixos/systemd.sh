@@ -1,13 +1,19 @@
 #!/usr/bin/env bash
-# The scenario under a real systemd with the unit that the NixOS module makes of the preview form
-# (tests/nix/module/preview.units, which tests/nix/module.sh compares with the module), all hardening on:
-# boots a container of this machine's own system, thrown away afterwards. Then what the kernel says of the
-# process: no capability, a filter on calls, a network of its own, a user of its own.
-# TRELLIS_BIN: which program; left out, it is built.
+# The scenario under a real systemd with the unit that the NixOS module makes (tests/nix/module/FORM.units,
+# which tests/nix/module.sh compares with the module), all hardening on: boots a container of this machine's
+# own system, thrown away afterwards. Then what the kernel says of the process: no capability, a filter on
+# calls, a network and a user of its own.
+#
+#   tests/nixos/systemd.sh [preview|gpu]     left out: preview
+#
+# gpu: TRELLIS is the stand-in of tests/fake_trellis; with an NVIDIA GPU and torch here, on that GPU, else
+# with a stand-in for torch too. TRELLIS_BIN: which program; left out, it is built.
 #
 # Exit codes: 0 all is well, 1 something is not, 77 a container cannot be booted here, after `skipped: why`.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+form=${1:-preview}
 
 skip() {
   echo "skipped: $*"
@@ -37,11 +43,46 @@ mkdir "$work/over/upper" "$work/over/work"
 mount -t overlay scenario -o "lowerdir=/,upperdir=$work/over/upper,workdir=$work/over/work" "$root" ||
   skip "no overlay can be mounted here"
 
+# stand_in: a worker and a model for the GPU form; what a wrapper sets, as that of the package does.
+stand_in() {
+  local python=tests/fake_trellis/python numbers=4 node
+  printf 'backend = "trellis"\ntrellis.warm_up = false\n' >"$root/nix/store/trellis.toml"
+  if nvidia-smi -L >/dev/null 2>&1; then
+    python=tests/gpu/python numbers=$((64 << 20))
+    for node in /dev/nvidia*; do [[ ! -c $node ]] || options+=("--bind=$node"); done
+    # Where the driver's libraries are, if that is a mount of its own.
+    ! mountpoint -q /usr/local/nvidia || options+=(--bind-ro=/usr/local/nvidia)
+  else
+    printf 'trellis.gpus = "unchecked:1"\n' >>"$root/nix/store/trellis.toml"
+  fi
+  mkdir -p "$root/stand-in/tests" "$root/srv/models"
+  cp -r tests/fake_trellis tests/gpu "$root/stand-in/tests"
+  python3 tests/fake_trellis/model.py "$root/srv/models/TRELLIS-image-large" "$numbers"
+  cat >"$root/nix/store/trellis-server/bin/trellis" <<WRAPPER
+#!/bin/bash
+export PATH='$PATH' LD_LIBRARY_PATH='${LD_LIBRARY_PATH:-}' TORCH_HOME=/srv/models/TRELLIS-image-large/torch
+export TRELLIS_WORKER_PYTHON=/stand-in/$python
+exec /nix/store/trellis-server/bin/program "\$@" --skip-doctor
+WRAPPER
+  chmod +x "$root/nix/store/trellis-server/bin/trellis"
+}
+
 # What the unit names, and nothing that this machine has of it.
 units=$root/etc/systemd/system
-awk -v folder="$units" '/^== / { file = folder "/" $2; next } file { print > file }' tests/nix/module/preview.units
-install -D "$TRELLIS_BIN" "$root/nix/store/trellis/bin/trellis"
-printf 'backend = "relief"\n' >"$root/nix/store/trellis.toml"
+awk -v folder="$units" '/^== / { file = folder "/" $2; next } file { print > file }' "tests/nix/module/$form.units"
+options=()
+case $form in
+  preview)
+    backend=relief
+    install -D "$TRELLIS_BIN" "$root/nix/store/trellis/bin/trellis"
+    printf 'backend = "relief"\n' >"$root/nix/store/trellis.toml"
+    ;;
+  gpu)
+    backend=trellis
+    install -D "$TRELLIS_BIN" "$root/nix/store/trellis-server/bin/program"
+    stand_in
+    ;;
+esac
 install -D /bin/kill "$root/nix/store/coreutils/bin/kill"
 rm -rf "$root/var/lib/trellis-server" "$root/var/lib/private/trellis-server"
 key=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
@@ -59,8 +100,8 @@ Type=oneshot
 StandardOutput=append:/scenario/output
 StandardError=inherit
 TimeoutStartSec=120
-ExecStart=python3 /scenario/scenario.py --url http://127.0.0.1:8000 --key $key --pid 'systemctl show --property MainPID --value trellis-server.service' --kill 'systemctl kill --signal=KILL trellis-server.service'
-ExecStart=sh /scenario/confined.sh
+ExecStart=python3 /scenario/scenario.py --url http://127.0.0.1:8000 --key $key --backend $backend --pid 'systemctl show --property MainPID --value trellis-server.service' --kill 'systemctl kill --signal=KILL trellis-server.service'
+ExecStart=sh /scenario/confined.sh $form
 ExecStart=systemctl reload trellis-server.service
 ExecStart=systemctl stop trellis-server.socket trellis-server.service
 ExecStart=sh -c '! systemctl is-failed --quiet trellis-server.service'
@@ -73,7 +114,7 @@ sed -i "s|^ExecStart=python3|ExecStart=$(python3 -c 'import sys; print(sys.execu
 
 # Whether it went well, the container says in a file: its exit code is systemd-nspawn's own matter.
 timeout 180 systemd-nspawn --quiet --directory="$root" --register=no --keep-unit --private-network \
-  --console=pipe --boot -- --unit=scenario.target >"$work/over/console" 2>&1 || true
+  "${options[@]}" --console=pipe --boot -- --unit=scenario.target >"$work/over/console" 2>&1 || true
 cat "$root/scenario/output" 2>/dev/null || true
 [[ -e $root/scenario/passed ]] || {
   cat "$work/over/console" "$root/scenario/journal" 2>/dev/null || true
