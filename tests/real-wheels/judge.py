@@ -31,7 +31,8 @@ def verdict(line: dict[str, Any]) -> str:
 
 
 def names(line: dict[str, Any], key: str) -> str:
-    archs = {arch["arch"].split("_")[1] for part in ("linked", "embedded") for arch in line[part][key]}
+    parts = ("linked", "relocatable", "embedded")
+    archs = {arch["arch"].split("_")[1] for part in parts for arch in line[part][key]}
     return " ".join(sorted(archs, key=lambda arch: (int(re.sub(r"\D", "", arch)), arch))) or "–"
 
 
@@ -49,10 +50,10 @@ def compare(full: dict[str, Any]) -> list[str]:
             if line is None:
                 wrong.append(f"{name}: {library} is not in the report")
                 continue
-            both = [line["linked"], line["embedded"]]
+            parts = [line["linked"], line["relocatable"], line["embedded"]]
             for key in ("sass", "ptx"):
-                if pinned[key] not in (numbers(both, key), numbers(both[:1], key)):
-                    wrong.append(f"{library}: {key} {numbers(both, key)}, pinned {pinned[key]}")
+                if pinned[key] not in (numbers(parts, key), numbers(parts[:2], key)):
+                    wrong.append(f"{library}: {key} {numbers(parts, key)}, pinned {pinned[key]}")
     return wrong
 
 

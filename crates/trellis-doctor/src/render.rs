@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::code::LibraryCode;
-use crate::finding::{Finding, Level};
+use crate::finding::{Check, Finding, Level};
 use crate::report::Report;
 
 /// Exact names shown of one finding; all are in the JSON form.
@@ -18,7 +18,7 @@ impl Report {
             if open != Some(finding.check) {
                 let _ = writeln!(text, "\n{}", paint(finding.check.title(), "1", colours));
                 open = Some(finding.check);
-                if finding.check == crate::finding::Check::MachineCode {
+                if finding.check == Check::MachineCode {
                     text.push_str(&table(&self.libraries));
                 }
             }
@@ -79,7 +79,8 @@ fn line(finding: &Finding, colours: bool) -> String {
         finding.subject,
         finding.message
     );
-    if finding.level > Level::Ok {
+    // What a step of the probe prints is its answer.
+    if finding.level > Level::Ok || finding.check == Check::Probe {
         for name in finding.evidence.iter().take(MAX_EVIDENCE) {
             let _ = writeln!(text, "      {name}");
         }

@@ -13,14 +13,13 @@ const CHOICES: [(&str, &[&str], &str); 4] = [
         &["flash_attn", "xformers", "sdpa", "naive"],
         "flash_attn",
     ),
-    (
-        "SPARSE_ATTN_BACKEND",
-        &["xformers", "flash_attn"],
-        "the value of `ATTN_BACKEND`",
-    ),
+    ("SPARSE_ATTN_BACKEND", &["xformers", "flash_attn"], "flash_attn"),
     ("SPARSE_BACKEND", &["spconv", "torchsparse"], "spconv"),
     ("SPCONV_ALGO", &["auto", "implicit_gemm", "native"], "auto"),
 ];
+
+/// Values of `ATTN_BACKEND` that the sparse half, which takes the same variable, ignores.
+const DENSE_ONLY: [&str; 2] = ["sdpa", "naive"];
 
 /// From here on the fp32 operator of xformers and kernels of cumm are missing.
 const LAST_SERVED: Capability = Capability { major: 9, minor: 0 };
@@ -50,6 +49,12 @@ pub enum VariableProblem {
         known: Vec<&'static str>,
         /// What is used instead.
         default: &'static str,
+    },
+    /// A name that only the dense half of TRELLIS knows.
+    #[error("is `{value}`, which TRELLIS's sparse attention does not know: it takes flash_attn there")]
+    DenseOnly {
+        /// As set.
+        value: String,
     },
     /// Not set, and flash-attn is the default.
     #[error("is not set: TRELLIS takes flash_attn, which the pinned set does not have")]
@@ -99,7 +104,7 @@ impl Diagnosis for VariableProblem {
     fn kind(&self) -> &'static str {
         match self {
             Self::Fine => "variables_fine",
-            Self::Ignored { .. } => "value_ignored",
+            Self::Ignored { .. } | Self::DenseOnly { .. } => "value_ignored",
             Self::AttentionUnset => "attention_unset",
             Self::XformersEnabled { .. } => "xformers_enabled",
             Self::SpconvCompiles { .. } => "spconv_compiles",
@@ -121,6 +126,7 @@ impl Diagnosis for VariableProblem {
         match self {
             Self::Fine => "",
             Self::Ignored { known, .. } if known.contains(&"xformers") => "set it to `xformers`",
+            Self::DenseOnly { .. } => "set it to `xformers`, or `SPARSE_ATTN_BACKEND=xformers` beside it",
             Self::Ignored { known, .. } if known.contains(&"native") => "set it to `native`",
             Self::Ignored { .. } => "unset it",
             Self::AttentionUnset => "set `ATTN_BACKEND=xformers`",
@@ -159,8 +165,12 @@ pub fn check(get: &dyn Fn(&str) -> Option<String>, capability: Capability) -> Ve
             ));
         }
     }
-    if set("ATTN_BACKEND").is_none() {
-        problems.push(("ATTN_BACKEND", VariableProblem::AttentionUnset));
+    match set("ATTN_BACKEND") {
+        None => problems.push(("ATTN_BACKEND", VariableProblem::AttentionUnset)),
+        Some(value) if DENSE_ONLY.contains(&value.as_str()) && set("SPARSE_ATTN_BACKEND").is_none() => {
+            problems.push(("ATTN_BACKEND", VariableProblem::DenseOnly { value }));
+        }
+        Some(_) => {}
     }
     if capability > LAST_SERVED {
         if set("XFORMERS_DISABLED").is_none() {

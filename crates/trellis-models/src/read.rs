@@ -1,6 +1,6 @@
 //! Reads small text files with a bound, so that no file can fill the memory.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
@@ -46,6 +46,13 @@ impl ReadError {
 /// Reads a file of at most `MAX_BYTES`.
 pub(crate) fn read_small(path: &Path) -> Result<Vec<u8>, ReadError> {
     let read = || {
+        // Opening a pipe would wait for whoever writes into it.
+        if !fs::metadata(path)?.is_file() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "it is not a regular file",
+            ));
+        }
         let mut bytes = Vec::new();
         File::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
         Ok(bytes)

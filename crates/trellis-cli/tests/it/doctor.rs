@@ -1,6 +1,7 @@
 //! `trellis doctor`: the report of the real binary, its exit codes, and the refusal of `trellis serve`.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -98,6 +99,93 @@ fn a_broken_environment_exits_with_2_and_the_symbol() {
         "{text}"
     );
     assert!(!text.contains('\x1b'), "no colour where nobody sees it");
+}
+
+/// A module whose every name, call and sum works and is true, and equals 256: a GPU on which all goes well.
+const WILLING: &str = "\
+import sys
+class Willing:
+    __path__ = []
+    __version__ = '2.9.1+cu128'
+    def __getattr__(self, name): return self
+    def __call__(self, *_, **__): return self
+    def __float__(self): return 256.0
+    def __iter__(self): return iter(())
+    def get_device_name(self, _): return 'NVIDIA GeForce RTX 5090 Laptop GPU'
+    def is_available(self): return True
+    def same(self, *_): return self
+    __matmul__ = __mul__ = __mod__ = __floordiv__ = __getitem__ = same
+sys.modules[__name__] = Willing()
+sys.modules[__name__ + '.pytorch'] = sys.modules[__name__ + '.ops'] = Willing()
+";
+
+/// An environment that stands in for a whole one; what TRELLIS prints is as it prints it.
+fn willing_environment(home: &Path) -> PathBuf {
+    let root = home.join("env");
+    let packages = root.join("lib/python3.12/site-packages");
+    let write = |path: PathBuf, text: &str| {
+        fs::create_dir_all(path.parent().expect("it lies in a folder")).expect("a temporary folder");
+        fs::write(path, text).expect("a file in the temporary folder");
+    };
+    for module in ["torch", "xformers", "spconv", "kaolin"] {
+        write(packages.join(module).join("__init__.py"), WILLING);
+    }
+    let sparse = "print('[SPARSE] Backend: spconv, Attention: xformers')\n";
+    write(packages.join("trellis/modules/sparse.py"), sparse);
+    let attention = "print('[ATTENTION] Using backend: xformers')\n";
+    write(packages.join("trellis/modules/attention.py"), attention);
+    let pipeline = "class TrellisImageTo3DPipeline:\n    from_pretrained = print\n";
+    write(packages.join("trellis/pipelines.py"), pipeline);
+    let python = format!(
+        "#!/bin/sh\nPYTHONPATH={} exec python3 \"$@\"\n",
+        packages.display()
+    );
+    write(root.join("bin/python3"), &python);
+    let executable = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(root.join("bin/python3"), executable).expect("it was written just now");
+    root
+}
+
+#[test]
+fn the_probe_prints_the_lines_of_the_notes() {
+    let home = TempDir::new().unwrap();
+    let root = willing_environment(home.path());
+    sample::write_model(&home.path().join("model")).unwrap();
+    let mut doctor = trellis(home.path());
+    doctor.args(["doctor", "--probe", "--model", "model", "--env"]);
+    let output = doctor.arg(&root).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    for line in [
+        "PyTorch: 2.9.1+cu128",
+        "CUDA available: True",
+        "Device: NVIDIA GeForce RTX 5090 Laptop GPU",
+        "[SPARSE] Backend: spconv, Attention: xformers",
+        "[ATTENTION] Using backend: xformers",
+        "✓ Pipeline loaded successfully",
+        "✓ sparse convolution: works",
+    ] {
+        assert!(lines.contains(&line), "{line} is not in\n{text}");
+    }
+}
+
+#[test]
+fn the_probe_takes_no_other_environments_interpreter() {
+    let home = TempDir::new().unwrap();
+    let root = willing_environment(home.path());
+    fs::create_dir_all(home.path().join("other/lib/python3.12/site-packages")).unwrap();
+    let mut doctor = trellis(home.path());
+    let output = doctor
+        .env("TRELLIS_WORKER_PYTHON", root.join("bin/python3"))
+        .args(["doctor", "--probe", "--env", "other"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        text.starts_with("error: there is no interpreter to probe with\n"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -114,6 +114,8 @@ fn offline_is_said_and_the_substitution_then_stands_in() {
         machine.told(&command.env("HF_HUB_OFFLINE", "1").output().unwrap())
     };
     let said = offline(&["repair", "model"]);
+    let dry = offline(&["repair", "model", "--dry-run", "--as-in-notes"]);
+    assert!(dry.contains("instead") && dry.contains("--dry-run"), "{dry}");
     let instead = offline(&["repair", "model", "--as-in-notes"]);
     insta::assert_snapshot!([said, instead].join("\n"));
 }

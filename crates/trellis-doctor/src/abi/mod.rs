@@ -240,10 +240,11 @@ fn python_tags(environment: &Environment, shelf: &Shelf) -> Vec<(String, AbiProb
         let Some((stem, behind)) = entry.name.split_once(".cpython-") else {
             continue;
         };
-        let digits = behind.find(|c: char| !c.is_ascii_digit()).unwrap_or(behind.len());
-        modules.entry(stem).or_default().insert(&behind[..digits]);
+        // Without the `m` of Pythons before 3.8, but with the `t` of those without a global lock.
+        let tag = behind.split(['-', '.']).next().unwrap_or(behind);
+        modules.entry(stem).or_default().insert(tag.trim_end_matches('m'));
     }
-    let tag = |digits: &&str| format!("cpython-{digits}");
+    let tag = |tag: &&str| format!("cpython-{tag}");
     let foreign = modules
         .into_iter()
         .filter(|(_, tags)| !tags.iter().map(tag).any(|tag| tag == here));

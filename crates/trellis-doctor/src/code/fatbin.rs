@@ -1,4 +1,4 @@
-//! Reads fatbin containers: which GPU code is inside, without decompressing any of it.
+//! Reads fatbin containers: which GPU code is inside, without decompressing more of it than a header.
 //!
 //! ```text
 //! section   := { padding container }
@@ -9,8 +9,8 @@
 //! All little-endian; an entry's header is at least 64 bytes. NVIDIA documents only the magic
 //! (`fatbinary_section.h`); the rest was found by comparing with `cuobjdump`, which is also the oracle
 //! (`tests/real-wheels/cuobjdump-oracle.sh`).
-//! Not here: finding the sections (`images.rs`), what the code is good for (`verdict.rs`). Holds one
-//! header at a time, never allocates by a size it has read, and always moves forward.
+//! Not here: finding the sections (`images.rs`), the code's own header (`cubin.rs`), what the code is good for
+//! (`verdict.rs`). Holds one header at a time, never allocates by a size it has read, and always moves forward.
 
 use std::fs::File;
 use std::io;
@@ -20,6 +20,7 @@ use std::os::unix::fs::FileExt;
 use memchr::memmem;
 
 use super::arch::{Arch, Variant};
+use super::cubin::{self, Storage};
 
 const MAGIC: u32 = 0xBA55_ED50;
 const CONTAINER_HEADER: usize = 16;
@@ -28,6 +29,8 @@ const ENTRY_HEADER: usize = 64;
 const ALIGNMENT: usize = 8;
 const FLAG_EXACT: u64 = 0x0010_0000;
 const FLAG_FAMILY: u64 = 0x0020_0000;
+const FLAG_LZ4: u64 = 0x2000;
+const FLAG_ZSTANDARD: u64 = 0x8000;
 /// The highest architecture number taken for real; `sm_121` is the highest known.
 const MAX_ARCH: u32 = 999;
 
@@ -158,8 +161,12 @@ pub fn container<R: ReadAt + ?Sized>(
     let mut at = offset + header;
     while at < end {
         let head: [u8; ENTRY_HEADER] = read(from, at)?;
-        let (entry, header, payload) = entry(&head).ok_or(FatbinError::Implausible { offset: at })?;
+        let (mut entry, header, payload) = entry(&head).ok_or(FatbinError::Implausible { offset: at })?;
+        let code = at.saturating_add(header);
         at = end_of(at, header, payload, end)?;
+        if exact_by_itself(from, &entry, u64_at(&head, 40), code..at)? {
+            entry.arch.variant = Variant::Exact;
+        }
         visit(Item::Entry(entry));
     }
     Ok(end)
@@ -190,6 +197,30 @@ fn entry(head: &[u8; ENTRY_HEADER]) -> Option<(Entry, u64, u64)> {
         header,
         u64_at(head, 8),
     ))
+}
+
+/// Whether machine code whose entry has no letter has one in its own header.
+fn exact_by_itself<R: ReadAt + ?Sized>(
+    from: &R,
+    entry: &Entry,
+    flags: u64,
+    payload: Range<u64>,
+) -> Result<bool, FatbinError> {
+    if entry.code != Some(Code::Sass) || entry.arch.variant != Variant::Plain || flags & FLAG_ZSTANDARD != 0 {
+        return Ok(false);
+    }
+    let storage = if flags & FLAG_LZ4 == 0 {
+        Storage::Plain
+    } else {
+        Storage::Lz4
+    };
+    let mut buffer = [0; cubin::HEAD_BYTES];
+    let length = usize::try_from(payload.end - payload.start).unwrap_or(usize::MAX);
+    let head = &mut buffer[..length.min(cubin::HEAD_BYTES)];
+    let offset = payload.start;
+    from.read_at(head, offset)
+        .map_err(|source| FatbinError::Read { offset, source })?;
+    Ok(cubin::has_letter(head, storage) == Some(true))
 }
 
 /// The next container's offset: aligned, behind anything.

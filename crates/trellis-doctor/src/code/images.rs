@@ -1,9 +1,10 @@
 //! The device code of a library: finds its fatbins and counts what is in them.
 //!
-//! Linked code lies in `.nv_fatbin` and, if relocatable, in `__nv_relfatbin`. Where neither section is there,
-//! the wrappers in `.nvFatBinSegment` say where it is: `magic:u32=0x466243B1 version:u32 fatbin:u64
-//! file_name:u64`, the address often written by a relocation. Libraries such as cuFFT hold more code among
-//! their constants and load it themselves; `cuobjdump` does not list that, so the two are kept apart.
+//! Linked code lies in `.nv_fatbin`. Where that is not there, the wrappers in `.nvFatBinSegment` say where it
+//! is: `magic:u32=0x466243B1 version:u32 fatbin:u64 file_name:u64`, the address often written by a relocation.
+//! What the device linker made it from stays in `__nv_relfatbin`, for the CUDA runtime to link once more where
+//! the result does not run. Libraries such as cuFFT hold more code among their constants and load it
+//! themselves. `cuobjdump` lists linked code only, so the three are kept apart.
 //! Not here: the format (`fatbin.rs`) and the verdict (`verdict.rs`).
 
 use std::collections::BTreeMap;
@@ -14,7 +15,8 @@ use super::arch::{Arch, Capability};
 use super::fatbin::{self, Code, Entry, FatbinError, Item};
 use crate::elf::Library;
 
-const SECTIONS: [&str; 2] = [".nv_fatbin", "__nv_relfatbin"];
+const LINKED: &str = ".nv_fatbin";
+const RELOCATABLE: &str = "__nv_relfatbin";
 const WRAPPERS: &str = ".nvFatBinSegment";
 const WRAPPER_MAGIC: u32 = 0x4662_43B1;
 const WRAPPER_BYTES: usize = 24;
@@ -50,6 +52,16 @@ impl Counts {
         *map.entry(arch).or_default() += 1;
     }
 
+    fn add_item(&mut self, item: Item) {
+        if let Item::Entry(Entry {
+            code: Some(code),
+            arch,
+        }) = item
+        {
+            self.add(code, arch);
+        }
+    }
+
     fn is_empty(&self) -> bool {
         self.sass.is_empty() && self.ptx.is_empty()
     }
@@ -60,6 +72,8 @@ impl Counts {
 pub(super) struct Images {
     /// Found by the CUDA runtime, and listed by `cuobjdump`.
     pub(super) linked: Counts,
+    /// Linked once more by the CUDA runtime, if need be.
+    pub(super) relocatable: Counts,
     /// Loaded by the library's own code.
     pub(super) embedded: Counts,
     /// Translation units of the linked code by what they do on the asked capability.
@@ -69,7 +83,9 @@ pub(super) struct Images {
 impl Images {
     /// Whether there is any.
     pub(super) fn is_empty(&self) -> bool {
-        self.linked.is_empty() && self.embedded.is_empty()
+        [&self.linked, &self.relocatable, &self.embedded]
+            .iter()
+            .all(|counts| counts.is_empty())
     }
 }
 
@@ -81,8 +97,8 @@ pub(super) fn images(library: &Library, capability: Capability) -> (Images, Resu
 }
 
 fn read(library: &Library, tally: &mut Tally) -> Result<(), FatbinError> {
-    let sections: Vec<_> = SECTIONS.iter().flat_map(|name| library.sections(name)).collect();
-    let wrapped = if sections.is_empty() {
+    let (sections, relocatable) = (library.sections(LINKED), library.sections(RELOCATABLE));
+    let wrapped = if sections.is_empty() && relocatable.is_empty() {
         wrapped(library)
     } else {
         Vec::new()
@@ -92,7 +108,7 @@ fn read(library: &Library, tally: &mut Tally) -> Result<(), FatbinError> {
         .iter()
         .map(|range| range.end.saturating_sub(range.start))
         .sum();
-    let linked = !sections.is_empty() || !wrapped.is_empty();
+    let linked = !(sections.is_empty() && relocatable.is_empty() && wrapped.is_empty());
     if !linked && size > MAX_CONSTANT_BYTES {
         return Ok(());
     }
@@ -101,6 +117,11 @@ fn read(library: &Library, tally: &mut Tally) -> Result<(), FatbinError> {
         .map_err(|source| FatbinError::Read { offset: 0, source })?;
     for section in sections {
         fatbin::walk(&file, section, &mut |item| tally.add_linked(item))?;
+    }
+    for section in relocatable {
+        fatbin::walk(&file, section, &mut |item| {
+            tally.images.relocatable.add_item(item);
+        })?;
     }
     let mut known = Vec::new();
     for range in wrapped
@@ -125,10 +146,14 @@ fn embedded(
         let mut at = range.start;
         let within = known.iter().filter(|known| range.contains(&known.start));
         for stop in within {
-            fatbin::scan(file, at..stop.start, &mut |item| tally.add_embedded(item))?;
+            fatbin::scan(file, at..stop.start, &mut |item| {
+                tally.images.embedded.add_item(item);
+            })?;
             at = at.max(stop.end);
         }
-        fatbin::scan(file, at..range.end, &mut |item| tally.add_embedded(item))?;
+        fatbin::scan(file, at..range.end, &mut |item| {
+            tally.images.embedded.add_item(item);
+        })?;
     }
     Ok(())
 }
@@ -183,16 +208,6 @@ impl Tally {
             capability,
             images: Images::default(),
             unit: Unit::default(),
-        }
-    }
-
-    fn add_embedded(&mut self, item: Item) {
-        if let Item::Entry(Entry {
-            code: Some(code),
-            arch,
-        }) = item
-        {
-            self.images.embedded.add(code, arch);
         }
     }
 

@@ -66,6 +66,8 @@ pub struct LibraryCode {
     pub images: u64,
     /// Code that `cuobjdump` lists.
     pub linked: CodeLists,
+    /// What linked code was made from, which the CUDA runtime links once more where that does not run.
+    pub relocatable: CodeLists,
     /// Code among the constants, that the library loads itself.
     pub embedded: CodeLists,
     /// Translation units of the linked code.
@@ -76,11 +78,13 @@ pub struct LibraryCode {
 
 impl LibraryCode {
     pub(super) fn new(library: &str, images: &Images, capability: Capability) -> Self {
-        let (linked, embedded) = (CodeLists::new(&images.linked), CodeLists::new(&images.embedded));
+        let lists = [&images.linked, &images.relocatable, &images.embedded];
+        let [linked, relocatable, embedded] = lists.map(CodeLists::new);
         Self {
             library: library.to_owned(),
-            images: linked.count() + embedded.count(),
+            images: linked.count() + relocatable.count() + embedded.count(),
             linked,
+            relocatable,
             embedded,
             units: UnitCounts {
                 native: images.units.native,
@@ -91,21 +95,22 @@ impl LibraryCode {
         }
     }
 
-    /// All SASS, linked and embedded, each architecture once, in order.
+    /// All SASS, each architecture once, in order.
     pub fn sass(&self) -> Vec<&str> {
-        merged(&self.linked.sass, &self.embedded.sass)
+        self.merged(|lists| &lists.sass)
     }
 
     /// All PTX, as [`sass`](Self::sass).
     pub fn ptx(&self) -> Vec<&str> {
-        merged(&self.linked.ptx, &self.embedded.ptx)
+        self.merged(|lists| &lists.ptx)
     }
-}
 
-/// Both lists are in order of the numbers; so is the result, `sm_90` before `sm_100`.
-fn merged<'list>(a: &'list [ArchCount], b: &'list [ArchCount]) -> Vec<&'list str> {
-    let mut names: Vec<&str> = a.iter().chain(b).map(|count| count.arch.as_str()).collect();
-    names.sort_by_key(|name| (name.trim_end_matches(char::is_alphabetic).len(), *name));
-    names.dedup();
-    names
+    /// In order of the numbers: `sm_90` before `sm_100`.
+    fn merged(&self, of: impl Fn(&CodeLists) -> &[ArchCount]) -> Vec<&str> {
+        let lists = [&self.linked, &self.relocatable, &self.embedded].into_iter();
+        let mut names: Vec<&str> = lists.flat_map(of).map(|count| count.arch.as_str()).collect();
+        names.sort_by_key(|name| (name.trim_end_matches(char::is_alphabetic).len(), *name));
+        names.dedup();
+        names
+    }
 }

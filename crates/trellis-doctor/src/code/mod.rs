@@ -1,9 +1,10 @@
 //! Is there code for the GPU in every library?
 //!
-//! `arch.rs` names, `fatbin.rs` the file format, `images.rs` a library's code, `verdict.rs` what it means,
-//! `nvrtc.rs` run-time compilers, `xformers.rs` limits in xformers' own sources.
+//! `arch.rs` names, `fatbin.rs` the file format, `cubin.rs` the code's own header, `images.rs` a library's code,
+//! `verdict.rs` what it means, `nvrtc.rs` run-time compilers, `xformers.rs` limits in xformers' own sources.
 
 pub mod arch;
+mod cubin;
 pub mod fatbin;
 mod images;
 mod library;

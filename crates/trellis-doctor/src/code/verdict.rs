@@ -24,19 +24,18 @@ pub enum Verdict {
 
 impl Verdict {
     /// One unit with machine code makes a library native, as the units without it are those that are chosen
-    /// on other GPUs only. Embedded code has no units: the library chooses, and takes the best that it has.
+    /// on other GPUs only. Relocatable and embedded code have none: the runtime or the library takes the best.
     pub(super) fn of(images: &Images, capability: Capability) -> Self {
-        let embedded = &images.embedded;
-        if images.units.native > 0 || embedded.sass.keys().any(|arch| arch.sass_runs_on(capability)) {
+        let others = [&images.relocatable, &images.embedded];
+        let mut sass = others.iter().flat_map(|counts| counts.sass.keys());
+        if images.units.native > 0 || sass.any(|arch| arch.sass_runs_on(capability)) {
             return Self::Native;
         }
         let mut ptx: BTreeSet<Arch> = images.units.compiled.keys().copied().collect();
-        ptx.extend(
-            embedded
-                .ptx
-                .keys()
-                .rfind(|arch| arch.ptx_compiles_for(capability)),
-        );
+        for counts in others {
+            let mut compilable = counts.ptx.keys().filter(|arch| arch.ptx_compiles_for(capability));
+            ptx.extend(compilable.next_back());
+        }
         if ptx.is_empty() {
             return Self::None;
         }

@@ -104,6 +104,7 @@ impl Environment {
         fs::read_dir(root).map_err(unreadable)?;
         let mut found = Found::default();
         found.add(root);
+        found.add_base(root);
         if found.site_packages.is_empty() && holds_packages(root) {
             found.python = version_above(root);
             found.site_packages.push(root.to_owned());
@@ -178,6 +179,34 @@ impl Found {
         }
     }
 
+    /// What a virtual environment sees of the Python that it was made with, if it was made to. Other Pythons
+    /// may lie beside that one.
+    fn add_base(&mut self, root: &Path) {
+        let configured = |key: &str| configuration(root, &[key]);
+        let included = configured("include-system-site-packages").is_some_and(|value| value == "true");
+        let home = configured("home").map(PathBuf::from);
+        let Some(prefix) = home.as_deref().and_then(Path::parent).filter(|_| included) else {
+            return;
+        };
+        let python = self.python.or_else(|| configured_version(root));
+        let names = python.map_or_else(Vec::new, |PythonVersion { major, minor }| {
+            vec![
+                format!("python{major}.{minor}/site-packages"),
+                format!("python{major}.{minor}/dist-packages"),
+                format!("python{major}/dist-packages"),
+            ]
+        });
+        // Debian keeps what is installed by hand apart.
+        for prefix in [prefix.join("local"), prefix.to_owned()] {
+            let folders = names.iter().map(|name| prefix.join("lib").join(name));
+            for packages in folders.filter(|folder| folder.is_dir()) {
+                if !self.holds(&packages) {
+                    self.site_packages.push(packages);
+                }
+            }
+        }
+    }
+
     /// `lib64` is often a link to `lib`.
     fn holds(&self, packages: &Path) -> bool {
         let real = packages.canonicalize().ok();
@@ -210,11 +239,14 @@ fn version_above(site_packages: &Path) -> Option<PythonVersion> {
 
 /// `version = 3.12.1` or `version_info = …` of a virtual environment.
 fn configured_version(root: &Path) -> Option<PythonVersion> {
+    PythonVersion::parse(&configuration(root, &["version", "version_info"])?)
+}
+
+/// The value of the first line of `pyvenv.cfg` with one of the keys.
+fn configuration(root: &Path, keys: &[&str]) -> Option<String> {
     let text = fs::read_to_string(root.join("pyvenv.cfg")).ok()?;
     text.lines().find_map(|line| {
         let (key, value) = line.split_once('=')?;
-        ["version", "version_info"]
-            .contains(&key.trim())
-            .then(|| PythonVersion::parse(value.trim()))?
+        keys.contains(&key.trim()).then(|| value.trim().to_owned())
     })
 }

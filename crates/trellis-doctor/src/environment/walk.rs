@@ -17,7 +17,7 @@ pub(crate) struct SharedObject {
     pub(crate) path: PathBuf,
 }
 
-/// All shared objects below the folders, in order of their names.
+/// All shared objects below the folders, in order of their names; also links to none, which are to be told.
 pub(crate) fn shared_objects(folders: &[PathBuf]) -> Vec<SharedObject> {
     let seen = Mutex::new(HashSet::new());
     let mut found: Vec<SharedObject> = folders
@@ -70,7 +70,7 @@ fn list(
         let is_link = kind.is_some_and(|kind| kind.is_symlink());
         if kind.is_some_and(|kind| kind.is_dir()) || (is_link && !named_so && path.is_dir()) {
             folders.push(path);
-        } else if named_so && path.is_file() {
+        } else if named_so && (path.is_file() || (is_link && !path.exists())) {
             let name = path
                 .strip_prefix(root)
                 .unwrap_or(&path)

@@ -1,4 +1,4 @@
-//! One package: `METADATA` of its `*.dist-info` folder (PyPA core metadata).
+//! One package: `METADATA` of its `*.dist-info` folder (PyPA core metadata), or what older installers write.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -21,9 +21,10 @@ pub(crate) struct Package {
 }
 
 impl Package {
-    /// Reads a `*.dist-info` folder; `None` if it has no name and version.
-    pub(super) fn read(folder: &Path) -> Option<Self> {
-        let metadata = head(&folder.join("METADATA")).ok()?;
+    /// Reads a `*.dist-info` folder or an `*.egg-info` folder or file; `None` if it has no name and version.
+    pub(super) fn read(info: &Path) -> Option<Self> {
+        let files = [info.join("METADATA"), info.join("PKG-INFO"), info.to_owned()];
+        let metadata = files.iter().find_map(|file| head(file).ok())?;
         Some(Self {
             name: normalise(fields(&metadata, "Name").next()?),
             version: fields(&metadata, "Version").next()?.to_owned(),

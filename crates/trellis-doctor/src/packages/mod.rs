@@ -22,7 +22,7 @@ pub(crate) struct Packages {
 }
 
 impl Packages {
-    /// Reads every `*.dist-info` of the folders; the first of a name wins, as it does for the interpreter.
+    /// Reads every `*.dist-info` and `*.egg-info` of the folders; the first of a name wins, as it does for the interpreter.
     pub(crate) fn read(folders: &[PathBuf]) -> Self {
         let mut by_name = BTreeMap::new();
         for folder in folders {
@@ -31,7 +31,10 @@ impl Packages {
                 .flatten()
                 .flatten()
                 .map(|entry| entry.path())
-                .filter(|path| path.extension().is_some_and(|extension| extension == "dist-info"))
+                .filter(|path| {
+                    path.extension()
+                        .is_some_and(|extension| extension == "dist-info" || extension == "egg-info")
+                })
                 .collect();
             infos.sort();
             let read: Vec<Package> = infos

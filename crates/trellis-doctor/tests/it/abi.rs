@@ -265,6 +265,12 @@ fn extensions_for_another_python() {
         finding.message,
         "is compiled for cpython-311 only, and this is cpython-312"
     );
+    let env = Env::new();
+    env.library("x/threads.cpython-312t-x86_64-linux-gnu.so", Lib::default());
+    assert_eq!(
+        env.finding("python_abi").message,
+        "is compiled for cpython-312t only, and this is cpython-312"
+    );
 }
 
 #[test]

@@ -45,6 +45,20 @@ fn lists_code_with_letters_and_counts() {
 }
 
 #[test]
+fn a_letter_in_the_codes_own_header_counts() {
+    let piece = Piece {
+        payload: 64,
+        ..sass(60)
+    };
+    let mut content = fatbin(&[piece, sass(60)]);
+    let code = 16 + 64;
+    content[code..code + 8].copy_from_slice(b"\x7fELF\x02\x01\x01\x33");
+    content[code + 48..code + 52].copy_from_slice(&0x3C_0D3C_u32.to_le_bytes());
+    let library = library_with(".nv_fatbin", content);
+    assert_eq!(library.sass(), ["sm_60", "sm_60a"]);
+}
+
+#[test]
 fn verdicts() {
     assert_eq!(verdict(&[sass(90), sass(120)]), Verdict::Native);
     assert_eq!(verdict(&[sass(120).exact()]), Verdict::Native);
@@ -58,12 +72,15 @@ fn verdicts() {
 }
 
 #[test]
-fn other_sections_and_padding_are_read() {
+fn the_device_linkers_input_counts_but_is_not_linked() {
     let mut padded = fatbin(&[sass(90)]);
     padded.extend([0; 40]);
-    padded.extend(fatbin(&[sass(120)]));
+    padded.extend(fatbin(&[ptx(90)]));
     let library = library_with("__nv_relfatbin", padded);
-    assert_eq!(library.sass(), ["sm_90", "sm_120"]);
+    assert_eq!(library.linked.sass, [], "cuobjdump does not list it");
+    assert_eq!((library.images, library.sass()), (2, vec!["sm_90"]));
+    let from = vec!["compute_90".to_owned()];
+    assert_eq!(library.verdict, Verdict::DriverCompiles { from });
 }
 
 #[test]

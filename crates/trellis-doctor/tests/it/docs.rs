@@ -1,7 +1,12 @@
-//! docs/doctor.md names every kind of finding.
+//! docs/doctor.md names every kind of finding, and every field of the JSON form.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+
+use serde_json::Value;
+
+use crate::kit::{Env, Lib, fatbin, ptx, sass};
 
 /// Kinds are the string arms of the functions named `kind`.
 fn kinds(source: &str) -> Vec<String> {
@@ -38,4 +43,46 @@ fn every_kind_is_described() {
             "docs/doctor.md does not name `{kind}`"
         );
     }
+}
+
+/// Fields as the page writes them, `findings[].kind`, without those of the lists of code.
+fn fields(value: &Value, path: &str, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(object) if path.matches('.').count() <= 1 => {
+            for (name, value) in object {
+                let path = format!("{path}{name}");
+                found.insert(path.clone());
+                let below = if value.is_array() { "[]." } else { "." };
+                fields(value, &format!("{path}{below}"), found);
+            }
+        }
+        Value::Array(list) => list.iter().for_each(|value| fields(value, path, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_table_of_the_json_form_has_its_fields() {
+    let env = Env::new();
+    let section = Some((".nv_fatbin", fatbin(&[sass(90), ptx(90)])));
+    env.library(
+        "x/_C.so",
+        Lib {
+            section,
+            ..Lib::default()
+        },
+    );
+    let mut written = BTreeSet::new();
+    fields(&serde_json::to_value(env.report()).unwrap(), "", &mut written);
+
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(here.join("../../docs/doctor.md")).unwrap();
+    let (_, table) = page.split_once("## JSON").unwrap();
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| `"));
+    let described: BTreeSet<String> = rows
+        .filter_map(|row| row.split('`').next())
+        .filter(|field| !field.contains('…'))
+        .map(|field| field.trim_end_matches("[]").to_owned())
+        .collect();
+    assert_eq!(described, written);
 }

@@ -21,6 +21,52 @@ fn a_virtual_environment_tells_its_python() {
 }
 
 #[test]
+fn a_virtual_environment_may_see_the_packages_of_its_base() {
+    let (env, base) = (Env::new(), Env::new());
+    base.package("xformers", "0.0.33.post2", &[]);
+    fs::create_dir_all(base.root().join("lib/python3.11/site-packages")).unwrap();
+    let configure = |included: &str| {
+        let home = base.root().join("bin");
+        let text = format!(
+            "home = {}\ninclude-system-site-packages = {included}\nversion = 3.12.1\n",
+            home.display()
+        );
+        fs::write(env.root().join("pyvenv.cfg"), text).unwrap();
+        Environment::discover(env.root()).unwrap().site_packages
+    };
+    assert_eq!(configure("false"), [env.packages()]);
+    assert_eq!(configure("true"), [env.packages(), base.packages()]);
+}
+
+#[test]
+fn packages_of_older_installers_are_installed() {
+    let env = Env::new();
+    env.file(
+        "nvdiffrast-0.4.0.egg-info/PKG-INFO",
+        "Name: nvdiffrast\nVersion: 0.4.0\n",
+    );
+    env.file("kaolin-0.18.0.egg-info", "Name: kaolin\nVersion: 0.18.0\n");
+    let findings = env.report().findings;
+    let absent = findings.iter().filter(|finding| finding.kind == "not_installed");
+    let absent: Vec<&str> = absent.map(|finding| finding.subject.as_str()).collect();
+    assert_eq!(absent, ["spconv", "torch", "xformers"]);
+}
+
+#[test]
+fn links_to_nowhere_are_told() {
+    let env = Env::new();
+    fs::create_dir_all(env.packages().join("x")).unwrap();
+    symlink("/nowhere/gone.so", env.packages().join("x/_C.so")).unwrap();
+    symlink("loop.so", env.packages().join("x/loop.so")).unwrap();
+    let findings = env.report().findings;
+    let unreadable = findings
+        .iter()
+        .filter(|finding| finding.kind == "unreadable_library");
+    let unreadable: Vec<&str> = unreadable.map(|finding| finding.subject.as_str()).collect();
+    assert_eq!(unreadable, ["x/_C.so", "x/loop.so"]);
+}
+
+#[test]
 fn a_folder_of_packages_and_a_link_to_lib_count_once() {
     let env = Env::new();
     symlink("lib", env.root().join("lib64")).unwrap();

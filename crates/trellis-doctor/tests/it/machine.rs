@@ -194,6 +194,31 @@ fn variables_that_are_unset_or_wrong() {
 }
 
 #[test]
+fn a_backend_that_only_the_dense_half_knows() {
+    let check = |sparse: Option<&'static str>| {
+        let get = move |name: &str| match name {
+            "ATTN_BACKEND" => Some("sdpa".to_owned()),
+            "SPARSE_ATTN_BACKEND" => sparse.map(str::to_owned),
+            _ => None,
+        };
+        let findings = variables::check(&get, BLACKWELL).into_iter();
+        findings
+            .filter(|finding| finding.kind == "value_ignored")
+            .map(|finding| finding.message)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        check(None),
+        ["is `sdpa`, which TRELLIS's sparse attention does not know: it takes flash_attn there"]
+    );
+    assert_eq!(check(Some("xformers")), Vec::<String>::new());
+    assert_eq!(
+        check(Some("sdpa")),
+        ["`sdpa` is not one of xformers, flash_attn: TRELLIS ignores it and takes flash_attn"]
+    );
+}
+
+#[test]
 fn variables_as_the_wrapper_sets_them() {
     let get = |name: &str| {
         let value = match name {

@@ -87,7 +87,8 @@ impl Unsolved {
         Self {
             name: name.to_owned(),
             reason: "no sound copy is on this machine".to_owned(),
-            advice: "allow downloading, or name a folder that has it with `--from`",
+            advice: "allow downloading, which `--no-fetch` and `HF_HUB_OFFLINE` forbid, or name a folder that has it \
+                     with `--from`",
         }
     }
 

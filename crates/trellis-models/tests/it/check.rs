@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::{Value, json};
+use trellis_models::lock::Lock;
 use trellis_models::{Severity, sample};
 
 use crate::kit::{Machine, lines};
@@ -89,6 +91,20 @@ fn each_way_to_lack_or_damage_a_file_has_its_own_sentence() {
         overwrite("pipeline.json", b"{"),
     ];
     insta::assert_debug_snapshot!(all);
+}
+
+#[test]
+fn a_pipe_in_place_of_a_file_is_not_waited_for() {
+    let pipe = |path: &Path| {
+        let _ = fs::remove_file(path);
+        assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+        Lock::read(path).unwrap_err()
+    };
+    let told = found(|folder| {
+        pipe(&folder.join("pipeline.json"));
+    });
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("it is not a regular file"), "{told:?}");
 }
 
 #[test]

@@ -159,7 +159,9 @@ fn probe_of(
     context: &Context<'_>,
 ) -> Result<Probe, Stop> {
     let own = environment.and_then(|environment| environment.interpreter.clone());
-    let python = own.or_else(|| context.environment.get(env::WORKER_PYTHON).map(PathBuf::from));
+    // That of another environment than the one asked for would answer for the wrong one.
+    let named = context.environment.get(env::WORKER_PYTHON).map(PathBuf::from);
+    let python = own.or_else(|| named.filter(|_| args.env.is_none()));
     let python = python.ok_or_else(|| {
         Stop::not_started(anyhow!("there is no interpreter to probe with"))
             .hint("name an environment that has `bin/python3` with `--env`")

@@ -139,8 +139,17 @@ async fn bring(
 
 /// The hub that options and environment name.
 pub(super) fn hub(machine: &Machine<'_>, endpoint: Option<&str>) -> Result<Hub, FetchError> {
+    Hub::new(settings(machine, endpoint)?)
+}
+
+fn settings(machine: &Machine<'_>, endpoint: Option<&str>) -> Result<Settings, FetchError> {
     let get = |name: &str| machine.context.environment.get(name).map(Into::into);
-    Hub::new(Settings::from_env(get, endpoint, &machine.places)?)
+    Settings::from_env(get, endpoint, &machine.places)
+}
+
+/// Whether the environment forbids downloading.
+pub(super) fn is_offline(machine: &Machine<'_>, endpoint: Option<&str>) -> Result<bool, FetchError> {
+    Ok(settings(machine, endpoint)?.offline)
 }
 
 /// The repository and revision that are meant: of the pinned repository the pinned commit.

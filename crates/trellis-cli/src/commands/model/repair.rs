@@ -84,10 +84,12 @@ pub(super) fn run(args: &RepairArgs, machine: &Machine<'_>) -> Result<Exit, Faul
         return run_undo(args, &located);
     }
     let origin = origin(args, &located, machine);
+    // Known before anything is planned, so that a dry run does not promise a download.
+    let may_fetch = !args.no_fetch && !fetch::is_offline(machine, args.endpoint.as_deref())?;
     let options = Options {
         from: args.from.clone(),
         // The substitution is asked for where downloading is not wanted or not possible.
-        repo: (!args.no_fetch).then(|| origin.0.clone()),
+        repo: may_fetch.then(|| origin.0.clone()),
         as_in_notes: args.as_in_notes,
         to: args.to.clone(),
     };
@@ -186,7 +188,7 @@ fn described(plan: &Plan, dry_run: bool) -> String {
     for remedy in &plan.remedies {
         let _ = match remedy {
             Remedy::Copy { name, source } => writeln!(text, "{name}: from {}", source.whose),
-            Remedy::Fetch { name, repo, .. } => writeln!(text, "{name}: downloaded from {repo}"),
+            Remedy::Fetch { name, repo, .. } => writeln!(text, "{name}: to be downloaded from {repo}"),
             Remedy::Substitute(substitution) => {
                 writeln!(
                     text,
