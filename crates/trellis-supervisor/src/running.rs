@@ -186,7 +186,10 @@ mod tests {
     async fn an_autopsy_that_was_dropped_midway_finds_the_same_cause() {
         let launch = Launch {
             program: "/bin/sh".into(),
-            arguments: vec!["-c".into(), "echo 'no kernel image is available' >&2; exit 1".into()],
+            arguments: vec![
+                "-c".into(),
+                "echo 'no kernel image is available' >&2; exit 1".into(),
+            ],
             environment: BTreeMap::new(),
         };
         let mut running = Running::start(launch, "w".into(), Arc::default()).await.unwrap();
@@ -197,7 +200,10 @@ mod tests {
         }));
         while running.process.status.is_none() {
             let early = timeout(Duration::from_millis(10), running.receive()).await;
-            assert!(early.is_err(), "it does not wait for the end of the output: {early:?}");
+            assert!(
+                early.is_err(),
+                "it does not wait for the end of the output: {early:?}"
+            );
         }
         open.send(()).unwrap();
         let cause = timeout(Duration::from_secs(20), running.receive()).await.unwrap();
