@@ -7,7 +7,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info};
 use trellis_backend::{Backend, Output, Request};
 use trellis_core::{Failure, FailureKind};
-use trellis_jobs::{BlobError, BlobKey, Claim, Delivered, Outcome};
+use trellis_jobs::{BlobError, BlobKey, Claim, Delivered, Lease, Outcome};
 
 use crate::ending::{Ending, end};
 use crate::keeper::{Gone, keep};
@@ -61,7 +61,8 @@ impl Attempt {
     async fn prepare(&mut self) -> Result<PathBuf, Failure> {
         self.backend = self.suited()?;
         info!(backend = self.backend.capabilities().name, "job started");
-        let folder = scratch::make(&self.shared.settings.scratch, &self.claim.lease).await;
+        let Lease { job, attempt, .. } = self.claim.lease;
+        let folder = scratch::make(&self.shared.settings.scratch, job, attempt).await;
         folder.map_err(|cause| no_scratch(&cause))
     }
 
@@ -70,7 +71,7 @@ impl Attempt {
             Ok(request) => request,
             Err(failure) => return Ending::Fail(failure),
         };
-        let (reports, carrier) = reports(self.shared.clone(), self.claim.lease.clone(), folder.to_owned());
+        let (reports, carrier) = reports(self.shared.clone(), self.claim.lease.clone());
         let carrying = AbortOnDropHandle::new(tokio::spawn(carrier.run()));
         let (done, stop) = work(&self.shared, self.backend.clone(), request, reports, gone).await;
         if matches!(stop, Some(Stop::Gone(_))) {
@@ -135,9 +136,10 @@ impl Attempt {
     /// Stores every file; where one cannot be stored, none stays.
     async fn store(&self, folder: &Path, output: Output) -> Result<Outcome, Failure> {
         self.check_output(&output)?;
+        let Lease { job, attempt, .. } = self.claim.lease;
         let mut artifacts: Vec<Delivered> = Vec::new();
         for made in output.files {
-            match upload(self.shared.blobs.as_ref(), &self.claim.lease, folder, made, false).await {
+            match upload(self.shared.blobs.as_ref(), (job, attempt), folder, made).await {
                 Ok(file) => artifacts.push(file),
                 Err(failure) => {
                     let keys: Vec<BlobKey> = artifacts.into_iter().map(|file| file.key).collect();

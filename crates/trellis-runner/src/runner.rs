@@ -8,9 +8,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
-use trellis_backend::Registry;
+use trellis_backend::{Backend, Registry};
 use trellis_jobs::{BlobStore, JobStore, WorkerName};
 
+use crate::previews::Previews;
 use crate::slot::Slot;
 use crate::{recovery, scratch};
 
@@ -52,6 +53,7 @@ pub struct Runner {
     blobs: Arc<dyn BlobStore>,
     registry: Registry,
     settings: RunnerSettings,
+    previews: Option<Arc<dyn Backend>>,
 }
 
 impl Runner {
@@ -67,6 +69,16 @@ impl Runner {
             blobs,
             registry,
             settings,
+            previews: None,
+        }
+    }
+
+    /// Has this backend make a preview of every job that waits for a real one or is worked on by it.
+    #[must_use]
+    pub fn with_previews(self, maker: Arc<dyn Backend>) -> Self {
+        Self {
+            previews: Some(maker),
+            ..self
         }
     }
 
@@ -86,6 +98,9 @@ impl Runner {
         let forgotten = recovery::take_back_own(&shared).await;
         let recovering = AbortOnDropHandle::new(tokio::spawn(recovery::run(shared.clone(), forgotten)));
         let mut slots = JoinSet::new();
+        if let Some(maker) = self.previews {
+            slots.spawn(Previews::new(shared.clone(), maker).run());
+        }
         for backend in shared.registry.all() {
             let capabilities = backend.capabilities();
             info!(

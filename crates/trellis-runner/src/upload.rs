@@ -6,16 +6,15 @@ use std::path::{Path, PathBuf};
 
 use tracing::error;
 use trellis_backend::{Content, Made};
-use trellis_core::{Artifact, Failure, FailureKind};
-use trellis_jobs::{BlobError, BlobKey, BlobStore, Delivered, Lease, sha256_of};
+use trellis_core::{Artifact, Failure, FailureKind, JobId};
+use trellis_jobs::{BlobError, BlobKey, BlobStore, Delivered, sha256_of};
 
-/// Stores one file under the attempt's own name.
+/// Stores one file of a job's attempt under the attempt's own name.
 pub(crate) async fn upload(
     blobs: &dyn BlobStore,
-    lease: &Lease,
+    (job, attempt): (JobId, u32),
     scratch: &Path,
     made: Made,
-    preview: bool,
 ) -> Result<Delivered, Failure> {
     let Made {
         name,
@@ -28,7 +27,7 @@ pub(crate) async fn upload(
             name.escape_debug()
         )));
     }
-    let key = BlobKey::artifact(lease.job, lease.attempt, &name);
+    let key = BlobKey::artifact(job, attempt, &name);
     let (stored, size_bytes, sha256) = match content {
         Content::Bytes(bytes) => {
             let (size, sha256) = {
@@ -55,7 +54,7 @@ pub(crate) async fn upload(
             media_type,
             size_bytes,
             sha256,
-            preview,
+            preview: false,
         },
         key,
     })

@@ -5,5 +5,6 @@
 mod ends;
 mod kit;
 mod leases;
+mod previews;
 mod random;
 mod shutdown;

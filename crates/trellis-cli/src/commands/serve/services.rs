@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use trellis_backend::{Readiness, Registry};
+use trellis_backend::{Backend, Readiness, Registry};
 use trellis_jobs::{BlobStore, FolderBlobs, Intake, IntakeLimits, Janitor, JobStore, Retention, SqliteStore};
 use trellis_runner::{Runner, RunnerSettings};
 use trellis_server::{AllowedOrigins, AppParts, AppState, HttpLimits, KeyRing};
@@ -36,6 +36,7 @@ pub(crate) struct Services {
     blobs: Arc<dyn BlobStore>,
     registry: Arc<Registry>,
     trellis: Option<Arc<TrellisBackend>>,
+    previews: Option<Arc<dyn Backend>>,
 }
 
 impl Services {
@@ -52,6 +53,7 @@ impl Services {
             blobs: Arc::new(blobs),
             registry: Arc::new(backends.registry),
             trellis: backends.trellis,
+            previews: backends.previews,
         })
     }
 
@@ -127,7 +129,11 @@ impl Services {
             scratch: data.scratch(),
         };
         let registry = Registry::clone(&self.registry);
-        Runner::new(self.store.clone(), self.blobs.clone(), registry, settings)
+        let runner = Runner::new(self.store.clone(), self.blobs.clone(), registry, settings);
+        match &self.previews {
+            Some(maker) => runner.with_previews(Arc::clone(maker)),
+            None => runner,
+        }
     }
 
     fn app(&self, config: &Config, keys: KeyRing) -> AppState {
