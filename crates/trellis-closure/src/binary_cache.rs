@@ -50,7 +50,7 @@ impl BinaryCache {
             return Err(wrong(format!("it is about `{}`", stated.to_absolute_path())));
         }
         let mut references: Vec<_> = narinfo.references.iter().map(|reference| reference.to_owned()).collect();
-        references.sort_by_cached_key(ToString::to_string);
+        references.sort_unstable();
         Ok(Some(PathInfo {
             path: stated,
             nar_hash: NixHash::Sha256(narinfo.nar_hash),

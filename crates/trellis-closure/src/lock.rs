@@ -13,7 +13,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use self::graph::Targets;
-pub use check::{Finding, Severity, check};
+pub use check::{Finding, Severity, age_days, check};
 pub use error::LockError;
 pub use graph::User;
 

@@ -31,7 +31,7 @@ impl Candidates {
     pub(crate) fn paths(&self, hits: &Hits) -> Vec<StorePath<String>> {
         let found = hits.iter().filter_map(|part| self.0.get(part));
         let mut paths: Vec<_> = found.flatten().cloned().collect();
-        paths.sort_by_key(ToString::to_string);
+        paths.sort_unstable();
         paths
     }
 }

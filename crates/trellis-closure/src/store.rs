@@ -24,6 +24,7 @@ pub struct Store {
 
 /// A path with everything that it needs to run, or for a recipe to be built.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Closure {
     /// The path that was asked for.
     pub start: StorePath<String>,
@@ -37,9 +38,10 @@ impl Closure {
         self.paths.iter().map(|path| path.nar_size).sum()
     }
 
-    /// The path that was asked for.
-    pub fn start_info(&self) -> Option<&PathInfo> {
-        self.paths.iter().find(|info| info.path == self.start)
+    /// What is known of the path that was asked for.
+    pub fn start_info(&self) -> &PathInfo {
+        let start = self.paths.iter().find(|info| info.path == self.start);
+        start.expect("a closure holds its start")
     }
 }
 
@@ -83,6 +85,11 @@ impl Store {
         self.database.as_ref().is_some_and(Database::is_behind)
     }
 
+    /// The folder that holds `nix/store`.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Where the files of a path lie.
     pub fn real_path(&self, path: &StorePath<String>) -> PathBuf {
         within(&self.root, &path.to_absolute_path())
@@ -111,7 +118,7 @@ impl Store {
                 .collect();
             paths.extend(infos);
         }
-        paths.sort_by_cached_key(|info| info.path.to_string());
+        paths.sort_unstable_by(|left, right| left.path.cmp(&right.path));
         Ok(Closure {
             start: start.clone(),
             paths,

@@ -13,7 +13,7 @@ use nix_compat::narinfo::{self, VerifyingKey};
 use nix_compat::nixhash::NixHash;
 use nix_compat::store_path::StorePath;
 use rayon::prelude::*;
-use serde::Serialize;
+use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use crate::binary_cache::BinaryCache;
 use crate::error::ClosureError;
@@ -59,6 +59,17 @@ pub struct Checked {
     pub trust: Trust,
     /// What is wrong with it.
     pub problems: Vec<Problem>,
+}
+
+impl Serialize for Checked {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("Checked", 4)?;
+        object.serialize_field("path", &self.path.to_absolute_path())?;
+        object.serialize_field("bytes", &self.bytes)?;
+        object.serialize_field("trust", &self.trust)?;
+        object.serialize_field("problems", &self.problems)?;
+        object.end()
+    }
 }
 
 /// Checks every path of a closure. An error is one of the database or the cache; what is wrong with a path is in
