@@ -28,6 +28,8 @@
 //! - [`store_path::build_ca_path`]: a self-reference is taken for `Nar(Sha256)` only (upstream refuses just that).
 
 mod base64;
+pub mod nar;
+pub mod narinfo;
 pub mod nixbase32;
 pub mod nixhash;
 pub mod store_path;
