@@ -63,7 +63,7 @@ impl Database {
         let found = self.query(|connection| {
             let row = connection
                 .prepare_cached(PATH)?
-                .query_row([path.to_absolute_path()], Registered::read)
+                .query_row([path.to_absolute_path()], Entry::read)
                 .optional()?;
             let Some(row) = row else { return Ok(None) };
             let mut statement = connection.prepare_cached(REFERENCES)?;
@@ -85,10 +85,13 @@ impl Database {
 }
 
 fn connect(path: &Path, parameters: &str) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(format!("file:{}?{parameters}", escaped(path)), flags)?;
     // Only now is the file looked at.
-    connection.query_row("SELECT 1 FROM ValidPaths, Refs LIMIT 1", [], |_| Ok(())).optional()?;
+    connection
+        .query_row("SELECT 1 FROM ValidPaths, Refs LIMIT 1", [], |_| Ok(()))
+        .optional()?;
     Ok(connection)
 }
 
@@ -99,7 +102,9 @@ fn escaped(path: &Path) -> String {
     let mut text = String::new();
     for byte in path.as_os_str().as_bytes() {
         match byte {
-            b'/' | b'-' | b'_' | b'.' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => text.push(char::from(*byte)),
+            b'/' | b'-' | b'_' | b'.' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
+                text.push(char::from(*byte));
+            }
             _ => {
                 let _ = write!(text, "%{byte:02x}");
             }
@@ -109,7 +114,7 @@ fn escaped(path: &Path) -> String {
 }
 
 /// A row of `ValidPaths`.
-struct Registered {
+struct Entry {
     id: i64,
     hash: String,
     nar_size: Option<u64>,
@@ -120,7 +125,7 @@ struct Registered {
     built_here: Option<bool>,
 }
 
-impl Registered {
+impl Entry {
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             id: row.get(0)?,

@@ -39,6 +39,10 @@ impl Closure {
     }
 
     /// What is known of the path that was asked for.
+    ///
+    /// # Panics
+    ///
+    /// If it was taken out of `paths`.
     pub fn start_info(&self) -> &PathInfo {
         let start = self.paths.iter().find(|info| info.path == self.start);
         start.expect("a closure holds its start")
@@ -59,12 +63,10 @@ impl Store {
             return Err(ClosureError::StoreMissing { store });
         }
         let database = within(root, "/nix/var/nix/db/db.sqlite");
-        let there = database
-            .try_exists()
-            .map_err(|source| ClosureError::Unreadable {
-                path: database.clone(),
-                source,
-            })?;
+        let there = database.try_exists().map_err(|source| ClosureError::Unreadable {
+            path: database.clone(),
+            source,
+        })?;
         Ok(Self {
             root: root.to_owned(),
             database: there.then(|| Database::open(&database)).transpose()?,

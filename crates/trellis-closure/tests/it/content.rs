@@ -5,7 +5,7 @@ use std::fs;
 use nix_compat::nixhash::{CAHash, NixHash};
 use nix_compat::store_path::{StorePath, build_ca_path};
 use sha2::{Digest as _, Sha256};
-use trellis_closure::verify::{Against, Checked, Trust, verify};
+use trellis_closure::verify::{Against, Checked, Problem, Trust, verify};
 use trellis_closure::{Store, hash_path};
 
 use crate::kit::Sample;
@@ -13,11 +13,13 @@ use crate::kit::Sample;
 fn check(sample: &Sample, path: &StorePath<String>) -> Checked {
     let store = Store::open(sample.root()).unwrap();
     let closure = store.closure(path).unwrap();
-    verify(&store, &closure, Against::default(), &|_| {}).unwrap().remove(0)
+    verify(&store, &closure, Against::default(), &|_| {})
+        .unwrap()
+        .remove(0)
 }
 
 fn kinds(checked: &Checked) -> Vec<&'static str> {
-    checked.problems.iter().map(|problem| problem.kind()).collect()
+    checked.problems.iter().map(Problem::kind).collect()
 }
 
 /// A file of this text under the name that the address gives, as Nix would register it.
@@ -48,7 +50,11 @@ fn the_content_gives_the_name() {
         let sample = Sample::new();
         let path = add(&sample, "text\n", &ca);
         let checked = check(&sample, &path);
-        assert_eq!((kinds(&checked), &checked.trust), (vec![], &Trust::Content), "{ca:?}");
+        assert_eq!(
+            (kinds(&checked), &checked.trust),
+            (vec![], &Trust::Content),
+            "{ca:?}"
+        );
     }
 }
 
