@@ -27,7 +27,9 @@ fn main() {
     let folder = tempfile::tempdir_in(nix.root.join("tmp")).unwrap();
     let big = folder.path().join("big");
     write_big(&big, bytes);
-    let trees: Vec<PathBuf> = (0..TREES).map(|number| folder.path().join(format!("tree{number}"))).collect();
+    let trees: Vec<PathBuf> = (0..TREES)
+        .map(|number| folder.path().join(format!("tree{number}")))
+        .collect();
     trees.iter().for_each(|tree| write_tree(tree));
     if !nix.works() {
         println!("skipped: `{}` is not here to compare with", nix.command.join(" "));
@@ -44,7 +46,11 @@ fn compare(nix: &Nix, what: &str, paths: &[PathBuf]) {
     let works = nix.works();
     for _ in 0..ROUNDS {
         let start = Instant::now();
-        let hashed: Vec<_> = paths.iter().par_bridge().map(|path| hash_path(path).unwrap()).collect();
+        let hashed: Vec<_> = paths
+            .iter()
+            .par_bridge()
+            .map(|path| hash_path(path).unwrap())
+            .collect();
         best[0] = best[0].min(start.elapsed());
         bytes = hashed.iter().map(|(_, bytes)| bytes).sum();
         if works {
@@ -60,7 +66,10 @@ fn compare(nix: &Nix, what: &str, paths: &[PathBuf]) {
     }
     #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
     let rate = bytes as f64 / best[0].as_secs_f64() / 1e6;
-    print!("{what:<22} trellis {:>7.3} s {rate:>6.0} MB/s", best[0].as_secs_f64());
+    print!(
+        "{what:<22} trellis {:>7.3} s {rate:>6.0} MB/s",
+        best[0].as_secs_f64()
+    );
     if works {
         let ratio = best[1].as_secs_f64() / best[0].as_secs_f64();
         print!("   nix {:>7.3} s   {ratio:.2}×", best[1].as_secs_f64());
@@ -78,7 +87,11 @@ impl Nix {
     fn from_env() -> Self {
         let prefix = std::env::var("NIX").unwrap_or_default();
         Self {
-            command: prefix.split_whitespace().chain(["nix"]).map(ToOwned::to_owned).collect(),
+            command: prefix
+                .split_whitespace()
+                .chain(["nix"])
+                .map(ToOwned::to_owned)
+                .collect(),
             root: std::env::var_os("NIX_ROOT").map_or_else(|| "/".into(), PathBuf::from),
         }
     }
@@ -90,14 +103,25 @@ impl Nix {
     }
 
     fn works(&self) -> bool {
-        self.call().arg("--version").output().is_ok_and(|output| output.status.success())
+        self.call()
+            .arg("--version")
+            .output()
+            .is_ok_and(|output| output.status.success())
     }
 
     /// One process for all paths, as a person would call it.
     fn hash(&self, paths: &[PathBuf]) -> String {
-        let seen = paths.iter().map(|path| Path::new("/").join(path.strip_prefix(&self.root).unwrap()));
+        let seen = paths
+            .iter()
+            .map(|path| Path::new("/").join(path.strip_prefix(&self.root).unwrap()));
         let mut call = self.call();
-        call.args(["--extra-experimental-features", "nix-command", "hash", "path", "--sri"]);
+        call.args([
+            "--extra-experimental-features",
+            "nix-command",
+            "hash",
+            "path",
+            "--sri",
+        ]);
         let output = call.args(seen).output().unwrap();
         assert!(output.status.success());
         String::from_utf8(output.stdout).unwrap()
@@ -108,7 +132,9 @@ impl Nix {
 fn noise(seed: usize, length: usize) -> Vec<u8> {
     let mut state = seed as u64 | 1;
     let next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         state.to_le_bytes()[7]
     };
     std::iter::repeat_with(next).take(length).collect()

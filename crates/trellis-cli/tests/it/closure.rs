@@ -17,8 +17,15 @@ fn described(sample: &Sample, calls: &[&[&str]]) -> String {
     let home = TempDir::new().unwrap();
     let text = calls.iter().map(|arguments| {
         let mut call = trellis(home.path());
-        call.arg("closure").args(*arguments).arg("--store").arg(sample.root());
-        format!("$ trellis closure {}\n{}", arguments.join(" "), describe(&mut call))
+        call.arg("closure")
+            .args(*arguments)
+            .arg("--store")
+            .arg(sample.root());
+        format!(
+            "$ trellis closure {}\n{}",
+            arguments.join(" "),
+            describe(&mut call)
+        )
     });
     text.collect::<Vec<_>>().join("\n")
 }
@@ -65,7 +72,11 @@ fn without_a_database_the_files_are_scanned() {
     let sample = Sample::without_database();
     let packages = Packages::new(&sample);
     let app = packages.app.to_absolute_path();
-    let calls: [&[&str]; 3] = [&["list", &app], &["show", &app], &["verify", &packages.data.to_string()]];
+    let calls: [&[&str]; 3] = [
+        &["list", &app],
+        &["show", &app],
+        &["verify", &packages.data.to_string()],
+    ];
     snapshot("closure_scanned", &sample, &calls);
 }
 
@@ -79,7 +90,9 @@ fn what_changed_is_a_table() {
     let gone = sample.package('5', "curl-8.0", &[]);
     let new = sample.package('6', "wget-1.0", &[]);
     let old = sample.package('7', "app-1", &[&zlib, &gone]).to_absolute_path();
-    let new = sample.package('8', "app-2", &[&rebuilt_zlib, &new]).to_absolute_path();
+    let new = sample
+        .package('8', "app-2", &[&rebuilt_zlib, &new])
+        .to_absolute_path();
     let calls: [&[&str]; 4] = [
         &["diff", &old, &new],
         &["diff", &old, &new, "--rebuilt"],
@@ -116,7 +129,8 @@ fn json_and_text_name_the_same_paths() {
     let home = TempDir::new().unwrap();
     let call = |json: bool| {
         let mut list = trellis(home.path());
-        list.args(["closure", "list", &packages.app.to_string(), "--store"]).arg(sample.root());
+        list.args(["closure", "list", &packages.app.to_string(), "--store"])
+            .arg(sample.root());
         if json {
             list.arg("--json");
         }

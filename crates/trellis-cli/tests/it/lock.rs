@@ -32,23 +32,36 @@ fn the_lock_is_shown_with_the_pins_of_this_program() {
         // Two inputs are enough to see the form.
         let mut lock: Value = serde_json::from_str(text).unwrap();
         let keep = |name: &str| ["root", "nixpkgs", "kaolin-src"].contains(&name);
-        lock["nodes"].as_object_mut().unwrap().retain(|name, _| keep(name));
-        lock["nodes"]["root"]["inputs"].as_object_mut().unwrap().retain(|name, _| keep(name));
+        lock["nodes"]
+            .as_object_mut()
+            .unwrap()
+            .retain(|name, _| keep(name));
+        lock["nodes"]["root"]["inputs"]
+            .as_object_mut()
+            .unwrap()
+            .retain(|name, _| keep(name));
         lock["nodes"]["root"]["inputs"]["again"] = serde_json::json!(["nixpkgs"]);
         lock.to_string()
     });
     let output = trellis(home.path()).args(["lock", "show"]).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    let (inputs, pins) = text.split_once("\nthe pins of this program: ").expect("both files are shown");
+    let (inputs, pins) = text
+        .split_once("\nthe pins of this program: ")
+        .expect("both files are shown");
     let mut settings = filters(home.path());
     settings.add_filter(r"\d+ days? old", "[AGE] old");
     settings.bind(|| insta::assert_snapshot!("lock_show", inputs));
     let pinned = &trellis_pins::Pins::embedded();
     for (name, wheel) in &pinned.wheels {
-        let row = pins.lines().find(|line| line.split_whitespace().next() == Some(name));
+        let row = pins
+            .lines()
+            .find(|line| line.split_whitespace().next() == Some(name));
         assert!(row.is_some_and(|row| row.ends_with(&wheel.version)), "{name}");
     }
-    assert!(pins.starts_with(&format!("Python {}", pinned.python.version)), "{pins}");
+    assert!(
+        pins.starts_with(&format!("Python {}", pinned.python.version)),
+        "{pins}"
+    );
 }
 
 #[test]
@@ -69,7 +82,9 @@ fn the_repository_s_files_agree() {
 fn each_departure_has_its_sentence() {
     let home = changed(|text| {
         let crane = &trellis_pins::Pins::embedded().crane;
-        let shorter = text.replace("\"crane\": \"crane\",", "").replace(&crane.rev, "main");
+        let shorter = text
+            .replace("\"crane\": \"crane\",", "")
+            .replace(&crane.rev, "main");
         shorter.replace("\"ref\": \"nixos-26.05\"", "\"ref\": \"master\"")
     });
     snapshot("lock_check", &home, &["check", "--max-age", "100000"]);
