@@ -27,7 +27,15 @@
 //!   by digest alone), so that a `BTreeSet` loses none and iterates as Nix does. References need not be sorted.
 //! - [`store_path::build_ca_path`]: a self-reference is taken for `Nar(Sha256)` only (upstream refuses just that).
 
+mod aterm;
 mod base64;
+pub mod derivation;
+#[cfg(feature = "flakeref")]
+pub mod flakeref;
+pub mod nix_http;
 pub mod nixbase32;
+pub mod nixcpp;
 pub mod nixhash;
+#[cfg(feature = "serde")]
+mod none {}
 pub mod store_path;
