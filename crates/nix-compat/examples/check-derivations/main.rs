@@ -3,6 +3,12 @@
 //! `cargo run -p nix-compat --example check-derivations -- /nix/store`. Exit codes: 0 all agree, 1 some do
 //! not, and each is named with what differs, 2 there was nothing to compare.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for a terminal"
+)]
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 

@@ -27,7 +27,7 @@ pub(crate) fn check(folder: &Path) -> io::Result<Found> {
     let mut derivations = HashMap::new();
     for entry in fs::read_dir(folder)? {
         let name = entry?.file_name().to_string_lossy().into_owned();
-        if !name.ends_with(".drv") {
+        if name.strip_suffix(".drv").is_none() {
             continue;
         }
         match read(folder, &name) {

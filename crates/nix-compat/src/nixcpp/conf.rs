@@ -74,7 +74,7 @@ impl<'a> NixConfig<'a> {
             let mut words = words(line);
             match (words.next(), words.next()) {
                 (None, _) => {}
-                (Some(name), Some("=")) => config.set(Setting::find(name)?, name, words.collect())?,
+                (Some(name), Some("=")) => config.set(&Setting::find(name)?, name, words.collect())?,
                 _ => return Err(Error::InvalidLine(line.trim().to_owned())),
             }
         }
@@ -82,7 +82,7 @@ impl<'a> NixConfig<'a> {
     }
 
     /// Takes over one setting, if it is one of those kept. `written` is what it was called.
-    fn set(&mut self, setting: Setting, written: &str, value: Vec<&'a str>) -> Result<(), Error> {
+    fn set(&mut self, setting: &Setting, written: &str, value: Vec<&'a str>) -> Result<(), Error> {
         let invalid = || Error::InvalidValue(written.to_owned(), value.join(" "));
         let (list, extra) = match setting.name {
             "require-sigs" => {
@@ -112,9 +112,15 @@ impl<'a> NixConfig<'a> {
                 setting.put(list, extra, keys);
                 return Ok(());
             }
-            "experimental-features" => (&mut self.experimental_features, &mut self.extra_experimental_features),
+            "experimental-features" => (
+                &mut self.experimental_features,
+                &mut self.extra_experimental_features,
+            ),
             "substituters" => (&mut self.substituters, &mut self.extra_substituters),
-            "trusted-substituters" => (&mut self.trusted_substituters, &mut self.extra_trusted_substituters),
+            "trusted-substituters" => (
+                &mut self.trusted_substituters,
+                &mut self.extra_trusted_substituters,
+            ),
             "trusted-users" => (&mut self.trusted_users, &mut self.extra_trusted_users),
             _known_but_not_kept => return Ok(()),
         };
@@ -158,13 +164,16 @@ impl Setting {
 
 /// All settings: name, whether it can be added to, older names.
 fn settings() -> impl Iterator<Item = (&'static str, bool, &'static str)> {
-    include_str!("settings.txt").lines().filter(|line| !line.starts_with('#')).map(|line| {
-        let (name, older) = line.split_once(' ').unwrap_or((line, ""));
-        match name.strip_suffix('+') {
-            Some(name) => (name, true, older),
-            None => (name, false, older),
-        }
-    })
+    include_str!("settings.txt")
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| {
+            let (name, older) = line.split_once(' ').unwrap_or((line, ""));
+            match name.strip_suffix('+') {
+                Some(name) => (name, true, older),
+                None => (name, false, older),
+            }
+        })
 }
 
 fn words(line: &str) -> impl Iterator<Item = &str> {
@@ -200,7 +209,10 @@ mod tests {
     #[test]
     fn older_names_mean_the_same() {
         let config = NixConfig::parse("binary-caches = a\nextra-binary-caches = b").expect("a configuration");
-        assert_eq!((config.substituters, config.extra_substituters), (Some(vec!["a"]), Some(vec!["b"])));
+        assert_eq!(
+            (config.substituters, config.extra_substituters),
+            (Some(vec!["a"]), Some(vec!["b"]))
+        );
     }
 
     #[test]

@@ -1,3 +1,3 @@
 //! Files of Nix itself, the program.
 
-// until narinfo
+pub mod conf;
