@@ -9,11 +9,20 @@
 #   tests/nix/closure.sh [STORE_PATH]
 #
 # Without a path: that of packages.server's recipe, evaluated by the harness of run.sh, else by Nix. NIX is what
-# Nix's programs are called with (`NIX='chroot /srv/nix'`), NIX_ROOT the folder that they see as `/`, TRELLIS the program.
+# Nix's programs are called with (`NIX='chroot /srv/nix'`), NIX_ROOT the folder that they see as `/`; the harness has
+# both. TRELLIS is the program.
 # Exit codes: 0 all is well, 1 something is not, 77 there is no Nix here, with a line `skipped: why`.
 set -euo pipefail
+export LC_ALL=C
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
+harness=${TRELLIS_NIX_HARNESS:-../shared/nix-harness}
+[[ -x $harness/eval-flake && -n ${MIRROR:-} ]] || harness=
+if [[ -n $harness && -z ${NIX:-} ]]; then
+  # shellcheck disable=SC2016 # the other shell expands it
+  NIX_ROOT=$(bash -c '. "$1/common.sh" && echo "$NIX_CHROOT"' - "$harness")
+  NIX="chroot $NIX_ROOT"
+fi
 root=${NIX_ROOT:-/}
 read -ra prefix <<<"${NIX:-}"
 nix() { "${prefix[@]}" "$@"; }
@@ -23,8 +32,7 @@ nix nix-store --version >/dev/null 2>&1 || {
 }
 
 start=${1:-}
-harness=${TRELLIS_NIX_HARNESS:-../shared/nix-harness}
-if [[ -z $start && -x $harness/eval-flake && -n ${MIRROR:-} ]]; then
+if [[ -z $start && -n $harness ]]; then
   start=$("$harness/eval-flake" "$PWD" | sed -n 's/^ok packages\.server //p')
 elif [[ -z $start ]]; then
   start=$(nix nix --extra-experimental-features 'nix-command flakes' eval --raw "$PWD#server.drvPath")
