@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The Nix side: the driver look-up's tests; then every output of the flake is evaluated, and the
 # outputs that docs/nix.md promises are all there. pins, lock and overlays are compared by the Rust
-# tests of trellis-pins.
+# tests of trellis-pins and trellis-closure.
 #
 # Evaluating takes nixpkgs, or a harness that stands in for it (tests/nix/harness.sh). Exit codes: 0 all is well, 1 something is not, 77 nothing could be evaluated here, with a line `skipped: why`.
 set -euo pipefail

@@ -3,9 +3,11 @@
 #[path = "../kit/mod.rs"]
 mod kit;
 
+mod closure;
 mod doctor;
 mod generate;
 mod keys;
+mod lock;
 mod remote;
 mod serve;
 mod usage;
