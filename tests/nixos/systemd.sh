@@ -121,3 +121,5 @@ cat "$root/scenario/output" 2>/dev/null || true
   echo "FAILED the scenario in the container"
   exit 1
 }
+# Which torch and which GPU it was.
+grep -o 'worker_hello.*' "$root/scenario/journal" | head -n 1 || true
