@@ -10,6 +10,7 @@ let
   inherit (config.hardware) nvidia;
   option = name: "services.trellis-server.${name}";
 
+  stateDir = if cfg.dataDir == null then "/var/lib/trellis-server" else toString cfg.dataDir;
   hasDriver = lib.elem "nvidia" config.services.xserver.videoDrivers || nvidia.datacenter.enable;
   # Of the card that the extensions were compiled for; Blackwell begins at 10.
   capability = cfg.package.python-env.capability or "0";
@@ -93,9 +94,7 @@ in
       ''
       ++ optional (cfg.usesGpu && !(cfg.settings ? trellis.model)) ''
         trellis-server: ${option "model"} names no model, so TRELLIS waits for one in
-        ${
-          if cfg.dataDir == null then "/var/lib/trellis-server" else toString cfg.dataDir
-        }/models/TRELLIS-image-large.
+        ${stateDir}/models/TRELLIS-image-large.
         Bring it with `trellis model fetch` (docs/nixos.md) and name its folder, which also ends this warning.
       ''
       ++ optional (!isLoopback && !hasKeys) ''
