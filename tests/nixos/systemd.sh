@@ -46,14 +46,15 @@ mount -t overlay scenario -o "lowerdir=/,upperdir=$work/over/upper,workdir=$work
 # stand_in: a worker and a model for the GPU form; what a wrapper sets, as that of the package does.
 stand_in() {
   local python=tests/fake_trellis/python numbers=4 node
-  printf 'backend = "trellis"\ntrellis.warm_up = false\n' >"$root/nix/store/trellis.toml"
+  # Nothing in place of the worker, and no small picture first.
+  sed -i 's/^backend = .*/backend = "trellis"/; s/^\[trellis\]$/&\nwarm_up = false/' "$root/nix/store/trellis.toml"
   if nvidia-smi -L >/dev/null 2>&1; then
     python=tests/gpu/python numbers=$((64 << 20))
     for node in /dev/nvidia*; do [[ ! -c $node ]] || options+=("--bind=$node"); done
     # Where the driver's libraries are, if that is a mount of its own.
     ! mountpoint -q /usr/local/nvidia || options+=(--bind-ro=/usr/local/nvidia)
   else
-    printf 'trellis.gpus = "unchecked:1"\n' >>"$root/nix/store/trellis.toml"
+    sed -i 's/^gpus = .*/gpus = "unchecked:1"/' "$root/nix/store/trellis.toml"
   fi
   mkdir -p "$root/stand-in/tests" "$root/srv/models"
   cp -r tests/fake_trellis tests/gpu "$root/stand-in/tests"
@@ -69,13 +70,15 @@ WRAPPER
 
 # What the unit names, and nothing that this machine has of it.
 units=$root/etc/systemd/system
-awk -v folder="$units" '/^== / { file = folder "/" $2; next } file { print > file }' "tests/nix/module/$form.units"
+mkdir -p "$root/nix/store"
+awk -v units="$units/" -v store="$root/nix/store/" '
+  /^== / { file = ($2 == "trellis.toml" ? store : units) $2; next }
+  file { print > file }' "tests/nix/module/$form.units"
 options=()
 case $form in
   preview)
     backend=relief
     install -D "$TRELLIS_BIN" "$root/nix/store/trellis/bin/trellis"
-    printf 'backend = "relief"\n' >"$root/nix/store/trellis.toml"
     ;;
   gpu)
     backend=trellis
