@@ -150,6 +150,13 @@ in
       '';
     };
 
+    extraArgs = mkOption {
+      type = types.listOf types.str;
+      default = [ ];
+      example = [ "--skip-doctor" ];
+      description = "Further arguments of `trellis serve`; docs/cli.md lists them. They win over all else.";
+    };
+
     dataDir = mkOption {
       type = types.nullOr types.path;
       default = null;

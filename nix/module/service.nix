@@ -55,7 +55,10 @@ in
         Type = "notify";
         # The program itself tells, the workers do not.
         NotifyAccess = "main";
-        ExecStart = "${lib.getExe cfg.package} --config ${cfg.configFile} serve";
+        ExecStart = lib.concatStringsSep " " (
+          [ "${lib.getExe cfg.package} --config ${cfg.configFile} serve" ]
+          ++ map lib.escapeShellArg cfg.extraArgs
+        );
         ExecReload = "${pkgs.coreutils}/bin/kill -HUP $MAINPID";
         # The doctor reads gigabytes of libraries from a cold disk first.
         TimeoutStartSec = if cfg.usesGpu then 300 else 30;
