@@ -63,7 +63,7 @@ stand_in() {
 #!/bin/bash
 export PATH='$PATH' LD_LIBRARY_PATH='${LD_LIBRARY_PATH:-}' TORCH_HOME=/srv/models/TRELLIS-image-large/torch
 export TRELLIS_WORKER_PYTHON=/stand-in/$python
-exec /nix/store/trellis-server/bin/program "\$@" --skip-doctor
+exec /nix/store/trellis-server/bin/program "\$@"
 WRAPPER
   chmod +x "$root/nix/store/trellis-server/bin/trellis"
 }
