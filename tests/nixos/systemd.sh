@@ -7,13 +7,15 @@
 #   tests/nixos/systemd.sh [preview|gpu]     left out: preview
 #
 # gpu: TRELLIS is the stand-in of tests/fake_trellis; with an NVIDIA GPU and torch here, on that GPU, else
-# with a stand-in for torch too. TRELLIS_BIN: which program; left out, it is built.
+# with a stand-in for torch too. TRELLIS_BIN: which program; left out, it is built. TRELLIS_SYSTEM: another
+# system's folder to boot, as debootstrap makes it, for the systemd in it.
 #
 # Exit codes: 0 all is well, 1 something is not, 77 a container cannot be booted here, after `skipped: why`.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 form=${1:-preview}
+system=${TRELLIS_SYSTEM:-/}
 
 skip() {
   echo "skipped: $*"
@@ -21,7 +23,7 @@ skip() {
 }
 ((EUID == 0)) || skip "only root can boot a container"
 command -v systemd-nspawn >/dev/null || skip "systemd-nspawn is not here (package systemd-container)"
-[[ -x /usr/lib/systemd/systemd ]] || skip "this system has no /usr/lib/systemd/systemd to boot"
+[[ -x $system/usr/lib/systemd/systemd ]] || skip "$system has no /usr/lib/systemd/systemd to boot"
 
 if [[ -z ${TRELLIS_BIN:-} ]]; then
   cargo build --quiet --package trellis-cli
@@ -40,7 +42,7 @@ trap clean EXIT
 mkdir "$root" "$work/over"
 mount -t tmpfs scenario "$work/over"
 mkdir "$work/over/upper" "$work/over/work"
-mount -t overlay scenario -o "lowerdir=/,upperdir=$work/over/upper,workdir=$work/over/work" "$root" ||
+mount -t overlay scenario -o "lowerdir=$system,upperdir=$work/over/upper,workdir=$work/over/work" "$root" ||
   skip "no overlay can be mounted here"
 
 # stand_in: a worker and a model for the GPU form; what a wrapper sets, as that of the package does.
@@ -112,12 +114,16 @@ ExecStart=touch /scenario/passed
 ExecStopPost=sh -c 'journalctl --unit trellis-server.service --no-pager >/scenario/journal'
 UNIT
 printf '[Unit]\nRequires=basic.target scenario.service\n' >"$units/scenario.target"
-# The container has this machine's Python, wherever it is.
-sed -i "s|^ExecStart=python3|ExecStart=$(python3 -c 'import sys; print(sys.executable)')|" "$units/scenario.service"
+# This machine's Python may be anywhere.
+python=/usr/bin/python3
+[[ $system != / ]] || python=$(python3 -c 'import sys; print(sys.executable)')
+sed -i "s|^ExecStart=python3|ExecStart=$python|" "$units/scenario.service"
 
+# systemd 256 and later want to be told that they may boot on the first version of cgroups, if that is here.
 # Whether it went well, the container says in a file: its exit code is systemd-nspawn's own matter.
 timeout 180 systemd-nspawn --quiet --directory="$root" --register=no --keep-unit --private-network \
-  "${options[@]}" --console=pipe --boot -- --unit=scenario.target >"$work/over/console" 2>&1 || true
+  "${options[@]}" --console=pipe --boot -- systemd.unit=scenario.target \
+  SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1 >"$work/over/console" 2>&1 || true
 [[ -e $root/scenario/output ]] || skip "systemd does not boot in a container: $(tail -n 1 "$work/over/console")"
 cat "$root/scenario/output"
 [[ -e $root/scenario/passed ]] || {
