@@ -11,7 +11,6 @@ let
   option = name: "services.trellis-server.${name}";
 
   stateDir = if cfg.dataDir == null then "/var/lib/trellis-server" else toString cfg.dataDir;
-  hasDriver = lib.elem "nvidia" config.services.xserver.videoDrivers || nvidia.datacenter.enable;
   # Of the card that the extensions were compiled for; Blackwell begins at 10.
   capability = cfg.package.python-env.capability or "0";
   isBlackwell = lib.versionAtLeast capability "10.0";
@@ -50,7 +49,7 @@ in
         '';
       }
       {
-        assertion = cfg.usesGpu && hasDriver && isBlackwell -> nvidia.open != false;
+        assertion = cfg.usesGpu && cfg.hasDriver && isBlackwell -> nvidia.open != false;
         message = ''
           trellis-server is built for Blackwell cards (RTX 50, capability ${capability}), and only NVIDIA's open
           kernel module drives those: with the closed one no GPU is found.
@@ -59,7 +58,7 @@ in
         '';
       }
       {
-        assertion = cfg.usesGpu && hasDriver -> !refusedAsUnfree nvidia.package;
+        assertion = cfg.usesGpu && cfg.hasDriver -> !refusedAsUnfree nvidia.package;
         message = ''
           trellis-server needs NVIDIA's driver, which is unfree, and nixpkgs is not allowed to use it.
           Set nixpkgs.config.allowUnfree = true; or allow the driver alone:
@@ -87,7 +86,7 @@ in
     ++ lib.mapAttrsToList (name: outsideStore "credentials.${name}") cfg.credentials;
 
     warnings =
-      optional (cfg.usesGpu && !hasDriver) ''
+      optional (cfg.usesGpu && !cfg.hasDriver) ''
         trellis-server: no NVIDIA driver is configured, so TRELLIS cannot run.
         Set services.xserver.videoDrivers = [ "nvidia" ]; and hardware.nvidia.open = true; (no display is needed)
         or, for the preview alone, ${option "backend"} = "relief";

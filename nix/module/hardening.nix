@@ -29,7 +29,7 @@ in
       DeviceAllow = lib.optionals gpu [
         "char-nvidia rw"
         "char-nvidiactl rw"
-        "char-nvidia-frontend rw" # the two above, in drivers before 555
+        "char-nvidia-frontend rw" # the two above, in older drivers
         "char-nvidia-uvm rw"
         "char-nvidia-caps r" # slices of a GPU (MIG)
       ];

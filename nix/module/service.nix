@@ -14,7 +14,6 @@ let
   address = if lib.hasInfix ":" listen.host then "[${listen.host}]" else listen.host;
   # Where the wrapper of TRELLIS's package looks; its variables win over the settings file.
   model = cfg.settings.trellis.model or null;
-  hasDriver = lib.elem "nvidia" config.services.xserver.videoDrivers;
   credentials =
     lib.optionalAttrs (cfg.apiKeysFile != null) { api-keys = cfg.apiKeysFile; } // cfg.credentials;
 in
@@ -103,7 +102,7 @@ in
     # The driver's libraries, in /run/opengl-driver.
     hardware.graphics.enable = mkIf cfg.usesGpu (lib.mkDefault true);
     # Loaded before services start: the device filter knows only what /proc/devices lists by then.
-    boot.kernelModules = mkIf (cfg.usesGpu && hasDriver) [ "nvidia_uvm" ];
+    boot.kernelModules = mkIf (cfg.usesGpu && cfg.hasDriver) [ "nvidia_uvm" ];
 
     systemd.tmpfiles.settings = mkIf (cfg.dataDir != null && cfg.user != null) {
       "10-${name}".${toString cfg.dataDir}.d = {
