@@ -60,7 +60,7 @@ in
         );
         ExecReload = "${pkgs.coreutils}/bin/kill -HUP $MAINPID";
         # The doctor reads gigabytes of libraries from a cold disk first.
-        TimeoutStartSec = if cfg.usesGpu then 300 else 30;
+        TimeoutStartSec = mkIf cfg.usesGpu 300;
         # Told every two seconds; a job database that does not answer for ten is told late.
         WatchdogSec = 60;
 
