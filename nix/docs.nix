@@ -10,6 +10,8 @@ let
     fileset = lib.fileset.unions [
       (root + "/README.md")
       (root + "/docs")
+      # Linked to.
+      ./examples
     ];
   };
 in

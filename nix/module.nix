@@ -2,6 +2,10 @@
 # docs/nixos-options.md lists the options.
 { self }:
 {
+  # Imported twice, it is still one module.
+  key = "trellis-server";
+  _file = ./module.nix;
+
   imports = [
     (import ./module/options.nix { inherit self; })
     ./module/settings.nix

@@ -7,7 +7,7 @@ in
 {
   services.trellis-server = {
     enable = true;
-    # Lines of NAME:KEY, put there by hand or by sops-nix or agenix; only root needs to read it.
+    # A name and a key a line, put there by sops-nix, agenix or hand; only root needs to read it.
     apiKeysFile = "/run/secrets/trellis-api-keys";
     # The page from which browsers call.
     settings.listen.allowed_origins = [ "https://3d.example.org" ];

@@ -10,7 +10,7 @@ let
   inherit (config.hardware) nvidia;
   option = name: "services.trellis-server.${name}";
 
-  hasDriver = lib.elem "nvidia" config.services.xserver.videoDrivers || nvidia.datacenter.enable;
+  stateDir = if cfg.dataDir == null then "/var/lib/trellis-server" else toString cfg.dataDir;
   # Of the card that the extensions were compiled for; Blackwell begins at 10.
   capability = cfg.package.python-env.capability or "0";
   isBlackwell = lib.versionAtLeast capability "10.0";
@@ -49,7 +49,7 @@ in
         '';
       }
       {
-        assertion = cfg.usesGpu && hasDriver && isBlackwell -> nvidia.open != false;
+        assertion = cfg.usesGpu && cfg.hasDriver && isBlackwell -> nvidia.open != false;
         message = ''
           trellis-server is built for Blackwell cards (RTX 50, capability ${capability}), and only NVIDIA's open
           kernel module drives those: with the closed one no GPU is found.
@@ -58,7 +58,7 @@ in
         '';
       }
       {
-        assertion = cfg.usesGpu && hasDriver -> !refusedAsUnfree nvidia.package;
+        assertion = cfg.usesGpu && cfg.hasDriver -> !refusedAsUnfree nvidia.package;
         message = ''
           trellis-server needs NVIDIA's driver, which is unfree, and nixpkgs is not allowed to use it.
           Set nixpkgs.config.allowUnfree = true; or allow the driver alone:
@@ -86,16 +86,14 @@ in
     ++ lib.mapAttrsToList (name: outsideStore "credentials.${name}") cfg.credentials;
 
     warnings =
-      optional (cfg.usesGpu && !hasDriver) ''
+      optional (cfg.usesGpu && !cfg.hasDriver) ''
         trellis-server: no NVIDIA driver is configured, so TRELLIS cannot run.
         Set services.xserver.videoDrivers = [ "nvidia" ]; and hardware.nvidia.open = true; (no display is needed)
         or, for the preview alone, ${option "backend"} = "relief";
       ''
       ++ optional (cfg.usesGpu && !(cfg.settings ? trellis.model)) ''
         trellis-server: ${option "model"} names no model, so TRELLIS waits for one in
-        ${
-          if cfg.dataDir == null then "/var/lib/trellis-server" else toString cfg.dataDir
-        }/models/TRELLIS-image-large.
+        ${stateDir}/models/TRELLIS-image-large.
         Bring it with `trellis model fetch` (docs/nixos.md) and name its folder, which also ends this warning.
       ''
       ++ optional (!isLoopback && !hasKeys) ''

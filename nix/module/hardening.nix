@@ -29,7 +29,7 @@ in
       DeviceAllow = lib.optionals gpu [
         "char-nvidia rw"
         "char-nvidiactl rw"
-        "char-nvidia-frontend rw" # the two above, in drivers before 555
+        "char-nvidia-frontend rw" # the two above, in older drivers
         "char-nvidia-uvm rw"
         "char-nvidia-caps r" # slices of a GPU (MIG)
       ];
@@ -73,8 +73,8 @@ in
       ]
       # CUDA and torch place threads and memory on the node of the GPU (sched_setaffinity, mbind).
       ++ lib.optional (!gpu) "~@resources";
-      # Triton, warp and the driver compile at run time and jump into what they wrote: with this on,
-      # mmap(PROT_WRITE|PROT_EXEC) fails and with it the first kernel.
+      # numba, which rembg's matting stands on, compiles to memory that it writes and then runs; with this
+      # on: "cannot allocate executable memory". CUDA, NVRTC and Triton got by without (docs/nixos.md).
       MemoryDenyWriteExecute = !gpu;
     };
   };

@@ -112,8 +112,7 @@ in
       default = "info";
       example = "info,trellis_runner=debug";
       description = ''
-        What to log: `error`, `warn`, `info`, `debug`, `trace`, or levels of single parts. A reload of the
-        service takes it up.
+        What to log: `error`, `warn`, `info`, `debug`, `trace`, or levels of single parts.
       '';
     };
 
@@ -150,6 +149,13 @@ in
       '';
     };
 
+    extraArgs = mkOption {
+      type = types.listOf types.str;
+      default = [ ];
+      example = [ "--skip-doctor" ];
+      description = "Further arguments of `trellis serve`; docs/cli.md lists them. They win over all else.";
+    };
+
     dataDir = mkOption {
       type = types.nullOr types.path;
       default = null;
@@ -179,6 +185,15 @@ in
       readOnly = true;
       default = cfg.settings.backend != "relief" && cfg.package ? python-env;
       description = "Whether TRELLIS may run: decides about devices, the driver and hardening.";
+    };
+
+    hasDriver = mkOption {
+      type = types.bool;
+      internal = true;
+      readOnly = true;
+      default =
+        lib.elem "nvidia" config.services.xserver.videoDrivers || config.hardware.nvidia.datacenter.enable;
+      description = "Whether the machine's configuration brings NVIDIA's driver.";
     };
   };
 }

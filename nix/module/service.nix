@@ -54,10 +54,13 @@ in
         Type = "notify";
         # The program itself tells, the workers do not.
         NotifyAccess = "main";
-        ExecStart = "${lib.getExe cfg.package} --config ${cfg.configFile} serve";
+        ExecStart = lib.concatStringsSep " " (
+          [ "${lib.getExe cfg.package} --config ${cfg.configFile} serve" ]
+          ++ map lib.escapeShellArg cfg.extraArgs
+        );
         ExecReload = "${pkgs.coreutils}/bin/kill -HUP $MAINPID";
         # The doctor reads gigabytes of libraries from a cold disk first.
-        TimeoutStartSec = if cfg.usesGpu then 300 else 30;
+        TimeoutStartSec = mkIf cfg.usesGpu 300;
         # Told every two seconds; a job database that does not answer for ten is told late.
         WatchdogSec = 60;
 
@@ -99,9 +102,7 @@ in
     # The driver's libraries, in /run/opengl-driver.
     hardware.graphics.enable = mkIf cfg.usesGpu (lib.mkDefault true);
     # Loaded before services start: the device filter knows only what /proc/devices lists by then.
-    boot.kernelModules = mkIf (
-      cfg.usesGpu && lib.elem "nvidia" config.services.xserver.videoDrivers
-    ) [ "nvidia_uvm" ];
+    boot.kernelModules = mkIf (cfg.usesGpu && cfg.hasDriver) [ "nvidia_uvm" ];
 
     systemd.tmpfiles.settings = mkIf (cfg.dataDir != null && cfg.user != null) {
       "10-${name}".${toString cfg.dataDir}.d = {

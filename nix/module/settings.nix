@@ -74,12 +74,14 @@ in
       listen.host = mkDefault cfg.host;
       listen.port = mkDefault cfg.port;
       log.level = mkDefault cfg.logLevel;
-      trellis.preview = mkDefault cfg.preview;
-      trellis.gpus = mkDefault (
-        if lib.isList cfg.gpus then lib.concatMapStringsSep "," toString cfg.gpus else cfg.gpus
-      );
-    }
-    // lib.optionalAttrs (cfg.model != null) { trellis.model = mkDefault (toString cfg.model); };
+      trellis = {
+        preview = mkDefault cfg.preview;
+        gpus = mkDefault (
+          if lib.isList cfg.gpus then lib.concatMapStringsSep "," toString cfg.gpus else cfg.gpus
+        );
+        model = lib.mkIf (cfg.model != null) (mkDefault (toString cfg.model));
+      };
+    };
 
     configFile =
       pkgs.runCommand "trellis.toml"

@@ -8,10 +8,24 @@ has_harness() {
 }
 
 # evaluate_flake: a line for every output. evaluate_module CONFIG: what the NixOS module makes of it, as
-# JSON; on stderr why it is refused.
+# JSON; on stderr why it is refused. The settings file and the options are told in warnings: of what the
+# harness prints, that is the part a configuration can write freely.
 evaluate_flake() {
   "$harness/eval-flake" "$PWD"
 }
 evaluate_module() {
-  "$harness/eval-flake" "$PWD" --module default --module-config "$1"
+  local with_report
+  with_report=$(mktemp)
+  {
+    printf '{ config, lib, options, ... }: { imports = [ ('
+    cat "$1"
+    printf ') ]; warnings = let ours = _: value: value != null; in ['
+    printf '("settings " + builtins.toJSON (lib.filterAttrsRecursive ours config.services.trellis-server.settings))'
+    printf '("options " + builtins.toJSON (lib.optionAttrSetToDocList options.services.trellis-server))'
+    printf ']; }'
+  } >"$with_report"
+  local status=0
+  "$harness/eval-flake" "$PWD" --module default --module-config "$with_report" || status=$?
+  rm "$with_report"
+  return "$status"
 }

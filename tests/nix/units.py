@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Turns what the harness prints of the evaluated module (JSON on standard input) into text.
 
-    units.py show        warnings, firewall, users, folders and units, without what changes with every build
-    units.py write DIR   the unit files
-    units.py options     what tests/nix/options.nix told
+    units.py show        warnings, firewall, users, folders, settings and units, without what changes with
+                         every build
+    units.py write DIR   the unit files, and the settings file as trellis.toml
+    units.py options     the options, as JSON
 """
 
 import json
@@ -22,8 +23,31 @@ def stable(text: str) -> str:
     return VERSION.sub(r"\1", STORE_HASH.sub("/nix/store/", text))
 
 
+def told(report: dict, subject: str) -> str:
+    """What tests/nix/harness.sh had told in a warning."""
+    return next(
+        warning.removeprefix(f"{subject} ")
+        for warning in report["warnings"]
+        if warning.startswith(f"{subject} ")
+    )
+
+
+def toml(settings: dict) -> str:
+    """Tables one deep, and values that JSON and TOML write alike."""
+    plain = {name: value for name, value in settings.items() if not isinstance(value, dict)}
+    lines = [f"{name} = {json.dumps(value)}" for name, value in plain.items()]
+    for name, value in settings.items():
+        if isinstance(value, dict) and value:
+            lines += [f"[{name}]", toml(value)]
+    return "\n".join(lines)
+
+
 def show(report: dict) -> str:
-    parts = [f"warning: {warning.strip()}" for warning in report["warnings"]]
+    parts = [
+        f"warning: {warning.strip()}"
+        for warning in report["warnings"]
+        if not warning.startswith(("settings ", "options "))
+    ]
     parts += [f"firewall: {port}/tcp" for port in report["firewall"]["allowedTCPPorts"]]
     parts += [
         f"user: {name}, group {user['group']}, system user {user['isSystemUser']}"
@@ -36,6 +60,7 @@ def show(report: dict) -> str:
         for path, kinds in paths.items()
         for kind, rule in kinds.items()
     ]
+    parts += ["== trellis.toml", toml(json.loads(told(report, "settings")))]
     parts += [
         f"== {name}\n{stable(text).strip()}" for name, text in ours(report).items()
     ]
@@ -58,8 +83,10 @@ def main() -> None:
         case ["write", folder]:
             for name, text in ours(report).items():
                 (pathlib.Path(folder) / name).write_text(text)
+            settings = toml(json.loads(told(report, "settings")))
+            (pathlib.Path(folder) / "trellis.toml").write_text(settings + "\n")
         case ["options"]:
-            print(next(told for told in report["warnings"] if told.startswith("[{")))
+            print(told(report, "options"))
         case _:
             sys.exit(__doc__)
 

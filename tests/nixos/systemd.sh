@@ -7,13 +7,15 @@
 #   tests/nixos/systemd.sh [preview|gpu]     left out: preview
 #
 # gpu: TRELLIS is the stand-in of tests/fake_trellis; with an NVIDIA GPU and torch here, on that GPU, else
-# with a stand-in for torch too. TRELLIS_BIN: which program; left out, it is built.
+# with a stand-in for torch too. TRELLIS_BIN: which program; left out, it is built. TRELLIS_SYSTEM: another
+# system's folder to boot, as debootstrap makes it, for the systemd in it.
 #
 # Exit codes: 0 all is well, 1 something is not, 77 a container cannot be booted here, after `skipped: why`.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 form=${1:-preview}
+system=${TRELLIS_SYSTEM:-/}
 
 skip() {
   echo "skipped: $*"
@@ -21,7 +23,7 @@ skip() {
 }
 ((EUID == 0)) || skip "only root can boot a container"
 command -v systemd-nspawn >/dev/null || skip "systemd-nspawn is not here (package systemd-container)"
-[[ -x /usr/lib/systemd/systemd ]] || skip "this system has no /usr/lib/systemd/systemd to boot"
+[[ -x $system/usr/lib/systemd/systemd ]] || skip "$system has no /usr/lib/systemd/systemd to boot"
 
 if [[ -z ${TRELLIS_BIN:-} ]]; then
   cargo build --quiet --package trellis-cli
@@ -40,20 +42,21 @@ trap clean EXIT
 mkdir "$root" "$work/over"
 mount -t tmpfs scenario "$work/over"
 mkdir "$work/over/upper" "$work/over/work"
-mount -t overlay scenario -o "lowerdir=/,upperdir=$work/over/upper,workdir=$work/over/work" "$root" ||
+mount -t overlay scenario -o "lowerdir=$system,upperdir=$work/over/upper,workdir=$work/over/work" "$root" ||
   skip "no overlay can be mounted here"
 
 # stand_in: a worker and a model for the GPU form; what a wrapper sets, as that of the package does.
 stand_in() {
   local python=tests/fake_trellis/python numbers=4 node
-  printf 'backend = "trellis"\ntrellis.warm_up = false\n' >"$root/nix/store/trellis.toml"
+  # Nothing in place of the worker, and no small picture first.
+  sed -i 's/^backend = .*/backend = "trellis"/; s/^\[trellis\]$/&\nwarm_up = false/' "$root/nix/store/trellis.toml"
   if nvidia-smi -L >/dev/null 2>&1; then
     python=tests/gpu/python numbers=$((64 << 20))
     for node in /dev/nvidia*; do [[ ! -c $node ]] || options+=("--bind=$node"); done
     # Where the driver's libraries are, if that is a mount of its own.
     ! mountpoint -q /usr/local/nvidia || options+=(--bind-ro=/usr/local/nvidia)
   else
-    printf 'trellis.gpus = "unchecked:1"\n' >>"$root/nix/store/trellis.toml"
+    sed -i 's/^gpus = .*/gpus = "unchecked:1"/' "$root/nix/store/trellis.toml"
   fi
   mkdir -p "$root/stand-in/tests" "$root/srv/models"
   cp -r tests/fake_trellis tests/gpu "$root/stand-in/tests"
@@ -62,20 +65,22 @@ stand_in() {
 #!/bin/bash
 export PATH='$PATH' LD_LIBRARY_PATH='${LD_LIBRARY_PATH:-}' TORCH_HOME=/srv/models/TRELLIS-image-large/torch
 export TRELLIS_WORKER_PYTHON=/stand-in/$python
-exec /nix/store/trellis-server/bin/program "\$@" --skip-doctor
+exec /nix/store/trellis-server/bin/program "\$@"
 WRAPPER
   chmod +x "$root/nix/store/trellis-server/bin/trellis"
 }
 
 # What the unit names, and nothing that this machine has of it.
 units=$root/etc/systemd/system
-awk -v folder="$units" '/^== / { file = folder "/" $2; next } file { print > file }' "tests/nix/module/$form.units"
+mkdir -p "$root/nix/store"
+awk -v units="$units/" -v store="$root/nix/store/" '
+  /^== / { file = ($2 == "trellis.toml" ? store : units) $2; next }
+  file { print > file }' "tests/nix/module/$form.units"
 options=()
 case $form in
   preview)
     backend=relief
     install -D "$TRELLIS_BIN" "$root/nix/store/trellis/bin/trellis"
-    printf 'backend = "relief"\n' >"$root/nix/store/trellis.toml"
     ;;
   gpu)
     backend=trellis
@@ -109,15 +114,22 @@ ExecStart=touch /scenario/passed
 ExecStopPost=sh -c 'journalctl --unit trellis-server.service --no-pager >/scenario/journal'
 UNIT
 printf '[Unit]\nRequires=basic.target scenario.service\n' >"$units/scenario.target"
-# The container has this machine's Python, wherever it is.
-sed -i "s|^ExecStart=python3|ExecStart=$(python3 -c 'import sys; print(sys.executable)')|" "$units/scenario.service"
+# This machine's Python may be anywhere.
+python=/usr/bin/python3
+[[ $system != / ]] || python=$(python3 -c 'import sys; print(sys.executable)')
+sed -i "s|^ExecStart=python3|ExecStart=$python|" "$units/scenario.service"
 
+# systemd 256 and later want to be told that they may boot on the first version of cgroups, if that is here.
 # Whether it went well, the container says in a file: its exit code is systemd-nspawn's own matter.
 timeout 180 systemd-nspawn --quiet --directory="$root" --register=no --keep-unit --private-network \
-  "${options[@]}" --console=pipe --boot -- --unit=scenario.target >"$work/over/console" 2>&1 || true
-cat "$root/scenario/output" 2>/dev/null || true
+  "${options[@]}" --console=pipe --boot -- systemd.unit=scenario.target \
+  SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1 >"$work/over/console" 2>&1 || true
+[[ -e $root/scenario/output ]] || skip "systemd does not boot in a container: $(tail -n 1 "$work/over/console")"
+cat "$root/scenario/output"
 [[ -e $root/scenario/passed ]] || {
   cat "$work/over/console" "$root/scenario/journal" 2>/dev/null || true
   echo "FAILED the scenario in the container"
   exit 1
 }
+# Which torch and which GPU it was.
+grep -o 'worker_hello.*' "$root/scenario/journal" | head -n 1 || true
