@@ -55,7 +55,7 @@ fn a_recipe_is_read_for_its_inputs() {
         let store = Store::open(sample.root()).unwrap();
         store.info(&recipe).unwrap().unwrap().references
     };
-    assert_eq!(references(&text), [packages.data.clone()]);
+    assert_eq!(references(&text), std::slice::from_ref(&packages.data));
     // What is no recipe in spite of its name is scanned.
     assert_eq!(
         references(&text[1..]),
@@ -119,9 +119,9 @@ fn what_is_only_in_the_journal_is_seen() {
 #[test]
 fn a_journal_that_cannot_be_read_is_said() {
     let (sample, copy) = (Sample::new(), Sample::without_database());
-    let old = sample.package('e', "old", &[]);
+    let old = sample.package('f', "old", &[]);
     sample.set_journal();
-    let new = sample.package('f', "new", &[]);
+    let new = sample.package('g', "new", &[]);
     let folder = |sample: &Sample| sample.root().join("nix/var/nix/db");
     fs::create_dir_all(folder(&copy)).unwrap();
     for file in ["db.sqlite", "db.sqlite-wal"] {
