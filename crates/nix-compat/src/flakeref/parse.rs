@@ -21,7 +21,7 @@ impl FromStr for FlakeRef {
         match scheme {
             "flake" => indirect(body.split_once('?').map_or(body, |(path, _)| path)),
             "github" | "gitlab" | "sourcehut" => forge(scheme, body),
-            "path" => path(body),
+            "path" => path(body, decode),
             "git" | "git+https" | "git+http" | "git+ssh" | "git+file" => return git(text, unsupported),
             "https" | "http" | "file" | "tarball+https" | "tarball+http" | "tarball+file" | "file+https"
             | "file+http" | "file+file" => return download(text, unsupported),
@@ -31,10 +31,10 @@ impl FromStr for FlakeRef {
     }
 }
 
-/// Without a scheme it is a registry's name or an absolute path.
+/// Without a scheme it is a registry's name, or an absolute path in which `%` is itself.
 fn bare(text: &str) -> Result<FlakeRef, FlakeRefError> {
     let found = if text.starts_with('/') {
-        path(text)
+        path(text, |as_it_is| Some(as_it_is.to_owned()))
     } else {
         indirect(text)
     };
@@ -133,7 +133,7 @@ fn forge(scheme: &str, body: &str) -> Option<FlakeRef> {
     })
 }
 
-fn path(body: &str) -> Option<FlakeRef> {
+fn path(body: &str, decode: fn(&str) -> Option<String>) -> Option<FlakeRef> {
     let (path, query) = body.split_once('?').unwrap_or((body, ""));
     let mut query = Query::parse(query)?;
     query.take("dir");
