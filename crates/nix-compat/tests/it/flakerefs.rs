@@ -158,7 +158,7 @@ fn nix_writes_the_same() {
         "gitlab:a%252Fb/c",
         "sourcehut:~a/b",
         "path:/a/b%20c",
-        "git+https://example.org/y?ref=main&shallow=1",
+        "git+https://example.org/y?allRefs=1&ref=main&shallow=1",
         "git://example.org/y",
         "https://example.org/y.tar.gz?narHash=sha256-47DEQpj8HBSa%2B%2FTImW%2B5JCeuQeRkm5NMpJWZG3hSuFU%3D",
         "file+https://example.org/y",
@@ -291,23 +291,30 @@ fn forge() -> impl Strategy<Value = FlakeRef> {
 }
 
 fn git() -> impl Strategy<Value = FlakeRef> {
-    (url(), any::<[bool; 5]>(), keys(), of(branch()), of(rev())).prop_map(|(url, flags, keys, r#ref, rev)| {
-        let [all_refs, export_ignore, shallow, submodules, verify_commit] = flags;
-        let (keytype, public_key, public_keys) = keys;
-        FlakeRef::Git {
-            all_refs,
-            export_ignore,
-            keytype,
-            public_key,
-            public_keys,
-            r#ref,
-            rev,
-            shallow,
-            submodules,
-            url,
-            verify_commit,
-        }
-    })
+    (
+        url(),
+        any::<[bool; 5]>(),
+        keys(),
+        of("[a-z][a-zA-Z0-9_+&é-]{0,6}"),
+        of(rev()),
+    )
+        .prop_map(|(url, flags, keys, r#ref, rev)| {
+            let [all_refs, export_ignore, shallow, submodules, verify_commit] = flags;
+            let (keytype, public_key, public_keys) = keys;
+            FlakeRef::Git {
+                all_refs,
+                export_ignore,
+                keytype,
+                public_key,
+                public_keys,
+                r#ref,
+                rev,
+                shallow,
+                submodules,
+                url,
+                verify_commit,
+            }
+        })
 }
 
 fn reference() -> impl Strategy<Value = FlakeRef> {

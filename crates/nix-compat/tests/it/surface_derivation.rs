@@ -13,8 +13,7 @@ use std::str::FromStr;
 
 use bstr::BString;
 use nix_compat::derivation::{
-    CAHash, Derivation, DerivationError, NixHash, Output, OutputError, ParserError,
-    validate_output_name,
+    CAHash, Derivation, DerivationError, NixHash, Output, OutputError, ParserError, validate_output_name,
 };
 use nix_compat::flakeref::{FlakeRef, FlakeRefError, FlakeRefOutput};
 use nix_compat::narinfo::{SignatureRef, VerifyingKey};
