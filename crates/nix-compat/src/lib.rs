@@ -2,7 +2,7 @@
 //!
 //! Written against the formats and a real Nix as oracle (`tests/goldens/make`). The **names and signatures** are
 //! those of the crate `nix-compat` of the snix project, so that it can stand in this one's place; nothing else is
-//! shared. `tests/it/surface.rs` names each of them with its full type.
+//! shared. `tests/surface.rs` names each of them with its full type.
 //!
 //! Pure: opens no file, reads no clock, knows no network and no async runtime. Archives are streamed; memory is
 //! bounded whatever the bytes say.
@@ -12,10 +12,12 @@
 //! | [`nixbase32`] | the base 32 of store paths and `sha256:…` digests |
 //! | [`nixhash`] | [`NixHash`](nixhash::NixHash) in every notation, [`CAHash`](nixhash::CAHash) |
 //! | [`store_path`] | parsing, validating and computing `/nix/store/…` paths |
+//! | [`nar`] | archives, read and written as streams |
+//! | [`narinfo`] | what a cache says of a path; keys, signatures and what they sign |
 //!
 //! # Features
 //!
-//! `default` is empty. `serde`: hashes and store paths as fields of JSON.
+//! `default` is empty. `serde`: hashes, store paths and signatures as fields of JSON.
 //!
 //! # Where this crate differs from upstream
 //!
@@ -26,6 +28,15 @@
 //! - [`store_path`]: the names `.`, `..`, `.-…` and `..-…` are refused. Paths order as their strings do (upstream:
 //!   by digest alone), so that a `BTreeSet` loses none and iterates as Nix does. References need not be sorted.
 //! - [`store_path::build_ca_path`]: a self-reference is taken for `Nar(Sha256)` only (upstream refuses just that).
+//! - [`nar`]: names out of order or not allowed, empty targets, half-read and half-written entries are errors in
+//!   every build (upstream: debug assertions). More than 2,048 directories within each other are refused.
+//! - [`nar::copy`] and [`nar::reader::open`], as upstream, stop behind the archive: whether something follows is for
+//!   the caller to look at.
+//! - [`narinfo`]: a key may have any name but an empty one or one with a line break, as with Nix. `NarHash` and
+//!   `FileHash` are read in every notation. Fingerprints sort the references. Signatures by keys that fit any text
+//!   are refused, as libsodium does.
+//!
+//! Left out: `async`, `wire`, `daemon`, `nar::listing`, `log`; nothing here needs them.
 
 mod base64;
 pub mod nar;
