@@ -14,10 +14,16 @@
 //! | [`store_path`] | parsing, validating and computing `/nix/store/…` paths |
 //! | [`nar`] | archives, read and written as streams |
 //! | [`narinfo`] | what a cache says of a path; keys, signatures and what they sign |
+//! | [`derivation`] | [`Derivation`](derivation::Derivation): read, write, check, and compute what paths it makes |
+//! | [`nix_http`] | names and types of a binary cache's files |
+//! | [`nixcpp`] | `nix.conf` |
+//! | `path_info` | [`ExportedPathInfo`](path_info::ExportedPathInfo): a closure as a build is told of it |
+//! | `flakeref` | [`FlakeRef`](flakeref::FlakeRef): where a flake's source tree comes from |
 //!
 //! # Features
 //!
-//! `default` is empty. `serde`: hashes, store paths and signatures as fields of JSON.
+//! `default` is empty. `serde`: hashes, store paths, signatures, derivations and path infos as JSON. `flakeref`: flake
+//! references.
 //!
 //! # Where this crate differs from upstream
 //!
@@ -35,12 +41,24 @@
 //! - [`narinfo`]: a key may have any name but an empty one or one with a line break, as with Nix. `NarHash` and
 //!   `FileHash` are read in every notation. Fingerprints sort the references. Signatures by keys that fit any text
 //!   are refused, as libsodium does.
+//! - [`derivation`]: nothing may stand twice or follow the end; what newer Nix may write and this crate does not know is
+//!   named. `hash_derivation_modulo` asks `lookup` nothing if the output is fixed (upstream: once per input).
+//! - `flakeref`: a `+` in a parameter is a plus; every `https:` address is a tarball, as for Nix's own flakes.
+//! - [`nixcpp`]: the `extra-…` lists are fields of their own.
 //!
 //! Left out: `async`, `wire`, `daemon`, `nar::listing`, `log`; nothing here needs them.
 
+mod aterm;
 mod base64;
+pub mod derivation;
+#[cfg(feature = "flakeref")]
+pub mod flakeref;
 pub mod nar;
 pub mod narinfo;
+pub mod nix_http;
 pub mod nixbase32;
+pub mod nixcpp;
 pub mod nixhash;
+#[cfg(feature = "serde")]
+pub mod path_info;
 pub mod store_path;
