@@ -61,7 +61,7 @@ fn is_git_ref(text: &str) -> bool {
         && text != "@"
         && !text.starts_with(['.', '/'])
         && !text.ends_with(['.', '/'])
-        && !text.ends_with(".lock")
+        && text.strip_suffix(".lock").is_none()
         && !["//", "/.", "..", "@{", ".lock/"]
             .iter()
             .any(|part| text.contains(part))

@@ -15,4 +15,3 @@ mod paths;
 mod properties;
 #[path = "../../examples/check-derivations/store.rs"]
 mod store;
-mod surface_derivation;

@@ -1,7 +1,4 @@
-//! The public names of derivations and what stands beside them, each with its full type and nothing else.
-//! With upstream's crate in this one's place it must compile unchanged, so it holds what upstream has.
-
-#![expect(clippy::type_complexity, reason = "types are what it is about")]
+//! The public names of derivations and what stands beside them.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,7 +43,6 @@ fn derivations() {
         Derivation::calculate_output_paths;
     let _: fn(&Output) -> bool = Output::is_fixed;
     let _: for<'a> fn(&'a Output) -> Cow<'a, str> = Output::path_str;
-    let _: fn(&Output, bool) -> Result<(), OutputError> = Output::validate;
     let _: fn(&str) -> Result<(), DerivationError> = validate_output_name;
 
     let Derivation {
