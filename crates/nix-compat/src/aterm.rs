@@ -97,8 +97,12 @@ impl<I: AsRef<[u8]>> Unreadable<I> {
     fn excerpt(&self) -> String {
         const SHOWN: usize = 24;
         let rest = self.rest.as_ref();
+        let shown = rest.iter().take(SHOWN).map(|&byte| match byte {
+            b' '..=b'~' => char::from(byte).to_string(),
+            other => other.escape_ascii().to_string(),
+        });
         let more = if rest.len() > SHOWN { "…" } else { "" };
-        format!("{}{more}", rest[..rest.len().min(SHOWN)].escape_ascii())
+        shown.chain([more.to_owned()]).collect()
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Written against the formats and a real Nix as oracle (`tests/goldens/make`). The **names and signatures** are
 //! those of the crate `nix-compat` of the snix project, so that it can stand in this one's place; nothing else is
-//! shared. `tests/it/surface.rs` names each of them with its full type.
+//! shared. `tests/surface.rs` names each of them with its full type.
 //!
 //! Pure: opens no file, reads no clock, knows no network and no async runtime. Archives are streamed; memory is
 //! bounded whatever the bytes say.
@@ -11,16 +11,19 @@
 //! |---|---|
 //! | [`nixbase32`] | the base 32 of store paths and `sha256:…` digests |
 //! | [`nixhash`] | [`NixHash`](nixhash::NixHash) in every notation, [`CAHash`](nixhash::CAHash) |
+//! | [`store_path`] | parsing, validating and computing `/nix/store/…` paths |
+//! | [`nar`] | archives, read and written as streams |
+//! | [`narinfo`] | what a cache says of a path; keys, signatures and what they sign |
 //! | [`derivation`] | [`Derivation`](derivation::Derivation): read, write, check, and compute what paths it makes |
-//! | `flakeref` | [`FlakeRef`](flakeref::FlakeRef): where a flake's source tree comes from |
 //! | [`nix_http`] | names and types of a binary cache's files |
 //! | [`nixcpp`] | `nix.conf` |
 //! | `path_info` | [`ExportedPathInfo`](path_info::ExportedPathInfo): a closure as a build is told of it |
-//! | [`store_path`] | parsing, validating and computing `/nix/store/…` paths |
+//! | `flakeref` | [`FlakeRef`](flakeref::FlakeRef): where a flake's source tree comes from |
 //!
 //! # Features
 //!
-//! `default` is empty. `serde`: hashes, store paths, derivations and path infos as JSON. `flakeref`: flake references.
+//! `default` is empty. `serde`: hashes, store paths, signatures, derivations and path infos as JSON. `flakeref`: flake
+//! references.
 //!
 //! # Where this crate differs from upstream
 //!
@@ -30,11 +33,20 @@
 //!   looking at unused bits.
 //! - [`store_path`]: the names `.`, `..`, `.-…` and `..-…` are refused. Paths order as their strings do (upstream:
 //!   by digest alone), so that a `BTreeSet` loses none and iterates as Nix does. References need not be sorted.
+//! - [`store_path::build_ca_path`]: a self-reference is taken for `Nar(Sha256)` only (upstream refuses just that).
+//! - [`nar`]: names out of order or not allowed, empty targets, half-read and half-written entries are errors in
+//!   every build (upstream: debug assertions). More than 2,048 directories within each other are refused.
+//! - [`nar::copy`] and [`nar::reader::open`], as upstream, stop behind the archive: whether something follows is for
+//!   the caller to look at.
+//! - [`narinfo`]: a key may have any name but an empty one or one with a line break, as with Nix. `NarHash` and
+//!   `FileHash` are read in every notation. Fingerprints sort the references. Signatures by keys that fit any text
+//!   are refused, as libsodium does.
 //! - [`derivation`]: nothing may stand twice or follow the end; what newer Nix may write and this crate does not know is
 //!   named. `hash_derivation_modulo` asks `lookup` nothing if the output is fixed (upstream: once per input).
 //! - `flakeref`: a `+` in a parameter is a plus; every `https:` address is a tarball, as for Nix's own flakes.
 //! - [`nixcpp`]: the `extra-…` lists are fields of their own.
-//! - [`store_path::build_ca_path`]: a self-reference is taken for `Nar(Sha256)` only (upstream refuses just that).
+//!
+//! Left out: `async`, `wire`, `daemon`, `nar::listing`, `log`; nothing here needs them.
 
 mod aterm;
 mod base64;

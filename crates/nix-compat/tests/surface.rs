@@ -15,6 +15,9 @@ use data_encoding::DecodeError;
 use ed25519::SignatureBytes;
 use nix_compat::{nar, narinfo, nixbase32, nixhash, store_path};
 
+#[path = "surface/derivation.rs"]
+mod derivation;
+
 fn is_value<T: Clone + Debug + Eq>() {}
 fn is_copy<T: Copy>() {}
 fn is_shown<T: Display>() {}

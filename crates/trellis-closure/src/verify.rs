@@ -123,7 +123,8 @@ fn check(
         signed(claim, against.keys, &mut signers, &mut problems);
         if let (Some(ca), Ok((hash, _))) = (&claim.ca, &found) {
             match content::check(&store.real_path(&claim.path), claim, ca, hash) {
-                Ok(()) => trust = Trust::Content,
+                Ok(true) => trust = Trust::Content,
+                Ok(false) => {}
                 Err(problem) => problems.push(problem),
             }
         }

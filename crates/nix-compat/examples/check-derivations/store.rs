@@ -1,6 +1,6 @@
 //! All derivations of a folder: each is written again, and its paths are computed anew from its inputs.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::error::Error;
 use std::path::Path;
 use std::{fs, io};
@@ -67,7 +67,7 @@ type Hashes = HashMap<StorePath<String>, [u8; 32]>;
 fn modulo_hashes(derivations: &HashMap<StorePath<String>, Derivation>) -> Hashes {
     let mut hashes = Hashes::new();
     let mut waiting: Vec<&StorePath<String>> = derivations.keys().collect();
-    let mut visited = std::collections::HashSet::new();
+    let mut visited = HashSet::new();
     while let Some(path) = waiting.pop() {
         let Some(derivation) = derivations.get(path).filter(|_| !hashes.contains_key(path)) else {
             continue;

@@ -1,8 +1,8 @@
 //! Derivations as JSON, as `nix derivation show` prints them (keyed by path there; one of them here).
 //!
-//! Read are the shapes of Nix 2.3 to 2.31: an input's outputs as a list or under `outputs`; a fixed output's
-//! `hashAlgo` with its method (`r:sha256`) or with `method` beside it; hashes in any encoding. Keys not known
-//! here (`name`) are passed over. Written is the older shape: lists, `r:sha256`, and SRI hashes.
+//! Read are what Nix 2.26 prints, an input's outputs under `outputs` and a fixed output's `method` beside its
+//! `hashAlgo`, and the older shape: outputs as a list, and both in one (`r:sha256`). Hashes may be in any
+//! encoding; keys not known here (`name`) are passed over. Written is the older shape, with SRI hashes.
 
 use std::collections::{BTreeMap, BTreeSet};
 

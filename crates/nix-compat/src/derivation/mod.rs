@@ -22,8 +22,9 @@
 //!
 //! Not known, and refused with what was met: derivations in the extended form `DrvWithVersion(…)`, outputs
 //! that are content-addressed without a hash, impure outputs, outputs fixed as `text` or by `git`. Stricter
-//! than Nix 2.26: nothing may follow the closing bracket, nothing may stand twice, an output may not be
-//! called `drv`, a variable's name may not be empty. Not here: opening files.
+//! than Nix 2.26, which reads all this: nothing may follow the closing bracket, nothing may stand twice, a
+//! fixed output's hash is lower-case hex, no output is called `drv`, no variable's name is empty. As in Nix,
+//! lists may be in any order; they are written in theirs. Not here: opening files.
 
 use std::collections::{BTreeMap, BTreeSet};
 

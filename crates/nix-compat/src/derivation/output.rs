@@ -34,7 +34,7 @@ impl Output {
     }
 
     /// Checks the kind of hash and, on demand, that there is a path.
-    pub fn validate(&self, validate_output_paths: bool) -> Result<(), OutputError> {
+    pub(super) fn validate(&self, validate_output_paths: bool) -> Result<(), OutputError> {
         if let Some(text @ CAHash::Text(_)) = &self.ca_hash {
             return Err(OutputError::InvalidCAHash(text.clone()));
         }

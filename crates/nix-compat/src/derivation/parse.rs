@@ -15,7 +15,7 @@ type Result<'a, T> = std::result::Result<T, ParserError<&'a [u8]>>;
 
 impl Derivation {
     /// Reads and validates the bytes of a `.drv` file.
-    pub fn from_aterm_bytes(b: &[u8]) -> Result<'_, Derivation> {
+    pub fn from_aterm_bytes(b: &[u8]) -> std::result::Result<Derivation, ParserError<&[u8]>> {
         let mut scanner = Scanner::new(b);
         head(&mut scanner)?;
         let outputs = outputs(&mut scanner)?;

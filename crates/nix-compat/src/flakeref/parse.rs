@@ -21,7 +21,7 @@ impl FromStr for FlakeRef {
         match scheme {
             "flake" => indirect(body.split_once('?').map_or(body, |(path, _)| path)),
             "github" | "gitlab" | "sourcehut" => forge(scheme, body),
-            "path" => path(body),
+            "path" => path(body, decode),
             "git" | "git+https" | "git+http" | "git+ssh" | "git+file" => return git(text, unsupported),
             "https" | "http" | "file" | "tarball+https" | "tarball+http" | "tarball+file" | "file+https"
             | "file+http" | "file+file" => return download(text, unsupported),
@@ -31,10 +31,10 @@ impl FromStr for FlakeRef {
     }
 }
 
-/// Without a scheme it is a registry's name or an absolute path.
+/// Without a scheme it is a registry's name, or an absolute path in which `%` is itself.
 fn bare(text: &str) -> Result<FlakeRef, FlakeRefError> {
     let found = if text.starts_with('/') {
-        path(text)
+        path(text, |as_it_is| Some(as_it_is.to_owned()))
     } else {
         indirect(text)
     };
@@ -47,10 +47,25 @@ pub(super) fn is_rev(text: &str) -> bool {
     text.len() == 40 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// What git, and Nix before it, takes as a branch's or tag's name.
+/// What Nix takes as a branch's or tag's name where it may stand in a path.
 fn is_ref(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_./@+-".contains(&byte);
     text.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '@') && text.bytes().all(allowed)
+}
+
+/// What git takes as a branch's or tag's name.
+fn is_git_ref(text: &str) -> bool {
+    let forbidden =
+        |letter: char| letter.is_control() || letter.is_whitespace() || ":?^~[\\*".contains(letter);
+    !text.is_empty()
+        && text != "@"
+        && !text.starts_with(['.', '/'])
+        && !text.ends_with(['.', '/'])
+        && text.strip_suffix(".lock").is_none()
+        && !["//", "/.", "..", "@{", ".lock/"]
+            .iter()
+            .any(|part| text.contains(part))
+        && !text.contains(forbidden)
 }
 
 fn indirect(path: &str) -> Option<FlakeRef> {
@@ -133,7 +148,7 @@ fn forge(scheme: &str, body: &str) -> Option<FlakeRef> {
     })
 }
 
-fn path(body: &str) -> Option<FlakeRef> {
+fn path(body: &str, decode: fn(&str) -> Option<String>) -> Option<FlakeRef> {
     let (path, query) = body.split_once('?').unwrap_or((body, ""));
     let mut query = Query::parse(query)?;
     query.take("dir");
@@ -160,7 +175,10 @@ fn git(text: &str, unsupported: impl Fn() -> FlakeRefError) -> Result<FlakeRef, 
     let mut query = Query::parse(&written).ok_or_else(&unsupported)?;
     query.take("dir");
     let (r#ref, rev) = (query.take("ref"), query.take("rev"));
-    if url.cannot_be_a_base() || !r#ref.as_deref().is_none_or(is_ref) || !rev.as_deref().is_none_or(is_rev) {
+    if url.cannot_be_a_base()
+        || !r#ref.as_deref().is_none_or(is_git_ref)
+        || !rev.as_deref().is_none_or(is_rev)
+    {
         return Err(unsupported());
     }
     Ok(FlakeRef::Git {

@@ -58,25 +58,24 @@ impl<'a> Query<'a> {
     }
 }
 
-/// Appends parameters to an address that may have some.
+/// An address that may have parameters, and more of them, which are written in the order of their names.
 pub(super) struct Parameters {
-    text: String,
-    separator: char,
+    address: String,
+    added: Vec<String>,
 }
 
 impl Parameters {
-    pub(super) fn after(text: String) -> Self {
-        let separator = if text.contains('?') { '&' } else { '?' };
-        Self { text, separator }
+    pub(super) fn after(address: String) -> Self {
+        Self {
+            address,
+            added: Vec::new(),
+        }
     }
 
     pub(super) fn add(&mut self, name: &str, value: Option<&str>) {
         if let Some(value) = value {
-            self.text.push(self.separator);
-            self.text.push_str(name);
-            self.text.push('=');
-            self.text.extend(utf8_percent_encode(value, RESERVED));
-            self.separator = '&';
+            self.added
+                .push(format!("{name}={}", utf8_percent_encode(value, RESERVED)));
         }
     }
 
@@ -84,7 +83,15 @@ impl Parameters {
         self.add(name, set.then_some("1"));
     }
 
-    pub(super) fn into_text(self) -> String {
-        self.text
+    pub(super) fn into_text(mut self) -> String {
+        // Several values of one name keep their order.
+        self.added
+            .sort_by(|one, other| one.split('=').next().cmp(&other.split('=').next()));
+        for parameter in self.added {
+            self.address
+                .push(if self.address.contains('?') { '&' } else { '?' });
+            self.address.push_str(&parameter);
+        }
+        self.address
     }
 }

@@ -14,136 +14,55 @@ impl FlakeRef {
     /// The address of the source tree, in the form that Nix writes.
     #[expect(clippy::missing_panics_doc, reason = "all that is put together is an address")]
     pub fn to_uri(&self) -> Url {
-        let text = match self {
-            Self::File {
-                last_modified,
-                nar_hash,
-                rev,
-                rev_count,
-                url,
-            } => {
-                let tree = Tree {
-                    last_modified,
-                    nar_hash,
-                    rev,
-                    rev_count,
-                };
-                tree.at(format!("file+{url}"))
-            }
-            Self::Tarball {
-                last_modified,
-                nar_hash,
-                rev,
-                rev_count,
-                url,
-            } => {
-                let tree = Tree {
-                    last_modified,
-                    nar_hash,
-                    rev,
-                    rev_count,
-                };
-                let prefix = if matches!(url.scheme(), "https" | "http" | "file") {
-                    ""
-                } else {
-                    "tarball+"
-                };
-                tree.at(format!("{prefix}{url}"))
-            }
-            Self::Path {
-                last_modified,
-                nar_hash,
-                path,
-                rev,
-                rev_count,
-            } => {
-                let tree = Tree {
-                    last_modified,
-                    nar_hash,
-                    rev,
-                    rev_count,
-                };
-                tree.at(format!("path:{}", escape(&path.to_string_lossy())))
-            }
+        let mut parameters = Parameters::after(self.address());
+        self.add_to(&mut parameters);
+        Url::parse(&parameters.into_text())
+            .expect("an address stays one behind a scheme; all else is escaped")
+    }
+
+    fn address(&self) -> String {
+        match self {
+            Self::File { url, .. } => format!("file+{url}"),
+            Self::Tarball { url, .. } if matches!(url.scheme(), "https" | "http" | "file") => url.to_string(),
+            Self::Tarball { url, .. } => format!("tarball+{url}"),
+            Self::Path { path, .. } => format!("path:{}", escape(&path.to_string_lossy())),
+            Self::Git { url, .. } if url.scheme() == "git" => url.to_string(),
+            Self::Git { url, .. } => format!("git+{url}"),
             Self::GitHub {
                 owner,
                 repo,
-                host,
-                keytype,
-                public_key,
-                public_keys,
                 r#ref,
                 rev,
+                ..
             } => {
-                let keys = Keys {
-                    r#type: keytype,
-                    one: public_key,
-                    more: public_keys,
-                };
-                keys.added_to(forge("github", [owner, repo], [host, r#ref, rev]))
+                format!(
+                    "github:{}",
+                    forge(owner, repo, in_path(r#ref.as_deref(), rev.as_deref()))
+                )
             }
             Self::GitLab {
                 owner,
                 repo,
-                host,
-                keytype,
-                public_key,
-                public_keys,
                 r#ref,
                 rev,
+                ..
             } => {
-                let keys = Keys {
-                    r#type: keytype,
-                    one: public_key,
-                    more: public_keys,
-                };
-                keys.added_to(forge("gitlab", [owner, repo], [host, r#ref, rev]))
+                format!(
+                    "gitlab:{}",
+                    forge(owner, repo, in_path(r#ref.as_deref(), rev.as_deref()))
+                )
             }
             Self::SourceHut {
                 owner,
                 repo,
-                host,
-                keytype,
-                public_key,
-                public_keys,
                 r#ref,
                 rev,
+                ..
             } => {
-                let keys = Keys {
-                    r#type: keytype,
-                    one: public_key,
-                    more: public_keys,
-                };
-                keys.added_to(forge("sourcehut", [owner, repo], [host, r#ref, rev]))
-            }
-            Self::Git {
-                all_refs,
-                export_ignore,
-                keytype,
-                public_key,
-                public_keys,
-                r#ref,
-                rev,
-                shallow,
-                submodules,
-                url,
-                verify_commit,
-            } => {
-                let prefix = if url.scheme() == "git" { "" } else { "git+" };
-                let mut parameters = Parameters::after(format!("{prefix}{url}"));
-                parameters.add("ref", r#ref.as_deref());
-                parameters.add("rev", rev.as_deref());
-                parameters.add_flag("allRefs", *all_refs);
-                parameters.add_flag("exportIgnore", *export_ignore);
-                parameters.add_flag("shallow", *shallow);
-                parameters.add_flag("submodules", *submodules);
-                parameters.add_flag("verifyCommit", *verify_commit);
-                Keys {
-                    r#type: keytype,
-                    one: public_key,
-                    more: public_keys,
-                }
-                .added_to(parameters)
+                format!(
+                    "sourcehut:{}",
+                    forge(owner, repo, in_path(r#ref.as_deref(), rev.as_deref()))
+                )
             }
             Self::Indirect { id, r#ref, rev } => {
                 let parts = [Some(id), r#ref.as_ref(), rev.as_ref()].into_iter().flatten();
@@ -152,14 +71,108 @@ impl FlakeRef {
                     parts.map(|part| escape(part)).collect::<Vec<_>>().join("/")
                 )
             }
-            Self::Mercurial { r#ref, rev } => {
-                let mut parameters = Parameters::after("hg:".to_owned());
+            Self::Mercurial { .. } => "hg:".to_owned(),
+        }
+    }
+
+    fn add_to(&self, parameters: &mut Parameters) {
+        match self {
+            Self::File {
+                last_modified,
+                nar_hash,
+                rev,
+                rev_count,
+                ..
+            }
+            | Self::Tarball {
+                last_modified,
+                nar_hash,
+                rev,
+                rev_count,
+                ..
+            }
+            | Self::Path {
+                last_modified,
+                nar_hash,
+                rev,
+                rev_count,
+                ..
+            } => {
+                parameters.add(
+                    "lastModified",
+                    last_modified.map(|seconds| seconds.to_string()).as_deref(),
+                );
+                parameters.add("narHash", nar_hash.as_deref());
+                parameters.add("rev", rev.as_deref());
+                parameters.add("revCount", rev_count.map(|count| count.to_string()).as_deref());
+            }
+            Self::Git {
+                all_refs,
+                export_ignore,
+                shallow,
+                submodules,
+                verify_commit,
+                ..
+            } => {
+                parameters.add_flag("allRefs", *all_refs);
+                parameters.add_flag("exportIgnore", *export_ignore);
+                parameters.add_flag("shallow", *shallow);
+                parameters.add_flag("submodules", *submodules);
+                parameters.add_flag("verifyCommit", *verify_commit);
+            }
+            Self::GitHub { host, .. } | Self::GitLab { host, .. } | Self::SourceHut { host, .. } => {
+                parameters.add("host", host.as_deref());
+            }
+            Self::Indirect { .. } | Self::Mercurial { .. } => {}
+        }
+        match self {
+            Self::Git {
+                keytype,
+                public_key,
+                public_keys,
+                ..
+            }
+            | Self::GitHub {
+                keytype,
+                public_key,
+                public_keys,
+                ..
+            }
+            | Self::GitLab {
+                keytype,
+                public_key,
+                public_keys,
+                ..
+            }
+            | Self::SourceHut {
+                keytype,
+                public_key,
+                public_keys,
+                ..
+            } => {
+                parameters.add("keytype", keytype.as_deref());
+                parameters.add("publicKey", public_key.as_deref());
+                for key in public_keys.iter().flatten() {
+                    parameters.add("publicKeys", Some(key));
+                }
+            }
+            _ => {}
+        }
+        match self {
+            Self::GitHub { r#ref, rev, .. }
+            | Self::GitLab { r#ref, rev, .. }
+            | Self::SourceHut { r#ref, rev, .. }
+                if in_path(r#ref.as_deref(), rev.as_deref()).is_some() => {}
+            Self::Git { r#ref, rev, .. }
+            | Self::GitHub { r#ref, rev, .. }
+            | Self::GitLab { r#ref, rev, .. }
+            | Self::SourceHut { r#ref, rev, .. }
+            | Self::Mercurial { r#ref, rev } => {
                 parameters.add("ref", r#ref.as_deref());
                 parameters.add("rev", rev.as_deref());
-                parameters.into_text()
             }
-        };
-        Url::parse(&text).expect("an address stays one behind a scheme; all else is escaped")
+            _ => {}
+        }
     }
 }
 
@@ -167,65 +180,20 @@ fn escape(path: &str) -> String {
     utf8_percent_encode(path, IN_PATH).to_string()
 }
 
-/// What a tree that is fetched as a whole must have.
-struct Tree<'a> {
-    last_modified: &'a Option<u64>,
-    nar_hash: &'a Option<String>,
-    rev: &'a Option<String>,
-    rev_count: &'a Option<u64>,
-}
-
-impl Tree<'_> {
-    fn at(&self, address: String) -> String {
-        let mut parameters = Parameters::after(address);
-        parameters.add(
-            "lastModified",
-            self.last_modified.map(|seconds| seconds.to_string()).as_deref(),
-        );
-        parameters.add("narHash", self.nar_hash.as_deref());
-        parameters.add("rev", self.rev.as_deref());
-        parameters.add(
-            "revCount",
-            self.rev_count.map(|count| count.to_string()).as_deref(),
-        );
-        parameters.into_text()
+/// Which of a forge's `ref` and `rev` stands in the path. A branch that looks like a commit, or both of
+/// them, are parameters.
+fn in_path<'a>(r#ref: Option<&'a str>, rev: Option<&'a str>) -> Option<&'a str> {
+    match (r#ref, rev) {
+        (None, rev) => rev,
+        (Some(name), None) if !is_rev(name) => Some(name),
+        _ => None,
     }
 }
 
-/// Whose signature a commit must have.
-struct Keys<'a> {
-    r#type: &'a Option<String>,
-    one: &'a Option<String>,
-    more: &'a Option<Vec<String>>,
-}
-
-impl Keys<'_> {
-    fn added_to(&self, mut parameters: Parameters) -> String {
-        parameters.add("keytype", self.r#type.as_deref());
-        parameters.add("publicKey", self.one.as_deref());
-        for key in self.more.iter().flatten() {
-            parameters.add("publicKeys", Some(key));
-        }
-        parameters.into_text()
-    }
-}
-
-/// A branch, tag or commit stands in the path; a branch that looks like a commit, or both, do not.
-fn forge(scheme: &str, names: [&String; 2], [host, r#ref, rev]: [&Option<String>; 3]) -> Parameters {
-    let mut path = names
-        .map(|name| utf8_percent_encode(name, RESERVED).to_string())
-        .join("/");
-    let (in_path, r#ref, rev) = match (r#ref, rev) {
-        (None, rev) => (rev.as_deref(), None, None),
-        (Some(name), None) if !is_rev(name) => (Some(name.as_str()), None, None),
-        (name, rev) => (None, name.as_deref(), rev.as_deref()),
-    };
-    if let Some(name) = in_path {
-        path = format!("{path}/{}", escape(name));
-    }
-    let mut parameters = Parameters::after(format!("{scheme}:{path}"));
-    parameters.add("host", host.as_deref());
-    parameters.add("ref", r#ref);
-    parameters.add("rev", rev);
-    parameters
+fn forge(owner: &str, repo: &str, in_path: Option<&str>) -> String {
+    let names = [owner, repo].map(|name| utf8_percent_encode(name, RESERVED).to_string());
+    let rest = in_path
+        .map(|name| format!("/{}", escape(name)))
+        .unwrap_or_default();
+    format!("{}{rest}", names.join("/"))
 }

@@ -3,7 +3,7 @@
 //! The path is computed from the address in every case. The content is held against the address where that takes
 //! SHA-256: archives without references to themselves, texts, and files fetched by hash. For the others (an
 //! archive that names itself is hashed with its own name blanked out, and MD5, SHA-1 and SHA-512 are not needed
-//! by anything here) the NAR hash has to do.
+//! by anything here) the NAR hash has to do, and they count as vouched for by nobody.
 
 use std::fs::File;
 use std::io;
@@ -17,8 +17,9 @@ use super::Problem;
 use crate::error::ClosureError;
 use crate::path_info::PathInfo;
 
-/// Checks a path's content address against its name and its files, whose NAR hash is `found`.
-pub(super) fn check(files: &Path, info: &PathInfo, ca: &CAHash, found: &NixHash) -> Result<(), Problem> {
+/// Checks a path's content address against its name and its files, whose NAR hash is `found`. `false` where the
+/// content itself could not be held against the address.
+pub(super) fn check(files: &Path, info: &PathInfo, ca: &CAHash, found: &NixHash) -> Result<bool, Problem> {
     let itself = info.references.contains(&info.path);
     let others = info
         .references
@@ -38,10 +39,10 @@ pub(super) fn check(files: &Path, info: &PathInfo, ca: &CAHash, found: &NixHash)
         (CAHash::Flat(_) | CAHash::Text(_), NixHash::Sha256(_)) => {
             flat(files).map_err(|error| Problem::unreadable(&error))?
         }
-        _ => return Ok(()),
+        _ => return Ok(false),
     };
     if found == *expected {
-        return Ok(());
+        return Ok(true);
     }
     Err(Problem::OtherContent {
         found: found.to_nix_nixbase32(),

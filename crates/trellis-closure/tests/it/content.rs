@@ -58,6 +58,15 @@ fn the_content_gives_the_name() {
     }
 }
 
+/// Nothing is proven by an address whose hash is not computed.
+#[test]
+fn an_address_by_another_hash_vouches_for_nothing() {
+    let sample = Sample::new();
+    let ca = CAHash::Flat(NixHash::Sha1([7; 20]));
+    let checked = check(&sample, &add(&sample, "text\n", &ca));
+    assert_eq!((kinds(&checked), &checked.trust), (vec![], &Trust::Nobody));
+}
+
 /// The database has been made to fit the new content; only the name still says what it was.
 #[test]
 fn a_content_that_the_database_was_made_to_fit_is_found() {

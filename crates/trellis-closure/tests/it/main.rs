@@ -7,6 +7,7 @@ mod kit;
 mod content;
 mod damage;
 mod diff;
+mod docs;
 mod flake_lock;
 mod nar;
 mod signatures;
