@@ -55,9 +55,11 @@ pub trait CacheIndex: Send + Sync + 'static {
     /// Begins an entry, which is not found yet.
     async fn begin(&self, key: &CacheKey, result: KeptResult, now: Timestamp) -> Result<EntryId, StoreError>;
 
-    /// Its blobs are there: from now on it is found, and any other of its key is not. Then the least recently
-    /// used are given up until `max_bytes` suffice. Returns those whose blobs are to be removed.
-    async fn finish(&self, entry: EntryId, max_bytes: u64) -> Result<Vec<Entry>, StoreError>;
+    /// Its blobs are there: from now on it is found, and an earlier one of its key is not. Returns that one.
+    async fn finish(&self, entry: EntryId) -> Result<Option<Entry>, StoreError>;
+
+    /// The least recently used are not found any more, until `max_bytes` suffice for the rest. Returns them.
+    async fn shrink(&self, max_bytes: u64) -> Result<Vec<Entry>, StoreError>;
 
     /// The entry of a key, which is thereby used.
     async fn find(&self, key: &CacheKey, now: Timestamp) -> Result<Option<Entry>, StoreError>;
@@ -100,7 +102,10 @@ impl ResultCache {
         let entry = match self.index.find(key, now).await {
             Ok(entry) => entry?,
             Err(error) => {
-                warn!(error = &error as &dyn std::error::Error, "kept results cannot be looked at");
+                warn!(
+                    error = &error as &dyn std::error::Error,
+                    "kept results cannot be looked at"
+                );
                 return None;
             }
         };
@@ -113,7 +118,11 @@ impl ResultCache {
             }
             // Evicted meanwhile, or removed by hand.
             Err(error) => {
-                info!(entry = entry.id.0, error = &error as &dyn std::error::Error, "a kept result is not there");
+                info!(
+                    entry = entry.id.0,
+                    error = &error as &dyn std::error::Error,
+                    "a kept result is not there"
+                );
                 self.drop_entry(&entry).await;
                 None
             }
@@ -131,7 +140,10 @@ impl ResultCache {
         let mut delivered = Vec::new();
         for artifact in artifacts {
             let to = BlobKey::artifact(job, 0, &artifact.name);
-            if !self.copy_whole(entry.id, &artifact.name, &artifact.sha256, &to).await? {
+            if !self
+                .copy_whole(entry.id, &artifact.name, &artifact.sha256, &to)
+                .await?
+            {
                 return Ok(None);
             }
             delivered.push(Delivered { artifact, key: to });
@@ -179,7 +191,11 @@ impl ResultCache {
         }
         let result = KeptResult {
             made_by: outcome.made_by.clone(),
-            artifacts: outcome.artifacts.iter().map(|file| file.artifact.clone()).collect(),
+            artifacts: outcome
+                .artifacts
+                .iter()
+                .map(|file| file.artifact.clone())
+                .collect(),
             notes: outcome.notes.clone(),
             provenance: outcome.provenance.clone(),
             statement: statement.map(|stated| stated.file.clone()),
@@ -188,7 +204,10 @@ impl ResultCache {
             id: self.index.begin(key, result.clone(), now).await?,
             result,
         };
-        let files = outcome.artifacts.iter().map(|file| (&file.artifact.name, &file.key));
+        let files = outcome
+            .artifacts
+            .iter()
+            .map(|file| (&file.artifact.name, &file.key));
         let all = files.chain(statement.map(|stated| (&stated.file.name, &stated.key)));
         for (name, from) in all {
             if let Err(error) = self.blobs.copy(from, &BlobKey::cached(entry.id, name)).await {
@@ -196,20 +215,29 @@ impl ResultCache {
                 return Err(error.into());
             }
         }
-        for given_up in self.index.finish(entry.id, self.max_bytes).await? {
-            self.remove(&given_up).await?;
+        if let Some(earlier) = self.index.finish(entry.id).await? {
+            self.remove(&earlier).await?;
         }
+        self.shrink().await?;
         Ok(())
     }
 
-    /// Removes what was cut off, and with `now` long after, what nobody can be at any more.
+    /// Removes what was cut off long ago and what is too much. Returns how many entries.
     pub async fn sweep(&self, now: Timestamp) -> Result<usize, CacheError> {
         let before = now.checked_sub(GRACE).unwrap_or(Timestamp::MIN);
         let unready = self.index.unready(before).await?;
         for entry in &unready {
             self.remove(entry).await?;
         }
-        Ok(unready.len())
+        Ok(unready.len() + self.shrink().await?)
+    }
+
+    async fn shrink(&self) -> Result<usize, CacheError> {
+        let given_up = self.index.shrink(self.max_bytes).await?;
+        for entry in &given_up {
+            self.remove(entry).await?;
+        }
+        Ok(given_up.len())
     }
 
     async fn drop_entry(&self, entry: &Entry) {
@@ -218,7 +246,10 @@ impl ResultCache {
             self.remove(entry).await
         };
         if let Err(error) = dropped.await {
-            warn!(error = &error as &dyn std::error::Error, "a kept result is removed later");
+            warn!(
+                error = &error as &dyn std::error::Error,
+                "a kept result is removed later"
+            );
         }
     }
 

@@ -75,6 +75,11 @@ impl Envelope {
         }
     }
 
+    /// As it is written.
+    pub fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("texts alone")
+    }
+
     /// Checks the signature before anything of the payload is read.
     pub fn open(&self, key: Option<&PublicKey>) -> Result<Opened, OpenError> {
         if self.payload_type != Statement::MEDIA_TYPE {

@@ -14,4 +14,4 @@ mod statement;
 
 pub use envelope::{Envelope, OpenError, Opened};
 pub use key::{KeyError, PublicKey, SigningKey};
-pub use statement::{BuildDefinition, Run, Statement, Subject};
+pub use statement::{Run, Statement, Subject};

@@ -53,7 +53,7 @@ struct Predicate {
 /// What was asked, of what, and with what.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct BuildDefinition {
+struct BuildDefinition {
     build_type: String,
     external_parameters: Value,
     internal_parameters: Value,

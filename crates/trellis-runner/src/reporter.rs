@@ -13,7 +13,7 @@ use trellis_core::Progress;
 use trellis_jobs::{Lease, StoreError};
 
 use crate::runner::Shared;
-use crate::upload::upload;
+use crate::upload::Place;
 
 /// Progress is written this often at most; in between the latest wins. Each is a flush to disk.
 const GAP: Duration = Duration::from_millis(100);
@@ -102,7 +102,12 @@ impl Carrier {
         };
         let carry_previews = async {
             while let Some(made) = previews.recv().await {
-                match upload(shared.blobs.as_ref(), &lease, &scratch, made, true).await {
+                let place = Place {
+                    blobs: shared.blobs.as_ref(),
+                    lease: &lease,
+                    scratch: &scratch,
+                };
+                match place.preview(made).await {
                     Ok(file) => {
                         let delivered = shared.store.deliver(&lease, Timestamp::now(), file).await;
                         if let Err(error) = delivered {

@@ -60,6 +60,7 @@ impl AllowedOrigins {
             .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::DELETE])
             .allow_headers([
                 header::CONTENT_TYPE,
+                header::CACHE_CONTROL,
                 header::RANGE,
                 header::IF_RANGE,
                 header::IF_NONE_MATCH,

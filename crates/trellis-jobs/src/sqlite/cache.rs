@@ -6,8 +6,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::SqliteStore;
 use super::rows::{Json, clamped, micros};
 use super::thread::Announce;
-use crate::cache::{CacheIndex, CacheKey, Entry, EntryId, KeptResult};
 use crate::StoreError;
+use crate::cache::{CacheIndex, CacheKey, Entry, EntryId, KeptResult};
 
 #[async_trait::async_trait]
 impl CacheIndex for SqliteStore {
@@ -18,13 +18,32 @@ impl CacheIndex for SqliteStore {
             .await
     }
 
-    async fn finish(&self, entry: EntryId, max_bytes: u64) -> Result<Vec<Entry>, StoreError> {
-        self.writer
-            .call(Announce::No, move |db| finish(db, entry, max_bytes))
-            .await
+    async fn finish(connection: &Connection, id: EntryId) -> Result<Option<Entry>, StoreError> {
+        let earlier = connection
+            .prepare_cached(
+                "UPDATE cache SET ready = 0
+             WHERE ready = 1 AND key = (SELECT key FROM cache WHERE entry = ?1) RETURNING entry, result",
+            )?
+            .query_row([id.0], entry)
+            .optional()?;
+        run(connection, "UPDATE cache SET ready = 1 WHERE entry = ?1", id)?;
+        Ok(earlier)
     }
 
-    async fn find(&self, key: &CacheKey, now: Timestamp) -> Result<Option<Entry>, StoreError> {
+    fn shrink(connection: &Connection, max_bytes: u64) -> Result<Vec<Entry>, StoreError> {
+        let mut statement = connection.prepare_cached(
+            "UPDATE cache SET ready = 0 WHERE entry IN (
+             SELECT entry FROM (
+                 SELECT entry, sum(size_bytes) OVER (ORDER BY used_at DESC, entry DESC) AS so_far
+                 FROM cache WHERE ready = 1)
+             WHERE so_far > ?1)
+         RETURNING entry, result",
+        )?;
+        let found = statement.query_map([clamped(max_bytes)], entry)?;
+        Ok(found.collect::<Result<_, _>>()?)
+    }
+
+    fn find(&self, key: &CacheKey, now: Timestamp) -> Result<Option<Entry>, StoreError> {
         let key = key.clone();
         self.writer
             .call(Announce::No, move |db| find(db, &key, now))
@@ -79,7 +98,9 @@ fn begin(
     now: Timestamp,
 ) -> Result<EntryId, StoreError> {
     let files = result.artifacts.iter().map(|artifact| artifact.size_bytes);
-    let size = files.chain(result.statement.iter().map(|file| file.size_bytes)).sum();
+    let size = files
+        .chain(result.statement.iter().map(|file| file.size_bytes))
+        .sum();
     connection
         .prepare_cached("INSERT INTO cache (key, size_bytes, result, used_at) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![key.as_str(), clamped(size), Json(result), micros(now)])?;
@@ -99,7 +120,11 @@ fn finish(connection: &Connection, id: EntryId, max_bytes: u64) -> Result<Vec<En
         .query_map(params![id.0, clamped(max_bytes)], entry)?
         .collect::<Result<Vec<Entry>, _>>()?;
     for entry in &given_up {
-        run(connection, "UPDATE cache SET ready = 0 WHERE entry = ?1", entry.id)?;
+        run(
+            connection,
+            "UPDATE cache SET ready = 0 WHERE entry = ?1",
+            entry.id,
+        )?;
     }
     run(connection, "UPDATE cache SET ready = 1 WHERE entry = ?1", id)?;
     Ok(given_up)

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop where it cannot go on")]
 
 mod blobs;
+mod cache;
 mod child;
 mod damage;
 mod full_disk;

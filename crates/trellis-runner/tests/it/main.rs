@@ -6,4 +6,5 @@ mod ends;
 mod kit;
 mod leases;
 mod random;
+mod results;
 mod shutdown;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
-use trellis_backend::{Backend, Capabilities, Content, Made, Output, Readiness, Reporter, Request};
+use trellis_backend::{Backend, Capabilities, Content, Made, MadeWith, Output, Readiness, Reporter, Request};
 use trellis_core::{BackendChoice, Failure, Format, Stage, WorkerState};
 use trellis_supervisor::TrellisBackend;
 
@@ -20,6 +20,9 @@ async fn a_job_gives_every_format_and_its_progress() {
     assert!(bytes(&output, Format::Glb).starts_with(b"glTF"));
     assert_eq!(output.files.len(), Format::ALL.len());
     assert_eq!(output.notes[0], "peak VRAM 9.0 GiB");
+    // What it was made with is what the worker said of itself.
+    assert_eq!(output.made_with.versions["torch"], "2.9.1+stand-in");
+    assert!(kit.backend.uses_python());
     let progress = heard.progress.into_inner().unwrap();
     let mut stages: Vec<Stage> = progress.iter().map(|progress| progress.stage).collect();
     stages.dedup();
@@ -179,6 +182,7 @@ impl Backend for Instant {
         Ok(Output {
             files: vec![file],
             notes: vec![],
+            made_with: MadeWith::default(),
         })
     }
 }
