@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{completions, config, doctor, generate, man, model, serve, workers};
+use crate::commands::{closure, completions, config, doctor, generate, lock, man, model, serve, workers};
 
 /// A picture goes in, a 3D asset comes out.
 #[derive(Debug, Parser)]
@@ -36,6 +36,8 @@ pub(crate) enum Command {
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
     Model(model::ModelArgs),
+    Closure(closure::ClosureArgs),
+    Lock(lock::LockArgs),
 }
 
 const AFTER_HELP: &str = "\

@@ -1,9 +1,13 @@
 //! The commands, one file each: its arguments and its `run`.
 
+mod bar;
+pub(crate) mod closure;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod doctor;
+mod fault;
 pub(crate) mod generate;
+pub(crate) mod lock;
 pub(crate) mod man;
 pub(crate) mod model;
 pub(crate) mod serve;
@@ -37,6 +41,8 @@ pub(crate) fn run(cli: Cli, environment: &Environment) -> Result<Exit, Stop> {
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(args),
         Command::Model(args) => model::run(args, &context),
+        Command::Closure(args) => closure::run(args),
+        Command::Lock(args) => lock::run(args),
     }
 }
 

@@ -1,10 +1,9 @@
 //! `trellis model`: fetch, check, lock and repair model folders.
 //!
-//! One file an action. Faults are told once, here: as `error:` and `hint:` for people, as an object for scripts.
+//! One file an action.
 
 mod bars;
 mod check;
-mod fault;
 mod fetch;
 mod list;
 mod lock;
@@ -15,8 +14,8 @@ use clap::Subcommand;
 use trellis_models::{Located, Places, locate};
 use trellis_pins::Pins;
 
-use self::fault::Fault;
 use super::Context;
+use super::fault::{Fault, print, print_json, tell};
 use crate::env;
 use crate::exit::{Exit, Stop};
 
@@ -48,13 +47,7 @@ pub(crate) fn run(args: ModelArgs, context: &Context<'_>) -> Result<Exit, Stop> 
         Action::Repair(args) => (repair::run(&args, &machine), args.json),
         Action::List(args) => (list::run(&args, &machine), args.json),
     };
-    match outcome {
-        Err(fault) if json => {
-            super::print(&fault.to_json())?;
-            Ok(fault.exit())
-        }
-        other => other.map_err(Stop::from),
-    }
+    tell(outcome, json)
 }
 
 /// The machine as the actions see it.
@@ -72,14 +65,4 @@ impl Machine<'_> {
         let asked = asked.or(variable.as_deref()).unwrap_or(pinned);
         Ok(locate(asked, &self.places)?)
     }
-}
-
-/// Prints a value as indented JSON.
-fn print_json(value: &impl serde::Serialize) -> Result<Exit, Fault> {
-    let text = serde_json::to_string_pretty(value).map_err(Fault::internal)?;
-    print(&format!("{text}\n"))
-}
-
-fn print(text: &str) -> Result<Exit, Fault> {
-    super::print(text).map_err(Fault::output)
 }

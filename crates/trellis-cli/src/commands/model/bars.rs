@@ -1,18 +1,18 @@
-//! Progress of downloads and of hashing: bars with rate and time left on a terminal, a line a file elsewhere.
+//! Progress of downloads: bars with rate and time left on a terminal, a line a file elsewhere.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
 use trellis_model_fetch::Progress;
 
 use super::words::size;
+use crate::commands::bar::styled;
 use crate::output;
 
 const FILE: &str = "{prefix:44!} {bar:20} {bytes:>9}/{total_bytes:9} {bytes_per_sec:>11} {eta:>4} left";
-const HASH: &str = "{prefix} {bar:30} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left";
 
 /// The display of a download.
 pub(super) struct Bars {
@@ -96,18 +96,4 @@ impl Progress for Bars {
     fn waiting(&self, why: &str, wait: Duration) {
         self.line(&format!("{why}, trying again in {:.1} s", wait.as_secs_f64()));
     }
-}
-
-/// A bar over bytes that are hashed; hidden where standard error is no terminal or when `quiet`.
-pub(super) fn hashing(bytes: u64, quiet: bool) -> ProgressBar {
-    if quiet || !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = styled(ProgressBar::new(bytes), HASH);
-    bar.set_prefix("hashing");
-    bar
-}
-
-fn styled(bar: ProgressBar, template: &str) -> ProgressBar {
-    bar.with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()))
 }

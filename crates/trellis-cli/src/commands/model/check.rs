@@ -8,8 +8,8 @@ use trellis_models::pipeline::Pipeline;
 use trellis_models::record::Record;
 use trellis_models::{Located, Problem, Report};
 
-use super::bars::hashing;
 use super::{Fault, Machine, print, print_json, words};
+use crate::commands::bar::hashing;
 use crate::exit::Exit;
 
 /// Say whether everything that TRELLIS reads is there, whole and of the right kind

@@ -6,8 +6,8 @@ use trellis_models::Located;
 use trellis_models::check::check;
 use trellis_models::lock::{Lock, lock_path, make};
 
-use super::bars::hashing;
 use super::{Fault, Machine, print, print_json};
+use crate::commands::bar::hashing;
 use crate::exit::Exit;
 use crate::output;
 

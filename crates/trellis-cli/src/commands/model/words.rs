@@ -4,24 +4,7 @@ use std::fmt::Write as _;
 
 use trellis_models::{Checkpoint, Located, Problem, Report, Severity};
 
-/// Bytes for people, decimal units as the hub shows them.
-#[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
-pub(super) fn size(bytes: u64) -> String {
-    match bytes {
-        0..1000 => format!("{bytes} B"),
-        1000..1_000_000 => format!("{:.0} kB", bytes as f64 / 1e3),
-        1_000_000..1_000_000_000 => format!("{:.0} MB", bytes as f64 / 1e6),
-        _ => format!("{:.2} GB", bytes as f64 / 1e9),
-    }
-}
-
-/// `one file`, `3 files`.
-pub(super) fn count(number: usize, one: &str) -> String {
-    match number {
-        1 => format!("1 {one}"),
-        _ => format!("{number} {one}s"),
-    }
-}
+pub(super) use crate::output::{count, short, size};
 
 /// The model by name: its repository and commit, or its folder.
 pub(super) fn title(located: &Located) -> String {
@@ -29,11 +12,6 @@ pub(super) fn title(located: &Located) -> String {
         Some(snapshot) => format!("{} at {}", snapshot.repo, short(&snapshot.revision)),
         None => located.folder.display().to_string(),
     }
-}
-
-/// A commit as people write it.
-pub(super) fn short(revision: &str) -> &str {
-    revision.get(..12).unwrap_or(revision)
 }
 
 /// A report, as `check` prints it.
@@ -110,18 +88,5 @@ fn conclusion(report: &Report) -> String {
             count(errors, "error"),
             count(warnings, "warning")
         ),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_short() {
-        assert_eq!(
-            [999, 312_400, 171_450_952, 1_203_755_136].map(size),
-            ["999 B", "312 kB", "171 MB", "1.20 GB"]
-        );
     }
 }

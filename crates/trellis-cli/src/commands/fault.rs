@@ -1,13 +1,39 @@
 //! Why an action ended early: kind, sentence with causes, advice and exit code, from any of the crates below.
+//!
+//! Told once, by [`tell`]: as `error:` and `hint:` for people, as an object for scripts.
 
 use std::path::Path;
 
+use trellis_closure::ClosureError;
+use trellis_closure::lock::LockError as FlakeLockError;
 use trellis_model_fetch::FetchError;
 use trellis_models::LocateError;
 use trellis_models::lock::LockError;
 use trellis_models::repair::RepairError;
 
 use crate::exit::{Exit, Stop};
+
+/// Ends an action: a fault becomes the exit code and, with `--json`, the object on standard output.
+pub(super) fn tell(outcome: Result<Exit, Fault>, json: bool) -> Result<Exit, Stop> {
+    match outcome {
+        Err(fault) if json => {
+            super::print(&fault.to_json())?;
+            Ok(fault.exit())
+        }
+        other => other.map_err(Stop::from),
+    }
+}
+
+/// Prints a value as indented JSON.
+pub(super) fn print_json(value: &impl serde::Serialize) -> Result<Exit, Fault> {
+    let text = serde_json::to_string_pretty(value).map_err(Fault::internal)?;
+    print(&format!("{text}\n"))
+}
+
+/// Prints an action's result.
+pub(super) fn print(text: &str) -> Result<Exit, Fault> {
+    super::print(text).map_err(Fault::output)
+}
 
 /// Why an action ended early.
 #[derive(Debug)]
@@ -18,7 +44,7 @@ pub(super) struct Fault {
 }
 
 impl Fault {
-    fn new(kind: &'static str, advice: impl Into<String>, stop: Stop) -> Self {
+    pub(super) fn new(kind: &'static str, advice: impl Into<String>, stop: Stop) -> Self {
         Self {
             kind,
             advice: advice.into(),
@@ -57,11 +83,11 @@ impl Fault {
     }
 
     /// Standard output failed.
-    pub(super) fn output(stop: Stop) -> Self {
+    fn output(stop: Stop) -> Self {
         Self::new("output", "look at where the output goes", stop)
     }
 
-    pub(super) fn exit(&self) -> Exit {
+    fn exit(&self) -> Exit {
         self.stop.exit()
     }
 
@@ -71,7 +97,7 @@ impl Fault {
     }
 
     /// One object, for scripts.
-    pub(super) fn to_json(&self) -> String {
+    fn to_json(&self) -> String {
         let error =
             serde_json::json!({ "kind": self.kind, "message": self.sentence(), "advice": self.advice });
         format!("{:#}\n", serde_json::json!({ "error": error }))
@@ -87,6 +113,24 @@ impl From<Fault> for Stop {
 impl From<LocateError> for Fault {
     fn from(error: LocateError) -> Self {
         Self::new(error.kind(), error.advice(), Stop::not_started(error))
+    }
+}
+
+impl From<ClosureError> for Fault {
+    fn from(error: ClosureError) -> Self {
+        Self::new(error.kind(), error.advice(), Stop::not_started(error))
+    }
+}
+
+impl From<FlakeLockError> for Fault {
+    fn from(error: FlakeLockError) -> Self {
+        let advice = error.advice();
+        let kind = error.kind();
+        let stop = match error {
+            FlakeLockError::Unreadable { .. } => Stop::not_started(error),
+            _ => Stop::failed(error),
+        };
+        Self::new(kind, advice, stop)
     }
 }
 

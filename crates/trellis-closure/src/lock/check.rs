@@ -1,0 +1,281 @@
+//! Whether a lock file pins everything, and pins what `nix/pins.json` says.
+
+use std::collections::BTreeSet;
+
+use nix_compat::nixhash::NixHash;
+use serde::{Serialize, Serializer, ser::SerializeStruct};
+use trellis_pins::{Pins, Revision};
+
+use super::{FlakeLock, Locked, Node};
+
+const DAY_SECONDS: i64 = 24 * 60 * 60;
+
+/// How much a finding weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// The lock is not what it should be.
+    Error,
+    /// It is right, but a person should look.
+    Warning,
+}
+
+/// Something about a lock file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "each variant's sentence says what its fields are")]
+pub enum Finding {
+    #[error("`{node}` is not locked at all")]
+    NotLocked { node: String },
+    #[error("`{node}` has no `{field}`, so what is downloaded could be anything")]
+    FieldMissing { node: String, field: &'static str },
+    #[error("`{node}` has the narHash `{text}`, which is no hash")]
+    BadHash { node: String, text: String },
+    #[error("`{node}` has the commit `{text}`, which is not 40 hexadecimal digits")]
+    BadRevision { node: String, text: String },
+    #[error("`{node}` is used by nobody")]
+    Unused { node: String },
+    #[error("`{node}` is {days} days old")]
+    Old { node: String, days: i64 },
+    #[error("input `{input}` is pinned in pins.json but is not in flake.lock")]
+    InputMissing { input: String },
+    #[error("input `{input}` is in flake.lock but not in pins.json")]
+    InputUnknown { input: String },
+    #[error("`{input}` has {field} {locked} in flake.lock and {pinned} in pins.json")]
+    Differs {
+        input: String,
+        field: String,
+        locked: String,
+        pinned: String,
+    },
+}
+
+impl Finding {
+    /// Stable name in JSON, docs and tests.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::NotLocked { .. } => "not_locked",
+            Self::FieldMissing { .. } => "field_missing",
+            Self::BadHash { .. } => "bad_hash",
+            Self::BadRevision { .. } => "bad_revision",
+            Self::Unused { .. } => "unused",
+            Self::Old { .. } => "old",
+            Self::InputMissing { .. } => "input_missing",
+            Self::InputUnknown { .. } => "input_unknown",
+            Self::Differs { .. } => "differs",
+        }
+    }
+
+    /// How much it weighs.
+    pub fn severity(&self) -> Severity {
+        match self {
+            Self::Unused { .. } | Self::Old { .. } => Severity::Warning,
+            _ => Severity::Error,
+        }
+    }
+
+    /// What to do, one sentence.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::NotLocked { .. } | Self::FieldMissing { .. } | Self::BadHash { .. } | Self::BadRevision { .. } => {
+                "let `nix flake lock` write it anew"
+            }
+            Self::Unused { .. } => "`nix flake lock` takes it away",
+            Self::Old { .. } => "`nix/update-pins` takes a newer revision",
+            Self::InputMissing { .. } | Self::InputUnknown { .. } | Self::Differs { .. } => {
+                "`nix/update-pins` writes both files from one source"
+            }
+        }
+    }
+}
+
+impl Serialize for Finding {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serializer.serialize_struct("Finding", 4)?;
+        object.serialize_field("kind", self.kind())?;
+        object.serialize_field("severity", &self.severity())?;
+        object.serialize_field("message", &self.to_string())?;
+        object.serialize_field("advice", self.advice())?;
+        object.end()
+    }
+}
+
+/// Everything that can be said against a lock file. `now` is in seconds since 1970; a flake older than
+/// `max_age_days` is a warning. Plain sources are pinned at the commit that a version means: they do not age.
+pub fn check(lock: &FlakeLock, pins: &Pins, now: i64, max_age_days: i64) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (name, node) in lock.nodes() {
+        pinned(name, node, &mut findings);
+        let days = node.locked.as_ref().and_then(|locked| age_days(locked, now));
+        if let Some(days) = days.filter(|days| node.flake && *days > max_age_days) {
+            findings.push(Finding::Old {
+                node: name.to_owned(),
+                days,
+            });
+        }
+    }
+    let unused = lock.unused().into_iter().map(|node| Finding::Unused {
+        node: node.to_owned(),
+    });
+    findings.extend(unused);
+    agree(lock, pins, &mut findings);
+    findings
+}
+
+/// How old a pinned revision is, if the lock says when it was made.
+pub fn age_days(locked: &Locked, now: i64) -> Option<i64> {
+    let made = locked.last_modified?;
+    now.checked_sub(made).map(|seconds| seconds.max(0) / DAY_SECONDS)
+}
+
+/// A node must name one content: by its hash, or by a git commit, which is a hash itself.
+fn pinned(name: &str, node: &Node, findings: &mut Vec<Finding>) {
+    let node_name = || name.to_owned();
+    let Some(locked) = &node.locked else {
+        findings.push(Finding::NotLocked { node: node_name() });
+        return;
+    };
+    let (needs_rev, needs_hash) = match locked.kind.as_str() {
+        "git" => (true, false),
+        "github" | "gitlab" | "sourcehut" | "hg" => (true, true),
+        _ => (false, true),
+    };
+    let missing = [
+        (needs_rev && locked.rev.is_none(), "rev"),
+        (needs_hash && locked.nar_hash.is_none(), "narHash"),
+    ];
+    for (_, field) in missing.into_iter().filter(|(missing, _)| *missing) {
+        findings.push(Finding::FieldMissing {
+            node: node_name(),
+            field,
+        });
+    }
+    let is_hash = |text: &String| NixHash::from_sri(text).is_ok();
+    if let Some(text) = locked.nar_hash.as_ref().filter(|text| !is_hash(text)) {
+        findings.push(Finding::BadHash {
+            node: node_name(),
+            text: text.clone(),
+        });
+    }
+    let is_commit = |text: &String| text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if let Some(text) = locked.rev.as_ref().filter(|text| !is_commit(text)) {
+        findings.push(Finding::BadRevision {
+            node: node_name(),
+            text: text.clone(),
+        });
+    }
+}
+
+/// The root's inputs are exactly the pinned ones, each as pinned.
+fn agree(lock: &FlakeLock, pins: &Pins, findings: &mut Vec<Finding>) {
+    let expected = expected(pins);
+    for pin in &expected {
+        match lock.resolve(&[&pin.input]).and_then(|name| lock.node(name)) {
+            Some(node) => compare(pin, node, findings),
+            None => findings.push(Finding::InputMissing {
+                input: pin.input.clone(),
+            }),
+        }
+    }
+    let known: BTreeSet<&str> = expected.iter().map(|pin| pin.input.as_str()).collect();
+    for (input, _) in lock.root_inputs().filter(|(input, _)| !known.contains(input)) {
+        findings.push(Finding::InputUnknown {
+            input: input.to_owned(),
+        });
+    }
+}
+
+/// One input as the pins want it locked.
+struct Expected {
+    input: String,
+    /// Names and values, as a lock file has them; `None` must not be there.
+    fields: Vec<(&'static str, Option<String>)>,
+    flake: bool,
+}
+
+/// Where nixpkgs is, which the pins leave out.
+const NIXPKGS: (&str, &str) = ("NixOS", "nixpkgs");
+
+fn expected(pins: &Pins) -> Vec<Expected> {
+    let flakes = [("nixpkgs", &pins.nixpkgs), ("crane", &pins.crane)];
+    let flakes = flakes.map(|(input, pin)| flake(input, pin));
+    let sources = pins.sources.values().map(|source| {
+        let mut fields = vec![("rev", Some(source.rev.clone()))];
+        if let Some(nar_hash) = &source.nar_hash {
+            fields.extend([
+                ("type", Some("github".to_owned())),
+                ("owner", Some(source.owner.clone())),
+                ("repo", Some(source.repo.clone())),
+                ("url", None),
+                ("narHash", Some(nar_hash.clone())),
+                ("lastModified", Some(source.last_modified.to_string())),
+            ]);
+        } else {
+            let url = format!("https://github.com/{}/{}", source.owner, source.repo);
+            fields.extend([
+                ("type", Some("git".to_owned())),
+                ("url", Some(url)),
+                ("owner", None),
+                ("repo", None),
+                ("narHash", None),
+                ("lastModified", None),
+            ]);
+        }
+        Expected {
+            input: source.input.clone(),
+            fields,
+            flake: false,
+        }
+    });
+    flakes.into_iter().chain(sources).collect()
+}
+
+fn flake(input: &str, pin: &Revision) -> Expected {
+    let or = |value: &Option<String>, otherwise: &str| Some(value.clone().unwrap_or(otherwise.to_owned()));
+    Expected {
+        input: input.to_owned(),
+        fields: vec![
+            ("type", Some("github".to_owned())),
+            ("owner", or(&pin.owner, NIXPKGS.0)),
+            ("repo", or(&pin.repo, NIXPKGS.1)),
+            ("url", None),
+            ("ref", pin.branch.clone()),
+            ("rev", Some(pin.rev.clone())),
+            ("narHash", Some(pin.nar_hash.clone())),
+            ("lastModified", Some(pin.last_modified.to_string())),
+        ],
+        flake: true,
+    }
+}
+
+fn compare(pin: &Expected, node: &Node, findings: &mut Vec<Finding>) {
+    let Some(locked) = &node.locked else { return };
+    let mut differs = |field: &str, locked: Option<String>, pinned: Option<String>| {
+        if locked != pinned {
+            let shown = |value: Option<String>| value.unwrap_or_else(|| "nothing".to_owned());
+            findings.push(Finding::Differs {
+                input: pin.input.clone(),
+                field: field.to_owned(),
+                locked: shown(locked),
+                pinned: shown(pinned),
+            });
+        }
+    };
+    for (field, pinned) in &pin.fields {
+        let found = match *field {
+            "type" => Some(locked.kind.clone()),
+            "owner" => locked.owner.clone(),
+            "repo" => locked.repo.clone(),
+            "url" => locked.url.clone(),
+            "rev" => locked.rev.clone(),
+            "narHash" => locked.nar_hash.clone(),
+            "lastModified" => locked.last_modified.map(|seconds| seconds.to_string()),
+            _ => node.original.as_ref().and_then(|original| original.branch.clone()),
+        };
+        differs(field, found, pinned.clone());
+    }
+    // Such as `submodules` or `dir`, which change what is taken.
+    for (field, value) in &locked.rest {
+        differs(field, Some(value.to_string()), None);
+    }
+    differs("flake", Some(node.flake.to_string()), Some(pin.flake.to_string()));
+}
