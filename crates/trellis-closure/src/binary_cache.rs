@@ -34,7 +34,9 @@ impl BinaryCache {
 
     /// What the cache says of a path; `None` where it does not have it.
     pub fn info(&self, path: &StorePath<String>) -> Result<Option<PathInfo>, ClosureError> {
-        let file = self.folder.join(format!("{}.narinfo", nixbase32::encode(path.digest())));
+        let file = self
+            .folder
+            .join(format!("{}.narinfo", nixbase32::encode(path.digest())));
         let text = match std::fs::read_to_string(&file) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -49,7 +51,11 @@ impl BinaryCache {
         if stated != *path {
             return Err(wrong(format!("it is about `{}`", stated.to_absolute_path())));
         }
-        let mut references: Vec<_> = narinfo.references.iter().map(|reference| reference.to_owned()).collect();
+        let mut references: Vec<_> = narinfo
+            .references
+            .iter()
+            .map(|reference| reference.to_owned())
+            .collect();
         references.sort_unstable();
         Ok(Some(PathInfo {
             path: stated,
@@ -57,8 +63,14 @@ impl BinaryCache {
             nar_size: narinfo.nar_size,
             references,
             // Its ending is cut off where narinfo files are read.
-            deriver: narinfo.deriver.and_then(|deriver| format!("{deriver}.drv").parse().ok()),
-            signatures: narinfo.signatures.iter().map(|signature| signature.to_owned()).collect(),
+            deriver: narinfo
+                .deriver
+                .and_then(|deriver| format!("{deriver}.drv").parse().ok()),
+            signatures: narinfo
+                .signatures
+                .iter()
+                .map(|signature| signature.to_owned())
+                .collect(),
             ca: narinfo.ca.clone(),
             registered: None,
             built_here: false,

@@ -85,10 +85,13 @@ impl Database {
 }
 
 fn connect(path: &Path, parameters: &str) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(format!("file:{}?{parameters}", escaped(path)), flags)?;
     // Only now is the file looked at.
-    connection.query_row("SELECT 1 FROM ValidPaths, Refs LIMIT 1", [], |_| Ok(())).optional()?;
+    connection
+        .query_row("SELECT 1 FROM ValidPaths, Refs LIMIT 1", [], |_| Ok(()))
+        .optional()?;
     Ok(connection)
 }
 
@@ -99,7 +102,9 @@ fn escaped(path: &Path) -> String {
     let mut text = String::new();
     for byte in path.as_os_str().as_bytes() {
         match byte {
-            b'/' | b'-' | b'_' | b'.' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => text.push(char::from(*byte)),
+            b'/' | b'-' | b'_' | b'.' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
+                text.push(char::from(*byte))
+            }
             _ => {
                 let _ = write!(text, "%{byte:02x}");
             }

@@ -146,7 +146,11 @@ mod tests {
             ("torch-2.9.1", "torch", "2.9.1"),
             ("python3.12-torch-2.9.1", "python3.12-torch", "2.9.1"),
             ("glibc-2.40-66-bin", "glibc", "2.40-66-bin"),
-            ("mip-splatting-0-unstable-2024-12-17", "mip-splatting", "0-unstable-2024-12-17"),
+            (
+                "mip-splatting-0-unstable-2024-12-17",
+                "mip-splatting",
+                "0-unstable-2024-12-17",
+            ),
             ("source", "source", ""),
             ("gtk+3-1.0.drv", "gtk+3.drv", "1.0"),
             ("7zip", "7zip", ""),

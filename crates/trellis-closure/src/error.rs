@@ -75,7 +75,9 @@ impl ClosureError {
             Self::Database { .. } => {
                 "make it readable for this user, or copy the store without its `var` to go by the files alone"
             }
-            Self::Row { .. } => "run `nix-store --verify`; a newer Nix than this program knows may have written it",
+            Self::Row { .. } => {
+                "run `nix-store --verify`; a newer Nix than this program knows may have written it"
+            }
             Self::NotInStore { .. } => "`nix build` or `nix copy` brings it",
             Self::NotInOldDatabase { .. } => {
                 "run this as root, or again after Nix has written its journal (`db.sqlite-wal`) into the database"
@@ -84,7 +86,9 @@ impl ClosureError {
                 "name a path below `/nix/store`, or a link to one such as `result`; another store directory is not supported"
             }
             Self::Unreadable { .. } => "make it readable for this user",
-            Self::Changed { .. } => "find out what writes into the store, which nothing should, then run this again",
+            Self::Changed { .. } => {
+                "find out what writes into the store, which nothing should, then run this again"
+            }
             Self::SpecialFile { .. } => "remove it: Nix makes no such file",
             Self::TooDeep { .. } => "look at it: no package is nested that deep",
             Self::NarInfo { .. } => "copy it from the binary cache again",

@@ -13,7 +13,9 @@ use crate::store::Store;
 /// (`bin/.trellis-wrapped`) lies in the same store path as its wrapper, so it has the same answer.
 pub fn own_store_path(exe: &Path) -> Option<StorePath<String>> {
     let file = exe.canonicalize().ok()?;
-    StorePath::from_absolute_path_full(&file).ok().map(|(path, _)| path)
+    StorePath::from_absolute_path_full(&file)
+        .ok()
+        .map(|(path, _)| path)
 }
 
 impl Store {
@@ -44,5 +46,7 @@ impl Store {
 }
 
 fn logical(path: &Path) -> Option<StorePath<String>> {
-    StorePath::from_absolute_path_full(path).ok().map(|(path, _)| path)
+    StorePath::from_absolute_path_full(path)
+        .ok()
+        .map(|(path, _)| path)
 }

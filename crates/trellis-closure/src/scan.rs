@@ -81,7 +81,10 @@ impl<'a> Scanner<'a> {
         // How many bytes at the window's start are known to be of the alphabet.
         let mut known = 0;
         while let Some(window) = bytes[start..].first_chunk::<PART>() {
-            if let Some(bad) = window[known..].iter().rposition(|byte| !ALPHABET[usize::from(*byte)]) {
+            if let Some(bad) = window[known..]
+                .iter()
+                .rposition(|byte| !ALPHABET[usize::from(*byte)])
+            {
                 start += known + bad + 1;
                 known = PART - 1 - known - bad;
                 continue;

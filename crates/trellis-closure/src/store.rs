@@ -59,12 +59,10 @@ impl Store {
             return Err(ClosureError::StoreMissing { store });
         }
         let database = within(root, "/nix/var/nix/db/db.sqlite");
-        let there = database
-            .try_exists()
-            .map_err(|source| ClosureError::Unreadable {
-                path: database.clone(),
-                source,
-            })?;
+        let there = database.try_exists().map_err(|source| ClosureError::Unreadable {
+            path: database.clone(),
+            source,
+        })?;
         Ok(Self {
             root: root.to_owned(),
             database: there.then(|| Database::open(&database)).transpose()?,

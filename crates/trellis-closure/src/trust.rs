@@ -40,7 +40,11 @@ pub fn keys_of_nix_conf(file: &Path) -> TrustedKeys {
     };
     settings.read(file, MAX_INCLUDES);
     let mut trusted = TrustedKeys::default();
-    for word in settings.keys.split_whitespace().chain(settings.extra.split_whitespace()) {
+    for word in settings
+        .keys
+        .split_whitespace()
+        .chain(settings.extra.split_whitespace())
+    {
         match VerifyingKey::parse(word) {
             Ok(key) => trusted.keys.push(key),
             Err(_) => trusted.not_keys.push(word.to_owned()),
@@ -56,7 +60,9 @@ struct Settings {
 
 impl Settings {
     fn read(&mut self, file: &Path, includes: usize) {
-        let Ok(text) = std::fs::read_to_string(file) else { return };
+        let Ok(text) = std::fs::read_to_string(file) else {
+            return;
+        };
         for line in text.lines() {
             let line = line.split('#').next().unwrap_or_default();
             let mut words = line.splitn(2, char::is_whitespace);
@@ -68,7 +74,9 @@ impl Settings {
                 }
                 continue;
             }
-            let Some((name, value)) = line.split_once('=') else { continue };
+            let Some((name, value)) = line.split_once('=') else {
+                continue;
+            };
             match name.trim() {
                 "trusted-public-keys" | "binary-cache-public-keys" => value.clone_into(&mut self.keys),
                 "extra-trusted-public-keys" | "extra-binary-cache-public-keys" => {

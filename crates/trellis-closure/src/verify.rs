@@ -82,7 +82,8 @@ pub fn verify(
 ) -> Result<Vec<Checked>, ClosureError> {
     let mut order: Vec<usize> = (0..closure.paths.len()).collect();
     order.sort_by_key(|&index| Reverse(closure.paths[index].nar_size));
-    let check = |index: usize| check(store, &closure.paths[index], against, on_bytes).map(|path| (index, path));
+    let check =
+        |index: usize| check(store, &closure.paths[index], against, on_bytes).map(|path| (index, path));
     let checked: Result<Vec<_>, _> = order.into_iter().par_bridge().map(check).collect();
     let mut checked = checked?;
     checked.sort_unstable_by_key(|(index, _)| *index);
@@ -95,7 +96,11 @@ fn check(
     against: Against<'_>,
     on_bytes: OnBytes<'_>,
 ) -> Result<Checked, ClosureError> {
-    let in_cache = against.cache.map(|cache| cache.info(&info.path)).transpose()?.flatten();
+    let in_cache = against
+        .cache
+        .map(|cache| cache.info(&info.path))
+        .transpose()?
+        .flatten();
     let in_database = Some(info).filter(|info| info.source == Source::Database);
     let claims: Vec<&PathInfo> = in_database.into_iter().chain(&in_cache).collect();
     let mut problems = Vec::new();
@@ -176,12 +181,21 @@ fn compare(claim: &PathInfo, hash: &NixHash, bytes: u64, problems: &mut Vec<Prob
 /// Adds the trusted keys that signed what is claimed; a signature in a trusted key's name that does not verify is a
 /// problem.
 fn signed(claim: &PathInfo, keys: &[VerifyingKey], signers: &mut Vec<String>, problems: &mut Vec<Problem>) {
-    let NixHash::Sha256(nar_sha256) = &claim.nar_hash else { return };
+    let NixHash::Sha256(nar_sha256) = &claim.nar_hash else {
+        return;
+    };
     let references: Vec<_> = claim.references.iter().map(StorePath::as_ref).collect();
-    let fingerprint =
-        narinfo::fingerprint(&claim.path.as_ref(), nar_sha256, claim.nar_size, references.iter());
+    let fingerprint = narinfo::fingerprint(
+        &claim.path.as_ref(),
+        nar_sha256,
+        claim.nar_size,
+        references.iter(),
+    );
     for signature in &claim.signatures {
-        let mut of_name = keys.iter().filter(|key| key.name() == signature.name()).peekable();
+        let mut of_name = keys
+            .iter()
+            .filter(|key| key.name() == signature.name())
+            .peekable();
         if of_name.peek().is_none() {
             continue;
         }

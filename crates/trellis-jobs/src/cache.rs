@@ -36,6 +36,34 @@ pub struct KeptResult {
     pub statement: Option<StatementFile>,
 }
 
+impl KeptResult {
+    fn of(outcome: &Outcome) -> Self {
+        Self {
+            made_by: outcome.made_by.clone(),
+            artifacts: outcome
+                .artifacts
+                .iter()
+                .map(|file| file.artifact.clone())
+                .collect(),
+            notes: outcome.notes.clone(),
+            provenance: outcome.provenance.clone(),
+            statement: outcome.statement.as_ref().map(|stated| stated.file.clone()),
+        }
+    }
+
+    /// How much its files take.
+    pub(crate) fn size_bytes(&self) -> u64 {
+        let files = self.artifacts.iter().map(|artifact| artifact.size_bytes);
+        files.sum::<u64>() + self.statement.as_ref().map_or(0, |file| file.size_bytes)
+    }
+
+    /// The names of its files.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let files = self.artifacts.iter().map(|artifact| artifact.name.as_str());
+        files.chain(self.statement.iter().map(|file| file.name.as_str()))
+    }
+}
+
 /// The number of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EntryId(pub i64);
@@ -181,35 +209,20 @@ impl ResultCache {
 
     /// Keeps the result of a job that succeeded, in the place of an earlier one of the same key.
     pub async fn keep(&self, key: &CacheKey, outcome: &Outcome, now: Timestamp) -> Result<(), CacheError> {
-        let statement = outcome.statement.as_ref();
-        let sizes = outcome.artifacts.iter().map(|file| file.artifact.size_bytes);
-        let size = sizes.sum::<u64>() + statement.map_or(0, |stated| stated.file.size_bytes);
+        let result = KeptResult::of(outcome);
         // A preview is nobody's result, and what is larger than everything would only push the rest out.
-        if size > self.max_bytes || outcome.artifacts.iter().any(|file| file.artifact.preview) {
-            debug!(size, "the result is not kept");
+        let size_bytes = result.size_bytes();
+        if size_bytes > self.max_bytes || result.artifacts.iter().any(|artifact| artifact.preview) {
+            debug!(size_bytes, "the result is not kept");
             return Ok(());
         }
-        let result = KeptResult {
-            made_by: outcome.made_by.clone(),
-            artifacts: outcome
-                .artifacts
-                .iter()
-                .map(|file| file.artifact.clone())
-                .collect(),
-            notes: outcome.notes.clone(),
-            provenance: outcome.provenance.clone(),
-            statement: statement.map(|stated| stated.file.clone()),
-        };
         let entry = Entry {
             id: self.index.begin(key, result.clone(), now).await?,
             result,
         };
-        let files = outcome
-            .artifacts
-            .iter()
-            .map(|file| (&file.artifact.name, &file.key));
-        let all = files.chain(statement.map(|stated| (&stated.file.name, &stated.key)));
-        for (name, from) in all {
+        let files = outcome.artifacts.iter().map(|file| &file.key);
+        let from = files.chain(outcome.statement.iter().map(|stated| &stated.key));
+        for (name, from) in entry.result.names().zip(from) {
             if let Err(error) = self.blobs.copy(from, &BlobKey::cached(entry.id, name)).await {
                 self.remove(&entry).await?;
                 return Err(error.into());
@@ -254,11 +267,7 @@ impl ResultCache {
     }
 
     async fn remove(&self, entry: &Entry) -> Result<(), CacheError> {
-        let KeptResult {
-            artifacts, statement, ..
-        } = &entry.result;
-        let names = artifacts.iter().map(|artifact| &artifact.name);
-        let names = names.chain(statement.as_ref().map(|file| &file.name));
+        let names = entry.result.names();
         let keys: Vec<BlobKey> = names.map(|name| BlobKey::cached(entry.id, name)).collect();
         self.blobs.delete(&keys).await?;
         Ok(self.index.forget(entry.id).await?)

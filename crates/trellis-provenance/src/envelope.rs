@@ -76,6 +76,9 @@ impl Envelope {
     }
 
     /// As it is written.
+    ///
+    /// # Panics
+    /// Never: texts alone are JSON.
     pub fn to_json(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("texts alone")
     }

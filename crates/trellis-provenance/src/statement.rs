@@ -137,6 +137,9 @@ impl Statement {
     }
 
     /// As it is written and signed.
+    ///
+    /// # Panics
+    /// Never: texts, maps with texts as keys and numbers are JSON.
     pub fn to_json(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("texts, maps with texts as keys, and numbers that JSON has")
     }

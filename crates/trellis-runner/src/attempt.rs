@@ -95,7 +95,7 @@ impl Attempt {
                 .storing()
                 .store(folder, output)
                 .await
-                .map_or_else(Ending::Fail, Ending::Succeed),
+                .map_or_else(Ending::Fail, |outcome| Ending::Succeed(Box::new(outcome))),
             (Err(_), Some(Stop::Drained)) => Ending::Release,
             (Err(_), Some(Stop::TimeLimit)) => Ending::Fail(self.too_long()),
             (Err(failure), _) => Ending::Fail(failure),

@@ -79,7 +79,11 @@ fn start(store: &Store, named: Option<&Path>) -> Result<StorePath<String>, Fault
 
 /// `42 paths, 1.20 GB`.
 fn totals(closure: &Closure) -> String {
-    format!("{}, {}", count(closure.paths.len(), "path"), size(closure.nar_size()))
+    format!(
+        "{}, {}",
+        count(closure.paths.len(), "path"),
+        size(closure.nar_size())
+    )
 }
 
 /// Where what is said comes from.

@@ -26,6 +26,8 @@ pub(crate) enum Kind {
     Path,
     /// A path, or nothing.
     PathOrNone,
+    /// The path of a file, or nothing.
+    FileOrNone,
     /// A program's name or path.
     Program,
     /// Yes or no.
@@ -65,7 +67,9 @@ impl Kind {
             (Self::Backend, Value::String(name)) => name.parse::<BackendChoice>().is_ok(),
             (Self::Address, Value::String(text)) => text.parse::<IpAddr>().is_ok(),
             (Self::Path | Self::Program, Value::String(text)) => !text.is_empty(),
-            (Self::PathOrNone, Value::String(_)) | (Self::Switch, Value::Boolean(_)) => true,
+            (Self::PathOrNone | Self::FileOrNone, Value::String(_)) | (Self::Switch, Value::Boolean(_)) => {
+                true
+            }
             (Self::Gpus, Value::String(text)) => text.parse::<GpuChoice>().is_ok(),
             (Self::LogFilter, Value::String(text)) => {
                 !text.trim().is_empty() && EnvFilter::try_new(text).is_ok()
@@ -84,7 +88,7 @@ impl Kind {
             Self::Choice(words) => one_of(words),
             Self::Backend => one_of(&BackendChoice::ALL.map(BackendChoice::name)),
             Self::Address => "an IP address such as `127.0.0.1` or `::1`".to_owned(),
-            Self::Path | Self::PathOrNone => "a path".to_owned(),
+            Self::Path | Self::PathOrNone | Self::FileOrNone => "a path".to_owned(),
             Self::Program => "a program".to_owned(),
             Self::Switch => one_of(&["true", "false"]),
             Self::Gpus => "`all`, or numbers and UUIDs such as `0,1`".to_owned(),
@@ -100,6 +104,7 @@ impl Kind {
             Self::Choice(_) | Self::Backend => "NAME",
             Self::Address => "ADDRESS",
             Self::Path | Self::PathOrNone => "DIR",
+            Self::FileOrNone => "FILE",
             Self::Program => "PROGRAM",
             Self::Switch => "BOOL",
             Self::Gpus => "GPUS",

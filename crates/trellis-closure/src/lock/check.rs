@@ -76,9 +76,10 @@ impl Finding {
     /// What to do, one sentence.
     pub fn advice(&self) -> &'static str {
         match self {
-            Self::NotLocked { .. } | Self::FieldMissing { .. } | Self::BadHash { .. } | Self::BadRevision { .. } => {
-                "let `nix flake lock` write it anew"
-            }
+            Self::NotLocked { .. }
+            | Self::FieldMissing { .. }
+            | Self::BadHash { .. }
+            | Self::BadRevision { .. } => "let `nix flake lock` write it anew",
             Self::Unused { .. } => "`nix flake lock` takes it away",
             Self::Old { .. } => "`nix/update-pins` takes a newer revision",
             Self::InputMissing { .. } | Self::InputUnknown { .. } | Self::Differs { .. } => {
@@ -269,7 +270,10 @@ fn compare(pin: &Expected, node: &Node, findings: &mut Vec<Finding>) {
             "rev" => locked.rev.clone(),
             "narHash" => locked.nar_hash.clone(),
             "lastModified" => locked.last_modified.map(|seconds| seconds.to_string()),
-            _ => node.original.as_ref().and_then(|original| original.branch.clone()),
+            _ => node
+                .original
+                .as_ref()
+                .and_then(|original| original.branch.clone()),
         };
         differs(field, found, pinned.clone());
     }

@@ -35,7 +35,11 @@ pub enum LockError {
         missing: String,
     },
     #[error("what input `{input}` of node `{node}` follows comes back to itself: {way}")]
-    FollowsItself { node: String, input: String, way: String },
+    FollowsItself {
+        node: String,
+        input: String,
+        way: String,
+    },
     #[error("the inputs of node `{node}` come back to it: {way}")]
     NodeCycle { node: String, way: String },
 }

@@ -77,7 +77,9 @@ fn own_inputs(node: &Node) -> impl Iterator<Item = &str> {
 /// What each input is in the end. Fails where a name names nothing or comes back to itself.
 pub(super) fn targets(root: &str, nodes: &BTreeMap<String, Node>) -> Result<Targets, LockError> {
     if !nodes.contains_key(root) {
-        return Err(LockError::RootMissing { named: root.to_owned() });
+        return Err(LockError::RootMissing {
+            named: root.to_owned(),
+        });
     }
     let mut search = Search {
         root,
@@ -179,7 +181,11 @@ fn check_cycles(nodes: &BTreeMap<String, Node>) -> Result<(), LockError> {
             users.entry(input).or_default().push(name);
         }
     }
-    let mut open: Vec<&str> = left.iter().filter(|(_, inputs)| **inputs == 0).map(|(name, _)| *name).collect();
+    let mut open: Vec<&str> = left
+        .iter()
+        .filter(|(_, inputs)| **inputs == 0)
+        .map(|(name, _)| *name)
+        .collect();
     while let Some(name) = open.pop() {
         left.remove(name);
         for user in users.get(name).into_iter().flatten() {
@@ -202,7 +208,10 @@ fn round_trip(nodes: &BTreeMap<String, Node>, left: &BTreeMap<&str, usize>, star
     let mut way = vec![start.to_owned()];
     loop {
         let at = way.last().and_then(|name| nodes.get(name));
-        let next = at.into_iter().flat_map(own_inputs).find(|input| left.contains_key(input));
+        let next = at
+            .into_iter()
+            .flat_map(own_inputs)
+            .find(|input| left.contains_key(input));
         let next = next.unwrap_or(start).to_owned();
         if let Some(first) = way.iter().position(|name| *name == next) {
             way.drain(..first);

@@ -48,10 +48,7 @@ impl<'scope, 'env, C: Consume + 'scope> Blocks<'scope, 'env, C> {
     }
 
     /// Appends bytes by one call of `read`, which gets a block with room left and says how many it added.
-    pub(super) fn fill(
-        &mut self,
-        read: impl FnOnce(&mut Vec<u8>) -> io::Result<usize>,
-    ) -> io::Result<usize> {
+    pub(super) fn fill(&mut self, read: impl FnOnce(&mut Vec<u8>) -> io::Result<usize>) -> io::Result<usize> {
         self.make_room();
         read(&mut self.block)
     }
@@ -93,7 +90,10 @@ impl<'scope, 'env, C: Consume + 'scope> Blocks<'scope, 'env, C> {
     }
 }
 
-fn start<'scope, C: Consume + 'scope>(scope: &'scope Scope<'scope, '_>, mut consume: C) -> Consumer<'scope, C> {
+fn start<'scope, C: Consume + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    mut consume: C,
+) -> Consumer<'scope, C> {
     let (full, filled) = sync_channel::<Vec<u8>>(BLOCKS);
     let (emptied, empty) = sync_channel(BLOCKS);
     let thread = scope.spawn(move || {
@@ -142,7 +142,14 @@ mod tests {
 
     #[test]
     fn every_byte_arrives_in_order() {
-        for length in [0, 1, BLOCK_BYTES - 1, BLOCK_BYTES, BLOCK_BYTES + 1, 9 * BLOCK_BYTES + 5] {
+        for length in [
+            0,
+            1,
+            BLOCK_BYTES - 1,
+            BLOCK_BYTES,
+            BLOCK_BYTES + 1,
+            9 * BLOCK_BYTES + 5,
+        ] {
             let sent: Vec<u8> = (0..length).map(|at| (at % 251).to_le_bytes()[0]).collect();
             let kept = std::thread::scope(|scope| {
                 let mut blocks = Blocks::new(scope, Kept(Vec::new(), 0));

@@ -20,7 +20,10 @@ use crate::path_info::PathInfo;
 /// Checks a path's content address against its name and its files, whose NAR hash is `found`.
 pub(super) fn check(files: &Path, info: &PathInfo, ca: &CAHash, found: &NixHash) -> Result<(), Problem> {
     let itself = info.references.contains(&info.path);
-    let others = info.references.iter().filter(|reference| **reference != info.path);
+    let others = info
+        .references
+        .iter()
+        .filter(|reference| **reference != info.path);
     let others = others.map(StorePath::to_absolute_path);
     let computed: StorePath<String> =
         build_ca_path(info.path.name(), ca, others, itself).map_err(|_| Problem::BadContentAddress)?;
@@ -32,7 +35,9 @@ pub(super) fn check(files: &Path, info: &PathInfo, ca: &CAHash, found: &NixHash)
     let expected = ca.hash();
     let found = match (ca, &*expected) {
         (CAHash::Nar(_), NixHash::Sha256(_)) if !itself => found.clone(),
-        (CAHash::Flat(_) | CAHash::Text(_), NixHash::Sha256(_)) => flat(files).map_err(Problem::unreadable)?,
+        (CAHash::Flat(_) | CAHash::Text(_), NixHash::Sha256(_)) => {
+            flat(files).map_err(Problem::unreadable)?
+        }
         _ => return Ok(()),
     };
     if found == *expected {

@@ -13,7 +13,9 @@ use crate::kit::Sample;
 fn check(sample: &Sample, path: &StorePath<String>) -> Checked {
     let store = Store::open(sample.root()).unwrap();
     let closure = store.closure(path).unwrap();
-    verify(&store, &closure, Against::default(), &|_| {}).unwrap().remove(0)
+    verify(&store, &closure, Against::default(), &|_| {})
+        .unwrap()
+        .remove(0)
 }
 
 fn kinds(checked: &Checked) -> Vec<&'static str> {
@@ -48,7 +50,11 @@ fn the_content_gives_the_name() {
         let sample = Sample::new();
         let path = add(&sample, "text\n", &ca);
         let checked = check(&sample, &path);
-        assert_eq!((kinds(&checked), &checked.trust), (vec![], &Trust::Content), "{ca:?}");
+        assert_eq!(
+            (kinds(&checked), &checked.trust),
+            (vec![], &Trust::Content),
+            "{ca:?}"
+        );
     }
 }
 

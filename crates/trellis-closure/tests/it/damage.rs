@@ -19,7 +19,10 @@ fn problems(sample: &Sample, packages: &Packages) -> BTreeMap<String, Vec<&'stat
     };
     let checked = verify(&store, &closure, Against::default(), &count).unwrap();
     assert_eq!(checked.len(), closure.paths.len());
-    assert_eq!(hashed.into_inner(), checked.iter().map(|path| path.bytes).sum::<u64>());
+    assert_eq!(
+        hashed.into_inner(),
+        checked.iter().map(|path| path.bytes).sum::<u64>()
+    );
     let bad = checked.iter().filter(|path| !path.problems.is_empty());
     bad.map(|path| {
         let kinds = path.problems.iter().map(|problem| problem.kind()).collect();

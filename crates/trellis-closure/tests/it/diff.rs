@@ -20,7 +20,11 @@ fn packages_are_compared_by_name_and_version() {
     let store = Store::open(sample.root()).unwrap();
     let closure = |path| store.closure(path).unwrap();
     let changed = diff(&closure(&before), &closure(&after));
-    let kinds: Vec<_> = changed.changes.iter().map(|change| (change.name.as_str(), change.kind)).collect();
+    let kinds: Vec<_> = changed
+        .changes
+        .iter()
+        .map(|change| (change.name.as_str(), change.kind))
+        .collect();
     assert_eq!(
         kinds,
         [

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use trellis_closure::lock::{FlakeLock, Finding, Severity, check};
+use trellis_closure::lock::{Finding, FlakeLock, Severity, check};
 use trellis_pins::Pins;
 
 const NOW: i64 = 1_800_000_000;
@@ -35,11 +35,19 @@ fn every_departure_from_the_pins_is_found() {
     let pins = Pins::embedded();
     let rev = &pins.crane.rev;
     let changes = [
-        (rev.as_str(), "0000000000000000000000000000000000000000", "differs"),
+        (
+            rev.as_str(),
+            "0000000000000000000000000000000000000000",
+            "differs",
+        ),
         (rev.as_str(), "main", "bad_revision"),
         (pins.crane.nar_hash.as_str(), "sha256-AAAA", "bad_hash"),
         ("\"owner\": \"ipetkov\"", "\"owner\": \"somebody\"", "differs"),
-        ("\"owner\": \"ipetkov\"", "\"dir\": \"x\", \"owner\": \"ipetkov\"", "differs"),
+        (
+            "\"owner\": \"ipetkov\"",
+            "\"dir\": \"x\", \"owner\": \"ipetkov\"",
+            "differs",
+        ),
         ("\"ref\": \"nixos-26.05\"", "\"ref\": \"master\"", "differs"),
         ("\"flake\": false", "\"flake\": true", "differs"),
         ("\"crane\": \"crane\"", "\"cranes\": \"crane\"", "input_missing"),
@@ -50,16 +58,26 @@ fn every_departure_from_the_pins_is_found() {
         assert!(text.contains(was), "{was}");
         let changed = FlakeLock::parse(&text.replace(was, becomes)).unwrap();
         let findings = check(&changed, pins, NOW, i64::MAX);
-        assert!(findings.iter().any(|finding| finding.kind() == kind), "{becomes}: {findings:?}");
+        assert!(
+            findings.iter().any(|finding| finding.kind() == kind),
+            "{becomes}: {findings:?}"
+        );
     }
 }
 
 #[test]
 fn old_flakes_are_warned_of_and_sources_do_not_age() {
     let findings = check(&repository(), Pins::embedded(), NOW, 1);
-    let old: Vec<_> = findings.iter().map(|finding| (finding.kind(), finding.severity())).collect();
+    let old: Vec<_> = findings
+        .iter()
+        .map(|finding| (finding.kind(), finding.severity()))
+        .collect();
     assert_eq!(old, [("old", Severity::Warning); 2], "{findings:?}");
-    assert!(findings.iter().any(|finding| matches!(finding, Finding::Old { node, .. } if node == "nixpkgs")));
+    assert!(
+        findings
+            .iter()
+            .any(|finding| matches!(finding, Finding::Old { node, .. } if node == "nixpkgs"))
+    );
 }
 
 #[test]
@@ -91,7 +109,12 @@ fn follows_leads_to_the_node_that_is_meant() {
         .collect();
     assert_eq!(
         of_nixpkgs,
-        ["a.nixpkgs true", "b_2.nixpkgs false", "deep.leaf true", "root.top true"]
+        [
+            "a.nixpkgs true",
+            "b_2.nixpkgs false",
+            "deep.leaf true",
+            "root.top true"
+        ]
     );
 }
 
@@ -114,7 +137,10 @@ fn a_graph_that_is_not_sound_is_refused_by_name() {
 #[test]
 fn a_version_that_is_not_known_is_refused() {
     let error = FlakeLock::parse(r#"{"version": 8, "root": "root", "nodes": {}}"#).unwrap_err();
-    assert_eq!(error.to_string(), "the lock file is of version 8; versions 5 to 7 are known");
+    assert_eq!(
+        error.to_string(),
+        "the lock file is of version 8; versions 5 to 7 are known"
+    );
 }
 
 /// A long chain neither overflows the stack nor takes long.

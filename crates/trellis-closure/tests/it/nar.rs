@@ -10,7 +10,13 @@ use trellis_closure::{ClosureError, hash_path};
 fn write_tree(tree: &Path) {
     fs::create_dir_all(tree.join("a/empty")).unwrap();
     symlink("../nowhere", tree.join("a/link")).unwrap();
-    for (name, text) in [("a-b", "x"), ("a.b", ""), ("é", "12345678"), ("B", "upper"), ("run", "#!/bin/sh\n")] {
+    for (name, text) in [
+        ("a-b", "x"),
+        ("a.b", ""),
+        ("é", "12345678"),
+        ("B", "upper"),
+        ("run", "#!/bin/sh\n"),
+    ] {
         fs::write(tree.join(name), text).unwrap();
     }
     fs::set_permissions(tree.join("run"), fs::Permissions::from_mode(0o755)).unwrap();
@@ -25,14 +31,34 @@ fn agrees_with_nix() {
     let tree = folder.path().join("t");
     write_tree(&tree);
     let expected = [
-        ("", "sha256-RM3zyZ+Ya4sfAr9fPiR8ucYZnMPhBLy/QrAZzEKglrs=", 1_001_816),
-        ("big", "sha256-H+4E5x/niEieyOAXp+9FEBGtWIItvXkb3oWE96fm1h8=", 1_000_120),
+        (
+            "",
+            "sha256-RM3zyZ+Ya4sfAr9fPiR8ucYZnMPhBLy/QrAZzEKglrs=",
+            1_001_816,
+        ),
+        (
+            "big",
+            "sha256-H+4E5x/niEieyOAXp+9FEBGtWIItvXkb3oWE96fm1h8=",
+            1_000_120,
+        ),
         ("run", "sha256-YoPBZoJg+QPRqJXAzWuCL6S2h2K7CxfO3vLTnZfiZVQ=", 160),
-        ("a/link", "sha256-dbI1HNs8Qmw97+RN8LoWtkdXlApVa1EEUC1D1hlMNhs=", 128),
-        ("a/empty", "sha256-pQpattmS9VmO3ZIQUFn66az8GSmB4IvYhTTCFn6SUmo=", 96),
+        (
+            "a/link",
+            "sha256-dbI1HNs8Qmw97+RN8LoWtkdXlApVa1EEUC1D1hlMNhs=",
+            128,
+        ),
+        (
+            "a/empty",
+            "sha256-pQpattmS9VmO3ZIQUFn66az8GSmB4IvYhTTCFn6SUmo=",
+            96,
+        ),
     ];
     for (name, hash, bytes) in expected {
-        let path = if name.is_empty() { tree.clone() } else { tree.join(name) };
+        let path = if name.is_empty() {
+            tree.clone()
+        } else {
+            tree.join(name)
+        };
         let (found, size) = hash_path(&path).unwrap();
         assert_eq!((found.to_sri_string().as_str(), size), (hash, bytes), "{name}");
     }

@@ -43,7 +43,11 @@ fn signature(store: &Store, path: &StorePath<String>, secret: &SigningKey<Secret
 }
 
 fn write_narinfo(cache: &Path, path: &StorePath<String>, text: &str) {
-    fs::write(cache.join(format!("{}.narinfo", nixbase32::encode(path.digest()))), text).unwrap();
+    fs::write(
+        cache.join(format!("{}.narinfo", nixbase32::encode(path.digest()))),
+        text,
+    )
+    .unwrap();
 }
 
 fn check(store: &Store, path: &StorePath<String>, against: Against<'_>) -> Vec<Checked> {
@@ -62,7 +66,11 @@ fn a_signature_in_the_database_is_checked_with_the_key_of_its_name() {
     let (secret, public) = key("cache-1", 7);
     let (_, impostor) = key("cache-1", 8);
     let (_, stranger) = key("other-1", 7);
-    sample.set(&packages.data, "sigs", format!("nonsense {}", signature(&store, &packages.data, &secret)));
+    sample.set(
+        &packages.data,
+        "sigs",
+        format!("nonsense {}", signature(&store, &packages.data, &secret)),
+    );
 
     let checked = |key: VerifyingKey, signed: bool| {
         let keys = [key];
@@ -75,7 +83,10 @@ fn a_signature_in_the_database_is_checked_with_the_key_of_its_name() {
         check(&store, &packages.data, against).remove(0)
     };
     let good = checked(public, true);
-    assert_eq!((kinds(&good), good.trust), (vec![], Trust::Signature(vec!["cache-1".to_owned()])));
+    assert_eq!(
+        (kinds(&good), good.trust),
+        (vec![], Trust::Signature(vec!["cache-1".to_owned()]))
+    );
     assert_eq!(kinds(&checked(impostor, false)), ["bad_signature"]);
     assert_eq!(kinds(&checked(stranger.clone(), true)), ["not_signed"]);
     let unknown = checked(stranger, false);
@@ -99,7 +110,11 @@ fn a_binary_cache_takes_the_place_of_a_missing_database() {
         keys: &keys,
         signed: true,
     };
-    assert!(check(&store, &packages.app, against).iter().all(|path| path.problems.is_empty()));
+    assert!(
+        check(&store, &packages.app, against)
+            .iter()
+            .all(|path| path.problems.is_empty())
+    );
 
     sample.tamper(&packages.library);
     let store = Store::open(sample.root()).unwrap();
@@ -118,7 +133,11 @@ fn a_narinfo_of_another_path_or_of_none_is_refused() {
     let (secret, _) = key("cache-1", 7);
     let cache = BinaryCache::open(folder.path()).unwrap();
     assert!(cache.info(&packages.data).unwrap().is_none());
-    write_narinfo(folder.path(), &packages.data, &narinfo(&store, &packages.app, &secret));
+    write_narinfo(
+        folder.path(),
+        &packages.data,
+        &narinfo(&store, &packages.app, &secret),
+    );
     assert_eq!(cache.info(&packages.data).unwrap_err().kind(), "narinfo");
     write_narinfo(folder.path(), &packages.data, "StorePath: nonsense\n");
     assert_eq!(cache.info(&packages.data).unwrap_err().kind(), "narinfo");

@@ -17,12 +17,21 @@ fn a_scan_finds_what_the_database_says() {
     let (with, without) = (Sample::new(), Sample::without_database());
     let packages = Packages::new(&with);
     Packages::new(&without);
-    let (known, scanned) = (Store::open(with.root()).unwrap(), Store::open(without.root()).unwrap());
-    assert_eq!((known.source(), scanned.source()), (Source::Database, Source::Scan));
+    let (known, scanned) = (
+        Store::open(with.root()).unwrap(),
+        Store::open(without.root()).unwrap(),
+    );
+    assert_eq!(
+        (known.source(), scanned.source()),
+        (Source::Database, Source::Scan)
+    );
     let expected = [&packages.app, &packages.library, &packages.data].map(ToString::to_string);
     assert_eq!(names(&known, &packages.app.to_string()), expected);
     for path in [&packages.app, &packages.library, &packages.data, &packages.other] {
-        let (known, scanned) = (known.info(path).unwrap().unwrap(), scanned.info(path).unwrap().unwrap());
+        let (known, scanned) = (
+            known.info(path).unwrap().unwrap(),
+            scanned.info(path).unwrap().unwrap(),
+        );
         assert_eq!(known.references, scanned.references, "{path}");
         assert_eq!(known.nar_hash, scanned.nar_hash, "{path}");
         assert_eq!(known.nar_size, scanned.nar_size, "{path}");
@@ -34,7 +43,11 @@ fn a_scan_finds_what_the_database_says() {
 fn what_the_database_says_of_a_path_is_read_whole() {
     let sample = Sample::new();
     let packages = Packages::new(&sample);
-    sample.set(&packages.app, "deriver", format!("/nix/store/{}-app-3.4.drv", "g".repeat(32)));
+    sample.set(
+        &packages.app,
+        "deriver",
+        format!("/nix/store/{}-app-3.4.drv", "g".repeat(32)),
+    );
     sample.set(&packages.app, "ultimate", 1);
     let store = Store::open(sample.root()).unwrap();
     let info = store.info(&packages.app).unwrap().unwrap();
@@ -43,7 +56,10 @@ fn what_the_database_says_of_a_path_is_read_whole() {
     assert!(info.built_here);
     let absent = format!("{}-absent", "f".repeat(32)).parse().unwrap();
     assert!(store.info(&absent).unwrap().is_none());
-    assert!(matches!(store.closure(&absent), Err(ClosureError::NotInStore { .. })));
+    assert!(matches!(
+        store.closure(&absent),
+        Err(ClosureError::NotInStore { .. })
+    ));
 }
 
 #[test]
@@ -83,7 +99,11 @@ fn no_store_and_no_database_are_said() {
     let database = folder.path().join("nix/var/nix/db");
     fs::create_dir_all(folder.path().join("nix/store")).unwrap();
     fs::create_dir_all(&database).unwrap();
-    fs::write(database.join("db.sqlite"), "this is no database, though it is long enough to be looked at").unwrap();
+    fs::write(
+        database.join("db.sqlite"),
+        "this is no database, though it is long enough to be looked at",
+    )
+    .unwrap();
     let error = Store::open(folder.path()).unwrap_err();
     assert_eq!(error.kind(), "database");
 }
@@ -104,7 +124,10 @@ fn a_path_is_found_by_what_people_call_it() {
     let below = format!("{absolute}/bin/run");
     assert_eq!(store.find(Path::new(&below)).unwrap(), packages.app);
     assert_eq!(store.find(sample.root()).unwrap_err().kind(), "not_a_store_path");
-    assert_eq!(store.find(&sample.root().join("absent")).unwrap_err().kind(), "unreadable");
+    assert_eq!(
+        store.find(&sample.root().join("absent")).unwrap_err().kind(),
+        "unreadable"
+    );
 }
 
 #[test]

@@ -55,7 +55,9 @@ impl Sample {
     /// Lets the database keep a journal, which stays while the sample holds the connection.
     pub(crate) fn set_journal(&self) {
         let database = self.database.as_ref().expect("the sample has a database");
-        let mode: String = database.query_row("PRAGMA journal_mode = wal", [], |row| row.get(0)).unwrap();
+        let mode: String = database
+            .query_row("PRAGMA journal_mode = wal", [], |row| row.get(0))
+            .unwrap();
         assert_eq!(mode, "wal");
     }
 
@@ -68,13 +70,24 @@ impl Sample {
     }
 
     /// A path named `name`, its hash part made of `letter`, with one program that names what it refers to.
-    pub(crate) fn package(&self, letter: char, name: &str, references: &[&StorePath<String>]) -> StorePath<String> {
-        let path: StorePath<String> = format!("{}-{name}", letter.to_string().repeat(32)).parse().unwrap();
+    pub(crate) fn package(
+        &self,
+        letter: char,
+        name: &str,
+        references: &[&StorePath<String>],
+    ) -> StorePath<String> {
+        let path: StorePath<String> = format!("{}-{name}", letter.to_string().repeat(32))
+            .parse()
+            .unwrap();
         let bin = self.files(&path).join("bin");
         fs::create_dir_all(&bin).unwrap();
         let names: Vec<String> = references.iter().map(|path| path.to_absolute_path()).collect();
         let program = bin.join("run");
-        fs::write(&program, format!("#!/bin/sh\n# {name}\nexec {}\n", names.join(" "))).unwrap();
+        fs::write(
+            &program,
+            format!("#!/bin/sh\n# {name}\nexec {}\n", names.join(" ")),
+        )
+        .unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o555)).unwrap();
         std::os::unix::fs::symlink("run", bin.join("also")).unwrap();
         self.register(&path, references);
@@ -106,7 +119,9 @@ impl Sample {
         let update = format!("UPDATE ValidPaths SET {column} = ?2 WHERE path = ?1");
         let database = self.database.as_ref().expect("the sample has a database");
         assert_eq!(
-            database.execute(&update, params![path.to_absolute_path(), value]).unwrap(),
+            database
+                .execute(&update, params![path.to_absolute_path(), value])
+                .unwrap(),
             1
         );
     }

@@ -18,32 +18,17 @@ impl CacheIndex for SqliteStore {
             .await
     }
 
-    async fn finish(connection: &Connection, id: EntryId) -> Result<Option<Entry>, StoreError> {
-        let earlier = connection
-            .prepare_cached(
-                "UPDATE cache SET ready = 0
-             WHERE ready = 1 AND key = (SELECT key FROM cache WHERE entry = ?1) RETURNING entry, result",
-            )?
-            .query_row([id.0], entry)
-            .optional()?;
-        run(connection, "UPDATE cache SET ready = 1 WHERE entry = ?1", id)?;
-        Ok(earlier)
+    async fn finish(&self, entry: EntryId) -> Result<Option<Entry>, StoreError> {
+        self.writer.call(Announce::No, move |db| finish(db, entry)).await
     }
 
-    fn shrink(connection: &Connection, max_bytes: u64) -> Result<Vec<Entry>, StoreError> {
-        let mut statement = connection.prepare_cached(
-            "UPDATE cache SET ready = 0 WHERE entry IN (
-             SELECT entry FROM (
-                 SELECT entry, sum(size_bytes) OVER (ORDER BY used_at DESC, entry DESC) AS so_far
-                 FROM cache WHERE ready = 1)
-             WHERE so_far > ?1)
-         RETURNING entry, result",
-        )?;
-        let found = statement.query_map([clamped(max_bytes)], entry)?;
-        Ok(found.collect::<Result<_, _>>()?)
+    async fn shrink(&self, max_bytes: u64) -> Result<Vec<Entry>, StoreError> {
+        self.writer
+            .call(Announce::No, move |db| shrink(db, max_bytes))
+            .await
     }
 
-    fn find(&self, key: &CacheKey, now: Timestamp) -> Result<Option<Entry>, StoreError> {
+    async fn find(&self, key: &CacheKey, now: Timestamp) -> Result<Option<Entry>, StoreError> {
         let key = key.clone();
         self.writer
             .call(Announce::No, move |db| find(db, &key, now))
@@ -68,13 +53,7 @@ impl CacheIndex for SqliteStore {
 
     async fn unready(&self, before: Timestamp) -> Result<Vec<Entry>, StoreError> {
         self.reader
-            .call(Announce::No, move |db| {
-                let mut statement = db.prepare_cached(
-                    "SELECT entry, result FROM cache WHERE ready = 0 AND used_at < ?1 ORDER BY entry",
-                )?;
-                let found = statement.query_map([micros(before)], entry)?;
-                Ok(found.collect::<Result<_, _>>()?)
-            })
+            .call(Announce::No, move |db| unready(db, before))
             .await
     }
 }
@@ -97,44 +76,53 @@ fn begin(
     result: &KeptResult,
     now: Timestamp,
 ) -> Result<EntryId, StoreError> {
-    let files = result.artifacts.iter().map(|artifact| artifact.size_bytes);
-    let size = files
-        .chain(result.statement.iter().map(|file| file.size_bytes))
-        .sum();
     connection
         .prepare_cached("INSERT INTO cache (key, size_bytes, result, used_at) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![key.as_str(), clamped(size), Json(result), micros(now)])?;
+        .execute(params![
+            key.as_str(),
+            clamped(result.size_bytes()),
+            Json(result),
+            micros(now)
+        ])?;
     Ok(EntryId(connection.last_insert_rowid()))
 }
 
-fn finish(connection: &Connection, id: EntryId, max_bytes: u64) -> Result<Vec<Entry>, StoreError> {
-    // Its key's earlier entry, then the least recently used beyond the size; the new one counts first.
-    let mut statement = connection.prepare_cached(
-        "SELECT entry, result FROM (
-             SELECT entry, key, result,
-                    sum(size_bytes) OVER (ORDER BY entry = ?1 DESC, used_at DESC, entry DESC) AS so_far
-             FROM cache WHERE ready = 1 OR entry = ?1)
-         WHERE entry != ?1 AND (so_far > ?2 OR key = (SELECT key FROM cache WHERE entry = ?1))",
-    )?;
-    let given_up = statement
-        .query_map(params![id.0, clamped(max_bytes)], entry)?
-        .collect::<Result<Vec<Entry>, _>>()?;
-    for entry in &given_up {
-        run(
-            connection,
-            "UPDATE cache SET ready = 0 WHERE entry = ?1",
-            entry.id,
-        )?;
-    }
+fn finish(connection: &Connection, id: EntryId) -> Result<Option<Entry>, StoreError> {
+    let earlier = connection
+        .prepare_cached(
+            "UPDATE cache SET ready = 0
+             WHERE ready = 1 AND key = (SELECT key FROM cache WHERE entry = ?1) RETURNING entry, result",
+        )?
+        .query_row([id.0], entry)
+        .optional()?;
     run(connection, "UPDATE cache SET ready = 1 WHERE entry = ?1", id)?;
-    Ok(given_up)
+    Ok(earlier)
+}
+
+fn shrink(connection: &Connection, max_bytes: u64) -> Result<Vec<Entry>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "UPDATE cache SET ready = 0 WHERE entry IN (
+             SELECT entry FROM (
+                 SELECT entry, sum(size_bytes) OVER (ORDER BY used_at DESC, entry DESC) AS so_far
+                 FROM cache WHERE ready = 1)
+             WHERE so_far > ?1)
+         RETURNING entry, result",
+    )?;
+    let found = statement.query_map([clamped(max_bytes)], entry)?;
+    Ok(found.collect::<Result<_, _>>()?)
 }
 
 fn find(connection: &Connection, key: &CacheKey, now: Timestamp) -> Result<Option<Entry>, StoreError> {
     let mut statement = connection.prepare_cached(
         "UPDATE cache SET used_at = max(used_at, ?2) WHERE key = ?1 AND ready = 1 RETURNING entry, result",
     )?;
-    Ok(statement
-        .query_row(params![key.as_str(), micros(now)], entry)
-        .optional()?)
+    let found = statement.query_row(params![key.as_str(), micros(now)], entry);
+    Ok(found.optional()?)
+}
+
+fn unready(connection: &Connection, before: Timestamp) -> Result<Vec<Entry>, StoreError> {
+    let mut statement = connection
+        .prepare_cached("SELECT entry, result FROM cache WHERE ready = 0 AND used_at < ?1 ORDER BY entry")?;
+    let found = statement.query_map([micros(before)], entry)?;
+    Ok(found.collect::<Result<_, _>>()?)
 }

@@ -3,9 +3,8 @@
 use std::sync::Mutex;
 
 use bytes::Bytes;
-use trellis_core::{Format, ParamsPatch, Progress, Stage};
-
 use trellis_backend::MadeWith;
+use trellis_core::{Format, ParamsPatch, Progress, Stage};
 
 use super::*;
 use crate::protocol::FailedReport;

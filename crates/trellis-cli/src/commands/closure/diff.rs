@@ -44,11 +44,20 @@ pub(super) fn run(args: &DiffArgs) -> Result<Exit, Fault> {
 fn table(diff: &Diff, rebuilt: bool) -> String {
     let shown = |change: &&Change| rebuilt || change.kind != Kind::Rebuilt;
     let rows: Vec<[String; 3]> = diff.changes.iter().filter(shown).map(row).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter()
+            .map(|row| row[column].chars().count())
+            .max()
+            .unwrap_or(0)
+    };
     let (name, versions, delta) = (width(0), width(1), width(2));
     let mut text = String::new();
     for row in &rows {
-        let _ = writeln!(text, "{:<name$}  {:<versions$}  {:>delta$}", row[0], row[1], row[2]);
+        let _ = writeln!(
+            text,
+            "{:<name$}  {:<versions$}  {:>delta$}",
+            row[0], row[1], row[2]
+        );
     }
     if !rows.is_empty() {
         text.push('\n');
@@ -56,7 +65,10 @@ fn table(diff: &Diff, rebuilt: bool) -> String {
     let silent = diff.changes.len() - rows.len();
     if silent > 0 {
         let packages = count(silent, "package");
-        let _ = writeln!(text, "{packages} built anew in the same version (`--rebuilt` shows them)");
+        let _ = writeln!(
+            text,
+            "{packages} built anew in the same version (`--rebuilt` shows them)"
+        );
     }
     if diff.changes.is_empty() {
         text.push_str("the same paths\n");
@@ -94,7 +106,13 @@ fn row(change: &Change) -> [String; 3] {
 }
 
 fn versions(versions: &[String]) -> String {
-    let named = versions.iter().map(|version| if version.is_empty() { "(no version)" } else { version });
+    let named = versions.iter().map(|version| {
+        if version.is_empty() {
+            "(no version)"
+        } else {
+            version
+        }
+    });
     named.collect::<Vec<_>>().join(", ")
 }
 

@@ -56,6 +56,10 @@ pub(super) fn run(args: &ListArgs) -> Result<Exit, Fault> {
         let _ = writeln!(text, "{}", info.path.to_absolute_path());
     }
     let ended = print(&text)?;
-    write_stderr(&format!("{}, {}\n", totals(&closure), according_to(store.source())));
+    write_stderr(&format!(
+        "{}, {}\n",
+        totals(&closure),
+        according_to(store.source())
+    ));
     Ok(ended)
 }

@@ -66,7 +66,11 @@ fn described(store: &Store, closure: &Closure, info: &PathInfo) -> String {
     if let Some(ca) = &info.ca {
         row("address", CAHash::to_nix_nixbase32_string(ca));
     }
-    let names: Vec<&str> = info.signatures.iter().map(|signature| signature.name().as_str()).collect();
+    let names: Vec<&str> = info
+        .signatures
+        .iter()
+        .map(|signature| signature.name().as_str())
+        .collect();
     let signed = match (&info.source, names.as_slice()) {
         (Source::Scan, _) => "unknown".to_owned(),
         (_, []) if info.built_here => "not signed, built on this machine".to_owned(),
@@ -74,10 +78,15 @@ fn described(store: &Store, closure: &Closure, info: &PathInfo) -> String {
         (_, names) => format!("in the name of {}", names.join(", ")),
     };
     row("signature", signed);
-    row("refers to", if info.references.is_empty() { "nothing" } else { "" }.to_owned());
+    row(
+        "refers to",
+        if info.references.is_empty() { "nothing" } else { "" }.to_owned(),
+    );
     for reference in &info.references {
         let _ = writeln!(text, "    {}", reference.to_absolute_path());
     }
     // Empty values leave no trailing blanks.
-    text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    text.lines()
+        .map(|line| format!("{}\n", line.trim_end()))
+        .collect()
 }

@@ -114,7 +114,11 @@ fn report(closure: &Closure, checked: &[Checked], source: Source) -> String {
             count(checked.len(), "path"),
             closure.start.to_absolute_path()
         ),
-        bad => writeln!(text, "{bad} of {} not as they should be ({hashed})", count(checked.len(), "path")),
+        bad => writeln!(
+            text,
+            "{bad} of {} not as they should be ({hashed})",
+            count(checked.len(), "path")
+        ),
     };
     text.push_str(&vouched(checked));
     text
@@ -132,5 +136,8 @@ fn vouched(checked: &[Checked]) -> String {
         };
         *counts.entry(by).or_default() += 1;
     }
-    counts.iter().map(|(by, paths)| format!("  {paths} {by}\n")).collect()
+    counts
+        .iter()
+        .map(|(by, paths)| format!("  {paths} {by}\n"))
+        .collect()
 }

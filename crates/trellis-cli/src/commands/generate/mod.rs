@@ -1,19 +1,22 @@
 //! `trellis generate`: from pictures to files, in this process or on a server.
 
 pub(crate) mod client;
-mod engine;
-mod here;
+pub(crate) mod engine;
+pub(crate) mod here;
+mod mark;
 mod params;
 mod plan;
 mod report;
-mod show;
+pub(crate) mod show;
 mod sse;
 mod there;
 pub(crate) mod trouble;
 mod work;
 mod write;
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use trellis_core::{BackendChoice, Format};
 
@@ -27,7 +30,7 @@ use self::trouble::Trouble;
 use super::Context;
 use crate::config::{self, Config, SettingFlags};
 use crate::exit::{Exit, Stop};
-use crate::{backends, logs, output, runtime, signals};
+use crate::{backends, env, installation, logs, output, runtime, signals};
 
 /// Make 3D assets from pictures, in this process or on a server
 #[derive(Debug, clap::Args)]
@@ -37,7 +40,8 @@ Examples:
   trellis generate photos/ -o out/ --format glb,stl
   trellis generate front.png side.png --multiview -o chair.glb --server http://127.0.0.1:8000
 
-The paths of finished files go to standard output. A bad picture does not stop the others: the end
+The paths of finished files go to standard output. Beside each asset a statement is written that says what
+made it (`chair.intoto.json`); `trellis verify` holds both against this machine. A bad picture does not stop the others: the end
 lists what failed and why, and the exit code is then 1. Existing files are replaced.")]
 pub(crate) struct GenerateArgs {
     /// Pictures (PNG, JPEG, WebP), or folders whose pictures are taken
@@ -62,6 +66,15 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "URL", value_parser = server_address)]
     server: Option<String>,
 
+    /// Have a server make the assets anew, also where it keeps the results of earlier jobs
+    #[arg(long, requires = "server")]
+    no_cache: bool,
+
+    /// Sign the statement beside each asset with the secret key in this file, in Nix's form; default: the
+    /// setting `provenance.sign_key`. A server signs with its own
+    #[arg(long, value_name = "FILE", conflicts_with = "server")]
+    sign_key: Option<PathBuf>,
+
     /// Print a line of JSON for each asset as it is done, made or failed
     #[arg(long)]
     json: bool,
@@ -71,11 +84,14 @@ pub(crate) struct GenerateArgs {
 }
 
 pub(crate) fn run(args: &GenerateArgs, context: &Context<'_>) -> Result<Exit, Stop> {
-    let loaded = config::load(
+    let mut loaded = config::load(
         &SettingFlags::default(),
         context.environment,
         context.config_file.as_deref(),
     )?;
+    if let Some(file) = &args.sign_key {
+        loaded.config.provenance.sign_key.clone_from(file);
+    }
     // A person who waits for files wants progress, not the log of a server.
     logs::start(&loaded.log_or("warn"));
     let formats = plan::formats(&args.format, args.output.as_deref());
@@ -92,7 +108,8 @@ pub(crate) fn run(args: &GenerateArgs, context: &Context<'_>) -> Result<Exit, St
     runtime()?.block_on(async {
         let stopping =
             signals::first_signal("stopping; a second signal ends at once").map_err(Stop::not_started)?;
-        let engine = start(args, &loaded.config, &formats).await?;
+        let search = context.environment.get(env::PATH);
+        let engine = start(args, &loaded.config, &formats, search).await?;
         let show = Show::new();
         show.line(&engine.introduction());
         let work = work::Work {
@@ -101,6 +118,7 @@ pub(crate) fn run(args: &GenerateArgs, context: &Context<'_>) -> Result<Exit, St
             patch: &patch,
             max_bytes: loaded.config.limits.body_bytes,
             json: args.json,
+            anew: args.no_cache,
             batch: tasks.len() > 1,
             stopping,
         };
@@ -109,7 +127,12 @@ pub(crate) fn run(args: &GenerateArgs, context: &Context<'_>) -> Result<Exit, St
     })
 }
 
-async fn start(args: &GenerateArgs, config: &Config, formats: &[Format]) -> Result<Engine, Stop> {
+async fn start(
+    args: &GenerateArgs,
+    config: &Config,
+    formats: &[Format],
+    search: Option<&OsStr>,
+) -> Result<Engine, Stop> {
     let choice = args.backend.unwrap_or(config.backend);
     if let Some(address) = &args.server {
         return Ok(Engine::There(There::reach(address, choice).await?));
@@ -119,9 +142,10 @@ async fn start(args: &GenerateArgs, config: &Config, formats: &[Format]) -> Resu
         BackendChoice::Trellis => BackendChoice::Trellis,
         BackendChoice::Auto | BackendChoice::Relief => BackendChoice::Relief,
     };
+    let origin = installation::origin(config, search).await?;
     let backends = backends::start(config, here, &config.data_dir).await?;
     Ok(Engine::Here(
-        Here::choose(&backends.registry, choice, formats).map_err(Trouble::from)?,
+        Here::choose(&backends.registry, choice, formats, Arc::new(origin)).map_err(Trouble::from)?,
     ))
 }
 

@@ -39,7 +39,10 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Fault> {
     let pinned = args.files.read()?;
     let now = Timestamp::now().as_second();
     let findings = check(&pinned.lock, &pinned.pins, now, args.max_age);
-    let errors = findings.iter().filter(|finding| finding.severity() == Severity::Error).count();
+    let errors = findings
+        .iter()
+        .filter(|finding| finding.severity() == Severity::Error)
+        .count();
     if args.json {
         print_json(&Outcome {
             passed: errors == 0,
@@ -48,7 +51,11 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Fault> {
         })?;
     } else {
         let inputs = count(pinned.lock.nodes().count(), "input");
-        print(&report(&findings, errors, &format!("{inputs}, compared with {}", pinned.pins_from)))?;
+        print(&report(
+            &findings,
+            errors,
+            &format!("{inputs}, compared with {}", pinned.pins_from),
+        ))?;
     }
     Ok(if errors == 0 { Exit::Done } else { Exit::Failed })
 }
@@ -65,7 +72,12 @@ fn report(findings: &[Finding], errors: usize, depth: &str) -> String {
     let warnings = findings.len() - errors;
     let _ = match (errors, warnings) {
         (0, 0) => writeln!(text, "✓ everything is pinned, and the pins agree ({depth})"),
-        _ => writeln!(text, "{}, {} ({depth})", count(errors, "error"), count(warnings, "warning")),
+        _ => writeln!(
+            text,
+            "{}, {} ({depth})",
+            count(errors, "error"),
+            count(warnings, "warning")
+        ),
     };
     text
 }

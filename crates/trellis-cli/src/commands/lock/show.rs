@@ -59,7 +59,11 @@ pub(super) fn run(args: &ShowArgs) -> Result<Exit, Fault> {
     if args.json {
         return print_json(&shown(&lock, inputs, &pins, &pins_from));
     }
-    let mut text = format!("flake.lock, version {}: {}\n", lock.version(), count(inputs.len(), "input"));
+    let mut text = format!(
+        "flake.lock, version {}: {}\n",
+        lock.version(),
+        count(inputs.len(), "input")
+    );
     inputs.iter().for_each(|input| describe(input, &mut text));
     describe_pins(&pins, &pins_from, &mut text);
     print(&text)
@@ -72,7 +76,10 @@ fn inputs(lock: &FlakeLock, now: i64) -> Vec<Input<'_>> {
         Input {
             name,
             from: locked.map(Locked::origin),
-            branch: node.original.as_ref().and_then(|original| original.branch.as_deref()),
+            branch: node
+                .original
+                .as_ref()
+                .and_then(|original| original.branch.as_deref()),
             rev: locked.and_then(|locked| locked.rev.as_deref()),
             nar_hash: locked.and_then(|locked| locked.nar_hash.as_deref()),
             age_days: locked.and_then(|locked| age_days(locked, now)),
@@ -85,13 +92,19 @@ fn inputs(lock: &FlakeLock, now: i64) -> Vec<Input<'_>> {
 
 fn describe(input: &Input<'_>, text: &mut String) {
     let from = input.from.as_deref().unwrap_or("not locked");
-    let branch = input.branch.map_or(String::new(), |branch| format!(" ({branch})"));
+    let branch = input
+        .branch
+        .map_or(String::new(), |branch| format!(" ({branch})"));
     let rev = input.rev.map_or("no revision", short);
     let age = input.age_days.map_or("age unknown".to_owned(), |days| {
         format!("{} old", count(usize::try_from(days).unwrap_or(0), "day"))
     });
     let users: Vec<String> = input.used_by.iter().map(used_by).collect();
-    let users = if users.is_empty() { "nobody".to_owned() } else { users.join(", ") };
+    let users = if users.is_empty() {
+        "nobody".to_owned()
+    } else {
+        users.join(", ")
+    };
     let _ = write!(
         text,
         "\n{}  {from}{branch}\n  {rev}, {age}\n  {}\n  used by {users}\n",
@@ -120,11 +133,15 @@ fn shown<'a>(lock: &FlakeLock, inputs: Vec<Input<'a>>, pins: &'a Pins, pins_from
 }
 
 fn sources(pins: &Pins) -> impl Iterator<Item = (&str, &str)> {
-    pins.sources.iter().map(|(name, source)| (name.as_str(), source.version.as_str()))
+    pins.sources
+        .iter()
+        .map(|(name, source)| (name.as_str(), source.version.as_str()))
 }
 
 fn wheels(pins: &Pins) -> impl Iterator<Item = (&str, &str)> {
-    pins.wheels.iter().map(|(name, wheel)| (name.as_str(), wheel.version.as_str()))
+    pins.wheels
+        .iter()
+        .map(|(name, wheel)| (name.as_str(), wheel.version.as_str()))
 }
 
 fn describe_pins(pins: &Pins, from: &str, text: &mut String) {
@@ -133,7 +150,11 @@ fn describe_pins(pins: &Pins, from: &str, text: &mut String) {
         "\n{from}: Python {}, CUDA {}, torch {}",
         pins.python.version, pins.cuda.version, pins.torch.reports
     );
-    let width = sources(pins).chain(wheels(pins)).map(|(name, _)| name.len()).max().unwrap_or(0);
+    let width = sources(pins)
+        .chain(wheels(pins))
+        .map(|(name, _)| name.len())
+        .max()
+        .unwrap_or(0);
     let mut list = |title: &str, versions: &mut dyn Iterator<Item = (&str, &str)>| {
         let _ = writeln!(text, "\n{title}");
         for (name, version) in versions {
