@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use nix_compat::narinfo::NarInfo;
+use nix_compat::narinfo::{NarInfo, Signature};
 use nix_compat::nixbase32;
 use nix_compat::nixhash::NixHash;
 use nix_compat::store_path::StorePath;
@@ -51,11 +51,7 @@ impl BinaryCache {
         if stated != *path {
             return Err(wrong(format!("it is about `{}`", stated.to_absolute_path())));
         }
-        let mut references: Vec<_> = narinfo
-            .references
-            .iter()
-            .map(|reference| reference.to_owned())
-            .collect();
+        let mut references: Vec<_> = narinfo.references.iter().map(StorePath::to_owned).collect();
         references.sort_unstable();
         Ok(Some(PathInfo {
             path: stated,
@@ -66,11 +62,7 @@ impl BinaryCache {
             deriver: narinfo
                 .deriver
                 .and_then(|deriver| format!("{deriver}.drv").parse().ok()),
-            signatures: narinfo
-                .signatures
-                .iter()
-                .map(|signature| signature.to_owned())
-                .collect(),
+            signatures: narinfo.signatures.iter().map(Signature::to_owned).collect(),
             ca: narinfo.ca.clone(),
             registered: None,
             built_here: false,

@@ -63,7 +63,7 @@ impl Database {
         let found = self.query(|connection| {
             let row = connection
                 .prepare_cached(PATH)?
-                .query_row([path.to_absolute_path()], Registered::read)
+                .query_row([path.to_absolute_path()], Entry::read)
                 .optional()?;
             let Some(row) = row else { return Ok(None) };
             let mut statement = connection.prepare_cached(REFERENCES)?;
@@ -103,7 +103,7 @@ fn escaped(path: &Path) -> String {
     for byte in path.as_os_str().as_bytes() {
         match byte {
             b'/' | b'-' | b'_' | b'.' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
-                text.push(char::from(*byte))
+                text.push(char::from(*byte));
             }
             _ => {
                 let _ = write!(text, "%{byte:02x}");
@@ -114,7 +114,7 @@ fn escaped(path: &Path) -> String {
 }
 
 /// A row of `ValidPaths`.
-struct Registered {
+struct Entry {
     id: i64,
     hash: String,
     nar_size: Option<u64>,
@@ -125,7 +125,7 @@ struct Registered {
     built_here: Option<bool>,
 }
 
-impl Registered {
+impl Entry {
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             id: row.get(0)?,

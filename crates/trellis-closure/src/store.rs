@@ -39,6 +39,10 @@ impl Closure {
     }
 
     /// What is known of the path that was asked for.
+    ///
+    /// # Panics
+    ///
+    /// If it was taken out of `paths`.
     pub fn start_info(&self) -> &PathInfo {
         let start = self.paths.iter().find(|info| info.path == self.start);
         start.expect("a closure holds its start")

@@ -157,7 +157,7 @@ fn on_disk(store: &Store, info: &PathInfo, on_bytes: OnBytes<'_>) -> Result<(Nix
     let files = store.real_path(&info.path);
     match files.symlink_metadata() {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Problem::Missing),
-        _ => hash_path_with(&files, on_bytes).map_err(Problem::unreadable),
+        _ => hash_path_with(&files, on_bytes).map_err(|error| Problem::unreadable(&error)),
     }
 }
 

@@ -160,8 +160,8 @@ fn file<'scope, C: Consume + 'scope>(
     let mut left = size;
     while left > 0 {
         let read = blocks.fill(|block| {
-            let spare = rustix::buffer::spare_capacity(block);
-            rustix::io::retry_on_intr(|| rustix::io::read(&file, spare)).map_err(Into::into)
+            let once = || rustix::io::read(&file, rustix::buffer::spare_capacity(block));
+            rustix::io::retry_on_intr(once).map_err(Into::into)
         });
         let read = read.map_err(|error| at.unreadable(error))? as u64;
         // Shorter or longer than it was.

@@ -36,7 +36,7 @@ pub(super) fn check(files: &Path, info: &PathInfo, ca: &CAHash, found: &NixHash)
     let found = match (ca, &*expected) {
         (CAHash::Nar(_), NixHash::Sha256(_)) if !itself => found.clone(),
         (CAHash::Flat(_) | CAHash::Text(_), NixHash::Sha256(_)) => {
-            flat(files).map_err(Problem::unreadable)?
+            flat(files).map_err(|error| Problem::unreadable(&error))?
         }
         _ => return Ok(()),
     };
@@ -51,13 +51,26 @@ pub(super) fn check(files: &Path, info: &PathInfo, ca: &CAHash, found: &NixHash)
 
 /// SHA-256 of a file's bytes, without the archive around them.
 fn flat(file: &Path) -> Result<NixHash, ClosureError> {
-    let mut sha256 = Sha256::new();
-    let copied = File::open(file).and_then(|mut file| io::copy(&mut file, &mut sha256));
+    let mut sink = Sink(Sha256::new());
+    let copied = File::open(file).and_then(|mut file| io::copy(&mut file, &mut sink));
     match copied {
-        Ok(_) => Ok(NixHash::Sha256(sha256.finalize().into())),
+        Ok(_) => Ok(NixHash::Sha256(sink.0.finalize().into())),
         Err(source) => Err(ClosureError::Unreadable {
             path: file.to_owned(),
             source,
         }),
+    }
+}
+
+struct Sink(Sha256);
+
+impl io::Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

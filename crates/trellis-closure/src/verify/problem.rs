@@ -48,9 +48,9 @@ fn said(by: Source) -> &'static str {
 }
 
 impl Problem {
-    pub(super) fn unreadable(error: ClosureError) -> Self {
+    pub(super) fn unreadable(error: &ClosureError) -> Self {
         let mut sentence = error.to_string();
-        let mut cause = std::error::Error::source(&error);
+        let mut cause = std::error::Error::source(error);
         while let Some(source) = cause {
             sentence = format!("{sentence}: {source}");
             cause = source.source();

@@ -5,9 +5,11 @@ use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use trellis_closure::Store;
-use trellis_closure::verify::{Against, verify};
+use trellis_closure::verify::{Against, Problem, verify};
 
 use crate::kit::{Packages, Sample};
+
+type Damage = fn(&std::path::Path);
 
 /// The kinds of problems of each path that has any, by the path's package.
 fn problems(sample: &Sample, packages: &Packages) -> BTreeMap<String, Vec<&'static str>> {
@@ -25,7 +27,7 @@ fn problems(sample: &Sample, packages: &Packages) -> BTreeMap<String, Vec<&'stat
     );
     let bad = checked.iter().filter(|path| !path.problems.is_empty());
     bad.map(|path| {
-        let kinds = path.problems.iter().map(|problem| problem.kind()).collect();
+        let kinds = path.problems.iter().map(Problem::kind).collect();
         (path.path.name().clone(), kinds)
     })
     .collect()
@@ -60,7 +62,7 @@ fn what_is_not_in_the_closure_is_not_looked_at() {
 
 #[test]
 fn a_file_that_came_went_or_changed_its_kind_is_found() {
-    let damages: [(&str, fn(&std::path::Path)); 4] = [
+    let damages: [(&str, Damage); 4] = [
         ("added", |path| fs::write(path.join("new"), "").unwrap()),
         ("removed", |path| fs::remove_file(path.join("bin/also")).unwrap()),
         ("an executable bit", |path| {

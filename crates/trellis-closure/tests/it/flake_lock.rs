@@ -56,8 +56,8 @@ fn every_departure_from_the_pins_is_found() {
     ];
     for (was, becomes, kind) in changes {
         assert!(text.contains(was), "{was}");
-        let changed = FlakeLock::parse(&text.replace(was, becomes)).unwrap();
-        let findings = check(&changed, pins, NOW, i64::MAX);
+        let other = FlakeLock::parse(&text.replace(was, becomes)).unwrap();
+        let findings = check(&other, pins, NOW, i64::MAX);
         assert!(
             findings.iter().any(|finding| finding.kind() == kind),
             "{becomes}: {findings:?}"
@@ -150,5 +150,5 @@ fn a_long_chain_is_read() {
     nodes.extend((0..50_000).map(|at| format!(r#""n{at}": {{"inputs": {{"n": "n{}"}}}}"#, at + 1)));
     nodes.push(r#""n50000": {}"#.to_owned());
     let lock = lock(&nodes.join(",")).unwrap();
-    assert_eq!(lock.resolve(&["n"; 50_001]), Some("n50000"));
+    assert_eq!(lock.resolve(&vec!["n"; 50_001]), Some("n50000"));
 }

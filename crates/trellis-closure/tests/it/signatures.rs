@@ -7,7 +7,7 @@ use ed25519_dalek::SigningKey as Secret;
 use nix_compat::narinfo::{NarInfo, SigningKey, VerifyingKey};
 use nix_compat::nixbase32;
 use nix_compat::store_path::StorePath;
-use trellis_closure::verify::{Against, Checked, Trust, verify};
+use trellis_closure::verify::{Against, Checked, Problem, Trust, verify};
 use trellis_closure::{BinaryCache, Store};
 
 use crate::kit::{Packages, Sample};
@@ -55,7 +55,7 @@ fn check(store: &Store, path: &StorePath<String>, against: Against<'_>) -> Vec<C
 }
 
 fn kinds(checked: &Checked) -> Vec<&'static str> {
-    checked.problems.iter().map(|problem| problem.kind()).collect()
+    checked.problems.iter().map(Problem::kind).collect()
 }
 
 #[test]
