@@ -8,4 +8,5 @@ mod generate;
 mod remote;
 mod serve;
 mod usage;
+mod verify;
 mod workers;

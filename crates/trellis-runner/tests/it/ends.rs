@@ -164,6 +164,9 @@ impl BlobStore for Full {
         self.put(key, Bytes::new()).await
     }
 
+    async fn copy(&self, from: &BlobKey, to: &BlobKey) -> Result<(), BlobError> {
+        self.0.copy(from, to).await
+    }
     async fn get(&self, key: &BlobKey) -> Result<Bytes, BlobError> {
         self.0.get(key).await
     }

@@ -1,7 +1,7 @@
 //! What is said of a result, and that it is kept for later jobs.
 
 use trellis_core::JobState;
-use trellis_jobs::{BlobStore, JobStore, sha256};
+use trellis_jobs::{JobStore, sha256};
 use trellis_provenance::{Statement, glb};
 
 use crate::kit::{GLB, Place, Script};

@@ -30,8 +30,8 @@ pub(crate) fn mark(
         notes: Vec::new(),
     };
     for (format, mut content) in files {
-        let named = names.iter().find(|(of, _)| *of == format);
-        let name = named.map_or(format.name(), |(_, name)| name).to_owned();
+        let found = names.iter().find(|(of, _)| *of == format);
+        let name = found.map_or(format.name(), |(_, name)| name).to_owned();
         if format == Format::Glb {
             match stamp(&content, provenance, scratch) {
                 Ok(stamped) => content = stamped,

@@ -13,8 +13,9 @@ use trellis_models::pipeline::Pipeline;
 use trellis_models::{Located, Snapshot};
 use trellis_pins::Pins;
 
-use super::bars::{Bars, hashing};
+use super::bars::Bars;
 use super::{Fault, Machine, print, print_json, words};
+use crate::commands::bar::hashing;
 use crate::exit::{Exit, Stop};
 use crate::signals;
 

@@ -124,25 +124,25 @@ fn gpus_here() -> Vec<GpuUsed> {
 fn compare_gpu(recorded: &GpuUsed, here: &[GpuUsed]) -> Check {
     let about = "gpu";
     let same_kind = |gpu: &&GpuUsed| (&gpu.name, &gpu.capability) == (&recorded.name, &recorded.capability);
-    let named = format!("{} ({})", recorded.name, recorded.capability);
+    let kind = format!("{} ({})", recorded.name, recorded.capability);
     match (here.iter().find(same_kind), &recorded.driver) {
-        (None, _) if here.is_empty() => Check::differs(about, format!("it was {named}, here is none")),
+        (None, _) if here.is_empty() => Check::differs(about, format!("it was {kind}, here is none")),
         (None, _) => {
             let names: Vec<String> = here
                 .iter()
                 .map(|gpu| format!("{} ({})", gpu.name, gpu.capability))
                 .collect();
-            Check::differs(about, format!("it was {named}, here is {}", names.join(", ")))
+            Check::differs(about, format!("it was {kind}, here is {}", names.join(", ")))
         }
         (Some(found), Some(driver)) if found.driver.as_ref() != Some(driver) => Check::differs(
             about,
             format!(
-                "{named} with driver {driver}, here is {}",
+                "{kind} with driver {driver}, here is {}",
                 found.driver.as_deref().unwrap_or("another")
             ),
         ),
-        (Some(_), Some(driver)) => Check::same(about, format!("{named}, driver {driver}")),
-        (Some(_), None) => Check::same(about, named),
+        (Some(_), Some(driver)) => Check::same(about, format!("{kind}, driver {driver}")),
+        (Some(_), None) => Check::same(about, kind),
     }
 }
 
