@@ -144,14 +144,17 @@ impl ResultCache {
                 self.drop_entry(&entry).await;
                 None
             }
-            // Evicted meanwhile, or removed by hand.
-            Err(error) => {
-                info!(
-                    entry = entry.id.0,
-                    error = &error as &dyn std::error::Error,
-                    "a kept result is not there"
-                );
+            Err(BlobError::NotFound { key }) => {
+                info!(%key, "a kept result is not whole any more, it is made anew");
                 self.drop_entry(&entry).await;
+                None
+            }
+            // A full disk, say: it may be there the next time.
+            Err(error) => {
+                warn!(
+                    error = &error as &dyn std::error::Error,
+                    "a kept result cannot be copied, it is made anew"
+                );
                 None
             }
         }

@@ -13,3 +13,4 @@ mod kill;
 mod kit;
 mod life;
 mod model;
+mod upgrade;
