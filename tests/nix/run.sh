@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The Nix side: the driver look-up's tests; then every output of the flake is evaluated, and the
 # outputs that docs/nix.md promises are all there. pins, lock and overlays are compared by the Rust
-# tests of trellis-pins.
+# tests of trellis-pins and trellis-closure.
 #
 # Evaluating takes nixpkgs, or an evaluation harness that stands in for it: its folder in
 # TRELLIS_NIX_HARNESS (else ../shared/nix-harness is tried), its snapshots in MIRROR. Exit codes:

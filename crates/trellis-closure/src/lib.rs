@@ -12,6 +12,7 @@ pub mod lock;
 mod nar;
 mod own;
 mod path_info;
+mod recipe;
 mod scan;
 mod store;
 mod trust;

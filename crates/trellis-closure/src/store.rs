@@ -11,6 +11,7 @@ use crate::database::Database;
 use crate::error::ClosureError;
 use crate::nar;
 use crate::path_info::{PathInfo, Source};
+use crate::recipe;
 use crate::scan::{Candidates, Scanner};
 
 /// A Nix store. Opened, asked and dropped again: what Nix changes later is not seen.
@@ -157,7 +158,7 @@ impl Store {
             path: path.clone(),
             nar_hash,
             nar_size,
-            references: candidates.paths(&hits),
+            references: recipe::references(path, &files).unwrap_or_else(|| candidates.paths(&hits)),
             deriver: None,
             signatures: Vec::new(),
             ca: None,

@@ -2,7 +2,8 @@
 //!
 //! Lines of `Name: value`. `StorePath`, `URL`, `NarHash` and `NarSize` must be there; `Sig` may come several times.
 //! What is signed is not the file but its [fingerprint](NarInfo::fingerprint). Source: what `nix copy --to file://…`
-//! writes and reads (tests/goldens). Not here: fetching the file (`nix_http` has its name), opening the archive.
+//! writes and reads (tests/goldens; `STRICTER` and `LAXER` in tests/it/narinfo.rs list each form in which the two
+//! differ). Not here: fetching the file (`nix_http` has its name), opening the archive.
 
 mod fingerprint;
 mod key_name;

@@ -3,8 +3,10 @@
 #[path = "../kit/mod.rs"]
 mod kit;
 
+mod closure;
 mod doctor;
 mod generate;
+mod lock;
 mod remote;
 mod serve;
 mod usage;

@@ -27,6 +27,10 @@ fn help_is_what_it_was() {
         "config",
         "config show",
         "config check",
+        "closure",
+        "closure verify",
+        "lock",
+        "lock check",
         "completions",
         "man",
     ] {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use nix_compat::store_path::StorePath;
 use trellis_closure::{ClosureError, Source, Store, own_store_path};
 
 use crate::kit::{Packages, REGISTERED, Sample};
@@ -37,6 +38,26 @@ fn a_scan_finds_what_the_database_says() {
         assert_eq!(known.nar_size, scanned.nar_size, "{path}");
     }
     assert_eq!(names(&scanned, &packages.app.to_string()), expected);
+}
+
+/// A recipe names its output, which must not become a reference of it.
+#[test]
+fn a_recipe_is_read_for_its_inputs() {
+    let sample = Sample::without_database();
+    let packages = Packages::new(&sample);
+    let (app, data) = (packages.app.to_absolute_path(), packages.data.to_absolute_path());
+    let recipe: StorePath<String> = format!("{}-app-3.4.drv", "f".repeat(32)).parse().unwrap();
+    let text = format!(
+        r#"Derive([("out","{app}","","")],[],["{data}"],"x86_64-linux","/bin/sh",[],[("out","{app}")])"#
+    );
+    let references = |text: &str| {
+        fs::write(sample.files(&recipe), text).unwrap();
+        let store = Store::open(sample.root()).unwrap();
+        store.info(&recipe).unwrap().unwrap().references
+    };
+    assert_eq!(references(&text), [packages.data.clone()]);
+    // What is no recipe in spite of its name is scanned.
+    assert_eq!(references(&text[1..]), [packages.app.clone(), packages.data.clone()]);
 }
 
 #[test]

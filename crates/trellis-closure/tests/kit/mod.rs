@@ -1,6 +1,10 @@
 //! Small stores that tests make: trees on disk and, if asked for, a database as Nix creates it.
 
-#![allow(dead_code, reason = "each test program uses a part")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "each test program uses a part; one that cannot be set up has failed"
+)]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

@@ -1,8 +1,7 @@
-//! The pins agree with themselves, with `flake.lock` and with the Nix files that read them.
+//! The pins agree with themselves and with the Nix files that read them.
 
 mod docs;
 mod kit;
-mod lock;
 mod nix_files;
 mod overlays;
 mod wheels;

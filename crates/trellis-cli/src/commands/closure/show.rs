@@ -78,15 +78,12 @@ fn described(store: &Store, closure: &Closure, info: &PathInfo) -> String {
         (_, names) => format!("in the name of {}", names.join(", ")),
     };
     row("signature", signed);
-    row(
-        "refers to",
-        if info.references.is_empty() { "nothing" } else { "" }.to_owned(),
-    );
+    let _ = match info.references.len() {
+        0 => writeln!(text, "  refers to nothing"),
+        _ => writeln!(text, "  refers to"),
+    };
     for reference in &info.references {
         let _ = writeln!(text, "    {}", reference.to_absolute_path());
     }
-    // Empty values leave no trailing blanks.
-    text.lines()
-        .map(|line| format!("{}\n", line.trim_end()))
-        .collect()
+    text
 }

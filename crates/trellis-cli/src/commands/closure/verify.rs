@@ -136,8 +136,9 @@ fn vouched(checked: &[Checked]) -> String {
         };
         *counts.entry(by).or_default() += 1;
     }
-    counts
-        .iter()
-        .map(|(by, paths)| format!("  {paths} {by}\n"))
-        .collect()
+    let mut text = String::new();
+    for (by, paths) in counts {
+        let _ = writeln!(text, "  {paths} {by}");
+    }
+    text
 }

@@ -64,7 +64,9 @@ pub(super) fn run(args: &ShowArgs) -> Result<Exit, Fault> {
         lock.version(),
         count(inputs.len(), "input")
     );
-    inputs.iter().for_each(|input| describe(input, &mut text));
+    for input in &inputs {
+        describe(input, &mut text);
+    }
     describe_pins(&pins, &pins_from, &mut text);
     print(&text)
 }

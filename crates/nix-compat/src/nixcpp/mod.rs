@@ -1,0 +1,3 @@
+//! Files of Nix itself, the program.
+
+pub mod conf;
