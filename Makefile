@@ -3,8 +3,7 @@
 .PHONY: run test lint bench
 
 run: ## build, then serve on 127.0.0.1:8000
-	cargo build --release --package trellis-cli
-	./target/release/trellis serve
+	cargo run --release --package trellis-cli -- serve
 
 test: ## install what the tests need, then run all of them
 	tests/setup

@@ -16,6 +16,8 @@ pub(crate) const LISTEN_ALLOWED_ORIGINS: &str = "TRELLIS_LISTEN_ALLOWED_ORIGINS"
 pub(crate) const DATA_DIR: &str = "TRELLIS_DATA_DIR";
 /// `backend`.
 pub(crate) const BACKEND: &str = "TRELLIS_BACKEND";
+/// `auth.keys_file`.
+pub(crate) const AUTH_KEYS_FILE: &str = "TRELLIS_AUTH_KEYS_FILE";
 /// `log.level`.
 pub(crate) const LOG: &str = "TRELLIS_LOG";
 /// `log.format`.
@@ -55,6 +57,9 @@ pub(crate) const TRELLIS_WARM_UP: &str = "TRELLIS_WARM_UP";
 /// `trellis.preview`.
 pub(crate) const TRELLIS_PREVIEW: &str = "TRELLIS_PREVIEW";
 
+/// The key that calls of a server send.
+pub(crate) const API_KEY: &str = "TRELLIS_API_KEY";
+
 /// The model folder that is meant where none is named.
 pub(crate) const MODEL_PATH: &str = "TRELLIS_MODEL_PATH";
 
@@ -71,6 +76,8 @@ pub(crate) const PATH: &str = "PATH";
 pub(crate) const LD_LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
 /// The folder that a service manager made for the server's data.
 pub(crate) const STATE_DIRECTORY: &str = "STATE_DIRECTORY";
+/// Where a service manager put the secrets it was told to hand over.
+pub(crate) const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 /// Where a user's settings are (XDG base directory specification).
 pub(crate) const XDG_CONFIG_HOME: &str = "XDG_CONFIG_HOME";
 /// Where a system's settings are, `:` between folders (XDG base directory specification).

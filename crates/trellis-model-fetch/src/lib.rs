@@ -32,4 +32,3 @@ pub use layout::Layout;
 pub use progress::{Progress, Silent};
 pub use retry::RetryPolicy;
 pub use settings::Settings;
-pub use token::Token;

@@ -4,11 +4,12 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use reqwest::Url;
+use trellis_core::Secret;
 use trellis_models::Places;
 
 use crate::error::FetchError;
 use crate::retry::RetryPolicy;
-use crate::token::Token;
+use crate::token;
 
 /// The hub that is meant when none is named.
 const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
@@ -19,7 +20,7 @@ pub struct Settings {
     /// Its address; a mirror may have a path.
     pub endpoint: Url,
     /// Sent to the endpoint's own host only.
-    pub token: Option<Token>,
+    pub token: Option<Secret>,
     /// Refuse before the first connection.
     pub offline: bool,
     /// Open requests at a time, over all files.
@@ -64,7 +65,7 @@ impl Settings {
         let variable = variable.map(|value| value.to_string_lossy().into_owned());
         let endpoint = endpoint.or(variable.as_deref()).unwrap_or(DEFAULT_ENDPOINT);
         let mut settings = Self::new(endpoint)?;
-        settings.token = Token::find(&get, &places.hub_home);
+        settings.token = token::find(&get, &places.hub_home);
         settings.offline = get("HF_HUB_OFFLINE").is_some_and(|value| is_true(&value));
         Ok(settings)
     }

@@ -11,10 +11,12 @@ use tower::util::option_layer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 use tracing::error;
-use utoipa::OpenApi as _;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{Modify, OpenApi as _};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::authorize::authorize;
 use crate::observe::observe;
 use crate::request_error::RequestError;
 use crate::{AppState, events, files, jobs, pages, server_facts, submit, workers};
@@ -33,15 +35,31 @@ use crate::{AppState, events, files, jobs, pages, server_facts, submit, workers}
         (name = "files", description = "Results and submitted pictures"),
         (name = "server", description = "What the server is and whether it can work"),
     ),
+    modifiers(&KeyScheme),
+    security((), ("key" = [])),
     components(schemas(trellis_core::JobEvent, events::FollowedEvent, crate::problem::ProblemBody)),
 )]
 struct Contract;
+
+/// The scheme of API keys.
+struct KeyScheme;
+
+impl Modify for KeyScheme {
+    fn modify(&self, contract: &mut utoipa::openapi::OpenApi) {
+        let mut scheme = Http::new(HttpAuthScheme::Bearer);
+        scheme.description =
+            Some("One of the server's API keys, where it has any (`auth.keys_file`)".to_owned());
+        let components = contract.components.get_or_insert_default();
+        components.add_security_scheme("key", SecurityScheme::Http(scheme));
+    }
+}
 
 /// All routes. Opens nothing: a test calls it as a service.
 pub fn app(state: AppState) -> Router {
     let (api, _) = api().split_for_parts();
     let limits = state.limits.clone();
     let origins = state.allowed_origins.clone();
+    let authorize = middleware::from_fn_with_state(state.clone(), authorize);
     // The last layer is the outermost: whatever the others refuse becomes a problem in `observe`.
     api.merge(pages::routes())
         .fallback(route_not_found)
@@ -49,6 +67,7 @@ pub fn app(state: AppState) -> Router {
         .layer(RequestBodyTimeoutLayer::new(limits.body_pause))
         .layer(DefaultBodyLimit::max(limits.body_bytes))
         .layer(origins.changing())
+        .layer(authorize)
         .layer(CatchPanicLayer::custom(|panic: Box<dyn Any + Send>| {
             panicked(&*panic)
         }))

@@ -70,6 +70,7 @@ problems! {
     /// Of `POST /v1/jobs`.
     SubmitProblems {
         BadRequest = 400: "The body or a header is malformed",
+        Unauthorized = 401: "Keys are set and the request has none of them",
         CrossOrigin = 403: "A page of another site sent the request",
         TooLarge = 413: "The body is too large",
         MediaType = 415: "The body is neither a form nor JSON",
@@ -81,12 +82,14 @@ problems! {
     /// Of lists.
     QueryProblems {
         BadRequest = 400: "The query is not understood",
+        Unauthorized = 401: "Keys are set and the request has none of them",
         Internal = 500: "A defect of the server",
         Unavailable = 503: "The storage does not answer",
     }
     /// Of looking at one job.
     JobProblems {
         BadRequest = 400: "The path or a header is malformed",
+        Unauthorized = 401: "Keys are set and the request has none of them",
         NotFound = 404: "There is no such job, or nothing of that name in it",
         Internal = 500: "A defect of the server",
         Unavailable = 503: "The storage does not answer",
@@ -94,6 +97,7 @@ problems! {
     /// Of ending one job.
     ChangeProblems {
         BadRequest = 400: "The path is malformed",
+        Unauthorized = 401: "Keys are set and the request has none of them",
         CrossOrigin = 403: "A page of another site sent the request",
         NotFound = 404: "There is no such job",
         Conflict = 409: "The job finished meanwhile",
@@ -101,9 +105,14 @@ problems! {
         Unavailable = 503: "The storage does not answer",
         Full = 507: "The disk is full",
     }
+    /// Of what asks no storage.
+    AccessProblems {
+        Unauthorized = 401: "Keys are set and the request has none of them",
+    }
     /// Of commanding a worker.
     WorkerProblems {
         BadRequest = 400: "The path is malformed",
+        Unauthorized = 401: "Keys are set and the request has none of them",
         CrossOrigin = 403: "A page of another site sent the request",
         NotFound = 404: "There is no such worker",
         Internal = 500: "A defect of the server",
@@ -111,6 +120,7 @@ problems! {
     /// Of files.
     FileProblems {
         BadRequest = 400: "The path is malformed",
+        Unauthorized = 401: "Keys are set and the request has none of them",
         NotFound = 404: "There is no such job, or no such file in it",
         Range = 416: "The range lies outside the file",
         Internal = 500: "A defect of the server",

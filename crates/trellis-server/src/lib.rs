@@ -5,6 +5,7 @@
 //! services, opens the listener and says when to stop.
 
 mod app;
+mod authorize;
 mod contract;
 mod data_uri;
 mod events;
@@ -12,6 +13,7 @@ mod extract;
 mod file_answer;
 mod files;
 mod jobs;
+mod keys;
 mod mapping;
 mod observe;
 mod origins;
@@ -27,6 +29,7 @@ mod submit;
 mod workers;
 
 pub use app::{app, openapi};
+pub use keys::{ApiKeys, KeyRing, KeysError};
 pub use origins::{AllowedOrigins, InvalidOrigin};
 pub use serve::serve;
 pub use state::{AppParts, AppState, HttpLimits};

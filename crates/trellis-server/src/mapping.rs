@@ -161,6 +161,8 @@ mod tests {
                 method: text(),
                 path: text(),
             },
+            RequestError::ApiKeyMissing,
+            RequestError::ApiKeyUnknown,
             RequestError::CrossOrigin,
             RequestError::InvalidPath { reason: text() },
             RequestError::InvalidJobId(InvalidJobId { text: text() }),

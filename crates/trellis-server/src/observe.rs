@@ -7,7 +7,7 @@ use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use tracing::{Instrument as _, error, info, info_span, warn};
+use tracing::{Instrument as _, error, field, info, info_span, warn};
 use uuid::Uuid;
 
 use crate::problem::{self, Problem};
@@ -30,6 +30,7 @@ pub(crate) async fn observe(request: Request, next: Next) -> Response {
         request = id.to_str().unwrap_or_default(),
         method = %request.method(),
         route,
+        key = field::Empty,
     );
     let started = Instant::now();
     let mut response = next.run(request).instrument(span.clone()).await;

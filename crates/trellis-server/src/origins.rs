@@ -59,6 +59,7 @@ impl AllowedOrigins {
             .allow_origin(self.reading.clone()?)
             .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::DELETE])
             .allow_headers([
+                header::AUTHORIZATION,
                 header::CONTENT_TYPE,
                 header::CACHE_CONTROL,
                 header::RANGE,

@@ -122,9 +122,16 @@ impl From<RequestError> for Problem {
                 problem.with_header(header::CONTENT_RANGE, value.expect("digits are a header value"))
             }
             RequestError::Stopping => problem.retry_after(5),
+            RequestError::ApiKeyMissing => challenged(problem, "Bearer"),
+            RequestError::ApiKeyUnknown => challenged(problem, r#"Bearer error="invalid_token""#),
             _ => problem,
         }
     }
+}
+
+/// Says how a client is to show who it is (RFC 6750, section 3).
+fn challenged(problem: Problem, challenge: &'static str) -> Problem {
+    problem.with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
 }
 
 impl IntoResponse for Problem {

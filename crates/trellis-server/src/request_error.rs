@@ -14,6 +14,12 @@ pub(crate) enum RequestError {
     /// The route takes other methods.
     #[error("`{method}` is not possible at `{path}`")]
     MethodNotAllowed { method: String, path: String },
+    /// Keys are set and none was sent.
+    #[error("this server wants an API key, and the request has none")]
+    ApiKeyMissing,
+    /// Something else than one of the keys was sent.
+    #[error("the API key is none of this server's")]
+    ApiKeyUnknown,
     /// A page of another site tries to change something.
     #[error("a page of another site sent this request")]
     CrossOrigin,
@@ -85,6 +91,8 @@ impl RequestError {
         match self {
             Self::RouteNotFound { .. } => "route_not_found",
             Self::MethodNotAllowed { .. } => "method_not_allowed",
+            Self::ApiKeyMissing => "api_key_missing",
+            Self::ApiKeyUnknown => "api_key_unknown",
             Self::CrossOrigin => "cross_origin",
             Self::InvalidPath { .. } => "invalid_path",
             Self::InvalidJobId(_) => "invalid_job_id",
@@ -113,6 +121,12 @@ impl RequestError {
         match self {
             Self::RouteNotFound { .. } => "see `/docs` for what there is",
             Self::MethodNotAllowed { .. } => "use a method that the `Allow` header of this answer lists",
+            Self::ApiKeyMissing => {
+                "send the header `Authorization: Bearer KEY`; who runs the server has the keys"
+            }
+            Self::ApiKeyUnknown => {
+                "send `Authorization: Bearer KEY` with a key that stands in the server's `auth.keys_file`"
+            }
             Self::CrossOrigin => "add the page's origin to `listen.allowed_origins`, if you trust it",
             Self::InvalidPath { .. } => "see `/docs` for the form of this path",
             Self::InvalidJobId(_) => "use the `id` of a job as the server wrote it",
@@ -152,6 +166,7 @@ impl RequestError {
             | Self::InvalidHeader { .. }
             | Self::BodyUnreadable
             | Self::MalformedJson { .. } => StatusCode::BAD_REQUEST,
+            Self::ApiKeyMissing | Self::ApiKeyUnknown => StatusCode::UNAUTHORIZED,
             Self::CrossOrigin => StatusCode::FORBIDDEN,
             Self::RouteNotFound { .. }
             | Self::ArtifactNotFound { .. }

@@ -111,6 +111,7 @@ pub(crate) struct Ready {
     path = "/version",
     tag = "server",
     operation_id = "version",
+    security(()),
     responses((status = 200, description = "Version, backends, formats, limits", body = Version)),
 )]
 pub(crate) async fn version(State(state): State<AppState>) -> Json<Version> {
@@ -144,6 +145,7 @@ pub(crate) async fn version(State(state): State<AppState>) -> Json<Version> {
     path = "/health/live",
     tag = "server",
     operation_id = "live",
+    security(()),
     responses((status = 200, description = "It does", body = Live)),
 )]
 pub(crate) async fn live() -> Json<Live> {
@@ -158,6 +160,7 @@ pub(crate) async fn live() -> Json<Live> {
     path = "/health/ready",
     tag = "server",
     operation_id = "ready",
+    security(()),
     responses(
         (status = 200, description = "They are", body = Ready),
         (status = 503, description = "They are not; the body says why", body = Ready),

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use trellis_backend::{Origin, Registry};
 use trellis_jobs::{BlobStore, Intake, JobStore};
 
+use crate::keys::KeyRing;
 use crate::origins::AllowedOrigins;
 
 /// Limits of the HTTP edge; those of a submission are the intake's.
@@ -56,6 +57,8 @@ pub struct AppParts {
     pub version: String,
     /// The sites whose pages may use this server.
     pub allowed_origins: AllowedOrigins,
+    /// Who may use this server.
+    pub keys: KeyRing,
 }
 
 /// Shared by all handlers; cheap to clone.

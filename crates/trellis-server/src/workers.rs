@@ -7,7 +7,7 @@ use serde::Serialize;
 use trellis_core::{WorkerCommand, WorkerStatus};
 
 use crate::AppState;
-use crate::contract::WorkerProblems;
+use crate::contract::{AccessProblems, WorkerProblems};
 use crate::extract::PathParts;
 use crate::request_error::RequestError;
 
@@ -26,7 +26,10 @@ pub(crate) struct WorkerList {
     path = "/workers",
     tag = "server",
     operation_id = "list_workers",
-    responses((status = 200, description = "Every worker with its state and counters", body = WorkerList)),
+    responses(
+        (status = 200, description = "Every worker with its state and counters", body = WorkerList),
+        AccessProblems,
+    ),
 )]
 pub(crate) async fn list_workers(State(state): State<AppState>) -> Json<WorkerList> {
     let backends = state.registry.all().iter();

@@ -6,6 +6,7 @@ use clap::Subcommand;
 use trellis_core::{WorkerCommand, WorkerStatus};
 
 use super::Context;
+use super::generate::api_key::ApiKeyFlag;
 use super::generate::client::{CallError, Client};
 use super::generate::trouble::Trouble;
 use crate::config::{self, SettingFlags};
@@ -21,6 +22,9 @@ pub(crate) struct WorkersArgs {
     /// The server; default: the one that the settings describe, on this machine
     #[arg(long, global = true, value_name = "URL")]
     server: Option<String>,
+
+    #[command(flatten)]
+    api_key: ApiKeyFlag,
 }
 
 #[derive(Debug, Subcommand)]
@@ -55,8 +59,9 @@ pub(crate) fn run(args: WorkersArgs, context: &Context<'_>) -> Result<Exit, Stop
         None if listen.host.is_unspecified() => format!("http://127.0.0.1:{}", listen.port),
         None => format!("http://{}", std::net::SocketAddr::new(listen.host, listen.port)),
     };
+    let key = args.api_key.find(context.environment)?;
     runtime()?.block_on(async {
-        let client = Client::new(&address)?;
+        let client = Client::new(&address, key.as_ref())?;
         match args.action.unwrap_or(Action::List { json: false }) {
             Action::List { json } => {
                 let workers = client.workers().await.map_err(stop)?;

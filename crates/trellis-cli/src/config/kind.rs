@@ -26,7 +26,7 @@ pub(crate) enum Kind {
     Path,
     /// A path, or nothing.
     PathOrNone,
-    /// The path of a file, or nothing.
+    /// A file's path, or nothing.
     FileOrNone,
     /// A program's name or path.
     Program,
@@ -88,7 +88,8 @@ impl Kind {
             Self::Choice(words) => one_of(words),
             Self::Backend => one_of(&BackendChoice::ALL.map(BackendChoice::name)),
             Self::Address => "an IP address such as `127.0.0.1` or `::1`".to_owned(),
-            Self::Path | Self::PathOrNone | Self::FileOrNone => "a path".to_owned(),
+            Self::Path | Self::PathOrNone => "a path".to_owned(),
+            Self::FileOrNone => "the path of a file".to_owned(),
             Self::Program => "a program".to_owned(),
             Self::Switch => one_of(&["true", "false"]),
             Self::Gpus => "`all`, or numbers and UUIDs such as `0,1`".to_owned(),

@@ -190,6 +190,9 @@ fn invalid(setting: &'static Setting, value: &str, origin: Origin) -> ConfigProb
 }
 
 fn add_defaults(environment: &Environment, layer: &mut Layer, problems: &mut Vec<ConfigProblem>) {
+    if let Some(file) = handed_over_keys(environment) {
+        layer.entry(settings::KEYS_FILE).or_insert(file);
+    }
     for setting in SETTINGS
         .iter()
         .filter(|setting| setting.key != settings::DATA_DIR)
@@ -208,6 +211,17 @@ fn add_defaults(environment: &Environment, layer: &mut Layer, problems: &mut Vec
             None => problems.push(ConfigProblem::NoDataDir),
         }
     }
+}
+
+/// The keys that a service manager hands over, where it does (systemd's `LoadCredential=api-keys:…`).
+fn handed_over_keys(environment: &Environment) -> Option<Sourced> {
+    let file = Path::new(environment.get(env::CREDENTIALS_DIRECTORY)?).join("api-keys");
+    file.exists().then(|| Sourced {
+        value: Value::String(file.to_string_lossy().into_owned()),
+        origin: Origin::Environment {
+            variable: env::CREDENTIALS_DIRECTORY,
+        },
+    })
 }
 
 /// `$STATE_DIRECTORY` (the first of its folders), else the XDG place.
@@ -315,6 +329,21 @@ mod tests {
         let effective = load(&SettingFlags::default(), &environment, None).unwrap();
         assert_eq!(effective.config.data_dir, Path::new("/var/lib/trellis"));
         assert_eq!(origin_of(&effective, "data_dir").to_string(), "$STATE_DIRECTORY");
+    }
+
+    #[test]
+    fn handed_over_keys_are_taken_where_they_are_and_nothing_else_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let credentials = folder.path().to_str().unwrap();
+        let environment = Environment::of(&[HOME, ("CREDENTIALS_DIRECTORY", credentials)]);
+        let keys = |flags: &SettingFlags| load(flags, &environment, None).unwrap().config.auth.keys_file;
+        assert_eq!(keys(&SettingFlags::default()), Path::new(""));
+        std::fs::write(folder.path().join("api-keys"), "ada one").unwrap();
+        assert_eq!(keys(&SettingFlags::default()), folder.path().join("api-keys"));
+        assert_eq!(
+            keys(&flags(&[("auth.keys_file", "/etc/keys")])),
+            Path::new("/etc/keys")
+        );
     }
 
     #[test]

@@ -17,4 +17,4 @@ mod values;
 pub(crate) use flags::SettingFlags;
 pub(crate) use load::{Effective, Origin, check_file, load};
 pub(crate) use problem::{ConfigProblem, Problems};
-pub(crate) use values::{Config, Listen, Log, LogFormat};
+pub(crate) use values::{Auth, Config, Listen, Log, LogFormat};

@@ -25,6 +25,9 @@ pub(crate) struct Setting {
 /// The key whose default depends on the environment (`load.rs`).
 pub(crate) const DATA_DIR: &str = "data_dir";
 
+/// The key whose default is what a service manager hands over (`load.rs`).
+pub(crate) const KEYS_FILE: &str = "auth.keys_file";
+
 /// The key of the log level, which some commands set lower by default.
 pub(crate) const LOG_LEVEL: &str = "log.level";
 
@@ -88,6 +91,16 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: Kind::Origins,
         default: "",
         about: "Web origins whose pages may call the server, such as `https://studio.example`",
+    },
+    Setting {
+        key: KEYS_FILE,
+        flag: "auth-keys-file",
+        variable: env::AUTH_KEYS_FILE,
+        kind: Kind::FileOrNone,
+        default: "",
+        about: "File of the API keys, `NAME SECRET` or `NAME sha256:HEX` a line; every request for jobs and \
+                workers then needs one. Default: `$CREDENTIALS_DIRECTORY/api-keys` where it is there, else \
+                everybody who reaches the server may use it",
     },
     Setting {
         key: LOG_LEVEL,

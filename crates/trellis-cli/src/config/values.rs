@@ -14,6 +14,7 @@ pub(crate) struct Config {
     pub(crate) backend: BackendChoice,
     pub(crate) drain_seconds: u32,
     pub(crate) listen: Listen,
+    pub(crate) auth: Auth,
     pub(crate) log: Log,
     pub(crate) limits: Limits,
     pub(crate) retention: Retention,
@@ -29,6 +30,14 @@ pub(crate) struct Listen {
     pub(crate) host: IpAddr,
     pub(crate) port: u16,
     pub(crate) allowed_origins: Vec<String>,
+}
+
+/// Who may use the server.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Auth {
+    /// Empty: everybody.
+    pub(crate) keys_file: PathBuf,
 }
 
 /// What is logged and how.

@@ -6,6 +6,7 @@ mod kit;
 mod closure;
 mod doctor;
 mod generate;
+mod keys;
 mod lock;
 mod remote;
 mod serve;

@@ -28,6 +28,12 @@ impl Server {
         Self::try_start(home, flags).unwrap_or_else(|log| panic!("the server did not start:\n{log}"))
     }
 
+    /// The same with more variables in its environment.
+    pub(crate) fn start_with(home: &Path, flags: &[&str], variables: &[(&str, &str)]) -> Self {
+        let server = Self::launch_on(home, "0", flags, variables).ready();
+        server.unwrap_or_else(|log| panic!("the server did not start:\n{log}"))
+    }
+
     /// The same; `Err` with its log where it ends instead.
     pub(crate) fn try_start(home: &Path, flags: &[&str]) -> Result<Self, String> {
         Self::launch(home, flags).ready()
@@ -59,23 +65,24 @@ impl Server {
     /// Starts a server on the port of an earlier one that has ended.
     pub(crate) fn start_again(home: &Path, address: &str) -> Self {
         let port = address.rsplit(':').next().expect("an address ends with its port");
-        let server = Self::launch_on(home, port, &[]).ready();
+        let server = Self::launch_on(home, port, &[], &[]).ready();
         server.unwrap_or_else(|log| panic!("the server did not start:\n{log}"))
     }
 
     /// Starts a server and does not wait for it.
     pub(crate) fn launch(home: &Path, flags: &[&str]) -> Self {
-        Self::launch_on(home, "0", flags)
+        Self::launch_on(home, "0", flags, &[])
     }
 
-    fn launch_on(home: &Path, port: &str, flags: &[&str]) -> Self {
+    fn launch_on(home: &Path, port: &str, flags: &[&str], variables: &[(&str, &str)]) -> Self {
         // One each: several servers may be tried in one home.
         let log = home.join(format!("server-{}.log", LAUNCHED.fetch_add(1, Ordering::Relaxed)));
         let mut command = trellis(home);
         command
             .args(["serve", "--port", port, "--data-dir"])
             .arg(home.join("data"))
-            .args(flags);
+            .args(flags)
+            .envs(variables.iter().copied());
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -7,8 +7,9 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use tempfile::TempDir;
+use trellis_core::Secret;
 use trellis_model_fetch::{
-    FetchError, Fetched, Hub, Layout, Progress, Request, RetryPolicy, Settings, Token, fetch,
+    FetchError, Fetched, Hub, Layout, Progress, Request, RetryPolicy, Settings, fetch,
 };
 use trellis_models::sample;
 
@@ -89,8 +90,8 @@ impl Bench {
         }
     }
 
-    pub(crate) fn token(text: &str) -> Option<Token> {
-        Token::parse(text)
+    pub(crate) fn token(text: &str) -> Option<Secret> {
+        Secret::parse(text)
     }
 }
 

@@ -22,7 +22,7 @@ use trellis_jobs::{
     BlobKey, BlobStore, Claim, ClaimFilter, Delivered, FolderBlobs, Intake, IntakeLimits, JobStore, Outcome,
     ResultCache, SqliteStore, WorkerName,
 };
-use trellis_server::{AllowedOrigins, AppParts, AppState, HttpLimits, app};
+use trellis_server::{AllowedOrigins, ApiKeys, AppParts, AppState, HttpLimits, KeyRing, app};
 
 /// A red PNG of 2 × 2 pixels.
 const PNG: &str =
@@ -66,6 +66,7 @@ pub(crate) struct Wishes {
     pub(crate) intake: IntakeLimits,
     pub(crate) readiness: Vec<fn() -> Readiness>,
     pub(crate) origins: AllowedOrigins,
+    pub(crate) keys: Option<&'static str>,
 }
 
 impl Default for Wishes {
@@ -82,6 +83,7 @@ impl Default for Wishes {
             },
             readiness: vec![|| Readiness::Ready],
             origins: AllowedOrigins::default(),
+            keys: None,
         }
     }
 }
@@ -118,6 +120,7 @@ impl Kit {
             limits: wishes.limits,
             version: "1.2.3".to_owned(),
             allowed_origins: wishes.origins,
+            keys: KeyRing::new(wishes.keys.map(|text| ApiKeys::parse(text).unwrap())),
         });
         Self {
             state,

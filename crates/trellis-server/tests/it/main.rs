@@ -7,6 +7,7 @@ mod docs;
 mod events;
 mod files;
 mod jobs;
+mod keys;
 mod kit;
 mod middleware;
 mod pages;

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::multipart::{Form, Part};
-use reqwest::{RequestBuilder, Response, StatusCode, header};
+use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
-use trellis_core::{BackendChoice, Job, JobId, WorkerCommand, WorkerStatus};
+use trellis_core::{BackendChoice, Job, JobId, Secret, WorkerCommand, WorkerStatus};
 
 use super::engine::Order;
 use super::trouble::Trouble;
+use crate::env;
 
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -99,7 +101,8 @@ pub(crate) struct Client {
 
 impl Client {
     /// A client for the server at `address`, `http://` or `https://`.
-    pub(crate) fn new(address: &str) -> Result<Self, Trouble> {
+    /// `key` is sent with every call.
+    pub(crate) fn new(address: &str, key: Option<&Secret>) -> Result<Self, Trouble> {
         // Chosen once for the process; a second call finds it there.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = reqwest::Client::builder();
@@ -107,7 +110,15 @@ impl Client {
             // Otherwise a machine without any root certificates could not even talk to its own server.
             builder = builder.tls_certs_only([]);
         }
+        let mut headers = HeaderMap::new();
+        if let Some(key) = key {
+            let value = HeaderValue::try_from(format!("Bearer {}", key.reveal()));
+            let mut value = value.expect("a secret is visible ASCII");
+            value.set_sensitive(true);
+            headers.insert(header::AUTHORIZATION, value);
+        }
         let http = builder
+            .default_headers(headers)
             .user_agent(concat!("trellis/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(READ_TIMEOUT)
@@ -126,6 +137,11 @@ impl Client {
     /// Asks what the server has, which also tells whether there is one.
     pub(crate) async fn facts(&self) -> Result<Facts, CallError> {
         Ok(accepted(self.get("version")).await?.json().await?)
+    }
+
+    /// Whether the server lets this client see its jobs.
+    pub(crate) async fn check_access(&self) -> Result<(), CallError> {
+        accepted(self.get("jobs?limit=1")).await.map(drop)
     }
 
     /// Submits a job under an idempotency key.
@@ -269,7 +285,13 @@ fn trouble(status: StatusCode, problem: Problem) -> Trouble {
             kind
         },
         message: message.unwrap_or_else(|| format!("the server answered {status}")),
-        fix: if problem.fix.is_empty() {
+        fix: if status == StatusCode::UNAUTHORIZED {
+            // The server's own advice is for whoever writes requests by hand.
+            format!(
+                "put the server's API key into `${}`, or name its file with `--api-key-file`",
+                env::API_KEY
+            )
+        } else if problem.fix.is_empty() {
             "look at the server's log".to_owned()
         } else {
             problem.fix

@@ -1,5 +1,6 @@
 //! `trellis generate`: from pictures to files, in this process or on a server.
 
+pub(crate) mod api_key;
 pub(crate) mod client;
 pub(crate) mod engine;
 pub(crate) mod here;
@@ -14,12 +15,13 @@ pub(crate) mod trouble;
 mod work;
 mod write;
 
-use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use trellis_core::{BackendChoice, Format};
 
+use self::api_key::ApiKeyFlag;
+use self::client::Client;
 use self::engine::Engine;
 use self::here::Here;
 use self::params::ParamFlags;
@@ -29,6 +31,7 @@ use self::there::There;
 use self::trouble::Trouble;
 use super::Context;
 use crate::config::{self, Config, SettingFlags};
+use crate::env::Environment;
 use crate::exit::{Exit, Stop};
 use crate::{backends, env, installation, logs, output, runtime, signals};
 
@@ -74,6 +77,8 @@ pub(crate) struct GenerateArgs {
     /// setting `provenance.sign_key`. A server signs with its own
     #[arg(long, value_name = "FILE", conflicts_with = "server")]
     sign_key: Option<PathBuf>,
+    #[command(flatten)]
+    api_key: ApiKeyFlag,
 
     /// Print a line of JSON for each asset as it is done, made or failed
     #[arg(long)]
@@ -108,8 +113,7 @@ pub(crate) fn run(args: &GenerateArgs, context: &Context<'_>) -> Result<Exit, St
     runtime()?.block_on(async {
         let stopping =
             signals::first_signal("stopping; a second signal ends at once").map_err(Stop::not_started)?;
-        let search = context.environment.get(env::PATH);
-        let engine = start(args, &loaded.config, &formats, search).await?;
+        let engine = start(args, context.environment, &loaded.config, &formats).await?;
         let show = Show::new();
         show.line(&engine.introduction());
         let work = work::Work {
@@ -129,20 +133,21 @@ pub(crate) fn run(args: &GenerateArgs, context: &Context<'_>) -> Result<Exit, St
 
 async fn start(
     args: &GenerateArgs,
+    environment: &Environment,
     config: &Config,
     formats: &[Format],
-    search: Option<&OsStr>,
 ) -> Result<Engine, Stop> {
     let choice = args.backend.unwrap_or(config.backend);
     if let Some(address) = &args.server {
-        return Ok(Engine::There(There::reach(address, choice).await?));
+        let client = Client::new(address, args.api_key.find(environment)?.as_ref())?;
+        return Ok(Engine::There(There::reach(client, choice).await?));
     }
     // TRELLIS takes minutes to load: for one picture only where it is asked for by name.
     let here = match choice {
         BackendChoice::Trellis => BackendChoice::Trellis,
         BackendChoice::Auto | BackendChoice::Relief => BackendChoice::Relief,
     };
-    let origin = installation::origin(config, search).await?;
+    let origin = installation::origin(config, environment.get(env::PATH)).await?;
     let backends = backends::start(config, here, &config.data_dir).await?;
     Ok(Engine::Here(
         Here::choose(&backends.registry, choice, formats, Arc::new(origin)).map_err(Trouble::from)?,

@@ -34,10 +34,11 @@ pub(crate) struct There {
 }
 
 impl There {
-    /// A server that answers.
-    pub(crate) async fn reach(address: &str, backend: BackendChoice) -> Result<Self, Trouble> {
-        let client = Client::new(address)?;
+    /// A server that answers and lets this client in.
+    pub(crate) async fn reach(client: Client, backend: BackendChoice) -> Result<Self, Trouble> {
         let facts = client.facts().await?;
+        // Once and before any picture is sent: a missing key is not the pictures' fault.
+        client.check_access().await?;
         Ok(Self {
             client,
             backend,

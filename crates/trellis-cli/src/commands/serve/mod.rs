@@ -2,6 +2,7 @@
 
 mod banner;
 mod data_dir;
+mod keys;
 mod reload;
 mod service_manager;
 mod services;
@@ -36,7 +37,8 @@ const GRACE: Duration = Duration::from_secs(5);
 #[command(after_help = "\
 SIGTERM or Ctrl-C: nothing new is started; running jobs may finish for `drain_seconds`, then they go
 back to the queue; the exit code is 0. A second signal ends at once.
-SIGHUP: the settings are read anew; `log.level` is taken up, other changes are named and wait for a restart.
+SIGHUP: the settings and the file of API keys are read anew; `log.level` and the keys are taken up,
+other changes are named and wait for a restart.
 Under systemd the server takes a socket that was opened for it and tells its state (Type=notify).")]
 pub(crate) struct ServeArgs {
     /// Start although `trellis doctor` finds errors in the worker's environment
@@ -75,13 +77,19 @@ async fn serve(effective: Effective, reload: Reload, search: Option<&OsStr>) -> 
     let hangups = signal(SignalKind::hangup())
         .context("cannot listen for signals")
         .map_err(Stop::not_started)?;
+    let keys = keys::open(&config.auth)?;
     let data = DataDir::open(&config.data_dir)?;
     let (listener, bound) = bind(&config.listen).await?;
     let origin = installation::origin(config, search).await?;
     let services = Services::open(config, &data, origin).await?;
+    let key_names = keys.names();
+    if key_names.is_none() && !bound.ip().is_loopback() {
+        warn!(%bound, "everybody who reaches this address can use the server: set `auth.keys_file`, or listen on 127.0.0.1");
+    }
     super::print(
         &Banner {
             bound,
+            key_names: key_names.as_deref(),
             data_dir: &config.data_dir,
             settings: effective.file.as_deref(),
             backends: &services.introductions(),
@@ -89,8 +97,8 @@ async fn serve(effective: Effective, reload: Reload, search: Option<&OsStr>) -> 
         .text(),
     )?;
     // Apart from the others: it may end by itself, and nothing waits for it.
-    tokio::spawn(reload.run(hangups, effective.clone(), stopping.clone()));
-    let tasks = services.start(config, &data, listener, &stopping);
+    tokio::spawn(reload.run(hangups, effective.clone(), keys.clone(), stopping.clone()));
+    let tasks = services.start(config, &data, keys, listener, &stopping);
     let drain = Duration::from_secs(config.drain_seconds.into());
     Ok(run_until_stopped(tasks, &stopping, drain + GRACE).await)
 }

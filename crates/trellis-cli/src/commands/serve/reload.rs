@@ -3,13 +3,15 @@
 use tokio::signal::unix::Signal;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
+use trellis_server::KeyRing;
 
+use super::keys;
 use crate::config::{self, Effective, SettingFlags};
 use crate::env::Environment;
 use crate::logs::Logging;
 
-/// The one setting that can change: it touches nothing but the log.
-const RELOADED: &str = "log.level";
+/// The settings that can change: they touch nothing that runs.
+const RELOADED: [&str; 2] = ["log.level", "auth.keys_file"];
 
 /// What is needed to read the settings again.
 pub(crate) struct Reload {
@@ -21,7 +23,13 @@ pub(crate) struct Reload {
 
 impl Reload {
     /// Takes up what changed at each of `hangups`, until the server stops.
-    pub(crate) async fn run(self, mut hangups: Signal, mut in_force: Effective, stopping: CancellationToken) {
+    pub(crate) async fn run(
+        self,
+        mut hangups: Signal,
+        mut in_force: Effective,
+        ring: KeyRing,
+        stopping: CancellationToken,
+    ) {
         loop {
             tokio::select! {
                 () = stopping.cancelled() => return,
@@ -30,6 +38,7 @@ impl Reload {
             match config::load(&self.flags, &self.environment, self.file.as_deref()) {
                 Ok(new) => {
                     self.take_up(&in_force, &new);
+                    keys::reload(&new.config.auth, &ring);
                     in_force = new;
                 }
                 Err(problems) => error!(%problems, "the settings stay as they are"),
@@ -50,7 +59,7 @@ impl Reload {
             .values
             .iter()
             .map(|(setting, _)| setting.key)
-            .filter(|key| *key != RELOADED && changed(key))
+            .filter(|key| !RELOADED.contains(key) && changed(key))
             .collect();
         info!(level = new.config.log.level, "settings were read anew");
         if !waiting.is_empty() {

@@ -13,7 +13,7 @@ use trellis_jobs::{
     BlobStore, FolderBlobs, Intake, IntakeLimits, Janitor, JobStore, ResultCache, Retention, SqliteStore,
 };
 use trellis_runner::{Results, Runner, RunnerSettings};
-use trellis_server::{AllowedOrigins, AppParts, AppState, HttpLimits};
+use trellis_server::{AllowedOrigins, AppParts, AppState, HttpLimits, KeyRing};
 use trellis_supervisor::TrellisBackend;
 
 use super::data_dir::DataDir;
@@ -86,6 +86,7 @@ impl Services {
         self,
         config: &Config,
         data: &DataDir,
+        keys: KeyRing,
         listener: TcpListener,
         stopping: &CancellationToken,
     ) -> JoinSet<io::Result<()>> {
@@ -122,7 +123,7 @@ impl Services {
         });
         tasks.spawn(trellis_server::serve(
             listener,
-            self.app(config),
+            self.app(config, keys),
             stopping.clone().cancelled_owned(),
         ));
         tasks
@@ -157,7 +158,7 @@ impl Services {
         (self.cache.max_bytes > 0).then(|| self.cache.clone())
     }
 
-    fn app(&self, config: &Config) -> AppState {
+    fn app(&self, config: &Config, keys: KeyRing) -> AppState {
         let intake = Intake {
             store: self.store.clone(),
             blobs: self.blobs.clone(),
@@ -181,6 +182,7 @@ impl Services {
                 ..HttpLimits::default()
             },
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            keys,
             allowed_origins: AllowedOrigins::new(origins).expect("origins were checked with the settings"),
         })
     }

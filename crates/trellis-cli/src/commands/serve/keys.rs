@@ -1,0 +1,99 @@
+//! The file of API keys: read at the start and again at SIGHUP. What stands in it: `trellis_server::ApiKeys`.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use tracing::{error, info, warn};
+use trellis_server::{ApiKeys, KeyRing, KeysError};
+
+use crate::config::Auth;
+use crate::exit::Stop;
+
+/// Why there are no keys to go by.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum KeysFileError {
+    #[error("cannot read the API keys in `{}`", path.display())]
+    Unreadable {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("the API keys in `{}` cannot be used", path.display())]
+    Unusable {
+        path: PathBuf,
+        #[source]
+        source: KeysError,
+    },
+}
+
+impl KeysFileError {
+    /// What to do, one sentence.
+    pub(crate) fn advice(&self) -> &'static str {
+        match self {
+            Self::Unreadable { .. } => "correct `auth.keys_file`, or let this user read the file",
+            Self::Unusable { source, .. } => source.advice(),
+        }
+    }
+}
+
+impl From<KeysFileError> for Stop {
+    fn from(error: KeysFileError) -> Self {
+        let advice = error.advice();
+        Self::not_started(error).hint(advice)
+    }
+}
+
+/// The keys to start with. Keys that were asked for and cannot be read keep the server from starting:
+/// otherwise it would be open.
+pub(crate) fn open(auth: &Auth) -> Result<KeyRing, KeysFileError> {
+    let path = &auth.keys_file;
+    let keys = (!path.as_os_str().is_empty()).then(|| read(path)).transpose()?;
+    Ok(KeyRing::new(keys))
+}
+
+/// Puts the file's present keys in force. Where it has none the old ones stay: no reload opens a server.
+pub(crate) fn reload(auth: &Auth, ring: &KeyRing) {
+    let path = &auth.keys_file;
+    if path.as_os_str().is_empty() {
+        if ring.names().is_some() {
+            warn!("`auth.keys_file` is unset; the keys stay in force until a restart");
+        }
+        return;
+    }
+    match read(path) {
+        Ok(keys) => {
+            ring.replace(keys);
+            info!(
+                keys = ring.names().unwrap_or_default().join(", "),
+                "API keys were read anew"
+            );
+        }
+        Err(problem) => error!(
+            %problem,
+            cause = %std::error::Error::source(&problem).map(ToString::to_string).unwrap_or_default(),
+            fix = problem.advice(),
+            "the API keys stay as they are"
+        ),
+    }
+}
+
+fn read(path: &Path) -> Result<ApiKeys, KeysFileError> {
+    let unreadable = |source| KeysFileError::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
+    let mut file = File::open(path).map_err(unreadable)?;
+    let mut text = String::new();
+    file.read_to_string(&mut text).map_err(unreadable)?;
+    // Of the opened file, not of what lies there meanwhile.
+    let mode = file.metadata().map_err(unreadable)?.mode();
+    if mode & 0o004 != 0 {
+        warn!(file = %path.display(), "every user of this machine can read the API keys: `chmod 600` the file");
+    }
+    ApiKeys::parse(&text).map_err(|source| KeysFileError::Unusable {
+        path: path.to_owned(),
+        source,
+    })
+}

@@ -1,0 +1,104 @@
+//! Around the routes: a request needs an API key where keys are set (RFC 6750, `Authorization: Bearer`).
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use tracing::Span;
+use trellis_core::Secret;
+
+use crate::AppState;
+use crate::keys::Access;
+use crate::request_error::RequestError;
+
+/// Open to everybody: what a probe or a new user needs, the same for every server or about none of its jobs.
+/// By the whole path, so that a new route is closed until it is named here.
+pub(crate) const PUBLIC: [&str; 7] = [
+    "/",
+    "/docs",
+    "/docs/style.css",
+    "/openapi.json",
+    "/v1/health/live",
+    "/v1/health/ready",
+    "/v1/version",
+];
+
+/// Middleware: lets in who has a key, notes its name in the request's span, refuses everybody else.
+pub(crate) async fn authorize(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let sent = sent(request.headers());
+    match state.keys.access(sent.secret()) {
+        Access::Free => {}
+        Access::Named(name) => {
+            Span::current().record("key", &*name);
+        }
+        Access::Refused if PUBLIC.contains(&request.uri().path()) => {}
+        Access::Refused => return sent.refusal().into_response(),
+    }
+    next.run(request).await
+}
+
+/// What a request says of its key.
+enum Sent {
+    Nothing,
+    Unusable,
+    Key(Secret),
+}
+
+impl Sent {
+    fn secret(&self) -> Option<&Secret> {
+        match self {
+            Self::Key(secret) => Some(secret),
+            Self::Nothing | Self::Unusable => None,
+        }
+    }
+
+    fn refusal(&self) -> RequestError {
+        match self {
+            Self::Nothing => RequestError::ApiKeyMissing,
+            Self::Unusable | Self::Key(_) => RequestError::ApiKeyUnknown,
+        }
+    }
+}
+
+fn sent(headers: &HeaderMap) -> Sent {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else {
+        return Sent::Nothing;
+    };
+    let bearer = || {
+        let (scheme, key) = value.to_str().ok()?.split_once(' ')?;
+        let key = scheme.eq_ignore_ascii_case("bearer").then_some(key)?;
+        Secret::parse(key)
+    };
+    match bearer() {
+        Some(key) if values.next().is_none() => Sent::Key(key),
+        _ => Sent::Unusable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn of(values: &[&'static str]) -> Sent {
+        let values = values.iter().map(|value| HeaderValue::from_static(value));
+        sent(&values.map(|value| (header::AUTHORIZATION, value)).collect())
+    }
+
+    #[test]
+    fn a_key_is_sent_once_and_as_a_bearer_token() {
+        for good in ["Bearer k", "bearer k", "BEARER  k "] {
+            assert!(
+                matches!(of(&[good]), Sent::Key(key) if key.reveal() == "k"),
+                "{good}"
+            );
+        }
+        for bad in ["k", "Bearer", "Bearer ", "Basic k", "Bearer a b"] {
+            assert!(matches!(of(&[bad]), Sent::Unusable), "{bad}");
+        }
+        assert!(matches!(of(&["Bearer k", "Bearer k"]), Sent::Unusable));
+        assert!(matches!(of(&[]), Sent::Nothing));
+    }
+}

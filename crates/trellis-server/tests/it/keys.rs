@@ -1,0 +1,154 @@
+//! API keys: who comes in, what the others are told, what the contract says of it.
+
+use axum::body::Body;
+use axum::http::{Method, header};
+use serde_json::json;
+use trellis_jobs::JobQuery;
+use trellis_server::{AllowedOrigins, ApiKeys};
+
+use crate::kit::{Answer, Kit, Wishes, form, png, request};
+
+fn kit() -> Kit {
+    Kit::with(Wishes {
+        keys: Some("studio s3cret\nclient other"),
+        ..Wishes::default()
+    })
+}
+
+async fn jobs(kit: &Kit, authorization: Option<&str>) -> Answer {
+    let mut call = request(Method::GET, "/v1/jobs");
+    if let Some(value) = authorization {
+        call = call.header(header::AUTHORIZATION, value);
+    }
+    kit.send(call.body(Body::empty()).unwrap()).await
+}
+
+#[tokio::test]
+async fn a_key_is_needed_where_keys_are_set() {
+    let kit = kit();
+    let none = jobs(&kit, None).await;
+    none.assert_problem(401, "api_key_missing");
+    assert_eq!(none.header(header::WWW_AUTHENTICATE), "Bearer");
+    for wrong in ["Bearer s3cre", "Bearer studio", "Basic s3cret", "s3cret"] {
+        let answer = jobs(&kit, Some(wrong)).await;
+        let problem = answer.assert_problem(401, "api_key_unknown");
+        assert_eq!(
+            answer.header(header::WWW_AUTHENTICATE),
+            r#"Bearer error="invalid_token""#
+        );
+        assert!(!problem.to_string().contains("s3cre"), "{problem}");
+    }
+    for right in ["Bearer s3cret", "bearer other"] {
+        assert_eq!(jobs(&kit, Some(right)).await.status, 200, "{right}");
+    }
+    let open = Kit::new();
+    assert_eq!(
+        jobs(&open, Some("Bearer whatever")).await.status,
+        200,
+        "NIM clients send one unasked"
+    );
+}
+
+#[tokio::test]
+async fn a_body_is_not_taken_without_a_key() {
+    let kit = kit();
+    let refused = kit.send(form(&[("image", &png())])).await;
+    refused.assert_problem(401, "api_key_missing");
+    let all = JobQuery {
+        state: None,
+        limit: 1,
+        before: None,
+    };
+    assert!(kit.state.store.list(all).await.unwrap().jobs.is_empty());
+}
+
+/// Whatever the contract does not declare open is closed, and so is what it does not know.
+#[tokio::test]
+async fn only_what_tells_nothing_of_jobs_is_open() {
+    let kit = kit();
+    let contract = serde_json::to_value(trellis_server::openapi()).unwrap();
+    assert_eq!(contract["security"], json!([{}, {"key": []}]));
+    assert_eq!(
+        contract["components"]["securitySchemes"]["key"]["scheme"],
+        "bearer"
+    );
+    let mut open = Vec::new();
+    for (path, item) in contract["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let target = path
+                .replace("{id}", "0198b2f4-7c5e-7a6f-8d1e-2f3a4b5c6d7e")
+                .replace("{index}", "0")
+                .replace("{name}", "model.glb")
+                .replace("{command}", "drain");
+            let method = method.to_uppercase().parse::<Method>().unwrap();
+            let answer = kit
+                .send(request(method.clone(), &target).body(Body::empty()).unwrap())
+                .await;
+            if operation["security"] == json!([{}]) {
+                assert_ne!(answer.status, 401, "{method} {path}");
+                open.push(path.as_str());
+            } else {
+                answer.assert_problem(401, "api_key_missing");
+                assert!(operation["responses"]["401"].is_object(), "{method} {path}");
+            }
+        }
+    }
+    open.sort_unstable();
+    assert_eq!(open, ["/v1/health/live", "/v1/health/ready", "/v1/version"]);
+    for path in ["/", "/docs", "/docs/style.css", "/openapi.json"] {
+        let page = kit.get(path).await;
+        assert_eq!(page.status, 200, "{path}");
+        assert_eq!(
+            page.body,
+            Kit::new().get(path).await.body,
+            "{path} is the same on every server"
+        );
+    }
+    for path in [
+        "/nothing",
+        "/v1/health/",
+        "/v1/health/../jobs",
+        "//v1/version",
+        "/v1/version/",
+    ] {
+        kit.get(path).await.assert_problem(401, "api_key_missing");
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_an_allowed_site_may_ask_before_it_sends_its_key() {
+    let origin = "https://studio.example";
+    let kit = Kit::with(Wishes {
+        keys: Some("studio s3cret"),
+        origins: AllowedOrigins::new([origin]).unwrap(),
+        ..Wishes::default()
+    });
+    let ask = request(Method::OPTIONS, "/v1/jobs")
+        .header(header::ORIGIN, origin)
+        .header("access-control-request-method", "POST")
+        .header("access-control-request-headers", "authorization");
+    let ask = kit.send(ask.body(Body::empty()).unwrap()).await;
+    assert_eq!(ask.status, 200);
+    assert!(
+        ask.header("access-control-allow-headers")
+            .contains("authorization")
+    );
+    let refused = request(Method::GET, "/v1/jobs").header(header::ORIGIN, origin);
+    let refused = kit.send(refused.body(Body::empty()).unwrap()).await;
+    refused.assert_problem(401, "api_key_missing");
+    assert_eq!(
+        refused.header(header::ACCESS_CONTROL_ALLOW_ORIGIN),
+        origin,
+        "the page may read why"
+    );
+}
+
+#[tokio::test]
+async fn exchanged_keys_count_at_once() {
+    let kit = kit();
+    kit.state.keys.replace(ApiKeys::parse("studio new").unwrap());
+    jobs(&kit, Some("Bearer s3cret"))
+        .await
+        .assert_problem(401, "api_key_unknown");
+    assert_eq!(jobs(&kit, Some("Bearer new")).await.status, 200);
+}
