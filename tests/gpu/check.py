@@ -75,15 +75,15 @@ def picture() -> bytes:
 class Server:
     """A running server and its HTTP interface."""
 
-    def __init__(self, trellis: str, here: Path, home: Path, model: Path) -> None:
+    def __init__(self, trellis: str, python: Path, home: Path, model: Path, *more: str) -> None:
         self.log = (home / "log").open("w")
         environment = {"HOME": str(home), "PATH": os.environ["PATH"], "TORCH_HOME": str(model / "torch")}
         for name in ("LD_LIBRARY_PATH", "CUDA_HOME"):
             if name in os.environ:
                 environment[name] = os.environ[name]
         command = [trellis, "serve", "--port", "0", "--data-dir", str(home / "data"), "--skip-doctor"]
-        command += ["--backend", "trellis", "--model", str(model), "--python", str(here / "python")]
-        command += ["--gpus", "all", "--warm-up=false"]
+        command += ["--backend", "trellis", "--model", str(model), "--python", str(python)]
+        command += ["--gpus", "all", "--warm-up=false", *more]
         self.process = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=self.log, text=True
         )
@@ -111,9 +111,9 @@ class Server:
 
         return until("a ready worker", look)
 
-    def submit(self, seed: int) -> str:
+    def submit(self, seed: int, pictures: int = 1, **params: Any) -> str:
         image = "data:image/png;base64," + base64.b64encode(picture()).decode()
-        body = {"images": [image], "params": {"seed": seed}, "backend": "trellis"}
+        body = {"images": [image] * pictures, "params": {"seed": seed, **params}, "backend": "trellis"}
         return str(self.call("POST", "/v1/jobs", body)["id"])
 
     def finished(self, job: str) -> dict[str, Any]:
@@ -205,7 +205,7 @@ def main(trellis: str, here: Path) -> int:
         ]
         (model / "script.json").write_text(json.dumps(rules))
         before = used_mib()
-        server = Server(trellis, here, home, model)
+        server = Server(trellis, here / "python", home, model)
         try:
             facts(trellis, server)
             memory(server, before)

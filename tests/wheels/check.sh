@@ -10,26 +10,13 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-pins=nix/pins.json
-folder=${1:-${TRELLIS_WHEELS:-${XDG_CACHE_HOME:-$HOME/.cache}/trellis-server/wheels}}
-skip() {
-  printf 'skipped: %s\n' "$*"
-  exit 77
-}
+source tests/wheels/pinned.sh
 
+folder=${1:-${TRELLIS_WHEELS:-${XDG_CACHE_HOME:-$HOME/.cache}/trellis-server/wheels}}
 command -v python3 >/dev/null || skip "python3 is not installed"
 [[ $(uname -sm) = "Linux x86_64" ]] || skip "the pinned wheels are for Linux on x86_64"
-wanted=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["python"]["version"])' "$pins")
-
-# The pinned Python: under its own name, or among pyenv's.
-python=
-for candidate in "python$wanted" "${PYENV_ROOT:-$HOME/.pyenv}/versions/$wanted".*/bin/python3; do
-  if "$candidate" -c 'import ensurepip, venv' 2>/dev/null; then
-    python=$candidate
-    break
-  fi
-done
-[[ -n $python ]] || skip "Python $wanted with venv is not installed"
+python=$(pinned_python)
+[[ -n $python ]] || skip "the pinned Python with venv is not installed"
 
 mkdir -p "$folder"
 free_gb=$(df --output=avail -BG "$folder" | tail -n 1 | tr -dc 0-9)
@@ -40,20 +27,8 @@ trap 'rm -rf "$work"' EXIT
 "$python" -m venv "$work/venv"
 pip() { "$work/venv/bin/python" -m pip --disable-pip-version-check --no-cache-dir "$@"; }
 
-# requirements FILE [missing]: the pins as pip reads them; with `missing`, without those in FOLDER.
-requirements() {
-  python3 - "$pins" "$folder" "${2:-}" >"$1" <<'PYTHON'
-import json, pathlib, sys
-
-pins, folder, only_missing = sys.argv[1:]
-for name, wheel in json.load(open(pins))["wheels"].items():
-    if not (only_missing and pathlib.Path(folder, wheel["filename"]).exists()):
-        print(f"{name}=={wheel['version']} --hash=sha256:{wheel['sha256']}")
-PYTHON
-}
-
-requirements "$work/all.txt"
-requirements "$work/missing.txt" missing
+requirements "$work/all.txt" "$folder"
+requirements "$work/missing.txt" "$folder" missing
 printf 'pinned: %s wheels, to download: %s\n' "$(wc -l <"$work/all.txt")" "$(wc -l <"$work/missing.txt")"
 if [[ -s $work/missing.txt ]]; then
   pip download --quiet --no-deps --require-hashes --only-binary :all: \

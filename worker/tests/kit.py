@@ -18,6 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 FAKE = ROOT / "tests" / "fake_trellis"
 MESSAGES = ROOT / "crates" / "trellis-supervisor" / "src" / "protocol" / "messages"
 LIMIT_SECONDS = 30
+# Beside the worker's own code.
+PLACES = [FAKE, FAKE / "without_torch", FAKE / "without_libs"]
 sys.path.insert(0, str(FAKE))
 import model  # noqa: E402 the stand-in's folder is only now on the path
 
@@ -38,12 +40,11 @@ def snapshot(name: str) -> Any:
 class Worker:
     """A worker process and the server's end of its socket."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, places: list[Path], variables: dict[str, str]) -> None:
         self.folder = folder
         self.socket, theirs = socket.socketpair()
         self.socket.settimeout(LIMIT_SECONDS)
         log = (folder / "stderr.log").open("ab")
-        places = [ROOT / "worker", FAKE, FAKE / "without_torch", FAKE / "without_libs"]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "trellis_worker"],
             stdin=theirs,
@@ -51,11 +52,12 @@ class Worker:
             stderr=log,
             env={
                 "PATH": os.environ["PATH"],
-                "PYTHONPATH": ":".join(map(str, places)),
+                "PYTHONPATH": ":".join(map(str, [ROOT / "worker", *places])),
                 "TRELLIS_WORKER_FD": "0",
                 "TRELLIS_WORKER_PARENT": str(os.getpid()),
                 "TRELLIS_MODEL_PATH": str(folder),
                 "TORCH_HOME": str(folder / "torch"),
+                **variables,
             },
             start_new_session=True,
         )
@@ -109,6 +111,9 @@ class Worker:
 class WorkerCase(unittest.TestCase):
     """A test with a model folder of its own."""
 
+    places = PLACES
+    variables: dict[str, str] = {}
+
     def setUp(self) -> None:
         folder = tempfile.TemporaryDirectory(prefix="trellis-worker-test-")
         self.addCleanup(folder.cleanup)
@@ -120,7 +125,7 @@ class WorkerCase(unittest.TestCase):
         (self.folder / "script.json").write_text(json.dumps(rules), "utf-8")
 
     def start(self) -> Worker:
-        worker = Worker(self.folder)
+        worker = Worker(self.folder, self.places, self.variables)
         self.addCleanup(worker.close)
         self.assertEqual(worker.receive()["type"], "hello")
         return worker

@@ -92,9 +92,6 @@ pub struct Output {
 pub trait Reporter: Send + Sync {
     /// How far it is.
     fn progress(&self, progress: Progress);
-
-    /// A preview that is there before the result.
-    fn preview(&self, file: Made);
 }
 
 /// Something that makes assets from pictures.

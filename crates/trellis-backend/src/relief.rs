@@ -185,10 +185,6 @@ mod tests {
         fn progress(&self, progress: Progress) {
             self.progress.lock().unwrap().push(progress);
         }
-
-        fn preview(&self, file: Made) {
-            panic!("no preview of a preview: {}", file.name);
-        }
     }
 
     fn disc() -> Bytes {

@@ -14,6 +14,8 @@ use crate::exit::Stop;
 pub(crate) struct Backends {
     pub(crate) registry: Registry,
     pub(crate) trellis: Option<Arc<TrellisBackend>>,
+    /// What makes previews of the jobs of real backends, where they are wanted.
+    pub(crate) previews: Option<Arc<dyn Backend>>,
 }
 
 /// Starts every backend that `choice` leaves. TRELLIS is there where a model folder is named, and loads in
@@ -26,8 +28,9 @@ pub(crate) async fn start(config: &Config, choice: BackendChoice, state: &Path) 
     let trellis = match choice {
         BackendChoice::Relief => None,
         BackendChoice::Auto if config.trellis.model.as_os_str().is_empty() => None,
-        BackendChoice::Auto | BackendChoice::Trellis => Some(start_trellis(config, state, &relief).await?),
+        BackendChoice::Auto | BackendChoice::Trellis => Some(start_trellis(config, state).await?),
     };
+    let previews = (trellis.is_some() && config.trellis.preview).then(|| Arc::clone(&relief));
     let mut all: Vec<Arc<dyn Backend>> = Vec::new();
     if let Some(trellis) = &trellis {
         all.push(Arc::clone(trellis) as Arc<dyn Backend>);
@@ -38,14 +41,11 @@ pub(crate) async fn start(config: &Config, choice: BackendChoice, state: &Path) 
     Ok(Backends {
         registry: Registry::new(all),
         trellis,
+        previews,
     })
 }
 
-async fn start_trellis(
-    config: &Config,
-    state: &Path,
-    relief: &Arc<dyn Backend>,
-) -> Result<Arc<TrellisBackend>, Stop> {
+async fn start_trellis(config: &Config, state: &Path) -> Result<Arc<TrellisBackend>, Stop> {
     let wanted = &config.trellis;
     if wanted.model.as_os_str().is_empty() {
         return Err(
@@ -69,7 +69,6 @@ async fn start_trellis(
             patience: f64::from(wanted.patience_percent) / 100.0,
             ..Limits::default()
         },
-        preview: wanted.preview.then(|| Arc::clone(relief)),
     };
     let started = TrellisBackend::start(settings).await;
     started.map_err(|error| Stop::not_started(error).hint("make that folder one that this user can write to"))

@@ -253,8 +253,12 @@ pub trait JobStore: Send + Sync + 'static {
     /// Records how far it is.
     async fn progress(&self, lease: &Lease, now: Timestamp, progress: Progress) -> Result<(), StoreError>;
 
-    /// Makes one file available before the job is done, such as a preview.
-    async fn deliver(&self, lease: &Lease, now: Timestamp, file: Delivered) -> Result<(), StoreError>;
+    /// Lists a preview of a live job, in the place of an earlier one of its name. It belongs to no attempt: a
+    /// job that waits may have one, and it stays until the result takes its place.
+    async fn preview(&self, id: JobId, now: Timestamp, file: Delivered) -> Result<(), StoreError>;
+
+    /// Live jobs that fit and list no preview, the oldest first, at most `limit`.
+    async fn without_preview(&self, filter: &ClaimFilter, limit: u32) -> Result<Vec<JobId>, StoreError>;
 
     /// Ends the job with its result.
     async fn succeed(&self, lease: &Lease, now: Timestamp, outcome: Outcome) -> Result<Job, StoreError>;

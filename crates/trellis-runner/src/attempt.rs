@@ -8,7 +8,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info};
 use trellis_backend::{Backend, Request};
 use trellis_core::{Failure, FailureKind};
-use trellis_jobs::{BlobError, Claim};
+use trellis_jobs::{BlobError, Claim, Lease};
 
 use crate::ending::{Ending, end};
 use crate::keeper::{Gone, keep};
@@ -67,7 +67,8 @@ impl Attempt {
     async fn prepare(&mut self) -> Result<PathBuf, Failure> {
         self.backend = self.suited()?;
         info!(backend = self.backend.capabilities().name, "job started");
-        let folder = scratch::make(&self.shared.settings.scratch, &self.claim.lease).await;
+        let Lease { job, attempt, .. } = self.claim.lease;
+        let folder = scratch::make(&self.shared.settings.scratch, job, attempt).await;
         folder.map_err(|cause| no_scratch(&cause))
     }
 
@@ -76,7 +77,7 @@ impl Attempt {
             Ok(request) => request,
             Err(failure) => return Ending::Fail(failure),
         };
-        let (reports, carrier) = reports(self.shared.clone(), self.claim.lease.clone(), folder.to_owned());
+        let (reports, carrier) = reports(self.shared.clone(), self.claim.lease.clone());
         let carrying = AbortOnDropHandle::new(tokio::spawn(carrier.run()));
         let (done, stop) = work(&self.shared, self.backend.clone(), request, reports, gone).await;
         if matches!(stop, Some(Stop::Gone(_))) {

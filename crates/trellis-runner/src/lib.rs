@@ -1,7 +1,7 @@
 //! Takes jobs from the store, has a backend do them, and sees each of them to its end.
 //!
 //! ```text
-//! Runner ── recovers lost jobs (`recovery.rs`)
+//! Runner ── recovers lost jobs (`recovery.rs`), makes previews of those that wait (`previews.rs`)
 //!   └ slot, as many as the backend works on at a time (`slot.rs`)
 //!       └ attempt (`attempt.rs`): heartbeats (`keeper.rs`), reports (`reporter.rs`),
 //!         the backend (`work.rs`), its files and what made them (`result.rs`, `upload.rs`), the end (`ending.rs`)
@@ -12,6 +12,7 @@
 mod attempt;
 mod ending;
 mod keeper;
+mod previews;
 mod recovery;
 mod reporter;
 mod result;

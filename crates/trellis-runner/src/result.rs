@@ -52,11 +52,12 @@ impl Storing<'_> {
     ) -> Result<(), Failure> {
         let place = Place {
             blobs: self.shared.blobs.as_ref(),
-            lease: &self.claim.lease,
+            job: self.claim.lease.job,
+            attempt: self.claim.lease.attempt,
             scratch: folder,
         };
         for made in output.files {
-            let (file, note) = place.result(made, provenance).await?;
+            let (file, note) = place.store(made, provenance).await?;
             outcome.artifacts.push(file);
             outcome.notes.extend(note);
         }

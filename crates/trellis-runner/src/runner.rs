@@ -8,9 +8,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
-use trellis_backend::{Origin, Registry};
+use trellis_backend::{Backend, Origin, Registry};
 use trellis_jobs::{BlobStore, JobStore, ResultCache, WorkerName};
 
+use crate::previews::Previews;
 use crate::slot::Slot;
 use crate::{recovery, scratch};
 
@@ -63,6 +64,7 @@ pub struct Runner {
     registry: Registry,
     results: Results,
     settings: RunnerSettings,
+    previews: Option<Arc<dyn Backend>>,
 }
 
 impl Runner {
@@ -80,6 +82,16 @@ impl Runner {
             registry,
             results,
             settings,
+            previews: None,
+        }
+    }
+
+    /// Has this backend make a preview of every job that waits for a real one or is worked on by it.
+    #[must_use]
+    pub fn with_previews(self, maker: Arc<dyn Backend>) -> Self {
+        Self {
+            previews: Some(maker),
+            ..self
         }
     }
 
@@ -100,6 +112,9 @@ impl Runner {
         let forgotten = recovery::take_back_own(&shared).await;
         let recovering = AbortOnDropHandle::new(tokio::spawn(recovery::run(shared.clone(), forgotten)));
         let mut slots = JoinSet::new();
+        if let Some(maker) = self.previews {
+            slots.spawn(Previews::new(shared.clone(), maker).run());
+        }
         for backend in shared.registry.all() {
             let capabilities = backend.capabilities();
             info!(

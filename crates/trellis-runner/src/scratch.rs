@@ -4,11 +4,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use trellis_core::JobId;
-use trellis_jobs::Lease;
 
 /// Makes an empty folder for an attempt.
-pub(crate) async fn make(root: &Path, lease: &Lease) -> io::Result<PathBuf> {
-    let folder = root.join(format!("{}.{}", lease.job, lease.attempt));
+pub(crate) async fn make(root: &Path, job: JobId, attempt: u32) -> io::Result<PathBuf> {
+    let folder = root.join(format!("{job}.{attempt}"));
     remove(&folder).await;
     tokio::fs::create_dir_all(&folder).await?;
     Ok(folder)

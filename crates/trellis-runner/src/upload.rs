@@ -6,28 +6,23 @@ use std::path::{Path, PathBuf};
 
 use tracing::{error, warn};
 use trellis_backend::{Content, Made, stamp, unstamped};
-use trellis_core::{Artifact, Failure, FailureKind, Format, Provenance};
-use trellis_jobs::{BlobError, BlobKey, BlobStore, Delivered, Lease, sha256_of};
+use trellis_core::{Artifact, Failure, FailureKind, Format, JobId, Provenance};
+use trellis_jobs::{BlobError, BlobKey, BlobStore, Delivered, sha256_of};
 
 /// Where an attempt's files go.
 #[derive(Clone, Copy)]
 pub(crate) struct Place<'a> {
     pub(crate) blobs: &'a dyn BlobStore,
-    pub(crate) lease: &'a Lease,
+    pub(crate) job: JobId,
+    pub(crate) attempt: u32,
     /// The attempt's own folder.
     pub(crate) scratch: &'a Path,
 }
 
 impl Place<'_> {
-    /// Stores a preview under the attempt's own name. It carries no record: the result that takes its place
-    /// does.
-    pub(crate) async fn preview(self, made: Made) -> Result<Delivered, Failure> {
-        self.put(self.checked(made).await?, true).await
-    }
-
-    /// Stores a file of the result under the attempt's own name; a GLB gets the record of what made it. The
-    /// note says where it did not.
-    pub(crate) async fn result(
+    /// Stores a file under the attempt's own name; a GLB gets the record of what made it. The note says where
+    /// it did not.
+    pub(crate) async fn store(
         self,
         made: Made,
         provenance: &Provenance,
@@ -48,7 +43,7 @@ impl Place<'_> {
                 }
             }
         }
-        Ok((self.put(made, false).await?, note))
+        Ok((self.put(made).await?, note))
     }
 
     /// A file with a plain name that is really the attempt's own.
@@ -65,8 +60,8 @@ impl Place<'_> {
         Ok(made)
     }
 
-    async fn put(self, made: Made, preview: bool) -> Result<Delivered, Failure> {
-        let key = BlobKey::artifact(self.lease.job, self.lease.attempt, &made.name);
+    async fn put(self, made: Made) -> Result<Delivered, Failure> {
+        let key = BlobKey::artifact(self.job, self.attempt, &made.name);
         let content = made.content.clone();
         let digested = blocking(move || match content {
             Content::Bytes(bytes) => sha256_of(bytes.as_ref()),
@@ -85,7 +80,7 @@ impl Place<'_> {
                 media_type: made.format.media_type().to_owned(),
                 size_bytes,
                 sha256,
-                preview,
+                preview: false,
             },
             key,
         })

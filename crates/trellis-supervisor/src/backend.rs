@@ -16,7 +16,6 @@ use crate::driver::{Driver, Parts, Seen};
 use crate::gpus::{self, Gpu, GpuChoice, GpuError};
 use crate::launch::{LaunchSettings, Launcher};
 use crate::limits::Limits;
-use crate::preview::preview;
 use crate::python::{UnpackError, unpack};
 use crate::ticket::{Entry, Queue, Ticket};
 
@@ -31,15 +30,12 @@ pub struct SupervisorSettings {
     pub gpus: GpuChoice,
     /// Times and counts.
     pub limits: Limits,
-    /// What makes a preview while a job runs.
-    pub preview: Option<Arc<dyn Backend>>,
 }
 
 /// TRELLIS, one worker process per GPU.
 pub struct TrellisBackend {
     capabilities: Capabilities,
     limits: Limits,
-    preview: Option<Arc<dyn Backend>>,
     workers: Vec<Handle>,
     /// Why there are no workers at all.
     without: Option<Failure>,
@@ -69,7 +65,6 @@ impl TrellisBackend {
         let mut backend = Self {
             capabilities: capabilities(gpus.len()),
             limits: settings.limits,
-            preview: settings.preview,
             workers: Vec::new(),
             without,
             entry,
@@ -263,17 +258,7 @@ impl Backend for TrellisBackend {
         reporter: &dyn Reporter,
         cancel: CancellationToken,
     ) -> Result<Output, Failure> {
-        let work = make(self, &self.limits, &request, reporter, &cancel);
-        let Some(embedded) = &self.preview else {
-            return work.await;
-        };
-        let show = preview(embedded, &request, reporter, &cancel);
-        tokio::pin!(work, show);
-        tokio::select! {
-            // The result makes a preview that is still being made pointless.
-            done = &mut work => done,
-            () = &mut show => work.await,
-        }
+        make(self, &self.limits, &request, reporter, &cancel).await
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! TrellisBackend (`backend.rs`)
-//!   ├ a job's way (`attempt.rs`): retries, low-VRAM mode, and beside it a preview (`preview.rs`)
+//!   ├ a job's way (`attempt.rs`): retries, low-VRAM mode
 //!   │     │ ticket (`ticket.rs`)
 //!   └ driver, one per GPU (`driver.rs`): what the state machine says (`state.rs`, pure)
 //!         └ running (`running.rs`): process, socket, log lines, clocks
@@ -20,7 +20,6 @@ mod hearing;
 mod launch;
 mod limits;
 mod logs;
-mod preview;
 mod process;
 pub mod protocol;
 mod python;

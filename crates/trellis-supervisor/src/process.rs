@@ -29,8 +29,8 @@ pub(crate) struct Launch {
 #[derive(Debug)]
 pub(crate) struct Process {
     pub(crate) pid: u32,
-    /// Resolves once the process has ended and its group is dead.
-    pub(crate) exit: oneshot::Receiver<ExitStatus>,
+    exit: oneshot::Receiver<ExitStatus>,
+    pub(crate) status: Option<ExitStatus>,
     group: Arc<Group>,
 }
 
@@ -86,7 +86,12 @@ impl Process {
             })?;
         let gone = || io::Error::other("the thread that starts workers ended");
         let (pid, group, (stdout, stderr)) = start.await.map_err(|_| gone())??;
-        let process = Self { pid, exit, group };
+        let process = Self {
+            pid,
+            exit,
+            status: None,
+            group,
+        };
         let stdout = pipe::Receiver::from_owned_fd(stdout.ok_or_else(gone)?.into())?;
         let stderr = pipe::Receiver::from_owned_fd(stderr.ok_or_else(gone)?.into())?;
         Ok((
@@ -99,7 +104,17 @@ impl Process {
         ))
     }
 
-    /// Kills the group. `exit` resolves soon after.
+    /// Resolves once the process has ended and its group is dead; `None` where its end was not seen. May be
+    /// dropped and asked again at any time.
+    pub(crate) async fn ended(&mut self) -> Option<ExitStatus> {
+        // A receiver that has given its value, or lost its sender, gives nothing more.
+        if self.status.is_none() && !self.exit.is_terminated() {
+            self.status = (&mut self.exit).await.ok();
+        }
+        self.status
+    }
+
+    /// Kills the group. `ended` resolves soon after.
     pub(crate) fn kill(&self) {
         self.group.kill();
     }
@@ -207,7 +222,7 @@ mod tests {
             ("kill -11 $$", "was killed by signal 11 (SIGSEGV)"),
         ] {
             let (mut process, _streams) = Process::start(shell(script)).await.unwrap();
-            assert_eq!(in_words(within(&mut process.exit).await.unwrap()), words);
+            assert_eq!(in_words(within(process.ended()).await.unwrap()), words);
         }
     }
 
@@ -222,7 +237,7 @@ mod tests {
             let count = within(streams.stdout.read(&mut number)).await.unwrap();
             let grandchild = String::from_utf8_lossy(&number[..count]).trim().to_owned();
             process.kill();
-            within(&mut process.exit).await.unwrap();
+            within(process.ended()).await.unwrap();
             let gone = async {
                 // SIGKILL is sent; the kernel removes the process when it gets to it.
                 while is_alive(&grandchild) {

@@ -130,10 +130,11 @@ impl Running {
         self.send(&ToWorker::Ping { seq: self.pings }).await
     }
 
-    /// Why the socket is closed: usually because the process ended, which then shows at once.
+    /// Why the socket is closed: usually because the process ended, which then shows at once. May be dropped
+    /// and begun again at any time: the driver does so when its next ping is due meanwhile.
     async fn autopsy(&mut self) -> Cause {
-        match timeout(END_SHOWS, &mut self.process.exit).await {
-            Ok(Ok(status)) => {
+        match timeout(END_SHOWS, self.process.ended()).await {
+            Ok(Some(status)) => {
                 self.end_of_output().await;
                 Cause::Exited {
                     how: in_words(status),
@@ -148,7 +149,7 @@ impl Running {
     pub(crate) async fn shut_down(mut self, grace: Duration) {
         let leaving = async {
             self.send(&ToWorker::Shutdown).await.ok();
-            let _ = (&mut self.process.exit).await;
+            self.process.ended().await;
         };
         // A worker that waits for `shutdown` leaves at once; one in the midst of loading does not hear it.
         let _ = timeout(grace, leaving).await;
@@ -158,10 +159,7 @@ impl Running {
     /// Kills the group and waits until it is gone.
     pub(crate) async fn kill(mut self) {
         self.process.kill();
-        // Already resolved where an autopsy saw the end.
-        if !self.process.exit.is_terminated() {
-            let _ = timeout(SEND_LIMIT, &mut self.process.exit).await;
-        }
+        let _ = timeout(SEND_LIMIT, self.process.ended()).await;
         self.end_of_output().await;
     }
 
@@ -172,5 +170,49 @@ impl Running {
                 task.abort();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use tokio::sync::oneshot;
+    use trellis_core::FailureKind;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_autopsy_that_was_dropped_midway_finds_the_same_cause() {
+        let launch = Launch {
+            program: "/bin/sh".into(),
+            arguments: vec![
+                "-c".into(),
+                "echo 'no kernel image is available' >&2; exit 1".into(),
+            ],
+            environment: BTreeMap::new(),
+        };
+        let mut running = Running::start(launch, "w".into(), Arc::default()).await.unwrap();
+        // Its output has not come to its end when its exit is already seen.
+        let (open, opened) = oneshot::channel::<()>();
+        running.tasks.push(tokio::spawn(async move {
+            let _ = opened.await;
+        }));
+        while running.process.status.is_none() {
+            let early = timeout(Duration::from_millis(10), running.receive()).await;
+            assert!(
+                early.is_err(),
+                "it does not wait for the end of the output: {early:?}"
+            );
+        }
+        open.send(()).unwrap();
+        let cause = timeout(Duration::from_secs(20), running.receive()).await.unwrap();
+        let Err(Cause::Exited { how, told }) = cause else {
+            panic!("{cause:?}")
+        };
+        assert_eq!(
+            (how.as_str(), told),
+            ("exited with status 1", Some(FailureKind::NoKernelImage))
+        );
     }
 }

@@ -80,6 +80,15 @@ def _out_of_memory(_rule: dict[str, Any]) -> None:
     raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has …")
 
 
+def _no_memory(_rule: dict[str, Any]) -> None:
+    """Every allocation fails from here on, as the allocator of real torch fails."""
+
+    def allocate(*_size: Any, **_options: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has …")
+
+    torch.empty = torch.randn = allocate
+
+
 def _hang(_rule: dict[str, Any]) -> None:
     while True:
         time.sleep(3600)
@@ -123,6 +132,7 @@ ACTIONS: dict[str, Callable[[dict[str, Any]], None]] = {
     "hang": _hang,
     "raise": _raise,
     "out_of_memory": _out_of_memory,
+    "no_memory": _no_memory,
     "flood": _flood,
     "garbage": _garbage,
     "babble": _babble,

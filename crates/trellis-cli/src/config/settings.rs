@@ -254,7 +254,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         variable: env::TRELLIS_PREVIEW,
         kind: Kind::Switch,
         default: "true",
-        about: "Deliver the embedded preview as `preview.glb` while TRELLIS works on a job",
+        about: "Deliver the embedded preview as `preview.glb` while a job waits for TRELLIS or is worked on",
     },
 ];
 

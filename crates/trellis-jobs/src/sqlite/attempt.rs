@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use trellis_core::{EventKind, Failure, Job, JobState, Progress, StateChange};
 
-use super::changes::{Standing, change, event, held, standing};
+use super::changes::{Standing, change, event, held, put_artifact, standing};
 use super::rows::{Json, clamped, job, later, micros, parsed, texts};
-use crate::{BlobKey, Claim, ClaimFilter, Delivered, Heartbeat, Lease, Outcome, StoreError, WorkerName};
+use crate::{BlobKey, Claim, ClaimFilter, Heartbeat, Lease, Outcome, StoreError, WorkerName};
 
 /// Takes the oldest queued job that fits.
 pub(super) fn claim(
@@ -99,52 +99,6 @@ pub(super) fn progress(
         &EventKind::Progress(progress),
         Some(&thinned_by),
     )
-}
-
-/// Lists one file of a running job.
-pub(super) fn deliver(
-    connection: &Connection,
-    lease: &Lease,
-    now: Timestamp,
-    file: &Delivered,
-) -> Result<(), StoreError> {
-    let job = held(connection, lease)?;
-    // Previews come after everything that a result will list.
-    put_artifact(connection, &job, now, i64::MAX, file)?;
-    touch(connection, &job, now)
-}
-
-fn touch(connection: &Connection, job: &Standing, now: Timestamp) -> Result<(), StoreError> {
-    let mut statement = connection.prepare_cached("UPDATE jobs SET updated_at = ?2 WHERE number = ?1")?;
-    statement.execute(params![job.number, micros(now)])?;
-    Ok(())
-}
-
-fn put_artifact(
-    connection: &Connection,
-    job: &Standing,
-    now: Timestamp,
-    position: i64,
-    file: &Delivered,
-) -> Result<(), StoreError> {
-    connection
-        .prepare_cached(
-            "INSERT INTO artifacts (job, name, position, artifact, key) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (job, name) DO UPDATE
-             SET position = excluded.position, artifact = excluded.artifact, key = excluded.key",
-        )?
-        .execute(params![
-            job.number,
-            file.artifact.name,
-            position,
-            Json(&file.artifact),
-            file.key.as_str()
-        ])?;
-    let kind = EventKind::Artifact {
-        name: file.artifact.name.clone(),
-        preview: file.artifact.preview,
-    };
-    event(connection, job.number, now, &kind, None)
 }
 
 /// Ends the job with its result. Previews give way to it.

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use trellis_core::{EventKind, Failure, JobId, JobState, StateChange};
 
 use super::rows::{Json, micros, state};
-use crate::{Lease, StoreError};
+use crate::{Delivered, Lease, StoreError};
 
 /// What decides over a job's next state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,12 +89,6 @@ pub(super) fn change(
         failure: failure.cloned(),
     };
     event(connection, job.number, now, &kind, None)?;
-    if next == JobState::Queued {
-        // What the attempt had shown is not to be taken for the next one's; its blobs go with the job's.
-        connection
-            .prepare_cached("DELETE FROM artifacts WHERE job = ?1")?
-            .execute([job.number])?;
-    }
     if next.is_final() {
         thin(connection, job.number)?;
     }
@@ -129,6 +123,34 @@ pub(super) fn event(
         .prepare_cached("INSERT INTO events (job, at, kind, thinned_by) VALUES (?1, ?2, ?3, ?4)")?;
     statement.execute(params![number, micros(now), Json(kind), thinned_by])?;
     Ok(())
+}
+
+/// Lists a file of a job; of those with one name the last.
+pub(super) fn put_artifact(
+    connection: &Connection,
+    job: &Standing,
+    now: Timestamp,
+    position: i64,
+    file: &Delivered,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT INTO artifacts (job, name, position, artifact, key) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (job, name) DO UPDATE
+             SET position = excluded.position, artifact = excluded.artifact, key = excluded.key",
+        )?
+        .execute(params![
+            job.number,
+            file.artifact.name,
+            position,
+            Json(&file.artifact),
+            file.key.as_str()
+        ])?;
+    let kind = EventKind::Artifact {
+        name: file.artifact.name.clone(),
+        preview: file.artifact.preview,
+    };
+    event(connection, job.number, now, &kind, None)
 }
 
 /// Bounds what a finished job leaves behind: one progress entry for each stage of each attempt, which

@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use trellis_core::{Failure, FailureKind, Job, JobId, StateChange};
 
-use super::changes::{change, standing};
+use super::changes::{change, put_artifact, standing};
 use super::rows::{job, micros, parsed, texts};
-use crate::{BlobKey, Recovered, StoreError, WorkerName};
+use crate::{BlobKey, Delivered, Recovered, StoreError, WorkerName};
 
 /// Cancels a live job. A running one is cancelled at once: its worker hears of it at the next heartbeat.
 pub(super) fn cancel(connection: &Connection, id: JobId, now: Timestamp) -> Result<Job, StoreError> {
@@ -18,6 +18,23 @@ pub(super) fn cancel(connection: &Connection, id: JobId, now: Timestamp) -> Resu
         None,
     )?;
     job(connection, id)
+}
+
+/// Lists a preview of a live job.
+pub(super) fn preview(
+    connection: &Connection,
+    id: JobId,
+    now: Timestamp,
+    file: &Delivered,
+) -> Result<(), StoreError> {
+    let job = standing(connection, id)?;
+    if job.state.is_final() {
+        return Err(StoreError::WrongState { id, state: job.state });
+    }
+    put_artifact(connection, &job, now, 0, file)?;
+    let mut statement = connection.prepare_cached("UPDATE jobs SET updated_at = ?2 WHERE number = ?1")?;
+    statement.execute(params![job.number, micros(now)])?;
+    Ok(())
 }
 
 /// Forgets a finished job.

@@ -117,10 +117,16 @@ impl JobStore for SqliteStore {
             .await
     }
 
-    async fn deliver(&self, lease: &Lease, now: Timestamp, file: Delivered) -> Result<(), StoreError> {
-        let lease = lease.clone();
+    async fn preview(&self, id: JobId, now: Timestamp, file: Delivered) -> Result<(), StoreError> {
         self.writer
-            .call(Announce::Yes, move |db| attempt::deliver(db, &lease, now, &file))
+            .call(Announce::Yes, move |db| lifecycle::preview(db, id, now, &file))
+            .await
+    }
+
+    async fn without_preview(&self, filter: &ClaimFilter, limit: u32) -> Result<Vec<JobId>, StoreError> {
+        let filter = filter.clone();
+        self.reader
+            .call(Announce::No, move |db| query::without_preview(db, &filter, limit))
             .await
     }
 

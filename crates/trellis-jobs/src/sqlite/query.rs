@@ -6,7 +6,7 @@ use trellis_core::{Input, JobEvent, JobId, JobState};
 
 use super::changes::standing;
 use super::rows::{Json, clamped, job, micros, parsed, time};
-use crate::{BlobKey, Delivered, DeliveredStatement, JobQuery, Page, StoreError, StoreStats};
+use crate::{BlobKey, ClaimFilter, Delivered, DeliveredStatement, JobQuery, Page, StoreError, StoreStats};
 
 /// The picture at `index` and where it is.
 pub(super) fn input_key(
@@ -57,6 +57,23 @@ pub(super) fn statement_key(
         })
     });
     Ok(found.optional()?)
+}
+
+/// Live jobs that fit and list nothing yet: before a job's result nothing but its preview is listed.
+pub(super) fn without_preview(
+    connection: &Connection,
+    filter: &ClaimFilter,
+    limit: u32,
+) -> Result<Vec<JobId>, StoreError> {
+    let choices: Vec<&str> = filter.choices.iter().map(|choice| choice.name()).collect();
+    let mut statement = connection.prepare_cached(
+        "SELECT id FROM jobs
+         WHERE state IN ('queued', 'running') AND backend IN (SELECT value FROM json_each(?1))
+           AND NOT EXISTS (SELECT 1 FROM artifacts WHERE artifacts.job = jobs.number)
+         ORDER BY number LIMIT ?2",
+    )?;
+    let ids = statement.query_map(params![Json(choices), limit], |row| parsed(row, 0))?;
+    Ok(ids.collect::<Result<_, _>>()?)
 }
 
 /// A page of jobs, newest first. The cursor is an id, so it stays good when its job is deleted.

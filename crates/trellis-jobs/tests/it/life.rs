@@ -29,7 +29,7 @@ async fn a_job_goes_from_queue_to_result() {
     let preview = file(claim.lease.job, 1, true);
     place
         .store
-        .deliver(&claim.lease, at(4), preview.clone())
+        .preview(claim.lease.job, at(4), preview.clone())
         .await
         .unwrap();
     assert_eq!(
@@ -91,7 +91,7 @@ async fn a_lapsed_lease_is_taken_back_and_given_up_after_three() {
         assert_eq!(held.lease.attempt, attempt);
         place
             .store
-            .deliver(&held.lease, at(now), file(id, attempt, true))
+            .preview(id, at(now), file(id, attempt, true))
             .await
             .unwrap();
         let early = place.store.recover(at(now + 29), 3, None).await.unwrap();
@@ -106,11 +106,11 @@ async fn a_lapsed_lease_is_taken_back_and_given_up_after_three() {
             .succeed(&held.lease, at(now + 31), outcome(&held))
             .await;
         assert!(matches!(late, Err(StoreError::LeaseLost { .. })), "{late:?}");
-        let shown = place.store.get(id).await.unwrap().artifacts.len();
+        let shown = place.store.get(id).await.unwrap().artifacts;
         assert_eq!(
             shown,
-            usize::from(attempt == 3),
-            "a new attempt begins with nothing to show"
+            [file(id, attempt, true).artifact],
+            "a preview outlasts attempts"
         );
     }
     let job = place.store.get(id).await.unwrap();

@@ -21,10 +21,10 @@ enum Call {
     /// The rest names one of the leases given out so far, or one of the jobs.
     Heartbeat(usize),
     Progress(usize),
-    Deliver(usize),
     Succeed(usize),
     Fail(usize),
     Release(usize),
+    Preview(usize),
     Cancel(usize),
     Delete(usize),
     Recover(Option<usize>),
@@ -40,7 +40,7 @@ fn call() -> impl Strategy<Value = Call> {
         5 => (0..2usize, choice).prop_map(|(worker, choice)| Call::Claim(worker, choice)),
         2 => any().prop_map(Call::Heartbeat),
         2 => any().prop_map(Call::Progress),
-        1 => any().prop_map(Call::Deliver),
+        1 => any().prop_map(Call::Preview),
         2 => any().prop_map(Call::Succeed),
         1 => any().prop_map(Call::Fail),
         1 => any().prop_map(Call::Release),
@@ -58,6 +58,7 @@ struct Known {
     backend: BackendChoice,
     attempt: u32,
     charged: u32,
+    previewed: bool,
     /// Who holds it and until when.
     held: Option<(usize, i64)>,
 }
@@ -123,11 +124,11 @@ impl Game {
             Call::Recover(held_by) => self.recover(held_by).await,
             Call::Wait(seconds) => self.model.now += seconds,
             Call::Reopen => self.place.store = self.place.opened_again(),
+            Call::Preview(index) => self.preview(index).await,
             Call::Cancel(index) => self.cancel(index).await,
             Call::Delete(index) => self.delete(index).await,
             Call::Heartbeat(index)
             | Call::Progress(index)
-            | Call::Deliver(index)
             | Call::Succeed(index)
             | Call::Fail(index)
             | Call::Release(index) => {
@@ -159,6 +160,7 @@ impl Game {
             backend,
             attempt: 0,
             charged: 0,
+            previewed: false,
             held: None,
         };
         self.model.jobs.insert(id, known);
@@ -212,11 +214,6 @@ impl Game {
                 let lost = lost(store.progress(&lease, now, step(1)).await);
                 assert_eq!(lost, self.model.holder(&lease).is_none());
             }
-            Call::Deliver(_) => {
-                let preview = file(lease.job, lease.attempt, true);
-                let lost = lost(store.deliver(&lease, now, preview).await);
-                assert_eq!(lost, self.model.holder(&lease).is_none());
-            }
             Call::Succeed(_) => {
                 let outcome = Outcome {
                     made_by: "relief".to_owned(),
@@ -244,6 +241,18 @@ impl Game {
                 }
             }
         }
+    }
+
+    async fn preview(&mut self, index: usize) {
+        let Some(id) = self.job(index) else { return };
+        let listed = self
+            .place
+            .store
+            .preview(id, at(self.model.now), file(id, 0, true))
+            .await;
+        let known = self.model.jobs.get_mut(&id).unwrap();
+        assert_eq!(listed.is_ok(), !known.state.is_final(), "{listed:?}");
+        known.previewed |= listed.is_ok();
     }
 
     async fn cancel(&mut self, index: usize) {
@@ -316,6 +325,15 @@ impl Game {
             .map(|(id, known)| (*id, known.state, known.attempt))
             .collect();
         assert_eq!(seen, known);
+        let filter = ClaimFilter {
+            choices: vec![BackendChoice::Auto],
+        };
+        let found = self.place.store.without_preview(&filter, 1_000).await.unwrap();
+        let is_without = |known: &Known| {
+            !known.state.is_final() && !known.previewed && known.backend == BackendChoice::Auto
+        };
+        let without = self.model.jobs.iter().filter(|(_, known)| is_without(known));
+        assert_eq!(found, without.map(|(id, _)| *id).collect::<Vec<_>>());
         for job in listed {
             assert_eq!(job.history.last().map(|entry| entry.state), Some(job.state));
             assert_eq!(job.failure.is_some(), job.state == JobState::Failed);

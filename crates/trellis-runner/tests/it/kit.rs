@@ -33,7 +33,7 @@ pub(crate) const GLB: &[u8] = b"glTF\x02\0\0\0\x40\0\0\0\x20\0\0\0JSON{\"asset\"
 pub(crate) enum Script {
     /// Reports and gives its bytes.
     Bytes,
-    /// Gives a file in its scratch folder, after a preview.
+    /// Gives a file in its scratch folder.
     File,
     /// Works until the test opens the gate.
     Gate,
@@ -119,7 +119,7 @@ fn made(name: &str, content: Content) -> Made {
     }
 }
 
-fn bytes(name: &str) -> Made {
+pub(crate) fn bytes(name: &str) -> Made {
     made(name, Content::Bytes(Bytes::from_static(GLB)))
 }
 
@@ -154,7 +154,6 @@ impl Backend for Scripted {
         let files = match Script::ALL[request.params.seed as usize] {
             Script::Bytes => vec![bytes("model.glb")],
             Script::File => {
-                reporter.preview(bytes("preview.glb"));
                 let path = request.scratch.join("out");
                 tokio::fs::write(&path, GLB).await.unwrap();
                 vec![made("model.glb", Content::File(path))]
@@ -198,6 +197,8 @@ pub(crate) struct Place {
     pub(crate) backend: Arc<Scripted>,
     /// What a runner is given; the scripted one alone, where the test adds none.
     pub(crate) backends: Vec<Arc<dyn Backend>>,
+    /// What makes previews.
+    pub(crate) previews: Option<Arc<dyn Backend>>,
 }
 
 /// A runner at work.
@@ -228,6 +229,7 @@ impl Place {
             blobs: Arc::new(FolderBlobs::open(&folder.path().join("blobs")).unwrap()),
             backends: vec![backend.clone()],
             backend,
+            previews: None,
             folder,
         }
     }
@@ -268,13 +270,16 @@ impl Place {
 
     pub(crate) fn run(&self, settings: RunnerSettings) -> Running {
         let registry = Registry::new(self.backends.clone());
-        let runner = Runner::new(
+        let mut runner = Runner::new(
             Arc::new(self.store.clone()),
             self.blobs.clone(),
             registry,
             self.results(),
             settings,
         );
+        if let Some(maker) = &self.previews {
+            runner = runner.with_previews(maker.clone());
+        }
         let shutdown = CancellationToken::new();
         Running {
             task: tokio::spawn(runner.run(shutdown.clone())),

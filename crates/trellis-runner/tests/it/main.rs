@@ -5,6 +5,7 @@
 mod ends;
 mod kit;
 mod leases;
+mod previews;
 mod random;
 mod results;
 mod shutdown;

@@ -181,7 +181,7 @@ impl Kit {
         let file = self.stored(claim, "preview.glb", content, true).await;
         self.state
             .store
-            .deliver(&claim.lease, Timestamp::now(), file)
+            .preview(claim.lease.job, Timestamp::now(), file)
             .await
             .unwrap();
     }

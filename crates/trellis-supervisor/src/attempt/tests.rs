@@ -87,7 +87,6 @@ impl Reporter for Heard {
     fn progress(&self, _: Progress) {
         *self.0.lock().unwrap() += 1;
     }
-    fn preview(&self, _: Made) {}
 }
 
 async fn run(

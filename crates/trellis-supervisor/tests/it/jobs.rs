@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
-use trellis_backend::{Backend, Capabilities, Content, Made, MadeWith, Output, Readiness, Reporter, Request};
-use trellis_core::{BackendChoice, Failure, Format, Stage, WorkerState};
+use trellis_backend::Backend;
+use trellis_core::{Format, Stage, WorkerState};
 use trellis_supervisor::TrellisBackend;
 
 use crate::kit::{Kit, bytes, model, quick, request, settings};
@@ -149,66 +149,5 @@ async fn two_workers_share_the_jobs() {
         .collect();
     assert_eq!(done.iter().sum::<u64>(), 4);
     assert!(done.iter().all(|done| *done > 0), "{done:?}");
-    kit.close().await;
-}
-
-/// Stands in for the embedded backend.
-struct Instant(Capabilities);
-
-#[async_trait::async_trait]
-impl Backend for Instant {
-    fn capabilities(&self) -> &Capabilities {
-        &self.0
-    }
-    fn choice(&self) -> BackendChoice {
-        BackendChoice::Relief
-    }
-    fn readiness(&self) -> Readiness {
-        Readiness::Ready
-    }
-    async fn generate(
-        &self,
-        request: Request,
-        _: &dyn Reporter,
-        _: CancellationToken,
-    ) -> Result<Output, Failure> {
-        assert!(request.scratch.is_dir());
-        let content = Content::Bytes("glTF preview".into());
-        let file = Made {
-            name: "model.glb".to_owned(),
-            format: Format::Glb,
-            content,
-        };
-        Ok(Output {
-            files: vec![file],
-            notes: vec![],
-            made_with: MadeWith::default(),
-        })
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_preview_comes_while_the_job_waits_for_a_worker_that_still_loads() {
-    let folder = model(&json!([{ "at": "import", "do": "sleep", "seconds": 0.5 }]));
-    let mut settings = settings(folder.path(), 1, quick());
-    settings.preview = Some(Arc::new(Instant(Capabilities {
-        name: "relief",
-        description: "",
-        preview: true,
-        formats: vec![Format::Glb],
-        multiview: false,
-        slots: 1,
-    })));
-    let kit = Kit {
-        backend: TrellisBackend::start(settings).await.unwrap(),
-        folder,
-    };
-    let (done, heard) = kit.job(1).await;
-    assert!(bytes(&done.unwrap(), Format::Glb).starts_with(b"glTF"));
-    let previews = heard.previews.into_inner().unwrap();
-    assert_eq!(
-        previews.iter().map(|file| file.name.as_str()).collect::<Vec<_>>(),
-        ["preview.glb"]
-    );
     kit.close().await;
 }

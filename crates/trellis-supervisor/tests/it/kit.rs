@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
-use trellis_backend::{Backend, Content, Made, Output, Readiness, Reporter, Request};
+use trellis_backend::{Backend, Content, Output, Readiness, Reporter, Request};
 use trellis_core::{Failure, Format, Params, ParamsPatch, Progress, WorkerStatus};
 use trellis_supervisor::{GpuChoice, LaunchSettings, Limits, SupervisorSettings, TrellisBackend};
 
@@ -68,7 +68,6 @@ pub(crate) fn settings(folder: &Path, workers: u32, limits: Limits) -> Superviso
         },
         gpus: GpuChoice::Unchecked(workers),
         limits,
-        preview: None,
     }
 }
 
@@ -142,16 +141,11 @@ impl Kit {
 #[derive(Default)]
 pub(crate) struct Heard {
     pub(crate) progress: Mutex<Vec<Progress>>,
-    pub(crate) previews: Mutex<Vec<Made>>,
 }
 
 impl Reporter for Heard {
     fn progress(&self, progress: Progress) {
         self.progress.lock().unwrap().push(progress);
-    }
-
-    fn preview(&self, file: Made) {
-        self.previews.lock().unwrap().push(file);
     }
 }
 

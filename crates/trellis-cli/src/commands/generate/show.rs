@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use trellis_backend::{Made, Reporter};
+use trellis_backend::Reporter;
 use trellis_core::{Progress, Stage};
 
 use crate::output;
@@ -104,8 +104,6 @@ impl Reporter for JobShow<'_> {
             self.note(progress.stage.name());
         }
     }
-
-    fn preview(&self, _file: Made) {}
 }
 
 impl Drop for JobShow<'_> {

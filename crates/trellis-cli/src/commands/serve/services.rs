@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use trellis_backend::{Origin, Readiness, Registry};
+use trellis_backend::{Backend, Origin, Readiness, Registry};
 use trellis_jobs::{
     BlobStore, FolderBlobs, Intake, IntakeLimits, Janitor, JobStore, ResultCache, Retention, SqliteStore,
 };
@@ -41,6 +41,7 @@ pub(crate) struct Services {
     origin: Arc<Origin>,
     registry: Arc<Registry>,
     trellis: Option<Arc<TrellisBackend>>,
+    previews: Option<Arc<dyn Backend>>,
 }
 
 impl Services {
@@ -64,6 +65,7 @@ impl Services {
             blobs,
             registry: Arc::new(backends.registry),
             trellis: backends.trellis,
+            previews: backends.previews,
         })
     }
 
@@ -144,13 +146,12 @@ impl Services {
             origin: self.origin.clone(),
             cache: self.kept(),
         };
-        Runner::new(
-            self.store.clone(),
-            self.blobs.clone(),
-            registry,
-            results,
-            settings,
-        )
+        let (store, blobs) = (self.store.clone(), self.blobs.clone());
+        let runner = Runner::new(store, blobs, registry, results, settings);
+        match &self.previews {
+            Some(maker) => runner.with_previews(Arc::clone(maker)),
+            None => runner,
+        }
     }
 
     /// The kept results, if any are to be kept.

@@ -1,0 +1,142 @@
+//! Something to look at until the real asset is there: while a job waits or is worked on, another backend
+//! makes a quick one on the CPU.
+//!
+//! One at a time, the oldest job first, whether or not a real backend is ready for it.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tracing::debug;
+use trellis_backend::{Backend, Made, Reporter, Request};
+use trellis_core::{Format, JobId, Progress};
+use trellis_jobs::ClaimFilter;
+
+use crate::runner::Shared;
+use crate::scratch;
+use crate::upload::Place;
+
+/// The name of a preview's file.
+const NAME: &str = "preview.glb";
+/// In the place of an attempt's number, which counts from 1.
+const NO_ATTEMPT: u32 = 0;
+/// How often jobs are looked for without a hint of the store.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Why there is no preview; the job itself will say more.
+type Reason = Box<dyn std::error::Error + Send + Sync>;
+
+/// Takes no reports: the job's progress is the real one's.
+struct Silent;
+
+impl Reporter for Silent {
+    fn progress(&self, _: Progress) {}
+}
+
+pub(crate) struct Previews {
+    shared: Arc<Shared>,
+    maker: Arc<dyn Backend>,
+    /// Live jobs that can have none.
+    without: HashSet<JobId>,
+}
+
+impl Previews {
+    pub(crate) fn new(shared: Arc<Shared>, maker: Arc<dyn Backend>) -> Self {
+        Self {
+            shared,
+            maker,
+            without: HashSet::new(),
+        }
+    }
+
+    /// Makes previews until the runner closes.
+    pub(crate) async fn run(mut self) {
+        let mut changes = self.shared.store.watch();
+        while !self.shared.closing.is_cancelled() {
+            changes.mark_unchanged();
+            if let Some(job) = self.next().await {
+                if let Err(reason) = self.make(job).await {
+                    debug!(%job, %reason, "no preview");
+                    self.without.insert(job);
+                }
+                continue;
+            }
+            tokio::select! {
+                () = self.shared.closing.cancelled() => {}
+                Ok(()) = changes.changed() => {}
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+        }
+    }
+
+    /// The oldest live job of a real backend that has no preview yet and can have one.
+    async fn next(&mut self) -> Option<JobId> {
+        let registry = &self.shared.registry;
+        let real = registry
+            .all()
+            .iter()
+            .filter(|backend| !backend.capabilities().preview);
+        let filter = ClaimFilter {
+            choices: real
+                .flat_map(|backend| registry.choices_of(backend.as_ref()))
+                .collect(),
+        };
+        let limit = u32::try_from(self.without.len() + 1).unwrap_or(u32::MAX);
+        let found = self.shared.store.without_preview(&filter, limit).await.ok()?;
+        if let Some(job) = found.iter().find(|job| !self.without.contains(job)) {
+            return Some(*job);
+        }
+        // All that there are: what is not among them has ended.
+        self.without.retain(|job| found.contains(job));
+        None
+    }
+
+    async fn make(&self, job: JobId) -> Result<(), Reason> {
+        let folder = scratch::make(&self.shared.settings.scratch, job, NO_ATTEMPT).await?;
+        let made = self.make_in(&folder, job).await;
+        scratch::remove(&folder).await;
+        made
+    }
+
+    async fn make_in(&self, folder: &Path, job: JobId) -> Result<(), Reason> {
+        let Shared { store, blobs, .. } = self.shared.as_ref();
+        let (input, picture) = store.input_key(job, 0).await?.ok_or("it has no picture")?;
+        let mut params = store.get(job).await?.params;
+        params.formats = vec![Format::Glb];
+        let request = Request {
+            job,
+            attempt: NO_ATTEMPT,
+            // One picture is enough, and backends may refuse more.
+            pictures: vec![blobs.get(&picture).await?],
+            params: params.clone(),
+            scratch: folder.to_owned(),
+        };
+        let cancel = self.shared.closing.child_token();
+        let maker = self.maker.as_ref();
+        let output = maker.generate(request, &Silent, cancel).await?;
+        let origin = &self.shared.results.origin;
+        let record = origin.provenance(maker, vec![input.sha256], &params, &output.made_with);
+        let file = output.files.into_iter().find(|file| file.format == Format::Glb);
+        let made = Made {
+            name: NAME.to_owned(),
+            ..file.ok_or("the backend made none")?
+        };
+        let place = Place {
+            blobs: blobs.as_ref(),
+            job,
+            attempt: NO_ATTEMPT,
+            scratch: folder,
+        };
+        let (mut stored, _) = place.store(made, &record).await?;
+        stored.artifact.preview = true;
+        let key = stored.key.clone();
+        if let Err(error) = store.preview(job, Timestamp::now(), stored).await {
+            // It ended meanwhile.
+            blobs.delete(&[key]).await?;
+            return Err(error.into());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,1 @@
+"""Stands in for kaolin, of which FlexiCubes uses one function."""
