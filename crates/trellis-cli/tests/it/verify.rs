@@ -19,10 +19,10 @@ const OTHER_PUBLIC: &str = "studio-1:PUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw
 
 /// A home with `chair.glb` made from `photo.png`, and another picture.
 fn made(flags: &[&str]) -> TempDir {
-    let home = tempfile::tempdir().unwrap();
-    fs::write(home.path().join("photo.png"), picture::png(96, 50)).unwrap();
-    fs::write(home.path().join("other.png"), picture::png(96, 90)).unwrap();
-    fs::write(home.path().join("secret"), SECRET).unwrap();
+    let home = tempfile::tempdir().expect("a temporary folder");
+    fs::write(home.path().join("photo.png"), picture::png(96, 50)).expect("a file");
+    fs::write(home.path().join("other.png"), picture::png(96, 90)).expect("a file");
+    fs::write(home.path().join("secret"), SECRET).expect("a file");
     let mut call = trellis(home.path());
     call.args(["generate", "photo.png", "-o", "chair.glb", "--seed", "7"]);
     let text = describe(call.args(flags));

@@ -16,11 +16,13 @@ use trellis_jobs::{
 use crate::child::child;
 use crate::kit::{Place, at, every_choice, new_job, picture, worker};
 
-const SIZE: u64 = 100;
+/// Bytes of a result's one file.
+const LENGTH: usize = 100;
+const SIZE: u64 = LENGTH as u64;
 
 /// The bytes of a result; each seed has its own.
 fn bytes(seed: u32) -> Bytes {
-    Bytes::from(vec![u8::try_from(seed % 251).unwrap(); SIZE as usize])
+    Bytes::from([u8::try_from(seed % 251).unwrap()].repeat(LENGTH))
 }
 
 fn submission(seed: Option<u32>) -> Submission {
@@ -158,8 +160,8 @@ async fn the_same_request_is_done_at_once_with_the_same_files() {
         ),
         (&first.artifacts, &first.notes, &first.made_by, &first.statement)
     );
-    let states: Vec<JobState> = second.history.iter().map(|entry| entry.state).collect();
-    assert_eq!(states, [JobState::Queued, JobState::Succeeded]);
+    let passed: Vec<JobState> = second.history.iter().map(|entry| entry.state).collect();
+    assert_eq!(passed, [JobState::Queued, JobState::Succeeded]);
     // Forgotten or not, the first is not needed for it.
     shop.place.store.delete(first.id).await.unwrap();
     shop.place.blobs.delete_job(first.id).await.unwrap();
@@ -315,7 +317,7 @@ async fn a_missing_or_damaged_file_makes_a_miss_and_no_error() {
         |path: &std::path::Path| {
             // Another file in its place, so that the job's own link stays good.
             std::fs::remove_file(path)?;
-            std::fs::write(path, vec![0; SIZE as usize])
+            std::fs::write(path, [0].repeat(LENGTH))
         },
     ] {
         let shop = Shop::new(1 << 20);

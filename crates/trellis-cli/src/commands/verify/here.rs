@@ -92,7 +92,7 @@ fn model(recorded: &Provenance, here: &Installation) -> Check {
     match (&recorded.model_lock, &here.model_lock) {
         (Some(recorded), Some(here)) if recorded == here => Check::same(
             about,
-            "the lock is the same: `trellis model lock --verify` compares the files with it",
+            "the lock is the same: `trellis model check --hash` holds the files against it",
         ),
         (Some(recorded), Some(here)) => {
             Check::differs(about, format!("its lock had sha256 {recorded}, here is {here}"))
