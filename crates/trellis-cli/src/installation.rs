@@ -8,7 +8,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use nix_compat::store_path::StorePath;
-use tracing::{info, warn};
+use tracing::{debug, warn};
 use trellis_backend::Origin;
 use trellis_closure::{Source, Store, own_store_path};
 use trellis_core::{Installation, Pin, ServerBuild};
@@ -29,7 +29,7 @@ pub(crate) async fn origin(config: &Config, search: Option<&OsStr>) -> Result<Or
     let search = search.map(OsStr::to_owned);
     let found = tokio::task::spawn_blocking(move || find(&model, &python, search.as_deref())).await;
     let installation = found.map_err(|panic| Stop::not_started(anyhow::Error::new(panic)))?;
-    info!(server = ?installation.server.pin, signed = signer.is_some(), "what makes results here");
+    debug!(server = ?installation.server.pin, signed = signer.is_some(), "what makes results here");
     Ok(Origin::new(installation, signer))
 }
 

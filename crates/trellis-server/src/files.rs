@@ -2,13 +2,13 @@
 //! made, how, and what from.
 
 use axum::extract::State;
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderMap, Method, header};
 use axum::response::Response;
 use trellis_core::{Input, JobId, PictureFormat};
 use trellis_jobs::DeliveredStatement;
 
 use crate::AppState;
-use crate::contract::{FileHeaders, FileProblems};
+use crate::contract::{FileHeaders, FileProblems, JobProblems};
 use crate::extract::PathParts;
 use crate::file_answer::StoredFile;
 use crate::problem::Problem;
@@ -80,30 +80,31 @@ pub(crate) async fn get_artifact(
     path = "/jobs/{id}/statement",
     tag = "files",
     operation_id = "get_statement",
-    params(("id" = JobId, Path, description = "The job"), FileHeaders),
+    params(
+        ("id" = JobId, Path, description = "The job"),
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of what the client has."),
+    ),
     responses(
         (status = 200, description = "The statement", content(
-            (Vec<u8> = "application/vnd.in-toto+json"),
-            (Vec<u8> = "application/vnd.in-toto.provenance+dsse"),
+            (serde_json::Value = "application/vnd.in-toto+json"),
+            (serde_json::Value = "application/vnd.in-toto.provenance+dsse"),
         ), headers(("ETag" = String, description = "The statement's SHA-256"))),
-        (status = 206, description = "A part of the statement", content(
-            (Vec<u8> = "application/vnd.in-toto+json"),
-            (Vec<u8> = "application/vnd.in-toto.provenance+dsse"),
-        ), headers(("Content-Range" = String, description = "Which part"))),
         (status = 304, description = "The client has it already"),
-        FileProblems,
+        JobProblems,
     ),
 )]
 pub(crate) async fn get_statement(
     State(state): State<AppState>,
     PathParts(id): PathParts<String>,
     method: Method,
-    headers: HeaderMap,
+    mut headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let job: JobId = id.parse()?;
     let Some(DeliveredStatement { file, key }) = state.store.statement_key(job).await? else {
         return Err(RequestError::StatementNotFound { job }.into());
     };
+    // A few kilobytes: always whole, so that an answer is always JSON.
+    headers.remove(header::RANGE);
     let file = StoredFile {
         key,
         size_bytes: file.size_bytes,

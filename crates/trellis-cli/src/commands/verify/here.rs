@@ -195,7 +195,6 @@ mod tests {
             pin("program", &built("a"), &built("a")),
             pin("program", &built("a"), &built("b")),
             pin("program", &built("a"), &nowhere),
-            pin("program", &nowhere, &built("b")),
             pin("python", &unknown, &nowhere),
         ]));
     }
