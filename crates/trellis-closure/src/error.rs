@@ -85,7 +85,7 @@ impl ClosureError {
             Self::NotAStorePath { .. } => {
                 "name a path below `/nix/store`, or a link to one such as `result`; another store directory is not supported"
             }
-            Self::Unreadable { .. } => "make it readable for this user",
+            Self::Unreadable { .. } => "see that it is there and that this user may read it",
             Self::Changed { .. } => {
                 "find out what writes into the store, which nothing should, then run this again"
             }

@@ -125,10 +125,10 @@ impl FlakeLock {
     /// Reads a lock file's text.
     pub fn parse(text: &str) -> Result<Self, LockError> {
         #[derive(Deserialize)]
-        struct Versioned {
+        struct LockFile {
             version: u32,
         }
-        let Versioned { version } = serde_json::from_str(text).map_err(LockError::Shape)?;
+        let LockFile { version } = serde_json::from_str(text).map_err(LockError::Shape)?;
         if !VERSIONS.contains(&version) {
             return Err(LockError::Version {
                 found: version,

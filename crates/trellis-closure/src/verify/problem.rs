@@ -92,7 +92,9 @@ impl Problem {
             Self::BadSignature { .. } => {
                 "do not trust this path: remove it with `nix-store --delete` and fetch it from a cache you know"
             }
-            Self::NotSigned => "name the key of who built it with `--trusted-key`, or build it here",
+            Self::NotSigned => {
+                "name the key of who built it with `--trusted-key`; `nix store sign` signs what was built here"
+            }
             Self::NothingSaid => "name a folder with narinfo files with `--binary-cache`",
             Self::Unreadable { advice, .. } => advice,
         }

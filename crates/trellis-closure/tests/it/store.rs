@@ -57,7 +57,10 @@ fn a_recipe_is_read_for_its_inputs() {
     };
     assert_eq!(references(&text), [packages.data.clone()]);
     // What is no recipe in spite of its name is scanned.
-    assert_eq!(references(&text[1..]), [packages.app.clone(), packages.data.clone()]);
+    assert_eq!(
+        references(&text[1..]),
+        [packages.app.clone(), packages.data.clone()]
+    );
 }
 
 #[test]
