@@ -328,7 +328,9 @@ mod tests {
                     continue;
                 };
                 // `cache.rs` is a file.
-                let plain = !key.is_empty() && key != "rs" && key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+                let plain = !key.is_empty()
+                    && key != "rs"
+                    && key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
                 if plain && tables.contains(table) && !MISNAMED.contains(&quoted) {
                     assert!(
                         by_key(quoted).is_some(),
