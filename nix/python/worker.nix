@@ -3,6 +3,7 @@
   lib,
   buildPythonPackage,
   setuptools,
+  imageio-ffmpeg,
   numpy,
   pillow,
   torch,
@@ -25,6 +26,8 @@ buildPythonPackage {
   };
   build-system = [ setuptools ];
   dependencies = [
+    # imageio writes the MP4 of a turntable with it.
+    imageio-ffmpeg
     numpy
     pillow
     torch

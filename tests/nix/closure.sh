@@ -3,6 +3,7 @@
 #
 #   list    names the paths that `nix-store --query --requisites` names, and says of each what `nix path-info` says
 #   verify  finds nothing wrong; with one byte changed in a copy it names that path, and no other
+#   signed  by a key of Nix's, in a binary cache that Nix made; not by another key of the same name
 #   scan    a copy without a database has the same closure
 #   diff    of the closure and that of one of its paths: the totals are Nix's
 #
@@ -26,6 +27,7 @@ fi
 root=${NIX_ROOT:-/}
 read -ra prefix <<<"${NIX:-}"
 nix() { "${prefix[@]}" "$@"; }
+experimental() { nix nix --extra-experimental-features nix-command "$@"; }
 nix nix-store --version >/dev/null 2>&1 || {
   echo "skipped: no Nix is here (NIX='${NIX:-}')"
   exit 77
@@ -57,7 +59,7 @@ closure list "$start" --store "$root" 2>/dev/null >"$work/ours"
 diff "$work/nix" "$work/ours" || failed "list is not what nix-store says"
 echo "ok list: $(wc -l <"$work/ours") paths, as nix-store --query --requisites"
 
-nix nix --extra-experimental-features nix-command path-info --json --recursive "$start" >"$work/nix.json"
+experimental path-info --json --recursive "$start" >"$work/nix.json"
 closure list "$start" --store "$root" --json >"$work/ours.json"
 python3 - "$work/nix.json" "$work/ours.json" <<'PYTHON'
 import json, sys
@@ -121,6 +123,21 @@ for order in -rn -n; do
 done
 closure verify "$start" --store "$work/copy" >/dev/null || failed "the byte is back, the copy does not verify"
 
+# signed
+shared=$(mktemp -d "$root/tmp/closure.XXXXXX")
+trap 'chmod -R u+w "$work"; rm -rf "$work" "$shared"' EXIT
+inside=/${shared#"$root"}
+experimental key generate-secret --key-name test-1 >"$shared/secret"
+key=$(experimental key convert-secret-to-public <"$shared/secret")
+impostor=$(experimental key generate-secret --key-name test-1 | experimental key convert-secret-to-public)
+experimental copy --no-check-sigs --to "file://$inside/cache?compression=none&secret-key=$inside/secret" "$start" 2>/dev/null
+signed=(verify "$start" --store "$work/copy" --binary-cache "$shared/cache" --trusted-key)
+closure "${signed[@]}" "$key" >/dev/null || failed "what Nix signed does not verify"
+closure "${signed[@]}" "$impostor" >"$work/impostor" && failed "another key's signatures verify"
+[[ $(grep -c "that this key did not make" "$work/impostor") == $(wc -l <"$work/nix") ]] ||
+  failed "not every signature of another key was found"
+echo "ok signed: $(wc -l <"$work/nix") paths by nix copy with a secret key; not with another key of that name"
+
 # scan
 rm -r "$work/copy/nix/var"
 closure list "$start" --store "$work/copy" 2>/dev/null >"$work/scanned"
@@ -130,7 +147,7 @@ echo "ok scan: the same $(wc -l <"$work/scanned") paths without a database"
 # diff
 part=$(sed -n "\|^$start\$|d;1p" "$work/nix")
 closure diff "$start" "$part" --store "$root" --json >"$work/diff.json"
-nix nix --extra-experimental-features nix-command path-info --json --recursive "$part" >"$work/part.json"
+experimental path-info --json --recursive "$part" >"$work/part.json"
 python3 - "$work/nix.json" "$work/part.json" "$work/diff.json" <<'PYTHON'
 import json, sys
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unittest
+from importlib.util import find_spec
 from typing import Any
 
 from kit import TorchCase
@@ -42,3 +44,11 @@ class Jobs(TorchCase):
                 worker.send(self.request(formats=["stl"]))
                 answer = worker.until("done", "failed")
                 self.assertEqual(answer["kind"], "bad_input", answer)
+
+    @unittest.skipIf(find_spec("imageio_ffmpeg"), "it is installed here")
+    def test_a_turntable_without_a_writer_of_videos_names_what_is_missing(self) -> None:
+        worker = self.ready()
+        worker.send(self.request(formats=["turntable"]))
+        answer = worker.until("done", "failed")
+        self.assertEqual(answer["kind"], "extension_missing", answer)
+        self.assertIn("`imageio_ffmpeg` is not installed", answer["message"])

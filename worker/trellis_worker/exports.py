@@ -110,6 +110,8 @@ class Exports:
     def _turntable(self) -> Callable[[Path], object]:
         self.stages.enter(Stage.EXPORT)
         imageio = importlib.import_module("imageio")
+        # Without it imageio takes another writer, which then fails over the file's ending.
+        importlib.import_module("imageio_ffmpeg")
         rendering = importlib.import_module("trellis.utils.render_utils")
         frames = rendering.render_video(
             self.decoded["gaussian"][0], num_frames=TURNTABLE_FRAMES, verbose=False

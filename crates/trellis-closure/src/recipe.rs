@@ -15,7 +15,8 @@ const MAX_BYTES: u64 = 64 << 20;
 
 /// The inputs of the recipe in `file`, sorted; `None` if it is none, or of a kind that is not understood.
 pub(crate) fn references(path: &StorePath<String>, file: &Path) -> Option<Vec<StorePath<String>>> {
-    if !path.name().ends_with(".drv") || !file.symlink_metadata().ok()?.is_file() {
+    path.name().strip_suffix(".drv")?;
+    if !file.symlink_metadata().ok()?.is_file() {
         return None;
     }
     let mut text = Vec::new();

@@ -228,7 +228,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         variable: env::TRELLIS_LOW_VRAM,
         kind: Kind::Switch,
         default: "false",
-        about: "Keep models in main memory and bring each to the GPU for its stage: slower, about 6 GiB \
+        about: "Keep models in main memory and bring each to the GPU for its stage: slower, about 7 GiB \
                 instead of 10; chosen by itself where only that fits",
     },
     Setting {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use proptest::prelude::*;
 use trellis_closure::lock::{Finding, FlakeLock, Severity, check};
 use trellis_pins::Pins;
 
@@ -151,4 +152,43 @@ fn a_long_chain_is_read() {
     nodes.push(r#""n50000": {}"#.to_owned());
     let lock = lock(&nodes.join(",")).unwrap();
     assert_eq!(lock.resolve(&vec!["n"; 50_001]), Some("n50000"));
+}
+
+const NAMES: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "root"];
+
+/// A lock file of eight nodes whose inputs lead anywhere, by name or by path.
+fn any_graph() -> impl Strategy<Value = String> {
+    let name = || prop::sample::select(&NAMES[..]);
+    let node = name().prop_map(|name| format!("{name:?}"));
+    let follows = prop::collection::vec(name(), 0..4).prop_map(|path| format!("{path:?}"));
+    let inputs = prop::collection::btree_map(name(), prop_oneof![node, follows], 0..3);
+    prop::collection::vec(inputs, NAMES.len()).prop_map(|nodes| {
+        let nodes = NAMES.iter().zip(nodes).map(|(name, inputs)| {
+            let inputs: Vec<_> = inputs
+                .iter()
+                .map(|(name, what)| format!("{name:?}: {what}"))
+                .collect();
+            format!("{name:?}: {{\"inputs\": {{{}}}}}", inputs.join(", "))
+        });
+        nodes.collect::<Vec<_>>().join(", ")
+    })
+}
+
+proptest! {
+    /// Whatever the graph: it is refused, or every input of it is a node.
+    #[test]
+    fn any_graph_is_refused_or_sound(nodes in any_graph()) {
+        if let Ok(lock) = lock(&nodes) {
+            for (name, node) in lock.nodes() {
+                let users = lock.users();
+                for input in node.inputs.keys() {
+                    let uses = users.iter().filter(|(_, users)| {
+                        users.iter().any(|user| user.node == name && user.input == *input)
+                    });
+                    prop_assert_eq!(uses.count(), 1, "{}.{}", name, input);
+                }
+                prop_assert!(lock.unused().contains(&name) || users.contains_key(name));
+            }
+        }
+    }
 }

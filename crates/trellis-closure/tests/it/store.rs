@@ -55,7 +55,7 @@ fn a_recipe_is_read_for_its_inputs() {
         let store = Store::open(sample.root()).unwrap();
         store.info(&recipe).unwrap().unwrap().references
     };
-    assert_eq!(references(&text), [packages.data.clone()]);
+    assert_eq!(references(&text), std::slice::from_ref(&packages.data));
     // What is no recipe in spite of its name is scanned.
     assert_eq!(
         references(&text[1..]),
@@ -113,6 +113,26 @@ fn what_is_only_in_the_journal_is_seen() {
     let store = Store::open(sample.root()).unwrap();
     assert!(!store.is_behind());
     assert_eq!(store.closure(&packages.app).unwrap().paths.len(), 3);
+}
+
+/// Where the journal may not be read, the database is read without it, and whoever looks for a new path is told.
+#[test]
+fn a_journal_that_cannot_be_read_is_said() {
+    let (sample, copy) = (Sample::new(), Sample::without_database());
+    let old = sample.package('f', "old", &[]);
+    sample.set_journal();
+    let new = sample.package('g', "new", &[]);
+    let folder = |sample: &Sample| sample.root().join("nix/var/nix/db");
+    fs::create_dir_all(folder(&copy)).unwrap();
+    for file in ["db.sqlite", "db.sqlite-wal"] {
+        fs::copy(folder(&sample).join(file), folder(&copy).join(file)).unwrap();
+    }
+    // No user can open a folder as a file.
+    fs::create_dir(folder(&copy).join("db.sqlite-shm")).unwrap();
+    let store = Store::open(copy.root()).unwrap();
+    assert!(store.is_behind());
+    assert!(store.info(&old).unwrap().is_some());
+    assert_eq!(store.closure(&new).unwrap_err().kind(), "not_in_old_database");
 }
 
 #[test]
