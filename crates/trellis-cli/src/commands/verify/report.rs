@@ -43,7 +43,7 @@ impl Check {
         Self {
             about,
             verdict,
-            detail: detail.into(),
+            detail: plain(&detail.into()),
         }
     }
 }
@@ -64,7 +64,8 @@ impl Report<'_> {
     }
 
     pub(super) fn to_text(&self) -> String {
-        let mut text = format!("{}: made by {}\n", self.file.display(), self.provenance.backend);
+        let backend = plain(&self.provenance.backend);
+        let mut text = format!("{}: made by {backend}\n", self.file.display());
         for check in &self.checks {
             let mark = match check.verdict {
                 Verdict::Same => '✓',
@@ -96,5 +97,28 @@ impl Report<'_> {
         });
         value["same"] = self.is_same().into();
         format!("{value:#}\n")
+    }
+}
+
+/// A record is anybody's text: what would move a terminal's cursor is shown as an escape.
+fn plain(text: &str) -> String {
+    let escaped = text.chars().flat_map(|char| {
+        let control = char.is_control().then(|| char.escape_default().to_string());
+        control
+            .unwrap_or_else(|| char.to_string())
+            .chars()
+            .collect::<Vec<_>>()
+    });
+    escaped.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_does_not_reach_the_terminal() {
+        let check = Check::differs("gpu", "it was \u{1b}[2Jé\nfine");
+        assert_eq!(check.detail, "it was \\u{1b}[2Jé\\nfine");
     }
 }
