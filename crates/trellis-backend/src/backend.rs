@@ -6,6 +6,8 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use trellis_core::{BackendChoice, Failure, Format, JobId, Params, Progress, WorkerCommand, WorkerStatus};
 
+use crate::MadeWith;
+
 /// What a backend is and can do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capabilities {
@@ -82,6 +84,8 @@ pub struct Output {
     pub files: Vec<Made>,
     /// What a person should know of it.
     pub notes: Vec<String>,
+    /// How it was made, as far as the backend alone knows.
+    pub made_with: MadeWith,
 }
 
 /// Takes a backend's reports while it works. Calls return at once.
@@ -101,6 +105,11 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Whether it can work now.
     fn readiness(&self) -> Readiness;
+
+    /// Whether the Python environment and the model take part in what it makes.
+    fn uses_python(&self) -> bool {
+        false
+    }
 
     /// The processes that it keeps, if it works in processes of its own.
     fn workers(&self) -> Vec<WorkerStatus> {

@@ -1,10 +1,12 @@
 //! What makes assets from pictures: the [`Backend`] trait, the [`Registry`] that chooses among backends,
-//! and the embedded preview, [`ReliefBackend`].
+//! the embedded preview, [`ReliefBackend`], and [`Origin`], which says of each result what made it.
 
 mod backend;
+mod origin;
 mod registry;
 mod relief;
 
 pub use backend::{Backend, Capabilities, Content, Made, Output, Readiness, Reporter, Request};
+pub use origin::{MadeWith, Origin, StatementText, stamp, unstamped};
 pub use registry::{Chosen, Registry};
 pub use relief::{ReliefBackend, ReliefSettings};

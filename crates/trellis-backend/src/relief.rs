@@ -2,19 +2,17 @@
 //!
 //! Not here: how a relief is made. This translates requests, progress, cancellation and errors.
 
-use std::fmt::Write as _;
 use std::ops::ControlFlow;
 use std::thread::available_parallelism;
 
 use bytes::Bytes;
-use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use trellis_core::{BackendChoice, Failure, FailureKind, Params, Progress};
 use trellis_picture::{PictureError, decode};
 use trellis_relief::{DESCRIPTION, FORMATS, NAME, Relief, ReliefError, Views, generate};
 
-use crate::{Backend, Capabilities, Content, Made, Output, Readiness, Reporter, Request};
+use crate::{Backend, Capabilities, Content, Made, MadeWith, Output, Readiness, Reporter, Request};
 
 /// Most jobs at a time by default: a large picture takes some hundred megabytes.
 const MOST_SLOTS: usize = 4;
@@ -124,7 +122,7 @@ impl Work {
         };
         let views = Views {
             first: decode(first, self.max_pixels).map_err(|error| unreadable(&error))?,
-            sha256: self.pictures.iter().map(|picture| sha256(picture)).collect(),
+            count: self.pictures.len(),
         };
         let mut report = |progress| {
             // Nobody listens any more only when the job was dropped, which also set `stop`.
@@ -138,16 +136,6 @@ impl Work {
     }
 }
 
-fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .fold(String::with_capacity(64), |mut text, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
-}
-
 fn output(relief: Relief) -> Output {
     let files = relief.files.into_iter().map(|file| Made {
         name: format!("model.{}", file.format.extension()),
@@ -157,6 +145,7 @@ fn output(relief: Relief) -> Output {
     Output {
         files: files.collect(),
         notes: relief.notes,
+        made_with: MadeWith::default(),
     }
 }
 
@@ -295,11 +284,5 @@ mod tests {
                 .is_err()
         );
         assert!(heard.progress.lock().unwrap().is_empty());
-    }
-
-    #[test]
-    fn a_hash_is_64_digits() {
-        let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-        assert_eq!(sha256(b""), empty);
     }
 }

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{closure, completions, config, doctor, generate, lock, man, model, serve, workers};
+use crate::commands::{
+    closure, completions, config, doctor, generate, lock, man, model, serve, verify, workers,
+};
 
 /// A picture goes in, a 3D asset comes out.
 #[derive(Debug, Parser)]
@@ -38,6 +40,7 @@ pub(crate) enum Command {
     Model(model::ModelArgs),
     Closure(closure::ClosureArgs),
     Lock(lock::LockArgs),
+    Verify(verify::VerifyArgs),
 }
 
 const AFTER_HELP: &str = "\

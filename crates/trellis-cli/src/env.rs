@@ -36,6 +36,10 @@ pub(crate) const LIMITS_JOB_SECONDS: &str = "TRELLIS_LIMITS_JOB_SECONDS";
 pub(crate) const RETENTION_KEEP_JOBS: &str = "TRELLIS_RETENTION_KEEP_JOBS";
 /// `retention.keep_days`.
 pub(crate) const RETENTION_KEEP_DAYS: &str = "TRELLIS_RETENTION_KEEP_DAYS";
+/// `cache.max_bytes`.
+pub(crate) const CACHE_MAX_BYTES: &str = "TRELLIS_CACHE_MAX_BYTES";
+/// `provenance.sign_key`.
+pub(crate) const SIGN_KEY: &str = "TRELLIS_SIGN_KEY";
 /// `drain_seconds`.
 pub(crate) const DRAIN_SECONDS: &str = "TRELLIS_DRAIN_SECONDS";
 /// `trellis.model`.
@@ -66,6 +70,8 @@ pub(crate) const WORKER_PYTHON: &str = "TRELLIS_WORKER_PYTHON";
 pub(crate) const VIRTUAL_ENV: &str = "VIRTUAL_ENV";
 /// The conda environment that the shell is in.
 pub(crate) const CONDA_PREFIX: &str = "CONDA_PREFIX";
+/// Where programs are looked for.
+pub(crate) const PATH: &str = "PATH";
 /// Where the dynamic linker looks first.
 pub(crate) const LD_LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
 /// The folder that a service manager made for the server's data.

@@ -11,6 +11,7 @@ mod config;
 mod docs;
 mod env;
 mod exit;
+mod installation;
 mod logs;
 mod output;
 mod signals;

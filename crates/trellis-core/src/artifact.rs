@@ -1,4 +1,4 @@
-//! A file that a job made.
+//! Files that a job made.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,4 +20,21 @@ pub struct Artifact {
     pub sha256: String,
     /// Whether it is a stand-in made quickly on the CPU, to be looked at until the real one is there.
     pub preview: bool,
+}
+
+/// The signed or unsigned statement that says how a job's files came to be; not one of its artifacts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct StatementFile {
+    /// File name, `NAME.intoto.json`, or `NAME.intoto.dsse.json` where it is signed.
+    pub name: String,
+    /// Its media type.
+    pub media_type: String,
+    /// Its size in bytes.
+    pub size_bytes: u64,
+    /// SHA-256 of its bytes, 64 lower-case hexadecimal digits.
+    pub sha256: String,
+    /// The name of the key that signed it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub signed_by: Option<String>,
 }

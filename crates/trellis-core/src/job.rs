@@ -6,7 +6,7 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Artifact, Failure, Input, JobId, JobState, Params, Progress};
+use crate::{Artifact, Failure, Input, JobId, JobState, Params, Progress, Provenance, StatementFile};
 
 /// Which backend a job asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -93,6 +93,15 @@ pub struct Job {
     pub inputs: Vec<Input>,
     /// The finished files.
     pub artifacts: Vec<Artifact>,
+    /// What made them.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub provenance: Option<Provenance>,
+    /// The statement about them, fetched from `/v1/jobs/{id}/statement`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub statement: Option<StatementFile>,
+    /// Whether the result was made for an earlier job that asked the same.
+    #[serde(default)]
+    pub cached: bool,
     /// How far it is, while it runs.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub progress: Option<Progress>,

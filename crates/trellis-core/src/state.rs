@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 /// Where a job stands.
 ///
 /// ```text
-///            claim             succeed
+///   ┌───────────── recall ─────────────────┐
+///   │        claim             succeed     ▼
 /// queued ──────────▶ running ──────────▶ succeeded
 ///   ▲ │                │ │ │    fail
 ///   │ │ cancel         │ │ └───────────▶ failed
@@ -38,6 +39,8 @@ pub enum StateChange {
     Claim,
     /// Its artifacts are complete.
     Succeed,
+    /// An earlier job asked the same, and its artifacts were kept.
+    Recall,
     /// It cannot be done.
     Fail,
     /// Somebody does not want it any more.
@@ -61,7 +64,9 @@ impl JobState {
     pub fn after(self, change: StateChange) -> Option<Self> {
         match (self, change) {
             (Self::Queued, StateChange::Claim) => Some(Self::Running),
-            (Self::Running, StateChange::Succeed) => Some(Self::Succeeded),
+            (Self::Running, StateChange::Succeed) | (Self::Queued, StateChange::Recall) => {
+                Some(Self::Succeeded)
+            }
             // A queued job fails too: its lease lapsed too often, or its backend is gone for good.
             (Self::Queued | Self::Running, StateChange::Fail) => Some(Self::Failed),
             (Self::Queued | Self::Running, StateChange::Cancel) => Some(Self::Cancelled),
@@ -106,9 +111,10 @@ mod tests {
 
     use super::*;
 
-    const CHANGES: [StateChange; 5] = [
+    const CHANGES: [StateChange; 6] = [
         StateChange::Claim,
         StateChange::Succeed,
+        StateChange::Recall,
         StateChange::Fail,
         StateChange::Cancel,
         StateChange::Requeue,
@@ -128,7 +134,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_leaves_a_final_state(changes in prop::collection::vec(0..5usize, 0..40)) {
+        fn nothing_leaves_a_final_state(changes in prop::collection::vec(0..CHANGES.len(), 0..40)) {
             let mut state = JobState::Queued;
             for change in changes.into_iter().map(|i| CHANGES[i]) {
                 let next = state.after(change);

@@ -33,6 +33,7 @@ fn new_job() -> NewJob {
         inputs: vec![(input, BlobKey::input(id, 0))],
         idempotency: None,
         queue_limit: u64::MAX,
+        recalled: None,
     }
 }
 
@@ -53,6 +54,8 @@ async fn life(store: &SqliteStore, job: NewJob) {
         made_by: "bench".to_owned(),
         artifacts: vec![],
         notes: vec![],
+        provenance: None,
+        statement: None,
     };
     black_box(
         store

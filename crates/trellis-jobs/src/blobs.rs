@@ -8,6 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use trellis_core::JobId;
 
+use crate::EntryId;
+
 /// The name of a blob, a relative path with `/`. Everything of one job begins with the job's id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct BlobKey(String);
@@ -22,6 +24,16 @@ impl BlobKey {
     /// cannot overwrite what its successor wrote. `name` must be a plain file name.
     pub fn artifact(job: JobId, attempt: u32, name: &str) -> Self {
         Self(format!("jobs/{job}/artifacts/{attempt}/{name}"))
+    }
+
+    /// The key of the statement about one attempt's files, kept apart from them.
+    pub fn statement(job: JobId, attempt: u32, name: &str) -> Self {
+        Self(format!("jobs/{job}/statement/{attempt}/{name}"))
+    }
+
+    /// The key of a file of a kept result. One level, so that nothing of an entry stays when its files go.
+    pub fn cached(entry: EntryId, name: &str) -> Self {
+        Self(format!("cache/{}.{name}", entry.0))
     }
 
     /// A key as it was stored.
@@ -78,6 +90,10 @@ pub trait BlobStore: Send + Sync + 'static {
 
     /// Takes over a finished local file, whose place may be on another file system.
     async fn put_file(&self, key: &BlobKey, file: &Path) -> Result<(), BlobError>;
+
+    /// Gives the bytes of `from` a second key, which outlives the first; without a second copy where the
+    /// store can.
+    async fn copy(&self, from: &BlobKey, to: &BlobKey) -> Result<(), BlobError>;
 
     /// All bytes.
     async fn get(&self, key: &BlobKey) -> Result<Bytes, BlobError>;

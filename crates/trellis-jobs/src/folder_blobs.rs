@@ -28,6 +28,7 @@ const PART_BYTES: usize = 8 << 20;
 pub struct FolderBlobs {
     files: LocalFileSystem,
     jobs: PathBuf,
+    cache: PathBuf,
 }
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -42,6 +43,7 @@ impl FolderBlobs {
         Ok(Self {
             files: files.with_fsync(true),
             jobs,
+            cache: root.join("cache"),
         })
     }
 
@@ -112,6 +114,12 @@ impl BlobStore for FolderBlobs {
             .map_err(|error| failed(key, error.into()))
     }
 
+    async fn copy(&self, from: &BlobKey, to: &BlobKey) -> Result<(), BlobError> {
+        // A hard link under a staging name, then renamed: no bytes are copied.
+        let copied = self.files.copy(&location(from)?, &location(to)?).await;
+        copied.map_err(|error| failed(from, error.into()))
+    }
+
     async fn get(&self, key: &BlobKey) -> Result<Bytes, BlobError> {
         let found = self
             .files
@@ -165,9 +173,12 @@ impl BlobStore for FolderBlobs {
     }
 
     async fn sweep_unfinished(&self, untouched_for: Duration) -> Result<u64, BlobError> {
-        let swept = stream::iter(self.jobs().await?).then(|job| {
-            let folder = self.folder(job);
-            let key = BlobKey::from_stored(format!("jobs/{job}"));
+        let jobs = self.jobs().await?;
+        let of_jobs = jobs.into_iter().map(|job| self.folder(job));
+        let folders = of_jobs.chain([self.cache.clone()]);
+        let swept = stream::iter(folders).then(|folder| {
+            let name = folder.file_name().unwrap_or_default().to_string_lossy();
+            let key = BlobKey::from_stored(name.into_owned());
             blocking(key, move || sweep_staging(&folder, untouched_for))
         });
         let mut swept = std::pin::pin!(swept);

@@ -11,7 +11,10 @@ use jiff::Timestamp;
 use trellis_core::{BackendChoice, Input, JobId, ParamError, ParamsPatch};
 use trellis_picture::{PictureError, probe};
 
-use crate::{BlobError, BlobKey, BlobStore, JobStore, NewJob, StoreError, Submitted, sha256};
+use crate::{
+    BlobError, BlobKey, BlobStore, CacheKey, JobStore, NewJob, Outcome, ResultCache, StoreError, Submitted,
+    sha256,
+};
 
 /// What a submission may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +38,9 @@ pub struct Submission {
     pub backend: BackendChoice,
     /// The client's `Idempotency-Key` and a digest of the whole request.
     pub idempotency: Option<(String, String)>,
+    /// What would make the result, as [`CacheKey::new`] takes it: then a kept one is taken where there is
+    /// one. `None`: it is to be made anew.
+    pub made_by: Option<String>,
 }
 
 /// Why a submission is not taken.
@@ -116,6 +122,8 @@ pub struct Intake {
     pub blobs: Arc<dyn BlobStore>,
     /// What is taken.
     pub limits: IntakeLimits,
+    /// Results kept for jobs that ask the same; none: nothing is kept.
+    pub cache: Option<ResultCache>,
 }
 
 impl Intake {
@@ -127,6 +135,7 @@ impl Intake {
             patch,
             backend,
             idempotency,
+            made_by,
         } = submission;
         let count = pictures.len();
         if count == 0 {
@@ -146,7 +155,7 @@ impl Intake {
             .zip(inputs)
             .map(|(index, input)| (input, BlobKey::input(id, index)))
             .collect();
-        let new = NewJob {
+        let mut new = NewJob {
             id,
             now,
             backend,
@@ -154,13 +163,26 @@ impl Intake {
             inputs,
             idempotency,
             queue_limit: self.limits.queue_limit,
+            recalled: None,
         };
+        // A random seed asks for something new.
+        if patch.seed.is_some() {
+            new.recalled = self.recall(&new, made_by.as_deref()).await;
+        }
         let done = self.keep(new, pictures).await;
         if !matches!(&done, Ok(submitted) if !submitted.replayed) {
             // What cannot be removed now is an orphan, which the janitor removes later.
             let _ = self.blobs.delete_job(id).await;
         }
         done
+    }
+
+    /// The kept result of the same request, copied for this job.
+    async fn recall(&self, new: &NewJob, made_by: Option<&str>) -> Option<Outcome> {
+        let (cache, made_by) = (self.cache.as_ref()?, made_by?);
+        let inputs: Vec<String> = new.inputs.iter().map(|(input, _)| input.sha256.clone()).collect();
+        let key = CacheKey::new(&inputs, &new.params, made_by);
+        cache.recall(&key, new.id, new.now).await
     }
 
     async fn keep(&self, new: NewJob, pictures: Vec<Bytes>) -> Result<Submitted, IntakeError> {

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use trellis_core::JobId;
 
-use crate::{BlobError, BlobStore, JobStore, StoreError};
+use crate::{BlobError, BlobStore, CacheError, JobStore, ResultCache, StoreError};
 
 /// Blobs without a row are left alone for so long: their job may be on its way in.
 const GRACE: Duration = Duration::from_secs(3600);
@@ -33,6 +33,8 @@ pub struct Swept {
     pub orphans: Vec<JobId>,
     /// Files left by writes that were cut off.
     pub unfinished: u64,
+    /// Kept results that were cut off.
+    pub entries: usize,
 }
 
 /// Why a sweep stopped.
@@ -44,6 +46,9 @@ pub enum SweepError {
     /// The blob store.
     #[error(transparent)]
     Blob(#[from] BlobError),
+    /// The kept results.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
 }
 
 /// Removes what need not be kept.
@@ -55,6 +60,8 @@ pub struct Janitor {
     pub blobs: Arc<dyn BlobStore>,
     /// What stays.
     pub retention: Retention,
+    /// Kept results, of which those that were cut off are removed.
+    pub cache: ResultCache,
 }
 
 impl Janitor {
@@ -64,6 +71,7 @@ impl Janitor {
         self.sweep_expired(now, &mut swept).await?;
         self.sweep_orphans(now, &mut swept).await?;
         swept.unfinished = self.blobs.sweep_unfinished(GRACE).await?;
+        swept.entries = self.cache.sweep(now).await?;
         Ok(swept)
     }
 
@@ -76,11 +84,13 @@ impl Janitor {
                     jobs,
                     orphans,
                     unfinished,
+                    entries,
                 }) => {
                     info!(
                         jobs = jobs.len(),
                         orphans = orphans.len(),
                         unfinished,
+                        entries,
                         "removed what need not be kept"
                     );
                 }

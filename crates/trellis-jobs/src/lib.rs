@@ -3,10 +3,11 @@
 //! [`JobStore`] is the contract: leases and heartbeats, no in-memory channels, so that a clustered
 //! queue can implement it as well as the embedded [`SqliteStore`]. Large bytes (pictures, assets) live
 //! behind [`BlobStore`], named by key; [`FolderBlobs`] keeps them in a folder. [`Intake`] is the one way
-//! in, [`Janitor`] the one way out.
+//! in, [`Janitor`] the one way out. [`ResultCache`] keeps results for jobs that ask the same.
 
 mod advice;
 mod blobs;
+mod cache;
 mod digest;
 mod folder_blobs;
 mod folders;
@@ -16,12 +17,13 @@ mod sqlite;
 mod store;
 
 pub use blobs::{BlobError, BlobKey, BlobStore};
+pub use cache::{CacheError, CacheIndex, CacheKey, Entry, EntryId, KeptResult, ResultCache};
 pub use digest::{sha256, sha256_of};
 pub use folder_blobs::FolderBlobs;
 pub use intake::{Intake, IntakeError, IntakeLimits, Submission};
 pub use janitor::{Janitor, Retention, SweepError, Swept};
 pub use sqlite::{OpenError, SqliteFailure, SqliteStore};
 pub use store::{
-    Claim, ClaimFilter, Delivered, Heartbeat, JobQuery, JobStore, Lease, NewJob, Outcome, Page, Recovered,
-    StoreError, StoreStats, Submitted, WorkerName,
+    Claim, ClaimFilter, Delivered, DeliveredStatement, Heartbeat, JobQuery, JobStore, Lease, NewJob, Outcome,
+    Page, Recovered, StoreError, StoreStats, Submitted, WorkerName,
 };

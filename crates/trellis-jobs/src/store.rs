@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use trellis_core::{
-    Artifact, BackendChoice, Failure, Input, Job, JobEvent, JobId, JobState, Params, Progress,
+    Artifact, BackendChoice, Failure, Input, Job, JobEvent, JobId, JobState, Params, Progress, Provenance,
+    StatementFile,
 };
 
 use crate::BlobKey;
@@ -27,6 +28,8 @@ pub struct NewJob {
     pub idempotency: Option<(String, String)>,
     /// Refuse the job where so many are already queued.
     pub queue_limit: u64,
+    /// A kept result, with blobs of this job's own: the job is then done as soon as it is accepted.
+    pub recalled: Option<Outcome>,
 }
 
 /// What became of a submission.
@@ -92,8 +95,17 @@ pub struct Delivered {
     pub key: BlobKey,
 }
 
-/// A result.
+/// A statement and where its bytes are.
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveredStatement {
+    /// The statement.
+    pub file: StatementFile,
+    /// Its bytes.
+    pub key: BlobKey,
+}
+
+/// A result.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     /// Which backend made it.
     pub made_by: String,
@@ -101,6 +113,10 @@ pub struct Outcome {
     pub artifacts: Vec<Delivered>,
     /// What a person should know of it.
     pub notes: Vec<String>,
+    /// What made it.
+    pub provenance: Option<Provenance>,
+    /// The statement about it.
+    pub statement: Option<DeliveredStatement>,
 }
 
 /// A question for a list of jobs, newest first.
@@ -276,6 +292,9 @@ pub trait JobStore: Send + Sync + 'static {
 
     /// The finished file of that name.
     async fn artifact_key(&self, id: JobId, name: &str) -> Result<Option<Delivered>, StoreError>;
+
+    /// The statement about its result.
+    async fn statement_key(&self, id: JobId) -> Result<Option<DeliveredStatement>, StoreError>;
 
     /// A list.
     async fn list(&self, query: JobQuery) -> Result<Page, StoreError>;

@@ -31,7 +31,7 @@ fn generation(criterion: &mut Criterion) {
             bencher.iter(|| {
                 let views = Views {
                     first: decode(black_box(&bytes), 64_000_000).expect("the picture is whole"),
-                    sha256: Vec::new(),
+                    count: 1,
                 };
                 generate(&views, &params, &mut |_| ControlFlow::Continue(())).expect("there is an object")
             });

@@ -23,7 +23,7 @@ fn main() {
         };
         let views = Views {
             first: decode(&case.bytes, 64_000_000).expect("the picture is whole"),
-            sha256: vec!["0".repeat(64)],
+            count: 1,
         };
         let relief =
             generate(&views, &params, &mut |_| ControlFlow::Continue(())).expect("there is an object");

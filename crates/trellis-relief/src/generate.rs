@@ -16,8 +16,8 @@ pub const FORMATS: [Format; 3] = [Format::Glb, Format::Stl, Format::Ply];
 pub struct Views {
     /// The first, decoded: the only one that is looked at.
     pub first: Picture,
-    /// The SHA-256 of each encoded picture in hexadecimal, in order; written into the GLB.
-    pub sha256: Vec<String>,
+    /// How many there are.
+    pub count: usize,
 }
 
 /// A finished file.
@@ -46,23 +46,19 @@ pub fn generate(views: &Views, params: &Params, report: Report<'_>) -> Result<Re
         return Err(ReliefError::UnsupportedFormat { format: *format });
     }
     let mut model = model(&views.first, params, report)?;
-    if views.sha256.len() > 1 {
+    if views.count > 1 {
         model.notes.push(format!(
             "`relief` looks at the first of the {} views only",
-            views.sha256.len()
+            views.count
         ));
     }
     let files = stage(report, Stage::Export, || {
-        let origin = export::Origin {
-            params,
-            input_sha256: &views.sha256,
-        };
         params
             .formats
             .iter()
             .map(|format| {
                 let bytes = match format {
-                    Format::Glb => export::glb(&model, &origin)?,
+                    Format::Glb => export::glb(&model)?,
                     Format::Stl => export::stl(&model.solid),
                     Format::Ply => export::ply(&model),
                     Format::GaussianPly | Format::Turntable => {

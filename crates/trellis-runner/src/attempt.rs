@@ -3,24 +3,26 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info};
-use trellis_backend::{Backend, Output, Request};
+use trellis_backend::{Backend, Request};
 use trellis_core::{Failure, FailureKind};
-use trellis_jobs::{BlobError, BlobKey, Claim, Delivered, Lease, Outcome};
+use trellis_jobs::{BlobError, Claim, Lease};
 
 use crate::ending::{Ending, end};
 use crate::keeper::{Gone, keep};
 use crate::reporter::reports;
+use crate::result::Storing;
 use crate::runner::Shared;
 use crate::scratch;
-use crate::upload::upload;
 use crate::work::{Stop, work};
 
 pub(crate) struct Attempt {
     shared: Arc<Shared>,
     backend: Arc<dyn Backend>,
     claim: Claim,
+    began_at: Timestamp,
 }
 
 impl Attempt {
@@ -29,6 +31,7 @@ impl Attempt {
             shared,
             backend,
             claim,
+            began_at: Timestamp::now(),
         }
     }
 
@@ -48,9 +51,12 @@ impl Attempt {
         };
         let recorded = end(&self.shared, &lease, &ending).await;
         keeping.abort();
-        if let (Ending::Succeed(outcome), false) = (&ending, recorded) {
-            let keys: Vec<BlobKey> = outcome.artifacts.iter().map(|file| file.key.clone()).collect();
-            self.discard(&keys).await;
+        if let Ending::Succeed(outcome) = &ending {
+            if recorded {
+                self.storing().keep(outcome).await;
+            } else {
+                self.storing().discard(outcome).await;
+            }
         }
         if let Ok(folder) = folder {
             scratch::remove(&folder).await;
@@ -87,9 +93,10 @@ impl Attempt {
         match (done, stop) {
             // Done is done, even where it was told to stop.
             (Ok(output), _) => self
+                .storing()
                 .store(folder, output)
                 .await
-                .map_or_else(Ending::Fail, Ending::Succeed),
+                .map_or_else(Ending::Fail, |outcome| Ending::Succeed(Box::new(outcome))),
             (Err(_), Some(Stop::Drained)) => Ending::Release,
             (Err(_), Some(Stop::TimeLimit)) => Ending::Fail(self.too_long()),
             (Err(failure), _) => Ending::Fail(failure),
@@ -133,47 +140,13 @@ impl Attempt {
         Ok(chosen.backend)
     }
 
-    /// Stores every file; where one cannot be stored, none stays.
-    async fn store(&self, folder: &Path, output: Output) -> Result<Outcome, Failure> {
-        self.check_output(&output)?;
-        let Lease { job, attempt, .. } = self.claim.lease;
-        let mut artifacts: Vec<Delivered> = Vec::new();
-        for made in output.files {
-            match upload(self.shared.blobs.as_ref(), (job, attempt), folder, made).await {
-                Ok(file) => artifacts.push(file),
-                Err(failure) => {
-                    let keys: Vec<BlobKey> = artifacts.into_iter().map(|file| file.key).collect();
-                    self.discard(&keys).await;
-                    return Err(failure);
-                }
-            }
+    fn storing(&self) -> Storing<'_> {
+        Storing {
+            shared: &self.shared,
+            backend: self.backend.as_ref(),
+            claim: &self.claim,
+            began_at: self.began_at,
         }
-        Ok(Outcome {
-            made_by: self.backend.capabilities().name.to_owned(),
-            artifacts,
-            notes: output.notes,
-        })
-    }
-
-    fn check_output(&self, output: &Output) -> Result<(), Failure> {
-        let has = |format| output.files.iter().any(|file| file.format == format);
-        let missing = self.claim.job.params.formats.iter().find(|format| !has(**format));
-        let twice = output.files.iter().enumerate().find(|(index, file)| {
-            output.files[..*index]
-                .iter()
-                .any(|earlier| earlier.name == file.name)
-        });
-        let defect = match (missing, twice) {
-            (Some(format), _) => format!("the backend left out `{format}`"),
-            (_, Some((_, file))) => format!("the backend made `{}` twice", file.name.escape_debug()),
-            (None, None) => return Ok(()),
-        };
-        Err(Failure::new(FailureKind::Internal, defect))
-    }
-
-    async fn discard(&self, keys: &[BlobKey]) {
-        // What stays goes with the job's other blobs.
-        let _ = self.shared.blobs.delete(keys).await;
     }
 
     fn too_long(&self) -> Failure {

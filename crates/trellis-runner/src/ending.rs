@@ -13,7 +13,7 @@ use crate::runner::Shared;
 #[derive(Debug, Clone)]
 pub(crate) enum Ending {
     /// With a result.
-    Succeed(Outcome),
+    Succeed(Box<Outcome>),
     /// Without one.
     Fail(Failure),
     /// Back to the queue.
@@ -54,7 +54,7 @@ async fn write(shared: &Shared, lease: &Lease, ending: &Ending) -> Result<(), St
     let now = Timestamp::now();
     match ending {
         Ending::Succeed(outcome) => {
-            shared.store.succeed(lease, now, outcome.clone()).await?;
+            shared.store.succeed(lease, now, Outcome::clone(outcome)).await?;
             info!("job succeeded");
         }
         Ending::Fail(failure) => {

@@ -4,7 +4,7 @@
 //! Runner ── recovers lost jobs (`recovery.rs`), makes previews of those that wait (`previews.rs`)
 //!   └ slot, as many as the backend works on at a time (`slot.rs`)
 //!       └ attempt (`attempt.rs`): heartbeats (`keeper.rs`), reports (`reporter.rs`),
-//!         the backend (`work.rs`), files (`upload.rs`), the end (`ending.rs`)
+//!         the backend (`work.rs`), its files and what made them (`result.rs`, `upload.rs`), the end (`ending.rs`)
 //! ```
 //!
 //! Every claimed job ends: it succeeds, fails, is handed back, or its lease lapses and it is taken back.
@@ -15,10 +15,11 @@ mod keeper;
 mod previews;
 mod recovery;
 mod reporter;
+mod result;
 mod runner;
 mod scratch;
 mod slot;
 mod upload;
 mod work;
 
-pub use runner::{Runner, RunnerSettings};
+pub use runner::{Results, Runner, RunnerSettings};

@@ -16,7 +16,7 @@ use trellis_jobs::ClaimFilter;
 
 use crate::runner::Shared;
 use crate::scratch;
-use crate::upload::upload;
+use crate::upload::Place;
 
 /// The name of a preview's file.
 const NAME: &str = "preview.glb";
@@ -102,7 +102,7 @@ impl Previews {
 
     async fn make_in(&self, folder: &Path, job: JobId) -> Result<(), Reason> {
         let Shared { store, blobs, .. } = self.shared.as_ref();
-        let (_, picture) = store.input_key(job, 0).await?.ok_or("it has no picture")?;
+        let (input, picture) = store.input_key(job, 0).await?.ok_or("it has no picture")?;
         let mut params = store.get(job).await?.params;
         params.formats = vec![Format::Glb];
         let request = Request {
@@ -110,17 +110,26 @@ impl Previews {
             attempt: NO_ATTEMPT,
             // One picture is enough, and backends may refuse more.
             pictures: vec![blobs.get(&picture).await?],
-            params,
+            params: params.clone(),
             scratch: folder.to_owned(),
         };
         let cancel = self.shared.closing.child_token();
-        let output = self.maker.generate(request, &Silent, cancel).await?;
+        let maker = self.maker.as_ref();
+        let output = maker.generate(request, &Silent, cancel).await?;
+        let origin = &self.shared.results.origin;
+        let record = origin.provenance(maker, vec![input.sha256], &params, &output.made_with);
         let file = output.files.into_iter().find(|file| file.format == Format::Glb);
         let made = Made {
             name: NAME.to_owned(),
             ..file.ok_or("the backend made none")?
         };
-        let mut stored = upload(blobs.as_ref(), (job, NO_ATTEMPT), folder, made).await?;
+        let place = Place {
+            blobs: blobs.as_ref(),
+            job,
+            attempt: NO_ATTEMPT,
+            scratch: folder,
+        };
+        let (mut stored, _) = place.store(made, &record).await?;
         stored.artifact.preview = true;
         let key = stored.key.clone();
         if let Err(error) = store.preview(job, Timestamp::now(), stored).await {

@@ -8,8 +8,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
-use trellis_backend::{Backend, Registry};
-use trellis_jobs::{BlobStore, JobStore, WorkerName};
+use trellis_backend::{Backend, Origin, Registry};
+use trellis_jobs::{BlobStore, JobStore, ResultCache, WorkerName};
 
 use crate::previews::Previews;
 use crate::slot::Slot;
@@ -35,11 +35,21 @@ pub struct RunnerSettings {
     pub scratch: PathBuf,
 }
 
+/// What is said of results, and where they are kept for later jobs.
+#[derive(Clone)]
+pub struct Results {
+    /// Says what made them.
+    pub origin: Arc<Origin>,
+    /// Keeps them; none: they are not kept.
+    pub cache: Option<ResultCache>,
+}
+
 /// What all parts of a runner share.
 pub(crate) struct Shared {
     pub(crate) store: Arc<dyn JobStore>,
     pub(crate) blobs: Arc<dyn BlobStore>,
     pub(crate) registry: Registry,
+    pub(crate) results: Results,
     pub(crate) settings: RunnerSettings,
     /// No new jobs from here on.
     pub(crate) closing: CancellationToken,
@@ -52,6 +62,7 @@ pub struct Runner {
     store: Arc<dyn JobStore>,
     blobs: Arc<dyn BlobStore>,
     registry: Registry,
+    results: Results,
     settings: RunnerSettings,
     previews: Option<Arc<dyn Backend>>,
 }
@@ -62,12 +73,14 @@ impl Runner {
         store: Arc<dyn JobStore>,
         blobs: Arc<dyn BlobStore>,
         registry: Registry,
+        results: Results,
         settings: RunnerSettings,
     ) -> Self {
         Self {
             store,
             blobs,
             registry,
+            results,
             settings,
             previews: None,
         }
@@ -90,6 +103,7 @@ impl Runner {
             store: self.store,
             blobs: self.blobs,
             registry: self.registry,
+            results: self.results,
             settings: self.settings,
             closing: shutdown,
             drained: CancellationToken::new(),

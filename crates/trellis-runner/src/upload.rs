@@ -4,60 +4,87 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use tracing::error;
-use trellis_backend::{Content, Made};
-use trellis_core::{Artifact, Failure, FailureKind, JobId};
+use tracing::{error, warn};
+use trellis_backend::{Content, Made, stamp, unstamped};
+use trellis_core::{Artifact, Failure, FailureKind, Format, JobId, Provenance};
 use trellis_jobs::{BlobError, BlobKey, BlobStore, Delivered, sha256_of};
 
-/// Stores one file of a job's attempt under the attempt's own name.
-pub(crate) async fn upload(
-    blobs: &dyn BlobStore,
-    (job, attempt): (JobId, u32),
-    scratch: &Path,
-    made: Made,
-) -> Result<Delivered, Failure> {
-    let Made {
-        name,
-        format,
-        content,
-    } = made;
-    if !is_plain(&name) {
-        return Err(internal(format!(
-            "the backend named a file `{}`",
-            name.escape_debug()
-        )));
+/// Where an attempt's files go.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) blobs: &'a dyn BlobStore,
+    pub(crate) job: JobId,
+    pub(crate) attempt: u32,
+    /// The attempt's own folder.
+    pub(crate) scratch: &'a Path,
+}
+
+impl Place<'_> {
+    /// Stores a file under the attempt's own name; a GLB gets the record of what made it. The note says where
+    /// it did not.
+    pub(crate) async fn store(
+        self,
+        made: Made,
+        provenance: &Provenance,
+    ) -> Result<(Delivered, Option<String>), Failure> {
+        let mut made = self.checked(made).await?;
+        let mut note = None;
+        if made.format == Format::Glb {
+            let (content, record) = (made.content.clone(), provenance.clone());
+            let folder = self.scratch.to_owned();
+            match blocking(move || Ok(stamp(&content, &record, &folder))).await? {
+                Ok(content) => made.content = content,
+                Err(error) => {
+                    warn!(
+                        error = &error as &dyn std::error::Error,
+                        "a GLB carries no provenance"
+                    );
+                    note = Some(unstamped(&made.name, &error));
+                }
+            }
+        }
+        Ok((self.put(made).await?, note))
     }
-    let key = BlobKey::artifact(job, attempt, &name);
-    let (stored, size_bytes, sha256) = match content {
-        Content::Bytes(bytes) => {
-            let (size, sha256) = {
-                let bytes = bytes.clone();
-                blocking(move || sha256_of(bytes.as_ref())).await?
-            };
-            (blobs.put(&key, bytes).await, size, sha256)
+
+    /// A file with a plain name that is really the attempt's own.
+    async fn checked(self, mut made: Made) -> Result<Made, Failure> {
+        if !is_plain(&made.name) {
+            return Err(internal(format!(
+                "the backend named a file `{}`",
+                made.name.escape_debug()
+            )));
         }
-        Content::File(path) => {
-            let path = inside(scratch, path).await?;
-            let (size, sha256) = {
-                let path = path.clone();
-                blocking(move || sha256_of(File::open(path)?)).await?
-            };
-            (blobs.put_file(&key, &path).await, size, sha256)
+        if let Content::File(path) = made.content {
+            made.content = Content::File(inside(self.scratch, path).await?);
         }
-    };
-    stored.map_err(|cause| not_stored(&cause))?;
-    let media_type = format.media_type().to_owned();
-    Ok(Delivered {
-        artifact: Artifact {
-            name,
-            format,
-            media_type,
-            size_bytes,
-            sha256,
-            preview: false,
-        },
-        key,
-    })
+        Ok(made)
+    }
+
+    async fn put(self, made: Made) -> Result<Delivered, Failure> {
+        let key = BlobKey::artifact(self.job, self.attempt, &made.name);
+        let content = made.content.clone();
+        let digested = blocking(move || match content {
+            Content::Bytes(bytes) => sha256_of(bytes.as_ref()),
+            Content::File(path) => sha256_of(File::open(path)?),
+        });
+        let (size_bytes, sha256) = digested.await?;
+        let stored = match made.content {
+            Content::Bytes(bytes) => self.blobs.put(&key, bytes).await,
+            Content::File(path) => self.blobs.put_file(&key, &path).await,
+        };
+        stored.map_err(|cause| not_stored(&cause))?;
+        Ok(Delivered {
+            artifact: Artifact {
+                name: made.name,
+                format: made.format,
+                media_type: made.format.media_type().to_owned(),
+                size_bytes,
+                sha256,
+                preview: false,
+            },
+            key,
+        })
+    }
 }
 
 /// One path segment that means the same in a URL, in a header and on every file system.
@@ -89,7 +116,7 @@ fn internal(message: impl Into<String>) -> Failure {
 }
 
 /// What a client is told; the cause goes to the log.
-fn not_stored(cause: &BlobError) -> Failure {
+pub(crate) fn not_stored(cause: &BlobError) -> Failure {
     error!(error = cause as &dyn std::error::Error, "a file cannot be stored");
     match cause {
         BlobError::Full { .. } => Failure::new(

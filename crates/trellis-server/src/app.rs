@@ -89,6 +89,7 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(events::job_events))
         .routes(routes!(files::get_artifact))
         .routes(routes!(files::get_input))
+        .routes(routes!(files::get_statement))
         .routes(routes!(server_facts::version))
         .routes(routes!(server_facts::live))
         .routes(routes!(server_facts::ready))

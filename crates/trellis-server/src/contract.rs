@@ -22,6 +22,9 @@ pub(crate) struct SubmitHeaders {
         required = false
     )]
     idempotency_key: String,
+    /// `no-cache`: make the result anew, also where one is kept of an earlier job that asked the same.
+    #[param(rename = "Cache-Control", required = false)]
+    cache_control: String,
 }
 
 /// Headers of whoever follows a job.

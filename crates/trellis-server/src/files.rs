@@ -1,12 +1,14 @@
-//! `/v1/jobs/{id}/artifacts/{name}` and `/v1/jobs/{id}/input/{index}`: what a job made and was made from.
+//! `/v1/jobs/{id}/artifacts/{name}`, `/v1/jobs/{id}/statement` and `/v1/jobs/{id}/input/{index}`: what a job
+//! made, how, and what from.
 
 use axum::extract::State;
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderMap, Method, header};
 use axum::response::Response;
 use trellis_core::{Input, JobId, PictureFormat};
+use trellis_jobs::DeliveredStatement;
 
 use crate::AppState;
-use crate::contract::{FileHeaders, FileProblems};
+use crate::contract::{FileHeaders, FileProblems, JobProblems};
 use crate::extract::PathParts;
 use crate::file_answer::StoredFile;
 use crate::problem::Problem;
@@ -65,6 +67,52 @@ pub(crate) async fn get_artifact(
         inline: false,
         // Another attempt may make another preview; a result stays.
         immutable: !artifact.preview,
+    };
+    file.answer(&state.blobs, &method, &headers).await
+}
+
+/// Fetch the statement about a result
+///
+/// An in-toto statement with SLSA's provenance that names each artifact by its SHA-256; in a DSSE envelope
+/// where the server has a key to sign with.
+#[utoipa::path(
+    get,
+    path = "/jobs/{id}/statement",
+    tag = "files",
+    operation_id = "get_statement",
+    params(
+        ("id" = JobId, Path, description = "The job"),
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of what the client has."),
+    ),
+    responses(
+        (status = 200, description = "The statement", content(
+            (serde_json::Value = "application/vnd.in-toto+json"),
+            (serde_json::Value = "application/vnd.in-toto.provenance+dsse"),
+        ), headers(("ETag" = String, description = "The statement's SHA-256"))),
+        (status = 304, description = "The client has it already"),
+        JobProblems,
+    ),
+)]
+pub(crate) async fn get_statement(
+    State(state): State<AppState>,
+    PathParts(id): PathParts<String>,
+    method: Method,
+    mut headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let job: JobId = id.parse()?;
+    let Some(DeliveredStatement { file, key }) = state.store.statement_key(job).await? else {
+        return Err(RequestError::StatementNotFound { job }.into());
+    };
+    // A few kilobytes: always whole, so that an answer is always JSON.
+    headers.remove(header::RANGE);
+    let file = StoredFile {
+        key,
+        size_bytes: file.size_bytes,
+        sha256: file.sha256,
+        media_type: file.media_type,
+        name: file.name,
+        inline: false,
+        immutable: true,
     };
     file.answer(&state.blobs, &method, &headers).await
 }

@@ -195,6 +195,7 @@ mod tests {
                 job: id(),
                 name: text(),
             },
+            RequestError::StatementNotFound { job: id() },
             RequestError::InputNotFound { job: id(), index: 0 },
             RequestError::WorkerNotFound { name: text() },
             RequestError::RangeNotSatisfiable { size_bytes: 1 },

@@ -61,6 +61,7 @@ impl AllowedOrigins {
             .allow_headers([
                 header::AUTHORIZATION,
                 header::CONTENT_TYPE,
+                header::CACHE_CONTROL,
                 header::RANGE,
                 header::IF_RANGE,
                 header::IF_NONE_MATCH,

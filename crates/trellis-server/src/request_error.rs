@@ -65,6 +65,9 @@ pub(crate) enum RequestError {
     /// The job has no such file.
     #[error("the job `{job}` has no artifact `{name}`")]
     ArtifactNotFound { job: JobId, name: String },
+    /// The job has no result.
+    #[error("the job `{job}` has no statement about a result")]
+    StatementNotFound { job: JobId },
     /// The job has no such picture.
     #[error("the job `{job}` has no input {index}")]
     InputNotFound { job: JobId, index: u32 },
@@ -104,6 +107,7 @@ impl RequestError {
             Self::InvalidBackend(_) => "invalid_backend",
             Self::InvalidDataUri { .. } => "invalid_data_uri",
             Self::ArtifactNotFound { .. } => "artifact_not_found",
+            Self::StatementNotFound { .. } => "statement_not_found",
             Self::InputNotFound { .. } => "input_not_found",
             Self::WorkerNotFound { .. } => "worker_not_found",
             Self::RangeNotSatisfiable { .. } => "range_not_satisfiable",
@@ -144,6 +148,7 @@ impl RequestError {
                 "write each picture as `data:image/png;base64,` followed by its base64"
             }
             Self::ArtifactNotFound { .. } => "use a name from the job's `artifacts`",
+            Self::StatementNotFound { .. } => "ask again once the job has succeeded",
             Self::InputNotFound { .. } => "count from 0 up to the number of the job's `inputs`",
             Self::WorkerNotFound { .. } => "use a name that `GET /v1/workers` lists",
             Self::RangeNotSatisfiable { .. } => "ask for the whole file to learn its size",
@@ -165,6 +170,7 @@ impl RequestError {
             Self::CrossOrigin => StatusCode::FORBIDDEN,
             Self::RouteNotFound { .. }
             | Self::ArtifactNotFound { .. }
+            | Self::StatementNotFound { .. }
             | Self::InputNotFound { .. }
             | Self::WorkerNotFound { .. } => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,

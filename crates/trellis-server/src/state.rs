@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use trellis_backend::Registry;
+use trellis_backend::{Origin, Registry};
 use trellis_jobs::{BlobStore, Intake, JobStore};
 
 use crate::keys::KeyRing;
@@ -49,6 +49,8 @@ pub struct AppParts {
     pub intake: Intake,
     /// What makes assets.
     pub registry: Arc<Registry>,
+    /// What makes results here, by which kept ones are found.
+    pub origin: Arc<Origin>,
     /// Limits.
     pub limits: HttpLimits,
     /// The program's version.

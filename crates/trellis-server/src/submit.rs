@@ -8,6 +8,7 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use trellis_backend::Chosen;
 use trellis_core::{FailureKind, Job};
 use trellis_jobs::{IntakeError, Submission, Submitted};
 
@@ -25,7 +26,8 @@ const MAX_KEY_LENGTH: usize = 255;
 /// Submit a job
 ///
 /// Takes one or more pictures of one object and answers once they and the job are safely on disk.
-/// With an `Idempotency-Key`, sending the same request again answers with the same job.
+/// With an `Idempotency-Key`, sending the same request again answers with the same job. A request with a
+/// seed whose result is kept is done at once: the job is then `cached`.
 #[utoipa::path(
     post,
     path = "/jobs",
@@ -45,6 +47,7 @@ const MAX_KEY_LENGTH: usize = 255;
             links(
                 ("job" = (operation_id = "get_job", parameters(("id" = "$response.body#/id")))),
                 ("end" = (operation_id = "delete_job", parameters(("id" = "$response.body#/id")))),
+                ("statement" = (operation_id = "get_statement", parameters(("id" = "$response.body#/id")))),
                 ("events" = (operation_id = "job_events", parameters(("id" = "$response.body#/id")))),
                 ("input" = (operation_id = "get_input", parameters(("id" = "$response.body#/id"), ("index" = serde_json::json!(0))))),
             ),
@@ -54,6 +57,7 @@ const MAX_KEY_LENGTH: usize = 255;
 )]
 pub(crate) async fn submit_job(State(state): State<AppState>, request: Request) -> Result<Response, Problem> {
     let key = idempotency_key(request.headers())?;
+    let anew = asks_anew(request.headers());
     refuse_announced_size(request.headers(), state.limits.body_bytes)?;
     // Never closed, so that this only ever waits.
     let _reading = state
@@ -63,7 +67,10 @@ pub(crate) async fn submit_job(State(state): State<AppState>, request: Request) 
         .map_err(|_| RequestError::Stopping)?;
     let mut submission = read(&state, request).await?;
     submission.idempotency = key.map(|key| (key, digest::of(&submission)));
-    refuse_unservable(&state, &submission)?;
+    let chosen = chosen(&state, &submission)?;
+    submission.made_by = chosen
+        .filter(|_| !anew)
+        .and_then(|chosen| state.origin.identity(chosen.backend.as_ref()));
     Ok(accepted(state.intake.submit(submission).await?))
 }
 
@@ -111,13 +118,24 @@ fn refuse_announced_size(headers: &HeaderMap, limit_bytes: usize) -> Result<(), 
     }
 }
 
-/// What no backend of this server will ever make is refused now, rather than after a wait.
-fn refuse_unservable(state: &AppState, submission: &Submission) -> Result<(), Problem> {
+/// Whether the client wants no kept result.
+fn asks_anew(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::CACHE_CONTROL).iter();
+    let mut directives = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|text| text.split(','));
+    directives.any(|directive| directive.trim().eq_ignore_ascii_case("no-cache"))
+}
+
+/// Who would work on it now. What no backend of this server will ever make is refused now, rather than
+/// after a wait.
+fn chosen(state: &AppState, submission: &Submission) -> Result<Option<Chosen>, Problem> {
     // The seed does not matter here.
     let params = submission.patch.resolve(0).map_err(IntakeError::Param)?;
     match state.registry.choose(submission.backend, &params.formats) {
+        Ok(chosen) => Ok(Some(chosen)),
         Err(failure) if failure.kind == FailureKind::Unsupported => Err(failure.into()),
-        _ => Ok(()),
+        Err(_) => Ok(None),
     }
 }
 

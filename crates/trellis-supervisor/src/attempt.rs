@@ -188,7 +188,11 @@ async fn output(
         notes.push(format!("peak VRAM {}{low}", gib(finished.peak_vram_bytes)));
     }
     notes.extend(finished.notes);
-    Ok(Output { files: made, notes })
+    Ok(Output {
+        files: made,
+        notes,
+        made_with: finished.made_with,
+    })
 }
 
 #[cfg(test)]

@@ -54,9 +54,9 @@ impl TrellisBackend {
     /// Starts the workers and returns at once; readiness says how far they are. Without a GPU the backend
     /// is there and says why it cannot work.
     pub async fn start(settings: SupervisorSettings) -> Result<Arc<Self>, UnpackError> {
-        let (gpus, without) = match find(&settings.gpus).await {
-            Ok(gpus) => (gpus, None),
-            Err(failure) => (vec![], Some(failure)),
+        let (driver, gpus, without) = match find(&settings.gpus).await {
+            Ok((driver, gpus)) => (driver, gpus, None),
+            Err(failure) => (None, vec![], Some(failure)),
         };
         let folder = settings.launch.state.join("worker");
         let sources = unpack(&folder)?;
@@ -78,6 +78,7 @@ impl TrellisBackend {
                 sources: sources.clone(),
                 number,
                 gpu,
+                driver: driver.clone(),
             };
             backend.drive(launcher, queue.clone());
         }
@@ -123,10 +124,10 @@ impl TrellisBackend {
     }
 }
 
-/// A GPU for each worker; none where GPUs were not to be looked for.
-async fn find(choice: &GpuChoice) -> Result<Vec<Option<Gpu>>, Failure> {
+/// The driver's version, and a GPU for each worker; none where GPUs were not to be looked for.
+async fn find(choice: &GpuChoice) -> Result<(Option<String>, Vec<Option<Gpu>>), Failure> {
     if let GpuChoice::Unchecked(count) = choice {
-        return Ok((0..*count).map(|_| None).collect());
+        return Ok((None, (0..*count).map(|_| None).collect()));
     }
     let found = tokio::task::spawn_blocking(gpus::list).await;
     let found = found.map_err(|_| Failure::new(FailureKind::Internal, "looking for GPUs failed"))?;
@@ -147,7 +148,7 @@ async fn find(choice: &GpuChoice) -> Result<Vec<Option<Gpu>>, Failure> {
             "the NVIDIA driver shows no GPU",
         ));
     }
-    Ok(chosen.into_iter().map(Some).collect())
+    Ok((Some(found.driver), chosen.into_iter().map(Some).collect()))
 }
 
 fn capabilities(workers: usize) -> Capabilities {
@@ -233,6 +234,10 @@ impl Backend for TrellisBackend {
             },
             None => readiness(&self.status()),
         }
+    }
+
+    fn uses_python(&self) -> bool {
+        true
     }
 
     fn workers(&self) -> Vec<WorkerStatus> {

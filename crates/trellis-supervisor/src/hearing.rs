@@ -65,6 +65,7 @@ impl Driver {
                     peak_vram_bytes,
                     low_vram,
                     notes,
+                    made_with: self.record.works_with.clone(),
                 }));
                 let replace = self.is_worn(Some((rss_bytes, vram_bytes)));
                 Some(Event::Ended { job, replace })
@@ -98,7 +99,8 @@ impl Driver {
             }
             FromWorker::Hello { versions, gpu, .. } => {
                 info!(%worker, ?versions, ?gpu, "worker_hello");
-                self.record.installed(&versions);
+                let driver = self.parts.launcher.driver.clone();
+                self.record.installed(&versions, gpu, driver);
                 Some(Event::Hello)
             }
             FromWorker::LoadProgress { part, step, total } => {

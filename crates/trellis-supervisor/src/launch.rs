@@ -39,6 +39,8 @@ pub(crate) struct Launcher {
     pub(crate) sources: PathBuf,
     pub(crate) number: usize,
     pub(crate) gpu: Option<Gpu>,
+    /// The driver's version, where it was asked.
+    pub(crate) driver: Option<String>,
 }
 
 impl Launcher {

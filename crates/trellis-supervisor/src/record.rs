@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tracing::{info, warn};
-use trellis_core::{Failure, FailureKind, WorkerCounters, WorkerStatus};
+use trellis_backend::MadeWith;
+use trellis_core::{Failure, FailureKind, GpuUsed, WorkerCounters, WorkerStatus};
 
 use crate::cause::Cause;
 use crate::driver::Seen;
 use crate::gpus::Gpu;
 use crate::limits::Limits;
-use crate::protocol::Versions;
+use crate::protocol::{GpuFacts, Versions};
 use crate::running::Running;
 use crate::state::State;
 
@@ -20,7 +21,10 @@ pub(crate) struct Record {
     pub(crate) name: Arc<str>,
     /// What it is doing, for people.
     pub(crate) doing: String,
+    /// For people, the most telling first.
     pub(crate) versions: Vec<String>,
+    /// What its process says it works with.
+    pub(crate) works_with: MadeWith,
     pub(crate) counters: WorkerCounters,
     /// Log lines dropped, counted by the readers.
     pub(crate) dropped: Arc<AtomicU64>,
@@ -39,6 +43,7 @@ impl Record {
             name,
             doing: String::new(),
             versions: Vec::new(),
+            works_with: MadeWith::default(),
             counters: WorkerCounters::default(),
             dropped: Arc::default(),
             low_vram: false,
@@ -71,8 +76,8 @@ impl Record {
         self.failure = Some(cause.failure());
     }
 
-    /// What it says is installed.
-    pub(crate) fn installed(&mut self, versions: &Versions) {
+    /// What it says is installed, and the GPU that it sees through that driver.
+    pub(crate) fn installed(&mut self, versions: &Versions, gpu: Option<GpuFacts>, driver: Option<String>) {
         let known = [
             ("python", Some(&versions.python)),
             ("torch", versions.torch.as_ref()),
@@ -81,10 +86,23 @@ impl Record {
             ("spconv", versions.spconv.as_ref()),
             ("kaolin", versions.kaolin.as_ref()),
         ];
-        let shown = known
+        let installed = known
             .into_iter()
-            .filter_map(|(name, version)| Some(format!("{name} {}", version?)));
-        self.versions = shown.collect();
+            .filter_map(|(name, version)| Some((name, version?)));
+        self.versions = installed
+            .clone()
+            .map(|(name, version)| format!("{name} {version}"))
+            .collect();
+        self.works_with = MadeWith {
+            gpu: gpu.map(|gpu| GpuUsed {
+                name: gpu.name,
+                capability: gpu.capability,
+                driver,
+            }),
+            versions: installed
+                .map(|(name, version)| (name.to_owned(), version.clone()))
+                .collect(),
+        };
     }
 
     /// Counts a job of a process. Whether the process should now be replaced: it served many, or what it

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
+use trellis_backend::MadeWith;
 use trellis_core::{Format, JobId, Params, Progress};
 
 use crate::cause::Cause;
@@ -35,6 +36,8 @@ pub(crate) struct Finished {
     pub(crate) peak_vram_bytes: u64,
     pub(crate) low_vram: bool,
     pub(crate) notes: Vec<String>,
+    /// The worker's GPU and versions.
+    pub(crate) made_with: MadeWith,
 }
 
 /// How a job ended at a worker.

@@ -11,6 +11,7 @@ pub(crate) mod lock;
 pub(crate) mod man;
 pub(crate) mod model;
 pub(crate) mod serve;
+pub(crate) mod verify;
 pub(crate) mod workers;
 
 use crate::cli::{Cli, Command};
@@ -43,6 +44,7 @@ pub(crate) fn run(cli: Cli, environment: &Environment) -> Result<Exit, Stop> {
         Command::Model(args) => model::run(args, &context),
         Command::Closure(args) => closure::run(args),
         Command::Lock(args) => lock::run(args),
+        Command::Verify(args) => verify::run(&args, &context),
     }
 }
 

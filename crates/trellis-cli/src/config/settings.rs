@@ -179,6 +179,24 @@ pub(crate) const SETTINGS: &[Setting] = &[
         about: "How many days to keep a finished job; 0 keeps all",
     },
     Setting {
+        key: "cache.max_bytes",
+        flag: "cache-max-bytes",
+        variable: env::CACHE_MAX_BYTES,
+        kind: Kind::Integer { min: 0, max: 1 << 50 },
+        default: "2147483648",
+        about: "How many bytes of results to keep for requests that ask the same (2 GiB), the least recently \
+                used go first; 0 keeps none",
+    },
+    Setting {
+        key: "provenance.sign_key",
+        flag: "sign-key",
+        variable: env::SIGN_KEY,
+        kind: Kind::FileOrNone,
+        default: "",
+        about: "File with a secret key in Nix's form that signs the statement about each result; \
+                `nix key generate-secret` makes one",
+    },
+    Setting {
         key: "trellis.model",
         flag: "model",
         variable: env::TRELLIS_MODEL,
@@ -309,7 +327,10 @@ mod tests {
                 let Some((table, key)) = quoted.split_once('.') else {
                     continue;
                 };
-                let plain = !key.is_empty() && key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+                // `cache.rs` is a file.
+                let plain = !key.is_empty()
+                    && key != "rs"
+                    && key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
                 if plain && tables.contains(table) && !MISNAMED.contains(&quoted) {
                     assert!(
                         by_key(quoted).is_some(),

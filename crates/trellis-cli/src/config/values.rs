@@ -18,6 +18,8 @@ pub(crate) struct Config {
     pub(crate) log: Log,
     pub(crate) limits: Limits,
     pub(crate) retention: Retention,
+    pub(crate) cache: Cache,
+    pub(crate) provenance: Provenance,
     pub(crate) trellis: Trellis,
 }
 
@@ -63,6 +65,21 @@ pub(crate) struct Limits {
     pub(crate) images_per_job: u32,
     pub(crate) queued_jobs: u64,
     pub(crate) job_seconds: u64,
+}
+
+/// What is kept of results for later jobs.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Cache {
+    pub(crate) max_bytes: u64,
+}
+
+/// What is said of results.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Provenance {
+    /// Empty: nothing is signed.
+    pub(crate) sign_key: PathBuf,
 }
 
 /// How TRELLIS is run.

@@ -43,7 +43,10 @@ fn one_picture_becomes_one_file() {
         first,
         "the same input, the same bytes"
     );
-    assert_eq!(files(home.path()), ["chair.glb", "photo.png"]);
+    assert_eq!(
+        files(home.path()),
+        ["chair.glb", "chair.intoto.json", "photo.png"]
+    );
 }
 
 #[test]
@@ -66,7 +69,17 @@ fn a_bad_picture_does_not_stop_the_others() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         files(&home.path().join("out")),
-        ["a-2.glb", "a-2.stl", "a.glb", "a.stl", "c.glb", "c.stl"]
+        [
+            "a-2.glb",
+            "a-2.intoto.json",
+            "a-2.stl",
+            "a.glb",
+            "a.intoto.json",
+            "a.stl",
+            "c.glb",
+            "c.intoto.json",
+            "c.stl"
+        ]
     );
     let mut paths: Vec<_> = std::str::from_utf8(&output.stdout).unwrap().lines().collect();
     paths.sort_unstable();
@@ -128,7 +141,8 @@ fn several_views_are_one_asset() {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    assert_eq!(files(home.path()), ["chair.stl", "front.png", "side.png"]);
+    let names = ["chair.intoto.json", "chair.stl", "front.png", "side.png"];
+    assert_eq!(files(home.path()), names);
 }
 
 #[test]

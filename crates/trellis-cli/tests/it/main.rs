@@ -11,4 +11,5 @@ mod lock;
 mod remote;
 mod serve;
 mod usage;
+mod verify;
 mod workers;

@@ -85,7 +85,8 @@ fn a_client_outlives_its_server() {
     let server = Server::start_again(home.path(), &address);
     let rest: Vec<String> = lines.map(Result::unwrap).collect();
     assert!(client.wait().unwrap().success(), "{}", rest.join("\n"));
-    assert_eq!(fs::read_dir(home.path().join("out")).unwrap().count(), 6);
+    let made = fs::read_dir(home.path().join("out")).unwrap().count();
+    assert_eq!(made, 12, "an asset and a statement each");
     drop(server);
     let jobs = fs::read_dir(home.path().join("data/blobs/jobs")).unwrap().count();
     assert_eq!(jobs, 6, "each picture was submitted once");

@@ -294,3 +294,35 @@ async fn a_hangup_takes_up_the_log_level_and_names_the_rest() {
     server.signal("TERM");
     assert_eq!(server.wait().0.code(), Some(0));
 }
+
+#[tokio::test]
+async fn a_workers_result_names_its_environment_and_is_made_anew_where_that_is_not_pinned() {
+    let home = home();
+    let (_server, client) = start(home.path(), &json!([]), &["--backend", "trellis"]);
+    let params = json!({ "seed": 7 });
+    let first = client.asked(picture::png(96, 90), &params).await;
+    let record = &first["provenance"];
+    assert_eq!(record["backend"], "trellis", "{first}");
+    assert_eq!(record["python_env"]["pin"], "unpinned");
+    assert_eq!(record["python_env"]["versions"]["torch"], "2.9.1+stand-in");
+    // Without a lock nobody knows which weights were used.
+    assert!(record.get("model_lock").is_none());
+    let id = first["id"].as_str().expect("an id");
+    let model = client.artifact(id, "model.glb").await;
+    assert!(is_glb(&model));
+    std::fs::write(home.path().join("chair.glb"), &model).expect("a file");
+    let said = describe(trellis(home.path()).args(["verify", "chair.glb"]));
+    assert!(said.contains("– model       it was not locked"), "{said}");
+    // The stand-in says that it has a GPU of its own.
+    assert!(said.starts_with("exit code: 1"), "{said}");
+    assert!(
+        said.contains("✗ gpu         it was Stand-in GPU (12.0), here is"),
+        "{said}"
+    );
+    let second = client.asked(picture::png(96, 90), &params).await;
+    assert_eq!(second["cached"], false);
+    assert_eq!(
+        second["artifacts"], first["artifacts"],
+        "the same request, the same bytes"
+    );
+}

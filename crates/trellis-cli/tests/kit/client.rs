@@ -37,7 +37,9 @@ impl Client {
         let call = self
             .http
             .post(format!("{}/jobs", self.base))
-            .header("Idempotency-Key", key);
+            .header("Idempotency-Key", key)
+            // Tests send the same picture again and again, and each is to be worked on.
+            .header("Cache-Control", "no-cache");
         call.multipart(form).send().await
     }
 
@@ -49,6 +51,37 @@ impl Client {
         job["id"].as_str().expect("an id").to_owned()
     }
 
+    /// Submits one picture with these parameters, taking a kept result, and returns the finished job.
+    pub(crate) async fn asked(&self, picture: Vec<u8>, params: &Value) -> Value {
+        let form = Form::new()
+            .part("image", Part::bytes(picture).file_name("photo.png"))
+            .text("params", params.to_string());
+        let call = self.http.post(format!("{}/jobs", self.base)).multipart(form);
+        let job: Value = call.send().await.expect("an answer").json().await.expect("JSON");
+        self.finished(job["id"].as_str().expect("an id")).await
+    }
+
+    /// The same, made anew.
+    pub(crate) async fn submit_anew(&self, picture: Vec<u8>, params: &Value) -> Value {
+        let form = Form::new()
+            .part("image", Part::bytes(picture).file_name("photo.png"))
+            .text("params", params.to_string());
+        let call = self.http.post(format!("{}/jobs", self.base)).multipart(form);
+        let call = call.header("Cache-Control", "no-cache");
+        let job: Value = call.send().await.expect("an answer").json().await.expect("JSON");
+        self.finished(job["id"].as_str().expect("an id")).await
+    }
+
+    /// The statement about a job's result.
+    pub(crate) async fn statement(&self, id: &str) -> Bytes {
+        let response = self
+            .http
+            .get(format!("{}/jobs/{id}/statement", self.base))
+            .send()
+            .await;
+        response.expect("an answer").bytes().await.expect("a body")
+    }
+
     /// Submits one picture with these parameters, for TRELLIS, and returns the job's id.
     pub(crate) async fn for_trellis(&self, picture: Vec<u8>, params: &Value) -> String {
         let form = Form::new()
@@ -56,7 +89,11 @@ impl Client {
             .text("backend", "trellis")
             .text("params", params.to_string());
         let call = self.http.post(format!("{}/jobs", self.base)).multipart(form);
-        let response = call.send().await.expect("an answer");
+        let response = call
+            .header("Cache-Control", "no-cache")
+            .send()
+            .await
+            .expect("an answer");
         let (status, job) = (response.status(), response.json::<Value>().await.expect("JSON"));
         assert_eq!(status, StatusCode::ACCEPTED, "{job}");
         job["id"].as_str().expect("an id").to_owned()

@@ -9,7 +9,13 @@ use serde_json::Value;
 const LAYERS: [(&str, &[&str]); 4] = [
     (
         "words",
-        &["trellis-core", "trellis-picture", "trellis-pins", "nix-compat"],
+        &[
+            "trellis-core",
+            "trellis-picture",
+            "trellis-pins",
+            "trellis-provenance",
+            "nix-compat",
+        ],
     ),
     (
         "engines",

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use trellis_core::{EventKind, Failure, Job, JobState, Progress, StateChange};
 
-use super::changes::{change, event, held, put_artifact, standing};
+use super::changes::{Standing, change, event, held, put_artifact, standing};
 use super::rows::{Json, clamped, job, later, micros, parsed, texts};
 use crate::{BlobKey, Claim, ClaimFilter, Heartbeat, Lease, Outcome, StoreError, WorkerName};
 
@@ -109,17 +109,39 @@ pub(super) fn succeed(
     outcome: &Outcome,
 ) -> Result<Job, StoreError> {
     let standing = held(connection, lease)?;
-    connection
-        .prepare_cached("DELETE FROM artifacts WHERE job = ?1")?
-        .execute([standing.number])?;
-    for (position, file) in outcome.artifacts.iter().enumerate() {
-        put_artifact(connection, &standing, now, clamped(position as u64), file)?;
-    }
-    connection
-        .prepare_cached("UPDATE jobs SET made_by = ?2, notes = ?3 WHERE number = ?1")?
-        .execute(params![standing.number, outcome.made_by, Json(&outcome.notes)])?;
+    put_result(connection, &standing, now, outcome)?;
     change(connection, &standing, StateChange::Succeed, now, None)?;
     job(connection, lease.job)
+}
+
+/// Lists the files of a result and what is known of it.
+pub(super) fn put_result(
+    connection: &Connection,
+    job: &Standing,
+    now: Timestamp,
+    outcome: &Outcome,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("DELETE FROM artifacts WHERE job = ?1")?
+        .execute([job.number])?;
+    for (position, file) in outcome.artifacts.iter().enumerate() {
+        put_artifact(connection, job, now, clamped(position as u64), file)?;
+    }
+    let statement = outcome.statement.as_ref();
+    connection
+        .prepare_cached(
+            "UPDATE jobs SET made_by = ?2, notes = ?3, provenance = ?4, statement = ?5, statement_key = ?6
+             WHERE number = ?1",
+        )?
+        .execute(params![
+            job.number,
+            outcome.made_by,
+            Json(&outcome.notes),
+            outcome.provenance.as_ref().map(Json),
+            statement.map(|stated| Json(&stated.file)),
+            statement.map(|stated| stated.key.as_str()),
+        ])?;
+    Ok(())
 }
 
 /// Ends the job without a result.

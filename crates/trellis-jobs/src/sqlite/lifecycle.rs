@@ -53,6 +53,11 @@ pub(super) fn delete(connection: &Connection, id: JobId) -> Result<Vec<BlobKey>,
         "SELECT key FROM artifacts WHERE job = ?1 ORDER BY name",
         job.number,
     )?);
+    keys.extend(texts(
+        connection,
+        "SELECT statement_key FROM jobs WHERE number = ?1 AND statement_key IS NOT NULL",
+        job.number,
+    )?);
     connection
         .prepare_cached("DELETE FROM jobs WHERE number = ?1")?
         .execute([job.number])?;

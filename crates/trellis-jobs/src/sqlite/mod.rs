@@ -4,6 +4,7 @@
 //! `changes.rs`. Not for network file systems: SQLite's write-ahead log needs shared memory.
 
 mod attempt;
+mod cache;
 mod changes;
 mod error;
 mod lifecycle;
@@ -26,8 +27,8 @@ use thread::{Announce, Database};
 
 use crate::folders::create_durably;
 use crate::{
-    BlobKey, Claim, ClaimFilter, Delivered, Heartbeat, JobQuery, JobStore, Lease, NewJob, Outcome, Page,
-    Recovered, StoreError, StoreStats, Submitted, WorkerName,
+    BlobKey, Claim, ClaimFilter, Delivered, DeliveredStatement, Heartbeat, JobQuery, JobStore, Lease, NewJob,
+    Outcome, Page, Recovered, StoreError, StoreStats, Submitted, WorkerName,
 };
 
 /// The embedded job store. Clones share it.
@@ -192,6 +193,12 @@ impl JobStore for SqliteStore {
         let name = name.to_owned();
         self.reader
             .call(Announce::No, move |db| query::artifact_key(db, id, &name))
+            .await
+    }
+
+    async fn statement_key(&self, id: JobId) -> Result<Option<DeliveredStatement>, StoreError> {
+        self.reader
+            .call(Announce::No, move |db| query::statement_key(db, id))
             .await
     }
 

@@ -6,7 +6,7 @@ use trellis_core::{Input, JobEvent, JobId, JobState};
 
 use super::changes::standing;
 use super::rows::{Json, clamped, job, micros, parsed, time};
-use crate::{BlobKey, ClaimFilter, Delivered, JobQuery, Page, StoreError, StoreStats};
+use crate::{BlobKey, ClaimFilter, Delivered, DeliveredStatement, JobQuery, Page, StoreError, StoreStats};
 
 /// The picture at `index` and where it is.
 pub(super) fn input_key(
@@ -35,6 +35,24 @@ pub(super) fn artifact_key(
     let found = statement.query_row(params![job.number, name], |row| {
         Ok(Delivered {
             artifact: row.get::<_, Json<_>>(0)?.0,
+            key: BlobKey::from_stored(row.get(1)?),
+        })
+    });
+    Ok(found.optional()?)
+}
+
+/// The statement about the job's result and where it is.
+pub(super) fn statement_key(
+    connection: &Connection,
+    id: JobId,
+) -> Result<Option<DeliveredStatement>, StoreError> {
+    let job = standing(connection, id)?;
+    let mut statement = connection.prepare_cached(
+        "SELECT statement, statement_key FROM jobs WHERE number = ?1 AND statement IS NOT NULL",
+    )?;
+    let found = statement.query_row([job.number], |row| {
+        Ok(DeliveredStatement {
+            file: row.get::<_, Json<_>>(0)?.0,
             key: BlobKey::from_stored(row.get(1)?),
         })
     });

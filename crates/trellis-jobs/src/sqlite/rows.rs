@@ -77,6 +77,8 @@ pub(super) fn state(row: &Row<'_>, column: usize) -> rusqlite::Result<JobState> 
 fn job_row(row: &Row<'_>) -> rusqlite::Result<(i64, Job)> {
     let progress: Option<Json<_>> = row.get("progress")?;
     let failure: Option<Json<_>> = row.get("failure")?;
+    let provenance: Option<Json<_>> = row.get("provenance")?;
+    let statement: Option<Json<_>> = row.get("statement")?;
     let job = Job {
         id: parsed(row, 1)?,
         state: state(row, 2)?,
@@ -89,6 +91,9 @@ fn job_row(row: &Row<'_>) -> rusqlite::Result<(i64, Job)> {
         progress: progress.map(|json| json.0),
         failure: failure.map(|json| json.0),
         notes: row.get::<_, Json<_>>("notes")?.0,
+        provenance: provenance.map(|json| json.0),
+        statement: statement.map(|json| json.0),
+        cached: row.get("cached")?,
         inputs: Vec::new(),
         artifacts: Vec::new(),
         history: Vec::new(),
@@ -100,7 +105,7 @@ fn job_row(row: &Row<'_>) -> rusqlite::Result<(i64, Job)> {
 pub(super) fn job(connection: &Connection, id: JobId) -> Result<Job, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT number, id, state, backend, created_at, updated_at, attempt, made_by, params, progress,
-                failure, notes
+                failure, notes, provenance, statement, cached
          FROM jobs WHERE id = ?1",
     )?;
     let found = statement.query_row([id.to_string()], job_row).optional()?;

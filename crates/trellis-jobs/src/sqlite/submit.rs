@@ -1,9 +1,10 @@
 //! Accepts jobs.
 
 use rusqlite::{Connection, OptionalExtension, params};
-use trellis_core::{EventKind, JobState};
+use trellis_core::{EventKind, JobState, StateChange};
 
-use super::changes::{enter, event};
+use super::attempt::put_result;
+use super::changes::{change, enter, event, standing};
 use super::rows::{Json, clamped, job, micros, parsed};
 use crate::{NewJob, StoreError, Submitted};
 
@@ -14,13 +15,16 @@ pub(super) fn submit(connection: &Connection, new: &NewJob) -> Result<Submitted,
     {
         return Ok(earlier);
     }
-    refuse_when_full(connection, new.queue_limit)?;
+    // A job that is done at once does not wait.
+    if new.recalled.is_none() {
+        refuse_when_full(connection, new.queue_limit)?;
+    }
     let (key, digest) = new.idempotency.clone().unzip();
     connection
         .prepare_cached(
             "INSERT INTO jobs (id, state, backend, params, created_at, updated_at, idempotency_key,
-                               idempotency_digest)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7)",
+                               idempotency_digest, cached)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8)",
         )?
         .execute(params![
             new.id.to_string(),
@@ -30,6 +34,7 @@ pub(super) fn submit(connection: &Connection, new: &NewJob) -> Result<Submitted,
             micros(new.now),
             key,
             digest,
+            new.recalled.is_some(),
         ])?;
     let number = connection.last_insert_rowid();
     let mut statement = connection
@@ -49,6 +54,11 @@ pub(super) fn submit(connection: &Connection, new: &NewJob) -> Result<Submitted,
         failure: None,
     };
     event(connection, number, new.now, &kind, None)?;
+    if let Some(outcome) = &new.recalled {
+        let standing = standing(connection, new.id)?;
+        put_result(connection, &standing, new.now, outcome)?;
+        change(connection, &standing, StateChange::Recall, new.now, None)?;
+    }
     Ok(Submitted {
         job: job(connection, new.id)?,
         replayed: false,

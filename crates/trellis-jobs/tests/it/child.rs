@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use trellis_jobs::{FolderBlobs, Intake, IntakeLimits, SqliteStore};
 
-use crate::{full_disk, kill};
+use crate::{cache, full_disk, kill};
 
 const FOLDER: &str = "TRELLIS_TEST_FOLDER";
 const TASK: &str = "TRELLIS_TEST_TASK";
@@ -20,6 +20,7 @@ fn intake(folder: &Path) -> Intake {
             max_images: 1,
             queue_limit: 1_000_000,
         },
+        cache: None,
     }
 }
 
@@ -39,6 +40,7 @@ async fn as_child() {
     let intake = intake(Path::new(&folder));
     match task.as_str() {
         "submit" => kill::submit_for_ever(intake).await,
+        "keep" => cache::keep_for_ever(&intake).await,
         "fill" => full_disk::fill(&intake, Path::new(&folder)).await,
         task => panic!("there is no task `{task}`"),
     }

@@ -13,7 +13,7 @@ use trellis_core::{
 };
 use trellis_jobs::{
     BlobKey, Claim, ClaimFilter, Delivered, FolderBlobs, Intake, IntakeLimits, JobStore, NewJob, Outcome,
-    SqliteStore, WorkerName,
+    ResultCache, SqliteStore, WorkerName,
 };
 
 pub(crate) const LEASE: Duration = Duration::from_secs(30);
@@ -42,6 +42,7 @@ pub(crate) fn new_job(n: u32) -> NewJob {
         inputs: vec![(input, BlobKey::input(id, 0))],
         idempotency: None,
         queue_limit: 1_000,
+        recalled: None,
     }
 }
 
@@ -82,6 +83,8 @@ pub(crate) fn outcome(claim: &Claim) -> Outcome {
         made_by: "relief".to_owned(),
         artifacts: vec![file(claim.lease.job, claim.lease.attempt, false)],
         notes: vec!["one view is used".to_owned()],
+        provenance: None,
+        statement: None,
     }
 }
 
@@ -121,6 +124,14 @@ impl Place {
         SqliteStore::open(&self.folder.path().join("jobs.db")).unwrap()
     }
 
+    pub(crate) fn cache(&self, max_bytes: u64) -> ResultCache {
+        ResultCache {
+            index: Arc::new(self.store.clone()),
+            blobs: Arc::new(self.blobs.clone()),
+            max_bytes,
+        }
+    }
+
     pub(crate) fn intake(&self) -> Intake {
         Intake {
             store: Arc::new(self.store.clone()),
@@ -130,6 +141,7 @@ impl Place {
                 max_images: 3,
                 queue_limit: 5,
             },
+            cache: None,
         }
     }
 }

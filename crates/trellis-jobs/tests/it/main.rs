@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop where it cannot go on")]
 
 mod blobs;
+mod cache;
 mod child;
 mod damage;
 mod full_disk;
@@ -12,3 +13,4 @@ mod kill;
 mod kit;
 mod life;
 mod model;
+mod upgrade;

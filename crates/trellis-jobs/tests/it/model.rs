@@ -215,11 +215,12 @@ impl Game {
                 assert_eq!(lost, self.model.holder(&lease).is_none());
             }
             Call::Succeed(_) => {
-                let artifacts = vec![file(lease.job, lease.attempt, false)];
                 let outcome = Outcome {
                     made_by: "relief".to_owned(),
-                    artifacts,
+                    artifacts: vec![file(lease.job, lease.attempt, false)],
                     notes: vec![],
+                    provenance: None,
+                    statement: None,
                 };
                 let lost = lost(store.succeed(&lease, now, outcome).await);
                 assert_eq!(!lost, self.model.leave(&lease, JobState::Succeeded));

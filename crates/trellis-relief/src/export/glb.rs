@@ -8,7 +8,6 @@
 
 use serde_json::{Value, json};
 
-use super::Origin;
 use crate::error::ReliefError;
 use crate::model::Model;
 use crate::solid::Solid;
@@ -27,7 +26,7 @@ const LINEAR_MIPMAP_LINEAR: u32 = 9987;
 /// How rough the surface is: a picture has its lights painted in already, so hardly any are added.
 const ROUGHNESS: f64 = 0.9;
 
-pub(crate) fn glb(model: &Model, origin: &Origin<'_>) -> Result<Vec<u8>, ReliefError> {
+pub(crate) fn glb(model: &Model) -> Result<Vec<u8>, ReliefError> {
     let mut buffer = Buffer::default();
     let solid = &model.solid;
     buffer.push(floats(solid.positions.iter().flatten()), Some(ARRAY_BUFFER));
@@ -40,13 +39,8 @@ pub(crate) fn glb(model: &Model, origin: &Origin<'_>) -> Result<Vec<u8>, ReliefE
         "asset": {
             "version": "2.0",
             "generator": format!("trellis-server {NAME} {}", env!("CARGO_PKG_VERSION")),
-            "extras": {
-                "backend": NAME,
-                "description": DESCRIPTION,
-                "params": origin.params,
-                "seed": origin.params.seed,
-                "input_sha256": origin.input_sha256,
-            },
+            // What it was made of is added by who knows it: `asset.extras.provenance`.
+            "extras": { "description": DESCRIPTION },
         },
         "scene": 0,
         "scenes": [{ "nodes": [0] }],

@@ -16,7 +16,7 @@ fn views(count: usize) -> Views {
     );
     Views {
         first: decode(&bytes, MAX_PIXELS).expect("the picture is whole"),
-        sha256: (0..count).map(|number| format!("{number:064x}")).collect(),
+        count,
     }
 }
 
@@ -53,9 +53,8 @@ fn each_format_asked_for_is_made_in_order() {
 }
 
 #[test]
-fn a_glb_says_what_it_is_and_of_what_it_was_made() {
-    let params = params();
-    let relief = generated(&views(1), &params).unwrap();
+fn a_glb_says_what_it_is() {
+    let relief = generated(&views(1), &params()).unwrap();
     let asset = &document(&relief.files[0].bytes)["asset"];
     assert!(
         asset["generator"]
@@ -63,11 +62,7 @@ fn a_glb_says_what_it_is_and_of_what_it_was_made() {
             .unwrap()
             .starts_with("trellis-server relief ")
     );
-    assert_eq!(asset["extras"]["backend"], "relief");
-    assert_eq!(asset["extras"]["description"], DESCRIPTION);
-    assert_eq!(asset["extras"]["params"], serde_json::to_value(&params).unwrap());
-    assert_eq!(asset["extras"]["seed"], 1);
-    assert_eq!(asset["extras"]["input_sha256"][0], "0".repeat(64));
+    assert_eq!(asset["extras"], serde_json::json!({ "description": DESCRIPTION }));
 }
 
 #[test]

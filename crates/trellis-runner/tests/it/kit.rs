@@ -10,15 +10,23 @@ use tempfile::TempDir;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use trellis_backend::{Backend, Capabilities, Content, Made, Output, Readiness, Registry, Reporter, Request};
-use trellis_core::{BackendChoice, Failure, FailureKind, Format, Job, JobId, ParamsPatch, Progress, Stage};
-use trellis_jobs::{
-    BlobStore, FolderBlobs, Intake, IntakeLimits, JobStore, SqliteStore, Submission, WorkerName,
+use trellis_backend::{
+    Backend, Capabilities, Content, Made, MadeWith, Origin, Output, Readiness, Registry, Reporter, Request,
 };
-use trellis_runner::{Runner, RunnerSettings};
+use trellis_core::{
+    BackendChoice, Failure, FailureKind, Format, Installation, Job, JobId, ParamsPatch, Pin, Progress,
+    ServerBuild, Stage,
+};
+use trellis_jobs::{
+    BlobStore, FolderBlobs, Intake, IntakeLimits, JobStore, ResultCache, SqliteStore, Submission, WorkerName,
+};
+use trellis_runner::{Results, Runner, RunnerSettings};
 
 /// Long enough for a busy machine; a test that waits so long has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The smallest GLB: an asset with nothing in it, and a buffer of four bytes.
+pub(crate) const GLB: &[u8] = b"glTF\x02\0\0\0\x40\0\0\0\x20\0\0\0JSON{\"asset\":{\"version\":\"2.0\"}}     \x04\0\0\0BIN\0\x01\x02\x03\x04";
 
 /// What the scripted backend does with a job; the job's seed says which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,10 +51,12 @@ pub(crate) enum Script {
     Nothing,
     /// Gives two files of one name.
     Twice,
+    /// Gives a GLB that is none.
+    Broken,
 }
 
 impl Script {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Bytes,
         Self::File,
         Self::Gate,
@@ -57,6 +67,7 @@ impl Script {
         Self::Foreign,
         Self::Nothing,
         Self::Twice,
+        Self::Broken,
     ];
 
     fn seed(self) -> i64 {
@@ -109,7 +120,7 @@ fn made(name: &str, content: Content) -> Made {
 }
 
 pub(crate) fn bytes(name: &str) -> Made {
-    made(name, Content::Bytes(Bytes::from_static(b"glTF")))
+    made(name, Content::Bytes(Bytes::from_static(GLB)))
 }
 
 #[async_trait::async_trait]
@@ -144,7 +155,7 @@ impl Backend for Scripted {
             Script::Bytes => vec![bytes("model.glb")],
             Script::File => {
                 let path = request.scratch.join("out");
-                tokio::fs::write(&path, b"glTF").await.unwrap();
+                tokio::fs::write(&path, GLB).await.unwrap();
                 vec![made("model.glb", Content::File(path))]
             }
             Script::Gate => {
@@ -168,11 +179,13 @@ impl Backend for Scripted {
             Script::Traversal => vec![bytes("../model.glb")],
             Script::Foreign => vec![made("model.glb", Content::File("/etc/hostname".into()))],
             Script::Nothing => vec![],
+            Script::Broken => vec![made("model.glb", Content::Bytes(Bytes::from_static(b"glTF")))],
             Script::Twice => vec![bytes("model.glb"), bytes("model.glb")],
         };
         Ok(Output {
             files,
             notes: vec!["scripted".to_owned()],
+            made_with: MadeWith::default(),
         })
     }
 }
@@ -233,12 +246,35 @@ impl Place {
         }
     }
 
+    pub(crate) fn results(&self) -> Results {
+        let unpinned = Pin::Unpinned {
+            sha256: Some("5".repeat(64)),
+        };
+        let installation = Installation {
+            server: ServerBuild {
+                version: "0.1.0".to_owned(),
+                pin: unpinned.clone(),
+            },
+            python_env: unpinned,
+            model_lock: None,
+        };
+        Results {
+            origin: Arc::new(Origin::new(installation, None)),
+            cache: Some(ResultCache {
+                index: Arc::new(self.store.clone()),
+                blobs: self.blobs.clone(),
+                max_bytes: 1 << 20,
+            }),
+        }
+    }
+
     pub(crate) fn run(&self, settings: RunnerSettings) -> Running {
         let registry = Registry::new(self.backends.clone());
         let mut runner = Runner::new(
             Arc::new(self.store.clone()),
             self.blobs.clone(),
             registry,
+            self.results(),
             settings,
         );
         if let Some(maker) = &self.previews {
@@ -256,6 +292,17 @@ impl Place {
     }
 
     pub(crate) async fn submit_for(&self, script: Script, format: Format) -> JobId {
+        self.submit_as(script, format, None).await
+    }
+
+    /// Submits a job that takes a kept result where there is one.
+    pub(crate) async fn submit_again(&self, script: Script) -> JobId {
+        let made_by = self.results().origin.identity(self.backend.as_ref());
+        assert!(made_by.is_some());
+        self.submit_as(script, Format::Glb, made_by).await
+    }
+
+    async fn submit_as(&self, script: Script, format: Format, made_by: Option<String>) -> JobId {
         let mut png = Cursor::new(Vec::new());
         RgbImage::new(2, 2).write_to(&mut png, ImageFormat::Png).unwrap();
         let intake = Intake {
@@ -266,6 +313,7 @@ impl Place {
                 max_images: 1,
                 queue_limit: 1_000,
             },
+            cache: self.results().cache,
         };
         let submission = Submission {
             pictures: vec![png.into_inner().into()],
@@ -274,6 +322,7 @@ impl Place {
                 formats: Some(vec![format]),
                 ..ParamsPatch::default()
             },
+            made_by,
             ..Submission::default()
         };
         intake.submit(submission).await.unwrap().job.id

@@ -7,4 +7,5 @@ mod kit;
 mod leases;
 mod previews;
 mod random;
+mod results;
 mod shutdown;

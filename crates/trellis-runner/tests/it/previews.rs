@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
-use trellis_backend::{Backend, Capabilities, Output, Readiness, Reporter, Request};
+use trellis_backend::{Backend, Capabilities, MadeWith, Output, Readiness, Reporter, Request};
 use trellis_core::{BackendChoice, Failure, FailureKind, Format, Job, JobState};
 use trellis_jobs::JobStore;
+use trellis_provenance::glb;
 
 use crate::kit::{Place, Script, Scripted, bytes};
 
@@ -43,6 +44,7 @@ impl Backend for Quick {
         Ok(Output {
             files: vec![bytes("model.glb")],
             notes: vec![],
+            made_with: MadeWith::default(),
         })
     }
 }
@@ -93,7 +95,8 @@ async fn a_job_that_waits_has_a_preview_like_one_that_is_worked_on() {
             .await
             .unwrap()
             .unwrap();
-        assert_eq!(place.blobs.get(&file.key).await.unwrap(), "glTF");
+        let preview = place.blobs.get(&file.key).await.unwrap();
+        assert_eq!(glb::read(&mut preview.as_ref()).unwrap().backend, "relief");
     }
     // One that can have none holds nobody up.
     assert!(place.store.get(jobs[2]).await.unwrap().artifacts.is_empty());

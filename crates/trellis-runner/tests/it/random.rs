@@ -62,7 +62,10 @@ async fn play(acts: Vec<Act>) {
     }
     for (id, script) in &jobs {
         let job = place.ended(*id).await;
-        let succeeds = matches!(script, Script::Bytes | Script::File | Script::Gate);
+        let succeeds = matches!(
+            script,
+            Script::Bytes | Script::File | Script::Gate | Script::Broken
+        );
         match job.state {
             JobState::Succeeded => assert!(succeeds && job.artifacts.len() == 1),
             JobState::Failed => assert!(!succeeds && job.failure.is_some()),

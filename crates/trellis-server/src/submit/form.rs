@@ -70,6 +70,7 @@ pub(super) async fn read(state: &AppState, request: Request) -> Result<Submissio
         patch: params.unwrap_or_else(ParamsPatch::default),
         backend: backend.unwrap_or_default(),
         idempotency: None,
+        made_by: None,
     })
 }
 

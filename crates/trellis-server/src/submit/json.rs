@@ -53,6 +53,7 @@ pub(super) async fn read(state: &AppState, request: Request) -> Result<Submissio
         patch: params.unwrap_or_default(),
         backend: backend.unwrap_or_default(),
         idempotency: None,
+        made_by: None,
     })
 }
 

@@ -13,14 +13,14 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
-use trellis_backend::{Backend, Capabilities, Output, Readiness, Registry, Reporter};
+use trellis_backend::{Backend, Capabilities, Origin, Output, Readiness, Registry, Reporter};
 use trellis_core::{
-    Artifact, BackendChoice, Failure, FailureKind, Format, Progress, Stage, WorkerCommand, WorkerCounters,
-    WorkerState, WorkerStatus,
+    Artifact, BackendChoice, Failure, FailureKind, Format, Installation, Pin, Progress, ServerBuild, Stage,
+    WorkerCommand, WorkerCounters, WorkerState, WorkerStatus,
 };
 use trellis_jobs::{
     BlobKey, BlobStore, Claim, ClaimFilter, Delivered, FolderBlobs, Intake, IntakeLimits, JobStore, Outcome,
-    SqliteStore, WorkerName,
+    ResultCache, SqliteStore, WorkerName,
 };
 use trellis_server::{AllowedOrigins, ApiKeys, AppParts, AppState, HttpLimits, KeyRing, app};
 
@@ -37,6 +37,20 @@ pub(crate) fn png() -> Bytes {
 
 pub(crate) fn png_uri() -> String {
     format!("data:image/png;base64,{PNG}")
+}
+
+fn installation() -> Installation {
+    let build = Pin::Unpinned {
+        sha256: Some("5".repeat(64)),
+    };
+    Installation {
+        server: ServerBuild {
+            version: "1.2.3".to_owned(),
+            pin: build.clone(),
+        },
+        python_env: build,
+        model_lock: None,
+    }
 }
 
 /// A server and the folder under it, which goes when the test ends.
@@ -81,7 +95,8 @@ impl Kit {
 
     pub(crate) fn with(wishes: Wishes) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store: Arc<dyn JobStore> = Arc::new(SqliteStore::open(&folder.path().join("jobs.db")).unwrap());
+        let index = SqliteStore::open(&folder.path().join("jobs.db")).unwrap();
+        let store: Arc<dyn JobStore> = Arc::new(index.clone());
         let blobs: Arc<dyn BlobStore> = Arc::new(FolderBlobs::open(&folder.path().join("blobs")).unwrap());
         let backends = wishes
             .readiness
@@ -92,10 +107,16 @@ impl Kit {
                 store: Arc::clone(&store),
                 blobs: Arc::clone(&blobs),
                 limits: wishes.intake,
+                cache: Some(ResultCache {
+                    index: Arc::new(index),
+                    blobs: Arc::clone(&blobs),
+                    max_bytes: 1 << 20,
+                }),
             },
             store,
             blobs,
             registry: Arc::new(Registry::new(backends.collect())),
+            origin: Arc::new(Origin::new(installation(), None)),
             limits: wishes.limits,
             version: "1.2.3".to_owned(),
             allowed_origins: wishes.origins,
@@ -171,6 +192,8 @@ impl Kit {
             made_by: "paper".to_owned(),
             artifacts: vec![file],
             notes: vec!["folded once".to_owned()],
+            provenance: None,
+            statement: None,
         };
         self.state
             .store

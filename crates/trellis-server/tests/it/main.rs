@@ -13,6 +13,7 @@ mod middleware;
 mod pages;
 mod problems;
 mod refusals;
+mod results;
 mod server_facts;
 mod submit;
 mod workers;

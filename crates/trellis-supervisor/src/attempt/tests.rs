@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 
 use bytes::Bytes;
+use trellis_backend::MadeWith;
 use trellis_core::{Format, ParamsPatch, Progress, Stage};
 
 use super::*;
@@ -38,6 +39,7 @@ impl Workers for Scripted {
             peak_vram_bytes: 3 << 29,
             low_vram: ticket.task.low_vram,
             notes: vec!["worker's note".to_owned()],
+            made_with: MadeWith::default(),
         };
         let size_bytes = if matches!(answer, Answer::Lie) { 9 } else { 3 };
         let ended = match answer {

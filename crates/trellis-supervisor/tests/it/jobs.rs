@@ -20,6 +20,9 @@ async fn a_job_gives_every_format_and_its_progress() {
     assert!(bytes(&output, Format::Glb).starts_with(b"glTF"));
     assert_eq!(output.files.len(), Format::ALL.len());
     assert_eq!(output.notes[0], "peak VRAM 9.0 GiB");
+    // What it was made with is what the worker said of itself.
+    assert_eq!(output.made_with.versions["torch"], "2.9.1+stand-in");
+    assert!(kit.backend.uses_python());
     let progress = heard.progress.into_inner().unwrap();
     let mut stages: Vec<Stage> = progress.iter().map(|progress| progress.stage).collect();
     stages.dedup();

@@ -164,6 +164,11 @@ impl Client {
             .post(self.url("jobs"))
             .header("Idempotency-Key", key)
             .multipart(form);
+        let call = if order.anew {
+            call.header(header::CACHE_CONTROL, "no-cache")
+        } else {
+            call
+        };
         Ok(accepted(call).await?.json().await?)
     }
 
@@ -186,6 +191,14 @@ impl Client {
     /// A file's bytes.
     pub(crate) async fn artifact(&self, id: JobId, name: &str) -> Result<Bytes, CallError> {
         Ok(accepted(self.get(&format!("jobs/{id}/artifacts/{name}")))
+            .await?
+            .bytes()
+            .await?)
+    }
+
+    /// The statement about a job's result.
+    pub(crate) async fn statement(&self, id: JobId) -> Result<Bytes, CallError> {
+        Ok(accepted(self.get(&format!("jobs/{id}/statement")))
             .await?
             .bytes()
             .await?)

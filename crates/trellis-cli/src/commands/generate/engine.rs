@@ -4,7 +4,7 @@ use bytes::Bytes;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::Content;
-use trellis_core::{Format, JobId, Params, ParamsPatch};
+use trellis_core::{Format, JobId, Params, ParamsPatch, Provenance};
 
 use super::here::Here;
 use super::show::JobShow;
@@ -18,6 +18,21 @@ pub(crate) struct Order {
     pub(crate) pictures: Vec<Bytes>,
     /// Parameters, in range.
     pub(crate) patch: ParamsPatch,
+    /// What the file of each format will be called.
+    pub(crate) names: Vec<(Format, String)>,
+    /// Whether a server is to make it anew where it keeps the result of an earlier job.
+    pub(crate) anew: bool,
+}
+
+/// What is said of an asset beside its files.
+#[derive(Debug)]
+pub(crate) struct Stated {
+    /// What a file that holds it ends with, without a dot before it.
+    pub(crate) ending: String,
+    /// The statement.
+    pub(crate) bytes: Bytes,
+    /// The name of the key that signed it.
+    pub(crate) signed_by: Option<String>,
 }
 
 /// A made asset.
@@ -35,6 +50,12 @@ pub(crate) struct Asset {
     pub(crate) notes: Vec<String>,
     /// A file for each format.
     pub(crate) files: Vec<(Format, Content)>,
+    /// What made it; none from a server that does not say.
+    pub(crate) provenance: Option<Provenance>,
+    /// The statement about it; none from a server that makes none.
+    pub(crate) stated: Option<Stated>,
+    /// Whether a server had it already.
+    pub(crate) cached: bool,
     /// The folder of files that are not in memory.
     pub(crate) _scratch: Option<TempDir>,
 }

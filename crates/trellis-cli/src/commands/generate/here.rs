@@ -1,14 +1,19 @@
-//! Makes assets in this process, with a backend and no store.
+//! Makes assets in this process, with a backend and no store; says of each what made it, as a server does.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
-use trellis_backend::{Backend, Registry, Request};
-use trellis_core::{BackendChoice, Failure, FailureKind, Format, JobId};
+use trellis_backend::{Backend, Content, Origin, Registry, Request};
+use trellis_core::{BackendChoice, Failure, FailureKind, Format, JobId, Provenance};
+use trellis_jobs::sha256;
+use trellis_provenance::Run;
 
-use super::engine::{Asset, Order};
+use super::engine::{Asset, Order, Stated};
+use super::mark::{Marked, mark};
 use super::show::JobShow;
 use super::trouble::Trouble;
 
@@ -16,6 +21,7 @@ use super::trouble::Trouble;
 pub(crate) struct Here {
     backend: Arc<dyn Backend>,
     reason: String,
+    origin: Arc<Origin>,
 }
 
 impl fmt::Debug for Here {
@@ -32,11 +38,13 @@ impl Here {
         registry: &Registry,
         choice: BackendChoice,
         formats: &[Format],
+        origin: Arc<Origin>,
     ) -> Result<Self, Failure> {
         let chosen = registry.choose(choice, formats)?;
         Ok(Self {
             backend: chosen.backend,
             reason: chosen.reason,
+            origin,
         })
     }
 
@@ -65,7 +73,8 @@ impl Here {
         })?;
         let scratch =
             tempfile::tempdir().map_err(|error| Trouble::unwritable(&std::env::temp_dir(), &error))?;
-        let job = JobId::new(Timestamp::now(), rand::random());
+        let started_at = Timestamp::now();
+        let job = JobId::new(started_at, rand::random());
         let request = Request {
             job,
             attempt: 1,
@@ -84,13 +93,38 @@ impl Here {
             let file = file.ok_or_else(|| missing(*format, self.backend.capabilities().name))?;
             files.push((*format, file.content.clone()));
         }
+        let inputs = digests(order.pictures.clone()).await?;
+        let backend = self.backend.as_ref();
+        let provenance = self
+            .origin
+            .provenance(backend, inputs, &params, &output.made_with);
+        let marked = marked(
+            files,
+            order.names.clone(),
+            provenance.clone(),
+            scratch.path().to_owned(),
+        )
+        .await?;
+        let run = Run {
+            id: job.to_string(),
+            started_at,
+            finished_at: Timestamp::now(),
+        };
+        let text = self.origin.statement(&marked.subjects, &provenance, &run);
         Ok(Asset {
             job,
             made_by: self.backend.capabilities().name.to_owned(),
             about: self.backend.capabilities().description.to_owned(),
             params,
-            notes: output.notes,
-            files,
+            notes: output.notes.into_iter().chain(marked.notes).collect(),
+            files: marked.files,
+            provenance: Some(provenance),
+            stated: Some(Stated {
+                ending: text.ending.to_owned(),
+                bytes: text.bytes.into(),
+                signed_by: text.signed_by,
+            }),
+            cached: false,
             _scratch: Some(scratch),
         })
     }
@@ -102,4 +136,27 @@ fn missing(format: Format, backend: &str) -> Failure {
         FailureKind::Internal,
         format!("the backend `{backend}` made no file of the format {format}"),
     )
+}
+
+async fn digests(pictures: Vec<Bytes>) -> Result<Vec<String>, Failure> {
+    let digests =
+        tokio::task::spawn_blocking(move || pictures.iter().map(|picture| sha256(picture)).collect());
+    digests.await.map_err(|_| broken())
+}
+
+async fn marked(
+    files: Vec<(Format, Content)>,
+    names: Vec<(Format, String)>,
+    provenance: Provenance,
+    scratch: PathBuf,
+) -> Result<Marked, Failure> {
+    let marked = tokio::task::spawn_blocking(move || mark(files, &names, &provenance, &scratch)).await;
+    marked.map_err(|_| broken())?.map_err(|error| {
+        let message = format!("a file of the backend cannot be read: {error}");
+        Failure::new(FailureKind::Internal, message)
+    })
+}
+
+fn broken() -> Failure {
+    Failure::new(FailureKind::Internal, "reading the files broke off: a defect")
 }

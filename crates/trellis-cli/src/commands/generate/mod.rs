@@ -2,12 +2,13 @@
 
 pub(crate) mod api_key;
 pub(crate) mod client;
-mod engine;
-mod here;
+pub(crate) mod engine;
+pub(crate) mod here;
+mod mark;
 mod params;
 mod plan;
 mod report;
-mod show;
+pub(crate) mod show;
 mod sse;
 mod there;
 pub(crate) mod trouble;
@@ -15,6 +16,7 @@ mod work;
 mod write;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use trellis_core::{BackendChoice, Format};
 
@@ -31,7 +33,7 @@ use super::Context;
 use crate::config::{self, Config, SettingFlags};
 use crate::env::Environment;
 use crate::exit::{Exit, Stop};
-use crate::{backends, logs, output, runtime, signals};
+use crate::{backends, env, installation, logs, output, runtime, signals};
 
 /// Make 3D assets from pictures, in this process or on a server
 #[derive(Debug, clap::Args)]
@@ -41,7 +43,8 @@ Examples:
   trellis generate photos/ -o out/ --format glb,stl
   trellis generate front.png side.png --multiview -o chair.glb --server http://127.0.0.1:8000
 
-The paths of finished files go to standard output. A bad picture does not stop the others: the end
+The paths of finished files go to standard output. Beside each asset a statement is written that says what
+made it (`chair.intoto.json`); `trellis verify` holds both against this machine. A bad picture does not stop the others: the end
 lists what failed and why, and the exit code is then 1. Existing files are replaced.")]
 pub(crate) struct GenerateArgs {
     /// Pictures (PNG, JPEG, WebP), or folders whose pictures are taken
@@ -66,6 +69,14 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "URL", value_parser = server_address)]
     server: Option<String>,
 
+    /// Have a server make the assets anew, also where it keeps the results of earlier jobs
+    #[arg(long, requires = "server")]
+    no_cache: bool,
+
+    /// Sign the statement beside each asset with the secret key in this file, in Nix's form; default: the
+    /// setting `provenance.sign_key`. A server signs with its own
+    #[arg(long, value_name = "FILE", conflicts_with = "server")]
+    sign_key: Option<PathBuf>,
     #[command(flatten)]
     api_key: ApiKeyFlag,
 
@@ -78,11 +89,14 @@ pub(crate) struct GenerateArgs {
 }
 
 pub(crate) fn run(args: &GenerateArgs, context: &Context<'_>) -> Result<Exit, Stop> {
-    let loaded = config::load(
+    let mut loaded = config::load(
         &SettingFlags::default(),
         context.environment,
         context.config_file.as_deref(),
     )?;
+    if let Some(file) = &args.sign_key {
+        loaded.config.provenance.sign_key.clone_from(file);
+    }
     // A person who waits for files wants progress, not the log of a server.
     logs::start(&loaded.log_or("warn"));
     let formats = plan::formats(&args.format, args.output.as_deref());
@@ -108,6 +122,7 @@ pub(crate) fn run(args: &GenerateArgs, context: &Context<'_>) -> Result<Exit, St
             patch: &patch,
             max_bytes: loaded.config.limits.body_bytes,
             json: args.json,
+            anew: args.no_cache,
             batch: tasks.len() > 1,
             stopping,
         };
@@ -132,9 +147,10 @@ async fn start(
         BackendChoice::Trellis => BackendChoice::Trellis,
         BackendChoice::Auto | BackendChoice::Relief => BackendChoice::Relief,
     };
+    let origin = installation::origin(config, environment.get(env::PATH)).await?;
     let backends = backends::start(config, here, &config.data_dir).await?;
     Ok(Engine::Here(
-        Here::choose(&backends.registry, choice, formats).map_err(Trouble::from)?,
+        Here::choose(&backends.registry, choice, formats, Arc::new(origin)).map_err(Trouble::from)?,
     ))
 }
 

@@ -29,6 +29,19 @@ pub(crate) struct Target {
     pub(crate) path: PathBuf,
 }
 
+impl Target {
+    /// The format and the file's name.
+    pub(crate) fn named(&self) -> (Format, String) {
+        let name = self.path.file_name().unwrap_or_default();
+        (self.format, name.to_string_lossy().into_owned())
+    }
+
+    /// A file of the same name with another ending.
+    pub(crate) fn beside(&self, ending: &str) -> PathBuf {
+        self.path.with_extension(ending)
+    }
+}
+
 /// What is asked for.
 #[derive(Debug)]
 pub(crate) struct Wish<'a> {

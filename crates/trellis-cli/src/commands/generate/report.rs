@@ -1,15 +1,16 @@
 //! What is said of a task when it ended: lines for people, JSON for scripts.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
-use trellis_core::{Format, JobId, JobState, Params};
+use trellis_core::{Format, JobId, JobState, Params, Provenance};
 
 use super::engine::Asset;
 use super::plan::Task;
 use super::trouble::Trouble;
+use super::work::Done;
 use super::write::Written;
 
 /// A file in its place.
@@ -35,6 +36,11 @@ pub(crate) struct Line<'a> {
     about: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     params: Option<&'a Params>,
+    cached: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provenance: Option<&'a Provenance>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    statement: Option<&'a Path>,
     files: &'a [WrittenFile],
     notes: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,12 +48,8 @@ pub(crate) struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    pub(crate) fn succeeded(
-        task: &'a Task,
-        asset: &'a Asset,
-        files: &'a [WrittenFile],
-        elapsed: Duration,
-    ) -> Self {
+    pub(crate) fn succeeded(task: &'a Task, done: &'a Done, elapsed: Duration) -> Self {
+        let asset = &done.asset;
         Self {
             pictures: &task.pictures,
             state: JobState::Succeeded,
@@ -56,7 +58,10 @@ impl<'a> Line<'a> {
             made_by: Some(&asset.made_by),
             about: Some(&asset.about),
             params: Some(&asset.params),
-            files,
+            cached: asset.cached,
+            provenance: asset.provenance.as_ref(),
+            statement: done.statement.as_deref(),
+            files: &done.files,
             notes: &asset.notes,
             failure: None,
         }
@@ -71,6 +76,9 @@ impl<'a> Line<'a> {
             made_by: None,
             about: None,
             params: None,
+            cached: false,
+            provenance: None,
+            statement: None,
             files: &[],
             notes: &[],
             failure: Some(trouble),
@@ -87,14 +95,28 @@ impl<'a> Line<'a> {
 }
 
 /// A file that was written, for people.
-pub(crate) fn written(file: &WrittenFile, made_by: &str, elapsed: Duration) -> String {
+pub(crate) fn written(file: &WrittenFile, asset: &Asset, elapsed: Duration) -> String {
+    let made_by = &asset.made_by;
+    let kept = if asset.cached {
+        ", kept from an earlier job"
+    } else {
+        ""
+    };
     let replaced = if file.written.replaced { ", replaced" } else { "" };
     format!(
-        "wrote {} ({}{replaced}) in {:.1} s by {made_by}",
+        "wrote {} ({}{replaced}) in {:.1} s by {made_by}{kept}",
         file.path.display(),
         size(file.written.size_bytes),
         elapsed.as_secs_f64(),
     )
+}
+
+/// A statement that was written, for people.
+pub(crate) fn stated(path: &Path, signed_by: Option<&str>) -> String {
+    match signed_by {
+        Some(key) => format!("what made it: {}, signed by `{key}`", path.display()),
+        None => format!("what made it: {}", path.display()),
+    }
 }
 
 /// The list of failures at the end.

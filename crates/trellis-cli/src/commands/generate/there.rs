@@ -8,11 +8,13 @@ use rand::random;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::{Content, Reporter as _};
-use trellis_core::{Artifact, BackendChoice, EventKind, Job, JobEvent, JobId, JobState, ParamsPatch};
+use trellis_core::{
+    Artifact, BackendChoice, EventKind, Job, JobEvent, JobId, JobState, ParamsPatch, StatementFile,
+};
 use trellis_jobs::sha256;
 
 use super::client::{CallError, Client, Facts};
-use super::engine::{Asset, Order};
+use super::engine::{Asset, Order, Stated};
 use super::show::JobShow;
 use super::sse::EventStream;
 use super::trouble::Trouble;
@@ -178,6 +180,10 @@ impl There {
             };
             files.push((*format, Content::Bytes(self.fetch(job.id, artifact).await?)));
         }
+        let stated = match job.statement {
+            Some(file) => Some(self.stated(job.id, file).await?),
+            None => None,
+        };
         let made_by = job.made_by.unwrap_or_else(|| job.backend.name().to_owned());
         Ok(Asset {
             job: job.id,
@@ -186,26 +192,52 @@ impl There {
             params: job.params,
             notes: job.notes,
             files,
+            provenance: job.provenance,
+            stated,
+            cached: job.cached,
             _scratch: None,
         })
     }
 
-    /// Fetches one file and compares it with its digest; what was cut short is fetched again.
+    /// Fetches the statement.
+    async fn stated(&self, id: JobId, file: StatementFile) -> Result<Stated, Trouble> {
+        let bytes = whole(&file.name, &file.sha256, || self.client.statement(id)).await?;
+        let ending = file
+            .name
+            .split_once('.')
+            .map_or(file.name.as_str(), |(_, ending)| ending);
+        Ok(Stated {
+            ending: ending.to_owned(),
+            bytes,
+            signed_by: file.signed_by,
+        })
+    }
+
+    /// Fetches one file.
     async fn fetch(&self, id: JobId, artifact: &Artifact) -> Result<Bytes, Trouble> {
-        let mut failures = 0;
-        loop {
-            let trouble = match self.client.artifact(id, &artifact.name).await {
-                Ok(bytes) if sha256(&bytes) == artifact.sha256 => return Ok(bytes),
-                Ok(_) => Trouble::not_understood(format!("`{}` arrived damaged", artifact.name)),
-                Err(error @ CallError::Problem(_)) => return Err(error.into()),
-                Err(error) => error.into(),
-            };
-            failures += 1;
-            if failures > 3 {
-                return Err(trouble);
-            }
-            sleep(wait(failures)).await;
+        let fetch = || self.client.artifact(id, &artifact.name);
+        whole(&artifact.name, &artifact.sha256, fetch).await
+    }
+}
+
+/// Compares what is fetched with its digest; what was cut short is fetched again.
+async fn whole<F>(name: &str, digest: &str, fetch: impl Fn() -> F) -> Result<Bytes, Trouble>
+where
+    F: Future<Output = Result<Bytes, CallError>>,
+{
+    let mut failures = 0;
+    loop {
+        let trouble = match fetch().await {
+            Ok(bytes) if sha256(&bytes) == digest => return Ok(bytes),
+            Ok(_) => Trouble::not_understood(format!("`{name}` arrived damaged")),
+            Err(error @ CallError::Problem(_)) => return Err(error.into()),
+            Err(error) => error.into(),
+        };
+        failures += 1;
+        if failures > 3 {
+            return Err(trouble);
         }
+        sleep(wait(failures)).await;
     }
 }
 

@@ -10,7 +10,7 @@ use trellis_backend::Content;
 use trellis_core::ParamsPatch;
 
 use super::engine::{Asset, Engine, Order};
-use super::plan::Task;
+use super::plan::{Target, Task};
 use super::report::{self, Line, WrittenFile};
 use super::show::{JobShow, Show};
 use super::trouble::Trouble;
@@ -25,6 +25,8 @@ pub(crate) struct Work<'a> {
     pub(crate) max_bytes: u64,
     /// Whether results are printed as JSON.
     pub(crate) json: bool,
+    /// Whether a server is to make all anew.
+    pub(crate) anew: bool,
     /// Whether there are several tasks, so that each failure is also told when it happens.
     pub(crate) batch: bool,
     pub(crate) stopping: CancellationToken,
@@ -52,22 +54,29 @@ impl Work<'_> {
         let show = self.show.job(&task.name);
         let made = self.make(task, &show).await;
         let line = match &made {
-            Ok((asset, files)) => Line::succeeded(task, asset, files, started.elapsed()),
+            Ok(done) => Line::succeeded(task, done, started.elapsed()),
             Err(trouble) => Line::failed(task, trouble, started.elapsed()),
         };
         if self.json {
             self.show.result(&line.to_json());
         }
         match made {
-            Ok((asset, files)) => {
+            Ok(Done {
+                asset,
+                files,
+                statement,
+            }) => {
                 for note in &asset.notes {
                     show.note(&format!("note: {note}"));
                 }
                 for file in &files {
-                    show.note(&report::written(file, &asset.made_by, started.elapsed()));
+                    show.note(&report::written(file, &asset, started.elapsed()));
                     if !self.json {
                         self.show.path(&file.path);
                     }
+                }
+                if let (Some(path), Some(stated)) = (&statement, &asset.stated) {
+                    show.note(&report::stated(path, stated.signed_by.as_deref()));
                 }
                 Ok(())
             }
@@ -80,13 +89,15 @@ impl Work<'_> {
         }
     }
 
-    async fn make(&self, task: &Task, show: &JobShow<'_>) -> Result<(Asset, Vec<WrittenFile>), Trouble> {
+    async fn make(&self, task: &Task, show: &JobShow<'_>) -> Result<Done, Trouble> {
         if self.stopping.is_cancelled() {
             return Err(Trouble::interrupted());
         }
         let order = Order {
             pictures: self.read(&task.pictures).await?,
             patch: self.patch.clone(),
+            names: task.targets.iter().map(Target::named).collect(),
+            anew: self.anew,
         };
         let asset = self.engine.make(&order, show, &self.stopping).await?;
         let mut files = Vec::new();
@@ -100,7 +111,17 @@ impl Work<'_> {
                 written: put(content, target.path.clone()).await?,
             });
         }
-        Ok((asset, files))
+        let mut statement = None;
+        if let (Some(stated), Some(target)) = (&asset.stated, task.targets.first()) {
+            let path = target.beside(&stated.ending);
+            put(Content::Bytes(stated.bytes.clone()), path.clone()).await?;
+            statement = Some(path);
+        }
+        Ok(Done {
+            asset,
+            files,
+            statement,
+        })
     }
 
     async fn read(&self, paths: &[PathBuf]) -> Result<Vec<Bytes>, Trouble> {
@@ -120,6 +141,14 @@ impl Work<'_> {
         }
         Ok(pictures)
     }
+}
+
+/// A task that is done.
+pub(crate) struct Done {
+    pub(crate) asset: Asset,
+    pub(crate) files: Vec<WrittenFile>,
+    /// Where the statement is, if there is one.
+    pub(crate) statement: Option<PathBuf>,
 }
 
 async fn put(content: Content, path: PathBuf) -> Result<write::Written, Trouble> {

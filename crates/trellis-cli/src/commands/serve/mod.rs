@@ -7,6 +7,7 @@ mod reload;
 mod service_manager;
 mod services;
 
+use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ use self::services::Services;
 use super::{Context, doctor};
 use crate::config::{self, Effective, Listen, SettingFlags};
 use crate::exit::{Exit, Stop};
-use crate::{logs, runtime, signals};
+use crate::{env, installation, logs, runtime, signals};
 
 /// What is left after the drain for open requests and the last writes.
 const GRACE: Duration = Duration::from_secs(5);
@@ -63,10 +64,11 @@ pub(crate) fn run(args: &ServeArgs, context: &Context<'_>) -> Result<Exit, Stop>
     if !args.skip_doctor && effective.config.backend != BackendChoice::Relief {
         doctor::before_start(context, &effective.config.trellis.model)?;
     }
-    runtime()?.block_on(serve(effective, reload))
+    let search = context.environment.get(env::PATH);
+    runtime()?.block_on(serve(effective, reload, search))
 }
 
-async fn serve(effective: Effective, reload: Reload) -> Result<Exit, Stop> {
+async fn serve(effective: Effective, reload: Reload, search: Option<&OsStr>) -> Result<Exit, Stop> {
     let config = &effective.config;
     let stopping = signals::first_signal("stopping: finishing running jobs; a second signal ends at once")
         .context("cannot listen for signals")
@@ -78,7 +80,8 @@ async fn serve(effective: Effective, reload: Reload) -> Result<Exit, Stop> {
     let keys = keys::open(&config.auth)?;
     let data = DataDir::open(&config.data_dir)?;
     let (listener, bound) = bind(&config.listen).await?;
-    let services = Services::open(config, &data).await?;
+    let origin = installation::origin(config, search).await?;
+    let services = Services::open(config, &data, origin).await?;
     let key_names = keys.names();
     if key_names.is_none() && !bound.ip().is_loopback() {
         warn!(%bound, "everybody who reaches this address can use the server: set `auth.keys_file`, or listen on 127.0.0.1");

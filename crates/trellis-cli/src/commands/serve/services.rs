@@ -8,9 +8,11 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use trellis_backend::{Backend, Readiness, Registry};
-use trellis_jobs::{BlobStore, FolderBlobs, Intake, IntakeLimits, Janitor, JobStore, Retention, SqliteStore};
-use trellis_runner::{Runner, RunnerSettings};
+use trellis_backend::{Backend, Origin, Readiness, Registry};
+use trellis_jobs::{
+    BlobStore, FolderBlobs, Intake, IntakeLimits, Janitor, JobStore, ResultCache, Retention, SqliteStore,
+};
+use trellis_runner::{Results, Runner, RunnerSettings};
 use trellis_server::{AllowedOrigins, AppParts, AppState, HttpLimits, KeyRing};
 use trellis_supervisor::TrellisBackend;
 
@@ -34,6 +36,9 @@ const JANITOR: Duration = Duration::from_secs(600);
 pub(crate) struct Services {
     store: Arc<dyn JobStore>,
     blobs: Arc<dyn BlobStore>,
+    /// Kept results; with room for none where that is the setting, so that earlier ones go.
+    cache: ResultCache,
+    origin: Arc<Origin>,
     registry: Arc<Registry>,
     trellis: Option<Arc<TrellisBackend>>,
     previews: Option<Arc<dyn Backend>>,
@@ -41,16 +46,23 @@ pub(crate) struct Services {
 
 impl Services {
     /// Opens what is on disk.
-    pub(crate) async fn open(config: &Config, data: &DataDir) -> Result<Self, Stop> {
+    pub(crate) async fn open(config: &Config, data: &DataDir, origin: Origin) -> Result<Self, Stop> {
         let database = data.database();
         let store =
             SqliteStore::open(&database).map_err(|error| cannot_open(&database, error.advice(), error))?;
         let blobs = FolderBlobs::open(&data.blobs())
             .map_err(|error| cannot_open(&data.blobs(), error.advice(), error))?;
         let backends = backends::start(config, config.backend, data.root()).await?;
+        let blobs: Arc<dyn BlobStore> = Arc::new(blobs);
         Ok(Self {
+            cache: ResultCache {
+                index: Arc::new(store.clone()),
+                blobs: blobs.clone(),
+                max_bytes: config.cache.max_bytes,
+            },
+            origin: Arc::new(origin),
             store: Arc::new(store),
-            blobs: Arc::new(blobs),
+            blobs,
             registry: Arc::new(backends.registry),
             trellis: backends.trellis,
             previews: backends.previews,
@@ -99,6 +111,7 @@ impl Services {
                 keep_jobs: Some(config.retention.keep_jobs).filter(|jobs| *jobs > 0),
                 keep_days: Some(config.retention.keep_days).filter(|days| *days > 0),
             },
+            cache: self.cache.clone(),
         };
         let token = stopping.clone();
         tasks.spawn(async move {
@@ -129,11 +142,21 @@ impl Services {
             scratch: data.scratch(),
         };
         let registry = Registry::clone(&self.registry);
-        let runner = Runner::new(self.store.clone(), self.blobs.clone(), registry, settings);
+        let results = Results {
+            origin: self.origin.clone(),
+            cache: self.kept(),
+        };
+        let (store, blobs) = (self.store.clone(), self.blobs.clone());
+        let runner = Runner::new(store, blobs, registry, results, settings);
         match &self.previews {
             Some(maker) => runner.with_previews(Arc::clone(maker)),
             None => runner,
         }
+    }
+
+    /// The kept results, if any are to be kept.
+    fn kept(&self) -> Option<ResultCache> {
+        (self.cache.max_bytes > 0).then(|| self.cache.clone())
     }
 
     fn app(&self, config: &Config, keys: KeyRing) -> AppState {
@@ -145,6 +168,7 @@ impl Services {
                 max_images: config.limits.images_per_job as usize,
                 queue_limit: config.limits.queued_jobs,
             },
+            cache: self.kept(),
         };
         let origins = config.listen.allowed_origins.iter().map(String::as_str);
         AppState::new(AppParts {
@@ -152,6 +176,7 @@ impl Services {
             blobs: self.blobs.clone(),
             intake,
             registry: self.registry.clone(),
+            origin: self.origin.clone(),
             limits: HttpLimits {
                 body_bytes: usize::try_from(config.limits.body_bytes).unwrap_or(usize::MAX),
                 job_time: Duration::from_secs(config.limits.job_seconds),

@@ -1,0 +1,151 @@
+//! Says of each result what made it: in the GLB itself and in a statement beside the files.
+//!
+//! Whoever has a backend work goes through here, the server's runner as well as `trellis generate`, so that
+//! both say the same. Not here: what this machine is; that is handed in.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Write as _};
+use std::path::Path;
+
+use serde_json::json;
+use trellis_core::{GpuUsed, Installation, Params, Pin, Provenance, PythonEnv, Schema};
+use trellis_provenance::glb::{self, GlbError};
+use trellis_provenance::{Envelope, Run, SigningKey, Statement, Subject};
+
+use crate::{Backend, Content};
+
+/// What a backend alone knows of how it made a result.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MadeWith {
+    /// The GPU.
+    pub gpu: Option<GpuUsed>,
+    /// Versions in its Python environment by name, such as `torch`.
+    pub versions: BTreeMap<String, String>,
+}
+
+/// What makes results here, and who vouches for them.
+#[derive(Debug)]
+pub struct Origin {
+    installation: Installation,
+    signer: Option<SigningKey>,
+}
+
+/// A statement as it is written to a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatementText {
+    /// The file's ending, without a dot before it.
+    pub ending: &'static str,
+    /// Its media type.
+    pub media_type: &'static str,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// The name of the key that signed it.
+    pub signed_by: Option<String>,
+}
+
+impl Origin {
+    /// Of results made by `installation`; with a key their statements are signed.
+    pub fn new(installation: Installation, signer: Option<SigningKey>) -> Self {
+        Self { installation, signer }
+    }
+
+    /// What runs here.
+    pub fn installation(&self) -> &Installation {
+        &self.installation
+    }
+
+    /// Names all that makes a backend's results besides pictures and parameters, for comparing them. `None`
+    /// where something takes part that is not named exactly: then no result stands for a later one.
+    pub fn identity(&self, backend: &dyn Backend) -> Option<String> {
+        let mut named = json!({
+            "backend": backend.capabilities().name,
+            "server": self.installation.server,
+        });
+        // Without Nix the program's own digest says which build it is.
+        if self.installation.server.pin == (Pin::Unpinned { sha256: None }) {
+            return None;
+        }
+        if backend.uses_python() {
+            if !self.installation.python_env.is_nix() {
+                return None;
+            }
+            named["python_env"] = json!(self.installation.python_env);
+            named["model_lock"] = json!(self.installation.model_lock.as_ref()?);
+        }
+        Some(named.to_string())
+    }
+
+    /// What made a result.
+    pub fn provenance(
+        &self,
+        backend: &dyn Backend,
+        inputs: Vec<String>,
+        params: &Params,
+        with: &MadeWith,
+    ) -> Provenance {
+        let python = backend.uses_python();
+        Provenance {
+            schema: Schema,
+            inputs,
+            params: params.clone(),
+            backend: backend.capabilities().name.to_owned(),
+            server: self.installation.server.clone(),
+            python_env: python.then(|| PythonEnv {
+                versions: with.versions.clone(),
+                pin: self.installation.python_env.clone(),
+            }),
+            model_lock: self.installation.model_lock.clone().filter(|_| python),
+            gpu: with.gpu.clone(),
+        }
+    }
+
+    /// States what made the files; signed where there is a key.
+    pub fn statement(&self, files: &[Subject], provenance: &Provenance, run: &Run) -> StatementText {
+        let statement = Statement::new(files, provenance, run);
+        match &self.signer {
+            None => StatementText {
+                ending: Statement::ENDING,
+                media_type: Statement::MEDIA_TYPE,
+                bytes: statement.to_json(),
+                signed_by: None,
+            },
+            Some(key) => StatementText {
+                ending: Envelope::ENDING,
+                media_type: Envelope::MEDIA_TYPE,
+                bytes: Envelope::seal(&statement, key).to_json(),
+                signed_by: Some(key.name().to_owned()),
+            },
+        }
+    }
+}
+
+/// Writes the record into a GLB. One that is a file gets a new file in `folder`. Blocks.
+pub fn stamp(content: &Content, provenance: &Provenance, folder: &Path) -> Result<Content, GlbError> {
+    let io = |source| GlbError::Io { source };
+    match content {
+        Content::Bytes(bytes) => {
+            // The record takes less than this, whatever it says.
+            let mut out = Vec::with_capacity(bytes.len() + 4096);
+            glb::stamp(&mut bytes.as_ref(), &mut out, provenance)?;
+            Ok(Content::Bytes(out.into()))
+        }
+        Content::File(path) => {
+            let mut source = BufReader::new(File::open(path).map_err(io)?);
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let stamped = folder.join(format!("{name}.stamped"));
+            let mut sink = BufWriter::new(File::create(&stamped).map_err(io)?);
+            glb::stamp(&mut source, &mut sink, provenance)?;
+            sink.flush().map_err(io)?;
+            Ok(Content::File(stamped))
+        }
+    }
+}
+
+/// What is said of a GLB that could not be given its record: it is the result all the same.
+pub fn unstamped(name: &str, error: &GlbError) -> String {
+    format!("`{name}` carries no provenance: {error}")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,190 @@
+use std::sync::Arc;
+
+use trellis_core::{BackendChoice, Failure, FailureKind, ParamsPatch, ServerBuild};
+use trellis_provenance::PublicKey;
+
+use super::*;
+use crate::{Capabilities, Output, Readiness, ReliefBackend, ReliefSettings, Reporter, Request};
+
+/// A backend that works in Python, or says so.
+struct InPython(Capabilities);
+
+#[async_trait::async_trait]
+impl Backend for InPython {
+    fn capabilities(&self) -> &Capabilities {
+        &self.0
+    }
+
+    fn choice(&self) -> BackendChoice {
+        BackendChoice::Trellis
+    }
+
+    fn readiness(&self) -> Readiness {
+        Readiness::Ready
+    }
+
+    fn uses_python(&self) -> bool {
+        true
+    }
+
+    async fn generate(
+        &self,
+        _: Request,
+        _: &dyn Reporter,
+        _: tokio_util::sync::CancellationToken,
+    ) -> Result<Output, Failure> {
+        Err(Failure::new(FailureKind::Internal, "it only stands here"))
+    }
+}
+
+fn relief() -> Arc<dyn Backend> {
+    Arc::new(ReliefBackend::new(ReliefSettings::default()))
+}
+
+fn in_python() -> Arc<dyn Backend> {
+    Arc::new(InPython(Capabilities {
+        name: "trellis",
+        ..relief().capabilities().clone()
+    }))
+}
+
+fn nix(name: &str) -> Pin {
+    Pin::Nix {
+        store_path: format!("/nix/store/0c6kzph7l0dcbfmjap64f0czdafn3b7x-{name}"),
+        nar_hash: None,
+    }
+}
+
+fn installation() -> Installation {
+    Installation {
+        server: ServerBuild {
+            version: "0.1.0".to_owned(),
+            pin: nix("trellis"),
+        },
+        python_env: nix("python-env"),
+        model_lock: Some("1".repeat(64)),
+    }
+}
+
+fn origin(installation: Installation) -> Origin {
+    Origin::new(installation, None)
+}
+
+#[test]
+fn only_what_takes_part_is_named() {
+    let params = ParamsPatch::default().resolve(7).unwrap();
+    let with = MadeWith {
+        gpu: None,
+        versions: BTreeMap::from([("torch".to_owned(), "2.9.1".to_owned())]),
+    };
+    let origin = origin(installation());
+    let preview = origin.provenance(relief().as_ref(), vec![], &params, &MadeWith::default());
+    assert_eq!((preview.python_env, preview.model_lock), (None, None));
+    let real = origin.provenance(in_python().as_ref(), vec![], &params, &with);
+    assert_eq!(real.python_env.unwrap().versions, with.versions);
+    assert_eq!(real.model_lock, installation().model_lock);
+}
+
+#[test]
+fn results_are_alike_only_where_all_that_makes_them_is_named() {
+    let whole = origin(installation());
+    let relief_now = whole.identity(relief().as_ref()).unwrap();
+    let trellis_now = whole.identity(in_python().as_ref()).unwrap();
+    assert_ne!(relief_now, trellis_now);
+
+    let other_model = Installation {
+        model_lock: Some("2".repeat(64)),
+        ..installation()
+    };
+    let other_model = origin(other_model);
+    assert_eq!(other_model.identity(relief().as_ref()).unwrap(), relief_now);
+    assert_ne!(other_model.identity(in_python().as_ref()).unwrap(), trellis_now);
+
+    let no_lock = origin(Installation {
+        model_lock: None,
+        ..installation()
+    });
+    let unpinned = Pin::Unpinned { sha256: None };
+    let no_nix_python = origin(Installation {
+        python_env: unpinned.clone(),
+        ..installation()
+    });
+    for incomplete in [no_lock, no_nix_python] {
+        assert_eq!(incomplete.identity(in_python().as_ref()), None);
+        assert_eq!(incomplete.identity(relief().as_ref()).unwrap(), relief_now);
+    }
+
+    let server = |pin| {
+        origin(Installation {
+            server: ServerBuild {
+                version: "0.1.0".to_owned(),
+                pin,
+            },
+            ..installation()
+        })
+    };
+    assert_eq!(server(unpinned).identity(relief().as_ref()), None);
+    let built = |sha256: &str| {
+        let sha256 = Some(sha256.to_owned());
+        server(Pin::Unpinned { sha256 })
+            .identity(relief().as_ref())
+            .unwrap()
+    };
+    assert_ne!(built("1"), built("2"));
+}
+
+#[test]
+fn a_glb_gets_its_record_in_memory_and_in_a_file() {
+    let params = ParamsPatch::default().resolve(7).unwrap();
+    let record = origin(installation()).provenance(relief().as_ref(), vec![], &params, &MadeWith::default());
+    let text = br#"{"asset":{}}"#;
+    let mut file = b"glTF\x02\0\0\0\x20\0\0\0\x0c\0\0\0JSON".to_vec();
+    file.extend_from_slice(text);
+    let folder = tempfile::tempdir().unwrap();
+    let Content::Bytes(bytes) = stamp(&Content::Bytes(file.clone().into()), &record, folder.path()).unwrap()
+    else {
+        panic!("bytes become bytes");
+    };
+    let path = folder.path().join("model.glb");
+    std::fs::write(&path, &file).unwrap();
+    let Content::File(stamped) = stamp(&Content::File(path.clone()), &record, folder.path()).unwrap() else {
+        panic!("a file becomes a file");
+    };
+    assert_eq!(std::fs::read(&stamped).unwrap(), bytes);
+    assert_eq!(glb::read(&mut bytes.as_ref()).unwrap(), record);
+    // What the backend wrote stays as it was.
+    assert_eq!(std::fs::read(&path).unwrap(), file);
+}
+
+#[test]
+fn a_statement_is_signed_where_there_is_a_key() {
+    let params = ParamsPatch::default().resolve(7).unwrap();
+    let run = Run {
+        id: "job".to_owned(),
+        started_at: jiff::Timestamp::UNIX_EPOCH,
+        finished_at: jiff::Timestamp::UNIX_EPOCH,
+    };
+    let plain = origin(installation());
+    let record = plain.provenance(relief().as_ref(), vec![], &params, &MadeWith::default());
+    let statement = plain.statement(&[], &record, &run);
+    assert_eq!((statement.ending, &statement.signed_by), ("intoto.json", &None));
+    assert!(
+        serde_json::from_slice::<Statement>(&statement.bytes)
+            .unwrap()
+            .agrees_with(&record)
+    );
+
+    // The first key of RFC 8032, section 7.1.
+    let key =
+        "studio-1:nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2DXWpgBgrEKt9VL/tPJZAc6DuFy89qmIyWvAhpo9wdRGg==";
+    let signing = Origin::new(installation(), Some(key.parse().unwrap()));
+    assert!(!format!("{signing:?}").contains("nWGx"));
+    let statement = signing.statement(&[], &record, &run);
+    assert_eq!(statement.ending, "intoto.dsse.json");
+    assert_eq!(statement.signed_by.as_deref(), Some("studio-1"));
+    let envelope: Envelope = serde_json::from_slice(&statement.bytes).unwrap();
+    let public: PublicKey = "studio-1:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+        .parse()
+        .unwrap();
+    assert_eq!(envelope.open(Some(&public)).unwrap().signed, Some(true));
+}

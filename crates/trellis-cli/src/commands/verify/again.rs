@@ -1,0 +1,105 @@
+//! Makes a result again from its pictures and compares every byte: the strongest proof there is.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
+use trellis_backend::{Content, Origin, stamp};
+use trellis_core::{Format, ParamsPatch};
+
+use super::can_make_again;
+use super::file::Recorded;
+use super::report::Check;
+use crate::commands::generate::engine::Order;
+use crate::commands::generate::here::Here;
+use crate::commands::generate::show::Show;
+use crate::commands::generate::trouble::Trouble;
+use crate::config::Config;
+use crate::exit::Stop;
+use crate::{backends, runtime};
+
+const ABOUT: &str = "made again";
+
+pub(super) fn compare(recorded: &Recorded, pictures: Vec<Bytes>, config: &Config) -> Result<Check, Stop> {
+    let record = &recorded.provenance;
+    let Some(choice) = can_make_again(&record.backend) else {
+        let detail = format!(
+            "`{}` needs a GPU: make it again with `trellis generate`",
+            record.backend
+        );
+        return Ok(Check::open(ABOUT, detail));
+    };
+    // Every parameter is recorded, so none is left to a default.
+    let patch: ParamsPatch = serde_json::to_value(&record.params)
+        .and_then(serde_json::from_value)
+        .map_err(|error| Stop::not_started(anyhow::Error::new(error).context("the recorded parameters")))?;
+    let made = runtime()?.block_on(async {
+        let backends = backends::start(config, choice, &config.data_dir).await?;
+        // What makes it here is compared by itself; the bytes are to differ only where the model does.
+        let installation = trellis_core::Installation {
+            server: record.server.clone(),
+            python_env: trellis_core::Pin::Unpinned { sha256: None },
+            model_lock: None,
+        };
+        let origin = Arc::new(Origin::new(installation, None));
+        let here = Here::choose(&backends.registry, choice, &record.params.formats, origin)
+            .map_err(Trouble::from)
+            .map_err(Stop::from)?;
+        let order = Order {
+            pictures,
+            patch,
+            names: Vec::new(),
+            anew: true,
+        };
+        let show = Show::new();
+        let show = show.job("making it again");
+        here.make(&order, &show, &CancellationToken::new())
+            .await
+            .map_err(Stop::from)
+    });
+    let asset = match made {
+        Ok(asset) => asset,
+        Err(stop) => {
+            let sentences: Vec<String> = stop.sentences().collect();
+            return Ok(Check::differs(
+                ABOUT,
+                format!("it cannot be made: {}", sentences.join(": ")),
+            ));
+        }
+    };
+    let found = asset.files.iter().find(|(format, _)| *format == Format::Glb);
+    let scratch = std::env::temp_dir();
+    let same_record = found.map(|(_, content)| stamp(content, record, &scratch));
+    Ok(match same_record {
+        Some(Ok(Content::Bytes(bytes))) if bytes == recorded.bytes => {
+            Check::same(ABOUT, format!("the same {} bytes", bytes.len()))
+        }
+        Some(Ok(Content::Bytes(bytes))) => Check::differs(ABOUT, first_difference(&bytes, &recorded.bytes)),
+        _ => Check::differs(ABOUT, "no GLB came out of it"),
+    })
+}
+
+fn first_difference(made: &[u8], recorded: &[u8]) -> String {
+    let at = made
+        .iter()
+        .zip(recorded)
+        .position(|(made, recorded)| made != recorded);
+    match at {
+        Some(at) => format!("other bytes, the first at {at} of {}", recorded.len()),
+        None => format!("{} bytes came out, it has {}", made.len(), recorded.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_difference_is_named() {
+        assert_eq!(
+            first_difference(b"abc", b"axc"),
+            "other bytes, the first at 1 of 3"
+        );
+        assert_eq!(first_difference(b"ab", b"abc"), "2 bytes came out, it has 3");
+    }
+}

@@ -1,0 +1,239 @@
+//! What a record names, held against what is installed here.
+
+use trellis_core::{GpuUsed, Installation, Pin, Provenance};
+use trellis_supervisor::list_gpus;
+
+use super::closure;
+use super::report::Check;
+
+pub(super) fn compare(recorded: &Provenance, here: &Installation) -> Vec<Check> {
+    let mut checks = vec![
+        version(&recorded.server.version, &here.server.version),
+        pin("program", &recorded.server.pin, &here.server.pin),
+    ];
+    match &recorded.python_env {
+        Some(env) => checks.push(pin("python", &env.pin, &here.python_env)),
+        None => checks.push(Check::open("python", "none took part")),
+    }
+    checks.push(model(recorded, here));
+    checks.push(match &recorded.gpu {
+        Some(gpu) => compare_gpu(gpu, &gpus_here()),
+        None => Check::open("gpu", "none took part"),
+    });
+    checks
+}
+
+fn version(recorded: &str, here: &str) -> Check {
+    if recorded == here {
+        Check::same("version", format!("trellis-server {here}"))
+    } else {
+        Check::differs("version", format!("it was {recorded}, here is {here}"))
+    }
+}
+
+fn pin(about: &'static str, recorded: &Pin, here: &Pin) -> Check {
+    match (recorded, here) {
+        (Pin::Nix { store_path, nar_hash }, here) => {
+            let problem = closure::check(store_path, nar_hash.as_deref());
+            let runs = matches!(here, Pin::Nix { store_path: own, .. } if own == store_path);
+            match problem {
+                Err(problem) => Check::differs(about, problem),
+                Ok(found) if runs => Check::same(about, format!("{store_path}, {found}")),
+                Ok(found) => Check::differs(
+                    about,
+                    format!(
+                        "{store_path} is here, {found}, but another one is set up to run: {}",
+                        shown(here)
+                    ),
+                ),
+            }
+        }
+        (
+            Pin::Unpinned {
+                sha256: Some(recorded),
+            },
+            Pin::Unpinned { sha256: Some(here) },
+        ) => {
+            if recorded == here {
+                Check::same(about, format!("the same file, sha256 {here}"))
+            } else {
+                Check::differs(about, format!("it had sha256 {recorded}, here is {here}"))
+            }
+        }
+        (Pin::Unpinned { sha256: None }, _) => Check::open(
+            about,
+            "the record does not say which it was: it was not of a Nix store",
+        ),
+        (
+            Pin::Unpinned {
+                sha256: Some(recorded),
+            },
+            here,
+        ) => Check::differs(
+            about,
+            format!(
+                "it had sha256 {recorded} and was of no Nix store, here is {}",
+                shown(here)
+            ),
+        ),
+    }
+}
+
+fn shown(pin: &Pin) -> String {
+    match pin {
+        Pin::Nix { store_path, .. } => store_path.clone(),
+        Pin::Unpinned { sha256: Some(sha256) } => format!("one with sha256 {sha256}"),
+        Pin::Unpinned { sha256: None } => "one of no Nix store".to_owned(),
+    }
+}
+
+fn model(recorded: &Provenance, here: &Installation) -> Check {
+    let about = "model";
+    match (&recorded.model_lock, &here.model_lock) {
+        (Some(recorded), Some(here)) if recorded == here => Check::same(
+            about,
+            "the lock is the same: `trellis model check --hash` holds the files against it",
+        ),
+        (Some(recorded), Some(here)) => {
+            Check::differs(about, format!("its lock had sha256 {recorded}, here is {here}"))
+        }
+        (Some(_), None) => Check::open(
+            about,
+            "there is no lock here: name the model folder with `$TRELLIS_MODEL_PATH`",
+        ),
+        (None, _) if recorded.python_env.is_some() => Check::open(about, "it was not locked"),
+        (None, _) => Check::open(about, "none took part"),
+    }
+}
+
+/// The GPUs of this machine; none without a driver.
+fn gpus_here() -> Vec<GpuUsed> {
+    let Ok(found) = list_gpus() else { return vec![] };
+    let driver = &found.driver;
+    found
+        .gpus
+        .iter()
+        .map(|gpu| GpuUsed {
+            name: gpu.name.clone(),
+            capability: gpu.capability.clone(),
+            driver: Some(driver.clone()),
+        })
+        .collect()
+}
+
+fn compare_gpu(recorded: &GpuUsed, here: &[GpuUsed]) -> Check {
+    let about = "gpu";
+    let same_kind = |gpu: &&GpuUsed| (&gpu.name, &gpu.capability) == (&recorded.name, &recorded.capability);
+    let kind = format!("{} ({})", recorded.name, recorded.capability);
+    match (here.iter().find(same_kind), &recorded.driver) {
+        (None, _) if here.is_empty() => Check::differs(about, format!("it was {kind}, here is none")),
+        (None, _) => {
+            let names: Vec<String> = here
+                .iter()
+                .map(|gpu| format!("{} ({})", gpu.name, gpu.capability))
+                .collect();
+            Check::differs(about, format!("it was {kind}, here is {}", names.join(", ")))
+        }
+        (Some(found), Some(driver)) if found.driver.as_ref() != Some(driver) => Check::differs(
+            about,
+            format!(
+                "{kind} with driver {driver}, here is {}",
+                found.driver.as_deref().unwrap_or("another")
+            ),
+        ),
+        (Some(_), Some(driver)) => Check::same(about, format!("{kind}, driver {driver}")),
+        (Some(_), None) => Check::same(about, kind),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use trellis_core::ServerBuild;
+
+    use super::super::report::Report;
+    use super::*;
+
+    fn gpu(name: &str, driver: Option<&str>) -> GpuUsed {
+        GpuUsed {
+            name: name.to_owned(),
+            capability: "12.0".to_owned(),
+            driver: driver.map(str::to_owned),
+        }
+    }
+
+    fn built(sha256: &str) -> Pin {
+        Pin::Unpinned {
+            sha256: Some(sha256.to_owned()),
+        }
+    }
+
+    fn said(checks: Vec<Check>) -> String {
+        let record = serde_json::json!({
+            "schema": 1, "inputs": [], "backend": "relief",
+            "params": trellis_core::ParamsPatch::default().resolve(7).unwrap(),
+            "server": { "version": "0.1.0", "pin": "unpinned" },
+        });
+        let report = Report {
+            file: std::path::Path::new("chair.glb"),
+            sha256: "1",
+            provenance: &serde_json::from_value(record).unwrap(),
+            checks,
+        };
+        report.to_text()
+    }
+
+    #[test]
+    fn programs_are_told_apart() {
+        let nowhere = Pin::Nix {
+            store_path: "/nix/store/0c6kzph7l0dcbfmjap64f0czdafn3b7x-trellis-0.1.0".to_owned(),
+            nar_hash: None,
+        };
+        let unknown = Pin::Unpinned { sha256: None };
+        insta::assert_snapshot!(said(vec![
+            version("0.1.0", "0.1.0"),
+            version("0.1.0", "0.2.0"),
+            pin("program", &built("a"), &built("a")),
+            pin("program", &built("a"), &built("b")),
+            pin("program", &built("a"), &nowhere),
+            pin("python", &unknown, &nowhere),
+        ]));
+    }
+
+    #[test]
+    fn gpus_and_models_are_told_apart() {
+        let laptop = gpu("RTX 5090 Laptop", Some("570.86"));
+        let here = [
+            gpu("RTX 5090 Laptop", Some("570.86")),
+            gpu("RTX 5090", Some("570.86")),
+        ];
+        let installed = |lock: Option<&str>| Installation {
+            server: ServerBuild {
+                version: "0.1.0".to_owned(),
+                pin: built("a"),
+            },
+            python_env: built("a"),
+            model_lock: lock.map(str::to_owned),
+        };
+        let record = |lock: Option<&str>| -> Provenance {
+            let mut record = serde_json::json!({
+                "schema": 1, "inputs": [], "backend": "trellis",
+                "params": trellis_core::ParamsPatch::default().resolve(7).unwrap(),
+                "server": { "version": "0.1.0", "pin": "unpinned" },
+                "python_env": { "versions": {}, "pin": "unpinned" },
+            });
+            record["model_lock"] = serde_json::json!(lock);
+            serde_json::from_value(record).unwrap()
+        };
+        insta::assert_snapshot!(said(vec![
+            compare_gpu(&laptop, &here),
+            compare_gpu(&gpu("RTX 5090 Laptop", None), &here),
+            compare_gpu(&gpu("RTX 5090 Laptop", Some("580.1")), &here),
+            compare_gpu(&gpu("H100", None), &here),
+            compare_gpu(&laptop, &[]),
+            model(&record(Some("1")), &installed(Some("1"))),
+            model(&record(Some("1")), &installed(Some("2"))),
+            model(&record(Some("1")), &installed(None)),
+            model(&record(None), &installed(Some("1"))),
+        ]));
+    }
+}

@@ -1,0 +1,143 @@
+//! `trellis verify`: holds what a result says of itself against this machine, its statement and its pictures.
+
+mod again;
+mod closure;
+mod file;
+mod here;
+mod report;
+mod statement;
+
+use std::ffi::OsStr;
+use std::path::PathBuf;
+
+use trellis_core::BackendChoice;
+use trellis_jobs::sha256;
+use trellis_provenance::PublicKey;
+
+use self::file::Recorded;
+use self::report::{Check, Report};
+use super::Context;
+use crate::config::{self, SettingFlags};
+use crate::exit::{Exit, Stop};
+use crate::{env, installation, logs};
+
+/// Say whether a result was made by what runs on this machine, and what differs
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  trellis verify chair.glb
+  trellis verify chair.glb --statement chair.intoto.json --input photo.png --reproduce
+  trellis verify chair.glb --statement chair.intoto.dsse.json --public-key studio-1:BASE64
+
+Marks: ✓ the same, ✗ differs, – not compared, with the reason. What each proves: docs/provenance.md.
+
+Exit codes: 0 nothing differs, 1 something differs, 2 it cannot be read.")]
+pub(crate) struct VerifyArgs {
+    /// A GLB that carries its provenance
+    file: PathBuf,
+
+    /// The statement about it, `.intoto.json` or `.intoto.dsse.json`
+    #[arg(long, value_name = "FILE")]
+    statement: Option<PathBuf>,
+
+    /// The key that must have signed the statement
+    #[arg(long, value_name = "NAME:BASE64", requires = "statement")]
+    public_key: Option<String>,
+
+    /// The picture that it was made from; once for each view, in their order
+    #[arg(long, value_name = "PICTURE")]
+    input: Vec<PathBuf>,
+
+    /// Make it again from the pictures and compare every byte; what `relief` made only
+    #[arg(long, requires = "input")]
+    reproduce: bool,
+
+    /// Print JSON instead
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: &VerifyArgs, context: &Context<'_>) -> Result<Exit, Stop> {
+    let loaded = config::load(
+        &SettingFlags::default(),
+        context.environment,
+        context.config_file.as_deref(),
+    )?;
+    logs::start(&loaded.log_or("error"));
+    let key = args.public_key.as_deref().map(public_key).transpose()?;
+    let recorded = Recorded::read(&args.file)?;
+    let statement = args.statement.as_deref().map(statement::read).transpose()?;
+    let pictures = file::pictures(&args.input)?;
+    let trellis = &loaded.config.trellis;
+    let search = context.environment.get(env::PATH).map(OsStr::to_owned);
+    let installed = installation::find(&trellis.model, &trellis.python, search.as_deref());
+
+    let mut checks = here::compare(&recorded.provenance, &installed);
+    checks.push(inputs(&recorded, &pictures));
+    checks.extend(statement::compare(&recorded, statement.as_ref(), key.as_ref()));
+    if args.reproduce {
+        checks.push(again::compare(&recorded, pictures, &loaded.config)?);
+    }
+    let report = Report {
+        file: &args.file,
+        sha256: &recorded.sha256,
+        provenance: &recorded.provenance,
+        checks,
+    };
+    super::print(&if args.json {
+        report.to_json()
+    } else {
+        report.to_text()
+    })?;
+    Ok(if report.is_same() {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
+}
+
+fn public_key(text: &str) -> Result<PublicKey, Stop> {
+    text.parse::<PublicKey>().map_err(|error| {
+        let advice = error.advice();
+        Stop::not_started(anyhow::Error::new(error).context("`--public-key` is no public key")).hint(advice)
+    })
+}
+
+fn inputs(recorded: &Recorded, pictures: &[bytes::Bytes]) -> Check {
+    let about = "pictures";
+    let expected = &recorded.provenance.inputs;
+    if pictures.is_empty() {
+        return Check::open(about, "name them with `--input` to compare them");
+    }
+    if pictures.len() != expected.len() {
+        let detail = format!(
+            "it was made from {}, {} are given",
+            expected.len(),
+            pictures.len()
+        );
+        return Check::differs(about, detail);
+    }
+    let other = pictures
+        .iter()
+        .zip(expected)
+        .position(|(picture, expected)| sha256(picture) != *expected);
+    match other {
+        Some(index) => Check::differs(
+            about,
+            format!(
+                "picture {} is not the one with sha256 {}",
+                index + 1,
+                expected[index]
+            ),
+        ),
+        None => Check::same(about, format!("{} with the recorded sha256", pictures.len())),
+    }
+}
+
+/// The backends that can make a result again here: those that need no GPU.
+fn can_make_again(backend: &str) -> Option<BackendChoice> {
+    match backend.parse() {
+        Ok(BackendChoice::Relief) => Some(BackendChoice::Relief),
+        _ => None,
+    }
+}

@@ -1,0 +1,286 @@
+//! `trellis verify` on what `trellis generate` and a server made, and results kept by a server.
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::kit::client::Client;
+use crate::kit::server::Server;
+use crate::kit::{describe, filters, picture, trellis};
+
+/// The key pair of RFC 8032, section 7.1, test 1; and the public key of test 2.
+const SECRET: &str =
+    "studio-1:nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2DXWpgBgrEKt9VL/tPJZAc6DuFy89qmIyWvAhpo9wdRGg==";
+const PUBLIC: &str = "studio-1:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+const OTHER_PUBLIC: &str = "studio-1:PUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw=";
+
+/// A home with `chair.glb` made from `photo.png`, and another picture.
+fn made(flags: &[&str]) -> TempDir {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    fs::write(home.path().join("photo.png"), picture::png(96, 50)).expect("a file");
+    fs::write(home.path().join("other.png"), picture::png(96, 90)).expect("a file");
+    fs::write(home.path().join("secret"), SECRET).expect("a file");
+    let mut call = trellis(home.path());
+    call.args(["generate", "photo.png", "-o", "chair.glb", "--seed", "7"]);
+    let text = describe(call.args(flags));
+    assert!(text.starts_with("exit code: 0"), "{text}");
+    assert!(!text.contains(&SECRET[9..]), "the secret shows: {text}");
+    home
+}
+
+fn verify(home: &Path, flags: &[&str]) -> String {
+    describe(trellis(home).args(["verify", "chair.glb"]).args(flags))
+}
+
+/// Compares with a snapshot in which digests have no digits.
+fn assert_said(home: &Path, name: &str, text: &str) {
+    let mut settings = filters(home);
+    settings.add_filter("[0-9a-f]{64}", "[SHA256]");
+    settings.add_filter(r"\d+ bytes", "[SIZE] bytes");
+    settings.add_filter(r"the first at \d+ of \d+", "the first at [PLACE]");
+    settings.bind(|| insta::assert_snapshot!(name, text));
+}
+
+const ALL: [&str; 5] = [
+    "--statement",
+    "chair.intoto.json",
+    "--input",
+    "photo.png",
+    "--reproduce",
+];
+
+#[test]
+fn what_was_made_here_is_the_same_in_every_way() {
+    let home = made(&[]);
+    assert_said(home.path(), "verify_same", &verify(home.path(), &ALL));
+    let output = trellis(home.path())
+        .args(["verify", "chair.glb", "--json"])
+        .args(ALL)
+        .output()
+        .unwrap();
+    let Output { status, stdout, .. } = output;
+    let report: Value = serde_json::from_slice(&stdout).unwrap();
+    assert!(status.success());
+    assert_eq!(report["same"], true);
+    assert_eq!(report["provenance"]["params"]["seed"], 7);
+    let about: Vec<&str> = report["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|check| check["verdict"] == "same")
+        .map(|check| check["about"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        about,
+        ["version", "program", "pictures", "statement", "made again"]
+    );
+}
+
+#[test]
+fn one_other_bit_is_found_by_the_statement_and_by_making_it_again() {
+    let home = made(&[]);
+    let path = home.path().join("chair.glb");
+    let mut bytes = fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&path, bytes).unwrap();
+    assert_said(home.path(), "verify_flipped", &verify(home.path(), &ALL));
+    // The record by itself says nothing of what lies beside it, and is not said to.
+    let alone = verify(home.path(), &[]);
+    assert!(alone.starts_with("exit code: 0"), "{alone}");
+    assert!(
+        alone.contains("– statement   name it with `--statement`"),
+        "{alone}"
+    );
+}
+
+#[test]
+fn another_picture_is_found() {
+    let home = made(&[]);
+    let flags = ["--input", "other.png", "--reproduce"];
+    assert_said(home.path(), "verify_other_picture", &verify(home.path(), &flags));
+}
+
+#[test]
+fn a_changed_record_is_found_by_the_statement() {
+    let home = made(&[]);
+    let path = home.path().join("chair.glb");
+    let bytes = fs::read(&path).unwrap();
+    let place = bytes
+        .windows(8)
+        .position(|window| window == b"\"seed\":7")
+        .unwrap();
+    let mut other = bytes;
+    other[place + 7] = b'8';
+    fs::write(&path, &other).unwrap();
+    let text = verify(home.path(), &ALL);
+    assert!(text.starts_with("exit code: 1"), "{text}");
+    assert!(text.contains("✗ statement   it is about other files"), "{text}");
+}
+
+#[test]
+fn a_signature_is_checked_with_the_key_alone() {
+    let home = made(&["--sign-key", "secret"]);
+    let signed = |flags: &[&str]| {
+        let all = [&["--statement", "chair.intoto.dsse.json"], flags].concat();
+        verify(home.path(), &all)
+    };
+    assert_said(home.path(), "verify_signed", &signed(&["--public-key", PUBLIC]));
+    let other = signed(&["--public-key", OTHER_PUBLIC]);
+    assert!(other.starts_with("exit code: 1"), "{other}");
+    assert!(
+        other.contains("✗ signature   `studio-1` did not sign it"),
+        "{other}"
+    );
+    let unchecked = signed(&[]);
+    assert!(unchecked.starts_with("exit code: 0"), "{unchecked}");
+    assert!(
+        unchecked.contains("– signature   in the name of `studio-1`"),
+        "{unchecked}"
+    );
+    // An unsigned statement is no signed one.
+    let home = made(&[]);
+    let flags = ["--statement", "chair.intoto.json", "--public-key", PUBLIC];
+    let text = verify(home.path(), &flags);
+    assert!(text.starts_with("exit code: 1"), "{text}");
+    assert!(
+        text.contains("✗ signature   nobody signed the statement"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_cannot_be_read_is_told_from_what_differs() {
+    let home = made(&[]);
+    fs::write(home.path().join("no.glb"), "not a GLB").unwrap();
+    let call = |arguments: &[&str]| describe(trellis(home.path()).arg("verify").args(arguments));
+    assert_said(home.path(), "verify_no_glb", &call(&["no.glb"]));
+    assert_said(
+        home.path(),
+        "verify_no_key",
+        &call(&["chair.glb", "--statement", "chair.glb", "--public-key", "x"]),
+    );
+    for arguments in [
+        &["missing.glb"][..],
+        &["chair.glb", "--statement", "photo.png"],
+        &["chair.glb", "--input", "missing.png"],
+        &["chair.glb", "--reproduce"],
+    ] {
+        let text = call(arguments);
+        assert!(text.starts_with("exit code: 2"), "{text}");
+    }
+}
+
+#[test]
+fn a_signing_key_that_is_none_stops_before_any_work() {
+    let home = made(&[]);
+    fs::write(home.path().join("bad"), "studio-1:c2VjcmV0").unwrap();
+    let call = ["generate", "photo.png", "-o", "other.glb", "--sign-key", "bad"];
+    let text = describe(trellis(home.path()).args(call));
+    assert_said(home.path(), "generate_bad_key", &text);
+    assert!(!home.path().join("other.glb").exists());
+}
+
+#[tokio::test]
+async fn a_server_keeps_results_and_says_what_made_them() {
+    let home = tempfile::tempdir().unwrap();
+    let photo = picture::png(96, 50);
+    fs::write(home.path().join("photo.png"), &photo).unwrap();
+    fs::write(home.path().join("secret"), SECRET).unwrap();
+    let key = home.path().join("secret");
+    let server = Server::start(home.path(), &["--sign-key", key.to_str().unwrap()]);
+    let client = Client::new(&server.address);
+    let params = json!({"seed": 7, "texture_size": 512});
+    let first = client.asked(photo.clone(), &params).await;
+    assert_eq!(
+        (&first["state"], &first["cached"]),
+        (&json!("succeeded"), &json!(false))
+    );
+    // Kept a moment after the job has ended.
+    let second = loop {
+        let job = client.asked(photo.clone(), &params).await;
+        if job["cached"] == true {
+            break job;
+        }
+    };
+    let (one, two) = (first["id"].as_str().unwrap(), second["id"].as_str().unwrap());
+    assert_ne!(one, two);
+    let bytes = client.artifact(one, "model.glb").await;
+    assert_eq!(client.artifact(two, "model.glb").await, bytes);
+    assert_eq!(second["attempt"], 0);
+    assert_eq!(client.damage(&second).await, None);
+    // Made anew, the same bytes come out.
+    let anew = client.submit_anew(photo.clone(), &params).await;
+    assert_eq!(anew["cached"], false);
+    assert_eq!(anew["artifacts"], first["artifacts"]);
+    // Without a seed there is nothing to compare with.
+    let random = client.asked(photo, &json!({"texture_size": 512})).await;
+    assert_eq!(random["cached"], false);
+
+    fs::write(home.path().join("chair.glb"), &bytes).unwrap();
+    fs::write(home.path().join("s.json"), client.statement(two).await).unwrap();
+    let flags = [
+        "--statement",
+        "s.json",
+        "--public-key",
+        PUBLIC,
+        "--input",
+        "photo.png",
+        "--reproduce",
+    ];
+    let text = verify(home.path(), &flags);
+    assert!(text.starts_with("exit code: 0"), "{text}");
+    assert!(
+        text.contains("✓ signature") && text.contains("✓ made again"),
+        "{text}"
+    );
+    assert!(!server.log().contains(&SECRET[9..]), "the secret is in the log");
+    server.kill();
+
+    // After a crash what was kept is there, and with no room for it, it goes.
+    let server = Server::start(home.path(), &[]);
+    let client = Client::new(&server.address);
+    let photo = picture::png(96, 50);
+    assert_eq!(client.asked(photo.clone(), &params).await["cached"], true);
+    server.kill();
+    let server = Server::start(home.path(), &["--cache-max-bytes", "0"]);
+    let client = Client::new(&server.address);
+    assert_eq!(client.asked(photo, &params).await["cached"], false);
+}
+
+#[test]
+fn generate_takes_kept_results_of_a_server_and_brings_its_statement() {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("photo.png"), picture::png(96, 50)).unwrap();
+    let server = Server::start(home.path(), &[]);
+    let call = |flags: &[&str]| -> Value {
+        let usual = [
+            "generate",
+            "photo.png",
+            "-o",
+            "chair.glb",
+            "--seed",
+            "7",
+            "--json",
+            "--server",
+        ];
+        let output = trellis(home.path())
+            .args(usual)
+            .arg(&server.address)
+            .args(flags)
+            .output();
+        serde_json::from_slice(&output.unwrap().stdout).unwrap()
+    };
+    let first = call(&[]);
+    assert_eq!(first["cached"], false);
+    assert_eq!(first["statement"], "chair.intoto.json");
+    while call(&[])["cached"] != true {}
+    assert_eq!(call(&["--no-cache"])["cached"], false);
+    let text = verify(home.path(), &["--statement", "chair.intoto.json"]);
+    assert!(
+        text.starts_with("exit code: 0") && text.contains("✓ statement"),
+        "{text}"
+    );
+}

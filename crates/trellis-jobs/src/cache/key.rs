@@ -1,0 +1,91 @@
+//! Which results are the same: a digest of everything that they depend on.
+
+use std::fmt;
+
+use serde::Serialize;
+use trellis_core::Params;
+
+use crate::sha256;
+
+/// The digest.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CacheKey(String);
+
+/// What is digested; another number where its form or meaning changes.
+const FORM: u32 = 1;
+
+#[derive(Serialize)]
+struct Digested<'a> {
+    form: u32,
+    inputs: &'a [String],
+    params: &'a Params,
+    made_by: &'a str,
+}
+
+impl CacheKey {
+    /// The key of a result. `made_by` names everything that makes it: the backend, and the exact program,
+    /// environment and model.
+    ///
+    /// # Panics
+    /// Never: texts and numbers in range are JSON.
+    pub fn new(inputs: &[String], params: &Params, made_by: &str) -> Self {
+        let digested = Digested {
+            form: FORM,
+            inputs,
+            params,
+            made_by,
+        };
+        let text = serde_json::to_vec(&digested).expect("texts and numbers in range");
+        Self(sha256(&text))
+    }
+
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for CacheKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use trellis_core::{Format, ParamsPatch};
+
+    use super::*;
+
+    #[test]
+    fn everything_that_a_result_depends_on_makes_another_key() {
+        let params = |patch: ParamsPatch| patch.resolve(7).unwrap();
+        let usual = params(ParamsPatch::default());
+        let inputs = ["a".to_owned(), "b".to_owned()];
+        let key = CacheKey::new(&inputs, &usual, "relief 1");
+        assert_eq!(key, CacheKey::new(&inputs, &usual, "relief 1"));
+        let seed = ParamsPatch {
+            seed: Some(8),
+            ..ParamsPatch::default()
+        };
+        let formats = ParamsPatch {
+            formats: Some(vec![Format::Glb, Format::Stl]),
+            ..ParamsPatch::default()
+        };
+        let steps = ParamsPatch {
+            ss_sampling_steps: Some(13),
+            ..ParamsPatch::default()
+        };
+        let swapped = ["b".to_owned(), "a".to_owned()];
+        for other in [
+            CacheKey::new(&inputs, &params(seed), "relief 1"),
+            CacheKey::new(&inputs, &params(formats), "relief 1"),
+            CacheKey::new(&inputs, &params(steps), "relief 1"),
+            CacheKey::new(&inputs, &usual, "relief 2"),
+            CacheKey::new(&swapped, &usual, "relief 1"),
+            CacheKey::new(&inputs[..1], &usual, "relief 1"),
+        ] {
+            assert_ne!(key, other);
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! What made files, as a statement about their digests: in-toto Statement v1 with SLSA's Provenance v1.
+//!
+//! Sources: the in-toto attestation framework, spec/v1/statement.md and resource_descriptor.md; SLSA,
+//! provenance/v1. Everything but the run's times and name follows from the [`Provenance`], so that the
+//! record in a file and a statement about it can be held against each other.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use trellis_core::{Pin, Provenance};
+
+const BUILD_TYPE: &str = "urn:trellis-server:build:generate:1";
+const BUILDER: &str = "urn:trellis-server:builder";
+
+/// A statement.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Statement {
+    #[serde(rename = "_type")]
+    kind: String,
+    /// The files that it is about.
+    pub subject: Vec<Resource>,
+    #[serde(rename = "predicateType")]
+    predicate_type: String,
+    predicate: Predicate,
+}
+
+/// Something with a digest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Resource {
+    /// Its name; for people.
+    pub name: String,
+    /// Where it is, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub uri: Option<String>,
+    /// Digests by algorithm.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub digest: BTreeMap<String, String>,
+    /// Its media type, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub media_type: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Predicate {
+    build_definition: BuildDefinition,
+    run_details: RunDetails,
+}
+
+/// What was asked, of what, and with what.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct BuildDefinition {
+    build_type: String,
+    external_parameters: Value,
+    internal_parameters: Value,
+    resolved_dependencies: Vec<Resource>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct RunDetails {
+    builder: Builder,
+    metadata: Metadata,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Builder {
+    id: String,
+    version: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    invocation_id: String,
+    started_on: Timestamp,
+    finished_on: Timestamp,
+}
+
+/// A file that a statement is to be about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// Its name.
+    pub name: String,
+    /// SHA-256 in hexadecimal.
+    pub sha256: String,
+    /// Its media type.
+    pub media_type: String,
+}
+
+/// The one run that made the files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// Its name: the job's.
+    pub id: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it was done.
+    pub finished_at: Timestamp,
+}
+
+impl Statement {
+    /// The media type of a statement that is not signed.
+    pub const MEDIA_TYPE: &str = "application/vnd.in-toto+json";
+    /// The ending of a file that holds one.
+    pub const ENDING: &str = "intoto.json";
+
+    /// States that `run` made the files from what `provenance` names.
+    pub fn new(subjects: &[Subject], provenance: &Provenance, run: &Run) -> Self {
+        let subject = subjects.iter().map(|file| Resource {
+            media_type: Some(file.media_type.clone()),
+            ..with_sha256(&file.name, &file.sha256)
+        });
+        let version = BTreeMap::from([("trellis-server".to_owned(), provenance.server.version.clone())]);
+        Self {
+            kind: "https://in-toto.io/Statement/v1".to_owned(),
+            subject: subject.collect(),
+            predicate_type: "https://slsa.dev/provenance/v1".to_owned(),
+            predicate: Predicate {
+                build_definition: BuildDefinition::of(provenance),
+                run_details: RunDetails {
+                    builder: Builder {
+                        id: BUILDER.to_owned(),
+                        version,
+                    },
+                    metadata: Metadata {
+                        invocation_id: run.id.clone(),
+                        started_on: run.started_at,
+                        finished_on: run.finished_at,
+                    },
+                },
+            },
+        }
+    }
+
+    /// As it is written and signed.
+    ///
+    /// # Panics
+    /// Never: texts, maps with texts as keys and numbers are JSON.
+    pub fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("texts, maps with texts as keys, and numbers that JSON has")
+    }
+
+    /// Whether it is about a file with that digest.
+    pub fn is_about(&self, sha256: &str) -> bool {
+        let digest = |file: &Resource| file.digest.get("sha256").is_some_and(|digest| digest == sha256);
+        self.subject.iter().any(digest)
+    }
+
+    /// Whether it says of how the files came to be what `provenance` says.
+    pub fn agrees_with(&self, provenance: &Provenance) -> bool {
+        self.predicate.build_definition == BuildDefinition::of(provenance)
+    }
+}
+
+impl BuildDefinition {
+    fn of(provenance: &Provenance) -> Self {
+        let mut used: Vec<Resource> = (0..)
+            .zip(&provenance.inputs)
+            .map(|(index, sha256): (u32, _)| with_sha256(&format!("input/{index}"), sha256))
+            .collect();
+        used.extend(
+            provenance
+                .model_lock
+                .as_ref()
+                .map(|sha256| with_sha256("trellis-model.lock.json", sha256)),
+        );
+        used.push(pinned("trellis-server", &provenance.server.pin));
+        let python = provenance.python_env.as_ref();
+        used.extend(python.map(|env| pinned("python-env", &env.pin)));
+        let mut internal = json!({});
+        if let Some(gpu) = &provenance.gpu {
+            internal["gpu"] = json!(gpu);
+        }
+        if let Some(env) = python {
+            internal["versions"] = json!(env.versions);
+        }
+        Self {
+            build_type: BUILD_TYPE.to_owned(),
+            external_parameters: json!({ "backend": provenance.backend, "params": provenance.params }),
+            internal_parameters: internal,
+            resolved_dependencies: used,
+        }
+    }
+}
+
+fn with_sha256(name: &str, sha256: &str) -> Resource {
+    Resource {
+        name: name.to_owned(),
+        uri: None,
+        digest: BTreeMap::from([("sha256".to_owned(), sha256.to_owned())]),
+        media_type: None,
+    }
+}
+
+/// A store path by its place and NAR hash; without Nix, whatever is known.
+fn pinned(name: &str, pin: &Pin) -> Resource {
+    let (uri, digest) = match pin {
+        Pin::Nix { store_path, nar_hash } => (
+            Some(format!("file://{store_path}")),
+            nar_hash.as_ref().map(|hash| ("narHash", hash)),
+        ),
+        Pin::Unpinned { sha256 } => (None, sha256.as_ref().map(|sha256| ("sha256", sha256))),
+    };
+    Resource {
+        name: name.to_owned(),
+        uri,
+        digest: digest
+            .into_iter()
+            .map(|(algorithm, value)| (algorithm.to_owned(), value.clone()))
+            .collect(),
+        media_type: None,
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use trellis_core::{GpuUsed, ParamsPatch, PythonEnv, Schema, ServerBuild};
+
+    use super::*;
+
+    fn provenance() -> Provenance {
+        Provenance {
+            schema: Schema,
+            inputs: vec!["0".repeat(64)],
+            params: ParamsPatch::default().resolve(7).unwrap(),
+            backend: "trellis".to_owned(),
+            server: ServerBuild {
+                version: "0.1.0".to_owned(),
+                pin: Pin::Nix {
+                    store_path: "/nix/store/0c6kzph7l0dcbfmjap64f0czdafn3b7x-trellis-0.1.0".to_owned(),
+                    nar_hash: Some("sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=".to_owned()),
+                },
+            },
+            python_env: Some(PythonEnv {
+                versions: BTreeMap::from([("torch".to_owned(), "2.9.1+cu128".to_owned())]),
+                pin: Pin::Unpinned { sha256: None },
+            }),
+            model_lock: Some("3".repeat(64)),
+            gpu: Some(GpuUsed {
+                name: "NVIDIA GeForce RTX 5090".to_owned(),
+                capability: "12.0".to_owned(),
+                driver: None,
+            }),
+        }
+    }
+
+    pub(crate) fn statement() -> Statement {
+        let file = Subject {
+            name: "model.glb".to_owned(),
+            sha256: "1".repeat(64),
+            media_type: "model/gltf-binary".to_owned(),
+        };
+        let run = Run {
+            id: "01890a5d-ac96-774b-bcce-b302099a8057".to_owned(),
+            started_at: "2026-01-02T03:04:05Z".parse().unwrap(),
+            finished_at: "2026-01-02T03:05:06.5Z".parse().unwrap(),
+        };
+        Statement::new(&[file], &provenance(), &run)
+    }
+
+    #[test]
+    fn its_form_is_stable() {
+        insta::assert_json_snapshot!(statement());
+    }
+
+    #[test]
+    fn it_is_read_as_it_was_written() {
+        let read: Statement = serde_json::from_slice(&statement().to_json()).unwrap();
+        assert_eq!(read, statement());
+    }
+
+    #[test]
+    fn it_agrees_with_its_record_and_no_other() {
+        assert!(statement().agrees_with(&provenance()));
+        let mut other = provenance();
+        other.params.seed += 1;
+        assert!(!statement().agrees_with(&other));
+        let mut other = provenance();
+        other.gpu = None;
+        assert!(!statement().agrees_with(&other));
+        assert!(statement().is_about(&"1".repeat(64)) && !statement().is_about(&"2".repeat(64)));
+    }
+}

@@ -1,0 +1,82 @@
+//! What is said of a result, and that it is kept for later jobs.
+
+use trellis_core::JobState;
+use trellis_jobs::{JobStore, sha256};
+use trellis_provenance::{Statement, glb};
+
+use crate::kit::{GLB, Place, Script};
+
+#[tokio::test]
+async fn a_result_says_what_made_it_in_itself_in_the_job_and_in_a_statement() {
+    let place = Place::new();
+    let runner = place.run(place.settings());
+    for script in [Script::Bytes, Script::File] {
+        let job = place.ended(place.submit(script).await).await;
+        let record = job.provenance.unwrap();
+        assert_eq!(record.params, job.params);
+        assert_eq!(record.inputs, [job.inputs[0].sha256.clone()]);
+        assert_eq!((record.backend.as_str(), &record.python_env), ("relief", &None));
+        let file = place
+            .store
+            .artifact_key(job.id, "model.glb")
+            .await
+            .unwrap()
+            .unwrap();
+        let bytes = place.blobs.get(&file.key).await.unwrap();
+        assert_eq!(glb::read(&mut bytes.as_ref()).unwrap(), record);
+        assert!(bytes.ends_with(&GLB[52..]), "the buffer stays as it was");
+
+        let stated = place.store.statement_key(job.id).await.unwrap().unwrap();
+        assert_eq!(job.statement.as_ref(), Some(&stated.file));
+        assert_eq!(stated.file.name, "model.intoto.json");
+        let text = place.blobs.get(&stated.key).await.unwrap();
+        assert_eq!(sha256(&text), stated.file.sha256);
+        let statement: Statement = serde_json::from_slice(&text).unwrap();
+        assert!(statement.agrees_with(&record));
+        assert!(statement.is_about(&job.artifacts[0].sha256));
+    }
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn the_same_job_gives_the_same_bytes_and_is_done_at_once() {
+    let place = Place::new();
+    let runner = place.run(place.settings());
+    let first = place.ended(place.submit(Script::Bytes).await).await;
+    // Kept a moment after the job has ended.
+    let second = loop {
+        let job = place.ended(place.submit_again(Script::Bytes).await).await;
+        assert_eq!(job.artifacts, first.artifacts);
+        assert_eq!(job.provenance, first.provenance);
+        if job.cached {
+            break job;
+        }
+    };
+    assert_eq!((second.state, second.attempt), (JobState::Succeeded, 0));
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn a_glb_that_is_none_is_delivered_with_a_note() {
+    let place = Place::new();
+    let runner = place.run(place.settings());
+    let job = place.ended(place.submit(Script::Broken).await).await;
+    assert_eq!(job.state, JobState::Succeeded);
+    assert_eq!(
+        job.notes,
+        [
+            "scripted",
+            "`model.glb` carries no provenance: this is no GLB of version 2"
+        ]
+    );
+    // The job and the statement say it all the same.
+    assert!(job.provenance.is_some() && job.statement.is_some());
+    let file = place
+        .store
+        .artifact_key(job.id, "model.glb")
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(place.blobs.get(&file.key).await.unwrap(), "glTF");
+    runner.stop().await;
+}
