@@ -181,7 +181,7 @@ fn rev() -> impl Strategy<Value = String> {
 }
 
 fn branch() -> impl Strategy<Value = String> {
-    "[a-zA-Z0-9@][a-zA-Z0-9_.@+-]{0,6}(/[a-z]{1,3}){0,2}"
+    "[a-zA-Z0-9@][a-zA-Z0-9_.@+-]{0,6}(/[a-z]{0,3}){0,2}"
 }
 
 fn url() -> impl Strategy<Value = Url> {
