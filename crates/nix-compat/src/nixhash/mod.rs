@@ -1,6 +1,6 @@
 //! Digests as Nix writes them: `sha256:<digits>`, `sha256-<base 64>`, and the content addresses `fixed:r:sha256:…`.
 //!
-//! In `algo:…` and digest-only forms the length tells the digits apart: hexadecimal, [nixbase32](crate::nixbase32)
+//! In `algo:…` and digest-only forms the length tells the digits apart: hexadecimal, [nixbase32]
 //! or base 64. What is read is what Nix reads (see the crate's differences to upstream).
 
 mod algo;

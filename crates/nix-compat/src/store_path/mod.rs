@@ -1,6 +1,6 @@
 //! Store paths: `/nix/store/<digest>-<name>`, parsed, checked and [computed](build_ca_path).
 //!
-//! The digest is 20 bytes in [nixbase32](crate::nixbase32), the name 1 to 211 bytes of `A–Z a–z 0–9 + - . _ ? =`
+//! The digest is 20 bytes in [nixbase32], the name 1 to 211 bytes of `A–Z a–z 0–9 + - . _ ? =`
 //! that do not begin with `.` or `..` as a whole or before a dash. The directory is always [`STORE_DIR`]. A path
 //! is pure text here: whether it exists is not this crate's to ask.
 
