@@ -93,7 +93,7 @@ fn indirect(path: &str) -> Option<FlakeRef> {
 
 fn forge(scheme: &str, body: &str) -> Option<FlakeRef> {
     let (path, query) = body.split_once('?').unwrap_or((body, ""));
-    let mut query = Query::parse(query)?;
+    let mut query = Query::parse(query);
     let path = decode(path)?;
     let mut segments = path.split('/').filter(|segment| !segment.is_empty());
     let owner = segments.next()?.to_owned();
@@ -114,7 +114,7 @@ fn forge(scheme: &str, body: &str) -> Option<FlakeRef> {
     let keytype = query.take("keytype");
     let public_key = query.take("publicKey");
     let public_keys = Some(query.take_all("publicKeys")).filter(|keys| !keys.is_empty());
-    Some(match scheme {
+    query.is_readable.then_some(match scheme {
         "github" => FlakeRef::GitHub {
             owner,
             repo,
@@ -150,7 +150,7 @@ fn forge(scheme: &str, body: &str) -> Option<FlakeRef> {
 
 fn path(body: &str, decode: fn(&str) -> Option<String>) -> Option<FlakeRef> {
     let (path, query) = body.split_once('?').unwrap_or((body, ""));
-    let mut query = Query::parse(query)?;
+    let mut query = Query::parse(query);
     query.take("dir");
     let mut number = |name| {
         query
@@ -166,13 +166,13 @@ fn path(body: &str, decode: fn(&str) -> Option<String>) -> Option<FlakeRef> {
         rev: query.take("rev"),
         rev_count,
     };
-    query.rest().is_none().then_some(reference)
+    (query.is_readable && query.rest().is_none()).then_some(reference)
 }
 
 fn git(text: &str, unsupported: impl Fn() -> FlakeRefError) -> Result<FlakeRef, FlakeRefError> {
     let mut url = Url::parse(text.strip_prefix("git+").unwrap_or(text))?;
     let written = url.query().unwrap_or_default().to_owned();
-    let mut query = Query::parse(&written).ok_or_else(&unsupported)?;
+    let mut query = Query::parse(&written);
     query.take("dir");
     let (r#ref, rev) = (query.take("ref"), query.take("rev"));
     if url.cannot_be_a_base()
@@ -181,7 +181,7 @@ fn git(text: &str, unsupported: impl Fn() -> FlakeRefError) -> Result<FlakeRef, 
     {
         return Err(unsupported());
     }
-    Ok(FlakeRef::Git {
+    let reference = FlakeRef::Git {
         all_refs: query.take_flag("allRefs"),
         export_ignore: query.take_flag("exportIgnore"),
         keytype: query.take("keytype"),
@@ -196,7 +196,8 @@ fn git(text: &str, unsupported: impl Fn() -> FlakeRefError) -> Result<FlakeRef, 
             url.set_query(query.rest().as_deref());
             url
         },
-    })
+    };
+    query.is_readable.then_some(reference).ok_or_else(unsupported)
 }
 
 /// A file, or an archive of which only the content counts.
@@ -208,14 +209,14 @@ fn download(text: &str, unsupported: impl Fn() -> FlakeRefError) -> Result<Flake
     };
     let mut url = Url::parse(address)?;
     let written = url.query().unwrap_or_default().to_owned();
-    let mut query = Query::parse(&written).ok_or_else(unsupported)?;
+    let mut query = Query::parse(&written);
     query.take("dir");
     let last_modified = query.take("lastModified").and_then(|text| text.parse().ok());
     let rev_count = query.take("revCount").and_then(|text| text.parse().ok());
     let nar_hash = query.take("narHash");
     let rev = query.take("rev");
     url.set_query(query.rest().as_deref());
-    Ok(if one_file {
+    let reference = if one_file {
         FlakeRef::File {
             last_modified,
             nar_hash,
@@ -231,5 +232,6 @@ fn download(text: &str, unsupported: impl Fn() -> FlakeRefError) -> Result<Flake
             rev_count,
             url,
         }
-    })
+    };
+    query.is_readable.then_some(reference).ok_or_else(unsupported)
 }

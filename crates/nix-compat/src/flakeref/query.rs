@@ -16,29 +16,29 @@ pub(super) fn decode(text: &str) -> Option<String> {
 
 /// Parameters, taken out one by one.
 pub(super) struct Query<'a> {
-    /// Decoded name, decoded value, as written.
-    pairs: Vec<(String, String, &'a str)>,
+    /// Decoded name, decoded value if that is UTF-8, as written.
+    pairs: Vec<(String, Option<String>, &'a str)>,
+    /// Whether all that was taken was UTF-8. What is left may hold any bytes.
+    pub(super) is_readable: bool,
 }
 
 impl<'a> Query<'a> {
-    pub(super) fn parse(query: &'a str) -> Option<Self> {
-        let pairs = query
-            .split('&')
-            .filter(|pair| !pair.is_empty())
-            .map(|pair| {
-                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-                Some((decode(name)?, decode(value)?, pair))
-            })
-            .collect::<Option<_>>()?;
-        Some(Self { pairs })
+    pub(super) fn parse(query: &'a str) -> Self {
+        let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decode(name).unwrap_or_default(), decode(value), pair)
+        });
+        Self {
+            pairs: pairs.collect(),
+            is_readable: true,
+        }
     }
 
     /// All values of one name.
     pub(super) fn take_all(&mut self, name: &str) -> Vec<String> {
-        self.pairs
-            .extract_if(.., |(other, ..)| other == name)
-            .map(|(_, value, _)| value)
-            .collect()
+        let values: Vec<_> = self.pairs.extract_if(.., |(other, ..)| other == name).collect();
+        self.is_readable &= values.iter().all(|(_, value, _)| value.is_some());
+        values.into_iter().filter_map(|(_, value, _)| value).collect()
     }
 
     /// The last value of one name.

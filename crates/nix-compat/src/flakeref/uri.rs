@@ -180,12 +180,12 @@ fn escape(path: &str) -> String {
     utf8_percent_encode(path, IN_PATH).to_string()
 }
 
-/// Which of a forge's `ref` and `rev` stands in the path. A branch that looks like a commit, or both of
-/// them, are parameters.
+/// Which of a forge's `ref` and `rev` stands in the path. A branch that looks like a commit or has an empty
+/// part, or both of them, are parameters.
 fn in_path<'a>(r#ref: Option<&'a str>, rev: Option<&'a str>) -> Option<&'a str> {
     match (r#ref, rev) {
         (None, rev) => rev,
-        (Some(name), None) if !is_rev(name) => Some(name),
+        (Some(name), None) if !is_rev(name) && name.split('/').all(|part| !part.is_empty()) => Some(name),
         _ => None,
     }
 }

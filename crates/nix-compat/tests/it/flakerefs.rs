@@ -176,12 +176,25 @@ fn mercurial_is_refused_rather_than_read_without_its_address() {
     );
 }
 
+#[test]
+fn bytes_that_are_no_text_stay_in_the_address_only() {
+    let text = "git+https://example.org/y?a=%A0";
+    assert_eq!(text.parse::<FlakeRef>().unwrap().to_uri().as_str(), text);
+    for text in [
+        "git+https://example.org/y?ref=%A0",
+        "github:a/b?host=%A0",
+        "https://example.org/y?narHash=%A0",
+    ] {
+        text.parse::<FlakeRef>().unwrap_err();
+    }
+}
+
 fn rev() -> impl Strategy<Value = String> {
     "[0-9a-f]{40}"
 }
 
 fn branch() -> impl Strategy<Value = String> {
-    "[a-zA-Z0-9@][a-zA-Z0-9_.@+-]{0,6}(/[a-z]{1,3}){0,2}"
+    "[a-zA-Z0-9@][a-zA-Z0-9_.@+-]{0,6}(/[a-z]{0,3}){0,2}"
 }
 
 fn url() -> impl Strategy<Value = Url> {
