@@ -6,7 +6,7 @@ use nix_compat::nixhash::NixHash;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 use trellis_pins::{Pins, Revision};
 
-use super::{FlakeLock, Locked, Node};
+use super::{FlakeLock, Node};
 
 const DAY_SECONDS: i64 = 24 * 60 * 60;
 
@@ -106,7 +106,8 @@ pub fn check(lock: &FlakeLock, pins: &Pins, now: i64, max_age_days: i64) -> Vec<
     let mut findings = Vec::new();
     for (name, node) in lock.nodes() {
         pinned(name, node, &mut findings);
-        let days = node.locked.as_ref().and_then(|locked| age_days(locked, now));
+        let made = node.locked.as_ref().and_then(|locked| locked.last_modified);
+        let days = made.map(|made| age_days(made, now));
         if let Some(days) = days.filter(|days| node.flake && *days > max_age_days) {
             findings.push(Finding::Old {
                 node: name.to_owned(),
@@ -122,10 +123,9 @@ pub fn check(lock: &FlakeLock, pins: &Pins, now: i64, max_age_days: i64) -> Vec<
     findings
 }
 
-/// How old a pinned revision is, if the lock says when it was made.
-pub fn age_days(locked: &Locked, now: i64) -> Option<i64> {
-    let made = locked.last_modified?;
-    now.checked_sub(made).map(|seconds| seconds.max(0) / DAY_SECONDS)
+/// How old a revision is that was made then, in seconds since 1970 like `now`.
+pub fn age_days(made: i64, now: i64) -> i64 {
+    now.saturating_sub(made).max(0) / DAY_SECONDS
 }
 
 /// A node must name one content: by its hash, or by a git commit, which is a hash itself.

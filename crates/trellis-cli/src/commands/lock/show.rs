@@ -55,7 +55,7 @@ pub(super) fn run(args: &ShowArgs) -> Result<Exit, Fault> {
         pins,
         pins_from,
     } = args.files.read()?;
-    let inputs = inputs(&lock, Timestamp::now().as_second());
+    let inputs = inputs(&lock, &pins, Timestamp::now().as_second());
     if args.json {
         return print_json(&shown(&lock, inputs, &pins, &pins_from));
     }
@@ -71,7 +71,7 @@ pub(super) fn run(args: &ShowArgs) -> Result<Exit, Fault> {
     print(&text)
 }
 
-fn inputs(lock: &FlakeLock, now: i64) -> Vec<Input<'_>> {
+fn inputs<'a>(lock: &'a FlakeLock, pins: &Pins, now: i64) -> Vec<Input<'a>> {
     let mut users = lock.users();
     let described = lock.nodes().map(|(name, node)| {
         let locked = node.locked.as_ref();
@@ -84,12 +84,22 @@ fn inputs(lock: &FlakeLock, now: i64) -> Vec<Input<'_>> {
                 .and_then(|original| original.branch.as_deref()),
             rev: locked.and_then(|locked| locked.rev.as_deref()),
             nar_hash: locked.and_then(|locked| locked.nar_hash.as_deref()),
-            age_days: locked.and_then(|locked| age_days(locked, now)),
+            age_days: locked
+                .and_then(|locked| made(locked, pins))
+                .map(|made| age_days(made, now)),
             flake: node.flake,
             used_by: users.remove(name).unwrap_or_default(),
         }
     });
     described.collect()
+}
+
+/// When a revision was made. Lock files do not say it of git inputs, the pins do.
+fn made(locked: &Locked, pins: &Pins) -> Option<i64> {
+    let is_pin = |rev: &str| locked.rev.as_deref() == Some(rev);
+    let pinned = || pins.sources.values().find(|source| is_pin(&source.rev));
+    let pinned = || i64::try_from(pinned()?.last_modified).ok();
+    locked.last_modified.or_else(pinned)
 }
 
 fn describe(input: &Input<'_>, text: &mut String) {
