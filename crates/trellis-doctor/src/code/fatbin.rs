@@ -151,6 +151,7 @@ pub fn container<R: ReadAt + ?Sized>(
     visit: &mut dyn FnMut(Item),
 ) -> Result<u64, FatbinError> {
     let offset = within.start;
+    end_of(offset, CONTAINER_HEADER as u64, 0, within.end)?;
     let head: [u8; CONTAINER_HEADER] = read(from, offset)?;
     let header = u64::from(u16_at(&head, 6));
     if u32_at(&head, 0) != MAGIC || header < CONTAINER_HEADER as u64 {
@@ -160,6 +161,8 @@ pub fn container<R: ReadAt + ?Sized>(
     visit(Item::Container);
     let mut at = offset + header;
     while at < end {
+        // Behind the end may be the end of the file.
+        end_of(at, ENTRY_HEADER as u64, 0, end)?;
         let head: [u8; ENTRY_HEADER] = read(from, at)?;
         let (mut entry, header, payload) = entry(&head).ok_or(FatbinError::Implausible { offset: at })?;
         let code = at.saturating_add(header);

@@ -69,6 +69,26 @@ proptest! {
 }
 
 #[test]
+fn what_looks_like_a_container_at_the_end_of_the_file_is_passed_over() {
+    // A magic with less than a header behind it, and a container whose entry has less than one.
+    let magic = [
+        b"........".as_slice(),
+        &0xBA55_ED50_u32.to_le_bytes(),
+        &[1, 0, 16, 0, 0],
+    ]
+    .concat();
+    let mut short = fatbin(&[sass(90)]);
+    short.truncate(16 + 40);
+    short[8..16].copy_from_slice(&40_u64.to_le_bytes());
+    for bytes in [magic, short] {
+        let range = 0..bytes.len() as u64;
+        scan(bytes.as_slice(), range.clone(), &mut |_| {}).unwrap();
+        let error = walk(bytes.as_slice(), range, &mut |_| {}).unwrap_err();
+        assert!(error.to_string().contains("reaches over its end"), "{error}");
+    }
+}
+
+#[test]
 fn damaged_libraries_are_read() {
     let env = Env::new();
     env.library(
