@@ -89,6 +89,33 @@ fn what_looks_like_a_container_at_the_end_of_the_file_is_passed_over() {
 }
 
 #[test]
+fn sections_beyond_all_files_are_passed_over() {
+    assert_eq!(entries(&fatbin(&[sass(90)]), u64::MAX - 3..u64::MAX), 0);
+    let env = Env::new();
+    let section = Some((".nv_fatbin", fatbin(&[sass(90)])));
+    env.library(
+        "x/_C.so",
+        Lib {
+            section,
+            ..Lib::default()
+        },
+    );
+    let path = env.packages().join("x/_C.so");
+    let mut bytes = fs::read(&path).unwrap();
+    let at = |bytes: &[u8], place: usize| u64::from_le_bytes(*bytes[place..].first_chunk().unwrap());
+    let headers = usize::try_from(at(&bytes, 0x28)).unwrap();
+    for header in (headers..bytes.len() - 63).step_by(64) {
+        // Sections with content of the program: offset and size.
+        if bytes[header + 4] == 1 {
+            bytes[header + 0x18..][..8].copy_from_slice(&(u64::MAX - 4).to_le_bytes());
+            bytes[header + 0x20..][..8].copy_from_slice(&(u64::MAX - 1).to_le_bytes());
+        }
+    }
+    fs::write(&path, &bytes).unwrap();
+    assert_eq!(env.report().libraries, []);
+}
+
+#[test]
 fn damaged_libraries_are_read() {
     let env = Env::new();
     env.library(
