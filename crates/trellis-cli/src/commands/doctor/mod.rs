@@ -140,8 +140,8 @@ fn prefix_of(python: &Path) -> Option<PathBuf> {
     python.parent()?.parent().map(Path::to_owned)
 }
 
-/// Folders that will be written: the data, the driver's cache and that of models. A settings file that cannot be read is
-/// what `trellis config check` tells; here only the disk of the data goes unlooked at.
+/// Folders that will be written: the data, the driver's cache and that of models. A settings file that cannot
+/// be read is what `trellis config check` tells; here only the disk of the data goes unlooked at.
 fn folders(context: &Context<'_>) -> Vec<PathBuf> {
     let effective = config::load(
         &SettingFlags::default(),
