@@ -11,7 +11,7 @@ target=$work/fetched
 
 free=$(($(df --output=avail -B1 "$work" | tail -n 1)))
 ((free > bytes + bytes / 10)) || skip "$bytes bytes are needed in $work, $free are free"
-build
+build release
 start_hub "$bytes"
 
 # An array and not a function: in the background its process is then the program itself, which is to be killed.

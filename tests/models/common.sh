@@ -17,16 +17,17 @@ skip() {
   exit 77
 }
 
-# build: sets `trellis` and `stand_in` to the release binaries.
+# build PROFILE: sets `trellis` and `stand_in` to the binaries of that profile.
 build() {
-  cargo build --quiet --release --manifest-path "$root/Cargo.toml" --package trellis-cli
-  cargo build --quiet --release --manifest-path "$root/Cargo.toml" --package trellis-model-fetch \
+  local profile=$1 target
+  cargo build --quiet --profile "$profile" --manifest-path "$root/Cargo.toml" --package trellis-cli
+  cargo build --quiet --profile "$profile" --manifest-path "$root/Cargo.toml" --package trellis-model-fetch \
     --example hub-stand-in
-  local target
   target=$(cargo metadata --format-version 1 --no-deps --manifest-path "$root/Cargo.toml" |
     python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
-  trellis=$target/release/trellis
-  stand_in=$target/release/examples/hub-stand-in
+  target+=/${profile/%dev/debug}
+  trellis=$target/trellis
+  stand_in=$target/examples/hub-stand-in
 }
 
 # start_hub [BYTES]: sets `endpoint`; the digests are in $work/sums.

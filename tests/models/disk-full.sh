@@ -7,7 +7,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 if [[ ${1:-} != inside ]]; then
   unshare --user --map-root-user --mount true 2>/dev/null || skip "user namespaces are not allowed here"
-  build
+  build dev
   export trellis stand_in
   exec unshare --user --map-root-user --mount "${BASH_SOURCE[0]}" inside
 fi

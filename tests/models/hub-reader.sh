@@ -13,7 +13,7 @@ if [[ -z $python ]]; then
   "$python" -m pip install --quiet --disable-pip-version-check huggingface_hub safetensors numpy \
     >"$work/pip" 2>&1 || skip "huggingface_hub cannot be installed: $(tail -n 1 "$work/pip")"
 fi
-build
+build dev
 start_hub "$@"
 
 env -i HOME="$work/home" NO_PROXY='*' "$trellis" model fetch org/model \

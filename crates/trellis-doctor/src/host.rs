@@ -1,6 +1,8 @@
 //! Disk, memory, limits and clock of the machine.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -97,16 +99,21 @@ impl Diagnosis for HostProblem {
 }
 
 impl Host {
-    /// Looks at this machine and at the disks of the folders; one that is not there counts for its nearest
-    /// parent.
+    /// Looks at this machine and at the disks of the folders, each disk once; a folder that is not there
+    /// counts for its nearest parent.
     pub fn look(folders: &[PathBuf]) -> Self {
         let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
         let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let mut seen = BTreeSet::new();
         Self {
             disks: folders
                 .iter()
-                .filter_map(|folder| Some((folder.clone(), free(folder)?)))
+                .filter_map(|folder| {
+                    let there = folder.ancestors().find(|folder| folder.exists())?;
+                    let is_new = seen.insert(there.metadata().ok()?.dev());
+                    Some((folder.clone(), free(there).filter(|_| is_new)?))
+                })
                 .collect(),
             memory_bytes: number_behind(&memory, "MemTotal:").map(|kibibytes| kibibytes << 10),
             lockable_bytes: number_behind(&limits, "Max locked memory"),
@@ -145,8 +152,7 @@ pub fn check(host: &Host) -> Vec<Finding> {
 }
 
 fn free(folder: &Path) -> Option<u64> {
-    let there = folder.ancestors().find(|folder| folder.exists())?;
-    let disk = rustix::fs::statvfs(there).ok()?;
+    let disk = rustix::fs::statvfs(folder).ok()?;
     disk.f_bavail.checked_mul(disk.f_frsize)
 }
 

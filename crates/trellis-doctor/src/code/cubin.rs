@@ -98,7 +98,7 @@ mod tests {
         header
     }
 
-    /// The same header as an LZ4 block: eight literals, a match of zeroes, the rest as literals.
+    /// The same header as an LZ4 block: nine literals, a match of zeroes, the rest as literals.
     fn compressed(header: &[u8]) -> Vec<u8> {
         let mut block = vec![0x9F];
         block.extend(&header[..9]);

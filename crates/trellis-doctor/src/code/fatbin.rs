@@ -121,7 +121,7 @@ pub fn walk<R: ReadAt + ?Sized>(
 ) -> Result<(), FatbinError> {
     let mut at = section.start;
     while let Some(start) = next_container(from, at..section.end)? {
-        at = container(from, start..section.end, visit)?.next_multiple_of(ALIGNMENT as u64);
+        at = aligned(container(from, start..section.end, visit)?);
     }
     Ok(())
 }
@@ -136,7 +136,7 @@ pub fn scan<R: ReadAt + ?Sized>(
     let mut at = range.start;
     while let Some(start) = next_container(from, at..range.end)? {
         at = match container(from, start..range.end, &mut |_| {}) {
-            Ok(_) => container(from, start..range.end, visit)?.next_multiple_of(ALIGNMENT as u64),
+            Ok(_) => aligned(container(from, start..range.end, visit)?),
             Err(FatbinError::Overrun { .. } | FatbinError::Implausible { .. }) => start + ALIGNMENT as u64,
             Err(error) => return Err(error),
         };
@@ -151,6 +151,7 @@ pub fn container<R: ReadAt + ?Sized>(
     visit: &mut dyn FnMut(Item),
 ) -> Result<u64, FatbinError> {
     let offset = within.start;
+    end_of(offset, CONTAINER_HEADER as u64, 0, within.end)?;
     let head: [u8; CONTAINER_HEADER] = read(from, offset)?;
     let header = u64::from(u16_at(&head, 6));
     if u32_at(&head, 0) != MAGIC || header < CONTAINER_HEADER as u64 {
@@ -160,6 +161,8 @@ pub fn container<R: ReadAt + ?Sized>(
     visit(Item::Container);
     let mut at = offset + header;
     while at < end {
+        // Behind the end may be the end of the file.
+        end_of(at, ENTRY_HEADER as u64, 0, end)?;
         let head: [u8; ENTRY_HEADER] = read(from, at)?;
         let (mut entry, header, payload) = entry(&head).ok_or(FatbinError::Implausible { offset: at })?;
         let code = at.saturating_add(header);
@@ -228,7 +231,7 @@ fn next_container<R: ReadAt + ?Sized>(from: &R, within: Range<u64>) -> Result<Op
     const STRIDE: usize = 1 << 16;
     let magic = MAGIC.to_le_bytes();
     let mut buffer = Vec::new();
-    let mut at = within.start.next_multiple_of(ALIGNMENT as u64);
+    let mut at = aligned(within.start);
     // Containers mostly follow each other, so only a header's worth is read first.
     let mut length = CONTAINER_HEADER;
     while within.end.saturating_sub(at) >= CONTAINER_HEADER as u64 {
@@ -244,6 +247,11 @@ fn next_container<R: ReadAt + ?Sized>(from: &R, within: Range<u64>) -> Result<Op
         length = STRIDE;
     }
     Ok(None)
+}
+
+/// The next place where a container may start; beyond all files if there is none.
+fn aligned(at: u64) -> u64 {
+    at.checked_next_multiple_of(ALIGNMENT as u64).unwrap_or(u64::MAX)
 }
 
 fn end_of(offset: u64, header: u64, size: u64, limit: u64) -> Result<u64, FatbinError> {

@@ -107,7 +107,7 @@ fn read(library: &Library, tally: &mut Tally) -> Result<(), FatbinError> {
     let size: u64 = constants
         .iter()
         .map(|range| range.end.saturating_sub(range.start))
-        .sum();
+        .fold(0, u64::saturating_add);
     let linked = !(sections.is_empty() && relocatable.is_empty() && wrapped.is_empty());
     if !linked && size > MAX_CONSTANT_BYTES {
         return Ok(());

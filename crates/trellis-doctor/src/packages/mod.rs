@@ -22,7 +22,8 @@ pub(crate) struct Packages {
 }
 
 impl Packages {
-    /// Reads every `*.dist-info` and `*.egg-info` of the folders; the first of a name wins, as it does for the interpreter.
+    /// Reads every `*.dist-info` and `*.egg-info` of the folders; the first of a name wins, as it does for the
+    /// interpreter.
     pub(crate) fn read(folders: &[PathBuf]) -> Self {
         let mut by_name = BTreeMap::new();
         for folder in folders {

@@ -203,6 +203,11 @@ fn xformers_operators_for_fp32_stop_early() {
         finding.message,
         "the only attention operators for fp32 stop at capability 9.0; in fp16 and bf16 others are there"
     );
+    assert!(
+        finding.advice.starts_with("set `XFORMERS_DISABLED=1`"),
+        "{}",
+        finding.advice
+    );
     let served = env.report_for("9.0");
     assert!(
         served

@@ -53,6 +53,23 @@ fn packages_of_older_installers_are_installed() {
 }
 
 #[test]
+fn the_libraries_of_a_conda_prefix_lie_beside_its_python() {
+    let env = Env::new();
+    let mkl = Lib {
+        defines: &["_Z3mklv"],
+        ..Lib::default()
+    };
+    env.library("../../libmkl.so.2", mkl);
+    let extension = Lib {
+        needs: &["_Z3mklv"],
+        links: &["../../libmkl.so.2"],
+        ..Lib::default()
+    };
+    env.library("x/_C.so", extension);
+    assert!(env.kinds().contains(&"abi_complete"), "{:?}", env.kinds());
+}
+
+#[test]
 fn links_to_nowhere_are_told() {
     let env = Env::new();
     fs::create_dir_all(env.packages().join("x")).unwrap();

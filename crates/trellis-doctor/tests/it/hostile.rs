@@ -69,6 +69,53 @@ proptest! {
 }
 
 #[test]
+fn what_looks_like_a_container_at_the_end_of_the_file_is_passed_over() {
+    // A magic with less than a header behind it, and a container whose entry has less than one.
+    let magic = [
+        b"........".as_slice(),
+        &0xBA55_ED50_u32.to_le_bytes(),
+        &[1, 0, 16, 0, 0],
+    ]
+    .concat();
+    let mut short = fatbin(&[sass(90)]);
+    short.truncate(16 + 40);
+    short[8..16].copy_from_slice(&40_u64.to_le_bytes());
+    for bytes in [magic, short] {
+        let range = 0..bytes.len() as u64;
+        scan(bytes.as_slice(), range.clone(), &mut |_| {}).unwrap();
+        let error = walk(bytes.as_slice(), range, &mut |_| {}).unwrap_err();
+        assert!(error.to_string().contains("reaches over its end"), "{error}");
+    }
+}
+
+#[test]
+fn sections_beyond_all_files_are_passed_over() {
+    assert_eq!(entries(&fatbin(&[sass(90)]), u64::MAX - 3..u64::MAX), 0);
+    let env = Env::new();
+    let section = Some((".nv_fatbin", fatbin(&[sass(90)])));
+    env.library(
+        "x/_C.so",
+        Lib {
+            section,
+            ..Lib::default()
+        },
+    );
+    let path = env.packages().join("x/_C.so");
+    let mut bytes = fs::read(&path).unwrap();
+    let at = |bytes: &[u8], place: usize| u64::from_le_bytes(*bytes[place..].first_chunk().unwrap());
+    let headers = usize::try_from(at(&bytes, 0x28)).unwrap();
+    for header in (headers..bytes.len() - 63).step_by(64) {
+        // Sections with content of the program: offset and size.
+        if bytes[header + 4] == 1 {
+            bytes[header + 0x18..][..8].copy_from_slice(&(u64::MAX - 4).to_le_bytes());
+            bytes[header + 0x20..][..8].copy_from_slice(&(u64::MAX - 1).to_le_bytes());
+        }
+    }
+    fs::write(&path, &bytes).unwrap();
+    assert_eq!(env.report().libraries, []);
+}
+
+#[test]
 fn damaged_libraries_are_read() {
     let env = Env::new();
     env.library(

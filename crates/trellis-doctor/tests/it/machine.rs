@@ -258,7 +258,7 @@ fn hosts() {
 #[test]
 fn this_machine_can_be_looked_at() {
     let folder = TempDir::new().unwrap();
-    let host = Host::look(&[folder.path().join("not/there/yet")]);
+    let host = Host::look(&[folder.path().join("not/there/yet"), folder.path().to_owned()]);
     assert!(host.memory_bytes > Some(0) && host.disks.len() == 1 && host.now_seconds > 0);
     Machine::look(None, &[]);
 }

@@ -13,6 +13,7 @@ use trellis_doctor::probe::{self, Probe};
 use trellis_doctor::{
     Capability, Environment, Level, Report, Settings, examine, system_library_folders, variables,
 };
+use trellis_models::Places;
 use trellis_pins::Pins;
 
 use super::Context;
@@ -139,8 +140,8 @@ fn prefix_of(python: &Path) -> Option<PathBuf> {
     python.parent()?.parent().map(Path::to_owned)
 }
 
-/// Folders that will be written: the data and the driver's cache. A settings file that cannot be read is
-/// what `trellis config check` tells; here only the disk of the data goes unlooked at.
+/// Folders that will be written: the data, the driver's cache and that of models. A settings file that cannot
+/// be read is what `trellis config check` tells; here only the disk of the data goes unlooked at.
 fn folders(context: &Context<'_>) -> Vec<PathBuf> {
     let effective = config::load(
         &SettingFlags::default(),
@@ -148,8 +149,16 @@ fn folders(context: &Context<'_>) -> Vec<PathBuf> {
         context.config_file.as_deref(),
     );
     let data = effective.ok().map(|effective| effective.config.data_dir);
-    let cache = variable(context, "CUDA_CACHE_PATH").map(PathBuf::from);
-    [data, cache].into_iter().flatten().collect()
+    // The driver's own default.
+    let default = || variable(context, "HOME").map(|home| PathBuf::from(home).join(".nv/ComputeCache"));
+    let driver = variable(context, "CUDA_CACHE_PATH")
+        .map(PathBuf::from)
+        .or_else(default);
+    let places = Places::from_env(|name| context.environment.get(name).map(Into::into));
+    [data, driver, Some(places.hub_cache)]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn probe_of(
