@@ -52,6 +52,25 @@ pub(crate) struct Effective {
     pub(crate) config: Config,
     /// The settings file that was read, if any.
     pub(crate) file: Option<PathBuf>,
+    /// Variables that mean nothing here, each with the one that it looks like.
+    pub(crate) mistyped: Vec<Mistyped>,
+}
+
+/// A variable that looks like one of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mistyped {
+    pub(crate) variable: String,
+    pub(crate) nearest: &'static str,
+}
+
+impl fmt::Display for Mistyped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { variable, nearest } = self;
+        write!(
+            f,
+            "`${variable}` is not read by anything: did you mean `${nearest}`?"
+        )
+    }
 }
 
 impl Effective {
@@ -72,6 +91,17 @@ type Layer = BTreeMap<&'static str, Sourced>;
 
 /// Reads all layers. Every problem found is reported, not only the first.
 pub(crate) fn load(
+    flags: &SettingFlags,
+    environment: &Environment,
+    named_file: Option<&Path>,
+) -> Result<Effective, Problems> {
+    let effective = load_without_data(flags, environment, named_file)?;
+    effective.config.with_data()?;
+    Ok(effective)
+}
+
+/// The same for commands that may keep nothing: where there is no place for data, `data_dir` is empty.
+pub(crate) fn load_without_data(
     flags: &SettingFlags,
     environment: &Environment,
     named_file: Option<&Path>,
@@ -105,7 +135,7 @@ pub(crate) fn load(
             &mut problems,
         );
     }
-    add_defaults(environment, &mut layer, &mut problems);
+    add_defaults(environment, &mut layer);
     if !problems.is_empty() {
         return Err(Problems(problems));
     }
@@ -117,6 +147,7 @@ pub(crate) fn load(
         config: typed(&values),
         values,
         file: found,
+        mistyped: mistyped(environment),
     })
 }
 
@@ -189,7 +220,7 @@ fn invalid(setting: &'static Setting, value: &str, origin: Origin) -> ConfigProb
     }
 }
 
-fn add_defaults(environment: &Environment, layer: &mut Layer, problems: &mut Vec<ConfigProblem>) {
+fn add_defaults(environment: &Environment, layer: &mut Layer) {
     if let Some(file) = handed_over_keys(environment) {
         layer.entry(settings::KEYS_FILE).or_insert(file);
     }
@@ -205,12 +236,30 @@ fn add_defaults(environment: &Environment, layer: &mut Layer, problems: &mut Vec
             }
         });
     }
-    if !layer.contains_key(settings::DATA_DIR) {
-        match default_data_dir(environment) {
-            Some(folder) => drop(layer.insert(settings::DATA_DIR, folder)),
-            None => problems.push(ConfigProblem::NoDataDir),
-        }
-    }
+    layer.entry(settings::DATA_DIR).or_insert_with(|| {
+        default_data_dir(environment).unwrap_or(Sourced {
+            value: Value::String(String::new()),
+            origin: Origin::Default,
+        })
+    });
+}
+
+/// Whatever begins like our variables may be somebody else's: only what looks like one of ours is told.
+fn mistyped(environment: &Environment) -> Vec<Mistyped> {
+    let known = || {
+        let settings = SETTINGS.iter().map(|setting| setting.variable);
+        settings.chain([env::CONFIG, env::API_KEY])
+    };
+    let unknown = environment.names().filter(|name| name.starts_with("TRELLIS_"));
+    let found = unknown
+        .filter(|name| known().all(|known| known != *name))
+        .filter_map(|name| {
+            let rated = known().map(|known| (strsim::damerau_levenshtein(name, known), known));
+            let (_, nearest) = rated.min().filter(|(edits, _)| *edits <= 2)?;
+            let variable = name.to_owned();
+            Some(Mistyped { variable, nearest })
+        });
+    found.collect()
 }
 
 /// The keys that a service manager hands over, where it does (systemd's `LoadCredential=api-keys:…`).
@@ -347,8 +396,33 @@ mod tests {
     }
 
     #[test]
+    fn a_mistyped_variable_is_told_and_a_foreign_one_is_not() {
+        let environment = Environment::of(&[
+            HOME,
+            ("TRELLIS_LISTEN_PROT", "1"),
+            ("TRELLIS_LISTEN_PORT", "2"),
+            ("TRELLIS_API_KEY", "k"),
+            ("TRELLIS_NOTEBOOK", "x"),
+        ]);
+        let effective = load(&SettingFlags::default(), &environment, None).unwrap();
+        let told: Vec<_> = effective.mistyped.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            ["`$TRELLIS_LISTEN_PROT` is not read by anything: did you mean `$TRELLIS_LISTEN_PORT`?"]
+        );
+    }
+
+    #[test]
+    fn a_place_for_data_is_only_needed_by_who_keeps_some() {
+        let nothing = (SettingFlags::default(), Environment::of(&[]));
+        assert!(load_without_data(&nothing.0, &nothing.1, None).is_ok());
+        let problems = load(&nothing.0, &nothing.1, None).unwrap_err();
+        assert!(matches!(problems.0.as_slice(), [ConfigProblem::NoDataDir]));
+    }
+
+    #[test]
     fn all_problems_are_told_at_once() {
-        let environment = Environment::of(&[("TRELLIS_LISTEN_PORT", "http")]);
+        let environment = Environment::of(&[HOME, ("TRELLIS_LISTEN_PORT", "http")]);
         let problems = load(&flags(&[("backend", "gpu")]), &environment, None).unwrap_err();
         insta::assert_snapshot!(problems);
     }
