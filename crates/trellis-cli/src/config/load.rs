@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use toml::Value;
 
+use super::mistyped::{self, Mistyped};
 use super::settings::{self, SETTINGS, Setting};
 use super::{Config, ConfigProblem, Log, Problems, SettingFlags, file};
 use crate::env::{self, Environment};
@@ -54,37 +55,6 @@ pub(crate) struct Effective {
     pub(crate) file: Option<PathBuf>,
     /// Variables that mean nothing here, each with the one that it looks like.
     pub(crate) mistyped: Vec<Mistyped>,
-}
-
-/// A variable that looks like one of ours.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Mistyped {
-    pub(crate) variable: String,
-    pub(crate) nearest: &'static str,
-}
-
-impl fmt::Display for Mistyped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { variable, nearest } = self;
-        write!(
-            f,
-            "`${variable}` is not read by anything: did you mean `${nearest}`?"
-        )
-    }
-}
-
-impl Effective {
-    /// How to log where a command has a default level of its own.
-    pub(crate) fn log_or(&self, level: &str) -> Log {
-        let mut log = self.config.log.clone();
-        let set = self.values.iter().any(|(setting, sourced)| {
-            setting.key == settings::LOG_LEVEL && sourced.origin != Origin::Default
-        });
-        if !set {
-            level.clone_into(&mut log.level);
-        }
-        log
-    }
 }
 
 type Layer = BTreeMap<&'static str, Sourced>;
@@ -147,7 +117,7 @@ pub(crate) fn load_without_data(
         config: typed(&values),
         values,
         file: found,
-        mistyped: mistyped(environment),
+        mistyped: mistyped::find(environment),
     })
 }
 
@@ -242,24 +212,6 @@ fn add_defaults(environment: &Environment, layer: &mut Layer) {
             origin: Origin::Default,
         })
     });
-}
-
-/// Whatever begins like our variables may be somebody else's: only what looks like one of ours is told.
-fn mistyped(environment: &Environment) -> Vec<Mistyped> {
-    let known = || {
-        let settings = SETTINGS.iter().map(|setting| setting.variable);
-        settings.chain([env::CONFIG, env::API_KEY])
-    };
-    let unknown = environment.names().filter(|name| name.starts_with("TRELLIS_"));
-    let found = unknown
-        .filter(|name| known().all(|known| known != *name))
-        .filter_map(|name| {
-            let rated = known().map(|known| (strsim::damerau_levenshtein(name, known), known));
-            let (_, nearest) = rated.min().filter(|(edits, _)| *edits <= 2)?;
-            let variable = name.to_owned();
-            Some(Mistyped { variable, nearest })
-        });
-    found.collect()
 }
 
 /// The keys that a service manager hands over, where it does (systemd's `LoadCredential=api-keys:…`).
@@ -392,23 +344,6 @@ mod tests {
         assert_eq!(
             keys(&flags(&[("auth.keys_file", "/etc/keys")])),
             Path::new("/etc/keys")
-        );
-    }
-
-    #[test]
-    fn a_mistyped_variable_is_told_and_a_foreign_one_is_not() {
-        let environment = Environment::of(&[
-            HOME,
-            ("TRELLIS_LISTEN_PROT", "1"),
-            ("TRELLIS_LISTEN_PORT", "2"),
-            ("TRELLIS_API_KEY", "k"),
-            ("TRELLIS_NOTEBOOK", "x"),
-        ]);
-        let effective = load(&SettingFlags::default(), &environment, None).unwrap();
-        let told: Vec<_> = effective.mistyped.iter().map(ToString::to_string).collect();
-        assert_eq!(
-            told,
-            ["`$TRELLIS_LISTEN_PROT` is not read by anything: did you mean `$TRELLIS_LISTEN_PORT`?"]
         );
     }
 

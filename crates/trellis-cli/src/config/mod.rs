@@ -8,6 +8,7 @@ mod file;
 mod flags;
 mod kind;
 mod load;
+mod mistyped;
 mod problem;
 #[cfg(test)]
 mod reference;
