@@ -2,10 +2,11 @@
 
     model.py FOLDER [DINOV2]     DINOV2: a checkout of facebookresearch/dinov2
 
-The package `trellis` must be importable. The structure of the folder, the classes, resolutions and formats are
-those of TRELLIS-image-large; channels and layers are few. The image encoder has its real size (1.2 GB), for its
-name fixes that; without DINOV2 another one of a few numbers is in its place. The weights are such that the sparse structure is blobs that fill a few percent of the space, and
-the mesh their surface: what comes out looks like nothing, but every step has something to do.
+The package `trellis` must be importable. The structure of the folder, the classes, resolutions and formats
+are those of TRELLIS-image-large; channels and layers are few. The image encoder has its real size (1.2 GB),
+for its name fixes that; without DINOV2 another one of a few numbers is in its place. The weights are such
+that the sparse structure is blobs that fill a few percent of the space, and the mesh their surface: what
+comes out looks like nothing, but every step has something to do.
 """
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the scripts that install what nix/pins.json pins; the repository's root is the current folder.
 
 pins=nix/pins.json

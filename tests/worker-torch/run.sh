@@ -34,9 +34,14 @@ if [[ ${1:-} = --install && "$(cat "$environment/pins" 2>/dev/null)" != "$(sha25
   mkdir -p "$wheels"
   rm -rf "$environment"
   "$python" -m venv "$environment"
-  requirements "$environment/requirements.txt" "$wheels"
-  "$environment/bin/python" -m pip install --disable-pip-version-check --quiet --no-deps --require-hashes \
-    --only-binary :all: --find-links "$wheels" --requirement "$environment/requirements.txt"
+  pip() { "$environment/bin/python" -m pip --disable-pip-version-check --no-cache-dir "$@"; }
+  requirements "$environment/all.txt" "$wheels"
+  requirements "$environment/missing.txt" "$wheels" missing
+  if [[ -s $environment/missing.txt ]]; then
+    pip download --quiet --no-deps --require-hashes --only-binary :all: \
+      --dest "$wheels" --requirement "$environment/missing.txt"
+  fi
+  pip install --quiet --no-index --find-links "$wheels" --no-deps --require-hashes --requirement "$environment/all.txt"
   sha256sum <"$pins" >"$environment/pins"
 fi
 

@@ -72,7 +72,11 @@ class Loading(TorchCase):
         places = ":".join(map(str, [worker_kit.FAKE, PACKAGES]))
         today = subprocess.run(
             [sys.executable, "-c", TODAY, self.folder],
-            env={"PYTHONPATH": places, "TRELLIS_MODEL_PATH": str(self.folder), "TORCH_HOME": str(self.folder)},
+            env={
+                "PYTHONPATH": places,
+                "TRELLIS_MODEL_PATH": str(self.folder),
+                "TORCH_HOME": str(self.folder),
+            },
             capture_output=True,
             text=True,
             check=True,

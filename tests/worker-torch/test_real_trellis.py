@@ -18,9 +18,7 @@ SOURCES = [os.environ.get(name) for name in ("TRELLIS_SOURCE", "FLEXICUBES_SOURC
 ATTENTION = {"ATTN_BACKEND": "sdpa", "SPARSE_ATTN_BACKEND": "xformers", "SPARSE_BACKEND": "spconv"}
 
 
-@unittest.skipUnless(
-    all(SOURCES), "TRELLIS_SOURCE, FLEXICUBES_SOURCE and UTILS3D_SOURCE name no checkouts"
-)
+@unittest.skipUnless(all(SOURCES), "TRELLIS_SOURCE, FLEXICUBES_SOURCE and UTILS3D_SOURCE name no checkouts")
 class RealTrellis(TorchCase):
     variables = {**TorchCase.variables, **ATTENTION, "SPCONV_ALGO": "native"}
     made: Path

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import unittest
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 ROOT = Path(__file__).resolve().parents[2]
 FAKE = ROOT / "tests" / "fake_trellis"
@@ -111,8 +111,8 @@ class Worker:
 class WorkerCase(unittest.TestCase):
     """A test with a model folder of its own."""
 
-    places = PLACES
-    variables: dict[str, str] = {}
+    places: ClassVar[list[Path]] = PLACES
+    variables: ClassVar[dict[str, str]] = {}
 
     def setUp(self) -> None:
         folder = tempfile.TemporaryDirectory(prefix="trellis-worker-test-")

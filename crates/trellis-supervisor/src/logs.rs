@@ -24,14 +24,17 @@ const TAIL: usize = 40;
 pub(crate) struct Output {
     /// The job being worked on.
     pub(crate) job: Mutex<Option<JobId>>,
-    tail: Mutex<VecDeque<String>>,
+    tail: Mutex<VecDeque<Line>>,
 }
 
 impl Output {
     /// What the last lines tell of a death without a message: some libraries print and abort.
     pub(crate) fn told(&self) -> Option<FailureKind> {
         let tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
-        let says = |needle: &str| tail.iter().any(|line| line.to_ascii_lowercase().contains(needle));
+        let says = |needle: &str| {
+            tail.iter()
+                .any(|line| line.shown().to_ascii_lowercase().contains(needle))
+        };
         if says("no kernel image is available") {
             return Some(FailureKind::NoKernelImage);
         }
@@ -39,12 +42,12 @@ impl Output {
         says("no module named 'trellis_worker'").then_some(FailureKind::ExtensionMissing)
     }
 
-    fn keep(&self, line: &str) {
+    fn keep(&self, line: Line) {
         let mut tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
         if tail.len() == TAIL {
             tail.pop_front();
         }
-        tail.push_back(line.to_owned());
+        tail.push_back(line);
     }
 }
 
@@ -61,7 +64,6 @@ pub(crate) async fn capture(
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(count @ 1..) = stream.read(&mut buffer).await {
         for line in lines.push(&buffer[..count]) {
-            output.keep(&line);
             match rate.take(Instant::now()) {
                 Pass::Drop => {
                     dropped.fetch_add(1, Ordering::Relaxed);
@@ -75,44 +77,27 @@ pub(crate) async fn capture(
                     if dropped_before > 0 {
                         tracing::warn!(%worker, job, stream = name, lines = dropped_before, "worker_lines_dropped");
                     }
-                    tracing::info!(%worker, job, stream = name, line, "worker_line");
+                    tracing::info!(%worker, job, stream = name, line = line.shown(), "worker_line");
                 }
             }
+            output.keep(line);
         }
         // A flood must not keep the runtime from everything else.
         tokio::task::yield_now().await;
     }
 }
 
-/// Cuts bytes into lines. A carriage return ends one too: progress bars use it.
-#[derive(Debug, Default)]
-struct Lines {
-    started: Vec<u8>,
+/// A line as it came, to the longest length. Of a flood most are never shown.
+#[derive(Debug, PartialEq, Eq)]
+struct Line {
+    bytes: Vec<u8>,
     cut: bool,
 }
 
-impl Lines {
-    fn push(&mut self, bytes: &[u8]) -> Vec<String> {
-        let mut lines = Vec::new();
-        for piece in bytes.split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
-            let ends = matches!(piece.last(), Some(b'\n' | b'\r'));
-            let text = if ends { &piece[..piece.len() - 1] } else { piece };
-            let room = LONGEST_LINE - self.started.len();
-            self.cut |= text.len() > room;
-            self.started.extend_from_slice(&text[..text.len().min(room)]);
-            if ends {
-                if !self.started.is_empty() {
-                    lines.push(self.line());
-                }
-                self.started.clear();
-                self.cut = false;
-            }
-        }
-        lines
-    }
-
-    fn line(&self) -> String {
-        let mut line: String = String::from_utf8_lossy(&self.started)
+impl Line {
+    /// As text: what is no text, and what would move a cursor, is replaced.
+    fn shown(&self) -> String {
+        let mut line: String = String::from_utf8_lossy(&self.bytes)
             .chars()
             .map(|c| {
                 if c.is_control() && c != '\t' {
@@ -126,6 +111,36 @@ impl Lines {
             line.push('…');
         }
         line
+    }
+}
+
+/// Cuts bytes into lines. A carriage return ends one too: progress bars use it.
+#[derive(Debug, Default)]
+struct Lines {
+    started: Vec<u8>,
+    cut: bool,
+}
+
+impl Lines {
+    fn push(&mut self, bytes: &[u8]) -> Vec<Line> {
+        let mut lines = Vec::new();
+        for piece in bytes.split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
+            let ends = matches!(piece.last(), Some(b'\n' | b'\r'));
+            let text = if ends { &piece[..piece.len() - 1] } else { piece };
+            let room = LONGEST_LINE - self.started.len();
+            self.cut |= text.len() > room;
+            self.started.extend_from_slice(&text[..text.len().min(room)]);
+            if ends {
+                let line = Line {
+                    bytes: std::mem::take(&mut self.started),
+                    cut: std::mem::take(&mut self.cut),
+                };
+                if !line.bytes.is_empty() {
+                    lines.push(line);
+                }
+            }
+        }
+        lines
     }
 }
 
@@ -176,12 +191,13 @@ mod tests {
     #[test]
     fn lines_are_cut_across_reads_and_bounded() {
         let mut lines = Lines::default();
-        assert!(lines.push(b"Sampl").is_empty());
+        let mut push = |bytes: &[u8]| -> Vec<String> { lines.push(bytes).iter().map(Line::shown).collect() };
+        assert!(push(b"Sampl").is_empty());
         assert_eq!(
-            lines.push(b"ing\r 10%\n\n\xff\x1b[0m\nrest"),
+            push(b"ing\r 10%\n\n\xff\x1b[0m\nrest"),
             ["Sampling", " 10%", "\u{fffd}\u{fffd}[0m"]
         );
-        let long = lines.push(&[vec![b'x'; LONGEST_LINE + 9], vec![b'\n']].concat());
+        let long = push(&[vec![b'x'; LONGEST_LINE + 9], vec![b'\n']].concat());
         assert_eq!(long.len(), 1);
         assert_eq!(
             long[0].chars().count(),

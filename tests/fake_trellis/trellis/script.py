@@ -80,6 +80,14 @@ def _out_of_memory(_rule: dict[str, Any]) -> None:
     raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has …")
 
 
+LEAKED: list[bytes] = []
+
+
+def _leak(rule: dict[str, Any]) -> None:
+    """Keeps memory for ever, every page of it in use."""
+    LEAKED.append(os.urandom(1 << 20) * (rule["bytes"] >> 20))
+
+
 def _no_memory(_rule: dict[str, Any]) -> None:
     """Every allocation fails from here on, as the allocator of real torch fails."""
 
@@ -133,6 +141,7 @@ ACTIONS: dict[str, Callable[[dict[str, Any]], None]] = {
     "raise": _raise,
     "out_of_memory": _out_of_memory,
     "no_memory": _no_memory,
+    "leak": _leak,
     "flood": _flood,
     "garbage": _garbage,
     "babble": _babble,

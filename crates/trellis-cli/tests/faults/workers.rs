@@ -218,6 +218,33 @@ async fn two_hundred_jobs_with_random_faults_end_as_they_must() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gigabyte_of_log_lines_is_dropped_and_counted() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let model = fake::model(
+        home.path(),
+        &json!([{ "at": "decode", "do": "flood", "bytes": 1_u64 << 30 }]),
+    );
+    let flags = fake::flags(&model, 1);
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let server = Server::start(home.path(), &flags);
+    let client = Client::new(&server.address);
+    let started = Instant::now();
+    let id = client.for_trellis(picture::png(64, 90), &json!({})).await;
+    let job = client.finished(&id).await;
+    assert_eq!(job["state"], "succeeded", "{job}");
+    assert_eq!(job["attempt"], 1, "{job}");
+    let is_counted =
+        |workers: &Value| workers["workers"][0]["counters"]["lines_dropped"].as_u64() > Some(1_000_000);
+    client.until("workers", is_counted).await;
+    let kept = server.log().len() >> 20;
+    println!(
+        "1 GiB of log lines in {:.0?}, {kept} MiB of them in the log",
+        started.elapsed()
+    );
+    assert!(kept < 64, "{kept} MiB were written into the log");
+}
+
 /// Kills a busy worker; how many were killed.
 async fn kill_one(client: &Client) -> usize {
     let workers = client.look("workers").await;

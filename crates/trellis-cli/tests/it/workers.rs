@@ -1,5 +1,7 @@
 //! The server with TRELLIS workers, whose TRELLIS is a stand-in.
 
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::time::Duration;
@@ -51,8 +53,12 @@ async fn a_job_that_waits_has_a_preview() {
 #[tokio::test]
 async fn a_job_is_made_by_a_worker_and_has_a_preview_before() {
     let home = home();
-    let rules = json!([{ "at": "import", "do": "sleep", "seconds": 0.3 }, { "at": "decode", "do": "sleep", "seconds": 1 }]);
-    let (_server, client) = start(home.path(), &rules, &[]);
+    let rules = json!([
+        { "at": "import", "do": "sleep", "seconds": 0.3 },
+        { "at": "condition", "do": "write_stderr", "text": "a library speaks" },
+        { "at": "decode", "do": "sleep", "seconds": 1 },
+    ]);
+    let (server, client) = start(home.path(), &rules, &[]);
     let id = client
         .for_trellis(picture::png(96, 90), &json!({ "seed": 7 }))
         .await;
@@ -77,6 +83,12 @@ async fn a_job_is_made_by_a_worker_and_has_a_preview_before() {
             .contains(&json!("peak VRAM 9.0 GiB")),
         "{job}"
     );
+    let log = server.log();
+    let line = log.lines().find(|line| line.contains("a library speaks"));
+    assert!(
+        line.is_some_and(|line| line.contains(&id) && line.contains("stderr")),
+        "{log}"
+    );
 }
 
 #[tokio::test]
@@ -95,6 +107,38 @@ async fn a_start_that_fails_is_told_in_health_and_by_workers() {
     let mut settings = filters(home.path());
     settings.add_filter(r"memory \d+\.\d GiB", "memory [SIZE]");
     settings.bind(|| insta::assert_snapshot!("workers_with_a_broken_one", shown));
+}
+
+#[tokio::test]
+async fn a_damaged_model_is_told_in_health_with_its_kind() {
+    for (kept, kind) in [(None, "checkpoint_missing"), (Some(20), "checkpoint_corrupt")] {
+        let home = home();
+        let model = fake::model(home.path(), &json!([]));
+        let file = model.join("ckpts/slat_flow.safetensors");
+        match kept {
+            None => std::fs::remove_file(file).expect("it is there"),
+            Some(bytes) => {
+                let content = std::fs::read(&file).expect("it is there");
+                std::fs::write(file, &content[..bytes]).expect("it was there");
+            }
+        }
+        let mut flags = fake::flags(&model, 1);
+        flags.push("--skip-doctor".to_owned());
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        let server = Server::start(home.path(), &flags);
+        let client = Client::new(&server.address);
+        let health = client
+            .until("health/ready", |health| {
+                health["backends"][0]["status"] == "unavailable"
+            })
+            .await;
+        assert!(
+            health["backends"][0].to_string().contains("slat_flow"),
+            "{health}"
+        );
+        let workers = client.look("workers").await;
+        assert_eq!(workers["workers"][0]["failure"]["kind"], kind, "{workers}");
+    }
 }
 
 #[tokio::test]
@@ -157,6 +201,36 @@ async fn a_killed_server_leaves_no_worker_behind() {
     tokio::time::timeout(Duration::from_secs(20), gone)
         .await
         .expect("it dies with the server");
+}
+
+#[tokio::test]
+async fn a_listener_that_the_service_manager_opened_is_used() {
+    let home = home();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = format!("http://{}", listener.local_addr().expect("it is bound"));
+    // The number must be that of the process which takes the descriptor.
+    let mut command = std::process::Command::new("sh");
+    command.args([
+        "-c",
+        "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\"",
+        "sh",
+    ]);
+    let serve = trellis(home.path());
+    command
+        .arg(serve.get_program())
+        .args(["serve", "--data-dir"])
+        .arg(home.path().join("data"));
+    command.env("HOME", home.path()).stdin(OwnedFd::from(listener));
+    command
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null());
+    let mut server = command.spawn().expect("the binary runs");
+    let health = Client::new(&address)
+        .until("health/ready", |health| health["status"] == "ready")
+        .await;
+    assert_eq!(health["backends"][0]["name"], "relief", "{health}");
+    server.kill().expect("it runs");
+    server.wait().expect("it ends");
 }
 
 #[tokio::test]

@@ -40,6 +40,24 @@ async fn a_process_is_replaced_after_many_jobs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_grows_is_replaced() {
+    let rules = json!([{ "at": "decode", "seed": 2, "do": "leak", "bytes": 200 << 20 }]);
+    let limits = Limits {
+        rss_growth_bytes: 100 << 20,
+        ..quick()
+    };
+    let kit = Kit::ready(rules, limits).await;
+    let pid = kit.worker().pid;
+    for (seed, recycles) in [(0, 0), (1, 0), (2, 1)] {
+        kit.job(seed).await.0.unwrap();
+        kit.until(|backend| backend.readiness() == Readiness::Ready).await;
+        assert_eq!(kit.worker().counters.recycles, recycles, "after the job {seed}");
+    }
+    assert_ne!(kit.worker().pid, pid);
+    kit.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_process_in_doubt_is_replaced() {
     let rules = json!([{ "at": "decode", "seed": 1, "do": "raise", "type": "RuntimeError",
         "text": "CUDA error: an illegal memory access was encountered" }]);
