@@ -150,7 +150,10 @@ fn output(relief: Relief) -> Output {
 }
 
 fn unreadable(error: &PictureError) -> Failure {
-    Failure::new(FailureKind::BadInput, error.to_string())
+    Failure {
+        fix: error.advice().to_owned(),
+        ..Failure::new(FailureKind::BadInput, error.to_string())
+    }
 }
 
 fn failure(error: &ReliefError) -> Failure {

@@ -91,7 +91,7 @@ impl FailureKind {
             Self::NoObject => {
                 "use a picture with one object on a plain background, or one with an alpha channel"
             }
-            Self::Unsupported => "ask for a format and backend that `GET /v1/version` lists",
+            Self::Unsupported => "ask for one of the formats and backends that are named",
             Self::TimeLimit => "use fewer steps or a smaller picture, or raise `limits.job_seconds`",
             Self::WorkerLost => "look at the server's log for what killed the worker, then submit again",
             Self::StorageFull => "free disk space in the data directory, then submit again",

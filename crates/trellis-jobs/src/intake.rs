@@ -86,7 +86,7 @@ impl IntakeError {
             Self::Picture { source, .. } => match source {
                 PictureError::UnknownFormat => "picture_format",
                 PictureError::TooLarge { .. } => "picture_too_large",
-                PictureError::Damaged { .. } => "picture_damaged",
+                PictureError::CutShort | PictureError::Damaged { .. } => "picture_damaged",
             },
             Self::Param(_) => "invalid_parameter",
             Self::Store(error) => error.kind(),
@@ -101,11 +101,7 @@ impl IntakeError {
             Self::TooManyPictures { .. } => {
                 "send fewer views of the object, or raise `limits.images_per_job`"
             }
-            Self::Picture { source, .. } => match source {
-                PictureError::UnknownFormat => "save the picture as PNG, JPEG or WebP",
-                PictureError::TooLarge { .. } => "make the picture smaller, or raise `limits.pixels`",
-                PictureError::Damaged { .. } => "open the picture in a viewer and save it again",
-            },
+            Self::Picture { source, .. } => source.advice(),
             Self::Param(_) => "give a value in the range that is named, or leave the parameter out",
             Self::Store(error) => error.advice(),
             Self::Blob(error) => error.advice(),

@@ -8,6 +8,7 @@
 use std::io::Cursor;
 
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
+use trellis_core::PictureFormat;
 
 use crate::{PictureError, probe};
 
@@ -66,7 +67,11 @@ impl Picture {
 ///
 /// `max_pixels` limits `width × height` and, by it, the decoder's memory.
 pub fn decode(bytes: &[u8], max_pixels: u64) -> Result<Picture, PictureError> {
-    probe(bytes, max_pixels)?;
+    let header = probe(bytes, max_pixels)?;
+    // The decoder would paint what is missing grey.
+    if header.format == PictureFormat::Jpeg && !has_end(bytes) {
+        return Err(PictureError::CutShort);
+    }
     let damaged = |source| PictureError::Damaged { source };
     let mut reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
@@ -85,4 +90,50 @@ pub fn decode(bytes: &[u8], max_pixels: u64) -> Result<Picture, PictureError> {
     let image = image.into_rgba8();
     let (width, height) = image.dimensions();
     Picture::from_rgba8(width, height, image.into_raw()).ok_or(PictureError::UnknownFormat)
+}
+
+/// Whether a JPEG's picture comes to its end (ITU-T T.81, annex B): after the header of its first scan there
+/// is an end marker. Those of thumbnails lie before it, and in coded data each 255 is followed by a 0.
+fn has_end(bytes: &[u8]) -> bool {
+    const START_OF_SCAN: u8 = 0xDA;
+    let mut at = 2;
+    while let Some(&[0xFF, marker, high, low]) = bytes.get(at..at + 4) {
+        let length = usize::from(u16::from_be_bytes([high, low]));
+        match marker {
+            // Fill bytes before a marker.
+            0xFF => at += 1,
+            START_OF_SCAN => return bytes[at..].windows(2).any(|pair| pair == [0xFF, 0xD9]),
+            _ => at += 2 + length,
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn jpeg() -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let pixels = (0..64 * 64_u32).flat_map(|index| (index * 77).to_le_bytes().into_iter().take(3));
+        let image = image::RgbImage::from_vec(64, 64, pixels.collect()).unwrap();
+        DynamicImage::from(image)
+            .write_to(&mut Cursor::new(&mut bytes), image::ImageFormat::Jpeg)
+            .unwrap();
+        bytes
+    }
+
+    #[test]
+    fn a_jpeg_that_was_cut_short_is_refused() {
+        let whole = jpeg();
+        assert!(decode(&whole, 10_000).is_ok());
+        let followed = [whole.as_slice(), b"what a camera writes after it"].concat();
+        assert!(decode(&followed, 10_000).is_ok());
+        // A thumbnail before the picture has an end of its own.
+        let thumbnail = [b"\xff\xd8\xff\xe1\x00\x06\xff\xd8\xff\xd9", &whole[2..]].concat();
+        assert!(decode(&thumbnail, 10_000).is_ok());
+        for bytes in [&whole[..whole.len() / 2], &thumbnail[..thumbnail.len() - 2]] {
+            assert!(matches!(decode(bytes, 10_000), Err(PictureError::CutShort)));
+        }
+    }
 }

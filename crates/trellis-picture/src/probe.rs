@@ -32,6 +32,9 @@ pub enum PictureError {
         /// The limit on their product.
         max_pixels: u64,
     },
+    /// A JPEG without its end.
+    #[error("the picture is damaged or cut short")]
+    CutShort,
     /// Its header or its pixels are damaged or cut short.
     #[error("the picture is damaged or cut short")]
     Damaged {
@@ -39,6 +42,17 @@ pub enum PictureError {
         #[source]
         source: image::ImageError,
     },
+}
+
+impl PictureError {
+    /// What to do about it, one sentence.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::UnknownFormat => "save the picture as PNG, JPEG or WebP",
+            Self::TooLarge { .. } => "make the picture smaller, or raise `limits.pixels`",
+            Self::CutShort | Self::Damaged { .. } => "open the picture in a viewer and save it again",
+        }
+    }
 }
 
 /// Reads the header of an encoded picture and checks `width × height` against `max_pixels`.

@@ -14,6 +14,7 @@ use crate::error::ReliefError;
 use crate::grid::Grid;
 use crate::parts;
 use crate::resample::resample;
+use crate::shadow;
 use crate::surface::Surface;
 use crate::window::Window;
 
@@ -25,16 +26,11 @@ const EXPLAINED: f64 = 0.5;
 /// Cells of the border that are looked at, at most.
 const MOST_SAMPLES: usize = 6000;
 /// Distance in deviations up to which a colour is the background's.
-const NEAR: f32 = 4.5;
+pub(crate) const NEAR: f32 = 4.5;
 /// The same for enclosed areas, which may as well be a white patch of the object.
 const EXACT: f32 = 2.0;
 /// Share of the picture from which an enclosed area of the background's colour is a hole.
 const HOLE_SHARE: f64 = 0.0015;
-/// A soft shadow: how much darker than the background, how much colour it may have, and how much it may
-/// change from one cell to the next (all in 0 to 1).
-const SHADOW_DEPTH: f32 = 0.35;
-const SHADOW_TINT: f32 = 0.035;
-const SHADOW_STEP: f32 = 0.012;
 /// Shares of the picture between which an object is believed.
 const LEAST_OBJECT: f64 = 0.0005;
 const MOST_OBJECT: f64 = 0.97;
@@ -48,6 +44,7 @@ pub(crate) fn remove(picture: &Picture) -> Result<Grid<f32>, ReliefError> {
     let surfaces = surfaces(&colours)?;
     let backdrop = nearest_surface(&colours, &surfaces);
     let mut background = reached(&colours, &backdrop);
+    shadow::take_back_objects(&mut background, &colours, &backdrop);
     add_holes(&mut background, &backdrop);
     let mut object = background.map(|background| !background);
     drop_crumbs(&mut object);
@@ -62,7 +59,7 @@ pub(crate) fn remove(picture: &Picture) -> Result<Grid<f32>, ReliefError> {
 }
 
 /// A cell's background colour and how far, in deviations, its own colour is from it.
-type Backdrop = Grid<(Colour, f32)>;
+pub(crate) type Backdrop = Grid<(Colour, f32)>;
 
 fn colours(picture: &Picture) -> Grid<Colour> {
     let (width, height) = (picture.width() as usize, picture.height() as usize);
@@ -169,23 +166,13 @@ fn reached(colours: &Grid<Colour>, backdrop: &Backdrop) -> Grid<bool> {
             }
             let (behind, distance) = backdrop.values[next];
             let colour = colours.values[next];
-            if distance <= NEAR || is_shadow(colour, behind, colours.values[from]) {
+            if distance <= NEAR || shadow::goes_on(colour, behind, colours.values[from]) {
                 background.values[next] = true;
                 open.push(next);
             }
         }
     }
     background
-}
-
-/// A cell darker than the background by a shadow that grows gradually from its neighbour.
-fn is_shadow(colour: Colour, behind: Colour, neighbour: Colour) -> bool {
-    let darker = behind[0] - colour[0];
-    let tint = (colour[1] - behind[1]).hypot(colour[2] - behind[2]);
-    let step = (0..3)
-        .map(|channel| (colour[channel] - neighbour[channel]).abs())
-        .fold(0.0, f32::max);
-    (0.0..SHADOW_DEPTH).contains(&darker) && tint < SHADOW_TINT && step < SHADOW_STEP
 }
 
 fn add_holes(background: &mut Grid<bool>, backdrop: &Backdrop) {

@@ -39,6 +39,7 @@ mod outline;
 mod parts;
 mod quadtree;
 mod resample;
+mod shadow;
 mod sheet;
 mod simplify;
 mod solid;

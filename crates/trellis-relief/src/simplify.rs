@@ -17,14 +17,21 @@ const WEIGHTS: [f32; 3] = [0.5, 0.01, 0.01];
 /// Twice the area, in cells, up to which a triangle that is turned over counts as upright.
 const UPRIGHT: f64 = 1e-3;
 
-/// Collapses edges until about `target` triangles are left, fewer only where nothing is lost.
+/// Collapses edges until about `target` triangles are left, fewer only where nothing is lost, more where the
+/// outline alone takes half of them.
 pub(crate) fn simplify(sheet: &mut Sheet, target: usize) {
     if sheet.triangles.len() <= target {
         return;
     }
     let before = Loops::of(sheet, &sheet.triangles);
     for options in [SimplifyOptions::None, SimplifyOptions::LockBorder] {
-        let triangles = collapsed(sheet, target, options);
+        let mut triangles = collapsed(sheet, target, options);
+        let outline = outline(&triangles);
+        if 2 * outline > target {
+            // The outline takes a triangle for each of its edges. Where it is long, as that of a plant, hardly
+            // any would be left for the surface: then they are not counted.
+            triangles = collapsed(sheet, target + outline, options);
+        }
         let after = Loops::of(sheet, &triangles);
         if after.is_some() && after == before {
             sheet.triangles = triangles;
@@ -140,6 +147,17 @@ impl Loops {
             euler: vertices - (edges.len() + outer) as i64 / 2 + triangles.len() as i64,
         })
     }
+}
+
+/// How many edges belong to one triangle only.
+fn outline(triangles: &[[u32; 3]]) -> usize {
+    let mut edges: Vec<_> = triangles
+        .iter()
+        .flat_map(|[a, b, c]| [(a, b), (b, c), (c, a)].map(|(from, to)| directed(*from, *to)))
+        .collect();
+    edges.sort_unstable();
+    let edges = edges.chunk_by(|one, other| one >> 1 == other >> 1);
+    edges.filter(|edge| edge.len() == 1).count()
 }
 
 /// Counts the closed chains; takes them apart on the way.

@@ -119,9 +119,10 @@ fn blob_detail(error: &BlobError) -> &'static str {
 
 fn picture_status(error: &PictureError) -> StatusCode {
     match error {
-        PictureError::UnknownFormat | PictureError::TooLarge { .. } | PictureError::Damaged { .. } => {
-            StatusCode::UNPROCESSABLE_ENTITY
-        }
+        PictureError::UnknownFormat
+        | PictureError::TooLarge { .. }
+        | PictureError::CutShort
+        | PictureError::Damaged { .. } => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }
 

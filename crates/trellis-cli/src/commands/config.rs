@@ -37,6 +37,9 @@ pub(crate) fn run(args: ConfigArgs, context: &Context<'_>) -> Result<Exit, Stop>
     match args.action {
         Action::Show { json, flags } => {
             let effective = config::load(&flags, context.environment, context.config_file.as_deref())?;
+            for mistyped in &effective.mistyped {
+                crate::output::write_stderr(&format!("warning: {mistyped}\n"));
+            }
             super::print(&if json {
                 as_json(&effective)
             } else {

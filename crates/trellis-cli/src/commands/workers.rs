@@ -48,7 +48,7 @@ enum Action {
 }
 
 pub(crate) fn run(args: WorkersArgs, context: &Context<'_>) -> Result<Exit, Stop> {
-    let loaded = config::load(
+    let loaded = config::load_without_data(
         &SettingFlags::default(),
         context.environment,
         context.config_file.as_deref(),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use toml::Value;
 
+use super::mistyped::{self, Mistyped};
 use super::settings::{self, SETTINGS, Setting};
 use super::{Config, ConfigProblem, Log, Problems, SettingFlags, file};
 use crate::env::{self, Environment};
@@ -52,26 +53,25 @@ pub(crate) struct Effective {
     pub(crate) config: Config,
     /// The settings file that was read, if any.
     pub(crate) file: Option<PathBuf>,
-}
-
-impl Effective {
-    /// How to log where a command has a default level of its own.
-    pub(crate) fn log_or(&self, level: &str) -> Log {
-        let mut log = self.config.log.clone();
-        let set = self.values.iter().any(|(setting, sourced)| {
-            setting.key == settings::LOG_LEVEL && sourced.origin != Origin::Default
-        });
-        if !set {
-            level.clone_into(&mut log.level);
-        }
-        log
-    }
+    /// Variables that mean nothing here, each with the one that it looks like.
+    pub(crate) mistyped: Vec<Mistyped>,
 }
 
 type Layer = BTreeMap<&'static str, Sourced>;
 
 /// Reads all layers. Every problem found is reported, not only the first.
 pub(crate) fn load(
+    flags: &SettingFlags,
+    environment: &Environment,
+    named_file: Option<&Path>,
+) -> Result<Effective, Problems> {
+    let effective = load_without_data(flags, environment, named_file)?;
+    effective.config.with_data()?;
+    Ok(effective)
+}
+
+/// The same for commands that may keep nothing: where there is no place for data, `data_dir` is empty.
+pub(crate) fn load_without_data(
     flags: &SettingFlags,
     environment: &Environment,
     named_file: Option<&Path>,
@@ -105,7 +105,7 @@ pub(crate) fn load(
             &mut problems,
         );
     }
-    add_defaults(environment, &mut layer, &mut problems);
+    add_defaults(environment, &mut layer);
     if !problems.is_empty() {
         return Err(Problems(problems));
     }
@@ -117,6 +117,7 @@ pub(crate) fn load(
         config: typed(&values),
         values,
         file: found,
+        mistyped: mistyped::find(environment),
     })
 }
 
@@ -189,7 +190,7 @@ fn invalid(setting: &'static Setting, value: &str, origin: Origin) -> ConfigProb
     }
 }
 
-fn add_defaults(environment: &Environment, layer: &mut Layer, problems: &mut Vec<ConfigProblem>) {
+fn add_defaults(environment: &Environment, layer: &mut Layer) {
     if let Some(file) = handed_over_keys(environment) {
         layer.entry(settings::KEYS_FILE).or_insert(file);
     }
@@ -205,12 +206,12 @@ fn add_defaults(environment: &Environment, layer: &mut Layer, problems: &mut Vec
             }
         });
     }
-    if !layer.contains_key(settings::DATA_DIR) {
-        match default_data_dir(environment) {
-            Some(folder) => drop(layer.insert(settings::DATA_DIR, folder)),
-            None => problems.push(ConfigProblem::NoDataDir),
-        }
-    }
+    layer.entry(settings::DATA_DIR).or_insert_with(|| {
+        default_data_dir(environment).unwrap_or(Sourced {
+            value: Value::String(String::new()),
+            origin: Origin::Default,
+        })
+    });
 }
 
 /// The keys that a service manager hands over, where it does (systemd's `LoadCredential=api-keys:…`).
@@ -347,8 +348,16 @@ mod tests {
     }
 
     #[test]
+    fn a_place_for_data_is_only_needed_by_who_keeps_some() {
+        let nothing = (SettingFlags::default(), Environment::of(&[]));
+        assert!(load_without_data(&nothing.0, &nothing.1, None).is_ok());
+        let problems = load(&nothing.0, &nothing.1, None).unwrap_err();
+        assert!(matches!(problems.0.as_slice(), [ConfigProblem::NoDataDir]));
+    }
+
+    #[test]
     fn all_problems_are_told_at_once() {
-        let environment = Environment::of(&[("TRELLIS_LISTEN_PORT", "http")]);
+        let environment = Environment::of(&[HOME, ("TRELLIS_LISTEN_PORT", "http")]);
         let problems = load(&flags(&[("backend", "gpu")]), &environment, None).unwrap_err();
         insta::assert_snapshot!(problems);
     }

@@ -8,6 +8,7 @@ mod file;
 mod flags;
 mod kind;
 mod load;
+mod mistyped;
 mod problem;
 #[cfg(test)]
 mod reference;
@@ -15,6 +16,6 @@ mod settings;
 mod values;
 
 pub(crate) use flags::SettingFlags;
-pub(crate) use load::{Effective, Origin, check_file, load};
+pub(crate) use load::{Effective, Origin, check_file, load, load_without_data};
 pub(crate) use problem::{ConfigProblem, Problems};
 pub(crate) use values::{Auth, Config, Listen, Log, LogFormat};

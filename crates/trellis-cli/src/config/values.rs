@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use trellis_core::BackendChoice;
 
+use super::{ConfigProblem, Problems};
+
 /// All settings.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -21,6 +23,16 @@ pub(crate) struct Config {
     pub(crate) cache: Cache,
     pub(crate) provenance: Provenance,
     pub(crate) trellis: Trellis,
+}
+
+impl Config {
+    /// Refuses to go on where there is no place for data.
+    pub(crate) fn with_data(&self) -> Result<(), Problems> {
+        if self.data_dir.as_os_str().is_empty() {
+            return Err(Problems(vec![ConfigProblem::NoDataDir]));
+        }
+        Ok(())
+    }
 }
 
 /// Where the server listens and to whom it answers.

@@ -151,3 +151,49 @@ fn an_output_that_cannot_be_written_is_a_failure_with_a_hint() {
     let text = describe(trellis(home.path()).args(["generate", "photo.png", "-o", "photo.png/chair.glb"]));
     filters(home.path()).bind(|| insta::assert_snapshot!("generate_unwritable", text));
 }
+
+/// A script that writes to a full disk must not believe that it has every line.
+#[test]
+fn results_that_cannot_be_written_are_a_failure() {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("photo.png"), picture::png(64, 90)).unwrap();
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut call = trellis(home.path());
+    call.args(["generate", "photo.png", "-o", "chair.glb", "--json"])
+        .stdout(full);
+    let output = call.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("error: cannot write to standard output: "),
+        "{said}"
+    );
+}
+
+/// A container or a service may have no home; nothing is kept there.
+#[test]
+fn no_home_is_needed_to_make_a_file() {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("photo.png"), picture::png(64, 90)).unwrap();
+    let mut call = trellis(home.path());
+    call.env_remove("HOME")
+        .args(["generate", "photo.png", "-o", "chair.glb"]);
+    let output = call.output().unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[test]
+fn a_picture_without_an_end_is_refused() {
+    let home = tempfile::tempdir().unwrap();
+    let mut call = trellis(home.path());
+    call.env("TRELLIS_LIMITS_BODY_BYTES", "4096");
+    call.args(["generate", "/dev/zero", "-o", "chair.glb"]);
+    let output = call.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("4096 are allowed"), "{said}");
+}

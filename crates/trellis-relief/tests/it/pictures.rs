@@ -80,6 +80,21 @@ pub(crate) fn upright(x: f64, y: f64) -> bool {
         || ((0.3..0.8).contains(&x) && (0.15..0.3).contains(&y))
 }
 
+/// A pot with eleven thin stems, a leaf at the end of each: much outline for little surface.
+pub(crate) fn plant(x: f64, y: f64) -> bool {
+    let pot = (0.68..0.88).contains(&y) && (x - 0.5).abs() < 0.11 - 0.15 * (y - 0.68);
+    pot || (-5..=5).any(|stem| {
+        let angle = f64::from(stem) * 0.245;
+        let (across, up) = (0.41 * angle.sin(), 0.55 * angle.cos());
+        let length = across.hypot(up);
+        let (right, above) = (x - 0.5, 0.68 - y);
+        let on = (right * across + above * up) / length;
+        let beside = (right * up - above * across).abs() / length;
+        let leaf = ((right - across) / 0.037).hypot((above - up) / 0.02) < 1.0;
+        leaf || (beside < 0.006 && (0.0..length).contains(&on))
+    })
+}
+
 pub(crate) fn whole(_: f64, _: f64) -> bool {
     true
 }
@@ -130,6 +145,33 @@ pub(crate) fn photo(shape: Shape, width: u32, height: u32) -> RgbaImage {
             colour(x, y, width, height).map(|own| (own * own_share + wall * (1.0 - own_share) + noise) as u8);
         Rgba([mixed[0], mixed[1], mixed[2], 255])
     })
+}
+
+/// A pale shape on white paper: little darker than it, without colour, its edge soft over some pixels.
+fn pale(shape: Shape, width: u32, height: u32) -> RgbaImage {
+    RgbaImage::from_fn(width, height, |x, y| {
+        let around = [(0, 0), (1, 0), (0, 1), (1, 1)].map(|(across, down)| {
+            let (x, y) = ((x + across).min(width - 1), (y + down).min(height - 1));
+            share(shape, x, y, width, height)
+        });
+        let value = (252.0 - 16.0 * around.iter().sum::<f64>() / 4.0).round() as u8;
+        Rgba([value, value, value, 255])
+    })
+}
+
+/// The shape before a wall, with a soft shadow of it beside it.
+fn shadowed(shape: Shape, width: u32, height: u32) -> RgbaImage {
+    let mut image = photo(shape, width, height);
+    for (x, y, pixel) in image.enumerate_pixels_mut() {
+        let (across, down) = (f64::from(x) / f64::from(width), f64::from(y) / f64::from(height));
+        let depth = 1.0 - 0.3 * (1.0 - ((across - 0.5) / 0.45).hypot((down - 0.72) / 0.25)).clamp(0.0, 1.0);
+        if share(shape, x, y, width, height) == 0.0 {
+            pixel.0[..3]
+                .iter_mut()
+                .for_each(|value| *value = (f64::from(*value) * depth) as u8);
+        }
+    }
+    image
 }
 
 pub(crate) fn encoded(image: impl Into<DynamicImage>, format: ImageFormat) -> Vec<u8> {
@@ -203,6 +245,8 @@ pub(crate) fn all() -> Vec<Case> {
     let mut cases = vec![
         Case::new("blob", png(cut_out(blob, 512, 512)), blob),
         Case::new("photo", png(photo(blob, 640, 480)), blob),
+        Case::new("pale", png(pale(upright, 640, 640)), upright),
+        Case::new("shadow", png(shadowed(upright, 640, 480)), upright),
         Case::new("ring", png(cut_out(ring, 400, 400)), ring),
         Case::new("ring_photo", png(photo(ring, 500, 500)), ring),
         Case::new("two_parts", png(cut_out(two, 700, 500)), two),

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::kit::{made_from, overlap, raster, silhouette};
+use trellis_core::Params;
+
+use crate::kit::{made, made_from, overlap, params, raster, silhouette};
 use crate::pictures::{self, Case, Shape};
 
 /// The least overlap of silhouette and mask, at 512 pixels.
@@ -85,4 +87,30 @@ fn a_line_lost_at_the_working_resolution_is_thickened_and_told() {
     let model = made.unwrap();
     assert_eq!(model.solid.topology().unwrap().parts, 1);
     assert!(model.notes[0].contains("thickened"), "{:?}", model.notes);
+}
+
+/// The outline alone needs more triangles than are asked for. What is between must not pay for it.
+#[test]
+fn a_long_outline_leaves_the_surface_as_it_is() {
+    let plant = pictures::encoded(
+        pictures::cut_out(pictures::plant, 512, 512),
+        image::ImageFormat::Png,
+    );
+    let (picture, _) = made_from(&plant, true);
+    let of = |mesh_simplify| {
+        let params = Params {
+            mesh_simplify,
+            texture_size: 512,
+            ..params()
+        };
+        made(&picture, &params).expect("there is an object").solid
+    };
+    let (whole, simple) = (of(0.0), of(0.95));
+    let ratio = simple.topology().unwrap().volume / whole.topology().unwrap().volume;
+    println!(
+        "{} of {} triangles, volume {ratio:.4}",
+        simple.triangles.len(),
+        whole.triangles.len()
+    );
+    assert!((0.92..1.08).contains(&ratio), "{ratio}");
 }

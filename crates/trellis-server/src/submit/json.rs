@@ -68,15 +68,34 @@ async fn whole_body(request: Request, limit_bytes: usize) -> Result<Bytes, Reque
 
 /// Reads a JSON object; text that is no JSON and JSON of another form are told apart.
 pub(super) fn from_json<T: DeserializeOwned>(place: &'static str, text: &[u8]) -> Result<T, RequestError> {
-    let explain = |error: serde_json::Error| {
-        let reason = error.to_string();
+    let fields = serde_json::from_slice(text).map_err(|error| {
+        let reason = shortened(&error.to_string());
         match error.classify() {
             serde_json::error::Category::Data => RequestError::InvalidJson { place, reason },
             _ => RequestError::MalformedJson { place, reason },
         }
-    };
-    let fields = serde_json::from_slice(text).map_err(explain)?;
-    T::deserialize(Value::Object(fields)).map_err(explain)
+    })?;
+    named(fields).map_err(|reason| RequestError::InvalidJson { place, reason })
+}
+
+/// Reads fields by their names; the reason for a refusal names the field.
+fn named<T: DeserializeOwned>(fields: Map<String, Value>) -> Result<T, String> {
+    serde_path_to_error::deserialize(Value::Object(fields)).map_err(|error| {
+        let reason = shortened(&error.inner().to_string());
+        match error.path().to_string().as_str() {
+            "." => reason,
+            path => format!("`{}`: {reason}", shortened(path)),
+        }
+    })
+}
+
+/// What the client sent may be repeated in a reason, and be a whole picture.
+fn shortened(text: &str) -> String {
+    const LONGEST: usize = 300;
+    match text.char_indices().nth(LONGEST) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{} …", &text[..end]),
+    }
 }
 
 /// An object or null. By itself serde also takes a list of the fields' values, which the contract does not.
@@ -88,7 +107,5 @@ where
     let Some(fields) = Option::<Map<String, Value>>::deserialize(from)? else {
         return Ok(None);
     };
-    T::deserialize(Value::Object(fields))
-        .map(Some)
-        .map_err(D::Error::custom)
+    named(fields).map(Some).map_err(D::Error::custom)
 }

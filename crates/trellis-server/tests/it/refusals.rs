@@ -118,3 +118,26 @@ async fn refused<T>(cases: Vec<Case<T>>, request: impl Fn(T) -> Request<Body>) -
     assert!(kit.state.blobs.jobs().await.unwrap().is_empty());
     said
 }
+
+/// A picture in the wrong place must not come back, nor fill the log.
+#[tokio::test]
+async fn a_reason_names_the_field_and_repeats_no_picture() {
+    let kit = Kit::new();
+    let long = "A".repeat(40_000);
+    for (body, names) in [
+        (json!({"images": long}), "`images`"),
+        (json!({"images": [], long.as_str(): 1}), "unknown field"),
+        (json!({"images": [png_uri()], "params": {"seed": long}}), "`seed`"),
+        (
+            json!({"images": [png_uri()], "params": {"mesh_simplify": "0.5"}}),
+            "`mesh_simplify`",
+        ),
+    ] {
+        let problem = kit
+            .send(submission(&body))
+            .await
+            .assert_problem(422, "invalid_json");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains(names) && detail.len() < 1000, "{detail}");
+    }
+}

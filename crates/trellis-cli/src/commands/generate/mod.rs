@@ -89,7 +89,7 @@ pub(crate) struct GenerateArgs {
 }
 
 pub(crate) fn run(args: &GenerateArgs, context: &Context<'_>) -> Result<Exit, Stop> {
-    let mut loaded = config::load(
+    let mut loaded = config::load_without_data(
         &SettingFlags::default(),
         context.environment,
         context.config_file.as_deref(),
@@ -147,6 +147,9 @@ async fn start(
         BackendChoice::Trellis => BackendChoice::Trellis,
         BackendChoice::Auto | BackendChoice::Relief => BackendChoice::Relief,
     };
+    if here == BackendChoice::Trellis {
+        config.with_data()?;
+    }
     let origin = installation::origin(config, environment.get(env::PATH)).await?;
     let backends = backends::start(config, here, &config.data_dir).await?;
     Ok(Engine::Here(
@@ -156,10 +159,14 @@ async fn start(
 
 /// Says what failed, and how it ends.
 fn conclude(show: &Show, tasks: &[Task], failed: &[(String, Trouble)]) -> Exit {
-    if failed.is_empty() {
+    if let Some(error) = show.unwritten() {
+        let stop = Stop::failed(anyhow::anyhow!("cannot write to standard output: {error}"));
+        output::complain(&stop.hint("the files are made; the lines about them are lost"));
+    } else if failed.is_empty() {
         return Exit::Done;
     }
     match (tasks, failed) {
+        (_, []) => {}
         ([_], [(name, trouble)]) => {
             let stop = Stop::failed(anyhow::anyhow!("{name}: {}", trouble.message));
             output::complain(&stop.hint(&trouble.fix));

@@ -62,6 +62,8 @@ pub(crate) enum PlanError {
     OneFileForMany { output: PathBuf, tasks: usize },
     #[error("`-o {}` does not end like a file of the format {format}", output.display())]
     OtherEnding { output: PathBuf, format: Format },
+    #[error("standard output gets the names of the files, not what is in them")]
+    StandardOutput,
     #[error("`-o {}` ends like no format", output.display())]
     NoFormat { output: PathBuf },
 }
@@ -90,6 +92,7 @@ impl PlanError {
                     output.with_extension(format.extension()).display()
                 )
             }
+            Self::StandardOutput => "name a file or a folder with `-o`".to_owned(),
             Self::NoFormat { output } => {
                 let mut endings = Format::ALL
                     .map(|format| format!("`.{}`", format.extension()))
@@ -199,6 +202,9 @@ fn is_folder(path: &Path) -> bool {
 
 /// The file as named; with several formats its ending changes.
 fn beside(file: &Path, formats: &[Format]) -> Result<Vec<Target>, PlanError> {
+    if ["-", "/dev/stdout"].map(Path::new).contains(&file) {
+        return Err(PlanError::StandardOutput);
+    }
     let ending = ending_of(file);
     let fits = |format: &Format| ending.as_deref() == Some(format.extension());
     if !Format::ALL.iter().any(fits) {
@@ -365,6 +371,10 @@ mod tests {
         assert_eq!(formats(&[Format::Ply, Format::Ply], None), [Format::Ply]);
         let wrong = outputs(&["x.png"], Some("chair.stl"), &[Format::Glb]).unwrap_err();
         assert_eq!(wrong.advice(), "name it `chair.glb`");
+        for output in ["-", "/dev/stdout"] {
+            let refused = outputs(&["x.png"], Some(output), &[Format::Glb]);
+            assert_eq!(refused, Err(PlanError::StandardOutput));
+        }
         let unknown = outputs(&["x.png"], Some("chair"), &[Format::Glb]).unwrap_err();
         assert_eq!(
             unknown,

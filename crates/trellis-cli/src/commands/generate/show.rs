@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal as _;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -18,6 +18,7 @@ const STAGE_PARTS: u64 = 100;
 #[derive(Debug)]
 pub(crate) struct Show {
     bars: Option<MultiProgress>,
+    unwritten: OnceLock<std::io::Error>,
 }
 
 impl Show {
@@ -26,6 +27,7 @@ impl Show {
         let terminal = std::io::stderr().is_terminal();
         Self {
             bars: terminal.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr())),
+            unwritten: OnceLock::new(),
         }
     }
 
@@ -34,9 +36,18 @@ impl Show {
         self.aside(|| output::write_stderr(&format!("{text}\n")));
     }
 
-    /// A line of the result, on standard output. A reader that is gone misses it.
+    /// A line of the result, on standard output. A reader that is gone misses it; what cannot be written for
+    /// another reason is kept for [`Show::unwritten`].
     pub(crate) fn result(&self, text: &str) {
-        self.aside(|| drop(output::write_stdout(&format!("{text}\n"))));
+        self.aside(|| match output::write_stdout(&format!("{text}\n")) {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => drop(self.unwritten.set(error)),
+            _ => {}
+        });
+    }
+
+    /// Why standard output does not hold every result.
+    pub(crate) fn unwritten(&self) -> Option<&std::io::Error> {
+        self.unwritten.get()
     }
 
     /// The path of a finished file, for whoever reads standard output. On a terminal the lines for people

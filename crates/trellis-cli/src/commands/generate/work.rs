@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use futures::StreamExt as _;
+use tokio::io::AsyncReadExt as _;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::Content;
 use trellis_core::ParamsPatch;
@@ -127,16 +128,16 @@ impl Work<'_> {
     async fn read(&self, paths: &[PathBuf]) -> Result<Vec<Bytes>, Trouble> {
         let mut pictures = Vec::new();
         for path in paths {
-            let size = tokio::fs::metadata(path)
-                .await
-                .map_err(|error| Trouble::unreadable(path, &error))?
-                .len();
+            let unreadable = |error| Trouble::unreadable(path, &error);
+            let file = tokio::fs::File::open(path).await.map_err(unreadable)?;
+            let size = file.metadata().await.map_err(unreadable)?.len();
+            let mut bytes = Vec::new();
+            // A device or a pipe has no size and may have no end.
+            let read = file.take(self.max_bytes + 1).read_to_end(&mut bytes).await;
+            let size = size.max(read.map_err(unreadable)? as u64);
             if size > self.max_bytes {
                 return Err(Trouble::too_large(path, size, self.max_bytes));
             }
-            let bytes = tokio::fs::read(path)
-                .await
-                .map_err(|error| Trouble::unreadable(path, &error))?;
             pictures.push(Bytes::from(bytes));
         }
         Ok(pictures)

@@ -37,8 +37,9 @@ pub(crate) fn write(content: &Content, path: &Path) -> io::Result<Written> {
         .permissions(Permissions::from_mode(0o666));
     let mut file = builder.tempfile_in(folder)?;
     match content {
-        Content::Bytes(bytes) => file.write_all(bytes)?,
-        Content::File(source) => drop(io::copy(&mut File::open(source)?, &mut file)?),
+        // To the file itself: the temporary name is nothing to tell people.
+        Content::Bytes(bytes) => file.as_file_mut().write_all(bytes)?,
+        Content::File(source) => drop(io::copy(&mut File::open(source)?, file.as_file_mut())?),
     }
     file.as_file().sync_all()?;
     let (size_bytes, sha256) = sha256_of(file.reopen()?)?;

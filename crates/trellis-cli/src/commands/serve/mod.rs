@@ -60,6 +60,9 @@ pub(crate) fn run(args: &ServeArgs, context: &Context<'_>) -> Result<Exit, Stop>
         file: context.config_file.clone(),
         logging: logs::start(&effective.config.log),
     };
+    for mistyped in &effective.mistyped {
+        warn!("{mistyped}");
+    }
     // The preview backend alone needs nothing of what the doctor looks at.
     if !args.skip_doctor && effective.config.backend != BackendChoice::Relief {
         doctor::before_start(context, &effective.config.trellis.model)?;

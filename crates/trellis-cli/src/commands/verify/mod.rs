@@ -58,7 +58,7 @@ pub(crate) struct VerifyArgs {
 }
 
 pub(crate) fn run(args: &VerifyArgs, context: &Context<'_>) -> Result<Exit, Stop> {
-    let loaded = config::load(
+    let loaded = config::load_without_data(
         &SettingFlags::default(),
         context.environment,
         context.config_file.as_deref(),
