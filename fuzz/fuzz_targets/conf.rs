@@ -8,7 +8,11 @@ fuzz_target!(|text: &str| {
     let Ok(config) = NixConfig::parse(text) else {
         return;
     };
-    for list in [config.substituters, config.trusted_users, config.extra_trusted_substituters] {
+    for list in [
+        config.substituters,
+        config.trusted_users,
+        config.extra_trusted_substituters,
+    ] {
         for word in list.into_iter().flatten() {
             assert!(!word.is_empty() && text.contains(word) && !word.contains(['#', ' ', '\n']));
         }

@@ -21,7 +21,11 @@ impl FromStr for FlakeRef {
         match scheme {
             "flake" => indirect(body.split_once('?').map_or(body, |(path, _)| path)),
             "github" | "gitlab" | "sourcehut" => forge(scheme, body),
-            "path" => path(body, decode),
+            "path" => match body.strip_prefix("//") {
+                // A machine's name would stand between these and the path, and there can be none.
+                Some(local) => local.starts_with('/').then(|| path(local, decode)).flatten(),
+                None => path(body, decode),
+            },
             "git" | "git+https" | "git+http" | "git+ssh" | "git+file" => return git(text, unsupported),
             "https" | "http" | "file" | "tarball+https" | "tarball+http" | "tarball+file" | "file+https"
             | "file+http" | "file+file" => return download(text, unsupported),

@@ -11,7 +11,8 @@ use super::query::{Parameters, RESERVED};
 const IN_PATH: &AsciiSet = &RESERVED.remove(b'/');
 
 impl FlakeRef {
-    /// The address of the source tree, in the form that Nix writes.
+    /// The address of the source tree, in the form that Nix writes. As in every address, `.` and `..` in an
+    /// absolute path are resolved.
     #[expect(clippy::missing_panics_doc, reason = "all that is put together is an address")]
     pub fn to_uri(&self) -> Url {
         let mut parameters = Parameters::after(self.address());
@@ -25,7 +26,12 @@ impl FlakeRef {
             Self::File { url, .. } => format!("file+{url}"),
             Self::Tarball { url, .. } if matches!(url.scheme(), "https" | "http" | "file") => url.to_string(),
             Self::Tarball { url, .. } => format!("tarball+{url}"),
-            Self::Path { path, .. } => format!("path:{}", escape(&path.to_string_lossy())),
+            Self::Path { path, .. } => {
+                let path = escape(&path.to_string_lossy());
+                // Else its first part would be the name of a machine.
+                let local = if path.starts_with("//") { "//" } else { "" };
+                format!("path:{local}{path}")
+            }
             Self::Git { url, .. } if url.scheme() == "git" => url.to_string(),
             Self::Git { url, .. } => format!("git+{url}"),
             Self::GitHub {

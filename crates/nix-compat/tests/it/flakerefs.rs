@@ -189,6 +189,24 @@ fn bytes_that_are_no_text_stay_in_the_address_only() {
     }
 }
 
+#[test]
+fn a_path_is_of_this_machine() {
+    for (text, path) in [
+        ("path:///a/b", "/a/b"),
+        ("path:////a", "//a"),
+        ("path:a", "a"),
+        ("//a", "//a"),
+    ] {
+        let reference: FlakeRef = text.parse().unwrap();
+        assert!(
+            matches!(&reference, FlakeRef::Path { path: found, .. } if found == Path::new(path)),
+            "{reference:?}"
+        );
+        assert_eq!(reference.to_uri().as_str().parse(), Ok(reference));
+    }
+    "path://machine/a".parse::<FlakeRef>().unwrap_err();
+}
+
 fn rev() -> impl Strategy<Value = String> {
     "[0-9a-f]{40}"
 }
@@ -222,7 +240,7 @@ fn tree() -> impl Strategy<Value = FlakeRef> {
         of(rev()),
         any::<Option<u64>>(),
     );
-    (required, address, "\\PC{0,20}", 0..3).prop_map(
+    (required, address, "(//?)?[^.\\pC]{0,20}", 0..3).prop_map(
         |((last_modified, nar_hash, rev, rev_count), url, path, kind)| match kind {
             0 => FlakeRef::File {
                 last_modified,
@@ -346,7 +364,8 @@ proptest! {
     #[test]
     fn any_text_is_read_or_refused(text in "((git\\+|file\\+|tarball\\+)?(https?|file|git|ssh)|github|path|flake|hg)?:?/?/?[ -~é]{0,20}") {
         if let Ok(reference) = text.parse::<FlakeRef>() {
-            prop_assert_eq!(reference.to_uri().as_str().parse(), Ok(reference));
+            let uri = reference.to_uri();
+            prop_assert_eq!(uri.as_str().parse::<FlakeRef>().map(|again| again.to_uri()), Ok(uri));
         }
     }
 }
