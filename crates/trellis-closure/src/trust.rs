@@ -2,6 +2,8 @@
 //!
 //! Format: `nix.conf(5)`: lines `name = value`, `#` comments, `include` and `!include` relative to the file,
 //! `extra-` names that add to the others. Nix's built-in default holds where the file sets nothing.
+//! Not by `nix_compat::nixcpp::conf`, which refuses a whole file for one line that it does not know: such a line must
+//! not cost the keys.
 
 use std::path::Path;
 
