@@ -57,6 +57,20 @@ pub(crate) struct Effective {
     pub(crate) mistyped: Vec<Mistyped>,
 }
 
+impl Effective {
+    /// How to log where a command has a default level of its own.
+    pub(crate) fn log_or(&self, level: &str) -> Log {
+        let mut log = self.config.log.clone();
+        let set = self.values.iter().any(|(setting, sourced)| {
+            setting.key == settings::LOG_LEVEL && sourced.origin != Origin::Default
+        });
+        if !set {
+            level.clone_into(&mut log.level);
+        }
+        log
+    }
+}
+
 type Layer = BTreeMap<&'static str, Sourced>;
 
 /// Reads all layers. Every problem found is reported, not only the first.

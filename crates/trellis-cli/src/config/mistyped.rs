@@ -25,20 +25,6 @@ impl fmt::Display for Mistyped {
     }
 }
 
-impl Effective {
-    /// How to log where a command has a default level of its own.
-    pub(crate) fn log_or(&self, level: &str) -> Log {
-        let mut log = self.config.log.clone();
-        let set = self.values.iter().any(|(setting, sourced)| {
-            setting.key == settings::LOG_LEVEL && sourced.origin != Origin::Default
-        });
-        if !set {
-            level.clone_into(&mut log.level);
-        }
-        log
-    }
-}
-
 /// Whatever begins like our variables may be somebody else's: only what looks like one of ours is told.
 pub(crate) fn find(environment: &Environment) -> Vec<Mistyped> {
     let known = || {
