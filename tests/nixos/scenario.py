@@ -179,10 +179,8 @@ def valid_glb(glb: bytes, backend: str) -> None:
     tree = json.loads(chunks[0][1])
     check(bool(tree["meshes"][0]["primitives"]), "there is a mesh", tree)
     check(tree["buffers"][0]["byteLength"] <= len(chunks[1][1]), "the buffer is there")
-    # A preview must say so; TRELLIS's own exporter writes nothing of the kind.
-    maker = tree["asset"].get("extras", {}).get("backend")
-    allowed = [backend] if backend == "relief" else [backend, None]
-    check(maker in allowed, f"the GLB does not pass for another than {backend}", maker)
+    maker = tree["asset"].get("extras", {}).get("provenance", {}).get("backend")
+    check(maker == backend, f"the GLB says that {backend} made it", maker)
 
 
 def main() -> None:
