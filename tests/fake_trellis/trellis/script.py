@@ -66,6 +66,8 @@ def _raise(rule: dict[str, Any]) -> None:
         "OSError": OSError,
         "ValueError": ValueError,
         "NotImplementedError": NotImplementedError,
+        # PIL's own derives so, too.
+        "UnidentifiedImageError": type("UnidentifiedImageError", (OSError,), {}),
     }
     if rule["type"] == "ModuleNotFoundError":
         raise ModuleNotFoundError(f"No module named '{rule['text']}'", name=rule["text"])

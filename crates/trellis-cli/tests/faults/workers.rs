@@ -122,6 +122,15 @@ fn faults() -> Vec<Fault> {
             "internal",
         ),
         fault(
+            "no picture",
+            raise(
+                "preprocess",
+                "UnidentifiedImageError",
+                "cannot identify image file",
+            ),
+            "bad_input",
+        ),
+        fault(
             "defect",
             raise("decode", "ValueError", "shape [1, 8]"),
             "internal",
