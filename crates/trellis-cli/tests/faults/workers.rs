@@ -195,19 +195,15 @@ async fn two_hundred_jobs_with_random_faults_end_as_they_must() {
         }
         (wrong, seen)
     };
-    let (mut wrong, mut seen) = (Vec::new(), BTreeMap::new());
     tokio::pin!(work);
     let mut kills = 0;
-    loop {
+    let (wrong, seen) = loop {
         tokio::select! {
-            done = &mut work => {
-                (wrong, seen) = done;
-                break;
-            }
+            done = &mut work => break done,
             // A moment at which some worker does something.
             () = tokio::time::sleep(BETWEEN_KILLS), if kills < KILLS => kills += kill_one(&client).await,
         }
-    }
+    };
     let total: usize = seen.values().sum();
     println!(
         "{JOBS} jobs with random faults and {kills} kills from outside in {:.0?}: {seen:?}",
