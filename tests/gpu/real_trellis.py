@@ -69,8 +69,10 @@ class Jobs:
                 return {}
             digests[name] = hashlib.sha256(content).hexdigest()
             sizes.append(f"{name} {len(content)} bytes")
-        peak = next((note for note in job["notes"] if "peak VRAM" in note), "")
-        check(True, f"{what} in {seconds:.1f} s: {', '.join(sizes)}; {peak}")
+        timings = job["timings"]
+        stages = ", ".join(f"{time['stage']} {time['ms'] / 1000:.2f} s" for time in timings["stages"])
+        peak = timings["peak_vram_bytes"] / (1 << 30)
+        check(True, f"{what} in {seconds:.1f} s: {', '.join(sizes)}; peak VRAM {peak:.1f} GiB; {stages}")
         return digests
 
     def cancel(self) -> None:

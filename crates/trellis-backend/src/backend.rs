@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
-use trellis_core::{BackendChoice, Failure, Format, JobId, Params, Progress, WorkerCommand, WorkerStatus};
+use trellis_core::{
+    BackendChoice, Failure, Format, JobId, Params, Progress, Timings, WorkerCommand, WorkerStatus,
+};
 
 use crate::MadeWith;
 
@@ -84,6 +86,8 @@ pub struct Output {
     pub files: Vec<Made>,
     /// What a person should know of it.
     pub notes: Vec<String>,
+    /// What making it took.
+    pub timings: Timings,
     /// How it was made, as far as the backend alone knows.
     pub made_with: MadeWith,
 }

@@ -5,6 +5,7 @@ mod backend;
 mod origin;
 mod registry;
 mod relief;
+mod stopwatch;
 
 pub use backend::{Backend, Capabilities, Content, Made, Output, Readiness, Reporter, Request};
 pub use origin::{MadeWith, Origin, StatementText, stamp, unstamped};

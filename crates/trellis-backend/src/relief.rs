@@ -4,14 +4,16 @@
 
 use std::ops::ControlFlow;
 use std::thread::available_parallelism;
+use std::time::Instant;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use trellis_core::{BackendChoice, Failure, FailureKind, Params, Progress};
+use trellis_core::{BackendChoice, Failure, FailureKind, Params, Progress, Stage, Timings};
 use trellis_picture::{PictureError, decode};
 use trellis_relief::{DESCRIPTION, FORMATS, NAME, Relief, ReliefError, Views, generate};
 
+use crate::stopwatch::Stopwatch;
 use crate::{Backend, Capabilities, Content, Made, MadeWith, Output, Readiness, Reporter, Request};
 
 /// Most jobs at a time by default: a large picture takes some hundred megabytes.
@@ -96,10 +98,10 @@ impl Backend for ReliefBackend {
         while let Some(progress) = told.recv().await {
             reporter.progress(progress);
         }
-        let relief = thread
+        let (relief, timings) = thread
             .await
             .map_err(|_| Failure::new(FailureKind::Internal, "the preview broke off: a defect"))??;
-        Ok(output(relief))
+        Ok(output(relief, timings))
     }
 }
 
@@ -113,18 +115,21 @@ struct Work {
 }
 
 impl Work {
-    fn run(self) -> Result<Relief, Failure> {
+    fn run(self) -> Result<(Relief, Timings), Failure> {
         if self.stop.is_cancelled() {
             return Err(failure(&ReliefError::Cancelled));
         }
         let Some(first) = self.pictures.first() else {
             return Err(Failure::new(FailureKind::BadInput, "no picture was given"));
         };
+        // Decoding counts as preprocessing.
+        let mut watch = Stopwatch::start(Stage::Preprocess, Instant::now());
         let views = Views {
             first: decode(first, self.max_pixels).map_err(|error| unreadable(&error))?,
             count: self.pictures.len(),
         };
         let mut report = |progress| {
+            watch.hear(progress, Instant::now());
             // Nobody listens any more only when the job was dropped, which also set `stop`.
             let _ = self.tell.send(progress);
             if self.stop.is_cancelled() {
@@ -132,11 +137,12 @@ impl Work {
             }
             ControlFlow::Continue(())
         };
-        generate(&views, &self.params, &mut report).map_err(|error| failure(&error))
+        let relief = generate(&views, &self.params, &mut report).map_err(|error| failure(&error))?;
+        Ok((relief, watch.stop(Instant::now())))
     }
 }
 
-fn output(relief: Relief) -> Output {
+fn output(relief: Relief, timings: Timings) -> Output {
     let files = relief.files.into_iter().map(|file| Made {
         name: format!("model.{}", file.format.extension()),
         format: file.format,
@@ -145,6 +151,7 @@ fn output(relief: Relief) -> Output {
     Output {
         files: files.collect(),
         notes: relief.notes,
+        timings,
         made_with: MadeWith::default(),
     }
 }

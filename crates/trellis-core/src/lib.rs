@@ -15,6 +15,7 @@ mod provenance;
 mod secret;
 mod stage;
 mod state;
+mod timings;
 mod worker;
 
 pub use artifact::{Artifact, StatementFile};
@@ -29,4 +30,5 @@ pub use provenance::{GpuUsed, Installation, Pin, Provenance, PythonEnv, Schema, 
 pub use secret::Secret;
 pub use stage::{Progress, Stage};
 pub use state::{JobState, StateChange};
+pub use timings::{StageTime, Timings};
 pub use worker::{WorkerCommand, WorkerCounters, WorkerState, WorkerStatus};

@@ -54,6 +54,7 @@ async fn life(store: &SqliteStore, job: NewJob) {
         made_by: "bench".to_owned(),
         artifacts: vec![],
         notes: vec![],
+        timings: None,
         provenance: None,
         statement: None,
     };

@@ -31,6 +31,7 @@ impl Storing<'_> {
             made_by: self.backend.capabilities().name.to_owned(),
             artifacts: Vec::new(),
             notes: output.notes.clone(),
+            timings: Some(output.timings.clone()),
             provenance: Some(provenance.clone()),
             statement: None,
         };

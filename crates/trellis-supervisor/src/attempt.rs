@@ -11,7 +11,6 @@ use tracing::{info, warn};
 use trellis_backend::{Content, Made, Output, Reporter, Request};
 use trellis_core::{Failure, FailureKind};
 
-use crate::admission::gib;
 use crate::cause::{Cause, without_paths};
 use crate::limits::Limits;
 use crate::ticket::{Ended, File, Finished, Task, Ticket, Update};
@@ -40,7 +39,7 @@ pub(crate) async fn make(
         create(&task.out).await?;
         let (ended, files) = one_try(workers, &task, reporter, cancel).await?;
         let cause = match ended {
-            Ended::Done(finished) => return output(&task.out, files, finished, notes).await,
+            Ended::Done(finished) => return output(&task, files, finished, notes).await,
             Ended::Cancelled => return Err(Failure::new(FailureKind::Internal, "the job was cancelled")),
             Ended::Failed(report) if report.kind == FailureKind::GpuOutOfMemory && !task.low_vram => {
                 info!(job = %task.job, message = report.message, "retried in low-VRAM mode");
@@ -141,14 +140,14 @@ fn cannot_write(error: &std::io::Error) -> Failure {
 
 /// The worker's files, each held against what it said of them.
 async fn output(
-    folder: &Path,
+    task: &Task,
     files: Vec<File>,
     finished: Finished,
     mut notes: Vec<String>,
 ) -> Result<Output, Failure> {
     let mut made = Vec::new();
     for file in files {
-        let path = folder.join(&file.name);
+        let path = task.out.join(&file.name);
         let is_plain = Path::new(&file.name)
             .file_name()
             .is_some_and(|name| name == file.name.as_str());
@@ -170,27 +169,24 @@ async fn output(
         });
     }
     let stages: Vec<String> = finished
+        .timings
         .stages
         .iter()
         .map(|time| format!("{} {} ms", time.stage, time.ms))
         .collect();
     info!(
         stages = stages.join(", "),
-        peak_vram_bytes = finished.peak_vram_bytes,
+        peak_vram_bytes = finished.timings.peak_vram_bytes,
         "worker_job_done"
     );
-    if finished.peak_vram_bytes > 0 {
-        let low = if finished.low_vram {
-            " in low-VRAM mode"
-        } else {
-            ""
-        };
-        notes.push(format!("peak VRAM {}{low}", gib(finished.peak_vram_bytes)));
+    if finished.low_vram && !task.low_vram {
+        notes.push("made in low-VRAM mode".to_owned());
     }
     notes.extend(finished.notes);
     Ok(Output {
         files: made,
         notes,
+        timings: finished.timings,
         made_with: finished.made_with,
     })
 }

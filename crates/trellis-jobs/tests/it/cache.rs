@@ -128,6 +128,7 @@ async fn put_outcome(intake: &Intake, job: JobId, attempt: u32, seed: u32) -> Ou
             key: model,
         }],
         notes: vec!["as made".to_owned()],
+        timings: None,
         provenance: None,
         statement: Some(DeliveredStatement {
             file: StatementFile {

@@ -83,6 +83,7 @@ pub(crate) fn outcome(claim: &Claim) -> Outcome {
         made_by: "relief".to_owned(),
         artifacts: vec![file(claim.lease.job, claim.lease.attempt, false)],
         notes: vec!["one view is used".to_owned()],
+        timings: None,
         provenance: None,
         statement: None,
     }

@@ -15,7 +15,7 @@ use trellis_backend::{
 };
 use trellis_core::{
     BackendChoice, Failure, FailureKind, Format, Installation, Job, JobId, ParamsPatch, Pin, Progress,
-    ServerBuild, Stage,
+    ServerBuild, Stage, Timings,
 };
 use trellis_jobs::{
     BlobStore, FolderBlobs, Intake, IntakeLimits, JobStore, ResultCache, SqliteStore, Submission, WorkerName,
@@ -185,6 +185,7 @@ impl Backend for Scripted {
         Ok(Output {
             files,
             notes: vec!["scripted".to_owned()],
+            timings: Timings::default(),
             made_with: MadeWith::default(),
         })
     }

@@ -58,6 +58,7 @@ async fn make(kit: &Kit) {
             key: model,
         }],
         notes: vec![],
+        timings: None,
         provenance: None,
         statement: Some(DeliveredStatement {
             file: StatementFile {

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use bytes::Bytes;
 use trellis_backend::MadeWith;
-use trellis_core::{Format, ParamsPatch, Progress, Stage};
+use trellis_core::{Format, ParamsPatch, Progress, Stage, StageTime, Timings};
 
 use super::*;
 use crate::protocol::FailedReport;
@@ -35,8 +35,13 @@ impl Workers for Scripted {
             total: 1,
         }));
         let finished = Finished {
-            stages: vec![],
-            peak_vram_bytes: 3 << 29,
+            timings: Timings {
+                stages: vec![StageTime {
+                    stage: Stage::Decode,
+                    ms: 95,
+                }],
+                peak_vram_bytes: Some(3 << 29),
+            },
             low_vram: ticket.task.low_vram,
             notes: vec!["worker's note".to_owned()],
             made_with: MadeWith::default(),
@@ -120,7 +125,9 @@ async fn a_done_job_gives_its_files_and_notes() {
     let (done, _) = outcome(vec![Answer::Done]).await;
     let output = done.unwrap();
     assert_eq!(output.files.len(), 1);
-    assert_eq!(output.notes, ["peak VRAM 1.5 GiB", "worker's note"]);
+    assert_eq!(output.notes, ["worker's note"]);
+    assert_eq!(output.timings.peak_vram_bytes, Some(3 << 29));
+    assert_eq!(output.timings.stages[0].ms, 95);
 }
 
 #[tokio::test]

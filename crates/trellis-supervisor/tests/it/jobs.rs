@@ -19,7 +19,9 @@ async fn a_job_gives_every_format_and_its_progress() {
     let output = done.unwrap();
     assert!(bytes(&output, Format::Glb).starts_with(b"glTF"));
     assert_eq!(output.files.len(), Format::ALL.len());
-    assert_eq!(output.notes[0], "peak VRAM 9.0 GiB");
+    assert_eq!(output.timings.peak_vram_bytes, Some(9 << 30));
+    let timed = output.timings.stages.iter().map(|time| time.stage);
+    assert_eq!(timed.collect::<Vec<_>>(), Stage::ALL);
     // What it was made with is what the worker said of itself.
     assert_eq!(output.made_with.versions["torch"], "2.9.1+stand-in");
     assert!(kit.backend.uses_python());

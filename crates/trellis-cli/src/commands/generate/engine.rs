@@ -4,7 +4,7 @@ use bytes::Bytes;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::Content;
-use trellis_core::{Format, JobId, Params, ParamsPatch, Provenance};
+use trellis_core::{Format, JobId, Params, ParamsPatch, Provenance, Timings};
 
 use super::here::Here;
 use super::show::JobShow;
@@ -50,6 +50,8 @@ pub(crate) struct Asset {
     pub(crate) notes: Vec<String>,
     /// A file for each format.
     pub(crate) files: Vec<(Format, Content)>,
+    /// What making it took; none where a server had it already.
+    pub(crate) timings: Option<Timings>,
     /// What made it; none from a server that does not say.
     pub(crate) provenance: Option<Provenance>,
     /// The statement about it; none from a server that makes none.

@@ -118,6 +118,7 @@ impl Here {
             params,
             notes: output.notes.into_iter().chain(marked.notes).collect(),
             files: marked.files,
+            timings: Some(output.timings),
             provenance: Some(provenance),
             stated: Some(Stated {
                 ending: text.ending.to_owned(),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
-use trellis_core::{Format, JobId, JobState, Params, Provenance};
+use trellis_core::{Format, JobId, JobState, Params, Provenance, Timings};
 
 use super::engine::Asset;
 use super::plan::Task;
@@ -38,6 +38,8 @@ pub(crate) struct Line<'a> {
     params: Option<&'a Params>,
     cached: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    timings: Option<&'a Timings>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     provenance: Option<&'a Provenance>,
     #[serde(skip_serializing_if = "Option::is_none")]
     statement: Option<&'a Path>,
@@ -59,6 +61,7 @@ impl<'a> Line<'a> {
             about: Some(&asset.about),
             params: Some(&asset.params),
             cached: asset.cached,
+            timings: asset.timings.as_ref(),
             provenance: asset.provenance.as_ref(),
             statement: done.statement.as_deref(),
             files: &done.files,
@@ -77,6 +80,7 @@ impl<'a> Line<'a> {
             about: None,
             params: None,
             cached: false,
+            timings: None,
             provenance: None,
             statement: None,
             files: &[],
@@ -111,6 +115,32 @@ pub(crate) fn written(file: &WrittenFile, asset: &Asset, elapsed: Duration) -> S
     )
 }
 
+/// Where the time went and how much GPU memory it took, for people; none for what took less than a second.
+pub(crate) fn timings(timings: &Timings) -> Option<String> {
+    let total: u64 = timings.stages.iter().map(|time| time.ms).sum();
+    if total < 1000 {
+        return None;
+    }
+    let mut parts: Vec<String> = timings
+        .stages
+        .iter()
+        .map(|time| {
+            format!(
+                "{} {}.{} s",
+                time.stage.name().replace('_', " "),
+                time.ms / 1000,
+                time.ms % 1000 / 100
+            )
+        })
+        .collect();
+    parts.extend(
+        timings
+            .peak_vram_bytes
+            .map(|bytes| format!("peak VRAM {}", size(bytes))),
+    );
+    Some(format!("stages: {}", parts.join(", ")))
+}
+
 /// A statement that was written, for people.
 pub(crate) fn stated(path: &Path, signed_by: Option<&str>) -> String {
     match signed_by {
@@ -134,7 +164,8 @@ fn size(bytes: u64) -> String {
     match bytes {
         0..1000 => format!("{bytes} B"),
         1000..1_000_000 => format!("{:.0} kB", bytes as f64 / 1e3),
-        _ => format!("{:.1} MB", bytes as f64 / 1e6),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
     }
 }
 
@@ -144,10 +175,38 @@ fn millis(elapsed: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use trellis_core::{Stage, StageTime};
+
     use super::*;
 
     #[test]
     fn sizes_are_short() {
         assert_eq!([999, 312_400, 4_200_000].map(size), ["999 B", "312 kB", "4.2 MB"]);
+    }
+
+    #[test]
+    fn stages_are_listed_where_they_took_long() {
+        let took = |ms| Timings {
+            stages: vec![
+                StageTime {
+                    stage: Stage::SparseStructure,
+                    ms,
+                },
+                StageTime {
+                    stage: Stage::Texture,
+                    ms: 14_020,
+                },
+            ],
+            peak_vram_bytes: Some(12_300_000_000),
+        };
+        assert_eq!(
+            timings(&took(1_290)).unwrap(),
+            "stages: sparse structure 1.2 s, texture 14.0 s, peak VRAM 12.3 GB"
+        );
+        let quick = Timings {
+            stages: took(20).stages[..1].to_vec(),
+            peak_vram_bytes: None,
+        };
+        assert_eq!(timings(&quick), None);
     }
 }

@@ -192,6 +192,7 @@ impl There {
             params: job.params,
             notes: job.notes,
             files,
+            timings: job.timings,
             provenance: job.provenance,
             stated,
             cached: job.cached,

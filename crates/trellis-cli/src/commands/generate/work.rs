@@ -76,6 +76,9 @@ impl Work<'_> {
                         self.show.path(&file.path);
                     }
                 }
+                if let Some(line) = asset.timings.as_ref().and_then(report::timings) {
+                    show.note(&line);
+                }
                 if let (Some(path), Some(stated)) = (&statement, &asset.stated) {
                     show.note(&report::stated(path, stated.signed_by.as_deref()));
                 }
