@@ -85,6 +85,11 @@ impl Launcher {
             // The largest that the driver takes: a full cache would compile again at each start.
             set.push(("CUDA_CACHE_MAXSIZE", "4294967296".into()));
         }
+        if own("NUMBA_CACHE_DIR").is_none() {
+            // Importing TRELLIS compiles for over a minute (rembg needs pymatting) unless that is kept, and beside
+            // the packages, where numba would keep it, nothing may be writable.
+            set.push(("NUMBA_CACHE_DIR", settings.state.join("numba-cache").into()));
+        }
         for (name, folder) in [
             ("TORCH_HOME", &settings.torch_home),
             ("U2NET_HOME", &settings.u2net_home),
