@@ -19,6 +19,10 @@ pub enum Answer {
 }
 
 /// What a report looked at, besides its findings.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says of one thing whether it was looked at"
+)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Looked {
     /// A Python environment.

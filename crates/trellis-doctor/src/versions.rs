@@ -117,7 +117,6 @@ impl Diagnosis for VersionProblem {
         match self {
             Self::AsPinned { .. } => String::new(),
             Self::NotPinned { pinned, .. } => format!("install {pinned}, or use the flake's environment"),
-            Self::WithoutCuda { pinned } => format!("install the torch that is built for CUDA {pinned}"),
             Self::RequirementMissing { requirement } | Self::RequirementUnmet { requirement, .. } => {
                 format!("install `{requirement}`")
             }
@@ -127,7 +126,9 @@ impl Diagnosis for VersionProblem {
             Self::OtherPython { pinned, .. } => {
                 format!("use Python {pinned}: the pinned wheels are compiled for it")
             }
-            Self::OtherCuda { pinned, .. } => format!("install the torch that is built for CUDA {pinned}"),
+            Self::OtherCuda { pinned, .. } | Self::WithoutCuda { pinned } => {
+                format!("install the torch that is built for CUDA {pinned}")
+            }
         }
     }
 }
@@ -141,7 +142,7 @@ pub(crate) fn check(environment: &Environment, packages: &Packages, pins: &Pins)
         let pinned = pinned(name, pins);
         match (packages.version(name), pinned) {
             (Some(here), Some(pinned)) if requirements::same(here, pinned) => {
-                as_pinned.push(format!("{name} {here}"))
+                as_pinned.push(format!("{name} {here}"));
             }
             (Some(here), Some(pinned)) => {
                 let (here, pinned) = (here.to_owned(), pinned.to_owned());

@@ -297,14 +297,17 @@ fn reported(home: &Path, arguments: &[&str], variables: &[(&str, &Path)]) -> (Op
             .arg("doctor")
             .args(arguments)
             .args(json.then_some("--json"));
-        doctor.envs(variables.iter().copied()).output().unwrap()
+        doctor
+            .envs(variables.iter().copied())
+            .output()
+            .expect("the binary runs")
     };
     let (text, json) = (run(false), run(true));
     assert_eq!(text.status.code(), json.status.code(), "text and JSON agree");
     let report = serde_json::from_slice(&json.stdout).expect("JSON on standard output");
     (
         text.status.code(),
-        String::from_utf8(text.stdout).unwrap(),
+        String::from_utf8(text.stdout).expect("text is UTF-8"),
         report,
     )
 }

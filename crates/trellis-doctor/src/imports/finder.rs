@@ -7,6 +7,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::packages::files::has_extension;
+
 /// More than this of a module is not read; the largest of the pinned set has 1.5 MB.
 const MAX_SOURCE_BYTES: u64 = 8 << 20;
 
@@ -64,7 +66,7 @@ impl Finder {
         for folder in folders {
             for name in names(folder) {
                 let path = folder.join(&name);
-                if name.ends_with(".pth") {
+                if has_extension(&name, "pth") {
                     roots.extend(added_folders(folder, &read(&path).unwrap_or_default()));
                 } else if name.starts_with("__editable__") && name.ends_with("_finder.py") {
                     mapped.extend(mapping(&read(&path).unwrap_or_default()));
@@ -140,7 +142,7 @@ impl Finder {
         let mut starting = listing
             .range(dotted.clone()..)
             .take_while(|file| file.starts_with(&dotted));
-        let compiled = starting.any(|file| file.ends_with(".so") || *file == format!("{name}.pyc"));
+        let compiled = starting.any(|file| has_extension(file, "so") || *file == format!("{name}.pyc"));
         if let Some(below) = &below {
             let inside = self
                 .listings
@@ -151,7 +153,7 @@ impl Finder {
             }
             if inside
                 .iter()
-                .any(|file| file.starts_with("__init__.") && !file.ends_with(".pyi"))
+                .any(|file| file.starts_with("__init__.") && !has_extension(file, "pyi"))
             {
                 return Some(Module::Compiled);
             }

@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::PathBuf;
 
+use crate::packages::files::has_extension;
+
 /// A library by its path below the packages, without what follows the first dot of its name.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Needed {
@@ -76,7 +78,7 @@ fn is_there(folders: &[PathBuf], stem: &str) -> bool {
             .flatten()
             .flatten();
         let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-        names.any(|file| file.starts_with(&prefix) && (file.ends_with(".so") || file.contains(".so.")))
+        names.any(|file| file.starts_with(&prefix) && (has_extension(&file, "so") || file.contains(".so.")))
     })
 }
 

@@ -30,6 +30,13 @@ impl Owned {
     }
 }
 
+/// Whether a file's name ends in a dot and the extension, in the letters as they stand.
+pub(crate) fn has_extension(name: &str, extension: &str) -> bool {
+    Path::new(name)
+        .extension()
+        .is_some_and(|found| found == extension)
+}
+
 /// What the package's record lists; empty without one.
 pub(crate) fn owned(package: &Package) -> Vec<Owned> {
     let mut bytes = Vec::new();
@@ -47,10 +54,9 @@ fn line(line: &str) -> Option<Owned> {
     let (length, hash, path) = (fields.next()?, fields.next()?, fields.next()?);
     let path = path.trim_matches('"');
     let name = path.rsplit('/').next().unwrap_or(path);
-    let judged = name.ends_with(".py") || name.contains(".so");
+    let judged = has_extension(name, "py") || name.contains(".so");
     let inside = !path.starts_with('/') && !path.split('/').any(|part| part == "..");
-    let code = path.contains('/') || name.ends_with(".py") || name.contains(".so");
-    (judged && inside && code).then(|| Owned {
+    (judged && inside).then(|| Owned {
         path: path.to_owned(),
         hash: hash.to_owned(),
         length: length.trim().parse().ok(),

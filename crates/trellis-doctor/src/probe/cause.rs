@@ -72,7 +72,7 @@ fn known_alone(errors: &str) -> Option<ProbeProblem> {
         let module = frames
             .filter_map(|line| line.split_once("-packages/"))
             .map(|(_, behind)| behind.split(['/', '.']).next().unwrap_or(behind).to_owned())
-            .last();
+            .next_back();
         return Some(ProbeProblem::OtherNumpy { module });
     }
     if let Some(symbol) = word_behind(errors, "undefined symbol: ") {
