@@ -75,10 +75,10 @@ pub(super) fn unloadable(folder: &Path, context: &Context<'_>) -> Vec<String> {
     let keeps_from_loading = |problem: &&Problem| match problem {
         Problem::CheckpointMissing { role, .. } => role != Role::SlatDecoderRf.name(),
         Problem::Misplaced { name, .. } => !rf(name),
-        Problem::Trellis2 { .. } => true,
-        Problem::AsInNotes { .. } | Problem::CheckpointHalf { .. } | Problem::PipelineUnreadable { .. } => {
-            true
-        }
+        Problem::AsInNotes { .. }
+        | Problem::CheckpointHalf { .. }
+        | Problem::PipelineUnreadable { .. }
+        | Problem::Trellis2 { .. } => true,
         _ => false,
     };
     let lines = report.problems.iter().filter(keeps_from_loading);
