@@ -228,8 +228,9 @@ pub(crate) const SETTINGS: &[Setting] = &[
         variable: env::TRELLIS_LOW_VRAM,
         kind: Kind::Switch,
         default: "false",
-        about: "Keep models in main memory and bring each to the GPU for its stage: slower, about 7 GiB \
-                instead of 10; chosen by itself where only that fits",
+        about: "Keep models in main memory and bring each to the GPU for its stage: slower, but a GLB \
+                takes 8.5 GiB instead of 12.3 and Gaussians 3.1 instead of 5.7; chosen by itself where only \
+                that fits",
     },
     Setting {
         key: "trellis.warm_up",
