@@ -129,11 +129,15 @@ def everything(jobs: Jobs, first: dict[str, str]) -> None:
 
 def probe(trellis: str, work: Path) -> None:
     """The steps of `trellis doctor --probe` in the same environment. The first import of TRELLIS compiles."""
-    command = [trellis, "doctor", "--json", "--probe", "--probe-seconds", "400", "--model", str(work / "model")]
+    prefix = subprocess.check_output([work / "python", "-c", "import sys; print(sys.prefix)"], text=True).strip()
+    command = [trellis, "doctor", "--env", prefix, "--json", "--probe", "--probe-seconds", "400", "--model", str(work / "model")]
     variables = {"TRELLIS_WORKER_PYTHON": str(work / "python"), "TORCH_HOME": str(work / "model" / "torch")}
     variables |= {"XFORMERS_DISABLED": "1", "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | variables)
-    findings = json.loads(done.stdout)["findings"] if done.stdout else []
+    if not done.stdout:
+        check(False, f"the doctor reports: {done.stderr.strip()}")
+        return
+    findings = json.loads(done.stdout)["findings"]
     steps = [finding for finding in findings if finding["check"] == "probe"]
     for step in steps:
         lines = step["evidence"] if step["level"] == "ok" else step["evidence"][-5:]

@@ -9,6 +9,7 @@
 //!   scratch/       files of running jobs
 //!   worker/        the worker's sources, written at each start
 //!   cuda-cache/    what the driver compiled, unless `$CUDA_CACHE_PATH` is set
+//!   numba-cache/   what numba compiled, unless `$NUMBA_CACHE_DIR` is set
 //! ```
 
 use std::fs::{self, File, OpenOptions, TryLockError};
