@@ -158,9 +158,8 @@ fn unreadable(error: &PictureError) -> Failure {
 
 fn failure(error: &ReliefError) -> Failure {
     let kind = match error {
-        ReliefError::Transparent | ReliefError::OnlyBackground | ReliefError::BusyBackground => {
-            FailureKind::NoObject
-        }
+        ReliefError::Transparent | ReliefError::OnlyBackground => FailureKind::NoObject,
+        ReliefError::BusyBackground | ReliefError::Scattered { .. } => FailureKind::NoClearObject,
         ReliefError::UnsupportedFormat { .. } => FailureKind::Unsupported,
         ReliefError::Cancelled | ReliefError::Texture { .. } | ReliefError::Mesh { .. } => {
             FailureKind::Internal
