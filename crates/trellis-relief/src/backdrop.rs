@@ -20,6 +20,7 @@ use crate::facts::Facts;
 use crate::faint;
 use crate::grid::Grid;
 use crate::hard_shadow;
+use crate::mask::MaskSource;
 use crate::noise::Noise;
 use crate::parts;
 use crate::scene::{Colour, NEAR, Scene, colours, place};
@@ -50,9 +51,7 @@ pub(crate) struct Decisions {
     pub(crate) bars: bool,
     /// Whether something grey beside the object was taken for its shadow.
     pub(crate) hard_shadow: bool,
-    /// Whether the background was removed, or the whole picture is the object.
-    pub(crate) removed: bool,
-    pub(crate) whole: bool,
+    pub(crate) source: MaskSource,
     /// How far the background strays from its surfaces in brightness, as a deviation.
     pub(crate) unevenness: f32,
     /// Whether there is an alpha channel that tells nothing.
@@ -109,7 +108,7 @@ fn before(surfaces: &[Surface], colours: &Grid<Colour>) -> Result<Removed, Relie
             enclosed,
             bars: false,
             hard_shadow,
-            removed: true,
+            source: MaskSource::Removed,
             unevenness,
             ..Decisions::default()
         },
@@ -155,7 +154,9 @@ fn reached(scene: &Scene) -> Grid<bool> {
     let mut open: Vec<usize> = (0..background.values.len())
         .filter(|index| background.on_border(*index) && scene.is_near(*index))
         .collect();
-    open.iter().for_each(|index| background.values[*index] = true);
+    for index in &open {
+        background.values[*index] = true;
+    }
     while let Some(from) = open.pop() {
         for next in scene.colours.neighbours(from) {
             if !background.values[next] && scene.is_near(next) {

@@ -98,7 +98,9 @@ impl Look<'_> {
     /// The cells of an area that is a hole, its shadows among them.
     fn hole(&self, area: &[usize]) -> Option<Vec<usize>> {
         let mut inside = self.background.map(|_| false);
-        area.iter().for_each(|cell| inside.values[*cell] = true);
+        for cell in area {
+            inside.values[*cell] = true;
+        }
         if area.iter().any(|cell| self.printed.binary_search(cell).is_ok()) || self.differs(area, &inside) {
             return None;
         }
@@ -204,6 +206,9 @@ fn softness(inside: &Grid<bool>, background: &Grid<bool>, scene: &Scene) -> f32 
     soft / judged as f32
 }
 
+/// What lies around something that lies in no single area.
+const MANY: u32 = u32::MAX;
+
 /// Cells of enclosed areas, in order, next to something that lies wholly within the area.
 fn prints(background: &Grid<bool>, areas: &Grid<u32>) -> Vec<usize> {
     let mut rest = background.map(|background| !background);
@@ -212,7 +217,6 @@ fn prints(background: &Grid<bool>, areas: &Grid<u32>) -> Vec<usize> {
     }
     let found = parts::parts(&rest, true);
     // The one area around each part: 0 before it was seen, `MANY` when there is something else, too.
-    const MANY: u32 = u32::MAX;
     let mut around = vec![0_u32; found.sizes.len()];
     let mut beside = vec![0; found.sizes.len()];
     for (index, label) in found.labels.values.iter().enumerate() {

@@ -3,6 +3,7 @@
 use crate::backdrop::Decisions;
 use crate::error::ReliefError;
 use crate::grid::Grid;
+use crate::mask::MaskSource;
 use crate::parts;
 
 /// A body smaller than this share of the object is a detail of it: a spark, a stray hair.
@@ -78,13 +79,16 @@ impl Facts {
 
     /// Refuses what is no clear object.
     pub(crate) fn check(&self, unevenness: f32) -> Result<(), ReliefError> {
-        if self.confidence(unevenness) < CLEAR {
+        if self.confidence(unevenness) >= CLEAR {
+            return Ok(());
+        }
+        if self.bodies > 1 {
             return Err(ReliefError::Scattered {
                 bodies: self.bodies,
                 largest_percent: (self.largest * 100.0).round() as u32,
             });
         }
-        Ok(())
+        Err(ReliefError::BusyBackground)
     }
 
     /// What a person should know of the object and how it was found.
@@ -117,7 +121,7 @@ impl Facts {
         if decisions.bars {
             notes.push("the bars around the picture were left out".to_owned());
         }
-        if decisions.removed && self.confidence(decisions.unevenness) < SURE {
+        if decisions.source == MaskSource::Removed && self.confidence(decisions.unevenness) < SURE {
             notes.push(
                 "the background is not plain, so the mask may be wrong; a picture with an alpha channel decides"
                     .to_owned(),
@@ -129,12 +133,12 @@ impl Facts {
                 percent(self.share)
             ));
         }
-        if self.all_sides && !decisions.whole {
+        if self.all_sides && decisions.source != MaskSource::Whole {
             notes.push("the object touches the picture's border on all sides and may be cut off".to_owned());
         }
         if self.bodies > 1 {
             notes.push(format!(
-                "the picture shows {} separate objects; one object per picture works best",
+                "the picture shows {} separate objects or parts; one object per picture works best",
                 self.bodies
             ));
         }

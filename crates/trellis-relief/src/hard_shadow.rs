@@ -123,7 +123,9 @@ impl Area {
 
     fn take_from(&self, object: &mut Grid<bool>, scene: &Scene) {
         let mut front = self.cells.clone();
-        front.iter().for_each(|cell| object.values[*cell] = false);
+        for cell in &front {
+            object.values[*cell] = false;
+        }
         for _ in 0..FRINGE {
             let mut next_front = Vec::new();
             for from in front {

@@ -59,7 +59,7 @@ mod window;
 
 pub use error::ReliefError;
 pub use generate::{FORMATS, File, Relief, Views, generate};
-pub use mask::{Mask, mask};
+pub use mask::{Mask, MaskSource, mask};
 pub use model::{Model, model};
 pub use solid::Solid;
 pub use texture::Texture;

@@ -7,6 +7,18 @@ use crate::coverage::coverage;
 use crate::error::ReliefError;
 use crate::matte::Matte;
 
+/// Where a mask comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum MaskSource {
+    /// The picture's alpha channel.
+    #[default]
+    Alpha,
+    /// The background was removed by its colours.
+    Removed,
+    /// Nowhere: the whole picture is the object.
+    Whole,
+}
+
 /// What of a picture is the object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mask {
@@ -16,6 +28,8 @@ pub struct Mask {
     pub height: u32,
     /// The object's share of each cell, row by row from the top: 0 is none of it, 255 all.
     pub coverage: Vec<u8>,
+    /// Where it comes from.
+    pub source: MaskSource,
     /// What a person should know of it.
     pub notes: Vec<String>,
 }
@@ -30,6 +44,7 @@ pub fn mask(picture: &Picture, params: &Params) -> Result<Mask, ReliefError> {
         width: width as u32,
         height: height as u32,
         coverage: cells.map(|share| (share * 255.0).round() as u8).collect(),
+        source: decisions.source,
         notes,
     })
 }

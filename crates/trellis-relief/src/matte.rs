@@ -8,6 +8,7 @@ use trellis_picture::Picture;
 use crate::backdrop::{self, Decisions, Removed};
 use crate::error::ReliefError;
 use crate::grid::Grid;
+use crate::mask::MaskSource;
 use crate::resample::{largest, resample};
 use crate::window::Window;
 
@@ -39,15 +40,12 @@ impl Matte {
         }
         let alpha_ignored = alphas().any(|alpha| alpha != u8::MAX);
         if !remove_background {
-            let whole = true;
-            return Ok((
-                Self::Whole,
-                Decisions {
-                    alpha_ignored,
-                    whole,
-                    ..Decisions::default()
-                },
-            ));
+            let decisions = Decisions {
+                source: MaskSource::Whole,
+                alpha_ignored,
+                ..Decisions::default()
+            };
+            return Ok((Self::Whole, decisions));
         }
         let Removed {
             coverage,
