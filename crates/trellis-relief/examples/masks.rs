@@ -51,14 +51,10 @@ fn overlay(picture: &Picture, mask: &Mask) -> RgbaImage {
         .expect("there are as many bytes as pixels");
     let mut small = imageops::thumbnail(&whole, mask.width, mask.height);
     for (pixel, share) in small.pixels_mut().zip(&mask.coverage) {
-        let share = f32::from(*share) / 255.0;
-        let mix = |own: u8, other: f32| (f32::from(own) * share + (1.0 - share) * other) as u8;
-        *pixel = Rgba([
-            mix(pixel[0], 190.0),
-            mix(pixel[1], 0.0),
-            mix(pixel[2], 190.0),
-            255,
-        ]);
+        let share = u16::from(*share);
+        let mix =
+            |own: u8, other: u16| ((u16::from(own) * share + (255 - share) * other) / 255).to_le_bytes()[0];
+        *pixel = Rgba([mix(pixel[0], 190), mix(pixel[1], 0), mix(pixel[2], 190), 255]);
     }
     small
 }
