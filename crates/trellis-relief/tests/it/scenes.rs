@@ -51,7 +51,7 @@ impl Studio {
 
     pub(crate) fn new(wall: impl Fn(f64, f64) -> Colour + 'static) -> Self {
         Self {
-            size: (280, 280),
+            size: (320, 320),
             wall: Box::new(wall),
             shadow: None,
             noise: 0.0,
