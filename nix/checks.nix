@@ -3,9 +3,12 @@
   inputs,
   lib,
   pkgs,
+  pkgsCuda,
   craneLib,
   rust,
   packages,
+  programs,
+  formatter,
   devShells,
   hasGpu,
 }:
@@ -18,12 +21,17 @@ let
         craneLib
         rust
         packages
+        formatter
+        programs
         ;
+      cudaHome = pkgsCuda.trellisCudaHome;
     }
   );
   ofGpuOutputs = [
+    "cuda-home.nix"
     "examples.nix"
     "overlays.nix"
+    "python.nix"
   ];
   ofFolder =
     lib.mapAttrs'

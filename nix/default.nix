@@ -55,6 +55,10 @@ let
     models-trellis-image-large = models.trellis-image-large;
   };
 
+  inherit (import ./apps.nix { inherit lib pkgs packages; }) apps programs;
+  # Bare `nix fmt` formats the whole tree; `nixfmt` alone would wait for standard input.
+  formatter = pkgs.nixfmt-tree;
+
   devShells = import ./devshells.nix {
     inherit
       lib
@@ -73,16 +77,18 @@ in
     packages
     devShells
     ;
-  apps = import ./apps.nix { inherit lib pkgs packages; };
-  formatter = pkgs.nixfmt;
+  inherit apps formatter;
   checks = import ./checks.nix {
     inherit
       inputs
       lib
       pkgs
+      pkgsCuda
       craneLib
       rust
       packages
+      programs
+      formatter
       devShells
       hasGpu
       ;

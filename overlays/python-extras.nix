@@ -16,8 +16,12 @@ final: prev: {
           );
       in
       {
-        xatlas = wheel "xatlas" { dependencies = [ pyFinal.numpy ]; };
+        xatlas = wheel "xatlas" {
+          imports = [ "xatlas" ];
+          dependencies = [ pyFinal.numpy ];
+        };
         pymeshfix = wheel "pymeshfix" {
+          imports = [ "pymeshfix" ];
           dependencies = [
             pyFinal.numpy
             pyFinal.pyvista
@@ -25,6 +29,7 @@ final: prev: {
           license = final.lib.licenses.gpl3Plus;
         };
         warp-lang = wheel "warp-lang" {
+          imports = [ "warp" ];
           dependencies = [ pyFinal.numpy ];
           license = final.lib.licenses.asl20;
         };

@@ -18,7 +18,7 @@ promised=(
   apps.{default,server,doctor,generate}
   devShells.{default,cuda}
   overlays.{default,cuda,torch,xformers,kaolin,spconv,extensions,python-extras,trellis}
-  checks.{examples,formatting,overlays,rust-lints,rust-tests,scripts,vm,package-server,shell-cuda}
+  checks.{cuda-home,examples,outputs,python,formatting,overlays,rust-lints,rust-tests,scripts,vm,package-server,shell-cuda}
   nixosModules.default
   formatter
 )
