@@ -8,6 +8,8 @@
   rust,
   packages,
   programs,
+  models,
+  environmentWith,
   formatter,
   devShells,
   hasGpu,
@@ -23,13 +25,18 @@ let
         packages
         formatter
         programs
+        models
+        environmentWith
         ;
       cudaHome = pkgsCuda.trellisCudaHome;
     }
   );
   ofGpuOutputs = [
+    "cards.nix"
     "cuda-home.nix"
+    "environment.nix"
     "examples.nix"
+    "models.nix"
     "overlays.nix"
     "python.nix"
   ];
@@ -41,11 +48,16 @@ let
           file: _: lib.hasSuffix ".nix" file && (hasGpu || !lib.elem file ofGpuOutputs)
         ) (builtins.readDir ./checks)
       );
-  # What cannot be built without a model folder of one's own is no check.
-  buildable = removeAttrs packages [
-    "default"
-    "models-trellis-image-large"
-  ];
+  # Evaluated only (nix/checks/cards.nix, models.nix): whoever checks a change need not fetch gigabytes of
+  # weights, nor compile every extension once more for each card.
+  buildable = lib.filterAttrs (
+    name: _:
+    name == "server-bare" || name == "server-preview" || !lib.any (prefix: lib.hasPrefix prefix name) [
+      "default"
+      "models-"
+      "server"
+    ]
+  ) packages;
 in
 lib.mapAttrs' (name: lib.nameValuePair "package-${name}") buildable
 // lib.mapAttrs' (name: lib.nameValuePair "shell-${name}") devShells
