@@ -76,14 +76,19 @@
       overlays = import ./overlays { inherit inputs; };
       nixosModules.default = import ./nix/module.nix { inherit self; };
 
-      # The Python environment for other cards: 8.9 (4090), 8.0 (A100), 9.0 (H100).
-      lib.mkPythonEnv =
+      templates.default = {
+        path = ./nix/template;
+        description = "A NixOS machine with trellis-server and an RTX 50";
+      };
+
+      # The server for a set of cards that no package is for, such as a machine with two generations.
+      lib.mkServer =
         {
           cudaCapabilities ? ours.${gpuSystem}.pins.cuda.capabilities,
         }:
         (import ./nix {
           inherit inputs cudaCapabilities;
           system = gpuSystem;
-        }).packages.python-env;
+        }).packages.server;
     };
 }
