@@ -18,13 +18,14 @@
       url = "github:MaxtirError/FlexiCubes";
       flake = false;
     };
-    # The git inputs below are locked by revision alone: git's own content hash.
+    # The git inputs below are locked by revision alone, git's own content hash: no cache can serve them.
+    # `shallow` fetches that one commit instead of the whole history.
     kaolin-src = {
-      url = "git+https://github.com/NVIDIAGameWorks/kaolin";
+      url = "git+https://github.com/NVIDIAGameWorks/kaolin?shallow=1";
       flake = false;
     };
     nvdiffrast-src = {
-      url = "git+https://github.com/NVlabs/nvdiffrast";
+      url = "git+https://github.com/NVlabs/nvdiffrast?shallow=1";
       flake = false;
     };
     diffoctreerast-src = {
@@ -38,7 +39,7 @@
     };
     # Of this, only submodules/diff-gaussian-rasterization.
     mip-splatting-src = {
-      url = "git+https://github.com/autonomousvision/mip-splatting";
+      url = "git+https://github.com/autonomousvision/mip-splatting?shallow=1";
       flake = false;
     };
     # The revision that TRELLIS's own set-up names.

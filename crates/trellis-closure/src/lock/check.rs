@@ -215,6 +215,8 @@ fn expected(pins: &Pins) -> Vec<Expected> {
             fields.extend([
                 ("type", Some("git".to_owned())),
                 ("url", Some(url)),
+                // One commit, not the history.
+                ("shallow", Some("true".to_owned())),
                 ("owner", None),
                 ("repo", None),
                 ("narHash", None),
