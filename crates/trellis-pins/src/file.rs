@@ -164,6 +164,8 @@ pub struct Wheel {
     pub filename: String,
     /// Size of the file in bytes.
     pub size: u64,
+    /// Size of what is in it in bytes, by its `RECORD`; known of those that an overlay brings.
+    pub unpacked: Option<u64>,
     /// SHA-256 of the file, 64 hex digits.
     pub sha256: String,
     /// The overlay that brings it; `None` where nixpkgs' own package serves.
