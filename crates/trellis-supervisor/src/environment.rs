@@ -91,8 +91,14 @@ mod tests {
     #[test]
     fn no_variable_is_listed_twice() {
         let lists = &*LISTS;
-        let set = lists.defaults.iter().chain(&lists.fixed).map(|variable| &variable.name);
-        let mut names: Vec<&String> = set.chain(lists.taken_over.iter().flat_map(|group| &group.names)).collect();
+        let set = lists
+            .defaults
+            .iter()
+            .chain(&lists.fixed)
+            .map(|variable| &variable.name);
+        let mut names: Vec<&String> = set
+            .chain(lists.taken_over.iter().flat_map(|group| &group.names))
+            .collect();
         let all = names.len();
         names.sort();
         names.dedup();

@@ -54,10 +54,19 @@ fn the_sizes_are_current() {
     let number = overlaid.clone().count();
     let wheels: u64 = overlaid.clone().map(|(_, wheel)| wheel.size).sum();
     let unpacked: u64 = overlaid
-        .map(|(name, wheel)| wheel.unpacked.unwrap_or_else(|| panic!("{name}: no size unpacked")))
+        .map(|(name, wheel)| {
+            wheel
+                .unpacked
+                .unwrap_or_else(|| panic!("{name}: no size unpacked"))
+        })
         .sum();
     let models = &pins.models;
-    let model: u64 = models.trellis_image_large.files.iter().map(|file| file.size).sum();
+    let model: u64 = models
+        .trellis_image_large
+        .files
+        .iter()
+        .map(|file| file.size)
+        .sum();
     let all_models = model + models.dinov2.size + models.u2net.size;
     let row = |what: &str, download: u64, disk: u64| {
         format!("| {what} | {} | {} |", gigabytes(download), gigabytes(disk))
@@ -86,10 +95,17 @@ fn the_table_of_cards_is_current() {
     let page = read("docs/nix.md");
     let cuda = &Pins::embedded().cuda;
     for (name, package) in &cuda.packages {
-        let row = format!("| `{name}` | {} | {} |", package.cards, package.capabilities.join(", "));
+        let row = format!(
+            "| `{name}` | {} | {} |",
+            package.cards,
+            package.capabilities.join(", ")
+        );
         assert!(page.contains(&row), "docs/nix.md should say: {row}");
     }
-    assert_eq!(cuda.packages["server"].capabilities, cuda.capabilities, "the default package");
+    assert_eq!(
+        cuda.packages["server"].capabilities, cuda.capabilities,
+        "the default package"
+    );
     assert_eq!(cuda.package_for("8.6"), Some("server-ampere"));
     assert_eq!(cuda.package_for("7.5"), None);
 }

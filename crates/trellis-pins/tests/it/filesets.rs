@@ -29,7 +29,11 @@ fn sources() -> Vec<Source> {
                 let text = read(path.to_str().expect("the repository's names are UTF-8"));
                 let test_module = path.file_name().is_some_and(|name| name == "tests.rs");
                 let for_tests = test_module || path.components().any(|part| part.as_os_str() == "tests");
-                found.push(Source { path, text, for_tests });
+                found.push(Source {
+                    path,
+                    text,
+                    for_tests,
+                });
             }
         }
     }
@@ -84,7 +88,9 @@ fn listed(file: &str, name: &str) -> Vec<PathBuf> {
     let part = if name.is_empty() {
         &text[..]
     } else {
-        let start = text.find(&format!(" {name} = ")).unwrap_or_else(|| panic!("{file} has no {name}"));
+        let start = text
+            .find(&format!(" {name} = "))
+            .unwrap_or_else(|| panic!("{file} has no {name}"));
         text[start..].split_once(';').expect("a binding ends").0
     };
     part.split("(root + \"/")
@@ -120,14 +126,25 @@ fn the_program_is_built_with_what_it_includes() {
         .flat_map(|source| included(source, |before| !before.contains("#[cfg(test)]")))
         .collect();
     assert!(files.contains(Path::new("nix/pins.json")));
-    assert_eq!(absent(files, &program()), Vec::<PathBuf>::new(), "not in nix/rust.nix, fileset");
+    assert_eq!(
+        absent(files, &program()),
+        Vec::<PathBuf>::new(),
+        "not in nix/rust.nix, fileset"
+    );
 }
 
 #[test]
 fn the_lints_see_what_the_tests_include() {
-    let files: BTreeSet<PathBuf> = sources().iter().flat_map(|source| included(source, |_| true)).collect();
+    let files: BTreeSet<PathBuf> = sources()
+        .iter()
+        .flat_map(|source| included(source, |_| true))
+        .collect();
     assert!(files.contains(Path::new("docs/http.md")));
-    assert_eq!(absent(files, &lints()), Vec::<PathBuf>::new(), "not in nix/rust.nix, testsFileset");
+    assert_eq!(
+        absent(files, &lints()),
+        Vec::<PathBuf>::new(),
+        "not in nix/rust.nix, testsFileset"
+    );
 }
 
 #[test]
@@ -137,7 +154,8 @@ fn the_tests_find_what_they_read() {
         let krate: PathBuf = source.path.components().take(2).collect();
         for text in strings(&source.text) {
             let from_crate = text.starts_with("../../").then(|| resolved(&krate.join(text)));
-            let from_root = (source.for_tests && text.contains(['/', '.'])).then(|| resolved(Path::new(text)));
+            let from_root =
+                (source.for_tests && text.contains(['/', '.'])).then(|| resolved(Path::new(text)));
             for path in from_crate.into_iter().chain(from_root) {
                 let is_named = path.components().next().is_some();
                 if is_named && !text.starts_with('/') && repository().join(&path).exists() {
@@ -147,7 +165,11 @@ fn the_tests_find_what_they_read() {
         }
     }
     assert!(files.contains(Path::new("flake.lock")) && files.contains(Path::new("docs/nix.md")));
-    assert_eq!(absent(files, &tests()), Vec::<PathBuf>::new(), "not in nix/checks/rust-tests.nix");
+    assert_eq!(
+        absent(files, &tests()),
+        Vec::<PathBuf>::new(),
+        "not in nix/checks/rust-tests.nix"
+    );
 }
 
 #[test]
