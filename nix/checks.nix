@@ -44,15 +44,17 @@ let
     lib.mapAttrs'
       (file: _: lib.nameValuePair (lib.removeSuffix ".nix" file) (callCheck (./checks + "/${file}") { }))
       (
-        lib.filterAttrs (
-          file: _: lib.hasSuffix ".nix" file && (hasGpu || !lib.elem file ofGpuOutputs)
-        ) (builtins.readDir ./checks)
+        lib.filterAttrs (file: _: lib.hasSuffix ".nix" file && (hasGpu || !lib.elem file ofGpuOutputs)) (
+          builtins.readDir ./checks
+        )
       );
   # Evaluated only (nix/checks/cards.nix, models.nix): whoever checks a change need not fetch gigabytes of
   # weights, nor compile every extension once more for each card.
   buildable = lib.filterAttrs (
     name: _:
-    name == "server-bare" || name == "server-preview" || !lib.any (prefix: lib.hasPrefix prefix name) [
+    name == "server-bare"
+    || name == "server-preview"
+    || !lib.any (prefix: lib.hasPrefix prefix name) [
       "default"
       "models-"
       "server"

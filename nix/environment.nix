@@ -86,8 +86,12 @@ let
   exported = lib.concatLines (
     lib.mapAttrsToList (name: value: "export ${name}=${lib.escapeShellArg value}") fixed
     ++ lib.mapAttrsToList (name: value: "export ${name}=\"\${${name}:-${value}}\"") defaults
-    ++ lib.mapAttrsToList (name: place: "export ${name}=\"\${${name}:-$trellis_state/${place}}\"") inState
-    ++ lib.mapAttrsToList (name: place: "export ${name}=\"\${${name}:-$trellis_cache/${place}}\"") inCache
+    ++ lib.mapAttrsToList (
+      name: place: "export ${name}=\"\${${name}:-$trellis_state/${place}}\""
+    ) inState
+    ++ lib.mapAttrsToList (
+      name: place: "export ${name}=\"\${${name}:-$trellis_cache/${place}}\""
+    ) inCache
   );
 in
 {

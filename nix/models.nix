@@ -53,18 +53,16 @@ let
 in
 {
   # The model folder, as `trellis model fetch` makes it.
-  trellis-image-large =
-    (linkFarm "trellis-image-large" parts).overrideAttrs
-      (previous: {
-        passthru = (previous.passthru or { }) // {
-          inherit parts;
-        };
-        meta = (previous.meta or { }) // {
-          description = "Microsoft's TRELLIS-image-large";
-          homepage = "https://huggingface.co/${model.repository}";
-          license = lib.licenses.mit;
-        };
-      });
+  trellis-image-large = (linkFarm "trellis-image-large" parts).overrideAttrs (previous: {
+    passthru = (previous.passthru or { }) // {
+      inherit parts;
+    };
+    meta = (previous.meta or { }) // {
+      description = "Microsoft's TRELLIS-image-large";
+      homepage = "https://huggingface.co/${model.repository}";
+      license = lib.licenses.mit;
+    };
+  });
 
   # The picture encoder, as torch.hub lays it out: it would ask GitHub for the code on every start, and
   # keeps a list beside it which must be there where nothing can be written.

@@ -38,7 +38,9 @@ in
 if wrong == [ ] then
   writeText "cards.json" (
     builtins.toJSON (
-      lib.mapAttrs (name: _: builtins.unsafeDiscardStringContext packages.${name}.drvPath) pins.cuda.packages
+      lib.mapAttrs (
+        name: _: builtins.unsafeDiscardStringContext packages.${name}.drvPath
+      ) pins.cuda.packages
     )
   )
 else

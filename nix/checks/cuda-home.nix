@@ -7,7 +7,9 @@
 }:
 let
   paths = map toString cudaHome.paths;
-  absent = lib.filterAttrs (_: part: !lib.elem (toString (lib.getInclude part)) paths) cudaHome.headers;
+  absent = lib.filterAttrs (
+    _: part: !lib.elem (toString (lib.getInclude part)) paths
+  ) cudaHome.headers;
 in
 if absent == { } then
   writeText "cuda-home.json" (builtins.toJSON (lib.attrNames cudaHome.headers))

@@ -41,12 +41,13 @@ let
   };
 
   # The template, with this flake and its nixpkgs as inputs.
-  template = lib.mapAttrs (
-    _: machine: builtins.unsafeDiscardStringContext machine.config.system.build.toplevel.drvPath
-  ) ((import ../template/flake.nix).outputs {
-    inherit (inputs) nixpkgs;
-    trellis-server = inputs.self;
-  }).nixosConfigurations;
+  template =
+    lib.mapAttrs
+      (_: machine: builtins.unsafeDiscardStringContext machine.config.system.build.toplevel.drvPath)
+      ((import ../template/flake.nix).outputs {
+        inherit (inputs) nixpkgs;
+        trellis-server = inputs.self;
+      }).nixosConfigurations;
   # `nix flake init` copies the template alone, so it has the example a second time.
   example = lib.readFile (folder + "/single-5090.nix");
 in

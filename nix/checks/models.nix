@@ -15,7 +15,8 @@ let
       hashAlgo = "sha256";
       toHashFormat = "sri";
     };
-  is = sha256: package: package.outputHash or null == sri sha256 || package.outputHash or null == sha256;
+  is =
+    sha256: package: package.outputHash or null == sri sha256 || package.outputHash or null == sha256;
 
   wrong =
     map (file: "${file.path} is not fetched by its hash") (

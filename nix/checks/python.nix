@@ -37,7 +37,10 @@ let
     in
     lib.optionals (lib.pathExists file) (map distribution (lib.importTOML file).build-system.requires);
   given =
-    package: map (input: normal input.pname) (lib.filter (input: input ? pythonModule) package.nativeBuildInputs);
+    package:
+    map (input: normal input.pname) (
+      lib.filter (input: input ? pythonModule) package.nativeBuildInputs
+    );
   unmet = name: lib.subtractLists (given set.${name}) (asked set.${name});
 
   wrong =
@@ -51,9 +54,7 @@ let
           file = "${set.${name}.src}/setup.py";
           dropped = lib.hasInfix "pkg_resources";
         in
-        lib.pathExists file
-        && dropped (lib.readFile file)
-        && !dropped (set.${name}.postPatch or "")
+        lib.pathExists file && dropped (lib.readFile file) && !dropped (set.${name}.postPatch or "")
       ) ours
     )
     # Imported once it is built: the first that a wrong library does.

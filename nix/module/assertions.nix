@@ -91,12 +91,14 @@ in
         Set services.xserver.videoDrivers = [ "nvidia" ]; and hardware.nvidia.open = true; (no display is needed)
         or, for the preview alone, ${option "backend"} = "relief";
       ''
-      ++ optional (cfg.usesGpu && (cfg.package.model or null) == null && !(cfg.settings ? trellis.model)) ''
-        trellis-server: ${option "package"} has no model in it and ${option "model"} names none, so TRELLIS
-        waits for one in ${stateDir}/models/TRELLIS-image-large.
-        Leave the package out, which takes the one with the model; or bring a model with `trellis model fetch`
-        (docs/nixos.md) and name its folder, which also ends this warning.
-      ''
+      ++
+        optional (cfg.usesGpu && (cfg.package.model or null) == null && !(cfg.settings ? trellis.model))
+          ''
+            trellis-server: ${option "package"} has no model in it and ${option "model"} names none, so TRELLIS
+            waits for one in ${stateDir}/models/TRELLIS-image-large.
+            Leave the package out, which takes the one with the model; or bring a model with `trellis model fetch`
+            (docs/nixos.md) and name its folder, which also ends this warning.
+          ''
       ++ optional (!isLoopback && !hasKeys) ''
         trellis-server listens on ${cfg.settings.listen.host} and asks for no key: everybody who reaches the
         port can use it. Set ${option "apiKeysFile"}, or listen on 127.0.0.1 behind a proxy that asks.
