@@ -9,7 +9,6 @@ from typing import Any
 from .failures import WorkerError
 from .protocol import Kind
 
-
 # Alpha from which a pixel is opaque, as the server's own reader takes it: encoders and editors round it.
 OPAQUE = 250
 
