@@ -285,7 +285,7 @@ fn the_room_for_a_build_is_that_of_the_pages() {
         let text = std::fs::read_to_string(root.join(page)).unwrap().to_lowercase();
         assert!(text.contains("have 40 gb free"), "{page}");
     }
-    let pins = trellis_pins::Pins::embedded();
+    let pins = Pins::embedded();
     let wheels = pins
         .wheels
         .values()
