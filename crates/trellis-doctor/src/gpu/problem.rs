@@ -41,7 +41,7 @@ pub enum GpuProblem {
     /// No driver.
     #[error(
         "no NVIDIA driver was found{}",
-        if *hardware { ", though there is an NVIDIA card" } else { ", and no NVIDIA card: TRELLIS cannot run here, the preview backend can" }
+        if *hardware { ", though there is an NVIDIA card" } else { ", and no NVIDIA card" }
     )]
     NoDriver {
         /// The system.

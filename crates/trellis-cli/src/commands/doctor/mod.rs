@@ -287,7 +287,11 @@ fn print(report: &Report, args: &DoctorArgs) -> Result<Exit, Stop> {
         return super::print(&format!("{json}\n"));
     }
     let mut text = report.to_text(output::colours_on(&std::io::stdout()));
-    if report.environment.is_none() {
+    let unusable = report
+        .findings
+        .iter()
+        .any(|finding| finding.check == Check::Environment);
+    if report.environment.is_none() && !unusable {
         text.push_str("To check a Python environment, name it with `--env`.\n");
     } else if report.level == Level::Ok && !args.probe {
         text.push_str("`--probe` also runs it.\n");
