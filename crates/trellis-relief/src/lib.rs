@@ -25,20 +25,29 @@
 )]
 
 mod backdrop;
+mod bars;
 mod bleed;
 mod coverage;
+mod edge;
+mod enclosed;
 mod error;
 mod export;
+mod facts;
+mod faint;
 mod generate;
 mod grid;
+mod hard_shadow;
 mod inflate;
+mod mask;
 mod matte;
 mod model;
 mod multigrid;
+mod noise;
 mod outline;
 mod parts;
 mod quadtree;
 mod resample;
+mod scene;
 mod shadow;
 mod sheet;
 mod simplify;
@@ -50,6 +59,7 @@ mod window;
 
 pub use error::ReliefError;
 pub use generate::{FORMATS, File, Relief, Views, generate, labelled};
+pub use mask::{Mask, MaskSource, mask};
 pub use model::{Model, model};
 pub use solid::Solid;
 pub use texture::Texture;
