@@ -24,11 +24,15 @@
     reason = "x, y, u, v, w and h are the field's own names"
 )]
 
+mod atlas;
+mod back;
 mod backdrop;
+mod balls;
 mod bleed;
 mod coverage;
 mod error;
 mod export;
+mod foot;
 mod generate;
 mod grid;
 mod inflate;
@@ -48,6 +52,7 @@ mod texture;
 mod topology;
 mod window;
 
+pub use atlas::{Atlas, Chart};
 pub use error::ReliefError;
 pub use generate::{FORMATS, File, Relief, Views, generate};
 pub use model::{Model, model};

@@ -6,6 +6,8 @@
     reason = "pixel and vertex numbers"
 )]
 
+mod back;
+mod depth;
 mod files;
 mod kit;
 mod masks;
