@@ -87,7 +87,7 @@ function serve() {
   const picture = new Promise((done) => (finish = done));
   const server = createServer(async (request, response) => {
     if (request.url === "/") {
-      response.setHeader("content-type", "text/html");
+      response.setHeader("content-type", "text/html; charset=utf-8");
       response.end(page);
     } else if (request.url.startsWith("/model/")) {
       response.end(await readFile(models[Number(request.url.slice("/model/".length))]));

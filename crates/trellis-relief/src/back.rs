@@ -12,9 +12,12 @@ use crate::window::Window;
 
 /// Cells along the longer side of the window.
 const LONGEST: usize = 256;
-/// How much a texel of the outline, and one of the front, knows of the colour there: the mean is taken over so
-/// many cells that this adds up to 1.
-const OUTLINE: f32 = 0.005;
+/// Cells to each side that are taken together along the outline, and how often.
+const RADIUS: usize = 5;
+const PASSES: usize = 2;
+/// How much of what is taken together must lie at the outline for its colour to be known.
+const KNOWN: f32 = 0.1;
+/// How much a texel of the front knows of its blurred colour: the mean is taken over so many that this adds up to 1.
 const FRONT: f32 = 1.0 / 4000.0;
 /// The share of the blurred front in the middle of the back.
 const SHOWN: f32 = 0.35;
@@ -57,8 +60,13 @@ pub(crate) fn unseen(front: &Grid<Weighted>, inflated: &Inflated) -> Unseen {
     let near = near_outline(inflated);
     let outline = weighted(&colours, |index| {
         let (x, y) = place(index);
-        OUTLINE * near.linear(x, y).max(share.linear(x, y))
+        near.linear(x, y).max(share.linear(x, y))
     });
+    let mut outline = blurred(outline);
+    for colour in &mut outline.values {
+        let weight = colour[3].max(KNOWN);
+        *colour = colour.map(|value| value / weight);
+    }
     let sides = bleed(outline);
     let mut back = bleed(weighted(&colours, |_| FRONT));
     for (index, (back, side)) in back.values.iter_mut().zip(&sides.values).enumerate() {
@@ -69,6 +77,37 @@ pub(crate) fn unseen(front: &Grid<Weighted>, inflated: &Inflated) -> Unseen {
         }
     }
     Unseen { sides, back, share }
+}
+
+/// Means over squares of cells, repeated.
+fn blurred(mut grid: Grid<Weighted>) -> Grid<Weighted> {
+    let (width, height) = (grid.width, grid.height);
+    for _ in 0..PASSES {
+        for y in 0..height {
+            mean_along(&mut grid.values[y * width..], 1, width);
+        }
+        for x in 0..width {
+            mean_along(&mut grid.values[x..], width, height);
+        }
+    }
+    grid
+}
+
+/// Replaces each of `count` cells, `step` apart, by the mean of those up to [`RADIUS`] away; beyond the ends all is 0.
+fn mean_along(cells: &mut [Weighted], step: usize, count: usize) {
+    let line: Vec<Weighted> = cells.iter().step_by(step).take(count).copied().collect();
+    let mut sum = [0.0; 4];
+    for at in 0..count + RADIUS {
+        for channel in 0..4 {
+            sum[channel] += line.get(at).map_or(0.0, |cell| cell[channel]);
+            if at > 2 * RADIUS {
+                sum[channel] -= line[at - 2 * RADIUS - 1][channel];
+            }
+        }
+        if at >= RADIUS {
+            cells[(at - RADIUS) * step] = sum.map(|sum| sum / (2 * RADIUS + 1) as f32);
+        }
+    }
 }
 
 fn weighted(colours: &Grid<Weighted>, factor: impl Fn(usize) -> f32) -> Grid<Weighted> {
