@@ -100,16 +100,19 @@ impl<'a> Looking<'a> {
             Ok(pipeline) => return Ok(pipeline),
             Err(error) => error,
         };
-        if !error.is_not_found() {
-            return Err(Problem::PipelineUnreadable { source: error });
-        }
-        if let Some(problem) = dangling(&self.folder.join(PIPELINE_FILE), PIPELINE_FILE.to_owned()) {
-            return Err(problem);
-        }
+        let damaged = if error.is_not_found() {
+            dangling(&self.folder.join(PIPELINE_FILE), PIPELINE_FILE.to_owned())
+        } else {
+            Some(Problem::PipelineUnreadable { source: error })
+        };
         let found = self.misplaced();
         if let (Some(pipeline), Some(misplaced)) = (&found.pipeline, found.of(PIPELINE_FILE)) {
+            problems.extend(damaged);
             problems.push(misplaced.into());
             return Ok(pipeline.clone());
+        }
+        if let Some(damaged) = damaged {
+            return Err(damaged);
         }
         let absolute = std::path::absolute(self.folder).ok();
         let above = absolute.as_deref().and_then(Path::parent);

@@ -87,14 +87,13 @@ impl Found {
 
 /// Searches a folder.
 pub fn find(folder: &Path) -> Found {
-    let in_place = folder.join(PIPELINE_FILE).symlink_metadata().is_ok();
     let search = Search {
         folder,
         files: files_below(folder),
     };
     let mut found = Found::default();
-    if in_place {
-        found.pipeline = Pipeline::read(folder).ok();
+    if let Ok(pipeline) = Pipeline::read(folder) {
+        found.pipeline = Some(pipeline);
     } else if let Some((pipeline, from)) = search.pipeline() {
         found.pipeline = Some(pipeline);
         found.misplaced.push(Misplaced {

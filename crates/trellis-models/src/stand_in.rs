@@ -17,6 +17,9 @@ pub enum StandIn {
     /// An error or a sign-in page, saved under this name.
     #[error("is a web page, not the file itself")]
     WebPage,
+    /// What a hub answers instead of a file, saved under its name.
+    #[error("is the error message of a server, not the file itself")]
+    ServerMessage,
     /// Text of two bytes a character.
     #[error("is encoded as UTF-16, where UTF-8 is read")]
     Utf16,
@@ -24,6 +27,18 @@ pub enum StandIn {
     #[error("starts with a byte-order mark, which TRELLIS refuses to read")]
     ByteOrderMark,
 }
+
+/// How the answers of hubs and file servers begin where they have no file to give.
+const MESSAGES: [&[u8]; 8] = [
+    b"Entry not found",
+    b"Repository not found",
+    b"Invalid username or password",
+    b"Access to model",
+    b"Not Found",
+    b"404",
+    b"403 Forbidden",
+    b"{\"error\"",
+];
 
 impl StandIn {
     /// Tells it by the beginning of a file; 512 bytes are enough.
@@ -36,6 +51,7 @@ impl StandIn {
             _ if start.iter().all(|byte| *byte == 0) => Self::Zeros,
             _ if visible.starts_with(b"version https://git-lfs") => Self::LfsPointer,
             _ if is_page(visible) => Self::WebPage,
+            _ if MESSAGES.iter().any(|message| visible.starts_with(message)) => Self::ServerMessage,
             [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [b'{' | b'[', 0, ..] | [0, b'{' | b'[', ..] => Self::Utf16,
             _ if marked => Self::ByteOrderMark,
             _ => return None,
@@ -75,6 +91,11 @@ mod tests {
             (&utf16, Some(StandIn::Utf16)),
             (&marked_utf16, Some(StandIn::Utf16)),
             (b"\xef\xbb\xbf{}", Some(StandIn::ByteOrderMark)),
+            (b"Entry not found", Some(StandIn::ServerMessage)),
+            (
+                b"{\"error\":\"Repository not found\"}",
+                Some(StandIn::ServerMessage),
+            ),
             (b"{\"name\": 1}", None),
             (b"PK\x03\x04", None),
         ] {

@@ -191,6 +191,7 @@ fn stand_in(found: StandIn) -> &'static str {
         StandIn::Zeros => "zeros",
         StandIn::LfsPointer => "lfs_pointer",
         StandIn::WebPage => "web_page",
+        StandIn::ServerMessage => "server_message",
         StandIn::Utf16 | StandIn::ByteOrderMark => "checkpoint_corrupt",
     }
 }

@@ -86,6 +86,7 @@ fn samples() -> Vec<Problem> {
         weights(HeaderError::StandIn(StandIn::Zeros)),
         weights(HeaderError::StandIn(StandIn::LfsPointer)),
         weights(HeaderError::StandIn(StandIn::WebPage)),
+        weights(HeaderError::StandIn(StandIn::ServerMessage)),
         weights(HeaderError::Malformed { source: json() }),
         Problem::Shape { name: name(), fault: "3 transformer blocks instead of 24".to_owned() },
         Problem::OddDtype { name: name(), dtypes: "F8_E4M3, I8".to_owned() },

@@ -144,6 +144,21 @@ fn a_damaged_file_gives_way_to_its_whole_second_copy_and_is_kept() {
 }
 
 #[test]
+fn a_damaged_description_gives_way_to_its_second_copy() {
+    let found = mended(|folder| {
+        let text = fs::read(folder.join("pipeline.json")).unwrap();
+        fs::write(folder.join("pipeline (1).json"), text).unwrap();
+        fs::write(folder.join("pipeline.json"), "Invalid username or password.").unwrap();
+    });
+    assert!(
+        found[0].ends_with("is the error message of a server, not the file itself"),
+        "{found:?}"
+    );
+    assert!(found[1].starts_with("misplaced: `pipeline.json`"), "{found:?}");
+    assert_eq!(found.len(), 2, "{found:?}");
+}
+
+#[test]
 fn a_file_that_only_has_the_name_is_not_taken() {
     let machine = Machine::with_extras();
     let folder = machine.model();
