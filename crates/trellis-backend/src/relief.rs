@@ -158,9 +158,8 @@ fn unreadable(error: &PictureError) -> Failure {
 
 fn failure(error: &ReliefError) -> Failure {
     let kind = match error {
-        ReliefError::Transparent | ReliefError::OnlyBackground | ReliefError::BusyBackground => {
-            FailureKind::NoObject
-        }
+        ReliefError::Transparent | ReliefError::OnlyBackground => FailureKind::NoObject,
+        ReliefError::BusyBackground | ReliefError::Scattered { .. } => FailureKind::NoClearObject,
         ReliefError::UnsupportedFormat { .. } => FailureKind::Unsupported,
         ReliefError::Cancelled | ReliefError::Texture { .. } | ReliefError::Mesh { .. } => {
             FailureKind::Internal
@@ -253,6 +252,11 @@ mod tests {
     #[tokio::test]
     async fn failures_have_their_kind() {
         let transparent = encoded(&image::RgbaImage::new(9, 9));
+        let noise = encoded(&image::RgbaImage::from_fn(90, 80, |x, y| {
+            let value =
+                |factor: u32| ((x * 7919 + y * y * 104_729 + x * y * 31) % 251 * factor).to_le_bytes()[0];
+            image::Rgba([value(1), value(3), value(7), 255])
+        }));
         let cases = [
             (
                 vec![Bytes::from_static(b"no picture")],
@@ -262,6 +266,7 @@ mod tests {
             (vec![disc().slice(..200)], Format::Glb, FailureKind::BadInput),
             (vec![], Format::Glb, FailureKind::BadInput),
             (vec![transparent], Format::Glb, FailureKind::NoObject),
+            (vec![noise], Format::Glb, FailureKind::NoClearObject),
             (vec![disc()], Format::GaussianPly, FailureKind::Unsupported),
         ];
         for (pictures, format, kind) in cases {

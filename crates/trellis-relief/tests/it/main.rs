@@ -7,10 +7,12 @@
 )]
 
 mod back;
+mod backdrops;
 mod depth;
 mod files;
 mod kit;
 mod masks;
 mod pictures;
 mod samples;
+mod scenes;
 mod shapes;
