@@ -63,7 +63,7 @@ mod window;
 
 pub use atlas::{Atlas, Chart};
 pub use error::ReliefError;
-pub use generate::{FORMATS, File, Relief, Views, generate};
+pub use generate::{FORMATS, File, Relief, Views, generate, labelled};
 pub use mask::{Mask, MaskSource, mask};
 pub use model::{Model, model};
 pub use solid::Solid;
@@ -73,5 +73,7 @@ pub use window::Window;
 
 /// What this backend is, wherever it appears.
 pub const NAME: &str = "relief";
+/// What stands behind the name of each object that it makes, wherever a format has room for it.
+pub const LABEL: &str = "preview, not TRELLIS";
 /// What a person should know of its results.
 pub const DESCRIPTION: &str = "a preview from the outline, not TRELLIS";
