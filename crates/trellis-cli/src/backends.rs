@@ -67,6 +67,7 @@ async fn start_trellis(config: &Config, state: &Path) -> Result<Arc<TrellisBacke
         gpus: wanted.gpus.parse().expect("it was checked with the settings"),
         limits: Limits {
             patience: f64::from(wanted.patience_percent) / 100.0,
+            max_pixels: config.limits.pixels,
             ..Limits::default()
         },
     };

@@ -16,7 +16,7 @@ use crate::request_error::RequestError;
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "describes the parts of a form in the contract")]
 pub(crate) struct SubmissionForm {
-    /// A picture, PNG, JPEG or WebP; repeat the part for more views of the object.
+    /// A picture, PNG, JPEG, WebP, GIF, BMP or TIFF; repeat the part for more views of the object.
     #[schema(min_items = 1, max_items = 16, value_type = Vec<PictureFile>)]
     image: Vec<String>,
     /// What is asked, as JSON; what is absent takes its default.

@@ -18,7 +18,7 @@ use crate::request_error::RequestError;
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SubmissionJson {
-    /// The pictures as data URIs of PNG, JPEG or WebP; more than one are views of one object.
+    /// The pictures as data URIs of PNG, JPEG, WebP, GIF, BMP or TIFF; more than one are views of one object.
     #[schema(min_items = 1, max_items = 16, value_type = Vec<PictureUri>)]
     images: Vec<String>,
     /// What is asked; what is absent takes its default.

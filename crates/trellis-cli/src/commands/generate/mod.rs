@@ -3,8 +3,10 @@
 pub(crate) mod api_key;
 pub(crate) mod client;
 pub(crate) mod engine;
+mod folder;
 pub(crate) mod here;
 mod mark;
+mod names;
 mod params;
 mod plan;
 mod report;
@@ -18,14 +20,14 @@ mod write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use trellis_core::{BackendChoice, Format};
+use trellis_core::{BackendChoice, Format, PictureFormat};
 
 use self::api_key::ApiKeyFlag;
 use self::client::Client;
 use self::engine::Engine;
 use self::here::Here;
 use self::params::ParamFlags;
-use self::plan::{PlanError, Task, Wish};
+use self::plan::{Plan, PlanError, Wish};
 use self::show::Show;
 use self::there::There;
 use self::trouble::Trouble;
@@ -45,10 +47,14 @@ Examples:
 
 The paths of finished files go to standard output. Beside each asset a statement is written that says what
 made it (`chair.intoto.json`); `trellis verify` holds both against this machine. A bad picture does not stop the others: the end
-lists what failed and why, and the exit code is then 1. Existing files are replaced.")]
+lists what failed and why, and the exit code is then 1. Existing files are replaced.
+
+What is no picture in a folder is passed over: the end lists it with the reason, and the exit
+code is then 1, too. In an output folder, a file is named after its picture; where two pictures
+would give one name, the names tell them apart: `ok.jpg.glb` and `ok.png.glb`, `a-x.glb` and
+`b-x.glb`.")]
 pub(crate) struct GenerateArgs {
-    /// Pictures (PNG, JPEG, WebP), or folders whose pictures are taken
-    #[arg(required = true, value_name = "PICTURE")]
+    #[arg(required = true, value_name = "PICTURE", help = pictures_help())]
     pictures: Vec<PathBuf>,
 
     /// File of the one asset, or a folder: one that is there, or a name ending with `/`; default: here
@@ -104,7 +110,7 @@ pub(crate) fn run(args: &GenerateArgs, context: &Context<'_>) -> Result<Exit, St
     patch
         .resolve(0)
         .map_err(|error| Stop::usage(error).hint("`trellis generate --help` lists every range"))?;
-    let tasks = plan::plan(&Wish {
+    let plan = plan::plan(&Wish {
         pictures: &args.pictures,
         output: args.output.as_deref(),
         formats: &formats,
@@ -123,11 +129,16 @@ pub(crate) fn run(args: &GenerateArgs, context: &Context<'_>) -> Result<Exit, St
             max_bytes: loaded.config.limits.body_bytes,
             json: args.json,
             anew: args.no_cache,
-            batch: tasks.len() > 1,
+            batch: plan.tasks.len() > 1,
             stopping,
         };
-        let failed = work.all(&tasks).await;
-        Ok(conclude(&show, &tasks, &failed))
+        let failed = work.all(&plan.tasks).await;
+        if args.json {
+            for passed in &plan.passed_over {
+                show.result(&report::Line::passed_over(passed).to_json());
+            }
+        }
+        Ok(conclude(&show, &plan, &failed))
     })
 }
 
@@ -157,15 +168,19 @@ async fn start(
     ))
 }
 
-/// Says what failed, and how it ends.
-fn conclude(show: &Show, tasks: &[Task], failed: &[(String, Trouble)]) -> Exit {
+/// Says what failed and what was passed over, and how it ends.
+fn conclude(show: &Show, plan: &Plan, failed: &[(String, Trouble)]) -> Exit {
+    let Plan { tasks, passed_over } = plan;
+    if !passed_over.is_empty() {
+        show.line(&report::passed_over(passed_over));
+    }
     if let Some(error) = show.unwritten() {
         let stop = Stop::failed(anyhow::anyhow!("cannot write to standard output: {error}"));
         output::complain(&stop.hint("the files are made; the lines about them are lost"));
-    } else if failed.is_empty() {
+    } else if failed.is_empty() && passed_over.is_empty() {
         return Exit::Done;
     }
-    match (tasks, failed) {
+    match (tasks.as_slice(), failed) {
         (_, []) => {}
         ([_], [(name, trouble)]) => {
             let stop = Stop::failed(anyhow::anyhow!("{name}: {}", trouble.message));
@@ -174,6 +189,13 @@ fn conclude(show: &Show, tasks: &[Task], failed: &[(String, Trouble)]) -> Exit {
         _ => show.line(&report::failures(tasks.len(), failed)),
     }
     Exit::Failed
+}
+
+fn pictures_help() -> String {
+    format!(
+        "Pictures ({}), or folders whose pictures are taken",
+        PictureFormat::LISTED
+    )
 }
 
 fn format_help() -> String {
