@@ -43,9 +43,10 @@ pub fn decode(bytes: &[u8], max_pixels: u64) -> Result<Picture, PictureError> {
         decoder.original_color_type(),
         ExtendedColorType::Cmyk8 | ExtendedColorType::Cmyk16
     );
-    let stated = match made_light {
-        true => Stated::Nothing,
-        false => stated(bytes, header.format, profile),
+    let stated = if made_light {
+        Stated::Nothing
+    } else {
+        stated(bytes, header.format, profile)
     };
     let pixels = if header.format == PictureFormat::Jpeg && jpeg::is_ink(bytes) {
         Pixels::Inks(inks(bytes, header)?)
@@ -56,15 +57,20 @@ pub fn decode(bytes: &[u8], max_pixels: u64) -> Result<Picture, PictureError> {
     let (rgba, mut notes) = to_srgb(pixels, &stated);
     let mut image = RgbaImage::from_raw(width, height, rgba)
         .map(DynamicImage::ImageRgba8)
-        .ok_or_else(|| PictureError::Damaged {
-            source: "another number of pixels than its header says".into(),
-        })?;
+        .ok_or_else(other_size)?;
     image.apply_orientation(orientation);
     notes.extend(made_light.then_some(Note::InkWithoutProfile));
     notes.extend(left_out(bytes, header.format));
     let (width, height) = (image.width(), image.height());
-    let picture = Picture::from_rgba8(width, height, image.into_rgba8().into_raw());
-    Ok(picture.expect("four bytes for each pixel").with_notes(notes))
+    Picture::from_rgba8(width, height, image.into_rgba8().into_raw())
+        .map(|picture| picture.with_notes(notes))
+        .ok_or_else(other_size)
+}
+
+fn other_size() -> PictureError {
+    PictureError::Damaged {
+        source: "another number of pixels than its header says".into(),
+    }
 }
 
 fn inks(bytes: &[u8], header: Header) -> Result<Vec<u8>, PictureError> {

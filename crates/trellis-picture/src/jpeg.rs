@@ -82,7 +82,9 @@ pub(crate) fn inks(bytes: &[u8]) -> Result<Vec<u8>, DecodeErrors> {
         inks.chunks_exact_mut(4).for_each(ycck_to_cmyk);
     }
     if segments(bytes).any(|(marker, body)| marker == APP14 && body.starts_with(b"Adobe")) {
-        inks.iter_mut().for_each(|ink| *ink = 255 - *ink);
+        for ink in &mut inks {
+            *ink = 255 - *ink;
+        }
     }
     Ok(inks)
 }

@@ -65,6 +65,10 @@ impl Picture {
     }
 
     /// The picture as a PNG: RGB, or RGBA where it has alpha; quick to write rather than small.
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "memory takes as many bytes as there are"
+    )]
     pub fn to_png(&self) -> Vec<u8> {
         let opaque: Vec<u8>;
         let (pixels, colour) = if self.has_alpha {

@@ -126,9 +126,9 @@ fn json_has_a_line_for_each_asset() {
 fn mixed() -> TempDir {
     let home = home(&["photos/ok.png"]);
     let photos = home.path().join("photos");
-    let png = image::load_from_memory(&picture::png(96, 120)).unwrap();
-    png.save(photos.join("ok.jpg")).unwrap();
-    png.save(photos.join("old.bmp")).unwrap();
+    let png = image::load_from_memory(&picture::png(96, 120)).expect("a picture");
+    png.save(photos.join("ok.jpg")).expect("a file");
+    png.save(photos.join("old.bmp")).expect("a file");
     let others: [(&str, &[u8]); 3] = [
         ("phone.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"),
         (
@@ -138,7 +138,7 @@ fn mixed() -> TempDir {
         ("renamed.jpg", b"<!doctype html><title>404</title>"),
     ];
     for (name, bytes) in others {
-        fs::write(photos.join(name), bytes).unwrap();
+        fs::write(photos.join(name), bytes).expect("a file");
     }
     home
 }

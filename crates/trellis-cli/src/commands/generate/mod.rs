@@ -49,10 +49,10 @@ The paths of finished files go to standard output. Beside each asset a statement
 made it (`chair.intoto.json`); `trellis verify` holds both against this machine. A bad picture does not stop the others: the end
 lists what failed and why, and the exit code is then 1. Existing files are replaced.
 
-What is no picture in a folder is passed over: the end lists it with the reason, and the exit
-code is then 1, too. In an output folder, a file is named after its picture; where two pictures
-would give one name, the names tell them apart: `ok.jpg.glb` and `ok.png.glb`, `a-x.glb` and
-`b-x.glb`.")]
+In a folder, files that are not pictures are passed over; the end lists each with the reason,
+and the exit code is then 1. Assets in an output folder are named after their pictures, and more
+fully where names would clash: `ok.jpg.glb` and `ok.png.glb`, or `a-x.glb` and `b-x.glb` for two
+pictures `x.png` from the folders `a` and `b`.")]
 pub(crate) struct GenerateArgs {
     #[arg(required = true, value_name = "PICTURE", help = pictures_help())]
     pictures: Vec<PathBuf>,

@@ -28,8 +28,8 @@ pub(crate) fn names(pictures: &[Option<&PathBuf>]) -> Vec<String> {
         let numbered = (2_u32..)
             .map(|n| format!("{plain}-{n}"))
             .filter(|name| !uses.contains_key(&name.to_lowercase()));
-        let mut names = alone.cloned().into_iter().chain([plain.clone()]).chain(numbered);
-        let free = names.find(|name| taken.insert(name.to_lowercase()));
+        let mut wanted = alone.cloned().into_iter().chain([plain.clone()]).chain(numbered);
+        let free = wanted.find(|name| taken.insert(name.to_lowercase()));
         named.push(free.unwrap_or_else(|| plain.clone()));
     }
     named
