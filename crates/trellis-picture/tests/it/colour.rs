@@ -197,8 +197,8 @@ fn alpha_is_no_colour() {
 fn chunks_of_png_are_followed_in_their_order() {
     let plain = encoded(bars(), ImageFormat::Png);
     let linear_gamma = 100_000_u32.to_be_bytes();
-    let gamma = |png: &[u8]| with_chunk(png, b"gAMA", &linear_gamma);
-    let p3 = |png: &[u8]| with_chunk(png, b"cICP", &[12, 13, 0, 1]);
+    let gamma = |png: &[u8]| with_chunk(png, *b"gAMA", &linear_gamma);
+    let p3 = |png: &[u8]| with_chunk(png, *b"cICP", &[12, 13, 0, 1]);
     let cases = [
         ("gamma", gamma(&plain), SAME, linear as Curve, 1),
         ("code points", p3(&plain), FROM_P3, srgb_curve, 1),
@@ -211,21 +211,21 @@ fn chunks_of_png_are_followed_in_their_order() {
         ),
         (
             "sRGB before gamma",
-            with_chunk(&gamma(&plain), b"sRGB", &[0]),
+            with_chunk(&gamma(&plain), *b"sRGB", &[0]),
             SAME,
             srgb_curve,
             0,
         ),
         (
             "code points of sRGB",
-            with_chunk(&plain, b"cICP", &[1, 13, 0, 1]),
+            with_chunk(&plain, *b"cICP", &[1, 13, 0, 1]),
             SAME,
             srgb_curve,
             0,
         ),
         (
             "1/2.2",
-            with_chunk(&plain, b"gAMA", &45_455_u32.to_be_bytes()),
+            with_chunk(&plain, *b"gAMA", &45_455_u32.to_be_bytes()),
             SAME,
             srgb_curve,
             0,
@@ -237,7 +237,7 @@ fn chunks_of_png_are_followed_in_their_order() {
         assert!(off <= 6, "{name}: off by {off}");
         assert_eq!(picture.notes().len(), count, "{name}: {:?}", picture.notes());
     }
-    let hdr = read(&with_chunk(&plain, b"cICP", &[9, 16, 0, 1]));
+    let hdr = read(&with_chunk(&plain, *b"cICP", &[9, 16, 0, 1]));
     assert_eq!(hdr.notes(), [Note::HighDynamicRange]);
 }
 
@@ -384,6 +384,6 @@ fn a_profile_that_makes_no_sense_is_left_out_with_a_note() {
     let mut broken = jpeg.clone();
     broken[at + 12] = 9;
     assert_eq!(read(&broken).notes(), [Note::ProfileUnreadable]);
-    let png = with_chunk(&encoded(bars(), ImageFormat::Png), b"iCCP", b"name\0\0not zlib");
+    let png = with_chunk(&encoded(bars(), ImageFormat::Png), *b"iCCP", b"name\0\0not zlib");
     assert_eq!(read(&png).notes(), [Note::ProfileUnreadable]);
 }

@@ -15,7 +15,7 @@ fn whole() -> Vec<Vec<u8>> {
     let p3 = ColorProfile::new_display_p3().encode().unwrap();
     let png = encoded(bars(), ImageFormat::Png);
     let mut files = vec![
-        with_chunk(&png, b"cICP", &[12, 13, 0, 1]),
+        with_chunk(&png, *b"cICP", &[12, 13, 0, 1]),
         png,
         encoded(bars(), ImageFormat::Bmp),
         encoded(bars(), ImageFormat::WebP),

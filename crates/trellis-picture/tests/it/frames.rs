@@ -14,7 +14,7 @@ fn an_animation_gives_its_first_frame_and_says_so() {
         ["the picture is an animation: its first frame was used, 11 more frames were left out"]
     );
     let control = [0, 0, 0, 2, 0, 0, 0, 0];
-    let apng = with_chunk(&encoded(bars(), ImageFormat::Png), b"acTL", &control);
+    let apng = with_chunk(&encoded(bars(), ImageFormat::Png), *b"acTL", &control);
     assert_eq!(read(&apng).notes(), [Note::FirstFrame { of: 2 }]);
     let webp = read(&animated_webp(3));
     assert!(webp.width() == 20 && webp.pixels()[1] > 190 && webp.pixels()[3] == 255);

@@ -4,7 +4,7 @@ use trellis_picture::{FileKind, ForeignFile, PictureError, decode, recognise};
 
 use crate::kit::{MAX_PIXELS, bars, encoded, tiff};
 
-fn brand(major: &[u8; 4], compatible: &[&[u8; 4]]) -> Vec<u8> {
+fn brand(major: [u8; 4], compatible: &[&[u8; 4]]) -> Vec<u8> {
     let mut bytes = u32::try_from(16 + 4 * compatible.len())
         .unwrap()
         .to_be_bytes()
@@ -23,33 +23,23 @@ fn start(bytes: &[u8]) -> Vec<u8> {
 
 /// At least one file of each kind.
 fn files() -> Vec<(ForeignFile, Vec<u8>)> {
+    [pictures(), documents(), texts()].concat()
+}
+
+fn pictures() -> Vec<(ForeignFile, Vec<u8>)> {
     use ForeignFile as F;
-    let png = encoded(bars(), image::ImageFormat::Png);
-    let jpeg = encoded(bars(), image::ImageFormat::Jpeg);
-    let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned().into_bytes();
-    let latin = |bytes: &[u8]| {
-        bytes
-            .iter()
-            .map(|byte| char::from(*byte))
-            .collect::<String>()
-            .into_bytes()
-    };
-    let utf16: Vec<u8> = "\u{feff}<html></html>"
-        .encode_utf16()
-        .flat_map(u16::to_le_bytes)
-        .collect();
     vec![
-        (F::Heic, brand(b"heic", &[b"mif1", b"heic"])),
-        (F::Heic, brand(b"mif1", &[b"heix"])),
-        (F::Heic, brand(b"msf1", &[b"hevc"])),
-        (F::Heic, brand(b"mif1", &[b"mif1"])),
-        (F::Avif, brand(b"avif", &[b"mif1", b"miaf"])),
-        (F::Avif, brand(b"mif1", &[b"avif"])),
+        (F::Heic, brand(*b"heic", &[b"mif1", b"heic"])),
+        (F::Heic, brand(*b"mif1", &[b"heix"])),
+        (F::Heic, brand(*b"msf1", &[b"hevc"])),
+        (F::Heic, brand(*b"mif1", &[b"mif1"])),
+        (F::Avif, brand(*b"avif", &[b"mif1", b"miaf"])),
+        (F::Avif, brand(*b"mif1", &[b"avif"])),
         (F::JpegXl, start(b"\0\0\0\x0cJXL \r\n\x87\n")),
         (F::JpegXl, start(b"\xff\x0a")),
         (F::Jpeg2000, start(b"\0\0\0\x0cjP  \r\n\x87\n")),
         (F::Jpeg2000, start(b"\xff\x4f\xff\x51")),
-        (F::CameraRaw, brand(b"crx ", &[b"crx ", b"isom"])),
+        (F::CameraRaw, brand(*b"crx ", &[b"crx ", b"isom"])),
         (F::CameraRaw, start(b"II*\0\x10\0\0\0CR\x02\0")),
         (F::CameraRaw, start(b"FUJIFILMCCD-RAW 0201")),
         (F::CameraRaw, start(b"IIU\0\x08\0\0\0")),
@@ -58,6 +48,12 @@ fn files() -> Vec<(ForeignFile, Vec<u8>)> {
         (F::CameraRaw, tiff(&[&[(0xC612, 4, 1)]])),
         (F::CameraRaw, tiff(&[&[(262, 3, 32_803)]])),
         (F::CameraRaw, tiff(&[&[(254, 4, 1), (330, 4, 8)]])),
+    ]
+}
+
+fn documents() -> Vec<(ForeignFile, Vec<u8>)> {
+    use ForeignFile as F;
+    vec![
         (F::Photoshop, start(b"8BPS\0\x01")),
         (F::Gimp, start(b"gimp xcf v011\0")),
         (F::Svg, b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>".to_vec()),
@@ -77,13 +73,33 @@ fn files() -> Vec<(ForeignFile, Vec<u8>)> {
             F::RarePicture,
             [&[0, 0, 2][..], &[0; 40], b"TRUEVISION-XFILE.\0"].concat(),
         ),
-        (F::Video, brand(b"isom", &[b"iso2", b"avc1", b"mp41"])),
-        (F::Video, brand(b"qt  ", &[b"qt  "])),
+        (F::Video, brand(*b"isom", &[b"iso2", b"avc1", b"mp41"])),
+        (F::Video, brand(*b"qt  ", &[b"qt  "])),
         (F::Video, start(b"\0\0\x10\0moov\0\0\0\x6cmvhd")),
         (F::Video, start(b"\x1a\x45\xdf\xa3")),
         (F::Video, start(b"RIFF\x10\0\0\0AVI LIST")),
         (F::Model, start(b"glTF\x02\0\0\0")),
         (F::Model, b"ply\nformat ascii 1.0\n".to_vec()),
+    ]
+}
+
+fn texts() -> Vec<(ForeignFile, Vec<u8>)> {
+    use ForeignFile as F;
+    let png = encoded(bars(), image::ImageFormat::Png);
+    let jpeg = encoded(bars(), image::ImageFormat::Jpeg);
+    let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned().into_bytes();
+    let latin = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .map(|byte| char::from(*byte))
+            .collect::<String>()
+            .into_bytes()
+    };
+    let utf16: Vec<u8> = "\u{feff}<html></html>"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    vec![
         (
             F::WebPage,
             b"<!DOCTYPE html><html><head><title>404</title>".to_vec(),

@@ -83,10 +83,10 @@ pub(crate) fn jpeg(pixel: &[u8], colour: ColorType, profile: Option<&[u8]>) -> V
 }
 
 /// A PNG with another chunk before its pixels.
-pub(crate) fn with_chunk(png: &[u8], name: &[u8; 4], body: &[u8]) -> Vec<u8> {
+pub(crate) fn with_chunk(png: &[u8], name: [u8; 4], body: &[u8]) -> Vec<u8> {
     let mut out = png[..33].to_vec();
     out.extend(u32::try_from(body.len()).unwrap().to_be_bytes());
-    let named = [name, body].concat();
+    let named = [&name, body].concat();
     out.extend(&named);
     out.extend(crc(&named).to_be_bytes());
     out.extend(&png[33..]);
