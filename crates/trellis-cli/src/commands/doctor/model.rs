@@ -43,7 +43,8 @@ pub(super) fn check(asked: &str, context: &Context<'_>) -> Checked {
             .iter()
             .filter(|checkpoint| checkpoint.sound)
             .count();
-        let message = format!("{sound} checkpoints, each there and whole by its header");
+        let message =
+            format!("{sound} checkpoints, each there and whole by its header and by samples of its numbers");
         findings.push(finding(asked, ("model_sound", Level::Ok), message, String::new()));
     }
     Checked {
@@ -63,15 +64,24 @@ pub(super) fn unloadable(folder: &Path, context: &Context<'_>) -> Vec<String> {
     let Ok(located) = locate(&folder.to_string_lossy(), &places) else {
         return Vec::new();
     };
+    let report = check_folder(&located, &places);
+    let rf = |name: &str| {
+        let checkpoint = report
+            .checkpoints
+            .iter()
+            .find(|checkpoint| checkpoint.name == name);
+        checkpoint.is_some_and(|found| found.roles == [Role::SlatDecoderRf.name()])
+    };
     let keeps_from_loading = |problem: &&Problem| match problem {
         Problem::CheckpointMissing { role, .. } => role != Role::SlatDecoderRf.name(),
-        Problem::AsInNotes { .. } | Problem::CheckpointHalf { .. } | Problem::PipelineUnreadable { .. } => {
-            true
-        }
+        Problem::Misplaced { name, .. } => !rf(name),
+        Problem::AsInNotes { .. }
+        | Problem::CheckpointHalf { .. }
+        | Problem::PipelineUnreadable { .. }
+        | Problem::Trellis2 { .. } => true,
         _ => false,
     };
-    let problems = check_folder(&located, &places).problems;
-    let lines = problems.iter().filter(keeps_from_loading);
+    let lines = report.problems.iter().filter(keeps_from_loading);
     lines
         .map(|problem| format!("  ✗ {}\n    → {}", problem.sentence(), problem.advice()))
         .collect()
