@@ -23,6 +23,9 @@ fuzz_target!(|bytes: &[u8]| {
     let sides = (u64::from(picture.width()), u64::from(picture.height()));
     assert_eq!(sides.0 * sides.1, u64::from(header.width) * u64::from(header.height));
     let again = decode(&picture.to_png(), MAX_PIXELS).expect("a PNG of our own");
-    assert_eq!(again.pixels(), picture.pixels());
+    // Alpha without a mask is left out.
+    let seen = if picture.has_alpha() { 4 } else { 3 };
+    let pixels = again.pixels().chunks_exact(4).zip(picture.pixels().chunks_exact(4));
+    assert!(pixels.into_iter().all(|(again, first)| again[..seen] == first[..seen]));
     assert!(again.notes().is_empty());
 });

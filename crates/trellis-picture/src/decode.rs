@@ -142,3 +142,34 @@ fn left_out(bytes: &[u8], format: PictureFormat) -> Option<Note> {
     };
     (frames > 1).then_some(Note::FirstFrame { of: frames })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    fn jpeg() -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let pixels = (0..64 * 64_u32).flat_map(|index| (index * 77).to_le_bytes().into_iter().take(3));
+        let image = image::RgbImage::from_vec(64, 64, pixels.collect()).unwrap();
+        DynamicImage::from(image)
+            .write_to(&mut Cursor::new(&mut bytes), image::ImageFormat::Jpeg)
+            .unwrap();
+        bytes
+    }
+
+    #[test]
+    fn a_jpeg_that_was_cut_short_is_refused() {
+        let whole = jpeg();
+        assert!(decode(&whole, 10_000).is_ok());
+        let followed = [whole.as_slice(), b"what a camera writes after it"].concat();
+        assert!(decode(&followed, 10_000).is_ok());
+        // A thumbnail before the picture has an end of its own.
+        let thumbnail = [b"\xff\xd8\xff\xe1\x00\x06\xff\xd8\xff\xd9", &whole[2..]].concat();
+        assert!(decode(&thumbnail, 10_000).is_ok());
+        for bytes in [&whole[..whole.len() / 2], &thumbnail[..thumbnail.len() - 2]] {
+            assert!(matches!(decode(bytes, 10_000), Err(PictureError::CutShort)));
+        }
+    }
+}

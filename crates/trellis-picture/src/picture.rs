@@ -22,7 +22,7 @@ impl Picture {
         if bytes == 0 || pixels.len() as u64 != bytes {
             return None;
         }
-        let has_alpha = pixels.chunks_exact(4).any(|pixel| pixel[3] != u8::MAX);
+        let has_alpha = holds_a_mask(&pixels);
         Some(Self {
             width,
             height,
@@ -54,7 +54,8 @@ impl Picture {
         &self.pixels
     }
 
-    /// Whether some pixel is not opaque. An alpha channel that is opaque everywhere says nothing.
+    /// Whether there is an alpha channel that holds a mask: one that is nearly opaque everywhere, or the same
+    /// everywhere, tells nothing of an object.
     pub fn has_alpha(&self) -> bool {
         self.has_alpha
     }
@@ -64,7 +65,7 @@ impl Picture {
         &self.notes
     }
 
-    /// The picture as a PNG: RGB, or RGBA where it has alpha; quick to write rather than small.
+    /// The picture as a PNG: RGB, or RGBA where it has a mask; quick to write rather than small.
     #[expect(
         clippy::missing_panics_doc,
         reason = "memory takes as many bytes as there are"
@@ -83,5 +84,34 @@ impl Picture {
             .write_image(pixels, self.width, self.height, colour)
             .expect("there are as many bytes as pixels need, and memory takes them");
         png
+    }
+}
+
+/// Alpha from which a pixel is opaque: encoders and editors round it.
+const OPAQUE: u8 = 250;
+
+/// Whether the alpha channel tells one place from another.
+fn holds_a_mask(pixels: &[u8]) -> bool {
+    let alphas = || pixels.iter().skip(3).step_by(4).copied();
+    let (least, most) = (alphas().min(), alphas().max());
+    least != most && least < Some(OPAQUE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alpha_channel_that_tells_nothing_counts_as_none() {
+        let with = |alphas: [u8; 4]| {
+            let pixels = alphas.into_iter().flat_map(|alpha| [9, 9, 9, alpha]).collect();
+            Picture::from_rgba8(2, 2, pixels).unwrap().has_alpha()
+        };
+        for none in [[255; 4], [254; 4], [250, 255, 251, 252], [128; 4], [0; 4]] {
+            assert!(!with(none), "{none:?}");
+        }
+        for mask in [[0, 255, 255, 255], [249, 255, 255, 255], [0, 0, 0, 12]] {
+            assert!(with(mask), "{mask:?}");
+        }
     }
 }

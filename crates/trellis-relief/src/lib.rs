@@ -25,20 +25,29 @@
 )]
 
 mod backdrop;
+mod bars;
 mod bleed;
 mod coverage;
+mod edge;
+mod enclosed;
 mod error;
 mod export;
+mod facts;
+mod faint;
 mod generate;
 mod grid;
+mod hard_shadow;
 mod inflate;
+mod mask;
 mod matte;
 mod model;
 mod multigrid;
+mod noise;
 mod outline;
 mod parts;
 mod quadtree;
 mod resample;
+mod scene;
 mod shadow;
 mod sheet;
 mod simplify;
@@ -49,7 +58,8 @@ mod topology;
 mod window;
 
 pub use error::ReliefError;
-pub use generate::{FORMATS, File, Relief, Views, generate};
+pub use generate::{FORMATS, File, Relief, Views, generate, labelled};
+pub use mask::{Mask, MaskSource, mask};
 pub use model::{Model, model};
 pub use solid::Solid;
 pub use texture::Texture;
@@ -58,5 +68,7 @@ pub use window::Window;
 
 /// What this backend is, wherever it appears.
 pub const NAME: &str = "relief";
+/// What stands behind the name of each object that it makes, wherever a format has room for it.
+pub const LABEL: &str = "preview, not TRELLIS";
 /// What a person should know of its results.
 pub const DESCRIPTION: &str = "a preview from the outline, not TRELLIS";

@@ -60,15 +60,17 @@ pub(crate) fn stage<T>(
 /// `mesh_simplify` is the share removed of the full triangulation, which has two triangles for each cell of
 /// the working grid and side; only triangles that would be removed anyway are never made.
 pub fn model(picture: &Picture, params: &Params, report: Report<'_>) -> Result<Model, ReliefError> {
-    let (matte, covered) = stage(report, Stage::Preprocess, || {
-        let matte = Matte::of(picture, params.remove_background)?;
+    let (matte, covered, mut notes) = stage(report, Stage::Preprocess, || {
+        let (matte, decisions) = Matte::of(picture, params.remove_background)?;
         let covered = coverage(picture, &matte)?;
-        Ok((matte, covered))
+        let notes = covered.facts.notes(&decisions);
+        Ok((matte, covered, notes))
     })?;
     let Coverage {
         grid,
         window,
         thickened,
+        ..
     } = covered;
     let inflated = stage(report, Stage::SparseStructure, || Ok(inflate(&grid)))?;
     let solid = stage(report, Stage::Simplify, || {
@@ -87,7 +89,6 @@ pub fn model(picture: &Picture, params: &Params, report: Report<'_>) -> Result<M
     let texture = stage(report, Stage::Texture, || {
         Ok(texture(picture, &matte, window, params.texture_size))
     })?;
-    let mut notes = Vec::new();
     if thickened {
         notes.push("the object is thinner than the working grid: it was thickened to be seen".to_owned());
     }

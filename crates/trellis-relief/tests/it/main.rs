@@ -6,9 +6,11 @@
     reason = "pixel and vertex numbers"
 )]
 
+mod backdrops;
 mod files;
 mod kit;
 mod masks;
 mod pictures;
 mod samples;
+mod scenes;
 mod shapes;

@@ -3,7 +3,7 @@
 use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{FromRequest as _, Multipart, Request};
 use axum::http::StatusCode;
-use trellis_core::{BackendChoice, ParamsPatch};
+use trellis_core::{AssetName, BackendChoice, ParamsPatch};
 use trellis_jobs::{IntakeError, Submission};
 
 use super::json::from_json;
@@ -16,7 +16,8 @@ use crate::request_error::RequestError;
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "describes the parts of a form in the contract")]
 pub(crate) struct SubmissionForm {
-    /// A picture, PNG, JPEG, WebP, GIF, BMP or TIFF; repeat the part for more views of the object.
+    /// A picture, PNG, JPEG, WebP, GIF, BMP or TIFF; repeat the part for more views of the object. The `filename`
+    /// of the first, without its ending, names the object inside the files that are made.
     #[schema(min_items = 1, max_items = 16, value_type = Vec<PictureFile>)]
     image: Vec<String>,
     /// What is asked, as JSON; what is absent takes its default.
@@ -44,16 +45,23 @@ pub(super) async fn read(state: &AppState, request: Request) -> Result<Submissio
     };
     let max_images = state.intake.limits.max_images;
     let mut pictures = Vec::new();
+    let mut asset_name = None;
     let (mut params, mut backend) = (None, None);
     while let Some(part) = form.next_field().await.map_err(broken)? {
         let name = part_name(&part);
+        let file_name = part.file_name().and_then(AssetName::of_file);
         let content = part.bytes().await.map_err(broken)?;
         match name.as_str() {
             "image" if pictures.len() == max_images => {
                 let count = pictures.len() + 1;
                 return Err(IntakeError::TooManyPictures { count, max_images }.into());
             }
-            "image" => pictures.push(content),
+            "image" => {
+                if pictures.is_empty() {
+                    asset_name = file_name;
+                }
+                pictures.push(content);
+            }
             "params" => once(&mut params, name, from_json("the part `params`", &content)?)?,
             "backend" => once(&mut backend, name, backend_named(&content)?)?,
             _ => {
@@ -67,6 +75,7 @@ pub(super) async fn read(state: &AppState, request: Request) -> Result<Submissio
     }
     Ok(Submission {
         pictures,
+        name: asset_name,
         patch: params.unwrap_or_else(ParamsPatch::default),
         backend: backend.unwrap_or_default(),
         idempotency: None,

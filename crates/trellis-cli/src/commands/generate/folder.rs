@@ -96,6 +96,14 @@ fn is_own(path: &Path) -> bool {
         || ["thumbs.db", "desktop.ini"].contains(&name.as_str())
         || Format::ALL.iter().any(|format| ends_with(format.extension()))
         || name.contains(".intoto.json")
+        // An OBJ's parts; the texture is a picture, but not one to make something from.
+        || ends_with("mtl")
+        || name.ends_with(".texture.png") && has_material(path)
+}
+
+/// Whether a texture's material is beside it.
+fn has_material(texture: &Path) -> bool {
+    texture.with_extension("").with_extension("mtl").is_file()
 }
 
 fn is_same(one: &Path, other: &Path) -> bool {
@@ -120,7 +128,7 @@ mod tests {
     fn what_is_no_picture_is_named_with_its_reason() {
         let folder = tempfile::tempdir().unwrap();
         let gif = b"GIF89a\x01\0\x01\0\0\0\0;".as_slice();
-        let files: [(&str, &[u8]); 10] = [
+        let files: [(&str, &[u8]); 14] = [
             ("a.png", b""),
             ("b.TIFF", b""),
             ("no ending", gif),
@@ -131,6 +139,10 @@ mod tests {
             ("Thumbs.db", b"x"),
             ("chair.glb", b"glTF"),
             ("chair.intoto.json", b"{}"),
+            ("chair.obj", b"v 0 0 0"),
+            ("chair.mtl", b"newmtl x"),
+            ("chair.texture.png", b""),
+            ("wood.texture.png", b""),
         ];
         for (name, bytes) in files {
             std::fs::write(folder.path().join(name), bytes).unwrap();
@@ -141,7 +153,7 @@ mod tests {
         let found = contents(folder.path(), Some(&folder.path().join("out"))).unwrap();
         let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
         let pictures: Vec<String> = found.pictures.iter().map(name).collect();
-        assert_eq!(pictures, ["a.png", "b.TIFF", "no ending"]);
+        assert_eq!(pictures, ["a.png", "b.TIFF", "no ending", "wood.texture.png"]);
         let rest: Vec<String> = found
             .passed_over
             .iter()
