@@ -20,6 +20,8 @@ craneLib.cargoTest (
       fileset = lib.fileset.unions [
         rust.fileset
         (root + "/README.md")
+        (root + "/Makefile")
+        (root + "/samples")
         (root + "/docs")
         (root + "/flake.lock")
         (root + "/flake.nix")

@@ -217,7 +217,7 @@ fn formats(asked: Option<&[Format]>) -> Result<Vec<Format>, ParamError> {
         return Err(ParamError {
             field: "formats",
             value: "empty".to_owned(),
-            allowed: "at least one of glb, stl, ply, gaussian_ply, turntable".to_owned(),
+            allowed: "at least one format".to_owned(),
         });
     }
     Ok(formats)

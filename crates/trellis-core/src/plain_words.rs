@@ -49,7 +49,10 @@ fn of_value(what: &str) -> Option<String> {
         return Some(format!("{} is expected, not {given}", expected(wanted)));
     }
     for kind in ["field", "variant"] {
-        if let Some(rest) = what.strip_prefix("unknown ").and_then(|rest| rest.strip_prefix(kind)) {
+        if let Some(rest) = what
+            .strip_prefix("unknown ")
+            .and_then(|rest| rest.strip_prefix(kind))
+        {
             return not_known(rest.trim_start());
         }
     }
@@ -241,7 +244,9 @@ mod tests {
         let names = serde_json::to_value(ParamsPatch::default().resolve(0).unwrap()).unwrap();
         let mut refused = 0;
         for name in names.as_object().unwrap().keys() {
-            for value in ["\"x\"", "-1.5", "1", "true", "[]", "[1]", "[\"x\"]", "{}", "1e300"] {
+            for value in [
+                "\"x\"", "-1.5", "1", "true", "[]", "[1]", "[\"x\"]", "{}", "1e300",
+            ] {
                 // As the server reads them: first as JSON, then by their names.
                 let value: serde_json::Value = serde_json::from_str(value).unwrap();
                 let given = serde_json::json!({ name.as_str(): value });

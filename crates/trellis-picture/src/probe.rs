@@ -23,7 +23,7 @@ pub enum PictureError {
     #[error("this is not a PNG, JPEG or WebP picture")]
     UnknownFormat,
     /// More pixels than allowed.
-    #[error("the picture has {width} × {height} pixels, {max_pixels} are allowed")]
+    #[error("the picture has {width} × {height} pixels, the limit is {max_pixels}")]
     TooLarge {
         /// Width in pixels.
         width: u32,

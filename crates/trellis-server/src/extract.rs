@@ -56,7 +56,11 @@ fn reason(text: &str) -> String {
         .find_map(|opening| text.strip_prefix(opening))
         .unwrap_or(text);
     match what.split_once(": ") {
-        Some((field, what)) if field.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_') => {
+        Some((field, what))
+            if field
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte == b'_') =>
+        {
             format!("`{field}`: {}", plain_words(what))
         }
         _ => plain_words(what),

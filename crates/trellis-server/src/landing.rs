@@ -22,7 +22,12 @@ pub(crate) async fn landing(State(state): State<AppState>, headers: HeaderMap) -
         output: "model.glb",
         key_variable: None,
     };
-    let backends: String = state.registry.all().iter().map(|backend| row(backend.as_ref())).collect();
+    let backends: String = state
+        .registry
+        .all()
+        .iter()
+        .map(|backend| row(backend.as_ref()))
+        .collect();
     let text = LANDING
         .replace("{commands}", &escaped(&example.commands()))
         .replace("{backends}", &backends);

@@ -123,7 +123,11 @@ fn refuse_announced_size(headers: &HeaderMap, limit_bytes: usize) -> Result<(), 
 fn refuse_compressed(headers: &HeaderMap) -> Result<(), RequestError> {
     let encodings = headers.get_all(header::CONTENT_ENCODING).iter();
     let found = encodings
-        .map(|value| String::from_utf8_lossy(value.as_bytes()).trim().to_ascii_lowercase())
+        .map(|value| {
+            String::from_utf8_lossy(value.as_bytes())
+                .trim()
+                .to_ascii_lowercase()
+        })
         .find(|encoding| !["", "identity"].contains(&encoding.as_str()));
     match found {
         None => Ok(()),

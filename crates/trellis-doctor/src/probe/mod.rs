@@ -70,7 +70,7 @@ pub enum ProbeProblem {
     #[error("failed: the GPU's memory does not suffice")]
     OutOfMemory,
     /// It did not end.
-    #[error("did not end within {seconds} seconds")]
+    #[error("did not end within {seconds} s")]
     TimedOut {
         /// The limit.
         seconds: u64,

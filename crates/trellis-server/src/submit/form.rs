@@ -81,7 +81,9 @@ pub(super) async fn read(state: &AppState, request: Request) -> Result<Submissio
 /// RFC 7578, section 4.1: without a boundary nobody can tell the parts apart.
 fn refuse_without_boundary(request: &Request) -> Result<(), RequestError> {
     let media_type = request.headers().get(header::CONTENT_TYPE);
-    let text = media_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let text = media_type
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     let named = text.split(';').skip(1).any(|parameter| {
         let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         name.trim().eq_ignore_ascii_case("boundary") && !value.trim().trim_matches('"').is_empty()
@@ -97,9 +99,8 @@ fn refuse_without_boundary(request: &Request) -> Result<(), RequestError> {
 fn not_a_name(content: Bytes) -> Result<Bytes, RequestError> {
     const LONGEST: usize = 4096;
     let text = std::str::from_utf8(&content).ok().map(str::trim);
-    let name = text.filter(|text| {
-        !text.is_empty() && text.len() <= LONGEST && !text.chars().any(char::is_control)
-    });
+    let name =
+        text.filter(|text| !text.is_empty() && text.len() <= LONGEST && !text.chars().any(char::is_control));
     match name {
         None => Ok(content),
         Some(name) => Err(RequestError::PictureIsText {

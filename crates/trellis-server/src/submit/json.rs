@@ -88,7 +88,11 @@ pub(super) fn fields(place: &'static str, text: &[u8]) -> Result<Map<String, Val
 /// Refuses a format that is none, with those that this server makes. What is known and not made here is
 /// told by the backends.
 pub(super) fn known_formats(state: &AppState, params: &Map<String, Value>) -> Result<(), RequestError> {
-    let asked = params.get("formats").and_then(Value::as_array).into_iter().flatten();
+    let asked = params
+        .get("formats")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
     let unknown = asked
         .filter_map(Value::as_str)
         .find(|name| name.parse::<Format>().is_err());

@@ -52,7 +52,8 @@ async fn the_landing_page_has_a_command_for_where_the_client_is() {
             )
             .await;
         assert!(
-            page.text().contains(&format!("-F image=@photo.png {shown} &amp;&amp;")),
+            page.text()
+                .contains(&format!("-F image=@photo.png {shown} &amp;&amp;")),
             "{}",
             page.text()
         );
@@ -62,17 +63,17 @@ async fn the_landing_page_has_a_command_for_where_the_client_is() {
 #[tokio::test]
 async fn the_landing_page_lists_the_backends() {
     let kit = Kit::with(Wishes {
-        readiness: vec![
-            || Readiness::Ready,
-            || Readiness::Unavailable {
-                failure: Failure::new(FailureKind::DriverMissing, "no <GPU> is here"),
-            },
-        ],
+        readiness: vec![|| Readiness::Ready, || Readiness::Unavailable {
+            failure: Failure::new(FailureKind::DriverMissing, "no <GPU> is here"),
+        }],
         ..Wishes::default()
     });
     let page = kit.get("/").await.text();
     assert!(page.contains("<td>ready<td>glb, stl"), "{page}");
-    assert!(page.contains("<td>not available: no &lt;GPU&gt; is here; "), "{page}");
+    assert!(
+        page.contains("<td>not available: no &lt;GPU&gt; is here; "),
+        "{page}"
+    );
     assert_eq!(page.matches("<b>paper</b>").count(), 2, "{page}");
     assert!(!page.contains('{'), "a placeholder is left: {page}");
 }

@@ -61,7 +61,12 @@ async fn json_that_cannot_be_used() {
             "unknown_format",
             with_params(json!({"formats": ["glb", "fbx"]})),
         ),
-        ("text for a number", 422, "invalid_json", with_params(json!({"seed": "abc"}))),
+        (
+            "text for a number",
+            422,
+            "invalid_json",
+            with_params(json!({"seed": "abc"})),
+        ),
         ("no field", 422, "invalid_json", json!({"params": {}})),
         ("a text for a list", 422, "invalid_json", json!({"images": one})),
         (
@@ -103,8 +108,18 @@ async fn forms_that_cannot_be_used() {
             "invalid_part",
             vec![("params", b"{}"), ("params", b"{}")],
         ),
-        ("a name for the file", 422, "picture_is_text", vec![("image", b"photo.png")]),
-        ("a path for the file", 422, "picture_is_text", vec![("image", "./Bilder/Stühle 1.JPG\n".as_bytes())]),
+        (
+            "a name for the file",
+            422,
+            "picture_is_text",
+            vec![("image", b"photo.png")],
+        ),
+        (
+            "a path for the file",
+            422,
+            "picture_is_text",
+            vec![("image", "./Bilder/Stühle 1.JPG\n".as_bytes())],
+        ),
         (
             "no such format",
             422,
@@ -150,10 +165,13 @@ async fn a_reason_names_the_field_and_repeats_no_picture() {
     for (body, names) in [
         (json!({"images": long}), "`images`"),
         (json!({"images": [], long.as_str(): 1}), "is unknown; choose from"),
-        (json!({"images": [png_uri()], "params": {"seed": long}}), "`seed`"),
+        (
+            json!({"images": [png_uri()], "params": {"seed": long}}),
+            "`params.seed`",
+        ),
         (
             json!({"images": [png_uri()], "params": {"mesh_simplify": "0.5"}}),
-            "`mesh_simplify`",
+            "`params.mesh_simplify`",
         ),
     ] {
         let problem = kit

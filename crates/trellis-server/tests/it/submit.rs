@@ -163,12 +163,22 @@ async fn a_compressed_body_is_named_as_what_it_is() {
 #[tokio::test]
 async fn base64_is_taken_as_tools_write_it() {
     let kit = Kit::new();
-    let (opening, content) = png_uri().split_once(',').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
-    let lines: Vec<&str> = content.as_bytes().chunks(20).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    let (opening, content) = png_uri()
+        .split_once(',')
+        .map(|(a, b)| (a.to_owned(), b.to_owned()))
+        .unwrap();
+    let lines: Vec<&str> = content
+        .as_bytes()
+        .chunks(20)
+        .map(|line| std::str::from_utf8(line).unwrap())
+        .collect();
     for content in [
         lines.join("\r\n"),
         content.replace('+', "-").replace('/', "_").replace('=', ""),
-        content.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D"),
+        content
+            .replace('+', "%2B")
+            .replace('/', "%2F")
+            .replace('=', "%3D"),
         format!("\n  {content}\n"),
     ] {
         let uri = format!("{opening},{content}");

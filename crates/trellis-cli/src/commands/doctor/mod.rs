@@ -51,7 +51,7 @@ pub(crate) struct DoctorArgs {
     #[arg(long)]
     probe: bool,
     /// How long each step of the probe may take
-    #[arg(long, value_name = "SECONDS", default_value_t = 120, requires = "probe")]
+    #[arg(long, value_name = "SECONDS", value_parser = crate::numbers::parse::<u64>, default_value_t = 120, requires = "probe")]
     probe_seconds: u64,
 }
 

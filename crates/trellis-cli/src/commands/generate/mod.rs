@@ -33,7 +33,7 @@ use super::Context;
 use crate::config::{self, Config, SettingFlags};
 use crate::env::Environment;
 use crate::exit::{Exit, Stop};
-use crate::{backends, env, installation, logs, output, runtime, signals};
+use crate::{backends, env, installation, logs, output, runtime, server_address, signals};
 
 /// Make 3D assets from pictures, in this process or on a server
 #[derive(Debug, clap::Args)]
@@ -43,8 +43,8 @@ Examples:
   trellis generate photos/ -o out/ --format glb,stl
   trellis generate front.png side.png --multiview -o chair.glb --server http://127.0.0.1:8000
 
-The paths of finished files go to standard output. Beside each asset a statement is written that says what
-made it (`chair.intoto.json`); `trellis verify` holds both against this machine. A bad picture does not stop the others: the end
+The paths of finished files go to standard output. Beside each asset a statement is written that says what \
+made it (`chair.intoto.json`); `trellis verify` holds both against this machine. A bad picture does not stop the others: the end \
 lists what failed and why, and the exit code is then 1. Existing files are replaced.")]
 pub(crate) struct GenerateArgs {
     /// Pictures (PNG, JPEG, WebP), or folders whose pictures are taken
@@ -66,7 +66,7 @@ pub(crate) struct GenerateArgs {
     backend: Option<BackendChoice>,
 
     /// Send the pictures to this server instead of working here
-    #[arg(long, value_name = "URL", value_parser = server_address)]
+    #[arg(long, value_name = "URL", value_parser = server_address::parse)]
     server: Option<String>,
 
     /// Have a server make the assets anew, also where it keeps the results of earlier jobs
@@ -149,6 +149,7 @@ async fn start(
     };
     if here == BackendChoice::Trellis {
         config.with_data()?;
+        backends::model_is_there(&config.trellis.model)?;
     }
     let origin = installation::origin(config, environment.get(env::PATH)).await?;
     let backends = backends::start(config, here, &config.data_dir).await?;
@@ -187,13 +188,6 @@ fn format_help() -> String {
 fn backend_help() -> String {
     let names = BackendChoice::ALL.map(BackendChoice::name).join(", ");
     format!("Which backend: {names}; default: the setting `backend`")
-}
-
-fn server_address(text: &str) -> Result<String, &'static str> {
-    match reqwest::Url::parse(text) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(text.to_owned()),
-        _ => Err("an address such as `http://127.0.0.1:8000` is expected"),
-    }
 }
 
 impl From<PlanError> for Stop {

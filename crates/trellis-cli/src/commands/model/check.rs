@@ -15,7 +15,7 @@ use crate::exit::Exit;
 /// Say whether everything that TRELLIS reads is there, whole and of the right kind
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Without options only headers and sizes are read: a second, whatever the size of the model. With a lock
+Without options only headers and sizes are read: a second, whatever the size of the model. With a lock \
 beside pipeline.json the sizes are held against it.
 
 Exit codes: 0 no errors (there may be warnings), 1 errors, 2 could not start.")]
