@@ -80,7 +80,7 @@ mod tests {
                 let (line, next) = (pair[0].trim_end(), pair[1]);
                 // Descriptions are indented and broken by clap alone; a sentence may begin a line.
                 let prose = next.starts_with(|first: char| first.is_lowercase());
-                if line.is_empty() || line.starts_with(' ') || !prose {
+                if line.is_empty() || line.starts_with(' ') || line.ends_with('.') || !prose {
                     continue;
                 }
                 *looked_at += 1;

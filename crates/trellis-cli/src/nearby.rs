@@ -33,7 +33,10 @@ pub(crate) fn missing(path: &Path) -> Option<String> {
     let wrong = here.join(&name);
     Some(match similar(&here, &name) {
         Some(found) => {
-            let meant = own_words(&here).join(found).join(rest);
+            let mut meant = own_words(&here).join(found);
+            if !rest.as_os_str().is_empty() {
+                meant.push(rest);
+            }
             format!("did you mean `{}`?", meant.display())
         }
         None if wrong.is_symlink() => {

@@ -238,7 +238,7 @@ async fn pixels_are_counted_from_the_header() {
     let problem = answer.assert_problem(422, "picture_too_large");
     assert_eq!(
         problem["detail"],
-        "picture 1 cannot be used: the picture has 2 × 2 pixels, 3 are allowed"
+        "picture 1 cannot be used: the picture has 2 × 2 pixels, the limit is 3"
     );
 }
 
