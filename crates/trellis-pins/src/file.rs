@@ -213,18 +213,35 @@ pub struct TrellisModel {
     pub repository: String,
     /// The commit on the hub, 40 hex digits.
     pub revision: String,
-    /// Checkpoints by name: `ckpts/NAME.json` and `ckpts/NAME.safetensors`.
-    pub checkpoints: BTreeMap<String, Checkpoint>,
+    /// The files that inference reads, `pipeline.json` first. Each is at
+    /// `HUB/REPOSITORY/resolve/REVISION/PATH`.
+    pub files: Vec<ModelFile>,
 }
 
-/// The `.safetensors` file of one checkpoint.
+impl TrellisModel {
+    /// The file at `path` in the folder.
+    pub fn file(&self, path: &str) -> Option<&ModelFile> {
+        self.files.iter().find(|file| file.path == path)
+    }
+}
+
+/// One file of a model folder.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Checkpoint {
+pub struct ModelFile {
+    /// Its place in the folder, with `/` between the parts.
+    pub path: String,
     /// Size in bytes.
     pub size: u64,
-    /// SHA-256, 64 hex digits; `None` where no public source gives it.
-    pub sha256: Option<String>,
+    /// SHA-256, 64 hex digits.
+    pub sha256: String,
+    /// How many independent public sources give that SHA-256. 0: the text was put together from published
+    /// values, and only its length is public.
+    pub sources: u32,
+    /// Tensors in it, where a strict load of the file counted them.
+    pub tensors: Option<u64>,
+    /// Elements of all its tensors together, from the same source.
+    pub elements: Option<u64>,
 }
 
 /// A file at a fixed address.
@@ -239,6 +256,8 @@ pub struct RemoteFile {
     pub url: String,
     /// Size in bytes.
     pub size: u64,
-    /// SHA-256, 64 hex digits; `None` where no public source gives it.
-    pub sha256: Option<String>,
+    /// SHA-256, 64 hex digits.
+    pub sha256: String,
+    /// How many independent public sources give that SHA-256.
+    pub sources: u32,
 }

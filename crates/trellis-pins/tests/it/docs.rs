@@ -54,8 +54,8 @@ fn the_download_sizes_are_current() {
     let model: u64 = pins
         .models
         .trellis_image_large
-        .checkpoints
-        .values()
+        .files
+        .iter()
         .map(|file| file.size)
         .sum();
     let expected = [
@@ -68,4 +68,29 @@ fn the_download_sizes_are_current() {
     for row in expected {
         assert!(page.contains(&row), "docs/nix.md should say: {row}");
     }
+}
+
+#[test]
+fn the_table_of_pinned_weights_is_current() {
+    let models = &Pins::embedded().models;
+    let row = |path: &str, size: u64, sources: u32, sha256: &str| {
+        let sources = match sources {
+            0 => "0, put together".to_owned(),
+            number => number.to_string(),
+        };
+        format!("| `{path}` | {size} | {sources} | `{}…` |", &sha256[..12])
+    };
+    let files = models.trellis_image_large.files.iter();
+    let mut expected: Vec<String> = files
+        .map(|file| row(&file.path, file.size, file.sources, &file.sha256))
+        .collect();
+    for file in [&models.dinov2, &models.u2net] {
+        expected.push(row(&file.file, file.size, file.sources, &file.sha256));
+    }
+    let page = read("docs/models.md");
+    assert!(
+        page.contains(&expected.join("\n")),
+        "docs/models.md should have these rows:\n{}",
+        expected.join("\n")
+    );
 }

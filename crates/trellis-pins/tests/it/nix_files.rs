@@ -53,8 +53,13 @@ fn no_hash_is_fake() {
         }
     }
     let pins = Pins::embedded();
+    let models = &pins.models;
+    let files = models.trellis_image_large.files.iter().map(|file| &file.sha256);
     let digests = pins.wheels.values().map(|wheel| &wheel.sha256);
-    for digest in digests.chain(&pins.models.u2net.sha256) {
+    for digest in digests
+        .chain(files)
+        .chain([&models.u2net.sha256, &models.dinov2.sha256])
+    {
         let hex = digest.len() == 64 && digest.chars().all(|c| c.is_ascii_hexdigit());
         let distinct: std::collections::BTreeSet<char> = digest.chars().collect();
         assert!(hex && distinct.len() >= 8, "{digest}");
