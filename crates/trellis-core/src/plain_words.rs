@@ -88,9 +88,10 @@ fn not_known(rest: &str) -> Option<String> {
         return Some(format!("{name} is unknown"));
     };
     let names = names.strip_prefix("one of ").unwrap_or(names);
-    Some(match names.contains([',', ' ']) {
-        true => format!("{name} is unknown; choose from {}", names.replace(" or ", ", ")),
-        false => format!("{name} is unknown; only {names} is possible"),
+    Some(if names.contains(' ') {
+        format!("{name} is unknown; choose from {}", names.replace(" or ", ", "))
+    } else {
+        format!("{name} is unknown; only {names} is possible")
     })
 }
 

@@ -18,7 +18,7 @@ fn root() -> PathBuf {
 /// The README's commands for curl.
 fn curl() -> &'static str {
     let blocks = README.split("```sh\n").skip(1);
-    let mut blocks = blocks.map(|rest| rest.split("\n```").next().unwrap());
+    let mut blocks = blocks.map(|rest| rest.split("\n```").next().unwrap_or(rest));
     blocks
         .find(|block| block.contains("curl "))
         .expect("commands for curl")
@@ -26,13 +26,13 @@ fn curl() -> &'static str {
 
 /// A folder with the sample picture in it, as a clone has it.
 fn clone() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    fs::create_dir(folder.path().join("samples")).unwrap();
+    let folder = tempfile::tempdir().expect("a folder can be filled");
+    fs::create_dir(folder.path().join("samples")).expect("a folder can be filled");
     fs::copy(
         root().join("samples/duck.png"),
         folder.path().join("samples/duck.png"),
     )
-    .unwrap();
+    .expect("a folder can be filled");
     folder
 }
 
@@ -78,9 +78,12 @@ fn the_command_without_a_server_makes_a_glb_of_the_sample() {
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     assert!(is_glb(&fs::read(home.path().join("duck.glb")).unwrap()));
     // `make run` and the README's command build the same, so that the second one needs no build of its own.
-    let make = fs::read_to_string(root().join("Makefile")).unwrap();
+    let rules = fs::read_to_string(root().join("Makefile")).unwrap();
     let build = cargo.strip_prefix("$ ").unwrap();
-    assert!(make.contains(&format!("\t{build} -- serve\n")), "{build}\n{make}");
+    assert!(
+        rules.contains(&format!("\t{build} -- serve\n")),
+        "{build}\n{rules}"
+    );
     let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
     assert!(build.contains(" --profile quick ") && manifest.contains("\n[profile.quick]\n"));
 }

@@ -63,7 +63,7 @@ async fn the_list_goes_on_where_it_stopped() {
 #[tokio::test]
 async fn a_query_that_is_not_understood_is_refused() {
     let kit = Kit::new();
-    let mut said = String::new();
+    let mut said = Vec::new();
     for query in [
         "limit=0",
         "limit=101",
@@ -75,9 +75,9 @@ async fn a_query_that_is_not_understood_is_refused() {
     ] {
         let answer = kit.get(&format!("/v1/jobs?{query}")).await;
         let problem = answer.assert_problem(400, "invalid_query");
-        said += &format!("{query}: {}\n", problem["detail"].as_str().unwrap());
+        said.push(format!("{query}: {}", problem["detail"].as_str().unwrap()));
     }
-    insta::assert_snapshot!(said);
+    insta::assert_snapshot!(said.join("\n"));
 }
 
 #[tokio::test]

@@ -33,8 +33,10 @@ impl KeysFileError {
     /// What to do, one sentence.
     pub(crate) fn advice(&self) -> String {
         match self {
-            Self::Unreadable { path, source } => nearby::hint(path, source)
-                .unwrap_or_else(|| "correct `auth.keys_file`, or let this user read the file".to_owned()),
+            Self::Unreadable { path, source } => match nearby::hint(path, source) {
+                Some(hint) => format!("correct `auth.keys_file`: {hint}"),
+                None => "correct `auth.keys_file`, or let this user read the file".to_owned(),
+            },
             Self::Unusable { source, .. } => source.advice().to_owned(),
         }
     }
