@@ -10,7 +10,7 @@ use crate::gpu::{self, Machine};
 use crate::packages::Packages;
 use crate::report::Report;
 use crate::shelf::Shelf;
-use crate::{abi, code, versions};
+use crate::{abi, code, imports, records, versions};
 
 /// What to judge by.
 #[derive(Debug, Clone)]
@@ -30,7 +30,16 @@ pub fn examine(environment: &Environment, settings: &Settings<'_>) -> Report {
     let mut report = Report::new(settings.capability);
     report.environment = Some(environment.root.clone());
     report.python = environment.python;
-    report.add(abi::check(environment, &shelf, &packages, settings.pins));
+    let (reached, missing) = imports::check(environment, &packages, settings.pins);
+    report.add(missing);
+    report.add(records::check(&packages, &reached));
+    report.add(abi::check(
+        environment,
+        &shelf,
+        &packages,
+        &reached,
+        settings.pins,
+    ));
     let (libraries, findings) = code::check(&shelf, &packages, settings.capability);
     report.libraries = libraries;
     report.add(findings);
@@ -65,7 +74,12 @@ impl Unfit {
 /// The quick part, for the start of a server: the environment's files, driver and GPU. Starts no process.
 pub fn quick(root: &Path, settings: &Settings<'_>, machine: &Machine) -> Result<(), Unfit> {
     let mut report = examine(&Environment::discover(root)?, settings);
-    report.add(gpu::check(machine, settings.capability, &settings.pins.cuda));
+    report.add(gpu::check(
+        machine,
+        settings.capability,
+        &settings.pins.cuda,
+        gpu::Target::Anywhere,
+    ));
     match report.refusal() {
         Some(errors) => Err(Unfit::Errors { errors }),
         None => Ok(()),

@@ -8,6 +8,10 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Check {
+    /// Is there an environment, and does its interpreter start?
+    Environment,
+    /// Is everything here that TRELLIS imports?
+    Imports,
     /// Can the dynamic linker load every compiled extension?
     Abi,
     /// Is there code for the GPU in every library?
@@ -30,6 +34,8 @@ impl Check {
     /// The heading in the report.
     pub fn title(self) -> &'static str {
         match self {
+            Self::Environment => "Environment",
+            Self::Imports => "Imports",
             Self::Abi => "ABI",
             Self::MachineCode => "Machine code",
             Self::Versions => "Versions",

@@ -28,6 +28,11 @@ impl Report {
         text
     }
 
+    /// The last line of the text: the verdict. What else is to be said stands before it.
+    pub fn last_line(&self) -> String {
+        format!("{}\n", self.verdict)
+    }
+
     /// The errors alone, in the words of the report; `None` if there are none. For whoever must not start.
     pub fn refusal(&self) -> Option<String> {
         let errors = self

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::code::LibraryCode;
 use crate::code::arch::Capability;
+use crate::conclusion::{Conclusion, Looked};
 use crate::environment::PythonVersion;
 use crate::finding::{Finding, Level};
 
@@ -25,10 +26,15 @@ pub struct Report {
     pub capability: Capability,
     /// The worst of the findings.
     pub level: Level,
+    /// Whether TRELLIS can run here, and whether the preview can.
+    pub verdict: Conclusion,
     /// In the order of the checks, the worst of each first.
     pub findings: Vec<Finding>,
     /// Every library with device code.
     pub libraries: Vec<LibraryCode>,
+    /// Besides what the findings say.
+    #[serde(skip)]
+    looked: Looked,
 }
 
 impl Report {
@@ -40,8 +46,10 @@ impl Report {
             python: None,
             capability,
             level: Level::Ok,
+            verdict: Conclusion::of(&[], Looked::default()),
             findings: Vec::new(),
             libraries: Vec::new(),
+            looked: Looked::default(),
         }
     }
 
@@ -54,6 +62,13 @@ impl Report {
         });
         let levels = self.findings.iter().map(|finding| finding.level);
         self.level = levels.max().unwrap_or(Level::Ok);
+        self.verdict = Conclusion::of(&self.findings, self.looked);
+    }
+
+    /// Says what was looked at, for the verdict.
+    pub fn look(&mut self, looked: Looked) {
+        self.looked = looked;
+        self.verdict = Conclusion::of(&self.findings, looked);
     }
 
     /// How many findings are of a level.
@@ -64,7 +79,7 @@ impl Report {
             .count()
     }
 
-    /// 0 fine, 1 warnings when they count, 2 errors.
+    /// 0 fine, 1 warnings when they count, 2 errors: the verdict is then "no".
     pub fn exit_code(&self, strict: bool) -> u8 {
         match self.level {
             Level::Error => 2,

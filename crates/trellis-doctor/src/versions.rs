@@ -3,19 +3,9 @@
 use serde_json::Value;
 use trellis_pins::Pins;
 
-use crate::environment::Environment;
+use crate::environment::{Environment, PythonVersion};
 use crate::finding::{Check, Diagnosis, Finding, Level};
-use crate::packages::{Packages, Version};
-
-/// What TRELLIS cannot be imported without, by the names that provide it. spconv and cumm are published
-/// under one name for each CUDA release.
-const NEEDED: [(&str, &[&str]); 5] = [
-    ("torch", &["torch"]),
-    ("xformers", &["xformers", "flash-attn"]),
-    ("spconv", &["spconv", "spconv-cu"]),
-    ("kaolin", &["kaolin"]),
-    ("nvdiffrast", &["nvdiffrast"]),
-];
+use crate::packages::{Packages, requirements};
 
 /// Packages whose version decides whether the compiled parts fit; others may differ from the pins.
 const COMPARED: [&str; 7] = [
@@ -45,11 +35,17 @@ pub enum VersionProblem {
         /// In the pins.
         pinned: String,
     },
-    /// Not there at all.
-    #[error("is not installed, and TRELLIS needs it")]
-    NotInstalled {
-        /// In the pins, if it is a wheel there.
-        pinned: Option<String>,
+    /// A requirement of a package that nothing meets. Whether TRELLIS gets as far as to need it, the imports tell.
+    #[error("requires {requirement}, which is not installed")]
+    RequirementMissing {
+        /// As declared.
+        requirement: String,
+    },
+    /// torch says so itself.
+    #[error("is built without CUDA")]
+    WithoutCuda {
+        /// In the pins.
+        pinned: String,
     },
     /// A requirement of a package that another does not meet.
     #[error("requires {requirement}, and {here} is here")]
@@ -58,6 +54,8 @@ pub enum VersionProblem {
         requirement: String,
         /// The version of the required package.
         here: String,
+        /// It is an exact torch: a compiled part was built for that one.
+        torch: bool,
     },
     /// xformers was built with another torch or CUDA than there is.
     #[error("was built for {what} {built}, and {here} is here")]
@@ -92,7 +90,8 @@ impl Diagnosis for VersionProblem {
         match self {
             Self::AsPinned { .. } => "as_pinned",
             Self::NotPinned { .. } => "not_pinned",
-            Self::NotInstalled { .. } => "not_installed",
+            Self::RequirementMissing { .. } => "requirement_missing",
+            Self::WithoutCuda { .. } => "torch_without_cuda",
             Self::RequirementUnmet { .. } => "requirement_unmet",
             Self::BuiltForOther { .. } => "built_for_other",
             Self::OtherPython { .. } => "other_python",
@@ -103,11 +102,11 @@ impl Diagnosis for VersionProblem {
     fn level(&self) -> Level {
         match self {
             Self::AsPinned { .. } => Level::Ok,
-            Self::NotInstalled { .. } => Level::Error,
             // A compiled part built for exactly one torch; other requirements are often narrower than needed.
-            Self::RequirementUnmet { requirement, .. } if requirement.starts_with("torch=") => Level::Error,
-            Self::NotPinned { .. }
-            | Self::RequirementUnmet { .. }
+            Self::WithoutCuda { .. } | Self::RequirementUnmet { torch: true, .. } => Level::Error,
+            Self::RequirementMissing { .. }
+            | Self::NotPinned { .. }
+            | Self::RequirementUnmet { torch: false, .. }
             | Self::BuiltForOther { .. }
             | Self::OtherPython { .. }
             | Self::OtherCuda { .. } => Level::Warn,
@@ -117,18 +116,19 @@ impl Diagnosis for VersionProblem {
     fn advice(&self) -> String {
         match self {
             Self::AsPinned { .. } => String::new(),
-            Self::NotPinned { pinned, .. } | Self::NotInstalled { pinned: Some(pinned) } => {
-                format!("install {pinned}, or use the flake's environment")
+            Self::NotPinned { pinned, .. } => format!("install {pinned}, or use the flake's environment"),
+            Self::RequirementMissing { requirement } | Self::RequirementUnmet { requirement, .. } => {
+                format!("install `{requirement}`")
             }
-            Self::NotInstalled { pinned: None } => "install it, or use the flake's environment".to_owned(),
-            Self::RequirementUnmet { requirement, .. } => format!("install `{requirement}`"),
             Self::BuiltForOther { what, built, .. } => {
                 format!("install {what} {built}, or a build of this package for what is here")
             }
             Self::OtherPython { pinned, .. } => {
                 format!("use Python {pinned}: the pinned wheels are compiled for it")
             }
-            Self::OtherCuda { pinned, .. } => format!("install the torch that is built for CUDA {pinned}"),
+            Self::OtherCuda { pinned, .. } | Self::WithoutCuda { pinned } => {
+                format!("install the torch that is built for CUDA {pinned}")
+            }
         }
     }
 }
@@ -141,7 +141,9 @@ pub(crate) fn check(environment: &Environment, packages: &Packages, pins: &Pins)
     for name in COMPARED {
         let pinned = pinned(name, pins);
         match (packages.version(name), pinned) {
-            (Some(here), Some(pinned)) if same(here, pinned) => as_pinned.push(format!("{name} {here}")),
+            (Some(here), Some(pinned)) if requirements::same(here, pinned) => {
+                as_pinned.push(format!("{name} {here}"));
+            }
             (Some(here), Some(pinned)) => {
                 let (here, pinned) = (here.to_owned(), pinned.to_owned());
                 findings.push(finding(name, &VersionProblem::NotPinned { here, pinned }));
@@ -156,12 +158,7 @@ pub(crate) fn check(environment: &Environment, packages: &Packages, pins: &Pins)
         ));
     }
     findings.extend(
-        missing(packages, pins)
-            .iter()
-            .map(|(name, problem)| finding(name, problem)),
-    );
-    findings.extend(
-        unmet(packages)
+        unmet(environment, packages)
             .iter()
             .map(|(name, problem)| finding(name, problem)),
     );
@@ -175,6 +172,10 @@ pub(crate) fn check(environment: &Environment, packages: &Packages, pins: &Pins)
             .iter()
             .map(|problem| finding("Python", problem)),
     );
+    if packages.torch_without_cuda() {
+        let pinned = pins.cuda.version.clone();
+        findings.push(finding("torch", &VersionProblem::WithoutCuda { pinned }));
+    }
     let cuda = packages.torch_cuda().filter(|here| *here != pins.cuda.version);
     let cuda = cuda.map(|here| VersionProblem::OtherCuda {
         here,
@@ -189,51 +190,62 @@ fn pinned<'pins>(name: &str, pins: &'pins Pins) -> Option<&'pins str> {
     wheel.or_else(|| pins.sources.get(name).map(|source| source.version.as_str()))
 }
 
-fn same(a: &str, b: &str) -> bool {
-    match (Version::parse(a), Version::parse(b)) {
-        (Some(a), Some(b)) => a == b,
-        _ => a == b,
-    }
-}
-
-fn missing(packages: &Packages, pins: &Pins) -> Vec<(&'static str, VersionProblem)> {
-    let provides = |name: &str, by: &str| {
-        let cuda_release = name
-            .strip_prefix(by)
-            .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()));
-        name == by || (by.ends_with("-cu") && cuda_release)
+/// Requirements that apply here and do not hold. Of a package that the environment lacks, only the parts of
+/// TRELLIS's own set are told.
+fn unmet(environment: &Environment, packages: &Packages) -> Vec<(String, VersionProblem)> {
+    let python = environment
+        .python
+        .unwrap_or(PythonVersion { major: 3, minor: 12 });
+    let Some(markers) = requirements::markers(python) else {
+        return Vec::new();
     };
-    let absent = NEEDED.into_iter().filter(|(_, by)| {
-        let mut names = packages.iter().map(|package| package.name.as_str());
-        !names.any(|name| by.iter().any(|by| provides(name, by)))
-    });
-    absent
-        .map(|(name, _)| {
-            let pinned = pinned(name, pins).map(|version| format!("{name} {version}"));
-            (name, VersionProblem::NotInstalled { pinned })
-        })
-        .collect()
-}
-
-/// Declared requirements between installed packages that do not hold.
-fn unmet(packages: &Packages) -> Vec<(String, VersionProblem)> {
     let mut unmet = Vec::new();
     for package in packages.iter() {
-        for requirement in &package.requires {
-            let Some(here) = packages.version(&requirement.name) else {
-                continue;
-            };
-            let fits = Version::parse(here).is_none_or(|version| requirement.allows(&version));
-            if !fits {
-                let problem = VersionProblem::RequirementUnmet {
-                    requirement: requirement.to_string(),
+        let applying = package
+            .requires
+            .iter()
+            .filter(|one| one.evaluate_markers(&markers, &[]));
+        for requirement in applying {
+            let text = requirements::text(requirement);
+            let problem = match packages.version(requirement.name.as_ref()) {
+                None if is_met_otherwise(requirement.name.as_ref(), packages) => continue,
+                None => VersionProblem::RequirementMissing { requirement: text },
+                Some(here) if requirements::fits(requirement, here) => continue,
+                Some(here) => VersionProblem::RequirementUnmet {
+                    torch: requirement.name.as_ref() == "torch" && requirements::is_exact(requirement),
+                    requirement: text,
                     here: here.to_owned(),
-                };
-                unmet.push((package.name.clone(), problem));
-            }
+                },
+            };
+            unmet.push((package.name.clone(), problem));
         }
     }
     unmet
+}
+
+/// Packages of which any brings the same modules.
+const ALIKE: [&[&str]; 3] = [
+    &[
+        "onnxruntime",
+        "onnxruntime-gpu",
+        "onnxruntime-openvino",
+        "onnxruntime-directml",
+    ],
+    &[
+        "opencv-python",
+        "opencv-python-headless",
+        "opencv-contrib-python",
+        "opencv-contrib-python-headless",
+        "opencv",
+    ],
+    &["triton", "pytorch-triton"],
+];
+
+/// Whether the modules of a package come from another, or it holds libraries only, which the ABI check looks for.
+fn is_met_otherwise(name: &str, packages: &Packages) -> bool {
+    let alike = ALIKE.iter().find(|names| names.contains(&name));
+    let other = alike.is_some_and(|names| names.iter().any(|name| packages.get(name).is_some()));
+    other || (name.starts_with("nvidia-") && name.contains("-cu"))
 }
 
 /// What xformers' `cpp_lib.json` says of its build, where it differs.
@@ -259,7 +271,11 @@ fn recorded_build(packages: &Packages) -> Vec<VersionProblem> {
         .into_iter()
         .filter_map(|(what, built, here)| {
             let (built, here) = (built?, here?);
-            (!same(&built, &here)).then_some(VersionProblem::BuiltForOther { what, built, here })
+            (!requirements::same(&built, &here)).then_some(VersionProblem::BuiltForOther {
+                what,
+                built,
+                here,
+            })
         })
         .collect()
 }

@@ -1,7 +1,7 @@
 //! Fetches what TRELLIS reads besides its model: DINOv2's code and weights, and rembg's network.
 //!
-//! Addresses, sizes and hashes are the project's pins. What has no published hash is held against its size, and
-//! the lock keeps what was received the first time.
+//! Addresses, sizes and hashes are the project's pins. Of DINOv2's other networks no hash is pinned: the lock keeps
+//! what was received the first time.
 
 use std::path::Path;
 

@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use crate::pipeline::PIPELINE_FILE;
 use crate::places::Places;
+use crate::typo::{self, Missing};
 
 /// A repository's commit in a cache.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -46,6 +47,14 @@ pub enum LocateError {
         /// What was asked for.
         asked: String,
     },
+    /// A path that stops being there somewhere.
+    #[error("`{asked}` is not there: `{}` has no `{}`", missing.nearest.display(), missing.part)]
+    NoSuchFolder {
+        /// What was asked for.
+        asked: String,
+        /// Where it stops.
+        missing: Missing,
+    },
     /// A repository that the cache does not hold.
     #[error("repository `{repo}` is not in the cache `{}`", cache.display())]
     NotCached {
@@ -70,7 +79,7 @@ impl LocateError {
     /// Stable name.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::NotAFolder { .. } => "not_a_folder",
+            Self::NotAFolder { .. } | Self::NoSuchFolder { .. } => "not_a_folder",
             Self::NotCached { .. } => "not_cached",
             Self::RevisionNotCached { .. } => "revision_not_cached",
         }
@@ -79,7 +88,13 @@ impl LocateError {
     /// What to do.
     pub fn advice(&self) -> String {
         match self {
-            Self::NotAFolder { .. } => {
+            Self::NoSuchFolder {
+                missing: Missing {
+                    meant: Some(meant), ..
+                },
+                ..
+            } => format!("did you mean `{}`?", meant.display()),
+            Self::NotAFolder { .. } | Self::NoSuchFolder { .. } => {
                 "name a folder that holds `pipeline.json`; `trellis model list` shows what is here".to_owned()
             }
             Self::NotCached { repo, .. } => format!("`trellis model fetch {repo}` downloads and verifies it"),
@@ -93,7 +108,18 @@ impl LocateError {
 /// Finds what `asked` names: a folder, a repository's folder in a cache, or `ORG/NAME` with an optional
 /// `@REVISION`. A folder wins over a repository of the same name, as it does in TRELLIS.
 pub fn locate(asked: &str, places: &Places) -> Result<Located, LocateError> {
-    let path = Path::new(asked);
+    let asked_path = Path::new(asked);
+    // Whoever names the file means its folder.
+    let path = match asked_path.parent() {
+        Some(parent) if asked_path.ends_with(PIPELINE_FILE) && asked_path.is_file() => {
+            if parent.as_os_str().is_empty() {
+                Path::new(".")
+            } else {
+                parent
+            }
+        }
+        _ => asked_path,
+    };
     if path.is_dir() {
         let repo_folder = path.join("snapshots").is_dir() && !path.join(PIPELINE_FILE).exists();
         if repo_folder
@@ -114,12 +140,28 @@ pub fn locate(asked: &str, places: &Places) -> Result<Located, LocateError> {
         Some((repo, revision)) => (repo, Some(revision)),
         None => (asked, None),
     };
-    if !is_repo_id(repo) {
-        return Err(LocateError::NotAFolder {
+    let error = if is_repo_id(repo) {
+        match find_cached(repo, revision, &places.hub_cache) {
+            Err(error @ LocateError::NotCached { .. }) => error,
+            found => return found,
+        }
+    } else {
+        LocateError::NotAFolder {
             asked: asked.to_owned(),
-        });
-    }
-    find_cached(repo, revision, &places.hub_cache)
+        }
+    };
+    // A word that is no path and like no folder here is told as before.
+    let missing = typo::missing(path).filter(|missing| {
+        let starts_here = missing.nearest != Path::new(".") || asked.starts_with(['.', '/', '~']);
+        missing.meant.is_some() || starts_here
+    });
+    Err(match missing {
+        Some(missing) => LocateError::NoSuchFolder {
+            asked: asked.to_owned(),
+            missing,
+        },
+        None => error,
+    })
 }
 
 /// A repository's snapshot in a cache: the one asked for, else `main`'s, else the one written last.

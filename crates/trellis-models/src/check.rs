@@ -1,23 +1,29 @@
 //! Checks a model folder without loading a tensor: what TRELLIS's loader would read, in its order.
 //!
-//! Headers and sizes only; `lock::verify` hashes.
+//! Headers, sizes and samples of the numbers only; `lock::verify` and `published::verify` hash.
 
 mod checkpoint;
 mod settings;
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::cache::Located;
-use crate::extras;
+use crate::extras::{self, Extra};
+use crate::family;
+use crate::leftovers::{self, Leftover};
+use crate::misplaced::{self, Found};
 use crate::pipeline::{PIPELINE_FILE, Pipeline};
 use crate::places::Places;
-use crate::problem::Problem;
+use crate::problem::{Problem, Severity};
+use crate::published;
 use crate::reference::Reference;
 use crate::repair::Marker;
 use crate::report::{Checkpoint, ExtraFound, Report};
 use crate::role::Role;
 
+use checkpoint::dangling;
 pub(crate) use checkpoint::{Read, read_checkpoint};
 
 /// Checks a folder.
@@ -32,24 +38,120 @@ pub fn check(located: &Located, places: &Places) -> Report {
         hashed: false,
         problems: Vec::new(),
     };
-    match Pipeline::read(folder) {
+    if let Some(family) = family::trellis2(folder) {
+        report.pipeline.clone_from(&family.name);
+        report.problems.push(Problem::Trellis2 { name: family.name });
+        add_unnamed(folder, &mut report);
+        return report;
+    }
+    let looking = Looking::new(located, places);
+    match looking.pipeline(&mut report.problems) {
         Ok(pipeline) => {
             report.pipeline = Some(pipeline.name.clone());
-            check_models(folder, &pipeline, places, &mut report);
+            check_models(&looking, &pipeline, &mut report);
             settings::check(&pipeline, &mut report.problems);
             check_extras(&pipeline, places, &mut report);
+            let files = files_read(folder, &pipeline);
+            report.problems.extend(published::check_snapshot(located, &files));
         }
-        Err(error) if error.is_not_found() => report.problems.push(Problem::PipelineMissing {
-            folder: folder.clone(),
-        }),
-        Err(source) => report.problems.push(Problem::PipelineUnreadable { source }),
+        Err(problem) => report.problems.push(problem),
     }
     add_unnamed(folder, &mut report);
+    add_leftovers(located, places, &mut report);
     if let Some(reason) = Marker::read(folder).and_then(|marker| marker.refusal()) {
         report.problems.push(Problem::AsInNotes { reason });
     }
     report.add(Vec::new());
     report
+}
+
+/// A folder while it is looked at. The search for misplaced files is made once, and only if a file is missing.
+struct Looking<'a> {
+    folder: &'a Path,
+    places: &'a Places,
+    in_cache: bool,
+    found: OnceCell<Found>,
+}
+
+impl<'a> Looking<'a> {
+    fn new(located: &'a Located, places: &'a Places) -> Self {
+        Self {
+            folder: &located.folder,
+            places,
+            in_cache: located.snapshot.is_some(),
+            found: OnceCell::new(),
+        }
+    }
+
+    fn misplaced(&self) -> &Found {
+        self.found.get_or_init(|| {
+            // Nothing is moved in a hub cache: the hub client keeps it in order.
+            if self.in_cache {
+                Found::default()
+            } else {
+                misplaced::find(self.folder)
+            }
+        })
+    }
+
+    /// The pipeline, in its place or found elsewhere.
+    fn pipeline(&self, problems: &mut Vec<Problem>) -> Result<Pipeline, Problem> {
+        let error = match Pipeline::read(self.folder) {
+            Ok(pipeline) => return Ok(pipeline),
+            Err(error) => error,
+        };
+        let damaged = if error.is_not_found() {
+            dangling(&self.folder.join(PIPELINE_FILE), PIPELINE_FILE.to_owned())
+        } else {
+            Some(Problem::PipelineUnreadable { source: error })
+        };
+        let found = self.misplaced();
+        if let (Some(pipeline), Some(misplaced)) = (&found.pipeline, found.of(PIPELINE_FILE)) {
+            problems.extend(damaged);
+            problems.push(misplaced.into());
+            return Ok(pipeline.clone());
+        }
+        if let Some(damaged) = damaged {
+            return Err(damaged);
+        }
+        let absolute = std::path::absolute(self.folder).ok();
+        let above = absolute.as_deref().and_then(Path::parent);
+        let near = above.filter(|above| above.join(PIPELINE_FILE).is_file());
+        Err(Problem::PipelineMissing {
+            folder: self.folder.to_owned(),
+            near: near.map(Path::to_owned),
+        })
+    }
+
+    /// Reads a checkpoint, or what of it lies elsewhere in the folder.
+    fn checkpoint(&self, reference: &Reference, roles: &[String]) -> Read {
+        let read = read_checkpoint(self.folder, reference, roles, self.places);
+        if read.problems.is_empty() {
+            return read;
+        }
+        match self.misplaced().of(reference.as_str()) {
+            Some(misplaced) => read.found_elsewhere(self.folder, reference, misplaced),
+            None => read,
+        }
+    }
+}
+
+/// Beside the model, beside the extras, and where the hub client and browsers keep what they have not finished.
+fn add_leftovers(located: &Located, places: &Places, report: &mut Report) {
+    let folder = &located.folder;
+    let mut folders = vec![folder.clone(), folder.join("ckpts")];
+    folders.push(folder.join(".cache/huggingface/download/ckpts"));
+    folders.push(places.torch_hub.join("checkpoints"));
+    folders.push(places.u2net.clone());
+    let repo = folder.parent().and_then(Path::parent);
+    if let (Some(_), Some(repo)) = (&located.snapshot, repo) {
+        folders.push(repo.join("blobs"));
+    }
+    let found = leftovers::find(&folders).into_iter();
+    report.problems.extend(found.map(|leftover| match leftover {
+        Leftover::Unfinished { left, file } => Problem::DownloadUnfinished { file, left },
+        Leftover::Partial { left } => Problem::DownloadLeftover { left },
+    }));
 }
 
 /// The files of a folder that inference reads, relative to it, `pipeline.json` first. Those of other
@@ -75,7 +177,7 @@ pub fn references(pipeline: &Pipeline) -> Vec<Reference> {
     found
 }
 
-fn check_models(folder: &Path, pipeline: &Pipeline, places: &Places, report: &mut Report) {
+fn check_models(looking: &Looking<'_>, pipeline: &Pipeline, report: &mut Report) {
     let width = settings::condition_width(pipeline);
     let mut by_name: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (role, text) in &pipeline.args.models {
@@ -98,7 +200,7 @@ fn check_models(folder: &Path, pipeline: &Pipeline, places: &Places, report: &mu
                 continue;
             }
         };
-        let mut read = read_checkpoint(folder, &reference, &roles, places);
+        let mut read = looking.checkpoint(&reference, &roles);
         for role in roles.iter().filter_map(|role| Role::from_name(role)) {
             read.check_role(role, width.as_ref());
         }
@@ -167,17 +269,35 @@ fn check_extras(pipeline: &Pipeline, places: &Places, report: &mut Report) {
         return;
     };
     for extra in extras::needed(network, places) {
-        let present = extra.path.is_file();
-        if !present {
-            report.problems.push(Problem::ExtraMissing {
-                what: extra.what,
-                path: extra.path.clone(),
-            });
-        }
+        let present = extra.path.exists();
+        let problem = extra_problem(&extra, present);
+        let sound = problem
+            .as_ref()
+            .is_none_or(|found| found.severity() == Severity::Warning);
+        report.problems.extend(problem);
         report.extras.push(ExtraFound {
             name: extra.name,
             path: extra.path,
             present,
+            sound: present && sound,
         });
     }
+}
+
+fn extra_problem(extra: &Extra, present: bool) -> Option<Problem> {
+    let (what, path) = (extra.what, extra.path.clone());
+    if !present {
+        return Some(Problem::ExtraMissing { what, path });
+    }
+    if let Err(source) = extras::look(extra) {
+        return Some(Problem::ExtraBroken { what, path, source });
+    }
+    let found = std::fs::metadata(&path).ok()?.len();
+    let expected = extra.pin?.size;
+    (found != expected).then_some(Problem::ExtraDiffers {
+        what,
+        path,
+        found,
+        expected,
+    })
 }

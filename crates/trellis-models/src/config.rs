@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::read::{ReadError, read_small};
+use crate::read::{ReadError, read_json};
 
 /// A checkpoint's configuration.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -33,11 +33,7 @@ const MAX_COUNT: u64 = 1 << 24;
 impl Config {
     /// Reads and parses the file.
     pub fn read(path: &Path) -> Result<Self, ReadError> {
-        let text = read_small(path)?;
-        serde_json::from_slice(&text).map_err(|source| ReadError::Malformed {
-            path: path.to_owned(),
-            source,
-        })
+        read_json(path)
     }
 
     /// A positive whole number that has no default.

@@ -3,7 +3,15 @@
 //! Sources: `torch.hub.load('facebookresearch/dinov2', NAME)` in TRELLIS's image pipeline, `hub/backbones.py`
 //! of DINOv2, and `sessions/u2net.py` of rembg. Each would be downloaded at the first job if it is absent.
 
+mod look;
+
 use std::path::PathBuf;
+
+use trellis_pins::{Pins, RemoteFile};
+
+#[cfg(feature = "sample")]
+pub(crate) use look::CODE;
+pub use look::{ExtraFault, look};
 
 use crate::places::Places;
 
@@ -92,7 +100,7 @@ impl Dinov2 {
 }
 
 /// One thing besides the model folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Extra {
     /// A stable name.
     pub name: &'static str,
@@ -100,25 +108,48 @@ pub struct Extra {
     pub what: &'static str,
     /// Where its reader looks for it.
     pub path: PathBuf,
+    /// What kind of file it is.
+    pub form: Form,
+    /// The published file, where the project pins it.
+    pub pin: Option<&'static RemoteFile>,
+}
+
+/// What an extra is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// A folder of Python files; the path is its `hubconf.py`.
+    Code,
+    /// A zip archive that torch wrote.
+    Torch,
+    /// An ONNX model.
+    Onnx,
 }
 
 /// What a pipeline that conditions on `network` needs.
 pub fn needed(network: Dinov2, places: &Places) -> [Extra; 3] {
+    let models = &Pins::embedded().models;
+    let weights = Some(&models.dinov2).filter(|pin| pin.name.as_deref() == Some(network.name));
     [
         Extra {
             name: "dinov2_code",
             what: "DINOv2's code",
             path: dinov2_code(places).join("hubconf.py"),
+            form: Form::Code,
+            pin: None,
         },
         Extra {
             name: "dinov2_weights",
             what: "DINOv2's weights",
             path: places.torch_hub.join("checkpoints").join(network.weights),
+            form: Form::Torch,
+            pin: weights,
         },
         Extra {
             name: "u2net",
             what: "rembg's network for removing backgrounds",
             path: places.u2net.join("u2net.onnx"),
+            form: Form::Onnx,
+            pin: Some(&models.u2net),
         },
     ]
 }

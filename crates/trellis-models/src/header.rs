@@ -8,12 +8,18 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
+use std::ops::Range;
 use std::path::Path;
 
 use safetensors::tensor::{Dtype, Metadata};
 
+use crate::stand_in::StandIn;
+
 /// TRELLIS's largest header has about 700 tensors in 80 KiB; this is two hundred times that.
 pub const MAX_HEADER_BYTES: u64 = 16 << 20;
+
+/// What is looked at to tell a header from a web page.
+const START_BYTES: u64 = 512;
 
 /// One tensor.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +28,8 @@ pub struct Tensor {
     pub dtype: Dtype,
     /// Its shape.
     pub shape: Vec<u64>,
+    /// Where its elements lie in the file.
+    pub place: Range<u64>,
 }
 
 /// What a sound header says.
@@ -52,12 +60,9 @@ pub enum HeaderError {
         /// Bytes that the header asks for.
         expected: u64,
     },
-    /// The stand-in that git leaves without LFS.
-    #[error("it is a Git LFS pointer, not the file itself")]
-    LfsPointer,
-    /// A web page that was saved under this name.
-    #[error("it is a web page, not a safetensors file")]
-    WebPage,
+    /// Something else lies there.
+    #[error("it {0}")]
+    StandIn(StandIn),
     /// The length in front is no header's.
     #[error("its header claims {bytes} bytes, more than the {MAX_HEADER_BYTES} that a header may have")]
     HeaderTooLong {
@@ -94,6 +99,19 @@ impl Header {
 
     /// Reads a header from the start of `reader`, the beginning of a file of `file_bytes`.
     pub fn from_reader(mut reader: impl Read, file_bytes: u64) -> Result<Self, HeaderError> {
+        let read = |source| HeaderError::Read { source };
+        // Enough for whatever lies there instead: a header's length and its first characters are neither text
+        // nor zeros.
+        let mut start = Vec::new();
+        reader
+            .by_ref()
+            .take(START_BYTES)
+            .read_to_end(&mut start)
+            .map_err(read)?;
+        if let Some(found) = StandIn::of_binary(&start) {
+            return Err(HeaderError::StandIn(found));
+        }
+        let mut reader = start.as_slice().chain(reader);
         let mut length = [0; 8];
         if file_bytes < 8 {
             return Err(HeaderError::Truncated {
@@ -101,14 +119,7 @@ impl Header {
                 expected: 8,
             });
         }
-        let read = |source| HeaderError::Read { source };
         reader.read_exact(&mut length).map_err(read)?;
-        // "version " starts a pointer, `<` a page; as lengths both are far beyond the limit.
-        match &length {
-            b"version " => return Err(HeaderError::LfsPointer),
-            [b'<', ..] if length[7] != 0 => return Err(HeaderError::WebPage),
-            _ => {}
-        }
         let header_bytes = u64::from_le_bytes(length);
         if header_bytes > MAX_HEADER_BYTES {
             return Err(HeaderError::HeaderTooLong { bytes: header_bytes });
@@ -124,6 +135,7 @@ impl Header {
         reader.take(header_bytes).read_to_end(&mut json).map_err(read)?;
         let metadata: Metadata =
             serde_json::from_slice(&json).map_err(|source| HeaderError::Malformed { source })?;
+        let data_at = expected;
         let expected = expected.saturating_add(metadata.data_len() as u64);
         if file_bytes < expected {
             return Err(HeaderError::Truncated {
@@ -139,9 +151,11 @@ impl Header {
         }
         let tensors = metadata.tensors().into_iter().map(|(name, info)| {
             let shape = info.shape.iter().map(|&side| side as u64).collect();
+            let (from, to) = info.data_offsets;
             let tensor = Tensor {
                 dtype: info.dtype,
                 shape,
+                place: data_at + from as u64..data_at + to as u64,
             };
             (name, tensor)
         });
@@ -157,6 +171,12 @@ impl Header {
         names.sort();
         names.dedup();
         names
+    }
+
+    /// Elements of all tensors together.
+    pub fn elements(&self) -> u64 {
+        let of = |tensor: &Tensor| tensor.shape.iter().product::<u64>();
+        self.tensors.values().map(of).fold(0, u64::saturating_add)
     }
 
     /// How many `blocks.N.` there are, counted as the highest `N` + 1.
@@ -197,7 +217,7 @@ mod tests {
     fn names_a_truncated_download_and_a_too_long_file() {
         let whole = file(ONE, 12);
         let expected = whole.len() as u64;
-        for cut in 0..whole.len() {
+        for cut in 1..whole.len() {
             let error = parse(&whole[..cut]).unwrap_err();
             let HeaderError::Truncated { found, .. } = error else {
                 panic!("cut at {cut}: {error}")
@@ -213,10 +233,18 @@ mod tests {
     #[test]
     fn names_what_people_save_instead_of_the_file() {
         let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n";
-        assert!(matches!(parse(pointer), Err(HeaderError::LfsPointer)));
+        assert!(matches!(
+            parse(pointer),
+            Err(HeaderError::StandIn(StandIn::LfsPointer))
+        ));
         assert!(matches!(
             parse(b"<!DOCTYPE html><title>Sign in"),
-            Err(HeaderError::WebPage)
+            Err(HeaderError::StandIn(StandIn::WebPage))
+        ));
+        assert!(matches!(parse(b""), Err(HeaderError::StandIn(StandIn::Empty))));
+        assert!(matches!(
+            parse(&[0; 4096]),
+            Err(HeaderError::StandIn(StandIn::Zeros))
         ));
     }
 

@@ -15,7 +15,7 @@ use crate::extras::{self, Dinov2};
 use crate::hash::{self, OnBytes};
 use crate::pipeline::{PIPELINE_FILE, Pipeline};
 use crate::places::Places;
-use crate::read::{ReadError, read_small};
+use crate::read::{ReadError, read_json};
 use crate::reference::Reference;
 use crate::write::write_atomically;
 use crate::{check, nar};
@@ -214,12 +214,11 @@ fn size(path: &Path) -> io::Result<u64> {
 impl Lock {
     /// Reads a lock.
     pub fn read(path: &Path) -> Result<Self, ReadError> {
-        let text = read_small(path)?;
+        let lock: Self = read_json(path)?;
         let malformed = |source| ReadError::Malformed {
             path: path.to_owned(),
             source,
         };
-        let lock: Self = serde_json::from_slice(&text).map_err(malformed)?;
         for file in &lock.files {
             // A lock is text from elsewhere too: it must not make us read outside the folder.
             if Reference::parse(&file.path).is_err() || !hash::is_sha256(&file.sha256) {

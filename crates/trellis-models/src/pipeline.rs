@@ -9,7 +9,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::read::{ReadError, read_small};
+use crate::read::{ReadError, read_json};
 
 /// The file's name in every model folder.
 pub const PIPELINE_FILE: &str = "pipeline.json";
@@ -71,9 +71,7 @@ impl Pipeline {
 
     /// Reads a folder's file.
     pub fn read(folder: &Path) -> Result<Self, ReadError> {
-        let path = folder.join(PIPELINE_FILE);
-        let text = read_small(&path)?;
-        Self::parse(&text).map_err(|source| ReadError::Malformed { path, source })
+        read_json(&folder.join(PIPELINE_FILE))
     }
 }
 

@@ -4,12 +4,15 @@
 
 mod kind;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use crate::config::BadArgument;
+use crate::extras::ExtraFault;
 use crate::header::HeaderError;
+use crate::misplaced::{self, Move};
+use crate::numbers::Numbers;
 use crate::read::ReadError;
 use crate::reference::Refused;
 
@@ -20,8 +23,14 @@ pub use kind::Severity;
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "each variant's sentence says what its fields are")]
 pub enum Problem {
-    #[error("`{}` holds no pipeline.json", folder.display())]
-    PipelineMissing { folder: PathBuf },
+    #[error("`{}` holds no pipeline.json{}", folder.display(), in_another(near.as_deref()))]
+    PipelineMissing {
+        folder: PathBuf,
+        /// A folder nearby that holds one.
+        near: Option<PathBuf>,
+    },
+    #[error("this is a TRELLIS.2 folder{}, another family of models than TRELLIS", named_as(name.as_deref()))]
+    Trellis2 { name: Option<String> },
     #[error("pipeline.json cannot be used")]
     PipelineUnreadable {
         #[source]
@@ -53,6 +62,10 @@ pub enum Problem {
     CheckpointMissing { name: String, role: String },
     #[error("checkpoint `{name}` is there only in half: `{missing}` is missing")]
     CheckpointHalf { name: String, missing: String },
+    #[error("`{name}` lies in the wrong place: {}", misplaced::sentence(moves))]
+    Misplaced { name: String, moves: Vec<Move> },
+    #[error("`{file}` is a link to `{}`, which is not there", target.display())]
+    DanglingLink { file: String, target: PathBuf },
     #[error("checkpoint `{name}` for `{role}` is in another repository, `{repo}`, and not on this machine")]
     WouldDownload {
         name: String,
@@ -82,6 +95,40 @@ pub enum Problem {
     #[error("checkpoint `{name}` holds tensors of type {dtypes}, where TRELLIS's are floating point")]
     OddDtype { name: String, dtypes: String },
 
+    #[error("checkpoint `{name}` is damaged: {reason}")]
+    Numbers { name: String, reason: Numbers },
+    #[error(
+        "checkpoint `{name}` has {} tensors with {} numbers, the published one {} with {}",
+        found.0, found.1, expected.0, expected.1
+    )]
+    Counts {
+        name: String,
+        /// Tensors and their elements.
+        found: (u64, u64),
+        expected: (u64, u64),
+    },
+
+    #[error("the download of `{}` is not finished: aria2 still keeps `{}`", file.display(), left.display())]
+    DownloadUnfinished { file: PathBuf, left: PathBuf },
+    #[error("`{}` is what a download that was not finished left", left.display())]
+    DownloadLeftover { left: PathBuf },
+
+    #[error("{what} cannot be used: `{}`", path.display())]
+    ExtraBroken {
+        what: &'static str,
+        path: PathBuf,
+        #[source]
+        source: ExtraFault,
+    },
+    #[error(
+"{what}: `{}` is not the published file, it has {found} bytes instead of {expected}", path.display()
+    )]
+    ExtraDiffers {
+        what: &'static str,
+        path: PathBuf,
+        found: u64,
+        expected: u64,
+    },
     #[error("{what} would be downloaded at the first job: `{}` is not there", path.display())]
     ExtraMissing { what: &'static str, path: PathBuf },
 
@@ -108,6 +155,16 @@ pub enum Problem {
         found: String,
         expected: String,
     },
+    #[error("`{file}` has {found} bytes, the published file {expected}")]
+    PinnedSize { file: String, found: u64, expected: u64 },
+    #[error("`{file}` has the digest {found}, the published file {expected} ({})", by_sources(*sources))]
+    PinnedHash {
+        file: String,
+        found: String,
+        expected: String,
+        /// How many public sources give the digest; 0: it was put together.
+        sources: u32,
+    },
     #[error("`{file}` is read by TRELLIS but is not in the lock")]
     NotLocked { file: String },
     #[error("`{}` cannot be read", path.display())]
@@ -119,6 +176,22 @@ pub enum Problem {
 
     #[error("this folder was repaired as in the notes: {reason}")]
     AsInNotes { reason: String },
+}
+
+fn in_another(near: Option<&Path>) -> String {
+    near.map_or_else(String::new, |near| format!(", but `{}` does", near.display()))
+}
+
+fn named_as(name: Option<&str>) -> String {
+    name.map_or_else(String::new, |name| format!(" (`{name}`)"))
+}
+
+fn by_sources(sources: u32) -> String {
+    match sources {
+        0 => "put together from published values".to_owned(),
+        1 => "by one public source".to_owned(),
+        many => format!("by {many} public sources"),
+    }
 }
 
 impl Problem {

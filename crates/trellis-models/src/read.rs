@@ -4,6 +4,10 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
+
+use crate::stand_in::StandIn;
+
 /// TRELLIS's configurations are below 4 KiB and a lock of a whole repository below 10.
 pub(crate) const MAX_BYTES: u64 = 1 << 20;
 
@@ -24,6 +28,14 @@ pub enum ReadError {
     TooLarge {
         /// The file.
         path: PathBuf,
+    },
+    /// Another file lies there.
+    #[error("`{}` {found}", path.display())]
+    StandIn {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        found: StandIn,
     },
     /// Not the JSON it should be.
     #[error("`{}` does not parse", path.display())]
@@ -67,4 +79,19 @@ pub(crate) fn read_small(path: &Path) -> Result<Vec<u8>, ReadError> {
         });
     }
     Ok(bytes)
+}
+
+/// Reads a JSON file of at most `MAX_BYTES`; what lies there instead is named.
+pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, ReadError> {
+    let text = read_small(path)?;
+    if let Some(found) = StandIn::of(&text) {
+        return Err(ReadError::StandIn {
+            path: path.to_owned(),
+            found,
+        });
+    }
+    serde_json::from_slice(&text).map_err(|source| ReadError::Malformed {
+        path: path.to_owned(),
+        source,
+    })
 }

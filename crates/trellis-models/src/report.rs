@@ -55,6 +55,8 @@ pub struct ExtraFound {
     pub path: PathBuf,
     /// Whether it is there.
     pub present: bool,
+    /// Whether it is of the right kind and whole, as far as it was looked into.
+    pub sound: bool,
 }
 
 impl Report {

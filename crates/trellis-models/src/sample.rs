@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use safetensors::Dtype;
@@ -11,7 +12,9 @@ use safetensors::tensor::TensorView;
 use serde_json::{Value, json};
 
 use crate::config::Config;
+use crate::extras::{self, Dinov2, Form};
 use crate::pipeline::PIPELINE_FILE;
+use crate::places::Places;
 use crate::role::{Class, Role};
 use crate::shapes::implied;
 
@@ -69,6 +72,71 @@ pub fn write_model_of_the_notes(folder: &Path) -> io::Result<()> {
         fs::remove_file(folder.join(format!("ckpts/{MISSING_IN_NOTES}.{ending}")))?;
     }
     Ok(())
+}
+
+/// How long the extras of a sample are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Length {
+    /// As the published files, mostly holes, so that they take no room; slow to hash.
+    Published,
+    /// A few kilobytes.
+    Small,
+}
+
+/// Writes DINOv2's code and weights and u2net where their readers look: the right kinds of files, whole, with
+/// nothing in them.
+pub fn write_extras(places: &Places, length: Length) -> io::Result<()> {
+    let network =
+        Dinov2::from_name("dinov2_vitl14_reg").ok_or_else(|| io::Error::other("unknown network"))?;
+    for extra in extras::needed(network, places) {
+        let folder = extra.path.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(folder)?;
+        let length = match (length, extra.pin) {
+            (Length::Published, Some(pin)) => pin.size,
+            _ => 8192,
+        };
+        match extra.form {
+            Form::Code => {
+                for file in extras::CODE {
+                    let path = folder.join(file);
+                    fs::create_dir_all(path.parent().unwrap_or(folder))?;
+                    fs::write(path, "# DINOv2\n")?;
+                }
+            }
+            Form::Torch => write_archive(&extra.path, length)?,
+            Form::Onnx => write_onnx(&extra.path, length)?,
+        }
+    }
+    Ok(())
+}
+
+/// A zip archive without a file in it that anything reads: a first header, a directory, an end record.
+fn write_archive(path: &Path, length: u64) -> io::Result<()> {
+    const DIRECTORY: u64 = 46;
+    let file = fs::File::create(path)?;
+    file.write_all_at(b"PK\x03\x04", 0)?;
+    let at = length - DIRECTORY - 22;
+    file.write_all_at(b"PK\x01\x02", at)?;
+    let mut end = b"PK\x05\x06\0\0\0\0\x01\0\x01\0".to_vec();
+    for number in [DIRECTORY, at] {
+        end.extend_from_slice(&u32::try_from(number).map_err(io::Error::other)?.to_le_bytes());
+    }
+    end.extend_from_slice(&[0, 0]);
+    file.write_all_at(&end, length - 22)
+}
+
+/// An ONNX model: its version, then a graph that fills the rest and ends in something.
+fn write_onnx(path: &Path, length: u64) -> io::Result<()> {
+    let mut start = vec![0x08, 0x07, 0x3a];
+    // Five bytes always hold the length, the last without the bit that goes on.
+    let body = length - 8;
+    for part in 0..5 {
+        let bits = (body >> (7 * part)).to_le_bytes()[0] & 0x7f;
+        start.push(if part < 4 { bits | 0x80 } else { bits });
+    }
+    let file = fs::File::create(path)?;
+    file.write_all_at(&start, 0)?;
+    file.write_all_at(b"end", length - 3)
 }
 
 /// Writes one checkpoint's two files under `ckpts`.
@@ -162,7 +230,9 @@ fn weights(config: &Config, seed: usize) -> io::Result<Vec<u8>> {
                 .filter_map(|side| usize::try_from(*side).ok())
                 .collect();
             let bytes = 2 * shape.iter().product::<usize>();
-            let data = (0..bytes).map(|at| (at.wrapping_mul(seed + 7) >> 3).to_le_bytes()[0]);
+            // The upper byte of each number is kept below the exponent of infinity and NaN.
+            let mask = |at: usize| if at % 2 == 1 { 0x3b } else { 0xff };
+            let data = (0..bytes).map(|at| (at.wrapping_mul(seed + 7) >> 3).to_le_bytes()[0] & mask(at));
             (name, shape, data.collect())
         })
         .collect();

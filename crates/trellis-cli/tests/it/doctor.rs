@@ -11,6 +11,14 @@ use trellis_models::sample;
 
 use crate::kit::trellis;
 
+/// Puts a script where an environment has its interpreter.
+fn interpreter(root: &Path, script: &str) {
+    let path = root.join("bin/python3");
+    fs::create_dir_all(root.join("bin")).expect("a folder in the temporary one");
+    fs::write(&path, script).expect("a file in the temporary folder");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it was written just now");
+}
+
 /// An environment whose kaolin needs a symbol that only an older torch defines.
 fn broken_environment(home: &Path) -> PathBuf {
     let root = home.join("env");
@@ -24,6 +32,7 @@ fn broken_environment(home: &Path) -> PathBuf {
     cc.args(["-shared", "-fPIC", "-nostdlib", "-o"]);
     let status = cc.arg(packages.join("kaolin/_C.so")).arg(&source).status();
     assert!(status.expect("tests/setup installs a C compiler").success());
+    interpreter(&root, "#!/bin/sh\n");
     root
 }
 
@@ -136,13 +145,18 @@ fn willing_environment(home: &Path) -> PathBuf {
     write(packages.join("trellis/modules/attention.py"), attention);
     let pipeline = "class TrellisImageTo3DPipeline:\n    from_pretrained = print\n";
     write(packages.join("trellis/pipelines.py"), pipeline);
+    for module in [
+        "trellis/utils/postprocessing_utils",
+        "utils3d/torch",
+        "diff_gaussian_rasterization",
+    ] {
+        write(packages.join(module).with_extension("py"), "");
+    }
     let python = format!(
         "#!/bin/sh\nPYTHONPATH={} exec python3 \"$@\"\n",
         packages.display()
     );
-    write(root.join("bin/python3"), &python);
-    let executable = fs::Permissions::from_mode(0o755);
-    fs::set_permissions(root.join("bin/python3"), executable).expect("it was written just now");
+    interpreter(&root, &python);
     root
 }
 
@@ -195,7 +209,7 @@ fn without_an_environment_the_report_is_short_and_says_how_to_name_one() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.lines().count() < 25, "{text}");
     assert!(
-        text.ends_with("To check a Python environment, name it with `--env`.\n"),
+        text.contains("To check a Python environment, name it with `--env`.\n"),
         "{text}"
     );
 }
@@ -273,4 +287,155 @@ fn a_server_refuses_a_model_folder_repaired_as_in_the_notes() {
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{text}");
     assert!(text.contains("Input shape mismatch"), "{text}");
+}
+
+/// The report of `doctor` with these arguments and variables: exit code, text, and the JSON form.
+fn reported(home: &Path, arguments: &[&str], variables: &[(&str, &Path)]) -> (Option<i32>, String, Value) {
+    let run = |json: bool| {
+        let mut doctor = trellis(home);
+        doctor
+            .arg("doctor")
+            .args(arguments)
+            .args(json.then_some("--json"));
+        doctor
+            .envs(variables.iter().copied())
+            .output()
+            .expect("the binary runs")
+    };
+    let (text, json) = (run(false), run(true));
+    assert_eq!(text.status.code(), json.status.code(), "text and JSON agree");
+    let report = serde_json::from_slice(&json.stdout).expect("JSON on standard output");
+    (
+        text.status.code(),
+        String::from_utf8(text.stdout).expect("text is UTF-8"),
+        report,
+    )
+}
+
+#[test]
+fn the_last_line_is_the_verdict_and_the_exit_code_follows_it() {
+    let home = TempDir::new().unwrap();
+    let root = broken_environment(home.path());
+    let root = root.to_str().unwrap();
+    let (code, text, report) = reported(home.path(), &["--capability", "12.0", "--env", root], &[]);
+    let last = text.lines().last().unwrap();
+    let because = report["verdict"]["because"].as_str().unwrap();
+    assert_eq!(
+        last,
+        format!("TRELLIS can run here: no, because {because}; the preview: yes")
+    );
+    assert_eq!(
+        (code, &report["verdict"]["trellis"]),
+        (Some(2), &Value::from("no"))
+    );
+    // With nothing but a capability nothing was looked at that could be wrong.
+    let (code, text, report) = reported(home.path(), &["--capability", "12.0"], &[]);
+    let last = text.lines().last().unwrap();
+    assert!(
+        last.starts_with("TRELLIS can run here: not known, because no Python environment was named"),
+        "{last}"
+    );
+    assert_eq!(
+        (code, &report["verdict"]["trellis"]),
+        (Some(0), &Value::from("unknown"))
+    );
+}
+
+#[test]
+fn an_interpreter_that_is_not_there_is_said_first_and_alone() {
+    let home = TempDir::new().unwrap();
+    let absent = home.path().join("absent/bin/python3");
+    let (code, text, report) = reported(home.path(), &[], &[("TRELLIS_WORKER_PYTHON", &absent)]);
+    let sentence = format!(
+        "`TRELLIS_WORKER_PYTHON` names `{}`, which is not there",
+        absent.display()
+    );
+    assert_eq!(code, Some(2));
+    assert!(text.contains(&sentence), "{text}");
+    assert_eq!(report["findings"].as_array().unwrap().len(), 1);
+    assert_eq!(report["findings"][0]["kind"], "interpreter_missing");
+    let last = format!("TRELLIS can run here: no, because {sentence}; the preview: yes");
+    assert_eq!(text.lines().last(), Some(last.as_str()));
+}
+
+#[test]
+fn a_virtual_environment_whose_python_is_gone() {
+    let home = TempDir::new().unwrap();
+    let root = home.path().join("venv");
+    fs::create_dir_all(root.join("bin")).unwrap();
+    fs::create_dir_all(root.join("lib/python3.12/site-packages")).unwrap();
+    std::os::unix::fs::symlink("/gone/python3.12", root.join("bin/python3")).unwrap();
+    let python = root.join("bin/python3");
+    for (arguments, variables) in [
+        (vec!["--env", root.to_str().unwrap()], vec![]),
+        (vec![], vec![("TRELLIS_WORKER_PYTHON", python.as_path())]),
+        (vec![], vec![("VIRTUAL_ENV", root.as_path())]),
+    ] {
+        let (code, text, report) = reported(home.path(), &arguments, &variables);
+        assert_eq!(code, Some(2));
+        assert!(
+            text.contains("`bin/python3` is a link to `/gone/python3.12`, which is not there"),
+            "{text}"
+        );
+        assert_eq!(report["findings"].as_array().unwrap().len(), 1);
+        assert_eq!(report["findings"][0]["kind"], "interpreter_gone");
+    }
+}
+
+#[test]
+fn a_server_names_the_interpreter_that_is_not_there() {
+    let home = TempDir::new().unwrap();
+    let mut serve = trellis(home.path());
+    serve.env("TRELLIS_WORKER_PYTHON", home.path().join("absent/bin/python3"));
+    let output = serve.args(["serve", "--port", "0"]).output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("absent/bin/python3`, which is not there"), "{text}");
+}
+
+#[test]
+fn the_probe_says_that_numba_was_compiling() {
+    let home = TempDir::new().unwrap();
+    let root = willing_environment(home.path());
+    let packages = root.join("lib/python3.12/site-packages");
+    fs::create_dir_all(packages.join("numba")).unwrap();
+    fs::write(
+        packages.join("numba/compiler.py"),
+        "import time\ntime.sleep(600)\n",
+    )
+    .unwrap();
+    fs::write(packages.join("trellis/pipelines.py"), "import numba.compiler\n").unwrap();
+    let mut doctor = trellis(home.path());
+    doctor.args(["doctor", "--probe", "--probe-seconds", "1", "--json", "--env"]);
+    let output = doctor.arg(&root).output().unwrap();
+    let findings = findings(&output);
+    let late = of_kind(&findings, "probe_timed_out");
+    assert_eq!(late["subject"], "TRELLIS");
+    let message = late["message"].as_str().unwrap();
+    assert!(
+        message.starts_with("did not end within 5 s: numba was compiling"),
+        "{message}"
+    );
+    assert!(late["advice"].as_str().unwrap().contains("NUMBA_CACHE_DIR"));
+}
+
+#[test]
+fn without_torch_the_probe_tells_the_first_cause_and_stops() {
+    let home = TempDir::new().unwrap();
+    let root = willing_environment(home.path());
+    let torch = root.join("lib/python3.12/site-packages/torch/__init__.py");
+    fs::write(torch, "from absent_package import x\n").unwrap();
+    let mut doctor = trellis(home.path());
+    doctor.args(["doctor", "--probe", "--json", "--env"]);
+    let output = doctor.arg(&root).output().unwrap();
+    let findings = findings(&output);
+    let probed: Vec<&Value> = findings
+        .iter()
+        .filter(|finding| finding["check"] == "probe")
+        .collect();
+    assert_eq!(probed.len(), 1);
+    assert_eq!(
+        probed[0]["message"],
+        "failed: the package `absent_package` is not installed"
+    );
 }

@@ -9,7 +9,7 @@ use crate::stand_in::{COMMIT, Fault};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_model_is_fetched_locked_and_found_in_the_cache() {
-    let machine = Machine::new();
+    let machine = Machine::with_small_extras();
     let hub = machine.hub(&machine.model("published")).await;
     let endpoint = hub.endpoint();
     let fetch = ["fetch", REPO, "--endpoint", &endpoint, "--extras=false"];
@@ -35,7 +35,7 @@ async fn a_model_is_fetched_locked_and_found_in_the_cache() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_folder_gets_its_lock_beside_pipeline_json_and_json_says_all() {
-    let machine = Machine::new();
+    let machine = Machine::with_small_extras();
     let hub = machine.hub(&machine.model("published")).await;
     let endpoint = hub.endpoint();
     let fetch = [

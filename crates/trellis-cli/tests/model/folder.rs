@@ -27,6 +27,46 @@ fn a_sound_folder_is_fine_and_a_folder_that_is_none_is_said() {
 }
 
 #[test]
+fn files_in_the_wrong_place_are_moved_as_check_and_the_dry_run_say() {
+    let machine = Machine::new();
+    let folder = machine.model("model");
+    let name = "slat_flow_img_dit_L_64l8p2_fp16.safetensors";
+    fs::rename(
+        folder.join("ckpts").join(name),
+        folder.join("slat_flow_img_dit_L_64l8p2_fp16 (1).safetensors"),
+    )
+    .unwrap();
+    let mut told: Vec<String> = [
+        &["check", "model"][..],
+        &["repair", "model", "--dry-run"],
+        &["repair", "model"],
+        &["repair", "model", "--undo"],
+    ]
+    .map(|arguments| machine.transcript(arguments))
+    .into();
+    told.remove(0);
+    insta::assert_snapshot!(told.join("\n"));
+    let proposed = machine.transcript(&["check", "model"]);
+    let line = told[0].lines().find(|line| line.contains(": move ")).unwrap();
+    let moves = line.split_once(": ").unwrap().1;
+    assert!(proposed.contains(moves), "{proposed}");
+}
+
+#[test]
+fn hashing_without_a_lock_holds_a_folder_against_the_published_model() {
+    let machine = Machine::with_small_extras();
+    machine.model("model");
+    let told = machine.transcript(&["check", "model", "--hash"]);
+    assert!(told.starts_with("exit 1"), "{told}");
+    let sizes = told.matches(", the published file ").count();
+    assert_eq!(sizes, 13, "{told}");
+    assert!(
+        told.contains("10 errors, 5 warnings (every byte was hashed)"),
+        "{told}"
+    );
+}
+
+#[test]
 fn json_holds_what_the_text_does_for_findings_and_for_faults() {
     let machine = Machine::new();
     machine.model_of_the_notes();
@@ -43,7 +83,7 @@ fn json_holds_what_the_text_does_for_findings_and_for_faults() {
 
 #[test]
 fn a_lock_is_written_printed_for_nix_and_verified() {
-    let machine = Machine::new();
+    let machine = Machine::with_small_extras();
     let folder = machine.model("model");
     let locked = machine.run(&["lock", "model", "--repo", "org/model", "--revision", "0123"]);
     assert!(
@@ -54,7 +94,7 @@ fn a_lock_is_written_printed_for_nix_and_verified() {
     assert!(
         machine
             .transcript(&["check", "model", "--locked"])
-            .contains("✓ nothing is wrong (every byte was hashed)")
+            .contains("0 errors, 2 warnings (every byte was hashed)")
     );
     let weights = folder.join("ckpts/ss_dec_conv3d_16l8_fp16.safetensors");
     let mut bytes = fs::read(&weights).unwrap();

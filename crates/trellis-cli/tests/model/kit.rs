@@ -1,11 +1,11 @@
 //! A machine of its own for each test, and the binary run on it.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
-use trellis_models::{Places, extras, sample};
+use trellis_models::Places;
+use trellis_models::sample::{self, Length};
 
 use crate::stand_in::{Script, StandIn};
 
@@ -19,15 +19,20 @@ pub(crate) struct Machine {
 
 impl Machine {
     pub(crate) fn new() -> Self {
+        Self::with(Length::Published)
+    }
+
+    /// With extras that are quick to hash, but are not the published ones.
+    pub(crate) fn with_small_extras() -> Self {
+        Self::with(Length::Small)
+    }
+
+    fn with(length: Length) -> Self {
         let machine = Self {
             root: tempfile::tempdir().unwrap(),
         };
         let places = Places::from_env(|name| (name == "HOME").then(|| machine.root.path().into()));
-        let network = extras::Dinov2::from_name("dinov2_vitl14_reg").unwrap();
-        for extra in extras::needed(network, &places) {
-            fs::create_dir_all(extra.path.parent().unwrap()).unwrap();
-            fs::write(&extra.path, extra.name).unwrap();
-        }
+        sample::write_extras(&places, length).unwrap();
         machine
     }
 

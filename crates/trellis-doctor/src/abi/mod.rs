@@ -5,6 +5,7 @@
 //! of C are judged by their versions only: Python's own come from the interpreter, CUDA's from the driver.
 
 mod cause;
+mod numpy;
 mod problem;
 mod runtimes;
 
@@ -32,13 +33,15 @@ pub(crate) fn check(
     environment: &Environment,
     shelf: &Shelf,
     packages: &Packages,
+    reached: &BTreeSet<String>,
     pins: &Pins,
 ) -> Vec<Finding> {
     let finding = |subject: &str, problem: &AbiProblem| Finding::new(Check::Abi, subject, problem);
     let mut findings = Vec::new();
     for (name, error) in &shelf.unreadable {
         let reason = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
-        findings.push(finding(name, &AbiProblem::Unreadable { reason }));
+        let needed = reached.contains(outermost(name));
+        findings.push(finding(name, &AbiProblem::Unreadable { reason, needed }));
     }
     let scope = Scope::new(shelf);
     let inside = (0..shelf.entries.len()).filter(|id| shelf.entries[*id].inside);
@@ -60,6 +63,11 @@ pub(crate) fn check(
     for (folder, plugins) in plugins {
         findings.push(finding(&folder, &AbiProblem::PluginIncomplete { plugins }));
     }
+    findings.extend(
+        for_other_numpy(shelf, &inside, packages, reached)
+            .iter()
+            .map(|(name, problem)| finding(name, problem)),
+    );
     findings.extend(
         python_tags(environment, shelf)
             .iter()
@@ -228,6 +236,43 @@ fn version_key(version: &str) -> Vec<u64> {
         .split(|c: char| !c.is_ascii_digit())
         .filter(|part| !part.is_empty());
     numbers.map(|part| part.parse().unwrap_or(u64::MAX)).collect()
+}
+
+/// Packages with extensions for NumPy 1 beside NumPy 2.
+fn for_other_numpy(
+    shelf: &Shelf,
+    inside: &[Id],
+    packages: &Packages,
+    reached: &BTreeSet<String>,
+) -> Vec<(String, AbiProblem)> {
+    let here = packages.version("numpy").unwrap_or_default();
+    let major: Option<u32> = here.split('.').next().and_then(|major| major.parse().ok());
+    if major.is_none_or(|major| major < 2) {
+        return Vec::new();
+    }
+    let old = inside
+        .par_iter()
+        .filter(|id| numpy::for_numpy_1(&shelf.entries[**id].library));
+    let old: Vec<&Id> = old.collect();
+    let mut by_package: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for id in old {
+        let name = &shelf.entries[*id].name;
+        by_package.entry(outermost(name)).or_default().push(name.clone());
+    }
+    let told = by_package.into_iter().map(|(package, libraries)| {
+        let problem = AbiProblem::OtherNumpy {
+            here: here.to_owned(),
+            needed: reached.contains(package),
+            libraries,
+        };
+        (package.to_owned(), problem)
+    });
+    told.collect()
+}
+
+/// The outermost module of a library: `x` of `x/_C.so` and of `x.abi3.so`.
+fn outermost(name: &str) -> &str {
+    name.split(['/', '.']).next().unwrap_or(name)
 }
 
 /// Extensions for other Pythons that have no sibling for this one.

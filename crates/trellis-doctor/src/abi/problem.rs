@@ -69,9 +69,21 @@ pub enum AbiProblem {
         /// Such as `cpython-312`.
         here: String,
     },
+    /// Compiled for NumPy 1, and NumPy 2 is here.
+    #[error("is compiled for NumPy 1, and NumPy {here} is here: {} cannot be imported", if libraries.len() == 1 { "1 extension".to_owned() } else { format!("{} extensions", libraries.len()) })]
+    OtherNumpy {
+        /// NumPy's version.
+        here: String,
+        /// TRELLIS imports the package.
+        needed: bool,
+        /// The extensions.
+        libraries: Vec<String>,
+    },
     /// Named like a library and none.
     #[error("cannot be read as a library: {reason}")]
     Unreadable {
+        /// TRELLIS imports its package.
+        needed: bool,
         /// What does not fit.
         reason: String,
     },
@@ -144,6 +156,7 @@ impl Diagnosis for AbiProblem {
             Self::VersionMissing { .. } => "library_too_old",
             Self::TwoCudaRuntimes { .. } => "two_cuda_runtimes",
             Self::PythonTag { .. } => "python_abi",
+            Self::OtherNumpy { .. } => "numpy_abi",
             Self::Unreadable { .. } => "unreadable_library",
         }
     }
@@ -151,10 +164,14 @@ impl Diagnosis for AbiProblem {
     fn level(&self) -> Level {
         match self {
             Self::Complete { .. } | Self::PluginIncomplete { .. } => Level::Ok,
-            Self::TwoCudaRuntimes { .. } | Self::Unreadable { .. } => Level::Warn,
+            Self::TwoCudaRuntimes { .. }
+            | Self::Unreadable { needed: false, .. }
+            | Self::OtherNumpy { needed: false, .. } => Level::Warn,
             Self::MissingSymbols { .. }
             | Self::MissingLibrary { .. }
             | Self::VersionMissing { .. }
+            | Self::Unreadable { needed: true, .. }
+            | Self::OtherNumpy { needed: true, .. }
             | Self::PythonTag { .. } => Level::Error,
         }
     }
@@ -179,6 +196,9 @@ impl Diagnosis for AbiProblem {
                 "install builds for one CUDA major version only, as in the pinned set".to_owned()
             }
             Self::PythonTag { here, .. } => format!("install the package with this environment's own pip ({here})"),
+            Self::OtherNumpy { .. } => {
+                "install a release of it that was built with NumPy 2 headers, as the pinned set has".to_owned()
+            }
             Self::Unreadable { .. } => "install the package again".to_owned(),
         }
     }
@@ -197,6 +217,7 @@ impl Diagnosis for AbiProblem {
                 .collect(),
             Self::TwoCudaRuntimes { users, .. } => users.clone(),
             Self::PluginIncomplete { plugins } => plugins.clone(),
+            Self::OtherNumpy { libraries, .. } => libraries.clone(),
             _ => Vec::new(),
         }
     }

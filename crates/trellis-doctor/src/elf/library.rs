@@ -38,6 +38,12 @@ pub enum ElfError {
         #[source]
         source: object::read::Error,
     },
+    /// The file ends before its own tables say.
+    #[error("{} is cut short", path.display())]
+    CutShort {
+        /// Which.
+        path: PathBuf,
+    },
     /// More or longer names than any linker writes.
     #[error("{} holds more names than a library can need", path.display())]
     Excess {
@@ -59,6 +65,7 @@ const UNSEARCHED: [&[u8]; 5] = [
 enum Refusal {
     Format(object::read::Error),
     Excess,
+    CutShort,
 }
 
 impl From<object::read::Error> for Refusal {
@@ -132,6 +139,7 @@ impl Library {
             match refusal {
                 Refusal::Format(source) => ElfError::Format { path, source },
                 Refusal::Excess => ElfError::Excess { path },
+                Refusal::CutShort => ElfError::CutShort { path },
             }
         })?;
         Ok(library)
@@ -238,6 +246,10 @@ impl Library {
 
     fn fill(&mut self) -> Result<(), Refusal> {
         let bytes: &[u8] = &self.map;
+        // What the linker maps may be gone although the tables, which patching tools move, are there.
+        if is_cut_short(bytes)? {
+            return Err(Refusal::CutShort);
+        }
         let (header, sections) = table(bytes)?;
         self.machine = header.e_machine.get(LittleEndian).0;
         self.interpreter = interpreter(header, bytes);
@@ -269,6 +281,22 @@ fn table(bytes: &[u8]) -> object::read::Result<(&Header, SectionTable<'_, Header
     header.endian()?;
     let sections = header.sections(LittleEndian, bytes)?;
     Ok((header, sections))
+}
+
+/// Whether the file ends before a segment or the table of sections does.
+fn is_cut_short(bytes: &[u8]) -> object::read::Result<bool> {
+    let header = Header::parse(bytes)?;
+    let length = bytes.len() as u64;
+    let sections = header.e_shoff.get(LittleEndian);
+    let segments = header.program_headers(LittleEndian, bytes)?;
+    Ok(sections > length
+        || segments
+            .iter()
+            .filter(|segment| segment.p_type(LittleEndian) == elf::PT_LOAD)
+            .any(|segment| {
+                let (start, size) = segment.file_range(LittleEndian);
+                start.saturating_add(size) > length
+            }))
 }
 
 fn interpreter(header: &Header, bytes: &[u8]) -> Option<PathBuf> {

@@ -1,6 +1,7 @@
 //! Finds the parts of a Python environment: a Nix store path, a virtual environment, a conda prefix, a
 //! distribution's own Python or a bare `site-packages`.
 
+mod interpreter;
 mod walk;
 
 use std::collections::BTreeSet;
@@ -9,6 +10,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+
+use crate::finding::{Diagnosis, Level};
 
 pub(crate) use walk::{SharedObject, shared_objects};
 
@@ -61,6 +64,32 @@ pub enum EnvironmentError {
         #[source]
         source: io::Error,
     },
+    /// A virtual environment whose Python was removed or moved: nothing else of it matters.
+    #[error("the interpreter of {} is gone: {what}", path.display())]
+    InterpreterGone {
+        /// The environment.
+        path: PathBuf,
+        /// What leads nowhere.
+        what: String,
+    },
+    /// A variable names an interpreter that is not there.
+    #[error("`{variable}` names `{}`, which {reason}", path.display())]
+    NoInterpreter {
+        /// The variable.
+        variable: &'static str,
+        /// Its value.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A variable names an environment that is not there.
+    #[error("`{variable}` names `{}`, which cannot be read", path.display())]
+    NamedUnreadable {
+        /// The variable.
+        variable: &'static str,
+        /// Its value.
+        path: PathBuf,
+    },
     /// A folder without packages.
     #[error("{} holds no Python packages", path.display())]
     NoPackages {
@@ -73,11 +102,37 @@ impl EnvironmentError {
     /// What to do, one sentence.
     pub fn advice(&self) -> &'static str {
         match self {
+            Self::InterpreterGone { .. } => {
+                "install that Python again, or make the environment again with one that is here"
+            }
+            Self::NoInterpreter { .. } => {
+                "name the `bin/python3` of the environment that has TRELLIS, or unset the variable"
+            }
+            Self::NamedUnreadable { .. } => "name an environment that is there, or unset the variable",
             Self::Unreadable { .. } => "name a folder that exists and that you may read",
             Self::NoPackages { .. } => {
                 "name a virtual environment, a conda prefix, a Nix store path or a `site-packages` folder"
             }
         }
+    }
+}
+
+impl Diagnosis for EnvironmentError {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::InterpreterGone { .. } => "interpreter_gone",
+            Self::NoInterpreter { .. } => "interpreter_missing",
+            Self::Unreadable { .. } | Self::NamedUnreadable { .. } => "environment_unreadable",
+            Self::NoPackages { .. } => "no_packages",
+        }
+    }
+
+    fn level(&self) -> Level {
+        Level::Error
+    }
+
+    fn advice(&self) -> String {
+        self.advice().to_owned()
     }
 }
 
@@ -102,6 +157,10 @@ impl Environment {
             source,
         };
         fs::read_dir(root).map_err(unreadable)?;
+        if let Some(what) = interpreter::gone(root) {
+            let path = root.to_owned();
+            return Err(EnvironmentError::InterpreterGone { path, what });
+        }
         let mut found = Found::default();
         found.add(root);
         found.add_base(root);

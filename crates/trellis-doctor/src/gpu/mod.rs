@@ -6,11 +6,13 @@
 mod machine;
 mod problem;
 
+use std::str::FromStr as _;
+
+use pep440_rs::Version;
 use trellis_pins::Cuda;
 
 use crate::code::arch::Capability;
 use crate::finding::{Check, Finding};
-use crate::packages::Version;
 
 pub use machine::{Driver, Gpu, Machine, Place, Process};
 pub use problem::{GpuProblem, Needs};
@@ -22,9 +24,18 @@ const LOW_BYTES: u64 = 8 << 30;
 /// A GPU's memory is told a little below its name: a "16 GB" card has 15.99.
 const TOLERANCE_BYTES: u64 = 1 << 30;
 
+/// Where the GPU is that TRELLIS is to run on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// In this machine.
+    Here,
+    /// It may be elsewhere: an environment is built, or checked for another machine.
+    Anywhere,
+}
+
 /// Judges a machine. `asked` is the capability that the libraries were judged for, `cuda` the pinned release
 /// with the oldest driver that will do.
-pub fn check(machine: &Machine, asked: Capability, cuda: &Cuda) -> Vec<Finding> {
+pub fn check(machine: &Machine, asked: Capability, cuda: &Cuda, target: Target) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     let mut say = |subject: &str, problem: &GpuProblem| {
         findings.push(Finding::new(Check::Gpu, subject, problem));
@@ -36,7 +47,12 @@ pub fn check(machine: &Machine, asked: Capability, cuda: &Cuda) -> Vec<Finding> 
         Driver::Missing => {
             let place = machine.place;
             let hardware = machine.hardware;
-            say("driver", &GpuProblem::NoDriver { place, hardware });
+            let problem = GpuProblem::NoDriver {
+                place,
+                hardware,
+                target,
+            };
+            say("driver", &problem);
             return findings;
         }
         Driver::Broken { reason } => {
@@ -46,7 +62,9 @@ pub fn check(machine: &Machine, asked: Capability, cuda: &Cuda) -> Vec<Finding> 
         }
         Driver::Running { version, gpus } => (version, gpus),
     };
-    let known = Version::parse(version).zip(Version::parse(&cuda.driver_minimum));
+    let known = Version::from_str(version)
+        .ok()
+        .zip(Version::from_str(&cuda.driver_minimum).ok());
     let (found, needs) = (version.clone(), Needs::of(cuda));
     if known.is_some_and(|(here, minimum)| here < minimum) {
         say("driver", &GpuProblem::DriverTooOld { found, needs });

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use trellis_pins::Cuda;
 
+use super::Target;
 use super::machine::{Place, Process};
 use crate::code::arch::Capability;
 use crate::finding::{Diagnosis, Level};
@@ -47,6 +48,8 @@ pub enum GpuProblem {
         place: Place,
         /// A card is on the bus.
         hardware: bool,
+        /// Whether it must be.
+        target: Target,
     },
     /// A driver that does not answer.
     #[error("is installed and does not work: {reason}")]
@@ -155,7 +158,11 @@ impl Diagnosis for GpuProblem {
         match self {
             Self::Driver { .. } | Self::Libcuda { .. } | Self::Gpu { .. } | Self::NotPersistent => Level::Ok,
             // Environments are built and checked on machines without a GPU: that is no error of theirs.
-            Self::NoDriver { hardware: false, .. }
+            Self::NoDriver {
+                hardware: false,
+                target: Target::Anywhere,
+                ..
+            }
             | Self::OtherCapability { .. }
             | Self::LowVram { .. }
             | Self::Occupied { .. } => Level::Warn,

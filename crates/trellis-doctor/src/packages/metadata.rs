@@ -2,22 +2,27 @@
 
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
 
-use super::Requirement;
+use pep508_rs::Requirement;
 
 /// Headers come first, and a description of any length may follow: no more than this is read.
 const MAX_BYTES: u64 = 1 << 20;
+/// The longest requirement that is parsed; real ones stay below 300 bytes.
+const MAX_REQUIREMENT_BYTES: usize = 2048;
 
 /// An installed package.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Package {
     /// Normalised: lower case, `-` between words.
     pub(crate) name: String,
     /// As written.
     pub(crate) version: String,
-    /// Of other packages, without those of extras.
+    /// Of other packages, with their markers. One that cannot be parsed is left out.
     pub(crate) requires: Vec<Requirement>,
+    /// The folder or file with the metadata.
+    pub(crate) info: PathBuf,
 }
 
 impl Package {
@@ -29,14 +34,22 @@ impl Package {
             name: normalise(fields(&metadata, "Name").next()?),
             version: fields(&metadata, "Version").next()?.to_owned(),
             requires: fields(&metadata, "Requires-Dist")
-                .filter_map(Requirement::parse)
+                .filter(|text| text.len() <= MAX_REQUIREMENT_BYTES)
+                .filter_map(|text| Requirement::from_str(text).ok())
                 .collect(),
+            info: info.to_owned(),
         })
+    }
+
+    /// The name of the metadata's folder, such as `torch-2.9.1.dist-info`.
+    pub(crate) fn record(&self) -> String {
+        let name = self.info.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
     }
 }
 
 /// PyPA's normalisation of names.
-pub(super) fn normalise(name: &str) -> String {
+pub(crate) fn normalise(name: &str) -> String {
     let lower = name.to_ascii_lowercase();
     let words = lower.split(['-', '_', '.']).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join("-")

@@ -1,15 +1,23 @@
 //! Reads why a program failed from its last words.
 
-use super::{Outcome, ProbeProblem};
+use super::steps::Work;
+use super::{During, Outcome, ProbeProblem};
 
 /// What a step prints instead of an answer.
 const LEFT_OUT: &str = "left out: ";
 
+/// Between exceptions of which one came while the other was handled; the first is the true cause.
+const BETWEEN: [&str; 2] = [
+    "During handling of the above exception, another exception occurred:",
+    "The above exception was the direct cause of the following exception:",
+];
+
 /// The problem, or that it works.
-pub(super) fn of(outcome: &Outcome) -> ProbeProblem {
+pub(super) fn of(outcome: &Outcome, work: Work) -> ProbeProblem {
     if let Some(limit) = outcome.timed_out {
         return ProbeProblem::TimedOut {
             seconds: limit.as_secs(),
+            during: during(&outcome.errors, work),
         };
     }
     if outcome.success {
@@ -25,7 +33,48 @@ pub(super) fn of(outcome: &Outcome) -> ProbeProblem {
     known(&outcome.errors).unwrap_or_else(|| unknown(outcome))
 }
 
+/// By the stack that was printed before the time was up.
+fn during(errors: &str, work: Work) -> During {
+    let mut frames = errors
+        .lines()
+        .filter(|line| line.trim_start().starts_with("File \""));
+    match work {
+        _ if frames.any(|line| line.contains("/numba/")) => During::Numba,
+        Work::Import => During::Import,
+        Work::Gpu => During::Gpu,
+        Work::Load => During::Load,
+    }
+}
+
+/// The first exception of the chain that is known; those that follow come of it.
 fn known(errors: &str) -> Option<ProbeProblem> {
+    let mut rest = errors;
+    loop {
+        let cuts = BETWEEN
+            .iter()
+            .filter_map(|words| Some((rest.find(words)?, words.len())));
+        let Some((end, length)) = cuts.min() else {
+            return known_alone(rest);
+        };
+        if let Some(problem) = known_alone(&rest[..end]) {
+            return Some(problem);
+        }
+        rest = &rest[end + length..];
+    }
+}
+
+fn known_alone(errors: &str) -> Option<ProbeProblem> {
+    if errors.contains("compiled using NumPy 1.x") || errors.contains("_ARRAY_API not found") {
+        // The last frame before is that of the module with the extension.
+        let frames = errors
+            .lines()
+            .filter_map(|line| line.trim_start().strip_prefix("File \""));
+        let module = frames
+            .filter_map(|line| line.split_once("-packages/"))
+            .map(|(_, behind)| behind.split(['/', '.']).next().unwrap_or(behind).to_owned())
+            .next_back();
+        return Some(ProbeProblem::OtherNumpy { module });
+    }
     if let Some(symbol) = word_behind(errors, "undefined symbol: ") {
         return Some(ProbeProblem::UndefinedSymbol { symbol });
     }
@@ -55,7 +104,13 @@ fn unknown(outcome: &Outcome) -> ProbeProblem {
     if let Some(signal) = outcome.signal {
         return ProbeProblem::Killed { signal };
     }
-    let last = outcome.errors.lines().rfind(|line| !line.trim().is_empty());
+    // The first exception's own last line stands before the words that lead to the next.
+    let cut = BETWEEN
+        .iter()
+        .filter_map(|words| outcome.errors.find(words))
+        .min();
+    let first = &outcome.errors[..cut.unwrap_or(outcome.errors.len())];
+    let last = first.lines().rfind(|line| !line.trim().is_empty());
     ProbeProblem::Failed {
         last: last.unwrap_or("it says nothing").trim().to_owned(),
     }
@@ -71,13 +126,45 @@ mod tests {
     use super::*;
 
     fn failed(errors: &str) -> ProbeProblem {
-        of(&Outcome {
+        let outcome = Outcome {
             output: String::new(),
             errors: errors.to_owned(),
             success: false,
             signal: None,
             timed_out: None,
-        })
+        };
+        of(&outcome, Work::Import)
+    }
+
+    #[test]
+    fn of_a_chain_the_first_exception_is_the_cause() {
+        let chain = "Traceback\nImportError: libx.so.1: cannot open shared object file: No such file\n\n\
+                     During handling of the above exception, another exception occurred:\n\n\
+                     Traceback\nValueError: Repository Not Found\nModuleNotFoundError: No module named 'y'\n";
+        let library = "libx.so.1".to_owned();
+        assert_eq!(failed(chain), ProbeProblem::LibraryMissing { library });
+        let unknown = "KeyError: 'a'\n\nDuring handling of the above exception, another exception occurred:\n\nOSError: b\n";
+        let last = "KeyError: 'a'".to_owned();
+        assert_eq!(failed(unknown), ProbeProblem::Failed { last });
+    }
+
+    #[test]
+    fn extensions_for_numpy_1_are_named() {
+        let errors = "  File \"/e/lib/python3.12/site-packages/skimage/measure/x.py\", line 1, in <module>\n\
+                      AttributeError: _ARRAY_API not found\n";
+        let module = Some("skimage".to_owned());
+        assert_eq!(failed(errors), ProbeProblem::OtherNumpy { module });
+    }
+
+    #[test]
+    fn the_stack_tells_what_took_the_time() {
+        let stack = "Timeout (0:00:01)!\nThread 0x1 (most recent call first):\n  File \"/e/numba/core/x.py\", line 3 in f\n";
+        assert_eq!(during(stack, Work::Import), During::Numba);
+        assert_eq!(
+            during("  File \"/e/torch/x.py\", line 1 in f\n", Work::Import),
+            During::Import
+        );
+        assert_eq!(during("", Work::Gpu), During::Gpu);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod steps;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use self::steps::{Step, Work};
 use crate::finding::{Check, Diagnosis, Finding, Level};
 
 pub use child::Outcome;
@@ -21,10 +22,11 @@ pub struct Probe {
     pub python: PathBuf,
     /// A model folder to load; without it that step is left out.
     pub model: Option<PathBuf>,
-    /// For each step. Importing torch from a cold disk takes half a minute.
+    /// For each step on the GPU.
     pub limit: Duration,
-    /// For the step that loads the model.
-    pub load_limit: Duration,
+    /// For steps that import or load the model. The first import of TRELLIS takes minutes where numba's cache is
+    /// cold.
+    pub long_limit: Duration,
 }
 
 /// How a step went.
@@ -69,11 +71,19 @@ pub enum ProbeProblem {
     /// Memory of the GPU.
     #[error("failed: the GPU's memory does not suffice")]
     OutOfMemory,
+    /// An extension of NumPy 1 beside NumPy 2.
+    #[error("failed: {}", module.as_ref().map_or_else(|| "an extension is compiled for NumPy 1, and NumPy 2 is here".to_owned(), |module| format!("`{module}` is compiled for NumPy 1, and NumPy 2 is here")))]
+    OtherNumpy {
+        /// The package, where the traceback tells it.
+        module: Option<String>,
+    },
     /// It did not end.
-    #[error("did not end within {seconds} s")]
+    #[error("did not end within {seconds} s{}", during.words())]
     TimedOut {
         /// The limit.
         seconds: u64,
+        /// What it was doing.
+        during: During,
     },
     /// A signal ended it.
     #[error("was ended by signal {signal}")]
@@ -97,6 +107,30 @@ pub enum ProbeProblem {
     },
 }
 
+/// What a program was doing when its time was up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum During {
+    /// numba was compiling, as it does once, at import.
+    Numba,
+    /// Importing something else.
+    Import,
+    /// Running on the GPU.
+    Gpu,
+    /// Loading the model.
+    Load,
+}
+
+impl During {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Numba => {
+                ": numba was compiling, as it does at the first import of TRELLIS (rembg imports pymatting)"
+            }
+            Self::Import | Self::Gpu | Self::Load => "",
+        }
+    }
+}
+
 impl Diagnosis for ProbeProblem {
     fn kind(&self) -> &'static str {
         match self {
@@ -108,6 +142,7 @@ impl Diagnosis for ProbeProblem {
             Self::NoKernelImage => "no_kernel_image",
             Self::NoOperator => "xformers_operator_limit",
             Self::OutOfMemory => "gpu_occupied",
+            Self::OtherNumpy { .. } => "numpy_abi",
             Self::TimedOut { .. } => "probe_timed_out",
             Self::Killed { .. } => "probe_killed",
             Self::Failed { .. } => "probe_failed",
@@ -131,7 +166,25 @@ impl Diagnosis for ProbeProblem {
             Self::NoKernelImage => "see the check of machine code above: it lists which library has no code for the GPU",
             Self::NoOperator => "set `XFORMERS_DISABLED=1` for DINOv2, and see the check of machine code above",
             Self::OutOfMemory => "see the check of driver and GPU above for who holds the memory",
-            Self::TimedOut { .. } => {
+            Self::OtherNumpy { .. } => "see the check ABI above: it lists the packages that are compiled for NumPy 1",
+            Self::TimedOut {
+                during: During::Numba, ..
+            } => {
+                "run it again with a larger `--probe-seconds`: numba keeps what it compiled beside the package or in \
+                 `NUMBA_CACHE_DIR`, which must be writable"
+            }
+            Self::TimedOut {
+                during: During::Import, ..
+            } => {
+                "run it again: reading from a cold disk and numba's first compilation take minutes; the stack in \
+                 `--json` shows where it was"
+            }
+            Self::TimedOut {
+                during: During::Load, ..
+            } => "run it again with a larger `--probe-seconds`: the weights have several gigabytes",
+            Self::TimedOut {
+                during: During::Gpu, ..
+            } => {
                 "run it again: the first run on a GPU without native code compiles for minutes, and is kept in `CUDA_CACHE_PATH`"
             }
             Self::Killed { .. } => "look for the reason in the kernel's log (`dmesg`): a crash in a library, or no memory",
@@ -149,35 +202,38 @@ impl Diagnosis for ProbeProblem {
     }
 }
 
-/// Runs all steps in order. A step whose predecessor could not be started is not tried.
+/// Runs all steps in order. Without an interpreter or without torch nothing else can work: the steps after
+/// that failure would repeat it and are not tried.
 pub fn run(probe: &Probe) -> Vec<Finding> {
     let mut findings = Vec::new();
     for step in steps::all(probe.model.as_deref()) {
-        let limit = if step.loads_model {
-            probe.load_limit
-        } else {
-            probe.limit
+        let limit = match step.work {
+            Work::Gpu => probe.limit,
+            Work::Import | Work::Load => probe.long_limit,
         };
-        let outcome = child::run(&probe.python, &step.program, step.arguments(probe), limit);
-        let finding = finding(step.name, &probe.python, outcome);
-        let started = finding.kind != "probe_not_started";
+        let program = format!("{}{}", steps::stack_before(limit), step.program);
+        let outcome = child::run(&probe.python, &program, step.arguments(probe), limit);
+        let finding = finding(&step, &probe.python, outcome);
+        let failed = finding.level == Level::Error;
+        let first = findings.is_empty();
+        let not_started = finding.kind == "probe_not_started";
         findings.push(finding);
-        if !started {
+        if not_started || (first && failed) {
             break;
         }
     }
     findings
 }
 
-fn finding(name: &str, python: &Path, outcome: Result<Outcome, std::io::Error>) -> Finding {
+fn finding(step: &Step, python: &Path, outcome: Result<Outcome, std::io::Error>) -> Finding {
     let (problem, output) = match outcome {
-        Ok(outcome) => (cause::of(&outcome), outcome.errors),
+        Ok(outcome) => (cause::of(&outcome, step.work), outcome.errors),
         Err(error) => {
             let (python, reason) = (python.to_owned(), error.to_string());
             (ProbeProblem::NotStarted { python, reason }, String::new())
         }
     };
-    let mut finding = Finding::new(Check::Probe, name, &problem);
+    let mut finding = Finding::new(Check::Probe, step.name, &problem);
     if finding.level == Level::Error {
         finding.evidence.extend(output.lines().map(str::to_owned));
     }

@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::path::Path;
+use std::time::Duration;
 
 use super::Probe;
 
@@ -12,13 +13,24 @@ pub(super) struct Step {
     pub(super) name: &'static str,
     /// Python.
     pub(super) program: String,
-    /// Whether it gets the model folder and the longer limit.
-    pub(super) loads_model: bool,
+    /// What takes its time.
+    pub(super) work: Work,
+}
+
+/// What a step does, which decides its limit and what a step that does not end may be waiting for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Work {
+    /// Imports from a cold disk; TRELLIS's first makes numba compile.
+    Import,
+    /// Runs on the GPU.
+    Gpu,
+    /// Loads the model, whose folder it gets.
+    Load,
 }
 
 impl Step {
     pub(super) fn arguments(&self, probe: &Probe) -> Vec<OsString> {
-        let model = probe.model.as_ref().filter(|_| self.loads_model);
+        let model = probe.model.as_ref().filter(|_| self.work == Work::Load);
         model
             .map(|folder| folder.clone().into_os_string())
             .into_iter()
@@ -60,7 +72,8 @@ conv = spconv.SubMConv3d(16, 16, 3, indice_key='probe').cuda().half()
 assert bool(torch.isfinite(conv(x).features).all()), 'convolution gave infinite values'
 ";
 
-/// TRELLIS prints which backends it took when these are imported.
+/// TRELLIS prints which backends it took when these are imported. What the pipeline and a job import follows,
+/// the parts that take longest last.
 const TRELLIS: &str = "\
 import importlib.util
 if importlib.util.find_spec('trellis') is None:
@@ -68,6 +81,10 @@ if importlib.util.find_spec('trellis') is None:
     raise SystemExit
 import trellis.modules.sparse
 import trellis.modules.attention
+import trellis.pipelines
+import trellis.utils.postprocessing_utils
+import utils3d.torch
+import diff_gaussian_rasterization
 ";
 
 const PIPELINE: &str = "\
@@ -80,14 +97,28 @@ TrellisImageTo3DPipeline.from_pretrained(sys.argv[1])
 print('✓ Pipeline loaded successfully')
 ";
 
+/// Prints the stack shortly before the time is up, so that it shows what the step was doing. Where an interpreter has
+/// no `faulthandler`, the step runs without.
+pub(super) fn stack_before(limit: Duration) -> String {
+    let seconds = limit.as_secs_f64() * 0.8;
+    format!(
+        "try:\n    import faulthandler\n    faulthandler.dump_traceback_later({seconds:.3})\n\
+         except Exception:\n    pass\n"
+    )
+}
+
 /// All steps; that of the model only if there is one.
 pub(super) fn all(model: Option<&Path>) -> Vec<Step> {
     let step = |name, program: String| Step {
         name,
         program,
-        loads_model: false,
+        work: Work::Import,
     };
-    let on_gpu = |program: &str| format!("{NEEDS_GPU}{program}");
+    let on_gpu = |name, program: &str| Step {
+        name,
+        program: format!("{NEEDS_GPU}{program}"),
+        work: Work::Gpu,
+    };
     let mut steps = vec![
         step("torch", TORCH.to_owned()),
         step(
@@ -102,16 +133,16 @@ pub(super) fn all(model: Option<&Path>) -> Vec<Step> {
             "kaolin",
             "import kaolin\nprint(f'kaolin: {kaolin.__version__}')\n".to_owned(),
         ),
-        step("matrix product", on_gpu(MATMUL)),
-        step("attention", on_gpu(ATTENTION)),
-        step("sparse convolution", on_gpu(SPARSE)),
+        on_gpu("matrix product", MATMUL),
+        on_gpu("attention", ATTENTION),
+        on_gpu("sparse convolution", SPARSE),
         step("TRELLIS", TRELLIS.to_owned()),
     ];
     if model.is_some() {
         steps.push(Step {
             name: "pipeline",
             program: PIPELINE.to_owned(),
-            loads_model: true,
+            work: Work::Load,
         });
     }
     steps

@@ -9,6 +9,96 @@ use tempfile::TempDir;
 use trellis_doctor::{Environment, Finding, Report, Settings, examine};
 use trellis_pins::Pins;
 
+/// Wheels with metadata in a whole environment.
+const WHEELS: [&str; 9] = [
+    "torchvision",
+    "triton",
+    "xformers",
+    "spconv-cu126",
+    "cumm-cu126",
+    "numpy",
+    "typing-extensions",
+    "plyfile",
+    "scipy",
+];
+
+/// Modules of a whole environment.
+const MODULES: [(&str, &str); 41] = [
+    (
+        "torch/__init__.py",
+        "import typing_extensions\nfrom . import nn\n",
+    ),
+    ("torch/nn.py", ""),
+    ("typing_extensions.py", ""),
+    ("torchvision/transforms/__init__.py", ""),
+    ("torchvision/__init__.py", ""),
+    ("numpy/__init__.py", ""),
+    ("PIL/Image.py", ""),
+    ("rembg/__init__.py", "import numpy as np\n"),
+    ("onnxruntime/__init__.py", ""),
+    ("easydict.py", ""),
+    ("tqdm/__init__.py", ""),
+    ("safetensors/torch.py", ""),
+    ("huggingface_hub/__init__.py", ""),
+    ("spconv/pytorch/__init__.py", ""),
+    ("cumm/__init__.py", ""),
+    ("xformers/ops/__init__.py", ""),
+    ("kaolin/utils/testing.py", ""),
+    ("nvdiffrast/torch/__init__.py", "from .ops import *\n"),
+    ("nvdiffrast/torch/ops.py", "import _nvdiffrast_c\n"),
+    ("diff_gaussian_rasterization/__init__.py", ""),
+    ("utils3d/torch/__init__.py", ""),
+    ("utils3d/numpy/__init__.py", ""),
+    ("utils3d/io/__init__.py", ""),
+    ("plyfile.py", ""),
+    ("trimesh/visual/__init__.py", ""),
+    ("pyvista/__init__.py", ""),
+    ("igraph/__init__.py", ""),
+    ("cv2/__init__.py", ""),
+    ("scipy/stats/__init__.py", ""),
+    ("scipy/sparse/csgraph/__init__.py", ""),
+    (
+        "trellis/pipelines/__init__.py",
+        "from ..representations.mesh import cube2mesh\n",
+    ),
+    ("trellis/models/sparse_structure_vae.py", ""),
+    ("trellis/models/sparse_structure_flow.py", ""),
+    ("trellis/models/structured_latent_vae.py", ""),
+    ("trellis/models/structured_latent_flow.py", ""),
+    ("trellis/renderers/gaussian_render.py", ""),
+    ("trellis/renderers/mesh_renderer.py", ""),
+    ("trellis/utils/render_utils.py", ""),
+    ("trellis/utils/postprocessing_utils.py", ""),
+    (
+        "trellis/representations/mesh/cube2mesh.py",
+        "from .flexicubes.flexicubes import FlexiCubes\n",
+    ),
+    ("trellis/representations/mesh/flexicubes/flexicubes.py", ""),
+];
+
+/// Libraries of a whole environment.
+const LIBRARIES: [&str; 19] = [
+    "torch/lib/libtorch_python.so",
+    "torch/lib/libtorch_cpu.so",
+    "torch/lib/libc10.so",
+    "torchvision/_C.so",
+    "xformers/_C.so",
+    "spconv/core_cc.so",
+    "cumm/core_cc.so",
+    "kaolin/_C.so",
+    "_nvdiffrast_c.so",
+    "diff_gaussian_rasterization/_C.so",
+    "numpy/_core/_multiarray_umath.so",
+    "scipy/linalg/_fblas.so",
+    "PIL/_imaging.so",
+    "cv2/cv2.abi3.so",
+    "onnxruntime/capi/onnxruntime_pybind11_state.so",
+    "safetensors/_safetensors_rust.abi3.so",
+    "igraph/_igraph.abi3.so",
+    "pymeshfix/_meshfix.abi3.so",
+    "xatlas.so",
+];
+
 /// A Python 3.12 environment in a folder of its own.
 pub(crate) struct Env {
     folder: TempDir,
@@ -53,6 +143,38 @@ impl Env {
         let path = self.packages().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
+        self
+    }
+
+    /// All that TRELLIS imports, each package with its metadata, a module and its library, as pinned.
+    pub(crate) fn whole() -> Self {
+        let (env, pins) = (Self::new(), Pins::embedded());
+        env.torch(&pins.wheels["torch"].version, &pins.cuda.version);
+        for name in WHEELS {
+            env.package(name, &pins.wheels[name].version, &[]);
+        }
+        for name in ["kaolin", "nvdiffrast", "utils3d"] {
+            env.package(name, &pins.sources[name].version, &[]);
+        }
+        for (module, source) in MODULES {
+            env.file(module, source);
+        }
+        env.library("torch/_C.so", Lib::default());
+        let library = fs::read(env.packages().join("torch/_C.so")).unwrap();
+        for name in LIBRARIES {
+            env.file(name, &library);
+        }
+        env
+    }
+
+    /// Removes a file or a folder below the packages, if it is there.
+    pub(crate) fn remove(&self, name: &str) -> &Self {
+        let path = self.packages().join(name);
+        if path.is_dir() {
+            fs::remove_dir_all(path).unwrap();
+        } else if path.exists() {
+            fs::remove_file(path).unwrap();
+        }
         self
     }
 

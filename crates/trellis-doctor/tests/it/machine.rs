@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use tempfile::TempDir;
-use trellis_doctor::gpu::{self, Driver, Gpu, Machine, Place, Process};
+use trellis_doctor::gpu::{self, Driver, Gpu, Machine, Place, Process, Target};
 use trellis_doctor::host::{self, Host};
-use trellis_doctor::{Capability, Finding, variables};
+use trellis_doctor::{Capability, Finding, Level, variables};
 use trellis_pins::Pins;
 
 const BLACKWELL: Capability = Capability { major: 12, minor: 0 };
@@ -52,7 +52,12 @@ fn machine(version: &str, gpus: Vec<Gpu>) -> Machine {
 }
 
 fn judged(machine: &Machine) -> String {
-    lines(&gpu::check(machine, BLACKWELL, &Pins::embedded().cuda))
+    lines(&gpu::check(
+        machine,
+        BLACKWELL,
+        &Pins::embedded().cuda,
+        Target::Anywhere,
+    ))
 }
 
 #[test]
@@ -83,7 +88,12 @@ fn a_card_that_others_use() {
         persistent: Some(true),
         ..laptop()
     };
-    let findings = gpu::check(&machine("580.65", vec![gpu]), BLACKWELL, &Pins::embedded().cuda);
+    let findings = gpu::check(
+        &machine("580.65", vec![gpu]),
+        BLACKWELL,
+        &Pins::embedded().cuda,
+        Target::Anywhere,
+    );
     let occupied = findings
         .iter()
         .find(|finding| finding.kind == "gpu_occupied")
@@ -261,4 +271,20 @@ fn this_machine_can_be_looked_at() {
     let host = Host::look(&[folder.path().join("not/there/yet"), folder.path().to_owned()]);
     assert!(host.memory_bytes > Some(0) && host.disks.len() == 1 && host.now_seconds > 0);
     Machine::look(None, &[]);
+}
+
+#[test]
+fn without_a_card_trellis_cannot_run_here_but_an_environment_can_be_checked() {
+    let machine = Machine {
+        place: Place::Linux,
+        hardware: false,
+        driver: Driver::Missing,
+        libcuda: None,
+        closed_nodes: Vec::new(),
+    };
+    let level = |target| gpu::check(&machine, BLACKWELL, &Pins::embedded().cuda, target)[0].level;
+    assert_eq!(
+        (level(Target::Here), level(Target::Anywhere)),
+        (Level::Error, Level::Warn)
+    );
 }

@@ -8,6 +8,7 @@ mod docs;
 mod environment;
 mod four_failures;
 mod hostile;
+mod imports;
 mod kit;
 mod machine;
 mod report;

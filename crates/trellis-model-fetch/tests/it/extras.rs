@@ -54,6 +54,7 @@ async fn mirror() -> (Bench, ExtraSources) {
         .unwrap();
     sources.code_nar_hash = nar::hash(&tree).unwrap();
     sources.weights.size = Some(WEIGHTS as u64);
+    sources.weights.sha256 = Some(Content::Bytes(vec![7; WEIGHTS].into()).sha256());
     sources.u2net.size = Some(U2NET.len() as u64);
     sources.u2net.sha256 = Some(Content::Bytes(U2NET.into()).sha256());
     (bench, sources)

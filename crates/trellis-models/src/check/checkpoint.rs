@@ -8,8 +8,11 @@ use super::settings::ConditionNetwork;
 use crate::cache::find_cached;
 use crate::config::Config;
 use crate::header::Header;
+use crate::misplaced::Misplaced;
+use crate::numbers;
 use crate::places::Places;
 use crate::problem::Problem;
+use crate::published;
 use crate::reference::Reference;
 use crate::report::Checkpoint;
 use crate::role::{Class, Role};
@@ -36,13 +39,18 @@ pub(crate) fn read_checkpoint(
     places: &Places,
 ) -> Read {
     let files = reference.files_in(folder);
+    for (path, name) in [(&files.1, reference.weights()), (&files.0, reference.config())] {
+        if let Some(problem) = dangling(path, name) {
+            return Read::absent(reference, problem);
+        }
+    }
     match (files.0.is_file(), files.1.is_file(), reference.other_repo()) {
-        (true, true, _) => Read::of_files(reference, &files),
+        (true, true, _) => Read::whole(reference, &files),
         (false, false, Some((repo, inner))) => {
             let cached = find_cached(&repo, None, &places.hub_cache).ok();
             let files = cached.map(|found| inner.files_in(&found.folder));
             match files.filter(|files| files.0.is_file() && files.1.is_file()) {
-                Some(files) => Read::of_files(reference, &files),
+                Some(files) => Read::whole(reference, &files),
                 None => Read::absent(
                     reference,
                     Problem::WouldDownload {
@@ -62,6 +70,12 @@ pub(crate) fn read_checkpoint(
         ),
         (config, ..) => Read::absent(reference, half(reference, config)),
     }
+}
+
+/// A link that leads nowhere, as where a cache lost its blob.
+pub(super) fn dangling(path: &Path, file: String) -> Option<Problem> {
+    let target = std::fs::read_link(path).ok()?;
+    (!path.exists()).then_some(Problem::DanglingLink { file, target })
 }
 
 fn half(reference: &Reference, config_is_there: bool) -> Problem {
@@ -86,6 +100,29 @@ impl Read {
             header: None,
             problems: vec![problem],
         }
+    }
+
+    /// Reads configuration, header and samples of the numbers; both files are known to be there.
+    pub(crate) fn whole(reference: &Reference, files: &(PathBuf, PathBuf)) -> Self {
+        let mut read = Self::of_files(reference, files);
+        let Some(header) = read.header.take().filter(|_| read.problems.is_empty()) else {
+            return read;
+        };
+        read.problems
+            .extend(published::check_counts(reference, &files.0, &header));
+        match numbers::look(&files.1, &header) {
+            Ok(None) => {}
+            Ok(Some(reason)) => read.problems.push(Problem::Numbers {
+                name: read.name.clone(),
+                reason,
+            }),
+            Err(source) => read.problems.push(Problem::Unreadable {
+                path: files.1.clone(),
+                source,
+            }),
+        }
+        read.header = Some(header);
+        read
     }
 
     /// Reads configuration and header; the weights are known to be there.
@@ -115,6 +152,29 @@ impl Read {
                 reason,
             }),
         }
+        read
+    }
+
+    /// Takes what lies elsewhere in the folder for this checkpoint. What is damaged in place stays told.
+    pub(super) fn found_elsewhere(self, folder: &Path, reference: &Reference, misplaced: &Misplaced) -> Self {
+        let place = |wanted: String| {
+            let moved = misplaced.moves.iter().find(|one| one.to == wanted);
+            folder.join(moved.map_or(wanted.as_str(), |one| one.from.as_str()))
+        };
+        let files = (place(reference.config()), place(reference.weights()));
+        let mut read = Self::whole(reference, &files);
+        let damaged = self.problems.into_iter().filter(|problem| {
+            !matches!(
+                problem,
+                Problem::CheckpointMissing { .. }
+                    | Problem::CheckpointHalf { .. }
+                    | Problem::DanglingLink { .. }
+                    | Problem::WouldDownload { .. }
+            )
+        });
+        read.present = false;
+        read.problems.extend(damaged);
+        read.problems.push(misplaced.into());
         read
     }
 

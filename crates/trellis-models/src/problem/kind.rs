@@ -3,7 +3,11 @@
 use serde::Serialize;
 
 use super::Problem;
+use crate::extras::ExtraFault;
 use crate::header::HeaderError;
+use crate::numbers::Numbers;
+use crate::read::ReadError;
+use crate::stand_in::StandIn;
 
 /// How much a problem matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -20,6 +24,7 @@ impl Problem {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::PipelineMissing { .. } => "pipeline_missing",
+            Self::Trellis2 { .. } => "other_family",
             Self::PipelineUnreadable { .. } => "pipeline_unreadable",
             Self::PipelineUnknown { .. } => "pipeline_unknown",
             Self::RoleMissing { .. } => "role_missing",
@@ -28,6 +33,8 @@ impl Problem {
             Self::ConditionWidth { .. } => "condition_width",
             Self::ReferenceRefused { .. } => "reference_refused",
             Self::CheckpointMissing { .. } | Self::CheckpointHalf { .. } => "checkpoint_missing",
+            Self::Misplaced { .. } => "misplaced",
+            Self::DanglingLink { .. } => "dangling_link",
             Self::WouldDownload { .. } => "would_download",
             Self::ConfigUnreadable { .. } => "config_unreadable",
             Self::ConfigArgument { .. } => "config_argument",
@@ -36,13 +43,30 @@ impl Problem {
             Self::Weights { reason, .. } => match reason {
                 HeaderError::Truncated { .. } => "truncated",
                 HeaderError::TrailingBytes { .. } => "trailing_bytes",
-                HeaderError::LfsPointer => "lfs_pointer",
-                HeaderError::WebPage => "web_page",
+                HeaderError::StandIn(found) => stand_in(*found),
                 HeaderError::HeaderTooLong { .. } | HeaderError::Malformed { .. } => "checkpoint_corrupt",
                 HeaderError::Read { .. } => "unreadable",
             },
             Self::Shape { .. } => "shape",
             Self::OddDtype { .. } => "odd_dtype",
+            Self::Numbers { reason, .. } => match reason {
+                Numbers::ZeroTail { .. } | Numbers::Holes { .. } => "zeros",
+                Numbers::Nan { .. } => "nan",
+            },
+            Self::Counts { .. } => "counts",
+            Self::DownloadUnfinished { .. } => "download_unfinished",
+            Self::DownloadLeftover { .. } => "download_leftover",
+            Self::ExtraBroken { source, .. } => match source {
+                ExtraFault::StandIn(found) => stand_in(*found),
+                ExtraFault::Truncated { .. } | ExtraFault::NoEndRecord => "truncated",
+                ExtraFault::ZeroTail { .. } => "zeros",
+                ExtraFault::Misfit
+                | ExtraFault::NotTorch
+                | ExtraFault::NotOnnx
+                | ExtraFault::CodeIncomplete { .. } => "extra_corrupt",
+                ExtraFault::NotAFile | ExtraFault::Read(_) => "unreadable",
+            },
+            Self::ExtraDiffers { .. } => "extra_differs",
             Self::ExtraMissing { .. } => "extra_missing",
             Self::LockMissing { .. } => "lock_missing",
             Self::LockUnreadable { .. } => "lock_unreadable",
@@ -50,6 +74,8 @@ impl Problem {
             Self::LockedSize { .. } => "locked_size",
             Self::LockedHash { .. } => "locked_hash",
             Self::BlobHash { .. } => "blob_hash",
+            Self::PinnedSize { .. } => "pinned_size",
+            Self::PinnedHash { .. } => "pinned_hash",
             Self::NotLocked { .. } => "not_locked",
             Self::Unreadable { .. } => "unreadable",
             Self::AsInNotes { .. } => "as_in_notes",
@@ -62,6 +88,10 @@ impl Problem {
             Self::RoleUnknown { .. }
             | Self::WouldDownload { .. }
             | Self::OddDtype { .. }
+            | Self::DownloadLeftover { .. }
+            | Self::ExtraDiffers { .. }
+            // Nobody vouches for a digest that was put together: a difference may be ours.
+            | Self::PinnedHash { sources: 0, .. }
             | Self::ExtraMissing { .. }
             | Self::NotLocked { .. } => Severity::Warning,
             Self::RoleMissing { lost, .. } if *lost != EVERYTHING => Severity::Warning,
@@ -75,6 +105,16 @@ impl Problem {
             Self::PipelineMissing { .. } => {
                 "name the folder that holds pipeline.json, or download one with `trellis model fetch`"
             }
+            Self::Trellis2 { .. } => {
+                "this program runs TRELLIS: name a folder of TRELLIS-image-large, which `trellis model fetch` brings"
+            }
+            Self::PipelineUnreadable {
+                source:
+                    ReadError::StandIn {
+                        found: StandIn::ByteOrderMark | StandIn::Utf16,
+                        ..
+                    },
+            } => "save it as UTF-8 without a byte-order mark, or restore it with `trellis model fetch`",
             Self::PipelineUnreadable { .. } | Self::PipelineUnknown { .. } | Self::Setting { .. } => {
                 "restore pipeline.json with `trellis model fetch`, or `trellis model repair --undo` if a repair wrote it"
             }
@@ -90,6 +130,12 @@ impl Problem {
             Self::CheckpointMissing { .. } | Self::CheckpointHalf { .. } => {
                 "`trellis model repair` takes it from another folder or downloads it"
             }
+            Self::Misplaced { .. } => {
+                "`trellis model repair` makes the move and takes it back with `--undo`; `--dry-run` only shows it"
+            }
+            Self::DanglingLink { .. } => {
+                "`trellis model fetch` brings what is missing in a hub cache; in a folder of your own `trellis model repair` replaces the link"
+            }
             Self::WouldDownload { .. } => {
                 "TRELLIS would download it when it loads; `trellis model fetch` of this model puts it beside the others, where it can be locked"
             }
@@ -97,12 +143,22 @@ impl Problem {
             | Self::ConfigArgument { .. }
             | Self::Weights { .. }
             | Self::Shape { .. }
+            | Self::Numbers { .. }
+            | Self::Counts { .. }
             | Self::OddDtype { .. } => "`trellis model repair` replaces it by a sound copy",
             Self::ClassUnknown { .. } => {
                 "it belongs to another program or a newer TRELLIS: fetch the published checkpoint"
             }
             Self::ClassDoesNotFit { .. } => {
                 "it may load, but sampling fails: name the right checkpoint in pipeline.json, or `trellis model repair --undo` if a repair wrote it"
+            }
+            Self::DownloadUnfinished { .. } => {
+                "let aria2 finish it, or delete both files and use `trellis model repair`"
+            }
+            Self::DownloadLeftover { .. } => "delete it once the file it was meant for is there and whole",
+            Self::ExtraBroken { .. } => "delete it; `trellis model fetch` brings and verifies it",
+            Self::ExtraDiffers { .. } => {
+                "if it was not put there on purpose, delete it; `trellis model fetch` brings the published one"
             }
             Self::ExtraMissing { .. } => "`trellis model fetch` does it now and verifies it",
             Self::LockMissing { .. } => "`trellis model lock` writes it",
@@ -113,6 +169,9 @@ impl Problem {
                 "fetch the locked revision again with `trellis model fetch`; lock anew only if the change was meant"
             }
             Self::BlobHash { .. } => "`trellis model fetch` replaces it",
+            Self::PinnedSize { .. } | Self::PinnedHash { .. } => {
+                "it is damaged or not the published file: `trellis model fetch` brings that one, `trellis model lock` pins your own"
+            }
             Self::NotLocked { .. } => "write the lock anew with `trellis model lock`",
             Self::Unreadable { .. } => "make it readable for this user",
             Self::AsInNotes { .. } => {
@@ -124,3 +183,15 @@ impl Problem {
 
 /// What is lost without a role that every job needs.
 pub(crate) const EVERYTHING: &str = "no job can run";
+
+/// The kind of what lies there instead of a file.
+fn stand_in(found: StandIn) -> &'static str {
+    match found {
+        StandIn::Empty => "empty",
+        StandIn::Zeros => "zeros",
+        StandIn::LfsPointer => "lfs_pointer",
+        StandIn::WebPage => "web_page",
+        StandIn::ServerMessage => "server_message",
+        StandIn::Utf16 | StandIn::ByteOrderMark => "checkpoint_corrupt",
+    }
+}

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::error::RepairError;
 use super::marker::{Change, Marker};
 use super::plan::{Plan, Remedy};
+use crate::misplaced::Move;
 use crate::pipeline::PIPELINE_FILE;
 use crate::reference::Reference;
 use crate::write::{copy_atomically, write_atomically};
@@ -24,6 +25,8 @@ struct Step {
 
 enum Bytes {
     Of(PathBuf),
+    /// The file of this name in the target, which is then no longer there.
+    Moved(String),
     Text(String),
 }
 
@@ -69,6 +72,7 @@ fn run(step: &Step, target: &Path, path: &Path) -> io::Result<()> {
     }
     match &step.bytes {
         Bytes::Of(source) => copy_atomically(source, path),
+        Bytes::Moved(from) => relocate(&target.join(from), path),
         Bytes::Text(text) => write_atomically(path, text.as_bytes()),
     }
 }
@@ -76,8 +80,15 @@ fn run(step: &Step, target: &Path, path: &Path) -> io::Result<()> {
 fn steps(plan: &Plan) -> Result<Vec<Step>, RepairError> {
     let mut steps = Vec::new();
     for remedy in &plan.remedies {
-        let Remedy::Copy { name, source } = remedy else {
-            continue;
+        let (name, source) = match remedy {
+            Remedy::Copy { name, source } => (name, source),
+            Remedy::Move { moves, .. } => {
+                for one in moves {
+                    steps.push(moving(plan, one)?);
+                }
+                continue;
+            }
+            Remedy::Fetch { .. } | Remedy::Substitute(_) => continue,
         };
         let Ok(reference) = Reference::parse(name) else {
             continue;
@@ -107,6 +118,30 @@ fn steps(plan: &Plan) -> Result<Vec<Step>, RepairError> {
     Ok(steps)
 }
 
+fn moving(plan: &Plan, one: &Move) -> Result<Step, RepairError> {
+    let from = plan.folder.join(&one.from);
+    let size = fs::metadata(&from).map_err(write_error(&from))?.len();
+    let mut change = change(plan, one.to.clone(), size, &format!("`{}`", one.from));
+    change.moved_from = Some(one.from.clone());
+    Ok(Step {
+        change,
+        bytes: Bytes::Moved(one.from.clone()),
+    })
+}
+
+/// Moves a file within the folder. A link that is relative would lead elsewhere from its new place, so it is
+/// made anew.
+pub(super) fn relocate(from: &Path, to: &Path) -> io::Result<()> {
+    if let Some(folder) = to.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    if from.is_symlink() {
+        symlink(fs::canonicalize(from)?, to)?;
+        return fs::remove_file(from);
+    }
+    fs::rename(from, to)
+}
+
 fn change(plan: &Plan, path: String, size: u64, source: &str) -> Change {
     let there = plan.folder.join(&path).symlink_metadata().is_ok();
     let kept_as = there.then(|| {
@@ -119,6 +154,7 @@ fn change(plan: &Plan, path: String, size: u64, source: &str) -> Change {
     Change {
         path,
         kept_as,
+        moved_from: None,
         size,
         source: source.to_owned(),
     }

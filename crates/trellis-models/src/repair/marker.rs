@@ -39,6 +39,9 @@ pub struct Change {
     pub path: String,
     /// What was there before, kept under this name; nothing was there if absent.
     pub kept_as: Option<String>,
+    /// Where in the folder the file was moved from, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_from: Option<String>,
     /// The bytes that were written.
     pub size: u64,
     /// Where they came from, for people.

@@ -12,6 +12,7 @@ use crate::cache::{self, Located, snapshot_of};
 use crate::check::{Read, read_checkpoint, references};
 use crate::hash;
 use crate::lock::{Lock, lock_path};
+use crate::misplaced::{self, Found, Misplaced, Move};
 use crate::pipeline::{PIPELINE_FILE, Pipeline};
 use crate::places::Places;
 use crate::problem::Problem;
@@ -51,6 +52,13 @@ pub struct Plan {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "how", rename_all = "snake_case")]
 pub enum Remedy {
+    /// Its files lie elsewhere in the folder and are moved.
+    Move {
+        /// The name in pipeline.json, or `pipeline.json` itself.
+        name: String,
+        /// What is moved.
+        moves: Vec<Move>,
+    },
     /// Its two files come from another folder.
     Copy {
         /// The name in pipeline.json.
@@ -122,8 +130,16 @@ struct Wanted {
 /// Plans the repair of a folder.
 pub fn plan(located: &Located, options: &Options, places: &Places) -> Result<Plan, RepairError> {
     let folder = located.folder.clone();
-    let pipeline = Pipeline::read(&folder).map_err(|source| RepairError::Pipeline { source })?;
     let target = target(&folder, options)?;
+    let mut found = Found::default();
+    let pipeline = match Pipeline::read(&folder) {
+        Ok(pipeline) => pipeline,
+        Err(source) => {
+            found = misplaced::find(&folder);
+            let moved = found.of(PIPELINE_FILE).and(found.pipeline.clone());
+            moved.ok_or(RepairError::Pipeline { source })?
+        }
+    };
     let mut plan = Plan {
         target,
         remedies: Vec::new(),
@@ -137,11 +153,16 @@ pub fn plan(located: &Located, options: &Options, places: &Places) -> Result<Pla
         places,
         lock: Lock::read(&lock_path(located, places)).ok(),
     };
+    plan.remedies.extend(found.of(PIPELINE_FILE).map(Remedy::from));
     for wanted in all_named(&pipeline) {
         let name = wanted.reference.as_str();
         let mut read = read_checkpoint(&plan.folder, &wanted.reference, &[], places);
         if !read.problems.is_empty() {
-            match remedy(&wanted, &search, &pipeline) {
+            if found.pipeline.is_none() {
+                found = misplaced::find(&plan.folder);
+            }
+            let moved = found.of(name).map(Remedy::from);
+            match moved.or_else(|| remedy(&wanted, &search, &pipeline)) {
                 Some(remedy) => plan.remedies.push(remedy),
                 None => plan.unsolved.push(Unsolved::no_copy(name)),
             }
@@ -160,6 +181,15 @@ pub fn plan(located: &Located, options: &Options, places: &Places) -> Result<Pla
         .edited_pipeline()?
         .map_or_else(String::new, |(before, after)| edit::diff(&before, &after));
     Ok(plan)
+}
+
+impl From<&Misplaced> for Remedy {
+    fn from(misplaced: &Misplaced) -> Self {
+        Self::Move {
+            name: misplaced.name.clone(),
+            moves: misplaced.moves.clone(),
+        }
+    }
 }
 
 impl Plan {
@@ -296,7 +326,7 @@ fn find_source(wanted: &Wanted, search: &Search<'_>) -> Option<Source> {
 }
 
 fn is_sound(wanted: &Wanted, files: &(PathBuf, PathBuf)) -> bool {
-    let mut read = Read::of_files(&wanted.reference, files);
+    let mut read = Read::whole(&wanted.reference, files);
     for role in &wanted.roles {
         read.check_role(*role, None);
     }

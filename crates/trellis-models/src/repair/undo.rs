@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io;
 use std::path::Path;
 
+use super::apply::relocate;
 use super::error::RepairError;
 use super::marker::{Change, Marker, marker_path};
 use crate::cache::snapshot_of;
@@ -39,16 +41,7 @@ pub fn undo(folder: &Path, dry_run: bool) -> Result<Vec<Change>, RepairError> {
     }
     for change in &changes {
         let path = folder.join(&change.path);
-        let result = match &change.kept_as {
-            Some(kept) if folder.join(kept).symlink_metadata().is_ok() => {
-                fs::rename(folder.join(kept), &path)
-            }
-            Some(_) => Ok(()), // the repair was cut off before it touched this file
-            None => match fs::remove_file(&path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-                _ => Ok(()),
-            },
-        };
+        let result = put_back(folder, change, &path);
         result.map_err(|source| RepairError::Write { path, source })?;
     }
     let path = marker_path(folder);
@@ -56,10 +49,29 @@ pub fn undo(folder: &Path, dry_run: bool) -> Result<Vec<Change>, RepairError> {
     Ok(changes)
 }
 
+fn put_back(folder: &Path, change: &Change, path: &Path) -> io::Result<()> {
+    if let Some(from) = &change.moved_from {
+        // Where the repair was cut off before the move, the file is where it was.
+        if path.symlink_metadata().is_ok() && folder.join(from).symlink_metadata().is_err() {
+            relocate(path, &folder.join(from))?;
+        }
+    }
+    match &change.kept_as {
+        Some(kept) if folder.join(kept).symlink_metadata().is_ok() => fs::rename(folder.join(kept), path),
+        // Moved away above, or never touched.
+        _ if change.moved_from.is_some() => Ok(()),
+        Some(_) => Ok(()), // the repair was cut off before it touched this file
+        None => match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        },
+    }
+}
+
 impl Change {
     /// The record is a file that anybody can edit: no path in it may lead out of the folder.
     fn stays_inside(&self) -> bool {
-        let names = [Some(&self.path), self.kept_as.as_ref()];
+        let names = [Some(&self.path), self.kept_as.as_ref(), self.moved_from.as_ref()];
         names
             .into_iter()
             .flatten()
@@ -68,6 +80,14 @@ impl Change {
 
     fn check_undoable(&self, folder: &Path) -> Result<(), RepairError> {
         let path = folder.join(&self.path);
+        let returned = self.moved_from.as_ref();
+        if returned.is_some_and(|from| folder.join(from).exists()) && path.exists() && self.kept_as.is_none()
+        {
+            // Something else was put where the file came from.
+            return Err(RepairError::ChangedSince {
+                path: self.path.clone(),
+            });
+        }
         let size = fs::metadata(&path).ok().map(|meta| meta.len());
         let kept = self.kept_as.as_ref();
         let kept_is_there = kept.is_none_or(|name| folder.join(name).symlink_metadata().is_ok());

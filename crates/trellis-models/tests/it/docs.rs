@@ -7,8 +7,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use trellis_models::config::BadArgument;
+use trellis_models::extras::ExtraFault;
 use trellis_models::header::HeaderError;
-use trellis_models::{Problem, ReadError, Refused, Severity};
+use trellis_models::misplaced::Move;
+use trellis_models::numbers::Numbers;
+use trellis_models::{Problem, ReadError, Refused, Severity, StandIn};
 
 const KINDS: &str = include_str!("../../src/problem/kind.rs");
 const OTHER_KINDS: [&str; 4] = [
@@ -51,17 +54,27 @@ fn samples() -> Vec<Problem> {
         source: io::ErrorKind::PermissionDenied.into(),
     };
     let weights = |reason| Problem::Weights { name: name(), reason };
+    let extra = |source| Problem::ExtraBroken {
+        what: "DINOv2's weights",
+        path: "DIR/dinov2.pth".into(),
+        source,
+    };
     let json = || serde_json::from_str::<u8>("{").unwrap_err();
     vec![
-        Problem::PipelineMissing { folder: "DIR".into() },
+        Problem::PipelineMissing { folder: "DIR/ckpts".into(), near: Some("DIR".into()) },
+        Problem::Trellis2 { name: Some("Trellis2ImageTo3DPipeline".to_owned()) },
         Problem::PipelineUnreadable { source: missing() },
-        Problem::PipelineUnknown { name: "Trellis2ImageTo3DPipeline".to_owned() },
+        Problem::PipelineUnreadable { source: ReadError::StandIn { path: path(), found: StandIn::WebPage } },
+        Problem::PipelineUnreadable { source: ReadError::StandIn { path: path(), found: StandIn::ByteOrderMark } },
+        Problem::PipelineUnknown { name: "MyImageTo3DPipeline".to_owned() },
         Problem::RoleMissing { role: "slat_flow_model", lost: "no job can run" },
         Problem::RoleUnknown { role: "upsampler".to_owned() },
         Problem::Setting { setting: "slat_sampler.params.steps".to_owned(), fault: "must be a whole number of at least 1".to_owned() },
         Problem::ConditionWidth { role: "slat_flow_model", network: "dinov2_vitb14".to_owned(), expected: 1024, found: 768 },
         Problem::ReferenceRefused { role: role(), text: "../../etc/passwd".to_owned(), reason: Refused::Climbs },
         Problem::CheckpointMissing { name: name(), role: role() },
+        Problem::Misplaced { name: name(), moves: vec![Move { from: "slat_flow (1).json".to_owned(), to: "ckpts/slat_flow.json".to_owned() }] },
+        Problem::DanglingLink { file: file(), target: "../../../blobs/693fb2a5…".into() },
         Problem::WouldDownload { name: "org/repo/ckpts/x".to_owned(), role: role(), repo: "org/repo".to_owned() },
         Problem::ConfigUnreadable { name: name(), source: missing() },
         Problem::ConfigArgument { name: name(), reason: BadArgument { name: "model_channels".to_owned(), wanted: "a positive whole number" } },
@@ -69,11 +82,26 @@ fn samples() -> Vec<Problem> {
         Problem::ClassDoesNotFit { name: name(), class: "SparseStructureFlowModel".to_owned(), role: "slat_flow_model" },
         weights(HeaderError::Truncated { found: 1000, expected: 2000 }),
         weights(HeaderError::TrailingBytes { found: 2000, expected: 1000 }),
-        weights(HeaderError::LfsPointer),
-        weights(HeaderError::WebPage),
+        weights(HeaderError::StandIn(StandIn::Empty)),
+        weights(HeaderError::StandIn(StandIn::Zeros)),
+        weights(HeaderError::StandIn(StandIn::LfsPointer)),
+        weights(HeaderError::StandIn(StandIn::WebPage)),
+        weights(HeaderError::StandIn(StandIn::ServerMessage)),
         weights(HeaderError::Malformed { source: json() }),
         Problem::Shape { name: name(), fault: "3 transformer blocks instead of 24".to_owned() },
         Problem::OddDtype { name: name(), dtypes: "F8_E4M3, I8".to_owned() },
+        Problem::Numbers { name: name(), reason: Numbers::ZeroTail { tensor: "blocks.11.mlp.mlp.2.weight".to_owned(), bytes: 100_000 } },
+        Problem::Numbers { name: name(), reason: Numbers::Holes { tensor: "blocks.3.mlp.mlp.2.weight".to_owned(), zero: 5, all: 64 } },
+        Problem::Numbers { name: name(), reason: Numbers::Nan { tensor: "out_layer.weight".to_owned(), bad: 2048, all: 2048 } },
+        Problem::Counts { name: name(), found: (525, 600_432_512), expected: (526, 600_432_520) },
+        Problem::DownloadUnfinished { file: file().into(), left: "ckpts/slat_flow.safetensors.aria2".into() },
+        Problem::DownloadLeftover { left: "ckpts/slat_flow.safetensors.part".into() },
+        extra(ExtraFault::StandIn(StandIn::WebPage)),
+        extra(ExtraFault::Truncated { found: 1000, expected: 2000 }),
+        extra(ExtraFault::NoEndRecord),
+        extra(ExtraFault::ZeroTail { bytes: 4096 }),
+        extra(ExtraFault::NotTorch),
+        Problem::ExtraDiffers { what: "DINOv2's weights", path: "DIR/dinov2.pth".into(), found: 1000, expected: 2000 },
         Problem::ExtraMissing { what: "DINOv2's code", path: "DIR/hubconf.py".into() },
         Problem::LockMissing { path: "DIR/trellis-model.lock.json".into() },
         Problem::LockUnreadable { source: missing() },
@@ -81,6 +109,9 @@ fn samples() -> Vec<Problem> {
         Problem::LockedSize { file: file(), found: 1000, expected: 2000 },
         Problem::LockedHash { file: file(), found: "5e1f…".to_owned(), expected: "9a02…".to_owned() },
         Problem::BlobHash { file: file(), found: "5e1f…".to_owned(), expected: "9a02…".to_owned() },
+        Problem::PinnedSize { file: file(), found: 1000, expected: 2000 },
+        Problem::PinnedHash { file: file(), found: "5e1f…".to_owned(), expected: "693f…".to_owned(), sources: 2 },
+        Problem::PinnedHash { file: "pipeline.json".to_owned(), found: "5e1f…".to_owned(), expected: "2686…".to_owned(), sources: 0 },
         Problem::NotLocked { file: file() },
         Problem::Unreadable { path: path(), source: io::ErrorKind::PermissionDenied.into() },
         Problem::AsInNotes { reason: "with `ckpts/ss_flow`, a sparse-structure model, as the `slat_flow_model` the pipeline loads, but sampling fails".to_owned() },

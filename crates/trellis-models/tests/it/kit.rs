@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 use trellis_models::check::check;
-use trellis_models::{Located, Places, Problem, Report, extras, sample};
+use trellis_models::sample::{self, Length};
+use trellis_models::{Located, Places, Problem, Report};
 
 /// A machine of its own: caches and one model folder, all in a temporary folder.
 pub(crate) struct Machine {
@@ -23,11 +24,14 @@ impl Machine {
     /// With DINOv2 and u2net in place, so that a sound model has no problems at all.
     pub(crate) fn with_extras() -> Self {
         let machine = Self::new();
-        let network = extras::Dinov2::from_name("dinov2_vitl14_reg").unwrap();
-        for extra in extras::needed(network, &machine.places) {
-            fs::create_dir_all(extra.path.parent().unwrap()).unwrap();
-            fs::write(&extra.path, extra.name).unwrap();
-        }
+        sample::write_extras(&machine.places, Length::Published).unwrap();
+        machine
+    }
+
+    /// With extras that are quick to hash.
+    pub(crate) fn with_small_extras() -> Self {
+        let machine = Self::new();
+        sample::write_extras(&machine.places, Length::Small).unwrap();
         machine
     }
 

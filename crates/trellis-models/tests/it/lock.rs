@@ -8,7 +8,7 @@ use crate::kit::{Machine, lines, located};
 
 #[test]
 fn a_lock_verifies_what_it_locked_and_names_each_departure() {
-    let machine = Machine::with_extras();
+    let machine = Machine::with_small_extras();
     let folder = machine.model();
     let path = lock::lock_path(&located(&folder), &machine.places);
     lock::make(&folder, &machine.places, &|_| {})
@@ -58,7 +58,7 @@ fn refuses_a_lock_that_leads_out_of_the_folder_or_is_of_another_format() {
 
 #[test]
 fn the_nix_form_holds_every_file() {
-    let machine = Machine::with_extras();
+    let machine = Machine::with_small_extras();
     let folder = machine.model();
     let mut locked = lock::make(&folder, &machine.places, &|_| {}).unwrap();
     locked.repo = Some("microsoft/TRELLIS-image-large".to_owned());

@@ -4,7 +4,12 @@
 
 mod check;
 mod docs;
+mod extras;
 mod hostile;
 mod kit;
+mod locate;
 mod lock;
+mod misplaced;
+mod numbers;
+mod published;
 mod repair;

@@ -3,15 +3,17 @@
 mod model;
 mod start;
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::anyhow;
-use trellis_doctor::gpu::{self, Machine};
+use trellis_doctor::gpu::{self, Machine, Target};
 use trellis_doctor::host::{self, Host};
 use trellis_doctor::probe::{self, Probe};
 use trellis_doctor::{
-    Capability, Environment, Level, Report, Settings, examine, system_library_folders, variables,
+    Capability, Check, Environment, EnvironmentError, Finding, Level, Looked, Report, Settings, examine,
+    system_library_folders, variables,
 };
 use trellis_models::Places;
 use trellis_pins::Pins;
@@ -27,7 +29,9 @@ pub(crate) use start::before_start;
 /// Say what would keep TRELLIS from running here, and what to do about it
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Exit codes: 0 fine, 1 warnings with --strict, 2 errors or could not start.
+The last line says whether TRELLIS can run here, and whether the preview can.
+
+Exit codes: 0 no errors, 1 warnings with --strict, 2 errors (the verdict is \"no\") or could not start.
 docs/doctor.md lists the checks and describes the JSON form.")]
 pub(crate) struct DoctorArgs {
     /// Python environment: a virtual environment, a conda prefix, a Nix store path or a folder of packages;
@@ -38,7 +42,8 @@ pub(crate) struct DoctorArgs {
     /// `$TRELLIS_MODEL_PATH`
     #[arg(long, value_name = "MODEL")]
     model: Option<String>,
-    /// What the libraries must run on; else that of the GPU here, else the first of the pinned set
+    /// What the libraries must run on, for a GPU that is elsewhere; else that of the GPU here, else the first
+    /// of the pinned set
     #[arg(long, value_name = "MAJOR.MINOR")]
     capability: Option<Capability>,
     /// Print JSON
@@ -50,13 +55,14 @@ pub(crate) struct DoctorArgs {
     /// Also run the environment: imports, a matrix product, an attention, a sparse convolution, the model
     #[arg(long)]
     probe: bool,
-    /// How long each step of the probe may take
+    /// How long a step of the probe may take; imports and the model's loading may take five times as long
     #[arg(long, value_name = "SECONDS", value_parser = crate::numbers::parse::<u64>, default_value_t = 120, requires = "probe")]
     probe_seconds: u64,
 }
 
-/// Loading the whole model takes longer than any other step, by as much.
-const LOAD_FACTOR: u32 = 5;
+/// Loading the model, and TRELLIS's first import, during which numba compiles, take longer than other steps by
+/// as much.
+const LONG_FACTOR: u32 = 5;
 
 pub(crate) fn run(args: &DoctorArgs, context: &Context<'_>) -> Result<Exit, Stop> {
     let pins = Pins::embedded();
@@ -72,12 +78,24 @@ pub(crate) fn run(args: &DoctorArgs, context: &Context<'_>) -> Result<Exit, Stop
         pins,
     };
 
-    let environment = environment(args, context)?;
+    let environment = match environment(args, context)? {
+        Ok(environment) => environment,
+        // What else there is to say would be about another environment than the one that was meant.
+        Err((subject, error)) => {
+            let mut report = Report::new(capability);
+            report.add([Finding::new(Check::Environment, subject, &error)]);
+            return conclude(&report, args);
+        }
+    };
     let mut report = match &environment {
         Some(environment) => examine(environment, &settings),
         None => Report::new(capability),
     };
-    report.add(gpu::check(&machine, capability, &pins.cuda));
+    let target = match args.capability {
+        None => Target::Here,
+        Some(_) => Target::Anywhere,
+    };
+    report.add(gpu::check(&machine, capability, &pins.cuda, target));
     if environment.is_some() {
         report.add(variables::check(&|name| variable(context, name), capability));
     }
@@ -86,12 +104,24 @@ pub(crate) fn run(args: &DoctorArgs, context: &Context<'_>) -> Result<Exit, Stop
     if let Some(checked) = &model {
         report.add(checked.findings.iter().cloned());
     }
+    let looked = Looked {
+        environment: environment.is_some(),
+        gpu: machine.capability() == Some(capability),
+        model: model.is_some(),
+        probe: args.probe,
+    };
     report.add(host::check(&Host::look(&folders(context))));
     if args.probe {
         let model = model.and_then(|checked| checked.folder);
         report.add(probe::run(&probe_of(args, environment.as_ref(), model, context)?));
     }
-    print(&report, args)?;
+    report.look(looked);
+    conclude(&report, args)
+}
+
+/// Prints the report; the exit code follows its verdict.
+fn conclude(report: &Report, args: &DoctorArgs) -> Result<Exit, Stop> {
+    print(report, args)?;
     Ok(match report.exit_code(args.strict) {
         0 => Exit::Done,
         1 => Exit::Failed,
@@ -119,20 +149,87 @@ fn pinned_capability() -> Result<Capability, Stop> {
     first.parse().map_err(Stop::not_started)
 }
 
-/// The environment that was asked for, else the one that variables name, else none.
-fn environment(args: &DoctorArgs, context: &Context<'_>) -> Result<Option<Environment>, Stop> {
-    let named = |name: &str| context.environment.get(name).map(PathBuf::from);
-    let root = args
-        .env
-        .clone()
-        .or_else(|| named(env::WORKER_PYTHON).and_then(|python| prefix_of(&python)))
-        .or_else(|| named(env::VIRTUAL_ENV))
-        .or_else(|| named(env::CONDA_PREFIX));
-    let found = root.map(|root| Environment::discover(&root)).transpose();
-    found.map_err(|error| {
-        let advice = error.advice();
-        Stop::not_started(error).hint(advice)
-    })
+/// What is wrong with the environment that is meant, and the name to tell it by.
+type Unusable = (String, EnvironmentError);
+
+/// The environment that was asked for, else the one that variables name, else none. A path on the command line
+/// that is no environment is wrong usage; all else is for the report to say.
+fn environment(
+    args: &DoctorArgs,
+    context: &Context<'_>,
+) -> Result<Result<Option<Environment>, Unusable>, Stop> {
+    if let Some(root) = &args.env {
+        return match Environment::discover(root) {
+            Ok(environment) => Ok(Ok(Some(environment))),
+            Err(error @ EnvironmentError::InterpreterGone { .. }) => {
+                Ok(Err((root.display().to_string(), error)))
+            }
+            Err(error) => {
+                let advice = error.advice();
+                Err(Stop::not_started(error).hint(advice))
+            }
+        };
+    }
+    Ok(from_variables(context))
+}
+
+fn from_variables(context: &Context<'_>) -> Result<Option<Environment>, Unusable> {
+    let named = |name: &str| {
+        let value = context.environment.get(name).filter(|value| !value.is_empty());
+        value.map(PathBuf::from)
+    };
+    if let Some(python) = named(env::WORKER_PYTHON) {
+        let told = |error| (env::WORKER_PYTHON.to_owned(), error);
+        worker_python(&python, context).map_err(told)?;
+        // Of an interpreter that is searched in `$PATH` the environment is not known.
+        if let Some(root) = prefix_of(&python) {
+            return Environment::discover(&root).map(Some).map_err(told);
+        }
+    }
+    for variable in [env::VIRTUAL_ENV, env::CONDA_PREFIX] {
+        if let Some(path) = named(variable) {
+            let found = Environment::discover(&path).map(Some);
+            return found.map_err(|error| match error {
+                EnvironmentError::Unreadable { .. } => (
+                    variable.to_owned(),
+                    EnvironmentError::NamedUnreadable { variable, path },
+                ),
+                error => (variable.to_owned(), error),
+            });
+        }
+    }
+    Ok(None)
+}
+
+/// Whether the interpreter that `$TRELLIS_WORKER_PYTHON` names is there and may be run.
+fn worker_python(python: &Path, context: &Context<'_>) -> Result<(), EnvironmentError> {
+    let wrong = |reason| EnvironmentError::NoInterpreter {
+        variable: env::WORKER_PYTHON,
+        path: python.to_owned(),
+        reason,
+    };
+    if python.components().count() == 1 {
+        let path = context.environment.get(env::PATH).unwrap_or_default();
+        let found = std::env::split_paths(path).any(|folder| folder.join(python).is_file());
+        return if found {
+            Ok(())
+        } else {
+            Err(wrong("is in no folder of `PATH`"))
+        };
+    }
+    // Of a whole environment more is known: that its link leads nowhere, for one.
+    if let Some(root) = prefix_of(python)
+        && let Err(error @ EnvironmentError::InterpreterGone { .. }) = Environment::discover(&root)
+    {
+        return Err(error);
+    }
+    match python.metadata() {
+        Err(_) if python.is_symlink() => Err(wrong("is a link to nowhere")),
+        Err(_) => Err(wrong("is not there")),
+        Ok(there) if !there.is_file() => Err(wrong("is not a file")),
+        Ok(there) if there.permissions().mode() & 0o111 == 0 => Err(wrong("may not be executed")),
+        Ok(_) => Ok(()),
+    }
 }
 
 /// `/env` for `/env/bin/python3`.
@@ -180,7 +277,7 @@ fn probe_of(
         python,
         model,
         limit,
-        load_limit: limit.saturating_mul(LOAD_FACTOR),
+        long_limit: limit.saturating_mul(LONG_FACTOR),
     })
 }
 
@@ -195,5 +292,6 @@ fn print(report: &Report, args: &DoctorArgs) -> Result<Exit, Stop> {
     } else if report.level == Level::Ok && !args.probe {
         text.push_str("`--probe` also runs it.\n");
     }
+    text.push_str(&report.last_line());
     super::print(&text)
 }

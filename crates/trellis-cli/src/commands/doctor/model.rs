@@ -44,7 +44,7 @@ pub(super) fn check(asked: &str, context: &Context<'_>) -> Checked {
             .filter(|checkpoint| checkpoint.sound)
             .count();
         let message = format!(
-            "{}, each there and whole by its header",
+            "{}, each there and whole by its header and by samples of its numbers",
             crate::output::count(sound, "checkpoint")
         );
         findings.push(finding(asked, ("model_sound", Level::Ok), message, String::new()));
@@ -66,15 +66,24 @@ pub(super) fn unloadable(folder: &Path, context: &Context<'_>) -> Vec<String> {
     let Ok(located) = locate(&folder.to_string_lossy(), &places) else {
         return Vec::new();
     };
+    let report = check_folder(&located, &places);
+    let rf = |name: &str| {
+        let checkpoint = report
+            .checkpoints
+            .iter()
+            .find(|checkpoint| checkpoint.name == name);
+        checkpoint.is_some_and(|found| found.roles == [Role::SlatDecoderRf.name()])
+    };
     let keeps_from_loading = |problem: &&Problem| match problem {
         Problem::CheckpointMissing { role, .. } => role != Role::SlatDecoderRf.name(),
-        Problem::AsInNotes { .. } | Problem::CheckpointHalf { .. } | Problem::PipelineUnreadable { .. } => {
-            true
-        }
+        Problem::Misplaced { name, .. } => !rf(name),
+        Problem::AsInNotes { .. }
+        | Problem::CheckpointHalf { .. }
+        | Problem::PipelineUnreadable { .. }
+        | Problem::Trellis2 { .. } => true,
         _ => false,
     };
-    let problems = check_folder(&located, &places).problems;
-    let lines = problems.iter().filter(keeps_from_loading);
+    let lines = report.problems.iter().filter(keeps_from_loading);
     lines
         .map(|problem| format!("  ✗ {}\n    → {}", problem.sentence(), problem.advice()))
         .collect()

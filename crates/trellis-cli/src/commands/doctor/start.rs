@@ -7,7 +7,7 @@ use trellis_pins::Pins;
 
 use super::super::Context;
 use super::model::unloadable;
-use super::{look, pinned_capability, prefix_of};
+use super::{look, pinned_capability, prefix_of, worker_python};
 use crate::env;
 use crate::exit::Stop;
 
@@ -29,6 +29,12 @@ pub(crate) fn before_start(context: &Context<'_>, model: &Path) -> Result<(), St
         ));
     }
     let python = context.environment.get(env::WORKER_PYTHON).map(PathBuf::from);
+    if let Some(python) = python.as_deref().filter(|python| !python.as_os_str().is_empty()) {
+        worker_python(python, context).map_err(|error| {
+            let hint = format!("{}; `--skip-doctor` starts anyway", error.advice());
+            Stop::not_started(error).hint(hint)
+        })?;
+    }
     let Some(root) = python.as_deref().and_then(prefix_of) else {
         return Ok(());
     };

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use trellis_models::check::{check, files_read};
 use trellis_models::lock::{Lock, lock_path, verify_blobs};
 use trellis_models::pipeline::Pipeline;
+use trellis_models::published;
 use trellis_models::record::Record;
 use trellis_models::{Located, Problem, Report};
 
@@ -15,8 +16,9 @@ use crate::exit::Exit;
 /// Say whether everything that TRELLIS reads is there, whole and of the right kind
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Without options only headers and sizes are read: a second, whatever the size of the model. With a lock \
-beside pipeline.json the sizes are held against it.
+Without options headers, sizes and a few samples of the numbers are read: a second or so, whatever the \
+size of the model. With a lock beside pipeline.json the sizes are held against it. What lies between the \
+samples only --hash looks at.
 
 Exit codes: 0 no errors (there may be warnings), 1 errors, 2 could not start.")]
 pub(super) struct CheckArgs {
@@ -24,7 +26,8 @@ pub(super) struct CheckArgs {
     /// $TRELLIS_MODEL_PATH, else the pinned model
     model: Option<String>,
 
-    /// Hash every byte: against the lock, else against the names that the hub cache gives its blobs
+    /// Hash every byte: against the lock, else against the names that the hub cache gives its blobs, else
+    /// against the digests of the published model
     #[arg(long)]
     hash: bool,
 
@@ -68,18 +71,13 @@ fn verify(report: &mut Report, located: &Located, args: &CheckArgs, machine: &Ma
             let found = lock.verify(&located.folder, &machine.places, hashed, &|bytes| bar.inc(bytes));
             bar.finish_and_clear();
             report.hashed = hashed;
-            found
+            found.into_iter().chain(published::compare_lock(&lock)).collect()
         }
         Err(error) if error.is_not_found() && !args.locked && args.lock.is_none() => {
             if !args.hash {
                 return;
             }
-            if located.snapshot.is_none() {
-                vec![Problem::LockMissing { path }]
-            } else {
-                report.hashed = true;
-                hash_blobs(report, located, args)
-            }
+            hash_without_lock(report, located, path, args, machine)
         }
         Err(error) if error.is_not_found() => vec![Problem::LockMissing { path }],
         Err(source) => vec![Problem::LockUnreadable { source }],
@@ -87,18 +85,37 @@ fn verify(report: &mut Report, located: &Located, args: &CheckArgs, machine: &Ma
     report.add(found);
 }
 
-fn hash_blobs(report: &Report, located: &Located, args: &CheckArgs) -> Vec<Problem> {
+/// Hashes what is known without a lock: a snapshot by the names of its blobs, a folder by the pins.
+fn hash_without_lock(
+    report: &mut Report,
+    located: &Located,
+    lock: PathBuf,
+    args: &CheckArgs,
+    machine: &Machine<'_>,
+) -> Vec<Problem> {
     let Ok(pipeline) = Pipeline::read(&located.folder) else {
         return Vec::new();
     };
-    let bytes = report
+    let files = files_read(&located.folder, &pipeline);
+    let weights = report
         .checkpoints
         .iter()
-        .filter_map(|checkpoint| checkpoint.bytes)
-        .sum();
-    let bar = hashing(bytes, args.json);
-    let files = files_read(&located.folder, &pipeline);
-    let found = verify_blobs(&located.folder, &files, &|bytes| bar.inc(bytes));
+        .filter_map(|checkpoint| checkpoint.bytes);
+    let bar = hashing(weights.sum(), args.json);
+    let on_bytes = |bytes| bar.inc(bytes);
+    let mut found = if located.snapshot.is_some() {
+        report.hashed = true;
+        verify_blobs(&located.folder, &files, &on_bytes)
+    } else {
+        let uncovered = published::uncovered(&files);
+        report.hashed = uncovered.is_empty();
+        if uncovered.is_empty() {
+            published::verify(&located.folder, &files, &on_bytes)
+        } else {
+            vec![Problem::LockMissing { path: lock }]
+        }
+    };
+    found.extend(published::verify_extras(&pipeline, &machine.places, &on_bytes));
     bar.finish_and_clear();
     found
 }

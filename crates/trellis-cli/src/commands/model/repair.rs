@@ -8,16 +8,18 @@ use tempfile::TempDir;
 use trellis_model_fetch::{Layout, Request, fetch_files};
 use trellis_models::Located;
 use trellis_models::lock::{Lock, lock_path};
+use trellis_models::misplaced;
 use trellis_models::repair::{AsInNotes, Change, Options, Plan, Remedy, apply, plan, undo};
 
 use super::bars::Bars;
 use super::{Fault, Machine, fetch, print, print_json};
 use crate::exit::Exit;
 
-/// Put right what can be put right: a missing or damaged checkpoint
+/// Put right what can be put right: missing, damaged and misplaced files
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-For each checkpoint, in this order: a sound copy in a folder given with --from or in the hub cache; the \
+For each checkpoint, in this order: the right files in the wrong place of the folder itself, which are \
+moved; a sound copy in a folder given with --from or in the hub cache; the \
 one file downloaded; with --as-in-notes, and only then, the substitution of the notes, which makes the \
 pipeline load but not work. A hub cache is never changed: name a new folder with --to.
 
@@ -175,9 +177,14 @@ fn run_undo(args: &RepairArgs, located: &Located) -> Result<Exit, Fault> {
         });
     }
     let verb = if args.dry_run { "would be" } else { "was" };
-    let line = |change: &Change| match &change.kept_as {
-        Some(kept) => format!("{} {verb} restored from {kept}\n", change.path),
-        None => format!("{} {verb} removed\n", change.path),
+    let line = |change: &Change| match (&change.moved_from, &change.kept_as) {
+        (Some(from), None) => format!("{} {verb} moved back to {from}\n", change.path),
+        (Some(from), Some(kept)) => format!(
+            "{} {verb} moved back to {from} and restored from {kept}\n",
+            change.path
+        ),
+        (None, Some(kept)) => format!("{} {verb} restored from {kept}\n", change.path),
+        (None, None) => format!("{} {verb} removed\n", change.path),
     };
     print(&changed.iter().map(line).collect::<String>())
 }
@@ -187,6 +194,9 @@ fn described(plan: &Plan, dry_run: bool) -> String {
     let mut text = String::new();
     for remedy in &plan.remedies {
         let _ = match remedy {
+            Remedy::Move { name, moves } => {
+                writeln!(text, "{name}: {}", misplaced::sentence(moves))
+            }
             Remedy::Copy { name, source } => writeln!(text, "{name}: from {}", source.whose),
             Remedy::Fetch { name, repo, .. } => writeln!(text, "{name}: to be downloaded from {repo}"),
             Remedy::Substitute(substitution) => {

@@ -30,7 +30,7 @@ pub(super) fn report(located: &Located, report: &Report) -> String {
     if !report.extras.is_empty() {
         text.push_str("\nBesides the model:\n");
         for extra in &report.extras {
-            let mark = if extra.present { '✓' } else { '✗' };
+            let mark = if extra.sound { '✓' } else { '✗' };
             let _ = writeln!(text, "  {mark} {:<14}  {}", extra.name, extra.path.display());
         }
     }
@@ -79,7 +79,7 @@ fn conclusion(report: &Report) -> String {
     let depth = if report.hashed {
         "every byte was hashed"
     } else {
-        "headers and sizes were read"
+        "headers, sizes and samples of the numbers were read"
     };
     match (errors, warnings) {
         (0, 0) => format!("✓ nothing is wrong ({depth})\n"),

@@ -1,0 +1,93 @@
+//! Compiled libraries that packages do not work without. A package that was unpacked from its source, or whose
+//! compilation failed half-way, has its Python files and lacks these.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::packages::files::has_extension;
+
+/// A library by its path below the packages, without what follows the first dot of its name.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Needed {
+    /// The package's module.
+    pub(super) package: &'static str,
+    /// Any of these will do.
+    pub(super) any_of: &'static [&'static str],
+}
+
+const fn needed(package: &'static str, any_of: &'static [&'static str]) -> Needed {
+    Needed { package, any_of }
+}
+
+/// By the packages' own sources. nvdiffrast names its library `_nvdiffrast_c` from 0.4 on.
+const NEEDED: [Needed; 29] = [
+    needed("torch", &["torch/_C"]),
+    needed("torch", &["torch/lib/libtorch_python"]),
+    needed("torch", &["torch/lib/libtorch_cpu"]),
+    needed("torch", &["torch/lib/libc10"]),
+    needed("torchvision", &["torchvision/_C"]),
+    needed("xformers", &["xformers/_C"]),
+    needed("flash_attn", &["flash_attn_2_cuda", "flash_attn_cuda"]),
+    needed("spconv", &["spconv/core_cc"]),
+    needed("cumm", &["cumm/core_cc"]),
+    needed("kaolin", &["kaolin/_C"]),
+    needed(
+        "nvdiffrast",
+        &["_nvdiffrast_c", "nvdiffrast/_C", "nvdiffrast_plugin"],
+    ),
+    needed("diff_gaussian_rasterization", &["diff_gaussian_rasterization/_C"]),
+    needed("diffoctreerast", &["diffoctreerast/_C"]),
+    needed(
+        "numpy",
+        &["numpy/_core/_multiarray_umath", "numpy/core/_multiarray_umath"],
+    ),
+    needed("scipy", &["scipy/linalg/_fblas"]),
+    needed("PIL", &["PIL/_imaging"]),
+    needed("cv2", &["cv2/cv2", "cv2/python-3/cv2", "cv2"]),
+    needed("onnxruntime", &["onnxruntime/capi/onnxruntime_pybind11_state"]),
+    needed("safetensors", &["safetensors/_safetensors_rust"]),
+    needed("igraph", &["igraph/_igraph"]),
+    needed("pymeshfix", &["pymeshfix/_meshfix"]),
+    needed("xatlas", &["xatlas", "xatlas/xatlas", "xatlas/_xatlas"]),
+    needed("vtkmodules", &["vtkmodules/vtkCommonCore"]),
+    needed("llvmlite", &["llvmlite/binding/libllvmlite"]),
+    needed("numba", &["numba/_dispatcher"]),
+    needed("skimage", &["skimage/_shared/geometry", "skimage/measure/_ccomp"]),
+    needed("open3d", &["open3d/cpu/pybind", "open3d/cuda/pybind"]),
+    needed("tokenizers", &["tokenizers/tokenizers"]),
+    needed("warp", &["warp/bin/warp"]),
+];
+
+/// What of a package that is here is not; `folders` are those of packages, `is_here` knows modules.
+pub(super) fn absent(folders: &[PathBuf], mut is_here: impl FnMut(&str) -> bool) -> Vec<Needed> {
+    let mut absent: Vec<Needed> = NEEDED
+        .into_iter()
+        .filter(|needed| is_here(needed.package))
+        .collect();
+    absent.retain(|needed| !needed.any_of.iter().any(|stem| is_there(folders, stem)));
+    absent
+}
+
+/// Whether a file `stem.….so` is in any of the folders.
+fn is_there(folders: &[PathBuf], stem: &str) -> bool {
+    let (folder, name) = stem.rsplit_once('/').unwrap_or(("", stem));
+    let prefix = format!("{name}.");
+    folders.iter().any(|packages| {
+        let entries = fs::read_dir(packages.join(folder))
+            .into_iter()
+            .flatten()
+            .flatten();
+        let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        names.any(|file| file.starts_with(&prefix) && (has_extension(&file, "so") || file.contains(".so.")))
+    })
+}
+
+/// Whether the nvdiffrast that is here compiles its library itself, as those before 0.4 do.
+pub(super) fn nvdiffrast_compiles(folders: &[PathBuf]) -> bool {
+    let sources = folders
+        .iter()
+        .map(|folder| folder.join("nvdiffrast/torch/ops.py"));
+    sources
+        .filter_map(|path| fs::read_to_string(path).ok())
+        .any(|text| text.contains("cpp_extension"))
+}

@@ -1,0 +1,255 @@
+//! Do the records of packages agree with each other and with the files?
+//!
+//! Two records of one package, two packages that own the same files, files that are gone, and what an
+//! interrupted pip left. Lengths are compared, contents are not: libraries are patched after installation.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+
+use crate::finding::{Check, Diagnosis, Finding, Level};
+use crate::packages::files::{Owned, owned};
+use crate::packages::{Package, Packages, borne_out};
+
+/// Files shown of one finding.
+const MAX_FILES: usize = 20;
+
+/// What is wrong with the records.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RecordProblem {
+    /// A second record of a package.
+    #[error("has {} records; the files are those of {real}{}", stale.len() + 1, if *torn { ", and some of them are not" } else { "" })]
+    TwoRecords {
+        /// The version that the files bear out.
+        real: String,
+        /// Folders of the other records.
+        stale: Vec<String>,
+        /// The real record's files are not all as recorded: one version was unpacked over another.
+        torn: bool,
+    },
+    /// Nothing tells which record is real.
+    #[error("has {} records, and no file tells which is real", records.len())]
+    RecordsUnclear {
+        /// Their folders.
+        records: Vec<String>,
+    },
+    /// Two packages own the same files.
+    #[error("and {other} own {} of the same files; those that are here are {owner}", files.len())]
+    SharedFiles {
+        /// The other package.
+        other: String,
+        /// `x's`, or that they are mixed or that it cannot be told.
+        owner: String,
+        /// Both have left files.
+        mixed: bool,
+        /// What to keep.
+        advice: String,
+        /// Their paths.
+        files: Vec<String>,
+    },
+    /// Recorded files are not there.
+    #[error("lacks {} of the {recorded} Python and compiled files that it was installed with", files.len())]
+    FilesMissing {
+        /// TRELLIS reaches the package.
+        needed: bool,
+        /// How many are recorded.
+        recorded: usize,
+        /// Their paths.
+        files: Vec<String>,
+    },
+    /// A folder that pip renamed before it removed it.
+    #[error("is what an interrupted pip left")]
+    Leftover,
+}
+
+impl Diagnosis for RecordProblem {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::TwoRecords { .. } | Self::RecordsUnclear { .. } => "two_records",
+            Self::SharedFiles { .. } => "shared_files",
+            Self::FilesMissing { .. } => "files_missing",
+            Self::Leftover => "leftover",
+        }
+    }
+
+    fn level(&self) -> Level {
+        match self {
+            Self::TwoRecords { torn: true, .. }
+            | Self::SharedFiles { mixed: true, .. }
+            | Self::FilesMissing { needed: true, .. } => Level::Error,
+            Self::TwoRecords { .. }
+            | Self::RecordsUnclear { .. }
+            | Self::SharedFiles { .. }
+            | Self::FilesMissing { .. }
+            | Self::Leftover => Level::Warn,
+        }
+    }
+
+    fn advice(&self) -> String {
+        match self {
+            Self::TwoRecords { torn: true, .. } => {
+                "remove all its records and folders, and install it again".to_owned()
+            }
+            Self::TwoRecords { stale, .. } => {
+                let folders: Vec<String> = stale.iter().map(|folder| format!("`{folder}`")).collect();
+                format!("remove the folder {}", folders.join(" and "))
+            }
+            Self::RecordsUnclear { .. } => "uninstall it until it is gone, and install it again".to_owned(),
+            Self::SharedFiles { advice, .. } => advice.clone(),
+            Self::FilesMissing { .. } => "install it again".to_owned(),
+            Self::Leftover => "remove the folder; nothing reads it".to_owned(),
+        }
+    }
+
+    fn evidence(&self) -> Vec<String> {
+        match self {
+            Self::RecordsUnclear { records } => records.clone(),
+            Self::SharedFiles { files, .. } | Self::FilesMissing { files, .. } => {
+                files.iter().take(MAX_FILES).cloned().collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Runs the check; `reached` are the outermost names of the modules that TRELLIS imports.
+pub(crate) fn check(packages: &Packages, reached: &BTreeSet<String>) -> Vec<Finding> {
+    let finding = |subject: &str, problem: &RecordProblem| Finding::new(Check::Versions, subject, problem);
+    let mut findings = Vec::new();
+    for records in packages.repeated() {
+        findings.extend(repeated(records).map(|problem| finding(&records[0].name, &problem)));
+    }
+    for folder in packages.leftovers() {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        findings.push(finding(&name, &RecordProblem::Leftover));
+    }
+    let all: Vec<&Package> = packages.iter().collect();
+    let lists: Vec<Vec<Owned>> = all.into_par_iter().map(owned).collect();
+    let owners: Vec<(&Package, Vec<Owned>)> = packages.iter().zip(lists).collect();
+    let gone: Vec<Option<RecordProblem>> = (0..owners.len())
+        .into_par_iter()
+        .map(|index| gone(owners[index].0, &owners[index].1, reached))
+        .collect();
+    for ((package, _), problem) in owners.iter().zip(gone) {
+        findings.extend(problem.map(|problem| finding(&package.name, &problem)));
+    }
+    for (name, problem) in shared(&owners) {
+        findings.push(finding(&name, &problem));
+    }
+    findings
+}
+
+fn repeated(records: &[Package]) -> Option<RecordProblem> {
+    let (real, others) = records.split_first()?;
+    let folder = real.info.parent().unwrap_or(Path::new(""));
+    let evidence = borne_out(real, folder);
+    if others.iter().any(|other| borne_out(other, folder) == evidence) {
+        let records = records.iter().map(Package::record).collect();
+        return Some(RecordProblem::RecordsUnclear { records });
+    }
+    let python = |file: &&Owned| {
+        let name = file.path.as_str();
+        Path::new(name)
+            .extension()
+            .is_some_and(|extension| extension == "py")
+    };
+    Some(RecordProblem::TwoRecords {
+        real: real.version.clone(),
+        stale: others.iter().map(Package::record).collect(),
+        torn: owned(real)
+            .iter()
+            .filter(python)
+            .any(|file| file.fits(folder) == Some(false)),
+    })
+}
+
+/// Recorded files that are not there; none where not one is: that is told where it is imported.
+fn gone(package: &Package, owned: &[Owned], reached: &BTreeSet<String>) -> Option<RecordProblem> {
+    let folder = package.info.parent()?;
+    let judged: Vec<&Owned> = owned.iter().filter(|file| !is_test(&file.path)).collect();
+    let missing = judged.iter().filter(|file| file.fits(folder).is_none());
+    let files: Vec<String> = missing.map(|file| file.path.clone()).collect();
+    let some = !files.is_empty() && files.len() < judged.len();
+    let modules = files
+        .iter()
+        .map(|file| file.split(['/', '.']).next().unwrap_or_default());
+    let needed = modules.into_iter().any(|module| reached.contains(module));
+    some.then_some(RecordProblem::FilesMissing {
+        needed,
+        recorded: judged.len(),
+        files,
+    })
+}
+
+/// Distributions leave tests and examples out.
+fn is_test(path: &str) -> bool {
+    path.split('/')
+        .any(|part| matches!(part, "test" | "tests" | "testing" | "examples" | "benchmarks"))
+}
+
+/// Pairs of packages in one folder that recorded different contents for the same paths.
+fn shared(owners: &[(&Package, Vec<Owned>)]) -> Vec<(String, RecordProblem)> {
+    let mut first: HashMap<(&Path, &str), (usize, &Owned)> = HashMap::new();
+    let mut pairs: BTreeMap<(usize, usize), Vec<(&Owned, &Owned)>> = BTreeMap::new();
+    for (index, (package, files)) in owners.iter().enumerate() {
+        let Some(folder) = package.info.parent() else {
+            continue;
+        };
+        for file in files {
+            match first.get(&(folder, file.path.as_str())) {
+                Some((other, same)) if *other != index && differ(file, same) => {
+                    pairs.entry((*other, index)).or_default().push((*same, file));
+                }
+                Some(_) => {}
+                None => {
+                    first.insert((folder, file.path.as_str()), (index, file));
+                }
+            }
+        }
+    }
+    let told = pairs.into_iter().map(|((a, b), files)| {
+        let problem = conflict(owners[a].0, owners[b].0, &files);
+        (owners[a].0.name.clone(), problem)
+    });
+    told.collect()
+}
+
+fn differ(a: &Owned, b: &Owned) -> bool {
+    a.hash != b.hash || a.length != b.length
+}
+
+fn conflict(a: &Package, b: &Package, files: &[(&Owned, &Owned)]) -> RecordProblem {
+    let folder = a.info.parent().unwrap_or(Path::new(""));
+    let mut counts = [0, 0];
+    for (of_a, of_b) in files {
+        match (of_a.fits(folder), of_b.fits(folder)) {
+            (Some(true), Some(false)) => counts[0] += 1,
+            (Some(false), Some(true)) => counts[1] += 1,
+            _ => {}
+        }
+    }
+    let (owner, mixed, keep) = match counts {
+        [0, 0] => ("of either, by their lengths".to_owned(), false, None),
+        [_, 0] => (format!("those of {} {}", a.name, a.version), false, Some((a, b))),
+        [0, _] => (format!("those of {} {}", b.name, b.version), false, Some((b, a))),
+        _ => ("a mixture of both".to_owned(), true, None),
+    };
+    let advice = match keep {
+        Some((real, other)) => format!(
+            "uninstall both and install {} again: uninstalling {} alone would take its files along",
+            real.name, other.name
+        ),
+        None => format!(
+            "uninstall both, and install one of {} and {} again",
+            a.name, b.name
+        ),
+    };
+    RecordProblem::SharedFiles {
+        other: b.name.clone(),
+        owner,
+        mixed,
+        advice,
+        files: files.iter().map(|(file, _)| file.path.clone()).collect(),
+    }
+}
