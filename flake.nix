@@ -18,13 +18,14 @@
       url = "github:MaxtirError/FlexiCubes";
       flake = false;
     };
-    # The git inputs below are locked by revision alone: git's own content hash.
+    # The git inputs below are locked by revision alone, git's own content hash: no cache can serve them.
+    # `shallow` fetches that one commit instead of the whole history.
     kaolin-src = {
-      url = "git+https://github.com/NVIDIAGameWorks/kaolin";
+      url = "git+https://github.com/NVIDIAGameWorks/kaolin?shallow=1";
       flake = false;
     };
     nvdiffrast-src = {
-      url = "git+https://github.com/NVlabs/nvdiffrast";
+      url = "git+https://github.com/NVlabs/nvdiffrast?shallow=1";
       flake = false;
     };
     diffoctreerast-src = {
@@ -38,7 +39,7 @@
     };
     # Of this, only submodules/diff-gaussian-rasterization.
     mip-splatting-src = {
-      url = "git+https://github.com/autonomousvision/mip-splatting";
+      url = "git+https://github.com/autonomousvision/mip-splatting?shallow=1";
       flake = false;
     };
     # The revision that TRELLIS's own set-up names.
@@ -76,14 +77,19 @@
       overlays = import ./overlays { inherit inputs; };
       nixosModules.default = import ./nix/module.nix { inherit self; };
 
-      # The Python environment for other cards: 8.9 (4090), 8.0 (A100), 9.0 (H100).
-      lib.mkPythonEnv =
+      templates.default = {
+        path = ./nix/template;
+        description = "A NixOS machine with trellis-server and an RTX 50";
+      };
+
+      # The server for a set of cards that no package is for, such as a machine with two generations.
+      lib.mkServer =
         {
           cudaCapabilities ? ours.${gpuSystem}.pins.cuda.capabilities,
         }:
         (import ./nix {
           inherit inputs cudaCapabilities;
           system = gpuSystem;
-        }).packages.python-env;
+        }).packages.server;
     };
 }

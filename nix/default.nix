@@ -33,27 +33,62 @@ let
   models = pkgsCuda.callPackage ./models.nix { };
   python-env = pkgsCuda.trellisPythonEnv.override {
     doctor = server-preview;
-    capability = lib.head capabilities;
+    inherit capabilities;
   };
-  environment = pkgsCuda.callPackage ./environment.nix { inherit models python-env; };
-  server = pkgsCuda.callPackage ./server.nix { inherit server-preview python-env environment; };
-  image = pkgsCuda.callPackage ./image.nix { inherit server; };
+  environmentWith =
+    withModels:
+    pkgsCuda.callPackage ./environment.nix {
+      inherit models python-env withModels;
+      cudaPackages = pkgsCuda.trellisCudaPackages;
+    };
+  serverWith =
+    withModels:
+    pkgsCuda.callPackage ./server.nix {
+      inherit server-preview python-env models;
+      environment = environmentWith withModels;
+    };
+  server = serverWith true;
+  server-bare = serverWith false;
+  image = pkgsCuda.callPackage ./image.nix { inherit server-bare; };
+  # The same for cards of other capabilities.
+  serversForCards = lib.mapAttrs (
+    _: card:
+    (import ./. {
+      inherit inputs system;
+      cudaCapabilities = card.capabilities;
+    }).packages.server
+  ) (removeAttrs pins.cuda.packages [ "server" ]);
 
   packages = {
     inherit server-preview docs;
     default = server-preview;
   }
   // lib.optionalAttrs hasGpu {
-    inherit server python-env image;
+    inherit
+      server
+      server-bare
+      python-env
+      image
+      ;
     default = server;
     inherit (python-env.python.pkgs)
       torch
       xformers
       kaolin
+      nvdiffrast
+      diff-gaussian-rasterization
+      diffoctreerast
       trellis
       ;
     models-trellis-image-large = models.trellis-image-large;
-  };
+    models-dinov2 = models.dinov2.torchHome;
+    models-u2net = models.u2net;
+  }
+  // lib.optionalAttrs hasGpu serversForCards;
+
+  inherit (import ./apps.nix { inherit lib pkgs packages; }) apps programs;
+  # Bare `nix fmt` formats the whole tree; `nixfmt` alone would wait for standard input.
+  formatter = pkgs.nixfmt-tree;
 
   devShells = import ./devshells.nix {
     inherit
@@ -64,7 +99,8 @@ let
       hasGpu
       ;
     inherit (packages) server-preview;
-    inherit python-env environment;
+    inherit python-env;
+    environment = environmentWith false;
   };
 in
 {
@@ -73,16 +109,20 @@ in
     packages
     devShells
     ;
-  apps = import ./apps.nix { inherit lib pkgs packages; };
-  formatter = pkgs.nixfmt;
+  inherit apps formatter;
   checks = import ./checks.nix {
     inherit
       inputs
       lib
       pkgs
+      pkgsCuda
       craneLib
       rust
       packages
+      programs
+      models
+      environmentWith
+      formatter
       devShells
       hasGpu
       ;

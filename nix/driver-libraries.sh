@@ -61,6 +61,7 @@ if [[ -z ${seen[libcuda.so.1]:-} ]]; then
 fi
 
 mkdir -p "$links"
+seen[libcuda.so]=1
 # What an earlier driver left must not be found.
 for old in "$links"/*; do
   [[ -L $old && -z ${seen[${old##*/}]:-} ]] && rm -f "$old"
@@ -68,4 +69,6 @@ done
 for library in "${found[@]}"; do
   ln -sfn "$library" "$links/${library##*/}"
 done
+# Triton links what it compiles to `-lcuda`, and some distributions keep that name for developers.
+[[ -e $links/libcuda.so ]] || ln -sfn libcuda.so.1 "$links/libcuda.so"
 printf '%s\n' "$links"

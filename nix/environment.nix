@@ -1,6 +1,7 @@
-# The environment variables of everything that runs TRELLIS: wrapper, development shell and service
-# read this one file. `fixed` has values from the store; `script` also sets those that depend on the
-# machine and the state directory.
+# The environment variables of everything that runs TRELLIS: wrapper and development shell read this one
+# file. What the worker gets of them, and why, is in the supervisor's environment.json, which is read here.
+# `fixed` has values from the store; `script` also sets those that depend on the machine and the state
+# directory.
 {
   lib,
   runCommand,
@@ -9,10 +10,16 @@
   gnugrep,
   gawk,
   glibc,
+  cudaPackages,
   models,
   python-env,
+
+  # Whether the models are part of it. Without them they are looked for in the state directory.
+  withModels ? true,
 }:
 let
+  lists = lib.importJSON ../crates/trellis-supervisor/src/environment.json;
+
   # Finds the GPU driver's libraries and prints the folder they are in.
   driver-libraries =
     runCommand "driver-libraries"
@@ -36,63 +43,89 @@ let
         chmod +x "$out/bin/driver-libraries"
       '';
 
-  fixed = {
-    # Exactly so: TRELLIS ignores a name it does not know, without a word, and takes flash-attn.
-    ATTN_BACKEND = "xformers";
-    # Read by DINOv2 only, which runs in fp32: the one fp32 operator of the pinned xformers stops at
-    # capability 9.0, and the first picture would fail with "No operator found" on a 5090.
-    XFORMERS_DISABLED = "1";
-    SPARSE_BACKEND = "spconv";
-    # The other algorithms try kernels that cumm compiles at run time with its own NVRTC 12.6, which
-    # does not know sm_120; `native` uses the prebuilt ones alone. It also starts without tuning.
-    SPCONV_ALGO = "native";
-    # Nothing is fetched at run time: a missing file is an error that says so.
-    HF_HUB_OFFLINE = "1";
-    U2NET_HOME = "${models.u2net}";
-    # What the driver compiles from PTX at the first run is minutes of work and must not be thrown
-    # out: the largest cache that the driver takes.
-    CUDA_CACHE_MAXSIZE = toString (4 * 1024 * 1024 * 1024);
-    # The interpreter that has the worker and TRELLIS.
-    TRELLIS_WORKER_PYTHON = lib.getExe' python-env "python3";
+  # What Triton compiles with: of the CUDA release that torch was built with, and the compiler that belongs
+  # to it.
+  tritonTools = {
+    CC = "${cudaPackages.backendStdenv.cc}/bin/cc";
+    TRITON_PTXAS_PATH = "${lib.getBin cudaPackages.cuda_nvcc}/bin/ptxas";
+    TRITON_LIBDEVICE_PATH = "${lib.getBin cudaPackages.cuda_nvcc}/nvvm/libdevice/libdevice.10.bc";
+    TRITON_CUDACRT_PATH = "${lib.getInclude cudaPackages.cuda_nvcc}/include";
+    TRITON_CUDART_PATH = "${lib.getInclude cudaPackages.cuda_cudart}/include";
   };
+
+  values = list: lib.listToAttrs (map ({ name, value, ... }: lib.nameValuePair name value) list);
+  # The user's own value wins, as it does in the supervisor.
+  defaults =
+    values lists.defaults
+    // lib.optionalAttrs withModels {
+      TRELLIS_MODEL_PATH = "${models.trellis-image-large}";
+      TORCH_HOME = "${models.dinov2.torchHome}";
+      U2NET_HOME = "${models.u2net}";
+    };
+  fixed =
+    values lists.fixed
+    // tritonTools
+    // {
+      # The interpreter that has the worker and TRELLIS.
+      TRELLIS_WORKER_PYTHON = lib.getExe' python-env "python3";
+    };
+  # Below the state or the cache directory, unless the user says otherwise.
+  inState = lib.optionalAttrs (!withModels) {
+    TRELLIS_MODEL_PATH = "models/TRELLIS-image-large";
+    TORCH_HOME = "models/torch";
+    U2NET_HOME = "models/u2net";
+  };
+  # What is compiled at run time, and would be written into a home that a service has not.
+  inCache = {
+    CUDA_CACHE_PATH = "cuda";
+    WARP_CACHE_PATH = "warp";
+    NUMBA_CACHE_DIR = "numba";
+    TRITON_CACHE_DIR = "triton";
+  };
+
+  exported = lib.concatLines (
+    lib.mapAttrsToList (name: value: "export ${name}=${lib.escapeShellArg value}") fixed
+    ++ lib.mapAttrsToList (name: value: "export ${name}=\"\${${name}:-${value}}\"") defaults
+    ++ lib.mapAttrsToList (
+      name: place: "export ${name}=\"\${${name}:-$trellis_state/${place}}\""
+    ) inState
+    ++ lib.mapAttrsToList (
+      name: place: "export ${name}=\"\${${name}:-$trellis_cache/${place}}\""
+    ) inCache
+  );
 in
 {
-  inherit fixed driver-libraries;
+  inherit driver-libraries withModels;
+  # What must be there once everything is built; evaluation cannot see into a package.
+  files = lib.attrValues tritonTools;
+  # By name, for the checks: everything that is set here and not by the machine.
+  names = lib.attrNames (fixed // defaults // inState // inCache) ++ [
+    "LD_LIBRARY_PATH"
+    "TRITON_LIBCUDA_PATH"
+  ];
 
-  # For bash. Sets what is above, then what a path on this machine decides. A systemd unit gives
-  # STATE_DIRECTORY and CACHE_DIRECTORY; elsewhere the XDG folders are taken.
+  # For bash. A systemd unit gives STATE_DIRECTORY and CACHE_DIRECTORY; elsewhere the XDG folders are taken.
   script = ''
-    ${lib.toShellVars fixed}
-    export ${lib.concatStringsSep " " (lib.attrNames fixed)}
-
     trellis_state=''${TRELLIS_DATA_DIR:-''${STATE_DIRECTORY:-''${XDG_DATA_HOME:-''${HOME:-}/.local/share}/trellis-server}}
     trellis_state=''${trellis_state%%:*}
     trellis_cache=''${CACHE_DIRECTORY:-$trellis_state/cache}
     trellis_cache=''${trellis_cache%%:*}
-    export TRELLIS_MODEL_PATH=''${TRELLIS_MODEL_PATH:-$trellis_state/models/TRELLIS-image-large}
-    export TORCH_HOME=''${TORCH_HOME:-$trellis_state/models/torch}
-    export CUDA_CACHE_PATH=$trellis_cache/cuda
-    # What else compiles at run time, and would write into a home that a service has not.
-    export WARP_CACHE_PATH=$trellis_cache/warp
-    export NUMBA_CACHE_DIR=$trellis_cache/numba
-    export TRITON_CACHE_DIR=$trellis_cache/triton
-
+    ${exported}
+  ''
+  + lib.optionalString (!withModels) ''
     # DINOv2's code from the store, where torch.hub looks. A folder of the user's own stays.
     # Where nothing can be written, the program itself says so, and `--help` works all the same.
-    trellis_link() {
-      if [[ -L $2 || ! -e $2 ]]; then
-        { mkdir -p "''${2%/*}" && ln -sfn "$1" "$2"; } 2>/dev/null || true
-      fi
-    }
-    trellis_link ${models.dinov2.code} "$TORCH_HOME/hub/facebookresearch_dinov2_main"
-    ${lib.optionalString (models.dinov2.weights != null) ''
-      trellis_link ${models.dinov2.weights} "$TORCH_HOME/hub/checkpoints/${models.dinov2.file}"
-    ''}
+    trellis_code=$TORCH_HOME/hub/facebookresearch_dinov2_main
+    if [[ -L $trellis_code || ! -e $trellis_code ]]; then
+      { mkdir -p "''${trellis_code%/*}" && ln -sfn ${models.dinov2.code} "$trellis_code"; } 2>/dev/null || true
+    fi
+  ''
+  + ''
 
     # Nothing but the driver's own libraries: the host's glibc must not leak in. Where there is no
     # driver the doctor says so, not every command.
     if trellis_driver=$(${lib.getExe driver-libraries} "$trellis_cache/driver" 2>/dev/null); then
-      export LD_LIBRARY_PATH=$trellis_driver
+      export LD_LIBRARY_PATH=$trellis_driver TRITON_LIBCUDA_PATH=$trellis_driver
     else
       unset LD_LIBRARY_PATH
     fi

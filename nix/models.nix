@@ -1,66 +1,81 @@
-# What TRELLIS would download at run time, as inputs. A file whose hash is publicly known is fetched
-# by it; for the rest building says which command fetches, verifies and locks it.
+# What TRELLIS reads at run time, each file fetched by the hash in nix/pins.json: a file that is another is
+# refused, and the error has both hashes. docs/models.md says how many public sources agree on each.
 {
   lib,
   runCommand,
   fetchurl,
+  linkFarm,
+  python3,
+  writeText,
   trellisPins,
   trellisSources,
 }:
 let
   pins = trellisPins.models;
+  model = pins.trellis-image-large;
 
-  # Stands for a file that no public hash pins, in the manner of nixpkgs' requireFile (which wants a
-  # hash). Evaluates, and fails with the message when something needs it built.
-  # Type: { name, what, option } -> Derivation
-  fetchedByUser =
-    {
-      name,
-      what,
-      option,
-    }:
-    runCommand name
+  fetched = file: fetchurl { inherit (file) url sha256; };
+  fetchedFromHub =
+    file:
+    fetchurl {
+      name = baseNameOf file.path;
+      url = "https://huggingface.co/${model.repository}/resolve/${model.revision}/${file.path}";
+      inherit (file) sha256;
+    };
+
+  # No source gives the hash of these, so they are not fetched but written, from the pinned sources, as the
+  # pins have them.
+  isWritten = file: file.sources == 0;
+  written =
+    runCommand "trellis-image-large-configurations"
       {
-        message = ''
-
-          ${what} is not pinned by a public hash, so Nix cannot fetch it.
-
-            trellis model fetch ${pins.trellis-image-large.repository}
-
-          fetches it, verifies it and writes a lock beside it. Then give the folder to the server:
-          ${option}
-        '';
-        passAsFile = [ "message" ];
-        preferLocalBuild = true;
-        allowSubstitutes = false;
-        meta.description = "${what}, to be fetched with `trellis model fetch`";
+        nativeBuildInputs = [ python3 ];
+        sums = lib.concatMapStrings (file: "${file.sha256}  ${file.path}\n") (
+          lib.filter isWritten model.files
+        );
+        passAsFile = [ "sums" ];
       }
       ''
-        cat "$messagePath" >&2
-        exit 1
+        python3 ${./model-configurations.py} ${trellisSources.trellis}/configs "$out"
+        cd "$out"
+        sha256sum --check --strict "$sumsPath"
       '';
 
+  parts = lib.listToAttrs (
+    map (
+      file:
+      lib.nameValuePair file.path (
+        if isWritten file then "${written}/${file.path}" else fetchedFromHub file
+      )
+    ) model.files
+  );
+  weights = fetched pins.dinov2;
 in
 {
-  trellis-image-large = fetchedByUser {
-    name = "trellis-image-large";
-    what = "The model folder ${pins.trellis-image-large.repository}";
-    option = "TRELLIS_MODEL_PATH, or services.trellis-server.model on NixOS";
-  };
+  # The model folder, as `trellis model fetch` makes it.
+  trellis-image-large = (linkFarm "trellis-image-large" parts).overrideAttrs (previous: {
+    passthru = (previous.passthru or { }) // {
+      inherit parts;
+    };
+    meta = (previous.meta or { }) // {
+      description = "Microsoft's TRELLIS-image-large";
+      homepage = "https://huggingface.co/${model.repository}";
+      license = lib.licenses.mit;
+    };
+  });
 
+  # The picture encoder, as torch.hub lays it out: it would ask GitHub for the code on every start, and
+  # keeps a list beside it which must be there where nothing can be written.
   dinov2 = {
-    # The picture encoder's code: torch.hub would ask GitHub for it on every start.
     code = trellisSources.dinov2;
-    inherit (pins.dinov2) file;
-    # `null` until a public source gives the hash: then it lies in the state directory, where
-    # `trellis model fetch` puts it.
-    weights =
-      if pins.dinov2.sha256 == null then null else fetchurl { inherit (pins.dinov2) url sha256; };
+    inherit weights;
+    torchHome = linkFarm "dinov2" {
+      "hub/facebookresearch_dinov2_main" = trellisSources.dinov2;
+      "hub/checkpoints/${pins.dinov2.file}" = weights;
+      "hub/trusted_list" = writeText "trusted_list" "";
+    };
   };
 
   # As rembg lays it out below U2NET_HOME.
-  u2net = runCommand "u2net-home" { } ''
-    mkdir "$out"
-    ln -s ${fetchurl { inherit (pins.u2net) url sha256; }} "$out/${pins.u2net.file}"
-  '';
+  u2net = linkFarm "u2net" { ${pins.u2net.file} = fetched pins.u2net; };
 }

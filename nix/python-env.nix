@@ -9,7 +9,7 @@
   # A package with `bin/trellis` that looks the finished environment over. Without one, the
   # environment is made unchecked.
   doctor ? null,
-  capability ? lib.head trellisPins.cuda.capabilities,
+  capabilities ? trellisPins.cuda.capabilities,
 }:
 let
   python = pkgs.${trellisPins.python.nixpkgs}.override {
@@ -23,14 +23,17 @@ in
     python.pkgs.trellis-worker
   ];
   # An environment whose libraries do not fit each other, or hold nothing for the card, is not made.
-  postBuild = lib.optionalString (doctor != null) ''
-    ${lib.getExe doctor} doctor --env "$out" --capability ${capability}
-  '';
+  postBuild = lib.optionalString (doctor != null) (
+    lib.concatMapStrings (capability: ''
+      ${lib.getExe doctor} doctor --env "$out" --capability ${capability}
+    '') capabilities
+  );
 }).overrideAttrs
   (previous: {
     name = "trellis-python-env";
     passthru = (previous.passthru or { }) // {
-      inherit python capability;
+      inherit python capabilities;
+      capability = lib.head capabilities;
     };
     meta = (previous.meta or { }) // {
       description = "Python environment of the TRELLIS worker";

@@ -30,7 +30,7 @@ let
     torch = [ "cuda" ];
     xformers = needs.torch ++ [ "torch" ];
     kaolin = needs.extensions;
-    spconv = [ "cuda" ];
+    spconv = needs.torch ++ [ "torch" ];
     extensions = needs.xformers ++ [ "python-extras" ];
     python-extras = [ ];
     trellis = lib.remove "trellis" (lib.attrNames parts);

@@ -6,6 +6,9 @@ final: prev: {
       xformers = pyFinal.callPackage ../nix/python/wheel.nix {
         name = "xformers";
         pin = final.trellisPins.wheels.xformers;
+        imports = [ "xformers.ops" ];
+        # Imports without its library, with a warning: the trap of an xformers for another torch.
+        proof = "import xformers._cpp_lib as it; assert it._cpp_library_load_exception is None, it._cpp_library_load_exception";
         dependencies = [
           pyFinal.numpy
           pyFinal.torch

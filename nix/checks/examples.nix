@@ -25,18 +25,13 @@ let
   evaluated = modules: builtins.unsafeDiscardStringContext (system modules).drvPath;
 
   alone = lib.mapAttrs (file: _: evaluated [ (folder + "/${file}") ]) (builtins.readDir folder);
-  # As docs/nixos.md has it.
-  server = inputs.self.packages.${stdenv.hostPlatform.system}.server;
-  python-env = inputs.self.lib.mkPythonEnv { cudaCapabilities = [ "8.9" ]; };
   combined = {
+    # As docs/nixos.md has it.
     "single-5090.nix with another card" = evaluated [
       (folder + "/single-5090.nix")
       {
         hardware.nvidia.open = lib.mkForce false;
-        services.trellis-server.package = server.override {
-          inherit python-env;
-          environment = server.environment.override { inherit python-env; };
-        };
+        services.trellis-server.package = inputs.self.packages.${stdenv.hostPlatform.system}.server-ada;
       }
     ];
     "single-5090.nix and nginx-tls.nix" = evaluated [
@@ -44,5 +39,19 @@ let
       (folder + "/nginx-tls.nix")
     ];
   };
+
+  # The template, with this flake and its nixpkgs as inputs.
+  template =
+    lib.mapAttrs
+      (_: machine: builtins.unsafeDiscardStringContext machine.config.system.build.toplevel.drvPath)
+      ((import ../template/flake.nix).outputs {
+        inherit (inputs) nixpkgs;
+        trellis-server = inputs.self;
+      }).nixosConfigurations;
+  # `nix flake init` copies the template alone, so it has the example a second time.
+  example = lib.readFile (folder + "/single-5090.nix");
 in
-writeText "examples.json" (builtins.toJSON (alone // combined))
+assert lib.assertMsg (
+  lib.readFile ../template/trellis.nix == example
+) "nix/template/trellis.nix is not nix/examples/single-5090.nix";
+writeText "examples.json" (builtins.toJSON (alone // combined // template))

@@ -6,7 +6,8 @@
 craneLib.cargoClippy (
   rust.common
   // {
-    cargoArtifacts = rust.dependencies;
+    src = rust.testsSource;
+    cargoArtifacts = rust.testsDependencies;
     cargoClippyExtraArgs = "--all-targets -- --deny warnings";
   }
 )

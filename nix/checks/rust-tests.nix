@@ -13,16 +13,15 @@ in
 craneLib.cargoTest (
   rust.common
   // {
-    cargoArtifacts = rust.dependencies;
+    cargoArtifacts = rust.testsDependencies;
     # Tests compare documents, pins and Nix files with the program, and start the worker's stand-in.
     src = lib.fileset.toSource {
       inherit root;
       fileset = lib.fileset.unions [
-        rust.fileset
+        rust.testsFileset
         (root + "/README.md")
         (root + "/Makefile")
         (root + "/samples")
-        (root + "/docs")
         (root + "/flake.lock")
         (root + "/flake.nix")
         (root + "/nix")

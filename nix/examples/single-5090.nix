@@ -1,11 +1,7 @@
-# One machine with an RTX 5090, for whoever sits at it.
+# One machine with an RTX 5090, for whoever sits at it. The model comes with the package.
 { lib, ... }:
 {
-  services.trellis-server = {
-    enable = true;
-    # Brought by `trellis model fetch microsoft/TRELLIS-image-large --to …`; readable by everybody.
-    model = "/srv/models/TRELLIS-image-large";
-  };
+  services.trellis-server.enable = true;
 
   # The driver. Blackwell cards run with the open kernel module only.
   services.xserver.videoDrivers = [ "nvidia" ];

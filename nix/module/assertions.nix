@@ -53,8 +53,8 @@ in
         message = ''
           trellis-server is built for Blackwell cards (RTX 50, capability ${capability}), and only NVIDIA's open
           kernel module drives those: with the closed one no GPU is found.
-          Set hardware.nvidia.open = true; or, for an older card, take a package that is built for it
-          (docs/nixos.md, "Another card").
+          Set hardware.nvidia.open = true; or, for an older card, take the package that is built for it, such
+          as ${option "package"} = trellis-server.packages.x86_64-linux.server-ada; (docs/nixos.md, "Another card").
         '';
       }
       {
@@ -91,11 +91,14 @@ in
         Set services.xserver.videoDrivers = [ "nvidia" ]; and hardware.nvidia.open = true; (no display is needed)
         or, for the preview alone, ${option "backend"} = "relief";
       ''
-      ++ optional (cfg.usesGpu && !(cfg.settings ? trellis.model)) ''
-        trellis-server: ${option "model"} names no model, so TRELLIS waits for one in
-        ${stateDir}/models/TRELLIS-image-large.
-        Bring it with `trellis model fetch` (docs/nixos.md) and name its folder, which also ends this warning.
-      ''
+      ++
+        optional (cfg.usesGpu && (cfg.package.model or null) == null && !(cfg.settings ? trellis.model))
+          ''
+            trellis-server: ${option "package"} has no model in it and ${option "model"} names none, so TRELLIS
+            waits for one in ${stateDir}/models/TRELLIS-image-large.
+            Leave the package out, which takes the one with the model; or bring a model with `trellis model fetch`
+            (docs/nixos.md) and name its folder, which also ends this warning.
+          ''
       ++ optional (!isLoopback && !hasKeys) ''
         trellis-server listens on ${cfg.settings.listen.host} and asks for no key: everybody who reaches the
         port can use it. Set ${option "apiKeysFile"}, or listen on 127.0.0.1 behind a proxy that asks.

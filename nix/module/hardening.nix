@@ -7,7 +7,13 @@ let
   gpu = cfg.usesGpu;
   model = cfg.settings.trellis.model or null;
   dataDir = lib.mapNullable toString cfg.dataDir;
-  inHome = path: path != null && lib.any (home: lib.hasPrefix home path) [ "/home/" "/root/" ];
+  inHome =
+    path:
+    path != null
+    && lib.any (home: lib.hasPrefix home path) [
+      "/home/"
+      "/root/"
+    ];
 in
 {
   config.systemd.services.trellis-server = lib.mkIf cfg.enable {

@@ -32,10 +32,11 @@ in
         if backend == "relief" then trellis-server.packages.''${system}.server-preview
         else trellis-server.packages.''${system}.default
       '';
-      example = literalExpression "trellis-server.packages.\${system}.server-preview";
+      example = literalExpression "trellis-server.packages.\${system}.server-ada";
       description = ''
-        The package to run. The default runs TRELLIS on an NVIDIA GPU; `server-preview` has the
-        embedded backend only and needs neither a GPU nor unfree packages.
+        The package to run. The default runs TRELLIS on an RTX 50 and has the model in it; `server-ada`,
+        `server-hopper` and `server-ampere` are for other cards, `server-bare` is without the model, and
+        `server-preview` has the embedded backend only and needs neither a GPU nor unfree packages.
       '';
     };
 
@@ -96,7 +97,8 @@ in
       example = "/srv/models/TRELLIS-image-large";
       description = ''
         TRELLIS's model: a folder as `trellis model fetch` makes it, or a package of one. Everybody must
-        be able to read it. `null` takes `models/TRELLIS-image-large` in the state directory.
+        be able to read it. `null` takes the one in the package; with `server-bare`, which has none,
+        `models/TRELLIS-image-large` in the state directory.
       '';
     };
 

@@ -4,6 +4,7 @@
   buildCudaExtension,
   cython,
   numpy,
+  packaging,
   pillow,
   pybind11,
   pygltflib,
@@ -21,8 +22,14 @@ buildCudaExtension {
   build-system = [
     cython
     numpy
+    packaging
     pybind11
   ];
+  # setuptools has dropped pkg_resources.
+  postPatch = ''
+    substituteInPlace setup.py --replace-fail \
+      "from pkg_resources import parse_version" "from packaging.version import parse as parse_version"
+  '';
   dependencies = [
     numpy
     pillow

@@ -2,6 +2,8 @@
 {
   lib,
   buildCudaExtension,
+  # The Python distribution, which pyproject.toml asks for beside the program.
+  ninja,
   numpy,
   src,
   version,
@@ -9,6 +11,7 @@
 buildCudaExtension {
   pname = "nvdiffrast";
   inherit version src;
+  build-system = [ ninja ];
   dependencies = [ numpy ];
   pythonImportsCheck = [ "nvdiffrast.torch" ];
   meta = {

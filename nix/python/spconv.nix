@@ -21,11 +21,15 @@ let
 in
 {
   # Small helpers that the four below name.
-  fire = wheel "fire" { dependencies = [ pyFinal.termcolor ]; };
-  lark = wheel "lark" { };
-  portalocker = wheel "portalocker" { };
+  fire = wheel "fire" {
+    imports = [ "fire" ];
+    dependencies = [ pyFinal.termcolor ];
+  };
+  lark = wheel "lark" { imports = [ "lark" ]; };
+  portalocker = wheel "portalocker" { imports = [ "portalocker" ]; };
 
   ccimport = wheel "ccimport" {
+    imports = [ "ccimport" ];
     dependencies = [
       pyFinal.ninja
       pyFinal.pybind11
@@ -33,6 +37,7 @@ in
     ];
   };
   pccm = wheel "pccm" {
+    imports = [ "pccm" ];
     dependencies = [
       pyFinal.ccimport
       pyFinal.fire
@@ -42,6 +47,10 @@ in
     ];
   };
   cumm = wheel cummName {
+    imports = [
+      "cumm"
+      "cumm.tensorview"
+    ];
     dependencies = [
       pyFinal.fire
       pyFinal.numpy
@@ -53,7 +62,10 @@ in
     license = lib.licenses.asl20;
   };
   spconv = wheel spconvName {
+    imports = [ "spconv.pytorch" ];
+    # Named by no requirement of its own, and imported by `spconv.pytorch`.
     dependencies = [
+      pyFinal.torch
       pyFinal.ccimport
       pyFinal.cumm
       pyFinal.fire

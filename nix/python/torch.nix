@@ -60,6 +60,8 @@ let
       linksTo = map (other: pyFinal.${other}) (nvidiaLinks.${name} or [ ]);
       dependencies = linksTo;
       namespaces = [ "nvidia" ];
+      # Libraries only: torch, which loads all of them, has the import check.
+      imports = [ ];
       ignoredLibraries = ignored.${name} or [ ];
       libraries = lib.optional (name == "nvidia-cudnn-cu12") pkgs.zlib;
       # cuDNN opens cuBLAS, and NVRTC for the engines it compiles as it goes.
@@ -75,11 +77,16 @@ in
 nvidia
 // {
   triton = wheel "triton" {
+    imports = [
+      "triton"
+      "triton._C.libtriton"
+    ];
     libraries = [ pkgs.zlib ];
     license = lib.licenses.mit;
   };
 
   torch = wheel "torch" {
+    imports = [ "torch" ];
     dependencies = nvidiaLibraries ++ [
       pyFinal.filelock
       pyFinal.fsspec
@@ -102,6 +109,9 @@ nvidia
   };
 
   torchvision = wheel "torchvision" {
+    imports = [ "torchvision" ];
+    # Imports without its library, and says so when an operator is called.
+    proof = "import torchvision.extension; torchvision.extension._assert_has_ops()";
     dependencies = [
       pyFinal.numpy
       pyFinal.pillow

@@ -14,7 +14,7 @@
   numpy,
   nvdiffrast,
   onnxruntime,
-  opencv4,
+  opencv-python-headless,
   pillow,
   plyfile,
   pymeshfix,
@@ -70,7 +70,7 @@ buildPythonPackage {
     numpy
     nvdiffrast
     onnxruntime
-    opencv4
+    opencv-python-headless
     pillow
     plyfile
     pymeshfix

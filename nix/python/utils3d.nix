@@ -7,6 +7,7 @@
   plyfile,
   scipy,
   setuptools,
+  wheel,
   src,
   version,
 }:
@@ -14,7 +15,10 @@ buildPythonPackage {
   pname = "utils3d";
   inherit version src;
   pyproject = true;
-  build-system = [ setuptools ];
+  build-system = [
+    setuptools
+    wheel
+  ];
   dependencies = [
     moderngl
     numpy

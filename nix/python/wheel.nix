@@ -10,6 +10,11 @@
 
   name,
   pin,
+  # Modules that must be importable from what was built, on a machine without a GPU or driver. What has
+  # none says why.
+  imports,
+  # Python that fails where an import alone succeeds without the compiled part.
+  proof ? "pass",
   dependencies ? [ ],
   # Python packages whose shared libraries this wheel links to.
   linksTo ? [ ],
@@ -55,6 +60,21 @@ buildPythonPackage {
   '') linksTo;
   # Some libraries open their neighbours by bare name (cuDNN, NVRTC's builtins).
   appendRunpaths = [ "$ORIGIN" ] ++ opens;
+  pythonImportsCheck = imports;
+  # After the libraries were patched, and before the import check.
+  doInstallCheck = true;
+  installCheckPhase = ''
+    runHook preInstallCheck
+    # numba, warp and Triton, which some of these import, keep caches at home.
+    export HOME="$TMPDIR"
+    PYTHONPATH="$out/${python.sitePackages}:$PYTHONPATH" ${python.interpreter} -c ${lib.escapeShellArg proof}
+    runHook postInstallCheck
+  '';
+  # The hook that fills the output `dist` would keep each wheel a second time, gigabytes in all, and nobody
+  # asks for it. The check of the requirements has read the wheel by now.
+  postInstall = ''
+    rm dist/*.whl
+  '';
   # Upstream stripped it; gigabytes of libraries would be read once more for nothing.
   dontStrip = true;
   # Each would bring an `__init__.py` of that name, and its bytecode, which holds the store path: the

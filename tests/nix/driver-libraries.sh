@@ -43,19 +43,21 @@ chmod +x "$distribution/sbin/ldconfig"
 
 expect "prints the folder of links" "$work/links" "$(look_up "$distribution")"
 expect "links the driver's libraries and no other of the host" \
-  "libcuda.so.1 libnvidia-gpucomp.so.575.57 libnvidia-ml.so.1 libnvidia-ptxjitcompiler.so.1" "$(linked)"
+  "libcuda.so libcuda.so.1 libnvidia-gpucomp.so.575.57 libnvidia-ml.so.1 libnvidia-ptxjitcompiler.so.1" "$(linked)"
 expect "links lead to the host's files" "$libraries/libcuda.so.1" "$(readlink "$work/links/libcuda.so.1")"
+
+expect "has the name that Triton links to" "$libraries/libcuda.so.1" "$(readlink -f "$work/links/libcuda.so")"
 
 rm "$libraries/libnvidia-gpucomp.so.575.57"
 look_up "$distribution" >/dev/null
 expect "forgets what an earlier driver left" \
-  "libcuda.so.1 libnvidia-ml.so.1 libnvidia-ptxjitcompiler.so.1" "$(linked)"
+  "libcuda.so libcuda.so.1 libnvidia-ml.so.1 libnvidia-ptxjitcompiler.so.1" "$(linked)"
 
 # WSL: its own folder wins over a Linux driver in the cache.
 mkdir -p "$distribution/usr/lib/wsl/lib"
 touch "$distribution/usr/lib/wsl/lib/"{libcuda.so.1,libdxcore.so,libnvwgf2umx.so}
 look_up "$distribution" >/dev/null
-expect "takes WSL's libraries there" "libcuda.so.1 libdxcore.so" "$(linked)"
+expect "takes WSL's libraries there" "libcuda.so libcuda.so.1 libdxcore.so" "$(linked)"
 expect "WSL's folder comes before the cache" "$distribution/usr/lib/wsl/lib/libcuda.so.1" \
   "$(readlink "$work/links/libcuda.so.1")"
 

@@ -10,16 +10,25 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . tests/nix/harness.sh
 
 tests/nix/driver-libraries.sh
+# The unit for a user's own systemd, with a program that is here.
+if command -v systemd-analyze >/dev/null; then
+  units=$(mktemp -d)
+  sed "s|^ExecStart=%h[^ ]*|ExecStart=$(command -v true)|" nix/trellis-server.service >"$units/trellis-server.service"
+  XDG_RUNTIME_DIR=$units systemd-analyze verify --user --man=no "$units/trellis-server.service"
+  rm -r "$units"
+fi
 
 # KIND.NAME of everything that must be there.
 promised=(
-  packages.{default,server,server-preview,python-env,kaolin,xformers,torch,trellis}
-  packages.{models-trellis-image-large,image,docs}
+  packages.{default,server,server-bare,server-ada,server-hopper,server-ampere,server-preview,python-env}
+  packages.{torch,xformers,kaolin,nvdiffrast,diff-gaussian-rasterization,diffoctreerast,trellis}
+  packages.{models-trellis-image-large,models-dinov2,models-u2net,image,docs}
   apps.{default,server,doctor,generate}
   devShells.{default,cuda}
   overlays.{default,cuda,torch,xformers,kaolin,spconv,extensions,python-extras,trellis}
-  checks.{examples,formatting,overlays,rust-lints,rust-tests,scripts,vm,package-server,shell-cuda}
+  checks.{cards,cuda-home,environment,examples,models,outputs,python,formatting,overlays,rust-lints,rust-tests,scripts,vm,package-server-bare,shell-cuda}
   nixosModules.default
+  templates.default
   formatter
 )
 

@@ -9,9 +9,12 @@ from typing import Any
 from .failures import WorkerError
 from .protocol import Kind
 
+# Alpha from which a pixel is opaque, as the server's own reader takes it: encoders and editors round it.
+OPAQUE = 250
+
 
 def open_picture(path: Path) -> Any:
-    """A PIL image, upright, RGBA where it has transparency and RGB elsewhere."""
+    """A PIL image, upright, RGBA where its alpha channel holds a mask and RGB elsewhere."""
     image_module = importlib.import_module("PIL.Image")
     operations = importlib.import_module("PIL.ImageOps")
     try:
@@ -30,7 +33,16 @@ def _eight_bits(image: Any) -> Any:
         # 16-bit grey: `convert` alone would clip everything above 255 to white.
         image = image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
     transparent = image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info
-    return image.convert("RGBA" if transparent else "RGB")
+    if not transparent:
+        return image.convert("RGB")
+    image = image.convert("RGBA")
+    # TRELLIS takes any alpha below 255 for a mask, and then removes no background.
+    return image if _holds_a_mask(*image.getextrema()[3]) else image.convert("RGB")
+
+
+def _holds_a_mask(least: int, most: int) -> bool:
+    """Whether an alpha channel tells one place from another."""
+    return least != most and least < OPAQUE
 
 
 def prepared(pipeline: Any, image: Any, remove_background: bool) -> Any:

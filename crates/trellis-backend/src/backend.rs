@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
-use trellis_core::{BackendChoice, Failure, Format, JobId, Params, Progress, WorkerCommand, WorkerStatus};
+use trellis_core::{
+    AssetName, BackendChoice, Failure, Format, JobId, Params, Progress, WorkerCommand, WorkerStatus,
+};
 
 use crate::MadeWith;
 
@@ -51,6 +53,8 @@ pub struct Request {
     pub attempt: u32,
     /// The encoded pictures; more than one are views of one object.
     pub pictures: Vec<Bytes>,
+    /// What the object is called inside its files.
+    pub name: AssetName,
     /// Checked parameters.
     pub params: Params,
     /// An empty folder of this attempt's own for files; removed afterwards.

@@ -8,10 +8,11 @@ use std::thread::available_parallelism;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use trellis_core::{BackendChoice, Failure, FailureKind, Params, Progress};
+use trellis_core::{AssetName, BackendChoice, Failure, FailureKind, Format, Params, Progress};
 use trellis_picture::{PictureError, decode};
-use trellis_relief::{DESCRIPTION, FORMATS, NAME, Relief, ReliefError, Views, generate};
+use trellis_relief::{DESCRIPTION, FORMATS, NAME, Relief, ReliefError, Views, generate, labelled};
 
+use crate::obj::{ObjLabel, engine_formats, with_obj};
 use crate::{Backend, Capabilities, Content, Made, MadeWith, Output, Readiness, Reporter, Request};
 
 /// Most jobs at a time by default: a large picture takes some hundred megabytes.
@@ -51,7 +52,7 @@ impl ReliefBackend {
                 name: NAME,
                 description: DESCRIPTION,
                 preview: true,
-                formats: FORMATS.to_vec(),
+                formats: formats(),
                 multiview: false,
                 slots: settings.slots.max(1),
             },
@@ -84,9 +85,18 @@ impl Backend for ReliefBackend {
         // If this future is dropped, the thread stops at its next report.
         let _guard = stop.clone().drop_guard();
         let (tell, mut told) = mpsc::unbounded_channel();
+        let asked = request.params.formats.clone();
+        let label = ObjLabel {
+            name: labelled(&request.name),
+            about: DESCRIPTION,
+        };
         let work = Work {
             pictures: request.pictures,
-            params: request.params,
+            name: request.name,
+            params: Params {
+                formats: engine_formats(&asked),
+                ..request.params
+            },
             max_pixels: self.max_pixels,
             stop,
             tell,
@@ -99,13 +109,14 @@ impl Backend for ReliefBackend {
         let relief = thread
             .await
             .map_err(|_| Failure::new(FailureKind::Internal, "the preview broke off: a defect"))??;
-        Ok(output(relief))
+        with_obj(output(relief), &asked, label).await
     }
 }
 
 /// One job on its thread.
 struct Work {
     pictures: Vec<Bytes>,
+    name: AssetName,
     params: Params,
     max_pixels: u64,
     stop: CancellationToken,
@@ -123,6 +134,7 @@ impl Work {
         let views = Views {
             first: decode(first, self.max_pixels).map_err(|error| unreadable(&error))?,
             count: self.pictures.len(),
+            name: self.name.clone(),
         };
         let mut report = |progress| {
             // Nobody listens any more only when the job was dropped, which also set `stop`.
@@ -134,6 +146,13 @@ impl Work {
         };
         generate(&views, &self.params, &mut report).map_err(|error| failure(&error))
     }
+}
+
+/// What the engine makes, and OBJ, which is made from its GLB.
+fn formats() -> Vec<Format> {
+    let mut formats = Format::ALL.to_vec();
+    formats.retain(|format| *format == Format::Obj || FORMATS.contains(format));
+    formats
 }
 
 fn output(relief: Relief) -> Output {
@@ -158,9 +177,8 @@ fn unreadable(error: &PictureError) -> Failure {
 
 fn failure(error: &ReliefError) -> Failure {
     let kind = match error {
-        ReliefError::Transparent | ReliefError::OnlyBackground | ReliefError::BusyBackground => {
-            FailureKind::NoObject
-        }
+        ReliefError::Transparent | ReliefError::OnlyBackground => FailureKind::NoObject,
+        ReliefError::BusyBackground | ReliefError::Scattered { .. } => FailureKind::NoClearObject,
         ReliefError::UnsupportedFormat { .. } => FailureKind::Unsupported,
         ReliefError::Cancelled | ReliefError::Texture { .. } | ReliefError::Mesh { .. } => {
             FailureKind::Internal
@@ -175,7 +193,7 @@ mod tests {
     use std::path::PathBuf;
     use std::sync::Mutex;
 
-    use trellis_core::{Format, JobId, ParamsPatch};
+    use trellis_core::{JobId, ParamsPatch};
 
     use super::*;
 
@@ -214,6 +232,7 @@ mod tests {
             job: JobId::new(jiff::Timestamp::UNIX_EPOCH, [0; 10]),
             attempt: 1,
             pictures,
+            name: AssetName::of_file("disc.png").unwrap(),
             params: patch.resolve(3).unwrap(),
             scratch: PathBuf::new(),
         }
@@ -250,9 +269,49 @@ mod tests {
         );
     }
 
+    /// The OBJ's text in a zip, unpacked by the crate that reads it back elsewhere.
+    fn obj_of(output: &Output) -> String {
+        let Content::Bytes(zip) = &output
+            .files
+            .iter()
+            .find(|file| file.format == Format::Obj)
+            .unwrap()
+            .content
+        else {
+            panic!("it is in memory")
+        };
+        let bundle = trellis_obj::Bundle::from_zip(zip).unwrap();
+        String::from_utf8(bundle.files[0].bytes.clone()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_obj_comes_with_and_without_the_glb_that_it_is_made_from() {
+        let heard = Heard::default();
+        for (formats, names) in [
+            (&[Format::Obj][..], &["model.obj.zip"][..]),
+            (
+                &[Format::Stl, Format::Obj, Format::Glb],
+                &["model.stl", "model.glb", "model.obj.zip"],
+            ),
+        ] {
+            let output = made(request(vec![disc()], formats), &heard, CancellationToken::new());
+            let output = output.await.unwrap();
+            let made: Vec<&str> = output.files.iter().map(|file| file.name.as_str()).collect();
+            assert_eq!(made, names);
+            let text = obj_of(&output);
+            assert!(text.starts_with("# disc (preview, not TRELLIS): a preview from the outline"));
+            assert!(text.contains("\nusemtl disc_(preview,_not_TRELLIS)\n"));
+        }
+    }
+
     #[tokio::test]
     async fn failures_have_their_kind() {
         let transparent = encoded(&image::RgbaImage::new(9, 9));
+        let noise = encoded(&image::RgbaImage::from_fn(90, 80, |x, y| {
+            let value =
+                |factor: u32| ((x * 7919 + y * y * 104_729 + x * y * 31) % 251 * factor).to_le_bytes()[0];
+            image::Rgba([value(1), value(3), value(7), 255])
+        }));
         let cases = [
             (
                 vec![Bytes::from_static(b"no picture")],
@@ -262,6 +321,7 @@ mod tests {
             (vec![disc().slice(..200)], Format::Glb, FailureKind::BadInput),
             (vec![], Format::Glb, FailureKind::BadInput),
             (vec![transparent], Format::Glb, FailureKind::NoObject),
+            (vec![noise], Format::Glb, FailureKind::NoClearObject),
             (vec![disc()], Format::GaussianPly, FailureKind::Unsupported),
         ];
         for (pictures, format, kind) in cases {

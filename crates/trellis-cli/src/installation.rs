@@ -31,7 +31,7 @@ pub(crate) async fn origin(config: &Config, search: Option<&OsStr>) -> Result<Or
     let found = tokio::task::spawn_blocking(move || find(&model, &python, search.as_deref())).await;
     let installation = found.map_err(|panic| Stop::not_started(anyhow::Error::new(panic)))?;
     debug!(server = ?installation.server.pin, signed = signer.is_some(), "what makes results here");
-    Ok(Origin::new(installation, signer))
+    Ok(Origin::new(installation, signer).with_statements(config.provenance.statement))
 }
 
 /// What runs here. Blocks.

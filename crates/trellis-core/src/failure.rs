@@ -11,6 +11,8 @@ pub enum FailureKind {
     BadInput,
     /// No object was found in the picture.
     NoObject,
+    /// What stands out in the picture is not one object: its background is too busy.
+    NoClearObject,
     /// The asked backend or format is not there.
     Unsupported,
     /// The job took longer than it may.
@@ -43,9 +45,10 @@ pub enum FailureKind {
 
 impl FailureKind {
     /// Every kind.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::BadInput,
         Self::NoObject,
+        Self::NoClearObject,
         Self::Unsupported,
         Self::TimeLimit,
         Self::WorkerLost,
@@ -67,6 +70,7 @@ impl FailureKind {
         match self {
             Self::BadInput => "bad_input",
             Self::NoObject => "no_object",
+            Self::NoClearObject => "no_clear_object",
             Self::Unsupported => "unsupported",
             Self::TimeLimit => "time_limit",
             Self::WorkerLost => "worker_lost",
@@ -90,6 +94,9 @@ impl FailureKind {
             Self::BadInput => "open the picture in a viewer and save it again as PNG, JPEG or WebP",
             Self::NoObject => {
                 "use a picture with one object on a plain background, or one with an alpha channel"
+            }
+            Self::NoClearObject => {
+                "cut the object out, as a PNG with an alpha channel, or photograph it on a plain background"
             }
             Self::Unsupported => "ask for one of the formats and backends that are named",
             Self::TimeLimit => "use fewer steps or a smaller picture, or raise `limits.job_seconds`",

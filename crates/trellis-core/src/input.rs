@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::AssetName;
+
 /// The picture formats taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -40,4 +42,7 @@ pub struct Input {
     pub size_bytes: u64,
     /// SHA-256 of its bytes, 64 lower-case hexadecimal digits.
     pub sha256: String,
+    /// What its file was called, without folders and ending, where that came with it. Its asset is named so.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<AssetName>,
 }

@@ -33,7 +33,7 @@ impl Picture {
         if bytes == 0 || pixels.len() as u64 != bytes {
             return None;
         }
-        let has_alpha = pixels.chunks_exact(4).any(|pixel| pixel[3] != u8::MAX);
+        let has_alpha = holds_a_mask(&pixels);
         Some(Self {
             width,
             height,
@@ -57,10 +57,21 @@ impl Picture {
         &self.pixels
     }
 
-    /// Whether some pixel is not opaque. An alpha channel that is opaque everywhere says nothing.
+    /// Whether there is an alpha channel that holds a mask: one that is nearly opaque everywhere, or the same
+    /// everywhere, tells nothing of an object.
     pub fn has_alpha(&self) -> bool {
         self.has_alpha
     }
+}
+
+/// Alpha from which a pixel is opaque: encoders and editors round it.
+const OPAQUE: u8 = 250;
+
+/// Whether the alpha channel tells one place from another.
+fn holds_a_mask(pixels: &[u8]) -> bool {
+    let alphas = || pixels.iter().skip(3).step_by(4).copied();
+    let (least, most) = (alphas().min(), alphas().max());
+    least != most && least < Some(OPAQUE)
 }
 
 /// Decodes an encoded picture, turned as its EXIF orientation says.
@@ -121,6 +132,20 @@ mod tests {
             .write_to(&mut Cursor::new(&mut bytes), image::ImageFormat::Jpeg)
             .unwrap();
         bytes
+    }
+
+    #[test]
+    fn an_alpha_channel_that_tells_nothing_counts_as_none() {
+        let with = |alphas: [u8; 4]| {
+            let pixels = alphas.into_iter().flat_map(|alpha| [9, 9, 9, alpha]).collect();
+            Picture::from_rgba8(2, 2, pixels).unwrap().has_alpha()
+        };
+        for none in [[255; 4], [254; 4], [250, 255, 251, 252], [128; 4], [0; 4]] {
+            assert!(!with(none), "{none:?}");
+        }
+        for mask in [[0, 255, 255, 255], [249, 255, 255, 255], [0, 0, 0, 12]] {
+            assert!(with(mask), "{mask:?}");
+        }
     }
 
     #[test]

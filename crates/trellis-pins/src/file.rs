@@ -83,6 +83,28 @@ pub struct Cuda {
     pub capabilities: Vec<String>,
     /// The oldest Linux driver that runs this release's PTX, as NVIDIA's release notes give it.
     pub driver_minimum: String,
+    /// The flake's packages with TRELLIS, by name: which cards each is compiled for.
+    pub packages: BTreeMap<String, CardPackage>,
+}
+
+impl Cuda {
+    /// The flake's package for cards of a compute capability, as `8.9`; `None` where it has none.
+    pub fn package_for(&self, capability: &str) -> Option<&str> {
+        self.packages
+            .iter()
+            .find(|(_, package)| package.capabilities.iter().any(|found| found == capability))
+            .map(|(name, _)| name.as_str())
+    }
+}
+
+/// A package of the flake for cards of one generation.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CardPackage {
+    /// Compute capabilities that its extensions are compiled for.
+    pub capabilities: Vec<String>,
+    /// The cards, for people.
+    pub cards: String,
 }
 
 /// What the pinned torch reports.
@@ -142,6 +164,8 @@ pub struct Wheel {
     pub filename: String,
     /// Size of the file in bytes.
     pub size: u64,
+    /// Size of what is in it in bytes, by its `RECORD`; known of those that an overlay brings.
+    pub unpacked: Option<u64>,
     /// SHA-256 of the file, 64 hex digits.
     pub sha256: String,
     /// The overlay that brings it; `None` where nixpkgs' own package serves.

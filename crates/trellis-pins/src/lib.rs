@@ -7,7 +7,7 @@ mod file;
 mod wheel_name;
 
 pub use file::{
-    Abi, Cuda, KaolinAbi, MachineCode, ModelFile, Models, Pins, PinsError, Python, RemoteFile, Revision,
-    Source, Torch, TrellisModel, Wheel, XformersAbi,
+    Abi, CardPackage, Cuda, KaolinAbi, MachineCode, ModelFile, Models, Pins, PinsError, Python, RemoteFile,
+    Revision, Source, Torch, TrellisModel, Wheel, XformersAbi,
 };
 pub use wheel_name::{WheelName, WheelNameError};

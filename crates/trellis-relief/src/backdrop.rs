@@ -1,53 +1,98 @@
 //! Removes a plain background by classical means.
 //!
-//! 1. The colours along the border are fitted by one or two smooth surfaces (a quadratic in x and y for
+//! 1. Bars around the picture are left out (`bars.rs`).
+//! 2. The colours along the border are fitted by one or two smooth surfaces (a quadratic in x and y for
 //!    each channel, robustly, `surface.rs`): a plain wall, a gradient, a wall above a table.
-//! 2. What looks like a surface and hangs together with the border is background; so are soft shadows
-//!    next to it, and large enclosed areas of exactly its colour (the hole of a ring).
-//! 3. Cells at the edge get the share of object colour in their mixture.
+//! 3. What looks like a surface and hangs together with the border is background; so are soft shadows
+//!    next to it (`shadow.rs`), but not pale objects that end sharply (`faint.rs`).
+//! 4. Enclosed areas of its colour are holes, or white parts of the object (`enclosed.rs`).
+//! 5. Cells at the edge get the share of object colour in their mixture (`edge.rs`).
 //!
 //! Not here: pictures with an alpha channel (`matte.rs`).
 
 use trellis_picture::Picture;
 
+use crate::bars;
+use crate::edge::{eroded, mixture};
+use crate::enclosed::{self, Enclosed};
 use crate::error::ReliefError;
+use crate::facts::Facts;
+use crate::faint;
 use crate::grid::Grid;
+use crate::hard_shadow;
+use crate::mask::MaskSource;
+use crate::noise::Noise;
 use crate::parts;
-use crate::resample::resample;
+use crate::scene::{Colour, NEAR, Scene, colours, place};
 use crate::shadow;
 use crate::surface::Surface;
-use crate::window::Window;
 
-/// Cells along the longer side of the raster on which the background is told from the object.
-const LONGEST: f64 = 512.0;
 /// Shares of the border that one and all surfaces must explain.
 const SECOND_SURFACE: f64 = 0.25;
 const EXPLAINED: f64 = 0.5;
 /// Cells of the border that are looked at, at most.
 const MOST_SAMPLES: usize = 6000;
-/// Distance in deviations up to which a colour is the background's.
-pub(crate) const NEAR: f32 = 4.5;
-/// The same for enclosed areas, which may as well be a white patch of the object.
-const EXACT: f32 = 2.0;
-/// Share of the picture from which an enclosed area of the background's colour is a hole.
-const HOLE_SHARE: f64 = 0.0015;
 /// Shares of the picture between which an object is believed.
 const LEAST_OBJECT: f64 = 0.0005;
 const MOST_OBJECT: f64 = 0.97;
 
-/// Brightness and two colour differences, each 0 to 1 or −½ to ½: distances in it are roughly as seen.
-pub(crate) type Colour = [f32; 3];
+/// The object, and what was decided to find it.
+pub(crate) struct Removed {
+    /// Coverage from 0 to 1 over the whole picture.
+    pub(crate) coverage: Grid<f32>,
+    pub(crate) decisions: Decisions,
+}
 
-/// Coverage of the object over the whole picture.
-pub(crate) fn remove(picture: &Picture) -> Result<Grid<f32>, ReliefError> {
+/// What was decided on the way, for notes.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Decisions {
+    pub(crate) enclosed: Enclosed,
+    /// Whether there were bars around the picture.
+    pub(crate) bars: bool,
+    /// Whether something grey beside the object was taken for its shadow.
+    pub(crate) hard_shadow: bool,
+    pub(crate) source: MaskSource,
+    /// How far the background strays from its surfaces in brightness, as a deviation.
+    pub(crate) unevenness: f32,
+    /// Whether there is an alpha channel that tells nothing.
+    pub(crate) alpha_ignored: bool,
+}
+
+/// Finds the object before its background.
+pub(crate) fn remove(picture: &Picture) -> Result<Removed, ReliefError> {
     let colours = colours(picture);
-    let surfaces = surfaces(&colours)?;
-    let backdrop = nearest_surface(&colours, &surfaces);
-    let mut background = reached(&colours, &backdrop);
-    shadow::take_back_objects(&mut background, &colours, &backdrop);
-    add_holes(&mut background, &backdrop);
+    let size = (colours.width, colours.height);
+    // Where nothing is found between the bars, they were none: a pole across the whole picture.
+    if let Some(inner) = bars::within(&colours)
+        && let Ok(mut removed) = separate(&inner.cut(&colours))
+    {
+        removed.coverage = inner.put_back(&removed.coverage, size, 0.0);
+        removed.decisions.bars = true;
+        return Ok(removed);
+    }
+    separate(&colours)
+}
+
+fn separate(colours: &Grid<Colour>) -> Result<Removed, ReliefError> {
+    let surfaces = surfaces(colours)?;
+    match before(&surfaces, colours) {
+        // The second one was the object itself, where the border cuts it.
+        Err(ReliefError::OnlyBackground) if surfaces.len() > 1 => before(&surfaces[..1], colours),
+        found => found,
+    }
+}
+
+/// The object before these surfaces.
+fn before(surfaces: &[Surface], colours: &Grid<Colour>) -> Result<Removed, ReliefError> {
+    let scene = Scene::new(colours.clone(), surfaces);
+    let mut background = reached(&scene);
+    shadow::add_soft(&mut background, &scene);
+    let noise = Noise::of(&scene, &background);
+    let pale = faint::take_back(&mut background, &scene, &noise);
+    let enclosed = enclosed::open_holes(&mut background, &pale, &scene, &noise);
     let mut object = background.map(|background| !background);
     drop_crumbs(&mut object);
+    let hard_shadow = hard_shadow::drop(&mut object, &scene);
     let share = object.values.iter().filter(|inside| **inside).count() as f64 / object.values.len() as f64;
     if share < LEAST_OBJECT {
         return Err(ReliefError::OnlyBackground);
@@ -55,40 +100,22 @@ pub(crate) fn remove(picture: &Picture) -> Result<Grid<f32>, ReliefError> {
     if share > MOST_OBJECT {
         return Err(ReliefError::BusyBackground);
     }
-    Ok(mixture(&colours, &backdrop, &object))
-}
-
-/// A cell's background colour and how far, in deviations, its own colour is from it.
-pub(crate) type Backdrop = Grid<(Colour, f32)>;
-
-fn colours(picture: &Picture) -> Grid<Colour> {
-    let (width, height) = (picture.width() as usize, picture.height() as usize);
-    let step = (width.max(height) as f64 / LONGEST).max(1.0);
-    let size = (
-        (width as f64 / step).round().max(1.0),
-        (height as f64 / step).round().max(1.0),
-    );
-    let pixels = picture.pixels();
-    let read = |x: usize, y: usize| {
-        let at = 4 * (y * width + x);
-        [pixels[at], pixels[at + 1], pixels[at + 2]].map(f32::from)
-    };
-    let whole = Window {
-        left: 0.0,
-        top: 0.0,
-        width: width as f64,
-        height: height as f64,
-    };
-    resample((width, height), read, whole, (size.0 as usize, size.1 as usize)).map(|[red, green, blue]| {
-        let brightness = (0.299 * red + 0.587 * green + 0.114 * blue) / 255.0;
-        [
-            brightness,
-            0.564 * (blue / 255.0 - brightness),
-            0.713 * (red / 255.0 - brightness),
-        ]
+    let unevenness = surfaces.iter().map(Surface::unevenness).fold(0.0, f32::max);
+    Facts::of(&object).check(unevenness)?;
+    Ok(Removed {
+        coverage: mixture(&scene, &object),
+        decisions: Decisions {
+            enclosed,
+            bars: false,
+            hard_shadow,
+            source: MaskSource::Removed,
+            unevenness,
+            ..Decisions::default()
+        },
     })
 }
 
+/// The surfaces of the background.
 fn surfaces(colours: &Grid<Colour>) -> Result<Vec<Surface>, ReliefError> {
     let (width, height) = (colours.width, colours.height);
     let thickness = (width.min(height) / 50).max(1);
@@ -114,85 +141,31 @@ fn surfaces(colours: &Grid<Colour>) -> Result<Vec<Surface>, ReliefError> {
         }
         found.push(surface);
     }
-    let explained = (border.len() - unexplained.len()) as f64;
-    if found.is_empty() || explained < border.len() as f64 * EXPLAINED {
+    let explained = (border.len() - unexplained.len()) as f64 / border.len() as f64;
+    if found.is_empty() || explained < EXPLAINED {
         return Err(ReliefError::BusyBackground);
     }
     Ok(found)
 }
 
-/// Where a cell is, from −1 to 1 on both axes.
-fn place(colours: &Grid<Colour>, x: usize, y: usize) -> [f32; 2] {
-    [
-        2.0 * (x as f32 + 0.5) / colours.width as f32 - 1.0,
-        2.0 * (y as f32 + 0.5) / colours.height as f32 - 1.0,
-    ]
-}
-
-fn nearest_surface(colours: &Grid<Colour>, surfaces: &[Surface]) -> Backdrop {
-    let mut out = colours.map(|colour| (colour, f32::INFINITY));
-    for y in 0..colours.height {
-        for x in 0..colours.width {
-            let (place, colour) = (place(colours, x, y), colours.at(x, y));
-            for surface in surfaces {
-                let behind = surface.at(place);
-                let distance = surface.deviations(behind, colour);
-                if distance < out.at(x, y).1 {
-                    out.set(x, y, (behind, distance));
-                }
-            }
-        }
-    }
-    out
-}
-
 /// The background that hangs together with the border.
-fn reached(colours: &Grid<Colour>, backdrop: &Backdrop) -> Grid<bool> {
-    let mut background = colours.map(|_| false);
-    let (width, height) = (colours.width, colours.height);
-    let mut open = Vec::new();
-    for index in 0..width * height {
-        let (x, y) = (index % width, index / width);
-        let on_border = x == 0 || y == 0 || x + 1 == width || y + 1 == height;
-        if on_border && backdrop.values[index].1 <= NEAR {
-            background.values[index] = true;
-            open.push(index);
-        }
+fn reached(scene: &Scene) -> Grid<bool> {
+    let mut background = scene.colours.map(|_| false);
+    let mut open: Vec<usize> = (0..background.values.len())
+        .filter(|index| background.on_border(*index) && scene.is_near(*index))
+        .collect();
+    for index in &open {
+        background.values[*index] = true;
     }
     while let Some(from) = open.pop() {
-        for next in colours.neighbours(from) {
-            if background.values[next] {
-                continue;
-            }
-            let (behind, distance) = backdrop.values[next];
-            let colour = colours.values[next];
-            if distance <= NEAR || shadow::goes_on(colour, behind, colours.values[from]) {
+        for next in scene.colours.neighbours(from) {
+            if !background.values[next] && scene.is_near(next) {
                 background.values[next] = true;
                 open.push(next);
             }
         }
     }
     background
-}
-
-fn add_holes(background: &mut Grid<bool>, backdrop: &Backdrop) {
-    let exact = Grid {
-        width: background.width,
-        height: background.height,
-        values: background
-            .values
-            .iter()
-            .zip(&backdrop.values)
-            .map(|(background, (_, distance))| !background && *distance <= EXACT)
-            .collect(),
-    };
-    let found = parts::parts(&exact, false);
-    let least = (background.values.len() as f64 * HOLE_SHARE).max(4.0) as usize;
-    for (index, label) in found.labels.values.iter().enumerate() {
-        if *label != 0 && found.sizes[*label as usize - 1] >= least {
-            background.values[index] = true;
-        }
-    }
 }
 
 /// Takes out cells with fewer than two neighbours of their own kind among eight: noise, not object.
@@ -216,70 +189,4 @@ fn drop_crumbs(object: &mut Grid<bool>) {
         }
     }
     parts::drop_specks(object);
-}
-
-/// The share of object in each cell: 0 and 1 away from the edge, at it by the mixture of the colours.
-fn mixture(colours: &Grid<Colour>, backdrop: &Backdrop, object: &Grid<bool>) -> Grid<f32> {
-    let solid = eroded(&eroded(object));
-    let empty = eroded(&object.map(|inside| !inside));
-    let mut out = object.map(|inside| f32::from(u8::from(inside)));
-    for y in 0..object.height {
-        for x in 0..object.width {
-            if solid.at(x, y) || empty.at(x, y) {
-                continue;
-            }
-            let Some(full) = mean_around(colours, &solid, x, y) else {
-                continue;
-            };
-            let (none, colour) = (backdrop.at(x, y).0, colours.at(x, y));
-            let (mut along, mut length) = (0.0, 0.0);
-            for channel in 0..3 {
-                along += (colour[channel] - none[channel]) * (full[channel] - none[channel]);
-                length += (full[channel] - none[channel]).powi(2);
-            }
-            if length > 0.0025 {
-                out.set(x, y, (along / length).clamp(0.0, 1.0));
-            }
-        }
-    }
-    out
-}
-
-/// The cells whose eight neighbours are all in the mask; beyond the picture counts as in.
-fn eroded(mask: &Grid<bool>) -> Grid<bool> {
-    let (width, height) = (mask.width, mask.height);
-    let mut across = mask.clone();
-    for (out, row) in across
-        .values
-        .chunks_exact_mut(width)
-        .zip(mask.values.chunks_exact(width))
-    {
-        for x in 1..width {
-            out[x] &= row[x - 1];
-            out[x - 1] &= row[x];
-        }
-    }
-    let mut out = across.clone();
-    for y in 1..height {
-        for x in 0..width {
-            out.values[y * width + x] &= across.values[(y - 1) * width + x];
-            out.values[(y - 1) * width + x] &= across.values[y * width + x];
-        }
-    }
-    out
-}
-
-fn mean_around(colours: &Grid<Colour>, solid: &Grid<bool>, x: usize, y: usize) -> Option<Colour> {
-    const REACH: usize = 4;
-    let (mut sum, mut count) = ([0.0; 3], 0.0);
-    for row in y.saturating_sub(REACH)..(y + REACH + 1).min(colours.height) {
-        for column in x.saturating_sub(REACH)..(x + REACH + 1).min(colours.width) {
-            if solid.at(column, row) {
-                let colour = colours.at(column, row);
-                (0..3).for_each(|channel| sum[channel] += colour[channel]);
-                count += 1.0;
-            }
-        }
-    }
-    (count > 0.0).then(|| sum.map(|channel| channel / count))
 }

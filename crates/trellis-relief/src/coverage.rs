@@ -6,6 +6,7 @@
 use trellis_picture::Picture;
 
 use crate::error::ReliefError;
+use crate::facts::Facts;
 use crate::grid::Grid;
 use crate::matte::Matte;
 use crate::parts;
@@ -31,12 +32,14 @@ pub(crate) struct Coverage {
     pub(crate) window: Window,
     /// Whether the object is thinner than a cell, and was thickened to one.
     pub(crate) thickened: bool,
+    /// What the object is like in its picture.
+    pub(crate) facts: Facts,
 }
 
 /// Lays the working grid over the object.
 pub(crate) fn coverage(picture: &Picture, matte: &Matte) -> Result<Coverage, ReliefError> {
     let raster = matte.raster(picture);
-    let bounds = first_look(picture, matte)?;
+    let (bounds, facts) = first_look(picture, matte)?;
     let longest = bounds.width.max(bounds.height);
     // Cells per raster pixel: whole numbers when enlarging, so that pixels stay squares.
     let zoom = if longest >= SHORTEST {
@@ -76,6 +79,7 @@ pub(crate) fn coverage(picture: &Picture, matte: &Matte) -> Result<Coverage, Rel
         grid,
         window: window.scaled(across, down),
         thickened,
+        facts,
     })
 }
 
@@ -94,8 +98,8 @@ fn sampled(picture: &Picture, matte: &Matte, window: Window, size: (usize, usize
     (mean, false)
 }
 
-/// The object's bounds in raster pixels, specks left out.
-fn first_look(picture: &Picture, matte: &Matte) -> Result<Window, ReliefError> {
+/// The object's bounds in raster pixels, specks left out, and what it is like.
+fn first_look(picture: &Picture, matte: &Matte) -> Result<(Window, Facts), ReliefError> {
     let raster = matte.raster(picture);
     let step = (raster.0.max(raster.1) as f64 / FIRST_LOOK).max(1.0);
     let size = (
@@ -118,12 +122,13 @@ fn first_look(picture: &Picture, matte: &Matte) -> Result<Window, ReliefError> {
     let top = top.saturating_sub(slack) as f64 * step;
     let right = ((right + slack) as f64 * step).min(raster.0 as f64);
     let bottom = ((bottom + slack) as f64 * step).min(raster.1 as f64);
-    Ok(Window {
+    let bounds = Window {
         left,
         top,
         width: right - left,
         height: bottom - top,
-    })
+    };
+    Ok((bounds, Facts::of(&mask)))
 }
 
 fn enlarged(picture: &Picture, matte: &Matte, window: Window, zoom: usize) -> Grid<f32> {

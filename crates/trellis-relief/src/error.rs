@@ -12,8 +12,18 @@ pub enum ReliefError {
     #[error("no object was found: nothing stands out from the background")]
     OnlyBackground,
     /// What surrounds the object is too uneven.
-    #[error("no object was found: the background is not plain enough to be told from the object")]
+    #[error("no clear object was found: the background is not plain enough to be told from the object")]
     BusyBackground,
+    /// What was found are the pieces of a background rather than an object.
+    #[error(
+        "no clear object was found: what stands out falls into {bodies} pieces along the border, the largest {largest_percent} % of it"
+    )]
+    Scattered {
+        /// The pieces.
+        bodies: usize,
+        /// The largest piece's share of all of them.
+        largest_percent: u32,
+    },
     /// A format that it cannot make.
     #[error("`relief` cannot make `{format}`: it makes `glb`, `stl` and `ply`")]
     UnsupportedFormat {
@@ -43,7 +53,8 @@ impl ReliefError {
     /// Stable name in logs and tests.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Transparent | Self::OnlyBackground | Self::BusyBackground => "no_object",
+            Self::Transparent | Self::OnlyBackground => "no_object",
+            Self::BusyBackground | Self::Scattered { .. } => "no_clear_object",
             Self::UnsupportedFormat { .. } => "unsupported_format",
             Self::Cancelled => "cancelled",
             Self::Texture { .. } => "texture",

@@ -42,6 +42,19 @@ impl<T: Copy> Grid<T> {
         }
     }
 
+    /// Whether a cell lies at the rectangle's border.
+    pub(crate) fn on_border(&self, index: usize) -> bool {
+        let (x, y) = (index % self.width, index / self.width);
+        x == 0 || y == 0 || x + 1 == self.width || y + 1 == self.height
+    }
+
+    /// The cell so many steps away from cell `index`, if it lies in the rectangle.
+    pub(crate) fn along(&self, index: usize, (across, down): (isize, isize), steps: isize) -> Option<usize> {
+        let x = (index % self.width).checked_add_signed(across * steps)?;
+        let y = (index / self.width).checked_add_signed(down * steps)?;
+        (x < self.width && y < self.height).then(|| y * self.width + x)
+    }
+
     /// The indices of the up to four neighbours of cell `index`: left, right, above, below.
     pub(crate) fn neighbours(&self, index: usize) -> impl Iterator<Item = usize> {
         let (x, y) = (index % self.width, index / self.width);

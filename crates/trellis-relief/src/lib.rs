@@ -24,21 +24,34 @@
     reason = "x, y, u, v, w and h are the field's own names"
 )]
 
+mod atlas;
+mod back;
 mod backdrop;
+mod balls;
+mod bars;
 mod bleed;
 mod coverage;
+mod edge;
+mod enclosed;
 mod error;
 mod export;
+mod facts;
+mod faint;
+mod foot;
 mod generate;
 mod grid;
+mod hard_shadow;
 mod inflate;
+mod mask;
 mod matte;
 mod model;
 mod multigrid;
+mod noise;
 mod outline;
 mod parts;
 mod quadtree;
 mod resample;
+mod scene;
 mod shadow;
 mod sheet;
 mod simplify;
@@ -48,8 +61,10 @@ mod texture;
 mod topology;
 mod window;
 
+pub use atlas::{Atlas, Chart};
 pub use error::ReliefError;
-pub use generate::{FORMATS, File, Relief, Views, generate};
+pub use generate::{FORMATS, File, Relief, Views, generate, labelled};
+pub use mask::{Mask, MaskSource, mask};
 pub use model::{Model, model};
 pub use solid::Solid;
 pub use texture::Texture;
@@ -58,5 +73,7 @@ pub use window::Window;
 
 /// What this backend is, wherever it appears.
 pub const NAME: &str = "relief";
+/// What stands behind the name of each object that it makes, wherever a format has room for it.
+pub const LABEL: &str = "preview, not TRELLIS";
 /// What a person should know of its results.
 pub const DESCRIPTION: &str = "a preview from the outline, not TRELLIS";

@@ -1,13 +1,14 @@
 //! How much of each pixel belongs to the object.
 //!
-//! An alpha channel that is not opaque everywhere is believed as it is. Without one the background is
-//! removed (`backdrop.rs`), or, when the caller wants it kept, the whole picture is the object.
+//! An alpha channel that holds a mask is believed as it is. Without one the background is removed
+//! (`backdrop.rs`), or, when the caller wants it kept, the whole picture is the object.
 
 use trellis_picture::Picture;
 
-use crate::backdrop;
+use crate::backdrop::{self, Decisions, Removed};
 use crate::error::ReliefError;
 use crate::grid::Grid;
+use crate::mask::MaskSource;
 use crate::resample::{largest, resample};
 use crate::window::Window;
 
@@ -26,21 +27,38 @@ pub(crate) enum Matte {
 const FAINTEST_ALPHA: u8 = 8;
 
 impl Matte {
-    /// The matte of a picture.
-    pub(crate) fn of(picture: &Picture, remove_background: bool) -> Result<Self, ReliefError> {
+    /// The matte of a picture, and what was decided to find it.
+    pub(crate) fn of(picture: &Picture, remove_background: bool) -> Result<(Self, Decisions), ReliefError> {
+        let alphas = || picture.pixels().iter().skip(3).step_by(4).copied();
+        let strongest = alphas().max().unwrap_or(0);
         if picture.has_alpha() {
-            let strongest = picture.pixels().iter().skip(3).step_by(4).copied().max();
-            return match strongest.unwrap_or(0) {
-                0..FAINTEST_ALPHA => Err(ReliefError::Transparent),
-                strongest => Ok(Self::Alpha {
-                    full: f32::from(strongest),
-                }),
+            if strongest < FAINTEST_ALPHA {
+                return Err(ReliefError::Transparent);
+            }
+            let full = f32::from(strongest);
+            return Ok((Self::Alpha { full }, Decisions::default()));
+        }
+        let alpha_ignored = alphas().any(|alpha| alpha != u8::MAX);
+        if !remove_background {
+            let decisions = Decisions {
+                source: MaskSource::Whole,
+                alpha_ignored,
+                ..Decisions::default()
             };
+            return Ok((Self::Whole, decisions));
         }
-        if remove_background {
-            return Ok(Self::Found(backdrop::remove(picture)?));
-        }
-        Ok(Self::Whole)
+        let Removed {
+            coverage,
+            mut decisions,
+        } = match backdrop::remove(picture) {
+            // Nothing is to be seen behind an alpha of 0: that is what to mend.
+            Err(ReliefError::OnlyBackground) if strongest < FAINTEST_ALPHA => {
+                return Err(ReliefError::Transparent);
+            }
+            removed => removed?,
+        };
+        decisions.alpha_ignored = alpha_ignored;
+        Ok((Self::Found(coverage), decisions))
     }
 
     /// The raster on which the coverage is known.

@@ -1,69 +1,112 @@
-//! Soft shadows on the background: they belong to it, a pale object does not.
+//! Cast shadows on the background: they belong to it, a pale object does not.
 //!
-//! Both are a little darker than the background and have no colour of their own. They differ at their edge
-//! towards it: a shadow fades, an object ends.
+//! In a shadow every channel of the background is darker by the same factor. A soft shadow fades at its
+//! edge, an object ends.
 
-use crate::backdrop::{Backdrop, Colour, NEAR};
 use crate::grid::Grid;
 use crate::parts;
+use crate::scene::Scene;
 
-/// A soft shadow: how much darker than the background, how much colour it may have, and how much it may
-/// change from one cell to the next (all in 0 to 1).
-const DEPTH: f32 = 0.35;
+/// The least share of the background's light that is left in a shadow.
+const DARKEST: f32 = 0.35;
+/// How much colour of its own a shadow may have (0 to 1).
 const TINT: f32 = 0.035;
-const STEP: f32 = 0.012;
+/// How much a shadow may change from one cell to the next: the steep edge of one close to what casts it,
+/// and ever gentler ones, for which less is taken for a shadow.
+const STEPS: [f32; 3] = [STEEPEST, 0.02, 0.012];
+pub(crate) const STEEPEST: f32 = 0.035;
 /// Cells to both sides of an edge between which a sharp one has most of its step, and that share of it.
 const REACH: isize = 2;
 const MOST: f32 = 0.6;
+/// The least share of its whole edge that fades into the background: what is let into an object by a soft
+/// place has most of its edge in there.
+const FADING: f64 = 0.3;
 
-/// Whether a cell is darker than the background by a shadow that grows gradually from its neighbour.
-pub(crate) fn goes_on(colour: Colour, behind: Colour, neighbour: Colour) -> bool {
-    let darker = behind[0] - colour[0];
-    let tint = (colour[1] - behind[1]).hypot(colour[2] - behind[2]);
+/// The share of the background's light that is left in a cell; `None` if it has more colour of its own than
+/// a shadow.
+pub(crate) fn light(scene: &Scene, index: usize, most_tint: f32) -> Option<f32> {
+    let (behind, colour) = (scene.backdrop.values[index].0, scene.colours.values[index]);
+    let light = colour[0] / behind[0].max(1e-3);
+    let tint = (colour[1] - light * behind[1]).hypot(colour[2] - light * behind[2]);
+    (light >= DARKEST && tint < most_tint).then_some(light)
+}
+
+/// Whether a cell is the background in a shadow that grows gradually from its neighbour.
+pub(crate) fn goes_on(scene: &Scene, index: usize, from: usize, most: f32) -> bool {
+    let (colour, neighbour) = (scene.colours.values[index], scene.colours.values[from]);
     let step = (0..3)
         .map(|channel| (colour[channel] - neighbour[channel]).abs())
         .fold(0.0, f32::max);
-    (0.0..DEPTH).contains(&darker) && tint < TINT && step < STEP
+    step < most && light(scene, index, TINT).is_some_and(|light| light <= 1.0)
 }
 
-/// What was taken for a shadow and has a sharp edge around most of it is no background: one soft place in
-/// the edge of a pale object is enough to let the search in.
-pub(crate) fn take_back_objects(background: &mut Grid<bool>, colours: &Grid<Colour>, backdrop: &Backdrop) {
-    let mut dark = background.clone();
-    for (dark, (_, distance)) in dark.values.iter_mut().zip(&backdrop.values) {
-        *dark &= *distance > NEAR;
+/// Adds the soft shadows next to the background.
+pub(crate) fn add_soft(background: &mut Grid<bool>, scene: &Scene) {
+    for most in STEPS {
+        let mut dark = background.map(|_| false);
+        let mut open: Vec<usize> = (0..background.values.len())
+            .filter(|index| background.values[*index])
+            .collect();
+        while let Some(from) = open.pop() {
+            for next in background.neighbours(from) {
+                if background.values[next] || dark.values[next] {
+                    continue;
+                }
+                if scene.is_near(next) || goes_on(scene, next, from, most) {
+                    dark.values[next] = true;
+                    open.push(next);
+                }
+            }
+        }
+        keep_fading(background, &dark, scene);
     }
-    let found = parts::parts(&dark, false);
-    let cells: Vec<(usize, usize)> = (0..dark.values.len())
-        .filter_map(|index| Some((index, found.labels.values[index].checked_sub(1)? as usize)))
-        .collect();
-    let depth_of = |index: usize| backdrop.values[index].0[0] - colours.values[index][0];
+}
+
+/// Of what was taken for shadows, those parts become background that fade around most of their edge: one
+/// soft place in the edge of a pale object is enough to let the search in.
+fn keep_fading(background: &mut Grid<bool>, dark: &Grid<bool>, scene: &Scene) {
+    let found = parts::parts(dark, false);
+    let depth_of = |index: usize| -scene.residual(index)[0];
+    let cells = || {
+        found
+            .labels
+            .values
+            .iter()
+            .enumerate()
+            .filter_map(|(index, label)| Some((index, label.checked_sub(1)? as usize)))
+    };
     let mut depths = vec![0.0; found.sizes.len()];
-    for (index, part) in &cells {
-        depths[*part] += depth_of(*index) / found.sizes[*part] as f32;
+    for (index, part) in cells() {
+        depths[part] += depth_of(index) / found.sizes[part] as f32;
     }
-    // How many edges of its cells towards the plain background are sharp, less those that are not.
-    let mut sharper = vec![0_i64; found.sizes.len()];
-    for (index, part) in &cells {
+    // How many edges of its cells towards the plain background are sharp, and fade; and those towards others.
+    let mut edges = vec![Edges::default(); found.sizes.len()];
+    for (index, part) in cells() {
         for towards in [(1, 0), (-1, 0), (0, 1), (0, -1)] {
-            let seen = |steps: isize| along(&dark, *index, towards, steps);
+            let seen = |steps: isize| dark.along(index, towards, steps);
             let (Some(next), Some(outside), Some(inside)) = (seen(1), seen(REACH), seen(-REACH)) else {
                 continue;
             };
-            if background.values[next] && !dark.values[next] {
-                let sharp = depth_of(inside) - depth_of(outside) > MOST * depths[*part];
-                sharper[*part] += if sharp { 1 } else { -1 };
+            let edges = &mut edges[part];
+            if background.values[next] {
+                let sharp = depth_of(inside) - depth_of(outside) > MOST * depths[part];
+                edges.sharp += usize::from(sharp);
+                edges.fading += usize::from(!sharp);
+            } else if !dark.values[next] {
+                edges.other += 1;
             }
         }
     }
-    for (index, part) in cells {
-        background.values[index] &= sharper[part] <= 0;
+    for (index, part) in cells() {
+        let Edges { sharp, fading, other } = edges[part];
+        background.values[index] |=
+            fading >= sharp && (fading as f64) >= FADING * (fading + sharp + other) as f64;
     }
 }
 
-/// The cell so many steps away, if it lies in the grid.
-fn along(grid: &Grid<bool>, index: usize, (across, down): (isize, isize), steps: isize) -> Option<usize> {
-    let x = (index % grid.width).checked_add_signed(across * steps)?;
-    let y = (index / grid.width).checked_add_signed(down * steps)?;
-    (x < grid.width && y < grid.height).then(|| y * grid.width + x)
+#[derive(Debug, Clone, Copy, Default)]
+struct Edges {
+    sharp: usize,
+    fading: usize,
+    other: usize,
 }

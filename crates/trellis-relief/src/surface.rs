@@ -3,7 +3,7 @@
 //! Fitted by iteratively reweighted least squares with Tukey's weights, so that an object which touches
 //! the border, or a second surface, does not bend it.
 
-use crate::backdrop::Colour;
+use crate::scene::Colour;
 
 /// Terms: 1, x, y, x², xy, y².
 const TERMS: usize = 6;
@@ -43,6 +43,11 @@ impl Surface {
         let terms = terms(place);
         self.coefficients
             .map(|line| line.iter().zip(terms).map(|(factor, term)| factor * term).sum())
+    }
+
+    /// How far the colours stray from it in brightness, as a deviation.
+    pub(crate) fn unevenness(&self) -> f32 {
+        self.deviation[0]
     }
 
     /// How many deviations a colour is from the surface at a place.

@@ -114,10 +114,12 @@ impl Attempt {
                 .map_err(|cause| unreadable(&cause))?;
             pictures.push(picture);
         }
+        let first = self.claim.job.inputs.first();
         Ok(Request {
             job: self.claim.lease.job,
             attempt: self.claim.lease.attempt,
             pictures,
+            name: first.and_then(|input| input.name.clone()).unwrap_or_default(),
             params: self.claim.job.params.clone(),
             scratch: folder.to_owned(),
         })

@@ -30,12 +30,14 @@ use crate::request_error::RequestError;
     responses(
         (status = 200, description = "The file", content(
             (Vec<u8> = "model/gltf-binary"),
+            (Vec<u8> = "application/zip"),
             (Vec<u8> = "model/stl"),
             (Vec<u8> = "application/ply"),
             (Vec<u8> = "video/mp4"),
         ), headers(("ETag" = String, description = "The file's SHA-256"))),
         (status = 206, description = "A part of the file", content(
             (Vec<u8> = "model/gltf-binary"),
+            (Vec<u8> = "application/zip"),
             (Vec<u8> = "model/stl"),
             (Vec<u8> = "application/ply"),
             (Vec<u8> = "video/mp4"),
@@ -74,7 +76,8 @@ pub(crate) async fn get_artifact(
 /// Fetch the statement about a result
 ///
 /// An in-toto statement with SLSA's provenance that names each artifact by its SHA-256; in a DSSE envelope
-/// where the server has a key to sign with.
+/// where the server has a key to sign with. There is one where the server has a key or the setting
+/// `provenance.statement` was on when the result was made.
 #[utoipa::path(
     get,
     path = "/jobs/{id}/statement",

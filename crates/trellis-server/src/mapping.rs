@@ -61,9 +61,10 @@ impl From<Failure> for Problem {
     /// A registry that cannot serve what is asked.
     fn from(failure: Failure) -> Self {
         let status = match failure.kind {
-            FailureKind::Unsupported | FailureKind::BadInput | FailureKind::NoObject => {
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
+            FailureKind::Unsupported
+            | FailureKind::BadInput
+            | FailureKind::NoObject
+            | FailureKind::NoClearObject => StatusCode::UNPROCESSABLE_ENTITY,
             FailureKind::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
             FailureKind::TimeLimit
             | FailureKind::WorkerLost

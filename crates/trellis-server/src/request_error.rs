@@ -174,7 +174,9 @@ impl RequestError {
                 "write each picture as `data:image/png;base64,` followed by its base64"
             }
             Self::ArtifactNotFound { .. } => "use a name from the job's `artifacts`",
-            Self::StatementNotFound { .. } => "ask again once the job has succeeded",
+            Self::StatementNotFound { .. } => {
+                "ask again once the job has succeeded; who runs the server has statements made with `provenance.statement`"
+            }
             Self::InputNotFound { .. } => "count from 0 up to the number of the job's `inputs`",
             Self::WorkerNotFound { .. } => "use a name that `GET /v1/workers` lists",
             Self::RangeNotSatisfiable { .. } => "ask for the whole file to learn its size",

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use trellis_backend::{Content, Made, Output, Reporter, Request};
-use trellis_core::{Failure, FailureKind};
+use trellis_backend::{Content, Made, ObjLabel, Output, Reporter, Request, engine_formats, with_obj};
+use trellis_core::{Failure, FailureKind, Params};
 
 use crate::admission::gib;
+use crate::backend::DESCRIPTION;
 use crate::cause::{Cause, without_paths};
 use crate::limits::Limits;
 use crate::ticket::{Ended, File, Finished, Task, Ticket, Update};
@@ -40,7 +41,10 @@ pub(crate) async fn make(
         create(&task.out).await?;
         let (ended, files) = one_try(workers, &task, reporter, cancel).await?;
         let cause = match ended {
-            Ended::Done(finished) => return output(&task.out, files, finished, notes).await,
+            Ended::Done(finished) => {
+                let output = output(&task.out, files, finished, notes).await?;
+                return with_obj(output, &request.params.formats, label(request)).await;
+            }
             Ended::Cancelled => return Err(Failure::new(FailureKind::Internal, "the job was cancelled")),
             Ended::Failed(report) if report.kind == FailureKind::GpuOutOfMemory && !task.low_vram => {
                 info!(job = %task.job, message = report.message, "retried in low-VRAM mode");
@@ -61,6 +65,14 @@ pub(crate) async fn make(
         notes.push(format!("tried again, because {}", cause.failure().message));
     }
     unreachable!("the loop above ends by returning")
+}
+
+/// What its OBJ says of itself.
+fn label(request: &Request) -> ObjLabel {
+    ObjLabel {
+        name: request.name.to_string(),
+        about: DESCRIPTION,
+    }
 }
 
 async fn one_try(
@@ -115,11 +127,15 @@ async fn prepare(request: &Request) -> Result<Task, Failure> {
             .map_err(|error| cannot_write(&error))?;
         pictures.push(path);
     }
-    let (params, out) = (request.params.clone(), PathBuf::new());
+    // A worker makes no OBJ: it is made here, from its GLB.
+    let params = Params {
+        formats: engine_formats(&request.params.formats),
+        ..request.params.clone()
+    };
     Ok(Task {
         job: request.job,
         pictures,
-        out,
+        out: PathBuf::new(),
         params,
         low_vram: false,
     })

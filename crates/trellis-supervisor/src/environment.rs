@@ -1,48 +1,37 @@
-//! The worker's environment, built from nothing: what is not listed here does not reach it.
+//! The worker's environment, built from nothing: what is not listed in `environment.json` does not reach it.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
+use std::sync::LazyLock;
 
-/// What is taken over from the server's own environment where it is set there.
-const TAKEN_OVER: &[&str] = &[
-    // The system's.
-    "PATH",
-    "HOME",
-    "LANG",
-    "LC_ALL",
-    "TZ",
-    "TMPDIR",
-    "XDG_CACHE_HOME",
-    // Where libraries are, as the Nix wrapper or the user says.
-    "LD_LIBRARY_PATH",
-    "CUDA_HOME",
-    "CUDA_PATH",
-    "TRITON_LIBCUDA_PATH",
-    "TRITON_CACHE_DIR",
-    // The driver's cache of compiled kernels must outlive the process.
-    "CUDA_CACHE_PATH",
-    "CUDA_CACHE_MAXSIZE",
-    "WARP_CACHE_PATH",
-    // Pinned files.
-    "TORCH_HOME",
-    "U2NET_HOME",
-    "NUMBA_CACHE_DIR",
-    // How much of the processor libraries take.
-    "OMP_NUM_THREADS",
-];
+use serde::Deserialize;
 
-/// What holds unless the server's environment says otherwise.
-const DEFAULTS: &[(&str, &str)] = &[
-    ("ATTN_BACKEND", "xformers"),
-    ("SPARSE_BACKEND", "spconv"),
-    // `auto` measures at run time, and what it picks may need a compiler that does not know the GPU.
-    ("SPCONV_ALGO", "native"),
-    // Read by DINOv2 only: it runs in fp32, and xformers has no fp32 operator beyond capability 9.0.
-    ("XFORMERS_DISABLED", "1"),
-    // Freed blocks can be joined again: fewer failures of large allocations on a nearly full GPU.
-    ("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True"),
-];
+/// The lists, which Nix reads as well. Each entry has its reason beside it.
+static LISTS: LazyLock<Lists> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("environment.json")).expect("a test of this file parses the lists")
+});
+
+#[derive(Debug, Deserialize)]
+struct Lists {
+    /// What holds unless the server's environment says otherwise.
+    defaults: Vec<Variable>,
+    /// What holds whatever the server's environment says.
+    fixed: Vec<Variable>,
+    /// What is taken over from the server's own environment where it is set there.
+    taken_over: Vec<TakenOver>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Variable {
+    name: String,
+    value: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct TakenOver {
+    names: Vec<String>,
+}
 
 /// Folders that hold the driver's libraries and nothing else, on NixOS and under WSL.
 const DRIVER_FOLDERS: &[&str] = &["/run/opengl-driver/lib", "/usr/lib/wsl/lib"];
@@ -53,12 +42,15 @@ pub(crate) fn environment(
     is_folder: impl Fn(&Path) -> bool,
     set: Vec<(&'static str, OsString)>,
 ) -> BTreeMap<&'static str, OsString> {
-    let mut variables: BTreeMap<&'static str, OsString> = TAKEN_OVER
+    let lists = &*LISTS;
+    let mut variables: BTreeMap<&'static str, OsString> = lists
+        .taken_over
         .iter()
-        .filter_map(|name| Some((*name, own(name)?)))
+        .flat_map(|group| &group.names)
+        .filter_map(|name| Some((name.as_str(), own(name)?)))
         .collect();
-    for (name, value) in DEFAULTS {
-        variables.insert(name, own(name).unwrap_or_else(|| OsString::from(value)));
+    for Variable { name, value } in &lists.defaults {
+        variables.insert(name, own(name).unwrap_or_else(|| value.into()));
     }
     if !variables.contains_key("LD_LIBRARY_PATH") {
         let folders: Vec<&OsStr> = DRIVER_FOLDERS
@@ -70,12 +62,9 @@ pub(crate) fn environment(
             variables.insert("LD_LIBRARY_PATH", folders.join(OsStr::new(":")));
         }
     }
-    variables.insert("HF_HUB_OFFLINE", "1".into());
-    variables.insert("PYTHONUNBUFFERED", "1".into());
-    // Python's own hashes are part of what must repeat.
-    variables.insert("PYTHONHASHSEED", "0".into());
-    // Indices and UUIDs then mean the same as in NVML.
-    variables.insert("CUDA_DEVICE_ORDER", "PCI_BUS_ID".into());
+    for Variable { name, value } in &lists.fixed {
+        variables.insert(name, value.into());
+    }
     variables.extend(set);
     variables
 }
@@ -89,11 +78,30 @@ mod tests {
         let own = |name: &str| match name {
             "PATH" => Some("/bin".into()),
             "ATTN_BACKEND" => Some("sdpa".into()),
+            "TRITON_PTXAS_PATH" => Some("/cuda/bin/ptxas".into()),
+            "PYTHONHASHSEED" => Some("random".into()),
             "HF_TOKEN" | "AWS_SECRET_ACCESS_KEY" | "PYTHONPATH" | "LD_PRELOAD" => Some("secret".into()),
             _ => None,
         };
         let driver = |folder: &Path| folder == Path::new("/run/opengl-driver/lib");
         let variables = environment(own, driver, vec![("CUDA_VISIBLE_DEVICES", "GPU-1".into())]);
         insta::assert_debug_snapshot!(variables);
+    }
+
+    #[test]
+    fn no_variable_is_listed_twice() {
+        let lists = &*LISTS;
+        let set = lists
+            .defaults
+            .iter()
+            .chain(&lists.fixed)
+            .map(|variable| &variable.name);
+        let mut names: Vec<&String> = set
+            .chain(lists.taken_over.iter().flat_map(|group| &group.names))
+            .collect();
+        let all = names.len();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), all);
     }
 }

@@ -82,8 +82,6 @@ impl Launcher {
         ];
         if own("CUDA_CACHE_PATH").is_none() {
             set.push(("CUDA_CACHE_PATH", settings.state.join("cuda-cache").into()));
-            // The largest that the driver takes: a full cache would compile again at each start.
-            set.push(("CUDA_CACHE_MAXSIZE", "4294967296".into()));
         }
         for (name, folder) in [
             ("TORCH_HOME", &settings.torch_home),

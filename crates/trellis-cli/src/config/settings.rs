@@ -188,13 +188,22 @@ pub(crate) const SETTINGS: &[Setting] = &[
                 used go first; 0 keeps none",
     },
     Setting {
+        key: "provenance.statement",
+        flag: "statement",
+        variable: env::STATEMENT,
+        kind: Kind::Switch,
+        default: "false",
+        about: "Make a statement of what made each result: an in-toto JSON file that names its files by their \
+                SHA-256. Without a key it is not signed; with one it is made in any case",
+    },
+    Setting {
         key: "provenance.sign_key",
         flag: "sign-key",
         variable: env::SIGN_KEY,
         kind: Kind::FileOrNone,
         default: "",
-        about: "File with a secret key in Nix's form that signs the statement about each result; \
-                `nix key generate-secret` makes one",
+        about: "File with a secret key in Nix's form: a statement of what made each result is then made, \
+                signed with it; `nix key generate-secret` makes one",
     },
     Setting {
         key: "trellis.model",

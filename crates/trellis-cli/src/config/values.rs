@@ -97,6 +97,8 @@ pub(crate) struct Cache {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Provenance {
+    /// Whether a statement is made of each result; a key has one made in any case.
+    pub(crate) statement: bool,
     /// Empty: nothing is signed.
     pub(crate) sign_key: PathBuf,
 }

@@ -43,10 +43,7 @@ fn one_picture_becomes_one_file() {
         first,
         "the same input, the same bytes"
     );
-    assert_eq!(
-        files(home.path()),
-        ["chair.glb", "chair.intoto.json", "photo.png"]
-    );
+    assert_eq!(files(home.path()), ["chair.glb", "photo.png"]);
 }
 
 #[test]
@@ -69,17 +66,7 @@ fn a_bad_picture_does_not_stop_the_others() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         files(&home.path().join("out")),
-        [
-            "a-2.glb",
-            "a-2.intoto.json",
-            "a-2.stl",
-            "a.glb",
-            "a.intoto.json",
-            "a.stl",
-            "c.glb",
-            "c.intoto.json",
-            "c.stl"
-        ]
+        ["a-2.glb", "a-2.stl", "a.glb", "a.stl", "c.glb", "c.stl"]
     );
     let mut paths: Vec<_> = std::str::from_utf8(&output.stdout).unwrap().lines().collect();
     paths.sort_unstable();
@@ -141,8 +128,111 @@ fn several_views_are_one_asset() {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    let names = ["chair.intoto.json", "chair.stl", "front.png", "side.png"];
+    let names = ["chair.stl", "front.png", "side.png"];
     assert_eq!(files(home.path()), names);
+}
+
+/// What a file does not say by itself is written only where somebody asks for it, and called what it is.
+#[test]
+fn a_statement_is_written_only_where_it_is_asked_for() {
+    let home = home(&["photo.png"]);
+    let make = |flags: &[&str], variable: Option<&str>| {
+        let mut call = trellis(home.path());
+        if let Some(value) = variable {
+            call.env("TRELLIS_STATEMENT", value);
+        }
+        let output = call
+            .args(["generate", "photo.png", "-o", "out/chair.glb"])
+            .args(flags)
+            .output();
+        let said = String::from_utf8(output.unwrap().stderr).unwrap();
+        let made = files(&home.path().join("out"));
+        fs::remove_dir_all(home.path().join("out")).unwrap();
+        (made, said)
+    };
+    let (there, said) = make(&[], None);
+    assert_eq!(there, ["chair.glb"]);
+    assert!(!said.contains("statement"), "{said}");
+    for (flags, variable) in [(&["--statement"][..], None), (&[][..], Some("true"))] {
+        let (there, said) = make(flags, variable);
+        assert_eq!(there, ["chair.glb", "chair.intoto.json"]);
+        assert!(
+            said.contains("wrote out/chair.intoto.json, a statement of what made it, not signed"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn an_obj_comes_with_what_it_needs_or_in_a_zip() {
+    let home = home(&["my chair.png"]);
+    let output = trellis(home.path())
+        .args([
+            "generate",
+            "my chair.png",
+            "--format",
+            "obj",
+            "-o",
+            "out/",
+            "--statement",
+        ])
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let folder = home.path().join("out");
+    let names = [
+        "my chair.obj",
+        "my chair.intoto.json",
+        "my_chair.mtl",
+        "my_chair.texture.png",
+    ];
+    let mut sorted = names;
+    sorted.sort_unstable();
+    assert_eq!(files(&folder), sorted);
+    // The one that was asked for is named first.
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(
+        said.lines().collect::<Vec<_>>(),
+        ["out/my chair.obj", "out/my_chair.mtl", "out/my_chair.texture.png"]
+    );
+    let text = fs::read_to_string(folder.join("my chair.obj")).unwrap();
+    assert!(text.starts_with("# my chair (preview, not TRELLIS): a preview from the outline, not TRELLIS\n"));
+    assert!(text.contains("\nmtllib my_chair.mtl\n"));
+    let materials = fs::read_to_string(folder.join("my_chair.mtl")).unwrap();
+    assert!(
+        materials.contains("\nnewmtl my_chair_(preview,_not_TRELLIS)\n"),
+        "{materials}"
+    );
+    assert!(
+        materials.contains("\nmap_Kd my_chair.texture.png\n"),
+        "{materials}"
+    );
+    let texture = image::open(folder.join("my_chair.texture.png")).unwrap();
+    assert_eq!((texture.width(), texture.height()), (1024, 1024));
+    // The picture beside the outputs is never overwritten by a texture of its name.
+    let before = fs::read(home.path().join("my chair.png")).unwrap();
+    for output in ["my chair.obj", "chair.zip"] {
+        let mut call = trellis(home.path());
+        let made = call
+            .args(["generate", "my chair.png", "-o", output])
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    }
+    assert_eq!(fs::read(home.path().join("my chair.png")).unwrap(), before);
+    let zip = fs::read(home.path().join("chair.zip")).unwrap();
+    assert!(zip.starts_with(b"PK\x03\x04"), "one file with all of it");
+    let inside: Vec<String> = trellis_obj::Bundle::from_zip(&zip)
+        .unwrap()
+        .files
+        .into_iter()
+        .map(|file| file.name)
+        .collect();
+    assert_eq!(inside, ["model.obj", "model.mtl", "model.texture.png"]);
 }
 
 #[test]

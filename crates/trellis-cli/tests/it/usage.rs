@@ -111,12 +111,12 @@ fn wrong_usage_ends_with_2_and_says_what_to_do() {
     snapshot(
         "usage_unknown_format",
         &home,
-        &["generate", "a.png", "--format", "obj"],
+        &["generate", "a.png", "--format", "fbx"],
     );
     snapshot(
         "usage_unknown_ending",
         &home,
-        &["generate", "a.png", "-o", "chair.obj"],
+        &["generate", "a.png", "-o", "chair.fbx"],
     );
     snapshot("usage_empty_folder", &home, &["generate", "empty"]);
     snapshot(

@@ -215,6 +215,8 @@ fn expected(pins: &Pins) -> Vec<Expected> {
             fields.extend([
                 ("type", Some("git".to_owned())),
                 ("url", Some(url)),
+                // One commit, not the history.
+                ("shallow", Some("true".to_owned())),
                 ("owner", None),
                 ("repo", None),
                 ("narHash", None),
@@ -270,6 +272,7 @@ fn compare(pin: &Expected, node: &Node, findings: &mut Vec<Finding>) {
             "rev" => locked.rev.clone(),
             "narHash" => locked.nar_hash.clone(),
             "lastModified" => locked.last_modified.map(|seconds| seconds.to_string()),
+            "shallow" => locked.rest.get("shallow").map(ToString::to_string),
             _ => node
                 .original
                 .as_ref()
@@ -278,7 +281,8 @@ fn compare(pin: &Expected, node: &Node, findings: &mut Vec<Finding>) {
         differs(field, found, pinned.clone());
     }
     // Such as `submodules` or `dir`, which change what is taken.
-    for (field, value) in &locked.rest {
+    let is_pinned = |field: &str| pin.fields.iter().any(|(name, _)| *name == field);
+    for (field, value) in locked.rest.iter().filter(|(field, _)| !is_pinned(field)) {
         differs(field, Some(value.to_string()), None);
     }
     differs("flake", Some(node.flake.to_string()), Some(pin.flake.to_string()));

@@ -51,6 +51,7 @@ fn every_departure_from_the_pins_is_found() {
         ),
         ("\"ref\": \"nixos-26.05\"", "\"ref\": \"master\"", "differs"),
         ("\"flake\": false", "\"flake\": true", "differs"),
+        ("\"shallow\": true", "\"shallow\": false", "differs"),
         ("\"crane\": \"crane\"", "\"cranes\": \"crane\"", "input_missing"),
         ("\"crane\": \"crane\"", "\"cranes\": \"crane\"", "input_unknown"),
         ("\"crane\": \"crane\"", "\"crane\": [\"nixpkgs\"]", "unused"),

@@ -33,6 +33,7 @@ pub(crate) fn new_job(n: u32) -> NewJob {
         height: 3,
         size_bytes: 9,
         sha256: "0".repeat(64),
+        name: None,
     };
     NewJob {
         id,

@@ -41,33 +41,73 @@ fn the_table_of_machine_code_is_current() {
     );
 }
 
+/// Rounded up to tenths of a gigabyte, without floating point.
+fn gigabytes(bytes: u64) -> String {
+    let tenths = bytes.div_ceil(100_000_000);
+    format!("{}.{} GB", tenths / 10, tenths % 10)
+}
+
 #[test]
-fn the_download_sizes_are_current() {
+fn the_sizes_are_current() {
     let pins = Pins::embedded();
-    // Rounded up to tenths of a gigabyte, without floating point.
-    let gigabytes = |bytes: u64| {
-        let tenths = bytes.div_ceil(100_000_000);
-        format!("{}.{} GB", tenths / 10, tenths % 10)
-    };
-    let overlaid = pins.wheels.values().filter(|wheel| wheel.overlay.is_some());
-    let wheels: u64 = overlaid.clone().map(|wheel| wheel.size).sum();
-    let model: u64 = pins
-        .models
+    let overlaid = pins.wheels.iter().filter(|(_, wheel)| wheel.overlay.is_some());
+    let number = overlaid.clone().count();
+    let wheels: u64 = overlaid.clone().map(|(_, wheel)| wheel.size).sum();
+    let unpacked: u64 = overlaid
+        .map(|(name, wheel)| {
+            wheel
+                .unpacked
+                .unwrap_or_else(|| panic!("{name}: no size unpacked"))
+        })
+        .sum();
+    let models = &pins.models;
+    let model: u64 = models
         .trellis_image_large
         .files
         .iter()
         .map(|file| file.size)
         .sum();
-    let expected = [
-        format!("| pinned wheels ({}) | {} |", overlaid.count(), gigabytes(wheels)),
-        format!("| TRELLIS-image-large | {} |", gigabytes(model)),
-        format!("| DINOv2's weights | {} |", gigabytes(pins.models.dinov2.size)),
-        format!("| u2net | {} |", gigabytes(pins.models.u2net.size)),
-    ];
+    let all_models = model + models.dinov2.size + models.u2net.size;
+    let row = |what: &str, download: u64, disk: u64| {
+        format!("| {what} | {} | {} |", gigabytes(download), gigabytes(disk))
+    };
     let page = read("docs/nix.md");
-    for row in expected {
+    for row in [
+        row(&format!("pinned wheels ({number})"), wheels, unpacked),
+        row("TRELLIS-image-large", model, model),
+        row("DINOv2's weights", models.dinov2.size, models.dinov2.size),
+        row("u2net", models.u2net.size, models.u2net.size),
+        row("in all", wheels + all_models, unpacked + all_models),
+    ] {
         assert!(page.contains(&row), "docs/nix.md should say: {row}");
     }
+    let readme = read("README.md");
+    for figure in [
+        format!("{} to download", gigabytes(wheels + all_models)),
+        format!("{} on disk", gigabytes(unpacked + all_models)),
+    ] {
+        assert!(readme.contains(&figure), "README.md should say: {figure}");
+    }
+}
+
+#[test]
+fn the_table_of_cards_is_current() {
+    let page = read("docs/nix.md");
+    let cuda = &Pins::embedded().cuda;
+    for (name, package) in &cuda.packages {
+        let row = format!(
+            "| `{name}` | {} | {} |",
+            package.cards,
+            package.capabilities.join(", ")
+        );
+        assert!(page.contains(&row), "docs/nix.md should say: {row}");
+    }
+    assert_eq!(
+        cuda.packages["server"].capabilities, cuda.capabilities,
+        "the default package"
+    );
+    assert_eq!(cuda.package_for("8.6"), Some("server-ampere"));
+    assert_eq!(cuda.package_for("7.5"), None);
 }
 
 #[test]

@@ -6,9 +6,13 @@
     reason = "pixel and vertex numbers"
 )]
 
+mod back;
+mod backdrops;
+mod depth;
 mod files;
 mod kit;
 mod masks;
 mod pictures;
 mod samples;
+mod scenes;
 mod shapes;

@@ -4,7 +4,7 @@ use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{FromRequest as _, Multipart, Request};
 use axum::http::{StatusCode, header};
 use bytes::Bytes;
-use trellis_core::{BackendChoice, ParamsPatch};
+use trellis_core::{AssetName, BackendChoice, ParamsPatch};
 use trellis_jobs::{IntakeError, Submission};
 
 use super::json::{fields, known_formats, named};
@@ -17,7 +17,8 @@ use crate::request_error::RequestError;
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "describes the parts of a form in the contract")]
 pub(crate) struct SubmissionForm {
-    /// A picture, PNG, JPEG or WebP; repeat the part for more views of the object.
+    /// A picture, PNG, JPEG or WebP; repeat the part for more views of the object. The `filename` of the first,
+    /// without its ending, names the object inside the files that are made.
     #[schema(min_items = 1, max_items = 16, value_type = Vec<PictureFile>)]
     image: Vec<String>,
     /// What is asked, as JSON; what is absent takes its default.
@@ -46,18 +47,24 @@ pub(super) async fn read(state: &AppState, request: Request) -> Result<Submissio
     };
     let max_images = state.intake.limits.max_images;
     let mut pictures = Vec::new();
+    let mut asset_name = None;
     let (mut params, mut backend) = (None, None);
     while let Some(part) = form.next_field().await.map_err(broken)? {
         let name = part_name(&part);
         let is_file = part.file_name().is_some();
+        let file_name = part.file_name().and_then(AssetName::of_file);
         let content = part.bytes().await.map_err(broken)?;
         match name.as_str() {
             "image" if pictures.len() == max_images => {
                 let count = pictures.len() + 1;
                 return Err(IntakeError::TooManyPictures { count, max_images }.into());
             }
-            "image" if !is_file => pictures.push(not_a_name(content)?),
-            "image" => pictures.push(content),
+            "image" => {
+                if pictures.is_empty() {
+                    asset_name = file_name;
+                }
+                pictures.push(if is_file { content } else { not_a_name(content)? });
+            }
             "params" => once(&mut params, name, params_of(state, &content)?)?,
             "backend" => once(&mut backend, name, backend_named(&content)?)?,
             _ => {
@@ -71,6 +78,7 @@ pub(super) async fn read(state: &AppState, request: Request) -> Result<Submissio
     }
     Ok(Submission {
         pictures,
+        name: asset_name,
         patch: params.unwrap_or_else(ParamsPatch::default),
         backend: backend.unwrap_or_default(),
         idempotency: None,

@@ -58,6 +58,8 @@ pub(super) async fn read(state: &AppState, request: Request) -> Result<Submissio
     });
     Ok(Submission {
         pictures: pictures.collect::<Result<_, _>>()?,
+        // A data URI has no file name.
+        name: None,
         patch: params.unwrap_or_default(),
         backend: backend.unwrap_or_default(),
         idempotency: None,

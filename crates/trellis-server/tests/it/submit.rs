@@ -33,6 +33,36 @@ async fn a_form_becomes_a_job_on_disk() {
 }
 
 #[tokio::test]
+async fn the_file_s_name_becomes_the_object_s() {
+    let kit = Kit::new();
+    let names = [
+        ("my chair.png", Some("my chair")),
+        ("C:\\\\photos\\\\stuhl grün.webp", Some("stuhl grün")),
+        ("???", None),
+    ];
+    for (file_name, expected) in names {
+        let mut body = form_body(&[("image", &png())]);
+        let place = body
+            .windows(12)
+            .position(|part| part == b"name=\"image\"")
+            .unwrap()
+            + 12;
+        let name = format!("; filename=\"{file_name}\"");
+        body.splice(place..place, name.into_bytes());
+        let request = request(Method::POST, "/v1/jobs")
+            .header(header::CONTENT_TYPE, "multipart/form-data; boundary=cut")
+            .body(Body::from(body));
+        let answer = kit.send(request.unwrap()).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text());
+        assert_eq!(
+            answer.json()["inputs"][0]["name"].as_str(),
+            expected,
+            "{file_name}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn json_with_data_uris_becomes_a_job() {
     let kit = Kit::new();
     let body = json!({"images": [png_uri()], "params": {"seed": 3}, "backend": null});

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use bytes::Bytes;
 use trellis_backend::MadeWith;
-use trellis_core::{Format, ParamsPatch, Progress, Stage};
+use trellis_core::{AssetName, Format, ParamsPatch, Progress, Stage};
 
 use super::*;
 use crate::protocol::FailedReport;
@@ -104,6 +104,7 @@ async fn run(
         job: "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap(),
         attempt: 1,
         pictures: vec![Bytes::from_static(b"picture")],
+        name: AssetName::of_file("chair.png").unwrap(),
         params: ParamsPatch::default().resolve(7).unwrap(),
         scratch: scratch.path().to_owned(),
     };

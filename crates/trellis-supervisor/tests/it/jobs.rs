@@ -50,6 +50,29 @@ async fn a_job_gives_every_format_and_its_progress() {
     kit.close().await;
 }
 
+/// A worker knows no OBJ: the supervisor makes it from the GLB, and asks for no more than that.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_obj_is_made_of_the_workers_glb() {
+    let kit = Kit::ready(json!([]), quick()).await;
+    let mut request = request(kit.folder.path(), 7);
+    request.params.formats = vec![Format::Obj];
+    let (done, _) = kit.run(request, CancellationToken::new()).await;
+    let output = done.unwrap();
+    let names: Vec<&str> = output.files.iter().map(|file| file.name.as_str()).collect();
+    assert_eq!(names, ["model.obj.zip"]);
+    let bundle = trellis_obj::Bundle::from_zip(&bytes(&output, Format::Obj)).unwrap();
+    let text = String::from_utf8(bundle.files[0].bytes.clone()).unwrap();
+    assert!(
+        text.starts_with("# red chair: Microsoft TRELLIS on a GPU\n"),
+        "{text}"
+    );
+    assert!(text.contains("\nusemtl red_chair\n"), "{text}");
+    // The tetrahedron that the stand-in makes of every picture.
+    let lines = |start: &str| text.lines().filter(|line| line.starts_with(start)).count();
+    assert_eq!((lines("v "), lines("f ")), (4, 4));
+    kit.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_seed_gives_the_same_bytes_from_another_process() {
     let kit = Kit::ready(json!([]), quick()).await;

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::{Backend, Content, Output, Readiness, Reporter, Request};
-use trellis_core::{Failure, Format, Params, ParamsPatch, Progress, WorkerStatus};
+use trellis_core::{AssetName, Failure, Format, Params, ParamsPatch, Progress, WorkerStatus};
 use trellis_supervisor::{GpuChoice, LaunchSettings, Limits, SupervisorSettings, TrellisBackend};
 
 /// A test that waits longer than this has found a hang.
@@ -163,6 +163,7 @@ pub(crate) fn request(folder: &Path, seed: u32) -> Request {
         job: format!("01890a5d-ac96-774b-bcce-{seed:012x}").parse().unwrap(),
         attempt: 1,
         pictures: vec![picture()],
+        name: AssetName::of_file("red chair.png").unwrap(),
         params: params(seed),
         scratch: tempfile::tempdir_in(folder).unwrap().keep(),
     }

@@ -31,6 +31,10 @@ class Image:
     def convert(self, mode: str) -> Image:
         return Image(mode, self.size)
 
+    def getextrema(self) -> tuple[tuple[int, int], ...]:
+        """As of a picture that uses all values of each channel."""
+        return ((0, 255),) * len(self.mode)
+
     def paste(self, image: Image, at: tuple[int, int]) -> None:
         """Nothing to do."""
 

@@ -110,7 +110,11 @@ pub(crate) fn run(args: &DoctorArgs, context: &Context<'_>) -> Result<Exit, Stop
         model: model.is_some(),
         probe: args.probe,
     };
-    report.add(host::check(&Host::look(&folders(context))));
+    let mut host = Host::look(&folders(context));
+    if environment.is_none() {
+        host = host.before_a_build(Path::new("/nix/store"));
+    }
+    report.add(host::check(&host));
     if args.probe {
         let model = model.and_then(|checked| checked.folder);
         report.add(probe::run(&probe_of(args, environment.as_ref(), model, context)?));
@@ -287,7 +291,11 @@ fn print(report: &Report, args: &DoctorArgs) -> Result<Exit, Stop> {
         return super::print(&format!("{json}\n"));
     }
     let mut text = report.to_text(output::colours_on(&std::io::stdout()));
-    if report.environment.is_none() {
+    let unusable = report
+        .findings
+        .iter()
+        .any(|finding| finding.check == Check::Environment);
+    if report.environment.is_none() && !unusable {
         text.push_str("To check a Python environment, name it with `--env`.\n");
     } else if report.level == Level::Ok && !args.probe {
         text.push_str("`--probe` also runs it.\n");

@@ -6,6 +6,7 @@ pub(crate) mod engine;
 pub(crate) mod here;
 mod mark;
 mod params;
+pub(crate) mod pieces;
 mod plan;
 mod report;
 pub(crate) mod show;
@@ -22,7 +23,7 @@ use trellis_core::{BackendChoice, Format};
 
 use self::api_key::ApiKeyFlag;
 use self::client::Client;
-use self::engine::Engine;
+use self::engine::{Engine, OfServer};
 use self::here::Here;
 use self::params::ParamFlags;
 use self::plan::{PlanError, Task, Wish};
@@ -43,9 +44,10 @@ Examples:
   trellis generate photos/ -o out/ --format glb,stl
   trellis generate front.png side.png --multiview -o chair.glb --server http://127.0.0.1:8000
 
-The paths of finished files go to standard output. Beside each asset a statement is written that says what \
-made it (`chair.intoto.json`); `trellis verify` holds both against this machine. A bad picture does not stop the others: the end \
-lists what failed and why, and the exit code is then 1. Existing files are replaced.")]
+The paths of finished files go to standard output. An OBJ comes with its MTL and its texture beside it \
+(`chair.obj`, `chair.mtl`, `chair.texture.png`), or in one file with `-o chair.zip`. What made an asset stands in the \
+GLB itself; with `--statement` or a signing key also in a file beside it. A bad picture does not stop the others: \
+the end lists what failed and why, and the exit code is then 1. Existing files are replaced.")]
 pub(crate) struct GenerateArgs {
     /// Pictures (PNG, JPEG, WebP), or folders whose pictures are taken
     #[arg(required = true, value_name = "PICTURE")]
@@ -73,10 +75,9 @@ pub(crate) struct GenerateArgs {
     #[arg(long, requires = "server")]
     no_cache: bool,
 
-    /// Sign the statement beside each asset with the secret key in this file, in Nix's form; default: the
-    /// setting `provenance.sign_key`. A server signs with its own
-    #[arg(long, value_name = "FILE", conflicts_with = "server")]
-    sign_key: Option<PathBuf>,
+    #[command(flatten)]
+    statement: StatementFlags,
+
     #[command(flatten)]
     api_key: ApiKeyFlag,
 
@@ -88,15 +89,31 @@ pub(crate) struct GenerateArgs {
     params: ParamFlags,
 }
 
+/// Whether there is to be a statement, and who signs it.
+#[derive(Debug, clap::Args)]
+struct StatementFlags {
+    /// Write a statement of what made each asset beside it (`chair.intoto.json`): JSON in the form of in-toto,
+    /// not signed unless there is a key; default: the setting `provenance.statement`. From a server, the one
+    /// that it made
+    #[arg(long)]
+    statement: bool,
+
+    /// Write a statement and sign it with the secret key in this file, in Nix's form
+    /// (`chair.intoto.dsse.json`); default: the setting `provenance.sign_key`. A server signs with its own
+    #[arg(long, value_name = "FILE", conflicts_with = "server")]
+    sign_key: Option<PathBuf>,
+}
+
 pub(crate) fn run(args: &GenerateArgs, context: &Context<'_>) -> Result<Exit, Stop> {
     let mut loaded = config::load_without_data(
         &SettingFlags::default(),
         context.environment,
         context.config_file.as_deref(),
     )?;
-    if let Some(file) = &args.sign_key {
+    if let Some(file) = &args.statement.sign_key {
         loaded.config.provenance.sign_key.clone_from(file);
     }
+    loaded.config.provenance.statement |= args.statement.statement;
     // A person who waits for files wants progress, not the log of a server.
     logs::start(&loaded.log_or("warn"));
     let formats = plan::formats(&args.format, args.output.as_deref());
@@ -122,7 +139,10 @@ pub(crate) fn run(args: &GenerateArgs, context: &Context<'_>) -> Result<Exit, St
             patch: &patch,
             max_bytes: loaded.config.limits.body_bytes,
             json: args.json,
-            anew: args.no_cache,
+            of_server: OfServer {
+                anew: args.no_cache,
+                states: loaded.config.provenance.statement,
+            },
             batch: tasks.len() > 1,
             stopping,
         };

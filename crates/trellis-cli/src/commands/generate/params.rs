@@ -45,6 +45,10 @@ pub(crate) struct ParamFlags {
         help = format!("Side of the texture, one of {:?}; default {}", limits::TEXTURE_SIZES, defaults().texture_size))]
     texture_size: Option<i64>,
 
+    #[arg(long, allow_negative_numbers = true, value_name = "MM",
+        help = number("Longest side of an STL in millimetres", &limits::STL_SIZE_MM, defaults().stl_size_mm))]
+    stl_size_mm: Option<f64>,
+
     #[arg(long, value_name = "BOOL",
         help = format!("Remove the background of a picture without an alpha channel; default {}", defaults().remove_background))]
     remove_background: Option<bool>,
@@ -62,6 +66,7 @@ impl ParamFlags {
             multiimage_algo: self.multiimage_algo,
             mesh_simplify: self.mesh_simplify,
             texture_size: self.texture_size,
+            stl_size_mm: self.stl_size_mm,
             formats: Some(formats.to_vec()),
             remove_background: self.remove_background,
         }

@@ -6,7 +6,9 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use trellis_core::Format;
+use trellis_core::{AssetName, Format};
+
+use super::pieces::ZIP;
 
 use crate::output::count;
 
@@ -22,6 +24,14 @@ pub(crate) struct Task {
     pub(crate) pictures: Vec<PathBuf>,
     /// A file for each format.
     pub(crate) targets: Vec<Target>,
+}
+
+impl Task {
+    /// What the object is called inside its files, after its first picture.
+    pub(crate) fn object(&self) -> Option<AssetName> {
+        let name = self.pictures.first()?.file_name()?;
+        AssetName::of_file(&name.to_string_lossy())
+    }
 }
 
 /// Where one format goes.
@@ -99,6 +109,7 @@ impl PlanError {
                 let mut endings = Format::ALL
                     .map(|format| format!("`.{}`", format.extension()))
                     .to_vec();
+                endings.push(format!("`.{ZIP}` (an OBJ in one file)"));
                 endings.dedup();
                 let folder = output.with_extension("");
                 format!(
@@ -118,7 +129,7 @@ pub(crate) fn formats(asked: &[Format], output: Option<&Path>) -> Vec<Format> {
         let named = ending.and_then(|ending| {
             Format::ALL
                 .into_iter()
-                .find(|format| format.extension() == ending)
+                .find(|format| is_ending_of(*format, &ending))
         });
         return vec![named.unwrap_or(Format::Glb)];
     }
@@ -208,7 +219,11 @@ fn beside(file: &Path, formats: &[Format]) -> Result<Vec<Target>, PlanError> {
         return Err(PlanError::StandardOutput);
     }
     let ending = ending_of(file);
-    let fits = |format: &Format| ending.as_deref() == Some(format.extension());
+    let fits = |format: &Format| {
+        ending
+            .as_deref()
+            .is_some_and(|ending| is_ending_of(*format, ending))
+    };
     if !Format::ALL.iter().any(fits) {
         return Err(PlanError::NoFormat {
             output: file.to_owned(),
@@ -231,7 +246,14 @@ fn beside(file: &Path, formats: &[Format]) -> Result<Vec<Target>, PlanError> {
         .unwrap_or_default()
         .to_string_lossy()
         .into_owned();
-    Ok(targets(file.parent().unwrap_or(Path::new("")), &stem, formats))
+    let mut targets = targets(file.parent().unwrap_or(Path::new("")), &stem, formats);
+    if ending.as_deref() == Some(ZIP) {
+        let obj = targets.iter_mut().find(|target| target.format == Format::Obj);
+        if let Some(obj) = obj {
+            file.clone_into(&mut obj.path);
+        }
+    }
+    Ok(targets)
 }
 
 fn into_folder(folder: &Path, groups: Vec<Vec<PathBuf>>, formats: &[Format]) -> Vec<Task> {
@@ -290,6 +312,11 @@ fn name_of(pictures: &[PathBuf]) -> String {
             .map(|picture| picture.display().to_string())
             .unwrap_or_default(),
     }
+}
+
+/// An OBJ may also come in one file, a zip.
+fn is_ending_of(format: Format, ending: &str) -> bool {
+    format.extension() == ending || (format == Format::Obj && ending == ZIP)
 }
 
 fn ending_of(path: &Path) -> Option<String> {
@@ -392,6 +419,26 @@ mod tests {
                 output: "chair".into()
             }
         );
+    }
+
+    #[test]
+    fn an_obj_is_three_files_or_a_zip() {
+        assert_eq!(formats(&[], Some(Path::new("chair.obj"))), [Format::Obj]);
+        assert_eq!(formats(&[], Some(Path::new("chair.zip"))), [Format::Obj]);
+        let both = [Format::Glb, Format::Obj];
+        assert_eq!(
+            outputs(&["x.png"], Some("chair.zip"), &both).unwrap(),
+            ["chair.glb", "chair.zip"]
+        );
+        assert_eq!(
+            outputs(&["x.png"], Some("chair.glb"), &both).unwrap(),
+            ["chair.glb", "chair.obj"]
+        );
+        assert_eq!(
+            outputs(&["x.png"], Some("o/"), &both).unwrap(),
+            ["o/x.glb", "o/x.obj"]
+        );
+        assert!(outputs(&["x.png"], Some("chair.zip"), &[Format::Glb]).is_err());
     }
 
     #[test]

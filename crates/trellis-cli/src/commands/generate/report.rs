@@ -114,8 +114,14 @@ pub(crate) fn written(file: &WrittenFile, asset: &Asset, elapsed: Duration) -> S
 /// A statement that was written, for people.
 pub(crate) fn stated(path: &Path, signed_by: Option<&str>) -> String {
     match signed_by {
-        Some(key) => format!("what made it: {}, signed by `{key}`", path.display()),
-        None => format!("what made it: {}", path.display()),
+        Some(key) => format!(
+            "wrote {}, a statement of what made it, signed by `{key}`",
+            path.display()
+        ),
+        None => format!(
+            "wrote {}, a statement of what made it, not signed",
+            path.display()
+        ),
     }
 }
 
