@@ -9,6 +9,7 @@ use trellis_supervisor::{LaunchSettings, Limits, SupervisorSettings, TrellisBack
 
 use crate::config::Config;
 use crate::exit::Stop;
+use crate::nearby;
 
 /// The backends, and the one of them that keeps processes.
 pub(crate) struct Backends {
@@ -43,6 +44,16 @@ pub(crate) async fn start(config: &Config, choice: BackendChoice, state: &Path) 
         trellis,
         previews,
     })
+}
+
+/// Refuses a model folder that is named and not there, with what is there instead.
+pub(crate) fn model_is_there(model: &Path) -> Result<(), Stop> {
+    match nearby::missing(model) {
+        None => Ok(()),
+        Some(meant) => {
+            Err(Stop::usage(format!("the model folder `{}` is not there", model.display())).hint(meant))
+        }
+    }
 }
 
 async fn start_trellis(config: &Config, state: &Path) -> Result<Arc<TrellisBackend>, Stop> {

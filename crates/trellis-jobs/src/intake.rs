@@ -52,7 +52,7 @@ pub enum IntakeError {
     #[error("there is no picture")]
     NoPicture,
     /// More views than allowed.
-    #[error("there are {count} pictures, {max_images} are allowed")]
+    #[error("there are {count} pictures; the limit is {max_images}")]
     TooManyPictures {
         /// How many came.
         count: usize,

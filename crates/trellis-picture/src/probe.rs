@@ -37,7 +37,7 @@ pub enum PictureError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// More pixels than allowed.
-    #[error("the picture has {width} × {height} pixels, {max_pixels} are allowed")]
+    #[error("the picture has {width} × {height} pixels, the limit is {max_pixels}")]
     TooLarge {
         /// Width in pixels.
         width: u32,

@@ -24,7 +24,10 @@
     reason = "x, y, u, v, w and h are the field's own names"
 )]
 
+mod atlas;
+mod back;
 mod backdrop;
+mod balls;
 mod bars;
 mod bleed;
 mod coverage;
@@ -34,6 +37,7 @@ mod error;
 mod export;
 mod facts;
 mod faint;
+mod foot;
 mod generate;
 mod grid;
 mod hard_shadow;
@@ -57,6 +61,7 @@ mod texture;
 mod topology;
 mod window;
 
+pub use atlas::{Atlas, Chart};
 pub use error::ReliefError;
 pub use generate::{FORMATS, File, Relief, Views, generate, labelled};
 pub use mask::{Mask, MaskSource, mask};

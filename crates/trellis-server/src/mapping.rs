@@ -177,6 +177,13 @@ mod tests {
             },
             RequestError::UnsupportedMediaType { found: text() },
             RequestError::BodyTooLarge { limit_bytes: 1 },
+            RequestError::BoundaryMissing,
+            RequestError::UnsupportedEncoding { found: text() },
+            RequestError::PictureIsText { text: text() },
+            RequestError::UnknownFormat {
+                name: text(),
+                made: vec![trellis_core::Format::Glb],
+            },
             RequestError::BodyUnreadable,
             RequestError::MalformedJson {
                 place: "x",

@@ -404,5 +404,5 @@ fn a_picture_without_an_end_is_refused() {
     let output = call.output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("4096 are allowed"), "{said}");
+    assert!(said.contains("the limit is 4096"), "{said}");
 }

@@ -36,7 +36,7 @@ use super::Context;
 use crate::config::{self, Config, SettingFlags};
 use crate::env::Environment;
 use crate::exit::{Exit, Stop};
-use crate::{backends, env, installation, logs, output, runtime, signals};
+use crate::{backends, env, installation, logs, output, runtime, server_address, signals};
 
 /// Make 3D assets from pictures, in this process or on a server
 #[derive(Debug, clap::Args)]
@@ -46,15 +46,14 @@ Examples:
   trellis generate photos/ -o out/ --format glb,stl
   trellis generate front.png side.png --multiview -o chair.glb --server http://127.0.0.1:8000
 
-The paths of finished files go to standard output. An OBJ comes with its MTL and its texture beside it
-(`chair.obj`, `chair.mtl`, `chair.texture.png`), or in one file with `-o chair.zip`. What made an asset stands in the
-GLB itself; with `--statement` or a signing key also in a file beside it. A bad picture does not stop the others:
+The paths of finished files go to standard output. An OBJ comes with its MTL and its texture beside it \
+(`chair.obj`, `chair.mtl`, `chair.texture.png`), or in one file with `-o chair.zip`. What made an asset stands in the \
+GLB itself; with `--statement` or a signing key also in a file beside it. A bad picture does not stop the others: \
 the end lists what failed and why, and the exit code is then 1. Existing files are replaced.
 
-In a folder, files that are not pictures are passed over; the end lists each with the reason,
-and the exit code is then 1. Assets in an output folder are named after their pictures, and more
-fully where names would clash: `ok.jpg.glb` and `ok.png.glb`, or `a-x.glb` and `b-x.glb` for two
-pictures `x.png` from the folders `a` and `b`.")]
+In a folder, files that are not pictures are passed over; the end lists each with the reason, and the exit code is \
+then 1. Assets in an output folder are named after their pictures, and more fully where names would clash: \
+`ok.jpg.glb` and `ok.png.glb`, or `a-x.glb` and `b-x.glb` for two pictures `x.png` from the folders `a` and `b`.")]
 pub(crate) struct GenerateArgs {
     #[arg(required = true, value_name = "PICTURE", help = pictures_help())]
     pictures: Vec<PathBuf>,
@@ -74,7 +73,7 @@ pub(crate) struct GenerateArgs {
     backend: Option<BackendChoice>,
 
     /// Send the pictures to this server instead of working here
-    #[arg(long, value_name = "URL", value_parser = server_address)]
+    #[arg(long, value_name = "URL", value_parser = server_address::parse)]
     server: Option<String>,
 
     /// Have a server make the assets anew, also where it keeps the results of earlier jobs
@@ -180,6 +179,7 @@ async fn start(
     };
     if here == BackendChoice::Trellis {
         config.with_data()?;
+        backends::model_is_there(&config.trellis.model)?;
     }
     let origin = installation::origin(config, environment.get(env::PATH)).await?;
     let backends = backends::start(config, here, &config.data_dir).await?;
@@ -229,13 +229,6 @@ fn format_help() -> String {
 fn backend_help() -> String {
     let names = BackendChoice::ALL.map(BackendChoice::name).join(", ");
     format!("Which backend: {names}; default: the setting `backend`")
-}
-
-fn server_address(text: &str) -> Result<String, &'static str> {
-    match reqwest::Url::parse(text) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(text.to_owned()),
-        _ => Err("an address such as `http://127.0.0.1:8000` is expected"),
-    }
 }
 
 impl From<PlanError> for Stop {

@@ -13,6 +13,7 @@ use super::pieces::ZIP;
 
 use super::folder::{PassedOver, contents};
 use super::names::names;
+use crate::output::count;
 
 /// What is to be done, and what of the folders is not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -285,7 +286,7 @@ fn targets(folder: &Path, stem: &str, formats: &[Format]) -> Vec<Target> {
 fn name_of(pictures: &[PathBuf]) -> String {
     match pictures {
         [first, rest @ ..] if !rest.is_empty() => {
-            format!("{} and {} more views", first.display(), rest.len())
+            format!("{} and {}", first.display(), count(rest.len(), "more view"))
         }
         _ => pictures
             .first()
@@ -342,6 +343,14 @@ mod tests {
         let both = [Format::Glb, Format::Ply, Format::GaussianPly];
         let expected = ["d/chair.glb", "d/chair.ply", "d/chair.gaussian.ply"];
         assert_eq!(outputs(&["x.png"], Some("d/chair.glb"), &both).unwrap(), expected);
+    }
+
+    #[test]
+    fn views_are_counted_as_people_count() {
+        let name = |pictures: &[&str]| name_of(&pictures.iter().map(PathBuf::from).collect::<Vec<_>>());
+        assert_eq!(name(&["a.png"]), "a.png");
+        assert_eq!(name(&["a.png", "b.png"]), "a.png and 1 more view");
+        assert_eq!(name(&["a.png", "b.png", "c.png"]), "a.png and 2 more views");
     }
 
     #[test]
