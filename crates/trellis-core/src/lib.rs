@@ -4,6 +4,7 @@
 //! "now" or a random seed is handed in by the caller.
 
 mod artifact;
+mod counted;
 mod event;
 mod failure;
 mod format;
@@ -12,6 +13,7 @@ mod input;
 mod job;
 mod name;
 mod params;
+mod plain_words;
 mod provenance;
 mod secret;
 mod stage;
@@ -20,6 +22,7 @@ mod timings;
 mod worker;
 
 pub use artifact::{Artifact, StatementFile};
+pub use counted::counted;
 pub use event::{EventKind, JobEvent};
 pub use failure::{Failure, FailureKind};
 pub use format::{Format, UnknownFormat};
@@ -28,6 +31,7 @@ pub use input::{Input, PictureFormat};
 pub use job::{BackendChoice, InvalidBackendChoice, Job, Transition};
 pub use name::AssetName;
 pub use params::{MultiImageAlgorithm, ParamError, Params, ParamsPatch, limits};
+pub use plain_words::plain_words;
 pub use provenance::{GpuUsed, Installation, Pin, Provenance, PythonEnv, Schema, ServerBuild, UnknownSchema};
 pub use secret::Secret;
 pub use stage::{Progress, Stage};

@@ -237,7 +237,7 @@ fn formats(asked: Option<&[Format]>) -> Result<Vec<Format>, ParamError> {
         return Err(ParamError {
             field: "formats",
             value: "empty".to_owned(),
-            allowed: format!("at least one of {}", Format::ALL.map(Format::name).join(", ")),
+            allowed: "at least one format".to_owned(),
         });
     }
     Ok(formats)

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures::future::join_all;
 use jiff::Timestamp;
 use trellis_core::{AssetName, BackendChoice, Input, JobId, ParamError, ParamsPatch};
-use trellis_picture::{PictureError, probe};
+use trellis_picture::{ForeignFile, PictureError, probe};
 
 use crate::{
     BlobError, BlobKey, BlobStore, CacheKey, JobStore, NewJob, Outcome, ResultCache, StoreError, Submitted,
@@ -52,7 +52,7 @@ pub enum IntakeError {
     #[error("there is no picture")]
     NoPicture,
     /// More views than allowed.
-    #[error("there are {count} pictures, {max_images} are allowed")]
+    #[error("there are {count} pictures; the limit is {max_images}")]
     TooManyPictures {
         /// How many came.
         count: usize,
@@ -86,7 +86,7 @@ impl IntakeError {
             Self::NoPicture => "no_picture",
             Self::TooManyPictures { .. } => "too_many_pictures",
             Self::Picture { source, .. } => match source {
-                PictureError::UnknownFormat => "picture_format",
+                PictureError::NotRead { .. } | PictureError::UnreadForm { .. } => "picture_format",
                 PictureError::TooLarge { .. } => "picture_too_large",
                 PictureError::CutShort | PictureError::Damaged { .. } => "picture_damaged",
             },
@@ -99,7 +99,7 @@ impl IntakeError {
     /// What to do about it, one sentence.
     pub fn advice(&self) -> &'static str {
         match self {
-            Self::NoPicture => "send at least one PNG, JPEG or WebP picture",
+            Self::NoPicture => "send at least one picture, for example as PNG or JPEG",
             Self::TooManyPictures { .. } => {
                 "send fewer views of the object, or raise `limits.images_per_job`"
             }
@@ -213,7 +213,9 @@ async fn examine(pictures: Vec<Bytes>, max_pixels: u64) -> Result<Vec<Input>, In
         // The decoder met something that it was not made for: the picture's fault, not the server's end.
         Err(_) => Err(IntakeError::Picture {
             index: 0,
-            source: PictureError::UnknownFormat,
+            source: PictureError::NotRead {
+                file: ForeignFile::Unknown,
+            },
         }),
     }
 }

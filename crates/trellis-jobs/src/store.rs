@@ -191,7 +191,7 @@ pub enum StoreError {
         state: JobState,
     },
     /// Too many jobs wait.
-    #[error("{queued} jobs wait already, {limit} are allowed")]
+    #[error("the queue is full: {queued} waiting, and the limit is {limit}")]
     QueueFull {
         /// How many wait.
         queued: u64,

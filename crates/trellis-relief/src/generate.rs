@@ -54,6 +54,8 @@ pub fn generate(views: &Views, params: &Params, report: Report<'_>) -> Result<Re
         return Err(ReliefError::UnsupportedFormat { format: *format });
     }
     let mut model = model(&views.first, params, report)?;
+    let notes = views.first.notes().iter().map(ToString::to_string);
+    model.notes.splice(0..0, notes);
     if views.count > 1 {
         model.notes.push(format!(
             "`relief` looks at the first of the {} views only",

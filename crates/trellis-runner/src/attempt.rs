@@ -155,7 +155,10 @@ impl Attempt {
         let seconds = self.shared.settings.job_limit.as_secs();
         Failure::new(
             FailureKind::TimeLimit,
-            format!("the job took longer than {seconds} seconds"),
+            format!(
+                "the job took longer than {}",
+                trellis_core::counted(seconds, "second", "seconds")
+            ),
         )
     }
 }

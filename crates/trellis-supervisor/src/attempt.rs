@@ -14,6 +14,7 @@ use trellis_core::{Failure, FailureKind, Params};
 use crate::backend::DESCRIPTION;
 use crate::cause::{Cause, without_paths};
 use crate::limits::Limits;
+use crate::pictures;
 use crate::ticket::{Ended, File, Finished, Task, Ticket, Update};
 
 /// What an attempt needs of the supervisor.
@@ -32,9 +33,8 @@ pub(crate) async fn make(
     reporter: &dyn Reporter,
     cancel: &CancellationToken,
 ) -> Result<Output, Failure> {
-    let mut task = prepare(request).await?;
+    let (mut task, mut notes) = prepare(request, limits.max_pixels).await?;
     let mut lost = 0;
-    let mut notes = Vec::new();
     for number in 1.. {
         task.out = request.scratch.join(format!("try-{number}"));
         create(&task.out).await?;
@@ -114,30 +114,24 @@ fn given_up(cause: &Cause, times: u32) -> Failure {
     }
 }
 
-/// Writes the pictures for the workers.
-async fn prepare(request: &Request) -> Result<Task, Failure> {
+/// Writes the pictures for the workers; with what a person should know of them.
+async fn prepare(request: &Request, max_pixels: u64) -> Result<(Task, Vec<String>), Failure> {
     let folder = request.scratch.join("pictures");
     create(&folder).await?;
-    let mut pictures = Vec::new();
-    for (index, picture) in request.pictures.iter().enumerate() {
-        let path = folder.join(index.to_string());
-        tokio::fs::write(&path, picture)
-            .await
-            .map_err(|error| cannot_write(&error))?;
-        pictures.push(path);
-    }
+    let written = pictures::write(request.pictures.clone(), folder, max_pixels).await?;
     // A worker makes no OBJ: it is made here, from its GLB.
     let params = Params {
         formats: engine_formats(&request.params.formats),
         ..request.params.clone()
     };
-    Ok(Task {
+    let task = Task {
         job: request.job,
-        pictures,
+        pictures: written.paths,
         out: PathBuf::new(),
         params,
         low_vram: false,
-    })
+    };
+    Ok((task, written.notes))
 }
 
 async fn create(folder: &Path) -> Result<(), Failure> {
@@ -146,7 +140,7 @@ async fn create(folder: &Path) -> Result<(), Failure> {
         .map_err(|error| cannot_write(&error))
 }
 
-fn cannot_write(error: &std::io::Error) -> Failure {
+pub(crate) fn cannot_write(error: &std::io::Error) -> Failure {
     let kind = match error.kind() {
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => FailureKind::StorageFull,
         _ => FailureKind::Internal,

@@ -74,7 +74,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         variable: env::LISTEN_HOST,
         kind: Kind::Address,
         default: "127.0.0.1",
-        about: "Address to listen on; `0.0.0.0` or `::` opens the server to the network",
+        about: "Address to listen on, or `localhost`; `0.0.0.0` or `::` opens the server to the network",
     },
     Setting {
         key: "listen.port",

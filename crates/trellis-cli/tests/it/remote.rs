@@ -118,8 +118,14 @@ fn here_and_there_make_the_same_bytes() {
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         fs::read(home.path().join(output)).unwrap()
     };
-    assert_eq!(
-        make("here.glb", &[]),
-        make("there.glb", &["--server", &server.address])
-    );
+    let here = make("here.glb", &[]);
+    let bare = server.address.strip_prefix("http://").unwrap().to_owned();
+    for address in [
+        server.address.clone(),
+        format!("{}/", server.address),
+        format!("{bare}/v1"),
+        bare,
+    ] {
+        assert_eq!(here, make("there.glb", &["--server", &address]), "{address}");
+    }
 }

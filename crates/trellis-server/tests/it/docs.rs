@@ -57,7 +57,8 @@ async fn the_commands_do_what_the_page_says() {
     let kit = Kit::new();
     let server = kit.serve().await;
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("photo.png"), png()).unwrap();
+    std::fs::create_dir(folder.path().join("samples")).unwrap();
+    std::fs::write(folder.path().join("samples/duck.png"), png()).unwrap();
     let script: String = DOCS
         .split("```sh\n")
         .skip(1)
@@ -101,7 +102,7 @@ async fn the_commands_do_what_the_page_says() {
         "{said}"
     );
     assert_eq!(
-        std::fs::read(folder.path().join("model.glb")).unwrap(),
+        std::fs::read(folder.path().join("duck.glb")).unwrap(),
         b"the asset"
     );
     assert!(said.contains("\"backend\":\"relief\""), "{said}");

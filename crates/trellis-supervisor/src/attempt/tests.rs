@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use bytes::Bytes;
 use trellis_backend::MadeWith;
 use trellis_core::{AssetName, Format, ParamsPatch, Progress, Stage, StageTime, Timings};
+use trellis_picture::Picture;
 
 use super::*;
 use crate::protocol::FailedReport;
@@ -94,6 +95,11 @@ impl Reporter for Heard {
     }
 }
 
+fn picture() -> Bytes {
+    let picture = Picture::from_rgba8(2, 1, vec![200; 8]).unwrap();
+    picture.to_png().into()
+}
+
 async fn run(
     answers: Vec<Answer>,
     gone: Option<Failure>,
@@ -108,7 +114,7 @@ async fn run(
     let request = Request {
         job: "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap(),
         attempt: 1,
-        pictures: vec![Bytes::from_static(b"picture")],
+        pictures: vec![picture()],
         name: AssetName::of_file("chair.png").unwrap(),
         params: ParamsPatch::default().resolve(7).unwrap(),
         scratch: scratch.path().to_owned(),

@@ -56,7 +56,7 @@ pub(crate) struct DoctorArgs {
     #[arg(long)]
     probe: bool,
     /// How long a step of the probe may take; imports and the model's loading may take five times as long
-    #[arg(long, value_name = "SECONDS", default_value_t = 120, requires = "probe")]
+    #[arg(long, value_name = "SECONDS", value_parser = crate::numbers::parse::<u64>, default_value_t = 120, requires = "probe")]
     probe_seconds: u64,
 }
 

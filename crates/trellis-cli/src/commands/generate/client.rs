@@ -7,7 +7,7 @@ use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::multipart::{Form, Part};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
-use trellis_core::{BackendChoice, Job, JobId, Secret, WorkerCommand, WorkerStatus};
+use trellis_core::{BackendChoice, Job, JobId, Secret, WorkerCommand, WorkerStatus, plain_words};
 
 use super::engine::Order;
 use super::trouble::Trouble;
@@ -50,14 +50,18 @@ impl From<reqwest::Error> for CallError {
         while let Some(source) = root.source() {
             root = source;
         }
-        let place = error
-            .url()
-            .map(|url| format!(" at {}", url.origin().ascii_serialization()));
-        let message = format!("no answer{}: {root}", place.unwrap_or_default());
+        let place = error.url().map(|url| url.origin().ascii_serialization());
+        let at = |before: &str| {
+            place
+                .as_deref()
+                .map(|place| format!("{before}{place}"))
+                .unwrap_or_default()
+        };
         if error.is_decode() {
-            Self::NotUnderstood(message)
+            let reason = plain_words(&root.to_string());
+            Self::NotUnderstood(format!("the answer{} is not understood: {reason}", at(" of ")))
         } else {
-            Self::Unreachable(message)
+            Self::Unreachable(format!("no answer{}: {root}", at(" at ")))
         }
     }
 }

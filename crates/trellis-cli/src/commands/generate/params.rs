@@ -7,27 +7,29 @@ use std::ops::RangeInclusive;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use trellis_core::{Format, MultiImageAlgorithm, Params, ParamsPatch, limits};
 
+use crate::numbers;
+
 /// One flag a parameter; what is not given takes its default.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Parameters")]
 pub(crate) struct ParamFlags {
-    #[arg(long, allow_negative_numbers = true, value_name = "NUMBER",
+    #[arg(long, value_parser = numbers::parse::<i64>, allow_negative_numbers = true, value_name = "NUMBER",
         help = format!("Seed of all random numbers, {}; default: a random one, which is reported", span(&limits::SEED)))]
     seed: Option<i64>,
 
-    #[arg(long, allow_negative_numbers = true, value_name = "NUMBER",
+    #[arg(long, value_parser = numbers::parse::<i64>, allow_negative_numbers = true, value_name = "NUMBER",
         help = number("Sampler steps for the sparse structure", &limits::STEPS, defaults().ss_sampling_steps))]
     ss_sampling_steps: Option<i64>,
 
-    #[arg(long, allow_negative_numbers = true, value_name = "NUMBER",
+    #[arg(long, value_parser = numbers::parse::<f64>, allow_negative_numbers = true, value_name = "NUMBER",
         help = number("Guidance for the sparse structure", &limits::GUIDANCE, defaults().ss_guidance_strength))]
     ss_guidance_strength: Option<f64>,
 
-    #[arg(long, allow_negative_numbers = true, value_name = "NUMBER",
+    #[arg(long, value_parser = numbers::parse::<i64>, allow_negative_numbers = true, value_name = "NUMBER",
         help = number("Sampler steps for the structured latent", &limits::STEPS, defaults().slat_sampling_steps))]
     slat_sampling_steps: Option<i64>,
 
-    #[arg(long, allow_negative_numbers = true, value_name = "NUMBER",
+    #[arg(long, value_parser = numbers::parse::<f64>, allow_negative_numbers = true, value_name = "NUMBER",
         help = number("Guidance for the structured latent", &limits::GUIDANCE, defaults().slat_guidance_strength))]
     slat_guidance_strength: Option<f64>,
 
@@ -35,11 +37,11 @@ pub(crate) struct ParamFlags {
         help = format!("How several views are combined; default {}", defaults().multiimage_algo.name()))]
     multiimage_algo: Option<MultiImageAlgorithm>,
 
-    #[arg(long, allow_negative_numbers = true, value_name = "SHARE",
+    #[arg(long, value_parser = numbers::parse::<f64>, allow_negative_numbers = true, value_name = "SHARE",
         help = number("Share of the triangles to remove", &limits::SIMPLIFY, defaults().mesh_simplify))]
     mesh_simplify: Option<f64>,
 
-    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS",
+    #[arg(long, value_parser = numbers::parse::<i64>, allow_negative_numbers = true, value_name = "PIXELS",
         help = format!("Side of the texture, one of {:?}; default {}", limits::TEXTURE_SIZES, defaults().texture_size))]
     texture_size: Option<i64>,
 

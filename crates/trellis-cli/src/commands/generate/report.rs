@@ -8,6 +8,7 @@ use serde::Serialize;
 use trellis_core::{Format, JobId, JobState, Params, Provenance, Timings};
 
 use super::engine::Asset;
+use super::folder::PassedOver;
 use super::plan::Task;
 use super::trouble::Trouble;
 use super::work::Done;
@@ -22,11 +23,21 @@ pub(crate) struct WrittenFile {
     pub(crate) written: Written,
 }
 
+/// How it ended: as a job, or without one.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum LineState {
+    /// It is no picture, and its folder has others.
+    PassedOver,
+    #[serde(untagged)]
+    Job(JobState),
+}
+
 /// One line of `--json`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Line<'a> {
     pictures: &'a [PathBuf],
-    state: JobState,
+    state: LineState,
     elapsed_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     job: Option<JobId>,
@@ -54,7 +65,7 @@ impl<'a> Line<'a> {
         let asset = &done.asset;
         Self {
             pictures: &task.pictures,
-            state: JobState::Succeeded,
+            state: LineState::Job(JobState::Succeeded),
             elapsed_ms: millis(elapsed),
             job: Some(asset.job),
             made_by: Some(&asset.made_by),
@@ -71,9 +82,23 @@ impl<'a> Line<'a> {
     }
 
     pub(crate) fn failed(task: &'a Task, trouble: &'a Trouble, elapsed: Duration) -> Self {
+        Self::without_asset(&task.pictures, LineState::Job(JobState::Failed), trouble, elapsed)
+    }
+
+    pub(crate) fn passed_over(passed: &'a PassedOver) -> Self {
+        let pictures = std::slice::from_ref(&passed.path);
+        Self::without_asset(pictures, LineState::PassedOver, &passed.trouble, Duration::ZERO)
+    }
+
+    fn without_asset(
+        pictures: &'a [PathBuf],
+        state: LineState,
+        trouble: &'a Trouble,
+        elapsed: Duration,
+    ) -> Self {
         Self {
-            pictures: &task.pictures,
-            state: JobState::Failed,
+            pictures,
+            state,
             elapsed_ms: millis(elapsed),
             job: None,
             made_by: None,
@@ -160,6 +185,16 @@ pub(crate) fn failures(of: usize, failed: &[(String, Trouble)]) -> String {
     let mut text = format!("\n{} of {of} failed:", failed.len());
     for (name, trouble) in failed {
         let _ = write!(text, "\n  {name}: {}\n    hint: {}", trouble.message, trouble.fix);
+    }
+    text
+}
+
+/// The list of what was passed over, at the end.
+pub(crate) fn passed_over(all: &[PassedOver]) -> String {
+    let mut text = format!("\n{} passed over:", all.len());
+    for passed in all {
+        let (path, Trouble { message, fix, .. }) = (passed.path.display(), &passed.trouble);
+        let _ = write!(text, "\n  {path}: {message}\n    hint: {fix}");
     }
     text
 }

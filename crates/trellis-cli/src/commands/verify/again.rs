@@ -18,6 +18,7 @@ use crate::commands::generate::show::Show;
 use crate::commands::generate::trouble::Trouble;
 use crate::config::Config;
 use crate::exit::Stop;
+use crate::output::count;
 use crate::{backends, runtime};
 
 const ABOUT: &str = "made again";
@@ -83,7 +84,7 @@ pub(super) fn compare(
     let same_record = found.map(|file| stamp(&file.content, record, &scratch));
     Ok(match same_record {
         Some(Ok(Content::Bytes(bytes))) if bytes == recorded.bytes => {
-            Check::same(ABOUT, format!("the same {} bytes", bytes.len()))
+            Check::same(ABOUT, format!("the same {}", count(bytes.len(), "byte")))
         }
         Some(Ok(Content::Bytes(bytes))) => Check::differs(ABOUT, first_difference(&bytes, &recorded.bytes)),
         _ => Check::differs(ABOUT, "no GLB came out of it"),
@@ -116,7 +117,11 @@ fn first_difference(made: &[u8], recorded: &[u8]) -> String {
         .position(|(made, recorded)| made != recorded);
     match at {
         Some(at) => format!("other bytes, the first at {at} of {}", recorded.len()),
-        None => format!("{} bytes came out, it has {}", made.len(), recorded.len()),
+        None => format!(
+            "{} came out, it has {}",
+            count(made.len(), "byte"),
+            recorded.len()
+        ),
     }
 }
 

@@ -9,6 +9,7 @@ use trellis_jobs::sha256;
 use trellis_provenance::glb::{self, GlbError};
 
 use crate::exit::Stop;
+use crate::nearby;
 
 /// A file and what is said of how it was made.
 pub(super) struct Recorded {
@@ -57,7 +58,8 @@ pub(super) fn pictures(paths: &[PathBuf]) -> Result<Vec<Bytes>, Stop> {
 pub(super) fn read(path: &Path) -> Result<Bytes, Stop> {
     let read = std::fs::read(path).map(Bytes::from);
     read.map_err(|error: io::Error| {
+        let hint = nearby::hint(path, &error);
         let cause = anyhow::Error::new(error).context(format!("cannot read `{}`", path.display()));
-        Stop::not_started(cause).hint("check the name and its permissions")
+        Stop::not_started(cause).hint(hint.unwrap_or_else(|| "check the file's permissions".to_owned()))
     })
 }

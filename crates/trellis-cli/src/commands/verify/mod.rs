@@ -119,8 +119,8 @@ fn inputs(recorded: &Recorded, pictures: &[bytes::Bytes]) -> Check {
     }
     if pictures.len() != expected.len() {
         let detail = format!(
-            "it was made from {}, {} are given",
-            expected.len(),
+            "it was made from {}, not {}",
+            crate::output::count(expected.len(), "picture"),
             pictures.len()
         );
         return Check::differs(about, detail);
