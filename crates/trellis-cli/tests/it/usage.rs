@@ -138,6 +138,7 @@ fn wrong_usage_ends_with_2_and_says_what_to_do() {
     for (name, flag, value) in [
         ("usage_not_a_whole_number", "--seed", "abc"),
         ("usage_not_a_number", "--mesh-simplify", "much"),
+        ("usage_not_a_size", "--stl-size-mm", "10cm"),
         (
             "usage_too_large_a_number",
             "--texture-size",
@@ -160,7 +161,10 @@ fn a_mistyped_path_is_named_with_what_there_is() {
     fs::write(at("server.toml"), "").unwrap();
     fs::write(at("keys.txt"), "").unwrap();
     fs::write(at("localhost.toml"), "[listen]\nhost = \"localhost\"\n").unwrap();
-    let cases: [(&str, &[&str], &str, &str); 11] = [
+    fs::write(at("flake.lock"), "{}").unwrap();
+    fs::write(at("top.toml"), "host = \"localhost\"\n").unwrap();
+    fs::create_dir_all(at("store/nix/store")).unwrap();
+    let cases: [(&str, &[&str], &str, &str); 17] = [
         (
             "settings",
             &["serve", "--config", "sever.toml"],
@@ -220,6 +224,37 @@ fn a_mistyped_path_is_named_with_what_there_is() {
             &["generate", "photos/chair.jpg"],
             "`photos/chair.jpg`",
             "`photos/chair.png`",
+        ),
+        ("picture", &["generate", "-"], "`-`", "`/dev/stdin`"),
+        (
+            "lock",
+            &["lock", "show", "flake.lok"],
+            "`flake.lok`",
+            "`flake.lock`",
+        ),
+        (
+            "lock",
+            &["lock", "check", "photo/flake.lock"],
+            "`photo/flake.lock`",
+            "`photos/flake.lock`",
+        ),
+        (
+            "closure",
+            &["closure", "show", "keys.text", "--store", "store"],
+            "`keys.text`",
+            "`keys.txt`",
+        ),
+        (
+            "closure",
+            &["closure", "list", "--store", "stroe"],
+            "`stroe/nix/store`",
+            "`store`",
+        ),
+        (
+            "settings",
+            &["config", "check", "top.toml"],
+            "`host` is not a setting",
+            "`listen.host`",
         ),
         (
             "result",

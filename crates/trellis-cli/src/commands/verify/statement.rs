@@ -25,7 +25,7 @@ pub(super) fn read(path: &Path) -> Result<Stated, Stop> {
         return Ok(Stated::Sealed(envelope));
     }
     let statement = serde_json::from_slice(&bytes).map_err(|error| {
-        let cause = anyhow::Error::new(error).context(format!("`{}` is no statement", path.display()));
+        let cause = anyhow::Error::new(error).context(format!("`{}` is not a statement", path.display()));
         Stop::not_started(cause).hint("name the `.intoto.json` or `.intoto.dsse.json` of the result")
     })?;
     Ok(Stated::Plain(Box::new(statement)))
