@@ -255,7 +255,7 @@ impl Client {
     fn parsed(&self, path: &str) -> Result<reqwest::Url, CallError> {
         let address = self.url(path);
         reqwest::Url::parse(&address)
-            .map_err(|error| CallError::Unreachable(format!("`{address}` is no address: {error}")))
+            .map_err(|error| CallError::Unreachable(format!("`{address}` is not an address: {error}")))
     }
 
     fn get(&self, path: &str) -> RequestBuilder {
