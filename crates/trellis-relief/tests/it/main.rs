@@ -14,3 +14,4 @@ mod pictures;
 mod samples;
 mod scenes;
 mod shapes;
+mod table;
