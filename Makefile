@@ -2,8 +2,8 @@
 
 .PHONY: run test lint bench
 
-run: ## build, then serve on 127.0.0.1:8000
-	cargo run --release --package trellis-cli -- serve
+run: ## build quickly, then serve on 127.0.0.1:8000
+	cargo run --profile quick --package trellis-cli -- serve
 
 test: ## install what the tests need, then run all of them
 	tests/setup

@@ -11,6 +11,7 @@ let
       (root + "/README.md")
       (root + "/docs")
       # Linked to.
+      (root + "/samples")
       ./examples
     ];
   };

@@ -20,6 +20,8 @@ craneLib.cargoTest (
       fileset = lib.fileset.unions [
         rust.testsFileset
         (root + "/README.md")
+        (root + "/Makefile")
+        (root + "/samples")
         (root + "/flake.lock")
         (root + "/flake.nix")
         (root + "/nix")

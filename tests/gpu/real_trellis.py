@@ -10,6 +10,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +71,10 @@ class Jobs:
                 return {}
             digests[name] = hashlib.sha256(content).hexdigest()
             sizes.append(f"{name} {len(content)} bytes")
-        peak = next((note for note in job["notes"] if "peak VRAM" in note), "")
-        check(True, f"{what} in {seconds:.1f} s: {', '.join(sizes)}; {peak}")
+        timings = job["timings"]
+        stages = ", ".join(f"{time['stage']} {time['ms'] / 1000:.2f} s" for time in timings["stages"])
+        peak = timings["peak_vram_bytes"] / (1 << 30)
+        check(True, f"{what} in {seconds:.1f} s: {', '.join(sizes)}; peak VRAM {peak:.1f} GiB; {stages}")
         return digests
 
     def cancel(self) -> None:
@@ -100,6 +104,14 @@ def loaded(server: Server) -> None:
     check(True, f"all models are loaded after {time.monotonic() - started:.0f} s: {vram:.0f} MiB VRAM")
 
 
+def formats(jobs: Jobs) -> None:
+    """Every format once cold and once warm, the GLB with TRELLIS's own texture size."""
+    for format_ in MAGIC:
+        more = {"texture_size": 1024} if format_ == "glb" else {}
+        jobs.run(f"{format_}", [format_], **more)
+        jobs.run(f"{format_} again", [format_], **more)
+
+
 def everything(jobs: Jobs, first: dict[str, str]) -> None:
     """Every other way through the pipeline; `first` is what the first job gave."""
     jobs.run("mesh decoder", ["ply"])
@@ -115,19 +127,58 @@ def everything(jobs: Jobs, first: dict[str, str]) -> None:
     jobs.run("texture baked", ["glb"], texture_size=512)
 
 
-def main(trellis: str, work: Path) -> int:
-    name, driver, capability = smi("name,driver_version,compute_cap")
-    print(f"GPU: {name}, driver {driver}, capability {capability}")
-    print("packages:", flush=True)
-    subprocess.run([work / "python", "-c", FIND, *PACKAGES], check=True)
+def probe(trellis: str, work: Path) -> None:
+    """The steps of `trellis doctor --probe` in the same environment. The first import of TRELLIS compiles."""
+    prefix = subprocess.check_output([work / "python", "-c", "import sys; print(sys.prefix)"], text=True).strip()
+    command = [trellis, "doctor", "--env", prefix, "--json", "--probe", "--probe-seconds", "400", "--model", str(work / "model")]
+    variables = {"TRELLIS_WORKER_PYTHON": str(work / "python"), "TORCH_HOME": str(work / "model" / "torch")}
+    variables |= {"XFORMERS_DISABLED": "1", "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | variables)
+    if not done.stdout:
+        check(False, f"the doctor reports: {done.stderr.strip()}")
+        return
+    findings = json.loads(done.stdout)["findings"]
+    steps = [finding for finding in findings if finding["check"] == "probe"]
+    for step in steps:
+        lines = step["evidence"] if step["level"] == "ok" else step["evidence"][-5:]
+        check(step["level"] == "ok", f"probe: {step['subject']} {step['message']}; {'; '.join(lines)}")
+    check(len(steps) > 0, f"the probe ran {len(steps)} steps")
+
+
+def measured(trellis: str, work: Path) -> None:
+    """Models of the real size: the probe, then every format in both modes, warmed up as by default."""
+    probe(trellis, work)
+    for number, flags in enumerate((["--warm-up=true"], ["--warm-up=true", "--low-vram"])):
+        print("--", "low-VRAM mode" if "--low-vram" in flags else "all models on the GPU", flush=True)
+        with running(trellis, work, number, flags) as server:
+            loaded(server)
+            formats(Jobs(server))
+
+
+@contextmanager
+def running(trellis: str, work: Path, number: int, flags: list[str]) -> Iterator[Server]:
+    """A server whose troubles become a failed check."""
+    home = work / f"home{number}"
+    home.mkdir()
+    server = Server(trellis, work / "python", home, work / "model", *flags)
+    try:
+        yield server
+    except (TimeoutError, urllib.error.URLError, RuntimeError) as error:
+        check(False, str(error))
+        print(json.dumps(server.worker()) if server.process.poll() is None else "the server is gone")
+    finally:
+        server.process.terminate()
+        server.process.wait(60)
+        keep(f"log{number}.txt", (home / "log").read_bytes())
+
+
+def repeated(trellis: str, work: Path) -> None:
+    """Tiny models: every way through the pipeline, and what repeats."""
     digests = []
     modes = [("all models on the GPU", []), ("another process", []), ("low-VRAM mode", ["--low-vram"])]
     for number, (mode, flags) in enumerate(modes):
-        home = work / f"home{number}"
-        home.mkdir()
         print(f"-- {mode}", flush=True)
-        server = Server(trellis, work / "python", home, work / "model", *flags)
-        try:
+        with running(trellis, work, number, ["--warm-up=false", *flags]) as server:
             loaded(server)
             jobs = Jobs(server)
             digests.append(jobs.run("image encoder, both samplers, Gaussian decoder", ["gaussian_ply"]))
@@ -138,20 +189,21 @@ def main(trellis: str, work: Path) -> int:
             else:
                 baked = [jobs.run("texture baked", ["glb"], texture_size=512) for _ in range(2)]
                 said("a GLB made again has", baked[0] == baked[1])
-        except (TimeoutError, urllib.error.URLError, RuntimeError) as error:
-            check(False, str(error))
-            print(json.dumps(server.worker()) if server.process.poll() is None else "the server is gone")
-        finally:
-            server.process.terminate()
-            server.process.wait(60)
-            keep(f"log{number}.txt", (home / "log").read_bytes())
     if len(digests) == len(modes):
         said("another process gives", digests[0] == digests[1])
         said("low-VRAM mode gives", digests[0] == digests[2])
+
+
+def main(trellis: str, work: Path, real_size: bool) -> int:
+    name, driver, capability = smi("name,driver_version,compute_cap")
+    print(f"GPU: {name}, driver {driver}, capability {capability}")
+    print("packages:", flush=True)
+    subprocess.run([work / "python", "-c", FIND, *PACKAGES], check=True)
+    (measured if real_size else repeated)(trellis, work)
     failed = sum(not holds for holds, _ in results)
     print(f"{len(results) - failed} passed, {failed} failed")
     return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], Path(sys.argv[2])))
+    sys.exit(main(sys.argv[1], Path(sys.argv[2]), "--real-size" in sys.argv[3:]))

@@ -62,7 +62,8 @@ database.execute(
 )
 database.commit()
 PYTHON
-trellis generate photo.png -o chair.glb --seed 7 >/dev/null
+check "a statement is not written unasked" "$(ls ./*.intoto* 2>/dev/null || echo none)" none
+trellis generate photo.png -o chair.glb --seed 7 --statement >/dev/null
 check "the database's hash is recorded" "$(record chair.glb | jq -r .server.nar_hash)" "$hash"
 verify=(verify chair.glb --statement chair.intoto.json --input photo.png --reproduce)
 check "everything agrees" "$(trellis "${verify[@]}")" "5 the same, 0 different"

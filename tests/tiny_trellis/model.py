@@ -1,19 +1,20 @@
 """Writes a model folder for Microsoft's own TRELLIS code, as small as its classes allow, with random weights.
 
-    model.py FOLDER [DINOV2]     DINOV2: a checkout of facebookresearch/dinov2
+    model.py [--real-size] FOLDER [DINOV2]     DINOV2: a checkout of facebookresearch/dinov2
 
 The package `trellis` must be importable. The structure of the folder, the classes, resolutions and formats
 are those of TRELLIS-image-large; channels and layers are few. The image encoder has its real size (1.2 GB),
 for its name fixes that; without DINOV2 another one of a few numbers is in its place. The weights are such
 that the sparse structure is blobs that fill a few percent of the space, and the mesh their surface: what
-comes out looks like nothing, but every step has something to do.
+comes out looks like nothing, but every step has something to do. With --real-size the channels and layers are
+those of TRELLIS-image-large, too.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,18 @@ MODELS: list[tuple[str, str, str, dict[str, Any]]] = [
 ]
 
 
+# What TRELLIS-image-large has in place of these few, by checkpoint; from its configurations in `configs/`.
+REAL_FLOW = {"model_channels": 1024, "num_blocks": 24, "num_heads": 16}
+REAL_DECODER = {"model_channels": 768, "num_blocks": 12, "num_heads": 12}
+REAL_SIZE: dict[str, dict[str, Any]] = {
+    "ss_dec": {"num_res_blocks": 2, "num_res_blocks_middle": 2, "channels": [512, 128, 32]},
+    "ss_flow": REAL_FLOW,
+    "slat_dec_gs": REAL_DECODER,
+    "slat_dec_mesh": REAL_DECODER,
+    "slat_flow": {**REAL_FLOW, "io_block_channels": [128]},
+}
+
+
 def sampler(strength: float) -> dict[str, Any]:
     return {
         "name": "FlowEulerGuidanceIntervalSampler",
@@ -168,13 +181,14 @@ def write_encoder(hub: Path, dinov2: Path | None) -> None:
     torch.save(encoder.state_dict(), hub / "checkpoints" / ENCODER_FILE)
 
 
-def write(folder: Path, dinov2: Path | None) -> None:
+def write(folder: Path, dinov2: Path | None, real_size: bool) -> None:
     """The folder and, in it, torch.hub's folder with the image encoder."""
     import trellis.models
 
     torch.manual_seed(SEED)
     (folder / "ckpts").mkdir(parents=True)
-    for part, checkpoint, name, arguments in MODELS:
+    for part, checkpoint, name, tiny in MODELS:
+        arguments = {**tiny, **(REAL_SIZE[checkpoint] if real_size else {})}
         model = getattr(trellis.models, name)(**arguments)
         randomise(model)
         if part == "sparse_structure_decoder":
@@ -198,4 +212,9 @@ def write(folder: Path, dinov2: Path | None) -> None:
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else None)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--real-size", action="store_true")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("dinov2", type=Path, nargs="?")
+    asked = parser.parse_args()
+    write(asked.folder, asked.dinov2, asked.real_size)

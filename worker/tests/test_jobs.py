@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,31 @@ STAGES = [
     "texture",
     "export",
 ]
+
+
+Points = list[tuple[float, ...]]
+
+
+def extent(points: Points) -> list[float]:
+    """The sides of the box around the points."""
+    return [max(column) - min(column) for column in zip(*points, strict=True)]
+
+
+def stl_points(path: Path) -> Points:
+    """The corners of a binary STL's triangles."""
+    content = path.read_bytes()[84:]
+    return [
+        struct.unpack_from("<3f", content, 50 * triangle + 12 * corner)
+        for triangle in range(len(content) // 50)
+        for corner in (1, 2, 3)
+    ]
+
+
+def ply_points(path: Path) -> Points:
+    """The vertices of an ASCII PLY."""
+    head, body = path.read_text("ascii").split("end_header\n")
+    count = int(head.split("element vertex ")[1].split()[0])
+    return [tuple(map(float, line.split()[:3])) for line in body.splitlines()[:count]]
 
 
 class Jobs(WorkerCase):
@@ -61,6 +87,22 @@ class Jobs(WorkerCase):
         self.assertEqual(seen, FORMATS)
         self.assertEqual(len(list(Path(request["out"]).iterdir())), len(FORMATS))
         self.assertEqual(len(message["notes"]), 1)
+
+    def test_an_stl_is_upright_and_as_large_as_asked(self) -> None:
+        worker = self.ready()
+        sides = {}
+        for size in (100.0, 37.5):
+            request = self.request(formats=["stl", "ply"], stl_size_mm=size)
+            self.assertEqual(self.run_job(worker, request)["type"], "done")
+            out = Path(request["out"])
+            sides[size] = extent(stl_points(out / "model.stl"))
+            self.assertAlmostEqual(max(sides[size]), size, places=3)
+            # The PLY has the GLB's axes, Y up: its height is the STL's third axis.
+            x, y, z = extent(ply_points(out / "model.ply"))
+            scale = size / max(x, y, z)
+            for found, expected in zip(sides[size], (x, z, y), strict=True):
+                self.assertAlmostEqual(found, expected * scale, places=3)
+        self.assertGreater(len({round(side, 3) for side in sides[100.0]}), 1, "a cube would tell nothing")
 
     def test_the_seed_covers_the_texture_too(self) -> None:
         worker = self.ready()

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import unittest
+import warnings
 from typing import Any
+
+from trellis_worker.loader import ignore_notebooks
 
 from .kit import WorkerCase
 
@@ -121,3 +125,13 @@ class Loading(WorkerCase):
     def test_a_warm_up_that_fails_over_its_picture_is_no_failure(self) -> None:
         self.script({"at": "decode", "do": "raise", "type": "ValueError", "text": "nothing there"})
         self.assertEqual(self.start().load(warm_up=True)["type"], "loaded")
+
+
+class Warnings(unittest.TestCase):
+    def test_missing_notebook_widgets_are_not_worth_a_word(self) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            ignore_notebooks()
+            warnings.warn("Error importing kaolin.visualize.ipython:\nTraceback", stacklevel=1)
+            with self.assertRaises(UserWarning):
+                warnings.warn("Error importing kaolin.ops", stacklevel=1)

@@ -89,22 +89,23 @@ class Exports:
             fill_holes_num_views=1000,
             verbose=False,
         )
-        return self._plain(vertices, faces, None, "stl")
+        return self._plain(in_millimetres(vertices, self.params.stl_size_mm), faces, None, "stl")
 
     def _ply(self) -> Callable[[Path], object]:
         mesh = self.mesh()
         colours = None if mesh.vertex_attrs is None else mesh.vertex_attrs[:, :3].detach().cpu().numpy()
-        return self._plain(mesh.vertices.cpu().numpy(), mesh.faces.cpu().numpy(), colours, "ply")
+        vertices = mesh.vertices.cpu().numpy()
+        # TRELLIS works with Z up; a GLB has Y up, as `to_glb` turns it, and the PLY follows.
+        turned = vertices[:, [0, 2, 1]]
+        turned[:, 2] = -turned[:, 2]
+        return self._plain(turned, mesh.faces.cpu().numpy(), colours, "ply")
 
     def _plain(self, vertices: Any, faces: Any, colours: Any, file_type: str) -> Callable[[Path], object]:
         trimesh = importlib.import_module("trimesh")
         self.stages.enter(Stage.EXPORT)
-        # TRELLIS works with Z up; every file of ours has Y up, as `to_glb` turns it.
-        turned = vertices[:, [0, 2, 1]]
-        turned[:, 2] = -turned[:, 2]
         if colours is not None:
             colours = (colours.clip(0, 1) * 255).astype("uint8")
-        mesh = trimesh.Trimesh(turned, faces, vertex_colors=colours, process=False)
+        mesh = trimesh.Trimesh(vertices, faces, vertex_colors=colours, process=False)
         return lambda path: mesh.export(str(path), file_type=file_type)
 
     def _turntable(self) -> Callable[[Path], object]:
@@ -117,6 +118,13 @@ class Exports:
             self.decoded["gaussian"][0], num_frames=TURNTABLE_FRAMES, verbose=False
         )["color"]
         return lambda path: imageio.mimsave(str(path), frames, fps=TURNTABLE_FPS)
+
+
+def in_millimetres(vertices: Any, size: float) -> Any:
+    """The vertices for an STL: Z up as TRELLIS has them, the longest side `size` millimetres."""
+    columns = [vertices[:, axis] for axis in range(3)]
+    longest = max(float(column.max()) - float(column.min()) for column in columns)
+    return vertices * (size / longest) if longest > 0 else vertices
 
 
 def notes_for(formats: tuple[Format, ...]) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -32,6 +33,7 @@ def load(folder: Path, report: Report) -> Any:
     checkpoints = {name: checkpoint(folder, arguments["models"][name]) for name in names}
     total = len(names) + 1
     report("trellis", 0, total)
+    ignore_notebooks()
     base = importlib.import_module("trellis.pipelines.base")
     pipelines = importlib.import_module("trellis.pipelines")
 
@@ -47,6 +49,11 @@ def load(folder: Path, report: Report) -> Any:
 
     with _replaced(base.Pipeline, "from_pretrained", staticmethod(from_pretrained)), _local_hub():
         return pipelines.TrellisImageTo3DPipeline.from_pretrained(str(folder))
+
+
+def ignore_notebooks() -> None:
+    """kaolin warns at every import, with a traceback, that its notebook widgets are missing."""
+    warnings.filterwarnings("ignore", "Error importing kaolin.visualize.ipython")
 
 
 def read_arguments(folder: Path) -> dict[str, Any]:

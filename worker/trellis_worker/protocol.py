@@ -46,7 +46,7 @@ class Stage(StrEnum):
 
 
 class Format(StrEnum):
-    """A format of a result."""
+    """A format of a result. The server makes an OBJ itself, from the GLB."""
 
     GLB = "glb"
     STL = "stl"
@@ -67,6 +67,7 @@ class Params:
     multiimage_algo: str
     mesh_simplify: float
     texture_size: int
+    stl_size_mm: float
     formats: tuple[Format, ...]
     remove_background: bool
 

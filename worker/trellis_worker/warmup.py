@@ -33,6 +33,7 @@ PARAMS = Params(
     multiimage_algo="stochastic",
     mesh_simplify=0.95,
     texture_size=512,
+    stl_size_mm=100.0,
     formats=(Format.GLB,),
     remove_background=True,
 )

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
-use trellis_core::{BackendChoice, Failure, Format, JobId, Params, Progress, WorkerCommand, WorkerStatus};
+use trellis_core::{
+    AssetName, BackendChoice, Failure, Format, JobId, Params, Progress, Timings, WorkerCommand, WorkerStatus,
+};
 
 use crate::MadeWith;
 
@@ -51,6 +53,8 @@ pub struct Request {
     pub attempt: u32,
     /// The encoded pictures; more than one are views of one object.
     pub pictures: Vec<Bytes>,
+    /// What the object is called inside its files.
+    pub name: AssetName,
     /// Checked parameters.
     pub params: Params,
     /// An empty folder of this attempt's own for files; removed afterwards.
@@ -84,6 +88,8 @@ pub struct Output {
     pub files: Vec<Made>,
     /// What a person should know of it.
     pub notes: Vec<String>,
+    /// What making it took.
+    pub timings: Timings,
     /// How it was made, as far as the backend alone knows.
     pub made_with: MadeWith,
 }

@@ -2,11 +2,14 @@
 //! the embedded preview, [`ReliefBackend`], and [`Origin`], which says of each result what made it.
 
 mod backend;
+mod obj;
 mod origin;
 mod registry;
 mod relief;
+mod stopwatch;
 
 pub use backend::{Backend, Capabilities, Content, Made, Output, Readiness, Reporter, Request};
-pub use origin::{MadeWith, Origin, StatementText, stamp, unstamped};
+pub use obj::{ObjLabel, engine_formats, with_obj};
+pub use origin::{MadeWith, Origin, Pictures, StatementText, stamp, unstamped};
 pub use registry::{Chosen, Registry};
 pub use relief::{ReliefBackend, ReliefSettings};

@@ -1,4 +1,5 @@
-//! Says of each result what made it: in the GLB itself and in a statement beside the files.
+//! Says of each result what made it: in the GLB itself and, where that is asked for, in a statement beside
+//! the files.
 //!
 //! Whoever has a backend work goes through here, the server's runner as well as `trellis generate`, so that
 //! both say the same. Not here: what this machine is; that is handed in.
@@ -9,7 +10,7 @@ use std::io::{BufReader, BufWriter, Write as _};
 use std::path::Path;
 
 use serde_json::json;
-use trellis_core::{GpuUsed, Installation, Params, Pin, Provenance, PythonEnv, Schema};
+use trellis_core::{AssetName, GpuUsed, Installation, Params, Pin, Provenance, PythonEnv, Schema};
 use trellis_provenance::glb::{self, GlbError};
 use trellis_provenance::{Envelope, Run, SigningKey, Statement, Subject};
 
@@ -24,11 +25,21 @@ pub struct MadeWith {
     pub versions: BTreeMap<String, String>,
 }
 
+/// What a result was made from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pictures {
+    /// SHA-256 of each picture's bytes, in order.
+    pub sha256: Vec<String>,
+    /// What the object is called inside its files, where the first picture came with a name.
+    pub name: Option<AssetName>,
+}
+
 /// What makes results here, and who vouches for them.
 #[derive(Debug)]
 pub struct Origin {
     installation: Installation,
     signer: Option<SigningKey>,
+    states: bool,
 }
 
 /// A statement as it is written to a file.
@@ -45,9 +56,22 @@ pub struct StatementText {
 }
 
 impl Origin {
-    /// Of results made by `installation`; with a key their statements are signed.
+    /// Of results made by `installation`; with a key there is a signed statement about each.
     pub fn new(installation: Installation, signer: Option<SigningKey>) -> Self {
-        Self { installation, signer }
+        Self {
+            installation,
+            states: signer.is_some(),
+            signer,
+        }
+    }
+
+    /// Has a statement made about each result also without a key.
+    #[must_use]
+    pub fn with_statements(self, asked: bool) -> Self {
+        Self {
+            states: asked || self.signer.is_some(),
+            ..self
+        }
     }
 
     /// What runs here.
@@ -61,6 +85,8 @@ impl Origin {
         let mut named = json!({
             "backend": backend.capabilities().name,
             "server": self.installation.server,
+            // A result that was kept without a statement is not what is asked for where there is to be one.
+            "statement": self.states,
         });
         // Without Nix the program's own digest says which build it is.
         if self.installation.server.pin == (Pin::Unpinned { sha256: None }) {
@@ -80,14 +106,15 @@ impl Origin {
     pub fn provenance(
         &self,
         backend: &dyn Backend,
-        inputs: Vec<String>,
+        from: Pictures,
         params: &Params,
         with: &MadeWith,
     ) -> Provenance {
         let python = backend.uses_python();
         Provenance {
             schema: Schema,
-            inputs,
+            inputs: from.sha256,
+            name: from.name,
             params: params.clone(),
             backend: backend.capabilities().name.to_owned(),
             server: self.installation.server.clone(),
@@ -100,10 +127,13 @@ impl Origin {
         }
     }
 
-    /// States what made the files; signed where there is a key.
-    pub fn statement(&self, files: &[Subject], provenance: &Provenance, run: &Run) -> StatementText {
+    /// States what made the files, where that is asked for; signed where there is a key.
+    pub fn statement(&self, files: &[Subject], provenance: &Provenance, run: &Run) -> Option<StatementText> {
+        if !self.states {
+            return None;
+        }
         let statement = Statement::new(files, provenance, run);
-        match &self.signer {
+        Some(match &self.signer {
             None => StatementText {
                 ending: Statement::ENDING,
                 media_type: Statement::MEDIA_TYPE,
@@ -116,7 +146,7 @@ impl Origin {
                 bytes: Envelope::seal(&statement, key).to_json(),
                 signed_by: Some(key.name().to_owned()),
             },
-        }
+        })
     }
 }
 

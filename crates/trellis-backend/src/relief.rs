@@ -4,14 +4,19 @@
 
 use std::ops::ControlFlow;
 use std::thread::available_parallelism;
+use std::time::Instant;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use trellis_core::{BackendChoice, Failure, FailureKind, Params, Progress};
+use trellis_core::{
+    AssetName, BackendChoice, Failure, FailureKind, Format, Params, Progress, Stage, Timings,
+};
 use trellis_picture::{PictureError, decode};
-use trellis_relief::{DESCRIPTION, FORMATS, NAME, Relief, ReliefError, Views, generate};
+use trellis_relief::{DESCRIPTION, FORMATS, NAME, Relief, ReliefError, Views, generate, labelled};
 
+use crate::obj::{ObjLabel, engine_formats, with_obj};
+use crate::stopwatch::Stopwatch;
 use crate::{Backend, Capabilities, Content, Made, MadeWith, Output, Readiness, Reporter, Request};
 
 /// Most jobs at a time by default: a large picture takes some hundred megabytes.
@@ -51,7 +56,7 @@ impl ReliefBackend {
                 name: NAME,
                 description: DESCRIPTION,
                 preview: true,
-                formats: FORMATS.to_vec(),
+                formats: formats(),
                 multiview: false,
                 slots: settings.slots.max(1),
             },
@@ -84,9 +89,18 @@ impl Backend for ReliefBackend {
         // If this future is dropped, the thread stops at its next report.
         let _guard = stop.clone().drop_guard();
         let (tell, mut told) = mpsc::unbounded_channel();
+        let asked = request.params.formats.clone();
+        let label = ObjLabel {
+            name: labelled(&request.name),
+            about: DESCRIPTION,
+        };
         let work = Work {
             pictures: request.pictures,
-            params: request.params,
+            name: request.name,
+            params: Params {
+                formats: engine_formats(&asked),
+                ..request.params
+            },
             max_pixels: self.max_pixels,
             stop,
             tell,
@@ -96,16 +110,17 @@ impl Backend for ReliefBackend {
         while let Some(progress) = told.recv().await {
             reporter.progress(progress);
         }
-        let relief = thread
+        let (relief, timings) = thread
             .await
             .map_err(|_| Failure::new(FailureKind::Internal, "the preview broke off: a defect"))??;
-        Ok(output(relief))
+        with_obj(output(relief, timings), &asked, label).await
     }
 }
 
 /// One job on its thread.
 struct Work {
     pictures: Vec<Bytes>,
+    name: AssetName,
     params: Params,
     max_pixels: u64,
     stop: CancellationToken,
@@ -113,18 +128,22 @@ struct Work {
 }
 
 impl Work {
-    fn run(self) -> Result<Relief, Failure> {
+    fn run(self) -> Result<(Relief, Timings), Failure> {
         if self.stop.is_cancelled() {
             return Err(failure(&ReliefError::Cancelled));
         }
         let Some(first) = self.pictures.first() else {
             return Err(Failure::new(FailureKind::BadInput, "no picture was given"));
         };
+        // Decoding counts as preprocessing.
+        let mut watch = Stopwatch::start(Stage::Preprocess, Instant::now());
         let views = Views {
             first: decode(first, self.max_pixels).map_err(|error| unreadable(&error))?,
             count: self.pictures.len(),
+            name: self.name.clone(),
         };
         let mut report = |progress| {
+            watch.hear(progress, Instant::now());
             // Nobody listens any more only when the job was dropped, which also set `stop`.
             let _ = self.tell.send(progress);
             if self.stop.is_cancelled() {
@@ -132,11 +151,19 @@ impl Work {
             }
             ControlFlow::Continue(())
         };
-        generate(&views, &self.params, &mut report).map_err(|error| failure(&error))
+        let relief = generate(&views, &self.params, &mut report).map_err(|error| failure(&error))?;
+        Ok((relief, watch.stop(Instant::now())))
     }
 }
 
-fn output(relief: Relief) -> Output {
+/// What the engine makes, and OBJ, which is made from its GLB.
+fn formats() -> Vec<Format> {
+    let mut formats = Format::ALL.to_vec();
+    formats.retain(|format| *format == Format::Obj || FORMATS.contains(format));
+    formats
+}
+
+fn output(relief: Relief, timings: Timings) -> Output {
     let files = relief.files.into_iter().map(|file| Made {
         name: format!("model.{}", file.format.extension()),
         format: file.format,
@@ -145,6 +172,7 @@ fn output(relief: Relief) -> Output {
     Output {
         files: files.collect(),
         notes: relief.notes,
+        timings,
         made_with: MadeWith::default(),
     }
 }
@@ -174,7 +202,7 @@ mod tests {
     use std::path::PathBuf;
     use std::sync::Mutex;
 
-    use trellis_core::{Format, JobId, ParamsPatch};
+    use trellis_core::{JobId, ParamsPatch};
 
     use super::*;
 
@@ -213,6 +241,7 @@ mod tests {
             job: JobId::new(jiff::Timestamp::UNIX_EPOCH, [0; 10]),
             attempt: 1,
             pictures,
+            name: AssetName::of_file("disc.png").unwrap(),
             params: patch.resolve(3).unwrap(),
             scratch: PathBuf::new(),
         }
@@ -247,6 +276,41 @@ mod tests {
             stages,
             ["preprocess", "sparse_structure", "simplify", "texture", "export"]
         );
+    }
+
+    /// The OBJ's text in a zip, unpacked by the crate that reads it back elsewhere.
+    fn obj_of(output: &Output) -> String {
+        let Content::Bytes(zip) = &output
+            .files
+            .iter()
+            .find(|file| file.format == Format::Obj)
+            .unwrap()
+            .content
+        else {
+            panic!("it is in memory")
+        };
+        let bundle = trellis_obj::Bundle::from_zip(zip).unwrap();
+        String::from_utf8(bundle.files[0].bytes.clone()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_obj_comes_with_and_without_the_glb_that_it_is_made_from() {
+        let heard = Heard::default();
+        for (formats, names) in [
+            (&[Format::Obj][..], &["model.obj.zip"][..]),
+            (
+                &[Format::Stl, Format::Obj, Format::Glb],
+                &["model.stl", "model.glb", "model.obj.zip"],
+            ),
+        ] {
+            let output = made(request(vec![disc()], formats), &heard, CancellationToken::new());
+            let output = output.await.unwrap();
+            let made: Vec<&str> = output.files.iter().map(|file| file.name.as_str()).collect();
+            assert_eq!(made, names);
+            let text = obj_of(&output);
+            assert!(text.starts_with("# disc (preview, not TRELLIS): a preview from the outline"));
+            assert!(text.contains("\nusemtl disc_(preview,_not_TRELLIS)\n"));
+        }
     }
 
     #[tokio::test]

@@ -9,6 +9,7 @@ use trellis_supervisor::{LaunchSettings, Limits, SupervisorSettings, TrellisBack
 
 use crate::config::Config;
 use crate::exit::Stop;
+use crate::nearby;
 
 /// The backends, and the one of them that keeps processes.
 pub(crate) struct Backends {
@@ -45,6 +46,16 @@ pub(crate) async fn start(config: &Config, choice: BackendChoice, state: &Path) 
     })
 }
 
+/// Refuses a model folder that is named and not there, with what is there instead.
+pub(crate) fn model_is_there(model: &Path) -> Result<(), Stop> {
+    match nearby::missing(model) {
+        None => Ok(()),
+        Some(meant) => {
+            Err(Stop::usage(format!("the model folder `{}` is not there", model.display())).hint(meant))
+        }
+    }
+}
+
 async fn start_trellis(config: &Config, state: &Path) -> Result<Arc<TrellisBackend>, Stop> {
     let wanted = &config.trellis;
     if wanted.model.as_os_str().is_empty() {
@@ -67,6 +78,7 @@ async fn start_trellis(config: &Config, state: &Path) -> Result<Arc<TrellisBacke
         gpus: wanted.gpus.parse().expect("it was checked with the settings"),
         limits: Limits {
             patience: f64::from(wanted.patience_percent) / 100.0,
+            max_pixels: config.limits.pixels,
             ..Limits::default()
         },
     };

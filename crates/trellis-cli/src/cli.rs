@@ -69,6 +69,42 @@ fn long_version() -> String {
 mod tests {
     use clap::CommandFactory as _;
 
+    /// Text that is broken into lines here and again by clap is ragged: a line then ends although the first word
+    /// of the next one would fit.
+    #[test]
+    fn help_is_wrapped_once() {
+        fn check(command: &mut clap::Command, width: usize, looked_at: &mut usize) {
+            let help = command.render_long_help().to_string();
+            let lines: Vec<&str> = help.lines().collect();
+            for pair in lines.windows(2) {
+                let (line, next) = (pair[0].trim_end(), pair[1]);
+                // Descriptions are indented and broken by clap alone; a sentence may begin a line.
+                let prose = next.starts_with(|first: char| first.is_lowercase());
+                if line.is_empty() || line.starts_with(' ') || line.ends_with('.') || !prose {
+                    continue;
+                }
+                *looked_at += 1;
+                let word = next.split_whitespace().next().unwrap_or_default();
+                let joined = line.chars().count() + 1 + word.chars().count();
+                assert!(
+                    joined > width,
+                    "`{}` at {width} columns: `{word}` fits into the line before\n{line}\n{next}",
+                    command.get_name()
+                );
+            }
+            for below in command.get_subcommands_mut() {
+                check(below, width, looked_at);
+            }
+        }
+        let mut looked_at = 0;
+        for width in [60, 80, 100, 120] {
+            let mut command = super::Cli::command().term_width(width);
+            command.build();
+            check(&mut command, width.min(100), &mut looked_at);
+        }
+        assert!(looked_at > 40, "{looked_at} lines");
+    }
+
     #[test]
     fn definitions_are_consistent() {
         super::Cli::command().debug_assert();

@@ -38,6 +38,8 @@ pub(crate) const RETENTION_KEEP_JOBS: &str = "TRELLIS_RETENTION_KEEP_JOBS";
 pub(crate) const RETENTION_KEEP_DAYS: &str = "TRELLIS_RETENTION_KEEP_DAYS";
 /// `cache.max_bytes`.
 pub(crate) const CACHE_MAX_BYTES: &str = "TRELLIS_CACHE_MAX_BYTES";
+/// `provenance.statement`.
+pub(crate) const STATEMENT: &str = "TRELLIS_STATEMENT";
 /// `provenance.sign_key`.
 pub(crate) const SIGN_KEY: &str = "TRELLIS_SIGN_KEY";
 /// `drain_seconds`.

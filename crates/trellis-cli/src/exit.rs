@@ -82,6 +82,12 @@ impl Stop {
 
     /// The sentences from the outermost to the root cause.
     pub(crate) fn sentences(&self) -> impl Iterator<Item = String> {
-        self.cause.chain().map(ToString::to_string)
+        self.cause
+            .chain()
+            .map(|cause| match cause.downcast_ref::<serde_json::Error>() {
+                // Of a file that was edited by hand or is another one: serde would name Rust's types.
+                Some(error) => trellis_core::plain_words(&error.to_string()),
+                None => cause.to_string(),
+            })
     }
 }

@@ -18,6 +18,7 @@ use trellis_provenance::SigningKey;
 
 use crate::config::Config;
 use crate::exit::Stop;
+use crate::nearby;
 
 /// Links on the way to a program; as many as the system itself follows.
 const MOST_LINKS: usize = 40;
@@ -30,7 +31,7 @@ pub(crate) async fn origin(config: &Config, search: Option<&OsStr>) -> Result<Or
     let found = tokio::task::spawn_blocking(move || find(&model, &python, search.as_deref())).await;
     let installation = found.map_err(|panic| Stop::not_started(anyhow::Error::new(panic)))?;
     debug!(server = ?installation.server.pin, signed = signer.is_some(), "what makes results here");
-    Ok(Origin::new(installation, signer))
+    Ok(Origin::new(installation, signer).with_statements(config.provenance.statement))
 }
 
 /// What runs here. Blocks.
@@ -130,7 +131,9 @@ fn signer(file: &Path) -> Result<Option<SigningKey>, Stop> {
         Stop::not_started(cause.context(format!("cannot use the signing key in `{}`", file.display())))
     };
     let text = std::fs::read_to_string(file).map_err(|error| {
-        cannot(error.into()).hint("name a file that this user can read with `--sign-key`")
+        let hint = nearby::hint(file, &error);
+        let hint = hint.unwrap_or_else(|| "name a file that this user can read with `--sign-key`".to_owned());
+        cannot(error.into()).hint(hint)
     })?;
     let key = text.parse::<SigningKey>().map_err(|error| {
         let advice = error.advice();

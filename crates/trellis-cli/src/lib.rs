@@ -13,7 +13,10 @@ mod env;
 mod exit;
 mod installation;
 mod logs;
+mod nearby;
+mod numbers;
 mod output;
+mod server_address;
 mod signals;
 
 use std::process::ExitCode;

@@ -5,6 +5,8 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
+use trellis_core::counted;
+
 use crate::env;
 use crate::exit::Stop;
 
@@ -49,12 +51,9 @@ pub(crate) fn size(bytes: u64) -> String {
     }
 }
 
-/// `one file`, `3 files`.
+/// `1 file`, `3 files`.
 pub(crate) fn count(number: usize, one: &str) -> String {
-    match number {
-        1 => format!("1 {one}"),
-        _ => format!("{number} {one}s"),
-    }
+    counted(number as u64, one, &format!("{one}s"))
 }
 
 /// A commit as people write it.

@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 pub enum Format {
     /// Binary glTF 2.0: mesh, texture and material in one file.
     Glb,
-    /// Binary STL: the mesh alone.
+    /// Wavefront OBJ with its MTL and its texture, in one zip file.
+    Obj,
+    /// Binary STL: the mesh alone, Z up, in millimetres.
     Stl,
     /// Binary PLY of the mesh with vertex colours.
     Ply,
@@ -32,8 +34,9 @@ pub struct UnknownFormat {
 
 impl Format {
     /// Every format, in the order in which they are listed to people.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Glb,
+        Self::Obj,
         Self::Stl,
         Self::Ply,
         Self::GaussianPly,
@@ -44,6 +47,7 @@ impl Format {
     pub fn name(self) -> &'static str {
         match self {
             Self::Glb => "glb",
+            Self::Obj => "obj",
             Self::Stl => "stl",
             Self::Ply => "ply",
             Self::GaussianPly => "gaussian_ply",
@@ -55,6 +59,7 @@ impl Format {
     pub fn extension(self) -> &'static str {
         match self {
             Self::Glb => "glb",
+            Self::Obj => "obj",
             Self::Stl => "stl",
             Self::Ply | Self::GaussianPly => "ply",
             Self::Turntable => "mp4",
@@ -65,6 +70,7 @@ impl Format {
     pub fn media_type(self) -> &'static str {
         match self {
             Self::Glb => "model/gltf-binary",
+            Self::Obj => "application/zip",
             Self::Stl => "model/stl",
             Self::Ply | Self::GaussianPly => "application/ply",
             Self::Turntable => "video/mp4",

@@ -2,26 +2,74 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The picture formats taken.
+use crate::AssetName;
+
+/// The picture formats that are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum PictureFormat {
-    /// PNG, any colour type, 1 to 16 bits.
+    /// PNG, any colour type, 1 to 16 bits; of an animation the first frame.
     Png,
     /// JPEG, grey, YCbCr, RGB or CMYK; its EXIF orientation is followed.
     Jpeg,
-    /// WebP, lossy or lossless, first frame.
+    /// WebP, lossy or lossless; of an animation the first frame.
     Webp,
+    /// GIF; of an animation the first frame.
+    Gif,
+    /// BMP.
+    Bmp,
+    /// TIFF, grey, RGB or CMYK, 8 or 16 bits; the first page.
+    Tiff,
 }
 
 impl PictureFormat {
+    /// Every format, in the order in which they are listed to people.
+    pub const ALL: [Self; 6] = [
+        Self::Png,
+        Self::Jpeg,
+        Self::Webp,
+        Self::Gif,
+        Self::Bmp,
+        Self::Tiff,
+    ];
+
+    /// All of them in a sentence.
+    pub const LISTED: &str = "PNG, JPEG, WebP, GIF, BMP or TIFF";
+
+    /// The name for people.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Png => "PNG",
+            Self::Jpeg => "JPEG",
+            Self::Webp => "WebP",
+            Self::Gif => "GIF",
+            Self::Bmp => "BMP",
+            Self::Tiff => "TIFF",
+        }
+    }
+
     /// The media type.
     pub fn media_type(self) -> &'static str {
         match self {
             Self::Png => "image/png",
             Self::Jpeg => "image/jpeg",
             Self::Webp => "image/webp",
+            Self::Gif => "image/gif",
+            Self::Bmp => "image/bmp",
+            Self::Tiff => "image/tiff",
+        }
+    }
+
+    /// How names of its files end, without the dot; the usual one first.
+    pub fn extensions(self) -> &'static [&'static str] {
+        match self {
+            Self::Png => &["png"],
+            Self::Jpeg => &["jpg", "jpeg"],
+            Self::Webp => &["webp"],
+            Self::Gif => &["gif"],
+            Self::Bmp => &["bmp"],
+            Self::Tiff => &["tif", "tiff"],
         }
     }
 }
@@ -40,4 +88,27 @@ pub struct Input {
     pub size_bytes: u64,
     /// SHA-256 of its bytes, 64 lower-case hexadecimal digits.
     pub sha256: String,
+    /// What its file was called, without folders and ending, where that came with it. Its asset is named so.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<AssetName>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sentence_lists_every_format() {
+        let titles = PictureFormat::ALL.map(PictureFormat::title);
+        let [first @ .., last] = &titles;
+        assert_eq!(format!("{} or {last}", first.join(", ")), PictureFormat::LISTED);
+    }
+
+    #[test]
+    fn stored_names_are_the_titles_in_lower_case() {
+        for format in PictureFormat::ALL {
+            let stored = serde_json::to_value(format).unwrap();
+            assert_eq!(stored, format.title().to_lowercase());
+        }
+    }
 }

@@ -6,7 +6,9 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Artifact, Failure, Input, JobId, JobState, Params, Progress, Provenance, StatementFile};
+use crate::{
+    Artifact, Failure, Input, JobId, JobState, Params, Progress, Provenance, StatementFile, Timings,
+};
 
 /// Which backend a job asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -99,6 +101,9 @@ pub struct Job {
     /// The statement about them, fetched from `/v1/jobs/{id}/statement`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub statement: Option<StatementFile>,
+    /// What making it took; absent where the result was made for an earlier job.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub timings: Option<Timings>,
     /// Whether the result was made for an earlier job that asked the same.
     #[serde(default)]
     pub cached: bool,

@@ -4,29 +4,37 @@
 //! "now" or a random seed is handed in by the caller.
 
 mod artifact;
+mod counted;
 mod event;
 mod failure;
 mod format;
 mod id;
 mod input;
 mod job;
+mod name;
 mod params;
+mod plain_words;
 mod provenance;
 mod secret;
 mod stage;
 mod state;
+mod timings;
 mod worker;
 
 pub use artifact::{Artifact, StatementFile};
+pub use counted::counted;
 pub use event::{EventKind, JobEvent};
 pub use failure::{Failure, FailureKind};
 pub use format::{Format, UnknownFormat};
 pub use id::{InvalidJobId, JobId};
 pub use input::{Input, PictureFormat};
 pub use job::{BackendChoice, InvalidBackendChoice, Job, Transition};
+pub use name::AssetName;
 pub use params::{MultiImageAlgorithm, ParamError, Params, ParamsPatch, limits};
+pub use plain_words::plain_words;
 pub use provenance::{GpuUsed, Installation, Pin, Provenance, PythonEnv, Schema, ServerBuild, UnknownSchema};
 pub use secret::Secret;
 pub use stage::{Progress, Stage};
 pub use state::{JobState, StateChange};
+pub use timings::{StageTime, Timings};
 pub use worker::{WorkerCommand, WorkerCounters, WorkerState, WorkerStatus};

@@ -19,6 +19,8 @@ pub mod limits {
     pub const GUIDANCE: RangeInclusive<f64> = 0.0..=10.0;
     /// `mesh_simplify`.
     pub const SIMPLIFY: RangeInclusive<f64> = 0.0..=0.98;
+    /// `stl_size_mm`: what slicers and printers can use, from a bead to ten metres.
+    pub const STL_SIZE_MM: RangeInclusive<f64> = 1.0..=10_000.0;
     /// `texture_size`, pixels along one side.
     pub const TEXTURE_SIZES: [u32; 4] = [512, 1024, 1536, 2048];
 }
@@ -65,6 +67,9 @@ pub struct Params {
     pub mesh_simplify: f64,
     /// Side of the texture in pixels: 512, 1024, 1536 or 2048.
     pub texture_size: u32,
+    /// Longest side of an STL in millimetres, 1 to 10000.
+    #[serde(default = "stl_size_mm")]
+    pub stl_size_mm: f64,
     /// What to make, without repetition and never empty.
     pub formats: Vec<Format>,
     /// Whether a picture without an alpha channel has its background removed.
@@ -107,6 +112,10 @@ pub struct ParamsPatch {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(minimum = 512, maximum = 2048, multiple_of = 512))]
     pub texture_size: Option<i64>,
+    /// Longest side of an STL in millimetres, 1 to 10000 (100).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 10_000))]
+    pub stl_size_mm: Option<f64>,
     /// What to make (`glb`).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(min_items = 1))]
@@ -153,10 +162,21 @@ impl ParamsPatch {
             multiimage_algo: self.multiimage_algo.unwrap_or_default(),
             mesh_simplify: real("mesh_simplify", self.mesh_simplify, 0.95, limits::SIMPLIFY)?,
             texture_size: texture_size(self.texture_size.unwrap_or(1024))?,
+            stl_size_mm: real(
+                "stl_size_mm",
+                self.stl_size_mm,
+                stl_size_mm(),
+                limits::STL_SIZE_MM,
+            )?,
             formats: formats(self.formats.as_deref())?,
             remove_background: self.remove_background.unwrap_or(true),
         })
     }
+}
+
+/// The default, also of jobs and records of before this parameter was there.
+fn stl_size_mm() -> f64 {
+    100.0
 }
 
 fn integer(field: &'static str, value: i64, range: std::ops::RangeInclusive<u32>) -> Result<u32, ParamError> {
@@ -217,7 +237,7 @@ fn formats(asked: Option<&[Format]>) -> Result<Vec<Format>, ParamError> {
         return Err(ParamError {
             field: "formats",
             value: "empty".to_owned(),
-            allowed: "at least one of glb, stl, ply, gaussian_ply, turntable".to_owned(),
+            allowed: "at least one format".to_owned(),
         });
     }
     Ok(formats)
@@ -244,6 +264,8 @@ mod tests {
             r#"{"slat_sampling_steps": 51}"#,
             r#"{"ss_guidance_strength": 10.5}"#,
             r#"{"slat_guidance_strength": -0.1}"#,
+            r#"{"stl_size_mm": 0}"#,
+            r#"{"stl_size_mm": 10000.5}"#,
             r#"{"mesh_simplify": 0.99}"#,
             r#"{"texture_size": 1000}"#,
             r#"{"formats": []}"#,
@@ -258,6 +280,17 @@ mod tests {
         })
         .collect();
         insta::assert_json_snapshot!(texts);
+    }
+
+    #[test]
+    fn parameters_of_before_the_size_of_an_stl_still_parse() {
+        let mut old = serde_json::to_value(ParamsPatch::default().resolve(7).unwrap()).unwrap();
+        assert_eq!(
+            old.as_object_mut().unwrap().remove("stl_size_mm"),
+            Some(100.0.into())
+        );
+        let params: Params = serde_json::from_value(old).unwrap();
+        assert_eq!(params, ParamsPatch::default().resolve(7).unwrap());
     }
 
     #[test]

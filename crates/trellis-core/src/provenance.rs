@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Params;
+use crate::{AssetName, Params};
 
 /// What made a result, as the result itself carries it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,6 +18,9 @@ pub struct Provenance {
     pub schema: Schema,
     /// SHA-256 of each submitted picture's bytes, in order, 64 lower-case hexadecimal digits.
     pub inputs: Vec<String>,
+    /// What the asset is called inside its files, where its picture came with a name.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<AssetName>,
     /// What was asked, with the seed.
     pub params: Params,
     /// The backend that made it.
@@ -147,6 +150,7 @@ mod tests {
         Provenance {
             schema: Schema,
             inputs: vec!["0".repeat(64)],
+            name: AssetName::of_file("chair.png"),
             params: ParamsPatch::default().resolve(7).unwrap(),
             backend: "trellis".to_owned(),
             server: ServerBuild {
@@ -183,7 +187,7 @@ mod tests {
     #[test]
     fn a_preview_needs_neither_python_nor_gpu_nor_model() {
         let mut value = serde_json::to_value(full()).unwrap();
-        for absent in ["python_env", "model_lock", "gpu"] {
+        for absent in ["name", "python_env", "model_lock", "gpu"] {
             value.as_object_mut().unwrap().remove(absent);
         }
         let read: Provenance = serde_json::from_value(value).unwrap();

@@ -10,6 +10,8 @@ use crate::finding::{Check, Diagnosis, Finding, Level};
 
 /// Weights and wheels are 11 GB; below this a job's files may not fit either.
 const ENOUGH_DISK_BYTES: u64 = 10 << 30;
+/// What the first `nix run` takes, with room for what is only there while it builds: docs/nix.md.
+const NIX_BUILD_BYTES: u64 = 40_000_000_000;
 /// Loading the checkpoints passes through main memory.
 const ENOUGH_MEMORY_BYTES: u64 = 16 << 30;
 /// 1 January 2025: before any release of this program. TLS fails with such a clock, and leases lapse.
@@ -20,6 +22,8 @@ const RELEASED_SECONDS: u64 = 1_735_689_600;
 pub struct Host {
     /// Free bytes of the folders that will be written.
     pub disks: Vec<(PathBuf, u64)>,
+    /// Free bytes of the Nix store, where the environment is still to be built there.
+    pub nix_store_bytes: Option<u64>,
     /// All main memory.
     pub memory_bytes: Option<u64>,
     /// How much of it a process may lock; `None` is without limit or unknown.
@@ -44,6 +48,12 @@ pub enum HostProblem {
     /// Little free disk.
     #[error("has {} GiB free", free >> 30)]
     DiskFull {
+        /// In bytes.
+        free: u64,
+    },
+    /// Little free disk for what Nix will build.
+    #[error("has {} GB free; the server with its models takes {} GB while it is built", free / 1_000_000_000, NIX_BUILD_BYTES / 1_000_000_000)]
+    NixStoreFull {
         /// In bytes.
         free: u64,
     },
@@ -74,6 +84,7 @@ impl Diagnosis for HostProblem {
         match self {
             Self::Fine { .. } => "host_fine",
             Self::DiskFull { .. } => "disk_full",
+            Self::NixStoreFull { .. } => "nix_store_full",
             Self::LittleMemory { .. } => "little_memory",
             Self::ClockWrong => "clock_wrong",
         }
@@ -82,7 +93,7 @@ impl Diagnosis for HostProblem {
     fn level(&self) -> Level {
         match self {
             Self::Fine { .. } => Level::Ok,
-            Self::DiskFull { .. } | Self::LittleMemory { .. } => Level::Warn,
+            Self::DiskFull { .. } | Self::NixStoreFull { .. } | Self::LittleMemory { .. } => Level::Warn,
             Self::ClockWrong => Level::Error,
         }
     }
@@ -91,6 +102,7 @@ impl Diagnosis for HostProblem {
         match self {
             Self::Fine { .. } => "",
             Self::DiskFull { .. } => "free 10 GiB, or set `data_dir` to a folder on another disk",
+            Self::NixStoreFull { .. } => "free disk space, for example with `nix-collect-garbage`",
             Self::LittleMemory { .. } => "close other programs while the models are loaded, or add swap",
             Self::ClockWrong => "set the clock, for example with `timedatectl set-ntp true`",
         }
@@ -115,10 +127,20 @@ impl Host {
                     Some((folder.clone(), free(there).filter(|_| is_new)?))
                 })
                 .collect(),
+            nix_store_bytes: None,
             memory_bytes: number_behind(&memory, "MemTotal:").map(|kibibytes| kibibytes << 10),
             lockable_bytes: number_behind(&limits, "Max locked memory"),
             now_seconds: now.map_or(0, |duration| duration.as_secs()),
         }
+    }
+}
+
+impl Host {
+    /// Also looks at the disk of the Nix store, if it is there: for a machine that has yet to build TRELLIS.
+    #[must_use]
+    pub fn before_a_build(mut self, store: &Path) -> Self {
+        self.nix_store_bytes = free(store);
+        self
     }
 }
 
@@ -129,6 +151,12 @@ pub fn check(host: &Host) -> Vec<Finding> {
         problems.push((
             format!("disk of {}", folder.display()),
             HostProblem::DiskFull { free: *free },
+        ));
+    }
+    if let Some(free) = host.nix_store_bytes.filter(|free| *free < NIX_BUILD_BYTES) {
+        problems.push((
+            "disk of /nix/store".to_owned(),
+            HostProblem::NixStoreFull { free },
         ));
     }
     if let Some(total) = host.memory_bytes.filter(|total| *total < ENOUGH_MEMORY_BYTES) {

@@ -24,6 +24,7 @@ fn new_job() -> NewJob {
         height: 1024,
         size_bytes: 1 << 20,
         sha256: "0".repeat(64),
+        name: None,
     };
     NewJob {
         id,
@@ -54,6 +55,7 @@ async fn life(store: &SqliteStore, job: NewJob) {
         made_by: "bench".to_owned(),
         artifacts: vec![],
         notes: vec![],
+        timings: None,
         provenance: None,
         statement: None,
     };

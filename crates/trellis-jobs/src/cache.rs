@@ -191,6 +191,7 @@ impl ResultCache {
             made_by,
             artifacts: delivered,
             notes,
+            timings: None,
             provenance,
             statement: stated,
         }))

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::future::join_all;
 use jiff::Timestamp;
-use trellis_core::{BackendChoice, Input, JobId, ParamError, ParamsPatch};
-use trellis_picture::{PictureError, probe};
+use trellis_core::{AssetName, BackendChoice, Input, JobId, ParamError, ParamsPatch};
+use trellis_picture::{ForeignFile, PictureError, probe};
 
 use crate::{
     BlobError, BlobKey, BlobStore, CacheKey, JobStore, NewJob, Outcome, ResultCache, StoreError, Submitted,
@@ -32,6 +32,8 @@ pub struct IntakeLimits {
 pub struct Submission {
     /// Encoded pictures; more than one are views of one object.
     pub pictures: Vec<Bytes>,
+    /// What the file of the first picture was called, where that came with it.
+    pub name: Option<AssetName>,
     /// What is asked; the rest takes its default.
     pub patch: ParamsPatch,
     /// Which backend.
@@ -50,7 +52,7 @@ pub enum IntakeError {
     #[error("there is no picture")]
     NoPicture,
     /// More views than allowed.
-    #[error("there are {count} pictures, {max_images} are allowed")]
+    #[error("there are {count} pictures; the limit is {max_images}")]
     TooManyPictures {
         /// How many came.
         count: usize,
@@ -84,7 +86,7 @@ impl IntakeError {
             Self::NoPicture => "no_picture",
             Self::TooManyPictures { .. } => "too_many_pictures",
             Self::Picture { source, .. } => match source {
-                PictureError::UnknownFormat => "picture_format",
+                PictureError::NotRead { .. } | PictureError::UnreadForm { .. } => "picture_format",
                 PictureError::TooLarge { .. } => "picture_too_large",
                 PictureError::CutShort | PictureError::Damaged { .. } => "picture_damaged",
             },
@@ -97,7 +99,7 @@ impl IntakeError {
     /// What to do about it, one sentence.
     pub fn advice(&self) -> &'static str {
         match self {
-            Self::NoPicture => "send at least one PNG, JPEG or WebP picture",
+            Self::NoPicture => "send at least one picture, for example as PNG or JPEG",
             Self::TooManyPictures { .. } => {
                 "send fewer views of the object, or raise `limits.images_per_job`"
             }
@@ -128,6 +130,7 @@ impl Intake {
     pub async fn submit(&self, submission: Submission) -> Result<Submitted, IntakeError> {
         let Submission {
             pictures,
+            name,
             patch,
             backend,
             idempotency,
@@ -146,7 +149,8 @@ impl Intake {
         let params = patch.resolve(rand::random())?;
         let now = Timestamp::now();
         let id = JobId::new(now, rand::random());
-        let inputs = examine(pictures.clone(), self.limits.max_pixels).await?;
+        let mut inputs = examine(pictures.clone(), self.limits.max_pixels).await?;
+        inputs[0].name = name;
         let inputs: Vec<(Input, BlobKey)> = (0u32..)
             .zip(inputs)
             .map(|(index, input)| (input, BlobKey::input(id, index)))
@@ -177,7 +181,8 @@ impl Intake {
     async fn recall(&self, new: &NewJob, made_by: Option<&str>) -> Option<Outcome> {
         let (cache, made_by) = (self.cache.as_ref()?, made_by?);
         let inputs: Vec<String> = new.inputs.iter().map(|(input, _)| input.sha256.clone()).collect();
-        let key = CacheKey::new(&inputs, &new.params, made_by);
+        let name = new.inputs.first().and_then(|(input, _)| input.name.as_ref());
+        let key = CacheKey::new(&inputs, name, &new.params, made_by);
         cache.recall(&key, new.id, new.now).await
     }
 
@@ -208,7 +213,9 @@ async fn examine(pictures: Vec<Bytes>, max_pixels: u64) -> Result<Vec<Input>, In
         // The decoder met something that it was not made for: the picture's fault, not the server's end.
         Err(_) => Err(IntakeError::Picture {
             index: 0,
-            source: PictureError::UnknownFormat,
+            source: PictureError::NotRead {
+                file: ForeignFile::Unknown,
+            },
         }),
     }
 }
@@ -221,5 +228,6 @@ fn examine_one(index: usize, bytes: &Bytes, max_pixels: u64) -> Result<Input, In
         height: header.height,
         size_bytes: bytes.len() as u64,
         sha256: sha256(bytes),
+        name: None,
     })
 }

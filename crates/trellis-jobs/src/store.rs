@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use trellis_core::{
     Artifact, BackendChoice, Failure, Input, Job, JobEvent, JobId, JobState, Params, Progress, Provenance,
-    StatementFile,
+    StatementFile, Timings,
 };
 
 use crate::BlobKey;
@@ -113,6 +113,8 @@ pub struct Outcome {
     pub artifacts: Vec<Delivered>,
     /// What a person should know of it.
     pub notes: Vec<String>,
+    /// What making it took, unless it was made for an earlier job.
+    pub timings: Option<Timings>,
     /// What made it.
     pub provenance: Option<Provenance>,
     /// The statement about it.
@@ -189,7 +191,7 @@ pub enum StoreError {
         state: JobState,
     },
     /// Too many jobs wait.
-    #[error("{queued} jobs wait already, {limit} are allowed")]
+    #[error("the queue is full: {queued} waiting, and the limit is {limit}")]
     QueueFull {
         /// How many wait.
         queued: u64,

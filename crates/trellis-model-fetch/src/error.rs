@@ -58,7 +58,7 @@ pub enum FetchError {
         source: ReadError,
     },
 
-    #[error("`{file}` has {found} bytes at the hub, {expected} were listed")]
+    #[error("`{file}` has {found} bytes at the hub; {expected} were listed")]
     WrongSize { file: String, found: u64, expected: u64 },
     #[error("what was received as `{file}` has the digest {found}, {expected} was listed")]
     WrongDigest {
@@ -90,7 +90,8 @@ pub enum FetchError {
 
 fn asks_for(after: Option<Duration>) -> String {
     after.map_or_else(String::new, |after| {
-        format!(" and asks to wait {} seconds", after.as_secs())
+        let seconds = trellis_core::counted(after.as_secs(), "second", "seconds");
+        format!(" and asks to wait {seconds}")
     })
 }
 

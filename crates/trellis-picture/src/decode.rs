@@ -1,127 +1,152 @@
-//! Decodes a picture to upright 8-bit RGBA.
+//! Decodes a picture to upright 8-bit RGBA in sRGB.
 //!
-//! Every colour type that PNG, JPEG and WebP have comes out as the same four channels: 16 bits are
-//! rounded to 8, grey and palettes are spread out, CMYK and YCCK become RGB. CMYK in a JPEG is taken as
-//! Adobe's inverted kind, as browsers take it. Colour profiles are not applied.
+//! Every colour type that the formats have comes out as the same four channels: 16 bits are rounded to 8,
+//! grey and palettes are spread out, inks become light. What a picture says of its colours is followed
+//! (`colour.rs`).
 //! Not here: what counts as the object in the picture.
 
-use std::io::Cursor;
-
-use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
+use image::{DynamicImage, ExtendedColorType, ImageDecoder, Limits, RgbaImage};
 use trellis_core::PictureFormat;
 
-use crate::{PictureError, probe};
+use crate::colour::{Pixels, Stated, to_srgb};
+use crate::probe::reader;
+use crate::tiff::Tiff;
+use crate::{Header, Note, Picture, PictureError, frames, jpeg, png, probe};
 
-/// Most bytes a pixel has while being decoded: four channels of 16 bits.
-const BYTES_PER_PIXEL: u64 = 8;
+/// Most bytes a pixel has while being decoded: four channels of 32 bits.
+const BYTES_PER_PIXEL: u64 = 16;
 /// What a decoder may use besides the pixels, such as tables and metadata.
 const SPARE_BYTES: u64 = 64 << 20;
 
-/// A decoded picture: rows from the top, four bytes (red, green, blue, alpha; not premultiplied) a pixel.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Picture {
-    width: u32,
-    height: u32,
-    pixels: Vec<u8>,
-    has_alpha: bool,
-}
-
-impl Picture {
-    /// A picture from its pixels; `None` if a side is 0 or there are not `4 × width × height` bytes.
-    pub fn from_rgba8(width: u32, height: u32, pixels: Vec<u8>) -> Option<Self> {
-        let bytes = 4 * u64::from(width) * u64::from(height);
-        if bytes == 0 || pixels.len() as u64 != bytes {
-            return None;
-        }
-        let has_alpha = holds_a_mask(&pixels);
-        Some(Self {
-            width,
-            height,
-            pixels,
-            has_alpha,
-        })
-    }
-
-    /// Width in pixels as seen, at least 1.
-    pub fn width(&self) -> u32 {
-        self.width
-    }
-
-    /// Height in pixels as seen, at least 1.
-    pub fn height(&self) -> u32 {
-        self.height
-    }
-
-    /// The bytes of all pixels.
-    pub fn pixels(&self) -> &[u8] {
-        &self.pixels
-    }
-
-    /// Whether there is an alpha channel that holds a mask: one that is nearly opaque everywhere, or the same
-    /// everywhere, tells nothing of an object.
-    pub fn has_alpha(&self) -> bool {
-        self.has_alpha
-    }
-}
-
-/// Alpha from which a pixel is opaque: encoders and editors round it.
-const OPAQUE: u8 = 250;
-
-/// Whether the alpha channel tells one place from another.
-fn holds_a_mask(pixels: &[u8]) -> bool {
-    let alphas = || pixels.iter().skip(3).step_by(4).copied();
-    let (least, most) = (alphas().min(), alphas().max());
-    least != most && least < Some(OPAQUE)
-}
-
-/// Decodes an encoded picture, turned as its EXIF orientation says.
+/// Decodes an encoded picture, turned as its EXIF orientation says; of an animation the first frame, of several
+/// pages the first.
 ///
 /// `max_pixels` limits `width × height` and, by it, the decoder's memory.
 pub fn decode(bytes: &[u8], max_pixels: u64) -> Result<Picture, PictureError> {
     let header = probe(bytes, max_pixels)?;
     // The decoder would paint what is missing grey.
-    if header.format == PictureFormat::Jpeg && !has_end(bytes) {
+    if header.format == PictureFormat::Jpeg && !jpeg::has_end(bytes) {
         return Err(PictureError::CutShort);
     }
-    let damaged = |source| PictureError::Damaged { source };
-    let mut reader = ImageReader::new(Cursor::new(bytes))
-        .with_guessed_format()
-        .map_err(|_| PictureError::UnknownFormat)?;
+    let refused = |error| PictureError::from_decoder(header.format, error);
+    let mut reader = reader(bytes, header.format);
     let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(
-        max_pixels
-            .saturating_mul(BYTES_PER_PIXEL)
-            .saturating_add(SPARE_BYTES),
-    );
+    let pixels = u64::from(header.width) * u64::from(header.height);
+    limits.max_alloc = Some(pixels.saturating_mul(BYTES_PER_PIXEL).saturating_add(SPARE_BYTES));
     reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(damaged)?;
-    let orientation = decoder.orientation().map_err(damaged)?;
-    let mut image = DynamicImage::from_decoder(decoder).map_err(damaged)?;
+    let mut decoder = reader.into_decoder().map_err(refused)?;
+    let orientation = decoder.orientation().map_err(refused)?;
+    // A profile that the decoder cannot take out is told like one that makes no sense.
+    let profile = decoder.icc_profile().ok().flatten();
+    // The decoder of TIFF has no way to hand out inks, so that their profile fits nothing.
+    let made_light = matches!(
+        decoder.original_color_type(),
+        ExtendedColorType::Cmyk8 | ExtendedColorType::Cmyk16
+    );
+    let stated = if made_light {
+        Stated::Nothing
+    } else {
+        stated(bytes, header.format, profile)
+    };
+    let pixels = if header.format == PictureFormat::Jpeg && jpeg::is_ink(bytes) {
+        Pixels::Inks(inks(bytes, header)?)
+    } else {
+        Pixels::Light(DynamicImage::from_decoder(decoder).map_err(refused)?)
+    };
+    let (width, height) = (header.width, header.height);
+    let (rgba, mut notes) = to_srgb(pixels, &stated);
+    let mut image = RgbaImage::from_raw(width, height, rgba)
+        .map(DynamicImage::ImageRgba8)
+        .ok_or_else(other_size)?;
     image.apply_orientation(orientation);
-    let image = image.into_rgba8();
-    let (width, height) = image.dimensions();
-    Picture::from_rgba8(width, height, image.into_raw()).ok_or(PictureError::UnknownFormat)
+    notes.extend(made_light.then_some(Note::InkWithoutProfile));
+    notes.extend(left_out(bytes, header.format));
+    let (width, height) = (image.width(), image.height());
+    Picture::from_rgba8(width, height, image.into_rgba8().into_raw())
+        .map(|picture| picture.with_notes(notes))
+        .ok_or_else(other_size)
 }
 
-/// Whether a JPEG's picture comes to its end (ITU-T T.81, annex B): after the header of its first scan there
-/// is an end marker. Those of thumbnails lie before it, and in coded data each 255 is followed by a 0.
-fn has_end(bytes: &[u8]) -> bool {
-    const START_OF_SCAN: u8 = 0xDA;
-    let mut at = 2;
-    while let Some(&[0xFF, marker, high, low]) = bytes.get(at..at + 4) {
-        let length = usize::from(u16::from_be_bytes([high, low]));
-        match marker {
-            // Fill bytes before a marker.
-            0xFF => at += 1,
-            START_OF_SCAN => return bytes[at..].windows(2).any(|pair| pair == [0xFF, 0xD9]),
-            _ => at += 2 + length,
-        }
+fn other_size() -> PictureError {
+    PictureError::Damaged {
+        source: "another number of pixels than its header says".into(),
     }
-    false
+}
+
+fn inks(bytes: &[u8], header: Header) -> Result<Vec<u8>, PictureError> {
+    use zune_jpeg::errors::DecodeErrors;
+    jpeg::inks(bytes).map_err(|error| match error {
+        DecodeErrors::Unsupported(_) => PictureError::UnreadForm {
+            format: header.format,
+            source: Box::new(error),
+        },
+        _ => PictureError::Damaged {
+            source: Box::new(error),
+        },
+    })
+}
+
+/// What the file says of its colours.
+fn stated(bytes: &[u8], format: PictureFormat, profile: Option<Vec<u8>>) -> Stated {
+    let named = match format {
+        PictureFormat::Png => {
+            let chunks = png::chunks(bytes);
+            // The order of precedence of PNG's third edition.
+            if let Some(code_points) = chunks.cicp {
+                return Stated::CodePoints(code_points);
+            }
+            if !chunks.profile && !chunks.srgb && (chunks.gamma, chunks.chromaticities) != (None, None) {
+                return Stated::Gamma {
+                    gamma: chunks.gamma,
+                    chromaticities: chunks.chromaticities,
+                };
+            }
+            chunks.profile
+        }
+        PictureFormat::Jpeg => jpeg::has_profile(bytes),
+        PictureFormat::Webp => frames::webp_has_profile(bytes),
+        PictureFormat::Tiff => {
+            return match Tiff::open(bytes).map_or(Ok(None), Tiff::profile) {
+                Ok(Some(profile)) => Stated::Profile(profile.to_vec()),
+                Ok(None) => Stated::Nothing,
+                Err(()) => Stated::Unreadable,
+            };
+        }
+        PictureFormat::Gif | PictureFormat::Bmp => false,
+    };
+    match profile {
+        Some(profile) => Stated::Profile(profile),
+        None if named => Stated::Unreadable,
+        None if format == PictureFormat::Jpeg
+            && jpeg::exif(bytes)
+                .and_then(Tiff::open)
+                .is_some_and(Tiff::is_adobe_rgb) =>
+        {
+            Stated::AdobeRgb
+        }
+        None => Stated::Nothing,
+    }
+}
+
+/// What of the file is not in the picture.
+fn left_out(bytes: &[u8], format: PictureFormat) -> Option<Note> {
+    let frames = match format {
+        PictureFormat::Png => png::chunks(bytes).frames,
+        PictureFormat::Gif => frames::of_gif(bytes),
+        PictureFormat::Webp => frames::of_webp(bytes),
+        PictureFormat::Tiff => {
+            let of = Tiff::open(bytes).map_or(1, Tiff::pages);
+            return (of > 1).then_some(Note::FirstPage { of });
+        }
+        PictureFormat::Jpeg | PictureFormat::Bmp => 1,
+    };
+    (frames > 1).then_some(Note::FirstFrame { of: frames })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
     use super::*;
 
     fn jpeg() -> Vec<u8> {
@@ -132,20 +157,6 @@ mod tests {
             .write_to(&mut Cursor::new(&mut bytes), image::ImageFormat::Jpeg)
             .unwrap();
         bytes
-    }
-
-    #[test]
-    fn an_alpha_channel_that_tells_nothing_counts_as_none() {
-        let with = |alphas: [u8; 4]| {
-            let pixels = alphas.into_iter().flat_map(|alpha| [9, 9, 9, alpha]).collect();
-            Picture::from_rgba8(2, 2, pixels).unwrap().has_alpha()
-        };
-        for none in [[255; 4], [254; 4], [250, 255, 251, 252], [128; 4], [0; 4]] {
-            assert!(!with(none), "{none:?}");
-        }
-        for mask in [[0, 255, 255, 255], [249, 255, 255, 255], [0, 0, 0, 12]] {
-            assert!(with(mask), "{mask:?}");
-        }
     }
 
     #[test]

@@ -1,11 +1,25 @@
 //! What an acceptable picture is: its header is read before a pixel is decoded, then its pixels are
-//! decoded upright as 8-bit RGBA.
+//! decoded upright as 8-bit RGBA in sRGB.
 //!
-//! Bytes in, pixels out: no files, no network. Formats: PNG, JPEG and WebP, told by their content and
-//! never by a name or a media type that somebody claims.
+//! Bytes in, pixels out: no files, no network. Formats are told by their content and never by a name or a
+//! media type that somebody claims; what is not read is named, with what to do about it.
 
+mod colour;
 mod decode;
+mod foreign;
+mod frames;
+mod jpeg;
+mod note;
+mod picture;
+mod png;
 mod probe;
+mod recognise;
+mod text;
+mod tiff;
 
-pub use decode::{Picture, decode};
+pub use decode::decode;
+pub use foreign::ForeignFile;
+pub use note::Note;
+pub use picture::Picture;
 pub use probe::{Header, PictureError, probe};
+pub use recognise::{FileKind, recognise};

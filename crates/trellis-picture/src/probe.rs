@@ -2,8 +2,10 @@
 
 use std::io::Cursor;
 
-use image::{ImageFormat, ImageReader};
+use image::{ImageError, ImageFormat, ImageReader};
 use trellis_core::PictureFormat;
+
+use crate::{FileKind, ForeignFile, recognise};
 
 /// What a picture's header says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,10 +22,22 @@ pub struct Header {
 #[derive(Debug, thiserror::Error)]
 pub enum PictureError {
     /// Not one of the formats.
-    #[error("this is not a PNG, JPEG or WebP picture")]
-    UnknownFormat,
+    #[error("{}", file.sentence())]
+    NotRead {
+        /// What it is instead.
+        file: ForeignFile,
+    },
+    /// One of the formats, in a form that is not read.
+    #[error("this form of {} is not read", format.title())]
+    UnreadForm {
+        /// Which format.
+        format: PictureFormat,
+        /// What the decoder said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// More pixels than allowed.
-    #[error("the picture has {width} × {height} pixels, {max_pixels} are allowed")]
+    #[error("the picture has {width} × {height} pixels, the limit is {max_pixels}")]
     TooLarge {
         /// Width in pixels.
         width: u32,
@@ -40,7 +54,7 @@ pub enum PictureError {
     Damaged {
         /// What the decoder said.
         #[source]
-        source: image::ImageError,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 
@@ -48,27 +62,41 @@ impl PictureError {
     /// What to do about it, one sentence.
     pub fn advice(&self) -> &'static str {
         match self {
-            Self::UnknownFormat => "save the picture as PNG, JPEG or WebP",
+            Self::NotRead { file } => file.advice(),
+            Self::UnreadForm { .. } => "open the picture in an image editor and save it as PNG",
             Self::TooLarge { .. } => "make the picture smaller, or raise `limits.pixels`",
             Self::CutShort | Self::Damaged { .. } => "open the picture in a viewer and save it again",
+        }
+    }
+
+    /// What a decoder said.
+    pub(crate) fn from_decoder(format: PictureFormat, error: ImageError) -> Self {
+        match error {
+            ImageError::Unsupported(_) => Self::UnreadForm {
+                format,
+                source: Box::new(error),
+            },
+            _ => Self::Damaged {
+                source: Box::new(error),
+            },
         }
     }
 }
 
 /// Reads the header of an encoded picture and checks `width × height` against `max_pixels`.
 pub fn probe(bytes: &[u8], max_pixels: u64) -> Result<Header, PictureError> {
-    let format = match image::guess_format(bytes) {
-        Ok(ImageFormat::Png) => PictureFormat::Png,
-        Ok(ImageFormat::Jpeg) => PictureFormat::Jpeg,
-        Ok(ImageFormat::WebP) => PictureFormat::Webp,
-        _ => return Err(PictureError::UnknownFormat),
+    let format = match recognise(bytes) {
+        FileKind::Picture(format) => format,
+        FileKind::Foreign(file) => return Err(PictureError::NotRead { file }),
     };
-    let reader = ImageReader::new(Cursor::new(bytes))
-        .with_guessed_format()
-        .map_err(|_| PictureError::UnknownFormat)?;
-    let (width, height) = reader
+    let (width, height) = reader(bytes, format)
         .into_dimensions()
-        .map_err(|source| PictureError::Damaged { source })?;
+        .map_err(|error| PictureError::from_decoder(format, error))?;
+    if width == 0 || height == 0 {
+        return Err(PictureError::Damaged {
+            source: "a side of 0 pixels".into(),
+        });
+    }
     if u64::from(width) * u64::from(height) > max_pixels {
         return Err(PictureError::TooLarge {
             width,
@@ -81,4 +109,17 @@ pub fn probe(bytes: &[u8], max_pixels: u64) -> Result<Header, PictureError> {
         width,
         height,
     })
+}
+
+/// The decoder of a format.
+pub(crate) fn reader(bytes: &[u8], format: PictureFormat) -> ImageReader<Cursor<&[u8]>> {
+    let format = match format {
+        PictureFormat::Png => ImageFormat::Png,
+        PictureFormat::Jpeg => ImageFormat::Jpeg,
+        PictureFormat::Webp => ImageFormat::WebP,
+        PictureFormat::Gif => ImageFormat::Gif,
+        PictureFormat::Bmp => ImageFormat::Bmp,
+        PictureFormat::Tiff => ImageFormat::Tiff,
+    };
+    ImageReader::with_format(Cursor::new(bytes), format)
 }

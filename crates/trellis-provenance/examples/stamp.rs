@@ -28,6 +28,7 @@ fn record() -> Result<Provenance, Box<dyn Error>> {
     Ok(Provenance {
         schema: Schema,
         inputs: vec!["0".repeat(64), "1".repeat(64)],
+        name: None,
         params: ParamsPatch::default().resolve(7)?,
         backend: "trellis".to_owned(),
         server: ServerBuild {

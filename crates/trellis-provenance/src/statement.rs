@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use trellis_core::{Pin, Provenance};
+use trellis_core::{Pin, Provenance, PythonEnv, Schema, ServerBuild};
 
 const BUILD_TYPE: &str = "urn:trellis-server:build:generate:1";
 const BUILDER: &str = "urn:trellis-server:builder";
@@ -152,11 +152,49 @@ impl Statement {
 
     /// Whether it says of how the files came to be what `provenance` says.
     pub fn agrees_with(&self, provenance: &Provenance) -> bool {
-        self.predicate.build_definition == BuildDefinition::of(provenance)
+        self.provenance().as_ref() == Some(provenance)
+    }
+
+    /// The record that it was made of: what a file with no place for it cannot say of itself. `None` where
+    /// the statement is of another kind than [`Statement::new`] makes.
+    pub fn provenance(&self) -> Option<Provenance> {
+        let run = &self.predicate.run_details;
+        let version = run.builder.version.get("trellis-server")?;
+        self.predicate.build_definition.provenance(version)
     }
 }
 
 impl BuildDefinition {
+    /// What [`BuildDefinition::of`] was given.
+    fn provenance(&self, version: &str) -> Option<Provenance> {
+        let used = |name: &str| self.resolved_dependencies.iter().find(|used| used.name == name);
+        let asked = |name: &str| self.external_parameters.get(name).cloned();
+        let inputs =
+            (0..).map_while(|index: u32| used(&format!("input/{index}"))?.digest.get("sha256").cloned());
+        let python_env = match used("python-env") {
+            None => None,
+            Some(env) => Some(PythonEnv {
+                versions: serde_json::from_value(self.internal_parameters.get("versions")?.clone()).ok()?,
+                pin: env.pin(),
+            }),
+        };
+        let gpu = self.internal_parameters.get("gpu");
+        (self.build_type == BUILD_TYPE).then_some(Provenance {
+            schema: Schema,
+            inputs: inputs.collect(),
+            name: asked("name").map(serde_json::from_value).transpose().ok()?,
+            params: serde_json::from_value(asked("params")?).ok()?,
+            backend: serde_json::from_value(asked("backend")?).ok()?,
+            server: ServerBuild {
+                version: version.to_owned(),
+                pin: used("trellis-server")?.pin(),
+            },
+            python_env,
+            model_lock: used("trellis-model.lock.json").and_then(|lock| lock.digest.get("sha256").cloned()),
+            gpu: gpu.cloned().map(serde_json::from_value).transpose().ok()?,
+        })
+    }
+
     fn of(provenance: &Provenance) -> Self {
         let mut used: Vec<Resource> = (0..)
             .zip(&provenance.inputs)
@@ -178,9 +216,13 @@ impl BuildDefinition {
         if let Some(env) = python {
             internal["versions"] = json!(env.versions);
         }
+        let mut external = json!({ "backend": provenance.backend, "params": provenance.params });
+        if let Some(name) = &provenance.name {
+            external["name"] = json!(name);
+        }
         Self {
             build_type: BUILD_TYPE.to_owned(),
-            external_parameters: json!({ "backend": provenance.backend, "params": provenance.params }),
+            external_parameters: external,
             internal_parameters: internal,
             resolved_dependencies: used,
         }
@@ -193,6 +235,22 @@ fn with_sha256(name: &str, sha256: &str) -> Resource {
         uri: None,
         digest: BTreeMap::from([("sha256".to_owned(), sha256.to_owned())]),
         media_type: None,
+    }
+}
+
+impl Resource {
+    /// What [`pinned`] was given.
+    fn pin(&self) -> Pin {
+        let digest = |algorithm: &str| self.digest.get(algorithm).cloned();
+        match self.uri.as_ref().and_then(|uri| uri.strip_prefix("file://")) {
+            Some(store_path) => Pin::Nix {
+                store_path: store_path.to_owned(),
+                nar_hash: digest("narHash"),
+            },
+            None => Pin::Unpinned {
+                sha256: digest("sha256"),
+            },
+        }
     }
 }
 
@@ -218,7 +276,7 @@ fn pinned(name: &str, pin: &Pin) -> Resource {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use trellis_core::{GpuUsed, ParamsPatch, PythonEnv, Schema, ServerBuild};
+    use trellis_core::{AssetName, GpuUsed, ParamsPatch};
 
     use super::*;
 
@@ -226,6 +284,7 @@ pub(crate) mod tests {
         Provenance {
             schema: Schema,
             inputs: vec!["0".repeat(64)],
+            name: AssetName::of_file("chair.png"),
             params: ParamsPatch::default().resolve(7).unwrap(),
             backend: "trellis".to_owned(),
             server: ServerBuild {
@@ -282,6 +341,11 @@ pub(crate) mod tests {
         let mut other = provenance();
         other.gpu = None;
         assert!(!statement().agrees_with(&other));
+        // A statement of before a parameter was there is about the same parameters.
+        let mut old = statement();
+        let params = &mut old.predicate.build_definition.external_parameters["params"];
+        assert!(params.as_object_mut().unwrap().remove("stl_size_mm").is_some());
+        assert!(old.agrees_with(&provenance()));
         assert!(statement().is_about(&"1".repeat(64)) && !statement().is_about(&"2".repeat(64)));
     }
 }

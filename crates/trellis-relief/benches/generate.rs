@@ -32,6 +32,7 @@ fn generation(criterion: &mut Criterion) {
                 let views = Views {
                     first: decode(black_box(&bytes), 64_000_000).expect("the picture is whole"),
                     count: 1,
+                    name: trellis_core::AssetName::default(),
                 };
                 generate(&views, &params, &mut |_| ControlFlow::Continue(())).expect("there is an object")
             });

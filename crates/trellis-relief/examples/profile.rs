@@ -63,7 +63,11 @@ fn round(bytes: &[u8]) -> Round {
     let start = Instant::now();
     let first = decode(bytes, MAX_PIXELS).expect("the picture is whole");
     let mut stages = vec![("decode".to_owned(), milliseconds(start))];
-    let views = Views { first, count: 1 };
+    let views = Views {
+        first,
+        count: 1,
+        name: trellis_core::AssetName::default(),
+    };
     let mut last = Instant::now();
     let mut report = |progress: Progress| {
         if progress.step == progress.total {

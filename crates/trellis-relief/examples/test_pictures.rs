@@ -24,6 +24,7 @@ fn main() {
         let views = Views {
             first: decode(&case.bytes, 64_000_000).expect("the picture is whole"),
             count: 1,
+            name: trellis_core::AssetName::default(),
         };
         let relief =
             generate(&views, &params, &mut |_| ControlFlow::Continue(())).expect("there is an object");

@@ -1,8 +1,9 @@
 //! From pictures to files.
 
-use trellis_core::{Format, Params, Stage};
+use trellis_core::{AssetName, Format, Params, Stage};
 use trellis_picture::Picture;
 
+use crate::LABEL;
 use crate::error::ReliefError;
 use crate::export;
 use crate::model::{Report, model, stage};
@@ -18,6 +19,13 @@ pub struct Views {
     pub first: Picture,
     /// How many there are.
     pub count: usize,
+    /// What the object is called.
+    pub name: AssetName,
+}
+
+/// The name of an object, with what it is: a program that keeps nothing else of a file keeps that.
+pub fn labelled(name: &AssetName) -> String {
+    format!("{name} ({LABEL})")
 }
 
 /// A finished file.
@@ -46,6 +54,8 @@ pub fn generate(views: &Views, params: &Params, report: Report<'_>) -> Result<Re
         return Err(ReliefError::UnsupportedFormat { format: *format });
     }
     let mut model = model(&views.first, params, report)?;
+    let notes = views.first.notes().iter().map(ToString::to_string);
+    model.notes.splice(0..0, notes);
     if views.count > 1 {
         model.notes.push(format!(
             "`relief` looks at the first of the {} views only",
@@ -58,10 +68,10 @@ pub fn generate(views: &Views, params: &Params, report: Report<'_>) -> Result<Re
             .iter()
             .map(|format| {
                 let bytes = match format {
-                    Format::Glb => export::glb(&model)?,
-                    Format::Stl => export::stl(&model.solid),
-                    Format::Ply => export::ply(&model),
-                    Format::GaussianPly | Format::Turntable => {
+                    Format::Glb => export::glb(&model, &views.name)?,
+                    Format::Stl => export::stl(&model.solid, params.stl_size_mm),
+                    Format::Ply => export::ply(&model, &views.name),
+                    Format::Obj | Format::GaussianPly | Format::Turntable => {
                         return Err(ReliefError::UnsupportedFormat { format: *format });
                     }
                 };

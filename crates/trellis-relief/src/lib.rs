@@ -24,7 +24,10 @@
     reason = "x, y, u, v, w and h are the field's own names"
 )]
 
+mod atlas;
+mod back;
 mod backdrop;
+mod balls;
 mod bars;
 mod bleed;
 mod coverage;
@@ -34,6 +37,7 @@ mod error;
 mod export;
 mod facts;
 mod faint;
+mod foot;
 mod generate;
 mod grid;
 mod hard_shadow;
@@ -57,8 +61,9 @@ mod texture;
 mod topology;
 mod window;
 
+pub use atlas::{Atlas, Chart};
 pub use error::ReliefError;
-pub use generate::{FORMATS, File, Relief, Views, generate};
+pub use generate::{FORMATS, File, Relief, Views, generate, labelled};
 pub use mask::{Mask, MaskSource, mask};
 pub use model::{Model, model};
 pub use solid::Solid;
@@ -68,5 +73,7 @@ pub use window::Window;
 
 /// What this backend is, wherever it appears.
 pub const NAME: &str = "relief";
+/// What stands behind the name of each object that it makes, wherever a format has room for it.
+pub const LABEL: &str = "preview, not TRELLIS";
 /// What a person should know of its results.
 pub const DESCRIPTION: &str = "a preview from the outline, not TRELLIS";

@@ -5,15 +5,17 @@ use std::ops::ControlFlow;
 use trellis_core::{Params, Progress, Stage};
 use trellis_picture::Picture;
 
+use crate::atlas::Atlas;
 use crate::coverage::{Coverage, INSIDE, coverage};
 use crate::error::ReliefError;
+use crate::foot;
 use crate::grid::Grid;
 use crate::inflate::{Inflated, inflate};
 use crate::matte::Matte;
 use crate::sheet::{Sheet, sheet};
 use crate::simplify::simplify;
 use crate::solid::{Solid, close};
-use crate::texture::{Texture, texture};
+use crate::texture::{Source, Texture, texture};
 use crate::window::Window;
 
 /// How many times squares may be joined away from the outline: to at most 8 × 8 cells.
@@ -24,9 +26,11 @@ const COARSEST: usize = 3;
 pub struct Model {
     /// The mesh.
     pub solid: Solid,
-    /// Its texture, a window of the picture.
+    /// Its texture: front and back.
     pub texture: Texture,
-    /// Where in the picture the texture lies.
+    /// Where in the texture front and back lie.
+    pub atlas: Atlas,
+    /// Where in the picture both lie.
     pub window: Window,
     /// What a person should know of it.
     pub notes: Vec<String>,
@@ -67,12 +71,16 @@ pub fn model(picture: &Picture, params: &Params, report: Report<'_>) -> Result<M
         Ok((matte, covered, notes))
     })?;
     let Coverage {
-        grid,
+        mut grid,
         window,
         thickened,
         ..
     } = covered;
-    let inflated = stage(report, Stage::SparseStructure, || Ok(inflate(&grid)))?;
+    let inflated = stage(report, Stage::SparseStructure, || {
+        let feet = foot::level(&mut grid);
+        Ok(inflate(&grid, feet))
+    })?;
+    let atlas = Atlas::of(grid.width, grid.height);
     let solid = stage(report, Stage::Simplify, || {
         let inside = grid.values.iter().filter(|coverage| **coverage >= INSIDE).count();
         let target = (2.0 * inside as f64 * (1.0 - params.mesh_simplify)).ceil() as usize;
@@ -80,14 +88,19 @@ pub fn model(picture: &Picture, params: &Params, report: Report<'_>) -> Result<M
         if params.mesh_simplify > 0.0 {
             simplify(&mut front, target);
         }
-        let solid = close(front, grid.width, grid.height);
+        let solid = close(front, &inflated, &atlas);
         match solid.topology() {
             Ok(_) => Ok(solid),
             Err(source) => Err(ReliefError::Mesh { source }),
         }
     })?;
     let texture = stage(report, Stage::Texture, || {
-        Ok(texture(picture, &matte, window, params.texture_size))
+        let source = Source {
+            picture,
+            matte: &matte,
+            window,
+        };
+        Ok(texture(&source, &inflated, &atlas, params.texture_size))
     })?;
     if thickened {
         notes.push("the object is thinner than the working grid: it was thickened to be seen".to_owned());
@@ -95,6 +108,7 @@ pub fn model(picture: &Picture, params: &Params, report: Report<'_>) -> Result<M
     Ok(Model {
         solid,
         texture,
+        atlas,
         window,
         notes,
     })

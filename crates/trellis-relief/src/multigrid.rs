@@ -31,7 +31,7 @@ pub(crate) struct Equations {
 
 impl Equations {
     /// `out = A x`.
-    fn apply(&self, x: &[f32], out: &mut [f32]) {
+    pub(crate) fn apply(&self, x: &[f32], out: &mut [f32]) {
         let (width, count) = (self.width, x.len());
         let start = (width + 1).min(count);
         let end = count.saturating_sub(width + 1).max(start);

@@ -12,13 +12,20 @@ use crate::quadtree;
 /// A sheet over the grid.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Sheet {
-    /// Column and row in cells, and height in cells: 0 on the rim, above 0 elsewhere.
+    /// Column and row in cells, and height in cells: above 0 but on the rim, where only soles have a height.
     pub(crate) positions: Vec<[f32; 3]>,
     /// The gradient of the squared height, for normals.
     pub(crate) gradients: Vec<[f32; 2]>,
     /// Whether the vertex lies on the outline.
     pub(crate) rim: Vec<bool>,
     pub(crate) triangles: Vec<[u32; 3]>,
+}
+
+impl Sheet {
+    /// Whether front and back meet in this vertex.
+    pub(crate) fn is_pinned(&self, vertex: u32) -> bool {
+        self.rim[vertex as usize] && self.positions[vertex as usize][2] <= 0.0
+    }
 }
 
 /// The corners of a square, columns to the right and rows down: counter-clockwise as seen.
@@ -65,7 +72,7 @@ pub(crate) fn sheet(coverage: &Grid<f32>, inflated: &Inflated, coarsest: usize) 
     builder.sheet
 }
 
-/// Evens out the gradients along the outline, where each came from a single cell.
+/// Takes the gradients along the outline from its own direction, evened out: a single cell's is rough there.
 fn smooth_rim(sheet: &mut Sheet) {
     let mut before = vec![NONE; sheet.positions.len()];
     let mut after = before.clone();
@@ -77,6 +84,15 @@ fn smooth_rim(sheet: &mut Sheet) {
                 before[to as usize] = from;
             }
         }
+    }
+    for vertex in 0..before.len() as u32 {
+        if !sheet.is_pinned(vertex) {
+            continue;
+        }
+        let [from, to] = [before[vertex as usize], after[vertex as usize]];
+        let [from, to] = [before[from as usize], after[to as usize]].map(|end| sheet.positions[end as usize]);
+        // The object lies to the left, rows running down.
+        sheet.gradients[vertex as usize] = [to[1] - from[1], from[0] - to[0]];
     }
     for _ in 0..RIM_PASSES {
         let old = sheet.gradients.clone();
@@ -111,10 +127,16 @@ impl Builder<'_> {
             let (from, to) = if value(a) >= INSIDE { (a, b) } else { (b, a) };
             let t = crossing(value(from), value(to));
             let along = |from: usize, to: usize| from as f32 + t * (to as f32 - from as f32);
+            let sole = to.1 > from.1 && self.inflated.soles.at(from.0, from.1);
+            let height = if sole {
+                self.inflated.height.at(from.0, from.1)
+            } else {
+                0.0
+            };
             self.crossings[down][at] = self.sheet.positions.len() as u32;
             self.sheet
                 .positions
-                .push([along(from.0, to.0), along(from.1, to.1), 0.0]);
+                .push([along(from.0, to.0), along(from.1, to.1), height]);
             self.sheet
                 .gradients
                 .push(self.inflated.gradient.at(from.0, from.1));

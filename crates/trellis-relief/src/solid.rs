@@ -1,10 +1,14 @@
-//! Closes the sheet to a solid: the front, the same mirrored as the back, one set of vertices on the rim.
+//! Closes the sheet to a solid: the front, the same mirrored as the back, and soles where it stands.
+//!
+//! Front and back have vertices of their own on the rim, at the same places: each has its part of the texture.
 
+use crate::atlas::Atlas;
+use crate::inflate::Inflated;
 use crate::sheet::Sheet;
-use crate::topology::{Defect, Topology};
+use crate::topology::{Defect, Topology, directed, direction};
 
-/// How thick the solid is, relative to a full balloon (a disc would become a ball).
-const DEPTH: f32 = 0.6;
+/// The least height of a vertex amid the rim, in cells.
+const LEAST_HEIGHT: f32 = 0.1;
 
 /// A closed mesh in the unit cube around the origin: x right, y up, z towards who looks at the picture.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,45 +30,83 @@ impl Solid {
     }
 }
 
-/// Closes a sheet over a grid of `columns × rows` cells, whose window the texture covers.
-pub(crate) fn close(mut sheet: Sheet, columns: usize, rows: usize) -> Solid {
-    split_chords(&mut sheet);
-    let count = sheet.positions.len();
+/// Closes a sheet; each chart of the atlas covers the whole grid.
+pub(crate) fn close(mut sheet: Sheet, inflated: &Inflated, atlas: &Atlas) -> Solid {
+    let size = (inflated.height.width, inflated.height.height);
+    split_chords(&mut sheet, inflated);
     let mut solid = Solid {
-        positions: Vec::with_capacity(2 * count),
-        normals: Vec::with_capacity(2 * count),
-        uvs: Vec::with_capacity(2 * count),
+        positions: Vec::with_capacity(2 * sheet.positions.len()),
+        normals: Vec::with_capacity(2 * sheet.positions.len()),
+        uvs: Vec::with_capacity(2 * sheet.positions.len()),
         triangles: Vec::with_capacity(2 * sheet.triangles.len()),
     };
     let fit = Fit::of(&sheet);
-    let mut back = vec![0; count];
-    for side in [1.0, -1.0] {
-        for vertex in 0..count {
-            if side < 0.0 {
-                back[vertex] = if sheet.rim[vertex] {
-                    vertex as u32
-                } else {
-                    solid.positions.len() as u32
-                };
-                if sheet.rim[vertex] {
-                    continue;
-                }
-            }
-            let [x, y, z] = sheet.positions[vertex];
+    let back = sheet.positions.len() as u32;
+    for (side, chart) in [(1.0, &atlas.front), (-1.0, &atlas.back)] {
+        for (position, gradient) in sheet.positions.iter().zip(&sheet.gradients) {
+            let [x, y, z] = *position;
             solid.positions.push(fit.place([x, y, side * z]));
-            solid.normals.push(normal(sheet.gradients[vertex], side * z));
-            solid
-                .uvs
-                .push([(x + 0.5) / columns as f32, (y + 0.5) / rows as f32]);
+            solid.normals.push(normal(*gradient, side * z));
+            solid.uvs.push(chart.place(place(*position, size)));
         }
     }
     solid.triangles.extend(&sheet.triangles);
     let mirrored = sheet
         .triangles
         .iter()
-        .map(|[a, b, c]| [*a, *c, *b].map(|vertex| back[vertex as usize]));
+        .map(|[a, b, c]| [*a, *c, *b].map(|vertex| back + vertex));
     solid.triangles.extend(mirrored);
+    for [from, to] in open_edges(&sheet) {
+        let corners = [to, from].map(|vertex| sheet.positions[vertex as usize]);
+        if corners.iter().any(|corner| corner[2] > 0.0) {
+            sole(&mut solid, &fit, corners, |position| {
+                atlas.back.place(place(position, size))
+            });
+        }
+    }
     solid
+}
+
+/// A place in the window, from 0 to 1: cell centres lie at whole numbers.
+fn place([x, y, _]: [f32; 3], (columns, rows): (usize, usize)) -> [f32; 2] {
+    [(x + 0.5) / columns as f32, (y + 0.5) / rows as f32]
+}
+
+/// The face between front and back below an edge of the outline; vertices of its own give it a sharp edge.
+fn sole(solid: &mut Solid, fit: &Fit, [a, b]: [[f32; 3]; 2], uv: impl Fn([f32; 3]) -> [f32; 2]) {
+    let mut ring = vec![a, b];
+    // Where the edge has no height front and back meet already.
+    ring.extend(
+        [b, a]
+            .into_iter()
+            .filter(|end| end[2] > 0.0)
+            .map(|[x, y, z]| [x, y, -z]),
+    );
+    let [along, up] = [b[0] - a[0], a[1] - b[1]];
+    let length = along.hypot(up).max(f32::MIN_POSITIVE);
+    let first = solid.positions.len() as u32;
+    for corner in &ring {
+        solid.positions.push(fit.place(*corner));
+        solid.normals.push([-up / length, along / length, 0.0]);
+        solid.uvs.push(uv(*corner));
+    }
+    for corner in 2..ring.len() as u32 {
+        solid.triangles.push([first, first + corner - 1, first + corner]);
+    }
+}
+
+/// The edges of the outline, as their triangles have them.
+fn open_edges(sheet: &Sheet) -> Vec<[u32; 2]> {
+    let triangles = sheet.triangles.iter();
+    let mut edges: Vec<u64> = triangles
+        .flat_map(|[a, b, c]| [directed(*a, *b), directed(*b, *c), directed(*c, *a)])
+        .collect();
+    edges.sort_unstable();
+    let edges = edges.chunk_by(|one, other| one >> 1 == other >> 1);
+    edges
+        .filter(|edge| edge.len() == 1)
+        .map(|edge| direction(edge[0]))
+        .collect()
 }
 
 /// Where sheet positions lie in the unit cube.
@@ -82,7 +124,7 @@ impl Fit {
             })
         };
         let (x, y, z) = (range(0), range(1), range(2));
-        let longest = (x.1 - x.0).max(y.1 - y.0).max(2.0 * DEPTH * z.1);
+        let longest = (x.1 - x.0).max(y.1 - y.0).max(2.0 * z.1);
         Self {
             middle: [f32::midpoint(x.0, x.1), f32::midpoint(y.0, y.1)],
             scale: 1.0 / longest,
@@ -93,14 +135,14 @@ impl Fit {
         [
             (x - self.middle[0]) * self.scale,
             (self.middle[1] - y) * self.scale,
-            z * DEPTH * self.scale,
+            z * self.scale,
         ]
     }
 }
 
-/// The direction in which `z² − DEPTH² u(x, y)` grows: out of the solid, rows running down.
+/// The direction in which `z² − u(x, y)` grows: out of the solid, rows running down.
 fn normal(gradient: [f32; 2], height: f32) -> [f32; 3] {
-    let out = [-gradient[0] * DEPTH, gradient[1] * DEPTH, 2.0 * height];
+    let out = [-gradient[0], gradient[1], 2.0 * height];
     let length = out.iter().map(|value| value * value).sum::<f32>().sqrt();
     if length > f32::MIN_POSITIVE {
         return out.map(|value| value / length);
@@ -108,12 +150,12 @@ fn normal(gradient: [f32; 2], height: f32) -> [f32; 3] {
     [0.0, 0.0, if height < 0.0 { -1.0 } else { 1.0 }]
 }
 
-/// Splits every inner edge from rim to rim: front and back would share it, and meet in it.
-fn split_chords(sheet: &mut Sheet) {
+/// Splits every inner edge between places where front and back meet: they would share it, and meet in it.
+fn split_chords(sheet: &mut Sheet, inflated: &Inflated) {
     let mut edges: Vec<(u32, u32)> = Vec::new();
     for [a, b, c] in sheet.triangles.iter().copied() {
         for (from, to) in [(a, b), (b, c), (c, a)] {
-            if sheet.rim[from as usize] && sheet.rim[to as usize] {
+            if sheet.is_pinned(from) && sheet.is_pinned(to) {
                 edges.push((from.min(to), from.max(to)));
             }
         }
@@ -127,7 +169,7 @@ fn split_chords(sheet: &mut Sheet) {
         .collect();
     let first = sheet.positions.len() as u32;
     for (a, b) in &chords {
-        insert_between(sheet, &[*a, *b]);
+        insert_between(sheet, inflated, &[*a, *b]);
     }
     let middle = |from: u32, to: u32| {
         let found = chords.binary_search(&(from.min(to), from.max(to))).ok()?;
@@ -141,9 +183,9 @@ fn split_chords(sheet: &mut Sheet) {
             ring.push(from);
             ring.extend(middle(from, to));
         }
-        if ring.len() == 3 && corners.iter().all(|vertex| sheet.rim[*vertex as usize]) {
+        if ring.len() == 3 && corners.iter().all(|vertex| sheet.is_pinned(*vertex)) {
             // A part that is this one triangle.
-            let centre = insert_between(sheet, &corners);
+            let centre = insert_between(sheet, inflated, &corners);
             for side in 0..3 {
                 sheet
                     .triangles
@@ -162,7 +204,7 @@ fn fan(sheet: &mut Sheet, ring: &[u32]) {
         - ring
             .iter()
             .rev()
-            .position(|vertex| !sheet.rim[*vertex as usize])
+            .position(|vertex| !sheet.is_pinned(*vertex))
             .unwrap_or(0);
     for step in 1..ring.len() - 1 {
         let corner = |offset: usize| ring[(start + offset) % ring.len()];
@@ -170,20 +212,18 @@ fn fan(sheet: &mut Sheet, ring: &[u32]) {
     }
 }
 
-/// A new vertex amid some on the rim, as high as a strip as wide as they are apart would be there.
-fn insert_between(sheet: &mut Sheet, around: &[u32]) -> u32 {
+/// A new vertex amid some on the rim, inflated as the place is, but never flat.
+fn insert_between(sheet: &mut Sheet, inflated: &Inflated, around: &[u32]) -> u32 {
     let share = 1.0 / around.len() as f32;
-    let mut position = [0.0; 3];
-    let mut gradient = [0.0; 2];
+    let mut place = [0.0; 2];
     for vertex in around {
-        let vertex = *vertex as usize;
-        (0..2).for_each(|axis| position[axis] += share * sheet.positions[vertex][axis]);
-        (0..2).for_each(|axis| gradient[axis] += share * sheet.gradients[vertex][axis]);
+        let position = sheet.positions[*vertex as usize];
+        (0..2).for_each(|axis| place[axis] += share * position[axis]);
     }
-    let first = sheet.positions[around[0] as usize];
-    let half = (position[0] - first[0]).hypot(position[1] - first[1]);
-    position[2] = (half * std::f32::consts::SQRT_2).max(0.01);
-    sheet.positions.push(position);
+    let (height, gradient) = inflated.at(place);
+    sheet
+        .positions
+        .push([place[0], place[1], height.max(LEAST_HEIGHT)]);
     sheet.gradients.push(gradient);
     sheet.rim.push(false);
     sheet.positions.len() as u32 - 1

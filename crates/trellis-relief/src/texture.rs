@@ -1,4 +1,4 @@
-//! The picture as texture: the object's window, resampled, with no background left at the outline.
+//! The texture: the object's window of the picture, with no background left at the outline, and the back.
 //!
 //! Pixels at the edge are mixed with the background, so they count little, and their place and all around
 //! is filled from the object's own colours (`bleed.rs`).
@@ -6,8 +6,12 @@
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use trellis_picture::Picture;
 
+use crate::atlas::{Atlas, Chart};
+use crate::back::unseen;
 use crate::bleed::{Weighted, bleed};
 use crate::error::ReliefError;
+use crate::grid::Grid;
+use crate::inflate::Inflated;
 use crate::matte::Matte;
 use crate::resample::resample;
 use crate::window::Window;
@@ -40,6 +44,19 @@ impl Texture {
         Ok(out)
     }
 
+    /// Sets the texels of a chart: for each row, told by its number and its place (0 to 1), the colour of a column.
+    fn paint<Row: Fn(usize) -> [f32; 3]>(&mut self, chart: &Chart, row: impl Fn(usize, f32) -> Row) {
+        let side = self.size as usize;
+        let [[left, top], [width, height]] = chart.texels(side);
+        for y in 0..height {
+            let colour = row(y, (y as f32 + 0.5) / height as f32);
+            let texels = &mut self.texels[3 * ((top + y) * side + left)..][..3 * width];
+            for (x, texel) in texels.chunks_exact_mut(3).enumerate() {
+                texel.copy_from_slice(&colour(x).map(|value| (value + 0.5) as u8));
+            }
+        }
+    }
+
     /// The nearest texel, red, green and blue.
     pub(crate) fn at(&self, [u, v]: [f32; 2]) -> [u8; 3] {
         let place = |along: f32| ((along * self.size as f32) as usize).min(self.size as usize - 1);
@@ -48,23 +65,113 @@ impl Texture {
     }
 }
 
-/// Makes the texture of a window of the picture.
-pub(crate) fn texture(picture: &Picture, matte: &Matte, window: Window, size: u32) -> Texture {
-    let (width, height) = (picture.width() as usize, picture.height() as usize);
-    let pixels = picture.pixels();
-    let read = |x: usize, y: usize| -> Weighted {
-        let at = 4 * (y * width + x);
-        let weight = trust(picture, matte, x, y);
-        let colour = |channel: usize| f32::from(pixels[at + channel]) * weight;
-        [colour(0), colour(1), colour(2), weight]
-    };
-    let side = size as usize;
-    let filled = bleed(resample((width, height), read, window, (side, side)));
-    let mut texels = Vec::with_capacity(3 * side * side);
-    for [red, green, blue, _] in filled.values {
-        texels.extend([red, green, blue].map(|value| (value + 0.5) as u8));
+/// What the front is made of.
+pub(crate) struct Source<'a> {
+    pub(crate) picture: &'a Picture,
+    pub(crate) matte: &'a Matte,
+    pub(crate) window: Window,
+}
+
+impl Source<'_> {
+    /// The picture's width and height.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        (self.picture.width() as usize, self.picture.height() as usize)
     }
-    Texture { size, texels }
+
+    /// A pixel, as far as its colour is the object's own.
+    pub(crate) fn weighted(&self, x: usize, y: usize) -> Weighted {
+        let at = 4 * (y * self.picture.width() as usize + x);
+        let weight = trust(self.picture, self.matte, x, y);
+        let colour = |channel: usize| f32::from(self.picture.pixels()[at + channel]) * weight;
+        [colour(0), colour(1), colour(2), weight]
+    }
+}
+
+/// Makes the texture, `size` texels a side: the picture in the front's chart, in the back's what it does not show.
+pub(crate) fn texture(source: &Source<'_>, inflated: &Inflated, atlas: &Atlas, size: u32) -> Texture {
+    let side = size as usize;
+    let mut texture = Texture {
+        size,
+        texels: vec![0; 3 * side * side],
+    };
+    let [_, [width, height]] = atlas.front.texels(side);
+    let read = |x: usize, y: usize| source.weighted(x, y);
+    let front = resample(source.size(), read, source.window, (width, height));
+    let unseen = unseen(&front, inflated);
+    let front = bleed(front);
+    let (shares, sides) = (
+        Stretched::new(&unseen.share, width),
+        Stretched::new(&unseen.sides, width),
+    );
+    texture.paint(&atlas.front, |y, place| {
+        let (share, side) = (
+            shares.row(place, |share| [share]),
+            sides.row(place, |colour| colour),
+        );
+        let own = &front.values[y * width..][..width];
+        let (shares, sides) = (&shares, &sides);
+        move |x| {
+            let [share] = shares.at(&share, x);
+            let [red, green, blue, _] = own[x];
+            if share <= 0.0 {
+                return [red, green, blue];
+            }
+            let side = sides.at(&side, x);
+            [0, 1, 2].map(|channel| own[x][channel] + share * (side[channel] - own[x][channel]))
+        }
+    });
+    let [_, [width, _]] = atlas.back.texels(side);
+    let back = Stretched::new(&unseen.back, width);
+    texture.paint(&atlas.back, |_, place| {
+        let (row, back) = (back.row(place, |colour| colour), &back);
+        move |x| {
+            let [red, green, blue, _] = back.at(&row, x);
+            [red, green, blue]
+        }
+    });
+    texture
+}
+
+/// A grid stretched over a chart, linear between its cells; made row by row.
+struct Stretched<'a, T> {
+    grid: &'a Grid<T>,
+    /// For each texel of a row the cells around it, and the share of the second.
+    across: Vec<Between>,
+}
+
+type Between = (usize, usize, f32);
+
+impl<'a, T: Copy> Stretched<'a, T> {
+    fn new(grid: &'a Grid<T>, width: usize) -> Self {
+        let place = |x: usize| (x as f32 + 0.5) / width as f32;
+        let across = (0..width).map(|x| between(place(x), grid.width)).collect();
+        Self { grid, across }
+    }
+
+    /// The cells of the row at a place from 0 to 1.
+    fn row<const N: usize>(&self, place: f32, channels: impl Fn(T) -> [f32; N]) -> Vec<[f32; N]> {
+        let (above, below, share) = between(place, self.grid.height);
+        let row = |y: usize| self.grid.values[y * self.grid.width..][..self.grid.width].iter();
+        let both = row(above).zip(row(below));
+        both.map(|(above, below)| mixed(channels(*above), channels(*below), share))
+            .collect()
+    }
+
+    /// A texel of such a row.
+    fn at<const N: usize>(&self, row: &[[f32; N]], x: usize) -> [f32; N] {
+        let (left, right, share) = self.across[x];
+        mixed(row[left], row[right], share)
+    }
+}
+
+/// The cells around a place from 0 to 1 along a line of `size` cells, and the share of the second.
+fn between(place: f32, size: usize) -> Between {
+    let at = (place * size as f32 - 0.5).clamp(0.0, (size - 1) as f32);
+    (at as usize, (at as usize + 1).min(size - 1), at.fract())
+}
+
+fn mixed<const N: usize>(one: [f32; N], other: [f32; N], share: f32) -> [f32; N] {
+    std::array::from_fn(|channel| one[channel] + share * (other[channel] - one[channel]))
 }
 
 /// How much a pixel's colour is the object's own, 0 to 1.

@@ -114,10 +114,12 @@ impl Attempt {
                 .map_err(|cause| unreadable(&cause))?;
             pictures.push(picture);
         }
+        let first = self.claim.job.inputs.first();
         Ok(Request {
             job: self.claim.lease.job,
             attempt: self.claim.lease.attempt,
             pictures,
+            name: first.and_then(|input| input.name.clone()).unwrap_or_default(),
             params: self.claim.job.params.clone(),
             scratch: folder.to_owned(),
         })
@@ -153,7 +155,10 @@ impl Attempt {
         let seconds = self.shared.settings.job_limit.as_secs();
         Failure::new(
             FailureKind::TimeLimit,
-            format!("the job took longer than {seconds} seconds"),
+            format!(
+                "the job took longer than {}",
+                trellis_core::counted(seconds, "second", "seconds")
+            ),
         )
     }
 }

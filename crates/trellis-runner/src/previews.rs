@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tracing::debug;
-use trellis_backend::{Backend, Made, Reporter, Request};
+use trellis_backend::{Backend, Made, Pictures, Reporter, Request};
 use trellis_core::{Format, JobId, Progress};
 use trellis_jobs::ClaimFilter;
 
@@ -110,6 +110,7 @@ impl Previews {
             attempt: NO_ATTEMPT,
             // One picture is enough, and backends may refuse more.
             pictures: vec![blobs.get(&picture).await?],
+            name: input.name.clone().unwrap_or_default(),
             params: params.clone(),
             scratch: folder.to_owned(),
         };
@@ -117,7 +118,11 @@ impl Previews {
         let maker = self.maker.as_ref();
         let output = maker.generate(request, &Silent, cancel).await?;
         let origin = &self.shared.results.origin;
-        let record = origin.provenance(maker, vec![input.sha256], &params, &output.made_with);
+        let from = Pictures {
+            sha256: vec![input.sha256],
+            name: input.name,
+        };
+        let record = origin.provenance(maker, from, &params, &output.made_with);
         let file = output.files.into_iter().find(|file| file.format == Format::Glb);
         let made = Made {
             name: NAME.to_owned(),

@@ -1,11 +1,12 @@
-//! From what a backend gave to a result: its files, what made them, and the statement about them.
+//! From what a backend gave to a result: its files, what made them, and the statement about them, where
+//! there is to be one.
 
 use std::path::Path;
 
 use jiff::Timestamp;
 use tracing::warn;
-use trellis_backend::{Backend, Output};
-use trellis_core::{Failure, FailureKind, Provenance, StatementFile};
+use trellis_backend::{Backend, Output, Pictures};
+use trellis_core::{AssetName, Failure, FailureKind, Provenance, StatementFile};
 use trellis_jobs::{BlobKey, CacheKey, Claim, Delivered, DeliveredStatement, Outcome, sha256};
 use trellis_provenance::{Run, Subject};
 
@@ -26,11 +27,16 @@ impl Storing<'_> {
         self.check(&output)?;
         let origin = &self.shared.results.origin;
         let params = &self.claim.job.params;
-        let provenance = origin.provenance(self.backend, self.inputs(), params, &output.made_with);
+        let from = Pictures {
+            sha256: self.inputs(),
+            name: self.name().cloned(),
+        };
+        let provenance = origin.provenance(self.backend, from, params, &output.made_with);
         let mut outcome = Outcome {
             made_by: self.backend.capabilities().name.to_owned(),
             artifacts: Vec::new(),
             notes: output.notes.clone(),
+            timings: Some(output.timings.clone()),
             provenance: Some(provenance.clone()),
             statement: None,
         };
@@ -61,7 +67,7 @@ impl Storing<'_> {
             outcome.artifacts.push(file);
             outcome.notes.extend(note);
         }
-        outcome.statement = Some(self.state(&outcome.artifacts, provenance).await?);
+        outcome.statement = self.state(&outcome.artifacts, provenance).await?;
         Ok(())
     }
 
@@ -69,7 +75,7 @@ impl Storing<'_> {
         &self,
         files: &[Delivered],
         provenance: &Provenance,
-    ) -> Result<DeliveredStatement, Failure> {
+    ) -> Result<Option<DeliveredStatement>, Failure> {
         let lease = &self.claim.lease;
         let subjects: Vec<Subject> = files
             .iter()
@@ -84,7 +90,9 @@ impl Storing<'_> {
             started_at: self.began_at,
             finished_at: Timestamp::now(),
         };
-        let text = self.shared.results.origin.statement(&subjects, provenance, &run);
+        let Some(text) = self.shared.results.origin.statement(&subjects, provenance, &run) else {
+            return Ok(None);
+        };
         let first = subjects.first().map_or("result", |file| file.name.as_str());
         let stem = first.split_once('.').map_or(first, |(stem, _)| stem);
         let name = format!("{stem}.{}", text.ending);
@@ -98,12 +106,16 @@ impl Storing<'_> {
         };
         let stored = self.shared.blobs.put(&key, text.bytes.into()).await;
         stored.map_err(|cause| not_stored(&cause))?;
-        Ok(DeliveredStatement { file, key })
+        Ok(Some(DeliveredStatement { file, key }))
     }
 
     fn inputs(&self) -> Vec<String> {
         let inputs = self.claim.job.inputs.iter();
         inputs.map(|input| input.sha256.clone()).collect()
+    }
+
+    fn name(&self) -> Option<&AssetName> {
+        self.claim.job.inputs.first()?.name.as_ref()
     }
 
     fn check(&self, output: &Output) -> Result<(), Failure> {
@@ -128,7 +140,7 @@ impl Storing<'_> {
         let (Some(cache), Some(made_by)) = (&results.cache, results.origin.identity(self.backend)) else {
             return;
         };
-        let key = CacheKey::new(&self.inputs(), &self.claim.job.params, &made_by);
+        let key = CacheKey::new(&self.inputs(), self.name(), &self.claim.job.params, &made_by);
         if let Err(error) = cache.keep(&key, outcome, Timestamp::now()).await {
             // The job has its result all the same.
             warn!(

@@ -4,6 +4,7 @@ use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
+use trellis_core::plain_words;
 
 use crate::request_error::RequestError;
 
@@ -21,7 +22,7 @@ where
         match Path::from_request_parts(parts, state).await {
             Ok(Path(value)) => Ok(Self(value)),
             Err(rejection) => Err(RequestError::InvalidPath {
-                reason: rejection.body_text(),
+                reason: reason(&rejection.body_text()),
             }),
         }
     }
@@ -41,9 +42,28 @@ where
         match Query::from_request_parts(parts, state).await {
             Ok(Query(value)) => Ok(Self(value)),
             Err(rejection) => Err(RequestError::InvalidQuery {
-                reason: rejection.body_text(),
+                reason: reason(&rejection.body_text()),
             }),
         }
+    }
+}
+
+/// What axum says ("Failed to deserialize query string: limit: invalid digit found in string"), without the
+/// words of its libraries.
+fn reason(text: &str) -> String {
+    let what = ["Failed to deserialize query string: ", "Invalid URL: "]
+        .iter()
+        .find_map(|opening| text.strip_prefix(opening))
+        .unwrap_or(text);
+    match what.split_once(": ") {
+        Some((field, what))
+            if field
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte == b'_') =>
+        {
+            format!("`{field}`: {}", plain_words(what))
+        }
+        _ => plain_words(what),
     }
 }
 

@@ -4,7 +4,7 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, header};
 use axum::response::Response;
-use trellis_core::{Input, JobId, PictureFormat};
+use trellis_core::{Input, JobId};
 use trellis_jobs::DeliveredStatement;
 
 use crate::AppState;
@@ -30,12 +30,14 @@ use crate::request_error::RequestError;
     responses(
         (status = 200, description = "The file", content(
             (Vec<u8> = "model/gltf-binary"),
+            (Vec<u8> = "application/zip"),
             (Vec<u8> = "model/stl"),
             (Vec<u8> = "application/ply"),
             (Vec<u8> = "video/mp4"),
         ), headers(("ETag" = String, description = "The file's SHA-256"))),
         (status = 206, description = "A part of the file", content(
             (Vec<u8> = "model/gltf-binary"),
+            (Vec<u8> = "application/zip"),
             (Vec<u8> = "model/stl"),
             (Vec<u8> = "application/ply"),
             (Vec<u8> = "video/mp4"),
@@ -74,7 +76,8 @@ pub(crate) async fn get_artifact(
 /// Fetch the statement about a result
 ///
 /// An in-toto statement with SLSA's provenance that names each artifact by its SHA-256; in a DSSE envelope
-/// where the server has a key to sign with.
+/// where the server has a key to sign with. There is one where the server has a key or the setting
+/// `provenance.statement` was on when the result was made.
 #[utoipa::path(
     get,
     path = "/jobs/{id}/statement",
@@ -133,11 +136,17 @@ pub(crate) async fn get_statement(
             (Vec<u8> = "image/png"),
             (Vec<u8> = "image/jpeg"),
             (Vec<u8> = "image/webp"),
+            (Vec<u8> = "image/gif"),
+            (Vec<u8> = "image/bmp"),
+            (Vec<u8> = "image/tiff"),
         ), headers(("ETag" = String, description = "The picture's SHA-256"))),
         (status = 206, description = "A part of the picture", content(
             (Vec<u8> = "image/png"),
             (Vec<u8> = "image/jpeg"),
             (Vec<u8> = "image/webp"),
+            (Vec<u8> = "image/gif"),
+            (Vec<u8> = "image/bmp"),
+            (Vec<u8> = "image/tiff"),
         ), headers(("Content-Range" = String, description = "Which part"))),
         (status = 304, description = "The client has it already"),
         FileProblems,
@@ -165,17 +174,9 @@ pub(crate) async fn get_input(
         size_bytes,
         sha256,
         media_type: format.media_type().to_owned(),
-        name: format!("input-{index}.{}", extension(format)),
+        name: format!("input-{index}.{}", format.extensions()[0]),
         inline: true,
         immutable: true,
     };
     file.answer(&state.blobs, &method, &headers).await
-}
-
-fn extension(format: PictureFormat) -> &'static str {
-    match format {
-        PictureFormat::Png => "png",
-        PictureFormat::Jpeg => "jpg",
-        PictureFormat::Webp => "webp",
-    }
 }

@@ -120,7 +120,8 @@ fn blob_detail(error: &BlobError) -> &'static str {
 
 fn picture_status(error: &PictureError) -> StatusCode {
     match error {
-        PictureError::UnknownFormat
+        PictureError::NotRead { .. }
+        | PictureError::UnreadForm { .. }
         | PictureError::TooLarge { .. }
         | PictureError::CutShort
         | PictureError::Damaged { .. } => StatusCode::UNPROCESSABLE_ENTITY,
@@ -139,8 +140,9 @@ fn with_retry(problem: Problem) -> Problem {
 mod tests {
     use std::collections::BTreeSet;
 
-    use trellis_core::{JobId, JobState, ParamError};
+    use trellis_core::{JobId, JobState, ParamError, PictureFormat};
     use trellis_jobs::BlobKey;
+    use trellis_picture::ForeignFile;
 
     use super::*;
     use crate::data_uri::DataUriError;
@@ -175,6 +177,13 @@ mod tests {
             },
             RequestError::UnsupportedMediaType { found: text() },
             RequestError::BodyTooLarge { limit_bytes: 1 },
+            RequestError::BoundaryMissing,
+            RequestError::UnsupportedEncoding { found: text() },
+            RequestError::PictureIsText { text: text() },
+            RequestError::UnknownFormat {
+                name: text(),
+                made: vec![trellis_core::Format::Glb],
+            },
             RequestError::BodyUnreadable,
             RequestError::MalformedJson {
                 place: "x",
@@ -246,7 +255,13 @@ mod tests {
                 value: String::new(),
                 allowed: String::new(),
             }),
-            picture(PictureError::UnknownFormat),
+            picture(PictureError::NotRead {
+                file: ForeignFile::Unknown,
+            }),
+            picture(PictureError::UnreadForm {
+                format: PictureFormat::Tiff,
+                source: system(),
+            }),
             picture(PictureError::TooLarge {
                 width: 1,
                 height: 1,

@@ -1,19 +1,18 @@
-//! The pages for people: `/`, `/docs`, its style sheet, and `/openapi.json` for programs.
+//! The pages for people: `/` (`landing.rs`), `/docs`, its style sheet, and `/openapi.json` for programs.
 //!
 //! Nothing is loaded from elsewhere, and the policy header makes browsers refuse to.
 
 use std::sync::LazyLock;
 
 use axum::Router;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 
-use crate::reference;
-use crate::{AppState, openapi};
+use crate::landing::landing;
+use crate::{AppState, openapi, reference};
 
 const STYLE: &str = include_str!("../assets/style.css");
-const LANDING: &str = include_str!("../assets/landing.html");
 
 const POLICY: (HeaderName, HeaderValue) = (
     header::CONTENT_SECURITY_POLICY,
@@ -47,22 +46,19 @@ async fn contract() -> Response {
     ([(header::CONTENT_TYPE, "application/json")], CONTRACT.as_str()).into_response()
 }
 
-async fn landing(headers: HeaderMap) -> Response {
-    page(LANDING.replace("{origin}", &origin(&headers)))
-}
-
 async fn style() -> Response {
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE).into_response()
 }
 
-fn page(html: String) -> Response {
+/// A page with the policy.
+pub(crate) fn page(html: String) -> Response {
     ([POLICY], Html(html)).into_response()
 }
 
-/// Where the client found the server, for commands to copy.
-fn origin(headers: &HeaderMap) -> String {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]_".contains(&byte);
-    let host = host.filter(|host| !host.is_empty() && host.bytes().all(plain));
-    format!("http://{}", host.unwrap_or("127.0.0.1:8000"))
+/// Text as HTML shows it.
+pub(crate) fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }

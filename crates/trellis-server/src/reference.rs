@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use crate::pages::escaped;
+
 /// The page for an OpenAPI document.
 pub(crate) fn page(contract: &Value) -> String {
     let mut page = Page(String::new());
@@ -210,13 +212,6 @@ fn prose(markdown: &str) -> String {
         }
     }
     shown
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
 }
 
 fn text(value: &Value) -> &str {

@@ -1,7 +1,7 @@
 //! What can be wrong with a request before any service is asked.
 
 use axum::http::StatusCode;
-use trellis_core::{InvalidBackendChoice, InvalidJobId, JobId};
+use trellis_core::{Format, InvalidBackendChoice, InvalidJobId, JobId};
 
 use crate::data_uri::DataUriError;
 
@@ -41,6 +41,12 @@ pub(crate) enum RequestError {
     /// Neither multipart nor JSON.
     #[error("the body's media type is {found}")]
     UnsupportedMediaType { found: String },
+    /// A form whose header does not say what stands between its parts.
+    #[error("the `Content-Type` header says `multipart/form-data` and names no boundary")]
+    BoundaryMissing,
+    /// A compressed body.
+    #[error("the body is sent with `Content-Encoding: {found}`, and this server does not unpack bodies")]
+    UnsupportedEncoding { found: String },
     /// A body beyond the limit, announced or found.
     #[error("the body is larger than the {limit_bytes} bytes that are allowed")]
     BodyTooLarge { limit_bytes: usize },
@@ -56,6 +62,12 @@ pub(crate) enum RequestError {
     /// A part of a form that has no meaning here, or comes twice.
     #[error("the part `{name}` of the form is {problem}")]
     InvalidPart { name: String, problem: &'static str },
+    /// A file's name where the file should be: `curl -F image=photo.png`.
+    #[error("the part `image` holds the text `{text}`, not a picture")]
+    PictureIsText { text: String },
+    /// A format that none of the backends here makes.
+    #[error("`{name}` is not a format that this server makes; it makes {}", listed(made))]
+    UnknownFormat { name: String, made: Vec<Format> },
     /// A backend's name that is not known.
     #[error(transparent)]
     InvalidBackend(#[from] InvalidBackendChoice),
@@ -99,11 +111,15 @@ impl RequestError {
             Self::InvalidQuery { .. } => "invalid_query",
             Self::InvalidHeader { .. } => "invalid_header",
             Self::UnsupportedMediaType { .. } => "unsupported_media_type",
+            Self::BoundaryMissing => "boundary_missing",
+            Self::UnsupportedEncoding { .. } => "unsupported_encoding",
             Self::BodyTooLarge { .. } => "body_too_large",
             Self::BodyUnreadable => "body_unreadable",
             Self::MalformedJson { .. } => "malformed_json",
             Self::InvalidJson { .. } => "invalid_json",
             Self::InvalidPart { .. } => "invalid_part",
+            Self::PictureIsText { .. } => "picture_is_text",
+            Self::UnknownFormat { .. } => "unknown_format",
             Self::InvalidBackend(_) => "invalid_backend",
             Self::InvalidDataUri { .. } => "invalid_data_uri",
             Self::ArtifactNotFound { .. } => "artifact_not_found",
@@ -133,7 +149,13 @@ impl RequestError {
             Self::InvalidQuery { .. } => "see `/docs` for the parameters of this path",
             Self::InvalidHeader { .. } => "correct the header or leave it out",
             Self::UnsupportedMediaType { .. } => {
-                "send `multipart/form-data` with `image` parts, or `application/json` with data URIs"
+                "send a form, as `curl -F image=@photo.png` does, or `application/json` with data URIs"
+            }
+            Self::BoundaryMissing => {
+                "let the client write the `Content-Type` header: leave out your own, `-F` of curl adds it with the boundary"
+            }
+            Self::UnsupportedEncoding { .. } => {
+                "send the body as it is, without `Content-Encoding`; pictures are compressed already"
             }
             Self::BodyTooLarge { .. } => "send smaller or fewer pictures; 2048 pixels a side are plenty",
             Self::BodyUnreadable => {
@@ -143,12 +165,18 @@ impl RequestError {
                 "correct the JSON; its schema is in `/openapi.json`"
             }
             Self::InvalidPart { .. } => "send `image` once or more, `params` and `backend` at most once",
+            Self::PictureIsText { .. } => {
+                "to send a file with curl, put `@` before its name: `-F image=@photo.png`"
+            }
+            Self::UnknownFormat { .. } => "ask for formats that `GET /v1/version` lists",
             Self::InvalidBackend(_) => "use `auto` or a backend that `GET /v1/version` lists",
             Self::InvalidDataUri { .. } => {
                 "write each picture as `data:image/png;base64,` followed by its base64"
             }
             Self::ArtifactNotFound { .. } => "use a name from the job's `artifacts`",
-            Self::StatementNotFound { .. } => "ask again once the job has succeeded",
+            Self::StatementNotFound { .. } => {
+                "ask again once the job has succeeded; who runs the server has statements made with `provenance.statement`"
+            }
             Self::InputNotFound { .. } => "count from 0 up to the number of the job's `inputs`",
             Self::WorkerNotFound { .. } => "use a name that `GET /v1/workers` lists",
             Self::RangeNotSatisfiable { .. } => "ask for the whole file to learn its size",
@@ -164,6 +192,7 @@ impl RequestError {
             | Self::InvalidJobId(_)
             | Self::InvalidQuery { .. }
             | Self::InvalidHeader { .. }
+            | Self::BoundaryMissing
             | Self::BodyUnreadable
             | Self::MalformedJson { .. } => StatusCode::BAD_REQUEST,
             Self::ApiKeyMissing | Self::ApiKeyUnknown => StatusCode::UNAUTHORIZED,
@@ -175,14 +204,23 @@ impl RequestError {
             | Self::WorkerNotFound { .. } => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnsupportedMediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::UnsupportedMediaType { .. } | Self::UnsupportedEncoding { .. } => {
+                StatusCode::UNSUPPORTED_MEDIA_TYPE
+            }
             Self::RangeNotSatisfiable { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::InvalidJson { .. }
             | Self::InvalidPart { .. }
+            | Self::PictureIsText { .. }
+            | Self::UnknownFormat { .. }
             | Self::InvalidBackend(_)
             | Self::InvalidDataUri { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
+}
+
+fn listed(formats: &[Format]) -> String {
+    let names: Vec<String> = formats.iter().map(|format| format!("`{format}`")).collect();
+    names.join(", ")
 }

@@ -59,6 +59,7 @@ pub(crate) async fn submit_job(State(state): State<AppState>, request: Request) 
     let key = idempotency_key(request.headers())?;
     let anew = asks_anew(request.headers());
     refuse_announced_size(request.headers(), state.limits.body_bytes)?;
+    refuse_compressed(request.headers())?;
     // Never closed, so that this only ever waits.
     let _reading = state
         .uploads()
@@ -115,6 +116,24 @@ fn refuse_announced_size(headers: &HeaderMap, limit_bytes: usize) -> Result<(), 
     match announced.and_then(|text| text.parse::<u64>().ok()) {
         Some(bytes) if bytes > limit_bytes as u64 => Err(RequestError::BodyTooLarge { limit_bytes }),
         _ => Ok(()),
+    }
+}
+
+/// A compressed body would be taken for damaged JSON or a damaged form.
+fn refuse_compressed(headers: &HeaderMap) -> Result<(), RequestError> {
+    let encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+    let found = encodings
+        .map(|value| {
+            String::from_utf8_lossy(value.as_bytes())
+                .trim()
+                .to_ascii_lowercase()
+        })
+        .find(|encoding| !["", "identity"].contains(&encoding.as_str()));
+    match found {
+        None => Ok(()),
+        Some(found) => Err(RequestError::UnsupportedEncoding {
+            found: found.chars().take(64).collect(),
+        }),
     }
 }
 

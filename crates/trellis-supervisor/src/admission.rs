@@ -1,34 +1,80 @@
-//! Whether a GPU has enough free memory for a worker, asked before each start.
+//! Whether a GPU has enough memory: for a worker, asked before each start, and for a job, by its formats.
+//!
+//! The figures are peaks of torch's memory with models of TRELLIS-image-large's size (docs/gpu-run.md), and what
+//! CUDA takes beside them. An object of many voxels can need more.
+
+use trellis_core::Format;
 
 use crate::cause::Cause;
 use crate::gpus::{Gpu, GpuProcess};
 
-/// What a worker of TRELLIS-image-large needs with all models on the GPU. Reports from users: about 10 GB.
-const NEEDED_BYTES: u64 = 10 << 30;
-/// What it needs with each model there for its stage only. Reports from users: 6 to 8 GB. The mesh decoder,
-/// whose grid is as large for the smallest of models, was measured at 6.2 GiB beside CUDA's own 0.5 GiB
-/// (docs/gpu-run.md).
-const NEEDED_LOW_BYTES: u64 = 7 << 30;
+const MIB: u64 = 1 << 20;
+/// What a process of CUDA takes besides torch's own memory.
+const CONTEXT_BYTES: u64 = 512 * MIB;
+
+/// What a job needs on the GPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Need {
+    /// With all models there.
+    resident_bytes: u64,
+    /// With each model there for its stage only.
+    low_bytes: u64,
+}
+
+/// The mesh decoder's grid takes the most; what is made of Gaussians alone does without it.
+const MESH: Need = Need {
+    resident_bytes: 12_595 * MIB + CONTEXT_BYTES,
+    low_bytes: 8_704 * MIB + CONTEXT_BYTES,
+};
+const GAUSSIANS: Need = Need {
+    resident_bytes: 5_837 * MIB + CONTEXT_BYTES,
+    low_bytes: 3_174 * MIB + CONTEXT_BYTES,
+};
+
+fn need(formats: &[Format]) -> Need {
+    let splats_alone = |format: &Format| matches!(format, Format::GaussianPly | Format::Turntable);
+    if formats.iter().all(splats_alone) {
+        return GAUSSIANS;
+    }
+    MESH
+}
 
 /// The mode in which a worker may start, `true` for low VRAM; it is lowered where only that fits.
 pub(crate) fn admit(gpu: &Gpu, low_vram: bool) -> Result<bool, Cause> {
-    if !low_vram && gpu.free_bytes >= NEEDED_BYTES {
+    if !low_vram && gpu.free_bytes >= MESH.resident_bytes {
         return Ok(false);
     }
-    if gpu.free_bytes >= NEEDED_LOW_BYTES {
+    if gpu.free_bytes >= GAUSSIANS.low_bytes {
         return Ok(true);
     }
     let mut message = format!(
-        "{} of {} are free on the GPU, a worker needs {}",
+        "{} of {} are free on the GPU, a worker needs {}, and {} for a mesh",
         gib(gpu.free_bytes),
         gib(gpu.memory_bytes),
-        gib(NEEDED_LOW_BYTES)
+        gib(GAUSSIANS.low_bytes),
+        gib(MESH.low_bytes),
     );
     if !gpu.processes.is_empty() {
         message.push_str("; held by ");
         message.push_str(&holders(&gpu.processes));
     }
     Err(Cause::NoMemory { message })
+}
+
+/// Why no mode lets a GPU of `memory_bytes` make these formats; none where one does.
+pub(crate) fn too_small(memory_bytes: u64, formats: &[Format]) -> Option<String> {
+    let needed = need(formats).low_bytes;
+    (memory_bytes < needed).then(|| {
+        let names: Vec<&str> = formats.iter().map(|format| format.name()).collect();
+        format!(
+            "{} needs {} of GPU memory even in low-VRAM mode, and this GPU has {}: `{}` needs {}",
+            names.join(", "),
+            gib(needed),
+            gib(memory_bytes),
+            Format::GaussianPly.name(),
+            gib(GAUSSIANS.low_bytes),
+        )
+    })
 }
 
 fn holders(processes: &[GpuProcess]) -> String {
@@ -83,12 +129,26 @@ mod tests {
     fn the_mode_follows_the_free_memory() {
         assert_eq!(admit(&gpu(20), false), Ok(false));
         assert_eq!(admit(&gpu(20), true), Ok(true));
-        assert_eq!(admit(&gpu(7), false), Ok(true));
-        let refused = admit(&gpu(4), false).unwrap_err();
+        // Less than a GLB takes with all models on the GPU.
+        assert_eq!(admit(&gpu(12), false), Ok(true));
+        assert_eq!(admit(&gpu(4), false), Ok(true));
+        let refused = admit(&gpu(3), false).unwrap_err();
         assert_eq!(
             refused.to_string(),
-            "4.0 GiB of 24.0 GiB are free on the GPU, a worker needs 7.0 GiB; \
+            "3.0 GiB of 24.0 GiB are free on the GPU, a worker needs 3.6 GiB, and 9.0 GiB for a mesh; \
              held by process 9 (18.0 GiB), process 7 (2.0 GiB)"
         );
+    }
+
+    #[test]
+    fn a_mesh_needs_more_than_gaussians() {
+        let small = 8 << 30;
+        assert_eq!(
+            too_small(small, &[Format::Glb, Format::GaussianPly]).unwrap(),
+            "glb, gaussian_ply needs 9.0 GiB of GPU memory even in low-VRAM mode, and this GPU has 8.0 GiB: \
+             `gaussian_ply` needs 3.6 GiB"
+        );
+        assert_eq!(too_small(small, &[Format::GaussianPly, Format::Turntable]), None);
+        assert_eq!(too_small(12 << 30, &Format::ALL), None);
     }
 }

@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use trellis_backend::{Content, Made, Output, Reporter, Request};
-use trellis_core::{Failure, FailureKind};
+use trellis_backend::{Content, Made, ObjLabel, Output, Reporter, Request, engine_formats, with_obj};
+use trellis_core::{Failure, FailureKind, Params};
 
-use crate::admission::gib;
+use crate::backend::DESCRIPTION;
 use crate::cause::{Cause, without_paths};
 use crate::limits::Limits;
+use crate::pictures;
 use crate::ticket::{Ended, File, Finished, Task, Ticket, Update};
 
 /// What an attempt needs of the supervisor.
@@ -32,15 +33,17 @@ pub(crate) async fn make(
     reporter: &dyn Reporter,
     cancel: &CancellationToken,
 ) -> Result<Output, Failure> {
-    let mut task = prepare(request).await?;
+    let (mut task, mut notes) = prepare(request, limits.max_pixels).await?;
     let mut lost = 0;
-    let mut notes = Vec::new();
     for number in 1.. {
         task.out = request.scratch.join(format!("try-{number}"));
         create(&task.out).await?;
         let (ended, files) = one_try(workers, &task, reporter, cancel).await?;
         let cause = match ended {
-            Ended::Done(finished) => return output(&task.out, files, finished, notes).await,
+            Ended::Done(finished) => {
+                let output = output(&task, files, finished, notes).await?;
+                return with_obj(output, &request.params.formats, label(request)).await;
+            }
             Ended::Cancelled => return Err(Failure::new(FailureKind::Internal, "the job was cancelled")),
             Ended::Failed(report) if report.kind == FailureKind::GpuOutOfMemory && !task.low_vram => {
                 info!(job = %task.job, message = report.message, "retried in low-VRAM mode");
@@ -61,6 +64,14 @@ pub(crate) async fn make(
         notes.push(format!("tried again, because {}", cause.failure().message));
     }
     unreachable!("the loop above ends by returning")
+}
+
+/// What its OBJ says of itself.
+fn label(request: &Request) -> ObjLabel {
+    ObjLabel {
+        name: request.name.to_string(),
+        about: DESCRIPTION,
+    }
 }
 
 async fn one_try(
@@ -103,26 +114,24 @@ fn given_up(cause: &Cause, times: u32) -> Failure {
     }
 }
 
-/// Writes the pictures for the workers.
-async fn prepare(request: &Request) -> Result<Task, Failure> {
+/// Writes the pictures for the workers; with what a person should know of them.
+async fn prepare(request: &Request, max_pixels: u64) -> Result<(Task, Vec<String>), Failure> {
     let folder = request.scratch.join("pictures");
     create(&folder).await?;
-    let mut pictures = Vec::new();
-    for (index, picture) in request.pictures.iter().enumerate() {
-        let path = folder.join(index.to_string());
-        tokio::fs::write(&path, picture)
-            .await
-            .map_err(|error| cannot_write(&error))?;
-        pictures.push(path);
-    }
-    let (params, out) = (request.params.clone(), PathBuf::new());
-    Ok(Task {
+    let written = pictures::write(request.pictures.clone(), folder, max_pixels).await?;
+    // A worker makes no OBJ: it is made here, from its GLB.
+    let params = Params {
+        formats: engine_formats(&request.params.formats),
+        ..request.params.clone()
+    };
+    let task = Task {
         job: request.job,
-        pictures,
-        out,
+        pictures: written.paths,
+        out: PathBuf::new(),
         params,
         low_vram: false,
-    })
+    };
+    Ok((task, written.notes))
 }
 
 async fn create(folder: &Path) -> Result<(), Failure> {
@@ -131,7 +140,7 @@ async fn create(folder: &Path) -> Result<(), Failure> {
         .map_err(|error| cannot_write(&error))
 }
 
-fn cannot_write(error: &std::io::Error) -> Failure {
+pub(crate) fn cannot_write(error: &std::io::Error) -> Failure {
     let kind = match error.kind() {
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => FailureKind::StorageFull,
         _ => FailureKind::Internal,
@@ -141,14 +150,14 @@ fn cannot_write(error: &std::io::Error) -> Failure {
 
 /// The worker's files, each held against what it said of them.
 async fn output(
-    folder: &Path,
+    task: &Task,
     files: Vec<File>,
     finished: Finished,
     mut notes: Vec<String>,
 ) -> Result<Output, Failure> {
     let mut made = Vec::new();
     for file in files {
-        let path = folder.join(&file.name);
+        let path = task.out.join(&file.name);
         let is_plain = Path::new(&file.name)
             .file_name()
             .is_some_and(|name| name == file.name.as_str());
@@ -170,27 +179,24 @@ async fn output(
         });
     }
     let stages: Vec<String> = finished
+        .timings
         .stages
         .iter()
         .map(|time| format!("{} {} ms", time.stage, time.ms))
         .collect();
     info!(
         stages = stages.join(", "),
-        peak_vram_bytes = finished.peak_vram_bytes,
+        peak_vram_bytes = finished.timings.peak_vram_bytes,
         "worker_job_done"
     );
-    if finished.peak_vram_bytes > 0 {
-        let low = if finished.low_vram {
-            " in low-VRAM mode"
-        } else {
-            ""
-        };
-        notes.push(format!("peak VRAM {}{low}", gib(finished.peak_vram_bytes)));
+    if finished.low_vram && !task.low_vram {
+        notes.push("made in low-VRAM mode".to_owned());
     }
     notes.extend(finished.notes);
     Ok(Output {
         files: made,
         notes,
+        timings: finished.timings,
         made_with: finished.made_with,
     })
 }

@@ -19,6 +19,9 @@ use crate::limits::Limits;
 use crate::python::{UnpackError, unpack};
 use crate::ticket::{Entry, Queue, Ticket};
 
+/// What a person should know of its results.
+pub(crate) const DESCRIPTION: &str = "Microsoft TRELLIS on a GPU";
+
 /// Commands that may wait for a worker; more are refused rather than kept.
 const COMMANDS: usize = 8;
 
@@ -154,7 +157,7 @@ async fn find(choice: &GpuChoice) -> Result<(Option<String>, Vec<Option<Gpu>>), 
 fn capabilities(workers: usize) -> Capabilities {
     Capabilities {
         name: "trellis",
-        description: "Microsoft TRELLIS on a GPU",
+        description: DESCRIPTION,
         preview: false,
         formats: Format::ALL.to_vec(),
         multiview: true,

@@ -7,12 +7,13 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
-use trellis_core::{JobId, Stage, WorkerCommand, WorkerStatus};
+use trellis_core::{FailureKind, JobId, Stage, WorkerCommand, WorkerStatus};
 
+use crate::admission::too_small;
 use crate::cause::{Cause, Doing};
 use crate::launch::Launcher;
 use crate::limits::Limits;
-use crate::protocol::{FromWorker, ToWorker};
+use crate::protocol::{FailedReport, FromWorker, ToWorker};
 use crate::record::Record;
 use crate::running::Running;
 use crate::state::{Action, Event, State, step};
@@ -213,6 +214,18 @@ impl Driver {
         };
         if let Some(running) = &mut self.running {
             running.set_job(Some(job));
+        }
+        let memory_bytes = self.parts.launcher.gpu().map(|gpu| gpu.memory_bytes);
+        if let Some(message) = memory_bytes.and_then(|bytes| too_small(bytes, &task.params.formats)) {
+            self.ended = Some(Ended::Failed(FailedReport {
+                kind: FailureKind::GpuOutOfMemory,
+                message,
+                causes: Vec::new(),
+                traceback: String::new(),
+                replace: false,
+            }));
+            self.pending.push_back(Event::Ended { job, replace: false });
+            return;
         }
         self.progress(Doing::Stage(Stage::Preprocess));
         self.record.low_vram = task.low_vram || self.record.started_low;

@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 use tracing::{info, warn};
-use trellis_core::{JobId, Progress};
+use trellis_core::{JobId, Progress, Timings};
 
 use crate::cause::{Cause, Doing};
 use crate::driver::Driver;
@@ -61,8 +61,10 @@ impl Driver {
                 counters.peak_vram_bytes = counters.peak_vram_bytes.max(peak_vram_bytes);
                 let low_vram = self.record.low_vram;
                 self.ended = Some(Ended::Done(Finished {
-                    stages,
-                    peak_vram_bytes,
+                    timings: Timings {
+                        stages,
+                        peak_vram_bytes: Some(peak_vram_bytes).filter(|bytes| *bytes > 0),
+                    },
                     low_vram,
                     notes,
                     made_with: self.record.works_with.clone(),

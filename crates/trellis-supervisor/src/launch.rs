@@ -83,6 +83,11 @@ impl Launcher {
         if own("CUDA_CACHE_PATH").is_none() {
             set.push(("CUDA_CACHE_PATH", settings.state.join("cuda-cache").into()));
         }
+        if own("NUMBA_CACHE_DIR").is_none() {
+            // Importing TRELLIS compiles for over a minute (rembg needs pymatting) unless that is kept, and beside
+            // the packages, where numba would keep it, nothing may be writable.
+            set.push(("NUMBA_CACHE_DIR", settings.state.join("numba-cache").into()));
+        }
         for (name, folder) in [
             ("TORCH_HOME", &settings.torch_home),
             ("U2NET_HOME", &settings.u2net_home),

@@ -20,6 +20,7 @@ mod hearing;
 mod launch;
 mod limits;
 mod logs;
+mod pictures;
 mod process;
 pub mod protocol;
 mod python;

@@ -38,6 +38,8 @@ pub struct Limits {
     pub vram_growth_bytes: u64,
     /// How often a job whose worker was lost is given to a fresh one.
     pub retries: u32,
+    /// Most pixels of a picture.
+    pub max_pixels: u64,
 }
 
 impl Default for Limits {
@@ -58,6 +60,7 @@ impl Default for Limits {
             rss_growth_bytes: 8 << 30,
             vram_growth_bytes: 2 << 30,
             retries: 2,
+            max_pixels: 64_000_000,
         }
     }
 }

@@ -62,8 +62,14 @@ pub(crate) async fn capture(
     let mut lines = Lines::default();
     let mut rate = Rate::new(Instant::now());
     let mut buffer = vec![0; 64 * 1024];
-    while let Ok(count @ 1..) = stream.read(&mut buffer).await {
-        for line in lines.push(&buffer[..count]) {
+    loop {
+        let count = stream.read(&mut buffer).await.unwrap_or(0);
+        let whole = match count {
+            // A process that died may have left a line without an end.
+            0 => lines.finish().into_iter().collect(),
+            _ => lines.push(&buffer[..count]),
+        };
+        for line in whole {
             match rate.take(Instant::now()) {
                 Pass::Drop => {
                     dropped.fetch_add(1, Ordering::Relaxed);
@@ -81,6 +87,9 @@ pub(crate) async fn capture(
                 }
             }
             output.keep(line);
+        }
+        if count == 0 {
+            return;
         }
         // A flood must not keep the runtime from everything else.
         tokio::task::yield_now().await;
@@ -114,33 +123,43 @@ impl Line {
     }
 }
 
-/// Cuts bytes into lines. A carriage return ends one too: progress bars use it.
+/// Cuts bytes into lines. What a carriage return begins again replaces what stood there, as on a terminal: of a
+/// progress bar with thousands of states only the last one is a line.
 #[derive(Debug, Default)]
 struct Lines {
     started: Vec<u8>,
     cut: bool,
+    returned: bool,
 }
 
 impl Lines {
     fn push(&mut self, bytes: &[u8]) -> Vec<Line> {
         let mut lines = Vec::new();
         for piece in bytes.split_inclusive(|byte| matches!(byte, b'\n' | b'\r')) {
-            let ends = matches!(piece.last(), Some(b'\n' | b'\r'));
-            let text = if ends { &piece[..piece.len() - 1] } else { piece };
+            let (text, end) = match piece {
+                [text @ .., end @ (b'\n' | b'\r')] => (text, Some(end)),
+                text => (text, None),
+            };
+            if !text.is_empty() && std::mem::take(&mut self.returned) {
+                self.started.clear();
+                self.cut = false;
+            }
             let room = LONGEST_LINE - self.started.len();
             self.cut |= text.len() > room;
             self.started.extend_from_slice(&text[..text.len().min(room)]);
-            if ends {
-                let line = Line {
-                    bytes: std::mem::take(&mut self.started),
-                    cut: std::mem::take(&mut self.cut),
-                };
-                if !line.bytes.is_empty() {
-                    lines.push(line);
-                }
+            match end {
+                Some(b'\n') => lines.extend(self.finish()),
+                Some(_) => self.returned = true,
+                None => {}
             }
         }
         lines
+    }
+
+    /// The line that was begun, if any: at a newline, and at the end of the stream.
+    fn finish(&mut self) -> Option<Line> {
+        let Self { started, cut, .. } = std::mem::take(self);
+        (!started.is_empty()).then_some(Line { bytes: started, cut })
     }
 }
 
@@ -194,7 +213,7 @@ mod tests {
         let mut push = |bytes: &[u8]| -> Vec<String> { lines.push(bytes).iter().map(Line::shown).collect() };
         assert!(push(b"Sampl").is_empty());
         assert_eq!(
-            push(b"ing\r 10%\n\n\xff\x1b[0m\nrest"),
+            push(b"ing\r\n 10%\n\n\xff\x1b[0m\nrest"),
             ["Sampling", " 10%", "\u{fffd}\u{fffd}[0m"]
         );
         let long = push(&[vec![b'x'; LONGEST_LINE + 9], vec![b'\n']].concat());
@@ -205,6 +224,17 @@ mod tests {
             "a mark says that it was cut"
         );
         assert!(long[0].starts_with("restxxx") && long[0].ends_with('…'));
+    }
+
+    #[test]
+    fn a_progress_bar_is_one_line() {
+        let mut lines = Lines::default();
+        let mut push = |bytes: &[u8]| -> Vec<String> { lines.push(bytes).iter().map(Line::shown).collect() };
+        assert!(push(b"\r0 % done\r50 % done     \r").is_empty());
+        assert_eq!(push(b"100 % done\nnext\r\n"), ["100 % done", "next"]);
+        assert!(push(b"50 %\r").is_empty());
+        assert_eq!(lines.finish().unwrap().shown(), "50 %");
+        assert_eq!(lines.finish(), None);
     }
 
     #[test]
@@ -225,8 +255,7 @@ mod tests {
     async fn the_last_lines_tell_why_it_died() {
         let output = Arc::new(Output::default());
         let dropped = Arc::new(AtomicU64::new(0));
-        let text =
-            b"hopper/flash_fwd: CUDA error: No kernel image is available for execution on the device\n";
+        let text = b"hopper/flash_fwd: CUDA error: No kernel image is available for execution on the device";
         capture(
             &text[..],
             "w".into(),

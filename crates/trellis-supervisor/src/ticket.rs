@@ -6,10 +6,10 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 use trellis_backend::MadeWith;
-use trellis_core::{Format, JobId, Params, Progress};
+use trellis_core::{Format, JobId, Params, Progress, Timings};
 
 use crate::cause::Cause;
-use crate::protocol::{FailedReport, StageTime};
+use crate::protocol::FailedReport;
 
 /// What a worker is to make.
 #[derive(Debug, Clone)]
@@ -32,8 +32,7 @@ pub(crate) struct File {
 /// What a finished job took.
 #[derive(Debug, Clone)]
 pub(crate) struct Finished {
-    pub(crate) stages: Vec<StageTime>,
-    pub(crate) peak_vram_bytes: u64,
+    pub(crate) timings: Timings,
     pub(crate) low_vram: bool,
     pub(crate) notes: Vec<String>,
     /// The worker's GPU and versions.

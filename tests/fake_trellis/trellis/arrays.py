@@ -34,6 +34,12 @@ class Rows:
     def __mul__(self, factor: float) -> Rows:
         return Rows([[value * factor for value in row] for row in self.rows])
 
+    def min(self) -> Any:
+        return min(min(row) for row in self.rows)
+
+    def max(self) -> Any:
+        return max(max(row) for row in self.rows)
+
     def clip(self, low: float, high: float) -> Rows:
         return Rows([[min(max(value, low), high) for value in row] for row in self.rows])
 

@@ -78,9 +78,14 @@ fn only_what_takes_part_is_named() {
         versions: BTreeMap::from([("torch".to_owned(), "2.9.1".to_owned())]),
     };
     let origin = origin(installation());
-    let preview = origin.provenance(relief().as_ref(), vec![], &params, &MadeWith::default());
+    let preview = origin.provenance(
+        relief().as_ref(),
+        Pictures::default(),
+        &params,
+        &MadeWith::default(),
+    );
     assert_eq!((preview.python_env, preview.model_lock), (None, None));
-    let real = origin.provenance(in_python().as_ref(), vec![], &params, &with);
+    let real = origin.provenance(in_python().as_ref(), Pictures::default(), &params, &with);
     assert_eq!(real.python_env.unwrap().versions, with.versions);
     assert_eq!(real.model_lock, installation().model_lock);
 }
@@ -136,7 +141,12 @@ fn results_are_alike_only_where_all_that_makes_them_is_named() {
 #[test]
 fn a_glb_gets_its_record_in_memory_and_in_a_file() {
     let params = ParamsPatch::default().resolve(7).unwrap();
-    let record = origin(installation()).provenance(relief().as_ref(), vec![], &params, &MadeWith::default());
+    let record = origin(installation()).provenance(
+        relief().as_ref(),
+        Pictures::default(),
+        &params,
+        &MadeWith::default(),
+    );
     let text = br#"{"asset":{}}"#;
     let mut file = b"glTF\x02\0\0\0\x20\0\0\0\x0c\0\0\0JSON".to_vec();
     file.extend_from_slice(text);
@@ -165,8 +175,15 @@ fn a_statement_is_signed_where_there_is_a_key() {
         finished_at: jiff::Timestamp::UNIX_EPOCH,
     };
     let plain = origin(installation());
-    let record = plain.provenance(relief().as_ref(), vec![], &params, &MadeWith::default());
-    let statement = plain.statement(&[], &record, &run);
+    let record = plain.provenance(
+        relief().as_ref(),
+        Pictures::default(),
+        &params,
+        &MadeWith::default(),
+    );
+    assert_eq!(plain.statement(&[], &record, &run), None, "nobody asked for one");
+    let plain = plain.with_statements(true);
+    let statement = plain.statement(&[], &record, &run).unwrap();
     assert_eq!((statement.ending, &statement.signed_by), ("intoto.json", &None));
     assert!(
         serde_json::from_slice::<Statement>(&statement.bytes)
@@ -179,7 +196,7 @@ fn a_statement_is_signed_where_there_is_a_key() {
         "studio-1:nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2DXWpgBgrEKt9VL/tPJZAc6DuFy89qmIyWvAhpo9wdRGg==";
     let signing = Origin::new(installation(), Some(key.parse().unwrap()));
     assert!(!format!("{signing:?}").contains("nWGx"));
-    let statement = signing.statement(&[], &record, &run);
+    let statement = signing.statement(&[], &record, &run).unwrap();
     assert_eq!(statement.ending, "intoto.dsse.json");
     assert_eq!(statement.signed_by.as_deref(), Some("studio-1"));
     let envelope: Envelope = serde_json::from_slice(&statement.bytes).unwrap();

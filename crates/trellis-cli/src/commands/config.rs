@@ -8,6 +8,7 @@ use clap::Subcommand;
 use super::Context;
 use crate::config::{self, Effective, SettingFlags};
 use crate::exit::{Exit, Stop};
+use crate::output;
 
 /// Show the settings in force, or check a settings file
 #[derive(Debug, clap::Args)]
@@ -38,7 +39,7 @@ pub(crate) fn run(args: ConfigArgs, context: &Context<'_>) -> Result<Exit, Stop>
         Action::Show { json, flags } => {
             let effective = config::load(&flags, context.environment, context.config_file.as_deref())?;
             for mistyped in &effective.mistyped {
-                crate::output::write_stderr(&format!("warning: {mistyped}\n"));
+                output::write_stderr(&format!("warning: {mistyped}\n"));
             }
             super::print(&if json {
                 as_json(&effective)
@@ -47,7 +48,11 @@ pub(crate) fn run(args: ConfigArgs, context: &Context<'_>) -> Result<Exit, Stop>
             })
         }
         Action::Check { file } => match config::check_file(&file) {
-            Ok(count) => super::print(&format!("{}: ok, {count} settings\n", file.display())),
+            Ok(count) => super::print(&format!(
+                "{}: ok, {}\n",
+                file.display(),
+                output::count(count, "setting")
+            )),
             Err(problems) if problems.unreadable() => Err(problems.into()),
             Err(problems) => Err(Stop::from(problems).with_exit(Exit::Failed)),
         },

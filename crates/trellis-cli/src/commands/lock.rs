@@ -14,6 +14,7 @@ use trellis_pins::Pins;
 
 use super::fault::{Fault, print, print_json, tell};
 use crate::exit::{Exit, Stop};
+use crate::nearby;
 
 /// Show and check what `flake.lock` and `nix/pins.json` pin
 #[derive(Debug, clap::Args)]
@@ -84,8 +85,9 @@ impl Files {
 fn read_pins(path: &Path) -> Result<Pins, Fault> {
     let named = |error: anyhow::Error| error.context(format!("`{}` cannot be used", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| {
+        let hint = nearby::hint(path, &error).unwrap_or_else(|| "name the file with `--pins`".to_owned());
         let stop = Stop::not_started(named(error.into()));
-        Fault::new("pins_unreadable", "name the file with `--pins`", stop)
+        Fault::new("pins_unreadable", hint, stop)
     })?;
     Pins::parse(&text).map_err(|error| {
         let stop = Stop::failed(named(error.into()));

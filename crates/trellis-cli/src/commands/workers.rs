@@ -11,7 +11,7 @@ use super::generate::client::{CallError, Client};
 use super::generate::trouble::Trouble;
 use crate::config::{self, SettingFlags};
 use crate::exit::{Exit, Stop};
-use crate::runtime;
+use crate::{runtime, server_address};
 
 /// List, restart and drain a running server's workers
 #[derive(Debug, clap::Args)]
@@ -20,7 +20,7 @@ pub(crate) struct WorkersArgs {
     action: Option<Action>,
 
     /// The server; default: the one that the settings describe, on this machine
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL", value_parser = server_address::parse)]
     server: Option<String>,
 
     #[command(flatten)]

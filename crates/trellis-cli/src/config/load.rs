@@ -58,6 +58,19 @@ pub(crate) struct Effective {
 }
 
 impl Effective {
+    /// Whether somebody chose the data folder, by a flag, a variable of ours or the settings file.
+    pub(crate) fn names_data_dir(&self) -> bool {
+        let found = self
+            .values
+            .iter()
+            .find(|(setting, _)| setting.key == settings::DATA_DIR);
+        found.is_some_and(|(_, sourced)| match &sourced.origin {
+            Origin::Flag { .. } | Origin::File { .. } => true,
+            Origin::Environment { variable } => *variable == env::DATA_DIR,
+            Origin::Default => false,
+        })
+    }
+
     /// How to log where a command has a default level of its own.
     pub(crate) fn log_or(&self, level: &str) -> Log {
         let mut log = self.config.log.clone();

@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::Origin;
+use crate::nearby;
 
 /// One thing that is wrong.
 #[derive(Debug, thiserror::Error)]
@@ -47,9 +48,9 @@ impl ConfigProblem {
     /// What to do, one sentence.
     pub(crate) fn advice(&self) -> String {
         match self {
-            Self::Unreadable { .. } => {
-                "name a file that is there with `--config` or `$TRELLIS_CONFIG`".to_owned()
-            }
+            Self::Unreadable { path, source } => nearby::hint(path, source).unwrap_or_else(|| {
+                "name a file that this user can read with `--config` or `$TRELLIS_CONFIG`".to_owned()
+            }),
             Self::Syntax { .. } => "text values need quotes, and tables are written `[limits]`".to_owned(),
             Self::Unknown {
                 nearest: Some(nearest),

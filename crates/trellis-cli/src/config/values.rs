@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use trellis_core::BackendChoice;
 
 use super::{ConfigProblem, Problems};
@@ -39,9 +40,15 @@ impl Config {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Listen {
+    #[serde(deserialize_with = "address")]
     pub(crate) host: IpAddr,
     pub(crate) port: u16,
     pub(crate) allowed_origins: Vec<String>,
+}
+
+fn address<'de, D: Deserializer<'de>>(from: D) -> Result<IpAddr, D::Error> {
+    let text = String::deserialize(from)?;
+    super::kind::address(&text).ok_or_else(|| D::Error::custom("not an address"))
 }
 
 /// Who may use the server.
@@ -90,6 +97,8 @@ pub(crate) struct Cache {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Provenance {
+    /// Whether a statement is made of each result; a key has one made in any case.
+    pub(crate) statement: bool,
     /// Empty: nothing is signed.
     pub(crate) sign_key: PathBuf,
 }

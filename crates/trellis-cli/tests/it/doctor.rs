@@ -416,7 +416,7 @@ fn the_probe_says_that_numba_was_compiling() {
     assert_eq!(late["subject"], "TRELLIS");
     let message = late["message"].as_str().unwrap();
     assert!(
-        message.starts_with("did not end within 5 seconds: numba was compiling"),
+        message.starts_with("did not end within 5 s: numba was compiling"),
         "{message}"
     );
     assert!(late["advice"].as_str().unwrap().contains("NUMBA_CACHE_DIR"));

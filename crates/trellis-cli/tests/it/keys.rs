@@ -81,7 +81,7 @@ fn a_server_with_keys_works_for_who_has_one() {
     server.signal("TERM");
     let banner = server.wait().1;
     assert!(
-        banner.contains("whoever has an API key: studio, client\n"),
+        banner.contains("everybody with an API key: studio, client\n"),
         "{banner}"
     );
 }

@@ -8,6 +8,7 @@ mod doctor;
 mod generate;
 mod keys;
 mod lock;
+mod readme;
 mod remote;
 mod serve;
 mod usage;

@@ -32,10 +32,7 @@ async fn the_printed_command_works_when_pasted() {
     let address = server.address.clone();
     server.signal("TERM");
     let (_, output) = server.wait();
-    let paste = output
-        .lines()
-        .find(|line| line.trim_start().starts_with("job="))
-        .expect("a command");
+    let paste = commands(&output);
     let server = Server::start(home.path(), &[]);
     // The second server has another port, which a person would not have to exchange.
     let paste = paste.replace(&address, &server.address);
@@ -49,7 +46,51 @@ async fn the_printed_command_works_when_pasted() {
         "{}",
         String::from_utf8_lossy(&pasted.stderr)
     );
-    assert!(is_glb(&fs::read(home.path().join("chair.glb")).unwrap()));
+    assert!(is_glb(&fs::read(home.path().join("model.glb")).unwrap()));
+}
+
+/// The commands of a banner: what stands between its last two empty lines.
+fn commands(banner: &str) -> String {
+    let (_, rest) = banner.split_once(" in another terminal:\n\n").expect("commands");
+    rest.split("\n\n").next().expect("an end").to_owned()
+}
+
+#[tokio::test]
+async fn the_printed_commands_stop_where_the_first_one_fails() {
+    let home = home();
+    fs::write(home.path().join("photo.png"), "not a picture").unwrap();
+    let server = Server::start(home.path(), &[]);
+    let address = server.address.clone();
+    server.signal("TERM");
+    let (_, output) = server.wait();
+    let server = Server::start(home.path(), &[]);
+    let paste = commands(&output).replace(&address, &server.address);
+    let pasted = Command::new("sh")
+        .args(["-c", &paste])
+        .current_dir(home.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&pasted.stdout);
+    assert!(!pasted.status.success());
+    assert!(
+        said.contains("urn:trellis-server:problem:picture_format"),
+        "{said}"
+    );
+    assert!(!said.contains("/events"), "it went on: {said}");
+    assert!(!home.path().join("model.glb").exists());
+}
+
+#[tokio::test]
+async fn the_sample_is_named_where_it_is_and_localhost_can_be_listened_on() {
+    let home = home();
+    fs::create_dir(home.path().join("samples")).unwrap();
+    fs::write(home.path().join("samples/duck.png"), picture::png(96, 90)).unwrap();
+    let server = Server::start(home.path(), &["--host", "localhost"]);
+    let address = server.address.clone();
+    assert!(address.starts_with("http://127.0.0.1:"), "{address}");
+    server.signal("TERM");
+    let (_, output) = server.wait();
+    assert!(commands(&output).contains("image=@samples/duck.png"), "{output}");
 }
 
 #[tokio::test]

@@ -111,18 +111,18 @@ fn wrong_usage_ends_with_2_and_says_what_to_do() {
     snapshot(
         "usage_unknown_format",
         &home,
-        &["generate", "a.png", "--format", "obj"],
+        &["generate", "a.png", "--format", "fbx"],
     );
     snapshot(
         "usage_unknown_ending",
         &home,
-        &["generate", "a.png", "-o", "chair.obj"],
+        &["generate", "a.png", "-o", "chair.fbx"],
     );
     snapshot("usage_empty_folder", &home, &["generate", "empty"]);
     snapshot(
         "usage_server_address",
         &home,
-        &["generate", "a.png", "--server", "localhost:8000"],
+        &["generate", "a.png", "--server", "ftp://localhost"],
     );
     snapshot(
         "usage_no_server",
@@ -135,6 +135,121 @@ fn wrong_usage_ends_with_2_and_says_what_to_do() {
         &["generate", "a.png", "--backend", "trellis"],
     );
     snapshot("usage_no_command", &home, &["config"]);
+    for (name, flag, value) in [
+        ("usage_not_a_whole_number", "--seed", "abc"),
+        ("usage_not_a_number", "--mesh-simplify", "much"),
+        (
+            "usage_too_large_a_number",
+            "--texture-size",
+            "99999999999999999999",
+        ),
+    ] {
+        snapshot(name, &home, &["generate", "a.png", flag, value]);
+    }
+}
+
+/// Each path that a person names, mistyped: it is repeated, with what there is instead.
+#[test]
+fn a_mistyped_path_is_named_with_what_there_is() {
+    let home = home();
+    let at = |name: &str| home.path().join(name);
+    for folder in ["photos", "state", "model"] {
+        fs::create_dir(at(folder)).unwrap();
+    }
+    fs::write(at("photos/chair.png"), "").unwrap();
+    fs::write(at("server.toml"), "").unwrap();
+    fs::write(at("keys.txt"), "").unwrap();
+    fs::write(at("localhost.toml"), "[listen]\nhost = \"localhost\"\n").unwrap();
+    let cases: [(&str, &[&str], &str, &str); 11] = [
+        (
+            "settings",
+            &["serve", "--config", "sever.toml"],
+            "`sever.toml`",
+            "`server.toml`",
+        ),
+        (
+            "settings",
+            &["config", "check", "server.tml"],
+            "`server.tml`",
+            "`server.toml`",
+        ),
+        (
+            "data",
+            &["serve", "--data-dir", "sttae/data"],
+            "`sttae/data`",
+            "`state`",
+        ),
+        (
+            "data",
+            &["serve", "--data-dir", "keys.txt/data"],
+            "`keys.txt/data`",
+            "`keys.txt` is a file",
+        ),
+        (
+            "keys",
+            &["serve", "--data-dir", "state/d", "--auth-keys-file", "key.txt"],
+            "`key.txt`",
+            "`keys.txt`",
+        ),
+        (
+            "model",
+            &["serve", "--data-dir", "state/d", "--model", "modle"],
+            "`modle`",
+            "`model`",
+        ),
+        (
+            "model",
+            &["generate", "photos", "--backend", "trellis"],
+            "`modle`",
+            "`model`",
+        ),
+        (
+            "picture",
+            &["generate", "photos/chiar.png"],
+            "`photos/chiar.png`",
+            "`photos/chair.png`",
+        ),
+        (
+            "picture",
+            &["generate", "photo/chair.png"],
+            "`photo/chair.png`",
+            "`photos/chair.png`",
+        ),
+        (
+            "picture",
+            &["generate", "photos/chair.jpg"],
+            "`photos/chair.jpg`",
+            "`photos/chair.png`",
+        ),
+        (
+            "result",
+            &["verify", "photos/chair.gbl"],
+            "`photos/chair.gbl`",
+            "`photos/chair.png`",
+        ),
+    ];
+    for (what, arguments, given, meant) in cases {
+        let mut call = trellis(home.path());
+        if what == "model" && arguments[0] == "generate" {
+            call.env("TRELLIS_MODEL_PATH", "modle");
+        }
+        let told = describe(call.args(arguments));
+        assert!(!told.starts_with("exit code: 0"), "{told}");
+        assert!(
+            told.contains(given) && told.contains(meant),
+            "{arguments:?}\n{told}"
+        );
+    }
+    assert!(!at("sttae").exists(), "nothing is made for a mistyped path");
+}
+
+#[test]
+fn localhost_is_an_address() {
+    let home = home();
+    fs::write(home.path().join("t.toml"), "[listen]\nhost = \"localhost\"\n").unwrap();
+    snapshot("config_check_localhost", &home, &["config", "check", "t.toml"]);
+    fs::write(home.path().join("t.toml"), "[listen]\nhost = \"studio\"\n").unwrap();
+    snapshot("config_check_host_name", &home, &["config", "check", "t.toml"]);
 }
 
 #[test]

@@ -24,7 +24,15 @@ fn made(flags: &[&str]) -> TempDir {
     fs::write(home.path().join("other.png"), picture::png(96, 90)).expect("a file");
     fs::write(home.path().join("secret"), SECRET).expect("a file");
     let mut call = trellis(home.path());
-    call.args(["generate", "photo.png", "-o", "chair.glb", "--seed", "7"]);
+    call.args([
+        "generate",
+        "photo.png",
+        "-o",
+        "chair.glb",
+        "--seed",
+        "7",
+        "--statement",
+    ]);
     let text = describe(call.args(flags));
     assert!(text.starts_with("exit code: 0"), "{text}");
     assert!(!text.contains(&SECRET[9..]), "the secret shows: {text}");
@@ -151,6 +159,66 @@ fn a_signature_is_checked_with_the_key_alone() {
     );
 }
 
+/// STL, PLY and OBJ have no place for a record: the statement says it for them.
+#[test]
+fn every_format_is_verified_by_its_statement() {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("photo.png"), picture::png(96, 50)).unwrap();
+    let mut call = trellis(home.path());
+    call.args([
+        "generate",
+        "photo.png",
+        "-o",
+        "chair.glb",
+        "--seed",
+        "7",
+        "--statement",
+    ]);
+    let made = describe(call.args(["--format", "glb,obj,stl,ply", "--stl-size-mm", "62.5"]));
+    assert!(made.starts_with("exit code: 0"), "{made}");
+    let check =
+        |file: &str, flags: &[&str]| describe(trellis(home.path()).arg("verify").arg(file).args(flags));
+    for file in [
+        "chair.glb",
+        "chair.stl",
+        "chair.ply",
+        "chair.obj",
+        "chair.mtl",
+        "chair.texture.png",
+    ] {
+        let text = check(file, &ALL);
+        assert!(text.starts_with("exit code: 0"), "{file}: {text}");
+        assert!(
+            text.contains("✓ statement   about this file") && text.contains("✓ made again"),
+            "{file}: {text}"
+        );
+    }
+    let alone = check("chair.stl", &[]);
+    assert!(alone.starts_with("exit code: 2"), "{alone}");
+    assert!(alone.contains("name the statement with `--statement`"), "{alone}");
+    let mut bytes = fs::read(home.path().join("chair.stl")).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(home.path().join("chair.stl"), bytes).unwrap();
+    let text = check("chair.stl", &ALL);
+    assert!(text.starts_with("exit code: 1"), "{text}");
+    assert!(
+        text.contains("✗ statement   it is about other files") && text.contains("✗ made again"),
+        "{text}"
+    );
+}
+
+/// The picture's name stands in the files, so it takes part in making them again.
+#[test]
+fn the_picture_s_name_is_recorded() {
+    let home = made(&[]);
+    fs::copy(home.path().join("photo.png"), home.path().join("renamed.png")).unwrap();
+    let flags = ["--input", "renamed.png", "--reproduce"];
+    let text = verify(home.path(), &flags);
+    assert!(text.contains("✓ made again"), "{text}");
+    let glb = fs::read(home.path().join("chair.glb")).unwrap();
+    assert!(String::from_utf8_lossy(&glb).contains("\"photo (preview, not TRELLIS)\""));
+}
+
 #[test]
 fn what_cannot_be_read_is_told_from_what_differs() {
     let home = made(&[]);
@@ -240,7 +308,7 @@ async fn a_server_keeps_results_and_says_what_made_them() {
     server.kill();
 
     // After a crash what was kept is there, and with no room for it, it goes.
-    let server = Server::start(home.path(), &[]);
+    let server = Server::start(home.path(), &["--statement"]);
     let client = Client::new(&server.address);
     let photo = picture::png(96, 50);
     assert_eq!(client.asked(photo.clone(), &params).await["cached"], true);
@@ -254,7 +322,7 @@ async fn a_server_keeps_results_and_says_what_made_them() {
 fn generate_takes_kept_results_of_a_server_and_brings_its_statement() {
     let home = tempfile::tempdir().unwrap();
     fs::write(home.path().join("photo.png"), picture::png(96, 50)).unwrap();
-    let server = Server::start(home.path(), &[]);
+    let server = Server::start(home.path(), &["--statement"]);
     let call = |flags: &[&str]| -> Value {
         let usual = [
             "generate",
@@ -273,14 +341,38 @@ fn generate_takes_kept_results_of_a_server_and_brings_its_statement() {
             .output();
         serde_json::from_slice(&output.unwrap().stdout).unwrap()
     };
-    let first = call(&[]);
+    let first = call(&["--statement"]);
     assert_eq!(first["cached"], false);
     assert_eq!(first["statement"], "chair.intoto.json");
-    while call(&[])["cached"] != true {}
-    assert_eq!(call(&["--no-cache"])["cached"], false);
     let text = verify(home.path(), &["--statement", "chair.intoto.json"]);
     assert!(
         text.starts_with("exit code: 0") && text.contains("✓ statement"),
         "{text}"
     );
+    // Made, but not asked for here, and signed by nobody: it stays where it is.
+    fs::remove_file(home.path().join("chair.intoto.json")).unwrap();
+    while call(&[])["cached"] != true {}
+    assert_eq!(call(&["--no-cache"])["cached"], false);
+    assert!(!home.path().join("chair.intoto.json").exists());
+    server.kill();
+    // A server that makes none says so where one is asked for.
+    let server = Server::start(home.path(), &[]);
+    let output = trellis(home.path())
+        .args([
+            "generate",
+            "photo.png",
+            "-o",
+            "chair.glb",
+            "--statement",
+            "--server",
+        ])
+        .arg(&server.address)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        output.status.success() && said.contains("its setting `provenance.statement` is off"),
+        "{said}"
+    );
+    assert!(!home.path().join("chair.intoto.json").exists());
 }

@@ -76,13 +76,8 @@ async fn a_job_is_made_by_a_worker_and_has_a_preview_before() {
         "{job}"
     );
     assert_eq!(client.damage(&job).await, None);
-    assert!(
-        job["notes"]
-            .as_array()
-            .expect("a list")
-            .contains(&json!("peak VRAM 9.0 GiB")),
-        "{job}"
-    );
+    assert_eq!(job["timings"]["peak_vram_bytes"], json!(9_u64 << 30), "{job}");
+    assert_eq!(job["timings"]["stages"][0]["stage"], "preprocess", "{job}");
     let log = server.log();
     let line = log.lines().find(|line| line.contains("a library speaks"));
     assert!(

@@ -34,7 +34,7 @@ pub enum Finding {
     BadRevision { node: String, text: String },
     #[error("`{node}` is used by nobody")]
     Unused { node: String },
-    #[error("`{node}` is {days} days old")]
+    #[error("`{node}` is {days} {} old", if *days == 1 { "day" } else { "days" })]
     Old { node: String, days: i64 },
     #[error("input `{input}` is pinned in pins.json but is not in flake.lock")]
     InputMissing { input: String },

@@ -15,7 +15,10 @@ pub struct MissingSymbol {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AbiProblem {
     /// Every need is met.
-    #[error("{libraries} libraries: every C++ symbol and library that they need is here")]
+    #[error("{}: every C++ symbol and library that {} is here", match libraries {
+        1 => "1 library".to_owned(),
+        many => format!("{many} libraries"),
+    }, if *libraries == 1 { "it needs" } else { "they need" })]
     Complete {
         /// How many were looked at.
         libraries: usize,

@@ -79,7 +79,7 @@ pub fn check(machine: &Machine, asked: Capability, cuda: &Cuda, target: Target) 
         say("GPU", &GpuProblem::NoGpu);
     }
     for gpu in gpus {
-        for problem in of_gpu(gpu, asked) {
+        for problem in of_gpu(gpu, asked, cuda) {
             say(&gpu.name, &problem);
         }
     }
@@ -94,8 +94,9 @@ fn nodes(machine: &Machine) -> Vec<GpuProblem> {
     closed.into_iter().collect()
 }
 
-fn of_gpu(gpu: &Gpu, asked: Capability) -> Vec<GpuProblem> {
+fn of_gpu(gpu: &Gpu, asked: Capability, cuda: &Cuda) -> Vec<GpuProblem> {
     let mut problems = vec![GpuProblem::Gpu {
+        package: cuda.package_for(&gpu.capability.to_string()).map(str::to_owned),
         capability: gpu.capability,
         total: gpu.total_bytes,
     }];

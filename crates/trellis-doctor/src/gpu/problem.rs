@@ -89,8 +89,10 @@ pub enum GpuProblem {
     #[error("the driver runs and sees no GPU")]
     NoGpu,
     /// A GPU.
-    #[error("capability {capability}, {}", gigabytes(*total))]
+    #[error("capability {capability}, {}{}", gigabytes(*total), with_nix(package.as_deref()))]
     Gpu {
+        /// The flake's package for it, if there is one.
+        package: Option<String>,
         /// What it runs.
         capability: Capability,
         /// All memory in bytes.
@@ -132,6 +134,10 @@ pub enum GpuProblem {
 fn gigabytes(bytes: u64) -> String {
     let tenths = bytes / ((1 << 30) / 10);
     format!("{}.{} GiB", tenths / 10, tenths % 10)
+}
+
+fn with_nix(package: Option<&str>) -> String {
+    package.map_or(String::new(), |package| format!("; with Nix it is `{package}`"))
 }
 
 impl Diagnosis for GpuProblem {

@@ -78,7 +78,7 @@ pub enum ProbeProblem {
         module: Option<String>,
     },
     /// It did not end.
-    #[error("did not end within {seconds} seconds{}", during.words())]
+    #[error("did not end within {seconds} s{}", during.words())]
     TimedOut {
         /// The limit.
         seconds: u64,

@@ -1,7 +1,7 @@
 //! Driver, GPU, variables and host: values in, sentences out.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 use trellis_doctor::gpu::{self, Driver, Gpu, Machine, Place, Process, Target};
@@ -248,12 +248,14 @@ fn variables_as_the_wrapper_sets_them() {
 fn hosts() {
     let good = Host {
         disks: vec![(PathBuf::from("/var/lib/trellis"), 200 << 30)],
+        nix_store_bytes: Some(41_000_000_000),
         memory_bytes: Some(32 << 30),
         lockable_bytes: Some(8 << 20),
         now_seconds: 1_800_000_000,
     };
     let poor = Host {
         disks: vec![(PathBuf::from("/var/lib/trellis"), 2 << 30)],
+        nix_store_bytes: Some(39_000_000_000),
         memory_bytes: Some(8 << 30),
         lockable_bytes: None,
         now_seconds: 0,
@@ -270,7 +272,39 @@ fn this_machine_can_be_looked_at() {
     let folder = TempDir::new().unwrap();
     let host = Host::look(&[folder.path().join("not/there/yet"), folder.path().to_owned()]);
     assert!(host.memory_bytes > Some(0) && host.disks.len() == 1 && host.now_seconds > 0);
+    assert!(host.nix_store_bytes.is_none());
+    assert!(host.before_a_build(folder.path()).nix_store_bytes > Some(0));
     Machine::look(None, &[]);
+}
+
+/// What the doctor asks for is what the pages say, and more than what the pins alone add up to.
+#[test]
+fn the_room_for_a_build_is_that_of_the_pages() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    for page in ["README.md", "docs/nix.md"] {
+        let text = std::fs::read_to_string(root.join(page)).unwrap().to_lowercase();
+        assert!(text.contains("have 40 gb free"), "{page}");
+    }
+    let pins = Pins::embedded();
+    let wheels = pins
+        .wheels
+        .values()
+        .filter_map(|wheel| Some(wheel.size + wheel.unpacked?));
+    let models = &pins.models;
+    let files = models.trellis_image_large.files.iter().map(|file| file.size);
+    let all: u64 = wheels
+        .chain(files)
+        .chain([models.dinov2.size, models.u2net.size])
+        .sum();
+    let tight = Host {
+        nix_store_bytes: Some(all),
+        ..Host::default()
+    };
+    let found = host::check(&tight);
+    assert!(
+        found.iter().any(|finding| finding.kind == "nix_store_full"),
+        "{found:?}"
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::Serialize;
-use trellis_core::Params;
+use trellis_core::{AssetName, Params};
 
 use crate::sha256;
 
@@ -12,26 +12,28 @@ use crate::sha256;
 pub struct CacheKey(String);
 
 /// What is digested; another number where its form or meaning changes.
-const FORM: u32 = 1;
+const FORM: u32 = 2;
 
 #[derive(Serialize)]
 struct Digested<'a> {
     form: u32,
     inputs: &'a [String],
+    name: Option<&'a AssetName>,
     params: &'a Params,
     made_by: &'a str,
 }
 
 impl CacheKey {
-    /// The key of a result. `made_by` names everything that makes it: the backend, and the exact program,
+    /// The key of a result. The name of the picture stands in the files; `made_by` names everything that makes it: the backend, and the exact program,
     /// environment and model.
     ///
     /// # Panics
     /// Never: texts and numbers in range are JSON.
-    pub fn new(inputs: &[String], params: &Params, made_by: &str) -> Self {
+    pub fn new(inputs: &[String], name: Option<&AssetName>, params: &Params, made_by: &str) -> Self {
         let digested = Digested {
             form: FORM,
             inputs,
+            name,
             params,
             made_by,
         };
@@ -62,8 +64,8 @@ mod tests {
         let params = |patch: ParamsPatch| patch.resolve(7).unwrap();
         let usual = params(ParamsPatch::default());
         let inputs = ["a".to_owned(), "b".to_owned()];
-        let key = CacheKey::new(&inputs, &usual, "relief 1");
-        assert_eq!(key, CacheKey::new(&inputs, &usual, "relief 1"));
+        let key = CacheKey::new(&inputs, None, &usual, "relief 1");
+        assert_eq!(key, CacheKey::new(&inputs, None, &usual, "relief 1"));
         let seed = ParamsPatch {
             seed: Some(8),
             ..ParamsPatch::default()
@@ -76,14 +78,16 @@ mod tests {
             ss_sampling_steps: Some(13),
             ..ParamsPatch::default()
         };
+        let chair = AssetName::of_file("chair.png");
         let swapped = ["b".to_owned(), "a".to_owned()];
         for other in [
-            CacheKey::new(&inputs, &params(seed), "relief 1"),
-            CacheKey::new(&inputs, &params(formats), "relief 1"),
-            CacheKey::new(&inputs, &params(steps), "relief 1"),
-            CacheKey::new(&inputs, &usual, "relief 2"),
-            CacheKey::new(&swapped, &usual, "relief 1"),
-            CacheKey::new(&inputs[..1], &usual, "relief 1"),
+            CacheKey::new(&inputs, None, &params(seed), "relief 1"),
+            CacheKey::new(&inputs, None, &params(formats), "relief 1"),
+            CacheKey::new(&inputs, None, &params(steps), "relief 1"),
+            CacheKey::new(&inputs, None, &usual, "relief 2"),
+            CacheKey::new(&inputs, chair.as_ref(), &usual, "relief 1"),
+            CacheKey::new(&swapped, None, &usual, "relief 1"),
+            CacheKey::new(&inputs[..1], None, &usual, "relief 1"),
         ] {
             assert_ne!(key, other);
         }

@@ -130,7 +130,8 @@ pub(super) fn put_result(
     let statement = outcome.statement.as_ref();
     connection
         .prepare_cached(
-            "UPDATE jobs SET made_by = ?2, notes = ?3, provenance = ?4, statement = ?5, statement_key = ?6
+            "UPDATE jobs SET made_by = ?2, notes = ?3, provenance = ?4, statement = ?5, statement_key = ?6,
+                             timings = ?7
              WHERE number = ?1",
         )?
         .execute(params![
@@ -140,6 +141,7 @@ pub(super) fn put_result(
             outcome.provenance.as_ref().map(Json),
             statement.map(|stated| Json(&stated.file)),
             statement.map(|stated| stated.key.as_str()),
+            outcome.timings.as_ref().map(Json),
         ])?;
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
-use trellis_core::{Failure, FailureKind, Job, JobId, StateChange};
+use trellis_core::{Failure, FailureKind, Job, JobId, StateChange, counted};
 
 use super::changes::{change, put_artifact, standing};
 use super::rows::{job, micros, parsed, texts};
@@ -88,7 +88,10 @@ pub(super) fn recover(
         } else {
             let failure = Failure::new(
                 FailureKind::WorkerLost,
-                format!("the worker was lost in each of {} attempts", job.charged),
+                format!(
+                    "the worker was lost in each of {}",
+                    counted(job.charged.into(), "attempt", "attempts")
+                ),
             );
             change(connection, &job, StateChange::Fail, now, Some(&failure))?;
             recovered.failed.push(id);

@@ -79,6 +79,7 @@ fn job_row(row: &Row<'_>) -> rusqlite::Result<(i64, Job)> {
     let failure: Option<Json<_>> = row.get("failure")?;
     let provenance: Option<Json<_>> = row.get("provenance")?;
     let statement: Option<Json<_>> = row.get("statement")?;
+    let timings: Option<Json<_>> = row.get("timings")?;
     let job = Job {
         id: parsed(row, 1)?,
         state: state(row, 2)?,
@@ -93,6 +94,7 @@ fn job_row(row: &Row<'_>) -> rusqlite::Result<(i64, Job)> {
         notes: row.get::<_, Json<_>>("notes")?.0,
         provenance: provenance.map(|json| json.0),
         statement: statement.map(|json| json.0),
+        timings: timings.map(|json| json.0),
         cached: row.get("cached")?,
         inputs: Vec::new(),
         artifacts: Vec::new(),
@@ -105,7 +107,7 @@ fn job_row(row: &Row<'_>) -> rusqlite::Result<(i64, Job)> {
 pub(super) fn job(connection: &Connection, id: JobId) -> Result<Job, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT number, id, state, backend, created_at, updated_at, attempt, made_by, params, progress,
-                failure, notes, provenance, statement, cached
+                failure, notes, provenance, statement, timings, cached
          FROM jobs WHERE id = ?1",
     )?;
     let found = statement.query_row([id.to_string()], job_row).optional()?;

@@ -13,9 +13,10 @@ use crate::StoreError;
 
 /// In the file's header, so that `file` and this program tell it from other databases: `TRLj`.
 const APPLICATION_ID: i64 = 0x5452_4c6a;
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("migrations/0001_jobs.sql"),
     include_str!("migrations/0002_results.sql"),
+    include_str!("migrations/0003_timings.sql"),
 ];
 /// How long a process waits for another one's write.
 const BUSY: Duration = Duration::from_secs(10);

@@ -102,7 +102,7 @@ impl Shop {
 
 fn key(job: &Job) -> CacheKey {
     let inputs: Vec<String> = job.inputs.iter().map(|input| input.sha256.clone()).collect();
-    CacheKey::new(&inputs, &job.params, "relief of today")
+    CacheKey::new(&inputs, None, &job.params, "relief of today")
 }
 
 async fn put_outcome(intake: &Intake, job: JobId, attempt: u32, seed: u32) -> Outcome {
@@ -128,6 +128,7 @@ async fn put_outcome(intake: &Intake, job: JobId, attempt: u32, seed: u32) -> Ou
             key: model,
         }],
         notes: vec!["as made".to_owned()],
+        timings: None,
         provenance: None,
         statement: Some(DeliveredStatement {
             file: StatementFile {
@@ -383,7 +384,7 @@ async fn a_killed_process_leaves_whole_results_or_none() {
             job.params.seed = seed;
             let mut asked = Vec::new();
             asked.extend(job.inputs.iter().map(|(input, _)| input.sha256.clone()));
-            let key = CacheKey::new(&asked, &job.params, "relief of today");
+            let key = CacheKey::new(&asked, None, &job.params, "relief of today");
             let found = shop.cache.recall(&key, job.id, job.now).await;
             whole += usize::from(found.is_some());
         }

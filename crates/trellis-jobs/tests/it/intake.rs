@@ -56,7 +56,7 @@ async fn what_cannot_be_used_is_refused_and_leaves_nothing() {
         (of(vec![]), "no_picture"),
         (of(vec![picture(4); 4]), "too_many_pictures"),
         (
-            of(vec![picture(4), Bytes::from_static(b"GIF89a")]),
+            of(vec![picture(4), Bytes::from_static(b"8BPS\0\x01")]),
             "picture_format",
         ),
         (of(vec![picture(101)]), "picture_too_large"),

@@ -33,6 +33,7 @@ pub(crate) fn new_job(n: u32) -> NewJob {
         height: 3,
         size_bytes: 9,
         sha256: "0".repeat(64),
+        name: None,
     };
     NewJob {
         id,
@@ -83,6 +84,7 @@ pub(crate) fn outcome(claim: &Claim) -> Outcome {
         made_by: "relief".to_owned(),
         artifacts: vec![file(claim.lease.job, claim.lease.attempt, false)],
         notes: vec!["one view is used".to_owned()],
+        timings: None,
         provenance: None,
         statement: None,
     }

@@ -219,6 +219,7 @@ impl Game {
                     made_by: "relief".to_owned(),
                     artifacts: vec![file(lease.job, lease.attempt, false)],
                     notes: vec![],
+                    timings: None,
                     provenance: None,
                     statement: None,
                 };

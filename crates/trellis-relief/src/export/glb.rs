@@ -7,12 +7,14 @@
 //! Source: the Khronos glTF 2.0 specification, chapters 3 to 5.
 
 use serde_json::{Value, json};
+use trellis_core::AssetName;
 
 use crate::error::ReliefError;
+use crate::generate::labelled;
 use crate::model::Model;
 use crate::solid::Solid;
 use crate::texture::Texture;
-use crate::{DESCRIPTION, NAME};
+use crate::{DESCRIPTION, LABEL, NAME};
 
 const FLOAT: u32 = 5126;
 const UNSIGNED_SHORT: u32 = 5123;
@@ -26,7 +28,7 @@ const LINEAR_MIPMAP_LINEAR: u32 = 9987;
 /// How rough the surface is: a picture has its lights painted in already, so hardly any are added.
 const ROUGHNESS: f64 = 0.9;
 
-pub(crate) fn glb(model: &Model) -> Result<Vec<u8>, ReliefError> {
+pub(crate) fn glb(model: &Model, name: &AssetName) -> Result<Vec<u8>, ReliefError> {
     let mut buffer = Buffer::default();
     let solid = &model.solid;
     buffer.push(floats(solid.positions.iter().flatten()), Some(ARRAY_BUFFER));
@@ -35,6 +37,9 @@ pub(crate) fn glb(model: &Model) -> Result<Vec<u8>, ReliefError> {
     let (component, indices) = indices(solid);
     buffer.push(indices, Some(ELEMENT_ARRAY_BUFFER));
     buffer.push(model.texture.encoded()?, None);
+    let name = labelled(name);
+    // Programs drop `asset` when they save a file again; they keep the extras and names of what is in it.
+    let extras = json!({ "made_by": format!("trellis-server {NAME}"), "label": LABEL });
     let document = json!({
         "asset": {
             "version": "2.0",
@@ -43,10 +48,11 @@ pub(crate) fn glb(model: &Model) -> Result<Vec<u8>, ReliefError> {
             "extras": { "description": DESCRIPTION },
         },
         "scene": 0,
-        "scenes": [{ "nodes": [0] }],
-        "nodes": [{ "name": NAME, "mesh": 0 }],
+        "scenes": [{ "name": name, "nodes": [0], "extras": extras }],
+        "nodes": [{ "name": name, "mesh": 0, "extras": extras }],
         "meshes": [{
-            "name": NAME,
+            "name": name,
+            "extras": extras,
             "primitives": [{
                 "attributes": { "POSITION": 0, "NORMAL": 1, "TEXCOORD_0": 2 },
                 "indices": 3,
@@ -54,7 +60,8 @@ pub(crate) fn glb(model: &Model) -> Result<Vec<u8>, ReliefError> {
             }],
         }],
         "materials": [{
-            "name": "picture",
+            "name": name,
+            "extras": extras,
             "pbrMetallicRoughness": {
                 "baseColorTexture": { "index": 0 },
                 "metallicFactor": 0.0,
@@ -69,7 +76,7 @@ pub(crate) fn glb(model: &Model) -> Result<Vec<u8>, ReliefError> {
             "wrapS": CLAMP_TO_EDGE,
             "wrapT": CLAMP_TO_EDGE,
         }],
-        "images": [{ "bufferView": 4, "mimeType": Texture::MEDIA_TYPE }],
+        "images": [{ "name": name, "bufferView": 4, "mimeType": Texture::MEDIA_TYPE }],
         "accessors": accessors(solid, component),
         "bufferViews": buffer.views,
         "buffers": [{ "byteLength": buffer.bytes.len() }],

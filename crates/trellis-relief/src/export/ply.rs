@@ -2,13 +2,20 @@
 
 use std::fmt::Write as _;
 
+use trellis_core::AssetName;
+
 use crate::DESCRIPTION;
+use crate::generate::labelled;
 use crate::model::Model;
 
-pub(crate) fn ply(model: &Model) -> Vec<u8> {
+pub(crate) fn ply(model: &Model, name: &AssetName) -> Vec<u8> {
     let solid = &model.solid;
     let mut header = String::from("ply\nformat binary_little_endian 1.0\n");
-    let _ = writeln!(header, "comment relief: {DESCRIPTION}");
+    let _ = writeln!(
+        header,
+        "comment relief: {DESCRIPTION}\ncomment {}",
+        labelled(name)
+    );
     let _ = writeln!(header, "element vertex {}", solid.positions.len());
     for name in ["x", "y", "z", "nx", "ny", "nz"] {
         let _ = writeln!(header, "property float {name}");

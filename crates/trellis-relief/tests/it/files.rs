@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use trellis_core::{Format, Params, Progress, Stage};
+use trellis_core::{AssetName, Format, Params, Progress, Stage};
 use trellis_picture::{Picture, decode};
 use trellis_relief::{DESCRIPTION, Relief, ReliefError, Views, generate};
 
@@ -17,6 +17,7 @@ fn views(count: usize) -> Views {
     Views {
         first: decode(&bytes, MAX_PIXELS).expect("the picture is whole"),
         count,
+        name: AssetName::of_file("red chair.png").expect("a name"),
     }
 }
 
@@ -66,6 +67,72 @@ fn a_glb_says_what_it_is() {
 }
 
 #[test]
+fn the_label_stands_wherever_a_format_has_room_for_it() {
+    let params = Params {
+        formats: vec![Format::Glb, Format::Stl, Format::Ply],
+        ..params()
+    };
+    let files = generated(&views(1), &params).unwrap().files;
+    let document = document(&files[0].bytes);
+    for list in ["scenes", "nodes", "meshes", "materials"] {
+        let object = &document[list][0];
+        assert_eq!(object["name"], "red chair (preview, not TRELLIS)", "{list}");
+        assert_eq!(object["extras"]["label"], "preview, not TRELLIS", "{list}");
+    }
+    let stl = String::from_utf8_lossy(&files[1].bytes[..80]);
+    assert_eq!(
+        stl.trim_end(),
+        "relief: a preview from the outline, not TRELLIS; Z up, mm"
+    );
+    let ply = String::from_utf8_lossy(&files[2].bytes[..400]);
+    assert!(
+        ply.contains("\ncomment relief: a preview from the outline, not TRELLIS\n"),
+        "{ply}"
+    );
+    assert!(
+        ply.contains("\ncomment red chair (preview, not TRELLIS)\n"),
+        "{ply}"
+    );
+}
+
+/// Least and greatest of each axis, from the corners of an STL's triangles.
+fn extent(stl: &[u8]) -> [(f32, f32); 3] {
+    let mut extent = [(f32::MAX, f32::MIN); 3];
+    for triangle in stl[84..].chunks_exact(50) {
+        for (index, value) in triangle[12..48].chunks_exact(4).enumerate() {
+            let value = f32::from_le_bytes(value.try_into().expect("four bytes"));
+            let (low, high) = &mut extent[index % 3];
+            (*low, *high) = (low.min(value), high.max(value));
+        }
+    }
+    extent
+}
+
+#[test]
+fn an_stl_stands_upright_in_millimetres() {
+    for size in [100.0_f32, 37.5] {
+        let params = Params {
+            formats: vec![Format::Glb, Format::Stl],
+            stl_size_mm: size.into(),
+            ..params()
+        };
+        let files = generated(&views(1), &params).unwrap().files;
+        let stl = extent(&files[1].bytes).map(|(low, high)| high - low);
+        let longest = stl.iter().copied().fold(0.0, f32::max);
+        assert!((longest - size).abs() < size * 1e-5, "{stl:?}");
+        // The GLB's height is the STL's third axis, its depth the second.
+        let bounds = &document(&files[0].bytes)["accessors"][0];
+        let side =
+            |axis: usize| bounds["max"][axis].as_f64().unwrap() - bounds["min"][axis].as_f64().unwrap();
+        let scale = f64::from(size) / [0, 1, 2].map(side).into_iter().fold(0.0, f64::max);
+        for (found, of) in stl.into_iter().zip([0, 2, 1]) {
+            let expected = side(of) * scale;
+            assert!((f64::from(found) - expected).abs() < 1e-3 * expected, "{stl:?}");
+        }
+    }
+}
+
+#[test]
 fn the_same_input_gives_the_same_bytes() {
     let params = Params {
         formats: vec![Format::Glb, Format::Stl, Format::Ply],
@@ -94,7 +161,7 @@ fn the_other_views_are_named_in_a_note() {
 
 #[test]
 fn a_format_that_it_cannot_make_is_refused_before_any_work() {
-    for format in [Format::GaussianPly, Format::Turntable] {
+    for format in [Format::Obj, Format::GaussianPly, Format::Turntable] {
         let params = Params {
             formats: vec![Format::Glb, format],
             ..params()

@@ -32,21 +32,26 @@ pub(crate) fn made_from(bytes: &[u8], remove_background: bool) -> (Picture, Resu
 /// Which of `size` pixels, laid over the whole picture, the mesh covers as seen from the front.
 pub(crate) fn silhouette(model: &Model, picture: &Picture, size: (usize, usize)) -> Vec<bool> {
     let mut covered = vec![false; size.0 * size.1];
-    let window = model.window;
+    let (window, front) = (model.window, model.atlas.front);
     let places: Vec<[f64; 2]> = model
         .solid
         .uvs
         .iter()
         .map(|[u, v]| {
-            let x = window.left + f64::from(*u) * window.width;
-            let y = window.top + f64::from(*v) * window.height;
+            let x = window.left + f64::from((*u - front.left) / front.width) * window.width;
+            let y = window.top + f64::from((*v - front.top) / front.height) * window.height;
             [
                 x / f64::from(picture.width()) * size.0 as f64,
                 y / f64::from(picture.height()) * size.1 as f64,
             ]
         })
         .collect();
-    for corners in &model.solid.triangles {
+    let seen = |corners: &&[u32; 3]| {
+        corners
+            .iter()
+            .all(|vertex| front.holds(model.solid.uvs[*vertex as usize]))
+    };
+    for corners in model.solid.triangles.iter().filter(seen) {
         fill(&mut covered, size, corners.map(|vertex| places[vertex as usize]));
     }
     covered

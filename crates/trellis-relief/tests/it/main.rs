@@ -6,7 +6,9 @@
     reason = "pixel and vertex numbers"
 )]
 
+mod back;
 mod backdrops;
+mod depth;
 mod files;
 mod kit;
 mod masks;

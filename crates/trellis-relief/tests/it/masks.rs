@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use trellis_core::Params;
 use trellis_picture::Picture;
+use trellis_relief::Model;
 
 use crate::kit::{made, params};
 
@@ -34,6 +35,24 @@ fn picture(size: (u32, u32), strokes: &[(f64, f64, f64, bool)], soft: bool) -> P
     Picture::from_rgba8(size.0, size.1, pixels).expect("there are as many bytes as pixels")
 }
 
+/// Closed, within the unit cube, and sound in every vertex.
+fn check(model: &Model) -> Result<(), TestCaseError> {
+    let solid = &model.solid;
+    prop_assert!(solid.topology().is_ok_and(|found| found.volume > 0.0));
+    for (position, normal) in solid.positions.iter().zip(&solid.normals) {
+        prop_assert!(position.iter().all(|value| value.abs() < 0.501), "{position:?}");
+        let length = normal.iter().map(|value| value * value).sum::<f32>();
+        prop_assert!((length - 1.0).abs() < 1e-3, "{normal:?}");
+    }
+    for uv in &solid.uvs {
+        prop_assert!(
+            model.atlas.front.holds(*uv) || model.atlas.back.holds(*uv),
+            "{uv:?}"
+        );
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
@@ -47,7 +66,7 @@ proptest! {
         let picture = picture(size, &strokes, soft);
         let params = Params { mesh_simplify, texture_size: 512, ..params() };
         match made(&picture, &params) {
-            Ok(model) => prop_assert!(model.solid.topology().unwrap().volume > 0.0),
+            Ok(model) => check(&model)?,
             Err(error) => prop_assert!(matches!(error.kind(), "no_object" | "no_clear_object")),
         }
     }
@@ -62,7 +81,7 @@ proptest! {
         let picture = Picture::from_rgba8(size.0 as u32, size.1 as u32, pixels).unwrap();
         let params = Params { mesh_simplify, texture_size: 512, ..params() };
         match made(&picture, &params) {
-            Ok(model) => prop_assert!(model.solid.topology().unwrap().volume > 0.0),
+            Ok(model) => check(&model)?,
             Err(error) => prop_assert!(matches!(error.kind(), "no_object" | "no_clear_object")),
         }
     }

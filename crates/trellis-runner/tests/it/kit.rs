@@ -14,8 +14,8 @@ use trellis_backend::{
     Backend, Capabilities, Content, Made, MadeWith, Origin, Output, Readiness, Registry, Reporter, Request,
 };
 use trellis_core::{
-    BackendChoice, Failure, FailureKind, Format, Installation, Job, JobId, ParamsPatch, Pin, Progress,
-    ServerBuild, Stage,
+    AssetName, BackendChoice, Failure, FailureKind, Format, Installation, Job, JobId, ParamsPatch, Pin,
+    Progress, ServerBuild, Stage, Timings,
 };
 use trellis_jobs::{
     BlobStore, FolderBlobs, Intake, IntakeLimits, JobStore, ResultCache, SqliteStore, Submission, WorkerName,
@@ -185,6 +185,7 @@ impl Backend for Scripted {
         Ok(Output {
             files,
             notes: vec!["scripted".to_owned()],
+            timings: Timings::default(),
             made_with: MadeWith::default(),
         })
     }
@@ -199,6 +200,8 @@ pub(crate) struct Place {
     pub(crate) backends: Vec<Arc<dyn Backend>>,
     /// What makes previews.
     pub(crate) previews: Option<Arc<dyn Backend>>,
+    /// Whether statements are asked for.
+    pub(crate) states: bool,
 }
 
 /// A runner at work.
@@ -230,6 +233,7 @@ impl Place {
             backends: vec![backend.clone()],
             backend,
             previews: None,
+            states: true,
             folder,
         }
     }
@@ -259,7 +263,7 @@ impl Place {
             model_lock: None,
         };
         Results {
-            origin: Arc::new(Origin::new(installation, None)),
+            origin: Arc::new(Origin::new(installation, None).with_statements(self.states)),
             cache: Some(ResultCache {
                 index: Arc::new(self.store.clone()),
                 blobs: self.blobs.clone(),
@@ -322,6 +326,7 @@ impl Place {
                 formats: Some(vec![format]),
                 ..ParamsPatch::default()
             },
+            name: AssetName::of_file("chair.png"),
             made_by,
             ..Submission::default()
         };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 use trellis_backend::{Backend, Capabilities, MadeWith, Output, Readiness, Reporter, Request};
-use trellis_core::{BackendChoice, Failure, FailureKind, Format, Job, JobState};
+use trellis_core::{BackendChoice, Failure, FailureKind, Format, Job, JobState, Timings};
 use trellis_jobs::JobStore;
 use trellis_provenance::glb;
 
@@ -44,6 +44,7 @@ impl Backend for Quick {
         Ok(Output {
             files: vec![bytes("model.glb")],
             notes: vec![],
+            timings: Timings::default(),
             made_with: MadeWith::default(),
         })
     }

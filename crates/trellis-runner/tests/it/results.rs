@@ -15,6 +15,8 @@ async fn a_result_says_what_made_it_in_itself_in_the_job_and_in_a_statement() {
         let record = job.provenance.unwrap();
         assert_eq!(record.params, job.params);
         assert_eq!(record.inputs, [job.inputs[0].sha256.clone()]);
+        assert_eq!(record.name, job.inputs[0].name);
+        assert_eq!(record.name.as_ref().unwrap().as_str(), "chair");
         assert_eq!((record.backend.as_str(), &record.python_env), ("relief", &None));
         let file = place
             .store
@@ -35,6 +37,25 @@ async fn a_result_says_what_made_it_in_itself_in_the_job_and_in_a_statement() {
         assert!(statement.agrees_with(&record));
         assert!(statement.is_about(&job.artifacts[0].sha256));
     }
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn a_statement_is_made_only_where_it_is_asked_for() {
+    let mut place = Place::new();
+    place.states = false;
+    let runner = place.run(place.settings());
+    let job = place.ended(place.submit(Script::Bytes).await).await;
+    assert_eq!(job.state, JobState::Succeeded);
+    assert_eq!(job.statement, None);
+    assert!(place.store.statement_key(job.id).await.unwrap().is_none());
+    assert!(job.provenance.is_some(), "the record is there all the same");
+    runner.stop().await;
+    // The result that was kept has none, so it is no answer where one is asked for.
+    place.states = true;
+    let runner = place.run(place.settings());
+    let job = place.ended(place.submit_again(Script::Bytes).await).await;
+    assert!(!job.cached && job.statement.is_some());
     runner.stop().await;
 }
 

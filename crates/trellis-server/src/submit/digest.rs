@@ -3,7 +3,7 @@
 use trellis_jobs::{Submission, sha256};
 
 /// A digest of what is asked: pictures in order, parameters as given, backend. Not of its encoding: the
-/// same request as a form with another boundary, or as JSON, is the same request.
+/// same request as a form with another boundary or other file names, or as JSON, is the same request.
 pub(super) fn of(submission: &Submission) -> String {
     let pictures: Vec<String> = submission
         .pictures

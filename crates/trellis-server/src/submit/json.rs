@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
-use trellis_core::{BackendChoice, ParamsPatch};
+use trellis_core::{BackendChoice, Format, ParamsPatch, plain_words};
 use trellis_jobs::{IntakeError, Submission};
 
 use crate::AppState;
@@ -14,11 +14,14 @@ use crate::data_uri;
 use crate::problem::Problem;
 use crate::request_error::RequestError;
 
+/// The longest reason that is given, in characters.
+const LONGEST_REASON: usize = 300;
+
 /// A submission as JSON.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SubmissionJson {
-    /// The pictures as data URIs of PNG, JPEG or WebP; more than one are views of one object.
+    /// The pictures as data URIs of PNG, JPEG, WebP, GIF, BMP or TIFF; more than one are views of one object.
     #[schema(min_items = 1, max_items = 16, value_type = Vec<PictureUri>)]
     images: Vec<String>,
     /// What is asked; what is absent takes its default.
@@ -30,17 +33,22 @@ pub(crate) struct SubmissionJson {
 
 /// A picture as a data URI.
 #[derive(utoipa::ToSchema)]
-#[schema(value_type = String, format = "picture-data-uri", pattern = "^data:[^,]*;base64,[A-Za-z0-9+/]+=*$")]
+#[schema(value_type = String, format = "picture-data-uri", pattern = "^\\s*data:[^,]*;base64\\s*,[A-Za-z0-9+/_%\\s-]+=*\\s*$")]
 #[expect(dead_code, reason = "describes the form of a text in the contract")]
 pub(crate) struct PictureUri(String);
 
 pub(super) async fn read(state: &AppState, request: Request) -> Result<Submission, Problem> {
+    const PLACE: &str = "the body";
     let body = whole_body(request, state.limits.body_bytes).await?;
+    let fields = fields(PLACE, &body)?;
+    if let Some(Value::Object(params)) = fields.get("params") {
+        known_formats(state, params)?;
+    }
     let SubmissionJson {
         images,
         params,
         backend,
-    } = from_json("the body", &body)?;
+    } = named(fields).map_err(|reason| RequestError::InvalidJson { place: PLACE, reason })?;
     let (count, max_images) = (images.len(), state.intake.limits.max_images);
     if count > max_images {
         return Err(IntakeError::TooManyPictures { count, max_images }.into());
@@ -50,6 +58,8 @@ pub(super) async fn read(state: &AppState, request: Request) -> Result<Submissio
     });
     Ok(Submission {
         pictures: pictures.collect::<Result<_, _>>()?,
+        // A data URI has no file name.
+        name: None,
         patch: params.unwrap_or_default(),
         backend: backend.unwrap_or_default(),
         idempotency: None,
@@ -67,32 +77,62 @@ async fn whole_body(request: Request, limit_bytes: usize) -> Result<Bytes, Reque
 }
 
 /// Reads a JSON object; text that is no JSON and JSON of another form are told apart.
-pub(super) fn from_json<T: DeserializeOwned>(place: &'static str, text: &[u8]) -> Result<T, RequestError> {
-    let fields = serde_json::from_slice(text).map_err(|error| {
-        let reason = shortened(&error.to_string());
+pub(super) fn fields(place: &'static str, text: &[u8]) -> Result<Map<String, Value>, RequestError> {
+    serde_json::from_slice(text).map_err(|error| {
+        let reason = shortened(&plain_words(&error.to_string()), LONGEST_REASON);
         match error.classify() {
             serde_json::error::Category::Data => RequestError::InvalidJson { place, reason },
             _ => RequestError::MalformedJson { place, reason },
         }
-    })?;
-    named(fields).map_err(|reason| RequestError::InvalidJson { place, reason })
+    })
+}
+
+/// Refuses a format that is none, with those that this server makes. What is known and not made here is
+/// told by the backends.
+pub(super) fn known_formats(state: &AppState, params: &Map<String, Value>) -> Result<(), RequestError> {
+    let asked = params
+        .get("formats")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    let unknown = asked
+        .filter_map(Value::as_str)
+        .find(|name| name.parse::<Format>().is_err());
+    let Some(name) = unknown else {
+        return Ok(());
+    };
+    let backends = state.registry.all();
+    let makes = |format: &Format| {
+        let mut able = backends.iter().map(|backend| &backend.capabilities().formats);
+        able.any(|formats| formats.contains(format))
+    };
+    Err(RequestError::UnknownFormat {
+        name: name.chars().take(64).collect(),
+        made: Format::ALL.into_iter().filter(makes).collect(),
+    })
 }
 
 /// Reads fields by their names; the reason for a refusal names the field.
-fn named<T: DeserializeOwned>(fields: Map<String, Value>) -> Result<T, String> {
+pub(super) fn named<T: DeserializeOwned>(fields: Map<String, Value>) -> Result<T, String> {
     serde_path_to_error::deserialize(Value::Object(fields)).map_err(|error| {
-        let reason = shortened(&error.inner().to_string());
-        match error.path().to_string().as_str() {
-            "." => reason,
-            path => format!("`{}`: {reason}", shortened(path)),
+        let path = error.path().to_string();
+        let short = shortened(&path, 64);
+        let reason = plain_words(&error.inner().to_string()).replace(&path, &short);
+        let reason = shortened(&reason, LONGEST_REASON);
+        match reason.strip_prefix('`') {
+            // An unknown field is named by the reason itself.
+            Some(rest) if rest.starts_with(&short) => reason,
+            // As is a field of the object within.
+            Some(rest) if path == "params" => format!("`params.{rest}"),
+            _ if path == "." => reason,
+            _ => format!("`{short}`: {reason}"),
         }
     })
 }
 
 /// What the client sent may be repeated in a reason, and be a whole picture.
-fn shortened(text: &str) -> String {
-    const LONGEST: usize = 300;
-    match text.char_indices().nth(LONGEST) {
+fn shortened(text: &str, longest: usize) -> String {
+    match text.char_indices().nth(longest) {
         None => text.to_owned(),
         Some((end, _)) => format!("{} …", &text[..end]),
     }

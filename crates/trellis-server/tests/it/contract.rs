@@ -1,5 +1,7 @@
 //! The contract as a golden file: a change of it shows in review.
 
+use trellis_core::PictureFormat;
+
 use crate::kit::Kit;
 
 #[tokio::test]
@@ -25,5 +27,31 @@ fn every_operation_has_a_summary_and_lists_its_problems() {
                 }
             }
         }
+    }
+}
+
+/// Whatever is read can be sent, and is given back as what it is.
+#[test]
+fn the_contract_lists_every_picture_format() {
+    let contract = serde_json::to_value(trellis_server::openapi()).unwrap();
+    let answers = &contract["paths"]["/v1/jobs/{id}/input/{index}"]["get"]["responses"];
+    for status in ["200", "206"] {
+        let listed: Vec<&str> = answers[status]["content"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
+        // The object's names come sorted.
+        let mut read = PictureFormat::ALL.map(PictureFormat::media_type);
+        read.sort_unstable();
+        assert_eq!(listed, read, "{status}");
+    }
+    let schemas = &contract["components"]["schemas"];
+    for (schema, field) in [("SubmissionForm", "image"), ("SubmissionJson", "images")] {
+        let text = schemas[schema]["properties"][field]["description"]
+            .as_str()
+            .unwrap();
+        assert!(text.contains(PictureFormat::LISTED), "{schema}: {text}");
     }
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::process::Command;
 use std::time::Duration;
 
-use trellis_core::JobState;
+use trellis_backend::{Backend as _, ReliefBackend, ReliefSettings};
+use trellis_core::{Format, JobState};
 use trellis_jobs::JobQuery;
 
 use crate::kit::{Kit, png};
@@ -29,12 +30,35 @@ fn the_routes_are_those_of_the_contract() {
     assert_eq!(expected, listed);
 }
 
+#[test]
+fn the_formats_are_listed_with_their_media_types_in_their_order() {
+    let listed: Vec<(&str, &str)> = DOCS
+        .lines()
+        .skip_while(|line| *line != "## Formats")
+        .skip_while(|line| !line.starts_with("|---"))
+        .skip(1)
+        .map_while(|line| {
+            let mut cells = line
+                .strip_prefix("| ")?
+                .split(" | ")
+                .map(|cell| cell.trim_matches('`'));
+            Some((cells.next()?, cells.nth(1)?))
+        })
+        .collect();
+    let expected = Format::ALL.map(|format| (format.name(), format.media_type()));
+    assert_eq!(listed, expected);
+    assert!(DOCS.contains("`relief` makes the first four"));
+    let relief = ReliefBackend::new(ReliefSettings::default());
+    assert_eq!(relief.capabilities().formats, Format::ALL[..4]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_commands_do_what_the_page_says() {
     let kit = Kit::new();
     let server = kit.serve().await;
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("photo.png"), png()).unwrap();
+    std::fs::create_dir(folder.path().join("samples")).unwrap();
+    std::fs::write(folder.path().join("samples/duck.png"), png()).unwrap();
     let script: String = DOCS
         .split("```sh\n")
         .skip(1)
@@ -78,7 +102,7 @@ async fn the_commands_do_what_the_page_says() {
         "{said}"
     );
     assert_eq!(
-        std::fs::read(folder.path().join("model.glb")).unwrap(),
+        std::fs::read(folder.path().join("duck.glb")).unwrap(),
         b"the asset"
     );
     assert!(said.contains("\"backend\":\"relief\""), "{said}");

@@ -63,6 +63,7 @@ async fn the_list_goes_on_where_it_stopped() {
 #[tokio::test]
 async fn a_query_that_is_not_understood_is_refused() {
     let kit = Kit::new();
+    let mut said = Vec::new();
     for query in [
         "limit=0",
         "limit=101",
@@ -72,10 +73,11 @@ async fn a_query_that_is_not_understood_is_refused() {
         "color=red",
         "limit=1&limit=2",
     ] {
-        kit.get(&format!("/v1/jobs?{query}"))
-            .await
-            .assert_problem(400, "invalid_query");
+        let answer = kit.get(&format!("/v1/jobs?{query}")).await;
+        let problem = answer.assert_problem(400, "invalid_query");
+        said.push(format!("{query}: {}", problem["detail"].as_str().unwrap()));
     }
+    insta::assert_snapshot!(said.join("\n"));
 }
 
 #[tokio::test]

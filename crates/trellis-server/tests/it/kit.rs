@@ -192,6 +192,7 @@ impl Kit {
             made_by: "paper".to_owned(),
             artifacts: vec![file],
             notes: vec!["folded once".to_owned()],
+            timings: None,
             provenance: None,
             statement: None,
         };

@@ -2,8 +2,10 @@
 
 use axum::body::Body;
 use axum::http::{Method, header};
+use trellis_backend::Readiness;
+use trellis_core::{Failure, FailureKind};
 
-use crate::kit::{Kit, request};
+use crate::kit::{Kit, Wishes, request};
 
 #[tokio::test]
 async fn pages_load_nothing_from_elsewhere() {
@@ -50,11 +52,30 @@ async fn the_landing_page_has_a_command_for_where_the_client_is() {
             )
             .await;
         assert!(
-            page.text().contains(&format!("curl -F image=@photo.png {shown}")),
+            page.text()
+                .contains(&format!("-F image=@photo.png {shown} &amp;&amp;")),
             "{}",
             page.text()
         );
     }
+}
+
+#[tokio::test]
+async fn the_landing_page_lists_the_backends() {
+    let kit = Kit::with(Wishes {
+        readiness: vec![|| Readiness::Ready, || Readiness::Unavailable {
+            failure: Failure::new(FailureKind::DriverMissing, "no <GPU> is here"),
+        }],
+        ..Wishes::default()
+    });
+    let page = kit.get("/").await.text();
+    assert!(page.contains("<td>ready<td>glb, stl"), "{page}");
+    assert!(
+        page.contains("<td>not available: no &lt;GPU&gt; is here; "),
+        "{page}"
+    );
+    assert_eq!(page.matches("<b>paper</b>").count(), 2, "{page}");
+    assert!(!page.contains('{'), "a placeholder is left: {page}");
 }
 
 #[tokio::test]

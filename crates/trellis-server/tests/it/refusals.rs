@@ -56,6 +56,26 @@ async fn json_that_cannot_be_used() {
             with_params(json!({"formats": ["turntable"]})),
         ),
         (
+            "no such format",
+            422,
+            "unknown_format",
+            with_params(json!({"formats": ["glb", "fbx"]})),
+        ),
+        (
+            "text for a number",
+            422,
+            "invalid_json",
+            with_params(json!({"seed": "abc"})),
+        ),
+        ("no field", 422, "invalid_json", json!({"params": {}})),
+        ("a text for a list", 422, "invalid_json", json!({"images": one})),
+        (
+            "no such algorithm",
+            422,
+            "invalid_json",
+            with_params(json!({"multiimage_algo": "mean"})),
+        ),
+        (
             "parameters as a list",
             422,
             "invalid_json",
@@ -87,6 +107,24 @@ async fn forms_that_cannot_be_used() {
             422,
             "invalid_part",
             vec![("params", b"{}"), ("params", b"{}")],
+        ),
+        (
+            "a name for the file",
+            422,
+            "picture_is_text",
+            vec![("image", b"photo.png")],
+        ),
+        (
+            "a path for the file",
+            422,
+            "picture_is_text",
+            vec![("image", "./Bilder/Stühle 1.JPG\n".as_bytes())],
+        ),
+        (
+            "no such format",
+            422,
+            "unknown_format",
+            vec![image, ("params", br#"{"formats": ["obj2"]}"#)],
         ),
         ("params broken", 400, "malformed_json", vec![("params", b"{")]),
         (
@@ -126,11 +164,14 @@ async fn a_reason_names_the_field_and_repeats_no_picture() {
     let long = "A".repeat(40_000);
     for (body, names) in [
         (json!({"images": long}), "`images`"),
-        (json!({"images": [], long.as_str(): 1}), "unknown field"),
-        (json!({"images": [png_uri()], "params": {"seed": long}}), "`seed`"),
+        (json!({"images": [], long.as_str(): 1}), "is unknown; choose from"),
+        (
+            json!({"images": [png_uri()], "params": {"seed": long}}),
+            "`params.seed`",
+        ),
         (
             json!({"images": [png_uri()], "params": {"mesh_simplify": "0.5"}}),
-            "`mesh_simplify`",
+            "`params.mesh_simplify`",
         ),
     ] {
         let problem = kit

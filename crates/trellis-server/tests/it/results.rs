@@ -58,6 +58,7 @@ async fn make(kit: &Kit) {
             key: model,
         }],
         notes: vec![],
+        timings: None,
         provenance: None,
         statement: Some(DeliveredStatement {
             file: StatementFile {
@@ -83,7 +84,7 @@ async fn make(kit: &Kit) {
         .collect();
     let backend = &kit.state.registry.all()[0];
     let made_by = kit.state.origin.identity(backend.as_ref()).unwrap();
-    let key = CacheKey::new(&inputs, &claim.job.params, &made_by);
+    let key = CacheKey::new(&inputs, None, &claim.job.params, &made_by);
     let cache = kit.state.intake.cache.as_ref().unwrap();
     cache.keep(&key, &outcome, Timestamp::now()).await.unwrap();
 }

@@ -33,6 +33,36 @@ async fn a_form_becomes_a_job_on_disk() {
 }
 
 #[tokio::test]
+async fn the_file_s_name_becomes_the_object_s() {
+    let kit = Kit::new();
+    let names = [
+        ("my chair.png", Some("my chair")),
+        ("C:\\\\photos\\\\stuhl grün.webp", Some("stuhl grün")),
+        ("???", None),
+    ];
+    for (file_name, expected) in names {
+        let mut body = form_body(&[("image", &png())]);
+        let place = body
+            .windows(12)
+            .position(|part| part == b"name=\"image\"")
+            .unwrap()
+            + 12;
+        let name = format!("; filename=\"{file_name}\"");
+        body.splice(place..place, name.into_bytes());
+        let request = request(Method::POST, "/v1/jobs")
+            .header(header::CONTENT_TYPE, "multipart/form-data; boundary=cut")
+            .body(Body::from(body));
+        let answer = kit.send(request.unwrap()).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text());
+        assert_eq!(
+            answer.json()["inputs"][0]["name"].as_str(),
+            expected,
+            "{file_name}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn json_with_data_uris_becomes_a_job() {
     let kit = Kit::new();
     let body = json!({"images": [png_uri()], "params": {"seed": 3}, "backend": null});
@@ -109,7 +139,15 @@ async fn malformed_bodies_are_refused() {
         ("application/json", "{", 400, "malformed_json"),
         ("application/json", "", 400, "malformed_json"),
         ("text/plain", "hello", 415, "unsupported_media_type"),
-        ("multipart/form-data", "x", 400, "body_unreadable"),
+        ("multipart/form-data", "x", 400, "boundary_missing"),
+        ("multipart/form-data; charset=utf-8", "x", 400, "boundary_missing"),
+        ("multipart/form-data; boundary=\"\"", "x", 400, "boundary_missing"),
+        (
+            "application/x-www-form-urlencoded",
+            "image=@photo.png",
+            415,
+            "unsupported_media_type",
+        ),
         (
             "multipart/form-data; boundary=cut",
             "--cut\r\nnonsense",
@@ -132,6 +170,52 @@ async fn malformed_bodies_are_refused() {
     kit.send(untyped)
         .await
         .assert_problem(415, "unsupported_media_type");
+}
+
+#[tokio::test]
+async fn a_compressed_body_is_named_as_what_it_is() {
+    let kit = Kit::new();
+    let send = |encoding: &'static str| {
+        let mut request = submission(&json!({"images": [png_uri()]}));
+        let headers = request.headers_mut();
+        headers.insert(header::CONTENT_ENCODING, encoding.parse().unwrap());
+        kit.send(request)
+    };
+    for encoding in ["gzip", "br, identity", "Zstd"] {
+        let problem = send(encoding).await.assert_problem(415, "unsupported_encoding");
+        let named = format!("`Content-Encoding: {}`", encoding.to_lowercase());
+        assert!(problem["detail"].as_str().unwrap().contains(&named), "{problem}");
+    }
+    assert_eq!(send("identity").await.status, StatusCode::ACCEPTED);
+}
+
+/// As `base64` without `-w0`, as tools for URLs and as people write it.
+#[tokio::test]
+async fn base64_is_taken_as_tools_write_it() {
+    let kit = Kit::new();
+    let (opening, content) = png_uri()
+        .split_once(',')
+        .map(|(a, b)| (a.to_owned(), b.to_owned()))
+        .unwrap();
+    let lines: Vec<&str> = content
+        .as_bytes()
+        .chunks(20)
+        .map(|line| std::str::from_utf8(line).unwrap())
+        .collect();
+    for content in [
+        lines.join("\r\n"),
+        content.replace('+', "-").replace('/', "_").replace('=', ""),
+        content
+            .replace('+', "%2B")
+            .replace('/', "%2F")
+            .replace('=', "%3D"),
+        format!("\n  {content}\n"),
+    ] {
+        let uri = format!("{opening},{content}");
+        let answer = kit.send(submission(&json!({"images": [uri]}))).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{uri}: {}", answer.text());
+        assert_eq!(answer.json()["inputs"][0]["size_bytes"], png().len());
+    }
 }
 
 #[tokio::test]
@@ -184,7 +268,7 @@ async fn pixels_are_counted_from_the_header() {
     let problem = answer.assert_problem(422, "picture_too_large");
     assert_eq!(
         problem["detail"],
-        "picture 1 cannot be used: the picture has 2 × 2 pixels, 3 are allowed"
+        "picture 1 cannot be used: the picture has 2 × 2 pixels, the limit is 3"
     );
 }
 

@@ -4,7 +4,8 @@ use std::sync::Mutex;
 
 use bytes::Bytes;
 use trellis_backend::MadeWith;
-use trellis_core::{Format, ParamsPatch, Progress, Stage};
+use trellis_core::{AssetName, Format, ParamsPatch, Progress, Stage, StageTime, Timings};
+use trellis_picture::Picture;
 
 use super::*;
 use crate::protocol::FailedReport;
@@ -35,8 +36,13 @@ impl Workers for Scripted {
             total: 1,
         }));
         let finished = Finished {
-            stages: vec![],
-            peak_vram_bytes: 3 << 29,
+            timings: Timings {
+                stages: vec![StageTime {
+                    stage: Stage::Decode,
+                    ms: 95,
+                }],
+                peak_vram_bytes: Some(3 << 29),
+            },
             low_vram: ticket.task.low_vram,
             notes: vec!["worker's note".to_owned()],
             made_with: MadeWith::default(),
@@ -89,6 +95,11 @@ impl Reporter for Heard {
     }
 }
 
+fn picture() -> Bytes {
+    let picture = Picture::from_rgba8(2, 1, vec![200; 8]).unwrap();
+    picture.to_png().into()
+}
+
 async fn run(
     answers: Vec<Answer>,
     gone: Option<Failure>,
@@ -103,7 +114,8 @@ async fn run(
     let request = Request {
         job: "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap(),
         attempt: 1,
-        pictures: vec![Bytes::from_static(b"picture")],
+        pictures: vec![picture()],
+        name: AssetName::of_file("chair.png").unwrap(),
         params: ParamsPatch::default().resolve(7).unwrap(),
         scratch: scratch.path().to_owned(),
     };
@@ -120,7 +132,9 @@ async fn a_done_job_gives_its_files_and_notes() {
     let (done, _) = outcome(vec![Answer::Done]).await;
     let output = done.unwrap();
     assert_eq!(output.files.len(), 1);
-    assert_eq!(output.notes, ["peak VRAM 1.5 GiB", "worker's note"]);
+    assert_eq!(output.notes, ["worker's note"]);
+    assert_eq!(output.timings.peak_vram_bytes, Some(3 << 29));
+    assert_eq!(output.timings.stages[0].ms, 95);
 }
 
 #[tokio::test]

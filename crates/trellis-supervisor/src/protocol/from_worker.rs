@@ -1,7 +1,7 @@
 //! Worker → supervisor.
 
 use serde::{Deserialize, Serialize};
-use trellis_core::{FailureKind, Format, JobId, Stage};
+use trellis_core::{FailureKind, Format, JobId, Stage, StageTime};
 
 /// What a worker says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -136,15 +136,6 @@ pub struct GpuFacts {
     pub capability: String,
     /// Its memory.
     pub memory_bytes: u64,
-}
-
-/// How long a stage took.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StageTime {
-    /// The stage.
-    pub stage: Stage,
-    /// The time spent in it.
-    pub ms: u64,
 }
 
 /// Why something failed. The first exception is the cause, whatever was raised while handling it.

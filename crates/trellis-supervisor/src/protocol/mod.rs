@@ -8,7 +8,7 @@ mod from_worker;
 mod to_worker;
 
 pub use frame::{FrameError, MAX_FRAME_BYTES, read_frame, write_frame};
-pub use from_worker::{FailedReport, FromWorker, GpuFacts, StageTime, Versions};
+pub use from_worker::{FailedReport, FromWorker, GpuFacts, Versions};
 pub use to_worker::ToWorker;
 
 /// The version of the protocol; `hello` carries the worker's, and another one is refused.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use proptest::prelude::*;
-use trellis_core::{FailureKind, Format, JobId, ParamsPatch, Stage};
+use trellis_core::{FailureKind, Format, JobId, ParamsPatch, Stage, StageTime};
 
 use super::*;
 

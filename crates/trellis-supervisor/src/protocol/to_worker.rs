@@ -23,7 +23,7 @@ pub enum ToWorker {
     Generate {
         /// The job.
         job: JobId,
-        /// The encoded pictures; more than one are views of one object.
+        /// PNGs, upright and in sRGB; more than one are views of one object.
         pictures: Vec<PathBuf>,
         /// An existing folder for the artifacts.
         out: PathBuf,

@@ -19,7 +19,9 @@ async fn a_job_gives_every_format_and_its_progress() {
     let output = done.unwrap();
     assert!(bytes(&output, Format::Glb).starts_with(b"glTF"));
     assert_eq!(output.files.len(), Format::ALL.len());
-    assert_eq!(output.notes[0], "peak VRAM 9.0 GiB");
+    assert_eq!(output.timings.peak_vram_bytes, Some(9 << 30));
+    let timed = output.timings.stages.iter().map(|time| time.stage);
+    assert_eq!(timed.collect::<Vec<_>>(), Stage::ALL);
     // What it was made with is what the worker said of itself.
     assert_eq!(output.made_with.versions["torch"], "2.9.1+stand-in");
     assert!(kit.backend.uses_python());
@@ -47,6 +49,29 @@ async fn a_job_gives_every_format_and_its_progress() {
         "{:?}",
         worker.versions
     );
+    kit.close().await;
+}
+
+/// A worker knows no OBJ: the supervisor makes it from the GLB, and asks for no more than that.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_obj_is_made_of_the_workers_glb() {
+    let kit = Kit::ready(json!([]), quick()).await;
+    let mut request = request(kit.folder.path(), 7);
+    request.params.formats = vec![Format::Obj];
+    let (done, _) = kit.run(request, CancellationToken::new()).await;
+    let output = done.unwrap();
+    let names: Vec<&str> = output.files.iter().map(|file| file.name.as_str()).collect();
+    assert_eq!(names, ["model.obj.zip"]);
+    let bundle = trellis_obj::Bundle::from_zip(&bytes(&output, Format::Obj)).unwrap();
+    let text = String::from_utf8(bundle.files[0].bytes.clone()).unwrap();
+    assert!(
+        text.starts_with("# red chair: Microsoft TRELLIS on a GPU\n"),
+        "{text}"
+    );
+    assert!(text.contains("\nusemtl red_chair\n"), "{text}");
+    // The tetrahedron that the stand-in makes of every picture.
+    let lines = |start: &str| text.lines().filter(|line| line.starts_with(start)).count();
+    assert_eq!((lines("v "), lines("f ")), (4, 4));
     kit.close().await;
 }
 

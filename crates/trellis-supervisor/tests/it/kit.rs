@@ -9,7 +9,8 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::{Backend, Content, Output, Readiness, Reporter, Request};
-use trellis_core::{Failure, Format, Params, ParamsPatch, Progress, WorkerStatus};
+use trellis_core::{AssetName, Failure, Format, Params, ParamsPatch, Progress, WorkerStatus};
+use trellis_picture::Picture;
 use trellis_supervisor::{GpuChoice, LaunchSettings, Limits, SupervisorSettings, TrellisBackend};
 
 /// A test that waits longer than this has found a hang.
@@ -163,16 +164,15 @@ pub(crate) fn request(folder: &Path, seed: u32) -> Request {
         job: format!("01890a5d-ac96-774b-bcce-{seed:012x}").parse().unwrap(),
         attempt: 1,
         pictures: vec![picture()],
+        name: AssetName::of_file("red chair.png").unwrap(),
         params: params(seed),
         scratch: tempfile::tempdir_in(folder).unwrap().keep(),
     }
 }
 
-/// As much of a PNG as the stand-in for Pillow looks at.
 fn picture() -> Bytes {
-    let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x40\0\0\0\x40\x08\x06\0\0\0".to_vec();
-    png.extend_from_slice(b"\0\0\0\0IEND\xaeB`\x82");
-    png.into()
+    let picture = Picture::from_rgba8(64, 64, [200, 100, 50, 0, 200, 100, 50, 255].repeat(64 * 32)).unwrap();
+    picture.to_png().into()
 }
 
 pub(crate) fn bytes(output: &Output, format: Format) -> Vec<u8> {

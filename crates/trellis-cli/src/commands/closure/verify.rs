@@ -17,8 +17,8 @@ use crate::output::{count, size, write_stderr};
 /// Hash every path of a closure and hold it against the database, a binary cache and trusted keys
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Without --trusted-key the keys of nix.conf count: a signature in their name must be right, but
-a path need not have one, as what was built here has none. With --trusted-key every path must be
+Without --trusted-key the keys of nix.conf count: a signature in their name must be right, but \
+a path need not have one, as what was built here has none. With --trusted-key every path must be \
 signed by one of the keys given, unless its name follows from its content.
 
 Exit codes: 0 every path is what it should be, 1 some are not, each is named, 2 could not start.")]

@@ -56,7 +56,7 @@ pub(crate) struct DoctorArgs {
     #[arg(long)]
     probe: bool,
     /// How long a step of the probe may take; imports and the model's loading may take five times as long
-    #[arg(long, value_name = "SECONDS", default_value_t = 120, requires = "probe")]
+    #[arg(long, value_name = "SECONDS", value_parser = crate::numbers::parse::<u64>, default_value_t = 120, requires = "probe")]
     probe_seconds: u64,
 }
 
@@ -110,7 +110,11 @@ pub(crate) fn run(args: &DoctorArgs, context: &Context<'_>) -> Result<Exit, Stop
         model: model.is_some(),
         probe: args.probe,
     };
-    report.add(host::check(&Host::look(&folders(context))));
+    let mut host = Host::look(&folders(context));
+    if environment.is_none() {
+        host = host.before_a_build(Path::new("/nix/store"));
+    }
+    report.add(host::check(&host));
     if args.probe {
         let model = model.and_then(|checked| checked.folder);
         report.add(probe::run(&probe_of(args, environment.as_ref(), model, context)?));

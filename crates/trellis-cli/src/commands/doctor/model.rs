@@ -43,8 +43,10 @@ pub(super) fn check(asked: &str, context: &Context<'_>) -> Checked {
             .iter()
             .filter(|checkpoint| checkpoint.sound)
             .count();
-        let message =
-            format!("{sound} checkpoints, each there and whole by its header and by samples of its numbers");
+        let message = format!(
+            "{}, each there and whole by its header and by samples of its numbers",
+            crate::output::count(sound, "checkpoint")
+        );
         findings.push(finding(asked, ("model_sound", Level::Ok), message, String::new()));
     }
     Checked {

@@ -7,6 +7,7 @@ use trellis_core::Secret;
 
 use crate::env::{self, Environment};
 use crate::exit::Stop;
+use crate::nearby;
 
 /// Where the key is.
 #[derive(Debug, Clone, clap::Args)]
@@ -33,8 +34,10 @@ impl ApiKeyFlag {
 
 fn read(file: &Path) -> Result<Secret, Stop> {
     let text = std::fs::read_to_string(file).map_err(|error| {
+        let hint = nearby::hint(file, &error)
+            .unwrap_or_else(|| "name a file that this user can read with `--api-key-file`".to_owned());
         let cause = anyhow::Error::new(error).context(format!("cannot read `{}`", file.display()));
-        Stop::not_started(cause).hint("name a file that this user can read with `--api-key-file`")
+        Stop::not_started(cause).hint(hint)
     })?;
     Secret::parse(&text).ok_or_else(|| unusable(&format!("`{}`", file.display())))
 }

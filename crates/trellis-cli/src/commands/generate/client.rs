@@ -7,7 +7,7 @@ use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::multipart::{Form, Part};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
-use trellis_core::{BackendChoice, Job, JobId, Secret, WorkerCommand, WorkerStatus};
+use trellis_core::{BackendChoice, Job, JobId, Secret, WorkerCommand, WorkerStatus, plain_words};
 
 use super::engine::Order;
 use super::trouble::Trouble;
@@ -50,14 +50,18 @@ impl From<reqwest::Error> for CallError {
         while let Some(source) = root.source() {
             root = source;
         }
-        let place = error
-            .url()
-            .map(|url| format!(" at {}", url.origin().ascii_serialization()));
-        let message = format!("no answer{}: {root}", place.unwrap_or_default());
+        let place = error.url().map(|url| url.origin().ascii_serialization());
+        let at = |before: &str| {
+            place
+                .as_deref()
+                .map(|place| format!("{before}{place}"))
+                .unwrap_or_default()
+        };
         if error.is_decode() {
-            Self::NotUnderstood(message)
+            let reason = plain_words(&root.to_string());
+            Self::NotUnderstood(format!("the answer{} is not understood: {reason}", at(" of ")))
         } else {
-            Self::Unreachable(message)
+            Self::Unreachable(format!("no answer{}: {root}", at(" at ")))
         }
     }
 }
@@ -152,11 +156,18 @@ impl Client {
         key: &str,
     ) -> Result<Job, CallError> {
         let params = serde_json::to_string(&order.patch).expect("parameters are plain values");
-        let mut form = Form::new().text("params", params).text("backend", backend.name());
+        // Names as they are: the server reads no other form of those that are not ASCII.
+        let form = Form::new().percent_encode_noop();
+        let mut form = form.text("params", params).text("backend", backend.name());
         for (index, picture) in order.pictures.iter().enumerate() {
             let length = picture.len() as u64;
-            let part =
-                Part::stream_with_length(picture.clone(), length).file_name(format!("picture-{index}"));
+            let part = Part::stream_with_length(picture.clone(), length);
+            // The server names the object after the first. An ending is taken off, whichever it is.
+            let part = match (index, &order.name) {
+                (0, Some(name)) => part.file_name(format!("{name}.picture")),
+                (0, None) => part,
+                _ => part.file_name(format!("picture-{index}")),
+            };
             form = form.part("image", part);
         }
         let call = self
@@ -164,7 +175,7 @@ impl Client {
             .post(self.url("jobs"))
             .header("Idempotency-Key", key)
             .multipart(form);
-        let call = if order.anew {
+        let call = if order.of_server.anew {
             call.header(header::CACHE_CONTROL, "no-cache")
         } else {
             call

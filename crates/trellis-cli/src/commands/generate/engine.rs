@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
-use trellis_backend::Content;
-use trellis_core::{Format, JobId, Params, ParamsPatch, Provenance};
+use trellis_core::{AssetName, Format, JobId, Params, ParamsPatch, Provenance, Timings};
 
 use super::here::Here;
+use super::pieces::Piece;
 use super::show::JobShow;
 use super::there::There;
 use super::trouble::Trouble;
@@ -16,12 +16,23 @@ use super::trouble::Trouble;
 pub(crate) struct Order {
     /// The encoded pictures.
     pub(crate) pictures: Vec<Bytes>,
+    /// What the object is called inside its files, after the first picture.
+    pub(crate) name: Option<AssetName>,
     /// Parameters, in range.
     pub(crate) patch: ParamsPatch,
     /// What the file of each format will be called.
     pub(crate) names: Vec<(Format, String)>,
-    /// Whether a server is to make it anew where it keeps the result of an earlier job.
+    /// What is asked of a server alone.
+    pub(crate) of_server: OfServer,
+}
+
+/// What is asked of a server and means nothing to a backend in this process.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct OfServer {
+    /// Whether it is to make the asset anew where it keeps the result of an earlier job.
     pub(crate) anew: bool,
+    /// Whether its statement is fetched also where nobody signed it.
+    pub(crate) states: bool,
 }
 
 /// What is said of an asset beside its files.
@@ -48,11 +59,13 @@ pub(crate) struct Asset {
     pub(crate) params: Params,
     /// What a person should know of it.
     pub(crate) notes: Vec<String>,
-    /// A file for each format.
-    pub(crate) files: Vec<(Format, Content)>,
+    /// The files, as they will be written; of several for one format the first is the one that is named.
+    pub(crate) files: Vec<Piece>,
+    /// What making it took; none where a server had it already.
+    pub(crate) timings: Option<Timings>,
     /// What made it; none from a server that does not say.
     pub(crate) provenance: Option<Provenance>,
-    /// The statement about it; none from a server that makes none.
+    /// The statement about it, where there is to be one.
     pub(crate) stated: Option<Stated>,
     /// Whether a server had it already.
     pub(crate) cached: bool,

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
-use trellis_backend::{Backend, Content, Origin, Registry, Request};
+use trellis_backend::{Backend, Content, Origin, Pictures, Registry, Request};
 use trellis_core::{BackendChoice, Failure, FailureKind, Format, JobId, Provenance};
 use trellis_jobs::sha256;
 use trellis_provenance::Run;
 
 use super::engine::{Asset, Order, Stated};
 use super::mark::{Marked, mark};
+use super::pieces::pieces;
 use super::show::JobShow;
 use super::trouble::Trouble;
 
@@ -79,6 +80,7 @@ impl Here {
             job,
             attempt: 1,
             pictures: order.pictures.clone(),
+            name: order.name.clone().unwrap_or_default(),
             params: params.clone(),
             scratch: scratch.path().to_owned(),
         };
@@ -93,11 +95,12 @@ impl Here {
             let file = file.ok_or_else(|| missing(*format, self.backend.capabilities().name))?;
             files.push((*format, file.content.clone()));
         }
-        let inputs = digests(order.pictures.clone()).await?;
+        let from = Pictures {
+            sha256: digests(order.pictures.clone()).await?,
+            name: order.name.clone(),
+        };
         let backend = self.backend.as_ref();
-        let provenance = self
-            .origin
-            .provenance(backend, inputs, &params, &output.made_with);
+        let provenance = self.origin.provenance(backend, from, &params, &output.made_with);
         let marked = marked(
             files,
             order.names.clone(),
@@ -118,8 +121,9 @@ impl Here {
             params,
             notes: output.notes.into_iter().chain(marked.notes).collect(),
             files: marked.files,
+            timings: Some(output.timings),
             provenance: Some(provenance),
-            stated: Some(Stated {
+            stated: text.map(|text| Stated {
                 ending: text.ending.to_owned(),
                 bytes: text.bytes.into(),
                 signed_by: text.signed_by,
@@ -150,11 +154,17 @@ async fn marked(
     provenance: Provenance,
     scratch: PathBuf,
 ) -> Result<Marked, Failure> {
-    let marked = tokio::task::spawn_blocking(move || mark(files, &names, &provenance, &scratch)).await;
-    marked.map_err(|_| broken())?.map_err(|error| {
-        let message = format!("a file of the backend cannot be read: {error}");
-        Failure::new(FailureKind::Internal, message)
-    })
+    let marked = tokio::task::spawn_blocking(move || {
+        let mut all = Vec::new();
+        for (format, content) in files {
+            all.extend(pieces(format, &content, &names)?);
+        }
+        mark(all, &provenance, &scratch).map_err(|error| {
+            let message = format!("a file of the backend cannot be read: {error}");
+            Failure::new(FailureKind::Internal, message)
+        })
+    });
+    marked.await.map_err(|_| broken())?
 }
 
 fn broken() -> Failure {

@@ -9,45 +9,40 @@ use trellis_core::{Format, Provenance};
 use trellis_jobs::sha256_of;
 use trellis_provenance::Subject;
 
+use super::pieces::Piece;
+
 /// Files as they will be written.
 pub(crate) struct Marked {
-    pub(crate) files: Vec<(Format, Content)>,
+    pub(crate) files: Vec<Piece>,
     pub(crate) subjects: Vec<Subject>,
     /// Of files that could not be given the record.
     pub(crate) notes: Vec<String>,
 }
 
-/// Marks them; `names` are those that they will have. Blocks.
-pub(crate) fn mark(
-    files: Vec<(Format, Content)>,
-    names: &[(Format, String)],
-    provenance: &Provenance,
-    scratch: &Path,
-) -> io::Result<Marked> {
+/// Marks them. Blocks.
+pub(crate) fn mark(files: Vec<Piece>, provenance: &Provenance, scratch: &Path) -> io::Result<Marked> {
     let mut marked = Marked {
         files: Vec::new(),
         subjects: Vec::new(),
         notes: Vec::new(),
     };
-    for (format, mut content) in files {
-        let found = names.iter().find(|(of, _)| *of == format);
-        let name = found.map_or(format.name(), |(_, name)| name).to_owned();
-        if format == Format::Glb {
-            match stamp(&content, provenance, scratch) {
-                Ok(stamped) => content = stamped,
-                Err(error) => marked.notes.push(unstamped(&name, &error)),
+    for mut file in files {
+        if file.format == Format::Glb {
+            match stamp(&file.content, provenance, scratch) {
+                Ok(stamped) => file.content = stamped,
+                Err(error) => marked.notes.push(unstamped(&file.name, &error)),
             }
         }
-        let (_, sha256) = match &content {
+        let (_, sha256) = match &file.content {
             Content::Bytes(bytes) => sha256_of(bytes.as_ref())?,
             Content::File(path) => sha256_of(File::open(path)?)?,
         };
         marked.subjects.push(Subject {
-            name,
+            name: file.name.clone(),
             sha256,
-            media_type: format.media_type().to_owned(),
+            media_type: file.media_type.to_owned(),
         });
-        marked.files.push((format, content));
+        marked.files.push(file);
     }
     Ok(marked)
 }

@@ -3,9 +3,12 @@
 pub(crate) mod api_key;
 pub(crate) mod client;
 pub(crate) mod engine;
+mod folder;
 pub(crate) mod here;
 mod mark;
+mod names;
 mod params;
+pub(crate) mod pieces;
 mod plan;
 mod report;
 pub(crate) mod show;
@@ -18,14 +21,14 @@ mod write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use trellis_core::{BackendChoice, Format};
+use trellis_core::{BackendChoice, Format, PictureFormat};
 
 use self::api_key::ApiKeyFlag;
 use self::client::Client;
-use self::engine::Engine;
+use self::engine::{Engine, OfServer};
 use self::here::Here;
 use self::params::ParamFlags;
-use self::plan::{PlanError, Task, Wish};
+use self::plan::{Plan, PlanError, Wish};
 use self::show::Show;
 use self::there::There;
 use self::trouble::Trouble;
@@ -33,7 +36,7 @@ use super::Context;
 use crate::config::{self, Config, SettingFlags};
 use crate::env::Environment;
 use crate::exit::{Exit, Stop};
-use crate::{backends, env, installation, logs, output, runtime, signals};
+use crate::{backends, env, installation, logs, output, runtime, server_address, signals};
 
 /// Make 3D assets from pictures, in this process or on a server
 #[derive(Debug, clap::Args)]
@@ -43,12 +46,16 @@ Examples:
   trellis generate photos/ -o out/ --format glb,stl
   trellis generate front.png side.png --multiview -o chair.glb --server http://127.0.0.1:8000
 
-The paths of finished files go to standard output. Beside each asset a statement is written that says what
-made it (`chair.intoto.json`); `trellis verify` holds both against this machine. A bad picture does not stop the others: the end
-lists what failed and why, and the exit code is then 1. Existing files are replaced.")]
+The paths of finished files go to standard output. An OBJ comes with its MTL and its texture beside it \
+(`chair.obj`, `chair.mtl`, `chair.texture.png`), or in one file with `-o chair.zip`. What made an asset stands in the \
+GLB itself; with `--statement` or a signing key also in a file beside it. A bad picture does not stop the others: \
+the end lists what failed and why, and the exit code is then 1. Existing files are replaced.
+
+In a folder, files that are not pictures are passed over; the end lists each with the reason, and the exit code is \
+then 1. Assets in an output folder are named after their pictures, and more fully where names would clash: \
+`ok.jpg.glb` and `ok.png.glb`, or `a-x.glb` and `b-x.glb` for two pictures `x.png` from the folders `a` and `b`.")]
 pub(crate) struct GenerateArgs {
-    /// Pictures (PNG, JPEG, WebP), or folders whose pictures are taken
-    #[arg(required = true, value_name = "PICTURE")]
+    #[arg(required = true, value_name = "PICTURE", help = pictures_help())]
     pictures: Vec<PathBuf>,
 
     /// File of the one asset, or a folder: one that is there, or a name ending with `/`; default: here
@@ -66,17 +73,16 @@ pub(crate) struct GenerateArgs {
     backend: Option<BackendChoice>,
 
     /// Send the pictures to this server instead of working here
-    #[arg(long, value_name = "URL", value_parser = server_address)]
+    #[arg(long, value_name = "URL", value_parser = server_address::parse)]
     server: Option<String>,
 
     /// Have a server make the assets anew, also where it keeps the results of earlier jobs
     #[arg(long, requires = "server")]
     no_cache: bool,
 
-    /// Sign the statement beside each asset with the secret key in this file, in Nix's form; default: the
-    /// setting `provenance.sign_key`. A server signs with its own
-    #[arg(long, value_name = "FILE", conflicts_with = "server")]
-    sign_key: Option<PathBuf>,
+    #[command(flatten)]
+    statement: StatementFlags,
+
     #[command(flatten)]
     api_key: ApiKeyFlag,
 
@@ -88,15 +94,31 @@ pub(crate) struct GenerateArgs {
     params: ParamFlags,
 }
 
+/// Whether there is to be a statement, and who signs it.
+#[derive(Debug, clap::Args)]
+struct StatementFlags {
+    /// Write a statement of what made each asset beside it (`chair.intoto.json`): JSON in the form of in-toto,
+    /// not signed unless there is a key; default: the setting `provenance.statement`. From a server, the one
+    /// that it made
+    #[arg(long)]
+    statement: bool,
+
+    /// Write a statement and sign it with the secret key in this file, in Nix's form
+    /// (`chair.intoto.dsse.json`); default: the setting `provenance.sign_key`. A server signs with its own
+    #[arg(long, value_name = "FILE", conflicts_with = "server")]
+    sign_key: Option<PathBuf>,
+}
+
 pub(crate) fn run(args: &GenerateArgs, context: &Context<'_>) -> Result<Exit, Stop> {
     let mut loaded = config::load_without_data(
         &SettingFlags::default(),
         context.environment,
         context.config_file.as_deref(),
     )?;
-    if let Some(file) = &args.sign_key {
+    if let Some(file) = &args.statement.sign_key {
         loaded.config.provenance.sign_key.clone_from(file);
     }
+    loaded.config.provenance.statement |= args.statement.statement;
     // A person who waits for files wants progress, not the log of a server.
     logs::start(&loaded.log_or("warn"));
     let formats = plan::formats(&args.format, args.output.as_deref());
@@ -104,7 +126,7 @@ pub(crate) fn run(args: &GenerateArgs, context: &Context<'_>) -> Result<Exit, St
     patch
         .resolve(0)
         .map_err(|error| Stop::usage(error).hint("`trellis generate --help` lists every range"))?;
-    let tasks = plan::plan(&Wish {
+    let plan = plan::plan(&Wish {
         pictures: &args.pictures,
         output: args.output.as_deref(),
         formats: &formats,
@@ -122,12 +144,20 @@ pub(crate) fn run(args: &GenerateArgs, context: &Context<'_>) -> Result<Exit, St
             patch: &patch,
             max_bytes: loaded.config.limits.body_bytes,
             json: args.json,
-            anew: args.no_cache,
-            batch: tasks.len() > 1,
+            of_server: OfServer {
+                anew: args.no_cache,
+                states: loaded.config.provenance.statement,
+            },
+            batch: plan.tasks.len() > 1,
             stopping,
         };
-        let failed = work.all(&tasks).await;
-        Ok(conclude(&show, &tasks, &failed))
+        let failed = work.all(&plan.tasks).await;
+        if args.json {
+            for passed in &plan.passed_over {
+                show.result(&report::Line::passed_over(passed).to_json());
+            }
+        }
+        Ok(conclude(&show, &plan, &failed))
     })
 }
 
@@ -149,6 +179,7 @@ async fn start(
     };
     if here == BackendChoice::Trellis {
         config.with_data()?;
+        backends::model_is_there(&config.trellis.model)?;
     }
     let origin = installation::origin(config, environment.get(env::PATH)).await?;
     let backends = backends::start(config, here, &config.data_dir).await?;
@@ -157,15 +188,19 @@ async fn start(
     ))
 }
 
-/// Says what failed, and how it ends.
-fn conclude(show: &Show, tasks: &[Task], failed: &[(String, Trouble)]) -> Exit {
+/// Says what failed and what was passed over, and how it ends.
+fn conclude(show: &Show, plan: &Plan, failed: &[(String, Trouble)]) -> Exit {
+    let Plan { tasks, passed_over } = plan;
+    if !passed_over.is_empty() {
+        show.line(&report::passed_over(passed_over));
+    }
     if let Some(error) = show.unwritten() {
         let stop = Stop::failed(anyhow::anyhow!("cannot write to standard output: {error}"));
         output::complain(&stop.hint("the files are made; the lines about them are lost"));
-    } else if failed.is_empty() {
+    } else if failed.is_empty() && passed_over.is_empty() {
         return Exit::Done;
     }
-    match (tasks, failed) {
+    match (tasks.as_slice(), failed) {
         (_, []) => {}
         ([_], [(name, trouble)]) => {
             let stop = Stop::failed(anyhow::anyhow!("{name}: {}", trouble.message));
@@ -174,6 +209,13 @@ fn conclude(show: &Show, tasks: &[Task], failed: &[(String, Trouble)]) -> Exit {
         _ => show.line(&report::failures(tasks.len(), failed)),
     }
     Exit::Failed
+}
+
+fn pictures_help() -> String {
+    format!(
+        "Pictures ({}), or folders whose pictures are taken",
+        PictureFormat::LISTED
+    )
 }
 
 fn format_help() -> String {
@@ -187,13 +229,6 @@ fn format_help() -> String {
 fn backend_help() -> String {
     let names = BackendChoice::ALL.map(BackendChoice::name).join(", ");
     format!("Which backend: {names}; default: the setting `backend`")
-}
-
-fn server_address(text: &str) -> Result<String, &'static str> {
-    match reqwest::Url::parse(text) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(text.to_owned()),
-        _ => Err("an address such as `http://127.0.0.1:8000` is expected"),
-    }
 }
 
 impl From<PlanError> for Stop {

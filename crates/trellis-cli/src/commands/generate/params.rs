@@ -7,27 +7,29 @@ use std::ops::RangeInclusive;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use trellis_core::{Format, MultiImageAlgorithm, Params, ParamsPatch, limits};
 
+use crate::numbers;
+
 /// One flag a parameter; what is not given takes its default.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Parameters")]
 pub(crate) struct ParamFlags {
-    #[arg(long, allow_negative_numbers = true, value_name = "NUMBER",
+    #[arg(long, value_parser = numbers::parse::<i64>, allow_negative_numbers = true, value_name = "NUMBER",
         help = format!("Seed of all random numbers, {}; default: a random one, which is reported", span(&limits::SEED)))]
     seed: Option<i64>,
 
-    #[arg(long, allow_negative_numbers = true, value_name = "NUMBER",
+    #[arg(long, value_parser = numbers::parse::<i64>, allow_negative_numbers = true, value_name = "NUMBER",
         help = number("Sampler steps for the sparse structure", &limits::STEPS, defaults().ss_sampling_steps))]
     ss_sampling_steps: Option<i64>,
 
-    #[arg(long, allow_negative_numbers = true, value_name = "NUMBER",
+    #[arg(long, value_parser = numbers::parse::<f64>, allow_negative_numbers = true, value_name = "NUMBER",
         help = number("Guidance for the sparse structure", &limits::GUIDANCE, defaults().ss_guidance_strength))]
     ss_guidance_strength: Option<f64>,
 
-    #[arg(long, allow_negative_numbers = true, value_name = "NUMBER",
+    #[arg(long, value_parser = numbers::parse::<i64>, allow_negative_numbers = true, value_name = "NUMBER",
         help = number("Sampler steps for the structured latent", &limits::STEPS, defaults().slat_sampling_steps))]
     slat_sampling_steps: Option<i64>,
 
-    #[arg(long, allow_negative_numbers = true, value_name = "NUMBER",
+    #[arg(long, value_parser = numbers::parse::<f64>, allow_negative_numbers = true, value_name = "NUMBER",
         help = number("Guidance for the structured latent", &limits::GUIDANCE, defaults().slat_guidance_strength))]
     slat_guidance_strength: Option<f64>,
 
@@ -35,13 +37,17 @@ pub(crate) struct ParamFlags {
         help = format!("How several views are combined; default {}", defaults().multiimage_algo.name()))]
     multiimage_algo: Option<MultiImageAlgorithm>,
 
-    #[arg(long, allow_negative_numbers = true, value_name = "SHARE",
+    #[arg(long, value_parser = numbers::parse::<f64>, allow_negative_numbers = true, value_name = "SHARE",
         help = number("Share of the triangles to remove", &limits::SIMPLIFY, defaults().mesh_simplify))]
     mesh_simplify: Option<f64>,
 
-    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS",
+    #[arg(long, value_parser = numbers::parse::<i64>, allow_negative_numbers = true, value_name = "PIXELS",
         help = format!("Side of the texture, one of {:?}; default {}", limits::TEXTURE_SIZES, defaults().texture_size))]
     texture_size: Option<i64>,
+
+    #[arg(long, allow_negative_numbers = true, value_name = "MM",
+        help = number("Longest side of an STL in millimetres", &limits::STL_SIZE_MM, defaults().stl_size_mm))]
+    stl_size_mm: Option<f64>,
 
     #[arg(long, value_name = "BOOL",
         help = format!("Remove the background of a picture without an alpha channel; default {}", defaults().remove_background))]
@@ -60,6 +66,7 @@ impl ParamFlags {
             multiimage_algo: self.multiimage_algo,
             mesh_simplify: self.mesh_simplify,
             texture_size: self.texture_size,
+            stl_size_mm: self.stl_size_mm,
             formats: Some(formats.to_vec()),
             remove_background: self.remove_background,
         }

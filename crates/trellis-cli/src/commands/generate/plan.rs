@@ -1,15 +1,26 @@
 //! Which pictures become which files: reads folders and names outputs, before any work starts.
 //!
-//! Names do not depend on timing: the second `photo` is `photo-2`, in the order of the command line
-//! and, within a folder, of the file names.
+//! Names do not depend on timing (`names.rs`); the order is that of the command line and, within a folder, of
+//! the file names.
 
 use std::collections::HashSet;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use trellis_core::Format;
+use trellis_core::{AssetName, Format};
 
-/// Endings of the pictures that are looked for in a folder.
-const PICTURE_ENDINGS: [&str; 4] = ["png", "jpg", "jpeg", "webp"];
+use super::pieces::ZIP;
+
+use super::folder::{PassedOver, contents};
+use super::names::names;
+use crate::output::count;
+
+/// What is to be done, and what of the folders is not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Plan {
+    pub(crate) tasks: Vec<Task>,
+    pub(crate) passed_over: Vec<PassedOver>,
+}
 
 /// One job: its pictures and where its files go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +31,14 @@ pub(crate) struct Task {
     pub(crate) pictures: Vec<PathBuf>,
     /// A file for each format.
     pub(crate) targets: Vec<Target>,
+}
+
+impl Task {
+    /// What the object is called inside its files, after its first picture.
+    pub(crate) fn object(&self) -> Option<AssetName> {
+        let name = self.pictures.first()?.file_name()?;
+        AssetName::of_file(&name.to_string_lossy())
+    }
 }
 
 /// Where one format goes.
@@ -55,7 +74,10 @@ pub(crate) struct Wish<'a> {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub(crate) enum PlanError {
     #[error("there is no picture in the folder `{}`", folder.display())]
-    EmptyFolder { folder: PathBuf },
+    EmptyFolder {
+        folder: PathBuf,
+        passed_over: Vec<PassedOver>,
+    },
     #[error("cannot read the folder `{}`: {reason}", folder.display())]
     UnreadableFolder { folder: PathBuf, reason: String },
     #[error("`-o {}` names one file, but {tasks} assets are to be made", output.display())]
@@ -72,11 +94,14 @@ impl PlanError {
     /// What to do, one sentence.
     pub(crate) fn advice(&self) -> String {
         match self {
-            Self::EmptyFolder { .. } => {
-                format!(
-                    "files ending with {} are looked for, not in folders below",
-                    PICTURE_ENDINGS.join(", ")
-                )
+            Self::EmptyFolder { passed_over, .. } => {
+                let mut text =
+                    "pictures are looked for in the folder itself, not in folders below".to_owned();
+                for passed in passed_over {
+                    let _ = write!(text, "\n  {}: {}", passed.path.display(), passed.trouble.message);
+                    let _ = write!(text, "\n    hint: {}", passed.trouble.fix);
+                }
+                text
             }
             Self::UnreadableFolder { .. } => "check its permissions".to_owned(),
             Self::OneFileForMany { output, .. } => {
@@ -97,6 +122,7 @@ impl PlanError {
                 let mut endings = Format::ALL
                     .map(|format| format!("`.{}`", format.extension()))
                     .to_vec();
+                endings.push(format!("`.{ZIP}` (an OBJ in one file)"));
                 endings.dedup();
                 let folder = output.with_extension("");
                 format!(
@@ -116,7 +142,7 @@ pub(crate) fn formats(asked: &[Format], output: Option<&Path>) -> Vec<Format> {
         let named = ending.and_then(|ending| {
             Format::ALL
                 .into_iter()
-                .find(|format| format.extension() == ending)
+                .find(|format| is_ending_of(*format, &ending))
         });
         return vec![named.unwrap_or(Format::Glb)];
     }
@@ -127,72 +153,61 @@ pub(crate) fn formats(asked: &[Format], output: Option<&Path>) -> Vec<Format> {
 }
 
 /// Finds the pictures and names the outputs.
-pub(crate) fn plan(wish: &Wish<'_>) -> Result<Vec<Task>, PlanError> {
-    let pictures = expand(wish.pictures)?;
+pub(crate) fn plan(wish: &Wish<'_>) -> Result<Plan, PlanError> {
+    let (pictures, passed_over) = expand(wish)?;
     let groups: Vec<Vec<PathBuf>> = if wish.multiview {
         vec![pictures]
     } else {
         pictures.into_iter().map(|picture| vec![picture]).collect()
     };
-    match wish.output.filter(|output| !is_folder(output)) {
+    let tasks = match wish.output.filter(|output| !is_folder(output)) {
         Some(file) => {
             let one = <[_; 1]>::try_from(groups).map_err(|groups| PlanError::OneFileForMany {
                 output: file.to_owned(),
                 tasks: groups.len(),
             })?;
             let [pictures] = one;
-            Ok(vec![Task {
+            vec![Task {
                 name: name_of(&pictures),
                 targets: beside(file, wish.formats)?,
                 pictures,
-            }])
+            }]
         }
-        None => Ok(into_folder(
-            wish.output.unwrap_or(Path::new("")),
-            groups,
-            wish.formats,
-        )),
-    }
+        None => into_folder(wish.output.unwrap_or(Path::new("")), groups, wish.formats),
+    };
+    Ok(Plan { tasks, passed_over })
 }
 
 /// Folders replaced by their pictures, sorted by name; a picture named twice is taken once.
-fn expand(given: &[PathBuf]) -> Result<Vec<PathBuf>, PlanError> {
+fn expand(wish: &Wish<'_>) -> Result<(Vec<PathBuf>, Vec<PassedOver>), PlanError> {
     let mut pictures = Vec::new();
-    for path in given {
+    let mut passed_over = Vec::new();
+    for path in wish.pictures {
         if !path.is_dir() {
             pictures.push(path.clone());
             continue;
         }
-        let found = in_folder(path).map_err(|error| PlanError::UnreadableFolder {
+        let found = contents(path, wish.output).map_err(|error| PlanError::UnreadableFolder {
             folder: path.clone(),
             reason: error.to_string(),
         })?;
-        if found.is_empty() {
-            return Err(PlanError::EmptyFolder { folder: path.clone() });
+        if found.pictures.is_empty() {
+            return Err(PlanError::EmptyFolder {
+                folder: path.clone(),
+                passed_over: found.passed_over,
+            });
         }
-        pictures.extend(found);
+        pictures.extend(found.pictures);
+        passed_over.extend(found.passed_over);
     }
+    let identity = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let mut seen = HashSet::new();
-    pictures.retain(|picture| seen.insert(picture.canonicalize().unwrap_or_else(|_| picture.clone())));
-    Ok(pictures)
-}
-
-fn in_folder(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for entry in folder.read_dir()? {
-        let path = entry?.path();
-        let hidden = path
-            .file_name()
-            .is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if !hidden
-            && path.is_file()
-            && ending_of(&path).is_some_and(|e| PICTURE_ENDINGS.contains(&e.as_str()))
-        {
-            found.push(path);
-        }
-    }
-    found.sort();
-    Ok(found)
+    pictures.retain(|picture| seen.insert(identity(picture)));
+    // What is named by itself is not passed over, nor told twice.
+    let given: HashSet<PathBuf> = wish.pictures.iter().map(|path| identity(path)).collect();
+    passed_over
+        .retain(|passed| !given.contains(&identity(&passed.path)) && seen.insert(identity(&passed.path)));
+    Ok((pictures, passed_over))
 }
 
 /// An output is a folder where it is one, or is written like one.
@@ -206,7 +221,11 @@ fn beside(file: &Path, formats: &[Format]) -> Result<Vec<Target>, PlanError> {
         return Err(PlanError::StandardOutput);
     }
     let ending = ending_of(file);
-    let fits = |format: &Format| ending.as_deref() == Some(format.extension());
+    let fits = |format: &Format| {
+        ending
+            .as_deref()
+            .is_some_and(|ending| is_ending_of(*format, ending))
+    };
     if !Format::ALL.iter().any(fits) {
         return Err(PlanError::NoFormat {
             output: file.to_owned(),
@@ -229,38 +248,24 @@ fn beside(file: &Path, formats: &[Format]) -> Result<Vec<Target>, PlanError> {
         .unwrap_or_default()
         .to_string_lossy()
         .into_owned();
-    Ok(targets(file.parent().unwrap_or(Path::new("")), &stem, formats))
+    let mut targets = targets(file.parent().unwrap_or(Path::new("")), &stem, formats);
+    if ending.as_deref() == Some(ZIP) {
+        let obj = targets.iter_mut().find(|target| target.format == Format::Obj);
+        if let Some(obj) = obj {
+            file.clone_into(&mut obj.path);
+        }
+    }
+    Ok(targets)
 }
 
 fn into_folder(folder: &Path, groups: Vec<Vec<PathBuf>>, formats: &[Format]) -> Vec<Task> {
-    let stem_of = |pictures: &[PathBuf]| {
-        let stem = pictures.first().and_then(|picture| picture.file_stem());
-        stem.map_or_else(|| "model".to_owned(), |stem| stem.to_string_lossy().into_owned())
-    };
-    // Names that some picture has by itself are never given to another as `-2`. Compared without case:
-    // some file systems do the same.
-    let own: HashSet<String> = groups
-        .iter()
-        .map(|pictures| stem_of(pictures).to_lowercase())
-        .collect();
-    let mut taken = HashSet::new();
-    let mut tasks = Vec::new();
-    for pictures in groups {
-        let stem = stem_of(&pictures);
-        let numbered = (2_u32..)
-            .map(|n| format!("{stem}-{n}"))
-            .filter(|name| !own.contains(&name.to_lowercase()));
-        let mut names = std::iter::once(stem.clone()).chain(numbered);
-        let name = names
-            .find(|name| taken.insert(name.to_lowercase()))
-            .unwrap_or(stem);
-        tasks.push(Task {
-            name: name_of(&pictures),
-            targets: targets(folder, &name, formats),
-            pictures,
-        });
-    }
-    tasks
+    let named = names(&groups.iter().map(|pictures| pictures.first()).collect::<Vec<_>>());
+    let tasks = groups.into_iter().zip(named).map(|(pictures, name)| Task {
+        name: name_of(&pictures),
+        targets: targets(folder, &name, formats),
+        pictures,
+    });
+    tasks.collect()
 }
 
 fn targets(folder: &Path, stem: &str, formats: &[Format]) -> Vec<Target> {
@@ -281,13 +286,18 @@ fn targets(folder: &Path, stem: &str, formats: &[Format]) -> Vec<Target> {
 fn name_of(pictures: &[PathBuf]) -> String {
     match pictures {
         [first, rest @ ..] if !rest.is_empty() => {
-            format!("{} and {} more views", first.display(), rest.len())
+            format!("{} and {}", first.display(), count(rest.len(), "more view"))
         }
         _ => pictures
             .first()
             .map(|picture| picture.display().to_string())
             .unwrap_or_default(),
     }
+}
+
+/// An OBJ may also come in one file, a zip.
+fn is_ending_of(format: Format, ending: &str) -> bool {
+    format.extension() == ending || (format == Format::Obj && ending == ZIP)
 }
 
 fn ending_of(path: &Path) -> Option<String> {
@@ -310,8 +320,9 @@ mod tests {
             formats,
             multiview: false,
         };
-        let tasks = plan(&wish)?;
-        let paths = tasks
+        let plan = plan(&wish)?;
+        let paths = plan
+            .tasks
             .iter()
             .flat_map(|task| &task.targets)
             .map(|target| target.path.display().to_string());
@@ -335,13 +346,20 @@ mod tests {
     }
 
     #[test]
+    fn views_are_counted_as_people_count() {
+        let name = |pictures: &[&str]| name_of(&pictures.iter().map(PathBuf::from).collect::<Vec<_>>());
+        assert_eq!(name(&["a.png"]), "a.png");
+        assert_eq!(name(&["a.png", "b.png"]), "a.png and 1 more view");
+        assert_eq!(name(&["a.png", "b.png", "c.png"]), "a.png and 2 more views");
+    }
+
+    #[test]
     fn pictures_of_one_name_get_files_of_their_own() {
-        let made = outputs(
-            &["a/x.png", "b/x.jpg", "c/x-2.png", "d/X.webp"],
-            Some("o/"),
-            &[Format::Glb],
-        );
-        assert_eq!(made.unwrap(), ["o/x.glb", "o/x-3.glb", "o/x-2.glb", "o/X-4.glb"]);
+        let made = outputs(&["p/ok.jpg", "p/ok.png"], Some("o/"), &[Format::Glb, Format::Stl]);
+        let expected = ["o/ok.jpg.glb", "o/ok.jpg.stl", "o/ok.png.glb", "o/ok.png.stl"];
+        assert_eq!(made.unwrap(), expected);
+        let made = outputs(&["p/ok.jpg", "p/ok.png"], None, &[Format::GaussianPly]);
+        assert_eq!(made.unwrap(), ["ok.jpg.gaussian.ply", "ok.png.gaussian.ply"]);
     }
 
     #[test]
@@ -382,6 +400,26 @@ mod tests {
                 output: "chair".into()
             }
         );
+    }
+
+    #[test]
+    fn an_obj_is_three_files_or_a_zip() {
+        assert_eq!(formats(&[], Some(Path::new("chair.obj"))), [Format::Obj]);
+        assert_eq!(formats(&[], Some(Path::new("chair.zip"))), [Format::Obj]);
+        let both = [Format::Glb, Format::Obj];
+        assert_eq!(
+            outputs(&["x.png"], Some("chair.zip"), &both).unwrap(),
+            ["chair.glb", "chair.zip"]
+        );
+        assert_eq!(
+            outputs(&["x.png"], Some("chair.glb"), &both).unwrap(),
+            ["chair.glb", "chair.obj"]
+        );
+        assert_eq!(
+            outputs(&["x.png"], Some("o/"), &both).unwrap(),
+            ["o/x.glb", "o/x.obj"]
+        );
+        assert!(outputs(&["x.png"], Some("chair.zip"), &[Format::Glb]).is_err());
     }
 
     #[test]

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
-use trellis_core::{Format, JobId, JobState, Params, Provenance};
+use trellis_core::{Format, JobId, JobState, Params, Provenance, Timings};
 
 use super::engine::Asset;
+use super::folder::PassedOver;
 use super::plan::Task;
 use super::trouble::Trouble;
 use super::work::Done;
@@ -22,11 +23,21 @@ pub(crate) struct WrittenFile {
     pub(crate) written: Written,
 }
 
+/// How it ended: as a job, or without one.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum LineState {
+    /// It is no picture, and its folder has others.
+    PassedOver,
+    #[serde(untagged)]
+    Job(JobState),
+}
+
 /// One line of `--json`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Line<'a> {
     pictures: &'a [PathBuf],
-    state: JobState,
+    state: LineState,
     elapsed_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     job: Option<JobId>,
@@ -37,6 +48,8 @@ pub(crate) struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     params: Option<&'a Params>,
     cached: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timings: Option<&'a Timings>,
     #[serde(skip_serializing_if = "Option::is_none")]
     provenance: Option<&'a Provenance>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,13 +65,14 @@ impl<'a> Line<'a> {
         let asset = &done.asset;
         Self {
             pictures: &task.pictures,
-            state: JobState::Succeeded,
+            state: LineState::Job(JobState::Succeeded),
             elapsed_ms: millis(elapsed),
             job: Some(asset.job),
             made_by: Some(&asset.made_by),
             about: Some(&asset.about),
             params: Some(&asset.params),
             cached: asset.cached,
+            timings: asset.timings.as_ref(),
             provenance: asset.provenance.as_ref(),
             statement: done.statement.as_deref(),
             files: &done.files,
@@ -68,15 +82,30 @@ impl<'a> Line<'a> {
     }
 
     pub(crate) fn failed(task: &'a Task, trouble: &'a Trouble, elapsed: Duration) -> Self {
+        Self::without_asset(&task.pictures, LineState::Job(JobState::Failed), trouble, elapsed)
+    }
+
+    pub(crate) fn passed_over(passed: &'a PassedOver) -> Self {
+        let pictures = std::slice::from_ref(&passed.path);
+        Self::without_asset(pictures, LineState::PassedOver, &passed.trouble, Duration::ZERO)
+    }
+
+    fn without_asset(
+        pictures: &'a [PathBuf],
+        state: LineState,
+        trouble: &'a Trouble,
+        elapsed: Duration,
+    ) -> Self {
         Self {
-            pictures: &task.pictures,
-            state: JobState::Failed,
+            pictures,
+            state,
             elapsed_ms: millis(elapsed),
             job: None,
             made_by: None,
             about: None,
             params: None,
             cached: false,
+            timings: None,
             provenance: None,
             statement: None,
             files: &[],
@@ -111,11 +140,43 @@ pub(crate) fn written(file: &WrittenFile, asset: &Asset, elapsed: Duration) -> S
     )
 }
 
+/// Where the time went and how much GPU memory it took, for people; none for what took less than a second.
+pub(crate) fn timings(timings: &Timings) -> Option<String> {
+    let total: u64 = timings.stages.iter().map(|time| time.ms).sum();
+    if total < 1000 {
+        return None;
+    }
+    let mut parts: Vec<String> = timings
+        .stages
+        .iter()
+        .map(|time| {
+            format!(
+                "{} {}.{} s",
+                time.stage.name().replace('_', " "),
+                time.ms / 1000,
+                time.ms % 1000 / 100
+            )
+        })
+        .collect();
+    parts.extend(
+        timings
+            .peak_vram_bytes
+            .map(|bytes| format!("peak VRAM {}", size(bytes))),
+    );
+    Some(format!("stages: {}", parts.join(", ")))
+}
+
 /// A statement that was written, for people.
 pub(crate) fn stated(path: &Path, signed_by: Option<&str>) -> String {
     match signed_by {
-        Some(key) => format!("what made it: {}, signed by `{key}`", path.display()),
-        None => format!("what made it: {}", path.display()),
+        Some(key) => format!(
+            "wrote {}, a statement of what made it, signed by `{key}`",
+            path.display()
+        ),
+        None => format!(
+            "wrote {}, a statement of what made it, not signed",
+            path.display()
+        ),
     }
 }
 
@@ -128,13 +189,24 @@ pub(crate) fn failures(of: usize, failed: &[(String, Trouble)]) -> String {
     text
 }
 
+/// The list of what was passed over, at the end.
+pub(crate) fn passed_over(all: &[PassedOver]) -> String {
+    let mut text = format!("\n{} passed over:", all.len());
+    for passed in all {
+        let (path, Trouble { message, fix, .. }) = (passed.path.display(), &passed.trouble);
+        let _ = write!(text, "\n  {path}: {message}\n    hint: {fix}");
+    }
+    text
+}
+
 /// Bytes for people, decimal units.
 #[expect(clippy::cast_precision_loss, reason = "one digit after the point is shown")]
 fn size(bytes: u64) -> String {
     match bytes {
         0..1000 => format!("{bytes} B"),
         1000..1_000_000 => format!("{:.0} kB", bytes as f64 / 1e3),
-        _ => format!("{:.1} MB", bytes as f64 / 1e6),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
     }
 }
 
@@ -144,10 +216,38 @@ fn millis(elapsed: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use trellis_core::{Stage, StageTime};
+
     use super::*;
 
     #[test]
     fn sizes_are_short() {
         assert_eq!([999, 312_400, 4_200_000].map(size), ["999 B", "312 kB", "4.2 MB"]);
+    }
+
+    #[test]
+    fn stages_are_listed_where_they_took_long() {
+        let took = |ms| Timings {
+            stages: vec![
+                StageTime {
+                    stage: Stage::SparseStructure,
+                    ms,
+                },
+                StageTime {
+                    stage: Stage::Texture,
+                    ms: 14_020,
+                },
+            ],
+            peak_vram_bytes: Some(12_300_000_000),
+        };
+        assert_eq!(
+            timings(&took(1_290)).unwrap(),
+            "stages: sparse structure 1.2 s, texture 14.0 s, peak VRAM 12.3 GB"
+        );
+        let quick = Timings {
+            stages: took(20).stages[..1].to_vec(),
+            peak_vram_bytes: None,
+        };
+        assert_eq!(timings(&quick), None);
     }
 }

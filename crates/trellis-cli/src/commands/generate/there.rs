@@ -9,12 +9,13 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::{Content, Reporter as _};
 use trellis_core::{
-    Artifact, BackendChoice, EventKind, Job, JobEvent, JobId, JobState, ParamsPatch, StatementFile,
+    Artifact, BackendChoice, EventKind, Format, Job, JobEvent, JobId, JobState, StatementFile,
 };
 use trellis_jobs::sha256;
 
 use super::client::{CallError, Client, Facts};
 use super::engine::{Asset, Order, Stated};
+use super::pieces::{Piece, pieces};
 use super::show::JobShow;
 use super::sse::EventStream;
 use super::trouble::Trouble;
@@ -74,7 +75,7 @@ impl There {
         };
         let work = async {
             let job = self.follow(submitted.id, show).await?;
-            self.collect(job, &order.patch).await
+            self.collect(job, order).await
         };
         tokio::select! {
             asset = work => asset,
@@ -159,8 +160,8 @@ impl There {
     }
 
     /// Fetches the files of a finished job, one for each format asked for.
-    async fn collect(&self, job: Job, patch: &ParamsPatch) -> Result<Asset, Trouble> {
-        match (job.state, job.failure) {
+    async fn collect(&self, mut job: Job, order: &Order) -> Result<Asset, Trouble> {
+        match (job.state, job.failure.take()) {
             (JobState::Succeeded, _) => {}
             (_, Some(failure)) => return Err(failure.into()),
             (state, None) => {
@@ -172,18 +173,16 @@ impl There {
             }
         }
         let mut files = Vec::new();
-        for format in patch.formats.iter().flatten() {
+        for format in order.patch.formats.iter().flatten() {
             let fits = |artifact: &&Artifact| artifact.format == *format && !artifact.preview;
             let Some(artifact) = job.artifacts.iter().find(fits) else {
                 let message = format!("job `{}` has no file of the format {format}", job.id);
                 return Err(Trouble::not_understood(message));
             };
-            files.push((*format, Content::Bytes(self.fetch(job.id, artifact).await?)));
+            let content = Content::Bytes(self.fetch(job.id, artifact).await?);
+            files.extend(in_pieces(*format, content, order.names.clone()).await?);
         }
-        let stated = match job.statement {
-            Some(file) => Some(self.stated(job.id, file).await?),
-            None => None,
-        };
+        let stated = self.statement_of(&mut job, order, &files).await?;
         let made_by = job.made_by.unwrap_or_else(|| job.backend.name().to_owned());
         Ok(Asset {
             job: job.id,
@@ -192,11 +191,41 @@ impl There {
             params: job.params,
             notes: job.notes,
             files,
+            timings: job.timings,
             provenance: job.provenance,
             stated,
             cached: job.cached,
             _scratch: None,
         })
+    }
+
+    /// The statement, where it is asked for or signed; notes say where it is not what one may expect.
+    async fn statement_of(
+        &self,
+        job: &mut Job,
+        order: &Order,
+        files: &[Piece],
+    ) -> Result<Option<Stated>, Trouble> {
+        let Some(file) = job.statement.take() else {
+            if order.of_server.states {
+                job.notes.push(
+                    "the server made no statement: its setting `provenance.statement` is off".to_owned(),
+                );
+            }
+            return Ok(None);
+        };
+        if !order.of_server.states && file.signed_by.is_none() {
+            return Ok(None);
+        }
+        let apart =
+            |piece: &Piece| piece.format == Format::Obj && piece.media_type != Format::Obj.media_type();
+        if files.iter().any(apart) {
+            job.notes.push(format!(
+                "`{}` is about the zip of the OBJ: `-o NAME.zip` saves that file",
+                file.name
+            ));
+        }
+        self.stated(job.id, file).await.map(Some)
     }
 
     /// Fetches the statement.
@@ -217,6 +246,21 @@ impl There {
     async fn fetch(&self, id: JobId, artifact: &Artifact) -> Result<Bytes, Trouble> {
         let fetch = || self.client.artifact(id, &artifact.name);
         whole(&artifact.name, &artifact.sha256, fetch).await
+    }
+}
+
+/// An OBJ taken apart, off the threads that others wait for.
+async fn in_pieces(
+    format: Format,
+    content: Content,
+    names: Vec<(Format, String)>,
+) -> Result<Vec<Piece>, Trouble> {
+    let done = tokio::task::spawn_blocking(move || pieces(format, &content, &names)).await;
+    match done {
+        Ok(files) => Ok(files?),
+        Err(_) => Err(Trouble::not_understood(
+            "the zip of the OBJ cannot be read".to_owned(),
+        )),
     }
 }
 

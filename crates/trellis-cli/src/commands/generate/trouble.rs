@@ -6,6 +6,8 @@ use std::path::Path;
 use serde::Serialize;
 use trellis_core::Failure;
 
+use crate::nearby;
+
 /// Why one asset was not made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Trouble {
@@ -23,7 +25,7 @@ impl Trouble {
         Self {
             kind: "unreadable".to_owned(),
             message: format!("cannot read `{}`: {error}", path.display()),
-            fix: "check the name and its permissions".to_owned(),
+            fix: nearby::hint(path, error).unwrap_or_else(|| "check the file's permissions".to_owned()),
         }
     }
 
@@ -32,7 +34,7 @@ impl Trouble {
         Self {
             kind: "body_too_large".to_owned(),
             message: format!(
-                "`{}` has {size_bytes} bytes, {limit_bytes} are allowed",
+                "`{}` has {size_bytes} bytes; the limit is {limit_bytes}",
                 path.display()
             ),
             fix: "make the picture smaller, or raise `limits.body_bytes`".to_owned(),

@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 use trellis_backend::Content;
 use trellis_core::ParamsPatch;
 
-use super::engine::{Asset, Engine, Order};
+use super::engine::{Asset, Engine, OfServer, Order};
+use super::pieces::Piece;
 use super::plan::{Target, Task};
 use super::report::{self, Line, WrittenFile};
 use super::show::{JobShow, Show};
@@ -26,8 +27,8 @@ pub(crate) struct Work<'a> {
     pub(crate) max_bytes: u64,
     /// Whether results are printed as JSON.
     pub(crate) json: bool,
-    /// Whether a server is to make all anew.
-    pub(crate) anew: bool,
+    /// What is asked of a server alone.
+    pub(crate) of_server: OfServer,
     /// Whether there are several tasks, so that each failure is also told when it happens.
     pub(crate) batch: bool,
     pub(crate) stopping: CancellationToken,
@@ -76,6 +77,9 @@ impl Work<'_> {
                         self.show.path(&file.path);
                     }
                 }
+                if let Some(line) = asset.timings.as_ref().and_then(report::timings) {
+                    show.note(&line);
+                }
                 if let (Some(path), Some(stated)) = (&statement, &asset.stated) {
                     show.note(&report::stated(path, stated.signed_by.as_deref()));
                 }
@@ -96,21 +100,26 @@ impl Work<'_> {
         }
         let order = Order {
             pictures: self.read(&task.pictures).await?,
+            name: task.object(),
             patch: self.patch.clone(),
             names: task.targets.iter().map(Target::named).collect(),
-            anew: self.anew,
+            of_server: self.of_server,
         };
         let asset = self.engine.make(&order, show, &self.stopping).await?;
         let mut files = Vec::new();
         for target in &task.targets {
-            let found = asset.files.iter().find(|(format, _)| *format == target.format);
-            let content = found.map(|(_, content)| content.clone());
-            let content = content.expect("an engine returns a file for each format asked for");
-            files.push(WrittenFile {
-                path: target.path.clone(),
-                format: target.format,
-                written: put(content, target.path.clone()).await?,
-            });
+            let of_it = |piece: &&Piece| piece.format == target.format;
+            let mut written = Vec::new();
+            // The one that is named comes last: whoever sees it finds what it needs.
+            for piece in asset.files.iter().filter(of_it).rev() {
+                let path = target.path.with_file_name(&piece.name);
+                written.push(WrittenFile {
+                    format: target.format,
+                    written: put(piece.content.clone(), path.clone()).await?,
+                    path,
+                });
+            }
+            files.extend(written.into_iter().rev());
         }
         let mut statement = None;
         if let (Some(stated), Some(target)) = (&asset.stated, task.targets.first()) {

@@ -19,7 +19,7 @@ pub(super) struct CheckArgs {
     files: Files,
 
     /// A flake older than this is a warning; default: as long as a nixpkgs release is kept up
-    #[arg(long, value_name = "DAYS", default_value_t = 210, hide_default_value = false)]
+    #[arg(long, value_name = "DAYS", value_parser = crate::numbers::parse::<i64>, default_value_t = 210, hide_default_value = false)]
     max_age: i64,
 
     /// Print JSON instead

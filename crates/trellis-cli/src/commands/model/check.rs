@@ -16,8 +16,8 @@ use crate::exit::Exit;
 /// Say whether everything that TRELLIS reads is there, whole and of the right kind
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Without options headers, sizes and a few samples of the numbers are read: a second or so, whatever the
-size of the model. With a lock beside pipeline.json the sizes are held against it. What lies between the
+Without options headers, sizes and a few samples of the numbers are read: a second or so, whatever the \
+size of the model. With a lock beside pipeline.json the sizes are held against it. What lies between the \
 samples only --hash looks at.
 
 Exit codes: 0 no errors (there may be warnings), 1 errors, 2 could not start.")]

@@ -26,8 +26,8 @@ Examples:
   trellis model fetch
   trellis model fetch microsoft/TRELLIS-image-large --to /srv/models/trellis
 
-What was downloaded before is verified, not fetched again; a download that was cut off goes on where it
-stopped. Read from the environment: HF_ENDPOINT, HF_TOKEN, HF_TOKEN_PATH, HF_HOME, HF_HUB_CACHE,
+What was downloaded before is verified, not fetched again; a download that was cut off goes on where it \
+stopped. Read from the environment: HF_ENDPOINT, HF_TOKEN, HF_TOKEN_PATH, HF_HOME, HF_HUB_CACHE, \
 HF_HUB_OFFLINE, TORCH_HOME, U2NET_HOME, and the proxy variables.")]
 pub(super) struct FetchArgs {
     /// The repository; default: the one that the project pins

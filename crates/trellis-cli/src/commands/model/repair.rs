@@ -18,9 +18,9 @@ use crate::exit::Exit;
 /// Put right what can be put right: missing, damaged and misplaced files
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-For each checkpoint, in this order: the right files in the wrong place of the folder itself, which are
-moved; a sound copy in a folder given with --from or in the hub cache; the
-one file downloaded; with --as-in-notes, and only then, the substitution of the notes, which makes the
+For each checkpoint, in this order: the right files in the wrong place of the folder itself, which are \
+moved; a sound copy in a folder given with --from or in the hub cache; the \
+one file downloaded; with --as-in-notes, and only then, the substitution of the notes, which makes the \
 pipeline load but not work. A hub cache is never changed: name a new folder with --to.
 
 Exit codes: 0 nothing is left to repair, 1 something is, 2 could not start.")]

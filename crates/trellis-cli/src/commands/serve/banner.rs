@@ -4,7 +4,12 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
+use trellis_server::Example;
+
 use crate::env;
+
+/// The picture that comes with the sources.
+pub(crate) const SAMPLE: &str = "samples/duck.png";
 
 /// What is known once the server is there.
 #[derive(Debug)]
@@ -19,6 +24,8 @@ pub(crate) struct Banner<'a> {
     pub(crate) settings: Option<&'a Path>,
     /// For each backend a sentence.
     pub(crate) backends: &'a [String],
+    /// Whether [`SAMPLE`] is in the current folder.
+    pub(crate) has_sample: bool,
 }
 
 impl Banner<'_> {
@@ -31,12 +38,12 @@ impl Banner<'_> {
         match self.key_names {
             Some(names) => row(
                 "open to",
-                &format!("whoever has an API key: {}", names.join(", ")),
+                &format!("everybody with an API key: {}", names.join(", ")),
             ),
             None if self.bound.ip().is_loopback() => {}
             None => row(
                 "open to",
-                "everybody who reaches this address: `auth.keys_file` is not set",
+                "everybody who can reach this address: `auth.keys_file` is not set",
             ),
         }
         row("reference", &format!("{address}/docs"));
@@ -50,29 +57,24 @@ impl Banner<'_> {
         for backend in self.backends {
             row("backend", backend);
         }
+        let (picture, output) = if self.has_sample {
+            (SAMPLE, "duck.glb")
+        } else {
+            ("photo.png", "model.glb")
+        };
+        let example = Example {
+            address: &address,
+            picture,
+            output,
+            key_variable: self.key_names.map(|_| env::API_KEY),
+        };
         let _ = write!(
             text,
-            "\nFrom photo.png to chair.glb:\n\n  {}\n\n",
-            paste(&address, self.key_names.is_some())
+            "\nFrom {picture} to {output}, in another terminal:\n\n{}\n\n",
+            example.commands()
         );
         text
     }
-}
-
-/// Submits, follows the events (their stream ends with the job), fetches the result. Needs curl and a
-/// POSIX shell, nothing else.
-fn paste(address: &str, locked: bool) -> String {
-    let curl = if locked {
-        format!("curl -H \"Authorization: Bearer ${}\"", env::API_KEY)
-    } else {
-        "curl".to_owned()
-    };
-    format!(
-        "job=$({curl} -fsS -F image=@photo.png -D - -o /dev/null {address}/v1/jobs \
-         | sed -n 's/^[Ll]ocation: *//p' | tr -d '\\r') \
-         && {curl} -fsSN {address}$job/events \
-         && {curl} -fsS -o chair.glb {address}$job/artifacts/model.glb"
-    )
 }
 
 /// An address to connect to: "any" is no place to go.
@@ -97,6 +99,7 @@ mod tests {
             data_dir: Path::new("/srv/trellis"),
             settings: None,
             backends: &backends,
+            has_sample: false,
         };
         text.text().replace(env!("CARGO_PKG_VERSION"), "VERSION")
     }
@@ -107,10 +110,26 @@ mod tests {
     }
 
     #[test]
+    fn the_sample_is_named_where_it_is() {
+        let text = Banner {
+            bound: "127.0.0.1:8000".parse().unwrap(),
+            key_names: None,
+            data_dir: Path::new("/srv/trellis"),
+            settings: None,
+            backends: &[],
+            has_sample: true,
+        };
+        let text = text.text();
+        assert!(text.contains("From samples/duck.png to duck.glb"), "{text}");
+        assert!(text.contains("-F image=@samples/duck.png "), "{text}");
+        assert!(!text.contains("photo.png"), "{text}");
+    }
+
+    #[test]
     fn an_open_server_says_so_and_shows_an_address_that_works() {
         let text = banner("[::]:80", None);
         assert!(text.contains("serves on http://[::1]:80\n"), "{text}");
-        assert!(text.contains("everybody who reaches"), "{text}");
+        assert!(text.contains("everybody who can reach"), "{text}");
     }
 
     #[test]

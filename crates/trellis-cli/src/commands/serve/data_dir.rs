@@ -9,6 +9,7 @@
 //!   scratch/       files of running jobs
 //!   worker/        the worker's sources, written at each start
 //!   cuda-cache/    what the driver compiled, unless `$CUDA_CACHE_PATH` is set
+//!   numba-cache/   what numba compiled, unless `$NUMBA_CACHE_DIR` is set
 //! ```
 
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 use trellis_jobs::WorkerName;
 
 use crate::exit::Stop;
+use crate::nearby;
 
 /// An opened data folder. It is free for another server when this is dropped or the process ends.
 #[derive(Debug)]
@@ -36,21 +38,34 @@ pub(crate) enum DataDirError {
         #[source]
         source: io::Error,
     },
+    /// Folders made for a mistyped path would hold jobs that nobody finds again.
+    #[error("the data folder `{}` cannot be made: `{}` is not there", root.display(), parent.display())]
+    NoParent { root: PathBuf, parent: PathBuf },
     #[error("the data folder `{}` is in use by another server{}", root.display(), process(holder))]
     Held { root: PathBuf, holder: String },
 }
 
 impl DataDirError {
     /// What to do, one sentence.
-    pub(crate) fn advice(&self) -> &'static str {
+    pub(crate) fn advice(&self) -> String {
         match self {
-            Self::Unusable { source, .. } => match source.kind() {
+            Self::Unusable { root, source } => match source.kind() {
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                    "free disk space there, or name another folder with `--data-dir`"
+                    "free disk space there, or name another folder with `--data-dir`".to_owned()
                 }
-                _ => "make it a folder that this user can write to, or name another one with `--data-dir`",
+                _ => nearby::hint(root, source).unwrap_or_else(|| {
+                    "make it a folder that this user can write to, or name another one with `--data-dir`"
+                        .to_owned()
+                }),
             },
-            Self::Held { .. } => "stop that server, or name another folder with `--data-dir`",
+            Self::NoParent { parent, .. } => {
+                let make = format!("`mkdir -p {}` makes it", parent.display());
+                match nearby::missing(parent) {
+                    Some(meant) => format!("{meant}; {make}"),
+                    None => make,
+                }
+            }
+            Self::Held { .. } => "stop that server, or name another folder with `--data-dir`".to_owned(),
         }
     }
 }
@@ -63,8 +78,15 @@ impl From<DataDirError> for Stop {
 }
 
 impl DataDir {
-    /// Makes the folder where there is none, and takes it.
-    pub(crate) fn open(root: &Path) -> Result<Self, DataDirError> {
+    /// Makes the folder where there is none, and takes it. `named`: somebody chose this place, so that the
+    /// folder around it must be there already.
+    pub(crate) fn open(root: &Path, named: bool) -> Result<Self, DataDirError> {
+        if let (true, Some(parent)) = (named, missing_parent(root)) {
+            return Err(DataDirError::NoParent {
+                root: root.to_owned(),
+                parent,
+            });
+        }
         let unusable = |source| DataDirError::Unusable {
             root: root.to_owned(),
             source,
@@ -103,6 +125,12 @@ impl DataDir {
     pub(crate) fn scratch(&self) -> PathBuf {
         self.root.join("scratch")
     }
+}
+
+/// The folder around `root` where neither is there.
+fn missing_parent(root: &Path) -> Option<PathBuf> {
+    let parent = root.parent().filter(|parent| !parent.as_os_str().is_empty())?;
+    (!root.exists() && !parent.exists()).then(|| parent.to_owned())
 }
 
 fn lock(root: &Path) -> Result<File, DataDirError> {
@@ -170,8 +198,8 @@ mod tests {
     fn a_folder_has_one_server_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("deep/data");
-        let first = DataDir::open(&root).unwrap();
-        let error = DataDir::open(&root).unwrap_err();
+        let first = DataDir::open(&root, false).unwrap();
+        let error = DataDir::open(&root, false).unwrap_err();
         assert!(
             error
                 .to_string()
@@ -180,13 +208,31 @@ mod tests {
         );
         let name = first.worker().clone();
         drop(first);
-        assert_eq!(*DataDir::open(&root).unwrap().worker(), name);
+        assert_eq!(*DataDir::open(&root, false).unwrap().worker(), name);
+    }
+
+    #[test]
+    fn a_named_place_needs_the_folder_around_it() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("state")).unwrap();
+        let typo = folder.path().join("sttae/data");
+        let error = DataDir::open(&typo, true).unwrap_err();
+        let meant = folder.path().join("state");
+        assert!(
+            error
+                .advice()
+                .starts_with(&format!("did you mean `{}`?; `mkdir -p", meant.display())),
+            "{}",
+            error.advice()
+        );
+        assert!(!typo.exists());
+        DataDir::open(&meant.join("data"), true).unwrap();
     }
 
     #[test]
     fn a_place_below_a_file_is_refused() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let error = DataDir::open(&file.path().join("data")).unwrap_err();
+        let error = DataDir::open(&file.path().join("data"), true).unwrap_err();
         assert!(matches!(error, DataDirError::Unusable { .. }));
     }
 }

@@ -10,6 +10,7 @@ use trellis_server::{ApiKeys, KeyRing, KeysError};
 
 use crate::config::Auth;
 use crate::exit::Stop;
+use crate::nearby;
 
 /// Why there are no keys to go by.
 #[derive(Debug, thiserror::Error)]
@@ -30,10 +31,13 @@ pub(crate) enum KeysFileError {
 
 impl KeysFileError {
     /// What to do, one sentence.
-    pub(crate) fn advice(&self) -> &'static str {
+    pub(crate) fn advice(&self) -> String {
         match self {
-            Self::Unreadable { .. } => "correct `auth.keys_file`, or let this user read the file",
-            Self::Unusable { source, .. } => source.advice(),
+            Self::Unreadable { path, source } => match nearby::hint(path, source) {
+                Some(hint) => format!("correct `auth.keys_file`: {hint}"),
+                None => "correct `auth.keys_file`, or let this user read the file".to_owned(),
+            },
+            Self::Unusable { source, .. } => source.advice().to_owned(),
         }
     }
 }

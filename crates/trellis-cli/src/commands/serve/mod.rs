@@ -9,6 +9,7 @@ mod services;
 
 use std::ffi::OsStr;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -27,7 +28,7 @@ use self::services::Services;
 use super::{Context, doctor};
 use crate::config::{self, Effective, Listen, SettingFlags};
 use crate::exit::{Exit, Stop};
-use crate::{env, installation, logs, runtime, signals};
+use crate::{backends, env, installation, logs, runtime, signals};
 
 /// What is left after the drain for open requests and the last writes.
 const GRACE: Duration = Duration::from_secs(5);
@@ -35,9 +36,9 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Serve the HTTP interface; jobs survive restarts and crashes
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-SIGTERM or Ctrl-C: nothing new is started; running jobs may finish for `drain_seconds`, then they go
+SIGTERM or Ctrl-C: nothing new is started; running jobs may finish for `drain_seconds`, then they go \
 back to the queue; the exit code is 0. A second signal ends at once.
-SIGHUP: the settings and the file of API keys are read anew; `log.level` and the keys are taken up,
+SIGHUP: the settings and the file of API keys are read anew; `log.level` and the keys are taken up, \
 other changes are named and wait for a restart.
 Under systemd the server takes a socket that was opened for it and tells its state (Type=notify).")]
 pub(crate) struct ServeArgs {
@@ -65,6 +66,7 @@ pub(crate) fn run(args: &ServeArgs, context: &Context<'_>) -> Result<Exit, Stop>
     }
     // The preview backend alone needs nothing of what the doctor looks at.
     if !args.skip_doctor && effective.config.backend != BackendChoice::Relief {
+        backends::model_is_there(&effective.config.trellis.model)?;
         doctor::before_start(context, &effective.config.trellis.model)?;
     }
     let search = context.environment.get(env::PATH);
@@ -81,7 +83,7 @@ async fn serve(effective: Effective, reload: Reload, search: Option<&OsStr>) -> 
         .context("cannot listen for signals")
         .map_err(Stop::not_started)?;
     let keys = keys::open(&config.auth)?;
-    let data = DataDir::open(&config.data_dir)?;
+    let data = DataDir::open(&config.data_dir, effective.names_data_dir())?;
     let (listener, bound) = bind(&config.listen).await?;
     let origin = installation::origin(config, search).await?;
     let services = Services::open(config, &data, origin).await?;
@@ -96,6 +98,7 @@ async fn serve(effective: Effective, reload: Reload, search: Option<&OsStr>) -> 
             data_dir: &config.data_dir,
             settings: effective.file.as_deref(),
             backends: &services.introductions(),
+            has_sample: Path::new(banner::SAMPLE).is_file(),
         }
         .text(),
     )?;

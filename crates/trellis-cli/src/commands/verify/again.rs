@@ -6,21 +6,29 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::{Content, Origin, stamp};
 use trellis_core::{Format, ParamsPatch};
+use trellis_provenance::Statement;
 
 use super::can_make_again;
 use super::file::Recorded;
 use super::report::Check;
-use crate::commands::generate::engine::Order;
+use crate::commands::generate::engine::{OfServer, Order};
 use crate::commands::generate::here::Here;
+use crate::commands::generate::pieces::Piece;
 use crate::commands::generate::show::Show;
 use crate::commands::generate::trouble::Trouble;
 use crate::config::Config;
 use crate::exit::Stop;
+use crate::output::count;
 use crate::{backends, runtime};
 
 const ABOUT: &str = "made again";
 
-pub(super) fn compare(recorded: &Recorded, pictures: Vec<Bytes>, config: &Config) -> Result<Check, Stop> {
+pub(super) fn compare(
+    recorded: &Recorded,
+    statement: Option<&Statement>,
+    pictures: Vec<Bytes>,
+    config: &Config,
+) -> Result<Check, Stop> {
     let record = &recorded.provenance;
     let Some(choice) = can_make_again(&record.backend) else {
         let detail = format!(
@@ -48,8 +56,9 @@ pub(super) fn compare(recorded: &Recorded, pictures: Vec<Bytes>, config: &Config
         let order = Order {
             pictures,
             patch,
-            names: Vec::new(),
-            anew: true,
+            name: record.name.clone(),
+            names: statement.map(obj_name).into_iter().collect(),
+            of_server: OfServer::default(),
         };
         let show = Show::new();
         let show = show.job("making it again");
@@ -67,16 +76,38 @@ pub(super) fn compare(recorded: &Recorded, pictures: Vec<Bytes>, config: &Config
             ));
         }
     };
-    let found = asset.files.iter().find(|(format, _)| *format == Format::Glb);
+    if !recorded.by_itself {
+        return Ok(same_as_one_of(recorded, &asset.files));
+    }
+    let found = asset.files.iter().find(|file| file.format == Format::Glb);
     let scratch = std::env::temp_dir();
-    let same_record = found.map(|(_, content)| stamp(content, record, &scratch));
+    let same_record = found.map(|file| stamp(&file.content, record, &scratch));
     Ok(match same_record {
         Some(Ok(Content::Bytes(bytes))) if bytes == recorded.bytes => {
-            Check::same(ABOUT, format!("the same {} bytes", bytes.len()))
+            Check::same(ABOUT, format!("the same {}", count(bytes.len(), "byte")))
         }
         Some(Ok(Content::Bytes(bytes))) => Check::differs(ABOUT, first_difference(&bytes, &recorded.bytes)),
         _ => Check::differs(ABOUT, "no GLB came out of it"),
     })
+}
+
+/// What the OBJ was called: its files name each other.
+fn obj_name(statement: &Statement) -> (Format, String) {
+    let names = statement.subject.iter().map(|file| file.name.as_str());
+    let mut objs = names.filter(|name| name.to_ascii_lowercase().ends_with(".obj"));
+    (Format::Obj, objs.next().unwrap_or("model.obj.zip").to_owned())
+}
+
+/// A file without a record has its bytes alone.
+fn same_as_one_of(recorded: &Recorded, made: &[Piece]) -> Check {
+    let is_it = |file: &&Piece| matches!(&file.content, Content::Bytes(bytes) if *bytes == recorded.bytes);
+    match made.iter().find(is_it) {
+        Some(file) => Check::same(
+            ABOUT,
+            format!("the same {} bytes, as {}", recorded.bytes.len(), file.format),
+        ),
+        None => Check::differs(ABOUT, "no file with these bytes came out"),
+    }
 }
 
 fn first_difference(made: &[u8], recorded: &[u8]) -> String {
@@ -86,7 +117,11 @@ fn first_difference(made: &[u8], recorded: &[u8]) -> String {
         .position(|(made, recorded)| made != recorded);
     match at {
         Some(at) => format!("other bytes, the first at {at} of {}", recorded.len()),
-        None => format!("{} bytes came out, it has {}", made.len(), recorded.len()),
+        None => format!(
+            "{} came out, it has {}",
+            count(made.len(), "byte"),
+            recorded.len()
+        ),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Reads what is to be compared: the GLB with its record, and pictures.
+//! Reads what is to be compared: the file with its record or the one in the statement about it, and pictures.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,21 +9,32 @@ use trellis_jobs::sha256;
 use trellis_provenance::glb::{self, GlbError};
 
 use crate::exit::Stop;
+use crate::nearby;
 
-/// A GLB and what it says of itself.
+/// A file and what is said of how it was made.
 pub(super) struct Recorded {
     pub(super) bytes: Bytes,
     pub(super) sha256: String,
     pub(super) provenance: Provenance,
+    /// Whether the file itself says it, as a GLB does; else the statement alone.
+    pub(super) by_itself: bool,
 }
 
 impl Recorded {
-    pub(super) fn read(path: &Path) -> Result<Self, Stop> {
+    /// `stated` is the record of a statement, for a file that has no place for one.
+    pub(super) fn read(path: &Path, stated: Option<Provenance>) -> Result<Self, Stop> {
         let bytes = read(path)?;
-        let provenance = glb::read(&mut bytes.as_ref()).map_err(|error| {
+        let own = match (glb::read(&mut bytes.as_ref()), stated) {
+            (Err(GlbError::NotGlb), Some(stated)) => Ok((stated, false)),
+            (read, _) => read.map(|record| (record, true)),
+        };
+        let (provenance, by_itself) = own.map_err(|error| {
             let hint = match error {
                 GlbError::Absent => "only a GLB that trellis-server made carries its provenance",
                 GlbError::Record { .. } => "it may be of a newer version: verify it with that one",
+                GlbError::NotGlb => {
+                    "name a GLB that trellis-server made; of another file name the statement with `--statement`"
+                }
                 _ => "name a GLB that trellis-server made",
             };
             let cause = anyhow::Error::new(error).context(format!("cannot verify `{}`", path.display()));
@@ -33,6 +44,7 @@ impl Recorded {
             sha256: sha256(&bytes),
             bytes,
             provenance,
+            by_itself,
         })
     }
 }
@@ -46,7 +58,8 @@ pub(super) fn pictures(paths: &[PathBuf]) -> Result<Vec<Bytes>, Stop> {
 pub(super) fn read(path: &Path) -> Result<Bytes, Stop> {
     let read = std::fs::read(path).map(Bytes::from);
     read.map_err(|error: io::Error| {
+        let hint = nearby::hint(path, &error);
         let cause = anyhow::Error::new(error).context(format!("cannot read `{}`", path.display()));
-        Stop::not_started(cause).hint("check the name and its permissions")
+        Stop::not_started(cause).hint(hint.unwrap_or_else(|| "check the file's permissions".to_owned()))
     })
 }

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use trellis_core::BackendChoice;
 use trellis_jobs::sha256;
-use trellis_provenance::PublicKey;
+use trellis_provenance::{PublicKey, Statement};
 
 use self::file::Recorded;
 use self::report::{Check, Report};
@@ -27,13 +27,14 @@ use crate::{env, installation, logs};
 Examples:
   trellis verify chair.glb
   trellis verify chair.glb --statement chair.intoto.json --input photo.png --reproduce
+  trellis verify chair.stl --statement chair.intoto.json
   trellis verify chair.glb --statement chair.intoto.dsse.json --public-key studio-1:BASE64
 
 Marks: ✓ the same, ✗ differs, – not compared, with the reason. What each proves: docs/provenance.md.
 
 Exit codes: 0 nothing differs, 1 something differs, 2 it cannot be read.")]
 pub(crate) struct VerifyArgs {
-    /// A GLB that carries its provenance
+    /// A GLB, which carries its provenance, or another file with the statement about it
     file: PathBuf,
 
     /// The statement about it, `.intoto.json` or `.intoto.dsse.json`
@@ -65,8 +66,10 @@ pub(crate) fn run(args: &VerifyArgs, context: &Context<'_>) -> Result<Exit, Stop
     )?;
     logs::start(&loaded.log_or("error"));
     let key = args.public_key.as_deref().map(public_key).transpose()?;
-    let recorded = Recorded::read(&args.file)?;
     let statement = args.statement.as_deref().map(statement::read).transpose()?;
+    let said = statement.as_ref().and_then(statement::content);
+    let stated = said.as_ref().and_then(Statement::provenance);
+    let recorded = Recorded::read(&args.file, stated)?;
     let pictures = file::pictures(&args.input)?;
     let trellis = &loaded.config.trellis;
     let search = context.environment.get(env::PATH).map(OsStr::to_owned);
@@ -76,7 +79,12 @@ pub(crate) fn run(args: &VerifyArgs, context: &Context<'_>) -> Result<Exit, Stop
     checks.push(inputs(&recorded, &pictures));
     checks.extend(statement::compare(&recorded, statement.as_ref(), key.as_ref()));
     if args.reproduce {
-        checks.push(again::compare(&recorded, pictures, &loaded.config)?);
+        checks.push(again::compare(
+            &recorded,
+            said.as_ref(),
+            pictures,
+            &loaded.config,
+        )?);
     }
     let report = Report {
         file: &args.file,
@@ -111,8 +119,8 @@ fn inputs(recorded: &Recorded, pictures: &[bytes::Bytes]) -> Check {
     }
     if pictures.len() != expected.len() {
         let detail = format!(
-            "it was made from {}, {} are given",
-            expected.len(),
+            "it was made from {}, not {}",
+            crate::output::count(expected.len(), "picture"),
             pictures.len()
         );
         return Check::differs(about, detail);

@@ -31,6 +31,14 @@ pub(super) fn read(path: &Path) -> Result<Stated, Stop> {
     Ok(Stated::Plain(Box::new(statement)))
 }
 
+/// What it says, whoever signed it.
+pub(super) fn content(stated: &Stated) -> Option<Statement> {
+    match stated {
+        Stated::Plain(statement) => Some(statement.as_ref().clone()),
+        Stated::Sealed(envelope) => envelope.open(None).ok().map(|opened| opened.statement),
+    }
+}
+
 pub(super) fn compare(recorded: &Recorded, stated: Option<&Stated>, key: Option<&PublicKey>) -> Vec<Check> {
     match stated {
         None => vec![Check::open(
@@ -61,6 +69,13 @@ fn says(recorded: &Recorded, statement: &Statement) -> Check {
     if !statement.is_about(&recorded.sha256) {
         let detail = format!("it is about other files: this one has sha256 {}", recorded.sha256);
         return Check::differs(ABOUT, detail);
+    }
+    if !recorded.by_itself {
+        let detail = format!(
+            "about this file, sha256 {}; the file carries no record, all here is the statement's",
+            recorded.sha256
+        );
+        return Check::same(ABOUT, detail);
     }
     if !statement.agrees_with(&recorded.provenance) {
         return Check::differs(

@@ -1,0 +1,65 @@
+//! A server's address as people write it: with or without scheme, a slash at the end, `/v1`.
+
+use reqwest::Url;
+
+/// Reads an address for `--server`. The result has a scheme and no path but the one that a proxy may have in
+/// front of `/v1`, and no slash at its end.
+pub(crate) fn parse(text: &str) -> Result<String, &'static str> {
+    const EXPECTED: &str = "an address such as `http://127.0.0.1:8000` is expected";
+    let text = text.trim();
+    let with_scheme = if text.contains("://") {
+        text.to_owned()
+    } else {
+        format!("http://{text}")
+    };
+    let url = Url::parse(&with_scheme).map_err(|_| EXPECTED)?;
+    let plain = matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none();
+    if !plain || !url.has_host() {
+        return Err(EXPECTED);
+    }
+    let address = url.as_str().trim_end_matches('/');
+    let address = address.strip_suffix("/v1").unwrap_or(address);
+    Ok(address.trim_end_matches('/').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_taken_as_people_write_it() {
+        for (given, read) in [
+            ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
+            ("http://127.0.0.1:8000/", "http://127.0.0.1:8000"),
+            ("http://127.0.0.1:8000/v1", "http://127.0.0.1:8000"),
+            ("http://127.0.0.1:8000/v1/", "http://127.0.0.1:8000"),
+            ("127.0.0.1:8000", "http://127.0.0.1:8000"),
+            ("localhost:8000/v1", "http://localhost:8000"),
+            ("studio", "http://studio"),
+            ("[::1]:8000", "http://[::1]:8000"),
+            (
+                "https://studio.example/trellis/",
+                "https://studio.example/trellis",
+            ),
+            (
+                "HTTPS://studio.example/trellis/v1/",
+                "https://studio.example/trellis",
+            ),
+            (" studio.example ", "http://studio.example"),
+        ] {
+            assert_eq!(parse(given).as_deref(), Ok(read), "{given}");
+        }
+        for bad in [
+            "",
+            " ",
+            ":8000",
+            "ftp://a",
+            "http://",
+            "a b",
+            "http://a/?x=1",
+            "http://a:port",
+        ] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+}

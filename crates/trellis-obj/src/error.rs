@@ -1,0 +1,48 @@
+//! Why there is no OBJ.
+
+/// Why a GLB cannot be converted, or a zip not be taken apart.
+#[derive(Debug, thiserror::Error)]
+pub enum ObjError {
+    /// It cannot be read as a GLB.
+    #[error("the GLB cannot be read")]
+    Glb {
+        /// What is wrong.
+        #[source]
+        source: Box<gltf::Error>,
+    },
+    /// A part of it lies outside its buffer, or outside the file.
+    #[error("the GLB lacks the bytes of {what}")]
+    Missing {
+        /// Of what.
+        what: &'static str,
+    },
+    /// It has no triangles.
+    #[error("the GLB has no triangles")]
+    Empty,
+    /// Its texture cannot be read or written.
+    #[error("the texture cannot be converted to PNG")]
+    Texture {
+        /// What is wrong.
+        #[source]
+        source: image::ImageError,
+    },
+    /// The zip cannot be written or read.
+    #[error("the zip cannot be written or read")]
+    Zip {
+        /// What is wrong.
+        #[source]
+        source: zip::result::ZipError,
+    },
+    /// The zip holds something else than an OBJ of ours.
+    #[error("the zip holds `{name}`, which is no part of an OBJ")]
+    Foreign {
+        /// What it holds.
+        name: String,
+    },
+    /// The zip grows beyond what is taken.
+    #[error("the zip holds more than {limit} bytes")]
+    TooLarge {
+        /// How much is taken.
+        limit: u64,
+    },
+}

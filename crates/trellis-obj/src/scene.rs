@@ -1,0 +1,225 @@
+//! Reads the meshes and materials of a GLB, every node in its place.
+
+use std::collections::HashMap;
+
+use gltf::image::Source;
+use gltf::mesh::Mode;
+use image::ImageFormat;
+
+use crate::ObjError;
+
+/// What an OBJ can hold of a GLB.
+pub(crate) struct Scene {
+    pub(crate) parts: Vec<Part>,
+    /// Those of the parts, in the GLB's order.
+    pub(crate) materials: Vec<Material>,
+    /// PNG files.
+    pub(crate) textures: Vec<Vec<u8>>,
+}
+
+/// Triangles of one material.
+pub(crate) struct Part {
+    pub(crate) positions: Vec<[f32; 3]>,
+    pub(crate) normals: Vec<[f32; 3]>,
+    /// From the top left, as glTF has them; empty where there are none.
+    pub(crate) uvs: Vec<[f32; 2]>,
+    pub(crate) triangles: Vec<[u32; 3]>,
+    pub(crate) material: Option<usize>,
+}
+
+/// A surface.
+pub(crate) struct Material {
+    /// Red, green, blue, opacity; the texture is multiplied by it.
+    pub(crate) colour: [f32; 4],
+    /// Which of the textures.
+    pub(crate) texture: Option<usize>,
+}
+
+pub(crate) fn read(glb: &[u8]) -> Result<Scene, ObjError> {
+    let document = gltf::Gltf::from_slice(glb).map_err(|source| ObjError::Glb {
+        source: Box::new(source),
+    })?;
+    let buffer = document.blob.as_deref().unwrap_or_default();
+    let mut scene = Scene {
+        parts: Vec::new(),
+        materials: Vec::new(),
+        textures: Vec::new(),
+    };
+    let shown = document.default_scene().or_else(|| document.scenes().next());
+    let mut open: Vec<(gltf::Node<'_>, Matrix)> = Vec::new();
+    for root in shown.iter().flat_map(gltf::Scene::nodes) {
+        open.push((root, IDENTITY));
+    }
+    // A node is nobody's child twice, which is checked on reading; more would be a circle.
+    let mut left = document.nodes().len();
+    while let Some((node, above)) = open.pop() {
+        left = left.checked_sub(1).ok_or(ObjError::Missing {
+            what: "a tree of nodes",
+        })?;
+        let place = product(above, node.transform().matrix());
+        for primitive in node.mesh().iter().flat_map(gltf::Mesh::primitives) {
+            scene.parts.extend(part(&primitive, place, buffer)?);
+        }
+        open.extend(node.children().map(|child| (child, place)));
+    }
+    if scene.parts.iter().all(|part| part.triangles.is_empty()) {
+        return Err(ObjError::Empty);
+    }
+    for material in document.materials() {
+        let surface = material.pbr_metallic_roughness();
+        let texture = surface.base_color_texture();
+        let texture = texture
+            .map(|texture| png(&texture.texture().source(), buffer))
+            .transpose()?;
+        scene.materials.push(Material {
+            colour: surface.base_color_factor(),
+            texture: texture.map(|png| {
+                scene.textures.push(png);
+                scene.textures.len() - 1
+            }),
+        });
+    }
+    Ok(scene)
+}
+
+/// The triangles of a primitive; `None` for points and lines.
+fn part(primitive: &gltf::Primitive<'_>, place: Matrix, buffer: &[u8]) -> Result<Option<Part>, ObjError> {
+    if primitive.mode() != Mode::Triangles {
+        return Ok(None);
+    }
+    let reader = primitive.reader(|_| Some(buffer));
+    let positions = reader
+        .read_positions()
+        .ok_or(ObjError::Missing { what: "positions" })?;
+    let positions: Vec<[f32; 3]> = positions.map(|point| moved(place, point, 1.0)).collect();
+    let count = positions.len();
+    let indices: Vec<u32> = match reader.read_indices() {
+        Some(indices) => indices.into_u32().collect(),
+        None => (0..).take(count).collect(),
+    };
+    let triangles: Vec<[u32; 3]> = indices.as_chunks::<3>().0.to_vec();
+    if triangles.iter().flatten().any(|vertex| *vertex as usize >= count) {
+        return Err(ObjError::Missing { what: "a vertex" });
+    }
+    let normals = match reader.read_normals() {
+        // Right for turns and even scales, the only ones that our files have.
+        Some(normals) => normals.map(|normal| unit(moved(place, normal, 0.0))).collect(),
+        None => smooth(&positions, &triangles),
+    };
+    let uvs = reader.read_tex_coords(0).map(|uvs| uvs.into_f32().collect());
+    let part = Part {
+        normals,
+        uvs: uvs.unwrap_or_default(),
+        positions,
+        triangles,
+        material: primitive.material().index(),
+    };
+    if part.normals.len() != count || !(part.uvs.is_empty() || part.uvs.len() == count) {
+        return Err(ObjError::Missing { what: "a vertex" });
+    }
+    Ok(Some(part))
+}
+
+/// Normals of a mesh that has none, as TRELLIS's: the mean of the triangles around, the larger ones weigh more.
+/// Vertices in one place share theirs, or each seam of the texture would show as a crease.
+fn smooth(positions: &[[f32; 3]], triangles: &[[u32; 3]]) -> Vec<[f32; 3]> {
+    let mut places = HashMap::new();
+    let place_of: Vec<usize> = positions
+        .iter()
+        .map(|position| {
+            let next = places.len();
+            // Zero has two signs.
+            *places
+                .entry(position.map(|value| (value + 0.0).to_bits()))
+                .or_insert(next)
+        })
+        .collect();
+    let mut normals = vec![[0.0_f32; 3]; places.len()];
+    for corners in triangles {
+        let [first, second, third] = corners.map(|vertex| positions[vertex as usize]);
+        let along = |to: [f32; 3]| [0, 1, 2].map(|axis| to[axis] - first[axis]);
+        let (u, v) = (along(second), along(third));
+        let cross = [
+            u[1] * v[2] - u[2] * v[1],
+            u[2] * v[0] - u[0] * v[2],
+            u[0] * v[1] - u[1] * v[0],
+        ];
+        for vertex in corners {
+            let place = place_of[*vertex as usize];
+            for (sum, value) in normals[place].iter_mut().zip(cross) {
+                *sum += value;
+            }
+        }
+    }
+    place_of.into_iter().map(|place| unit(normals[place])).collect()
+}
+
+/// Columns, as glTF has them.
+type Matrix = [[f32; 4]; 4];
+
+const IDENTITY: Matrix = [
+    [1.0, 0.0, 0.0, 0.0],
+    [0.0, 1.0, 0.0, 0.0],
+    [0.0, 0.0, 1.0, 0.0],
+    [0.0, 0.0, 0.0, 1.0],
+];
+
+fn product(a: Matrix, b: Matrix) -> Matrix {
+    b.map(|column| [0, 1, 2, 3].map(|row| (0..4).map(|k| a[k][row] * column[k]).sum()))
+}
+
+/// A point (`w` 1) or a direction (`w` 0).
+fn moved(by: Matrix, [x, y, z]: [f32; 3], w: f32) -> [f32; 3] {
+    if by == IDENTITY {
+        return [x, y, z];
+    }
+    [0, 1, 2].map(|row| by[0][row] * x + by[1][row] * y + by[2][row] * z + by[3][row] * w)
+}
+
+fn unit(vector: [f32; 3]) -> [f32; 3] {
+    let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+    // One that is a unit already keeps its every bit.
+    if length == 0.0 || (length - 1.0).abs() < 1e-6 {
+        return vector;
+    }
+    vector.map(|value| value / length)
+}
+
+/// The texture as PNG: one that is there as PNG stays as it is.
+fn png(image: &gltf::Image<'_>, buffer: &[u8]) -> Result<Vec<u8>, ObjError> {
+    let missing = ObjError::Missing { what: "a texture" };
+    let Source::View { view, .. } = image.source() else {
+        return Err(missing);
+    };
+    let bytes = buffer
+        .get(view.offset()..)
+        .and_then(|rest| rest.get(..view.length()));
+    let bytes = bytes.ok_or(missing)?;
+    let texture = |source| ObjError::Texture { source };
+    if image::guess_format(bytes).map_err(texture)? == ImageFormat::Png {
+        return Ok(bytes.to_vec());
+    }
+    let mut png = std::io::Cursor::new(Vec::new());
+    let decoded = image::load_from_memory(bytes).map_err(texture)?;
+    decoded.write_to(&mut png, ImageFormat::Png).map_err(texture)?;
+    Ok(png.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seam_of_the_texture_is_no_crease() {
+        // Two sides of a roof; the ridge from (0,1,0) to (0,1,1) is there twice, once for each side.
+        let ridge = [[0.0, 1.0, 0.0], [0.0, 1.0, 1.0]];
+        let left = [ridge[0], [-1.0, 0.0, 0.0], ridge[1]];
+        let right = [ridge[0], ridge[1], [1.0, -0.0, 0.0]];
+        let positions = [left, right].concat();
+        let normals = smooth(&positions, &[[0, 1, 2], [3, 4, 5]]);
+        let bits = |vertex: usize| normals[vertex].map(f32::to_bits);
+        assert_eq!((bits(0), bits(2)), (bits(3), bits(4)));
+        let up = |normal: [f32; 3]| normal[1].abs() > 0.999;
+        assert!(up(normals[0]) && !up(normals[1]), "{normals:?}");
+    }
+}

@@ -1,0 +1,199 @@
+//! A GLB made here, converted and read back by `tobj`, which is not ours.
+
+use std::collections::BTreeMap;
+use std::io::{BufReader, Cursor};
+
+use serde_json::json;
+use trellis_obj::{Bundle, File, Label, ObjError, convert};
+
+const LABEL: Label<'static> = Label {
+    name: "my chair (preview, not TRELLIS)",
+    about: "a preview from the outline, not TRELLIS",
+};
+
+/// A square of two triangles, red at the left and blue at the right, in a node that is moved up by 2.
+fn glb(texture: image::ImageFormat, with_normals: bool) -> Vec<u8> {
+    let picture = image::RgbImage::from_fn(16, 8, |x, _| {
+        image::Rgb(if x < 8 { [250, 10, 10] } else { [10, 10, 250] })
+    });
+    let mut encoded = Cursor::new(Vec::new());
+    picture
+        .write_to(&mut encoded, texture)
+        .expect("memory takes everything");
+    let encoded = encoded.into_inner();
+    let floats = [
+        // positions
+        0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.1, 0.0, 0.0, 0.1, 0.0, // normals
+        0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 1.0, // texture coordinates
+        0.0, 1.0, 1.0, 1.0, 1.0, 0.25, 0.0, 0.25_f32,
+    ];
+    let mut buffer: Vec<u8> = floats.iter().flat_map(|value| value.to_le_bytes()).collect();
+    buffer.extend(
+        [0_u16, 1, 2, 0, 2, 3]
+            .iter()
+            .flat_map(|index| index.to_le_bytes()),
+    );
+    let image_at = buffer.len();
+    buffer.extend(&encoded);
+    buffer.resize(buffer.len().next_multiple_of(4), 0);
+    let mut attributes = json!({ "POSITION": 0, "TEXCOORD_0": 2 });
+    if with_normals {
+        attributes["NORMAL"] = json!(1);
+    }
+    let document = json!({
+        "asset": { "version": "2.0" },
+        "scene": 0,
+        "scenes": [{ "nodes": [0] }],
+        "nodes": [{ "children": [1], "translation": [0.0, 2.0, 0.0] }, { "mesh": 0 }],
+        "meshes": [{ "primitives": [{ "attributes": attributes, "indices": 3, "material": 0 }] }],
+        "materials": [{ "pbrMetallicRoughness": { "baseColorTexture": { "index": 0 } } }],
+        "textures": [{ "source": 0 }],
+        "images": [{ "bufferView": 4, "mimeType": texture.to_mime_type() }],
+        "accessors": [
+            { "bufferView": 0, "componentType": 5126, "count": 4, "type": "VEC3", "min": [0, 0, 0], "max": [1, 0.1, 0] },
+            { "bufferView": 1, "componentType": 5126, "count": 4, "type": "VEC3" },
+            { "bufferView": 2, "componentType": 5126, "count": 4, "type": "VEC2" },
+            { "bufferView": 3, "componentType": 5123, "count": 6, "type": "SCALAR" },
+        ],
+        "bufferViews": [
+            { "buffer": 0, "byteOffset": 0, "byteLength": 48 },
+            { "buffer": 0, "byteOffset": 48, "byteLength": 48 },
+            { "buffer": 0, "byteOffset": 96, "byteLength": 32 },
+            { "buffer": 0, "byteOffset": 128, "byteLength": 12 },
+            { "buffer": 0, "byteOffset": image_at, "byteLength": encoded.len() },
+        ],
+        "buffers": [{ "byteLength": buffer.len() }],
+    });
+    let mut text = document.to_string().into_bytes();
+    text.resize(text.len().next_multiple_of(4), b' ');
+    let length = 28 + text.len() + buffer.len();
+    let mut out = b"glTF".to_vec();
+    for number in [2, length, text.len()] {
+        out.extend(short(number));
+    }
+    out.extend(b"JSON");
+    out.extend(text);
+    out.extend(short(buffer.len()));
+    out.extend(b"BIN\0");
+    out.extend(buffer);
+    out
+}
+
+fn short(number: usize) -> [u8; 4] {
+    u32::try_from(number).expect("a small GLB").to_le_bytes()
+}
+
+/// Reads the files as another program would, each reference by its name.
+fn read(bundle: &Bundle) -> (tobj::Model, tobj::Material, image::RgbImage) {
+    let files: BTreeMap<&str, &[u8]> = bundle
+        .files
+        .iter()
+        .map(|file| (file.name.as_str(), file.bytes.as_slice()))
+        .collect();
+    let options = tobj::LoadOptions {
+        single_index: true,
+        ..tobj::LoadOptions::default()
+    };
+    let mut obj = BufReader::new(bundle.files[0].bytes.as_slice());
+    let (models, materials) = tobj::load_obj_buf(&mut obj, &options, |path| {
+        let text = files
+            .get(path.to_str().expect("UTF-8"))
+            .expect("the MTL that is named is there");
+        tobj::load_mtl_buf(&mut BufReader::new(*text))
+    })
+    .expect("tobj reads it");
+    let material = materials.expect("tobj reads the MTL").remove(0);
+    let texture = material.diffuse_texture.clone().expect("a texture is named");
+    let texture = image::load_from_memory_with_format(files[texture.as_str()], image::ImageFormat::Png);
+    (
+        models.into_iter().next().expect("a model"),
+        material,
+        texture.expect("a PNG").to_rgb8(),
+    )
+}
+
+#[test]
+fn another_reader_finds_the_same_mesh_material_and_texture() {
+    for format in [image::ImageFormat::Png, image::ImageFormat::Jpeg] {
+        for with_normals in [true, false] {
+            let bundle = convert(&glb(format, with_normals), LABEL).unwrap();
+            let (model, material, texture) = read(&bundle);
+            assert_eq!(model.mesh.indices, [0, 1, 2, 0, 2, 3]);
+            // Moved up by the node above; still Y up.
+            let places = [0.0, 2.0, 0.0, 1.0, 2.0, 0.0, 1.0, 2.1, 0.0, 0.0, 2.1, 0.0];
+            assert_eq!(model.mesh.positions, places);
+            assert_eq!(model.mesh.normals, [[0.0, 0.0, 1.0]; 4].concat());
+            // OBJ counts from the bottom, glTF from the top.
+            assert_eq!(model.mesh.texcoords, [0.0, 0.0, 1.0, 0.0, 1.0, 0.75, 0.0, 0.75]);
+            assert_eq!(model.mesh.material_id, Some(0));
+            assert_eq!(model.name, "my_chair_(preview,_not_TRELLIS)");
+            assert_eq!(material.name, "my_chair_(preview,_not_TRELLIS)");
+            assert_eq!(texture.dimensions(), (16, 8));
+            assert!(texture[(1, 1)][0] > 200 && texture[(14, 1)][2] > 200);
+        }
+    }
+}
+
+#[test]
+fn the_text_says_what_it_is() {
+    let bundle = convert(&glb(image::ImageFormat::Png, true), LABEL).unwrap();
+    for file in &bundle.files[..2] {
+        assert!(
+            file.bytes
+                .starts_with(b"# my chair (preview, not TRELLIS): a preview from the outline")
+        );
+    }
+}
+
+#[test]
+fn a_zip_holds_the_same_files_and_is_the_same_each_time() {
+    let bundle = convert(&glb(image::ImageFormat::Png, true), LABEL).unwrap();
+    let zip = bundle.to_zip().unwrap();
+    assert_eq!(zip, bundle.to_zip().unwrap());
+    let read = Bundle::from_zip(&zip).unwrap();
+    assert_eq!(read, bundle);
+    let names: Vec<&str> = read.files.iter().map(|file| file.name.as_str()).collect();
+    assert_eq!(names, ["model.obj", "model.mtl", "model.texture.png"]);
+}
+
+#[test]
+fn under_another_name_the_files_still_find_each_other() {
+    let bundle = convert(&glb(image::ImageFormat::Png, true), LABEL)
+        .unwrap()
+        .renamed("my chair");
+    let names: Vec<&str> = bundle.files.iter().map(|file| file.name.as_str()).collect();
+    assert_eq!(names, ["my chair.obj", "my_chair.mtl", "my_chair.texture.png"]);
+    read(&bundle);
+}
+
+#[test]
+fn refuses_a_zip_that_would_write_elsewhere() {
+    for name in [
+        "../model.obj",
+        "model.obj/../x",
+        "/model.obj",
+        "model.texture/../../x.png",
+        "other.obj",
+    ] {
+        let bundle = Bundle {
+            files: vec![File {
+                name: name.to_owned(),
+                bytes: vec![],
+            }],
+        };
+        let zip = bundle.to_zip().unwrap();
+        assert!(
+            matches!(Bundle::from_zip(&zip), Err(ObjError::Foreign { .. })),
+            "{name}"
+        );
+    }
+    assert!(matches!(Bundle::from_zip(b"no zip"), Err(ObjError::Zip { .. })));
+}
+
+#[test]
+fn a_damaged_glb_is_an_error() {
+    let whole = glb(image::ImageFormat::Png, true);
+    for length in 0..whole.len() {
+        let _ = convert(&whole[..length], LABEL).unwrap_err();
+    }
+}

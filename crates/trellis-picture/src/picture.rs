@@ -1,0 +1,117 @@
+//! A decoded picture.
+
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::{ExtendedColorType, ImageEncoder as _};
+
+use crate::Note;
+
+/// A decoded picture: rows from the top, four bytes (red, green, blue, alpha; not premultiplied; sRGB) a pixel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    width: u32,
+    height: u32,
+    pixels: Vec<u8>,
+    has_alpha: bool,
+    notes: Vec<Note>,
+}
+
+impl Picture {
+    /// A picture from its pixels; `None` if a side is 0 or there are not `4 × width × height` bytes.
+    pub fn from_rgba8(width: u32, height: u32, pixels: Vec<u8>) -> Option<Self> {
+        let bytes = 4 * u64::from(width) * u64::from(height);
+        if bytes == 0 || pixels.len() as u64 != bytes {
+            return None;
+        }
+        let has_alpha = holds_a_mask(&pixels);
+        Some(Self {
+            width,
+            height,
+            pixels,
+            has_alpha,
+            notes: Vec::new(),
+        })
+    }
+
+    /// The same picture with what a person should know of it.
+    #[must_use]
+    pub(crate) fn with_notes(mut self, notes: Vec<Note>) -> Self {
+        self.notes = notes;
+        self
+    }
+
+    /// Width in pixels as seen, at least 1.
+    pub fn width(&self) -> u32 {
+        self.width
+    }
+
+    /// Height in pixels as seen, at least 1.
+    pub fn height(&self) -> u32 {
+        self.height
+    }
+
+    /// The bytes of all pixels.
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    /// Whether there is an alpha channel that holds a mask: one that is nearly opaque everywhere, or the same
+    /// everywhere, tells nothing of an object.
+    pub fn has_alpha(&self) -> bool {
+        self.has_alpha
+    }
+
+    /// What a person should know of how it was read.
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+
+    /// The picture as a PNG: RGB, or RGBA where it has a mask; quick to write rather than small.
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "memory takes as many bytes as there are"
+    )]
+    pub fn to_png(&self) -> Vec<u8> {
+        let opaque: Vec<u8>;
+        let (pixels, colour) = if self.has_alpha {
+            (&self.pixels, ExtendedColorType::Rgba8)
+        } else {
+            let of_pixel = |pixel: &[u8]| [pixel[0], pixel[1], pixel[2]];
+            opaque = self.pixels.chunks_exact(4).flat_map(of_pixel).collect();
+            (&opaque, ExtendedColorType::Rgb8)
+        };
+        let mut png = Vec::new();
+        PngEncoder::new_with_quality(&mut png, CompressionType::Fast, FilterType::Up)
+            .write_image(pixels, self.width, self.height, colour)
+            .expect("there are as many bytes as pixels need, and memory takes them");
+        png
+    }
+}
+
+/// Alpha from which a pixel is opaque: encoders and editors round it.
+const OPAQUE: u8 = 250;
+
+/// Whether the alpha channel tells one place from another.
+fn holds_a_mask(pixels: &[u8]) -> bool {
+    let alphas = || pixels.iter().skip(3).step_by(4).copied();
+    let (least, most) = (alphas().min(), alphas().max());
+    least != most && least < Some(OPAQUE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alpha_channel_that_tells_nothing_counts_as_none() {
+        let with = |alphas: [u8; 4]| {
+            let pixels = alphas.into_iter().flat_map(|alpha| [9, 9, 9, alpha]).collect();
+            Picture::from_rgba8(2, 2, pixels).unwrap().has_alpha()
+        };
+        for none in [[255; 4], [254; 4], [250, 255, 251, 252], [128; 4], [0; 4]] {
+            assert!(!with(none), "{none:?}");
+        }
+        for mask in [[0, 255, 255, 255], [249, 255, 255, 255], [0, 0, 0, 12]] {
+            assert!(with(mask), "{mask:?}");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Pictures of every format and kind, made by code.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot make its input has failed")]
+
+mod colour;
+mod damage;
+mod formats;
+mod frames;
+mod kinds;
+mod kit;
+mod page;
