@@ -195,7 +195,7 @@ fn every_format_is_verified_by_its_statement() {
     }
     let alone = check("chair.stl", &[]);
     assert!(alone.starts_with("exit code: 2"), "{alone}");
-    assert!(alone.contains("name the statement with `--statement`"), "{alone}");
+    assert!(alone.contains("name its statement with `--statement`"), "{alone}");
     let mut bytes = fs::read(home.path().join("chair.stl")).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     fs::write(home.path().join("chair.stl"), bytes).unwrap();
