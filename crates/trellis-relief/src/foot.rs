@@ -16,12 +16,12 @@ const ADDED: f64 = 0.003;
 const HIGHER: f64 = 0.12;
 /// The least length of an edge over what it may be from level.
 const FLAT: usize = 8;
-/// How much longer an edge gets when it may be four times as far from level, for it to be round: that of a circle
-/// or an ellipse gets twice as long, one with a corner at each end no longer.
-const ROUND: f64 = 1.6;
+/// How much longer an edge gets when it may be twice as far from level, for it to be round: one with a corner at
+/// each end hardly gets longer, that of a circle or an ellipse 1.4 times.
+const ROUND: f64 = 1.27;
 /// How far the corners may be above the lowest part of the edge, relative to the object's height: seen from slightly
 /// above a level edge bulges.
-const BULGE: f64 = 0.032;
+const BULGE: f64 = 0.035;
 /// The narrowest sole, relative to the object's width, and in cells.
 const NARROWEST: f64 = 0.04;
 const FEWEST: usize = 4;
@@ -93,7 +93,7 @@ pub(crate) fn level(coverage: &mut Grid<f32>) -> Feet {
         while uneven > 0 && run(&bottoms, start, uneven).length() < FLAT * uneven {
             uneven -= 1;
         }
-        let round = is_round(&bottoms, start, [uneven, (BULGE * height) as usize]);
+        let round = is_round(&bottoms, start, uneven, (BULGE * height) as usize);
         let mut found = run(&bottoms, start, uneven);
         while added(&bottoms, found) as f64 > spare && uneven > 0 {
             uneven -= 1;
@@ -135,13 +135,13 @@ fn run(bottoms: &[Option<usize>], start: usize, uneven: usize) -> Run {
     Run { first, last, row }
 }
 
-/// Whether the edge around `start` has no corners, near it or on the larger scale.
-fn is_round(bottoms: &[Option<usize>], start: usize, scales: [usize; 2]) -> bool {
-    scales.into_iter().all(|uneven| {
+/// Whether the edge around `start` has no corners up to `bulge` cells above it.
+fn is_round(bottoms: &[Option<usize>], start: usize, uneven: usize, bulge: usize) -> bool {
+    (uneven..=bulge.max(uneven)).all(|uneven| {
         let length = run(bottoms, start, uneven).length();
-        // A run may be up to a cell more from level than it says.
-        let longer = run(bottoms, start, 4 * uneven + 3).length();
-        length < FLAT * uneven || longer as f64 >= ROUND * length as f64
+        // A run may be up to a cell more from level than it says, and is of whole cells.
+        let longer = run(bottoms, start, 2 * uneven + 1).length();
+        length < FLAT * uneven || longer as f64 + 1.0 >= ROUND * length as f64
     })
 }
 
@@ -207,7 +207,8 @@ mod tests {
 
     #[test]
     fn what_is_round_below_has_no_sole() {
-        for radius in [20.0, 33.3, 51.0, 70.2, 90.0] {
+        // No object is smaller: it would be enlarged.
+        for radius in [33.3, 40.0, 51.0, 70.2, 90.0] {
             for shift in [0.0, 0.21, 0.5, 0.74] {
                 for (across, down) in [(1.0, 1.0), (1.0, 0.6), (0.5, 1.0)] {
                     let mut grid = drawn(|x, y| {
