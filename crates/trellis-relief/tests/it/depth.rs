@@ -180,6 +180,43 @@ fn the_rim_has_a_radius() {
     }
 }
 
+/// Dark dashes at the rim were vertices that the mesh has between two of the outline: they faced the onlooker
+/// amid others that face sideways.
+#[test]
+fn what_lies_beside_the_rim_faces_sideways() {
+    for (name, shape) in [
+        ("square", square as Shape),
+        ("robot", robot),
+        ("lantern", lantern),
+    ] {
+        let solid = model(shape).solid;
+        let mut around = vec![[0.0_f32; 3]; solid.positions.len()];
+        for corners in &solid.triangles {
+            let [a, b, c] = corners.map(|vertex| solid.positions[vertex as usize]);
+            let (u, v) = (
+                [0, 1, 2].map(|axis| b[axis] - a[axis]),
+                [0, 1, 2].map(|axis| c[axis] - a[axis]),
+            );
+            let cross = [
+                u[1] * v[2] - u[2] * v[1],
+                u[2] * v[0] - u[0] * v[2],
+                u[0] * v[1] - u[1] * v[0],
+            ];
+            for vertex in corners {
+                let sum = &mut around[*vertex as usize];
+                *sum = [0, 1, 2].map(|axis| sum[axis] + cross[axis]);
+            }
+        }
+        let across = |vector: &[f32; 3]| {
+            let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+            vector[0].hypot(vector[1]) / length
+        };
+        let facing = (0..around.len())
+            .filter(|vertex| across(&around[*vertex]) > 0.9 && across(&solid.normals[*vertex]) < 0.1);
+        assert_eq!(facing.count(), 0, "{name}");
+    }
+}
+
 /// The lowest faces: their outline's width and depth, and the middle of the solid over them.
 fn stands(solid: &Solid) -> ([f64; 2], [f64; 2]) {
     let lowest = solid
