@@ -109,8 +109,14 @@ fn extent(stl: &[u8]) -> [(f32, f32); 3] {
     extent
 }
 
-/// Positions, colours and triangles of a PLY as this backend writes it.
-fn read_ply(ply: &[u8]) -> (Vec<[f32; 3]>, Vec<[u8; 3]>, Vec<[u32; 3]>) {
+struct Ply {
+    positions: Vec<[f32; 3]>,
+    colours: Vec<[u8; 3]>,
+    triangles: Vec<[u32; 3]>,
+}
+
+/// Reads a PLY as this backend writes it.
+fn read_ply(ply: &[u8]) -> Ply {
     let end = b"end_header\n";
     let start = ply
         .windows(end.len())
@@ -131,13 +137,13 @@ fn read_ply(ply: &[u8]) -> (Vec<[f32; 3]>, Vec<[u8; 3]>, Vec<[u32; 3]>) {
     let vertices = vertices.chunks_exact(27);
     let point = |vertex: &[u8]| [0, 4, 8].map(|at| f32::from_le_bytes(word(&vertex[at..at + 4])));
     let corners = |face: &[u8]| [1, 5, 9].map(|at| u32::from_le_bytes(word(&face[at..at + 4])));
-    (
-        vertices.clone().map(point).collect(),
-        vertices
+    Ply {
+        positions: vertices.clone().map(point).collect(),
+        colours: vertices
             .map(|vertex| [vertex[24], vertex[25], vertex[26]])
             .collect(),
-        faces.chunks_exact(13).map(corners).collect(),
-    )
+        triangles: faces.chunks_exact(13).map(corners).collect(),
+    }
 }
 
 fn files_of(shape: pictures::Shape) -> Vec<File> {
@@ -150,7 +156,7 @@ fn files_of(shape: pictures::Shape) -> Vec<File> {
         formats: vec![Format::Ply, Format::Stl],
         ..params()
     };
-    generated(&views, &params).unwrap().files
+    generated(&views, &params).expect("there is an object").files
 }
 
 /// With soles (`bust`), with a hole, and with neither.
@@ -159,7 +165,9 @@ const SHAPES: [pictures::Shape; 3] = [pictures::bust, pictures::ring, pictures::
 #[test]
 fn a_ply_is_closed_by_its_indices() {
     for shape in SHAPES {
-        let (positions, _, triangles) = read_ply(&files_of(shape)[0].bytes);
+        let Ply {
+            positions, triangles, ..
+        } = read_ply(&files_of(shape)[0].bytes);
         // The check of the topology joins what is in one place. Where no two are, it goes by the indices.
         let places: HashSet<_> = positions
             .iter()
@@ -197,7 +205,9 @@ fn on_the_rim_a_ply_has_the_colour_of_the_front() {
     );
     let picture = decode(&bytes, MAX_PIXELS).unwrap();
     let model = crate::kit::made(&picture, &params()).unwrap();
-    let (positions, colours, _) = read_ply(&files_of(pictures::blob)[0].bytes);
+    let Ply {
+        positions, colours, ..
+    } = read_ply(&files_of(pictures::blob)[0].bytes);
     let size = model.texture.size as f32;
     let mut seen = 0;
     for (position, colour) in positions
@@ -206,7 +216,7 @@ fn on_the_rim_a_ply_has_the_colour_of_the_front() {
         .filter(|(position, _)| position[2] == 0.0)
     {
         let front = (0..model.solid.positions.len())
-            .filter(|vertex| model.solid.positions[*vertex] == *position)
+            .filter(|vertex| model.solid.positions[*vertex].map(f32::to_bits) == position.map(f32::to_bits))
             .find(|vertex| model.atlas.front.holds(model.solid.uvs[*vertex]))
             .expect("a vertex of the front");
         let [u, v] = model.solid.uvs[front].map(|along| (along * size) as usize);
