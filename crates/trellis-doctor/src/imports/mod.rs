@@ -32,7 +32,7 @@ pub(crate) fn check(
     packages: &Packages,
     pins: &Pins,
 ) -> (BTreeSet<String>, Vec<Finding>) {
-    let mut finder = Finder::new(&environment.site_packages);
+    let mut finder = Finder::new(environment);
     let seeds = seeds::seeds(|package| matches!(finder.find(package), Found::Here(_)));
     let walk = walk::walk(&mut finder, &seeds);
     let finding = |subject: &str, problem: &ImportProblem| Finding::new(Check::Imports, subject, problem);
@@ -47,6 +47,13 @@ pub(crate) fn check(
             findings.push(finding(&subject, &problem));
         }
     }
+    for (module, (by, reason)) in &walk.unreadable {
+        let (by, reason, install) = (by.clone(), reason.clone(), install(outermost(module), pins));
+        findings.push(finding(
+            module,
+            &ImportProblem::Unreadable { by, reason, install },
+        ));
+    }
     for ((package, by), modules) in of_packages {
         findings.push(finding(
             package,
@@ -55,8 +62,8 @@ pub(crate) fn check(
     }
     let is_here =
         |package: &str| walk.packages.contains(package) || matches!(finder.find(package), Found::Here(_));
-    for needed in libraries::absent(&environment.site_packages, is_here) {
-        if needed.package == "nvdiffrast" && libraries::nvdiffrast_compiles(&environment.site_packages) {
+    for needed in libraries::absent(environment, is_here) {
+        if needed.package == "nvdiffrast" && libraries::nvdiffrast_compiles(environment) {
             findings.push(finding(needed.package, &ImportProblem::CompilesAtFirstUse));
             continue;
         }
