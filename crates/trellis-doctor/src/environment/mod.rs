@@ -207,6 +207,14 @@ impl Environment {
             let path = root.to_owned();
             return Err(EnvironmentError::InterpreterGone { path, what });
         }
+        for lib in ["lib", "lib64"].map(|name| root.join(name)) {
+            if let Err(error) = fs::read_dir(&lib)
+                && error.kind() == io::ErrorKind::PermissionDenied
+            {
+                let source = error;
+                return Err(EnvironmentError::Unreadable { path: lib, source });
+            }
+        }
         let mut found = Found {
             python: interpreter::version(root),
             ..Found::default()

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
@@ -38,6 +38,23 @@ enum Within {
     Source,
 }
 
+/// What all walkers know.
+struct Ground {
+    /// Device and inode of each folder that was listed.
+    seen: Mutex<HashSet<(u64, u64)>>,
+    /// The folders that the walk starts from.
+    homes: Vec<PathBuf>,
+}
+
+impl Ground {
+    /// Whether a link leads to a folder with something new: not to one that the packages themselves lie in, which
+    /// may be the root of the file system.
+    fn leads_on(&self, link: &Path) -> bool {
+        let target = link.canonicalize().ok().filter(|target| target.is_dir());
+        target.is_some_and(|target| !self.homes.iter().any(|home| home.starts_with(&target)))
+    }
+}
+
 /// All shared objects of an environment, in order of their names; also links to none, which are to be told.
 pub(crate) fn shared_objects(environment: &Environment) -> Vec<SharedObject> {
     let top = |path: &PathBuf, within| Folder {
@@ -57,15 +74,21 @@ pub(crate) fn shared_objects(environment: &Environment) -> Vec<SharedObject> {
         within: Within::All,
     });
     let starts: Vec<Folder> = own.chain(sources).chain(mapped).collect();
-    let seen = Mutex::new(HashSet::new());
+    let ground = Ground {
+        seen: Mutex::new(HashSet::new()),
+        homes: starts
+            .iter()
+            .filter_map(|start| start.path.canonicalize().ok())
+            .collect(),
+    };
     let mut found: Vec<SharedObject> = starts
         .into_par_iter()
         .flat_map(|start| {
             let mut found = Vec::new();
-            let below = list(&start, &seen, &mut found);
+            let below = list(&start, &ground, &mut found);
             let deeper: Vec<SharedObject> = below
                 .into_par_iter()
-                .flat_map(|folder| all_below(folder, &seen))
+                .flat_map(|folder| all_below(folder, &ground))
                 .collect();
             found.extend(deeper);
             found
@@ -75,21 +98,22 @@ pub(crate) fn shared_objects(environment: &Environment) -> Vec<SharedObject> {
     found
 }
 
-fn all_below(folder: Folder, seen: &Mutex<HashSet<(u64, u64)>>) -> Vec<SharedObject> {
+fn all_below(folder: Folder, ground: &Ground) -> Vec<SharedObject> {
     let mut found = Vec::new();
     let mut open = vec![folder];
     while let Some(folder) = open.pop() {
-        open.extend(list(&folder, seen, &mut found));
+        open.extend(list(&folder, ground, &mut found));
     }
     found
 }
 
 /// Adds the shared objects of one folder and returns the folders in it.
-fn list(folder: &Folder, seen: &Mutex<HashSet<(u64, u64)>>, found: &mut Vec<SharedObject>) -> Vec<Folder> {
+fn list(folder: &Folder, ground: &Ground, found: &mut Vec<SharedObject>) -> Vec<Folder> {
     let Ok(identity) = fs::metadata(&folder.path).map(|meta| (meta.dev(), meta.ino())) else {
         return Vec::new();
     };
-    let new = seen
+    let new = ground
+        .seen
         .lock()
         .expect("no holder of this lock can panic")
         .insert(identity);
@@ -103,7 +127,7 @@ fn list(folder: &Folder, seen: &Mutex<HashSet<(u64, u64)>>, found: &mut Vec<Shar
         let name = format!("{}{file}", folder.name);
         let named_so = is_shared_object(&file);
         let is_link = kind.is_some_and(|kind| kind.is_symlink());
-        if kind.is_some_and(|kind| kind.is_dir()) || (is_link && !named_so && path.is_dir()) {
+        if kind.is_some_and(|kind| kind.is_dir()) || (is_link && !named_so && ground.leads_on(&path)) {
             let counts = match folder.within {
                 Within::All => true,
                 Within::Top => !file.starts_with('~'),

@@ -38,7 +38,8 @@ pub(crate) fn check(
     let finding = |subject: &str, problem: &ImportProblem| Finding::new(Check::Imports, subject, problem);
     let mut findings = Vec::new();
     let mut of_packages: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
-    for (module, missing) in &walk.missing {
+    let readable = |module: &&String| !walk.unreadable.contains_key(outermost(module));
+    for (module, missing) in walk.missing.iter().filter(|(module, _)| readable(module)) {
         if missing.package_is_here && missing.in_empty_folder.is_none() {
             let modules = of_packages.entry((outermost(module), &missing.by)).or_default();
             modules.push(module.clone());
@@ -60,8 +61,10 @@ pub(crate) fn check(
             &incomplete(package, by, modules, packages, pins),
         ));
     }
-    let is_here =
-        |package: &str| walk.packages.contains(package) || matches!(finder.find(package), Found::Here(_));
+    let is_here = |package: &str| {
+        let found = walk.packages.contains(package) || matches!(finder.find(package), Found::Here(_));
+        found && !walk.unreadable.contains_key(package)
+    };
     for needed in libraries::absent(environment, is_here) {
         if needed.package == "nvdiffrast" && libraries::nvdiffrast_compiles(environment) {
             findings.push(finding(needed.package, &ImportProblem::CompilesAtFirstUse));

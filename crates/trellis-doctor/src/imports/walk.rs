@@ -95,6 +95,12 @@ pub(super) fn walk(finder: &mut Finder, seeds: &[(&str, &str)]) -> Walk {
 
 /// The text of a module, or why Python could not compile it.
 fn source(module: &Module) -> Result<String, String> {
+    if let Module::Namespace(folders) = module {
+        // One that may not be listed looks like one without `__init__.py`.
+        for folder in folders {
+            folder.read_dir().map_err(|error| error.to_string())?;
+        }
+    }
     let Some(path) = module.source() else {
         return Ok(String::new());
     };

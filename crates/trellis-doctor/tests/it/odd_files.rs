@@ -2,10 +2,10 @@
 //! what TRELLIS needs of them is not called right.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::process::Command;
 
-use trellis_doctor::Level;
+use trellis_doctor::{Environment, EnvironmentError, Level};
 
 use crate::kit::Env;
 
@@ -83,4 +83,61 @@ fn the_report_keeps_to_its_lines_whatever_names_hold() {
     env.file("rembg-2.0.69.dist-info/RECORD", record);
     env.finding("files_missing");
     assert!(!env.report().to_text(false).contains('\u{1b}'));
+}
+
+#[test]
+fn a_link_to_what_the_packages_lie_in_is_not_followed() {
+    let env = Env::whole();
+    fs::write(env.root().join("beside.so"), "no library").unwrap();
+    for (name, target) in [("whole", env.root()), ("everything", std::path::Path::new("/"))] {
+        symlink(target, env.packages().join(name)).unwrap();
+    }
+    let report = env.report();
+    let looked = |name: &str| {
+        report
+            .findings
+            .iter()
+            .any(|finding| finding.subject.contains(name))
+    };
+    assert!(
+        !looked("whole") && !looked("everything"),
+        "{}",
+        report.to_text(false)
+    );
+    assert_eq!(report.count(Level::Error), 0);
+}
+
+#[test]
+fn folders_that_may_not_be_read_are_not_called_empty() {
+    let env = Env::whole();
+    let forbid = |name: &str, mode: u32| {
+        let path = env.packages().join(name);
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        path
+    };
+    let torch = forbid("torch", 0);
+    if fs::read_dir(&torch).is_ok() {
+        // Nothing is forbidden to root.
+        forbid("torch", 0o755);
+        return;
+    }
+    let report = env.report();
+    forbid("torch", 0o755);
+    let first = &report.findings[0];
+    assert_eq!(
+        (first.kind, first.subject.as_str()),
+        ("module_unreadable", "torch")
+    );
+    let of_torch = |kind: &str| report.findings.iter().any(|finding| finding.kind == kind);
+    assert!(!of_torch("not_compiled") && !of_torch("module_missing"));
+    for path in [env.packages(), env.root().join("lib")] {
+        let mode = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        mode(0);
+        let found = Environment::discover(env.root());
+        mode(0o755);
+        assert!(
+            matches!(found, Err(EnvironmentError::Unreadable { .. })),
+            "{found:?}"
+        );
+    }
 }
