@@ -23,6 +23,7 @@ let
   testsFileset = lib.fileset.unions [
     fileset
     (root + "/docs")
+    (root + "/README.md")
   ];
   manifest = lib.importTOML (root + "/Cargo.toml");
   common = {

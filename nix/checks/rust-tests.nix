@@ -19,7 +19,6 @@ craneLib.cargoTest (
       inherit root;
       fileset = lib.fileset.unions [
         rust.testsFileset
-        (root + "/README.md")
         (root + "/Makefile")
         (root + "/samples")
         (root + "/flake.lock")

@@ -167,7 +167,7 @@ impl Registry {
             (true, _) => "no backend is switched on here".to_owned(),
             (false, choice) => {
                 format!(
-                    "the backend `{choice}` is not here: there is {}",
+                    "the backend `{choice}` is not available here, only {}",
                     names.join(", ")
                 )
             }
@@ -204,7 +204,7 @@ fn cannot_make(backends: &[&Arc<dyn Backend>], format: Format) -> Failure {
         .collect();
     Failure::new(
         FailureKind::Unsupported,
-        format!("`{format}` cannot be made as asked: {}", made.join("; ")),
+        format!("`{format}` cannot be made here: {}", made.join("; ")),
     )
 }
 
@@ -329,12 +329,12 @@ mod tests {
         let both = registry(Readiness::Ready);
         assert_eq!(
             said(&both, BackendChoice::Auto, &[Format::Turntable]),
-            "unsupported: `turntable` cannot be made as asked: `trellis` makes `glb`, `gaussian_ply`; \
+            "unsupported: `turntable` cannot be made here: `trellis` makes `glb`, `gaussian_ply`; \
              `relief` makes `glb`, `stl`"
         );
         assert_eq!(
             said(&both, BackendChoice::Relief, &[Format::GaussianPly]),
-            "unsupported: `gaussian_ply` cannot be made as asked: `relief` makes `glb`, `stl`"
+            "unsupported: `gaussian_ply` cannot be made here: `relief` makes `glb`, `stl`"
         );
         // Each is made by one of them, both by none.
         assert!(
@@ -343,7 +343,7 @@ mod tests {
         let alone = Registry::new(vec![backend(BackendChoice::Relief, Readiness::Ready)]);
         assert_eq!(
             said(&alone, BackendChoice::Trellis, &[Format::Glb]),
-            "unsupported: the backend `trellis` is not here: there is `relief`"
+            "unsupported: the backend `trellis` is not available here, only `relief`"
         );
         let none = Registry::new(Vec::new());
         assert_eq!(

@@ -60,7 +60,7 @@ async fn start_trellis(config: &Config, state: &Path) -> Result<Arc<TrellisBacke
     let wanted = &config.trellis;
     if wanted.model.as_os_str().is_empty() {
         return Err(
-            Stop::usage("the backend `trellis` needs a model folder and none is named").hint(
+            Stop::usage("the backend `trellis` needs a model folder, and none is set").hint(
                 "name it with `--model`, `$TRELLIS_MODEL_PATH` or `trellis.model` in the settings file",
             ),
         );

@@ -25,6 +25,9 @@ pub(crate) fn missing(path: &Path) -> Option<String> {
     if path.as_os_str().is_empty() || path.exists() {
         return None;
     }
+    if path == Path::new("-") {
+        return Some("`-` does not stand for standard input here; name `/dev/stdin`".to_owned());
+    }
     let (here, name, rest) = last_that_exists(path)?;
     if !here.is_dir() {
         return Some(format!("`{}` is a file, not a folder", here.display()));
@@ -148,6 +151,8 @@ mod tests {
         }
         assert_eq!(missing(&root.join("models")), None);
         assert_eq!(missing(Path::new("")), None);
+        let input = missing(Path::new("-")).unwrap();
+        assert!(input.contains("/dev/stdin"), "{input}");
     }
 
     #[test]

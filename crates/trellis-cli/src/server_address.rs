@@ -7,6 +7,14 @@ use reqwest::Url;
 pub(crate) fn parse(text: &str) -> Result<String, &'static str> {
     const EXPECTED: &str = "an address such as `http://127.0.0.1:8000` is expected";
     let text = text.trim();
+    // `http:/host` would be read as the host `http`, and a port alone as an IP address.
+    let lower = text.to_ascii_lowercase();
+    let scheme_is_broken = ["http:", "https:"]
+        .iter()
+        .any(|scheme| lower.starts_with(scheme) && !lower[scheme.len()..].starts_with("//"));
+    if scheme_is_broken || text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(EXPECTED);
+    }
     let with_scheme = if text.contains("://") {
         text.to_owned()
     } else {
@@ -18,8 +26,26 @@ pub(crate) fn parse(text: &str) -> Result<String, &'static str> {
         return Err(EXPECTED);
     }
     let address = url.as_str().trim_end_matches('/');
-    let address = address.strip_suffix("/v1").unwrap_or(address);
+    let address = ["/v1", "/docs"]
+        .iter()
+        .find_map(|page| address.strip_suffix(page))
+        .or_else(|| Some(address.split_once("/v1/")?.0))
+        .unwrap_or(address);
     Ok(address.trim_end_matches('/').to_owned())
+}
+
+/// The address without a user's name and password, which are nobody else's business.
+pub(crate) fn shown(address: &str) -> String {
+    let Ok(mut url) = Url::parse(address) else {
+        return address.to_owned();
+    };
+    if url.username().is_empty() && url.password().is_none() {
+        return address.to_owned();
+    }
+    // Fails only for addresses without a host, which `parse` refuses.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.as_str().trim_end_matches('/').to_owned()
 }
 
 #[cfg(test)]
@@ -46,6 +72,9 @@ mod tests {
                 "https://studio.example/trellis",
             ),
             (" studio.example ", "http://studio.example"),
+            ("http://127.0.0.1:8000/v1/jobs", "http://127.0.0.1:8000"),
+            ("http://127.0.0.1:8000/docs", "http://127.0.0.1:8000"),
+            ("studio.example/trellis/v1/jobs", "http://studio.example/trellis"),
         ] {
             assert_eq!(parse(given).as_deref(), Ok(read), "{given}");
         }
@@ -58,8 +87,22 @@ mod tests {
             "a b",
             "http://a/?x=1",
             "http://a:port",
+            "http:/127.0.0.1:8000",
+            "https:127.0.0.1",
+            "8000",
         ] {
             assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        for (address, said) in [
+            ("http://user:secret@studio:80/trellis", "http://studio/trellis"),
+            ("http://user@studio:8000", "http://studio:8000"),
+            ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ] {
+            assert_eq!(shown(address), said);
         }
     }
 }

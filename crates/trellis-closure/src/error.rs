@@ -27,7 +27,7 @@ pub enum ClosureError {
     NotInStore { path: StorePath<String> },
     #[error("`{}` is not registered in the Nix database, whose newest changes could not be read", path.to_absolute_path())]
     NotInOldDatabase { path: StorePath<String> },
-    #[error("`{}` is no path of a Nix store", path.display())]
+    #[error("`{}` is not a path of a Nix store", path.display())]
     NotAStorePath { path: PathBuf },
     #[error("`{}` cannot be read", path.display())]
     Unreadable {
@@ -41,9 +41,9 @@ pub enum ClosureError {
     SpecialFile { path: PathBuf },
     #[error("`{}` is nested more than {limit} folders deep", path.display())]
     TooDeep { path: PathBuf, limit: usize },
-    #[error("`{}` is no narinfo file: {reason}", path.display())]
+    #[error("`{}` is not a narinfo file: {reason}", path.display())]
     NarInfo { path: PathBuf, reason: String },
-    #[error("`{key}` is no public key: {reason}")]
+    #[error("`{key}` is not a public key: {reason}")]
     Key { key: String, reason: String },
 }
 

@@ -26,7 +26,7 @@ pub enum Format {
 
 /// A format's name that is not known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{name}` is not a format: {} are known", Format::names())]
+#[error("`{name}` is not a format; choose from {}", Format::names())]
 pub struct UnknownFormat {
     /// What was given.
     pub name: String,

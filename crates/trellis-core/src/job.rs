@@ -26,7 +26,7 @@ pub enum BackendChoice {
 
 /// A backend's name that is not known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{name}` is not a backend: `auto`, `trellis`, `relief` are known")]
+#[error("`{name}` is not a backend; choose from `auto`, `trellis`, `relief`")]
 pub struct InvalidBackendChoice {
     /// What was given.
     pub name: String,

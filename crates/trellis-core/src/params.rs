@@ -127,7 +127,7 @@ pub struct ParamsPatch {
 
 /// A parameter outside its range.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{field}` is {value}: {allowed} is allowed")]
+#[error("`{field}` is {value}: {allowed}")]
 pub struct ParamError {
     /// The parameter's name.
     pub field: &'static str,
@@ -186,7 +186,7 @@ fn integer(field: &'static str, value: i64, range: std::ops::RangeInclusive<u32>
         .ok_or_else(|| ParamError {
             field,
             value: value.to_string(),
-            allowed: format!("{} to {}", range.start(), range.end()),
+            allowed: format!("{} to {} is allowed", range.start(), range.end()),
         })
 }
 
@@ -208,7 +208,7 @@ fn real(
     Err(ParamError {
         field,
         value: value.to_string(),
-        allowed: format!("{} to {}", range.start(), range.end()),
+        allowed: format!("{} to {} is allowed", range.start(), range.end()),
     })
 }
 
@@ -219,7 +219,7 @@ fn texture_size(value: i64) -> Result<u32, ParamError> {
     found.ok_or_else(|| ParamError {
         field: "texture_size",
         value: value.to_string(),
-        allowed: "512, 1024, 1536 or 2048".to_owned(),
+        allowed: "512, 1024, 1536 or 2048 is allowed".to_owned(),
     })
 }
 
@@ -237,7 +237,7 @@ fn formats(asked: Option<&[Format]>) -> Result<Vec<Format>, ParamError> {
         return Err(ParamError {
             field: "formats",
             value: "empty".to_owned(),
-            allowed: "at least one format".to_owned(),
+            allowed: "name at least one format".to_owned(),
         });
     }
     Ok(formats)

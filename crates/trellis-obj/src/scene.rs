@@ -123,18 +123,8 @@ fn part(primitive: &gltf::Primitive<'_>, place: Matrix, buffer: &[u8]) -> Result
 /// Normals of a mesh that has none, as TRELLIS's: the mean of the triangles around, the larger ones weigh more.
 /// Vertices in one place share theirs, or each seam of the texture would show as a crease.
 fn smooth(positions: &[[f32; 3]], triangles: &[[u32; 3]]) -> Vec<[f32; 3]> {
-    let mut places = HashMap::new();
-    let place_of: Vec<usize> = positions
-        .iter()
-        .map(|position| {
-            let next = places.len();
-            // Zero has two signs.
-            *places
-                .entry(position.map(|value| (value + 0.0).to_bits()))
-                .or_insert(next)
-        })
-        .collect();
-    let mut normals = vec![[0.0_f32; 3]; places.len()];
+    let (place_of, count) = places(positions);
+    let mut normals = vec![[0.0_f32; 3]; count];
     for corners in triangles {
         let [first, second, third] = corners.map(|vertex| positions[vertex as usize]);
         let along = |to: [f32; 3]| [0, 1, 2].map(|axis| to[axis] - first[axis]);
@@ -152,6 +142,22 @@ fn smooth(positions: &[[f32; 3]], triangles: &[[u32; 3]]) -> Vec<[f32; 3]> {
         }
     }
     place_of.into_iter().map(|place| unit(normals[place])).collect()
+}
+
+/// For each vertex the number of its place, and how many there are, in the order of the first vertex in each.
+pub(crate) fn places(positions: &[[f32; 3]]) -> (Vec<usize>, usize) {
+    let mut places = HashMap::new();
+    let place_of = positions
+        .iter()
+        .map(|position| {
+            let next = places.len();
+            // Zero has two signs.
+            *places
+                .entry(position.map(|value| (value + 0.0).to_bits()))
+                .or_insert(next)
+        })
+        .collect();
+    (place_of, places.len())
 }
 
 /// Columns, as glTF has them.

@@ -31,7 +31,7 @@ pub enum ForeignFile {
     HighDynamicRange,
     /// ICO, CUR or ICNS.
     Icon,
-    /// A picture in a format that programs use among themselves: Netpbm, TGA, QOI, DDS, KTX.
+    /// A picture in a format that programs use among themselves: Netpbm, TGA, PCX, QOI, DDS, KTX.
     RarePicture,
     /// MP4, QuickTime, Matroska, WebM or AVI.
     Video,
@@ -64,7 +64,8 @@ pub enum ForeignFile {
 }
 
 const EXPORT: &str = "open it in the program that made it and export it as PNG or JPEG";
-const LOOK_INSIDE: &str = "look at what the file says: the address answered with this instead of a picture";
+const LOOK_INSIDE: &str =
+    "read what it says: the address that it came from answered with this instead of a picture";
 
 impl ForeignFile {
     /// Every kind, in the order of the documentation.
@@ -113,16 +114,16 @@ impl ForeignFile {
             Self::PostScript => "a PostScript document",
             Self::HighDynamicRange => "an OpenEXR or Radiance picture",
             Self::Icon => "an icon file",
-            Self::RarePicture => "a Netpbm, TGA, QOI, DDS or KTX picture",
+            Self::RarePicture => "a Netpbm, TGA, PCX, QOI, DDS or KTX picture",
             Self::Video => "a video",
             Self::Model => "a 3D model",
             Self::WebPage => "a web page",
-            Self::Json => "a JSON text",
-            Self::Xml => "an XML text",
+            Self::Json => "JSON",
+            Self::Xml => "XML",
             Self::LfsPointer => "a git-lfs pointer",
             Self::Base64 => "a picture written as base64 text",
             Self::Mangled => "a picture damaged by being treated as text",
-            Self::Text => "a text",
+            Self::Text => "a text file",
             Self::Zip => "a ZIP archive or an office document",
             Self::Archive => "an archive or a compressed file",
             Self::Zeros => "a file of zeros",
@@ -147,7 +148,7 @@ impl ForeignFile {
             Self::HighDynamicRange => "tone-map it in an image editor and save it as PNG",
             Self::Icon => "save the largest picture in it as PNG",
             Self::Video => "save one frame of it as PNG or JPEG",
-            Self::Model => "give the picture that a model is to be made from",
+            Self::Model => "use the picture that the model is to be made from",
             Self::WebPage => {
                 "download the picture itself: open the page in a browser and save the picture from there"
             }
@@ -156,8 +157,8 @@ impl ForeignFile {
             Self::Base64 => "decode it first, for example with `base64 -d`, without a `data:` prefix",
             Self::Mangled => "send the file's bytes as they are, for example with `curl -F image=@photo.png`",
             Self::Text | Self::Unknown => "save the picture as PNG or JPEG",
-            Self::Zip | Self::Archive => "unpack it and give the picture inside",
-            Self::Zeros | Self::Empty => "save or download the picture again: nothing of it is in the file",
+            Self::Zip | Self::Archive => "unpack it and use the picture inside",
+            Self::Zeros | Self::Empty => "save or download the picture again: the file has nothing of it",
         }
     }
 

@@ -58,6 +58,21 @@ fn is_tga(bytes: &[u8]) -> bool {
     bytes.ends_with(b"TRUEVISION-XFILE.\0")
 }
 
+/// TGA's first version has no signature at all: the fields of its header must fit each other, without a colour
+/// map and with a size.
+fn may_be_old_tga(bytes: &[u8]) -> bool {
+    matches!(
+        bytes,
+        [_, 0, 2 | 3 | 10 | 11, 0, 0, 0, 0, 0, _, _, _, _, w0, w1, h0, h1, 8 | 15 | 16 | 24 | 32, flags, ..]
+            if [*w0, *w1] != [0, 0] && [*h0, *h1] != [0, 0] && flags & 0xC0 == 0
+    )
+}
+
+/// PCX: maker, version, run lengths, bits a pixel.
+fn is_pcx(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x0A, 0 | 2..=5, 0 | 1, 1 | 2 | 4 | 8, ..] if bytes.len() >= 128)
+}
+
 /// Files with a signature of their own.
 fn by_signature(bytes: &[u8]) -> Option<ForeignFile> {
     const REPLACED: &[u8] = "\u{fffd}".as_bytes();
@@ -128,7 +143,7 @@ fn by_signature(bytes: &[u8]) -> Option<ForeignFile> {
         [0, 0, 1 | 2, 0, low, high, ..] if [*low, *high] != [0, 0] && !is_tga(bytes) => {
             Some(ForeignFile::Icon)
         }
-        _ if is_tga(bytes) => Some(ForeignFile::RarePicture),
+        _ if is_tga(bytes) || may_be_old_tga(bytes) || is_pcx(bytes) => Some(ForeignFile::RarePicture),
         [b'P', b'1'..=b'7', b' ' | b'\n' | b'\r' | b'\t', ..] => Some(ForeignFile::RarePicture),
         [b'R', b'I', b'F', b'F', _, _, _, _, b'A', b'V', b'I', b' ', ..] => Some(ForeignFile::Video),
         _ if bytes.get(257..262) == Some(b"ustar") => Some(ForeignFile::Archive),

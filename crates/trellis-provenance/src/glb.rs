@@ -26,10 +26,10 @@ const NAME: &str = "provenance";
 #[derive(Debug, thiserror::Error)]
 pub enum GlbError {
     /// It does not begin as one.
-    #[error("this is no GLB of version 2")]
+    #[error("this is not a GLB (version 2)")]
     NotGlb,
     /// Its text is longer than is taken.
-    #[error("its JSON has {bytes} bytes, {MAX_TEXT_BYTES} are taken")]
+    #[error("its JSON has {bytes} bytes; the limit is {MAX_TEXT_BYTES}")]
     TextTooLong {
         /// How long it says it is.
         bytes: u32,

@@ -1,6 +1,7 @@
 //! Times the stages of one relief, and says the most memory that the process had.
 //!
-//! `cargo run --release -p trellis-relief --example profile -- PICTURE|cut_out|photo [OUT.glb]`
+//! `cargo run --release -p trellis-relief --example profile` prints the table of docs/performance.md.
+//! `… --example profile -- PICTURE|cut_out|photo [OUT.glb]` takes one picture.
 //! `cut_out` and `photo` are 1024 × 1024 pixels, made here, with an alpha channel and without.
 #![expect(clippy::print_stdout, reason = "it is there to print")]
 
@@ -22,30 +23,64 @@ const MAX_PIXELS: u64 = 64_000_000;
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
-    let name = arguments.next().unwrap_or_else(|| "photo".to_owned());
+    let Some(name) = arguments.next() else {
+        return print_table();
+    };
     let bytes = match name.as_str() {
         "cut_out" => pictures::encoded(pictures::cut_out(pictures::blob, SIDE, SIDE), ImageFormat::Png),
         "photo" => pictures::encoded(pictures::photo(pictures::blob, SIDE, SIDE), ImageFormat::Png),
         path => std::fs::read(path).expect("the picture is readable"),
     };
-    let before = peak_megabytes();
     let rounds: Vec<Round> = (0..ROUNDS).map(|_| round(&bytes)).collect();
-    for stage in 0..rounds[0].stages.len() {
-        let least = rounds
-            .iter()
-            .map(|round| round.stages[stage].1)
-            .fold(f64::MAX, f64::min);
-        println!("{:>16} {least:>6.1} ms", rounds[0].stages[stage].0);
+    let least = |of: &dyn Fn(&Round) -> f64| rounds.iter().map(of).fold(f64::MAX, f64::min);
+    for (stage, (name, _)) in rounds[0].stages.iter().enumerate() {
+        println!(
+            "{:<44} {:>6.1} ms",
+            row(name),
+            least(&|round| round.stages[stage].1)
+        );
     }
-    let least = rounds.iter().map(|round| round.all).fold(f64::MAX, f64::min);
-    println!("{:>16} {least:>6.1} ms, the least of {ROUNDS} rounds", "all");
+    println!("{:<44} {:>6.1} ms", "all", least(&|round| round.all));
     println!(
-        "{:>16} {:>6.1} MB, {before:.1} MB before the first",
-        "most memory",
+        "{:<44} {:>6.0} MB",
+        "most memory of the process",
         peak_megabytes()
     );
     if let Some(out) = arguments.next() {
         std::fs::write(out, &rounds[0].glb).expect("the file is writable");
+    }
+}
+
+/// The rows of both pictures side by side; each in a process of its own, as memory is counted by process.
+fn print_table() {
+    let [photo, cut_out] = ["photo", "cut_out"].map(|name| {
+        let this = std::env::current_exe().expect("this program has a path");
+        let ended = std::process::Command::new(this).arg(name).output();
+        let ended = ended.expect("this program starts again");
+        assert!(
+            ended.status.success(),
+            "{}",
+            String::from_utf8_lossy(&ended.stderr)
+        );
+        String::from_utf8(ended.stdout).expect("rows are text")
+    });
+    println!("| stage | no alpha channel | alpha channel |\n|---|---:|---:|");
+    for (photo, cut_out) in photo.lines().zip(cut_out.lines()) {
+        let (name, [photo, cut_out]) = (
+            photo[..44].trim_end(),
+            [photo, cut_out].map(|row| row[44..].trim()),
+        );
+        println!("| {name} | {photo} | {cut_out} |");
+    }
+}
+
+/// A stage, with what it does here.
+fn row(stage: &str) -> String {
+    match stage {
+        "preprocess" => format!("{stage} (mask, matting)"),
+        "sparse_structure" => format!("{stage} (inflation)"),
+        "simplify" => format!("{stage} (triangulation, fewer triangles)"),
+        _ => stage.to_owned(),
     }
 }
 

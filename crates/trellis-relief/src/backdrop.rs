@@ -4,7 +4,7 @@
 //! 2. The colours along the border are fitted by one or two smooth surfaces (a quadratic in x and y for
 //!    each channel, robustly, `surface.rs`): a plain wall, a gradient, a wall above a table.
 //! 3. What looks like a surface and hangs together with the border is background; so are soft shadows
-//!    next to it (`shadow.rs`), but not pale objects that end sharply (`faint.rs`).
+//!    next to it (`shadow.rs`) and hard ones (`hard_shadow.rs`), but not pale objects that end sharply (`faint.rs`).
 //! 4. Enclosed areas of its colour are holes, or white parts of the object (`enclosed.rs`).
 //! 5. Cells at the edge get the share of object colour in their mixture (`edge.rs`).
 //!
@@ -84,15 +84,18 @@ fn separate(colours: &Grid<Colour>) -> Result<Removed, ReliefError> {
 
 /// The object before these surfaces.
 fn before(surfaces: &[Surface], colours: &Grid<Colour>) -> Result<Removed, ReliefError> {
-    let scene = Scene::new(colours.clone(), surfaces);
-    let mut background = reached(&scene);
+    let scene = Scene::new(colours, surfaces);
+    let mut background = colours.map(|_| false);
+    let border = |index: &usize| background.on_border(*index) && scene.is_near(*index);
+    let border = (0..background.values.len()).filter(border).collect();
+    scene.spread(&mut background, border);
     shadow::add_soft(&mut background, &scene);
+    let hard_shadow = hard_shadow::add(&mut background, &scene);
     let noise = Noise::of(&scene, &background);
     let pale = faint::take_back(&mut background, &scene, &noise);
     let enclosed = enclosed::open_holes(&mut background, &pale, &scene, &noise);
     let mut object = background.map(|background| !background);
     drop_crumbs(&mut object);
-    let hard_shadow = hard_shadow::drop(&mut object, &scene);
     let share = object.values.iter().filter(|inside| **inside).count() as f64 / object.values.len() as f64;
     if share < LEAST_OBJECT {
         return Err(ReliefError::OnlyBackground);
@@ -100,18 +103,17 @@ fn before(surfaces: &[Surface], colours: &Grid<Colour>) -> Result<Removed, Relie
     if share > MOST_OBJECT {
         return Err(ReliefError::BusyBackground);
     }
-    let unevenness = surfaces.iter().map(Surface::unevenness).fold(0.0, f32::max);
-    Facts::of(&object).check(unevenness)?;
+    let decisions = Decisions {
+        enclosed,
+        hard_shadow,
+        source: MaskSource::Removed,
+        unevenness: surfaces.iter().map(Surface::unevenness).fold(0.0, f32::max),
+        ..Decisions::default()
+    };
+    Facts::of(&object).check(&decisions)?;
     Ok(Removed {
         coverage: mixture(&scene, &object),
-        decisions: Decisions {
-            enclosed,
-            bars: false,
-            hard_shadow,
-            source: MaskSource::Removed,
-            unevenness,
-            ..Decisions::default()
-        },
+        decisions,
     })
 }
 
@@ -146,26 +148,6 @@ fn surfaces(colours: &Grid<Colour>) -> Result<Vec<Surface>, ReliefError> {
         return Err(ReliefError::BusyBackground);
     }
     Ok(found)
-}
-
-/// The background that hangs together with the border.
-fn reached(scene: &Scene) -> Grid<bool> {
-    let mut background = scene.colours.map(|_| false);
-    let mut open: Vec<usize> = (0..background.values.len())
-        .filter(|index| background.on_border(*index) && scene.is_near(*index))
-        .collect();
-    for index in &open {
-        background.values[*index] = true;
-    }
-    while let Some(from) = open.pop() {
-        for next in scene.colours.neighbours(from) {
-            if !background.values[next] && scene.is_near(next) {
-                background.values[next] = true;
-                open.push(next);
-            }
-        }
-    }
-    background
 }
 
 /// Takes out cells with fewer than two neighbours of their own kind among eight: noise, not object.

@@ -15,7 +15,7 @@ pub(crate) fn mixture(scene: &Scene, object: &Grid<bool>) -> Grid<f32> {
             if solid.at(x, y) || empty.at(x, y) {
                 continue;
             }
-            let Some(full) = mean_around(&scene.colours, &solid, x, y) else {
+            let Some(full) = mean_around(scene.colours, &solid, x, y) else {
                 continue;
             };
             let (none, colour) = (scene.backdrop.at(x, y).0, scene.colours.at(x, y));

@@ -19,13 +19,13 @@ const GRAIN: f32 = 2.5;
 const MORE_GRAIN: f32 = 0.004;
 /// The least share of an area that lies in the light, if a shadow falls into it.
 const LIT: f64 = 0.35;
-/// Cells of something within an area that is not noise.
+/// Cells of something within an area that is not noise; its contrast is [`LEAST_CONTRAST`], too.
 const PRINT: usize = 6;
-/// Cells outwards from an area's edge: where an edge has its step, how far its contrast is followed, and
-/// how far at least: what is thinner says nothing.
-const STEP: isize = 3;
-const FOLLOWED: isize = 10;
-const FAR_ENOUGH: isize = 6;
+/// Cells outwards from an area's edge: where an edge has its step (a JPEG of halved colours needs five for it),
+/// how far its contrast is followed, and how far at least: what is thinner says nothing.
+const STEP: isize = 5;
+const FOLLOWED: isize = 12;
+const FAR_ENOUGH: isize = 8;
 /// The least contrast that an edge is judged by.
 const LEAST_CONTRAST: f32 = 0.12;
 /// The least share of an area's edge that must be judged by.
@@ -42,6 +42,15 @@ pub(crate) struct Enclosed {
     pub(crate) holes: usize,
     /// Areas kept as parts of the object.
     pub(crate) kept: usize,
+}
+
+/// How soft most of the outline is, 0 to 1; pale parts and shadows along it don't count for much.
+fn outline(background: &Grid<bool>, scene: &Scene) -> f32 {
+    let edge = |index: &usize| {
+        background.values[*index] && background.neighbours(*index).any(|next| !background.values[next])
+    };
+    let cells = (0..background.values.len()).filter(edge);
+    median(softness(cells, background, background, scene))
 }
 
 /// Opens the holes in `background`; `pale` are cells already known to be the object's.
@@ -69,13 +78,17 @@ pub(crate) fn open_holes(
         return enclosed;
     }
     let look = Look {
-        outline: softness(background, background, scene),
-        printed: prints(background, &found.labels),
+        outline: outline(background, scene),
+        printed: prints(background, &found.labels, scene),
         background,
         scene,
         noise,
     };
-    let holes: Vec<Vec<usize>> = areas.iter().filter_map(|area| look.hole(area)).collect();
+    let mut inside = background.map(|_| false);
+    let holes: Vec<Vec<usize>> = areas
+        .iter()
+        .filter_map(|area| look.hole(area, &mut inside))
+        .collect();
     enclosed.holes = holes.len();
     enclosed.kept = areas.len() - holes.len();
     for cell in holes.into_iter().flatten() {
@@ -86,7 +99,7 @@ pub(crate) fn open_holes(
 
 struct Look<'a> {
     background: &'a Grid<bool>,
-    scene: &'a Scene,
+    scene: &'a Scene<'a>,
     noise: &'a Noise,
     /// How soft the outline is.
     outline: f32,
@@ -95,21 +108,25 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    /// The cells of an area that is a hole, its shadows among them.
-    fn hole(&self, area: &[usize]) -> Option<Vec<usize>> {
-        let mut inside = self.background.map(|_| false);
+    /// The cells of an area that is a hole, its shadows among them; `inside` is empty before and after.
+    fn hole(&self, area: &[usize], inside: &mut Grid<bool>) -> Option<Vec<usize>> {
         for cell in area {
             inside.values[*cell] = true;
         }
-        if area.iter().any(|cell| self.printed.binary_search(cell).is_ok()) || self.differs(area, &inside) {
-            return None;
+        let printed = area.iter().any(|cell| self.printed.binary_search(cell).is_ok());
+        let differs = printed || self.differs(area, inside);
+        let grown = if differs {
+            area.to_vec()
+        } else {
+            self.with_shadows(area, inside)
+        };
+        let gloss = grown.len() as f64 > GLOSS * area.len() as f64;
+        let soft = softness(grown.iter().copied(), inside, self.background, self.scene);
+        let softer = soft.iter().sum::<f32>() / soft.len().max(1) as f32 - self.outline;
+        for cell in &grown {
+            inside.values[*cell] = false;
         }
-        let grown = self.with_shadows(area, &mut inside);
-        if grown.len() as f64 > GLOSS * area.len() as f64 {
-            return None;
-        }
-        let softer = softness(&inside, self.background, self.scene) - self.outline;
-        (softer <= SOFTER).then_some(grown)
+        (!differs && !gloss && softer <= SOFTER).then_some(grown)
     }
 
     /// Whether the level or the grain is another than the background's around it.
@@ -167,11 +184,19 @@ impl Look<'_> {
     }
 }
 
-/// How soft the edge from `inside` to the object is: 0 has all its contrast at its step, 1 nothing. Where
-/// too little of it can be judged, 0.
-fn softness(inside: &Grid<bool>, background: &Grid<bool>, scene: &Scene) -> f32 {
-    let (mut soft, mut judged, mut all) = (0.0, 0_u32, 0_u32);
-    for index in (0..inside.values.len()).filter(|index| inside.values[*index]) {
+/// How soft the edge of `inside` towards the object is at each of these of its cells: 0 has all its contrast
+/// at its step, 1 nothing. Each cell looks where its edge is sharpest: along a slanting edge any is soft.
+/// Where too little can be judged, nothing.
+fn softness(
+    cells: impl Iterator<Item = usize>,
+    inside: &Grid<bool>,
+    background: &Grid<bool>,
+    scene: &Scene,
+) -> Vec<f32> {
+    let mut soft = Vec::new();
+    let mut edges = 0_u32;
+    for index in cells {
+        let (mut least, mut at_edge) = (f32::INFINITY, false);
         for towards in [(1, 0), (-1, 0), (0, 1), (0, -1)] {
             let (mut at_step, mut most) = (0.0, 0.0_f32);
             let mut seen = 0;
@@ -188,29 +213,29 @@ fn softness(inside: &Grid<bool>, background: &Grid<bool>, scene: &Scene) -> f32 
                     at_step = most;
                 }
             }
-            all += u32::from(seen > 0);
+            at_edge |= seen > 0;
             if seen >= FAR_ENOUGH {
-                judged += 1;
                 // What is not even clear after all these steps is as soft as can be.
-                soft += if most < LEAST_CONTRAST {
-                    1.0
-                } else {
-                    1.0 - at_step / most
-                };
+                let clear = most >= LEAST_CONTRAST;
+                least = least.min(if clear { 1.0 - at_step / most } else { 1.0 });
             }
         }
+        edges += u32::from(at_edge);
+        if least.is_finite() {
+            soft.push(least);
+        }
     }
-    if (judged as f32) < JUDGED * all as f32 || judged == 0 {
-        return 0.0;
+    if (soft.len() as f32) < JUDGED * edges as f32 {
+        soft.clear();
     }
-    soft / judged as f32
+    soft
 }
 
 /// What lies around something that lies in no single area.
 const MANY: u32 = u32::MAX;
 
 /// Cells of enclosed areas, in order, next to something that lies wholly within the area.
-fn prints(background: &Grid<bool>, areas: &Grid<u32>) -> Vec<usize> {
+fn prints(background: &Grid<bool>, areas: &Grid<u32>, scene: &Scene) -> Vec<usize> {
     let mut rest = background.map(|background| !background);
     for (rest, area) in rest.values.iter_mut().zip(&areas.values) {
         *rest &= *area == 0;
@@ -219,10 +244,13 @@ fn prints(background: &Grid<bool>, areas: &Grid<u32>) -> Vec<usize> {
     // The one area around each part: 0 before it was seen, `MANY` when there is something else, too.
     let mut around = vec![0_u32; found.sizes.len()];
     let mut beside = vec![0; found.sizes.len()];
+    let mut contrast = vec![0.0_f32; found.sizes.len()];
     for (index, label) in found.labels.values.iter().enumerate() {
         let Some(part) = label.checked_sub(1) else {
             continue;
         };
+        let most = &mut contrast[part as usize];
+        *most = most.max(scene.contrast(index));
         let around = &mut around[part as usize];
         if rest.on_border(index) {
             *around = MANY;
@@ -238,7 +266,8 @@ fn prints(background: &Grid<bool>, areas: &Grid<u32>) -> Vec<usize> {
         }
     }
     let mut out: Vec<usize> = (0..around.len())
-        .filter(|part| !matches!(around[*part], 0 | MANY) && found.sizes[*part] >= PRINT)
+        .filter(|part| !matches!(around[*part], 0 | MANY))
+        .filter(|part| found.sizes[*part] >= PRINT && contrast[*part] >= LEAST_CONTRAST)
         .map(|part| beside[part])
         .collect();
     out.sort_unstable();

@@ -12,11 +12,13 @@ const BODY_SHARE: f64 = 0.02;
 const MANY: f64 = 8.0;
 /// Confidence below which there is no clear object, and below which there is a note.
 const CLEAR: f64 = 0.5;
-const SURE: f64 = 0.8;
+const SURE: f64 = 0.88;
 /// A background that strays by a deviation from the first to the second of these is ever less plain, and takes
-/// so much of the confidence at last.
+/// so much of the confidence at last. Several bodies at its border, [`SEVERAL`] at most, take more: they are pieces of it.
 const UNEVEN: [f32; 2] = [0.03, 0.05];
 const DOUBT: f64 = 0.3;
+const SEVERAL: f64 = 5.0;
+const DOUBT_SEVERAL: f64 = 0.3;
 /// Share of the picture below which an object is small.
 const SMALL: f64 = 0.02;
 
@@ -69,17 +71,19 @@ impl Facts {
 
     /// From 0 to 1: how little what was found looks like the pieces of a busy background, which run along
     /// the border in many places and hang together nowhere. One object cut by the border is not like that.
-    pub(crate) fn confidence(&self, unevenness: f32) -> f64 {
+    pub(crate) fn confidence(&self, decisions: &Decisions) -> f64 {
         let many = |count: usize| (count as f64 / MANY).min(1.0);
         let along = self.border * many(self.runs);
         let scattered = (1.0 - self.largest) * many(self.at_border);
-        let uneven = ((unevenness - UNEVEN[0]) / (UNEVEN[1] - UNEVEN[0])).clamp(0.0, 1.0);
-        (1.0 - along) * (1.0 - scattered) * (1.0 - DOUBT * f64::from(uneven))
+        let uneven = ((decisions.unevenness - UNEVEN[0]) / (UNEVEN[1] - UNEVEN[0])).clamp(0.0, 1.0);
+        let others = (self.at_border.saturating_sub(1) as f64 / (SEVERAL - 1.0)).min(1.0);
+        let doubt = f64::from(uneven) * (DOUBT + DOUBT_SEVERAL * others);
+        (1.0 - along) * (1.0 - scattered) * (1.0 - doubt)
     }
 
     /// Refuses what is no clear object.
-    pub(crate) fn check(&self, unevenness: f32) -> Result<(), ReliefError> {
-        if self.confidence(unevenness) >= CLEAR {
+    pub(crate) fn check(&self, decisions: &Decisions) -> Result<(), ReliefError> {
+        if self.confidence(decisions) >= CLEAR {
             return Ok(());
         }
         if self.bodies > 1 {
@@ -121,7 +125,7 @@ impl Facts {
         if decisions.bars {
             notes.push("the bars around the picture were left out".to_owned());
         }
-        if decisions.source == MaskSource::Removed && self.confidence(decisions.unevenness) < SURE {
+        if decisions.source == MaskSource::Removed && self.confidence(decisions) < SURE {
             notes.push(
                 "the background is not plain, so the mask may be wrong; a picture with an alpha channel decides"
                     .to_owned(),
@@ -215,7 +219,7 @@ mod tests {
             at_border: 1,
             all_sides: true,
         };
-        assert!(cut.check(0.0).is_ok());
+        assert!(cut.check(&Decisions::default()).is_ok());
         let scraps = Facts {
             largest: 0.3,
             bodies: 26,
@@ -224,7 +228,7 @@ mod tests {
             border: 0.35,
             ..cut
         };
-        assert!(scraps.check(0.0).is_err());
+        assert!(scraps.check(&Decisions::default()).is_err());
         // A set of chessmen on white.
         let set = Facts {
             largest: 0.1,
@@ -234,6 +238,33 @@ mod tests {
             border: 0.0,
             ..cut
         };
-        assert!(set.confidence(0.0) > 0.99);
+        assert!(set.confidence(&Decisions::default()) > 0.99);
+    }
+    #[test]
+    fn several_bodies_at_the_border_of_an_uneven_background_are_not_clear() {
+        let uneven = Decisions {
+            source: MaskSource::Removed,
+            unevenness: 0.06,
+            ..Decisions::default()
+        };
+        let pieces = Facts {
+            share: 0.4,
+            bodies: 4,
+            largest: 0.8,
+            border: 0.1,
+            runs: 4,
+            at_border: 4,
+            all_sides: false,
+        };
+        assert!(pieces.check(&uneven).is_err() && pieces.check(&Decisions::default()).is_ok());
+        let bust = Facts {
+            bodies: 1,
+            largest: 1.0,
+            border: 0.2,
+            runs: 1,
+            at_border: 1,
+            ..pieces
+        };
+        assert!(bust.check(&uneven).is_ok());
     }
 }

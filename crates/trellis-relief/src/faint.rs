@@ -18,8 +18,9 @@ const LEAST_SHARE: f64 = 0.0015;
 /// Cells to both sides of an area's edge between which it must have this share of its offset.
 const ACROSS: isize = 3;
 const SHARP: f32 = 0.6;
-/// A shadow beside an area is so many times as dark as it.
+/// A shadow beside an area becomes so many times as dark as it within so many cells.
 const DARKER: f32 = 2.0;
+const WITHIN: isize = 8;
 /// Share of the picture's border from which an area is a floor or a wall.
 const FLOOR: f64 = 0.1;
 
@@ -108,8 +109,12 @@ fn measure_edges(
                 continue;
             };
             // A lighter edge of a shadow that goes on darker.
-            let darker = scene.contrast(next) > DARKER * length(area.offset);
-            area.shaded += usize::from(darker && !near.values[next] && background.values[next]);
+            let shadow = |cell: &usize| !near.values[*cell] && background.values[*cell];
+            let darker = |cell| scene.contrast(cell) > DARKER * length(area.offset);
+            let beside = (1..=WITHIN)
+                .map_while(|steps| seen(steps).filter(shadow))
+                .any(darker);
+            area.shaded += usize::from(beside);
             let plain = |index: usize| near.values[index] && labels.values[index] == 0;
             if !plain(next) || !plain(outside) || labels.values[inside] != *label {
                 continue;

@@ -6,6 +6,7 @@
 
 use crate::edge::eroded;
 use crate::grid::Grid;
+use crate::noise::median;
 use crate::parts;
 use crate::scene::Scene;
 use crate::shadow;
@@ -18,6 +19,8 @@ const LEAST_CAST: f64 = 0.04;
 /// (a deviation), both as shares of the background's.
 const STEP: f32 = 0.02;
 const EVEN: f64 = 0.02;
+/// The least share of an area that must be as even as that.
+const PLATEAU: f64 = 0.6;
 /// A shadow takes at least this much of the light.
 const LEAST_DEPTH: f32 = 0.06;
 /// The least share of its edge that lies along the background.
@@ -37,8 +40,11 @@ const FOOT: f64 = 0.15;
 /// The least share of what was taken for object that must remain, and of that in its largest body.
 const REMAINS: f64 = 0.3;
 const HOLDS: f64 = 0.9;
-/// Cells around a shadow in which its edge is mixed with the background.
+/// Cells around a shadow in which its edge is mixed with the background; and the share of the picture's longer
+/// side over which it may grow lighter, by at least so much from cell to cell.
 const FRINGE: usize = 3;
+const PENUMBRA: usize = 32;
+const LIGHTER: f32 = 0.003;
 
 /// An area of even light.
 struct Area {
@@ -46,6 +52,8 @@ struct Area {
     /// The mean share of the background's light that is left, and its deviation.
     light: f64,
     deviation: f64,
+    /// The share of it that has this light.
+    plateau: f64,
     /// Edges of its cells towards the background, and towards all others.
     open: usize,
     edges: usize,
@@ -53,11 +61,14 @@ struct Area {
     tinted: bool,
 }
 
-/// Takes hard shadows out of the object, and says whether there were any.
-pub(crate) fn drop(object: &mut Grid<bool>, scene: &Scene) -> bool {
-    let areas: Vec<Area> = areas(object, scene)
+/// Adds hard shadows to the background, and says whether there were any.
+pub(crate) fn add(background: &mut Grid<bool>, scene: &Scene) -> bool {
+    let object = background.map(|background| !background);
+    let areas: Vec<Area> = areas(&object, scene)
         .into_iter()
-        .filter(|area| area.deviation <= EVEN && area.open as f64 >= ALONG * area.edges as f64)
+        .filter(|area| {
+            area.deviation <= EVEN && area.plateau >= PLATEAU && area.open as f64 >= ALONG * area.edges as f64
+        })
         .collect();
     if areas.is_empty() {
         return false;
@@ -65,6 +76,10 @@ pub(crate) fn drop(object: &mut Grid<bool>, scene: &Scene) -> bool {
     let mut rest = object.clone();
     for cell in areas.iter().flat_map(|area| &area.cells) {
         rest.values[*cell] = false;
+    }
+    // Lit ground within the shadow is no part of the object.
+    for (index, inside) in rest.values.iter_mut().enumerate() {
+        *inside &= !scene.is_near(index);
     }
     // The mixed cells around an area are none of its, and no body either.
     let mut rest = eroded(&rest);
@@ -90,12 +105,17 @@ pub(crate) fn drop(object: &mut Grid<bool>, scene: &Scene) -> bool {
     {
         area.take_from(&mut without, scene);
     }
+    let mut found = without.map(|object| !object);
+    let taken = |index: &usize| found.values[*index] && object.values[*index];
+    let taken = (0..found.values.len()).filter(taken).collect();
+    scene.spread(&mut found, taken);
+    let mut without = found.map(|background| !background);
     parts::drop_specks(&mut without);
     let count = |mask: &Grid<bool>| mask.values.iter().filter(|inside| **inside).count() as f64;
     let largest = parts::parts(&without, true).sizes.into_iter().max().unwrap_or(0) as f64;
-    let holds = count(&without) >= REMAINS * count(object) && largest >= HOLDS * count(&without);
+    let holds = count(&without) >= REMAINS * count(&object) && largest >= HOLDS * count(&without);
     if holds {
-        *object = without;
+        *background = found;
     }
     holds
 }
@@ -126,12 +146,14 @@ impl Area {
         for cell in &front {
             object.values[*cell] = false;
         }
-        for _ in 0..FRINGE {
+        for step in 0..reach(object) {
             let mut next_front = Vec::new();
             for from in front {
+                // Close to it anything in between; further out only what grows lighter.
+                let lighter = shadow::light(scene, from, 2.0 * TINT).map(|light| light + LIGHTER);
                 for next in scene.colours.neighbours(from) {
-                    let mixed = shadow::light(scene, next, 2.0 * TINT)
-                        .is_some_and(|light| f64::from(light) > self.light - EVEN);
+                    let grows = |light: f32| step < FRINGE || lighter.is_some_and(|least| light >= least);
+                    let mixed = self.mixed(scene, next).is_some_and(grows);
                     if object.values[next] && mixed {
                         object.values[next] = false;
                         next_front.push(next);
@@ -141,6 +163,11 @@ impl Area {
             front = next_front;
         }
     }
+}
+
+/// Cells over which the edge of a shadow may reach.
+fn reach<T>(grid: &Grid<T>) -> usize {
+    FRINGE.max(grid.width.max(grid.height) / PENUMBRA)
 }
 
 /// What the object spans in each row and those near it: one foot alone does not lie beside the other.
@@ -183,6 +210,7 @@ fn areas(object: &Grid<bool>, scene: &Scene) -> Vec<Area> {
             cells: vec![start],
             light: 0.0,
             deviation: 0.0,
+            plateau: 0.0,
             open: 0,
             edges: 0,
             tinted: false,
@@ -210,8 +238,15 @@ fn areas(object: &Grid<bool>, scene: &Scene) -> Vec<Area> {
 
 impl Area {
     fn measure(&mut self, object: &Grid<bool>, lights: &Grid<f32>, scene: &Scene) {
-        let count = self.cells.len() as f64;
         let of = |cell: &usize| f64::from(lights.values[*cell]);
+        // The corners of a penumbra are as even as the shadow itself.
+        let middle = f64::from(median(
+            self.cells.iter().map(|cell| lights.values[*cell]).collect(),
+        ));
+        let all = self.cells.len() as f64;
+        self.cells.retain(|cell| (of(cell) - middle).abs() <= 2.0 * EVEN);
+        let count = self.cells.len() as f64;
+        self.plateau = count / all;
         self.light = self.cells.iter().map(of).sum::<f64>() / count;
         let squares = self.cells.iter().map(|cell| (of(cell) - self.light).powi(2));
         self.deviation = (squares.sum::<f64>() / count).sqrt();
@@ -222,12 +257,32 @@ impl Area {
                 let next = object.along(*cell, towards, 1);
                 if next.is_some_and(|next| !own.contains(&next)) {
                     self.edges += 1;
-                    let beyond = object.along(*cell, towards, FRINGE as isize);
-                    self.open += usize::from(beyond.is_some_and(|beyond| !object.values[beyond]));
+                    self.open += usize::from(self.opens(object, scene, *cell, towards));
                 }
             }
         }
         let [_, blue, red] = scene.backdrop.values[self.cells[0]].0;
         self.tinted = blue.hypot(red) > TINTED;
+    }
+
+    /// The light of a cell between the shadow and the background.
+    fn mixed(&self, scene: &Scene, cell: usize) -> Option<f32> {
+        shadow::light(scene, cell, 2.0 * TINT).filter(|light| f64::from(*light) > self.light - EVEN)
+    }
+
+    /// Whether the edge at a cell goes over into the background.
+    fn opens(&self, object: &Grid<bool>, scene: &Scene, cell: usize, towards: (isize, isize)) -> bool {
+        for steps in 1..=reach(object) {
+            let Some(next) = object.along(cell, towards, steps as isize) else {
+                return false;
+            };
+            if !object.values[next] || scene.is_near(next) {
+                return true;
+            }
+            if steps > FRINGE && self.mixed(scene, next).is_none() {
+                return false;
+            }
+        }
+        false
     }
 }

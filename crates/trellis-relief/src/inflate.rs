@@ -31,18 +31,33 @@ const TOLERANCE: f32 = 3e-3;
 /// Heights on the grid's cells, in cells; 0 outside.
 pub(crate) struct Inflated {
     pub(crate) height: Grid<f32>,
-    /// The gradient of `u = height²`, extended over the outline; it points inwards.
+    /// The gradient of `u = height²`; it points inwards. 0 outside.
     pub(crate) gradient: Grid<[f32; 2]>,
     /// Where the lower side of a cell is a sole.
     pub(crate) soles: Grid<bool>,
 }
 
 impl Inflated {
-    /// Height and gradient between cell centres.
+    /// Height and gradient between cell centres. The gradient is that of the cells around which are inside: with
+    /// those outside, which have none, a place beside the outline would face the onlooker.
     pub(crate) fn at(&self, [x, y]: [f32; 2]) -> (f32, [f32; 2]) {
-        let near = |at: f32, size: usize| (at.round().max(0.0) as usize).min(size - 1);
-        let (column, row) = (near(x, self.gradient.width), near(y, self.gradient.height));
-        (self.height.linear(x, y), self.gradient.at(column, row))
+        let (mut sum, mut weights) = ([0.0; 2], 0.0);
+        for (column, row) in [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)] {
+            let (column, row) = (x.max(0.0).floor() + column, y.max(0.0).floor() + row);
+            let weight = (1.0 - (x - column).abs()) * (1.0 - (y - row).abs());
+            let cell = (column as isize, row as isize);
+            if weight > 0.0 && self.height.get_or(cell.0, cell.1, 0.0) > 0.0 {
+                let gradient = self.gradient.at(cell.0 as usize, cell.1 as usize);
+                sum = [0, 1].map(|axis| sum[axis] + weight * gradient[axis]);
+                weights += weight;
+            }
+        }
+        let gradient = if weights > 0.0 {
+            sum.map(|sum| sum / weights)
+        } else {
+            sum
+        };
+        (self.height.linear(x, y), gradient)
     }
 }
 

@@ -14,12 +14,15 @@ const DEVIATIONS: f32 = 3.0;
 const LEAST: Colour = [0.009, 0.012, 0.012];
 /// One in so many cells is looked at for the grain.
 const SAMPLED: usize = 7;
+/// The share of the cells beside the object that ring less than what counts as the background's grain.
+const RINGS: f32 = 0.8;
 /// A median distance is so many times smaller than the deviation of a normal distribution.
 const MEDIAN: f32 = 1.48;
 
 /// The evenness of the background of a scene.
 pub(crate) struct Noise {
-    /// The median step in brightness from one cell to the next.
+    /// The median step in brightness from one cell to the next, over all of it or near the object, where JPEG
+    /// rings: the larger.
     pub(crate) grain: f32,
     /// How far a level may be from the background's.
     pub(crate) level: Colour,
@@ -39,20 +42,38 @@ impl Noise {
             let middle = median(known.iter().map(|level| level[channel].abs()).collect());
             (DEVIATIONS * MEDIAN * middle).max(LEAST[channel])
         });
-        let cells = (0..clear.values.len())
-            .filter(|index| clear.values[*index])
-            .step_by(SAMPLED);
-        let grain = Self::grain_of(scene, &clear, cells);
+        let at_edge = edge_blocks(background, &blocks);
+        let near_object = |index: usize| {
+            let (x, y) = (index % clear.width, index / clear.width);
+            at_edge.at(x / BLOCK, y / BLOCK)
+        };
+        let cells = (0..clear.values.len()).filter(|index| clear.values[*index]);
+        let edge_cells = cells.clone().filter(|index| near_object(*index));
+        let grain = Self::grain_of(scene, &clear, cells.clone().step_by(SAMPLED));
+        let rings = quantile(Self::bends(scene, &clear, edge_cells), RINGS);
+        let grain = grain.max(rings);
         Self { grain, level, blocks }
     }
 
-    /// The median step in brightness from these cells to the next in the same mask.
+    /// How much these cells differ from the mean of those beside them in the same mask, in brightness: the median,
+    /// as a step from one cell to the next. A gradient has no grain.
     pub(crate) fn grain_of(scene: &Scene, mask: &Grid<bool>, cells: impl Iterator<Item = usize>) -> f32 {
-        let step = |cell: usize| {
-            let next = mask.along(cell, (1, 0), 1).filter(|next| mask.values[*next])?;
-            Some((scene.residual(next)[0] - scene.residual(cell)[0]).abs())
+        median(Self::bends(scene, mask, cells))
+    }
+
+    fn bends(scene: &Scene, mask: &Grid<bool>, cells: impl Iterator<Item = usize>) -> Vec<f32> {
+        let beside = |cell: usize, steps: isize| {
+            let next = mask
+                .along(cell, (1, 0), steps)
+                .filter(|next| mask.values[*next])?;
+            Some(scene.residual(next)[0])
         };
-        median(cells.filter_map(step).collect())
+        let step = |cell: usize| {
+            let bend = beside(cell, -1)? + beside(cell, 1)? - 2.0 * scene.residual(cell)[0];
+            // Chance bends by √3 times as much as it steps.
+            Some(bend.abs() / 3.0_f32.sqrt())
+        };
+        cells.filter_map(step).collect()
     }
 
     /// The background's level around a place, the nearer blocks counting more; nothing known is 0.
@@ -81,6 +102,18 @@ impl Noise {
     }
 }
 
+/// The blocks that the object reaches into: a JPEG rings where it packs an edge into one block.
+fn edge_blocks(background: &Grid<bool>, blocks: &Grid<Option<Colour>>) -> Grid<bool> {
+    let mut apart = blocks.map(|_| true);
+    for (index, empty) in background.values.iter().enumerate() {
+        if !empty {
+            let (x, y) = (index % background.width, index / background.width);
+            apart.set(x / BLOCK, y / BLOCK, false);
+        }
+    }
+    apart.map(|apart| !apart)
+}
+
 fn blocks(scene: &Scene, clear: &Grid<bool>) -> Grid<Option<Colour>> {
     let size = (clear.width.div_ceil(BLOCK), clear.height.div_ceil(BLOCK));
     let mut sums = Grid::filled(size.0, size.1, [0.0_f32; 4]);
@@ -101,10 +134,15 @@ fn blocks(scene: &Scene, clear: &Grid<bool>) -> Grid<Option<Colour>> {
 }
 
 /// The middle value, 0 of none.
-pub(crate) fn median(mut values: Vec<f32>) -> f32 {
+pub(crate) fn median(values: Vec<f32>) -> f32 {
+    quantile(values, 0.5)
+}
+
+/// The value below which that share of them lies, 0 of none.
+fn quantile(mut values: Vec<f32>, share: f32) -> f32 {
     if values.is_empty() {
         return 0.0;
     }
-    let middle = values.len() / 2;
-    *values.select_nth_unstable_by(middle, f32::total_cmp).1
+    let at = ((values.len() as f32 * share) as usize).min(values.len() - 1);
+    *values.select_nth_unstable_by(at, f32::total_cmp).1
 }

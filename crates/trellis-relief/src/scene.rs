@@ -19,18 +19,18 @@ pub(crate) type Colour = [f32; 3];
 pub(crate) type Backdrop = Grid<(Colour, f32)>;
 
 /// Each cell's own colour and what lies behind it.
-pub(crate) struct Scene {
-    pub(crate) colours: Grid<Colour>,
+pub(crate) struct Scene<'a> {
+    pub(crate) colours: &'a Grid<Colour>,
     pub(crate) backdrop: Backdrop,
 }
 
-impl Scene {
+impl<'a> Scene<'a> {
     /// The scene before the surfaces; each cell lies before the one nearest to its colour.
-    pub(crate) fn new(colours: Grid<Colour>, surfaces: &[Surface]) -> Self {
+    pub(crate) fn new(colours: &'a Grid<Colour>, surfaces: &[Surface]) -> Self {
         let mut backdrop = colours.map(|colour| (colour, f32::INFINITY));
         for y in 0..colours.height {
             for x in 0..colours.width {
-                let (place, colour) = (place(&colours, x, y), colours.at(x, y));
+                let (place, colour) = (place(colours, x, y), colours.at(x, y));
                 for surface in surfaces {
                     let behind = surface.at(place);
                     let distance = surface.deviations(behind, colour);
@@ -46,6 +46,21 @@ impl Scene {
     /// Whether a cell has the background's colour.
     pub(crate) fn is_near(&self, index: usize) -> bool {
         self.backdrop.values[index].1 <= NEAR
+    }
+
+    /// Adds these cells to the background, and all of its colour that hangs together with them.
+    pub(crate) fn spread(&self, background: &mut Grid<bool>, mut open: Vec<usize>) {
+        for index in &open {
+            background.values[*index] = true;
+        }
+        while let Some(from) = open.pop() {
+            for next in self.colours.neighbours(from) {
+                if !background.values[next] && self.is_near(next) {
+                    background.values[next] = true;
+                    open.push(next);
+                }
+            }
+        }
     }
 
     /// A cell's colour less the background's.

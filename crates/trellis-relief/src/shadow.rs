@@ -15,8 +15,10 @@ const TINT: f32 = 0.035;
 /// and ever gentler ones, for which less is taken for a shadow.
 const STEPS: [f32; 3] = [STEEPEST, 0.02, 0.012];
 pub(crate) const STEEPEST: f32 = 0.035;
-/// Cells to both sides of an edge between which a sharp one has most of its step, and that share of it.
-const REACH: isize = 2;
+/// Parts of the picture's longer side to both sides of an edge between which a sharp one has most of its step, and
+/// over which the widest one fades; and that share of the depth further inside.
+const SHARP: usize = 200;
+const WIDEST: usize = 32;
 const MOST: f32 = 0.6;
 /// The least share of its whole edge that fades into the background: what is let into an object by a soft
 /// place has most of its edge in there.
@@ -44,9 +46,10 @@ pub(crate) fn goes_on(scene: &Scene, index: usize, from: usize, most: f32) -> bo
 pub(crate) fn add_soft(background: &mut Grid<bool>, scene: &Scene) {
     for most in STEPS {
         let mut dark = background.map(|_| false);
-        let mut open: Vec<usize> = (0..background.values.len())
-            .filter(|index| background.values[*index])
-            .collect();
+        let edge = |index: &usize| {
+            background.values[*index] && background.neighbours(*index).any(|next| !background.values[next])
+        };
+        let mut open: Vec<usize> = (0..background.values.len()).filter(edge).collect();
         while let Some(from) = open.pop() {
             for next in background.neighbours(from) {
                 if background.values[next] || dark.values[next] {
@@ -58,7 +61,9 @@ pub(crate) fn add_soft(background: &mut Grid<bool>, scene: &Scene) {
                 }
             }
         }
-        keep_fading(background, &dark, scene);
+        if dark.values.contains(&true) {
+            keep_fading(background, &dark, scene);
+        }
     }
 }
 
@@ -67,6 +72,9 @@ pub(crate) fn add_soft(background: &mut Grid<bool>, scene: &Scene) {
 fn keep_fading(background: &mut Grid<bool>, dark: &Grid<bool>, scene: &Scene) {
     let found = parts::parts(dark, false);
     let depth_of = |index: usize| -scene.residual(index)[0];
+    let side = dark.width.max(dark.height);
+    let reach = (side / SHARP).max(1) as isize;
+    let deep = (side / WIDEST) as isize;
     let cells = || {
         found
             .labels
@@ -75,21 +83,21 @@ fn keep_fading(background: &mut Grid<bool>, dark: &Grid<bool>, scene: &Scene) {
             .enumerate()
             .filter_map(|(index, label)| Some((index, label.checked_sub(1)? as usize)))
     };
-    let mut depths = vec![0.0; found.sizes.len()];
-    for (index, part) in cells() {
-        depths[part] += depth_of(index) / found.sizes[part] as f32;
-    }
     // How many edges of its cells towards the plain background are sharp, and fade; and those towards others.
     let mut edges = vec![Edges::default(); found.sizes.len()];
     for (index, part) in cells() {
         for towards in [(1, 0), (-1, 0), (0, 1), (0, -1)] {
             let seen = |steps: isize| dark.along(index, towards, steps);
-            let (Some(next), Some(outside), Some(inside)) = (seen(1), seen(REACH), seen(-REACH)) else {
+            let (Some(next), Some(outside), Some(inside)) = (seen(1), seen(reach), seen(-reach)) else {
                 continue;
             };
             let edges = &mut edges[part];
             if background.values[next] {
-                let sharp = depth_of(inside) - depth_of(outside) > MOST * depths[part];
+                let step = depth_of(inside) - depth_of(outside);
+                let further =
+                    (reach..=deep).map_while(|steps| seen(-steps).filter(|cell| dark.values[*cell]));
+                let depth = further.map(depth_of).fold(0.0, f32::max);
+                let sharp = step > MOST * depth;
                 edges.sharp += usize::from(sharp);
                 edges.fading += usize::from(!sharp);
             } else if !dark.values[next] {

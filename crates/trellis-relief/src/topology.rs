@@ -86,7 +86,7 @@ impl Topology {
 }
 
 /// For each vertex the number of its position, and the positions' bits.
-fn weld(positions: &[[f32; 3]]) -> (Vec<u32>, Vec<[u32; 3]>) {
+pub(crate) fn weld(positions: &[[f32; 3]]) -> (Vec<u32>, Vec<[u32; 3]>) {
     // Adding 0.0 turns −0.0 into 0.0, which is the same place.
     let bits = |vertex: usize| positions[vertex].map(|value| (value + 0.0).to_bits());
     let mut order: Vec<usize> = (0..positions.len()).collect();

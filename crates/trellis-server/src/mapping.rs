@@ -195,7 +195,7 @@ mod tests {
             },
             RequestError::InvalidPart {
                 name: text(),
-                problem: "x",
+                problem: text(),
             },
             RequestError::InvalidBackend("x".parse::<trellis_core::BackendChoice>().unwrap_err()),
             RequestError::InvalidDataUri {

@@ -18,7 +18,7 @@ pub(crate) enum RequestError {
     #[error("this server wants an API key, and the request has none")]
     ApiKeyMissing,
     /// Something else than one of the keys was sent.
-    #[error("the API key is none of this server's")]
+    #[error("this server does not know the API key")]
     ApiKeyUnknown,
     /// A page of another site tries to change something.
     #[error("a page of another site sent this request")]
@@ -39,7 +39,7 @@ pub(crate) enum RequestError {
         expected: &'static str,
     },
     /// Neither multipart nor JSON.
-    #[error("the body's media type is {found}")]
+    #[error("{}", media_type(found))]
     UnsupportedMediaType { found: String },
     /// A form whose header does not say what stands between its parts.
     #[error("the `Content-Type` header says `multipart/form-data` and names no boundary")]
@@ -61,7 +61,7 @@ pub(crate) enum RequestError {
     InvalidJson { place: &'static str, reason: String },
     /// A part of a form that has no meaning here, or comes twice.
     #[error("the part `{name}` of the form is {problem}")]
-    InvalidPart { name: String, problem: &'static str },
+    InvalidPart { name: String, problem: String },
     /// A file's name where the file should be: `curl -F image=photo.png`.
     #[error("the part `image` holds the text `{text}`, not a picture")]
     PictureIsText { text: String },
@@ -138,10 +138,10 @@ impl RequestError {
             Self::RouteNotFound { .. } => "see `/docs` for what there is",
             Self::MethodNotAllowed { .. } => "use a method that the `Allow` header of this answer lists",
             Self::ApiKeyMissing => {
-                "send the header `Authorization: Bearer KEY`; who runs the server has the keys"
+                "send the header `Authorization: Bearer KEY`; ask the person who runs the server for a key"
             }
             Self::ApiKeyUnknown => {
-                "send `Authorization: Bearer KEY` with a key that stands in the server's `auth.keys_file`"
+                "send `Authorization: Bearer KEY` with a key that is in the server's `auth.keys_file`"
             }
             Self::CrossOrigin => "add the page's origin to `listen.allowed_origins`, if you trust it",
             Self::InvalidPath { .. } => "see `/docs` for the form of this path",
@@ -164,7 +164,9 @@ impl RequestError {
             Self::MalformedJson { .. } | Self::InvalidJson { .. } => {
                 "correct the JSON; its schema is in `/openapi.json`"
             }
-            Self::InvalidPart { .. } => "send `image` once or more, `params` and `backend` at most once",
+            Self::InvalidPart { .. } => {
+                "send `image` once or more, `params` and `backend` at most once; parameters go into `params` as JSON: `-F 'params={\"seed\": 7}'`"
+            }
             Self::PictureIsText { .. } => {
                 "to send a file with curl, put `@` before its name: `-F image=@photo.png`"
             }
@@ -175,11 +177,13 @@ impl RequestError {
             }
             Self::ArtifactNotFound { .. } => "use a name from the job's `artifacts`",
             Self::StatementNotFound { .. } => {
-                "ask again once the job has succeeded; who runs the server has statements made with `provenance.statement`"
+                "ask again once the job has succeeded; the server writes statements only with `provenance.statement` or a signing key"
             }
             Self::InputNotFound { .. } => "count from 0 up to the number of the job's `inputs`",
             Self::WorkerNotFound { .. } => "use a name that `GET /v1/workers` lists",
-            Self::RangeNotSatisfiable { .. } => "ask for the whole file to learn its size",
+            Self::RangeNotSatisfiable { .. } => {
+                "stay within the size given in `Content-Range`, or ask for the whole file"
+            }
             Self::Stopping => "try again when the server is back",
             Self::Internal => "report it with the `request_id` and the server's log",
         }
@@ -217,6 +221,14 @@ impl RequestError {
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         }
+    }
+}
+
+fn media_type(found: &str) -> String {
+    if found.is_empty() {
+        "the request has no `Content-Type`".to_owned()
+    } else {
+        format!("a body of the media type `{found}` is not read here")
     }
 }
 

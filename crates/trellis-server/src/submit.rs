@@ -79,7 +79,7 @@ async fn read(state: &AppState, request: Request) -> Result<Submission, Problem>
     let media_type = request.headers().get(header::CONTENT_TYPE);
     let text = media_type
         .and_then(|value| value.to_str().ok())
-        .unwrap_or("not given");
+        .unwrap_or_default();
     let essence = text
         .split(';')
         .next()

@@ -162,7 +162,7 @@ pub enum GpuChoice {
 /// A text that chooses no GPUs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{text}` chooses no GPUs: `all`, or numbers and UUIDs with commas between, such as `0,1`, are taken"
+    "`{text}` does not choose GPUs: write `all`, or numbers and UUIDs with commas between them, such as `0,1`"
 )]
 pub struct InvalidGpuChoice {
     /// What was given.

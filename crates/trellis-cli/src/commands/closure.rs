@@ -11,10 +11,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use nix_compat::store_path::StorePath;
-use trellis_closure::{Closure, Source, Store, own_store_path};
+use trellis_closure::{Closure, ClosureError, Source, Store, own_store_path};
 
 use super::fault::{Fault, print, print_json, tell};
 use crate::exit::{Exit, Stop};
+use crate::nearby;
 use crate::output::{self, count, size};
 
 /// List, verify and compare Nix closures: the exact files that this program, or any other, runs with
@@ -52,6 +53,11 @@ struct StoreArgs {
 
 impl StoreArgs {
     fn open(&self) -> Result<Store, Fault> {
+        if let Some(advice) = nearby::missing(&self.store) {
+            let store = self.store.join("nix/store");
+            let stop = Stop::not_started(ClosureError::StoreMissing { store });
+            return Err(Fault::new("store_missing", advice, stop));
+        }
         let store = Store::open(&self.store)?;
         if store.is_behind() {
             output::write_stderr(

@@ -12,6 +12,7 @@ use trellis_models::lock::LockError;
 use trellis_models::repair::RepairError;
 
 use crate::exit::{Exit, Stop};
+use crate::nearby;
 
 /// Ends an action: a fault becomes the exit code and, with `--json`, the object on standard output.
 pub(super) fn tell(outcome: Result<Exit, Fault>, json: bool) -> Result<Exit, Stop> {
@@ -118,13 +119,25 @@ impl From<LocateError> for Fault {
 
 impl From<ClosureError> for Fault {
     fn from(error: ClosureError) -> Self {
-        Self::new(error.kind(), error.advice(), Stop::not_started(error))
+        let nearby = match &error {
+            ClosureError::Unreadable { path, source } => nearby::hint(path, source),
+            _ => None,
+        };
+        let advice = nearby.unwrap_or_else(|| error.advice().to_owned());
+        Self::new(error.kind(), advice, Stop::not_started(error))
     }
 }
 
 impl From<FlakeLockError> for Fault {
     fn from(error: FlakeLockError) -> Self {
-        let advice = error.advice();
+        let nearby = match &error {
+            // The default's name says nothing to somebody who is in the wrong folder.
+            FlakeLockError::Unreadable { path, source } if path != Path::new(super::lock::FLAKE_LOCK) => {
+                nearby::hint(path, source)
+            }
+            _ => None,
+        };
+        let advice = nearby.unwrap_or_else(|| error.advice().to_owned());
         let kind = error.kind();
         let stop = match error {
             FlakeLockError::Unreadable { .. } => Stop::not_started(error),

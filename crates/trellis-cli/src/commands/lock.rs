@@ -37,11 +37,14 @@ pub(crate) fn run(args: LockArgs) -> Result<Exit, Stop> {
     tell(outcome, json)
 }
 
+/// The lock file of the folder that one is in.
+pub(super) const FLAKE_LOCK: &str = "flake.lock";
+
 /// Which files.
 #[derive(Debug, clap::Args)]
 struct Files {
     /// The lock file, or the folder that has it
-    #[arg(default_value = "flake.lock")]
+    #[arg(default_value = FLAKE_LOCK)]
     lock: PathBuf,
 
     /// The pins; default: `nix/pins.json` beside the lock file, else those that this program was built with
@@ -60,7 +63,7 @@ struct Pinned {
 impl Files {
     fn read(&self) -> Result<Pinned, Fault> {
         let file = if self.lock.is_dir() {
-            self.lock.join("flake.lock")
+            self.lock.join(FLAKE_LOCK)
         } else {
             self.lock.clone()
         };
@@ -91,6 +94,6 @@ fn read_pins(path: &Path) -> Result<Pins, Fault> {
     })?;
     Pins::parse(&text).map_err(|error| {
         let stop = Stop::failed(named(error.into()));
-        Fault::new("pins_shape", "`nix/update-pins` writes it anew", stop)
+        Fault::new("pins_shape", "run `nix/update-pins` to write it again", stop)
     })
 }

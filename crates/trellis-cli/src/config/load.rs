@@ -284,9 +284,7 @@ fn typed(values: &[(&'static Setting, Sourced)]) -> Config {
                 let inner = root
                     .entry(table)
                     .or_insert_with(|| Value::Table(toml::Table::new()));
-                inner
-                    .as_table_mut()
-                    .expect("a table of the settings is no setting itself")
+                inner.as_table_mut().expect("this is a table, not a setting")
             }
         };
         place.insert(key.to_owned(), sourced.value.clone());

@@ -275,6 +275,14 @@ pub(crate) fn by_key(key: &str) -> Option<&'static Setting> {
 
 /// The known key that looks most like `key`, if any does.
 pub(crate) fn nearest(key: &str) -> Option<&'static str> {
+    // A key that was written outside of its table, if there is only one table that has it.
+    let mut inside = SETTINGS.iter().filter(|setting| {
+        let within = setting.key.split_once('.');
+        within.is_some_and(|(_, name)| name == key)
+    });
+    if let (Some(only), None) = (inside.next(), inside.next()) {
+        return Some(only.key);
+    }
     // Below 0.75 the suggestion would be a guess: `color` is no `log.format`.
     let rated = SETTINGS
         .iter()
@@ -317,6 +325,7 @@ mod tests {
         assert_eq!(nearest("limits.pixel"), Some("limits.pixels"));
         assert_eq!(nearest("data-dir"), Some("data_dir"));
         assert_eq!(nearest("listen.prot"), Some("listen.port"));
+        assert_eq!(nearest("host"), Some("listen.host"));
         assert_eq!(nearest("zzz"), None);
     }
 

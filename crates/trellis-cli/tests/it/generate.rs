@@ -59,7 +59,8 @@ fn a_bad_picture_does_not_stop_the_others() {
             "-o",
             "out/",
             "--format",
-            "glb,stl",
+            // As people write it.
+            "GLB, stl",
         ])
         .output()
         .unwrap();

@@ -100,7 +100,7 @@ fn keys_are_read_anew_at_sighup() {
     };
     write_keys(home.path(), "studio second");
     server.signal("HUP");
-    wait_for(&server, "API keys were read anew");
+    wait_for(&server, "API keys were read again");
     assert!(!works("first") && works("second"));
     write_keys(home.path(), "# studio second\nhunter2\n");
     server.signal("HUP");

@@ -138,6 +138,7 @@ fn wrong_usage_ends_with_2_and_says_what_to_do() {
     for (name, flag, value) in [
         ("usage_not_a_whole_number", "--seed", "abc"),
         ("usage_not_a_number", "--mesh-simplify", "much"),
+        ("usage_not_a_size", "--stl-size-mm", "10cm"),
         (
             "usage_too_large_a_number",
             "--texture-size",
@@ -241,6 +242,50 @@ fn a_mistyped_path_is_named_with_what_there_is() {
         );
     }
     assert!(!at("sttae").exists(), "nothing is made for a mistyped path");
+}
+
+#[test]
+fn typos_in_paths_of_lock_and_closure_are_named_too() {
+    let home = home();
+    let at = |name: &str| home.path().join(name);
+    fs::create_dir(at("photos")).unwrap();
+    fs::write(at("photos/flake.lock"), "{}").unwrap();
+    fs::write(at("flake.lock"), "{}").unwrap();
+    fs::write(at("keys.txt"), "").unwrap();
+    fs::write(at("top.toml"), "host = \"localhost\"\n").unwrap();
+    fs::create_dir_all(at("store/nix/store")).unwrap();
+    let cases: [(&[&str], &str, &str); 6] = [
+        (&["generate", "-"], "`-`", "`/dev/stdin`"),
+        (&["lock", "show", "flake.lok"], "`flake.lok`", "`flake.lock`"),
+        (
+            &["lock", "check", "photo/flake.lock"],
+            "`photo/flake.lock`",
+            "`photos/flake.lock`",
+        ),
+        (
+            &["closure", "show", "keys.text", "--store", "store"],
+            "`keys.text`",
+            "`keys.txt`",
+        ),
+        (
+            &["closure", "list", "--store", "stroe"],
+            "`stroe/nix/store`",
+            "`store`",
+        ),
+        (
+            &["config", "check", "top.toml"],
+            "`host` is not a setting",
+            "`listen.host`",
+        ),
+    ];
+    for (arguments, given, meant) in cases {
+        let told = describe(trellis(home.path()).args(arguments));
+        assert!(!told.starts_with("exit code: 0"), "{told}");
+        assert!(
+            told.contains(given) && told.contains(meant),
+            "{arguments:?}\n{told}"
+        );
+    }
 }
 
 #[test]

@@ -154,7 +154,7 @@ fn a_signature_is_checked_with_the_key_alone() {
     let text = verify(home.path(), &flags);
     assert!(text.starts_with("exit code: 1"), "{text}");
     assert!(
-        text.contains("✗ signature   nobody signed the statement"),
+        text.contains("✗ signature   the statement is not signed"),
         "{text}"
     );
 }
@@ -195,7 +195,7 @@ fn every_format_is_verified_by_its_statement() {
     }
     let alone = check("chair.stl", &[]);
     assert!(alone.starts_with("exit code: 2"), "{alone}");
-    assert!(alone.contains("name the statement with `--statement`"), "{alone}");
+    assert!(alone.contains("name its statement with `--statement`"), "{alone}");
     let mut bytes = fs::read(home.path().join("chair.stl")).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     fs::write(home.path().join("chair.stl"), bytes).unwrap();

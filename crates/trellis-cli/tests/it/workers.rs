@@ -283,7 +283,7 @@ async fn a_hangup_takes_up_the_log_level_and_names_the_rest() {
         .expect("it is told");
     let log = server.log();
     assert!(
-        log.contains("settings were read anew") && log.contains("drain_seconds"),
+        log.contains("settings were read again") && log.contains("drain_seconds"),
         "{log}"
     );
     server.signal("TERM");

@@ -79,7 +79,7 @@ impl Finding {
             Self::NotLocked { .. }
             | Self::FieldMissing { .. }
             | Self::BadHash { .. }
-            | Self::BadRevision { .. } => "let `nix flake lock` write it anew",
+            | Self::BadRevision { .. } => "let `nix flake lock` write it again",
             Self::Unused { .. } => "`nix flake lock` takes it away",
             Self::Old { .. } => "`nix/update-pins` takes a newer revision",
             Self::InputMissing { .. } | Self::InputUnknown { .. } | Self::Differs { .. } => {

@@ -63,10 +63,10 @@ impl LockError {
     pub fn advice(&self) -> &'static str {
         match self {
             Self::Unreadable { .. } => "name the file, or run this in the folder of the flake",
-            Self::Shape(_) => "take it from version control again, or let `nix flake lock` write it anew",
-            Self::Version { .. } => "write it with a Nix of this time: `nix flake lock`",
+            Self::Shape(_) => "restore it from version control, or let `nix flake lock` write it again",
+            Self::Version { .. } => "write it with a current Nix: `nix flake lock`",
             Self::NodeMissing { .. } | Self::RootMissing { .. } | Self::NodeCycle { .. } => {
-                "it was edited by hand or merged: let `nix flake lock` write it anew"
+                "it was edited by hand or merged: let `nix flake lock` write it again"
             }
             Self::FollowsNothing { .. } | Self::FollowsItself { .. } => {
                 "correct `follows` in `flake.nix`, then run `nix flake lock`"

@@ -14,11 +14,13 @@ use trellis_models::numbers::Numbers;
 use trellis_models::{Problem, ReadError, Refused, Severity, StandIn};
 
 const KINDS: &str = include_str!("../../src/problem/kind.rs");
-const OTHER_KINDS: [&str; 4] = [
+const OTHER_KINDS: [&str; 6] = [
     include_str!("../../src/repair/error.rs"),
     include_str!("../../src/cache.rs"),
     include_str!("../../../trellis-core/src/failure.rs"),
     include_str!("../../../trellis-model-fetch/src/error.rs"),
+    include_str!("../../../trellis-doctor/src/imports/problem.rs"),
+    include_str!("../../../trellis-doctor/src/abi/problem.rs"),
 ];
 
 fn docs(name: &str) -> PathBuf {

@@ -73,6 +73,12 @@ fn documents() -> Vec<(ForeignFile, Vec<u8>)> {
             F::RarePicture,
             [&[0, 0, 2][..], &[0; 40], b"TRUEVISION-XFILE.\0"].concat(),
         ),
+        // TGA's first version has no signature.
+        (
+            F::RarePicture,
+            [&[0, 0, 10][..], &[0; 9], &[144, 1, 144, 1, 32, 8], &[7; 90]].concat(),
+        ),
+        (F::RarePicture, [&[0x0A, 5, 1, 8][..], &[1; 124]].concat()),
         (F::Video, brand(*b"isom", &[b"iso2", b"avc1", b"mp41"])),
         (F::Video, brand(*b"qt  ", &[b"qt  "])),
         (F::Video, start(b"\0\0\x10\0moov\0\0\0\x6cmvhd")),

@@ -1,15 +1,10 @@
-//! The mask against the truth, for objects and backgrounds as in photographs and renderings.
-
-use std::fmt::Write as _;
+//! The mask against the truth, for one kind of picture each; the table of objects and backgrounds is `table.rs`.
 
 use trellis_picture::Picture;
 use trellis_relief::mask;
 
 use crate::kit::{overlap, params};
 use crate::scenes::*;
-
-/// The least overlap of mask and truth.
-const LEAST_OVERLAP: f64 = 0.97;
 
 /// The mask of a shot on its own pixels, or what went wrong.
 fn found(shot: &Shot) -> Result<(Vec<bool>, Vec<String>), String> {
@@ -23,92 +18,8 @@ fn found(shot: &Shot) -> Result<(Vec<bool>, Vec<String>), String> {
     Ok((covered.collect(), mask.notes))
 }
 
-fn objects() -> Vec<(&'static str, Object)> {
-    vec![
-        ("mug", mug([180.0, 40.0, 40.0])),
-        ("doughnut", doughnut([190.0, 120.0, 60.0])),
-        ("chair", chair([130.0, 80.0, 40.0])),
-        ("ball", ball([40.0, 90.0, 190.0])),
-        ("person", person([252.0, 252.0, 252.0])),
-        ("lantern", lantern()),
-        ("robot", robot()),
-        (
-            "label",
-            labelled([180.0, 40.0, 40.0], [247.0, 246.0, 245.0], 0.34),
-        ),
-        (
-            "label at the outline",
-            labelled([180.0, 40.0, 40.0], [244.0, 243.0, 242.0], 0.25),
-        ),
-    ]
-}
-
-fn cloth(x: f64, y: f64) -> Colour {
-    let weave = 6.0 * (x * 700.0).sin() * (y * 700.0).cos();
-    [150.0 + weave, 165.0 + weave, 190.0 + weave]
-}
-
-fn studios() -> Vec<(&'static str, Studio)> {
-    let soft = Shadow {
-        across: 0.7,
-        flat: 0.35,
-        foot: 0.86,
-        blur: 0.04,
-        depth: 0.4,
-    };
-    let close = Shadow {
-        blur: 0.022,
-        depth: 0.3,
-        ..soft
-    };
-    let hard = Shadow {
-        blur: 0.0,
-        depth: 0.35,
-        ..soft
-    };
-    vec![
-        ("white", Studio::plain([255.0; 3])),
-        ("white jpeg", Studio::plain([254.0; 3]).jpeg(75)),
-        ("grey", Studio::plain([176.0, 176.0, 180.0])),
-        ("grey noise", Studio::plain([150.0; 3]).noise(6.0)),
-        ("dark", Studio::plain([24.0, 26.0, 30.0]).noise(2.0).jpeg(85)),
-        ("green", Studio::plain([60.0, 170.0, 80.0]).jpeg(90)),
-        (
-            "gradient",
-            Studio::new(|x, y| [235.0 - 50.0 * y, 235.0 - 40.0 * y, 240.0 - 20.0 * x]).noise(2.0),
-        ),
-        (
-            "vignette",
-            Studio::new(|x, y| [240.0 - 90.0 * ((x - 0.5).powi(2) + (y - 0.5).powi(2)); 3]).noise(1.5),
-        ),
-        ("cloth", Studio::new(cloth).jpeg(85)),
-        (
-            "floor and wall",
-            Studio::new(|_, y| {
-                if y < 0.7 {
-                    [200.0, 205.0, 209.0]
-                } else {
-                    [151.0, 130.0, 111.0]
-                }
-            })
-            .jpeg(85),
-        ),
-        ("soft shadow", Studio::plain([240.0; 3]).shadow(soft).jpeg(88)),
-        ("close shadow", Studio::plain([240.0; 3]).shadow(close)),
-        ("hard shadow", Studio::plain([240.0; 3]).shadow(hard)),
-        (
-            "shadow on beige",
-            Studio::plain([222.0, 200.0, 170.0]).shadow(soft).jpeg(90),
-        ),
-        (
-            "hard shadow on beige",
-            Studio::plain([222.0, 200.0, 170.0]).shadow(hard).noise(2.0),
-        ),
-    ]
-}
-
 /// The overlap of mask and truth, and the notes.
-fn judged(shot: &Shot) -> (f64, Vec<String>) {
+pub(crate) fn judged(shot: &Shot) -> (f64, Vec<String>) {
     match found(shot) {
         Ok((mask, notes)) => (overlap(&mask, &shot.truth), notes),
         Err(error) => (0.0, vec![error]),
@@ -117,27 +28,6 @@ fn judged(shot: &Shot) -> (f64, Vec<String>) {
 
 fn says(notes: &[String], words: &str) -> bool {
     notes.iter().any(|note| note.contains(words))
-}
-
-#[test]
-fn objects_are_told_from_their_backgrounds() {
-    let mut wrong = Vec::new();
-    for (background, studio) in studios() {
-        let mut line = format!("{background:>22}");
-        for (name, object) in objects() {
-            // Its middle has the very colour of that wall.
-            if (background, name) == ("grey noise", "robot") {
-                continue;
-            }
-            let (share, notes) = judged(&studio.shot(&object));
-            write!(line, " {share:>6.3}").expect("a string takes all");
-            if share < LEAST_OVERLAP {
-                wrong.push(format!("{name} before {background}: {share:.3}, {notes:?}"));
-            }
-        }
-        println!("{line}");
-    }
-    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
@@ -311,7 +201,15 @@ fn a_busy_background_is_told() {
         for (name, object) in [("mug", mug([180.0, 40.0, 40.0])), ("robot", robot())] {
             let shot = studio.shot(&object);
             let said = match mask(&shot.picture, &params()) {
-                Err(error) if error.kind() == "no_clear_object" => "refused".to_owned(),
+                // The worst are refused, the best are not.
+                Err(error)
+                    if error.kind() == "no_clear_object" && !matches!(background, "tiles" | "grass") =>
+                {
+                    "refused".to_owned()
+                }
+                Ok(_) if matches!(background, "rectangles" | "books" | "room") => {
+                    "WRONG: not refused".to_owned()
+                }
                 Err(error) => format!("WRONG {error}"),
                 Ok(_) => {
                     let (share, notes) = judged(&shot);

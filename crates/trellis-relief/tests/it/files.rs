@@ -1,10 +1,11 @@
 //! The files: their kinds, their words, and that the same input gives the same bytes.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use trellis_core::{AssetName, Format, Params, Progress, Stage};
 use trellis_picture::{Picture, decode};
-use trellis_relief::{DESCRIPTION, Relief, ReliefError, Views, generate};
+use trellis_relief::{DESCRIPTION, File, Relief, ReliefError, Topology, Views, generate};
 
 use crate::kit::{MAX_PIXELS, params};
 use crate::pictures;
@@ -106,6 +107,126 @@ fn extent(stl: &[u8]) -> [(f32, f32); 3] {
         }
     }
     extent
+}
+
+struct Ply {
+    positions: Vec<[f32; 3]>,
+    colours: Vec<[u8; 3]>,
+    triangles: Vec<[u32; 3]>,
+}
+
+/// Reads a PLY as this backend writes it.
+fn read_ply(ply: &[u8]) -> Ply {
+    let end = b"end_header\n";
+    let start = ply
+        .windows(end.len())
+        .position(|text| text == end)
+        .expect("a header")
+        + end.len();
+    let header = String::from_utf8_lossy(&ply[..start]);
+    let count = |of: &str| {
+        let line = header
+            .lines()
+            .find_map(|line| line.strip_prefix(of))
+            .expect("an element");
+        line.trim().parse::<usize>().expect("a number")
+    };
+    let (vertices, faces) = ply[start..].split_at(27 * count("element vertex"));
+    assert_eq!(faces.len(), 13 * count("element face"));
+    let word = |bytes: &[u8]| -> [u8; 4] { bytes.try_into().expect("four bytes") };
+    let vertices = vertices.chunks_exact(27);
+    let point = |vertex: &[u8]| [0, 4, 8].map(|at| f32::from_le_bytes(word(&vertex[at..at + 4])));
+    let corners = |face: &[u8]| [1, 5, 9].map(|at| u32::from_le_bytes(word(&face[at..at + 4])));
+    Ply {
+        positions: vertices.clone().map(point).collect(),
+        colours: vertices
+            .map(|vertex| [vertex[24], vertex[25], vertex[26]])
+            .collect(),
+        triangles: faces.chunks_exact(13).map(corners).collect(),
+    }
+}
+
+fn files_of(shape: pictures::Shape) -> Vec<File> {
+    let bytes = pictures::encoded(pictures::cut_out(shape, 200, 180), image::ImageFormat::Png);
+    let views = Views {
+        first: decode(&bytes, MAX_PIXELS).expect("the picture is whole"),
+        ..views(1)
+    };
+    let params = Params {
+        formats: vec![Format::Ply, Format::Stl],
+        ..params()
+    };
+    generated(&views, &params).expect("there is an object").files
+}
+
+/// With soles (`bust`), with a hole, and with neither.
+const SHAPES: [pictures::Shape; 3] = [pictures::bust, pictures::ring, pictures::blob];
+
+#[test]
+fn a_ply_is_closed_by_its_indices() {
+    for shape in SHAPES {
+        let Ply {
+            positions, triangles, ..
+        } = read_ply(&files_of(shape)[0].bytes);
+        // The check of the topology joins what is in one place. Where no two are, it goes by the indices.
+        let places: HashSet<_> = positions
+            .iter()
+            .map(|at| at.map(|value| (value + 0.0).to_bits()))
+            .collect();
+        assert_eq!(places.len(), positions.len());
+        let used: HashSet<u32> = triangles.iter().flatten().copied().collect();
+        assert_eq!(used.len(), positions.len());
+        Topology::of(&positions, &triangles).unwrap();
+    }
+}
+
+#[test]
+fn an_stl_is_closed() {
+    for shape in SHAPES {
+        let stl = &files_of(shape)[1].bytes;
+        let number = |bytes: &[u8]| f32::from_le_bytes(bytes.try_into().expect("four bytes"));
+        let positions: Vec<[f32; 3]> = stl[84..]
+            .chunks_exact(50)
+            .flat_map(|triangle| triangle[12..48].chunks_exact(12))
+            .map(|point| [0, 4, 8].map(|at| number(&point[at..at + 4])))
+            .collect();
+        let triangles: Vec<[u32; 3]> = (0..positions.len() as u32 / 3)
+            .map(|n| [3 * n, 3 * n + 1, 3 * n + 2])
+            .collect();
+        Topology::of(&positions, &triangles).unwrap();
+    }
+}
+
+#[test]
+fn on_the_rim_a_ply_has_the_colour_of_the_front() {
+    let bytes = pictures::encoded(
+        pictures::cut_out(pictures::blob, 200, 180),
+        image::ImageFormat::Png,
+    );
+    let picture = decode(&bytes, MAX_PIXELS).unwrap();
+    let model = crate::kit::made(&picture, &params()).unwrap();
+    let Ply {
+        positions, colours, ..
+    } = read_ply(&files_of(pictures::blob)[0].bytes);
+    let size = model.texture.size as f32;
+    let mut seen = 0;
+    for (position, colour) in positions
+        .iter()
+        .zip(&colours)
+        .filter(|(position, _)| position[2] == 0.0)
+    {
+        let front = (0..model.solid.positions.len())
+            .filter(|vertex| model.solid.positions[*vertex].map(f32::to_bits) == position.map(f32::to_bits))
+            .find(|vertex| model.atlas.front.holds(model.solid.uvs[*vertex]))
+            .expect("a vertex of the front");
+        let [u, v] = model.solid.uvs[front].map(|along| (along * size) as usize);
+        assert_eq!(
+            colour[..],
+            model.texture.texels[3 * (v * size as usize + u)..][..3]
+        );
+        seen += 1;
+    }
+    assert!(seen > 50, "{seen} vertices on the rim");
 }
 
 #[test]

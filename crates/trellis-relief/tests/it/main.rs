@@ -16,3 +16,4 @@ mod pictures;
 mod samples;
 mod scenes;
 mod shapes;
+mod table;

@@ -5,6 +5,9 @@ use trellis_picture::{Picture, decode};
 
 use crate::kit::MAX_PIXELS;
 
+/// Pixels along each side of a picture, if nothing else is said.
+const SIDE: u32 = 240;
+
 /// A colour, each channel from 0 to 255.
 pub(crate) type Colour = [f64; 3];
 /// A layer's colour at a point, `None` where it is not; both axes from 0 to 1, y down.
@@ -51,12 +54,17 @@ impl Studio {
 
     pub(crate) fn new(wall: impl Fn(f64, f64) -> Colour + 'static) -> Self {
         Self {
-            size: (320, 320),
+            size: (SIDE, SIDE),
             wall: Box::new(wall),
             shadow: None,
             noise: 0.0,
             jpeg: None,
         }
+    }
+
+    pub(crate) fn sized(mut self, side: u32) -> Self {
+        self.size = (side, side);
+        self
     }
 
     pub(crate) fn noise(mut self, levels: f64) -> Self {
@@ -77,13 +85,15 @@ impl Studio {
     pub(crate) fn shot(&self, object: &Object) -> Shot {
         let (width, height) = self.size;
         let drawn = Drawn::of(object, self.size);
+        let shadow = self.shadow.map(|shadow| (shadow.depth, shadow.of(&drawn)));
         let image = RgbImage::from_fn(width, height, |x, y| {
             let (across, down) = (f64::from(x) + 0.5, f64::from(y) + 0.5);
             let (across, down) = (across / f64::from(width), down / f64::from(height));
-            let light = self
-                .shadow
-                .map_or(1.0, |shadow| 1.0 - shadow.depth * shadow.at(&drawn, across, down));
-            let (own, share) = drawn.cells[(y * width + x) as usize];
+            let index = (y * width + x) as usize;
+            let light = shadow
+                .as_ref()
+                .map_or(1.0, |(depth, cells)| 1.0 - depth * cells[index]);
+            let (own, share) = drawn.cells[index];
             let wall = (self.wall)(across, down);
             let grain = self.noise * (noise(x, y) - 0.5) * 2.0;
             Rgb([0, 1, 2].map(|channel| {
@@ -92,23 +102,24 @@ impl Studio {
             }))
         });
         Shot {
-            picture: self.decoded(image),
+            picture: self.decoded(&image),
             truth: drawn.cells.iter().map(|(_, share)| *share > 0.5).collect(),
         }
     }
 
-    fn decoded(&self, image: RgbImage) -> Picture {
+    fn decoded(&self, image: &RgbImage) -> Picture {
         let (width, height) = image.dimensions();
-        let bytes = match self.jpeg {
-            None => crate::pictures::encoded(image, image::ImageFormat::Png),
-            Some(quality) => {
-                let mut out = Vec::new();
-                jpeg_encoder::Encoder::new(&mut out, quality)
-                    .encode(&image, width as u16, height as u16, jpeg_encoder::ColorType::Rgb)
-                    .expect("a picture in memory is written");
-                out
-            }
+        let Some(quality) = self.jpeg else {
+            let pixels = image
+                .pixels()
+                .flat_map(|Rgb([red, green, blue])| [*red, *green, *blue, u8::MAX]);
+            return Picture::from_rgba8(width, height, pixels.collect())
+                .expect("there are as many bytes as pixels");
         };
+        let mut bytes = Vec::new();
+        jpeg_encoder::Encoder::new(&mut bytes, quality)
+            .encode(image, width as u16, height as u16, jpeg_encoder::ColorType::Rgb)
+            .expect("a picture in memory is written");
         decode(&bytes, MAX_PIXELS).expect("the picture is whole")
     }
 }
@@ -152,21 +163,35 @@ impl Drawn {
 }
 
 impl Shadow {
-    /// How much of the shadow is at a point, 0 to 1.
-    fn at(&self, drawn: &Drawn, x: f64, y: f64) -> f64 {
-        let cast = |x: f64, y: f64| {
+    /// How much of the shadow is at each pixel, 0 to 1.
+    fn of(&self, drawn: &Drawn) -> Vec<f64> {
+        let (width, height) = (drawn.size.0 as usize, drawn.size.1 as usize);
+        let cast = |index: usize| {
+            let x = ((index % width) as f64 + 0.5) / width as f64;
+            let y = ((index / width) as f64 + 0.5) / height as f64;
             let up = (self.foot - y) / self.flat;
-            u32::from(up > -0.03 && drawn.covers(x - self.across * up, self.foot - up))
+            f64::from(u32::from(
+                up > -0.03 && drawn.covers(x - self.across * up, self.foot - up),
+            ))
         };
+        let mut cells: Vec<f64> = (0..width * height).map(cast).collect();
         if self.blur == 0.0 {
-            return f64::from(cast(x, y));
+            return cells;
         }
-        let steps = 9;
-        let at = |step: i32| self.blur * (2.0 * f64::from(step) / f64::from(steps - 1) - 1.0);
-        let hits: u32 = (0..steps * steps)
-            .map(|index| cast(x + at(index % steps), y + at(index / steps)))
-            .sum();
-        f64::from(hits) / f64::from(steps * steps)
+        // The mean over a square, along the rows and then along the columns.
+        for (lines, line, next, size) in [(height, width, 1, width), (width, 1, width, height)] {
+            let reach = (self.blur * size as f64).round() as usize;
+            for first in (0..lines).map(|number| number * line) {
+                let row: Vec<f64> = (0..size).map(|at| cells[first + at * next]).collect();
+                for at in 0..size {
+                    let sum: f64 = row[at.saturating_sub(reach)..(at + reach + 1).min(size)]
+                        .iter()
+                        .sum();
+                    cells[first + at * next] = sum / (2 * reach + 1) as f64;
+                }
+            }
+        }
+        cells
     }
 }
 

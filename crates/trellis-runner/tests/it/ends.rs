@@ -88,7 +88,7 @@ async fn a_format_that_the_backend_does_not_make_fails_at_once() {
     assert_eq!(failure.kind, FailureKind::Unsupported);
     assert_eq!(
         failure.message,
-        "`turntable` cannot be made as asked: `relief` makes `glb`"
+        "`turntable` cannot be made here: `relief` makes `glb`"
     );
     runner.stop().await;
 }

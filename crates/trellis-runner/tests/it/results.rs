@@ -87,7 +87,7 @@ async fn a_glb_that_is_none_is_delivered_with_a_note() {
         job.notes,
         [
             "scripted",
-            "`model.glb` carries no provenance: this is no GLB of version 2"
+            "`model.glb` carries no provenance: this is not a GLB (version 2)"
         ]
     );
     // The job and the statement say it all the same.

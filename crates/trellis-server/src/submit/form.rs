@@ -7,7 +7,7 @@ use bytes::Bytes;
 use trellis_core::{AssetName, BackendChoice, ParamsPatch};
 use trellis_jobs::{IntakeError, Submission};
 
-use super::json::{fields, known_formats, named};
+use super::json::{fields, known_formats, named, parameter_meant};
 use crate::AppState;
 use crate::problem::Problem;
 use crate::request_error::RequestError;
@@ -69,8 +69,8 @@ pub(super) async fn read(state: &AppState, request: Request) -> Result<Submissio
             "backend" => once(&mut backend, name, backend_named(&content)?)?,
             _ => {
                 return Err(RequestError::InvalidPart {
+                    problem: unknown_part(&name),
                     name,
-                    problem: "not known",
                 }
                 .into());
             }
@@ -117,6 +117,15 @@ fn not_a_name(content: Bytes) -> Result<Bytes, RequestError> {
     }
 }
 
+/// Parameters are often sent as parts of their own.
+fn unknown_part(name: &str) -> String {
+    match parameter_meant(name) {
+        Some(parameter) if parameter == name => "a parameter, which belongs in the part `params`".to_owned(),
+        Some(parameter) => format!("the parameter `{parameter}`, which belongs in the part `params`"),
+        None => "not known".to_owned(),
+    }
+}
+
 fn params_of(state: &AppState, content: &[u8]) -> Result<ParamsPatch, RequestError> {
     const PLACE: &str = "the part `params`";
     let fields = fields(PLACE, content)?;
@@ -134,7 +143,7 @@ fn once<T>(place: &mut Option<T>, name: String, value: T) -> Result<(), RequestE
         None => Ok(()),
         Some(_) => Err(RequestError::InvalidPart {
             name,
-            problem: "there twice",
+            problem: "there twice".to_owned(),
         }),
     }
 }

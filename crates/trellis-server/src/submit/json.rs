@@ -41,6 +41,10 @@ pub(super) async fn read(state: &AppState, request: Request) -> Result<Submissio
     const PLACE: &str = "the body";
     let body = whole_body(request, state.limits.body_bytes).await?;
     let fields = fields(PLACE, &body)?;
+    if let Some(name) = fields.keys().find_map(|key| parameter_meant(key)) {
+        let reason = format!("`{name}` belongs in `params`");
+        return Err(RequestError::InvalidJson { place: PLACE, reason }.into());
+    }
     if let Some(Value::Object(params)) = fields.get("params") {
         known_formats(state, params)?;
     }
@@ -78,12 +82,38 @@ async fn whole_body(request: Request, limit_bytes: usize) -> Result<Bytes, Reque
 
 /// Reads a JSON object; text that is no JSON and JSON of another form are told apart.
 pub(super) fn fields(place: &'static str, text: &[u8]) -> Result<Map<String, Value>, RequestError> {
+    // A byte order mark, as some programs on Windows write it, may be passed over (RFC 8259, section 8.1).
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    if let Some(reason) = no_text(text) {
+        let reason = reason.to_owned();
+        return Err(RequestError::MalformedJson { place, reason });
+    }
     serde_json::from_slice(text).map_err(|error| {
         let reason = shortened(&plain_words(&error.to_string()), LONGEST_REASON);
         match error.classify() {
             serde_json::error::Category::Data => RequestError::InvalidJson { place, reason },
             _ => RequestError::MalformedJson { place, reason },
         }
+    })
+}
+
+/// What is there instead of text in UTF-8, where it is known.
+fn no_text(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0x1F, 0x8B, ..] => Some("it is compressed with gzip, and this server does not unpack bodies"),
+        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => Some("it is UTF-16; send it as UTF-8"),
+        _ if bytes.trim_ascii().is_empty() => Some("it is empty"),
+        _ => None,
+    }
+}
+
+/// The parameter that a name outside of `params` means: `formats`, also as `format`; `stl-size-mm`.
+pub(super) fn parameter_meant(name: &str) -> Option<String> {
+    let plain = name.to_ascii_lowercase().replace('-', "_");
+    let names = [plain.clone(), format!("{plain}s")];
+    names.into_iter().find(|name| {
+        let alone = Map::from_iter([(name.clone(), Value::Null)]);
+        named::<ParamsPatch>(alone).is_ok()
     })
 }
 

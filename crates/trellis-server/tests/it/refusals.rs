@@ -88,6 +88,12 @@ async fn json_that_cannot_be_used() {
             "invalid_json",
             json!({"images": [one], "backend": "paper"}),
         ),
+        (
+            "a parameter beside `params`",
+            422,
+            "invalid_json",
+            json!({"images": [one], "seed": 7}),
+        ),
         ("body as a list", 422, "invalid_json", json!([[one], none, none])),
         ("a number", 422, "invalid_json", json!(1)),
     ];
@@ -102,6 +108,43 @@ async fn forms_that_cannot_be_used() {
         ("no part", 422, "no_picture", vec![]),
         ("too many parts", 422, "too_many_pictures", vec![image; 4]),
         ("unknown part", 422, "invalid_part", vec![("photo", &picture)]),
+        (
+            "a parameter as a part",
+            422,
+            "invalid_part",
+            vec![image, ("seed", b"7")],
+        ),
+        (
+            "a parameter as a flag",
+            422,
+            "invalid_part",
+            vec![image, ("stl-size-mm", b"50")],
+        ),
+        ("one format", 422, "invalid_part", vec![image, ("format", b"obj")]),
+        (
+            "no format",
+            422,
+            "invalid_parameter",
+            vec![image, ("params", br#"{"formats": []}"#)],
+        ),
+        (
+            "params empty",
+            400,
+            "malformed_json",
+            vec![image, ("params", b"\n")],
+        ),
+        (
+            "params compressed",
+            400,
+            "malformed_json",
+            vec![image, ("params", b"\x1f\x8b\x08\0")],
+        ),
+        (
+            "params in UTF-16",
+            400,
+            "malformed_json",
+            vec![image, ("params", b"\xff\xfe{\0}\0")],
+        ),
         (
             "params twice",
             422,
@@ -141,6 +184,20 @@ async fn forms_that_cannot_be_used() {
         ),
     ];
     insta::assert_json_snapshot!(refused(cases, |parts| form(&parts)).await);
+}
+
+/// Some programs on Windows begin each text with a byte order mark.
+#[tokio::test]
+async fn a_byte_order_mark_is_passed_over() {
+    let kit = Kit::new();
+    let picture = png();
+    let request = form(&[
+        ("image", picture.as_ref()),
+        ("params", b"\xef\xbb\xbf{\"seed\": 7}"),
+    ]);
+    let answer = kit.send(request).await;
+    assert_eq!(answer.status, 202, "{}", answer.text());
+    assert_eq!(answer.json()["params"]["seed"], 7);
 }
 
 /// Sends each case, checks its kind, and returns what was said. Nothing may be left of it.

@@ -21,7 +21,7 @@ pub(super) struct DiffArgs {
     #[command(flatten)]
     store: StoreArgs,
 
-    /// Show packages too that were only built anew, in the same version
+    /// Show packages that were only rebuilt, in the same version, too
     #[arg(long)]
     rebuilt: bool,
 
@@ -67,7 +67,7 @@ fn table(diff: &Diff, rebuilt: bool) -> String {
         let packages = count(silent, "package");
         let _ = writeln!(
             text,
-            "{packages} built anew in the same version (`--rebuilt` shows them)"
+            "{packages} rebuilt in the same version (`--rebuilt` shows them)"
         );
     }
     if diff.changes.is_empty() {

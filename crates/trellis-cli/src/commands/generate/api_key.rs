@@ -43,6 +43,6 @@ fn read(file: &Path) -> Result<Secret, Stop> {
 }
 
 fn unusable(place: &str) -> Stop {
-    Stop::usage(format!("what stands in {place} is no API key"))
+    Stop::usage(format!("{place} does not hold an API key"))
         .hint("it is one word of visible ASCII: the secret alone, without its name")
 }

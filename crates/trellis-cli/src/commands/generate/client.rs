@@ -61,8 +61,18 @@ impl From<reqwest::Error> for CallError {
             let reason = plain_words(&root.to_string());
             Self::NotUnderstood(format!("the answer{} is not understood: {reason}", at(" of ")))
         } else {
-            Self::Unreachable(format!("no answer{}: {root}", at(" at ")))
+            Self::Unreachable(format!("no answer{}: {}", at(" at "), of_connection(root)))
         }
+    }
+}
+
+/// What keeps a connection from being made. rustls says of a server without TLS that its message is corrupt.
+fn of_connection(root: &dyn std::error::Error) -> String {
+    let text = root.to_string();
+    if text.contains("InvalidContentType") {
+        "it does not answer in TLS; an address with `http://` may be meant".to_owned()
+    } else {
+        text
     }
 }
 
@@ -245,7 +255,7 @@ impl Client {
     fn parsed(&self, path: &str) -> Result<reqwest::Url, CallError> {
         let address = self.url(path);
         reqwest::Url::parse(&address)
-            .map_err(|error| CallError::Unreachable(format!("`{address}` is no address: {error}")))
+            .map_err(|error| CallError::Unreachable(format!("`{address}` is not an address: {error}")))
     }
 
     fn get(&self, path: &str) -> RequestBuilder {

@@ -55,7 +55,7 @@ fn reason(path: &Path) -> Option<Trouble> {
     if path.is_dir() {
         return Some(passed_over(
             "this is a folder",
-            "name it, too, if its pictures are wanted",
+            "name it as well if you want its pictures",
         ));
     }
     if has_picture_ending(path) {
@@ -94,11 +94,19 @@ fn is_own(path: &Path) -> bool {
     let ends_with = |ending: &str| name.strip_suffix(ending).is_some_and(|stem| stem.ends_with('.'));
     name.starts_with('.')
         || ["thumbs.db", "desktop.ini"].contains(&name.as_str())
-        || Format::ALL.iter().any(|format| ends_with(format.extension()))
+        || Format::ALL
+            .iter()
+            .any(|format| ends_with(format.extension()) && (*format != Format::Turntable || is_turntable(path)))
         || name.contains(".intoto.json")
         // An OBJ's parts; the texture is a picture, but not one to make something from.
         || ends_with("mtl")
         || name.ends_with(".texture.png") && has_material(path)
+}
+
+/// Whether a film is of an asset: a phone's film lies in folders of pictures too.
+fn is_turntable(film: &Path) -> bool {
+    let mut others = Format::ALL.iter().filter(|format| **format != Format::Turntable);
+    others.any(|format| film.with_extension(format.extension()).is_file())
 }
 
 /// Whether a texture's material is beside it.
@@ -128,7 +136,7 @@ mod tests {
     fn what_is_no_picture_is_named_with_its_reason() {
         let folder = tempfile::tempdir().unwrap();
         let gif = b"GIF89a\x01\0\x01\0\0\0\0;".as_slice();
-        let files: [(&str, &[u8]); 14] = [
+        let files: [(&str, &[u8]); 16] = [
             ("a.png", b""),
             ("b.TIFF", b""),
             ("no ending", gif),
@@ -141,6 +149,8 @@ mod tests {
             ("chair.intoto.json", b"{}"),
             ("chair.obj", b"v 0 0 0"),
             ("chair.mtl", b"newmtl x"),
+            ("chair.mp4", b"\0\0\0\x18ftypmp42"),
+            ("holiday.mp4", b"\0\0\0\x18ftypmp42"),
             ("chair.texture.png", b""),
             ("wood.texture.png", b""),
         ];
@@ -163,7 +173,8 @@ mod tests {
             rest,
             [
                 "below: this is a folder",
-                "notes.txt: this is a text, not a PNG, JPEG, WebP, GIF, BMP or TIFF picture",
+                "holiday.mp4: this is a video, not a PNG, JPEG, WebP, GIF, BMP or TIFF picture",
+                "notes.txt: this is a text file, not a PNG, JPEG, WebP, GIF, BMP or TIFF picture",
                 "page.htm: this is a web page, not a PNG, JPEG, WebP, GIF, BMP or TIFF picture",
                 "phone.heic: this is a HEIC picture, not a PNG, JPEG, WebP, GIF, BMP or TIFF picture",
             ]

@@ -47,7 +47,7 @@ Examples:
   trellis generate front.png side.png --multiview -o chair.glb --server http://127.0.0.1:8000
 
 The paths of finished files go to standard output. An OBJ comes with its MTL and its texture beside it \
-(`chair.obj`, `chair.mtl`, `chair.texture.png`), or in one file with `-o chair.zip`. What made an asset stands in the \
+(`chair.obj`, `chair.mtl`, `chair.texture.png`), or in one file with `-o chair.zip`. What made an asset is recorded in the \
 GLB itself; with `--statement` or a signing key also in a file beside it. A bad picture does not stop the others: \
 the end lists what failed and why, and the exit code is then 1. Existing files are replaced.
 
@@ -66,7 +66,7 @@ pub(crate) struct GenerateArgs {
     #[arg(long)]
     multiview: bool,
 
-    #[arg(long, value_name = "FORMATS", value_delimiter = ',', help = format_help())]
+    #[arg(long, value_name = "FORMATS", value_delimiter = ',', value_parser = format_named, help = format_help())]
     format: Vec<Format>,
 
     #[arg(long, value_name = "NAME", help = backend_help())]
@@ -76,7 +76,7 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "URL", value_parser = server_address::parse)]
     server: Option<String>,
 
-    /// Have a server make the assets anew, also where it keeps the results of earlier jobs
+    /// Have the server make the assets again, even if it has kept results of the same request
     #[arg(long, requires = "server")]
     no_cache: bool,
 
@@ -212,10 +212,12 @@ fn conclude(show: &Show, plan: &Plan, failed: &[(String, Trouble)]) -> Exit {
 }
 
 fn pictures_help() -> String {
-    format!(
-        "Pictures ({}), or folders whose pictures are taken",
-        PictureFormat::LISTED
-    )
+    format!("Pictures ({}), or folders of pictures", PictureFormat::LISTED)
+}
+
+/// A format as people write it: in capitals, or with a space after the comma.
+fn format_named(text: &str) -> Result<Format, trellis_core::UnknownFormat> {
+    text.trim().to_ascii_lowercase().parse()
 }
 
 fn format_help() -> String {

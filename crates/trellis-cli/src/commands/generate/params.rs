@@ -45,7 +45,7 @@ pub(crate) struct ParamFlags {
         help = format!("Side of the texture, one of {:?}; default {}", limits::TEXTURE_SIZES, defaults().texture_size))]
     texture_size: Option<i64>,
 
-    #[arg(long, allow_negative_numbers = true, value_name = "MM",
+    #[arg(long, value_parser = numbers::parse::<f64>, allow_negative_numbers = true, value_name = "MM",
         help = number("Longest side of an STL in millimetres", &limits::STL_SIZE_MM, defaults().stl_size_mm))]
     stl_size_mm: Option<f64>,
 

@@ -82,11 +82,11 @@ pub(crate) enum PlanError {
     UnreadableFolder { folder: PathBuf, reason: String },
     #[error("`-o {}` names one file, but {tasks} assets are to be made", output.display())]
     OneFileForMany { output: PathBuf, tasks: usize },
-    #[error("`-o {}` does not end like a file of the format {format}", output.display())]
+    #[error("`-o {}` does not fit the format `{format}`", output.display())]
     OtherEnding { output: PathBuf, format: Format },
     #[error("standard output gets the names of the files, not what is in them")]
     StandardOutput,
-    #[error("`-o {}` ends like no format", output.display())]
+    #[error("`-o {}` does not end in the name of a format", output.display())]
     NoFormat { output: PathBuf },
 }
 
@@ -95,8 +95,7 @@ impl PlanError {
     pub(crate) fn advice(&self) -> String {
         match self {
             Self::EmptyFolder { passed_over, .. } => {
-                let mut text =
-                    "pictures are looked for in the folder itself, not in folders below".to_owned();
+                let mut text = "only the folder itself is searched, not the folders in it".to_owned();
                 for passed in passed_over {
                     let _ = write!(text, "\n  {}: {}", passed.path.display(), passed.trouble.message);
                     let _ = write!(text, "\n    hint: {}", passed.trouble.fix);

@@ -48,7 +48,11 @@ impl There {
     }
 
     pub(crate) fn introduction(&self) -> String {
-        let mut text = format!("server: {}, backend {}", self.client.address(), self.backend);
+        let mut text = format!(
+            "server: {}, backend {}",
+            crate::server_address::shown(self.client.address()),
+            self.backend
+        );
         for backend in &self.facts.backends {
             let _ = write!(text, "\n  {}: {}", backend.name, backend.description);
         }

@@ -71,7 +71,7 @@ pub(crate) fn reload(auth: &Auth, ring: &KeyRing) {
             ring.replace(keys);
             info!(
                 keys = ring.names().unwrap_or_default().join(", "),
-                "API keys were read anew"
+                "API keys were read again"
             );
         }
         Err(problem) => error!(

@@ -38,7 +38,7 @@ const GRACE: Duration = Duration::from_secs(5);
 #[command(after_help = "\
 SIGTERM or Ctrl-C: nothing new is started; running jobs may finish for `drain_seconds`, then they go \
 back to the queue; the exit code is 0. A second signal ends at once.
-SIGHUP: the settings and the file of API keys are read anew; `log.level` and the keys are taken up, \
+SIGHUP: the settings and the file of API keys are read again; `log.level` and the keys are taken up, \
 other changes are named and wait for a restart.
 Under systemd the server takes a socket that was opened for it and tells its state (Type=notify).")]
 pub(crate) struct ServeArgs {

@@ -61,7 +61,7 @@ impl Reload {
             .map(|(setting, _)| setting.key)
             .filter(|key| !RELOADED.contains(key) && changed(key))
             .collect();
-        info!(level = new.config.log.level, "settings were read anew");
+        info!(level = new.config.log.level, "settings were read again");
         if !waiting.is_empty() {
             warn!(
                 settings = waiting.join(", "),

@@ -14,7 +14,7 @@ pub(super) fn check(store_path: &str, recorded: Option<&str>) -> Result<String, 
 fn check_in(root: &Path, store_path: &str, recorded: Option<&str>) -> Result<String, String> {
     // The record is anybody's text: nothing but a store path is looked at.
     let path = StorePath::<String>::from_absolute_path(store_path.as_bytes())
-        .map_err(|_| format!("`{store_path}` is no store path"))?;
+        .map_err(|_| format!("`{store_path}` is not a store path"))?;
     let files = root.join(store_path.trim_start_matches('/'));
     if files.symlink_metadata().is_err() {
         return Err(format!("{store_path} is not here"));
@@ -97,7 +97,7 @@ mod tests {
             &format!("{PATH}/../../etc"),
         ] {
             let problem = check_in(root.path(), path, None).unwrap_err();
-            assert_eq!(problem, format!("`{path}` is no store path"));
+            assert_eq!(problem, format!("`{path}` is not a store path"));
         }
     }
 }

@@ -33,7 +33,7 @@ impl Recorded {
                 GlbError::Absent => "only a GLB that trellis-server made carries its provenance",
                 GlbError::Record { .. } => "it may be of a newer version: verify it with that one",
                 GlbError::NotGlb => {
-                    "name a GLB that trellis-server made; of another file name the statement with `--statement`"
+                    "name a GLB that trellis-server made; for another file, name its statement with `--statement`"
                 }
                 _ => "name a GLB that trellis-server made",
             };

@@ -13,12 +13,12 @@ pub(super) fn compare(recorded: &Provenance, here: &Installation) -> Vec<Check> 
     ];
     match &recorded.python_env {
         Some(env) => checks.push(pin("python", &env.pin, &here.python_env)),
-        None => checks.push(Check::open("python", "none took part")),
+        None => checks.push(Check::open("python", "not involved")),
     }
     checks.push(model(recorded, here));
     checks.push(match &recorded.gpu {
         Some(gpu) => compare_gpu(gpu, &gpus_here()),
-        None => Check::open("gpu", "none took part"),
+        None => Check::open("gpu", "not involved"),
     });
     checks
 }
@@ -102,7 +102,7 @@ fn model(recorded: &Provenance, here: &Installation) -> Check {
             "there is no lock here: name the model folder with `$TRELLIS_MODEL_PATH`",
         ),
         (None, _) if recorded.python_env.is_some() => Check::open(about, "it was not locked"),
-        (None, _) => Check::open(about, "none took part"),
+        (None, _) => Check::open(about, "not involved"),
     }
 }
 

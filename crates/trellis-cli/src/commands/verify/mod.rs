@@ -107,7 +107,8 @@ pub(crate) fn run(args: &VerifyArgs, context: &Context<'_>) -> Result<Exit, Stop
 fn public_key(text: &str) -> Result<PublicKey, Stop> {
     text.parse::<PublicKey>().map_err(|error| {
         let advice = error.advice();
-        Stop::not_started(anyhow::Error::new(error).context("`--public-key` is no public key")).hint(advice)
+        Stop::not_started(anyhow::Error::new(error).context("`--public-key` is not a public key"))
+            .hint(advice)
     })
 }
 

@@ -25,7 +25,7 @@ pub(super) fn read(path: &Path) -> Result<Stated, Stop> {
         return Ok(Stated::Sealed(envelope));
     }
     let statement = serde_json::from_slice(&bytes).map_err(|error| {
-        let cause = anyhow::Error::new(error).context(format!("`{}` is no statement", path.display()));
+        let cause = anyhow::Error::new(error).context(format!("`{}` is not a statement", path.display()));
         Stop::not_started(cause).hint("name the `.intoto.json` or `.intoto.dsse.json` of the result")
     })?;
     Ok(Stated::Plain(Box::new(statement)))
@@ -43,15 +43,18 @@ pub(super) fn compare(recorded: &Recorded, stated: Option<&Stated>, key: Option<
     match stated {
         None => vec![Check::open(
             ABOUT,
-            "name it with `--statement`: it alone covers the file's every byte",
+            "name it with `--statement`: only a statement covers every byte of the file",
         )],
         Some(Stated::Plain(statement)) => {
             let signature = match key {
                 Some(key) => Check::differs(
                     SIGNATURE,
-                    format!("nobody signed the statement, `{}` should have", key.name()),
+                    format!(
+                        "the statement is not signed; `{}` should have signed it",
+                        key.name()
+                    ),
                 ),
-                None => Check::open(SIGNATURE, "nobody signed the statement"),
+                None => Check::open(SIGNATURE, "the statement is not signed"),
             };
             vec![says(recorded, statement), signature]
         }
@@ -72,16 +75,13 @@ fn says(recorded: &Recorded, statement: &Statement) -> Check {
     }
     if !recorded.by_itself {
         let detail = format!(
-            "about this file, sha256 {}; the file carries no record, all here is the statement's",
+            "about this file, sha256 {}; the file has no record of its own; all of this comes from the statement",
             recorded.sha256
         );
         return Check::same(ABOUT, detail);
     }
     if !statement.agrees_with(&recorded.provenance) {
-        return Check::differs(
-            ABOUT,
-            "it says of how the file was made something else than the file",
-        );
+        return Check::differs(ABOUT, "it contradicts what the file says about how it was made");
     }
     Check::same(ABOUT, format!("about this file, sha256 {}", recorded.sha256))
 }
