@@ -64,8 +64,9 @@ impl Conclusion {
 }
 
 /// First words of messages that go on from their subject.
-const PREDICATES: [&str; 12] = [
-    "is", "has", "needs", "cannot", "requires", "was", "lacks", "failed", "did", "compiles", "names", "are",
+const PREDICATES: [&str; 13] = [
+    "shares", "is", "has", "needs", "cannot", "requires", "was", "lacks", "failed", "did", "compiles",
+    "names", "are",
 ];
 
 /// The first error; the others are above it in the report.
@@ -75,7 +76,7 @@ fn reason(first: &Finding, others: usize) -> String {
         1 => " (and 1 more error)".to_owned(),
         _ => format!(" (and {others} more errors)"),
     };
-    let (subject, message) = (&first.subject, &first.message);
+    let (subject, message) = (one_line(&first.subject), one_line(&first.message));
     // Most messages go on from their subject; others are sentences of their own.
     let goes_on = PREDICATES.contains(&message.split(' ').next().unwrap_or_default());
     match (goes_on, first.check) {
@@ -85,11 +86,23 @@ fn reason(first: &Finding, others: usize) -> String {
     }
 }
 
+/// Without control characters: a name may hold anything, and the verdict is one line.
+pub(crate) fn one_line(text: &str) -> String {
+    let escaped = text.chars().map(|c| {
+        if c.is_control() {
+            c.escape_default().to_string()
+        } else {
+            c.to_string()
+        }
+    });
+    escaped.collect()
+}
+
 /// The answer without errors, by what was looked at.
 fn unlooked(looked: Looked) -> (Answer, String) {
     let mut not = Vec::new();
     if !looked.environment {
-        not.push("no Python environment was named");
+        not.push("no Python environment was looked at");
     }
     if !looked.gpu {
         not.push("no GPU of this machine was judged");

@@ -25,7 +25,7 @@ pub struct Settings<'pins> {
 
 /// Reads the environment and reports.
 pub fn examine(environment: &Environment, settings: &Settings<'_>) -> Report {
-    let packages = Packages::read(&environment.site_packages);
+    let packages = Packages::read(&environment.package_folders());
     let shelf = Shelf::fill(environment, &settings.library_folders);
     let mut report = Report::new(settings.capability);
     report.environment = Some(environment.root.clone());
@@ -71,9 +71,13 @@ impl Unfit {
     }
 }
 
-/// The quick part, for the start of a server: the environment's files, driver and GPU. Starts no process.
-pub fn quick(root: &Path, settings: &Settings<'_>, machine: &Machine) -> Result<(), Unfit> {
-    let mut report = examine(&Environment::discover(root)?, settings);
+/// The quick part, for the start of a server: the environment's files, where it is known, driver and GPU. Starts no
+/// process.
+pub fn quick(root: Option<&Path>, settings: &Settings<'_>, machine: &Machine) -> Result<(), Unfit> {
+    let mut report = match root {
+        Some(root) => examine(&Environment::discover(root)?, settings),
+        None => Report::new(settings.capability),
+    };
     report.add(gpu::check(
         machine,
         settings.capability,

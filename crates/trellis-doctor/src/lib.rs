@@ -20,6 +20,7 @@ mod records;
 mod render;
 mod report;
 mod shelf;
+mod text;
 pub mod variables;
 mod versions;
 
@@ -28,7 +29,7 @@ pub use code::arch::{Capability, InvalidCapability};
 pub use code::{ArchCount, CodeLists, CodeProblem, LibraryCode, UnitCounts, Verdict};
 pub use conclusion::{Answer, Conclusion, Looked};
 pub use elf::{ElfError, Library};
-pub use environment::{Environment, EnvironmentError, PythonVersion};
+pub use environment::{Environment, EnvironmentError, EnvironmentUntold, PythonVersion, environment_of};
 pub use examine::{Settings, Unfit, examine, quick, system_library_folders};
 pub use finding::{Check, Diagnosis, Finding, Level};
 pub use imports::ImportProblem;

@@ -10,7 +10,7 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use crate::finding::{Check, Diagnosis, Finding, Level};
 use crate::packages::files::{Owned, owned};
-use crate::packages::{Package, Packages, borne_out};
+use crate::packages::{Package, Packages, borne_out, requirements};
 
 /// Files shown of one finding.
 const MAX_FILES: usize = 20;
@@ -28,6 +28,20 @@ pub enum RecordProblem {
         /// The real record's files are not all as recorded: one version was unpacked over another.
         torn: bool,
     },
+    /// Files of several versions: one was unpacked over another.
+    #[error("has {} records, and its files are a mixture of them", records.len())]
+    RecordsMixed {
+        /// Their folders.
+        records: Vec<String>,
+        /// Files that are those of one and not of another.
+        files: Vec<String>,
+    },
+    /// A record that tells nothing.
+    #[error("has a record without readable metadata ({record}): Python cannot tell its version")]
+    RecordUnreadable {
+        /// The record's folder.
+        record: String,
+    },
     /// Nothing tells which record is real.
     #[error("has {} records, and no file tells which is real", records.len())]
     RecordsUnclear {
@@ -35,11 +49,14 @@ pub enum RecordProblem {
         records: Vec<String>,
     },
     /// Two packages own the same files.
-    #[error("and {other} own {} of the same files; those that are here are {owner}", files.len())]
+    #[error("shares {} with {other} that differ{} between them; here {} {owner}",
+        if files.len() == 1 { "1 file".to_owned() } else { format!("{} files", files.len()) },
+        if files.len() == 1 { "s" } else { "" },
+        if files.len() == 1 { "it is" } else { "they are" })]
     SharedFiles {
         /// The other package.
         other: String,
-        /// `x's`, or that they are mixed or that it cannot be told.
+        /// Whose they are, or that they are mixed or that it cannot be told.
         owner: String,
         /// Both have left files.
         mixed: bool,
@@ -66,7 +83,10 @@ pub enum RecordProblem {
 impl Diagnosis for RecordProblem {
     fn kind(&self) -> &'static str {
         match self {
-            Self::TwoRecords { .. } | Self::RecordsUnclear { .. } => "two_records",
+            Self::TwoRecords { .. } | Self::RecordsUnclear { .. } | Self::RecordsMixed { .. } => {
+                "two_records"
+            }
+            Self::RecordUnreadable { .. } => "record_unreadable",
             Self::SharedFiles { .. } => "shared_files",
             Self::FilesMissing { .. } => "files_missing",
             Self::Leftover => "leftover",
@@ -76,10 +96,12 @@ impl Diagnosis for RecordProblem {
     fn level(&self) -> Level {
         match self {
             Self::TwoRecords { torn: true, .. }
+            | Self::RecordsMixed { .. }
             | Self::SharedFiles { mixed: true, .. }
             | Self::FilesMissing { needed: true, .. } => Level::Error,
             Self::TwoRecords { .. }
             | Self::RecordsUnclear { .. }
+            | Self::RecordUnreadable { .. }
             | Self::SharedFiles { .. }
             | Self::FilesMissing { .. }
             | Self::Leftover => Level::Warn,
@@ -88,7 +110,7 @@ impl Diagnosis for RecordProblem {
 
     fn advice(&self) -> String {
         match self {
-            Self::TwoRecords { torn: true, .. } => {
+            Self::TwoRecords { torn: true, .. } | Self::RecordsMixed { .. } => {
                 "remove all its records and folders, and install it again".to_owned()
             }
             Self::TwoRecords { stale, .. } => {
@@ -97,7 +119,7 @@ impl Diagnosis for RecordProblem {
             }
             Self::RecordsUnclear { .. } => "uninstall it until it is gone, and install it again".to_owned(),
             Self::SharedFiles { advice, .. } => advice.clone(),
-            Self::FilesMissing { .. } => "install it again".to_owned(),
+            Self::FilesMissing { .. } | Self::RecordUnreadable { .. } => "install it again".to_owned(),
             Self::Leftover => "remove the folder; nothing reads it".to_owned(),
         }
     }
@@ -105,9 +127,9 @@ impl Diagnosis for RecordProblem {
     fn evidence(&self) -> Vec<String> {
         match self {
             Self::RecordsUnclear { records } => records.clone(),
-            Self::SharedFiles { files, .. } | Self::FilesMissing { files, .. } => {
-                files.iter().take(MAX_FILES).cloned().collect()
-            }
+            Self::SharedFiles { files, .. }
+            | Self::FilesMissing { files, .. }
+            | Self::RecordsMixed { files, .. } => files.iter().take(MAX_FILES).cloned().collect(),
             _ => Vec::new(),
         }
     }
@@ -123,6 +145,13 @@ pub(crate) fn check(packages: &Packages, reached: &BTreeSet<String>) -> Vec<Find
     for folder in packages.leftovers() {
         let name = folder.file_name().unwrap_or_default().to_string_lossy();
         findings.push(finding(&name, &RecordProblem::Leftover));
+    }
+    for package in packages.iter().filter(|package| package.unreadable) {
+        let record = package.record();
+        findings.push(finding(
+            &package.name,
+            &RecordProblem::RecordUnreadable { record },
+        ));
     }
     let all: Vec<&Package> = packages.iter().collect();
     let lists: Vec<Vec<Owned>> = all.into_par_iter().map(owned).collect();
@@ -140,9 +169,21 @@ pub(crate) fn check(packages: &Packages, reached: &BTreeSet<String>) -> Vec<Find
     findings
 }
 
+/// Records of one version agree, such as those of pip and of setuptools.
 fn repeated(records: &[Package]) -> Option<RecordProblem> {
     let (real, others) = records.split_first()?;
+    if others
+        .iter()
+        .all(|other| requirements::same(&other.version, &real.version))
+    {
+        return None;
+    }
     let folder = real.info.parent().unwrap_or(Path::new(""));
+    let files = mixed(real, others, folder);
+    if !files.is_empty() {
+        let records = records.iter().map(Package::record).collect();
+        return Some(RecordProblem::RecordsMixed { records, files });
+    }
     let evidence = borne_out(real, folder);
     if others.iter().any(|other| borne_out(other, folder) == evidence) {
         let records = records.iter().map(Package::record).collect();
@@ -162,6 +203,27 @@ fn repeated(records: &[Package]) -> Option<RecordProblem> {
             .filter(python)
             .any(|file| file.fits(folder) == Some(false)),
     })
+}
+
+/// Files that are not those of the real record and are those of another; none where the real one has no file of
+/// its own either, which tells nothing.
+fn mixed(real: &Package, others: &[Package], folder: &Path) -> Vec<String> {
+    let own: HashMap<String, Owned> = owned(real)
+        .into_iter()
+        .map(|file| (file.path.clone(), file))
+        .collect();
+    let (mut of_others, mut of_real) = (Vec::new(), false);
+    for file in others.iter().flat_map(owned) {
+        let Some(same) = own.get(&file.path).filter(|same| differ(same, &file)) else {
+            continue;
+        };
+        match (same.fits(folder), file.fits(folder)) {
+            (Some(true), Some(false)) => of_real = true,
+            (Some(false), Some(true)) => of_others.push(file.path),
+            _ => {}
+        }
+    }
+    if of_real { of_others } else { Vec::new() }
 }
 
 /// Recorded files that are not there; none where not one is: that is told where it is imported.
@@ -222,17 +284,20 @@ fn differ(a: &Owned, b: &Owned) -> bool {
 fn conflict(a: &Package, b: &Package, files: &[(&Owned, &Owned)]) -> RecordProblem {
     let folder = a.info.parent().unwrap_or(Path::new(""));
     let mut counts = [0, 0];
+    let mut neither = true;
     for (of_a, of_b) in files {
         match (of_a.fits(folder), of_b.fits(folder)) {
             (Some(true), Some(false)) => counts[0] += 1,
             (Some(false), Some(true)) => counts[1] += 1,
+            (Some(true), Some(true)) => neither = false,
             _ => {}
         }
     }
     let (owner, mixed, keep) = match counts {
-        [0, 0] => ("of either, by their lengths".to_owned(), false, None),
-        [_, 0] => (format!("those of {} {}", a.name, a.version), false, Some((a, b))),
-        [0, _] => (format!("those of {} {}", b.name, b.version), false, Some((b, a))),
+        [0, 0] if neither => ("neither's, by the length".to_owned(), false, None),
+        [0, 0] => ("either's, by the length".to_owned(), false, None),
+        [_, 0] => (format!("from {} {}", a.name, a.version), false, Some((a, b))),
+        [0, _] => (format!("from {} {}", b.name, b.version), false, Some((b, a))),
         _ => ("a mixture of both".to_owned(), true, None),
     };
     let advice = match keep {

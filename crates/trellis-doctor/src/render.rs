@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::code::LibraryCode;
+use crate::conclusion::one_line;
 use crate::finding::{Check, Finding, Level};
 use crate::report::Report;
 
@@ -81,13 +82,13 @@ fn line(finding: &Finding, colours: bool) -> String {
     let mut text = format!(
         "  {} {}: {}\n",
         paint(sign, code, colours),
-        finding.subject,
-        finding.message
+        one_line(&finding.subject),
+        one_line(&finding.message)
     );
     // What a step of the probe prints is its answer.
     if finding.level > Level::Ok || finding.check == Check::Probe {
         for name in finding.evidence.iter().take(MAX_EVIDENCE) {
-            let _ = writeln!(text, "      {name}");
+            let _ = writeln!(text, "      {}", one_line(name));
         }
         if let Some(more) = finding
             .evidence
@@ -99,7 +100,7 @@ fn line(finding: &Finding, colours: bool) -> String {
         }
     }
     if !finding.advice.is_empty() {
-        let _ = writeln!(text, "    → {}", finding.advice);
+        let _ = writeln!(text, "    → {}", one_line(&finding.advice));
     }
     text
 }

@@ -59,7 +59,7 @@ impl Shelf {
         let mut outside = outside.to_vec();
         outside.splice(0..0, environment.library_folders());
         shelf.add_interpreter(environment, &outside);
-        let found = shared_objects(&environment.site_packages);
+        let found = shared_objects(environment);
         let opened: Vec<_> = found
             .into_par_iter()
             .map(|object| (open(&object), object))

@@ -1,11 +1,14 @@
 //! Do the packages fit the pinned set and each other?
 
+use std::collections::BTreeMap;
+
+use pep508_rs::{ExtraName, MarkerEnvironment};
 use serde_json::Value;
 use trellis_pins::Pins;
 
 use crate::environment::{Environment, PythonVersion};
 use crate::finding::{Check, Diagnosis, Finding, Level};
-use crate::packages::{Packages, requirements};
+use crate::packages::{Packages, normalise, requirements};
 
 /// Packages whose version decides whether the compiled parts fit; others may differ from the pins.
 const COMPARED: [&str; 7] = [
@@ -199,12 +202,14 @@ fn unmet(environment: &Environment, packages: &Packages) -> Vec<(String, Version
     let Some(markers) = requirements::markers(python) else {
         return Vec::new();
     };
+    let extras = extras(packages, &markers);
     let mut unmet = Vec::new();
     for package in packages.iter() {
+        let asked = extras.get(&package.name).map_or(&[][..], Vec::as_slice);
         let applying = package
             .requires
             .iter()
-            .filter(|one| one.evaluate_markers(&markers, &[]));
+            .filter(|one| one.evaluate_markers(&markers, asked));
         for requirement in applying {
             let text = requirements::text(requirement);
             let problem = match packages.version(requirement.name.as_ref()) {
@@ -221,6 +226,35 @@ fn unmet(environment: &Environment, packages: &Packages) -> Vec<(String, Version
         }
     }
     unmet
+}
+
+/// The extras that packages ask for of others, such as `http` of `fsspec[http]`, by the others' names.
+fn extras(packages: &Packages, markers: &MarkerEnvironment) -> BTreeMap<String, Vec<ExtraName>> {
+    let mut extras: BTreeMap<String, Vec<ExtraName>> = BTreeMap::new();
+    // An extra may ask for another package's extra in turn; a chain of these is short.
+    for _ in 0..4 {
+        let mut more = false;
+        for package in packages.iter() {
+            let asked = extras.get(&package.name).cloned().unwrap_or_default();
+            let applying = package
+                .requires
+                .iter()
+                .filter(|one| one.evaluate_markers(markers, &asked));
+            for requirement in applying {
+                let of = extras.entry(normalise(requirement.name.as_ref())).or_default();
+                for extra in &requirement.extras {
+                    if !of.contains(extra) {
+                        of.push(extra.clone());
+                        more = true;
+                    }
+                }
+            }
+        }
+        if !more {
+            break;
+        }
+    }
+    extras
 }
 
 /// Packages of which any brings the same modules.

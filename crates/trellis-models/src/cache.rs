@@ -121,6 +121,11 @@ pub fn locate(asked: &str, places: &Places) -> Result<Located, LocateError> {
         _ => asked_path,
     };
     if path.is_dir() {
+        // The folder of all snapshots stands for its repository. Moving files in it would break their links.
+        let path = match path.parent().filter(|_| path.ends_with("snapshots")) {
+            Some(parent) if repo_of(parent).is_some() => parent,
+            _ => path,
+        };
         let repo_folder = path.join("snapshots").is_dir() && !path.join(PIPELINE_FILE).exists();
         if repo_folder
             && let Some(repo) = repo_of(path)

@@ -263,7 +263,8 @@ fn plain_name(path: &str) -> String {
     format!("{stem}.{ending}")
 }
 
-/// The files of a folder and of those below it, links to folders not followed, hidden ones left out.
+/// The files of a folder and of those below it, links to folders not followed, hidden ones and those of a
+/// hub cache left out.
 fn files_below(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut level = vec![(folder.to_owned(), String::new())];
@@ -278,6 +279,10 @@ fn files_below(folder: &Path) -> Vec<String> {
                     continue;
                 }
                 let relative = format!("{prefix}{name}");
+                // A hub client's repository is whole where it lies.
+                if name.starts_with("models--") && entry.is_dir() {
+                    continue;
+                }
                 if entry.is_dir() && !entry.is_symlink() {
                     next.push((entry, format!("{relative}/")));
                 } else if entry.is_file() && Reference::parse(&relative).is_ok() {

@@ -335,7 +335,7 @@ fn the_last_line_is_the_verdict_and_the_exit_code_follows_it() {
     let (code, text, report) = reported(home.path(), &["--capability", "12.0"], &[]);
     let last = text.lines().last().unwrap();
     assert!(
-        last.starts_with("TRELLIS can run here: not known, because no Python environment was named"),
+        last.starts_with("TRELLIS can run here: not known, because no Python environment was looked at"),
         "{last}"
     );
     assert_eq!(

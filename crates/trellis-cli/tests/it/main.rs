@@ -5,6 +5,7 @@ mod kit;
 
 mod closure;
 mod doctor;
+mod doctor_python;
 mod generate;
 mod keys;
 mod lock;

@@ -172,3 +172,44 @@ fn list_knows_what_was_checked() {
     assert_eq!(listed[0]["last_check"]["errors"], 0);
     assert!(machine.transcript(&["list"]).contains("nothing wrong"));
 }
+
+#[test]
+fn what_no_repair_mends_is_not_called_fine() {
+    let machine = Machine::new();
+    let folder = machine.model("model");
+    let weights = folder.join("ckpts/slat_flow_img_dit_L_64l8p2_fp16.safetensors.aria2");
+    fs::write(weights, "x").unwrap();
+    for arguments in [&["repair", "model", "--dry-run"][..], &["repair", "model"]] {
+        let told = machine.transcript(arguments);
+        assert!(told.starts_with("exit 1"), "{told}");
+        assert!(
+            told.contains("is not finished: aria2 still keeps")
+                && told.contains("nothing here is for a repair"),
+            "{told}"
+        );
+        assert!(!told.contains("nothing to repair"), "{told}");
+    }
+    let told = machine.transcript(&["repair", "model", "--json"]);
+    assert!(told.contains("\"left\": [\n"), "{told}");
+}
+
+#[test]
+fn a_folder_of_snapshots_stands_for_its_repository_and_a_cache_is_left_alone() {
+    let machine = Machine::new();
+    let repo = machine.path("hub/models--org--name");
+    fs::create_dir_all(repo.join("snapshots")).unwrap();
+    fs::rename(machine.model("model"), repo.join("snapshots/0123abc")).unwrap();
+    let told = machine.transcript(&["check", "hub/models--org--name/snapshots"]);
+    assert!(!told.contains("move "), "{told}");
+    let told = machine.transcript(&["repair", "hub/models--org--name/snapshots"]);
+    assert!(
+        told.contains("lies in a hub cache, which is never edited"),
+        "{told}"
+    );
+    let told = machine.transcript(&["check", "hub"]);
+    assert!(
+        told.contains("holds no pipeline.json") && !told.contains("move "),
+        "{told}"
+    );
+    assert!(repo.join("snapshots/0123abc/pipeline.json").exists());
+}

@@ -8,6 +8,12 @@ use memmap2::Mmap;
 
 /// Maps the whole file; pages are read when they are touched.
 pub(super) fn map(path: &Path) -> io::Result<Mmap> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is not a regular file",
+        ));
+    }
     let file = File::open(path)?;
     // SAFETY: the map is private and read-only, and no reference outlives the owner of the map. Changing
     // the file meanwhile could change bytes under a parser that checks them; a file cut short meanwhile

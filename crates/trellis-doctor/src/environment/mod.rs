@@ -1,7 +1,9 @@
 //! Finds the parts of a Python environment: a Nix store path, a virtual environment, a conda prefix, a
 //! distribution's own Python or a bare `site-packages`.
 
+mod added;
 mod interpreter;
+mod problem;
 mod walk;
 
 use std::collections::BTreeSet;
@@ -11,8 +13,12 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::finding::{Diagnosis, Level};
+use crate::text;
 
+use self::added::Added;
+
+pub use interpreter::environment_of;
+pub use problem::{EnvironmentError, EnvironmentUntold};
 pub(crate) use walk::{SharedObject, shared_objects};
 
 /// A version of the interpreter, such as 3.12.
@@ -52,90 +58,6 @@ impl Serialize for PythonVersion {
     }
 }
 
-/// Why a path is no environment.
-#[derive(Debug, thiserror::Error)]
-pub enum EnvironmentError {
-    /// Nothing is there, or it may not be read.
-    #[error("cannot read the environment {}", path.display())]
-    Unreadable {
-        /// Which.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
-    /// A virtual environment whose Python was removed or moved: nothing else of it matters.
-    #[error("the interpreter of {} is gone: {what}", path.display())]
-    InterpreterGone {
-        /// The environment.
-        path: PathBuf,
-        /// What leads nowhere.
-        what: String,
-    },
-    /// A variable names an interpreter that is not there.
-    #[error("`{variable}` names `{}`, which {reason}", path.display())]
-    NoInterpreter {
-        /// The variable.
-        variable: &'static str,
-        /// Its value.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: &'static str,
-    },
-    /// A variable names an environment that is not there.
-    #[error("`{variable}` names `{}`, which cannot be read", path.display())]
-    NamedUnreadable {
-        /// The variable.
-        variable: &'static str,
-        /// Its value.
-        path: PathBuf,
-    },
-    /// A folder without packages.
-    #[error("{} holds no Python packages", path.display())]
-    NoPackages {
-        /// Which.
-        path: PathBuf,
-    },
-}
-
-impl EnvironmentError {
-    /// What to do, one sentence.
-    pub fn advice(&self) -> &'static str {
-        match self {
-            Self::InterpreterGone { .. } => {
-                "install that Python again, or make the environment again with one that is here"
-            }
-            Self::NoInterpreter { .. } => {
-                "name the `bin/python3` of the environment that has TRELLIS, or unset the variable"
-            }
-            Self::NamedUnreadable { .. } => "name an environment that is there, or unset the variable",
-            Self::Unreadable { .. } => "name a folder that exists and that you may read",
-            Self::NoPackages { .. } => {
-                "name a virtual environment, a conda prefix, a Nix store path or a `site-packages` folder"
-            }
-        }
-    }
-}
-
-impl Diagnosis for EnvironmentError {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::InterpreterGone { .. } => "interpreter_gone",
-            Self::NoInterpreter { .. } => "interpreter_missing",
-            Self::Unreadable { .. } | Self::NamedUnreadable { .. } => "environment_unreadable",
-            Self::NoPackages { .. } => "no_packages",
-        }
-    }
-
-    fn level(&self) -> Level {
-        Level::Error
-    }
-
-    fn advice(&self) -> String {
-        self.advice().to_owned()
-    }
-}
-
 /// A Python environment.
 #[derive(Debug, Clone, Serialize)]
 pub struct Environment {
@@ -147,6 +69,9 @@ pub struct Environment {
     pub site_packages: Vec<PathBuf>,
     /// The interpreter, where there is one.
     pub interpreter: Option<PathBuf>,
+    /// Packages that lie elsewhere.
+    #[serde(skip)]
+    pub(crate) added: Added,
 }
 
 impl Environment {
@@ -161,9 +86,29 @@ impl Environment {
             let path = root.to_owned();
             return Err(EnvironmentError::InterpreterGone { path, what });
         }
-        let mut found = Found::default();
+        for lib in ["lib", "lib64"].map(|name| root.join(name)) {
+            if let Err(error) = fs::read_dir(&lib)
+                && error.kind() == io::ErrorKind::PermissionDenied
+            {
+                let source = error;
+                return Err(EnvironmentError::Unreadable { path: lib, source });
+            }
+        }
+        let mut found = Found {
+            python: interpreter::version(root),
+            ..Found::default()
+        };
         found.add(root);
         found.add_base(root);
+        if found.site_packages.is_empty()
+            && let (Some(interpreter), Some(packages)) = (found.python, found.other)
+        {
+            return Err(EnvironmentError::OtherPython {
+                path: root.to_owned(),
+                packages,
+                interpreter,
+            });
+        }
         if found.site_packages.is_empty() && holds_packages(root) {
             found.python = version_above(root);
             found.site_packages.push(root.to_owned());
@@ -173,13 +118,37 @@ impl Environment {
                 path: root.to_owned(),
             });
         }
+        for folder in &found.site_packages {
+            fs::read_dir(folder).map_err(|source| EnvironmentError::Unreadable {
+                path: folder.clone(),
+                source,
+            })?;
+        }
         let interpreter = ["bin/python3", "bin/python"].map(|name| root.join(name));
         Ok(Self {
             root: root.to_owned(),
-            python: found.python.or_else(|| configured_version(root)),
+            python: found.python,
+            added: Added::read(&found.site_packages),
             site_packages: found.site_packages,
             interpreter: interpreter.into_iter().find(|path| path.exists()),
         })
+    }
+
+    /// All folders of packages, those elsewhere last.
+    pub(crate) fn package_folders(&self) -> Vec<PathBuf> {
+        let all = self.site_packages.iter().chain(&self.added.folders);
+        all.cloned().collect()
+    }
+
+    /// Where a path below the packages, such as `kaolin/_C`, may lie.
+    pub(crate) fn places(&self, relative: &str) -> Vec<PathBuf> {
+        let (first, rest) = relative.split_once('/').unwrap_or((relative, ""));
+        let mapped = self.added.mapped.get(first).map(|path| path.join(rest));
+        let folders = self.site_packages.iter().chain(&self.added.folders);
+        mapped
+            .into_iter()
+            .chain(folders.map(|folder| folder.join(relative)))
+            .collect()
     }
 
     /// Folders beside the packages where shared libraries of the environment lie.
@@ -198,7 +167,10 @@ impl Environment {
 
 #[derive(Default)]
 struct Found {
+    /// The interpreter's, else that of the first folder of packages.
     python: Option<PythonVersion>,
+    /// Of folders that belong to another Python than the interpreter.
+    other: Option<PythonVersion>,
     site_packages: Vec<PathBuf>,
     seen: BTreeSet<PathBuf>,
 }
@@ -212,7 +184,7 @@ impl Found {
                 continue;
             }
             self.add_prefix(&prefix);
-            let propagated = fs::read_to_string(prefix.join("nix-support/propagated-build-inputs"));
+            let propagated = text::small(&prefix.join("nix-support/propagated-build-inputs"));
             open.extend(
                 propagated
                     .unwrap_or_default()
@@ -223,18 +195,40 @@ impl Found {
     }
 
     fn add_prefix(&mut self, prefix: &Path) {
-        for lib in ["lib", "lib64"] {
-            for (name, path) in folders(&prefix.join(lib)) {
-                let Some(version) = name.strip_prefix("python") else {
-                    continue;
-                };
-                for packages in ["site-packages", "dist-packages"].map(|name| path.join(name)) {
-                    if packages.is_dir() && !self.holds(&packages) {
-                        self.python = self.python.or_else(|| PythonVersion::parse(version));
-                        self.site_packages.push(packages);
-                    }
+        // Debian keeps what is installed by hand apart.
+        for (lib, names) in [
+            ("local/lib", &["dist-packages"][..]),
+            ("lib", &["site-packages", "dist-packages"]),
+            ("lib64", &["site-packages", "dist-packages"]),
+        ] {
+            let mut pythons = folders(&prefix.join(lib));
+            // conda links `python3.1` to `python3.12`, whose own name tells the version. Where nothing tells the
+            // interpreter's, the newest counts.
+            pythons.sort_by_key(|(name, path)| {
+                let version = name.strip_prefix("python").and_then(PythonVersion::parse);
+                (path.is_symlink(), std::cmp::Reverse(version))
+            });
+            for (name, path) in pythons {
+                if let Some(version) = name.strip_prefix("python") {
+                    self.add_python(PythonVersion::parse(version), &path, names);
                 }
             }
+        }
+    }
+
+    /// Adds the folders of packages of one `lib/python…`, if they are for this interpreter.
+    fn add_python(&mut self, version: Option<PythonVersion>, lib: &Path, names: &[&str]) {
+        for packages in names.iter().map(|name| lib.join(name)) {
+            if !packages.is_dir() || self.holds(&packages) {
+                continue;
+            }
+            // Debian's `python3` is for all.
+            if version.is_some() && self.python.is_some() && version != self.python {
+                self.other = self.other.or(version);
+                continue;
+            }
+            self.python = self.python.or(version);
+            self.site_packages.push(packages);
         }
     }
 
@@ -303,7 +297,7 @@ fn configured_version(root: &Path) -> Option<PythonVersion> {
 
 /// The value of the first line of `pyvenv.cfg` with one of the keys.
 fn configuration(root: &Path, keys: &[&str]) -> Option<String> {
-    let text = fs::read_to_string(root.join("pyvenv.cfg")).ok()?;
+    let text = text::small(&root.join("pyvenv.cfg")).ok()?;
     text.lines().find_map(|line| {
         let (key, value) = line.split_once('=')?;
         keys.contains(&key.trim()).then(|| value.trim().to_owned())

@@ -1,4 +1,4 @@
-//! Finds the shared objects below folders of packages, following links without running in circles.
+//! Finds the shared objects of an environment, following links without running in circles.
 
 use std::collections::HashSet;
 use std::fs;
@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
+
+use super::Environment;
 
 /// A shared object of a package.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,17 +19,76 @@ pub(crate) struct SharedObject {
     pub(crate) path: PathBuf,
 }
 
-/// All shared objects below the folders, in order of their names; also links to none, which are to be told.
-pub(crate) fn shared_objects(folders: &[PathBuf]) -> Vec<SharedObject> {
-    let seen = Mutex::new(HashSet::new());
-    let mut found: Vec<SharedObject> = folders
+/// A folder to list.
+struct Folder {
+    path: PathBuf,
+    /// The path below the packages, with a slash behind it; empty at the top.
+    name: String,
+    within: Within,
+}
+
+/// What of a folder counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Within {
+    /// Everything.
+    All,
+    /// At the top of the packages: what an interrupted pip left there, `~orch`, is not imported.
+    Top,
+    /// At the top of a source's folder, which has packages beside all else, such as what a build left.
+    Source,
+}
+
+/// What all walkers know.
+struct Ground {
+    /// Device and inode of each folder that was listed.
+    seen: Mutex<HashSet<(u64, u64)>>,
+    /// The folders that the walk starts from.
+    homes: Vec<PathBuf>,
+}
+
+impl Ground {
+    /// Whether a link leads to a folder with something new: not to one that the packages themselves lie in, which
+    /// may be the root of the file system.
+    fn leads_on(&self, link: &Path) -> bool {
+        let target = link.canonicalize().ok().filter(|target| target.is_dir());
+        target.is_some_and(|target| !self.homes.iter().any(|home| home.starts_with(&target)))
+    }
+}
+
+/// All shared objects of an environment, in order of their names; also links to none, which are to be told.
+pub(crate) fn shared_objects(environment: &Environment) -> Vec<SharedObject> {
+    let top = |path: &PathBuf, within| Folder {
+        path: path.clone(),
+        name: String::new(),
+        within,
+    };
+    let added = &environment.added;
+    let own = environment
+        .site_packages
+        .iter()
+        .map(|path| top(path, Within::Top));
+    let sources = added.folders.iter().map(|path| top(path, Within::Source));
+    let mapped = added.mapped.iter().map(|(name, path)| Folder {
+        path: path.clone(),
+        name: format!("{name}/"),
+        within: Within::All,
+    });
+    let starts: Vec<Folder> = own.chain(sources).chain(mapped).collect();
+    let ground = Ground {
+        seen: Mutex::new(HashSet::new()),
+        homes: starts
+            .iter()
+            .filter_map(|start| start.path.canonicalize().ok())
+            .collect(),
+    };
+    let mut found: Vec<SharedObject> = starts
         .into_par_iter()
-        .flat_map(|root| {
+        .flat_map(|start| {
             let mut found = Vec::new();
-            let below = list(root, root, &seen, &mut found);
+            let below = list(&start, &ground, &mut found);
             let deeper: Vec<SharedObject> = below
                 .into_par_iter()
-                .flat_map(|folder| all_below(root, folder, &seen))
+                .flat_map(|folder| all_below(folder, &ground))
                 .collect();
             found.extend(deeper);
             found
@@ -37,49 +98,60 @@ pub(crate) fn shared_objects(folders: &[PathBuf]) -> Vec<SharedObject> {
     found
 }
 
-fn all_below(root: &Path, folder: PathBuf, seen: &Mutex<HashSet<(u64, u64)>>) -> Vec<SharedObject> {
+fn all_below(folder: Folder, ground: &Ground) -> Vec<SharedObject> {
     let mut found = Vec::new();
     let mut open = vec![folder];
     while let Some(folder) = open.pop() {
-        open.extend(list(root, &folder, seen, &mut found));
+        open.extend(list(&folder, ground, &mut found));
     }
     found
 }
 
 /// Adds the shared objects of one folder and returns the folders in it.
-fn list(
-    root: &Path,
-    folder: &Path,
-    seen: &Mutex<HashSet<(u64, u64)>>,
-    found: &mut Vec<SharedObject>,
-) -> Vec<PathBuf> {
-    let Ok(identity) = fs::metadata(folder).map(|meta| (meta.dev(), meta.ino())) else {
+fn list(folder: &Folder, ground: &Ground, found: &mut Vec<SharedObject>) -> Vec<Folder> {
+    let Ok(identity) = fs::metadata(&folder.path).map(|meta| (meta.dev(), meta.ino())) else {
         return Vec::new();
     };
-    if !seen
+    let new = ground
+        .seen
         .lock()
         .expect("no holder of this lock can panic")
-        .insert(identity)
-    {
+        .insert(identity);
+    if !new {
         return Vec::new();
     }
     let mut folders = Vec::new();
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+    for entry in fs::read_dir(&folder.path).into_iter().flatten().flatten() {
         let (path, kind) = (entry.path(), entry.file_type().ok());
-        let named_so = entry.file_name().to_str().is_some_and(is_shared_object);
+        let file = entry.file_name().to_string_lossy().into_owned();
+        let name = format!("{}{file}", folder.name);
+        let named_so = is_shared_object(&file);
         let is_link = kind.is_some_and(|kind| kind.is_symlink());
-        if kind.is_some_and(|kind| kind.is_dir()) || (is_link && !named_so && path.is_dir()) {
-            folders.push(path);
+        if kind.is_some_and(|kind| kind.is_dir()) || (is_link && !named_so && ground.leads_on(&path)) {
+            let counts = match folder.within {
+                Within::All => true,
+                Within::Top => !file.starts_with('~'),
+                Within::Source => may_be_imported(&file) || path.join("__init__.py").is_file(),
+            };
+            if counts {
+                folders.push(Folder {
+                    path,
+                    name: format!("{name}/"),
+                    within: Within::All,
+                });
+            }
         } else if named_so && (path.is_file() || (is_link && !path.exists())) {
-            let name = path
-                .strip_prefix(root)
-                .unwrap_or(&path)
-                .to_string_lossy()
-                .into_owned();
             found.push(SharedObject { name, path });
         }
     }
     folders
+}
+
+/// Whether a folder without `__init__.py` in a source's folder may be a package by its name; builds leave compiled
+/// files of any age in the two that are left out.
+fn may_be_imported(name: &str) -> bool {
+    let identifier = name.chars().all(|c| c == '_' || c.is_alphanumeric());
+    identifier && !matches!(name, "build" | "dist")
 }
 
 /// `x.so`, `x.so.1.2`, but not `x.so.py` or `x.so.txt`.

@@ -1,13 +1,16 @@
 //! Where modules lie: Python's search through folders of packages, by file names alone.
 //!
-//! Folders that `.pth` files add and the finders of editable installs (setuptools) are followed. Modules that
-//! a program makes while it runs cannot be seen: below a package that may make some, nothing is missed.
+//! Packages that lie elsewhere (editable installs, egg folders) are found as the environment knows them. Modules
+//! that a program makes while it runs cannot be seen: below a package that may make some, nothing is missed.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::environment::Environment;
 use crate::packages::files::has_extension;
+use crate::text;
 
 /// More than this of a module is not read; the largest of the pinned set has 1.5 MB.
 const MAX_SOURCE_BYTES: u64 = 8 << 20;
@@ -17,8 +20,8 @@ const MAX_SOURCE_BYTES: u64 = 8 << 20;
 pub(super) enum Module {
     /// A folder with `__init__.py`.
     Package(PathBuf),
-    /// A folder without one.
-    Namespace(PathBuf),
+    /// Folders without one; each may hold a part.
+    Namespace(Vec<PathBuf>),
     /// A Python file.
     Source(PathBuf),
     /// Compiled: what it holds is not known.
@@ -56,26 +59,15 @@ pub(super) enum Found {
 pub(super) struct Finder {
     roots: Vec<PathBuf>,
     /// Of editable installs.
-    mapped: HashMap<String, PathBuf>,
+    mapped: BTreeMap<String, PathBuf>,
     listings: HashMap<PathBuf, BTreeSet<String>>,
 }
 
 impl Finder {
-    pub(super) fn new(folders: &[PathBuf]) -> Self {
-        let (mut roots, mut mapped) = (folders.to_vec(), HashMap::new());
-        for folder in folders {
-            for name in names(folder) {
-                let path = folder.join(&name);
-                if has_extension(&name, "pth") {
-                    roots.extend(added_folders(folder, &read(&path).unwrap_or_default()));
-                } else if name.starts_with("__editable__") && name.ends_with("_finder.py") {
-                    mapped.extend(mapping(&read(&path).unwrap_or_default()));
-                }
-            }
-        }
+    pub(super) fn new(environment: &Environment) -> Self {
         Self {
-            roots,
-            mapped,
+            roots: environment.package_folders(),
+            mapped: environment.added.mapped.clone(),
             listings: HashMap::new(),
         }
     }
@@ -90,9 +82,13 @@ impl Finder {
             };
             let module = match above.last() {
                 None => self.top(part),
-                Some((_, Module::Package(folder) | Module::Namespace(folder))) => {
+                Some((_, Module::Package(folder))) => {
                     let folder = folder.clone();
                     self.within(&folder, part)
+                }
+                Some((_, Module::Namespace(folders))) => {
+                    let folders = folders.clone();
+                    self.among(&folders, part)
                 }
                 Some(_) => return Found::Unknown(above),
             };
@@ -115,18 +111,24 @@ impl Finder {
             } else if file.is_file() {
                 Some(Module::Source(file))
             } else {
-                path.is_dir().then_some(Module::Namespace(path))
+                path.is_dir().then(|| Module::Namespace(vec![path]))
             };
         }
-        let mut namespace = None;
-        for root in self.roots.clone() {
-            match self.within(&root, name) {
-                Some(Module::Namespace(folder)) => namespace = namespace.or(Some(Module::Namespace(folder))),
+        let roots = self.roots.clone();
+        self.among(&roots, name)
+    }
+
+    /// The first module in the folders; where there is none, the bare folders of that name together.
+    fn among(&mut self, folders: &[PathBuf], name: &str) -> Option<Module> {
+        let mut parts = Vec::new();
+        for folder in folders {
+            match self.within(folder, name) {
+                Some(Module::Namespace(found)) => parts.extend(found),
                 Some(module) => return Some(module),
                 None => {}
             }
         }
-        namespace
+        (!parts.is_empty()).then_some(Module::Namespace(parts))
     }
 
     /// In the order of Python: a package, a compiled module, a source file, a bare folder.
@@ -164,72 +166,29 @@ impl Finder {
         if has_source {
             return Some(Module::Source(folder.join(source)));
         }
-        below.filter(|path| path.is_dir()).map(Module::Namespace)
+        below
+            .filter(|path| path.is_dir())
+            .map(|path| Module::Namespace(vec![path]))
     }
 }
 
 /// Whether a module's text puts modules where no files are.
 fn makes_modules(module: &Module) -> bool {
-    let text = module.source().and_then(|path| read(&path));
+    let text = module.source().and_then(|path| read(&path).ok());
     text.is_some_and(|text| {
         text.contains("__path__") || text.contains("sys.modules") || text.contains("meta_path")
     })
 }
 
-/// The text of a file; `None` if it cannot be read or is no text.
-pub(super) fn read(path: &Path) -> Option<String> {
-    let length = fs::metadata(path).ok()?.len();
-    if length > MAX_SOURCE_BYTES {
-        return None;
+/// The text of a module. One that is too long to be read for its imports is as good as empty.
+pub(super) fn read(path: &Path) -> io::Result<String> {
+    if fs::metadata(path)?.len() > MAX_SOURCE_BYTES {
+        return Ok(String::new());
     }
-    Some(String::from_utf8_lossy(&fs::read(path).ok()?).into_owned())
+    text::text(path, MAX_SOURCE_BYTES)
 }
 
 fn names(folder: &Path) -> impl Iterator<Item = String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries.map(|entry| entry.file_name().to_string_lossy().into_owned())
-}
-
-/// Lines of a `.pth` file that name a folder; those that run code are left alone.
-fn added_folders(beside: &Path, text: &str) -> Vec<PathBuf> {
-    let lines = text.lines().map(str::trim);
-    let folders =
-        lines.filter(|line| !line.is_empty() && !line.starts_with('#') && !line.starts_with("import"));
-    folders
-        .map(|line| beside.join(line))
-        .filter(|path| path.is_dir())
-        .collect()
-}
-
-/// `MAPPING: dict[str, str] = {'trellis': '/src/trellis'}` of a finder that setuptools writes.
-fn mapping(text: &str) -> Vec<(String, PathBuf)> {
-    let Some(line) = text.lines().find(|line| line.starts_with("MAPPING")) else {
-        return Vec::new();
-    };
-    let Some((_, pairs)) = line.split_once('{') else {
-        return Vec::new();
-    };
-    let quoted: Vec<&str> = pairs.split(['\'', '"']).skip(1).step_by(2).collect();
-    quoted
-        .chunks_exact(2)
-        .map(|pair| (pair[0].to_owned(), PathBuf::from(pair[1])))
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn editable_installs_are_followed() {
-        let text = "from x import y\nMAPPING: dict[str, str] = {'trellis': '/src/trellis', 'b': '/src/b'}\nNAMESPACES = {}\n";
-        assert_eq!(
-            mapping(text),
-            [
-                ("trellis".to_owned(), PathBuf::from("/src/trellis")),
-                ("b".to_owned(), PathBuf::from("/src/b"))
-            ]
-        );
-        assert_eq!(mapping("MAPPING"), []);
-    }
 }

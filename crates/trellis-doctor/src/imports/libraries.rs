@@ -2,9 +2,10 @@
 //! compilation failed half-way, has its Python files and lacks these.
 
 use std::fs;
-use std::path::PathBuf;
 
+use crate::environment::Environment;
 use crate::packages::files::has_extension;
+use crate::text;
 
 /// A library by its path below the packages, without what follows the first dot of its name.
 #[derive(Debug, Clone, Copy)]
@@ -58,36 +59,42 @@ const NEEDED: [Needed; 29] = [
     needed("warp", &["warp/bin/warp"]),
 ];
 
-/// What of a package that is here is not; `folders` are those of packages, `is_here` knows modules.
-pub(super) fn absent(folders: &[PathBuf], mut is_here: impl FnMut(&str) -> bool) -> Vec<Needed> {
+/// What of a package that is here is not; `is_here` knows modules.
+pub(super) fn absent(environment: &Environment, mut is_here: impl FnMut(&str) -> bool) -> Vec<Needed> {
     let mut absent: Vec<Needed> = NEEDED
         .into_iter()
         .filter(|needed| is_here(needed.package))
         .collect();
-    absent.retain(|needed| !needed.any_of.iter().any(|stem| is_there(folders, stem)));
+    absent.retain(|needed| !needed.any_of.iter().any(|stem| is_there(environment, stem)));
     absent
 }
 
-/// Whether a file `stem.….so` is in any of the folders.
-fn is_there(folders: &[PathBuf], stem: &str) -> bool {
+/// Whether a file `stem.….so` is in any folder of packages. A link to nowhere counts: the check of the ABI tells it.
+fn is_there(environment: &Environment, stem: &str) -> bool {
     let (folder, name) = stem.rsplit_once('/').unwrap_or(("", stem));
     let prefix = format!("{name}.");
-    folders.iter().any(|packages| {
-        let entries = fs::read_dir(packages.join(folder))
-            .into_iter()
-            .flatten()
-            .flatten();
-        let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-        names.any(|file| file.starts_with(&prefix) && (has_extension(&file, "so") || file.contains(".so.")))
+    let folders = if folder.is_empty() {
+        environment.package_folders()
+    } else {
+        environment.places(folder)
+    };
+    folders.iter().any(|folder| {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut entries = entries.filter(|entry| {
+            let kind = entry.file_type();
+            kind.is_ok_and(|kind| kind.is_file() || kind.is_symlink())
+        });
+        entries.any(|entry| {
+            let file = entry.file_name().to_string_lossy().into_owned();
+            file.starts_with(&prefix) && (has_extension(&file, "so") || file.contains(".so."))
+        })
     })
 }
 
 /// Whether the nvdiffrast that is here compiles its library itself, as those before 0.4 do.
-pub(super) fn nvdiffrast_compiles(folders: &[PathBuf]) -> bool {
-    let sources = folders
-        .iter()
-        .map(|folder| folder.join("nvdiffrast/torch/ops.py"));
+pub(super) fn nvdiffrast_compiles(environment: &Environment) -> bool {
+    let sources = environment.places("nvdiffrast/torch/ops.py").into_iter();
     sources
-        .filter_map(|path| fs::read_to_string(path).ok())
+        .filter_map(|path| text::small(&path).ok())
         .any(|text| text.contains("cpp_extension"))
 }

@@ -32,13 +32,14 @@ pub(crate) fn check(
     packages: &Packages,
     pins: &Pins,
 ) -> (BTreeSet<String>, Vec<Finding>) {
-    let mut finder = Finder::new(&environment.site_packages);
+    let mut finder = Finder::new(environment);
     let seeds = seeds::seeds(|package| matches!(finder.find(package), Found::Here(_)));
     let walk = walk::walk(&mut finder, &seeds);
     let finding = |subject: &str, problem: &ImportProblem| Finding::new(Check::Imports, subject, problem);
     let mut findings = Vec::new();
     let mut of_packages: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
-    for (module, missing) in &walk.missing {
+    let readable = |module: &&String| !walk.unreadable.contains_key(outermost(module));
+    for (module, missing) in walk.missing.iter().filter(|(module, _)| readable(module)) {
         if missing.package_is_here && missing.in_empty_folder.is_none() {
             let modules = of_packages.entry((outermost(module), &missing.by)).or_default();
             modules.push(module.clone());
@@ -47,16 +48,25 @@ pub(crate) fn check(
             findings.push(finding(&subject, &problem));
         }
     }
+    for (module, (by, reason)) in &walk.unreadable {
+        let (by, reason, install) = (by.clone(), reason.clone(), install(outermost(module), pins));
+        findings.push(finding(
+            module,
+            &ImportProblem::Unreadable { by, reason, install },
+        ));
+    }
     for ((package, by), modules) in of_packages {
         findings.push(finding(
             package,
             &incomplete(package, by, modules, packages, pins),
         ));
     }
-    let is_here =
-        |package: &str| walk.packages.contains(package) || matches!(finder.find(package), Found::Here(_));
-    for needed in libraries::absent(&environment.site_packages, is_here) {
-        if needed.package == "nvdiffrast" && libraries::nvdiffrast_compiles(&environment.site_packages) {
+    let is_here = |package: &str| {
+        let found = walk.packages.contains(package) || matches!(finder.find(package), Found::Here(_));
+        found && !walk.unreadable.contains_key(package)
+    };
+    for needed in libraries::absent(environment, is_here) {
+        if needed.package == "nvdiffrast" && libraries::nvdiffrast_compiles(environment) {
             findings.push(finding(needed.package, &ImportProblem::CompilesAtFirstUse));
             continue;
         }

@@ -45,6 +45,16 @@ pub enum ImportProblem {
         /// What to install.
         install: String,
     },
+    /// A file that is there and that Python cannot compile.
+    #[error("cannot be read, and {by} imports it: {reason}")]
+    Unreadable {
+        /// Who imports it.
+        by: String,
+        /// What is wrong with the file.
+        reason: String,
+        /// What to install.
+        install: String,
+    },
     /// A package of the same name.
     #[error(
         "is another package of this name ({here}): it has no module {}, which {by} imports",
@@ -100,6 +110,7 @@ impl Diagnosis for ImportProblem {
             Self::NotInstalled { .. } | Self::NoTrellis { .. } => "not_installed",
             Self::FilesGone { .. } => "files_gone",
             Self::ModuleMissing { .. } => "module_missing",
+            Self::Unreadable { .. } => "module_unreadable",
             Self::OtherPackage { .. } => "other_package",
             Self::SubmoduleEmpty { .. } => "submodule_empty",
             Self::NotCompiled { .. } => "not_compiled",
@@ -129,7 +140,7 @@ impl Diagnosis for ImportProblem {
             Self::FilesGone { install, record, .. } => {
                 format!("remove the folder `{record}` and install {install} again")
             }
-            Self::ModuleMissing { install, .. } => {
+            Self::ModuleMissing { install, .. } | Self::Unreadable { install, .. } => {
                 format!("install {install} again, or use the flake's environment")
             }
             Self::OtherPackage { install, .. } => format!("uninstall it and install {install}"),

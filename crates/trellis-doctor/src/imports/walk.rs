@@ -1,6 +1,7 @@
 //! Follows imports from TRELLIS's own modules through all packages, as far as they run unconditionally.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
+use std::io;
 
 use super::finder::{Finder, Found, Module, read};
 use super::standard::is_standard;
@@ -18,6 +19,8 @@ pub(crate) struct Walk {
     pub(crate) packages: BTreeSet<String>,
     /// Modules that are not there, each with who imports it first and whether its package is there.
     pub(crate) missing: BTreeMap<String, Missing>,
+    /// Modules whose file no interpreter could read, each with who imports it first and why.
+    pub(crate) unreadable: BTreeMap<String, (String, String)>,
 }
 
 /// A module that is not there.
@@ -48,17 +51,19 @@ pub(super) fn walk(finder: &mut Finder, seeds: &[(&str, &str)]) -> Walk {
             Found::Here(there) | Found::Unknown(there) => there,
             Found::Missing(name, there) => {
                 let empty = there.last().and_then(|(name, module)| match module {
-                    Module::Namespace(folder)
-                        if folder
-                            .read_dir()
-                            .is_ok_and(|mut entries| entries.next().is_none()) =>
+                    Module::Namespace(folders)
+                        if folders.iter().all(|folder| {
+                            folder
+                                .read_dir()
+                                .is_ok_and(|mut entries| entries.next().is_none())
+                        }) =>
                     {
                         Some(name.clone())
                     }
                     _ => None,
                 });
                 walk.missing.entry(name).or_insert(Missing {
-                    by,
+                    by: by.clone(),
                     package_is_here: !there.is_empty(),
                     in_empty_folder: empty,
                 });
@@ -73,13 +78,40 @@ pub(super) fn walk(finder: &mut Finder, seeds: &[(&str, &str)]) -> Walk {
                 continue;
             }
             walk.modules += 1;
-            let source = module.source().and_then(|path| read(&path)).unwrap_or_default();
+            let source = match source(&module) {
+                Ok(source) => source,
+                Err(reason) => {
+                    walk.unreadable.insert(name, (by.clone(), reason));
+                    continue;
+                }
+            };
             for import in imports(&source) {
                 open.extend(targets(&import, &name, &module, finder).map(|target| (target, name.clone())));
             }
         }
     }
     walk
+}
+
+/// The text of a module, or why Python could not compile it.
+fn source(module: &Module) -> Result<String, String> {
+    if let Module::Namespace(folders) = module {
+        // One that may not be listed looks like one without `__init__.py`.
+        for folder in folders {
+            folder.read_dir().map_err(|error| error.to_string())?;
+        }
+    }
+    let Some(path) = module.source() else {
+        return Ok(String::new());
+    };
+    let text = read(&path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => "it is a link to nowhere".to_owned(),
+        _ => error.to_string(),
+    })?;
+    if text.contains('\0') {
+        return Err("it holds zero bytes, as a file does that was never written out".to_owned());
+    }
+    Ok(text)
 }
 
 /// The modules that an import statement of a module asks for.

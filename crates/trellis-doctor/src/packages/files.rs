@@ -2,11 +2,11 @@
 //!
 //! Only Python and compiled files are looked at: others are moved and dropped by distributors.
 
-use std::fs::{self, File};
-use std::io::Read as _;
+use std::fs;
 use std::path::Path;
 
 use super::Package;
+use crate::text;
 
 /// torch's record, the longest of those that TRELLIS needs, has 1.5 MB.
 const MAX_BYTES: u64 = 32 << 20;
@@ -26,6 +26,9 @@ impl Owned {
     /// Whether the file that is there has the recorded length; `None` where there is no file.
     pub(crate) fn fits(&self, packages: &Path) -> Option<bool> {
         let there = fs::metadata(packages.join(&self.path)).ok()?;
+        if !there.is_file() {
+            return None;
+        }
         Some(self.length.is_none_or(|length| there.len() == length))
     }
 }
@@ -39,13 +42,7 @@ pub(crate) fn has_extension(name: &str, extension: &str) -> bool {
 
 /// What the package's record lists; empty without one.
 pub(crate) fn owned(package: &Package) -> Vec<Owned> {
-    let mut bytes = Vec::new();
-    let read =
-        File::open(package.info.join("RECORD")).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes));
-    if read.is_err() {
-        return Vec::new();
-    }
-    let text = String::from_utf8_lossy(&bytes);
+    let text = text::text(&package.info.join("RECORD"), MAX_BYTES).unwrap_or_default();
     text.lines().filter_map(line).collect()
 }
 

@@ -1,11 +1,11 @@
 //! One package: `METADATA` of its `*.dist-info` folder (PyPA core metadata), or what older installers write.
 
-use std::fs::File;
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 
 use pep508_rs::Requirement;
+
+use crate::text;
 
 /// Headers come first, and a description of any length may follow: no more than this is read.
 const MAX_BYTES: u64 = 1 << 20;
@@ -23,21 +23,46 @@ pub(crate) struct Package {
     pub(crate) requires: Vec<Requirement>,
     /// The folder or file with the metadata.
     pub(crate) info: PathBuf,
+    /// Its metadata cannot be read; name and version are those of the folder.
+    pub(crate) unreadable: bool,
 }
 
 impl Package {
-    /// Reads a `*.dist-info` folder or an `*.egg-info` folder or file; `None` if it has no name and version.
+    /// Reads a `*.dist-info` folder or an `*.egg-info` folder or file, or the folder's name where nothing else tells
+    /// name and version; `None` if that does not either.
     pub(super) fn read(info: &Path) -> Option<Self> {
         let files = [info.join("METADATA"), info.join("PKG-INFO"), info.to_owned()];
-        let metadata = files.iter().find_map(|file| head(file).ok())?;
+        let metadata = files.iter().find_map(|file| text::text(file, MAX_BYTES).ok());
+        let told = metadata.and_then(|metadata| Self::parse(&metadata, info));
+        told.or_else(|| Self::of_folder(info))
+    }
+
+    /// `torch-2.9.1.dist-info`
+    fn of_folder(info: &Path) -> Option<Self> {
+        let (name, version) = info
+            .file_name()?
+            .to_str()?
+            .strip_suffix(".dist-info")?
+            .split_once('-')?;
         Some(Self {
-            name: normalise(fields(&metadata, "Name").next()?),
-            version: fields(&metadata, "Version").next()?.to_owned(),
-            requires: fields(&metadata, "Requires-Dist")
+            name: normalise(name),
+            version: version.to_owned(),
+            requires: Vec::new(),
+            info: info.to_owned(),
+            unreadable: true,
+        })
+    }
+
+    fn parse(metadata: &str, info: &Path) -> Option<Self> {
+        Some(Self {
+            name: normalise(fields(metadata, "Name").next()?),
+            version: fields(metadata, "Version").next()?.to_owned(),
+            requires: fields(metadata, "Requires-Dist")
                 .filter(|text| text.len() <= MAX_REQUIREMENT_BYTES)
                 .filter_map(|text| Requirement::from_str(text).ok())
                 .collect(),
             info: info.to_owned(),
+            unreadable: false,
         })
     }
 
@@ -55,16 +80,14 @@ pub(crate) fn normalise(name: &str) -> String {
     words.collect::<Vec<_>>().join("-")
 }
 
-/// Values of a header, before the first empty line.
+/// Values of a header, before the first empty line; case makes no difference in its name.
 fn fields<'text>(text: &'text str, key: &'text str) -> impl Iterator<Item = &'text str> {
     let headers = text.lines().take_while(|line| !line.is_empty());
-    headers.filter_map(move |line| line.strip_prefix(key)?.strip_prefix(':').map(str::trim))
-}
-
-fn head(path: &Path) -> io::Result<String> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(MAX_BYTES).read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    headers.filter_map(move |line| {
+        let (name, value) = line.split_once(':')?;
+        let value = value.trim();
+        (name.eq_ignore_ascii_case(key) && !value.is_empty()).then_some(value)
+    })
 }
 
 #[cfg(test)]

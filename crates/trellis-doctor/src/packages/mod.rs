@@ -12,6 +12,8 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 pub(crate) use metadata::{Package, normalise};
 
+use crate::text;
+
 /// All packages by their normalised names.
 #[derive(Debug, Default)]
 pub(crate) struct Packages {
@@ -45,8 +47,9 @@ impl Packages {
             entries.into_iter().partition(|path| is_leftover(path));
         self.leftovers.extend(leftovers);
         let is_info = |path: &PathBuf| {
-            path.extension()
-                .is_some_and(|extension| extension == "dist-info" || extension == "egg-info")
+            let extension = path.extension();
+            extension.is_some_and(|extension| extension == "dist-info" || extension == "egg-info")
+                || path.ends_with("EGG-INFO")
         };
         let infos: Vec<PathBuf> = entries.into_iter().filter(is_info).collect();
         let read: Vec<Package> = infos
@@ -97,7 +100,7 @@ impl Packages {
     /// The text of a file below a folder of packages, such as `xformers/cpp_lib.json`.
     pub(crate) fn file(&self, name: &str) -> Option<(PathBuf, String)> {
         let mut paths = self.folders.iter().map(|folder| folder.join(name));
-        paths.find_map(|path| fs::read_to_string(&path).ok().map(|text| (path, text)))
+        paths.find_map(|path| text::small(&path).ok().map(|text| (path, text)))
     }
 
     /// What torch says of itself, such as `2.9.1+cu128`; else its package's version.
@@ -139,7 +142,7 @@ pub(crate) fn borne_out(record: &Package, folder: &Path) -> (bool, usize) {
     let said = ["version.py", "_version.py", "__init__.py"]
         .iter()
         .find_map(|file| {
-            let text = fs::read_to_string(folder.join(&module).join(file)).ok()?;
+            let text = text::small(&folder.join(&module).join(file)).ok()?;
             assigned(&text, "__version__").or_else(|| assigned(&text, "version"))
         });
     let owned = files::owned(record);

@@ -52,15 +52,19 @@ pub(crate) fn is_exact(requirement: &Requirement) -> bool {
     }
 }
 
-/// A requirement without its marker, such as `numpy<2.4,>=1.22`.
+/// A requirement without its marker, such as `numpy<2.4,>=1.22` or `fsspec[http]`.
 pub(crate) fn text(requirement: &Requirement) -> String {
-    let name = &requirement.name;
+    let extras: Vec<String> = requirement.extras.iter().map(ToString::to_string).collect();
+    let name = match extras.as_slice() {
+        [] => requirement.name.to_string(),
+        extras => format!("{}[{}]", requirement.name, extras.join(",")),
+    };
     match &requirement.version_or_url {
         Some(VersionOrUrl::VersionSpecifier(specifiers)) => {
             let parts: Vec<String> = specifiers.iter().map(ToString::to_string).collect();
             format!("{name}{}", parts.join(","))
         }
-        _ => name.to_string(),
+        _ => name,
     }
 }
 

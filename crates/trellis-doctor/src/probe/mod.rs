@@ -202,6 +202,14 @@ impl Diagnosis for ProbeProblem {
     }
 }
 
+/// Asks an interpreter for the environment that it runs; `None` where it does not say.
+pub fn environment_of(python: &Path, limit: Duration) -> Option<PathBuf> {
+    let program = "import sys; print(sys.prefix)";
+    let outcome = child::run(python, program, Vec::new(), limit).ok()?;
+    let said = outcome.output.lines().last().filter(|_| outcome.success)?;
+    Some(PathBuf::from(said))
+}
+
 /// Runs all steps in order. Without an interpreter or without torch nothing else can work: the steps after
 /// that failure would repeat it and are not tried.
 pub fn run(probe: &Probe) -> Vec<Finding> {

@@ -208,36 +208,6 @@ fn the_files_tell_which_of_two_records_is_real() {
 }
 
 #[test]
-fn two_packages_that_own_the_same_files() {
-    let env = Env::whole();
-    for (name, length) in [("onnxruntime", 5), ("onnxruntime-gpu", 6)] {
-        env.package(name, "1.23.2", &[]);
-        let folder = name.replace('-', "_");
-        env.file(
-            &format!("{folder}-1.23.2.dist-info/RECORD"),
-            format!(
-                "onnxruntime/__init__.py,sha256=same,\nonnxruntime/capi/x.py,sha256=of{length},{length}\n"
-            ),
-        );
-    }
-    env.file("onnxruntime/capi/x.py", "x = 1\n");
-    let finding = env.finding("shared_files");
-    assert_eq!(
-        (finding.subject.as_str(), finding.level),
-        ("onnxruntime", Level::Warn)
-    );
-    assert_eq!(
-        finding.message,
-        "and onnxruntime-gpu own 1 of the same files; those that are here are those of onnxruntime-gpu 1.23.2"
-    );
-    assert!(
-        finding.advice.contains("install onnxruntime-gpu again"),
-        "{}",
-        finding.advice
-    );
-}
-
-#[test]
 fn recorded_files_that_are_gone_and_what_pip_left() {
     let env = Env::whole();
     env.file(

@@ -5,11 +5,14 @@
 mod abi;
 mod code;
 mod docs;
+mod elsewhere;
 mod environment;
 mod four_failures;
 mod hostile;
 mod imports;
 mod kit;
 mod machine;
+mod odd_files;
+mod records;
 mod report;
 mod versions;

@@ -83,12 +83,12 @@ fn a_server_is_refused_in_the_same_words() {
         libcuda: None,
         closed_nodes: Vec::new(),
     };
-    let unfit = quick(env.root(), &settings, &machine).unwrap_err();
+    let unfit = quick(Some(env.root()), &settings, &machine).unwrap_err();
     let Unfit::Errors { errors } = unfit else {
         panic!("not an error of the report: {unfit}");
     };
     assert_eq!(Some(errors), report.refusal());
-    let absent = quick(&env.root().join("absent"), &settings, &machine).unwrap_err();
+    let absent = quick(Some(&env.root().join("absent")), &settings, &machine).unwrap_err();
     assert!(matches!(absent, Unfit::Environment(_)));
 }
 

@@ -1,9 +1,9 @@
 //! `trellis doctor`: gathers the checks that apply here into one report. The checks are in trellis-doctor.
 
+mod environment;
 mod model;
 mod start;
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use trellis_doctor::gpu::{self, Machine, Target};
 use trellis_doctor::host::{self, Host};
 use trellis_doctor::probe::{self, Probe};
 use trellis_doctor::{
-    Capability, Check, Environment, EnvironmentError, Finding, Level, Looked, Report, Settings, examine,
+    Capability, Check, Environment, Finding, Level, Looked, Report, Settings, examine,
     system_library_folders, variables,
 };
 use trellis_models::Places;
@@ -23,6 +23,8 @@ use crate::config::{self, SettingFlags};
 use crate::env;
 use crate::exit::{Exit, Stop};
 use crate::output;
+
+use self::environment::Meant;
 
 pub(crate) use start::before_start;
 
@@ -78,19 +80,27 @@ pub(crate) fn run(args: &DoctorArgs, context: &Context<'_>) -> Result<Exit, Stop
         pins,
     };
 
-    let environment = match environment(args, context)? {
-        Ok(environment) => environment,
+    let mut meant = environment::meant(args.env.as_deref(), context)?;
+    if args.probe {
+        meant = meant.asked(Duration::from_secs(args.probe_seconds));
+    }
+    let mut report = Report::new(capability);
+    let mut environment = None;
+    match meant {
+        Meant::Here(found) => {
+            report = examine(&found, &settings);
+            environment = Some(found);
+        }
+        Meant::Untold(untold) => {
+            report.add([Finding::new(Check::Environment, env::WORKER_PYTHON, &untold)]);
+        }
+        Meant::None => {}
         // What else there is to say would be about another environment than the one that was meant.
-        Err((subject, error)) => {
-            let mut report = Report::new(capability);
+        Meant::Unusable(subject, error) => {
             report.add([Finding::new(Check::Environment, subject, &error)]);
             return conclude(&report, args);
         }
-    };
-    let mut report = match &environment {
-        Some(environment) => examine(environment, &settings),
-        None => Report::new(capability),
-    };
+    }
     let target = match args.capability {
         None => Target::Here,
         Some(_) => Target::Anywhere,
@@ -153,94 +163,6 @@ fn pinned_capability() -> Result<Capability, Stop> {
     first.parse().map_err(Stop::not_started)
 }
 
-/// What is wrong with the environment that is meant, and the name to tell it by.
-type Unusable = (String, EnvironmentError);
-
-/// The environment that was asked for, else the one that variables name, else none. A path on the command line
-/// that is no environment is wrong usage; all else is for the report to say.
-fn environment(
-    args: &DoctorArgs,
-    context: &Context<'_>,
-) -> Result<Result<Option<Environment>, Unusable>, Stop> {
-    if let Some(root) = &args.env {
-        return match Environment::discover(root) {
-            Ok(environment) => Ok(Ok(Some(environment))),
-            Err(error @ EnvironmentError::InterpreterGone { .. }) => {
-                Ok(Err((root.display().to_string(), error)))
-            }
-            Err(error) => {
-                let advice = error.advice();
-                Err(Stop::not_started(error).hint(advice))
-            }
-        };
-    }
-    Ok(from_variables(context))
-}
-
-fn from_variables(context: &Context<'_>) -> Result<Option<Environment>, Unusable> {
-    let named = |name: &str| {
-        let value = context.environment.get(name).filter(|value| !value.is_empty());
-        value.map(PathBuf::from)
-    };
-    if let Some(python) = named(env::WORKER_PYTHON) {
-        let told = |error| (env::WORKER_PYTHON.to_owned(), error);
-        worker_python(&python, context).map_err(told)?;
-        // Of an interpreter that is searched in `$PATH` the environment is not known.
-        if let Some(root) = prefix_of(&python) {
-            return Environment::discover(&root).map(Some).map_err(told);
-        }
-    }
-    for variable in [env::VIRTUAL_ENV, env::CONDA_PREFIX] {
-        if let Some(path) = named(variable) {
-            let found = Environment::discover(&path).map(Some);
-            return found.map_err(|error| match error {
-                EnvironmentError::Unreadable { .. } => (
-                    variable.to_owned(),
-                    EnvironmentError::NamedUnreadable { variable, path },
-                ),
-                error => (variable.to_owned(), error),
-            });
-        }
-    }
-    Ok(None)
-}
-
-/// Whether the interpreter that `$TRELLIS_WORKER_PYTHON` names is there and may be run.
-fn worker_python(python: &Path, context: &Context<'_>) -> Result<(), EnvironmentError> {
-    let wrong = |reason| EnvironmentError::NoInterpreter {
-        variable: env::WORKER_PYTHON,
-        path: python.to_owned(),
-        reason,
-    };
-    if python.components().count() == 1 {
-        let path = context.environment.get(env::PATH).unwrap_or_default();
-        let found = std::env::split_paths(path).any(|folder| folder.join(python).is_file());
-        return if found {
-            Ok(())
-        } else {
-            Err(wrong("is in no folder of `PATH`"))
-        };
-    }
-    // Of a whole environment more is known: that its link leads nowhere, for one.
-    if let Some(root) = prefix_of(python)
-        && let Err(error @ EnvironmentError::InterpreterGone { .. }) = Environment::discover(&root)
-    {
-        return Err(error);
-    }
-    match python.metadata() {
-        Err(_) if python.is_symlink() => Err(wrong("is a link to nowhere")),
-        Err(_) => Err(wrong("is not there")),
-        Ok(there) if !there.is_file() => Err(wrong("is not a file")),
-        Ok(there) if there.permissions().mode() & 0o111 == 0 => Err(wrong("may not be executed")),
-        Ok(_) => Ok(()),
-    }
-}
-
-/// `/env` for `/env/bin/python3`.
-fn prefix_of(python: &Path) -> Option<PathBuf> {
-    python.parent()?.parent().map(Path::to_owned)
-}
-
 /// Folders that will be written: the data, the driver's cache and that of models. A settings file that cannot
 /// be read is what `trellis config check` tells; here only the disk of the data goes unlooked at.
 fn folders(context: &Context<'_>) -> Vec<PathBuf> {
@@ -269,9 +191,11 @@ fn probe_of(
     context: &Context<'_>,
 ) -> Result<Probe, Stop> {
     let own = environment.and_then(|environment| environment.interpreter.clone());
-    // That of another environment than the one asked for would answer for the wrong one.
+    // What the workers run, with what a script of that name sets. That of another environment than the one asked
+    // for would answer for the wrong one.
     let named = context.environment.get(env::WORKER_PYTHON).map(PathBuf::from);
-    let python = own.or_else(|| named.filter(|_| args.env.is_none()));
+    let named = named.filter(|named| args.env.is_none() && !named.as_os_str().is_empty());
+    let python = named.or(own);
     let python = python.ok_or_else(|| {
         Stop::not_started(anyhow!("there is no interpreter to probe with"))
             .hint("name an environment that has `bin/python3` with `--env`")

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use trellis_doctor::{Settings, quick, system_library_folders};
+use trellis_doctor::{Settings, environment_of, quick, system_library_folders};
 use trellis_pins::Pins;
 
 use super::super::Context;
+use super::environment::worker_python;
 use super::model::unloadable;
-use super::{look, pinned_capability, prefix_of, worker_python};
+use super::{look, pinned_capability};
 use crate::env;
 use crate::exit::Stop;
 
@@ -29,15 +30,13 @@ pub(crate) fn before_start(context: &Context<'_>, model: &Path) -> Result<(), St
         ));
     }
     let python = context.environment.get(env::WORKER_PYTHON).map(PathBuf::from);
-    if let Some(python) = python.as_deref().filter(|python| !python.as_os_str().is_empty()) {
-        worker_python(python, context).map_err(|error| {
-            let hint = format!("{}; `--skip-doctor` starts anyway", error.advice());
-            Stop::not_started(error).hint(hint)
-        })?;
-    }
-    let Some(root) = python.as_deref().and_then(prefix_of) else {
+    let Some(python) = python.filter(|python| !python.as_os_str().is_empty()) else {
         return Ok(());
     };
+    let program = worker_python(&python, context).map_err(|error| {
+        let hint = format!("{}; `--skip-doctor` starts anyway", error.advice());
+        Stop::not_started(error).hint(hint)
+    })?;
     let library_folders = system_library_folders();
     let machine = look(context, &library_folders);
     let settings = Settings {
@@ -45,7 +44,7 @@ pub(crate) fn before_start(context: &Context<'_>, model: &Path) -> Result<(), St
         library_folders,
         pins: Pins::embedded(),
     };
-    quick(&root, &settings, &machine).map_err(|unfit| {
+    quick(environment_of(&program).as_deref(), &settings, &machine).map_err(|unfit| {
         let hint = format!("{}; `--skip-doctor` starts anyway", unfit.advice());
         Stop::not_started(unfit).hint(hint)
     })

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use serde::Serialize;
 use tempfile::TempDir;
 use trellis_model_fetch::{Layout, Request, fetch_files};
-use trellis_models::Located;
+use trellis_models::check::check;
 use trellis_models::lock::{Lock, lock_path};
 use trellis_models::misplaced;
 use trellis_models::repair::{AsInNotes, Change, Options, Plan, Remedy, apply, plan, undo};
+use trellis_models::{Located, Severity};
 
 use super::bars::Bars;
 use super::{Fault, Machine, fetch, print, print_json};
@@ -77,6 +78,8 @@ struct Outcome<'a> {
     /// Why the folder loads but does not work, if that was asked for.
     warning: Option<String>,
     changed: &'a [Change],
+    /// Errors that no repair mends, where there is nothing else to do.
+    left: Vec<String>,
     dry_run: bool,
 }
 
@@ -96,8 +99,9 @@ pub(super) fn run(args: &RepairArgs, machine: &Machine<'_>) -> Result<Exit, Faul
         to: args.to.clone(),
     };
     let mut planned = plan(&located, &options, &machine.places)?;
+    let left = left(&planned, &located, machine);
     if !args.json {
-        print(&described(&planned, args.dry_run))?;
+        print(&described(&planned, args.dry_run, &left))?;
     }
     let mut changed = Vec::new();
     let mut unreachable = None;
@@ -125,21 +129,23 @@ pub(super) fn run(args: &RepairArgs, machine: &Machine<'_>) -> Result<Exit, Faul
         }
         changed = apply(&planned)?;
     }
-    conclude(args, &planned, &changed, unreachable.as_ref())
+    conclude(args, &planned, (&changed, left), unreachable.as_ref())
 }
 
 fn conclude(
     args: &RepairArgs,
     planned: &Plan,
-    changed: &[Change],
+    (changed, left): (&[Change], Vec<String>),
     unreachable: Option<&Fault>,
 ) -> Result<Exit, Fault> {
+    let done = planned.unsolved.is_empty() && left.is_empty();
     let warning = planned.substitution().map(AsInNotes::warning);
     if args.json {
         print_json(&Outcome {
             plan: Some(planned),
             warning: warning.clone(),
             changed,
+            left,
             dry_run: args.dry_run,
         })?;
     } else {
@@ -159,11 +165,7 @@ fn conclude(
         }
         print(&text)?;
     }
-    Ok(if planned.unsolved.is_empty() {
-        Exit::Done
-    } else {
-        Exit::Failed
-    })
+    Ok(if done { Exit::Done } else { Exit::Failed })
 }
 
 fn run_undo(args: &RepairArgs, located: &Located) -> Result<Exit, Fault> {
@@ -173,6 +175,7 @@ fn run_undo(args: &RepairArgs, located: &Located) -> Result<Exit, Fault> {
             plan: None,
             warning: None,
             changed: &changed,
+            left: Vec::new(),
             dry_run: args.dry_run,
         });
     }
@@ -189,8 +192,23 @@ fn run_undo(args: &RepairArgs, located: &Located) -> Result<Exit, Fault> {
     print(&changed.iter().map(line).collect::<String>())
 }
 
+/// What `trellis model check` calls an error in a folder for which a plan has nothing to do.
+fn left(plan: &Plan, located: &Located, machine: &Machine<'_>) -> Vec<String> {
+    if !plan.remedies.is_empty() || !plan.unsolved.is_empty() {
+        return Vec::new();
+    }
+    let report = check(located, &machine.places);
+    let errors = report
+        .problems
+        .iter()
+        .filter(|problem| problem.severity() == Severity::Error);
+    errors
+        .map(|problem| format!("{}\n  → {}", problem.sentence(), problem.advice()))
+        .collect()
+}
+
 /// What a plan does, for people.
-fn described(plan: &Plan, dry_run: bool) -> String {
+fn described(plan: &Plan, dry_run: bool, left: &[String]) -> String {
     let mut text = String::new();
     for remedy in &plan.remedies {
         let _ = match remedy {
@@ -216,7 +234,12 @@ fn described(plan: &Plan, dry_run: bool) -> String {
         );
     }
     text.push_str(&plan.diff);
-    if plan.remedies.is_empty() && plan.unsolved.is_empty() {
+    if !left.is_empty() {
+        for error in left {
+            let _ = writeln!(text, "✗ {error}");
+        }
+        text.push_str("nothing here is for a repair\n");
+    } else if plan.remedies.is_empty() && plan.unsolved.is_empty() {
         text.push_str("✓ nothing to repair\n");
     } else if dry_run {
         text.push_str("nothing was changed (--dry-run)\n");
