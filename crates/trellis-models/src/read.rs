@@ -81,10 +81,17 @@ pub(crate) fn read_small(path: &Path) -> Result<Vec<u8>, ReadError> {
     Ok(bytes)
 }
 
+/// JSON that is no object: every file that is read here is one.
+fn other_json(text: &[u8]) -> Option<StandIn> {
+    let is_object = text.trim_ascii_start().first() == Some(&b'{');
+    let parses = || serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok();
+    (!is_object && parses()).then_some(StandIn::NotAnObject)
+}
+
 /// Reads a JSON file of at most `MAX_BYTES`; what lies there instead is named.
 pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, ReadError> {
     let text = read_small(path)?;
-    if let Some(found) = StandIn::of(&text) {
+    if let Some(found) = StandIn::of(&text).or_else(|| other_json(&text)) {
         return Err(ReadError::StandIn {
             path: path.to_owned(),
             found,

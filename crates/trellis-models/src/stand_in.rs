@@ -26,6 +26,12 @@ pub enum StandIn {
     /// UTF-8 with a mark in front that Python's JSON reader refuses.
     #[error("starts with a byte-order mark, which TRELLIS refuses to read")]
     ByteOrderMark,
+    /// Still compressed, as some servers send it.
+    #[error("is compressed with gzip, not the file itself")]
+    Gzip,
+    /// `null`, a list, a number or a text.
+    #[error("holds JSON, but not an object `{{…}}`")]
+    NotAnObject,
 }
 
 /// How the answers of hubs and file servers begin where they have no file to give.
@@ -52,6 +58,7 @@ impl StandIn {
             _ if visible.starts_with(b"version https://git-lfs") => Self::LfsPointer,
             _ if is_page(visible) => Self::WebPage,
             _ if MESSAGES.iter().any(|message| visible.starts_with(message)) => Self::ServerMessage,
+            [0x1f, 0x8b, ..] => Self::Gzip,
             [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [b'{' | b'[', 0, ..] | [0, b'{' | b'[', ..] => Self::Utf16,
             _ if marked => Self::ByteOrderMark,
             _ => return None,
@@ -96,6 +103,7 @@ mod tests {
                 b"{\"error\":\"Repository not found\"}",
                 Some(StandIn::ServerMessage),
             ),
+            (b"\x1f\x8b\x08\x00", Some(StandIn::Gzip)),
             (b"{\"name\": 1}", None),
             (b"PK\x03\x04", None),
         ] {

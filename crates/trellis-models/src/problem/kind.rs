@@ -192,6 +192,8 @@ fn stand_in(found: StandIn) -> &'static str {
         StandIn::LfsPointer => "lfs_pointer",
         StandIn::WebPage => "web_page",
         StandIn::ServerMessage => "server_message",
-        StandIn::Utf16 | StandIn::ByteOrderMark => "checkpoint_corrupt",
+        StandIn::Utf16 | StandIn::ByteOrderMark | StandIn::Gzip | StandIn::NotAnObject => {
+            "checkpoint_corrupt"
+        }
     }
 }

@@ -236,6 +236,8 @@ fn what_lies_in_place_of_a_json_file_is_named() {
             text(utf16),
             text(marked),
             Vec::new(),
+            b"null".to_vec(),
+            b"\x1f\x8b\x08\0\0\0\0\0".to_vec(),
         ] {
             let machine = Machine::with_extras();
             let folder = machine.model();
