@@ -140,12 +140,12 @@ impl ResultCache {
         match self.copy_out(&entry, job).await {
             Ok(Some(outcome)) => Some(outcome),
             Ok(None) => {
-                warn!(entry = entry.id.0, "a kept result is damaged, it is made anew");
+                warn!(entry = entry.id.0, "a kept result is damaged: making it again");
                 self.drop_entry(&entry).await;
                 None
             }
             Err(BlobError::NotFound { key }) => {
-                info!(%key, "a kept result is not whole any more, it is made anew");
+                info!(%key, "a kept result has lost a file: making it again");
                 self.drop_entry(&entry).await;
                 None
             }
@@ -153,7 +153,7 @@ impl ResultCache {
             Err(error) => {
                 warn!(
                     error = &error as &dyn std::error::Error,
-                    "a kept result cannot be copied, it is made anew"
+                    "a kept result cannot be copied: making it again"
                 );
                 None
             }

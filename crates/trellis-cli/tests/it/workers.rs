@@ -311,7 +311,7 @@ async fn a_workers_result_names_its_environment_and_is_made_anew_where_that_is_n
     // The stand-in says that it has a GPU of its own.
     assert!(said.starts_with("exit code: 1"), "{said}");
     assert!(
-        said.contains("✗ gpu         it was Stand-in GPU (12.0), here is"),
+        said.contains("✗ gpu         it was Stand-in GPU (12.0), "),
         "{said}"
     );
     let second = client.asked(picture::png(96, 90), &params).await;

@@ -163,16 +163,16 @@ impl Problem {
             Self::ExtraMissing { .. } => "`trellis model fetch` does it now and verifies it",
             Self::LockMissing { .. } => "`trellis model lock` writes it",
             Self::LockUnreadable { .. } => {
-                "restore it from version control, or write it anew with `trellis model lock`"
+                "restore it from version control, or write it again with `trellis model lock`"
             }
             Self::LockedFileMissing { .. } | Self::LockedSize { .. } | Self::LockedHash { .. } => {
-                "fetch the locked revision again with `trellis model fetch`; lock anew only if the change was meant"
+                "fetch the locked revision again with `trellis model fetch`; lock it again only if the change was meant"
             }
             Self::BlobHash { .. } => "`trellis model fetch` replaces it",
             Self::PinnedSize { .. } | Self::PinnedHash { .. } => {
                 "it is damaged or not the published file: `trellis model fetch` brings that one, `trellis model lock` pins your own"
             }
-            Self::NotLocked { .. } => "write the lock anew with `trellis model lock`",
+            Self::NotLocked { .. } => "write the lock again with `trellis model lock`",
             Self::Unreadable { .. } => "make it readable for this user",
             Self::AsInNotes { .. } => {
                 "`trellis model repair --undo` takes it back; `trellis model repair` then puts the real checkpoint in place"

@@ -76,7 +76,7 @@ impl RepairError {
                 "restore `pipeline.json` from `pipeline.json.before-repair` by hand, then delete `trellis-repair.json`"
             }
             Self::ChangedSince { .. } | Self::KeptFileGone { .. } => {
-                "nothing was undone: restore the file by hand or fetch the folder anew"
+                "nothing was undone: restore the file by hand or fetch the folder again"
             }
         }
     }

@@ -21,7 +21,9 @@ fn check_in(root: &Path, store_path: &str, recorded: Option<&str>) -> Result<Str
     }
     let (hash, _) = hash_path(&files).map_err(|error| format!("{store_path} cannot be read: {error}"))?;
     let recorded = match recorded {
-        Some(text) => NixHash::from_sri(text).map_err(|_| format!("the record's hash `{text}` is none"))?,
+        Some(text) => {
+            NixHash::from_sri(text).map_err(|_| format!("the hash in the record, `{text}`, is invalid"))?
+        }
         None => return Ok("whose hash was not recorded".to_owned()),
     };
     if hash != recorded {

@@ -126,7 +126,9 @@ fn compare_gpu(recorded: &GpuUsed, here: &[GpuUsed]) -> Check {
     let same_kind = |gpu: &&GpuUsed| (&gpu.name, &gpu.capability) == (&recorded.name, &recorded.capability);
     let kind = format!("{} ({})", recorded.name, recorded.capability);
     match (here.iter().find(same_kind), &recorded.driver) {
-        (None, _) if here.is_empty() => Check::differs(about, format!("it was {kind}, here is none")),
+        (None, _) if here.is_empty() => {
+            Check::differs(about, format!("it was {kind}, and this machine has no GPU"))
+        }
         (None, _) => {
             let names: Vec<String> = here
                 .iter()
