@@ -1,4 +1,4 @@
-"""Which pictures are taken to be cut out already."""
+"""Which pictures count as already cut out."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ pub(crate) enum Cause {
     #[error("the worker closed its socket")]
     Closed,
     /// It wrote what is no frame.
-    #[error("the worker wrote what is no message: {reason}")]
+    #[error("the worker sent an invalid message: {reason}")]
     BadFrame {
         /// What is wrong with it.
         reason: String,

@@ -85,7 +85,7 @@ async fn a_frozen_process_is_found_by_its_silence_and_retried() {
 async fn noise_on_the_socket_is_retried() {
     is_retried(
         json!([{ "at": "decode", "seed": 1, "do": "babble", "times": 1 }]),
-        "wrote what is no message",
+        "sent an invalid message",
     )
     .await;
 }
