@@ -16,7 +16,6 @@ mod logs;
 mod nearby;
 mod numbers;
 mod output;
-mod server_address;
 mod signals;
 
 use std::process::ExitCode;

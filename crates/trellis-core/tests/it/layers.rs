@@ -35,6 +35,7 @@ const LAYERS: [(&str, &[&str]); 4] = [
             "trellis-runner",
             "trellis-supervisor",
             "trellis-model-fetch",
+            "trellis-client",
         ],
     ),
     ("edges", &["trellis-server", "trellis-cli"]),

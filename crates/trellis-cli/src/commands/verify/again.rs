@@ -11,8 +11,8 @@ use trellis_provenance::Statement;
 use super::can_make_again;
 use super::file::Recorded;
 use super::report::Check;
-use crate::commands::generate::engine::{OfServer, Order};
-use crate::commands::generate::here::Here;
+use crate::commands::generate::asset::{OfServer, Order};
+use crate::commands::generate::local::Local;
 use crate::commands::generate::pieces::Piece;
 use crate::commands::generate::show::Show;
 use crate::commands::generate::trouble::Trouble;
@@ -50,7 +50,7 @@ pub(super) fn compare(
             model_lock: None,
         };
         let origin = Arc::new(Origin::new(installation, None));
-        let here = Here::choose(&backends.registry, choice, &record.params.formats, origin)
+        let here = Local::choose(&backends.registry, choice, &record.params.formats, origin)
             .map_err(Trouble::from)
             .map_err(Stop::from)?;
         let order = Order {
