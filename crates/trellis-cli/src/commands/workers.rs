@@ -53,7 +53,7 @@ pub(crate) fn run(args: WorkersArgs, context: &Context<'_>) -> Result<Exit, Stop
         context.environment,
         context.config_file.as_deref(),
     )?;
-    let listen = &loaded.config.listen;
+    let listen = &loaded.config.node.listen;
     let address = match args.server {
         Some(address) => address,
         None if listen.host.is_unspecified() => format!("http://127.0.0.1:{}", listen.port),

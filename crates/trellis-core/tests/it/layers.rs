@@ -38,7 +38,7 @@ const LAYERS: [(&str, &[&str]); 4] = [
             "trellis-client",
         ],
     ),
-    ("edges", &["trellis-server", "trellis-cli"]),
+    ("edges", &["trellis-server", "trellis-node", "trellis-cli"]),
 ];
 
 /// What a layer must not depend on, at any depth.

@@ -7,7 +7,8 @@ use serde::Serialize;
 use trellis_client::ClientError;
 use trellis_core::Failure;
 
-use crate::{env, nearby};
+use crate::env;
+use trellis_node::nearby;
 
 /// What to do about an answer that is not the contract's.
 const NOT_UNDERSTOOD: &str = "check that `--server` is a trellis server of this version";
