@@ -41,10 +41,10 @@ impl Local {
         formats: &[Format],
         origin: Arc<Origin>,
     ) -> Result<Self, Failure> {
-        let chosen = registry.choose(choice, formats)?;
+        let backend = registry.route(choice, formats).backend()?;
         Ok(Self {
-            backend: chosen.backend,
-            reason: chosen.reason,
+            reason: registry.reason(choice, formats, &backend),
+            backend,
             origin,
         })
     }
