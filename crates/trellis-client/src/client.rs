@@ -61,8 +61,11 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client for the server at `address`, `http://` or `https://`.
-    /// `key` is sent with every call.
+    /// A client for the server at `address`, `http://` or `https://`. `key` is sent with every call.
+    ///
+    /// # Panics
+    ///
+    /// Never: a secret is visible ASCII, as a header's value must be.
     pub fn new(address: &str, key: Option<&Secret>) -> Result<Self, ClientError> {
         // Chosen once for the process; a second call finds it there.
         let _ = rustls::crypto::ring::default_provider().install_default();

@@ -33,12 +33,18 @@ async fn answer(State((asked, answers)): State<(Asked, Answers)>, request: Reque
         header("last-event-id"),
         header("authorization"),
     );
-    asked.lock().unwrap().push(line);
-    let (status, body) = answers.lock().unwrap().pop_front().expect("no more was expected");
-    let status = axum::http::StatusCode::from_u16(status).unwrap();
+    asked.lock().expect("no test panics here").push(line);
+    let (status, body) = answers
+        .lock()
+        .expect("no test panics here")
+        .pop_front()
+        .expect("no more was expected");
+    let status = axum::http::StatusCode::from_u16(status).expect("a status");
     let mut response = (status, Bytes::from(body)).into_response();
     if status.as_u16() == 503 {
-        response.headers_mut().insert("retry-after", "1".parse().unwrap());
+        response
+            .headers_mut()
+            .insert("retry-after", axum::http::HeaderValue::from_static("1"));
     }
     response
 }
@@ -47,17 +53,19 @@ async fn answer(State((asked, answers)): State<(Asked, Answers)>, request: Reque
 async fn server(answers: Vec<(u16, Vec<u8>)>) -> (Client, Asked) {
     let asked = Asked::default();
     let state = (asked.clone(), Arc::new(Mutex::new(answers.into())));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = format!("http://{}/", listener.local_addr().unwrap());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a free port");
+    let address = format!("http://{}/", listener.local_addr().expect("it is bound"));
     let app = Router::new().fallback(answer).with_state(state);
     tokio::spawn(async move { axum::serve(listener, app).await });
-    (Client::new(&address, None).unwrap(), asked)
+    (Client::new(&address, None).expect("an address"), asked)
 }
 
 fn job(state: &str) -> Vec<u8> {
     let job: Value = json!({
         "id": ID, "state": state, "backend": "auto", "inputs": [], "artifacts": [], "notes": [],
-        "params": ParamsPatch::default().resolve(7).unwrap(),
+        "params": ParamsPatch::default().resolve(7).expect("defaults are in range"),
         "created_at": "2025-01-01T00:00:00Z", "updated_at": "2025-01-01T00:00:00Z",
         "attempt": 1, "history": [],
     });
@@ -73,11 +81,11 @@ fn event(seq: u64) -> Vec<u8> {
 }
 
 fn id() -> JobId {
-    ID.parse().unwrap()
+    ID.parse().expect("an id")
 }
 
 fn asked(asked: &Asked) -> Vec<String> {
-    asked.lock().unwrap().clone()
+    asked.lock().expect("no test panics here").clone()
 }
 
 #[tokio::test]
