@@ -14,6 +14,10 @@ use crate::origins::AllowedOrigins;
 /// Limits of the HTTP edge; those of a submission are the intake's.
 #[derive(Debug, Clone)]
 pub struct HttpLimits {
+    /// How many connections there may be; then idle ones make room.
+    pub connections: usize,
+    /// How long a connection may take for the headers of its next request.
+    pub header_time: Duration,
     /// The largest body taken, bytes.
     pub body_bytes: usize,
     /// How many submissions are read at a time; further ones wait, so that bodies held in memory stay
@@ -30,6 +34,8 @@ pub struct HttpLimits {
 impl Default for HttpLimits {
     fn default() -> Self {
         Self {
+            connections: 1024,
+            header_time: Duration::from_secs(30),
             body_bytes: 64 * 1024 * 1024,
             uploads_at_a_time: 8,
             body_pause: Duration::from_secs(30),

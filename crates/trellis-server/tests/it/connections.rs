@@ -1,0 +1,103 @@
+//! Clients that keep connections without using them.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use trellis_server::HttpLimits;
+
+use crate::kit::{Kit, Served, Wishes};
+
+const LIVE: &[u8] = b"GET /v1/health/live HTTP/1.1\r\nhost: localhost\r\n\r\n";
+
+fn kit(connections: usize, header_time: Duration) -> Kit {
+    Kit::with(Wishes {
+        limits: HttpLimits {
+            connections,
+            header_time,
+            ..HttpLimits::default()
+        },
+        ..Wishes::default()
+    })
+}
+
+async fn connect(server: &Served) -> TcpStream {
+    TcpStream::connect(server.address).await.unwrap()
+}
+
+/// The answer's status line, on a connection that stays open.
+async fn status(stream: &mut TcpStream, request: &[u8]) -> String {
+    stream.write_all(request).await.unwrap();
+    let mut answer = vec![0; 4096];
+    let read = stream.read(&mut answer).await.unwrap();
+    let text = String::from_utf8_lossy(&answer[..read]).into_owned();
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+/// Whether the server ended the connection; it may have said something before.
+async fn ended(stream: &mut TcpStream) -> bool {
+    let mut rest = Vec::new();
+    timeout(Duration::from_secs(10), stream.read_to_end(&mut rest))
+        .await
+        .is_ok()
+}
+
+#[tokio::test]
+async fn headers_that_never_end_end_the_connection() {
+    let kit = kit(64, Duration::from_millis(200));
+    let server = kit.serve().await;
+    for beginning in [&b""[..], b"GET /v1/health/live HTTP/1.1\r\nhost: loc"] {
+        let mut slow = connect(&server).await;
+        slow.write_all(beginning).await.unwrap();
+        assert!(ended(&mut slow).await, "{beginning:?}");
+    }
+    let mut used = connect(&server).await;
+    assert_eq!(status(&mut used, LIVE).await, "HTTP/1.1 200 OK");
+    assert!(ended(&mut used).await, "an idle connection");
+}
+
+#[tokio::test]
+async fn silent_connections_keep_nobody_out() {
+    let kit = kit(8, Duration::from_secs(600));
+    let server = kit.serve().await;
+    let mut silent = Vec::new();
+    for _ in 0..40 {
+        silent.push(connect(&server).await);
+        let mut working = connect(&server).await;
+        assert_eq!(status(&mut working, LIVE).await, "HTTP/1.1 200 OK");
+    }
+    assert!(ended(&mut silent[0]).await, "the longest idle one made room");
+}
+
+#[tokio::test]
+async fn a_connection_at_work_is_never_ended_for_another() {
+    let kit = kit(8, Duration::from_secs(600));
+    let job = kit.submit().await;
+    let server = kit.serve().await;
+    let follow = format!("GET /v1/jobs/{job}/events HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    let mut followers = Vec::new();
+    for _ in 0..6 {
+        let mut follower = connect(&server).await;
+        assert_eq!(status(&mut follower, follow.as_bytes()).await, "HTTP/1.1 200 OK");
+        followers.push(follower);
+    }
+    // Three quarters are at work for this one address: it gets no more until one ends.
+    let mut seventh = connect(&server).await;
+    assert_eq!(
+        status(&mut seventh, LIVE).await,
+        "HTTP/1.1 503 Service Unavailable"
+    );
+    drop(followers.pop());
+    let served = timeout(Duration::from_secs(10), async {
+        loop {
+            let mut next = connect(&server).await;
+            if status(&mut next, LIVE).await.ends_with("200 OK") {
+                return;
+            }
+        }
+    });
+    served.await.expect("a follower that left makes room");
+    server.stop.cancel();
+    server.task.await.unwrap().unwrap();
+}
