@@ -5,18 +5,16 @@
 //! (`colour.rs`).
 //! Not here: what counts as the object in the picture.
 
-use image::{DynamicImage, ExtendedColorType, ImageDecoder, Limits, RgbaImage};
+use image::{DynamicImage, ExtendedColorType, ImageDecoder, RgbaImage};
 use trellis_core::PictureFormat;
 
 use crate::colour::{Pixels, Stated, to_srgb};
-use crate::probe::reader;
+use crate::probe::{SPARE_BYTES, reader};
 use crate::tiff::Tiff;
 use crate::{Header, Note, Picture, PictureError, frames, jpeg, png, probe};
 
 /// Most bytes a pixel has while being decoded: four channels of 32 bits.
 const BYTES_PER_PIXEL: u64 = 16;
-/// What a decoder may use besides the pixels, such as tables and metadata.
-const SPARE_BYTES: u64 = 64 << 20;
 
 /// Decodes an encoded picture, turned as its EXIF orientation says; of an animation the first frame, of several
 /// pages the first.
@@ -29,11 +27,9 @@ pub fn decode(bytes: &[u8], max_pixels: u64) -> Result<Picture, PictureError> {
         return Err(PictureError::CutShort);
     }
     let refused = |error| PictureError::from_decoder(header.format, error);
-    let mut reader = reader(bytes, header.format);
-    let mut limits = Limits::no_limits();
     let pixels = u64::from(header.width) * u64::from(header.height);
-    limits.max_alloc = Some(pixels.saturating_mul(BYTES_PER_PIXEL).saturating_add(SPARE_BYTES));
-    reader.limits(limits);
+    let max_alloc = pixels.saturating_mul(BYTES_PER_PIXEL).saturating_add(SPARE_BYTES);
+    let reader = reader(bytes, header.format, max_alloc);
     let mut decoder = reader.into_decoder().map_err(refused)?;
     let orientation = decoder.orientation().map_err(refused)?;
     // A profile that the decoder cannot take out is told like one that makes no sense.

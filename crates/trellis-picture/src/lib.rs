@@ -21,5 +21,5 @@ pub use decode::decode;
 pub use foreign::ForeignFile;
 pub use note::Note;
 pub use picture::Picture;
-pub use probe::{Header, PictureError, probe};
+pub use probe::{Header, PictureError, SizeLimit, probe};
 pub use recognise::{FileKind, recognise};

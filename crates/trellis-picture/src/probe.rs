@@ -2,10 +2,15 @@
 
 use std::io::Cursor;
 
-use image::{ImageError, ImageFormat, ImageReader};
+use image::{ImageError, ImageFormat, ImageReader, Limits};
 use trellis_core::PictureFormat;
 
 use crate::{FileKind, ForeignFile, recognise};
+
+/// The longest side that is taken, pixels: a picture one pixel wide costs every step far more than its area.
+const LONGEST_SIDE: u32 = 32_768;
+/// What a decoder may use besides the pixels, for metadata; the largest profiles in use have 3 MiB.
+pub(crate) const SPARE_BYTES: u64 = 16 << 20;
 
 /// What a picture's header says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,15 +41,15 @@ pub enum PictureError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// More pixels than allowed.
-    #[error("the picture has {width} × {height} pixels, the limit is {max_pixels}")]
+    /// More pixels than allowed, in all or along a side.
+    #[error("the picture has {width} × {height} pixels, the limit is {limit}")]
     TooLarge {
         /// Width in pixels.
         width: u32,
         /// Height in pixels.
         height: u32,
-        /// The limit on their product.
-        max_pixels: u64,
+        /// Which limit it exceeds.
+        limit: SizeLimit,
     },
     /// A JPEG without its end.
     #[error("the picture is damaged or cut short")]
@@ -58,13 +63,28 @@ pub enum PictureError {
     },
 }
 
+/// A limit on a picture's size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SizeLimit {
+    /// On width × height.
+    #[error("{0}")]
+    Pixels(u64),
+    /// On the longer side.
+    #[error("{0} along a side")]
+    Side(u32),
+}
+
 impl PictureError {
     /// What to do about it, one sentence.
     pub fn advice(&self) -> &'static str {
         match self {
             Self::NotRead { file } => file.advice(),
             Self::UnreadForm { .. } => "open the picture in an image editor and save it as PNG",
-            Self::TooLarge { .. } => "make the picture smaller, or raise `limits.pixels`",
+            Self::TooLarge {
+                limit: SizeLimit::Pixels(_),
+                ..
+            } => "make the picture smaller, or raise `limits.pixels`",
+            Self::TooLarge { .. } => "cut the picture to the object",
             Self::CutShort | Self::Damaged { .. } => "open the picture in a viewer and save it again",
         }
     }
@@ -83,13 +103,14 @@ impl PictureError {
     }
 }
 
-/// Reads the header of an encoded picture and checks `width × height` against `max_pixels`.
+/// Reads the header of an encoded picture and checks `width × height` against `max_pixels`, and each side against
+/// what is sensible. Memory is bounded whatever the file says.
 pub fn probe(bytes: &[u8], max_pixels: u64) -> Result<Header, PictureError> {
     let format = match recognise(bytes) {
         FileKind::Picture(format) => format,
         FileKind::Foreign(file) => return Err(PictureError::NotRead { file }),
     };
-    let (width, height) = reader(bytes, format)
+    let (width, height) = reader(bytes, format, SPARE_BYTES)
         .into_dimensions()
         .map_err(|error| PictureError::from_decoder(format, error))?;
     if width == 0 || height == 0 {
@@ -97,12 +118,13 @@ pub fn probe(bytes: &[u8], max_pixels: u64) -> Result<Header, PictureError> {
             source: "a side of 0 pixels".into(),
         });
     }
-    if u64::from(width) * u64::from(height) > max_pixels {
-        return Err(PictureError::TooLarge {
-            width,
-            height,
-            max_pixels,
-        });
+    let limit = if u64::from(width) * u64::from(height) > max_pixels {
+        Some(SizeLimit::Pixels(max_pixels))
+    } else {
+        (width.max(height) > LONGEST_SIDE).then_some(SizeLimit::Side(LONGEST_SIDE))
+    };
+    if let Some(limit) = limit {
+        return Err(PictureError::TooLarge { width, height, limit });
     }
     Ok(Header {
         format,
@@ -111,8 +133,8 @@ pub fn probe(bytes: &[u8], max_pixels: u64) -> Result<Header, PictureError> {
     })
 }
 
-/// The decoder of a format.
-pub(crate) fn reader(bytes: &[u8], format: PictureFormat) -> ImageReader<Cursor<&[u8]>> {
+/// The decoder of a format, which may use `max_alloc` bytes.
+pub(crate) fn reader(bytes: &[u8], format: PictureFormat, max_alloc: u64) -> ImageReader<Cursor<&[u8]>> {
     let format = match format {
         PictureFormat::Png => ImageFormat::Png,
         PictureFormat::Jpeg => ImageFormat::Jpeg,
@@ -121,5 +143,9 @@ pub(crate) fn reader(bytes: &[u8], format: PictureFormat) -> ImageReader<Cursor<
         PictureFormat::Bmp => ImageFormat::Bmp,
         PictureFormat::Tiff => ImageFormat::Tiff,
     };
-    ImageReader::with_format(Cursor::new(bytes), format)
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(max_alloc);
+    reader.limits(limits);
+    reader
 }
