@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::stream;
 use tracing::warn;
+use trellis_core::Sha256;
 use trellis_jobs::{BlobKey, BlobStore};
 
 use crate::problem::Problem;
@@ -26,8 +27,7 @@ const CHUNK_BYTES: u64 = 512 * 1024;
 pub(crate) struct StoredFile {
     pub(crate) key: BlobKey,
     pub(crate) size_bytes: u64,
-    /// 64 hexadecimal digits.
-    pub(crate) sha256: String,
+    pub(crate) sha256: Sha256,
     pub(crate) media_type: String,
     /// The name to save it under.
     pub(crate) name: String,
