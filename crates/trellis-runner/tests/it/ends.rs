@@ -61,6 +61,7 @@ async fn what_goes_wrong_in_a_backend_fails_its_job_and_no_other() {
     let runner = place.run(place.settings());
     let cases = [
         (Script::Fail, FailureKind::NoObject),
+        (Script::StopsItself, FailureKind::Internal),
         (Script::Panic, FailureKind::Internal),
         (Script::Traversal, FailureKind::Internal),
         (Script::Foreign, FailureKind::Internal),

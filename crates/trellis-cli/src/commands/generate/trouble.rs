@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use serde::Serialize;
-use trellis_core::Failure;
+use trellis_core::{Failure, GenerateError};
 
 use crate::nearby;
 
@@ -80,6 +80,15 @@ impl Trouble {
             kind: "not_understood".to_owned(),
             message,
             fix: "check that `--server` is a trellis server of this version".to_owned(),
+        }
+    }
+}
+
+impl From<GenerateError> for Trouble {
+    fn from(error: GenerateError) -> Self {
+        match error {
+            GenerateError::Cancelled => Self::interrupted(),
+            GenerateError::Failed(failure) => failure.into(),
         }
     }
 }
