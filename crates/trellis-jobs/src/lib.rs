@@ -15,7 +15,7 @@ mod janitor;
 mod sqlite;
 mod store;
 
-pub use blobs::{BlobError, BlobKey, BlobStore};
+pub use blobs::{BlobError, BlobKey, BlobStore, BlobStream};
 pub use cache::{CacheError, CacheIndex, CacheKey, Entry, EntryId, KeptResult, ResultCache};
 pub use folder_blobs::FolderBlobs;
 pub use intake::{Intake, IntakeError, IntakeLimits, Submission};
