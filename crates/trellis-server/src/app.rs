@@ -17,6 +17,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::authorize::authorize;
+use crate::hosts::addressed;
 use crate::observe::observe;
 use crate::request_error::RequestError;
 use crate::{AppState, events, files, jobs, pages, server_facts, submit, workers};
@@ -59,6 +60,7 @@ pub fn app(state: AppState) -> Router {
     let (api, _) = api().split_for_parts();
     let limits = state.limits.clone();
     let origins = state.allowed_origins.clone();
+    let addressed = middleware::from_fn_with_state(state.clone(), addressed);
     let authorize = middleware::from_fn_with_state(state.clone(), authorize);
     // The last layer is the outermost: whatever the others refuse becomes a problem in `observe`.
     api.merge(pages::routes())
@@ -68,6 +70,7 @@ pub fn app(state: AppState) -> Router {
         .layer(DefaultBodyLimit::max(limits.body_bytes))
         .layer(origins.changing())
         .layer(authorize)
+        .layer(addressed)
         .layer(CatchPanicLayer::custom(|panic: Box<dyn Any + Send>| {
             panicked(&*panic)
         }))

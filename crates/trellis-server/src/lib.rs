@@ -13,6 +13,7 @@ mod example;
 mod extract;
 mod file_answer;
 mod files;
+mod hosts;
 mod jobs;
 mod keys;
 mod landing;
@@ -32,6 +33,7 @@ mod workers;
 
 pub use app::{app, openapi};
 pub use example::Example;
+pub use hosts::{AllowedHosts, InvalidHost};
 pub use keys::{ApiKeys, KeyRing, KeysError};
 pub use origins::{AllowedOrigins, InvalidOrigin};
 pub use serve::serve;

@@ -142,7 +142,7 @@ mod tests {
 
     use trellis_core::{JobId, JobState, ParamError, PictureFormat};
     use trellis_jobs::BlobKey;
-    use trellis_picture::ForeignFile;
+    use trellis_picture::{ForeignFile, SizeLimit};
 
     use super::*;
     use crate::data_uri::DataUriError;
@@ -167,6 +167,8 @@ mod tests {
             },
             RequestError::ApiKeyMissing,
             RequestError::ApiKeyUnknown,
+            RequestError::HostMissing,
+            RequestError::HostNotAllowed { host: text() },
             RequestError::CrossOrigin,
             RequestError::InvalidPath { reason: text() },
             RequestError::InvalidJobId(InvalidJobId { text: text() }),
@@ -265,7 +267,12 @@ mod tests {
             picture(PictureError::TooLarge {
                 width: 1,
                 height: 1,
-                max_pixels: 0,
+                limit: SizeLimit::Pixels(0),
+            }),
+            picture(PictureError::TooLarge {
+                width: 1,
+                height: 1,
+                limit: SizeLimit::Side(0),
             }),
             picture(damaged()),
         ];

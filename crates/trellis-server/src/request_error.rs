@@ -20,6 +20,12 @@ pub(crate) enum RequestError {
     /// Something else than one of the keys was sent.
     #[error("this server does not know the API key")]
     ApiKeyUnknown,
+    /// No `Host` header, or more than one.
+    #[error("the request has no `Host` header, or more than one")]
+    HostMissing,
+    /// Addressed to a name that is not this server's: perhaps a page of another site that took over its name.
+    #[error("this server does not answer to the host `{host}`")]
+    HostNotAllowed { host: String },
     /// A page of another site tries to change something.
     #[error("a page of another site sent this request")]
     CrossOrigin,
@@ -105,6 +111,8 @@ impl RequestError {
             Self::MethodNotAllowed { .. } => "method_not_allowed",
             Self::ApiKeyMissing => "api_key_missing",
             Self::ApiKeyUnknown => "api_key_unknown",
+            Self::HostMissing => "host_missing",
+            Self::HostNotAllowed { .. } => "host_not_allowed",
             Self::CrossOrigin => "cross_origin",
             Self::InvalidPath { .. } => "invalid_path",
             Self::InvalidJobId(_) => "invalid_job_id",
@@ -142,6 +150,10 @@ impl RequestError {
             }
             Self::ApiKeyUnknown => {
                 "send `Authorization: Bearer KEY` with a key that is in the server's `auth.keys_file`"
+            }
+            Self::HostMissing => "send one `Host` header, as HTTP/1.1 asks for",
+            Self::HostNotAllowed { .. } => {
+                "use the server's address, or add the name to `listen.allowed_hosts`"
             }
             Self::CrossOrigin => "add the page's origin to `listen.allowed_origins`, if you trust it",
             Self::InvalidPath { .. } => "see `/docs` for the form of this path",
@@ -196,11 +208,13 @@ impl RequestError {
             | Self::InvalidJobId(_)
             | Self::InvalidQuery { .. }
             | Self::InvalidHeader { .. }
+            | Self::HostMissing
             | Self::BoundaryMissing
             | Self::BodyUnreadable
             | Self::MalformedJson { .. } => StatusCode::BAD_REQUEST,
             Self::ApiKeyMissing | Self::ApiKeyUnknown => StatusCode::UNAUTHORIZED,
             Self::CrossOrigin => StatusCode::FORBIDDEN,
+            Self::HostNotAllowed { .. } => StatusCode::MISDIRECTED_REQUEST,
             Self::RouteNotFound { .. }
             | Self::ArtifactNotFound { .. }
             | Self::StatementNotFound { .. }

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use trellis_backend::{Origin, Registry};
 use trellis_jobs::{BlobStore, Intake, JobStore};
 
+use crate::hosts::AllowedHosts;
 use crate::keys::KeyRing;
 use crate::origins::AllowedOrigins;
 
@@ -61,6 +62,8 @@ pub struct AppParts {
     pub limits: HttpLimits,
     /// The program's version.
     pub version: String,
+    /// By which names the server may be addressed.
+    pub allowed_hosts: AllowedHosts,
     /// The sites whose pages may use this server.
     pub allowed_origins: AllowedOrigins,
     /// Who may use this server.

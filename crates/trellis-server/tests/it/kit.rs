@@ -22,7 +22,7 @@ use trellis_jobs::{
     BlobKey, BlobStore, Claim, ClaimFilter, Delivered, FolderBlobs, Intake, IntakeLimits, JobStore, Outcome,
     ResultCache, SqliteStore, WorkerName,
 };
-use trellis_server::{AllowedOrigins, ApiKeys, AppParts, AppState, HttpLimits, KeyRing, app};
+use trellis_server::{AllowedHosts, AllowedOrigins, ApiKeys, AppParts, AppState, HttpLimits, KeyRing, app};
 
 /// A red PNG of 2 × 2 pixels.
 const PNG: &str =
@@ -124,6 +124,7 @@ impl Kit {
             origin: Arc::new(Origin::new(installation(), None)),
             limits: wishes.limits,
             version: "1.2.3".to_owned(),
+            allowed_hosts: AllowedHosts::default(),
             allowed_origins: wishes.origins,
             keys: KeyRing::new(wishes.keys.map(|text| ApiKeys::parse(text).unwrap())),
         });
@@ -309,7 +310,10 @@ impl Answer {
 }
 
 pub(crate) fn request(method: Method, path: &str) -> Builder {
-    Request::builder().method(method).uri(path)
+    Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::HOST, "localhost")
 }
 
 /// A submission as JSON.

@@ -7,6 +7,7 @@ mod contract;
 mod docs;
 mod events;
 mod files;
+mod hosts;
 mod jobs;
 mod keys;
 mod kit;

@@ -1,0 +1,44 @@
+"""Attacks on the real server; run by run.sh. Each is a function that returns what it saw, or raises `Fell`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import traceback
+from collections.abc import Callable
+
+import clients
+import pictures
+from withstood import Fell
+
+ATTACKS: list[Callable[[str], str]] = [*clients.ATTACKS, *pictures.ATTACKS]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--program", required=True)
+    parser.add_argument("names", nargs="*")
+    asked = parser.parse_args()
+    known = {attack.__name__: attack for attack in ATTACKS}
+    if unknown := set(asked.names) - set(known):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(known)}")
+    failed = 0
+    for name in asked.names or known:
+        attack = known[name]
+        began = time.monotonic()
+        try:
+            mark, seen = "ok    ", attack(asked.program)
+        except Fell as fell:
+            mark, seen = "FAILED", str(fell)
+        except Exception:  # noqa: BLE001  the server may have died in the middle: the others still run
+            mark, seen = "FAILED", traceback.format_exc()
+        failed += mark == "FAILED"
+        print(f"{mark} {attack.__doc__} — {seen} ({time.monotonic() - began:.0f} s)", flush=True)
+    ran = len(asked.names or known)
+    print(f"{ran - failed} withstood, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Does to the real server what a hostile or broken client does, and prints a table of what it withstood.
+#
+#   tests/attack/run.sh [--program TRELLIS] [NAME...]      NAME: only these attacks
+#
+# TRELLIS: the program (default: built here in the profile `dev`).
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+if [[ ${1:-} != --program ]]; then
+  cargo build --quiet --package trellis-cli
+  set -- --program target/debug/trellis "$@"
+fi
+exec python3 tests/attack/attack.py "$@"
