@@ -6,7 +6,7 @@ import socket
 import time
 from collections.abc import Callable
 
-from server import Server
+from server import Server, png
 from withstood import holds
 
 
@@ -45,4 +45,29 @@ def endless_headers(program: str) -> str:
     return f"ended after {seconds:.0f} s"
 
 
-ATTACKS: list[Callable[[str], str]] = [silent_connections, endless_headers]
+def rebound_name(program: str) -> str:
+    """a page whose name was given the server's address (DNS rebinding)"""
+    page = ("host: evil.example", "origin: http://evil.example", "sec-fetch-site: same-origin")
+    with Server(program) as server:
+        _, job = server.submit(png(64, 64))
+        server.finished(job["id"])
+        one = f"/v1/jobs/{job['id']}"
+        answers = {
+            f"{method} {path}": server.status(method, path, *page)
+            for method, path in [
+                ("GET", "/"),
+                ("GET", "/v1/jobs"),
+                ("GET", f"{one}/artifacts/model.glb"),
+                ("DELETE", one),
+                ("GET", "http://evil.example/v1/jobs"),
+            ]
+        }
+        answers["two hosts"] = server.status("GET", "/v1/jobs", "host: localhost", "host: evil.example")
+        answers["no host"] = server.status("GET", "/v1/jobs")
+        kept, _ = server.call("GET", one)
+    wrong = {what: status for what, status in answers.items() if status not in (400, 421)}
+    holds(not wrong and kept == 200, f"answered: {wrong}; the job afterwards: {kept}")
+    return f"{len(answers)} requests refused, the job is still there"
+
+
+ATTACKS: list[Callable[[str], str]] = [silent_connections, endless_headers, rebound_name]

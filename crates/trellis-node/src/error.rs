@@ -2,14 +2,14 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use trellis_jobs::{BlobError, StoreError};
 use trellis_provenance::KeyError;
 use trellis_server::KeysError;
 use trellis_supervisor::UnpackError;
 
-use crate::nearby;
+use crate::{SecretFileError, nearby};
 
 /// Why a node cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -72,9 +72,9 @@ pub enum NodeError {
     KeysUnreadable {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// Why.
         #[source]
-        source: io::Error,
+        source: SecretFileError,
     },
     /// The file of API keys holds something else.
     #[error("the API keys in `{}` cannot be used", path.display())]
@@ -176,12 +176,7 @@ impl NodeError {
                 }
                 _ => "choose an address of this machine with `--host`",
             },
-            Self::KeysUnreadable { path, source } => {
-                return match nearby::hint(path, source) {
-                    Some(hint) => format!("correct `auth.keys_file`: {hint}"),
-                    None => "correct `auth.keys_file`, or let this user read the file".to_owned(),
-                };
-            }
+            Self::KeysUnreadable { path, source } => return keys_unreadable(path, source),
             Self::KeysInvalid { source, .. } => source.advice(),
             Self::SigningKeyUnreadable { path, source } => {
                 return nearby::hint(path, source)
@@ -196,6 +191,22 @@ impl NodeError {
             Self::System(_) => "look at this user's limits",
         };
         fixed.to_owned()
+    }
+}
+
+fn keys_unreadable(path: &Path, error: &SecretFileError) -> String {
+    match error {
+        SecretFileError::Unreadable(source) => match nearby::hint(path, source) {
+            Some(hint) => format!("correct `auth.keys_file`: {hint}"),
+            None => "correct `auth.keys_file`, or let this user read the file".to_owned(),
+        },
+        SecretFileError::Exposed => format!(
+            "`chmod 600 {}`, and change the keys if somebody may have read them",
+            path.display()
+        ),
+        SecretFileError::NotAFile | SecretFileError::TooLarge => {
+            "name the file of the keys with `auth.keys_file`".to_owned()
+        }
     }
 }
 

@@ -1,14 +1,11 @@
 //! The file of API keys: read at the start and again at SIGHUP. What stands in it: `trellis_server::ApiKeys`.
 
-use std::fs::File;
-use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use tracing::{error, info, warn};
 use trellis_server::{ApiKeys, KeyRing};
 
-use crate::{Auth, NodeError};
+use crate::{Auth, NodeError, secret_file};
 
 /// The keys to start with. Keys that were asked for and cannot be read keep the server from starting:
 /// otherwise it would be open.
@@ -45,18 +42,10 @@ pub fn reload(auth: &Auth, ring: &KeyRing) {
 }
 
 fn read(path: &Path) -> Result<ApiKeys, NodeError> {
-    let unreadable = |source| NodeError::KeysUnreadable {
+    let text = secret_file::read(path).map_err(|source| NodeError::KeysUnreadable {
         path: path.to_owned(),
         source,
-    };
-    let mut file = File::open(path).map_err(unreadable)?;
-    let mut text = String::new();
-    file.read_to_string(&mut text).map_err(unreadable)?;
-    // Of the opened file, not of what lies there meanwhile.
-    let mode = file.metadata().map_err(unreadable)?.mode();
-    if mode & 0o004 != 0 {
-        warn!(file = %path.display(), "every user of this machine can read the API keys: `chmod 600` the file");
-    }
+    })?;
     ApiKeys::parse(&text).map_err(|source| NodeError::KeysInvalid {
         path: path.to_owned(),
         source,
