@@ -8,7 +8,8 @@ use nix_compat::nixhash::CAHash;
 use serde::Serialize;
 use trellis_closure::{Closure, PathInfo, Source, Store};
 
-use super::{Fault, StoreArgs, according_to, print, print_json, start, totals};
+use super::{StoreArgs, according_to, print, print_json, start, totals};
+use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output::size;
 
@@ -35,7 +36,7 @@ struct Shown<'a> {
     closure_nar_size: u64,
 }
 
-pub(super) fn run(args: &ShowArgs) -> Result<Exit, Fault> {
+pub(super) fn run(args: &ShowArgs) -> Result<Exit, CliError> {
     let store = args.store.open()?;
     let closure = store.closure(&start(&store, args.path.as_deref())?)?;
     let info = closure.start_info();
