@@ -12,7 +12,7 @@ use std::path::Path;
 use trellis_client::ClientError;
 use trellis_closure::ClosureError;
 use trellis_closure::lock::LockError as FlakeLockError;
-use trellis_core::{Failure, plain_words};
+use trellis_core::{Failure, GenerateError, plain_words};
 use trellis_model_fetch::FetchError;
 use trellis_models::LocateError;
 use trellis_models::lock::LockError;
@@ -188,6 +188,15 @@ impl From<NodeError> for CliError {
 impl From<Failure> for CliError {
     fn from(failure: Failure) -> Self {
         Self::new(failure.kind.name(), Exit::Failed, failure.message).hint(failure.fix)
+    }
+}
+
+impl From<GenerateError> for CliError {
+    fn from(error: GenerateError) -> Self {
+        match error {
+            GenerateError::Cancelled => Self::interrupted("run the command again"),
+            GenerateError::Failed(failure) => failure.into(),
+        }
     }
 }
 

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use sha2::{Digest as _, Sha256};
 use tokio::time::sleep;
-use trellis_core::{Artifact, EventKind, Job, JobEvent, JobId, StatementFile};
+use trellis_core::{Artifact, Backoff, EventKind, Job, JobEvent, JobId, Sha256, StatementFile};
 
 use crate::client::{Client, Submission};
 use crate::error::{ClientError, ServerProblem};
@@ -16,8 +15,8 @@ use crate::sse::EventStream;
 const PATIENCE: u32 = 10;
 /// How often a file is downloaded again.
 const DOWNLOADS: u32 = 3;
-/// Longest wait between two tries.
-const LONGEST_WAIT: Duration = Duration::from_secs(8);
+/// The waits between two tries.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(8));
 
 impl Client {
     /// Submits a job. Tries again under the same idempotency key, so that a lost answer does not make a second
@@ -42,7 +41,7 @@ impl Client {
                 }
                 Err(ClientError::Unreachable { .. }) if failures < PATIENCE => {
                     failures += 1;
-                    sleep(wait(failures)).await;
+                    sleep(BACKOFF.wait(failures, 1.0)).await;
                 }
                 Err(error) => return Err(error),
             }
@@ -74,7 +73,8 @@ impl Client {
                 Some(error) if failures == PATIENCE => return Err(error),
                 Some(_) => failures += 1,
             }
-            sleep(wait(failures)).await;
+            // A stream that ended early without a failure is not asked for again at once either.
+            sleep(BACKOFF.wait(failures.max(1), 1.0)).await;
         }
     }
 
@@ -122,7 +122,7 @@ where
     let mut failures = 0;
     loop {
         let error = match call().await {
-            Ok(bytes) if sha256(&bytes) == digest => return Ok(bytes),
+            Ok(bytes) if Sha256::of(&bytes).to_string() == digest => return Ok(bytes),
             Ok(_) => ClientError::Damaged {
                 name: name.to_owned(),
             },
@@ -132,18 +132,6 @@ where
         if failures > DOWNLOADS || matches!(error, ClientError::Refused(_)) {
             return Err(error);
         }
-        sleep(wait(failures)).await;
+        sleep(BACKOFF.wait(failures, 1.0)).await;
     }
-}
-
-/// As jobs list it: 64 lower-case hexadecimal digits.
-fn sha256(bytes: &[u8]) -> String {
-    data_encoding::HEXLOWER.encode(&Sha256::digest(bytes))
-}
-
-/// 100 ms, doubled with each failure in a row.
-fn wait(failures: u32) -> Duration {
-    Duration::from_millis(100)
-        .saturating_mul(1 << failures.min(10))
-        .min(LONGEST_WAIT)
 }

@@ -16,7 +16,7 @@ mod janitor;
 mod sqlite;
 mod store;
 
-pub use blobs::{BlobError, BlobKey, BlobStore};
+pub use blobs::{BlobError, BlobKey, BlobStore, BlobStream};
 pub use cache::{CacheError, CacheIndex, CacheKey, Entry, EntryId, KeptResult, ResultCache};
 pub use digest::{sha256, sha256_of};
 pub use folder_blobs::FolderBlobs;

@@ -128,13 +128,13 @@ fn end_of_item(words: &[String], at: usize) -> usize {
 /// The paths of a file.
 fn named(text: &str) -> Named {
     let words = words(text);
-    let test = ["#", "[", "cfg", "(", "test", ")", "]"];
+    let of_tests = ["#", "[", "cfg", "(", "test", ")", "]"].map(str::to_owned);
     let mut named = Named::default();
     let mut is_public = false;
     let mut at = 0;
     while at < words.len() {
-        if words[at..].len() > test.len() && words[at..at + test.len()] == test {
-            at = end_of_item(&words, at + test.len());
+        if words[at..].starts_with(&of_tests) {
+            at = end_of_item(&words, at + of_tests.len());
             continue;
         }
         match words[at].as_str() {
