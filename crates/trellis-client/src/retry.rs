@@ -15,8 +15,8 @@ use crate::sse::EventStream;
 const PATIENCE: u32 = 10;
 /// How often a file is downloaded again.
 const DOWNLOADS: u32 = 3;
-/// The waits between two tries.
-const BACKOFF: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(8));
+/// Waits between two tries, spread so that a server that comes back is not called by all its clients at once.
+const WAITS: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(8)).with_jitter(0.25);
 
 impl Client {
     /// Submits a job. Tries again under the same idempotency key, so that a lost answer does not make a second
@@ -41,7 +41,7 @@ impl Client {
                 }
                 Err(ClientError::Unreachable { .. }) if failures < PATIENCE => {
                     failures += 1;
-                    sleep(BACKOFF.wait(failures, 1.0)).await;
+                    sleep(wait(failures)).await;
                 }
                 Err(error) => return Err(error),
             }
@@ -73,8 +73,7 @@ impl Client {
                 Some(error) if failures == PATIENCE => return Err(error),
                 Some(_) => failures += 1,
             }
-            // A stream that ended early without a failure is not asked for again at once either.
-            sleep(BACKOFF.wait(failures.max(1), 1.0)).await;
+            sleep(wait(failures)).await;
         }
     }
 
@@ -105,24 +104,24 @@ impl Client {
     /// Downloads one file of a job and compares it with the digest that the job lists.
     pub async fn download(&self, id: JobId, artifact: &Artifact) -> Result<Bytes, ClientError> {
         let call = || self.artifact_once(id, &artifact.name);
-        whole(&artifact.name, &artifact.sha256, call).await
+        whole(&artifact.name, artifact.sha256, call).await
     }
 
     /// Downloads the statement about a job's result and compares it with the digest that the job lists.
     pub async fn statement(&self, id: JobId, file: &StatementFile) -> Result<Bytes, ClientError> {
-        whole(&file.name, &file.sha256, || self.statement_once(id)).await
+        whole(&file.name, file.sha256, || self.statement_once(id)).await
     }
 }
 
 /// Calls until the bytes have the digest.
-async fn whole<F>(name: &str, digest: &str, call: impl Fn() -> F) -> Result<Bytes, ClientError>
+async fn whole<F>(name: &str, digest: Sha256, call: impl Fn() -> F) -> Result<Bytes, ClientError>
 where
     F: Future<Output = Result<Bytes, ClientError>>,
 {
     let mut failures = 0;
     loop {
         let error = match call().await {
-            Ok(bytes) if Sha256::of(&bytes).to_string() == digest => return Ok(bytes),
+            Ok(bytes) if Sha256::of(&bytes) == digest => return Ok(bytes),
             Ok(_) => ClientError::Damaged {
                 name: name.to_owned(),
             },
@@ -132,6 +131,11 @@ where
         if failures > DOWNLOADS || matches!(error, ClientError::Refused(_)) {
             return Err(error);
         }
-        sleep(BACKOFF.wait(failures, 1.0)).await;
+        sleep(wait(failures)).await;
     }
+}
+
+/// The wait after so many failures in a row; after none as after the first.
+fn wait(failures: u32) -> Duration {
+    WAITS.wait(failures.max(1), rand::random())
 }

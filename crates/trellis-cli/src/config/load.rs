@@ -31,9 +31,10 @@ impl Effective {
             .values
             .iter()
             .find(|(setting, _)| setting.key == settings::DATA_DIR);
-        found.is_some_and(|(_, sourced)| match &sourced.origin {
+        found.is_some_and(|(setting, sourced)| match &sourced.origin {
             Origin::Flag { .. } | Origin::File { .. } => true,
-            Origin::Environment { variable } => *variable == env::DATA_DIR,
+            // A service manager's or the user's place is a default.
+            Origin::Environment { variable } => *variable == setting.variable,
             Origin::Default => false,
         })
     }

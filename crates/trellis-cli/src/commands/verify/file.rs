@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use trellis_core::Provenance;
-use trellis_jobs::sha256;
+use trellis_core::{Provenance, Sha256};
 use trellis_provenance::glb::{self, GlbError};
 
 use crate::error::CliError;
@@ -12,7 +11,7 @@ use crate::error::CliError;
 /// A file and what is said of how it was made.
 pub(super) struct Recorded {
     pub(super) bytes: Bytes,
-    pub(super) sha256: String,
+    pub(super) sha256: Sha256,
     pub(super) provenance: Provenance,
     /// Whether the file itself says it, as a GLB does; else the statement alone.
     pub(super) by_itself: bool,
@@ -40,7 +39,7 @@ impl Recorded {
                 .hint(hint)
         })?;
         Ok(Self {
-            sha256: sha256(&bytes),
+            sha256: Sha256::of(&bytes),
             bytes,
             provenance,
             by_itself,
