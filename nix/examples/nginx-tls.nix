@@ -11,6 +11,8 @@ in
     apiKeysFile = "/run/secrets/trellis-api-keys";
     # The page from which browsers call.
     settings.listen.allowed_origins = [ "https://3d.example.org" ];
+    # The name that the proxy hands on.
+    settings.listen.allowed_hosts = [ "3d.example.org" ];
   };
 
   services.nginx = {

@@ -12,13 +12,19 @@
 //!   numba-cache/   what numba compiled, unless `$NUMBA_CACHE_DIR` is set
 //! ```
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::Mode;
+use tracing::{info, warn};
 use trellis_jobs::WorkerName;
 
 use crate::NodeError;
+
+/// The file of the server's name.
+const NAME: &str = "server-name";
 
 /// An opened data folder. It is free for another server when this is dropped or the process ends.
 #[derive(Debug)]
@@ -42,8 +48,11 @@ impl DataDir {
             root: root.to_owned(),
             source,
         };
+        // Pictures and results are their owner's: nobody else's, whatever the umask was.
+        rustix::process::umask(Mode::RWXG | Mode::RWXO);
         fs::create_dir_all(root).map_err(unusable)?;
         let lock = lock(root)?;
+        close_to_others(root);
         let worker = name(root).map_err(unusable)?;
         Ok(Self {
             root: root.to_owned(),
@@ -84,6 +93,19 @@ fn missing_parent(root: &Path) -> Option<PathBuf> {
     (!root.exists() && !parent.exists()).then(|| parent.to_owned())
 }
 
+/// Closes a folder that an earlier version left open. A folder that is somebody else's stays as it is.
+fn close_to_others(root: &Path) {
+    let open = |about: &fs::Metadata| about.mode() & 0o077 != 0;
+    if root.join(NAME).exists() && fs::metadata(root).as_ref().is_ok_and(open) {
+        match fs::set_permissions(root, Permissions::from_mode(0o700)) {
+            Ok(()) => {
+                info!(folder = %root.display(), "the data folder was open to other users and is closed now")
+            }
+            Err(error) => warn!(folder = %root.display(), %error, "other users can read the data folder"),
+        }
+    }
+}
+
 fn lock(root: &Path) -> Result<File, NodeError> {
     let unusable = |source| NodeError::DataFolder {
         root: root.to_owned(),
@@ -118,7 +140,7 @@ fn lock(root: &Path) -> Result<File, NodeError> {
 
 /// Reads the server's name, or gives it one that stays.
 fn name(root: &Path) -> io::Result<WorkerName> {
-    let path = root.join("server-name");
+    let path = root.join(NAME);
     match fs::read_to_string(&path) {
         Ok(name) if !name.trim().is_empty() => return Ok(WorkerName(name.trim().to_owned())),
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -152,6 +174,18 @@ mod tests {
         let name = first.worker().clone();
         drop(first);
         assert_eq!(*DataDir::open(&root, false).unwrap().worker(), name);
+    }
+
+    #[test]
+    fn a_folder_is_closed_to_other_users() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("data");
+        let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+        drop(DataDir::open(&root, false).unwrap());
+        assert_eq!((mode(&root), mode(&root.join(NAME))), (0o700, 0o600));
+        fs::set_permissions(&root, Permissions::from_mode(0o755)).unwrap();
+        drop(DataDir::open(&root, false).unwrap());
+        assert_eq!(mode(&root), 0o700);
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod installation;
 mod keys;
 pub mod nearby;
 mod node;
+mod open_files;
 mod secret_file;
 mod service_manager;
 mod services;

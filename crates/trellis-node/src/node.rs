@@ -16,8 +16,9 @@ use crate::data_dir::DataDir;
 use crate::services::Services;
 use crate::{Listen, NodeError, Settings, installation, keys, service_manager};
 
-/// What is left after the drain for open requests and the last writes.
-const GRACE: Duration = Duration::from_secs(5);
+/// What is left after the drain for open requests and the last writes. With the second that the runtime gets
+/// for calls that block, a server ends within its drain time and 5 s.
+const GRACE: Duration = Duration::from_secs(4);
 
 /// A node that is ready to run: it holds its data folder and its address.
 pub struct Node {

@@ -12,11 +12,11 @@ use trellis_jobs::{
     BlobStore, FolderBlobs, Intake, IntakeLimits, Janitor, JobStore, ResultCache, Retention, SqliteStore,
 };
 use trellis_runner::{Results, Runner, RunnerSettings};
-use trellis_server::{AllowedOrigins, AppParts, AppState, HttpLimits, KeyRing};
+use trellis_server::{AllowedHosts, AllowedOrigins, AppParts, AppState, HttpLimits, KeyRing};
 use trellis_supervisor::TrellisBackend;
 
 use crate::data_dir::DataDir;
-use crate::{NodeError, Settings, backends, service_manager};
+use crate::{NodeError, Settings, backends, open_files, service_manager};
 
 /// Attempts that a job has before it fails with `worker_lost`.
 const MAX_ATTEMPTS: u32 = 3;
@@ -171,6 +171,7 @@ impl Services {
             cache: self.kept(),
         };
         let origins = settings.listen.allowed_origins.iter().map(String::as_str);
+        let hosts = settings.listen.allowed_hosts.iter().map(String::as_str);
         AppState::new(AppParts {
             store: self.store.clone(),
             blobs: self.blobs.clone(),
@@ -179,11 +180,14 @@ impl Services {
             origin: self.origin.clone(),
             limits: HttpLimits {
                 body_bytes: usize::try_from(settings.limits.body_bytes).unwrap_or(usize::MAX),
+                connections: open_files::connections(settings.limits.connections as usize),
                 job_time: Duration::from_secs(settings.limits.job_seconds),
                 ..HttpLimits::default()
             },
             version: env!("CARGO_PKG_VERSION").to_owned(),
             keys,
+            allowed_hosts: AllowedHosts::new(settings.listen.host, hosts)
+                .expect("hosts were checked with the settings"),
             allowed_origins: AllowedOrigins::new(origins).expect("origins were checked with the settings"),
         })
     }

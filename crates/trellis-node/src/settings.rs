@@ -48,6 +48,8 @@ pub struct Listen {
     pub port: u16,
     /// Web origins whose pages may call the server.
     pub allowed_origins: Vec<String>,
+    /// Names by which the server may be addressed, besides its own.
+    pub allowed_hosts: Vec<String>,
 }
 
 fn address<'de, D: Deserializer<'de>>(from: D) -> Result<IpAddr, D::Error> {
@@ -91,6 +93,8 @@ pub struct Limits {
     pub queued_jobs: u64,
     /// Longest time that one attempt of a job may take.
     pub job_seconds: u64,
+    /// Most connections.
+    pub connections: u32,
 }
 
 /// What is kept of results for later jobs.

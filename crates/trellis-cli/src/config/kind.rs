@@ -5,7 +5,7 @@ use tracing_subscriber::EnvFilter;
 use trellis_core::BackendChoice;
 use trellis_gpu::GpuChoice;
 use trellis_node::listen_address;
-use trellis_server::AllowedOrigins;
+use trellis_server::{AllowedHosts, AllowedOrigins};
 
 /// The kinds of values.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +39,8 @@ pub(crate) enum Kind {
     Backend,
     /// A list of web origins; as text with commas between them.
     Origins,
+    /// A list of host names; as text with commas between them.
+    Hosts,
 }
 
 impl Kind {
@@ -47,9 +49,9 @@ impl Kind {
         let value = match self {
             Self::Integer { .. } => Value::Integer(text.trim().replace('_', "").parse().ok()?),
             Self::Switch => Value::Boolean(text.trim().parse().ok()?),
-            Self::Origins => {
-                let origins = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());
-                Value::Array(origins.map(Value::from).collect())
+            Self::Origins | Self::Hosts => {
+                let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+                Value::Array(items.map(Value::from).collect())
             }
             _ => Value::String(text.to_owned()),
         };
@@ -76,6 +78,7 @@ impl Kind {
             (Self::Origins, Value::Array(origins)) => origins
                 .iter()
                 .all(|origin| origin.as_str().is_some_and(is_origin)),
+            (Self::Hosts, Value::Array(hosts)) => hosts.iter().all(|host| host.as_str().is_some_and(is_host)),
             _ => false,
         }
     }
@@ -94,6 +97,7 @@ impl Kind {
             Self::Gpus => "`all`, or numbers and UUIDs such as `0,1`".to_owned(),
             Self::LogFilter => "a level or directives such as `info,trellis_runner=debug`".to_owned(),
             Self::Origins => "a list of origins such as `https://studio.example`".to_owned(),
+            Self::Hosts => "a list of host names such as `studio.example`, or `*`".to_owned(),
         }
     }
 
@@ -110,6 +114,7 @@ impl Kind {
             Self::Gpus => "GPUS",
             Self::LogFilter => "LEVEL",
             Self::Origins => "ORIGINS",
+            Self::Hosts => "HOSTS",
         }
     }
 }
@@ -122,6 +127,11 @@ fn one_of(words: &[&str]) -> String {
 /// The server's own check, so that what passes here is what it takes.
 fn is_origin(text: &str) -> bool {
     AllowedOrigins::new([text]).is_ok()
+}
+
+/// Likewise.
+fn is_host(text: &str) -> bool {
+    AllowedHosts::new(std::net::Ipv4Addr::LOCALHOST.into(), [text]).is_ok()
 }
 
 #[cfg(test)]
@@ -158,6 +168,14 @@ mod tests {
         assert_eq!(Kind::Origins.of_text("https://a.example/"), None);
         assert_eq!(Kind::Origins.of_text("a.example"), None);
         assert_eq!(Kind::Origins.of_text("https://a:b:c"), None);
+    }
+
+    #[test]
+    fn hosts_have_no_scheme_and_no_port() {
+        assert!(Kind::Hosts.of_text("studio.example, 10.0.0.7").is_some());
+        assert!(Kind::Hosts.of_text("*").is_some());
+        assert_eq!(Kind::Hosts.of_text("https://studio.example"), None);
+        assert_eq!(Kind::Hosts.of_text("studio.example:443"), None);
     }
 
     #[test]

@@ -93,6 +93,15 @@ pub(crate) const SETTINGS: &[Setting] = &[
         about: "Web origins whose pages may call the server, such as `https://studio.example`",
     },
     Setting {
+        key: "listen.allowed_hosts",
+        flag: "allowed-hosts",
+        variable: "TRELLIS_LISTEN_ALLOWED_HOSTS",
+        kind: Kind::Hosts,
+        default: "",
+        about: "Names by which the server may be addressed besides `localhost` and addresses, such as \
+                `studio.example`, as behind a proxy; `*` is every name",
+    },
+    Setting {
         key: KEYS_FILE,
         flag: "auth-keys-file",
         variable: "TRELLIS_AUTH_KEYS_FILE",
@@ -161,6 +170,17 @@ pub(crate) const SETTINGS: &[Setting] = &[
         kind: ANY_COUNT,
         default: "900",
         about: "Longest time that one attempt of a job may take",
+    },
+    Setting {
+        key: "limits.connections",
+        flag: "limits-connections",
+        variable: "TRELLIS_LIMITS_CONNECTIONS",
+        kind: Kind::Integer {
+            min: 4,
+            max: 1_000_000,
+        },
+        default: "1024",
+        about: "Most connections; then idle ones make room. Fewer where the limit on open files is low",
     },
     Setting {
         key: "retention.keep_jobs",

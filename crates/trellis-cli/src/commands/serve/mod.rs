@@ -5,6 +5,7 @@ mod reload;
 
 use std::ffi::OsStr;
 use std::path::Path;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::warn;
@@ -56,7 +57,11 @@ pub(crate) fn run(args: &ServeArgs, context: &Context<'_>) -> Result<Exit, CliEr
         doctor::before_start(context, &effective.config.node.trellis.model)?;
     }
     let search = context.environment.get(env::PATH);
-    runtime()?.block_on(serve(effective, reload, search))
+    let runtime = runtime()?;
+    let ended = runtime.block_on(serve(effective, reload, search));
+    // A call that blocks, on a broken disk for instance, does not keep the process.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    ended
 }
 
 async fn serve(effective: Effective, reload: Reload, search: Option<&OsStr>) -> Result<Exit, CliError> {
