@@ -19,7 +19,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::{env, logs};
 
-/// Say whether a result was made by what runs on this machine, and what differs
+/// Check whether a result was made by what runs on this machine, and show what differs
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
