@@ -29,14 +29,14 @@ pub fn reload(auth: &Auth, ring: &KeyRing) {
             ring.replace(keys);
             info!(
                 keys = ring.names().unwrap_or_default().join(", "),
-                "API keys were read again"
+                "reloaded the API keys"
             );
         }
         Err(problem) => error!(
             %problem,
             cause = %std::error::Error::source(&problem).map(ToString::to_string).unwrap_or_default(),
             fix = problem.advice(),
-            "the API keys stay as they are"
+            "cannot reload the API keys; the old ones stay in force"
         ),
     }
 }
