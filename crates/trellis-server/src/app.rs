@@ -9,7 +9,6 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use tower::util::option_layer;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::timeout::RequestBodyTimeoutLayer;
 use tracing::error;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi as _};
@@ -19,6 +18,7 @@ use utoipa_axum::routes;
 use crate::authorize::authorize;
 use crate::hosts::addressed;
 use crate::observe::observe;
+use crate::pace::paced;
 use crate::request_error::RequestError;
 use crate::{AppState, events, files, jobs, pages, server_facts, submit, workers};
 
@@ -61,12 +61,13 @@ pub fn app(state: AppState) -> Router {
     let limits = state.limits.clone();
     let origins = state.allowed_origins.clone();
     let addressed = middleware::from_fn_with_state(state.clone(), addressed);
+    let paced = middleware::from_fn_with_state(state.clone(), paced);
     let authorize = middleware::from_fn_with_state(state.clone(), authorize);
     // The last layer is the outermost: whatever the others refuse becomes a problem in `observe`.
     api.merge(pages::routes())
         .fallback(route_not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(RequestBodyTimeoutLayer::new(limits.body_pause))
+        .layer(paced)
         .layer(DefaultBodyLimit::max(limits.body_bytes))
         .layer(origins.changing())
         .layer(authorize)

@@ -186,6 +186,7 @@ mod tests {
                 name: text(),
                 made: vec![trellis_core::Format::Glb],
             },
+            RequestError::BodyTooSlow,
             RequestError::BodyUnreadable,
             RequestError::MalformedJson {
                 place: "x",

@@ -56,6 +56,9 @@ pub(crate) enum RequestError {
     /// A body beyond the limit, announced or found.
     #[error("the body is larger than the {limit_bytes} bytes that are allowed")]
     BodyTooLarge { limit_bytes: usize },
+    /// The body came more slowly than allowed.
+    #[error("the body came too slowly")]
+    BodyTooSlow,
     /// The client stopped sending, or the body's framing is wrong.
     #[error("the body could not be read to its end")]
     BodyUnreadable,
@@ -122,6 +125,7 @@ impl RequestError {
             Self::BoundaryMissing => "boundary_missing",
             Self::UnsupportedEncoding { .. } => "unsupported_encoding",
             Self::BodyTooLarge { .. } => "body_too_large",
+            Self::BodyTooSlow => "body_too_slow",
             Self::BodyUnreadable => "body_unreadable",
             Self::MalformedJson { .. } => "malformed_json",
             Self::InvalidJson { .. } => "invalid_json",
@@ -170,6 +174,7 @@ impl RequestError {
                 "send the body as it is, without `Content-Encoding`; pictures are compressed already"
             }
             Self::BodyTooLarge { .. } => "send smaller or fewer pictures; 2048 pixels a side are plenty",
+            Self::BodyTooSlow => "use a faster connection, or send smaller or fewer pictures",
             Self::BodyUnreadable => {
                 "check the connection and the client's multipart encoding, then try again"
             }
@@ -221,6 +226,7 @@ impl RequestError {
             | Self::InputNotFound { .. }
             | Self::WorkerNotFound { .. } => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType { .. } | Self::UnsupportedEncoding { .. } => {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE

@@ -11,6 +11,7 @@ use trellis_jobs::{BlobStore, Intake, JobStore};
 use crate::hosts::AllowedHosts;
 use crate::keys::KeyRing;
 use crate::origins::AllowedOrigins;
+use crate::pace::Pace;
 
 /// Limits of the HTTP edge; those of a submission are the intake's.
 #[derive(Debug, Clone)]
@@ -24,8 +25,8 @@ pub struct HttpLimits {
     /// How many submissions are read at a time; further ones wait, so that bodies held in memory stay
     /// below this many times [`HttpLimits::body_bytes`].
     pub uploads_at_a_time: usize,
-    /// How long a client may pause while it sends a body.
-    pub body_pause: Duration,
+    /// How slowly a client may send a body.
+    pub pace: Pace,
     /// How long a job may take. Told by `GET /v1/version`; the runner enforces it.
     pub job_time: Duration,
     /// After so long without an event a comment is sent to whoever follows a job.
@@ -39,7 +40,7 @@ impl Default for HttpLimits {
             header_time: Duration::from_secs(30),
             body_bytes: 64 * 1024 * 1024,
             uploads_at_a_time: 8,
-            body_pause: Duration::from_secs(30),
+            pace: Pace::default(),
             job_time: Duration::from_secs(30 * 60),
             event_heartbeat: Duration::from_secs(15),
         }

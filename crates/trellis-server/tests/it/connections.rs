@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use trellis_server::HttpLimits;
+use trellis_server::{HttpLimits, Pace};
 
 use crate::kit::{Kit, Served, Wishes};
 
@@ -100,4 +100,39 @@ async fn a_connection_at_work_is_never_ended_for_another() {
     served.await.expect("a follower that left makes room");
     server.stop.cancel();
     server.task.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_body_that_comes_byte_by_byte_is_refused() {
+    let kit = Kit::with(Wishes {
+        limits: HttpLimits {
+            pace: Pace {
+                grace: Duration::from_millis(300),
+                bytes_per_second: 10_000,
+                whole: Duration::from_secs(60),
+            },
+            uploads_at_a_time: 1,
+            ..HttpLimits::default()
+        },
+        ..Wishes::default()
+    });
+    let server = kit.serve().await;
+    let mut slow = connect(&server).await;
+    let head = "POST /v1/jobs HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 60000\r\n\r\n";
+    slow.write_all(head.as_bytes()).await.unwrap();
+    let (mut reading, mut writing) = slow.into_split();
+    let dripping = tokio::spawn(async move {
+        while writing.write_all(b" ").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    let mut answer = String::new();
+    let read = timeout(Duration::from_secs(10), reading.read_to_string(&mut answer)).await;
+    dripping.abort();
+    read.expect("the connection ends").unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(
+        answer.contains("urn:trellis-server:problem:body_too_slow"),
+        "{answer}"
+    );
 }
