@@ -2,6 +2,7 @@
 //! the embedded preview, [`ReliefBackend`], and [`Origin`], which says of each result what made it.
 
 mod backend;
+mod finish;
 mod obj;
 mod origin;
 mod registry;
@@ -9,7 +10,8 @@ mod relief;
 mod stopwatch;
 
 pub use backend::{Backend, Capabilities, Content, Made, Output, Readiness, Reporter, Request};
+pub use finish::{Finished, FinishedFile, Finishing, Piece};
 pub use obj::{ObjLabel, engine_formats, with_obj};
-pub use origin::{MadeWith, Origin, Pictures, StatementText, stamp, unstamped};
+pub use origin::{MadeWith, Origin, Pictures, StatementText};
 pub use registry::{Registry, Route};
 pub use relief::{ReliefBackend, ReliefSettings};

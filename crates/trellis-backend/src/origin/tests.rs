@@ -139,34 +139,6 @@ fn results_are_alike_only_where_all_that_makes_them_is_named() {
 }
 
 #[test]
-fn a_glb_gets_its_record_in_memory_and_in_a_file() {
-    let params = ParamsPatch::default().resolve(7).unwrap();
-    let record = origin(installation()).provenance(
-        relief().as_ref(),
-        Pictures::default(),
-        &params,
-        &MadeWith::default(),
-    );
-    let text = br#"{"asset":{}}"#;
-    let mut file = b"glTF\x02\0\0\0\x20\0\0\0\x0c\0\0\0JSON".to_vec();
-    file.extend_from_slice(text);
-    let folder = tempfile::tempdir().unwrap();
-    let Content::Bytes(bytes) = stamp(&Content::Bytes(file.clone().into()), &record, folder.path()).unwrap()
-    else {
-        panic!("bytes become bytes");
-    };
-    let path = folder.path().join("model.glb");
-    std::fs::write(&path, &file).unwrap();
-    let Content::File(stamped) = stamp(&Content::File(path.clone()), &record, folder.path()).unwrap() else {
-        panic!("a file becomes a file");
-    };
-    assert_eq!(std::fs::read(&stamped).unwrap(), bytes);
-    assert_eq!(glb::read(&mut bytes.as_ref()).unwrap(), record);
-    // What the backend wrote stays as it was.
-    assert_eq!(std::fs::read(&path).unwrap(), file);
-}
-
-#[test]
 fn a_statement_is_signed_where_there_is_a_key() {
     let params = ParamsPatch::default().resolve(7).unwrap();
     let run = Run {

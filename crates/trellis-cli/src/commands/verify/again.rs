@@ -4,17 +4,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
-use trellis_backend::{Content, Origin, stamp};
+use trellis_backend::{Content, Origin, Piece};
 use trellis_core::{Format, ParamsPatch};
 use trellis_node::{Settings, start_backends};
-use trellis_provenance::Statement;
+use trellis_provenance::{Statement, glb};
 
 use super::can_make_again;
 use super::file::Recorded;
 use super::report::Check;
 use crate::commands::generate::asset::{OfServer, Order};
 use crate::commands::generate::local::Local;
-use crate::commands::generate::pieces::Piece;
 use crate::commands::generate::show::Show;
 use crate::commands::generate::trouble::Trouble;
 use crate::exit::Stop;
@@ -80,14 +79,17 @@ pub(super) fn compare(
         return Ok(same_as_one_of(recorded, &asset.files));
     }
     let found = asset.files.iter().find(|file| file.format == Format::Glb);
-    let scratch = std::env::temp_dir();
-    let same_record = found.map(|file| stamp(&file.content, record, &scratch));
-    Ok(match same_record {
-        Some(Ok(Content::Bytes(bytes))) if bytes == recorded.bytes => {
-            Check::same(ABOUT, format!("the same {}", count(bytes.len(), "byte")))
-        }
-        Some(Ok(Content::Bytes(bytes))) => Check::differs(ABOUT, first_difference(&bytes, &recorded.bytes)),
-        _ => Check::differs(ABOUT, "no GLB came out of it"),
+    let mut bytes = Vec::new();
+    let same_record = match found.map(|file| &file.content) {
+        Some(Content::Bytes(made)) => glb::stamp(&mut made.as_ref(), &mut bytes, record).is_ok(),
+        _ => false,
+    };
+    Ok(if !same_record {
+        Check::differs(ABOUT, "no GLB came out of it")
+    } else if bytes == recorded.bytes {
+        Check::same(ABOUT, format!("the same {}", count(bytes.len(), "byte")))
+    } else {
+        Check::differs(ABOUT, first_difference(&bytes, &recorded.bytes))
     })
 }
 
