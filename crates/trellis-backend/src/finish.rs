@@ -268,7 +268,7 @@ impl<W: Write> Write for Digesting<W> {
 fn subject(file: &FinishedFile) -> Subject {
     Subject {
         name: file.piece.name.clone(),
-        sha256: file.sha256.to_string(),
+        sha256: file.sha256,
         media_type: file.piece.media_type.to_owned(),
     }
 }

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use trellis_core::{AssetName, GpuUsed, Installation, Params, Pin, Provenance, PythonEnv, Schema};
+use trellis_core::{AssetName, GpuUsed, Installation, Params, Pin, Provenance, PythonEnv, Schema, Sha256};
 use trellis_provenance::{Envelope, Run, SigningKey, Statement, Subject};
 
 use crate::Backend;
@@ -25,7 +25,7 @@ pub struct MadeWith {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pictures {
     /// SHA-256 of each picture's bytes, in order.
-    pub sha256: Vec<String>,
+    pub sha256: Vec<Sha256>,
     /// What the object is called inside its files, where the first picture came with a name.
     pub name: Option<AssetName>,
 }
@@ -80,6 +80,7 @@ impl Origin {
     pub fn identity(&self, backend: &dyn Backend) -> Option<String> {
         let mut named = json!({
             "backend": backend.capabilities().name,
+            "variant": backend.variant(),
             "server": self.installation.server,
             // A result that was kept without a statement is not what is asked for where there is to be one.
             "statement": self.states,
@@ -118,7 +119,7 @@ impl Origin {
                 versions: with.versions.clone(),
                 pin: self.installation.python_env.clone(),
             }),
-            model_lock: self.installation.model_lock.clone().filter(|_| python),
+            model_lock: self.installation.model_lock.filter(|_| python),
             gpu: with.gpu.clone(),
         }
     }

@@ -77,7 +77,7 @@ impl Storing<'_> {
             name,
             media_type: text.media_type.to_owned(),
             size_bytes: text.bytes.len() as u64,
-            sha256: Sha256::of(&text.bytes).to_string(),
+            sha256: Sha256::of(&text.bytes),
             signed_by: text.signed_by,
         };
         let stored = self.shared.blobs.put(&key, text.bytes.into()).await;
@@ -85,9 +85,9 @@ impl Storing<'_> {
         Ok(DeliveredStatement { file, key })
     }
 
-    fn inputs(&self) -> Vec<String> {
+    fn inputs(&self) -> Vec<Sha256> {
         let inputs = self.claim.job.inputs.iter();
-        inputs.map(|input| input.sha256.clone()).collect()
+        inputs.map(|input| input.sha256).collect()
     }
 
     fn name(&self) -> Option<&AssetName> {

@@ -45,7 +45,7 @@ impl Place<'_> {
                 format: file.piece.format,
                 media_type: file.piece.media_type.to_owned(),
                 size_bytes: file.size_bytes,
-                sha256: file.sha256.to_string(),
+                sha256: file.sha256,
                 preview: false,
             },
             key,

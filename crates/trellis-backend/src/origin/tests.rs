@@ -1,13 +1,13 @@
 use std::sync::Arc;
 
-use trellis_core::{BackendChoice, GenerateError, ParamsPatch, ServerBuild};
+use trellis_core::{BackendChoice, GenerateError, ParamsPatch, ServerBuild, Sha256};
 use trellis_provenance::PublicKey;
 
 use super::*;
 use crate::{Capabilities, Output, Readiness, ReliefBackend, ReliefSettings, Reporter, Request};
 
 /// A backend that works in Python, or says so.
-struct InPython(Capabilities);
+struct InPython(Capabilities, &'static str);
 
 #[async_trait::async_trait]
 impl Backend for InPython {
@@ -21,6 +21,10 @@ impl Backend for InPython {
 
     fn readiness(&self) -> Readiness {
         Readiness::Ready
+    }
+
+    fn variant(&self) -> &'static str {
+        self.1
     }
 
     fn uses_python(&self) -> bool {
@@ -42,10 +46,28 @@ fn relief() -> Arc<dyn Backend> {
 }
 
 fn in_python() -> Arc<dyn Backend> {
-    Arc::new(InPython(Capabilities {
+    variant("reference")
+}
+
+fn variant(name: &'static str) -> Arc<dyn Backend> {
+    let capabilities = Capabilities {
         name: "trellis",
         ..relief().capabilities().clone()
-    }))
+    };
+    Arc::new(InPython(capabilities, name))
+}
+
+/// The same program, environment and model, and all the same other results.
+#[test]
+fn a_faster_variant_is_not_answered_by_the_reference_pipelines_results() {
+    let origin = origin(installation());
+    let identity = |name| origin.identity(variant(name).as_ref()).unwrap();
+    assert_eq!(
+        identity("reference"),
+        origin.identity(in_python().as_ref()).unwrap()
+    );
+    assert_ne!(identity("reference"), identity("fp8"));
+    assert!(origin.identity(relief().as_ref()).unwrap().contains("reference"));
 }
 
 fn nix(name: &str) -> Pin {
@@ -62,7 +84,7 @@ fn installation() -> Installation {
             pin: nix("trellis"),
         },
         python_env: nix("python-env"),
-        model_lock: Some("1".repeat(64)),
+        model_lock: Some([0x11; 32].into()),
     }
 }
 
@@ -98,7 +120,7 @@ fn results_are_alike_only_where_all_that_makes_them_is_named() {
     assert_ne!(relief_now, trellis_now);
 
     let other_model = Installation {
-        model_lock: Some("2".repeat(64)),
+        model_lock: Some([0x22; 32].into()),
         ..installation()
     };
     let other_model = origin(other_model);
@@ -130,7 +152,7 @@ fn results_are_alike_only_where_all_that_makes_them_is_named() {
     };
     assert_eq!(server(unpinned).identity(relief().as_ref()), None);
     let built = |sha256: &str| {
-        let sha256 = Some(sha256.to_owned());
+        let sha256 = Some(Sha256::of(sha256));
         server(Pin::Unpinned { sha256 })
             .identity(relief().as_ref())
             .unwrap()

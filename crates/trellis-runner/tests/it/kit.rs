@@ -255,7 +255,7 @@ impl Place {
 
     pub(crate) fn results(&self) -> Results {
         let unpinned = Pin::Unpinned {
-            sha256: Some("5".repeat(64)),
+            sha256: Some([0x55; 32].into()),
         };
         let installation = Installation {
             server: ServerBuild {

@@ -119,11 +119,8 @@ impl Local {
     }
 }
 
-async fn digests(pictures: Vec<Bytes>) -> Result<Vec<String>, Failure> {
-    let digests = tokio::task::spawn_blocking(move || {
-        let digests = pictures.iter().map(|picture| Sha256::of(picture).to_string());
-        digests.collect()
-    });
+async fn digests(pictures: Vec<Bytes>) -> Result<Vec<Sha256>, Failure> {
+    let digests = tokio::task::spawn_blocking(move || pictures.iter().map(Sha256::of).collect());
     digests
         .await
         .map_err(|_| Failure::new(FailureKind::Internal, "reading the pictures broke off: a defect"))
