@@ -31,11 +31,10 @@ COUNTED = 20
 TICK = os.sysconf("SC_CLK_TCK")
 # Which flush is for what, by the file's path; the first that fits.
 CAUSES = [
-    ("database's log", r"jobs\.db-wal"),
-    ("database", r"jobs\.db"),
-    ("picture", r"/blobs/jobs/[^/]+/inputs?/[^/]+$"),
-    ("result's file", r"/blobs/jobs/.*\.glb"),
-    ("kept result", r"/blobs/cache"),
+    ("database's log", r"jobs\.sqlite-wal"),
+    ("database", r"jobs\.sqlite"),
+    ("picture", r"/blobs/.*[./]input[./]"),
+    ("result's file", r"\.glb"),
     ("folder", r"/blobs"),
     ("worker's file", r"/scratch"),
 ]
