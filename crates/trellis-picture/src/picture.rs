@@ -99,9 +99,12 @@ const OPAQUE: u8 = 250;
 
 /// Whether the alpha channel tells one place from another.
 fn holds_a_mask(pixels: &[u8]) -> bool {
-    let alphas = || pixels.iter().skip(3).step_by(4).copied();
-    let (least, most) = (alphas().min(), alphas().max());
-    least != most && least < Some(OPAQUE)
+    let (mut least, mut most) = (u8::MAX, 0);
+    for pixel in pixels.chunks_exact(4) {
+        least = least.min(pixel[3]);
+        most = most.max(pixel[3]);
+    }
+    least != most && least < OPAQUE
 }
 
 #[cfg(test)]
