@@ -67,7 +67,7 @@ impl Local {
         let params = order.patch.resolve(rand::random()).map_err(|error| {
             CliError::usage(error)
                 .kind("invalid_parameter")
-                .hint("give a value in the range that is named")
+                .hint("choose a value in that range")
         })?;
         let scratch =
             tempfile::tempdir().map_err(|error| write::unwritable(&std::env::temp_dir(), &error))?;
