@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use tokio::sync::oneshot;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info};
 use trellis_backend::{Backend, Request};
@@ -35,8 +36,8 @@ impl Attempt {
         }
     }
 
-    /// Works on the job and writes down how it ended.
-    pub(crate) async fn run(mut self) {
+    /// Works on the job and writes down how it ended. `free` is dropped once the backend has done its part.
+    pub(crate) async fn run(mut self, free: oneshot::Sender<()>) {
         let lease = self.claim.lease.clone();
         // Ends with this future, however that ends: a claim that nobody works on must lapse.
         let mut keeping = AbortOnDropHandle::new(tokio::spawn(keep(self.shared.clone(), lease.clone())));
@@ -46,7 +47,7 @@ impl Attempt {
             (&mut keeping).await.unwrap_or(Gone::Lost)
         };
         let ending = match &folder {
-            Ok(folder) => self.ending(folder, gone).await,
+            Ok(folder) => self.ending(folder, gone, free).await,
             Err(failure) => Ending::Fail(failure.clone()),
         };
         let recorded = end(&self.shared, &lease, &ending).await;
@@ -72,7 +73,12 @@ impl Attempt {
         folder.map_err(|cause| no_scratch(&cause))
     }
 
-    async fn ending(&self, folder: &Path, gone: impl Future<Output = Gone>) -> Ending {
+    async fn ending(
+        &self,
+        folder: &Path,
+        gone: impl Future<Output = Gone>,
+        free: oneshot::Sender<()>,
+    ) -> Ending {
         let request = match self.request(folder).await {
             Ok(request) => request,
             Err(failure) => return Ending::Fail(failure),
@@ -80,6 +86,7 @@ impl Attempt {
         let (reports, carrier) = reports(self.shared.clone(), self.claim.lease.clone());
         let carrying = AbortOnDropHandle::new(tokio::spawn(carrier.run()));
         let (done, stop) = work(&self.shared, self.backend.clone(), request, reports, gone).await;
+        drop(free);
         if matches!(stop, Some(Stop::Gone(_))) {
             carrying.abort();
             info!(?stop, "job is not ours any more");
