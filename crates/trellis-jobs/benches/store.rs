@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::runtime::Runtime;
 use trellis_core::{BackendChoice, Input, JobId, ParamsPatch, PictureFormat};
-use trellis_jobs::{BlobKey, ClaimFilter, JobStore, NewJob, Outcome, SqliteStore, WorkerName};
+use trellis_jobs::{BlobKey, ClaimFilter, JobStore, NewJob, Outcome, Owner, SqliteStore, WorkerName};
 
 const AT_ONCE: usize = 16;
 
@@ -28,6 +28,7 @@ fn new_job() -> NewJob {
     };
     NewJob {
         id,
+        owner: Owner::default(),
         now,
         backend: BackendChoice::Auto,
         params: ParamsPatch::default().resolve(1).expect("defaults are in range"),
@@ -58,6 +59,7 @@ async fn life(store: &SqliteStore, job: NewJob) {
         timings: None,
         provenance: None,
         statement: None,
+        cache_key: None,
     };
     black_box(
         store

@@ -8,8 +8,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use trellis_core::JobId;
 
-use crate::EntryId;
-
 /// The name of a blob, a relative path with `/`. Everything of one job begins with the job's id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct BlobKey(String);
@@ -29,11 +27,6 @@ impl BlobKey {
     /// The key of the statement about one attempt's files, kept apart from them.
     pub fn statement(job: JobId, attempt: u32, name: &str) -> Self {
         Self(format!("jobs/{job}/statement/{attempt}/{name}"))
-    }
-
-    /// The key of a file of a kept result. One level, so that nothing of an entry stays when its files go.
-    pub fn cached(entry: EntryId, name: &str) -> Self {
-        Self(format!("cache/{}.{name}", entry.0))
     }
 
     /// A key as it was stored.

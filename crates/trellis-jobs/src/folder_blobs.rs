@@ -28,7 +28,7 @@ const PART_BYTES: usize = 8 << 20;
 pub struct FolderBlobs {
     files: LocalFileSystem,
     jobs: PathBuf,
-    cache: PathBuf,
+    earlier_cache: PathBuf,
 }
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -43,7 +43,7 @@ impl FolderBlobs {
         Ok(Self {
             files: files.with_fsync(true),
             jobs,
-            cache: root.join("cache"),
+            earlier_cache: root.join("cache"),
         })
     }
 
@@ -174,8 +174,9 @@ impl BlobStore for FolderBlobs {
 
     async fn sweep_unfinished(&self, untouched_for: Duration) -> Result<u64, BlobError> {
         let jobs = self.jobs().await?;
-        let of_jobs = jobs.into_iter().map(|job| self.folder(job));
-        let folders = of_jobs.chain([self.cache.clone()]);
+        let folders = jobs.into_iter().map(|job| self.folder(job));
+        // Earlier versions kept links to results there. What cannot be removed is tried again at the next sweep.
+        let _ = tokio::fs::remove_dir_all(&self.earlier_cache).await;
         let swept = stream::iter(folders).then(|folder| {
             let name = folder.file_name().unwrap_or_default().to_string_lossy();
             let key = BlobKey::from_stored(name.into_owned());

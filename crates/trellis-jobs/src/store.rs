@@ -1,4 +1,4 @@
-//! The contract of a job store.
+//! The contract of a job store: few primitives, to which the rules ([`crate::rules`]) say what is written.
 
 use std::time::Duration;
 
@@ -8,13 +8,16 @@ use trellis_core::{
     StatementFile, Timings,
 };
 
-use crate::BlobKey;
+use crate::rules::Command;
+use crate::{BlobKey, CacheKey, Changes, Owner};
 
 /// A job to be accepted. Its pictures are already in the blob store, on disk.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewJob {
     /// Its name, chosen by the caller because the pictures are stored under it first.
     pub id: JobId,
+    /// Whose it is.
+    pub owner: Owner,
     /// When it is accepted.
     pub now: Timestamp,
     /// Which backend it asks for.
@@ -23,12 +26,13 @@ pub struct NewJob {
     pub params: Params,
     /// The pictures and where they are.
     pub inputs: Vec<(Input, BlobKey)>,
-    /// The client's `Idempotency-Key` with a digest of the request: the same key with the same digest
-    /// answers with the first job, with another digest it is an error.
+    /// The client's `Idempotency-Key` with a digest of the request: the same key of the same owner with the
+    /// same digest answers with the first job, with another digest it is an error.
     pub idempotency: Option<(String, String)>,
     /// Refuse the job where so many are already queued.
     pub queue_limit: u64,
-    /// A kept result, with blobs of this job's own: the job is then done as soon as it is accepted.
+    /// The result of an earlier job, with blobs of this job's own: the job is then done as soon as it is
+    /// accepted.
     pub recalled: Option<Outcome>,
 }
 
@@ -119,11 +123,62 @@ pub struct Outcome {
     pub provenance: Option<Provenance>,
     /// The statement about it.
     pub statement: Option<DeliveredStatement>,
+    /// By what later jobs that ask the same find it; `None`: they do not.
+    pub cache_key: Option<CacheKey>,
+}
+
+/// A job with what only the server knows of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredJob {
+    /// The job.
+    pub job: Job,
+    /// Whose it is.
+    pub owner: Owner,
+    /// Where its pictures are, in the order of `job.inputs`.
+    pub inputs: Vec<BlobKey>,
+    /// Where its files are, in the order of `job.artifacts`.
+    pub artifacts: Vec<BlobKey>,
+    /// Where the statement is, if there is one.
+    pub statement: Option<BlobKey>,
+    /// By what later jobs that ask the same find its result.
+    pub cache_key: Option<CacheKey>,
+}
+
+impl StoredJob {
+    /// The result of a job that succeeded, as it was made.
+    pub fn into_outcome(self) -> Option<Outcome> {
+        let job = self.job;
+        if job.state != JobState::Succeeded {
+            return None;
+        }
+        let files = job.artifacts.into_iter().zip(self.artifacts);
+        let statement = job.statement.zip(self.statement);
+        Some(Outcome {
+            made_by: job.made_by?,
+            artifacts: files.map(|(artifact, key)| Delivered { artifact, key }).collect(),
+            notes: job.notes,
+            timings: job.timings,
+            provenance: job.provenance,
+            statement: statement.map(|(file, key)| DeliveredStatement { file, key }),
+            cache_key: self.cache_key,
+        })
+    }
+}
+
+/// What a command did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Applied {
+    /// Where the job stands now; `None`: it is forgotten.
+    pub state: Option<JobState>,
+    /// The job, where its state changed.
+    pub job: Option<Job>,
 }
 
 /// A question for a list of jobs, newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JobQuery {
+    /// Only jobs that this owner sees.
+    pub owner: Owner,
     /// Only jobs in this state.
     pub state: Option<JobState>,
     /// At most so many, at least 1.
@@ -229,13 +284,14 @@ pub enum StoreError {
 
 /// A durable queue of jobs. Each call is atomic; what it returned with `Ok` survives a power cut.
 ///
-/// Times come from the caller, so that tests need no clock.
+/// Times come from the caller, so that tests need no clock. A store implements the primitives; the methods with
+/// a body are the same for all. [`crate::conformance`] tests one.
 #[async_trait::async_trait]
 pub trait JobStore: Send + Sync + 'static {
-    /// Accepts a job. It is on disk when this returns.
+    /// Accepts a job by [`crate::rules::accept`].
     async fn submit(&self, new: NewJob) -> Result<Submitted, StoreError>;
 
-    /// Takes the oldest queued job that fits, for `lease` from `now` on. `None`: nothing to do.
+    /// Has the oldest queued job that fits claimed. `None`: nothing to do.
     async fn claim(
         &self,
         worker: &WorkerName,
@@ -244,69 +300,27 @@ pub trait JobStore: Send + Sync + 'static {
         lease: Duration,
     ) -> Result<Option<Claim>, StoreError>;
 
-    /// Keeps a claimed job for `lease` from `now` on.
-    async fn heartbeat(
-        &self,
-        lease: &Lease,
-        now: Timestamp,
-        extend: Duration,
-    ) -> Result<Heartbeat, StoreError>;
+    /// Does to one job what [`crate::rules::apply`] says of `command`.
+    async fn apply(&self, id: JobId, now: Timestamp, command: Command) -> Result<Applied, StoreError>;
 
-    /// Records how far it is.
-    async fn progress(&self, lease: &Lease, now: Timestamp, progress: Progress) -> Result<(), StoreError>;
-
-    /// Lists a preview of a live job, in the place of an earlier one of its name. It belongs to no attempt: a
-    /// job that waits may have one, and it stays until the result takes its place.
-    async fn preview(&self, id: JobId, now: Timestamp, file: Delivered) -> Result<(), StoreError>;
-
-    /// Live jobs that fit and list no preview, the oldest first, at most `limit`.
-    async fn without_preview(&self, filter: &ClaimFilter, limit: u32) -> Result<Vec<JobId>, StoreError>;
-
-    /// Ends the job with its result.
-    async fn succeed(&self, lease: &Lease, now: Timestamp, outcome: Outcome) -> Result<Job, StoreError>;
-
-    /// Ends the job without one.
-    async fn fail(&self, lease: &Lease, now: Timestamp, failure: Failure) -> Result<Job, StoreError>;
-
-    /// Hands the job back to the queue without charging the attempt (a draining server).
-    async fn release(&self, lease: &Lease, now: Timestamp) -> Result<(), StoreError>;
-
-    /// Cancels a queued or running job.
-    async fn cancel(&self, id: JobId, now: Timestamp) -> Result<Job, StoreError>;
-
-    /// Forgets a finished job and returns the keys of the blobs that nothing refers to any more.
-    async fn delete(&self, id: JobId) -> Result<Vec<BlobKey>, StoreError>;
-
-    /// Requeues jobs whose lease has lapsed at `now`; those with `max_attempts` behind them fail.
-    /// With `held_by`, also every job held by that worker, lapsed or not (a restart of that worker).
-    async fn recover(
-        &self,
-        now: Timestamp,
-        max_attempts: u32,
-        held_by: Option<&WorkerName>,
-    ) -> Result<Recovered, StoreError>;
+    /// Running jobs whose lease has lapsed at `now`, and those held by `held_by`.
+    async fn lapsed(&self, now: Timestamp, held_by: Option<&WorkerName>) -> Result<Vec<JobId>, StoreError>;
 
     /// One job.
-    async fn get(&self, id: JobId) -> Result<Job, StoreError>;
-
-    /// Where a job's files are: its pictures in order and its artifacts by name.
-    async fn input_key(&self, id: JobId, index: u32) -> Result<Option<(Input, BlobKey)>, StoreError>;
-
-    /// The finished file of that name.
-    async fn artifact_key(&self, id: JobId, name: &str) -> Result<Option<Delivered>, StoreError>;
-
-    /// The statement about its result.
-    async fn statement_key(&self, id: JobId) -> Result<Option<DeliveredStatement>, StoreError>;
+    async fn find(&self, id: JobId) -> Result<StoredJob, StoreError>;
 
     /// A list.
     async fn list(&self, query: JobQuery) -> Result<Page, StoreError>;
 
-    /// What happened to a job after entry `after` (0: from the start), oldest first, at most `limit`.
-    async fn events(&self, id: JobId, after: u64, limit: u32) -> Result<Vec<JobEvent>, StoreError>;
+    /// What happened to one job, or to all, after entry `after` (0: from the start), oldest first, at most
+    /// `limit`.
+    async fn events(&self, job: Option<JobId>, after: u64, limit: u32) -> Result<Vec<JobEvent>, StoreError>;
 
-    /// Resolves when something may have changed since `watch` was called: claim or read again then.
-    /// A hint for speed only: whoever waits also looks again after a while.
-    fn watch(&self) -> tokio::sync::watch::Receiver<u64>;
+    /// Jobs of exactly this owner that succeeded with a result of this key, the newest first, at most `limit`.
+    async fn cached(&self, owner: &Owner, key: &CacheKey, limit: u32) -> Result<Vec<StoredJob>, StoreError>;
+
+    /// Live jobs that fit and list no preview, the oldest first, at most `limit`.
+    async fn without_preview(&self, filter: &ClaimFilter, limit: u32) -> Result<Vec<JobId>, StoreError>;
 
     /// Finished jobs that are to be forgotten: all but the newest `keep_jobs`, and those that ended
     /// before `ended_before`. Never a live one. At most `limit`, oldest first.
@@ -317,9 +331,99 @@ pub trait JobStore: Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<JobId>, StoreError>;
 
-    /// Whether any job refers to blobs under this job's name (the janitor removes the rest).
-    async fn knows(&self, id: JobId) -> Result<bool, StoreError>;
-
     /// How much there is.
     async fn stats(&self) -> Result<StoreStats, StoreError>;
+
+    /// Wakes when this job may have changed, by whatever process.
+    fn subscribe(&self, job: JobId) -> Changes;
+
+    /// Wakes when a job may have been queued.
+    fn arrivals(&self) -> Changes;
+
+    /// Keeps a claimed job for `extend` from `now` on.
+    async fn heartbeat(
+        &self,
+        lease: &Lease,
+        now: Timestamp,
+        extend: Duration,
+    ) -> Result<Heartbeat, StoreError> {
+        let beat = Command::Heartbeat {
+            lease: lease.clone(),
+            extend,
+        };
+        Ok(match self.apply(lease.job, now, beat).await?.state {
+            Some(JobState::Running) => Heartbeat::Continue,
+            _ => Heartbeat::Cancelled,
+        })
+    }
+
+    /// Records how far it is.
+    async fn progress(&self, lease: &Lease, now: Timestamp, progress: Progress) -> Result<(), StoreError> {
+        let command = Command::Progress {
+            lease: lease.clone(),
+            progress,
+        };
+        self.apply(lease.job, now, command).await.map(|_| ())
+    }
+
+    /// Lists a preview of a live job, in the place of an earlier one of its name. It belongs to no attempt: a
+    /// job that waits may have one, and it stays until the result takes its place.
+    async fn preview(&self, id: JobId, now: Timestamp, file: Delivered) -> Result<(), StoreError> {
+        self.apply(id, now, Command::Preview { file }).await.map(|_| ())
+    }
+
+    /// Ends the job with its result.
+    async fn succeed(&self, lease: &Lease, now: Timestamp, outcome: Outcome) -> Result<(), StoreError> {
+        let command = Command::Succeed {
+            lease: lease.clone(),
+            outcome: Box::new(outcome),
+        };
+        self.apply(lease.job, now, command).await.map(|_| ())
+    }
+
+    /// Ends the job without one.
+    async fn fail(&self, lease: &Lease, now: Timestamp, failure: Failure) -> Result<(), StoreError> {
+        let command = Command::Fail {
+            lease: lease.clone(),
+            failure,
+        };
+        self.apply(lease.job, now, command).await.map(|_| ())
+    }
+
+    /// Hands the job back to the queue without charging the attempt (a draining server).
+    async fn release(&self, lease: &Lease, now: Timestamp) -> Result<(), StoreError> {
+        let command = Command::Release { lease: lease.clone() };
+        self.apply(lease.job, now, command).await.map(|_| ())
+    }
+
+    /// Requeues jobs whose lease has lapsed at `now`; those with `max_attempts` behind them fail.
+    /// With `held_by`, also every job held by that worker, lapsed or not (a restart of that worker).
+    async fn recover(
+        &self,
+        now: Timestamp,
+        max_attempts: u32,
+        held_by: Option<&WorkerName>,
+    ) -> Result<Recovered, StoreError> {
+        let mut recovered = Recovered::default();
+        for id in self.lapsed(now, held_by).await? {
+            let held_by = held_by.cloned();
+            let command = Command::Lapse {
+                max_attempts,
+                held_by,
+            };
+            match self.apply(id, now, command).await.map(|applied| applied.job) {
+                Ok(Some(job)) if job.state == JobState::Queued => recovered.requeued.push(id),
+                Ok(Some(_)) => recovered.failed.push(id),
+                // Its worker gave a sign of life, or it ended, meanwhile.
+                Ok(None) | Err(StoreError::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(recovered)
+    }
+
+    /// One job as clients see it.
+    async fn get(&self, id: JobId) -> Result<Job, StoreError> {
+        Ok(self.find(id).await?.job)
+    }
 }
