@@ -15,8 +15,8 @@ use trellis_closure::{Closure, ClosureError, Source, Store, own_store_path};
 
 use super::fault::{Fault, print, print_json, tell};
 use crate::exit::{Exit, Stop};
-use crate::nearby;
 use crate::output::{self, count, size};
+use trellis_node::nearby;
 
 /// List, verify and compare Nix closures: the exact files that this program, or any other, runs with
 #[derive(Debug, clap::Args)]

@@ -5,23 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
-use trellis_core::{Format, JobId, JobState, Params, Provenance, Timings};
+use trellis_core::{JobId, JobState, Params, Provenance, Timings};
 
-use super::engine::Asset;
+use super::asset::{Asset, Done, WrittenFile};
 use super::folder::PassedOver;
 use super::plan::Task;
 use super::trouble::Trouble;
-use super::work::Done;
-use super::write::Written;
-
-/// A file in its place.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct WrittenFile {
-    pub(crate) path: PathBuf,
-    pub(crate) format: Format,
-    #[serde(flatten)]
-    pub(crate) written: Written,
-}
 
 /// How it ended: as a job, or without one.
 #[derive(Debug, Serialize)]
