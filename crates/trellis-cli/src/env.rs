@@ -36,8 +36,6 @@ pub(crate) const LIMITS_JOB_SECONDS: &str = "TRELLIS_LIMITS_JOB_SECONDS";
 pub(crate) const RETENTION_KEEP_JOBS: &str = "TRELLIS_RETENTION_KEEP_JOBS";
 /// `retention.keep_days`.
 pub(crate) const RETENTION_KEEP_DAYS: &str = "TRELLIS_RETENTION_KEEP_DAYS";
-/// `cache.max_bytes`.
-pub(crate) const CACHE_MAX_BYTES: &str = "TRELLIS_CACHE_MAX_BYTES";
 /// `provenance.statement`.
 pub(crate) const STATEMENT: &str = "TRELLIS_STATEMENT";
 /// `provenance.sign_key`.

@@ -4,9 +4,8 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use tracing::warn;
 use trellis_backend::{Backend, Output, Pictures};
-use trellis_core::{AssetName, Failure, FailureKind, Provenance, StatementFile};
+use trellis_core::{Failure, FailureKind, Provenance, StatementFile};
 use trellis_jobs::{BlobKey, CacheKey, Claim, Delivered, DeliveredStatement, Outcome, sha256};
 use trellis_provenance::{Run, Subject};
 
@@ -25,11 +24,12 @@ impl Storing<'_> {
     /// Stores every file and the statement; where one cannot be stored, none stays.
     pub(crate) async fn store(&self, folder: &Path, output: Output) -> Result<Outcome, Failure> {
         self.check(&output)?;
-        let origin = &self.shared.results.origin;
+        let origin = &self.shared.origin;
         let params = &self.claim.job.params;
+        let inputs = &self.claim.job.inputs;
         let from = Pictures {
-            sha256: self.inputs(),
-            name: self.name().cloned(),
+            sha256: inputs.iter().map(|input| input.sha256.clone()).collect(),
+            name: inputs.first().and_then(|input| input.name.clone()),
         };
         let provenance = origin.provenance(self.backend, from, params, &output.made_with);
         let mut outcome = Outcome {
@@ -39,6 +39,7 @@ impl Storing<'_> {
             timings: Some(output.timings.clone()),
             provenance: Some(provenance.clone()),
             statement: None,
+            cache_key: self.cache_key(),
         };
         match self.fill(&mut outcome, folder, output, &provenance).await {
             Ok(()) => Ok(outcome),
@@ -90,7 +91,7 @@ impl Storing<'_> {
             started_at: self.began_at,
             finished_at: Timestamp::now(),
         };
-        let Some(text) = self.shared.results.origin.statement(&subjects, provenance, &run) else {
+        let Some(text) = self.shared.origin.statement(&subjects, provenance, &run) else {
             return Ok(None);
         };
         let first = subjects.first().map_or("result", |file| file.name.as_str());
@@ -109,15 +110,6 @@ impl Storing<'_> {
         Ok(Some(DeliveredStatement { file, key }))
     }
 
-    fn inputs(&self) -> Vec<String> {
-        let inputs = self.claim.job.inputs.iter();
-        inputs.map(|input| input.sha256.clone()).collect()
-    }
-
-    fn name(&self) -> Option<&AssetName> {
-        self.claim.job.inputs.first()?.name.as_ref()
-    }
-
     fn check(&self, output: &Output) -> Result<(), Failure> {
         let has = |format| output.files.iter().any(|file| file.format == format);
         let missing = self.claim.job.params.formats.iter().find(|format| !has(**format));
@@ -134,20 +126,11 @@ impl Storing<'_> {
         Err(Failure::new(FailureKind::Internal, defect))
     }
 
-    /// Keeps the result for jobs that ask the same, where it is known what that is.
-    pub(crate) async fn keep(&self, outcome: &Outcome) {
-        let results = &self.shared.results;
-        let (Some(cache), Some(made_by)) = (&results.cache, results.origin.identity(self.backend)) else {
-            return;
-        };
-        let key = CacheKey::new(&self.inputs(), self.name(), &self.claim.job.params, &made_by);
-        if let Err(error) = cache.keep(&key, outcome, Timestamp::now()).await {
-            // The job has its result all the same.
-            warn!(
-                error = &error as &dyn std::error::Error,
-                "the result is not kept for later jobs"
-            );
-        }
+    /// By what later jobs that ask the same find the result, where it is known what that is.
+    fn cache_key(&self) -> Option<CacheKey> {
+        let made_by = self.shared.origin.identity(self.backend)?;
+        let job = &self.claim.job;
+        Some(CacheKey::new(&job.inputs, &job.params, &made_by))
     }
 
     /// Removes what was stored for a result that is of no use.

@@ -22,7 +22,7 @@ pub(crate) struct SubmitHeaders {
         required = false
     )]
     idempotency_key: String,
-    /// `no-cache`: make the result anew, also where one is kept of an earlier job that asked the same.
+    /// `no-cache`: make the result again, although an earlier job asked for the same.
     #[param(rename = "Cache-Control", required = false)]
     cache_control: String,
 }
@@ -100,7 +100,6 @@ problems! {
         Unauthorized = 401: "Keys are set and the request has none of them",
         CrossOrigin = 403: "A page of another site sent the request",
         NotFound = 404: "There is no such job",
-        Conflict = 409: "The job finished meanwhile",
         Internal = 500: "A defect of the server",
         Unavailable = 503: "The storage does not answer",
         Full = 507: "The disk is full",

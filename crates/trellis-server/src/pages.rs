@@ -2,9 +2,8 @@
 //!
 //! Nothing is loaded from elsewhere, and the policy header makes browsers refuse to.
 
-use std::sync::LazyLock;
-
 use axum::Router;
+use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
@@ -22,28 +21,40 @@ const POLICY: (HeaderName, HeaderValue) = (
     ),
 );
 
-/// The contract as it is sent, made once.
-static CONTRACT: LazyLock<String> = LazyLock::new(|| {
-    openapi()
-        .to_pretty_json()
-        .expect("a contract of plain types is JSON")
-});
+/// The contract as it is sent, and the page made of it.
+pub(crate) struct Documents {
+    contract: String,
+    reference: String,
+}
 
-static REFERENCE: LazyLock<String> = LazyLock::new(|| {
-    reference::page(&serde_json::to_value(openapi()).expect("a contract of plain types is JSON"))
-});
+impl Documents {
+    /// The documents of a server that takes `max_images` pictures a job.
+    pub(crate) fn new(max_images: usize) -> Self {
+        const PLAIN: &str = "a contract of plain types is JSON";
+        let contract = openapi(max_images);
+        Self {
+            contract: contract.to_pretty_json().expect(PLAIN),
+            reference: reference::page(&serde_json::to_value(contract).expect(PLAIN)),
+        }
+    }
+}
 
 /// The pages.
 pub(crate) fn routes() -> Router<AppState> {
     Router::new()
         .route("/", get(landing))
         .route("/openapi.json", get(contract))
-        .route("/docs", get(|| async { page(REFERENCE.clone()) }))
+        .route("/docs", get(docs))
         .route("/docs/style.css", get(style))
 }
 
-async fn contract() -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], CONTRACT.as_str()).into_response()
+async fn contract(State(state): State<AppState>) -> Response {
+    let contract = state.documents().contract.clone();
+    ([(header::CONTENT_TYPE, "application/json")], contract).into_response()
+}
+
+async fn docs(State(state): State<AppState>) -> Response {
+    page(state.documents().reference.clone())
 }
 
 async fn style() -> Response {

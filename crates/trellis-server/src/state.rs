@@ -1,17 +1,18 @@
 //! What the handlers share.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use trellis_backend::{Origin, Registry};
-use trellis_jobs::{BlobStore, Intake, JobStore};
+use trellis_backend::Registry;
+use trellis_jobs::Jobs;
 
 use crate::keys::KeyRing;
 use crate::origins::AllowedOrigins;
+use crate::pages::Documents;
 
-/// Limits of the HTTP edge; those of a submission are the intake's.
+/// Limits of the HTTP edge; those of a submission are the job service's.
 #[derive(Debug, Clone)]
 pub struct HttpLimits {
     /// The largest body taken, bytes.
@@ -21,8 +22,6 @@ pub struct HttpLimits {
     pub uploads_at_a_time: usize,
     /// How long a client may pause while it sends a body.
     pub body_pause: Duration,
-    /// How long a job may take. Told by `GET /v1/version`; the runner enforces it.
-    pub job_time: Duration,
     /// After so long without an event a comment is sent to whoever follows a job.
     pub event_heartbeat: Duration,
 }
@@ -33,7 +32,6 @@ impl Default for HttpLimits {
             body_bytes: 64 * 1024 * 1024,
             uploads_at_a_time: 8,
             body_pause: Duration::from_secs(30),
-            job_time: Duration::from_secs(30 * 60),
             event_heartbeat: Duration::from_secs(15),
         }
     }
@@ -41,16 +39,10 @@ impl Default for HttpLimits {
 
 /// What the edge is made of.
 pub struct AppParts {
-    /// Where jobs are.
-    pub store: Arc<dyn JobStore>,
-    /// Where pictures and assets are.
-    pub blobs: Arc<dyn BlobStore>,
-    /// What accepts submissions.
-    pub intake: Intake,
+    /// The jobs.
+    pub jobs: Jobs,
     /// What makes assets.
     pub registry: Arc<Registry>,
-    /// What makes results here, by which kept ones are found.
-    pub origin: Arc<Origin>,
     /// Limits.
     pub limits: HttpLimits,
     /// The program's version.
@@ -70,6 +62,8 @@ pub(crate) struct Shared {
     pub(crate) uploads: Semaphore,
     /// Set when the server stops: whoever follows a job is let go.
     pub(crate) stopping: CancellationToken,
+    /// Made when they are first asked for.
+    documents: OnceLock<Documents>,
 }
 
 impl AppState {
@@ -80,6 +74,7 @@ impl AppState {
             parts,
             uploads,
             stopping: CancellationToken::new(),
+            documents: OnceLock::new(),
         }))
     }
 }
@@ -95,6 +90,11 @@ impl std::ops::Deref for AppState {
 impl AppState {
     pub(crate) fn uploads(&self) -> &Semaphore {
         &self.0.uploads
+    }
+
+    pub(crate) fn documents(&self) -> &Documents {
+        let max_images = self.jobs.limits.max_images;
+        self.0.documents.get_or_init(|| Documents::new(max_images))
     }
 
     pub(crate) fn stopping(&self) -> &CancellationToken {
