@@ -184,14 +184,10 @@ impl Client {
 
     /// Has a worker do something.
     pub async fn command_worker(&self, name: &str, command: WorkerCommand) -> Result<(), ClientError> {
-        let command = match command {
-            WorkerCommand::Restart => "restart",
-            WorkerCommand::Drain => "drain",
-        };
         let mut url = self.parsed("workers")?;
         if let Ok(mut path) = url.path_segments_mut() {
             // Escaped, so that no name reaches another route.
-            path.push(name).push(command);
+            path.push(name).push(command.name());
         }
         accepted(self.http.post(url)).await.map(drop)
     }

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Format;
+use crate::{Format, named};
 
 /// Ranges of the parameters, the only place where they stand.
 pub mod limits {
@@ -25,25 +25,16 @@ pub mod limits {
     pub const TEXTURE_SIZES: [u32; 4] = [512, 1024, 1536, 2048];
 }
 
-/// How several pictures of one object are combined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum MultiImageAlgorithm {
-    /// One view at each sampler step, in turn.
-    #[default]
-    Stochastic,
-    /// Every view at each step: better, and as many times slower as there are views.
-    Multidiffusion,
-}
-
-impl MultiImageAlgorithm {
-    /// The name in parameters and JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Stochastic => "stochastic",
-            Self::Multidiffusion => "multidiffusion",
-        }
+named! {
+    /// How several pictures of one object are combined.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+    #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+    pub enum MultiImageAlgorithm: "a way to combine pictures" {
+        /// One view at each sampler step, in turn.
+        #[default]
+        Stochastic = "stochastic",
+        /// Every view at each step: better, and as many times slower as there are views.
+        Multidiffusion = "multidiffusion",
     }
 }
 

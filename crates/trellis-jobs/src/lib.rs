@@ -26,7 +26,7 @@ mod store;
 mod submit;
 mod wakes;
 
-pub use blobs::{BlobError, BlobKey, BlobStore};
+pub use blobs::{BlobError, BlobKey, BlobStore, BlobStream};
 pub use cache_key::CacheKey;
 pub use digest::{sha256, sha256_of};
 pub use folder_blobs::FolderBlobs;

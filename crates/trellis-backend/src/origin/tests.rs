@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use trellis_core::{BackendChoice, Failure, FailureKind, ParamsPatch, ServerBuild};
+use trellis_core::{BackendChoice, GenerateError, ParamsPatch, ServerBuild};
 use trellis_provenance::PublicKey;
 
 use super::*;
@@ -32,8 +32,8 @@ impl Backend for InPython {
         _: Request,
         _: &dyn Reporter,
         _: tokio_util::sync::CancellationToken,
-    ) -> Result<Output, Failure> {
-        Err(Failure::new(FailureKind::Internal, "it only stands here"))
+    ) -> Result<Output, GenerateError> {
+        Err(GenerateError::Cancelled)
     }
 }
 

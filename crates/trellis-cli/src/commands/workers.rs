@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use clap::Subcommand;
 use trellis_client::{Client, ClientError, address};
-use trellis_core::{WorkerCommand, WorkerStatus};
+use trellis_core::{WorkerCommand, WorkerStatus, memory_size};
 
 use super::Context;
 use super::generate::api_key::ApiKeyFlag;
@@ -132,16 +132,10 @@ fn as_table(workers: &[WorkerStatus]) -> String {
             counters.jobs_failed,
             counters.starts,
             counters.losses,
-            gib(counters.vram_bytes),
-            gib(counters.peak_vram_bytes),
-            gib(counters.rss_bytes),
+            memory_size(counters.vram_bytes),
+            memory_size(counters.peak_vram_bytes),
+            memory_size(counters.rss_bytes),
         );
     }
     text
-}
-
-fn gib(bytes: u64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
-    let gib = bytes as f64 / f64::from(1 << 30);
-    format!("{gib:.1} GiB")
 }

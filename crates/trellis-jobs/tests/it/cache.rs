@@ -231,11 +231,9 @@ async fn a_full_queue_takes_what_is_done_already() {
     assert!(jobs.submit(submission(Some(7)), of("")).await.unwrap().job.cached);
 }
 
-/// The file of the newest result.
 fn file_of(place: &Place, job: &Job) -> PathBuf {
-    let folder = place.folder.path().join("blobs/jobs").join(job.id.to_string());
-    let attempt = job.attempt;
-    folder.join(format!("artifacts/{attempt}/model.glb"))
+    let key = BlobKey::artifact(job.id, job.attempt, "model.glb");
+    place.folder.path().join("blobs").join(key.as_str())
 }
 
 #[tokio::test]

@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use trellis_backend::{Backend, Capabilities, Origin, Output, Readiness, Registry, Reporter};
 use trellis_core::{
-    Artifact, BackendChoice, Failure, FailureKind, Format, Installation, Pin, Progress, ServerBuild, Stage,
-    WorkerCommand, WorkerCounters, WorkerState, WorkerStatus,
+    Artifact, BackendChoice, Failure, FailureKind, Format, GenerateError, Installation, Pin, Progress,
+    ServerBuild, Stage, WorkerCommand, WorkerCounters, WorkerState, WorkerStatus,
 };
 use trellis_jobs::{
     BlobKey, Claim, ClaimFilter, Delivered, FolderBlobs, JobLimits, Jobs, Outcome, SqliteStore, WorkerName,
@@ -431,7 +431,7 @@ impl Backend for Paper {
         _request: trellis_backend::Request,
         _reporter: &dyn Reporter,
         _cancel: CancellationToken,
-    ) -> Result<Output, Failure> {
-        Err(Failure::new(FailureKind::Unsupported, "paper does not generate"))
+    ) -> Result<Output, GenerateError> {
+        Err(Failure::new(FailureKind::Unsupported, "paper does not generate").into())
     }
 }

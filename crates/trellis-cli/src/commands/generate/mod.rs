@@ -217,7 +217,7 @@ fn pictures_help() -> String {
 }
 
 /// A format as people write it: in capitals, or with a space after the comma.
-fn format_named(text: &str) -> Result<Format, trellis_core::UnknownFormat> {
+fn format_named(text: &str) -> Result<Format, trellis_core::UnknownName> {
     text.trim().to_ascii_lowercase().parse()
 }
 

@@ -86,13 +86,6 @@ fn number<T: Display>(about: &str, range: &RangeInclusive<T>, default: T) -> Str
 }
 
 fn algorithms() -> impl clap::builder::TypedValueParser<Value = MultiImageAlgorithm> {
-    const ALL: [MultiImageAlgorithm; 2] = [
-        MultiImageAlgorithm::Stochastic,
-        MultiImageAlgorithm::Multidiffusion,
-    ];
-    PossibleValuesParser::new(ALL.map(MultiImageAlgorithm::name)).try_map(|name| {
-        ALL.into_iter()
-            .find(|algorithm| algorithm.name() == name)
-            .ok_or("unknown")
-    })
+    PossibleValuesParser::new(MultiImageAlgorithm::ALL.map(MultiImageAlgorithm::name))
+        .try_map(|name| name.parse::<MultiImageAlgorithm>())
 }
