@@ -2,9 +2,7 @@
 //! where a later one that asks the same finds it.
 
 use serde::Serialize;
-use trellis_core::{AssetName, Input, Params};
-
-use crate::sha256;
+use trellis_core::{AssetName, Input, Params, Sha256};
 
 /// The digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +14,7 @@ const FORM: u32 = 2;
 #[derive(Serialize)]
 struct Digested<'a> {
     form: u32,
-    inputs: Vec<&'a str>,
+    inputs: Vec<Sha256>,
     name: Option<&'a AssetName>,
     params: &'a Params,
     made_by: &'a str,
@@ -30,7 +28,7 @@ impl CacheKey {
     /// Never: texts and numbers in range are JSON.
     pub fn new(inputs: &[Input], params: &Params, made_by: &str) -> Self {
         let name = inputs.first().and_then(|input| input.name.as_ref());
-        let inputs: Vec<&str> = inputs.iter().map(|input| input.sha256.as_str()).collect();
+        let inputs: Vec<Sha256> = inputs.iter().map(|input| input.sha256).collect();
         let digested = Digested {
             form: FORM,
             inputs,
@@ -39,7 +37,7 @@ impl CacheKey {
             made_by,
         };
         let text = serde_json::to_vec(&digested).expect("texts and numbers in range");
-        Self(sha256(&text))
+        Self(Sha256::of(text).to_string())
     }
 
     /// A key as it was stored.
@@ -68,7 +66,7 @@ mod tests {
             width: 1,
             height: 1,
             size_bytes: 1,
-            sha256: sha256.to_owned(),
+            sha256: Sha256::of(sha256),
             name: None,
         };
         let inputs = [input("a"), input("b")];

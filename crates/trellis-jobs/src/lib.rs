@@ -12,7 +12,6 @@ mod cache_key;
 #[cfg(feature = "conformance")]
 #[path = "../tests/conformance/mod.rs"]
 pub mod conformance;
-mod digest;
 mod folder_blobs;
 mod folders;
 mod follow;
@@ -28,7 +27,6 @@ mod wakes;
 
 pub use blobs::{BlobError, BlobKey, BlobStore, BlobStream};
 pub use cache_key::CacheKey;
-pub use digest::{sha256, sha256_of};
 pub use folder_blobs::FolderBlobs;
 pub use follow::Follow;
 pub use janitor::{Janitor, Retention, SweepError, Swept};

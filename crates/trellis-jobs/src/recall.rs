@@ -4,9 +4,9 @@
 //! the bytes and outlives the job that it came from. A result that is missing or damaged is a miss.
 
 use tracing::{info, warn};
-use trellis_core::JobId;
+use trellis_core::{JobId, Sha256};
 
-use crate::{BlobError, BlobKey, CacheKey, Delivered, DeliveredStatement, Jobs, Outcome, Owner, sha256};
+use crate::{BlobError, BlobKey, CacheKey, Delivered, DeliveredStatement, Jobs, Outcome, Owner};
 
 /// How many earlier jobs are tried: the newest results that are damaged are passed over.
 const TRIES: u32 = 3;
@@ -43,14 +43,14 @@ impl Jobs {
     async fn copied(&self, mut outcome: Outcome, job: JobId) -> Result<Option<Outcome>, BlobError> {
         for Delivered { artifact, key } in &mut outcome.artifacts {
             let to = BlobKey::artifact(job, 0, &artifact.name);
-            if !self.copy_whole(key, &artifact.sha256, &to).await? {
+            if !self.copy_whole(key, artifact.sha256, &to).await? {
                 return Ok(None);
             }
             *key = to;
         }
         if let Some(DeliveredStatement { file, key }) = &mut outcome.statement {
             let to = BlobKey::statement(job, 0, &file.name);
-            if !self.copy_whole(key, &file.sha256, &to).await? {
+            if !self.copy_whole(key, file.sha256, &to).await? {
                 return Ok(None);
             }
             *key = to;
@@ -61,10 +61,10 @@ impl Jobs {
     }
 
     /// Copies one file and looks at every byte of the copy: what a job lists is true.
-    async fn copy_whole(&self, from: &BlobKey, expected: &str, to: &BlobKey) -> Result<bool, BlobError> {
+    async fn copy_whole(&self, from: &BlobKey, expected: Sha256, to: &BlobKey) -> Result<bool, BlobError> {
         self.blobs.copy(from, to).await?;
         let bytes = self.blobs.get(to).await?;
-        let digest = tokio::task::spawn_blocking(move || sha256(&bytes)).await;
+        let digest = tokio::task::spawn_blocking(move || Sha256::of(&bytes)).await;
         Ok(digest.is_ok_and(|digest| digest == expected))
     }
 }

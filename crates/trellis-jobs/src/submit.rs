@@ -6,10 +6,12 @@
 use bytes::Bytes;
 use futures::future::join_all;
 use jiff::Timestamp;
-use trellis_core::{AssetName, BackendChoice, Failure, FailureKind, Input, JobId, ParamError, ParamsPatch};
+use trellis_core::{
+    AssetName, BackendChoice, Failure, FailureKind, Input, JobId, ParamError, ParamsPatch, Sha256,
+};
 use trellis_picture::{ForeignFile, PictureError, probe};
 
-use crate::{BlobError, BlobKey, CacheKey, Jobs, NewJob, Owner, StoreError, Submitted, sha256};
+use crate::{BlobError, BlobKey, CacheKey, Jobs, NewJob, Owner, StoreError, Submitted};
 
 /// What somebody asks for.
 #[derive(Debug, Clone, Default)]
@@ -187,9 +189,10 @@ impl Jobs {
 /// A digest of what is asked: pictures in order, parameters as given, backend. Not of its encoding: the
 /// same request as a form with another boundary or other file names, or as JSON, is the same request.
 fn digest(inputs: &[Input], backend: BackendChoice, patch: &ParamsPatch) -> String {
-    let pictures: Vec<&str> = inputs.iter().map(|input| input.sha256.as_str()).collect();
+    let pictures: Vec<Sha256> = inputs.iter().map(|input| input.sha256).collect();
     let asked = (pictures, backend, patch);
-    sha256(&serde_json::to_vec(&asked).expect("texts and numbers are JSON"))
+    let asked = serde_json::to_vec(&asked).expect("texts and numbers are JSON");
+    Sha256::of(asked).to_string()
 }
 
 /// Reads headers and digests on a thread that may be busy: 64 MiB take a good part of a second.
@@ -219,7 +222,7 @@ fn examine_one(index: usize, bytes: &Bytes, max_pixels: u64) -> Result<Input, Su
         width: header.width,
         height: header.height,
         size_bytes: bytes.len() as u64,
-        sha256: sha256(bytes),
+        sha256: Sha256::of(bytes),
         name: None,
     })
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use trellis_backend::{Backend, Output, Pictures};
-use trellis_core::{Failure, FailureKind, Provenance, StatementFile};
-use trellis_jobs::{BlobKey, CacheKey, Claim, Delivered, DeliveredStatement, Outcome, sha256};
+use trellis_core::{Failure, FailureKind, Provenance, Sha256, StatementFile};
+use trellis_jobs::{BlobKey, CacheKey, Claim, Delivered, DeliveredStatement, Outcome};
 use trellis_provenance::{Run, Subject};
 
 use crate::runner::Shared;
@@ -28,7 +28,7 @@ impl Storing<'_> {
         let params = &self.claim.job.params;
         let inputs = &self.claim.job.inputs;
         let from = Pictures {
-            sha256: inputs.iter().map(|input| input.sha256.clone()).collect(),
+            sha256: inputs.iter().map(|input| input.sha256).collect(),
             name: inputs.first().and_then(|input| input.name.clone()),
         };
         let provenance = origin.provenance(self.backend, from, params, &output.made_with);
@@ -82,7 +82,7 @@ impl Storing<'_> {
             .iter()
             .map(|file| Subject {
                 name: file.artifact.name.clone(),
-                sha256: file.artifact.sha256.clone(),
+                sha256: file.artifact.sha256,
                 media_type: file.artifact.media_type.clone(),
             })
             .collect();
@@ -102,7 +102,7 @@ impl Storing<'_> {
             name,
             media_type: text.media_type.to_owned(),
             size_bytes: text.bytes.len() as u64,
-            sha256: sha256(&text.bytes),
+            sha256: Sha256::of(&text.bytes),
             signed_by: text.signed_by,
         };
         let stored = self.shared.blobs.put(&key, text.bytes.into()).await;

@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures::TryStreamExt as _;
 use tracing::warn;
+use trellis_core::Sha256;
 use trellis_jobs::{BlobKey, BlobStore};
 
 use crate::problem::Problem;
@@ -22,8 +23,7 @@ use crate::request_error::RequestError;
 pub(crate) struct StoredFile {
     pub(crate) key: BlobKey,
     pub(crate) size_bytes: u64,
-    /// 64 hexadecimal digits.
-    pub(crate) sha256: String,
+    pub(crate) sha256: Sha256,
     pub(crate) media_type: String,
     /// The name to save it under.
     pub(crate) name: String,

@@ -34,7 +34,7 @@ fn file(name: &str, preview: bool) -> Delivered {
             format: Format::Glb,
             media_type: Format::Glb.media_type().to_owned(),
             size_bytes: 4,
-            sha256: "1".repeat(64),
+            sha256: [0x11; 32].into(),
             preview,
         },
         key: BlobKey::artifact(id(), 1, name),

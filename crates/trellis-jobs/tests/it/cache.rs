@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use trellis_core::{Artifact, Format, Job, JobId, JobState, ParamsPatch, StatementFile};
+use trellis_core::{Artifact, Format, Job, JobId, JobState, ParamsPatch, Sha256, StatementFile};
 use trellis_jobs::{
     BlobKey, BlobStore, CacheKey, Delivered, DeliveredStatement, Jobs, Outcome, Owner, Removed, Submission,
-    Terms, sha256,
+    Terms,
 };
 
 use crate::kit::{Place, at, claim, jobs, picture};
@@ -65,7 +65,7 @@ async fn put_outcome(jobs: &Jobs, job: JobId, seed: u32) -> Outcome {
                 format: Format::Glb,
                 media_type: Format::Glb.media_type().to_owned(),
                 size_bytes: bytes(seed).len() as u64,
-                sha256: sha256(&bytes(seed)),
+                sha256: Sha256::of(bytes(seed)),
                 preview: false,
             },
             key: model,
@@ -78,7 +78,7 @@ async fn put_outcome(jobs: &Jobs, job: JobId, seed: u32) -> Outcome {
                 name: "model.intoto.json".to_owned(),
                 media_type: "application/vnd.in-toto+json".to_owned(),
                 size_bytes: 2,
-                sha256: sha256(b"{}"),
+                sha256: Sha256::of("{}"),
                 signed_by: None,
             },
             key: statement,

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use trellis_core::{BackendChoice, EventKind, FailureKind, Format, JobId, JobState};
-use trellis_jobs::{BlobError, BlobKey, BlobStore, BlobStream, JobStore, sha256};
+use trellis_core::{BackendChoice, EventKind, FailureKind, Format, JobId, JobState, Sha256};
+use trellis_jobs::{BlobError, BlobKey, BlobStore, BlobStream, JobStore};
 
 use crate::kit::{Place, Script, Scripted, told};
 
@@ -27,7 +27,7 @@ async fn files_come_from_memory_and_from_the_scratch_folder() {
         let file = place.artifact(id, "model.glb").await.unwrap();
         let bytes = place.blobs.get(&file.key).await.unwrap();
         assert_eq!(file.artifact.size_bytes, bytes.len() as u64);
-        assert_eq!(file.artifact.sha256, sha256(&bytes));
+        assert_eq!(file.artifact.sha256, Sha256::of(&bytes));
     }
     runner.stop().await;
     assert_eq!(place.scratch(), 0);

@@ -258,7 +258,7 @@ impl Place {
 
     pub(crate) fn origin(&self) -> Arc<Origin> {
         let unpinned = Pin::Unpinned {
-            sha256: Some("5".repeat(64)),
+            sha256: Some([0x55; 32].into()),
         };
         let installation = Installation {
             server: ServerBuild {

@@ -41,7 +41,7 @@ pub(crate) fn png_uri() -> String {
 
 fn installation() -> Installation {
     let build = Pin::Unpinned {
-        sha256: Some("5".repeat(64)),
+        sha256: Some([0x55; 32].into()),
     };
     Installation {
         server: ServerBuild {
@@ -231,7 +231,7 @@ impl Kit {
             format: Format::Glb,
             media_type: Format::Glb.media_type().to_owned(),
             size_bytes: content.len() as u64,
-            sha256: "ab".repeat(32),
+            sha256: [0xab; 32].into(),
             preview,
         };
         Delivered { artifact, key }
