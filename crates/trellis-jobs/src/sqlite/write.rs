@@ -11,7 +11,8 @@ use super::rows::{Json, Numbered, clamped, job, micros, parsed, record, stored};
 use crate::rules::{self, Acceptance, Command, Files, Record, Step};
 use crate::wakes::{Seen, Wake};
 use crate::{
-    Applied, Claim, ClaimFilter, Delivered, Lease, NewJob, Outcome, StoreError, Submitted, WorkerName,
+    Applied, CacheKey, Claim, ClaimFilter, Delivered, Lease, NewJob, Outcome, StoreError, Submitted,
+    WorkerName,
 };
 
 /// What a write answers, and whom it wakes.
@@ -303,7 +304,7 @@ fn put_result(connection: &Connection, number: i64, outcome: &Outcome) -> Result
             statement.map(|stated| Json(&stated.file)),
             statement.map(|stated| stated.key.as_str()),
             outcome.timings.as_ref().map(Json),
-            outcome.cache_key.as_ref().map(|key| key.as_str()),
+            outcome.cache_key.as_ref().map(CacheKey::as_str),
         ])?;
     Ok(())
 }

@@ -2,7 +2,11 @@
 //!
 //! A store has a [`Fixture`] and calls [`crate::job_store_conformance!`] with it once.
 
-#![expect(clippy::unwrap_used, reason = "a test may stop where it cannot go on")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "a test may stop where it cannot go on"
+)]
 
 use std::sync::Arc;
 

@@ -149,7 +149,8 @@ async fn a_deleted_job_ends_its_story() {
 }
 
 fn not_there<T: std::fmt::Debug>(answer: Result<T, StoreError>) {
-    assert!(matches!(answer, Err(StoreError::NotFound { .. })), "{answer:?}");
+    let error = answer.unwrap_err();
+    assert!(matches!(error, StoreError::NotFound { .. }), "{error:?}");
 }
 
 #[tokio::test]

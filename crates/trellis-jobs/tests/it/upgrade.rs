@@ -66,8 +66,9 @@ async fn jobs_of_every_earlier_version_are_there_after_an_upgrade() {
             (job.inputs.len(), job.artifacts.len(), job.history.len()),
             (1, 1, 2)
         );
-        assert_eq!(found.inputs, [BlobKey::input(id, 0)]);
-        assert_eq!(found.artifacts, [BlobKey::artifact(id, 1, "model.glb")]);
+        let stored = |rest: &str| BlobKey::from_stored(format!("jobs/{JOB}/{rest}"));
+        assert_eq!(found.inputs, [stored("input/0")]);
+        assert_eq!(found.artifacts, [stored("artifacts/1/model.glb")]);
         assert_eq!(
             (&found.owner, &found.cache_key),
             (&Owner::default(), &None::<CacheKey>)
