@@ -10,6 +10,8 @@ use bytes::Bytes;
 use futures::Stream;
 use trellis_core::JobId;
 
+use crate::advice;
+
 /// The name of a blob, a relative path with `/`: `jobs/PERIOD/JOB.REST`. Jobs that came within the same
 /// 17 minutes share a period, so that their files share a folder and its flushes. Earlier versions gave each job
 /// folders of its own, `jobs/JOB/…`.
@@ -89,6 +91,26 @@ pub enum BlobError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+impl BlobError {
+    /// The stable name in JSON, metrics, docs and tests.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::NotFound { .. } => "blob_not_found",
+            Self::Full { .. } => "storage_full",
+            Self::Unavailable { .. } => "blobs_unavailable",
+        }
+    }
+
+    /// What to do about it, one sentence.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::NotFound { .. } => "submit the job again: its file was removed from the data directory",
+            Self::Full { .. } => advice::FREE_SPACE,
+            Self::Unavailable { .. } => advice::READ_LOG,
+        }
+    }
 }
 
 /// The bytes of a blob, part by part. After an error nothing more comes.

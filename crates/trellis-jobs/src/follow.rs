@@ -1,16 +1,42 @@
-//! One job's events as they happen: reads a batch, hands it out, waits for a change, reads on.
+//! Waiting for a job's end, and following its events: reads a batch, hands it out, waits for a change, reads on.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use futures::{Stream, stream};
 use tracing::warn;
-use trellis_core::{EventKind, JobEvent, JobId};
+use trellis_core::{EventKind, Job, JobEvent, JobId};
 
-use crate::service::LOOK_AGAIN;
 use crate::{Changes, Jobs, Owner, StoreError};
 
 /// How many events are read at a time.
 const BATCH: u32 = 256;
+
+/// Those who wait look again after so long: wakes are hints.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+impl Jobs {
+    /// The job once it is finished.
+    pub async fn wait(&self, owner: &Owner, id: JobId) -> Result<Job, StoreError> {
+        let mut changes = self.store.subscribe(id);
+        loop {
+            let job = self.get(owner, id).await?;
+            if job.state.is_final() {
+                return Ok(job);
+            }
+            while let Ok(Some(seen)) = tokio::time::timeout(LOOK_AGAIN, changes.changed()).await {
+                if seen.state.is_final() {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// The job's events after entry `after` (0: from the start).
+    pub async fn follow(&self, owner: &Owner, id: JobId, after: u64) -> Result<Follow, StoreError> {
+        Follow::begin(self.clone(), owner, id, after).await
+    }
+}
 
 /// Somebody who follows a job.
 #[must_use = "nothing is read until it is asked for the next event"]

@@ -12,10 +12,12 @@ mod cache_key;
 #[cfg(feature = "conformance")]
 #[path = "../tests/conformance/mod.rs"]
 pub mod conformance;
+mod error;
 mod folder_blobs;
 mod folders;
 mod follow;
 mod janitor;
+mod job;
 mod owner;
 mod recall;
 pub mod rules;
@@ -27,15 +29,17 @@ mod wakes;
 
 pub use blobs::{BlobError, BlobKey, BlobStore, BlobStream};
 pub use cache_key::CacheKey;
+pub use error::StoreError;
 pub use folder_blobs::FolderBlobs;
 pub use follow::Follow;
 pub use janitor::{Janitor, Retention, SweepError, Swept};
+pub use job::{
+    Applied, Claim, ClaimFilter, Delivered, DeliveredStatement, Heartbeat, JobQuery, Lease, NewJob, Outcome,
+    Page, Recovered, StoreStats, StoredJob, Submitted, WorkerName,
+};
 pub use owner::Owner;
 pub use service::{JobLimits, Jobs, Makers, Removed};
 pub use sqlite::{OpenError, SqliteFailure, SqliteStore};
-pub use store::{
-    Applied, Claim, ClaimFilter, Delivered, DeliveredStatement, Heartbeat, JobQuery, JobStore, Lease, NewJob,
-    Outcome, Page, Recovered, StoreError, StoreStats, StoredJob, Submitted, WorkerName,
-};
+pub use store::JobStore;
 pub use submit::{Submission, SubmitError, Terms};
 pub use wakes::{Changes, Seen, Wake, WakeOnDrop, Wakes};

@@ -12,12 +12,9 @@ use trellis_core::{BackendChoice, Failure, Format, Input, Job, JobEvent, JobId};
 
 use crate::rules::Command;
 use crate::{
-    BlobKey, BlobStore, Delivered, DeliveredStatement, Follow, JobQuery, JobStore, Owner, Page, StoreError,
+    BlobKey, BlobStore, Delivered, DeliveredStatement, JobQuery, JobStore, Owner, Page, StoreError,
     StoreStats, StoredJob,
 };
-
-/// Whoever waits looks again after so long: wakes are hints.
-pub(crate) const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// What is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,27 +69,6 @@ impl Jobs {
     pub async fn list(&self, owner: &Owner, query: JobQuery) -> Result<Page, StoreError> {
         let owner = owner.clone();
         self.store.list(JobQuery { owner, ..query }).await
-    }
-
-    /// The job once it is finished.
-    pub async fn wait(&self, owner: &Owner, id: JobId) -> Result<Job, StoreError> {
-        let mut changes = self.store.subscribe(id);
-        loop {
-            let job = self.get(owner, id).await?;
-            if job.state.is_final() {
-                return Ok(job);
-            }
-            while let Ok(Some(seen)) = tokio::time::timeout(LOOK_AGAIN, changes.changed()).await {
-                if seen.state.is_final() {
-                    break;
-                }
-            }
-        }
-    }
-
-    /// The job's events after entry `after` (0: from the start).
-    pub async fn follow(&self, owner: &Owner, id: JobId, after: u64) -> Result<Follow, StoreError> {
-        Follow::begin(self.clone(), owner, id, after).await
     }
 
     /// Events of all jobs of all owners after entry `after`, oldest first, at most `limit`. Not for clients.

@@ -60,10 +60,11 @@ impl Modify for KeyScheme {
 pub fn app(state: AppState) -> Router {
     let (api, _) = api().split_for_parts();
     let limits = state.limits.clone();
+    let max_images = state.jobs.limits.max_images;
     let origins = state.allowed_origins.clone();
     let authorize = middleware::from_fn_with_state(state.clone(), authorize);
     // The last layer is the outermost: whatever the others refuse becomes a problem in `observe`.
-    api.merge(pages::routes())
+    api.merge(pages::routes(move || openapi(max_images)))
         .fallback(route_not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(RequestBodyTimeoutLayer::new(limits.body_pause))

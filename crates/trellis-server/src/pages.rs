@@ -2,14 +2,16 @@
 //!
 //! Nothing is loaded from elsewhere, and the policy header makes browsers refuse to.
 
+use std::sync::{Arc, LazyLock};
+
 use axum::Router;
-use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
+use utoipa::openapi::OpenApi;
 
 use crate::landing::landing;
-use crate::{AppState, openapi, reference};
+use crate::{AppState, reference};
 
 const STYLE: &str = include_str!("../assets/style.css");
 
@@ -22,16 +24,14 @@ const POLICY: (HeaderName, HeaderValue) = (
 );
 
 /// The contract as it is sent, and the page made of it.
-pub(crate) struct Documents {
+struct Documents {
     contract: String,
     reference: String,
 }
 
 impl Documents {
-    /// The documents of a server that takes `max_images` pictures a job.
-    pub(crate) fn new(max_images: usize) -> Self {
+    fn of(contract: OpenApi) -> Self {
         const PLAIN: &str = "a contract of plain types is JSON";
-        let contract = openapi(max_images);
         Self {
             contract: contract.to_pretty_json().expect(PLAIN),
             reference: reference::page(&serde_json::to_value(contract).expect(PLAIN)),
@@ -39,22 +39,23 @@ impl Documents {
     }
 }
 
-/// The pages.
-pub(crate) fn routes() -> Router<AppState> {
+/// The pages, of a contract that is made when it is first asked for.
+pub(crate) fn routes(contract: impl FnOnce() -> OpenApi + Send + 'static) -> Router<AppState> {
+    let documents = Arc::new(LazyLock::new(move || Documents::of(contract())));
+    let of_reference = Arc::clone(&documents);
     Router::new()
         .route("/", get(landing))
-        .route("/openapi.json", get(contract))
-        .route("/docs", get(docs))
+        .route(
+            "/openapi.json",
+            get(async move || {
+                (
+                    [(header::CONTENT_TYPE, "application/json")],
+                    documents.contract.clone(),
+                )
+            }),
+        )
+        .route("/docs", get(async move || page(of_reference.reference.clone())))
         .route("/docs/style.css", get(style))
-}
-
-async fn contract(State(state): State<AppState>) -> Response {
-    let contract = state.documents().contract.clone();
-    ([(header::CONTENT_TYPE, "application/json")], contract).into_response()
-}
-
-async fn docs(State(state): State<AppState>) -> Response {
-    page(state.documents().reference.clone())
 }
 
 async fn style() -> Response {

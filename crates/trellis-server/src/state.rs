@@ -1,6 +1,6 @@
 //! What the handlers share.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -10,7 +10,6 @@ use trellis_jobs::Jobs;
 
 use crate::keys::KeyRing;
 use crate::origins::AllowedOrigins;
-use crate::pages::Documents;
 
 /// Limits of the HTTP edge; those of a submission are the job service's.
 #[derive(Debug, Clone)]
@@ -62,8 +61,6 @@ pub(crate) struct Shared {
     pub(crate) uploads: Semaphore,
     /// Set when the server stops: whoever follows a job is let go.
     pub(crate) stopping: CancellationToken,
-    /// Made when they are first asked for.
-    documents: OnceLock<Documents>,
 }
 
 impl AppState {
@@ -74,7 +71,6 @@ impl AppState {
             parts,
             uploads,
             stopping: CancellationToken::new(),
-            documents: OnceLock::new(),
         }))
     }
 }
@@ -90,11 +86,6 @@ impl std::ops::Deref for AppState {
 impl AppState {
     pub(crate) fn uploads(&self) -> &Semaphore {
         &self.0.uploads
-    }
-
-    pub(crate) fn documents(&self) -> &Documents {
-        let max_images = self.jobs.limits.max_images;
-        self.0.documents.get_or_init(|| Documents::new(max_images))
     }
 
     pub(crate) fn stopping(&self) -> &CancellationToken {
