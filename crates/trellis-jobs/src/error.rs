@@ -14,7 +14,7 @@ pub enum StoreError {
         id: JobId,
     },
     /// The attempt is not the current one any more.
-    #[error("attempt {attempt} of job `{id}` is no longer the current one")]
+    #[error("attempt {attempt} of job `{id}` is no longer current")]
     LeaseLost {
         /// The job.
         id: JobId,
@@ -87,7 +87,7 @@ impl StoreError {
             Self::NotFound { .. } => "list the jobs that are kept with `GET /v1/jobs`",
             Self::LeaseLost { .. } => "stop working on it: the job was cancelled or given to another worker",
             Self::WrongState { .. } => "cancel a live job before deleting it; a finished job does not change",
-            Self::QueueFull { .. } => "wait until some jobs are done, then submit again",
+            Self::QueueFull { .. } => "wait until some jobs have finished, then submit again",
             Self::KeyReused { .. } => "use a new `Idempotency-Key` for a new request",
             Self::Full { .. } => advice::FREE_SPACE,
             Self::Corrupt { .. } => {

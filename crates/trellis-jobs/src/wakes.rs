@@ -1,6 +1,6 @@
 //! Wakes those who wait for a job to change, or for jobs to come.
 //!
-//! A hint for speed only: whoever waits also looks again after a while.
+//! A hint for speed only: those who wait also look again after a while.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -24,7 +24,7 @@ impl From<StoreError> for Problem {
 impl From<BlobError> for Problem {
     fn from(error: BlobError) -> Self {
         let mut problem = Self::new(blob_status(&error), error.kind(), &error, error.advice());
-        // The key is a relative path, but how files are laid out is none of the client's business.
+        // The key is a relative path, but clients need not know how files are laid out.
         blob_detail(&error).clone_into(&mut problem.detail);
         problem.cause = Some(match problem.cause {
             Some(cause) => format!("{error}: {cause}"),
@@ -107,7 +107,7 @@ fn blob_status(error: &BlobError) -> StatusCode {
 
 fn blob_detail(error: &BlobError) -> &'static str {
     match error {
-        BlobError::NotFound { .. } => "the file is listed but is not in the data directory any more",
+        BlobError::NotFound { .. } => "the file is listed, but is missing from the data directory",
         BlobError::Full { .. } => "the file cannot be written: the disk is full",
         BlobError::Unavailable { .. } => "the file cannot be written or read",
     }

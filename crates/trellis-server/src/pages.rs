@@ -1,27 +1,20 @@
 //! The pages for people: `/` (`landing.rs`), `/docs`, its style sheet, and `/openapi.json` for programs.
 //!
-//! Nothing is loaded from elsewhere, and the policy header makes browsers refuse to.
+//! Nothing is loaded from elsewhere (`html.rs`).
 
 use std::sync::{Arc, LazyLock};
 
 use axum::Router;
-use axum::http::{HeaderName, HeaderValue, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use utoipa::openapi::OpenApi;
 
+use crate::html::page;
 use crate::landing::landing;
 use crate::{AppState, reference};
 
 const STYLE: &str = include_str!("../assets/style.css");
-
-const POLICY: (HeaderName, HeaderValue) = (
-    header::CONTENT_SECURITY_POLICY,
-    HeaderValue::from_static(
-        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; \
-         frame-ancestors 'none'",
-    ),
-);
 
 /// The contract as it is sent, and the page made of it.
 struct Documents {
@@ -60,17 +53,4 @@ pub(crate) fn routes(contract: impl FnOnce() -> OpenApi + Send + 'static) -> Rou
 
 async fn style() -> Response {
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE).into_response()
-}
-
-/// A page with the policy.
-pub(crate) fn page(html: String) -> Response {
-    ([POLICY], Html(html)).into_response()
-}
-
-/// Text as HTML shows it.
-pub(crate) fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
 }

@@ -21,7 +21,7 @@ pub struct HttpLimits {
     pub uploads_at_a_time: usize,
     /// How long a client may pause while it sends a body.
     pub body_pause: Duration,
-    /// After so long without an event a comment is sent to whoever follows a job.
+    /// After so long without an event a comment is sent to followers of a job.
     pub event_heartbeat: Duration,
 }
 
@@ -59,7 +59,7 @@ pub struct AppState(Arc<Shared>);
 pub(crate) struct Shared {
     pub(crate) parts: AppParts,
     pub(crate) uploads: Semaphore,
-    /// Set when the server stops: whoever follows a job is let go.
+    /// Set when the server stops: followers of jobs are let go.
     pub(crate) stopping: CancellationToken,
 }
 

@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use trellis_core::{JobEvent, JobId};
 
 pub use error::{OpenError, SqliteFailure};
-use thread::{Announce, Database};
+use thread::Database;
 use write::Written;
 
 use crate::folders::create_durably;
@@ -80,8 +80,7 @@ impl SqliteStore {
             let (value, wake) = call(db)?;
             Ok((value, wakes.when_dropped(wake)))
         };
-        // What the writer itself announces is what other processes do.
-        let (value, _woken) = self.writer.call(Announce::No, call).await?;
+        let (value, _woken) = self.writer.call(call).await?;
         Ok(value)
     }
 
@@ -89,7 +88,7 @@ impl SqliteStore {
         &self,
         call: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.reader.call(Announce::No, call).await
+        self.reader.call(call).await
     }
 }
 

@@ -30,23 +30,14 @@ struct Ran {
 
 type Call = Box<dyn FnOnce(Result<&Connection, SqliteFailure>) -> Ran + Send>;
 
-/// Whether those who wait for changes are told of a call that changed something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Announce {
-    /// They are.
-    Yes,
-    /// It is of no interest to them, such as a longer lease.
-    No,
-}
-
 /// The way to the thread. The thread ends when this is dropped.
 #[derive(Debug, Clone)]
 pub(super) struct Database {
-    calls: Sender<(Announce, Call)>,
+    calls: Sender<Call>,
 }
 
 impl Database {
-    /// Starts the thread. With `changes` it announces commits, its own and other processes'.
+    /// Starts the thread. With `changes` it announces commits of other processes.
     pub(super) fn start(
         name: &str,
         connection: Connection,
@@ -70,7 +61,7 @@ impl Database {
 
     /// Runs `call` in a transaction and answers once it is committed. A caller that stops waiting
     /// changes nothing: the call is done all the same.
-    pub(super) async fn call<T, F>(&self, announce: Announce, call: F) -> Result<T, StoreError>
+    pub(super) async fn call<T, F>(&self, call: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
@@ -91,7 +82,7 @@ impl Database {
         let gone = || StoreError::Unavailable {
             source: "the database's thread has ended".into(),
         };
-        self.calls.send((announce, call)).map_err(|_| gone())?;
+        self.calls.send(call).map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
     }
 }
@@ -140,7 +131,7 @@ struct Worker {
 }
 
 impl Worker {
-    fn run(mut self, inbox: &Receiver<(Announce, Call)>, mut seen: Option<i64>) {
+    fn run(mut self, inbox: &Receiver<Call>, mut seen: Option<i64>) {
         loop {
             let first = if self.changes.is_some() {
                 match inbox.recv_timeout(OTHERS_EVERY) {
@@ -184,25 +175,22 @@ impl Worker {
     }
 
     /// Runs calls from the front in one transaction, until all ran or SQLite broke it off.
-    fn commit(&mut self, batch: &mut VecDeque<(Announce, Call)>) {
+    fn commit(&mut self, batch: &mut VecDeque<Call>) {
         let mut answers = Vec::with_capacity(batch.len());
-        let mut announce = false;
         let mut broke = None;
         let committed = match self.connection.transaction_with_behavior(self.behaviour) {
             Err(error) => {
                 let failure = SqliteFailure::from(error);
-                answers.extend(batch.drain(..).map(|(_, call)| call(Err(failure.clone())).answer));
+                answers.extend(batch.drain(..).map(|call| call(Err(failure.clone())).answer));
                 Err(failure)
             }
             Ok(transaction) => {
                 while broke.is_none()
-                    && let Some((wish, call)) = batch.pop_front()
+                    && let Some(call) = batch.pop_front()
                 {
-                    let before = transaction.total_changes();
                     let ran = call(Ok(&transaction));
                     answers.push(ran.answer);
                     broke = ran.broke;
-                    announce |= wish == Announce::Yes && transaction.total_changes() != before;
                 }
                 match broke {
                     Some(failure) => Err(failure),
@@ -210,9 +198,6 @@ impl Worker {
                 }
             }
         };
-        if committed.is_ok() && announce {
-            self.announce();
-        }
         for answer in answers {
             answer(committed.clone());
         }

@@ -116,7 +116,7 @@ fn unknown_part(name: &str) -> String {
     match parameter_meant(name) {
         Some(parameter) if parameter == name => "a parameter, which belongs in the part `params`".to_owned(),
         Some(parameter) => format!("the parameter `{parameter}`, which belongs in the part `params`"),
-        None => "not known".to_owned(),
+        None => "unknown".to_owned(),
     }
 }
 
@@ -137,7 +137,7 @@ fn once<T>(place: &mut Option<T>, name: String, value: T) -> Result<(), RequestE
         None => Ok(()),
         Some(_) => Err(RequestError::InvalidPart {
             name,
-            problem: "there twice".to_owned(),
+            problem: "repeated".to_owned(),
         }),
     }
 }

@@ -102,7 +102,7 @@ pub(super) fn fields(place: &'static str, text: &[u8]) -> Result<Map<String, Val
 /// What is there instead of text in UTF-8, where it is known.
 fn no_text(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
-        [0x1F, 0x8B, ..] => Some("it is compressed with gzip, and this server does not unpack bodies"),
+        [0x1F, 0x8B, ..] => Some("it is compressed with gzip, and this server does not decompress bodies"),
         [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => Some("it is UTF-16; send it as UTF-8"),
         _ if bytes.trim_ascii().is_empty() => Some("it is empty"),
         _ => None,
@@ -119,7 +119,7 @@ pub(super) fn parameter_meant(name: &str) -> Option<String> {
     })
 }
 
-/// Refuses a format that is none, with those that this server makes. What is known and not made here is
+/// Refuses an unknown format, with those that this server makes. What is known and not made here is
 /// told by the backends.
 pub(super) fn known_formats(state: &AppState, params: &Map<String, Value>) -> Result<(), RequestError> {
     let asked = params
