@@ -11,7 +11,8 @@ use crate::{
     Owner, Page, Recovered, StoreError, StoreStats, StoredJob, Submitted, WorkerName,
 };
 
-/// A durable queue of jobs. Each call is atomic; what it returned with `Ok` survives a power cut.
+/// A durable queue of jobs. Each call is atomic. What a client was told and how a job ended survives a power cut once
+/// the call returned; a claim and what is said of it before its end may be lost, and the job then runs again.
 ///
 /// Times come from the caller, so that tests need no clock. A store implements the primitives; the methods with
 /// a body are the same for all. [`crate::conformance`] tests one.

@@ -100,7 +100,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         default: "",
         about: "File of the API keys, `NAME SECRET` or `NAME sha256:HEX` a line; every request for jobs and \
                 workers then needs one. Default: `$CREDENTIALS_DIRECTORY/api-keys` where it is there, else \
-                everybody who reaches the server may use it",
+                anyone who can reach the server may use it",
     },
     Setting {
         key: LOG_LEVEL,
@@ -152,7 +152,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         variable: "TRELLIS_LIMITS_QUEUED_JOBS",
         kind: ANY_COUNT,
         default: "1000",
-        about: "Most jobs that wait; more are answered with 503 and `Retry-After`",
+        about: "Most queued jobs; more are rejected with 503 and `Retry-After`",
     },
     Setting {
         key: "limits.job_seconds",

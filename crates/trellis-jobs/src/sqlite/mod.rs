@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use trellis_core::{JobEvent, JobId};
 
 pub use error::{OpenError, SqliteFailure};
-use thread::Database;
+use thread::{Database, Durability};
 use write::Written;
 
 use crate::folders::create_durably;
@@ -70,9 +70,10 @@ impl SqliteStore {
         })
     }
 
-    /// Writes; whoever waits for what changed is woken after the commit.
+    /// Writes; those who wait for what changed are woken after the commit.
     async fn write<T: Send + 'static>(
         &self,
+        durability: Durability,
         call: impl FnOnce(&Connection) -> Written<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let wakes = self.wakes.clone();
@@ -80,7 +81,7 @@ impl SqliteStore {
             let (value, wake) = call(db)?;
             Ok((value, wakes.when_dropped(wake)))
         };
-        let (value, _woken) = self.writer.call(call).await?;
+        let (value, _woken) = self.writer.call_with(durability, call).await?;
         Ok(value)
     }
 
@@ -92,10 +93,28 @@ impl SqliteStore {
     }
 }
 
+/// Whether a power cut may take what a command did. What a job's end or a client hangs on is never taken.
+fn durability(command: &Command) -> Durability {
+    match command {
+        Command::Heartbeat { .. } | Command::Progress { .. } | Command::Preview { .. } => {
+            Durability::Whenever
+        }
+        Command::Claim { .. } => Durability::Soon,
+        Command::Succeed { .. }
+        | Command::Fail { .. }
+        | Command::Release { .. }
+        | Command::Lapse { .. }
+        | Command::Cancel { .. }
+        | Command::CancelOrDelete { .. }
+        | Command::Delete => Durability::Now,
+    }
+}
+
 #[async_trait::async_trait]
 impl JobStore for SqliteStore {
     async fn submit(&self, new: NewJob) -> Result<Submitted, StoreError> {
-        self.write(move |db| write::submit(db, &new)).await
+        self.write(Durability::Now, move |db| write::submit(db, &new))
+            .await
     }
 
     async fn claim(
@@ -106,12 +125,15 @@ impl JobStore for SqliteStore {
         lease: Duration,
     ) -> Result<Option<Claim>, StoreError> {
         let (worker, filter) = (worker.clone(), filter.clone());
-        self.write(move |db| write::claim(db, &worker, &filter, now, lease))
-            .await
+        self.write(Durability::Soon, move |db| {
+            write::claim(db, &worker, &filter, now, lease)
+        })
+        .await
     }
 
     async fn apply(&self, id: JobId, now: Timestamp, command: Command) -> Result<Applied, StoreError> {
-        self.write(move |db| write::apply(db, id, now, command)).await
+        self.write(durability(&command), move |db| write::apply(db, id, now, command))
+            .await
     }
 
     async fn lapsed(&self, now: Timestamp, held_by: Option<&WorkerName>) -> Result<Vec<JobId>, StoreError> {
