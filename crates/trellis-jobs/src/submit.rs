@@ -100,7 +100,7 @@ impl SubmitError {
                 "send fewer views of the object, or raise `limits.images_per_job`"
             }
             Self::Picture { source, .. } => source.advice(),
-            Self::Param(_) => "give a value in the range that is named, or leave the parameter out",
+            Self::Param(_) => "choose a value in that range, or leave the parameter out",
             Self::Unsupported(failure) => &failure.fix,
             Self::Store(error) => error.advice(),
             Self::Blob(error) => error.advice(),
