@@ -32,14 +32,14 @@ impl Slot {
 
     /// Works until the runner closes.
     pub(crate) async fn run(self) {
-        let mut changes = self.shared.store.watch();
+        let mut changes = self.shared.store.arrivals();
         // Dropped with the slot, which ends what is in it.
         let mut attempts = JoinSet::new();
         while !self.shared.closing.is_cancelled() {
             while attempts.len() >= STORING {
                 ended(attempts.join_next().await);
             }
-            changes.mark_unchanged();
+            changes.mark_seen();
             // Never abandoned half-way: a claim that nobody hears of would wait until its lease lapses.
             if let Some(claim) = self.claim().await {
                 let span = info_span!("attempt", job = %claim.lease.job, attempt = claim.lease.attempt);
@@ -53,7 +53,7 @@ impl Slot {
             }
             tokio::select! {
                 () = self.shared.closing.cancelled() => {}
-                Ok(()) = changes.changed() => {}
+                _ = changes.changed() => {}
                 () = tokio::time::sleep(LOOK_EVERY) => {}
                 stored = attempts.join_next(), if !attempts.is_empty() => ended(stored),
             }
