@@ -12,11 +12,11 @@ use trellis_core::{Failure, FailureKind, GenerateError};
 use trellis_jobs::{BlobError, Claim, Lease};
 
 use crate::ending::{Ending, end};
-use crate::keeper::{Gone, keep};
+use crate::lease::{Gone, keep};
 use crate::reporter::reports;
 use crate::result::Storing;
-use crate::runner::Shared;
 use crate::scratch;
+use crate::shared::Shared;
 use crate::work::{Stop, work};
 
 pub(crate) struct Attempt {
@@ -43,7 +43,7 @@ impl Attempt {
         let mut keeping = AbortOnDropHandle::new(tokio::spawn(keep(self.shared.clone(), lease.clone())));
         let folder = self.prepare().await;
         let gone = async {
-            // A keeper that panicked keeps nothing.
+            // One that panicked keeps nothing.
             (&mut keeping).await.unwrap_or(Gone::Lost)
         };
         let ending = match &folder {

@@ -11,7 +11,7 @@ use trellis_backend::{Backend, Readiness};
 use trellis_jobs::{Claim, ClaimFilter};
 
 use crate::attempt::Attempt;
-use crate::runner::Shared;
+use crate::shared::Shared;
 
 /// How often a slot looks by itself: a store's announcements are a hint only, and a backend that becomes
 /// ready makes none.

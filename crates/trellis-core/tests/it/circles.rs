@@ -19,7 +19,6 @@ const KNOWN: &[(&str, &str)] = &[
     ("trellis-obj", "bundle"),
     ("trellis-relief", "backdrop"),
     ("trellis-relief", "scene"),
-    ("trellis-runner", "attempt"),
 ];
 
 /// A module by its path from the crate's root, which is empty.
