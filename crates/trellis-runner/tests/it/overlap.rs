@@ -20,7 +20,7 @@ struct Slow {
 #[async_trait::async_trait]
 impl BlobStore for Slow {
     async fn put(&self, key: &BlobKey, bytes: Bytes) -> Result<(), BlobError> {
-        if key.as_str().ends_with(".glb") {
+        if key.as_str().contains("model.glb") {
             self.released.cancelled().await;
         }
         self.blobs.put(key, bytes).await
