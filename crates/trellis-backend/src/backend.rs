@@ -1,15 +1,14 @@
 //! The contract of a backend.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use trellis_core::{
-    AssetName, BackendChoice, Failure, Format, GenerateError, JobId, Params, Progress, Timings,
+    AssetName, BackendChoice, Failure, Format, GenerateError, GpuUsed, JobId, Params, Progress, Timings,
     WorkerCommand, WorkerStatus,
 };
-
-use crate::MadeWith;
 
 /// What a backend is and can do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +81,15 @@ pub struct Made {
     pub content: Content,
 }
 
+/// What a backend alone knows of how it made a result.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MadeWith {
+    /// The GPU.
+    pub gpu: Option<GpuUsed>,
+    /// Versions in its Python environment by name, such as `torch`.
+    pub versions: BTreeMap<String, String>,
+}
+
 /// A result.
 #[derive(Debug, Clone)]
 pub struct Output {
@@ -112,6 +120,12 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Whether it can work now.
     fn readiness(&self) -> Readiness;
+
+    /// Which variant of its pipeline makes results: one that is faster or less precise has a name of its own, so
+    /// that no variant's results are taken for another's.
+    fn variant(&self) -> &'static str {
+        "reference"
+    }
 
     /// Whether the Python environment and the model take part in what it makes.
     fn uses_python(&self) -> bool {

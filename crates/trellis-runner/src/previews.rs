@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tracing::debug;
-use trellis_backend::{Backend, Made, Pictures, Reporter, Request};
+use trellis_backend::{Backend, Finishing, Made, Pictures, Piece, Reporter, Request};
 use trellis_core::{Format, JobId, Progress};
 use trellis_jobs::ClaimFilter;
 
-use crate::runner::Shared;
 use crate::scratch;
+use crate::shared::Shared;
 use crate::upload::Place;
 
 /// The name of a preview's file.
@@ -53,9 +53,9 @@ impl Previews {
 
     /// Makes previews until the runner closes.
     pub(crate) async fn run(mut self) {
-        let mut changes = self.shared.store.watch();
+        let mut changes = self.shared.store.arrivals();
         while !self.shared.closing.is_cancelled() {
-            changes.mark_unchanged();
+            changes.mark_seen();
             if let Some(job) = self.next().await {
                 if let Err(reason) = self.make(job).await {
                     debug!(%job, %reason, "no preview");
@@ -65,7 +65,7 @@ impl Previews {
             }
             tokio::select! {
                 () = self.shared.closing.cancelled() => {}
-                Ok(()) = changes.changed() => {}
+                _ = changes.changed() => {}
                 () = tokio::time::sleep(LOOK_EVERY) => {}
             }
         }
@@ -102,8 +102,11 @@ impl Previews {
 
     async fn make_in(&self, folder: &Path, job: JobId) -> Result<(), Reason> {
         let Shared { store, blobs, .. } = self.shared.as_ref();
-        let (input, picture) = store.input_key(job, 0).await?.ok_or("it has no picture")?;
-        let mut params = store.get(job).await?.params;
+        let found = store.find(job).await?;
+        let mut inputs = found.job.inputs.into_iter().zip(found.inputs);
+        let (input, picture) = inputs.next().ok_or("it has no picture")?;
+        let began_at = Timestamp::now();
+        let mut params = found.job.params;
         params.formats = vec![Format::Glb];
         let request = Request {
             job,
@@ -117,24 +120,31 @@ impl Previews {
         let cancel = self.shared.closing.child_token();
         let maker = self.maker.as_ref();
         let output = maker.generate(request, &Silent, cancel).await?;
-        let origin = &self.shared.results.origin;
-        let from = Pictures {
-            sha256: vec![input.sha256],
-            name: input.name,
+        let origin = &self.shared.origin;
+        let finishing = Finishing {
+            job,
+            began_at,
+            pictures: Pictures {
+                sha256: vec![input.sha256],
+                name: input.name,
+            },
+            params,
+            scratch: folder.to_owned(),
         };
-        let record = origin.provenance(maker, from, &params, &output.made_with);
-        let file = output.files.into_iter().find(|file| file.format == Format::Glb);
-        let made = Made {
-            name: NAME.to_owned(),
-            ..file.ok_or("the backend made none")?
+        let named = |made: Made| {
+            Ok(vec![Piece {
+                name: NAME.to_owned(),
+                ..made.into()
+            }])
         };
+        let finished = origin.finish(maker, finishing, output, named).await?;
         let place = Place {
             blobs: blobs.as_ref(),
             job,
             attempt: NO_ATTEMPT,
-            scratch: folder,
         };
-        let (mut stored, _) = place.store(made, &record).await?;
+        let stored = place.store_all(finished.files).await?;
+        let mut stored = stored.into_iter().next().ok_or("there is no file")?;
         stored.artifact.preview = true;
         let key = stored.key.clone();
         if let Err(error) = store.preview(job, Timestamp::now(), stored).await {

@@ -14,6 +14,7 @@ mod extract;
 mod file_answer;
 mod files;
 mod hosts;
+mod html;
 mod jobs;
 mod keys;
 mod landing;

@@ -38,7 +38,7 @@ const TOO_MANY: &[u8] =
 /// The pause after the process could not open another file: long enough for one to be closed.
 const AFTER_FULL: Duration = Duration::from_millis(50);
 
-/// Serves until `shutdown` resolves, then takes no new connections, lets go of whoever follows a job
+/// Serves until `shutdown` resolves, then takes no new connections, lets followers of jobs go
 /// and finishes the requests that are open. The caller sets the deadline.
 pub async fn serve(
     on: TcpListener,
