@@ -297,5 +297,5 @@ async fn a_client_that_stops_sending_is_let_go() {
     let request = request(Method::POST, "/v1/jobs").header(header::CONTENT_TYPE, "application/json");
     kit.send(request.body(body).unwrap())
         .await
-        .assert_problem(400, "body_unreadable");
+        .assert_problem(408, "body_too_slow");
 }
