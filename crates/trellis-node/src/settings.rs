@@ -24,7 +24,6 @@ pub struct Settings {
     pub auth: Auth,
     pub limits: Limits,
     pub retention: Retention,
-    pub cache: Cache,
     pub provenance: Provenance,
     pub trellis: Trellis,
 }
@@ -75,13 +74,6 @@ pub struct Limits {
     pub images_per_job: u32,
     pub queued_jobs: u64,
     pub job_seconds: u64,
-}
-
-/// What is kept of results for later jobs.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Cache {
-    pub max_bytes: u64,
 }
 
 /// What is said of results.
