@@ -30,7 +30,10 @@ pub use id::{InvalidJobId, JobId};
 pub use input::{Input, PictureFormat};
 pub use job::{BackendChoice, InvalidBackendChoice, Job, Transition};
 pub use name::AssetName;
-pub use params::{MultiImageAlgorithm, ParamError, Params, ParamsPatch, limits};
+pub use params::{
+    Given, Kind, Model, ModelParams, MultiImageAlgorithm, ParamError, Parameter, Params, ParamsPatch,
+    TrellisImageLarge,
+};
 pub use plain_words::plain_words;
 pub use provenance::{GpuUsed, Installation, Pin, Provenance, PythonEnv, Schema, ServerBuild, UnknownSchema};
 pub use secret::Secret;

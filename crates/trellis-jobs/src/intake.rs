@@ -166,7 +166,7 @@ impl Intake {
             recalled: None,
         };
         // A random seed asks for something new.
-        if patch.seed.is_some() {
+        if patch.given("seed").is_some() {
             new.recalled = self.recall(&new, made_by.as_deref()).await;
         }
         let done = self.keep(new, pictures).await;

@@ -48,10 +48,7 @@ async fn a_submission_is_kept_whole() {
 #[tokio::test]
 async fn what_cannot_be_used_is_refused_and_leaves_nothing() {
     let place = Place::new();
-    let bad_seed = ParamsPatch {
-        seed: Some(-1),
-        ..ParamsPatch::default()
-    };
+    let bad_seed = ParamsPatch::default().with("seed", -1);
     let cases = [
         (of(vec![]), "no_picture"),
         (of(vec![picture(4); 4]), "too_many_pictures"),

@@ -321,11 +321,9 @@ impl Place {
         };
         let submission = Submission {
             pictures: vec![png.into_inner().into()],
-            patch: ParamsPatch {
-                seed: Some(script.seed()),
-                formats: Some(vec![format]),
-                ..ParamsPatch::default()
-            },
+            patch: ParamsPatch::default()
+                .with("seed", script.seed())
+                .with("formats", vec![format]),
             name: AssetName::of_file("chair.png"),
             made_by,
             ..Submission::default()

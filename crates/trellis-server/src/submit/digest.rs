@@ -33,10 +33,7 @@ mod tests {
             ..one.clone()
         };
         let seeded = Submission {
-            patch: ParamsPatch {
-                seed: Some(1),
-                ..one.patch.clone()
-            },
+            patch: ParamsPatch::default().with("seed", 1),
             ..one.clone()
         };
         let elsewhere = Submission {
