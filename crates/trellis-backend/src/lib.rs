@@ -11,5 +11,5 @@ mod stopwatch;
 pub use backend::{Backend, Capabilities, Content, Made, Output, Readiness, Reporter, Request};
 pub use obj::{ObjLabel, engine_formats, with_obj};
 pub use origin::{MadeWith, Origin, Pictures, StatementText, stamp, unstamped};
-pub use registry::{Chosen, Registry};
+pub use registry::{Registry, Route};
 pub use relief::{ReliefBackend, ReliefSettings};

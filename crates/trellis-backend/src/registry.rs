@@ -1,7 +1,8 @@
-//! The backends that there are, and which of them serves a request.
+//! The backends that there are, and which of them a job goes to.
 //!
-//! `auto` takes the best that is ready and makes what is asked for; real results are better than previews.
-//! Why it was taken is said in a sentence, for people.
+//! One rule serves refusal, the result cache and claims ([`Registry::route`]): a job that names a backend goes
+//! to that one; `auto` goes to the best backend that is not unavailable, and waits for it while it starts.
+//! A job whose formats that backend does not make is handed on to the next one that makes them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,13 +17,25 @@ pub struct Registry {
     backends: Vec<Arc<dyn Backend>>,
 }
 
-/// A chosen backend.
+/// Where a job goes.
 #[derive(Clone)]
-pub struct Chosen {
-    /// The backend; ready, or starting if there was none ready.
-    pub backend: Arc<dyn Backend>,
-    /// Why it is this one, one sentence.
-    pub reason: String,
+pub enum Route {
+    /// This backend can work on it now.
+    Now(Arc<dyn Backend>),
+    /// This backend will work on it, once it has started.
+    Wait(Arc<dyn Backend>),
+    /// No backend here ever will ([`FailureKind::Unsupported`]), or none before somebody acts.
+    Never(Failure),
+}
+
+impl Route {
+    /// The backend that the job goes to.
+    pub fn backend(self) -> Result<Arc<dyn Backend>, Failure> {
+        match self {
+            Self::Now(backend) | Self::Wait(backend) => Ok(backend),
+            Self::Never(failure) => Err(failure),
+        }
+    }
 }
 
 impl fmt::Debug for Registry {
@@ -31,13 +44,13 @@ impl fmt::Debug for Registry {
     }
 }
 
-impl fmt::Debug for Chosen {
+impl fmt::Debug for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = name(&self.backend);
-        f.debug_struct("Chosen")
-            .field("backend", &name)
-            .field("reason", &self.reason)
-            .finish()
+        match self {
+            Self::Now(backend) => write!(f, "Now({})", name(backend)),
+            Self::Wait(backend) => write!(f, "Wait({})", name(backend)),
+            Self::Never(failure) => write!(f, "Never({})", failure.message),
+        }
     }
 }
 
@@ -53,85 +66,47 @@ impl Registry {
         &self.backends
     }
 
-    /// The backend for a request.
-    ///
-    /// Fails with [`FailureKind::Unsupported`] if none here will ever serve it, else with the reason why
-    /// the one that would cannot now.
-    pub fn choose(&self, choice: BackendChoice, formats: &[Format]) -> Result<Chosen, Failure> {
-        match choice {
-            BackendChoice::Auto => self.best(formats),
-            BackendChoice::Trellis | BackendChoice::Relief => self.named(choice, formats),
-        }
-    }
-
-    /// The choices whose jobs a backend takes: its own, and `auto` if it is the best that may work.
-    pub fn choices_of(&self, backend: &dyn Backend) -> Vec<BackendChoice> {
-        let best = self
-            .backends
-            .iter()
-            .find(|backend| !matches!(backend.readiness(), Readiness::Unavailable { .. }))
-            .or(self.backends.first());
-        let is_best = best.is_some_and(|best| best.choice() == backend.choice());
-        if is_best {
-            return vec![BackendChoice::Auto, backend.choice()];
-        }
-        vec![backend.choice()]
-    }
-
-    fn named(&self, choice: BackendChoice, formats: &[Format]) -> Result<Chosen, Failure> {
-        let found = self.backends.iter().find(|backend| backend.choice() == choice);
-        let backend = found.ok_or_else(|| self.not_here(choice))?;
-        if let Some(format) = lacking(backend, formats) {
-            return Err(cannot_make(&[backend], format));
-        }
-        match backend.readiness() {
-            Readiness::Unavailable { failure } => Err(failure),
-            Readiness::Ready | Readiness::Starting { .. } => Ok(Chosen {
-                backend: backend.clone(),
-                reason: format!("`{choice}` was asked for"),
-            }),
-        }
-    }
-
-    fn best(&self, formats: &[Format]) -> Result<Chosen, Failure> {
-        let able: Vec<&Arc<dyn Backend>> = self
-            .backends
-            .iter()
-            .filter(|backend| lacking(backend, formats).is_none())
-            .collect();
-        let Some(first) = able.first() else {
-            let all: Vec<&Arc<dyn Backend>> = self.backends.iter().collect();
-            let format = formats
+    /// Where a job of that choice goes that asks for these formats.
+    pub fn route(&self, choice: BackendChoice, formats: &[Format]) -> Route {
+        let Some(holder) = self.holder(choice) else {
+            return Route::Never(self.not_here(choice));
+        };
+        let allowed: Vec<&Arc<dyn Backend>> = match choice {
+            BackendChoice::Auto => self.backends.iter().collect(),
+            BackendChoice::Trellis | BackendChoice::Relief => vec![holder],
+        };
+        let able = || {
+            allowed
                 .iter()
-                .find(|format| all.iter().all(|backend| !makes(backend, **format)));
-            return Err(match (format.or(formats.first()), all.is_empty()) {
-                (Some(format), false) => cannot_make(&all, *format),
-                _ => self.not_here(BackendChoice::Auto),
-            });
+                .filter(|backend| lacking(backend, formats).is_none())
         };
-        let ready = able
-            .iter()
-            .find(|backend| backend.readiness() == Readiness::Ready);
-        let starting = || {
-            able.iter()
-                .find(|backend| matches!(backend.readiness(), Readiness::Starting { .. }))
+        let Some(best) = able().next() else {
+            return Route::Never(cannot_make(&allowed, formats));
         };
-        match (ready.or_else(starting), first.readiness()) {
-            (Some(backend), _) => Ok(Chosen {
-                backend: Arc::clone(backend),
-                reason: self.reason(backend, formats),
-            }),
-            (None, Readiness::Unavailable { failure }) => Err(failure),
-            // Its readiness changed in between: it may work after all.
-            (None, _) => Ok(Chosen {
-                backend: Arc::clone(first),
-                reason: self.reason(first, formats),
-            }),
+        let live = able().find(|backend| !matches!(backend.readiness(), Readiness::Unavailable { .. }));
+        let maker = Arc::clone(live.unwrap_or(best));
+        match (maker.readiness(), holder.readiness()) {
+            (Readiness::Unavailable { failure }, _) => Route::Never(failure),
+            (Readiness::Ready, Readiness::Ready) => Route::Now(maker),
+            _ => Route::Wait(maker),
         }
     }
 
-    /// Why `auto` took this one and none of the better ones.
-    fn reason(&self, taken: &Arc<dyn Backend>, formats: &[Format]) -> String {
+    /// The choices whose jobs a backend claims while it is ready. Jobs that it does not make itself it hands
+    /// to the backend that [`Self::route`] names.
+    pub fn claims(&self, backend: &dyn Backend) -> Vec<BackendChoice> {
+        let holds = |choice: &BackendChoice| {
+            self.holder(*choice)
+                .is_some_and(|holder| holder.choice() == backend.choice())
+        };
+        BackendChoice::ALL.into_iter().filter(holds).collect()
+    }
+
+    /// Why a job goes to this backend and to none of the better ones, one sentence.
+    pub fn reason(&self, choice: BackendChoice, formats: &[Format], taken: &Arc<dyn Backend>) -> String {
+        if choice != BackendChoice::Auto {
+            return format!("`{choice}` was asked for");
+        }
         if self.backends.len() == 1 {
             return format!("`{}` is the only backend here", name(taken));
         }
@@ -142,13 +117,12 @@ impl Registry {
         let passed: Vec<String> = better
             .map(|backend| match (lacking(backend, formats), backend.readiness()) {
                 (Some(format), _) => format!("`{}` does not make `{format}`", name(backend)),
-                (None, Readiness::Starting { reason }) => {
-                    format!("`{}` is starting: {reason}", name(backend))
-                }
                 (None, Readiness::Unavailable { failure }) => {
                     format!("`{}` is not available: {}", name(backend), failure.message)
                 }
-                (None, Readiness::Ready) => format!("`{}` was not ready", name(backend)),
+                (None, Readiness::Ready | Readiness::Starting { .. }) => {
+                    format!("`{}` was not available", name(backend))
+                }
             })
             .collect();
         if passed.is_empty() {
@@ -157,20 +131,30 @@ impl Registry {
         passed.join("; ")
     }
 
+    /// The backend whose slots claim the jobs of a choice.
+    fn holder(&self, choice: BackendChoice) -> Option<&Arc<dyn Backend>> {
+        let mut all = self.backends.iter();
+        match choice {
+            BackendChoice::Auto => all
+                .find(|backend| !matches!(backend.readiness(), Readiness::Unavailable { .. }))
+                .or(self.backends.first()),
+            BackendChoice::Trellis | BackendChoice::Relief => all.find(|backend| backend.choice() == choice),
+        }
+    }
+
     fn not_here(&self, choice: BackendChoice) -> Failure {
         let names: Vec<String> = self
             .backends
             .iter()
             .map(|backend| format!("`{}`", name(backend)))
             .collect();
-        let message = match (names.is_empty(), choice) {
-            (true, _) => "no backend is switched on here".to_owned(),
-            (false, choice) => {
-                format!(
-                    "the backend `{choice}` is not available here, only {}",
-                    names.join(", ")
-                )
-            }
+        let message = if names.is_empty() {
+            "no backend is switched on here".to_owned()
+        } else {
+            format!(
+                "the backend `{choice}` is not available here, only {}",
+                names.join(", ")
+            )
         };
         Failure::new(FailureKind::Unsupported, message)
     }
@@ -189,181 +173,33 @@ fn lacking(backend: &Arc<dyn Backend>, formats: &[Format]) -> Option<Format> {
     formats.iter().copied().find(|format| !makes(backend, *format))
 }
 
-fn cannot_make(backends: &[&Arc<dyn Backend>], format: Format) -> Failure {
+/// None of the backends makes all of the formats.
+fn cannot_make(backends: &[&Arc<dyn Backend>], formats: &[Format]) -> Failure {
+    let nobody_makes = |format: &&Format| backends.iter().all(|backend| !makes(backend, **format));
+    let asked = match formats.iter().find(nobody_makes) {
+        Some(format) => format!("`{format}` cannot"),
+        None => format!("{} cannot together", listed(formats)),
+    };
     let made: Vec<String> = backends
         .iter()
         .map(|backend| {
-            let formats: Vec<String> = backend
-                .capabilities()
-                .formats
-                .iter()
-                .map(|format| format!("`{format}`"))
-                .collect();
-            format!("`{}` makes {}", name(backend), formats.join(", "))
+            format!(
+                "`{}` makes {}",
+                name(backend),
+                listed(&backend.capabilities().formats)
+            )
         })
         .collect();
     Failure::new(
         FailureKind::Unsupported,
-        format!("`{format}` cannot be made here: {}", made.join("; ")),
+        format!("{asked} be made here: {}", made.join("; ")),
     )
 }
 
-#[cfg(test)]
-mod tests {
-    use tokio_util::sync::CancellationToken;
-
-    use super::*;
-    use crate::{Capabilities, Output, Reporter, Request};
-
-    struct Fixed {
-        capabilities: Capabilities,
-        choice: BackendChoice,
-        readiness: Readiness,
-    }
-
-    #[async_trait::async_trait]
-    impl Backend for Fixed {
-        fn capabilities(&self) -> &Capabilities {
-            &self.capabilities
-        }
-
-        fn choice(&self) -> BackendChoice {
-            self.choice
-        }
-
-        fn readiness(&self) -> Readiness {
-            self.readiness.clone()
-        }
-
-        async fn generate(
-            &self,
-            _: Request,
-            _: &dyn Reporter,
-            _: CancellationToken,
-        ) -> Result<Output, Failure> {
-            Err(Failure::new(FailureKind::Internal, "it only stands here"))
-        }
-    }
-
-    fn backend(choice: BackendChoice, readiness: Readiness) -> Arc<dyn Backend> {
-        let (name, formats) = match choice {
-            BackendChoice::Trellis => ("trellis", vec![Format::Glb, Format::GaussianPly]),
-            _ => ("relief", vec![Format::Glb, Format::Stl]),
-        };
-        Arc::new(Fixed {
-            capabilities: Capabilities {
-                name,
-                description: "fixed",
-                preview: choice == BackendChoice::Relief,
-                formats,
-                multiview: false,
-                slots: 1,
-            },
-            choice,
-            readiness,
-        })
-    }
-
-    fn registry(trellis: Readiness) -> Registry {
-        Registry::new(vec![
-            backend(BackendChoice::Relief, Readiness::Ready),
-            backend(BackendChoice::Trellis, trellis),
-        ])
-    }
-
-    fn unavailable() -> Readiness {
-        Readiness::Unavailable {
-            failure: Failure::new(FailureKind::DriverMissing, "no NVIDIA driver was found"),
-        }
-    }
-
-    fn starting() -> Readiness {
-        Readiness::Starting {
-            reason: "loading the weights".to_owned(),
-        }
-    }
-
-    fn said(registry: &Registry, choice: BackendChoice, formats: &[Format]) -> String {
-        match registry.choose(choice, formats) {
-            Ok(chosen) => format!("{}: {}", name(&chosen.backend), chosen.reason),
-            Err(failure) => format!("{}: {}", failure.kind.name(), failure.message),
-        }
-    }
-
-    #[test]
-    fn auto_takes_the_best_that_is_ready_and_says_why() {
-        let auto = |trellis, format| said(&registry(trellis), BackendChoice::Auto, &[format]);
-        assert_eq!(
-            auto(Readiness::Ready, Format::Glb),
-            "trellis: `trellis` is the best backend here"
-        );
-        assert_eq!(
-            auto(starting(), Format::Glb),
-            "relief: `trellis` is starting: loading the weights"
-        );
-        assert_eq!(
-            auto(unavailable(), Format::Glb),
-            "relief: `trellis` is not available: no NVIDIA driver was found"
-        );
-        assert_eq!(
-            auto(Readiness::Ready, Format::Stl),
-            "relief: `trellis` does not make `stl`"
-        );
-        assert_eq!(
-            auto(starting(), Format::GaussianPly),
-            "trellis: `trellis` is the best backend here"
-        );
-        assert_eq!(
-            auto(unavailable(), Format::GaussianPly),
-            "driver_missing: no NVIDIA driver was found"
-        );
-        let alone = Registry::new(vec![backend(BackendChoice::Relief, Readiness::Ready)]);
-        assert_eq!(
-            said(&alone, BackendChoice::Auto, &[Format::Glb]),
-            "relief: `relief` is the only backend here"
-        );
-    }
-
-    #[test]
-    fn what_nobody_here_serves_is_unsupported() {
-        let both = registry(Readiness::Ready);
-        assert_eq!(
-            said(&both, BackendChoice::Auto, &[Format::Turntable]),
-            "unsupported: `turntable` cannot be made here: `trellis` makes `glb`, `gaussian_ply`; \
-             `relief` makes `glb`, `stl`"
-        );
-        assert_eq!(
-            said(&both, BackendChoice::Relief, &[Format::GaussianPly]),
-            "unsupported: `gaussian_ply` cannot be made here: `relief` makes `glb`, `stl`"
-        );
-        // Each is made by one of them, both by none.
-        assert!(
-            said(&both, BackendChoice::Auto, &[Format::Stl, Format::GaussianPly]).starts_with("unsupported")
-        );
-        let alone = Registry::new(vec![backend(BackendChoice::Relief, Readiness::Ready)]);
-        assert_eq!(
-            said(&alone, BackendChoice::Trellis, &[Format::Glb]),
-            "unsupported: the backend `trellis` is not available here, only `relief`"
-        );
-        let none = Registry::new(Vec::new());
-        assert_eq!(
-            said(&none, BackendChoice::Auto, &[Format::Glb]),
-            "unsupported: no backend is switched on here"
-        );
-    }
-
-    #[test]
-    fn auto_jobs_go_to_the_best_that_may_work() {
-        use BackendChoice::{Auto, Relief, Trellis};
-
-        let choices = |trellis| {
-            let registry = registry(trellis);
-            let all = registry.all().iter();
-            all.map(|backend| registry.choices_of(backend.as_ref()))
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(choices(Readiness::Ready), [vec![Auto, Trellis], vec![Relief]]);
-        assert_eq!(choices(starting()), [vec![Auto, Trellis], vec![Relief]]);
-        assert_eq!(choices(unavailable()), [vec![Trellis], vec![Auto, Relief]]);
-    }
+fn listed(formats: &[Format]) -> String {
+    let names: Vec<String> = formats.iter().map(|format| format!("`{format}`")).collect();
+    names.join(", ")
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,3 +91,10 @@ impl Stop {
             })
     }
 }
+
+impl From<trellis_node::NodeError> for Stop {
+    fn from(error: trellis_node::NodeError) -> Self {
+        let advice = error.advice();
+        Self::not_started(error).hint(advice)
+    }
+}

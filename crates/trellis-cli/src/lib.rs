@@ -3,7 +3,6 @@
 //! One file a command under `commands/`; settings and where they come from under `config/`. Nothing
 //! here decides about jobs or pictures: the crates below do, this one wires them up and talks to people.
 
-mod backends;
 mod cli;
 mod commands;
 mod config;
@@ -11,12 +10,9 @@ mod config;
 mod docs;
 mod env;
 mod exit;
-mod installation;
 mod logs;
-mod nearby;
 mod numbers;
 mod output;
-mod server_address;
 mod signals;
 
 use std::process::ExitCode;

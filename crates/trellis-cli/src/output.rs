@@ -1,4 +1,4 @@
-//! Words for people: sizes and counts; on standard error `error:`, `hint:` and their colours.
+//! Words for people: counts; on standard error `error:`, `hint:` and their colours.
 //!
 //! Colour only repeats what the words say, and only on a terminal without `NO_COLOR`.
 
@@ -38,17 +38,6 @@ pub(crate) fn write_stdout(text: &str) -> std::io::Result<()> {
 /// Whether a stream wants colours.
 pub(crate) fn colours_on(stream: &impl std::io::IsTerminal) -> bool {
     stream.is_terminal() && std::env::var_os(env::NO_COLOR).is_none_or(|value| value.is_empty())
-}
-
-/// Bytes for people, decimal units as the hub shows them.
-#[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
-pub(crate) fn size(bytes: u64) -> String {
-    match bytes {
-        0..1000 => format!("{bytes} B"),
-        1000..1_000_000 => format!("{:.0} kB", bytes as f64 / 1e3),
-        1_000_000..1_000_000_000 => format!("{:.0} MB", bytes as f64 / 1e6),
-        _ => format!("{:.2} GB", bytes as f64 / 1e9),
-    }
 }
 
 /// `1 file`, `3 files`.
@@ -106,14 +95,6 @@ mod tests {
 
         hint: choose another folder with `--data-dir`
         ");
-    }
-
-    #[test]
-    fn sizes_are_short() {
-        assert_eq!(
-            [999, 312_400, 171_450_952, 1_203_755_136].map(size),
-            ["999 B", "312 kB", "171 MB", "1.20 GB"]
-        );
     }
 
     #[test]

@@ -2,92 +2,51 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The kinds of failure, stable in JSON, metrics, docs and tests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum FailureKind {
-    /// The picture cannot be read.
-    BadInput,
-    /// No object was found in the picture.
-    NoObject,
-    /// What stands out in the picture is not one object: its background is too busy.
-    NoClearObject,
-    /// The asked backend or format is not there.
-    Unsupported,
-    /// The job took longer than it may.
-    TimeLimit,
-    /// Whoever worked on it died, three times.
-    WorkerLost,
-    /// A result could not be written.
-    StorageFull,
-    /// `pipeline.json` names a checkpoint that is not there.
-    CheckpointMissing,
-    /// A checkpoint is cut short or damaged.
-    CheckpointCorrupt,
-    /// The GPU's memory does not suffice.
-    GpuOutOfMemory,
-    /// A library has no code for this GPU.
-    NoKernelImage,
-    /// A compiled extension was built for another torch.
-    ExtensionAbi,
-    /// A compiled extension is not installed.
-    ExtensionMissing,
-    /// No NVIDIA driver was found.
-    DriverMissing,
-    /// The NVIDIA driver is older than CUDA 12.8 needs.
-    DriverTooOld,
-    /// Something tried to download at run time.
-    OfflineDownloadAttempt,
-    /// A defect of ours.
-    Internal,
+use crate::named;
+
+named! {
+    /// The kinds of failure, stable in JSON, metrics, docs and tests.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+    pub enum FailureKind: "a kind of failure" {
+        /// The picture cannot be read.
+        BadInput = "bad_input",
+        /// No object was found in the picture.
+        NoObject = "no_object",
+        /// What stands out in the picture is not one object: its background is too busy.
+        NoClearObject = "no_clear_object",
+        /// The asked backend or format is not there.
+        Unsupported = "unsupported",
+        /// The job took longer than it may.
+        TimeLimit = "time_limit",
+        /// Whoever worked on it died, three times.
+        WorkerLost = "worker_lost",
+        /// A result could not be written.
+        StorageFull = "storage_full",
+        /// `pipeline.json` names a checkpoint that is not there.
+        CheckpointMissing = "checkpoint_missing",
+        /// A checkpoint is cut short or damaged.
+        CheckpointCorrupt = "checkpoint_corrupt",
+        /// The GPU's memory does not suffice.
+        GpuOutOfMemory = "gpu_out_of_memory",
+        /// A library has no code for this GPU.
+        NoKernelImage = "no_kernel_image",
+        /// A compiled extension was built for another torch.
+        ExtensionAbi = "extension_abi",
+        /// A compiled extension is not installed.
+        ExtensionMissing = "extension_missing",
+        /// No NVIDIA driver was found.
+        DriverMissing = "driver_missing",
+        /// The NVIDIA driver is older than CUDA 12.8 needs.
+        DriverTooOld = "driver_too_old",
+        /// Something tried to download at run time.
+        OfflineDownloadAttempt = "offline_download_attempt",
+        /// A defect of ours.
+        Internal = "internal",
+    }
 }
 
 impl FailureKind {
-    /// Every kind.
-    pub const ALL: [Self; 17] = [
-        Self::BadInput,
-        Self::NoObject,
-        Self::NoClearObject,
-        Self::Unsupported,
-        Self::TimeLimit,
-        Self::WorkerLost,
-        Self::StorageFull,
-        Self::CheckpointMissing,
-        Self::CheckpointCorrupt,
-        Self::GpuOutOfMemory,
-        Self::NoKernelImage,
-        Self::ExtensionAbi,
-        Self::ExtensionMissing,
-        Self::DriverMissing,
-        Self::DriverTooOld,
-        Self::OfflineDownloadAttempt,
-        Self::Internal,
-    ];
-
-    /// The stable name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::BadInput => "bad_input",
-            Self::NoObject => "no_object",
-            Self::NoClearObject => "no_clear_object",
-            Self::Unsupported => "unsupported",
-            Self::TimeLimit => "time_limit",
-            Self::WorkerLost => "worker_lost",
-            Self::StorageFull => "storage_full",
-            Self::CheckpointMissing => "checkpoint_missing",
-            Self::CheckpointCorrupt => "checkpoint_corrupt",
-            Self::GpuOutOfMemory => "gpu_out_of_memory",
-            Self::NoKernelImage => "no_kernel_image",
-            Self::ExtensionAbi => "extension_abi",
-            Self::ExtensionMissing => "extension_missing",
-            Self::DriverMissing => "driver_missing",
-            Self::DriverTooOld => "driver_too_old",
-            Self::OfflineDownloadAttempt => "offline_download_attempt",
-            Self::Internal => "internal",
-        }
-    }
-
     /// What to do about it, one sentence.
     pub fn advice(self) -> &'static str {
         match self {
@@ -144,22 +103,6 @@ impl Failure {
             kind,
             message: message.into(),
             fix: kind.advice().to_owned(),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn name_is_what_serde_writes() {
-        for kind in FailureKind::ALL {
-            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
-            assert!(
-                !kind.advice().ends_with('.'),
-                "{kind:?}: one-line messages end without a full stop"
-            );
         }
     }
 }

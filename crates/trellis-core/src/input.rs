@@ -2,38 +2,29 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::AssetName;
+use crate::{AssetName, named};
 
-/// The picture formats that are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum PictureFormat {
-    /// PNG, any colour type, 1 to 16 bits; of an animation the first frame.
-    Png,
-    /// JPEG, grey, YCbCr, RGB or CMYK; its EXIF orientation is followed.
-    Jpeg,
-    /// WebP, lossy or lossless; of an animation the first frame.
-    Webp,
-    /// GIF; of an animation the first frame.
-    Gif,
-    /// BMP.
-    Bmp,
-    /// TIFF, grey, RGB or CMYK, 8 or 16 bits; the first page.
-    Tiff,
+named! {
+    /// The picture formats that are read.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+    pub enum PictureFormat: "a picture format" {
+        /// PNG, any colour type, 1 to 16 bits; of an animation the first frame.
+        Png = "png",
+        /// JPEG, grey, YCbCr, RGB or CMYK; its EXIF orientation is followed.
+        Jpeg = "jpeg",
+        /// WebP, lossy or lossless; of an animation the first frame.
+        Webp = "webp",
+        /// GIF; of an animation the first frame.
+        Gif = "gif",
+        /// BMP.
+        Bmp = "bmp",
+        /// TIFF, grey, RGB or CMYK, 8 or 16 bits; the first page.
+        Tiff = "tiff",
+    }
 }
 
 impl PictureFormat {
-    /// Every format, in the order in which they are listed to people.
-    pub const ALL: [Self; 6] = [
-        Self::Png,
-        Self::Jpeg,
-        Self::Webp,
-        Self::Gif,
-        Self::Bmp,
-        Self::Tiff,
-    ];
-
     /// All of them in a sentence.
     pub const LISTED: &str = "PNG, JPEG, WebP, GIF, BMP or TIFF";
 

@@ -1,65 +1,24 @@
 //! A job: pictures and parameters that somebody submitted, and what came of them.
 
-use std::fmt;
-use std::str::FromStr;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Artifact, Failure, Input, JobId, JobState, Params, Progress, Provenance, StatementFile, Timings,
+    Artifact, Failure, Input, JobId, JobState, Params, Progress, Provenance, StatementFile, Timings, named,
 };
 
-/// Which backend a job asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum BackendChoice {
-    /// The best one that the server has when the job is claimed.
-    #[default]
-    Auto,
-    /// TRELLIS on a GPU; the job waits until there is one.
-    Trellis,
-    /// The embedded preview from the outline, on the CPU.
-    Relief,
-}
-
-/// A backend's name that is not known.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{name}` is not a backend; choose from `auto`, `trellis`, `relief`")]
-pub struct InvalidBackendChoice {
-    /// What was given.
-    pub name: String,
-}
-
-impl BackendChoice {
-    /// Every choice.
-    pub const ALL: [Self; 3] = [Self::Auto, Self::Trellis, Self::Relief];
-
-    /// The name in parameters and JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Trellis => "trellis",
-            Self::Relief => "relief",
-        }
-    }
-}
-
-impl fmt::Display for BackendChoice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl FromStr for BackendChoice {
-    type Err = InvalidBackendChoice;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        let found = Self::ALL.into_iter().find(|choice| choice.name() == name);
-        found.ok_or_else(|| InvalidBackendChoice {
-            name: name.chars().take(64).collect(),
-        })
+named! {
+    /// Which backend a job asks for.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+    #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+    pub enum BackendChoice: "a backend" {
+        /// The best one that the server has when the job is claimed.
+        #[default]
+        Auto = "auto",
+        /// TRELLIS on a GPU; the job waits until there is one.
+        Trellis = "trellis",
+        /// The embedded preview from the outline, on the CPU.
+        Relief = "relief",
     }
 }
 
@@ -125,17 +84,4 @@ pub struct Job {
     pub updated_at: Timestamp,
     /// Each change of state, oldest first.
     pub history: Vec<Transition>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn name_is_what_serde_writes() {
-        for choice in BackendChoice::ALL {
-            assert_eq!(serde_json::to_value(choice).unwrap(), choice.name());
-            assert_eq!(choice.name().parse::<BackendChoice>().unwrap(), choice);
-        }
-    }
 }

@@ -4,32 +4,40 @@
 //! "now" or a random seed is handed in by the caller.
 
 mod artifact;
+mod backoff;
 mod counted;
 mod event;
 mod failure;
 mod format;
+mod generate_error;
 mod id;
 mod input;
 mod job;
 mod name;
+mod named;
 mod params;
 mod plain_words;
 mod provenance;
 mod secret;
+mod sha256;
+mod size;
 mod stage;
 mod state;
 mod timings;
 mod worker;
 
 pub use artifact::{Artifact, StatementFile};
+pub use backoff::Backoff;
 pub use counted::counted;
 pub use event::{EventKind, JobEvent};
 pub use failure::{Failure, FailureKind};
-pub use format::{Format, UnknownFormat};
+pub use format::Format;
+pub use generate_error::GenerateError;
 pub use id::{InvalidJobId, JobId};
 pub use input::{Input, PictureFormat};
-pub use job::{BackendChoice, InvalidBackendChoice, Job, Transition};
+pub use job::{BackendChoice, Job, Transition};
 pub use name::AssetName;
+pub use named::UnknownName;
 pub use params::{
     Given, Kind, Model, ModelParams, MultiImageAlgorithm, ParamError, Parameter, Params, ParamsPatch,
     TrellisImageLarge,
@@ -37,6 +45,8 @@ pub use params::{
 pub use plain_words::plain_words;
 pub use provenance::{GpuUsed, Installation, Pin, Provenance, PythonEnv, Schema, ServerBuild, UnknownSchema};
 pub use secret::Secret;
+pub use sha256::{InvalidSha256, Sha256, Sha256Hasher};
+pub use size::{file_size, memory_size};
 pub use stage::{Progress, Stage};
 pub use state::{JobState, StateChange};
 pub use timings::{StageTime, Timings};

@@ -12,15 +12,15 @@ mod schema;
 mod table;
 mod trellis_image_large;
 
-use serde::Deserialize as _;
 use serde::de::Error as _;
+use serde::{Deserialize, Serialize};
 
 pub use parameter::{Given, Kind, ParamError, Parameter};
 pub use patch::ParamsPatch;
 use table::{models, parameters};
 pub use trellis_image_large::{MultiImageAlgorithm, TrellisImageLarge};
 
-use crate::Format;
+use crate::{Format, named};
 
 parameters! {
     /// Checked parameters of one job, nothing left open.

@@ -1,35 +1,36 @@
 //! The states of a job and the changes between them. Pure: who may change what is decided here once.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
-/// Where a job stands.
-///
-/// ```text
-///   ┌───────────── recall ─────────────────┐
-///   │        claim             succeed     ▼
-/// queued ──────────▶ running ──────────▶ succeeded
-///   ▲ │                │ │ │    fail
-///   │ │ cancel         │ │ └───────────▶ failed
-///   │ └──────────────┐ │ └─────────────▶ cancelled
-///   │                └─┼───────────────▶ cancelled
-///   └──────────────────┘ requeue (handed back, or its worker was lost)
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum JobState {
-    /// On disk, waiting for a backend.
-    Queued,
-    /// A backend works on it.
-    Running,
-    /// Its artifacts are there.
-    Succeeded,
-    /// It ended without a result; `failure` says why.
-    Failed,
-    /// Somebody cancelled it.
-    Cancelled,
+use crate::named;
+
+named! {
+    /// Where a job stands.
+    ///
+    /// ```text
+    ///   ┌───────────── recall ─────────────────┐
+    ///   │        claim             succeed     ▼
+    /// queued ──────────▶ running ──────────▶ succeeded
+    ///   ▲ │                │ │ │    fail
+    ///   │ │ cancel         │ │ └───────────▶ failed
+    ///   │ └──────────────┐ │ └─────────────▶ cancelled
+    ///   │                └─┼───────────────▶ cancelled
+    ///   └──────────────────┘ requeue (handed back, or its worker was lost)
+    /// ```
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+    pub enum JobState: "a state of a job" {
+        /// On disk, waiting for a backend.
+        Queued = "queued",
+        /// A backend works on it.
+        Running = "running",
+        /// Its artifacts are there.
+        Succeeded = "succeeded",
+        /// It ended without a result; `failure` says why.
+        Failed = "failed",
+        /// Somebody cancelled it.
+        Cancelled = "cancelled",
+    }
 }
 
 /// Something that changes a job's state.
@@ -50,15 +51,6 @@ pub enum StateChange {
 }
 
 impl JobState {
-    /// Every state, in the order of a job's life.
-    pub const ALL: [Self; 5] = [
-        Self::Queued,
-        Self::Running,
-        Self::Succeeded,
-        Self::Failed,
-        Self::Cancelled,
-    ];
-
     /// The state after `change`, or `None` where that change is not possible.
     #[must_use]
     pub fn after(self, change: StateChange) -> Option<Self> {
@@ -78,28 +70,6 @@ impl JobState {
     /// Whether nothing changes the job any more.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled)
-    }
-
-    /// The name in JSON, queries, logs and the database.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Running => "running",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
-    /// The state of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.name() == name)
-    }
-}
-
-impl fmt::Display for JobState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
     }
 }
 

@@ -1,50 +1,28 @@
 //! A worker as people see it: a process that a backend keeps for its jobs.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
-use crate::{Failure, JobId};
+use crate::{Failure, JobId, named};
 
-/// Where a worker stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum WorkerState {
-    /// Its process was started and has not spoken yet.
-    Starting,
-    /// It loads its models.
-    Loading,
-    /// It waits for a job.
-    Ready,
-    /// It works on a job.
-    Busy,
-    /// It ends its job and takes no other.
-    Draining,
-    /// It has no process, and none will be started until somebody asks.
-    Stopped,
-    /// Its process failed; another one is started after a while.
-    Failed,
-}
-
-impl WorkerState {
-    /// The name in JSON, logs and metrics.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Starting => "starting",
-            Self::Loading => "loading",
-            Self::Ready => "ready",
-            Self::Busy => "busy",
-            Self::Draining => "draining",
-            Self::Stopped => "stopped",
-            Self::Failed => "failed",
-        }
-    }
-}
-
-impl fmt::Display for WorkerState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+named! {
+    /// Where a worker stands.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+    pub enum WorkerState: "a state of a worker" {
+        /// Its process was started and has not spoken yet.
+        Starting = "starting",
+        /// It loads its models.
+        Loading = "loading",
+        /// It waits for a job.
+        Ready = "ready",
+        /// It works on a job.
+        Busy = "busy",
+        /// It ends its job and takes no other.
+        Draining = "draining",
+        /// It has no process, and none will be started until somebody asks.
+        Stopped = "stopped",
+        /// Its process failed; another one is started after a while.
+        Failed = "failed",
     }
 }
 
@@ -105,33 +83,14 @@ pub struct WorkerCounters {
     pub peak_vram_bytes: u64,
 }
 
-/// What somebody may ask of a worker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum WorkerCommand {
-    /// End the job, then replace the process; a stopped worker starts again.
-    Restart,
-    /// End the job, then stop.
-    Drain,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn name_is_what_serde_writes() {
-        for state in [
-            WorkerState::Starting,
-            WorkerState::Loading,
-            WorkerState::Ready,
-            WorkerState::Busy,
-            WorkerState::Draining,
-            WorkerState::Stopped,
-            WorkerState::Failed,
-        ] {
-            assert_eq!(serde_json::to_value(state).unwrap(), state.name());
-        }
+named! {
+    /// What somebody may ask of a worker.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+    pub enum WorkerCommand: "a command to a worker" {
+        /// End the job, then replace the process; a stopped worker starts again.
+        Restart = "restart",
+        /// End the job, then stop.
+        Drain = "drain",
     }
 }

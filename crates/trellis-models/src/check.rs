@@ -182,7 +182,7 @@ fn check_models(looking: &Looking<'_>, pipeline: &Pipeline, report: &mut Report)
     let mut by_name: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (role, text) in &pipeline.args.models {
         by_name.entry(text.clone()).or_default().push(role.clone());
-        if Role::from_name(role).is_none() {
+        if role.parse::<Role>().is_err() {
             report.problems.push(Problem::RoleUnknown { role: role.clone() });
         }
     }
@@ -201,7 +201,7 @@ fn check_models(looking: &Looking<'_>, pipeline: &Pipeline, report: &mut Report)
             }
         };
         let mut read = looking.checkpoint(&reference, &roles);
-        for role in roles.iter().filter_map(|role| Role::from_name(role)) {
+        for role in roles.iter().filter_map(|role| role.parse::<Role>().ok()) {
             read.check_role(role, width.as_ref());
         }
         let sound = read.problems.is_empty();

@@ -239,7 +239,7 @@ struct Candidate {
 fn roles_of(reference: &Reference, pipeline: &Pipeline) -> Vec<Role> {
     let named = pipeline.args.models.iter();
     let named = named.filter(|(_, text)| text.as_str() == reference.as_str());
-    named.filter_map(|(role, _)| Role::from_name(role)).collect()
+    named.filter_map(|(role, _)| role.parse::<Role>().ok()).collect()
 }
 
 /// A file's name in lower case, without what browsers and file managers add to a second copy.

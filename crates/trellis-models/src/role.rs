@@ -2,13 +2,12 @@
 //!
 //! Source: `trellis/models/__init__.py` (the classes) and the two pipelines (who calls what for which format).
 
-use std::fmt;
-
 use serde::Serialize;
+use trellis_core::named;
 
 /// A class of TRELLIS. The `Elastic…` forms hold the same tensors as the plain ones and count as them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[allow(missing_docs, reason = "TRELLIS's own names")]
+#[expect(missing_docs, reason = "TRELLIS's own names")]
 pub enum Class {
     SparseStructureEncoder,
     SparseStructureDecoder,
@@ -37,52 +36,24 @@ impl Class {
     }
 }
 
-/// What a model does in a pipeline: the key in `args.models`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(missing_docs, reason = "TRELLIS's own names")]
-pub enum Role {
-    SparseStructureFlowModel,
-    SparseStructureDecoder,
-    SlatFlowModel,
-    SlatDecoderGs,
-    SlatDecoderRf,
-    SlatDecoderMesh,
-    SparseStructureEncoder,
-    SlatEncoder,
+named! {
+    /// What a model does in a pipeline: the key in `args.models`. In the order in which a job uses them; the
+    /// encoders, which inference does not use, last.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+    #[expect(missing_docs, reason = "TRELLIS's own names")]
+    pub enum Role: "a role" {
+        SparseStructureFlowModel = "sparse_structure_flow_model",
+        SparseStructureDecoder = "sparse_structure_decoder",
+        SlatFlowModel = "slat_flow_model",
+        SlatDecoderGs = "slat_decoder_gs",
+        SlatDecoderRf = "slat_decoder_rf",
+        SlatDecoderMesh = "slat_decoder_mesh",
+        SparseStructureEncoder = "sparse_structure_encoder",
+        SlatEncoder = "slat_encoder",
+    }
 }
 
 impl Role {
-    /// In the order in which a job uses them; the encoders, which inference does not use, last.
-    pub const ALL: [Self; 8] = [
-        Self::SparseStructureFlowModel,
-        Self::SparseStructureDecoder,
-        Self::SlatFlowModel,
-        Self::SlatDecoderGs,
-        Self::SlatDecoderRf,
-        Self::SlatDecoderMesh,
-        Self::SparseStructureEncoder,
-        Self::SlatEncoder,
-    ];
-
-    /// The key in `args.models`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::SparseStructureFlowModel => "sparse_structure_flow_model",
-            Self::SparseStructureDecoder => "sparse_structure_decoder",
-            Self::SlatFlowModel => "slat_flow_model",
-            Self::SlatDecoderGs => "slat_decoder_gs",
-            Self::SlatDecoderRf => "slat_decoder_rf",
-            Self::SlatDecoderMesh => "slat_decoder_mesh",
-            Self::SparseStructureEncoder => "sparse_structure_encoder",
-            Self::SlatEncoder => "slat_encoder",
-        }
-    }
-
-    /// By its key.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|role| role.name() == name)
-    }
-
     /// The class that fits.
     pub fn class(self) -> Class {
         match self {
@@ -108,12 +79,6 @@ impl Role {
             Self::SlatDecoderRf => Need::Format("no radiance field can be made"),
             Self::SparseStructureEncoder | Self::SlatEncoder => Need::Nothing,
         }
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
     }
 }
 

@@ -133,13 +133,14 @@ impl Attempt {
         if job.params.formats.iter().all(|format| made.contains(format)) {
             return Ok(self.backend.clone());
         }
-        let chosen = self.shared.registry.choose(job.backend, &job.params.formats)?;
+        let registry = &self.shared.registry;
+        let backend = registry.route(job.backend, &job.params.formats).backend()?;
         info!(
-            backend = chosen.backend.capabilities().name,
-            reason = chosen.reason,
+            backend = backend.capabilities().name,
+            reason = registry.reason(job.backend, &job.params.formats, &backend),
             "another backend takes it"
         );
-        Ok(chosen.backend)
+        Ok(backend)
     }
 
     fn storing(&self) -> Storing<'_> {

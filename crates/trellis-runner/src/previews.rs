@@ -80,7 +80,7 @@ impl Previews {
             .filter(|backend| !backend.capabilities().preview);
         let filter = ClaimFilter {
             choices: real
-                .flat_map(|backend| registry.choices_of(backend.as_ref()))
+                .flat_map(|backend| registry.claims(backend.as_ref()))
                 .collect(),
         };
         let limit = u32::try_from(self.without.len() + 1).unwrap_or(u32::MAX);

@@ -56,7 +56,7 @@ impl Slot {
         }
         let settings = &self.shared.settings;
         let filter = ClaimFilter {
-            choices: self.shared.registry.choices_of(self.backend.as_ref()),
+            choices: self.shared.registry.claims(self.backend.as_ref()),
         };
         let claimed = self
             .shared

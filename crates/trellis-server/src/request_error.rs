@@ -1,7 +1,7 @@
 //! What can be wrong with a request before any service is asked.
 
 use axum::http::StatusCode;
-use trellis_core::{Format, InvalidBackendChoice, InvalidJobId, JobId};
+use trellis_core::{Format, InvalidJobId, JobId, UnknownName};
 
 use crate::data_uri::DataUriError;
 
@@ -70,7 +70,7 @@ pub(crate) enum RequestError {
     UnknownFormat { name: String, made: Vec<Format> },
     /// A backend's name that is not known.
     #[error(transparent)]
-    InvalidBackend(#[from] InvalidBackendChoice),
+    InvalidBackend(#[from] UnknownName),
     /// A picture in a JSON body that is not a data URI.
     #[error("`images[{index}]` is not a data URI: {source}")]
     InvalidDataUri { index: usize, source: DataUriError },

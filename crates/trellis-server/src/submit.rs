@@ -8,7 +8,7 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use trellis_backend::Chosen;
+use trellis_backend::Route;
 use trellis_core::{FailureKind, Job};
 use trellis_jobs::{IntakeError, Submission, Submitted};
 
@@ -68,10 +68,12 @@ pub(crate) async fn submit_job(State(state): State<AppState>, request: Request) 
         .map_err(|_| RequestError::Stopping)?;
     let mut submission = read(&state, request).await?;
     submission.idempotency = key.map(|key| (key, digest::of(&submission)));
-    let chosen = chosen(&state, &submission)?;
-    submission.made_by = chosen
+    let route = route(&state, &submission)?;
+    submission.made_by = route
+        .backend()
+        .ok()
         .filter(|_| !anew)
-        .and_then(|chosen| state.origin.identity(chosen.backend.as_ref()));
+        .and_then(|backend| state.origin.identity(backend.as_ref()));
     Ok(accepted(state.intake.submit(submission).await?))
 }
 
@@ -146,15 +148,13 @@ fn asks_anew(headers: &HeaderMap) -> bool {
     directives.any(|directive| directive.trim().eq_ignore_ascii_case("no-cache"))
 }
 
-/// Who would work on it now. What no backend of this server will ever make is refused now, rather than
-/// after a wait.
-fn chosen(state: &AppState, submission: &Submission) -> Result<Option<Chosen>, Problem> {
+/// Where it goes. What no backend of this server will ever make is refused now, rather than after a wait.
+fn route(state: &AppState, submission: &Submission) -> Result<Route, Problem> {
     // The seed does not matter here.
     let params = submission.patch.resolve(0).map_err(IntakeError::Param)?;
-    match state.registry.choose(submission.backend, &params.formats) {
-        Ok(chosen) => Ok(Some(chosen)),
-        Err(failure) if failure.kind == FailureKind::Unsupported => Err(failure.into()),
-        Err(_) => Ok(None),
+    match state.registry.route(submission.backend, &params.formats) {
+        Route::Never(failure) if failure.kind == FailureKind::Unsupported => Err(failure.into()),
+        route => Ok(route),
     }
 }
 

@@ -3,7 +3,7 @@
 //! The figures are peaks of torch's memory with models of TRELLIS-image-large's size (docs/gpu-run.md), and what
 //! CUDA takes beside them. An object of many voxels can need more.
 
-use trellis_core::{Format, Model, Params};
+use trellis_core::{Format, Model, Params, memory_size};
 
 use crate::cause::Cause;
 use crate::gpus::{Gpu, GpuProcess};
@@ -67,10 +67,10 @@ pub(crate) fn admit(model: Model, gpu: &Gpu, low_vram: bool) -> Result<bool, Cau
     }
     let mut message = format!(
         "{} of {} are free on the GPU, a worker needs {}, and {} for a mesh",
-        gib(gpu.free_bytes),
-        gib(gpu.memory_bytes),
-        gib(needs.splats.low_bytes),
-        gib(needs.mesh.low_bytes),
+        memory_size(gpu.free_bytes),
+        memory_size(gpu.memory_bytes),
+        memory_size(needs.splats.low_bytes),
+        memory_size(needs.mesh.low_bytes),
     );
     if !gpu.processes.is_empty() {
         message.push_str("; held by ");
@@ -88,10 +88,10 @@ pub(crate) fn too_small(params: &Params, memory_bytes: u64) -> Option<String> {
         format!(
             "{} needs {} of GPU memory even in low-VRAM mode, and this GPU has {}: `{}` needs {}",
             names.join(", "),
-            gib(needed),
-            gib(memory_bytes),
+            memory_size(needed),
+            memory_size(memory_bytes),
             Format::GaussianPly.name(),
-            gib(needs.splats.low_bytes),
+            memory_size(needs.splats.low_bytes),
         )
     })
 }
@@ -103,18 +103,11 @@ fn holders(processes: &[GpuProcess]) -> String {
         .iter()
         .take(3)
         .map(|process| match process.memory_bytes {
-            Some(bytes) => format!("process {} ({})", process.pid, gib(bytes)),
+            Some(bytes) => format!("process {} ({})", process.pid, memory_size(bytes)),
             None => format!("process {}", process.pid),
         })
         .collect();
     shown.join(", ")
-}
-
-/// Bytes for people.
-pub(crate) fn gib(bytes: u64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
-    let gib = bytes as f64 / f64::from(1 << 30);
-    format!("{gib:.1} GiB")
 }
 
 #[cfg(test)]

@@ -12,11 +12,12 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use nix_compat::store_path::StorePath;
 use trellis_closure::{Closure, ClosureError, Source, Store, own_store_path};
+use trellis_core::file_size;
 
 use super::fault::{Fault, print, print_json, tell};
 use crate::exit::{Exit, Stop};
-use crate::nearby;
-use crate::output::{self, count, size};
+use crate::output::{self, count};
+use trellis_node::nearby;
 
 /// List, verify and compare Nix closures: the exact files that this program, or any other, runs with
 #[derive(Debug, clap::Args)]
@@ -88,7 +89,7 @@ fn totals(closure: &Closure) -> String {
     format!(
         "{}, {}",
         count(closure.paths.len(), "path"),
-        size(closure.nar_size())
+        file_size(closure.nar_size())
     )
 }
 

@@ -12,7 +12,7 @@ use trellis_models::lock::LockError;
 use trellis_models::repair::RepairError;
 
 use crate::exit::{Exit, Stop};
-use crate::nearby;
+use trellis_node::nearby;
 
 /// Ends an action: a fault becomes the exit code and, with `--json`, the object on standard output.
 pub(super) fn tell(outcome: Result<Exit, Fault>, json: bool) -> Result<Exit, Stop> {

@@ -14,7 +14,7 @@ use trellis_pins::Pins;
 
 use super::fault::{Fault, print, print_json, tell};
 use crate::exit::{Exit, Stop};
-use crate::nearby;
+use trellis_node::nearby;
 
 /// Show and check what `flake.lock` and `nix/pins.json` pin
 #[derive(Debug, clap::Args)]

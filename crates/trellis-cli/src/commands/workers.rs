@@ -3,15 +3,15 @@
 use std::fmt::Write as _;
 
 use clap::Subcommand;
-use trellis_core::{WorkerCommand, WorkerStatus};
+use trellis_client::{Client, ClientError, address};
+use trellis_core::{WorkerCommand, WorkerStatus, memory_size};
 
 use super::Context;
 use super::generate::api_key::ApiKeyFlag;
-use super::generate::client::{CallError, Client};
 use super::generate::trouble::Trouble;
 use crate::config::{self, SettingFlags};
 use crate::exit::{Exit, Stop};
-use crate::{runtime, server_address};
+use crate::runtime;
 
 /// List, restart and drain a running server's workers
 #[derive(Debug, clap::Args)]
@@ -20,7 +20,7 @@ pub(crate) struct WorkersArgs {
     action: Option<Action>,
 
     /// The server; default: the one that the settings describe, on this machine
-    #[arg(long, global = true, value_name = "URL", value_parser = server_address::parse)]
+    #[arg(long, global = true, value_name = "URL", value_parser = address::parse)]
     server: Option<String>,
 
     #[command(flatten)]
@@ -53,7 +53,7 @@ pub(crate) fn run(args: WorkersArgs, context: &Context<'_>) -> Result<Exit, Stop
         context.environment,
         context.config_file.as_deref(),
     )?;
-    let listen = &loaded.config.listen;
+    let listen = &loaded.config.node.listen;
     let address = match args.server {
         Some(address) => address,
         None if listen.host.is_unspecified() => format!("http://127.0.0.1:{}", listen.port),
@@ -61,7 +61,7 @@ pub(crate) fn run(args: WorkersArgs, context: &Context<'_>) -> Result<Exit, Stop
     };
     let key = args.api_key.find(context.environment)?;
     runtime()?.block_on(async {
-        let client = Client::new(&address, key.as_ref())?;
+        let client = Client::new(&address, key.as_ref()).map_err(Trouble::from)?;
         match args.action.unwrap_or(Action::List { json: false }) {
             Action::List { json } => {
                 let workers = client.workers().await.map_err(stop)?;
@@ -100,7 +100,7 @@ async fn command(client: &Client, name: Option<String>, command: WorkerCommand) 
     super::print(&said)
 }
 
-fn stop(error: CallError) -> Stop {
+fn stop(error: ClientError) -> Stop {
     let trouble = Trouble::from(error);
     Stop::failed(anyhow::anyhow!("{}", trouble.message)).hint(trouble.fix)
 }
@@ -132,16 +132,10 @@ fn as_table(workers: &[WorkerStatus]) -> String {
             counters.jobs_failed,
             counters.starts,
             counters.losses,
-            gib(counters.vram_bytes),
-            gib(counters.peak_vram_bytes),
-            gib(counters.rss_bytes),
+            memory_size(counters.vram_bytes),
+            memory_size(counters.peak_vram_bytes),
+            memory_size(counters.rss_bytes),
         );
     }
     text
-}
-
-fn gib(bytes: u64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
-    let gib = bytes as f64 / f64::from(1 << 30);
-    format!("{gib:.1} GiB")
 }

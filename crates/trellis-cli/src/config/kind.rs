@@ -1,10 +1,9 @@
 //! What values a setting takes: read from text (flags, variables), checked in the settings file. Pure.
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use toml::Value;
 use tracing_subscriber::EnvFilter;
 use trellis_core::BackendChoice;
+use trellis_node::listen_address;
 use trellis_server::AllowedOrigins;
 use trellis_supervisor::GpuChoice;
 
@@ -65,7 +64,7 @@ impl Kind {
             }
             (Self::Choice(words), Value::String(word)) => words.contains(&word.as_str()),
             (Self::Backend, Value::String(name)) => name.parse::<BackendChoice>().is_ok(),
-            (Self::Address, Value::String(text)) => address(text).is_some(),
+            (Self::Address, Value::String(text)) => listen_address(text).is_some(),
             (Self::Path | Self::Program, Value::String(text)) => !text.is_empty(),
             (Self::PathOrNone | Self::FileOrNone, Value::String(_)) | (Self::Switch, Value::Boolean(_)) => {
                 true
@@ -115,20 +114,6 @@ impl Kind {
     }
 }
 
-/// Reads an address to listen on. `localhost` is the loopback address on every machine (RFC 6761, section 6.3),
-/// so nothing is looked up for it; IPv6 may stand in brackets, as in URLs.
-pub(crate) fn address(text: &str) -> Option<IpAddr> {
-    let text = text.trim();
-    if text.eq_ignore_ascii_case("localhost") {
-        return Some(Ipv4Addr::LOCALHOST.into());
-    }
-    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
-    match bare {
-        Some(bare) => bare.parse().ok().map(IpAddr::V6),
-        None => text.parse().ok(),
-    }
-}
-
 fn one_of(words: &[&str]) -> String {
     let words: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
     format!("one of {}", words.join(", "))
@@ -151,29 +136,6 @@ mod tests {
             assert_eq!(port.of_text(bad), None, "{bad}");
         }
         assert!(!port.allows(&Value::String("8000".into())));
-    }
-
-    #[test]
-    fn an_address_may_be_localhost_and_ipv6_may_have_brackets() {
-        for (text, expected) in [
-            ("localhost", Some("127.0.0.1")),
-            ("LocalHost", Some("127.0.0.1")),
-            ("::1", Some("::1")),
-            ("[::1]", Some("::1")),
-            ("::", Some("::")),
-            ("0.0.0.0", Some("0.0.0.0")),
-            ("[127.0.0.1]", None),
-            ("studio", None),
-            ("127.0.0.1:8000", None),
-            ("", None),
-        ] {
-            assert_eq!(address(text), expected.map(|ip| ip.parse().unwrap()), "{text}");
-            assert_eq!(
-                Kind::Address.of_text(text).is_some(),
-                expected.is_some(),
-                "{text}"
-            );
-        }
     }
 
     #[test]

@@ -289,7 +289,12 @@ fn typed(values: &[(&'static Setting, Sourced)]) -> Config {
         };
         place.insert(key.to_owned(), sourced.value.clone());
     }
-    root.try_into().expect("every value was checked by its kind")
+    let checked = "every value was checked by its kind";
+    let log = root.remove("log").and_then(|log| log.try_into().ok());
+    Config {
+        log: log.expect(checked),
+        node: root.try_into().expect(checked),
+    }
 }
 
 #[cfg(test)]
@@ -315,10 +320,10 @@ mod tests {
         let effective = load(&SettingFlags::default(), &Environment::of(&[HOME]), None).unwrap();
         assert_eq!(effective.values.len(), SETTINGS.len());
         assert_eq!(
-            effective.config.data_dir,
+            effective.config.node.data_dir,
             Path::new("/home/ada/.local/share/trellis-server")
         );
-        assert_eq!(effective.config.listen.port, 8000);
+        assert_eq!(effective.config.node.listen.port, 8000);
     }
 
     #[test]
@@ -332,7 +337,7 @@ mod tests {
         .unwrap();
         let environment = Environment::of(&[HOME, ("TRELLIS_LISTEN_PORT", "2"), ("TRELLIS_LOG", "debug")]);
         let effective = load(&flags(&[("listen.port", "3")]), &environment, Some(&path)).unwrap();
-        assert_eq!(effective.config.listen.port, 3);
+        assert_eq!(effective.config.node.listen.port, 3);
         assert_eq!(
             *origin_of(&effective, "listen.port"),
             Origin::Flag { flag: "port" }
@@ -353,7 +358,7 @@ mod tests {
             ("XDG_DATA_HOME", "/d"),
         ]);
         let effective = load(&SettingFlags::default(), &environment, None).unwrap();
-        assert_eq!(effective.config.data_dir, Path::new("/var/lib/trellis"));
+        assert_eq!(effective.config.node.data_dir, Path::new("/var/lib/trellis"));
         assert_eq!(origin_of(&effective, "data_dir").to_string(), "$STATE_DIRECTORY");
     }
 
@@ -362,7 +367,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let credentials = folder.path().to_str().unwrap();
         let environment = Environment::of(&[HOME, ("CREDENTIALS_DIRECTORY", credentials)]);
-        let keys = |flags: &SettingFlags| load(flags, &environment, None).unwrap().config.auth.keys_file;
+        let keys = |flags: &SettingFlags| {
+            load(flags, &environment, None)
+                .unwrap()
+                .config
+                .node
+                .auth
+                .keys_file
+        };
         assert_eq!(keys(&SettingFlags::default()), Path::new(""));
         std::fs::write(folder.path().join("api-keys"), "ada one").unwrap();
         assert_eq!(keys(&SettingFlags::default()), folder.path().join("api-keys"));

@@ -18,4 +18,4 @@ mod values;
 pub(crate) use flags::SettingFlags;
 pub(crate) use load::{Effective, Origin, check_file, load, load_without_data};
 pub(crate) use problem::{ConfigProblem, Problems};
-pub(crate) use values::{Auth, Config, Listen, Log, LogFormat};
+pub(crate) use values::{Config, Log, LogFormat};

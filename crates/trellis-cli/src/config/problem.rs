@@ -4,8 +4,9 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use trellis_node::nearby;
+
 use super::Origin;
-use crate::nearby;
 
 /// One thing that is wrong.
 #[derive(Debug, thiserror::Error)]

@@ -239,7 +239,7 @@ impl FromGiven for bool {
 impl FromGiven for MultiImageAlgorithm {
     fn from_given(given: Given) -> Option<Self> {
         let Given::Name(name) = given else { return None };
-        Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
+        name.parse().ok()
     }
 }
 

@@ -76,7 +76,7 @@ impl ParamsPatch {
 impl FromGiven for Model {
     fn from_given(given: Given) -> Option<Self> {
         let Given::Name(name) = given else { return None };
-        Self::ALL.iter().copied().find(|model| model.name() == name)
+        name.parse().ok()
     }
 }
 

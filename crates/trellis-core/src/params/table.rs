@@ -56,25 +56,18 @@ macro_rules! parameters {
 
 /// The models: their names, and the parameters that each has of its own.
 macro_rules! models {
-    ($($(#[$meta:meta])* $model:ident = $name:literal,)+) => {
-        /// A model that makes assets.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-        pub enum Model {
-            $($(#[$meta])* #[serde(rename = $name)] $model,)+
+    ($($(#[$meta:meta])* $model:ident = $name:tt,)+) => {
+        named! {
+            /// A model that makes assets.
+            #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+            pub enum Model: "a model" {
+                $($(#[$meta])* $model = $name,)+
+            }
         }
 
         impl Model {
-            /// Every model; the first is the default.
-            pub const ALL: &'static [Self] = &[$(Self::$model,)+];
             /// Their names.
-            pub const NAMES: &'static [&'static str] = &[$($name,)+];
-
-            /// The name in parameters and JSON.
-            pub fn name(self) -> &'static str {
-                match self {
-                    $(Self::$model => $name,)+
-                }
-            }
+            const NAMES: &'static [&'static str] = &[$($name,)+];
 
             fn few_steps(self) -> &'static [(&'static str, i64)] {
                 match self {

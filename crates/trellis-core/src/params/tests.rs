@@ -152,12 +152,12 @@ fn a_request_is_written_as_it_always_was() {
 #[test]
 fn a_warm_up_takes_the_defaults_but_for_its_size() {
     for model in Model::ALL {
-        let quick = Params::warm_up(*model);
+        let quick = Params::warm_up(model);
         let usual = ParamsPatch::default()
             .with("model", model.name())
             .resolve(1)
             .unwrap();
-        assert_eq!(quick.model.model(), *model);
+        assert_eq!(quick.model.model(), model);
         let own = Params {
             texture_size: 512,
             model: quick.model.clone(),

@@ -6,30 +6,18 @@ use serde::{Deserialize, Serialize};
 
 use super::parameter::Kind;
 use super::table::parameters;
+use crate::named;
 
-/// How several pictures of one object are combined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum MultiImageAlgorithm {
-    /// One view at each sampler step, in turn.
-    #[default]
-    Stochastic,
-    /// Every view at each step: better, and as many times slower as there are views.
-    Multidiffusion,
-}
-
-impl MultiImageAlgorithm {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Stochastic, Self::Multidiffusion];
-    const NAMES: [&str; 2] = [Self::Stochastic.name(), Self::Multidiffusion.name()];
-
-    /// The name in parameters and JSON.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Stochastic => "stochastic",
-            Self::Multidiffusion => "multidiffusion",
-        }
+named! {
+    /// How several pictures of one object are combined.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+    #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+    pub enum MultiImageAlgorithm: "a way to combine pictures" {
+        /// One view at each sampler step, in turn.
+        #[default]
+        Stochastic = "stochastic",
+        /// Every view at each step: better, and as many times slower as there are views.
+        Multidiffusion = "multidiffusion",
     }
 }
 
@@ -52,7 +40,7 @@ parameters! {
         slat_guidance_strength: f64 = Kind::real(0.0, 10.0, 3.0);
         /// How several pictures are combined
         multiimage_algo: MultiImageAlgorithm = Kind::Choice {
-            names: &MultiImageAlgorithm::NAMES,
+            names: &[MultiImageAlgorithm::Stochastic.name(), MultiImageAlgorithm::Multidiffusion.name()],
             default: MultiImageAlgorithm::Stochastic.name(),
             schema: Some("MultiImageAlgorithm"),
         };

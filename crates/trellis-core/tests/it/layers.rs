@@ -35,9 +35,10 @@ const LAYERS: [(&str, &[&str]); 4] = [
             "trellis-runner",
             "trellis-supervisor",
             "trellis-model-fetch",
+            "trellis-client",
         ],
     ),
-    ("edges", &["trellis-server", "trellis-cli"]),
+    ("edges", &["trellis-server", "trellis-node", "trellis-cli"]),
 ];
 
 /// What a layer must not depend on, at any depth.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use trellis_core::memory_size;
 use trellis_pins::Cuda;
 
 use super::Target;
@@ -89,7 +90,7 @@ pub enum GpuProblem {
     #[error("the driver runs and sees no GPU")]
     NoGpu,
     /// A GPU.
-    #[error("capability {capability}, {}{}", gigabytes(*total), with_nix(package.as_deref()))]
+    #[error("capability {capability}, {}{}", memory_size(*total), with_nix(package.as_deref()))]
     Gpu {
         /// The flake's package for it, if there is one.
         package: Option<String>,
@@ -107,19 +108,19 @@ pub enum GpuProblem {
         asked: Capability,
     },
     /// Even with models taking turns it does not fit.
-    #[error("has {}, and TRELLIS needs 8 GiB even in its low-VRAM mode", gigabytes(*total))]
+    #[error("has {}, and TRELLIS needs 8 GiB even in its low-VRAM mode", memory_size(*total))]
     TooSmall {
         /// All memory in bytes.
         total: u64,
     },
     /// It fits with models taking turns.
-    #[error("has {}: TRELLIS fits in its low-VRAM mode only", gigabytes(*total))]
+    #[error("has {}: TRELLIS fits in its low-VRAM mode only", memory_size(*total))]
     LowVram {
         /// All memory in bytes.
         total: u64,
     },
     /// Others hold too much.
-    #[error("has {} free, and TRELLIS takes up to 16 GiB", gigabytes(*free))]
+    #[error("has {} free, and TRELLIS takes up to 16 GiB", memory_size(*free))]
     Occupied {
         /// Free memory in bytes.
         free: u64,
@@ -129,11 +130,6 @@ pub enum GpuProblem {
     /// The driver unloads between uses.
     #[error("persistence mode is off: the first start after a pause takes seconds longer")]
     NotPersistent,
-}
-
-fn gigabytes(bytes: u64) -> String {
-    let tenths = bytes / ((1 << 30) / 10);
-    format!("{}.{} GiB", tenths / 10, tenths % 10)
 }
 
 fn with_nix(package: Option<&str>) -> String {
@@ -221,7 +217,9 @@ impl Diagnosis for GpuProblem {
         };
         let line = |process: &Process| {
             let name = process.name.as_deref().unwrap_or("?");
-            let used = process.used_bytes.map(|bytes| format!("  {}", gigabytes(bytes)));
+            let used = process
+                .used_bytes
+                .map(|bytes| format!("  {}", memory_size(bytes)));
             format!("{} {name}{}", process.pid, used.unwrap_or_default())
         };
         processes.iter().map(line).collect()

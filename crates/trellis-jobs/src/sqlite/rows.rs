@@ -7,7 +7,7 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use trellis_core::{Artifact, BackendChoice, Input, Job, JobId, JobState, Transition};
+use trellis_core::{Artifact, BackendChoice, Input, Job, JobId, JobState, Transition, UnknownName};
 
 use crate::StoreError;
 
@@ -66,11 +66,8 @@ pub(super) fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> 
 
 /// A state.
 pub(super) fn state(row: &Row<'_>, column: usize) -> rusqlite::Result<JobState> {
-    #[derive(Debug, thiserror::Error)]
-    #[error("`{0}` is not a state")]
-    struct NotAState(String);
     let name: String = row.get(column)?;
-    JobState::from_name(&name).ok_or_else(|| odd(column, NotAState(name)))
+    name.parse().map_err(|error: UnknownName| odd(column, error))
 }
 
 /// A job's own row, without what stands in other tables, and its number.

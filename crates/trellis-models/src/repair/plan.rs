@@ -253,7 +253,7 @@ fn all_named(pipeline: &Pipeline) -> impl Iterator<Item = Wanted> {
     references(pipeline).into_iter().map(|reference| {
         let named = pipeline.args.models.iter();
         let roles = named.filter(|(_, text)| text.as_str() == reference.as_str());
-        let roles = roles.filter_map(|(role, _)| Role::from_name(role)).collect();
+        let roles = roles.filter_map(|(role, _)| role.parse::<Role>().ok()).collect();
         Wanted { reference, roles }
     })
 }

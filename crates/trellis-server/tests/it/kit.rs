@@ -65,6 +65,8 @@ pub(crate) struct Wishes {
     pub(crate) limits: HttpLimits,
     pub(crate) intake: IntakeLimits,
     pub(crate) readiness: Vec<fn() -> Readiness>,
+    /// The state of a TRELLIS beside them; none: there is no TRELLIS.
+    pub(crate) trellis: Option<fn() -> Readiness>,
     pub(crate) origins: AllowedOrigins,
     pub(crate) keys: Option<&'static str>,
 }
@@ -82,6 +84,7 @@ impl Default for Wishes {
                 queue_limit: 100,
             },
             readiness: vec![|| Readiness::Ready],
+            trellis: None,
             origins: AllowedOrigins::default(),
             keys: None,
         }
@@ -101,7 +104,9 @@ impl Kit {
         let backends = wishes
             .readiness
             .into_iter()
-            .map(|readiness| Arc::new(Paper::new(readiness)) as Arc<dyn Backend>);
+            .map(Paper::preview)
+            .chain(wishes.trellis.map(Paper::trellis))
+            .map(|paper| Arc::new(paper) as Arc<dyn Backend>);
         let state = AppState::new(AppParts {
             intake: Intake {
                 store: Arc::clone(&store),
@@ -355,11 +360,20 @@ pub(crate) fn settled(mut value: Value) -> Value {
 /// A backend that is only looked at.
 struct Paper {
     capabilities: Capabilities,
+    choice: BackendChoice,
     readiness: fn() -> Readiness,
 }
 
 impl Paper {
-    fn new(readiness: fn() -> Readiness) -> Self {
+    fn trellis(readiness: fn() -> Readiness) -> Self {
+        let mut trellis = Self::preview(readiness);
+        trellis.choice = BackendChoice::Trellis;
+        trellis.capabilities.name = "trellis";
+        trellis.capabilities.preview = false;
+        trellis
+    }
+
+    fn preview(readiness: fn() -> Readiness) -> Self {
         let capabilities = Capabilities {
             name: "paper",
             description: "folds, for tests",
@@ -370,6 +384,7 @@ impl Paper {
         };
         Self {
             capabilities,
+            choice: BackendChoice::Relief,
             readiness,
         }
     }
@@ -382,7 +397,7 @@ impl Backend for Paper {
     }
 
     fn choice(&self) -> BackendChoice {
-        BackendChoice::Relief
+        self.choice
     }
 
     fn readiness(&self) -> Readiness {

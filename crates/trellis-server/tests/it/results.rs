@@ -1,13 +1,16 @@
 //! Kept results and statements over HTTP.
 
+use std::sync::Arc;
+
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, Request, StatusCode, header};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use trellis_core::{Artifact, Format, StatementFile};
+use trellis_backend::{Backend, Readiness};
+use trellis_core::{Artifact, Failure, FailureKind, Format, StatementFile};
 use trellis_jobs::{BlobKey, CacheKey, Delivered, DeliveredStatement, Outcome, sha256};
 
-use crate::kit::{Kit, png_uri, settled, submission};
+use crate::kit::{Kit, Wishes, png_uri, settled, submission};
 
 const MODEL: &[u8] = b"glTF made once";
 const STATEMENT: &[u8] = b"{\"_type\":\"https://in-toto.io/Statement/v1\"}";
@@ -82,7 +85,8 @@ async fn make(kit: &Kit) {
         .into_iter()
         .map(|input| input.sha256)
         .collect();
-    let backend = &kit.state.registry.all()[0];
+    let preview = |backend: &&Arc<dyn Backend>| backend.capabilities().preview;
+    let backend = kit.state.registry.all().iter().find(preview).unwrap();
     let made_by = kit.state.origin.identity(backend.as_ref()).unwrap();
     let key = CacheKey::new(&inputs, None, &claim.job.params, &made_by);
     let cache = kit.state.intake.cache.as_ref().unwrap();
@@ -118,6 +122,35 @@ async fn the_second_of_two_jobs_that_ask_the_same_is_done_at_once() {
     let events = kit.get(&format!("{path}/events")).await.text();
     let last = events.trim().rsplit("\n\n").next().unwrap();
     assert!(last.contains("\"state\":\"succeeded\""), "{events}");
+}
+
+/// A job for TRELLIS is not answered by a preview, even where that was made of the same picture and seed.
+#[tokio::test]
+async fn auto_waits_for_a_trellis_that_starts_and_takes_no_preview_from_the_cache() {
+    fn starting() -> Readiness {
+        Readiness::Starting {
+            reason: "loading the weights".to_owned(),
+        }
+    }
+    fn unavailable() -> Readiness {
+        let failure = Failure::new(FailureKind::DriverMissing, "no NVIDIA driver was found");
+        Readiness::Unavailable { failure }
+    }
+    for (trellis, state) in [(starting as fn() -> _, "queued"), (unavailable, "succeeded")] {
+        let kit = Kit::with(Wishes {
+            trellis: Some(trellis),
+            ..Wishes::default()
+        });
+        let ask = |backend: &str| {
+            submission(&json!({"images": [png_uri()], "params": {"seed": 7}, "backend": backend}))
+        };
+        asked(&kit, ask("relief")).await;
+        make(&kit).await;
+        assert_eq!(asked(&kit, ask("relief")).await["cached"], true);
+        let job = asked(&kit, ask("auto")).await;
+        assert_eq!(job["state"], state);
+        assert_eq!(job["cached"], state == "succeeded");
+    }
 }
 
 #[tokio::test]

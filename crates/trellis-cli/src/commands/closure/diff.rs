@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use trellis_closure::{Change, Diff, Kind, diff};
+use trellis_core::file_size;
 
 use super::{Fault, StoreArgs, print, print_json};
 use crate::exit::Exit;
-use crate::output::{count, size};
+use crate::output::count;
 
 /// Say what changed between two closures: versions, packages that came or went, sizes
 #[derive(Debug, clap::Args)]
@@ -77,9 +78,9 @@ fn table(diff: &Diff, rebuilt: bool) -> String {
     let _ = writeln!(
         text,
         "{} in {} → {} in {} ({})",
-        size(before.bytes),
+        file_size(before.bytes),
         count(before.paths, "path"),
-        size(after.bytes),
+        file_size(after.bytes),
         count(after.paths, "path"),
         difference(before.bytes, after.bytes)
     );
@@ -119,7 +120,7 @@ fn versions(versions: &[String]) -> String {
 fn difference(before: u64, after: u64) -> String {
     match after.checked_sub(before) {
         Some(0) => "same size".to_owned(),
-        Some(more) => format!("+{}", size(more)),
-        None => format!("-{}", size(before - after)),
+        Some(more) => format!("+{}", file_size(more)),
+        None => format!("-{}", file_size(before - after)),
     }
 }

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use trellis_closure::{PathInfo, Source};
+use trellis_core::file_size;
 
 use super::{Fault, StoreArgs, according_to, print, print_json, start, totals};
 use crate::exit::Exit;
-use crate::output::{size, write_stderr};
+use crate::output::write_stderr;
 
 /// Print every path of a closure, one a line
 #[derive(Debug, clap::Args)]
@@ -51,7 +52,7 @@ pub(super) fn run(args: &ListArgs) -> Result<Exit, Fault> {
     let mut text = String::new();
     for info in &closure.paths {
         if args.size {
-            let _ = write!(text, "{:>8}  ", size(info.nar_size));
+            let _ = write!(text, "{:>8}  ", file_size(info.nar_size));
         }
         let _ = writeln!(text, "{}", info.path.to_absolute_path());
     }

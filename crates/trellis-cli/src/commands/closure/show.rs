@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use nix_compat::nixhash::CAHash;
 use serde::Serialize;
 use trellis_closure::{Closure, PathInfo, Source, Store};
+use trellis_core::file_size;
 
 use super::{Fault, StoreArgs, according_to, print, print_json, start, totals};
 use crate::exit::Exit;
-use crate::output::size;
 
 /// Say what is known of one path: hash, size, references, recipe, signatures
 #[derive(Debug, clap::Args)]
@@ -54,7 +54,7 @@ fn described(store: &Store, closure: &Closure, info: &PathInfo) -> String {
     let mut row = |name: &str, value: String| {
         let _ = writeln!(text, "  {name:<11} {value}");
     };
-    row("NAR", format!("{}, {}", info.nar_hash, size(info.nar_size)));
+    row("NAR", format!("{}, {}", info.nar_hash, file_size(info.nar_size)));
     row("closure", totals(closure));
     row("known", according_to(store.source()).to_owned());
     if let Some(registered) = info.registered.and_then(|at| Timestamp::from_second(at).ok()) {

@@ -8,11 +8,12 @@ use nix_compat::narinfo::VerifyingKey;
 use serde::Serialize;
 use trellis_closure::verify::{Against, Checked, Trust, verify};
 use trellis_closure::{BinaryCache, Closure, Source, keys_of_nix_conf, parse_key};
+use trellis_core::file_size;
 
 use super::{Fault, StoreArgs, according_to, print, print_json, start};
 use crate::commands::bar::hashing;
 use crate::exit::Exit;
-use crate::output::{count, size, write_stderr};
+use crate::output::{count, write_stderr};
 
 /// Hash every path of a closure and hold it against the database, a binary cache and trusted keys
 #[derive(Debug, clap::Args)]
@@ -106,7 +107,7 @@ fn report(closure: &Closure, checked: &[Checked], source: Source) -> String {
     }
     let bad = checked.iter().filter(|path| !path.problems.is_empty()).count();
     let bytes: u64 = checked.iter().map(|path| path.bytes).sum();
-    let hashed = format!("{} hashed, known {}", size(bytes), according_to(source));
+    let hashed = format!("{} hashed, known {}", file_size(bytes), according_to(source));
     let _ = match bad {
         0 => writeln!(
             text,

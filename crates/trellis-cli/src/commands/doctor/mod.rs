@@ -171,7 +171,7 @@ fn folders(context: &Context<'_>) -> Vec<PathBuf> {
         context.environment,
         context.config_file.as_deref(),
     );
-    let data = effective.ok().map(|effective| effective.config.data_dir);
+    let data = effective.ok().map(|effective| effective.config.node.data_dir);
     // The driver's own default.
     let default = || variable(context, "HOME").map(|home| PathBuf::from(home).join(".nv/ComputeCache"));
     let driver = variable(context, "CUDA_CACHE_PATH")

@@ -7,7 +7,7 @@ use trellis_core::Secret;
 
 use crate::env::{self, Environment};
 use crate::exit::Stop;
-use crate::nearby;
+use trellis_node::nearby;
 
 /// Where the key is.
 #[derive(Debug, Clone, clap::Args)]

@@ -1,19 +1,18 @@
 //! `trellis generate`: from pictures to files, in this process or on a server.
 
 pub(crate) mod api_key;
-pub(crate) mod client;
-pub(crate) mod engine;
+pub(crate) mod asset;
+mod engine;
 mod folder;
-pub(crate) mod here;
-mod mark;
+pub(crate) mod local;
 mod names;
 mod params;
 pub(crate) mod pieces;
 mod plan;
+mod remote;
 mod report;
 pub(crate) mod show;
-mod sse;
-mod there;
+mod stamp;
 pub(crate) mod trouble;
 mod work;
 mod write;
@@ -21,22 +20,24 @@ mod write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use trellis_client::{Client, address};
 use trellis_core::{BackendChoice, Format, PictureFormat};
+use trellis_node::{check_model_folder, origin, start_backends};
 
 use self::api_key::ApiKeyFlag;
-use self::client::Client;
-use self::engine::{Engine, OfServer};
-use self::here::Here;
+use self::asset::OfServer;
+use self::engine::Engine;
+use self::local::Local;
 use self::params::ParamFlags;
 use self::plan::{Plan, PlanError, Wish};
+use self::remote::Remote;
 use self::show::Show;
-use self::there::There;
 use self::trouble::Trouble;
 use super::Context;
 use crate::config::{self, Config, SettingFlags};
 use crate::env::Environment;
 use crate::exit::{Exit, Stop};
-use crate::{backends, env, installation, logs, output, runtime, server_address, signals};
+use crate::{env, logs, output, runtime, signals};
 
 /// Make 3D assets from pictures, in this process or on a server
 #[derive(Debug, clap::Args)]
@@ -73,7 +74,7 @@ pub(crate) struct GenerateArgs {
     backend: Option<BackendChoice>,
 
     /// Send the pictures to this server instead of working here
-    #[arg(long, value_name = "URL", value_parser = server_address::parse)]
+    #[arg(long, value_name = "URL", value_parser = address::parse)]
     server: Option<String>,
 
     /// Have the server make the assets again, even if it has kept results of the same request
@@ -116,9 +117,9 @@ pub(crate) fn run(args: &GenerateArgs, context: &Context<'_>) -> Result<Exit, St
         context.config_file.as_deref(),
     )?;
     if let Some(file) = &args.statement.sign_key {
-        loaded.config.provenance.sign_key.clone_from(file);
+        loaded.config.node.provenance.sign_key.clone_from(file);
     }
-    loaded.config.provenance.statement |= args.statement.statement;
+    loaded.config.node.provenance.statement |= args.statement.statement;
     // A person who waits for files wants progress, not the log of a server.
     logs::start(&loaded.log_or("warn"));
     let formats = plan::formats(&args.format, args.output.as_deref());
@@ -142,11 +143,11 @@ pub(crate) fn run(args: &GenerateArgs, context: &Context<'_>) -> Result<Exit, St
             engine: &engine,
             show: &show,
             patch: &patch,
-            max_bytes: loaded.config.limits.body_bytes,
+            max_bytes: loaded.config.node.limits.body_bytes,
             json: args.json,
             of_server: OfServer {
                 anew: args.no_cache,
-                states: loaded.config.provenance.statement,
+                states: loaded.config.node.provenance.statement,
             },
             batch: plan.tasks.len() > 1,
             stopping,
@@ -167,10 +168,10 @@ async fn start(
     config: &Config,
     formats: &[Format],
 ) -> Result<Engine, Stop> {
-    let choice = args.backend.unwrap_or(config.backend);
+    let choice = args.backend.unwrap_or(config.node.backend);
     if let Some(address) = &args.server {
-        let client = Client::new(address, args.api_key.find(environment)?.as_ref())?;
-        return Ok(Engine::There(There::reach(client, choice).await?));
+        let client = Client::new(address, args.api_key.find(environment)?.as_ref()).map_err(Trouble::from)?;
+        return Ok(Engine::Remote(Remote::reach(client, choice).await?));
     }
     // TRELLIS takes minutes to load: for one picture only where it is asked for by name.
     let here = match choice {
@@ -179,12 +180,12 @@ async fn start(
     };
     if here == BackendChoice::Trellis {
         config.with_data()?;
-        backends::model_is_there(&config.trellis.model)?;
+        check_model_folder(&config.node.trellis.model)?;
     }
-    let origin = installation::origin(config, environment.get(env::PATH)).await?;
-    let backends = backends::start(config, here, &config.data_dir).await?;
-    Ok(Engine::Here(
-        Here::choose(&backends.registry, choice, formats, Arc::new(origin)).map_err(Trouble::from)?,
+    let origin = origin(&config.node, environment.get(env::PATH)).await?;
+    let backends = start_backends(&config.node, here, &config.node.data_dir).await?;
+    Ok(Engine::Local(
+        Local::choose(&backends.registry, choice, formats, Arc::new(origin)).map_err(Trouble::from)?,
     ))
 }
 
@@ -216,7 +217,7 @@ fn pictures_help() -> String {
 }
 
 /// A format as people write it: in capitals, or with a space after the comma.
-fn format_named(text: &str) -> Result<Format, trellis_core::UnknownFormat> {
+fn format_named(text: &str) -> Result<Format, trellis_core::UnknownName> {
     text.trim().to_ascii_lowercase().parse()
 }
 

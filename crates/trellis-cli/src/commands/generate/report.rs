@@ -5,23 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Serialize;
-use trellis_core::{Format, JobId, JobState, Params, Provenance, Timings};
+use trellis_core::{JobId, JobState, Params, Provenance, Timings, file_size};
 
-use super::engine::Asset;
+use super::asset::{Asset, Done, WrittenFile};
 use super::folder::PassedOver;
 use super::plan::Task;
 use super::trouble::Trouble;
-use super::work::Done;
-use super::write::Written;
-
-/// A file in its place.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct WrittenFile {
-    pub(crate) path: PathBuf,
-    pub(crate) format: Format,
-    #[serde(flatten)]
-    pub(crate) written: Written,
-}
 
 /// How it ended: as a job, or without one.
 #[derive(Debug, Serialize)]
@@ -135,7 +124,7 @@ pub(crate) fn written(file: &WrittenFile, asset: &Asset, elapsed: Duration) -> S
     format!(
         "wrote {} ({}{replaced}) in {:.1} s by {made_by}{kept}",
         file.path.display(),
-        size(file.written.size_bytes),
+        file_size(file.written.size_bytes),
         elapsed.as_secs_f64(),
     )
 }
@@ -161,7 +150,7 @@ pub(crate) fn timings(timings: &Timings) -> Option<String> {
     parts.extend(
         timings
             .peak_vram_bytes
-            .map(|bytes| format!("peak VRAM {}", size(bytes))),
+            .map(|bytes| format!("peak VRAM {}", file_size(bytes))),
     );
     Some(format!("stages: {}", parts.join(", ")))
 }
@@ -199,17 +188,6 @@ pub(crate) fn passed_over(all: &[PassedOver]) -> String {
     text
 }
 
-/// Bytes for people, decimal units.
-#[expect(clippy::cast_precision_loss, reason = "one digit after the point is shown")]
-fn size(bytes: u64) -> String {
-    match bytes {
-        0..1000 => format!("{bytes} B"),
-        1000..1_000_000 => format!("{:.0} kB", bytes as f64 / 1e3),
-        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
-        _ => format!("{:.1} GB", bytes as f64 / 1e9),
-    }
-}
-
 fn millis(elapsed: Duration) -> u64 {
     u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
 }
@@ -219,11 +197,6 @@ mod tests {
     use trellis_core::{Stage, StageTime};
 
     use super::*;
-
-    #[test]
-    fn sizes_are_short() {
-        assert_eq!([999, 312_400, 4_200_000].map(size), ["999 B", "312 kB", "4.2 MB"]);
-    }
 
     #[test]
     fn stages_are_listed_where_they_took_long() {

@@ -4,9 +4,14 @@ use std::io;
 use std::path::Path;
 
 use serde::Serialize;
+use trellis_client::ClientError;
 use trellis_core::Failure;
 
-use crate::nearby;
+use crate::env;
+use trellis_node::nearby;
+
+/// What to do about an answer that is not the contract's.
+const NOT_UNDERSTOOD: &str = "check that `--server` is a trellis server of this version";
 
 /// Why one asset was not made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -65,21 +70,12 @@ impl Trouble {
         }
     }
 
-    /// The server does not answer.
-    pub(crate) fn unreachable(message: String) -> Self {
-        Self {
-            kind: "unreachable".to_owned(),
-            message,
-            fix: "start the server with `trellis serve`, or correct `--server`".to_owned(),
-        }
-    }
-
     /// The server answers with something that is not its contract.
     pub(crate) fn not_understood(message: String) -> Self {
         Self {
             kind: "not_understood".to_owned(),
             message,
-            fix: "check that `--server` is a trellis server of this version".to_owned(),
+            fix: NOT_UNDERSTOOD.to_owned(),
         }
     }
 }
@@ -90,6 +86,33 @@ impl From<Failure> for Trouble {
             kind: failure.kind.name().to_owned(),
             message: failure.message,
             fix: failure.fix,
+        }
+    }
+}
+
+impl From<ClientError> for Trouble {
+    fn from(error: ClientError) -> Self {
+        let fix = match &error {
+            ClientError::InvalidAddress { .. } | ClientError::Unreachable { .. } => {
+                "start the server with `trellis serve`, or correct `--server`".to_owned()
+            }
+            // The server's own advice is for whoever writes requests by hand.
+            ClientError::Busy { problem, .. } | ClientError::Refused(problem) if problem.status == 401 => {
+                format!(
+                    "put the server's API key into `${}`, or name its file with `--api-key-file`",
+                    env::API_KEY
+                )
+            }
+            ClientError::Busy { problem, .. } | ClientError::Refused(problem) => problem
+                .fix
+                .clone()
+                .unwrap_or_else(|| "look at the server's log".to_owned()),
+            ClientError::NotUnderstood { .. } | ClientError::Damaged { .. } => NOT_UNDERSTOOD.to_owned(),
+        };
+        Self {
+            kind: error.kind().to_owned(),
+            message: error.to_string(),
+            fix,
         }
     }
 }

@@ -10,10 +10,11 @@ use tokio_util::sync::CancellationToken;
 use trellis_backend::Content;
 use trellis_core::ParamsPatch;
 
-use super::engine::{Asset, Engine, OfServer, Order};
+use super::asset::{Done, OfServer, Order, WrittenFile};
+use super::engine::Engine;
 use super::pieces::Piece;
 use super::plan::{Target, Task};
-use super::report::{self, Line, WrittenFile};
+use super::report::{self, Line};
 use super::show::{JobShow, Show};
 use super::trouble::Trouble;
 use super::write;
@@ -151,14 +152,6 @@ impl Work<'_> {
         }
         Ok(pictures)
     }
-}
-
-/// A task that is done.
-pub(crate) struct Done {
-    pub(crate) asset: Asset,
-    pub(crate) files: Vec<WrittenFile>,
-    /// Where the statement is, if there is one.
-    pub(crate) statement: Option<PathBuf>,
 }
 
 async fn put(content: Content, path: PathBuf) -> Result<write::Written, Trouble> {

@@ -6,9 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
+use trellis_core::file_size;
 use trellis_model_fetch::Progress;
 
-use super::words::size;
 use crate::commands::bar::styled;
 use crate::output;
 
@@ -61,15 +61,15 @@ impl Progress for Bars {
             bar.reset_eta();
             self.files().insert(file.to_owned(), bar);
         } else if already == bytes {
-            self.line(&format!("{file}: here already, {}", size(bytes)));
+            self.line(&format!("{file}: here already, {}", file_size(bytes)));
         } else if already > 0 {
             self.line(&format!(
                 "{file}: {} of {} are here already",
-                size(already),
-                size(bytes)
+                file_size(already),
+                file_size(bytes)
             ));
         } else {
-            self.line(&format!("{file}: {}", size(bytes)));
+            self.line(&format!("{file}: {}", file_size(bytes)));
         }
     }
 
@@ -89,7 +89,7 @@ impl Progress for Bars {
         if let Some(bar) = self.files().remove(file) {
             bar.finish_and_clear();
             let bytes = bar.length().unwrap_or(0);
-            self.line(&format!("✓ {file}, {}", size(bytes)));
+            self.line(&format!("✓ {file}, {}", file_size(bytes)));
         }
     }
 

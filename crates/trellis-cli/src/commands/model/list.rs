@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use trellis_core::file_size;
 use trellis_models::Located;
 use trellis_models::list::{Listed, list};
 use trellis_models::record::LastCheck;
@@ -47,7 +48,7 @@ fn lines(listed: &Listed) -> String {
         text,
         "\n  {}, {files}, {}",
         listed.pipeline,
-        words::size(listed.bytes)
+        file_size(listed.bytes)
     );
     if listed.snapshot.is_some() {
         let _ = writeln!(text, "  {}", listed.folder.display());

@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
+use trellis_core::file_size;
 use trellis_models::{Checkpoint, Located, Problem, Report, Severity};
 
-pub(super) use crate::output::{count, short, size};
+pub(super) use crate::output::{count, short};
 
 /// The model by name: its repository and commit, or its folder.
 pub(super) fn title(located: &Located) -> String {
@@ -50,7 +51,7 @@ fn checkpoint_line(checkpoint: &Checkpoint, width: usize) -> String {
         checkpoint.roles.join(", ")
     };
     let state = match (checkpoint.bytes, checkpoint.present) {
-        (Some(bytes), _) => format!("{} {}", size(bytes), checkpoint.dtypes.join("+")),
+        (Some(bytes), _) => format!("{} {}", file_size(bytes), checkpoint.dtypes.join("+")),
         (None, true) => "not sound".to_owned(),
         (None, false) => "not there".to_owned(),
     };

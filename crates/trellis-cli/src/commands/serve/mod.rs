@@ -1,37 +1,23 @@
-//! `trellis serve`: opens the data folder, starts the services and the HTTP interface, drains at the end.
+//! `trellis serve`: checks the worker's environment, opens a node, prints its banner, runs it.
 
 mod banner;
-mod data_dir;
-mod keys;
 mod reload;
-mod service_manager;
-mod services;
 
 use std::ffi::OsStr;
-use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::JoinSet;
-use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::warn;
 use trellis_core::BackendChoice;
+use trellis_node::{Ended, Node, check_model_folder};
 
 use self::banner::Banner;
-use self::data_dir::DataDir;
 use self::reload::Reload;
-use self::services::Services;
 use super::{Context, doctor};
-use crate::config::{self, Effective, Listen, SettingFlags};
+use crate::config::{self, Effective, SettingFlags};
 use crate::exit::{Exit, Stop};
-use crate::{backends, env, installation, logs, runtime, signals};
-
-/// What is left after the drain for open requests and the last writes.
-const GRACE: Duration = Duration::from_secs(5);
+use crate::{env, logs, runtime, signals};
 
 /// Serve the HTTP interface; jobs survive restarts and crashes
 #[derive(Debug, clap::Args)]
@@ -65,16 +51,15 @@ pub(crate) fn run(args: &ServeArgs, context: &Context<'_>) -> Result<Exit, Stop>
         warn!("{mistyped}");
     }
     // The preview backend alone needs nothing of what the doctor looks at.
-    if !args.skip_doctor && effective.config.backend != BackendChoice::Relief {
-        backends::model_is_there(&effective.config.trellis.model)?;
-        doctor::before_start(context, &effective.config.trellis.model)?;
+    if !args.skip_doctor && effective.config.node.backend != BackendChoice::Relief {
+        check_model_folder(&effective.config.node.trellis.model)?;
+        doctor::before_start(context, &effective.config.node.trellis.model)?;
     }
     let search = context.environment.get(env::PATH);
     runtime()?.block_on(serve(effective, reload, search))
 }
 
 async fn serve(effective: Effective, reload: Reload, search: Option<&OsStr>) -> Result<Exit, Stop> {
-    let config = &effective.config;
     let stopping = signals::first_signal("stopping: finishing running jobs; a second signal ends at once")
         .context("cannot listen for signals")
         .map_err(Stop::not_started)?;
@@ -82,83 +67,23 @@ async fn serve(effective: Effective, reload: Reload, search: Option<&OsStr>) -> 
     let hangups = signal(SignalKind::hangup())
         .context("cannot listen for signals")
         .map_err(Stop::not_started)?;
-    let keys = keys::open(&config.auth)?;
-    let data = DataDir::open(&config.data_dir, effective.names_data_dir())?;
-    let (listener, bound) = bind(&config.listen).await?;
-    let origin = installation::origin(config, search).await?;
-    let services = Services::open(config, &data, origin).await?;
-    let key_names = keys.names();
-    if key_names.is_none() && !bound.ip().is_loopback() {
-        warn!(%bound, "everybody who reaches this address can use the server: set `auth.keys_file`, or listen on 127.0.0.1");
-    }
+    let settings = effective.config.node.clone();
+    let node = Node::open(settings, effective.names_data_dir(), search).await?;
     super::print(
         &Banner {
-            bound,
-            key_names: key_names.as_deref(),
-            data_dir: &config.data_dir,
+            bound: node.address(),
+            key_names: node.keys().names().as_deref(),
+            data_dir: &effective.config.node.data_dir,
             settings: effective.file.as_deref(),
-            backends: &services.introductions(),
+            backends: &node.introductions(),
             has_sample: Path::new(banner::SAMPLE).is_file(),
         }
         .text(),
     )?;
-    // Apart from the others: it may end by itself, and nothing waits for it.
-    tokio::spawn(reload.run(hangups, effective.clone(), keys.clone(), stopping.clone()));
-    let tasks = services.start(config, &data, keys, listener, &stopping);
-    let drain = Duration::from_secs(config.drain_seconds.into());
-    Ok(run_until_stopped(tasks, &stopping, drain + GRACE).await)
-}
-
-async fn bind(listen: &Listen) -> Result<(TcpListener, SocketAddr), Stop> {
-    let address = SocketAddr::new(listen.host, listen.port);
-    let bound = async {
-        let listener = match service_manager::inherited_listener()? {
-            Some(listener) => listener,
-            None => TcpListener::bind(address).await?,
-        };
-        let bound = listener.local_addr()?;
-        Ok((listener, bound))
-    };
-    bound.await.map_err(|error: std::io::Error| {
-        let hint = match error.kind() {
-            std::io::ErrorKind::AddrInUse => {
-                "another program listens there: stop it, or choose another port with `--port` (0 takes any)"
-            }
-            std::io::ErrorKind::PermissionDenied => {
-                "ports below 1024 need a privilege: choose another with `--port`"
-            }
-            _ => "choose an address of this machine with `--host`",
-        };
-        Stop::not_started(anyhow::Error::new(error).context(format!("cannot listen on {address}"))).hint(hint)
+    // Apart from the node: it may end by itself, and nothing waits for it.
+    tokio::spawn(reload.run(hangups, effective, node.keys().clone(), stopping.clone()));
+    Ok(match node.run(&stopping).await {
+        Ended::Stopped => Exit::Done,
+        Ended::Broken => Exit::Failed,
     })
-}
-
-/// Waits for the signal and then, within `deadline`, for all tasks. One that ends by itself before is a
-/// defect: the others are stopped in order, so that nothing is lost.
-async fn run_until_stopped(
-    mut tasks: JoinSet<Result<(), std::io::Error>>,
-    stopping: &CancellationToken,
-    deadline: Duration,
-) -> Exit {
-    let mut exit = Exit::Done;
-    tokio::select! {
-        // First: once it is set, tasks end because of it.
-        biased;
-        () = stopping.cancelled() => {}
-        ended = tasks.join_next() => {
-            error!(reason = ?ended, "a part of the server ended by itself");
-            exit = Exit::Failed;
-            stopping.cancel();
-        }
-    }
-    let drained = timeout(deadline, async { while tasks.join_next().await.is_some() {} });
-    if drained.await.is_err() {
-        warn!(
-            seconds = deadline.as_secs(),
-            "not everything ended in time; the rest is stopped here"
-        );
-        tasks.shutdown().await;
-    }
-    info!("stopped");
-    exit
 }

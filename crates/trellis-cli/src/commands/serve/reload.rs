@@ -3,9 +3,9 @@
 use tokio::signal::unix::Signal;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
+use trellis_node::reload_keys;
 use trellis_server::KeyRing;
 
-use super::keys;
 use crate::config::{self, Effective, SettingFlags};
 use crate::env::Environment;
 use crate::logs::Logging;
@@ -38,7 +38,7 @@ impl Reload {
             match config::load(&self.flags, &self.environment, self.file.as_deref()) {
                 Ok(new) => {
                     self.take_up(&in_force, &new);
-                    keys::reload(&new.config.auth, &ring);
+                    reload_keys(&new.config.node.auth, &ring);
                     in_force = new;
                 }
                 Err(problems) => error!(%problems, "the settings stay as they are"),

@@ -6,20 +6,20 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::{Content, Origin, stamp};
 use trellis_core::{Format, ParamsPatch};
+use trellis_node::{Settings, start_backends};
 use trellis_provenance::Statement;
 
 use super::can_make_again;
 use super::file::Recorded;
 use super::report::Check;
-use crate::commands::generate::engine::{OfServer, Order};
-use crate::commands::generate::here::Here;
+use crate::commands::generate::asset::{OfServer, Order};
+use crate::commands::generate::local::Local;
 use crate::commands::generate::pieces::Piece;
 use crate::commands::generate::show::Show;
 use crate::commands::generate::trouble::Trouble;
-use crate::config::Config;
 use crate::exit::Stop;
 use crate::output::count;
-use crate::{backends, runtime};
+use crate::runtime;
 
 const ABOUT: &str = "made again";
 
@@ -27,7 +27,7 @@ pub(super) fn compare(
     recorded: &Recorded,
     statement: Option<&Statement>,
     pictures: Vec<Bytes>,
-    config: &Config,
+    settings: &Settings,
 ) -> Result<Check, Stop> {
     let record = &recorded.provenance;
     let Some(choice) = can_make_again(&record.backend) else {
@@ -42,7 +42,7 @@ pub(super) fn compare(
         .and_then(serde_json::from_value)
         .map_err(|error| Stop::not_started(anyhow::Error::new(error).context("the recorded parameters")))?;
     let made = runtime()?.block_on(async {
-        let backends = backends::start(config, choice, &config.data_dir).await?;
+        let backends = start_backends(settings, choice, &settings.data_dir).await?;
         // What makes it here is compared by itself; the bytes are to differ only where the model does.
         let installation = trellis_core::Installation {
             server: record.server.clone(),
@@ -50,7 +50,7 @@ pub(super) fn compare(
             model_lock: None,
         };
         let origin = Arc::new(Origin::new(installation, None));
-        let here = Here::choose(&backends.registry, choice, &record.params.formats, origin)
+        let here = Local::choose(&backends.registry, choice, &record.params.formats, origin)
             .map_err(Trouble::from)
             .map_err(Stop::from)?;
         let order = Order {

@@ -9,7 +9,7 @@ use trellis_jobs::sha256;
 use trellis_provenance::glb::{self, GlbError};
 
 use crate::exit::Stop;
-use crate::nearby;
+use trellis_node::nearby;
 
 /// A file and what is said of how it was made.
 pub(super) struct Recorded {

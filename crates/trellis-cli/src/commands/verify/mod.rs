@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 use trellis_core::BackendChoice;
 use trellis_jobs::sha256;
+use trellis_node::find_installation;
 use trellis_provenance::{PublicKey, Statement};
 
 use self::file::Recorded;
@@ -19,7 +20,7 @@ use self::report::{Check, Report};
 use super::Context;
 use crate::config::{self, SettingFlags};
 use crate::exit::{Exit, Stop};
-use crate::{env, installation, logs};
+use crate::{env, logs};
 
 /// Say whether a result was made by what runs on this machine, and what differs
 #[derive(Debug, clap::Args)]
@@ -71,9 +72,9 @@ pub(crate) fn run(args: &VerifyArgs, context: &Context<'_>) -> Result<Exit, Stop
     let stated = said.as_ref().and_then(Statement::provenance);
     let recorded = Recorded::read(&args.file, stated)?;
     let pictures = file::pictures(&args.input)?;
-    let trellis = &loaded.config.trellis;
+    let trellis = &loaded.config.node.trellis;
     let search = context.environment.get(env::PATH).map(OsStr::to_owned);
-    let installed = installation::find(&trellis.model, &trellis.python, search.as_deref());
+    let installed = find_installation(&trellis.model, &trellis.python, search.as_deref());
 
     let mut checks = here::compare(&recorded.provenance, &installed);
     checks.push(inputs(&recorded, &pictures));
@@ -83,7 +84,7 @@ pub(crate) fn run(args: &VerifyArgs, context: &Context<'_>) -> Result<Exit, Stop
             &recorded,
             said.as_ref(),
             pictures,
-            &loaded.config,
+            &loaded.config.node,
         )?);
     }
     let report = Report {

@@ -12,7 +12,7 @@ const MOST_ENTRIES: usize = 10_000;
 const ALIKE: f64 = 0.85;
 
 /// What to say of a path that could not be opened. `None` where another reason than the path is to blame.
-pub(crate) fn hint(path: &Path, error: &io::Error) -> Option<String> {
+pub fn hint(path: &Path, error: &io::Error) -> Option<String> {
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => missing(path),
         io::ErrorKind::IsADirectory => Some(format!("`{}` is a folder, name a file in it", path.display())),
@@ -21,7 +21,7 @@ pub(crate) fn hint(path: &Path, error: &io::Error) -> Option<String> {
 }
 
 /// What there is instead of a path that is not there. `None` where it is there.
-pub(crate) fn missing(path: &Path) -> Option<String> {
+pub fn missing(path: &Path) -> Option<String> {
     if path.as_os_str().is_empty() || path.exists() {
         return None;
     }

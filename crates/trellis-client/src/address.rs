@@ -4,7 +4,7 @@ use reqwest::Url;
 
 /// Reads an address for `--server`. The result has a scheme and no path but the one that a proxy may have in
 /// front of `/v1`, and no slash at its end.
-pub(crate) fn parse(text: &str) -> Result<String, &'static str> {
+pub fn parse(text: &str) -> Result<String, &'static str> {
     const EXPECTED: &str = "an address such as `http://127.0.0.1:8000` is expected";
     let text = text.trim();
     // `http:/host` would be read as the host `http`, and a port alone as an IP address.
@@ -35,7 +35,7 @@ pub(crate) fn parse(text: &str) -> Result<String, &'static str> {
 }
 
 /// The address without a user's name and password, which are nobody else's business.
-pub(crate) fn shown(address: &str) -> String {
+pub fn shown(address: &str) -> String {
     let Ok(mut url) = Url::parse(address) else {
         return address.to_owned();
     };

@@ -16,26 +16,24 @@ use trellis_jobs::sha256_of;
 use trellis_models::lock::LOCK_FILE;
 use trellis_provenance::SigningKey;
 
-use crate::config::Config;
-use crate::exit::Stop;
-use crate::nearby;
+use crate::{NodeError, Settings};
 
 /// Links on the way to a program; as many as the system itself follows.
 const MOST_LINKS: usize = 40;
 
 /// What results are said to be made by. Reads this program's file: not on a thread that others wait for.
-pub(crate) async fn origin(config: &Config, search: Option<&OsStr>) -> Result<Origin, Stop> {
-    let signer = signer(&config.provenance.sign_key)?;
-    let (model, python) = (config.trellis.model.clone(), config.trellis.python.clone());
+pub async fn origin(settings: &Settings, search: Option<&OsStr>) -> Result<Origin, NodeError> {
+    let signer = signer(&settings.provenance.sign_key)?;
+    let (model, python) = (settings.trellis.model.clone(), settings.trellis.python.clone());
     let search = search.map(OsStr::to_owned);
     let found = tokio::task::spawn_blocking(move || find(&model, &python, search.as_deref())).await;
-    let installation = found.map_err(|panic| Stop::not_started(anyhow::Error::new(panic)))?;
+    let installation = found.map_err(std::io::Error::from)?;
     debug!(server = ?installation.server.pin, signed = signer.is_some(), "what makes results here");
-    Ok(Origin::new(installation, signer).with_statements(config.provenance.statement))
+    Ok(Origin::new(installation, signer).with_statements(settings.provenance.statement))
 }
 
 /// What runs here. Blocks.
-pub(crate) fn find(model: &Path, python: &Path, search: Option<&OsStr>) -> Installation {
+pub fn find(model: &Path, python: &Path, search: Option<&OsStr>) -> Installation {
     let store = Store::system().ok();
     let own = std::env::current_exe().ok();
     let pin = match own.as_deref().and_then(own_store_path) {
@@ -123,23 +121,19 @@ fn first_store_path(program: &Path) -> Option<StorePath<String>> {
 }
 
 /// Reads the secret key, if one is named. Its text is in no error.
-fn signer(file: &Path) -> Result<Option<SigningKey>, Stop> {
+fn signer(file: &Path) -> Result<Option<SigningKey>, NodeError> {
     if file.as_os_str().is_empty() {
         return Ok(None);
     }
-    let cannot = |cause: anyhow::Error| {
-        Stop::not_started(cause.context(format!("cannot use the signing key in `{}`", file.display())))
+    let path = file.to_owned();
+    let text = match std::fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(source) => return Err(NodeError::SigningKeyUnreadable { path, source }),
     };
-    let text = std::fs::read_to_string(file).map_err(|error| {
-        let hint = nearby::hint(file, &error);
-        let hint = hint.unwrap_or_else(|| "name a file that this user can read with `--sign-key`".to_owned());
-        cannot(error.into()).hint(hint)
-    })?;
-    let key = text.parse::<SigningKey>().map_err(|error| {
-        let advice = error.advice();
-        cannot(error.into()).hint(advice)
-    })?;
-    Ok(Some(key))
+    match text.parse() {
+        Ok(key) => Ok(Some(key)),
+        Err(source) => Err(NodeError::SigningKeyInvalid { path, source }),
+    }
 }
 
 #[cfg(test)]
@@ -199,10 +193,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("key");
         std::fs::write(&file, "studio-1:c2VjcmV0").unwrap();
-        let stop = signer(&file).unwrap_err();
-        let sentences: Vec<String> = stop.sentences().collect();
-        assert!(sentences[0].starts_with("cannot use the signing key"));
-        assert_eq!(sentences[1], "the key has 6 bytes, 64 are expected");
+        let error = signer(&file).unwrap_err();
+        assert!(error.to_string().starts_with("cannot use the signing key"));
+        let cause = std::error::Error::source(&error).unwrap();
+        assert_eq!(cause.to_string(), "the key has 6 bytes, 64 are expected");
         assert!(signer(Path::new("")).unwrap().is_none());
         assert!(signer(&folder.path().join("missing")).is_err());
     }

@@ -18,8 +18,7 @@ use std::path::{Path, PathBuf};
 
 use trellis_jobs::WorkerName;
 
-use crate::exit::Stop;
-use crate::nearby;
+use crate::NodeError;
 
 /// An opened data folder. It is free for another server when this is dropped or the process ends.
 #[derive(Debug)]
@@ -29,65 +28,17 @@ pub(crate) struct DataDir {
     _lock: File,
 }
 
-/// Why the data folder cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum DataDirError {
-    #[error("cannot use the data folder `{}`", root.display())]
-    Unusable {
-        root: PathBuf,
-        #[source]
-        source: io::Error,
-    },
-    /// Folders made for a mistyped path would hold jobs that nobody finds again.
-    #[error("the data folder `{}` cannot be made: `{}` is not there", root.display(), parent.display())]
-    NoParent { root: PathBuf, parent: PathBuf },
-    #[error("the data folder `{}` is in use by another server{}", root.display(), process(holder))]
-    Held { root: PathBuf, holder: String },
-}
-
-impl DataDirError {
-    /// What to do, one sentence.
-    pub(crate) fn advice(&self) -> String {
-        match self {
-            Self::Unusable { root, source } => match source.kind() {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                    "free disk space there, or name another folder with `--data-dir`".to_owned()
-                }
-                _ => nearby::hint(root, source).unwrap_or_else(|| {
-                    "make it a folder that this user can write to, or name another one with `--data-dir`"
-                        .to_owned()
-                }),
-            },
-            Self::NoParent { parent, .. } => {
-                let make = format!("`mkdir -p {}` makes it", parent.display());
-                match nearby::missing(parent) {
-                    Some(meant) => format!("{meant}; {make}"),
-                    None => make,
-                }
-            }
-            Self::Held { .. } => "stop that server, or name another folder with `--data-dir`".to_owned(),
-        }
-    }
-}
-
-impl From<DataDirError> for Stop {
-    fn from(error: DataDirError) -> Self {
-        let advice = error.advice();
-        Self::not_started(error).hint(advice)
-    }
-}
-
 impl DataDir {
     /// Makes the folder where there is none, and takes it. `named`: somebody chose this place, so that the
     /// folder around it must be there already.
-    pub(crate) fn open(root: &Path, named: bool) -> Result<Self, DataDirError> {
+    pub(crate) fn open(root: &Path, named: bool) -> Result<Self, NodeError> {
         if let (true, Some(parent)) = (named, missing_parent(root)) {
-            return Err(DataDirError::NoParent {
+            return Err(NodeError::NoParentFolder {
                 root: root.to_owned(),
                 parent,
             });
         }
-        let unusable = |source| DataDirError::Unusable {
+        let unusable = |source| NodeError::DataFolder {
             root: root.to_owned(),
             source,
         };
@@ -133,8 +84,8 @@ fn missing_parent(root: &Path) -> Option<PathBuf> {
     (!root.exists() && !parent.exists()).then(|| parent.to_owned())
 }
 
-fn lock(root: &Path) -> Result<File, DataDirError> {
-    let unusable = |source| DataDirError::Unusable {
+fn lock(root: &Path) -> Result<File, NodeError> {
+    let unusable = |source| NodeError::DataFolder {
         root: root.to_owned(),
         source,
     };
@@ -152,7 +103,7 @@ fn lock(root: &Path) -> Result<File, DataDirError> {
             let mut holder = String::new();
             // Its number is a help only: without it the message is still true.
             let _ = file.read_to_string(&mut holder);
-            return Err(DataDirError::Held {
+            return Err(NodeError::DataFolderInUse {
                 root: root.to_owned(),
                 holder: holder.trim().to_owned(),
             });
@@ -180,14 +131,6 @@ fn name(root: &Path) -> io::Result<WorkerName> {
     file.persist(&path).map_err(|error| error.error)?;
     File::open(root)?.sync_all()?;
     Ok(WorkerName(name))
-}
-
-fn process(holder: &str) -> String {
-    if holder.is_empty() {
-        String::new()
-    } else {
-        format!(" (process {holder})")
-    }
 }
 
 #[cfg(test)]
@@ -233,6 +176,6 @@ mod tests {
     fn a_place_below_a_file_is_refused() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let error = DataDir::open(&file.path().join("data"), true).unwrap_err();
-        assert!(matches!(error, DataDirError::Unusable { .. }));
+        assert!(matches!(error, NodeError::DataFolder { .. }));
     }
 }

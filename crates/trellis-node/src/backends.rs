@@ -7,31 +7,31 @@ use trellis_backend::{Backend, Registry, ReliefBackend, ReliefSettings};
 use trellis_core::BackendChoice;
 use trellis_supervisor::{LaunchSettings, Limits, SupervisorSettings, TrellisBackend};
 
-use crate::config::Config;
-use crate::exit::Stop;
-use crate::nearby;
+use crate::{NodeError, Settings, nearby};
 
 /// The backends, and the one of them that keeps processes.
-pub(crate) struct Backends {
-    pub(crate) registry: Registry,
-    pub(crate) trellis: Option<Arc<TrellisBackend>>,
+pub struct Backends {
+    /// All of them, the best first.
+    pub registry: Registry,
+    /// TRELLIS, which is shut down after its last job.
+    pub trellis: Option<Arc<TrellisBackend>>,
     /// What makes previews of the jobs of real backends, where they are wanted.
-    pub(crate) previews: Option<Arc<dyn Backend>>,
+    pub previews: Option<Arc<dyn Backend>>,
 }
 
 /// Starts every backend that `choice` leaves. TRELLIS is there where a model folder is named, and loads in
 /// the background; `state` is a folder of its own that lasts.
-pub(crate) async fn start(config: &Config, choice: BackendChoice, state: &Path) -> Result<Backends, Stop> {
+pub async fn start(settings: &Settings, choice: BackendChoice, state: &Path) -> Result<Backends, NodeError> {
     let relief: Arc<dyn Backend> = Arc::new(ReliefBackend::new(ReliefSettings {
-        max_pixels: config.limits.pixels,
+        max_pixels: settings.limits.pixels,
         ..ReliefSettings::default()
     }));
     let trellis = match choice {
         BackendChoice::Relief => None,
-        BackendChoice::Auto if config.trellis.model.as_os_str().is_empty() => None,
-        BackendChoice::Auto | BackendChoice::Trellis => Some(start_trellis(config, state).await?),
+        BackendChoice::Auto if settings.trellis.model.as_os_str().is_empty() => None,
+        BackendChoice::Auto | BackendChoice::Trellis => Some(start_trellis(settings, state).await?),
     };
-    let previews = (trellis.is_some() && config.trellis.preview).then(|| Arc::clone(&relief));
+    let previews = (trellis.is_some() && settings.trellis.preview).then(|| Arc::clone(&relief));
     let mut all: Vec<Arc<dyn Backend>> = Vec::new();
     if let Some(trellis) = &trellis {
         all.push(Arc::clone(trellis) as Arc<dyn Backend>);
@@ -47,41 +47,38 @@ pub(crate) async fn start(config: &Config, choice: BackendChoice, state: &Path) 
 }
 
 /// Refuses a model folder that is named and not there, with what is there instead.
-pub(crate) fn model_is_there(model: &Path) -> Result<(), Stop> {
+pub fn check_model_folder(model: &Path) -> Result<(), NodeError> {
     match nearby::missing(model) {
         None => Ok(()),
-        Some(meant) => {
-            Err(Stop::usage(format!("the model folder `{}` is not there", model.display())).hint(meant))
-        }
+        Some(meant) => Err(NodeError::ModelMissing {
+            path: model.to_owned(),
+            meant,
+        }),
     }
 }
 
-async fn start_trellis(config: &Config, state: &Path) -> Result<Arc<TrellisBackend>, Stop> {
-    let wanted = &config.trellis;
+async fn start_trellis(settings: &Settings, state: &Path) -> Result<Arc<TrellisBackend>, NodeError> {
+    let wanted = &settings.trellis;
     if wanted.model.as_os_str().is_empty() {
-        return Err(
-            Stop::usage("the backend `trellis` needs a model folder, and none is set").hint(
-                "name it with `--model`, `$TRELLIS_MODEL_PATH` or `trellis.model` in the settings file",
-            ),
-        );
+        return Err(NodeError::NoModel);
     }
-    let settings = SupervisorSettings {
+    let supervisor = SupervisorSettings {
         launch: LaunchSettings {
             python: wanted.python.clone(),
-            model: std::path::absolute(&wanted.model).map_err(Stop::not_started)?,
+            // Relative where there is no current folder: the worker's start then says so.
+            model: std::path::absolute(&wanted.model).unwrap_or_else(|_| wanted.model.clone()),
             torch_home: None,
             u2net_home: None,
             state: state.to_owned(),
             low_vram: wanted.low_vram,
             warm_up: wanted.warm_up,
         },
-        gpus: wanted.gpus.parse().expect("it was checked with the settings"),
+        gpus: wanted.gpus.clone(),
         limits: Limits {
             patience: f64::from(wanted.patience_percent) / 100.0,
-            max_pixels: config.limits.pixels,
+            max_pixels: settings.limits.pixels,
             ..Limits::default()
         },
     };
-    let started = TrellisBackend::start(settings).await;
-    started.map_err(|error| Stop::not_started(error).hint("make that folder one that this user can write to"))
+    Ok(TrellisBackend::start(supervisor).await?)
 }

@@ -1,64 +1,25 @@
 //! The file of API keys: read at the start and again at SIGHUP. What stands in it: `trellis_server::ApiKeys`.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tracing::{error, info, warn};
-use trellis_server::{ApiKeys, KeyRing, KeysError};
+use trellis_server::{ApiKeys, KeyRing};
 
-use crate::config::Auth;
-use crate::exit::Stop;
-use crate::nearby;
-
-/// Why there are no keys to go by.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum KeysFileError {
-    #[error("cannot read the API keys in `{}`", path.display())]
-    Unreadable {
-        path: PathBuf,
-        #[source]
-        source: io::Error,
-    },
-    #[error("the API keys in `{}` cannot be used", path.display())]
-    Unusable {
-        path: PathBuf,
-        #[source]
-        source: KeysError,
-    },
-}
-
-impl KeysFileError {
-    /// What to do, one sentence.
-    pub(crate) fn advice(&self) -> String {
-        match self {
-            Self::Unreadable { path, source } => match nearby::hint(path, source) {
-                Some(hint) => format!("correct `auth.keys_file`: {hint}"),
-                None => "correct `auth.keys_file`, or let this user read the file".to_owned(),
-            },
-            Self::Unusable { source, .. } => source.advice().to_owned(),
-        }
-    }
-}
-
-impl From<KeysFileError> for Stop {
-    fn from(error: KeysFileError) -> Self {
-        let advice = error.advice();
-        Self::not_started(error).hint(advice)
-    }
-}
+use crate::{Auth, NodeError};
 
 /// The keys to start with. Keys that were asked for and cannot be read keep the server from starting:
 /// otherwise it would be open.
-pub(crate) fn open(auth: &Auth) -> Result<KeyRing, KeysFileError> {
+pub(crate) fn open(auth: &Auth) -> Result<KeyRing, NodeError> {
     let path = &auth.keys_file;
     let keys = (!path.as_os_str().is_empty()).then(|| read(path)).transpose()?;
     Ok(KeyRing::new(keys))
 }
 
 /// Puts the file's present keys in force. Where it has none the old ones stay: no reload opens a server.
-pub(crate) fn reload(auth: &Auth, ring: &KeyRing) {
+pub fn reload(auth: &Auth, ring: &KeyRing) {
     let path = &auth.keys_file;
     if path.as_os_str().is_empty() {
         if ring.names().is_some() {
@@ -83,8 +44,8 @@ pub(crate) fn reload(auth: &Auth, ring: &KeyRing) {
     }
 }
 
-fn read(path: &Path) -> Result<ApiKeys, KeysFileError> {
-    let unreadable = |source| KeysFileError::Unreadable {
+fn read(path: &Path) -> Result<ApiKeys, NodeError> {
+    let unreadable = |source| NodeError::KeysUnreadable {
         path: path.to_owned(),
         source,
     };
@@ -96,7 +57,7 @@ fn read(path: &Path) -> Result<ApiKeys, KeysFileError> {
     if mode & 0o004 != 0 {
         warn!(file = %path.display(), "every user of this machine can read the API keys: `chmod 600` the file");
     }
-    ApiKeys::parse(&text).map_err(|source| KeysFileError::Unusable {
+    ApiKeys::parse(&text).map_err(|source| NodeError::KeysInvalid {
         path: path.to_owned(),
         source,
     })

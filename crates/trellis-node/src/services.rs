@@ -1,7 +1,6 @@
 //! The services of a server and how they are put together.
 
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,11 +15,8 @@ use trellis_runner::{Results, Runner, RunnerSettings};
 use trellis_server::{AllowedOrigins, AppParts, AppState, HttpLimits, KeyRing};
 use trellis_supervisor::TrellisBackend;
 
-use super::data_dir::DataDir;
-use super::service_manager;
-use crate::backends;
-use crate::config::Config;
-use crate::exit::Stop;
+use crate::data_dir::DataDir;
+use crate::{NodeError, Settings, backends, service_manager};
 
 /// Attempts that a job has before it fails with `worker_lost`.
 const MAX_ATTEMPTS: u32 = 3;
@@ -46,19 +42,23 @@ pub(crate) struct Services {
 
 impl Services {
     /// Opens what is on disk.
-    pub(crate) async fn open(config: &Config, data: &DataDir, origin: Origin) -> Result<Self, Stop> {
+    pub(crate) async fn open(settings: &Settings, data: &DataDir, origin: Origin) -> Result<Self, NodeError> {
         let database = data.database();
-        let store =
-            SqliteStore::open(&database).map_err(|error| cannot_open(&database, error.advice(), error))?;
-        let blobs = FolderBlobs::open(&data.blobs())
-            .map_err(|error| cannot_open(&data.blobs(), error.advice(), error))?;
-        let backends = backends::start(config, config.backend, data.root()).await?;
+        let store = SqliteStore::open(&database).map_err(|source| NodeError::Database {
+            path: database,
+            source,
+        })?;
+        let blobs = FolderBlobs::open(&data.blobs()).map_err(|source| NodeError::Blobs {
+            path: data.blobs(),
+            source,
+        })?;
+        let backends = backends::start(settings, settings.backend, data.root()).await?;
         let blobs: Arc<dyn BlobStore> = Arc::new(blobs);
         Ok(Self {
             cache: ResultCache {
                 index: Arc::new(store.clone()),
                 blobs: blobs.clone(),
-                max_bytes: config.cache.max_bytes,
+                max_bytes: settings.cache.max_bytes,
             },
             origin: Arc::new(origin),
             store: Arc::new(store),
@@ -86,14 +86,14 @@ impl Services {
     /// Starts everything; all of it ends some time after `stopping` is set.
     pub(crate) fn start(
         self,
-        config: &Config,
+        settings: &Settings,
         data: &DataDir,
         keys: KeyRing,
         listener: TcpListener,
         stopping: &CancellationToken,
     ) -> JoinSet<io::Result<()>> {
         let mut tasks = JoinSet::new();
-        let runner = self.runner(config, data);
+        let runner = self.runner(settings, data);
         let token = stopping.clone();
         let trellis = self.trellis.clone();
         tasks.spawn(async move {
@@ -108,8 +108,8 @@ impl Services {
             store: self.store.clone(),
             blobs: self.blobs.clone(),
             retention: Retention {
-                keep_jobs: Some(config.retention.keep_jobs).filter(|jobs| *jobs > 0),
-                keep_days: Some(config.retention.keep_days).filter(|days| *days > 0),
+                keep_jobs: Some(settings.retention.keep_jobs).filter(|jobs| *jobs > 0),
+                keep_days: Some(settings.retention.keep_days).filter(|days| *days > 0),
             },
             cache: self.cache.clone(),
         };
@@ -125,20 +125,20 @@ impl Services {
         });
         tasks.spawn(trellis_server::serve(
             listener,
-            self.app(config, keys),
+            self.app(settings, keys),
             stopping.clone().cancelled_owned(),
         ));
         tasks
     }
 
-    fn runner(&self, config: &Config, data: &DataDir) -> Runner {
-        let settings = RunnerSettings {
+    fn runner(&self, settings: &Settings, data: &DataDir) -> Runner {
+        let runner = RunnerSettings {
             worker: data.worker().clone(),
             lease: LEASE,
             heartbeat_every: HEARTBEAT,
-            job_limit: Duration::from_secs(config.limits.job_seconds),
+            job_limit: Duration::from_secs(settings.limits.job_seconds),
             max_attempts: MAX_ATTEMPTS,
-            drain_deadline: Duration::from_secs(config.drain_seconds.into()),
+            drain_deadline: Duration::from_secs(settings.drain_seconds.into()),
             scratch: data.scratch(),
         };
         let registry = Registry::clone(&self.registry);
@@ -147,7 +147,7 @@ impl Services {
             cache: self.kept(),
         };
         let (store, blobs) = (self.store.clone(), self.blobs.clone());
-        let runner = Runner::new(store, blobs, registry, results, settings);
+        let runner = Runner::new(store, blobs, registry, results, runner);
         match &self.previews {
             Some(maker) => runner.with_previews(Arc::clone(maker)),
             None => runner,
@@ -159,18 +159,18 @@ impl Services {
         (self.cache.max_bytes > 0).then(|| self.cache.clone())
     }
 
-    fn app(&self, config: &Config, keys: KeyRing) -> AppState {
+    fn app(&self, settings: &Settings, keys: KeyRing) -> AppState {
         let intake = Intake {
             store: self.store.clone(),
             blobs: self.blobs.clone(),
             limits: IntakeLimits {
-                max_pixels: config.limits.pixels,
-                max_images: config.limits.images_per_job as usize,
-                queue_limit: config.limits.queued_jobs,
+                max_pixels: settings.limits.pixels,
+                max_images: settings.limits.images_per_job as usize,
+                queue_limit: settings.limits.queued_jobs,
             },
             cache: self.kept(),
         };
-        let origins = config.listen.allowed_origins.iter().map(String::as_str);
+        let origins = settings.listen.allowed_origins.iter().map(String::as_str);
         AppState::new(AppParts {
             store: self.store.clone(),
             blobs: self.blobs.clone(),
@@ -178,8 +178,8 @@ impl Services {
             registry: self.registry.clone(),
             origin: self.origin.clone(),
             limits: HttpLimits {
-                body_bytes: usize::try_from(config.limits.body_bytes).unwrap_or(usize::MAX),
-                job_time: Duration::from_secs(config.limits.job_seconds),
+                body_bytes: usize::try_from(settings.limits.body_bytes).unwrap_or(usize::MAX),
+                job_time: Duration::from_secs(settings.limits.job_seconds),
                 ..HttpLimits::default()
             },
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -187,9 +187,4 @@ impl Services {
             allowed_origins: AllowedOrigins::new(origins).expect("origins were checked with the settings"),
         })
     }
-}
-
-fn cannot_open(path: &Path, advice: &str, error: impl std::error::Error + Send + Sync + 'static) -> Stop {
-    let cause = anyhow::Error::new(error).context(format!("cannot open `{}`", path.display()));
-    Stop::not_started(cause).hint(advice)
 }

@@ -12,28 +12,28 @@ use trellis_core::{BackendChoice, Failure, FailureKind, Format, JobId, Provenanc
 use trellis_jobs::sha256;
 use trellis_provenance::Run;
 
-use super::engine::{Asset, Order, Stated};
-use super::mark::{Marked, mark};
+use super::asset::{Asset, Order, Stated};
 use super::pieces::pieces;
 use super::show::JobShow;
+use super::stamp::{Stamped, stamped};
 use super::trouble::Trouble;
 
 /// A chosen backend.
-pub(crate) struct Here {
+pub(crate) struct Local {
     backend: Arc<dyn Backend>,
     reason: String,
     origin: Arc<Origin>,
 }
 
-impl fmt::Debug for Here {
+impl fmt::Debug for Local {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Here")
+        f.debug_struct("Local")
             .field("backend", &self.backend.capabilities().name)
             .finish_non_exhaustive()
     }
 }
 
-impl Here {
+impl Local {
     /// Chooses among what this machine has.
     pub(crate) fn choose(
         registry: &Registry,
@@ -41,10 +41,10 @@ impl Here {
         formats: &[Format],
         origin: Arc<Origin>,
     ) -> Result<Self, Failure> {
-        let chosen = registry.choose(choice, formats)?;
+        let backend = registry.route(choice, formats).backend()?;
         Ok(Self {
-            backend: chosen.backend,
-            reason: chosen.reason,
+            reason: registry.reason(choice, formats, &backend),
+            backend,
             origin,
         })
     }
@@ -101,7 +101,7 @@ impl Here {
         };
         let backend = self.backend.as_ref();
         let provenance = self.origin.provenance(backend, from, &params, &output.made_with);
-        let marked = marked(
+        let stamped = finish(
             files,
             order.names.clone(),
             provenance.clone(),
@@ -113,14 +113,14 @@ impl Here {
             started_at,
             finished_at: Timestamp::now(),
         };
-        let text = self.origin.statement(&marked.subjects, &provenance, &run);
+        let text = self.origin.statement(&stamped.subjects, &provenance, &run);
         Ok(Asset {
             job,
             made_by: self.backend.capabilities().name.to_owned(),
             about: self.backend.capabilities().description.to_owned(),
             params,
-            notes: output.notes.into_iter().chain(marked.notes).collect(),
-            files: marked.files,
+            notes: output.notes.into_iter().chain(stamped.notes).collect(),
+            files: stamped.files,
             timings: Some(output.timings),
             provenance: Some(provenance),
             stated: text.map(|text| Stated {
@@ -148,23 +148,23 @@ async fn digests(pictures: Vec<Bytes>) -> Result<Vec<String>, Failure> {
     digests.await.map_err(|_| broken())
 }
 
-async fn marked(
+async fn finish(
     files: Vec<(Format, Content)>,
     names: Vec<(Format, String)>,
     provenance: Provenance,
     scratch: PathBuf,
-) -> Result<Marked, Failure> {
-    let marked = tokio::task::spawn_blocking(move || {
+) -> Result<Stamped, Failure> {
+    let done = tokio::task::spawn_blocking(move || {
         let mut all = Vec::new();
         for (format, content) in files {
             all.extend(pieces(format, &content, &names)?);
         }
-        mark(all, &provenance, &scratch).map_err(|error| {
+        stamped(all, &provenance, &scratch).map_err(|error| {
             let message = format!("a file of the backend cannot be read: {error}");
             Failure::new(FailureKind::Internal, message)
         })
     });
-    marked.await.map_err(|_| broken())?
+    done.await.map_err(|_| broken())?
 }
 
 fn broken() -> Failure {

@@ -12,16 +12,16 @@ use trellis_provenance::Subject;
 use super::pieces::Piece;
 
 /// Files as they will be written.
-pub(crate) struct Marked {
+pub(crate) struct Stamped {
     pub(crate) files: Vec<Piece>,
     pub(crate) subjects: Vec<Subject>,
     /// Of files that could not be given the record.
     pub(crate) notes: Vec<String>,
 }
 
-/// Marks them. Blocks.
-pub(crate) fn mark(files: Vec<Piece>, provenance: &Provenance, scratch: &Path) -> io::Result<Marked> {
-    let mut marked = Marked {
+/// Stamps them. Blocks.
+pub(crate) fn stamped(files: Vec<Piece>, provenance: &Provenance, scratch: &Path) -> io::Result<Stamped> {
+    let mut done = Stamped {
         files: Vec::new(),
         subjects: Vec::new(),
         notes: Vec::new(),
@@ -30,19 +30,19 @@ pub(crate) fn mark(files: Vec<Piece>, provenance: &Provenance, scratch: &Path) -
         if file.format == Format::Glb {
             match stamp(&file.content, provenance, scratch) {
                 Ok(stamped) => file.content = stamped,
-                Err(error) => marked.notes.push(unstamped(&file.name, &error)),
+                Err(error) => done.notes.push(unstamped(&file.name, &error)),
             }
         }
         let (_, sha256) = match &file.content {
             Content::Bytes(bytes) => sha256_of(bytes.as_ref())?,
             Content::File(path) => sha256_of(File::open(path)?)?,
         };
-        marked.subjects.push(Subject {
+        done.subjects.push(Subject {
             name: file.name.clone(),
             sha256,
             media_type: file.media_type.to_owned(),
         });
-        marked.files.push(file);
+        done.files.push(file);
     }
-    Ok(marked)
+    Ok(done)
 }

@@ -1,0 +1,213 @@
+//! Where jobs go.
+
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::{Capabilities, Output, Reporter, Request};
+
+struct Fixed {
+    capabilities: Capabilities,
+    choice: BackendChoice,
+    readiness: Readiness,
+}
+
+#[async_trait::async_trait]
+impl Backend for Fixed {
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    fn choice(&self) -> BackendChoice {
+        self.choice
+    }
+
+    fn readiness(&self) -> Readiness {
+        self.readiness.clone()
+    }
+
+    async fn generate(&self, _: Request, _: &dyn Reporter, _: CancellationToken) -> Result<Output, Failure> {
+        Err(Failure::new(FailureKind::Internal, "it only stands here"))
+    }
+}
+
+fn backend(choice: BackendChoice, readiness: Readiness) -> Arc<dyn Backend> {
+    let (name, formats) = match choice {
+        BackendChoice::Trellis => ("trellis", vec![Format::Glb, Format::GaussianPly]),
+        _ => ("relief", vec![Format::Glb, Format::Stl]),
+    };
+    Arc::new(Fixed {
+        capabilities: Capabilities {
+            name,
+            description: "fixed",
+            preview: choice == BackendChoice::Relief,
+            formats,
+            multiview: false,
+            slots: 1,
+        },
+        choice,
+        readiness,
+    })
+}
+
+fn registry(trellis: Readiness) -> Registry {
+    Registry::new(vec![
+        backend(BackendChoice::Relief, Readiness::Ready),
+        backend(BackendChoice::Trellis, trellis),
+    ])
+}
+
+fn unavailable() -> Readiness {
+    Readiness::Unavailable {
+        failure: Failure::new(FailureKind::DriverMissing, "no NVIDIA driver was found"),
+    }
+}
+
+fn starting() -> Readiness {
+    Readiness::Starting {
+        reason: "loading the weights".to_owned(),
+    }
+}
+
+fn said(registry: &Registry, choice: BackendChoice, formats: &[Format]) -> String {
+    match registry.route(choice, formats) {
+        Route::Never(failure) => format!("{}: {}", failure.kind.name(), failure.message),
+        route => {
+            let waits = matches!(route, Route::Wait(_));
+            let backend = route.backend().unwrap();
+            let reason = registry.reason(choice, formats, &backend);
+            format!(
+                "{}{}: {reason}",
+                if waits { "waits for " } else { "" },
+                name(&backend)
+            )
+        }
+    }
+}
+
+#[test]
+fn auto_goes_to_the_best_that_may_work_and_says_why() {
+    let auto = |trellis, format| said(&registry(trellis), BackendChoice::Auto, &[format]);
+    assert_eq!(
+        auto(Readiness::Ready, Format::Glb),
+        "trellis: `trellis` is the best backend here"
+    );
+    assert_eq!(
+        auto(starting(), Format::Glb),
+        "waits for trellis: `trellis` is the best backend here"
+    );
+    assert_eq!(
+        auto(unavailable(), Format::Glb),
+        "relief: `trellis` is not available: no NVIDIA driver was found"
+    );
+    assert_eq!(
+        auto(Readiness::Ready, Format::Stl),
+        "relief: `trellis` does not make `stl`"
+    );
+    assert_eq!(
+        auto(unavailable(), Format::GaussianPly),
+        "driver_missing: no NVIDIA driver was found"
+    );
+    let alone = Registry::new(vec![backend(BackendChoice::Relief, Readiness::Ready)]);
+    assert_eq!(
+        said(&alone, BackendChoice::Auto, &[Format::Glb]),
+        "relief: `relief` is the only backend here"
+    );
+    assert_eq!(
+        said(&registry(starting()), BackendChoice::Relief, &[Format::Glb]),
+        "relief: `relief` was asked for"
+    );
+}
+
+#[test]
+fn what_nobody_here_serves_is_unsupported() {
+    let both = registry(Readiness::Ready);
+    assert_eq!(
+        said(&both, BackendChoice::Auto, &[Format::Turntable]),
+        "unsupported: `turntable` cannot be made here: `trellis` makes `glb`, `gaussian_ply`; \
+         `relief` makes `glb`, `stl`"
+    );
+    assert_eq!(
+        said(&both, BackendChoice::Relief, &[Format::GaussianPly]),
+        "unsupported: `gaussian_ply` cannot be made here: `relief` makes `glb`, `stl`"
+    );
+    assert_eq!(
+        said(&both, BackendChoice::Auto, &[Format::Stl, Format::GaussianPly]),
+        "unsupported: `stl`, `gaussian_ply` cannot together be made here: \
+         `trellis` makes `glb`, `gaussian_ply`; `relief` makes `glb`, `stl`"
+    );
+    let alone = Registry::new(vec![backend(BackendChoice::Relief, Readiness::Ready)]);
+    assert_eq!(
+        said(&alone, BackendChoice::Trellis, &[Format::Glb]),
+        "unsupported: the backend `trellis` is not available here, only `relief`"
+    );
+    let none = Registry::new(Vec::new());
+    assert_eq!(
+        said(&none, BackendChoice::Auto, &[Format::Glb]),
+        "unsupported: no backend is switched on here"
+    );
+}
+
+/// What slots do with a job: a ready backend that claims its choice, and whom that hands it to.
+fn worked_on_by(registry: &Registry, choice: BackendChoice, formats: &[Format]) -> Option<&'static str> {
+    let mut ready = registry
+        .all()
+        .iter()
+        .filter(|backend| backend.readiness() == Readiness::Ready);
+    ready.find(|backend| registry.claims(backend.as_ref()).contains(&choice))?;
+    let backend = registry.route(choice, formats).backend();
+    backend.ok().map(|backend| name(&backend))
+}
+
+#[test]
+fn refusal_cache_and_claims_agree_whatever_is_ready() {
+    use BackendChoice::{Auto, Relief, Trellis};
+    let states = [Readiness::Ready, starting(), unavailable()];
+    for trellis in &states {
+        for relief in &states {
+            let registry = Registry::new(vec![
+                backend(Relief, relief.clone()),
+                backend(Trellis, trellis.clone()),
+            ]);
+            for choice in BackendChoice::ALL {
+                // Each choice has one holder, so no job is claimed for two backends.
+                let holders = registry
+                    .all()
+                    .iter()
+                    .filter(|backend| registry.claims(backend.as_ref()).contains(&choice));
+                assert_eq!(holders.count(), 1, "{choice}");
+                for formats in [
+                    &[Format::Glb][..],
+                    &[Format::Stl],
+                    &[Format::GaussianPly],
+                    &[Format::Turntable],
+                ] {
+                    let case = format!("{trellis:?}, {relief:?}: {choice} {formats:?}");
+                    let route = registry.route(choice, formats);
+                    let worker = worked_on_by(&registry, choice, formats);
+                    match &route {
+                        Route::Now(backend) => assert_eq!(worker, Some(name(backend)), "{case}"),
+                        // What is claimed meanwhile goes to nobody else.
+                        Route::Wait(backend) => {
+                            assert!(worker.is_none_or(|worker| worker == name(backend)), "{case}");
+                        }
+                        Route::Never(_) => assert_eq!(worker, None, "{case}"),
+                    }
+                    let unsupported =
+                        matches!(&route, Route::Never(failure) if failure.kind == FailureKind::Unsupported);
+                    let made = |choice: BackendChoice| {
+                        registry.all().iter().any(|backend| {
+                            [Auto, backend.choice()].contains(&choice) && lacking(backend, formats).is_none()
+                        })
+                    };
+                    assert_eq!(unsupported, !made(choice), "{case}");
+                    if choice == Auto && *trellis == starting() && formats == [Format::Glb] {
+                        assert!(
+                            matches!(&route, Route::Wait(backend) if name(backend) == "trellis"),
+                            "{case}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! The calls of the server's v1 interface, each made once.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::{self, HeaderMap, HeaderValue};
+use reqwest::multipart::{Form, Part};
+use reqwest::{RequestBuilder, Response, Url};
+use serde::Deserialize;
+use trellis_core::{AssetName, BackendChoice, Job, JobId, ParamsPatch, Secret, WorkerCommand, WorkerStatus};
+
+use crate::error::ClientError;
+
+/// Longest wait for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest silence: events are at most half a minute apart, because the server sends comments.
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A job to be submitted.
+#[derive(Debug, Clone, Copy)]
+pub struct Submission<'a> {
+    /// The encoded pictures, at least one; several are views of one object.
+    pub pictures: &'a [Bytes],
+    /// What the object is called inside its files.
+    pub name: Option<&'a AssetName>,
+    /// What is asked for.
+    pub params: &'a ParamsPatch,
+    /// Which backend is to work.
+    pub backend: BackendChoice,
+    /// Whether the server must work even where it has the result of an earlier job.
+    pub no_cache: bool,
+}
+
+/// What a server says of itself (`GET /v1/version`), as far as clients use it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ServerInfo {
+    /// Its backends, the best first.
+    pub backends: Vec<BackendInfo>,
+}
+
+/// One of a server's backends.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct BackendInfo {
+    /// Its name.
+    pub name: String,
+    /// What a person should know of its results, one phrase.
+    pub description: String,
+}
+
+/// The answer to `GET /v1/workers`.
+#[derive(Debug, Deserialize)]
+struct Workers {
+    workers: Vec<WorkerStatus>,
+}
+
+/// A server's address and connections to it.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    address: String,
+}
+
+impl Client {
+    /// A client for the server at `address`, `http://` or `https://`. `key` is sent with every call.
+    ///
+    /// # Panics
+    ///
+    /// Never: a secret is visible ASCII, as a header's value must be.
+    pub fn new(address: &str, key: Option<&Secret>) -> Result<Self, ClientError> {
+        // Chosen once for the process; a second call finds it there.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut builder = reqwest::Client::builder();
+        if address.starts_with("http://") {
+            // Otherwise a machine without any root certificates could not even talk to its own server.
+            builder = builder.tls_certs_only([]);
+        }
+        let mut headers = HeaderMap::new();
+        if let Some(key) = key {
+            let value = HeaderValue::try_from(format!("Bearer {}", key.reveal()));
+            let mut value = value.expect("a secret is visible ASCII");
+            value.set_sensitive(true);
+            headers.insert(header::AUTHORIZATION, value);
+        }
+        let http = builder
+            .default_headers(headers)
+            .user_agent(concat!("trellis/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .read_timeout(READ_TIMEOUT)
+            .build()?;
+        Ok(Self {
+            http,
+            address: address.trim_end_matches('/').to_owned(),
+        })
+    }
+
+    /// Its address, without a slash at the end.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Asks what the server has, which also tells whether there is one.
+    pub async fn info(&self) -> Result<ServerInfo, ClientError> {
+        Ok(accepted(self.get("version")).await?.json().await?)
+    }
+
+    /// Whether the server lets this client see its jobs.
+    pub async fn check_access(&self) -> Result<(), ClientError> {
+        accepted(self.get("jobs?limit=1")).await.map(drop)
+    }
+
+    /// Submits a job under an idempotency key.
+    pub(crate) async fn submit_once(
+        &self,
+        submission: &Submission<'_>,
+        key: &str,
+    ) -> Result<Job, ClientError> {
+        let params = serde_json::to_string(submission.params).expect("parameters are plain values");
+        // Names as they are: the server reads no other form of those that are not ASCII.
+        let form = Form::new().percent_encode_noop();
+        let mut form = form
+            .text("params", params)
+            .text("backend", submission.backend.name());
+        for (index, picture) in submission.pictures.iter().enumerate() {
+            let part = Part::stream_with_length(picture.clone(), picture.len() as u64);
+            // The server names the object after the first. An ending is taken off, whichever it is.
+            let part = match (index, submission.name) {
+                (0, Some(name)) => part.file_name(format!("{name}.picture")),
+                (0, None) => part,
+                _ => part.file_name(format!("picture-{index}")),
+            };
+            form = form.part("image", part);
+        }
+        let mut call = self.http.post(self.url("jobs")).header("Idempotency-Key", key);
+        if submission.no_cache {
+            call = call.header(header::CACHE_CONTROL, "no-cache");
+        }
+        Ok(accepted(call.multipart(form)).await?.json().await?)
+    }
+
+    /// One job.
+    pub async fn job(&self, id: JobId) -> Result<Job, ClientError> {
+        Ok(accepted(self.get(&format!("jobs/{id}"))).await?.json().await?)
+    }
+
+    /// The stream of a job's events after `last_seen`.
+    pub(crate) async fn events(&self, id: JobId, last_seen: u64) -> Result<Response, ClientError> {
+        let mut call = self
+            .get(&format!("jobs/{id}/events"))
+            .header(header::ACCEPT, "text/event-stream");
+        if last_seen > 0 {
+            call = call.header("Last-Event-ID", last_seen);
+        }
+        accepted(call).await
+    }
+
+    /// A file's bytes, whatever they are.
+    pub(crate) async fn artifact_once(&self, id: JobId, name: &str) -> Result<Bytes, ClientError> {
+        Ok(accepted(self.get(&format!("jobs/{id}/artifacts/{name}")))
+            .await?
+            .bytes()
+            .await?)
+    }
+
+    /// The statement about a job's result, whatever it is.
+    pub(crate) async fn statement_once(&self, id: JobId) -> Result<Bytes, ClientError> {
+        Ok(accepted(self.get(&format!("jobs/{id}/statement")))
+            .await?
+            .bytes()
+            .await?)
+    }
+
+    /// Cancels a job.
+    pub async fn cancel(&self, id: JobId) -> Result<(), ClientError> {
+        accepted(self.http.delete(self.url(&format!("jobs/{id}"))))
+            .await
+            .map(drop)
+    }
+
+    /// The server's workers.
+    pub async fn workers(&self) -> Result<Vec<WorkerStatus>, ClientError> {
+        let list: Workers = accepted(self.get("workers")).await?.json().await?;
+        Ok(list.workers)
+    }
+
+    /// Has a worker do something.
+    pub async fn command_worker(&self, name: &str, command: WorkerCommand) -> Result<(), ClientError> {
+        let mut url = self.parsed("workers")?;
+        if let Ok(mut path) = url.path_segments_mut() {
+            // Escaped, so that no name reaches another route.
+            path.push(name).push(command.name());
+        }
+        accepted(self.http.post(url)).await.map(drop)
+    }
+
+    fn parsed(&self, path: &str) -> Result<Url, ClientError> {
+        let address = self.url(path);
+        Url::parse(&address).map_err(|error| ClientError::InvalidAddress {
+            reason: error.to_string(),
+            address,
+        })
+    }
+
+    fn get(&self, path: &str) -> RequestBuilder {
+        self.http.get(self.url(path))
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}/v1/{path}", self.address)
+    }
+}
+
+/// Sends a call and returns only a good answer.
+async fn accepted(call: RequestBuilder) -> Result<Response, ClientError> {
+    let response = call.send().await?;
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let after = response
+        .headers()
+        .get(header::RETRY_AFTER)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
+    let body = response.text().await.unwrap_or_default();
+    Err(ClientError::of_answer(status, after, &body))
+}

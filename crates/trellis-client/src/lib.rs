@@ -1,0 +1,14 @@
+//! Talks to a trellis server over HTTP (`docs/http.md`): submits jobs, follows them, downloads their files.
+//!
+//! [`Client::submit`], [`Client::follow`] and [`Client::download`] retry what a restart of the server explains;
+//! every other call is made once. Dropping a future stops the call; [`Client::cancel`] stops the job.
+//! Not here: reading pictures, writing files, and what a person is told (`trellis-cli`).
+
+pub mod address;
+mod client;
+mod error;
+mod retry;
+mod sse;
+
+pub use client::{BackendInfo, Client, ServerInfo, Submission};
+pub use error::{ClientError, ServerProblem};

@@ -1,0 +1,208 @@
+//! Why a node or a part of it cannot start.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use trellis_jobs::{BlobError, StoreError};
+use trellis_provenance::KeyError;
+use trellis_server::KeysError;
+use trellis_supervisor::UnpackError;
+
+use crate::nearby;
+
+/// Why a node cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The data folder cannot be made, read or written.
+    #[error("cannot use the data folder `{}`", root.display())]
+    DataFolder {
+        /// The folder.
+        root: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// The folder around a data folder that somebody named: made for a mistyped path, it would hold jobs that
+    /// nobody finds again.
+    #[error("the data folder `{}` cannot be made: `{}` is not there", root.display(), parent.display())]
+    NoParentFolder {
+        /// The data folder.
+        root: PathBuf,
+        /// The folder around it.
+        parent: PathBuf,
+    },
+    /// Another server works on the data folder.
+    #[error("the data folder `{}` is in use by another server{}", root.display(), process(holder))]
+    DataFolderInUse {
+        /// The folder.
+        root: PathBuf,
+        /// The other server's process id; empty where it is not known.
+        holder: String,
+    },
+    /// The job database cannot be opened.
+    #[error("cannot open `{}`", path.display())]
+    Database {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: StoreError,
+    },
+    /// The folder of pictures and assets cannot be opened.
+    #[error("cannot open `{}`", path.display())]
+    Blobs {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: BlobError,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// The file of API keys cannot be read.
+    #[error("cannot read the API keys in `{}`", path.display())]
+    KeysUnreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// The file of API keys holds something else.
+    #[error("the API keys in `{}` cannot be used", path.display())]
+    KeysInvalid {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: KeysError,
+    },
+    /// The signing key cannot be read.
+    #[error("cannot use the signing key in `{}`", path.display())]
+    SigningKeyUnreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// The signing key is invalid. Its text is in no error.
+    #[error("cannot use the signing key in `{}`", path.display())]
+    SigningKeyInvalid {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: KeyError,
+    },
+    /// TRELLIS is asked for, without a model.
+    #[error("the backend `trellis` needs a model folder, and none is set")]
+    NoModel,
+    /// The model folder is not there.
+    #[error("the model folder `{}` is not there", path.display())]
+    ModelMissing {
+        /// The folder.
+        path: PathBuf,
+        /// What is there instead.
+        meant: String,
+    },
+    /// The worker's sources cannot be written into the data folder.
+    #[error(transparent)]
+    Unpack(#[from] UnpackError),
+    /// The system gives this process no threads.
+    #[error(transparent)]
+    System(#[from] io::Error),
+}
+
+impl NodeError {
+    /// Stable name, for scripts.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::DataFolder { .. } => "data_folder",
+            Self::NoParentFolder { .. } => "no_parent_folder",
+            Self::DataFolderInUse { .. } => "data_folder_in_use",
+            Self::Database { .. } => "database",
+            Self::Blobs { .. } => "blobs",
+            Self::Listen { .. } => "listen",
+            Self::KeysUnreadable { .. } => "keys_unreadable",
+            Self::KeysInvalid { .. } => "keys_invalid",
+            Self::SigningKeyUnreadable { .. } => "signing_key_unreadable",
+            Self::SigningKeyInvalid { .. } => "signing_key_invalid",
+            Self::NoModel => "no_model",
+            Self::ModelMissing { .. } => "model_missing",
+            Self::Unpack(_) => "unpack",
+            Self::System(_) => "system",
+        }
+    }
+
+    /// What to do, one sentence.
+    pub fn advice(&self) -> String {
+        let fixed = match self {
+            Self::DataFolder { root, source } => match source.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                    "free disk space there, or name another folder with `--data-dir`"
+                }
+                _ => {
+                    return nearby::hint(root, source).unwrap_or_else(|| {
+                        "make it a folder that this user can write to, or name another one with `--data-dir`"
+                            .to_owned()
+                    });
+                }
+            },
+            Self::NoParentFolder { parent, .. } => {
+                let make = format!("`mkdir -p {}` makes it", parent.display());
+                return match nearby::missing(parent) {
+                    Some(meant) => format!("{meant}; {make}"),
+                    None => make,
+                };
+            }
+            Self::DataFolderInUse { .. } => "stop that server, or name another folder with `--data-dir`",
+            Self::Database { source, .. } => source.advice(),
+            Self::Blobs { source, .. } => source.advice(),
+            Self::Listen { source, .. } => match source.kind() {
+                io::ErrorKind::AddrInUse => {
+                    "another program listens there: stop it, or choose another port with `--port` (0 takes any)"
+                }
+                io::ErrorKind::PermissionDenied => {
+                    "ports below 1024 need a privilege: choose another with `--port`"
+                }
+                _ => "choose an address of this machine with `--host`",
+            },
+            Self::KeysUnreadable { path, source } => {
+                return match nearby::hint(path, source) {
+                    Some(hint) => format!("correct `auth.keys_file`: {hint}"),
+                    None => "correct `auth.keys_file`, or let this user read the file".to_owned(),
+                };
+            }
+            Self::KeysInvalid { source, .. } => source.advice(),
+            Self::SigningKeyUnreadable { path, source } => {
+                return nearby::hint(path, source)
+                    .unwrap_or_else(|| "name a file that this user can read with `--sign-key`".to_owned());
+            }
+            Self::SigningKeyInvalid { source, .. } => source.advice(),
+            Self::NoModel => {
+                "name it with `--model`, `$TRELLIS_MODEL_PATH` or `trellis.model` in the settings file"
+            }
+            Self::ModelMissing { meant, .. } => meant,
+            Self::Unpack(_) => "make that folder one that this user can write to",
+            Self::System(_) => "look at this user's limits",
+        };
+        fixed.to_owned()
+    }
+}
+
+fn process(holder: &str) -> String {
+    if holder.is_empty() {
+        String::new()
+    } else {
+        format!(" (process {holder})")
+    }
+}

@@ -1,0 +1,26 @@
+//! The node: everything that runs in one server process, put together from typed settings.
+//!
+//! ```text
+//! settings ──▶ API keys ─▶ data folder ─▶ listener ─▶ what makes results ─▶ store, backends ──▶ Node
+//! Node::run ──▶ runner + janitor + service manager + HTTP, until told to stop; then they drain
+//! ```
+//! `generate` and `verify` use the same backends and the same installation without a store.
+//! Not here: where settings come from, and what is printed (`trellis-cli`).
+
+mod backends;
+mod data_dir;
+mod error;
+mod installation;
+mod keys;
+pub mod nearby;
+mod node;
+mod service_manager;
+mod services;
+mod settings;
+
+pub use backends::{Backends, check_model_folder, start as start_backends};
+pub use error::NodeError;
+pub use installation::{find as find_installation, origin};
+pub use keys::reload as reload_keys;
+pub use node::{Ended, Node};
+pub use settings::{Auth, Cache, Limits, Listen, Provenance, Retention, Settings, Trellis, listen_address};
