@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::ArgAction;
 use serde::Serialize;
+use trellis_core::Model;
 use trellis_model_fetch::{
     ExtraSources, FetchError, Fetched, FetchedFile, Hub, Layout, Request, Settings, fetch, fetch_extras,
 };
@@ -155,7 +156,7 @@ pub(super) fn is_offline(machine: &Machine<'_>, endpoint: Option<&str>) -> Resul
 
 /// The repository and revision that are meant: of the pinned repository the pinned commit.
 pub(super) fn pinned_or(repo: Option<&str>, revision: Option<&str>) -> (String, String) {
-    let pinned = &Pins::embedded().models.trellis_image_large;
+    let pinned = &Pins::embedded().models.folders[Model::DEFAULT.name()];
     let repo = repo.unwrap_or(&pinned.repository);
     let default = if repo == pinned.repository {
         &pinned.revision
