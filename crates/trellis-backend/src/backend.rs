@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use trellis_core::{
-    AssetName, BackendChoice, Failure, Format, JobId, Params, Progress, Timings, WorkerCommand, WorkerStatus,
+    AssetName, BackendChoice, Failure, Format, GenerateError, JobId, Params, Progress, Timings,
+    WorkerCommand, WorkerStatus,
 };
 
 use crate::MadeWith;
@@ -127,11 +128,11 @@ pub trait Backend: Send + Sync + 'static {
         false
     }
 
-    /// Makes the asset. Once `cancel` is set it stops soon and returns any failure; the caller knows why.
+    /// Makes the asset. Once `cancel` is set it stops soon, with [`GenerateError::Cancelled`].
     async fn generate(
         &self,
         request: Request,
         reporter: &dyn Reporter,
         cancel: CancellationToken,
-    ) -> Result<Output, Failure>;
+    ) -> Result<Output, GenerateError>;
 }

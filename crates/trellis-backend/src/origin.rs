@@ -10,7 +10,7 @@ use std::io::{BufReader, BufWriter, Write as _};
 use std::path::Path;
 
 use serde_json::json;
-use trellis_core::{AssetName, GpuUsed, Installation, Params, Pin, Provenance, PythonEnv, Schema};
+use trellis_core::{AssetName, GpuUsed, Installation, Params, Pin, Provenance, PythonEnv, Schema, Sha256};
 use trellis_provenance::glb::{self, GlbError};
 use trellis_provenance::{Envelope, Run, SigningKey, Statement, Subject};
 
@@ -29,7 +29,7 @@ pub struct MadeWith {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pictures {
     /// SHA-256 of each picture's bytes, in order.
-    pub sha256: Vec<String>,
+    pub sha256: Vec<Sha256>,
     /// What the object is called inside its files, where the first picture came with a name.
     pub name: Option<AssetName>,
 }
@@ -122,7 +122,7 @@ impl Origin {
                 versions: with.versions.clone(),
                 pin: self.installation.python_env.clone(),
             }),
-            model_lock: self.installation.model_lock.clone().filter(|_| python),
+            model_lock: self.installation.model_lock.filter(|_| python),
             gpu: with.gpu.clone(),
         }
     }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use trellis_core::{
-    AssetName, BackendChoice, Failure, FailureKind, Format, Params, Progress, Stage, Timings,
+    AssetName, BackendChoice, Failure, FailureKind, Format, GenerateError, Params, Progress, Stage, Timings,
 };
 use trellis_picture::{PictureError, decode};
 use trellis_relief::{DESCRIPTION, FORMATS, NAME, Relief, ReliefError, Views, generate, labelled};
@@ -84,7 +84,7 @@ impl Backend for ReliefBackend {
         request: Request,
         reporter: &dyn Reporter,
         cancel: CancellationToken,
-    ) -> Result<Output, Failure> {
+    ) -> Result<Output, GenerateError> {
         let stop = cancel.child_token();
         // If this future is dropped, the thread stops at its next report.
         let _guard = stop.clone().drop_guard();
@@ -113,7 +113,7 @@ impl Backend for ReliefBackend {
         let (relief, timings) = thread
             .await
             .map_err(|_| Failure::new(FailureKind::Internal, "the preview broke off: a defect"))??;
-        with_obj(output(relief, timings), &asked, label).await
+        Ok(with_obj(output(relief, timings), &asked, label).await?)
     }
 }
 
@@ -128,12 +128,12 @@ struct Work {
 }
 
 impl Work {
-    fn run(self) -> Result<(Relief, Timings), Failure> {
+    fn run(self) -> Result<(Relief, Timings), GenerateError> {
         if self.stop.is_cancelled() {
-            return Err(failure(&ReliefError::Cancelled));
+            return Err(GenerateError::Cancelled);
         }
         let Some(first) = self.pictures.first() else {
-            return Err(Failure::new(FailureKind::BadInput, "no picture was given"));
+            return Err(Failure::new(FailureKind::BadInput, "no picture was given").into());
         };
         // Decoding counts as preprocessing.
         let mut watch = Stopwatch::start(Stage::Preprocess, Instant::now());
@@ -151,7 +151,7 @@ impl Work {
             }
             ControlFlow::Continue(())
         };
-        let relief = generate(&views, &self.params, &mut report).map_err(|error| failure(&error))?;
+        let relief = generate(&views, &self.params, &mut report).map_err(|error| ended(&error))?;
         Ok((relief, watch.stop(Instant::now())))
     }
 }
@@ -184,16 +184,15 @@ fn unreadable(error: &PictureError) -> Failure {
     }
 }
 
-fn failure(error: &ReliefError) -> Failure {
+fn ended(error: &ReliefError) -> GenerateError {
     let kind = match error {
         ReliefError::Transparent | ReliefError::OnlyBackground => FailureKind::NoObject,
         ReliefError::BusyBackground | ReliefError::Scattered { .. } => FailureKind::NoClearObject,
         ReliefError::UnsupportedFormat { .. } => FailureKind::Unsupported,
-        ReliefError::Cancelled | ReliefError::Texture { .. } | ReliefError::Mesh { .. } => {
-            FailureKind::Internal
-        }
+        ReliefError::Texture { .. } | ReliefError::Mesh { .. } => FailureKind::Internal,
+        ReliefError::Cancelled => return GenerateError::Cancelled,
     };
-    Failure::new(kind, error.to_string())
+    Failure::new(kind, error.to_string()).into()
 }
 
 #[cfg(test)]
@@ -245,7 +244,11 @@ mod tests {
         }
     }
 
-    async fn made(request: Request, heard: &Heard, cancel: CancellationToken) -> Result<Output, Failure> {
+    async fn made(
+        request: Request,
+        heard: &Heard,
+        cancel: CancellationToken,
+    ) -> Result<Output, GenerateError> {
         let backend = ReliefBackend::new(ReliefSettings::default());
         backend.generate(request, heard, cancel).await
     }
@@ -332,14 +335,12 @@ mod tests {
             (vec![disc()], Format::GaussianPly, FailureKind::Unsupported),
         ];
         for (pictures, format, kind) in cases {
-            let failure = made(
-                request(pictures, &[format]),
-                &Heard::default(),
-                CancellationToken::new(),
-            )
-            .await
-            .unwrap_err();
-            assert_eq!(failure.kind, kind, "{failure:?}");
+            let request = request(pictures, &[format]);
+            let ended = made(request, &Heard::default(), CancellationToken::new()).await;
+            assert!(
+                matches!(&ended, Err(GenerateError::Failed(failure)) if failure.kind == kind),
+                "{ended:?}"
+            );
         }
     }
 
@@ -348,11 +349,8 @@ mod tests {
         let cancel = CancellationToken::new();
         let heard = Heard::default();
         cancel.cancel();
-        assert!(
-            made(request(vec![disc()], &[Format::Glb]), &heard, cancel)
-                .await
-                .is_err()
-        );
+        let ended = made(request(vec![disc()], &[Format::Glb]), &heard, cancel).await;
+        assert_eq!(ended.unwrap_err(), GenerateError::Cancelled);
         assert!(heard.progress.lock().unwrap().is_empty());
     }
 }

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use sha2::{Digest as _, Sha256};
 use tokio::time::sleep;
-use trellis_core::{Artifact, EventKind, Job, JobEvent, JobId, StatementFile};
+use trellis_core::{Artifact, Backoff, EventKind, Job, JobEvent, JobId, Sha256, StatementFile};
 
 use crate::client::{Client, Submission};
 use crate::error::{ClientError, ServerProblem};
@@ -16,8 +15,8 @@ use crate::sse::EventStream;
 const PATIENCE: u32 = 10;
 /// How often a file is downloaded again.
 const DOWNLOADS: u32 = 3;
-/// Longest wait between two tries.
-const LONGEST_WAIT: Duration = Duration::from_secs(8);
+/// Waits between two tries, spread so that a server that comes back is not called by all its clients at once.
+const WAITS: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(8)).with_jitter(0.25);
 
 impl Client {
     /// Submits a job. Tries again under the same idempotency key, so that a lost answer does not make a second
@@ -105,24 +104,24 @@ impl Client {
     /// Downloads one file of a job and compares it with the digest that the job lists.
     pub async fn download(&self, id: JobId, artifact: &Artifact) -> Result<Bytes, ClientError> {
         let call = || self.artifact_once(id, &artifact.name);
-        whole(&artifact.name, &artifact.sha256, call).await
+        whole(&artifact.name, artifact.sha256, call).await
     }
 
     /// Downloads the statement about a job's result and compares it with the digest that the job lists.
     pub async fn statement(&self, id: JobId, file: &StatementFile) -> Result<Bytes, ClientError> {
-        whole(&file.name, &file.sha256, || self.statement_once(id)).await
+        whole(&file.name, file.sha256, || self.statement_once(id)).await
     }
 }
 
 /// Calls until the bytes have the digest.
-async fn whole<F>(name: &str, digest: &str, call: impl Fn() -> F) -> Result<Bytes, ClientError>
+async fn whole<F>(name: &str, digest: Sha256, call: impl Fn() -> F) -> Result<Bytes, ClientError>
 where
     F: Future<Output = Result<Bytes, ClientError>>,
 {
     let mut failures = 0;
     loop {
         let error = match call().await {
-            Ok(bytes) if sha256(&bytes) == digest => return Ok(bytes),
+            Ok(bytes) if Sha256::of(&bytes) == digest => return Ok(bytes),
             Ok(_) => ClientError::Damaged {
                 name: name.to_owned(),
             },
@@ -136,14 +135,7 @@ where
     }
 }
 
-/// As jobs list it: 64 lower-case hexadecimal digits.
-fn sha256(bytes: &[u8]) -> String {
-    data_encoding::HEXLOWER.encode(&Sha256::digest(bytes))
-}
-
-/// 100 ms, doubled with each failure in a row.
+/// The wait after so many failures in a row; after none as after the first.
 fn wait(failures: u32) -> Duration {
-    Duration::from_millis(100)
-        .saturating_mul(1 << failures.min(10))
-        .min(LONGEST_WAIT)
+    WAITS.wait(failures.max(1), rand::random())
 }

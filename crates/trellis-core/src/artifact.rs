@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Format;
+use crate::{Format, Sha256};
 
 /// A finished file of a job. It is listed only once it is whole and on disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,7 +17,8 @@ pub struct Artifact {
     /// Its size in bytes.
     pub size_bytes: u64,
     /// SHA-256 of its bytes, 64 lower-case hexadecimal digits.
-    pub sha256: String,
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub sha256: Sha256,
     /// Whether it is a stand-in made quickly on the CPU, to be looked at until the real one is there.
     pub preview: bool,
 }
@@ -33,7 +34,8 @@ pub struct StatementFile {
     /// Its size in bytes.
     pub size_bytes: u64,
     /// SHA-256 of its bytes, 64 lower-case hexadecimal digits.
-    pub sha256: String,
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub sha256: Sha256,
     /// The name of the key that signed it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub signed_by: Option<String>,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AssetName, named};
+use crate::{AssetName, Sha256, named};
 
 named! {
     /// The picture formats that are read.
@@ -78,7 +78,8 @@ pub struct Input {
     /// Its size in bytes.
     pub size_bytes: u64,
     /// SHA-256 of its bytes, 64 lower-case hexadecimal digits.
-    pub sha256: String,
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub sha256: Sha256,
     /// What its file was called, without folders and ending, where that came with it. Its asset is named so.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub name: Option<AssetName>,

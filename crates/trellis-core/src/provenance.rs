@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AssetName, Params};
+use crate::{AssetName, Params, Sha256};
 
 /// What made a result, as the result itself carries it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,7 +17,8 @@ pub struct Provenance {
     #[cfg_attr(feature = "openapi", schema(value_type = u32))]
     pub schema: Schema,
     /// SHA-256 of each submitted picture's bytes, in order, 64 lower-case hexadecimal digits.
-    pub inputs: Vec<String>,
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
+    pub inputs: Vec<Sha256>,
     /// What the asset is called inside its files, where its picture came with a name.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub name: Option<AssetName>,
@@ -32,7 +33,8 @@ pub struct Provenance {
     pub python_env: Option<PythonEnv>,
     /// SHA-256 of `trellis-model.lock.json`, where a model took part and is locked.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub model_lock: Option<String>,
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub model_lock: Option<Sha256>,
     /// The GPU, where one took part.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub gpu: Option<GpuUsed>,
@@ -106,7 +108,8 @@ pub enum Pin {
     Unpinned {
         /// SHA-256 of the program's own file, where it is one file.
         #[serde(skip_serializing_if = "Option::is_none", default)]
-        sha256: Option<String>,
+        #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+        sha256: Option<Sha256>,
     },
 }
 
@@ -138,7 +141,7 @@ pub struct Installation {
     /// The Python environment that workers are started from.
     pub python_env: Pin,
     /// SHA-256 of the model's lock, where there is one.
-    pub model_lock: Option<String>,
+    pub model_lock: Option<Sha256>,
 }
 
 #[cfg(test)]
@@ -149,7 +152,7 @@ mod tests {
     fn full() -> Provenance {
         Provenance {
             schema: Schema,
-            inputs: vec!["0".repeat(64)],
+            inputs: vec![Sha256::from([0; 32])],
             name: AssetName::of_file("chair.png"),
             params: ParamsPatch::default().resolve(7).unwrap(),
             backend: "trellis".to_owned(),
@@ -164,7 +167,7 @@ mod tests {
                 versions: BTreeMap::from([("torch".to_owned(), "2.9.1+cu128".to_owned())]),
                 pin: Pin::Unpinned { sha256: None },
             }),
-            model_lock: Some("1".repeat(64)),
+            model_lock: Some(Sha256::from([0x11; 32])),
             gpu: Some(GpuUsed {
                 name: "NVIDIA GeForce RTX 5090".to_owned(),
                 capability: "12.0".to_owned(),

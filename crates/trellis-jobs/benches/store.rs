@@ -23,7 +23,7 @@ fn new_job() -> NewJob {
         width: 1024,
         height: 1024,
         size_bytes: 1 << 20,
-        sha256: "0".repeat(64),
+        sha256: [0x00; 32].into(),
         name: None,
     };
     NewJob {

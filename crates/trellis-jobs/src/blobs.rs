@@ -3,32 +3,40 @@
 use std::fmt;
 use std::ops::Range;
 use std::path::Path;
+use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::Stream;
 use trellis_core::JobId;
 
 use crate::EntryId;
 
-/// The name of a blob, a relative path with `/`. Everything of one job begins with the job's id.
+/// The name of a blob, a relative path with `/`: `jobs/PERIOD/JOB.REST`. Jobs that came within the same
+/// 17 minutes share a period, so that their files share a folder and its flushes. Earlier versions gave each job
+/// folders of its own, `jobs/JOB/…`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct BlobKey(String);
 
 impl BlobKey {
     /// The key of a job's picture.
     pub fn input(job: JobId, index: u32) -> Self {
-        Self(format!("jobs/{job}/input/{index}"))
+        Self::of_job(job, format_args!("input.{index}"))
     }
 
     /// The key of a file made by one attempt. Attempts do not share keys: a worker thought dead
     /// cannot overwrite what its successor wrote. `name` must be a plain file name.
     pub fn artifact(job: JobId, attempt: u32, name: &str) -> Self {
-        Self(format!("jobs/{job}/artifacts/{attempt}/{name}"))
+        Self::of_job(job, format_args!("{attempt}.{name}"))
     }
 
     /// The key of the statement about one attempt's files, kept apart from them.
     pub fn statement(job: JobId, attempt: u32, name: &str) -> Self {
-        Self(format!("jobs/{job}/statement/{attempt}/{name}"))
+        Self::of_job(job, format_args!("statement.{attempt}.{name}"))
+    }
+
+    fn of_job(job: JobId, rest: fmt::Arguments<'_>) -> Self {
+        Self(format!("jobs/{}/{job}.{rest}", period(job)))
     }
 
     /// The key of a file of a kept result. One level, so that nothing of an entry stays when its files go.
@@ -45,6 +53,14 @@ impl BlobKey {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// The first digits of a job's id, which begins with the time of its submission in milliseconds: they change
+/// every 2²⁰ ms.
+pub(crate) fn period(job: JobId) -> String {
+    let mut id = job.to_string();
+    id.truncate(7);
+    id
 }
 
 impl fmt::Display for BlobKey {
@@ -82,13 +98,17 @@ pub enum BlobError {
     },
 }
 
+/// The bytes of a blob, part by part. After an error nothing more comes.
+pub type BlobStream = Pin<Box<dyn Stream<Item = Result<Bytes, BlobError>> + Send>>;
+
 /// A store for large bytes. A key is written once; a write is whole or not there.
 #[async_trait::async_trait]
 pub trait BlobStore: Send + Sync + 'static {
     /// Writes bytes; they survive a power cut when this returns.
     async fn put(&self, key: &BlobKey, bytes: Bytes) -> Result<(), BlobError>;
 
-    /// Takes over a finished local file, whose place may be on another file system.
+    /// Takes over a finished local file, which may be gone from its place afterwards; that may be on another file
+    /// system. The bytes survive a power cut when this returns.
     async fn put_file(&self, key: &BlobKey, file: &Path) -> Result<(), BlobError>;
 
     /// Gives the bytes of `from` a second key, which outlives the first; without a second copy where the
@@ -98,8 +118,9 @@ pub trait BlobStore: Send + Sync + 'static {
     /// All bytes.
     async fn get(&self, key: &BlobKey) -> Result<Bytes, BlobError>;
 
-    /// A part, `range` within the size.
-    async fn get_range(&self, key: &BlobKey, range: Range<u64>) -> Result<Bytes, BlobError>;
+    /// A part, `range` within the size, for a reader that may be slow. The blob is found or not before this
+    /// returns, and opened once.
+    async fn read(&self, key: &BlobKey, range: Range<u64>) -> Result<BlobStream, BlobError>;
 
     /// Removes blobs; those already gone are no error.
     async fn delete(&self, keys: &[BlobKey]) -> Result<(), BlobError>;

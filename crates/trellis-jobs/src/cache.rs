@@ -12,11 +12,11 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tracing::{debug, info, warn};
-use trellis_core::{Artifact, JobId, Provenance, StatementFile};
+use trellis_core::{Artifact, JobId, Provenance, Sha256, StatementFile};
 
 pub use key::CacheKey;
 
-use crate::{BlobError, BlobKey, BlobStore, Delivered, DeliveredStatement, Outcome, StoreError, sha256};
+use crate::{BlobError, BlobKey, BlobStore, Delivered, DeliveredStatement, Outcome, StoreError};
 
 /// Entries that are not ready are left alone for so long: their blobs may be on their way.
 const GRACE: SignedDuration = SignedDuration::from_hours(1);
@@ -172,7 +172,7 @@ impl ResultCache {
         for artifact in artifacts {
             let to = BlobKey::artifact(job, 0, &artifact.name);
             if !self
-                .copy_whole(entry.id, &artifact.name, &artifact.sha256, &to)
+                .copy_whole(entry.id, &artifact.name, artifact.sha256, &to)
                 .await?
             {
                 return Ok(None);
@@ -182,7 +182,7 @@ impl ResultCache {
         let mut stated = None;
         if let Some(file) = statement {
             let to = BlobKey::statement(job, 0, &file.name);
-            if !self.copy_whole(entry.id, &file.name, &file.sha256, &to).await? {
+            if !self.copy_whole(entry.id, &file.name, file.sha256, &to).await? {
                 return Ok(None);
             }
             stated = Some(DeliveredStatement { file, key: to });
@@ -202,12 +202,12 @@ impl ResultCache {
         &self,
         entry: EntryId,
         name: &str,
-        expected: &str,
+        expected: Sha256,
         to: &BlobKey,
     ) -> Result<bool, BlobError> {
         self.blobs.copy(&BlobKey::cached(entry, name), to).await?;
         let bytes = self.blobs.get(to).await?;
-        let digest = tokio::task::spawn_blocking(move || sha256(&bytes)).await;
+        let digest = tokio::task::spawn_blocking(move || Sha256::of(&bytes)).await;
         Ok(digest.is_ok_and(|digest| digest == expected))
     }
 

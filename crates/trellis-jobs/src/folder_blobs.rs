@@ -1,34 +1,32 @@
 //! Blobs as files in a folder.
 //!
-//! `object_store` writes to a staging file (`NAME#1`), flushes it, renames it and flushes the folders, so
-//! a blob is whole or not there and survives a power cut. A staging file left by a killed process is
+//! A blob is written to a staging file (`NAME#1`) beside its place, flushed and renamed, and then its folder is
+//! flushed: so it is whole or not there, and survives a power cut. A staging file left by a killed process is
 //! invisible to reads; [`BlobStore::sweep_unfinished`] removes it.
 
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use futures::{StreamExt, stream};
-use object_store::ObjectStoreExt;
-use object_store::local::LocalFileSystem;
-use object_store::path::Path as Location;
-use tokio::io::AsyncReadExt;
+use futures::stream;
 use trellis_core::JobId;
 
-use crate::folders::create_durably;
+use crate::blobs::{BlobStream, period};
+use crate::folders::{Folders, create_durably};
 use crate::{BlobError, BlobKey, BlobStore};
 
-/// How much of a file is in memory at a time while it is taken over.
-const PART_BYTES: usize = 8 << 20;
+/// How much of a file is in memory at a time for each reader.
+const PART_BYTES: u64 = 512 << 10;
 
 /// A folder of blobs, on one file system.
 #[derive(Debug, Clone)]
 pub struct FolderBlobs {
-    files: LocalFileSystem,
-    jobs: PathBuf,
-    cache: PathBuf,
+    root: PathBuf,
+    folders: Arc<Folders>,
 }
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -36,24 +34,56 @@ type Cause = Box<dyn std::error::Error + Send + Sync>;
 impl FolderBlobs {
     /// Opens a folder and creates it where there is none.
     pub fn open(root: &Path) -> Result<Self, BlobError> {
-        let key = || BlobKey::from_stored("jobs".to_owned());
-        let jobs = root.join("jobs");
-        create_durably(&jobs).map_err(|error| failed(&key(), error.into()))?;
-        let files = LocalFileSystem::new_with_prefix(root).map_err(|error| failed(&key(), error.into()))?;
-        Ok(Self {
-            files: files.with_fsync(true),
-            jobs,
-            cache: root.join("cache"),
-        })
+        let blobs = Self {
+            root: root.to_owned(),
+            folders: Arc::default(),
+        };
+        create_durably(&blobs.jobs_folder())
+            .map_err(|error| failed(&BlobKey::from_stored("jobs".to_owned()), error.into()))?;
+        Ok(blobs)
     }
 
-    fn folder(&self, job: JobId) -> PathBuf {
-        self.jobs.join(job.to_string())
+    fn jobs_folder(&self) -> PathBuf {
+        self.root.join("jobs")
     }
-}
 
-fn location(key: &BlobKey) -> Result<Location, BlobError> {
-    Location::parse(key.as_str()).map_err(|error| failed(key, error.into()))
+    fn place(&self, key: &BlobKey) -> io::Result<PathBuf> {
+        let is_plain = |part: &str| matches!(Path::new(part).components().next(), Some(Component::Normal(_)));
+        if !key.as_str().split('/').all(is_plain) {
+            return Err(io::ErrorKind::InvalidFilename.into());
+        }
+        Ok(self.root.join(key.as_str()))
+    }
+
+    /// Has `write` make a whole file under a staging name and gives it its own. Blocks.
+    fn keep(&self, key: &BlobKey, write: impl Fn(&Path) -> io::Result<()>) -> io::Result<()> {
+        let place = self.place(key)?;
+        let folder = place.parent().unwrap_or(&self.root);
+        let mut staged = place.clone().into_os_string();
+        staged.push(format!("#{}", rand::random::<u64>()));
+        let staged = PathBuf::from(staged);
+        let kept = self.folders.enter(folder, || {
+            write(&staged)?;
+            fs::rename(&staged, &place)
+        });
+        if kept.is_err() {
+            // What cannot be removed now is swept later.
+            let _ = fs::remove_file(&staged);
+        }
+        kept
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        key: &BlobKey,
+        work: impl FnOnce(&Self, &BlobKey) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, BlobError> {
+        let (blobs, of) = (self.clone(), key.clone());
+        match tokio::task::spawn_blocking(move || work(&blobs, &of)).await {
+            Ok(done) => done.map_err(|error| failed(key, error.into())),
+            Err(panic) => Err(failed(key, panic.into())),
+        }
+    }
 }
 
 /// Tells a full disk from the rest; the system's own error is somewhere down the chain.
@@ -72,133 +102,200 @@ fn failed(key: &BlobKey, source: Cause) -> BlobError {
     BlobError::Unavailable { key, source }
 }
 
-async fn blocking<T: Send + 'static>(
-    key: BlobKey,
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> Result<T, BlobError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done.map_err(|error| failed(&key, error.into())),
-        Err(panic) => Err(failed(&key, panic.into())),
-    }
-}
-
 #[async_trait::async_trait]
 impl BlobStore for FolderBlobs {
     async fn put(&self, key: &BlobKey, bytes: Bytes) -> Result<(), BlobError> {
-        let put = self.files.put(&location(key)?, bytes.into()).await;
-        put.map(|_| ()).map_err(|error| failed(key, error.into()))
+        let put = self.blocking(key, move |blobs, key| {
+            blobs.keep(key, |staged| {
+                let mut file = File::create(staged)?;
+                file.write_all(&bytes)?;
+                file.sync_data()
+            })
+        });
+        put.await
     }
 
     async fn put_file(&self, key: &BlobKey, file: &Path) -> Result<(), BlobError> {
-        let mut source = tokio::fs::File::open(file)
-            .await
-            .map_err(|error| failed(key, error.into()))?;
-        // Dropped unfinished, the upload removes its staging file.
-        let upload = self.files.put_multipart(&location(key)?).await;
-        let mut upload = upload.map_err(|error| failed(key, error.into()))?;
-        loop {
-            let mut part = Vec::with_capacity(PART_BYTES);
-            let read = (&mut source).take(PART_BYTES as u64).read_to_end(&mut part).await;
-            if read.map_err(|error| failed(key, error.into()))? == 0 {
-                break;
-            }
-            upload
-                .put_part(part.into())
-                .await
-                .map_err(|error| failed(key, error.into()))?;
-        }
-        upload
-            .complete()
-            .await
-            .map(|_| ())
-            .map_err(|error| failed(key, error.into()))
+        let file = file.to_owned();
+        let put = self.blocking(key, move |blobs, key| {
+            // Not written to any more, so that this waits for what the kernel has not written yet.
+            File::open(&file)?.sync_data()?;
+            blobs.keep(key, |staged| match fs::rename(&file, staged) {
+                Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+                    fs::copy(&file, staged)?;
+                    File::open(staged)?.sync_data()
+                }
+                renamed => renamed,
+            })
+        });
+        put.await
     }
 
     async fn copy(&self, from: &BlobKey, to: &BlobKey) -> Result<(), BlobError> {
-        // A hard link under a staging name, then renamed: no bytes are copied.
-        let copied = self.files.copy(&location(from)?, &location(to)?).await;
-        copied.map_err(|error| failed(from, error.into()))
+        let from_key = from.clone();
+        let copied = self.blocking(to, move |blobs, to| {
+            let from = blobs.place(&from_key)?;
+            File::open(&from)?;
+            blobs.keep(to, |staged| match fs::hard_link(&from, staged) {
+                // A file system without links, or too many of them.
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    fs::copy(&from, staged)?;
+                    File::open(staged)?.sync_data()
+                }
+                linked => linked,
+            })
+        });
+        copied.await.map_err(|error| match error {
+            BlobError::NotFound { .. } => BlobError::NotFound { key: from.clone() },
+            other => other,
+        })
     }
 
     async fn get(&self, key: &BlobKey) -> Result<Bytes, BlobError> {
-        let found = self
-            .files
-            .get(&location(key)?)
-            .await
-            .map_err(|error| failed(key, error.into()))?;
-        found.bytes().await.map_err(|error| failed(key, error.into()))
+        let read = self.blocking(key, |blobs, key| fs::read(blobs.place(key)?));
+        read.await.map(Bytes::from)
     }
 
-    async fn get_range(&self, key: &BlobKey, range: Range<u64>) -> Result<Bytes, BlobError> {
-        let part = self.files.get_range(&location(key)?, range).await;
-        part.map_err(|error| failed(key, error.into()))
+    async fn read(&self, key: &BlobKey, range: Range<u64>) -> Result<BlobStream, BlobError> {
+        let start = range.start;
+        let opened = self.blocking(key, move |blobs, key| {
+            let mut file = File::open(blobs.place(key)?)?;
+            file.seek(SeekFrom::Start(start))?;
+            Ok(file)
+        });
+        let reader = Reader {
+            blobs: self.clone(),
+            key: key.clone(),
+            file: opened.await?,
+            rest_bytes: range.end.saturating_sub(range.start),
+        };
+        Ok(Box::pin(stream::unfold(Some(reader), next_part)))
     }
 
     async fn delete(&self, keys: &[BlobKey]) -> Result<(), BlobError> {
         for key in keys {
-            match self.files.delete(&location(key)?).await {
-                Err(object_store::Error::NotFound { .. }) | Ok(()) => {}
-                Err(error) => return Err(failed(key, error.into())),
-            }
+            let removed = self.blocking(key, |blobs, key| gone(fs::remove_file(blobs.place(key)?)));
+            removed.await?;
         }
         Ok(())
     }
 
     async fn delete_job(&self, job: JobId) -> Result<(), BlobError> {
-        let folder = self.folder(job);
         let key = BlobKey::from_stored(format!("jobs/{job}"));
-        blocking(key, move || match std::fs::remove_dir_all(folder) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        })
-        .await
+        let removed = self.blocking(&key, move |blobs, _| {
+            // As earlier versions kept them.
+            gone(fs::remove_dir_all(blobs.jobs_folder().join(job.to_string())))?;
+            let of_job = |name: &str| owner(name) == Some(job);
+            for entry in entries(&blobs.jobs_folder().join(period(job)))? {
+                if entry.file_name().to_str().is_some_and(of_job) {
+                    gone(fs::remove_file(entry.path()))?;
+                }
+            }
+            Ok(())
+        });
+        removed.await
     }
 
     async fn jobs(&self) -> Result<Vec<JobId>, BlobError> {
-        let jobs = self.jobs.clone();
-        blocking(BlobKey::from_stored("jobs".to_owned()), move || {
+        let key = BlobKey::from_stored("jobs".to_owned());
+        let found = self.blocking(&key, |blobs, _| {
             let mut found = Vec::new();
-            for entry in std::fs::read_dir(jobs)? {
+            for entry in fs::read_dir(blobs.jobs_folder())? {
+                let entry = entry?;
                 // Anything else in the folder is not ours to judge.
-                found.extend(
-                    entry?
-                        .file_name()
-                        .to_str()
-                        .and_then(|name| name.parse::<JobId>().ok()),
-                );
+                let Ok(name) = entry.file_name().into_string() else {
+                    continue;
+                };
+                match name.parse::<JobId>() {
+                    Ok(job) => found.push(job),
+                    Err(_) if is_period(&name) => {
+                        let files = entries(&entry.path())?.into_iter();
+                        found.extend(files.filter_map(|file| owner(file.file_name().to_str()?)));
+                    }
+                    Err(_) => {}
+                }
             }
+            found.sort_unstable();
+            found.dedup();
             Ok(found)
-        })
-        .await
+        });
+        found.await
     }
 
     async fn sweep_unfinished(&self, untouched_for: Duration) -> Result<u64, BlobError> {
-        let jobs = self.jobs().await?;
-        let of_jobs = jobs.into_iter().map(|job| self.folder(job));
-        let folders = of_jobs.chain([self.cache.clone()]);
-        let swept = stream::iter(folders).then(|folder| {
-            let name = folder.file_name().unwrap_or_default().to_string_lossy();
-            let key = BlobKey::from_stored(name.into_owned());
-            blocking(key, move || sweep_staging(&folder, untouched_for))
+        let key = BlobKey::from_stored("jobs".to_owned());
+        let swept = self.blocking(&key, move |blobs, _| {
+            let mut removed = sweep_staging(&blobs.root.join("cache"), untouched_for)?;
+            for entry in fs::read_dir(blobs.jobs_folder())? {
+                let entry = entry?;
+                let name = entry.file_name().into_string().unwrap_or_default();
+                if is_period(&name) {
+                    removed += sweep_staging(&entry.path(), untouched_for)?;
+                    // A folder that is not empty stays; one that is written to next is made again.
+                    let _ = fs::remove_dir(entry.path());
+                } else if name.parse::<JobId>().is_ok() {
+                    removed += sweep_staging(&entry.path(), untouched_for)?;
+                }
+            }
+            Ok(removed)
         });
-        let mut swept = std::pin::pin!(swept);
-        let mut removed = 0;
-        while let Some(more) = swept.next().await {
-            removed += more?;
-        }
-        Ok(removed)
+        swept.await
     }
 }
 
-/// Removes staging files below a folder; one that vanishes meanwhile was finished or removed.
+/// A blob that is being read.
+struct Reader {
+    blobs: FolderBlobs,
+    key: BlobKey,
+    file: File,
+    rest_bytes: u64,
+}
+
+type Step = (Result<Bytes, BlobError>, Option<Reader>);
+
+async fn next_part(reader: Option<Reader>) -> Option<Step> {
+    let mut reader = reader.filter(|reader| reader.rest_bytes > 0)?;
+    let (blobs, key) = (reader.blobs.clone(), reader.key.clone());
+    let read = blobs.blocking(&key, move |_, _| {
+        let mut part = vec![0; usize::try_from(reader.rest_bytes.min(PART_BYTES)).unwrap_or(usize::MAX)];
+        reader.file.read_exact(&mut part)?;
+        reader.rest_bytes -= part.len() as u64;
+        Ok((Bytes::from(part), reader))
+    });
+    match read.await {
+        Ok((part, reader)) => Some((Ok(part), Some(reader))),
+        Err(error) => Some((Err(error), None)),
+    }
+}
+
+/// What is gone already need not be removed.
+fn gone(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+/// The entries of a folder; none where it is gone.
+fn entries(folder: &Path) -> io::Result<Vec<fs::DirEntry>> {
+    match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        entries => entries?.collect(),
+    }
+}
+
+/// The job whose file has that name.
+fn owner(name: &str) -> Option<JobId> {
+    name.split_once('.')?.0.parse().ok()
+}
+
+fn is_period(name: &str) -> bool {
+    name.len() == 7 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 fn sweep_staging(folder: &Path, untouched_for: Duration) -> io::Result<u64> {
     let mut removed = 0;
-    let entries = match std::fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
-        entries => entries?,
-    };
-    for entry in entries {
-        let entry = entry?;
+    for entry in entries(folder)? {
         let Ok(found) = entry.metadata() else { continue };
         if found.is_dir() {
             removed += sweep_staging(&entry.path(), untouched_for)?;
@@ -207,17 +304,14 @@ fn sweep_staging(folder: &Path, untouched_for: Duration) -> io::Result<u64> {
         let old = SystemTime::now()
             .duration_since(found.modified()?)
             .is_ok_and(|age| age >= untouched_for);
-        if old
-            && is_staging(&entry.file_name().to_string_lossy())
-            && std::fs::remove_file(entry.path()).is_ok()
-        {
+        if old && is_staging(&entry.file_name().to_string_lossy()) && fs::remove_file(entry.path()).is_ok() {
             removed += 1;
         }
     }
     Ok(removed)
 }
 
-/// `object_store` names its staging files `NAME#NUMBER` and allows no blob such a name.
+/// No blob has such a name.
 fn is_staging(name: &str) -> bool {
     let number = name.rsplit_once('#').map_or("", |(_, number)| number);
     !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())

@@ -8,12 +8,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::future::join_all;
 use jiff::Timestamp;
-use trellis_core::{AssetName, BackendChoice, Input, JobId, ParamError, ParamsPatch};
+use trellis_core::{AssetName, BackendChoice, Input, JobId, ParamError, ParamsPatch, Sha256};
 use trellis_picture::{ForeignFile, PictureError, probe};
 
 use crate::{
     BlobError, BlobKey, BlobStore, CacheKey, JobStore, NewJob, Outcome, ResultCache, StoreError, Submitted,
-    sha256,
 };
 
 /// What a submission may hold.
@@ -180,7 +179,7 @@ impl Intake {
     /// The kept result of the same request, copied for this job.
     async fn recall(&self, new: &NewJob, made_by: Option<&str>) -> Option<Outcome> {
         let (cache, made_by) = (self.cache.as_ref()?, made_by?);
-        let inputs: Vec<String> = new.inputs.iter().map(|(input, _)| input.sha256.clone()).collect();
+        let inputs: Vec<Sha256> = new.inputs.iter().map(|(input, _)| input.sha256).collect();
         let name = new.inputs.first().and_then(|(input, _)| input.name.as_ref());
         let key = CacheKey::new(&inputs, name, &new.params, made_by);
         cache.recall(&key, new.id, new.now).await
@@ -227,7 +226,7 @@ fn examine_one(index: usize, bytes: &Bytes, max_pixels: u64) -> Result<Input, In
         width: header.width,
         height: header.height,
         size_bytes: bytes.len() as u64,
-        sha256: sha256(bytes),
+        sha256: Sha256::of(bytes),
         name: None,
     })
 }

@@ -8,7 +8,6 @@
 mod advice;
 mod blobs;
 mod cache;
-mod digest;
 mod folder_blobs;
 mod folders;
 mod intake;
@@ -16,9 +15,8 @@ mod janitor;
 mod sqlite;
 mod store;
 
-pub use blobs::{BlobError, BlobKey, BlobStore};
+pub use blobs::{BlobError, BlobKey, BlobStore, BlobStream};
 pub use cache::{CacheError, CacheIndex, CacheKey, Entry, EntryId, KeptResult, ResultCache};
-pub use digest::{sha256, sha256_of};
 pub use folder_blobs::FolderBlobs;
 pub use intake::{Intake, IntakeError, IntakeLimits, Submission};
 pub use janitor::{Janitor, Retention, SweepError, Swept};

@@ -6,24 +6,22 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
+use trellis_core::Backoff;
 
 /// How often and how fast.
 #[derive(Debug, Clone, Copy)]
 pub struct RetryPolicy {
     /// Failures in a row, without progress between, before giving up.
     pub limit: u32,
-    /// The first wait; each further one is twice as long.
-    pub first: Duration,
-    /// No wait of ours is longer, and a hub that asks for more is not waited for.
-    pub longest: Duration,
+    /// The waits between; a hub that asks for more than the longest is not waited for.
+    pub waits: Backoff,
 }
 
 impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
             limit: 6,
-            first: Duration::from_millis(500),
-            longest: Duration::from_secs(120),
+            waits: Backoff::new(Duration::from_millis(500), Duration::from_secs(120)),
         }
     }
 }
@@ -76,14 +74,11 @@ impl RetryPolicy {
         if !trouble.is_passing() || failures > self.limit {
             return None;
         }
-        let doubled = self
-            .first
-            .saturating_mul(1 << (failures.saturating_sub(1)).min(16));
-        let ours = doubled.min(self.longest);
+        let ours = self.waits.wait(failures, 1.0);
         match trouble {
             Trouble::Status {
                 after: Some(after), ..
-            } if *after > self.longest => None,
+            } if *after > self.waits.longest() => None,
             Trouble::Status {
                 after: Some(after), ..
             } => Some((*after).max(ours)),
@@ -117,8 +112,7 @@ mod tests {
     fn waits_double_are_bounded_and_end() {
         let policy = RetryPolicy {
             limit: 4,
-            first: Duration::from_secs(1),
-            longest: Duration::from_secs(3),
+            waits: Backoff::new(Duration::from_secs(1), Duration::from_secs(3)),
         };
         let waits = (1..=5).map(|n| policy.wait(n, &status(503, None)).map(|wait| wait.as_secs()));
         assert_eq!(
@@ -132,7 +126,7 @@ mod tests {
         let policy = RetryPolicy::default();
         let wait = |after| policy.wait(1, &status(429, Some(after)));
         assert_eq!(wait(30), Some(Duration::from_secs(30)));
-        assert_eq!(wait(0), Some(policy.first));
+        assert_eq!(wait(0), Some(Duration::from_millis(500)));
         assert_eq!(wait(3600), None);
     }
 

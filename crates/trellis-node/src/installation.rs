@@ -11,8 +11,7 @@ use nix_compat::store_path::StorePath;
 use tracing::{debug, warn};
 use trellis_backend::Origin;
 use trellis_closure::{Source, Store, own_store_path};
-use trellis_core::{Installation, Pin, ServerBuild};
-use trellis_jobs::sha256_of;
+use trellis_core::{Installation, Pin, ServerBuild, Sha256};
 use trellis_models::lock::LOCK_FILE;
 use trellis_provenance::SigningKey;
 
@@ -79,8 +78,8 @@ fn nix(store: Option<&Store>, path: &StorePath<String>) -> Pin {
     }
 }
 
-fn digest(file: &Path) -> Option<String> {
-    let (_, sha256) = sha256_of(File::open(file).ok()?).ok()?;
+fn digest(file: &Path) -> Option<Sha256> {
+    let (_, sha256) = Sha256::of_reader(File::open(file).ok()?).ok()?;
     Some(sha256)
 }
 
@@ -149,7 +148,7 @@ mod tests {
             panic!("{:?}", here.server.pin);
         };
         let own = std::fs::read(std::env::current_exe().unwrap()).unwrap();
-        assert_eq!(sha256, trellis_jobs::sha256(&own));
+        assert_eq!(sha256, Sha256::of(&own));
         assert_eq!(here.python_env, Pin::Unpinned { sha256: None });
         assert_eq!(here.model_lock, None);
     }
@@ -159,7 +158,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(LOCK_FILE), "{}").unwrap();
         let here = find(folder.path(), Path::new("no-such-python"), None);
-        assert_eq!(here.model_lock, Some(trellis_jobs::sha256(b"{}")));
+        assert_eq!(here.model_lock, Some(Sha256::of(b"{}")));
     }
 
     #[test]

@@ -27,7 +27,7 @@ fn record() -> Result<Provenance, Box<dyn Error>> {
     };
     Ok(Provenance {
         schema: Schema,
-        inputs: vec!["0".repeat(64), "1".repeat(64)],
+        inputs: vec![[0; 32].into(), [0x11; 32].into()],
         name: None,
         params: ParamsPatch::default().resolve(7)?,
         backend: "trellis".to_owned(),
@@ -39,7 +39,7 @@ fn record() -> Result<Provenance, Box<dyn Error>> {
             versions: [("torch".to_owned(), "2.9.1+cu128".to_owned())].into(),
             pin,
         }),
-        model_lock: Some("2".repeat(64)),
+        model_lock: Some([0x22; 32].into()),
         gpu: Some(GpuUsed {
             name: "NVIDIA GeForce RTX 5090 Laptop GPU".to_owned(),
             capability: "12.0".to_owned(),

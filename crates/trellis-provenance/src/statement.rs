@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use trellis_core::{Pin, Provenance, PythonEnv, Schema, ServerBuild};
+use trellis_core::{Pin, Provenance, PythonEnv, Schema, ServerBuild, Sha256};
 
 const BUILD_TYPE: &str = "urn:trellis-server:build:generate:1";
 const BUILDER: &str = "urn:trellis-server:builder";
@@ -85,8 +85,8 @@ struct Metadata {
 pub struct Subject {
     /// Its name.
     pub name: String,
-    /// SHA-256 in hexadecimal.
-    pub sha256: String,
+    /// The digest of its bytes.
+    pub sha256: Sha256,
     /// Its media type.
     pub media_type: String,
 }
@@ -112,7 +112,7 @@ impl Statement {
     pub fn new(subjects: &[Subject], provenance: &Provenance, run: &Run) -> Self {
         let subject = subjects.iter().map(|file| Resource {
             media_type: Some(file.media_type.clone()),
-            ..with_sha256(&file.name, &file.sha256)
+            ..with_sha256(&file.name, file.sha256)
         });
         let version = BTreeMap::from([("trellis-server".to_owned(), provenance.server.version.clone())]);
         Self {
@@ -145,9 +145,8 @@ impl Statement {
     }
 
     /// Whether it is about a file with that digest.
-    pub fn is_about(&self, sha256: &str) -> bool {
-        let digest = |file: &Resource| file.digest.get("sha256").is_some_and(|digest| digest == sha256);
-        self.subject.iter().any(digest)
+    pub fn is_about(&self, sha256: Sha256) -> bool {
+        self.subject.iter().any(|file| file.sha256() == Some(sha256))
     }
 
     /// Whether it says of how the files came to be what `provenance` says.
@@ -169,8 +168,7 @@ impl BuildDefinition {
     fn provenance(&self, version: &str) -> Option<Provenance> {
         let used = |name: &str| self.resolved_dependencies.iter().find(|used| used.name == name);
         let asked = |name: &str| self.external_parameters.get(name).cloned();
-        let inputs =
-            (0..).map_while(|index: u32| used(&format!("input/{index}"))?.digest.get("sha256").cloned());
+        let inputs = (0..).map_while(|index: u32| used(&format!("input/{index}"))?.sha256());
         let python_env = match used("python-env") {
             None => None,
             Some(env) => Some(PythonEnv {
@@ -190,7 +188,7 @@ impl BuildDefinition {
                 pin: used("trellis-server")?.pin(),
             },
             python_env,
-            model_lock: used("trellis-model.lock.json").and_then(|lock| lock.digest.get("sha256").cloned()),
+            model_lock: used("trellis-model.lock.json").and_then(Resource::sha256),
             gpu: gpu.cloned().map(serde_json::from_value).transpose().ok()?,
         })
     }
@@ -198,12 +196,11 @@ impl BuildDefinition {
     fn of(provenance: &Provenance) -> Self {
         let mut used: Vec<Resource> = (0..)
             .zip(&provenance.inputs)
-            .map(|(index, sha256): (u32, _)| with_sha256(&format!("input/{index}"), sha256))
+            .map(|(index, sha256): (u32, _)| with_sha256(&format!("input/{index}"), *sha256))
             .collect();
         used.extend(
             provenance
                 .model_lock
-                .as_ref()
                 .map(|sha256| with_sha256("trellis-model.lock.json", sha256)),
         );
         used.push(pinned("trellis-server", &provenance.server.pin));
@@ -229,26 +226,29 @@ impl BuildDefinition {
     }
 }
 
-fn with_sha256(name: &str, sha256: &str) -> Resource {
+fn with_sha256(name: &str, sha256: Sha256) -> Resource {
     Resource {
         name: name.to_owned(),
         uri: None,
-        digest: BTreeMap::from([("sha256".to_owned(), sha256.to_owned())]),
+        digest: BTreeMap::from([("sha256".to_owned(), sha256.to_string())]),
         media_type: None,
     }
 }
 
 impl Resource {
+    fn sha256(&self) -> Option<Sha256> {
+        self.digest.get("sha256")?.parse().ok()
+    }
+
     /// What [`pinned`] was given.
     fn pin(&self) -> Pin {
-        let digest = |algorithm: &str| self.digest.get(algorithm).cloned();
         match self.uri.as_ref().and_then(|uri| uri.strip_prefix("file://")) {
             Some(store_path) => Pin::Nix {
                 store_path: store_path.to_owned(),
-                nar_hash: digest("narHash"),
+                nar_hash: self.digest.get("narHash").cloned(),
             },
             None => Pin::Unpinned {
-                sha256: digest("sha256"),
+                sha256: self.sha256(),
             },
         }
     }
@@ -259,16 +259,16 @@ fn pinned(name: &str, pin: &Pin) -> Resource {
     let (uri, digest) = match pin {
         Pin::Nix { store_path, nar_hash } => (
             Some(format!("file://{store_path}")),
-            nar_hash.as_ref().map(|hash| ("narHash", hash)),
+            nar_hash.as_ref().map(|hash| ("narHash", hash.clone())),
         ),
-        Pin::Unpinned { sha256 } => (None, sha256.as_ref().map(|sha256| ("sha256", sha256))),
+        Pin::Unpinned { sha256 } => (None, sha256.map(|sha256| ("sha256", sha256.to_string()))),
     };
     Resource {
         name: name.to_owned(),
         uri,
         digest: digest
             .into_iter()
-            .map(|(algorithm, value)| (algorithm.to_owned(), value.clone()))
+            .map(|(algorithm, value)| (algorithm.to_owned(), value))
             .collect(),
         media_type: None,
     }
@@ -283,7 +283,7 @@ pub(crate) mod tests {
     fn provenance() -> Provenance {
         Provenance {
             schema: Schema,
-            inputs: vec!["0".repeat(64)],
+            inputs: vec![Sha256::from([0; 32])],
             name: AssetName::of_file("chair.png"),
             params: ParamsPatch::default().resolve(7).unwrap(),
             backend: "trellis".to_owned(),
@@ -298,7 +298,7 @@ pub(crate) mod tests {
                 versions: BTreeMap::from([("torch".to_owned(), "2.9.1+cu128".to_owned())]),
                 pin: Pin::Unpinned { sha256: None },
             }),
-            model_lock: Some("3".repeat(64)),
+            model_lock: Some(Sha256::from([0x33; 32])),
             gpu: Some(GpuUsed {
                 name: "NVIDIA GeForce RTX 5090".to_owned(),
                 capability: "12.0".to_owned(),
@@ -310,7 +310,7 @@ pub(crate) mod tests {
     pub(crate) fn statement() -> Statement {
         let file = Subject {
             name: "model.glb".to_owned(),
-            sha256: "1".repeat(64),
+            sha256: Sha256::from([0x11; 32]),
             media_type: "model/gltf-binary".to_owned(),
         };
         let run = Run {
@@ -346,6 +346,6 @@ pub(crate) mod tests {
         let params = &mut old.predicate.build_definition.external_parameters["params"];
         assert!(params.as_object_mut().unwrap().remove("stl_size_mm").is_some());
         assert!(old.agrees_with(&provenance()));
-        assert!(statement().is_about(&"1".repeat(64)) && !statement().is_about(&"2".repeat(64)));
+        assert!(statement().is_about([0x11; 32].into()) && !statement().is_about([0x22; 32].into()));
     }
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info};
 use trellis_backend::{Backend, Request};
-use trellis_core::{Failure, FailureKind};
+use trellis_core::{Failure, FailureKind, GenerateError};
 use trellis_jobs::{BlobError, Claim, Lease};
 
 use crate::ending::{Ending, end};
@@ -99,7 +99,12 @@ impl Attempt {
                 .map_or_else(Ending::Fail, |outcome| Ending::Succeed(Box::new(outcome))),
             (Err(_), Some(Stop::Drained)) => Ending::Release,
             (Err(_), Some(Stop::TimeLimit)) => Ending::Fail(self.too_long()),
-            (Err(failure), _) => Ending::Fail(failure),
+            (Err(GenerateError::Failed(failure)), _) => Ending::Fail(failure),
+            // Nobody told it to.
+            (Err(GenerateError::Cancelled), _) => Ending::Fail(Failure::new(
+                FailureKind::Internal,
+                "the backend stopped the job of its own accord",
+            )),
         }
     }
 

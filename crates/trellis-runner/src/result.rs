@@ -6,8 +6,8 @@ use std::path::Path;
 use jiff::Timestamp;
 use tracing::warn;
 use trellis_backend::{Backend, Output, Pictures};
-use trellis_core::{AssetName, Failure, FailureKind, Provenance, StatementFile};
-use trellis_jobs::{BlobKey, CacheKey, Claim, Delivered, DeliveredStatement, Outcome, sha256};
+use trellis_core::{AssetName, Failure, FailureKind, Provenance, Sha256, StatementFile};
+use trellis_jobs::{BlobKey, CacheKey, Claim, Delivered, DeliveredStatement, Outcome};
 use trellis_provenance::{Run, Subject};
 
 use crate::runner::Shared;
@@ -81,7 +81,7 @@ impl Storing<'_> {
             .iter()
             .map(|file| Subject {
                 name: file.artifact.name.clone(),
-                sha256: file.artifact.sha256.clone(),
+                sha256: file.artifact.sha256,
                 media_type: file.artifact.media_type.clone(),
             })
             .collect();
@@ -101,7 +101,7 @@ impl Storing<'_> {
             name,
             media_type: text.media_type.to_owned(),
             size_bytes: text.bytes.len() as u64,
-            sha256: sha256(&text.bytes),
+            sha256: Sha256::of(&text.bytes),
             signed_by: text.signed_by,
         };
         let stored = self.shared.blobs.put(&key, text.bytes.into()).await;
@@ -109,9 +109,9 @@ impl Storing<'_> {
         Ok(Some(DeliveredStatement { file, key }))
     }
 
-    fn inputs(&self) -> Vec<String> {
+    fn inputs(&self) -> Vec<Sha256> {
         let inputs = self.claim.job.inputs.iter();
-        inputs.map(|input| input.sha256.clone()).collect()
+        inputs.map(|input| input.sha256).collect()
     }
 
     fn name(&self) -> Option<&AssetName> {

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use tracing::{error, warn};
 use trellis_backend::{Content, Made, stamp, unstamped};
-use trellis_core::{Artifact, Failure, FailureKind, Format, JobId, Provenance};
-use trellis_jobs::{BlobError, BlobKey, BlobStore, Delivered, sha256_of};
+use trellis_core::{Artifact, Failure, FailureKind, Format, JobId, Provenance, Sha256};
+use trellis_jobs::{BlobError, BlobKey, BlobStore, Delivered};
 
 /// Where an attempt's files go.
 #[derive(Clone, Copy)]
@@ -64,8 +64,8 @@ impl Place<'_> {
         let key = BlobKey::artifact(self.job, self.attempt, &made.name);
         let content = made.content.clone();
         let digested = blocking(move || match content {
-            Content::Bytes(bytes) => sha256_of(bytes.as_ref()),
-            Content::File(path) => sha256_of(File::open(path)?),
+            Content::Bytes(bytes) => Sha256::of_reader(bytes.as_ref()),
+            Content::File(path) => Sha256::of_reader(File::open(path)?),
         });
         let (size_bytes, sha256) = digested.await?;
         let stored = match made.content {

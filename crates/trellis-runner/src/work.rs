@@ -4,11 +4,11 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 use trellis_backend::{Backend, Output, Request};
-use trellis_core::{Failure, FailureKind};
+use trellis_core::{Failure, FailureKind, GenerateError};
 
 use crate::keeper::Gone;
 use crate::reporter::Reports;
@@ -35,7 +35,7 @@ pub(crate) async fn work(
     request: Request,
     reports: Reports,
     gone: impl Future<Output = Gone>,
-) -> (Result<Output, Failure>, Option<Stop>) {
+) -> (Result<Output, GenerateError>, Option<Stop>) {
     let cancel = CancellationToken::new();
     // Dropped with this future, so that the backend hears of it if the runner itself is dropped.
     let guard = cancel.clone().drop_guard();
@@ -51,24 +51,18 @@ pub(crate) async fn work(
     (stopped(working).await, Some(stop))
 }
 
-async fn stopped(mut working: JoinHandle<Result<Output, Failure>>) -> Result<Output, Failure> {
+async fn stopped(mut working: JoinHandle<Result<Output, GenerateError>>) -> Result<Output, GenerateError> {
     if let Ok(done) = tokio::time::timeout(STOPPING, &mut working).await {
         return outcome(done);
     }
     warn!("backend does not stop, it is abandoned");
     working.abort();
-    Err(Failure::new(
-        FailureKind::Internal,
-        "the backend did not stop when told to",
-    ))
+    Err(GenerateError::Cancelled)
 }
 
-fn outcome(done: Result<Result<Output, Failure>, tokio::task::JoinError>) -> Result<Output, Failure> {
+fn outcome(done: Result<Result<Output, GenerateError>, JoinError>) -> Result<Output, GenerateError> {
     done.unwrap_or_else(|panic| {
         error!(%panic, "backend panicked");
-        Err(Failure::new(
-            FailureKind::Internal,
-            "the backend stopped because of a defect",
-        ))
+        Err(Failure::new(FailureKind::Internal, "the backend stopped because of a defect").into())
     })
 }

@@ -1,4 +1,4 @@
-//! A stored file as an answer: ETag, conditions, ranges, in chunks.
+//! A stored file as an answer: ETag, conditions, ranges, streamed.
 //!
 //! Conditions and ranges are those of RFC 9110, sections 13 and 14: `If-None-Match` goes before `Range`,
 //! and a `Range` whose `If-Range` does not match is ignored.
@@ -10,24 +10,20 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
-use futures::stream;
+use futures::TryStreamExt as _;
 use tracing::warn;
+use trellis_core::Sha256;
 use trellis_jobs::{BlobKey, BlobStore};
 
 use crate::problem::Problem;
 use crate::range::{Portion, portion};
 use crate::request_error::RequestError;
 
-/// How much of a file is in memory at a time, per reader.
-const CHUNK_BYTES: u64 = 512 * 1024;
-
 /// A file and how it is shown.
 pub(crate) struct StoredFile {
     pub(crate) key: BlobKey,
     pub(crate) size_bytes: u64,
-    /// 64 hexadecimal digits.
-    pub(crate) sha256: String,
+    pub(crate) sha256: Sha256,
     pub(crate) media_type: String,
     /// The name to save it under.
     pub(crate) name: String,
@@ -38,8 +34,8 @@ pub(crate) struct StoredFile {
 }
 
 impl StoredFile {
-    /// Answers a `GET` or `HEAD` with `request` headers. The first chunk is read before the answer
-    /// begins, so that a file that is gone becomes a problem and not a broken download.
+    /// Answers a `GET` or `HEAD` with `request` headers. The file is opened before the answer begins, so that
+    /// one that is gone becomes a problem and not a broken download.
     pub(crate) async fn answer(
         self,
         blobs: &Arc<dyn BlobStore>,
@@ -65,7 +61,7 @@ impl StoredFile {
         }
         let body = match *method {
             Method::HEAD => Body::empty(),
-            _ => read(Arc::clone(blobs), self.key, part).await?,
+            _ => read(blobs.as_ref(), &self.key, part).await?,
         };
         Ok((status, headers, body).into_response())
     }
@@ -138,69 +134,19 @@ fn range_applies(headers: &HeaderMap, etag: &str) -> bool {
 }
 
 /// The bytes of `part` as a body.
-async fn read(blobs: Arc<dyn BlobStore>, key: BlobKey, part: Range<u64>) -> Result<Body, Problem> {
+async fn read(blobs: &dyn BlobStore, key: &BlobKey, part: Range<u64>) -> Result<Body, Problem> {
     if part.is_empty() {
         return Ok(Body::empty());
     }
-    let first = blobs.get_range(&key, first_chunk(&part)).await?;
-    let rest = part.start + first.len() as u64..part.end;
-    if rest.is_empty() {
-        return Ok(Body::from(first));
-    }
-    let reader = Reader { blobs, key, rest };
-    Ok(Body::from_stream(stream::unfold(
-        (Some(first), reader),
-        next_chunk,
-    )))
-}
-
-fn first_chunk(part: &Range<u64>) -> Range<u64> {
-    part.start..part.end.min(part.start.saturating_add(CHUNK_BYTES))
-}
-
-struct Reader {
-    blobs: Arc<dyn BlobStore>,
-    key: BlobKey,
-    rest: Range<u64>,
-}
-
-type Step = (Option<Bytes>, Reader);
-
-async fn next_chunk((ready, mut reader): Step) -> Option<(io::Result<Bytes>, Step)> {
-    if let Some(chunk) = ready {
-        return Some((Ok(chunk), (None, reader)));
-    }
-    if reader.rest.is_empty() {
-        return None;
-    }
-    match reader
-        .blobs
-        .get_range(&reader.key, first_chunk(&reader.rest))
-        .await
-    {
-        Ok(chunk) if !chunk.is_empty() => {
-            reader.rest.start += chunk.len() as u64;
-            Some((Ok(chunk), (None, reader)))
-        }
-        // An error ends the connection early, so that the client sees that the file is not whole.
-        Ok(_) => Some((Err(io::ErrorKind::UnexpectedEof.into()), stopped(reader))),
-        Err(error) => {
-            warn!(
-                error = &error as &dyn std::error::Error,
-                "a file cannot be read on"
-            );
-            Some((
-                Err(io::Error::other("the file cannot be read on")),
-                stopped(reader),
-            ))
-        }
-    }
-}
-
-/// After an error nothing more is read.
-fn stopped(mut reader: Reader) -> Step {
-    reader.rest.start = reader.rest.end;
-    (None, reader)
+    // An error ends the connection early, so that the client sees that the file is not whole.
+    let parts = blobs.read(key, part).await?.map_err(|error| {
+        warn!(
+            error = &error as &dyn std::error::Error,
+            "a file cannot be read on"
+        );
+        io::Error::other("the file cannot be read on")
+    });
+    Ok(Body::from_stream(parts))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use trellis_backend::{Content, Made, ObjLabel, Output, Reporter, Request, engine_formats, with_obj};
-use trellis_core::{Failure, FailureKind, Params};
+use trellis_core::{Failure, FailureKind, GenerateError, Params};
 
 use crate::backend::DESCRIPTION;
 use crate::cause::{Cause, without_paths};
@@ -32,7 +32,7 @@ pub(crate) async fn make(
     request: &Request,
     reporter: &dyn Reporter,
     cancel: &CancellationToken,
-) -> Result<Output, Failure> {
+) -> Result<Output, GenerateError> {
     let (mut task, mut notes) = prepare(request, limits.max_pixels).await?;
     let mut lost = 0;
     for number in 1.. {
@@ -42,9 +42,9 @@ pub(crate) async fn make(
         let cause = match ended {
             Ended::Done(finished) => {
                 let output = output(&task, files, finished, notes).await?;
-                return with_obj(output, &request.params.formats, label(request)).await;
+                return Ok(with_obj(output, &request.params.formats, label(request)).await?);
             }
-            Ended::Cancelled => return Err(Failure::new(FailureKind::Internal, "the job was cancelled")),
+            Ended::Cancelled => return Err(GenerateError::Cancelled),
             Ended::Failed(report) if report.kind == FailureKind::GpuOutOfMemory && !task.low_vram => {
                 info!(job = %task.job, message = report.message, "retried in low-VRAM mode");
                 task.low_vram = true;
@@ -53,12 +53,16 @@ pub(crate) async fn make(
                 );
                 continue;
             }
-            Ended::Failed(report) => return Err(Failure::new(report.kind, without_paths(&report.message))),
+            Ended::Failed(report) => {
+                return Err(Failure::new(report.kind, without_paths(&report.message)).into());
+            }
+            // Such as one that did not stop in time.
+            Ended::Lost(_) if cancel.is_cancelled() => return Err(GenerateError::Cancelled),
             Ended::Lost(cause) => cause,
         };
         lost += 1;
         if lost > limits.retries {
-            return Err(given_up(&cause, lost));
+            return Err(given_up(&cause, lost).into());
         }
         warn!(job = %task.job, %cause, "the job goes to a fresh worker");
         notes.push(format!("tried again, because {}", cause.failure().message));

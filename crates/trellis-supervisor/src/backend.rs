@@ -8,7 +8,8 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 use trellis_backend::{Backend, Capabilities, Output, Readiness, Reporter, Request};
 use trellis_core::{
-    BackendChoice, Failure, FailureKind, Format, WorkerCommand, WorkerCounters, WorkerState, WorkerStatus,
+    BackendChoice, Failure, FailureKind, Format, GenerateError, WorkerCommand, WorkerCounters, WorkerState,
+    WorkerStatus,
 };
 
 use crate::attempt::{Workers, make};
@@ -260,7 +261,7 @@ impl Backend for TrellisBackend {
         request: Request,
         reporter: &dyn Reporter,
         cancel: CancellationToken,
-    ) -> Result<Output, Failure> {
+    ) -> Result<Output, GenerateError> {
         make(self, &self.limits, &request, reporter, &cancel).await
     }
 }

@@ -25,6 +25,8 @@ import torch
 FOLDER = Path(os.environ.get("TRELLIS_MODEL_PATH", "."))
 # Set by the pipeline: whether some model is in main memory.
 offloaded = False
+# Set by `pad`: how many bytes a GLB gets that mean nothing.
+padding = 0
 
 
 def _rules() -> list[dict[str, Any]]:
@@ -129,6 +131,12 @@ def _babble(_rule: dict[str, Any]) -> None:
     _hang({})
 
 
+def _pad(rule: dict[str, Any]) -> None:
+    """Makes GLBs as large as real ones."""
+    global padding  # noqa: PLW0603 read where the file is made
+    padding = rule["bytes"]
+
+
 def _open_url(rule: dict[str, Any]) -> None:
     urllib.request.urlopen(rule["url"], timeout=5)
 
@@ -149,5 +157,6 @@ ACTIONS: dict[str, Callable[[dict[str, Any]], None]] = {
     "babble": _babble,
     "connect": lambda rule: socket.create_connection((rule["host"], 443), timeout=5).close(),
     "open_url": _open_url,
+    "pad": _pad,
     "write_stderr": lambda rule: print(rule["text"], file=sys.stderr, flush=True),
 }

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use trellis_core::{BackendChoice, Failure, FailureKind, ParamsPatch, ServerBuild};
+use trellis_core::{BackendChoice, GenerateError, ParamsPatch, ServerBuild, Sha256};
 use trellis_provenance::PublicKey;
 
 use super::*;
@@ -32,8 +32,8 @@ impl Backend for InPython {
         _: Request,
         _: &dyn Reporter,
         _: tokio_util::sync::CancellationToken,
-    ) -> Result<Output, Failure> {
-        Err(Failure::new(FailureKind::Internal, "it only stands here"))
+    ) -> Result<Output, GenerateError> {
+        Err(GenerateError::Cancelled)
     }
 }
 
@@ -62,7 +62,7 @@ fn installation() -> Installation {
             pin: nix("trellis"),
         },
         python_env: nix("python-env"),
-        model_lock: Some("1".repeat(64)),
+        model_lock: Some([0x11; 32].into()),
     }
 }
 
@@ -98,7 +98,7 @@ fn results_are_alike_only_where_all_that_makes_them_is_named() {
     assert_ne!(relief_now, trellis_now);
 
     let other_model = Installation {
-        model_lock: Some("2".repeat(64)),
+        model_lock: Some([0x22; 32].into()),
         ..installation()
     };
     let other_model = origin(other_model);
@@ -130,7 +130,7 @@ fn results_are_alike_only_where_all_that_makes_them_is_named() {
     };
     assert_eq!(server(unpinned).identity(relief().as_ref()), None);
     let built = |sha256: &str| {
-        let sha256 = Some(sha256.to_owned());
+        let sha256 = Some(Sha256::of(sha256));
         server(Pin::Unpinned { sha256 })
             .identity(relief().as_ref())
             .unwrap()

@@ -1,6 +1,7 @@
 //! Where jobs go.
 
 use tokio_util::sync::CancellationToken;
+use trellis_core::GenerateError;
 
 use super::*;
 use crate::{Capabilities, Output, Reporter, Request};
@@ -25,8 +26,13 @@ impl Backend for Fixed {
         self.readiness.clone()
     }
 
-    async fn generate(&self, _: Request, _: &dyn Reporter, _: CancellationToken) -> Result<Output, Failure> {
-        Err(Failure::new(FailureKind::Internal, "it only stands here"))
+    async fn generate(
+        &self,
+        _: Request,
+        _: &dyn Reporter,
+        _: CancellationToken,
+    ) -> Result<Output, GenerateError> {
+        Err(GenerateError::Cancelled)
     }
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use reqwest::multipart::{Form, Part};
 use reqwest::{Response, StatusCode};
 use serde_json::Value;
-use trellis_jobs::sha256;
+use trellis_core::Sha256;
 
 /// A client of one server.
 #[derive(Clone)]
@@ -183,7 +183,7 @@ impl Client {
         for artifact in artifacts {
             let name = artifact["name"].as_str().expect("a name");
             let bytes = self.artifact(id, name).await;
-            let digest = sha256(&bytes);
+            let digest = Sha256::of(&bytes).to_string();
             if artifact["sha256"] != digest || artifact["size_bytes"] != bytes.len() {
                 return Some(format!("{name} of job {id} differs from its digest"));
             }

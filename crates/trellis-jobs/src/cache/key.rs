@@ -3,9 +3,7 @@
 use std::fmt;
 
 use serde::Serialize;
-use trellis_core::{AssetName, Params};
-
-use crate::sha256;
+use trellis_core::{AssetName, Params, Sha256};
 
 /// The digest.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -17,7 +15,7 @@ const FORM: u32 = 2;
 #[derive(Serialize)]
 struct Digested<'a> {
     form: u32,
-    inputs: &'a [String],
+    inputs: &'a [Sha256],
     name: Option<&'a AssetName>,
     params: &'a Params,
     made_by: &'a str,
@@ -29,7 +27,7 @@ impl CacheKey {
     ///
     /// # Panics
     /// Never: texts and numbers in range are JSON.
-    pub fn new(inputs: &[String], name: Option<&AssetName>, params: &Params, made_by: &str) -> Self {
+    pub fn new(inputs: &[Sha256], name: Option<&AssetName>, params: &Params, made_by: &str) -> Self {
         let digested = Digested {
             form: FORM,
             inputs,
@@ -38,7 +36,7 @@ impl CacheKey {
             made_by,
         };
         let text = serde_json::to_vec(&digested).expect("texts and numbers in range");
-        Self(sha256(&text))
+        Self(Sha256::of(&text).to_string())
     }
 
     /// As text.
@@ -63,14 +61,14 @@ mod tests {
     fn everything_that_a_result_depends_on_makes_another_key() {
         let params = |patch: ParamsPatch| patch.resolve(7).unwrap();
         let usual = params(ParamsPatch::default());
-        let inputs = ["a".to_owned(), "b".to_owned()];
+        let inputs = ["a", "b"].map(Sha256::of);
         let key = CacheKey::new(&inputs, None, &usual, "relief 1");
         assert_eq!(key, CacheKey::new(&inputs, None, &usual, "relief 1"));
         let seed = ParamsPatch::default().with("seed", 8);
         let formats = ParamsPatch::default().with("formats", vec![Format::Glb, Format::Stl]);
         let steps = ParamsPatch::default().with("ss_sampling_steps", 13);
         let chair = AssetName::of_file("chair.png");
-        let swapped = ["b".to_owned(), "a".to_owned()];
+        let swapped = [inputs[1], inputs[0]];
         for other in [
             CacheKey::new(&inputs, None, &params(seed), "relief 1"),
             CacheKey::new(&inputs, None, &params(formats), "relief 1"),

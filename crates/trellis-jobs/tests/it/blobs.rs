@@ -1,8 +1,10 @@
 //! Bytes in a folder.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::{StreamExt as _, TryStreamExt as _};
 use trellis_core::JobId;
 use trellis_jobs::{BlobError, BlobKey, BlobStore, FolderBlobs};
 
@@ -23,8 +25,62 @@ async fn what_is_put_can_be_read_whole_and_in_parts() {
         .unwrap();
     let again = FolderBlobs::open(&place.folder.path().join("blobs")).unwrap();
     assert_eq!(again.get(&key).await.unwrap(), "0123456789");
-    assert_eq!(again.get_range(&key, 2..5).await.unwrap(), "234");
+    assert_eq!(read(&again, &key, 2..5).await.unwrap(), b"234");
+    assert_eq!(read(&again, &key, 3..3).await.unwrap(), b"");
     assert_eq!(again.jobs().await.unwrap(), [job(1)]);
+}
+
+async fn read(blobs: &dyn BlobStore, key: &BlobKey, range: Range<u64>) -> Result<Vec<u8>, BlobError> {
+    let parts: Vec<Bytes> = blobs.read(key, range).await?.try_collect().await?;
+    assert!(parts.iter().all(|part| part.len() <= 1 << 20), "a part at a time");
+    Ok(parts.concat())
+}
+
+/// A download opens its file once: it goes on when the job is deleted meanwhile.
+#[tokio::test]
+async fn a_blob_is_read_to_its_end_though_it_is_removed() {
+    let place = Place::new();
+    let key = BlobKey::artifact(job(1), 1, "model.glb");
+    let bytes: Vec<u8> = (0..3_000_000u32).map(|n| (n % 251) as u8).collect();
+    place.blobs.put(&key, bytes.clone().into()).await.unwrap();
+    let mut parts = place.blobs.read(&key, 10..3_000_000).await.unwrap();
+    let mut found = parts.next().await.unwrap().unwrap().to_vec();
+    place.blobs.delete_job(job(1)).await.unwrap();
+    while let Some(part) = parts.next().await {
+        found.extend(part.unwrap());
+    }
+    assert!(found == bytes[10..]);
+    assert!(matches!(
+        place.blobs.read(&key, 0..1).await,
+        Err(BlobError::NotFound { .. })
+    ));
+}
+
+#[tokio::test]
+async fn a_blob_that_is_too_short_ends_with_an_error() {
+    let place = Place::new();
+    let key = BlobKey::input(job(1), 0);
+    place.blobs.put(&key, Bytes::from_static(b"short")).await.unwrap();
+    let parts: Vec<_> = place.blobs.read(&key, 0..9).await.unwrap().collect().await;
+    assert!(
+        matches!(parts[..], [Err(BlobError::Unavailable { .. })]),
+        "{parts:?}"
+    );
+}
+
+/// Folders of earlier versions, one a job.
+#[tokio::test]
+async fn jobs_of_an_earlier_version_are_found_and_removed() {
+    let place = Place::new();
+    let key = BlobKey::from_stored(format!("jobs/{}/artifacts/1/model.glb", job(3)));
+    let beside = BlobKey::artifact(job(3), 2, "model.glb");
+    for key in [&key, &beside] {
+        place.blobs.put(key, Bytes::from_static(b"x")).await.unwrap();
+        assert_eq!(place.blobs.get(key).await.unwrap(), "x");
+    }
+    assert_eq!(place.blobs.jobs().await.unwrap(), [job(3)]);
+    place.blobs.delete_job(job(3)).await.unwrap();
+    assert_eq!(place.blobs.jobs().await.unwrap(), []);
 }
 
 #[tokio::test]

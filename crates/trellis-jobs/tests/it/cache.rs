@@ -7,10 +7,10 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use trellis_core::{Artifact, EventKind, Format, Job, JobId, JobState, ParamsPatch, StatementFile};
+use trellis_core::{Artifact, EventKind, Format, Job, JobId, JobState, ParamsPatch, Sha256, StatementFile};
 use trellis_jobs::{
     BlobKey, BlobStore, CacheKey, Delivered, DeliveredStatement, Intake, JobStore, Outcome, ResultCache,
-    Submission, Submitted, sha256,
+    Submission, Submitted,
 };
 
 use crate::child::child;
@@ -100,7 +100,7 @@ impl Shop {
 }
 
 fn key(job: &Job) -> CacheKey {
-    let inputs: Vec<String> = job.inputs.iter().map(|input| input.sha256.clone()).collect();
+    let inputs: Vec<_> = job.inputs.iter().map(|input| input.sha256).collect();
     CacheKey::new(&inputs, None, &job.params, "relief of today")
 }
 
@@ -121,7 +121,7 @@ async fn put_outcome(intake: &Intake, job: JobId, attempt: u32, seed: u32) -> Ou
                 format: Format::Glb,
                 media_type: Format::Glb.media_type().to_owned(),
                 size_bytes: SIZE,
-                sha256: sha256(&bytes(seed)),
+                sha256: Sha256::of(bytes(seed)),
                 preview: false,
             },
             key: model,
@@ -134,7 +134,7 @@ async fn put_outcome(intake: &Intake, job: JobId, attempt: u32, seed: u32) -> Ou
                 name: "model.intoto.json".to_owned(),
                 media_type: "application/vnd.in-toto+json".to_owned(),
                 size_bytes: 2,
-                sha256: sha256(b"{}"),
+                sha256: Sha256::of(b"{}"),
                 signed_by: None,
             },
             key: statement,
@@ -382,7 +382,7 @@ async fn a_killed_process_leaves_whole_results_or_none() {
             let mut job = new_job(seed);
             job.params.seed = seed;
             let mut asked = Vec::new();
-            asked.extend(job.inputs.iter().map(|(input, _)| input.sha256.clone()));
+            asked.extend(job.inputs.iter().map(|(input, _)| input.sha256));
             let key = CacheKey::new(&asked, None, &job.params, "relief of today");
             let found = shop.cache.recall(&key, job.id, job.now).await;
             whole += usize::from(found.is_some());

@@ -6,8 +6,8 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use trellis_core::{JobId, JobState};
-use trellis_jobs::{BlobKey, BlobStore, Intake, JobStore, SqliteStore, Submission, sha256};
+use trellis_core::{JobId, JobState, Sha256};
+use trellis_jobs::{BlobKey, BlobStore, Intake, JobStore, SqliteStore, Submission};
 
 use crate::child::child;
 use crate::kit::{Place, at, every_choice, outcome, picture, worker};
@@ -83,7 +83,7 @@ async fn a_killed_process_loses_nothing_that_it_accepted() {
     for (word, id) in said {
         let job = place.store.get(id).await.unwrap();
         let bytes = place.blobs.get(&BlobKey::input(id, 0)).await.unwrap();
-        assert_eq!(sha256(&bytes), job.inputs[0].sha256);
+        assert_eq!(Sha256::of(&bytes), job.inputs[0].sha256);
         assert!(
             word == "accepted" || job.state == JobState::Succeeded,
             "{id} was {word}, is {}",

@@ -32,7 +32,7 @@ pub(crate) fn new_job(n: u32) -> NewJob {
         width: 2,
         height: 3,
         size_bytes: 9,
-        sha256: "0".repeat(64),
+        sha256: [0x00; 32].into(),
         name: None,
     };
     NewJob {
@@ -72,7 +72,7 @@ pub(crate) fn file(job: JobId, attempt: u32, preview: bool) -> Delivered {
             format: Format::Glb,
             media_type: Format::Glb.media_type().to_owned(),
             size_bytes: 4,
-            sha256: "1".repeat(64),
+            sha256: [0x11; 32].into(),
             preview,
         },
         key: BlobKey::artifact(job, attempt, name),

@@ -7,7 +7,8 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use trellis_core::Secret;
+
+use trellis_core::{Backoff, Secret};
 use trellis_model_fetch::{
     FetchError, Fetched, Hub, Layout, Progress, Request, RetryPolicy, Settings, fetch,
 };
@@ -47,8 +48,7 @@ impl Bench {
         settings.read_timeout = Duration::from_millis(300);
         settings.retry = RetryPolicy {
             limit: 3,
-            first: Duration::from_millis(1),
-            longest: Duration::from_secs(5),
+            waits: Backoff::new(Duration::from_millis(1), Duration::from_secs(5)),
         };
         settings
     }

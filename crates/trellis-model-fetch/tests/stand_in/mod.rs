@@ -12,7 +12,6 @@
 )]
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -24,8 +23,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures::StreamExt as _;
-use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
+use trellis_core::Sha256Hasher;
 
 /// The commit of every repository here.
 pub const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -169,17 +168,14 @@ impl Content {
 
     /// Its sha256, in hexadecimal.
     pub fn sha256(&self) -> String {
-        let mut hash = Sha256::new();
+        let mut hash = Sha256Hasher::default();
         let mut at = 0;
         while at < self.size() {
             let piece = self.piece(at, self.size());
             hash.update(&piece);
             at += piece.len() as u64;
         }
-        hash.finalize().iter().fold(String::new(), |mut digits, byte| {
-            let _ = write!(digits, "{byte:02x}");
-            digits
-        })
+        hash.finish().1.to_string()
     }
 }
 

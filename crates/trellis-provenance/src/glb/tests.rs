@@ -7,7 +7,7 @@ use super::*;
 fn record(seed: u32) -> Provenance {
     Provenance {
         schema: Schema,
-        inputs: vec!["0".repeat(64)],
+        inputs: vec![[0; 32].into()],
         name: None,
         params: ParamsPatch::default().resolve(seed).unwrap(),
         backend: "relief".to_owned(),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use trellis_core::{BackendChoice, EventKind, FailureKind, Format, JobId, JobState};
-use trellis_jobs::{BlobError, BlobKey, BlobStore, JobStore, sha256};
+use trellis_core::{BackendChoice, EventKind, FailureKind, Format, JobId, JobState, Sha256};
+use trellis_jobs::{BlobError, BlobKey, BlobStore, BlobStream, JobStore};
 
 use crate::kit::{Place, Script, Scripted, told};
 
@@ -27,7 +27,7 @@ async fn files_come_from_memory_and_from_the_scratch_folder() {
         let file = place.store.artifact_key(id, "model.glb").await.unwrap().unwrap();
         let bytes = place.blobs.get(&file.key).await.unwrap();
         assert_eq!(file.artifact.size_bytes, bytes.len() as u64);
-        assert_eq!(file.artifact.sha256, sha256(&bytes));
+        assert_eq!(file.artifact.sha256, Sha256::of(&bytes));
     }
     runner.stop().await;
     assert_eq!(place.scratch(), 0);
@@ -61,6 +61,7 @@ async fn what_goes_wrong_in_a_backend_fails_its_job_and_no_other() {
     let runner = place.run(place.settings());
     let cases = [
         (Script::Fail, FailureKind::NoObject),
+        (Script::StopsItself, FailureKind::Internal),
         (Script::Panic, FailureKind::Internal),
         (Script::Traversal, FailureKind::Internal),
         (Script::Foreign, FailureKind::Internal),
@@ -151,7 +152,7 @@ struct Full(Arc<dyn BlobStore>);
 #[async_trait::async_trait]
 impl BlobStore for Full {
     async fn put(&self, key: &BlobKey, bytes: Bytes) -> Result<(), BlobError> {
-        if key.as_str().contains("artifacts") {
+        if !key.as_str().contains(".input.") {
             return Err(BlobError::Full {
                 key: key.clone(),
                 source: "no space left".into(),
@@ -171,8 +172,8 @@ impl BlobStore for Full {
         self.0.get(key).await
     }
 
-    async fn get_range(&self, key: &BlobKey, range: Range<u64>) -> Result<Bytes, BlobError> {
-        self.0.get_range(key, range).await
+    async fn read(&self, key: &BlobKey, range: Range<u64>) -> Result<BlobStream, BlobError> {
+        self.0.read(key, range).await
     }
 
     async fn delete(&self, keys: &[BlobKey]) -> Result<(), BlobError> {

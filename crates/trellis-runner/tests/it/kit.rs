@@ -14,8 +14,8 @@ use trellis_backend::{
     Backend, Capabilities, Content, Made, MadeWith, Origin, Output, Readiness, Registry, Reporter, Request,
 };
 use trellis_core::{
-    AssetName, BackendChoice, Failure, FailureKind, Format, Installation, Job, JobId, ParamsPatch, Pin,
-    Progress, ServerBuild, Stage, Timings,
+    AssetName, BackendChoice, Failure, FailureKind, Format, GenerateError, Installation, Job, JobId,
+    ParamsPatch, Pin, Progress, ServerBuild, Stage, Timings,
 };
 use trellis_jobs::{
     BlobStore, FolderBlobs, Intake, IntakeLimits, JobStore, ResultCache, SqliteStore, Submission, WorkerName,
@@ -41,6 +41,8 @@ pub(crate) enum Script {
     UntilCancelled,
     /// Gives up.
     Fail,
+    /// Says that it was cancelled when nobody cancelled it.
+    StopsItself,
     /// Has a defect.
     Panic,
     /// Gives a file with a name that leads elsewhere.
@@ -56,12 +58,13 @@ pub(crate) enum Script {
 }
 
 impl Script {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Bytes,
         Self::File,
         Self::Gate,
         Self::UntilCancelled,
         Self::Fail,
+        Self::StopsItself,
         Self::Panic,
         Self::Traversal,
         Self::Foreign,
@@ -142,8 +145,7 @@ impl Backend for Scripted {
         request: Request,
         reporter: &dyn Reporter,
         cancel: CancellationToken,
-    ) -> Result<Output, Failure> {
-        let failure = || Failure::new(FailureKind::NoObject, "nothing stands out");
+    ) -> Result<Output, GenerateError> {
         for step in 1..=100 {
             reporter.progress(Progress {
                 stage: Stage::Decode,
@@ -164,7 +166,7 @@ impl Backend for Scripted {
                     () = self.gate.cancelled() => vec![bytes("model.glb")],
                     () = cancel.cancelled() => {
                         self.stopped.notify_one();
-                        return Err(failure());
+                        return Err(GenerateError::Cancelled);
                     }
                 }
             }
@@ -172,9 +174,10 @@ impl Backend for Scripted {
                 self.begun.notify_one();
                 cancel.cancelled().await;
                 self.stopped.notify_one();
-                return Err(failure());
+                return Err(GenerateError::Cancelled);
             }
-            Script::Fail => return Err(failure()),
+            Script::Fail => return Err(Failure::new(FailureKind::NoObject, "nothing stands out").into()),
+            Script::StopsItself => return Err(GenerateError::Cancelled),
             Script::Panic => panic!("scripted"),
             Script::Traversal => vec![bytes("../model.glb")],
             Script::Foreign => vec![made("model.glb", Content::File("/etc/hostname".into()))],
@@ -252,7 +255,7 @@ impl Place {
 
     pub(crate) fn results(&self) -> Results {
         let unpinned = Pin::Unpinned {
-            sha256: Some("5".repeat(64)),
+            sha256: Some([0x55; 32].into()),
         };
         let installation = Installation {
             server: ServerBuild {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 use trellis_backend::{Backend, Capabilities, MadeWith, Output, Readiness, Reporter, Request};
-use trellis_core::{BackendChoice, Failure, FailureKind, Format, Job, JobState, Timings};
+use trellis_core::{BackendChoice, Failure, FailureKind, Format, GenerateError, Job, JobState, Timings};
 use trellis_jobs::JobStore;
 use trellis_provenance::glb;
 
@@ -32,14 +32,14 @@ impl Backend for Quick {
         request: Request,
         _: &dyn Reporter,
         _: CancellationToken,
-    ) -> Result<Output, Failure> {
+    ) -> Result<Output, GenerateError> {
         assert!(request.scratch.is_dir());
         assert_eq!(
             (request.pictures.len(), request.params.formats),
             (1, vec![Format::Glb])
         );
         if Script::ALL[request.params.seed as usize] == Script::Fail {
-            return Err(Failure::new(FailureKind::NoObject, "nothing stands out"));
+            return Err(Failure::new(FailureKind::NoObject, "nothing stands out").into());
         }
         Ok(Output {
             files: vec![bytes("model.glb")],

@@ -1,7 +1,7 @@
 //! What is said of a result, and that it is kept for later jobs.
 
-use trellis_core::JobState;
-use trellis_jobs::{JobStore, sha256};
+use trellis_core::{JobState, Sha256};
+use trellis_jobs::JobStore;
 use trellis_provenance::{Statement, glb};
 
 use crate::kit::{GLB, Place, Script};
@@ -14,7 +14,7 @@ async fn a_result_says_what_made_it_in_itself_in_the_job_and_in_a_statement() {
         let job = place.ended(place.submit(script).await).await;
         let record = job.provenance.unwrap();
         assert_eq!(record.params, job.params);
-        assert_eq!(record.inputs, [job.inputs[0].sha256.clone()]);
+        assert_eq!(record.inputs, [job.inputs[0].sha256]);
         assert_eq!(record.name, job.inputs[0].name);
         assert_eq!(record.name.as_ref().unwrap().as_str(), "chair");
         assert_eq!((record.backend.as_str(), &record.python_env), ("relief", &None));
@@ -32,10 +32,10 @@ async fn a_result_says_what_made_it_in_itself_in_the_job_and_in_a_statement() {
         assert_eq!(job.statement.as_ref(), Some(&stated.file));
         assert_eq!(stated.file.name, "model.intoto.json");
         let text = place.blobs.get(&stated.key).await.unwrap();
-        assert_eq!(sha256(&text), stated.file.sha256);
+        assert_eq!(Sha256::of(&text), stated.file.sha256);
         let statement: Statement = serde_json::from_slice(&text).unwrap();
         assert!(statement.agrees_with(&record));
-        assert!(statement.is_about(&job.artifacts[0].sha256));
+        assert!(statement.is_about(job.artifacts[0].sha256));
     }
     runner.stop().await;
 }

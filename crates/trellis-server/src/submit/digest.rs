@@ -1,17 +1,18 @@
 //! What makes two submissions the same request.
 
-use trellis_jobs::{Submission, sha256};
+use trellis_core::Sha256;
+use trellis_jobs::Submission;
 
 /// A digest of what is asked: pictures in order, parameters as given, backend. Not of its encoding: the
 /// same request as a form with another boundary or other file names, or as JSON, is the same request.
 pub(super) fn of(submission: &Submission) -> String {
-    let pictures: Vec<String> = submission
+    let pictures: Vec<Sha256> = submission
         .pictures
         .iter()
-        .map(|picture| sha256(picture))
+        .map(|picture| Sha256::of(picture))
         .collect();
     let asked = (pictures, submission.backend, &submission.patch);
-    sha256(&serde_json::to_vec(&asked).expect("texts and numbers are JSON"))
+    Sha256::of(&serde_json::to_vec(&asked).expect("texts and numbers are JSON")).to_string()
 }
 
 #[cfg(test)]

@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use trellis_backend::{Backend, Capabilities, Origin, Output, Readiness, Registry, Reporter};
 use trellis_core::{
-    Artifact, BackendChoice, Failure, FailureKind, Format, Installation, Pin, Progress, ServerBuild, Stage,
-    WorkerCommand, WorkerCounters, WorkerState, WorkerStatus,
+    Artifact, BackendChoice, Failure, FailureKind, Format, GenerateError, Installation, Pin, Progress,
+    ServerBuild, Stage, WorkerCommand, WorkerCounters, WorkerState, WorkerStatus,
 };
 use trellis_jobs::{
     BlobKey, BlobStore, Claim, ClaimFilter, Delivered, FolderBlobs, Intake, IntakeLimits, JobStore, Outcome,
@@ -41,7 +41,7 @@ pub(crate) fn png_uri() -> String {
 
 fn installation() -> Installation {
     let build = Pin::Unpinned {
-        sha256: Some("5".repeat(64)),
+        sha256: Some([0x55; 32].into()),
     };
     Installation {
         server: ServerBuild {
@@ -229,7 +229,7 @@ impl Kit {
             format: Format::Glb,
             media_type: Format::Glb.media_type().to_owned(),
             size_bytes: content.len() as u64,
-            sha256: "ab".repeat(32),
+            sha256: [0xab; 32].into(),
             preview,
         };
         Delivered { artifact, key }
@@ -429,7 +429,7 @@ impl Backend for Paper {
         _request: trellis_backend::Request,
         _reporter: &dyn Reporter,
         _cancel: CancellationToken,
-    ) -> Result<Output, Failure> {
-        Err(Failure::new(FailureKind::Unsupported, "paper does not generate"))
+    ) -> Result<Output, GenerateError> {
+        Err(Failure::new(FailureKind::Unsupported, "paper does not generate").into())
     }
 }

@@ -7,8 +7,8 @@ use axum::http::{HeaderValue, Request, StatusCode, header};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use trellis_backend::{Backend, Readiness};
-use trellis_core::{Artifact, Failure, FailureKind, Format, StatementFile};
-use trellis_jobs::{BlobKey, CacheKey, Delivered, DeliveredStatement, Outcome, sha256};
+use trellis_core::{Artifact, Failure, FailureKind, Format, Sha256, StatementFile};
+use trellis_jobs::{BlobKey, CacheKey, Delivered, DeliveredStatement, Outcome};
 
 use crate::kit::{Kit, Wishes, png_uri, settled, submission};
 
@@ -55,7 +55,7 @@ async fn make(kit: &Kit) {
                 format: Format::Glb,
                 media_type: Format::Glb.media_type().to_owned(),
                 size_bytes: MODEL.len() as u64,
-                sha256: sha256(MODEL),
+                sha256: Sha256::of(MODEL),
                 preview: false,
             },
             key: model,
@@ -68,7 +68,7 @@ async fn make(kit: &Kit) {
                 name: "model.intoto.json".to_owned(),
                 media_type: "application/vnd.in-toto+json".to_owned(),
                 size_bytes: STATEMENT.len() as u64,
-                sha256: sha256(STATEMENT),
+                sha256: Sha256::of(STATEMENT),
                 signed_by: None,
             },
             key: statement,
@@ -79,7 +79,7 @@ async fn make(kit: &Kit) {
         .store
         .succeed(lease, Timestamp::now(), outcome.clone())
         .await;
-    let inputs: Vec<String> = done
+    let inputs: Vec<_> = done
         .unwrap()
         .inputs
         .into_iter()

@@ -22,6 +22,7 @@ enum Answer {
     Lie,
     Fails(FailureKind),
     Lost,
+    Cancelled,
     Dropped,
     Nothing,
 }
@@ -69,6 +70,7 @@ impl Workers for Scripted {
                 how: "exited with status 3".to_owned(),
                 told: None,
             }),
+            Answer::Cancelled => Ended::Cancelled,
             Answer::Dropped => return,
             Answer::Nothing => {
                 std::mem::forget(ticket);
@@ -104,7 +106,7 @@ async fn run(
     answers: Vec<Answer>,
     gone: Option<Failure>,
     cancel: &CancellationToken,
-) -> (Result<Output, Failure>, Vec<bool>) {
+) -> (Result<Output, GenerateError>, Vec<bool>) {
     let scratch = tempfile::tempdir().unwrap();
     let workers = Scripted {
         answers: Mutex::new(answers),
@@ -123,7 +125,14 @@ async fn run(
     (done, workers.seen.into_inner().unwrap())
 }
 
-async fn outcome(answers: Vec<Answer>) -> (Result<Output, Failure>, Vec<bool>) {
+fn failure_of(ended: Result<Output, GenerateError>) -> Failure {
+    match ended {
+        Err(GenerateError::Failed(failure)) => failure,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn outcome(answers: Vec<Answer>) -> (Result<Output, GenerateError>, Vec<bool>) {
     run(answers, None, &CancellationToken::new()).await
 }
 
@@ -143,7 +152,7 @@ async fn a_lost_worker_is_retried_twice_and_then_told() {
     assert!(done.unwrap().notes[0].contains("exited with status 3"));
     assert_eq!(seen.len(), 3);
     let (failed, seen) = outcome(vec![Answer::Lost, Answer::Lost, Answer::Lost]).await;
-    let failure = failed.unwrap_err();
+    let failure = failure_of(failed);
     assert_eq!(failure.kind, FailureKind::WorkerLost);
     assert_eq!(
         failure.message,
@@ -159,13 +168,13 @@ async fn memory_is_retried_once_in_low_vram_mode() {
     assert!(done.unwrap().notes[0].contains("low-VRAM mode"));
     assert_eq!(seen, [false, true]);
     let (failed, _) = outcome(vec![full(), full()]).await;
-    assert_eq!(failed.unwrap_err().kind, FailureKind::GpuOutOfMemory);
+    assert_eq!(failure_of(failed).kind, FailureKind::GpuOutOfMemory);
 }
 
 #[tokio::test]
 async fn the_jobs_own_failure_is_not_retried_and_names_no_path() {
     let (failed, seen) = outcome(vec![Answer::Fails(FailureKind::BadInput)]).await;
-    let failure = failed.unwrap_err();
+    let failure = failure_of(failed);
     assert_eq!(
         (failure.kind, failure.message.as_str()),
         (FailureKind::BadInput, "cannot read `x.json`")
@@ -175,10 +184,8 @@ async fn the_jobs_own_failure_is_not_retried_and_names_no_path() {
 
 #[tokio::test]
 async fn a_file_that_is_not_as_the_worker_says_is_refused() {
-    assert_eq!(
-        outcome(vec![Answer::Lie]).await.0.unwrap_err().kind,
-        FailureKind::Internal
-    );
+    let (failed, _) = outcome(vec![Answer::Lie]).await;
+    assert_eq!(failure_of(failed).kind, FailureKind::Internal);
 }
 
 #[tokio::test]
@@ -190,8 +197,17 @@ async fn a_job_does_not_wait_for_workers_that_will_not_come() {
         &CancellationToken::new(),
     )
     .await;
-    assert_eq!(failed.unwrap_err(), gone);
+    assert_eq!(failure_of(failed), gone);
+}
+
+/// A cancel is nobody's fault: no failure, no other worker.
+#[tokio::test]
+async fn a_cancelled_job_is_cancelled_wherever_it_is() {
     let cancel = CancellationToken::new();
     cancel.cancel();
-    assert!(run(vec![Answer::Nothing], None, &cancel).await.0.is_err());
+    for answers in [vec![Answer::Nothing], vec![Answer::Cancelled], vec![Answer::Lost]] {
+        let (ended, seen) = run(answers, None, &cancel).await;
+        assert_eq!(ended.unwrap_err(), GenerateError::Cancelled);
+        assert_eq!(seen.len(), 1);
+    }
 }

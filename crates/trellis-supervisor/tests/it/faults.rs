@@ -8,7 +8,7 @@ use crate::kit::{Kit, quick};
 /// The job with seed 1 fails by these rules; it ends with the kind and words, and the next one is fine.
 async fn fails(rules: Value, kind: FailureKind, words: &str) {
     let kit = Kit::ready(rules, quick()).await;
-    let failure = kit.job(1).await.0.expect_err("the job fails");
+    let failure = kit.failure(1).await;
     assert_eq!(failure.kind, kind, "{failure:?}");
     assert!(failure.message.contains(words), "{failure:?}");
     assert!(!failure.fix.is_empty());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::Backend;
-use trellis_core::{Format, Stage, WorkerState};
+use trellis_core::{Format, GenerateError, Stage, WorkerState};
 use trellis_supervisor::TrellisBackend;
 
 use crate::kit::{Kit, bytes, model, quick, request, settings};
@@ -104,7 +104,7 @@ async fn a_cancelled_job_leaves_the_worker_ready_for_the_next() {
     };
     let work = kit.run(request(kit.folder.path(), 1), cancel.clone());
     let ((done, _), ()) = tokio::join!(work, stop);
-    assert!(done.is_err());
+    assert_eq!(done.unwrap_err(), GenerateError::Cancelled);
     kit.job(2).await.0.unwrap();
     assert_eq!(kit.worker().pid, pid, "the process is the same");
     kit.close().await;
@@ -122,7 +122,7 @@ async fn a_worker_that_does_not_stop_a_cancelled_job_is_replaced() {
     };
     let work = kit.run(request(kit.folder.path(), 1), cancel.clone());
     let ((done, _), ()) = tokio::join!(work, stop);
-    assert!(done.is_err());
+    assert_eq!(done.unwrap_err(), GenerateError::Cancelled);
     kit.job(2).await.0.unwrap();
     assert_ne!(kit.worker().pid, pid);
     kit.close().await;

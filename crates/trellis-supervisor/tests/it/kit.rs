@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::{Backend, Content, Output, Readiness, Reporter, Request};
-use trellis_core::{AssetName, Failure, Format, Params, ParamsPatch, Progress, WorkerStatus};
+use trellis_core::{AssetName, Failure, Format, GenerateError, Params, ParamsPatch, Progress, WorkerStatus};
 use trellis_picture::Picture;
 use trellis_supervisor::{GpuChoice, LaunchSettings, Limits, SupervisorSettings, TrellisBackend};
 
@@ -116,7 +116,7 @@ impl Kit {
     }
 
     /// A job with this seed.
-    pub(crate) async fn job(&self, seed: u32) -> (Result<Output, Failure>, Heard) {
+    pub(crate) async fn job(&self, seed: u32) -> (Result<Output, GenerateError>, Heard) {
         self.run(request(self.folder.path(), seed), CancellationToken::new())
             .await
     }
@@ -125,10 +125,18 @@ impl Kit {
         &self,
         request: Request,
         cancel: CancellationToken,
-    ) -> (Result<Output, Failure>, Heard) {
+    ) -> (Result<Output, GenerateError>, Heard) {
         let heard = Heard::default();
         let done = tokio::time::timeout(LIMIT, self.backend.generate(request, &heard, cancel)).await;
         (done.expect("the job ends"), heard)
+    }
+
+    /// The failure of a job with this seed.
+    pub(crate) async fn failure(&self, seed: u32) -> Failure {
+        match self.job(seed).await.0 {
+            Err(GenerateError::Failed(failure)) => failure,
+            other => panic!("the job does not fail: {other:?}"),
+        }
     }
 
     pub(crate) async fn close(self) {

@@ -22,8 +22,7 @@ async fn told(kit: &Kit, kind: FailureKind, words: &str) {
     assert_eq!(failure.kind, kind, "{failure:?}");
     assert!(failure.message.contains(words), "{failure:?}");
     assert!(!failure.message.contains("Repository Not Found"), "{failure:?}");
-    let refused = kit.job(1).await.0.expect_err("a job does not wait for it");
-    assert_eq!(refused, failure);
+    assert_eq!(kit.failure(1).await, failure, "a job does not wait for it");
 }
 
 fn raise(at: &str, kind: &str, text: &str) -> Value {

@@ -51,4 +51,4 @@ def to_glb(app_rep: Any, mesh: Any, simplify: float, texture_size: int, verbose:
     vertices, faces, _ = parametrize_mesh(vertices, faces)
     colour = bake_texture(verbose)
     script.act("export")
-    return trimesh.Trimesh(vertices, faces, colour=colour)
+    return trimesh.Trimesh(vertices, faces, colour=colour, padding=script.padding)

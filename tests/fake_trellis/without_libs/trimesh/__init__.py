@@ -12,12 +12,19 @@ class Trimesh:
     """A mesh of vertices, faces and, in a GLB, one colour."""
 
     def __init__(
-        self, vertices: Any, faces: Any, vertex_colors: Any = None, process: bool = True, colour: int = 0
+        self,
+        vertices: Any,
+        faces: Any,
+        vertex_colors: Any = None,
+        process: bool = True,
+        colour: int = 0,
+        padding: int = 0,
     ) -> None:
         self.vertices = vertices.tolist()
         self.faces = faces.tolist()
         self.vertex_colors = None if vertex_colors is None else vertex_colors.tolist()
         self.colour = colour
+        self.padding = padding
 
     def export(self, path: str, file_type: str) -> None:
         write = {"glb": self._glb, "stl": self._stl, "ply": self._ply}[file_type]
@@ -54,7 +61,7 @@ class Trimesh:
             "nodes": [{"mesh": 0}],
             "meshes": [{"primitives": [{"attributes": {"POSITION": 0}, "indices": 1, "material": 0}]}],
             "materials": [{"pbrMetallicRoughness": {"baseColorFactor": [*channels, 1]}}],
-            "buffers": [{"byteLength": len(positions) + len(indices)}],
+            "buffers": [{"byteLength": len(positions) + len(indices) + self.padding}],
             "bufferViews": [
                 {"buffer": 0, "byteLength": len(positions), "target": 34962},
                 {"buffer": 0, "byteOffset": len(positions), "byteLength": len(indices), "target": 34963},
@@ -73,7 +80,7 @@ class Trimesh:
         }
         text = json.dumps(document).encode("utf-8")
         text += b" " * (-len(text) % 4)
-        body = positions + indices
+        body = positions + indices + bytes(self.padding)
         total = 12 + 8 + len(text) + 8 + len(body)
         head = struct.pack("<4sII", b"glTF", 2, total)
         return head + struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(body), b"BIN\0") + body

@@ -8,8 +8,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::{Backend, Content, Origin, Pictures, Registry, Request};
-use trellis_core::{BackendChoice, Failure, FailureKind, Format, JobId, Provenance};
-use trellis_jobs::sha256;
+use trellis_core::{BackendChoice, Failure, FailureKind, Format, JobId, Provenance, Sha256};
 use trellis_provenance::Run;
 
 use super::asset::{Asset, Order, Stated};
@@ -142,9 +141,9 @@ fn missing(format: Format, backend: &str) -> Failure {
     )
 }
 
-async fn digests(pictures: Vec<Bytes>) -> Result<Vec<String>, Failure> {
+async fn digests(pictures: Vec<Bytes>) -> Result<Vec<Sha256>, Failure> {
     let digests =
-        tokio::task::spawn_blocking(move || pictures.iter().map(|picture| sha256(picture)).collect());
+        tokio::task::spawn_blocking(move || pictures.iter().map(|picture| Sha256::of(picture)).collect());
     digests.await.map_err(|_| broken())
 }
 

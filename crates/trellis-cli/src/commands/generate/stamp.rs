@@ -5,8 +5,7 @@ use std::io;
 use std::path::Path;
 
 use trellis_backend::{Content, stamp, unstamped};
-use trellis_core::{Format, Provenance};
-use trellis_jobs::sha256_of;
+use trellis_core::{Format, Provenance, Sha256};
 use trellis_provenance::Subject;
 
 use super::pieces::Piece;
@@ -34,8 +33,8 @@ pub(crate) fn stamped(files: Vec<Piece>, provenance: &Provenance, scratch: &Path
             }
         }
         let (_, sha256) = match &file.content {
-            Content::Bytes(bytes) => sha256_of(bytes.as_ref())?,
-            Content::File(path) => sha256_of(File::open(path)?)?,
+            Content::Bytes(bytes) => Sha256::of_reader(bytes.as_ref())?,
+            Content::File(path) => Sha256::of_reader(File::open(path)?)?,
         };
         done.subjects.push(Subject {
             name: file.name.clone(),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use trellis_client::ClientError;
-use trellis_core::Failure;
+use trellis_core::{Failure, GenerateError};
 
 use crate::env;
 use trellis_node::nearby;
@@ -76,6 +76,15 @@ impl Trouble {
             kind: "not_understood".to_owned(),
             message,
             fix: NOT_UNDERSTOOD.to_owned(),
+        }
+    }
+}
+
+impl From<GenerateError> for Trouble {
+    fn from(error: GenerateError) -> Self {
+        match error {
+            GenerateError::Cancelled => Self::interrupted(),
+            GenerateError::Failed(failure) => failure.into(),
         }
     }
 }

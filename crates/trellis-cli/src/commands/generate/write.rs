@@ -9,14 +9,14 @@ use std::path::Path;
 use serde::Serialize;
 use tempfile::Builder;
 use trellis_backend::Content;
-use trellis_jobs::sha256_of;
+use trellis_core::Sha256;
 
 /// What was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Written {
     pub(crate) size_bytes: u64,
     /// SHA-256 of the bytes, lower-case hexadecimal digits.
-    pub(crate) sha256: String,
+    pub(crate) sha256: Sha256,
     /// Whether a file of that name was there before.
     pub(crate) replaced: bool,
 }
@@ -42,7 +42,7 @@ pub(crate) fn write(content: &Content, path: &Path) -> io::Result<Written> {
         Content::File(source) => drop(io::copy(&mut File::open(source)?, file.as_file_mut())?),
     }
     file.as_file().sync_all()?;
-    let (size_bytes, sha256) = sha256_of(file.reopen()?)?;
+    let (size_bytes, sha256) = Sha256::of_reader(file.reopen()?)?;
     let replaced = path.symlink_metadata().is_ok();
     file.persist(path).map_err(|error| error.error)?;
     File::open(folder)?.sync_all()?;
@@ -67,10 +67,7 @@ mod tests {
         let second = write(&Content::File(source), &path).unwrap();
         assert!(!first.replaced && second.replaced);
         assert_eq!(second.size_bytes, 5);
-        assert_eq!(
-            second.sha256,
-            "8b5b9db0c13db24256c829aa364aa90c6d2eba318b9232a4ab9313b954d3555f"
-        );
+        assert_eq!(second.sha256, Sha256::of("three"));
         assert_eq!(std::fs::read(&path).unwrap(), b"three");
         assert_eq!(path.parent().unwrap().read_dir().unwrap().count(), 1);
     }

@@ -4,8 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use trellis_core::Provenance;
-use trellis_jobs::sha256;
+use trellis_core::{Provenance, Sha256};
 use trellis_provenance::glb::{self, GlbError};
 
 use crate::exit::Stop;
@@ -14,7 +13,7 @@ use trellis_node::nearby;
 /// A file and what is said of how it was made.
 pub(super) struct Recorded {
     pub(super) bytes: Bytes,
-    pub(super) sha256: String,
+    pub(super) sha256: Sha256,
     pub(super) provenance: Provenance,
     /// Whether the file itself says it, as a GLB does; else the statement alone.
     pub(super) by_itself: bool,
@@ -41,7 +40,7 @@ impl Recorded {
             Stop::not_started(cause).hint(hint)
         })?;
         Ok(Self {
-            sha256: sha256(&bytes),
+            sha256: Sha256::of(&bytes),
             bytes,
             provenance,
             by_itself,

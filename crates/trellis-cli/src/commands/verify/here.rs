@@ -150,7 +150,7 @@ fn compare_gpu(recorded: &GpuUsed, here: &[GpuUsed]) -> Check {
 
 #[cfg(test)]
 mod tests {
-    use trellis_core::ServerBuild;
+    use trellis_core::{ServerBuild, Sha256};
 
     use super::super::report::Report;
     use super::*;
@@ -163,9 +163,13 @@ mod tests {
         }
     }
 
-    fn built(sha256: &str) -> Pin {
+    fn digest(digits: u8) -> Sha256 {
+        Sha256::from([digits; 32])
+    }
+
+    fn built(digits: u8) -> Pin {
         Pin::Unpinned {
-            sha256: Some(sha256.to_owned()),
+            sha256: Some(digest(digits)),
         }
     }
 
@@ -177,7 +181,7 @@ mod tests {
         });
         let report = Report {
             file: std::path::Path::new("chair.glb"),
-            sha256: "1",
+            sha256: digest(0x11),
             provenance: &serde_json::from_value(record).unwrap(),
             checks,
         };
@@ -194,9 +198,9 @@ mod tests {
         insta::assert_snapshot!(said(vec![
             version("0.1.0", "0.1.0"),
             version("0.1.0", "0.2.0"),
-            pin("program", &built("a"), &built("a")),
-            pin("program", &built("a"), &built("b")),
-            pin("program", &built("a"), &nowhere),
+            pin("program", &built(0xaa), &built(0xaa)),
+            pin("program", &built(0xaa), &built(0xbb)),
+            pin("program", &built(0xaa), &nowhere),
             pin("python", &unknown, &nowhere),
         ]));
     }
@@ -208,22 +212,22 @@ mod tests {
             gpu("RTX 5090 Laptop", Some("570.86")),
             gpu("RTX 5090", Some("570.86")),
         ];
-        let installed = |lock: Option<&str>| Installation {
+        let installed = |lock: Option<u8>| Installation {
             server: ServerBuild {
                 version: "0.1.0".to_owned(),
-                pin: built("a"),
+                pin: built(0xaa),
             },
-            python_env: built("a"),
-            model_lock: lock.map(str::to_owned),
+            python_env: built(0xaa),
+            model_lock: lock.map(digest),
         };
-        let record = |lock: Option<&str>| -> Provenance {
+        let record = |lock: Option<u8>| -> Provenance {
             let mut record = serde_json::json!({
                 "schema": 1, "inputs": [], "backend": "trellis",
                 "params": trellis_core::ParamsPatch::default().resolve(7).unwrap(),
                 "server": { "version": "0.1.0", "pin": "unpinned" },
                 "python_env": { "versions": {}, "pin": "unpinned" },
             });
-            record["model_lock"] = serde_json::json!(lock);
+            record["model_lock"] = serde_json::json!(lock.map(digest));
             serde_json::from_value(record).unwrap()
         };
         insta::assert_snapshot!(said(vec![
@@ -232,10 +236,10 @@ mod tests {
             compare_gpu(&gpu("RTX 5090 Laptop", Some("580.1")), &here),
             compare_gpu(&gpu("H100", None), &here),
             compare_gpu(&laptop, &[]),
-            model(&record(Some("1")), &installed(Some("1"))),
-            model(&record(Some("1")), &installed(Some("2"))),
-            model(&record(Some("1")), &installed(None)),
-            model(&record(None), &installed(Some("1"))),
+            model(&record(Some(0x11)), &installed(Some(0x11))),
+            model(&record(Some(0x11)), &installed(Some(0x22))),
+            model(&record(Some(0x11)), &installed(None)),
+            model(&record(None), &installed(Some(0x11))),
         ]));
     }
 }

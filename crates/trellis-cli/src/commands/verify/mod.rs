@@ -10,8 +10,7 @@ mod statement;
 use std::ffi::OsStr;
 use std::path::PathBuf;
 
-use trellis_core::BackendChoice;
-use trellis_jobs::sha256;
+use trellis_core::{BackendChoice, Sha256};
 use trellis_node::find_installation;
 use trellis_provenance::{PublicKey, Statement};
 
@@ -89,7 +88,7 @@ pub(crate) fn run(args: &VerifyArgs, context: &Context<'_>) -> Result<Exit, Stop
     }
     let report = Report {
         file: &args.file,
-        sha256: &recorded.sha256,
+        sha256: recorded.sha256,
         provenance: &recorded.provenance,
         checks,
     };
@@ -130,7 +129,7 @@ fn inputs(recorded: &Recorded, pictures: &[bytes::Bytes]) -> Check {
     let other = pictures
         .iter()
         .zip(expected)
-        .position(|(picture, expected)| sha256(picture) != *expected);
+        .position(|(picture, expected)| Sha256::of(picture) != *expected);
     match other {
         Some(index) => Check::differs(
             about,

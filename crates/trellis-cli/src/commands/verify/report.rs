@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use serde::Serialize;
-use trellis_core::Provenance;
+use trellis_core::{Provenance, Sha256};
 
 /// What came of one comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -52,7 +52,7 @@ impl Check {
 #[derive(Debug, Serialize)]
 pub(super) struct Report<'a> {
     pub(super) file: &'a Path,
-    pub(super) sha256: &'a str,
+    pub(super) sha256: Sha256,
     pub(super) provenance: &'a Provenance,
     pub(super) checks: Vec<Check>,
 }

@@ -69,7 +69,7 @@ pub(super) fn compare(recorded: &Recorded, stated: Option<&Stated>, key: Option<
 }
 
 fn says(recorded: &Recorded, statement: &Statement) -> Check {
-    if !statement.is_about(&recorded.sha256) {
+    if !statement.is_about(recorded.sha256) {
         let detail = format!("it is about other files: this one has sha256 {}", recorded.sha256);
         return Check::differs(ABOUT, detail);
     }
