@@ -5,7 +5,6 @@
 
 use std::fmt;
 
-use super::MultiImageAlgorithm;
 use crate::Format;
 
 /// A parameter of a generation.
@@ -236,13 +235,6 @@ impl FromGiven for bool {
     }
 }
 
-impl FromGiven for MultiImageAlgorithm {
-    fn from_given(given: Given) -> Option<Self> {
-        let Given::Name(name) = given else { return None };
-        name.parse().ok()
-    }
-}
-
 /// Without repetition.
 impl FromGiven for Vec<Format> {
     fn from_given(given: Given) -> Option<Self> {
@@ -274,6 +266,5 @@ into_given! {
     f64 => |value| Self::Real(value);
     bool => |value| Self::Flag(value);
     &'static str => |value| Self::Name(value);
-    MultiImageAlgorithm => |value| Self::Name(value.name());
     Vec<Format> => |value| Self::Formats(value);
 }

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::parameter::Kind;
+use super::parameter::{FromGiven, Given, Kind};
 use super::table::parameters;
 use crate::named;
 
@@ -18,6 +18,19 @@ named! {
         Stochastic = "stochastic",
         /// Every view at each step: better, and as many times slower as there are views.
         Multidiffusion = "multidiffusion",
+    }
+}
+
+impl From<MultiImageAlgorithm> for Given {
+    fn from(value: MultiImageAlgorithm) -> Self {
+        Self::Name(value.name())
+    }
+}
+
+impl FromGiven for MultiImageAlgorithm {
+    fn from_given(given: Given) -> Option<Self> {
+        let Given::Name(name) = given else { return None };
+        name.parse().ok()
     }
 }
 
