@@ -41,7 +41,7 @@ def sent() -> list[Message]:
         protocol.Failed(
             JOB,
             Kind.GPU_OUT_OF_MEMORY,
-            "the GPU's memory does not suffice in stage `decode`",
+            "the GPU ran out of memory in stage `decode`",
             ["OutOfMemoryError: CUDA out of memory"],
             "Traceback (most recent call last): …",
             False,

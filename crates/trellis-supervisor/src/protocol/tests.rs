@@ -91,7 +91,7 @@ fn from_worker() -> Vec<FromWorker> {
             job: Some(job()),
             report: FailedReport {
                 kind: FailureKind::GpuOutOfMemory,
-                message: "the GPU's memory does not suffice in stage `decode`".to_owned(),
+                message: "the GPU ran out of memory in stage `decode`".to_owned(),
                 causes: vec!["OutOfMemoryError: CUDA out of memory".to_owned()],
                 traceback: "Traceback (most recent call last): …".to_owned(),
                 replace: false,

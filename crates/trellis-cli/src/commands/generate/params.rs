@@ -77,3 +77,41 @@ impl FromArgMatches for ParamFlags {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_flag_says_and_takes_what_the_table_has() {
+        let command = <ParamFlags as clap::Args>::augment_args(Command::new("generate"));
+        for parameter in flags() {
+            let flag = format!("--{}", parameter.name.replace('_', "-"));
+            let arg = command.get_arguments().find(|arg| arg.get_id() == parameter.name);
+            let help = arg.unwrap().get_help().unwrap().to_string();
+            assert!(help.starts_with(&parameter.sentence()), "{help}");
+            let Some(default) = parameter.kind.default() else {
+                continue;
+            };
+            assert!(help.ends_with(&format!("; default: {default}")), "{help}");
+            let given = command
+                .clone()
+                .try_get_matches_from(["generate", &flag, &default.to_string()]);
+            let patch = ParamFlags::from_arg_matches(&given.unwrap()).unwrap().0;
+            assert_eq!(patch, ParamsPatch::default().with(parameter.name, default));
+        }
+    }
+
+    #[test]
+    fn what_is_not_given_is_left_to_the_defaults() {
+        let command = <ParamFlags as clap::Args>::augment_args(Command::new("generate"));
+        let given = command.get_matches_from(["generate", "--seed", "-1"]);
+        let patch = ParamFlags::from_arg_matches(&given)
+            .unwrap()
+            .patch(&[Format::Stl]);
+        let asked = ParamsPatch::default()
+            .with("seed", -1)
+            .with("formats", vec![Format::Stl]);
+        assert_eq!(patch, asked);
+    }
+}
