@@ -67,9 +67,9 @@ fn named(schemas: &mut Vec<(String, RefOr<Schema>)>) {
 
 /// A parameter as a property; one that is asked for may be left out or `null`.
 fn property(parameter: &Parameter, asked: bool) -> RefOr<Schema> {
-    let typed = |one: Type| match asked {
-        true => SchemaType::from_iter([one, Type::Null]),
-        false => SchemaType::new(one),
+    let typed = |one: Type| {
+        let null = asked.then_some(Type::Null);
+        SchemaType::from_iter([one].into_iter().chain(null))
     };
     let default = parameter.kind.default().filter(|_| asked).map(json);
     let about = Some(described(parameter, asked));
