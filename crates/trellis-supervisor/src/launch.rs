@@ -9,10 +9,10 @@ use trellis_core::{Model, Params};
 use crate::admission::admit;
 use crate::cause::Cause;
 use crate::environment::environment;
-use crate::gpus::{self, Gpu};
 use crate::process::Launch;
 use crate::protocol::ToWorker;
 use crate::python::MODULE;
+use trellis_core::Gpu;
 
 /// The model that workers load: the one there is.
 const MODEL: Model = Model::DEFAULT;
@@ -62,7 +62,7 @@ impl Launcher {
         let low_vram = self.settings.low_vram || lower;
         let Some(gpu) = &self.gpu else { return Ok(low_vram) };
         let uuid = gpu.uuid.clone();
-        let now = tokio::task::spawn_blocking(gpus::list).await;
+        let now = tokio::task::spawn_blocking(|| trellis_gpu::list(&[])).await;
         match now {
             Ok(Ok(found)) => match found.gpus.iter().find(|gpu| gpu.uuid == uuid) {
                 Some(gpu) => admit(MODEL, gpu, low_vram),

@@ -10,11 +10,11 @@ use trellis_core::{Failure, FailureKind, GpuUsed, WorkerCounters, WorkerStatus};
 
 use crate::cause::Cause;
 use crate::driver::Seen;
-use crate::gpus::Gpu;
 use crate::limits::Limits;
 use crate::protocol::GpuFacts;
 use crate::running::Running;
 use crate::state::State;
+use trellis_core::Gpu;
 
 /// Packages in the order in which they tell most; the rest follow by name.
 const TELLING: [&str; 6] = ["python", "torch", "cuda", "xformers", "spconv", "kaolin"];

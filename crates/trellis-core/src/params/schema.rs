@@ -68,8 +68,11 @@ fn named(schemas: &mut Vec<(String, RefOr<Schema>)>) {
 /// A parameter as a property; one that is asked for may be left out or `null`.
 fn property(parameter: &Parameter, asked: bool) -> RefOr<Schema> {
     let typed = |one: Type| {
-        let null = asked.then_some(Type::Null);
-        SchemaType::from_iter([one].into_iter().chain(null))
+        if asked {
+            [one, Type::Null].into_iter().collect()
+        } else {
+            SchemaType::new(one)
+        }
     };
     let default = parameter.kind.default().filter(|_| asked).map(json);
     let about = Some(described(parameter, asked));

@@ -15,11 +15,11 @@ mod xformers;
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use self::arch::Capability;
 use crate::abi;
 use crate::finding::{Check, Finding};
 use crate::packages::Packages;
 use crate::shelf::{Id, Shelf};
+use trellis_core::Capability;
 
 pub use library::{ArchCount, CodeLists, LibraryCode, UnitCounts};
 pub use problem::CodeProblem;

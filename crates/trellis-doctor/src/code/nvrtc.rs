@@ -3,9 +3,9 @@
 use memchr::memmem;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use super::arch::Capability;
 use super::problem::CodeProblem;
 use crate::shelf::Shelf;
+use trellis_core::Capability;
 
 /// Looks at each NVRTC, also at bundled copies such as `libnvrtc-a1f1e7d6.so.12.6.85`.
 pub(super) fn check(shelf: &Shelf, capability: Capability) -> Vec<(String, CodeProblem)> {
