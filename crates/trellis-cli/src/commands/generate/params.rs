@@ -38,7 +38,7 @@ fn flag(parameter: &Parameter) -> Arg {
         Kind::Whole { .. } => ("NUMBER", ValueParser::new(numbers::parse::<i64>)),
         Kind::Real { .. } => ("NUMBER", ValueParser::new(numbers::parse::<f64>)),
         Kind::Choice { names, .. } => ("NAME", PossibleValuesParser::new(names).into()),
-        Kind::Flag { .. } | Kind::Formats => ("BOOL", clap::value_parser!(bool).into()),
+        Kind::Flag { .. } | Kind::Formats => ("BOOL", clap::value_parser!(bool)),
     };
     let default = parameter.kind.default().map(|default| default.to_string());
     let default = default.as_deref().unwrap_or("a random one, which is reported");
