@@ -1,5 +1,6 @@
 //! What makes assets from pictures: the [`Backend`] trait, the [`Registry`] that chooses among backends,
-//! the embedded preview, [`ReliefBackend`], and [`Origin`], which says of each result what made it.
+//! the embedded preview, [`ReliefBackend`], [`Origin`], which says of each result what made it,
+//! and [`verify`], which compares that with what runs here.
 
 mod backend;
 mod obj;
@@ -7,6 +8,7 @@ mod origin;
 mod registry;
 mod relief;
 mod stopwatch;
+pub mod verify;
 
 pub use backend::{Backend, Capabilities, Content, Made, Output, Readiness, Reporter, Request};
 pub use obj::{ObjLabel, engine_formats, with_obj};

@@ -131,11 +131,10 @@ fn a_changed_record_is_found_by_the_statement() {
 /// Takes a text out of a GLB's JSON and fills up with spaces, which leaves all lengths as they are.
 fn without(glb: &[u8], text: &str) -> Vec<u8> {
     let mut document = glb[20..].to_vec();
-    let length = u32::from_le_bytes(glb[12..16].try_into().unwrap()) as usize;
-    let at = document
-        .windows(text.len())
-        .position(|window| window == text.as_bytes())
-        .unwrap();
+    let length = u32::from_le_bytes([glb[12], glb[13], glb[14], glb[15]]) as usize;
+    let mut places = document.windows(text.len());
+    let at = places.position(|window| window == text.as_bytes());
+    let at = at.expect("the text is there");
     document.drain(at..at + text.len());
     let end = length - text.len();
     document.splice(end..end, std::iter::repeat_n(b' ', text.len()));

@@ -183,8 +183,7 @@ fn what_no_repair_mends_is_not_called_fine() {
         let told = machine.transcript(arguments);
         assert!(told.starts_with("exit 1"), "{told}");
         assert!(
-            told.contains("is not finished: aria2 still keeps")
-                && told.contains("nothing here is for a repair"),
+            told.contains("is not finished: aria2 still keeps") && told.contains("`repair` cannot fix these"),
             "{told}"
         );
         assert!(!told.contains("nothing to repair"), "{told}");

@@ -16,7 +16,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output::{count, write_stderr};
 
-/// Hash every path of a closure and hold it against the database, a binary cache and trusted keys
+/// Hash every path of a closure and compare it with the database, a binary cache and trusted keys
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Without --trusted-key the keys of nix.conf count: a signature in their name must be right, but \
@@ -92,7 +92,7 @@ fn keys(args: &VerifyArgs) -> Result<Vec<VerifyingKey>, CliError> {
     let file = args.store.store.join("etc/nix/nix.conf");
     let trusted = keys_of_nix_conf(&file);
     for word in &trusted.not_keys {
-        write_stderr(&format!("note: `{word}` in {} is no key\n", file.display()));
+        write_stderr(&format!("note: `{word}` in {} is not a key\n", file.display()));
     }
     Ok(trusted.keys)
 }

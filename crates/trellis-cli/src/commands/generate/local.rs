@@ -70,7 +70,7 @@ impl Local {
         let params = order.patch.resolve(rand::random()).map_err(|error| {
             CliError::usage(error)
                 .kind("invalid_parameter")
-                .hint("give a value in the range that is named")
+                .hint("choose a value in that range")
         })?;
         let scratch =
             tempfile::tempdir().map_err(|error| write::unwritable(&std::env::temp_dir(), &error))?;
@@ -143,8 +143,7 @@ fn missing(format: Format, backend: &str) -> Failure {
 }
 
 async fn digests(pictures: Vec<Bytes>) -> Result<Vec<Sha256>, Failure> {
-    let digests =
-        tokio::task::spawn_blocking(move || pictures.iter().map(|picture| Sha256::of(picture)).collect());
+    let digests = tokio::task::spawn_blocking(move || pictures.iter().map(Sha256::of).collect());
     digests.await.map_err(|_| broken())
 }
 

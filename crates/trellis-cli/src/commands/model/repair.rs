@@ -17,7 +17,7 @@ use super::{Machine, fetch, print, print_json};
 use crate::error::CliError;
 use crate::exit::Exit;
 
-/// Put right what can be put right: missing, damaged and misplaced files
+/// Repair missing, damaged and misplaced files
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 For each checkpoint, in this order: the right files in the wrong place of the folder itself, which are \
@@ -59,11 +59,11 @@ pub(super) struct RepairArgs {
     #[arg(long, value_name = "DIR", conflicts_with = "undo")]
     to: Option<PathBuf>,
 
-    /// Only say what would be done
+    /// Only print what would be done
     #[arg(long)]
     dry_run: bool,
 
-    /// Take every repair of the folder back
+    /// Revert every repair of the folder
     #[arg(long, conflicts_with_all = ["from", "as_in_notes", "no_fetch", "repo", "revision"])]
     undo: bool,
 
@@ -158,7 +158,7 @@ fn conclude(
         if let Some(warning) = &warning {
             let _ = writeln!(
                 text,
-                "! {warning}\n  `trellis serve` refuses this folder; `--undo` takes it back"
+                "! {warning}\n  `trellis serve` refuses this folder; `--undo` reverts it"
             );
         }
         if !changed.is_empty() {
@@ -239,7 +239,7 @@ fn described(plan: &Plan, dry_run: bool, left: &[String]) -> String {
         for error in left {
             let _ = writeln!(text, "✗ {error}");
         }
-        text.push_str("nothing here is for a repair\n");
+        text.push_str("`repair` cannot fix these\n");
     } else if plan.remedies.is_empty() && plan.unsolved.is_empty() {
         text.push_str("✓ nothing to repair\n");
     } else if dry_run {
