@@ -3,6 +3,7 @@
 //! and [`verify`], which compares that with what runs here.
 
 mod backend;
+mod finish;
 mod obj;
 mod origin;
 mod registry;
@@ -11,7 +12,8 @@ mod stopwatch;
 pub mod verify;
 
 pub use backend::{Backend, Capabilities, Content, Made, Output, Readiness, Reporter, Request};
+pub use finish::{Finished, FinishedFile, Finishing, Piece};
 pub use obj::{ObjLabel, engine_formats, with_obj};
-pub use origin::{MadeWith, Origin, Pictures, StatementText, stamp, unstamped};
+pub use origin::{MadeWith, Origin, Pictures, StatementText};
 pub use registry::{Registry, Route};
 pub use relief::{ReliefBackend, ReliefSettings};

@@ -12,7 +12,6 @@ mod plan;
 mod remote;
 mod report;
 pub(crate) mod show;
-mod stamp;
 mod work;
 mod write;
 
