@@ -15,14 +15,12 @@ use std::str::Chars;
 const KNOWN: &[(&str, &str)] = &[
     ("nix-compat", "aterm"),
     ("trellis-backend", "backend"),
-    ("trellis-jobs", "blobs"),
     ("trellis-model-fetch", "download"),
     ("trellis-models", "check"),
     ("trellis-obj", "bundle"),
     ("trellis-relief", "backdrop"),
     ("trellis-relief", "scene"),
     ("trellis-runner", "attempt"),
-    ("trellis-server", "app"),
     ("trellis-supervisor", "driver"),
     ("trellis-supervisor", "attempt"),
 ];
