@@ -39,7 +39,7 @@ pub(crate) enum Cause {
         reason: String,
     },
     /// It wrote a message that does not fit.
-    #[error("the worker sent `{message}` where that does not fit")]
+    #[error("the worker sent an unexpected `{message}`")]
     Unexpected {
         /// The message.
         message: &'static str,
