@@ -7,7 +7,7 @@ use nix_compat::store_path::StorePath;
 
 /// Why a store, or a path in it, cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[allow(missing_docs, reason = "each variant's sentence says what its fields are")]
+#[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
 pub enum ClosureError {
     #[error("there is no Nix store at `{}`", store.display())]
     StoreMissing { store: PathBuf },

@@ -8,7 +8,7 @@ use trellis_models::ReadError;
 
 /// Why a download failed.
 #[derive(Debug, thiserror::Error)]
-#[allow(missing_docs, reason = "each variant's sentence says what its fields are")]
+#[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
 pub enum FetchError {
     #[error("`HF_HUB_OFFLINE` is set, so nothing is downloaded")]
     Offline,

@@ -12,9 +12,9 @@ use trellis_pins::Pins;
 
 use crate::archive;
 use crate::client::Hub;
-use crate::download::{Digest, How, Job};
 use crate::error::FetchError;
 use crate::fetch::FetchedFile;
+use crate::file::{Digest, How, Wanted};
 use crate::progress::Progress;
 use crate::room;
 
@@ -130,7 +130,7 @@ pub async fn fetch_extras(
         let digest = source.sha256.clone().map_or(Digest::Unknown, Digest::Sha256);
         // Without a digest the lock is what knows the file; asking the network anew would prove nothing.
         let known = digest.text().is_some() || !extra.path.is_file();
-        let job = Job {
+        let wanted = Wanted {
             name: file_name(&extra.path),
             url: source.url.clone(),
             size: source.size,
@@ -138,14 +138,14 @@ pub async fn fetch_extras(
             place: extra.path,
         };
         let how = if known {
-            hub.download(&job, progress).await?
+            hub.download(&wanted, progress).await?
         } else {
             How::AlreadyThere
         };
         fetched.push(described(
-            &job.name,
-            &job.place,
-            job.digest.text().unwrap_or_default(),
+            &wanted.name,
+            &wanted.place,
+            wanted.digest.text().unwrap_or_default(),
             how,
         )?);
     }
@@ -164,21 +164,21 @@ async fn fetch_code(
     if archive::is_tree(&folder, &sources.code_nar_hash) {
         return described(name, &entry, &sources.code_nar_hash, How::AlreadyThere);
     }
-    let job = Job {
+    let wanted = Wanted {
         name: name.to_owned(),
         url: sources.code.clone(),
         place: places.torch_hub.join("dinov2.tar.gz"),
         size: None,
         digest: Digest::Unknown,
     };
-    let how = hub.download(&job, progress).await?;
-    let (tarball, target, hash) = (job.place.clone(), folder, sources.code_nar_hash.clone());
+    let how = hub.download(&wanted, progress).await?;
+    let (tarball, target, hash) = (wanted.place.clone(), folder, sources.code_nar_hash.clone());
     let unpacked = tokio::task::spawn_blocking(move || archive::unpack(&tarball, &target, &hash)).await;
-    let removed = std::fs::remove_file(&job.place);
+    let removed = std::fs::remove_file(&wanted.place);
     unpacked.map_err(|error| FetchError::Archive {
         source: std::io::Error::other(error),
     })??;
-    removed.map_err(|source| room::write_error(&job.place, 0, source))?;
+    removed.map_err(|source| room::write_error(&wanted.place, 0, source))?;
     described(name, &entry, &sources.code_nar_hash, how)
 }
 

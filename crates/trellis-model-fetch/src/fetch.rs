@@ -6,13 +6,12 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use serde::Serialize;
 use trellis_models::Reference;
 use trellis_models::cache::is_repo_id;
-use trellis_models::check::references;
 use trellis_models::lock::is_read_by_inference;
 use trellis_models::pipeline::{PIPELINE_FILE, Pipeline};
 
 use crate::client::Hub;
-use crate::download::{How, Job};
 use crate::error::FetchError;
+use crate::file::{How, Wanted};
 use crate::layout::{Layout, Shelf};
 use crate::listing::{Entry, Listing};
 use crate::progress::Progress;
@@ -82,7 +81,7 @@ pub async fn fetch(hub: &Hub, request: &Request, progress: &dyn Progress) -> Res
     shelf.finish(revision)?;
 
     let mut missing = Vec::new();
-    for reference in references(&pipeline) {
+    for reference in pipeline.references() {
         match reference.other_repo() {
             _ if listing.file(&reference.weights()).is_some() => {}
             Some((other, inner)) if is_repo_id(&other) => {
@@ -173,14 +172,14 @@ async fn bring(
     entry: &Entry,
     progress: &dyn Progress,
 ) -> Result<FetchedFile, FetchError> {
-    let job = Job {
+    let wanted = Wanted {
         name: entry.path.clone(),
         url: hub.file_address(&shelf.repo, &shelf.commit, &entry.path),
         place: shelf.place(entry),
         size: Some(entry.size),
         digest: entry.digest.clone(),
     };
-    let how = hub.download(&job, progress).await?;
+    let how = hub.download(&wanted, progress).await?;
     shelf.show(entry)?;
     Ok(FetchedFile {
         path: entry.path.clone(),

@@ -26,7 +26,7 @@ const FEW: usize = 128;
 
 /// What is wrong with the numbers.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[allow(missing_docs, reason = "each variant's sentence says what its fields are")]
+#[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
 pub enum Numbers {
     #[error(
         "from tensor `{tensor}` to its end it holds nothing but zeros, {bytes} bytes: the download reserved its \

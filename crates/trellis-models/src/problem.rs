@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer, ser::SerializeStruct};
 use crate::config::BadArgument;
 use crate::extras::ExtraFault;
 use crate::header::HeaderError;
-use crate::misplaced::{self, Move};
+use crate::moves::{self, Misplaced, Move};
 use crate::numbers::Numbers;
 use crate::read::ReadError;
 use crate::reference::Refused;
@@ -21,7 +21,7 @@ pub use kind::Severity;
 
 /// A fault or a risk, found by `check`.
 #[derive(Debug, thiserror::Error)]
-#[allow(missing_docs, reason = "each variant's sentence says what its fields are")]
+#[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
 pub enum Problem {
     #[error("`{}` holds no pipeline.json{}", folder.display(), in_another(near.as_deref()))]
     PipelineMissing {
@@ -62,7 +62,7 @@ pub enum Problem {
     CheckpointMissing { name: String, role: String },
     #[error("checkpoint `{name}` is there only in half: `{missing}` is missing")]
     CheckpointHalf { name: String, missing: String },
-    #[error("`{name}` lies in the wrong place: {}", misplaced::sentence(moves))]
+    #[error("`{name}` lies in the wrong place: {}", moves::sentence(moves))]
     Misplaced { name: String, moves: Vec<Move> },
     #[error("`{file}` is a link to `{}`, which is not there", target.display())]
     DanglingLink { file: String, target: PathBuf },
@@ -215,5 +215,14 @@ impl Serialize for Problem {
         object.serialize_field("message", &self.sentence())?;
         object.serialize_field("advice", &self.advice())?;
         object.end()
+    }
+}
+
+impl From<&Misplaced> for Problem {
+    fn from(misplaced: &Misplaced) -> Self {
+        Self::Misplaced {
+            name: misplaced.name.clone(),
+            moves: misplaced.moves.clone(),
+        }
     }
 }

@@ -1,9 +1,8 @@
 //! What was found in a picture, in numbers; whether that is an object, and what a person should know of it.
 
-use crate::backdrop::Decisions;
+use crate::decisions::{Decisions, MaskSource};
 use crate::error::ReliefError;
 use crate::grid::Grid;
-use crate::mask::MaskSource;
 use crate::parts;
 
 /// A body smaller than this share of the object is a detail of it: a spark, a stray hair.

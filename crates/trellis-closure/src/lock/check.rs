@@ -22,7 +22,7 @@ pub enum Severity {
 
 /// Something about a lock file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[allow(missing_docs, reason = "each variant's sentence says what its fields are")]
+#[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
 pub enum Finding {
     #[error("`{node}` is not locked at all")]
     NotLocked { node: String },

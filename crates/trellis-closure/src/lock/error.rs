@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 /// Why a lock file cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[allow(missing_docs, reason = "each variant's sentence says what its fields are")]
+#[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
 pub enum LockError {
     #[error("`{}` cannot be read", path.display())]
     Unreadable {

@@ -7,7 +7,7 @@ use crate::path_info::Source;
 
 /// What is wrong with a path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[allow(missing_docs, reason = "each variant's sentence says what its fields are")]
+#[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
 pub enum Problem {
     #[error("is registered but is not there")]
     Missing,

@@ -14,7 +14,7 @@ use crate::stand_in::StandIn;
 
 /// What is wrong with an extra that is there.
 #[derive(Debug, thiserror::Error)]
-#[allow(missing_docs, reason = "each variant's sentence says what its fields are")]
+#[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
 pub enum ExtraFault {
     #[error("it {0}")]
     StandIn(StandIn),

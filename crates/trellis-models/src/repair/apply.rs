@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::error::RepairError;
 use super::marker::{Change, Marker};
 use super::plan::{Plan, Remedy};
-use crate::misplaced::Move;
+use crate::moves::Move;
 use crate::pipeline::PIPELINE_FILE;
 use crate::reference::Reference;
 use crate::write::{copy_atomically, write_atomically};

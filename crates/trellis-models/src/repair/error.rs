@@ -7,7 +7,7 @@ use crate::read::ReadError;
 
 /// Why a folder is left as it is.
 #[derive(Debug, thiserror::Error)]
-#[allow(missing_docs, reason = "each variant's sentence says what its fields are")]
+#[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
 pub enum RepairError {
     #[error("pipeline.json has to be readable before anything can be repaired")]
     Pipeline {

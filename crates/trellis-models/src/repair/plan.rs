@@ -9,10 +9,11 @@ use super::edit;
 use super::error::RepairError;
 use super::marker::AsInNotes;
 use crate::cache::{self, Located, snapshot_of};
-use crate::check::{Read, read_checkpoint, references};
+use crate::check::{Read, read_checkpoint};
 use crate::hash;
 use crate::lock::{Lock, lock_path};
-use crate::misplaced::{self, Found, Misplaced, Move};
+use crate::misplaced::{self, Found};
+use crate::moves::{Misplaced, Move};
 use crate::pipeline::{PIPELINE_FILE, Pipeline};
 use crate::places::Places;
 use crate::problem::Problem;
@@ -250,7 +251,7 @@ fn target(folder: &Path, options: &Options) -> Result<PathBuf, RepairError> {
 }
 
 fn all_named(pipeline: &Pipeline) -> impl Iterator<Item = Wanted> {
-    references(pipeline).into_iter().map(|reference| {
+    pipeline.references().into_iter().map(|reference| {
         let named = pipeline.args.models.iter();
         let roles = named.filter(|(_, text)| text.as_str() == reference.as_str());
         let roles = roles.filter_map(|(role, _)| role.parse::<Role>().ok()).collect();

@@ -10,7 +10,7 @@ use trellis_core::FailureKind;
 use trellis_models::config::BadArgument;
 use trellis_models::extras::ExtraFault;
 use trellis_models::header::HeaderError;
-use trellis_models::misplaced::Move;
+use trellis_models::moves::Move;
 use trellis_models::numbers::Numbers;
 use trellis_models::{Problem, ReadError, Refused, Severity, StandIn};
 

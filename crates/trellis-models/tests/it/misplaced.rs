@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use trellis_models::misplaced::{Move, sentence};
+use trellis_models::moves::{Move, sentence};
 use trellis_models::repair::{Options, Remedy, apply, plan, undo};
 use trellis_models::{Problem, sample};
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use trellis_models::repair::{Marker, Options, Plan, Remedy, RepairError, apply, plan, undo};
 use trellis_models::{Located, lock, sample};
 
-use crate::kit::{Machine, lines, located};
+use crate::kit::{HASHING, Machine, lines, located};
 
 /// Every file with its bytes, links followed.
 fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
@@ -98,7 +98,7 @@ fn a_copy_must_be_the_file_that_the_lock_names() {
     let machine = Machine::with_extras();
     let folder = machine.model();
     let path = lock::lock_path(&located(&folder), &machine.places);
-    lock::make(&folder, &machine.places, &|_| {})
+    lock::make(&folder, &machine.places, HASHING)
         .unwrap()
         .write(&path)
         .unwrap();

@@ -6,13 +6,9 @@ use trellis_jobs::Submission;
 /// A digest of what is asked: pictures in order, parameters as given, backend. Not of its encoding: the
 /// same request as a form with another boundary or other file names, or as JSON, is the same request.
 pub(super) fn of(submission: &Submission) -> String {
-    let pictures: Vec<Sha256> = submission
-        .pictures
-        .iter()
-        .map(|picture| Sha256::of(picture))
-        .collect();
+    let pictures: Vec<Sha256> = submission.pictures.iter().map(Sha256::of).collect();
     let asked = (pictures, submission.backend, &submission.patch);
-    Sha256::of(&serde_json::to_vec(&asked).expect("texts and numbers are JSON")).to_string()
+    Sha256::of(serde_json::to_vec(&asked).expect("texts and numbers are JSON")).to_string()
 }
 
 #[cfg(test)]

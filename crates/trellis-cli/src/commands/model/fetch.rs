@@ -8,13 +8,14 @@ use trellis_model_fetch::{
     ExtraSources, FetchError, Fetched, FetchedFile, Hub, Layout, Request, Settings, fetch, fetch_extras,
 };
 use trellis_models::extras::Dinov2;
+use trellis_models::hash::Hashing;
 use trellis_models::lock::{Lock, lock_path, make};
 use trellis_models::pipeline::Pipeline;
 use trellis_models::{Located, Snapshot};
 use trellis_pins::Pins;
 
 use super::bars::Bars;
-use super::{Fault, Machine, print, print_json, words};
+use super::{Fault, Machine, nar_hash, print, print_json, words};
 use crate::commands::bar::hashing;
 use crate::exit::{Exit, Stop};
 use crate::signals;
@@ -199,7 +200,11 @@ fn lock(located: &Located, fetched: &Fetched, machine: &Machine<'_>, quiet: bool
     }
     let bytes = fetched.files.iter().map(|file| file.size).sum();
     let bar = hashing(bytes, quiet);
-    let made = make(&located.folder, &machine.places, &|bytes| bar.inc(bytes));
+    let how = Hashing {
+        on_bytes: &|bytes| bar.inc(bytes),
+        folder: &nar_hash,
+    };
+    let made = make(&located.folder, &machine.places, how);
     bar.finish_and_clear();
     let lock = Lock {
         repo: Some(fetched.repo.clone()),

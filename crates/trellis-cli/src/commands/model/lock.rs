@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use trellis_models::Located;
 use trellis_models::check::check;
+use trellis_models::hash::Hashing;
 use trellis_models::lock::{Lock, lock_path, make};
 
-use super::{Fault, Machine, print, print_json};
+use super::{Fault, Machine, nar_hash, print, print_json};
 use crate::commands::bar::hashing;
 use crate::exit::Exit;
 use crate::output;
@@ -46,7 +47,11 @@ pub(super) fn run(args: &LockArgs, machine: &Machine<'_>) -> Result<Exit, Fault>
         .filter_map(|c| c.bytes)
         .sum();
     let bar = hashing(bytes, args.json);
-    let made = make(&located.folder, &machine.places, &|bytes| bar.inc(bytes));
+    let how = Hashing {
+        on_bytes: &|bytes| bar.inc(bytes),
+        folder: &nar_hash,
+    };
+    let made = make(&located.folder, &machine.places, how);
     bar.finish_and_clear();
     let mut lock = made?;
     (lock.repo, lock.revision) = origin(args, &located, &path);

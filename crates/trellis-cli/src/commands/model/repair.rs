@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use trellis_model_fetch::{Layout, Request, fetch_files};
 use trellis_models::check::check;
 use trellis_models::lock::{Lock, lock_path};
-use trellis_models::misplaced;
+use trellis_models::moves;
 use trellis_models::repair::{AsInNotes, Change, Options, Plan, Remedy, apply, plan, undo};
 use trellis_models::{Located, Severity};
 
@@ -213,7 +213,7 @@ fn described(plan: &Plan, dry_run: bool, left: &[String]) -> String {
     for remedy in &plan.remedies {
         let _ = match remedy {
             Remedy::Move { name, moves } => {
-                writeln!(text, "{name}: {}", misplaced::sentence(moves))
+                writeln!(text, "{name}: {}", moves::sentence(moves))
             }
             Remedy::Copy { name, source } => writeln!(text, "{name}: from {}", source.whose),
             Remedy::Fetch { name, repo, .. } => writeln!(text, "{name}: to be downloaded from {repo}"),
