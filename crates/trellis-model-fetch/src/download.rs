@@ -3,11 +3,11 @@
 use reqwest::header::CONTENT_LENGTH;
 
 use crate::client::{Hub, media_type};
+use crate::disk_space;
 use crate::error::FetchError;
 use crate::file::{How, Wanted};
 use crate::partial::{NOTE_ENDING, Partial, beside};
 use crate::progress::Progress;
-use crate::room;
 use crate::transfer::{Transfer, content_range, header};
 
 impl Hub {
@@ -23,9 +23,11 @@ impl Hub {
             return Ok(How::AlreadyThere);
         }
         let had_begun = beside(&wanted.place, NOTE_ENDING).exists();
-        let how = match self.bring(wanted, size, progress).await {
+        let how = match self.transfer_to_place(wanted, size, progress).await {
             // An earlier run's bytes may be to blame (a bad disk, another mirror): once more from nothing.
-            Err(FetchError::WrongDigest { .. }) if had_begun => self.bring(wanted, size, progress).await?,
+            Err(FetchError::WrongDigest { .. }) if had_begun => {
+                self.transfer_to_place(wanted, size, progress).await?
+            }
             other => other?,
         };
         progress.finished(&wanted.name);
@@ -43,12 +45,17 @@ impl Hub {
                 .is_ok_and(|found| found.as_deref() == wanted.digest.text())
     }
 
-    async fn bring(&self, wanted: &Wanted, size: u64, progress: &dyn Progress) -> Result<How, FetchError> {
+    async fn transfer_to_place(
+        &self,
+        wanted: &Wanted,
+        size: u64,
+        progress: &dyn Progress,
+    ) -> Result<How, FetchError> {
         let identity = wanted.digest.text().unwrap_or(wanted.url.as_str()).to_owned();
         let partial = Partial::open(&wanted.place, &identity, size, self.settings.range_bytes)?;
         let already = partial.done_bytes();
         if let Some(folder) = wanted.place.parent() {
-            room::check(folder, size - already)?;
+            disk_space::check(folder, size - already)?;
         }
         progress.started(&wanted.name, size, already);
         let transfer = Transfer {
@@ -59,7 +66,7 @@ impl Hub {
         };
         transfer.fill().await?;
         let found = wanted.digest.of(partial.path()).await;
-        let found = found.map_err(|source| room::write_error(partial.path(), 0, source))?;
+        let found = found.map_err(|source| disk_space::write_error(partial.path(), 0, source))?;
         if found.as_deref() != wanted.digest.text() {
             partial.discard()?;
             progress.lost(&wanted.name, size);

@@ -12,11 +12,11 @@ use trellis_pins::Pins;
 
 use crate::archive;
 use crate::client::Hub;
+use crate::disk_space;
 use crate::error::FetchError;
 use crate::fetch::FetchedFile;
 use crate::file::{Digest, How, Wanted};
 use crate::progress::Progress;
-use crate::room;
 
 /// Where the extras come from, and what they must be.
 #[derive(Debug, Clone)]
@@ -128,7 +128,7 @@ pub async fn fetch_extras(
             _ => &sources.u2net,
         };
         let digest = source.sha256.clone().map_or(Digest::Unknown, Digest::Sha256);
-        // Without a digest the lock is what knows the file; asking the network anew would prove nothing.
+        // Without a digest the lock is what knows the file; asking the network again would prove nothing.
         let known = digest.text().is_some() || !extra.path.is_file();
         let wanted = Wanted {
             name: file_name(&extra.path),
@@ -178,12 +178,12 @@ async fn fetch_code(
     unpacked.map_err(|error| FetchError::Archive {
         source: std::io::Error::other(error),
     })??;
-    removed.map_err(|source| room::write_error(&wanted.place, 0, source))?;
+    removed.map_err(|source| disk_space::write_error(&wanted.place, 0, source))?;
     described(name, &entry, &sources.code_nar_hash, how)
 }
 
 fn described(name: &str, path: &Path, digest: &str, how: How) -> Result<FetchedFile, FetchError> {
-    let meta = std::fs::metadata(path).map_err(|source| room::write_error(path, 0, source))?;
+    let meta = std::fs::metadata(path).map_err(|source| disk_space::write_error(path, 0, source))?;
     Ok(FetchedFile {
         path: name.to_owned(),
         size: meta.len(),

@@ -9,6 +9,7 @@
 
 mod archive;
 mod client;
+mod disk_space;
 mod download;
 mod error;
 mod extras;
@@ -19,7 +20,6 @@ mod listing;
 mod partial;
 mod progress;
 mod retry;
-mod room;
 mod settings;
 mod token;
 mod transfer;

@@ -43,17 +43,17 @@ impl Transfer<'_> {
         let spans = stream::iter(self.partial.missing().into_iter().map(Ok));
         let filled = spans
             .try_for_each_concurrent(self.hub.settings.connections.max(1), |span| {
-                self.bring_range(span)
+                self.transfer_range(span)
             })
             .await;
         match filled {
             Ok(()) => Ok(()),
             Err(Stop::Fatal(error)) => Err(error),
-            Err(Stop::NoRanges | Stop::Trouble(_)) => self.bring_whole().await,
+            Err(Stop::NoRanges | Stop::Trouble(_)) => self.transfer_whole().await,
         }
     }
 
-    async fn bring_range(&self, span: Span) -> Result<(), Stop> {
+    async fn transfer_range(&self, span: Span) -> Result<(), Stop> {
         let mut attempts = self.hub.attempts(&self.wanted.name, self.progress);
         let mut at = span.start;
         while at < span.end {
@@ -91,7 +91,7 @@ impl Transfer<'_> {
     }
 
     /// Brings the file from its start, in one stream: a cut means from the start again.
-    async fn bring_whole(&self) -> Result<(), FetchError> {
+    async fn transfer_whole(&self) -> Result<(), FetchError> {
         self.progress.lost(&self.wanted.name, self.partial.done_bytes());
         let mut attempts = self.hub.attempts(&self.wanted.name, self.progress);
         loop {

@@ -59,7 +59,7 @@ pub fn check(located: &Located, places: &Places) -> Report {
     add_unnamed(folder, &mut report);
     add_leftovers(located, places, &mut report);
     if let Some(reason) = Marker::read(folder).and_then(|marker| marker.refusal()) {
-        report.problems.push(Problem::AsInNotes { reason });
+        report.problems.push(Problem::SubstituteFlowModel { reason });
     }
     report.add(Vec::new());
     report

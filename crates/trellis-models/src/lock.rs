@@ -51,7 +51,7 @@ impl TryFrom<u32> for Version {
     fn try_from(number: u32) -> Result<Self, Self::Error> {
         match number {
             1 => Ok(Self),
-            other => Err(format!("lock format {other} is not known, 1 is")),
+            other => Err(format!("unknown lock format {other}: only 1 is supported")),
         }
     }
 }
@@ -134,7 +134,7 @@ impl LockError {
 
     /// What to do.
     pub fn advice(&self) -> &'static str {
-        "a lock needs every file: `trellis model check` says what is missing, `trellis model repair` brings it"
+        "a lock needs every file: `trellis model check` lists what is missing, `trellis model repair` restores it"
     }
 }
 

@@ -25,7 +25,7 @@ pub enum NodeError {
     },
     /// The folder around a data folder that somebody named: made for a mistyped path, it would hold jobs that
     /// nobody finds again.
-    #[error("the data folder `{}` cannot be made: `{}` is not there", root.display(), parent.display())]
+    #[error("the data folder `{}` cannot be created: `{}` does not exist", root.display(), parent.display())]
     NoParentFolder {
         /// The data folder.
         root: PathBuf,
@@ -107,7 +107,7 @@ pub enum NodeError {
     #[error("the backend `trellis` needs a model folder, and none is set")]
     NoModel,
     /// The model folder is not there.
-    #[error("the model folder `{}` is not there", path.display())]
+    #[error("the model folder `{}` does not exist", path.display())]
     ModelMissing {
         /// The folder.
         path: PathBuf,

@@ -80,7 +80,7 @@ impl Facts {
         (1.0 - along) * (1.0 - scattered) * (1.0 - doubt)
     }
 
-    /// Refuses what is no clear object.
+    /// Refuses what is not a clear object.
     pub(crate) fn check(&self, decisions: &Decisions) -> Result<(), ReliefError> {
         if self.confidence(decisions) >= CLEAR {
             return Ok(());
@@ -98,7 +98,7 @@ impl Facts {
     pub(crate) fn notes(&self, decisions: &Decisions) -> Vec<String> {
         let mut notes = Vec::new();
         if decisions.alpha_ignored {
-            notes.push("the alpha channel holds no mask and was ignored".to_owned());
+            notes.push("the alpha channel is not a mask and was ignored".to_owned());
         }
         let areas = |count: usize| match count {
             1 => "1 enclosed area in the background's colour was".to_owned(),

@@ -186,7 +186,7 @@ fn unreadable(cause: &BlobError) -> Failure {
         "a picture cannot be read"
     );
     let message = match cause {
-        BlobError::NotFound { .. } => "a picture of the job is not there any more",
+        BlobError::NotFound { .. } => "a picture of the job is missing",
         _ => "a picture of the job cannot be read",
     };
     Failure::new(FailureKind::Internal, message)

@@ -1,5 +1,6 @@
-//! Tests of the workspace as a whole that need nothing but its manifest.
+//! Tests of the workspace as a whole that need nothing but its files.
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
 mod layers;
+mod wording;

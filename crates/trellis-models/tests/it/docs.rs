@@ -116,7 +116,7 @@ fn samples() -> Vec<Problem> {
         Problem::PinnedHash { file: "pipeline.json".to_owned(), found: "5e1f…".to_owned(), expected: "2686…".to_owned(), sources: 0 },
         Problem::NotLocked { file: file() },
         Problem::Unreadable { path: path(), source: io::ErrorKind::PermissionDenied.into() },
-        Problem::AsInNotes { reason: "with `ckpts/ss_flow`, a sparse-structure model, as the `slat_flow_model` the pipeline loads, but sampling fails".to_owned() },
+        Problem::SubstituteFlowModel { reason: "with `ckpts/ss_flow`, a sparse-structure model, as the `slat_flow_model` the pipeline loads, but sampling fails".to_owned() },
     ]
 }
 

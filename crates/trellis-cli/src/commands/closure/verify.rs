@@ -91,7 +91,7 @@ fn keys(args: &VerifyArgs) -> Result<Vec<VerifyingKey>, Fault> {
     let file = args.store.store.join("etc/nix/nix.conf");
     let trusted = keys_of_nix_conf(&file);
     for word in &trusted.not_keys {
-        write_stderr(&format!("note: `{word}` in {} is no key\n", file.display()));
+        write_stderr(&format!("note: `{word}` in {} is not a key\n", file.display()));
     }
     Ok(trusted.keys)
 }

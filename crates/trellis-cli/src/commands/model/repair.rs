@@ -9,20 +9,19 @@ use trellis_model_fetch::{Layout, Request, fetch_files};
 use trellis_models::check::check;
 use trellis_models::lock::{Lock, lock_path};
 use trellis_models::moves;
-use trellis_models::repair::{AsInNotes, Change, Options, Plan, Remedy, apply, plan, undo};
+use trellis_models::repair::{Change, Options, Plan, Remedy, Substitution, apply, plan, undo};
 use trellis_models::{Located, Severity};
 
 use super::bars::Bars;
 use super::{Fault, Machine, fetch, print, print_json};
 use crate::exit::Exit;
 
-/// Put right what can be put right: missing, damaged and misplaced files
+/// Repair missing, damaged and misplaced files
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-For each checkpoint, in this order: the right files in the wrong place of the folder itself, which are \
-moved; a sound copy in a folder given with --from or in the hub cache; the \
-one file downloaded; with --as-in-notes, and only then, the substitution of the notes, which makes the \
-pipeline load but not work. A hub cache is never changed: name a new folder with --to.
+For each checkpoint, in this order: move its files, if they are elsewhere in the folder; copy them from a \
+folder given with --from or from the hub cache; download them. A hub cache is never changed: name a new folder \
+with --to.
 
 Exit codes: 0 nothing is left to repair, 1 something is, 2 could not start.")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
@@ -50,20 +49,21 @@ pub(super) struct RepairArgs {
     #[arg(long)]
     no_fetch: bool,
 
-    /// Let `slat_flow_model` name the sparse-structure model where nothing else helps: it loads, it does not work
-    #[arg(long)]
-    as_in_notes: bool,
+    /// If `slat_flow_model` cannot be restored, replace it with the sparse-structure model: the pipeline loads, but
+    /// sampling fails, and `serve` refuses the folder
+    #[arg(long, alias = "as-in-notes")]
+    substitute_flow_model: bool,
 
     /// Build the repaired folder here, from links into the hub cache
     #[arg(long, value_name = "DIR", conflicts_with = "undo")]
     to: Option<PathBuf>,
 
-    /// Only say what would be done
+    /// Only show what would be done
     #[arg(long)]
     dry_run: bool,
 
-    /// Take every repair of the folder back
-    #[arg(long, conflicts_with_all = ["from", "as_in_notes", "no_fetch", "repo", "revision"])]
+    /// Undo every repair of the folder
+    #[arg(long, conflicts_with_all = ["from", "substitute_flow_model", "no_fetch", "repo", "revision"])]
     undo: bool,
 
     /// Print JSON instead
@@ -95,7 +95,7 @@ pub(super) fn run(args: &RepairArgs, machine: &Machine<'_>) -> Result<Exit, Faul
         from: args.from.clone(),
         // The substitution is asked for where downloading is not wanted or not possible.
         repo: may_fetch.then(|| origin.0.clone()),
-        as_in_notes: args.as_in_notes,
+        substitute_flow_model: args.substitute_flow_model,
         to: args.to.clone(),
     };
     let mut planned = plan(&located, &options, &machine.places)?;
@@ -139,7 +139,7 @@ fn conclude(
     unreachable: Option<&Fault>,
 ) -> Result<Exit, Fault> {
     let done = planned.unsolved.is_empty() && left.is_empty();
-    let warning = planned.substitution().map(AsInNotes::warning);
+    let warning = planned.substitution().map(Substitution::warning);
     if args.json {
         print_json(&Outcome {
             plan: Some(planned),
@@ -157,7 +157,7 @@ fn conclude(
         if let Some(warning) = &warning {
             let _ = writeln!(
                 text,
-                "! {warning}\n  `trellis serve` refuses this folder; `--undo` takes it back"
+                "! {warning}\n  `trellis serve` refuses this folder; `--undo` restores it"
             );
         }
         if !changed.is_empty() {

@@ -62,7 +62,7 @@ fn pin(about: &'static str, recorded: &Pin, here: &Pin) -> Check {
         }
         (Pin::Unpinned { sha256: None }, _) => Check::open(
             about,
-            "the record does not say which it was: it was not of a Nix store",
+            "the record does not say which it was: it was outside any Nix store",
         ),
         (
             Pin::Unpinned {
@@ -72,7 +72,7 @@ fn pin(about: &'static str, recorded: &Pin, here: &Pin) -> Check {
         ) => Check::differs(
             about,
             format!(
-                "it had sha256 {recorded} and was of no Nix store, here is {}",
+                "recorded sha256 {recorded}, outside any Nix store; this one is {}",
                 shown(here)
             ),
         ),
@@ -83,7 +83,7 @@ fn shown(pin: &Pin) -> String {
     match pin {
         Pin::Nix { store_path, .. } => store_path.clone(),
         Pin::Unpinned { sha256: Some(sha256) } => format!("one with sha256 {sha256}"),
-        Pin::Unpinned { sha256: None } => "one of no Nix store".to_owned(),
+        Pin::Unpinned { sha256: None } => "one outside any Nix store".to_owned(),
     }
 }
 
