@@ -1,4 +1,5 @@
-//! Every environment variable that the program reads, by name, and a snapshot of their values.
+//! The environment variables that are no settings, by name (those of settings: `config/settings.rs`), and a
+//! snapshot of all values.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -6,66 +7,13 @@ use std::ffi::{OsStr, OsString};
 /// The settings file.
 pub(crate) const CONFIG: &str = "TRELLIS_CONFIG";
 
-/// `listen.host`.
-pub(crate) const LISTEN_HOST: &str = "TRELLIS_LISTEN_HOST";
-/// `listen.port`.
-pub(crate) const LISTEN_PORT: &str = "TRELLIS_LISTEN_PORT";
-/// `listen.allowed_origins`.
-pub(crate) const LISTEN_ALLOWED_ORIGINS: &str = "TRELLIS_LISTEN_ALLOWED_ORIGINS";
-/// `data_dir`.
-pub(crate) const DATA_DIR: &str = "TRELLIS_DATA_DIR";
-/// `backend`.
-pub(crate) const BACKEND: &str = "TRELLIS_BACKEND";
-/// `auth.keys_file`.
-pub(crate) const AUTH_KEYS_FILE: &str = "TRELLIS_AUTH_KEYS_FILE";
-/// `log.level`.
-pub(crate) const LOG: &str = "TRELLIS_LOG";
-/// `log.format`.
-pub(crate) const LOG_FORMAT: &str = "TRELLIS_LOG_FORMAT";
-/// `limits.body_bytes`.
-pub(crate) const LIMITS_BODY_BYTES: &str = "TRELLIS_LIMITS_BODY_BYTES";
-/// `limits.pixels`.
-pub(crate) const LIMITS_PIXELS: &str = "TRELLIS_LIMITS_PIXELS";
-/// `limits.images_per_job`.
-pub(crate) const LIMITS_IMAGES_PER_JOB: &str = "TRELLIS_LIMITS_IMAGES_PER_JOB";
-/// `limits.queued_jobs`.
-pub(crate) const LIMITS_QUEUED_JOBS: &str = "TRELLIS_LIMITS_QUEUED_JOBS";
-/// `limits.job_seconds`.
-pub(crate) const LIMITS_JOB_SECONDS: &str = "TRELLIS_LIMITS_JOB_SECONDS";
-/// `retention.keep_jobs`.
-pub(crate) const RETENTION_KEEP_JOBS: &str = "TRELLIS_RETENTION_KEEP_JOBS";
-/// `retention.keep_days`.
-pub(crate) const RETENTION_KEEP_DAYS: &str = "TRELLIS_RETENTION_KEEP_DAYS";
-/// `cache.max_bytes`.
-pub(crate) const CACHE_MAX_BYTES: &str = "TRELLIS_CACHE_MAX_BYTES";
-/// `provenance.statement`.
-pub(crate) const STATEMENT: &str = "TRELLIS_STATEMENT";
-/// `provenance.sign_key`.
-pub(crate) const SIGN_KEY: &str = "TRELLIS_SIGN_KEY";
-/// `drain_seconds`.
-pub(crate) const DRAIN_SECONDS: &str = "TRELLIS_DRAIN_SECONDS";
-/// `trellis.model`.
-pub(crate) const TRELLIS_MODEL: &str = "TRELLIS_MODEL_PATH";
-/// `trellis.python`.
-pub(crate) const TRELLIS_PYTHON: &str = "TRELLIS_WORKER_PYTHON";
-/// `trellis.gpus`.
-pub(crate) const TRELLIS_GPUS: &str = "TRELLIS_GPUS";
-/// `trellis.low_vram`.
-pub(crate) const TRELLIS_LOW_VRAM: &str = "TRELLIS_LOW_VRAM";
-/// `trellis.patience_percent`.
-pub(crate) const TRELLIS_PATIENCE_PERCENT: &str = "TRELLIS_PATIENCE_PERCENT";
-/// `trellis.warm_up`.
-pub(crate) const TRELLIS_WARM_UP: &str = "TRELLIS_WARM_UP";
-/// `trellis.preview`.
-pub(crate) const TRELLIS_PREVIEW: &str = "TRELLIS_PREVIEW";
-
 /// The key that calls of a server send.
 pub(crate) const API_KEY: &str = "TRELLIS_API_KEY";
 
-/// The model folder that is meant where none is named.
+/// `trellis.model`, which is also the model folder that is meant where a command names none.
 pub(crate) const MODEL_PATH: &str = "TRELLIS_MODEL_PATH";
 
-/// The Python that runs TRELLIS, with everything that it imports.
+/// `trellis.python`: the Python that runs TRELLIS, with everything that it imports.
 pub(crate) const WORKER_PYTHON: &str = "TRELLIS_WORKER_PYTHON";
 
 /// The virtual environment that the shell is in.

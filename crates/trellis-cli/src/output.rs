@@ -8,7 +8,7 @@ use std::io::Write as _;
 use trellis_core::counted;
 
 use crate::env;
-use crate::exit::Stop;
+use crate::error::CliError;
 
 /// The few styles in use, as SGR codes.
 #[derive(Debug, Clone, Copy)]
@@ -18,9 +18,9 @@ enum Style {
 }
 
 /// Prints why a command ended early.
-pub(crate) fn complain(stop: &Stop) {
+pub(crate) fn complain(error: &CliError) {
     let colours = colours_on(&std::io::stderr());
-    write_stderr(&render(stop, colours));
+    write_stderr(&render(error, colours));
 }
 
 /// Writes to standard error; that nobody reads it any more is no error.
@@ -50,9 +50,9 @@ pub(crate) fn short(revision: &str) -> &str {
     revision.get(..12).unwrap_or(revision)
 }
 
-fn render(stop: &Stop, colours: bool) -> String {
+fn render(error: &CliError, colours: bool) -> String {
     let mut text = String::new();
-    for (depth, sentence) in stop.sentences().enumerate() {
+    for (depth, sentence) in error.sentences().enumerate() {
         let label = if depth == 0 {
             paint("error:", Style::Error, colours)
         } else {
@@ -60,7 +60,8 @@ fn render(stop: &Stop, colours: bool) -> String {
         };
         let _ = writeln!(text, "{label} {sentence}");
     }
-    if let Some(advice) = stop.advice() {
+    let advice = error.advice();
+    if !advice.is_empty() {
         let _ = writeln!(text, "\n{} {advice}", paint("hint:", Style::Hint, colours));
     }
     text
@@ -82,9 +83,10 @@ fn paint(word: &str, style: Style, colours: bool) -> String {
 mod tests {
     use super::*;
 
-    fn stop() -> Stop {
-        let cause = anyhow::anyhow!("Permission denied (os error 13)").context("cannot open `/srv/trellis`");
-        Stop::not_started(cause).hint("choose another folder with `--data-dir`")
+    fn stop() -> CliError {
+        CliError::usage("Permission denied (os error 13)")
+            .context("cannot open `/srv/trellis`")
+            .hint("choose another folder with `--data-dir`")
     }
 
     #[test]

@@ -5,13 +5,14 @@ use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::error::CliError;
 use crate::output;
 
 /// A token that the first signal sets. `said` is printed then.
-pub(crate) fn first_signal(said: &'static str) -> io::Result<CancellationToken> {
+pub(crate) fn first_signal(said: &'static str) -> Result<CancellationToken, CliError> {
     let mut signals = Signals {
-        interrupt: signal(SignalKind::interrupt())?,
-        terminate: signal(SignalKind::terminate())?,
+        interrupt: signal(SignalKind::interrupt()).map_err(deaf)?,
+        terminate: signal(SignalKind::terminate()).map_err(deaf)?,
     };
     let stopping = CancellationToken::new();
     let token = stopping.clone();
@@ -23,6 +24,13 @@ pub(crate) fn first_signal(said: &'static str) -> io::Result<CancellationToken> 
         std::process::exit(1);
     });
     Ok(stopping)
+}
+
+/// The system lets this program hear no signals.
+pub(crate) fn deaf(error: io::Error) -> CliError {
+    CliError::not_started(error)
+        .context("cannot listen for signals")
+        .hint("look at this user's limits")
 }
 
 struct Signals {

@@ -131,7 +131,7 @@ impl fmt::Display for Conclusion {
         let preview = match self.preview {
             Answer::Yes => "yes",
             Answer::No => "no, because of the host",
-            Answer::Unknown => "not known",
+            Answer::Unknown => "unknown",
         };
         write!(f, "; the preview: {preview}")
     }

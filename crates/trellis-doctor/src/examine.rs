@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use trellis_pins::Pins;
 
-use crate::code::arch::Capability;
 use crate::environment::{Environment, EnvironmentError};
 use crate::gpu::{self, Machine};
 use crate::library_index::LibraryIndex;
 use crate::packages::Packages;
 use crate::report::Report;
 use crate::{abi, code, imports, records, versions};
+use trellis_core::Capability;
 
 /// What to judge by.
 #[derive(Debug, Clone)]

@@ -25,7 +25,6 @@ pub mod variables;
 mod versions;
 
 pub use abi::{AbiProblem, BuiltFor, MissingSymbol};
-pub use code::arch::{Capability, InvalidCapability};
 pub use code::{ArchCount, CodeLists, CodeProblem, LibraryCode, UnitCounts, Verdict};
 pub use conclusion::{Answer, Conclusion, Looked};
 pub use elf::{ElfError, Library};
@@ -35,4 +34,5 @@ pub use finding::{Check, Diagnosis, Finding, Level};
 pub use imports::ImportProblem;
 pub use records::RecordProblem;
 pub use report::Report;
+pub use trellis_core::{Capability, InvalidCapability};
 pub use versions::VersionProblem;

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::code::LibraryCode;
-use crate::code::arch::Capability;
 use crate::conclusion::{Conclusion, Looked};
 use crate::environment::PythonVersion;
 use crate::finding::{Finding, Level};
+use trellis_core::Capability;
 
 /// Raised when a field of the JSON form changes its meaning or goes.
 const SCHEMA: u32 = 1;

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use crate::code::arch::Capability;
 use crate::finding::{Check, Diagnosis, Finding, Level};
+use trellis_core::Capability;
 
 /// Variables of TRELLIS that take one of a few names; another is ignored, and the default is taken.
 const CHOICES: [(&str, &[&str], &str); 4] = [

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use trellis_core::BackendChoice;
-use trellis_supervisor::GpuChoice;
+use trellis_gpu::GpuChoice;
 
 /// All settings of a node.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

@@ -3,10 +3,9 @@
 //! The figures are peaks of torch's memory with models of TRELLIS-image-large's size (docs/gpu-run.md), and what
 //! CUDA takes beside them. An object of many voxels can need more.
 
-use trellis_core::{Format, memory_size};
+use trellis_core::{Format, Gpu, GpuProcess, memory_size};
 
 use crate::cause::Cause;
-use crate::gpus::{Gpu, GpuProcess};
 
 const MIB: u64 = 1 << 20;
 /// What a process of CUDA takes besides torch's own memory.
@@ -93,6 +92,8 @@ fn holders(processes: &[GpuProcess]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use trellis_core::Capability;
+
     use super::*;
 
     fn gpu(free_gib: u64) -> Gpu {
@@ -100,17 +101,20 @@ mod tests {
             index: 0,
             uuid: "GPU-a".to_owned(),
             name: "NVIDIA GeForce RTX 5090 Laptop GPU".to_owned(),
-            capability: "12.0".to_owned(),
+            capability: Capability { major: 12, minor: 0 },
             memory_bytes: 24 << 30,
             free_bytes: free_gib << 30,
             temperature: None,
             utilisation: None,
+            persistent: None,
             processes: vec![
                 GpuProcess {
+                    name: None,
                     pid: 7,
                     memory_bytes: Some(2 << 30),
                 },
                 GpuProcess {
+                    name: None,
                     pid: 9,
                     memory_bytes: Some(18 << 30),
                 },

@@ -14,11 +14,12 @@ use trellis_core::{
 
 use crate::attempt::{Workers, make};
 use crate::driver::{Driver, Parts, Seen};
-use crate::gpus::{self, Gpu, GpuChoice, GpuError};
 use crate::launch::{LaunchSettings, Launcher};
 use crate::limits::Limits;
 use crate::python::{UnpackError, unpack};
 use crate::ticket::{Entry, Queue, Ticket};
+use trellis_core::Gpu;
+use trellis_gpu::{GpuChoice, GpuError};
 
 /// What a person should know of its results.
 pub(crate) const DESCRIPTION: &str = "Microsoft TRELLIS on a GPU";
@@ -133,7 +134,7 @@ async fn find(choice: &GpuChoice) -> Result<(Option<String>, Vec<Option<Gpu>>), 
     if let GpuChoice::Unchecked(count) = choice {
         return Ok((None, (0..*count).map(|_| None).collect()));
     }
-    let found = tokio::task::spawn_blocking(gpus::list).await;
+    let found = tokio::task::spawn_blocking(|| trellis_gpu::list(&[])).await;
     let found = found.map_err(|_| Failure::new(FailureKind::Internal, "looking for GPUs failed"))?;
     let found = found.map_err(|error| {
         warn!(error = &error as &dyn std::error::Error, "no GPUs");

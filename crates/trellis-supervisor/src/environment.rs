@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
+use trellis_core::DRIVER_FOLDERS;
 
 /// The lists, which Nix reads as well. Each entry has its reason beside it.
 static LISTS: LazyLock<Lists> = LazyLock::new(|| {
@@ -32,9 +33,6 @@ struct Variable {
 struct TakenOver {
     names: Vec<String>,
 }
-
-/// Folders that hold the driver's libraries and nothing else, on NixOS and under WSL.
-const DRIVER_FOLDERS: &[&str] = &["/run/opengl-driver/lib", "/usr/lib/wsl/lib"];
 
 /// Variables for a worker. `own` is the server's environment, `set` what belongs to this worker.
 pub(crate) fn environment(

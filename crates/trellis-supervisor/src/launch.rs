@@ -7,10 +7,10 @@ use std::sync::Arc;
 use crate::admission::admit;
 use crate::cause::Cause;
 use crate::environment::environment;
-use crate::gpus::{self, Gpu};
 use crate::process::Launch;
 use crate::protocol::ToWorker;
 use crate::python::MODULE;
+use trellis_core::Gpu;
 
 /// What all workers of a server are started with.
 #[derive(Debug, Clone)]
@@ -57,7 +57,7 @@ impl Launcher {
         let low_vram = self.settings.low_vram || lower;
         let Some(gpu) = &self.gpu else { return Ok(low_vram) };
         let uuid = gpu.uuid.clone();
-        let now = tokio::task::spawn_blocking(gpus::list).await;
+        let now = tokio::task::spawn_blocking(|| trellis_gpu::list(&[])).await;
         match now {
             Ok(Ok(found)) => match found.gpus.iter().find(|gpu| gpu.uuid == uuid) {
                 Some(gpu) => admit(gpu, low_vram),

@@ -15,7 +15,6 @@ mod cause;
 mod clocks;
 mod driver;
 mod environment;
-mod gpus;
 mod hearing;
 mod launch;
 mod limits;
@@ -30,7 +29,6 @@ mod state;
 mod ticket;
 
 pub use backend::{SupervisorSettings, TrellisBackend};
-pub use gpus::{Gpu, GpuChoice, GpuError, GpuProcess, Gpus, InvalidGpuChoice, NoSuchGpu, list as list_gpus};
 pub use launch::LaunchSettings;
 pub use limits::Limits;
 pub use python::UnpackError;

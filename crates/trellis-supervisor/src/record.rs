@@ -9,11 +9,11 @@ use trellis_core::{Failure, FailureKind, GpuUsed, WorkerCounters, WorkerStatus};
 
 use crate::cause::Cause;
 use crate::driver::Seen;
-use crate::gpus::Gpu;
 use crate::limits::Limits;
 use crate::protocol::{GpuFacts, Versions};
 use crate::running::Running;
 use crate::state::State;
+use trellis_core::Gpu;
 
 /// The record of a worker, over all its processes.
 #[derive(Debug)]

@@ -14,8 +14,9 @@ use nix_compat::store_path::StorePath;
 use trellis_closure::{Closure, ClosureError, Source, Store, own_store_path};
 use trellis_core::file_size;
 
-use super::fault::{Fault, print, print_json, tell};
-use crate::exit::{Exit, Stop};
+use super::{print, print_json, tell};
+use crate::error::CliError;
+use crate::exit::Exit;
 use crate::output::{self, count};
 use trellis_node::nearby;
 
@@ -34,7 +35,7 @@ enum Action {
     Diff(diff::DiffArgs),
 }
 
-pub(crate) fn run(args: ClosureArgs) -> Result<Exit, Stop> {
+pub(crate) fn run(args: ClosureArgs) -> Result<Exit, CliError> {
     let (outcome, json) = match args.action {
         Action::List(args) => (list::run(&args), args.json),
         Action::Show(args) => (show::run(&args), args.json),
@@ -53,11 +54,10 @@ struct StoreArgs {
 }
 
 impl StoreArgs {
-    fn open(&self) -> Result<Store, Fault> {
+    fn open(&self) -> Result<Store, CliError> {
         if let Some(advice) = nearby::missing(&self.store) {
             let store = self.store.join("nix/store");
-            let stop = Stop::not_started(ClosureError::StoreMissing { store });
-            return Err(Fault::new("store_missing", advice, stop));
+            return Err(CliError::from(ClosureError::StoreMissing { store }).hint(advice));
         }
         let store = Store::open(&self.store)?;
         if store.is_behind() {
@@ -70,17 +70,15 @@ impl StoreArgs {
 }
 
 /// The path that a person names; by default the one that this program runs from.
-fn start(store: &Store, named: Option<&Path>) -> Result<StorePath<String>, Fault> {
+fn start(store: &Store, named: Option<&Path>) -> Result<StorePath<String>, CliError> {
     if let Some(named) = named {
         return Ok(store.find(named)?);
     }
     let own = std::env::current_exe().ok().and_then(|exe| own_store_path(&exe));
     own.ok_or_else(|| {
-        Fault::new(
-            "not_from_a_store",
-            "name a path, such as `./result` or `/nix/store/…`",
-            Stop::usage("this program does not run from a Nix store"),
-        )
+        CliError::usage("this program does not run from a Nix store")
+            .kind("not_from_a_store")
+            .hint("name a path, such as `./result` or `/nix/store/…`")
     })
 }
 

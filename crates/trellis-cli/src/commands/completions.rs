@@ -1,10 +1,9 @@
 //! `trellis completions`: completions for a shell.
 
-use clap::CommandFactory as _;
 use clap_complete::Shell;
 
-use crate::cli::Cli;
-use crate::exit::{Exit, Stop};
+use crate::error::CliError;
+use crate::exit::Exit;
 
 /// Print completions for a shell
 #[derive(Debug, clap::Args)]
@@ -16,8 +15,8 @@ pub(crate) struct CompletionsArgs {
     shell: Shell,
 }
 
-pub(crate) fn run(args: &CompletionsArgs) -> Result<Exit, Stop> {
+pub(crate) fn run(args: &CompletionsArgs, mut program: clap::Command) -> Result<Exit, CliError> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "trellis", &mut script);
+    clap_complete::generate(args.shell, &mut program, "trellis", &mut script);
     super::print(&String::from_utf8_lossy(&script))
 }

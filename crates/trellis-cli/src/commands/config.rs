@@ -7,7 +7,8 @@ use clap::Subcommand;
 
 use super::Context;
 use crate::config::{self, Effective, SettingFlags};
-use crate::exit::{Exit, Stop};
+use crate::error::CliError;
+use crate::exit::Exit;
 use crate::output;
 
 /// Show the settings in force, or check a settings file
@@ -34,7 +35,7 @@ enum Action {
     },
 }
 
-pub(crate) fn run(args: ConfigArgs, context: &Context<'_>) -> Result<Exit, Stop> {
+pub(crate) fn run(args: ConfigArgs, context: &Context<'_>) -> Result<Exit, CliError> {
     match args.action {
         Action::Show { json, flags } => {
             let effective = config::load(&flags, context.environment, context.config_file.as_deref())?;
@@ -54,7 +55,7 @@ pub(crate) fn run(args: ConfigArgs, context: &Context<'_>) -> Result<Exit, Stop>
                 output::count(count, "setting")
             )),
             Err(problems) if problems.unreadable() => Err(problems.into()),
-            Err(problems) => Err(Stop::from(problems).with_exit(Exit::Failed)),
+            Err(problems) => Err(CliError::from(problems).with_exit(Exit::Failed)),
         },
     }
 }

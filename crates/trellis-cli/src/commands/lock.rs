@@ -12,8 +12,9 @@ use clap::Subcommand;
 use trellis_closure::lock::FlakeLock;
 use trellis_pins::Pins;
 
-use super::fault::{Fault, print, print_json, tell};
-use crate::exit::{Exit, Stop};
+use super::{print, print_json, tell};
+use crate::error::CliError;
+use crate::exit::Exit;
 use trellis_node::nearby;
 
 /// Show and check what `flake.lock` and `nix/pins.json` pin
@@ -29,7 +30,7 @@ enum Action {
     Check(check::CheckArgs),
 }
 
-pub(crate) fn run(args: LockArgs) -> Result<Exit, Stop> {
+pub(crate) fn run(args: LockArgs) -> Result<Exit, CliError> {
     let (outcome, json) = match args.action {
         Action::Show(args) => (show::run(&args), args.json),
         Action::Check(args) => (check::run(&args), args.json),
@@ -38,7 +39,7 @@ pub(crate) fn run(args: LockArgs) -> Result<Exit, Stop> {
 }
 
 /// The lock file of the folder that one is in.
-pub(super) const FLAKE_LOCK: &str = "flake.lock";
+const FLAKE_LOCK: &str = "flake.lock";
 
 /// Which files.
 #[derive(Debug, clap::Args)]
@@ -61,13 +62,22 @@ struct Pinned {
 }
 
 impl Files {
-    fn read(&self) -> Result<Pinned, Fault> {
+    fn read(&self) -> Result<Pinned, CliError> {
         let file = if self.lock.is_dir() {
             self.lock.join(FLAKE_LOCK)
         } else {
             self.lock.clone()
         };
-        let lock = FlakeLock::read(&file)?;
+        let lock = FlakeLock::read(&file).map_err(|error| {
+            let advice = error.advice().to_owned();
+            let error = CliError::from(error);
+            // The default's name says nothing to somebody who is in the wrong folder.
+            if file == Path::new(FLAKE_LOCK) {
+                error.hint(advice)
+            } else {
+                error
+            }
+        })?;
         let beside = file.with_file_name("nix").join("pins.json");
         let named = self.pins.as_ref().or_else(|| beside.is_file().then_some(&beside));
         let Some(named) = named else {
@@ -85,15 +95,19 @@ impl Files {
     }
 }
 
-fn read_pins(path: &Path) -> Result<Pins, Fault> {
-    let named = |error: anyhow::Error| error.context(format!("`{}` cannot be used", path.display()));
+fn read_pins(path: &Path) -> Result<Pins, CliError> {
+    let unusable = format!("`{}` cannot be used", path.display());
     let text = std::fs::read_to_string(path).map_err(|error| {
         let hint = nearby::hint(path, &error).unwrap_or_else(|| "name the file with `--pins`".to_owned());
-        let stop = Stop::not_started(named(error.into()));
-        Fault::new("pins_unreadable", hint, stop)
+        CliError::not_started(error)
+            .context(&unusable)
+            .kind("pins_unreadable")
+            .hint(hint)
     })?;
     Pins::parse(&text).map_err(|error| {
-        let stop = Stop::failed(named(error.into()));
-        Fault::new("pins_shape", "run `nix/update-pins` to write it again", stop)
+        CliError::failed(error)
+            .context(&unusable)
+            .kind("pins_shape")
+            .hint("run `nix/update-pins` to write it again")
     })
 }

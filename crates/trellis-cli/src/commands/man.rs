@@ -1,13 +1,11 @@
 //! `trellis man`: the manual pages, roff.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::Context as _;
-use clap::CommandFactory as _;
 use clap_mangen::Man;
 
-use crate::cli::Cli;
-use crate::exit::{Exit, Stop};
+use crate::error::CliError;
+use crate::exit::Exit;
 
 /// Print the manual page, or write those of all commands to a folder
 #[derive(Debug, clap::Args)]
@@ -17,21 +15,18 @@ pub(crate) struct ManArgs {
     out: Option<PathBuf>,
 }
 
-pub(crate) fn run(args: ManArgs) -> Result<Exit, Stop> {
+pub(crate) fn run(args: ManArgs, program: clap::Command) -> Result<Exit, CliError> {
     let Some(folder) = args.out else {
         let mut page = Vec::new();
-        let rendered = Man::new(Cli::command()).render(&mut page);
-        rendered
-            .context("cannot render the manual page")
-            .map_err(Stop::failed)?;
+        let rendered = Man::new(program).render(&mut page);
+        rendered.map_err(|error| CliError::failed(error).context("cannot render the manual page"))?;
         return super::print(&String::from_utf8_lossy(&page));
     };
-    write_all(&folder).map_err(|cause| Stop::failed(cause).hint("choose a folder that can be written"))?;
+    let written = std::fs::create_dir_all(&folder).and_then(|()| clap_mangen::generate_to(program, &folder));
+    written.map_err(|error| {
+        CliError::failed(error)
+            .context(format!("cannot write manual pages to `{}`", folder.display()))
+            .hint("choose a folder that can be written")
+    })?;
     Ok(Exit::Done)
-}
-
-fn write_all(folder: &Path) -> anyhow::Result<()> {
-    let context = || format!("cannot write manual pages to `{}`", folder.display());
-    std::fs::create_dir_all(folder).with_context(context)?;
-    clap_mangen::generate_to(Cli::command(), folder).with_context(context)
 }

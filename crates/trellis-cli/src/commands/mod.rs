@@ -5,7 +5,6 @@ pub(crate) mod closure;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod doctor;
-mod fault;
 pub(crate) mod generate;
 pub(crate) mod lock;
 pub(crate) mod man;
@@ -14,9 +13,9 @@ pub(crate) mod serve;
 pub(crate) mod verify;
 pub(crate) mod workers;
 
-use crate::cli::{Cli, Command};
 use crate::env::Environment;
-use crate::exit::{Exit, Stop};
+use crate::error::CliError;
+use crate::exit::Exit;
 
 /// What every command gets besides its own arguments.
 #[derive(Debug)]
@@ -27,33 +26,30 @@ pub(crate) struct Context<'a> {
     pub(crate) config_file: Option<std::path::PathBuf>,
 }
 
-/// Runs the command that the command line names.
-pub(crate) fn run(cli: Cli, environment: &Environment) -> Result<Exit, Stop> {
-    let context = Context {
-        environment,
-        config_file: cli.config,
-    };
-    match cli.command {
-        Command::Serve(args) => serve::run(&args, &context),
-        Command::Generate(args) => generate::run(&args, &context),
-        Command::Doctor(args) => doctor::run(&args, &context),
-        Command::Workers(args) => workers::run(args, &context),
-        Command::Config(args) => config::run(args, &context),
-        Command::Completions(args) => completions::run(&args),
-        Command::Man(args) => man::run(args),
-        Command::Model(args) => model::run(args, &context),
-        Command::Closure(args) => closure::run(args),
-        Command::Lock(args) => lock::run(args),
-        Command::Verify(args) => verify::run(&args, &context),
+/// Prints a command's result. A reader that went away (`| head`) ends the program quietly.
+fn print(text: &str) -> Result<Exit, CliError> {
+    match crate::output::write_stdout(text) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(CliError::failed(error)
+            .context("cannot write to standard output")
+            .kind("output")
+            .hint("look at where the output goes")),
+        _ => Ok(Exit::Done),
     }
 }
 
-/// Prints a command's result. A reader that went away (`| head`) ends the program quietly.
-fn print(text: &str) -> Result<Exit, Stop> {
-    match crate::output::write_stdout(text) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Stop::failed(
-            anyhow::Error::new(error).context("cannot write to standard output"),
-        )),
-        _ => Ok(Exit::Done),
+/// Prints a value as indented JSON.
+fn print_json(value: &impl serde::Serialize) -> Result<Exit, CliError> {
+    let text = serde_json::to_string_pretty(value).map_err(CliError::internal)?;
+    print(&format!("{text}\n"))
+}
+
+/// Ends an action: with `--json` an error is the object on standard output.
+fn tell(outcome: Result<Exit, CliError>, json: bool) -> Result<Exit, CliError> {
+    match outcome {
+        Err(error) if json => {
+            print(&error.to_json())?;
+            Ok(error.exit())
+        }
+        other => other,
     }
 }

@@ -18,9 +18,10 @@ use trellis_models::{Located, Places, locate};
 use trellis_pins::Pins;
 
 use super::Context;
-use super::fault::{Fault, print, print_json, tell};
+use super::{print, print_json, tell};
 use crate::env;
-use crate::exit::{Exit, Stop};
+use crate::error::CliError;
+use crate::exit::Exit;
 
 /// Fetch, check, lock and repair model folders
 #[derive(Debug, clap::Args)]
@@ -38,7 +39,7 @@ enum Action {
     List(list::ListArgs),
 }
 
-pub(crate) fn run(args: ModelArgs, context: &Context<'_>) -> Result<Exit, Stop> {
+pub(crate) fn run(args: ModelArgs, context: &Context<'_>) -> Result<Exit, CliError> {
     let machine = Machine {
         places: Places::from_env(|name| context.environment.get(name).map(Into::into)),
         context,
@@ -61,7 +62,7 @@ struct Machine<'a> {
 
 impl Machine<'_> {
     /// The model that is named, else `TRELLIS_MODEL_PATH`, else the pinned one in the hub cache.
-    fn locate(&self, asked: Option<&str>) -> Result<Located, Fault> {
+    fn locate(&self, asked: Option<&str>) -> Result<Located, CliError> {
         let variable = self.context.environment.get(env::MODEL_PATH);
         let variable = variable.map(|value| value.to_string_lossy().into_owned());
         let pinned = &Pins::embedded().models.trellis_image_large.repository;

@@ -3,14 +3,14 @@
 use std::fmt::Write as _;
 
 use clap::Subcommand;
-use trellis_client::{Client, ClientError, address};
+use trellis_client::{Client, address};
 use trellis_core::{WorkerCommand, WorkerStatus, memory_size};
 
 use super::Context;
 use super::generate::api_key::ApiKeyFlag;
-use super::generate::trouble::Trouble;
 use crate::config::{self, SettingFlags};
-use crate::exit::{Exit, Stop};
+use crate::error::CliError;
+use crate::exit::Exit;
 use crate::runtime;
 
 /// List, restart and drain a running server's workers
@@ -47,7 +47,7 @@ enum Action {
     },
 }
 
-pub(crate) fn run(args: WorkersArgs, context: &Context<'_>) -> Result<Exit, Stop> {
+pub(crate) fn run(args: WorkersArgs, context: &Context<'_>) -> Result<Exit, CliError> {
     let loaded = config::load_without_data(
         &SettingFlags::default(),
         context.environment,
@@ -61,10 +61,10 @@ pub(crate) fn run(args: WorkersArgs, context: &Context<'_>) -> Result<Exit, Stop
     };
     let key = args.api_key.find(context.environment)?;
     runtime()?.block_on(async {
-        let client = Client::new(&address, key.as_ref()).map_err(Trouble::from)?;
+        let client = Client::new(&address, key.as_ref())?;
         match args.action.unwrap_or(Action::List { json: false }) {
             Action::List { json } => {
-                let workers = client.workers().await.map_err(stop)?;
+                let workers = client.workers().await?;
                 super::print(&if json {
                     as_json(&workers)
                 } else {
@@ -77,13 +77,12 @@ pub(crate) fn run(args: WorkersArgs, context: &Context<'_>) -> Result<Exit, Stop
     })
 }
 
-async fn command(client: &Client, name: Option<String>, command: WorkerCommand) -> Result<Exit, Stop> {
+async fn command(client: &Client, name: Option<String>, command: WorkerCommand) -> Result<Exit, CliError> {
     let names = match name {
         Some(name) => vec![name],
         None => client
             .workers()
-            .await
-            .map_err(stop)?
+            .await?
             .into_iter()
             .map(|worker| worker.name)
             .collect(),
@@ -94,15 +93,10 @@ async fn command(client: &Client, name: Option<String>, command: WorkerCommand) 
     };
     let mut said = String::new();
     for name in names {
-        client.command_worker(&name, command).await.map_err(stop)?;
+        client.command_worker(&name, command).await?;
         let _ = writeln!(said, "{name} {will} after its job");
     }
     super::print(&said)
-}
-
-fn stop(error: ClientError) -> Stop {
-    let trouble = Trouble::from(error);
-    Stop::failed(anyhow::anyhow!("{}", trouble.message)).hint(trouble.fix)
 }
 
 fn as_json(workers: &[WorkerStatus]) -> String {

@@ -3,9 +3,9 @@
 use toml::Value;
 use tracing_subscriber::EnvFilter;
 use trellis_core::BackendChoice;
+use trellis_gpu::GpuChoice;
 use trellis_node::listen_address;
 use trellis_server::AllowedOrigins;
-use trellis_supervisor::GpuChoice;
 
 /// The kinds of values.
 #[derive(Debug, Clone, Copy)]

@@ -1,48 +1,15 @@
 //! Puts the layers on one another: flags, environment, file, defaults; remembers where each value is from.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
 use toml::Value;
 
 use super::mistyped::{self, Mistyped};
+use super::origin::{Origin, Sourced};
 use super::settings::{self, SETTINGS, Setting};
 use super::{Config, ConfigProblem, Log, Problems, SettingFlags, file};
 use crate::env::{self, Environment};
-
-/// Where a value comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "from", rename_all = "snake_case")]
-pub(crate) enum Origin {
-    /// A flag.
-    Flag { flag: &'static str },
-    /// An environment variable.
-    Environment { variable: &'static str },
-    /// The settings file.
-    File { file: PathBuf, line: usize },
-    /// Nobody set it.
-    Default,
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Flag { flag } => write!(f, "--{flag}"),
-            Self::Environment { variable } => write!(f, "${variable}"),
-            Self::File { file, line } => write!(f, "{}:{line}", file.display()),
-            Self::Default => f.write_str("default"),
-        }
-    }
-}
-
-/// A value and where it comes from.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct Sourced {
-    pub(crate) value: Value,
-    pub(crate) origin: Origin,
-}
 
 /// The settings in force.
 #[derive(Debug, Clone)]
@@ -64,9 +31,10 @@ impl Effective {
             .values
             .iter()
             .find(|(setting, _)| setting.key == settings::DATA_DIR);
-        found.is_some_and(|(_, sourced)| match &sourced.origin {
+        found.is_some_and(|(setting, sourced)| match &sourced.origin {
             Origin::Flag { .. } | Origin::File { .. } => true,
-            Origin::Environment { variable } => *variable == env::DATA_DIR,
+            // A service manager's or the user's place is a default.
+            Origin::Environment { variable } => *variable == setting.variable,
             Origin::Default => false,
         })
     }

@@ -9,6 +9,7 @@ mod flags;
 mod kind;
 mod load;
 mod mistyped;
+mod origin;
 mod problem;
 #[cfg(test)]
 mod reference;
@@ -16,6 +17,7 @@ mod settings;
 mod values;
 
 pub(crate) use flags::SettingFlags;
-pub(crate) use load::{Effective, Origin, check_file, load, load_without_data};
+pub(crate) use load::{Effective, check_file, load, load_without_data};
+pub(crate) use origin::Origin;
 pub(crate) use problem::{ConfigProblem, Problems};
 pub(crate) use values::{Config, Log, LogFormat};

@@ -105,16 +105,16 @@ impl fmt::Display for Sentence<'_> {
 
 impl std::error::Error for Problems {}
 
-impl From<Problems> for crate::exit::Stop {
+impl From<Problems> for crate::error::CliError {
     fn from(problems: Problems) -> Self {
         let advice = match problems.0.as_slice() {
             [only] => Some(only.advice()),
             _ => None,
         };
-        let stop = Self::not_started(problems);
+        let error = Self::not_started(problems);
         match advice {
-            Some(advice) => stop.hint(advice),
-            None => stop,
+            Some(advice) => error.hint(advice),
+            None => error,
         }
     }
 }

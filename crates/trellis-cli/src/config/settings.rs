@@ -45,7 +45,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: DATA_DIR,
         flag: "data-dir",
-        variable: env::DATA_DIR,
+        variable: "TRELLIS_DATA_DIR",
         kind: Kind::Path,
         default: "",
         about: "Folder of the job database, pictures and assets. Default: `$STATE_DIRECTORY`, else \
@@ -54,7 +54,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "backend",
         flag: "backend",
-        variable: env::BACKEND,
+        variable: "TRELLIS_BACKEND",
         kind: Kind::Backend,
         default: "auto",
         about: "Which backend works: `auto` takes every one that is there, the best first; another name \
@@ -63,7 +63,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "drain_seconds",
         flag: "drain-seconds",
-        variable: env::DRAIN_SECONDS,
+        variable: "TRELLIS_DRAIN_SECONDS",
         kind: Kind::Integer { min: 0, max: 86_400 },
         default: "30",
         about: "How long running jobs may finish after SIGTERM; then they go back to the queue",
@@ -71,7 +71,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "listen.host",
         flag: "host",
-        variable: env::LISTEN_HOST,
+        variable: "TRELLIS_LISTEN_HOST",
         kind: Kind::Address,
         default: "127.0.0.1",
         about: "Address to listen on, or `localhost`; `0.0.0.0` or `::` opens the server to the network",
@@ -79,7 +79,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "listen.port",
         flag: "port",
-        variable: env::LISTEN_PORT,
+        variable: "TRELLIS_LISTEN_PORT",
         kind: Kind::Integer { min: 0, max: 65_535 },
         default: "8000",
         about: "Port to listen on; 0 takes any free one, which is then printed",
@@ -87,7 +87,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "listen.allowed_origins",
         flag: "allowed-origins",
-        variable: env::LISTEN_ALLOWED_ORIGINS,
+        variable: "TRELLIS_LISTEN_ALLOWED_ORIGINS",
         kind: Kind::Origins,
         default: "",
         about: "Web origins whose pages may call the server, such as `https://studio.example`",
@@ -95,7 +95,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: KEYS_FILE,
         flag: "auth-keys-file",
-        variable: env::AUTH_KEYS_FILE,
+        variable: "TRELLIS_AUTH_KEYS_FILE",
         kind: Kind::FileOrNone,
         default: "",
         about: "File of the API keys, `NAME SECRET` or `NAME sha256:HEX` a line; every request for jobs and \
@@ -105,7 +105,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: LOG_LEVEL,
         flag: "log-level",
-        variable: env::LOG,
+        variable: "TRELLIS_LOG",
         kind: Kind::LogFilter,
         default: "info",
         about: "What to log: `error`, `warn`, `info`, `debug`, `trace`, or per part such as \
@@ -114,7 +114,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "log.format",
         flag: "log-format",
-        variable: env::LOG_FORMAT,
+        variable: "TRELLIS_LOG_FORMAT",
         kind: Kind::Choice(&["text", "json"]),
         default: "text",
         about: "How log lines are written",
@@ -122,7 +122,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "limits.body_bytes",
         flag: "limits-body-bytes",
-        variable: env::LIMITS_BODY_BYTES,
+        variable: "TRELLIS_LIMITS_BODY_BYTES",
         kind: Kind::Integer {
             min: 1024,
             max: 1 << 40,
@@ -133,7 +133,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "limits.pixels",
         flag: "limits-pixels",
-        variable: env::LIMITS_PIXELS,
+        variable: "TRELLIS_LIMITS_PIXELS",
         kind: Kind::Integer { min: 1, max: 1 << 32 },
         default: "64000000",
         about: "Most pixels of one picture, read from its header before it is decoded",
@@ -141,7 +141,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "limits.images_per_job",
         flag: "limits-images-per-job",
-        variable: env::LIMITS_IMAGES_PER_JOB,
+        variable: "TRELLIS_LIMITS_IMAGES_PER_JOB",
         kind: Kind::Integer { min: 1, max: 1024 },
         default: "16",
         about: "Most pictures of one job",
@@ -149,7 +149,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "limits.queued_jobs",
         flag: "limits-queued-jobs",
-        variable: env::LIMITS_QUEUED_JOBS,
+        variable: "TRELLIS_LIMITS_QUEUED_JOBS",
         kind: ANY_COUNT,
         default: "1000",
         about: "Most jobs that wait; more are answered with 503 and `Retry-After`",
@@ -157,7 +157,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "limits.job_seconds",
         flag: "limits-job-seconds",
-        variable: env::LIMITS_JOB_SECONDS,
+        variable: "TRELLIS_LIMITS_JOB_SECONDS",
         kind: ANY_COUNT,
         default: "900",
         about: "Longest time that one attempt of a job may take",
@@ -165,7 +165,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "retention.keep_jobs",
         flag: "retention-keep-jobs",
-        variable: env::RETENTION_KEEP_JOBS,
+        variable: "TRELLIS_RETENTION_KEEP_JOBS",
         kind: COUNT_OR_NONE,
         default: "1000",
         about: "How many finished jobs to keep, the newest; 0 keeps all. Live jobs are never removed",
@@ -173,7 +173,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "retention.keep_days",
         flag: "retention-keep-days",
-        variable: env::RETENTION_KEEP_DAYS,
+        variable: "TRELLIS_RETENTION_KEEP_DAYS",
         kind: Kind::Integer { min: 0, max: 36_500 },
         default: "30",
         about: "How many days to keep a finished job; 0 keeps all",
@@ -181,7 +181,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "cache.max_bytes",
         flag: "cache-max-bytes",
-        variable: env::CACHE_MAX_BYTES,
+        variable: "TRELLIS_CACHE_MAX_BYTES",
         kind: Kind::Integer { min: 0, max: 1 << 50 },
         default: "2147483648",
         about: "How many bytes of results to keep for requests that ask the same (2 GiB), the least recently \
@@ -190,7 +190,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "provenance.statement",
         flag: "statement",
-        variable: env::STATEMENT,
+        variable: "TRELLIS_STATEMENT",
         kind: Kind::Switch,
         default: "false",
         about: "Make a statement of what made each result: an in-toto JSON file that names its files by their \
@@ -199,7 +199,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "provenance.sign_key",
         flag: "sign-key",
-        variable: env::SIGN_KEY,
+        variable: "TRELLIS_SIGN_KEY",
         kind: Kind::FileOrNone,
         default: "",
         about: "File with a secret key in Nix's form: a statement of what made each result is then made, \
@@ -208,7 +208,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "trellis.model",
         flag: "model",
-        variable: env::TRELLIS_MODEL,
+        variable: env::MODEL_PATH,
         kind: Kind::PathOrNone,
         default: "",
         about: "TRELLIS's model folder, the one with `pipeline.json`; without one only the embedded preview \
@@ -217,7 +217,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "trellis.python",
         flag: "python",
-        variable: env::TRELLIS_PYTHON,
+        variable: env::WORKER_PYTHON,
         kind: Kind::Program,
         default: "python3",
         about: "Python interpreter that has TRELLIS and torch",
@@ -225,7 +225,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "trellis.gpus",
         flag: "gpus",
-        variable: env::TRELLIS_GPUS,
+        variable: "TRELLIS_GPUS",
         kind: Kind::Gpus,
         default: "all",
         about: "Which GPUs get a worker: `all`, or numbers and UUIDs with commas between; `unchecked:2` \
@@ -234,7 +234,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "trellis.low_vram",
         flag: "low-vram",
-        variable: env::TRELLIS_LOW_VRAM,
+        variable: "TRELLIS_LOW_VRAM",
         kind: Kind::Switch,
         default: "false",
         about: "Keep models in main memory and bring each to the GPU for its stage: slower, but a GLB \
@@ -244,7 +244,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "trellis.warm_up",
         flag: "warm-up",
-        variable: env::TRELLIS_WARM_UP,
+        variable: "TRELLIS_WARM_UP",
         kind: Kind::Switch,
         default: "true",
         about: "Run a small picture through TRELLIS before a worker counts as ready",
@@ -252,7 +252,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "trellis.patience_percent",
         flag: "patience-percent",
-        variable: env::TRELLIS_PATIENCE_PERCENT,
+        variable: "TRELLIS_PATIENCE_PERCENT",
         kind: Kind::Integer { min: 1, max: 10_000 },
         default: "100",
         about: "How long a stage may go without a step before its worker counts as stuck and the job gets \
@@ -261,7 +261,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
         key: "trellis.preview",
         flag: "preview",
-        variable: env::TRELLIS_PREVIEW,
+        variable: "TRELLIS_PREVIEW",
         kind: Kind::Switch,
         default: "true",
         about: "Deliver the embedded preview as `preview.glb` while a job waits for TRELLIS or is worked on",
@@ -299,7 +299,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_unique_and_variables_are_ours() {
+    fn names_are_unique() {
         for name_of in [
             |s: &Setting| s.key,
             |s: &Setting| s.flag,
@@ -308,11 +308,24 @@ mod tests {
             let names: BTreeSet<_> = SETTINGS.iter().map(name_of).collect();
             assert_eq!(names.len(), SETTINGS.len());
         }
-        assert!(
-            SETTINGS
-                .iter()
-                .all(|setting| setting.variable.starts_with("TRELLIS_"))
-        );
+    }
+
+    /// Who knows a key knows its variable; five are shorter, or were there before the settings.
+    #[test]
+    fn variables_follow_from_keys() {
+        let named = [
+            (LOG_LEVEL, "TRELLIS_LOG"),
+            ("provenance.statement", "TRELLIS_STATEMENT"),
+            ("provenance.sign_key", "TRELLIS_SIGN_KEY"),
+            ("trellis.model", "TRELLIS_MODEL_PATH"),
+            ("trellis.python", "TRELLIS_WORKER_PYTHON"),
+        ];
+        for setting in SETTINGS {
+            let own = setting.key.strip_prefix("trellis.").unwrap_or(setting.key);
+            let made = format!("TRELLIS_{}", own.replace('.', "_").to_uppercase());
+            let other = named.iter().find(|(key, _)| *key == setting.key);
+            assert_eq!(setting.variable, other.map_or(made.as_str(), |(_, name)| name));
+        }
     }
 
     #[test]

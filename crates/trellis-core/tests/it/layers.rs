@@ -25,6 +25,7 @@ const LAYERS: [(&str, &[&str]); 4] = [
             "trellis-doctor",
             "trellis-models",
             "trellis-closure",
+            "trellis-gpu",
         ],
     ),
     (

@@ -1,65 +1,11 @@
-//! GPU architectures as libraries name them (`sm_90a`, `compute_80`) and capabilities as GPUs have them (12.0).
+//! GPU architectures as libraries name them (`sm_90a`, `compute_80`), and which capabilities run their code.
 //!
 //! The rules of what runs where are NVIDIA's: "CUDA C++ Programming Guide", Compute Capabilities, and
 //! "NVCC", GPU Feature List. Pure: reads nothing.
 
 use std::fmt;
-use std::str::FromStr;
 
-use serde::{Serialize, Serializer};
-
-/// What a GPU can run, such as 12.0 for an RTX 5090.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Capability {
-    /// Before the point.
-    pub major: u32,
-    /// After the point, 0–9.
-    pub minor: u32,
-}
-
-impl Capability {
-    /// The number that architectures of this capability carry: 120 for 12.0.
-    pub fn number(self) -> u32 {
-        self.major * 10 + self.minor
-    }
-}
-
-impl fmt::Display for Capability {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.major, self.minor)
-    }
-}
-
-impl Serialize for Capability {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-/// Not of the form `12.0`.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a capability: write it as in `12.0`")]
-pub struct InvalidCapability(String);
-
-impl FromStr for Capability {
-    type Err = InvalidCapability;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let invalid = || InvalidCapability(text.to_owned());
-        let (major, minor) = text.split_once('.').ok_or_else(invalid)?;
-        let number = |part: &str, limit: u32| {
-            let digits = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-            part.parse::<u32>()
-                .ok()
-                .filter(|value| digits && *value <= limit)
-                .ok_or_else(invalid)
-        };
-        Ok(Self {
-            major: number(major, 99)?,
-            minor: number(minor, 9)?,
-        })
-    }
-}
+use trellis_core::Capability;
 
 /// How far code of an architecture reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -149,23 +95,5 @@ mod tests {
         assert!(!arch(121, Variant::Plain).ptx_compiles_for(BLACKWELL));
         assert!(!arch(90, Variant::Exact).ptx_compiles_for(BLACKWELL));
         assert!(!arch(100, Variant::Family).ptx_compiles_for(BLACKWELL));
-    }
-
-    #[test]
-    fn capability_is_read_strictly() {
-        assert_eq!("12.0".parse(), Ok(BLACKWELL));
-        for wrong in [
-            "",
-            "12",
-            "12.",
-            ".0",
-            "12.10",
-            "sm_120",
-            "+12.0",
-            "12.0 ",
-            "4294967296.0",
-        ] {
-            assert!(wrong.parse::<Capability>().is_err(), "{wrong}");
-        }
     }
 }

@@ -11,9 +11,10 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::ops::Range;
 
-use super::arch::{Arch, Capability};
+use super::arch::Arch;
 use super::fatbin::{self, Code, Entry, FatbinError, Item};
 use crate::elf::Library;
+use trellis_core::Capability;
 
 const LINKED: &str = ".nv_fatbin";
 const RELOCATABLE: &str = "__nv_relfatbin";

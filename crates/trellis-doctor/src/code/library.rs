@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::arch::{Arch, Capability};
+use super::arch::Arch;
 use super::images::{Counts, Images};
 use super::verdict::Verdict;
+use trellis_core::Capability;
 
 /// Pieces of code for one architecture.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -14,8 +14,8 @@ mod verdict;
 mod xformers;
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use trellis_core::Capability;
 
-use self::arch::Capability;
 use crate::abi;
 use crate::finding::{Check, Finding};
 use crate::library_index::{Id, LibraryIndex};

@@ -2,8 +2,8 @@
 
 use memchr::memmem;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use trellis_core::Capability;
 
-use super::arch::Capability;
 use super::problem::CodeProblem;
 use crate::library_index::LibraryIndex;
 

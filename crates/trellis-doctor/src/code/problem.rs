@@ -1,9 +1,9 @@
 //! What the check of machine code finds.
 
-use super::arch::Capability;
 use super::library::LibraryCode;
 use super::verdict::Verdict;
 use crate::finding::{Diagnosis, Level};
+use trellis_core::Capability;
 
 /// A limit of the machine code that is here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

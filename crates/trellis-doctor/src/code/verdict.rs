@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::arch::{Arch, Capability};
+use super::arch::Arch;
 use super::images::Images;
+use trellis_core::Capability;
 
 /// What happens when a kernel of the library is started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

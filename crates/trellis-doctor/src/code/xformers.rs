@@ -3,9 +3,9 @@
 //! An operator's class says so in lines such as `CUDA_MAXIMUM_COMPUTE_CAPABILITY = (9, 0)` and
 //! `SUPPORTED_DTYPES: Set[torch.dtype] = {torch.float, torch.half, torch.bfloat16}`.
 
-use super::arch::Capability;
 use super::problem::CodeProblem;
 use crate::packages::Packages;
+use trellis_core::Capability;
 
 /// The operators that the dispatcher tries, by file.
 const OPERATORS: [&str; 3] = ["cutlass", "flash", "flash3"];

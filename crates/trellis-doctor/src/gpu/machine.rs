@@ -1,22 +1,13 @@
-//! Looks at the machine: NVML, loaded at run time, device files, where `libcuda` is, what system it is.
+//! Looks at the machine: device files, where `libcuda` is, what system it is. What the driver says is handed in.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use nvml_wrapper::enums::device::UsedGpuMemory;
-use nvml_wrapper::error::NvmlError;
-use nvml_wrapper::{Device, Nvml};
-
-use crate::code::arch::Capability;
+use trellis_core::{Capability, DRIVER_FOLDERS, Gpu};
 
 /// NVIDIA's vendor number on the PCI bus.
 const VENDOR: &str = "0x10de";
-/// Where NixOS puts the driver's libraries.
-const NIXOS_DRIVER: &str = "/run/opengl-driver/lib";
-/// Where WSL puts them.
-const WSL_DRIVER: &str = "/usr/lib/wsl/lib";
-const NVML: &str = "libnvidia-ml.so.1";
 const LIBCUDA: &str = "libcuda.so.1";
 
 /// The kinds of system whose driver is installed differently.
@@ -28,34 +19,6 @@ pub enum Place {
     Wsl,
     /// Any other Linux.
     Linux,
-}
-
-/// A process on the GPU.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Process {
-    /// Its id.
-    pub pid: u32,
-    /// Its command, if it may be read.
-    pub name: Option<String>,
-    /// What it holds, if the driver tells.
-    pub used_bytes: Option<u64>,
-}
-
-/// A GPU.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Gpu {
-    /// Its name.
-    pub name: String,
-    /// What it runs.
-    pub capability: Capability,
-    /// All memory.
-    pub total_bytes: u64,
-    /// Memory that nobody holds.
-    pub free_bytes: u64,
-    /// Who holds some.
-    pub processes: Vec<Process>,
-    /// Whether the driver stays loaded when nobody uses the GPU; `None` where that cannot be told.
-    pub persistent: Option<bool>,
 }
 
 /// The driver.
@@ -93,28 +56,23 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Looks at this machine. `library_path` is the value of `LD_LIBRARY_PATH`.
-    pub fn look(library_path: Option<&str>, outside: &[PathBuf]) -> Self {
-        let place = place();
+    /// Looks at this machine. `driver` is what the driver says of itself, `library_path` the value of
+    /// `LD_LIBRARY_PATH`; `outside` are the folders of the system's libraries.
+    pub fn look(driver: Driver, library_path: Option<&str>, outside: &[PathBuf]) -> Self {
         let mut folders: Vec<PathBuf> = library_path
             .unwrap_or_default()
             .split(':')
             .filter(|folder| !folder.is_empty())
             .map(PathBuf::from)
             .collect();
-        folders.extend([NIXOS_DRIVER, WSL_DRIVER].map(PathBuf::from));
+        folders.extend(DRIVER_FOLDERS.map(PathBuf::from));
         folders.extend_from_slice(outside);
-        let find = |name: &str| {
-            folders
-                .iter()
-                .map(|folder| folder.join(name))
-                .find(|path| path.exists())
-        };
+        let mut places = folders.iter().map(|folder| folder.join(LIBCUDA));
         Self {
-            place,
+            place: place(),
             hardware: hardware(),
-            driver: driver(find(NVML)),
-            libcuda: find(LIBCUDA),
+            driver,
+            libcuda: places.find(|path| path.exists()),
             closed_nodes: closed_nodes(Path::new("/dev")),
         }
     }
@@ -151,69 +109,6 @@ fn hardware() -> bool {
     devices
         .map(|entry| entry.path())
         .any(|path| is(&path, "vendor", VENDOR) && is(&path, "class", "0x03"))
-}
-
-/// `found` is where a folder has the library; without it the linker's own search decides.
-fn driver(found: Option<PathBuf>) -> Driver {
-    let path = found.unwrap_or_else(|| PathBuf::from(NVML));
-    let running = Nvml::builder()
-        .lib_path(path.as_os_str())
-        .init()
-        .and_then(|nvml| {
-            let gpus = (0..nvml.device_count()?).map(|index| gpu(&nvml.device_by_index(index)?));
-            Ok(Driver::Running {
-                version: nvml.sys_driver_version()?,
-                gpus: gpus.collect::<Result<_, NvmlError>>()?,
-            })
-        });
-    match running {
-        Ok(driver) => driver,
-        Err(NvmlError::LibloadingError(_) | NvmlError::LibraryNotFound) => Driver::Missing,
-        Err(error) => Driver::Broken {
-            reason: error.to_string(),
-        },
-    }
-}
-
-fn gpu(device: &Device<'_>) -> Result<Gpu, NvmlError> {
-    let capability = device.cuda_compute_capability()?;
-    let memory = device.memory_info()?;
-    Ok(Gpu {
-        name: device.name()?,
-        capability: Capability {
-            major: u32::try_from(capability.major).unwrap_or_default(),
-            minor: u32::try_from(capability.minor).unwrap_or_default(),
-        },
-        total_bytes: memory.total,
-        free_bytes: memory.free,
-        processes: processes(device),
-        persistent: device.is_in_persistent_mode().ok(),
-    })
-}
-
-fn processes(device: &Device<'_>) -> Vec<Process> {
-    let lists = [
-        device.running_compute_processes(),
-        device.running_graphics_processes(),
-    ];
-    let mut processes: Vec<Process> = lists
-        .into_iter()
-        .flat_map(Result::unwrap_or_default)
-        .filter(|process| process.pid != std::process::id())
-        .map(|process| Process {
-            pid: process.pid,
-            name: fs::read_to_string(format!("/proc/{}/comm", process.pid))
-                .ok()
-                .map(|name| name.trim().to_owned()),
-            used_bytes: match process.used_gpu_memory {
-                UsedGpuMemory::Used(bytes) => Some(bytes),
-                UsedGpuMemory::Unavailable => None,
-            },
-        })
-        .collect();
-    processes.sort_by_key(|process| (process.pid, process.used_bytes));
-    processes.dedup_by_key(|process| process.pid);
-    processes
 }
 
 /// `nvidia0`, `nvidiactl`, `nvidia-uvm` that exist and may not be opened.

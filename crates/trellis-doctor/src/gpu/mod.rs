@@ -11,11 +11,12 @@ use std::str::FromStr as _;
 use pep440_rs::Version;
 use trellis_pins::Cuda;
 
-use crate::code::arch::Capability;
 use crate::finding::{Check, Finding};
+use trellis_core::Capability;
 
-pub use machine::{Driver, Gpu, Machine, Place, Process};
+pub use machine::{Driver, Machine, Place};
 pub use problem::{GpuProblem, Needs};
+pub use trellis_core::{Gpu, GpuProcess};
 
 /// What TRELLIS needs with everything resident, by its authors.
 const FULL_BYTES: u64 = 16 << 30;
@@ -98,7 +99,7 @@ fn of_gpu(gpu: &Gpu, asked: Capability, cuda: &Cuda) -> Vec<GpuProblem> {
     let mut problems = vec![GpuProblem::Gpu {
         package: cuda.package_for(&gpu.capability.to_string()).map(str::to_owned),
         capability: gpu.capability,
-        total: gpu.total_bytes,
+        total: gpu.memory_bytes,
     }];
     if gpu.capability != asked {
         problems.push(GpuProblem::OtherCapability {
@@ -106,7 +107,7 @@ fn of_gpu(gpu: &Gpu, asked: Capability, cuda: &Cuda) -> Vec<GpuProblem> {
             asked,
         });
     }
-    let (free, total) = (gpu.free_bytes, gpu.total_bytes);
+    let (free, total) = (gpu.free_bytes, gpu.memory_bytes);
     if total + TOLERANCE_BYTES < LOW_BYTES {
         problems.push(GpuProblem::TooSmall { total });
     } else if total + TOLERANCE_BYTES < FULL_BYTES {

@@ -6,9 +6,9 @@ use trellis_core::memory_size;
 use trellis_pins::Cuda;
 
 use super::Target;
-use super::machine::{Place, Process};
-use crate::code::arch::Capability;
+use super::machine::Place;
 use crate::finding::{Diagnosis, Level};
+use trellis_core::{Capability, GpuProcess};
 
 /// What a CUDA release needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,7 +125,7 @@ pub enum GpuProblem {
         /// Free memory in bytes.
         free: u64,
         /// Who holds the rest.
-        processes: Vec<Process>,
+        processes: Vec<GpuProcess>,
     },
     /// The driver unloads between uses.
     #[error("persistence mode is off: the first start after a pause takes seconds longer")]
@@ -215,10 +215,10 @@ impl Diagnosis for GpuProblem {
         let Self::Occupied { processes, .. } = self else {
             return Vec::new();
         };
-        let line = |process: &Process| {
+        let line = |process: &GpuProcess| {
             let name = process.name.as_deref().unwrap_or("?");
             let used = process
-                .used_bytes
+                .memory_bytes
                 .map(|bytes| format!("  {}", memory_size(bytes)));
             format!("{} {name}{}", process.pid, used.unwrap_or_default())
         };

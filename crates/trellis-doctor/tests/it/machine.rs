@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
-use trellis_doctor::gpu::{self, Driver, Gpu, Machine, Place, Process, Target};
+use trellis_doctor::gpu::{self, Driver, Gpu, GpuProcess, Machine, Place, Target};
 use trellis_doctor::host::{self, Host};
 use trellis_doctor::{Capability, Finding, Level, variables};
 use trellis_pins::Pins;
@@ -29,9 +29,13 @@ fn lines(findings: &[Finding]) -> String {
 
 fn laptop() -> Gpu {
     Gpu {
+        index: 0,
+        uuid: "GPU-a".to_owned(),
+        temperature: None,
+        utilisation: None,
         name: "NVIDIA GeForce RTX 5090 Laptop GPU".to_owned(),
         capability: BLACKWELL,
-        total_bytes: 24 << 30,
+        memory_bytes: 24 << 30,
         free_bytes: 23 << 30,
         processes: Vec::new(),
         persistent: Some(false),
@@ -69,7 +73,7 @@ fn a_good_machine() {
 fn an_old_driver_and_a_small_card() {
     let gpu = Gpu {
         capability: Capability { major: 8, minor: 6 },
-        total_bytes: 12 << 30,
+        memory_bytes: 12 << 30,
         ..laptop()
     };
     insta::assert_snapshot!(judged(&machine("565.77", vec![gpu])));
@@ -77,10 +81,10 @@ fn an_old_driver_and_a_small_card() {
 
 #[test]
 fn a_card_that_others_use() {
-    let holder = Process {
+    let holder = GpuProcess {
         pid: 4242,
         name: Some("game".to_owned()),
-        used_bytes: Some(15 << 30),
+        memory_bytes: Some(15 << 30),
     };
     let gpu = Gpu {
         free_bytes: 9 << 30,
@@ -109,7 +113,7 @@ fn a_card_that_others_use() {
 fn a_sixteen_gigabyte_card_is_not_short_of_its_own_reserve() {
     let total_bytes = (16 << 30) - (300 << 20);
     let gpu = Gpu {
-        total_bytes,
+        memory_bytes: total_bytes,
         free_bytes: total_bytes - (200 << 20),
         ..laptop()
     };
@@ -274,7 +278,7 @@ fn this_machine_can_be_looked_at() {
     assert!(host.memory_bytes > Some(0) && host.disks.len() == 1 && host.now_seconds > 0);
     assert!(host.nix_store_bytes.is_none());
     assert!(host.before_a_build(folder.path()).nix_store_bytes > Some(0));
-    Machine::look(None, &[]);
+    Machine::look(Driver::Missing, None, &[]);
 }
 
 /// What the doctor asks for is what the pages say, and more than what the pins alone add up to.

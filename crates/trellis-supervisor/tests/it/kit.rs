@@ -10,8 +10,9 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::{Backend, Content, Output, Readiness, Reporter, Request};
 use trellis_core::{AssetName, Failure, Format, GenerateError, Params, ParamsPatch, Progress, WorkerStatus};
+use trellis_gpu::GpuChoice;
 use trellis_picture::Picture;
-use trellis_supervisor::{GpuChoice, LaunchSettings, Limits, SupervisorSettings, TrellisBackend};
+use trellis_supervisor::{LaunchSettings, Limits, SupervisorSettings, TrellisBackend};
 
 /// A test that waits longer than this has found a hang.
 const LIMIT: Duration = Duration::from_secs(60);

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use trellis_closure::{Change, Diff, Kind, diff};
 use trellis_core::file_size;
 
-use super::{Fault, StoreArgs, print, print_json};
+use super::{StoreArgs, print, print_json};
+use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output::count;
 
@@ -31,7 +32,7 @@ pub(super) struct DiffArgs {
     pub(super) json: bool,
 }
 
-pub(super) fn run(args: &DiffArgs) -> Result<Exit, Fault> {
+pub(super) fn run(args: &DiffArgs) -> Result<Exit, CliError> {
     let store = args.store.open()?;
     let before = store.closure(&store.find(&args.before)?)?;
     let after = store.closure(&store.find(&args.after)?)?;

@@ -7,7 +7,8 @@ use serde::Serialize;
 use trellis_closure::{PathInfo, Source};
 use trellis_core::file_size;
 
-use super::{Fault, StoreArgs, according_to, print, print_json, start, totals};
+use super::{StoreArgs, according_to, print, print_json, start, totals};
+use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output::write_stderr;
 
@@ -38,7 +39,7 @@ struct Listed<'a> {
     paths: &'a [PathInfo],
 }
 
-pub(super) fn run(args: &ListArgs) -> Result<Exit, Fault> {
+pub(super) fn run(args: &ListArgs) -> Result<Exit, CliError> {
     let store = args.store.open()?;
     let closure = store.closure(&start(&store, args.path.as_deref())?)?;
     if args.json {

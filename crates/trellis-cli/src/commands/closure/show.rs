@@ -9,7 +9,8 @@ use serde::Serialize;
 use trellis_closure::{Closure, PathInfo, Source, Store};
 use trellis_core::file_size;
 
-use super::{Fault, StoreArgs, according_to, print, print_json, start, totals};
+use super::{StoreArgs, according_to, print, print_json, start, totals};
+use crate::error::CliError;
 use crate::exit::Exit;
 
 /// Say what is known of one path: hash, size, references, recipe, signatures
@@ -35,7 +36,7 @@ struct Shown<'a> {
     closure_nar_size: u64,
 }
 
-pub(super) fn run(args: &ShowArgs) -> Result<Exit, Fault> {
+pub(super) fn run(args: &ShowArgs) -> Result<Exit, CliError> {
     let store = args.store.open()?;
     let closure = store.closure(&start(&store, args.path.as_deref())?)?;
     let info = closure.start_info();

@@ -10,8 +10,9 @@ use trellis_closure::verify::{Against, Checked, Trust, verify};
 use trellis_closure::{BinaryCache, Closure, Source, keys_of_nix_conf, parse_key};
 use trellis_core::file_size;
 
-use super::{Fault, StoreArgs, according_to, print, print_json, start};
+use super::{StoreArgs, according_to, print, print_json, start};
 use crate::commands::bar::hashing;
+use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output::{count, write_stderr};
 
@@ -53,7 +54,7 @@ struct Verified<'a> {
     paths: &'a [Checked],
 }
 
-pub(super) fn run(args: &VerifyArgs) -> Result<Exit, Fault> {
+pub(super) fn run(args: &VerifyArgs) -> Result<Exit, CliError> {
     let keys = keys(args)?;
     let cache = args.binary_cache.as_deref().map(BinaryCache::open).transpose()?;
     let store = args.store.open()?;
@@ -83,7 +84,7 @@ pub(super) fn run(args: &VerifyArgs) -> Result<Exit, Fault> {
 }
 
 /// The keys that a person gives, else those of the store's `nix.conf`.
-fn keys(args: &VerifyArgs) -> Result<Vec<VerifyingKey>, Fault> {
+fn keys(args: &VerifyArgs) -> Result<Vec<VerifyingKey>, CliError> {
     if !args.trusted_key.is_empty() {
         let keys = args.trusted_key.iter().map(|text| parse_key(text));
         return Ok(keys.collect::<Result<_, _>>()?);

@@ -9,7 +9,7 @@ use trellis_doctor::{Environment, EnvironmentError, EnvironmentUntold, environme
 
 use super::super::Context;
 use crate::env;
-use crate::exit::Stop;
+use crate::error::CliError;
 
 /// What there is to look at.
 pub(super) enum Meant {
@@ -39,7 +39,7 @@ impl Meant {
 
 /// The environment that was asked for, else the one that variables name. A path on the command line that is no
 /// environment is wrong usage; all else is for the report to say.
-pub(super) fn meant(asked: Option<&Path>, context: &Context<'_>) -> Result<Meant, Stop> {
+pub(super) fn meant(asked: Option<&Path>, context: &Context<'_>) -> Result<Meant, CliError> {
     let Some(root) = asked else {
         return Ok(from_variables(context));
     };
@@ -53,7 +53,7 @@ pub(super) fn meant(asked: Option<&Path>, context: &Context<'_>) -> Result<Meant
                 || error.advice().to_owned(),
                 |above| format!("did you mean `{}`?", above.display()),
             );
-            Err(Stop::not_started(error).hint(advice))
+            Err(CliError::not_started(error).hint(advice))
         }
     }
 }

@@ -7,21 +7,22 @@ mod start;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::anyhow;
-use trellis_doctor::gpu::{self, Machine, Target};
+use trellis_doctor::gpu::{self, Driver, Machine, Target};
 use trellis_doctor::host::{self, Host};
 use trellis_doctor::probe::{self, Probe};
 use trellis_doctor::{
     Capability, Check, Environment, Finding, Level, Looked, Report, Settings, examine,
     system_library_folders, variables,
 };
+use trellis_gpu::GpuError;
 use trellis_models::Places;
 use trellis_pins::Pins;
 
 use super::Context;
 use crate::config::{self, SettingFlags};
 use crate::env;
-use crate::exit::{Exit, Stop};
+use crate::error::CliError;
+use crate::exit::Exit;
 use crate::output;
 
 use self::environment::Meant;
@@ -66,7 +67,7 @@ pub(crate) struct DoctorArgs {
 /// as much.
 const LONG_FACTOR: u32 = 5;
 
-pub(crate) fn run(args: &DoctorArgs, context: &Context<'_>) -> Result<Exit, Stop> {
+pub(crate) fn run(args: &DoctorArgs, context: &Context<'_>) -> Result<Exit, CliError> {
     let pins = Pins::embedded();
     let library_folders = system_library_folders();
     let machine = look(context, &library_folders);
@@ -134,7 +135,7 @@ pub(crate) fn run(args: &DoctorArgs, context: &Context<'_>) -> Result<Exit, Stop
 }
 
 /// Prints the report; the exit code follows its verdict.
-fn conclude(report: &Report, args: &DoctorArgs) -> Result<Exit, Stop> {
+fn conclude(report: &Report, args: &DoctorArgs) -> Result<Exit, CliError> {
     print(report, args)?;
     Ok(match report.exit_code(args.strict) {
         0 => Exit::Done,
@@ -146,7 +147,17 @@ fn conclude(report: &Report, args: &DoctorArgs) -> Result<Exit, Stop> {
 /// The machine, its driver searched where the linker would.
 fn look(context: &Context<'_>, library_folders: &[PathBuf]) -> Machine {
     let path = variable(context, env::LD_LIBRARY_PATH);
-    Machine::look(path.as_deref(), library_folders)
+    let driver = match trellis_gpu::list(library_folders) {
+        Ok(found) => Driver::Running {
+            version: found.driver,
+            gpus: found.gpus,
+        },
+        Err(GpuError::NoDriver { .. }) => Driver::Missing,
+        Err(GpuError::Driver { source }) => Driver::Broken {
+            reason: source.to_string(),
+        },
+    };
+    Machine::look(driver, path.as_deref(), library_folders)
 }
 
 fn variable(context: &Context<'_>, name: &str) -> Option<String> {
@@ -154,13 +165,13 @@ fn variable(context: &Context<'_>, name: &str) -> Option<String> {
     Some(value.to_string_lossy().into_owned())
 }
 
-fn pinned_capability() -> Result<Capability, Stop> {
+fn pinned_capability() -> Result<Capability, CliError> {
     let first = Pins::embedded()
         .cuda
         .capabilities
         .first()
         .map_or("", String::as_str);
-    first.parse().map_err(Stop::not_started)
+    first.parse().map_err(CliError::not_started)
 }
 
 /// Folders that will be written: the data, the driver's cache and that of models. A settings file that cannot
@@ -189,7 +200,7 @@ fn probe_of(
     environment: Option<&Environment>,
     model: Option<PathBuf>,
     context: &Context<'_>,
-) -> Result<Probe, Stop> {
+) -> Result<Probe, CliError> {
     let own = environment.and_then(|environment| environment.interpreter.clone());
     // What the workers run, with what a script of that name sets. That of another environment than the one asked
     // for would answer for the wrong one.
@@ -197,7 +208,7 @@ fn probe_of(
     let named = named.filter(|named| args.env.is_none() && !named.as_os_str().is_empty());
     let python = named.or(own);
     let python = python.ok_or_else(|| {
-        Stop::not_started(anyhow!("there is no interpreter to probe with"))
+        CliError::usage("there is no interpreter to probe with")
             .hint("name an environment that has `bin/python3` with `--env`")
     })?;
     let limit = Duration::from_secs(args.probe_seconds);
@@ -209,9 +220,9 @@ fn probe_of(
     })
 }
 
-fn print(report: &Report, args: &DoctorArgs) -> Result<Exit, Stop> {
+fn print(report: &Report, args: &DoctorArgs) -> Result<Exit, CliError> {
     if args.json {
-        let json = serde_json::to_string_pretty(report).map_err(Stop::failed)?;
+        let json = serde_json::to_string_pretty(report).map_err(CliError::failed)?;
         return super::print(&format!("{json}\n"));
     }
     let mut text = report.to_text(output::colours_on(&std::io::stdout()));

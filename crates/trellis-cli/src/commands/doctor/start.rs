@@ -10,10 +10,10 @@ use super::environment::worker_python;
 use super::model::unloadable;
 use super::{look, pinned_capability};
 use crate::env;
-use crate::exit::Stop;
+use crate::error::CliError;
 
 /// Refuses where TRELLIS is to run, that is where a model folder or a worker's Python is named, and cannot.
-pub(crate) fn before_start(context: &Context<'_>, model: &Path) -> Result<(), Stop> {
+pub(crate) fn before_start(context: &Context<'_>, model: &Path) -> Result<(), CliError> {
     let lines = if model.as_os_str().is_empty() {
         Vec::new()
     } else {
@@ -25,7 +25,7 @@ pub(crate) fn before_start(context: &Context<'_>, model: &Path) -> Result<(), St
             model.display(),
             lines.join("\n")
         );
-        return Err(Stop::usage(told).hint(
+        return Err(CliError::usage(told).hint(
             "do as the lines with → say; `trellis model check` has the whole report; `--skip-doctor` starts anyway",
         ));
     }
@@ -35,7 +35,7 @@ pub(crate) fn before_start(context: &Context<'_>, model: &Path) -> Result<(), St
     };
     let program = worker_python(&python, context).map_err(|error| {
         let hint = format!("{}; `--skip-doctor` starts anyway", error.advice());
-        Stop::not_started(error).hint(hint)
+        CliError::not_started(error).hint(hint)
     })?;
     let library_folders = system_library_folders();
     let machine = look(context, &library_folders);
@@ -46,6 +46,6 @@ pub(crate) fn before_start(context: &Context<'_>, model: &Path) -> Result<(), St
     };
     quick(environment_of(&program).as_deref(), &settings, &machine).map_err(|unfit| {
         let hint = format!("{}; `--skip-doctor` starts anyway", unfit.advice());
-        Stop::not_started(unfit).hint(hint)
+        CliError::not_started(unfit).hint(hint)
     })
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use trellis_core::Secret;
 
 use crate::env::{self, Environment};
-use crate::exit::Stop;
+use crate::error::CliError;
 use trellis_node::nearby;
 
 /// Where the key is.
@@ -19,7 +19,7 @@ pub(crate) struct ApiKeyFlag {
 
 impl ApiKeyFlag {
     /// The key, if there is one to send.
-    pub(crate) fn find(&self, environment: &Environment) -> Result<Option<Secret>, Stop> {
+    pub(crate) fn find(&self, environment: &Environment) -> Result<Option<Secret>, CliError> {
         match (&self.api_key_file, environment.get(env::API_KEY)) {
             (Some(file), _) => read(file).map(Some),
             (None, Some(text)) => {
@@ -32,17 +32,16 @@ impl ApiKeyFlag {
     }
 }
 
-fn read(file: &Path) -> Result<Secret, Stop> {
+fn read(file: &Path) -> Result<Secret, CliError> {
     let text = std::fs::read_to_string(file).map_err(|error| {
         let hint = nearby::hint(file, &error)
             .unwrap_or_else(|| "name a file that this user can read with `--api-key-file`".to_owned());
-        let cause = anyhow::Error::new(error).context(format!("cannot read `{}`", file.display()));
-        Stop::not_started(cause).hint(hint)
+        CliError::unreadable(file, &error).hint(hint)
     })?;
     Secret::parse(&text).ok_or_else(|| unusable(&format!("`{}`", file.display())))
 }
 
-fn unusable(place: &str) -> Stop {
-    Stop::usage(format!("{place} does not hold an API key"))
+fn unusable(place: &str) -> CliError {
+    CliError::usage(format!("{place} does not hold an API key"))
         .hint("it is one word of visible ASCII: the secret alone, without its name")
 }

@@ -9,6 +9,7 @@ use trellis_core::{AssetName, Format, JobId, Params, ParamsPatch, Provenance, Ti
 
 use super::pieces::Piece;
 use super::write::Written;
+use crate::error::CliError;
 
 /// One asset to be made.
 #[derive(Debug)]
@@ -87,4 +88,9 @@ pub(crate) struct Done {
     pub(crate) files: Vec<WrittenFile>,
     /// Where the statement is, if there is one.
     pub(crate) statement: Option<PathBuf>,
+}
+
+/// The person stopped it.
+pub(crate) fn interrupted() -> CliError {
+    CliError::interrupted("run the command again")
 }

@@ -6,7 +6,7 @@ use super::asset::{Asset, Order};
 use super::local::Local;
 use super::remote::Remote;
 use super::show::JobShow;
-use super::trouble::Trouble;
+use crate::error::CliError;
 
 /// What makes the assets.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl Engine {
         order: &Order,
         show: &JobShow<'_>,
         stopping: &CancellationToken,
-    ) -> Result<Asset, Trouble> {
+    ) -> Result<Asset, CliError> {
         match self {
             Self::Local(local) => local.make(order, show, stopping).await,
             Self::Remote(remote) => remote.make(order, show, stopping).await,

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use trellis_core::{Format, PictureFormat};
 use trellis_picture::{FileKind, recognise};
 
-use super::trouble::Trouble;
+use crate::error::CliError;
+use crate::exit::Exit;
 
 /// How much of a file is looked at.
 const LOOKED_AT: u64 = 64 << 10;
@@ -20,7 +21,7 @@ const LOOKED_AT: u64 = 64 << 10;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PassedOver {
     pub(crate) path: PathBuf,
-    pub(crate) trouble: Trouble,
+    pub(crate) error: CliError,
 }
 
 /// What a folder holds, sorted by name.
@@ -44,14 +45,14 @@ pub(crate) fn contents(folder: &Path, output: Option<&Path>) -> io::Result<Conte
         }
         match reason(&path) {
             None => contents.pictures.push(path),
-            Some(trouble) => contents.passed_over.push(PassedOver { path, trouble }),
+            Some(error) => contents.passed_over.push(PassedOver { path, error }),
         }
     }
     Ok(contents)
 }
 
 /// Why a path is passed over; `None` if it is a picture.
-fn reason(path: &Path) -> Option<Trouble> {
+fn reason(path: &Path) -> Option<CliError> {
     if path.is_dir() {
         return Some(passed_over(
             "this is a folder",
@@ -66,16 +67,12 @@ fn reason(path: &Path) -> Option<Trouble> {
             FileKind::Picture(_) => None,
             FileKind::Foreign(file) => Some(passed_over(&file.sentence(), file.advice())),
         },
-        Err(error) => Some(Trouble::unreadable(path, &error)),
+        Err(error) => Some(CliError::unreadable(path, &error)),
     }
 }
 
-fn passed_over(message: &str, fix: &str) -> Trouble {
-    Trouble {
-        kind: "picture_format".to_owned(),
-        message: message.to_owned(),
-        fix: fix.to_owned(),
-    }
+fn passed_over(message: &str, fix: &str) -> CliError {
+    CliError::new("picture_format", Exit::Failed, message).hint(fix)
 }
 
 fn has_picture_ending(path: &Path) -> bool {
@@ -167,7 +164,7 @@ mod tests {
         let rest: Vec<String> = found
             .passed_over
             .iter()
-            .map(|passed| format!("{}: {}", name(&passed.path), passed.trouble.message))
+            .map(|passed| format!("{}: {}", name(&passed.path), passed.error.sentence()))
             .collect();
         assert_eq!(
             rest,

@@ -11,11 +11,12 @@ use trellis_backend::{Backend, Content, Origin, Pictures, Registry, Request};
 use trellis_core::{BackendChoice, Failure, FailureKind, Format, JobId, Provenance, Sha256};
 use trellis_provenance::Run;
 
-use super::asset::{Asset, Order, Stated};
+use super::asset::{Asset, Order, Stated, interrupted};
 use super::pieces::pieces;
 use super::show::JobShow;
 use super::stamp::{Stamped, stamped};
-use super::trouble::Trouble;
+use super::write;
+use crate::error::CliError;
 
 /// A chosen backend.
 pub(crate) struct Local {
@@ -65,14 +66,14 @@ impl Local {
         order: &Order,
         show: &JobShow<'_>,
         stopping: &CancellationToken,
-    ) -> Result<Asset, Trouble> {
-        let params = order.patch.resolve(rand::random()).map_err(|error| Trouble {
-            kind: "invalid_parameter".to_owned(),
-            message: error.to_string(),
-            fix: "give a value in the range that is named".to_owned(),
+    ) -> Result<Asset, CliError> {
+        let params = order.patch.resolve(rand::random()).map_err(|error| {
+            CliError::usage(error)
+                .kind("invalid_parameter")
+                .hint("give a value in the range that is named")
         })?;
         let scratch =
-            tempfile::tempdir().map_err(|error| Trouble::unwritable(&std::env::temp_dir(), &error))?;
+            tempfile::tempdir().map_err(|error| write::unwritable(&std::env::temp_dir(), &error))?;
         let started_at = Timestamp::now();
         let job = JobId::new(started_at, rand::random());
         let request = Request {
@@ -85,7 +86,7 @@ impl Local {
         };
         let made = self.backend.generate(request, show, stopping.child_token()).await;
         if stopping.is_cancelled() {
-            return Err(Trouble::interrupted());
+            return Err(interrupted());
         }
         let output = made?;
         let mut files = Vec::new();

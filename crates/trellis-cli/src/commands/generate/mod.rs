@@ -13,7 +13,6 @@ mod remote;
 mod report;
 pub(crate) mod show;
 mod stamp;
-pub(crate) mod trouble;
 mod work;
 mod write;
 
@@ -32,11 +31,11 @@ use self::params::ParamFlags;
 use self::plan::{Plan, PlanError, Wish};
 use self::remote::Remote;
 use self::show::Show;
-use self::trouble::Trouble;
 use super::Context;
 use crate::config::{self, Config, SettingFlags};
 use crate::env::Environment;
-use crate::exit::{Exit, Stop};
+use crate::error::CliError;
+use crate::exit::Exit;
 use crate::{env, logs, output, runtime, signals};
 
 /// Make 3D assets from pictures, in this process or on a server
@@ -110,7 +109,7 @@ struct StatementFlags {
     sign_key: Option<PathBuf>,
 }
 
-pub(crate) fn run(args: &GenerateArgs, context: &Context<'_>) -> Result<Exit, Stop> {
+pub(crate) fn run(args: &GenerateArgs, context: &Context<'_>) -> Result<Exit, CliError> {
     let mut loaded = config::load_without_data(
         &SettingFlags::default(),
         context.environment,
@@ -126,7 +125,7 @@ pub(crate) fn run(args: &GenerateArgs, context: &Context<'_>) -> Result<Exit, St
     let patch = args.params.patch(&formats);
     patch
         .resolve(0)
-        .map_err(|error| Stop::usage(error).hint("`trellis generate --help` lists every range"))?;
+        .map_err(|error| CliError::usage(error).hint("`trellis generate --help` lists every range"))?;
     let plan = plan::plan(&Wish {
         pictures: &args.pictures,
         output: args.output.as_deref(),
@@ -134,9 +133,9 @@ pub(crate) fn run(args: &GenerateArgs, context: &Context<'_>) -> Result<Exit, St
         multiview: args.multiview,
     })?;
     runtime()?.block_on(async {
-        let stopping =
-            signals::first_signal("stopping; a second signal ends at once").map_err(Stop::not_started)?;
-        let engine = start(args, context.environment, &loaded.config, &formats).await?;
+        let stopping = signals::first_signal("stopping; a second signal ends at once")?;
+        let engine = start(args, context.environment, &loaded.config, &formats).await;
+        let engine = engine.map_err(|error| error.with_exit(Exit::NotStarted))?;
         let show = Show::new();
         show.line(&engine.introduction());
         let work = work::Work {
@@ -167,10 +166,10 @@ async fn start(
     environment: &Environment,
     config: &Config,
     formats: &[Format],
-) -> Result<Engine, Stop> {
+) -> Result<Engine, CliError> {
     let choice = args.backend.unwrap_or(config.node.backend);
     if let Some(address) = &args.server {
-        let client = Client::new(address, args.api_key.find(environment)?.as_ref()).map_err(Trouble::from)?;
+        let client = Client::new(address, args.api_key.find(environment)?.as_ref())?;
         return Ok(Engine::Remote(Remote::reach(client, choice).await?));
     }
     // TRELLIS takes minutes to load: for one picture only where it is asked for by name.
@@ -184,28 +183,32 @@ async fn start(
     }
     let origin = origin(&config.node, environment.get(env::PATH)).await?;
     let backends = start_backends(&config.node, here, &config.node.data_dir).await?;
-    Ok(Engine::Local(
-        Local::choose(&backends.registry, choice, formats, Arc::new(origin)).map_err(Trouble::from)?,
-    ))
+    Ok(Engine::Local(Local::choose(
+        &backends.registry,
+        choice,
+        formats,
+        Arc::new(origin),
+    )?))
 }
 
 /// Says what failed and what was passed over, and how it ends.
-fn conclude(show: &Show, plan: &Plan, failed: &[(String, Trouble)]) -> Exit {
+fn conclude(show: &Show, plan: &Plan, failed: &[(String, CliError)]) -> Exit {
     let Plan { tasks, passed_over } = plan;
     if !passed_over.is_empty() {
         show.line(&report::passed_over(passed_over));
     }
     if let Some(error) = show.unwritten() {
-        let stop = Stop::failed(anyhow::anyhow!("cannot write to standard output: {error}"));
-        output::complain(&stop.hint("the files are made; the lines about them are lost"));
+        let message = format!("cannot write to standard output: {error}");
+        let hint = "the files are made; the lines about them are lost";
+        output::complain(&CliError::new("output", Exit::Failed, message).hint(hint));
     } else if failed.is_empty() && passed_over.is_empty() {
         return Exit::Done;
     }
     match (tasks.as_slice(), failed) {
         (_, []) => {}
-        ([_], [(name, trouble)]) => {
-            let stop = Stop::failed(anyhow::anyhow!("{name}: {}", trouble.message));
-            output::complain(&stop.hint(&trouble.fix));
+        ([_], [(name, error)]) => {
+            let message = format!("{name}: {}", error.sentence());
+            output::complain(&CliError::new("failed", Exit::Failed, message).hint(error.advice()));
         }
         _ => show.line(&report::failures(tasks.len(), failed)),
     }
@@ -234,15 +237,9 @@ fn backend_help() -> String {
     format!("Which backend: {names}; default: the setting `backend`")
 }
 
-impl From<PlanError> for Stop {
+impl From<PlanError> for CliError {
     fn from(error: PlanError) -> Self {
         let advice = error.advice();
         Self::not_started(error).hint(advice)
-    }
-}
-
-impl From<Trouble> for Stop {
-    fn from(trouble: Trouble) -> Self {
-        Self::usage(trouble.message).hint(trouble.fix)
     }
 }

@@ -97,8 +97,8 @@ impl PlanError {
             Self::EmptyFolder { passed_over, .. } => {
                 let mut text = "only the folder itself is searched, not the folders in it".to_owned();
                 for passed in passed_over {
-                    let _ = write!(text, "\n  {}: {}", passed.path.display(), passed.trouble.message);
-                    let _ = write!(text, "\n    hint: {}", passed.trouble.fix);
+                    let _ = write!(text, "\n  {}: {}", passed.path.display(), passed.error.sentence());
+                    let _ = write!(text, "\n    hint: {}", passed.error.advice());
                 }
                 text
             }

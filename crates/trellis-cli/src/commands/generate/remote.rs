@@ -7,10 +7,11 @@ use trellis_backend::{Content, Reporter as _};
 use trellis_client::{Client, ServerInfo, ServerProblem, Submission, address};
 use trellis_core::{Artifact, BackendChoice, EventKind, Format, Job, JobEvent, JobState};
 
-use super::asset::{Asset, Order, Stated};
+use super::asset::{Asset, Order, Stated, interrupted};
 use super::pieces::{Piece, pieces};
 use super::show::JobShow;
-use super::trouble::Trouble;
+use crate::error::CliError;
+use crate::exit::Exit;
 
 /// A server and the backend that it is asked for.
 #[derive(Debug)]
@@ -22,7 +23,7 @@ pub(crate) struct Remote {
 
 impl Remote {
     /// A server that answers and lets this client in.
-    pub(crate) async fn reach(client: Client, backend: BackendChoice) -> Result<Self, Trouble> {
+    pub(crate) async fn reach(client: Client, backend: BackendChoice) -> Result<Self, CliError> {
         let info = client.info().await?;
         // Once and before any picture is sent: a missing key is not the pictures' fault.
         client.check_access().await?;
@@ -58,7 +59,7 @@ impl Remote {
         order: &Order,
         show: &JobShow<'_>,
         stopping: &CancellationToken,
-    ) -> Result<Asset, Trouble> {
+    ) -> Result<Asset, CliError> {
         let submission = Submission {
             pictures: &order.pictures,
             name: order.name.as_ref(),
@@ -69,7 +70,7 @@ impl Remote {
         let waiting = |problem: &ServerProblem| show.note(&format!("{}, waiting", problem.message));
         let submitted = tokio::select! {
             job = self.client.submit(&submission, waiting) => job?,
-            () = stopping.cancelled() => return Err(Trouble::interrupted()),
+            () = stopping.cancelled() => return Err(interrupted()),
         };
         let work = async {
             let job = self
@@ -83,22 +84,23 @@ impl Remote {
             () = stopping.cancelled() => {
                 // Nobody waits for it any more. A server that is gone needs no telling.
                 let _ = self.client.cancel(submitted.id).await;
-                Err(Trouble::interrupted())
+                Err(interrupted())
             }
         }
     }
 
     /// Fetches the files of a finished job, one for each format asked for.
-    async fn collect(&self, mut job: Job, order: &Order) -> Result<Asset, Trouble> {
+    async fn collect(&self, mut job: Job, order: &Order) -> Result<Asset, CliError> {
         match (job.state, job.failure.take()) {
             (JobState::Succeeded, _) => {}
             (_, Some(failure)) => return Err(failure.into()),
             (state, None) => {
-                return Err(Trouble {
-                    kind: state.name().to_owned(),
-                    message: format!("the job was {state} on the server"),
-                    fix: "submit it again".to_owned(),
-                });
+                return Err(CliError::new(
+                    state.name(),
+                    Exit::Failed,
+                    format!("the job was {state} on the server"),
+                )
+                .hint("submit it again"));
             }
         }
         let mut files = Vec::new();
@@ -106,7 +108,7 @@ impl Remote {
             let fits = |artifact: &&Artifact| artifact.format == *format && !artifact.preview;
             let Some(artifact) = job.artifacts.iter().find(fits) else {
                 let message = format!("job `{}` has no file of the format {format}", job.id);
-                return Err(Trouble::not_understood(message));
+                return Err(CliError::not_understood(message));
             };
             let content = Content::Bytes(self.client.download(job.id, artifact).await?);
             files.extend(in_pieces(*format, content, order.names.clone()).await?);
@@ -134,7 +136,7 @@ impl Remote {
         job: &mut Job,
         order: &Order,
         files: &[Piece],
-    ) -> Result<Option<Stated>, Trouble> {
+    ) -> Result<Option<Stated>, CliError> {
         let Some(file) = job.statement.take() else {
             if order.of_server.states {
                 job.notes.push(
@@ -182,12 +184,10 @@ async fn in_pieces(
     format: Format,
     content: Content,
     names: Vec<(Format, String)>,
-) -> Result<Vec<Piece>, Trouble> {
+) -> Result<Vec<Piece>, CliError> {
     let done = tokio::task::spawn_blocking(move || pieces(format, &content, &names)).await;
     match done {
         Ok(files) => Ok(files?),
-        Err(_) => Err(Trouble::not_understood(
-            "the zip of the OBJ cannot be read".to_owned(),
-        )),
+        Err(_) => Err(CliError::not_understood("the zip of the OBJ cannot be read")),
     }
 }

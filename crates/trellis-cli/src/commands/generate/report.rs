@@ -10,7 +10,7 @@ use trellis_core::{JobId, JobState, Params, Provenance, Timings, file_size};
 use super::asset::{Asset, Done, WrittenFile};
 use super::folder::PassedOver;
 use super::plan::Task;
-use super::trouble::Trouble;
+use crate::error::CliError;
 
 /// How it ended: as a job, or without one.
 #[derive(Debug, Serialize)]
@@ -20,6 +20,14 @@ enum LineState {
     PassedOver,
     #[serde(untagged)]
     Job(JobState),
+}
+
+/// Why there is no asset, with the names of a job's failure.
+#[derive(Debug, Serialize)]
+struct LineFailure<'a> {
+    kind: &'a str,
+    message: String,
+    fix: &'a str,
 }
 
 /// One line of `--json`.
@@ -46,7 +54,7 @@ pub(crate) struct Line<'a> {
     files: &'a [WrittenFile],
     notes: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
-    failure: Option<&'a Trouble>,
+    failure: Option<LineFailure<'a>>,
 }
 
 impl<'a> Line<'a> {
@@ -70,19 +78,19 @@ impl<'a> Line<'a> {
         }
     }
 
-    pub(crate) fn failed(task: &'a Task, trouble: &'a Trouble, elapsed: Duration) -> Self {
-        Self::without_asset(&task.pictures, LineState::Job(JobState::Failed), trouble, elapsed)
+    pub(crate) fn failed(task: &'a Task, error: &'a CliError, elapsed: Duration) -> Self {
+        Self::without_asset(&task.pictures, LineState::Job(JobState::Failed), error, elapsed)
     }
 
     pub(crate) fn passed_over(passed: &'a PassedOver) -> Self {
         let pictures = std::slice::from_ref(&passed.path);
-        Self::without_asset(pictures, LineState::PassedOver, &passed.trouble, Duration::ZERO)
+        Self::without_asset(pictures, LineState::PassedOver, &passed.error, Duration::ZERO)
     }
 
     fn without_asset(
         pictures: &'a [PathBuf],
         state: LineState,
-        trouble: &'a Trouble,
+        error: &'a CliError,
         elapsed: Duration,
     ) -> Self {
         Self {
@@ -99,7 +107,11 @@ impl<'a> Line<'a> {
             statement: None,
             files: &[],
             notes: &[],
-            failure: Some(trouble),
+            failure: Some(LineFailure {
+                kind: error.name(),
+                message: error.sentence(),
+                fix: error.advice(),
+            }),
         }
     }
 
@@ -170,10 +182,15 @@ pub(crate) fn stated(path: &Path, signed_by: Option<&str>) -> String {
 }
 
 /// The list of failures at the end.
-pub(crate) fn failures(of: usize, failed: &[(String, Trouble)]) -> String {
+pub(crate) fn failures(of: usize, failed: &[(String, CliError)]) -> String {
     let mut text = format!("\n{} of {of} failed:", failed.len());
-    for (name, trouble) in failed {
-        let _ = write!(text, "\n  {name}: {}\n    hint: {}", trouble.message, trouble.fix);
+    for (name, error) in failed {
+        let _ = write!(
+            text,
+            "\n  {name}: {}\n    hint: {}",
+            error.sentence(),
+            error.advice()
+        );
     }
     text
 }
@@ -182,8 +199,13 @@ pub(crate) fn failures(of: usize, failed: &[(String, Trouble)]) -> String {
 pub(crate) fn passed_over(all: &[PassedOver]) -> String {
     let mut text = format!("\n{} passed over:", all.len());
     for passed in all {
-        let (path, Trouble { message, fix, .. }) = (passed.path.display(), &passed.trouble);
-        let _ = write!(text, "\n  {path}: {message}\n    hint: {fix}");
+        let (path, error) = (passed.path.display(), &passed.error);
+        let _ = write!(
+            text,
+            "\n  {path}: {}\n    hint: {}",
+            error.sentence(),
+            error.advice()
+        );
     }
     text
 }

@@ -1,6 +1,7 @@
 //! Works through the tasks, several at a time; one that fails does not stop the others.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -10,14 +11,15 @@ use tokio_util::sync::CancellationToken;
 use trellis_backend::Content;
 use trellis_core::ParamsPatch;
 
-use super::asset::{Done, OfServer, Order, WrittenFile};
+use super::asset::{Done, OfServer, Order, WrittenFile, interrupted};
 use super::engine::Engine;
 use super::pieces::Piece;
 use super::plan::{Target, Task};
 use super::report::{self, Line};
 use super::show::{JobShow, Show};
-use super::trouble::Trouble;
 use super::write;
+use crate::error::CliError;
+use crate::exit::Exit;
 
 /// What all tasks share.
 pub(crate) struct Work<'a> {
@@ -37,28 +39,28 @@ pub(crate) struct Work<'a> {
 
 impl Work<'_> {
     /// Makes all and returns what failed, in the tasks' order.
-    pub(crate) async fn all(&self, tasks: &[Task]) -> Vec<(String, Trouble)> {
+    pub(crate) async fn all(&self, tasks: &[Task]) -> Vec<(String, CliError)> {
         let running = futures::stream::iter(tasks.iter().enumerate())
             .map(|(index, task)| async move { (index, self.one(task).await) })
             .buffer_unordered(self.engine.at_a_time());
-        let mut failed: Vec<(usize, Trouble)> = running
-            .filter_map(|(index, done)| async move { done.err().map(|trouble| (index, trouble)) })
+        let mut failed: Vec<(usize, CliError)> = running
+            .filter_map(|(index, done)| async move { done.err().map(|error| (index, error)) })
             .collect()
             .await;
         failed.sort_by_key(|(index, _)| *index);
         failed
             .into_iter()
-            .map(|(index, trouble)| (tasks[index].name.clone(), trouble))
+            .map(|(index, error)| (tasks[index].name.clone(), error))
             .collect()
     }
 
-    async fn one(&self, task: &Task) -> Result<(), Trouble> {
+    async fn one(&self, task: &Task) -> Result<(), CliError> {
         let started = Instant::now();
         let show = self.show.job(&task.name);
         let made = self.make(task, &show).await;
         let line = match &made {
             Ok(done) => Line::succeeded(task, done, started.elapsed()),
-            Err(trouble) => Line::failed(task, trouble, started.elapsed()),
+            Err(error) => Line::failed(task, error, started.elapsed()),
         };
         if self.json {
             self.show.result(&line.to_json());
@@ -86,18 +88,18 @@ impl Work<'_> {
                 }
                 Ok(())
             }
-            Err(trouble) => {
+            Err(error) => {
                 if self.batch {
-                    show.note(&format!("failed: {}", trouble.message));
+                    show.note(&format!("failed: {}", error.sentence()));
                 }
-                Err(trouble)
+                Err(error)
             }
         }
     }
 
-    async fn make(&self, task: &Task, show: &JobShow<'_>) -> Result<Done, Trouble> {
+    async fn make(&self, task: &Task, show: &JobShow<'_>) -> Result<Done, CliError> {
         if self.stopping.is_cancelled() {
-            return Err(Trouble::interrupted());
+            return Err(interrupted());
         }
         let order = Order {
             pictures: self.read(&task.pictures).await?,
@@ -135,10 +137,10 @@ impl Work<'_> {
         })
     }
 
-    async fn read(&self, paths: &[PathBuf]) -> Result<Vec<Bytes>, Trouble> {
+    async fn read(&self, paths: &[PathBuf]) -> Result<Vec<Bytes>, CliError> {
         let mut pictures = Vec::new();
         for path in paths {
-            let unreadable = |error| Trouble::unreadable(path, &error);
+            let unreadable = |error: io::Error| CliError::unreadable(path, &error);
             let file = tokio::fs::File::open(path).await.map_err(unreadable)?;
             let size = file.metadata().await.map_err(unreadable)?.len();
             let mut bytes = Vec::new();
@@ -146,7 +148,7 @@ impl Work<'_> {
             let read = file.take(self.max_bytes + 1).read_to_end(&mut bytes).await;
             let size = size.max(read.map_err(unreadable)? as u64);
             if size > self.max_bytes {
-                return Err(Trouble::too_large(path, size, self.max_bytes));
+                return Err(too_large(path, size, self.max_bytes));
             }
             pictures.push(Bytes::from(bytes));
         }
@@ -154,10 +156,20 @@ impl Work<'_> {
     }
 }
 
-async fn put(content: Content, path: PathBuf) -> Result<write::Written, Trouble> {
+async fn put(content: Content, path: PathBuf) -> Result<write::Written, CliError> {
     let place = path.clone();
     let written = tokio::task::spawn_blocking(move || write::write(&content, &place)).await;
     written
-        .unwrap_or_else(|panic| Err(std::io::Error::other(panic)))
-        .map_err(|error| Trouble::unwritable(&path, &error))
+        .unwrap_or_else(|panic| Err(panic.into()))
+        .map_err(|error| write::unwritable(&path, &error))
+}
+
+/// A picture file beyond the limit.
+fn too_large(path: &Path, size_bytes: u64, limit_bytes: u64) -> CliError {
+    let message = format!(
+        "`{}` has {size_bytes} bytes; the limit is {limit_bytes}",
+        path.display()
+    );
+    CliError::new("body_too_large", Exit::Failed, message)
+        .hint("make the picture smaller, or raise `limits.body_bytes`")
 }

@@ -11,6 +11,9 @@ use tempfile::Builder;
 use trellis_backend::Content;
 use trellis_core::Sha256;
 
+use crate::error::CliError;
+use crate::exit::Exit;
+
 /// What was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Written {
@@ -51,6 +54,18 @@ pub(crate) fn write(content: &Content, path: &Path) -> io::Result<Written> {
         sha256,
         replaced,
     })
+}
+
+/// A result that cannot be written.
+pub(crate) fn unwritable(path: &Path, error: &io::Error) -> CliError {
+    let hint = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "free disk space, or write elsewhere with `-o`"
+        }
+        _ => "check the folder's permissions, or write elsewhere with `-o`",
+    };
+    let message = format!("cannot write `{}`: {error}", path.display());
+    CliError::new("unwritable", Exit::Failed, message).hint(hint)
 }
 
 #[cfg(test)]

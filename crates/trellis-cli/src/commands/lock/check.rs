@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use trellis_closure::lock::{Finding, Severity, check};
 
-use super::{Fault, Files, print, print_json};
+use super::{Files, print, print_json};
+use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output::count;
 
@@ -35,7 +36,7 @@ struct Outcome<'a> {
     findings: &'a [Finding],
 }
 
-pub(super) fn run(args: &CheckArgs) -> Result<Exit, Fault> {
+pub(super) fn run(args: &CheckArgs) -> Result<Exit, CliError> {
     let pinned = args.files.read()?;
     let now = Timestamp::now().as_second();
     let findings = check(&pinned.lock, &pinned.pins, now, args.max_age);

@@ -8,7 +8,8 @@ use serde::Serialize;
 use trellis_closure::lock::{FlakeLock, Locked, User, age_days};
 use trellis_pins::Pins;
 
-use super::{Fault, Files, Pinned, print, print_json};
+use super::{Files, Pinned, print, print_json};
+use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output::{count, short};
 
@@ -49,7 +50,7 @@ struct Input<'a> {
     used_by: BTreeSet<User>,
 }
 
-pub(super) fn run(args: &ShowArgs) -> Result<Exit, Fault> {
+pub(super) fn run(args: &ShowArgs) -> Result<Exit, CliError> {
     let Pinned {
         lock,
         pins,

@@ -10,8 +10,9 @@ use trellis_models::published;
 use trellis_models::record::Record;
 use trellis_models::{Located, Problem, Report};
 
-use super::{Fault, Machine, nar_hash, print, print_json, words};
+use super::{Machine, nar_hash, print, print_json, words};
 use crate::commands::bar::hashing;
+use crate::error::CliError;
 use crate::exit::Exit;
 
 /// Say whether everything that TRELLIS reads is there, whole and of the right kind
@@ -45,7 +46,7 @@ pub(super) struct CheckArgs {
     pub(super) json: bool,
 }
 
-pub(super) fn run(args: &CheckArgs, machine: &Machine<'_>) -> Result<Exit, Fault> {
+pub(super) fn run(args: &CheckArgs, machine: &Machine<'_>) -> Result<Exit, CliError> {
     let located = machine.locate(args.model.as_deref())?;
     let mut report = check(&located, &machine.places);
     verify(&mut report, &located, args, machine);

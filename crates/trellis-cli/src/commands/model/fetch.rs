@@ -15,9 +15,10 @@ use trellis_models::{Located, Snapshot};
 use trellis_pins::Pins;
 
 use super::bars::Bars;
-use super::{Fault, Machine, nar_hash, print, print_json, words};
+use super::{Machine, nar_hash, print, print_json, words};
 use crate::commands::bar::hashing;
-use crate::exit::{Exit, Stop};
+use crate::error::CliError;
+use crate::exit::Exit;
 use crate::signals;
 
 /// Download a model and what it needs, verify it and lock it
@@ -73,7 +74,7 @@ struct Outcome<'a> {
     lock: PathBuf,
 }
 
-pub(super) fn run(args: &FetchArgs, machine: &Machine<'_>) -> Result<Exit, Fault> {
+pub(super) fn run(args: &FetchArgs, machine: &Machine<'_>) -> Result<Exit, CliError> {
     let bars = Bars::new(args.json);
     let (fetched, extras) = block_on(bring(args, machine, &bars))?;
     let located = located(args, &fetched);
@@ -167,15 +168,15 @@ pub(super) fn pinned_or(repo: Option<&str>, revision: Option<&str>) -> (String, 
 }
 
 /// Runs a download to its end, or to the first signal.
-pub(super) fn block_on<T>(work: impl Future<Output = Result<T, FetchError>>) -> Result<T, Fault> {
-    let runtime = crate::runtime().map_err(Fault::not_started)?;
+pub(super) fn block_on<T>(work: impl Future<Output = Result<T, FetchError>>) -> Result<T, CliError> {
+    let runtime = crate::runtime()?;
     runtime.block_on(async {
         let said = "stopping; the same command goes on from here";
         let stopping =
-            signals::first_signal(said).map_err(|error| Fault::not_started(Stop::not_started(error)))?;
+            signals::first_signal(said)?;
         tokio::select! {
             outcome = work => Ok(outcome?),
-            () = stopping.cancelled() => Err(Fault::interrupted()),
+            () = stopping.cancelled() => Err(CliError::interrupted("run the same command again: it goes on where it stopped")),
         }
     })
 }
@@ -193,7 +194,12 @@ fn located(args: &FetchArgs, fetched: &Fetched) -> Located {
 }
 
 /// Writes the lock, unless a checkpoint is missing: a lock of half a model locks nothing.
-fn lock(located: &Located, fetched: &Fetched, machine: &Machine<'_>, quiet: bool) -> Result<PathBuf, Fault> {
+fn lock(
+    located: &Located,
+    fetched: &Fetched,
+    machine: &Machine<'_>,
+    quiet: bool,
+) -> Result<PathBuf, CliError> {
     let path = lock_path(located, &machine.places);
     if !fetched.missing.is_empty() {
         return Ok(path);
@@ -211,6 +217,7 @@ fn lock(located: &Located, fetched: &Fetched, machine: &Machine<'_>, quiet: bool
         revision: Some(fetched.revision.clone()),
         ..made?
     };
-    lock.write(&path).map_err(|error| Fault::write(&path, error))?;
+    lock.write(&path)
+        .map_err(|error| CliError::write(&path, &error))?;
     Ok(path)
 }

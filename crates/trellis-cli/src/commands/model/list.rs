@@ -7,7 +7,8 @@ use trellis_models::Located;
 use trellis_models::list::{Listed, list};
 use trellis_models::record::LastCheck;
 
-use super::{Fault, Machine, print, print_json, words};
+use super::{Machine, print, print_json, words};
+use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output;
 
@@ -19,7 +20,7 @@ pub(super) struct ListArgs {
     pub(super) json: bool,
 }
 
-pub(super) fn run(args: &ListArgs, machine: &Machine<'_>) -> Result<Exit, Fault> {
+pub(super) fn run(args: &ListArgs, machine: &Machine<'_>) -> Result<Exit, CliError> {
     let found = list(&machine.places);
     if args.json {
         return print_json(&found);

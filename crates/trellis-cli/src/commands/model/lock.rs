@@ -7,8 +7,9 @@ use trellis_models::check::check;
 use trellis_models::hash::Hashing;
 use trellis_models::lock::{Lock, lock_path, make};
 
-use super::{Fault, Machine, nar_hash, print, print_json};
+use super::{Machine, nar_hash, print, print_json};
 use crate::commands::bar::hashing;
+use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output;
 
@@ -35,7 +36,7 @@ pub(super) struct LockArgs {
     pub(super) json: bool,
 }
 
-pub(super) fn run(args: &LockArgs, machine: &Machine<'_>) -> Result<Exit, Fault> {
+pub(super) fn run(args: &LockArgs, machine: &Machine<'_>) -> Result<Exit, CliError> {
     let located = machine.locate(args.model.as_deref())?;
     let path = args
         .out
@@ -55,7 +56,8 @@ pub(super) fn run(args: &LockArgs, machine: &Machine<'_>) -> Result<Exit, Fault>
     bar.finish_and_clear();
     let mut lock = made?;
     (lock.repo, lock.revision) = origin(args, &located, &path);
-    lock.write(&path).map_err(|error| Fault::write(&path, error))?;
+    lock.write(&path)
+        .map_err(|error| CliError::write(&path, &error))?;
     if args.json {
         return print_json(&lock);
     }

@@ -13,7 +13,8 @@ use trellis_models::repair::{Change, Options, Plan, Remedy, Substitution, apply,
 use trellis_models::{Located, Severity};
 
 use super::bars::Bars;
-use super::{Fault, Machine, fetch, print, print_json};
+use super::{Machine, fetch, print, print_json};
+use crate::error::CliError;
 use crate::exit::Exit;
 
 /// Repair missing, damaged and misplaced files
@@ -83,7 +84,7 @@ struct Outcome<'a> {
     dry_run: bool,
 }
 
-pub(super) fn run(args: &RepairArgs, machine: &Machine<'_>) -> Result<Exit, Fault> {
+pub(super) fn run(args: &RepairArgs, machine: &Machine<'_>) -> Result<Exit, CliError> {
     let located = machine.locate(args.model.as_deref())?;
     if args.undo {
         return run_undo(args, &located);
@@ -136,8 +137,8 @@ fn conclude(
     args: &RepairArgs,
     planned: &Plan,
     (changed, left): (&[Change], Vec<String>),
-    unreachable: Option<&Fault>,
-) -> Result<Exit, Fault> {
+    unreachable: Option<&CliError>,
+) -> Result<Exit, CliError> {
     let done = planned.unsolved.is_empty() && left.is_empty();
     let warning = planned.substitution().map(Substitution::warning);
     if args.json {
@@ -168,7 +169,7 @@ fn conclude(
     Ok(if done { Exit::Done } else { Exit::Failed })
 }
 
-fn run_undo(args: &RepairArgs, located: &Located) -> Result<Exit, Fault> {
+fn run_undo(args: &RepairArgs, located: &Located) -> Result<Exit, CliError> {
     let changed = undo(&located.folder, args.dry_run)?;
     if args.json {
         return print_json(&Outcome {
@@ -272,7 +273,7 @@ fn download(
     machine: &Machine<'_>,
     plan: &Plan,
     origin: &(String, String),
-) -> Result<Option<TempDir>, Fault> {
+) -> Result<Option<TempDir>, CliError> {
     let wanted = plan.remedies.iter().filter_map(|remedy| match remedy {
         Remedy::Fetch { repo, remote, .. } => Some((repo, remote)),
         _ => None,
@@ -298,9 +299,9 @@ fn download(
     Ok(Some(staging))
 }
 
-fn staging(plan: &Plan) -> Result<TempDir, Fault> {
+fn staging(plan: &Plan) -> Result<TempDir, CliError> {
     let target = std::path::absolute(&plan.target).unwrap_or_else(|_| plan.target.clone());
     let mut above = target.ancestors().skip(1);
     let existing = above.find(|path| path.is_dir()).unwrap_or(&target);
-    TempDir::with_prefix_in(".trellis-repair-", existing).map_err(|error| Fault::write(existing, error))
+    TempDir::with_prefix_in(".trellis-repair-", existing).map_err(|error| CliError::write(existing, &error))
 }

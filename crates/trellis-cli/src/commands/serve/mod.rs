@@ -6,7 +6,6 @@ mod reload;
 use std::ffi::OsStr;
 use std::path::Path;
 
-use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::warn;
 use trellis_core::BackendChoice;
@@ -16,7 +15,8 @@ use self::banner::Banner;
 use self::reload::Reload;
 use super::{Context, doctor};
 use crate::config::{self, Effective, SettingFlags};
-use crate::exit::{Exit, Stop};
+use crate::error::CliError;
+use crate::exit::Exit;
 use crate::{env, logs, runtime, signals};
 
 /// Serve the HTTP interface; jobs survive restarts and crashes
@@ -35,7 +35,7 @@ pub(crate) struct ServeArgs {
     settings: SettingFlags,
 }
 
-pub(crate) fn run(args: &ServeArgs, context: &Context<'_>) -> Result<Exit, Stop> {
+pub(crate) fn run(args: &ServeArgs, context: &Context<'_>) -> Result<Exit, CliError> {
     let effective = config::load(
         &args.settings,
         context.environment,
@@ -59,14 +59,10 @@ pub(crate) fn run(args: &ServeArgs, context: &Context<'_>) -> Result<Exit, Stop>
     runtime()?.block_on(serve(effective, reload, search))
 }
 
-async fn serve(effective: Effective, reload: Reload, search: Option<&OsStr>) -> Result<Exit, Stop> {
-    let stopping = signals::first_signal("stopping: finishing running jobs; a second signal ends at once")
-        .context("cannot listen for signals")
-        .map_err(Stop::not_started)?;
+async fn serve(effective: Effective, reload: Reload, search: Option<&OsStr>) -> Result<Exit, CliError> {
+    let stopping = signals::first_signal("stopping: finishing running jobs; a second signal ends at once")?;
     // Listened to before the banner: whoever reads it may send one, and unheard it ends the process.
-    let hangups = signal(SignalKind::hangup())
-        .context("cannot listen for signals")
-        .map_err(Stop::not_started)?;
+    let hangups = signal(SignalKind::hangup()).map_err(signals::deaf)?;
     let settings = effective.config.node.clone();
     let node = Node::open(settings, effective.names_data_dir(), search).await?;
     super::print(

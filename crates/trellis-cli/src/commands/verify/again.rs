@@ -16,8 +16,7 @@ use crate::commands::generate::asset::{OfServer, Order};
 use crate::commands::generate::local::Local;
 use crate::commands::generate::pieces::Piece;
 use crate::commands::generate::show::Show;
-use crate::commands::generate::trouble::Trouble;
-use crate::exit::Stop;
+use crate::error::CliError;
 use crate::output::count;
 use crate::runtime;
 
@@ -28,7 +27,7 @@ pub(super) fn compare(
     statement: Option<&Statement>,
     pictures: Vec<Bytes>,
     settings: &Settings,
-) -> Result<Check, Stop> {
+) -> Result<Check, CliError> {
     let record = &recorded.provenance;
     let Some(choice) = can_make_again(&record.backend) else {
         let detail = format!(
@@ -40,7 +39,7 @@ pub(super) fn compare(
     // Every parameter is recorded, so none is left to a default.
     let patch: ParamsPatch = serde_json::to_value(&record.params)
         .and_then(serde_json::from_value)
-        .map_err(|error| Stop::not_started(anyhow::Error::new(error).context("the recorded parameters")))?;
+        .map_err(|error| CliError::not_started(error).context("the recorded parameters"))?;
     let made = runtime()?.block_on(async {
         let backends = start_backends(settings, choice, &settings.data_dir).await?;
         // What makes it here is compared by itself; the bytes are to differ only where the model does.
@@ -51,8 +50,7 @@ pub(super) fn compare(
         };
         let origin = Arc::new(Origin::new(installation, None));
         let here = Local::choose(&backends.registry, choice, &record.params.formats, origin)
-            .map_err(Trouble::from)
-            .map_err(Stop::from)?;
+            .map_err(CliError::from)?;
         let order = Order {
             pictures,
             patch,
@@ -62,18 +60,13 @@ pub(super) fn compare(
         };
         let show = Show::new();
         let show = show.job("making it again");
-        here.make(&order, &show, &CancellationToken::new())
-            .await
-            .map_err(Stop::from)
+        here.make(&order, &show, &CancellationToken::new()).await
     });
     let asset = match made {
         Ok(asset) => asset,
-        Err(stop) => {
-            let sentences: Vec<String> = stop.sentences().collect();
-            return Ok(Check::differs(
-                ABOUT,
-                format!("it cannot be made: {}", sentences.join(": ")),
-            ));
+        Err(error) => {
+            let detail = format!("it cannot be made: {}", error.sentence());
+            return Ok(Check::differs(ABOUT, detail));
         }
     };
     if !recorded.by_itself {

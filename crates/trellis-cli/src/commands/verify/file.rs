@@ -1,14 +1,12 @@
 //! Reads what is to be compared: the file with its record or the one in the statement about it, and pictures.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use trellis_core::{Provenance, Sha256};
 use trellis_provenance::glb::{self, GlbError};
 
-use crate::exit::Stop;
-use trellis_node::nearby;
+use crate::error::CliError;
 
 /// A file and what is said of how it was made.
 pub(super) struct Recorded {
@@ -21,7 +19,7 @@ pub(super) struct Recorded {
 
 impl Recorded {
     /// `stated` is the record of a statement, for a file that has no place for one.
-    pub(super) fn read(path: &Path, stated: Option<Provenance>) -> Result<Self, Stop> {
+    pub(super) fn read(path: &Path, stated: Option<Provenance>) -> Result<Self, CliError> {
         let bytes = read(path)?;
         let own = match (glb::read(&mut bytes.as_ref()), stated) {
             (Err(GlbError::NotGlb), Some(stated)) => Ok((stated, false)),
@@ -36,8 +34,9 @@ impl Recorded {
                 }
                 _ => "name a GLB that trellis-server made",
             };
-            let cause = anyhow::Error::new(error).context(format!("cannot verify `{}`", path.display()));
-            Stop::not_started(cause).hint(hint)
+            CliError::not_started(error)
+                .context(format!("cannot verify `{}`", path.display()))
+                .hint(hint)
         })?;
         Ok(Self {
             sha256: Sha256::of(&bytes),
@@ -49,16 +48,12 @@ impl Recorded {
 }
 
 /// Reads pictures.
-pub(super) fn pictures(paths: &[PathBuf]) -> Result<Vec<Bytes>, Stop> {
+pub(super) fn pictures(paths: &[PathBuf]) -> Result<Vec<Bytes>, CliError> {
     paths.iter().map(|path| read(path)).collect()
 }
 
 /// Reads a file.
-pub(super) fn read(path: &Path) -> Result<Bytes, Stop> {
+pub(super) fn read(path: &Path) -> Result<Bytes, CliError> {
     let read = std::fs::read(path).map(Bytes::from);
-    read.map_err(|error: io::Error| {
-        let hint = nearby::hint(path, &error);
-        let cause = anyhow::Error::new(error).context(format!("cannot read `{}`", path.display()));
-        Stop::not_started(cause).hint(hint.unwrap_or_else(|| "check the file's permissions".to_owned()))
-    })
+    read.map_err(|error| CliError::unreadable(path, &error))
 }

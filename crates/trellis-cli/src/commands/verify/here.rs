@@ -1,7 +1,6 @@
 //! What a record names, held against what is installed here.
 
 use trellis_core::{GpuUsed, Installation, Pin, Provenance};
-use trellis_supervisor::list_gpus;
 
 use super::closure;
 use super::report::Check;
@@ -108,14 +107,16 @@ fn model(recorded: &Provenance, here: &Installation) -> Check {
 
 /// The GPUs of this machine; none without a driver.
 fn gpus_here() -> Vec<GpuUsed> {
-    let Ok(found) = list_gpus() else { return vec![] };
+    let Ok(found) = trellis_gpu::list(&[]) else {
+        return vec![];
+    };
     let driver = &found.driver;
     found
         .gpus
         .iter()
         .map(|gpu| GpuUsed {
             name: gpu.name.clone(),
-            capability: gpu.capability.clone(),
+            capability: gpu.capability.to_string(),
             driver: Some(driver.clone()),
         })
         .collect()

@@ -18,7 +18,8 @@ use self::file::Recorded;
 use self::report::{Check, Report};
 use super::Context;
 use crate::config::{self, SettingFlags};
-use crate::exit::{Exit, Stop};
+use crate::error::CliError;
+use crate::exit::Exit;
 use crate::{env, logs};
 
 /// Say whether a result was made by what runs on this machine, and what differs
@@ -58,7 +59,7 @@ pub(crate) struct VerifyArgs {
     json: bool,
 }
 
-pub(crate) fn run(args: &VerifyArgs, context: &Context<'_>) -> Result<Exit, Stop> {
+pub(crate) fn run(args: &VerifyArgs, context: &Context<'_>) -> Result<Exit, CliError> {
     let loaded = config::load_without_data(
         &SettingFlags::default(),
         context.environment,
@@ -104,10 +105,11 @@ pub(crate) fn run(args: &VerifyArgs, context: &Context<'_>) -> Result<Exit, Stop
     })
 }
 
-fn public_key(text: &str) -> Result<PublicKey, Stop> {
+fn public_key(text: &str) -> Result<PublicKey, CliError> {
     text.parse::<PublicKey>().map_err(|error| {
         let advice = error.advice();
-        Stop::not_started(anyhow::Error::new(error).context("`--public-key` is not a public key"))
+        CliError::not_started(error)
+            .context("`--public-key` is not a public key")
             .hint(advice)
     })
 }

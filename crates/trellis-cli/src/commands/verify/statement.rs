@@ -6,7 +6,7 @@ use trellis_provenance::{Envelope, PublicKey, Statement};
 
 use super::file::{Recorded, read as read_file};
 use super::report::Check;
-use crate::exit::Stop;
+use crate::error::CliError;
 
 const ABOUT: &str = "statement";
 const SIGNATURE: &str = "signature";
@@ -19,14 +19,15 @@ pub(super) enum Stated {
     Sealed(Envelope),
 }
 
-pub(super) fn read(path: &Path) -> Result<Stated, Stop> {
+pub(super) fn read(path: &Path) -> Result<Stated, CliError> {
     let bytes = read_file(path)?;
     if let Ok(envelope) = serde_json::from_slice(&bytes) {
         return Ok(Stated::Sealed(envelope));
     }
     let statement = serde_json::from_slice(&bytes).map_err(|error| {
-        let cause = anyhow::Error::new(error).context(format!("`{}` is not a statement", path.display()));
-        Stop::not_started(cause).hint("name the `.intoto.json` or `.intoto.dsse.json` of the result")
+        CliError::not_started(error)
+            .context(format!("`{}` is not a statement", path.display()))
+            .hint("name the `.intoto.json` or `.intoto.dsse.json` of the result")
     })?;
     Ok(Stated::Plain(Box::new(statement)))
 }
