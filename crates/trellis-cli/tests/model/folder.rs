@@ -216,7 +216,7 @@ fn a_folder_of_snapshots_stands_for_its_repository_and_a_cache_is_left_alone() {
     );
     let told = machine.transcript(&["check", "hub"]);
     assert!(
-        told.contains("holds no pipeline.json") && !told.contains("move "),
+        told.contains("has no pipeline.json") && !told.contains("move "),
         "{told}"
     );
     assert!(repo.join("snapshots/0123abc/pipeline.json").exists());
