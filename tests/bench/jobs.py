@@ -25,16 +25,16 @@ GENERATE = ROOT / "crates/trellis-supervisor/src/protocol/messages/to_worker.gen
 RESULT_BYTES = 4 << 20
 ALONE = 40
 CONNECTIONS = 32
-AT_ONCE = 320
+# A worker process is replaced after 200 jobs; these and the others are fewer.
+AT_ONCE = 128
 COUNTED = 20
 TICK = os.sysconf("SC_CLK_TCK")
 # Which flush is for what, by the file's path; the first that fits.
 CAUSES = [
-    ("database's log", r"jobs\.db-wal"),
-    ("database", r"jobs\.db"),
-    ("picture", r"/blobs/jobs/[^/]+/inputs?/[^/]+$"),
-    ("result's file", r"/blobs/jobs/.*\.glb"),
-    ("kept result", r"/blobs/cache"),
+    ("database's log", r"jobs\.sqlite-wal"),
+    ("database", r"jobs\.sqlite"),
+    ("picture", r"/blobs/.*[./]input[./]"),
+    ("result's file", r"\.glb"),
     ("folder", r"/blobs"),
     ("worker's file", r"/scratch"),
 ]

@@ -113,6 +113,12 @@ pub trait Backend: Send + Sync + 'static {
     /// Whether it can work now.
     fn readiness(&self) -> Readiness;
 
+    /// Which variant of its pipeline makes results: one that is faster or less precise has a name of its own, so
+    /// that no variant's results are taken for another's.
+    fn variant(&self) -> &'static str {
+        "reference"
+    }
+
     /// Whether the Python environment and the model take part in what it makes.
     fn uses_python(&self) -> bool {
         false

@@ -1,15 +1,19 @@
 //! What makes assets from pictures: the [`Backend`] trait, the [`Registry`] that chooses among backends,
-//! the embedded preview, [`ReliefBackend`], and [`Origin`], which says of each result what made it.
+//! the embedded preview, [`ReliefBackend`], [`Origin`], which says of each result what made it,
+//! and [`verify`], which compares that with what runs here.
 
 mod backend;
+mod finish;
 mod obj;
 mod origin;
 mod registry;
 mod relief;
 mod stopwatch;
+pub mod verify;
 
 pub use backend::{Backend, Capabilities, Content, Made, Output, Readiness, Reporter, Request};
+pub use finish::{Finished, FinishedFile, Finishing, Piece};
 pub use obj::{ObjLabel, engine_formats, with_obj};
-pub use origin::{MadeWith, Origin, Pictures, StatementText, stamp, unstamped};
+pub use origin::{MadeWith, Origin, Pictures, StatementText};
 pub use registry::{Registry, Route};
 pub use relief::{ReliefBackend, ReliefSettings};

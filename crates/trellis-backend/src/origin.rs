@@ -5,16 +5,12 @@
 //! both say the same. Not here: what this machine is; that is handed in.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufReader, BufWriter, Write as _};
-use std::path::Path;
 
 use serde_json::json;
 use trellis_core::{AssetName, GpuUsed, Installation, Params, Pin, Provenance, PythonEnv, Schema, Sha256};
-use trellis_provenance::glb::{self, GlbError};
 use trellis_provenance::{Envelope, Run, SigningKey, Statement, Subject};
 
-use crate::{Backend, Content};
+use crate::Backend;
 
 /// What a backend alone knows of how it made a result.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -84,6 +80,7 @@ impl Origin {
     pub fn identity(&self, backend: &dyn Backend) -> Option<String> {
         let mut named = json!({
             "backend": backend.capabilities().name,
+            "variant": backend.variant(),
             "server": self.installation.server,
             // A result that was kept without a statement is not what is asked for where there is to be one.
             "statement": self.states,
@@ -148,33 +145,6 @@ impl Origin {
             },
         })
     }
-}
-
-/// Writes the record into a GLB. One that is a file gets a new file in `folder`. Blocks.
-pub fn stamp(content: &Content, provenance: &Provenance, folder: &Path) -> Result<Content, GlbError> {
-    let io = |source| GlbError::Io { source };
-    match content {
-        Content::Bytes(bytes) => {
-            // The record takes less than this, whatever it says.
-            let mut out = Vec::with_capacity(bytes.len() + 4096);
-            glb::stamp(&mut bytes.as_ref(), &mut out, provenance)?;
-            Ok(Content::Bytes(out.into()))
-        }
-        Content::File(path) => {
-            let mut source = BufReader::new(File::open(path).map_err(io)?);
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let stamped = folder.join(format!("{name}.stamped"));
-            let mut sink = BufWriter::new(File::create(&stamped).map_err(io)?);
-            glb::stamp(&mut source, &mut sink, provenance)?;
-            sink.flush().map_err(io)?;
-            Ok(Content::File(stamped))
-        }
-    }
-}
-
-/// What is said of a GLB that could not be given its record: it is the result all the same.
-pub fn unstamped(name: &str, error: &GlbError) -> String {
-    format!("`{name}` carries no provenance: {error}")
 }
 
 #[cfg(test)]

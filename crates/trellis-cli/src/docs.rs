@@ -1,4 +1,4 @@
-//! Pages of docs/ that are made from the code: compared by tests, written again with `TRELLIS_WRITE_DOCS=1`.
+//! Pages of docs/ that are made from the code: compared by tests, regenerated with `TRELLIS_WRITE_DOCS=1`.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -39,7 +39,7 @@ fn help(command: &mut clap::Command, path: &str, page: &mut String) {
 #[test]
 fn cli_md_is_current() {
     let mut page = "# The command line\n\n<!-- What `--help` prints; `TRELLIS_WRITE_DOCS=1 cargo test -p \
-                    trellis-cli --lib` rewrites it. -->\n"
+                    trellis-cli --lib` regenerates it. -->\n"
         .to_owned();
     let mut command = crate::Cli::command().term_width(100);
     command.build();

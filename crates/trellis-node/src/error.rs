@@ -152,8 +152,7 @@ impl NodeError {
                 }
                 _ => {
                     return nearby::hint(root, source).unwrap_or_else(|| {
-                        "make it a folder that this user can write to, or name another one with `--data-dir`"
-                            .to_owned()
+                        "let this user write to it, or choose another folder with `--data-dir`".to_owned()
                     });
                 }
             },
@@ -192,7 +191,7 @@ impl NodeError {
                 "name it with `--model`, `$TRELLIS_MODEL_PATH` or `trellis.model` in the settings file"
             }
             Self::ModelMissing { meant, .. } => meant,
-            Self::Unpack(_) => "make that folder one that this user can write to",
+            Self::Unpack(_) => "let this user write to that folder",
             Self::System(_) => "look at this user's limits",
         };
         fixed.to_owned()

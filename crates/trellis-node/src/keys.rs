@@ -32,14 +32,14 @@ pub fn reload(auth: &Auth, ring: &KeyRing) {
             ring.replace(keys);
             info!(
                 keys = ring.names().unwrap_or_default().join(", "),
-                "API keys were read again"
+                "reloaded the API keys"
             );
         }
         Err(problem) => error!(
             %problem,
             cause = %std::error::Error::source(&problem).map(ToString::to_string).unwrap_or_default(),
             fix = problem.advice(),
-            "the API keys stay as they are"
+            "cannot reload the API keys; the old ones stay in force"
         ),
     }
 }
@@ -55,7 +55,7 @@ fn read(path: &Path) -> Result<ApiKeys, NodeError> {
     // Of the opened file, not of what lies there meanwhile.
     let mode = file.metadata().map_err(unreadable)?.mode();
     if mode & 0o004 != 0 {
-        warn!(file = %path.display(), "every user of this machine can read the API keys: `chmod 600` the file");
+        warn!(file = %path.display(), "the API keys are world-readable: `chmod 600` the file");
     }
     ApiKeys::parse(&text).map_err(|source| NodeError::KeysInvalid {
         path: path.to_owned(),

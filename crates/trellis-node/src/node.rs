@@ -48,7 +48,7 @@ impl Node {
         let origin = installation::origin(&settings, search).await?;
         let services = Services::open(&settings, &data, origin).await?;
         if keys.names().is_none() && !address.ip().is_loopback() {
-            warn!(bound = %address, "everybody who reaches this address can use the server: set `auth.keys_file`, or listen on 127.0.0.1");
+            warn!(bound = %address, "anyone who can reach this address can use the server: set `auth.keys_file`, or listen on 127.0.0.1");
         }
         Ok(Self {
             settings,
@@ -113,7 +113,7 @@ async fn run_until_stopped(
         biased;
         () = stopping.cancelled() => {}
         ended = tasks.join_next() => {
-            error!(reason = ?ended, "a part of the server ended by itself");
+            error!(reason = ?ended, "a server task ended unexpectedly");
             how = Ended::Broken;
             stopping.cancel();
         }
@@ -122,7 +122,7 @@ async fn run_until_stopped(
     if drained.await.is_err() {
         warn!(
             seconds = deadline.as_secs(),
-            "not everything ended in time; the rest is stopped here"
+            "the drain deadline has passed; stopping what still runs"
         );
         tasks.shutdown().await;
     }

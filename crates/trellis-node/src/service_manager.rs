@@ -46,7 +46,7 @@ pub(crate) async fn report(registry: Arc<Registry>, store: Arc<dyn JobStore>, st
             if let Ok(Ok(_)) = timeout(ALIVE_WITHIN, store.stats()).await {
                 say(&[NotifyState::Watchdog]);
             } else {
-                warn!("the job database does not answer: the watchdog is not told that all is well");
+                warn!("the job database does not answer; not notifying the watchdog");
             }
         }
         tokio::select! {
@@ -76,6 +76,6 @@ fn status(registry: &Registry) -> String {
 /// A service manager that does not listen is its own concern.
 fn say(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
-        debug!(%error, "the service manager was not told");
+        debug!(%error, "cannot notify the service manager");
     }
 }

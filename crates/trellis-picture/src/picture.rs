@@ -65,7 +65,7 @@ impl Picture {
         &self.notes
     }
 
-    /// The picture as a PNG: RGB, or RGBA where it has a mask; quick to write rather than small.
+    /// The picture as a PNG: RGB, or RGBA where it has a mask; not compressed, as it is read once and thrown away.
     #[expect(
         clippy::missing_panics_doc,
         reason = "memory takes as many bytes as there are"
@@ -75,16 +75,23 @@ impl Picture {
         let (pixels, colour) = if self.has_alpha {
             (&self.pixels, ExtendedColorType::Rgba8)
         } else {
-            let of_pixel = |pixel: &[u8]| [pixel[0], pixel[1], pixel[2]];
-            opaque = self.pixels.chunks_exact(4).flat_map(of_pixel).collect();
+            opaque = without_alpha(&self.pixels);
             (&opaque, ExtendedColorType::Rgb8)
         };
-        let mut png = Vec::new();
-        PngEncoder::new_with_quality(&mut png, CompressionType::Fast, FilterType::Up)
+        let mut png = Vec::with_capacity(pixels.len() + (64 << 10));
+        PngEncoder::new_with_quality(&mut png, CompressionType::Uncompressed, FilterType::NoFilter)
             .write_image(pixels, self.width, self.height, colour)
             .expect("there are as many bytes as pixels need, and memory takes them");
         png
     }
+}
+
+fn without_alpha(pixels: &[u8]) -> Vec<u8> {
+    let mut opaque = Vec::with_capacity(pixels.len() / 4 * 3);
+    for pixel in pixels.chunks_exact(4) {
+        opaque.extend_from_slice(&pixel[..3]);
+    }
+    opaque
 }
 
 /// Alpha from which a pixel is opaque: encoders and editors round it.
@@ -92,9 +99,12 @@ const OPAQUE: u8 = 250;
 
 /// Whether the alpha channel tells one place from another.
 fn holds_a_mask(pixels: &[u8]) -> bool {
-    let alphas = || pixels.iter().skip(3).step_by(4).copied();
-    let (least, most) = (alphas().min(), alphas().max());
-    least != most && least < Some(OPAQUE)
+    let (mut least, mut most) = (u8::MAX, 0);
+    for pixel in pixels.chunks_exact(4) {
+        least = least.min(pixel[3]);
+        most = most.max(pixel[3]);
+    }
+    least != most && least < OPAQUE
 }
 
 #[cfg(test)]

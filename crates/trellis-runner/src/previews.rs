@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tracing::debug;
-use trellis_backend::{Backend, Made, Pictures, Reporter, Request};
+use trellis_backend::{Backend, Finishing, Made, Pictures, Piece, Reporter, Request};
 use trellis_core::{Format, JobId, Progress};
 use trellis_jobs::ClaimFilter;
 
@@ -103,6 +103,7 @@ impl Previews {
     async fn make_in(&self, folder: &Path, job: JobId) -> Result<(), Reason> {
         let Shared { store, blobs, .. } = self.shared.as_ref();
         let (input, picture) = store.input_key(job, 0).await?.ok_or("it has no picture")?;
+        let began_at = Timestamp::now();
         let mut params = store.get(job).await?.params;
         params.formats = vec![Format::Glb];
         let request = Request {
@@ -118,23 +119,30 @@ impl Previews {
         let maker = self.maker.as_ref();
         let output = maker.generate(request, &Silent, cancel).await?;
         let origin = &self.shared.results.origin;
-        let from = Pictures {
-            sha256: vec![input.sha256],
-            name: input.name,
+        let finishing = Finishing {
+            job,
+            began_at,
+            pictures: Pictures {
+                sha256: vec![input.sha256],
+                name: input.name,
+            },
+            params,
+            scratch: folder.to_owned(),
         };
-        let record = origin.provenance(maker, from, &params, &output.made_with);
-        let file = output.files.into_iter().find(|file| file.format == Format::Glb);
-        let made = Made {
-            name: NAME.to_owned(),
-            ..file.ok_or("the backend made none")?
+        let named = |made: Made| {
+            Ok(vec![Piece {
+                name: NAME.to_owned(),
+                ..made.into()
+            }])
         };
+        let finished = origin.finish(maker, finishing, output, named).await?;
         let place = Place {
             blobs: blobs.as_ref(),
             job,
             attempt: NO_ATTEMPT,
-            scratch: folder,
         };
-        let (mut stored, _) = place.store(made, &record).await?;
+        let stored = place.store_all(finished.files).await?;
+        let mut stored = stored.into_iter().next().ok_or("there is no file")?;
         stored.artifact.preview = true;
         let key = stored.key.clone();
         if let Err(error) = store.preview(job, Timestamp::now(), stored).await {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use tokio::io::BufReader;
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -48,7 +49,9 @@ impl Running {
     ) -> std::io::Result<Self> {
         let (process, streams) = Process::start(launch).await?;
         let output = Arc::new(Output::default());
-        let (mut reader, writer) = streams.socket.into_split();
+        let (reader, writer) = streams.socket.into_split();
+        // A sampler says much at once.
+        let mut reader = BufReader::new(reader);
         let (read, frames) = mpsc::channel(READ_AHEAD);
         let log = |name| {
             (

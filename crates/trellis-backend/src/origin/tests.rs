@@ -7,7 +7,7 @@ use super::*;
 use crate::{Capabilities, Output, Readiness, ReliefBackend, ReliefSettings, Reporter, Request};
 
 /// A backend that works in Python, or says so.
-struct InPython(Capabilities);
+struct InPython(Capabilities, &'static str);
 
 #[async_trait::async_trait]
 impl Backend for InPython {
@@ -21,6 +21,10 @@ impl Backend for InPython {
 
     fn readiness(&self) -> Readiness {
         Readiness::Ready
+    }
+
+    fn variant(&self) -> &'static str {
+        self.1
     }
 
     fn uses_python(&self) -> bool {
@@ -42,10 +46,28 @@ fn relief() -> Arc<dyn Backend> {
 }
 
 fn in_python() -> Arc<dyn Backend> {
-    Arc::new(InPython(Capabilities {
+    variant("reference")
+}
+
+fn variant(name: &'static str) -> Arc<dyn Backend> {
+    let capabilities = Capabilities {
         name: "trellis",
         ..relief().capabilities().clone()
-    }))
+    };
+    Arc::new(InPython(capabilities, name))
+}
+
+/// The same program, environment and model, and all the same other results.
+#[test]
+fn a_faster_variant_is_not_answered_by_the_reference_pipelines_results() {
+    let origin = origin(installation());
+    let identity = |name| origin.identity(variant(name).as_ref()).unwrap();
+    assert_eq!(
+        identity("reference"),
+        origin.identity(in_python().as_ref()).unwrap()
+    );
+    assert_ne!(identity("reference"), identity("fp8"));
+    assert!(origin.identity(relief().as_ref()).unwrap().contains("reference"));
 }
 
 fn nix(name: &str) -> Pin {
@@ -136,34 +158,6 @@ fn results_are_alike_only_where_all_that_makes_them_is_named() {
             .unwrap()
     };
     assert_ne!(built("1"), built("2"));
-}
-
-#[test]
-fn a_glb_gets_its_record_in_memory_and_in_a_file() {
-    let params = ParamsPatch::default().resolve(7).unwrap();
-    let record = origin(installation()).provenance(
-        relief().as_ref(),
-        Pictures::default(),
-        &params,
-        &MadeWith::default(),
-    );
-    let text = br#"{"asset":{}}"#;
-    let mut file = b"glTF\x02\0\0\0\x20\0\0\0\x0c\0\0\0JSON".to_vec();
-    file.extend_from_slice(text);
-    let folder = tempfile::tempdir().unwrap();
-    let Content::Bytes(bytes) = stamp(&Content::Bytes(file.clone().into()), &record, folder.path()).unwrap()
-    else {
-        panic!("bytes become bytes");
-    };
-    let path = folder.path().join("model.glb");
-    std::fs::write(&path, &file).unwrap();
-    let Content::File(stamped) = stamp(&Content::File(path.clone()), &record, folder.path()).unwrap() else {
-        panic!("a file becomes a file");
-    };
-    assert_eq!(std::fs::read(&stamped).unwrap(), bytes);
-    assert_eq!(glb::read(&mut bytes.as_ref()).unwrap(), record);
-    // What the backend wrote stays as it was.
-    assert_eq!(std::fs::read(&path).unwrap(), file);
 }
 
 #[test]

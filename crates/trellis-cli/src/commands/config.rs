@@ -28,7 +28,7 @@ enum Action {
         #[command(flatten)]
         flags: SettingFlags,
     },
-    /// Check a settings file without starting anything; exits with 1 where it is wrong
+    /// Check a settings file without starting anything; exits with 1 if it is invalid
     Check {
         /// The file
         file: PathBuf,

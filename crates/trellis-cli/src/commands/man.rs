@@ -26,7 +26,7 @@ pub(crate) fn run(args: ManArgs, program: clap::Command) -> Result<Exit, CliErro
     written.map_err(|error| {
         CliError::failed(error)
             .context(format!("cannot write manual pages to `{}`", folder.display()))
-            .hint("choose a folder that can be written")
+            .hint("choose a folder that this user can write to")
     })?;
     Ok(Exit::Done)
 }

@@ -7,8 +7,8 @@ mod check;
 mod fetch;
 mod list;
 mod lock;
+mod render;
 mod repair;
-mod words;
 
 use std::io;
 use std::path::Path;

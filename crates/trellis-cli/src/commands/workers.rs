@@ -37,12 +37,12 @@ enum Action {
     },
     /// Replace a worker's process after its job; starts one that was stopped
     Restart {
-        /// A worker's name, such as `trellis-0`; none: every worker
+        /// A worker's name, such as `trellis-0`; default: every worker
         name: Option<String>,
     },
     /// Stop a worker after its job
     Drain {
-        /// A worker's name, such as `trellis-0`; none: every worker
+        /// A worker's name, such as `trellis-0`; default: every worker
         name: Option<String>,
     },
 }

@@ -8,7 +8,7 @@ use crate::docs;
 const OPENING: &str = "\
 # Settings
 
-<!-- Made from `crates/trellis-cli/src/config/settings.rs`; `TRELLIS_WRITE_DOCS=1 cargo test -p trellis-cli --lib` rewrites it. -->
+<!-- Made from `crates/trellis-cli/src/config/settings.rs`; `TRELLIS_WRITE_DOCS=1 cargo test -p trellis-cli --lib` regenerates it. -->
 
 A value is taken from the first of these that has it: a flag, an environment variable, the settings file, the
 default. The settings file is TOML. It is the one that `--config` names, else `$TRELLIS_CONFIG`, else the first

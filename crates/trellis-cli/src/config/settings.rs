@@ -100,7 +100,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         default: "",
         about: "File of the API keys, `NAME SECRET` or `NAME sha256:HEX` a line; every request for jobs and \
                 workers then needs one. Default: `$CREDENTIALS_DIRECTORY/api-keys` where it is there, else \
-                everybody who reaches the server may use it",
+                anyone who can reach the server may use it",
     },
     Setting {
         key: LOG_LEVEL,
@@ -152,7 +152,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         variable: "TRELLIS_LIMITS_QUEUED_JOBS",
         kind: ANY_COUNT,
         default: "1000",
-        about: "Most jobs that wait; more are answered with 503 and `Retry-After`",
+        about: "Most queued jobs; more are rejected with 503 and `Retry-After`",
     },
     Setting {
         key: "limits.job_seconds",
@@ -184,8 +184,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
         variable: "TRELLIS_CACHE_MAX_BYTES",
         kind: Kind::Integer { min: 0, max: 1 << 50 },
         default: "2147483648",
-        about: "How many bytes of results to keep for requests that ask the same (2 GiB), the least recently \
-                used go first; 0 keeps none",
+        about: "How many bytes of results to cache (2 GiB); the least recently used are evicted first, \
+                0 caches none",
     },
     Setting {
         key: "provenance.statement",

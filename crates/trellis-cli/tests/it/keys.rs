@@ -81,7 +81,7 @@ fn a_server_with_keys_works_for_who_has_one() {
     server.signal("TERM");
     let banner = server.wait().1;
     assert!(
-        banner.contains("everybody with an API key: studio, client\n"),
+        banner.contains("anyone with an API key: studio, client\n"),
         "{banner}"
     );
 }
@@ -100,11 +100,11 @@ fn keys_are_read_anew_at_sighup() {
     };
     write_keys(home.path(), "studio second");
     server.signal("HUP");
-    wait_for(&server, "API keys were read again");
+    wait_for(&server, "reloaded the API keys");
     assert!(!works("first") && works("second"));
     write_keys(home.path(), "# studio second\nhunter2\n");
     server.signal("HUP");
-    wait_for(&server, "the API keys stay as they are");
+    wait_for(&server, "cannot reload the API keys; the old ones stay in force");
     assert!(works("second"));
     let log = server.log();
     assert!(
@@ -152,14 +152,14 @@ fn handed_over_keys_are_taken_and_readable_ones_are_warned_of() {
     );
     let refused = generate(home.path(), &server, None, &[]).output().unwrap();
     assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
-    wait_for(&server, "every user of this machine can read the API keys");
+    wait_for(&server, "the API keys are world-readable");
 }
 
 #[test]
 fn an_open_server_says_what_that_means() {
     let home = tempfile::tempdir().unwrap();
     let server = Server::start(home.path(), &["--host", "0.0.0.0"]);
-    wait_for(&server, "everybody who reaches this address can use the server");
+    wait_for(&server, "anyone who can reach this address can use the server");
     drop(server);
     let server = Server::start(home.path(), &[]);
     assert!(!server.log().contains("everybody"), "{}", server.log());

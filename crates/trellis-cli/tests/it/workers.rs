@@ -283,7 +283,7 @@ async fn a_hangup_takes_up_the_log_level_and_names_the_rest() {
         .expect("it is told");
     let log = server.log();
     assert!(
-        log.contains("settings were read again") && log.contains("drain_seconds"),
+        log.contains("reloaded the settings") && log.contains("drain_seconds"),
         "{log}"
     );
     server.signal("TERM");
@@ -307,11 +307,11 @@ async fn a_workers_result_names_its_environment_and_is_made_anew_where_that_is_n
     assert!(is_glb(&model));
     std::fs::write(home.path().join("chair.glb"), &model).expect("a file");
     let said = describe(trellis(home.path()).args(["verify", "chair.glb"]));
-    assert!(said.contains("– model       it was not locked"), "{said}");
+    assert!(said.contains("– model       the model was not locked"), "{said}");
     // The stand-in says that it has a GPU of its own.
     assert!(said.starts_with("exit code: 1"), "{said}");
     assert!(
-        said.contains("✗ gpu         it was Stand-in GPU (12.0), "),
+        said.contains("✗ gpu         recorded Stand-in GPU (12.0); "),
         "{said}"
     );
     let second = client.asked(picture::png(96, 90), &params).await;

@@ -192,7 +192,7 @@ fn what_no_repair_mends_is_not_called_fine() {
         let told = machine.transcript(arguments);
         assert!(told.starts_with("exit 1"), "{told}");
         assert!(
-            told.contains("is unfinished: aria2") && told.contains("nothing here is for a repair"),
+            told.contains("is unfinished: aria2") && told.contains("`repair` cannot fix these"),
             "{told}"
         );
         assert!(!told.contains("nothing to repair"), "{told}");

@@ -23,7 +23,7 @@ use tokio::sync::watch;
 use trellis_core::{Failure, Input, Job, JobEvent, JobId, Progress};
 
 pub use error::{OpenError, SqliteFailure};
-use thread::{Announce, Database};
+use thread::{Announce, Database, Durability};
 
 use crate::folders::create_durably;
 use crate::{
@@ -88,7 +88,7 @@ impl JobStore for SqliteStore {
     ) -> Result<Option<Claim>, StoreError> {
         let (worker, filter) = (worker.clone(), filter.clone());
         self.writer
-            .call(Announce::Yes, move |db| {
+            .call_with(Announce::Yes, Durability::Soon, move |db| {
                 attempt::claim(db, &worker, &filter, now, lease)
             })
             .await
@@ -102,7 +102,7 @@ impl JobStore for SqliteStore {
     ) -> Result<Heartbeat, StoreError> {
         let lease = lease.clone();
         self.writer
-            .call(Announce::No, move |db| {
+            .call_with(Announce::No, Durability::Whenever, move |db| {
                 attempt::heartbeat(db, &lease, now, extend)
             })
             .await
@@ -111,7 +111,7 @@ impl JobStore for SqliteStore {
     async fn progress(&self, lease: &Lease, now: Timestamp, progress: Progress) -> Result<(), StoreError> {
         let lease = lease.clone();
         self.writer
-            .call(Announce::Yes, move |db| {
+            .call_with(Announce::Yes, Durability::Whenever, move |db| {
                 attempt::progress(db, &lease, now, progress)
             })
             .await
@@ -119,7 +119,9 @@ impl JobStore for SqliteStore {
 
     async fn preview(&self, id: JobId, now: Timestamp, file: Delivered) -> Result<(), StoreError> {
         self.writer
-            .call(Announce::Yes, move |db| lifecycle::preview(db, id, now, &file))
+            .call_with(Announce::Yes, Durability::Whenever, move |db| {
+                lifecycle::preview(db, id, now, &file)
+            })
             .await
     }
 

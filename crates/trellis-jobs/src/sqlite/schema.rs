@@ -18,6 +18,8 @@ const MIGRATIONS: [&str; 3] = [
     include_str!("migrations/0002_results.sql"),
     include_str!("migrations/0003_timings.sql"),
 ];
+/// More events than can be lost at a time, and so few that the numbers last for billions of starts.
+const LOST_EVENTS: i64 = 1 << 20;
 /// How long a process waits for another one's write.
 const BUSY: Duration = Duration::from_secs(10);
 
@@ -37,7 +39,18 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "journal_size_limit", 16 << 20)?;
     check_damage(path, &connection)?;
     migrate(path, &mut connection)?;
+    skip_lost_events(&connection)?;
     Ok(connection)
+}
+
+/// A power cut may have taken events that clients have heard of already, such as progress: their numbers are not
+/// given to others, or who asks for what came after them would miss those.
+fn skip_lost_events(connection: &Connection) -> Result<(), StoreError> {
+    connection.execute(
+        "UPDATE sqlite_sequence SET seq = seq + ?1 WHERE name = 'events'",
+        [LOST_EVENTS],
+    )?;
+    Ok(())
 }
 
 /// Opens the connection that reads.

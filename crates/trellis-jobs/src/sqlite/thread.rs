@@ -2,12 +2,15 @@
 //!
 //! Waiting calls share a transaction: each runs in a savepoint of its own, so one that fails leaves the
 //! others alone, and one flush to disk serves all of them. Nobody is answered before the commit.
+//!
+//! Not every call needs the flush ([`Durability`]). In the write-ahead log a commit without one is seen by every
+//! reader and survives the death of the process; a power cut may take it, and never one before it or a half of it.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{oneshot, watch};
 
 use super::error::{OpenError, SqliteFailure};
@@ -17,6 +20,9 @@ use crate::StoreError;
 const BATCH: usize = 64;
 /// How often another process's commits are looked for.
 const OTHERS_EVERY: Duration = Duration::from_millis(500);
+
+/// A commit that is to be flushed soon waits this long for others to flush it.
+const SOON: Duration = Duration::from_secs(1);
 
 /// What is done once it is known whether the transaction was committed.
 type Answer = Box<dyn FnOnce(Result<(), SqliteFailure>) + Send>;
@@ -39,10 +45,29 @@ pub(super) enum Announce {
     No,
 }
 
+/// Whether a power cut may take what a call did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Durability {
+    /// It may: it only says how far a job was, which then runs again.
+    Whenever,
+    /// It may for a second, until the next commit is flushed: a job is claimed anew then. Later it is not forgotten, so
+    /// that a job that takes the machine down with it is not tried for ever.
+    Soon,
+    /// Never: somebody was told of it.
+    Now,
+}
+
+/// A call with what is to be done about it.
+struct Waiting {
+    announce: Announce,
+    durability: Durability,
+    call: Call,
+}
+
 /// The way to the thread. The thread ends when this is dropped.
 #[derive(Debug, Clone)]
 pub(super) struct Database {
-    calls: Sender<(Announce, Call)>,
+    calls: Sender<Waiting>,
 }
 
 impl Database {
@@ -58,6 +83,8 @@ impl Database {
             connection,
             behaviour,
             changes,
+            flushes: true,
+            unflushed: None,
         };
         // Read here and not on the thread: whatever others commit after the store is open is announced.
         let seen = worker.others();
@@ -68,9 +95,23 @@ impl Database {
         Ok(Self { calls })
     }
 
-    /// Runs `call` in a transaction and answers once it is committed. A caller that stops waiting
+    /// Runs `call` in a transaction and answers once it is committed and on disk. A caller that stops waiting
     /// changes nothing: the call is done all the same.
     pub(super) async fn call<T, F>(&self, announce: Announce, call: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.call_with(announce, Durability::Now, call).await
+    }
+
+    /// The same, on disk when `durability` says.
+    pub(super) async fn call_with<T, F>(
+        &self,
+        announce: Announce,
+        durability: Durability,
+        call: F,
+    ) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
@@ -91,7 +132,12 @@ impl Database {
         let gone = || StoreError::Unavailable {
             source: "the database's thread has ended".into(),
         };
-        self.calls.send((announce, call)).map_err(|_| gone())?;
+        let waiting = Waiting {
+            announce,
+            durability,
+            call,
+        };
+        self.calls.send(waiting).map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
     }
 }
@@ -137,10 +183,14 @@ struct Worker {
     connection: Connection,
     behaviour: TransactionBehavior,
     changes: Option<watch::Sender<u64>>,
+    /// Whether SQLite flushes commits as it is set now.
+    flushes: bool,
+    /// Since when there is a commit that is to be flushed soon.
+    unflushed: Option<Instant>,
 }
 
 impl Worker {
-    fn run(mut self, inbox: &Receiver<(Announce, Call)>, mut seen: Option<i64>) {
+    fn run(mut self, inbox: &Receiver<Waiting>, mut seen: Option<i64>) {
         loop {
             let first = if self.changes.is_some() {
                 match inbox.recv_timeout(OTHERS_EVERY) {
@@ -183,26 +233,42 @@ impl Worker {
         }
     }
 
+    /// Begins a transaction, whose commit SQLite flushes where a call needs that or an earlier one has waited long
+    /// enough.
+    fn begin(&mut self, durability: Durability) -> Result<Transaction<'_>, SqliteFailure> {
+        let flush = is_due(durability, self.unflushed.map(|since| since.elapsed()));
+        if flush != self.flushes {
+            let level = if flush { "FULL" } else { "NORMAL" };
+            self.connection.pragma_update(None, "synchronous", level)?;
+            self.flushes = flush;
+        }
+        Ok(self.connection.transaction_with_behavior(self.behaviour)?)
+    }
+
     /// Runs calls from the front in one transaction, until all ran or SQLite broke it off.
-    fn commit(&mut self, batch: &mut VecDeque<(Announce, Call)>) {
+    fn commit(&mut self, batch: &mut VecDeque<Waiting>) {
         let mut answers = Vec::with_capacity(batch.len());
-        let mut announce = false;
+        let (mut wrote, mut announce) = (false, false);
         let mut broke = None;
-        let committed = match self.connection.transaction_with_behavior(self.behaviour) {
-            Err(error) => {
-                let failure = SqliteFailure::from(error);
-                answers.extend(batch.drain(..).map(|(_, call)| call(Err(failure.clone())).answer));
+        let durability = batch.iter().map(|waiting| waiting.durability).max();
+        let durability = durability.unwrap_or(Durability::Now);
+        let committed = match self.begin(durability) {
+            Err(failure) => {
+                let calls = batch.drain(..).map(|waiting| waiting.call);
+                answers.extend(calls.map(|call| call(Err(failure.clone())).answer));
                 Err(failure)
             }
             Ok(transaction) => {
                 while broke.is_none()
-                    && let Some((wish, call)) = batch.pop_front()
+                    && let Some(waiting) = batch.pop_front()
                 {
                     let before = transaction.total_changes();
-                    let ran = call(Ok(&transaction));
+                    let ran = (waiting.call)(Ok(&transaction));
                     answers.push(ran.answer);
                     broke = ran.broke;
-                    announce |= wish == Announce::Yes && transaction.total_changes() != before;
+                    let changed = transaction.total_changes() != before;
+                    wrote |= changed;
+                    announce |= waiting.announce == Announce::Yes && changed;
                 }
                 match broke {
                     Some(failure) => Err(failure),
@@ -210,11 +276,74 @@ impl Worker {
                 }
             }
         };
+        // A transaction that wrote nothing is not flushed, and neither are those before it.
+        if committed.is_ok() && wrote {
+            if self.flushes {
+                self.unflushed = None;
+            } else if durability == Durability::Soon {
+                self.unflushed.get_or_insert_with(Instant::now);
+            }
+        }
         if committed.is_ok() && announce {
             self.announce();
         }
         for answer in answers {
             answer(committed.clone());
+        }
+    }
+}
+
+/// Whether a commit is flushed: for its own sake, or because one before it has waited that long.
+fn is_due(durability: Durability, waited: Option<Duration>) -> bool {
+    durability == Durability::Now || waited.is_some_and(|waited| waited >= SOON)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_is_flushed_where_somebody_was_told_of_it_or_one_has_waited() {
+        use Durability::{Now, Soon, Whenever};
+        for (durability, waited_ms, flushed) in [
+            (Now, None, true),
+            (Soon, None, false),
+            (Whenever, None, false),
+            (Soon, Some(999), false),
+            (Whenever, Some(999), false),
+            (Whenever, Some(1000), true),
+            (Soon, Some(1000), true),
+        ] {
+            let waited = waited_ms.map(Duration::from_millis);
+            assert_eq!(
+                is_due(durability, waited),
+                flushed,
+                "{durability:?} {waited_ms:?}"
+            );
+        }
+    }
+
+    /// What SQLite is told: 1 is NORMAL, which flushes the log before a checkpoint only; 2 is FULL.
+    #[tokio::test]
+    async fn sqlite_flushes_what_is_to_be_flushed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = Connection::open(folder.path().join("db")).unwrap();
+        connection.pragma_update(None, "journal_mode", "WAL").unwrap();
+        connection.pragma_update(None, "synchronous", "FULL").unwrap();
+        connection.execute_batch("CREATE TABLE t (n INTEGER)").unwrap();
+        let behaviour = TransactionBehavior::Immediate;
+        let database = Database::start("test", connection, behaviour, None).unwrap();
+        for (durability, level) in [
+            (Durability::Whenever, 1),
+            (Durability::Soon, 1),
+            (Durability::Now, 2),
+            (Durability::Whenever, 1),
+        ] {
+            let found = database.call_with(Announce::No, durability, |db| {
+                db.execute("INSERT INTO t VALUES (1)", [])?;
+                Ok(db.pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0))?)
+            });
+            assert_eq!(found.await.unwrap(), level, "{durability:?}");
         }
     }
 }

@@ -13,4 +13,5 @@ mod kill;
 mod kit;
 mod life;
 mod model;
+mod power_cut;
 mod upgrade;

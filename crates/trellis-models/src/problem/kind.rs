@@ -103,7 +103,7 @@ impl Problem {
     pub fn advice(&self) -> &'static str {
         match self {
             Self::PipelineMissing { .. } => {
-                "name the folder that holds pipeline.json, or download one with `trellis model fetch`"
+                "name the folder with pipeline.json, or download one with `trellis model fetch`"
             }
             Self::Trellis2 { .. } => {
                 "this program runs TRELLIS: name a folder of TRELLIS-image-large, which `trellis model fetch` downloads"

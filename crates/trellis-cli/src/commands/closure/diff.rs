@@ -11,7 +11,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output::count;
 
-/// Say what changed between two closures: versions, packages that came or went, sizes
+/// Show what changed between two closures: versions, added and removed packages, sizes
 #[derive(Debug, clap::Args)]
 pub(super) struct DiffArgs {
     /// The first: a store path, a file in one, or a link to one
@@ -23,7 +23,7 @@ pub(super) struct DiffArgs {
     #[command(flatten)]
     store: StoreArgs,
 
-    /// Show packages that were only rebuilt, in the same version, too
+    /// Also show packages that were rebuilt in the same version
     #[arg(long)]
     rebuilt: bool,
 

@@ -21,7 +21,7 @@ pub(super) struct ListArgs {
     #[command(flatten)]
     store: StoreArgs,
 
-    /// Put each path's size as a NAR before it
+    /// Print each path's NAR size before it
     #[arg(long)]
     size: bool,
 

@@ -16,7 +16,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output::{count, write_stderr};
 
-/// Hash every path of a closure and hold it against the database, a binary cache and trusted keys
+/// Hash every path of a closure and compare it with the database, a binary cache and trusted keys
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Without --trusted-key the keys of nix.conf count: a signature in their name must be right, but \

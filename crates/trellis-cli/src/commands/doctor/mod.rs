@@ -29,7 +29,7 @@ use self::environment::Meant;
 
 pub(crate) use start::before_start;
 
-/// Say what would keep TRELLIS from running here, and what to do about it
+/// Show what would keep TRELLIS from running here, and how to fix it
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The last line says whether TRELLIS can run here, and whether the preview can.
@@ -52,7 +52,7 @@ pub(crate) struct DoctorArgs {
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Exit with 1 where there are warnings
+    /// Exit with 1 if there are warnings
     #[arg(long)]
     strict: bool,
     /// Also run the environment: imports, a matrix product, an attention, a sparse convolution, the model

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use serde::Serialize;
 use tempfile::TempDir;
+use trellis_backend::Piece;
 use trellis_core::{AssetName, Format, JobId, Params, ParamsPatch, Provenance, Timings};
 
-use super::pieces::Piece;
 use super::write::Written;
 use crate::error::CliError;
 

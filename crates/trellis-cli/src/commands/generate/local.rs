@@ -1,20 +1,17 @@
 //! Makes assets in this process, with a backend and no store; says of each what made it, as a server does.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
-use trellis_backend::{Backend, Content, Origin, Pictures, Registry, Request};
-use trellis_core::{BackendChoice, Failure, FailureKind, Format, JobId, Provenance, Sha256};
-use trellis_provenance::Run;
+use trellis_backend::{Backend, Finishing, Made, Origin, Pictures, Registry, Request};
+use trellis_core::{BackendChoice, Failure, FailureKind, Format, JobId, Sha256};
 
 use super::asset::{Asset, Order, Stated, interrupted};
 use super::pieces::pieces;
 use super::show::JobShow;
-use super::stamp::{Stamped, stamped};
 use super::write;
 use crate::error::CliError;
 
@@ -70,7 +67,7 @@ impl Local {
         let params = order.patch.resolve(rand::random()).map_err(|error| {
             CliError::usage(error)
                 .kind("invalid_parameter")
-                .hint("give a value in the range that is named")
+                .hint("choose a value in that range")
         })?;
         let scratch =
             tempfile::tempdir().map_err(|error| write::unwritable(&std::env::temp_dir(), &error))?;
@@ -89,41 +86,30 @@ impl Local {
             return Err(interrupted());
         }
         let output = made?;
-        let mut files = Vec::new();
-        for format in &params.formats {
-            let file = output.files.iter().find(|file| file.format == *format);
-            let file = file.ok_or_else(|| missing(*format, self.backend.capabilities().name))?;
-            files.push((*format, file.content.clone()));
-        }
-        let from = Pictures {
-            sha256: digests(order.pictures.clone()).await?,
-            name: order.name.clone(),
+        let finishing = Finishing {
+            job,
+            began_at: started_at,
+            pictures: Pictures {
+                sha256: digests(order.pictures.clone()).await?,
+                name: order.name.clone(),
+            },
+            params: params.clone(),
+            scratch: scratch.path().to_owned(),
         };
+        let names = order.names.clone();
+        let shape = move |made: Made| pieces(made.format, &made.content, &names);
         let backend = self.backend.as_ref();
-        let provenance = self.origin.provenance(backend, from, &params, &output.made_with);
-        let stamped = finish(
-            files,
-            order.names.clone(),
-            provenance.clone(),
-            scratch.path().to_owned(),
-        )
-        .await?;
-        let run = Run {
-            id: job.to_string(),
-            started_at,
-            finished_at: Timestamp::now(),
-        };
-        let text = self.origin.statement(&stamped.subjects, &provenance, &run);
+        let finished = self.origin.finish(backend, finishing, output, shape).await?;
         Ok(Asset {
             job,
             made_by: self.backend.capabilities().name.to_owned(),
             about: self.backend.capabilities().description.to_owned(),
             params,
-            notes: output.notes.into_iter().chain(stamped.notes).collect(),
-            files: stamped.files,
-            timings: Some(output.timings),
-            provenance: Some(provenance),
-            stated: text.map(|text| Stated {
+            notes: finished.notes,
+            files: finished.files.into_iter().map(|file| file.piece).collect(),
+            timings: Some(finished.timings),
+            provenance: Some(finished.provenance),
+            stated: finished.statement.map(|text| Stated {
                 ending: text.ending.to_owned(),
                 bytes: text.bytes.into(),
                 signed_by: text.signed_by,
@@ -134,39 +120,9 @@ impl Local {
     }
 }
 
-/// A backend that does not keep its word.
-fn missing(format: Format, backend: &str) -> Failure {
-    Failure::new(
-        FailureKind::Internal,
-        format!("the backend `{backend}` made no file of the format {format}"),
-    )
-}
-
 async fn digests(pictures: Vec<Bytes>) -> Result<Vec<Sha256>, Failure> {
-    let digests =
-        tokio::task::spawn_blocking(move || pictures.iter().map(|picture| Sha256::of(picture)).collect());
-    digests.await.map_err(|_| broken())
-}
-
-async fn finish(
-    files: Vec<(Format, Content)>,
-    names: Vec<(Format, String)>,
-    provenance: Provenance,
-    scratch: PathBuf,
-) -> Result<Stamped, Failure> {
-    let done = tokio::task::spawn_blocking(move || {
-        let mut all = Vec::new();
-        for (format, content) in files {
-            all.extend(pieces(format, &content, &names)?);
-        }
-        stamped(all, &provenance, &scratch).map_err(|error| {
-            let message = format!("a file of the backend cannot be read: {error}");
-            Failure::new(FailureKind::Internal, message)
-        })
-    });
-    done.await.map_err(|_| broken())?
-}
-
-fn broken() -> Failure {
-    Failure::new(FailureKind::Internal, "reading the files broke off: a defect")
+    let digests = tokio::task::spawn_blocking(move || pictures.iter().map(Sha256::of).collect());
+    digests
+        .await
+        .map_err(|_| Failure::new(FailureKind::Internal, "reading the pictures broke off: a defect"))
 }

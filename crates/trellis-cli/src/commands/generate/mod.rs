@@ -12,7 +12,6 @@ mod plan;
 mod remote;
 mod report;
 pub(crate) mod show;
-mod stamp;
 mod work;
 mod write;
 
@@ -76,7 +75,7 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "URL", value_parser = address::parse)]
     server: Option<String>,
 
-    /// Have the server make the assets again, even if it has kept results of the same request
+    /// Make the assets even if the server has cached results of the same request
     #[arg(long, requires = "server")]
     no_cache: bool,
 
@@ -199,7 +198,7 @@ fn conclude(show: &Show, plan: &Plan, failed: &[(String, CliError)]) -> Exit {
     }
     if let Some(error) = show.unwritten() {
         let message = format!("cannot write to standard output: {error}");
-        let hint = "the files are made; the lines about them are lost";
+        let hint = "the files were written; only the lines about them are missing";
         output::complain(&CliError::new("output", Exit::Failed, message).hint(hint));
     } else if failed.is_empty() && passed_over.is_empty() {
         return Exit::Done;

@@ -1,22 +1,12 @@
 //! A file of a format as it will lie on the disk: an OBJ is a zip until here, and three files side by side
 //! unless a zip is asked for.
 
-use trellis_backend::Content;
+use trellis_backend::{Content, Piece};
 use trellis_core::{Failure, FailureKind, Format};
 use trellis_obj::{Bundle, STEM};
 
 /// What a zip with an OBJ ends with.
 pub(crate) const ZIP: &str = "zip";
-
-/// A file as it will be written.
-#[derive(Debug, Clone)]
-pub(crate) struct Piece {
-    pub(crate) format: Format,
-    /// Its name without folders.
-    pub(crate) name: String,
-    pub(crate) media_type: &'static str,
-    pub(crate) content: Content,
-}
 
 /// The files of one format; `named` has the name that each format's first is to have. Blocks.
 pub(crate) fn pieces(

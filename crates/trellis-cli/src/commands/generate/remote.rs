@@ -3,12 +3,12 @@
 use std::fmt::Write as _;
 
 use tokio_util::sync::CancellationToken;
-use trellis_backend::{Content, Reporter as _};
+use trellis_backend::{Content, Piece, Reporter as _};
 use trellis_client::{Client, ServerInfo, ServerProblem, Submission, address};
 use trellis_core::{Artifact, BackendChoice, EventKind, Format, Job, JobEvent, JobState};
 
 use super::asset::{Asset, Order, Stated, interrupted};
-use super::pieces::{Piece, pieces};
+use super::pieces::pieces;
 use super::show::JobShow;
 use crate::error::CliError;
 use crate::exit::Exit;

@@ -128,7 +128,7 @@ impl<'a> Line<'a> {
 pub(crate) fn written(file: &WrittenFile, asset: &Asset, elapsed: Duration) -> String {
     let made_by = &asset.made_by;
     let kept = if asset.cached {
-        ", kept from an earlier job"
+        ", cached from an earlier job"
     } else {
         ""
     };

@@ -8,12 +8,11 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use tokio::io::AsyncReadExt as _;
 use tokio_util::sync::CancellationToken;
-use trellis_backend::Content;
+use trellis_backend::{Content, Piece};
 use trellis_core::ParamsPatch;
 
 use super::asset::{Done, OfServer, Order, WrittenFile, interrupted};
 use super::engine::Engine;
-use super::pieces::Piece;
 use super::plan::{Target, Task};
 use super::report::{self, Line};
 use super::show::{JobShow, Show};

@@ -11,7 +11,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output::count;
 
-/// Say whether everything is pinned, and whether `flake.lock` and `nix/pins.json` agree
+/// Check that everything is pinned and that `flake.lock` and `nix/pins.json` agree
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Exit codes: 0 no errors (there may be warnings), 1 errors, 2 could not start.")]

@@ -10,12 +10,12 @@ use trellis_models::published;
 use trellis_models::record::Record;
 use trellis_models::{Located, Problem, Report};
 
-use super::{Machine, nar_hash, print, print_json, words};
+use super::{Machine, nar_hash, print, print_json, render};
 use crate::commands::bar::hashing;
 use crate::error::CliError;
 use crate::exit::Exit;
 
-/// Say whether everything that TRELLIS reads is there, whole and of the right kind
+/// Check that everything TRELLIS reads is there, complete and of the right kind
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Without options headers, sizes and a few samples of the numbers are read: a second or so, whatever the \
@@ -33,7 +33,7 @@ pub(super) struct CheckArgs {
     #[arg(long)]
     hash: bool,
 
-    /// Hash every byte against the lock, which must be there
+    /// Hash every byte and compare with the lock, which must exist
     #[arg(long)]
     locked: bool,
 
@@ -55,7 +55,7 @@ pub(super) fn run(args: &CheckArgs, machine: &Machine<'_>) -> Result<Exit, CliEr
     if args.json {
         print_json(&report)?;
     } else {
-        print(&words::report(&located, &report))?;
+        print(&render::report(&located, &report))?;
     }
     Ok(if report.passed() { Exit::Done } else { Exit::Failed })
 }

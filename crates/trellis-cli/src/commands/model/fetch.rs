@@ -15,7 +15,7 @@ use trellis_models::{Located, Snapshot};
 use trellis_pins::Pins;
 
 use super::bars::Bars;
-use super::{Machine, nar_hash, print, print_json, words};
+use super::{Machine, nar_hash, print, print_json, render};
 use crate::commands::bar::hashing;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -76,7 +76,7 @@ struct Outcome<'a> {
 
 pub(super) fn run(args: &FetchArgs, machine: &Machine<'_>) -> Result<Exit, CliError> {
     let bars = Bars::new(args.json);
-    let (fetched, extras) = block_on(bring(args, machine, &bars))?;
+    let (fetched, extras) = block_on(download(args, machine, &bars))?;
     let located = located(args, &fetched);
     let lock = lock(&located, &fetched, machine, args.json)?;
     if args.json {
@@ -102,7 +102,7 @@ pub(super) fn run(args: &FetchArgs, machine: &Machine<'_>) -> Result<Exit, CliEr
     })
 }
 
-async fn bring(
+async fn download(
     args: &FetchArgs,
     machine: &Machine<'_>,
     bars: &Bars,
@@ -122,7 +122,7 @@ async fn bring(
     bars.line(&format!(
         "{} at {}",
         request.repo,
-        words::short(&request.revision)
+        render::short(&request.revision)
     ));
     let fetched = fetch(&hub, &request, bars).await?;
     let pipeline = Pipeline::read(&fetched.folder).ok();
@@ -171,12 +171,11 @@ pub(super) fn pinned_or(repo: Option<&str>, revision: Option<&str>) -> (String, 
 pub(super) fn block_on<T>(work: impl Future<Output = Result<T, FetchError>>) -> Result<T, CliError> {
     let runtime = crate::runtime()?;
     runtime.block_on(async {
-        let said = "stopping; the same command goes on from here";
-        let stopping =
-            signals::first_signal(said)?;
+        let said = "stopping; run the same command again to resume";
+        let stopping = signals::first_signal(said)?;
         tokio::select! {
             outcome = work => Ok(outcome?),
-            () = stopping.cancelled() => Err(CliError::interrupted("run the same command again: it goes on where it stopped")),
+            () = stopping.cancelled() => Err(CliError::interrupted("run the same command again to resume")),
         }
     })
 }

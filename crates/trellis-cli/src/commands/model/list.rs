@@ -7,7 +7,7 @@ use trellis_models::Located;
 use trellis_models::list::{Listed, list};
 use trellis_models::record::LastCheck;
 
-use super::{Machine, print, print_json, words};
+use super::{Machine, print, print_json, render};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output;
@@ -40,11 +40,11 @@ fn lines(listed: &Listed) -> String {
         folder: listed.folder.clone(),
         snapshot: listed.snapshot.clone(),
     };
-    let mut text = words::title(&located);
+    let mut text = render::title(&located);
     if !listed.refs.is_empty() {
         let _ = write!(text, " ({})", listed.refs.join(", "));
     }
-    let files = words::count(usize::try_from(listed.files).unwrap_or(usize::MAX), "file");
+    let files = render::count(usize::try_from(listed.files).unwrap_or(usize::MAX), "file");
     let _ = writeln!(
         text,
         "\n  {}, {files}, {}",
@@ -71,8 +71,8 @@ fn last_check(check: &LastCheck) -> String {
         (errors, warnings) => {
             format!(
                 "{}, {}",
-                words::count(errors, "error"),
-                words::count(warnings, "warning")
+                render::count(errors, "error"),
+                render::count(warnings, "warning")
             )
         }
     };

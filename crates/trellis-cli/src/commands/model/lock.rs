@@ -13,7 +13,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output;
 
-/// Write down every file's size and sha256, and print them as a Nix attribute set
+/// Record every file's size and SHA-256, and print them as a Nix attribute set
 #[derive(Debug, clap::Args)]
 pub(super) struct LockArgs {
     /// As for `check`

@@ -59,11 +59,11 @@ pub(super) struct RepairArgs {
     #[arg(long, value_name = "DIR", conflicts_with = "undo")]
     to: Option<PathBuf>,
 
-    /// Only show what would be done
+    /// Only print what would be done
     #[arg(long)]
     dry_run: bool,
 
-    /// Undo every repair of the folder
+    /// Revert every repair of the folder
     #[arg(long, conflicts_with_all = ["from", "substitute_flow_model", "no_fetch", "repo", "revision"])]
     undo: bool,
 
@@ -158,7 +158,7 @@ fn conclude(
         if let Some(warning) = &warning {
             let _ = writeln!(
                 text,
-                "! {warning}\n  `trellis serve` refuses this folder; `--undo` restores it"
+                "! {warning}\n  `trellis serve` refuses this folder; `--undo` reverts it"
             );
         }
         if !changed.is_empty() {
@@ -239,7 +239,7 @@ fn described(plan: &Plan, dry_run: bool, left: &[String]) -> String {
         for error in left {
             let _ = writeln!(text, "✗ {error}");
         }
-        text.push_str("nothing here is for a repair\n");
+        text.push_str("`repair` cannot fix these\n");
     } else if plan.remedies.is_empty() && plan.unsolved.is_empty() {
         text.push_str("✓ nothing to repair\n");
     } else if dry_run {

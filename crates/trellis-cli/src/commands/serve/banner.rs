@@ -38,12 +38,12 @@ impl Banner<'_> {
         match self.key_names {
             Some(names) => row(
                 "open to",
-                &format!("everybody with an API key: {}", names.join(", ")),
+                &format!("anyone with an API key: {}", names.join(", ")),
             ),
             None if self.bound.ip().is_loopback() => {}
             None => row(
                 "open to",
-                "everybody who can reach this address: `auth.keys_file` is not set",
+                "anyone who can reach this address: `auth.keys_file` is not set",
             ),
         }
         row("reference", &format!("{address}/docs"));
@@ -129,7 +129,7 @@ mod tests {
     fn an_open_server_says_so_and_shows_an_address_that_works() {
         let text = banner("[::]:80", None);
         assert!(text.contains("serves on http://[::1]:80\n"), "{text}");
-        assert!(text.contains("everybody who can reach"), "{text}");
+        assert!(text.contains("anyone who can reach"), "{text}");
     }
 
     #[test]

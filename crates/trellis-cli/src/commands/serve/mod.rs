@@ -24,11 +24,11 @@ use crate::{env, logs, runtime, signals};
 #[command(after_help = "\
 SIGTERM or Ctrl-C: nothing new is started; running jobs may finish for `drain_seconds`, then they go \
 back to the queue; the exit code is 0. A second signal ends at once.
-SIGHUP: the settings and the file of API keys are read again; `log.level` and the keys are taken up, \
-other changes are named and wait for a restart.
+SIGHUP: the settings and the file of API keys are read again; `log.level` and the keys are applied, \
+other changes are logged and wait for a restart.
 Under systemd the server takes a socket that was opened for it and tells its state (Type=notify).")]
 pub(crate) struct ServeArgs {
-    /// Start although `trellis doctor` finds errors in the worker's environment
+    /// Start even if `trellis doctor` finds errors in the worker's environment
     #[arg(long)]
     skip_doctor: bool,
     #[command(flatten)]

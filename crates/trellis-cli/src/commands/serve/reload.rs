@@ -41,7 +41,7 @@ impl Reload {
                     reload_keys(&new.config.node.auth, &ring);
                     in_force = new;
                 }
-                Err(problems) => error!(%problems, "the settings stay as they are"),
+                Err(problems) => error!(%problems, "cannot reload the settings; the old ones stay in force"),
             }
         }
     }
@@ -61,7 +61,7 @@ impl Reload {
             .map(|(setting, _)| setting.key)
             .filter(|key| !RELOADED.contains(key) && changed(key))
             .collect();
-        info!(level = new.config.log.level, "settings were read again");
+        info!(level = new.config.log.level, "reloaded the settings");
         if !waiting.is_empty() {
             warn!(
                 settings = waiting.join(", "),

@@ -1,28 +1,25 @@
-//! `trellis verify`: holds what a result says of itself against this machine, its statement and its pictures.
+//! `trellis verify`: compares what a result says of itself with this machine, its statement and its pictures.
 
-mod again;
-mod closure;
 mod file;
-mod here;
 mod report;
-mod statement;
+mod reproduce;
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
 
-use trellis_core::{BackendChoice, Sha256};
+use trellis_backend::verify::{Stated, compare_installation, compare_statement};
+use trellis_core::{Gpu, GpuUsed};
 use trellis_node::find_installation;
 use trellis_provenance::{PublicKey, Statement};
 
-use self::file::Recorded;
-use self::report::{Check, Report};
+use self::report::Report;
 use super::Context;
 use crate::config::{self, SettingFlags};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::{env, logs};
 
-/// Say whether a result was made by what runs on this machine, and what differs
+/// Check whether a result was made by what runs on this machine, and show what differs
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -67,20 +64,21 @@ pub(crate) fn run(args: &VerifyArgs, context: &Context<'_>) -> Result<Exit, CliE
     )?;
     logs::start(&loaded.log_or("error"));
     let key = args.public_key.as_deref().map(public_key).transpose()?;
-    let statement = args.statement.as_deref().map(statement::read).transpose()?;
-    let said = statement.as_ref().and_then(statement::content);
+    let statement = args.statement.as_deref().map(file::statement).transpose()?;
+    let said = statement.as_ref().and_then(Stated::content);
     let stated = said.as_ref().and_then(Statement::provenance);
-    let recorded = Recorded::read(&args.file, stated)?;
-    let pictures = file::pictures(&args.input)?;
+    let recorded = file::recorded(&args.file, stated)?;
+    let pictures = args.input.iter().map(|path| file::read(path));
+    let pictures = pictures.collect::<Result<Vec<_>, _>>()?;
     let trellis = &loaded.config.node.trellis;
     let search = context.environment.get(env::PATH).map(OsStr::to_owned);
     let installed = find_installation(&trellis.model, &trellis.python, search.as_deref());
 
-    let mut checks = here::compare(&recorded.provenance, &installed);
-    checks.push(inputs(&recorded, &pictures));
-    checks.extend(statement::compare(&recorded, statement.as_ref(), key.as_ref()));
+    let mut checks = compare_installation(&recorded.provenance, &installed, &gpus());
+    checks.push(recorded.compare_pictures(&pictures));
+    checks.extend(compare_statement(&recorded, statement.as_ref(), key.as_ref()));
     if args.reproduce {
-        checks.push(again::compare(
+        checks.push(reproduce::compare(
             &recorded,
             said.as_ref(),
             pictures,
@@ -114,41 +112,15 @@ fn public_key(text: &str) -> Result<PublicKey, CliError> {
     })
 }
 
-fn inputs(recorded: &Recorded, pictures: &[bytes::Bytes]) -> Check {
-    let about = "pictures";
-    let expected = &recorded.provenance.inputs;
-    if pictures.is_empty() {
-        return Check::open(about, "name them with `--input` to compare them");
-    }
-    if pictures.len() != expected.len() {
-        let detail = format!(
-            "it was made from {}, not {}",
-            crate::output::count(expected.len(), "picture"),
-            pictures.len()
-        );
-        return Check::differs(about, detail);
-    }
-    let other = pictures
-        .iter()
-        .zip(expected)
-        .position(|(picture, expected)| Sha256::of(picture) != *expected);
-    match other {
-        Some(index) => Check::differs(
-            about,
-            format!(
-                "picture {} is not the one with sha256 {}",
-                index + 1,
-                expected[index]
-            ),
-        ),
-        None => Check::same(about, format!("{} with the recorded sha256", pictures.len())),
-    }
-}
-
-/// The backends that can make a result again here: those that need no GPU.
-fn can_make_again(backend: &str) -> Option<BackendChoice> {
-    match backend.parse() {
-        Ok(BackendChoice::Relief) => Some(BackendChoice::Relief),
-        _ => None,
-    }
+/// The GPUs of this machine; none without a driver.
+fn gpus() -> Vec<GpuUsed> {
+    let Ok(found) = trellis_gpu::list(&[]) else {
+        return vec![];
+    };
+    let used = |gpu: &Gpu| GpuUsed {
+        name: gpu.name.clone(),
+        capability: gpu.capability.to_string(),
+        driver: Some(found.driver.clone()),
+    };
+    found.gpus.iter().map(used).collect()
 }

@@ -1,11 +1,13 @@
-//! What a record names, held against what is installed here.
+//! What a record names, compared with what is installed here.
 
 use trellis_core::{GpuUsed, Installation, Pin, Provenance};
 
-use super::closure;
-use super::report::Check;
+use super::check::Check;
+use super::store_path;
 
-pub(super) fn compare(recorded: &Provenance, here: &Installation) -> Vec<Check> {
+/// Compares a record with what is installed here and the GPUs of this machine. Store paths are really hashed:
+/// blocks.
+pub fn compare_installation(recorded: &Provenance, here: &Installation, gpus: &[GpuUsed]) -> Vec<Check> {
     let mut checks = vec![
         version(&recorded.server.version, &here.server.version),
         pin("program", &recorded.server.pin, &here.server.pin),
@@ -16,7 +18,7 @@ pub(super) fn compare(recorded: &Provenance, here: &Installation) -> Vec<Check> 
     }
     checks.push(model(recorded, here));
     checks.push(match &recorded.gpu {
-        Some(gpu) => compare_gpu(gpu, &gpus_here()),
+        Some(gpu) => compare_gpu(gpu, gpus),
         None => Check::open("gpu", "not involved"),
     });
     checks
@@ -26,14 +28,14 @@ fn version(recorded: &str, here: &str) -> Check {
     if recorded == here {
         Check::same("version", format!("trellis-server {here}"))
     } else {
-        Check::differs("version", format!("it was {recorded}, here is {here}"))
+        Check::differs("version", format!("recorded {recorded}; this is {here}"))
     }
 }
 
 fn pin(about: &'static str, recorded: &Pin, here: &Pin) -> Check {
     match (recorded, here) {
         (Pin::Nix { store_path, nar_hash }, here) => {
-            let problem = closure::check(store_path, nar_hash.as_deref());
+            let problem = store_path::check(store_path, nar_hash.as_deref());
             let runs = matches!(here, Pin::Nix { store_path: own, .. } if own == store_path);
             match problem {
                 Err(problem) => Check::differs(about, problem),
@@ -41,7 +43,7 @@ fn pin(about: &'static str, recorded: &Pin, here: &Pin) -> Check {
                 Ok(found) => Check::differs(
                     about,
                     format!(
-                        "{store_path} is here, {found}, but another one is set up to run: {}",
+                        "{store_path} is here, {found}, but this machine runs {}",
                         shown(here)
                     ),
                 ),
@@ -56,13 +58,12 @@ fn pin(about: &'static str, recorded: &Pin, here: &Pin) -> Check {
             if recorded == here {
                 Check::same(about, format!("the same file, sha256 {here}"))
             } else {
-                Check::differs(about, format!("it had sha256 {recorded}, here is {here}"))
+                Check::differs(about, format!("recorded sha256 {recorded}; this one has {here}"))
             }
         }
-        (Pin::Unpinned { sha256: None }, _) => Check::open(
-            about,
-            "the record does not say which it was: it was outside any Nix store",
-        ),
+        (Pin::Unpinned { sha256: None }, _) => {
+            Check::open(about, "not recorded: it was not from a Nix store")
+        }
         (
             Pin::Unpinned {
                 sha256: Some(recorded),
@@ -71,7 +72,7 @@ fn pin(about: &'static str, recorded: &Pin, here: &Pin) -> Check {
         ) => Check::differs(
             about,
             format!(
-                "recorded sha256 {recorded}, outside any Nix store; this one is {}",
+                "recorded sha256 {recorded}, not from a Nix store; this is {}",
                 shown(here)
             ),
         ),
@@ -82,7 +83,7 @@ fn shown(pin: &Pin) -> String {
     match pin {
         Pin::Nix { store_path, .. } => store_path.clone(),
         Pin::Unpinned { sha256: Some(sha256) } => format!("one with sha256 {sha256}"),
-        Pin::Unpinned { sha256: None } => "one outside any Nix store".to_owned(),
+        Pin::Unpinned { sha256: None } => "one that is not from a Nix store".to_owned(),
     }
 }
 
@@ -91,35 +92,19 @@ fn model(recorded: &Provenance, here: &Installation) -> Check {
     match (&recorded.model_lock, &here.model_lock) {
         (Some(recorded), Some(here)) if recorded == here => Check::same(
             about,
-            "the lock is the same: `trellis model check --hash` holds the files against it",
+            "same lock; `trellis model check --hash` compares the files with it",
         ),
-        (Some(recorded), Some(here)) => {
-            Check::differs(about, format!("its lock had sha256 {recorded}, here is {here}"))
-        }
+        (Some(recorded), Some(here)) => Check::differs(
+            about,
+            format!("recorded a lock with sha256 {recorded}; this one has {here}"),
+        ),
         (Some(_), None) => Check::open(
             about,
-            "there is no lock here: name the model folder with `$TRELLIS_MODEL_PATH`",
+            "no lock found; name the model folder with `$TRELLIS_MODEL_PATH`",
         ),
-        (None, _) if recorded.python_env.is_some() => Check::open(about, "it was not locked"),
+        (None, _) if recorded.python_env.is_some() => Check::open(about, "the model was not locked"),
         (None, _) => Check::open(about, "not involved"),
     }
-}
-
-/// The GPUs of this machine; none without a driver.
-fn gpus_here() -> Vec<GpuUsed> {
-    let Ok(found) = trellis_gpu::list(&[]) else {
-        return vec![];
-    };
-    let driver = &found.driver;
-    found
-        .gpus
-        .iter()
-        .map(|gpu| GpuUsed {
-            name: gpu.name.clone(),
-            capability: gpu.capability.to_string(),
-            driver: Some(driver.clone()),
-        })
-        .collect()
 }
 
 fn compare_gpu(recorded: &GpuUsed, here: &[GpuUsed]) -> Check {
@@ -128,20 +113,23 @@ fn compare_gpu(recorded: &GpuUsed, here: &[GpuUsed]) -> Check {
     let kind = format!("{} ({})", recorded.name, recorded.capability);
     match (here.iter().find(same_kind), &recorded.driver) {
         (None, _) if here.is_empty() => {
-            Check::differs(about, format!("it was {kind}, and this machine has no GPU"))
+            Check::differs(about, format!("recorded {kind}; this machine has no GPU"))
         }
         (None, _) => {
             let names: Vec<String> = here
                 .iter()
                 .map(|gpu| format!("{} ({})", gpu.name, gpu.capability))
                 .collect();
-            Check::differs(about, format!("it was {kind}, here is {}", names.join(", ")))
+            Check::differs(
+                about,
+                format!("recorded {kind}; this machine has {}", names.join(", ")),
+            )
         }
         (Some(found), Some(driver)) if found.driver.as_ref() != Some(driver) => Check::differs(
             about,
             format!(
-                "{kind} with driver {driver}, here is {}",
-                found.driver.as_deref().unwrap_or("another")
+                "recorded {kind} with driver {driver}; this machine has {}",
+                found.driver.as_deref().unwrap_or("another driver")
             ),
         ),
         (Some(_), Some(driver)) => Check::same(about, format!("{kind}, driver {driver}")),
@@ -153,7 +141,6 @@ fn compare_gpu(recorded: &GpuUsed, here: &[GpuUsed]) -> Check {
 mod tests {
     use trellis_core::{ServerBuild, Sha256};
 
-    use super::super::report::Report;
     use super::*;
 
     fn gpu(name: &str, driver: Option<&str>) -> GpuUsed {
@@ -175,18 +162,8 @@ mod tests {
     }
 
     fn said(checks: Vec<Check>) -> String {
-        let record = serde_json::json!({
-            "schema": 1, "inputs": [], "backend": "relief",
-            "params": trellis_core::ParamsPatch::default().resolve(7).unwrap(),
-            "server": { "version": "0.1.0", "pin": "unpinned" },
-        });
-        let report = Report {
-            file: std::path::Path::new("chair.glb"),
-            sha256: digest(0x11),
-            provenance: &serde_json::from_value(record).unwrap(),
-            checks,
-        };
-        report.to_text()
+        let line = |check: Check| format!("{:?} {}: {}\n", check.verdict, check.about, check.detail);
+        checks.into_iter().map(line).collect()
     }
 
     #[test]

@@ -1,46 +1,46 @@
 //! The statement about a result: whether it is about this file, says the same, and who signed it.
 
-use std::path::Path;
-
 use trellis_provenance::{Envelope, PublicKey, Statement};
 
-use super::file::{Recorded, read as read_file};
-use super::report::Check;
-use crate::error::CliError;
+use super::check::Check;
+use super::recorded::Recorded;
 
 const ABOUT: &str = "statement";
 const SIGNATURE: &str = "signature";
 
 /// A statement as it lies in a file.
-pub(super) enum Stated {
+#[derive(Debug)]
+pub enum Stated {
     /// Nobody signed it.
     Plain(Box<Statement>),
     /// Somebody did, or says so.
     Sealed(Envelope),
 }
 
-pub(super) fn read(path: &Path) -> Result<Stated, CliError> {
-    let bytes = read_file(path)?;
-    if let Ok(envelope) = serde_json::from_slice(&bytes) {
-        return Ok(Stated::Sealed(envelope));
+impl Stated {
+    /// Reads the JSON of a statement, signed or not.
+    pub fn parse(bytes: &[u8]) -> serde_json::Result<Self> {
+        match serde_json::from_slice(bytes) {
+            Ok(envelope) => Ok(Self::Sealed(envelope)),
+            Err(_) => serde_json::from_slice(bytes).map(|statement| Self::Plain(Box::new(statement))),
+        }
     }
-    let statement = serde_json::from_slice(&bytes).map_err(|error| {
-        CliError::not_started(error)
-            .context(format!("`{}` is not a statement", path.display()))
-            .hint("name the `.intoto.json` or `.intoto.dsse.json` of the result")
-    })?;
-    Ok(Stated::Plain(Box::new(statement)))
-}
 
-/// What it says, whoever signed it.
-pub(super) fn content(stated: &Stated) -> Option<Statement> {
-    match stated {
-        Stated::Plain(statement) => Some(statement.as_ref().clone()),
-        Stated::Sealed(envelope) => envelope.open(None).ok().map(|opened| opened.statement),
+    /// What it says, whoever signed it.
+    pub fn content(&self) -> Option<Statement> {
+        match self {
+            Self::Plain(statement) => Some(statement.as_ref().clone()),
+            Self::Sealed(envelope) => envelope.open(None).ok().map(|opened| opened.statement),
+        }
     }
 }
 
-pub(super) fn compare(recorded: &Recorded, stated: Option<&Stated>, key: Option<&PublicKey>) -> Vec<Check> {
+/// Compares a file with the statement about it; `key` is the one that must have signed it.
+pub fn compare_statement(
+    recorded: &Recorded,
+    stated: Option<&Stated>,
+    key: Option<&PublicKey>,
+) -> Vec<Check> {
     match stated {
         None => vec![Check::open(
             ABOUT,

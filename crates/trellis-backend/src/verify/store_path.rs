@@ -1,4 +1,4 @@
-//! A store path of a record, held against the store of this machine: its files are really hashed.
+//! A store path of a record, compared with the store of this machine: its files are really hashed.
 
 use std::path::Path;
 
@@ -24,22 +24,22 @@ fn check_in(root: &Path, store_path: &str, recorded: Option<&str>) -> Result<Str
         Some(text) => {
             NixHash::from_sri(text).map_err(|_| format!("the hash in the record, `{text}`, is invalid"))?
         }
-        None => return Ok("whose hash was not recorded".to_owned()),
+        None => return Ok("its hash was not recorded".to_owned()),
     };
     if hash != recorded {
         return Err(format!(
-            "{store_path} has the NAR hash {}, it was {}",
+            "{store_path} has the NAR hash {}; recorded {}",
             hash.to_sri_string(),
             recorded.to_sri_string()
         ));
     }
     match by_nix(root, &path) {
         Some(known) if known != recorded => Err(format!(
-            "{store_path} is another one by the Nix database: {}",
+            "{store_path} has another NAR hash in the Nix database: {}",
             known.to_sri_string()
         )),
-        Some(_) => Ok("its NAR hash is that of files, database and record".to_owned()),
-        None => Ok("its NAR hash is that of files and record".to_owned()),
+        Some(_) => Ok("NAR hash matches files, database and record".to_owned()),
+        None => Ok("NAR hash matches files and record".to_owned()),
     }
 }
 
@@ -68,7 +68,7 @@ mod tests {
         let hash = hash.to_sri_string();
         assert_eq!(
             check_in(root.path(), PATH, Some(&hash)).unwrap(),
-            "its NAR hash is that of files and record"
+            "NAR hash matches files and record"
         );
         assert!(
             check_in(root.path(), PATH, None)
@@ -77,10 +77,10 @@ mod tests {
         );
         std::fs::write(files.join("bin/trellis"), "Program").unwrap();
         let problem = check_in(root.path(), PATH, Some(&hash)).unwrap_err();
-        assert!(problem.contains(&format!("it was {hash}")), "{problem}");
+        assert!(problem.contains(&format!("recorded {hash}")), "{problem}");
         let problem = check_in(root.path(), &PATH.replace("0.1.0", "0.2.0"), Some(&hash)).unwrap_err();
         assert!(problem.ends_with("is not here"), "{problem}");
-        // A database that is none keeps nothing from being compared.
+        // An invalid database keeps nothing from being compared.
         std::fs::write(files.join("bin/trellis"), "program").unwrap();
         let database = root.path().join("nix/var/nix/db");
         std::fs::create_dir_all(&database).unwrap();
