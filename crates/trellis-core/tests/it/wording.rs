@@ -92,7 +92,7 @@ fn nothing_reads_as_if_translated() {
 #[test]
 fn a_phrase_is_found_in_texts_alone() {
     let found = |line: &str| phrase_in(&shown(line)).is_some();
-    assert!(found(r##"    #[error("`{file}` is not there")]"##));
+    assert!(found(r#"    #[error("`{file}` is not there")]"#));
     assert!(!found("    // `file` is not there."));
     assert!(!found(r#"    let anew = "again";"#));
 }
