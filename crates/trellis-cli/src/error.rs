@@ -13,7 +13,7 @@ use trellis_client::ClientError;
 use trellis_closure::ClosureError;
 use trellis_closure::lock::LockError as FlakeLockError;
 use trellis_core::{Failure, GenerateError, plain_words};
-use trellis_model_fetch::FetchError;
+use trellis_model_fetch::{FetchError, RepairFailure};
 use trellis_models::LocateError;
 use trellis_models::lock::LockError;
 use trellis_models::repair::RepairError;
@@ -255,6 +255,16 @@ impl From<FlakeLockError> for CliError {
             _ => Exit::Failed,
         };
         Self::failed(error).kind(kind).hint(advice).with_exit(exit)
+    }
+}
+
+impl From<RepairFailure> for CliError {
+    fn from(failure: RepairFailure) -> Self {
+        match failure {
+            RepairFailure::Fetch(error) => error.into(),
+            RepairFailure::Repair(error) => error.into(),
+            RepairFailure::Staging { folder, source } => Self::write(&folder, &source),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use uuid::Uuid;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(value_type = String, format = Uuid))]
-#[serde(transparent)]
+#[serde(try_from = "String", into = "String")]
 pub struct JobId(Uuid);
 
 /// A text that is not the name of a job.
@@ -39,6 +39,20 @@ impl JobId {
 impl fmt::Display for JobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.hyphenated().fmt(f)
+    }
+}
+
+impl From<JobId> for String {
+    fn from(id: JobId) -> Self {
+        id.to_string()
+    }
+}
+
+impl TryFrom<String> for JobId {
+    type Error = InvalidJobId;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
     }
 }
 
@@ -82,6 +96,8 @@ mod tests {
         );
         let text = id.to_string();
         assert_eq!(text.parse::<JobId>().unwrap(), id);
+        assert_eq!(serde_json::to_value(id).unwrap(), text);
+        assert_eq!(serde_json::from_value::<JobId>(text.clone().into()).unwrap(), id);
         for other in [
             text.to_uppercase(),
             text.replace('-', ""),
@@ -89,6 +105,10 @@ mod tests {
             String::new(),
         ] {
             assert!(other.parse::<JobId>().is_err(), "{other}");
+            assert!(
+                serde_json::from_value::<JobId>(other.clone().into()).is_err(),
+                "{other}"
+            );
         }
     }
 }

@@ -2,7 +2,6 @@
 //!
 //! Read the results as ratios to `raw insert`: the disk's flush decides over all of them.
 
-use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
@@ -11,7 +10,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::runtime::Runtime;
 use trellis_core::{BackendChoice, Input, JobId, ParamsPatch, PictureFormat};
-use trellis_jobs::{BlobKey, ClaimFilter, JobStore, NewJob, Outcome, SqliteStore, WorkerName};
+use trellis_jobs::{BlobKey, ClaimFilter, JobStore, NewJob, Outcome, Owner, SqliteStore, WorkerName};
 
 const AT_ONCE: usize = 16;
 
@@ -28,6 +27,7 @@ fn new_job() -> NewJob {
     };
     NewJob {
         id,
+        owner: Owner::default(),
         now,
         backend: BackendChoice::Auto,
         params: ParamsPatch::default().resolve(1).expect("defaults are in range"),
@@ -58,13 +58,10 @@ async fn life(store: &SqliteStore, job: NewJob) {
         timings: None,
         provenance: None,
         statement: None,
+        cache_key: None,
     };
-    black_box(
-        store
-            .succeed(&claim.lease, Timestamp::now(), outcome)
-            .await
-            .expect("the lease holds"),
-    );
+    let succeeded = store.succeed(&claim.lease, Timestamp::now(), outcome).await;
+    succeeded.expect("the lease holds");
 }
 
 fn raw(folder: &std::path::Path) -> Connection {

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures::Stream;
 use trellis_core::JobId;
 
-use crate::EntryId;
+use crate::advice;
 
 /// The name of a blob, a relative path with `/`: `jobs/PERIOD/JOB.REST`. Jobs that came within the same
 /// 17 minutes share a period, so that their files share a folder and its flushes. Earlier versions gave each job
@@ -37,11 +37,6 @@ impl BlobKey {
 
     fn of_job(job: JobId, rest: fmt::Arguments<'_>) -> Self {
         Self(format!("jobs/{}/{job}.{rest}", period(job)))
-    }
-
-    /// The key of a file of a kept result. One level, so that nothing of an entry stays when its files go.
-    pub fn cached(entry: EntryId, name: &str) -> Self {
-        Self(format!("cache/{}.{name}", entry.0))
     }
 
     /// A key as it was stored.
@@ -96,6 +91,26 @@ pub enum BlobError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+impl BlobError {
+    /// The stable name in JSON, metrics, docs and tests.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::NotFound { .. } => "blob_not_found",
+            Self::Full { .. } => "storage_full",
+            Self::Unavailable { .. } => "blobs_unavailable",
+        }
+    }
+
+    /// What to do about it, one sentence.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::NotFound { .. } => "submit the job again: its file was removed from the data directory",
+            Self::Full { .. } => advice::FREE_SPACE,
+            Self::Unavailable { .. } => advice::READ_LOG,
+        }
+    }
 }
 
 /// The bytes of a blob, part by part. After an error nothing more comes.

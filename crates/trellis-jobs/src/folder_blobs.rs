@@ -225,7 +225,9 @@ impl BlobStore for FolderBlobs {
     async fn sweep_unfinished(&self, untouched_for: Duration) -> Result<u64, BlobError> {
         let key = BlobKey::from_stored("jobs".to_owned());
         let swept = self.blocking(&key, move |blobs, _| {
-            let mut removed = sweep_staging(&blobs.root.join("cache"), untouched_for)?;
+            // Earlier versions kept links to results there; what cannot be removed now is tried again.
+            let _ = fs::remove_dir_all(blobs.root.join("cache"));
+            let mut removed = 0;
             for entry in fs::read_dir(blobs.jobs_folder())? {
                 let entry = entry?;
                 let name = entry.file_name().into_string().unwrap_or_default();

@@ -8,7 +8,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use trellis_core::JobId;
 
-use crate::{BlobError, BlobStore, CacheError, JobStore, ResultCache, StoreError};
+use crate::rules::Command;
+use crate::{BlobError, BlobStore, JobStore, StoreError};
 
 /// Blobs without a row are left alone for so long: their job may be on its way in.
 const GRACE: Duration = Duration::from_secs(3600);
@@ -33,8 +34,6 @@ pub struct Swept {
     pub orphans: Vec<JobId>,
     /// Files left by writes that were cut off.
     pub unfinished: u64,
-    /// Kept results that were cut off.
-    pub entries: usize,
 }
 
 /// Why a sweep stopped.
@@ -46,9 +45,6 @@ pub enum SweepError {
     /// The blob store.
     #[error(transparent)]
     Blob(#[from] BlobError),
-    /// The kept results.
-    #[error(transparent)]
-    Cache(#[from] CacheError),
 }
 
 /// Removes what need not be kept.
@@ -60,8 +56,6 @@ pub struct Janitor {
     pub blobs: Arc<dyn BlobStore>,
     /// What stays.
     pub retention: Retention,
-    /// Kept results, of which those that were cut off are removed.
-    pub cache: ResultCache,
 }
 
 impl Janitor {
@@ -71,7 +65,6 @@ impl Janitor {
         self.sweep_expired(now, &mut swept).await?;
         self.sweep_orphans(now, &mut swept).await?;
         swept.unfinished = self.blobs.sweep_unfinished(GRACE).await?;
-        swept.entries = self.cache.sweep(now).await?;
         Ok(swept)
     }
 
@@ -84,13 +77,11 @@ impl Janitor {
                     jobs,
                     orphans,
                     unfinished,
-                    entries,
                 }) => {
                     info!(
                         jobs = jobs.len(),
                         orphans = orphans.len(),
                         unfinished,
-                        entries,
                         "removed what need not be kept"
                     );
                 }
@@ -113,7 +104,7 @@ impl Janitor {
         loop {
             let expired = self.store.expired(keep_jobs, ended_before, BATCH).await?;
             for id in &expired {
-                match self.store.delete(*id).await {
+                match self.store.apply(*id, now, Command::Delete).await {
                     Ok(_) => {}
                     // Another process was faster.
                     Err(StoreError::NotFound { .. }) => continue,
@@ -135,9 +126,16 @@ impl Janitor {
             let age = id
                 .made_at()
                 .map_or(SignedDuration::MAX, |made_at| now.duration_since(made_at));
-            if age >= grace && !self.store.knows(id).await? {
-                self.blobs.delete_job(id).await?;
-                swept.orphans.push(id);
+            if age < grace {
+                continue;
+            }
+            match self.store.find(id).await {
+                Ok(_) => {}
+                Err(StoreError::NotFound { .. }) => {
+                    self.blobs.delete_job(id).await?;
+                    swept.orphans.push(id);
+                }
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(())

@@ -1,27 +1,45 @@
 //! The durable job store and queue.
 //!
-//! [`JobStore`] is the contract: leases and heartbeats, no in-memory channels, so that a clustered
-//! queue can implement it as well as the embedded [`SqliteStore`]. Large bytes (pictures, assets) live
-//! behind [`BlobStore`], named by key; [`FolderBlobs`] keeps them in a folder. [`Intake`] is the one way
-//! in, [`Janitor`] the one way out. [`ResultCache`] keeps results for jobs that ask the same.
+//! [`Jobs`] is the service that edges use. What may happen to a job is decided in one place, [`rules`], a pure
+//! function. [`JobStore`] is the storage under it: leases and heartbeats, no in-memory channels, so that a clustered
+//! queue can implement it as well as the embedded [`SqliteStore`]; [`conformance`] tests one. Large bytes (pictures,
+//! assets) live behind [`BlobStore`], named by key; [`FolderBlobs`] keeps them in a folder. [`Janitor`] is the one
+//! way out.
 
 mod advice;
 mod blobs;
-mod cache;
+mod cache_key;
+#[cfg(feature = "conformance")]
+#[path = "../tests/conformance/mod.rs"]
+pub mod conformance;
+mod error;
 mod folder_blobs;
 mod folders;
-mod intake;
+mod follow;
 mod janitor;
+mod job;
+mod owner;
+mod recall;
+pub mod rules;
+mod service;
 mod sqlite;
 mod store;
+mod submit;
+mod wakes;
 
 pub use blobs::{BlobError, BlobKey, BlobStore, BlobStream};
-pub use cache::{CacheError, CacheIndex, CacheKey, Entry, EntryId, KeptResult, ResultCache};
+pub use cache_key::CacheKey;
+pub use error::StoreError;
 pub use folder_blobs::FolderBlobs;
-pub use intake::{Intake, IntakeError, IntakeLimits, Submission};
+pub use follow::Follow;
 pub use janitor::{Janitor, Retention, SweepError, Swept};
-pub use sqlite::{OpenError, SqliteFailure, SqliteStore};
-pub use store::{
-    Claim, ClaimFilter, Delivered, DeliveredStatement, Heartbeat, JobQuery, JobStore, Lease, NewJob, Outcome,
-    Page, Recovered, StoreError, StoreStats, Submitted, WorkerName,
+pub use job::{
+    Applied, Claim, ClaimFilter, Delivered, DeliveredStatement, Heartbeat, JobQuery, Lease, NewJob, Outcome,
+    Page, Recovered, StoreStats, StoredJob, Submitted, WorkerName,
 };
+pub use owner::Owner;
+pub use service::{JobLimits, Jobs, Makers, Removed};
+pub use sqlite::{OpenError, SqliteFailure, SqliteStore};
+pub use store::JobStore;
+pub use submit::{Submission, SubmitError, Terms};
+pub use wakes::{Changes, Seen, Wake, WakeOnDrop, Wakes};

@@ -23,4 +23,4 @@ pub use error::NodeError;
 pub use installation::{find as find_installation, origin};
 pub use keys::reload as reload_keys;
 pub use node::{Ended, Node};
-pub use settings::{Auth, Cache, Limits, Listen, Provenance, Retention, Settings, Trellis, listen_address};
+pub use settings::{Auth, Limits, Listen, Provenance, Retention, Settings, Trellis, listen_address};

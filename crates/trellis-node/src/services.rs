@@ -8,10 +8,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::{Backend, Origin, Readiness, Registry};
-use trellis_jobs::{
-    BlobStore, FolderBlobs, Intake, IntakeLimits, Janitor, JobStore, ResultCache, Retention, SqliteStore,
-};
-use trellis_runner::{Results, Runner, RunnerSettings};
+use trellis_jobs::{BlobStore, FolderBlobs, Janitor, JobLimits, JobStore, Jobs, Retention, SqliteStore};
+use trellis_runner::{LocalMakers, Runner, RunnerSettings};
 use trellis_server::{AllowedOrigins, AppParts, AppState, HttpLimits, KeyRing};
 use trellis_supervisor::TrellisBackend;
 
@@ -32,8 +30,6 @@ const JANITOR: Duration = Duration::from_secs(600);
 pub(crate) struct Services {
     store: Arc<dyn JobStore>,
     blobs: Arc<dyn BlobStore>,
-    /// Kept results; with room for none where that is the setting, so that earlier ones go.
-    cache: ResultCache,
     origin: Arc<Origin>,
     registry: Arc<Registry>,
     trellis: Option<Arc<TrellisBackend>>,
@@ -55,11 +51,6 @@ impl Services {
         let backends = backends::start(settings, settings.backend, data.root()).await?;
         let blobs: Arc<dyn BlobStore> = Arc::new(blobs);
         Ok(Self {
-            cache: ResultCache {
-                index: Arc::new(store.clone()),
-                blobs: blobs.clone(),
-                max_bytes: settings.cache.max_bytes,
-            },
             origin: Arc::new(origin),
             store: Arc::new(store),
             blobs,
@@ -111,7 +102,6 @@ impl Services {
                 keep_jobs: Some(settings.retention.keep_jobs).filter(|jobs| *jobs > 0),
                 keep_days: Some(settings.retention.keep_days).filter(|days| *days > 0),
             },
-            cache: self.cache.clone(),
         };
         let token = stopping.clone();
         tasks.spawn(async move {
@@ -142,44 +132,35 @@ impl Services {
             scratch: data.scratch(),
         };
         let registry = Registry::clone(&self.registry);
-        let results = Results {
-            origin: self.origin.clone(),
-            cache: self.kept(),
-        };
         let (store, blobs) = (self.store.clone(), self.blobs.clone());
-        let runner = Runner::new(store, blobs, registry, results, runner);
+        let runner = Runner::new(store, blobs, registry, self.origin.clone(), runner);
         match &self.previews {
             Some(maker) => runner.with_previews(Arc::clone(maker)),
             None => runner,
         }
     }
 
-    /// The kept results, if any are to be kept.
-    fn kept(&self) -> Option<ResultCache> {
-        (self.cache.max_bytes > 0).then(|| self.cache.clone())
-    }
-
     fn app(&self, settings: &Settings, keys: KeyRing) -> AppState {
-        let intake = Intake {
+        let jobs = Jobs {
             store: self.store.clone(),
             blobs: self.blobs.clone(),
-            limits: IntakeLimits {
+            makers: Arc::new(LocalMakers {
+                registry: self.registry.clone(),
+                origin: self.origin.clone(),
+            }),
+            limits: JobLimits {
                 max_pixels: settings.limits.pixels,
                 max_images: settings.limits.images_per_job as usize,
                 queue_limit: settings.limits.queued_jobs,
+                attempt_time: Duration::from_secs(settings.limits.job_seconds),
             },
-            cache: self.kept(),
         };
         let origins = settings.listen.allowed_origins.iter().map(String::as_str);
         AppState::new(AppParts {
-            store: self.store.clone(),
-            blobs: self.blobs.clone(),
-            intake,
+            jobs,
             registry: self.registry.clone(),
-            origin: self.origin.clone(),
             limits: HttpLimits {
                 body_bytes: usize::try_from(settings.limits.body_bytes).unwrap_or(usize::MAX),
-                job_time: Duration::from_secs(settings.limits.job_seconds),
                 ..HttpLimits::default()
             },
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -29,8 +29,6 @@ pub struct Settings {
     pub limits: Limits,
     /// How long finished jobs are kept.
     pub retention: Retention,
-    /// What is kept of results for later jobs.
-    pub cache: Cache,
     /// What is said of results.
     pub provenance: Provenance,
     /// How TRELLIS is run.
@@ -91,14 +89,6 @@ pub struct Limits {
     pub queued_jobs: u64,
     /// Longest time that one attempt of a job may take.
     pub job_seconds: u64,
-}
-
-/// What is kept of results for later jobs.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Cache {
-    /// How many bytes of results to keep; 0 keeps none.
-    pub max_bytes: u64,
 }
 
 /// What is said of results.

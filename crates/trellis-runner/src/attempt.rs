@@ -51,12 +51,8 @@ impl Attempt {
         };
         let recorded = end(&self.shared, &lease, &ending).await;
         keeping.abort();
-        if let Ending::Succeed(outcome) = &ending {
-            if recorded {
-                self.storing().keep(outcome).await;
-            } else {
-                self.storing().discard(outcome).await;
-            }
+        if let (Ending::Succeed(outcome), false) = (&ending, recorded) {
+            self.storing().discard(outcome).await;
         }
         if let Ok(folder) = folder {
             scratch::remove(&folder).await;

@@ -1,13 +1,12 @@
 //! Keeps a claim alive while its job is worked on.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 use tracing::warn;
 use trellis_core::JobState;
-use trellis_jobs::{Heartbeat, Lease, StoreError};
+use trellis_jobs::{Changes, Heartbeat, JobStore, Lease, Seen, StoreError};
 
 use crate::runner::Shared;
 
@@ -20,26 +19,25 @@ pub(crate) enum Gone {
     Lost,
 }
 
-/// How often a job is looked at, at most, when the store says that something changed: a cancelled job is
-/// to free its backend before the next heartbeat is due.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
-
 /// Sends heartbeats; returns when there is nothing left to keep.
 pub(crate) async fn keep(shared: Arc<Shared>, lease: Lease) -> Gone {
     let every = shared.settings.heartbeat_every;
+    let mut watch = Watch::new(&shared, &lease);
     let mut due = Instant::now() + every;
     let mut heard = Instant::now();
+    let mut answered = true;
     loop {
         tokio::select! {
             () = sleep_until(due) => {}
-            () = taken_away(&shared, &lease) => {}
+            () = watch.taken_away(), if answered => {}
         }
         due = Instant::now() + every;
-        match shared
+        let beat = shared
             .store
             .heartbeat(&lease, Timestamp::now(), shared.settings.lease)
-            .await
-        {
+            .await;
+        answered = beat.is_ok();
+        match beat {
             Ok(Heartbeat::Continue) => heard = Instant::now(),
             Ok(Heartbeat::Cancelled) => return Gone::Cancelled,
             Err(StoreError::LeaseLost { .. } | StoreError::NotFound { .. }) => return Gone::Lost,
@@ -53,19 +51,56 @@ pub(crate) async fn keep(shared: Arc<Shared>, lease: Lease) -> Gone {
     }
 }
 
-/// Resolves once the job is seen to be somebody else's business. Only the next heartbeat is certain of it.
-async fn taken_away(shared: &Shared, lease: &Lease) {
-    let mut changes = shared.store.watch();
-    loop {
-        match shared.store.get(lease.job).await {
-            Ok(job) if job.state == JobState::Running && job.attempt == lease.attempt => {}
-            Ok(_) | Err(StoreError::NotFound { .. }) => return,
-            // The heartbeat will say so.
-            Err(_) => return std::future::pending().await,
+/// Looks out for the end of a claim, so that a cancelled job frees its backend before the next heartbeat is due. Only
+/// the heartbeat is certain of it.
+struct Watch<'a> {
+    store: &'a dyn JobStore,
+    lease: &'a Lease,
+    changes: Changes,
+    /// Where the job stood last; `None`: it is to be asked, as at the start and after another process did something.
+    seen: Option<Seen>,
+}
+
+impl<'a> Watch<'a> {
+    fn new(shared: &'a Shared, lease: &'a Lease) -> Self {
+        let store = shared.store.as_ref();
+        let changes = store.subscribe(lease.job);
+        Self {
+            store,
+            lease,
+            changes,
+            seen: None,
         }
-        sleep(LOOK_EVERY).await;
-        if changes.changed().await.is_err() {
-            return std::future::pending().await;
+    }
+
+    /// Resolves once the job is seen to be somebody else's business.
+    async fn taken_away(&mut self) {
+        loop {
+            let seen = match self.seen {
+                Some(seen) => Some(seen),
+                None => self.look().await,
+            };
+            let ours = Seen {
+                state: JobState::Running,
+                attempt: self.lease.attempt,
+            };
+            if seen.is_some_and(|seen| seen != ours) {
+                return;
+            }
+            // Kept where this is dropped while it waits.
+            self.seen = seen;
+            self.seen = self.changes.changed().await;
+        }
+    }
+
+    /// Where the job stands, as far as the store answers; else the heartbeat will say so.
+    async fn look(&self) -> Option<Seen> {
+        match self.store.get(self.lease.job).await {
+            Ok(job) => Some(Seen {
+                state: job.state,
+                attempt: job.attempt,
+            }),
+            Err(_) => None,
         }
     }
 }

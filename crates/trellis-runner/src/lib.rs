@@ -12,6 +12,7 @@
 mod attempt;
 mod ending;
 mod keeper;
+mod makers;
 mod previews;
 mod recovery;
 mod reporter;
@@ -22,4 +23,5 @@ mod slot;
 mod upload;
 mod work;
 
-pub use runner::{Results, Runner, RunnerSettings};
+pub use makers::LocalMakers;
+pub use runner::{Runner, RunnerSettings};

@@ -53,9 +53,9 @@ impl Previews {
 
     /// Makes previews until the runner closes.
     pub(crate) async fn run(mut self) {
-        let mut changes = self.shared.store.watch();
+        let mut changes = self.shared.store.arrivals();
         while !self.shared.closing.is_cancelled() {
-            changes.mark_unchanged();
+            changes.mark_seen();
             if let Some(job) = self.next().await {
                 if let Err(reason) = self.make(job).await {
                     debug!(%job, %reason, "no preview");
@@ -65,7 +65,7 @@ impl Previews {
             }
             tokio::select! {
                 () = self.shared.closing.cancelled() => {}
-                Ok(()) = changes.changed() => {}
+                _ = changes.changed() => {}
                 () = tokio::time::sleep(LOOK_EVERY) => {}
             }
         }
@@ -102,9 +102,11 @@ impl Previews {
 
     async fn make_in(&self, folder: &Path, job: JobId) -> Result<(), Reason> {
         let Shared { store, blobs, .. } = self.shared.as_ref();
-        let (input, picture) = store.input_key(job, 0).await?.ok_or("it has no picture")?;
+        let found = store.find(job).await?;
+        let mut inputs = found.job.inputs.into_iter().zip(found.inputs);
+        let (input, picture) = inputs.next().ok_or("it has no picture")?;
         let began_at = Timestamp::now();
-        let mut params = store.get(job).await?.params;
+        let mut params = found.job.params;
         params.formats = vec![Format::Glb];
         let request = Request {
             job,
@@ -118,7 +120,7 @@ impl Previews {
         let cancel = self.shared.closing.child_token();
         let maker = self.maker.as_ref();
         let output = maker.generate(request, &Silent, cancel).await?;
-        let origin = &self.shared.results.origin;
+        let origin = &self.shared.origin;
         let finishing = Finishing {
             job,
             began_at,

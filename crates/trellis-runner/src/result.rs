@@ -4,9 +4,8 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use tracing::warn;
 use trellis_backend::{Backend, Finished, Finishing, Made, Output, Pictures, StatementText};
-use trellis_core::{AssetName, Failure, Sha256, StatementFile};
+use trellis_core::{Failure, Sha256, StatementFile};
 use trellis_jobs::{BlobKey, CacheKey, Claim, Delivered, DeliveredStatement, Outcome};
 
 use crate::runner::Shared;
@@ -23,17 +22,18 @@ pub(crate) struct Storing<'a> {
 impl Storing<'_> {
     /// Stores every file and the statement; where one cannot be stored, none stays.
     pub(crate) async fn store(&self, folder: &Path, output: Output) -> Result<Outcome, Failure> {
+        let inputs = &self.claim.job.inputs;
         let job = Finishing {
             job: self.claim.lease.job,
             began_at: self.began_at,
             pictures: Pictures {
-                sha256: self.inputs(),
-                name: self.name().cloned(),
+                sha256: inputs.iter().map(|input| input.sha256).collect(),
+                name: inputs.first().and_then(|input| input.name.clone()),
             },
             params: self.claim.job.params.clone(),
             scratch: folder.to_owned(),
         };
-        let origin = &self.shared.results.origin;
+        let origin = &self.shared.origin;
         let as_made = |made: Made| Ok(vec![made.into()]);
         let Finished {
             files,
@@ -54,6 +54,7 @@ impl Storing<'_> {
             timings: Some(timings),
             provenance: Some(provenance),
             statement: None,
+            cache_key: self.cache_key(),
         };
         if let Some(text) = statement {
             match self.state(&outcome.artifacts, text).await {
@@ -85,29 +86,11 @@ impl Storing<'_> {
         Ok(DeliveredStatement { file, key })
     }
 
-    fn inputs(&self) -> Vec<Sha256> {
-        let inputs = self.claim.job.inputs.iter();
-        inputs.map(|input| input.sha256).collect()
-    }
-
-    fn name(&self) -> Option<&AssetName> {
-        self.claim.job.inputs.first()?.name.as_ref()
-    }
-
-    /// Keeps the result for jobs that ask the same, where it is known what that is.
-    pub(crate) async fn keep(&self, outcome: &Outcome) {
-        let results = &self.shared.results;
-        let (Some(cache), Some(made_by)) = (&results.cache, results.origin.identity(self.backend)) else {
-            return;
-        };
-        let key = CacheKey::new(&self.inputs(), self.name(), &self.claim.job.params, &made_by);
-        if let Err(error) = cache.keep(&key, outcome, Timestamp::now()).await {
-            // The job has its result all the same.
-            warn!(
-                error = &error as &dyn std::error::Error,
-                "the result is not kept for later jobs"
-            );
-        }
+    /// By what later jobs that ask the same find the result, where it is known what that is.
+    fn cache_key(&self) -> Option<CacheKey> {
+        let made_by = self.shared.origin.identity(self.backend)?;
+        let job = &self.claim.job;
+        Some(CacheKey::new(&job.inputs, &job.params, &made_by))
     }
 
     /// Removes what was stored for a result that is of no use.

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 use trellis_backend::{Backend, Origin, Registry};
-use trellis_jobs::{BlobStore, JobStore, ResultCache, WorkerName};
+use trellis_jobs::{BlobStore, JobStore, WorkerName};
 
 use crate::previews::Previews;
 use crate::slot::Slot;
@@ -35,21 +35,13 @@ pub struct RunnerSettings {
     pub scratch: PathBuf,
 }
 
-/// What is said of results, and where they are kept for later jobs.
-#[derive(Clone)]
-pub struct Results {
-    /// Says what made them.
-    pub origin: Arc<Origin>,
-    /// Keeps them; none: they are not kept.
-    pub cache: Option<ResultCache>,
-}
-
 /// What all parts of a runner share.
 pub(crate) struct Shared {
     pub(crate) store: Arc<dyn JobStore>,
     pub(crate) blobs: Arc<dyn BlobStore>,
     pub(crate) registry: Registry,
-    pub(crate) results: Results,
+    /// Says what made a result.
+    pub(crate) origin: Arc<Origin>,
     pub(crate) settings: RunnerSettings,
     /// No new jobs from here on.
     pub(crate) closing: CancellationToken,
@@ -62,7 +54,7 @@ pub struct Runner {
     store: Arc<dyn JobStore>,
     blobs: Arc<dyn BlobStore>,
     registry: Registry,
-    results: Results,
+    origin: Arc<Origin>,
     settings: RunnerSettings,
     previews: Option<Arc<dyn Backend>>,
 }
@@ -73,14 +65,14 @@ impl Runner {
         store: Arc<dyn JobStore>,
         blobs: Arc<dyn BlobStore>,
         registry: Registry,
-        results: Results,
+        origin: Arc<Origin>,
         settings: RunnerSettings,
     ) -> Self {
         Self {
             store,
             blobs,
             registry,
-            results,
+            origin,
             settings,
             previews: None,
         }
@@ -103,7 +95,7 @@ impl Runner {
             store: self.store,
             blobs: self.blobs,
             registry: self.registry,
-            results: self.results,
+            origin: self.origin,
             settings: self.settings,
             closing: shutdown,
             drained: CancellationToken::new(),

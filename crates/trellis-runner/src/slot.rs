@@ -28,9 +28,9 @@ impl Slot {
 
     /// Works until the runner closes.
     pub(crate) async fn run(self) {
-        let mut changes = self.shared.store.watch();
+        let mut changes = self.shared.store.arrivals();
         while !self.shared.closing.is_cancelled() {
-            changes.mark_unchanged();
+            changes.mark_seen();
             // Never abandoned half-way: a claim that nobody hears of would wait until its lease lapses.
             if let Some(claim) = self.claim().await {
                 let span = info_span!("attempt", job = %claim.lease.job, attempt = claim.lease.attempt);
@@ -44,7 +44,7 @@ impl Slot {
             }
             tokio::select! {
                 () = self.shared.closing.cancelled() => {}
-                Ok(()) = changes.changed() => {}
+                _ = changes.changed() => {}
                 () = tokio::time::sleep(LOOK_EVERY) => {}
             }
         }

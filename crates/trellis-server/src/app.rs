@@ -11,6 +11,8 @@ use tower::util::option_layer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 use tracing::error;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi as _};
 use utoipa_axum::router::OpenApiRouter;
@@ -58,10 +60,11 @@ impl Modify for KeyScheme {
 pub fn app(state: AppState) -> Router {
     let (api, _) = api().split_for_parts();
     let limits = state.limits.clone();
+    let max_images = state.jobs.limits.max_images;
     let origins = state.allowed_origins.clone();
     let authorize = middleware::from_fn_with_state(state.clone(), authorize);
     // The last layer is the outermost: whatever the others refuse becomes a problem in `observe`.
-    api.merge(pages::routes())
+    api.merge(pages::routes(move || openapi(max_images)))
         .fallback(route_not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(RequestBodyTimeoutLayer::new(limits.body_pause))
@@ -77,9 +80,18 @@ pub fn app(state: AppState) -> Router {
         .with_state(state)
 }
 
-/// The contract, made from the handlers.
-pub fn openapi() -> utoipa::openapi::OpenApi {
-    api().into_openapi()
+/// The contract, made from the handlers, of a server that takes `max_images` pictures a job.
+pub fn openapi(max_images: usize) -> utoipa::openapi::OpenApi {
+    let mut contract = api().into_openapi();
+    let schemas = &mut contract.components.get_or_insert_default().schemas;
+    for (schema, field) in [("SubmissionForm", "image"), ("SubmissionJson", "images")] {
+        if let Some(RefOr::T(Schema::Object(object))) = schemas.get_mut(schema)
+            && let Some(RefOr::T(Schema::Array(pictures))) = object.properties.get_mut(field)
+        {
+            pictures.max_items = Some(max_images);
+        }
+    }
+    contract
 }
 
 fn api() -> OpenApiRouter<AppState> {

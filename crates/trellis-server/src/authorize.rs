@@ -6,6 +6,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use tracing::Span;
 use trellis_core::Secret;
+use trellis_jobs::Owner;
 
 use crate::AppState;
 use crate::keys::Access;
@@ -23,13 +24,17 @@ pub(crate) const PUBLIC: [&str; 7] = [
     "/v1/version",
 ];
 
-/// Middleware: lets in who has a key, notes its name in the request's span, refuses everybody else.
-pub(crate) async fn authorize(State(state): State<AppState>, request: Request, next: Next) -> Response {
+/// Middleware: lets in requests that have a key, notes its name in the request's span, refuses all others. The handler
+/// gets the key's name as the [`Owner`] of the jobs that it may touch.
+pub(crate) async fn authorize(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let sent = sent(request.headers());
     match state.keys.access(sent.secret()) {
-        Access::Free => {}
+        Access::Free => {
+            request.extensions_mut().insert(Owner::default());
+        }
         Access::Named(name) => {
             Span::current().record("key", &*name);
+            request.extensions_mut().insert(Owner::named(&name));
         }
         Access::Refused if PUBLIC.contains(&request.uri().path()) => {}
         Access::Refused => return sent.refusal().into_response(),

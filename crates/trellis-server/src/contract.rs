@@ -22,12 +22,12 @@ pub(crate) struct SubmitHeaders {
         required = false
     )]
     idempotency_key: String,
-    /// `no-cache`: make the result anew, also where one is kept of an earlier job that asked the same.
+    /// `no-cache`: make the result again, although an earlier job asked for the same.
     #[param(rename = "Cache-Control", required = false)]
     cache_control: String,
 }
 
-/// Headers of whoever follows a job.
+/// Headers of a client that follows a job.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 pub(crate) struct FollowHeaders {
@@ -36,7 +36,7 @@ pub(crate) struct FollowHeaders {
     last_event_id: u64,
 }
 
-/// Headers of whoever fetches a file.
+/// Headers of a client that fetches a file.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 pub(crate) struct FileHeaders {
@@ -70,7 +70,7 @@ problems! {
     /// Of `POST /v1/jobs`.
     SubmitProblems {
         BadRequest = 400: "The body or a header is malformed",
-        Unauthorized = 401: "Keys are set and the request has none of them",
+        Unauthorized = 401: "The server has API keys, and the request has none or an unknown one",
         CrossOrigin = 403: "A page of another site sent the request",
         TooLarge = 413: "The body is too large",
         MediaType = 415: "The body is neither a form nor JSON",
@@ -81,15 +81,15 @@ problems! {
     }
     /// Of lists.
     QueryProblems {
-        BadRequest = 400: "The query is not understood",
-        Unauthorized = 401: "Keys are set and the request has none of them",
+        BadRequest = 400: "The query is invalid",
+        Unauthorized = 401: "The server has API keys, and the request has none or an unknown one",
         Internal = 500: "A defect of the server",
         Unavailable = 503: "The storage does not answer",
     }
     /// Of looking at one job.
     JobProblems {
         BadRequest = 400: "The path or a header is malformed",
-        Unauthorized = 401: "Keys are set and the request has none of them",
+        Unauthorized = 401: "The server has API keys, and the request has none or an unknown one",
         NotFound = 404: "There is no such job, or nothing of that name in it",
         Internal = 500: "A defect of the server",
         Unavailable = 503: "The storage does not answer",
@@ -97,22 +97,21 @@ problems! {
     /// Of ending one job.
     ChangeProblems {
         BadRequest = 400: "The path is malformed",
-        Unauthorized = 401: "Keys are set and the request has none of them",
+        Unauthorized = 401: "The server has API keys, and the request has none or an unknown one",
         CrossOrigin = 403: "A page of another site sent the request",
         NotFound = 404: "There is no such job",
-        Conflict = 409: "The job finished meanwhile",
         Internal = 500: "A defect of the server",
         Unavailable = 503: "The storage does not answer",
         Full = 507: "The disk is full",
     }
     /// Of what asks no storage.
     AccessProblems {
-        Unauthorized = 401: "Keys are set and the request has none of them",
+        Unauthorized = 401: "The server has API keys, and the request has none or an unknown one",
     }
     /// Of commanding a worker.
     WorkerProblems {
         BadRequest = 400: "The path is malformed",
-        Unauthorized = 401: "Keys are set and the request has none of them",
+        Unauthorized = 401: "The server has API keys, and the request has none or an unknown one",
         CrossOrigin = 403: "A page of another site sent the request",
         NotFound = 404: "There is no such worker",
         Internal = 500: "A defect of the server",
@@ -120,7 +119,7 @@ problems! {
     /// Of files.
     FileProblems {
         BadRequest = 400: "The path is malformed",
-        Unauthorized = 401: "Keys are set and the request has none of them",
+        Unauthorized = 401: "The server has API keys, and the request has none or an unknown one",
         NotFound = 404: "There is no such job, or no such file in it",
         Range = 416: "The range lies outside the file",
         Internal = 500: "A defect of the server",

@@ -1,18 +1,22 @@
 //! `GET /v1/jobs/{id}/events`: a job followed as server-sent events.
 
-mod follow;
+use std::convert::Infallible;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::response::sse::{KeepAlive, Sse};
+use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use trellis_core::JobId;
+use futures::{StreamExt as _, stream};
+use trellis_core::{EventKind, JobEvent, JobId};
 
 use crate::AppState;
 use crate::contract::{FollowHeaders, JobProblems};
-use crate::extract::{PathParts, single_header};
+use crate::extract::{Caller, PathParts, single_header};
 use crate::problem::Problem;
-use follow::{BATCH, Follow};
+
+/// How long a client waits before it connects again after the stream broke.
+const RECONNECT: Duration = Duration::from_secs(2);
 
 /// One event as it is streamed.
 #[derive(utoipa::ToSchema)]
@@ -54,25 +58,26 @@ pub(crate) struct FollowedEvent {
 )]
 pub(crate) async fn job_events(
     State(state): State<AppState>,
-    PathParts(id): PathParts<String>,
+    Caller(owner): Caller,
+    PathParts(id): PathParts<JobId>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let id: JobId = id.parse()?;
     let after = single_header(
         &headers,
         "last-event-id",
         "the `id` of an event, a number",
         last_event_id,
     )?;
-    // Before the first look, so that no change between the two is missed.
-    let changes = state.store.watch();
-    let over = state.store.get(id).await?.state.is_final();
-    let first = state.store.events(id, after.unwrap_or(0), BATCH).await?;
-    if over && first.is_empty() {
+    let follow = state.jobs.follow(&owner, id, after.unwrap_or(0)).await?;
+    if follow.is_over() {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let heartbeat = state.limits.event_heartbeat;
-    let events = Follow::new(state, id, after.unwrap_or(0), changes).beginning_with(first);
+    let hello = Event::default().retry(RECONNECT).comment("following");
+    let events = stream::iter([hello])
+        .chain(follow.into_stream().map(|event| to_sse(&event)))
+        .map(Ok::<_, Infallible>)
+        .take_until(state.stopping().clone().cancelled_owned());
     let alive = KeepAlive::new().interval(heartbeat).text("heartbeat");
     let mut response = Sse::new(events).keep_alive(alive).into_response();
     // nginx collects answers unless told not to.
@@ -82,7 +87,17 @@ pub(crate) async fn job_events(
     Ok(response)
 }
 
-/// Events are counted in 63 bits, as the database does.
+fn to_sse(event: &JobEvent) -> Event {
+    let name = match event.kind {
+        EventKind::State { .. } => "state",
+        EventKind::Progress(_) => "progress",
+        EventKind::Artifact { .. } => "artifact",
+    };
+    let json = serde_json::to_string(event).expect("an event is plain JSON");
+    Event::default().id(event.seq.to_string()).event(name).data(json)
+}
+
+/// Events are counted in 63 bits.
 fn last_event_id(text: &str) -> Option<u64> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let seq: u64 = text.parse().ok().filter(|_| digits)?;

@@ -1,12 +1,26 @@
 //! axum's extractors with problems for rejections.
 
-use axum::extract::{FromRequestParts, Path, Query};
+use axum::extract::{FromRequestParts, Path, Query, RawPathParams};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
-use trellis_core::plain_words;
+use trellis_core::{JobId, plain_words};
+use trellis_jobs::Owner;
 
 use crate::request_error::RequestError;
+
+/// Whose jobs the request may touch, as `authorize.rs` found.
+pub(crate) struct Caller(pub(crate) Owner);
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = RequestError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, RequestError> {
+        // Without one the route is open to requests that nobody looked at.
+        let owner = parts.extensions.get::<Owner>().cloned();
+        owner.map(Self).ok_or(RequestError::ApiKeyMissing)
+    }
+}
 
 /// The variable parts of the path.
 pub(crate) struct PathParts<T>(pub(crate) T);
@@ -21,11 +35,21 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, RequestError> {
         match Path::from_request_parts(parts, state).await {
             Ok(Path(value)) => Ok(Self(value)),
-            Err(rejection) => Err(RequestError::InvalidPath {
-                reason: reason(&rejection.body_text()),
+            Err(rejection) => Err(match unparsed_id(parts, state).await {
+                Some(error) => error,
+                None => RequestError::InvalidPath {
+                    reason: reason(&rejection.body_text()),
+                },
             }),
         }
     }
+}
+
+/// What is wrong with `{id}`, if that is what is wrong with the path.
+async fn unparsed_id<S: Send + Sync>(parts: &mut Parts, state: &S) -> Option<RequestError> {
+    let parameters = RawPathParams::from_request_parts(parts, state).await.ok()?;
+    let (_, id) = parameters.iter().find(|(name, _)| *name == "id")?;
+    id.parse::<JobId>().err().map(RequestError::from)
 }
 
 /// The parameters after `?`.

@@ -9,7 +9,7 @@ use trellis_jobs::DeliveredStatement;
 
 use crate::AppState;
 use crate::contract::{FileHeaders, FileProblems, JobProblems};
-use crate::extract::PathParts;
+use crate::extract::{Caller, PathParts};
 use crate::file_answer::StoredFile;
 use crate::problem::Problem;
 use crate::request_error::RequestError;
@@ -48,14 +48,12 @@ use crate::request_error::RequestError;
 )]
 pub(crate) async fn get_artifact(
     State(state): State<AppState>,
-    PathParts((id, name)): PathParts<(String, String)>,
+    Caller(owner): Caller,
+    PathParts((job, name)): PathParts<(JobId, String)>,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let job: JobId = id.parse()?;
-    let Some(found) = state.store.artifact_key(job, &name).await? else {
-        // A job that is not there is another problem than a name that is not there.
-        state.store.get(job).await?;
+    let Some(found) = state.jobs.artifact(&owner, job, &name).await? else {
         let name = name.chars().take(100).collect();
         return Err(RequestError::ArtifactNotFound { job, name }.into());
     };
@@ -70,7 +68,7 @@ pub(crate) async fn get_artifact(
         // Another attempt may make another preview; a result stays.
         immutable: !artifact.preview,
     };
-    file.answer(&state.blobs, &method, &headers).await
+    file.answer(&state.jobs.blobs, &method, &headers).await
 }
 
 /// Fetch the statement about a result
@@ -98,12 +96,12 @@ pub(crate) async fn get_artifact(
 )]
 pub(crate) async fn get_statement(
     State(state): State<AppState>,
-    PathParts(id): PathParts<String>,
+    Caller(owner): Caller,
+    PathParts(job): PathParts<JobId>,
     method: Method,
     mut headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let job: JobId = id.parse()?;
-    let Some(DeliveredStatement { file, key }) = state.store.statement_key(job).await? else {
+    let Some(DeliveredStatement { file, key }) = state.jobs.statement(&owner, job).await? else {
         return Err(RequestError::StatementNotFound { job }.into());
     };
     // A few kilobytes: always whole, so that an answer is always JSON.
@@ -117,7 +115,7 @@ pub(crate) async fn get_statement(
         inline: false,
         immutable: true,
     };
-    file.answer(&state.blobs, &method, &headers).await
+    file.answer(&state.jobs.blobs, &method, &headers).await
 }
 
 /// Fetch a submitted picture
@@ -154,13 +152,12 @@ pub(crate) async fn get_statement(
 )]
 pub(crate) async fn get_input(
     State(state): State<AppState>,
-    PathParts((id, index)): PathParts<(String, u32)>,
+    Caller(owner): Caller,
+    PathParts((job, index)): PathParts<(JobId, u32)>,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let job: JobId = id.parse()?;
-    let Some((input, key)) = state.store.input_key(job, index).await? else {
-        state.store.get(job).await?;
+    let Some((input, key)) = state.jobs.input(&owner, job, index).await? else {
         return Err(RequestError::InputNotFound { job, index }.into());
     };
     let Input {
@@ -178,5 +175,5 @@ pub(crate) async fn get_input(
         inline: true,
         immutable: true,
     };
-    file.answer(&state.blobs, &method, &headers).await
+    file.answer(&state.jobs.blobs, &method, &headers).await
 }

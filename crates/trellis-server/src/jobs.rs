@@ -4,15 +4,13 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use tracing::warn;
 use trellis_core::{Job, JobId, JobState};
-use trellis_jobs::JobQuery;
+use trellis_jobs::{JobQuery, Removed};
 
 use crate::AppState;
 use crate::contract::{ChangeProblems, JobProblems, QueryProblems};
-use crate::extract::{PathParts, QueryOf};
+use crate::extract::{Caller, PathParts, QueryOf};
 use crate::problem::Problem;
 use crate::request_error::RequestError;
 
@@ -30,8 +28,8 @@ pub(crate) struct ListQuery {
     #[param(minimum = 1, maximum = 100, default = 20)]
     limit: u32,
     /// Where to go on: `next_cursor` of the part before.
-    #[param(format = Uuid)]
-    cursor: Option<String>,
+    #[param(value_type = Option<String>, format = Uuid)]
+    cursor: Option<JobId>,
 }
 
 fn default_limit() -> u32 {
@@ -65,22 +63,20 @@ pub(crate) struct JobList {
 )]
 pub(crate) async fn list_jobs(
     State(state): State<AppState>,
+    Caller(owner): Caller,
     QueryOf(query): QueryOf<ListQuery>,
 ) -> Result<Json<JobList>, Problem> {
     if !(1..=MAX_LIMIT).contains(&query.limit) {
         let reason = format!("`limit` is {}: 1 to {MAX_LIMIT} is allowed", query.limit);
         return Err(RequestError::InvalidQuery { reason }.into());
     }
-    let before = query.cursor.as_deref().map(str::parse::<JobId>).transpose();
-    let before = before.map_err(|error| RequestError::InvalidQuery {
-        reason: format!("`cursor`: {error}"),
-    })?;
     let query = JobQuery {
         state: query.state,
         limit: query.limit,
-        before,
+        before: query.cursor,
+        ..JobQuery::default()
     };
-    let page = state.store.list(query).await?;
+    let page = state.jobs.list(&owner, query).await?;
     Ok(Json(JobList {
         jobs: page.jobs,
         next_cursor: page.next,
@@ -106,15 +102,15 @@ pub(crate) async fn list_jobs(
 )]
 pub(crate) async fn get_job(
     State(state): State<AppState>,
-    PathParts(id): PathParts<String>,
+    Caller(owner): Caller,
+    PathParts(id): PathParts<JobId>,
 ) -> Result<Json<Job>, Problem> {
-    Ok(Json(state.store.get(id.parse()?).await?))
+    Ok(Json(state.jobs.get(&owner, id).await?))
 }
 
 /// Cancel or forget a job
 ///
-/// A queued or running job is cancelled and kept; a finished one is deleted with its files. A job that
-/// finishes while it is being cancelled is neither: the answer is 409 and the result stays.
+/// A queued or running job is cancelled and kept; a finished one is deleted with its files.
 #[utoipa::path(
     delete,
     path = "/jobs/{id}",
@@ -129,16 +125,11 @@ pub(crate) async fn get_job(
 )]
 pub(crate) async fn delete_job(
     State(state): State<AppState>,
-    PathParts(id): PathParts<String>,
+    Caller(owner): Caller,
+    PathParts(id): PathParts<JobId>,
 ) -> Result<Response, Problem> {
-    let id: JobId = id.parse()?;
-    if !state.store.get(id).await?.state.is_final() {
-        return Ok(Json(state.store.cancel(id, Timestamp::now()).await?).into_response());
-    }
-    state.store.delete(id).await?;
-    // The row is gone, so the job is; files left now are orphans, which the janitor removes.
-    if let Err(error) = state.blobs.delete_job(id).await {
-        warn!(job = %id, error = &error as &dyn std::error::Error, "files of a deleted job left to the janitor");
-    }
-    Ok(StatusCode::NO_CONTENT.into_response())
+    Ok(match state.jobs.cancel_or_delete(&owner, id).await? {
+        Removed::Cancelled(job) => Json(job).into_response(),
+        Removed::Deleted => StatusCode::NO_CONTENT.into_response(),
+    })
 }

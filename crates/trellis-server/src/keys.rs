@@ -12,10 +12,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
 use subtle::{ConditionallySelectable as _, ConstantTimeEq as _};
 use tokio::sync::watch;
-use trellis_core::Secret;
+use trellis_core::{Secret, Sha256};
 
 /// Begins a secret that is written as its digest.
 const DIGEST_PREFIX: &str = "sha256:";
@@ -29,38 +28,38 @@ pub struct ApiKeys(Vec<Key>);
 #[derive(Clone, PartialEq, Eq)]
 struct Key {
     name: Arc<str>,
-    digest: [u8; 32],
+    digest: Sha256,
 }
 
-/// Why a text is no list of keys. Names lines, counted from 1, never what stands in them.
+/// Why a text is not a list of keys. Names lines, counted from 1, never what stands in them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeysError {
     /// Not two words.
-    #[error("line {line} is not a name and a secret with a space between")]
+    #[error("line {line} is not a name and a secret, separated by a space")]
     NotTwoWords {
         /// Where.
         line: usize,
     },
     /// A name with other characters, or too long.
-    #[error("the name in line {line} is not 1 to {MAX_NAME_LENGTH} of `A-Z a-z 0-9 . _ -`")]
+    #[error("the name in line {line} must be 1 to {MAX_NAME_LENGTH} of `A-Z a-z 0-9 . _ -`")]
     InvalidName {
         /// Where.
         line: usize,
     },
     /// A secret that no header can carry.
-    #[error("the secret in line {line} has characters other than visible ASCII")]
+    #[error("the secret in line {line} must be visible ASCII")]
     InvalidSecret {
         /// Where.
         line: usize,
     },
     /// `sha256:` and something else than a digest.
-    #[error("line {line} has no 64 hexadecimal digits after `{DIGEST_PREFIX}`")]
+    #[error("line {line} needs 64 hexadecimal digits after `{DIGEST_PREFIX}`")]
     InvalidDigest {
         /// Where.
         line: usize,
     },
     /// The name or the secret stands in an earlier line too.
-    #[error("line {line} has the name or the secret of line {earlier} again")]
+    #[error("line {line} repeats the name or the secret of line {earlier}")]
     Twice {
         /// Where.
         line: usize,
@@ -68,7 +67,7 @@ pub enum KeysError {
         earlier: usize,
     },
     /// Only comments and empty lines.
-    #[error("there is no key in it")]
+    #[error("there are no keys in it")]
     Empty,
 }
 
@@ -128,12 +127,12 @@ impl ApiKeys {
         self.0.iter().map(|key| &*key.name)
     }
 
-    /// The name of the key with that secret. Takes the same time whichever key it is, and if it is none.
+    /// The name of the key with that secret. Takes the same time for every key, known or unknown.
     fn owner(&self, secret: &Secret) -> Option<Arc<str>> {
-        let digest = digest(secret.reveal());
+        let digest = Sha256::of(secret.reveal());
         let mut found = u64::MAX;
         for (index, key) in (0..).zip(&self.0) {
-            found.conditional_assign(&index, key.digest.ct_eq(&digest));
+            found.conditional_assign(&index, key.digest.as_bytes().ct_eq(digest.as_bytes()));
         }
         let key = self.0.get(usize::try_from(found).ok()?)?;
         Some(Arc::clone(&key.name))
@@ -157,32 +156,18 @@ impl Key {
             return Err(KeysError::InvalidName { line });
         }
         let digest = if let Some(hex) = secret.strip_prefix(DIGEST_PREFIX) {
-            from_hex(hex).ok_or(KeysError::InvalidDigest { line })?
+            // In either case, as other programs print it.
+            let digest = hex.to_ascii_lowercase().parse();
+            digest.map_err(|_| KeysError::InvalidDigest { line })?
         } else {
             let secret = Secret::parse(secret).ok_or(KeysError::InvalidSecret { line })?;
-            digest(secret.reveal())
+            Sha256::of(secret.reveal())
         };
         Ok(Self {
             name: name.into(),
             digest,
         })
     }
-}
-
-fn digest(text: &str) -> [u8; 32] {
-    Sha256::digest(text.as_bytes()).into()
-}
-
-/// 64 hexadecimal digits, in either case.
-fn from_hex(text: &str) -> Option<[u8; 32]> {
-    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    let mut bytes = [0; 32];
-    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-    }
-    Some(bytes)
 }
 
 /// The keys in force, shared by all requests. Without any, everybody may use the server.

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use trellis_backend::{Backend, Readiness};
 
-use crate::pages::{escaped, page};
+use crate::html::{escaped, page};
 use crate::{AppState, Example};
 
 const LANDING: &str = include_str!("../assets/landing.html");

@@ -13,6 +13,7 @@ mod example;
 mod extract;
 mod file_answer;
 mod files;
+mod html;
 mod jobs;
 mod keys;
 mod landing;

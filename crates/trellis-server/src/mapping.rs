@@ -1,12 +1,11 @@
 //! Which status each error of a service is answered with. No `_` in a `match`: a new error forces a decision.
 
 use axum::http::StatusCode;
-use trellis_core::{Failure, FailureKind, InvalidJobId};
-use trellis_jobs::{BlobError, IntakeError, StoreError};
+use trellis_core::{Failure, FailureKind};
+use trellis_jobs::{BlobError, StoreError, SubmitError};
 use trellis_picture::PictureError;
 
 use crate::problem::Problem;
-use crate::request_error::RequestError;
 
 /// When to try again after the queue was full: about one job of the slowest backend.
 const QUEUE_RETRY_SECONDS: u16 = 15;
@@ -25,7 +24,7 @@ impl From<StoreError> for Problem {
 impl From<BlobError> for Problem {
     fn from(error: BlobError) -> Self {
         let mut problem = Self::new(blob_status(&error), error.kind(), &error, error.advice());
-        // The key is a relative path, but how files are laid out is none of the client's business.
+        // The key is a relative path, but clients need not know how files are laid out.
         blob_detail(&error).clone_into(&mut problem.detail);
         problem.cause = Some(match problem.cause {
             Some(cause) => format!("{error}: {cause}"),
@@ -35,21 +34,23 @@ impl From<BlobError> for Problem {
     }
 }
 
-impl From<IntakeError> for Problem {
-    fn from(error: IntakeError) -> Self {
+impl From<SubmitError> for Problem {
+    fn from(error: SubmitError) -> Self {
         match error {
-            IntakeError::Store(error) => error.into(),
-            IntakeError::Blob(error) => error.into(),
-            IntakeError::NoPicture | IntakeError::TooManyPictures { .. } | IntakeError::Param(_) => {
+            SubmitError::Store(error) => error.into(),
+            SubmitError::Blob(error) => error.into(),
+            SubmitError::Unsupported(failure) => Self::from(*failure),
+            SubmitError::NoPicture | SubmitError::TooManyPictures { .. } | SubmitError::Param(_) => {
                 Self::new(
                     StatusCode::UNPROCESSABLE_ENTITY,
                     error.kind(),
                     &error,
-                    error.advice(),
+                    error.advice().to_owned(),
                 )
             }
-            IntakeError::Picture { ref source, .. } => {
-                let mut problem = Self::new(picture_status(source), error.kind(), &error, error.advice());
+            SubmitError::Picture { ref source, .. } => {
+                let fix = error.advice().to_owned();
+                let mut problem = Self::new(picture_status(source), error.kind(), &error, fix);
                 problem.detail = format!("{error}: {source}");
                 problem
             }
@@ -84,12 +85,6 @@ impl From<Failure> for Problem {
     }
 }
 
-impl From<InvalidJobId> for Problem {
-    fn from(error: InvalidJobId) -> Self {
-        RequestError::from(error).into()
-    }
-}
-
 fn store_status(error: &StoreError) -> StatusCode {
     match error {
         StoreError::NotFound { .. } => StatusCode::NOT_FOUND,
@@ -112,7 +107,7 @@ fn blob_status(error: &BlobError) -> StatusCode {
 
 fn blob_detail(error: &BlobError) -> &'static str {
     match error {
-        BlobError::NotFound { .. } => "the file is listed but is not in the data directory any more",
+        BlobError::NotFound { .. } => "the file is listed, but is missing from the data directory",
         BlobError::Full { .. } => "the file cannot be written: the disk is full",
         BlobError::Unavailable { .. } => "the file cannot be written or read",
     }
@@ -140,12 +135,13 @@ fn with_retry(problem: Problem) -> Problem {
 mod tests {
     use std::collections::BTreeSet;
 
-    use trellis_core::{JobId, JobState, ParamError, PictureFormat};
+    use trellis_core::{InvalidJobId, JobId, JobState, ParamError, PictureFormat};
     use trellis_jobs::BlobKey;
     use trellis_picture::ForeignFile;
 
     use super::*;
     use crate::data_uri::DataUriError;
+    use crate::request_error::RequestError;
 
     const DOCS: &str = include_str!("../../../docs/http.md");
 
@@ -218,7 +214,7 @@ mod tests {
 
     fn of_services() -> Vec<Problem> {
         let key = || BlobKey::input(id(), 0);
-        let picture = |source| IntakeError::Picture { index: 0, source };
+        let picture = |source| SubmitError::Picture { index: 0, source };
         let damaged = || trellis_picture::probe(b"\x89PNG\r\n\x1a\n", 1).unwrap_err();
         let stores = vec![
             StoreError::NotFound { id: id() },
@@ -245,12 +241,12 @@ mod tests {
             },
         ];
         let intakes = vec![
-            IntakeError::NoPicture,
-            IntakeError::TooManyPictures {
+            SubmitError::NoPicture,
+            SubmitError::TooManyPictures {
                 count: 2,
                 max_images: 1,
             },
-            IntakeError::Param(ParamError {
+            SubmitError::Param(ParamError {
                 field: "seed",
                 value: String::new(),
                 allowed: String::new(),
@@ -299,8 +295,10 @@ mod tests {
                 problem.fix
             )
         };
-        // `lease_lost` is said to workers, never to clients.
-        let told = all().into_iter().filter(|problem| problem.kind != "lease_lost");
+        // These are said to workers, never to clients.
+        let told = all()
+            .into_iter()
+            .filter(|problem| !["lease_lost", "wrong_state"].contains(&problem.kind));
         let table: BTreeSet<String> = told.map(|problem| row(&problem)).collect();
         let table: String = table.into_iter().collect();
         assert!(

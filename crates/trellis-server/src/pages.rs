@@ -1,64 +1,56 @@
 //! The pages for people: `/` (`landing.rs`), `/docs`, its style sheet, and `/openapi.json` for programs.
 //!
-//! Nothing is loaded from elsewhere, and the policy header makes browsers refuse to.
+//! Nothing is loaded from elsewhere (`html.rs`).
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
-use axum::http::{HeaderName, HeaderValue, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use utoipa::openapi::OpenApi;
 
+use crate::html::page;
 use crate::landing::landing;
-use crate::{AppState, openapi, reference};
+use crate::{AppState, reference};
 
 const STYLE: &str = include_str!("../assets/style.css");
 
-const POLICY: (HeaderName, HeaderValue) = (
-    header::CONTENT_SECURITY_POLICY,
-    HeaderValue::from_static(
-        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; \
-         frame-ancestors 'none'",
-    ),
-);
-
-/// The contract as it is sent, made once.
-static CONTRACT: LazyLock<String> = LazyLock::new(|| {
-    openapi()
-        .to_pretty_json()
-        .expect("a contract of plain types is JSON")
-});
-
-static REFERENCE: LazyLock<String> = LazyLock::new(|| {
-    reference::page(&serde_json::to_value(openapi()).expect("a contract of plain types is JSON"))
-});
-
-/// The pages.
-pub(crate) fn routes() -> Router<AppState> {
-    Router::new()
-        .route("/", get(landing))
-        .route("/openapi.json", get(contract))
-        .route("/docs", get(|| async { page(REFERENCE.clone()) }))
-        .route("/docs/style.css", get(style))
+/// The contract as it is sent, and the page made of it.
+struct Documents {
+    contract: String,
+    reference: String,
 }
 
-async fn contract() -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], CONTRACT.as_str()).into_response()
+impl Documents {
+    fn of(contract: OpenApi) -> Self {
+        const PLAIN: &str = "a contract of plain types is JSON";
+        Self {
+            contract: contract.to_pretty_json().expect(PLAIN),
+            reference: reference::page(&serde_json::to_value(contract).expect(PLAIN)),
+        }
+    }
+}
+
+/// The pages, of a contract that is made when it is first asked for.
+pub(crate) fn routes(contract: impl FnOnce() -> OpenApi + Send + 'static) -> Router<AppState> {
+    let documents = Arc::new(LazyLock::new(move || Documents::of(contract())));
+    let of_reference = Arc::clone(&documents);
+    Router::new()
+        .route("/", get(landing))
+        .route(
+            "/openapi.json",
+            get(async move || {
+                (
+                    [(header::CONTENT_TYPE, "application/json")],
+                    documents.contract.clone(),
+                )
+            }),
+        )
+        .route("/docs", get(async move || page(of_reference.reference.clone())))
+        .route("/docs/style.css", get(style))
 }
 
 async fn style() -> Response {
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE).into_response()
-}
-
-/// A page with the policy.
-pub(crate) fn page(html: String) -> Response {
-    ([POLICY], Html(html)).into_response()
-}
-
-/// Text as HTML shows it.
-pub(crate) fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::pages::escaped;
+use crate::html::escaped;
 
 /// The page for an OpenAPI document.
 pub(crate) fn page(contract: &Value) -> String {

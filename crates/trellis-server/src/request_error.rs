@@ -15,25 +15,25 @@ pub(crate) enum RequestError {
     #[error("`{method}` is not possible at `{path}`")]
     MethodNotAllowed { method: String, path: String },
     /// Keys are set and none was sent.
-    #[error("this server wants an API key, and the request has none")]
+    #[error("the request has no API key")]
     ApiKeyMissing,
     /// Something else than one of the keys was sent.
-    #[error("this server does not know the API key")]
+    #[error("unknown API key")]
     ApiKeyUnknown,
     /// A page of another site tries to change something.
     #[error("a page of another site sent this request")]
     CrossOrigin,
     /// A path that is not UTF-8 or has the wrong form.
-    #[error("the path is not understood: {reason}")]
+    #[error("invalid path: {reason}")]
     InvalidPath { reason: String },
     /// An id of the wrong form.
     #[error(transparent)]
     InvalidJobId(#[from] InvalidJobId),
-    /// A query that is not understood.
-    #[error("the query is not understood: {reason}")]
+    /// An invalid query.
+    #[error("invalid query: {reason}")]
     InvalidQuery { reason: String },
-    /// A header that is not understood.
-    #[error("the header `{name}` is not understood: {expected} is expected")]
+    /// An invalid header.
+    #[error("invalid header `{name}`: expected {expected}")]
     InvalidHeader {
         name: &'static str,
         expected: &'static str,
@@ -42,16 +42,16 @@ pub(crate) enum RequestError {
     #[error("{}", media_type(found))]
     UnsupportedMediaType { found: String },
     /// A form whose header does not say what stands between its parts.
-    #[error("the `Content-Type` header says `multipart/form-data` and names no boundary")]
+    #[error("the header `Content-Type: multipart/form-data` has no boundary")]
     BoundaryMissing,
     /// A compressed body.
-    #[error("the body is sent with `Content-Encoding: {found}`, and this server does not unpack bodies")]
+    #[error("the body has `Content-Encoding: {found}`, and this server does not decompress bodies")]
     UnsupportedEncoding { found: String },
     /// A body beyond the limit, announced or found.
-    #[error("the body is larger than the {limit_bytes} bytes that are allowed")]
+    #[error("the body is larger than the limit of {limit_bytes} bytes")]
     BodyTooLarge { limit_bytes: usize },
     /// The client stopped sending, or the body's framing is wrong.
-    #[error("the body could not be read to its end")]
+    #[error("the body could not be read completely")]
     BodyUnreadable,
     /// Not JSON.
     #[error("{place} is not JSON: {reason}")]
@@ -66,7 +66,7 @@ pub(crate) enum RequestError {
     #[error("the part `image` holds the text `{text}`, not a picture")]
     PictureIsText { text: String },
     /// A format that none of the backends here makes.
-    #[error("`{name}` is not a format that this server makes; it makes {}", listed(made))]
+    #[error("unknown format `{name}`; this server makes {}", listed(made))]
     UnknownFormat { name: String, made: Vec<Format> },
     /// A backend's name that is not known.
     #[error(transparent)]
@@ -78,7 +78,7 @@ pub(crate) enum RequestError {
     #[error("the job `{job}` has no artifact `{name}`")]
     ArtifactNotFound { job: JobId, name: String },
     /// The job has no result.
-    #[error("the job `{job}` has no statement about a result")]
+    #[error("the job `{job}` has no statement")]
     StatementNotFound { job: JobId },
     /// The job has no such picture.
     #[error("the job `{job}` has no input {index}")]
@@ -87,13 +87,13 @@ pub(crate) enum RequestError {
     #[error("there is no worker `{name}`")]
     WorkerNotFound { name: String },
     /// A range outside the file.
-    #[error("the range lies outside the {size_bytes} bytes of the file")]
+    #[error("the range is outside the file, which has {size_bytes} bytes")]
     RangeNotSatisfiable { size_bytes: u64 },
     /// The server stops and begins nothing new.
     #[error("the server is stopping")]
     Stopping,
     /// A defect of ours: a handler panicked.
-    #[error("the server failed on this request")]
+    #[error("internal error")]
     Internal,
 }
 
@@ -147,7 +147,7 @@ impl RequestError {
             Self::InvalidPath { .. } => "see `/docs` for the form of this path",
             Self::InvalidJobId(_) => "use the `id` of a job as the server wrote it",
             Self::InvalidQuery { .. } => "see `/docs` for the parameters of this path",
-            Self::InvalidHeader { .. } => "correct the header or leave it out",
+            Self::InvalidHeader { .. } => "correct or remove the header",
             Self::UnsupportedMediaType { .. } => {
                 "send a form, as `curl -F image=@photo.png` does, or `application/json` with data URIs"
             }
@@ -228,7 +228,7 @@ fn media_type(found: &str) -> String {
     if found.is_empty() {
         "the request has no `Content-Type`".to_owned()
     } else {
-        format!("a body of the media type `{found}` is not read here")
+        format!("unsupported media type `{found}`")
     }
 }
 

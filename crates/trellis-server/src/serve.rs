@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 
 use crate::{AppState, app};
 
-/// Serves until `shutdown` resolves, then takes no new connections, lets go of whoever follows a job
+/// Serves until `shutdown` resolves, then takes no new connections, lets followers of jobs go
 /// and finishes the requests that are open. The caller sets the deadline.
 pub async fn serve(
     on: TcpListener,

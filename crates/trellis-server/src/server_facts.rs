@@ -122,7 +122,7 @@ pub(crate) async fn version(State(state): State<AppState>) -> Json<Version> {
         .map(|backend| facts(backend.as_ref()))
         .collect();
     let made = |format: &Format| backends.iter().any(|backend| backend.formats.contains(format));
-    let intake = state.intake.limits;
+    let limits = state.jobs.limits;
     Json(Version {
         name: "trellis-server",
         release: state.version.clone(),
@@ -131,10 +131,10 @@ pub(crate) async fn version(State(state): State<AppState>) -> Json<Version> {
         backends,
         limits: Limits {
             body_bytes: state.limits.body_bytes,
-            images_per_job: intake.max_images,
-            pixels: intake.max_pixels,
-            queued_jobs: intake.queue_limit,
-            job_seconds: state.limits.job_time.as_secs(),
+            images_per_job: limits.max_images,
+            pixels: limits.max_pixels,
+            queued_jobs: limits.queue_limit,
+            job_seconds: limits.attempt_time.as_secs(),
         },
     })
 }
@@ -176,7 +176,7 @@ pub(crate) async fn ready(State(state): State<AppState>) -> Response {
     let able = backends
         .iter()
         .find(|backend| backend.status == BackendStatus::Ready);
-    let message = match (state.store.stats().await, able) {
+    let message = match (state.jobs.stats().await, able) {
         (Err(error), _) => {
             warn!(
                 error = &error as &dyn std::error::Error,

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use trellis_backend::{Origin, Registry};
-use trellis_jobs::{BlobStore, Intake, JobStore};
+use trellis_backend::Registry;
+use trellis_jobs::Jobs;
 
 use crate::keys::KeyRing;
 use crate::origins::AllowedOrigins;
 
-/// Limits of the HTTP edge; those of a submission are the intake's.
+/// Limits of the HTTP edge; those of a submission are the job service's.
 #[derive(Debug, Clone)]
 pub struct HttpLimits {
     /// The largest body taken, bytes.
@@ -21,9 +21,7 @@ pub struct HttpLimits {
     pub uploads_at_a_time: usize,
     /// How long a client may pause while it sends a body.
     pub body_pause: Duration,
-    /// How long a job may take. Told by `GET /v1/version`; the runner enforces it.
-    pub job_time: Duration,
-    /// After so long without an event a comment is sent to whoever follows a job.
+    /// After so long without an event a comment is sent to followers of a job.
     pub event_heartbeat: Duration,
 }
 
@@ -33,7 +31,6 @@ impl Default for HttpLimits {
             body_bytes: 64 * 1024 * 1024,
             uploads_at_a_time: 8,
             body_pause: Duration::from_secs(30),
-            job_time: Duration::from_secs(30 * 60),
             event_heartbeat: Duration::from_secs(15),
         }
     }
@@ -41,16 +38,10 @@ impl Default for HttpLimits {
 
 /// What the edge is made of.
 pub struct AppParts {
-    /// Where jobs are.
-    pub store: Arc<dyn JobStore>,
-    /// Where pictures and assets are.
-    pub blobs: Arc<dyn BlobStore>,
-    /// What accepts submissions.
-    pub intake: Intake,
+    /// The jobs.
+    pub jobs: Jobs,
     /// What makes assets.
     pub registry: Arc<Registry>,
-    /// What makes results here, by which kept ones are found.
-    pub origin: Arc<Origin>,
     /// Limits.
     pub limits: HttpLimits,
     /// The program's version.
@@ -68,7 +59,7 @@ pub struct AppState(Arc<Shared>);
 pub(crate) struct Shared {
     pub(crate) parts: AppParts,
     pub(crate) uploads: Semaphore,
-    /// Set when the server stops: whoever follows a job is let go.
+    /// Set when the server stops: followers of jobs are let go.
     pub(crate) stopping: CancellationToken,
 }
 

@@ -1,6 +1,5 @@
 //! `POST /v1/jobs`: a submission as a form or as JSON.
 
-mod digest;
 mod form;
 mod json;
 
@@ -8,13 +7,12 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use trellis_backend::Route;
-use trellis_core::{FailureKind, Job};
-use trellis_jobs::{IntakeError, Submission, Submitted};
+use trellis_core::Job;
+use trellis_jobs::{Submission, Submitted, Terms};
 
 use crate::AppState;
 use crate::contract::{SubmitHeaders, SubmitProblems};
-use crate::extract::single_header;
+use crate::extract::{Caller, single_header};
 use crate::problem::Problem;
 use crate::request_error::RequestError;
 
@@ -27,7 +25,7 @@ const MAX_KEY_LENGTH: usize = 255;
 ///
 /// Takes one or more pictures of one object and answers once they and the job are safely on disk.
 /// With an `Idempotency-Key`, sending the same request again answers with the same job. A request with a
-/// seed whose result is kept is done at once: the job is then `cached`.
+/// seed that an earlier job asked for is done at once with that one's result: the job is then `cached`.
 #[utoipa::path(
     post,
     path = "/jobs",
@@ -55,9 +53,16 @@ const MAX_KEY_LENGTH: usize = 255;
         SubmitProblems,
     ),
 )]
-pub(crate) async fn submit_job(State(state): State<AppState>, request: Request) -> Result<Response, Problem> {
-    let key = idempotency_key(request.headers())?;
-    let anew = asks_anew(request.headers());
+pub(crate) async fn submit_job(
+    State(state): State<AppState>,
+    Caller(owner): Caller,
+    request: Request,
+) -> Result<Response, Problem> {
+    let terms = Terms {
+        owner,
+        idempotency_key: idempotency_key(request.headers())?,
+        no_cache: asks_no_cache(request.headers()),
+    };
     refuse_announced_size(request.headers(), state.limits.body_bytes)?;
     refuse_compressed(request.headers())?;
     // Never closed, so that this only ever waits.
@@ -66,15 +71,8 @@ pub(crate) async fn submit_job(State(state): State<AppState>, request: Request) 
         .acquire()
         .await
         .map_err(|_| RequestError::Stopping)?;
-    let mut submission = read(&state, request).await?;
-    submission.idempotency = key.map(|key| (key, digest::of(&submission)));
-    let route = route(&state, &submission)?;
-    submission.made_by = route
-        .backend()
-        .ok()
-        .filter(|_| !anew)
-        .and_then(|backend| state.origin.identity(backend.as_ref()));
-    Ok(accepted(state.intake.submit(submission).await?))
+    let submission = read(&state, request).await?;
+    Ok(accepted(state.jobs.submit(submission, terms).await?))
 }
 
 async fn read(state: &AppState, request: Request) -> Result<Submission, Problem> {
@@ -139,23 +137,13 @@ fn refuse_compressed(headers: &HeaderMap) -> Result<(), RequestError> {
     }
 }
 
-/// Whether the client wants no kept result.
-fn asks_anew(headers: &HeaderMap) -> bool {
+/// Whether the client wants the result made again.
+fn asks_no_cache(headers: &HeaderMap) -> bool {
     let values = headers.get_all(header::CACHE_CONTROL).iter();
     let mut directives = values
         .filter_map(|value| value.to_str().ok())
         .flat_map(|text| text.split(','));
     directives.any(|directive| directive.trim().eq_ignore_ascii_case("no-cache"))
-}
-
-/// Where it goes. What no backend of this server will ever make is refused now, rather than after a wait.
-fn route(state: &AppState, submission: &Submission) -> Result<Route, Problem> {
-    // The seed does not matter here.
-    let params = submission.patch.resolve(0).map_err(IntakeError::Param)?;
-    match state.registry.route(submission.backend, &params.formats) {
-        Route::Never(failure) if failure.kind == FailureKind::Unsupported => Err(failure.into()),
-        route => Ok(route),
-    }
 }
 
 fn accepted(Submitted { job, replayed }: Submitted) -> Response {

@@ -7,7 +7,7 @@ use toml::Value;
 
 use super::mistyped::{self, Mistyped};
 use super::origin::{Origin, Sourced};
-use super::settings::{self, SETTINGS, Setting};
+use super::settings::{self, REMOVED, Removed, SETTINGS, Setting};
 use super::{Config, ConfigProblem, Log, Problems, SettingFlags, file};
 use crate::env::{self, Environment};
 
@@ -91,6 +91,12 @@ pub(crate) fn load_without_data(
             );
         }
     }
+    for removed in REMOVED {
+        if environment.get(removed.variable).is_some() {
+            let variable = removed.variable;
+            problems.push(no_longer(removed, Origin::Environment { variable }));
+        }
+    }
     for (setting, text) in &flags.0 {
         add_text(
             setting,
@@ -138,6 +144,10 @@ fn add_file(path: &Path, layer: &mut Layer, problems: &mut Vec<ConfigProblem>) {
             file: path.to_owned(),
             line: entry.line,
         };
+        if let Some(removed) = REMOVED.iter().find(|removed| removed.key == entry.key) {
+            problems.push(no_longer(removed, origin));
+            continue;
+        }
         let Some(setting) = settings::by_key(&entry.key) else {
             let nearest = settings::nearest(&entry.key);
             problems.push(ConfigProblem::Unknown {
@@ -174,6 +184,11 @@ fn add_text(
         }
         None => problems.push(invalid(setting, &format!("{text:?}"), origin)),
     }
+}
+
+fn no_longer(removed: &'static Removed, origin: Origin) -> ConfigProblem {
+    let Removed { key, advice, .. } = removed;
+    ConfigProblem::Removed { key, origin, advice }
 }
 
 fn invalid(setting: &'static Setting, value: &str, origin: Origin) -> ConfigProblem {

@@ -32,6 +32,13 @@ pub(crate) enum ConfigProblem {
         origin: Origin,
         nearest: Option<&'static str>,
     },
+    /// A key of an earlier version.
+    #[error("{origin}: `{key}` is no longer a setting")]
+    Removed {
+        key: &'static str,
+        origin: Origin,
+        advice: &'static str,
+    },
     /// A value of the wrong kind or out of range.
     #[error("{origin}: `{key}` is {value}: {allowed} is expected")]
     Invalid {
@@ -58,6 +65,7 @@ impl ConfigProblem {
                 ..
             } => format!("did you mean `{nearest}`?"),
             Self::Unknown { nearest: None, .. } => "`trellis config show` prints every setting".to_owned(),
+            Self::Removed { advice, .. } => (*advice).to_owned(),
             Self::Invalid { .. } => "correct the value or remove it to use the default".to_owned(),
             Self::NoDataDir => "name one with `--data-dir`".to_owned(),
         }

@@ -179,15 +179,6 @@ pub(crate) const SETTINGS: &[Setting] = &[
         about: "How many days to keep a finished job; 0 keeps all",
     },
     Setting {
-        key: "cache.max_bytes",
-        flag: "cache-max-bytes",
-        variable: "TRELLIS_CACHE_MAX_BYTES",
-        kind: Kind::Integer { min: 0, max: 1 << 50 },
-        default: "2147483648",
-        about: "How many bytes of results to cache (2 GiB); the least recently used are evicted first, \
-                0 caches none",
-    },
-    Setting {
         key: "provenance.statement",
         flag: "statement",
         variable: "TRELLIS_STATEMENT",
@@ -272,6 +263,24 @@ pub(crate) const SETTINGS: &[Setting] = &[
 pub(crate) fn by_key(key: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.key == key)
 }
+
+/// A setting of an earlier version.
+pub(crate) struct Removed {
+    /// Its key.
+    pub(crate) key: &'static str,
+    /// Its variable.
+    pub(crate) variable: &'static str,
+    /// What to do instead, one sentence.
+    pub(crate) advice: &'static str,
+}
+
+/// Settings of earlier versions.
+pub(crate) const REMOVED: &[Removed] = &[Removed {
+    key: "cache.max_bytes",
+    variable: "TRELLIS_CACHE_MAX_BYTES",
+    advice: "remove it: a result is kept as long as its job, for which `retention.keep_jobs` and \
+             `retention.keep_days` are",
+}];
 
 /// The known key that looks most like `key`, if any does.
 pub(crate) fn nearest(key: &str) -> Option<&'static str> {

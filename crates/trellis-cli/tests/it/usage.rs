@@ -289,6 +289,27 @@ fn typos_in_paths_of_lock_and_closure_are_named_too() {
 }
 
 #[test]
+fn a_setting_of_an_earlier_version_says_what_to_do() {
+    let home = home();
+    fs::write(home.path().join("t.toml"), "[cache]\nmax_bytes = 0\n").unwrap();
+    for told in [
+        describe(trellis(home.path()).args(["config", "check", "t.toml"])),
+        describe(
+            trellis(home.path())
+                .args(["config", "show"])
+                .env("TRELLIS_CACHE_MAX_BYTES", "0"),
+        ),
+    ] {
+        assert!(!told.starts_with("exit code: 0"), "{told}");
+        assert!(
+            told.contains("`cache.max_bytes` is no longer a setting"),
+            "{told}"
+        );
+        assert!(told.contains("`retention.keep_jobs`"), "{told}");
+    }
+}
+
+#[test]
 fn localhost_is_an_address() {
     let home = home();
     fs::write(home.path().join("t.toml"), "[listen]\nhost = \"localhost\"\n").unwrap();

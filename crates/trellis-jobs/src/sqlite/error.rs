@@ -22,7 +22,7 @@ pub struct SqliteFailure {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The folder cannot be made.
-    #[error("the folder of {} cannot be made", path.display())]
+    #[error("cannot create the folder of {}", path.display())]
     Folder {
         /// The database file.
         path: PathBuf,
@@ -31,13 +31,13 @@ pub enum OpenError {
         source: std::io::Error,
     },
     /// A database of some other program.
-    #[error("{} is an SQLite database, but not one of this server", path.display())]
+    #[error("{} is an SQLite database of another program", path.display())]
     NotOurs {
         /// The database file.
         path: PathBuf,
     },
     /// A database of a later version.
-    #[error("{} has schema {found}, this version knows up to {known}: use the newer server", path.display())]
+    #[error("{} has schema {found}, but this version supports up to {known}: use a newer server", path.display())]
     Newer {
         /// The database file.
         path: PathBuf,
@@ -55,7 +55,7 @@ pub enum OpenError {
         report: String,
     },
     /// The database's thread cannot be started.
-    #[error("no thread can be started")]
+    #[error("cannot start a thread")]
     Thread {
         /// What the system said.
         #[source]

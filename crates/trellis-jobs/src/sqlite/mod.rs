@@ -1,34 +1,34 @@
 //! The embedded job store: one SQLite file, shared by any number of processes on one host.
 //!
-//! One connection writes and one reads, each on a thread of its own (`thread.rs`); the rules are in
-//! `changes.rs`. Not for network file systems: SQLite's write-ahead log needs shared memory.
+//! One connection writes and one reads, each on a thread of its own (`thread.rs`); what is written is decided by
+//! the crate's rules. Not for network file systems: SQLite's write-ahead log needs shared memory.
 
-mod attempt;
-mod cache;
-mod changes;
 mod error;
-mod lifecycle;
 mod query;
 mod rows;
 mod schema;
-mod submit;
 mod thread;
+mod write;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::TransactionBehavior;
+use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::watch;
-use trellis_core::{Failure, Input, Job, JobEvent, JobId, Progress};
+use trellis_core::{JobEvent, JobId};
 
 pub use error::{OpenError, SqliteFailure};
-use thread::{Announce, Database, Durability};
+use thread::{Database, Durability};
+use write::Written;
 
 use crate::folders::create_durably;
+use crate::rules::Command;
+use crate::wakes::Wakes;
 use crate::{
-    BlobKey, Claim, ClaimFilter, Delivered, DeliveredStatement, Heartbeat, JobQuery, JobStore, Lease, NewJob,
-    Outcome, Page, Recovered, StoreError, StoreStats, Submitted, WorkerName,
+    Applied, CacheKey, Changes, Claim, ClaimFilter, JobQuery, JobStore, NewJob, Owner, Page, StoreError,
+    StoreStats, StoredJob, Submitted, WorkerName,
 };
 
 /// The embedded job store. Clones share it.
@@ -36,7 +36,7 @@ use crate::{
 pub struct SqliteStore {
     writer: Database,
     reader: Database,
-    changes: watch::Receiver<u64>,
+    wakes: Arc<Wakes>,
 }
 
 impl SqliteStore {
@@ -52,7 +52,7 @@ impl SqliteStore {
         })?;
         let writer = schema::open_writer(path)?;
         let reader = schema::open_reader(path)?;
-        let (announce, changes) = watch::channel(0);
+        let (announce, elsewhere) = watch::channel(0);
         let thread = |error| StoreError::Unavailable {
             source: Box::new(error),
         };
@@ -66,16 +66,54 @@ impl SqliteStore {
             .map_err(thread)?,
             reader: Database::start("jobs-reader", reader, TransactionBehavior::Deferred, None)
                 .map_err(thread)?,
-            changes,
+            wakes: Wakes::new(elsewhere),
         })
+    }
+
+    /// Writes; those who wait for what changed are woken after the commit.
+    async fn write<T: Send + 'static>(
+        &self,
+        durability: Durability,
+        call: impl FnOnce(&Connection) -> Written<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let wakes = self.wakes.clone();
+        let call = move |db: &Connection| {
+            let (value, wake) = call(db)?;
+            Ok((value, wakes.when_dropped(wake)))
+        };
+        let (value, _woken) = self.writer.call_with(durability, call).await?;
+        Ok(value)
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.reader.call(call).await
+    }
+}
+
+/// Whether a power cut may take what a command did. What a job's end or a client hangs on is never taken.
+fn durability(command: &Command) -> Durability {
+    match command {
+        Command::Heartbeat { .. } | Command::Progress { .. } | Command::Preview { .. } => {
+            Durability::Whenever
+        }
+        Command::Claim { .. } => Durability::Soon,
+        Command::Succeed { .. }
+        | Command::Fail { .. }
+        | Command::Release { .. }
+        | Command::Lapse { .. }
+        | Command::Cancel { .. }
+        | Command::CancelOrDelete { .. }
+        | Command::Delete => Durability::Now,
     }
 }
 
 #[async_trait::async_trait]
 impl JobStore for SqliteStore {
     async fn submit(&self, new: NewJob) -> Result<Submitted, StoreError> {
-        self.writer
-            .call(Announce::Yes, move |db| submit::submit(db, &new))
+        self.write(Durability::Now, move |db| write::submit(db, &new))
             .await
     }
 
@@ -87,139 +125,44 @@ impl JobStore for SqliteStore {
         lease: Duration,
     ) -> Result<Option<Claim>, StoreError> {
         let (worker, filter) = (worker.clone(), filter.clone());
-        self.writer
-            .call_with(Announce::Yes, Durability::Soon, move |db| {
-                attempt::claim(db, &worker, &filter, now, lease)
-            })
+        self.write(Durability::Soon, move |db| {
+            write::claim(db, &worker, &filter, now, lease)
+        })
+        .await
+    }
+
+    async fn apply(&self, id: JobId, now: Timestamp, command: Command) -> Result<Applied, StoreError> {
+        self.write(durability(&command), move |db| write::apply(db, id, now, command))
             .await
     }
 
-    async fn heartbeat(
-        &self,
-        lease: &Lease,
-        now: Timestamp,
-        extend: Duration,
-    ) -> Result<Heartbeat, StoreError> {
-        let lease = lease.clone();
-        self.writer
-            .call_with(Announce::No, Durability::Whenever, move |db| {
-                attempt::heartbeat(db, &lease, now, extend)
-            })
+    async fn lapsed(&self, now: Timestamp, held_by: Option<&WorkerName>) -> Result<Vec<JobId>, StoreError> {
+        let held_by = held_by.cloned();
+        self.read(move |db| query::lapsed(db, now, held_by.as_ref()))
             .await
     }
 
-    async fn progress(&self, lease: &Lease, now: Timestamp, progress: Progress) -> Result<(), StoreError> {
-        let lease = lease.clone();
-        self.writer
-            .call_with(Announce::Yes, Durability::Whenever, move |db| {
-                attempt::progress(db, &lease, now, progress)
-            })
-            .await
+    async fn find(&self, id: JobId) -> Result<StoredJob, StoreError> {
+        self.read(move |db| rows::stored(db, id)).await
     }
 
-    async fn preview(&self, id: JobId, now: Timestamp, file: Delivered) -> Result<(), StoreError> {
-        self.writer
-            .call_with(Announce::Yes, Durability::Whenever, move |db| {
-                lifecycle::preview(db, id, now, &file)
-            })
-            .await
+    async fn list(&self, query: JobQuery) -> Result<Page, StoreError> {
+        self.read(move |db| query::list(db, &query)).await
+    }
+
+    async fn events(&self, job: Option<JobId>, after: u64, limit: u32) -> Result<Vec<JobEvent>, StoreError> {
+        self.read(move |db| query::events(db, job, after, limit)).await
+    }
+
+    async fn cached(&self, owner: &Owner, key: &CacheKey, limit: u32) -> Result<Vec<StoredJob>, StoreError> {
+        let (owner, key) = (owner.clone(), key.clone());
+        self.read(move |db| query::cached(db, &owner, &key, limit)).await
     }
 
     async fn without_preview(&self, filter: &ClaimFilter, limit: u32) -> Result<Vec<JobId>, StoreError> {
         let filter = filter.clone();
-        self.reader
-            .call(Announce::No, move |db| query::without_preview(db, &filter, limit))
+        self.read(move |db| query::without_preview(db, &filter, limit))
             .await
-    }
-
-    async fn succeed(&self, lease: &Lease, now: Timestamp, outcome: Outcome) -> Result<Job, StoreError> {
-        let lease = lease.clone();
-        self.writer
-            .call(Announce::Yes, move |db| {
-                attempt::succeed(db, &lease, now, &outcome)
-            })
-            .await
-    }
-
-    async fn fail(&self, lease: &Lease, now: Timestamp, failure: Failure) -> Result<Job, StoreError> {
-        let lease = lease.clone();
-        self.writer
-            .call(Announce::Yes, move |db| attempt::fail(db, &lease, now, &failure))
-            .await
-    }
-
-    async fn release(&self, lease: &Lease, now: Timestamp) -> Result<(), StoreError> {
-        let lease = lease.clone();
-        self.writer
-            .call(Announce::Yes, move |db| attempt::release(db, &lease, now))
-            .await
-    }
-
-    async fn cancel(&self, id: JobId, now: Timestamp) -> Result<Job, StoreError> {
-        self.writer
-            .call(Announce::Yes, move |db| lifecycle::cancel(db, id, now))
-            .await
-    }
-
-    async fn delete(&self, id: JobId) -> Result<Vec<BlobKey>, StoreError> {
-        self.writer
-            .call(Announce::Yes, move |db| lifecycle::delete(db, id))
-            .await
-    }
-
-    async fn recover(
-        &self,
-        now: Timestamp,
-        max_attempts: u32,
-        held_by: Option<&WorkerName>,
-    ) -> Result<Recovered, StoreError> {
-        let held_by = held_by.cloned();
-        self.writer
-            .call(Announce::Yes, move |db| {
-                lifecycle::recover(db, now, max_attempts, held_by.as_ref())
-            })
-            .await
-    }
-
-    async fn get(&self, id: JobId) -> Result<Job, StoreError> {
-        self.reader.call(Announce::No, move |db| rows::job(db, id)).await
-    }
-
-    async fn input_key(&self, id: JobId, index: u32) -> Result<Option<(Input, BlobKey)>, StoreError> {
-        self.reader
-            .call(Announce::No, move |db| query::input_key(db, id, index))
-            .await
-    }
-
-    async fn artifact_key(&self, id: JobId, name: &str) -> Result<Option<Delivered>, StoreError> {
-        let name = name.to_owned();
-        self.reader
-            .call(Announce::No, move |db| query::artifact_key(db, id, &name))
-            .await
-    }
-
-    async fn statement_key(&self, id: JobId) -> Result<Option<DeliveredStatement>, StoreError> {
-        self.reader
-            .call(Announce::No, move |db| query::statement_key(db, id))
-            .await
-    }
-
-    async fn list(&self, query: JobQuery) -> Result<Page, StoreError> {
-        self.reader
-            .call(Announce::No, move |db| query::list(db, &query))
-            .await
-    }
-
-    async fn events(&self, id: JobId, after: u64, limit: u32) -> Result<Vec<JobEvent>, StoreError> {
-        self.reader
-            .call(Announce::No, move |db| query::events(db, id, after, limit))
-            .await
-    }
-
-    fn watch(&self) -> watch::Receiver<u64> {
-        let mut changes = self.changes.clone();
-        changes.mark_unchanged();
-        changes
     }
 
     async fn expired(
@@ -228,20 +171,19 @@ impl JobStore for SqliteStore {
         ended_before: Option<Timestamp>,
         limit: u32,
     ) -> Result<Vec<JobId>, StoreError> {
-        self.reader
-            .call(Announce::No, move |db| {
-                query::expired(db, keep_jobs, ended_before, limit)
-            })
-            .await
-    }
-
-    async fn knows(&self, id: JobId) -> Result<bool, StoreError> {
-        self.reader
-            .call(Announce::No, move |db| query::knows(db, id))
+        self.read(move |db| query::expired(db, keep_jobs, ended_before, limit))
             .await
     }
 
     async fn stats(&self) -> Result<StoreStats, StoreError> {
-        self.reader.call(Announce::No, query::stats).await
+        self.read(query::stats).await
+    }
+
+    fn subscribe(&self, job: JobId) -> Changes {
+        self.wakes.of_job(job)
+    }
+
+    fn arrivals(&self) -> Changes {
+        self.wakes.of_queue()
     }
 }

@@ -1,63 +1,11 @@
 //! Reads that change nothing.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
-use trellis_core::{Input, JobEvent, JobId, JobState};
+use rusqlite::{Connection, params};
+use trellis_core::{JobEvent, JobId, JobState};
 
-use super::changes::standing;
-use super::rows::{Json, clamped, job, micros, parsed, time};
-use crate::{BlobKey, ClaimFilter, Delivered, DeliveredStatement, JobQuery, Page, StoreError, StoreStats};
-
-/// The picture at `index` and where it is.
-pub(super) fn input_key(
-    connection: &Connection,
-    id: JobId,
-    index: u32,
-) -> Result<Option<(Input, BlobKey)>, StoreError> {
-    let job = standing(connection, id)?;
-    let mut statement =
-        connection.prepare_cached("SELECT input, key FROM inputs WHERE job = ?1 AND position = ?2")?;
-    let found = statement.query_row(params![job.number, index], |row| {
-        Ok((row.get::<_, Json<_>>(0)?.0, BlobKey::from_stored(row.get(1)?)))
-    });
-    Ok(found.optional()?)
-}
-
-/// The file of that name and where it is.
-pub(super) fn artifact_key(
-    connection: &Connection,
-    id: JobId,
-    name: &str,
-) -> Result<Option<Delivered>, StoreError> {
-    let job = standing(connection, id)?;
-    let mut statement =
-        connection.prepare_cached("SELECT artifact, key FROM artifacts WHERE job = ?1 AND name = ?2")?;
-    let found = statement.query_row(params![job.number, name], |row| {
-        Ok(Delivered {
-            artifact: row.get::<_, Json<_>>(0)?.0,
-            key: BlobKey::from_stored(row.get(1)?),
-        })
-    });
-    Ok(found.optional()?)
-}
-
-/// The statement about the job's result and where it is.
-pub(super) fn statement_key(
-    connection: &Connection,
-    id: JobId,
-) -> Result<Option<DeliveredStatement>, StoreError> {
-    let job = standing(connection, id)?;
-    let mut statement = connection.prepare_cached(
-        "SELECT statement, statement_key FROM jobs WHERE number = ?1 AND statement IS NOT NULL",
-    )?;
-    let found = statement.query_row([job.number], |row| {
-        Ok(DeliveredStatement {
-            file: row.get::<_, Json<_>>(0)?.0,
-            key: BlobKey::from_stored(row.get(1)?),
-        })
-    });
-    Ok(found.optional()?)
-}
+use super::rows::{Json, clamped, job, micros, parsed, record, stored, time};
+use crate::{CacheKey, ClaimFilter, JobQuery, Owner, Page, StoreError, StoreStats, StoredJob, WorkerName};
 
 /// Live jobs that fit and list nothing yet: before a job's result nothing but its preview is listed.
 pub(super) fn without_preview(
@@ -76,52 +24,103 @@ pub(super) fn without_preview(
     Ok(ids.collect::<Result<_, _>>()?)
 }
 
+/// Jobs whose worker may be lost.
+pub(super) fn lapsed(
+    connection: &Connection,
+    now: Timestamp,
+    held_by: Option<&WorkerName>,
+) -> Result<Vec<JobId>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id FROM jobs WHERE state = 'running' AND (lease_until <= ?1 OR worker = ?2) ORDER BY number",
+    )?;
+    let held_by = held_by.map(|worker| &worker.0);
+    let ids = statement.query_map(params![micros(now), held_by], |row| parsed(row, 0))?;
+    Ok(ids.collect::<Result<_, _>>()?)
+}
+
 /// A page of jobs, newest first. The cursor is an id, so it stays good when its job is deleted.
 pub(super) fn list(connection: &Connection, query: &JobQuery) -> Result<Page, StoreError> {
     let mut statement = connection.prepare_cached(match query.state {
-        Some(_) => "SELECT id FROM jobs WHERE state = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3",
-        None => "SELECT id FROM jobs WHERE ?1 IS NULL AND id < ?2 ORDER BY id DESC LIMIT ?3",
+        Some(_) => {
+            "SELECT id FROM jobs WHERE state = ?1 AND id < ?2 AND owner IN (SELECT value FROM json_each(?4))
+             ORDER BY id DESC LIMIT ?3"
+        }
+        None => {
+            "SELECT id FROM jobs WHERE ?1 IS NULL AND id < ?2 AND owner IN (SELECT value FROM json_each(?4))
+             ORDER BY id DESC LIMIT ?3"
+        }
     })?;
     // Ids are lower-case hexadecimal: `g` sorts after all of them.
     let before = query.before.map_or_else(|| "g".to_owned(), |id| id.to_string());
     let limit = query.limit.max(1) as usize;
+    let state = query.state.map(JobState::name);
     // One more than asked for tells whether there is a next page.
+    let more_than_asked = clamped(limit as u64 + 1);
+    let visible = Json(query.owner.visible());
     let mut ids = statement
-        .query_map(
-            params![query.state.map(JobState::name), before, clamped(limit as u64 + 1)],
-            |row| parsed(row, 0),
-        )?
+        .query_map(params![state, before, more_than_asked, visible], |row| {
+            parsed(row, 0)
+        })?
         .collect::<Result<Vec<JobId>, _>>()?;
     let more = ids.len() > limit;
     ids.truncate(limit);
     let next = if more { ids.last().copied() } else { None };
-    let jobs = ids
-        .into_iter()
-        .map(|id| job(connection, id))
-        .collect::<Result<_, _>>()?;
+    let jobs = ids.into_iter().map(|id| job(connection, id));
+    let jobs = jobs.collect::<Result<_, _>>()?;
     Ok(Page { jobs, next })
 }
 
-/// A job's events after an entry.
+/// Jobs with a result of that key.
+pub(super) fn cached(
+    connection: &Connection,
+    owner: &Owner,
+    key: &CacheKey,
+    limit: u32,
+) -> Result<Vec<StoredJob>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id FROM jobs WHERE cache_key = ?1 AND owner = ?2 ORDER BY number DESC LIMIT ?3",
+    )?;
+    let ids = statement.query_map(params![key.as_str(), owner.as_str(), limit], |row| parsed(row, 0))?;
+    let ids = ids.collect::<Result<Vec<JobId>, _>>()?;
+    ids.into_iter().map(|id| stored(connection, id)).collect()
+}
+
+/// Events after an entry, of one job or of all.
 pub(super) fn events(
     connection: &Connection,
-    id: JobId,
+    id: Option<JobId>,
     after: u64,
     limit: u32,
 ) -> Result<Vec<JobEvent>, StoreError> {
-    let job = standing(connection, id)?;
-    let mut statement = connection.prepare_cached(
-        "SELECT seq, at, kind FROM events WHERE job = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
-    )?;
-    let found = statement.query_map(params![job.number, clamped(after), limit], |row| {
+    let number = match id {
+        Some(id) => Some(record(connection, id)?.ok_or(StoreError::NotFound { id })?.number),
+        None => None,
+    };
+    let mut statement = connection.prepare_cached(match number {
+        Some(_) => {
+            "SELECT seq, at, kind, id FROM events JOIN jobs ON number = job
+             WHERE job = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3"
+        }
+        None => {
+            "SELECT seq, at, kind, id FROM events JOIN jobs ON number = job
+             WHERE ?1 IS NULL AND seq > ?2 ORDER BY seq LIMIT ?3"
+        }
+    })?;
+    let found = statement.query_map(params![number, clamped(after), limit], |row| {
         Ok(JobEvent {
             seq: row.get(0)?,
-            job: id,
+            job: parsed(row, 3)?,
             at: time(row, 1)?,
             kind: row.get::<_, Json<_>>(2)?.0,
         })
     })?;
     Ok(found.collect::<Result<_, _>>()?)
+}
+
+/// How many jobs wait.
+pub(super) fn queued(connection: &Connection) -> Result<u64, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT count(*) FROM jobs WHERE state = 'queued'")?;
+    Ok(statement.query_row([], |row| row.get(0))?)
 }
 
 /// Finished jobs that are to be forgotten, oldest end first. Both rules select from the front of that
@@ -145,13 +144,6 @@ pub(super) fn expired(
     )?;
     let found = statement.query_map([clamped(count)], |row| parsed(row, 0))?;
     Ok(found.collect::<Result<_, _>>()?)
-}
-
-/// Whether there is such a job.
-pub(super) fn knows(connection: &Connection, id: JobId) -> Result<bool, StoreError> {
-    Ok(connection
-        .prepare_cached("SELECT 1 FROM jobs WHERE id = ?1")?
-        .exists([id.to_string()])?)
 }
 
 /// Jobs by state.

@@ -1,7 +1,5 @@
 //! Rows to values and back.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, Type, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row};
@@ -9,7 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use trellis_core::{Artifact, BackendChoice, Input, Job, JobId, JobState, Transition, UnknownName};
 
-use crate::StoreError;
+use crate::rules::{Hold, Record};
+use crate::{BlobKey, CacheKey, Owner, StoreError, StoredJob, WorkerName};
 
 /// A value kept as JSON.
 pub(super) struct Json<T>(pub(super) T);
@@ -33,11 +32,6 @@ impl<T: DeserializeOwned> FromSql for Json<T> {
 /// A time kept as microseconds.
 pub(super) fn micros(at: Timestamp) -> i64 {
     at.as_microsecond()
-}
-
-/// The end of a lease that starts now.
-pub(super) fn later(now: Timestamp, by: Duration) -> i64 {
-    micros(now).saturating_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX))
 }
 
 /// A number that SQLite can hold; beyond, the largest one.
@@ -70,13 +64,51 @@ pub(super) fn state(row: &Row<'_>, column: usize) -> rusqlite::Result<JobState> 
     name.parse().map_err(|error: UnknownName| odd(column, error))
 }
 
-/// A job's own row, without what stands in other tables, and its number.
-fn job_row(row: &Row<'_>) -> rusqlite::Result<(i64, Job)> {
-    let progress: Option<Json<_>> = row.get("progress")?;
-    let failure: Option<Json<_>> = row.get("failure")?;
-    let provenance: Option<Json<_>> = row.get("provenance")?;
-    let statement: Option<Json<_>> = row.get("statement")?;
-    let timings: Option<Json<_>> = row.get("timings")?;
+/// A value of a job and the job's number.
+pub(super) struct Numbered<T> {
+    pub(super) number: i64,
+    pub(super) value: T,
+}
+
+/// What the rules want to know of a job, where there is one.
+pub(super) fn record(connection: &Connection, id: JobId) -> Result<Option<Numbered<Record>>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT number, owner, state, attempt, charged, worker, lease_until FROM jobs WHERE id = ?1",
+    )?;
+    let found = statement.query_row([id.to_string()], |row| {
+        let worker: Option<String> = row.get(5)?;
+        let hold = worker.map(|worker| {
+            Ok::<_, rusqlite::Error>(Hold {
+                worker: WorkerName(worker),
+                until: time(row, 6)?,
+            })
+        });
+        let value = Record {
+            id,
+            owner: owner(row, 1)?,
+            state: state(row, 2)?,
+            attempt: row.get(3)?,
+            charged: row.get(4)?,
+            hold: hold.transpose()?,
+        };
+        Ok(Numbered {
+            number: row.get(0)?,
+            value,
+        })
+    });
+    Ok(found.optional()?)
+}
+
+fn owner(row: &Row<'_>, column: usize) -> rusqlite::Result<Owner> {
+    Ok(Owner::named(row.get_ref(column)?.as_str()?))
+}
+
+/// A job's own row, without what stands in other tables.
+fn job_row(row: &Row<'_>) -> rusqlite::Result<Numbered<StoredJob>> {
+    fn json<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<T>> {
+        let value: Option<Json<T>> = row.get(column)?;
+        Ok(value.map(|json| json.0))
+    }
     let job = Job {
         id: parsed(row, 1)?,
         state: state(row, 2)?,
@@ -86,37 +118,50 @@ fn job_row(row: &Row<'_>) -> rusqlite::Result<(i64, Job)> {
         attempt: row.get("attempt")?,
         made_by: row.get("made_by")?,
         params: row.get::<_, Json<_>>("params")?.0,
-        progress: progress.map(|json| json.0),
-        failure: failure.map(|json| json.0),
+        progress: json(row, "progress")?,
+        failure: json(row, "failure")?,
         notes: row.get::<_, Json<_>>("notes")?.0,
-        provenance: provenance.map(|json| json.0),
-        statement: statement.map(|json| json.0),
-        timings: timings.map(|json| json.0),
+        provenance: json(row, "provenance")?,
+        statement: json(row, "statement")?,
+        timings: json(row, "timings")?,
         cached: row.get("cached")?,
         inputs: Vec::new(),
         artifacts: Vec::new(),
         history: Vec::new(),
     };
-    Ok((row.get(0)?, job))
+    let statement: Option<String> = row.get("statement_key")?;
+    let cache_key: Option<String> = row.get("cache_key")?;
+    let value = StoredJob {
+        job,
+        owner: owner(row, 6)?,
+        inputs: Vec::new(),
+        artifacts: Vec::new(),
+        statement: statement.map(BlobKey::from_stored),
+        cache_key: cache_key.map(CacheKey::from_stored),
+    };
+    Ok(Numbered {
+        number: row.get(0)?,
+        value,
+    })
 }
 
-/// The whole job.
-pub(super) fn job(connection: &Connection, id: JobId) -> Result<Job, StoreError> {
+/// The job with where its files are.
+pub(super) fn stored(connection: &Connection, id: JobId) -> Result<StoredJob, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT number, id, state, backend, created_at, updated_at, attempt, made_by, params, progress,
-                failure, notes, provenance, statement, timings, cached
+        "SELECT number, id, state, backend, created_at, updated_at, owner, attempt, made_by, params, progress,
+                failure, notes, provenance, statement, statement_key, timings, cached, cache_key
          FROM jobs WHERE id = ?1",
     )?;
     let found = statement.query_row([id.to_string()], job_row).optional()?;
-    let (number, mut job) = found.ok_or(StoreError::NotFound { id })?;
-    job.inputs = column::<Input>(
+    let Numbered { number, mut value } = found.ok_or(StoreError::NotFound { id })?;
+    (value.job.inputs, value.inputs) = files::<Input>(
         connection,
-        "SELECT input FROM inputs WHERE job = ?1 ORDER BY position",
+        "SELECT input, key FROM inputs WHERE job = ?1 ORDER BY position",
         number,
     )?;
-    job.artifacts = column::<Artifact>(
+    (value.job.artifacts, value.artifacts) = files::<Artifact>(
         connection,
-        "SELECT artifact FROM artifacts WHERE job = ?1 ORDER BY position, name",
+        "SELECT artifact, key FROM artifacts WHERE job = ?1 ORDER BY position, name",
         number,
     )?;
     let mut statement = connection
@@ -128,23 +173,23 @@ pub(super) fn job(connection: &Connection, id: JobId) -> Result<Job, StoreError>
             attempt: row.get(2)?,
         })
     })?;
-    job.history = history.collect::<Result<_, _>>()?;
-    Ok(job)
+    value.job.history = history.collect::<Result<_, _>>()?;
+    Ok(value)
 }
 
-fn column<T: DeserializeOwned>(
+/// The job as clients see it.
+pub(super) fn job(connection: &Connection, id: JobId) -> Result<Job, StoreError> {
+    Ok(stored(connection, id)?.job)
+}
+
+fn files<T: DeserializeOwned>(
     connection: &Connection,
     query: &str,
     number: i64,
-) -> Result<Vec<T>, StoreError> {
+) -> Result<(Vec<T>, Vec<BlobKey>), StoreError> {
     let mut statement = connection.prepare_cached(query)?;
-    let values = statement.query_map([number], |row| Ok(row.get::<_, Json<T>>(0)?.0))?;
-    Ok(values.collect::<Result<_, _>>()?)
-}
-
-/// A column of texts.
-pub(super) fn texts(connection: &Connection, query: &str, number: i64) -> Result<Vec<String>, StoreError> {
-    let mut statement = connection.prepare_cached(query)?;
-    let values = statement.query_map([number], |row| row.get(0))?;
-    Ok(values.collect::<Result<_, _>>()?)
+    let found = statement.query_map([number], |row| {
+        Ok((row.get::<_, Json<T>>(0)?.0, BlobKey::from_stored(row.get(1)?)))
+    })?;
+    Ok(found.collect::<Result<_, _>>()?)
 }

@@ -13,10 +13,11 @@ use crate::StoreError;
 
 /// In the file's header, so that `file` and this program tell it from other databases: `TRLj`.
 const APPLICATION_ID: i64 = 0x5452_4c6a;
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/0001_jobs.sql"),
     include_str!("migrations/0002_results.sql"),
     include_str!("migrations/0003_timings.sql"),
+    include_str!("migrations/0004_owners.sql"),
 ];
 /// More events than can be lost at a time, and so few that the numbers last for billions of starts.
 const LOST_EVENTS: i64 = 1 << 20;
@@ -128,6 +129,15 @@ fn check_damage(path: &Path, connection: &Connection) -> Result<(), StoreError> 
 }
 
 fn migrate(path: &Path, connection: &mut Connection) -> Result<(), StoreError> {
+    // A migration that puts a new table in the place of one must not take along what refers to it. SQLite lets this
+    // be changed outside of a transaction only.
+    connection.pragma_update(None, "foreign_keys", false)?;
+    let migrated = run_migrations(path, connection);
+    connection.pragma_update(None, "foreign_keys", true)?;
+    migrated
+}
+
+fn run_migrations(path: &Path, connection: &mut Connection) -> Result<(), StoreError> {
     // Another process may be at it: whoever comes second finds it done.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let known = MIGRATIONS.len();

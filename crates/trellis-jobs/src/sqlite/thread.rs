@@ -36,15 +36,6 @@ struct Ran {
 
 type Call = Box<dyn FnOnce(Result<&Connection, SqliteFailure>) -> Ran + Send>;
 
-/// Whether those who wait for changes are told of a call that changed something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Announce {
-    /// They are.
-    Yes,
-    /// It is of no interest to them, such as a longer lease.
-    No,
-}
-
 /// Whether a power cut may take what a call did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Durability {
@@ -59,7 +50,6 @@ pub(super) enum Durability {
 
 /// A call with what is to be done about it.
 struct Waiting {
-    announce: Announce,
     durability: Durability,
     call: Call,
 }
@@ -71,7 +61,7 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// Starts the thread. With `changes` it announces commits, its own and other processes'.
+    /// Starts the thread. With `changes` it announces commits of other processes.
     pub(super) fn start(
         name: &str,
         connection: Connection,
@@ -97,21 +87,16 @@ impl Database {
 
     /// Runs `call` in a transaction and answers once it is committed and on disk. A caller that stops waiting
     /// changes nothing: the call is done all the same.
-    pub(super) async fn call<T, F>(&self, announce: Announce, call: F) -> Result<T, StoreError>
+    pub(super) async fn call<T, F>(&self, call: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
-        self.call_with(announce, Durability::Now, call).await
+        self.call_with(Durability::Now, call).await
     }
 
     /// The same, on disk when `durability` says.
-    pub(super) async fn call_with<T, F>(
-        &self,
-        announce: Announce,
-        durability: Durability,
-        call: F,
-    ) -> Result<T, StoreError>
+    pub(super) async fn call_with<T, F>(&self, durability: Durability, call: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
@@ -132,11 +117,7 @@ impl Database {
         let gone = || StoreError::Unavailable {
             source: "the database's thread has ended".into(),
         };
-        let waiting = Waiting {
-            announce,
-            durability,
-            call,
-        };
+        let waiting = Waiting { durability, call };
         self.calls.send(waiting).map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
     }
@@ -248,7 +229,7 @@ impl Worker {
     /// Runs calls from the front in one transaction, until all ran or SQLite broke it off.
     fn commit(&mut self, batch: &mut VecDeque<Waiting>) {
         let mut answers = Vec::with_capacity(batch.len());
-        let (mut wrote, mut announce) = (false, false);
+        let mut wrote = false;
         let mut broke = None;
         let durability = batch.iter().map(|waiting| waiting.durability).max();
         let durability = durability.unwrap_or(Durability::Now);
@@ -266,9 +247,7 @@ impl Worker {
                     let ran = (waiting.call)(Ok(&transaction));
                     answers.push(ran.answer);
                     broke = ran.broke;
-                    let changed = transaction.total_changes() != before;
-                    wrote |= changed;
-                    announce |= waiting.announce == Announce::Yes && changed;
+                    wrote |= transaction.total_changes() != before;
                 }
                 match broke {
                     Some(failure) => Err(failure),
@@ -283,9 +262,6 @@ impl Worker {
             } else if durability == Durability::Soon {
                 self.unflushed.get_or_insert_with(Instant::now);
             }
-        }
-        if committed.is_ok() && announce {
-            self.announce();
         }
         for answer in answers {
             answer(committed.clone());
@@ -339,7 +315,7 @@ mod tests {
             (Durability::Now, 2),
             (Durability::Whenever, 1),
         ] {
-            let found = database.call_with(Announce::No, durability, |db| {
+            let found = database.call_with(durability, |db| {
                 db.execute("INSERT INTO t VALUES (1)", [])?;
                 Ok(db.pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0))?)
             });

@@ -1,28 +1,19 @@
-//! Kept results: when one is taken, when not, and that none is ever half there.
+//! Results of earlier jobs: when one is taken, when not, and that none is ever half there.
 
-#![expect(clippy::print_stdout, reason = "the child speaks to its parent so")]
-
-use std::io::{BufRead, BufReader};
-use std::process::Stdio;
-use std::sync::Arc;
+use std::path::PathBuf;
 
 use bytes::Bytes;
-use trellis_core::{Artifact, EventKind, Format, Job, JobId, JobState, ParamsPatch, Sha256, StatementFile};
+use trellis_core::{Artifact, Format, Job, JobId, JobState, ParamsPatch, Sha256, StatementFile};
 use trellis_jobs::{
-    BlobKey, BlobStore, CacheKey, Delivered, DeliveredStatement, Intake, JobStore, Outcome, ResultCache,
-    Submission, Submitted,
+    BlobKey, BlobStore, CacheKey, Delivered, DeliveredStatement, Jobs, Outcome, Owner, Removed, Submission,
+    Terms,
 };
 
-use crate::child::child;
-use crate::kit::{Place, at, every_choice, new_job, picture, worker};
-
-/// Bytes of a result's one file.
-const LENGTH: usize = 100;
-const SIZE: u64 = LENGTH as u64;
+use crate::kit::{Place, at, claim, jobs, picture};
 
 /// The bytes of a result; each seed has its own.
 fn bytes(seed: u32) -> Bytes {
-    Bytes::from([u8::try_from(seed % 251).unwrap()].repeat(LENGTH))
+    Bytes::from([u8::try_from(seed % 251).unwrap()].repeat(100))
 }
 
 fn submission(seed: Option<u32>) -> Submission {
@@ -32,85 +23,37 @@ fn submission(seed: Option<u32>) -> Submission {
             seed: seed.map(i64::from),
             ..ParamsPatch::default()
         },
-        made_by: Some("relief of today".to_owned()),
         ..Submission::default()
     }
 }
 
-/// A server that keeps `max_bytes` of results.
-struct Shop {
-    place: Place,
-    intake: Intake,
-    cache: ResultCache,
-}
-
-impl Shop {
-    fn new(max_bytes: u64) -> Self {
-        let place = Place::new();
-        let cache = place.cache(max_bytes);
-        let mut intake = place.intake();
-        intake.cache = Some(cache.clone());
-        Self { place, intake, cache }
-    }
-
-    async fn submit(&self, submission: Submission) -> Submitted {
-        self.intake.submit(submission).await.unwrap()
-    }
-
-    /// Has a job made and its result kept. `false`: it was done already.
-    async fn made(&self, submission: Submission) -> (Job, bool) {
-        let job = self.submit(submission).await.job;
-        if job.state.is_final() {
-            return (job, false);
-        }
-        let lease = std::time::Duration::from_secs(30);
-        let claimed = self
-            .place
-            .store
-            .claim(&worker("a"), &every_choice(), at(0), lease)
-            .await;
-        let claim = claimed.unwrap().unwrap();
-        assert_eq!(claim.lease.job, job.id);
-        let outcome = put_outcome(&self.intake, job.id, 1, job.params.seed).await;
-        let done = self
-            .place
-            .store
-            .succeed(&claim.lease, at(1), outcome.clone())
-            .await
-            .unwrap();
-        self.cache
-            .keep(&key(&done), &outcome, done.created_at)
-            .await
-            .unwrap();
-        (done, true)
-    }
-
-    async fn is_kept(&self, seed: u32) -> bool {
-        let job = self.submit(submission(Some(seed))).await.job;
-        if !job.state.is_final() {
-            self.place.store.cancel(job.id, at(9)).await.unwrap();
-        }
-        job.cached
-    }
-
-    /// Files in the folder of kept results.
-    fn kept_files(&self) -> usize {
-        let folder = self.place.folder.path().join("blobs/cache");
-        std::fs::read_dir(folder).map_or(0, Iterator::count)
+fn of(owner: &str) -> Terms {
+    Terms {
+        owner: Owner::named(owner),
+        ..Terms::default()
     }
 }
 
-fn key(job: &Job) -> CacheKey {
-    let inputs: Vec<_> = job.inputs.iter().map(|input| input.sha256).collect();
-    CacheKey::new(&inputs, None, &job.params, "relief of today")
+/// Has a job made as `made_by` does, unless it is done already. Then it is `cached`.
+async fn made(jobs: &Jobs, submission: Submission, terms: Terms) -> Job {
+    let job = jobs.submit(submission, terms).await.unwrap().job;
+    if job.state.is_final() {
+        return job;
+    }
+    let claim = claim(&*jobs.store, "a", 0).await.unwrap();
+    assert_eq!(claim.lease.job, job.id);
+    let made_by = jobs.makers.made_by(job.backend, &job.params.formats).unwrap();
+    let mut outcome = put_outcome(jobs, job.id, job.params.seed).await;
+    outcome.cache_key = made_by.map(|made_by| CacheKey::new(&job.inputs, &job.params, &made_by));
+    jobs.store.succeed(&claim.lease, at(1), outcome).await.unwrap();
+    jobs.store.get(job.id).await.unwrap()
 }
 
-async fn put_outcome(intake: &Intake, job: JobId, attempt: u32, seed: u32) -> Outcome {
-    let model = BlobKey::artifact(job, attempt, "model.glb");
-    let statement = BlobKey::statement(job, attempt, "model.intoto.json");
-    intake.blobs.put(&model, bytes(seed)).await.unwrap();
-    intake
-        .blobs
+async fn put_outcome(jobs: &Jobs, job: JobId, seed: u32) -> Outcome {
+    let model = BlobKey::artifact(job, 1, "model.glb");
+    let statement = BlobKey::statement(job, 1, "model.intoto.json");
+    jobs.blobs.put(&model, bytes(seed)).await.unwrap();
+    jobs.blobs
         .put(&statement, Bytes::from_static(b"{}"))
         .await
         .unwrap();
@@ -121,7 +64,7 @@ async fn put_outcome(intake: &Intake, job: JobId, attempt: u32, seed: u32) -> Ou
                 name: "model.glb".to_owned(),
                 format: Format::Glb,
                 media_type: Format::Glb.media_type().to_owned(),
-                size_bytes: SIZE,
+                size_bytes: bytes(seed).len() as u64,
                 sha256: Sha256::of(bytes(seed)),
                 preview: false,
             },
@@ -135,22 +78,26 @@ async fn put_outcome(intake: &Intake, job: JobId, attempt: u32, seed: u32) -> Ou
                 name: "model.intoto.json".to_owned(),
                 media_type: "application/vnd.in-toto+json".to_owned(),
                 size_bytes: 2,
-                sha256: Sha256::of(b"{}"),
+                sha256: Sha256::of("{}"),
                 signed_by: None,
             },
             key: statement,
         }),
+        cache_key: None,
     }
 }
 
 #[tokio::test]
 async fn the_same_request_is_done_at_once_with_the_same_files() {
-    let shop = Shop::new(1 << 20);
-    let (first, made) = shop.made(submission(Some(7))).await;
-    assert!(made && !first.cached);
-    let second = shop.submit(submission(Some(7))).await.job;
-    assert_eq!((second.state, second.cached), (JobState::Succeeded, true));
-    assert_eq!(second.attempt, 0);
+    let place = Place::new();
+    let jobs = place.jobs();
+    let first = made(&jobs, submission(Some(7)), of("")).await;
+    assert!(!first.cached);
+    let second = made(&jobs, submission(Some(7)), of("")).await;
+    assert_eq!(
+        (second.state, second.cached, second.attempt),
+        (JobState::Succeeded, true, 0)
+    );
     assert_ne!(second.id, first.id);
     assert_eq!(
         (
@@ -161,237 +108,169 @@ async fn the_same_request_is_done_at_once_with_the_same_files() {
         ),
         (&first.artifacts, &first.notes, &first.made_by, &first.statement)
     );
-    let passed: Vec<JobState> = second.history.iter().map(|entry| entry.state).collect();
-    assert_eq!(passed, [JobState::Queued, JobState::Succeeded]);
-    // Forgotten or not, the first is not needed for it.
-    shop.place.store.delete(first.id).await.unwrap();
-    shop.place.blobs.delete_job(first.id).await.unwrap();
-    let third = shop.submit(submission(Some(7))).await.job;
+    // The second needs the first no more, and stands for it.
+    let nobody = Owner::default();
+    assert_eq!(
+        jobs.cancel_or_delete(&nobody, first.id).await.unwrap(),
+        Removed::Deleted
+    );
+    let third = made(&jobs, submission(Some(7)), of("")).await;
+    assert!(third.cached);
     for job in [second.id, third.id] {
-        let found = shop
-            .place
-            .store
-            .artifact_key(job, "model.glb")
-            .await
-            .unwrap()
-            .unwrap();
-        assert_eq!(shop.place.blobs.get(&found.key).await.unwrap(), bytes(7));
-        let stated = shop.place.store.statement_key(job).await.unwrap().unwrap();
-        assert_eq!(shop.place.blobs.get(&stated.key).await.unwrap(), "{}");
+        let found = jobs.artifact(&nobody, job, "model.glb").await.unwrap().unwrap();
+        assert_eq!(place.blobs.get(&found.key).await.unwrap(), bytes(7));
+        let stated = jobs.statement(&nobody, job).await.unwrap().unwrap();
+        assert_eq!(place.blobs.get(&stated.key).await.unwrap(), "{}");
     }
     // Nothing waits for a worker.
-    assert_eq!(shop.place.store.stats().await.unwrap().queued, 0);
-}
-
-#[tokio::test]
-async fn its_events_end_as_those_of_any_job() {
-    let shop = Shop::new(1 << 20);
-    shop.made(submission(Some(7))).await;
-    let job = shop.submit(submission(Some(7))).await.job;
-    let events = shop.place.store.events(job.id, 0, 100).await.unwrap();
-    let kinds: Vec<String> = events
-        .iter()
-        .map(|event| match &event.kind {
-            EventKind::State { state, attempt, .. } => format!("{state} {attempt}"),
-            EventKind::Artifact { name, .. } => name.clone(),
-            EventKind::Progress(_) => "progress".to_owned(),
-        })
-        .collect();
-    assert_eq!(kinds, ["queued 0", "model.glb", "succeeded 0"]);
+    assert_eq!(jobs.stats().await.unwrap().queued, 0);
 }
 
 #[tokio::test]
 async fn another_request_is_made() {
-    let shop = Shop::new(1 << 20);
-    shop.made(submission(Some(7))).await;
-    let is_made = async |other: Submission| {
-        let (_, made) = shop.made(other).await;
-        made
-    };
+    let place = Place::new();
+    let jobs = place.jobs();
+    made(&jobs, submission(Some(7)), of("")).await;
     let other_picture = Submission {
         pictures: vec![picture(5)],
         ..submission(Some(7))
     };
-    let other_program = Submission {
-        made_by: Some("relief of tomorrow".to_owned()),
-        ..submission(Some(7))
-    };
-    let anew = Submission {
-        made_by: None,
-        ..submission(Some(7))
-    };
     let mut fewer = submission(Some(7));
     fewer.patch.ss_sampling_steps = Some(3);
-    for other in [other_picture, other_program, anew, fewer, submission(Some(8))] {
-        assert!(is_made(other).await);
+    for other in [other_picture, fewer, submission(Some(8))] {
+        assert!(!made(&jobs, other, of("")).await.cached);
     }
+    let no_cache = Terms {
+        no_cache: true,
+        ..of("")
+    };
+    assert!(!made(&jobs, submission(Some(7)), no_cache).await.cached);
     // A random seed is never asked for twice, whatever comes out of it.
     for _ in 0..3 {
-        assert!(is_made(submission(None)).await);
+        assert!(!made(&jobs, submission(None), of("")).await.cached);
     }
-    assert!(!is_made(submission(Some(7))).await);
+    assert!(made(&jobs, submission(Some(7)), of("")).await.cached);
+}
+
+#[tokio::test]
+async fn another_maker_makes_it_again_and_an_unknown_one_always_does() {
+    let place = Place::new();
+    made(&place.jobs(), submission(Some(7)), of("")).await;
+    let with = |made_by| jobs(place.store.clone(), place.blobs.clone(), made_by);
+    assert!(
+        !made(&with("relief of tomorrow"), submission(Some(7)), of(""))
+            .await
+            .cached
+    );
+    assert!(
+        made(&with("relief of tomorrow"), submission(Some(7)), of(""))
+            .await
+            .cached
+    );
+    for _ in 0..2 {
+        assert!(!made(&with(""), submission(Some(7)), of("")).await.cached);
+    }
+}
+
+#[tokio::test]
+async fn a_result_is_its_owner_s_own() {
+    let place = Place::new();
+    let jobs = place.jobs();
+    for owner in ["", "ada", "bob"] {
+        assert!(
+            !made(&jobs, submission(Some(7)), of(owner)).await.cached,
+            "{owner}"
+        );
+    }
+    for owner in ["", "ada", "bob"] {
+        assert!(
+            made(&jobs, submission(Some(7)), of(owner)).await.cached,
+            "{owner}"
+        );
+    }
 }
 
 #[tokio::test]
 async fn a_result_of_a_random_seed_is_there_for_who_asks_for_that_seed() {
-    let shop = Shop::new(1 << 20);
-    let (first, _) = shop.made(submission(None)).await;
-    assert!(shop.is_kept(first.params.seed).await);
+    let place = Place::new();
+    let jobs = place.jobs();
+    let first = made(&jobs, submission(None), of("")).await;
+    assert!(
+        made(&jobs, submission(Some(first.params.seed)), of(""))
+            .await
+            .cached
+    );
 }
 
 #[tokio::test]
-async fn a_result_made_anew_takes_the_place_of_the_earlier_one() {
-    let shop = Shop::new(1 << 20);
-    for _ in 0..3 {
-        let anew = Submission {
-            made_by: None,
-            ..submission(Some(7))
-        };
-        assert!(shop.made(anew).await.1);
-    }
-    assert_eq!(shop.kept_files(), 2);
-    assert!(shop.is_kept(7).await);
-}
-
-#[tokio::test]
-async fn an_idempotency_key_goes_before_a_kept_result() {
-    let shop = Shop::new(1 << 20);
-    let with_key = |key: &str| Submission {
-        idempotency: Some((key.to_owned(), "d".to_owned())),
-        ..submission(Some(7))
+async fn an_idempotency_key_goes_before_an_earlier_result() {
+    let place = Place::new();
+    let jobs = place.jobs();
+    let with_key = |key: &str| Terms {
+        idempotency_key: Some(key.to_owned()),
+        ..Terms::default()
     };
-    let (first, _) = shop.made(with_key("one")).await;
-    let replayed = shop.submit(with_key("one")).await;
+    let first = made(&jobs, submission(Some(7)), with_key("one")).await;
+    let replayed = jobs.submit(submission(Some(7)), with_key("one")).await.unwrap();
     assert!(replayed.replayed && replayed.job.id == first.id);
-    let other = shop.submit(with_key("two")).await;
+    let other = jobs.submit(submission(Some(7)), with_key("two")).await.unwrap();
     assert!(!other.replayed && other.job.cached);
-    assert_eq!(shop.submit(with_key("two")).await.job.id, other.job.id);
+    let again = jobs.submit(submission(Some(7)), with_key("two")).await.unwrap();
+    assert_eq!(again.job.id, other.job.id);
 }
 
 #[tokio::test]
 async fn a_full_queue_takes_what_is_done_already() {
-    let shop = Shop::new(1 << 20);
-    shop.made(submission(Some(7))).await;
+    let place = Place::new();
+    let jobs = place.jobs();
+    made(&jobs, submission(Some(7)), of("")).await;
     for _ in 0..5 {
-        shop.submit(submission(None)).await;
+        jobs.submit(submission(None), of("")).await.unwrap();
     }
-    shop.intake.submit(submission(None)).await.unwrap_err();
-    assert!(shop.submit(submission(Some(7))).await.job.cached);
+    jobs.submit(submission(None), of("")).await.unwrap_err();
+    assert!(jobs.submit(submission(Some(7)), of("")).await.unwrap().job.cached);
 }
 
-#[tokio::test]
-async fn the_least_recently_used_goes_first() {
-    // Room for three results with their statements.
-    let shop = Shop::new(3 * (SIZE + 2));
-    for seed in 1..=3 {
-        shop.made(submission(Some(seed))).await;
-    }
-    assert!(shop.is_kept(1).await);
-    shop.made(submission(Some(4))).await;
-    assert_eq!(shop.kept_files(), 6);
-    assert!(!shop.is_kept(2).await);
-    for seed in [1, 3, 4] {
-        assert!(shop.is_kept(seed).await, "{seed}");
-    }
-    // Less room after a restart.
-    let smaller = ResultCache {
-        max_bytes: SIZE + 2,
-        ..shop.cache.clone()
-    };
-    assert_eq!(smaller.sweep(at(0)).await.unwrap(), 2);
-    assert_eq!(shop.kept_files(), 2);
-    assert!(shop.is_kept(4).await && !shop.is_kept(1).await);
-}
-
-#[tokio::test]
-async fn what_is_larger_than_everything_is_not_kept() {
-    let shop = Shop::new(SIZE);
-    shop.made(submission(Some(7))).await;
-    assert_eq!(shop.kept_files(), 0);
-    assert!(!shop.is_kept(7).await);
+fn file_of(place: &Place, job: &Job) -> PathBuf {
+    let key = BlobKey::artifact(job.id, job.attempt, "model.glb");
+    place.folder.path().join("blobs").join(key.as_str())
 }
 
 #[tokio::test]
 async fn a_missing_or_damaged_file_makes_a_miss_and_no_error() {
     for damage in [
-        |path: &std::path::Path| std::fs::remove_file(path),
-        |path: &std::path::Path| {
-            // Another file in its place, so that the job's own link stays good.
-            std::fs::remove_file(path)?;
-            std::fs::write(path, [0].repeat(LENGTH))
-        },
+        |path: &PathBuf| std::fs::remove_file(path),
+        |path: &PathBuf| std::fs::write(path, [0].repeat(100)),
     ] {
-        let shop = Shop::new(1 << 20);
-        let (first, _) = shop.made(submission(Some(7))).await;
-        let folder = shop.place.folder.path().join("blobs/cache");
-        let file = std::fs::read_dir(&folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .find(|path| path.to_string_lossy().ends_with("model.glb"))
-            .unwrap();
-        damage(&file).unwrap();
-        let (second, made) = shop.made(submission(Some(7))).await;
-        assert!(made && !second.cached);
+        let place = Place::new();
+        let jobs = place.jobs();
+        let first = made(&jobs, submission(Some(7)), of("")).await;
+        damage(&file_of(&place, &first)).unwrap();
+        let second = made(&jobs, submission(Some(7)), of("")).await;
+        assert!(!second.cached);
         assert_eq!(second.artifacts, first.artifacts);
-        // Kept anew, and nothing of the damaged one is left.
-        assert_eq!(shop.kept_files(), 2);
-        assert!(shop.is_kept(7).await);
+        let file = place
+            .blobs
+            .get(&BlobKey::artifact(second.id, 1, "model.glb"))
+            .await;
+        assert_eq!(file.unwrap(), bytes(7));
+        // The newest goes first.
+        assert!(made(&jobs, submission(Some(7)), of("")).await.cached);
     }
-}
-
-/// Keeps results, several at a time in little room, and says which.
-pub(crate) async fn keep_for_ever(intake: &Intake) {
-    let store = trellis_jobs::SqliteStore::open(&folder_of_child().join("jobs.db")).unwrap();
-    let cache = ResultCache {
-        index: Arc::new(store),
-        blobs: intake.blobs.clone(),
-        max_bytes: 5 * (SIZE + 2),
-    };
-    for seed in 0.. {
-        let mut job = intake.store.submit(new_job(seed)).await.unwrap().job;
-        job.params.seed = seed % 9;
-        let outcome = put_outcome(intake, job.id, 1, seed % 9).await;
-        cache.keep(&key(&job), &outcome, job.created_at).await.unwrap();
-        println!("kept {seed}");
-    }
-}
-
-fn folder_of_child() -> std::path::PathBuf {
-    std::env::var_os("TRELLIS_TEST_FOLDER")
-        .expect("a child has one")
-        .into()
 }
 
 #[tokio::test]
-async fn a_killed_process_leaves_whole_results_or_none() {
-    for round in 0..6 {
-        let shop = Shop::new(1 << 20);
-        let folder = shop.place.folder.path();
-        let mut child = child("keep", folder).stdout(Stdio::piped()).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let kept = lines
-            .map_while(Result::ok)
-            .filter(|line| line.starts_with("kept "))
-            .nth(5 + round * 3);
-        assert!(kept.is_some(), "the child ended by itself");
-        child.kill().unwrap();
-        child.wait().unwrap();
-        // Long after, when nobody can be at it any more.
-        shop.cache.sweep(at(10_000_000)).await.unwrap();
-        let mut whole = 0;
-        for seed in 0..9 {
-            let mut job = new_job(seed);
-            job.params.seed = seed;
-            let mut asked = Vec::new();
-            asked.extend(job.inputs.iter().map(|(input, _)| input.sha256));
-            let key = CacheKey::new(&asked, None, &job.params, "relief of today");
-            let found = shop.cache.recall(&key, job.id, job.now).await;
-            whole += usize::from(found.is_some());
-        }
-        assert!((4..=5).contains(&whole), "{whole} are there");
-        let unfinished = |name: &str| name.contains('#');
-        let names = std::fs::read_dir(folder.join("blobs/cache")).unwrap();
-        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        assert_eq!(names.filter(|name| !unfinished(name)).count(), 2 * whole);
-    }
+async fn an_earlier_whole_result_stands_in_for_a_damaged_one() {
+    let place = Place::new();
+    let jobs = place.jobs();
+    made(&jobs, submission(Some(7)), of("")).await;
+    let no_cache = Terms {
+        no_cache: true,
+        ..of("")
+    };
+    let newest = made(&jobs, submission(Some(7)), no_cache).await;
+    std::fs::remove_file(file_of(&place, &newest)).unwrap();
+    let third = made(&jobs, submission(Some(7)), of("")).await;
+    assert!(third.cached);
+    assert_eq!(std::fs::read(file_of(&place, &third)).unwrap(), bytes(7));
 }

@@ -2,26 +2,20 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 
-use trellis_jobs::{FolderBlobs, Intake, IntakeLimits, SqliteStore};
+use trellis_jobs::{FolderBlobs, Jobs, SqliteStore};
 
-use crate::{cache, full_disk, kill};
+use crate::{full_disk, kill, kit};
 
 const FOLDER: &str = "TRELLIS_TEST_FOLDER";
 const TASK: &str = "TRELLIS_TEST_TASK";
 
-fn intake(folder: &Path) -> Intake {
-    Intake {
-        store: Arc::new(SqliteStore::open(&folder.join("jobs.db")).unwrap()),
-        blobs: Arc::new(FolderBlobs::open(&folder.join("blobs")).unwrap()),
-        limits: IntakeLimits {
-            max_pixels: 1_000_000,
-            max_images: 1,
-            queue_limit: 1_000_000,
-        },
-        cache: None,
-    }
+fn jobs(folder: &Path) -> Jobs {
+    let store = SqliteStore::open(&folder.join("jobs.db")).unwrap();
+    let blobs = FolderBlobs::open(&folder.join("blobs")).unwrap();
+    let mut jobs = kit::jobs(store, blobs, "");
+    (jobs.limits.max_pixels, jobs.limits.queue_limit) = (1_000_000, 1_000_000);
+    jobs
 }
 
 /// A command that runs `as_child` in a process of its own.
@@ -37,11 +31,10 @@ async fn as_child() {
     let (Ok(task), Ok(folder)) = (std::env::var(TASK), std::env::var(FOLDER)) else {
         return; // Run by the test runner: there is nothing to do.
     };
-    let intake = intake(Path::new(&folder));
+    let jobs = jobs(Path::new(&folder));
     match task.as_str() {
-        "submit" => kill::submit_for_ever(intake).await,
-        "keep" => cache::keep_for_ever(&intake).await,
-        "fill" => full_disk::fill(&intake, Path::new(&folder)).await,
+        "submit" => kill::submit_for_ever(jobs).await,
+        "fill" => full_disk::fill(&jobs, Path::new(&folder)).await,
         task => panic!("there is no task `{task}`"),
     }
 }

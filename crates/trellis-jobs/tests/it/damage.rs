@@ -4,7 +4,7 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 
 use trellis_jobs::{
-    BlobError, FolderBlobs, IntakeError, JobStore, OpenError, SqliteStore, StoreError, Submission,
+    BlobError, FolderBlobs, JobStore, OpenError, SqliteStore, StoreError, Submission, SubmitError, Terms,
 };
 
 use crate::kit::{Place, claim, new_job, picture};
@@ -63,7 +63,7 @@ async fn a_database_of_another_program_or_of_the_future_is_left_alone() {
         refused(&path),
         OpenError::Newer {
             found: 99,
-            known: 3,
+            known: 4,
             ..
         }
     ));
@@ -91,9 +91,13 @@ async fn a_folder_that_cannot_be_written_is_told() {
         pictures: vec![picture(4)],
         ..Submission::default()
     };
-    let error = place.intake().submit(submission).await.unwrap_err();
+    let error = place
+        .jobs()
+        .submit(submission, Terms::default())
+        .await
+        .unwrap_err();
     assert!(
-        matches!(error, IntakeError::Blob(BlobError::Unavailable { .. })),
+        matches!(error, SubmitError::Blob(BlobError::Unavailable { .. })),
         "{error:?}"
     );
     assert!(claim(&place.store, "a", 1).await.is_none());

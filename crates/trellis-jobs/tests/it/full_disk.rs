@@ -8,21 +8,24 @@
 use std::path::Path;
 use std::process::Command;
 
-use trellis_jobs::{BlobError, BlobKey, Intake, JobQuery, StoreError, Submission};
+use trellis_jobs::{BlobError, BlobKey, JobQuery, Jobs, StoreError, Submission, Terms};
 
 use crate::child::child;
 use crate::kit::{new_job, picture};
 
 /// On a disk that is nearly full.
-pub(crate) async fn fill(intake: &Intake, folder: &Path) {
+pub(crate) async fn fill(jobs: &Jobs, folder: &Path) {
     let mut accepted = Vec::new();
     // Pictures first fill the disk.
     let full = loop {
-        match intake
-            .submit(Submission {
-                pictures: vec![picture(30)],
-                ..Submission::default()
-            })
+        match jobs
+            .submit(
+                Submission {
+                    pictures: vec![picture(30)],
+                    ..Submission::default()
+                },
+                Terms::default(),
+            )
             .await
         {
             Ok(submitted) => accepted.push(submitted.job.id),
@@ -30,18 +33,18 @@ pub(crate) async fn fill(intake: &Intake, folder: &Path) {
         }
     };
     assert_eq!(full.kind(), "storage_full", "{full:?}");
-    let big = intake
+    let big = jobs
         .blobs
         .put(&BlobKey::input(new_job(1).id, 0), vec![0; 1 << 21].into())
         .await;
     assert!(matches!(big, Err(BlobError::Full { .. })), "{big:?}");
     assert!(matches!(
-        intake.blobs.get(&BlobKey::input(new_job(1).id, 0)).await,
+        jobs.blobs.get(&BlobKey::input(new_job(1).id, 0)).await,
         Err(BlobError::NotFound { .. })
     ));
     // Then rows alone do.
     let full = loop {
-        match intake
+        match jobs
             .store
             .submit(new_job(1_000 + u32::try_from(accepted.len()).unwrap()))
             .await
@@ -52,24 +55,25 @@ pub(crate) async fn fill(intake: &Intake, folder: &Path) {
     };
     assert!(matches!(full, StoreError::Full { .. }), "{full:?}");
     let query = JobQuery {
-        state: None,
         limit: 100_000,
-        before: None,
+        ..JobQuery::default()
     };
-    let listed = intake.store.list(query).await.unwrap().jobs.len();
+    let listed = jobs.store.list(query).await.unwrap().jobs.len();
     assert_eq!(
         listed,
         accepted.len(),
         "what was refused is not there, what was accepted is"
     );
     std::fs::remove_file(folder.join("ballast")).unwrap();
-    intake
-        .submit(Submission {
+    jobs.submit(
+        Submission {
             pictures: vec![picture(30)],
             ..Submission::default()
-        })
-        .await
-        .unwrap();
+        },
+        Terms::default(),
+    )
+    .await
+    .unwrap();
     println!("a full disk was survived with {listed} jobs");
 }
 

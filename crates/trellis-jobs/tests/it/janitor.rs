@@ -15,7 +15,6 @@ fn janitor(place: &Place, retention: Retention) -> Janitor {
         store: Arc::new(place.store.clone()),
         blobs: Arc::new(place.blobs.clone()),
         retention,
-        cache: place.cache(1 << 20),
     }
 }
 

@@ -7,37 +7,39 @@ use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use trellis_core::{JobId, JobState, Sha256};
-use trellis_jobs::{BlobKey, BlobStore, Intake, JobStore, SqliteStore, Submission};
+use trellis_jobs::{BlobKey, BlobStore, JobStore, Jobs, SqliteStore, Submission, Terms};
 
 use crate::child::child;
 use crate::kit::{Place, at, every_choice, outcome, picture, worker};
 
 /// Says the id of each job once it is accepted, several at a time, and works on some.
-pub(crate) async fn submit_for_ever(intake: Intake) {
+pub(crate) async fn submit_for_ever(jobs: Jobs) {
     for n in 0..4 {
-        let intake = intake.clone();
+        let jobs = jobs.clone();
         tokio::spawn(async move {
             loop {
                 let submission = Submission {
                     pictures: vec![picture(3 + n)],
                     ..Submission::default()
                 };
-                println!("accepted {}", intake.submit(submission).await.unwrap().job.id);
+                println!(
+                    "accepted {}",
+                    jobs.submit(submission, Terms::default()).await.unwrap().job.id
+                );
             }
         });
     }
     loop {
         let lease = Duration::from_secs(60);
-        if let Some(claim) = intake
+        if let Some(claim) = jobs
             .store
             .claim(&worker("child"), &every_choice(), at(0), lease)
             .await
             .unwrap()
         {
             let key = BlobKey::artifact(claim.lease.job, claim.lease.attempt, "model.glb");
-            intake.blobs.put(&key, picture(20)).await.unwrap();
-            intake
-                .store
+            jobs.blobs.put(&key, picture(20)).await.unwrap();
+            jobs.store
                 .succeed(&claim.lease, at(1), outcome(&claim))
                 .await
                 .unwrap();
@@ -90,8 +92,8 @@ async fn a_killed_process_loses_nothing_that_it_accepted() {
             job.state
         );
         if job.state == JobState::Succeeded {
-            let file = place.store.artifact_key(id, "model.glb").await.unwrap().unwrap();
-            assert_eq!(place.blobs.get(&file.key).await.unwrap(), picture(20));
+            let file = &place.store.find(id).await.unwrap().artifacts[0];
+            assert_eq!(place.blobs.get(file).await.unwrap(), picture(20));
         }
     }
     assert_eq!(place.store.stats().await.unwrap().running, 0);

@@ -1,4 +1,4 @@
-//! What the tests share: times, pictures, jobs, a store in a folder of its own.
+//! What the tests share: pictures, and a store in a folder of its own.
 
 use std::io::Cursor;
 use std::sync::Arc;
@@ -6,97 +6,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use image::{ImageFormat, RgbImage};
-use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
-use trellis_core::{
-    Artifact, BackendChoice, Format, Input, JobId, ParamsPatch, PictureFormat, Progress, Stage,
-};
-use trellis_jobs::{
-    BlobKey, Claim, ClaimFilter, Delivered, FolderBlobs, Intake, IntakeLimits, JobStore, NewJob, Outcome,
-    ResultCache, SqliteStore, WorkerName,
-};
-
-pub(crate) const LEASE: Duration = Duration::from_secs(30);
-
-/// So many seconds after the tests' beginning of time.
-pub(crate) fn at(seconds: i64) -> Timestamp {
-    Timestamp::from_second(1_700_000_000).unwrap() + SignedDuration::from_secs(seconds)
-}
-
-/// The `n`th job, submitted `n` seconds in.
-pub(crate) fn new_job(n: u32) -> NewJob {
-    let now = at(i64::from(n));
-    let id = JobId::new(now, [7; 10]);
-    let input = Input {
-        format: PictureFormat::Png,
-        width: 2,
-        height: 3,
-        size_bytes: 9,
-        sha256: [0x00; 32].into(),
-        name: None,
-    };
-    NewJob {
-        id,
-        now,
-        backend: BackendChoice::Auto,
-        params: ParamsPatch::default().resolve(n).unwrap(),
-        inputs: vec![(input, BlobKey::input(id, 0))],
-        idempotency: None,
-        queue_limit: 1_000,
-        recalled: None,
-    }
-}
-
-pub(crate) fn worker(name: &str) -> WorkerName {
-    WorkerName(name.to_owned())
-}
-
-pub(crate) fn every_choice() -> ClaimFilter {
-    ClaimFilter {
-        choices: BackendChoice::ALL.to_vec(),
-    }
-}
-
-pub(crate) async fn claim(store: &SqliteStore, name: &str, seconds: i64) -> Option<Claim> {
-    store
-        .claim(&worker(name), &every_choice(), at(seconds), LEASE)
-        .await
-        .unwrap()
-}
-
-pub(crate) fn file(job: JobId, attempt: u32, preview: bool) -> Delivered {
-    let name = if preview { "preview.glb" } else { "model.glb" };
-    Delivered {
-        artifact: Artifact {
-            name: name.to_owned(),
-            format: Format::Glb,
-            media_type: Format::Glb.media_type().to_owned(),
-            size_bytes: 4,
-            sha256: [0x11; 32].into(),
-            preview,
-        },
-        key: BlobKey::artifact(job, attempt, name),
-    }
-}
-
-pub(crate) fn outcome(claim: &Claim) -> Outcome {
-    Outcome {
-        made_by: "relief".to_owned(),
-        artifacts: vec![file(claim.lease.job, claim.lease.attempt, false)],
-        notes: vec!["one view is used".to_owned()],
-        timings: None,
-        provenance: None,
-        statement: None,
-    }
-}
-
-pub(crate) fn step(step: u32) -> Progress {
-    Progress {
-        stage: Stage::SparseStructure,
-        step,
-        total: 12,
-    }
-}
+use trellis_core::{BackendChoice, Failure, FailureKind, Format};
+use trellis_jobs::conformance::Fixture;
+pub(crate) use trellis_jobs::conformance::kit::*;
+use trellis_jobs::{FolderBlobs, JobLimits, JobStore, Jobs, Makers, SqliteStore};
 
 pub(crate) fn picture(side: u32) -> Bytes {
     let mut png = Vec::new();
@@ -126,24 +40,52 @@ impl Place {
         SqliteStore::open(&self.folder.path().join("jobs.db")).unwrap()
     }
 
-    pub(crate) fn cache(&self, max_bytes: u64) -> ResultCache {
-        ResultCache {
-            index: Arc::new(self.store.clone()),
-            blobs: Arc::new(self.blobs.clone()),
-            max_bytes,
-        }
+    pub(crate) fn jobs(&self) -> Jobs {
+        jobs(self.store.clone(), self.blobs.clone(), "relief of today")
+    }
+}
+
+#[async_trait::async_trait]
+impl Fixture for Place {
+    async fn new() -> Self {
+        Self::new()
     }
 
-    pub(crate) fn intake(&self) -> Intake {
-        Intake {
-            store: Arc::new(self.store.clone()),
-            blobs: Arc::new(self.blobs.clone()),
-            limits: IntakeLimits {
-                max_pixels: 10_000,
-                max_images: 3,
-                queue_limit: 5,
-            },
-            cache: None,
+    fn store(&self) -> Arc<dyn JobStore> {
+        Arc::new(self.store.clone())
+    }
+
+    async fn opened_again(&self) -> Arc<dyn JobStore> {
+        Arc::new(self.opened_again())
+    }
+}
+
+/// A service over a store, whose results are made by `made_by`; empty: it is not known by what.
+pub(crate) fn jobs(store: SqliteStore, blobs: FolderBlobs, made_by: &'static str) -> Jobs {
+    Jobs {
+        store: Arc::new(store),
+        blobs: Arc::new(blobs),
+        makers: Arc::new(OneMaker(made_by)),
+        limits: JobLimits {
+            max_pixels: 10_000,
+            max_images: 3,
+            queue_limit: 5,
+            attempt_time: Duration::from_secs(60),
+        },
+    }
+}
+
+/// Makes no STL.
+struct OneMaker(&'static str);
+
+impl Makers for OneMaker {
+    fn made_by(&self, _: BackendChoice, formats: &[Format]) -> Result<Option<String>, Failure> {
+        if formats.contains(&Format::Stl) {
+            return Err(Failure::new(
+                FailureKind::Unsupported,
+                "no backend here makes `stl`",
+            ));
         }
+        Ok(Some(self.0.to_owned()).filter(|name| !name.is_empty()))
     }
 }

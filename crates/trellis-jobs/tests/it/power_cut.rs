@@ -27,7 +27,7 @@ async fn a_claim_that_is_lost_means_that_the_job_runs_again_and_clients_miss_not
             .await
             .unwrap();
     }
-    let heard = place.store.events(id, 0, 100).await.unwrap();
+    let heard = place.store.events(Some(id), 0, 100).await.unwrap();
 
     let store = SqliteStore::open(&flushed.path().join("jobs.db")).unwrap();
     assert_eq!(store.get(id).await.unwrap().state, JobState::Queued);
@@ -36,6 +36,6 @@ async fn a_claim_that_is_lost_means_that_the_job_runs_again_and_clients_miss_not
     store.recover(at(5), 3, Some(&worker("a"))).await.unwrap();
     // A client that asks for what came after the last that it heard of.
     let after = heard.last().unwrap().seq;
-    let missed = store.events(id, after, 100).await.unwrap();
+    let missed = store.events(Some(id), after, 100).await.unwrap();
     assert_eq!(missed.len(), 2, "running, and queued again: {missed:?}");
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use image::{ImageFormat, RgbImage};
+use jiff::Timestamp;
 use tempfile::TempDir;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -17,10 +18,12 @@ use trellis_core::{
     AssetName, BackendChoice, Failure, FailureKind, Format, GenerateError, Installation, Job, JobId,
     ParamsPatch, Pin, Progress, ServerBuild, Stage, Timings,
 };
+use trellis_jobs::rules::Command;
 use trellis_jobs::{
-    BlobStore, FolderBlobs, Intake, IntakeLimits, JobStore, ResultCache, SqliteStore, Submission, WorkerName,
+    Applied, BlobStore, Delivered, DeliveredStatement, FolderBlobs, JobLimits, JobStore, Jobs, Makers, Owner,
+    SqliteStore, StoreError, Submission, Terms, WorkerName,
 };
-use trellis_runner::{Results, Runner, RunnerSettings};
+use trellis_runner::{LocalMakers, Runner, RunnerSettings};
 
 /// Long enough for a busy machine; a test that waits so long has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -253,7 +256,7 @@ impl Place {
         }
     }
 
-    pub(crate) fn results(&self) -> Results {
+    pub(crate) fn origin(&self) -> Arc<Origin> {
         let unpinned = Pin::Unpinned {
             sha256: Some([0x55; 32].into()),
         };
@@ -265,14 +268,43 @@ impl Place {
             python_env: unpinned,
             model_lock: None,
         };
-        Results {
-            origin: Arc::new(Origin::new(installation, None).with_statements(self.states)),
-            cache: Some(ResultCache {
-                index: Arc::new(self.store.clone()),
-                blobs: self.blobs.clone(),
-                max_bytes: 1 << 20,
-            }),
+        Arc::new(Origin::new(installation, None).with_statements(self.states))
+    }
+
+    /// The job service over the same store.
+    pub(crate) fn jobs(&self) -> Jobs {
+        Jobs {
+            store: Arc::new(self.store.clone()),
+            blobs: self.blobs.clone(),
+            makers: Arc::new(Earlier(LocalMakers {
+                registry: Arc::new(Registry::new(self.backends.clone())),
+                origin: self.origin(),
+            })),
+            limits: JobLimits {
+                max_pixels: 100,
+                max_images: 1,
+                queue_limit: 1_000,
+                attempt_time: PATIENCE * 2,
+            },
         }
+    }
+
+    /// A client cancels the job.
+    pub(crate) async fn cancel(&self, id: JobId) -> Result<Applied, StoreError> {
+        let by = Owner::default();
+        self.store
+            .apply(id, Timestamp::now(), Command::Cancel { by })
+            .await
+    }
+
+    /// The file of that name, where the job has it.
+    pub(crate) async fn artifact(&self, id: JobId, name: &str) -> Option<Delivered> {
+        self.jobs().artifact(&Owner::default(), id, name).await.unwrap()
+    }
+
+    /// The statement, where the job has one.
+    pub(crate) async fn statement(&self, id: JobId) -> Option<DeliveredStatement> {
+        self.jobs().statement(&Owner::default(), id).await.unwrap()
     }
 
     pub(crate) fn run(&self, settings: RunnerSettings) -> Running {
@@ -281,7 +313,7 @@ impl Place {
             Arc::new(self.store.clone()),
             self.blobs.clone(),
             registry,
-            self.results(),
+            self.origin(),
             settings,
         );
         if let Some(maker) = &self.previews {
@@ -299,29 +331,17 @@ impl Place {
     }
 
     pub(crate) async fn submit_for(&self, script: Script, format: Format) -> JobId {
-        self.submit_as(script, format, None).await
+        self.submit_as(script, format, true).await
     }
 
-    /// Submits a job that takes a kept result where there is one.
+    /// Submits a job that takes an earlier result where there is one.
     pub(crate) async fn submit_again(&self, script: Script) -> JobId {
-        let made_by = self.results().origin.identity(self.backend.as_ref());
-        assert!(made_by.is_some());
-        self.submit_as(script, Format::Glb, made_by).await
+        self.submit_as(script, Format::Glb, false).await
     }
 
-    async fn submit_as(&self, script: Script, format: Format, made_by: Option<String>) -> JobId {
+    async fn submit_as(&self, script: Script, format: Format, no_cache: bool) -> JobId {
         let mut png = Cursor::new(Vec::new());
         RgbImage::new(2, 2).write_to(&mut png, ImageFormat::Png).unwrap();
-        let intake = Intake {
-            store: Arc::new(self.store.clone()),
-            blobs: self.blobs.clone(),
-            limits: IntakeLimits {
-                max_pixels: 100,
-                max_images: 1,
-                queue_limit: 1_000,
-            },
-            cache: self.results().cache,
-        };
         let submission = Submission {
             pictures: vec![png.into_inner().into()],
             patch: ParamsPatch {
@@ -330,22 +350,25 @@ impl Place {
                 ..ParamsPatch::default()
             },
             name: AssetName::of_file("chair.png"),
-            made_by,
             ..Submission::default()
         };
-        intake.submit(submission).await.unwrap().job.id
+        let terms = Terms {
+            no_cache,
+            ..Terms::default()
+        };
+        self.jobs().submit(submission, terms).await.unwrap().job.id
     }
 
     /// Waits until the job is as wanted.
     pub(crate) async fn until(&self, id: JobId, wanted: impl Fn(&Job) -> bool) -> Job {
         tokio::time::timeout(PATIENCE, async {
             loop {
-                let mut changes = self.store.watch();
+                let mut changes = self.store.subscribe(id);
                 let job = self.store.get(id).await.unwrap();
                 if wanted(&job) {
                     return job;
                 }
-                changes.changed().await.unwrap();
+                changes.changed().await;
             }
         })
         .await
@@ -359,6 +382,15 @@ impl Place {
     /// What is left in the scratch folder.
     pub(crate) fn scratch(&self) -> usize {
         std::fs::read_dir(self.folder.path().join("scratch")).map_or(0, Iterator::count)
+    }
+}
+
+/// Refuses nothing: jobs may come from a server that had other backends then.
+struct Earlier(LocalMakers);
+
+impl Makers for Earlier {
+    fn made_by(&self, choice: BackendChoice, formats: &[Format]) -> Result<Option<String>, Failure> {
+        Ok(self.0.made_by(choice, formats).unwrap_or(None))
     }
 }
 

@@ -25,9 +25,9 @@ async fn heartbeats_keep_a_job_that_takes_longer_than_its_lease() {
     let begun = Timestamp::now();
     // Another process, which sees each heartbeat as a commit and looks for lapsed leases.
     let other = SqliteStore::open(&place.folder.path().join("jobs.db")).unwrap();
-    let mut commits = other.watch();
+    let mut commits = other.arrivals();
     while Timestamp::now().duration_since(begun).as_secs() < 2 {
-        commits.changed().await.unwrap();
+        commits.changed().await;
         let recovered = other.recover(Timestamp::now(), 3, None).await.unwrap();
         assert_eq!(recovered, Recovered::default());
     }
@@ -103,8 +103,8 @@ async fn an_abandoned_runner_stops_its_backend_and_its_heartbeats() {
     place.submit(Script::UntilCancelled).await;
     told(&place.backend.begun).await;
     let other = SqliteStore::open(&place.folder.path().join("jobs.db")).unwrap();
-    let mut commits = other.watch();
-    commits.changed().await.unwrap();
+    let mut commits = other.arrivals();
+    commits.changed().await;
     runner.abandon();
     told(&place.backend.stopped).await;
     // What it still wrote before it ended may be announced once; a heartbeat is due every 50 ms.

@@ -90,12 +90,7 @@ async fn a_job_that_waits_has_a_preview_like_one_that_is_worked_on() {
             "job {number} is {:?}",
             job.state
         );
-        let file = place
-            .store
-            .artifact_key(*id, "preview.glb")
-            .await
-            .unwrap()
-            .unwrap();
+        let file = place.artifact(*id, "preview.glb").await.unwrap();
         let preview = place.blobs.get(&file.key).await.unwrap();
         assert_eq!(glb::read(&mut preview.as_ref()).unwrap().backend, "relief");
     }

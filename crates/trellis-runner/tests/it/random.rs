@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
 use proptest::prelude::*;
 use trellis_core::JobState;
 use trellis_jobs::{JobStore, StoreError};
@@ -35,10 +34,7 @@ async fn play(acts: Vec<Act>) {
         match act {
             Act::Submit(script) => jobs.push((place.submit(script).await, script)),
             Act::Cancel(index) if !jobs.is_empty() => {
-                let cancelled = place
-                    .store
-                    .cancel(jobs[index % jobs.len()].0, Timestamp::now())
-                    .await;
+                let cancelled = place.cancel(jobs[index % jobs.len()].0).await;
                 assert!(
                     matches!(cancelled, Ok(_) | Err(StoreError::WrongState { .. })),
                     "{cancelled:?}"
@@ -57,7 +53,7 @@ async fn play(acts: Vec<Act>) {
     place.backend.gate.cancel();
     for (id, script) in &jobs {
         if *script == Script::UntilCancelled {
-            let _ = place.store.cancel(*id, Timestamp::now()).await;
+            let _ = place.cancel(*id).await;
         }
     }
     for (id, script) in &jobs {
@@ -74,7 +70,7 @@ async fn play(acts: Vec<Act>) {
         }
         let seen: Vec<u64> = place
             .store
-            .events(*id, 0, 1_000)
+            .events(Some(*id), 0, 1_000)
             .await
             .unwrap()
             .iter()

@@ -5,7 +5,7 @@ use axum::extract::{FromRequest as _, Multipart, Request};
 use axum::http::{StatusCode, header};
 use bytes::Bytes;
 use trellis_core::{AssetName, BackendChoice, ParamsPatch};
-use trellis_jobs::{IntakeError, Submission};
+use trellis_jobs::Submission;
 
 use super::json::{fields, known_formats, named, parameter_meant};
 use crate::AppState;
@@ -19,7 +19,7 @@ use crate::request_error::RequestError;
 pub(crate) struct SubmissionForm {
     /// A picture, PNG, JPEG, WebP, GIF, BMP or TIFF; repeat the part for more views of the object. The `filename`
     /// of the first, without its ending, names the object inside the files that are made.
-    #[schema(min_items = 1, max_items = 16, value_type = Vec<PictureFile>)]
+    #[schema(min_items = 1, value_type = Vec<PictureFile>)]
     image: Vec<String>,
     /// What is asked, as JSON; what is absent takes its default.
     #[serde(default)]
@@ -45,7 +45,6 @@ pub(super) async fn read(state: &AppState, request: Request) -> Result<Submissio
         StatusCode::PAYLOAD_TOO_LARGE => RequestError::BodyTooLarge { limit_bytes },
         _ => RequestError::BodyUnreadable,
     };
-    let max_images = state.intake.limits.max_images;
     let mut pictures = Vec::new();
     let mut asset_name = None;
     let (mut params, mut backend) = (None, None);
@@ -55,11 +54,8 @@ pub(super) async fn read(state: &AppState, request: Request) -> Result<Submissio
         let file_name = part.file_name().and_then(AssetName::of_file);
         let content = part.bytes().await.map_err(broken)?;
         match name.as_str() {
-            "image" if pictures.len() == max_images => {
-                let count = pictures.len() + 1;
-                return Err(IntakeError::TooManyPictures { count, max_images }.into());
-            }
             "image" => {
+                state.jobs.check_count(pictures.len() + 1)?;
                 if pictures.is_empty() {
                     asset_name = file_name;
                 }
@@ -81,8 +77,6 @@ pub(super) async fn read(state: &AppState, request: Request) -> Result<Submissio
         name: asset_name,
         patch: params.unwrap_or_else(ParamsPatch::default),
         backend: backend.unwrap_or_default(),
-        idempotency: None,
-        made_by: None,
     })
 }
 
@@ -122,7 +116,7 @@ fn unknown_part(name: &str) -> String {
     match parameter_meant(name) {
         Some(parameter) if parameter == name => "a parameter, which belongs in the part `params`".to_owned(),
         Some(parameter) => format!("the parameter `{parameter}`, which belongs in the part `params`"),
-        None => "not known".to_owned(),
+        None => "unknown".to_owned(),
     }
 }
 
@@ -143,7 +137,7 @@ fn once<T>(place: &mut Option<T>, name: String, value: T) -> Result<(), RequestE
         None => Ok(()),
         Some(_) => Err(RequestError::InvalidPart {
             name,
-            problem: "there twice".to_owned(),
+            problem: "repeated".to_owned(),
         }),
     }
 }

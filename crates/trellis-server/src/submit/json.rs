@@ -7,7 +7,7 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use trellis_core::{BackendChoice, Format, ParamsPatch, plain_words};
-use trellis_jobs::{IntakeError, Submission};
+use trellis_jobs::Submission;
 
 use crate::AppState;
 use crate::data_uri;
@@ -22,7 +22,7 @@ const LONGEST_REASON: usize = 300;
 #[serde(deny_unknown_fields)]
 pub(crate) struct SubmissionJson {
     /// The pictures as data URIs of PNG, JPEG, WebP, GIF, BMP or TIFF; more than one are views of one object.
-    #[schema(min_items = 1, max_items = 16, value_type = Vec<PictureUri>)]
+    #[schema(min_items = 1, value_type = Vec<PictureUri>)]
     images: Vec<String>,
     /// What is asked; what is absent takes its default.
     #[serde(default, deserialize_with = "object")]
@@ -38,9 +38,16 @@ pub(crate) struct SubmissionJson {
 pub(crate) struct PictureUri(String);
 
 pub(super) async fn read(state: &AppState, request: Request) -> Result<Submission, Problem> {
-    const PLACE: &str = "the body";
     let body = whole_body(request, state.limits.body_bytes).await?;
-    let fields = fields(PLACE, &body)?;
+    let state = state.clone();
+    // JSON and base64 of 64 MiB take a good part of a second: not on a thread that others wait for.
+    let parsed = tokio::task::spawn_blocking(move || parse(&state, &body)).await;
+    parsed.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+}
+
+fn parse(state: &AppState, body: &[u8]) -> Result<Submission, Problem> {
+    const PLACE: &str = "the body";
+    let fields = fields(PLACE, body)?;
     if let Some(name) = fields.keys().find_map(|key| parameter_meant(key)) {
         let reason = format!("`{name}` belongs in `params`");
         return Err(RequestError::InvalidJson { place: PLACE, reason }.into());
@@ -53,10 +60,7 @@ pub(super) async fn read(state: &AppState, request: Request) -> Result<Submissio
         params,
         backend,
     } = named(fields).map_err(|reason| RequestError::InvalidJson { place: PLACE, reason })?;
-    let (count, max_images) = (images.len(), state.intake.limits.max_images);
-    if count > max_images {
-        return Err(IntakeError::TooManyPictures { count, max_images }.into());
-    }
+    state.jobs.check_count(images.len())?;
     let pictures = images.iter().enumerate().map(|(index, uri)| {
         data_uri::decode(uri).map_err(|source| RequestError::InvalidDataUri { index, source })
     });
@@ -66,8 +70,6 @@ pub(super) async fn read(state: &AppState, request: Request) -> Result<Submissio
         name: None,
         patch: params.unwrap_or_default(),
         backend: backend.unwrap_or_default(),
-        idempotency: None,
-        made_by: None,
     })
 }
 
@@ -100,7 +102,7 @@ pub(super) fn fields(place: &'static str, text: &[u8]) -> Result<Map<String, Val
 /// What is there instead of text in UTF-8, where it is known.
 fn no_text(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
-        [0x1F, 0x8B, ..] => Some("it is compressed with gzip, and this server does not unpack bodies"),
+        [0x1F, 0x8B, ..] => Some("it is compressed with gzip, and this server does not decompress bodies"),
         [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => Some("it is UTF-16; send it as UTF-8"),
         _ if bytes.trim_ascii().is_empty() => Some("it is empty"),
         _ => None,
@@ -117,7 +119,7 @@ pub(super) fn parameter_meant(name: &str) -> Option<String> {
     })
 }
 
-/// Refuses a format that is none, with those that this server makes. What is known and not made here is
+/// Refuses an unknown format, with those that this server makes. What is known and not made here is
 /// told by the backends.
 pub(super) fn known_formats(state: &AppState, params: &Map<String, Value>) -> Result<(), RequestError> {
     let asked = params

@@ -1,19 +1,49 @@
 //! The contract as a golden file: a change of it shows in review.
 
+use serde_json::json;
 use trellis_core::PictureFormat;
+use trellis_jobs::JobLimits;
 
-use crate::kit::Kit;
+use crate::kit::{Kit, Wishes};
+
+fn kit_taking(max_images: usize) -> Kit {
+    let jobs = JobLimits {
+        max_images,
+        ..Wishes::default().jobs
+    };
+    Kit::with(Wishes {
+        jobs,
+        ..Wishes::default()
+    })
+}
+
+#[tokio::test]
+async fn what_is_served_says_how_many_pictures_are_taken() {
+    for max_images in [1, 32] {
+        let served = kit_taking(max_images).get("/openapi.json").await.json();
+        let schemas = &served["components"]["schemas"];
+        for (schema, field) in [("SubmissionForm", "image"), ("SubmissionJson", "images")] {
+            let field = &schemas[schema]["properties"][field];
+            assert_eq!(
+                (&field["minItems"], &field["maxItems"]),
+                (&json!(1), &json!(max_images)),
+                "{schema}"
+            );
+        }
+    }
+}
 
 #[tokio::test]
 async fn what_is_served_is_the_golden_contract() {
-    let served = Kit::new().get("/openapi.json").await;
+    // The limit that `limits.images_per_job` has unless it is set.
+    let served = kit_taking(16).get("/openapi.json").await;
     assert_eq!(served.header("content-type"), "application/json");
     insta::assert_snapshot!("openapi.json", served.text());
 }
 
 #[test]
 fn every_operation_has_a_summary_and_lists_its_problems() {
-    let contract = serde_json::to_value(trellis_server::openapi()).unwrap();
+    let contract = serde_json::to_value(trellis_server::openapi(16)).unwrap();
     for (path, item) in contract["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             assert!(
@@ -33,7 +63,7 @@ fn every_operation_has_a_summary_and_lists_its_problems() {
 /// Whatever is read can be sent, and is given back as what it is.
 #[test]
 fn the_contract_lists_every_picture_format() {
-    let contract = serde_json::to_value(trellis_server::openapi()).unwrap();
+    let contract = serde_json::to_value(trellis_server::openapi(16)).unwrap();
     let answers = &contract["paths"]["/v1/jobs/{id}/input/{index}"]["get"]["responses"];
     for status in ["200", "206"] {
         let listed: Vec<&str> = answers[status]["content"]

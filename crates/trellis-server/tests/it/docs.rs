@@ -5,8 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use trellis_backend::{Backend as _, ReliefBackend, ReliefSettings};
-use trellis_core::{Format, JobState};
-use trellis_jobs::JobQuery;
+use trellis_core::Format;
 
 use crate::kit::{Kit, png};
 
@@ -14,7 +13,7 @@ const DOCS: &str = include_str!("../../../../docs/http.md");
 
 #[test]
 fn the_routes_are_those_of_the_contract() {
-    let contract = serde_json::to_value(trellis_server::openapi()).unwrap();
+    let contract = serde_json::to_value(trellis_server::openapi(16)).unwrap();
     let mut expected = BTreeSet::new();
     for (path, item) in contract["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
@@ -76,17 +75,11 @@ async fn the_commands_do_what_the_page_says() {
             .unwrap()
     });
     // Works on the first job as a runner would; its followers wait for that.
-    let mut changes = kit.state.store.watch();
-    let queued = || JobQuery {
-        state: Some(JobState::Queued),
-        limit: 1,
-        before: None,
-    };
-    while kit.state.store.list(queued()).await.unwrap().jobs.is_empty() {
-        tokio::time::timeout(Duration::from_secs(20), changes.changed())
+    let mut arrivals = kit.state.jobs.store.arrivals();
+    while kit.state.jobs.stats().await.unwrap().queued == 0 {
+        tokio::time::timeout(Duration::from_secs(20), arrivals.changed())
             .await
-            .expect("a job comes")
-            .unwrap();
+            .expect("a job comes");
     }
     let claim = kit.claim().await;
     kit.progress(&claim, 1).await;

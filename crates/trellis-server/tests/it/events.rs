@@ -82,8 +82,9 @@ async fn a_follower_that_comes_back_misses_nothing() {
     }
     let stored = kit
         .state
+        .jobs
         .store
-        .events(job.parse().unwrap(), 0, 100)
+        .events(Some(job.parse().unwrap()), 0, 100)
         .await
         .unwrap();
     let ids: Vec<u64> = heard.iter().map(|event| event.id).collect();
@@ -117,8 +118,9 @@ async fn a_finished_job_is_told_once_and_then_has_no_content() {
     );
     let last = kit
         .state
+        .jobs
         .store
-        .events(job.parse().unwrap(), 0, 100)
+        .events(Some(job.parse().unwrap()), 0, 100)
         .await
         .unwrap()
         .pop()

@@ -90,10 +90,10 @@ async fn delete_cancels_a_live_job_and_forgets_a_finished_one() {
     assert_eq!(cancelled.status, StatusCode::OK);
     assert_eq!(cancelled.json()["state"], "cancelled");
     assert_eq!(kit.get(&path).await.json()["state"], "cancelled");
-    assert_eq!(kit.state.blobs.jobs().await.unwrap().len(), 1);
+    assert_eq!(kit.state.jobs.blobs.jobs().await.unwrap().len(), 1);
     let deleted = kit.send(delete()).await;
     assert_eq!((deleted.status, deleted.body.len()), (StatusCode::NO_CONTENT, 0));
-    assert!(kit.state.blobs.jobs().await.unwrap().is_empty());
+    assert!(kit.state.jobs.blobs.jobs().await.unwrap().is_empty());
     kit.get(&path).await.assert_problem(404, "job_not_found");
     kit.send(delete()).await.assert_problem(404, "job_not_found");
 }

@@ -3,10 +3,10 @@
 use axum::body::Body;
 use axum::http::{Method, header};
 use serde_json::json;
-use trellis_jobs::JobQuery;
+use trellis_jobs::StoreStats;
 use trellis_server::{AllowedOrigins, ApiKeys};
 
-use crate::kit::{Answer, Kit, Wishes, form, png, request};
+use crate::kit::{Answer, Kit, Wishes, form, png, png_uri, request, submission};
 
 fn kit() -> Kit {
     Kit::with(Wishes {
@@ -54,19 +54,14 @@ async fn a_body_is_not_taken_without_a_key() {
     let kit = kit();
     let refused = kit.send(form(&[("image", &png())])).await;
     refused.assert_problem(401, "api_key_missing");
-    let all = JobQuery {
-        state: None,
-        limit: 1,
-        before: None,
-    };
-    assert!(kit.state.store.list(all).await.unwrap().jobs.is_empty());
+    assert_eq!(kit.state.jobs.stats().await.unwrap(), StoreStats::default());
 }
 
 /// Whatever the contract does not declare open is closed, and so is what it does not know.
 #[tokio::test]
 async fn only_what_tells_nothing_of_jobs_is_open() {
     let kit = kit();
-    let contract = serde_json::to_value(trellis_server::openapi()).unwrap();
+    let contract = serde_json::to_value(trellis_server::openapi(16)).unwrap();
     assert_eq!(contract["security"], json!([{}, {"key": []}]));
     assert_eq!(
         contract["components"]["securitySchemes"]["key"]["scheme"],
@@ -151,4 +146,77 @@ async fn exchanged_keys_count_at_once() {
         .await
         .assert_problem(401, "api_key_unknown");
     assert_eq!(jobs(&kit, Some("Bearer new")).await.status, 200);
+}
+
+/// The job that a key gets for a request with this `Idempotency-Key`.
+async fn submitted(kit: &Kit, secret: &str, seed: u32) -> Answer {
+    let mut request = submission(&json!({"images": [png_uri()], "params": {"seed": seed}}));
+    let headers = request.headers_mut();
+    headers.insert("idempotency-key", "k1".parse().unwrap());
+    headers.insert(header::AUTHORIZATION, format!("Bearer {secret}").parse().unwrap());
+    kit.send(request).await
+}
+
+async fn with_key(kit: &Kit, secret: &str, method: Method, path: &str) -> Answer {
+    let call = request(method, path).header(header::AUTHORIZATION, format!("Bearer {secret}"));
+    kit.send(call.body(Body::empty()).unwrap()).await
+}
+
+#[tokio::test]
+async fn each_key_has_its_own_jobs_and_its_own_idempotency_keys() {
+    let kit = kit();
+    let mut ids = Vec::new();
+    // The same request, and another one: neither is the other key's business.
+    for (secret, seed) in [("s3cret", 7), ("other", 7), ("s3cret", 7)] {
+        let answer = submitted(&kit, secret, seed).await;
+        assert_eq!(answer.status, 202, "{}", answer.text());
+        ids.push(answer.json()["id"].as_str().unwrap().to_owned());
+    }
+    assert!(ids[0] != ids[1] && ids[0] == ids[2], "{ids:?}");
+    submitted(&kit, "other", 8)
+        .await
+        .assert_problem(422, "idempotency_key_reused");
+    for (secret, id) in [("s3cret", &ids[0]), ("other", &ids[1])] {
+        let list = with_key(&kit, secret, Method::GET, "/v1/jobs").await.json();
+        let listed: Vec<&str> = list["jobs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|job| job["id"].as_str())
+            .collect();
+        assert_eq!(listed, [id.as_str()]);
+    }
+    let path = format!("/v1/jobs/{}", ids[0]);
+    for rest in ["", "/events", "/artifacts/model.glb", "/input/0", "/statement"] {
+        let answer = with_key(&kit, "other", Method::GET, &format!("{path}{rest}")).await;
+        answer.assert_problem(404, "job_not_found");
+    }
+    let answer = with_key(&kit, "other", Method::DELETE, &path).await;
+    answer.assert_problem(404, "job_not_found");
+    let input = with_key(&kit, "s3cret", Method::GET, &format!("{path}/input/0")).await;
+    assert_eq!(input.body, png());
+    let job = with_key(&kit, "s3cret", Method::GET, &path).await.json();
+    assert_eq!(job["state"], "queued");
+    assert!(
+        !job.to_string().contains("studio"),
+        "the contract of a job has no owner: {job}"
+    );
+    let workers = with_key(&kit, "other", Method::GET, "/v1/workers").await.json();
+    assert_eq!(workers["workers"].as_array().unwrap().len(), 1);
+}
+
+/// A server that gets keys still shows what was submitted while it was open to everyone.
+#[tokio::test]
+async fn jobs_of_the_time_without_keys_stay_open() {
+    let kit = Kit::new();
+    let id = kit.submit().await;
+    kit.state
+        .keys
+        .replace(ApiKeys::parse("studio s3cret\nclient other").unwrap());
+    for secret in ["s3cret", "other"] {
+        let job = with_key(&kit, secret, Method::GET, &format!("/v1/jobs/{id}")).await;
+        assert_eq!(job.status, 200);
+        let list = with_key(&kit, secret, Method::GET, "/v1/jobs").await.json();
+        assert_eq!(list["jobs"].as_array().unwrap().len(), 1);
+    }
 }

@@ -19,9 +19,9 @@ use trellis_core::{
     ServerBuild, Stage, WorkerCommand, WorkerCounters, WorkerState, WorkerStatus,
 };
 use trellis_jobs::{
-    BlobKey, BlobStore, Claim, ClaimFilter, Delivered, FolderBlobs, Intake, IntakeLimits, JobStore, Outcome,
-    ResultCache, SqliteStore, WorkerName,
+    BlobKey, Claim, ClaimFilter, Delivered, FolderBlobs, JobLimits, Jobs, Outcome, SqliteStore, WorkerName,
 };
+use trellis_runner::LocalMakers;
 use trellis_server::{AllowedOrigins, ApiKeys, AppParts, AppState, HttpLimits, KeyRing, app};
 
 /// A red PNG of 2 × 2 pixels.
@@ -63,7 +63,7 @@ pub(crate) struct Kit {
 /// What a test wants otherwise.
 pub(crate) struct Wishes {
     pub(crate) limits: HttpLimits,
-    pub(crate) intake: IntakeLimits,
+    pub(crate) jobs: JobLimits,
     pub(crate) readiness: Vec<fn() -> Readiness>,
     /// The state of a TRELLIS beside them; none: there is no TRELLIS.
     pub(crate) trellis: Option<fn() -> Readiness>,
@@ -78,10 +78,11 @@ impl Default for Wishes {
                 body_bytes: 64 * 1024,
                 ..HttpLimits::default()
             },
-            intake: IntakeLimits {
+            jobs: JobLimits {
                 max_pixels: 64_000_000,
                 max_images: 3,
                 queue_limit: 100,
+                attempt_time: Duration::from_secs(900),
             },
             readiness: vec![|| Readiness::Ready],
             trellis: None,
@@ -98,30 +99,24 @@ impl Kit {
 
     pub(crate) fn with(wishes: Wishes) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let index = SqliteStore::open(&folder.path().join("jobs.db")).unwrap();
-        let store: Arc<dyn JobStore> = Arc::new(index.clone());
-        let blobs: Arc<dyn BlobStore> = Arc::new(FolderBlobs::open(&folder.path().join("blobs")).unwrap());
         let backends = wishes
             .readiness
             .into_iter()
             .map(Paper::preview)
             .chain(wishes.trellis.map(Paper::trellis))
             .map(|paper| Arc::new(paper) as Arc<dyn Backend>);
+        let registry = Arc::new(Registry::new(backends.collect()));
         let state = AppState::new(AppParts {
-            intake: Intake {
-                store: Arc::clone(&store),
-                blobs: Arc::clone(&blobs),
-                limits: wishes.intake,
-                cache: Some(ResultCache {
-                    index: Arc::new(index),
-                    blobs: Arc::clone(&blobs),
-                    max_bytes: 1 << 20,
+            jobs: Jobs {
+                store: Arc::new(SqliteStore::open(&folder.path().join("jobs.db")).unwrap()),
+                blobs: Arc::new(FolderBlobs::open(&folder.path().join("blobs")).unwrap()),
+                makers: Arc::new(LocalMakers {
+                    registry: Arc::clone(&registry),
+                    origin: Arc::new(Origin::new(installation(), None)),
                 }),
+                limits: wishes.jobs,
             },
-            store,
-            blobs,
-            registry: Arc::new(Registry::new(backends.collect())),
-            origin: Arc::new(Origin::new(installation(), None)),
+            registry,
             limits: wishes.limits,
             version: "1.2.3".to_owned(),
             allowed_origins: wishes.origins,
@@ -162,6 +157,7 @@ impl Kit {
         };
         let lease = Duration::from_secs(60);
         self.state
+            .jobs
             .store
             .claim(&self.worker, &filter, Timestamp::now(), lease)
             .await
@@ -176,6 +172,7 @@ impl Kit {
             total: 9,
         };
         self.state
+            .jobs
             .store
             .progress(&claim.lease, Timestamp::now(), progress)
             .await
@@ -185,6 +182,7 @@ impl Kit {
     pub(crate) async fn deliver_preview(&self, claim: &Claim, content: &[u8]) {
         let file = self.stored(claim, "preview.glb", content, true).await;
         self.state
+            .jobs
             .store
             .preview(claim.lease.job, Timestamp::now(), file)
             .await
@@ -200,8 +198,10 @@ impl Kit {
             timings: None,
             provenance: None,
             statement: None,
+            cache_key: None,
         };
         self.state
+            .jobs
             .store
             .succeed(&claim.lease, Timestamp::now(), outcome)
             .await
@@ -211,6 +211,7 @@ impl Kit {
     pub(crate) async fn fail(&self, claim: &Claim) {
         let failure = Failure::new(FailureKind::NoObject, "no object was found in the picture");
         self.state
+            .jobs
             .store
             .fail(&claim.lease, Timestamp::now(), failure)
             .await
@@ -220,6 +221,7 @@ impl Kit {
     async fn stored(&self, claim: &Claim, name: &str, content: &[u8], preview: bool) -> Delivered {
         let key = BlobKey::artifact(claim.lease.job, claim.lease.attempt, name);
         self.state
+            .jobs
             .blobs
             .put(&key, Bytes::copy_from_slice(content))
             .await

@@ -81,7 +81,7 @@ async fn the_landing_page_lists_the_backends() {
 #[tokio::test]
 async fn the_reference_shows_every_operation_and_every_shape() {
     let page = Kit::new().get("/docs").await.text();
-    let contract = serde_json::to_value(trellis_server::openapi()).unwrap();
+    let contract = serde_json::to_value(trellis_server::openapi(16)).unwrap();
     for (path, item) in contract["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             let id = operation["operationId"].as_str().unwrap();

@@ -209,8 +209,8 @@ async fn refused<T>(cases: Vec<Case<T>>, request: impl Fn(T) -> Request<Body>) -
         let text = |field: &str| problem[field].as_str().unwrap();
         said.push(format!("{case}: {} | {}", text("detail"), text("fix")));
     }
-    assert_eq!(kit.state.store.stats().await.unwrap().queued, 0);
-    assert!(kit.state.blobs.jobs().await.unwrap().is_empty());
+    assert_eq!(kit.state.jobs.store.stats().await.unwrap().queued, 0);
+    assert!(kit.state.jobs.blobs.jobs().await.unwrap().is_empty());
     said
 }
 

@@ -1,13 +1,11 @@
-//! Kept results and statements over HTTP.
-
-use std::sync::Arc;
+//! Results of earlier jobs and statements over HTTP.
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, Request, StatusCode, header};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use trellis_backend::{Backend, Readiness};
-use trellis_core::{Artifact, Failure, FailureKind, Format, Sha256, StatementFile};
+use trellis_backend::Readiness;
+use trellis_core::{Artifact, BackendChoice, Failure, FailureKind, Format, Sha256, StatementFile};
 use trellis_jobs::{BlobKey, CacheKey, Delivered, DeliveredStatement, Outcome};
 
 use crate::kit::{Kit, Wishes, png_uri, settled, submission};
@@ -31,22 +29,31 @@ async fn asked(kit: &Kit, request: Request<Body>) -> Value {
     answer.json()
 }
 
-/// Has the waiting job made and its result kept, as the runner does.
+/// Has the waiting job made, as the runner does.
 async fn make(kit: &Kit) {
     let claim = kit.claim().await;
     let lease = &claim.lease;
     let model = BlobKey::artifact(lease.job, lease.attempt, "model.glb");
     let statement = BlobKey::statement(lease.job, lease.attempt, "model.intoto.json");
     kit.state
+        .jobs
         .blobs
         .put(&model, Bytes::from_static(MODEL))
         .await
         .unwrap();
     kit.state
+        .jobs
         .blobs
         .put(&statement, Bytes::from_static(STATEMENT))
         .await
         .unwrap();
+    let job = &claim.job;
+    let made_by = kit
+        .state
+        .jobs
+        .makers
+        .made_by(BackendChoice::Relief, &job.params.formats);
+    let made_by = made_by.unwrap().unwrap();
     let outcome = Outcome {
         made_by: "paper".to_owned(),
         artifacts: vec![Delivered {
@@ -73,24 +80,10 @@ async fn make(kit: &Kit) {
             },
             key: statement,
         }),
+        cache_key: Some(CacheKey::new(&job.inputs, &job.params, &made_by)),
     };
-    let done = kit
-        .state
-        .store
-        .succeed(lease, Timestamp::now(), outcome.clone())
-        .await;
-    let inputs: Vec<_> = done
-        .unwrap()
-        .inputs
-        .into_iter()
-        .map(|input| input.sha256)
-        .collect();
-    let preview = |backend: &&Arc<dyn Backend>| backend.capabilities().preview;
-    let backend = kit.state.registry.all().iter().find(preview).unwrap();
-    let made_by = kit.state.origin.identity(backend.as_ref()).unwrap();
-    let key = CacheKey::new(&inputs, None, &claim.job.params, &made_by);
-    let cache = kit.state.intake.cache.as_ref().unwrap();
-    cache.keep(&key, &outcome, Timestamp::now()).await.unwrap();
+    let store = &kit.state.jobs.store;
+    store.succeed(lease, Timestamp::now(), outcome).await.unwrap();
 }
 
 #[tokio::test]
@@ -154,7 +147,7 @@ async fn auto_waits_for_a_trellis_that_starts_and_takes_no_preview_from_the_cach
 }
 
 #[tokio::test]
-async fn no_cache_has_it_made_anew_and_other_directives_do_not() {
+async fn no_cache_has_it_made_again_and_other_directives_do_not() {
     let kit = Kit::new();
     asked(&kit, ask(7)).await;
     make(&kit).await;

@@ -3,7 +3,7 @@
 use axum::body::{Body, Bytes};
 use axum::http::{Method, StatusCode, header};
 use serde_json::json;
-use trellis_jobs::{IntakeLimits, JobQuery};
+use trellis_jobs::{JobLimits, JobQuery};
 
 use crate::kit::{Kit, Wishes, form, form_body, png, png_uri, request, settled, submission};
 
@@ -122,6 +122,7 @@ async fn the_same_key_answers_with_the_same_job() {
         .assert_problem(400, "invalid_header");
     let all = kit
         .state
+        .jobs
         .store
         .list(JobQuery {
             limit: 9,
@@ -255,13 +256,12 @@ async fn a_body_beyond_the_limit_is_refused_announced_or_not() {
 
 #[tokio::test]
 async fn pixels_are_counted_from_the_header() {
-    let intake = IntakeLimits {
-        max_pixels: 3,
-        max_images: 1,
-        queue_limit: 9,
-    };
     let kit = Kit::with(Wishes {
-        intake,
+        jobs: JobLimits {
+            max_pixels: 3,
+            queue_limit: 9,
+            ..Wishes::default().jobs
+        },
         ..Wishes::default()
     });
     let answer = kit.send(submission(&json!({"images": [png_uri()]}))).await;
@@ -274,13 +274,12 @@ async fn pixels_are_counted_from_the_header() {
 
 #[tokio::test]
 async fn a_full_queue_says_when_to_try_again() {
-    let intake = IntakeLimits {
-        max_pixels: 99,
-        max_images: 1,
-        queue_limit: 2,
-    };
     let kit = Kit::with(Wishes {
-        intake,
+        jobs: JobLimits {
+            max_pixels: 99,
+            queue_limit: 2,
+            ..Wishes::default().jobs
+        },
         ..Wishes::default()
     });
     kit.submit().await;

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use clap::ArgAction;
 use serde::Serialize;
 use trellis_model_fetch::{
-    ExtraSources, FetchError, Fetched, FetchedFile, Hub, Layout, Request, Settings, fetch, fetch_extras,
+    ExtraSources, FetchError, Fetched, FetchedFile, Hub, Layout, Request, Settings, Source, fetch,
+    fetch_extras,
 };
 use trellis_models::extras::Dinov2;
 use trellis_models::hash::Hashing;
 use trellis_models::lock::{Lock, lock_path, make};
 use trellis_models::pipeline::Pipeline;
 use trellis_models::{Located, Snapshot};
-use trellis_pins::Pins;
 
 use super::bars::Bars;
 use super::{Machine, nar_hash, print, print_json, render};
@@ -107,12 +107,12 @@ async fn download(
     machine: &Machine<'_>,
     bars: &Bars,
 ) -> Result<(Fetched, Vec<FetchedFile>), FetchError> {
-    let hub = hub(machine, args.endpoint.as_deref())?;
+    let hub = Hub::new(settings(machine, args.endpoint.as_deref())?)?;
     let layout = match &args.to {
         Some(folder) => Layout::Folder(folder.clone()),
         None => Layout::Cache(machine.places.hub_cache.clone()),
     };
-    let (repo, revision) = pinned_or(args.repo.as_deref(), args.revision.as_deref());
+    let Source { repo, revision } = Source::or_pinned(args.repo.as_deref(), args.revision.as_deref());
     let request = Request {
         repo,
         revision,
@@ -141,34 +141,16 @@ async fn download(
 }
 
 /// The hub that options and environment name.
-pub(super) fn hub(machine: &Machine<'_>, endpoint: Option<&str>) -> Result<Hub, FetchError> {
-    Hub::new(settings(machine, endpoint)?)
-}
-
-fn settings(machine: &Machine<'_>, endpoint: Option<&str>) -> Result<Settings, FetchError> {
+pub(super) fn settings(machine: &Machine<'_>, endpoint: Option<&str>) -> Result<Settings, FetchError> {
     let get = |name: &str| machine.context.environment.get(name).map(Into::into);
     Settings::from_env(get, endpoint, &machine.places)
 }
 
-/// Whether the environment forbids downloading.
-pub(super) fn is_offline(machine: &Machine<'_>, endpoint: Option<&str>) -> Result<bool, FetchError> {
-    Ok(settings(machine, endpoint)?.offline)
-}
-
-/// The repository and revision that are meant: of the pinned repository the pinned commit.
-pub(super) fn pinned_or(repo: Option<&str>, revision: Option<&str>) -> (String, String) {
-    let pinned = &Pins::embedded().models.trellis_image_large;
-    let repo = repo.unwrap_or(&pinned.repository);
-    let default = if repo == pinned.repository {
-        &pinned.revision
-    } else {
-        "main"
-    };
-    (repo.to_owned(), revision.unwrap_or(default).to_owned())
-}
-
 /// Runs a download to its end, or to the first signal.
-pub(super) fn block_on<T>(work: impl Future<Output = Result<T, FetchError>>) -> Result<T, CliError> {
+pub(super) fn block_on<T, E>(work: impl Future<Output = Result<T, E>>) -> Result<T, CliError>
+where
+    CliError: From<E>,
+{
     let runtime = crate::runtime()?;
     runtime.block_on(async {
         let said = "stopping; run the same command again to resume";

@@ -4,13 +4,10 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use tempfile::TempDir;
-use trellis_model_fetch::{Layout, Request, fetch_files};
-use trellis_models::check::check;
-use trellis_models::lock::{Lock, lock_path};
+use trellis_model_fetch::{Repair, Repaired, Source};
+use trellis_models::Located;
 use trellis_models::moves;
-use trellis_models::repair::{Change, Options, Plan, Remedy, Substitution, apply, plan, undo};
-use trellis_models::{Located, Severity};
+use trellis_models::repair::{Change, Options, Plan, Remedy, Substitution, undo};
 
 use super::bars::Bars;
 use super::{Machine, fetch, print, print_json};
@@ -89,70 +86,65 @@ pub(super) fn run(args: &RepairArgs, machine: &Machine<'_>) -> Result<Exit, CliE
     if args.undo {
         return run_undo(args, &located);
     }
-    let origin = origin(args, &located, machine);
-    // Known before anything is planned, so that a dry run does not promise a download.
-    let may_fetch = !args.no_fetch && !fetch::is_offline(machine, args.endpoint.as_deref())?;
-    let options = Options {
-        from: args.from.clone(),
-        // The substitution is asked for where downloading is not wanted or not possible.
-        repo: may_fetch.then(|| origin.0.clone()),
-        substitute_flow_model: args.substitute_flow_model,
-        to: args.to.clone(),
+    let (repo, revision) = (args.repo.as_deref(), args.revision.as_deref());
+    let mut repair = Repair {
+        located: &located,
+        places: &machine.places,
+        source: Source::of_folder(&located, &machine.places, repo, revision),
+        hub: fetch::settings(machine, args.endpoint.as_deref())?,
+        options: Options {
+            from: args.from.clone(),
+            repo: None,
+            substitute_flow_model: args.substitute_flow_model,
+            to: args.to.clone(),
+        },
     };
-    let mut planned = plan(&located, &options, &machine.places)?;
-    let left = left(&planned, &located, machine);
+    if !args.no_fetch {
+        repair.allow_download();
+    }
+    let planned = repair.plan()?;
+    let left: Vec<String> = repair
+        .left(&planned)
+        .iter()
+        .map(|problem| format!("{}\n  → {}", problem.sentence(), problem.advice()))
+        .collect();
     if !args.json {
         print(&described(&planned, args.dry_run, &left))?;
     }
-    let mut changed = Vec::new();
-    let mut unreachable = None;
-    if !args.dry_run {
-        // Kept until the repair is made.
-        let staging;
-        match download(args, machine, &planned, &origin) {
-            Ok(None) => {}
-            Ok(Some(fetched)) => {
-                staging = fetched;
-                planned = planned.with_fetched(staging.path());
-            }
-            Err(fault) => {
-                // Only now does nothing else help.
-                let without = Options {
-                    repo: None,
-                    ..options
-                };
-                planned = plan(&located, &without, &machine.places)?;
-                if planned.substitution().is_none() {
-                    return Err(fault);
-                }
-                unreachable = Some(fault);
-            }
+    let repaired = if args.dry_run {
+        Repaired {
+            plan: planned,
+            changed: Vec::new(),
+            unreachable: None,
         }
-        changed = apply(&planned)?;
-    }
-    conclude(args, &planned, (&changed, left), unreachable.as_ref())
+    } else {
+        let bars = Bars::new(args.json);
+        fetch::block_on(repair.carry_out(planned, &bars))?
+    };
+    conclude(args, repaired, left)
 }
 
-fn conclude(
-    args: &RepairArgs,
-    planned: &Plan,
-    (changed, left): (&[Change], Vec<String>),
-    unreachable: Option<&CliError>,
-) -> Result<Exit, CliError> {
+fn conclude(args: &RepairArgs, repaired: Repaired, left: Vec<String>) -> Result<Exit, CliError> {
+    let Repaired {
+        plan: planned,
+        changed,
+        unreachable,
+    } = repaired;
+    let unreachable = unreachable.map(CliError::from);
     let done = planned.unsolved.is_empty() && left.is_empty();
     let warning = planned.substitution().map(Substitution::warning);
     if args.json {
         print_json(&Outcome {
-            plan: Some(planned),
+            plan: Some(&planned),
             warning: warning.clone(),
-            changed,
+            changed: &changed,
             left,
             dry_run: args.dry_run,
         })?;
     } else {
         let mut text = String::new();
-        if let Some(fault) = unreachable {
-            let _ = writeln!(text, "{}, so the substitution is made:", fault.sentence());
+        if let Some(error) = &unreachable {
+            let _ = writeln!(text, "{}, so the substitution is made:", error.sentence());
             text.push_str(&planned.diff);
         }
         if let Some(warning) = &warning {
@@ -193,21 +185,6 @@ fn run_undo(args: &RepairArgs, located: &Located) -> Result<Exit, CliError> {
     print(&changed.iter().map(line).collect::<String>())
 }
 
-/// What `trellis model check` calls an error in a folder for which a plan has nothing to do.
-fn left(plan: &Plan, located: &Located, machine: &Machine<'_>) -> Vec<String> {
-    if !plan.remedies.is_empty() || !plan.unsolved.is_empty() {
-        return Vec::new();
-    }
-    let report = check(located, &machine.places);
-    let errors = report
-        .problems
-        .iter()
-        .filter(|problem| problem.severity() == Severity::Error);
-    errors
-        .map(|problem| format!("{}\n  → {}", problem.sentence(), problem.advice()))
-        .collect()
-}
-
 /// What a plan does, for people.
 fn described(plan: &Plan, dry_run: bool, left: &[String]) -> String {
     let mut text = String::new();
@@ -246,62 +223,4 @@ fn described(plan: &Plan, dry_run: bool, left: &[String]) -> String {
         text.push_str("nothing was changed (--dry-run)\n");
     }
     text
-}
-
-/// The repository and revision that a missing file is downloaded from.
-fn origin(args: &RepairArgs, located: &Located, machine: &Machine<'_>) -> (String, String) {
-    let lock = Lock::read(&lock_path(located, &machine.places)).ok();
-    let (repo, revision) = match (&located.snapshot, lock) {
-        (Some(snapshot), _) => (Some(snapshot.repo.clone()), Some(snapshot.revision.clone())),
-        (None, Some(lock)) => (lock.repo, lock.revision),
-        (None, None) => (None, None),
-    };
-    // A revision belongs to its repository: another repository has its own.
-    let revision = if args.repo.is_some() && args.repo != repo {
-        None
-    } else {
-        revision
-    };
-    let repo = args.repo.clone().or(repo);
-    fetch::pinned_or(repo.as_deref(), args.revision.as_deref().or(revision.as_deref()))
-}
-
-/// Downloads what the plan asks for into a folder that waits beside the target, so on its disk, until the
-/// whole repair can be made; `None` if there is nothing to download.
-fn download(
-    args: &RepairArgs,
-    machine: &Machine<'_>,
-    plan: &Plan,
-    origin: &(String, String),
-) -> Result<Option<TempDir>, CliError> {
-    let wanted = plan.remedies.iter().filter_map(|remedy| match remedy {
-        Remedy::Fetch { repo, remote, .. } => Some((repo, remote)),
-        _ => None,
-    });
-    let wanted: Vec<_> = wanted.collect();
-    if wanted.is_empty() {
-        return Ok(None);
-    }
-    let staging = staging(plan)?;
-    let bars = Bars::new(args.json);
-    let hub = fetch::hub(machine, args.endpoint.as_deref())?;
-    for (repo, remote) in wanted {
-        let revision = if *repo == origin.0 { &origin.1 } else { "main" };
-        let request = Request {
-            repo: repo.clone(),
-            revision: revision.to_owned(),
-            everything: false,
-            layout: Layout::Folder(staging.path().to_owned()),
-        };
-        let files = [format!("{remote}.json"), format!("{remote}.safetensors")];
-        fetch::block_on(fetch_files(&hub, &request, &files, &bars))?;
-    }
-    Ok(Some(staging))
-}
-
-fn staging(plan: &Plan) -> Result<TempDir, CliError> {
-    let target = std::path::absolute(&plan.target).unwrap_or_else(|_| plan.target.clone());
-    let mut above = target.ancestors().skip(1);
-    let existing = above.find(|path| path.is_dir()).unwrap_or(&target);
-    TempDir::with_prefix_in(".trellis-repair-", existing).map_err(|error| CliError::write(existing, &error))
 }

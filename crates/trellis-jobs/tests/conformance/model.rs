@@ -1,22 +1,27 @@
 //! Random strings of calls, against a model small enough to be right by reading it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 use trellis_core::{BackendChoice, EventKind, Failure, FailureKind, JobId, JobState};
-use trellis_jobs::{ClaimFilter, Heartbeat, JobQuery, JobStore, Lease, Outcome, StoreError};
 
-use crate::kit::{Place, at, file, new_job, step, worker};
+use super::Fixture;
+use super::kit::{at, file, new_job, outcome_of, step, worker};
+use crate::rules::Command;
+use crate::{ClaimFilter, Heartbeat, JobQuery, JobStore, Lease, Owner, StoreError};
 
 const QUEUE_LIMIT: u64 = 4;
 const MAX_ATTEMPTS: u32 = 2;
 const LEASE_SECONDS: i64 = 10;
 const WORKERS: [&str; 2] = ["a", "b"];
+const OWNERS: [&str; 3] = ["", "ada", "bob"];
 
 #[derive(Debug, Clone, Copy)]
 enum Call {
-    Submit(BackendChoice),
+    Submit(BackendChoice, usize),
     Claim(usize, BackendChoice),
     /// The rest names one of the leases given out so far, or one of the jobs.
     Heartbeat(usize),
@@ -25,7 +30,8 @@ enum Call {
     Fail(usize),
     Release(usize),
     Preview(usize),
-    Cancel(usize),
+    Cancel(usize, usize),
+    CancelOrDelete(usize, usize),
     Delete(usize),
     Recover(Option<usize>),
     Wait(i64),
@@ -36,7 +42,7 @@ fn call() -> impl Strategy<Value = Call> {
     let choice = prop_oneof![Just(BackendChoice::Auto), Just(BackendChoice::Relief)];
     let any = any::<usize>;
     prop_oneof![
-        4 => choice.clone().prop_map(Call::Submit),
+        4 => (choice.clone(), 0..3usize).prop_map(|(choice, owner)| Call::Submit(choice, owner)),
         5 => (0..2usize, choice).prop_map(|(worker, choice)| Call::Claim(worker, choice)),
         2 => any().prop_map(Call::Heartbeat),
         2 => any().prop_map(Call::Progress),
@@ -44,7 +50,8 @@ fn call() -> impl Strategy<Value = Call> {
         2 => any().prop_map(Call::Succeed),
         1 => any().prop_map(Call::Fail),
         1 => any().prop_map(Call::Release),
-        1 => any().prop_map(Call::Cancel),
+        1 => (any(), 0..3usize).prop_map(|(job, by)| Call::Cancel(job, by)),
+        1 => (any(), 0..3usize).prop_map(|(job, by)| Call::CancelOrDelete(job, by)),
         1 => any().prop_map(Call::Delete),
         2 => prop::option::of(0..2usize).prop_map(Call::Recover),
         2 => (1..15i64).prop_map(Call::Wait),
@@ -55,6 +62,7 @@ fn call() -> impl Strategy<Value = Call> {
 #[derive(Debug, Clone, PartialEq)]
 struct Known {
     state: JobState,
+    owner: usize,
     backend: BackendChoice,
     attempt: u32,
     charged: u32,
@@ -93,8 +101,9 @@ impl Model {
     }
 }
 
-struct Game {
-    place: Place,
+struct Game<F> {
+    place: F,
+    store: Arc<dyn JobStore>,
     model: Model,
 }
 
@@ -106,7 +115,7 @@ fn lost<T>(result: Result<T, StoreError>) -> bool {
     }
 }
 
-impl Game {
+impl<F: Fixture> Game<F> {
     fn lease(&self, index: usize) -> Option<Lease> {
         let leases = &self.model.leases;
         (!leases.is_empty()).then(|| leases[index % leases.len()].clone())
@@ -119,13 +128,14 @@ impl Game {
 
     async fn play(&mut self, call: Call) {
         match call {
-            Call::Submit(backend) => self.submit(backend).await,
+            Call::Submit(backend, owner) => self.submit(backend, owner).await,
             Call::Claim(by, choice) => self.claim(by, choice).await,
             Call::Recover(held_by) => self.recover(held_by).await,
             Call::Wait(seconds) => self.model.now += seconds,
-            Call::Reopen => self.place.store = self.place.opened_again(),
+            Call::Reopen => self.store = self.place.opened_again().await,
             Call::Preview(index) => self.preview(index).await,
-            Call::Cancel(index) => self.cancel(index).await,
+            Call::Cancel(index, by) => self.cancel(index, by).await,
+            Call::CancelOrDelete(index, by) => self.cancel_or_delete(index, by).await,
             Call::Delete(index) => self.delete(index).await,
             Call::Heartbeat(index)
             | Call::Progress(index)
@@ -139,10 +149,11 @@ impl Game {
         }
     }
 
-    async fn submit(&mut self, backend: BackendChoice) {
+    async fn submit(&mut self, backend: BackendChoice, owner: usize) {
         self.model.submitted += 1;
         let mut new = new_job(self.model.submitted);
         (new.backend, new.queue_limit) = (backend, QUEUE_LIMIT);
+        new.owner = Owner::named(OWNERS[owner]);
         let id = new.id;
         let queued = self
             .model
@@ -150,13 +161,14 @@ impl Game {
             .values()
             .filter(|known| known.state == JobState::Queued)
             .count() as u64;
-        match self.place.store.submit(new).await {
+        match self.store.submit(new).await {
             Ok(_) => assert!(queued < QUEUE_LIMIT),
             Err(StoreError::QueueFull { .. }) => return assert!(queued >= QUEUE_LIMIT),
             Err(error) => panic!("{error:?}"),
         }
         let known = Known {
             state: JobState::Queued,
+            owner,
             backend,
             attempt: 0,
             charged: 0,
@@ -173,7 +185,6 @@ impl Game {
         let lease = Duration::from_secs(LEASE_SECONDS as u64);
         let now = self.model.now;
         let claim = self
-            .place
             .store
             .claim(&worker(WORKERS[by]), &filter, at(now), lease)
             .await
@@ -195,7 +206,7 @@ impl Game {
     }
 
     async fn with_lease(&mut self, call: Call, lease: Lease) {
-        let (store, now) = (&self.place.store, at(self.model.now));
+        let (store, now) = (&self.store, at(self.model.now));
         let until = self.model.now + LEASE_SECONDS;
         match call {
             Call::Heartbeat(_) => {
@@ -215,14 +226,7 @@ impl Game {
                 assert_eq!(lost, self.model.holder(&lease).is_none());
             }
             Call::Succeed(_) => {
-                let outcome = Outcome {
-                    made_by: "relief".to_owned(),
-                    artifacts: vec![file(lease.job, lease.attempt, false)],
-                    notes: vec![],
-                    timings: None,
-                    provenance: None,
-                    statement: None,
-                };
+                let outcome = outcome_of(lease.job, lease.attempt);
                 let lost = lost(store.succeed(&lease, now, outcome).await);
                 assert_eq!(!lost, self.model.leave(&lease, JobState::Succeeded));
             }
@@ -247,7 +251,6 @@ impl Game {
     async fn preview(&mut self, index: usize) {
         let Some(id) = self.job(index) else { return };
         let listed = self
-            .place
             .store
             .preview(id, at(self.model.now), file(id, 0, true))
             .await;
@@ -256,25 +259,53 @@ impl Game {
         known.previewed |= listed.is_ok();
     }
 
-    async fn cancel(&mut self, index: usize) {
+    /// Has an owner cancel a job, and whether that owner sees it.
+    async fn ask(&self, id: JobId, by: usize, command: fn(Owner) -> Command) -> Result<bool, StoreError> {
+        let command = command(Owner::named(OWNERS[by]));
+        let applied = self.store.apply(id, at(self.model.now), command).await;
+        let owner = self.model.jobs[&id].owner;
+        let sees = owner == by || OWNERS[owner].is_empty();
+        match applied {
+            Err(StoreError::NotFound { .. }) if !sees => Ok(false),
+            Err(error) => Err(error),
+            Ok(_) => {
+                assert!(sees);
+                Ok(true)
+            }
+        }
+    }
+
+    async fn cancel(&mut self, index: usize, by: usize) {
         let Some(id) = self.job(index) else { return };
-        let cancelled = self.place.store.cancel(id, at(self.model.now)).await;
+        let cancelled = self.ask(id, by, |by| Command::Cancel { by }).await;
         let known = self.model.jobs.get_mut(&id).unwrap();
-        assert_eq!(cancelled.is_ok(), !known.state.is_final(), "{cancelled:?}");
-        if cancelled.is_ok() {
-            (known.state, known.held) = (JobState::Cancelled, None);
+        match cancelled {
+            Ok(false) => {}
+            Ok(true) => {
+                assert!(!known.state.is_final());
+                (known.state, known.held) = (JobState::Cancelled, None);
+            }
+            Err(error) => assert!(known.state.is_final(), "{error:?}"),
+        }
+    }
+
+    async fn cancel_or_delete(&mut self, index: usize, by: usize) {
+        let Some(id) = self.job(index) else { return };
+        let done = self.ask(id, by, |by| Command::CancelOrDelete { by }).await;
+        let known = self.model.jobs.get_mut(&id).unwrap();
+        match (done.unwrap(), known.state.is_final()) {
+            (false, _) => {}
+            (true, false) => (known.state, known.held) = (JobState::Cancelled, None),
+            (true, true) => drop(self.model.jobs.remove(&id)),
         }
     }
 
     async fn delete(&mut self, index: usize) {
         let Some(id) = self.job(index) else { return };
-        let deleted = self.place.store.delete(id).await;
-        assert_eq!(
-            deleted.is_ok(),
-            self.model.jobs[&id].state.is_final(),
-            "{deleted:?}"
-        );
-        if deleted.is_ok() {
+        let deleted = self.store.apply(id, at(self.model.now), Command::Delete).await;
+        let is_final = self.model.jobs[&id].state.is_final();
+        assert_eq!(deleted.is_ok(), is_final, "{deleted:?}");
+        if is_final {
             self.model.jobs.remove(&id);
         }
     }
@@ -283,7 +314,6 @@ impl Game {
         let name = held_by.map(|by| worker(WORKERS[by]));
         let now = self.model.now;
         let recovered = self
-            .place
             .store
             .recover(at(now), MAX_ATTEMPTS, name.as_ref())
             .await
@@ -308,13 +338,22 @@ impl Game {
 
     /// No job is lost and none invented; each is where the model says, and its story is whole.
     async fn compare(&self) {
-        let query = JobQuery {
-            state: None,
-            limit: 1_000,
-            before: None,
-        };
-        let mut listed = self.place.store.list(query).await.unwrap().jobs;
-        listed.reverse();
+        let mut listed = Vec::new();
+        for id in self.model.jobs.keys() {
+            listed.push(self.store.get(*id).await.unwrap());
+        }
+        for (owner, name) in OWNERS.iter().enumerate() {
+            let query = JobQuery {
+                owner: Owner::named(name),
+                limit: 1_000,
+                ..JobQuery::default()
+            };
+            let page = self.store.list(query).await.unwrap().jobs;
+            let sees = |known: &Known| known.owner == owner || OWNERS[known.owner].is_empty();
+            let visible = self.model.jobs.iter().rev().filter(|(_, known)| sees(known));
+            let visible: Vec<JobId> = visible.map(|(id, _)| *id).collect();
+            assert_eq!(page.iter().map(|job| job.id).collect::<Vec<_>>(), visible);
+        }
         let seen: Vec<_> = listed
             .iter()
             .map(|job| (job.id, job.state, job.attempt))
@@ -329,7 +368,7 @@ impl Game {
         let filter = ClaimFilter {
             choices: vec![BackendChoice::Auto],
         };
-        let found = self.place.store.without_preview(&filter, 1_000).await.unwrap();
+        let found = self.store.without_preview(&filter, 1_000).await.unwrap();
         let is_without = |known: &Known| {
             !known.state.is_final() && !known.previewed && known.backend == BackendChoice::Auto
         };
@@ -339,7 +378,7 @@ impl Game {
             assert_eq!(job.history.last().map(|entry| entry.state), Some(job.state));
             assert_eq!(job.failure.is_some(), job.state == JobState::Failed);
             assert!(job.progress.is_none() || job.state == JobState::Running);
-            let events = self.place.store.events(job.id, 0, 1_000).await.unwrap();
+            let events = self.store.events(Some(job.id), 0, 1_000).await.unwrap();
             assert!(events.is_sorted_by(|a, b| a.seq < b.seq));
             let states = events.into_iter().filter_map(|event| match event.kind {
                 EventKind::State { state, attempt, .. } => Some((state, attempt)),
@@ -355,17 +394,31 @@ impl Game {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, max_shrink_iters: 512, ..ProptestConfig::default() })]
-
-    #[test]
-    fn the_store_does_what_the_model_says(calls in prop::collection::vec(call(), 1..60)) {
-        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-            let mut game = Game { place: Place::new(), model: Model::default() };
+/// Plays random strings of calls.
+///
+/// # Panics
+/// Where the store does something else than the model.
+pub fn check<F: Fixture>() {
+    let config = ProptestConfig {
+        cases: 64,
+        max_shrink_iters: 512,
+        ..ProptestConfig::default()
+    };
+    let strings = prop::collection::vec(call(), 1..60);
+    let played = TestRunner::new(config).run(&strings, |calls| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.unwrap().block_on(async {
+            let place = F::new().await;
+            let (store, model) = (place.store(), Model::default());
+            let mut game = Game { place, store, model };
             for call in calls {
                 game.play(call).await;
             }
             game.compare().await;
         });
+        Ok(())
+    });
+    if let Err(failed) = played {
+        panic!("{failed}");
     }
 }

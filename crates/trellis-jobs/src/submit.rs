@@ -3,30 +3,17 @@
 //! Order: everything is checked, then the pictures are stored, then the row is written. A crash between
 //! the two leaves pictures without a row, which the janitor removes; never a row without pictures.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use futures::future::join_all;
 use jiff::Timestamp;
-use trellis_core::{AssetName, BackendChoice, Input, JobId, ParamError, ParamsPatch, Sha256};
+use trellis_core::{
+    AssetName, BackendChoice, Failure, FailureKind, Input, JobId, ParamError, ParamsPatch, Sha256,
+};
 use trellis_picture::{ForeignFile, PictureError, probe};
 
-use crate::{
-    BlobError, BlobKey, BlobStore, CacheKey, JobStore, NewJob, Outcome, ResultCache, StoreError, Submitted,
-};
+use crate::{BlobError, BlobKey, CacheKey, Jobs, NewJob, Owner, StoreError, Submitted};
 
-/// What a submission may hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct IntakeLimits {
-    /// Pixels of one picture.
-    pub max_pixels: u64,
-    /// Pictures of one job.
-    pub max_images: usize,
-    /// Jobs that may wait at a time.
-    pub queue_limit: u64,
-}
-
-/// A job as somebody asks for it.
+/// What somebody asks for.
 #[derive(Debug, Clone, Default)]
 pub struct Submission {
     /// Encoded pictures; more than one are views of one object.
@@ -37,16 +24,22 @@ pub struct Submission {
     pub patch: ParamsPatch,
     /// Which backend.
     pub backend: BackendChoice,
-    /// The client's `Idempotency-Key` and a digest of the whole request.
-    pub idempotency: Option<(String, String)>,
-    /// What would make the result, as [`CacheKey::new`] takes it: then a kept one is taken where there is
-    /// one. `None`: it is to be made anew.
-    pub made_by: Option<String>,
 }
 
-/// Why a submission is not taken.
+/// Who asks, and how.
+#[derive(Debug, Clone, Default)]
+pub struct Terms {
+    /// Whose job it is to be.
+    pub owner: Owner,
+    /// A name of the request, of the client's choice: sent again, the same request answers with the same job.
+    pub idempotency_key: Option<String>,
+    /// Have the result made although an earlier job asked the same.
+    pub no_cache: bool,
+}
+
+/// Why a submission is refused.
 #[derive(Debug, thiserror::Error)]
-pub enum IntakeError {
+pub enum SubmitError {
     /// Nothing to work on.
     #[error("there is no picture")]
     NoPicture,
@@ -70,6 +63,9 @@ pub enum IntakeError {
     /// A parameter is out of range.
     #[error(transparent)]
     Param(#[from] ParamError),
+    /// No backend here will ever make it.
+    #[error(transparent)]
+    Unsupported(Box<Failure>),
     /// The row cannot be written.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -78,7 +74,7 @@ pub enum IntakeError {
     Blob(#[from] BlobError),
 }
 
-impl IntakeError {
+impl SubmitError {
     /// The stable name in JSON, metrics, docs and tests.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -90,84 +86,74 @@ impl IntakeError {
                 PictureError::CutShort | PictureError::Damaged { .. } => "picture_damaged",
             },
             Self::Param(_) => "invalid_parameter",
+            Self::Unsupported(failure) => failure.kind.name(),
             Self::Store(error) => error.kind(),
             Self::Blob(error) => error.kind(),
         }
     }
 
     /// What to do about it, one sentence.
-    pub fn advice(&self) -> &'static str {
+    pub fn advice(&self) -> &str {
         match self {
             Self::NoPicture => "send at least one picture, for example as PNG or JPEG",
             Self::TooManyPictures { .. } => {
                 "send fewer views of the object, or raise `limits.images_per_job`"
             }
             Self::Picture { source, .. } => source.advice(),
-            Self::Param(_) => "give a value in the range that is named, or leave the parameter out",
+            Self::Param(_) => "choose a value in that range, or leave the parameter out",
+            Self::Unsupported(failure) => &failure.fix,
             Self::Store(error) => error.advice(),
             Self::Blob(error) => error.advice(),
         }
     }
 }
 
-/// Takes submissions.
-#[derive(Clone)]
-pub struct Intake {
-    /// Where jobs are kept.
-    pub store: Arc<dyn JobStore>,
-    /// Where pictures are kept.
-    pub blobs: Arc<dyn BlobStore>,
-    /// What is taken.
-    pub limits: IntakeLimits,
-    /// Results kept for jobs that ask the same; none: nothing is kept.
-    pub cache: Option<ResultCache>,
-}
-
-impl Intake {
-    /// Accepts a job, or answers with the earlier one of the same idempotency key. Everything is on disk
-    /// when this returns; after an error nothing is left.
-    pub async fn submit(&self, submission: Submission) -> Result<Submitted, IntakeError> {
+impl Jobs {
+    /// Accepts a job, or answers with the earlier one of the same idempotency key, or with one that is done at once
+    /// where an earlier job asked the same. Everything is on disk when this returns; after an error nothing is
+    /// left.
+    pub async fn submit(&self, submission: Submission, terms: Terms) -> Result<Submitted, SubmitError> {
         let Submission {
             pictures,
             name,
             patch,
             backend,
-            idempotency,
-            made_by,
         } = submission;
-        let count = pictures.len();
-        if count == 0 {
-            return Err(IntakeError::NoPicture);
-        }
-        if count > self.limits.max_images {
-            return Err(IntakeError::TooManyPictures {
-                count,
-                max_images: self.limits.max_images,
-            });
-        }
+        self.check_count(pictures.len())?;
         let params = patch.resolve(rand::random())?;
+        let made_by = match self.makers.made_by(backend, &params.formats) {
+            Ok(made_by) => made_by,
+            // Now, rather than after a wait.
+            Err(failure) if failure.kind == FailureKind::Unsupported => {
+                return Err(SubmitError::Unsupported(Box::new(failure)));
+            }
+            Err(_) => None,
+        };
+        let mut inputs = examine(pictures.clone(), self.limits.max_pixels).await?;
+        let digest = digest(&inputs, backend, &patch);
+        inputs[0].name = name;
         let now = Timestamp::now();
         let id = JobId::new(now, rand::random());
-        let mut inputs = examine(pictures.clone(), self.limits.max_pixels).await?;
-        inputs[0].name = name;
-        let inputs: Vec<(Input, BlobKey)> = (0u32..)
-            .zip(inputs)
-            .map(|(index, input)| (input, BlobKey::input(id, index)))
-            .collect();
-        let mut new = NewJob {
+        // A random seed asks for something new.
+        let same = made_by.filter(|_| patch.seed.is_some() && !terms.no_cache);
+        let recalled = match same.map(|made_by| CacheKey::new(&inputs, &params, &made_by)) {
+            Some(key) => self.recall(&terms.owner, &key, id).await,
+            None => None,
+        };
+        let new = NewJob {
             id,
+            owner: terms.owner,
             now,
             backend,
             params,
-            inputs,
-            idempotency,
+            inputs: (0u32..)
+                .zip(inputs)
+                .map(|(index, input)| (input, BlobKey::input(id, index)))
+                .collect(),
+            idempotency: terms.idempotency_key.map(|key| (key, digest)),
             queue_limit: self.limits.queue_limit,
-            recalled: None,
+            recalled,
         };
-        // A random seed asks for something new.
-        if patch.seed.is_some() {
-            new.recalled = self.recall(&new, made_by.as_deref()).await;
-        }
         let done = self.keep(new, pictures).await;
         if !matches!(&done, Ok(submitted) if !submitted.replayed) {
             // What cannot be removed now is an orphan, which the janitor removes later.
@@ -176,16 +162,17 @@ impl Intake {
         done
     }
 
-    /// The kept result of the same request, copied for this job.
-    async fn recall(&self, new: &NewJob, made_by: Option<&str>) -> Option<Outcome> {
-        let (cache, made_by) = (self.cache.as_ref()?, made_by?);
-        let inputs: Vec<Sha256> = new.inputs.iter().map(|(input, _)| input.sha256).collect();
-        let name = new.inputs.first().and_then(|(input, _)| input.name.as_ref());
-        let key = CacheKey::new(&inputs, name, &new.params, made_by);
-        cache.recall(&key, new.id, new.now).await
+    /// Refuses a number of pictures that is not allowed. An edge may ask before it reads them all.
+    pub fn check_count(&self, count: usize) -> Result<(), SubmitError> {
+        let max_images = self.limits.max_images;
+        match count {
+            0 => Err(SubmitError::NoPicture),
+            _ if count > max_images => Err(SubmitError::TooManyPictures { count, max_images }),
+            _ => Ok(()),
+        }
     }
 
-    async fn keep(&self, new: NewJob, pictures: Vec<Bytes>) -> Result<Submitted, IntakeError> {
+    async fn keep(&self, new: NewJob, pictures: Vec<Bytes>) -> Result<Submitted, SubmitError> {
         let puts = new
             .inputs
             .iter()
@@ -199,8 +186,17 @@ impl Intake {
     }
 }
 
+/// A digest of what is asked: pictures in order, parameters as given, backend. Not of its encoding: the
+/// same request as a form with another boundary or other file names, or as JSON, is the same request.
+fn digest(inputs: &[Input], backend: BackendChoice, patch: &ParamsPatch) -> String {
+    let pictures: Vec<Sha256> = inputs.iter().map(|input| input.sha256).collect();
+    let asked = (pictures, backend, patch);
+    let asked = serde_json::to_vec(&asked).expect("texts and numbers are JSON");
+    Sha256::of(asked).to_string()
+}
+
 /// Reads headers and digests on a thread that may be busy: 64 MiB take a good part of a second.
-async fn examine(pictures: Vec<Bytes>, max_pixels: u64) -> Result<Vec<Input>, IntakeError> {
+async fn examine(pictures: Vec<Bytes>, max_pixels: u64) -> Result<Vec<Input>, SubmitError> {
     let examined = tokio::task::spawn_blocking(move || {
         let pictures = pictures.iter().enumerate();
         pictures
@@ -210,7 +206,7 @@ async fn examine(pictures: Vec<Bytes>, max_pixels: u64) -> Result<Vec<Input>, In
     match examined.await {
         Ok(inputs) => inputs,
         // The decoder met something that it was not made for: the picture's fault, not the server's end.
-        Err(_) => Err(IntakeError::Picture {
+        Err(_) => Err(SubmitError::Picture {
             index: 0,
             source: PictureError::NotRead {
                 file: ForeignFile::Unknown,
@@ -219,8 +215,8 @@ async fn examine(pictures: Vec<Bytes>, max_pixels: u64) -> Result<Vec<Input>, In
     }
 }
 
-fn examine_one(index: usize, bytes: &Bytes, max_pixels: u64) -> Result<Input, IntakeError> {
-    let header = probe(bytes, max_pixels).map_err(|source| IntakeError::Picture { index, source })?;
+fn examine_one(index: usize, bytes: &Bytes, max_pixels: u64) -> Result<Input, SubmitError> {
+    let header = probe(bytes, max_pixels).map_err(|source| SubmitError::Picture { index, source })?;
     Ok(Input {
         format: header.format,
         width: header.width,

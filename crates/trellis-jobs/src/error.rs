@@ -1,0 +1,100 @@
+//! Why a job is not what somebody wants it to be, or a store does not answer.
+
+use trellis_core::{JobId, JobState};
+
+use crate::advice;
+
+/// Why a store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// No such job.
+    #[error("there is no job `{id}`")]
+    NotFound {
+        /// The name asked for.
+        id: JobId,
+    },
+    /// The attempt is not the current one any more.
+    #[error("attempt {attempt} of job `{id}` is no longer current")]
+    LeaseLost {
+        /// The job.
+        id: JobId,
+        /// The attempt that tried.
+        attempt: u32,
+    },
+    /// The job is live and cannot be deleted, or final and cannot be changed.
+    #[error("job `{id}` is {state} and does not allow this")]
+    WrongState {
+        /// The job.
+        id: JobId,
+        /// Where it stands.
+        state: JobState,
+    },
+    /// Too many jobs wait.
+    #[error("the queue is full: {queued} waiting, and the limit is {limit}")]
+    QueueFull {
+        /// How many wait.
+        queued: u64,
+        /// How many may.
+        limit: u64,
+    },
+    /// The same `Idempotency-Key` came with another request.
+    #[error("the idempotency key `{key}` was used for another request")]
+    KeyReused {
+        /// The key.
+        key: String,
+    },
+    /// The disk or the quota is full.
+    #[error("the job database cannot grow: the disk is full")]
+    Full {
+        /// What the database said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The database is damaged.
+    #[error("the job database is damaged")]
+    Corrupt {
+        /// What the database said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Anything else.
+    #[error("the job database cannot be used")]
+    Unavailable {
+        /// What the database said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl StoreError {
+    /// The stable name in JSON, metrics, docs and tests.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::NotFound { .. } => "job_not_found",
+            Self::LeaseLost { .. } => "lease_lost",
+            Self::WrongState { .. } => "wrong_state",
+            Self::QueueFull { .. } => "queue_full",
+            Self::KeyReused { .. } => "idempotency_key_reused",
+            Self::Full { .. } => "storage_full",
+            Self::Corrupt { .. } => "database_corrupt",
+            Self::Unavailable { .. } => "database_unavailable",
+        }
+    }
+
+    /// What to do about it, one sentence.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::NotFound { .. } => "list the jobs that are kept with `GET /v1/jobs`",
+            Self::LeaseLost { .. } => "stop working on it: the job was cancelled or given to another worker",
+            Self::WrongState { .. } => "cancel a live job before deleting it; a finished job does not change",
+            Self::QueueFull { .. } => "wait until some jobs have finished, then submit again",
+            Self::KeyReused { .. } => "use a new `Idempotency-Key` for a new request",
+            Self::Full { .. } => advice::FREE_SPACE,
+            Self::Corrupt { .. } => {
+                "stop the server, move the job database and its `-wal` and `-shm` files away, put back a copy \
+                 or start with an empty one"
+            }
+            Self::Unavailable { .. } => advice::READ_LOG,
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Waiting for a job's end, and following its events: reads a batch, hands it out, waits for a change, reads on.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use futures::{Stream, stream};
+use tracing::warn;
+use trellis_core::{EventKind, Job, JobEvent, JobId};
+
+use crate::{Changes, Jobs, Owner, StoreError};
+
+/// How many events are read at a time.
+const BATCH: u32 = 256;
+
+/// Those who wait look again after so long: wakes are hints.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+impl Jobs {
+    /// The job once it is finished.
+    pub async fn wait(&self, owner: &Owner, id: JobId) -> Result<Job, StoreError> {
+        let mut changes = self.store.subscribe(id);
+        loop {
+            let job = self.get(owner, id).await?;
+            if job.state.is_final() {
+                return Ok(job);
+            }
+            while let Ok(Some(seen)) = tokio::time::timeout(LOOK_AGAIN, changes.changed()).await {
+                if seen.state.is_final() {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// The job's events after entry `after` (0: from the start).
+    pub async fn follow(&self, owner: &Owner, id: JobId, after: u64) -> Result<Follow, StoreError> {
+        Follow::begin(self.clone(), owner, id, after).await
+    }
+}
+
+/// Somebody who follows a job.
+#[must_use = "nothing is read until it is asked for the next event"]
+pub struct Follow {
+    jobs: Jobs,
+    job: JobId,
+    after: u64,
+    changes: Changes,
+    ready: VecDeque<JobEvent>,
+    /// No event comes after those that are ready.
+    ended: bool,
+    /// The job may have ended. Who begins after an event that is not there yet never sees the final one, so the
+    /// job itself is asked.
+    doubtful: bool,
+}
+
+impl Follow {
+    pub(crate) async fn begin(jobs: Jobs, owner: &Owner, job: JobId, after: u64) -> Result<Self, StoreError> {
+        // Before the first look, so that no change between the two is missed.
+        let changes = jobs.store.subscribe(job);
+        let ended = jobs.get(owner, job).await?.state.is_final();
+        let ready = jobs.store.events(Some(job), after, BATCH).await?;
+        Ok(Self {
+            // With a full batch there may be more.
+            ended: ended && ready.len() < BATCH as usize,
+            jobs,
+            job,
+            after,
+            changes,
+            ready: ready.into(),
+            doubtful: ended,
+        })
+    }
+
+    /// Whether the job is finished and there is nothing left to tell.
+    pub fn is_over(&self) -> bool {
+        self.ended && self.ready.is_empty()
+    }
+
+    /// The next event. `None` after the event of a final state, where the job is deleted, and where the store
+    /// fails; who follows again after the last event then misses nothing.
+    pub async fn next(&mut self) -> Option<JobEvent> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                self.after = event.seq;
+                let is_last = matches!(event.kind, EventKind::State { state, .. } if state.is_final());
+                self.ended |= is_last;
+                return Some(event);
+            }
+            if self.ended {
+                return None;
+            }
+            match self.look().await {
+                Ok(true) => {}
+                Ok(false) => self.wait().await,
+                Err(StoreError::NotFound { .. }) => return None,
+                Err(error) => {
+                    warn!(job = %self.job, error = &error as &dyn std::error::Error, "events cannot be read");
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// The events as a stream.
+    pub fn into_stream(self) -> impl Stream<Item = JobEvent> + Send + 'static {
+        stream::unfold(self, async |mut follow| {
+            let event = follow.next().await?;
+            Some((event, follow))
+        })
+    }
+
+    /// Whether there was anything to see: events, or the end.
+    async fn look(&mut self) -> Result<bool, StoreError> {
+        self.changes.mark_seen();
+        // The state before the events: who sees a final state then sees every event.
+        let over = self.doubtful && self.jobs.store.get(self.job).await?.state.is_final();
+        self.doubtful = false;
+        self.ready = self
+            .jobs
+            .store
+            .events(Some(self.job), self.after, BATCH)
+            .await?
+            .into();
+        self.ended = over && self.ready.is_empty();
+        Ok(self.ended || !self.ready.is_empty())
+    }
+
+    async fn wait(&mut self) {
+        let changed = tokio::time::timeout(LOOK_AGAIN, self.changes.changed()).await;
+        let seen = changed.ok().flatten();
+        self.doubtful = seen.is_none_or(|seen| seen.state.is_final());
+    }
+}

@@ -1,0 +1,143 @@
+//! The one service that all edges use: submit, wait, follow, cancel, read. An adapter translates to and from it and
+//! needs no rule of its own.
+//!
+//! Everything is asked by an [`Owner`]; a job that the owner does not see is not there for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tracing::warn;
+use trellis_core::{BackendChoice, Failure, Format, Input, Job, JobEvent, JobId};
+
+use crate::rules::Command;
+use crate::{
+    BlobKey, BlobStore, Delivered, DeliveredStatement, JobQuery, JobStore, Owner, Page, StoreError,
+    StoreStats, StoredJob,
+};
+
+/// What is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JobLimits {
+    /// Pixels of one picture.
+    pub max_pixels: u64,
+    /// Pictures of one job.
+    pub max_images: usize,
+    /// Jobs that may wait at a time.
+    pub queue_limit: u64,
+    /// How long one attempt of a job may take. Told here; the runner enforces it.
+    pub attempt_time: Duration,
+}
+
+/// What the service asks of the backends.
+pub trait Makers: Send + Sync + 'static {
+    /// Names everything that would make the result of such a job now, besides pictures and parameters; `None` where
+    /// it is not known exactly, so that no earlier result stands for it. Fails with
+    /// [`trellis_core::FailureKind::Unsupported`] where no backend here will ever make it.
+    fn made_by(&self, choice: BackendChoice, formats: &[Format]) -> Result<Option<String>, Failure>;
+}
+
+/// What became of a job that a client no longer wants.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Removed {
+    /// It was live: it is cancelled and kept.
+    Cancelled(Box<Job>),
+    /// It was finished: it is gone with its files.
+    Deleted,
+}
+
+/// The job service. Clones share it.
+#[derive(Clone)]
+pub struct Jobs {
+    /// Where jobs are kept.
+    pub store: Arc<dyn JobStore>,
+    /// Where pictures and assets are kept.
+    pub blobs: Arc<dyn BlobStore>,
+    /// What makes results.
+    pub makers: Arc<dyn Makers>,
+    /// What is taken.
+    pub limits: JobLimits,
+}
+
+impl Jobs {
+    /// A job.
+    pub async fn get(&self, owner: &Owner, id: JobId) -> Result<Job, StoreError> {
+        Ok(self.find(owner, id).await?.job)
+    }
+
+    /// The owner's jobs, newest first; `query.owner` is overwritten.
+    pub async fn list(&self, owner: &Owner, query: JobQuery) -> Result<Page, StoreError> {
+        let owner = owner.clone();
+        self.store.list(JobQuery { owner, ..query }).await
+    }
+
+    /// Events of all jobs of all owners after entry `after`, oldest first, at most `limit`. Not for clients.
+    pub async fn feed(&self, after: u64, limit: u32) -> Result<Vec<JobEvent>, StoreError> {
+        self.store.events(None, after, limit).await
+    }
+
+    /// Cancels a live job, deletes a finished one, in one step.
+    pub async fn cancel_or_delete(&self, owner: &Owner, id: JobId) -> Result<Removed, StoreError> {
+        let by = owner.clone();
+        let command = Command::CancelOrDelete { by };
+        let applied = self.store.apply(id, Timestamp::now(), command).await?;
+        if let Some(job) = applied.job {
+            return Ok(Removed::Cancelled(Box::new(job)));
+        }
+        // The job is forgotten already; files that are left now are orphans, which the janitor removes.
+        if let Err(error) = self.blobs.delete_job(id).await {
+            warn!(job = %id, error = &error as &dyn std::error::Error, "files of a deleted job left to the janitor");
+        }
+        Ok(Removed::Deleted)
+    }
+
+    /// The picture at `index` and where it is.
+    pub async fn input(
+        &self,
+        owner: &Owner,
+        id: JobId,
+        index: u32,
+    ) -> Result<Option<(Input, BlobKey)>, StoreError> {
+        let found = self.find(owner, id).await?;
+        let mut inputs = found.job.inputs.into_iter().zip(found.inputs);
+        Ok(inputs.nth(index as usize))
+    }
+
+    /// The file of that name and where it is.
+    pub async fn artifact(
+        &self,
+        owner: &Owner,
+        id: JobId,
+        name: &str,
+    ) -> Result<Option<Delivered>, StoreError> {
+        let found = self.find(owner, id).await?;
+        let files = found.job.artifacts.into_iter().zip(found.artifacts);
+        let mut files = files.map(|(artifact, key)| Delivered { artifact, key });
+        Ok(files.find(|file| file.artifact.name == name))
+    }
+
+    /// The statement about the job's result and where it is.
+    pub async fn statement(
+        &self,
+        owner: &Owner,
+        id: JobId,
+    ) -> Result<Option<DeliveredStatement>, StoreError> {
+        let found = self.find(owner, id).await?;
+        let statement = found.job.statement.zip(found.statement);
+        Ok(statement.map(|(file, key)| DeliveredStatement { file, key }))
+    }
+
+    /// How much there is, of all owners.
+    pub async fn stats(&self) -> Result<StoreStats, StoreError> {
+        self.store.stats().await
+    }
+
+    async fn find(&self, owner: &Owner, id: JobId) -> Result<StoredJob, StoreError> {
+        let found = self.store.find(id).await?;
+        if owner.sees(&found.owner) {
+            Ok(found)
+        } else {
+            Err(StoreError::NotFound { id })
+        }
+    }
+}

@@ -1,0 +1,492 @@
+//! A job's life in the store, call by call.
+
+#![expect(missing_docs, reason = "the names say what is tested")]
+
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use trellis_core::{EventKind, Failure, FailureKind, Job, JobId, JobState};
+
+use super::Fixture;
+use super::kit::{LEASE, at, claim, file, new_job, outcome, outcome_of, step, worker};
+use crate::rules::Command;
+use crate::{
+    Applied, CacheKey, Heartbeat, JobQuery, JobStore, NewJob, Owner, Recovered, Seen, StoreError, StoredJob,
+};
+
+fn states(job: &Job) -> Vec<(JobState, u32)> {
+    job.history
+        .iter()
+        .map(|entry| (entry.state, entry.attempt))
+        .collect()
+}
+
+pub async fn a_job_goes_from_queue_to_result<F: Fixture>() {
+    let place = F::new().await;
+    let store = place.store();
+    let submitted = store.submit(new_job(1)).await.unwrap();
+    assert!(!submitted.replayed);
+    assert_eq!(submitted.job.state, JobState::Queued);
+
+    let claim = claim(&*store, "a", 2).await.unwrap();
+    assert_eq!(claim.job.state, JobState::Running);
+    assert_eq!(claim.inputs, [new_job(1).inputs[0].1.clone()]);
+    store.progress(&claim.lease, at(3), step(1)).await.unwrap();
+    let running = store.get(claim.lease.job).await.unwrap();
+    assert_eq!((running.progress, running.updated_at), (Some(step(1)), at(3)));
+
+    let preview = file(claim.lease.job, 1, true);
+    store
+        .preview(claim.lease.job, at(4), preview.clone())
+        .await
+        .unwrap();
+    assert_eq!(
+        store.get(claim.lease.job).await.unwrap().artifacts,
+        [preview.artifact]
+    );
+
+    store.succeed(&claim.lease, at(5), outcome(&claim)).await.unwrap();
+    let stored = store.find(claim.lease.job).await.unwrap();
+    let done = &stored.job;
+    assert_eq!(done, &store.get(done.id).await.unwrap());
+    assert_eq!(done.artifacts, [file(done.id, 1, false).artifact]);
+    assert_eq!((done.made_by.as_deref(), done.progress), (Some("relief"), None));
+    assert_eq!(
+        states(done),
+        [
+            (JobState::Queued, 0),
+            (JobState::Running, 1),
+            (JobState::Succeeded, 1)
+        ]
+    );
+    assert_eq!(stored.inputs, [new_job(1).inputs[0].1.clone()]);
+    assert_eq!(stored.owner, Owner::default());
+    assert_eq!(stored.into_outcome(), Some(outcome(&claim)));
+}
+
+pub async fn the_oldest_fitting_job_is_claimed_once<F: Fixture>() {
+    let place = F::new().await;
+    let store = place.store();
+    for n in [1, 2, 3] {
+        store.submit(new_job(n)).await.unwrap();
+    }
+    let first = claim(&*store, "a", 4).await.unwrap();
+    let second = claim(&*store, "b", 4).await.unwrap();
+    assert_eq!(first.lease.job, new_job(1).id);
+    assert_eq!(second.lease.job, new_job(2).id);
+}
+
+pub async fn a_lapsed_lease_is_taken_back_and_given_up_after_three<F: Fixture>() {
+    let place = F::new().await;
+    let store = place.store();
+    let id = store.submit(new_job(1)).await.unwrap().job.id;
+    for attempt in 1..=3 {
+        let now = i64::from(attempt) * 100;
+        let held = claim(&*store, "a", now).await.unwrap();
+        assert_eq!(held.lease.attempt, attempt);
+        store.preview(id, at(now), file(id, attempt, true)).await.unwrap();
+        let early = store.recover(at(now + 29), 3, None).await.unwrap();
+        assert_eq!(early, Recovered::default());
+        let recovered = store.recover(at(now + 30), 3, None).await.unwrap();
+        assert_eq!(
+            (recovered.requeued.len(), recovered.failed.len()),
+            if attempt < 3 { (1, 0) } else { (0, 1) }
+        );
+        let late = store.succeed(&held.lease, at(now + 31), outcome(&held)).await;
+        assert!(matches!(late, Err(StoreError::LeaseLost { .. })), "{late:?}");
+        let shown = store.get(id).await.unwrap().artifacts;
+        assert_eq!(
+            shown,
+            [file(id, attempt, true).artifact],
+            "a preview outlasts attempts"
+        );
+    }
+    let job = store.get(id).await.unwrap();
+    assert_eq!(job.failure.unwrap().kind, FailureKind::WorkerLost);
+}
+
+pub async fn a_heartbeat_keeps_the_lease<F: Fixture>() {
+    let place = F::new().await;
+    let store = place.store();
+    store.submit(new_job(1)).await.unwrap();
+    let held = claim(&*store, "a", 10).await.unwrap();
+    assert_eq!(
+        store.heartbeat(&held.lease, at(30), LEASE).await.unwrap(),
+        Heartbeat::Continue
+    );
+    assert!(store.recover(at(59), 3, None).await.unwrap().requeued.is_empty());
+    assert_eq!(
+        store.recover(at(60), 3, None).await.unwrap().requeued,
+        [held.lease.job]
+    );
+}
+
+pub async fn a_restarted_worker_gets_its_jobs_back_at_once_and_no_other<F: Fixture>() {
+    let place = F::new().await;
+    let store = place.store();
+    for n in [1, 2] {
+        store.submit(new_job(n)).await.unwrap();
+    }
+    let dead = claim(&*store, "a", 3).await.unwrap();
+    let alive = claim(&*store, "b", 3).await.unwrap();
+    let recovered = store.recover(at(4), 3, Some(&worker("a"))).await.unwrap();
+    assert_eq!(recovered.requeued, [dead.lease.job]);
+    assert_eq!(store.get(alive.lease.job).await.unwrap().state, JobState::Running);
+}
+
+pub async fn handing_back_does_not_use_up_attempts<F: Fixture>() {
+    let place = F::new().await;
+    let store = place.store();
+    let id = store.submit(new_job(1)).await.unwrap().job.id;
+    for n in 1..=5 {
+        let held = claim(&*store, "a", n * 10).await.unwrap();
+        store.release(&held.lease, at(n * 10 + 1)).await.unwrap();
+    }
+    let held = claim(&*store, "a", 100).await.unwrap();
+    assert_eq!(store.recover(at(200), 3, None).await.unwrap().requeued, [id]);
+    assert_eq!(held.lease.attempt, 6, "the name of a lease is never used again");
+}
+
+pub async fn cancelling_a_running_job_ends_its_lease<F: Fixture>() {
+    let place = F::new().await;
+    let store = place.store();
+    store.submit(new_job(1)).await.unwrap();
+    let held = claim(&*store, "a", 2).await.unwrap();
+    let cancel = |seconds| {
+        let by = Owner::default();
+        store.apply(held.lease.job, at(seconds), Command::Cancel { by })
+    };
+    let cancelled = cancel(3).await.unwrap();
+    assert_eq!(cancelled.job.unwrap().state, JobState::Cancelled);
+    assert_eq!(
+        store.heartbeat(&held.lease, at(4), LEASE).await.unwrap(),
+        Heartbeat::Cancelled
+    );
+    let failure = Failure::new(FailureKind::Internal, "too late");
+    let late = store.fail(&held.lease, at(5), failure).await;
+    assert!(matches!(late, Err(StoreError::LeaseLost { .. })), "{late:?}");
+    let again = cancel(6).await;
+    assert!(matches!(
+        again,
+        Err(StoreError::WrongState {
+            state: JobState::Cancelled,
+            ..
+        })
+    ));
+}
+
+pub async fn only_a_finished_job_can_be_deleted<F: Fixture>() {
+    let place = F::new().await;
+    let store = place.store();
+    let id = store.submit(new_job(1)).await.unwrap().job.id;
+    let delete = || store.apply(id, at(9), Command::Delete);
+    assert!(matches!(delete().await, Err(StoreError::WrongState { .. })));
+    let held = claim(&*store, "a", 2).await.unwrap();
+    assert!(matches!(delete().await, Err(StoreError::WrongState { .. })));
+    store.succeed(&held.lease, at(3), outcome(&held)).await.unwrap();
+    let gone = Applied {
+        state: None,
+        job: None,
+    };
+    assert_eq!(delete().await.unwrap(), gone);
+    assert!(matches!(delete().await, Err(StoreError::NotFound { .. })));
+    assert!(matches!(store.find(id).await, Err(StoreError::NotFound { .. })));
+    assert!(matches!(
+        store.events(Some(id), 0, 9).await,
+        Err(StoreError::NotFound { .. })
+    ));
+    let late = store.heartbeat(&held.lease, at(4), LEASE).await;
+    assert!(matches!(late, Err(StoreError::LeaseLost { .. })), "{late:?}");
+}
+
+pub async fn a_client_s_last_word_cancels_a_live_job_and_deletes_a_finished_one<F: Fixture>() {
+    let place = F::new().await;
+    let store = place.store();
+    let ada = Owner::named("ada");
+    let owned = NewJob {
+        owner: ada.clone(),
+        ..new_job(1)
+    };
+    let id = store.submit(owned).await.unwrap().job.id;
+    let end = |by: &Owner| store.apply(id, at(9), Command::CancelOrDelete { by: by.clone() });
+    for other in [Owner::default(), Owner::named("bob")] {
+        let refused = end(&other).await;
+        assert!(matches!(refused, Err(StoreError::NotFound { .. })), "{refused:?}");
+    }
+    let cancelled = end(&ada).await.unwrap();
+    assert_eq!(cancelled.job.as_ref(), Some(&store.get(id).await.unwrap()));
+    assert_eq!(cancelled.state, Some(JobState::Cancelled));
+    let bob = end(&Owner::named("bob")).await;
+    assert!(matches!(bob, Err(StoreError::NotFound { .. })), "{bob:?}");
+    assert_eq!(end(&ada).await.unwrap().state, None);
+    assert!(matches!(end(&ada).await, Err(StoreError::NotFound { .. })));
+}
+
+pub async fn an_idempotency_key_answers_with_the_first_job<F: Fixture>() {
+    let place = F::new().await;
+    let store = place.store();
+    let with_key = |n, digest: &str| NewJob {
+        idempotency: Some(("key".to_owned(), digest.to_owned())),
+        // Full from the second on: a replay is answered all the same.
+        queue_limit: 1,
+        ..new_job(n)
+    };
+    let first = store.submit(with_key(1, "x")).await.unwrap();
+    let again = store.submit(with_key(2, "x")).await.unwrap();
+    assert_eq!((again.replayed, &again.job), (true, &first.job));
+    let other = store.submit(with_key(3, "y")).await;
+    assert!(matches!(other, Err(StoreError::KeyReused { .. })), "{other:?}");
+    let refused = store
+        .submit(NewJob {
+            queue_limit: 1,
+            ..new_job(4)
+        })
+        .await;
+    assert!(
+        matches!(refused, Err(StoreError::QueueFull { queued: 1, limit: 1 })),
+        "{refused:?}"
+    );
+}
+
+pub async fn an_idempotency_key_is_its_owner_s_own<F: Fixture>() {
+    let place = F::new().await;
+    let store = place.store();
+    let with_key = |n, owner: &str, digest: &str| NewJob {
+        owner: Owner::named(owner),
+        idempotency: Some(("key".to_owned(), digest.to_owned())),
+        ..new_job(n)
+    };
+    let first = store.submit(with_key(1, "ada", "x")).await.unwrap().job;
+    for (n, owner, digest) in [(2, "bob", "x"), (3, "eve", "y"), (4, "", "x")] {
+        let other = store.submit(with_key(n, owner, digest)).await.unwrap();
+        assert!(!other.replayed && other.job.id != first.id, "{owner}");
+    }
+    let again = store.submit(with_key(5, "ada", "x")).await.unwrap();
+    assert_eq!((again.replayed, again.job), (true, first));
+}
+
+pub async fn a_list_holds_what_its_owner_sees<F: Fixture>() {
+    let place = F::new().await;
+    let store = place.store();
+    for (n, owner) in [(1, "ada"), (2, "bob"), (3, ""), (4, "ada")] {
+        let owner = Owner::named(owner);
+        store.submit(NewJob { owner, ..new_job(n) }).await.unwrap();
+    }
+    for (owner, seen) in [
+        ("ada", vec![4, 3, 1]),
+        ("bob", vec![3, 2]),
+        ("eve", vec![3]),
+        ("", vec![3]),
+    ] {
+        for state in [None, Some(JobState::Queued)] {
+            let query = JobQuery {
+                owner: Owner::named(owner),
+                state,
+                limit: 9,
+                before: None,
+            };
+            let listed = store.list(query).await.unwrap().jobs;
+            let listed: Vec<JobId> = listed.iter().map(|job| job.id).collect();
+            let seen: Vec<JobId> = seen.iter().map(|n| new_job(*n).id).collect();
+            assert_eq!(listed, seen, "{owner}");
+        }
+    }
+}
+
+pub async fn pages_hold_every_job_once_even_when_the_cursor_is_deleted<F: Fixture>() {
+    let place = F::new().await;
+    let store = place.store();
+    for n in 1..=5 {
+        store.submit(new_job(n)).await.unwrap();
+    }
+    let page = |before, state| {
+        store.list(JobQuery {
+            state,
+            limit: 2,
+            before,
+            ..JobQuery::default()
+        })
+    };
+    let first = page(None, None).await.unwrap();
+    assert_eq!(
+        first.jobs.iter().map(|job| job.id).collect::<Vec<_>>(),
+        [new_job(5).id, new_job(4).id]
+    );
+    for _ in 0..2 {
+        let by = Owner::default();
+        let command = Command::CancelOrDelete { by };
+        store.apply(new_job(4).id, at(9), command).await.unwrap();
+    }
+    let second = page(first.next, None).await.unwrap();
+    assert_eq!(
+        second.jobs.iter().map(|job| job.id).collect::<Vec<_>>(),
+        [new_job(3).id, new_job(2).id]
+    );
+    let third = page(second.next, Some(JobState::Queued)).await.unwrap();
+    assert_eq!(
+        third.jobs.iter().map(|job| job.id).collect::<Vec<_>>(),
+        [new_job(1).id]
+    );
+    assert_eq!(third.next, None);
+    assert!(page(None, Some(JobState::Failed)).await.unwrap().jobs.is_empty());
+}
+
+/// Ends the oldest job with a result of that key.
+async fn succeed_with_key(store: &dyn JobStore, key: &CacheKey, seconds: i64) -> StoredJob {
+    let held = claim(store, "a", seconds).await.unwrap();
+    let mut outcome = outcome(&held);
+    outcome.cache_key = Some(key.clone());
+    store.succeed(&held.lease, at(seconds), outcome).await.unwrap();
+    store.find(held.lease.job).await.unwrap()
+}
+
+pub async fn a_result_is_found_by_its_key_and_owner_the_newest_first<F: Fixture>() {
+    let place = F::new().await;
+    let store = place.store();
+    let params = new_job(1).params;
+    let (key, other_key) = (CacheKey::new(&[], &params, "x"), CacheKey::new(&[], &params, "y"));
+    let ada = Owner::named("ada");
+    let mut made = Vec::new();
+    for (n, owner, key) in [
+        (1, &ada, &key),
+        (2, &ada, &other_key),
+        (3, &Owner::default(), &key),
+        (4, &ada, &key),
+    ] {
+        let owner = owner.clone();
+        store.submit(NewJob { owner, ..new_job(n) }).await.unwrap();
+        made.push(succeed_with_key(&*store, key, 9).await);
+    }
+    let (first, last) = (made[0].clone(), made[3].clone());
+    assert_eq!(first.cache_key, Some(key.clone()));
+    let newest = store.cached(&ada, &key, 1).await.unwrap();
+    assert_eq!(newest, std::slice::from_ref(&last));
+    assert_eq!(
+        store.cached(&ada, &key, 9).await.unwrap(),
+        [last.clone(), first.clone()]
+    );
+    assert!(
+        store
+            .cached(&Owner::named("bob"), &key, 9)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    store.apply(last.job.id, at(10), Command::Delete).await.unwrap();
+    assert_eq!(store.cached(&ada, &key, 9).await.unwrap(), [first]);
+}
+
+pub async fn a_recalled_job_is_done_at_once_and_tells_so<F: Fixture>() {
+    let place = F::new().await;
+    let store = place.store();
+    let new = new_job(1);
+    let recalled = NewJob {
+        recalled: Some(outcome_of(new.id, 0)),
+        // It does not wait, so a full queue takes it.
+        queue_limit: 0,
+        ..new
+    };
+    let job = store.submit(recalled).await.unwrap().job;
+    assert_eq!(
+        (job.state, job.cached, job.attempt),
+        (JobState::Succeeded, true, 0)
+    );
+    assert_eq!(states(&job), [(JobState::Queued, 0), (JobState::Succeeded, 0)]);
+    let events = store.events(Some(job.id), 0, 100).await.unwrap();
+    let kinds = events.iter().map(|event| match &event.kind {
+        EventKind::State { state, attempt, .. } => format!("{state} {attempt}"),
+        EventKind::Artifact { name, .. } => name.clone(),
+        EventKind::Progress(_) => "progress".to_owned(),
+    });
+    assert_eq!(
+        kinds.collect::<Vec<_>>(),
+        ["queued 0", "model.glb", "succeeded 0"]
+    );
+    assert!(claim(&*store, "a", 2).await.is_none());
+}
+
+pub async fn events_resume_and_are_thinned_when_the_job_ends<F: Fixture>() {
+    let place = F::new().await;
+    let store = place.store();
+    let id = store.submit(new_job(1)).await.unwrap().job.id;
+    let held = claim(&*store, "a", 2).await.unwrap();
+    for n in 1..=12 {
+        store.progress(&held.lease, at(2), step(n)).await.unwrap();
+    }
+    let all = store.events(Some(id), 0, 100).await.unwrap();
+    assert_eq!(all.len(), 14);
+    assert!(all.is_sorted_by(|a, b| a.seq < b.seq));
+    assert_eq!(store.events(Some(id), all[4].seq, 3).await.unwrap(), all[5..8]);
+    store.succeed(&held.lease, at(3), outcome(&held)).await.unwrap();
+    let kept = store.events(Some(id), 0, 100).await.unwrap();
+    let progress: Vec<_> = kept
+        .iter()
+        .filter(|event| matches!(event.kind, EventKind::Progress(_)))
+        .collect();
+    assert_eq!(progress.len(), 1);
+    assert_eq!(progress[0].kind, EventKind::Progress(step(12)));
+    assert!(matches!(
+        kept.last().unwrap().kind,
+        EventKind::State {
+            state: JobState::Succeeded,
+            attempt: 1,
+            ..
+        }
+    ));
+}
+
+pub async fn the_feed_tells_of_all_jobs_in_order<F: Fixture>() {
+    let place = F::new().await;
+    let store = place.store();
+    for (n, owner) in [(1, ""), (2, "ada")] {
+        let owner = Owner::named(owner);
+        store.submit(NewJob { owner, ..new_job(n) }).await.unwrap();
+    }
+    let held = claim(&*store, "a", 3).await.unwrap();
+    let feed = store.events(None, 0, 100).await.unwrap();
+    let jobs: Vec<JobId> = feed.iter().map(|event| event.job).collect();
+    assert_eq!(jobs, [new_job(1).id, new_job(2).id, held.lease.job]);
+    assert!(feed.is_sorted_by(|a, b| a.seq < b.seq));
+    assert_eq!(store.events(None, feed[0].seq, 1).await.unwrap(), feed[1..2]);
+    assert_eq!(
+        store.events(Some(held.lease.job), 0, 9).await.unwrap(),
+        [feed[0].clone(), feed[2].clone()]
+    );
+}
+
+pub async fn changes_wake_those_who_wait_for_them_and_nobody_else<F: Fixture>() {
+    let place = F::new().await;
+    let store = place.store();
+    let (one, other) = (new_job(1).id, new_job(2).id);
+    let mut of_one = store.subscribe(one);
+    let mut of_other = store.subscribe(other);
+    let mut arrivals = store.arrivals();
+    store.submit(new_job(1)).await.unwrap();
+    let seen = |state, attempt| Some(Seen { state, attempt });
+    assert_eq!(of_one.changed().await, seen(JobState::Queued, 0));
+    assert_eq!(arrivals.changed().await, seen(JobState::Queued, 0));
+    let held = claim(&*store, "a", 2).await.unwrap();
+    assert_eq!(of_one.changed().await, seen(JobState::Running, 1));
+    store.progress(&held.lease, at(3), step(1)).await.unwrap();
+    assert_eq!(of_one.changed().await, seen(JobState::Running, 1));
+    // Nothing that anybody sees.
+    store.heartbeat(&held.lease, at(3), LEASE).await.unwrap();
+    assert!(claim(&*store, "b", 3).await.is_none());
+    for quiet in [&mut of_one, &mut of_other, &mut arrivals] {
+        assert_eq!(quiet.changed().now_or_never(), None);
+    }
+    store.release(&held.lease, at(4)).await.unwrap();
+    assert_eq!(arrivals.changed().await, seen(JobState::Queued, 1));
+    assert_eq!(of_other.changed().now_or_never(), None);
+}
+
+pub async fn changes_of_another_process_wake_too<F: Fixture>() {
+    let place = F::new().await;
+    let other = place.opened_again().await;
+    let (mut of_job, mut arrivals) = (other.subscribe(new_job(1).id), other.arrivals());
+    place.store().submit(new_job(1)).await.unwrap();
+    let patience = Duration::from_secs(20);
+    tokio::time::timeout(patience, of_job.changed()).await.unwrap();
+    tokio::time::timeout(patience, arrivals.changed()).await.unwrap();
+    assert!(claim(&*other, "b", 2).await.is_some());
+}

@@ -1,0 +1,72 @@
+//! What every job store does, whatever it is made of: tests for the tests of a store.
+//!
+//! A store has a [`Fixture`] and calls [`crate::job_store_conformance!`] with it once.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "a test may stop where it cannot go on"
+)]
+
+use std::sync::Arc;
+
+use crate::JobStore;
+
+pub mod kit;
+pub mod life;
+pub mod model;
+
+/// An empty store, which goes when this is dropped.
+#[async_trait::async_trait]
+pub trait Fixture: Sized + Send + Sync {
+    /// Makes one.
+    async fn new() -> Self;
+
+    /// The store.
+    fn store(&self) -> Arc<dyn JobStore>;
+
+    /// The same store as another process would open it.
+    async fn opened_again(&self) -> Arc<dyn JobStore>;
+}
+
+/// Makes a test of every check, in the place where it is called.
+#[macro_export]
+macro_rules! job_store_conformance {
+    ($fixture:ty) => {
+        $crate::job_store_conformance! {
+            @each $fixture:
+            a_job_goes_from_queue_to_result,
+            the_oldest_fitting_job_is_claimed_once,
+            a_lapsed_lease_is_taken_back_and_given_up_after_three,
+            a_heartbeat_keeps_the_lease,
+            a_restarted_worker_gets_its_jobs_back_at_once_and_no_other,
+            handing_back_does_not_use_up_attempts,
+            cancelling_a_running_job_ends_its_lease,
+            only_a_finished_job_can_be_deleted,
+            a_client_s_last_word_cancels_a_live_job_and_deletes_a_finished_one,
+            an_idempotency_key_answers_with_the_first_job,
+            an_idempotency_key_is_its_owner_s_own,
+            a_list_holds_what_its_owner_sees,
+            pages_hold_every_job_once_even_when_the_cursor_is_deleted,
+            a_result_is_found_by_its_key_and_owner_the_newest_first,
+            a_recalled_job_is_done_at_once_and_tells_so,
+            events_resume_and_are_thinned_when_the_job_ends,
+            the_feed_tells_of_all_jobs_in_order,
+            changes_wake_those_who_wait_for_them_and_nobody_else,
+            changes_of_another_process_wake_too,
+        }
+
+        #[test]
+        fn the_store_does_what_the_model_says() {
+            $crate::conformance::model::check::<$fixture>();
+        }
+    };
+    (@each $fixture:ty: $($name:ident),* $(,)?) => {
+        $(
+            #[tokio::test]
+            async fn $name() {
+                $crate::conformance::life::$name::<$fixture>().await;
+            }
+        )*
+    };
+}

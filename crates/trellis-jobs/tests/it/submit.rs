@@ -1,0 +1,165 @@
+//! What gets in, what does not, and what is left behind.
+
+use bytes::Bytes;
+use trellis_core::{BackendChoice, Format, JobState, ParamsPatch};
+use trellis_jobs::{BlobKey, BlobStore, JobStore, Owner, StoreError, Submission, SubmitError, Terms};
+
+use crate::kit::{Place, picture};
+
+fn of(pictures: Vec<Bytes>) -> Submission {
+    Submission {
+        pictures,
+        ..Submission::default()
+    }
+}
+
+async fn refused(place: &Place, submission: Submission) -> SubmitError {
+    let error = place
+        .jobs()
+        .submit(submission, Terms::default())
+        .await
+        .unwrap_err();
+    assert_eq!(place.store.stats().await.unwrap().queued, 0);
+    assert!(
+        place.blobs.jobs().await.unwrap().is_empty(),
+        "something was left: {error}"
+    );
+    error
+}
+
+#[tokio::test]
+async fn a_submission_is_kept_whole() {
+    let place = Place::new();
+    let pictures = vec![picture(4), picture(9)];
+    let submission = Submission {
+        backend: BackendChoice::Relief,
+        ..of(pictures.clone())
+    };
+    let job = place
+        .jobs()
+        .submit(submission, Terms::default())
+        .await
+        .unwrap()
+        .job;
+    assert_eq!(
+        (job.state, job.backend),
+        (JobState::Queued, BackendChoice::Relief)
+    );
+    assert_eq!((job.inputs[1].width, job.inputs[1].height), (9, 9));
+    assert_eq!(job.inputs[0].size_bytes, pictures[0].len() as u64);
+    for (index, bytes) in pictures.iter().enumerate() {
+        let key = BlobKey::input(job.id, u32::try_from(index).unwrap());
+        assert_eq!(place.blobs.get(&key).await.unwrap(), bytes);
+    }
+    assert_eq!(place.opened_again().get(job.id).await.unwrap(), job);
+}
+
+#[tokio::test]
+async fn what_cannot_be_used_is_refused_and_leaves_nothing() {
+    let place = Place::new();
+    let bad_seed = ParamsPatch {
+        seed: Some(-1),
+        ..ParamsPatch::default()
+    };
+    let not_made_here = ParamsPatch {
+        formats: Some(vec![Format::Stl]),
+        ..ParamsPatch::default()
+    };
+    let cases = [
+        (of(vec![]), "no_picture"),
+        (of(vec![picture(4); 4]), "too_many_pictures"),
+        (
+            of(vec![picture(4), Bytes::from_static(b"8BPS\0\x01")]),
+            "picture_format",
+        ),
+        (of(vec![picture(101)]), "picture_too_large"),
+        (of(vec![picture(4).slice(..20)]), "picture_damaged"),
+        (
+            Submission {
+                patch: not_made_here,
+                // Said before anybody looks at the pictures.
+                ..of(vec![Bytes::new()])
+            },
+            "unsupported",
+        ),
+        (
+            Submission {
+                patch: bad_seed,
+                ..of(vec![picture(4)])
+            },
+            "invalid_parameter",
+        ),
+    ];
+    for (submission, kind) in cases {
+        let error = refused(&place, submission).await;
+        assert_eq!(error.kind(), kind);
+        assert!(!error.advice().is_empty());
+    }
+}
+
+fn keyed(key: &str, owner: &str) -> Terms {
+    Terms {
+        owner: Owner::named(owner),
+        idempotency_key: Some(key.to_owned()),
+        no_cache: false,
+    }
+}
+
+#[tokio::test]
+async fn a_replay_and_a_full_queue_leave_no_pictures_behind() {
+    let place = Place::new();
+    let jobs = place.jobs();
+    let submit = |side| jobs.submit(of(vec![picture(side)]), keyed("key", ""));
+    let first = submit(4).await.unwrap();
+    let again = submit(4).await.unwrap();
+    assert_eq!((again.job, again.replayed), (first.job.clone(), true));
+    let other = submit(5).await.unwrap_err();
+    assert_eq!(other.kind(), "idempotency_key_reused");
+    for _ in 1..5 {
+        jobs.submit(of(vec![picture(4)]), Terms::default()).await.unwrap();
+    }
+    let full = jobs
+        .submit(of(vec![picture(4)]), Terms::default())
+        .await
+        .unwrap_err();
+    assert!(matches!(
+        full,
+        SubmitError::Store(StoreError::QueueFull { queued: 5, limit: 5 })
+    ));
+    assert_eq!(place.blobs.jobs().await.unwrap().len(), 5);
+}
+
+#[tokio::test]
+async fn everything_that_is_asked_makes_another_request() {
+    let place = Place::new();
+    let jobs = place.jobs();
+    let one = of(vec![picture(4), picture(5)]);
+    let first = jobs.submit(one.clone(), keyed("key", "ada")).await.unwrap().job;
+    let swapped = of(vec![picture(5), picture(4)]);
+    let seeded = Submission {
+        patch: ParamsPatch {
+            seed: Some(1),
+            ..ParamsPatch::default()
+        },
+        ..one.clone()
+    };
+    let elsewhere = Submission {
+        backend: BackendChoice::Relief,
+        ..one.clone()
+    };
+    for other in [swapped, seeded, elsewhere] {
+        let refused = jobs.submit(other, keyed("key", "ada")).await.unwrap_err();
+        assert_eq!(refused.kind(), "idempotency_key_reused");
+    }
+    // What the file was called is not asked.
+    let renamed = Submission {
+        name: trellis_core::AssetName::of_file("chair.png"),
+        ..one.clone()
+    };
+    assert_eq!(
+        jobs.submit(renamed, keyed("key", "ada")).await.unwrap().job,
+        first
+    );
+    let of_another = jobs.submit(one, keyed("key", "bob")).await.unwrap();
+    assert!(!of_another.replayed && of_another.job.id != first.id);
+}

@@ -1,0 +1,236 @@
+//! Repairs a model folder with what the hub has: which repository a missing file comes from, when it may be
+//! downloaded, and what is done where the hub cannot be reached.
+//!
+//! What a plan is and how it is applied and undone: `trellis_models::repair`.
+
+use std::io;
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+use trellis_models::check::check;
+use trellis_models::lock::{Lock, lock_path};
+use trellis_models::repair::{Change, Options, Plan, Remedy, RepairError, apply, plan};
+use trellis_models::{Located, Places, Problem, Severity};
+use trellis_pins::Pins;
+
+use crate::client::Hub;
+use crate::error::FetchError;
+use crate::fetch::{Request, fetch_files};
+use crate::layout::Layout;
+use crate::progress::Progress;
+use crate::settings::Settings;
+
+/// A repository at a commit, branch or tag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// `ORG/NAME`.
+    pub repo: String,
+    /// The commit, branch or tag.
+    pub revision: String,
+}
+
+impl Source {
+    /// What is named; by default the pinned repository, of that the pinned commit, of others `main`.
+    pub fn or_pinned(repo: Option<&str>, revision: Option<&str>) -> Self {
+        let pinned = &Pins::embedded().models.trellis_image_large;
+        let repo = repo.unwrap_or(&pinned.repository);
+        let default = if repo == pinned.repository {
+            &pinned.revision
+        } else {
+            "main"
+        };
+        Self {
+            repo: repo.to_owned(),
+            revision: revision.unwrap_or(default).to_owned(),
+        }
+    }
+
+    /// Where a folder's missing files come from: what is named, else where the folder itself came from.
+    pub fn of_folder(located: &Located, places: &Places, repo: Option<&str>, revision: Option<&str>) -> Self {
+        let (from, at) = match &located.snapshot {
+            Some(snapshot) => (Some(snapshot.repo.clone()), Some(snapshot.revision.clone())),
+            None => Lock::read(&lock_path(located, places))
+                .map_or((None, None), |lock| (lock.repo, lock.revision)),
+        };
+        // A revision belongs to its repository: another repository has its own.
+        let at = at.filter(|_| repo.is_none() || repo == from.as_deref());
+        Self::or_pinned(repo.or(from.as_deref()), revision.or(at.as_deref()))
+    }
+}
+
+/// A repair of one folder.
+#[derive(Debug)]
+pub struct Repair<'a> {
+    /// The folder.
+    pub located: &'a Located,
+    /// Where caches and locks are.
+    pub places: &'a Places,
+    /// Where missing files come from.
+    pub source: Source,
+    /// The hub; nothing is downloaded where it is offline.
+    pub hub: Settings,
+    /// What the person allows. `repo` is set by [`Repair::allow_download`].
+    pub options: Options,
+}
+
+/// A repair that was made.
+#[derive(Debug)]
+pub struct Repaired {
+    /// What was done.
+    pub plan: Plan,
+    /// The files that changed.
+    pub changed: Vec<Change>,
+    /// Why nothing was downloaded, where a substitute was used instead.
+    pub unreachable: Option<FetchError>,
+}
+
+/// Why a repair was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum RepairFailure {
+    /// A file cannot be downloaded.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// The folder cannot be repaired.
+    #[error(transparent)]
+    Repair(#[from] RepairError),
+    /// There is no room for the downloads beside the folder.
+    #[error("`{}` cannot be written", folder.display())]
+    Staging {
+        /// The folder around it.
+        folder: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl Repair<'_> {
+    /// Lets missing files be downloaded, unless the environment forbids it. Known before anything is planned, so
+    /// that a dry run promises no download that will not come, and a substitute is offered.
+    pub fn allow_download(&mut self) {
+        self.options.repo = (!self.hub.offline).then(|| self.source.repo.clone());
+    }
+
+    /// What would be done. Changes nothing.
+    pub fn plan(&self) -> Result<Plan, RepairError> {
+        plan(self.located, &self.options, self.places)
+    }
+
+    /// What `check` calls an error in a folder for which `plan` has nothing to do.
+    pub fn left(&self, plan: &Plan) -> Vec<Problem> {
+        if !plan.remedies.is_empty() || !plan.unsolved.is_empty() {
+            return Vec::new();
+        }
+        let problems = check(self.located, self.places).problems;
+        let is_error = |problem: &Problem| problem.severity() == Severity::Error;
+        problems.into_iter().filter(is_error).collect()
+    }
+
+    /// Downloads and applies. Where the hub cannot be reached nothing else helps: only then a substitute is used,
+    /// if the person allows one.
+    pub async fn carry_out(&self, planned: Plan, progress: &dyn Progress) -> Result<Repaired, RepairFailure> {
+        // Kept until the repair is made.
+        let staging;
+        let mut unreachable = None;
+        let plan = match self.download(&planned, progress).await {
+            Ok(None) => planned,
+            Ok(Some(fetched)) => {
+                staging = fetched;
+                planned.with_fetched(staging.path())
+            }
+            Err(RepairFailure::Fetch(error)) => {
+                let without = Options {
+                    repo: None,
+                    ..self.options.clone()
+                };
+                let substitute = plan(self.located, &without, self.places)?;
+                if substitute.substitution().is_none() {
+                    return Err(error.into());
+                }
+                unreachable = Some(error);
+                substitute
+            }
+            Err(other) => return Err(other),
+        };
+        Ok(Repaired {
+            changed: apply(&plan)?,
+            plan,
+            unreachable,
+        })
+    }
+
+    /// Downloads what the plan asks for into a folder beside the target, so on its disk; `None` if there is
+    /// nothing to download.
+    async fn download(&self, plan: &Plan, progress: &dyn Progress) -> Result<Option<TempDir>, RepairFailure> {
+        let wanted = plan.remedies.iter().filter_map(|remedy| match remedy {
+            Remedy::Fetch { repo, remote, .. } => Some((repo, remote)),
+            _ => None,
+        });
+        let wanted: Vec<_> = wanted.collect();
+        if wanted.is_empty() {
+            return Ok(None);
+        }
+        let staging = staging(plan)?;
+        let hub = Hub::new(self.hub.clone())?;
+        for (repo, remote) in wanted {
+            let revision = if *repo == self.source.repo {
+                &self.source.revision
+            } else {
+                "main"
+            };
+            let request = Request {
+                repo: repo.clone(),
+                revision: revision.to_owned(),
+                everything: false,
+                layout: Layout::Folder(staging.path().to_owned()),
+            };
+            let files = [format!("{remote}.json"), format!("{remote}.safetensors")];
+            fetch_files(&hub, &request, &files, progress).await?;
+        }
+        Ok(Some(staging))
+    }
+}
+
+fn staging(plan: &Plan) -> Result<TempDir, RepairFailure> {
+    let target = std::path::absolute(&plan.target).unwrap_or_else(|_| plan.target.clone());
+    let mut above = target.ancestors().skip(1);
+    let folder = above.find(|path| path.is_dir()).unwrap_or(&target);
+    TempDir::with_prefix_in(".trellis-repair-", folder).map_err(|source| RepairFailure::Staging {
+        folder: folder.to_owned(),
+        source,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use trellis_models::Snapshot;
+
+    use super::*;
+
+    #[test]
+    fn a_revision_belongs_to_its_repository() {
+        let places = Places::from_env(|_| None);
+        let located = Located {
+            folder: PathBuf::from("/nowhere"),
+            snapshot: Some(Snapshot {
+                repo: "ada/model".to_owned(),
+                revision: "abc".to_owned(),
+                folder: PathBuf::from("/nowhere"),
+            }),
+        };
+        let of = |repo, revision| {
+            let source = Source::of_folder(&located, &places, repo, revision);
+            format!("{}@{}", source.repo, source.revision)
+        };
+        assert_eq!(of(None, None), "ada/model@abc");
+        assert_eq!(of(Some("ada/model"), None), "ada/model@abc");
+        assert_eq!(of(Some("bob/other"), None), "bob/other@main");
+        assert_eq!(of(Some("bob/other"), Some("v1")), "bob/other@v1");
+        let pinned = &Pins::embedded().models.trellis_image_large;
+        let without = Source::or_pinned(None, None);
+        assert_eq!(
+            (&without.repo, &without.revision),
+            (&pinned.repository, &pinned.revision)
+        );
+    }
+}

@@ -1,0 +1,22 @@
+//! What the job service asks of the backends, answered by those of this process.
+
+use std::sync::Arc;
+
+use trellis_backend::{Origin, Registry};
+use trellis_core::{BackendChoice, Failure, Format};
+use trellis_jobs::Makers;
+
+/// The backends of this process, and what is said of their results.
+pub struct LocalMakers {
+    /// The backends.
+    pub registry: Arc<Registry>,
+    /// What makes results here.
+    pub origin: Arc<Origin>,
+}
+
+impl Makers for LocalMakers {
+    fn made_by(&self, choice: BackendChoice, formats: &[Format]) -> Result<Option<String>, Failure> {
+        let backend = self.registry.route(choice, formats).backend()?;
+        Ok(self.origin.identity(backend.as_ref()))
+    }
+}
