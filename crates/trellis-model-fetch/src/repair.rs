@@ -7,6 +7,7 @@ use std::io;
 use std::path::PathBuf;
 
 use tempfile::TempDir;
+use trellis_core::Model;
 use trellis_models::check::check;
 use trellis_models::lock::{Lock, lock_path};
 use trellis_models::repair::{Change, Options, Plan, Remedy, RepairError, apply, plan};
@@ -32,7 +33,7 @@ pub struct Source {
 impl Source {
     /// What is named; by default the pinned repository, of that the pinned commit, of others `main`.
     pub fn or_pinned(repo: Option<&str>, revision: Option<&str>) -> Self {
-        let pinned = &Pins::embedded().models.trellis_image_large;
+        let pinned = &Pins::embedded().models.folders[Model::DEFAULT.name()];
         let repo = repo.unwrap_or(&pinned.repository);
         let default = if repo == pinned.repository {
             &pinned.revision
@@ -226,7 +227,7 @@ mod tests {
         assert_eq!(of(Some("ada/model"), None), "ada/model@abc");
         assert_eq!(of(Some("bob/other"), None), "bob/other@main");
         assert_eq!(of(Some("bob/other"), Some("v1")), "bob/other@v1");
-        let pinned = &Pins::embedded().models.trellis_image_large;
+        let pinned = &Pins::embedded().models.folders[Model::DEFAULT.name()];
         let without = Source::or_pinned(None, None);
         assert_eq!(
             (&without.repo, &without.revision),

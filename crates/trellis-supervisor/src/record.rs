@@ -1,5 +1,6 @@
 //! What is known of one worker: what it is doing, why it failed, what it did so far.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,12 +9,22 @@ use trellis_backend::MadeWith;
 use trellis_core::{Failure, FailureKind, GpuUsed, WorkerCounters, WorkerStatus};
 
 use crate::cause::Cause;
-use crate::driver::Seen;
 use crate::limits::Limits;
-use crate::protocol::{GpuFacts, Versions};
+use crate::protocol::GpuFacts;
 use crate::running::Running;
 use crate::state::State;
 use trellis_core::Gpu;
+
+/// Packages in the order in which they tell most; the rest follow by name.
+const TELLING: [&str; 6] = ["python", "torch", "cuda", "xformers", "spconv", "kaolin"];
+
+/// A worker as the rest of the supervisor sees it.
+#[derive(Debug, Clone)]
+pub(crate) struct WorkerSnapshot {
+    pub(crate) status: WorkerStatus,
+    /// Its starts failed so often that jobs should not wait for it.
+    pub(crate) broken: bool,
+}
 
 /// The record of a worker, over all its processes.
 #[derive(Debug)]
@@ -77,20 +88,17 @@ impl Record {
     }
 
     /// What it says is installed, and the GPU that it sees through that driver.
-    pub(crate) fn installed(&mut self, versions: &Versions, gpu: Option<GpuFacts>, driver: Option<String>) {
-        let known = [
-            ("python", Some(&versions.python)),
-            ("torch", versions.torch.as_ref()),
-            ("cuda", versions.cuda.as_ref()),
-            ("xformers", versions.xformers.as_ref()),
-            ("spconv", versions.spconv.as_ref()),
-            ("kaolin", versions.kaolin.as_ref()),
-        ];
-        let installed = known
+    pub(crate) fn installed(
+        &mut self,
+        versions: BTreeMap<String, String>,
+        gpu: Option<GpuFacts>,
+        driver: Option<String>,
+    ) {
+        let telling = |name: &str| TELLING.iter().position(|telling| *telling == name);
+        let mut shown: Vec<(&String, &String)> = versions.iter().collect();
+        shown.sort_by_key(|(name, _)| telling(name).unwrap_or(TELLING.len()));
+        self.versions = shown
             .into_iter()
-            .filter_map(|(name, version)| Some((name, version?)));
-        self.versions = installed
-            .clone()
             .map(|(name, version)| format!("{name} {version}"))
             .collect();
         self.works_with = MadeWith {
@@ -99,9 +107,7 @@ impl Record {
                 capability: gpu.capability,
                 driver,
             }),
-            versions: installed
-                .map(|(name, version)| (name.to_owned(), version.clone()))
-                .collect(),
+            versions,
         };
     }
 
@@ -128,13 +134,13 @@ impl Record {
     }
 
     /// As the rest of the supervisor sees it.
-    pub(crate) fn seen(
+    pub(crate) fn snapshot(
         &mut self,
         state: &State,
         limits: &Limits,
         gpu: Option<&Gpu>,
         pid: Option<u32>,
-    ) -> Seen {
+    ) -> WorkerSnapshot {
         self.counters.lines_dropped = self.dropped.load(Ordering::Relaxed);
         let failures = match state {
             State::Starting { failures } | State::Loading { failures } | State::Failed { failures } => {
@@ -161,7 +167,7 @@ impl Record {
             versions: self.versions.clone(),
             counters: self.counters,
         };
-        Seen {
+        WorkerSnapshot {
             status,
             broken: failures >= limits.broken_after || *state == State::Stopped,
         }

@@ -14,6 +14,7 @@ use std::io;
 use std::path::Path;
 
 use clap::Subcommand;
+use trellis_core::Model;
 use trellis_models::{Located, Places, locate};
 use trellis_pins::Pins;
 
@@ -65,7 +66,7 @@ impl Machine<'_> {
     fn locate(&self, asked: Option<&str>) -> Result<Located, CliError> {
         let variable = self.context.environment.get(env::MODEL_PATH);
         let variable = variable.map(|value| value.to_string_lossy().into_owned());
-        let pinned = &Pins::embedded().models.trellis_image_large.repository;
+        let pinned = &Pins::embedded().models.folders[Model::DEFAULT.name()].repository;
         let asked = asked.or(variable.as_deref()).unwrap_or(pinned);
         Ok(locate(asked, &self.places)?)
     }

@@ -99,13 +99,22 @@ pub(crate) struct Scripted {
 
 impl Scripted {
     pub(crate) fn new(choice: BackendChoice, name: &'static str, format: Format) -> Arc<Self> {
+        Self::with_slots(choice, name, format, 2)
+    }
+
+    pub(crate) fn with_slots(
+        choice: BackendChoice,
+        name: &'static str,
+        format: Format,
+        slots: usize,
+    ) -> Arc<Self> {
         let capabilities = Capabilities {
             name,
             description: "scripted",
             preview: choice == BackendChoice::Relief,
             formats: vec![format],
             multiview: false,
-            slots: 2,
+            slots,
         };
         Arc::new(Self {
             choice,
@@ -344,11 +353,9 @@ impl Place {
         RgbImage::new(2, 2).write_to(&mut png, ImageFormat::Png).unwrap();
         let submission = Submission {
             pictures: vec![png.into_inner().into()],
-            patch: ParamsPatch {
-                seed: Some(script.seed()),
-                formats: Some(vec![format]),
-                ..ParamsPatch::default()
-            },
+            patch: ParamsPatch::default()
+                .with("seed", script.seed())
+                .with("formats", vec![format]),
             name: AssetName::of_file("chair.png"),
             ..Submission::default()
         };
