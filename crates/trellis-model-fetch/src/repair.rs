@@ -87,6 +87,7 @@ pub struct Repaired {
 
 /// Why a repair was not made.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
 pub enum RepairFailure {
     /// A file cannot be downloaded.
     #[error(transparent)]
@@ -97,9 +98,7 @@ pub enum RepairFailure {
     /// There is no room for the downloads beside the folder.
     #[error("`{}` cannot be written", folder.display())]
     Staging {
-        /// The folder around it.
         folder: PathBuf,
-        /// What the system says.
         #[source]
         source: io::Error,
     },
