@@ -157,12 +157,11 @@ mod tests {
             state: JobState::Running,
             attempt: 1,
         };
-        let wake = || {
-            drop(wakes.when_dropped(Some(Wake {
-                job,
-                seen: Some(seen),
-            })))
+        let told = Wake {
+            job,
+            seen: Some(seen),
         };
+        let wake = || drop(wakes.when_dropped(Some(told)));
         let (mut one, mut two) = (wakes.of_job(job), wakes.of_job(job));
         wake();
         assert_eq!(one.changed().now_or_never(), Some(Some(seen)));
