@@ -1,15 +1,14 @@
 //! The contract of a backend.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use trellis_core::{
-    AssetName, BackendChoice, Failure, Format, GenerateError, JobId, Params, Progress, Timings,
+    AssetName, BackendChoice, Failure, Format, GenerateError, GpuUsed, JobId, Params, Progress, Timings,
     WorkerCommand, WorkerStatus,
 };
-
-use crate::MadeWith;
 
 /// What a backend is and can do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +79,15 @@ pub struct Made {
     pub format: Format,
     /// Its bytes.
     pub content: Content,
+}
+
+/// What a backend alone knows of how it made a result.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MadeWith {
+    /// The GPU.
+    pub gpu: Option<GpuUsed>,
+    /// Versions in its Python environment by name, such as `torch`.
+    pub versions: BTreeMap<String, String>,
 }
 
 /// A result.

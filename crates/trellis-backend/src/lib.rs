@@ -11,9 +11,9 @@ mod relief;
 mod stopwatch;
 pub mod verify;
 
-pub use backend::{Backend, Capabilities, Content, Made, Output, Readiness, Reporter, Request};
+pub use backend::{Backend, Capabilities, Content, Made, MadeWith, Output, Readiness, Reporter, Request};
 pub use finish::{Finished, FinishedFile, Finishing, Piece};
 pub use obj::{ObjLabel, engine_formats, with_obj};
-pub use origin::{MadeWith, Origin, Pictures, StatementText};
+pub use origin::{Origin, Pictures, StatementText};
 pub use registry::{Registry, Route};
 pub use relief::{ReliefBackend, ReliefSettings};

@@ -4,22 +4,11 @@
 //! Whoever has a backend work goes through here, the server's runner as well as `trellis generate`, so that
 //! both say the same. Not here: what this machine is; that is handed in.
 
-use std::collections::BTreeMap;
-
 use serde_json::json;
-use trellis_core::{AssetName, GpuUsed, Installation, Params, Pin, Provenance, PythonEnv, Schema, Sha256};
+use trellis_core::{AssetName, Installation, Params, Pin, Provenance, PythonEnv, Schema, Sha256};
 use trellis_provenance::{Envelope, Run, SigningKey, Statement, Subject};
 
-use crate::Backend;
-
-/// What a backend alone knows of how it made a result.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct MadeWith {
-    /// The GPU.
-    pub gpu: Option<GpuUsed>,
-    /// Versions in its Python environment by name, such as `torch`.
-    pub versions: BTreeMap<String, String>,
-}
+use crate::backend::{Backend, MadeWith};
 
 /// What a result was made from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use tokio::sync::oneshot;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info};
 use trellis_backend::{Backend, Request};
@@ -11,11 +12,11 @@ use trellis_core::{Failure, FailureKind, GenerateError};
 use trellis_jobs::{BlobError, Claim, Lease};
 
 use crate::ending::{Ending, end};
-use crate::keeper::{Gone, keep};
+use crate::lease::{Gone, keep};
 use crate::reporter::reports;
 use crate::result::Storing;
-use crate::runner::Shared;
 use crate::scratch;
+use crate::shared::Shared;
 use crate::work::{Stop, work};
 
 pub(crate) struct Attempt {
@@ -35,18 +36,18 @@ impl Attempt {
         }
     }
 
-    /// Works on the job and writes down how it ended.
-    pub(crate) async fn run(mut self) {
+    /// Works on the job and writes down how it ended. `free` is dropped once the backend has done its part.
+    pub(crate) async fn run(mut self, free: oneshot::Sender<()>) {
         let lease = self.claim.lease.clone();
         // Ends with this future, however that ends: a claim that nobody works on must lapse.
         let mut keeping = AbortOnDropHandle::new(tokio::spawn(keep(self.shared.clone(), lease.clone())));
         let folder = self.prepare().await;
         let gone = async {
-            // A keeper that panicked keeps nothing.
+            // One that panicked keeps nothing.
             (&mut keeping).await.unwrap_or(Gone::Lost)
         };
         let ending = match &folder {
-            Ok(folder) => self.ending(folder, gone).await,
+            Ok(folder) => self.ending(folder, gone, free).await,
             Err(failure) => Ending::Fail(failure.clone()),
         };
         let recorded = end(&self.shared, &lease, &ending).await;
@@ -68,7 +69,12 @@ impl Attempt {
         folder.map_err(|cause| no_scratch(&cause))
     }
 
-    async fn ending(&self, folder: &Path, gone: impl Future<Output = Gone>) -> Ending {
+    async fn ending(
+        &self,
+        folder: &Path,
+        gone: impl Future<Output = Gone>,
+        free: oneshot::Sender<()>,
+    ) -> Ending {
         let request = match self.request(folder).await {
             Ok(request) => request,
             Err(failure) => return Ending::Fail(failure),
@@ -76,6 +82,7 @@ impl Attempt {
         let (reports, carrier) = reports(self.shared.clone(), self.claim.lease.clone());
         let carrying = AbortOnDropHandle::new(tokio::spawn(carrier.run()));
         let (done, stop) = work(&self.shared, self.backend.clone(), request, reports, gone).await;
+        drop(free);
         if matches!(stop, Some(Stop::Gone(_))) {
             carrying.abort();
             info!(?stop, "job is not ours any more");

@@ -7,7 +7,7 @@ use tracing::{error, info, warn};
 use trellis_core::Failure;
 use trellis_jobs::{Lease, Outcome, StoreError};
 
-use crate::runner::Shared;
+use crate::shared::Shared;
 
 /// How an attempt ends.
 #[derive(Debug, Clone)]

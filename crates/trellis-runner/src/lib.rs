@@ -3,7 +3,7 @@
 //! ```text
 //! Runner ── recovers lost jobs (`recovery.rs`), makes previews of those that wait (`previews.rs`)
 //!   └ slot, as many as the backend works on at a time (`slot.rs`)
-//!       └ attempt (`attempt.rs`): heartbeats (`keeper.rs`), reports (`reporter.rs`),
+//!       └ attempt (`attempt.rs`): heartbeats (`lease.rs`), reports (`reporter.rs`),
 //!         the backend (`work.rs`), its files and what made them (`result.rs`, `upload.rs`), the end (`ending.rs`)
 //! ```
 //!
@@ -11,7 +11,7 @@
 
 mod attempt;
 mod ending;
-mod keeper;
+mod lease;
 mod makers;
 mod previews;
 mod recovery;
@@ -19,9 +19,11 @@ mod reporter;
 mod result;
 mod runner;
 mod scratch;
+mod shared;
 mod slot;
 mod upload;
 mod work;
 
 pub use makers::LocalMakers;
-pub use runner::{Runner, RunnerSettings};
+pub use runner::Runner;
+pub use shared::RunnerSettings;

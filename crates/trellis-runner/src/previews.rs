@@ -14,8 +14,8 @@ use trellis_backend::{Backend, Finishing, Made, Pictures, Piece, Reporter, Reque
 use trellis_core::{Format, JobId, Progress};
 use trellis_jobs::ClaimFilter;
 
-use crate::runner::Shared;
 use crate::scratch;
+use crate::shared::Shared;
 use crate::upload::Place;
 
 /// The name of a preview's file.

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use tracing::{info, warn};
 use trellis_jobs::{Recovered, StoreError, WorkerName};
 
-use crate::runner::Shared;
+use crate::shared::Shared;
 
 /// Takes back what this worker held before it was restarted. `false` where the store could not be asked.
 pub(crate) async fn take_back_own(shared: &Shared) -> bool {

@@ -11,7 +11,7 @@ use trellis_backend::Reporter;
 use trellis_core::Progress;
 use trellis_jobs::{Lease, StoreError};
 
-use crate::runner::Shared;
+use crate::shared::Shared;
 
 /// Progress is written this often at most; in between the latest wins. Each is a flush to disk.
 const GAP: Duration = Duration::from_millis(100);

@@ -8,7 +8,7 @@ use trellis_backend::{Backend, Finished, Finishing, Made, Output, Pictures, Stat
 use trellis_core::{Failure, Sha256, StatementFile};
 use trellis_jobs::{BlobKey, CacheKey, Claim, Delivered, DeliveredStatement, Outcome};
 
-use crate::runner::Shared;
+use crate::shared::Shared;
 use crate::upload::{Place, not_stored};
 
 /// One attempt's way to store what it made.

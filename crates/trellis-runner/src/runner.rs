@@ -1,53 +1,18 @@
 //! Starts the slots and waits for them.
 
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 use trellis_backend::{Backend, Origin, Registry};
-use trellis_jobs::{BlobStore, JobStore, WorkerName};
+use trellis_jobs::{BlobStore, JobStore};
 
 use crate::previews::Previews;
+use crate::shared::{RunnerSettings, Shared};
 use crate::slot::Slot;
 use crate::{recovery, scratch};
-
-/// How jobs are worked on.
-#[derive(Debug, Clone)]
-pub struct RunnerSettings {
-    /// Under which name jobs are claimed: the same after a restart, so that its jobs are taken back at
-    /// once, and no other process's.
-    pub worker: WorkerName,
-    /// For how long a job is claimed. A job of a dead server waits so long for another one.
-    pub lease: Duration,
-    /// How often the claim is renewed; several times in a lease.
-    pub heartbeat_every: Duration,
-    /// How long a job may take.
-    pub job_limit: Duration,
-    /// After so many lost attempts a job fails.
-    pub max_attempts: u32,
-    /// How long running jobs may go on after a shutdown began; then they are handed back.
-    pub drain_deadline: Duration,
-    /// A folder for the backends' files, on the disk of the blobs where possible.
-    pub scratch: PathBuf,
-}
-
-/// What all parts of a runner share.
-pub(crate) struct Shared {
-    pub(crate) store: Arc<dyn JobStore>,
-    pub(crate) blobs: Arc<dyn BlobStore>,
-    pub(crate) registry: Registry,
-    /// Says what made a result.
-    pub(crate) origin: Arc<Origin>,
-    pub(crate) settings: RunnerSettings,
-    /// No new jobs from here on.
-    pub(crate) closing: CancellationToken,
-    /// Running jobs are handed back from here on.
-    pub(crate) drained: CancellationToken,
-}
 
 /// Works on the jobs of a store.
 pub struct Runner {

@@ -1,20 +1,24 @@
-//! One place to work: takes a job, works on it, takes the next.
+//! One place to work: takes a job, works on it, takes the next while the result is still being stored.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio_util::task::AbortOnDropHandle;
+use tokio::sync::oneshot;
+use tokio::task::{JoinError, JoinSet};
 use tracing::{Instrument, error, info_span, warn};
 use trellis_backend::{Backend, Readiness};
 use trellis_jobs::{Claim, ClaimFilter};
 
 use crate::attempt::Attempt;
-use crate::runner::Shared;
+use crate::shared::Shared;
 
 /// How often a slot looks by itself: a store's announcements are a hint only, and a backend that becomes
 /// ready makes none.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// So many attempts may be storing results while the backend works: a disk that is too slow holds it up.
+const STORING: usize = 2;
 
 pub(crate) struct Slot {
     shared: Arc<Shared>,
@@ -29,24 +33,33 @@ impl Slot {
     /// Works until the runner closes.
     pub(crate) async fn run(self) {
         let mut changes = self.shared.store.arrivals();
+        // Dropped with the slot, which ends what is in it.
+        let mut attempts = JoinSet::new();
         while !self.shared.closing.is_cancelled() {
+            while attempts.len() >= STORING {
+                ended(attempts.join_next().await);
+            }
             changes.mark_seen();
             // Never abandoned half-way: a claim that nobody hears of would wait until its lease lapses.
             if let Some(claim) = self.claim().await {
                 let span = info_span!("attempt", job = %claim.lease.job, attempt = claim.lease.attempt);
                 let attempt = Attempt::new(self.shared.clone(), self.backend.clone(), claim);
+                let (free, freed) = oneshot::channel();
                 // On a task of its own: a defect costs one attempt, whose lease then lapses, and not the slot.
-                let ended = AbortOnDropHandle::new(tokio::spawn(attempt.run().instrument(span))).await;
-                if let Err(panic) = ended {
-                    error!(%panic, "attempt ended badly, its job is taken back when its lease lapses");
-                }
+                attempts.spawn(attempt.run(free).instrument(span));
+                // Sent or dropped, the backend has nothing left to do for it.
+                let _ = freed.await;
                 continue;
             }
             tokio::select! {
                 () = self.shared.closing.cancelled() => {}
                 _ = changes.changed() => {}
                 () = tokio::time::sleep(LOOK_EVERY) => {}
+                stored = attempts.join_next(), if !attempts.is_empty() => ended(stored),
             }
+        }
+        while let Some(stored) = attempts.join_next().await {
+            ended(Some(stored));
         }
     }
 
@@ -67,5 +80,11 @@ impl Slot {
             warn!(error = &error as &dyn std::error::Error, "cannot look for jobs");
             None
         })
+    }
+}
+
+fn ended(attempt: Option<Result<(), JoinError>>) {
+    if let Some(Err(panic)) = attempt {
+        error!(%panic, "attempt ended badly, its job is taken back when its lease lapses");
     }
 }

@@ -10,9 +10,9 @@ use tracing::{error, warn};
 use trellis_backend::{Backend, Output, Request};
 use trellis_core::{Failure, FailureKind, GenerateError};
 
-use crate::keeper::Gone;
+use crate::lease::Gone;
 use crate::reporter::Reports;
-use crate::runner::Shared;
+use crate::shared::Shared;
 
 /// How long a backend may take to stop once it is told to.
 const STOPPING: Duration = Duration::from_secs(5);

@@ -11,11 +11,13 @@ use tracing::{info, warn};
 use trellis_backend::{Content, Made, ObjLabel, Output, Reporter, Request, engine_formats, with_obj};
 use trellis_core::{Failure, FailureKind, GenerateError, Params};
 
-use crate::backend::DESCRIPTION;
 use crate::cause::{Cause, without_paths};
 use crate::limits::Limits;
 use crate::pictures;
 use crate::ticket::{Ended, File, Finished, Task, Ticket, Update};
+
+/// What a person should know of the results.
+pub(crate) const DESCRIPTION: &str = "Microsoft TRELLIS on a GPU";
 
 /// What an attempt needs of the supervisor.
 pub(crate) trait Workers: Sync {
@@ -141,15 +143,7 @@ async fn prepare(request: &Request, max_pixels: u64) -> Result<(Task, Vec<String
 async fn create(folder: &Path) -> Result<(), Failure> {
     tokio::fs::create_dir_all(folder)
         .await
-        .map_err(|error| cannot_write(&error))
-}
-
-pub(crate) fn cannot_write(error: &std::io::Error) -> Failure {
-    let kind = match error.kind() {
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => FailureKind::StorageFull,
-        _ => FailureKind::Internal,
-    };
-    Failure::new(kind, format!("a file for the worker cannot be written: {error}"))
+        .map_err(|error| pictures::cannot_write(&error))
 }
 
 /// The worker's files, each held against what it said of them.

@@ -12,17 +12,15 @@ use trellis_core::{
     WorkerStatus,
 };
 
-use crate::attempt::{Workers, make};
-use crate::driver::{Driver, Parts, Seen};
+use crate::attempt::{DESCRIPTION, Workers, make};
+use crate::driver::{Driver, Parts};
 use crate::launch::{LaunchSettings, Launcher};
 use crate::limits::Limits;
 use crate::python::{UnpackError, unpack};
+use crate::record::WorkerSnapshot;
 use crate::ticket::{Entry, Queue, Ticket};
 use trellis_core::Gpu;
 use trellis_gpu::{GpuChoice, GpuError};
-
-/// What a person should know of its results.
-pub(crate) const DESCRIPTION: &str = "Microsoft TRELLIS on a GPU";
 
 /// Commands that may wait for a worker; more are refused rather than kept.
 const COMMANDS: usize = 8;
@@ -51,7 +49,7 @@ pub struct TrellisBackend {
 }
 
 struct Handle {
-    seen: watch::Receiver<Seen>,
+    snapshot: watch::Receiver<WorkerSnapshot>,
     commands: mpsc::Sender<WorkerCommand>,
 }
 
@@ -92,7 +90,7 @@ impl TrellisBackend {
     }
 
     fn drive(&mut self, launcher: Launcher, queue: Queue) {
-        let (seen_by_us, seen) = watch::channel(Seen {
+        let (ours, snapshot) = watch::channel(WorkerSnapshot {
             status: before_start(&launcher),
             broken: false,
         });
@@ -101,13 +99,13 @@ impl TrellisBackend {
             launcher,
             limits: self.limits,
             queue,
-            seen: seen_by_us,
+            snapshot: ours,
             commands: commanded,
             changed: Arc::clone(&self.changed),
             closing: self.closing.clone(),
         };
         self.tasks.spawn(Driver::new(parts).run());
-        self.workers.push(Handle { seen, commands });
+        self.workers.push(Handle { snapshot, commands });
     }
 
     /// Lets each worker end its job, then stops all of them.
@@ -121,10 +119,10 @@ impl TrellisBackend {
         self.changed.subscribe()
     }
 
-    fn status(&self) -> Vec<Seen> {
+    fn status(&self) -> Vec<WorkerSnapshot> {
         self.workers
             .iter()
-            .map(|worker| worker.seen.borrow().clone())
+            .map(|worker| worker.snapshot.borrow().clone())
             .collect()
     }
 }
@@ -184,17 +182,18 @@ fn before_start(launcher: &Launcher) -> WorkerStatus {
 }
 
 /// The best that any worker is: one that works suffices.
-fn readiness(workers: &[Seen]) -> Readiness {
-    let state = |seen: &&Seen| matches!(seen.status.state, WorkerState::Ready | WorkerState::Busy);
-    if workers.iter().any(|seen| state(&seen)) {
+fn readiness(workers: &[WorkerSnapshot]) -> Readiness {
+    let state =
+        |worker: &&WorkerSnapshot| matches!(worker.status.state, WorkerState::Ready | WorkerState::Busy);
+    if workers.iter().any(|worker| state(&worker)) {
         return Readiness::Ready;
     }
-    if let Some(seen) = workers.iter().find(|seen| !seen.broken) {
+    if let Some(worker) = workers.iter().find(|worker| !worker.broken) {
         return Readiness::Starting {
-            reason: format!("{}: {}", seen.status.name, seen.status.reason),
+            reason: format!("{}: {}", worker.status.name, worker.status.reason),
         };
     }
-    let failure = workers.iter().find_map(|seen| seen.status.failure.clone());
+    let failure = workers.iter().find_map(|worker| worker.status.failure.clone());
     Readiness::Unavailable {
         failure: failure.unwrap_or_else(|| Failure {
             fix: "start them again with `trellis workers restart`".to_owned(),
@@ -246,11 +245,11 @@ impl Backend for TrellisBackend {
     }
 
     fn workers(&self) -> Vec<WorkerStatus> {
-        self.status().into_iter().map(|seen| seen.status).collect()
+        self.status().into_iter().map(|worker| worker.status).collect()
     }
 
     fn command(&self, worker: &str, command: WorkerCommand) -> bool {
-        let named = |handle: &&Handle| handle.seen.borrow().status.name == worker;
+        let named = |handle: &&Handle| handle.snapshot.borrow().status.name == worker;
         let Some(handle) = self.workers.iter().find(named) else {
             return false;
         };
@@ -271,7 +270,7 @@ impl Backend for TrellisBackend {
 mod tests {
     use super::*;
 
-    fn seen(state: WorkerState, broken: bool, failure: Option<Failure>) -> Seen {
+    fn worker(state: WorkerState, broken: bool, failure: Option<Failure>) -> WorkerSnapshot {
         let status = WorkerStatus {
             name: "trellis-0".to_owned(),
             state,
@@ -285,21 +284,21 @@ mod tests {
             versions: vec![],
             counters: WorkerCounters::default(),
         };
-        Seen { status, broken }
+        WorkerSnapshot { status, broken }
     }
 
     #[test]
     fn one_worker_that_works_suffices() {
         let broken = || {
             let failure = Failure::new(FailureKind::ExtensionAbi, "`_C.so` was built for another torch");
-            seen(WorkerState::Failed, true, Some(failure))
+            worker(WorkerState::Failed, true, Some(failure))
         };
         assert_eq!(
-            readiness(&[broken(), seen(WorkerState::Busy, false, None)]),
+            readiness(&[broken(), worker(WorkerState::Busy, false, None)]),
             Readiness::Ready
         );
         assert_eq!(
-            readiness(&[broken(), seen(WorkerState::Loading, false, None)]),
+            readiness(&[broken(), worker(WorkerState::Loading, false, None)]),
             Readiness::Starting {
                 reason: "trellis-0: loading `slat_flow_model`, 2 of 6".to_owned()
             }
@@ -308,7 +307,8 @@ mod tests {
             panic!("not told")
         };
         assert_eq!(failure.kind, FailureKind::ExtensionAbi);
-        let Readiness::Unavailable { failure } = readiness(&[seen(WorkerState::Stopped, true, None)]) else {
+        let Readiness::Unavailable { failure } = readiness(&[worker(WorkerState::Stopped, true, None)])
+        else {
             panic!("not told")
         };
         assert!(failure.fix.contains("trellis workers restart"));

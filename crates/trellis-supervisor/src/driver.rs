@@ -7,34 +7,26 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
-use trellis_core::{FailureKind, JobId, Stage, WorkerCommand, WorkerStatus};
+use trellis_core::{FailureKind, JobId, Stage, WorkerCommand};
 
 use crate::admission::too_small;
 use crate::cause::{Cause, Doing};
 use crate::launch::Launcher;
 use crate::limits::Limits;
 use crate::protocol::{FailedReport, FromWorker, ToWorker};
-use crate::record::Record;
+use crate::record::{Record, WorkerSnapshot};
 use crate::running::Running;
 use crate::state::{Action, Event, State, step};
 use crate::ticket::{Ended, Queue, Ticket, Update};
-
-/// A worker as the rest of the supervisor sees it.
-#[derive(Debug, Clone)]
-pub(crate) struct Seen {
-    pub(crate) status: WorkerStatus,
-    /// Its starts failed so often that jobs should not wait for it.
-    pub(crate) broken: bool,
-}
 
 /// What a driver is made of.
 pub(crate) struct Parts {
     pub(crate) launcher: Launcher,
     pub(crate) limits: Limits,
     pub(crate) queue: Queue,
-    pub(crate) seen: watch::Sender<Seen>,
+    pub(crate) snapshot: watch::Sender<WorkerSnapshot>,
     pub(crate) commands: mpsc::Receiver<WorkerCommand>,
-    /// Told after each change of `seen`.
+    /// Told after each change of `snapshot`.
     pub(crate) changed: Arc<watch::Sender<u64>>,
     pub(crate) closing: CancellationToken,
 }
@@ -283,8 +275,8 @@ impl Driver {
     fn publish(&mut self) {
         let pid = self.running.as_ref().map(Running::pid);
         let gpu = self.parts.launcher.gpu();
-        let seen = self.record.seen(&self.state, &self.parts.limits, gpu, pid);
-        self.parts.seen.send_replace(seen);
+        let snapshot = self.record.snapshot(&self.state, &self.parts.limits, gpu, pid);
+        self.parts.snapshot.send_replace(snapshot);
         self.parts
             .changed
             .send_modify(|changes| *changes = changes.wrapping_add(1));

@@ -9,8 +9,6 @@ use bytes::Bytes;
 use trellis_core::{Failure, FailureKind};
 use trellis_picture::{PictureError, decode};
 
-use crate::attempt::cannot_write;
-
 /// The written files, and what a person should know of the pictures.
 #[derive(Debug)]
 pub(crate) struct Written {
@@ -47,6 +45,14 @@ fn write_all(pictures: &[Bytes], folder: &Path, max_pixels: u64) -> Result<Writt
         written.notes.extend(notes.map(|note| format!("{view}{note}")));
     }
     Ok(written)
+}
+
+pub(crate) fn cannot_write(error: &std::io::Error) -> Failure {
+    let kind = match error.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => FailureKind::StorageFull,
+        _ => FailureKind::Internal,
+    };
+    Failure::new(kind, format!("a file for the worker cannot be written: {error}"))
 }
 
 fn unreadable(view: &str, error: &PictureError) -> Failure {

@@ -8,12 +8,19 @@ use trellis_backend::MadeWith;
 use trellis_core::{Failure, FailureKind, GpuUsed, WorkerCounters, WorkerStatus};
 
 use crate::cause::Cause;
-use crate::driver::Seen;
 use crate::limits::Limits;
 use crate::protocol::{GpuFacts, Versions};
 use crate::running::Running;
 use crate::state::State;
 use trellis_core::Gpu;
+
+/// A worker as the rest of the supervisor sees it.
+#[derive(Debug, Clone)]
+pub(crate) struct WorkerSnapshot {
+    pub(crate) status: WorkerStatus,
+    /// Its starts failed so often that jobs should not wait for it.
+    pub(crate) broken: bool,
+}
 
 /// The record of a worker, over all its processes.
 #[derive(Debug)]
@@ -128,13 +135,13 @@ impl Record {
     }
 
     /// As the rest of the supervisor sees it.
-    pub(crate) fn seen(
+    pub(crate) fn snapshot(
         &mut self,
         state: &State,
         limits: &Limits,
         gpu: Option<&Gpu>,
         pid: Option<u32>,
-    ) -> Seen {
+    ) -> WorkerSnapshot {
         self.counters.lines_dropped = self.dropped.load(Ordering::Relaxed);
         let failures = match state {
             State::Starting { failures } | State::Loading { failures } | State::Failed { failures } => {
@@ -161,7 +168,7 @@ impl Record {
             versions: self.versions.clone(),
             counters: self.counters,
         };
-        Seen {
+        WorkerSnapshot {
             status,
             broken: failures >= limits.broken_after || *state == State::Stopped,
         }

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use trellis_core::{BackendChoice, GenerateError, ParamsPatch, ServerBuild, Sha256};

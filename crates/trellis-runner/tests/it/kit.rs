@@ -99,13 +99,22 @@ pub(crate) struct Scripted {
 
 impl Scripted {
     pub(crate) fn new(choice: BackendChoice, name: &'static str, format: Format) -> Arc<Self> {
+        Self::with_slots(choice, name, format, 2)
+    }
+
+    pub(crate) fn with_slots(
+        choice: BackendChoice,
+        name: &'static str,
+        format: Format,
+        slots: usize,
+    ) -> Arc<Self> {
         let capabilities = Capabilities {
             name,
             description: "scripted",
             preview: choice == BackendChoice::Relief,
             formats: vec![format],
             multiview: false,
-            slots: 2,
+            slots,
         };
         Arc::new(Self {
             choice,

@@ -5,6 +5,7 @@
 mod ends;
 mod kit;
 mod leases;
+mod overlap;
 mod previews;
 mod random;
 mod results;

@@ -8,7 +8,7 @@ use tracing::warn;
 use trellis_core::JobState;
 use trellis_jobs::{Changes, Heartbeat, JobStore, Lease, Seen, StoreError};
 
-use crate::runner::Shared;
+use crate::shared::Shared;
 
 /// Why the claim is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
