@@ -247,7 +247,7 @@ def worker_alone(home: Path, png: bytes) -> None:
                 return
 
     until("hello")
-    say({"type": "load", "model": str(folder), "low_vram": False, "warm_up": False})
+    say({"type": "load", "model": "trellis-image-large", "folder": str(folder), "low_vram": False})
     until("loaded")
     request = json.loads(GENERATE.read_text().split("---", 2)[2])
 

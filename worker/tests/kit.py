@@ -91,8 +91,10 @@ class Worker:
 
     def load(self, **options: Any) -> dict[str, Any]:
         """Sends `load` and waits for the answer."""
-        message = {"type": "load", "model": str(self.folder), "low_vram": False, "warm_up": False}
-        self.send({**message, **options})
+        message = snapshot("to_worker.load")
+        if not options.pop("warm_up", False):
+            del message["warm_up"]
+        self.send({**message, "folder": str(self.folder), **options})
         return self.until("loaded", "failed")
 
     def is_quiet(self) -> bool:

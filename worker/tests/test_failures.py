@@ -49,7 +49,7 @@ TABLE: list[tuple[BaseException, Kind, str]] = [
     (
         ImportError("libGL.so.1: cannot open shared object file: No such file or directory"),
         Kind.EXTENSION_MISSING,
-        "the library `libGL.so.1` is not found",
+        "the library `libGL.so.1` was not found",
     ),
     (
         ImportError("libcuda.so.1: cannot open shared object file: No such file or directory"),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import unittest
 import warnings
 from typing import Any
 
-from trellis_worker.loader import ignore_notebooks
+from trellis_worker.families.trellis1 import ignore_notebooks
 
-from .kit import WorkerCase
+from .kit import PLACES, ROOT, WorkerCase, snapshot
 
 
 class Loading(WorkerCase):
@@ -21,7 +23,7 @@ class Loading(WorkerCase):
 
     def test_a_load_tells_each_part_and_its_settings(self) -> None:
         worker = self.start()
-        worker.send({"type": "load", "model": str(self.folder), "low_vram": False, "warm_up": True})
+        worker.send({**snapshot("to_worker.load"), "folder": str(self.folder)})
         parts: list[str] = []
         while (message := worker.until("load_progress", "loaded", "failed"))["type"] == "load_progress":
             part = message["part"].partition(":")[0]
@@ -44,6 +46,22 @@ class Loading(WorkerCase):
         )
         self.assertEqual(message["vram_bytes"], 6 << 30)
         self.assertIn("seeded: torch, numpy, random", message["determinism"])
+
+    def test_the_warm_up_makes_what_the_load_says(self) -> None:
+        worker = self.start()
+        message = snapshot("to_worker.load")
+        message["warm_up"]["ss_sampling_steps"] = 3
+        worker.send({**message, "folder": str(self.folder)})
+        seen = []
+        while (answer := worker.until("load_progress", "loaded", "failed"))["type"] == "load_progress":
+            seen.append(answer["part"])
+        self.assertEqual(answer["type"], "loaded", answer)
+        self.assertIn("warm_up: sparse_structure 3/3", seen)
+
+    def test_a_model_that_is_not_known_is_named(self) -> None:
+        answer = self.start().load(model="trellis-9")
+        self.assertEqual(answer["type"], "failed")
+        self.assertIn("`trellis-9`", answer["message"])
 
     def test_a_missing_checkpoint_is_named(self) -> None:
         (self.folder / "ckpts" / "slat_flow.safetensors").unlink()
@@ -125,6 +143,28 @@ class Loading(WorkerCase):
     def test_a_warm_up_that_fails_over_its_picture_is_no_failure(self) -> None:
         self.script({"at": "decode", "do": "raise", "type": "ValueError", "text": "nothing there"})
         self.assertEqual(self.start().load(warm_up=True)["type"], "loaded")
+
+    def test_what_stays_is_not_walked_through_after_each_job(self) -> None:
+        program = (
+            "import gc, pathlib, socket, sys\n"
+            "from trellis_worker import channel, protocol, session\n"
+            "ours = session.Session(channel.Channel(socket.socketpair()[0]))\n"
+            "ours._import_torch()\n"
+            "load = protocol.Load('trellis-image-large', pathlib.Path(sys.argv[1]), False, None)\n"
+            "ours._start_engine(load, lambda *_: None)\n"
+            "walked, kept = len(gc.get_objects()), gc.get_freeze_count()\n"
+            "assert walked < kept, (walked, kept)\n"
+        )
+        folder = str(self.folder)
+        places = ":".join(map(str, [ROOT / "worker", *PLACES]))
+        done = subprocess.run(
+            [sys.executable, "-c", program, folder],
+            env={"PYTHONPATH": places, "TRELLIS_MODEL_PATH": folder, "TORCH_HOME": f"{folder}/torch"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
 
 
 class Warnings(unittest.TestCase):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import unittest
 
 from trellis_worker import protocol
-from trellis_worker.artifacts import FILES
+from trellis_worker.artifacts import NAMES
 from trellis_worker.protocol import Format, Kind, Message, ProtocolError, Stage, to_worker
 
 from .kit import JOB, MESSAGES, snapshot
@@ -24,13 +25,11 @@ def sent() -> list[Message]:
     gpu = protocol.GpuFacts("NVIDIA GeForce RTX 5090 Laptop GPU", "12.0", 25_646_268_416)
     flags = ["torch.backends.cudnn.benchmark = False"]
     return [
-        protocol.Hello(1, 4242, versions, gpu),
+        protocol.Hello(protocol.PROTOCOL, versions, gpu),
         protocol.LoadProgress("slat_flow_model", 2, 6),
         protocol.Loaded(31_000, 6_100_000_000, False, flags),
         protocol.Progress(JOB, Stage.STRUCTURED_LATENT, 3, 12),
-        protocol.Artifact(
-            JOB, *FILES[Format.GLB][:1], Format.GLB, FILES[Format.GLB][1], 1_234_567, "ab" * 32
-        ),
+        protocol.Artifact(JOB, NAMES[Format.GLB], Format.GLB, 1_234_567),
         protocol.Done(
             JOB,
             [protocol.StageTime(Stage.PREPROCESS, 210)],
@@ -42,20 +41,20 @@ def sent() -> list[Message]:
         protocol.Failed(
             JOB,
             Kind.GPU_OUT_OF_MEMORY,
-            "the GPU's memory does not suffice in stage `decode`",
+            "the GPU ran out of memory in stage `decode`",
             ["OutOfMemoryError: CUDA out of memory"],
             "Traceback (most recent call last): …",
             False,
         ),
         protocol.Cancelled(JOB),
-        protocol.Pong(3, 5_000_000_000, 6_200_000_000),
+        protocol.Pong(5_000_000_000, 6_200_000_000),
     ]
 
 
 class Protocol(unittest.TestCase):
     def test_what_is_sent_is_what_the_server_reads(self) -> None:
         for message in sent():
-            self.assertEqual(message.to_json(), snapshot(f"from_worker.{message.TYPE}"))
+            self.assertEqual(json.loads(message.encoded()), snapshot(f"from_worker.{message.TYPE}"))
 
     def test_every_message_is_covered(self) -> None:
         names = {path.stem for path in MESSAGES.glob("from_worker.*.snap")}
@@ -68,6 +67,10 @@ class Protocol(unittest.TestCase):
         assert isinstance(generate, protocol.Generate)
         self.assertEqual(generate.params.formats, (Format.GLB,))
         self.assertEqual(generate.params.seed, 7)
+        self.assertEqual(generate.params.own["ss_sampling_steps"], 12)
+        load = to_worker(snapshot("to_worker.load"))
+        assert isinstance(load, protocol.Load) and load.warm_up is not None
+        self.assertEqual(load.warm_up.texture_size, 512)
         self.assertEqual([path.name for path in generate.pictures], ["0", "1"])
 
     def test_constants_are_the_same(self) -> None:
@@ -76,6 +79,11 @@ class Protocol(unittest.TestCase):
         self.assertLessEqual(set(Kind), set(snapshot("failure_kinds")))
 
     def test_what_is_not_a_message_is_refused(self) -> None:
-        for message in ({}, {"type": "dance"}, {"type": "cancel"}, {"type": "load", "model": 7}):
+        for message in (
+            {},
+            {"type": "dance"},
+            {"type": "cancel"},
+            {"type": "load", "model": "trellis-9", "folder": 7},
+        ):
             with self.assertRaises(ProtocolError):
                 to_worker(message)

@@ -34,7 +34,7 @@ class Channel:
 
     def send(self, message: Message) -> None:
         """Sends a message whole; raises `OSError` once the supervisor is gone."""
-        body = json.dumps(message.to_json(), ensure_ascii=False).encode("utf-8", "replace")
+        body = message.encoded()
         if len(body) > MAX_FRAME_BYTES:
             raise ProtocolError(f"a `{message.TYPE}` of {len(body)} bytes is longer than {MAX_FRAME_BYTES}")
         with self._sending:

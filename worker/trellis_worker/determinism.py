@@ -34,7 +34,6 @@ def settings(torch: Any) -> list[str]:
         "torch.backends.cudnn.benchmark = False",
         "torch.backends.cudnn.deterministic = True",
         f"{CUBLAS_VARIABLE}={os.environ.get(CUBLAS_VARIABLE, '')}",
-        f"SPCONV_ALGO={os.environ.get('SPCONV_ALGO', '')}",
         "seeded: torch, numpy, random",
     ]
 

@@ -30,7 +30,7 @@ class OfflineAttempt(OSError):
     """Something tried to leave this machine. An `OSError`, so that what can do without goes on."""
 
     def __init__(self, target: str, pin: str) -> None:
-        super().__init__(errno.ENETUNREACH, f"the network is off: `{target}` was asked for; {pin}")
+        super().__init__(errno.ENETUNREACH, f"the network is off, but `{target}` was requested: {pin}")
         self.target = target
         self.pin = pin
 
@@ -133,7 +133,7 @@ def _missing_module(error: BaseException) -> str:
         return f"the Python package `{error.name.partition('.')[0]}` is not installed"
     library = re.search(r"([\w.+-]+\.so[\w.]*): cannot open", str(error))
     if library:
-        return f"the library `{library[1]}` is not found"
+        return f"the library `{library[1]}` was not found"
     return _short(error)
 
 
@@ -156,7 +156,7 @@ def _sentence(kind: Kind, cause: BaseException, where: str) -> str:
         case Kind.GPU_OUT_OF_MEMORY:
             asked = re.search(r"[Tt]ried to allocate ([\d.]+ [KMG]iB)", str(cause))
             detail = f": {asked[1]} more were needed" if asked else ""
-            return f"the GPU's memory does not suffice {where}{detail}"
+            return f"the GPU ran out of memory {where}{detail}"
         case Kind.EXTENSION_MISSING:
             return f"{_missing_module(cause)} ({where})"
         case Kind.EXTENSION_ABI:
@@ -164,13 +164,13 @@ def _sentence(kind: Kind, cause: BaseException, where: str) -> str:
         case Kind.NO_KERNEL_IMAGE:
             return f"a library has no code for this GPU ({where}): {_short(cause)}"
         case Kind.DRIVER_MISSING:
-            return "no NVIDIA driver is found, or it shows no GPU"
+            return "no NVIDIA driver was found, or it shows no GPU"
         case Kind.DRIVER_TOO_OLD:
             return "the NVIDIA driver is too old for this CUDA"
         case Kind.OFFLINE_DOWNLOAD_ATTEMPT if isinstance(cause, OfflineAttempt):
-            return f"`{cause.target}` was to be downloaded {where}: {cause.pin}"
+            return f"something tried to download `{cause.target}` {where}: {cause.pin}"
         case Kind.STORAGE_FULL:
-            return f"no space is left for the result ({where})"
+            return f"no space left for the result ({where})"
         case Kind.BAD_INPUT:
             return f"a picture cannot be read: {_short(cause)}"
         case _:

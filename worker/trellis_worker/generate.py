@@ -1,18 +1,17 @@
-"""One job, from pictures to files."""
+"""One job, from pictures to files, the same for every model family."""
 
 from __future__ import annotations
 
 import gc
-import importlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from . import artifacts, determinism, facts
-from .exports import Exports, decoded_for, notes_for
-from .hooks import Sampling, baking
-from .pictures import open_picture, prepared
+from .family import Family, Run
+from .pictures import open_picture
 from .placement import Placement
 from .protocol import Done, Format, Generate, Message, Params, Progress, Stage
 from .stages import Stages
@@ -26,6 +25,7 @@ class Engine:
     """A loaded pipeline with all that a job needs."""
 
     torch: Any
+    family: Family
     pipeline: Any
     placement: Placement
     vram: facts.Vram
@@ -44,63 +44,39 @@ class Engine:
             self.placement.choose(request.low_vram)
         self.vram.reset_peak()
         try:
-            decoded = self.sample(request, stages)
+            decoded = self.sample(request.pictures, request.params, stages)
             self._export(request, decoded, send, stages)
             del decoded
             times = stages.finish()
             peak = self.vram.peak()
         finally:
             self.clean()
-        notes = notes_for(request.params.formats)
+        notes = self.family.notes(request.params.formats)
         return Done(request.job, times, peak, self.vram.held(), facts.rss_bytes(), notes)
 
-    def sample(self, request: Generate, stages: Stages) -> dict[str, Any]:
-        """The decoded representations."""
-        params = request.params
-        pictures = request.pictures
+    def sample(self, pictures: tuple[Path, ...], params: Params, stages: Stages) -> Any:
+        """What the models make of the pictures."""
         determinism.seed_all(self.torch, params.seed)
         stages.enter(Stage.PREPROCESS, len(pictures))
-        images = []
+        prepared = []
         for picture in pictures:
-            images.append(prepared(self.pipeline, open_picture(picture), params.remove_background))
+            opened = open_picture(picture)
+            prepared.append(self.family.prepare(self.pipeline, opened, params.remove_background))
             stages.step()
-        steps = {
-            Stage.SPARSE_STRUCTURE: params.ss_sampling_steps,
-            Stage.STRUCTURED_LATENT: params.slat_sampling_steps,
-        }
-        with Sampling(self.pipeline, self.placement, stages).listening(steps):
-            return self._run(images, params)
-
-    def _run(self, images: list[Any], params: Params) -> dict[str, Any]:
-        options: dict[str, Any] = {
-            "seed": params.seed,
-            "formats": decoded_for(params.formats),
-            "preprocess_image": False,
-            "sparse_structure_sampler_params": {
-                "steps": params.ss_sampling_steps,
-                "cfg_strength": params.ss_guidance_strength,
-            },
-            "slat_sampler_params": {
-                "steps": params.slat_sampling_steps,
-                "cfg_strength": params.slat_guidance_strength,
-            },
-        }
-        if len(images) == 1:
-            return dict(self.pipeline.run(images[0], **options))
-        return dict(self.pipeline.run_multi_image(images, mode=params.multiimage_algo, **options))
+        return self.family.sample(self._run(params, stages), prepared)
 
     def _export(
-        self, request: Generate, decoded: dict[str, Any], send: Callable[[Message], None], stages: Stages
+        self, request: Generate, decoded: Any, send: Callable[[Message], None], stages: Stages
     ) -> None:
         # Again, so that the views which the texture bake draws do not depend on what sampling consumed.
         determinism.seed_all(self.torch, request.params.seed)
-        processing = importlib.import_module("trellis.utils.postprocessing_utils")
-        exports = Exports(decoded, request.params, processing, stages)
-        with baking(processing, stages):
+        with self.family.exporting(self._run(request.params, stages), decoded) as prepare:
             for format_ in ORDER:
                 if format_ in request.params.formats:
-                    save = exports.saver(format_)
-                    send(artifacts.write(request.job, request.out, format_, save))
+                    send(artifacts.write(request.job, request.out, format_, prepare(format_)))
+
+    def _run(self, params: Params, stages: Stages) -> Run:
+        return Run(self.pipeline, self.placement, stages, params)
 
     def clean(self) -> None:
         """Gives back what the job held."""

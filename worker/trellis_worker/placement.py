@@ -6,14 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-# The part of each model name in `pipeline.models` that a stage's method needs.
-USED_BY = {
-    "get_cond": ("image_cond_model",),
-    "sample_sparse_structure": ("sparse_structure_flow_model", "sparse_structure_decoder"),
-    "sample_slat": ("slat_flow_model",),
-}
-DECODERS = {"mesh": "slat_decoder_mesh", "gaussian": "slat_decoder_gs"}
-
 
 class Placement:
     """Moves the models of a pipeline between main memory and the GPU."""

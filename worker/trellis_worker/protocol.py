@@ -5,12 +5,13 @@ The Rust side defines them; the tests hold these types against its snapshots.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+import json
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar
 
-PROTOCOL = 1
+PROTOCOL = 2
 MAX_FRAME_BYTES = 1024 * 1024
 
 
@@ -57,33 +58,32 @@ class Format(StrEnum):
 
 @dataclass(frozen=True)
 class Params:
-    """Checked parameters of a job."""
+    """Checked parameters of a job: those that all models share, and by name the model's own."""
 
+    model: str
     seed: int
-    ss_sampling_steps: int
-    ss_guidance_strength: float
-    slat_sampling_steps: int
-    slat_guidance_strength: float
-    multiimage_algo: str
     mesh_simplify: float
     texture_size: int
     stl_size_mm: float
     formats: tuple[Format, ...]
+    own: dict[str, Any]
     remove_background: bool
 
     @classmethod
-    def from_json(cls, fields: dict[str, Any]) -> Params:
-        known = {name: fields[name] for name in cls.__dataclass_fields__}
-        return cls(**{**known, "formats": tuple(Format(name) for name in fields["formats"])})
+    def from_json(cls, message: dict[str, Any]) -> Params:
+        own = dict(message)
+        shared = {name: own.pop(name) for name in cls.__dataclass_fields__ if name != "own"}
+        return cls(**{**shared, "formats": tuple(map(Format, shared["formats"])), "own": own})
 
 
 @dataclass(frozen=True)
 class Load:
     """Load the pipeline."""
 
-    model: Path
+    model: str
+    folder: Path
     low_vram: bool
-    warm_up: bool
+    warm_up: Params | None
 
 
 @dataclass(frozen=True)
@@ -108,8 +108,6 @@ class Cancel:
 class Ping:
     """Answer at once."""
 
-    seq: int
-
 
 @dataclass(frozen=True)
 class Shutdown:
@@ -128,7 +126,13 @@ def to_worker(message: dict[str, Any]) -> ToWorker:
     try:
         match message["type"]:
             case "load":
-                return Load(Path(message["model"]), message["low_vram"], message["warm_up"])
+                warm_up = message.get("warm_up")
+                return Load(
+                    message["model"],
+                    Path(message["folder"]),
+                    message["low_vram"],
+                    None if warm_up is None else Params.from_json(warm_up),
+                )
             case "generate":
                 return Generate(
                     message["job"],
@@ -140,7 +144,7 @@ def to_worker(message: dict[str, Any]) -> ToWorker:
             case "cancel":
                 return Cancel(message["job"])
             case "ping":
-                return Ping(message["seq"])
+                return Ping()
             case "shutdown":
                 return Shutdown()
             case unknown:
@@ -155,10 +159,18 @@ class Message:
 
     TYPE: ClassVar[str]
 
-    def to_json(self) -> dict[str, Any]:
+    def encoded(self) -> bytes:
         """As it travels: absent optional fields are left out."""
-        fields = asdict(self)
-        return {"type": self.TYPE, **{name: value for name, value in fields.items() if value is not None}}
+        return _ENCODER.encode(self).encode("utf-8", "replace")
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    """A dataclass for `json`, which knows the rest: far cheaper than `asdict`, and progress comes often."""
+    fields = {name: field for name, field in vars(value).items() if field is not None}
+    return {"type": value.TYPE, **fields} if isinstance(value, Message) else fields
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, default=_fields)
 
 
 @dataclass(frozen=True)
@@ -176,7 +188,6 @@ class Hello(Message):
 
     TYPE = "hello"
     protocol: int
-    pid: int
     versions: dict[str, str]
     gpu: GpuFacts | None
 
@@ -215,15 +226,13 @@ class Progress(Message):
 
 @dataclass(frozen=True)
 class Artifact(Message):
-    """A file is whole and on disk."""
+    """A file is whole and has its final name."""
 
     TYPE = "artifact"
     job: str
     name: str
     format: Format
-    media_type: str
     size_bytes: int
-    sha256: str
 
 
 @dataclass(frozen=True)
@@ -273,6 +282,5 @@ class Pong(Message):
     """The answer to a ping."""
 
     TYPE = "pong"
-    seq: int
     rss_bytes: int
     vram_bytes: int

@@ -5,6 +5,7 @@ One thread reads the socket, so that pings are answered and a cancel is heard wh
 
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
 import os
@@ -13,9 +14,11 @@ import threading
 import time
 from typing import Any
 
-from . import determinism, facts, loader, parent
+from . import determinism, facts, parent
 from .channel import Channel
 from .failures import Cancelled, report
+from .families import family_of
+from .family import Report
 from .generate import Engine
 from .placement import Placement, bind_device
 from .protocol import (
@@ -59,9 +62,7 @@ class Session:
         """Works until `shutdown`."""
         threading.Thread(target=self._read, name="socket", daemon=True).start()
         self._import_torch()
-        self.send(
-            Hello(PROTOCOL, os.getpid(), facts.versions(self._torch), facts.gpu(self._torch)),
-        )
+        self.send(Hello(PROTOCOL, facts.versions(self._torch), facts.gpu(self._torch)))
         while True:
             match self._inbox.get():
                 case Load() as message:
@@ -99,8 +100,8 @@ class Session:
 
     def _take(self, frame: dict[str, Any]) -> None:
         match to_worker(frame):
-            case Ping(seq):
-                self.send(Pong(seq, facts.rss_bytes(), self._vram.held()))
+            case Ping():
+                self.send(Pong(facts.rss_bytes(), self._vram.held()))
             case Cancel(job):
                 with self._cancelling:
                     if job in self._cancelled:
@@ -133,22 +134,28 @@ class Session:
         load_ms = round((time.monotonic() - started) * 1000)
         self.send(Loaded(load_ms, self._vram.held(), message.low_vram, settings))
 
-    def _start_engine(self, message: Load, tell: loader.Report) -> tuple[Engine, list[str]]:
+    def _start_engine(self, message: Load, tell: Report) -> tuple[Engine, list[str]]:
         torch = self._torch
         assert torch is not None
-        settings = determinism.settings(torch)
+        family = family_of(message.model)
+        settings = [*determinism.settings(torch), *family.determinism()]
         device = torch.device(os.environ.get(DEVICE_VARIABLE, "cuda"))
         if device.type == "cuda":
             # Says by itself what is wrong with driver or GPU, before gigabytes are read.
             torch.cuda.init()
-        pipeline = loader.load(message.model, tell)
+        pipeline = family.load(message.folder, tell)
         bind_device(pipeline, device)
-        engine = Engine(torch, pipeline, Placement(pipeline.models, device, self._vram.release), self._vram)
+        placement = Placement(pipeline.models, device, self._vram.release)
+        engine = Engine(torch, family, pipeline, placement, self._vram)
         parts = len(pipeline.models)
         tell("placement", parts, parts + 1)
         engine.placement.choose(message.low_vram)
-        if message.warm_up:
-            warm_up(engine, lambda step: tell(step, parts, parts + 1))
+        if message.warm_up is not None:
+            warm_up(engine, message.warm_up, lambda step: tell(step, parts, parts + 1))
+        # torch and the models are hundreds of thousands of objects: those that stay need not be walked
+        # through each time a job's are collected.
+        gc.collect()
+        gc.freeze()
         return engine, settings
 
     def _generate(self, message: Generate) -> None:

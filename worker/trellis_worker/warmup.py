@@ -16,30 +16,16 @@ from typing import Any
 
 from .failures import report
 from .generate import Engine
-from .protocol import Format, Generate, Kind, Params, Stage
+from .protocol import Kind, Params, Stage
 from .stages import Stages
 
 log = logging.getLogger(__name__)
 
 # What says something about the installation. Anything else is about the picture, which is only a disc.
 TELLING = frozenset(Kind) - {Kind.INTERNAL, Kind.BAD_INPUT, Kind.NO_OBJECT, Kind.STORAGE_FULL}
-STEPS = 4
-PARAMS = Params(
-    seed=1,
-    ss_sampling_steps=STEPS,
-    ss_guidance_strength=7.5,
-    slat_sampling_steps=STEPS,
-    slat_guidance_strength=3.0,
-    multiimage_algo="stochastic",
-    mesh_simplify=0.95,
-    texture_size=512,
-    stl_size_mm=100.0,
-    formats=(Format.GLB,),
-    remove_background=True,
-)
 
 
-def warm_up(engine: Engine, tell: Callable[[str], None]) -> None:
+def warm_up(engine: Engine, params: Params, tell: Callable[[str], None]) -> None:
     """Samples and decodes once, telling each step; raises only what says something about the installation."""
 
     def report_step(stage: Stage, step: int, total: int) -> None:
@@ -49,9 +35,8 @@ def warm_up(engine: Engine, tell: Callable[[str], None]) -> None:
     with tempfile.TemporaryDirectory(prefix="trellis-warm-up-") as folder:
         picture = Path(folder) / "disc.png"
         _disc().save(picture)
-        request = Generate("warm-up", (picture,), Path(folder), PARAMS, engine.placement.low_vram)
         try:
-            engine.sample(request, stages)
+            engine.sample((picture,), params, stages)
         except Exception as error:
             if report(error, None, "in the warm-up").kind in TELLING:
                 raise

@@ -231,11 +231,9 @@ mod tests {
     }
 
     fn request(pictures: Vec<Bytes>, formats: &[Format]) -> Request {
-        let patch = ParamsPatch {
-            formats: Some(formats.to_vec()),
-            texture_size: Some(512),
-            ..ParamsPatch::default()
-        };
+        let patch = ParamsPatch::default()
+            .with("formats", formats.to_vec())
+            .with("texture_size", 512);
         Request {
             job: JobId::new(jiff::Timestamp::UNIX_EPOCH, [0; 10]),
             attempt: 1,

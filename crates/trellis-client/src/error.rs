@@ -11,48 +11,26 @@ const LONGEST_RETRY_AFTER: u64 = 60;
 
 /// Why a call failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
 pub enum ClientError {
     /// The server's address cannot be parsed.
     #[error("`{address}` is not an address: {reason}")]
-    InvalidAddress {
-        /// What was given.
-        address: String,
-        /// What is wrong with it.
-        reason: String,
-    },
+    InvalidAddress { address: String, reason: String },
     /// No answer, or only part of one.
     #[error("no answer{}: {reason}", .server.as_ref().map(|server| format!(" at {server}")).unwrap_or_default())]
-    Unreachable {
-        /// Scheme, host and port, if a connection was tried.
-        server: Option<String>,
-        /// The root cause.
-        reason: String,
-    },
+    Unreachable { server: Option<String>, reason: String },
     /// The server asks to be called again later.
     #[error("{}", .problem.message)]
-    Busy {
-        /// Why.
-        problem: ServerProblem,
-        /// How long to wait, at most a minute.
-        after: Duration,
-    },
+    Busy { problem: ServerProblem, after: Duration },
     /// The server refuses.
     #[error("{}", .0.message)]
     Refused(ServerProblem),
     /// The answer is not what `docs/http.md` says.
     #[error("the answer{} is not understood: {reason}", .server.as_ref().map(|server| format!(" of {server}")).unwrap_or_default())]
-    NotUnderstood {
-        /// Scheme, host and port.
-        server: Option<String>,
-        /// What is wrong with it.
-        reason: String,
-    },
+    NotUnderstood { server: Option<String>, reason: String },
     /// A file does not have the digest that its job lists.
     #[error("`{name}` arrived damaged")]
-    Damaged {
-        /// The file's name.
-        name: String,
-    },
+    Damaged { name: String },
 }
 
 /// An error answer of the server (RFC 9457), or of a proxy in front of it.

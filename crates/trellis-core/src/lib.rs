@@ -40,7 +40,10 @@ pub use input::{Input, PictureFormat};
 pub use job::{BackendChoice, Job, Transition};
 pub use name::AssetName;
 pub use named::UnknownName;
-pub use params::{MultiImageAlgorithm, ParamError, Params, ParamsPatch, limits};
+pub use params::{
+    Given, Kind, Model, ModelParams, MultiImageAlgorithm, ParamError, Parameter, Params, ParamsPatch,
+    TrellisImageLarge,
+};
 pub use plain_words::plain_words;
 pub use provenance::{GpuUsed, Installation, Pin, Provenance, PythonEnv, Schema, ServerBuild, UnknownSchema};
 pub use secret::Secret;

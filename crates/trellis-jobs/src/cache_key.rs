@@ -72,18 +72,9 @@ mod tests {
         let inputs = [input("a"), input("b")];
         let key = CacheKey::new(&inputs, &usual, "relief 1");
         assert_eq!(key, CacheKey::new(&inputs, &usual, "relief 1"));
-        let seed = ParamsPatch {
-            seed: Some(8),
-            ..ParamsPatch::default()
-        };
-        let formats = ParamsPatch {
-            formats: Some(vec![Format::Glb, Format::Stl]),
-            ..ParamsPatch::default()
-        };
-        let steps = ParamsPatch {
-            ss_sampling_steps: Some(13),
-            ..ParamsPatch::default()
-        };
+        let seed = ParamsPatch::default().with("seed", 8);
+        let formats = ParamsPatch::default().with("formats", vec![Format::Glb, Format::Stl]);
+        let steps = ParamsPatch::default().with("ss_sampling_steps", 13);
         let mut named = inputs.clone();
         named[0].name = AssetName::of_file("chair.png");
         let swapped = [input("b"), input("a")];

@@ -135,7 +135,7 @@ impl Jobs {
         let now = Timestamp::now();
         let id = JobId::new(now, rand::random());
         // A random seed asks for something new.
-        let same = made_by.filter(|_| patch.seed.is_some() && !terms.no_cache);
+        let same = made_by.filter(|_| patch.given("seed").is_some() && !terms.no_cache);
         let recalled = match same.map(|made_by| CacheKey::new(&inputs, &params, &made_by)) {
             Some(key) => self.recall(&terms.owner, &key, id).await,
             None => None,

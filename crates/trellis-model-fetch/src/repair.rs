@@ -7,6 +7,7 @@ use std::io;
 use std::path::PathBuf;
 
 use tempfile::TempDir;
+use trellis_core::Model;
 use trellis_models::check::check;
 use trellis_models::lock::{Lock, lock_path};
 use trellis_models::repair::{Change, Options, Plan, Remedy, RepairError, apply, plan};
@@ -32,7 +33,7 @@ pub struct Source {
 impl Source {
     /// What is named; by default the pinned repository, of that the pinned commit, of others `main`.
     pub fn or_pinned(repo: Option<&str>, revision: Option<&str>) -> Self {
-        let pinned = &Pins::embedded().models.trellis_image_large;
+        let pinned = &Pins::embedded().models.folders[Model::DEFAULT.name()];
         let repo = repo.unwrap_or(&pinned.repository);
         let default = if repo == pinned.repository {
             &pinned.revision
@@ -86,6 +87,7 @@ pub struct Repaired {
 
 /// Why a repair was not made.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
 pub enum RepairFailure {
     /// A file cannot be downloaded.
     #[error(transparent)]
@@ -96,9 +98,7 @@ pub enum RepairFailure {
     /// There is no room for the downloads beside the folder.
     #[error("`{}` cannot be written", folder.display())]
     Staging {
-        /// The folder around it.
         folder: PathBuf,
-        /// What the system says.
         #[source]
         source: io::Error,
     },
@@ -226,7 +226,7 @@ mod tests {
         assert_eq!(of(Some("ada/model"), None), "ada/model@abc");
         assert_eq!(of(Some("bob/other"), None), "bob/other@main");
         assert_eq!(of(Some("bob/other"), Some("v1")), "bob/other@v1");
-        let pinned = &Pins::embedded().models.trellis_image_large;
+        let pinned = &Pins::embedded().models.folders[Model::DEFAULT.name()];
         let without = Source::or_pinned(None, None);
         assert_eq!(
             (&without.repo, &without.revision),

@@ -8,6 +8,7 @@
 use std::fs;
 use std::path::Path;
 
+use trellis_core::Model;
 use trellis_pins::{ModelFile, Pins, TrellisModel};
 
 use crate::cache::{Located, Snapshot};
@@ -21,7 +22,7 @@ use crate::problem::Problem;
 use crate::reference::Reference;
 
 fn model() -> &'static TrellisModel {
-    &Pins::embedded().models.trellis_image_large
+    &Pins::embedded().models.folders[Model::DEFAULT.name()]
 }
 
 /// Whether a snapshot is the pinned commit of the pinned repository.

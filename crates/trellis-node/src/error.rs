@@ -13,93 +13,68 @@ use crate::nearby;
 
 /// Why a node cannot start.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
 pub enum NodeError {
     /// The data folder cannot be made, read or written.
     #[error("cannot use the data folder `{}`", root.display())]
     DataFolder {
-        /// The folder.
         root: PathBuf,
-        /// What the system says.
         #[source]
         source: io::Error,
     },
     /// The folder around a data folder that somebody named: made for a mistyped path, it would hold jobs that
     /// nobody finds again.
     #[error("the data folder `{}` cannot be made: `{}` is not there", root.display(), parent.display())]
-    NoParentFolder {
-        /// The data folder.
-        root: PathBuf,
-        /// The folder around it.
-        parent: PathBuf,
-    },
+    NoParentFolder { root: PathBuf, parent: PathBuf },
     /// Another server works on the data folder.
     #[error("the data folder `{}` is in use by another server{}", root.display(), process(holder))]
-    DataFolderInUse {
-        /// The folder.
-        root: PathBuf,
-        /// The other server's process id; empty where it is not known.
-        holder: String,
-    },
+    DataFolderInUse { root: PathBuf, holder: String },
     /// The job database cannot be opened.
     #[error("cannot open `{}`", path.display())]
     Database {
-        /// Its file.
         path: PathBuf,
-        /// What is wrong with it.
         #[source]
         source: StoreError,
     },
     /// The folder of pictures and assets cannot be opened.
     #[error("cannot open `{}`", path.display())]
     Blobs {
-        /// The folder.
         path: PathBuf,
-        /// What is wrong with it.
         #[source]
         source: BlobError,
     },
     /// The address cannot be listened on.
     #[error("cannot listen on {address}")]
     Listen {
-        /// The address.
         address: SocketAddr,
-        /// What the system says.
         #[source]
         source: io::Error,
     },
     /// The file of API keys cannot be read.
     #[error("cannot read the API keys in `{}`", path.display())]
     KeysUnreadable {
-        /// The file.
         path: PathBuf,
-        /// What the system says.
         #[source]
         source: io::Error,
     },
     /// The file of API keys holds something else.
     #[error("the API keys in `{}` cannot be used", path.display())]
     KeysInvalid {
-        /// The file.
         path: PathBuf,
-        /// What is wrong with it.
         #[source]
         source: KeysError,
     },
     /// The signing key cannot be read.
     #[error("cannot use the signing key in `{}`", path.display())]
     SigningKeyUnreadable {
-        /// The file.
         path: PathBuf,
-        /// What the system says.
         #[source]
         source: io::Error,
     },
     /// The signing key is invalid. Its text is in no error.
     #[error("cannot use the signing key in `{}`", path.display())]
     SigningKeyInvalid {
-        /// The file.
         path: PathBuf,
-        /// What is wrong with it.
         #[source]
         source: KeyError,
     },
@@ -108,12 +83,7 @@ pub enum NodeError {
     NoModel,
     /// The model folder is not there.
     #[error("the model folder `{}` is not there", path.display())]
-    ModelMissing {
-        /// The folder.
-        path: PathBuf,
-        /// What is there instead.
-        meant: String,
-    },
+    ModelMissing { path: PathBuf, meant: String },
     /// The worker's sources cannot be written into the data folder.
     #[error(transparent)]
     Unpack(#[from] UnpackError),

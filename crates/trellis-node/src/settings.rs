@@ -1,6 +1,8 @@
 //! The settings of a node, typed and checked. Their meaning, ranges and defaults are in the table of the CLI
 //! (docs/configuration.md).
 
+#![expect(missing_docs, reason = "the table says what each setting means")]
+
 use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -15,23 +17,14 @@ use trellis_gpu::GpuChoice;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// The folder of the job database, pictures and assets.
     pub data_dir: PathBuf,
-    /// Which backends there are.
     pub backend: BackendChoice,
-    /// How long running jobs may finish once the node is told to stop.
     pub drain_seconds: u32,
-    /// Where the server listens and to whom it answers.
     pub listen: Listen,
-    /// Who may use it.
     pub auth: Auth,
-    /// How much is taken.
     pub limits: Limits,
-    /// How long finished jobs are kept.
     pub retention: Retention,
-    /// What is said of results.
     pub provenance: Provenance,
-    /// How TRELLIS is run.
     pub trellis: Trellis,
 }
 
@@ -39,12 +32,9 @@ pub struct Settings {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Listen {
-    /// The address.
     #[serde(deserialize_with = "address")]
     pub host: IpAddr,
-    /// The port; 0 takes any free one.
     pub port: u16,
-    /// Web origins whose pages may call the server.
     pub allowed_origins: Vec<String>,
 }
 
@@ -79,15 +69,10 @@ pub struct Auth {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Largest request body.
     pub body_bytes: u64,
-    /// Most pixels of one picture.
     pub pixels: u64,
-    /// Most pictures of one job.
     pub images_per_job: u32,
-    /// Most jobs that wait.
     pub queued_jobs: u64,
-    /// Longest time that one attempt of a job may take.
     pub job_seconds: u64,
 }
 
@@ -107,18 +92,12 @@ pub struct Provenance {
 pub struct Trellis {
     /// Empty: there is none.
     pub model: PathBuf,
-    /// Its Python interpreter.
     pub python: PathBuf,
-    /// Which GPUs get a worker.
     #[serde(deserialize_with = "text")]
     pub gpus: GpuChoice,
-    /// Whether models stay in main memory between their stages.
     pub low_vram: bool,
-    /// Whether a small picture is run before a worker counts as ready.
     pub warm_up: bool,
-    /// Patience with a stage that does not go on; 100 is 3 to 10 minutes.
     pub patience_percent: u32,
-    /// Whether waiting jobs get a preview.
     pub preview: bool,
 }
 
@@ -126,9 +105,7 @@ pub struct Trellis {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Retention {
-    /// How many, the newest.
     pub keep_jobs: u64,
-    /// How many days.
     pub keep_days: u32,
 }
 

@@ -217,16 +217,16 @@ pub struct XformersAbi {
     pub weak_ignored: Vec<String>,
 }
 
-/// The models that TRELLIS loads.
+/// The models, and the weights that TRELLIS loads beside them.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Models {
-    /// TRELLIS's own folder.
-    pub trellis_image_large: TrellisModel,
     /// The picture encoder's weights.
     pub dinov2: RemoteFile,
     /// The background remover's weights.
     pub u2net: RemoteFile,
+    /// The folder of each model, by the model's name in parameters.
+    #[serde(flatten)]
+    pub folders: BTreeMap<String, TrellisModel>,
 }
 
 /// A model folder on a hub.

@@ -3,7 +3,7 @@
 //! The figures are peaks of torch's memory with models of TRELLIS-image-large's size (docs/gpu-run.md), and what
 //! CUDA takes beside them. An object of many voxels can need more.
 
-use trellis_core::{Format, Gpu, GpuProcess, memory_size};
+use trellis_core::{Format, Gpu, GpuProcess, Model, Params, memory_size};
 
 use crate::cause::Cause;
 
@@ -20,38 +20,56 @@ struct Need {
     low_bytes: u64,
 }
 
+/// What the jobs of a model need, by what they make.
+struct Needs {
+    mesh: Need,
+    /// Without a mesh: splats, and what is drawn of them.
+    splats: Need,
+}
+
 /// The mesh decoder's grid takes the most; what is made of Gaussians alone does without it.
-const MESH: Need = Need {
-    resident_bytes: 12_595 * MIB + CONTEXT_BYTES,
-    low_bytes: 8_704 * MIB + CONTEXT_BYTES,
-};
-const GAUSSIANS: Need = Need {
-    resident_bytes: 5_837 * MIB + CONTEXT_BYTES,
-    low_bytes: 3_174 * MIB + CONTEXT_BYTES,
+const TRELLIS_IMAGE_LARGE: Needs = Needs {
+    mesh: Need {
+        resident_bytes: 12_595 * MIB + CONTEXT_BYTES,
+        low_bytes: 8_704 * MIB + CONTEXT_BYTES,
+    },
+    splats: Need {
+        resident_bytes: 5_837 * MIB + CONTEXT_BYTES,
+        low_bytes: 3_174 * MIB + CONTEXT_BYTES,
+    },
 };
 
-fn need(formats: &[Format]) -> Need {
-    let splats_alone = |format: &Format| matches!(format, Format::GaussianPly | Format::Turntable);
-    if formats.iter().all(splats_alone) {
-        return GAUSSIANS;
+fn needs(model: Model) -> &'static Needs {
+    match model {
+        Model::TrellisImageLarge => &TRELLIS_IMAGE_LARGE,
     }
-    MESH
+}
+
+impl Needs {
+    fn of(&self, formats: &[Format]) -> &Need {
+        let splats_alone = |format: &Format| matches!(format, Format::GaussianPly | Format::Turntable);
+        if formats.iter().all(splats_alone) {
+            return &self.splats;
+        }
+        &self.mesh
+    }
 }
 
 /// The mode in which a worker may start, `true` for low VRAM; it is lowered where only that fits.
-pub(crate) fn admit(gpu: &Gpu, low_vram: bool) -> Result<bool, Cause> {
-    if !low_vram && gpu.free_bytes >= MESH.resident_bytes {
+pub(crate) fn admit(model: Model, gpu: &Gpu, low_vram: bool) -> Result<bool, Cause> {
+    let needs = needs(model);
+    if !low_vram && gpu.free_bytes >= needs.mesh.resident_bytes {
         return Ok(false);
     }
-    if gpu.free_bytes >= GAUSSIANS.low_bytes {
+    if gpu.free_bytes >= needs.splats.low_bytes {
         return Ok(true);
     }
     let mut message = format!(
         "{} of {} are free on the GPU, a worker needs {}, and {} for a mesh",
         memory_size(gpu.free_bytes),
         memory_size(gpu.memory_bytes),
-        memory_size(GAUSSIANS.low_bytes),
-        memory_size(MESH.low_bytes),
+        memory_size(needs.splats.low_bytes),
+        memory_size(needs.mesh.low_bytes),
     );
     if !gpu.processes.is_empty() {
         message.push_str("; held by ");
@@ -60,18 +78,19 @@ pub(crate) fn admit(gpu: &Gpu, low_vram: bool) -> Result<bool, Cause> {
     Err(Cause::NoMemory { message })
 }
 
-/// Why no mode lets a GPU of `memory_bytes` make these formats; none where one does.
-pub(crate) fn too_small(memory_bytes: u64, formats: &[Format]) -> Option<String> {
-    let needed = need(formats).low_bytes;
+/// Why no mode lets a GPU of `memory_bytes` make what is asked; none where one does.
+pub(crate) fn too_small(params: &Params, memory_bytes: u64) -> Option<String> {
+    let needs = needs(params.model.model());
+    let needed = needs.of(&params.formats).low_bytes;
     (memory_bytes < needed).then(|| {
-        let names: Vec<&str> = formats.iter().map(|format| format.name()).collect();
+        let names: Vec<&str> = params.formats.iter().map(|format| format.name()).collect();
         format!(
             "{} needs {} of GPU memory even in low-VRAM mode, and this GPU has {}: `{}` needs {}",
             names.join(", "),
             memory_size(needed),
             memory_size(memory_bytes),
             Format::GaussianPly.name(),
-            memory_size(GAUSSIANS.low_bytes),
+            memory_size(needs.splats.low_bytes),
         )
     })
 }
@@ -92,7 +111,7 @@ fn holders(processes: &[GpuProcess]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use trellis_core::Capability;
+    use trellis_core::{Capability, ParamsPatch};
 
     use super::*;
 
@@ -122,8 +141,14 @@ mod tests {
         }
     }
 
+    fn params(formats: &[Format]) -> Params {
+        let asked = ParamsPatch::default().with("formats", formats.to_vec());
+        asked.resolve(0).unwrap()
+    }
+
     #[test]
     fn the_mode_follows_the_free_memory() {
+        let admit = |gpu: &Gpu, low_vram| admit(Model::DEFAULT, gpu, low_vram);
         assert_eq!(admit(&gpu(20), false), Ok(false));
         assert_eq!(admit(&gpu(20), true), Ok(true));
         // Less than a GLB takes with all models on the GPU.
@@ -141,11 +166,14 @@ mod tests {
     fn a_mesh_needs_more_than_gaussians() {
         let small = 8 << 30;
         assert_eq!(
-            too_small(small, &[Format::Glb, Format::GaussianPly]).unwrap(),
+            too_small(&params(&[Format::Glb, Format::GaussianPly]), small).unwrap(),
             "glb, gaussian_ply needs 9.0 GiB of GPU memory even in low-VRAM mode, and this GPU has 8.0 GiB: \
              `gaussian_ply` needs 3.6 GiB"
         );
-        assert_eq!(too_small(small, &[Format::GaussianPly, Format::Turntable]), None);
-        assert_eq!(too_small(12 << 30, &Format::ALL), None);
+        assert_eq!(
+            too_small(&params(&[Format::GaussianPly, Format::Turntable]), small),
+            None
+        );
+        assert_eq!(too_small(&params(&Format::ALL), 12 << 30), None);
     }
 }

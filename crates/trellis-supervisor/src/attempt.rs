@@ -50,9 +50,7 @@ pub(crate) async fn make(
             Ended::Failed(report) if report.kind == FailureKind::GpuOutOfMemory && !task.low_vram => {
                 info!(job = %task.job, message = report.message, "retried in low-VRAM mode");
                 task.low_vram = true;
-                notes.push(
-                    "made in low-VRAM mode, because the GPU's memory did not suffice before".to_owned(),
-                );
+                notes.push("made in low-VRAM mode, because the GPU ran out of memory before".to_owned());
                 continue;
             }
             Ended::Failed(report) => {

@@ -208,7 +208,7 @@ impl Driver {
             running.set_job(Some(job));
         }
         let memory_bytes = self.parts.launcher.gpu().map(|gpu| gpu.memory_bytes);
-        if let Some(message) = memory_bytes.and_then(|bytes| too_small(bytes, &task.params.formats)) {
+        if let Some(message) = memory_bytes.and_then(|bytes| too_small(&task.params, bytes)) {
             self.ended = Some(Ended::Failed(FailedReport {
                 kind: FailureKind::GpuOutOfMemory,
                 message,

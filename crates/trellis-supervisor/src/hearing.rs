@@ -35,7 +35,6 @@ impl Driver {
                 name,
                 format,
                 size_bytes,
-                ..
             } => {
                 if self.holds(job) {
                     self.tell(Update::File(File {
@@ -84,7 +83,6 @@ impl Driver {
             FromWorker::Pong {
                 rss_bytes,
                 vram_bytes,
-                ..
             } => {
                 self.record.counters.rss_bytes = rss_bytes;
                 self.record.counters.vram_bytes = vram_bytes;
@@ -102,7 +100,7 @@ impl Driver {
             FromWorker::Hello { versions, gpu, .. } => {
                 info!(%worker, ?versions, ?gpu, "worker_hello");
                 let driver = self.parts.launcher.driver.clone();
-                self.record.installed(&versions, gpu, driver);
+                self.record.installed(versions, gpu, driver);
                 Some(Event::Hello)
             }
             FromWorker::LoadProgress { part, step, total } => {

@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use trellis_core::{Model, Params};
+
 use crate::admission::admit;
 use crate::cause::Cause;
 use crate::environment::environment;
@@ -11,6 +13,9 @@ use crate::process::Launch;
 use crate::protocol::ToWorker;
 use crate::python::MODULE;
 use trellis_core::Gpu;
+
+/// The model that workers load: the one there is.
+const MODEL: Model = Model::DEFAULT;
 
 /// What all workers of a server are started with.
 #[derive(Debug, Clone)]
@@ -60,7 +65,7 @@ impl Launcher {
         let now = tokio::task::spawn_blocking(|| trellis_gpu::list(&[])).await;
         match now {
             Ok(Ok(found)) => match found.gpus.iter().find(|gpu| gpu.uuid == uuid) {
-                Some(gpu) => admit(gpu, low_vram),
+                Some(gpu) => admit(MODEL, gpu, low_vram),
                 None => Err(Cause::Spawn {
                     reason: format!("the GPU {uuid} is not there any more"),
                 }),
@@ -108,9 +113,10 @@ impl Launcher {
 
     pub(crate) fn load(&self, low_vram: bool) -> ToWorker {
         ToWorker::Load {
-            model: self.settings.model.clone(),
+            model: MODEL,
+            folder: self.settings.model.clone(),
             low_vram,
-            warm_up: self.settings.warm_up,
+            warm_up: self.settings.warm_up.then(|| Params::warm_up(MODEL)),
         }
     }
 }

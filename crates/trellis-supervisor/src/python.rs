@@ -14,13 +14,16 @@ const SOURCES: &[(&str, &str)] = sources![
     "__main__.py",
     "artifacts.py",
     "channel.py",
+    "checkpoints.py",
     "determinism.py",
     "exports.py",
     "facts.py",
     "failures.py",
+    "families/__init__.py",
+    "families/trellis1.py",
+    "family.py",
     "generate.py",
     "hooks.py",
-    "loader.py",
     "offline.py",
     "parent.py",
     "pictures.py",
@@ -51,13 +54,13 @@ pub(crate) fn unpack(folder: &Path) -> Result<PathBuf, UnpackError> {
     let path = folder.join("python");
     let package = path.join(MODULE);
     let write = || {
-        std::fs::create_dir_all(&package)?;
+        std::fs::create_dir_all(package.join("families"))?;
         for (name, text) in SOURCES {
             let file = package.join(name);
             if std::fs::read(&file).is_ok_and(|there| there == text.as_bytes()) {
                 continue;
             }
-            let temporary = package.join(format!(".{name}-{}", std::process::id()));
+            let temporary = package.join(format!("{name}-{}", std::process::id()));
             std::fs::write(&temporary, text)?;
             std::fs::rename(temporary, file)?;
         }
@@ -74,14 +77,20 @@ pub(crate) fn unpack(folder: &Path) -> Result<PathBuf, UnpackError> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn every_source_is_carried_and_written() {
-        let there = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../worker/trellis_worker");
-        let mut there: Vec<String> = std::fs::read_dir(there)
-            .unwrap()
+    fn sources_in(folder: &Path, prefix: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).unwrap();
+        entries
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .filter(|name| Path::new(name).extension().is_some_and(|ending| ending == "py"))
-            .collect();
+            .map(|name| format!("{prefix}{name}"))
+            .collect()
+    }
+
+    #[test]
+    fn every_source_is_carried_and_written() {
+        let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../worker/trellis_worker");
+        let mut there = sources_in(&package, "");
+        there.extend(sources_in(&package.join("families"), "families/"));
         there.sort();
         assert_eq!(there, SOURCES.iter().map(|(name, _)| *name).collect::<Vec<_>>());
 
@@ -91,9 +100,8 @@ mod tests {
         std::fs::write(&first, "of an earlier version").unwrap();
         assert_eq!(unpack(folder.path()).unwrap(), path);
         assert_eq!(std::fs::read_to_string(&first).unwrap(), SOURCES[0].1);
-        assert_eq!(
-            std::fs::read_dir(path.join(MODULE)).unwrap().count(),
-            SOURCES.len()
-        );
+        // Nothing is left but the sources, and the folder of the families.
+        let written = |folder: &str| std::fs::read_dir(path.join(MODULE).join(folder)).unwrap().count();
+        assert_eq!(written("") + written("families"), SOURCES.len() + 1);
     }
 }

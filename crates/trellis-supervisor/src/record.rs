@@ -1,5 +1,6 @@
 //! What is known of one worker: what it is doing, why it failed, what it did so far.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,10 +10,13 @@ use trellis_core::{Failure, FailureKind, GpuUsed, WorkerCounters, WorkerStatus};
 
 use crate::cause::Cause;
 use crate::limits::Limits;
-use crate::protocol::{GpuFacts, Versions};
+use crate::protocol::GpuFacts;
 use crate::running::Running;
 use crate::state::State;
 use trellis_core::Gpu;
+
+/// Packages in the order in which they tell most; the rest follow by name.
+const TELLING: [&str; 6] = ["python", "torch", "cuda", "xformers", "spconv", "kaolin"];
 
 /// A worker as the rest of the supervisor sees it.
 #[derive(Debug, Clone)]
@@ -84,20 +88,17 @@ impl Record {
     }
 
     /// What it says is installed, and the GPU that it sees through that driver.
-    pub(crate) fn installed(&mut self, versions: &Versions, gpu: Option<GpuFacts>, driver: Option<String>) {
-        let known = [
-            ("python", Some(&versions.python)),
-            ("torch", versions.torch.as_ref()),
-            ("cuda", versions.cuda.as_ref()),
-            ("xformers", versions.xformers.as_ref()),
-            ("spconv", versions.spconv.as_ref()),
-            ("kaolin", versions.kaolin.as_ref()),
-        ];
-        let installed = known
+    pub(crate) fn installed(
+        &mut self,
+        versions: BTreeMap<String, String>,
+        gpu: Option<GpuFacts>,
+        driver: Option<String>,
+    ) {
+        let telling = |name: &str| TELLING.iter().position(|telling| *telling == name);
+        let mut shown: Vec<(&String, &String)> = versions.iter().collect();
+        shown.sort_by_key(|(name, _)| telling(name).unwrap_or(TELLING.len()));
+        self.versions = shown
             .into_iter()
-            .filter_map(|(name, version)| Some((name, version?)));
-        self.versions = installed
-            .clone()
             .map(|(name, version)| format!("{name} {version}"))
             .collect();
         self.works_with = MadeWith {
@@ -106,9 +107,7 @@ impl Record {
                 capability: gpu.capability,
                 driver,
             }),
-            versions: installed
-                .map(|(name, version)| (name.to_owned(), version.clone()))
-                .collect(),
+            versions,
         };
     }
 

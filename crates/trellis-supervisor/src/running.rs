@@ -37,7 +37,6 @@ pub(crate) struct Running {
     pub(crate) jobs: u32,
     /// Its memory after its first job: resident, VRAM.
     pub(crate) baseline: Option<(u64, u64)>,
-    pings: u64,
 }
 
 impl Running {
@@ -85,7 +84,6 @@ impl Running {
             clocks,
             jobs: 0,
             baseline: None,
-            pings: 0,
         })
     }
 
@@ -129,8 +127,7 @@ impl Running {
 
     /// Asks whether it is there.
     pub(crate) async fn ping(&mut self) -> Result<(), Cause> {
-        self.pings += 1;
-        self.send(&ToWorker::Ping { seq: self.pings }).await
+        self.send(&ToWorker::Ping).await
     }
 
     /// Why the socket is closed: usually because the process ended, which then shows at once. May be dropped

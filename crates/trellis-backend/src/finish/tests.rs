@@ -29,10 +29,7 @@ async fn finished(folder: &Path, files: Vec<Made>, formats: &[Format]) -> Result
         python_env: pin,
         model_lock: None,
     };
-    let patch = ParamsPatch {
-        formats: Some(formats.to_vec()),
-        ..ParamsPatch::default()
-    };
+    let patch = ParamsPatch::default().with("formats", formats.to_vec());
     let job = Finishing {
         job: "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap(),
         began_at: Timestamp::UNIX_EPOCH,

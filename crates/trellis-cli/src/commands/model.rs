@@ -11,6 +11,7 @@ mod render;
 mod repair;
 
 use clap::Subcommand;
+use trellis_core::Model;
 use trellis_models::{Located, Places, locate};
 use trellis_pins::Pins;
 
@@ -62,7 +63,7 @@ impl Machine<'_> {
     fn locate(&self, asked: Option<&str>) -> Result<Located, CliError> {
         let variable = self.context.environment.get(env::MODEL_PATH);
         let variable = variable.map(|value| value.to_string_lossy().into_owned());
-        let pinned = &Pins::embedded().models.trellis_image_large.repository;
+        let pinned = &Pins::embedded().models.folders[Model::DEFAULT.name()].repository;
         let asked = asked.or(variable.as_deref()).unwrap_or(pinned);
         Ok(locate(asked, &self.places)?)
     }

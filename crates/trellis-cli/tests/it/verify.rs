@@ -128,6 +128,34 @@ fn a_changed_record_is_found_by_the_statement() {
     assert!(text.contains("✗ statement   it is about other files"), "{text}");
 }
 
+/// Takes a text out of a GLB's JSON and fills up with spaces, which leaves all lengths as they are.
+fn without(glb: &[u8], text: &str) -> Vec<u8> {
+    let mut document = glb[20..].to_vec();
+    let length = u32::from_le_bytes([glb[12], glb[13], glb[14], glb[15]]) as usize;
+    let mut places = document.windows(text.len());
+    let at = places.position(|window| window == text.as_bytes());
+    let at = at.expect("the text is there");
+    document.drain(at..at + text.len());
+    let end = length - text.len();
+    document.splice(end..end, std::iter::repeat_n(b' ', text.len()));
+    [&glb[..20], &document].concat()
+}
+
+/// Before there were several models, records named none.
+#[test]
+fn a_record_of_an_earlier_version_still_verifies() {
+    let home = made(&[]);
+    let path = home.path().join("chair.glb");
+    let old = without(&fs::read(&path).unwrap(), r#""model":"trellis-image-large","#);
+    fs::write(&path, old).unwrap();
+    let text = verify(home.path(), &["--input", "photo.png", "--reproduce"]);
+    assert!(text.starts_with("exit code: 0"), "{text}");
+    assert!(
+        text.contains("✓ made again  the same but for how its record is written"),
+        "{text}"
+    );
+}
+
 #[test]
 fn a_signature_is_checked_with_the_key_alone() {
     let home = made(&["--sign-key", "secret"]);

@@ -1,6 +1,7 @@
-//! Tests of the workspace as a whole that need nothing but its manifest.
+//! Tests of the workspace as a whole that need nothing but its manifest, and of pages made from this crate.
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
 mod circles;
 mod layers;
+mod parameters;

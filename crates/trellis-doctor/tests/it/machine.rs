@@ -295,7 +295,10 @@ fn the_room_for_a_build_is_that_of_the_pages() {
         .values()
         .filter_map(|wheel| Some(wheel.size + wheel.unpacked?));
     let models = &pins.models;
-    let files = models.trellis_image_large.files.iter().map(|file| file.size);
+    let files = models.folders["trellis-image-large"]
+        .files
+        .iter()
+        .map(|file| file.size);
     let all: u64 = wheels
         .chain(files)
         .chain([models.dinov2.size, models.u2net.size])

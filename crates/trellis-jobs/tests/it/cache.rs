@@ -19,10 +19,9 @@ fn bytes(seed: u32) -> Bytes {
 fn submission(seed: Option<u32>) -> Submission {
     Submission {
         pictures: vec![picture(4)],
-        patch: ParamsPatch {
-            seed: seed.map(i64::from),
-            ..ParamsPatch::default()
-        },
+        patch: seed.map_or_else(ParamsPatch::default, |seed| {
+            ParamsPatch::default().with("seed", seed)
+        }),
         ..Submission::default()
     }
 }
@@ -136,7 +135,7 @@ async fn another_request_is_made() {
         ..submission(Some(7))
     };
     let mut fewer = submission(Some(7));
-    fewer.patch.ss_sampling_steps = Some(3);
+    fewer.patch = fewer.patch.with("ss_sampling_steps", 3);
     for other in [other_picture, fewer, submission(Some(8))] {
         assert!(!made(&jobs, other, of("")).await.cached);
     }

@@ -57,14 +57,8 @@ async fn a_submission_is_kept_whole() {
 #[tokio::test]
 async fn what_cannot_be_used_is_refused_and_leaves_nothing() {
     let place = Place::new();
-    let bad_seed = ParamsPatch {
-        seed: Some(-1),
-        ..ParamsPatch::default()
-    };
-    let not_made_here = ParamsPatch {
-        formats: Some(vec![Format::Stl]),
-        ..ParamsPatch::default()
-    };
+    let bad_seed = ParamsPatch::default().with("seed", -1);
+    let not_made_here = ParamsPatch::default().with("formats", vec![Format::Stl]);
     let cases = [
         (of(vec![]), "no_picture"),
         (of(vec![picture(4); 4]), "too_many_pictures"),
@@ -137,10 +131,7 @@ async fn everything_that_is_asked_makes_another_request() {
     let first = jobs.submit(one.clone(), keyed("key", "ada")).await.unwrap().job;
     let swapped = of(vec![picture(5), picture(4)]);
     let seeded = Submission {
-        patch: ParamsPatch {
-            seed: Some(1),
-            ..ParamsPatch::default()
-        },
+        patch: ParamsPatch::default().with("seed", 1),
         ..one.clone()
     };
     let elsewhere = Submission {

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use trellis_core::Model;
 use trellis_models::lock::{self, Lock};
 use trellis_models::pipeline::Pipeline;
 use trellis_models::published::{compare_lock, uncovered, verify, verify_extras};
@@ -11,8 +12,23 @@ use trellis_pins::Pins;
 use crate::kit::{Machine, lines};
 
 fn names() -> Vec<String> {
-    let files = Pins::embedded().models.trellis_image_large.files.iter();
+    let files = Pins::embedded().models.folders[Model::DEFAULT.name()]
+        .files
+        .iter();
     files.map(|file| file.path.clone()).collect()
+}
+
+#[test]
+fn every_model_has_a_pinned_folder_and_nothing_else_has() {
+    let pinned: Vec<&str> = Pins::embedded()
+        .models
+        .folders
+        .keys()
+        .map(String::as_str)
+        .collect();
+    let mut models = Model::ALL.map(Model::name);
+    models.sort_unstable();
+    assert_eq!(pinned, models);
 }
 
 #[test]
@@ -85,7 +101,7 @@ fn extras_of_the_published_length_are_hashed_and_others_are_not() {
 #[test]
 fn a_snapshot_of_the_pinned_commit_is_held_against_the_pins_without_hashing() {
     let machine = Machine::with_extras();
-    let model = &Pins::embedded().models.trellis_image_large;
+    let model = &Pins::embedded().models.folders[Model::DEFAULT.name()];
     let snapshot = machine.snapshot(&model.repository, &model.revision);
     let report = machine.check(&snapshot);
     let sizes = report
@@ -106,9 +122,7 @@ fn a_checkpoint_beside_the_published_configuration_needs_its_counts() {
     // A file of the published length claims to be the published one.
     let weights = folder.join("ckpts/ss_dec_conv3d_16l8_fp16.safetensors");
     let header = trellis_models::header::Header::read(&weights).unwrap();
-    let size = Pins::embedded()
-        .models
-        .trellis_image_large
+    let size = Pins::embedded().models.folders[Model::DEFAULT.name()]
         .file("ckpts/ss_dec_conv3d_16l8_fp16.safetensors")
         .unwrap()
         .size;
@@ -163,7 +177,7 @@ fn a_lock_of_the_pinned_commit_must_say_what_the_pins_say() {
         compare_lock(&lock).is_empty(),
         "a folder of one's own is locked as it is"
     );
-    let model = &Pins::embedded().models.trellis_image_large;
+    let model = &Pins::embedded().models.folders[Model::DEFAULT.name()];
     lock.repo = Some(model.repository.clone());
     lock.revision = Some(model.revision.clone());
     assert_eq!(compare_lock(&lock).len(), model.files.len());

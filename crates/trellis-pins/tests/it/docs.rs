@@ -61,8 +61,7 @@ fn the_sizes_are_current() {
         })
         .sum();
     let models = &pins.models;
-    let model: u64 = models
-        .trellis_image_large
+    let model: u64 = models.folders["trellis-image-large"]
         .files
         .iter()
         .map(|file| file.size)
@@ -120,7 +119,7 @@ fn the_table_of_pinned_weights_is_current() {
         };
         format!("| `{path}` | {size} | {sources} | `{}…` |", &sha256[..12])
     };
-    let files = models.trellis_image_large.files.iter();
+    let files = models.folders["trellis-image-large"].files.iter();
     let mut expected: Vec<String> = files
         .map(|file| row(&file.path, file.size, file.sources, &file.sha256))
         .collect();

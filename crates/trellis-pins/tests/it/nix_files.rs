@@ -54,7 +54,10 @@ fn no_hash_is_fake() {
     }
     let pins = Pins::embedded();
     let models = &pins.models;
-    let files = models.trellis_image_large.files.iter().map(|file| &file.sha256);
+    let files = models.folders["trellis-image-large"]
+        .files
+        .iter()
+        .map(|file| &file.sha256);
     let digests = pins.wheels.values().map(|wheel| &wheel.sha256);
     for digest in digests
         .chain(files)

@@ -353,11 +353,9 @@ impl Place {
         RgbImage::new(2, 2).write_to(&mut png, ImageFormat::Png).unwrap();
         let submission = Submission {
             pictures: vec![png.into_inner().into()],
-            patch: ParamsPatch {
-                seed: Some(script.seed()),
-                formats: Some(vec![format]),
-                ..ParamsPatch::default()
-            },
+            patch: ParamsPatch::default()
+                .with("seed", script.seed())
+                .with("formats", vec![format]),
             name: AssetName::of_file("chair.png"),
             ..Submission::default()
         };

@@ -1,7 +1,7 @@
 //! The contract as a golden file: a change of it shows in review.
 
 use serde_json::json;
-use trellis_core::PictureFormat;
+use trellis_core::{Given, Kind, Params, PictureFormat};
 use trellis_jobs::JobLimits;
 
 use crate::kit::{Kit, Wishes};
@@ -56,6 +56,48 @@ fn every_operation_has_a_summary_and_lists_its_problems() {
                     assert_eq!(shape, "#/components/schemas/Problem", "{method} {path} {status}");
                 }
             }
+        }
+    }
+}
+
+/// In what is asked and in what a job shows.
+#[test]
+fn parameters_have_the_ranges_and_defaults_that_they_are_checked_by() {
+    let contract = serde_json::to_value(trellis_server::openapi(16)).unwrap();
+    for schema in ["Params", "ParamsPatch"] {
+        let properties = &contract["components"]["schemas"][schema]["properties"];
+        let all: Vec<_> = Params::of_all_models().collect();
+        assert_eq!(properties.as_object().unwrap().len(), all.len());
+        for parameter in all {
+            let property = &properties[parameter.name];
+            match parameter.kind {
+                Kind::Whole {
+                    least, most, step, ..
+                } => {
+                    assert_eq!(
+                        (&property["minimum"], &property["maximum"]),
+                        (&least.into(), &most.into())
+                    );
+                    let multiple = property
+                        .get("multipleOf")
+                        .map_or(Some(1), serde_json::Value::as_i64);
+                    assert_eq!(multiple, Some(step), "{}", parameter.name);
+                }
+                Kind::Real { least, most, .. } => {
+                    let range = (property["minimum"].as_f64(), property["maximum"].as_f64());
+                    assert_eq!(range, (Some(least), Some(most)), "{}", parameter.name);
+                }
+                Kind::Flag { .. } | Kind::Choice { .. } | Kind::Formats => {}
+            }
+            let default = parameter.kind.default().map(|default| match default {
+                Given::Whole(value) => value.into(),
+                Given::Real(value) => value.into(),
+                Given::Flag(value) => value.into(),
+                Given::Name(value) => value.into(),
+                Given::Formats(value) => serde_json::to_value(value).unwrap(),
+            });
+            let default = default.filter(|_| schema == "ParamsPatch");
+            assert_eq!(property.get("default"), default.as_ref(), "{}", parameter.name);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Worker → supervisor.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use trellis_core::{FailureKind, Format, JobId, Stage, StageTime};
 
@@ -11,10 +13,8 @@ pub enum FromWorker {
     Hello {
         /// The worker's version of the protocol.
         protocol: u32,
-        /// Its process.
-        pid: u32,
-        /// What is installed.
-        versions: Versions,
+        /// What is installed beside it, by name, as the packages say themselves: `python`, `torch`, `cuda`, …
+        versions: BTreeMap<String, String>,
         /// The GPU that torch sees, if any.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         gpu: Option<GpuFacts>,
@@ -50,7 +50,7 @@ pub enum FromWorker {
         /// Steps that the stage has, at least 1.
         total: u32,
     },
-    /// A file is whole and on disk in the job's `out` folder.
+    /// A file is whole and has its final name in the job's `out` folder.
     Artifact {
         /// The job.
         job: JobId,
@@ -58,12 +58,8 @@ pub enum FromWorker {
         name: String,
         /// What it is.
         format: Format,
-        /// Its media type.
-        media_type: String,
         /// Its size.
         size_bytes: u64,
-        /// SHA-256, 64 lower-case hexadecimal digits.
-        sha256: String,
     },
     /// The job is finished; every artifact was reported.
     Done {
@@ -96,35 +92,11 @@ pub enum FromWorker {
     },
     /// The answer to `ping`.
     Pong {
-        /// The ping's.
-        seq: u64,
         /// Resident memory of the process.
         rss_bytes: u64,
         /// VRAM that torch holds.
         vram_bytes: u64,
     },
-}
-
-/// What is installed beside the worker, as the packages say themselves.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Versions {
-    /// Python.
-    pub python: String,
-    /// torch.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub torch: Option<String>,
-    /// The CUDA that torch was built for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cuda: Option<String>,
-    /// xformers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub xformers: Option<String>,
-    /// spconv.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub spconv: Option<String>,
-    /// kaolin.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kaolin: Option<String>,
 }
 
 /// The GPU as torch sees it.

@@ -8,11 +8,12 @@ mod from_worker;
 mod to_worker;
 
 pub use frame::{FrameError, MAX_FRAME_BYTES, read_frame, write_frame};
-pub use from_worker::{FailedReport, FromWorker, GpuFacts, Versions};
+pub use from_worker::{FailedReport, FromWorker, GpuFacts};
 pub use to_worker::ToWorker;
 
-/// The version of the protocol; `hello` carries the worker's, and another one is refused.
-pub const PROTOCOL: u32 = 1;
+/// The version of the protocol; `hello` carries the worker's, and another one is refused. A field that is added
+/// is optional and keeps the version; whatever else changes takes the next.
+pub const PROTOCOL: u32 = 2;
 
 #[cfg(test)]
 mod tests;

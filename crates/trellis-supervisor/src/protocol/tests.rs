@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use proptest::prelude::*;
-use trellis_core::{FailureKind, Format, JobId, ParamsPatch, Stage, StageTime};
+use trellis_core::{FailureKind, Format, JobId, Model, Params, ParamsPatch, Stage, StageTime};
 
 use super::*;
 
@@ -14,9 +14,10 @@ fn job() -> JobId {
 fn to_worker() -> Vec<ToWorker> {
     vec![
         ToWorker::Load {
-            model: PathBuf::from("/models/trellis"),
+            model: Model::DEFAULT,
+            folder: PathBuf::from("/models/trellis"),
             low_vram: false,
-            warm_up: true,
+            warm_up: Some(Params::warm_up(Model::DEFAULT)),
         },
         ToWorker::Generate {
             job: job(),
@@ -26,25 +27,26 @@ fn to_worker() -> Vec<ToWorker> {
             low_vram: false,
         },
         ToWorker::Cancel { job: job() },
-        ToWorker::Ping { seq: 3 },
+        ToWorker::Ping,
         ToWorker::Shutdown,
     ]
 }
 
 fn from_worker() -> Vec<FromWorker> {
-    let some = |version: &str| Some(version.to_owned());
+    let versions = [
+        ("python", "3.12.8"),
+        ("torch", "2.9.1+cu128"),
+        ("cuda", "12.8"),
+        ("xformers", "0.0.33.post2"),
+        ("spconv", "2.3.8"),
+        ("kaolin", "0.18.0"),
+    ];
     vec![
         FromWorker::Hello {
             protocol: PROTOCOL,
-            pid: 4242,
-            versions: Versions {
-                python: "3.12.8".to_owned(),
-                torch: some("2.9.1+cu128"),
-                cuda: some("12.8"),
-                xformers: some("0.0.33.post2"),
-                spconv: some("2.3.8"),
-                kaolin: some("0.18.0"),
-            },
+            versions: versions
+                .map(|(name, version)| (name.to_owned(), version.to_owned()))
+                .into(),
             gpu: Some(GpuFacts {
                 name: "NVIDIA GeForce RTX 5090 Laptop GPU".to_owned(),
                 capability: "12.0".to_owned(),
@@ -72,9 +74,7 @@ fn from_worker() -> Vec<FromWorker> {
             job: job(),
             name: "model.glb".to_owned(),
             format: Format::Glb,
-            media_type: Format::Glb.media_type().to_owned(),
             size_bytes: 1_234_567,
-            sha256: "ab".repeat(32),
         },
         FromWorker::Done {
             job: job(),
@@ -91,7 +91,7 @@ fn from_worker() -> Vec<FromWorker> {
             job: Some(job()),
             report: FailedReport {
                 kind: FailureKind::GpuOutOfMemory,
-                message: "the GPU's memory does not suffice in stage `decode`".to_owned(),
+                message: "the GPU ran out of memory in stage `decode`".to_owned(),
                 causes: vec!["OutOfMemoryError: CUDA out of memory".to_owned()],
                 traceback: "Traceback (most recent call last): …".to_owned(),
                 replace: false,
@@ -99,7 +99,6 @@ fn from_worker() -> Vec<FromWorker> {
         },
         FromWorker::Cancelled { job: job() },
         FromWorker::Pong {
-            seq: 3,
             rss_bytes: 5_000_000_000,
             vram_bytes: 6_200_000_000,
         },
@@ -177,12 +176,11 @@ fn the_page_for_people_names_every_message_and_field() {
 
 #[test]
 fn a_hello_without_optional_fields_still_parses() {
-    let text =
-        r#"{"type": "hello", "protocol": 1, "pid": 7, "versions": {"python": "3.12.8"}, "later": true}"#;
+    let text = r#"{"type": "hello", "protocol": 2, "versions": {"python": "3.12.8"}, "later": true}"#;
     let FromWorker::Hello { versions, gpu, .. } = serde_json::from_str(text).unwrap() else {
         panic!("not a hello")
     };
-    assert_eq!((versions.torch, gpu), (None, None));
+    assert_eq!((versions.len(), gpu), (1, None));
 }
 
 async fn read(bytes: &[u8]) -> Result<FromWorker, FrameError> {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use trellis_core::{JobId, Params};
+use trellis_core::{JobId, Model, Params};
 
 /// What the supervisor says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -11,13 +11,16 @@ use trellis_core::{JobId, Params};
 pub enum ToWorker {
     /// Load the pipeline. Answered by `load_progress` and then `loaded` or `failed` without a job.
     Load {
-        /// The model folder, which holds `pipeline.json`.
-        model: PathBuf,
+        /// Which model it is.
+        model: Model,
+        /// Its folder, which holds `pipeline.json`.
+        folder: PathBuf,
         /// Keep models in main memory and bring each to the GPU for its stage only.
         low_vram: bool,
-        /// Run a small picture through the whole pipeline before `loaded`, so that the driver
-        /// compiles what it must compile now.
-        warm_up: bool,
+        /// Run a small picture through the whole pipeline before `loaded`, with these parameters, so that the
+        /// driver compiles what it must compile now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        warm_up: Option<Params>,
     },
     /// Make an asset. Answered by `progress`, `artifact` and then `done`, `failed` or `cancelled`.
     Generate {
@@ -38,10 +41,7 @@ pub enum ToWorker {
         job: JobId,
     },
     /// Answer with `pong` at once.
-    Ping {
-        /// Comes back in the answer.
-        seq: u64,
-    },
+    Ping,
     /// Leave; sent when no job is being worked on.
     Shutdown,
 }

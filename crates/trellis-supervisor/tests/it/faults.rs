@@ -117,7 +117,7 @@ async fn memory_is_retried_in_low_vram_mode() {
     fails(
         json!([{ "at": "decode", "seed": 1, "do": "out_of_memory" }]),
         FailureKind::GpuOutOfMemory,
-        "the GPU's memory does not suffice in stage `decode`: 2.00 GiB more were needed",
+        "the GPU ran out of memory in stage `decode`: 2.00 GiB more were needed",
     )
     .await;
 }
@@ -170,7 +170,7 @@ async fn a_full_disk_and_a_picture_of_nothing_have_their_kinds() {
     fails(
         json!([{ "at": "export", "seed": 1, "do": "raise", "type": "no_space", "text": "" }]),
         FailureKind::StorageFull,
-        "no space is left",
+        "no space left",
     )
     .await;
     let empty = "zero-size array to reduction operation minimum which has no identity";

@@ -160,12 +160,7 @@ impl Reporter for Heard {
 }
 
 pub(crate) fn params(seed: u32) -> Params {
-    ParamsPatch {
-        seed: Some(seed.into()),
-        ..ParamsPatch::default()
-    }
-    .resolve(0)
-    .unwrap()
+    ParamsPatch::default().with("seed", seed).resolve(0).unwrap()
 }
 
 pub(crate) fn request(folder: &Path, seed: u32) -> Request {

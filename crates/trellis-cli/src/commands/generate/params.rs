@@ -1,91 +1,117 @@
-//! The parameters of a generation as flags, by TRELLIS's own names. Ranges and defaults are read from
-//! `trellis-core`, which also checks them.
+//! The parameters of a generation as flags, by TRELLIS's own names: one for each entry of the tables in
+//! `trellis-core`, which also check them.
 
-use std::fmt::Display;
-use std::ops::RangeInclusive;
-
-use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-use trellis_core::{Format, MultiImageAlgorithm, Params, ParamsPatch, limits};
+use clap::builder::{PossibleValuesParser, ValueParser};
+use clap::{Arg, ArgMatches, Command, Error, FromArgMatches};
+use trellis_core::{Format, Given, Kind, Parameter, Params, ParamsPatch};
 
 use crate::numbers;
 
 /// One flag a parameter; what is not given takes its default.
-#[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "Parameters")]
-pub(crate) struct ParamFlags {
-    #[arg(long, value_parser = numbers::parse::<i64>, allow_negative_numbers = true, value_name = "NUMBER",
-        help = format!("Seed of all random numbers, {}; default: a random one, which is reported", span(&limits::SEED)))]
-    seed: Option<i64>,
-
-    #[arg(long, value_parser = numbers::parse::<i64>, allow_negative_numbers = true, value_name = "NUMBER",
-        help = number("Sampler steps for the sparse structure", &limits::STEPS, defaults().ss_sampling_steps))]
-    ss_sampling_steps: Option<i64>,
-
-    #[arg(long, value_parser = numbers::parse::<f64>, allow_negative_numbers = true, value_name = "NUMBER",
-        help = number("Guidance for the sparse structure", &limits::GUIDANCE, defaults().ss_guidance_strength))]
-    ss_guidance_strength: Option<f64>,
-
-    #[arg(long, value_parser = numbers::parse::<i64>, allow_negative_numbers = true, value_name = "NUMBER",
-        help = number("Sampler steps for the structured latent", &limits::STEPS, defaults().slat_sampling_steps))]
-    slat_sampling_steps: Option<i64>,
-
-    #[arg(long, value_parser = numbers::parse::<f64>, allow_negative_numbers = true, value_name = "NUMBER",
-        help = number("Guidance for the structured latent", &limits::GUIDANCE, defaults().slat_guidance_strength))]
-    slat_guidance_strength: Option<f64>,
-
-    #[arg(long, value_name = "NAME", value_parser = algorithms(),
-        help = format!("How several views are combined; default {}", defaults().multiimage_algo.name()))]
-    multiimage_algo: Option<MultiImageAlgorithm>,
-
-    #[arg(long, value_parser = numbers::parse::<f64>, allow_negative_numbers = true, value_name = "SHARE",
-        help = number("Share of the triangles to remove", &limits::SIMPLIFY, defaults().mesh_simplify))]
-    mesh_simplify: Option<f64>,
-
-    #[arg(long, value_parser = numbers::parse::<i64>, allow_negative_numbers = true, value_name = "PIXELS",
-        help = format!("Side of the texture, one of {:?}; default {}", limits::TEXTURE_SIZES, defaults().texture_size))]
-    texture_size: Option<i64>,
-
-    #[arg(long, value_parser = numbers::parse::<f64>, allow_negative_numbers = true, value_name = "MM",
-        help = number("Longest side of an STL in millimetres", &limits::STL_SIZE_MM, defaults().stl_size_mm))]
-    stl_size_mm: Option<f64>,
-
-    #[arg(long, value_name = "BOOL",
-        help = format!("Remove the background of a picture without an alpha channel; default {}", defaults().remove_background))]
-    remove_background: Option<bool>,
-}
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ParamFlags(ParamsPatch);
 
 impl ParamFlags {
     /// What is asked for, not checked yet.
     pub(crate) fn patch(&self, formats: &[Format]) -> ParamsPatch {
-        ParamsPatch {
-            seed: self.seed,
-            ss_sampling_steps: self.ss_sampling_steps,
-            ss_guidance_strength: self.ss_guidance_strength,
-            slat_sampling_steps: self.slat_sampling_steps,
-            slat_guidance_strength: self.slat_guidance_strength,
-            multiimage_algo: self.multiimage_algo,
-            mesh_simplify: self.mesh_simplify,
-            texture_size: self.texture_size,
-            stl_size_mm: self.stl_size_mm,
-            formats: Some(formats.to_vec()),
-            remove_background: self.remove_background,
-        }
+        self.0.clone().with("formats", formats.to_vec())
     }
 }
 
-fn defaults() -> Params {
-    ParamsPatch::default().resolve(0).expect("defaults are in range")
+/// Formats have a flag of their own, and `--model` names the folder of the model.
+fn flags() -> impl Iterator<Item = &'static Parameter> {
+    Params::of_all_models().filter(|parameter| !["formats", "model"].contains(&parameter.name))
 }
 
-fn span(range: &RangeInclusive<impl Display>) -> String {
-    format!("{} to {}", range.start(), range.end())
+impl clap::Args for ParamFlags {
+    fn augment_args(command: Command) -> Command {
+        flags().fold(command, |command, parameter| command.arg(flag(parameter)))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
 }
 
-fn number<T: Display>(about: &str, range: &RangeInclusive<T>, default: T) -> String {
-    format!("{about}, {}; default {default}", span(range))
+fn flag(parameter: &Parameter) -> Arg {
+    let (value_name, parser) = match parameter.kind {
+        Kind::Whole { .. } => ("NUMBER", ValueParser::new(numbers::parse::<i64>)),
+        Kind::Real { .. } => ("NUMBER", ValueParser::new(numbers::parse::<f64>)),
+        Kind::Choice { names, .. } => ("NAME", PossibleValuesParser::new(names).into()),
+        Kind::Flag { .. } | Kind::Formats => ("BOOL", clap::value_parser!(bool)),
+    };
+    let default = parameter.kind.default().map(|default| default.to_string());
+    let default = default.as_deref().unwrap_or("a random one, which is reported");
+    Arg::new(parameter.name)
+        .long(parameter.name.replace('_', "-"))
+        .help(format!("{}; default: {default}", parameter.sentence()))
+        .help_heading("Parameters")
+        .value_name(value_name)
+        .value_parser(parser)
+        .allow_negative_numbers(matches!(parameter.kind, Kind::Whole { .. } | Kind::Real { .. }))
 }
 
-fn algorithms() -> impl clap::builder::TypedValueParser<Value = MultiImageAlgorithm> {
-    PossibleValuesParser::new(MultiImageAlgorithm::ALL.map(MultiImageAlgorithm::name))
-        .try_map(|name| name.parse::<MultiImageAlgorithm>())
+impl FromArgMatches for ParamFlags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        let asked = flags().filter_map(|parameter| {
+            let name = parameter.name;
+            let given = match parameter.kind {
+                Kind::Whole { .. } => Given::Whole(*matches.get_one(name)?),
+                Kind::Real { .. } => Given::Real(*matches.get_one(name)?),
+                Kind::Flag { .. } | Kind::Formats => Given::Flag(*matches.get_one(name)?),
+                Kind::Choice { names, .. } => {
+                    let given = matches.get_one::<String>(name)?;
+                    Given::Name(names.iter().find(|name| *name == given)?)
+                }
+            };
+            Some((name, given))
+        });
+        let patch = asked.fold(ParamsPatch::default(), |patch, (name, given)| {
+            patch.with(name, given)
+        });
+        Ok(Self(patch))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_flag_says_and_takes_what_the_table_has() {
+        let command = <ParamFlags as clap::Args>::augment_args(Command::new("generate"));
+        for parameter in flags() {
+            let flag = format!("--{}", parameter.name.replace('_', "-"));
+            let arg = command.get_arguments().find(|arg| arg.get_id() == parameter.name);
+            let help = arg.unwrap().get_help().unwrap().to_string();
+            assert!(help.starts_with(&parameter.sentence()), "{help}");
+            let Some(default) = parameter.kind.default() else {
+                continue;
+            };
+            assert!(help.ends_with(&format!("; default: {default}")), "{help}");
+            let given = command
+                .clone()
+                .try_get_matches_from(["generate", &flag, &default.to_string()]);
+            let patch = ParamFlags::from_arg_matches(&given.unwrap()).unwrap().0;
+            assert_eq!(patch, ParamsPatch::default().with(parameter.name, default));
+        }
+    }
+
+    #[test]
+    fn what_is_not_given_is_left_to_the_defaults() {
+        let command = <ParamFlags as clap::Args>::augment_args(Command::new("generate"));
+        let given = command.get_matches_from(["generate", "--seed", "-1"]);
+        let patch = ParamFlags::from_arg_matches(&given)
+            .unwrap()
+            .patch(&[Format::Stl]);
+        let asked = ParamsPatch::default()
+            .with("seed", -1)
+            .with("formats", vec![Format::Stl]);
+        assert_eq!(patch, asked);
+    }
 }

@@ -104,7 +104,7 @@ impl Remote {
             }
         }
         let mut files = Vec::new();
-        for format in order.patch.formats.iter().flatten() {
+        for format in &job.params.formats.clone() {
             let fits = |artifact: &&Artifact| artifact.format == *format && !artifact.preview;
             let Some(artifact) = job.artifacts.iter().find(fits) else {
                 let message = format!("job `{}` has no file of the format {format}", job.id);

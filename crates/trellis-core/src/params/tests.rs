@@ -1,0 +1,203 @@
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn of_json(text: &str) -> ParamsPatch {
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn defaults_are_trellis_own() {
+    let params = ParamsPatch::default().resolve(7).unwrap();
+    insta::assert_json_snapshot!(params);
+}
+
+#[test]
+fn an_error_names_field_value_and_range() {
+    let texts: Vec<String> = [
+        r#"{"seed": -1}"#,
+        r#"{"seed": 2147483648}"#,
+        r#"{"ss_sampling_steps": 0}"#,
+        r#"{"slat_sampling_steps": 51}"#,
+        r#"{"ss_guidance_strength": 10.5}"#,
+        r#"{"slat_guidance_strength": -0.1}"#,
+        r#"{"stl_size_mm": 0}"#,
+        r#"{"stl_size_mm": 10000.5}"#,
+        r#"{"mesh_simplify": 0.99}"#,
+        r#"{"texture_size": 1000}"#,
+        r#"{"formats": []}"#,
+    ]
+    .iter()
+    .map(|text| of_json(text).resolve(0).unwrap_err().to_string())
+    .collect();
+    insta::assert_json_snapshot!(texts);
+}
+
+/// A value at each end of a range and one beyond it.
+fn ends(kind: Kind) -> Vec<(Given, bool)> {
+    match kind {
+        Kind::Whole {
+            least, most, step, ..
+        } => [
+            (least, true),
+            (most, true),
+            (least - 1, false),
+            (most + step, false),
+        ]
+        .map(|(value, allowed)| (Given::Whole(value), allowed))
+        .to_vec(),
+        Kind::Real { least, most, .. } => [
+            (least, true),
+            (most, true),
+            (least - 0.01, false),
+            (most + 0.01, false),
+            (f64::NAN, false),
+        ]
+        .map(|(value, allowed)| (Given::Real(value), allowed))
+        .to_vec(),
+        Kind::Flag { .. } => vec![(Given::Flag(true), true), (Given::Flag(false), true)],
+        Kind::Choice { names, .. } => {
+            let all = names.iter().map(|name| (Given::Name(name), true));
+            all.chain([(Given::Name("other"), false)]).collect()
+        }
+        Kind::Formats => vec![
+            (Given::Formats(Format::ALL.to_vec()), true),
+            (Given::Formats(vec![]), false),
+        ],
+    }
+}
+
+#[test]
+fn each_parameter_is_held_to_its_table() {
+    for parameter in Params::of_all_models() {
+        let text = Given::Name("x");
+        let wrong_type = match parameter.kind {
+            Kind::Choice { .. } => Given::Whole(1),
+            _ => text,
+        };
+        for (value, allowed) in ends(parameter.kind).into_iter().chain([(wrong_type, false)]) {
+            let asked = ParamsPatch::default().with(parameter.name, value.clone());
+            match asked.resolve(0) {
+                Ok(_) => assert!(allowed, "{}: {value}", parameter.name),
+                Err(error) => {
+                    assert!(!allowed, "{error}");
+                    assert_eq!(error.field, parameter.name);
+                    let range = parameter.kind.range().unwrap_or_default();
+                    assert!(error.allowed.contains(&range), "{error}");
+                }
+            }
+        }
+    }
+}
+
+/// The same name in two models is of the same type, because a request is read before its model is known.
+#[test]
+fn no_name_has_two_meanings() {
+    let mut seen = BTreeSet::new();
+    for parameter in Params::of_all_models() {
+        assert!(seen.insert(parameter.name), "`{}` is there twice", parameter.name);
+    }
+    let json = serde_json::to_value(ParamsPatch::default().resolve(0).unwrap()).unwrap();
+    let fields: BTreeSet<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(fields, seen);
+}
+
+#[test]
+fn the_model_may_be_named_and_must_be_known() {
+    let named = of_json(r#"{"model": "trellis-image-large", "seed": 3}"#)
+        .resolve(0)
+        .unwrap();
+    assert_eq!(named, ParamsPatch::default().resolve(3).unwrap());
+    assert_eq!(named.model.model(), Model::DEFAULT);
+    let error = serde_json::from_str::<ParamsPatch>(r#"{"model": "trellis-9"}"#).unwrap_err();
+    assert_eq!(
+        crate::plain_words(&error.to_string()),
+        "`trellis-9` is unknown; only `trellis-image-large` is possible"
+    );
+}
+
+/// As they stand in jobs and in records inside of GLBs that earlier versions wrote.
+#[test]
+fn parameters_of_before_the_model_and_the_size_of_an_stl_still_parse() {
+    let old = r#"{"seed": 7, "ss_sampling_steps": 12, "ss_guidance_strength": 7.5, "slat_sampling_steps": 12,
+        "slat_guidance_strength": 3.0, "multiimage_algo": "stochastic", "mesh_simplify": 0.95,
+        "texture_size": 1024, "formats": ["glb"], "remove_background": true}"#;
+    let usual = ParamsPatch::default().resolve(7).unwrap();
+    assert_eq!(serde_json::from_str::<Params>(old).unwrap(), usual);
+    assert_eq!(of_json(old).resolve(0).unwrap(), usual);
+    let later = serde_json::to_string(&usual).unwrap();
+    assert_eq!(serde_json::from_str::<Params>(&later).unwrap(), usual);
+    assert_eq!(of_json(&later).resolve(0).unwrap(), usual);
+}
+
+/// What an `Idempotency-Key` stands for is a digest of this text, also across an update of the server.
+#[test]
+fn a_request_is_written_as_it_always_was() {
+    let text = concat!(
+        r#"{"seed":1,"ss_sampling_steps":3,"ss_guidance_strength":7.0,"slat_sampling_steps":4,"#,
+        r#""slat_guidance_strength":2.5,"multiimage_algo":"multidiffusion","mesh_simplify":0.5,"#,
+        r#""texture_size":512,"stl_size_mm":30.0,"formats":["stl","glb"],"remove_background":false}"#
+    );
+    assert_eq!(serde_json::to_string(&of_json(text)).unwrap(), text);
+    assert_eq!(serde_json::to_string(&ParamsPatch::default()).unwrap(), "{}");
+    let whole = of_json(r#"{"ss_guidance_strength": 7, "seed": null}"#);
+    assert_eq!(
+        serde_json::to_string(&whole).unwrap(),
+        r#"{"ss_guidance_strength":7.0}"#
+    );
+}
+
+#[test]
+fn a_warm_up_takes_the_defaults_but_for_its_size() {
+    for model in Model::ALL {
+        let quick = Params::warm_up(model);
+        let usual = ParamsPatch::default()
+            .with("model", model.name())
+            .resolve(1)
+            .unwrap();
+        assert_eq!(quick.model.model(), model);
+        let own = Params {
+            texture_size: 512,
+            model: quick.model.clone(),
+            ..usual
+        };
+        assert_eq!(quick, own);
+    }
+    let ModelParams::TrellisImageLarge(own) = Params::warm_up(Model::TrellisImageLarge).model;
+    assert_eq!((own.ss_sampling_steps, own.ss_guidance_strength), (4, 7.5));
+}
+
+#[test]
+fn unknown_parameters_and_repeated_ones_are_refused() {
+    for text in [r#"{"steps": 3}"#, r#"{"seed": 3, "seed": 4}"#, "[3]"] {
+        assert!(serde_json::from_str::<ParamsPatch>(text).is_err(), "{text}");
+    }
+    let error = ParamsPatch::default().with("steps", 3).resolve(0).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "`steps` is 3: `trellis-image-large` has no such parameter"
+    );
+}
+
+#[test]
+fn formats_are_asked_for_once_each() {
+    let asked = ParamsPatch::default().with("formats", vec![Format::Stl, Format::Glb, Format::Stl]);
+    assert_eq!(asked.resolve(0).unwrap().formats, [Format::Stl, Format::Glb]);
+}
+
+proptest! {
+    #[test]
+    fn whatever_passes_is_in_range(seed in any::<i64>(), steps in any::<i64>(), simplify in any::<f64>(), random in any::<u32>()) {
+        let patch = ParamsPatch::default().with("seed", seed).with("ss_sampling_steps", steps).with("mesh_simplify", simplify);
+        if let Ok(params) = patch.resolve(random) {
+            let ModelParams::TrellisImageLarge(own) = params.model;
+            prop_assert!(params.seed <= 2_147_483_647);
+            prop_assert!((1..=50).contains(&own.ss_sampling_steps));
+            prop_assert!((0.0..=0.98).contains(&params.mesh_simplify));
+        }
+        let drawn = ParamsPatch::default().resolve(random).unwrap();
+        prop_assert!(drawn.seed <= 2_147_483_647);
+    }
+}

@@ -1,0 +1,61 @@
+//! What TRELLIS-image-large has of its own: two samplers, and how several views reach them.
+//!
+//! Source of names, ranges and defaults: TRELLIS's `app.py`.
+
+use serde::{Deserialize, Serialize};
+
+use super::parameter::{FromGiven, Given, Kind};
+use super::table::parameters;
+use crate::named;
+
+named! {
+    /// How several pictures of one object are combined.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+    #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+    pub enum MultiImageAlgorithm: "a way to combine pictures" {
+        /// One view at each sampler step, in turn.
+        #[default]
+        Stochastic = "stochastic",
+        /// Every view at each step: better, and as many times slower as there are views.
+        Multidiffusion = "multidiffusion",
+    }
+}
+
+impl From<MultiImageAlgorithm> for Given {
+    fn from(value: MultiImageAlgorithm) -> Self {
+        Self::Name(value.name())
+    }
+}
+
+impl FromGiven for MultiImageAlgorithm {
+    fn from_given(given: Given) -> Option<Self> {
+        let Given::Name(name) = given else { return None };
+        name.parse().ok()
+    }
+}
+
+impl TrellisImageLarge {
+    /// Enough to reach every kernel, and soon over.
+    pub(super) const FEW_STEPS: &'static [(&'static str, i64)] =
+        &[("ss_sampling_steps", 4), ("slat_sampling_steps", 4)];
+}
+
+parameters! {
+    /// The parameters of TRELLIS-image-large.
+    pub struct TrellisImageLarge {
+        /// Sampler steps for the sparse structure
+        ss_sampling_steps: u32 = Kind::whole(1, 50, 12);
+        /// Guidance for the sparse structure
+        ss_guidance_strength: f64 = Kind::real(0.0, 10.0, 7.5);
+        /// Sampler steps for the structured latent
+        slat_sampling_steps: u32 = Kind::whole(1, 50, 12);
+        /// Guidance for the structured latent
+        slat_guidance_strength: f64 = Kind::real(0.0, 10.0, 3.0);
+        /// How several pictures are combined
+        multiimage_algo: MultiImageAlgorithm = Kind::Choice {
+            names: &[MultiImageAlgorithm::Stochastic.name(), MultiImageAlgorithm::Multidiffusion.name()],
+            default: MultiImageAlgorithm::Stochastic.name(),
+            schema: Some("MultiImageAlgorithm"),
+        };
+    }
+}

@@ -1,7 +1,0 @@
-"""Nothing is turned."""
-
-from .Image import Image
-
-
-def exif_transpose(image: Image) -> Image:
-    return image

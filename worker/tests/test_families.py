@@ -1,0 +1,78 @@
+"""Families are kept apart from what they share."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+
+from trellis_worker.families import MODULES, family_of
+from trellis_worker.families.trellis1 import Own
+from trellis_worker.family import own_params
+from trellis_worker.protocol import Format, Params, ProtocolError
+
+from .kit import ROOT, snapshot
+
+PACKAGE = ROOT / "worker" / "trellis_worker"
+
+
+def imported(file: Path) -> set[str]:
+    """The modules that a file names, at its head or later."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            names.add(node.module or "")
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            names.add(node.value)
+    return names
+
+
+class Apart(unittest.TestCase):
+    def test_nothing_outside_names_a_family_or_its_library(self) -> None:
+        for file in sorted(PACKAGE.glob("*.py")):
+            for name in imported(file):
+                first = name.split(".")[0]
+                self.assertNotIn(first, {"trellis", "trellis2"}, file.name)
+                for module in MODULES.values():
+                    self.assertNotIn(module, name.split("."), file.name)
+
+    def test_a_family_is_imported_only_when_it_is_asked_for(self) -> None:
+        program = (
+            "import sys, trellis_worker.session, trellis_worker.families as families\n"
+            "def there(): return [name for name in sys.modules if name.startswith(families.__name__ + '.')]\n"
+            "assert there() == [], there()\n"
+            "families.family_of('trellis-image-large')\n"
+            "assert there() == ['trellis_worker.families.trellis1'], there()\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=ROOT / "worker",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_every_family_answers_for_its_formats(self) -> None:
+        for model in MODULES:
+            family = family_of(model)
+            self.assertIsInstance(family.notes(tuple(Format)), list)
+
+
+class Parameters(unittest.TestCase):
+    def test_the_models_own_are_those_of_the_server(self) -> None:
+        params = Params.from_json(snapshot("to_worker.generate")["params"])
+        self.assertEqual(params.model, "trellis-image-large")
+        self.assertEqual(set(params.own), set(Own.__dataclass_fields__))
+        self.assertEqual(own_params(Own, params).ss_guidance_strength, 7.5)
+
+    def test_one_that_is_missing_is_named(self) -> None:
+        message = snapshot("to_worker.generate")["params"]
+        del message["slat_sampling_steps"]
+        with self.assertRaisesRegex(ProtocolError, "slat_sampling_steps"):
+            own_params(Own, Params.from_json(message))

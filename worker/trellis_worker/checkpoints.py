@@ -1,0 +1,85 @@
+"""Reads a model folder of TRELLIS's form: `pipeline.json` and a pair of files for each model.
+
+TRELLIS's own loader wraps each model's load in a bare `except:` that tries again with the checkpoint's name
+as a hub repository, so that any cause ends as "Repository Not Found". Here each model is loaded once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from .failures import WorkerError, kind_of
+from .protocol import Kind
+
+
+def read_arguments(folder: Path) -> dict[str, Any]:
+    """`args` of `pipeline.json`, its shape checked as far as it is used here."""
+    try:
+        text = (folder / "pipeline.json").read_text("utf-8")
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise WorkerError(
+            Kind.CHECKPOINT_MISSING, "there is no `pipeline.json` in the model folder"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise WorkerError(Kind.CHECKPOINT_CORRUPT, "`pipeline.json` is not text") from error
+    try:
+        arguments = json.loads(text)["args"]
+        models = arguments["models"]
+        if not all(isinstance(value, str) for value in models.values()):
+            raise TypeError("a checkpoint's name is not a text")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise WorkerError(
+            Kind.CHECKPOINT_CORRUPT, "`pipeline.json` does not have the form that TRELLIS writes"
+        ) from error
+    return dict(arguments)
+
+
+def checkpoint(folder: Path, name: str) -> Path:
+    """The path of a checkpoint without its endings; both of its files are there."""
+    parts = PurePosixPath(name)
+    if parts.is_absolute() or ".." in parts.parts:
+        raise WorkerError(
+            Kind.CHECKPOINT_CORRUPT, f"`pipeline.json` names `{name}`, which is outside the model folder"
+        )
+    for ending in (".json", ".safetensors"):
+        file = folder / f"{name}{ending}"
+        if not file.is_file():
+            raise WorkerError(
+                Kind.CHECKPOINT_MISSING,
+                f"`{name}{ending}` is named in `pipeline.json` but is not in the model folder",
+            )
+    return folder / name
+
+
+def load_model(from_pretrained: Callable[[str], Any], path: Path, name: str) -> Any:
+    """A model of TRELLIS's `from_pretrained`; a checkpoint that does not fit it is named."""
+    try:
+        return from_pretrained(str(path))
+    except Exception as error:
+        # Whatever is known by itself (memory, driver, extension) stays what it is.
+        if kind_of(error) is Kind.INTERNAL and isinstance(
+            error, ValueError | KeyError | TypeError | AttributeError | EOFError
+        ):
+            detail = " ".join(str(error).split())[:200]
+            raise WorkerError(
+                Kind.CHECKPOINT_CORRUPT, f"checkpoint `{name}` cannot be loaded: {detail}"
+            ) from error
+        if kind_of(error) is Kind.CHECKPOINT_CORRUPT:
+            detail = " ".join(str(error).split())[:200]
+            raise WorkerError(Kind.CHECKPOINT_CORRUPT, f"checkpoint `{name}` is damaged: {detail}") from error
+        raise
+
+
+@contextmanager
+def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+    """Has `owner.name` be `value` for a while."""
+    original = owner.__dict__[name]
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, original)

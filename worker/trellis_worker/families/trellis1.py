@@ -1,0 +1,325 @@
+"""TRELLIS-image-large: a sparse structure, then a structured latent, decoded to a mesh and to splats.
+
+Names, and what is called when: Microsoft's TRELLIS, `trellis/pipelines/trellis_image_to_3d.py` and
+`trellis/utils/postprocessing_utils.py`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..checkpoints import checkpoint, load_model, read_arguments, replaced
+from ..exports import in_millimetres, plain_mesh
+from ..failures import OfflineAttempt, WorkerError
+from ..family import Report, Run, Save, own_params
+from ..hooks import counted, reporting, restored
+from ..pictures import squared
+from ..protocol import Format, Kind, Stage
+from ..stages import Stages
+
+# The radiance field decoder serves no format that the server offers; leaving it out saves VRAM.
+UNUSED = frozenset({"slat_decoder_rf"})
+IMAGE_ENCODER = "image_cond_model"
+# The models that each method of the pipeline needs on the GPU.
+USED_BY = {
+    "get_cond": (IMAGE_ENCODER,),
+    "sample_sparse_structure": ("sparse_structure_flow_model", "sparse_structure_decoder"),
+    "sample_slat": ("slat_flow_model",),
+}
+DECODERS = {"mesh": "slat_decoder_mesh", "gaussian": "slat_decoder_gs"}
+SAMPLERS = {
+    "sample_sparse_structure": ("sparse_structure_sampler", Stage.SPARSE_STRUCTURE),
+    "sample_slat": ("slat_sampler", Stage.STRUCTURED_LATENT),
+}
+# What must be decoded for each format: the texture of a GLB is baked from the splats.
+DECODED_FOR = {
+    Format.GLB: ("mesh", "gaussian"),
+    Format.STL: ("mesh",),
+    Format.PLY: ("mesh",),
+    Format.GAUSSIAN_PLY: ("gaussian",),
+    Format.TURNTABLE: ("gaussian",),
+}
+TURNTABLE_FRAMES = 120
+TURNTABLE_FPS = 30
+# The largest hole that is closed, as `to_glb` has it by default.
+HOLE_SIZE = 0.04
+
+
+@dataclass(frozen=True)
+class Own:
+    """The parameters that only this model has."""
+
+    ss_sampling_steps: int
+    ss_guidance_strength: float
+    slat_sampling_steps: int
+    slat_guidance_strength: float
+    multiimage_algo: str
+
+
+class Trellis1:
+    """The family; see `Family`."""
+
+    def load(self, folder: Path, report: Report) -> Any:
+        """TRELLIS's own `from_pretrained` around a loop that loads each model once, from the folder."""
+        arguments = read_arguments(folder)
+        names = [name for name in arguments["models"] if name not in UNUSED]
+        checkpoints = {name: checkpoint(folder, arguments["models"][name]) for name in names}
+        total = len(names) + 1
+        report("trellis", 0, total)
+        ignore_notebooks()
+        base = importlib.import_module("trellis.pipelines.base")
+        pipelines = importlib.import_module("trellis.pipelines")
+        models = importlib.import_module("trellis.models")
+
+        def from_pretrained(_path: str) -> Any:
+            loaded = {}
+            for step, (name, files) in enumerate(checkpoints.items()):
+                report(name, step, total)
+                loaded[name] = load_model(models.from_pretrained, files, arguments["models"][name])
+            report(IMAGE_ENCODER, len(names), total)
+            pipeline = base.Pipeline(loaded)
+            pipeline._pretrained_args = arguments
+            return pipeline
+
+        with replaced(base.Pipeline, "from_pretrained", staticmethod(from_pretrained)), _local_hub():
+            return pipelines.TrellisImageTo3DPipeline.from_pretrained(str(folder))
+
+    def determinism(self) -> list[str]:
+        return [f"SPCONV_ALGO={os.environ.get('SPCONV_ALGO', '')}"]
+
+    def prepare(self, pipeline: Any, picture: Any, remove_background: bool) -> Any:
+        """The picture cropped to its object on black."""
+        if not remove_background and picture.mode != "RGBA":
+            return squared(picture)
+        try:
+            return pipeline.preprocess_image(picture)
+        except ValueError as error:
+            # The reference takes the minimum of an empty array where nothing is left of the picture.
+            if "zero-size array" in str(error):
+                raise WorkerError(Kind.NO_OBJECT, "no object was found in the picture") from error
+            raise
+
+    def sample(self, run: Run, pictures: list[Any]) -> dict[str, Any]:
+        """The decoded representations by name."""
+        own = own_params(Own, run.params)
+        options: dict[str, Any] = {
+            "seed": run.params.seed,
+            "formats": decoded_for(run.params.formats),
+            "preprocess_image": False,
+            "sparse_structure_sampler_params": {
+                "steps": own.ss_sampling_steps,
+                "cfg_strength": own.ss_guidance_strength,
+            },
+            "slat_sampler_params": {
+                "steps": own.slat_sampling_steps,
+                "cfg_strength": own.slat_guidance_strength,
+            },
+        }
+        steps = {
+            Stage.SPARSE_STRUCTURE: own.ss_sampling_steps,
+            Stage.STRUCTURED_LATENT: own.slat_sampling_steps,
+        }
+        with _listening(run, steps):
+            if len(pictures) == 1:
+                return dict(run.pipeline.run(pictures[0], **options))
+            return dict(run.pipeline.run_multi_image(pictures, mode=own.multiimage_algo, **options))
+
+    @contextmanager
+    def exporting(self, run: Run, decoded: dict[str, Any]) -> Iterator[Callable[[Format], Save]]:
+        processing = importlib.import_module("trellis.utils.postprocessing_utils")
+        with _baking(processing, run.stages):
+            yield Exports(run, decoded, processing).prepare
+
+    def notes(self, formats: tuple[Format, ...]) -> list[str]:
+        if Format.PLY in formats:
+            return [
+                "the PLY holds TRELLIS's full mesh with its vertex colours: `mesh_simplify` does not apply"
+            ]
+        return []
+
+
+FAMILY = Trellis1()
+
+
+def ignore_notebooks() -> None:
+    """kaolin warns at every import, with a traceback, that its notebook widgets are missing."""
+    warnings.filterwarnings("ignore", "Error importing kaolin.visualize.ipython")
+
+
+def decoded_for(formats: tuple[Format, ...]) -> list[str]:
+    """The representations that these formats need, in the order in which TRELLIS decodes them."""
+    needed = {name for format_ in formats for name in DECODED_FOR[format_]}
+    return [name for name in DECODERS if name in needed]
+
+
+@contextmanager
+def _local_hub() -> Iterator[None]:
+    """Has `torch.hub.load` take DINOv2's code from the pinned folder: left alone, it asks GitHub for the
+    name of the main branch even when the code is there."""
+    hub = importlib.import_module("torch.hub")
+    original = hub.load
+
+    def load_local(repository: str, model: str, *args: Any, **options: Any) -> Any:
+        folder = Path(hub.get_dir()) / f"{repository.partition(':')[0].replace('/', '_')}_main"
+        if not (folder / "hubconf.py").is_file():
+            raise OfflineAttempt(
+                f"https://github.com/{repository}",
+                f"its code should be in `TORCH_HOME/hub/{folder.name}`",
+            )
+        return original(str(folder), model, *args, source="local", **options)
+
+    with replaced(hub, "load", load_local):
+        yield
+
+
+@contextmanager
+def _listening(run: Run, steps: dict[Stage, int]) -> Iterator[None]:
+    """Reports the stages from `condition` to `decode`; `steps` are those asked of each sampler."""
+    pipeline, stages, placement = run.pipeline, run.stages, run.placement
+
+    def staged(method: str, stage: Stage, total: int) -> None:
+        original = getattr(pipeline, method)
+
+        def call(*args: Any, **options: Any) -> Any:
+            stages.enter(stage, total)
+            with placement.resident(USED_BY[method]):
+                return original(*args, **options)
+
+        setattr(pipeline, method, call)
+
+    decode = pipeline.decode_slat
+
+    def decode_each(slat: Any, formats: list[str]) -> dict[str, Any]:
+        stages.enter(Stage.DECODE, len(formats))
+        decoded: dict[str, Any] = {}
+        for name in formats:
+            with placement.resident((DECODERS[name],)):
+                decoded.update(decode(slat, [name]))
+            stages.step()
+        return decoded
+
+    with ExitStack() as undo:
+        undo.enter_context(restored(pipeline, keep="rembg_session"))
+        staged("get_cond", Stage.CONDITION, 1)
+        for method, (name, stage) in SAMPLERS.items():
+            sampler = getattr(pipeline, name)
+            undo.enter_context(restored(sampler))
+            sampler.sample_once = counted(sampler.sample_once, stages)
+            staged(method, stage, steps[stage])
+        pipeline.decode_slat = decode_each
+        yield
+
+
+@contextmanager
+def _baking(module: Any, stages: Stages) -> Iterator[None]:
+    """Reports the stages of `to_glb`, whose halves are functions of its module. A mesh that is simplified
+    once stays so for the other formats of the job."""
+    postprocess, parametrize = module.postprocess_mesh, module.parametrize_mesh
+    simplified: list[Any] = []
+
+    def postprocess_mesh(*args: Any, **options: Any) -> Any:
+        if not simplified:
+            stages.enter(Stage.SIMPLIFY)
+            simplified.append(postprocess(*args, **options))
+        return simplified[0]
+
+    def parametrize_mesh(*args: Any, **options: Any) -> Any:
+        # Unwrapping and rendering the views are part of the texture.
+        stages.enter(Stage.TEXTURE)
+        return parametrize(*args, **options)
+
+    with (
+        replaced(module, "postprocess_mesh", postprocess_mesh),
+        replaced(module, "parametrize_mesh", parametrize_mesh),
+        replaced(module, "tqdm", reporting(module.tqdm, stages)),
+    ):
+        yield
+
+
+@dataclass(frozen=True)
+class Exports:
+    """The results of one job, and how each format is made of them."""
+
+    run: Run
+    decoded: dict[str, Any]
+    processing: Any
+
+    def prepare(self, format_: Format) -> Save:
+        """Prepares a format and gives what writes its file."""
+        match format_:
+            case Format.GLB:
+                save = self._glb()
+            case Format.STL:
+                save = self._stl()
+            case Format.PLY:
+                save = self._ply()
+            case Format.GAUSSIAN_PLY:
+                return self._splats()
+            case Format.TURNTABLE:
+                return self._turntable()
+        self.run.stages.enter(Stage.EXPORT)
+        return save
+
+    def _mesh(self) -> Any:
+        """The decoded mesh; an empty one is a failure, not a file."""
+        mesh = self.decoded["mesh"][0]
+        if not mesh.success:
+            raise WorkerError(Kind.NO_OBJECT, "TRELLIS made an empty mesh of this picture")
+        return mesh
+
+    def _glb(self) -> Save:
+        mesh = self.processing.to_glb(
+            self.decoded["gaussian"][0],
+            self._mesh(),
+            simplify=self.run.params.mesh_simplify,
+            texture_size=self.run.params.texture_size,
+            verbose=False,
+        )
+        return lambda path: mesh.export(str(path), file_type="glb")
+
+    def _stl(self) -> Save:
+        mesh, simplify = self._mesh(), self.run.params.mesh_simplify
+        vertices, faces = self.processing.postprocess_mesh(
+            mesh.vertices.cpu().numpy(),
+            mesh.faces.cpu().numpy(),
+            simplify=simplify > 0,
+            simplify_ratio=simplify,
+            fill_holes=True,
+            fill_holes_max_hole_size=HOLE_SIZE,
+            fill_holes_max_hole_nbe=int(250 * (1 - simplify) ** 0.5),
+            fill_holes_resolution=1024,
+            fill_holes_num_views=1000,
+            verbose=False,
+        )
+        return plain_mesh(in_millimetres(vertices, self.run.params.stl_size_mm), faces, None, "stl")
+
+    def _ply(self) -> Save:
+        mesh = self._mesh()
+        colours = None if mesh.vertex_attrs is None else mesh.vertex_attrs[:, :3].detach().cpu().numpy()
+        vertices = mesh.vertices.cpu().numpy()
+        # TRELLIS works with Z up; a GLB has Y up, as `to_glb` turns it, and the PLY follows.
+        turned = vertices[:, [0, 2, 1]]
+        turned[:, 2] = -turned[:, 2]
+        return plain_mesh(turned, mesh.faces.cpu().numpy(), colours, "ply")
+
+    def _splats(self) -> Save:
+        self.run.stages.enter(Stage.EXPORT)
+        return lambda path: self.decoded["gaussian"][0].save_ply(str(path))
+
+    def _turntable(self) -> Save:
+        self.run.stages.enter(Stage.EXPORT)
+        imageio = importlib.import_module("imageio")
+        # Without it imageio takes another writer, which then fails over the file's ending.
+        importlib.import_module("imageio_ffmpeg")
+        rendering = importlib.import_module("trellis.utils.render_utils")
+        frames = rendering.render_video(
+            self.decoded["gaussian"][0], num_frames=TURNTABLE_FRAMES, verbose=False
+        )["color"]
+        return lambda path: imageio.mimsave(str(path), frames, fps=TURNTABLE_FPS)

@@ -1,0 +1,57 @@
+"""What the worker asks of a model family: a module in `families/` with a `FAMILY` of this form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from .placement import Placement
+from .protocol import Format, Params, ProtocolError
+from .stages import Stages
+
+Report = Callable[[str, int, int], None]
+Save = Callable[[Path], object]
+Own = TypeVar("Own")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One job, as far as a family sees it."""
+
+    pipeline: Any
+    placement: Placement
+    stages: Stages
+    params: Params
+
+
+class Family(Protocol):
+    """A model family."""
+
+    def load(self, folder: Path, report: Report) -> Any:
+        """The pipeline, its `models` (by name) in main memory. Raises the first error there is."""
+
+    def determinism(self) -> list[str]:
+        """The settings of its own that make results repeatable, for the log."""
+
+    def prepare(self, pipeline: Any, picture: Any, remove_background: bool) -> Any:
+        """A picture as the pipeline's encoder expects it."""
+
+    def sample(self, run: Run, pictures: list[Any]) -> Any:
+        """What the models make of prepared pictures; enters the stages from `condition` to `decode`."""
+
+    def exporting(self, run: Run, decoded: Any) -> AbstractContextManager[Callable[[Format], Save]]:
+        """While it is open: prepares a format and gives what writes its file; enters the other stages."""
+
+    def notes(self, formats: tuple[Format, ...]) -> list[str]:
+        """What a person should know of the files."""
+
+
+def own_params(form: type[Own], params: Params) -> Own:
+    """The parameters that are a family's own, as the dataclass `form`."""
+    try:
+        return form(**{field.name: params.own[field.name] for field in fields(form)})  # type: ignore[arg-type]
+    except KeyError as error:
+        raise ProtocolError(f"the parameter {error} is missing") from error
