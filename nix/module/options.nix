@@ -164,7 +164,7 @@ in
       example = "/srv/trellis";
       description = ''
         Folder of the job database, pictures and assets. `null` is `/var/lib/trellis-server`, made and
-        owned by systemd. Any other needs a `user`; it is made if it is not there.
+        owned by systemd. Any other needs a `user`; it is created if missing.
       '';
     };
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The NixOS module, evaluated. What it makes of every example and of tests/nix/module/*.nix is compared
 # with tests/nix/module/NAME.units, word by word, and the options with docs/nixos-options.md (UPDATE=1 writes
-# both anew: read the difference). The program, if it is built or in TRELLIS_BIN, checks each settings file,
+# both again: read the difference). The program, if it is built or in TRELLIS_BIN, checks each settings file,
 # and `systemd-analyze security` rates each unit, where it is there (package systemd). What is wrong,
 # tests/nix/module/wrong-*.nix, must be refused with each line of its .refused file.
 #

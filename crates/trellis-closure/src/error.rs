@@ -7,7 +7,7 @@ use nix_compat::store_path::StorePath;
 
 /// Why a store, or a path in it, cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[allow(missing_docs, reason = "each variant's sentence says what its fields are")]
+#[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
 pub enum ClosureError {
     #[error("there is no Nix store at `{}`", store.display())]
     StoreMissing { store: PathBuf },
@@ -17,7 +17,7 @@ pub enum ClosureError {
         #[source]
         source: rusqlite::Error,
     },
-    #[error("the Nix database says of `{path}` in `{field}`: `{text}`, which is not understood")]
+    #[error("the Nix database says of `{path}` in `{field}`: `{text}`, which cannot be read")]
     Row {
         path: String,
         field: &'static str,
@@ -70,7 +70,7 @@ impl ClosureError {
     pub fn advice(&self) -> &'static str {
         match self {
             Self::StoreMissing { .. } => {
-                "name the folder that holds `nix/store` with `--store`, or run this where Nix is installed"
+                "name the folder with `nix/store` with `--store`, or run this where Nix is installed"
             }
             Self::Database { .. } => {
                 "make it readable for this user, or copy the store without its `var` to go by the files alone"
@@ -78,19 +78,19 @@ impl ClosureError {
             Self::Row { .. } => {
                 "run `nix-store --verify`; a newer Nix than this program knows may have written it"
             }
-            Self::NotInStore { .. } => "`nix build` or `nix copy` brings it",
+            Self::NotInStore { .. } => "get it with `nix build` or `nix copy`",
             Self::NotInOldDatabase { .. } => {
                 "run this as root, or again after Nix has written its journal (`db.sqlite-wal`) into the database"
             }
             Self::NotAStorePath { .. } => {
                 "name a path below `/nix/store`, or a link to one such as `result`; another store directory is not supported"
             }
-            Self::Unreadable { .. } => "see that it is there and that this user may read it",
+            Self::Unreadable { .. } => "check that it exists and that this user may read it",
             Self::Changed { .. } => {
                 "find out what writes into the store, which nothing should, then run this again"
             }
-            Self::SpecialFile { .. } => "remove it: Nix makes no such file",
-            Self::TooDeep { .. } => "look at it: no package is nested that deep",
+            Self::SpecialFile { .. } => "remove it: Nix never creates such a file",
+            Self::TooDeep { .. } => "check it: no package is nested that deep",
             Self::NarInfo { .. } => "copy it from the binary cache again",
             Self::Key { .. } => "give it as `NAME:BASE64`, as `nix key convert-secret-to-public` prints it",
         }

@@ -128,7 +128,7 @@ impl Store {
         })
     }
 
-    /// What is known of each; a path that is not there is an error.
+    /// What is known of each; a missing path is an error.
     fn infos(&self, paths: &[StorePath<String>]) -> Result<Vec<PathInfo>, ClosureError> {
         let known = |path: &StorePath<String>| {
             self.info(path)?.ok_or_else(|| {

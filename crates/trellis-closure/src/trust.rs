@@ -34,7 +34,7 @@ pub struct TrustedKeys {
     pub not_keys: Vec<String>,
 }
 
-/// The keys that a `nix.conf` trusts. A file that is not there sets nothing.
+/// The keys that a `nix.conf` trusts. A missing file sets nothing.
 pub fn keys_of_nix_conf(file: &Path) -> TrustedKeys {
     let mut settings = Settings {
         keys: DEFAULT_KEYS.to_owned(),

@@ -1,7 +1,7 @@
 //! Whether the files of a closure are what somebody says they are.
 //!
 //! Every byte is hashed and held against the database and, where one is given, a binary cache; a path whose name
-//! follows from its content is computed anew; signatures are checked with the keys that are trusted.
+//! follows from its content is computed again; signatures are checked with the keys that are trusted.
 //! Paths are hashed side by side, the largest first, so that no core is left with one at the end.
 
 mod content;

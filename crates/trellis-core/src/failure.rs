@@ -15,19 +15,19 @@ named! {
         NoObject = "no_object",
         /// What stands out in the picture is not one object: its background is too busy.
         NoClearObject = "no_clear_object",
-        /// The asked backend or format is not there.
+        /// The requested backend or format is not available.
         Unsupported = "unsupported",
         /// The job took longer than it may.
         TimeLimit = "time_limit",
-        /// Whoever worked on it died, three times.
+        /// The worker died three times.
         WorkerLost = "worker_lost",
         /// A result could not be written.
         StorageFull = "storage_full",
-        /// `pipeline.json` names a checkpoint that is not there.
+        /// `pipeline.json` names a missing checkpoint.
         CheckpointMissing = "checkpoint_missing",
         /// A checkpoint is cut short or damaged.
         CheckpointCorrupt = "checkpoint_corrupt",
-        /// The GPU's memory does not suffice.
+        /// Not enough GPU memory.
         GpuOutOfMemory = "gpu_out_of_memory",
         /// A library has no code for this GPU.
         NoKernelImage = "no_kernel_image",

@@ -60,10 +60,10 @@ fn of_value(what: &str) -> Option<String> {
         return Some(format!("{name} is missing"));
     }
     if let Some(name) = what.strip_prefix("duplicate field ") {
-        return Some(format!("{name} is there twice"));
+        return Some(format!("{name} is given twice"));
     }
     if what.starts_with("data did not match any variant of untagged enum") {
-        return Some("it has none of the known forms".to_owned());
+        return Some("it has an unknown form".to_owned());
     }
     // The standard library's words for a number in a query or on the command line.
     Some(

@@ -47,7 +47,7 @@ pub struct Schema;
 
 /// A form that is not known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("provenance of the form {found} is not known, 1 is")]
+#[error("unknown provenance form {found}: only 1 is supported")]
 pub struct UnknownSchema {
     /// What was found.
     pub found: u32,

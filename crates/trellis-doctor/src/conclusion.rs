@@ -102,10 +102,10 @@ pub(crate) fn one_line(text: &str) -> String {
 fn unlooked(looked: Looked) -> (Answer, String) {
     let mut not = Vec::new();
     if !looked.environment {
-        not.push("no Python environment was looked at");
+        not.push("no Python environment was checked");
     }
     if !looked.gpu {
-        not.push("no GPU of this machine was judged");
+        not.push("no GPU of this machine was checked");
     }
     let enough = not.is_empty();
     if !looked.model {
@@ -126,12 +126,12 @@ impl fmt::Display for Conclusion {
             Answer::Yes if because.is_empty() => f.write_str("yes"),
             Answer::Yes => write!(f, "yes ({because})"),
             Answer::No => write!(f, "no, because {because}"),
-            Answer::Unknown => write!(f, "not known, because {because}"),
+            Answer::Unknown => write!(f, "unknown, because {because}"),
         }?;
         let preview = match self.preview {
             Answer::Yes => "yes",
-            Answer::No => "no, for what is said of the host",
-            Answer::Unknown => "not known",
+            Answer::No => "no, because of the host",
+            Answer::Unknown => "unknown",
         };
         write!(f, "; the preview: {preview}")
     }

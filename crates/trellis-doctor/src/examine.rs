@@ -6,9 +6,9 @@ use trellis_pins::Pins;
 
 use crate::environment::{Environment, EnvironmentError};
 use crate::gpu::{self, Machine};
+use crate::library_index::LibraryIndex;
 use crate::packages::Packages;
 use crate::report::Report;
-use crate::shelf::Shelf;
 use crate::{abi, code, imports, records, versions};
 use trellis_core::Capability;
 
@@ -26,7 +26,7 @@ pub struct Settings<'pins> {
 /// Reads the environment and reports.
 pub fn examine(environment: &Environment, settings: &Settings<'_>) -> Report {
     let packages = Packages::read(&environment.package_folders());
-    let shelf = Shelf::fill(environment, &settings.library_folders);
+    let index = LibraryIndex::fill(environment, &settings.library_folders);
     let mut report = Report::new(settings.capability);
     report.environment = Some(environment.root.clone());
     report.python = environment.python;
@@ -35,19 +35,19 @@ pub fn examine(environment: &Environment, settings: &Settings<'_>) -> Report {
     report.add(records::check(&packages, &reached));
     report.add(abi::check(
         environment,
-        &shelf,
+        &index,
         &packages,
         &reached,
         settings.pins,
     ));
-    let (libraries, findings) = code::check(&shelf, &packages, settings.capability);
+    let (libraries, findings) = code::check(&index, &packages, settings.capability);
     report.libraries = libraries;
     report.add(findings);
     report.add(versions::check(environment, &packages, settings.pins));
     report
 }
 
-/// Why whoever runs TRELLIS must not start.
+/// Why TRELLIS must not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum Unfit {
     /// There is no environment to run it in.
@@ -66,7 +66,7 @@ impl Unfit {
     pub fn advice(&self) -> &'static str {
         match self {
             Self::Environment(error) => error.advice(),
-            Self::Errors { .. } => "do as the lines with → say; `trellis doctor` has the whole report",
+            Self::Errors { .. } => "follow the lines with →; `trellis doctor` has the whole report",
         }
     }
 }

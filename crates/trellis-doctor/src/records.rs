@@ -76,7 +76,7 @@ pub enum RecordProblem {
         files: Vec<String>,
     },
     /// A folder that pip renamed before it removed it.
-    #[error("is what an interrupted pip left")]
+    #[error("was left behind by an interrupted pip")]
     Leftover,
 }
 
@@ -302,7 +302,7 @@ fn conflict(a: &Package, b: &Package, files: &[(&Owned, &Owned)]) -> RecordProbl
     };
     let advice = match keep {
         Some((real, other)) => format!(
-            "uninstall both and install {} again: uninstalling {} alone would take its files along",
+            "uninstall both and install {} again: uninstalling {} alone would remove its files too",
             real.name, other.name
         ),
         None => format!(

@@ -38,10 +38,10 @@ const FOREIGN: [&str; 6] = [
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VariableProblem {
     /// Nothing to say.
-    #[error("none that changes TRELLIS unexpectedly")]
+    #[error("nothing that changes TRELLIS unexpectedly")]
     Fine,
     /// A name that TRELLIS does not know.
-    #[error("`{value}` is not one of {}: TRELLIS ignores it and takes {default}", known.join(", "))]
+    #[error("`{value}` is not one of {}: TRELLIS ignores it and uses {default}", known.join(", "))]
     Ignored {
         /// As set.
         value: String,
@@ -51,13 +51,13 @@ pub enum VariableProblem {
         default: &'static str,
     },
     /// A name that only the dense half of TRELLIS knows.
-    #[error("is `{value}`, which TRELLIS's sparse attention does not know: it takes flash_attn there")]
+    #[error("is `{value}`, which TRELLIS's sparse attention does not know: it uses flash_attn there")]
     DenseOnly {
         /// As set.
         value: String,
     },
     /// Not set, and flash-attn is the default.
-    #[error("is not set: TRELLIS takes flash_attn, which the pinned set does not have")]
+    #[error("is not set: TRELLIS uses flash_attn, which the pinned set does not have")]
     AttentionUnset,
     /// Not set on a GPU where DINOv2 needs it.
     #[error(
@@ -133,7 +133,7 @@ impl Diagnosis for VariableProblem {
             Self::XformersEnabled { .. } => "set `XFORMERS_DISABLED=1`",
             Self::SpconvCompiles { .. } => "set `SPCONV_ALGO=native`",
             Self::ForeignPackages { .. } => "unset `PYTHONPATH`",
-            Self::ForeignLibraries { .. } => "take these folders out of `LD_LIBRARY_PATH`",
+            Self::ForeignLibraries { .. } => "remove these folders from `LD_LIBRARY_PATH`",
             Self::Online => "set `HF_HUB_OFFLINE=1`",
             Self::NoDevice { .. } => "unset `CUDA_VISIBLE_DEVICES`, or name a GPU",
         }

@@ -141,3 +141,43 @@ impl Drop for Entry {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_job_for_which_nobody_waits_is_forgotten() {
+        let (elsewhere, others) = watch::channel(0);
+        let wakes = Wakes::new(others);
+        let job: JobId = "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap();
+        let seen = Seen {
+            state: JobState::Running,
+            attempt: 1,
+        };
+        let told = Wake {
+            job,
+            seen: Some(seen),
+        };
+        let wake = || drop(wakes.when_dropped(Some(told)));
+        let (mut one, mut two) = (wakes.of_job(job), wakes.of_job(job));
+        wake();
+        assert_eq!(one.changed().now_or_never(), Some(Some(seen)));
+        drop(one);
+        assert_eq!(two.changed().now_or_never(), Some(Some(seen)));
+        wake();
+        two.mark_seen();
+        assert_eq!(two.changed().now_or_never(), None);
+        elsewhere.send_replace(1);
+        assert_eq!(two.changed().now_or_never(), Some(None));
+        drop(two);
+        assert!(wakes.waiting().is_empty());
+        // Nobody hears it, and the store going away wakes nobody.
+        wake();
+        let mut late = wakes.of_job(job);
+        drop(elsewhere);
+        assert_eq!(late.changed().now_or_never(), None);
+    }
+}

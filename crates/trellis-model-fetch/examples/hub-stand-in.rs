@@ -51,7 +51,7 @@ async fn main() {
         let digest = content.sha256();
         println!("{digest}  {path}");
         if path.ends_with(".safetensors") {
-            // Known from here on: a listing need not make five gigabytes anew.
+            // Known from here on: a listing need not make five gigabytes again.
             script.listed_digests.insert(path.clone(), digest);
         }
     }

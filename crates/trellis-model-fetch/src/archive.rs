@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use flate2::read::GzDecoder;
 use tar::Archive;
 use tempfile::TempDir;
-use trellis_models::nar;
+use trellis_closure::hash_path;
 
 use crate::error::FetchError;
 
@@ -18,7 +18,7 @@ const MAX_BYTES: u64 = 256 << 20;
 
 /// Whether a folder is the tree with this hash.
 pub(crate) fn is_tree(folder: &Path, nar_hash: &str) -> bool {
-    folder.is_dir() && nar::hash(folder).is_ok_and(|found| found == nar_hash)
+    folder.is_dir() && hash_path(folder).is_ok_and(|(found, _)| found.to_sri_string() == nar_hash)
 }
 
 /// Unpacks `archive` to `target`. What was at `target` is kept beside it, under `.before-fetch`.
@@ -27,7 +27,8 @@ pub(crate) fn unpack(archive: &Path, target: &Path, nar_hash: &str) -> Result<()
     let folder = target.parent().unwrap_or(Path::new("."));
     let temporary = TempDir::new_in(folder).map_err(failed)?;
     let top = unpack_into(archive, temporary.path()).map_err(failed)?;
-    let found = nar::hash(&top).map_err(failed)?;
+    let (found, _) = hash_path(&top).map_err(|error| failed(io::Error::other(error)))?;
+    let found = found.to_sri_string();
     if found != nar_hash {
         return Err(FetchError::WrongDigest {
             file: "dinov2 (code)".to_owned(),

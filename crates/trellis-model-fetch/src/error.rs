@@ -8,7 +8,7 @@ use trellis_models::ReadError;
 
 /// Why a download failed.
 #[derive(Debug, thiserror::Error)]
-#[allow(missing_docs, reason = "each variant's sentence says what its fields are")]
+#[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
 pub enum FetchError {
     #[error("`HF_HUB_OFFLINE` is set, so nothing is downloaded")]
     Offline,
@@ -25,7 +25,7 @@ pub enum FetchError {
         #[source]
         source: reqwest::Error,
     },
-    #[error("`{place}` kept breaking the connection off")]
+    #[error("`{place}` kept dropping the connection")]
     BrokenOff { place: String },
     #[error("`{place}` is private, gated or does not exist: the hub answered {status}")]
     Refused {
@@ -47,9 +47,9 @@ pub enum FetchError {
         #[source]
         source: serde_json::Error,
     },
-    #[error("the hub lists the file name {name:?}, which leads out of the folder")]
+    #[error("the hub lists the file name {name:?}, which is outside the folder")]
     UnsafeName { name: String },
-    #[error("`{repo}` has no pipeline.json, so it is no TRELLIS model")]
+    #[error("`{repo}` has no pipeline.json, so it is not a TRELLIS model")]
     NoPipeline { repo: String },
     #[error("the pipeline.json of `{repo}` cannot be used")]
     Pipeline {
@@ -60,7 +60,7 @@ pub enum FetchError {
 
     #[error("`{file}` has {found} bytes at the hub; {expected} were listed")]
     WrongSize { file: String, found: u64, expected: u64 },
-    #[error("what was received as `{file}` has the digest {found}, {expected} was listed")]
+    #[error("what was received as `{file}` has the digest {found}; {expected} was listed")]
     WrongDigest {
         file: String,
         found: String,
@@ -126,15 +126,15 @@ impl FetchError {
         match self {
             Self::Offline => "unset `HF_HUB_OFFLINE`, or use what `trellis model list` shows",
             Self::BadEndpoint { .. } => "give an address such as `https://huggingface.co`",
-            Self::Client { .. } => "look at the proxy variables and at the system's certificates",
+            Self::Client { .. } => "check the proxy variables and the system's certificates",
             Self::Unreachable { .. } | Self::BrokenOff { .. } => {
-                "look at the network and the proxy variables, then run the same command: it resumes; `--endpoint` names a mirror"
+                "check the network and the proxy variables, then run the same command: it resumes; `--endpoint` names a mirror"
             }
             Self::Refused { with_token: true, .. } => {
-                "the token is not allowed to read it: accept the model's conditions at the hub, or look for a misspelt name"
+                "the token is not allowed to read it: accept the model's conditions at the hub, or check the name's spelling"
             }
-            Self::Refused { .. } => "look for a misspelt name; if it is private or gated, set `HF_TOKEN`",
-            Self::NotFound { .. } => "look for a misspelt repository, revision or file",
+            Self::Refused { .. } => "check the name's spelling; if it is private or gated, set `HF_TOKEN`",
+            Self::NotFound { .. } => "check the spelling of repository, revision and file",
             Self::RateLimited { .. } => {
                 "run the same command later: it resumes; with `HF_TOKEN` set the hub allows more"
             }
@@ -146,13 +146,13 @@ impl FetchError {
             Self::NoPipeline { .. } => "name a TRELLIS model, such as `microsoft/TRELLIS-image-large`",
             Self::Pipeline { .. } => "name another revision with `--revision`",
             Self::WrongSize { .. } | Self::WrongDigest { .. } | Self::Archive { .. } => {
-                "nothing was put in place: run the same command again, and use another `--endpoint` if it stays so"
+                "nothing was put in place: run the same command again, and use another `--endpoint` if the error persists"
             }
             Self::DiskFull { .. } => {
                 "free space or name another folder with `--to`, then run the same command: it resumes"
             }
             Self::Write { .. } => "make the folder writable for this user",
-            Self::Busy { .. } => "wait for it, or end it",
+            Self::Busy { .. } => "wait for it, or stop it",
         }
     }
 }

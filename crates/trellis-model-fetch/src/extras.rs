@@ -12,11 +12,11 @@ use trellis_pins::Pins;
 
 use crate::archive;
 use crate::client::Hub;
-use crate::download::{Digest, How, Job};
+use crate::disk_space;
 use crate::error::FetchError;
 use crate::fetch::FetchedFile;
+use crate::file::{Digest, How, Wanted};
 use crate::progress::Progress;
-use crate::room;
 
 /// Where the extras come from, and what they must be.
 #[derive(Debug, Clone)]
@@ -128,9 +128,9 @@ pub async fn fetch_extras(
             _ => &sources.u2net,
         };
         let digest = source.sha256.clone().map_or(Digest::Unknown, Digest::Sha256);
-        // Without a digest the lock is what knows the file; asking the network anew would prove nothing.
+        // Without a digest the lock is what knows the file; asking the network again would prove nothing.
         let known = digest.text().is_some() || !extra.path.is_file();
-        let job = Job {
+        let wanted = Wanted {
             name: file_name(&extra.path),
             url: source.url.clone(),
             size: source.size,
@@ -138,14 +138,14 @@ pub async fn fetch_extras(
             place: extra.path,
         };
         let how = if known {
-            hub.download(&job, progress).await?
+            hub.download(&wanted, progress).await?
         } else {
             How::AlreadyThere
         };
         fetched.push(described(
-            &job.name,
-            &job.place,
-            job.digest.text().unwrap_or_default(),
+            &wanted.name,
+            &wanted.place,
+            wanted.digest.text().unwrap_or_default(),
             how,
         )?);
     }
@@ -164,26 +164,26 @@ async fn fetch_code(
     if archive::is_tree(&folder, &sources.code_nar_hash) {
         return described(name, &entry, &sources.code_nar_hash, How::AlreadyThere);
     }
-    let job = Job {
+    let wanted = Wanted {
         name: name.to_owned(),
         url: sources.code.clone(),
         place: places.torch_hub.join("dinov2.tar.gz"),
         size: None,
         digest: Digest::Unknown,
     };
-    let how = hub.download(&job, progress).await?;
-    let (tarball, target, hash) = (job.place.clone(), folder, sources.code_nar_hash.clone());
+    let how = hub.download(&wanted, progress).await?;
+    let (tarball, target, hash) = (wanted.place.clone(), folder, sources.code_nar_hash.clone());
     let unpacked = tokio::task::spawn_blocking(move || archive::unpack(&tarball, &target, &hash)).await;
-    let removed = std::fs::remove_file(&job.place);
+    let removed = std::fs::remove_file(&wanted.place);
     unpacked.map_err(|error| FetchError::Archive {
         source: std::io::Error::other(error),
     })??;
-    removed.map_err(|source| room::write_error(&job.place, 0, source))?;
+    removed.map_err(|source| disk_space::write_error(&wanted.place, 0, source))?;
     described(name, &entry, &sources.code_nar_hash, how)
 }
 
 fn described(name: &str, path: &Path, digest: &str, how: How) -> Result<FetchedFile, FetchError> {
-    let meta = std::fs::metadata(path).map_err(|source| room::write_error(path, 0, source))?;
+    let meta = std::fs::metadata(path).map_err(|source| disk_space::write_error(path, 0, source))?;
     Ok(FetchedFile {
         path: name.to_owned(),
         size: meta.len(),

@@ -6,14 +6,13 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use serde::Serialize;
 use trellis_models::Reference;
 use trellis_models::cache::is_repo_id;
-use trellis_models::check::references;
 use trellis_models::lock::is_read_by_inference;
 use trellis_models::pipeline::{PIPELINE_FILE, Pipeline};
 
 use crate::client::Hub;
-use crate::download::{How, Job};
 use crate::error::FetchError;
-use crate::layout::{Layout, Shelf};
+use crate::file::{How, Wanted};
+use crate::layout::{Layout, RepoFolder};
 use crate::listing::{Entry, Listing};
 use crate::progress::Progress;
 
@@ -65,11 +64,11 @@ pub struct FetchedFile {
 pub async fn fetch(hub: &Hub, request: &Request, progress: &dyn Progress) -> Result<Fetched, FetchError> {
     let Request { repo, revision, .. } = request;
     let listing = known_repo(hub, repo, revision, progress).await?;
-    let shelf = Shelf::new(&request.layout, repo, &listing.commit, false);
+    let repo_folder = RepoFolder::new(&request.layout, repo, &listing.commit, false);
     let no_pipeline = || FetchError::NoPipeline { repo: repo.clone() };
     let first = listing.file(PIPELINE_FILE).ok_or_else(no_pipeline)?;
-    let mut files = vec![bring(hub, &shelf, first, progress).await?];
-    let pipeline = Pipeline::read(&shelf.folder).map_err(|source| FetchError::Pipeline {
+    let mut files = vec![fetch_file(hub, &repo_folder, first, progress).await?];
+    let pipeline = Pipeline::read(&repo_folder.folder).map_err(|source| FetchError::Pipeline {
         repo: repo.clone(),
         source,
     })?;
@@ -78,11 +77,11 @@ pub async fn fetch(hub: &Hub, request: &Request, progress: &dyn Progress) -> Res
         read && entry.path != PIPELINE_FILE
     };
     let entries: Vec<&Entry> = listing.files.iter().filter(wanted).collect();
-    files.extend(bring_all(hub, &shelf, &entries, progress).await?);
-    shelf.finish(revision)?;
+    files.extend(fetch_listed(hub, &repo_folder, &entries, progress).await?);
+    repo_folder.finish(revision)?;
 
     let mut missing = Vec::new();
-    for reference in references(&pipeline) {
+    for reference in pipeline.references() {
         match reference.other_repo() {
             _ if listing.file(&reference.weights()).is_some() => {}
             Some((other, inner)) if is_repo_id(&other) => {
@@ -92,7 +91,7 @@ pub async fn fetch(hub: &Hub, request: &Request, progress: &dyn Progress) -> Res
         }
     }
     Ok(Fetched {
-        folder: shelf.folder,
+        folder: repo_folder.folder,
         repo: repo.clone(),
         revision: listing.commit,
         files,
@@ -110,10 +109,10 @@ async fn fetch_other(
 ) -> Result<Vec<FetchedFile>, FetchError> {
     let revision = "main";
     let listing = known_repo(hub, repo, revision, progress).await?;
-    let shelf = Shelf::new(layout, repo, &listing.commit, true);
+    let repo_folder = RepoFolder::new(layout, repo, &listing.commit, true);
     let entries = named(&listing, repo, &[name.config(), name.weights()])?;
-    let files = bring_all(hub, &shelf, &entries, progress).await?;
-    shelf.finish(revision)?;
+    let files = fetch_listed(hub, &repo_folder, &entries, progress).await?;
+    repo_folder.finish(revision)?;
     Ok(files)
 }
 
@@ -126,9 +125,9 @@ pub async fn fetch_files(
 ) -> Result<Vec<FetchedFile>, FetchError> {
     let Request { repo, revision, .. } = request;
     let listing = known_repo(hub, repo, revision, progress).await?;
-    let shelf = Shelf::new(&request.layout, repo, &listing.commit, false);
+    let repo_folder = RepoFolder::new(&request.layout, repo, &listing.commit, false);
     let entries = named(&listing, repo, paths)?;
-    bring_all(hub, &shelf, &entries, progress).await
+    fetch_listed(hub, &repo_folder, &entries, progress).await
 }
 
 fn named<'a>(listing: &'a Listing, repo: &str, paths: &[String]) -> Result<Vec<&'a Entry>, FetchError> {
@@ -154,34 +153,36 @@ async fn known_repo(
     hub.list(repo, revision, progress).await
 }
 
-async fn bring_all(
+async fn fetch_listed(
     hub: &Hub,
-    shelf: &Shelf,
+    repo_folder: &RepoFolder,
     entries: &[&Entry],
     progress: &dyn Progress,
 ) -> Result<Vec<FetchedFile>, FetchError> {
-    let tasks = entries.iter().map(|entry| bring(hub, shelf, entry, progress));
+    let tasks = entries
+        .iter()
+        .map(|entry| fetch_file(hub, repo_folder, entry, progress));
     stream::iter(tasks)
         .buffer_unordered(FILES_AT_A_TIME)
         .try_collect()
         .await
 }
 
-async fn bring(
+async fn fetch_file(
     hub: &Hub,
-    shelf: &Shelf,
+    repo_folder: &RepoFolder,
     entry: &Entry,
     progress: &dyn Progress,
 ) -> Result<FetchedFile, FetchError> {
-    let job = Job {
+    let wanted = Wanted {
         name: entry.path.clone(),
-        url: hub.file_address(&shelf.repo, &shelf.commit, &entry.path),
-        place: shelf.place(entry),
+        url: hub.file_address(&repo_folder.repo, &repo_folder.commit, &entry.path),
+        place: repo_folder.place(entry),
         size: Some(entry.size),
         digest: entry.digest.clone(),
     };
-    let how = hub.download(&job, progress).await?;
-    shelf.show(entry)?;
+    let how = hub.download(&wanted, progress).await?;
+    repo_folder.show(entry)?;
     Ok(FetchedFile {
         path: entry.path.clone(),
         size: entry.size,

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use trellis_models::cache::repo_folder;
 
+use crate::disk_space;
 use crate::error::FetchError;
 use crate::listing::{Entry, is_commit};
-use crate::room;
 
 /// Where files go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub enum Layout {
 
 /// A repository's place in a layout.
 #[derive(Debug, Clone)]
-pub(crate) struct Shelf {
+pub(crate) struct RepoFolder {
     layout: Layout,
     pub(crate) repo: String,
     pub(crate) commit: String,
@@ -31,7 +31,7 @@ pub(crate) struct Shelf {
     pub(crate) folder: PathBuf,
 }
 
-impl Shelf {
+impl RepoFolder {
     /// The main repository's place, or with `inside` that of another one that it refers to: the loader looks
     /// for those under `ORG/NAME` in the folder, or in the cache.
     pub(crate) fn new(layout: &Layout, repo: &str, commit: &str, inside: bool) -> Self {
@@ -65,7 +65,7 @@ impl Shelf {
         // From snapshots/COMMIT/a/b up to the repository: one step a folder of the name, and two.
         let up = "../".repeat(entry.path.matches('/').count() + 2);
         link(Path::new(&format!("{up}blobs/{digest}")), &name)
-            .map_err(|source| room::write_error(&name, 0, source))
+            .map_err(|source| disk_space::write_error(&name, 0, source))
     }
 
     /// Notes which commit `revision` is, last of all: a reader that finds the note finds the files. A commit
@@ -84,7 +84,7 @@ impl Shelf {
             fs::create_dir_all(path.parent().unwrap_or(cache))?;
             replace(&path, |temporary| fs::write(temporary, &self.commit))
         };
-        write().map_err(|source| room::write_error(&path, 0, source))
+        write().map_err(|source| disk_space::write_error(&path, 0, source))
     }
 }
 

@@ -9,26 +9,27 @@
 
 mod archive;
 mod client;
+mod disk_space;
 mod download;
 mod error;
 mod extras;
 mod fetch;
+mod file;
 mod layout;
 mod listing;
 mod partial;
 mod progress;
 mod repair;
 mod retry;
-mod room;
 mod settings;
 mod token;
 mod transfer;
 
 pub use client::Hub;
-pub use download::How;
 pub use error::FetchError;
 pub use extras::{ExtraSources, RemoteFile, fetch_extras};
 pub use fetch::{Fetched, FetchedFile, Request, fetch, fetch_files};
+pub use file::How;
 pub use layout::Layout;
 pub use progress::{Progress, Silent};
 pub use repair::{Repair, RepairFailure, Repaired, Source};

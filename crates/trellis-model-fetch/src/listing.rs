@@ -10,8 +10,8 @@ use serde::Deserialize;
 use trellis_models::Reference;
 
 use crate::client::Hub;
-use crate::download::Digest;
 use crate::error::FetchError;
+use crate::file::Digest;
 use crate::progress::Progress;
 
 /// A repository has at most this many pages of a thousand files; more is a hub in a loop.

@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
+use crate::disk_space;
 use crate::error::FetchError;
-use crate::room;
 
 /// The ending of a part.
 const PART_ENDING: &str = "trellis-part";
@@ -77,7 +77,7 @@ impl Partial {
                 .truncate(false)
                 .open(&part)
         };
-        let file = open().map_err(|source| room::write_error(&part, size, source))?;
+        let file = open().map_err(|source| disk_space::write_error(&part, size, source))?;
         // A file system without locks: two fetches of one file at a time are then the person's care.
         if let Err(TryLockError::WouldBlock) = file.try_lock() {
             return Err(FetchError::Busy {
@@ -100,7 +100,7 @@ impl Partial {
             }
             _ => {
                 let emptied = file.set_len(0).and_then(|()| file.set_len(size));
-                emptied.map_err(|source| room::write_error(&part, size, source))?;
+                emptied.map_err(|source| disk_space::write_error(&part, size, source))?;
                 fresh
             }
         };
@@ -133,14 +133,14 @@ impl Partial {
         let write = move || file.write_all_at(&bytes, at);
         blocking(write)
             .await
-            .map_err(|source| room::write_error(&self.part, length, source))
+            .map_err(|source| disk_space::write_error(&self.part, length, source))
     }
 
     /// Flushes a range and notes it.
     pub(crate) async fn finish(&self, span: Span) -> Result<(), FetchError> {
         let file = self.file.clone();
         let flushed = blocking(move || file.sync_data()).await;
-        flushed.map_err(|source| room::write_error(&self.part, 0, source))?;
+        flushed.map_err(|source| disk_space::write_error(&self.part, 0, source))?;
         let text = {
             let mut note = self.note();
             note.done.insert(span.number);
@@ -150,7 +150,7 @@ impl Partial {
         let write = move || write_note(&path, &text?);
         blocking(write)
             .await
-            .map_err(|source| room::write_error(&self.note_path, 0, source))
+            .map_err(|source| disk_space::write_error(&self.note_path, 0, source))
     }
 
     /// Bytes of the whole file.
@@ -173,13 +173,13 @@ impl Partial {
             }
             remove(&self.note_path)
         };
-        put().map_err(|source| room::write_error(place, 0, source))
+        put().map_err(|source| disk_space::write_error(place, 0, source))
     }
 
     /// Forgets what was received.
     pub(crate) fn discard(self) -> Result<(), FetchError> {
         let gone = remove(&self.note_path).and_then(|()| remove(&self.part));
-        gone.map_err(|source| room::write_error(&self.part, 0, source))
+        gone.map_err(|source| disk_space::write_error(&self.part, 0, source))
     }
 
     fn note(&self) -> std::sync::MutexGuard<'_, Note> {

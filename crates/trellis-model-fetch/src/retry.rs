@@ -54,7 +54,7 @@ impl Trouble {
     /// For people, while waiting.
     pub(crate) fn sentence(&self) -> String {
         match self {
-            Self::Transport(_) | Self::Cut => "the connection broke off".to_owned(),
+            Self::Transport(_) | Self::Cut => "the connection was lost".to_owned(),
             Self::Status { status, .. } => format!("the hub answered {status}"),
         }
     }

@@ -5,8 +5,8 @@ use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderName};
 use reqwest::{Response, StatusCode};
 
 use crate::client::{Hub, media_type};
-use crate::download::Job;
 use crate::error::FetchError;
+use crate::file::Wanted;
 use crate::partial::{Partial, Span};
 use crate::progress::Progress;
 use crate::retry::Trouble;
@@ -32,7 +32,7 @@ impl From<FetchError> for Stop {
 /// A file on its way.
 pub(crate) struct Transfer<'a> {
     pub(crate) hub: &'a Hub,
-    pub(crate) job: &'a Job,
+    pub(crate) wanted: &'a Wanted,
     pub(crate) partial: &'a Partial,
     pub(crate) progress: &'a dyn Progress,
 }
@@ -43,18 +43,18 @@ impl Transfer<'_> {
         let spans = stream::iter(self.partial.missing().into_iter().map(Ok));
         let filled = spans
             .try_for_each_concurrent(self.hub.settings.connections.max(1), |span| {
-                self.bring_range(span)
+                self.transfer_range(span)
             })
             .await;
         match filled {
             Ok(()) => Ok(()),
             Err(Stop::Fatal(error)) => Err(error),
-            Err(Stop::NoRanges | Stop::Trouble(_)) => self.bring_whole().await,
+            Err(Stop::NoRanges | Stop::Trouble(_)) => self.transfer_whole().await,
         }
     }
 
-    async fn bring_range(&self, span: Span) -> Result<(), Stop> {
-        let mut attempts = self.hub.attempts(&self.job.name, self.progress);
+    async fn transfer_range(&self, span: Span) -> Result<(), Stop> {
+        let mut attempts = self.hub.attempts(&self.wanted.name, self.progress);
         let mut at = span.start;
         while at < span.end {
             let before = at;
@@ -79,21 +79,21 @@ impl Transfer<'_> {
 
     /// Reads `at..end` from the server into the part and moves `at` along.
     async fn stream_range(&self, at: &mut u64, end: u64) -> Result<(), Stop> {
-        let response = match self.hub.send(&self.job.url, Some((*at, end))).await {
+        let response = match self.hub.send(&self.wanted.url, Some((*at, end))).await {
             Ok(response) => response,
             Err(Trouble::Status { status, .. }) if status == StatusCode::RANGE_NOT_SATISFIABLE => {
-                return Err(wrong_size(self.job, *at, self.partial.size()).into());
+                return Err(wrong_size(self.wanted, *at, self.partial.size()).into());
             }
             Err(trouble) => return Err(Stop::Trouble(trouble)),
         };
-        accept(self.job, &response, *at, end, self.partial.size())?;
+        accept(self.wanted, &response, *at, end, self.partial.size())?;
         self.read_body(response, at, end).await
     }
 
     /// Brings the file from its start, in one stream: a cut means from the start again.
-    async fn bring_whole(&self) -> Result<(), FetchError> {
-        self.progress.lost(&self.job.name, self.partial.done_bytes());
-        let mut attempts = self.hub.attempts(&self.job.name, self.progress);
+    async fn transfer_whole(&self) -> Result<(), FetchError> {
+        self.progress.lost(&self.wanted.name, self.partial.done_bytes());
+        let mut attempts = self.hub.attempts(&self.wanted.name, self.progress);
         loop {
             let permit = self.hub.open.acquire().await;
             let mut at = 0;
@@ -103,7 +103,7 @@ impl Transfer<'_> {
                 Ok(()) => return Ok(()),
                 Err(Stop::Fatal(error)) => return Err(error),
                 Err(Stop::Trouble(trouble)) => {
-                    self.progress.lost(&self.job.name, at);
+                    self.progress.lost(&self.wanted.name, at);
                     attempts.pause(trouble).await?;
                 }
                 Err(Stop::NoRanges) => attempts.pause(Trouble::Cut).await?,
@@ -113,9 +113,9 @@ impl Transfer<'_> {
 
     async fn stream_whole(&self, at: &mut u64) -> Result<(), Stop> {
         let size = self.partial.size();
-        let sent = self.hub.send(&self.job.url, None).await;
+        let sent = self.hub.send(&self.wanted.url, None).await;
         let response = sent.map_err(Stop::Trouble)?;
-        accept(self.job, &response, 0, size, size)?;
+        accept(self.wanted, &response, 0, size, size)?;
         self.read_body(response, at, size).await
     }
 
@@ -133,7 +133,7 @@ impl Transfer<'_> {
                 let length = collected.len() as u64;
                 self.partial.write(*at, std::mem::take(&mut collected)).await?;
                 *at += length;
-                self.progress.advanced(&self.job.name, length);
+                self.progress.advanced(&self.wanted.name, length);
             }
             match received {
                 _ if *at == end => return Ok(()),
@@ -146,11 +146,11 @@ impl Transfer<'_> {
 }
 
 /// Whether an answer is the part of the file that was asked for.
-fn accept(job: &Job, response: &Response, at: u64, end: u64, size: u64) -> Result<(), Stop> {
+fn accept(wanted: &Wanted, response: &Response, at: u64, end: u64, size: u64) -> Result<(), Stop> {
     if response.status() == StatusCode::PARTIAL_CONTENT {
         return match content_range(response) {
             Some((start, total)) if start == at && total == size => Ok(()),
-            Some((_, total)) if total != size => Err(wrong_size(job, total, size).into()),
+            Some((_, total)) if total != size => Err(wrong_size(wanted, total, size).into()),
             _ => Err(Stop::NoRanges),
         };
     }
@@ -158,11 +158,11 @@ fn accept(job: &Job, response: &Response, at: u64, end: u64, size: u64) -> Resul
     match length {
         Some(length) if length != size => {
             let media_type = media_type(response.headers());
-            let place = job.name.clone();
+            let place = wanted.name.clone();
             Err(Stop::Fatal(if media_type == "text/html" {
                 FetchError::NotAHub { place, media_type }
             } else {
-                wrong_size(job, length, size)
+                wrong_size(wanted, length, size)
             }))
         }
         _ if at == 0 && end == size => Ok(()),
@@ -170,9 +170,9 @@ fn accept(job: &Job, response: &Response, at: u64, end: u64, size: u64) -> Resul
     }
 }
 
-fn wrong_size(job: &Job, found: u64, expected: u64) -> FetchError {
+fn wrong_size(wanted: &Wanted, found: u64, expected: u64) -> FetchError {
     FetchError::WrongSize {
-        file: job.name.clone(),
+        file: wanted.name.clone(),
         found,
         expected,
     }

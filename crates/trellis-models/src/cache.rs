@@ -48,7 +48,7 @@ pub enum LocateError {
         asked: String,
     },
     /// A path that stops being there somewhere.
-    #[error("`{asked}` is not there: `{}` has no `{}`", missing.nearest.display(), missing.part)]
+    #[error("`{asked}` does not exist: `{}` has no `{}`", missing.nearest.display(), missing.part)]
     NoSuchFolder {
         /// What was asked for.
         asked: String,
@@ -64,7 +64,7 @@ pub enum LocateError {
         cache: PathBuf,
     },
     /// A revision that the cache does not hold.
-    #[error("revision `{revision}` of `{repo}` is not in the cache; it holds {}", held.join(", "))]
+    #[error("revision `{revision}` of `{repo}` is not in the cache; it has {}", held.join(", "))]
     RevisionNotCached {
         /// The repository.
         repo: String,
@@ -95,7 +95,7 @@ impl LocateError {
                 ..
             } => format!("did you mean `{}`?", meant.display()),
             Self::NotAFolder { .. } | Self::NoSuchFolder { .. } => {
-                "name a folder that holds `pipeline.json`; `trellis model list` shows what is here".to_owned()
+                "name a folder that has `pipeline.json`; `trellis model list` shows what is here".to_owned()
             }
             Self::NotCached { repo, .. } => format!("`trellis model fetch {repo}` downloads and verifies it"),
             Self::RevisionNotCached { repo, revision, .. } => {

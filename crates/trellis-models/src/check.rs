@@ -51,7 +51,7 @@ pub fn check(located: &Located, places: &Places) -> Report {
             check_models(&looking, &pipeline, &mut report);
             settings::check(&pipeline, &mut report.problems);
             check_extras(&pipeline, places, &mut report);
-            let files = files_read(folder, &pipeline);
+            let files = pipeline.files_read(folder);
             report.problems.extend(published::check_snapshot(located, &files));
         }
         Err(problem) => report.problems.push(problem),
@@ -59,7 +59,7 @@ pub fn check(located: &Located, places: &Places) -> Report {
     add_unnamed(folder, &mut report);
     add_leftovers(located, places, &mut report);
     if let Some(reason) = Marker::read(folder).and_then(|marker| marker.refusal()) {
-        report.problems.push(Problem::AsInNotes { reason });
+        report.problems.push(Problem::SubstituteFlowModel { reason });
     }
     report.add(Vec::new());
     report
@@ -152,29 +152,6 @@ fn add_leftovers(located: &Located, places: &Places, report: &mut Report) {
         Leftover::Unfinished { left, file } => Problem::DownloadUnfinished { file, left },
         Leftover::Partial { left } => Problem::DownloadLeftover { left },
     }));
-}
-
-/// The files of a folder that inference reads, relative to it, `pipeline.json` first. Those of other
-/// repositories are left out unless they lie in the folder, and refused names always are.
-pub fn files_read(folder: &Path, pipeline: &Pipeline) -> Vec<String> {
-    let mut files = vec![PIPELINE_FILE.to_owned()];
-    for reference in references(pipeline) {
-        let here = reference.files_in(folder).1.exists();
-        if here || reference.other_repo().is_none() {
-            files.push(reference.config());
-            files.push(reference.weights());
-        }
-    }
-    files
-}
-
-/// The sound checkpoint names of a pipeline, each once.
-pub fn references(pipeline: &Pipeline) -> Vec<Reference> {
-    let names = pipeline.args.models.values();
-    let mut found: Vec<Reference> = names.filter_map(|text| Reference::parse(text).ok()).collect();
-    found.sort();
-    found.dedup();
-    found
 }
 
 fn check_models(looking: &Looking<'_>, pipeline: &Pipeline, report: &mut Report) {

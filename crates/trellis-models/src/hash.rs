@@ -21,6 +21,15 @@ const BUFFER_BYTES: usize = 256 << 10;
 /// Told of bytes as they are hashed.
 pub type OnBytes<'a> = &'a (dyn Fn(u64) + Sync);
 
+/// How files and folders are hashed.
+#[derive(Clone, Copy)]
+pub struct Hashing<'a> {
+    /// Told of bytes as they are hashed.
+    pub on_bytes: OnBytes<'a>,
+    /// The NAR hash of a folder in Nix's form, `sha256-…`. Handed in: the one walker is in `trellis-closure`.
+    pub folder: &'a dyn Fn(&Path) -> io::Result<String>,
+}
+
 /// A file's sha256 in hexadecimal.
 pub fn sha256(path: &Path, on_bytes: OnBytes<'_>) -> io::Result<String> {
     let mut hash = Sha256::new();

@@ -53,7 +53,7 @@ pub enum HeaderError {
         expected: u64,
     },
     /// The file goes on after its last tensor.
-    #[error("it has {found} bytes where its header accounts for {expected}")]
+    #[error("it has {found} bytes, its header accounts for {expected}")]
     TrailingBytes {
         /// Bytes there are.
         found: u64,

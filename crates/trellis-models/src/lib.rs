@@ -14,7 +14,7 @@ pub mod leftovers;
 pub mod list;
 pub mod lock;
 pub mod misplaced;
-pub mod nar;
+pub mod moves;
 pub mod numbers;
 pub mod pipeline;
 mod places;

@@ -12,13 +12,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::cache::{Located, repo_folder};
 use crate::extras::{self, Dinov2};
-use crate::hash::{self, OnBytes};
+use crate::hash::{self, Hashing};
 use crate::pipeline::{PIPELINE_FILE, Pipeline};
 use crate::places::Places;
 use crate::read::{ReadError, read_json};
 use crate::reference::Reference;
 use crate::write::write_atomically;
-use crate::{check, nar};
 
 pub use verify::verify_blobs;
 
@@ -52,7 +51,7 @@ impl TryFrom<u32> for Version {
     fn try_from(number: u32) -> Result<Self, Self::Error> {
         match number {
             1 => Ok(Self),
-            other => Err(format!("lock format {other} is not known, 1 is")),
+            other => Err(format!("unknown lock format {other}: only 1 is supported")),
         }
     }
 }
@@ -135,17 +134,21 @@ impl LockError {
 
     /// What to do.
     pub fn advice(&self) -> &'static str {
-        "a lock needs every file: `trellis model check` says what is missing, `trellis model repair` brings it"
+        "a lock needs every file: `trellis model check` lists what is missing, `trellis model repair` restores it"
     }
 }
 
 /// Hashes a folder's files, and the extras that are there.
-pub fn make(folder: &Path, places: &Places, on_bytes: OnBytes<'_>) -> Result<Lock, LockError> {
+pub fn make(folder: &Path, places: &Places, hashing: Hashing<'_>) -> Result<Lock, LockError> {
     let pipeline = Pipeline::read(folder).map_err(|source| LockError::Pipeline { source })?;
-    let names = check::files_read(folder, &pipeline);
+    let names = pipeline.files_read(folder);
     let paths: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
     let mut files = Vec::with_capacity(names.len());
-    for ((path, name), digest) in paths.iter().zip(names).zip(hash::sha256_all(&paths, on_bytes)) {
+    for ((path, name), digest) in paths
+        .iter()
+        .zip(names)
+        .zip(hash::sha256_all(&paths, hashing.on_bytes))
+    {
         let locked = digest.and_then(|sha256| Ok((size(path)?, sha256)));
         let (size, sha256) = locked.map_err(|source| LockError::File {
             path: path.clone(),
@@ -160,7 +163,7 @@ pub fn make(folder: &Path, places: &Places, on_bytes: OnBytes<'_>) -> Result<Loc
     files.sort_by(|a, b| a.path.cmp(&b.path));
     let network = pipeline.args.image_cond_model.as_deref();
     let extras = match network.and_then(Dinov2::from_name) {
-        Some(network) => lock_extras(network, places, on_bytes)?,
+        Some(network) => lock_extras(network, places, hashing)?,
         None => Vec::new(),
     };
     Ok(Lock {
@@ -175,14 +178,14 @@ pub fn make(folder: &Path, places: &Places, on_bytes: OnBytes<'_>) -> Result<Loc
 fn lock_extras(
     network: Dinov2,
     places: &Places,
-    on_bytes: OnBytes<'_>,
+    hashing: Hashing<'_>,
 ) -> Result<Vec<LockedExtra>, LockError> {
     let mut locked = Vec::new();
     for extra in extras::needed(network, places) {
         if !extra.path.is_file() {
             continue;
         }
-        let digest = extra_digest(extra.name, &extra.path, on_bytes).map_err(|source| LockError::File {
+        let digest = extra_digest(extra.name, &extra.path, hashing).map_err(|source| LockError::File {
             path: extra.path.clone(),
             source,
         })?;
@@ -195,14 +198,14 @@ fn lock_extras(
 }
 
 /// The digest of an extra: of its folder where the path is code's entry file.
-fn extra_digest(name: &str, path: &Path, on_bytes: OnBytes<'_>) -> io::Result<ExtraDigest> {
+fn extra_digest(name: &str, path: &Path, hashing: Hashing<'_>) -> io::Result<ExtraDigest> {
     match path.parent() {
         Some(folder) if name == "dinov2_code" => Ok(ExtraDigest::Tree {
-            nar_hash: nar::hash(folder)?,
+            nar_hash: (hashing.folder)(folder)?,
         }),
         _ => Ok(ExtraDigest::File {
             size: size(path)?,
-            sha256: hash::sha256(path, on_bytes)?,
+            sha256: hash::sha256(path, hashing.on_bytes)?,
         }),
     }
 }
@@ -273,7 +276,8 @@ pub fn lock_path(located: &Located, places: &Places) -> PathBuf {
 /// The names of a repository that inference reads, told by its `pipeline.json`.
 pub fn is_read_by_inference(name: &str, pipeline: &Pipeline) -> bool {
     name == PIPELINE_FILE
-        || check::references(pipeline)
+        || pipeline
+            .references()
             .iter()
             .any(|reference| name == reference.config() || name == reference.weights())
 }

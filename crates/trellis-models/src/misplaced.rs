@@ -11,16 +11,13 @@
 //! shapes fit the configuration that goes with them. Reads only; `repair` makes the moves.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
-use crate::check::{Read, references};
+use crate::check::Read;
 use crate::config::Config;
+use crate::moves::{Misplaced, Move};
 use crate::pipeline::{PIPELINE_FILE, Pipeline};
-use crate::problem::Problem;
 use crate::reference::Reference;
 use crate::role::{Class, Role};
 
@@ -29,45 +26,6 @@ const DEPTH: usize = 3;
 
 /// A model has about 20 files; a folder with more than this holds something else.
 const MOST_FILES: usize = 2000;
-
-/// One file that lies in the wrong place.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Move {
-    /// Where it lies, relative to the folder.
-    pub from: String,
-    /// Where it belongs, relative to the folder.
-    pub to: String,
-}
-
-impl fmt::Display for Move {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` to `{}`", self.from, self.to)
-    }
-}
-
-/// Moves as `check` proposes and `repair` announces them.
-pub fn sentence(moves: &[Move]) -> String {
-    let moves: Vec<String> = moves.iter().map(Move::to_string).collect();
-    format!("move {}", moves.join(" and "))
-}
-
-/// The moves that put one thing in its place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Misplaced {
-    /// The checkpoint's name in `pipeline.json`, or `pipeline.json` itself.
-    pub name: String,
-    /// One or two.
-    pub moves: Vec<Move>,
-}
-
-impl From<&Misplaced> for Problem {
-    fn from(misplaced: &Misplaced) -> Self {
-        Self::Misplaced {
-            name: misplaced.name.clone(),
-            moves: misplaced.moves.clone(),
-        }
-    }
-}
 
 /// What a folder has in the wrong place, and its pipeline wherever that lies.
 #[derive(Debug, Default)]
@@ -107,7 +65,7 @@ pub fn find(folder: &Path) -> Found {
     let Some(pipeline) = &found.pipeline else {
         return found;
     };
-    let mut named = references(pipeline);
+    let mut named = pipeline.references();
     // What belongs to another repository is a download, not a file that lost its way.
     named.retain(|reference| reference.other_repo().is_none());
     // A file in the place that some checkpoint has for it is no other's.

@@ -26,19 +26,18 @@ const FEW: usize = 128;
 
 /// What is wrong with the numbers.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[allow(missing_docs, reason = "each variant's sentence says what its fields are")]
+#[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
 pub enum Numbers {
     #[error(
-        "from tensor `{tensor}` to its end it holds nothing but zeros, {bytes} bytes: the download reserved its \
-         space and broke off"
+        "from tensor `{tensor}` to its end it contains only zeros, {bytes} bytes: the download reserved the space and was interrupted"
     )]
     ZeroTail { tensor: String, bytes: u64 },
     #[error(
-        "{zero} of {all} samples hold nothing but zeros, the first in tensor `{tensor}`: pieces of the download \
+        "{zero} of {all} samples contain only zeros, the first in tensor `{tensor}`: pieces of the download \
          are missing"
     )]
     Holes { tensor: String, zero: usize, all: usize },
-    #[error("tensor `{tensor}` holds NaN in {bad} of its {all} values that were looked at")]
+    #[error("tensor `{tensor}` contains NaN in {bad} of the {all} values sampled")]
     Nan { tensor: String, bad: usize, all: usize },
 }
 

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::read::{ReadError, read_json};
+use crate::reference::Reference;
 
 /// The file's name in every model folder.
 pub const PIPELINE_FILE: &str = "pipeline.json";
@@ -72,6 +73,29 @@ impl Pipeline {
     /// Reads a folder's file.
     pub fn read(folder: &Path) -> Result<Self, ReadError> {
         read_json(&folder.join(PIPELINE_FILE))
+    }
+
+    /// The sound checkpoint names, each once.
+    pub fn references(&self) -> Vec<Reference> {
+        let names = self.args.models.values();
+        let mut found: Vec<Reference> = names.filter_map(|text| Reference::parse(text).ok()).collect();
+        found.sort();
+        found.dedup();
+        found
+    }
+
+    /// The files of a folder that inference reads, relative to it, `pipeline.json` first. Those of other
+    /// repositories are left out unless they lie in the folder, and refused names always are.
+    pub fn files_read(&self, folder: &Path) -> Vec<String> {
+        let mut files = vec![PIPELINE_FILE.to_owned()];
+        for reference in self.references() {
+            let here = reference.files_in(folder).1.exists();
+            if here || reference.other_repo().is_none() {
+                files.push(reference.config());
+                files.push(reference.weights());
+            }
+        }
+        files
     }
 }
 

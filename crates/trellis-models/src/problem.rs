@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer, ser::SerializeStruct};
 use crate::config::BadArgument;
 use crate::extras::ExtraFault;
 use crate::header::HeaderError;
-use crate::misplaced::{self, Move};
+use crate::moves::{self, Misplaced, Move};
 use crate::numbers::Numbers;
 use crate::read::ReadError;
 use crate::reference::Refused;
@@ -21,9 +21,9 @@ pub use kind::Severity;
 
 /// A fault or a risk, found by `check`.
 #[derive(Debug, thiserror::Error)]
-#[allow(missing_docs, reason = "each variant's sentence says what its fields are")]
+#[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
 pub enum Problem {
-    #[error("`{}` holds no pipeline.json{}", folder.display(), in_another(near.as_deref()))]
+    #[error("`{}` has no pipeline.json{}", folder.display(), in_another(near.as_deref()))]
     PipelineMissing {
         folder: PathBuf,
         /// A folder nearby that holds one.
@@ -58,13 +58,13 @@ pub enum Problem {
         text: String,
         reason: Refused,
     },
-    #[error("checkpoint `{name}` is named in pipeline.json for `{role}` but is not there")]
+    #[error("checkpoint `{name}` is named in pipeline.json for `{role}` but is missing")]
     CheckpointMissing { name: String, role: String },
-    #[error("checkpoint `{name}` is there only in half: `{missing}` is missing")]
+    #[error("checkpoint `{name}` is incomplete: `{missing}` is missing")]
     CheckpointHalf { name: String, missing: String },
-    #[error("`{name}` lies in the wrong place: {}", misplaced::sentence(moves))]
+    #[error("`{name}` is in the wrong place: {}", moves::sentence(moves))]
     Misplaced { name: String, moves: Vec<Move> },
-    #[error("`{file}` is a link to `{}`, which is not there", target.display())]
+    #[error("`{file}` is a broken link: `{}` does not exist", target.display())]
     DanglingLink { file: String, target: PathBuf },
     #[error("checkpoint `{name}` for `{role}` is in another repository, `{repo}`, and not on this machine")]
     WouldDownload {
@@ -108,9 +108,9 @@ pub enum Problem {
         expected: (u64, u64),
     },
 
-    #[error("the download of `{}` is not finished: aria2 still keeps `{}`", file.display(), left.display())]
+    #[error("the download of `{}` is unfinished: aria2's `{}` is still there", file.display(), left.display())]
     DownloadUnfinished { file: PathBuf, left: PathBuf },
-    #[error("`{}` is what a download that was not finished left", left.display())]
+    #[error("`{}` is left over from an unfinished download", left.display())]
     DownloadLeftover { left: PathBuf },
 
     #[error("{what} cannot be used: `{}`", path.display())]
@@ -129,7 +129,7 @@ pub enum Problem {
         found: u64,
         expected: u64,
     },
-    #[error("{what} would be downloaded at the first job: `{}` is not there", path.display())]
+    #[error("{what} would be downloaded at the first job: `{}` is missing", path.display())]
     ExtraMissing { what: &'static str, path: PathBuf },
 
     #[error("there is no lock at `{}`", path.display())]
@@ -139,7 +139,7 @@ pub enum Problem {
         #[source]
         source: ReadError,
     },
-    #[error("`{file}` is locked but is not there")]
+    #[error("`{file}` is locked but missing")]
     LockedFileMissing { file: String },
     #[error("`{file}` has {found} bytes, the lock says {expected}")]
     LockedSize { file: String, found: u64, expected: u64 },
@@ -174,8 +174,8 @@ pub enum Problem {
         source: std::io::Error,
     },
 
-    #[error("this folder was repaired as in the notes: {reason}")]
-    AsInNotes { reason: String },
+    #[error("this folder has a substitute flow model: {reason}")]
+    SubstituteFlowModel { reason: String },
 }
 
 fn in_another(near: Option<&Path>) -> String {
@@ -188,7 +188,7 @@ fn named_as(name: Option<&str>) -> String {
 
 fn by_sources(sources: u32) -> String {
     match sources {
-        0 => "put together from published values".to_owned(),
+        0 => "assembled from published values".to_owned(),
         1 => "by one public source".to_owned(),
         many => format!("by {many} public sources"),
     }
@@ -215,5 +215,14 @@ impl Serialize for Problem {
         object.serialize_field("message", &self.sentence())?;
         object.serialize_field("advice", &self.advice())?;
         object.end()
+    }
+}
+
+impl From<&Misplaced> for Problem {
+    fn from(misplaced: &Misplaced) -> Self {
+        Self::Misplaced {
+            name: misplaced.name.clone(),
+            moves: misplaced.moves.clone(),
+        }
     }
 }

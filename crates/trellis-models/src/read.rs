@@ -24,7 +24,7 @@ pub enum ReadError {
         source: io::Error,
     },
     /// Larger than such a file can be.
-    #[error("`{}` is larger than {MAX_BYTES} bytes, which no file of its kind is", path.display())]
+    #[error("`{}` is larger than {MAX_BYTES} bytes, more than any file of its kind", path.display())]
     TooLarge {
         /// The file.
         path: PathBuf,
@@ -38,7 +38,7 @@ pub enum ReadError {
         found: StandIn,
     },
     /// Not the JSON it should be.
-    #[error("`{}` does not parse", path.display())]
+    #[error("cannot parse `{}`", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,

@@ -25,16 +25,16 @@ pub enum Refused {
     #[error("it is longer than {MAX_BYTES} bytes")]
     TooLong,
     /// It starts at the root.
-    #[error("it starts with `/`, so it names a place outside the model folder")]
+    #[error("it starts with `/`, so it points outside the model folder")]
     Absolute,
     /// It holds `..`.
-    #[error("it holds `..`, so it can leave the model folder")]
+    #[error("it contains `..`, so it can leave the model folder")]
     Climbs,
     /// `a//b`, `./a` or `a/`.
     #[error("it has an empty part or a part that is a single dot")]
     EmptyPart,
     /// A control character or a backslash.
-    #[error("it holds a control character or a backslash")]
+    #[error("it contains a control character or a backslash")]
     OddCharacter,
 }
 

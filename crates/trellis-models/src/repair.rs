@@ -16,6 +16,6 @@ mod undo;
 pub use apply::apply;
 pub use edit::diff;
 pub use error::RepairError;
-pub use marker::{AsInNotes, Change, MARKER_FILE, Marker};
+pub use marker::{Change, MARKER_FILE, Marker, Substitution};
 pub use plan::{Options, Plan, Remedy, Source, Unsolved, plan};
 pub use undo::undo;

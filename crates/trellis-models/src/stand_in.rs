@@ -9,7 +9,7 @@ pub enum StandIn {
     #[error("is empty")]
     Empty,
     /// Space that was reserved for a download.
-    #[error("holds nothing but zeros, as a download does that reserved its space and broke off")]
+    #[error("contains only zeros, as after an interrupted download")]
     Zeros,
     /// What git checks out without LFS.
     #[error("is a Git LFS pointer, not the file itself")]

@@ -24,7 +24,7 @@ pub enum NodeError {
     },
     /// The folder around a data folder that somebody named: made for a mistyped path, it would hold jobs that
     /// nobody finds again.
-    #[error("the data folder `{}` cannot be made: `{}` is not there", root.display(), parent.display())]
+    #[error("the data folder `{}` cannot be made: `{}` does not exist", root.display(), parent.display())]
     NoParentFolder { root: PathBuf, parent: PathBuf },
     /// Another server works on the data folder.
     #[error("the data folder `{}` is in use by another server{}", root.display(), process(holder))]
@@ -81,8 +81,8 @@ pub enum NodeError {
     /// TRELLIS is asked for, without a model.
     #[error("the backend `trellis` needs a model folder, and none is set")]
     NoModel,
-    /// The model folder is not there.
-    #[error("the model folder `{}` is not there", path.display())]
+    /// The model folder does not exist.
+    #[error("the model folder `{}` does not exist", path.display())]
     ModelMissing { path: PathBuf, meant: String },
     /// The worker's sources cannot be written into the data folder.
     #[error(transparent)]

@@ -43,7 +43,7 @@ pub fn missing(path: &Path) -> Option<String> {
             format!("did you mean `{}`?", meant.display())
         }
         None if wrong.is_symlink() => {
-            format!("`{}` is a link to something that is not there", wrong.display())
+            format!("`{}` is a broken link", wrong.display())
         }
         None => format!("{place} has no `{}`", name.display()),
     })
@@ -142,10 +142,7 @@ mod tests {
                 format!("`{at}/photo.jpeg` is a file, not a folder"),
             ),
             ("models/zzz/deeper", format!("`{at}/models` has no `zzz`")),
-            (
-                "dangling",
-                format!("`{at}/dangling` is a link to something that is not there"),
-            ),
+            ("dangling", format!("`{at}/dangling` is a broken link")),
         ] {
             assert_eq!(missing(&root.join(given)), Some(said), "{given}");
         }

@@ -6,10 +6,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use crate::ObjError;
-use crate::text::token;
-
-/// What the files in a zip are called, before their endings.
-pub const STEM: &str = "model";
+use crate::text::{STEM, token};
 
 /// The most that is taken out of a zip, 2 GiB: TRELLIS's finest mesh has some hundred megabytes as text.
 const MAX_BYTES: u64 = 2 << 30;

@@ -11,7 +11,7 @@ pub enum ObjError {
         source: Box<gltf::Error>,
     },
     /// A part of it lies outside its buffer, or outside the file.
-    #[error("the GLB lacks the bytes of {what}")]
+    #[error("the GLB has no data for {what}")]
     Missing {
         /// Of what.
         what: &'static str,
@@ -34,7 +34,7 @@ pub enum ObjError {
         source: zip::result::ZipError,
     },
     /// The zip holds something else than an OBJ of ours.
-    #[error("the zip holds `{name}`, which is no part of an OBJ")]
+    #[error("the zip holds `{name}`, which is not part of an OBJ")]
     Foreign {
         /// What it holds.
         name: String,

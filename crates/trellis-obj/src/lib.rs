@@ -9,8 +9,9 @@ mod error;
 mod scene;
 mod text;
 
-pub use bundle::{Bundle, File, STEM};
+pub use bundle::{Bundle, File};
 pub use error::ObjError;
+pub use text::STEM;
 
 /// What an OBJ says of itself.
 #[derive(Debug, Clone, Copy)]

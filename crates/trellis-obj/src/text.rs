@@ -10,8 +10,11 @@
 
 use std::fmt::Write as _;
 
+use crate::Label;
 use crate::scene::{Part, Scene, places};
-use crate::{Label, STEM};
+
+/// What the files are called before their endings.
+pub const STEM: &str = "model";
 
 pub(crate) fn obj(scene: &Scene, label: Label<'_>) -> String {
     let name = token(label.name);

@@ -42,7 +42,7 @@ impl fmt::Display for Note {
         match self {
             Self::Converted { from } => write!(f, "the picture's colours were converted from {from} to sRGB"),
             Self::ProfileUnreadable => f.write_str(
-                "the picture's colour profile cannot be used, so its colours were taken as sRGB and may be off",
+                "the picture's colour profile cannot be used, so its colours were read as sRGB and may be off",
             ),
             Self::ProfileMismatch { profile, pixels } => write!(
                 f,

@@ -33,7 +33,7 @@ pub enum PictureError {
         file: ForeignFile,
     },
     /// One of the formats, in a form that is not read.
-    #[error("this form of {} is not read", format.title())]
+    #[error("this form of {} is not supported", format.title())]
     UnreadForm {
         /// Which format.
         format: PictureFormat,

@@ -4,10 +4,8 @@
 //! builds. Not here: judging anything. Opens no file.
 
 mod file;
-mod wheel_name;
 
 pub use file::{
     Abi, CardPackage, Cuda, KaolinAbi, MachineCode, ModelFile, Models, Pins, PinsError, Python, RemoteFile,
     Revision, Source, Torch, TrellisModel, Wheel, XformersAbi,
 };
-pub use wheel_name::{WheelName, WheelNameError};

@@ -47,7 +47,7 @@ pub enum OpenError {
     #[error("the envelope's payload is not base64")]
     Base64,
     /// Its payload is no statement that this program makes.
-    #[error("the envelope's statement is not understood")]
+    #[error("the envelope's statement cannot be read")]
     Statement {
         /// What is wrong.
         #[source]

@@ -41,7 +41,7 @@ pub enum KeyError {
         expected: usize,
     },
     /// Its bytes are no ed25519 key.
-    #[error("its bytes are no ed25519 key")]
+    #[error("its bytes are not an ed25519 key")]
     NotAKey,
 }
 

@@ -13,17 +13,18 @@
 use trellis_picture::Picture;
 
 use crate::bars;
+use crate::colour::{Colour, NEAR};
+use crate::decisions::{Decisions, MaskSource};
 use crate::edge::{eroded, mixture};
-use crate::enclosed::{self, Enclosed};
+use crate::enclosed;
 use crate::error::ReliefError;
 use crate::facts::Facts;
 use crate::faint;
 use crate::grid::Grid;
 use crate::hard_shadow;
-use crate::mask::MaskSource;
 use crate::noise::Noise;
 use crate::parts;
-use crate::scene::{Colour, NEAR, Scene, colours, place};
+use crate::scene::{Scene, colours, place};
 use crate::shadow;
 use crate::surface::Surface;
 
@@ -41,21 +42,6 @@ pub(crate) struct Removed {
     /// Coverage from 0 to 1 over the whole picture.
     pub(crate) coverage: Grid<f32>,
     pub(crate) decisions: Decisions,
-}
-
-/// What was decided on the way, for notes.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(crate) struct Decisions {
-    pub(crate) enclosed: Enclosed,
-    /// Whether there were bars around the picture.
-    pub(crate) bars: bool,
-    /// Whether something grey beside the object was taken for its shadow.
-    pub(crate) hard_shadow: bool,
-    pub(crate) source: MaskSource,
-    /// How far the background strays from its surfaces in brightness, as a deviation.
-    pub(crate) unevenness: f32,
-    /// Whether there is an alpha channel that tells nothing.
-    pub(crate) alpha_ignored: bool,
 }
 
 /// Finds the object before its background.

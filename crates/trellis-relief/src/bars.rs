@@ -3,8 +3,8 @@
 //! A bar is a band of one colour over a whole side that ends everywhere at once. A plain wall ends where
 //! the object begins, and goes on beside it.
 
+use crate::colour::{Colour, length};
 use crate::grid::Grid;
-use crate::scene::{Colour, length};
 
 /// How far a bar's cells may be from its colour: JPEG rings along its edge.
 const SAME: f32 = 0.06;

@@ -7,7 +7,7 @@ use trellis_picture::Picture;
 
 use crate::error::ReliefError;
 use crate::facts::Facts;
-use crate::grid::Grid;
+use crate::grid::{Grid, INSIDE};
 use crate::matte::Matte;
 use crate::parts;
 use crate::window::Window;
@@ -21,9 +21,6 @@ const SHORTEST: f64 = 64.0;
 const FIRST_LOOK: f64 = 512.0;
 /// Cells around the object: one that is empty for sure, one that takes part in softening.
 const MARGIN: usize = 2;
-/// Coverage from which a cell is inside.
-pub(crate) const INSIDE: f32 = 0.5;
-
 /// Coverage of the object, with a margin of [`MARGIN`] empty cells on each side.
 pub(crate) struct Coverage {
     /// From 0 to 1; [`INSIDE`] and more is the object.

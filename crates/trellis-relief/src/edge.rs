@@ -2,8 +2,9 @@
 //!
 //! Not here: which cells are object (`backdrop.rs`).
 
+use crate::colour::Colour;
 use crate::grid::Grid;
-use crate::scene::{Colour, Scene};
+use crate::scene::Scene;
 
 /// The share of object in each cell: 0 and 1 away from the edge, at it by the mixture of the colours.
 pub(crate) fn mixture(scene: &Scene, object: &Grid<bool>) -> Grid<f32> {

@@ -6,10 +6,11 @@
 //! fades into it (the light of a lantern, the gloss of a ball). Where nothing of that is to be seen, the
 //! picture does not say, and it is taken for a hole; either way a note tells how many there were.
 
+use crate::colour::Colour;
 use crate::grid::Grid;
 use crate::noise::{Noise, median};
 use crate::parts;
-use crate::scene::{Colour, Scene};
+use crate::scene::Scene;
 use crate::shadow;
 
 /// Share of the picture from which an enclosed area is looked at.

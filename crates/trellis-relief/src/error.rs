@@ -12,11 +12,11 @@ pub enum ReliefError {
     #[error("no object was found: nothing stands out from the background")]
     OnlyBackground,
     /// What surrounds the object is too uneven.
-    #[error("no clear object was found: the background is not plain enough to be told from the object")]
+    #[error("no clear object was found: the background is too busy to separate the object from it")]
     BusyBackground,
     /// What was found are the pieces of a background rather than an object.
     #[error(
-        "no clear object was found: what stands out falls into {bodies} pieces along the border, the largest {largest_percent} % of it"
+        "no clear object was found: what stands out is {bodies} pieces along the border, the largest {largest_percent} % of it"
     )]
     Scattered {
         /// The pieces.

@@ -1,9 +1,8 @@
 //! What was found in a picture, in numbers; whether that is an object, and what a person should know of it.
 
-use crate::backdrop::Decisions;
+use crate::decisions::{Decisions, MaskSource};
 use crate::error::ReliefError;
 use crate::grid::Grid;
-use crate::mask::MaskSource;
 use crate::parts;
 
 /// A body smaller than this share of the object is a detail of it: a spark, a stray hair.
@@ -81,7 +80,7 @@ impl Facts {
         (1.0 - along) * (1.0 - scattered) * (1.0 - doubt)
     }
 
-    /// Refuses what is no clear object.
+    /// Refuses what is not a clear object.
     pub(crate) fn check(&self, decisions: &Decisions) -> Result<(), ReliefError> {
         if self.confidence(decisions) >= CLEAR {
             return Ok(());
@@ -99,7 +98,7 @@ impl Facts {
     pub(crate) fn notes(&self, decisions: &Decisions) -> Vec<String> {
         let mut notes = Vec::new();
         if decisions.alpha_ignored {
-            notes.push("the alpha channel holds no mask and was ignored".to_owned());
+            notes.push("the alpha channel is not a mask and was ignored".to_owned());
         }
         let areas = |count: usize| match count {
             1 => "1 enclosed area in the background's colour was".to_owned(),

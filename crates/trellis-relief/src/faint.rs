@@ -3,11 +3,12 @@
 //! A white egg on white paper, a label that reaches the outline. What ends gradually is the background's
 //! own light; what lies along the picture's border is a floor.
 
+use crate::colour::{Colour, length};
 use crate::edge::eroded;
 use crate::grid::Grid;
 use crate::noise::Noise;
 use crate::parts;
-use crate::scene::{Colour, Scene, length};
+use crate::scene::Scene;
 
 /// Cells to each side over which a residual is averaged.
 const REACH: usize = 2;

@@ -4,8 +4,8 @@
 //! There the solid has a sole, as deep as the object is above it, instead of a rounded edge. The lowest part of
 //! something round is as level as that, but has no corner at its ends: a ball has no sole.
 
-use crate::coverage::INSIDE;
 use crate::grid::Grid;
+use crate::grid::INSIDE;
 
 /// How far an edge may be from level, relative to the object's height.
 const UNEVEN: f64 = 0.008;

@@ -58,7 +58,7 @@ pub fn generate(views: &Views, params: &Params, report: Report<'_>) -> Result<Re
     model.notes.splice(0..0, notes);
     if views.count > 1 {
         model.notes.push(format!(
-            "`relief` looks at the first of the {} views only",
+            "`relief` uses only the first of the {} views",
             views.count
         ));
     }

@@ -1,5 +1,8 @@
 //! A rectangle of values, row by row.
 
+/// Coverage from which a cell is inside.
+pub(crate) const INSIDE: f32 = 0.5;
+
 /// `width × height` values; the value at column `x` of row `y` is at `y * width + x`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Grid<T> {

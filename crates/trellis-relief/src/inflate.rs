@@ -9,9 +9,9 @@
 //! the object goes on, mirrored.
 
 use crate::balls;
-use crate::coverage::INSIDE;
 use crate::foot::Feet;
 use crate::grid::Grid;
+use crate::grid::INSIDE;
 use crate::multigrid::{self, Equations};
 use crate::outline::crossing;
 

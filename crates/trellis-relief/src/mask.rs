@@ -4,20 +4,9 @@ use trellis_core::Params;
 use trellis_picture::Picture;
 
 use crate::coverage::coverage;
+use crate::decisions::MaskSource;
 use crate::error::ReliefError;
 use crate::matte::Matte;
-
-/// Where a mask comes from.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum MaskSource {
-    /// The picture's alpha channel.
-    #[default]
-    Alpha,
-    /// The background was removed by its colours.
-    Removed,
-    /// Nowhere: the whole picture is the object.
-    Whole,
-}
 
 /// What of a picture is the object.
 #[derive(Debug, Clone, PartialEq, Eq)]

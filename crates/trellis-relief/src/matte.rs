@@ -5,10 +5,10 @@
 
 use trellis_picture::Picture;
 
-use crate::backdrop::{self, Decisions, Removed};
+use crate::backdrop::{self, Removed};
+use crate::decisions::{Decisions, MaskSource};
 use crate::error::ReliefError;
 use crate::grid::Grid;
-use crate::mask::MaskSource;
 use crate::resample::{largest, resample};
 use crate::window::Window;
 

@@ -6,10 +6,11 @@ use trellis_core::{Params, Progress, Stage};
 use trellis_picture::Picture;
 
 use crate::atlas::Atlas;
-use crate::coverage::{Coverage, INSIDE, coverage};
+use crate::coverage::{Coverage, coverage};
 use crate::error::ReliefError;
 use crate::foot;
 use crate::grid::Grid;
+use crate::grid::INSIDE;
 use crate::inflate::{Inflated, inflate};
 use crate::matte::Matte;
 use crate::sheet::{Sheet, sheet};

@@ -1,8 +1,9 @@
 //! How even a background is: its noise from cell to cell, and its level over larger places.
 
+use crate::colour::Colour;
 use crate::edge::eroded;
 use crate::grid::Grid;
-use crate::scene::{Colour, Scene};
+use crate::scene::Scene;
 
 /// Cells along each side of a block whose mean is a level.
 const BLOCK: usize = 8;

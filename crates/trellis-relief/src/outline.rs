@@ -5,8 +5,8 @@
 //! and slanted edges look like stairs: such edges are softened first, without moving any cell to the
 //! other side.
 
-use crate::coverage::INSIDE;
 use crate::grid::Grid;
+use crate::grid::INSIDE;
 
 /// How near to a cell centre a crossing may be, in cells: keeps triangles from degenerating.
 const NEAREST: f32 = 0.04;

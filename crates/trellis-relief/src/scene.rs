@@ -2,6 +2,7 @@
 
 use trellis_picture::Picture;
 
+use crate::colour::{Backdrop, Colour, NEAR, length};
 use crate::grid::Grid;
 use crate::resample::resample;
 use crate::surface::Surface;
@@ -9,14 +10,6 @@ use crate::window::Window;
 
 /// Cells along the longer side of the raster.
 const LONGEST: f64 = 512.0;
-/// Distance in deviations up to which a colour is the background's.
-pub(crate) const NEAR: f32 = 4.5;
-
-/// Brightness and two colour differences, each 0 to 1 or −½ to ½: distances in it are roughly as seen.
-pub(crate) type Colour = [f32; 3];
-
-/// A cell's background colour and how far, in deviations, its own colour is from it.
-pub(crate) type Backdrop = Grid<(Colour, f32)>;
 
 /// Each cell's own colour and what lies behind it.
 pub(crate) struct Scene<'a> {
@@ -73,11 +66,6 @@ impl<'a> Scene<'a> {
     pub(crate) fn contrast(&self, index: usize) -> f32 {
         length(self.residual(index))
     }
-}
-
-/// The length of a colour difference.
-pub(crate) fn length(difference: Colour) -> f32 {
-    difference.iter().map(|value| value * value).sum::<f32>().sqrt()
 }
 
 /// Where a cell is, from −1 to 1 on both axes.

@@ -3,8 +3,8 @@
 //! Squares cut by the outline are triangulated by marching squares, whole ones by `quadtree.rs`. All
 //! triangles wind counter-clockwise as seen from the front with y up (the grid's rows run down).
 
-use crate::coverage::INSIDE;
 use crate::grid::Grid;
+use crate::grid::INSIDE;
 use crate::inflate::Inflated;
 use crate::outline::crossing;
 use crate::quadtree;

@@ -3,7 +3,7 @@
 //! Fitted by iteratively reweighted least squares with Tukey's weights, so that an object which touches
 //! the border, or a second surface, does not bend it.
 
-use crate::scene::Colour;
+use crate::colour::Colour;
 
 /// Terms: 1, x, y, x², xy, y².
 const TERMS: usize = 6;

@@ -67,7 +67,7 @@ impl Launcher {
             Ok(Ok(found)) => match found.gpus.iter().find(|gpu| gpu.uuid == uuid) {
                 Some(gpu) => admit(MODEL, gpu, low_vram),
                 None => Err(Cause::Spawn {
-                    reason: format!("the GPU {uuid} is not there any more"),
+                    reason: format!("the GPU {uuid} is gone"),
                 }),
             },
             // What NVML cannot tell now, CUDA will tell the worker.

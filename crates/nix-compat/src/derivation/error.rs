@@ -25,7 +25,7 @@ pub enum DerivationError {
     #[error("it has no outputs")]
     NoOutputs(),
     /// Empty, `drv`, or not of a store path name's characters.
-    #[error("`{0}` is no name for an output")]
+    #[error("`{0}` is not a valid output name")]
     InvalidOutputName(String),
     /// A fixed output has to be the only one.
     #[error("it has a fixed output, and others beside it")]
@@ -49,19 +49,19 @@ pub enum DerivationError {
     #[error("it names no output of its input derivation `{0}`")]
     EmptyInputDerivationOutputNames(String),
     /// What is used of an input derivation has no possible name.
-    #[error("it uses the output `{1}` of its input derivation `{0}`, which is no name for an output")]
+    #[error("it uses the output `{1}` of its input derivation `{0}`, which is not a valid output name")]
     InvalidInputDerivationOutputName(String, String),
     /// An input source is not a store path.
     #[error("its input `{0}` is not a store path")]
     InvalidInputSourcesPath(String, #[source] store_path::Error),
     /// `system` is empty.
-    #[error("its system `{0}` is no name for a system")]
+    #[error("its system `{0}` is not a valid system")]
     InvalidPlatform(String),
     /// `builder` is empty.
-    #[error("its builder `{0}` is no program")]
+    #[error("its builder `{0}` is not a program")]
     InvalidBuilder(String),
     /// A variable without a name.
-    #[error("its environment has a variable called `{0}`, which is no name for one")]
+    #[error("its environment has a variable called `{0}`, which is not a valid name")]
     InvalidEnvironmentKey(String),
 }
 

@@ -128,6 +128,6 @@ pub enum FlakeRefError {
     #[error("the flake reference holds no valid address")]
     UrlParseError(#[from] url::ParseError),
     /// No form that is known, or a part or parameter that the form can't have.
-    #[error("`{0}` is no flake reference of a known form")]
+    #[error("`{0}` is not a known form of flake reference")]
     UnsupportedType(String),
 }

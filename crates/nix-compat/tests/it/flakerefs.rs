@@ -172,7 +172,7 @@ fn mercurial_is_refused_rather_than_read_without_its_address() {
     let error = "hg+https://example.org/y".parse::<FlakeRef>().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "`hg+https://example.org/y` is no flake reference of a known form"
+        "`hg+https://example.org/y` is not a known form of flake reference"
     );
 }
 

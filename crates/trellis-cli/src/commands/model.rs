@@ -10,6 +10,9 @@ mod lock;
 mod render;
 mod repair;
 
+use std::io;
+use std::path::Path;
+
 use clap::Subcommand;
 use trellis_core::Model;
 use trellis_models::{Located, Places, locate};
@@ -67,4 +70,10 @@ impl Machine<'_> {
         let asked = asked.or(variable.as_deref()).unwrap_or(pinned);
         Ok(locate(asked, &self.places)?)
     }
+}
+
+/// The hash that Nix gives a folder, as a model's lock has it.
+fn nar_hash(folder: &Path) -> io::Result<String> {
+    let (hash, _) = trellis_closure::hash_path(folder).map_err(io::Error::other)?;
+    Ok(hash.to_sri_string())
 }

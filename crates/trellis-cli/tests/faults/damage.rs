@@ -15,7 +15,7 @@ async fn damaged_pages_are_told_each_time_and_nothing_is_thrown_away() {
     let server = Server::start(home.path(), &[]);
     let client = Client::new(&server.address);
     let path = home.path().join("data/jobs.sqlite");
-    // SQLite moves pages from its log into the file now and then, and begins the log anew with the next
+    // SQLite moves pages from its log into the file now and then, and begins the log again with the next
     // write: only after that do pages stand in the file alone.
     let mut after = 0;
     for number in 0_u32.. {

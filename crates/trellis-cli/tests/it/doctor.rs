@@ -63,7 +63,7 @@ fn a_pipeline_that_names_a_missing_checkpoint() {
     assert_eq!(missing["check"], "model");
     let name = sample::MISSING_IN_NOTES;
     let sentence =
-        format!("checkpoint `ckpts/{name}` is named in pipeline.json for `slat_flow_model` but is not there");
+        format!("checkpoint `ckpts/{name}` is named in pipeline.json for `slat_flow_model` but is missing");
     assert_eq!(missing["message"], sentence.as_str());
 }
 
@@ -258,9 +258,8 @@ fn a_server_refuses_a_model_folder_that_names_a_missing_checkpoint() {
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{text}");
     let name = sample::MISSING_IN_NOTES;
-    let sentence = format!(
-        "✗ checkpoint `ckpts/{name}` is named in pipeline.json for `slat_flow_model` but is not there"
-    );
+    let sentence =
+        format!("✗ checkpoint `ckpts/{name}` is named in pipeline.json for `slat_flow_model` but is missing");
     assert!(
         text.contains(&sentence) && !text.contains("name it with `--env`"),
         "{text}"
@@ -274,7 +273,7 @@ fn a_server_refuses_a_model_folder_repaired_as_in_the_notes() {
     let mut repair = trellis(home.path());
     let repaired = repair
         .env("HF_HUB_OFFLINE", "1")
-        .args(["model", "repair", "model", "--as-in-notes"])
+        .args(["model", "repair", "model", "--substitute-flow-model"])
         .output()
         .unwrap();
     assert!(
@@ -335,7 +334,7 @@ fn the_last_line_is_the_verdict_and_the_exit_code_follows_it() {
     let (code, text, report) = reported(home.path(), &["--capability", "12.0"], &[]);
     let last = text.lines().last().unwrap();
     assert!(
-        last.starts_with("TRELLIS can run here: not known, because no Python environment was looked at"),
+        last.starts_with("TRELLIS can run here: unknown, because no Python environment was checked"),
         "{last}"
     );
     assert_eq!(
@@ -350,7 +349,7 @@ fn an_interpreter_that_is_not_there_is_said_first_and_alone() {
     let absent = home.path().join("absent/bin/python3");
     let (code, text, report) = reported(home.path(), &[], &[("TRELLIS_WORKER_PYTHON", &absent)]);
     let sentence = format!(
-        "`TRELLIS_WORKER_PYTHON` names `{}`, which is not there",
+        "`TRELLIS_WORKER_PYTHON` names `{}`, which does not exist",
         absent.display()
     );
     assert_eq!(code, Some(2));
@@ -377,7 +376,7 @@ fn a_virtual_environment_whose_python_is_gone() {
         let (code, text, report) = reported(home.path(), &arguments, &variables);
         assert_eq!(code, Some(2));
         assert!(
-            text.contains("`bin/python3` is a link to `/gone/python3.12`, which is not there"),
+            text.contains("`bin/python3` is a broken link: `/gone/python3.12` does not exist"),
             "{text}"
         );
         assert_eq!(report["findings"].as_array().unwrap().len(), 1);
@@ -393,7 +392,10 @@ fn a_server_names_the_interpreter_that_is_not_there() {
     let output = serve.args(["serve", "--port", "0"]).output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{text}");
-    assert!(text.contains("absent/bin/python3`, which is not there"), "{text}");
+    assert!(
+        text.contains("absent/bin/python3`, which does not exist"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -416,7 +418,7 @@ fn the_probe_says_that_numba_was_compiling() {
     assert_eq!(late["subject"], "TRELLIS");
     let message = late["message"].as_str().unwrap();
     assert!(
-        message.starts_with("did not end within 5 s: numba was compiling"),
+        message.starts_with("did not finish within 5 s: numba was compiling"),
         "{message}"
     );
     assert!(late["advice"].as_str().unwrap().contains("NUMBA_CACHE_DIR"));

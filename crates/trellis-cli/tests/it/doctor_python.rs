@@ -72,7 +72,7 @@ fn a_script_that_runs_a_python_elsewhere_is_not_taken_for_an_environment() {
         assert_eq!(report["verdict"]["trellis"], "unknown");
         let because = report["verdict"]["because"].as_str().unwrap();
         assert!(
-            because.starts_with("no Python environment was looked at"),
+            because.starts_with("no Python environment was checked"),
             "{because}"
         );
 

@@ -61,7 +61,7 @@ impl Client {
         self.finished(job["id"].as_str().expect("an id")).await
     }
 
-    /// The same, made anew.
+    /// The same, made again.
     pub(crate) async fn submit_anew(&self, picture: Vec<u8>, params: &Value) -> Value {
         let form = Form::new()
             .part("image", Part::bytes(picture).file_name("photo.png"))

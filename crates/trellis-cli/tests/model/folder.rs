@@ -134,19 +134,28 @@ fn a_repair_from_another_folder_is_shown_made_and_taken_back() {
 }
 
 #[test]
-fn the_substitution_of_the_notes_needs_the_request_and_warns() {
+fn a_substitute_flow_model_needs_the_request_and_warns() {
     let machine = Machine::new();
     machine.model_of_the_notes();
     let without = machine.transcript(&["repair", "model", "--no-fetch"]);
-    let dry = machine.transcript(&["repair", "model", "--no-fetch", "--as-in-notes", "--dry-run"]);
-    let with = machine.transcript(&["repair", "model", "--no-fetch", "--as-in-notes"]);
+    let dry = machine.transcript(&[
+        "repair",
+        "model",
+        "--no-fetch",
+        "--substitute-flow-model",
+        "--dry-run",
+    ]);
+    // The flag's old name, which no help shows.
+    let old = machine.transcript(&["repair", "model", "--no-fetch", "--as-in-notes", "--dry-run"]);
+    assert_eq!(old.replace("--as-in-notes", "--substitute-flow-model"), dry);
+    let with = machine.transcript(&["repair", "model", "--no-fetch", "--substitute-flow-model"]);
     let check = machine.transcript(&["check", "model"]);
     let undone = machine.transcript(&["repair", "model", "--undo"]);
     insta::assert_snapshot!([without, dry, with, check, undone].join("\n"));
 }
 
 #[test]
-fn offline_is_said_and_the_substitution_then_stands_in() {
+fn offline_is_said_and_a_substitute_is_made_on_request() {
     let machine = Machine::new();
     machine.model_of_the_notes();
     let offline = |arguments: &[&str]| {
@@ -154,9 +163,9 @@ fn offline_is_said_and_the_substitution_then_stands_in() {
         machine.told(&command.env("HF_HUB_OFFLINE", "1").output().unwrap())
     };
     let said = offline(&["repair", "model"]);
-    let dry = offline(&["repair", "model", "--dry-run", "--as-in-notes"]);
+    let dry = offline(&["repair", "model", "--dry-run", "--substitute-flow-model"]);
     assert!(dry.contains("instead") && dry.contains("--dry-run"), "{dry}");
-    let instead = offline(&["repair", "model", "--as-in-notes"]);
+    let instead = offline(&["repair", "model", "--substitute-flow-model"]);
     insta::assert_snapshot!([said, instead].join("\n"));
 }
 
@@ -183,7 +192,7 @@ fn what_no_repair_mends_is_not_called_fine() {
         let told = machine.transcript(arguments);
         assert!(told.starts_with("exit 1"), "{told}");
         assert!(
-            told.contains("is not finished: aria2 still keeps") && told.contains("`repair` cannot fix these"),
+            told.contains("is unfinished: aria2") && told.contains("`repair` cannot fix these"),
             "{told}"
         );
         assert!(!told.contains("nothing to repair"), "{told}");
@@ -202,12 +211,12 @@ fn a_folder_of_snapshots_stands_for_its_repository_and_a_cache_is_left_alone() {
     assert!(!told.contains("move "), "{told}");
     let told = machine.transcript(&["repair", "hub/models--org--name/snapshots"]);
     assert!(
-        told.contains("lies in a hub cache, which is never edited"),
+        told.contains("is in a hub cache, which is never edited"),
         "{told}"
     );
     let told = machine.transcript(&["check", "hub"]);
     assert!(
-        told.contains("holds no pipeline.json") && !told.contains("move "),
+        told.contains("has no pipeline.json") && !told.contains("move "),
         "{told}"
     );
     assert!(repo.join("snapshots/0123abc/pipeline.json").exists());

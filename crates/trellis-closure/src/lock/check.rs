@@ -22,17 +22,17 @@ pub enum Severity {
 
 /// Something about a lock file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[allow(missing_docs, reason = "each variant's sentence says what its fields are")]
+#[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
 pub enum Finding {
     #[error("`{node}` is not locked at all")]
     NotLocked { node: String },
     #[error("`{node}` has no `{field}`, so what is downloaded could be anything")]
     FieldMissing { node: String, field: &'static str },
-    #[error("`{node}` has the narHash `{text}`, which is no hash")]
+    #[error("`{node}` has the invalid narHash `{text}`")]
     BadHash { node: String, text: String },
     #[error("`{node}` has the commit `{text}`, which is not 40 hexadecimal digits")]
     BadRevision { node: String, text: String },
-    #[error("`{node}` is used by nobody")]
+    #[error("`{node}` is unused")]
     Unused { node: String },
     #[error("`{node}` is {days} {} old", if *days == 1 { "day" } else { "days" })]
     Old { node: String, days: i64 },
@@ -80,7 +80,7 @@ impl Finding {
             | Self::FieldMissing { .. }
             | Self::BadHash { .. }
             | Self::BadRevision { .. } => "let `nix flake lock` write it again",
-            Self::Unused { .. } => "`nix flake lock` takes it away",
+            Self::Unused { .. } => "`nix flake lock` removes it",
             Self::Old { .. } => "`nix/update-pins` takes a newer revision",
             Self::InputMissing { .. } | Self::InputUnknown { .. } | Self::Differs { .. } => {
                 "`nix/update-pins` writes both files from one source"

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 /// Why a lock file cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[allow(missing_docs, reason = "each variant's sentence says what its fields are")]
+#[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
 pub enum LockError {
     #[error("`{}` cannot be read", path.display())]
     Unreadable {
@@ -16,7 +16,7 @@ pub enum LockError {
     },
     #[error("the lock file is not of the expected shape")]
     Shape(#[source] serde_json::Error),
-    #[error("the lock file is of version {found}; versions {} to {} are known", known.start(), known.end())]
+    #[error("the lock file is of version {found}; versions {} to {} are supported", known.start(), known.end())]
     Version { found: u32, known: RangeInclusive<u32> },
     #[error("input `{input}` of node `{node}` is the node `{named}`, which the lock file does not have")]
     NodeMissing {
@@ -34,13 +34,13 @@ pub enum LockError {
         at: String,
         missing: String,
     },
-    #[error("what input `{input}` of node `{node}` follows comes back to itself: {way}")]
+    #[error("what input `{input}` of node `{node}` follows is circular: {way}")]
     FollowsItself {
         node: String,
         input: String,
         way: String,
     },
-    #[error("the inputs of node `{node}` come back to it: {way}")]
+    #[error("the inputs of node `{node}` are circular: {way}")]
     NodeCycle { node: String, way: String },
 }
 

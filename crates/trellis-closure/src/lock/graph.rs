@@ -36,7 +36,7 @@ impl FlakeLock {
         of_root.map(|((_, input), target)| (input.as_str(), target.as_str()))
     }
 
-    /// Who uses each node, by the node's name. A node that is missing here is used by nobody.
+    /// Who uses each node, by the node's name. A node that is missing here is unused.
     pub fn users(&self) -> BTreeMap<&str, BTreeSet<User>> {
         let mut users: BTreeMap<&str, BTreeSet<User>> = BTreeMap::new();
         for ((node, input), target) in &self.targets {

@@ -7,9 +7,9 @@ use crate::path_info::Source;
 
 /// What is wrong with a path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[allow(missing_docs, reason = "each variant's sentence says what its fields are")]
+#[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
 pub enum Problem {
-    #[error("is registered but is not there")]
+    #[error("is registered but missing")]
     Missing,
     #[error("has NAR hash {found}, {} says {expected}", said(*by))]
     Hash {
@@ -27,9 +27,9 @@ pub enum Problem {
     BadContentAddress,
     #[error("has a signature in the name of `{key}` that this key did not make")]
     BadSignature { key: String },
-    #[error("is signed by none of the trusted keys")]
+    #[error("is not signed by any trusted key")]
     NotSigned,
-    #[error("has nothing to be compared with: there is no database, and no binary cache has it")]
+    #[error("has nothing to compare with: there is no database, and no binary cache has it")]
     NothingSaid,
     #[error("{sentence}")]
     Unreadable {

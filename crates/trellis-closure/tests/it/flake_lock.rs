@@ -141,7 +141,7 @@ fn a_version_that_is_not_known_is_refused() {
     let error = FlakeLock::parse(r#"{"version": 8, "root": "root", "nodes": {}}"#).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the lock file is of version 8; versions 5 to 7 are known"
+        "the lock file is of version 8; versions 5 to 7 are supported"
     );
 }
 

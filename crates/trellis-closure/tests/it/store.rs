@@ -96,7 +96,7 @@ fn a_row_that_is_not_understood_is_named() {
     assert_eq!(
         error.to_string(),
         format!(
-            "the Nix database says of `{}` in `hash`: `sha256:short`, which is not understood",
+            "the Nix database says of `{}` in `hash`: `sha256:short`, which cannot be read",
             packages.data.to_absolute_path()
         )
     );

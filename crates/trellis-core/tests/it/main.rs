@@ -1,7 +1,8 @@
-//! Tests of the workspace as a whole that need nothing but its manifest, and of pages made from this crate.
+//! Tests of the workspace as a whole that need nothing but its files.
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
 mod circles;
 mod layers;
 mod parameters;
+mod wording;

@@ -17,8 +17,8 @@ use trellis_pins::Pins;
 use crate::elf::{Tables, Wanted};
 use crate::environment::{Environment, PythonVersion};
 use crate::finding::{Check, Finding, Level};
+use crate::library_index::{Id, LibraryIndex};
 use crate::packages::Packages;
-use crate::shelf::{Id, Shelf};
 
 pub use problem::{AbiProblem, BuiltFor, MissingSymbol};
 
@@ -31,20 +31,20 @@ const OPTIONAL: [&str; 2] = ["numba/np/ufunc/tbbpool", "numba/np/ufunc/omppool"]
 /// Runs the check.
 pub(crate) fn check(
     environment: &Environment,
-    shelf: &Shelf,
+    index: &LibraryIndex,
     packages: &Packages,
     reached: &BTreeSet<String>,
     pins: &Pins,
 ) -> Vec<Finding> {
     let finding = |subject: &str, problem: &AbiProblem| Finding::new(Check::Abi, subject, problem);
     let mut findings = Vec::new();
-    for (name, error) in &shelf.unreadable {
+    for (name, error) in &index.unreadable {
         let reason = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
         let needed = reached.contains(outermost(name));
         findings.push(finding(name, &AbiProblem::Unreadable { reason, needed }));
     }
-    let scope = Scope::new(shelf);
-    let inside = (0..shelf.entries.len()).filter(|id| shelf.entries[*id].inside);
+    let scope = Scope::new(index);
+    let inside = (0..index.entries.len()).filter(|id| index.entries[*id].inside);
     let inside: Vec<Id> = inside.collect();
     let broken: Vec<Vec<(Id, AbiProblem)>> = inside
         .par_iter()
@@ -52,7 +52,7 @@ pub(crate) fn check(
         .collect();
     let mut plugins: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (id, problem) in broken.into_iter().flatten() {
-        let name = &shelf.entries[id].name;
+        let name = &index.entries[id].name;
         match problem {
             AbiProblem::PluginIncomplete { plugins: lines } => {
                 plugins.entry(folder_of(name)).or_default().extend(lines);
@@ -64,17 +64,17 @@ pub(crate) fn check(
         findings.push(finding(&folder, &AbiProblem::PluginIncomplete { plugins }));
     }
     findings.extend(
-        for_other_numpy(shelf, &inside, packages, reached)
+        for_other_numpy(index, &inside, packages, reached)
             .iter()
             .map(|(name, problem)| finding(name, problem)),
     );
     findings.extend(
-        python_tags(environment, shelf)
+        python_tags(environment, index)
             .iter()
             .map(|(name, problem)| finding(name, problem)),
     );
     findings.extend(
-        runtimes::check(shelf, &scope.extensions)
+        runtimes::check(index, &scope.extensions)
             .iter()
             .map(|problem| finding("CUDA", problem)),
     );
@@ -86,11 +86,11 @@ pub(crate) fn check(
 }
 
 /// Compiled extensions of the environment: Python modules, and what is linked against torch.
-pub(crate) fn extensions(shelf: &Shelf) -> Vec<Id> {
+pub(crate) fn extensions(index: &LibraryIndex) -> Vec<Id> {
     let with_torch = |need: &String| need.starts_with("libtorch") || need.starts_with("libc10");
-    let ids = (0..shelf.entries.len()).into_par_iter();
+    let ids = (0..index.entries.len()).into_par_iter();
     ids.filter(|id| {
-        let entry = &shelf.entries[*id];
+        let entry = &index.entries[*id];
         let file = entry.name.rsplit('/').next().unwrap_or_default();
         let module = file.contains(".cpython-") || file.contains(".abi3.") || file == "_C.so";
         entry.inside && (module || entry.library.needed.iter().any(with_torch))
@@ -98,32 +98,32 @@ pub(crate) fn extensions(shelf: &Shelf) -> Vec<Id> {
     .collect()
 }
 
-struct Scope<'shelf> {
-    shelf: &'shelf Shelf,
-    tables: Vec<Option<Tables<'shelf>>>,
+struct Scope<'index> {
+    index: &'index LibraryIndex,
+    tables: Vec<Option<Tables<'index>>>,
     /// Torch's libraries.
     torch: Vec<Id>,
     extensions: Vec<Id>,
     reachable: BTreeSet<Id>,
 }
 
-impl<'shelf> Scope<'shelf> {
-    fn new(shelf: &'shelf Shelf) -> Self {
-        let ids = (0..shelf.entries.len()).into_par_iter();
-        let tables = ids.map(|id| shelf.entries[id].library.tables().ok()).collect();
-        let is_torch = |id: &Id| shelf.entries[*id].name.starts_with("torch/lib/");
-        let extensions = extensions(shelf);
+impl<'index> Scope<'index> {
+    fn new(index: &'index LibraryIndex) -> Self {
+        let ids = (0..index.entries.len()).into_par_iter();
+        let tables = ids.map(|id| index.entries[id].library.tables().ok()).collect();
+        let is_torch = |id: &Id| index.entries[*id].name.starts_with("torch/lib/");
+        let extensions = extensions(index);
         Self {
-            shelf,
+            index,
             tables,
-            torch: (0..shelf.entries.len()).filter(is_torch).collect(),
-            reachable: shelf.reachable(&extensions),
+            torch: (0..index.entries.len()).filter(is_torch).collect(),
+            reachable: index.reachable(&extensions),
             extensions,
         }
     }
 
     fn problems(&self, id: Id, packages: &Packages, pins: &Pins) -> Vec<(Id, AbiProblem)> {
-        let entry = &self.shelf.entries[id];
+        let entry = &self.index.entries[id];
         let mut problems = Vec::new();
         if !entry.missing.is_empty() {
             let libraries = entry.missing.clone();
@@ -146,10 +146,10 @@ impl<'shelf> Scope<'shelf> {
 
     /// Symbol versions that a needed library lacks. Only the highest of a family is told: the others lack, too.
     fn versions(&self, id: Id) -> Vec<AbiProblem> {
-        let entry = &self.shelf.entries[id];
+        let entry = &self.index.entries[id];
         let mut worst: BTreeMap<(&str, &str), &str> = BTreeMap::new();
         for need in entry.library.needs.iter().filter(|need| !need.weak) {
-            let provider = entry.needed.iter().map(|id| &self.shelf.entries[*id].library);
+            let provider = entry.needed.iter().map(|id| &self.index.entries[*id].library);
             let Some(provider) = provider.into_iter().find(|library| library.name() == need.file) else {
                 continue;
             };
@@ -163,7 +163,7 @@ impl<'shelf> Scope<'shelf> {
             }
         }
         let newest = |file: &str, family: &str| {
-            let ids = entry.needed.iter().map(|id| &self.shelf.entries[*id].library);
+            let ids = entry.needed.iter().map(|id| &self.index.entries[*id].library);
             let provider = ids.into_iter().find(|library| library.name() == file)?;
             let same = provider
                 .defines
@@ -185,17 +185,17 @@ impl<'shelf> Scope<'shelf> {
         let Some(own) = &self.tables[id] else {
             return Vec::new();
         };
-        let closure = self.shelf.closure(id);
+        let closure = self.index.closure(id);
         // What is missing may be in a library that is missing, and that is told already.
         if closure
             .iter()
-            .any(|id| !self.shelf.entries[*id].missing.is_empty())
+            .any(|id| !self.index.entries[*id].missing.is_empty())
         {
             return Vec::new();
         }
         let scope: Vec<&Tables<'_>> = closure
             .iter()
-            .chain(&self.shelf.process)
+            .chain(&self.index.process)
             .chain(&self.torch)
             .filter_map(|id| self.tables[*id].as_ref())
             .collect();
@@ -240,7 +240,7 @@ fn version_key(version: &str) -> Vec<u64> {
 
 /// Packages with extensions for NumPy 1 beside NumPy 2.
 fn for_other_numpy(
-    shelf: &Shelf,
+    index: &LibraryIndex,
     inside: &[Id],
     packages: &Packages,
     reached: &BTreeSet<String>,
@@ -252,11 +252,11 @@ fn for_other_numpy(
     }
     let old = inside
         .par_iter()
-        .filter(|id| numpy::for_numpy_1(&shelf.entries[**id].library));
+        .filter(|id| numpy::for_numpy_1(&index.entries[**id].library));
     let old: Vec<&Id> = old.collect();
     let mut by_package: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for id in old {
-        let name = &shelf.entries[*id].name;
+        let name = &index.entries[*id].name;
         by_package.entry(outermost(name)).or_default().push(name.clone());
     }
     let told = by_package.into_iter().map(|(package, libraries)| {
@@ -276,12 +276,12 @@ fn outermost(name: &str) -> &str {
 }
 
 /// Extensions for other Pythons that have no sibling for this one.
-fn python_tags(environment: &Environment, shelf: &Shelf) -> Vec<(String, AbiProblem)> {
+fn python_tags(environment: &Environment, index: &LibraryIndex) -> Vec<(String, AbiProblem)> {
     let Some(here) = environment.python.map(PythonVersion::tag) else {
         return Vec::new();
     };
     let mut modules: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for entry in shelf.entries.iter().filter(|entry| entry.inside) {
+    for entry in index.entries.iter().filter(|entry| entry.inside) {
         let Some((stem, behind)) = entry.name.split_once(".cpython-") else {
             continue;
         };

@@ -15,7 +15,7 @@ pub struct MissingSymbol {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AbiProblem {
     /// Every need is met.
-    #[error("{}: every C++ symbol and library that {} is here", match libraries {
+    #[error("{}: every C++ symbol and library that {} was found", match libraries {
         1 => "1 library".to_owned(),
         many => format!("{many} libraries"),
     }, if *libraries == 1 { "it needs" } else { "they need" })]
@@ -185,12 +185,12 @@ impl Diagnosis for AbiProblem {
                     .to_owned()
             }
             Self::MissingLibrary { .. } => {
-                "install the package that holds the library; on NixOS use the flake's environment, which patches \
+                "install the package with the library; on NixOS use the flake's environment, which patches \
                  wheels to find it"
                     .to_owned()
             }
             Self::VersionMissing { library, version, .. } => format!(
-                "use a system whose `{library}` has {version}, or the flake, which brings its own"
+                "use a system whose `{library}` has {version}, or the flake, which has its own"
             ),
             Self::TwoCudaRuntimes { .. } => {
                 "install builds for one CUDA major version only, as in the pinned set".to_owned()

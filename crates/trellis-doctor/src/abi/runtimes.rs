@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::AbiProblem;
-use crate::shelf::{Id, Shelf};
+use crate::library_index::{Id, LibraryIndex};
 
 /// Looks at the runtimes that compiled extensions reach.
-pub(super) fn check(shelf: &Shelf, extensions: &[Id]) -> Option<AbiProblem> {
+pub(super) fn check(index: &LibraryIndex, extensions: &[Id]) -> Option<AbiProblem> {
     let mut users: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
-    for id in shelf.reachable(extensions) {
-        let entry = &shelf.entries[id];
+    for id in index.reachable(extensions) {
+        let entry = &index.entries[id];
         for need in &entry.library.needed {
             if let Some(major) = runtime_major(need) {
                 users.entry(major).or_default().insert(&entry.name);

@@ -90,7 +90,7 @@ pub enum Item {
 #[derive(Debug, thiserror::Error)]
 pub enum FatbinError {
     /// A container or entry reaches over the end of what holds it.
-    #[error("the fatbin at offset {offset:#x} reaches over its end")]
+    #[error("the fatbin at offset {offset:#x} runs past the end")]
     Overrun {
         /// Where in the file.
         offset: u64,

@@ -14,12 +14,12 @@ mod verdict;
 mod xformers;
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use trellis_core::Capability;
 
 use crate::abi;
 use crate::finding::{Check, Finding};
+use crate::library_index::{Id, LibraryIndex};
 use crate::packages::Packages;
-use crate::shelf::{Id, Shelf};
-use trellis_core::Capability;
 
 pub use library::{ArchCount, CodeLists, LibraryCode, UnitCounts};
 pub use problem::CodeProblem;
@@ -27,15 +27,15 @@ pub use verdict::Verdict;
 
 /// The table of all libraries with device code, and what to say about them.
 pub(crate) fn check(
-    shelf: &Shelf,
+    index: &LibraryIndex,
     packages: &Packages,
     capability: Capability,
 ) -> (Vec<LibraryCode>, Vec<Finding>) {
     let finding = |subject: &str, problem: &CodeProblem| Finding::new(Check::MachineCode, subject, problem);
-    let read: Vec<(Id, images::Images, Option<CodeProblem>)> = (0..shelf.entries.len())
+    let read: Vec<(Id, images::Images, Option<CodeProblem>)> = (0..index.entries.len())
         .into_par_iter()
         .map(|id| {
-            let (images, outcome) = images::images(&shelf.entries[id].library, capability);
+            let (images, outcome) = images::images(&index.entries[id].library, capability);
             let damaged = outcome.err().map(|error| CodeProblem::Damaged {
                 reason: error.to_string(),
             });
@@ -44,10 +44,10 @@ pub(crate) fn check(
         .collect();
     let mut findings = Vec::new();
     let mut table = Vec::new();
-    let needed = shelf.reachable(&abi::extensions(shelf));
+    let needed = index.reachable(&abi::extensions(index));
     let mut summary = problem::Summary::new(capability);
     for (id, images, damaged) in read {
-        let name = &shelf.entries[id].name;
+        let name = &index.entries[id].name;
         findings.extend(damaged.iter().map(|problem| finding(name, problem)));
         if !images.is_empty() {
             let line = LibraryCode::new(name, &images, capability);
@@ -62,7 +62,7 @@ pub(crate) fn check(
             .iter()
             .map(|problem| finding("device code", problem)),
     );
-    let compilers = nvrtc::check(shelf, capability);
+    let compilers = nvrtc::check(index, capability);
     findings.extend(compilers.iter().map(|(name, problem)| finding(name, problem)));
     findings.extend(
         xformers::check(packages, capability)

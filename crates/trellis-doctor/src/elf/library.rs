@@ -30,7 +30,7 @@ pub enum ElfError {
         source: io::Error,
     },
     /// Not a 64-bit little-endian ELF file with sections, or a damaged one.
-    #[error("{} is no readable 64-bit ELF library", path.display())]
+    #[error("{} is not a readable 64-bit ELF library", path.display())]
     Format {
         /// Which.
         path: PathBuf,
@@ -45,7 +45,7 @@ pub enum ElfError {
         path: PathBuf,
     },
     /// More or longer names than any linker writes.
-    #[error("{} holds more names than a library can need", path.display())]
+    #[error("{} has more names than a library can need", path.display())]
     Excess {
         /// Which.
         path: PathBuf,
@@ -156,7 +156,7 @@ impl Library {
         self.soname.as_deref().or_else(file_name).unwrap_or_default()
     }
 
-    /// The symbol tables; parsed anew by each call, which costs a few header reads.
+    /// The symbol tables; parsed again by each call, which costs a few header reads.
     pub(crate) fn tables(&self) -> Result<Tables<'_>, object::read::Error> {
         Tables::parse(&self.map)
     }

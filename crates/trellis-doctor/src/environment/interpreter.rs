@@ -17,7 +17,7 @@ pub(super) fn gone(root: &Path) -> Option<String> {
         let target = link.read_link().unwrap_or_default();
         let name = link.strip_prefix(root).unwrap_or(link);
         return Some(format!(
-            "`{}` is a link to `{}`, which is not there",
+            "`{}` is a broken link: `{}` does not exist",
             name.display(),
             target.display()
         ));
@@ -28,7 +28,7 @@ pub(super) fn gone(root: &Path) -> Option<String> {
     let home = configuration(root, &["home"]).filter(|home| !Path::new(home).is_dir());
     if let Some(home) = home {
         return Some(format!(
-            "`pyvenv.cfg` names the Python in `{home}`, which is not there"
+            "`pyvenv.cfg` names the Python in `{home}`, which does not exist"
         ));
     }
     let none = !paths.iter().any(|path| path.exists());

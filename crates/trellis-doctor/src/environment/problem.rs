@@ -26,7 +26,7 @@ pub enum EnvironmentError {
         /// What leads nowhere.
         what: String,
     },
-    /// A variable names an interpreter that is not there.
+    /// A variable names an interpreter that does not exist.
     #[error("`{variable}` names `{}`, which {reason}", path.display())]
     NoInterpreter {
         /// The variable.
@@ -36,7 +36,7 @@ pub enum EnvironmentError {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// A variable names an environment that is not there.
+    /// A variable names an environment that does not exist.
     #[error("`{variable}` names `{}`, which cannot be read", path.display())]
     NamedUnreadable {
         /// The variable.
@@ -55,7 +55,7 @@ pub enum EnvironmentError {
         interpreter: PythonVersion,
     },
     /// A folder without packages.
-    #[error("{} holds no Python packages", path.display())]
+    #[error("{} has no Python packages", path.display())]
     NoPackages {
         /// Which.
         path: PathBuf,
@@ -67,14 +67,14 @@ impl EnvironmentError {
     pub fn advice(&self) -> &'static str {
         match self {
             Self::InterpreterGone { .. } => {
-                "install that Python again, or make the environment again with one that is here"
+                "reinstall that Python, or recreate the environment with an installed one"
             }
             Self::NoInterpreter { .. } => {
                 "name the `bin/python3` of the environment that has TRELLIS, or unset the variable"
             }
-            Self::NamedUnreadable { .. } => "name an environment that is there, or unset the variable",
+            Self::NamedUnreadable { .. } => "name an environment that exists, or unset the variable",
             Self::OtherPython { .. } => {
-                "make the environment again: packages do not move from one Python to the next"
+                "recreate the environment: packages do not move from one Python to another"
             }
             Self::Unreadable { .. } => "name a folder that exists and that you may read",
             Self::NoPackages { .. } => {
@@ -106,7 +106,7 @@ impl Diagnosis for EnvironmentError {
 
 /// An interpreter is named, and its files do not tell which environment it runs.
 #[derive(Debug, thiserror::Error)]
-#[error("`{variable}` names `{}`, and its environment cannot be told from files: nothing of it was looked at", python.display())]
+#[error("`{variable}` names `{}`, and its environment cannot be found from files: it was not checked", python.display())]
 pub struct EnvironmentUntold {
     /// The variable.
     pub variable: &'static str,

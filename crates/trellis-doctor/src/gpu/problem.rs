@@ -75,7 +75,7 @@ pub enum GpuProblem {
         path: PathBuf,
     },
     /// A running driver whose library is not found.
-    #[error("libcuda.so.1 is in none of the folders searched, though the driver runs")]
+    #[error("libcuda.so.1 was not found in any of the searched folders, though the driver runs")]
     NoLibcuda {
         /// The system.
         place: Place,
@@ -100,7 +100,7 @@ pub enum GpuProblem {
         total: u64,
     },
     /// Not the GPU that the libraries were judged for.
-    #[error("has capability {capability}, and the libraries were judged for {asked}")]
+    #[error("has capability {capability}, and the libraries were checked for {asked}")]
     OtherCapability {
         /// The GPU's.
         capability: Capability,
@@ -120,7 +120,7 @@ pub enum GpuProblem {
         total: u64,
     },
     /// Others hold too much.
-    #[error("has {} free, and TRELLIS takes up to 16 GiB", memory_size(*free))]
+    #[error("has {} free, and TRELLIS needs up to 16 GiB", memory_size(*free))]
     Occupied {
         /// Free memory in bytes.
         free: u64,
@@ -205,7 +205,7 @@ impl Diagnosis for GpuProblem {
             }
             Self::TooSmall { .. } => "use a GPU with 16 GB, or `--backend relief`",
             Self::LowVram { .. } => "start with `--low-vram`",
-            Self::Occupied { .. } => "end the programs that hold the memory, or start with `--low-vram`",
+            Self::Occupied { .. } => "stop the programs that use the memory, or start with `--low-vram`",
             Self::NotPersistent => "on a server run `nvidia-smi -pm 1` or `nvidia-persistenced`",
         };
         text.to_owned()

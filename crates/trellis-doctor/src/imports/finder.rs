@@ -49,7 +49,7 @@ impl Module {
 pub(super) enum Found {
     /// It is there, with all packages above it, outermost first.
     Here(Vec<(String, Module)>),
-    /// The first part that is not there, and what is above it.
+    /// The first part that is missing, and what is above it.
     Missing(String, Vec<(String, Module)>),
     /// A part of it is made by a program.
     Unknown(Vec<(String, Module)>),

@@ -85,7 +85,7 @@ pub(crate) fn check(
     (walk.packages, findings)
 }
 
-/// The subject and the problem of a module whose package is not there, or whose folder is empty.
+/// The subject and the problem of a module whose package is missing, or whose folder is empty.
 fn absent(module: &str, missing: &Missing, packages: &Packages, pins: &Pins) -> (String, ImportProblem) {
     let package = outermost(module).to_owned();
     let (by, install) = (missing.by.clone(), install(&package, pins));

@@ -81,7 +81,7 @@ pub enum ImportProblem {
         by: String,
     },
     /// Python files without the compiled part.
-    #[error("is here without its compiled library {}", any_of.iter().map(|stem| format!("`{stem}.*.so`")).collect::<Vec<_>>().join(" or "))]
+    #[error("is installed without its compiled library {}", any_of.iter().map(|stem| format!("`{stem}.*.so`")).collect::<Vec<_>>().join(" or "))]
     NotCompiled {
         /// Paths below the packages; any would do.
         any_of: Vec<String>,

@@ -23,7 +23,7 @@ pub(crate) struct Walk {
     pub(crate) unreadable: BTreeMap<String, (String, String)>,
 }
 
-/// A module that is not there.
+/// A missing module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Missing {
     /// The module that imports it.
@@ -105,11 +105,11 @@ fn source(module: &Module) -> Result<String, String> {
         return Ok(String::new());
     };
     let text = read(&path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => "it is a link to nowhere".to_owned(),
+        io::ErrorKind::NotFound => "it is a broken link".to_owned(),
         _ => error.to_string(),
     })?;
     if text.contains('\0') {
-        return Err("it holds zero bytes, as a file does that was never written out".to_owned());
+        return Err("it contains zero bytes, as a file that was never fully written".to_owned());
     }
     Ok(text)
 }

@@ -69,7 +69,7 @@ pub enum ProbeProblem {
     #[error("failed: xformers has no operator for this input on this GPU")]
     NoOperator,
     /// Memory of the GPU.
-    #[error("failed: the GPU's memory does not suffice")]
+    #[error("failed: not enough GPU memory")]
     OutOfMemory,
     /// An extension of NumPy 1 beside NumPy 2.
     #[error("failed: {}", module.as_ref().map_or_else(|| "an extension is compiled for NumPy 1, and NumPy 2 is here".to_owned(), |module| format!("`{module}` is compiled for NumPy 1, and NumPy 2 is here")))]
@@ -78,7 +78,7 @@ pub enum ProbeProblem {
         module: Option<String>,
     },
     /// It did not end.
-    #[error("did not end within {seconds} s{}", during.words())]
+    #[error("did not finish within {seconds} s{}", during.words())]
     TimedOut {
         /// The limit.
         seconds: u64,
@@ -86,7 +86,7 @@ pub enum ProbeProblem {
         during: During,
     },
     /// A signal ended it.
-    #[error("was ended by signal {signal}")]
+    #[error("was killed by signal {signal}")]
     Killed {
         /// Its number.
         signal: i32,
@@ -160,13 +160,13 @@ impl Diagnosis for ProbeProblem {
     fn advice(&self) -> String {
         match self {
             Self::Works { .. } | Self::LeftOut { .. } => "",
-            Self::UndefinedSymbol { .. } => "see the check ABI above: it names the package and what it was built for",
-            Self::LibraryMissing { .. } => "see the check ABI above; on NixOS use the flake's environment",
+            Self::UndefinedSymbol { .. } => "see the ABI check above: it names the package and what it was built for",
+            Self::LibraryMissing { .. } => "see the ABI check above; on NixOS use the flake's environment",
             Self::ModuleMissing { .. } => "install it from the pinned set, or use the flake's environment",
             Self::NoKernelImage => "see the check of machine code above: it lists which library has no code for the GPU",
             Self::NoOperator => "set `XFORMERS_DISABLED=1` for DINOv2, and see the check of machine code above",
-            Self::OutOfMemory => "see the check of driver and GPU above for who holds the memory",
-            Self::OtherNumpy { .. } => "see the check ABI above: it lists the packages that are compiled for NumPy 1",
+            Self::OutOfMemory => "see the check of driver and GPU above for what uses the memory",
+            Self::OtherNumpy { .. } => "see the ABI check above: it lists the packages that are compiled for NumPy 1",
             Self::TimedOut {
                 during: During::Numba, ..
             } => {

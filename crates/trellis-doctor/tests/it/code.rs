@@ -139,7 +139,7 @@ fn damage_is_told_and_what_was_read_is_kept() {
     let finding = env.finding("damaged_device_code");
     assert_eq!(finding.level, Level::Warn);
     assert!(
-        finding.message.contains("reaches over its end"),
+        finding.message.contains("runs past the end"),
         "{}",
         finding.message
     );

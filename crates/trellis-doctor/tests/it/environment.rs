@@ -126,7 +126,7 @@ fn links_to_packages_are_followed_and_circles_end() {
     env.library("x/_C.so", module);
     assert_eq!(
         env.finding("abi_complete").message,
-        "2 libraries: every C++ symbol and library that they need is here"
+        "2 libraries: every C++ symbol and library that they need was found"
     );
 }
 

@@ -84,7 +84,7 @@ fn what_looks_like_a_container_at_the_end_of_the_file_is_passed_over() {
         let range = 0..bytes.len() as u64;
         scan(bytes.as_slice(), range.clone(), &mut |_| {}).unwrap();
         let error = walk(bytes.as_slice(), range, &mut |_| {}).unwrap_err();
-        assert!(error.to_string().contains("reaches over its end"), "{error}");
+        assert!(error.to_string().contains("runs past the end"), "{error}");
     }
 }
 

@@ -121,7 +121,7 @@ fn packages_must_have_their_compiled_libraries() {
         env.remove(library);
         assert!(
             error(&env).starts_with(&format!(
-                "not_compiled {package}: is here without its compiled library"
+                "not_compiled {package}: is installed without its compiled library"
             )),
             "{package}: {}",
             error(&env)
@@ -294,7 +294,7 @@ fn an_interpreter_that_is_gone_is_all_that_is_said() {
     let gone = Environment::discover(env.root()).unwrap_err();
     assert!(
         gone.to_string()
-            .contains("`bin/python3` is a link to `/nowhere/python3.12`"),
+            .contains("`bin/python3` is a broken link: `/nowhere/python3.12`"),
         "{gone}"
     );
     fs::remove_file(env.root().join("bin/python3")).unwrap();

@@ -104,7 +104,7 @@ fn a_card_that_others_use() {
         .unwrap();
     assert_eq!(
         occupied.message,
-        "has 9.0 GiB free, and TRELLIS takes up to 16 GiB"
+        "has 9.0 GiB free, and TRELLIS needs up to 16 GiB"
     );
     assert_eq!(occupied.evidence, ["4242 game  15.0 GiB"]);
 }
@@ -223,12 +223,12 @@ fn a_backend_that_only_the_dense_half_knows() {
     };
     assert_eq!(
         check(None),
-        ["is `sdpa`, which TRELLIS's sparse attention does not know: it takes flash_attn there"]
+        ["is `sdpa`, which TRELLIS's sparse attention does not know: it uses flash_attn there"]
     );
     assert_eq!(check(Some("xformers")), Vec::<String>::new());
     assert_eq!(
         check(Some("sdpa")),
-        ["`sdpa` is not one of xformers, flash_attn: TRELLIS ignores it and takes flash_attn"]
+        ["`sdpa` is not one of xformers, flash_attn: TRELLIS ignores it and uses flash_attn"]
     );
 }
 

@@ -5,13 +5,15 @@
 use std::time::Duration;
 
 use futures::FutureExt as _;
+use futures::future::join_all;
 use trellis_core::{EventKind, Failure, FailureKind, Job, JobId, JobState};
 
 use super::Fixture;
 use super::kit::{LEASE, at, claim, file, new_job, outcome, outcome_of, step, worker};
 use crate::rules::Command;
 use crate::{
-    Applied, CacheKey, Heartbeat, JobQuery, JobStore, NewJob, Owner, Recovered, Seen, StoreError, StoredJob,
+    Applied, CacheKey, Heartbeat, JobQuery, JobStore, NewJob, Owner, Recovered, Seen, StoreError, StoreStats,
+    StoredJob,
 };
 
 fn states(job: &Job) -> Vec<(JobState, u32)> {
@@ -74,6 +76,36 @@ pub async fn the_oldest_fitting_job_is_claimed_once<F: Fixture>() {
     let second = claim(&*store, "b", 4).await.unwrap();
     assert_eq!(first.lease.job, new_job(1).id);
     assert_eq!(second.lease.job, new_job(2).id);
+}
+
+pub async fn claims_at_the_same_time_never_share_a_job<F: Fixture>() {
+    let place = F::new().await;
+    let (store, other) = (place.store(), place.opened_again().await);
+    for n in 1..=10 {
+        store.submit(new_job(n)).await.unwrap();
+    }
+    let claims = (0..12).map(|n| claim(if n % 2 == 0 { &*store } else { &*other }, "a", 20));
+    let claims = join_all(claims).await;
+    let mut claimed: Vec<JobId> = claims.iter().flatten().map(|claim| claim.lease.job).collect();
+    claimed.sort();
+    assert_eq!(claimed, (1..=10).map(|n| new_job(n).id).collect::<Vec<_>>());
+}
+
+pub async fn submissions_at_the_same_time_with_one_key_make_one_job<F: Fixture>() {
+    let place = F::new().await;
+    let (store, other) = (place.store(), place.opened_again().await);
+    let with_key = |n| NewJob {
+        idempotency: Some(("key".to_owned(), "x".to_owned())),
+        ..new_job(n)
+    };
+    let submissions = (1..=8).map(|n| if n % 2 == 0 { &store } else { &other }.submit(with_key(n)));
+    let submitted = join_all(submissions).await;
+    let submitted: Vec<_> = submitted.into_iter().map(Result::unwrap).collect();
+    assert_eq!(
+        submitted.iter().filter(|submitted| !submitted.replayed).count(),
+        1
+    );
+    assert!(submitted.iter().all(|other| other.job.id == submitted[0].job.id));
 }
 
 pub async fn a_lapsed_lease_is_taken_back_and_given_up_after_three<F: Fixture>() {
@@ -452,6 +484,69 @@ pub async fn the_feed_tells_of_all_jobs_in_order<F: Fixture>() {
         store.events(Some(held.lease.job), 0, 9).await.unwrap(),
         [feed[0].clone(), feed[2].clone()]
     );
+}
+
+pub async fn what_expires_is_finished_and_goes_by_its_end<F: Fixture>() {
+    let place = F::new().await;
+    let store = place.store();
+    for n in 1..=5 {
+        store.submit(new_job(n)).await.unwrap();
+    }
+    // The second ends first; the fourth runs and the fifth waits.
+    let mut held = Vec::new();
+    for _ in 1..=4 {
+        held.push(claim(&*store, "a", 10).await.unwrap());
+    }
+    for (n, seconds) in [(2, 20), (1, 30), (3, 40)] {
+        let claim = &held[n - 1];
+        store
+            .succeed(&claim.lease, at(seconds), outcome(claim))
+            .await
+            .unwrap();
+    }
+    let ids = |numbers: &[u32]| numbers.iter().map(|n| new_job(*n).id).collect::<Vec<_>>();
+    for (keep_jobs, ended_before, limit, expired) in [
+        (None, None, 9, ids(&[])),
+        (Some(2), None, 9, ids(&[2])),
+        (Some(0), None, 9, ids(&[2, 1, 3])),
+        (Some(0), None, 2, ids(&[2, 1])),
+        (None, Some(at(30)), 9, ids(&[2])),
+        (Some(9), Some(at(31)), 9, ids(&[2, 1])),
+        (Some(0), Some(at(0)), 9, ids(&[2, 1, 3])),
+    ] {
+        assert_eq!(
+            store.expired(keep_jobs, ended_before, limit).await.unwrap(),
+            expired
+        );
+    }
+}
+
+pub async fn jobs_are_counted_by_state<F: Fixture>() {
+    let place = F::new().await;
+    let store = place.store();
+    assert_eq!(store.stats().await.unwrap(), StoreStats::default());
+    for n in 1..=5 {
+        store.submit(new_job(n)).await.unwrap();
+    }
+    let done = claim(&*store, "a", 10).await.unwrap();
+    store.succeed(&done.lease, at(11), outcome(&done)).await.unwrap();
+    let failed = claim(&*store, "a", 12).await.unwrap();
+    let failure = Failure::new(FailureKind::NoObject, "none");
+    store.fail(&failed.lease, at(13), failure).await.unwrap();
+    let by = Owner::default();
+    store
+        .apply(new_job(3).id, at(14), Command::Cancel { by })
+        .await
+        .unwrap();
+    let _running = claim(&*store, "a", 15).await.unwrap();
+    let counted = StoreStats {
+        queued: 1,
+        running: 1,
+        succeeded: 1,
+        failed: 1,
+        cancelled: 1,
+    };
+    assert_eq!(store.stats().await.unwrap(), counted);
 }
 
 pub async fn changes_wake_those_who_wait_for_them_and_nobody_else<F: Fixture>() {

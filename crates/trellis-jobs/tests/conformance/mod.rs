@@ -37,6 +37,8 @@ macro_rules! job_store_conformance {
             @each $fixture:
             a_job_goes_from_queue_to_result,
             the_oldest_fitting_job_is_claimed_once,
+            claims_at_the_same_time_never_share_a_job,
+            submissions_at_the_same_time_with_one_key_make_one_job,
             a_lapsed_lease_is_taken_back_and_given_up_after_three,
             a_heartbeat_keeps_the_lease,
             a_restarted_worker_gets_its_jobs_back_at_once_and_no_other,
@@ -52,6 +54,8 @@ macro_rules! job_store_conformance {
             a_recalled_job_is_done_at_once_and_tells_so,
             events_resume_and_are_thinned_when_the_job_ends,
             the_feed_tells_of_all_jobs_in_order,
+            what_expires_is_finished_and_goes_by_its_end,
+            jobs_are_counted_by_state,
             changes_wake_those_who_wait_for_them_and_nobody_else,
             changes_of_another_process_wake_too,
         }

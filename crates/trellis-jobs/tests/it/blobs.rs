@@ -163,3 +163,20 @@ async fn leftovers_of_killed_writes_are_swept_and_blobs_are_not() {
     assert!(!leftover.exists());
     assert_eq!(place.blobs.get(&key).await.unwrap(), "x");
 }
+
+#[tokio::test]
+async fn what_earlier_versions_cached_beside_the_jobs_is_removed() {
+    let place = Place::new();
+    let key = BlobKey::artifact(job(1), 1, "model.glb");
+    place.blobs.put(&key, Bytes::from_static(b"x")).await.unwrap();
+    let cache = place.folder.path().join("blobs/cache");
+    std::fs::create_dir(&cache).unwrap();
+    std::fs::write(cache.join("1.model.glb"), "x").unwrap();
+    place
+        .blobs
+        .sweep_unfinished(Duration::from_secs(3600))
+        .await
+        .unwrap();
+    assert!(!cache.exists());
+    assert_eq!(place.blobs.get(&key).await.unwrap(), "x");
+}

@@ -6,8 +6,8 @@ use std::io::Write as _;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use trellis_model_fetch::{ExtraSources, FetchError, FetchedFile, How, Hub, fetch_extras};
+use trellis_models::Places;
 use trellis_models::extras::Dinov2;
-use trellis_models::{Places, nar};
 
 use crate::kit::Bench;
 use crate::stand_in::{Content, Fault};
@@ -52,7 +52,7 @@ async fn mirror() -> (Bench, ExtraSources) {
         .unwrap()
         .mirrored(&base)
         .unwrap();
-    sources.code_nar_hash = nar::hash(&tree).unwrap();
+    sources.code_nar_hash = trellis_closure::hash_path(&tree).unwrap().0.to_sri_string();
     sources.weights.size = Some(WEIGHTS as u64);
     sources.weights.sha256 = Some(Content::Bytes(vec![7; WEIGHTS].into()).sha256());
     sources.u2net.size = Some(U2NET.len() as u64);

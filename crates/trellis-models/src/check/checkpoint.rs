@@ -8,7 +8,7 @@ use super::settings::ConditionNetwork;
 use crate::cache::find_cached;
 use crate::config::Config;
 use crate::header::Header;
-use crate::misplaced::Misplaced;
+use crate::moves::Misplaced;
 use crate::numbers;
 use crate::places::Places;
 use crate::problem::Problem;

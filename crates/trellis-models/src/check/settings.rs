@@ -90,7 +90,7 @@ pub(crate) fn check(pipeline: &Pipeline, problems: &mut Vec<Problem>) {
         (true, None, _) => faults.add("image_cond_model", "is missing"),
         (true, Some(name), _) if Dinov2::from_name(name).is_none() => faults.add(
             "image_cond_model",
-            format!("is `{name}`, which is no DINOv2 network that torch.hub loads"),
+            format!("is `{name}`, which is not a DINOv2 network that torch.hub loads"),
         ),
         (false, _, None) => faults.add("text_cond_model", "is missing"),
         _ => {}

@@ -14,7 +14,7 @@ use crate::stand_in::StandIn;
 
 /// What is wrong with an extra that is there.
 #[derive(Debug, thiserror::Error)]
-#[allow(missing_docs, reason = "each variant's sentence says what its fields are")]
+#[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
 pub enum ExtraFault {
     #[error("it {0}")]
     StandIn(StandIn),
@@ -28,7 +28,7 @@ pub enum ExtraFault {
     NotTorch,
     #[error("it is not an ONNX model")]
     NotOnnx,
-    #[error("its last {bytes} bytes are zeros, as where a download reserved its space and broke off")]
+    #[error("its last {bytes} bytes are zeros, as after an interrupted download")]
     ZeroTail { bytes: u64 },
     #[error("its file `{file}` is missing or empty")]
     CodeIncomplete { file: &'static str },
@@ -135,7 +135,7 @@ impl Opened {
         Ok(read)
     }
 
-    /// An error if the last bytes are nothing but zeros.
+    /// An error if the last bytes are all zeros.
     fn check_tail(&mut self) -> Result<(), ExtraFault> {
         let length = END.min(self.bytes / 2);
         let tail = self.at(self.bytes - length, length).map_err(ExtraFault::Read)?;

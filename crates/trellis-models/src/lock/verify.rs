@@ -4,22 +4,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Lock, extra_digest, size};
-use crate::check;
 use crate::extras::{self, Dinov2};
-use crate::hash::{self, OnBytes};
+use crate::hash::{self, Hashing, OnBytes};
 use crate::pipeline::Pipeline;
 use crate::places::Places;
 use crate::problem::Problem;
 
 impl Lock {
-    /// Holds a folder against the lock. Sizes are always compared, bytes only with `hashed`.
-    pub fn verify(
-        &self,
-        folder: &Path,
-        places: &Places,
-        hashed: bool,
-        on_bytes: OnBytes<'_>,
-    ) -> Vec<Problem> {
+    /// Compares a folder with the lock: always the sizes, the bytes with `hashing`.
+    pub fn verify(&self, folder: &Path, places: &Places, hashing: Option<Hashing<'_>>) -> Vec<Problem> {
         let mut problems = Vec::new();
         let mut right_size = Vec::new();
         for file in &self.files {
@@ -35,16 +28,16 @@ impl Lock {
                 }),
             }
         }
-        if hashed {
+        if let Some(hashing) = hashing {
             let paths: Vec<PathBuf> = right_size.iter().map(|file| folder.join(&file.path)).collect();
-            let digests = hash::sha256_all(&paths, on_bytes);
+            let digests = hash::sha256_all(&paths, hashing.on_bytes);
             for ((file, path), digest) in right_size.iter().zip(&paths).zip(digests) {
                 problems.extend(compare(&file.path, path, digest, &file.sha256));
             }
-            self.verify_extras(folder, places, on_bytes, &mut problems);
+            self.verify_extras(folder, places, hashing, &mut problems);
         }
         if let Ok(pipeline) = Pipeline::read(folder) {
-            let read = check::files_read(folder, &pipeline);
+            let read = pipeline.files_read(folder);
             let unlocked = read.into_iter().filter(|name| self.file(name).is_none());
             problems.extend(unlocked.map(|file| Problem::NotLocked { file }));
         }
@@ -55,7 +48,7 @@ impl Lock {
         &self,
         folder: &Path,
         places: &Places,
-        on_bytes: OnBytes<'_>,
+        hashing: Hashing<'_>,
         problems: &mut Vec<Problem>,
     ) {
         let pipeline = Pipeline::read(folder).ok();
@@ -68,7 +61,7 @@ impl Lock {
                 continue;
             };
             let file = extra.path.display().to_string();
-            match (extra_digest(extra.name, &extra.path, on_bytes), &locked.digest) {
+            match (extra_digest(extra.name, &extra.path, hashing), &locked.digest) {
                 (Err(_), _) => problems.push(Problem::LockedFileMissing { file }),
                 (Ok(found), expected) if found == *expected => {}
                 (Ok(found), expected) => problems.push(Problem::LockedHash {

@@ -78,7 +78,7 @@ impl Problem {
             Self::PinnedHash { .. } => "pinned_hash",
             Self::NotLocked { .. } => "not_locked",
             Self::Unreadable { .. } => "unreadable",
-            Self::AsInNotes { .. } => "as_in_notes",
+            Self::SubstituteFlowModel { .. } => "as_in_notes",
         }
     }
 
@@ -103,10 +103,10 @@ impl Problem {
     pub fn advice(&self) -> &'static str {
         match self {
             Self::PipelineMissing { .. } => {
-                "name the folder that holds pipeline.json, or download one with `trellis model fetch`"
+                "name the folder with pipeline.json, or download one with `trellis model fetch`"
             }
             Self::Trellis2 { .. } => {
-                "this program runs TRELLIS: name a folder of TRELLIS-image-large, which `trellis model fetch` brings"
+                "this program runs TRELLIS: name a folder of TRELLIS-image-large, which `trellis model fetch` downloads"
             }
             Self::PipelineUnreadable {
                 source:
@@ -116,7 +116,7 @@ impl Problem {
                     },
             } => "save it as UTF-8 without a byte-order mark, or restore it with `trellis model fetch`",
             Self::PipelineUnreadable { .. } | Self::PipelineUnknown { .. } | Self::Setting { .. } => {
-                "restore pipeline.json with `trellis model fetch`, or `trellis model repair --undo` if a repair wrote it"
+                "restore pipeline.json with `trellis model fetch`, or `trellis model repair --undo` if a repair changed it"
             }
             Self::RoleMissing { .. } | Self::RoleUnknown { .. } => {
                 "compare with the published pipeline.json; `trellis model fetch` downloads it"
@@ -131,10 +131,10 @@ impl Problem {
                 "`trellis model repair` takes it from another folder or downloads it"
             }
             Self::Misplaced { .. } => {
-                "`trellis model repair` makes the move and takes it back with `--undo`; `--dry-run` only shows it"
+                "`trellis model repair` moves it, and `--undo` moves it back; `--dry-run` only shows the plan"
             }
             Self::DanglingLink { .. } => {
-                "`trellis model fetch` brings what is missing in a hub cache; in a folder of your own `trellis model repair` replaces the link"
+                "`trellis model fetch` restores what a hub cache is missing; in a folder of your own `trellis model repair` replaces the link"
             }
             Self::WouldDownload { .. } => {
                 "TRELLIS would download it when it loads; `trellis model fetch` of this model puts it beside the others, where it can be locked"
@@ -145,20 +145,20 @@ impl Problem {
             | Self::Shape { .. }
             | Self::Numbers { .. }
             | Self::Counts { .. }
-            | Self::OddDtype { .. } => "`trellis model repair` replaces it by a sound copy",
+            | Self::OddDtype { .. } => "`trellis model repair` replaces it with an intact copy",
             Self::ClassUnknown { .. } => {
                 "it belongs to another program or a newer TRELLIS: fetch the published checkpoint"
             }
             Self::ClassDoesNotFit { .. } => {
-                "it may load, but sampling fails: name the right checkpoint in pipeline.json, or `trellis model repair --undo` if a repair wrote it"
+                "it may load, but sampling fails: name the right checkpoint in pipeline.json, or `trellis model repair --undo` if a repair changed it"
             }
             Self::DownloadUnfinished { .. } => {
                 "let aria2 finish it, or delete both files and use `trellis model repair`"
             }
-            Self::DownloadLeftover { .. } => "delete it once the file it was meant for is there and whole",
-            Self::ExtraBroken { .. } => "delete it; `trellis model fetch` brings and verifies it",
+            Self::DownloadLeftover { .. } => "delete it once its file is complete",
+            Self::ExtraBroken { .. } => "delete it; `trellis model fetch` downloads and verifies it",
             Self::ExtraDiffers { .. } => {
-                "if it was not put there on purpose, delete it; `trellis model fetch` brings the published one"
+                "if it was not put there on purpose, delete it; `trellis model fetch` downloads the published one"
             }
             Self::ExtraMissing { .. } => "`trellis model fetch` does it now and verifies it",
             Self::LockMissing { .. } => "`trellis model lock` writes it",
@@ -170,12 +170,12 @@ impl Problem {
             }
             Self::BlobHash { .. } => "`trellis model fetch` replaces it",
             Self::PinnedSize { .. } | Self::PinnedHash { .. } => {
-                "it is damaged or not the published file: `trellis model fetch` brings that one, `trellis model lock` pins your own"
+                "it is damaged or not the published file: `trellis model fetch` downloads the published one, `trellis model lock` pins your own"
             }
             Self::NotLocked { .. } => "write the lock again with `trellis model lock`",
             Self::Unreadable { .. } => "make it readable for this user",
-            Self::AsInNotes { .. } => {
-                "`trellis model repair --undo` takes it back; `trellis model repair` then puts the real checkpoint in place"
+            Self::SubstituteFlowModel { .. } => {
+                "undo it with `trellis model repair --undo`; `trellis model repair` then restores the real checkpoint"
             }
         }
     }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::error::RepairError;
 use super::marker::{Change, Marker};
 use super::plan::{Plan, Remedy};
-use crate::misplaced::Move;
+use crate::moves::Move;
 use crate::pipeline::PIPELINE_FILE;
 use crate::reference::Reference;
 use crate::write::{copy_atomically, write_atomically};
@@ -43,7 +43,7 @@ pub fn apply(plan: &Plan) -> Result<Vec<Change>, RepairError> {
     let mut marker = Marker::try_read(target)
         .map_err(|source| RepairError::MarkerUnreadable { source })?
         .unwrap_or_default();
-    marker.as_in_notes = plan.substitution().cloned().or(marker.as_in_notes);
+    marker.substitution = plan.substitution().cloned().or(marker.substitution);
     marker
         .changes
         .extend(steps.iter().map(|step| step.change.clone()));
@@ -110,7 +110,7 @@ fn steps(plan: &Plan) -> Result<Vec<Step>, RepairError> {
                 plan,
                 PIPELINE_FILE.to_owned(),
                 after.len() as u64,
-                "the substitution of the notes",
+                "substitute flow model",
             ),
             bytes: Bytes::Text(after),
         });
@@ -130,7 +130,7 @@ fn moving(plan: &Plan, one: &Move) -> Result<Step, RepairError> {
 }
 
 /// Moves a file within the folder. A link that is relative would lead elsewhere from its new place, so it is
-/// made anew.
+/// made again.
 pub(super) fn relocate(from: &Path, to: &Path) -> io::Result<()> {
     if let Some(folder) = to.parent() {
         fs::create_dir_all(folder)?;

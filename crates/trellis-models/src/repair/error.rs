@@ -7,16 +7,16 @@ use crate::read::ReadError;
 
 /// Why a folder is left as it is.
 #[derive(Debug, thiserror::Error)]
-#[allow(missing_docs, reason = "each variant's sentence says what its fields are")]
+#[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
 pub enum RepairError {
     #[error("pipeline.json has to be readable before anything can be repaired")]
     Pipeline {
         #[source]
         source: ReadError,
     },
-    #[error("`{}` lies in a hub cache, which is never edited in place", folder.display())]
+    #[error("`{}` is in a hub cache, which is never edited in place", folder.display())]
     InsideCache { folder: PathBuf },
-    #[error("`{}` is there already and is not empty", folder.display())]
+    #[error("`{}` already exists and is not empty", folder.display())]
     TargetNotEmpty { folder: PathBuf },
     #[error("`{}` cannot be written", path.display())]
     Write {
@@ -24,12 +24,12 @@ pub enum RepairError {
         #[source]
         source: io::Error,
     },
-    #[error("pipeline.json does not have the form that can be corrected")]
+    #[error("pipeline.json does not have a form that can be edited")]
     Edit {
         #[source]
         source: serde_json::Error,
     },
-    #[error("`{}` holds no record of a repair", folder.display())]
+    #[error("`{}` has no record of a repair", folder.display())]
     NothingToUndo { folder: PathBuf },
     #[error("the record of the repair cannot be used")]
     MarkerUnreadable {

@@ -15,15 +15,16 @@ pub const MARKER_FILE: &str = "trellis-repair.json";
 /// What repairs did to a folder.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Marker {
-    /// The substitution of the notes, if it was made.
-    pub as_in_notes: Option<AsInNotes>,
+    /// The substitute flow model, if there is one.
+    #[serde(rename = "as_in_notes")]
+    pub substitution: Option<Substitution>,
     /// Files, in the order in which they were changed.
     pub changes: Vec<Change>,
 }
 
-/// The substitution that lets a pipeline load with a model that cannot do the work.
+/// Another checkpoint in a role, with which the pipeline loads but cannot work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AsInNotes {
+pub struct Substitution {
     /// The role whose checkpoint was missing.
     pub role: String,
     /// What pipeline.json named.
@@ -55,7 +56,7 @@ impl Marker {
         match Self::try_read(folder) {
             Ok(marker) => marker,
             Err(_) => Some(Self {
-                as_in_notes: Some(AsInNotes {
+                substitution: Some(Substitution {
                     role: "unknown".to_owned(),
                     from: "unknown".to_owned(),
                     to: "unknown".to_owned(),
@@ -78,7 +79,7 @@ impl Marker {
 
     /// Why nothing should be served from the folder; `None` if it was repaired truly.
     pub fn refusal(&self) -> Option<String> {
-        self.as_in_notes.as_ref().map(AsInNotes::warning)
+        self.substitution.as_ref().map(Substitution::warning)
     }
 
     pub(super) fn write(&self, folder: &Path) -> Result<(), RepairError> {
@@ -89,7 +90,7 @@ impl Marker {
     }
 }
 
-impl AsInNotes {
+impl Substitution {
     /// What a person must know.
     pub fn warning(&self) -> String {
         format!(

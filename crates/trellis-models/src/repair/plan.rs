@@ -7,12 +7,13 @@ use serde::Serialize;
 
 use super::edit;
 use super::error::RepairError;
-use super::marker::AsInNotes;
+use super::marker::Substitution;
 use crate::cache::{self, Located, snapshot_of};
-use crate::check::{Read, read_checkpoint, references};
+use crate::check::{Read, read_checkpoint};
 use crate::hash;
 use crate::lock::{Lock, lock_path};
-use crate::misplaced::{self, Found, Misplaced, Move};
+use crate::misplaced::{self, Found};
+use crate::moves::{Misplaced, Move};
 use crate::pipeline::{PIPELINE_FILE, Pipeline};
 use crate::places::Places;
 use crate::problem::Problem;
@@ -27,8 +28,8 @@ pub struct Options {
     pub from: Vec<PathBuf>,
     /// The repository to download from; none where downloading is not allowed.
     pub repo: Option<String>,
-    /// Substitute as the notes do, where nothing else helps.
-    pub as_in_notes: bool,
+    /// Replace a missing `slat_flow_model` by the sparse-structure model, where nothing else helps.
+    pub substitute_flow_model: bool,
     /// Build the repaired folder here instead of changing the one that was named.
     pub to: Option<PathBuf>,
 }
@@ -76,7 +77,7 @@ pub enum Remedy {
         remote: String,
     },
     /// Another checkpoint is named in its place.
-    Substitute(AsInNotes),
+    Substitute(Substitution),
 }
 
 /// What can't be put right, and why.
@@ -94,7 +95,7 @@ impl Unsolved {
     fn no_copy(name: &str) -> Self {
         Self {
             name: name.to_owned(),
-            reason: "no sound copy is on this machine".to_owned(),
+            reason: "there is no intact copy on this machine".to_owned(),
             advice: "allow downloading, which `--no-fetch` and `HF_HUB_OFFLINE` forbid, or name a folder that has it \
                      with `--from`",
         }
@@ -206,8 +207,8 @@ impl Plan {
         Ok(Some((before, after)))
     }
 
-    /// The substitution of the notes, if it is planned. There is one role for it, so at most one.
-    pub fn substitution(&self) -> Option<&AsInNotes> {
+    /// The substitute flow model, if one is planned. There is one role for it, so at most one.
+    pub fn substitution(&self) -> Option<&Substitution> {
         self.remedies.iter().find_map(|remedy| match remedy {
             Remedy::Substitute(substitution) => Some(substitution),
             _ => None,
@@ -250,7 +251,7 @@ fn target(folder: &Path, options: &Options) -> Result<PathBuf, RepairError> {
 }
 
 fn all_named(pipeline: &Pipeline) -> impl Iterator<Item = Wanted> {
-    references(pipeline).into_iter().map(|reference| {
+    pipeline.references().into_iter().map(|reference| {
         let named = pipeline.args.models.iter();
         let roles = named.filter(|(_, text)| text.as_str() == reference.as_str());
         let roles = roles.filter_map(|(role, _)| role.parse::<Role>().ok()).collect();
@@ -267,7 +268,7 @@ struct Search<'a> {
     lock: Option<Lock>,
 }
 
-/// The first of: a sound copy on this machine, a download, the substitution of the notes.
+/// The first of: a sound copy on this machine, a download, the substitute flow model.
 fn remedy(wanted: &Wanted, search: &Search<'_>, pipeline: &Pipeline) -> Option<Remedy> {
     let options = search.options;
     let name = wanted.reference.as_str().to_owned();
@@ -283,8 +284,8 @@ fn remedy(wanted: &Wanted, search: &Search<'_>, pipeline: &Pipeline) -> Option<R
     }
     let stand_in = pipeline.args.models.get(Role::SparseStructureFlowModel.name())?;
     let only_slat_flow = wanted.roles == [Role::SlatFlowModel] && name != *stand_in;
-    (options.as_in_notes && only_slat_flow).then(|| {
-        Remedy::Substitute(AsInNotes {
+    (options.substitute_flow_model && only_slat_flow).then(|| {
+        Remedy::Substitute(Substitution {
             role: Role::SlatFlowModel.name().to_owned(),
             from: name,
             to: stand_in.clone(),

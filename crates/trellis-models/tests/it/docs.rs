@@ -10,7 +10,7 @@ use trellis_core::FailureKind;
 use trellis_models::config::BadArgument;
 use trellis_models::extras::ExtraFault;
 use trellis_models::header::HeaderError;
-use trellis_models::misplaced::Move;
+use trellis_models::moves::Move;
 use trellis_models::numbers::Numbers;
 use trellis_models::{Problem, ReadError, Refused, Severity, StandIn};
 
@@ -116,7 +116,7 @@ fn samples() -> Vec<Problem> {
         Problem::PinnedHash { file: "pipeline.json".to_owned(), found: "5e1f…".to_owned(), expected: "2686…".to_owned(), sources: 0 },
         Problem::NotLocked { file: file() },
         Problem::Unreadable { path: path(), source: io::ErrorKind::PermissionDenied.into() },
-        Problem::AsInNotes { reason: "with `ckpts/ss_flow`, a sparse-structure model, as the `slat_flow_model` the pipeline loads, but sampling fails".to_owned() },
+        Problem::SubstituteFlowModel { reason: "with `ckpts/ss_flow`, a sparse-structure model, as the `slat_flow_model` the pipeline loads, but sampling fails".to_owned() },
     ]
 }
 

@@ -4,21 +4,21 @@ use std::fs;
 
 use trellis_models::lock::{self, Lock};
 
-use crate::kit::{Machine, lines, located};
+use crate::kit::{HASHING, Machine, lines, located};
 
 #[test]
 fn a_lock_verifies_what_it_locked_and_names_each_departure() {
     let machine = Machine::with_small_extras();
     let folder = machine.model();
     let path = lock::lock_path(&located(&folder), &machine.places);
-    lock::make(&folder, &machine.places, &|_| {})
+    lock::make(&folder, &machine.places, HASHING)
         .unwrap()
         .write(&path)
         .unwrap();
     let locked = Lock::read(&path).unwrap();
     assert_eq!(locked.files.len(), 13);
     assert_eq!(locked.extras.len(), 3);
-    assert!(locked.verify(&folder, &machine.places, true, &|_| {}).is_empty());
+    assert!(locked.verify(&folder, &machine.places, Some(HASHING)).is_empty());
 
     let weights = folder.join("ckpts/ss_dec_conv3d_16l8_fp16.safetensors");
     let mut bytes = fs::read(&weights).unwrap();
@@ -27,8 +27,8 @@ fn a_lock_verifies_what_it_locked_and_names_each_departure() {
     fs::write(folder.join("ckpts/ss_dec_conv3d_16l8_fp16.json"), "{}").unwrap();
     fs::remove_file(folder.join("ckpts/slat_dec_gs_swin8_B_64l8gs32_fp16.json")).unwrap();
     fs::write(machine.places.u2net.join("u2net.onnx"), "other").unwrap();
-    let by_size = locked.verify(&folder, &machine.places, false, &|_| {});
-    let by_hash = locked.verify(&folder, &machine.places, true, &|_| {});
+    let by_size = locked.verify(&folder, &machine.places, None);
+    let by_hash = locked.verify(&folder, &machine.places, Some(HASHING));
     insta::assert_debug_snapshot!([by_size, by_hash].map(|found| lines(&found, machine.root.path())));
 }
 
@@ -60,7 +60,7 @@ fn refuses_a_lock_that_leads_out_of_the_folder_or_is_of_another_format() {
 fn the_nix_form_holds_every_file() {
     let machine = Machine::with_small_extras();
     let folder = machine.model();
-    let mut locked = lock::make(&folder, &machine.places, &|_| {}).unwrap();
+    let mut locked = lock::make(&folder, &machine.places, HASHING).unwrap();
     locked.repo = Some("microsoft/TRELLIS-image-large".to_owned());
     locked.revision = Some("0123456789abcdef".to_owned());
     let text = locked.to_nix();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use trellis_models::misplaced::{Move, sentence};
+use trellis_models::moves::{Move, sentence};
 use trellis_models::repair::{Options, Remedy, apply, plan, undo};
 use trellis_models::{Problem, sample};
 
@@ -190,7 +190,7 @@ fn a_link_that_leads_nowhere_is_named_with_where_it_leads() {
     let found = lines(&machine.check(&snapshot).problems, machine.root.path());
     assert_eq!(
         found,
-        ["dangling_link: `pipeline.json` is a link to `../../blobs/gone`, which is not there"]
+        ["dangling_link: `pipeline.json` is a broken link: `../../blobs/gone` does not exist"]
     );
 }
 
@@ -201,7 +201,7 @@ fn a_folder_below_the_models_own_names_that_one() {
     let found = lines(&machine.check(&ckpts).problems, machine.root.path());
     assert_eq!(
         found,
-        ["pipeline_missing: `~/model/ckpts` holds no pipeline.json, but `~/model` does"]
+        ["pipeline_missing: `~/model/ckpts` has no pipeline.json, but `~/model` does"]
     );
 }
 

@@ -3,13 +3,13 @@
 use std::fs;
 
 use trellis_core::Model;
+use trellis_models::Severity;
 use trellis_models::lock::{self, Lock};
 use trellis_models::pipeline::Pipeline;
 use trellis_models::published::{compare_lock, uncovered, verify, verify_extras};
-use trellis_models::{Severity, check};
 use trellis_pins::Pins;
 
-use crate::kit::{Machine, lines};
+use crate::kit::{HASHING, Machine, lines};
 
 fn names() -> Vec<String> {
     let files = Pins::embedded().models.folders[Model::DEFAULT.name()]
@@ -36,7 +36,7 @@ fn a_folder_of_other_bytes_is_not_the_published_one() {
     let machine = Machine::with_extras();
     let folder = machine.model();
     let pipeline = Pipeline::read(&folder).unwrap();
-    let read = check::files_read(&folder, &pipeline);
+    let read = pipeline.files_read(&folder);
     let mut pinned = names();
     pinned.sort();
     let mut sorted = read.clone();
@@ -172,7 +172,7 @@ fn grow(path: &std::path::Path, length: u64, size: u64) {
 #[test]
 fn a_lock_of_the_pinned_commit_must_say_what_the_pins_say() {
     let machine = Machine::with_small_extras();
-    let mut lock: Lock = lock::make(&machine.model(), &machine.places, &|_| {}).unwrap();
+    let mut lock: Lock = lock::make(&machine.model(), &machine.places, HASHING).unwrap();
     assert!(
         compare_lock(&lock).is_empty(),
         "a folder of one's own is locked as it is"

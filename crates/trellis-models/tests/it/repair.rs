@@ -1,4 +1,4 @@
-//! Repairs by copy, by download and, on request, by the substitution of the notes; and back.
+//! Repairs by copy, by download and, on request, by the substitute flow model; and back.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::Path;
 use trellis_models::repair::{Marker, Options, Plan, Remedy, RepairError, apply, plan, undo};
 use trellis_models::{Located, lock, sample};
 
-use crate::kit::{Machine, lines, located};
+use crate::kit::{HASHING, Machine, lines, located};
 
 /// Every file with its bytes, links followed.
 fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
@@ -98,7 +98,7 @@ fn a_copy_must_be_the_file_that_the_lock_names() {
     let machine = Machine::with_extras();
     let folder = machine.model();
     let path = lock::lock_path(&located(&folder), &machine.places);
-    lock::make(&folder, &machine.places, &|_| {})
+    lock::make(&folder, &machine.places, HASHING)
         .unwrap()
         .write(&path)
         .unwrap();
@@ -139,7 +139,7 @@ fn a_download_is_planned_when_nothing_is_here_and_then_counts_as_a_copy() {
     let folder = machine.model_of_the_notes();
     let options = Options {
         repo: Some("microsoft/TRELLIS-image-large".to_owned()),
-        as_in_notes: true,
+        substitute_flow_model: true,
         ..Options::default()
     };
     let plan = planned(&machine, &folder, &options);
@@ -159,7 +159,7 @@ fn the_substitution_of_the_notes_is_made_only_on_request_and_marks_the_folder() 
     assert_eq!((plan.remedies.len(), plan.unsolved.len()), (0, 1));
 
     let options = Options {
-        as_in_notes: true,
+        substitute_flow_model: true,
         ..Options::default()
     };
     let plan = planned(&machine, &folder, &options);
@@ -230,7 +230,7 @@ fn undo_refuses_what_was_changed_since_and_touches_nothing() {
     let folder = machine.model_of_the_notes();
     assert_eq!(undo(&folder, false).unwrap_err().kind(), "nothing_to_undo");
     let options = Options {
-        as_in_notes: true,
+        substitute_flow_model: true,
         ..Options::default()
     };
     apply(&planned(&machine, &folder, &options)).unwrap();

@@ -114,5 +114,5 @@ fn a_form_that_is_not_read_is_told_apart_from_damage() {
         ),
         "{refused:?}"
     );
-    assert_eq!(refused.to_string(), "this form of TIFF is not read");
+    assert_eq!(refused.to_string(), "this form of TIFF is not supported");
 }

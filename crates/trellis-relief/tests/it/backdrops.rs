@@ -272,7 +272,7 @@ fn an_alpha_channel_without_a_mask_is_ignored_and_told() {
         })
         .unwrap();
         assert!(
-            mask == expected && says(&notes, "the alpha channel holds no mask"),
+            mask == expected && says(&notes, "the alpha channel is not a mask"),
             "{alphas:?}: {notes:?}"
         );
     }

@@ -277,7 +277,7 @@ fn the_same_input_gives_the_same_bytes() {
 #[test]
 fn the_other_views_are_named_in_a_note() {
     let relief = generated(&views(3), &params()).unwrap();
-    assert_eq!(relief.notes, ["`relief` looks at the first of the 3 views only"]);
+    assert_eq!(relief.notes, ["`relief` uses only the first of the 3 views"]);
 }
 
 #[test]

@@ -67,7 +67,7 @@ fn a_picture_without_an_object_says_so() {
     for (picture, kind, said) in [
         (transparent, "no_object", "transparent"),
         (plain, "no_object", "stands out"),
-        (noise, "no_clear_object", "plain"),
+        (noise, "no_clear_object", "too busy"),
         (pixel, "no_object", "stands out"),
     ] {
         let (_, made) = made_from(&pictures::encoded(picture, image::ImageFormat::Png), true);

@@ -129,8 +129,8 @@ pub(super) fn worker_python(python: &Path, context: &Context<'_>) -> Result<Path
         return Err(error);
     }
     match python.metadata() {
-        Err(_) if python.is_symlink() => Err(wrong("is a link to nowhere")),
-        Err(_) => Err(wrong("is not there")),
+        Err(_) if python.is_symlink() => Err(wrong("is a broken link")),
+        Err(_) => Err(wrong("does not exist")),
         Ok(there) if !there.is_file() => Err(wrong("is not a file")),
         Ok(_) if !may_be_run(python) => Err(wrong("may not be executed")),
         Ok(_) => Ok(python.to_owned()),

@@ -77,7 +77,7 @@ pub(super) fn unloadable(folder: &Path, context: &Context<'_>) -> Vec<String> {
     let keeps_from_loading = |problem: &&Problem| match problem {
         Problem::CheckpointMissing { role, .. } => role != Role::SlatDecoderRf.name(),
         Problem::Misplaced { name, .. } => !rf(name),
-        Problem::AsInNotes { .. }
+        Problem::SubstituteFlowModel { .. }
         | Problem::CheckpointHalf { .. }
         | Problem::PipelineUnreadable { .. }
         | Problem::Trellis2 { .. } => true,

@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 
-use trellis_models::check::{check, files_read};
+use trellis_models::check::check;
+use trellis_models::hash::Hashing;
 use trellis_models::lock::{Lock, lock_path, verify_blobs};
 use trellis_models::pipeline::Pipeline;
 use trellis_models::published;
 use trellis_models::record::Record;
 use trellis_models::{Located, Problem, Report};
 
-use super::{Machine, print, print_json, render};
+use super::{Machine, nar_hash, print, print_json, render};
 use crate::commands::bar::hashing;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -69,7 +70,12 @@ fn verify(report: &mut Report, located: &Located, args: &CheckArgs, machine: &Ma
     let found = match Lock::read(&path) {
         Ok(lock) => {
             let bar = hashing(lock.bytes(), args.json || !hashed);
-            let found = lock.verify(&located.folder, &machine.places, hashed, &|bytes| bar.inc(bytes));
+            let on_bytes = |bytes| bar.inc(bytes);
+            let how = hashed.then_some(Hashing {
+                on_bytes: &on_bytes,
+                folder: &nar_hash,
+            });
+            let found = lock.verify(&located.folder, &machine.places, how);
             bar.finish_and_clear();
             report.hashed = hashed;
             found.into_iter().chain(published::compare_lock(&lock)).collect()
@@ -97,7 +103,7 @@ fn hash_without_lock(
     let Ok(pipeline) = Pipeline::read(&located.folder) else {
         return Vec::new();
     };
-    let files = files_read(&located.folder, &pipeline);
+    let files = pipeline.files_read(&located.folder);
     let weights = report
         .checkpoints
         .iter()

@@ -9,12 +9,13 @@ use trellis_model_fetch::{
     fetch_extras,
 };
 use trellis_models::extras::Dinov2;
+use trellis_models::hash::Hashing;
 use trellis_models::lock::{Lock, lock_path, make};
 use trellis_models::pipeline::Pipeline;
 use trellis_models::{Located, Snapshot};
 
 use super::bars::Bars;
-use super::{Machine, print, print_json, render};
+use super::{Machine, nar_hash, print, print_json, render};
 use crate::commands::bar::hashing;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -186,7 +187,11 @@ fn lock(
     }
     let bytes = fetched.files.iter().map(|file| file.size).sum();
     let bar = hashing(bytes, quiet);
-    let made = make(&located.folder, &machine.places, &|bytes| bar.inc(bytes));
+    let how = Hashing {
+        on_bytes: &|bytes| bar.inc(bytes),
+        folder: &nar_hash,
+    };
+    let made = make(&located.folder, &machine.places, how);
     bar.finish_and_clear();
     let lock = Lock {
         repo: Some(fetched.repo.clone()),

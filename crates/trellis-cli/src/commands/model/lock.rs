@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use trellis_models::Located;
 use trellis_models::check::check;
+use trellis_models::hash::Hashing;
 use trellis_models::lock::{Lock, lock_path, make};
 
-use super::{Machine, print, print_json};
+use super::{Machine, nar_hash, print, print_json};
 use crate::commands::bar::hashing;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -47,7 +48,11 @@ pub(super) fn run(args: &LockArgs, machine: &Machine<'_>) -> Result<Exit, CliErr
         .filter_map(|c| c.bytes)
         .sum();
     let bar = hashing(bytes, args.json);
-    let made = make(&located.folder, &machine.places, &|bytes| bar.inc(bytes));
+    let how = Hashing {
+        on_bytes: &|bytes| bar.inc(bytes),
+        folder: &nar_hash,
+    };
+    let made = make(&located.folder, &machine.places, how);
     bar.finish_and_clear();
     let mut lock = made?;
     (lock.repo, lock.revision) = origin(args, &located, &path);

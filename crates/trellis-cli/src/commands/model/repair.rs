@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use serde::Serialize;
 use trellis_model_fetch::{Repair, Repaired, Source};
 use trellis_models::Located;
-use trellis_models::misplaced;
-use trellis_models::repair::{AsInNotes, Change, Options, Plan, Remedy, undo};
+use trellis_models::moves;
+use trellis_models::repair::{Change, Options, Plan, Remedy, Substitution, undo};
 
 use super::bars::Bars;
 use super::{Machine, fetch, print, print_json};
@@ -17,10 +17,9 @@ use crate::exit::Exit;
 /// Repair missing, damaged and misplaced files
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-For each checkpoint, in this order: the right files in the wrong place of the folder itself, which are \
-moved; a sound copy in a folder given with --from or in the hub cache; the \
-one file downloaded; with --as-in-notes, and only then, the substitution of the notes, which makes the \
-pipeline load but not work. A hub cache is never changed: name a new folder with --to.
+For each checkpoint, in this order: move its files, if they are elsewhere in the folder; copy them from a \
+folder given with --from or from the hub cache; download them. A hub cache is never changed: name a new folder \
+with --to.
 
 Exit codes: 0 nothing is left to repair, 1 something is, 2 could not start.")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
@@ -48,9 +47,10 @@ pub(super) struct RepairArgs {
     #[arg(long)]
     no_fetch: bool,
 
-    /// Let `slat_flow_model` name the sparse-structure model where nothing else helps: it loads, it does not work
-    #[arg(long)]
-    as_in_notes: bool,
+    /// If `slat_flow_model` cannot be restored, replace it with the sparse-structure model: the pipeline loads, but
+    /// sampling fails, and `serve` refuses the folder
+    #[arg(long, alias = "as-in-notes")]
+    substitute_flow_model: bool,
 
     /// Build the repaired folder here, from links into the hub cache
     #[arg(long, value_name = "DIR", conflicts_with = "undo")]
@@ -61,7 +61,7 @@ pub(super) struct RepairArgs {
     dry_run: bool,
 
     /// Revert every repair of the folder
-    #[arg(long, conflicts_with_all = ["from", "as_in_notes", "no_fetch", "repo", "revision"])]
+    #[arg(long, conflicts_with_all = ["from", "substitute_flow_model", "no_fetch", "repo", "revision"])]
     undo: bool,
 
     /// Print JSON instead
@@ -95,7 +95,7 @@ pub(super) fn run(args: &RepairArgs, machine: &Machine<'_>) -> Result<Exit, CliE
         options: Options {
             from: args.from.clone(),
             repo: None,
-            as_in_notes: args.as_in_notes,
+            substitute_flow_model: args.substitute_flow_model,
             to: args.to.clone(),
         },
     };
@@ -132,7 +132,7 @@ fn conclude(args: &RepairArgs, repaired: Repaired, left: Vec<String>) -> Result<
     } = repaired;
     let unreachable = unreachable.map(CliError::from);
     let done = planned.unsolved.is_empty() && left.is_empty();
-    let warning = planned.substitution().map(AsInNotes::warning);
+    let warning = planned.substitution().map(Substitution::warning);
     if args.json {
         print_json(&Outcome {
             plan: Some(&planned),
@@ -191,7 +191,7 @@ fn described(plan: &Plan, dry_run: bool, left: &[String]) -> String {
     for remedy in &plan.remedies {
         let _ = match remedy {
             Remedy::Move { name, moves } => {
-                writeln!(text, "{name}: {}", misplaced::sentence(moves))
+                writeln!(text, "{name}: {}", moves::sentence(moves))
             }
             Remedy::Copy { name, source } => writeln!(text, "{name}: from {}", source.whose),
             Remedy::Fetch { name, repo, .. } => writeln!(text, "{name}: to be downloaded from {repo}"),

@@ -1,4 +1,4 @@
-//! SIGHUP: reads the settings anew and takes up what can change while the server runs.
+//! SIGHUP: reads the settings again and takes up what can change while the server runs.
 
 use tokio::signal::unix::Signal;
 use tokio_util::sync::CancellationToken;

@@ -13,7 +13,7 @@ use rayon::iter::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterato
 use crate::elf::{ElfError, Library};
 use crate::environment::{Environment, SharedObject, shared_objects};
 
-/// A place on the shelf.
+/// A position in the index.
 pub(crate) type Id = usize;
 
 /// Libraries that come with the driver, not with an environment.
@@ -42,7 +42,7 @@ pub(crate) struct Entry {
 
 /// All libraries.
 #[derive(Debug, Default)]
-pub(crate) struct Shelf {
+pub(crate) struct LibraryIndex {
     pub(crate) entries: Vec<Entry>,
     /// Files that look like libraries and cannot be read.
     pub(crate) unreadable: Vec<(String, ElfError)>,
@@ -52,13 +52,13 @@ pub(crate) struct Shelf {
     by_name: HashMap<String, Vec<Id>>,
 }
 
-impl Shelf {
+impl LibraryIndex {
     /// Opens everything. `outside` are folders to search last, such as `/usr/lib/x86_64-linux-gnu`.
     pub(crate) fn fill(environment: &Environment, outside: &[PathBuf]) -> Self {
-        let mut shelf = Self::default();
+        let mut index = Self::default();
         let mut outside = outside.to_vec();
         outside.splice(0..0, environment.library_folders());
-        shelf.add_interpreter(environment, &outside);
+        index.add_interpreter(environment, &outside);
         let found = shared_objects(environment);
         let opened: Vec<_> = found
             .into_par_iter()
@@ -67,13 +67,13 @@ impl Shelf {
         for (library, object) in opened {
             match library {
                 Ok(library) => {
-                    shelf.put(object.name, library, true);
+                    index.put(object.name, library, true);
                 }
-                Err(error) => shelf.unreadable.push((object.name, error)),
+                Err(error) => index.unreadable.push((object.name, error)),
             }
         }
-        shelf.resolve_from(0, &outside);
-        shelf
+        index.resolve_from(0, &outside);
+        index
     }
 
     /// The library and all it needs, breadth first as the linker searches.
@@ -143,7 +143,7 @@ impl Shelf {
         id
     }
 
-    /// Resolves all needs from an id on; what is found on the way is put on the shelf and resolved, too.
+    /// Resolves all needs from an id on; what is found on the way is added to the index and resolved, too.
     fn resolve_from(&mut self, first: Id, outside: &[PathBuf]) {
         let mut id = first;
         while id < self.entries.len() {
