@@ -99,7 +99,7 @@ fn close_to_others(root: &Path) {
     if root.join(NAME).exists() && fs::metadata(root).as_ref().is_ok_and(open) {
         match fs::set_permissions(root, Permissions::from_mode(0o700)) {
             Ok(()) => {
-                info!(folder = %root.display(), "the data folder was open to other users and is closed now")
+                info!(folder = %root.display(), "the data folder was open to other users and is closed now");
             }
             Err(error) => warn!(folder = %root.display(), %error, "other users can read the data folder"),
         }

@@ -42,8 +42,9 @@ impl Default for Pace {
 impl Pace {
     /// How long after its beginning the next part may come, once `received` bytes are there.
     fn patience(self, received: u64) -> Duration {
-        let due = Duration::from_secs_f64(received as f64 / f64::from(self.bytes_per_second.max(1)));
-        (self.grace + due).min(self.whole)
+        let due =
+            Duration::from_millis(received.saturating_mul(1000) / u64::from(self.bytes_per_second.max(1)));
+        self.grace.saturating_add(due).min(self.whole)
     }
 }
 

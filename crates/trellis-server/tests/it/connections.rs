@@ -89,7 +89,7 @@ async fn a_connection_at_work_is_never_ended_for_another() {
         "HTTP/1.1 503 Service Unavailable"
     );
     drop(followers.pop());
-    let served = timeout(Duration::from_secs(10), async {
+    let room = timeout(Duration::from_secs(10), async {
         loop {
             let mut next = connect(&server).await;
             if status(&mut next, LIVE).await.ends_with("200 OK") {
@@ -97,7 +97,7 @@ async fn a_connection_at_work_is_never_ended_for_another() {
             }
         }
     });
-    served.await.expect("a follower that left makes room");
+    room.await.expect("a follower that left makes room");
     server.stop.cancel();
     server.task.await.unwrap().unwrap();
 }
