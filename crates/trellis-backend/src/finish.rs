@@ -102,7 +102,7 @@ impl Origin {
         let finished = tokio::task::spawn_blocking(move || finish_all(made, &record, &scratch, shape));
         let (files, more) = finished
             .await
-            .map_err(|_| internal("finishing the files broke off: a defect"))??;
+            .map_err(|_| internal("finishing the files crashed"))??;
         let subjects: Vec<Subject> = files.iter().map(subject).collect();
         let run = Run {
             id: job.job.to_string(),

@@ -42,7 +42,7 @@ pub async fn with_obj(mut output: Output, asked: &[Format], label: ObjLabel) -> 
     let content = glb.map(|file| file.content.clone());
     let content = content.ok_or_else(|| failed("the backend made no GLB"))?;
     let zip = tokio::task::spawn_blocking(move || converted(&content, &label)).await;
-    let zip = zip.map_err(|_| failed("the conversion broke off: a defect"))??;
+    let zip = zip.map_err(|_| failed("the conversion crashed"))??;
     if !asked.contains(&Format::Glb) {
         output.files.retain(|file| file.format != Format::Glb);
     }
@@ -58,7 +58,7 @@ fn converted(content: &Content, label: &ObjLabel) -> Result<Bytes, Failure> {
     let bytes = match content {
         Content::Bytes(bytes) => bytes.clone(),
         Content::File(path) => std::fs::read(path)
-            .map_err(|error| failed(&format!("its GLB cannot be read: {error}")))?
+            .map_err(|error| failed(&format!("cannot read its GLB: {error}")))?
             .into(),
     };
     let label = Label {

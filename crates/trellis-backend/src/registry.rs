@@ -149,7 +149,7 @@ impl Registry {
             .map(|backend| format!("`{}`", name(backend)))
             .collect();
         let message = if names.is_empty() {
-            "no backend is switched on here".to_owned()
+            "no backend is enabled here".to_owned()
         } else {
             format!(
                 "the backend `{choice}` is not available here, only {}",
@@ -177,8 +177,8 @@ fn lacking(backend: &Arc<dyn Backend>, formats: &[Format]) -> Option<Format> {
 fn cannot_make(backends: &[&Arc<dyn Backend>], formats: &[Format]) -> Failure {
     let nobody_makes = |format: &&Format| backends.iter().all(|backend| !makes(backend, **format));
     let asked = match formats.iter().find(nobody_makes) {
-        Some(format) => format!("`{format}` cannot"),
-        None => format!("{} cannot together", listed(formats)),
+        Some(format) => format!("`{format}` cannot be made here"),
+        None => format!("{} cannot be made together here", listed(formats)),
     };
     let made: Vec<String> = backends
         .iter()
@@ -190,10 +190,7 @@ fn cannot_make(backends: &[&Arc<dyn Backend>], formats: &[Format]) -> Failure {
             )
         })
         .collect();
-    Failure::new(
-        FailureKind::Unsupported,
-        format!("{asked} be made here: {}", made.join("; ")),
-    )
+    Failure::new(FailureKind::Unsupported, format!("{asked}: {}", made.join("; ")))
 }
 
 fn listed(formats: &[Format]) -> String {

@@ -112,7 +112,7 @@ impl Backend for ReliefBackend {
         }
         let (relief, timings) = thread
             .await
-            .map_err(|_| Failure::new(FailureKind::Internal, "the preview broke off: a defect"))??;
+            .map_err(|_| Failure::new(FailureKind::Internal, "the preview crashed"))??;
         Ok(with_obj(output(relief, timings), &asked, label).await?)
     }
 }

@@ -85,7 +85,7 @@ impl Attempt {
         drop(free);
         if matches!(stop, Some(Stop::Gone(_))) {
             carrying.abort();
-            info!(?stop, "job is not ours any more");
+            info!(?stop, "claim lost");
             return Ending::Nothing;
         }
         // Reports come before the end; a backend that was abandoned still holds its end of them.
@@ -106,7 +106,7 @@ impl Attempt {
             // Nobody told it to.
             (Err(GenerateError::Cancelled), _) => Ending::Fail(Failure::new(
                 FailureKind::Internal,
-                "the backend stopped the job of its own accord",
+                "the backend cancelled the job without being told to",
             )),
         }
     }
@@ -146,7 +146,7 @@ impl Attempt {
         info!(
             backend = backend.capabilities().name,
             reason = registry.reason(job.backend, &job.params.formats, &backend),
-            "another backend takes it"
+            "handed to another backend"
         );
         Ok(backend)
     }
@@ -173,13 +173,13 @@ impl Attempt {
 }
 
 fn no_scratch(cause: &std::io::Error) -> Failure {
-    error!(%cause, "the scratch folder cannot be made");
+    error!(%cause, "cannot create the scratch folder");
     match cause.kind() {
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Failure::new(
             FailureKind::StorageFull,
-            "there is no space to work in: the disk is full",
+            "no space for temporary files: the disk is full",
         ),
-        _ => Failure::new(FailureKind::Internal, "there is no folder to work in"),
+        _ => Failure::new(FailureKind::Internal, "the scratch folder cannot be created"),
     }
 }
 

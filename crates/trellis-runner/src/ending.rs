@@ -33,20 +33,20 @@ pub(crate) async fn end(shared: &Shared, lease: &Lease, ending: &Ending) -> bool
         match write(shared, lease, ending).await {
             Ok(()) => return true,
             Err(StoreError::LeaseLost { .. } | StoreError::NotFound { .. }) => {
-                info!("attempt is not the current one any more, its end is dropped");
+                info!("attempt is no longer the current one, discarding its outcome");
                 return false;
             }
             Err(error) => {
                 warn!(
                     error = &error as &dyn std::error::Error,
-                    "end of the attempt not recorded, trying again"
+                    "cannot record the outcome, retrying"
                 );
                 tokio::time::sleep(pause).await;
                 pause *= 2;
             }
         }
     }
-    error!("end of the attempt not recorded, the job is taken back when its lease lapses");
+    error!("cannot record the outcome; the job is requeued when its lease expires");
     false
 }
 

@@ -17,7 +17,7 @@ pub(crate) async fn take_back_own(shared: &Shared) -> bool {
 /// lapse like others.
 pub(crate) async fn run(shared: Arc<Shared>, own_taken_back: bool) {
     if !own_taken_back {
-        warn!("jobs of before the restart wait until their leases lapse");
+        warn!("jobs from before the restart wait until their leases expire");
     }
     let every = shared.settings.lease / 2;
     let mut before = Timestamp::now();
@@ -46,10 +46,10 @@ async fn recover(shared: &Shared, held_by: Option<&WorkerName>) -> Result<(), St
     match &recovered {
         Ok(Recovered { requeued, failed }) => {
             for job in requeued {
-                info!(%job, "worker was lost, job is back in the queue");
+                info!(%job, "worker lost, job requeued");
             }
             for job in failed {
-                warn!(%job, "worker was lost too often, job failed");
+                warn!(%job, "worker lost too often, job failed");
             }
         }
         Err(error) => warn!(

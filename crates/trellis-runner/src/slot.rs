@@ -85,6 +85,6 @@ impl Slot {
 
 fn ended(attempt: Option<Result<(), JoinError>>) {
     if let Some(Err(panic)) = attempt {
-        error!(%panic, "attempt ended badly, its job is taken back when its lease lapses");
+        error!(%panic, "attempt panicked; its job is requeued when the lease expires");
     }
 }

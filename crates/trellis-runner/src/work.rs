@@ -55,7 +55,7 @@ async fn stopped(mut working: JoinHandle<Result<Output, GenerateError>>) -> Resu
     if let Ok(done) = tokio::time::timeout(STOPPING, &mut working).await {
         return outcome(done);
     }
-    warn!("backend does not stop, it is abandoned");
+    warn!("backend does not stop, abandoning it");
     working.abort();
     Err(GenerateError::Cancelled)
 }
@@ -63,6 +63,6 @@ async fn stopped(mut working: JoinHandle<Result<Output, GenerateError>>) -> Resu
 fn outcome(done: Result<Result<Output, GenerateError>, JoinError>) -> Result<Output, GenerateError> {
     done.unwrap_or_else(|panic| {
         error!(%panic, "backend panicked");
-        Err(Failure::new(FailureKind::Internal, "the backend stopped because of a defect").into())
+        Err(Failure::new(FailureKind::Internal, "the backend crashed").into())
     })
 }

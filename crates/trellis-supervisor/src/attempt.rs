@@ -1,6 +1,6 @@
 //! One job from the backend's side: given to a worker, given again where that is worth it, then its end.
 //!
-//! A job whose worker was lost goes to a fresh one, [`Limits::retries`] times at most. A job for which the
+//! A job whose worker was lost is retried on a new one, [`Limits::retries`] times at most. A job for which the
 //! GPU's memory did not suffice is tried once more in low-VRAM mode. Every other failure is the job's own.
 
 use std::path::{Path, PathBuf};
@@ -64,7 +64,7 @@ pub(crate) async fn make(
         if lost > limits.retries {
             return Err(given_up(&cause, lost).into());
         }
-        warn!(job = %task.job, %cause, "the job goes to a fresh worker");
+        warn!(job = %task.job, %cause, "retrying the job on a new worker");
         notes.push(format!("tried again, because {}", cause.failure().message));
     }
     unreachable!("the loop above ends by returning")
@@ -163,7 +163,7 @@ async fn output(
             .ok();
         if !is_plain || size != Some(file.size_bytes) {
             let message = format!(
-                "the worker named a file that is not as it says: `{}`",
+                "the worker reported a file that does not match: `{}`",
                 without_paths(&file.name)
             );
             return Err(Failure::new(FailureKind::Internal, message));

@@ -148,7 +148,7 @@ async fn find(choice: &GpuChoice) -> Result<(Option<String>, Vec<Option<Gpu>>), 
     if chosen.is_empty() {
         return Err(Failure::new(
             FailureKind::DriverMissing,
-            "the NVIDIA driver shows no GPU",
+            "the NVIDIA driver reports no GPU",
         ));
     }
     Ok((Some(found.driver), chosen.into_iter().map(Some).collect()))

@@ -27,7 +27,7 @@ pub(crate) enum Cause {
         /// `exited with status 3` or `was killed by signal 9 (SIGKILL)`.
         how: String,
         /// What its last lines of log tell.
-        told: Option<FailureKind>,
+        inferred: Option<FailureKind>,
     },
     /// It closed the socket and went on.
     #[error("the worker closed its socket")]
@@ -39,7 +39,7 @@ pub(crate) enum Cause {
         reason: String,
     },
     /// It wrote a message that does not fit.
-    #[error("the worker sent `{message}` where that does not fit")]
+    #[error("the worker sent an unexpected `{message}`")]
     Unexpected {
         /// The message.
         message: &'static str,
@@ -105,7 +105,9 @@ impl Cause {
         match self {
             Self::LoadFailed(report) => report.kind,
             Self::NoMemory { .. } => FailureKind::GpuOutOfMemory,
-            Self::Exited { told: Some(kind), .. } => *kind,
+            Self::Exited {
+                inferred: Some(kind), ..
+            } => *kind,
             Self::WrongProtocol { .. } | Self::Spawn { .. } => FailureKind::ExtensionMissing,
             Self::Unexpected { .. } => FailureKind::Internal,
             _ => FailureKind::WorkerLost,

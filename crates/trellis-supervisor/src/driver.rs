@@ -2,22 +2,27 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, sleep_until};
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 use trellis_core::{FailureKind, JobId, Stage, WorkerCommand};
 
 use crate::admission::too_small;
 use crate::cause::{Cause, Doing};
 use crate::launch::Launcher;
 use crate::limits::Limits;
+use crate::messages::{Meaning, Memory, RecordChange, meaning};
 use crate::protocol::{FailedReport, FromWorker, ToWorker};
 use crate::record::{Record, WorkerSnapshot};
 use crate::running::Running;
 use crate::state::{Action, Event, State, step};
 use crate::ticket::{Ended, Queue, Ticket, Update};
+
+/// Progress is shown this long after it was heard of at the latest: a worker may report hundreds of steps a second.
+const SHOWN_AFTER: Duration = Duration::from_millis(50);
 
 /// What a driver is made of.
 pub(crate) struct Parts {
@@ -33,16 +38,19 @@ pub(crate) struct Parts {
 
 /// Drives one worker.
 pub(crate) struct Driver {
-    pub(crate) parts: Parts,
-    pub(crate) state: State,
-    pub(crate) running: Option<Running>,
+    parts: Parts,
+    state: State,
+    running: Option<Running>,
     ticket: Option<Ticket>,
     cancel_sent: bool,
     /// How the worker said that the ticket's job ended.
-    pub(crate) ended: Option<Ended>,
+    ended: Option<Ended>,
     pending: VecDeque<Event>,
     wake: Option<Instant>,
-    pub(crate) record: Record,
+    /// Whether more is known than what was published, and when that is published.
+    is_stale: bool,
+    publish_at: Option<Instant>,
+    record: Record,
     closed: bool,
 }
 
@@ -58,6 +66,8 @@ impl Driver {
             ended: None,
             pending: VecDeque::from([Event::Start]),
             wake: None,
+            is_stale: false,
+            publish_at: None,
             closed: false,
         }
     }
@@ -68,7 +78,9 @@ impl Driver {
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !(self.closed && self.state == State::Stopped) {
             let Some(event) = self.next(&mut pings).await else {
-                self.publish();
+                if self.is_stale && self.publish_at.is_none() {
+                    self.publish_at = Some(Instant::now() + SHOWN_AFTER);
+                }
                 continue;
             };
             let before = self.state.shown();
@@ -92,7 +104,7 @@ impl Driver {
         }
     }
 
-    /// Waits for what happens next; `None` where it changes nothing but what is shown.
+    /// Waits for what happens next; `None` where it changes nothing but what is shown, if that.
     async fn next(&mut self, pings: &mut tokio::time::Interval) -> Option<Event> {
         if let Some(event) = self.pending.pop_front() {
             return Some(event);
@@ -103,7 +115,7 @@ impl Driver {
             .running
             .as_ref()
             .map(|running| running.clocks.deadline(&self.parts.limits));
-        let wake = self.wake;
+        let (wake, publish_at) = (self.wake, self.publish_at);
         tokio::select! {
             biased;
             () = self.parts.closing.cancelled(), if !self.closed => {
@@ -115,13 +127,17 @@ impl Driver {
                 WorkerCommand::Drain => Event::Drain,
             }),
             message = received(&mut self.running) => match message {
-                Ok(message) => self.heard(message),
+                Ok(message) => self.take(message),
                 Err(cause) => Some(Event::Lost(cause)),
             },
             () = at(deadline.as_ref().map(|(at, _)| *at)) => deadline.map(|(_, cause)| Event::Lost(cause)),
             () = at(wake) => {
                 self.wake = None;
                 Some(Event::WaitOver)
+            }
+            () = at(publish_at) => {
+                self.publish();
+                None
             }
             () = unwanted(stop_wanted) => {
                 self.cancel_sent = true;
@@ -140,20 +156,92 @@ impl Driver {
                 {
                     return Some(Event::Lost(cause));
                 }
+                self.is_stale = true;
                 None
             }
         }
     }
 
+    /// Carries out what a message means, up to the event that it is.
+    fn take(&mut self, message: FromWorker) -> Option<Event> {
+        let Meaning {
+            event,
+            update,
+            change,
+        } = meaning(message, self.state.job());
+        let recycle = change.is_some_and(|change| self.note(change));
+        if let Some(update) = update {
+            self.tell(update);
+        }
+        self.is_stale = true;
+        match event {
+            Some(Event::Ended { job, replace }) => Some(Event::Ended {
+                job,
+                replace: replace || recycle,
+            }),
+            event => event,
+        }
+    }
+
+    /// Keeps what a message says of its worker. Whether its process is to be replaced.
+    fn note(&mut self, change: RecordChange) -> bool {
+        let worker = Arc::clone(&self.record.name);
+        match change {
+            RecordChange::Installed(versions, gpu) => {
+                info!(%worker, ?versions, ?gpu, "worker_hello");
+                let driver = self.parts.launcher.driver.clone();
+                self.record.installed(versions, gpu, driver);
+            }
+            RecordChange::Doing(doing, text) => {
+                self.record.doing = text;
+                self.progress(doing);
+            }
+            RecordChange::Loaded {
+                load_ms,
+                vram_bytes,
+                low_vram,
+                determinism,
+            } => {
+                info!(%worker, load_ms, vram_bytes, low_vram, ?determinism, "worker_loaded");
+                self.record.counters.vram_bytes = vram_bytes;
+                if let Some(running) = &mut self.running {
+                    running.clocks.idle(Instant::now());
+                }
+            }
+            RecordChange::Holds(memory) => self.record.holds(memory),
+            RecordChange::Done(report) => {
+                let memory = report.memory;
+                self.ended = Some(Ended::Done(self.record.finished(report)));
+                return self.should_recycle(Some(memory));
+            }
+            RecordChange::Failed(job, report) => {
+                self.record.counters.jobs_failed += 1;
+                warn!(%worker, %job, kind = report.kind.name(), causes = ?report.causes,
+                    traceback = report.traceback, "worker_job_failed");
+                self.ended = Some(Ended::Failed(report));
+                return self.should_recycle(None);
+            }
+            RecordChange::Cancelled => self.ended = Some(Ended::Cancelled),
+        }
+        false
+    }
+
+    fn should_recycle(&mut self, held: Option<Memory>) -> bool {
+        let limits = &self.parts.limits;
+        self.running
+            .as_mut()
+            .is_some_and(|running| self.record.should_recycle(limits, running, held))
+    }
+
     /// It got on with something.
-    pub(crate) fn progress(&mut self, doing: Doing) {
+    fn progress(&mut self, doing: Doing) {
         if let Some(running) = &mut self.running {
             running.clocks.progress(doing, Instant::now());
         }
     }
 
     /// Tells the job's caller.
-    pub(crate) fn tell(&self, update: Update) {
+    fn tell(&self, update: Update) {
         if let Some(ticket) = &self.ticket {
             ticket.tell(update);
         }
@@ -273,6 +361,8 @@ impl Driver {
     }
 
     fn publish(&mut self) {
+        self.is_stale = false;
+        self.publish_at = None;
         let pid = self.running.as_ref().map(Running::pid);
         let gpu = self.parts.launcher.gpu();
         let snapshot = self.record.snapshot(&self.state, &self.parts.limits, gpu, pid);

@@ -4,7 +4,7 @@
 //! TrellisBackend (`backend.rs`)
 //!   ├ a job's way (`attempt.rs`): retries, low-VRAM mode
 //!   │     │ ticket (`ticket.rs`)
-//!   └ driver, one per GPU (`driver.rs`): what the state machine says (`state.rs`, pure)
+//!   └ driver, one per GPU (`driver.rs`): what messages mean (`messages.rs`) and the state machine says (`state.rs`), both pure
 //!         └ running (`running.rs`): process, socket, log lines, clocks
 //! ```
 
@@ -15,10 +15,10 @@ mod cause;
 mod clocks;
 mod driver;
 mod environment;
-mod hearing;
 mod launch;
 mod limits;
 mod logs;
+mod messages;
 mod pictures;
 mod process;
 pub mod protocol;

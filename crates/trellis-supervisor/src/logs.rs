@@ -29,7 +29,7 @@ pub(crate) struct Output {
 
 impl Output {
     /// What the last lines tell of a death without a message: some libraries print and abort.
-    pub(crate) fn told(&self) -> Option<FailureKind> {
+    pub(crate) fn inferred_kind(&self) -> Option<FailureKind> {
         let tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
         let says = |needle: &str| {
             tail.iter()
@@ -264,7 +264,7 @@ mod tests {
             Arc::clone(&dropped),
         )
         .await;
-        assert_eq!(output.told(), Some(FailureKind::NoKernelImage));
+        assert_eq!(output.inferred_kind(), Some(FailureKind::NoKernelImage));
         let flood = "x\n".repeat(10_000);
         capture(
             flood.as_bytes(),
@@ -274,7 +274,7 @@ mod tests {
             Arc::clone(&dropped),
         )
         .await;
-        assert_eq!(output.told(), None);
+        assert_eq!(output.inferred_kind(), None);
         assert!(dropped.load(Ordering::Relaxed) > 9000);
     }
 

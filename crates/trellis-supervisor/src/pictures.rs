@@ -52,7 +52,7 @@ pub(crate) fn cannot_write(error: &std::io::Error) -> Failure {
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => FailureKind::StorageFull,
         _ => FailureKind::Internal,
     };
-    Failure::new(kind, format!("a file for the worker cannot be written: {error}"))
+    Failure::new(kind, format!("cannot write a file for the worker: {error}"))
 }
 
 fn unreadable(view: &str, error: &PictureError) -> Failure {

@@ -6,13 +6,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tracing::{info, warn};
 use trellis_backend::MadeWith;
-use trellis_core::{Failure, FailureKind, GpuUsed, WorkerCounters, WorkerStatus};
+use trellis_core::{Failure, FailureKind, GpuUsed, Timings, WorkerCounters, WorkerStatus};
 
 use crate::cause::Cause;
 use crate::limits::Limits;
+use crate::messages::{JobReport, Memory};
 use crate::protocol::GpuFacts;
 use crate::running::Running;
 use crate::state::State;
+use crate::ticket::Finished;
 use trellis_core::Gpu;
 
 /// Packages in the order in which they tell most; the rest follow by name.
@@ -111,19 +113,42 @@ impl Record {
         };
     }
 
+    /// What its process holds now.
+    pub(crate) fn holds(&mut self, memory: Memory) {
+        self.counters.rss_bytes = memory.rss;
+        self.counters.vram_bytes = memory.vram;
+    }
+
+    /// Counts a job that is done, and says what it took.
+    pub(crate) fn finished(&mut self, report: JobReport) -> Finished {
+        let peak = report.peak_vram_bytes;
+        self.holds(report.memory);
+        self.counters.jobs_done += 1;
+        self.counters.peak_vram_bytes = self.counters.peak_vram_bytes.max(peak);
+        Finished {
+            timings: Timings {
+                stages: report.stages,
+                peak_vram_bytes: Some(peak).filter(|bytes| *bytes > 0),
+            },
+            low_vram: self.low_vram,
+            notes: report.notes,
+            made_with: self.works_with.clone(),
+        }
+    }
+
     /// Counts a job of a process. Whether the process should now be replaced: it served many, or what it
-    /// holds between jobs (resident, VRAM) grew.
-    pub(crate) fn is_worn(
+    /// holds between jobs grew.
+    pub(crate) fn should_recycle(
         &mut self,
         limits: &Limits,
         running: &mut Running,
-        held: Option<(u64, u64)>,
+        held: Option<Memory>,
     ) -> bool {
         running.jobs += 1;
-        let grown = held.is_some_and(|(rss, vram)| {
-            let (first_rss, first_vram) = *running.baseline.get_or_insert((rss, vram));
-            rss > first_rss.saturating_add(limits.rss_growth_bytes)
-                || vram > first_vram.saturating_add(limits.vram_growth_bytes)
+        let grown = held.is_some_and(|memory| {
+            let first = *running.baseline.get_or_insert(memory);
+            memory.rss > first.rss.saturating_add(limits.rss_growth_bytes)
+                || memory.vram > first.vram.saturating_add(limits.vram_growth_bytes)
         });
         let replace = grown || running.jobs >= limits.jobs_per_process;
         if replace {

@@ -14,6 +14,7 @@ use trellis_core::JobId;
 use crate::cause::Cause;
 use crate::clocks::Clocks;
 use crate::logs::{Output, capture};
+use crate::messages::Memory;
 use crate::process::{Launch, Process, in_words};
 use crate::protocol::{FrameError, FromWorker, ToWorker, read_frame, write_frame};
 
@@ -35,8 +36,8 @@ pub(crate) struct Running {
     pub(crate) clocks: Clocks,
     /// Jobs that this process ended.
     pub(crate) jobs: u32,
-    /// Its memory after its first job: resident, VRAM.
-    pub(crate) baseline: Option<(u64, u64)>,
+    /// What it held after its first job.
+    pub(crate) baseline: Option<Memory>,
 }
 
 impl Running {
@@ -138,7 +139,7 @@ impl Running {
                 self.end_of_output().await;
                 Cause::Exited {
                     how: in_words(status),
-                    told: self.output.told(),
+                    inferred: self.output.inferred_kind(),
                 }
             }
             _ => Cause::Closed,
@@ -207,11 +208,11 @@ mod tests {
         }
         open.send(()).unwrap();
         let cause = timeout(Duration::from_secs(20), running.receive()).await.unwrap();
-        let Err(Cause::Exited { how, told }) = cause else {
+        let Err(Cause::Exited { how, inferred }) = cause else {
             panic!("{cause:?}")
         };
         assert_eq!(
-            (how.as_str(), told),
+            (how.as_str(), inferred),
             ("exited with status 1", Some(FailureKind::NoKernelImage))
         );
     }

@@ -22,7 +22,7 @@ pub(crate) struct Task {
 }
 
 /// A file that a worker made.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct File {
     pub(crate) name: String,
     pub(crate) format: Format,
@@ -30,7 +30,7 @@ pub(crate) struct File {
 }
 
 /// What a finished job took.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Finished {
     pub(crate) timings: Timings,
     pub(crate) low_vram: bool,
@@ -40,7 +40,7 @@ pub(crate) struct Finished {
 }
 
 /// How a job ended at a worker.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Ended {
     Done(Finished),
     Failed(FailedReport),
@@ -50,7 +50,7 @@ pub(crate) enum Ended {
 }
 
 /// What the caller hears.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Update {
     /// A worker has the job.
     Taken,

@@ -138,7 +138,7 @@ fn what_nobody_here_serves_is_unsupported() {
     );
     assert_eq!(
         said(&both, BackendChoice::Auto, &[Format::Stl, Format::GaussianPly]),
-        "unsupported: `stl`, `gaussian_ply` cannot together be made here: \
+        "unsupported: `stl`, `gaussian_ply` cannot be made together here: \
          `trellis` makes `glb`, `gaussian_ply`; `relief` makes `glb`, `stl`"
     );
     let alone = Registry::new(vec![backend(BackendChoice::Relief, Readiness::Ready)]);
@@ -149,7 +149,7 @@ fn what_nobody_here_serves_is_unsupported() {
     let none = Registry::new(Vec::new());
     assert_eq!(
         said(&none, BackendChoice::Auto, &[Format::Glb]),
-        "unsupported: no backend is switched on here"
+        "unsupported: no backend is enabled here"
     );
 }
 

@@ -68,7 +68,7 @@ impl Workers for Scripted {
             }),
             Answer::Lost => Ended::Lost(Cause::Exited {
                 how: "exited with status 3".to_owned(),
-                told: None,
+                inferred: None,
             }),
             Answer::Cancelled => Ended::Cancelled,
             Answer::Dropped => return,

@@ -124,5 +124,5 @@ async fn digests(pictures: Vec<Bytes>) -> Result<Vec<Sha256>, Failure> {
     let digests = tokio::task::spawn_blocking(move || pictures.iter().map(Sha256::of).collect());
     digests
         .await
-        .map_err(|_| Failure::new(FailureKind::Internal, "reading the pictures broke off: a defect"))
+        .map_err(|_| Failure::new(FailureKind::Internal, "reading the pictures crashed"))
 }
