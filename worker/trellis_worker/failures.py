@@ -7,9 +7,11 @@ one, retries under another name inside a bare `except:`, and only the retry's er
 from __future__ import annotations
 
 import errno
+import json
 import re
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
 
 from .protocol import Failed, Kind
 
@@ -49,47 +51,10 @@ def chain(error: BaseException) -> list[BaseException]:
     return found[::-1]
 
 
-# What the libraries say, most telling first. Texts are compared in lower case.
-_TEXTS: list[tuple[Kind, tuple[str, ...]]] = [
-    (
-        Kind.DRIVER_TOO_OLD,
-        ("driver version is insufficient", "driver on your system is too old", "cudaerrorinsufficientdriver"),
-    ),
-    (
-        Kind.DRIVER_MISSING,
-        (
-            "found no nvidia driver",
-            "libcuda.so.1: cannot open",
-            "no cuda-capable device is detected",
-            "no cuda gpus are available",
-            "cuda unknown error - this may be due to an incorrectly set up environment",
-        ),
-    ),
-    (
-        Kind.GPU_OUT_OF_MEMORY,
-        (
-            "cuda out of memory",
-            "cuda error: out of memory",
-            "cudaerrormemoryallocation",
-            "cublas_status_alloc_failed",
-            "cuda_error_out_of_memory",
-        ),
-    ),
-    # xformers asks for an operator that its build does not have at all: it was built for another torch.
-    (Kind.EXTENSION_ABI, ("wasn't build with cuda support", "xformers can't load c++/cuda extensions")),
-    (
-        Kind.NO_KERNEL_IMAGE,
-        ("no kernel image is available", "cudaerrornokernelimagefordevice", "no operator found for"),
-    ),
-    (Kind.EXTENSION_ABI, ("undefined symbol", "compiled against a different version of", "abi version")),
-    (
-        Kind.OFFLINE_DOWNLOAD_ATTEMPT,
-        ("offline mode is enabled", "hf_hub_offline", "outgoing traffic has been disabled"),
-    ),
-    (
-        Kind.CHECKPOINT_CORRUPT,
-        ("error(s) in loading state_dict", "error while deserializing header", "incompletemetadata"),
-    ),
+# What the libraries say, most telling first and in lower case; the server and the doctor read the same table.
+_SYMPTOMS: list[tuple[Kind, list[str]]] = [
+    (Kind(kind), needles)
+    for kind, needles in json.loads(Path(__file__).with_name("symptoms.json").read_text("utf-8"))
 ]
 
 
@@ -99,22 +64,13 @@ def kind_of(error: BaseException) -> Kind:
         return error.kind
     if isinstance(error, OfflineAttempt):
         return Kind.OFFLINE_DOWNLOAD_ATTEMPT
-    name = type(error).__name__
-    if name == "OutOfMemoryError":
-        return Kind.GPU_OUT_OF_MEMORY
-    if name == "SafetensorError":
-        return Kind.CHECKPOINT_CORRUPT
-    if name in {"UnidentifiedImageError", "DecompressionBombError"}:
-        return Kind.BAD_INPUT
-    text = str(error).lower()
-    for kind, needles in _TEXTS:
+    text = f"{type(error).__name__}: {error}".lower()
+    for kind, needles in _SYMPTOMS:
         if any(needle in text for needle in needles):
             return kind
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return Kind.STORAGE_FULL
-    if isinstance(error, ImportError) or (
-        isinstance(error, OSError) and "cannot open shared object file" in text
-    ):
+    if isinstance(error, ImportError):
         return Kind.EXTENSION_MISSING
     return Kind.INTERNAL
 
@@ -164,7 +120,7 @@ def _sentence(kind: Kind, cause: BaseException, where: str) -> str:
         case Kind.NO_KERNEL_IMAGE:
             return f"a library has no code for this GPU ({where}): {_short(cause)}"
         case Kind.DRIVER_MISSING:
-            return "no NVIDIA driver was found, or it shows no GPU"
+            return "no NVIDIA driver was found, or it found no GPU"
         case Kind.DRIVER_TOO_OLD:
             return "the NVIDIA driver is too old for this CUDA"
         case Kind.OFFLINE_DOWNLOAD_ATTEMPT if isinstance(cause, OfflineAttempt):

@@ -24,6 +24,7 @@ mod sha256;
 mod size;
 mod stage;
 mod state;
+mod symptoms;
 mod timings;
 mod worker;
 

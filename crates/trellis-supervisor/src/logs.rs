@@ -31,15 +31,16 @@ impl Output {
     /// What the last lines tell of a death without a message: some libraries print and abort.
     pub(crate) fn inferred_kind(&self) -> Option<FailureKind> {
         let tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
-        let says = |needle: &str| {
-            tail.iter()
-                .any(|line| line.shown().to_ascii_lowercase().contains(needle))
-        };
-        if says("no kernel image is available") {
-            return Some(FailureKind::NoKernelImage);
-        }
-        // Python says so before any code of ours runs.
-        says("no module named 'trellis_worker'").then_some(FailureKind::ExtensionMissing)
+        tail.iter().find_map(|line| {
+            let line = line.shown();
+            FailureKind::from_symptom(&line).filter(|kind| match kind {
+                FailureKind::NoKernelImage => true,
+                // Python says so before any code of ours runs.
+                FailureKind::ExtensionMissing => line.contains("No module named 'trellis_worker'"),
+                // A warning of a worker that went on says nothing of its death.
+                _ => false,
+            })
+        })
     }
 
     fn keep(&self, line: Line) {
@@ -255,26 +256,32 @@ mod tests {
     async fn the_last_lines_tell_why_it_died() {
         let output = Arc::new(Output::default());
         let dropped = Arc::new(AtomicU64::new(0));
-        let text = b"hopper/flash_fwd: CUDA error: No kernel image is available for execution on the device";
-        capture(
-            &text[..],
-            "w".into(),
-            "stderr",
-            Arc::clone(&output),
-            Arc::clone(&dropped),
-        )
-        .await;
-        assert_eq!(output.inferred_kind(), Some(FailureKind::NoKernelImage));
+        let read = async |text: &str| {
+            let (output, dropped) = (Arc::clone(&output), Arc::clone(&dropped));
+            capture(text.as_bytes(), "w".into(), "stderr", output, dropped).await;
+        };
         let flood = "x\n".repeat(10_000);
-        capture(
-            flood.as_bytes(),
-            "w".into(),
-            "stdout",
-            Arc::clone(&output),
-            Arc::clone(&dropped),
-        )
-        .await;
-        assert_eq!(output.inferred_kind(), None);
+        for (text, kind) in [
+            (
+                "flash_fwd: CUDA error: No kernel image is available for execution on the device",
+                Some(FailureKind::NoKernelImage),
+            ),
+            (
+                "terminate called: cudaErrorNoKernelImageForDevice",
+                Some(FailureKind::NoKernelImage),
+            ),
+            (
+                "Error while finding module: No module named 'trellis_worker'",
+                Some(FailureKind::ExtensionMissing),
+            ),
+            ("warning: No module named 'flash_attn'", None),
+            ("CUDA out of memory, so a smaller batch is tried", None),
+        ] {
+            read(text).await;
+            assert_eq!(output.inferred_kind(), kind, "{text}");
+            read(&flood).await;
+            assert_eq!(output.inferred_kind(), None);
+        }
         assert!(dropped.load(Ordering::Relaxed) > 9000);
     }
 

@@ -31,6 +31,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "protocol.py",
     "session.py",
     "stages.py",
+    "symptoms.json",
     "warmup.py",
 ];
 
@@ -81,7 +82,11 @@ mod tests {
         let entries = std::fs::read_dir(folder).unwrap();
         entries
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .filter(|name| Path::new(name).extension().is_some_and(|ending| ending == "py"))
+            .filter(|name| {
+                Path::new(name)
+                    .extension()
+                    .is_some_and(|ending| ending == "py" || ending == "json")
+            })
             .map(|name| format!("{prefix}{name}"))
             .collect()
     }

@@ -1,5 +1,7 @@
 //! Reads why a program failed from its last words.
 
+use trellis_core::FailureKind;
+
 use super::steps::Work;
 use super::{During, Outcome, ProbeProblem};
 
@@ -90,14 +92,14 @@ fn known_alone(errors: &str) -> Option<ProbeProblem> {
         let module = module.trim_matches('\'').to_owned();
         return Some(ProbeProblem::ModuleMissing { module });
     }
-    let table = [
-        ("no kernel image is available", ProbeProblem::NoKernelImage),
-        ("No operator found for", ProbeProblem::NoOperator),
-        ("CUDA out of memory", ProbeProblem::OutOfMemory),
-        ("torch.OutOfMemoryError", ProbeProblem::OutOfMemory),
-    ];
-    let found = table.into_iter().find(|(words, _)| errors.contains(words));
-    found.map(|(_, problem)| problem)
+    if errors.contains("No operator found for") {
+        return Some(ProbeProblem::NoOperator);
+    }
+    match FailureKind::from_symptom(errors)? {
+        FailureKind::NoKernelImage => Some(ProbeProblem::NoKernelImage),
+        FailureKind::GpuOutOfMemory => Some(ProbeProblem::OutOfMemory),
+        _ => None,
+    }
 }
 
 fn unknown(outcome: &Outcome) -> ProbeProblem {
@@ -190,10 +192,12 @@ mod tests {
             failed("NotImplementedError: No operator found for `memory_efficient_attention_forward`"),
             ProbeProblem::NoOperator
         );
-        assert_eq!(
-            failed("torch.OutOfMemoryError: CUDA out of memory."),
-            ProbeProblem::OutOfMemory
-        );
+        for full in [
+            "torch.OutOfMemoryError: CUDA out of memory.",
+            "RuntimeError: CUDA error: out of memory",
+        ] {
+            assert_eq!(failed(full), ProbeProblem::OutOfMemory);
+        }
         assert_eq!(
             failed("Traceback\nValueError: odd\n\n"),
             ProbeProblem::Failed {
