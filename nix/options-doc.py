@@ -6,7 +6,7 @@ import sys
 
 HEAD = """# Options of the NixOS module
 
-<!-- Made from nix/module; `UPDATE=1 tests/nix/module.sh` writes it anew. -->
+<!-- Made from nix/module; `UPDATE=1 tests/nix/module.sh` regenerates it. -->
 
 All of them are below `services.trellis-server`. [nixos.md](nixos.md) shows them at work,
 [configuration.md](configuration.md) has the keys of `settings`.

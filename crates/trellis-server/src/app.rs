@@ -63,8 +63,8 @@ pub fn app(state: AppState) -> Router {
     let limits = state.limits.clone();
     let max_images = state.jobs.limits.max_images;
     let origins = state.allowed_origins.clone();
-    let addressed = middleware::from_fn_with_state(state.clone(), addressed);
-    let paced = middleware::from_fn_with_state(state.clone(), paced);
+    let addressed = middleware::from_fn_with_state(state.allowed_hosts.clone(), addressed);
+    let paced = middleware::from_fn_with_state(limits.pace, paced);
     let authorize = middleware::from_fn_with_state(state.clone(), authorize);
     // The last layer is the outermost: whatever the others refuse becomes a problem in `observe`.
     api.merge(pages::routes(move || openapi(max_images)))

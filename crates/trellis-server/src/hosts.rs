@@ -13,7 +13,6 @@ use axum::http::{HeaderMap, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
-use crate::AppState;
 use crate::request_error::RequestError;
 
 /// The names by which the server may be addressed, besides its own.
@@ -71,8 +70,8 @@ impl AllowedHosts {
 }
 
 /// Middleware: refuses requests that are addressed to somebody else.
-pub(crate) async fn addressed(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    match misdirected(&state.allowed_hosts, &request) {
+pub(crate) async fn addressed(State(allowed): State<AllowedHosts>, request: Request, next: Next) -> Response {
+    match misdirected(&allowed, &request) {
         Some(error) => error.into_response(),
         None => next.run(request).await,
     }

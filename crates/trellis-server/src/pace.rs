@@ -15,7 +15,6 @@ use axum::response::{IntoResponse as _, Response};
 use http_body::{Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::AppState;
 use crate::request_error::RequestError;
 
 /// How long a body may take.
@@ -49,9 +48,8 @@ impl Pace {
 }
 
 /// Middleware: a body that comes too slowly ends the request, whatever the handler makes of the cut.
-pub(crate) async fn paced(State(state): State<AppState>, request: Request, next: Next) -> Response {
+pub(crate) async fn paced(State(pace): State<Pace>, request: Request, next: Next) -> Response {
     let slow = Arc::new(AtomicBool::new(false));
-    let pace = state.limits.pace;
     let request = request.map(|body| {
         Body::new(PacedBody {
             body,
