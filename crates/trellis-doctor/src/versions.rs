@@ -8,7 +8,7 @@ use trellis_pins::Pins;
 
 use crate::environment::{Environment, PythonVersion};
 use crate::finding::{Check, Diagnosis, Finding, Level};
-use crate::packages::{Packages, normalise, requirements};
+use crate::packages::{Packages, requirements};
 
 /// Packages whose version decides whether the compiled parts fit; others may differ from the pins.
 const COMPARED: [&str; 7] = [
@@ -241,7 +241,7 @@ fn extras(packages: &Packages, markers: &MarkerEnvironment) -> BTreeMap<String, 
                 .iter()
                 .filter(|one| one.evaluate_markers(markers, &asked));
             for requirement in applying {
-                let of = extras.entry(normalise(requirement.name.as_ref())).or_default();
+                let of = extras.entry(requirement.name.to_string()).or_default();
                 for extra in &requirement.extras {
                     if !of.contains(extra) {
                         of.push(extra.clone());

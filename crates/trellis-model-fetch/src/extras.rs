@@ -47,7 +47,7 @@ impl RemoteFile {
         Ok(Self {
             url: parse(&pin.url)?,
             size: Some(pin.size),
-            sha256: Some(pin.sha256.clone()),
+            sha256: Some(pin.sha256.to_string()),
         })
     }
 }

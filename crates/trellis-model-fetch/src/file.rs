@@ -31,7 +31,9 @@ impl Digest {
     pub(crate) async fn of(&self, path: &Path) -> std::io::Result<Option<String>> {
         let path = path.to_owned();
         match self {
-            Self::Sha256(_) => blocking(move || hash::sha256(&path, &|_| {})).await.map(Some),
+            Self::Sha256(_) => blocking(move || hash::sha256(&path, &|_| {}))
+                .await
+                .map(|found| Some(found.to_string())),
             Self::GitBlob(_) => blocking(move || hash::git_blob_id(&path)).await.map(Some),
             Self::Unknown => Ok(None),
         }

@@ -9,11 +9,10 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use data_encoding::HEXLOWER;
 use rayon::prelude::*;
-use sha1::Sha1;
-use sha2::{Digest, Sha256};
+use sha1::{Digest as _, Sha1};
+use trellis_core::{Sha256, Sha256Hasher};
 
 /// Large enough that system calls cost nothing beside the hash, small enough for the second-level cache.
 const BUFFER_BYTES: usize = 256 << 10;
@@ -30,14 +29,14 @@ pub struct Hashing<'a> {
     pub folder: &'a dyn Fn(&Path) -> io::Result<String>,
 }
 
-/// A file's sha256 in hexadecimal.
-pub fn sha256(path: &Path, on_bytes: OnBytes<'_>) -> io::Result<String> {
-    let mut hash = Sha256::new();
+/// A file's sha256.
+pub fn sha256(path: &Path, on_bytes: OnBytes<'_>) -> io::Result<Sha256> {
+    let mut hash = Sha256Hasher::default();
     feed(File::open(path)?, |block| {
         hash.update(block);
         on_bytes(block.len() as u64);
     })?;
-    Ok(hex(&hash.finalize()))
+    Ok(hash.finish().1)
 }
 
 /// A file's id as a git blob, in hexadecimal: SHA-1 over `blob LENGTH\0` and the bytes.
@@ -46,55 +45,22 @@ pub fn git_blob_id(path: &Path) -> io::Result<String> {
     let mut hash = Sha1::new();
     hash.update(format!("blob {}\0", file.metadata()?.len()));
     feed(file, |block| hash.update(block))?;
-    Ok(hex(&hash.finalize()))
+    Ok(HEXLOWER.encode(&hash.finalize()))
 }
 
 /// The sha256 of each file, in the order given, hashed in parallel.
-pub fn sha256_all<P: AsRef<Path> + Sync>(paths: &[P], on_bytes: OnBytes<'_>) -> Vec<io::Result<String>> {
+pub fn sha256_all<P: AsRef<Path> + Sync>(paths: &[P], on_bytes: OnBytes<'_>) -> Vec<io::Result<Sha256>> {
     let bytes = |path: &P| std::fs::metadata(path.as_ref()).map_or(0, |meta| meta.len());
     let mut order: Vec<usize> = (0..paths.len()).collect();
     order.sort_by_key(|&index| Reverse(bytes(&paths[index])));
     // One task a file, handed out one by one: rayon's own splitting would tie neighbours together.
-    let mut done: Vec<(usize, io::Result<String>)> = order
+    let mut done: Vec<(usize, io::Result<Sha256>)> = order
         .into_par_iter()
         .with_max_len(1)
         .map(|index| (index, sha256(paths[index].as_ref(), on_bytes)))
         .collect();
     done.sort_by_key(|(index, _)| *index);
     done.into_iter().map(|(_, digest)| digest).collect()
-}
-
-/// Subresource-integrity form, as Nix takes it, of a hexadecimal sha256.
-pub fn to_sri(sha256_hex: &str) -> Option<String> {
-    let bytes = unhex(sha256_hex)?;
-    (bytes.len() == 32).then(|| sri(&bytes))
-}
-
-pub(crate) fn sri(sha256: &[u8]) -> String {
-    format!("sha256-{}", STANDARD.encode(sha256))
-}
-
-/// Whether a text is a sha256 in lower-case hexadecimal.
-pub fn is_sha256(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digits = bytes
-        .iter()
-        .flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
-    digits.map(char::from).collect()
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    if !text.is_ascii() || !text.len().is_multiple_of(2) {
-        return None;
-    }
-    let pairs = (0..text.len()).step_by(2);
-    pairs
-        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok())
-        .collect()
 }
 
 fn feed(mut file: File, mut update: impl FnMut(&[u8])) -> io::Result<()> {
@@ -126,12 +92,8 @@ mod tests {
         });
         // FIPS 180-2, appendix B.1.
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(digest.unwrap(), abc);
+        assert_eq!(digest.unwrap().to_string(), abc);
         assert_eq!(hashed.into_inner(), 3);
-        assert_eq!(
-            to_sri(abc).unwrap(),
-            "sha256-ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0="
-        );
         // `git hash-object` of an empty file.
         std::fs::write(&path, "").unwrap();
         assert_eq!(

@@ -9,6 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use trellis_core::Sha256;
 
 use crate::cache::{Located, repo_folder};
 use crate::extras::{self, Dinov2};
@@ -70,8 +71,8 @@ pub struct LockedFile {
     pub path: String,
     /// Bytes.
     pub size: u64,
-    /// Lower-case hexadecimal.
-    pub sha256: String,
+    /// The digest of its bytes.
+    pub sha256: Sha256,
 }
 
 /// Something besides the folder.
@@ -92,8 +93,8 @@ pub enum ExtraDigest {
     File {
         /// Bytes.
         size: u64,
-        /// Lower-case hexadecimal.
-        sha256: String,
+        /// The digest of its bytes.
+        sha256: Sha256,
     },
     /// A folder.
     Tree {
@@ -224,8 +225,8 @@ impl Lock {
         };
         for file in &lock.files {
             // A lock is text from elsewhere too: it must not make us read outside the folder.
-            if Reference::parse(&file.path).is_err() || !hash::is_sha256(&file.sha256) {
-                let odd = format!("`{}` is not a path in the folder with a sha256", file.path);
+            if Reference::parse(&file.path).is_err() {
+                let odd = format!("`{}` is not a path in the folder", file.path);
                 return Err(malformed(serde::de::Error::custom(odd)));
             }
         }
@@ -257,7 +258,7 @@ impl Lock {
 impl ExtraDigest {
     fn text(&self) -> String {
         match self {
-            Self::File { sha256, .. } => sha256.clone(),
+            Self::File { sha256, .. } => sha256.to_string(),
             Self::Tree { nar_hash } => nar_hash.clone(),
         }
     }

@@ -8,7 +8,7 @@
 use std::fs;
 use std::path::Path;
 
-use trellis_core::Model;
+use trellis_core::{Model, Sha256};
 use trellis_pins::{ModelFile, Pins, TrellisModel};
 
 use crate::cache::{Located, Snapshot};
@@ -56,10 +56,10 @@ pub(crate) fn check_snapshot(located: &Located, names: &[String]) -> Vec<Problem
 }
 
 /// The digest that a hub cache names a file's blob by, where it is a sha256.
-fn blob_name(path: &Path) -> Option<String> {
+fn blob_name(path: &Path) -> Option<Sha256> {
     let blob = fs::canonicalize(path).ok()?;
     let name = blob.file_name()?.to_str()?;
-    (blob.parent()?.ends_with("blobs") && hash::is_sha256(name)).then(|| name.to_owned())
+    blob.parent()?.ends_with("blobs").then(|| name.parse().ok())?
 }
 
 fn size_problem(file: &ModelFile, found: u64) -> Problem {
@@ -70,11 +70,11 @@ fn size_problem(file: &ModelFile, found: u64) -> Problem {
     }
 }
 
-fn hash_problem(file: &ModelFile, found: String) -> Problem {
+fn hash_problem(file: &ModelFile, found: Sha256) -> Problem {
     Problem::PinnedHash {
         file: file.path.clone(),
-        found,
-        expected: file.sha256.clone(),
+        found: found.to_string(),
+        expected: file.sha256.to_string(),
         sources: file.sources,
     }
 }
@@ -127,8 +127,8 @@ pub fn verify_extras(pipeline: &Pipeline, places: &Places, on_bytes: OnBytes<'_>
             Ok(found) if found == pin.sha256 => {}
             Ok(found) => problems.push(Problem::PinnedHash {
                 file: extra.path.display().to_string(),
-                found,
-                expected: pin.sha256.clone(),
+                found: found.to_string(),
+                expected: pin.sha256.to_string(),
                 sources: pin.sources,
             }),
             Err(source) => problems.push(Problem::Unreadable {
@@ -150,7 +150,7 @@ pub fn compare_lock(lock: &Lock) -> Vec<Problem> {
         let files = lock.files.iter();
         let files = files.filter_map(|locked| Some((locked, model().file(&locked.path)?)));
         let differ = files.filter(|(locked, file)| locked.sha256 != file.sha256);
-        problems.extend(differ.map(|(locked, file)| hash_problem(file, locked.sha256.clone())));
+        problems.extend(differ.map(|(locked, file)| hash_problem(file, locked.sha256)));
     }
     let models = &Pins::embedded().models;
     for (name, pin) in [("dinov2_weights", &models.dinov2), ("u2net", &models.u2net)] {
@@ -162,8 +162,8 @@ pub fn compare_lock(lock: &Lock) -> Vec<Problem> {
         {
             problems.push(Problem::PinnedHash {
                 file: pin.file.clone(),
-                found: sha256.clone(),
-                expected: pin.sha256.clone(),
+                found: sha256.to_string(),
+                expected: pin.sha256.to_string(),
                 sources: pin.sources,
             });
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
+use trellis_core::Sha256;
 
 /// The file as it was when the program was built.
 const EMBEDDED: &str = include_str!("../../../nix/pins.json");
@@ -166,8 +167,8 @@ pub struct Wheel {
     pub size: u64,
     /// Size of what is in it in bytes, by its `RECORD`; known of those that an overlay brings.
     pub unpacked: Option<u64>,
-    /// SHA-256 of the file, 64 hex digits.
-    pub sha256: String,
+    /// Of the file.
+    pub sha256: Sha256,
     /// The overlay that brings it; `None` where nixpkgs' own package serves.
     pub overlay: Option<String>,
     /// GPU code by library path inside the wheel; empty for wheels without any.
@@ -257,8 +258,8 @@ pub struct ModelFile {
     pub path: String,
     /// Size in bytes.
     pub size: u64,
-    /// SHA-256, 64 hex digits.
-    pub sha256: String,
+    /// Its digest.
+    pub sha256: Sha256,
     /// How many independent public sources give that SHA-256. 0: the text was put together from published
     /// values, and only its length is public.
     pub sources: u32,
@@ -280,8 +281,8 @@ pub struct RemoteFile {
     pub url: String,
     /// Size in bytes.
     pub size: u64,
-    /// SHA-256, 64 hex digits.
-    pub sha256: String,
+    /// Its digest.
+    pub sha256: Sha256,
     /// How many independent public sources give that SHA-256.
     pub sources: u32,
 }

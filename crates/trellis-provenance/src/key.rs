@@ -1,27 +1,22 @@
 //! Keys in Nix's form: a name, `:`, and base64 of the ed25519 key.
 //!
 //! `nix key generate-secret` makes a secret key (64 bytes: seed, then public key), and
-//! `nix key convert-secret-to-public` its public one (32 bytes).
+//! `nix key convert-secret-to-public` its public one (32 bytes). `nix-compat` reads both.
 
 use std::fmt;
 use std::str::FromStr;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use ed25519_dalek::{Signature, Signer as _, VerifyingKey};
+use nix_compat::narinfo::{self, SigningKeyError, VerifyingKey, VerifyingKeyError, parse_keypair};
 
 /// A secret key. `Debug` never shows it.
 pub struct SigningKey {
-    name: String,
-    key: ed25519_dalek::SigningKey,
+    key: narinfo::SigningKey,
+    public: PublicKey,
 }
 
 /// A public key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PublicKey {
-    name: String,
-    key: VerifyingKey,
-}
+pub struct PublicKey(VerifyingKey);
 
 /// A text that is no key. It never holds the text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,22 +48,41 @@ impl KeyError {
     }
 }
 
+impl From<SigningKeyError> for KeyError {
+    fn from(error: SigningKeyError) -> Self {
+        match error {
+            SigningKeyError::MissingSeparator | SigningKeyError::InvalidName(_) => Self::Form,
+            SigningKeyError::DecodeError(_) => Self::Base64,
+            SigningKeyError::InvalidSigningKeyLen(found) => Self::Length { found, expected: 64 },
+            SigningKeyError::InvalidVerifyingKey(_) => Self::NotAKey,
+        }
+    }
+}
+
+impl From<VerifyingKeyError> for KeyError {
+    fn from(error: VerifyingKeyError) -> Self {
+        match error {
+            VerifyingKeyError::MissingSeparator | VerifyingKeyError::InvalidName(_) => Self::Form,
+            VerifyingKeyError::DecodeError(_) => Self::Base64,
+            VerifyingKeyError::InvalidVerifyingKeyLen(found) => Self::Length { found, expected: 32 },
+            VerifyingKeyError::InvalidVerifyingKey(_) => Self::NotAKey,
+        }
+    }
+}
+
 impl SigningKey {
     /// The name, which everybody may know.
     pub fn name(&self) -> &str {
-        &self.name
+        self.key.name()
     }
 
     /// The public key that belongs to it.
     pub fn public(&self) -> PublicKey {
-        PublicKey {
-            name: self.name.clone(),
-            key: self.key.verifying_key(),
-        }
+        self.public.clone()
     }
 
     pub(crate) fn sign(&self, message: &[u8]) -> [u8; 64] {
-        self.key.sign(message).to_bytes()
+        *self.key.sign(message).bytes()
     }
 }
 
@@ -76,28 +90,35 @@ impl FromStr for SigningKey {
     type Err = KeyError;
 
     fn from_str(text: &str) -> Result<Self, KeyError> {
-        let (name, bytes) = parts(text)?;
-        let key = ed25519_dalek::SigningKey::from_keypair_bytes(&bytes).map_err(|_| KeyError::NotAKey)?;
-        Ok(Self { name, key })
+        let (key, public) = parse_keypair(text.trim())?;
+        let public = PublicKey::named(public)?;
+        Ok(Self { key, public })
     }
 }
 
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SigningKey({}:***)", self.name)
+        write!(f, "SigningKey({}:***)", self.name())
     }
 }
 
 impl PublicKey {
     /// The name.
     pub fn name(&self) -> &str {
-        &self.name
+        self.0.name()
     }
 
     pub(crate) fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
-        // Strict: no signature that a second message could share.
-        Signature::from_slice(signature)
-            .is_ok_and(|signature| self.key.verify_strict(message, &signature).is_ok())
+        self.0.has_signed(message, signature)
+    }
+
+    /// Nix takes any name; one that is shown beside a result is a short word.
+    fn named(key: VerifyingKey) -> Result<Self, KeyError> {
+        let name = key.name();
+        if name.len() > 255 || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(KeyError::Form);
+        }
+        Ok(Self(key))
     }
 }
 
@@ -105,35 +126,21 @@ impl FromStr for PublicKey {
     type Err = KeyError;
 
     fn from_str(text: &str) -> Result<Self, KeyError> {
-        let (name, bytes) = parts(text)?;
-        let key = VerifyingKey::from_bytes(&bytes).map_err(|_| KeyError::NotAKey)?;
-        Ok(Self { name, key })
+        Self::named(VerifyingKey::parse(text.trim())?)
     }
 }
 
 impl fmt::Display for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.name, STANDARD.encode(self.key.as_bytes()))
+        self.0.fmt(f)
     }
-}
-
-fn parts<const LENGTH: usize>(text: &str) -> Result<(String, [u8; LENGTH]), KeyError> {
-    let (name, key) = text.trim().split_once(':').ok_or(KeyError::Form)?;
-    let plain = |byte: u8| byte.is_ascii_graphic();
-    if name.is_empty() || name.len() > 255 || !name.bytes().all(plain) {
-        return Err(KeyError::Form);
-    }
-    let bytes = STANDARD.decode(key).map_err(|_| KeyError::Base64)?;
-    let found = bytes.len();
-    let bytes = bytes.try_into().map_err(|_| KeyError::Length {
-        found,
-        expected: LENGTH,
-    })?;
-    Ok((name.to_owned(), bytes))
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
     use super::*;
 
     /// A key made for the tests alone: the seed is 32 zeros.
@@ -177,6 +184,11 @@ pub(crate) mod tests {
             let error = text.parse::<SigningKey>().unwrap_err();
             assert_eq!(error, expected);
             assert!(!error.to_string().contains(&zeros));
+        }
+        let secret = ed25519_dalek::SigningKey::from_bytes(&[0; 32]).to_keypair_bytes();
+        for name in ["two words", "schlüssel", &"n".repeat(256)] {
+            let text = format!("{name}:{}", STANDARD.encode(secret));
+            assert_eq!(text.parse::<SigningKey>().unwrap_err(), KeyError::Form, "{name}");
         }
     }
 }

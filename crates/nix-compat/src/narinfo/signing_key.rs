@@ -7,7 +7,7 @@ use super::key_name::{self, Malformed};
 use super::{Signature, SignatureRef, VerifyingKey};
 
 /// A named key, or whatever signs in its place. Not printable.
-pub struct SigningKey<S> {
+pub struct SigningKey<S = ed25519_dalek::SigningKey> {
     name: String,
     signing_key: S,
 }
@@ -42,13 +42,14 @@ where
         &self.name
     }
 
-    pub(super) fn sign(&self, fingerprint: &[u8]) -> SignatureRef<'_> {
+    /// Signs bytes that have any form, such as a fingerprint.
+    pub fn sign(&self, fingerprint: &[u8]) -> SignatureRef<'_> {
         Signature::new(&self.name, self.signing_key.sign(fingerprint).to_bytes())
     }
 }
 
 /// Reads a secret key, and the public key that belongs to it.
-pub fn parse_keypair(input: &str) -> Result<(SigningKey<ed25519_dalek::SigningKey>, VerifyingKey), Error> {
+pub fn parse_keypair(input: &str) -> Result<(SigningKey, VerifyingKey), Error> {
     let (name, bytes) = key_name::split(input).map_err(|malformed| match malformed {
         Malformed::Separator => Error::MissingSeparator,
         Malformed::Name(name) => Error::InvalidName(name.to_owned()),

@@ -5,8 +5,8 @@ use std::fmt;
 use data_encoding::BASE64;
 use ed25519_dalek::PUBLIC_KEY_LENGTH;
 
-use super::SignatureRef;
 use super::key_name::{self, Malformed};
+use super::{Signature, SignatureRef};
 
 /// A named ed25519 key that signatures are checked with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +59,13 @@ impl VerifyingKey {
     /// Whether the signature names this key and was made by it.
     pub fn verify(&self, fingerprint: &str, signature: &SignatureRef<'_>) -> bool {
         *signature.name() == self.name && signature.verify(fingerprint.as_bytes(), &self.verifying_key)
+    }
+
+    /// Whether this key signed the bytes, as strictly as [`verify`](Self::verify); `signature` has 64 bytes.
+    pub fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
+        signature
+            .try_into()
+            .is_ok_and(|bytes| Signature::new(self.name(), bytes).verify(message, &self.verifying_key))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 
-use pep508_rs::Requirement;
+use pep508_rs::{PackageName, Requirement};
 
 use crate::text;
 
@@ -73,11 +73,9 @@ impl Package {
     }
 }
 
-/// PyPA's normalisation of names.
+/// PyPA's normalisation of names; what can be no package's name stays.
 pub(crate) fn normalise(name: &str) -> String {
-    let lower = name.to_ascii_lowercase();
-    let words = lower.split(['-', '_', '.']).filter(|word| !word.is_empty());
-    words.collect::<Vec<_>>().join("-")
+    PackageName::from_str(name).map_or_else(|_| name.to_owned(), |name| name.to_string())
 }
 
 /// Values of a header, before the first empty line; case makes no difference in its name.

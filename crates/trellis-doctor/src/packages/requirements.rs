@@ -3,7 +3,7 @@
 use std::str::FromStr as _;
 
 use pep440_rs::Version;
-use pep508_rs::{MarkerEnvironment, MarkerEnvironmentBuilder, Requirement, VersionOrUrl};
+use pep508_rs::{MarkerEnvironment, MarkerEnvironmentBuilder, MarkerTree, Requirement, VersionOrUrl};
 
 use crate::environment::PythonVersion;
 
@@ -54,18 +54,12 @@ pub(crate) fn is_exact(requirement: &Requirement) -> bool {
 
 /// A requirement without its marker, such as `numpy<2.4,>=1.22` or `fsspec[http]`.
 pub(crate) fn text(requirement: &Requirement) -> String {
-    let extras: Vec<String> = requirement.extras.iter().map(ToString::to_string).collect();
-    let name = match extras.as_slice() {
-        [] => requirement.name.to_string(),
-        extras => format!("{}[{}]", requirement.name, extras.join(",")),
-    };
-    match &requirement.version_or_url {
-        Some(VersionOrUrl::VersionSpecifier(specifiers)) => {
-            let parts: Vec<String> = specifiers.iter().map(ToString::to_string).collect();
-            format!("{name}{}", parts.join(","))
-        }
-        _ => name,
+    let marker = MarkerTree::TRUE;
+    Requirement {
+        marker,
+        ..requirement.clone()
     }
+    .to_string()
 }
 
 /// Whether two versions are the same release; a local part (`+cu128`) does not count.
@@ -105,6 +99,12 @@ mod tests {
         assert!(!allows("x<2", "1!1.0"));
         assert!(allows("x>=2", "1!1.0"));
         assert!(same("2.9.1+cu128", "2.9.1"));
+    }
+
+    #[test]
+    fn is_shown_without_its_marker() {
+        let shown = text(&"fsspec[http] (>=1, <2); python_version >= '3.9'".parse().unwrap());
+        assert_eq!(shown, "fsspec[http]>=1,<2");
     }
 
     #[test]

@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 
+use nix_compat::nixhash::NixHash;
+use trellis_core::Sha256;
+
 use super::{ExtraDigest, Lock};
-use crate::hash::to_sri;
 
 impl Lock {
     /// The attribute set: `repo`, `rev`, `files` and `extras`, hashes in Nix's own form.
@@ -15,7 +17,7 @@ impl Lock {
         }
         text.push_str("  files = {\n");
         for file in &self.files {
-            let hash = to_sri(&file.sha256).unwrap_or_default();
+            let hash = sri(file.sha256);
             let _ = writeln!(
                 text,
                 "    {} = {{ size = {}; hash = {}; }};",
@@ -28,7 +30,7 @@ impl Lock {
         for extra in &self.extras {
             let value = match &extra.digest {
                 ExtraDigest::File { size, sha256 } => {
-                    let hash = to_sri(sha256).unwrap_or_default();
+                    let hash = sri(*sha256);
                     format!("{{ size = {size}; hash = {}; }}", quote(&hash))
                 }
                 ExtraDigest::Tree { nar_hash } => format!("{{ narHash = {}; }}", quote(nar_hash)),
@@ -38,6 +40,10 @@ impl Lock {
         text.push_str("  };\n}\n");
         text
     }
+}
+
+fn sri(digest: Sha256) -> String {
+    NixHash::Sha256(*digest.as_bytes()).to_sri_string()
 }
 
 /// A Nix string: backslash, quote and the start of an interpolation are escaped.
@@ -63,7 +69,7 @@ mod tests {
             files: vec![LockedFile {
                 path: "ckpts/${x}\"y.json".to_owned(),
                 size: 3,
-                sha256: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".to_owned(),
+                sha256: Sha256::of("abc"),
             }],
             extras: vec![LockedExtra {
                 name: "dinov2_code".to_owned(),

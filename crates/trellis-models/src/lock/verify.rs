@@ -1,7 +1,10 @@
 //! Holds a folder against its lock, or a snapshot against the names of its blobs.
 
+use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
+
+use trellis_core::Sha256;
 
 use super::{Lock, extra_digest, size};
 use crate::extras::{self, Dinov2};
@@ -74,13 +77,18 @@ impl Lock {
     }
 }
 
-fn compare(file: &str, path: &Path, found: io::Result<String>, expected: &str) -> Option<Problem> {
+fn compare<D: PartialEq + Display>(
+    file: &str,
+    path: &Path,
+    found: io::Result<D>,
+    expected: &D,
+) -> Option<Problem> {
     match found {
-        Ok(found) if found == expected => None,
+        Ok(found) if found == *expected => None,
         Ok(found) => Some(Problem::LockedHash {
             file: file.to_owned(),
-            found,
-            expected: expected.to_owned(),
+            found: found.to_string(),
+            expected: expected.to_string(),
         }),
         Err(source) => Some(Problem::Unreadable {
             path: path.to_owned(),
@@ -92,31 +100,37 @@ fn compare(file: &str, path: &Path, found: io::Result<String>, expected: &str) -
 /// Holds files of a snapshot against the digests that their blobs are named by. What is not kept so, such as a
 /// copy where links are not possible, is passed over.
 pub fn verify_blobs(folder: &Path, files: &[String], on_bytes: OnBytes<'_>) -> Vec<Problem> {
-    let blobs = files.iter().filter_map(|file| {
-        let blob = std::fs::canonicalize(folder.join(file)).ok()?;
-        let name = blob.file_name()?.to_str()?.to_owned();
-        Some((file, blob, name))
-    });
-    let (large, small): (Vec<_>, Vec<_>) = blobs.partition(|(.., name)| hash::is_sha256(name));
+    let mut large = Vec::new();
+    let mut small = Vec::new();
+    for file in files {
+        let Ok(blob) = std::fs::canonicalize(folder.join(file)) else {
+            continue;
+        };
+        let name = blob
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
+        if let Ok(digest) = name.parse::<Sha256>() {
+            large.push((file, blob, digest));
+        } else if name.len() == 40 {
+            small.extend(compare(file, &blob, hash::git_blob_id(&blob), &name.to_owned()));
+        }
+    }
     let paths: Vec<&PathBuf> = large.iter().map(|(_, blob, _)| blob).collect();
     let digests = hash::sha256_all(&paths, on_bytes);
     let large = large.iter().zip(digests);
-    let small = small.iter().filter(|(.., name)| name.len() == 40);
-    let small = small.map(|blob| (blob, hash::git_blob_id(&blob.1)));
-    let problem =
-        |((file, blob, expected), digest): (&(&String, PathBuf, String), io::Result<String>)| match compare(
-            file, blob, digest, expected,
-        )? {
-            Problem::LockedHash {
-                file,
-                found,
-                expected,
-            } => Some(Problem::BlobHash {
-                file,
-                found,
-                expected,
-            }),
-            other => Some(other),
-        };
-    large.chain(small).filter_map(problem).collect()
+    let large = large.filter_map(|((file, blob, name), digest)| compare(file, blob, digest, name));
+    let of_blob = |problem| match problem {
+        Problem::LockedHash {
+            file,
+            found,
+            expected,
+        } => Problem::BlobHash {
+            file,
+            found,
+            expected,
+        },
+        other => other,
+    };
+    large.chain(small).map(of_blob).collect()
 }

@@ -44,7 +44,7 @@ fn refuses_a_lock_that_leads_out_of_the_folder_or_is_of_another_format() {
         ),
         (
             r#"{"version":1,"files":[{"path":"x","size":1,"sha256":"zz"}]}"#.to_owned(),
-            "sha256",
+            "`zz` is not a SHA-256 digest",
         ),
         (r#"{"version":2,"files":[]}"#.to_owned(), "lock format 2"),
         (r#"{"version":1,"files":[],"extra":1}"#.to_owned(), "extra"),
@@ -54,6 +54,19 @@ fn refuses_a_lock_that_leads_out_of_the_folder_or_is_of_another_format() {
         let cause = std::error::Error::source(&error).unwrap().to_string();
         assert!(cause.contains(word), "{text}: {cause}");
     }
+}
+
+#[test]
+fn an_extra_s_digest_is_read_strictly_too() {
+    let machine = Machine::new();
+    let path = machine.path("lock.json");
+    let lock = |digest: &str| {
+        format!(r#"{{"version":1,"files":[],"extras":[{{"name":"u2net","size":1,"sha256":"{digest}"}}]}}"#)
+    };
+    fs::write(&path, lock(&"0".repeat(64))).unwrap();
+    assert_eq!(Lock::read(&path).unwrap().bytes(), 1);
+    fs::write(&path, lock("zz")).unwrap();
+    assert!(Lock::read(&path).is_err());
 }
 
 #[test]
@@ -86,7 +99,7 @@ fn a_snapshot_s_blobs_are_named_by_what_they_hash_to() {
     let name = "ckpts/ss_dec_conv3d_16l8_fp16.safetensors";
     let link = snapshot.join(name);
     let blob = fs::canonicalize(&link).unwrap();
-    let digest = trellis_models::hash::sha256(&blob, &|_| {}).unwrap();
+    let digest = trellis_models::hash::sha256(&blob, &|_| {}).unwrap().to_string();
     let named = blob.with_file_name(&digest);
     fs::rename(&blob, &named).unwrap();
     fs::remove_file(&link).unwrap();

@@ -182,7 +182,7 @@ fn a_lock_of_the_pinned_commit_must_say_what_the_pins_say() {
     lock.revision = Some(model.revision.clone());
     assert_eq!(compare_lock(&lock).len(), model.files.len());
     for file in &mut lock.files {
-        file.sha256.clone_from(&model.file(&file.path).unwrap().sha256);
+        file.sha256 = model.file(&file.path).unwrap().sha256;
     }
     assert!(compare_lock(&lock).is_empty());
 }

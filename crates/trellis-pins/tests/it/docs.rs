@@ -1,5 +1,6 @@
 //! Figures in docs/ are those of the pins.
 
+use trellis_core::Sha256;
 use trellis_pins::{Pins, Wheel};
 
 use crate::kit::read;
@@ -112,19 +113,19 @@ fn the_table_of_cards_is_current() {
 #[test]
 fn the_table_of_pinned_weights_is_current() {
     let models = &Pins::embedded().models;
-    let row = |path: &str, size: u64, sources: u32, sha256: &str| {
+    let row = |path: &str, size: u64, sources: u32, sha256: Sha256| {
         let sources = match sources {
             0 => "0, put together".to_owned(),
             number => number.to_string(),
         };
-        format!("| `{path}` | {size} | {sources} | `{}…` |", &sha256[..12])
+        format!("| `{path}` | {size} | {sources} | `{sha256:.12}…` |")
     };
     let files = models.folders["trellis-image-large"].files.iter();
     let mut expected: Vec<String> = files
-        .map(|file| row(&file.path, file.size, file.sources, &file.sha256))
+        .map(|file| row(&file.path, file.size, file.sources, file.sha256))
         .collect();
     for file in [&models.dinov2, &models.u2net] {
-        expected.push(row(&file.file, file.size, file.sources, &file.sha256));
+        expected.push(row(&file.file, file.size, file.sources, file.sha256));
     }
     let page = read("docs/models.md");
     assert!(

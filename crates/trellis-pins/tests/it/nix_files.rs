@@ -63,9 +63,8 @@ fn no_hash_is_fake() {
         .chain(files)
         .chain([&models.u2net.sha256, &models.dinov2.sha256])
     {
-        let hex = digest.len() == 64 && digest.chars().all(|c| c.is_ascii_hexdigit());
-        let distinct: std::collections::BTreeSet<char> = digest.chars().collect();
-        assert!(hex && distinct.len() >= 8, "{digest}");
+        let distinct: std::collections::BTreeSet<char> = digest.to_string().chars().collect();
+        assert!(distinct.len() >= 8, "{digest}");
     }
     for (name, source) in &pins.sources {
         assert!(
