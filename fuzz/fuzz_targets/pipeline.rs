@@ -4,7 +4,6 @@
 use std::path::{Component, Path};
 
 use libfuzzer_sys::fuzz_target;
-use trellis_models::check::{files_read, references};
 use trellis_models::pipeline::Pipeline;
 
 fuzz_target!(|text: &[u8]| {
@@ -12,7 +11,7 @@ fuzz_target!(|text: &[u8]| {
         return;
     };
     let folder = Path::new("/folder");
-    for reference in references(&pipeline) {
+    for reference in pipeline.references() {
         let (config, weights) = reference.files_in(folder);
         for path in [config, weights] {
             assert!(path.starts_with(folder));
@@ -22,5 +21,5 @@ fuzz_target!(|text: &[u8]| {
             assert_eq!(format!("{repo}/{}", name.as_str()), reference.as_str());
         }
     }
-    assert_eq!(files_read(folder, &pipeline)[0], "pipeline.json");
+    assert_eq!(pipeline.files_read(folder)[0], "pipeline.json");
 });
