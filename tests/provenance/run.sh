@@ -72,7 +72,7 @@ echo more >"$path/more"
 check "a changed store path is named" "$(trellis verify chair.glb || true)" "✗ program     $path has the NAR hash"
 rm "$path/more"
 check "another build says so" "$(env -i HOME="$place" "$place/trellis" verify chair.glb 2>err || true)" \
-  "but another one is set up to run"
+  "but this machine runs one with"
 echo junk >/nix/var/nix/db/db.sqlite
 check "a damaged database keeps nothing from working" "$(trellis "${verify[@]}")" "5 the same, 0 different"
 trellis generate photo.png -o damaged.glb --seed 7 >/dev/null
