@@ -57,7 +57,7 @@ TABLE: list[tuple[BaseException, Kind, str]] = [
         "no NVIDIA driver",
     ),
     (RuntimeError("Found no NVIDIA driver on your system."), Kind.DRIVER_MISSING, "no NVIDIA driver"),
-    (RuntimeError("No CUDA GPUs are available"), Kind.DRIVER_MISSING, "no NVIDIA driver"),
+    (RuntimeError("No CUDA GPUs are available"), Kind.DRIVER_MISSING, "the driver found no GPU"),
     (
         RuntimeError("The NVIDIA driver on your system is too old (found version 11040)."),
         Kind.DRIVER_TOO_OLD,

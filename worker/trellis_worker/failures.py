@@ -29,7 +29,7 @@ class WorkerError(Exception):
 
 
 class OfflineAttempt(OSError):
-    """Something tried to leave this machine. An `OSError`, so that what can do without goes on."""
+    """Something tried to reach the network. An `OSError`, so that code that can do without it carries on."""
 
     def __init__(self, target: str, pin: str) -> None:
         super().__init__(errno.ENETUNREACH, f"the network is off, but `{target}` was requested: {pin}")
@@ -59,7 +59,7 @@ _SYMPTOMS: list[tuple[Kind, list[str]]] = [
 
 
 def kind_of(error: BaseException) -> Kind:
-    """The kind of one exception by itself; `INTERNAL` where nothing tells."""
+    """The kind of one exception by itself; `INTERNAL` if nothing matches."""
     if isinstance(error, WorkerError):
         return error.kind
     if isinstance(error, OfflineAttempt):
@@ -76,7 +76,7 @@ def kind_of(error: BaseException) -> Kind:
 
 
 def _cause(error: BaseException) -> tuple[Kind, BaseException]:
-    """The kind and the exception that says it best: ours, where one was made of the first cause."""
+    """The kind and the exception that says it best: a `WorkerError` of that kind if there is one."""
     links = chain(error)
     kinds = [(kind_of(link), link) for link in links]
     telling = next((found for found in kinds if found[0] is not Kind.INTERNAL), (Kind.INTERNAL, links[0]))
@@ -120,7 +120,7 @@ def _sentence(kind: Kind, cause: BaseException, where: str) -> str:
         case Kind.NO_KERNEL_IMAGE:
             return f"a library has no code for this GPU ({where}): {_short(cause)}"
         case Kind.DRIVER_MISSING:
-            return "no NVIDIA driver was found, or it found no GPU"
+            return "no NVIDIA driver was found, or the driver found no GPU"
         case Kind.DRIVER_TOO_OLD:
             return "the NVIDIA driver is too old for this CUDA"
         case Kind.OFFLINE_DOWNLOAD_ATTEMPT if isinstance(cause, OfflineAttempt):
@@ -134,7 +134,7 @@ def _sentence(kind: Kind, cause: BaseException, where: str) -> str:
 
 
 def _cut(text: str) -> str:
-    """Head and tail: the first frames and the last error tell most."""
+    """Head and tail: the first frames and the last error say the most."""
     if len(text.encode("utf-8", "replace")) <= TRACEBACK_LIMIT:
         return text
     half = TRACEBACK_LIMIT // 8

@@ -34,8 +34,13 @@ impl Lock {
         if let Some(hashing) = hashing {
             let paths: Vec<PathBuf> = right_size.iter().map(|file| folder.join(&file.path)).collect();
             let digests = hash::sha256_all(&paths, hashing.on_bytes);
+            let wrong = |file, found, expected| Problem::LockedHash {
+                file,
+                found,
+                expected,
+            };
             for ((file, path), digest) in right_size.iter().zip(&paths).zip(digests) {
-                problems.extend(compare(&file.path, path, digest, &file.sha256));
+                problems.extend(compare(wrong, &file.path, path, digest, &file.sha256));
             }
             self.verify_extras(folder, places, hashing, &mut problems);
         }
@@ -77,7 +82,9 @@ impl Lock {
     }
 }
 
+/// The problem with a file that does not hash to `expected`, as `wrong` makes it of name, found and expected.
 fn compare<D: PartialEq + Display>(
+    wrong: fn(String, String, String) -> Problem,
     file: &str,
     path: &Path,
     found: io::Result<D>,
@@ -85,11 +92,7 @@ fn compare<D: PartialEq + Display>(
 ) -> Option<Problem> {
     match found {
         Ok(found) if found == *expected => None,
-        Ok(found) => Some(Problem::LockedHash {
-            file: file.to_owned(),
-            found: found.to_string(),
-            expected: expected.to_string(),
-        }),
+        Ok(found) => Some(wrong(file.to_owned(), found.to_string(), expected.to_string())),
         Err(source) => Some(Problem::Unreadable {
             path: path.to_owned(),
             source,
@@ -100,6 +103,11 @@ fn compare<D: PartialEq + Display>(
 /// Holds files of a snapshot against the digests that their blobs are named by. What is not kept so, such as a
 /// copy where links are not possible, is passed over.
 pub fn verify_blobs(folder: &Path, files: &[String], on_bytes: OnBytes<'_>) -> Vec<Problem> {
+    let wrong = |file, found, expected| Problem::BlobHash {
+        file,
+        found,
+        expected,
+    };
     let mut large = Vec::new();
     let mut small = Vec::new();
     for file in files {
@@ -108,29 +116,18 @@ pub fn verify_blobs(folder: &Path, files: &[String], on_bytes: OnBytes<'_>) -> V
         };
         let name = blob
             .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or_default();
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         if let Ok(digest) = name.parse::<Sha256>() {
             large.push((file, blob, digest));
         } else if name.len() == 40 {
-            small.extend(compare(file, &blob, hash::git_blob_id(&blob), &name.to_owned()));
+            small.extend(compare(wrong, file, &blob, hash::git_blob_id(&blob), &name));
         }
     }
     let paths: Vec<&PathBuf> = large.iter().map(|(_, blob, _)| blob).collect();
     let digests = hash::sha256_all(&paths, on_bytes);
     let large = large.iter().zip(digests);
-    let large = large.filter_map(|((file, blob, name), digest)| compare(file, blob, digest, name));
-    let of_blob = |problem| match problem {
-        Problem::LockedHash {
-            file,
-            found,
-            expected,
-        } => Problem::BlobHash {
-            file,
-            found,
-            expected,
-        },
-        other => other,
-    };
-    large.chain(small).map(of_blob).collect()
+    let large = large.filter_map(|((file, blob, name), digest)| compare(wrong, file, blob, digest, name));
+    large.chain(small).collect()
 }
