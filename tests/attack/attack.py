@@ -7,12 +7,14 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 
 import clients
+import files
 import pictures
 from withstood import Fell
 
-ATTACKS: list[Callable[[str], str]] = [*clients.ATTACKS, *pictures.ATTACKS]
+ATTACKS: list[Callable[[str], str]] = [*clients.ATTACKS, *files.ATTACKS, *pictures.ATTACKS]
 
 
 def main() -> int:
@@ -23,6 +25,9 @@ def main() -> int:
     known = {attack.__name__: attack for attack in ATTACKS}
     if unknown := set(asked.names) - set(known):
         parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(known)}")
+    page = (Path(__file__).parent.parent.parent / "docs/security.md").read_text()
+    if missing := [name for name, attack in known.items() if f"| {attack.__doc__} |" not in page]:
+        parser.error(f"docs/security.md lacks {', '.join(missing)}")
     failed = 0
     for name in asked.names or known:
         attack = known[name]
