@@ -22,6 +22,8 @@
     user = "trellis-server";
 
     settings = {
+      # As clients write it; addresses need not be listed.
+      listen.allowed_hosts = [ "trellis.studio.example" ];
       log.format = "json";
       limits.queued_jobs = 200;
       retention.keep_days = 7;

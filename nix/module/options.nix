@@ -45,7 +45,8 @@ in
       default = "127.0.0.1";
       example = "0.0.0.0";
       description = ''
-        Address to listen on. `0.0.0.0` or `::` opens the server to the network: set `apiKeysFile` too.
+        Address to listen on. `0.0.0.0` or `::` opens the server to the network: set `apiKeysFile` too, and
+        `settings.listen.allowed_hosts` to the names by which other machines reach this one.
       '';
     };
 
