@@ -1,6 +1,7 @@
 //! The services of a server and how they are put together.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -113,9 +114,13 @@ impl Services {
             report.await;
             Ok(())
         });
+        // A listener that was handed over may have another address than the settings.
+        let bound = listener
+            .local_addr()
+            .map_or(settings.listen.host, |address| address.ip());
         tasks.spawn(trellis_server::serve(
             listener,
-            self.app(settings, keys),
+            self.app(settings, keys, bound),
             stopping.clone().cancelled_owned(),
         ));
         tasks
@@ -140,7 +145,7 @@ impl Services {
         }
     }
 
-    fn app(&self, settings: &Settings, keys: KeyRing) -> AppState {
+    fn app(&self, settings: &Settings, keys: KeyRing, bound: IpAddr) -> AppState {
         let jobs = Jobs {
             store: self.store.clone(),
             blobs: self.blobs.clone(),
@@ -167,8 +172,7 @@ impl Services {
             },
             version: env!("CARGO_PKG_VERSION").to_owned(),
             keys,
-            allowed_hosts: AllowedHosts::new(settings.listen.host, hosts)
-                .expect("hosts were checked with the settings"),
+            allowed_hosts: AllowedHosts::new(bound, hosts).expect("hosts were checked with the settings"),
             allowed_origins: AllowedOrigins::new(origins).expect("origins were checked with the settings"),
         })
     }

@@ -1,6 +1,7 @@
 //! The server with TRELLIS workers, whose TRELLIS is a stand-in.
 
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
@@ -201,8 +202,9 @@ async fn a_killed_server_leaves_no_worker_behind() {
 #[tokio::test]
 async fn a_listener_that_the_service_manager_opened_is_used() {
     let home = home();
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let address = format!("http://{}", listener.local_addr().expect("it is bound"));
+    let listener = TcpListener::bind("0.0.0.0:0").expect("a free port");
+    let port = listener.local_addr().expect("it is bound").port();
+    let address = format!("http://127.0.0.1:{port}");
     // The number must be that of the process which takes the descriptor.
     let mut command = std::process::Command::new("sh");
     command.args([
@@ -224,6 +226,13 @@ async fn a_listener_that_the_service_manager_opened_is_used() {
         .until("health/ready", |health| health["status"] == "ready")
         .await;
     assert_eq!(health["backends"][0]["name"], "relief", "{health}");
+    // It is open to the network, whatever the settings say: every address is one by which it may be reached.
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
+    let request = b"GET /v1/version HTTP/1.1\r\nhost: 192.0.2.7\r\nconnection: close\r\n\r\n";
+    stream.write_all(request).expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers");
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     server.kill().expect("it runs");
     server.wait().expect("it ends");
 }
