@@ -47,7 +47,7 @@ class Stage(StrEnum):
 
 
 class Format(StrEnum):
-    """A format of a result. The server makes an OBJ itself, from the GLB."""
+    """A format of a result. The server makes OBJ and voxels itself, from the GLB."""
 
     GLB = "glb"
     STL = "stl"
@@ -72,6 +72,7 @@ class Params:
     @classmethod
     def from_json(cls, message: dict[str, Any]) -> Params:
         own = dict(message)
+        del own["voxel_resolution"]  # voxels are made by the server
         shared = {name: own.pop(name) for name in cls.__dataclass_fields__ if name != "own"}
         return cls(**{**shared, "formats": tuple(map(Format, shared["formats"])), "own": own})
 

@@ -3,8 +3,8 @@
 //! and [`verify`], which compares that with what runs here.
 
 mod backend;
+mod converted;
 mod finish;
-mod obj;
 mod origin;
 mod registry;
 mod relief;
@@ -12,8 +12,8 @@ mod stopwatch;
 pub mod verify;
 
 pub use backend::{Backend, Capabilities, Content, Made, MadeWith, Output, Readiness, Reporter, Request};
+pub use converted::{AssetLabel, engine_formats, with_converted};
 pub use finish::{Finished, FinishedFile, Finishing, Piece};
-pub use obj::{ObjLabel, engine_formats, with_obj};
 pub use origin::{Origin, Pictures, StatementText};
 pub use registry::{Registry, Route};
 pub use relief::{ReliefBackend, ReliefSettings};

@@ -15,7 +15,7 @@ use trellis_core::{
 use trellis_picture::{PictureError, decode};
 use trellis_relief::{DESCRIPTION, FORMATS, NAME, Relief, ReliefError, Views, generate, labelled};
 
-use crate::obj::{ObjLabel, engine_formats, with_obj};
+use crate::converted::{AssetLabel, engine_formats, is_converted, with_converted};
 use crate::stopwatch::Stopwatch;
 use crate::{Backend, Capabilities, Content, Made, MadeWith, Output, Readiness, Reporter, Request};
 
@@ -89,8 +89,8 @@ impl Backend for ReliefBackend {
         // If this future is dropped, the thread stops at its next report.
         let _guard = stop.clone().drop_guard();
         let (tell, mut told) = mpsc::unbounded_channel();
-        let asked = request.params.formats.clone();
-        let label = ObjLabel {
+        let asked = request.params.clone();
+        let label = AssetLabel {
             name: labelled(&request.name),
             about: DESCRIPTION,
         };
@@ -98,7 +98,7 @@ impl Backend for ReliefBackend {
             pictures: request.pictures,
             name: request.name,
             params: Params {
-                formats: engine_formats(&asked),
+                formats: engine_formats(&asked.formats),
                 ..request.params
             },
             max_pixels: self.max_pixels,
@@ -113,7 +113,7 @@ impl Backend for ReliefBackend {
         let (relief, timings) = thread
             .await
             .map_err(|_| Failure::new(FailureKind::Internal, "the preview crashed"))??;
-        Ok(with_obj(output(relief, timings), &asked, label).await?)
+        Ok(with_converted(output(relief, timings), &asked, label).await?)
     }
 }
 
@@ -156,10 +156,10 @@ impl Work {
     }
 }
 
-/// What the engine makes, and OBJ, which is made from its GLB.
+/// What the engine makes, and what is made from its GLB.
 fn formats() -> Vec<Format> {
     let mut formats = Format::ALL.to_vec();
-    formats.retain(|format| *format == Format::Obj || FORMATS.contains(format));
+    formats.retain(|format| is_converted(*format) || FORMATS.contains(format));
     formats
 }
 
@@ -290,7 +290,7 @@ mod tests {
         else {
             panic!("it is in memory")
         };
-        let bundle = trellis_obj::Bundle::from_zip(zip).unwrap();
+        let bundle = trellis_convert::Bundle::from_zip(zip).unwrap();
         String::from_utf8(bundle.files[0].bytes.clone()).unwrap()
     }
 

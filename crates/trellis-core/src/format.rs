@@ -13,6 +13,8 @@ named! {
         Glb = "glb",
         /// Wavefront OBJ with its MTL and its texture, in one zip file.
         Obj = "obj",
+        /// MagicaVoxel `.vox`: the voxels of the surface and inside, with colours.
+        Voxels = "voxels",
         /// Binary STL: the mesh alone, Z up, in millimetres.
         Stl = "stl",
         /// Binary PLY of the mesh with vertex colours.
@@ -30,6 +32,7 @@ impl Format {
         match self {
             Self::Glb => "glb",
             Self::Obj => "obj",
+            Self::Voxels => "vox",
             Self::Stl => "stl",
             Self::Ply | Self::GaussianPly => "ply",
             Self::Turntable => "mp4",
@@ -41,6 +44,7 @@ impl Format {
         match self {
             Self::Glb => "model/gltf-binary",
             Self::Obj => "application/zip",
+            Self::Voxels => "model/x-vox",
             Self::Stl => "model/stl",
             Self::Ply | Self::GaussianPly => "application/ply",
             Self::Turntable => "video/mp4",

@@ -37,6 +37,9 @@ parameters! {
         /// Longest side of an STL in millimetres
         #[serde(default = "stl_size_mm")]
         stl_size_mm: f64 = Kind::real(1.0, 10_000.0, 100.0);
+        /// Voxels along the longest side
+        #[serde(default = "voxel_resolution")]
+        voxel_resolution: u32 = Kind::whole(16, 256, 64);
         /// What to make
         formats: Vec<Format> = Kind::Formats;
         /// Whether a picture without an alpha channel has its background removed
@@ -95,10 +98,18 @@ fn with_the_default_model<'de, D: serde::Deserializer<'de>>(from: D) -> Result<M
     serde_json::from_value(fields.into()).map_err(D::Error::custom)
 }
 
-/// The default, for jobs and records of before this parameter was there.
+// The defaults, for jobs and records of before these parameters were there.
+
 fn stl_size_mm() -> f64 {
-    let default = ParamsPatch::default().resolve(0).map(|params| params.stl_size_mm);
-    default.expect("defaults are in range")
+    defaults().stl_size_mm
+}
+
+fn voxel_resolution() -> u32 {
+    defaults().voxel_resolution
+}
+
+fn defaults() -> Params {
+    ParamsPatch::default().resolve(0).expect("defaults are in range")
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use trellis_backend::{Content, Made, ObjLabel, Output, Reporter, Request, engine_formats, with_obj};
+use trellis_backend::{AssetLabel, Content, Made, Output, Reporter, Request, engine_formats, with_converted};
 use trellis_core::{Failure, FailureKind, GenerateError, Params};
 
 use crate::cause::{Cause, without_paths};
@@ -44,7 +44,7 @@ pub(crate) async fn make(
         let cause = match ended {
             Ended::Done(finished) => {
                 let output = output(&task, files, finished, notes).await?;
-                return Ok(with_obj(output, &request.params.formats, label(request)).await?);
+                return Ok(with_converted(output, &request.params, label(request)).await?);
             }
             Ended::Cancelled => return Err(GenerateError::Cancelled),
             Ended::Failed(report) if report.kind == FailureKind::GpuOutOfMemory && !task.low_vram => {
@@ -70,9 +70,9 @@ pub(crate) async fn make(
     unreachable!("the loop above ends by returning")
 }
 
-/// What its OBJ says of itself.
-fn label(request: &Request) -> ObjLabel {
-    ObjLabel {
+/// What a file made from its GLB says of itself.
+fn label(request: &Request) -> AssetLabel {
+    AssetLabel {
         name: request.name.to_string(),
         about: DESCRIPTION,
     }
@@ -123,7 +123,7 @@ async fn prepare(request: &Request, max_pixels: u64) -> Result<(Task, Vec<String
     let folder = request.scratch.join("pictures");
     create(&folder).await?;
     let written = pictures::write(request.pictures.clone(), folder, max_pixels).await?;
-    // A worker makes no OBJ: it is made here, from its GLB.
+    // A worker makes neither OBJ nor voxels: they are made here, from its GLB.
     let params = Params {
         formats: engine_formats(&request.params.formats),
         ..request.params.clone()

@@ -346,7 +346,7 @@ fn an_obj_comes_with_what_it_needs_or_in_a_zip() {
     assert_eq!(fs::read(home.path().join("my chair.png")).unwrap(), before);
     let zip = fs::read(home.path().join("chair.zip")).unwrap();
     assert!(zip.starts_with(b"PK\x03\x04"), "one file with all of it");
-    let inside: Vec<String> = trellis_obj::Bundle::from_zip(&zip)
+    let inside: Vec<String> = trellis_convert::Bundle::from_zip(&zip)
         .unwrap()
         .files
         .into_iter()

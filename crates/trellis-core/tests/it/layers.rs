@@ -21,7 +21,7 @@ const LAYERS: [(&str, &[&str]); 4] = [
         "engines",
         &[
             "trellis-relief",
-            "trellis-obj",
+            "trellis-convert",
             "trellis-doctor",
             "trellis-models",
             "trellis-closure",

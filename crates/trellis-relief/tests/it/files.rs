@@ -282,7 +282,12 @@ fn the_other_views_are_named_in_a_note() {
 
 #[test]
 fn a_format_that_it_cannot_make_is_refused_before_any_work() {
-    for format in [Format::Obj, Format::GaussianPly, Format::Turntable] {
+    for format in [
+        Format::Obj,
+        Format::Voxels,
+        Format::GaussianPly,
+        Format::Turntable,
+    ] {
         let params = Params {
             formats: vec![Format::Glb, format],
             ..params()

@@ -62,7 +62,7 @@ async fn an_obj_is_made_of_the_workers_glb() {
     let output = done.unwrap();
     let names: Vec<&str> = output.files.iter().map(|file| file.name.as_str()).collect();
     assert_eq!(names, ["model.obj.zip"]);
-    let bundle = trellis_obj::Bundle::from_zip(&bytes(&output, Format::Obj)).unwrap();
+    let bundle = trellis_convert::Bundle::from_zip(&bytes(&output, Format::Obj)).unwrap();
     let text = String::from_utf8(bundle.files[0].bytes.clone()).unwrap();
     assert!(
         text.starts_with("# red chair: Microsoft TRELLIS on a GPU\n"),

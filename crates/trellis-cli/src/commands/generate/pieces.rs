@@ -2,8 +2,8 @@
 //! unless a zip is asked for.
 
 use trellis_backend::{Content, Piece};
+use trellis_convert::{Bundle, STEM};
 use trellis_core::{Failure, FailureKind, Format};
-use trellis_obj::{Bundle, STEM};
 
 /// What a zip with an OBJ ends with.
 pub(crate) const ZIP: &str = "zip";
@@ -81,7 +81,7 @@ mod tests {
             ("model.obj", "mtllib model.mtl\n"),
             ("model.mtl", "map_Kd model.texture.png\n"),
         ];
-        let files = files.map(|(name, text)| trellis_obj::File {
+        let files = files.map(|(name, text)| trellis_convert::File {
             name: name.to_owned(),
             bytes: text.into(),
         });

@@ -1,8 +1,8 @@
-//! Why there is no OBJ.
+//! Why a GLB cannot be converted.
 
 /// Why a GLB cannot be converted, or a zip not be taken apart.
 #[derive(Debug, thiserror::Error)]
-pub enum ObjError {
+pub enum ConvertError {
     /// It cannot be read as a GLB.
     #[error("the GLB cannot be read")]
     Glb {
@@ -20,11 +20,18 @@ pub enum ObjError {
     #[error("the GLB has no triangles")]
     Empty,
     /// Its texture cannot be read or written.
-    #[error("the texture cannot be converted to PNG")]
+    #[error("the texture cannot be read")]
     Texture {
         /// What is wrong.
         #[source]
         source: image::ImageError,
+    },
+    /// The voxels cannot be written.
+    #[error("the voxels cannot be written")]
+    Vox {
+        /// What is wrong.
+        #[source]
+        source: std::io::Error,
     },
     /// The zip cannot be written or read.
     #[error("the zip cannot be written or read")]

@@ -5,7 +5,7 @@ use std::io::{Cursor, Read as _, Write as _};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
-use crate::ObjError;
+use crate::ConvertError;
 use crate::text::{STEM, token};
 
 /// The most that is taken out of a zip, 2 GiB: TRELLIS's finest mesh has some hundred megabytes as text.
@@ -36,8 +36,8 @@ impl File {
 
 impl Bundle {
     /// One zip file: text deflated, PNG as it is, no times.
-    pub fn to_zip(&self) -> Result<Vec<u8>, ObjError> {
-        let failed = |source| ObjError::Zip { source };
+    pub fn to_zip(&self) -> Result<Vec<u8>, ConvertError> {
+        let failed = |source| ConvertError::Zip { source };
         let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
         for file in &self.files {
             let method = match file.name.rsplit_once('.') {
@@ -55,8 +55,8 @@ impl Bundle {
     }
 
     /// What [`Bundle::to_zip`] made; a zip of another origin is refused where it holds anything else.
-    pub fn from_zip(bytes: &[u8]) -> Result<Self, ObjError> {
-        let failed = |source| ObjError::Zip { source };
+    pub fn from_zip(bytes: &[u8]) -> Result<Self, ConvertError> {
+        let failed = |source| ConvertError::Zip { source };
         let mut zip = ZipArchive::new(Cursor::new(bytes)).map_err(failed)?;
         let mut files = Vec::new();
         let mut left = MAX_BYTES;
@@ -64,7 +64,7 @@ impl Bundle {
             let entry = zip.by_index(index).map_err(failed)?;
             let name = entry.name().map_err(failed)?.into_owned();
             if !is_ours(&name) {
-                return Err(ObjError::Foreign {
+                return Err(ConvertError::Foreign {
                     name: name.chars().take(100).collect(),
                 });
             }
@@ -73,7 +73,7 @@ impl Bundle {
             read.map_err(|error| failed(error.into()))?;
             left = left
                 .checked_sub(bytes.len() as u64)
-                .ok_or(ObjError::TooLarge { limit: MAX_BYTES })?;
+                .ok_or(ConvertError::TooLarge { limit: MAX_BYTES })?;
             files.push(File { name, bytes });
         }
         Ok(Self { files })

@@ -4,16 +4,15 @@ use std::collections::HashMap;
 
 use gltf::image::Source;
 use gltf::mesh::Mode;
-use image::ImageFormat;
 
-use crate::ObjError;
+use crate::ConvertError;
 
-/// What an OBJ can hold of a GLB.
+/// What the other formats can hold of a GLB.
 pub(crate) struct Scene {
     pub(crate) parts: Vec<Part>,
     /// Those of the parts, in the GLB's order.
     pub(crate) materials: Vec<Material>,
-    /// PNG files.
+    /// Encoded pictures, as they are in the GLB.
     pub(crate) textures: Vec<Vec<u8>>,
 }
 
@@ -35,8 +34,8 @@ pub(crate) struct Material {
     pub(crate) texture: Option<usize>,
 }
 
-pub(crate) fn read(glb: &[u8]) -> Result<Scene, ObjError> {
-    let document = gltf::Gltf::from_slice(glb).map_err(|source| ObjError::Glb {
+pub(crate) fn read(glb: &[u8]) -> Result<Scene, ConvertError> {
+    let document = gltf::Gltf::from_slice(glb).map_err(|source| ConvertError::Glb {
         source: Box::new(source),
     })?;
     let buffer = document.blob.as_deref().unwrap_or_default();
@@ -53,7 +52,7 @@ pub(crate) fn read(glb: &[u8]) -> Result<Scene, ObjError> {
     // A node is nobody's child twice, which is checked on reading; more would be a circle.
     let mut left = document.nodes().len();
     while let Some((node, above)) = open.pop() {
-        left = left.checked_sub(1).ok_or(ObjError::Missing {
+        left = left.checked_sub(1).ok_or(ConvertError::Missing {
             what: "a tree of nodes",
         })?;
         let place = product(above, node.transform().matrix());
@@ -63,18 +62,18 @@ pub(crate) fn read(glb: &[u8]) -> Result<Scene, ObjError> {
         open.extend(node.children().map(|child| (child, place)));
     }
     if scene.parts.iter().all(|part| part.triangles.is_empty()) {
-        return Err(ObjError::Empty);
+        return Err(ConvertError::Empty);
     }
     for material in document.materials() {
         let surface = material.pbr_metallic_roughness();
         let texture = surface.base_color_texture();
         let texture = texture
-            .map(|texture| png(&texture.texture().source(), buffer))
+            .map(|texture| picture(&texture.texture().source(), buffer))
             .transpose()?;
         scene.materials.push(Material {
             colour: surface.base_color_factor(),
-            texture: texture.map(|png| {
-                scene.textures.push(png);
+            texture: texture.map(|picture| {
+                scene.textures.push(picture);
                 scene.textures.len() - 1
             }),
         });
@@ -83,14 +82,14 @@ pub(crate) fn read(glb: &[u8]) -> Result<Scene, ObjError> {
 }
 
 /// The triangles of a primitive; `None` for points and lines.
-fn part(primitive: &gltf::Primitive<'_>, place: Matrix, buffer: &[u8]) -> Result<Option<Part>, ObjError> {
+fn part(primitive: &gltf::Primitive<'_>, place: Matrix, buffer: &[u8]) -> Result<Option<Part>, ConvertError> {
     if primitive.mode() != Mode::Triangles {
         return Ok(None);
     }
     let reader = primitive.reader(|_| Some(buffer));
     let positions = reader
         .read_positions()
-        .ok_or(ObjError::Missing { what: "positions" })?;
+        .ok_or(ConvertError::Missing { what: "positions" })?;
     let positions: Vec<[f32; 3]> = positions.map(|point| moved(place, point, 1.0)).collect();
     let count = positions.len();
     let indices: Vec<u32> = match reader.read_indices() {
@@ -99,7 +98,7 @@ fn part(primitive: &gltf::Primitive<'_>, place: Matrix, buffer: &[u8]) -> Result
     };
     let triangles: Vec<[u32; 3]> = indices.as_chunks::<3>().0.to_vec();
     if triangles.iter().flatten().any(|vertex| *vertex as usize >= count) {
-        return Err(ObjError::Missing { what: "a vertex" });
+        return Err(ConvertError::Missing { what: "a vertex" });
     }
     let normals = match reader.read_normals() {
         // Right for turns and even scales, the only ones that our files have.
@@ -115,7 +114,7 @@ fn part(primitive: &gltf::Primitive<'_>, place: Matrix, buffer: &[u8]) -> Result
         material: primitive.material().index(),
     };
     if part.normals.len() != count || !(part.uvs.is_empty() || part.uvs.len() == count) {
-        return Err(ObjError::Missing { what: "a vertex" });
+        return Err(ConvertError::Missing { what: "a vertex" });
     }
     Ok(Some(part))
 }
@@ -191,24 +190,16 @@ fn unit(vector: [f32; 3]) -> [f32; 3] {
     vector.map(|value| value / length)
 }
 
-/// The texture as PNG: one that is there as PNG stays as it is.
-fn png(image: &gltf::Image<'_>, buffer: &[u8]) -> Result<Vec<u8>, ObjError> {
-    let missing = ObjError::Missing { what: "a texture" };
+/// The file of a texture.
+fn picture(image: &gltf::Image<'_>, buffer: &[u8]) -> Result<Vec<u8>, ConvertError> {
+    let missing = ConvertError::Missing { what: "a texture" };
     let Source::View { view, .. } = image.source() else {
         return Err(missing);
     };
     let bytes = buffer
         .get(view.offset()..)
         .and_then(|rest| rest.get(..view.length()));
-    let bytes = bytes.ok_or(missing)?;
-    let texture = |source| ObjError::Texture { source };
-    if image::guess_format(bytes).map_err(texture)? == ImageFormat::Png {
-        return Ok(bytes.to_vec());
-    }
-    let mut png = std::io::Cursor::new(Vec::new());
-    let decoded = image::load_from_memory(bytes).map_err(texture)?;
-    decoded.write_to(&mut png, ImageFormat::Png).map_err(texture)?;
-    Ok(png.into_inner())
+    Ok(bytes.ok_or(missing)?.to_vec())
 }
 
 #[cfg(test)]

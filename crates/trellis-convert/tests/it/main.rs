@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{BufReader, Cursor};
 
 use serde_json::json;
-use trellis_obj::{Bundle, File, Label, ObjError, convert};
+use trellis_convert::{Bundle, ConvertError, File, Label, mesh, obj, voxels};
 
 const LABEL: Label<'static> = Label {
     name: "my chair (preview, not TRELLIS)",
@@ -64,6 +64,10 @@ fn glb(texture: image::ImageFormat, with_normals: bool) -> Vec<u8> {
         ],
         "buffers": [{ "byteLength": buffer.len() }],
     });
+    packed(&document, &buffer)
+}
+
+fn packed(document: &serde_json::Value, buffer: &[u8]) -> Vec<u8> {
     let mut text = document.to_string().into_bytes();
     text.resize(text.len().next_multiple_of(4), b' ');
     let length = 28 + text.len() + buffer.len();
@@ -116,7 +120,7 @@ fn read(bundle: &Bundle) -> (tobj::Model, tobj::Material, image::RgbImage) {
 fn another_reader_finds_the_same_mesh_material_and_texture() {
     for format in [image::ImageFormat::Png, image::ImageFormat::Jpeg] {
         for with_normals in [true, false] {
-            let bundle = convert(&glb(format, with_normals), LABEL).unwrap();
+            let bundle = obj(&glb(format, with_normals), LABEL).unwrap();
             let (model, material, texture) = read(&bundle);
             assert_eq!(model.mesh.indices, [0, 1, 2, 0, 2, 3]);
             // Moved up by the node above; still Y up.
@@ -136,7 +140,7 @@ fn another_reader_finds_the_same_mesh_material_and_texture() {
 
 #[test]
 fn the_text_says_what_it_is() {
-    let bundle = convert(&glb(image::ImageFormat::Png, true), LABEL).unwrap();
+    let bundle = obj(&glb(image::ImageFormat::Png, true), LABEL).unwrap();
     for file in &bundle.files[..2] {
         assert!(
             file.bytes
@@ -147,7 +151,7 @@ fn the_text_says_what_it_is() {
 
 #[test]
 fn a_zip_holds_the_same_files_and_is_the_same_each_time() {
-    let bundle = convert(&glb(image::ImageFormat::Png, true), LABEL).unwrap();
+    let bundle = obj(&glb(image::ImageFormat::Png, true), LABEL).unwrap();
     let zip = bundle.to_zip().unwrap();
     assert_eq!(zip, bundle.to_zip().unwrap());
     let read = Bundle::from_zip(&zip).unwrap();
@@ -158,7 +162,7 @@ fn a_zip_holds_the_same_files_and_is_the_same_each_time() {
 
 #[test]
 fn under_another_name_the_files_still_find_each_other() {
-    let bundle = convert(&glb(image::ImageFormat::Png, true), LABEL)
+    let bundle = obj(&glb(image::ImageFormat::Png, true), LABEL)
         .unwrap()
         .renamed("my chair");
     let names: Vec<&str> = bundle.files.iter().map(|file| file.name.as_str()).collect();
@@ -183,17 +187,172 @@ fn refuses_a_zip_that_would_write_elsewhere() {
         };
         let zip = bundle.to_zip().unwrap();
         assert!(
-            matches!(Bundle::from_zip(&zip), Err(ObjError::Foreign { .. })),
+            matches!(Bundle::from_zip(&zip), Err(ConvertError::Foreign { .. })),
             "{name}"
         );
     }
-    assert!(matches!(Bundle::from_zip(b"no zip"), Err(ObjError::Zip { .. })));
+    assert!(matches!(
+        Bundle::from_zip(b"no zip"),
+        Err(ConvertError::Zip { .. })
+    ));
 }
 
 #[test]
 fn a_damaged_glb_is_an_error() {
     let whole = glb(image::ImageFormat::Png, true);
     for length in 0..whole.len() {
-        let _ = convert(&whole[..length], LABEL).unwrap_err();
+        let _ = obj(&whole[..length], LABEL).unwrap_err();
+        let _ = voxels(&whole[..length], 16, LABEL).unwrap_err();
+        let _ = mesh(&whole[..length]).unwrap_err();
+    }
+}
+
+/// A cube of twice the unit from 0, 0, 0, each side a part of the texture: red where x is 0, blue everywhere else.
+fn cube() -> Vec<u8> {
+    let mut positions: Vec<[f32; 3]> = Vec::new();
+    let mut uvs: Vec<[f32; 2]> = Vec::new();
+    let mut indices: Vec<u16> = Vec::new();
+    for axis in 0..3 {
+        for side in [0.0, 2.0] {
+            let first = u16::try_from(positions.len()).expect("24");
+            for (a, b) in [(0.0, 0.0), (2.0, 0.0), (2.0, 2.0), (0.0, 2.0)] {
+                let mut place = [0.0; 3];
+                place[axis] = side;
+                place[(axis + 1) % 3] = a;
+                place[(axis + 2) % 3] = b;
+                positions.push(place);
+                uvs.push(if axis == 0 && side == 0.0 {
+                    [0.25, 0.5]
+                } else {
+                    [0.75, 0.5]
+                });
+            }
+            indices.extend([0, 1, 2, 0, 2, 3].map(|corner| first + corner));
+        }
+    }
+    mesh_glb(&positions, &uvs, &indices)
+}
+
+/// A GLB of these triangles with a texture of 16 × 8, red at the left and blue at the right.
+fn mesh_glb(positions: &[[f32; 3]], uvs: &[[f32; 2]], indices: &[u16]) -> Vec<u8> {
+    let picture = image::RgbImage::from_fn(16, 8, |x, _| {
+        image::Rgb(if x < 8 { [250, 10, 10] } else { [10, 10, 250] })
+    });
+    let mut png = Cursor::new(Vec::new());
+    picture
+        .write_to(&mut png, image::ImageFormat::Png)
+        .expect("memory takes everything");
+    let floats = positions.iter().flatten().chain(uvs.iter().flatten());
+    let mut buffer: Vec<u8> = floats.flat_map(|value| value.to_le_bytes()).collect();
+    let (uvs_at, indices_at) = (positions.len() * 12, buffer.len());
+    buffer.extend(indices.iter().flat_map(|index| index.to_le_bytes()));
+    let image_at = buffer.len();
+    buffer.extend(png.get_ref());
+    buffer.resize(buffer.len().next_multiple_of(4), 0);
+    packed(
+        &json!({
+            "asset": { "version": "2.0" },
+            "scene": 0,
+            "scenes": [{ "nodes": [0] }],
+            "nodes": [{ "mesh": 0 }],
+            "meshes": [{ "primitives": [{ "attributes": { "POSITION": 0, "TEXCOORD_0": 1 }, "indices": 2, "material": 0 }] }],
+            "materials": [{ "pbrMetallicRoughness": { "baseColorTexture": { "index": 0 } } }],
+            "textures": [{ "source": 0 }],
+            "images": [{ "bufferView": 3, "mimeType": "image/png" }],
+            "accessors": [
+                { "bufferView": 0, "componentType": 5126, "count": positions.len(), "type": "VEC3", "min": [0, 0, 0], "max": [2, 2, 2] },
+                { "bufferView": 1, "componentType": 5126, "count": uvs.len(), "type": "VEC2" },
+                { "bufferView": 2, "componentType": 5123, "count": indices.len(), "type": "SCALAR" },
+            ],
+            "bufferViews": [
+                { "buffer": 0, "byteOffset": 0, "byteLength": uvs_at },
+                { "buffer": 0, "byteOffset": uvs_at, "byteLength": indices_at - uvs_at },
+                { "buffer": 0, "byteOffset": indices_at, "byteLength": image_at - indices_at },
+                { "buffer": 0, "byteOffset": image_at, "byteLength": png.get_ref().len() },
+            ],
+            "buffers": [{ "byteLength": buffer.len() }],
+        }),
+        &buffer,
+    )
+}
+
+#[test]
+fn a_closed_surface_becomes_a_solid_of_voxels_in_its_colours() {
+    for resolution in [16, 50] {
+        let file = voxels(&cube(), resolution, LABEL).unwrap();
+        let read = dot_vox::load_bytes(&file).expect("another reader reads it");
+        let [model] = read.models.as_slice() else {
+            panic!("one model")
+        };
+        assert_eq!(
+            (model.size.x, model.size.y, model.size.z),
+            (resolution, resolution, resolution)
+        );
+        assert_eq!(
+            model.voxels.len(),
+            (resolution as usize).pow(3),
+            "nothing is hollow"
+        );
+        let colour_at = |x: u32, y: u32, z: u32| {
+            let found = model
+                .voxels
+                .iter()
+                .find(|voxel| (u32::from(voxel.x), u32::from(voxel.y), u32::from(voxel.z)) == (x, y, z));
+            read.palette[usize::from(found.expect("a voxel").i)]
+        };
+        let middle = resolution / 2;
+        let left = colour_at(0, middle, middle);
+        let right = colour_at(resolution - 1, middle, middle);
+        assert!(left.r == 250 && left.b == 10 && left.a == 255, "{left:?}");
+        assert!(right.r == 10 && right.b == 250, "{right:?}");
+        // Inside, what is nearest counts.
+        assert_eq!(colour_at(2, middle, middle).r, 250);
+        assert_eq!(colour_at(resolution - 3, middle, middle).b, 250);
+        let name = read.scenes.iter().find_map(|node| match node {
+            dot_vox::SceneNode::Transform { attributes, .. } => attributes.get("_name"),
+            _ => None,
+        });
+        assert_eq!(name.map(String::as_str), Some(LABEL.name));
+    }
+}
+
+#[test]
+fn voxels_stand_as_the_object_does() {
+    // Up is y in a GLB and z there; what is nearest to the viewer, at the largest z, has the least y there.
+    let positions = [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 0.5]];
+    let file = voxels(
+        &mesh_glb(&positions, &[[0.25, 0.5]; 4], &[0, 1, 2, 0, 3, 1]),
+        16,
+        LABEL,
+    )
+    .unwrap();
+    let read = dot_vox::load_bytes(&file).unwrap();
+    let model = &read.models[0];
+    assert_eq!((model.size.x, model.size.y, model.size.z), (8, 4, 16));
+    let has = |x: u8, y: u8, z: u8| {
+        model
+            .voxels
+            .iter()
+            .any(|voxel| (voxel.x, voxel.y, voxel.z) == (x, y, z))
+    };
+    assert!(has(0, 3, 15), "the top is far away and up");
+    assert!(has(0, 0, 0), "the nearest is at the front and down");
+    assert!(!has(7, 3, 15) && !has(0, 0, 15));
+}
+
+#[test]
+fn a_mesh_has_the_colours_of_its_texture() {
+    let mesh = mesh(&cube()).unwrap();
+    assert_eq!((mesh.vertices.len(), mesh.triangles.len()), (24, 12));
+    assert_eq!((mesh.colours.len(), mesh.normals.len()), (24, 24));
+    for (vertex, colour) in mesh.colours.iter().enumerate() {
+        let expected = if vertex < 4 {
+            [250.0, 10.0, 10.0]
+        } else {
+            [10.0, 10.0, 250.0]
+        };
+        for (value, expected) in colour.iter().zip(expected) {
+            assert!((value * 255.0 - expected).abs() < 0.01, "{vertex}: {colour:?}");
+        }
     }
 }
