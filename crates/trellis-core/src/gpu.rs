@@ -27,6 +27,8 @@ pub struct Gpu {
     pub temperature: Option<u32>,
     /// Share of the last moments in which it worked, in percent, where the driver tells.
     pub utilisation: Option<u32>,
+    /// What it draws, in mW, where the driver tells.
+    pub power_milliwatts: Option<u32>,
     /// Whether the driver stays loaded when nobody uses the GPU; `None` where that cannot be told.
     pub persistent: Option<bool>,
     /// The processes that hold its memory.

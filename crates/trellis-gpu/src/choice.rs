@@ -129,6 +129,7 @@ mod tests {
             free_bytes: 79 << 30,
             temperature: None,
             utilisation: None,
+            power_milliwatts: None,
             persistent: None,
             processes: vec![],
         }

@@ -102,6 +102,7 @@ fn facts(device: &Device<'_>, index: u32, parent: Option<&Device<'_>>) -> Result
         free_bytes: memory.free,
         temperature: whole.temperature(TemperatureSensor::Gpu).ok(),
         utilisation: whole.utilization_rates().ok().map(|rates| rates.gpu),
+        power_milliwatts: whole.power_usage().ok(),
         persistent: whole.is_in_persistent_mode().ok(),
         processes: processes(device),
     })

@@ -18,6 +18,7 @@ mod folders;
 mod follow;
 mod janitor;
 mod job;
+mod observed;
 mod owner;
 mod recall;
 pub mod rules;
@@ -37,6 +38,7 @@ pub use job::{
     Applied, Claim, ClaimFilter, Delivered, DeliveredStatement, Heartbeat, JobQuery, Lease, NewJob, Outcome,
     Page, Recovered, StoreStats, StoredJob, Submitted, WorkerName,
 };
+pub use observed::{JobObserver, ObservedStore};
 pub use owner::Owner;
 pub use service::{JobLimits, Jobs, Makers, Removed};
 pub use sqlite::{OpenError, SqliteFailure, SqliteStore};

@@ -9,9 +9,12 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::{Backend, Origin, Readiness, Registry};
-use trellis_jobs::{BlobStore, FolderBlobs, Janitor, JobLimits, JobStore, Jobs, Retention, SqliteStore};
+use trellis_core::Gpu;
+use trellis_jobs::{
+    BlobStore, FolderBlobs, Janitor, JobLimits, JobStore, Jobs, ObservedStore, Retention, SqliteStore,
+};
 use trellis_runner::{LocalMakers, Runner, RunnerSettings};
-use trellis_server::{AllowedHosts, AllowedOrigins, AppParts, AppState, HttpLimits, KeyRing};
+use trellis_server::{AllowedHosts, AllowedOrigins, AppParts, AppState, HttpLimits, KeyRing, Metrics};
 use trellis_supervisor::TrellisBackend;
 
 use crate::data_dir::DataDir;
@@ -33,6 +36,7 @@ pub(crate) struct Services {
     blobs: Arc<dyn BlobStore>,
     origin: Arc<Origin>,
     registry: Arc<Registry>,
+    metrics: Metrics,
     trellis: Option<Arc<TrellisBackend>>,
     previews: Option<Arc<dyn Backend>>,
 }
@@ -51,9 +55,11 @@ impl Services {
         })?;
         let backends = backends::start(settings, settings.backend, data.root()).await?;
         let blobs: Arc<dyn BlobStore> = Arc::new(blobs);
+        let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
         Ok(Self {
             origin: Arc::new(origin),
-            store: Arc::new(store),
+            store: Arc::new(ObservedStore::new(Arc::new(store), Arc::new(metrics.clone()))),
+            metrics,
             blobs,
             registry: Arc::new(backends.registry),
             trellis: backends.trellis,
@@ -172,8 +178,15 @@ impl Services {
             },
             version: env!("CARGO_PKG_VERSION").to_owned(),
             keys,
+            metrics: self.metrics.clone(),
+            gpus: Arc::new(gpus),
             allowed_hosts: AllowedHosts::new(bound, hosts).expect("hosts were checked with the settings"),
             allowed_origins: AllowedOrigins::new(origins).expect("origins were checked with the settings"),
         })
     }
+}
+
+/// None where there is no driver.
+fn gpus() -> Vec<Gpu> {
+    trellis_gpu::list(&[]).map(|found| found.gpus).unwrap_or_default()
 }

@@ -7,6 +7,7 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderValue, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use tower::util::option_layer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::error;
@@ -19,6 +20,7 @@ use utoipa_axum::routes;
 
 use crate::authorize::authorize;
 use crate::hosts::addressed;
+use crate::metrics::metrics;
 use crate::observe::observe;
 use crate::pace::paced;
 use crate::request_error::RequestError;
@@ -68,6 +70,7 @@ pub fn app(state: AppState) -> Router {
     let authorize = middleware::from_fn_with_state(state.clone(), authorize);
     // The last layer is the outermost: whatever the others refuse becomes a problem in `observe`.
     api.merge(pages::routes(move || openapi(max_images)))
+        .route("/metrics", get(metrics))
         .fallback(route_not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(paced)
@@ -79,7 +82,7 @@ pub fn app(state: AppState) -> Router {
             panicked(&*panic)
         }))
         .layer(option_layer(origins.reading()))
-        .layer(middleware::from_fn(observe))
+        .layer(middleware::from_fn_with_state(state.metrics.clone(), observe))
         .layer(middleware::from_fn(harden))
         .with_state(state)
 }

@@ -3,13 +3,14 @@
 use std::time::Instant;
 
 use axum::Json;
-use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tracing::{Instrument as _, error, field, info, info_span, warn};
 use uuid::Uuid;
 
+use crate::metrics::Metrics;
 use crate::problem::{self, Problem};
 
 /// The header that carries a request's id, in both directions.
@@ -19,12 +20,11 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 const MAX_ID_LENGTH: usize = 128;
 
 /// Middleware: takes the client's request id or makes one, and speaks for the request in the log.
-pub(crate) async fn observe(request: Request, next: Next) -> Response {
+pub(crate) async fn observe(State(metrics): State<Metrics>, request: Request, next: Next) -> Response {
     let id = request_id(request.headers().get(&REQUEST_ID));
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or("none", MatchedPath::as_str);
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map_or("none", MatchedPath::as_str);
+    let method = known(request.method());
     let span = info_span!(
         "request",
         request = id.to_str().unwrap_or_default(),
@@ -39,10 +39,27 @@ pub(crate) async fn observe(request: Request, next: Next) -> Response {
         log_problem(&problem);
         response = with_body(response, &problem, &id);
     }
-    let latency_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let took = started.elapsed();
+    metrics.answered(method, route, response.status().as_u16(), took);
+    let latency_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     info!(status = response.status().as_u16(), latency_ms, "answered");
     response.headers_mut().insert(REQUEST_ID, id);
     response
+}
+
+/// A client may invent methods, and each would be a figure of its own.
+fn known(method: &Method) -> &'static str {
+    let methods = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::DELETE,
+        Method::OPTIONS,
+        Method::PUT,
+    ];
+    let names = ["GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT"];
+    let known = methods.iter().zip(names).find(|(known, _)| *known == method);
+    known.map_or("other", |(_, name)| name)
 }
 
 /// The client's id where it is short and plain, else a new one.

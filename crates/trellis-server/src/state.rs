@@ -6,10 +6,12 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::Registry;
+use trellis_core::Gpu;
 use trellis_jobs::Jobs;
 
 use crate::hosts::AllowedHosts;
 use crate::keys::KeyRing;
+use crate::metrics::Metrics;
 use crate::origins::AllowedOrigins;
 use crate::pace::Pace;
 
@@ -60,6 +62,10 @@ pub struct AppParts {
     pub allowed_origins: AllowedOrigins,
     /// Who may use this server.
     pub keys: KeyRing,
+    /// What is measured. The store tells it of jobs, where it is observed.
+    pub metrics: Metrics,
+    /// Asks the driver for this machine's GPUs; none where there is no driver. May block for some milliseconds.
+    pub gpus: Arc<dyn Fn() -> Vec<Gpu> + Send + Sync>,
 }
 
 /// Shared by all handlers; cheap to clone.

@@ -125,6 +125,7 @@ mod tests {
             free_bytes: free_gib << 30,
             temperature: None,
             utilisation: None,
+            power_milliwatts: None,
             persistent: None,
             processes: vec![
                 GpuProcess {

@@ -38,6 +38,7 @@ fn laptop() -> Gpu {
         memory_bytes: 24 << 30,
         free_bytes: 23 << 30,
         processes: Vec::new(),
+        power_milliwatts: None,
         persistent: Some(false),
     }
 }
@@ -89,6 +90,7 @@ fn a_card_that_others_use() {
     let gpu = Gpu {
         free_bytes: 9 << 30,
         processes: vec![holder],
+        power_milliwatts: None,
         persistent: Some(true),
         ..laptop()
     };

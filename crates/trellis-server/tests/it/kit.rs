@@ -19,10 +19,13 @@ use trellis_core::{
     ServerBuild, Stage, WorkerCommand, WorkerCounters, WorkerState, WorkerStatus,
 };
 use trellis_jobs::{
-    BlobKey, Claim, ClaimFilter, Delivered, FolderBlobs, JobLimits, Jobs, Outcome, SqliteStore, WorkerName,
+    BlobKey, Claim, ClaimFilter, Delivered, FolderBlobs, JobLimits, Jobs, ObservedStore, Outcome,
+    SqliteStore, WorkerName,
 };
 use trellis_runner::LocalMakers;
-use trellis_server::{AllowedHosts, AllowedOrigins, ApiKeys, AppParts, AppState, HttpLimits, KeyRing, app};
+use trellis_server::{
+    AllowedHosts, AllowedOrigins, ApiKeys, AppParts, AppState, HttpLimits, KeyRing, Metrics, app,
+};
 
 /// A red PNG of 2 × 2 pixels.
 const PNG: &str =
@@ -106,9 +109,11 @@ impl Kit {
             .chain(wishes.trellis.map(Paper::trellis))
             .map(|paper| Arc::new(paper) as Arc<dyn Backend>);
         let registry = Arc::new(Registry::new(backends.collect()));
+        let metrics = Metrics::new("1.2.3");
+        let store = SqliteStore::open(&folder.path().join("jobs.db")).unwrap();
         let state = AppState::new(AppParts {
             jobs: Jobs {
-                store: Arc::new(SqliteStore::open(&folder.path().join("jobs.db")).unwrap()),
+                store: Arc::new(ObservedStore::new(Arc::new(store), Arc::new(metrics.clone()))),
                 blobs: Arc::new(FolderBlobs::open(&folder.path().join("blobs")).unwrap()),
                 makers: Arc::new(LocalMakers {
                     registry: Arc::clone(&registry),
@@ -121,6 +126,8 @@ impl Kit {
             version: "1.2.3".to_owned(),
             allowed_hosts: AllowedHosts::default(),
             allowed_origins: wishes.origins,
+            metrics,
+            gpus: Arc::new(Vec::new),
             keys: KeyRing::new(wishes.keys.map(|text| ApiKeys::parse(text).unwrap())),
         });
         Self {

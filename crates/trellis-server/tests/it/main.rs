@@ -11,6 +11,7 @@ mod hosts;
 mod jobs;
 mod keys;
 mod kit;
+mod metrics;
 mod middleware;
 mod pages;
 mod problems;
