@@ -1,0 +1,7 @@
+//! What other servers of TRELLIS promise their clients, on top of the same job service: each dialect translates to and
+//! from it and has no rule of its own.
+
+mod cancel_on_drop;
+mod detail;
+pub(crate) mod nim;
+mod result;
