@@ -217,7 +217,6 @@ mod tests {
             RequestError::InputNotFound { job: id(), index: 0 },
             RequestError::WorkerNotFound { name: text() },
             RequestError::RangeNotSatisfiable { size_bytes: 1 },
-            RequestError::Stopping,
             RequestError::Internal,
         ];
         errors.into_iter().map(Problem::from).collect()
