@@ -20,7 +20,10 @@ pub struct InvalidKeyName;
 
 impl NewKey {
     /// A key of that name whose secret is made of `random` bytes.
-    #[expect(clippy::missing_panics_doc, reason = "the secret is of the characters of Base64")]
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "the secret is of the characters of Base64"
+    )]
     pub fn new(name: &str, random: [u8; 32]) -> Result<Self, InvalidKeyName> {
         if !is_name(name) {
             return Err(InvalidKeyName);
