@@ -141,7 +141,7 @@ impl BlobStore for FolderBlobs {
     }
 
     async fn stage(&self, key: &BlobKey) -> Result<Box<dyn StagedBlob>, BlobError> {
-        let file = self.blocking(key, |blobs, key| blobs.begin(key)).await?;
+        let file = self.blocking(key, Self::begin).await?;
         Ok(Box::new(Staged::new(self.clone(), key.clone(), file)))
     }
 
