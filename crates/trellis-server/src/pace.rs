@@ -169,7 +169,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_keeps_the_rate_is_waited_for_until_the_whole_time_is_over() {
         assert_eq!(taken(vec![(5, 5_000); 60]).await, 60);
-        assert_eq!(taken(vec![(5, 5_000); 200]).await, 119);
+        assert_eq!(taken(vec![(7, 7_000); 200]).await, 85);
     }
 
     #[tokio::test(start_paused = true)]
