@@ -80,6 +80,12 @@ impl Jobs {
         self.store.events(None, after, limit).await
     }
 
+    /// Cancels a live job.
+    pub async fn cancel(&self, owner: &Owner, id: JobId) -> Result<(), StoreError> {
+        let command = Command::Cancel { by: owner.clone() };
+        self.store.apply(id, Timestamp::now(), command).await.map(|_| ())
+    }
+
     /// Cancels a live job, deletes a finished one, in one step.
     pub async fn cancel_or_delete(&self, owner: &Owner, id: JobId) -> Result<Removed, StoreError> {
         let by = owner.clone();

@@ -25,6 +25,9 @@ pub(crate) struct SubmitHeaders {
     /// `no-cache`: make the result again, although an earlier job asked for the same.
     #[param(rename = "Cache-Control", required = false)]
     cache_control: String,
+    /// `wait=N`: answer once the job is finished, after N seconds at most, 600 at the very most (RFC 7240).
+    #[param(rename = "Prefer", required = false)]
+    prefer: String,
 }
 
 /// Headers of a client that follows a job.

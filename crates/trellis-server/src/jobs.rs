@@ -13,6 +13,7 @@ use crate::contract::{ChangeProblems, JobProblems, QueryProblems};
 use crate::extract::{Caller, PathParts, QueryOf};
 use crate::problem::Problem;
 use crate::request_error::RequestError;
+use crate::wait::{LONGEST_SECONDS, wait};
 
 const MAX_LIMIT: u32 = 100;
 
@@ -89,7 +90,7 @@ pub(crate) async fn list_jobs(
     path = "/jobs/{id}",
     tag = "jobs",
     operation_id = "get_job",
-    params(("id" = JobId, Path, description = "The job")),
+    params(("id" = JobId, Path, description = "The job"), WaitQuery),
     responses(
         (status = 200, description = "The job", body = Job, links(
             ("artifact" = (operation_id = "get_artifact", parameters(
@@ -104,8 +105,24 @@ pub(crate) async fn get_job(
     State(state): State<AppState>,
     Caller(owner): Caller,
     PathParts(id): PathParts<JobId>,
+    QueryOf(query): QueryOf<WaitQuery>,
 ) -> Result<Json<Job>, Problem> {
-    Ok(Json(state.jobs.get(&owner, id).await?))
+    if query.wait > LONGEST_SECONDS {
+        let reason = format!("`wait` is {}: 0 to {LONGEST_SECONDS} is allowed", query.wait);
+        return Err(RequestError::InvalidQuery { reason }.into());
+    }
+    Ok(Json(wait(&state, &owner, id, query.wait).await?))
+}
+
+/// For how long a client would rather wait.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WaitQuery {
+    /// Answer once the job is finished, after so many seconds at most.
+    #[serde(default)]
+    #[param(minimum = 0, maximum = 600, default = 0)]
+    wait: u32,
 }
 
 /// Cancel or forget a job

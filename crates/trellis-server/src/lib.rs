@@ -6,6 +6,7 @@
 
 mod app;
 mod authorize;
+mod compat;
 mod contract;
 mod data_uri;
 mod events;
@@ -33,6 +34,7 @@ mod serve;
 mod server_facts;
 mod state;
 mod submit;
+mod wait;
 mod workers;
 
 pub use app::{app, openapi};

@@ -15,6 +15,7 @@ use crate::contract::{SubmitHeaders, SubmitProblems};
 use crate::extract::{Caller, single_header};
 use crate::problem::Problem;
 use crate::request_error::RequestError;
+use crate::wait;
 
 pub(crate) use form::SubmissionForm;
 pub(crate) use json::SubmissionJson;
@@ -37,6 +38,12 @@ const MAX_KEY_LENGTH: usize = 255;
         (SubmissionJson = "application/json"),
     )),
     responses(
+        (status = 200, description = "The client waited (`Prefer: wait`), and the job is finished", body = Job,
+            headers(
+                ("Location" = String, description = "The job's path"),
+                ("Preference-Applied" = String, description = "For how long the server would have waited"),
+            ),
+        ),
         (status = 202, description = "The job is accepted and on disk", body = Job,
             headers(
                 ("Location" = String, description = "The job's path"),
@@ -65,13 +72,19 @@ pub(crate) async fn submit_job(
     };
     refuse_announced_size(request.headers(), state.limits.body_bytes)?;
     refuse_compressed(request.headers())?;
+    let headers = request.headers().clone();
     let mut intake = state.jobs.intake();
     let displaced = intake.displaced();
     let asked = tokio::select! {
         asked = read(&state, request, &mut intake) => asked?,
         () = displaced.cancelled() => return Err(SubmitError::Busy.into()),
     };
-    Ok(accepted(state.jobs.submit(intake, asked, terms).await?))
+    let (owner, seconds) = (terms.owner.clone(), wait::preferred(&headers));
+    let mut submitted = state.jobs.submit(intake, asked, terms).await?;
+    if let Some(seconds) = seconds {
+        submitted.job = wait::wait(&state, &owner, submitted.job.id, seconds).await?;
+    }
+    Ok(accepted(submitted, seconds))
 }
 
 async fn read(state: &AppState, request: Request, intake: &mut Intake) -> Result<Asked, Problem> {
@@ -145,13 +158,21 @@ fn asks_no_cache(headers: &HeaderMap) -> bool {
     directives.any(|directive| directive.trim().eq_ignore_ascii_case("no-cache"))
 }
 
-fn accepted(Submitted { job, replayed }: Submitted) -> Response {
+/// 200 where the client waited for the job and it is finished. `waited`: for how long at most.
+fn accepted(Submitted { job, replayed }: Submitted, waited: Option<u32>) -> Response {
     let location = HeaderValue::try_from(format!("/v1/jobs/{}", job.id)).expect("an id is a header value");
-    let mut response = (StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(job)).into_response();
+    let status = if waited.is_some() && job.state.is_final() {
+        StatusCode::OK
+    } else {
+        StatusCode::ACCEPTED
+    };
+    let mut response = (status, [(header::LOCATION, location)], Json(job)).into_response();
+    let headers = response.headers_mut();
     if replayed {
-        response
-            .headers_mut()
-            .insert("idempotency-replayed", HeaderValue::from_static("true"));
+        headers.insert("idempotency-replayed", HeaderValue::from_static("true"));
+    }
+    if let Some(seconds) = waited {
+        headers.insert(wait::PREFERENCE_APPLIED, wait::applied(seconds));
     }
     response
 }

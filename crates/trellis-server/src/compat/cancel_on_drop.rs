@@ -28,7 +28,9 @@ impl Drop for Guard {
                 Ok(()) => info!(job = %id, "cancelled, because its client hung up"),
                 // It ended at the same moment, or is forgotten.
                 Err(StoreError::WrongState { .. } | StoreError::NotFound { .. }) => {}
-                Err(error) => warn!(job = %id, error = &error as &dyn std::error::Error, "not cancelled, though its client hung up"),
+                Err(error) => {
+                    warn!(job = %id, error = &error as &dyn std::error::Error, "not cancelled, though its client hung up")
+                }
             }
         });
     }

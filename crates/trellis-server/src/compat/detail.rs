@@ -14,7 +14,7 @@ use crate::problem::Problem;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub(crate) struct FieldProblem {
     /// `body` and the field's name.
-    loc: Vec<String>,
+    pub(super) loc: Vec<String>,
     /// What is wrong, in words.
     msg: String,
     /// What is wrong, as a name.

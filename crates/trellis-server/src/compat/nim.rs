@@ -35,7 +35,7 @@ impl PartialSchema for Object3DRequest {
         let (fewest, most, usual) = STEPS;
         let steps = json!({ "type": "integer", "minimum": fewest, "maximum": most, "default": usual });
         let picture = json!({ "type": "string", "format": "picture-data-uri" });
-        let algorithms = MultiImageAlgorithm::NAMES;
+        let algorithms = MultiImageAlgorithm::ALL.map(MultiImageAlgorithm::name);
         let schema = json!({
             "type": "object",
             "description": "A request of NVIDIA's NIM for TRELLIS",
@@ -112,9 +112,15 @@ fn read(fields: &Map<String, Value>, pictures: usize) -> Result<(Asked, Wanted),
     let mut patch = ParamsPatch::default()
         .with("ss_guidance_strength", reader.guidance("ss_cfg_scale", 7.5))
         .with("slat_guidance_strength", reader.guidance("slat_cfg_scale", 3.0))
-        .with("ss_sampling_steps", reader.whole("ss_sampling_steps", fewest, most).unwrap_or(usual))
-        .with("slat_sampling_steps", reader.whole("slat_sampling_steps", fewest, most).unwrap_or(usual));
-    if let Some(algorithm) = reader.name("multiimage_algo", MultiImageAlgorithm::NAMES) {
+        .with(
+            "ss_sampling_steps",
+            reader.whole("ss_sampling_steps", fewest, most).unwrap_or(usual),
+        )
+        .with(
+            "slat_sampling_steps",
+            reader.whole("slat_sampling_steps", fewest, most).unwrap_or(usual),
+        );
+    if let Some(algorithm) = reader.name("multiimage_algo", &MultiImageAlgorithm::ALL.map(MultiImageAlgorithm::name)) {
         patch = patch.with("multiimage_algo", algorithm);
     }
     reader.whole("samples", 1, 1);
@@ -167,7 +173,11 @@ impl Reader<'_> {
         });
         match number {
             Some(number) if (least..=most).contains(&number) => Some(number),
-            Some(_) => self.refuse(field, "value_error", format!("Input should be from {least} to {most}")),
+            Some(_) => self.refuse(
+                field,
+                "value_error",
+                format!("Input should be from {least} to {most}"),
+            ),
             None => self.refuse(field, "int_parsing", "Input should be a valid integer".to_owned()),
         }
     }
@@ -193,16 +203,26 @@ impl Reader<'_> {
         let value = self.given(field)?;
         match value.as_bool() {
             Some(flag) => Some(flag),
-            None => self.refuse(field, "bool_parsing", "Input should be a valid boolean".to_owned()),
+            None => self.refuse(
+                field,
+                "bool_parsing",
+                "Input should be a valid boolean".to_owned(),
+            ),
         }
     }
 
     fn name(&mut self, field: &str, names: &[&'static str]) -> Option<&'static str> {
         let value = self.given(field)?;
-        let known = value.as_str().and_then(|given| names.iter().copied().find(|name| *name == given));
+        let known = value
+            .as_str()
+            .and_then(|given| names.iter().copied().find(|name| *name == given));
         match known {
             Some(name) => Some(name),
-            None => self.refuse(field, "literal_error", format!("Input should be '{}'", names.join("' or '"))),
+            None => self.refuse(
+                field,
+                "literal_error",
+                format!("Input should be '{}'", names.join("' or '")),
+            ),
         }
     }
 
@@ -221,10 +241,15 @@ impl Reader<'_> {
             "no_texture",
             "output_format",
         ];
-        for field in self.fields.keys().filter(|field| !KNOWN.contains(&field.as_str())) {
+        for field in self
+            .fields
+            .keys()
+            .filter(|field| !KNOWN.contains(&field.as_str()))
+        {
             let field: String = field.chars().take(64).collect();
             let said = "Extra inputs are not permitted".to_owned();
-            self.problems.push(FieldProblem::new(&field, "extra_forbidden", said));
+            self.problems
+                .push(FieldProblem::new(&field, "extra_forbidden", said));
         }
     }
 }
@@ -234,20 +259,31 @@ mod tests {
     use super::*;
 
     fn of(fields: Value) -> Result<(Asked, Wanted), Refusal> {
-        let Value::Object(fields) = fields else { panic!("an object") };
+        let Value::Object(fields) = fields else {
+            panic!("an object")
+        };
         read(&fields, 1)
     }
 
     #[test]
     fn what_is_absent_or_null_takes_the_defaults_of_the_reference() {
-        for fields in [json!({}), json!({ "seed": null, "mode": null, "output_format": null, "prompt": null })] {
+        for fields in [
+            json!({}),
+            json!({ "seed": null, "mode": null, "output_format": null, "prompt": null }),
+        ] {
             let (asked, wanted) = of(fields).unwrap();
             let params = asked.params.resolve(5).unwrap();
             let trellis_core::ModelParams::TrellisImageLarge(own) = &params.model;
             assert_eq!((own.ss_sampling_steps, own.slat_sampling_steps), (25, 25));
             assert_eq!((own.ss_guidance_strength, own.slat_guidance_strength), (7.5, 3.0));
             assert_eq!(params.seed, 5);
-            assert_eq!(wanted, Wanted { format: Format::Glb, texture: true });
+            assert_eq!(
+                wanted,
+                Wanted {
+                    format: Format::Glb,
+                    texture: true
+                }
+            );
         }
     }
 
@@ -262,9 +298,14 @@ mod tests {
     #[test]
     fn all_that_is_wrong_is_told_at_once() {
         let fields = json!({ "seed": -1, "samples": 2, "ss_cfg_scale": 1, "no_texture": "x", "colour": 1, "mode": "x" });
-        let Err(Refusal::Fields(problems)) = of(fields) else { panic!("refused") };
+        let Err(Refusal::Fields(problems)) = of(fields) else {
+            panic!("refused")
+        };
         let fields: Vec<&str> = problems.iter().map(|problem| problem.loc[1].as_str()).collect();
-        assert_eq!(fields, ["mode", "ss_cfg_scale", "samples", "seed", "no_texture", "colour"]);
+        assert_eq!(
+            fields,
+            ["mode", "ss_cfg_scale", "samples", "seed", "no_texture", "colour"]
+        );
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
+use serde_json::json;
 
-use crate::kit::{Kit, request, settled};
+use crate::kit::{Kit, png_uri, request, settled, submission};
 
 const UNKNOWN: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
@@ -113,4 +114,55 @@ async fn a_job_that_is_not_there_is_told_from_an_id_that_is_none() {
             .assert_problem(400, "invalid_job_id");
     }
     kit.get("/v1/jobs/%FF").await.assert_problem(400, "invalid_path");
+}
+
+#[tokio::test]
+async fn a_client_may_wait_for_the_end() {
+    let kit = Kit::new();
+    let id = kit.submit().await;
+    let claim = kit.claim().await;
+    let path = format!("/v1/jobs/{id}?wait=60");
+    let (waited, ()) = tokio::join!(kit.get(&path), async {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        kit.succeed(&claim, b"glTF").await;
+    });
+    assert_eq!(waited.json()["state"], "succeeded");
+    let queued = kit.submit().await;
+    let waited = kit.get(&format!("/v1/jobs/{queued}?wait=0")).await;
+    assert_eq!(waited.json()["state"], "queued");
+    kit.get(&format!("/v1/jobs/{queued}?wait=601"))
+        .await
+        .assert_problem(400, "invalid_query");
+}
+
+#[tokio::test]
+async fn a_submission_may_wait_for_the_end() {
+    let kit = Kit::new();
+    let body = json!({ "images": [png_uri()], "params": { "seed": 7 } });
+    let with = |prefer: &str| {
+        let mut request = submission(&body);
+        request.headers_mut().insert("prefer", prefer.parse().unwrap());
+        request
+    };
+    let (waited, ()) = tokio::join!(kit.send(with("respond-async, wait=60")), async {
+        while kit.get("/v1/jobs").await.json()["jobs"] == json!([]) {
+            tokio::task::yield_now().await;
+        }
+        kit.succeed(&kit.claim().await, b"glTF").await;
+    });
+    assert_eq!(
+        (waited.status, waited.json()["state"].as_str()),
+        (StatusCode::OK, Some("succeeded"))
+    );
+    assert_eq!(waited.header("preference-applied"), "wait=60");
+    let late = kit.send(with("wait=0")).await;
+    assert_eq!(
+        (late.status, late.json()["state"].as_str()),
+        (StatusCode::ACCEPTED, Some("queued"))
+    );
+    let unread = kit.send(with("wait=soon")).await;
+    assert_eq!(
+        (unread.status, unread.header("preference-applied")),
+        (StatusCode::ACCEPTED, "")
+    );
 }
