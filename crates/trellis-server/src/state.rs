@@ -8,6 +8,8 @@ use tokio_util::sync::CancellationToken;
 use trellis_backend::Registry;
 use trellis_jobs::Jobs;
 
+use crate::ReadingPace;
+use crate::attempts::Attempts;
 use crate::hosts::AllowedHosts;
 use crate::keys::KeyRing;
 use crate::origins::AllowedOrigins;
@@ -27,6 +29,8 @@ pub struct HttpLimits {
     pub uploads_at_a_time: usize,
     /// How slowly a client may send a body.
     pub pace: Pace,
+    /// How slowly a client may read answers.
+    pub reading: ReadingPace,
     /// After so long without an event a comment is sent to followers of a job.
     pub event_heartbeat: Duration,
 }
@@ -39,6 +43,7 @@ impl Default for HttpLimits {
             body_bytes: 64 * 1024 * 1024,
             uploads_at_a_time: 8,
             pace: Pace::default(),
+            reading: ReadingPace::default(),
             event_heartbeat: Duration::from_secs(15),
         }
     }
@@ -69,6 +74,7 @@ pub struct AppState(Arc<Shared>);
 pub(crate) struct Shared {
     pub(crate) parts: AppParts,
     pub(crate) uploads: Semaphore,
+    pub(crate) attempts: Attempts,
     /// Set when the server stops: followers of jobs are let go.
     pub(crate) stopping: CancellationToken,
 }
@@ -80,6 +86,7 @@ impl AppState {
         Self(Arc::new(Shared {
             parts,
             uploads,
+            attempts: Attempts::default(),
             stopping: CancellationToken::new(),
         }))
     }
@@ -96,6 +103,10 @@ impl std::ops::Deref for AppState {
 impl AppState {
     pub(crate) fn uploads(&self) -> &Semaphore {
         &self.0.uploads
+    }
+
+    pub(crate) fn attempts(&self) -> &Attempts {
+        &self.0.attempts
     }
 
     pub(crate) fn stopping(&self) -> &CancellationToken {
