@@ -77,7 +77,7 @@ pub fn app(state: AppState) -> Router {
         .layer(DefaultBodyLimit::max(limits.body_bytes))
         .layer(origins.changing())
         .layer(authorize)
-        .layer(middleware::from_fn(book::server_options))
+        .layer(middleware::from_fn(book::whole_server))
         .layer(addressed)
         .layer(middleware::from_fn(book::head))
         .layer(CatchPanicLayer::custom(|panic: Box<dyn Any + Send>| {

@@ -48,11 +48,19 @@ fn size(headers: &HeaderMap) -> usize {
         .sum()
 }
 
-/// Middleware: `OPTIONS *`, which is about the server and none of its routes.
-pub(crate) async fn server_options(request: Request, next: Next) -> Response {
-    if request.method() == Method::OPTIONS && request.uri().path() == "*" {
-        let all = HeaderValue::from_static("GET,HEAD,POST,DELETE,OPTIONS");
+/// Middleware: what is about the server and none of its routes, `OPTIONS *` and a proxy's `CONNECT`.
+pub(crate) async fn whole_server(request: Request, next: Next) -> Response {
+    let all = HeaderValue::from_static("GET,HEAD,POST,DELETE,OPTIONS");
+    let target = request.uri();
+    if request.method() == Method::OPTIONS && target.path() == "*" {
         return (StatusCode::NO_CONTENT, [(header::ALLOW, all)]).into_response();
+    }
+    if request.method() == Method::CONNECT {
+        let refused = RequestError::MethodNotAllowed {
+            method: Method::CONNECT.to_string(),
+            path: target.to_string().chars().take(200).collect(),
+        };
+        return ([(header::ALLOW, all)], refused).into_response();
     }
     next.run(request).await
 }

@@ -23,7 +23,7 @@ pub struct ReadingPace {
 impl Default for ReadingPace {
     fn default() -> Self {
         Self {
-            grace: Duration::from_secs(60),
+            grace: Duration::from_secs(30),
             bytes_per_second: 1024,
         }
     }
