@@ -70,7 +70,7 @@ impl Attempts {
                 // Once when it begins, then for each doubling.
                 if wrong >= u64::from(BURST)
                     && (wrong / u64::from(BURST)).is_power_of_two()
-                    && wrong % u64::from(BURST) == 0
+                    && wrong.is_multiple_of(BURST.into())
                 {
                     warn!(%site, wrong, "wrong API keys come from this address; it may try one every {} s", EVERY.as_secs());
                 }

@@ -143,7 +143,7 @@ mod tests {
         });
         let began = Instant::now();
         let mut stream = PacedStream::new(ours, PACE);
-        let ended = stream.write_all(&[7; 100_000]).await;
+        let ended = stream.write_all(&vec![7; 100_000]).await;
         reading.abort();
         (ended, began.elapsed())
     }
