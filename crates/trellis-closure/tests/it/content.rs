@@ -19,7 +19,7 @@ fn check(sample: &Sample, path: &StorePath<String>) -> Checked {
 }
 
 fn kinds(checked: &Checked) -> Vec<&'static str> {
-    checked.problems.iter().map(Problem::kind).collect()
+    checked.problems.iter().map(trellis_core::Explain::kind).collect()
 }
 
 /// A file of this text under the name that the address gives, as Nix would register it.

@@ -27,7 +27,7 @@ fn problems(sample: &Sample, packages: &Packages) -> BTreeMap<String, Vec<&'stat
     );
     let bad = checked.iter().filter(|path| !path.problems.is_empty());
     bad.map(|path| {
-        let kinds = path.problems.iter().map(Problem::kind).collect();
+        let kinds = path.problems.iter().map(trellis_core::Explain::kind).collect();
         (path.path.name().clone(), kinds)
     })
     .collect()
