@@ -5,7 +5,7 @@ use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use trellis_closure::Store;
-use trellis_closure::verify::{Against, Problem, verify};
+use trellis_closure::verify::{Against, verify};
 
 use crate::kit::{Packages, Sample};
 
