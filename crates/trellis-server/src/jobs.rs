@@ -2,13 +2,14 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use trellis_core::{Job, JobId, JobState};
 use trellis_jobs::{JobQuery, Removed};
 
 use crate::AppState;
+use crate::conditions::{self, Condition};
 use crate::contract::{ChangeProblems, JobProblems, QueryProblems};
 use crate::extract::{Caller, PathParts, QueryOf};
 use crate::problem::Problem;
@@ -106,12 +107,18 @@ pub(crate) async fn get_job(
     Caller(owner): Caller,
     PathParts(id): PathParts<JobId>,
     QueryOf(query): QueryOf<WaitQuery>,
-) -> Result<Json<Job>, Problem> {
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     if query.wait > LONGEST_SECONDS {
         let reason = format!("`wait` is {}: 0 to {LONGEST_SECONDS} is allowed", query.wait);
         return Err(RequestError::InvalidQuery { reason }.into());
     }
-    Ok(Json(wait(&state, &owner, id, query.wait).await?))
+    let job = wait(&state, &owner, id, query.wait).await?;
+    Ok(match conditions::check(&method, &headers, None)? {
+        Condition::Holds => Json(job).into_response(),
+        Condition::NotModified => StatusCode::NOT_MODIFIED.into_response(),
+    })
 }
 
 /// For how long a client would rather wait.
@@ -144,7 +151,14 @@ pub(crate) async fn delete_job(
     State(state): State<AppState>,
     Caller(owner): Caller,
     PathParts(id): PathParts<JobId>,
+    method: Method,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    if conditions::are_there(&headers) {
+        // First whether there is such a job.
+        state.jobs.get(&owner, id).await?;
+        conditions::check(&method, &headers, None)?;
+    }
     Ok(match state.jobs.cancel_or_delete(&owner, id).await? {
         Removed::Cancelled(job) => Json(job).into_response(),
         Removed::Deleted => StatusCode::NO_CONTENT.into_response(),

@@ -5,8 +5,11 @@
 //! services, opens the listener and says when to stop.
 
 mod app;
+mod attempts;
 mod authorize;
+mod book;
 mod compat;
+mod conditions;
 mod contract;
 mod data_uri;
 mod events;
@@ -26,6 +29,7 @@ mod observe;
 mod origins;
 mod pace;
 mod pages;
+mod peers;
 mod problem;
 mod range;
 mod reference;
@@ -45,5 +49,5 @@ pub use metrics::Metrics;
 pub use new_key::{InvalidKeyName, NewKey};
 pub use origins::{AllowedOrigins, InvalidOrigin};
 pub use pace::Pace;
-pub use serve::serve;
+pub use serve::{ReadingPace, serve};
 pub use state::{AppParts, AppState, HttpLimits};

@@ -120,7 +120,10 @@ fn read(fields: &Map<String, Value>, pictures: usize) -> Result<(Asked, Wanted),
             "slat_sampling_steps",
             reader.whole("slat_sampling_steps", fewest, most).unwrap_or(usual),
         );
-    if let Some(algorithm) = reader.name("multiimage_algo", &MultiImageAlgorithm::ALL.map(MultiImageAlgorithm::name)) {
+    if let Some(algorithm) = reader.name(
+        "multiimage_algo",
+        &MultiImageAlgorithm::ALL.map(MultiImageAlgorithm::name),
+    ) {
         patch = patch.with("multiimage_algo", algorithm);
     }
     reader.whole("samples", 1, 1);
