@@ -16,7 +16,13 @@ import http_rules
 import pictures
 from withstood import Fell
 
-ATTACKS: list[Callable[[str], str]] = [*clients.ATTACKS, *door.ATTACKS, *http_rules.ATTACKS, *files.ATTACKS, *pictures.ATTACKS]
+ATTACKS: list[Callable[[str], str]] = [
+    *clients.ATTACKS,
+    *door.ATTACKS,
+    *http_rules.ATTACKS,
+    *files.ATTACKS,
+    *pictures.ATTACKS,
+]
 
 
 def main() -> int:

@@ -103,6 +103,15 @@ pub(crate) const SETTINGS: &[Setting] = &[
                 `studio.example`, as behind a proxy; `*` is every name",
     },
     Setting {
+        key: "listen.trusted_proxies",
+        flag: "trusted-proxies",
+        variable: "TRELLIS_LISTEN_TRUSTED_PROXIES",
+        kind: Kind::Proxies,
+        default: "",
+        about: "Addresses and networks of proxies whose `X-Forwarded-For` says where a request comes from, such \
+                as `127.0.0.1`; wrong keys are slowed by that",
+    },
+    Setting {
         key: KEYS_FILE,
         flag: "auth-keys-file",
         variable: "TRELLIS_AUTH_KEYS_FILE",
