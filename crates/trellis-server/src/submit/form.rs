@@ -7,7 +7,7 @@ use bytes::Bytes;
 use trellis_core::{AssetName, BackendChoice, ParamsPatch};
 use trellis_jobs::Submission;
 
-use super::json::{fields, known_formats, named, parameter_meant};
+use super::fields::{fields, known_formats, named, parameter_meant};
 use crate::AppState;
 use crate::problem::Problem;
 use crate::request_error::RequestError;

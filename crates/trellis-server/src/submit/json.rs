@@ -1,31 +1,31 @@
 //! A submission as JSON with data URIs.
 
+mod document;
+
 use axum::body::Bytes;
 use axum::extract::{FromRequest as _, Request};
 use axum::http::StatusCode;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
-use trellis_core::{BackendChoice, Format, ParamsPatch, plain_words};
+use trellis_core::{BackendChoice, ParamsPatch};
 use trellis_jobs::Submission;
 
+use super::fields::{known_formats, named};
 use crate::AppState;
-use crate::data_uri;
 use crate::problem::Problem;
 use crate::request_error::RequestError;
 
-/// The longest reason that is given, in characters.
-const LONGEST_REASON: usize = 300;
-
 /// A submission as JSON.
-#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "describes a body in the contract")]
 pub(crate) struct SubmissionJson {
     /// The pictures as data URIs of PNG, JPEG, WebP, GIF, BMP or TIFF; more than one are views of one object.
     #[schema(min_items = 1, value_type = Vec<PictureUri>)]
     images: Vec<String>,
     /// What is asked; what is absent takes its default.
-    #[serde(default, deserialize_with = "object")]
+    #[serde(default)]
     params: Option<ParamsPatch>,
     /// Which backend; absent: `auto`.
     backend: Option<BackendChoice>,
@@ -45,32 +45,59 @@ pub(super) async fn read(state: &AppState, request: Request) -> Result<Submissio
     parsed.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
 
+/// What a body asks besides its pictures.
+#[derive(Deserialize)]
+struct Asked {
+    #[serde(default, deserialize_with = "object")]
+    params: Option<ParamsPatch>,
+    backend: Option<BackendChoice>,
+}
+
+#[derive(Default)]
+struct Collected(Vec<Vec<u8>>);
+
+impl document::Pictures for Collected {
+    fn begin(&mut self) -> std::io::Result<()> {
+        self.0.push(Vec::new());
+        Ok(())
+    }
+
+    fn write(&mut self, bytes: Vec<u8>) -> std::io::Result<()> {
+        self.0.last_mut().expect("begun").extend(bytes);
+        Ok(())
+    }
+}
+
 fn parse(state: &AppState, body: &[u8]) -> Result<Submission, Problem> {
-    const PLACE: &str = "the body";
-    let fields = fields(PLACE, body)?;
-    if let Some(name) = fields.keys().find_map(|key| parameter_meant(key)) {
-        let reason = format!("`{name}` belongs in `params`");
-        return Err(RequestError::InvalidJson { place: PLACE, reason }.into());
-    }
-    if let Some(Value::Object(params)) = fields.get("params") {
-        known_formats(state, params)?;
-    }
-    let SubmissionJson {
-        images,
-        params,
-        backend,
-    } = named(fields).map_err(|reason| RequestError::InvalidJson { place: PLACE, reason })?;
-    state.jobs.check_count(images.len())?;
-    let pictures = images.iter().enumerate().map(|(index, uri)| {
-        data_uri::decode(uri).map_err(|source| RequestError::InvalidDataUri { index, source })
-    });
+    let mut images = Collected::default();
+    let rest = document::read(body, &mut images).map_err(|error| match error {
+        document::ReadError::Refused(error) => error,
+        document::ReadError::Io(_) => RequestError::BodyUnreadable,
+    })?;
+    let Asked { params, backend } = asked(state, rest)?;
+    state.jobs.check_count(images.0.len())?;
     Ok(Submission {
-        pictures: pictures.collect::<Result<_, _>>()?,
+        pictures: images.0.into_iter().map(Bytes::from).collect(),
         // A data URI has no file name.
         name: None,
         patch: params.unwrap_or_default(),
         backend: backend.unwrap_or_default(),
     })
+}
+
+fn asked(state: &AppState, rest: document::Rest) -> Result<Asked, RequestError> {
+    if let Some(Value::Object(params)) = rest.fields.get("params") {
+        known_formats(state, params)?;
+    }
+    let invalid = |reason| RequestError::InvalidJson {
+        place: document::PLACE,
+        reason,
+    };
+    let asked = named(rest.fields).map_err(invalid)?;
+    if !rest.has_images {
+        return Err(invalid("`images` is missing".to_owned()));
+    }
+    Ok(asked)
 }
 
 async fn whole_body(request: Request, limit_bytes: usize) -> Result<Bytes, RequestError> {
@@ -80,94 +107,6 @@ async fn whole_body(request: Request, limit_bytes: usize) -> Result<Bytes, Reque
             StatusCode::PAYLOAD_TOO_LARGE => RequestError::BodyTooLarge { limit_bytes },
             _ => RequestError::BodyUnreadable,
         })
-}
-
-/// Reads a JSON object; text that is no JSON and JSON of another form are told apart.
-pub(super) fn fields(place: &'static str, text: &[u8]) -> Result<Map<String, Value>, RequestError> {
-    // A byte order mark, as some programs on Windows write it, may be passed over (RFC 8259, section 8.1).
-    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-    if let Some(reason) = no_text(text) {
-        let reason = reason.to_owned();
-        return Err(RequestError::MalformedJson { place, reason });
-    }
-    serde_json::from_slice(text).map_err(|error| {
-        let reason = shortened(&plain_words(&error.to_string()), LONGEST_REASON);
-        match error.classify() {
-            serde_json::error::Category::Data => RequestError::InvalidJson { place, reason },
-            _ => RequestError::MalformedJson { place, reason },
-        }
-    })
-}
-
-/// What is there instead of text in UTF-8, where it is known.
-fn no_text(bytes: &[u8]) -> Option<&'static str> {
-    match bytes {
-        [0x1F, 0x8B, ..] => Some("it is compressed with gzip, and this server does not decompress bodies"),
-        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => Some("it is UTF-16; send it as UTF-8"),
-        _ if bytes.trim_ascii().is_empty() => Some("it is empty"),
-        _ => None,
-    }
-}
-
-/// The parameter that a name outside of `params` means: `formats`, also as `format`; `stl-size-mm`.
-pub(super) fn parameter_meant(name: &str) -> Option<String> {
-    let plain = name.to_ascii_lowercase().replace('-', "_");
-    let names = [plain.clone(), format!("{plain}s")];
-    names.into_iter().find(|name| {
-        let alone = Map::from_iter([(name.clone(), Value::Null)]);
-        named::<ParamsPatch>(alone).is_ok()
-    })
-}
-
-/// Refuses an unknown format, with those that this server makes. What is known and not made here is
-/// told by the backends.
-pub(super) fn known_formats(state: &AppState, params: &Map<String, Value>) -> Result<(), RequestError> {
-    let asked = params
-        .get("formats")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten();
-    let unknown = asked
-        .filter_map(Value::as_str)
-        .find(|name| name.parse::<Format>().is_err());
-    let Some(name) = unknown else {
-        return Ok(());
-    };
-    let backends = state.registry.all();
-    let makes = |format: &Format| {
-        let mut able = backends.iter().map(|backend| &backend.capabilities().formats);
-        able.any(|formats| formats.contains(format))
-    };
-    Err(RequestError::UnknownFormat {
-        name: name.chars().take(64).collect(),
-        made: Format::ALL.into_iter().filter(makes).collect(),
-    })
-}
-
-/// Reads fields by their names; the reason for a refusal names the field.
-pub(super) fn named<T: DeserializeOwned>(fields: Map<String, Value>) -> Result<T, String> {
-    serde_path_to_error::deserialize(Value::Object(fields)).map_err(|error| {
-        let path = error.path().to_string();
-        let short = shortened(&path, 64);
-        let reason = plain_words(&error.inner().to_string()).replace(&path, &short);
-        let reason = shortened(&reason, LONGEST_REASON);
-        match reason.strip_prefix('`') {
-            // An unknown field is named by the reason itself.
-            Some(rest) if rest.starts_with(&short) => reason,
-            // As is a field of the object within.
-            Some(rest) if path == "params" => format!("`params.{rest}"),
-            _ if path == "." => reason,
-            _ => format!("`{short}`: {reason}"),
-        }
-    })
-}
-
-/// What the client sent may be repeated in a reason, and be a whole picture.
-fn shortened(text: &str, longest: usize) -> String {
-    match text.char_indices().nth(longest) {
-        None => text.to_owned(),
-        Some((end, _)) => format!("{} …", &text[..end]),
-    }
 }
 
 /// An object or null. By itself serde also takes a list of the fields' values, which the contract does not.
