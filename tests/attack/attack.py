@@ -9,12 +9,13 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+import bodies
 import clients
 import files
 import pictures
 from withstood import Fell
 
-ATTACKS: list[Callable[[str], str]] = [*clients.ATTACKS, *files.ATTACKS, *pictures.ATTACKS]
+ATTACKS: list[Callable[[str], str]] = [*bodies.ATTACKS, *clients.ATTACKS, *files.ATTACKS, *pictures.ATTACKS]
 
 
 def main() -> int:

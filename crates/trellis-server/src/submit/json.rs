@@ -1,20 +1,32 @@
 //! A submission as JSON with data URIs.
+//!
+//! The body goes to disk as it comes, so that nothing scarce is held while a client sends, and is read from there
+//! once it is whole. Its pictures go back to disk as they are decoded.
 
 mod document;
 
-use axum::body::Bytes;
-use axum::extract::{FromRequest as _, Request};
-use axum::http::StatusCode;
+use std::io;
+
+use axum::extract::Request;
+use bytes::Bytes;
+use futures::StreamExt as _;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
+use tokio::sync::mpsc;
 use trellis_core::{BackendChoice, ParamsPatch};
-use trellis_jobs::Submission;
+use trellis_jobs::{Arriving, Asked, BlobError, Intake, SubmitError};
 
+use self::document::{PLACE, Pictures, ReadError, Rest};
 use super::fields::{known_formats, named};
 use crate::AppState;
 use crate::problem::Problem;
 use crate::request_error::RequestError;
+
+/// What reading a body may take at a time, bytes: some parts of it and of a picture, and all that has a limit.
+const READING_BYTES: u64 = 2 << 20;
+/// Parts of pictures that are decoded before one is written.
+const PARTS_AHEAD: usize = 4;
 
 /// A submission as JSON.
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -37,76 +49,109 @@ pub(crate) struct SubmissionJson {
 #[expect(dead_code, reason = "describes the form of a text in the contract")]
 pub(crate) struct PictureUri(String);
 
-pub(super) async fn read(state: &AppState, request: Request) -> Result<Submission, Problem> {
-    let body = whole_body(request, state.limits.body_bytes).await?;
-    let state = state.clone();
-    // JSON and base64 of 64 MiB take a good part of a second: not on a thread that others wait for.
-    let parsed = tokio::task::spawn_blocking(move || parse(&state, &body)).await;
-    parsed.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
-}
-
 /// What a body asks besides its pictures.
 #[derive(Deserialize)]
-struct Asked {
+struct Fields {
     #[serde(default, deserialize_with = "object")]
     params: Option<ParamsPatch>,
     backend: Option<BackendChoice>,
 }
 
-#[derive(Default)]
-struct Collected(Vec<Vec<u8>>);
-
-impl document::Pictures for Collected {
-    fn begin(&mut self) -> std::io::Result<()> {
-        self.0.push(Vec::new());
-        Ok(())
-    }
-
-    fn write(&mut self, bytes: Vec<u8>) -> std::io::Result<()> {
-        self.0.last_mut().expect("begun").extend(bytes);
-        Ok(())
-    }
-}
-
-fn parse(state: &AppState, body: &[u8]) -> Result<Submission, Problem> {
-    let mut images = Collected::default();
-    let rest = document::read(body, &mut images).map_err(|error| match error {
-        document::ReadError::Refused(error) => error,
-        document::ReadError::Io(_) => RequestError::BodyUnreadable,
+pub(super) async fn read(state: &AppState, request: Request, intake: &mut Intake) -> Result<Asked, Problem> {
+    let mut spool = spooled(request, intake, state.limits.body_bytes).await?;
+    let source = spool.reopen().await?;
+    let (send, parts) = mpsc::channel(PARTS_AHEAD);
+    let reading = state
+        .jobs
+        .heavy_work
+        .run(READING_BYTES, move || document::read(source, &mut Sender(send)));
+    let (pictures, rest) = tokio::join!(written(parts, intake), reading);
+    // Where pictures were not written, reading ended only because of that.
+    let pictures = pictures?;
+    let rest = rest.map_err(SubmitError::from)?.map_err(|error| match error {
+        ReadError::Refused(error) => Problem::from(error),
+        ReadError::Io(error) => {
+            let (key, source) = (spool.key().clone(), error.into());
+            SubmitError::from(BlobError::Unavailable { key, source }).into()
+        }
     })?;
-    let Asked { params, backend } = asked(state, rest)?;
-    state.jobs.check_count(images.0.len())?;
-    Ok(Submission {
-        pictures: images.0.into_iter().map(Bytes::from).collect(),
-        // A data URI has no file name.
-        name: None,
-        patch: params.unwrap_or_default(),
-        backend: backend.unwrap_or_default(),
-    })
-}
-
-fn asked(state: &AppState, rest: document::Rest) -> Result<Asked, RequestError> {
-    if let Some(Value::Object(params)) = rest.fields.get("params") {
-        known_formats(state, params)?;
-    }
-    let invalid = |reason| RequestError::InvalidJson {
-        place: document::PLACE,
-        reason,
-    };
-    let asked = named(rest.fields).map_err(invalid)?;
-    if !rest.has_images {
-        return Err(invalid("`images` is missing".to_owned()));
+    let asked = asked(state, rest)?;
+    drop(spool);
+    for picture in pictures {
+        intake.take(picture).await?;
     }
     Ok(asked)
 }
 
-async fn whole_body(request: Request, limit_bytes: usize) -> Result<Bytes, RequestError> {
-    Bytes::from_request(request, &())
-        .await
-        .map_err(|rejection| match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => RequestError::BodyTooLarge { limit_bytes },
-            _ => RequestError::BodyUnreadable,
-        })
+/// The whole body on disk.
+async fn spooled(request: Request, intake: &Intake, limit_bytes: usize) -> Result<Arriving, Problem> {
+    let mut body = request.into_body().into_data_stream();
+    let mut spool = intake.spool().await?;
+    while let Some(part) = body.next().await {
+        let part = part.map_err(|_| RequestError::BodyUnreadable)?;
+        if spool.size_bytes() + part.len() as u64 > limit_bytes as u64 {
+            return Err(RequestError::BodyTooLarge { limit_bytes }.into());
+        }
+        spool.write(part).await?;
+    }
+    Ok(spool)
+}
+
+/// A part of a body's pictures, from the thread that reads it.
+enum Part {
+    /// The next picture begins.
+    Begin,
+    /// The next bytes of it.
+    Bytes(Bytes),
+}
+
+struct Sender(mpsc::Sender<Part>);
+
+impl Sender {
+    /// Fails once nobody takes parts any more.
+    fn send(&self, part: Part) -> io::Result<()> {
+        let sent = self.0.blocking_send(part);
+        sent.map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+}
+
+impl Pictures for Sender {
+    fn begin(&mut self) -> io::Result<()> {
+        self.send(Part::Begin)
+    }
+
+    fn write(&mut self, bytes: Vec<u8>) -> io::Result<()> {
+        self.send(Part::Bytes(bytes.into()))
+    }
+}
+
+/// Has pictures written to disk as they come. The one too many ends it before any of it is taken.
+async fn written(mut parts: mpsc::Receiver<Part>, intake: &mut Intake) -> Result<Vec<Arriving>, SubmitError> {
+    let mut pictures: Vec<Arriving> = Vec::new();
+    while let Some(part) = parts.recv().await {
+        match (part, pictures.last_mut()) {
+            // A data URI has no file name.
+            (Part::Begin, _) => pictures.push(intake.picture(None).await?),
+            (Part::Bytes(bytes), Some(picture)) => picture.write(bytes).await?,
+            (Part::Bytes(_), None) => {}
+        }
+    }
+    Ok(pictures)
+}
+
+fn asked(state: &AppState, rest: Rest) -> Result<Asked, RequestError> {
+    if let Some(Value::Object(params)) = rest.fields.get("params") {
+        known_formats(state, params)?;
+    }
+    let invalid = |reason| RequestError::InvalidJson { place: PLACE, reason };
+    let Fields { params, backend } = named(rest.fields).map_err(invalid)?;
+    if !rest.has_images {
+        return Err(invalid("`images` is missing".to_owned()));
+    }
+    Ok(Asked {
+        params: params.unwrap_or_default(),
+        backend: backend.unwrap_or_default(),
+    })
 }
 
 /// An object or null. By itself serde also takes a list of the fields' values, which the contract does not.
