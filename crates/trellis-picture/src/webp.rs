@@ -50,8 +50,8 @@ fn frame(body: &[u8]) -> Result<(), Flaw> {
     let (Some(size), Some(rest)) = (body.get(6..12), body.get(16..)) else {
         return Err(Flaw::CutShort);
     };
-    let side = |bytes: &[u8]| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], 0]) + 1;
-    let size = (side(&size[..3]), side(&size[3..]));
+    let less_one = |bytes: &[u8]| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], 0]);
+    let size = (less_one(&size[..3]) + 1, less_one(&size[3..]) + 1);
     for chunk in chunks(rest) {
         match &chunk.name {
             b"VP8 " | b"VP8L" | b"ALPH" if !chunk.whole => return Err(Flaw::CutShort),

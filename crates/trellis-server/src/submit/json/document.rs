@@ -208,8 +208,8 @@ impl<R: Read> Document<R> {
         self.json.has_next().map_err(|error| self.refused(error))
     }
 
-    /// Refuses a value of another type in the words that serde has for it; `whose` begins the reason.
-    fn expect(&mut self, expected: ValueType, whose: &str, in_words: &'static str) -> Result<(), ReadError> {
+    /// Refuses a value of another type in the words that serde has for it; `about` begins the reason.
+    fn expect(&mut self, expected: ValueType, about: &str, in_words: &'static str) -> Result<(), ReadError> {
         let found = self.json.peek().map_err(|error| self.refused(error))?;
         if found == expected {
             return Ok(());
@@ -238,7 +238,7 @@ impl<R: Read> Document<R> {
         };
         let error = serde_json::Error::invalid_type(unexpected, &in_words);
         Err(invalid(shortened(
-            &format!("{whose}{}", plain_words(&error.to_string())),
+            &format!("{about}{}", plain_words(&error.to_string())),
             LONGEST_REASON,
         )))
     }

@@ -200,7 +200,7 @@ fn a_body_that_cannot_be_read_is_not_the_client_s_fault() {
 fn a_picture_may_be_longer_than_all_else() {
     use base64::Engine as _;
     let content: Vec<u8> = (0..300_000_u32)
-        .map(|index| (index * 7 >> 3).to_le_bytes()[0])
+        .map(|index| ((index * 7) >> 3).to_le_bytes()[0])
         .collect();
     let uri = format!(
         "data:;base64,{}",
