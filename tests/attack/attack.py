@@ -11,11 +11,20 @@ from pathlib import Path
 
 import bodies
 import clients
+import door
 import files
+import http_rules
 import pictures
 from withstood import Fell
 
-ATTACKS: list[Callable[[str], str]] = [*bodies.ATTACKS, *clients.ATTACKS, *files.ATTACKS, *pictures.ATTACKS]
+ATTACKS: list[Callable[[str], str]] = [
+    *bodies.ATTACKS,
+    *clients.ATTACKS,
+    *door.ATTACKS,
+    *http_rules.ATTACKS,
+    *files.ATTACKS,
+    *pictures.ATTACKS,
+]
 
 
 def main() -> int:
