@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+import bodies
 import clients
 import door
 import files
@@ -17,6 +18,7 @@ import pictures
 from withstood import Fell
 
 ATTACKS: list[Callable[[str], str]] = [
+    *bodies.ATTACKS,
     *clients.ATTACKS,
     *door.ATTACKS,
     *http_rules.ATTACKS,
