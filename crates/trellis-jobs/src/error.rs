@@ -2,7 +2,7 @@
 
 use trellis_core::{JobId, JobState};
 
-use crate::advice;
+use crate::{OpenError, advice};
 
 /// Why a store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -94,7 +94,10 @@ impl StoreError {
                 "stop the server, move the job database and its `-wal` and `-shm` files away, put back a copy \
                  or start with an empty one"
             }
-            Self::Unavailable { .. } => advice::READ_LOG,
+            Self::Unavailable { source } => source
+                .downcast_ref()
+                .and_then(OpenError::advice)
+                .unwrap_or(advice::READ_LOG),
         }
     }
 }

@@ -12,6 +12,7 @@ use trellis_jobs::{BlobStore, JobStore};
 use crate::previews::Previews;
 use crate::shared::{RunnerSettings, Shared};
 use crate::slot::Slot;
+use crate::suspects::Suspects;
 use crate::{recovery, scratch};
 
 /// Works on the jobs of a store.
@@ -62,6 +63,7 @@ impl Runner {
             registry: self.registry,
             origin: self.origin,
             settings: self.settings,
+            suspects: Suspects::default(),
             closing: shutdown,
             drained: CancellationToken::new(),
         });

@@ -8,6 +8,8 @@ use tokio_util::sync::CancellationToken;
 use trellis_backend::{Origin, Registry};
 use trellis_jobs::{BlobStore, JobStore, WorkerName};
 
+use crate::suspects::Suspects;
+
 /// How jobs are worked on.
 #[derive(Debug, Clone)]
 pub struct RunnerSettings {
@@ -36,6 +38,8 @@ pub(crate) struct Shared {
     /// Says what made a result.
     pub(crate) origin: Arc<Origin>,
     pub(crate) settings: RunnerSettings,
+    /// What the server was working on when it died.
+    pub(crate) suspects: Suspects,
     /// No new jobs from here on.
     pub(crate) closing: CancellationToken,
     /// Running jobs are handed back from here on.

@@ -4,6 +4,7 @@
 //! the crate's rules. Not for network file systems: SQLite's write-ahead log needs shared memory.
 
 mod error;
+mod open_error;
 mod query;
 mod rows;
 mod schema;
@@ -19,7 +20,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::watch;
 use trellis_core::{JobEvent, JobId};
 
-pub use error::{OpenError, SqliteFailure};
+pub use error::SqliteFailure;
+pub use open_error::OpenError;
 use thread::{Database, Durability};
 use write::Written;
 
@@ -136,7 +138,11 @@ impl JobStore for SqliteStore {
             .await
     }
 
-    async fn lapsed(&self, now: Timestamp, held_by: Option<&WorkerName>) -> Result<Vec<JobId>, StoreError> {
+    async fn lapsed(
+        &self,
+        now: Timestamp,
+        held_by: Option<&WorkerName>,
+    ) -> Result<Vec<(JobId, WorkerName)>, StoreError> {
         let held_by = held_by.cloned();
         self.read(move |db| query::lapsed(db, now, held_by.as_ref()))
             .await

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
-use super::error::OpenError;
+use super::open_error::OpenError;
 use crate::StoreError;
 
 /// In the file's header, so that `file` and this program tell it from other databases: `TRLj`.

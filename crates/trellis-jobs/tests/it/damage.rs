@@ -47,9 +47,16 @@ async fn a_database_of_another_program_or_of_the_future_is_left_alone() {
         .unwrap()
         .execute_batch("CREATE TABLE theirs (x)")
         .unwrap();
-    let refused = |path: &Path| match SqliteStore::open(path) {
-        Err(StoreError::Unavailable { source }) => *source.downcast::<OpenError>().unwrap(),
-        other => panic!("{other:?}"),
+    let refused = |path: &Path| {
+        let error = SqliteStore::open(path).unwrap_err();
+        let advice = error.advice();
+        assert!(advice.contains("name another data folder"), "{advice}");
+        let StoreError::Unavailable { source } = error else {
+            panic!("{error:?}")
+        };
+        // The advice stands once: not in the sentence too.
+        assert!(!source.to_string().contains("server"), "{source}");
+        *source.downcast::<OpenError>().unwrap()
     };
     assert!(matches!(refused(&path), OpenError::NotOurs { .. }));
 
