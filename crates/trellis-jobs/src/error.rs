@@ -1,6 +1,6 @@
 //! Why a job is not what somebody wants it to be, or a store does not answer.
 
-use trellis_core::{JobId, JobState};
+use trellis_core::{JobId, JobState, file_size};
 
 use crate::{OpenError, advice};
 
@@ -43,6 +43,21 @@ pub enum StoreError {
         /// The key.
         key: String,
     },
+    /// The disk has no room for another job.
+    #[error(
+        "a job with {} of pictures finds no place: {} are free, and {} are kept for the jobs that were accepted before",
+        file_size(*asked_bytes),
+        file_size(*free_bytes),
+        file_size(*kept_bytes)
+    )]
+    NoRoom {
+        /// What its pictures would take.
+        asked_bytes: u64,
+        /// What is free.
+        free_bytes: u64,
+        /// What is to stay free.
+        kept_bytes: u64,
+    },
     /// The disk or the quota is full.
     #[error("the job database cannot grow: the disk is full")]
     Full {
@@ -75,7 +90,7 @@ impl StoreError {
             Self::WrongState { .. } => "wrong_state",
             Self::QueueFull { .. } => "queue_full",
             Self::KeyReused { .. } => "idempotency_key_reused",
-            Self::Full { .. } => "storage_full",
+            Self::NoRoom { .. } | Self::Full { .. } => "storage_full",
             Self::Corrupt { .. } => "database_corrupt",
             Self::Unavailable { .. } => "database_unavailable",
         }
@@ -89,7 +104,7 @@ impl StoreError {
             Self::WrongState { .. } => "cancel a live job before deleting it; a finished job does not change",
             Self::QueueFull { .. } => "wait until some jobs have finished, then submit again",
             Self::KeyReused { .. } => "use a new `Idempotency-Key` for a new request",
-            Self::Full { .. } => advice::FREE_SPACE,
+            Self::NoRoom { .. } | Self::Full { .. } => advice::FREE_SPACE,
             Self::Corrupt { .. } => {
                 "stop the server, move the job database and its `-wal` and `-shm` files away, put back a copy \
                  or start with an empty one"

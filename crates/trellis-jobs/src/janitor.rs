@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use trellis_core::JobId;
 
+use crate::leftovers::{clear_leftovers, may_have_any};
 use crate::rules::Command;
 use crate::{BlobError, BlobStore, JobStore, StoreError};
 
@@ -34,6 +35,8 @@ pub struct Swept {
     pub orphans: Vec<JobId>,
     /// Files left by writes that were cut off.
     pub unfinished: u64,
+    /// Files left by attempts that were lost.
+    pub leftovers: u64,
 }
 
 /// Why a sweep stopped.
@@ -77,11 +80,13 @@ impl Janitor {
                     jobs,
                     orphans,
                     unfinished,
+                    leftovers,
                 }) => {
                     info!(
                         jobs = jobs.len(),
                         orphans = orphans.len(),
                         unfinished,
+                        leftovers,
                         "removed what need not be kept"
                     );
                 }
@@ -130,6 +135,9 @@ impl Janitor {
                 continue;
             }
             match self.store.find(id).await {
+                Ok(job) if may_have_any(&job) => {
+                    swept.leftovers += clear_leftovers(&*self.store, &*self.blobs, id).await?;
+                }
                 Ok(_) => {}
                 Err(StoreError::NotFound { .. }) => {
                     self.blobs.delete_job(id).await?;

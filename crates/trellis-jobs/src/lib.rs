@@ -6,6 +6,7 @@
 //! assets) live behind [`BlobStore`], named by key; [`FolderBlobs`] keeps them in a folder. [`Janitor`] is the one
 //! way out.
 
+mod admission;
 mod advice;
 mod blobs;
 mod cache_key;
@@ -18,8 +19,10 @@ mod folders;
 mod follow;
 mod janitor;
 mod job;
+mod leftovers;
 mod owner;
 mod recall;
+mod room;
 pub mod rules;
 mod service;
 mod sqlite;
@@ -37,7 +40,9 @@ pub use job::{
     Applied, Claim, ClaimFilter, Delivered, DeliveredStatement, Heartbeat, JobQuery, Lease, NewJob, Outcome,
     Page, Recovered, StoreStats, StoredJob, Submitted, WorkerName,
 };
+pub use leftovers::clear_leftovers;
 pub use owner::Owner;
+pub use room::Room;
 pub use service::{JobLimits, Jobs, Makers, Removed};
 pub use sqlite::{OpenError, SqliteFailure, SqliteStore};
 pub use store::JobStore;

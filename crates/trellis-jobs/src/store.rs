@@ -18,10 +18,16 @@ use crate::{
 /// a body are the same for all. [`crate::conformance`] tests one.
 #[async_trait::async_trait]
 pub trait JobStore: Send + Sync + 'static {
+    /// Whether jobs may be given to this store: not once it was seen to be damaged.
+    fn sound(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Accepts a job by [`crate::rules::accept`].
     async fn submit(&self, new: NewJob) -> Result<Submitted, StoreError>;
 
-    /// Has the oldest queued job that fits claimed. `None`: nothing to do.
+    /// Has the oldest queued job that fits claimed. `None`: nothing to do, or no use in doing it while the store is
+    /// damaged.
     async fn claim(
         &self,
         worker: &WorkerName,

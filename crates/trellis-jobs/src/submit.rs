@@ -120,6 +120,8 @@ impl Jobs {
             backend,
         } = submission;
         self.check_count(pictures.len())?;
+        let bytes: usize = pictures.iter().map(Bytes::len).sum();
+        self.accepts(bytes as u64).await?;
         let params = patch.resolve(rand::random())?;
         let made_by = match self.makers.made_by(backend, &params.formats) {
             Ok(made_by) => made_by,

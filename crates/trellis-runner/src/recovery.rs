@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use tracing::{info, warn};
+use trellis_core::JobId;
 use trellis_jobs::{Recovered, StoreError, WorkerName};
 
+use crate::scratch;
 use crate::shared::Shared;
 
 /// Takes back what this server held before it died, to be worked on one by one. `false` where the store could not be
@@ -61,6 +63,9 @@ async fn recover(shared: &Shared, held_by: Option<&WorkerName>) -> Result<Recove
             for job in failed {
                 warn!(%job, "its server died too often, job failed");
             }
+            for job in requeued.iter().chain(failed) {
+                clear(shared, *job).await;
+            }
         }
         Err(error) => warn!(
             error = error as &dyn std::error::Error,
@@ -68,4 +73,12 @@ async fn recover(shared: &Shared, held_by: Option<&WorkerName>) -> Result<Recove
         ),
     }
     recovered
+}
+
+/// Removes what the lost attempt left: what it stored, and what it was working with.
+async fn clear(shared: &Shared, id: JobId) {
+    shared.clear_leftovers(id).await;
+    if let Ok(job) = shared.store.get(id).await {
+        scratch::remove(&scratch::folder(&shared.settings.scratch, id, job.attempt)).await;
+    }
 }

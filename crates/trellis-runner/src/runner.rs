@@ -1,6 +1,7 @@
 //! Starts the slots and waits for them.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -63,7 +64,9 @@ impl Runner {
             registry: self.registry,
             origin: self.origin,
             settings: self.settings,
+            previews: self.previews.is_some(),
             suspects: Suspects::default(),
+            waits_for_room: AtomicBool::new(false),
             closing: shutdown,
             drained: CancellationToken::new(),
         });

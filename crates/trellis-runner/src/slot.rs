@@ -74,6 +74,9 @@ impl Slot {
         if self.backend.readiness() != Readiness::Ready {
             return None;
         }
+        if !self.shared.has_room().await {
+            return None;
+        }
         let settings = &self.shared.settings;
         let filter = ClaimFilter {
             choices: self.shared.registry.claims(self.backend.as_ref()),

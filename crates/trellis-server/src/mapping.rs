@@ -91,7 +91,7 @@ fn store_status(error: &StoreError) -> StatusCode {
         StoreError::LeaseLost { .. } | StoreError::WrongState { .. } => StatusCode::CONFLICT,
         StoreError::QueueFull { .. } | StoreError::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
         StoreError::KeyReused { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-        StoreError::Full { .. } => StatusCode::INSUFFICIENT_STORAGE,
+        StoreError::NoRoom { .. } | StoreError::Full { .. } => StatusCode::INSUFFICIENT_STORAGE,
         StoreError::Corrupt { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -228,6 +228,11 @@ mod tests {
             },
             StoreError::QueueFull { queued: 1, limit: 1 },
             StoreError::KeyReused { key: String::new() },
+            StoreError::NoRoom {
+                asked_bytes: 1,
+                free_bytes: 2,
+                kept_bytes: 3,
+            },
             StoreError::Full { source: system() },
             StoreError::Corrupt { source: system() },
             StoreError::Unavailable { source: system() },

@@ -154,7 +154,7 @@ pub(crate) async fn live() -> Json<Live> {
 
 /// Whether jobs are taken and worked on
 ///
-/// Ready means: the job database answers and at least one backend can work.
+/// Ready means: the job database answers and is sound, the disk has room to spare, and at least one backend can work.
 #[utoipa::path(
     get,
     path = "/health/ready",
@@ -176,11 +176,15 @@ pub(crate) async fn ready(State(state): State<AppState>) -> Response {
     let able = backends
         .iter()
         .find(|backend| backend.status == BackendStatus::Ready);
-    let message = match (state.jobs.stats().await, able) {
+    let accepts = match state.jobs.stats().await {
+        Ok(_) => state.jobs.accepts(0).await,
+        Err(error) => Err(error),
+    };
+    let message = match (accepts, able) {
         (Err(error), _) => {
             warn!(
                 error = &error as &dyn std::error::Error,
-                "the job database does not answer"
+                "no job can be accepted"
             );
             Err(format!("{error}; {}", error.advice()))
         }

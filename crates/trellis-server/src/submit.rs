@@ -65,6 +65,8 @@ pub(crate) async fn submit_job(
     };
     refuse_announced_size(request.headers(), state.limits.body_bytes)?;
     refuse_compressed(request.headers())?;
+    // Before the body is read: it would find no place.
+    state.jobs.accepts(0).await?;
     // Never closed, so that this only ever waits.
     let _reading = state
         .uploads()

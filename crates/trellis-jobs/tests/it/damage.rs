@@ -4,10 +4,10 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 
 use trellis_jobs::{
-    BlobError, FolderBlobs, JobStore, OpenError, SqliteStore, StoreError, Submission, SubmitError, Terms,
+    BlobError, FolderBlobs, JobQuery, JobStore, OpenError, SqliteStore, StoreError, Submission, SubmitError, Terms,
 };
 
-use crate::kit::{Place, claim, new_job, picture};
+use crate::kit::{self, Place, claim, new_job, picture};
 
 #[tokio::test]
 async fn a_damaged_database_is_told() {
@@ -37,6 +37,46 @@ async fn a_damaged_database_is_told() {
         SqliteStore::open(&copy),
         Err(StoreError::Corrupt { .. })
     ));
+}
+
+/// Pages that are overwritten under an open store: the first call that meets one is told, and from then on no job is
+/// taken or begun.
+#[tokio::test]
+async fn a_database_that_is_damaged_while_it_is_open_takes_no_more_jobs() {
+    let place = Place::new();
+    for n in 1..400 {
+        place.store.submit(new_job(n)).await.unwrap();
+    }
+    let jobs = place.jobs();
+    jobs.accepts(0).await.unwrap();
+    let path = place.folder.path().join("jobs.db");
+    let fresh = place.opened_again();
+    // Into the file with what the log holds.
+    rusqlite::Connection::open(&path)
+        .unwrap()
+        .execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
+        .unwrap();
+    let size = std::fs::metadata(&path).unwrap().len();
+    let mut file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    for page in 2..size / 4096 {
+        file.seek(SeekFrom::Start(page * 4096)).unwrap();
+        file.write_all(&[0xa5; 4096]).unwrap();
+    }
+    // A list is no way to change anything, and still it is what finds the damage.
+    let query = JobQuery {
+        limit: 1_000,
+        ..JobQuery::default()
+    };
+    let found = fresh.list(query).await.unwrap_err();
+    assert!(matches!(found, StoreError::Corrupt { .. }), "{found:?}");
+    let refused = fresh.submit(new_job(1_000)).await.unwrap_err();
+    assert_eq!(refused.kind(), "database_corrupt");
+    assert!(refused.advice().contains("put back a copy"), "{}", refused.advice());
+    assert!(claim(&fresh, "a", 2_000).await.is_none(), "no job is begun");
+    let jobs = kit::jobs(fresh, place.blobs.clone(), "relief of today");
+    assert_eq!(jobs.accepts(0).await.unwrap_err().kind(), "database_corrupt");
+    // Each process finds out by itself.
+    place.store.sound().unwrap();
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ mod full_disk;
 mod janitor;
 mod kill;
 mod kit;
+mod leftovers;
 mod power_cut;
 mod service;
 mod store;
