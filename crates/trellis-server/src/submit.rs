@@ -8,7 +8,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use trellis_core::Job;
-use trellis_jobs::{Submission, Submitted, Terms};
+use trellis_jobs::{Asked, Intake, SubmitError, Submitted, Terms};
 
 use crate::AppState;
 use crate::contract::{SubmitHeaders, SubmitProblems};
@@ -65,19 +65,18 @@ pub(crate) async fn submit_job(
     };
     refuse_announced_size(request.headers(), state.limits.body_bytes)?;
     refuse_compressed(request.headers())?;
-    // Before the body is read: it would find no place.
-    state.jobs.accepts(0).await?;
-    // Never closed, so that this only ever waits.
-    let _reading = state
-        .uploads()
-        .acquire()
-        .await
-        .map_err(|_| RequestError::Stopping)?;
-    let submission = read(&state, request).await?;
-    Ok(accepted(state.jobs.submit(submission, terms).await?))
+    // Before the body is read, which would find no place.
+    state.jobs.accepts(announced_bytes(request.headers())).await?;
+    let mut intake = state.jobs.intake();
+    let displaced = intake.displaced();
+    let asked = tokio::select! {
+        asked = read(&state, request, &mut intake) => asked?,
+        () = displaced.cancelled() => return Err(SubmitError::Busy.into()),
+    };
+    Ok(accepted(state.jobs.submit(intake, asked, terms).await?))
 }
 
-async fn read(state: &AppState, request: Request) -> Result<Submission, Problem> {
+async fn read(state: &AppState, request: Request, intake: &mut Intake) -> Result<Asked, Problem> {
     let media_type = request.headers().get(header::CONTENT_TYPE);
     let text = media_type
         .and_then(|value| value.to_str().ok())
@@ -89,8 +88,8 @@ async fn read(state: &AppState, request: Request) -> Result<Submission, Problem>
         .trim()
         .to_ascii_lowercase();
     match essence.as_str() {
-        "multipart/form-data" => form::read(state, request).await,
-        "application/json" => json::read(state, request).await,
+        "multipart/form-data" => form::read(state, request, intake).await,
+        "application/json" => json::read(state, request, intake).await,
         _ => Err(RequestError::UnsupportedMediaType {
             found: text.chars().take(100).collect(),
         }
@@ -112,13 +111,17 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, RequestError> 
 
 /// A body that says it is too large is refused before it is sent.
 fn refuse_announced_size(headers: &HeaderMap, limit_bytes: usize) -> Result<(), RequestError> {
-    let announced = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok());
-    match announced.and_then(|text| text.parse::<u64>().ok()) {
-        Some(bytes) if bytes > limit_bytes as u64 => Err(RequestError::BodyTooLarge { limit_bytes }),
-        _ => Ok(()),
+    if announced_bytes(headers) > limit_bytes as u64 {
+        return Err(RequestError::BodyTooLarge { limit_bytes });
     }
+    Ok(())
+}
+
+/// How long the body is to be; 0 where it does not say.
+fn announced_bytes(headers: &HeaderMap) -> u64 {
+    let length = headers.get(header::CONTENT_LENGTH);
+    let length = length.and_then(|value| value.to_str().ok());
+    length.and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
 /// A compressed body would be taken for damaged JSON or a damaged form.

@@ -12,26 +12,26 @@ use std::process::Command;
 
 use trellis_core::{Failure, FailureKind, JobId};
 use trellis_jobs::{
-    BlobError, BlobKey, JobQuery, JobStore as _, Jobs, Owner, SqliteStore, StoreError, StoreStats, Submission, Terms,
+    BlobError, BlobKey, Claim, JobQuery, JobStore as _, Jobs, Owner, SqliteStore, StoreError, StoreStats, Terms,
 };
 
 use crate::child::child;
-use crate::kit::{at, claim, new_job, picture};
+use crate::kit::{Submission, at, claim, new_job, picture, submit};
 
 /// On a disk that is nearly full.
 pub(crate) async fn fill(jobs: &Jobs, folder: &Path) {
     let mut accepted = Vec::new();
     // Pictures first fill the disk.
     let full = loop {
-        match jobs
-            .submit(
-                Submission {
-                    pictures: vec![picture(30)],
-                    ..Submission::default()
-                },
-                Terms::default(),
-            )
-            .await
+        match submit(
+            jobs,
+            Submission {
+                pictures: vec![picture(30)],
+                ..Submission::default()
+            },
+            Terms::default(),
+        )
+        .await
         {
             Ok(submitted) => accepted.push(submitted.job.id),
             Err(error) => break error,
@@ -47,6 +47,7 @@ pub(crate) async fn fill(jobs: &Jobs, folder: &Path) {
         jobs.blobs.get(&BlobKey::input(new_job(1).id, 0)).await,
         Err(BlobError::NotFound { .. })
     ));
+    let running = claim(&*jobs.store, "a", 1).await.unwrap();
     // Then rows alone do.
     let full = loop {
         match jobs
@@ -69,9 +70,10 @@ pub(crate) async fn fill(jobs: &Jobs, folder: &Path) {
         accepted.len(),
         "what was refused is not there, what was accepted is"
     );
-    end_at_zero_bytes(jobs, folder, &accepted).await;
+    end_at_zero_bytes(jobs, folder, &accepted, &running).await;
     std::fs::remove_file(folder.join("ballast")).unwrap();
-    jobs.submit(
+    submit(
+        jobs,
         Submission {
             pictures: vec![picture(30)],
             ..Submission::default()
@@ -84,9 +86,8 @@ pub(crate) async fn fill(jobs: &Jobs, folder: &Path) {
 }
 
 /// Every way to end a job and to be rid of it works without a free byte, and so does a start.
-async fn end_at_zero_bytes(jobs: &Jobs, folder: &Path, accepted: &[JobId]) {
+async fn end_at_zero_bytes(jobs: &Jobs, folder: &Path, accepted: &[JobId], running: &Claim) {
     let owner = Owner::default();
-    let running = claim(&*jobs.store, "a", 1).await.unwrap();
     let mut filler = File::create(folder.join("filler")).unwrap();
     for size in [1 << 12, 1] {
         while filler.write_all(&vec![0; size]).is_ok() {}
