@@ -257,7 +257,9 @@ impl BlobStore for FolderBlobs {
         let found = self.blocking(&key, move |blobs, _| {
             let period = period(job);
             let names = entries(&blobs.jobs_folder().join(&period))?;
-            let names = names.into_iter().filter_map(|entry| entry.file_name().into_string().ok());
+            let names = names
+                .into_iter()
+                .filter_map(|entry| entry.file_name().into_string().ok());
             let of_job = names.filter(|name| owner(name) == Some(job) && !is_staging(name));
             Ok(of_job
                 .map(|name| BlobKey::from_stored(format!("jobs/{period}/{name}")))

@@ -339,7 +339,8 @@ fn lapse(record: Record, max_attempts: u32, died: bool, alone: bool) -> Result<S
     } else {
         format!("the server gave no sign of life in {attempts} at this job")
     };
-    let fix = "look at the system's log for what ended the server, such as a lack of memory, then submit again";
+    let fix =
+        "look at the system's log for what ended the server, such as a lack of memory, then submit again";
     let failure = Failure {
         fix: fix.to_owned(),
         ..Failure::new(FailureKind::WorkerLost, message)

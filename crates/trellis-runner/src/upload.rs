@@ -20,7 +20,12 @@ impl Place<'_> {
         // Files are on the disk already, as a rule on this one.
         let is_new = |file: &&FinishedFile| matches!(file.piece.content, Content::Bytes(_));
         let new_bytes = files.iter().filter(is_new).map(|file| file.size_bytes).sum();
-        if self.blobs.room().await.is_some_and(|room| !room.stores(new_bytes)) {
+        if self
+            .blobs
+            .room()
+            .await
+            .is_some_and(|room| !room.stores(new_bytes))
+        {
             return Err(full());
         }
         // All are waited for, so that none is still being written when a failed one has the rest removed.

@@ -182,15 +182,12 @@ pub(crate) async fn ready(State(state): State<AppState>) -> Response {
     };
     let message = match (accepts, able) {
         (Err(error), _) => {
-            warn!(
-                error = &error as &dyn std::error::Error,
-                "no job can be accepted"
-            );
+            warn!(error = &error as &dyn std::error::Error, "no job can be accepted");
             Err(format!("{error}; {}", error.advice()))
         }
-        (Ok(_), None) => Err("no backend can work now".to_owned()),
-        (Ok(_), Some(_)) if state.stopping().is_cancelled() => Err("the server is stopping".to_owned()),
-        (Ok(_), Some(backend)) => Ok(format!("`{}` can work", backend.name)),
+        (Ok(()), None) => Err("no backend can work now".to_owned()),
+        (Ok(()), Some(_)) if state.stopping().is_cancelled() => Err("the server is stopping".to_owned()),
+        (Ok(()), Some(backend)) => Ok(format!("`{}` can work", backend.name)),
     };
     let (code, status) = match message {
         Ok(_) => (StatusCode::OK, "ready"),

@@ -71,7 +71,11 @@ async fn a_database_that_is_damaged_while_it_is_open_takes_no_more_jobs() {
     assert!(matches!(found, StoreError::Corrupt { .. }), "{found:?}");
     let refused = fresh.submit(new_job(1_000)).await.unwrap_err();
     assert_eq!(refused.kind(), "database_corrupt");
-    assert!(refused.advice().contains("put back a copy"), "{}", refused.advice());
+    assert!(
+        refused.advice().contains("put back a copy"),
+        "{}",
+        refused.advice()
+    );
     assert!(claim(&fresh, "a", 2_000).await.is_none(), "no job is begun");
     let jobs = kit::jobs(fresh, place.blobs.clone(), "relief of today");
     assert_eq!(jobs.accepts(0).await.unwrap_err().kind(), "database_corrupt");

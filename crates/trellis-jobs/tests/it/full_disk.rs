@@ -12,7 +12,8 @@ use std::process::Command;
 
 use trellis_core::{Failure, FailureKind, JobId};
 use trellis_jobs::{
-    BlobError, BlobKey, Claim, JobQuery, JobStore as _, Jobs, Owner, SqliteStore, StoreError, StoreStats, Terms,
+    BlobError, BlobKey, Claim, JobQuery, JobStore as _, Jobs, Owner, SqliteStore, StoreError, StoreStats,
+    Terms,
 };
 
 use crate::child::child;

@@ -47,7 +47,11 @@ async fn an_attempt_keeps_its_files_until_it_is_lost() {
     put(&place, &of_attempt(2)).await;
     assert_eq!(clear().await.unwrap(), 2);
     put(&place, &of_attempt(1)).await;
-    place.store.succeed(&held.lease, at(5), outcome(&held)).await.unwrap();
+    place
+        .store
+        .succeed(&held.lease, at(5), outcome(&held))
+        .await
+        .unwrap();
     // All but the picture and what the result lists.
     assert_eq!(clear().await.unwrap(), 4);
     assert_eq!(kept(&place).await, [file(id, 2, false).key, input]);
@@ -61,7 +65,11 @@ async fn the_janitor_finds_what_nobody_was_left_to_clear() {
     let input = BlobKey::input(id, 0);
     put(&place, &[input.clone(), file(id, 1, false).key]).await;
     let by = Owner::default();
-    let cancelled = place.store.apply(id, at(3), Command::Cancel { by }).await.unwrap();
+    let cancelled = place
+        .store
+        .apply(id, at(3), Command::Cancel { by })
+        .await
+        .unwrap();
     assert_eq!(cancelled.state, Some(JobState::Cancelled));
     let janitor = Janitor {
         store: Arc::new(place.store.clone()),
