@@ -69,7 +69,11 @@ async fn with_a_database_that_is_damaged_meanwhile_no_job_is_accepted() {
     let client = Client::new(&server.address);
     let mut ids = Vec::new();
     for number in 0..40 {
-        ids.push(client.accepted(picture::png(64, number), &format!("{number}")).await);
+        ids.push(
+            client
+                .accepted(picture::png(64, number), &format!("{number}"))
+                .await,
+        );
     }
     let mut finished = Vec::new();
     for id in &ids {
@@ -79,9 +83,7 @@ async fn with_a_database_that_is_damaged_meanwhile_no_job_is_accepted() {
     let others = rusqlite::Connection::open(&path).expect("the database");
     // A change by another process: the server forgets the pages that it has read.
     others
-        .execute_batch(
-            "UPDATE sqlite_sequence SET seq = seq; PRAGMA wal_checkpoint(TRUNCATE)",
-        )
+        .execute_batch("UPDATE sqlite_sequence SET seq = seq; PRAGMA wal_checkpoint(TRUNCATE)")
         .expect("it is sound");
     let mut pages = others
         .prepare("SELECT pageno FROM dbstat WHERE name = 'events'")
@@ -92,11 +94,15 @@ async fn with_a_database_that_is_damaged_meanwhile_no_job_is_accepted() {
         .expect("numbers");
     let file = fs::File::options().write(true).open(&path).expect("the database");
     for page in &pages {
-        file.write_all_at(&[0xa5; 4096], (page - 1) * PAGE).expect("a page");
+        file.write_all_at(&[0xa5; 4096], (page - 1) * PAGE)
+            .expect("a page");
     }
 
     let told = client.look(&format!("jobs/{}/events", ids[0])).await;
-    assert_eq!(told["type"], "urn:trellis-server:problem:database_corrupt", "{told}");
+    assert_eq!(
+        told["type"], "urn:trellis-server:problem:database_corrupt",
+        "{told}"
+    );
     for key in ["new", "another"] {
         let refused = client.submit(picture::png(64, 1), key).await.expect("an answer");
         assert_eq!(refused.status(), StatusCode::INTERNAL_SERVER_ERROR);
@@ -112,7 +118,11 @@ async fn with_a_database_that_is_damaged_meanwhile_no_job_is_accepted() {
         assert_eq!(client.job(id).await, *job);
         assert_eq!(client.damage(job).await, None, "what can be read is served");
     }
-    println!("{} pages overwritten: nothing accepted, {} results served", pages.len(), finished.len());
+    println!(
+        "{} pages overwritten: nothing accepted, {} results served",
+        pages.len(),
+        finished.len()
+    );
     server.kill();
     let Err(log) = Server::try_start(home.path(), &[]) else {
         panic!("it serves from a damaged database")

@@ -16,7 +16,10 @@ use crate::kit::server::Server;
 
 /// Fills the file system of `folder` to the last byte, again where some became free.
 fn fill(folder: &Path) {
-    let file = File::options().create(true).append(true).open(folder.join("filler"));
+    let file = File::options()
+        .create(true)
+        .append(true)
+        .open(folder.join("filler"));
     let mut file = file.expect("a file");
     for size in [1 << 16, 1 << 10, 1] {
         while file.write_all(&vec![0; size]).is_ok() {}
@@ -115,7 +118,11 @@ async fn a_full_disk_has_a_way_out() {
     let client = Client::new(&server.address);
     let mut finished = Vec::new();
     for number in 0..4 {
-        finished.push(client.accepted(picture::png(128, number), &format!("f{number}")).await);
+        finished.push(
+            client
+                .accepted(picture::png(128, number), &format!("f{number}"))
+                .await,
+        );
         client.finished(&finished[usize::from(number)]).await;
     }
     let mut waiting = Vec::new();
@@ -125,7 +132,10 @@ async fn a_full_disk_has_a_way_out() {
     client.running(&waiting[0], 1).await;
     fill(&data);
 
-    let refused = client.submit(picture::png(64, 3), "refused").await.expect("an answer");
+    let refused = client
+        .submit(picture::png(64, 3), "refused")
+        .await
+        .expect("an answer");
     assert_eq!(refused.status(), StatusCode::INSUFFICIENT_STORAGE);
     assert_eq!(kind(refused).await, "storage_full");
     let ready = client.look("health/ready").await;
@@ -135,7 +145,10 @@ async fn a_full_disk_has_a_way_out() {
 
     let gone = async |client: &Client, id: &str| {
         let answer = client.look(&format!("jobs/{id}")).await;
-        assert_eq!(answer["type"], "urn:trellis-server:problem:job_not_found", "{answer}");
+        assert_eq!(
+            answer["type"], "urn:trellis-server:problem:job_not_found",
+            "{answer}"
+        );
     };
     for id in &finished[..2] {
         client.cancel(id).await;
@@ -150,11 +163,16 @@ async fn a_full_disk_has_a_way_out() {
         client.cancel(id).await;
         fill(&data);
         let state = client.job(id).await["state"].clone();
-        assert!(state == "cancelled" || state == "succeeded" || state == "failed", "{state}");
+        assert!(
+            state == "cancelled" || state == "succeeded" || state == "failed",
+            "{state}"
+        );
     }
     // Whatever was running has ended by now or does so: nothing stays at work without an end.
     for id in &waiting {
-        client.until(&format!("jobs/{id}"), |job| job["state"] != "running").await;
+        client
+            .until(&format!("jobs/{id}"), |job| job["state"] != "running")
+            .await;
     }
     server.kill();
 
@@ -163,7 +181,9 @@ async fn a_full_disk_has_a_way_out() {
     client.cancel(&finished[2]).await;
     gone(&client, &finished[2]).await;
     fs::remove_file(data.join("filler")).expect("the filler is there");
-    client.until("health/ready", |ready| ready["status"] == "ready").await;
+    client
+        .until("health/ready", |ready| ready["status"] == "ready")
+        .await;
     let (mut done, mut failed) = (0, 0);
     for id in &waiting {
         let job = client.finished(id).await;

@@ -198,7 +198,9 @@ async fn delete_until_dead(client: Client, ledger: Arc<Mutex<Ledger>>) {
             }
             continue;
         };
-        let Ok(status) = client.delete(&id).await else { return };
+        let Ok(status) = client.delete(&id).await else {
+            return;
+        };
         let mut ledger = ledger.lock().expect("nobody panicked");
         match status {
             // Cancelled; deleted.
@@ -223,11 +225,15 @@ async fn download_until_dead(client: Client, ledger: Arc<Mutex<Ledger>>) {
                 if client.is_dead().await {
                     return;
                 }
-                let Some(sound) = client.download(&id).await else { continue };
+                let Some(sound) = client.download(&id).await else {
+                    continue;
+                };
                 let mut ledger = ledger.lock().expect("nobody panicked");
                 match sound {
                     true => ledger.downloaded += 1,
-                    false => ledger.wrong.push(format!("{id}: downloaded bytes differ from their digest")),
+                    false => ledger
+                        .wrong
+                        .push(format!("{id}: downloaded bytes differ from their digest")),
                 }
             }
         }
@@ -270,7 +276,9 @@ async fn verify(client: &Client, ledger: &Arc<Mutex<Ledger>>) -> Found {
             Some("succeeded") => found.corrupt.extend(client.damage(&job).await),
             Some("failed")
                 if job["failure"]["kind"] == "worker_lost"
-                    && job["attempt"].as_u64().is_some_and(|attempt| attempt >= MAX_CHARGED) =>
+                    && job["attempt"]
+                        .as_u64()
+                        .is_some_and(|attempt| attempt >= MAX_CHARGED) =>
             {
                 found.given_up += 1;
             }

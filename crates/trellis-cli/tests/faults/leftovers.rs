@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use jiff::{SignedDuration, Timestamp};
 use trellis_core::JobId;
-use trellis_jobs::{FolderBlobs, Janitor, JobStore, Retention, SqliteStore, StoreError};
+use trellis_jobs::{FolderBlobs, Janitor, JobQuery, JobStore, Retention, SqliteStore, StoreError};
 
 /// Longer than the janitor leaves alone what may be on its way.
 const LATER: Duration = Duration::from_secs(2 * 3600);
@@ -20,7 +20,8 @@ pub(crate) async fn after_a_sweep(data: &Path) -> Vec<String> {
     for file in files(&root.join("jobs")) {
         let long_ago = SystemTime::now() - LATER;
         let aged = File::options().append(true).open(file);
-        aged.and_then(|file| file.set_modified(long_ago)).expect("a file of ours");
+        aged.and_then(|file| file.set_modified(long_ago))
+            .expect("a file of ours");
     }
     let janitor = Janitor {
         store: store.clone(),
@@ -34,7 +35,13 @@ pub(crate) async fn after_a_sweep(data: &Path) -> Vec<String> {
     let there = files(&root.join("jobs"));
     let mut wrong = Vec::new();
     let mut wanted = BTreeSet::new();
-    let jobs: BTreeSet<JobId> = there.iter().filter_map(|file| owner(file)).collect();
+    let every = JobQuery {
+        limit: 1_000_000,
+        ..JobQuery::default()
+    };
+    let listed = store.list(every).await.expect("a list").jobs;
+    let mut jobs: BTreeSet<JobId> = listed.into_iter().map(|job| job.id).collect();
+    jobs.extend(there.iter().filter_map(|file| owner(file)));
     for id in &jobs {
         match store.find(*id).await {
             Ok(job) => {
@@ -45,14 +52,27 @@ pub(crate) async fn after_a_sweep(data: &Path) -> Vec<String> {
             Err(error) => panic!("{error:?}"),
         }
     }
-    wrong.extend(wanted.iter().filter(|file| !file.is_file()).map(|file| format!("{} is not there", file.display())));
+    wrong.extend(
+        wanted
+            .iter()
+            .filter(|file| !file.is_file())
+            .map(|file| format!("{} is not there", file.display())),
+    );
     let is_of_attempt = |file: &Path| {
-        let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let name = file
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
         let mut parts = name.split('.').skip(1);
         let is_number = |part: &str| part.parse::<u32>().is_ok();
-        parts.next().is_some_and(|part| part == "statement" || is_number(part)) || name.contains('#')
+        parts
+            .next()
+            .is_some_and(|part| part == "statement" || is_number(part))
+            || name.contains('#')
     };
-    let left = there.iter().filter(|file| is_of_attempt(file) && !wanted.contains(*file));
+    let left = there
+        .iter()
+        .filter(|file| is_of_attempt(file) && !wanted.contains(*file));
     wrong.extend(left.map(|file| format!("{} belongs to nothing", file.display())));
     wrong
 }

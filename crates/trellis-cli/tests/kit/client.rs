@@ -139,7 +139,12 @@ impl Client {
     /// Downloads a job's first file while anything may happen to job and server. `None`: there is none, or it did not
     /// come to its end; else whether it is what the job lists.
     pub(crate) async fn download(&self, id: &str) -> Option<bool> {
-        let job = self.http.get(format!("{}/jobs/{id}", self.base)).send().await.ok()?;
+        let job = self
+            .http
+            .get(format!("{}/jobs/{id}", self.base))
+            .send()
+            .await
+            .ok()?;
         let job: Value = job.json().await.ok()?;
         let artifact = &job["artifacts"][0];
         let name = artifact["name"].as_str()?;
