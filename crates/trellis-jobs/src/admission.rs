@@ -1,6 +1,6 @@
 //! Whether jobs are accepted now, whatever is in them.
 
-use crate::{Jobs, Room, StoreError};
+use crate::{Jobs, StoreError};
 
 impl Jobs {
     /// Fails where every submission of so many bytes would be refused now: the job database is damaged, or the disk has
@@ -8,16 +8,11 @@ impl Jobs {
     pub async fn accepts(&self, bytes: u64) -> Result<(), StoreError> {
         self.store.sound()?;
         match self.blobs.room().await {
-            Some(room) if !room.accepts(bytes) => Err(no_room(room, bytes)),
+            Some(room) if !room.accepts(bytes) => Err(StoreError::NoRoom {
+                free_bytes: room.free_bytes,
+                kept_bytes: room.kept_bytes(),
+            }),
             _ => Ok(()),
         }
-    }
-}
-
-fn no_room(room: Room, asked_bytes: u64) -> StoreError {
-    StoreError::NoRoom {
-        asked_bytes,
-        free_bytes: room.free_bytes,
-        kept_bytes: room.kept_bytes(),
     }
 }

@@ -45,14 +45,11 @@ pub enum StoreError {
     },
     /// The disk has no room for another job.
     #[error(
-        "a job with {} of pictures finds no place: {} are free, and {} are kept for the jobs that were accepted before",
-        file_size(*asked_bytes),
+        "the disk is nearly full: {} are free, and {} are kept for the jobs that were accepted before",
         file_size(*free_bytes),
         file_size(*kept_bytes)
     )]
     NoRoom {
-        /// What its pictures would take.
-        asked_bytes: u64,
         /// What is free.
         free_bytes: u64,
         /// What is to stay free.

@@ -241,7 +241,6 @@ mod tests {
             StoreError::QueueFull { queued: 1, limit: 1 },
             StoreError::KeyReused { key: String::new() },
             StoreError::NoRoom {
-                asked_bytes: 1,
                 free_bytes: 2,
                 kept_bytes: 3,
             },

@@ -16,13 +16,14 @@ async fn three_deaths_with_several_jobs_at_work_fail_none_of_them() {
         return;
     }
     let home = tempfile::tempdir().expect("a temporary folder");
+    let picture = picture::png(5000, 9);
     let mut ids = Vec::new();
     for death in 0..DEATHS {
         let server = Server::start(home.path(), &[]);
         let client = Client::new(&server.address);
         while ids.len() < 3 {
             let key = ids.len().to_string();
-            ids.push(client.accepted(picture::png(3000, 9), &key).await);
+            ids.push(client.accepted(picture.clone(), &key).await);
         }
         // After the first death each has its turn alone.
         let at_work = if death == 0 { 2 } else { 1 };
