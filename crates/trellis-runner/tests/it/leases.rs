@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use trellis_core::{BackendChoice, FailureKind, JobState};
-use trellis_jobs::{ClaimFilter, JobStore, Recovered, SqliteStore, WorkerName};
+use trellis_jobs::{BlobKey, ClaimFilter, JobStore, Recovered, SqliteStore, WorkerName};
 
 use crate::kit::{Place, Script, told};
 
@@ -48,11 +49,20 @@ async fn a_restart_takes_its_own_jobs_back_at_once() {
         .claim(&settings.worker, &any(), Timestamp::now(), hour)
         .await
         .unwrap();
-    assert!(held.is_some(), "a worker that is killed right after its claim");
+    assert!(held.is_some(), "a server that is killed while it stores a result");
+    let stored = BlobKey::artifact(id, 1, "model.glb");
+    place
+        .blobs
+        .put(&stored, Bytes::from_static(b"half"))
+        .await
+        .unwrap();
     let runner = place.run(settings);
     let job = place.ended(id).await;
     assert_eq!((job.state, job.attempt), (JobState::Succeeded, 2));
     runner.stop().await;
+    let kept = place.blobs.of_job(id).await.unwrap();
+    assert!(!kept.contains(&stored), "files of a lost attempt: {kept:?}");
+    assert!(kept.contains(&BlobKey::artifact(id, 2, "model.glb")), "{kept:?}");
 }
 
 /// With room for two at a time, each of those that a dead server held has its turn alone, and then others go on side
