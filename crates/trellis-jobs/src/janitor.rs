@@ -10,7 +10,7 @@ use trellis_core::JobId;
 
 use crate::leftovers::{clear_leftovers, may_have_any};
 use crate::rules::Command;
-use crate::{BlobError, BlobStore, JobStore, StoreError};
+use crate::{BlobStore, JobStore, StoreError, SweepError};
 
 /// Blobs without a row are left alone for so long: their job may be on its way in.
 const GRACE: Duration = Duration::from_secs(3600);
@@ -37,17 +37,6 @@ pub struct Swept {
     pub unfinished: u64,
     /// Files left by attempts that were lost.
     pub leftovers: u64,
-}
-
-/// Why a sweep stopped.
-#[derive(Debug, thiserror::Error)]
-pub enum SweepError {
-    /// The job database.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The blob store.
-    #[error(transparent)]
-    Blob(#[from] BlobError),
 }
 
 /// Removes what need not be kept.

@@ -32,6 +32,7 @@ mod staging;
 mod store;
 mod submit;
 mod submit_error;
+mod sweep_error;
 mod wakes;
 
 pub use blobs::{BlobError, BlobKey, BlobStore, BlobStream, ReadSeek, StagedBlob};
@@ -41,7 +42,7 @@ pub use folder_blobs::FolderBlobs;
 pub use follow::Follow;
 pub use heavy_work::{Busy, HeavyWork, Turn};
 pub use intake::{Arriving, Intake};
-pub use janitor::{Janitor, Retention, SweepError, Swept};
+pub use janitor::{Janitor, Retention, Swept};
 pub use job::{
     Applied, Claim, ClaimFilter, Delivered, DeliveredStatement, Heartbeat, JobQuery, Lease, NewJob, Outcome,
     Page, Recovered, StoreStats, StoredJob, Submitted, WorkerName,
@@ -55,4 +56,5 @@ pub use staging::Staging;
 pub use store::JobStore;
 pub use submit::{Asked, Terms};
 pub use submit_error::SubmitError;
+pub use sweep_error::SweepError;
 pub use wakes::{Changes, Seen, Wake, WakeOnDrop, Wakes};

@@ -30,7 +30,12 @@ pub(crate) async fn after_a_sweep(data: &Path) -> Vec<String> {
     };
     let later = Timestamp::now() + SignedDuration::try_from(LATER).expect("hours fit");
     let swept = janitor.sweep(later).await.expect("a sweep");
-    println!("swept: {swept:?}");
+    println!(
+        "swept: {} jobs' files that nobody knows, {} staging files, {} files of lost attempts",
+        swept.orphans.len(),
+        swept.unfinished,
+        swept.leftovers
+    );
 
     let there = files(&root.join("jobs"));
     let mut wrong = Vec::new();
