@@ -17,7 +17,7 @@ use trellis_core::JobId;
 
 use crate::blobs::{BlobStream, period};
 use crate::folders::{Folders, create_durably};
-use crate::{BlobError, BlobKey, BlobStore};
+use crate::{BlobError, BlobKey, BlobStore, plain_file};
 
 /// How much of a file is in memory at a time for each reader.
 const PART_BYTES: u64 = 512 << 10;
@@ -53,6 +53,11 @@ impl FolderBlobs {
             return Err(io::ErrorKind::InvalidFilename.into());
         }
         Ok(self.root.join(key.as_str()))
+    }
+
+    fn open_blob(&self, key: &BlobKey) -> io::Result<File> {
+        self.place(key)?;
+        plain_file::open(&self.root, key.as_str())
     }
 
     /// Has `write` make a whole file under a staging name and gives it its own. Blocks.
@@ -135,7 +140,7 @@ impl BlobStore for FolderBlobs {
         let from_key = from.clone();
         let copied = self.blocking(to, move |blobs, to| {
             let from = blobs.place(&from_key)?;
-            File::open(&from)?;
+            blobs.open_blob(&from_key)?;
             blobs.keep(to, |staged| match fs::hard_link(&from, staged) {
                 // A file system without links, or too many of them.
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -152,14 +157,19 @@ impl BlobStore for FolderBlobs {
     }
 
     async fn get(&self, key: &BlobKey) -> Result<Bytes, BlobError> {
-        let read = self.blocking(key, |blobs, key| fs::read(blobs.place(key)?));
+        let read = self.blocking(key, |blobs, key| {
+            let mut file = blobs.open_blob(key)?;
+            let mut bytes = Vec::with_capacity(usize::try_from(file.metadata()?.len()).unwrap_or(0));
+            file.read_to_end(&mut bytes)?;
+            Ok(bytes)
+        });
         read.await.map(Bytes::from)
     }
 
     async fn read(&self, key: &BlobKey, range: Range<u64>) -> Result<BlobStream, BlobError> {
         let start = range.start;
         let opened = self.blocking(key, move |blobs, key| {
-            let mut file = File::open(blobs.place(key)?)?;
+            let mut file = blobs.open_blob(key)?;
             file.seek(SeekFrom::Start(start))?;
             Ok(file)
         });
@@ -278,8 +288,11 @@ fn gone(removed: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// The entries of a folder; none where it is gone.
+/// The entries of a folder; none where it is gone. A link is not followed: what is behind it is not ours to judge.
 fn entries(folder: &Path) -> io::Result<Vec<fs::DirEntry>> {
+    if fs::symlink_metadata(folder).is_ok_and(|about| !about.is_dir()) {
+        return Ok(Vec::new());
+    }
     match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         entries => entries?.collect(),

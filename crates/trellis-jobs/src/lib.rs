@@ -19,6 +19,7 @@ mod follow;
 mod janitor;
 mod job;
 mod owner;
+mod plain_file;
 mod recall;
 pub mod rules;
 mod service;
