@@ -9,15 +9,17 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::stream;
+use jiff::Timestamp;
 use trellis_core::JobId;
 
 use crate::blobs::{BlobStream, period};
+use crate::folder_entries::{entries, gone, is_period, owner, sweep_staging, written_for};
 use crate::folders::{Folders, create_durably};
-use crate::{BlobError, BlobKey, BlobStore, plain_file};
+use crate::{BlobError, BlobKey, BlobStore, lost_found, plain_file};
 
 /// How much of a file is in memory at a time for each reader.
 const PART_BYTES: u64 = 512 << 10;
@@ -25,8 +27,8 @@ const PART_BYTES: u64 = 512 << 10;
 /// A folder of blobs, on one file system.
 #[derive(Debug, Clone)]
 pub struct FolderBlobs {
-    root: PathBuf,
-    folders: Arc<Folders>,
+    pub(crate) root: PathBuf,
+    pub(crate) folders: Arc<Folders>,
 }
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -43,7 +45,7 @@ impl FolderBlobs {
         Ok(blobs)
     }
 
-    fn jobs_folder(&self) -> PathBuf {
+    pub(crate) fn jobs_folder(&self) -> PathBuf {
         self.root.join("jobs")
     }
 
@@ -78,7 +80,7 @@ impl FolderBlobs {
         kept
     }
 
-    async fn blocking<T: Send + 'static>(
+    pub(crate) async fn blocking<T: Send + 'static>(
         &self,
         key: &BlobKey,
         work: impl FnOnce(&Self, &BlobKey) -> io::Result<T> + Send + 'static,
@@ -220,7 +222,7 @@ impl BlobStore for FolderBlobs {
                     Ok(job) => found.push(job),
                     Err(_) if is_period(&name) => {
                         let files = entries(&entry.path())?.into_iter();
-                        found.extend(files.filter_map(|file| owner(file.file_name().to_str()?)));
+                        found.extend(files.filter_map(|file| written_for(file.file_name().to_str()?)));
                     }
                     Err(_) => {}
                 }
@@ -230,6 +232,34 @@ impl BlobStore for FolderBlobs {
             Ok(found)
         });
         found.await
+    }
+
+    async fn set_aside(&self, job: JobId, now: Timestamp) -> Result<bool, BlobError> {
+        let key = BlobKey::from_stored(format!("jobs/{job}"));
+        let moved = self.blocking(&key, move |blobs, _| {
+            lost_found::set_aside(&blobs.root, job, now).map(|()| true)
+        });
+        moved.await
+    }
+
+    async fn sweep_set_aside(&self, before: Timestamp) -> Result<Vec<JobId>, BlobError> {
+        let key = BlobKey::from_stored(lost_found::NAME.to_owned());
+        let swept = self.blocking(&key, move |blobs, _| lost_found::sweep(&blobs.root, before));
+        swept.await
+    }
+
+    async fn jot(&self, key: &BlobKey, bytes: Bytes) -> Result<(), BlobError> {
+        let jotted = self.blocking(key, move |blobs, key| {
+            let place = blobs.place(key)?;
+            fs::create_dir_all(place.parent().unwrap_or(&blobs.root))?;
+            let mut staged = place.clone().into_os_string();
+            staged.push(format!("#{}", rand::random::<u64>()));
+            fs::write(&staged, &bytes)
+                .and_then(|()| fs::rename(&staged, &place))
+                // What cannot be removed now is swept later.
+                .inspect_err(|_| drop(fs::remove_file(&staged)))
+        });
+        jotted.await
     }
 
     async fn sweep_unfinished(&self, untouched_for: Duration) -> Result<u64, BlobError> {
@@ -278,56 +308,4 @@ async fn next_part(reader: Option<Reader>) -> Option<Step> {
         Ok((part, reader)) => Some((Ok(part), Some(reader))),
         Err(error) => Some((Err(error), None)),
     }
-}
-
-/// What is gone already need not be removed.
-fn gone(removed: io::Result<()>) -> io::Result<()> {
-    match removed {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        removed => removed,
-    }
-}
-
-/// The entries of a folder; none where it is gone. A link is not followed: what is behind it is not ours to judge.
-fn entries(folder: &Path) -> io::Result<Vec<fs::DirEntry>> {
-    if fs::symlink_metadata(folder).is_ok_and(|about| !about.is_dir()) {
-        return Ok(Vec::new());
-    }
-    match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        entries => entries?.collect(),
-    }
-}
-
-/// The job whose file has that name.
-fn owner(name: &str) -> Option<JobId> {
-    name.split_once('.')?.0.parse().ok()
-}
-
-fn is_period(name: &str) -> bool {
-    name.len() == 7 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-fn sweep_staging(folder: &Path, untouched_for: Duration) -> io::Result<u64> {
-    let mut removed = 0;
-    for entry in entries(folder)? {
-        let Ok(found) = entry.metadata() else { continue };
-        if found.is_dir() {
-            removed += sweep_staging(&entry.path(), untouched_for)?;
-            continue;
-        }
-        let old = SystemTime::now()
-            .duration_since(found.modified()?)
-            .is_ok_and(|age| age >= untouched_for);
-        if old && is_staging(&entry.file_name().to_string_lossy()) && fs::remove_file(entry.path()).is_ok() {
-            removed += 1;
-        }
-    }
-    Ok(removed)
-}
-
-/// No blob has such a name.
-fn is_staging(name: &str) -> bool {
-    let number = name.rsplit_once('#').map_or("", |(_, number)| number);
-    !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
 }

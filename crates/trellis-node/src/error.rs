@@ -29,6 +29,9 @@ pub enum NodeError {
     /// Another server works on the data folder.
     #[error("the data folder `{}` is in use by another server{}", root.display(), process(holder))]
     DataFolderInUse { root: PathBuf, holder: String },
+    /// There is nothing that a job could be rescued from.
+    #[error("`{}` is not the data folder of a server: it has no folder `blobs`", root.display())]
+    NoBlobs { root: PathBuf },
     /// The job database cannot be opened.
     #[error("cannot open `{}`", path.display())]
     Database {
@@ -99,6 +102,7 @@ impl NodeError {
             Self::DataFolder { .. } => "data_folder",
             Self::NoParentFolder { .. } => "no_parent_folder",
             Self::DataFolderInUse { .. } => "data_folder_in_use",
+            Self::NoBlobs { .. } => "no_blobs",
             Self::Database { .. } => "database",
             Self::Blobs { .. } => "blobs",
             Self::Listen { .. } => "listen",
@@ -134,6 +138,7 @@ impl NodeError {
                 };
             }
             Self::DataFolderInUse { .. } => "stop that server, or name another folder with `--data-dir`",
+            Self::NoBlobs { .. } => "name the folder that the server uses with `--data-dir`",
             Self::Database { source, .. } => source.advice(),
             Self::Blobs { source, .. } => source.advice(),
             Self::Listen { source, .. } => match source.kind() {
