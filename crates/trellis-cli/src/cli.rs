@@ -5,11 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-<<<<<<< HEAD
-    closure, completions, config, doctor, generate, jobs, lock, man, model, serve, verify, workers,
-=======
-    closure, completions, config, doctor, generate, keys, lock, man, model, serve, verify, workers,
->>>>>>> main
+    closure, completions, config, doctor, generate, jobs, keys, lock, man, model, serve, verify, workers,
 };
 
 /// A picture goes in, a 3D asset comes out.
@@ -38,11 +34,8 @@ pub(crate) enum Command {
     Generate(Box<generate::GenerateArgs>),
     Doctor(doctor::DoctorArgs),
     Workers(workers::WorkersArgs),
-<<<<<<< HEAD
     Jobs(jobs::JobsArgs),
-=======
     Keys(keys::KeysArgs),
->>>>>>> main
     Config(config::ConfigArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),

@@ -24,13 +24,8 @@ pub use cli::Cli;
 
 use cli::Command;
 use commands::{
-<<<<<<< HEAD
-    Context, closure, completions, config as settings, doctor, generate, jobs, lock, man, model, serve, verify,
-    workers,
-=======
-    Context, closure, completions, config as settings, doctor, generate, keys, lock, man, model, serve,
+    Context, closure, completions, config as settings, doctor, generate, jobs, keys, lock, man, model, serve,
     verify, workers,
->>>>>>> main
 };
 use env::Environment;
 use error::CliError;
@@ -60,11 +55,8 @@ fn dispatch(cli: Cli, environment: &Environment) -> Result<Exit, CliError> {
         Command::Generate(args) => generate::run(&args, &context),
         Command::Doctor(args) => doctor::run(&args, &context),
         Command::Workers(args) => workers::run(args, &context),
-<<<<<<< HEAD
         Command::Jobs(args) => jobs::run(args, &context),
-=======
         Command::Keys(args) => keys::run(&args),
->>>>>>> main
         Command::Config(args) => settings::run(args, &context),
         Command::Completions(args) => completions::run(&args, Cli::command()),
         Command::Man(args) => man::run(args, Cli::command()),

@@ -75,7 +75,9 @@ pub(crate) async fn complete(dockets: &Docketed) {
 /// Lists the jobs of a data folder again whose rows are lost. A dry run changes no job. No server may hold the folder.
 pub async fn rescue(root: &Path, dry_run: bool) -> Result<Rescued, NodeError> {
     if !root.join("blobs").is_dir() {
-        return Err(NodeError::NoBlobs { root: root.to_owned() });
+        return Err(NodeError::NoBlobs {
+            root: root.to_owned(),
+        });
     }
     let data = DataDir::open(root, true)?;
     // A new database is not made for a look.

@@ -6,11 +6,8 @@ pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod generate;
-<<<<<<< HEAD
 pub(crate) mod jobs;
-=======
 pub(crate) mod keys;
->>>>>>> main
 pub(crate) mod lock;
 pub(crate) mod man;
 pub(crate) mod model;

@@ -11,6 +11,7 @@ mod keys;
 mod lock;
 mod readme;
 mod remote;
+mod rescue;
 mod serve;
 mod usage;
 mod verify;

@@ -98,7 +98,9 @@ mod tests {
     use super::*;
 
     fn id(last: char) -> JobId {
-        format!("01890a5d-ac96-774b-bcce-b302099a805{last}").parse().unwrap()
+        format!("01890a5d-ac96-774b-bcce-b302099a805{last}")
+            .parse()
+            .unwrap()
     }
 
     #[test]
