@@ -1,5 +1,7 @@
 //! The job database and the blob folder: opened together, compared, and joined again by a rescue.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use tracing::{info, warn};
@@ -79,6 +81,7 @@ pub async fn rescue(root: &Path, dry_run: bool) -> Result<Rescued, NodeError> {
             root: root.to_owned(),
         });
     }
+    belongs_to(root, rustix::process::geteuid().as_raw())?;
     let data = DataDir::open(root, true)?;
     // A new database is not made for a look.
     let elsewhere = if dry_run && !data.database().exists() {
@@ -98,6 +101,18 @@ pub async fn rescue(root: &Path, dry_run: bool) -> Result<Rescued, NodeError> {
         .map_err(|error| unreadable(&data, error))
 }
 
+/// Files that another user makes there, root for instance, would be closed to the server.
+fn belongs_to(root: &Path, user: u32) -> Result<(), NodeError> {
+    match fs::metadata(root) {
+        Ok(about) if about.uid() != user => Err(NodeError::OtherUser {
+            root: root.to_owned(),
+            owner: about.uid(),
+            user,
+        }),
+        _ => Ok(()),
+    }
+}
+
 fn unreadable(data: &DataDir, error: SweepError) -> NodeError {
     match error {
         SweepError::Store(source) => NodeError::Database {
@@ -108,5 +123,21 @@ fn unreadable(data: &DataDir, error: SweepError) -> NodeError {
             path: data.blobs(),
             source,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_of_another_user_is_left_to_that_user() {
+        let folder = tempfile::tempdir().unwrap();
+        let me = fs::metadata(folder.path()).unwrap().uid();
+        belongs_to(folder.path(), me).unwrap();
+        let refused = belongs_to(folder.path(), me + 1).unwrap_err();
+        assert_eq!(refused.kind(), "other_user");
+        let advice = refused.advice();
+        assert!(advice.contains(&format!("sudo -u '#{me}'")), "{advice}");
     }
 }
