@@ -4,6 +4,8 @@
 //! flushed: so it is whole or not there, and survives a power cut. A staging file left by a killed process is
 //! invisible to reads; [`BlobStore::sweep_unfinished`] removes it.
 
+mod staged;
+
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::ops::Range;
@@ -16,10 +18,11 @@ use futures::stream;
 use jiff::Timestamp;
 use trellis_core::JobId;
 
+use self::staged::{Staged, StagedFile};
 use crate::blobs::{BlobStream, period};
-use crate::folder_entries::{entries, gone, is_period, owner, sweep_staging, written_for};
+use crate::folder_entries::{entries, gone, is_period, owner, staging_name, sweep_staging, written_for};
 use crate::folders::{Folders, create_durably};
-use crate::{BlobError, BlobKey, BlobStore, lost_found, plain_file};
+use crate::{BlobError, BlobKey, BlobStore, StagedBlob, lost_found, plain_file};
 
 /// How much of a file is in memory at a time for each reader.
 const PART_BYTES: u64 = 512 << 10;
@@ -66,9 +69,7 @@ impl FolderBlobs {
     fn keep(&self, key: &BlobKey, write: impl Fn(&Path) -> io::Result<()>) -> io::Result<()> {
         let place = self.place(key)?;
         let folder = place.parent().unwrap_or(&self.root);
-        let mut staged = place.clone().into_os_string();
-        staged.push(format!("#{}", rand::random::<u64>()));
-        let staged = PathBuf::from(staged);
+        let staged = staging_name(&place);
         let kept = self.folders.enter(folder, || {
             write(&staged)?;
             fs::rename(&staged, &place)
@@ -78,6 +79,30 @@ impl FolderBlobs {
             let _ = fs::remove_file(&staged);
         }
         kept
+    }
+
+    /// Makes an empty file under a staging name. Blocks.
+    fn begin(&self, key: &BlobKey) -> io::Result<StagedFile> {
+        let place = self.place(key)?;
+        let staged = staging_name(&place);
+        // Twice, because the folder may be swept in between, being empty.
+        for _ in 0..2 {
+            match StagedFile::create(staged.clone()) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    fs::create_dir_all(place.parent().unwrap_or(&self.root))?;
+                }
+                created => return created,
+            }
+        }
+        StagedFile::create(staged)
+    }
+
+    /// Flushes a staged file and gives it its own name. Blocks.
+    fn keep_staged(&self, key: &BlobKey, staged: &StagedFile) -> io::Result<()> {
+        let place = self.place(key)?;
+        File::open(staged.path())?.sync_data()?;
+        let folder = place.parent().unwrap_or(&self.root);
+        self.folders.enter(folder, || fs::rename(staged.path(), &place))
     }
 
     pub(crate) async fn blocking<T: Send + 'static>(
@@ -120,6 +145,11 @@ impl BlobStore for FolderBlobs {
             })
         });
         put.await
+    }
+
+    async fn stage(&self, key: &BlobKey) -> Result<Box<dyn StagedBlob>, BlobError> {
+        let file = self.blocking(key, Self::begin).await?;
+        Ok(Box::new(Staged::new(self.clone(), key.clone(), file)))
     }
 
     async fn put_file(&self, key: &BlobKey, file: &Path) -> Result<(), BlobError> {
@@ -252,8 +282,7 @@ impl BlobStore for FolderBlobs {
         let jotted = self.blocking(key, move |blobs, key| {
             let place = blobs.place(key)?;
             fs::create_dir_all(place.parent().unwrap_or(&blobs.root))?;
-            let mut staged = place.clone().into_os_string();
-            staged.push(format!("#{}", rand::random::<u64>()));
+            let staged = staging_name(&place);
             fs::write(&staged, &bytes)
                 .and_then(|()| fs::rename(&staged, &place))
                 // What cannot be removed now is swept later.

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use trellis_core::JobId;
@@ -67,6 +67,13 @@ pub(crate) fn sweep_staging(folder: &Path, untouched_for: Duration) -> io::Resul
         }
     }
     Ok(removed)
+}
+
+/// A name beside a blob's place, for writing it.
+pub(crate) fn staging_name(place: &Path) -> PathBuf {
+    let mut name = place.as_os_str().to_owned();
+    name.push(format!("#{}", rand::random::<u64>()));
+    name.into()
 }
 
 /// No blob has such a name.

@@ -8,6 +8,7 @@ mod child;
 mod damage;
 mod foreign;
 mod full_disk;
+mod intake;
 mod janitor;
 mod kill;
 mod kinship;
