@@ -43,15 +43,12 @@ impl Kinship {
 
 /// Has the database belong to the folder from now on.
 pub(crate) async fn join(store: &dyn JobStore, blobs: &FolderBlobs) -> Result<(), SweepError> {
-    let identity = match blobs.identity().await? {
-        Some(identity) => identity,
-        None => {
-            let ours = store.memo(MEMO).await?;
-            let identity = ours.unwrap_or_else(|| format!("{:032x}", rand::random::<u128>()));
-            blobs.keep_identity(&identity).await?;
-            identity
-        }
-    };
+    if let Some(theirs) = blobs.identity().await? {
+        return Ok(store.keep_memo(MEMO, &theirs).await?);
+    }
+    let ours = store.memo(MEMO).await?;
+    let identity = ours.unwrap_or_else(|| format!("{:032x}", rand::random::<u128>()));
+    blobs.keep_identity(&identity).await?;
     Ok(store.keep_memo(MEMO, &identity).await?)
 }
 

@@ -1,5 +1,7 @@
 //! What gets in, what does not, and what is left behind.
 
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -61,7 +63,8 @@ async fn a_submission_whose_client_goes_away_is_not_left_half_done() {
     intake.add(picture(4), None).await.unwrap();
     let id = intake.id();
     let mut submission = Box::pin(jobs.submit(intake, Asked::default(), Terms::default()));
-    assert!(futures::poll!(submission.as_mut()).is_pending());
+    let begun = poll_fn(|context| Poll::Ready(submission.as_mut().poll(context).is_pending()));
+    assert!(begun.await);
     drop(submission);
     tokio::time::timeout(Duration::from_secs(60), async {
         while place.store.find(id).await.is_err() {
