@@ -10,11 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import clients
+import door
 import files
+import http_rules
 import pictures
 from withstood import Fell
 
-ATTACKS: list[Callable[[str], str]] = [*clients.ATTACKS, *files.ATTACKS, *pictures.ATTACKS]
+ATTACKS: list[Callable[[str], str]] = [*clients.ATTACKS, *door.ATTACKS, *http_rules.ATTACKS, *files.ATTACKS, *pictures.ATTACKS]
 
 
 def main() -> int:
