@@ -12,6 +12,8 @@ mod lock;
 mod readme;
 mod remote;
 mod rescue;
+#[path = "../../../trellis-models/tests/sample/mod.rs"]
+mod sample;
 mod serve;
 mod usage;
 mod verify;
