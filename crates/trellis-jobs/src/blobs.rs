@@ -12,7 +12,7 @@ use futures::Stream;
 use jiff::Timestamp;
 use trellis_core::JobId;
 
-use crate::advice;
+use crate::{Room, advice};
 
 /// The name of a blob, a relative path with `/`: `jobs/PERIOD/JOB.REST`. Jobs that came within the same
 /// 17 minutes share a period, so that their files share a folder and its flushes. Earlier versions gave each job
@@ -56,6 +56,17 @@ impl BlobKey {
     pub(crate) fn belongs_to(&self, job: JobId) -> bool {
         let of_period = format!("jobs/{}/{job}.", period(job));
         self.0.starts_with(&of_period) || self.0.starts_with(&format!("jobs/{job}/"))
+    }
+
+    /// Which attempt made the file, 0 for a preview; `None`: it is not the file of an attempt.
+    pub(crate) fn attempt(&self) -> Option<u32> {
+        let mut parts = self.0.rsplit('/').next()?.split('.').skip(1);
+        match parts.next()? {
+            "statement" => parts.next()?,
+            attempt => attempt,
+        }
+        .parse()
+        .ok()
     }
 
     fn of_job(job: JobId, rest: fmt::Arguments<'_>) -> Self {
@@ -208,6 +219,16 @@ pub trait BlobStore: Send + Sync + 'static {
     /// Removes what has waited there since before that time; returns its jobs.
     async fn sweep_set_aside(&self, _before: Timestamp) -> Result<Vec<JobId>, BlobError> {
         Ok(Vec::new())
+    }
+
+    /// What was written to its end for one job. Files that an earlier version kept in another way need not be named.
+    async fn of_job(&self, _job: JobId) -> Result<Vec<BlobKey>, BlobError> {
+        Ok(Vec::new())
+    }
+
+    /// How much room there is; `None`: that is not known.
+    async fn room(&self) -> Option<Room> {
+        None
     }
 
     /// Removes what writes that were cut off left behind, where nothing was added for so long.

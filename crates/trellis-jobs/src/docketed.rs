@@ -105,7 +105,15 @@ impl JobStore for Docketed {
         self.store.claim(worker, filter, now, lease).await
     }
 
-    async fn lapsed(&self, now: Timestamp, held_by: Option<&WorkerName>) -> Result<Vec<JobId>, StoreError> {
+    fn sound(&self) -> Result<(), StoreError> {
+        self.store.sound()
+    }
+
+    async fn lapsed(
+        &self,
+        now: Timestamp,
+        held_by: Option<&WorkerName>,
+    ) -> Result<Vec<(JobId, WorkerName)>, StoreError> {
         self.store.lapsed(now, held_by).await
     }
 

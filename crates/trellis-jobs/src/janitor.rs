@@ -14,8 +14,9 @@ use tracing::{info, warn};
 use trellis_core::JobId;
 
 use crate::clock::{Look, Moment, Verdict};
+use crate::leftovers::{clear_leftovers, may_have_any};
 use crate::rules::Command;
-use crate::{BlobError, BlobStore, JobStore, StoreError};
+use crate::{BlobStore, JobStore, StoreError, SweepError};
 
 /// Blobs without a row are left alone for so long: their job may be on its way in.
 const GRACE: Duration = Duration::from_secs(3600);
@@ -48,17 +49,8 @@ pub struct Swept {
     pub given_up: Vec<JobId>,
     /// Files left by writes that were cut off.
     pub unfinished: u64,
-}
-
-/// Why a walk through jobs and their files stopped.
-#[derive(Debug, thiserror::Error)]
-pub enum SweepError {
-    /// The job database.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The blob store.
-    #[error(transparent)]
-    Blob(#[from] BlobError),
+    /// Files left by attempts that were lost.
+    pub leftovers: u64,
 }
 
 /// What becomes of files of jobs that the database does not know.
@@ -90,8 +82,8 @@ impl Janitor {
         if self.believes(at).await? {
             self.sweep_expired(at.now, &mut swept).await?;
             self.sweep_deleted(&mut swept).await?;
+            self.sweep_files(at.now, &mut swept).await?;
             if self.unknown == Unknown::SetAside {
-                self.set_aside(at.now, &mut swept).await?;
                 // Before the beginning of time nothing was set aside.
                 if let Ok(before) = at.now.checked_sub(SET_ASIDE_FOR) {
                     swept.given_up = self.blobs.sweep_set_aside(before).await?;
@@ -182,7 +174,8 @@ impl Janitor {
         Ok(self.store.forget_deleted(&deleted).await?)
     }
 
-    async fn set_aside(&self, now: Timestamp, swept: &mut Swept) -> Result<(), SweepError> {
+    /// Clears what lost attempts left, and sets aside what nobody knows.
+    async fn sweep_files(&self, now: Timestamp, swept: &mut Swept) -> Result<(), SweepError> {
         let grace = SignedDuration::try_from(GRACE).expect("an hour fits");
         for id in self.blobs.jobs().await? {
             let age = id
@@ -192,7 +185,11 @@ impl Janitor {
                 continue;
             }
             match self.store.find(id).await {
+                Ok(job) if may_have_any(&job) => {
+                    swept.leftovers += clear_leftovers(&*self.store, &*self.blobs, id).await?;
+                }
                 Ok(_) => {}
+                Err(StoreError::NotFound { .. }) if self.unknown == Unknown::Leave => {}
                 Err(StoreError::NotFound { .. }) => {
                     if self.blobs.set_aside(id, now).await? {
                         swept.set_aside.push(id);
@@ -222,11 +219,13 @@ impl Swept {
                 "removed files from `blobs/lost+found` that nobody rescued within 30 days"
             );
         }
-        if !self.jobs.is_empty() || !self.deleted.is_empty() || self.unfinished > 0 {
+        let files = self.unfinished + self.leftovers;
+        if !self.jobs.is_empty() || !self.deleted.is_empty() || files > 0 {
             info!(
                 jobs = self.jobs.len(),
                 deleted = self.deleted.len(),
                 unfinished = self.unfinished,
+                leftovers = self.leftovers,
                 "removed what need not be kept"
             );
         }

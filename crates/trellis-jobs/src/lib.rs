@@ -7,6 +7,7 @@
 //! way out. [`Docketed`] leaves a docket beside each job's files, from which [`rescue()`] makes lost rows again;
 //! [`Kinship`] says whether a database and a blob folder belong together.
 
+mod admission;
 mod advice;
 mod blobs;
 mod cache_key;
@@ -27,11 +28,13 @@ mod intake;
 mod janitor;
 mod job;
 mod kinship;
+mod leftovers;
 mod lost_found;
 mod owner;
 mod plain_file;
 mod recall;
 mod rescue;
+mod room;
 pub mod rules;
 mod service;
 mod sqlite;
@@ -39,6 +42,7 @@ mod staging;
 mod store;
 mod submit;
 mod submit_error;
+mod sweep_error;
 mod wakes;
 
 pub use blobs::{BlobError, BlobKey, BlobStore, BlobStream, ReadSeek, StagedBlob};
@@ -50,18 +54,21 @@ pub use folder_blobs::FolderBlobs;
 pub use follow::Follow;
 pub use heavy_work::{Busy, HeavyWork, Turn};
 pub use intake::{Arriving, Intake};
-pub use janitor::{Janitor, Retention, SweepError, Swept, Unknown};
+pub use janitor::{Janitor, Retention, Swept, Unknown};
 pub use job::{
     Applied, Claim, ClaimFilter, Delivered, DeliveredStatement, Heartbeat, JobQuery, Lease, NewJob, Outcome,
     Page, Recovered, StoreStats, StoredJob, Submitted, WorkerName,
 };
 pub use kinship::Kinship;
+pub use leftovers::clear_leftovers;
 pub use owner::Owner;
 pub use rescue::{Left, Rescued, RescuedJob, rescue};
+pub use room::Room;
 pub use service::{JobLimits, Jobs, Makers, Removed};
 pub use sqlite::{OpenError, SqliteFailure, SqliteStore};
 pub use staging::Staging;
 pub use store::JobStore;
 pub use submit::{Asked, Terms};
 pub use submit_error::SubmitError;
+pub use sweep_error::SweepError;
 pub use wakes::{Changes, Seen, Wake, WakeOnDrop, Wakes};

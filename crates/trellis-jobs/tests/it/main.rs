@@ -13,6 +13,7 @@ mod janitor;
 mod kill;
 mod kinship;
 mod kit;
+mod leftovers;
 mod power_cut;
 mod rescue;
 mod service;
