@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+import bodies
 import clients
 import door
 import files
@@ -16,7 +17,14 @@ import http_rules
 import pictures
 from withstood import Fell
 
-ATTACKS: list[Callable[[str], str]] = [*clients.ATTACKS, *door.ATTACKS, *http_rules.ATTACKS, *files.ATTACKS, *pictures.ATTACKS]
+ATTACKS: list[Callable[[str], str]] = [
+    *bodies.ATTACKS,
+    *clients.ATTACKS,
+    *door.ATTACKS,
+    *http_rules.ATTACKS,
+    *files.ATTACKS,
+    *pictures.ATTACKS,
+]
 
 
 def main() -> int:

@@ -19,12 +19,13 @@ use trellis_core::{
     ServerBuild, Stage, WorkerCommand, WorkerCounters, WorkerState, WorkerStatus,
 };
 use trellis_jobs::{
-    BlobKey, Claim, ClaimFilter, Delivered, FolderBlobs, HeavyWork, JobLimits, Jobs, ObservedStore, Outcome,
-    SqliteStore, Staging, WorkerName,
+    BlobKey, BlobStore, Claim, ClaimFilter, Delivered, Docketed, FolderBlobs, HeavyWork, JobLimits, Jobs,
+    Outcome, SqliteStore, Staging, WorkerName,
 };
 use trellis_runner::LocalMakers;
 use trellis_server::{
-    AllowedHosts, AllowedOrigins, ApiKeys, AppParts, AppState, HttpLimits, KeyRing, Metrics, app,
+    AllowedHosts, AllowedOrigins, ApiKeys, AppParts, AppState, HttpLimits, KeyRing, Metrics, TrustedProxies,
+    app,
 };
 
 /// A red PNG of 2 × 2 pixels.
@@ -74,13 +75,14 @@ pub(crate) struct Wishes {
     pub(crate) trellis: Option<fn() -> Readiness>,
     pub(crate) origins: AllowedOrigins,
     pub(crate) keys: Option<&'static str>,
+    pub(crate) proxies: Vec<&'static str>,
 }
 
 impl Default for Wishes {
     fn default() -> Self {
         Self {
             limits: HttpLimits {
-                body_bytes: 64 * 1024,
+                body_bytes: 256 * 1024,
                 ..HttpLimits::default()
             },
             jobs: JobLimits {
@@ -95,6 +97,7 @@ impl Default for Wishes {
             trellis: None,
             origins: AllowedOrigins::default(),
             keys: None,
+            proxies: Vec::new(),
         }
     }
 }
@@ -114,11 +117,14 @@ impl Kit {
             .map(|paper| Arc::new(paper) as Arc<dyn Backend>);
         let registry = Arc::new(Registry::new(backends.collect()));
         let metrics = Metrics::new("1.2.3");
-        let store = SqliteStore::open(&folder.path().join("jobs.db")).unwrap();
+        let store = Arc::new(SqliteStore::open(&folder.path().join("jobs.db")).unwrap());
+        let blobs: Arc<dyn BlobStore> = Arc::new(FolderBlobs::open(&folder.path().join("blobs")).unwrap());
         let state = AppState::new(AppParts {
             jobs: Jobs {
-                store: Arc::new(ObservedStore::new(Arc::new(store), Arc::new(metrics.clone()))),
-                blobs: Arc::new(FolderBlobs::open(&folder.path().join("blobs")).unwrap()),
+                store: Arc::new(
+                    Docketed::new(store, Arc::clone(&blobs)).with_observer(Arc::new(metrics.clone())),
+                ),
+                blobs,
                 makers: Arc::new(LocalMakers {
                     registry: Arc::clone(&registry),
                     origin: Arc::new(Origin::new(installation(), None)),
@@ -131,6 +137,7 @@ impl Kit {
             limits: wishes.limits,
             version: "1.2.3".to_owned(),
             allowed_hosts: AllowedHosts::default(),
+            trusted_proxies: TrustedProxies::new(wishes.proxies).unwrap(),
             allowed_origins: wishes.origins,
             metrics,
             gpus: Arc::new(Vec::new),
