@@ -4,7 +4,7 @@ use std::fs;
 
 use prometheus::IntGauge;
 
-use super::Make;
+use super::make::Make;
 
 /// Clock ticks a second, as the kernel tells them to programs on every architecture that we run on.
 const TICKS: f64 = 100.0;
@@ -26,10 +26,7 @@ impl Process {
         );
         start.set(started().unwrap_or_default());
         Self {
-            cpu_seconds: make.register(prometheus::Counter::new(
-                "process_cpu_seconds_total",
-                "Processor time of user and system",
-            )),
+            cpu_seconds: make.real_counter("process_cpu_seconds_total", "Processor time of user and system"),
             resident: make.gauge("process_resident_memory_bytes", "Resident memory"),
             virtual_memory: make.gauge("process_virtual_memory_bytes", "Virtual memory"),
             open_files: make.gauge("process_open_fds", "Open files"),
@@ -115,7 +112,7 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn this_process_is_read() {
-        let process = Process::new(&Make(prometheus::Registry::new()));
+        let process = Process::new(&Make::default());
         process.look();
         assert!(process.resident.get() > 1_000_000 && process.open_files.get() > 2);
         assert!(process.threads.get() > 0 && process.most_files.get() > 2);
