@@ -18,10 +18,11 @@ use crate::request_error::RequestError;
 
 /// Open to everybody: what a probe or a new user needs, the same for every server or about none of its jobs.
 /// By the whole path, so that a new route is closed until it is named here.
-pub(crate) const PUBLIC: [&str; 7] = [
+pub(crate) const PUBLIC: [&str; 8] = [
     "/",
     "/docs",
     "/docs/style.css",
+    "/health/ready",
     "/openapi.json",
     "/v1/health/live",
     "/v1/health/ready",
