@@ -12,9 +12,10 @@ from pathlib import Path
 import clients
 import files
 import pictures
+import uploads
 from withstood import Fell
 
-ATTACKS: list[Callable[[str], str]] = [*clients.ATTACKS, *files.ATTACKS, *pictures.ATTACKS]
+ATTACKS: list[Callable[[str], str]] = [*clients.ATTACKS, *files.ATTACKS, *pictures.ATTACKS, *uploads.ATTACKS]
 
 
 def main() -> int:

@@ -66,9 +66,16 @@ fn dispatch(cli: Cli, environment: &Environment) -> Result<Exit, CliError> {
     }
 }
 
+/// Threads for work that blocks: files, pictures, the preview backend. Each has a stack and a part of the heap.
+const BLOCKING_THREADS: usize = 64;
+
 /// The runtime of commands that wait for something.
 fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    // By itself tokio starts 512 threads for work that blocks, when 200 clients upload at once for example.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build();
     runtime.map_err(|error| {
         CliError::not_started(error)
             .context("cannot start threads")
