@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from server import MIB, Server, png, until
+from server import MIB, Server, noise, png, until
 from withstood import holds
 
 # A client that keeps to this is never refused for its pace (docs/security.md).
@@ -66,7 +66,7 @@ class Slow(threading.Thread):
 
     def __init__(self, server: Server, count: int) -> None:
         super().__init__(daemon=True)
-        self.request = form(png(1024, 1024, noise=True))
+        self.request = form(noise(590))
         self.streams = [server.connect() for _ in range(count)]
         self.over = threading.Event()
         self.lost = 0
@@ -117,7 +117,7 @@ def stopped_uploads(program: str) -> str:
     """40 uploads that stop just before their end, and fill what room there is for them"""
     body = MIB
     with Server(program, "--limits-body-bytes", str(body)) as server:
-        request = form(png(940, 940, noise=True))
+        request = form(noise(540))
         streams, most = [], 0
         for number in range(40):
             stream = server.connect()
@@ -138,11 +138,15 @@ def stopped_uploads(program: str) -> str:
 def many_uploads(program: str) -> str:
     """200 uploads of 1.1 MiB at once"""
     with Server(program) as server:
-        server.finished(server.submit(png(64, 64))[1]["id"])
-        time.sleep(1)
+        server.finished(server.submit(noise(620))[1]["id"])
+        time.sleep(2)
         idle = server.memory()
-        statuses = at_once(server.port, form(png(1075, 1075, noise=True)), 200)
+        server.forget_most_memory()
+        statuses = at_once(server.port, form(noise(620)), 200)
+        time.sleep(2)
         most = server.memory("VmHWM")
+        # What the jobs themselves take is not the uploads'.
+        server.cancel_all()
         time.sleep(10)
         after = server.memory()
     answered = statuses.get(202, 0) + statuses.get(503, 0)

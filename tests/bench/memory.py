@@ -7,7 +7,7 @@ import socket
 import sys
 import time
 
-from server import MIB, Server, png
+from server import MIB, Server, noise
 from uploads import at_once, form
 
 
@@ -37,10 +37,12 @@ def main() -> None:
         time.sleep(2)
         started = server.memory()
         row("just started", started, started)
-        picture = png(1075, 1075, noise=True)
+        picture = noise(620)
         for turn in ("first", "second"):
+            server.forget_most_memory()
             statuses = at_once(server.port, form(picture), 200)
             row(f"200 uploads of {len(picture) / MIB:.1f} MiB at once, {turn} time, most", server.memory("VmHWM"), started)
+            server.cancel_all()
             time.sleep(10)
             row("10 s later", server.memory(), started)
             print(f"answers by status: {statuses}", file=sys.stderr)
