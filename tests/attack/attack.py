@@ -9,13 +9,24 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+import bodies
 import clients
+import door
 import files
+import http_rules
 import pictures
 import uploads
 from withstood import Fell
 
-ATTACKS: list[Callable[[str], str]] = [*clients.ATTACKS, *files.ATTACKS, *pictures.ATTACKS, *uploads.ATTACKS]
+ATTACKS: list[Callable[[str], str]] = [
+    *bodies.ATTACKS,
+    *clients.ATTACKS,
+    *door.ATTACKS,
+    *http_rules.ATTACKS,
+    *files.ATTACKS,
+    *pictures.ATTACKS,
+    *uploads.ATTACKS,
+]
 
 
 def main() -> int:

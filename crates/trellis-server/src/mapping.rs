@@ -98,7 +98,7 @@ fn store_status(error: &StoreError) -> StatusCode {
         StoreError::LeaseLost { .. } | StoreError::WrongState { .. } => StatusCode::CONFLICT,
         StoreError::QueueFull { .. } | StoreError::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
         StoreError::KeyReused { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-        StoreError::Full { .. } => StatusCode::INSUFFICIENT_STORAGE,
+        StoreError::NoRoom { .. } | StoreError::Full { .. } => StatusCode::INSUFFICIENT_STORAGE,
         StoreError::Corrupt { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -171,6 +171,11 @@ mod tests {
             },
             RequestError::ApiKeyMissing,
             RequestError::ApiKeyUnknown,
+            RequestError::TooManyWrongKeys { after_seconds: 5 },
+            RequestError::TooManyConnections,
+            RequestError::TargetTooLong { limit_bytes: 1 },
+            RequestError::HeadersTooLarge { limit_bytes: 1 },
+            RequestError::PreconditionFailed { header: "x" },
             RequestError::HostMissing,
             RequestError::HostNotAllowed { host: text() },
             RequestError::CrossOrigin,
@@ -192,6 +197,10 @@ mod tests {
             },
             RequestError::BodyTooSlow,
             RequestError::BodyUnreadable,
+            RequestError::JsonTooLong {
+                place: "x",
+                limit_bytes: 1,
+            },
             RequestError::MalformedJson {
                 place: "x",
                 reason: text(),
@@ -235,6 +244,10 @@ mod tests {
             },
             StoreError::QueueFull { queued: 1, limit: 1 },
             StoreError::KeyReused { key: String::new() },
+            StoreError::NoRoom {
+                free_bytes: 2,
+                kept_bytes: 3,
+            },
             StoreError::Full { source: system() },
             StoreError::Corrupt { source: system() },
             StoreError::Unavailable { source: system() },
@@ -331,12 +344,13 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_of_503_says_when_to_try_again() {
+    fn an_answer_of_429_or_503_says_when_to_try_again() {
         for problem in all() {
             use axum::response::IntoResponse as _;
-            let unavailable = problem.status == StatusCode::SERVICE_UNAVAILABLE;
+            let passes =
+                [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS].contains(&problem.status);
             let answer = problem.into_response();
-            assert_eq!(answer.headers().contains_key("retry-after"), unavailable);
+            assert_eq!(answer.headers().contains_key("retry-after"), passes);
         }
     }
 }

@@ -20,8 +20,23 @@ pub(crate) enum RequestError {
     /// Something else than one of the keys was sent.
     #[error("unknown API key")]
     ApiKeyUnknown,
-    /// No `Host` header, or more than one.
-    #[error("the request has no `Host` header, or more than one")]
+    /// So many wrong keys came from its address that none is looked at for now.
+    #[error("too many wrong API keys came from this address")]
+    TooManyWrongKeys { after_seconds: u16 },
+    /// Every connection is at work.
+    #[error("the server has as many connections as it takes, and all are at work")]
+    TooManyConnections,
+    /// A path and query that are too long.
+    #[error("the target of the request is longer than {limit_bytes} bytes")]
+    TargetTooLong { limit_bytes: usize },
+    /// Headers that are too long together.
+    #[error("the headers of the request are longer than {limit_bytes} bytes together")]
+    HeadersTooLarge { limit_bytes: usize },
+    /// `If-Match` or `If-None-Match` forbid it.
+    #[error("the condition `{header}` of the request does not hold")]
+    PreconditionFailed { header: &'static str },
+    /// No `Host` header, more than one, or one that cannot be a host.
+    #[error("the request has no `Host` header, more than one, or one that is not a host")]
     HostMissing,
     /// Addressed to a name that is not this server's: perhaps a page of another site that took over its name.
     #[error("this server does not answer to the host `{host}`")]
@@ -65,6 +80,9 @@ pub(crate) enum RequestError {
     /// Not JSON.
     #[error("{place} is not JSON: {reason}")]
     MalformedJson { place: &'static str, reason: String },
+    /// More JSON than a submission can need, pictures apart.
+    #[error("{place} has more than {limit_bytes} bytes of JSON, pictures not counted")]
+    JsonTooLong { place: &'static str, limit_bytes: usize },
     /// JSON of another form than expected.
     #[error("{place} does not have the expected form: {reason}")]
     InvalidJson { place: &'static str, reason: String },
@@ -111,6 +129,11 @@ impl RequestError {
             Self::MethodNotAllowed { .. } => "method_not_allowed",
             Self::ApiKeyMissing => "api_key_missing",
             Self::ApiKeyUnknown => "api_key_unknown",
+            Self::TooManyWrongKeys { .. } => "too_many_wrong_keys",
+            Self::TooManyConnections => "too_many_connections",
+            Self::TargetTooLong { .. } => "target_too_long",
+            Self::HeadersTooLarge { .. } => "headers_too_large",
+            Self::PreconditionFailed { .. } => "precondition_failed",
             Self::HostMissing => "host_missing",
             Self::HostNotAllowed { .. } => "host_not_allowed",
             Self::CrossOrigin => "cross_origin",
@@ -125,6 +148,7 @@ impl RequestError {
             Self::BodyTooSlow => "body_too_slow",
             Self::BodyUnreadable => "body_unreadable",
             Self::MalformedJson { .. } => "malformed_json",
+            Self::JsonTooLong { .. } => "json_too_long",
             Self::InvalidJson { .. } => "invalid_json",
             Self::InvalidPart { .. } => "invalid_part",
             Self::PictureIsText { .. } => "picture_is_text",
@@ -151,6 +175,15 @@ impl RequestError {
             Self::ApiKeyUnknown => {
                 "send `Authorization: Bearer KEY` with a key that is in the server's `auth.keys_file`"
             }
+            Self::TooManyWrongKeys { .. } => {
+                "wait for the seconds of `Retry-After`, then send a right key; keys that worked from this address go on working"
+            }
+            Self::TooManyConnections => "try again later, or raise `limits.connections`",
+            Self::TargetTooLong { .. } => "send a shorter path or query; see `/docs` for their forms",
+            Self::HeadersTooLarge { .. } => "send fewer or shorter headers, cookies among them",
+            Self::PreconditionFailed { .. } => {
+                "fetch it again for its present `ETag`, or leave the condition out; a job has none, for it only `*` matches"
+            }
             Self::HostMissing => "send one `Host` header, as HTTP/1.1 asks for",
             Self::HostNotAllowed { .. } => {
                 "use the server's address, or add the name to `listen.allowed_hosts`"
@@ -176,6 +209,9 @@ impl RequestError {
             }
             Self::MalformedJson { .. } | Self::InvalidJson { .. } => {
                 "correct the JSON; its schema is in `/openapi.json`"
+            }
+            Self::JsonTooLong { .. } => {
+                "send only what the schema in `/openapi.json` names, each once and without padding"
             }
             Self::InvalidPart { .. } => {
                 "send `image` once or more, `params` and `backend` at most once; parameters go into `params` as JSON: `-F 'params={\"seed\": 7}'`"
@@ -213,6 +249,10 @@ impl RequestError {
             | Self::BodyUnreadable
             | Self::MalformedJson { .. } => StatusCode::BAD_REQUEST,
             Self::ApiKeyMissing | Self::ApiKeyUnknown => StatusCode::UNAUTHORIZED,
+            Self::TooManyWrongKeys { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::TargetTooLong { .. } => StatusCode::URI_TOO_LONG,
+            Self::HeadersTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::PreconditionFailed { .. } => StatusCode::PRECONDITION_FAILED,
             Self::CrossOrigin => StatusCode::FORBIDDEN,
             Self::HostNotAllowed { .. } => StatusCode::MISDIRECTED_REQUEST,
             Self::RouteNotFound { .. }
@@ -222,7 +262,7 @@ impl RequestError {
             | Self::WorkerNotFound { .. } => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTooLarge { .. } | Self::JsonTooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType { .. } | Self::UnsupportedEncoding { .. } => {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE
             }
@@ -234,6 +274,7 @@ impl RequestError {
             | Self::InvalidBackend(_)
             | Self::InvalidDataUri { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::TooManyConnections => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }
