@@ -11,10 +11,12 @@ from pathlib import Path
 
 import clients
 import files
+import other_servers
 import pictures
+import workers
 from withstood import Fell
 
-ATTACKS: list[Callable[[str], str]] = [*clients.ATTACKS, *files.ATTACKS, *pictures.ATTACKS]
+ATTACKS: list[Callable[[str], str]] = [*clients.ATTACKS, *files.ATTACKS, *pictures.ATTACKS, *workers.ATTACKS, *other_servers.ATTACKS]
 
 
 def main() -> int:
