@@ -136,7 +136,7 @@ def hostile_servers(program: str) -> str:
         for lie, answers in lies(job, file, elsewhere).items():
             out = home / lie / "out"
             out.mkdir(parents=True)
-            command = [program, "generate", "photo.png", "-o", str(out / "x.glb"), "--statement", "--server"]
+            command = [str(Path(program).resolve()), "generate", "photo.png", "-o", str(out / "x.glb"), "--statement", "--server"]
             began = time.monotonic()
             with serving(answers) as address:
                 ended = subprocess.run([*command, address], cwd=home, capture_output=True, timeout=120, check=False)
