@@ -41,7 +41,8 @@ dockerTools.streamLayeredImage {
     Env = [
       "HOME=/${home}"
       "TRELLIS_DATA_DIR=/${home}"
-      # In a container, loopback reaches nobody.
+      # In a container, loopback reaches nobody. The server then asks for keys, or for the word to do without:
+      # docs/nix.md, "A container".
       "TRELLIS_LISTEN_HOST=0.0.0.0"
       # For runtimes with NVIDIA's own hook; with `--device nvidia.com/gpu=all` they mean nothing.
       "NVIDIA_VISIBLE_DEVICES=all"

@@ -25,11 +25,21 @@ let
       Name a file outside of it, such as "/run/secrets/trellis", that root or sops-nix or agenix puts there.
     '';
   };
-  hasKeys = cfg.apiKeysFile != null || cfg.settings ? auth.keys_file;
-  isLoopback = lib.elem cfg.settings.listen.host [
-    "127.0.0.1"
-    "::1"
-  ];
+  # A variable or an argument may name the file as well; the program looks again when it starts.
+  mayHaveKeys =
+    cfg.apiKeysFile != null
+    || cfg.settings ? auth.keys_file
+    || cfg.credentials ? api-keys
+    || cfg.environmentFile != null
+    || lib.any (lib.hasPrefix "--auth-keys-file") cfg.extraArgs;
+  isLoopback =
+    lib.elem cfg.settings.listen.host [
+      "localhost"
+      "::1"
+      "[::1]"
+    ]
+    || lib.hasPrefix "127." cfg.settings.listen.host;
+  mayBeOpen = cfg.settings.auth.insecure_no_auth or false || lib.elem "--insecure-no-auth" cfg.extraArgs;
 in
 {
   config = mkIf cfg.enable {
@@ -79,6 +89,15 @@ in
           Set ${option "user"} = "trellis-server"; or leave dataDir out for /var/lib/trellis-server.
         '';
       }
+      {
+        assertion = isLoopback || mayHaveKeys || mayBeOpen;
+        message = ''
+          trellis-server listens on ${cfg.settings.listen.host} and asks for no key: everybody who reaches the port
+          could use it. Make a key with `trellis keys new NAME --append FILE` and set ${option "apiKeysFile"} to the
+          file; or listen on 127.0.0.1 behind a proxy that asks; or, where everybody may,
+          ${option "insecureNoAuth"} = true;
+        '';
+      }
       (outsideStore "apiKeysFile" cfg.apiKeysFile)
       (outsideStore "environmentFile" cfg.environmentFile)
       (outsideStore "settings.auth.keys_file" (cfg.settings.auth.keys_file or null))
@@ -98,10 +117,6 @@ in
             waits for one in ${stateDir}/models/TRELLIS-image-large.
             Leave the package out, which takes the one with the model; or bring a model with `trellis model fetch`
             (docs/nixos.md) and name its folder, which also ends this warning.
-          ''
-      ++ optional (!isLoopback && !hasKeys) ''
-        trellis-server listens on ${cfg.settings.listen.host} and asks for no key: everybody who reaches the
-        port can use it. Set ${option "apiKeysFile"}, or listen on 127.0.0.1 behind a proxy that asks.
-      '';
+          '';
   };
 }

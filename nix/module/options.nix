@@ -45,8 +45,8 @@ in
       default = "127.0.0.1";
       example = "0.0.0.0";
       description = ''
-        Address to listen on. `0.0.0.0` or `::` opens the server to the network: set `apiKeysFile` too, and
-        `settings.listen.allowed_hosts` to the names by which other machines reach this one.
+        Address to listen on. `0.0.0.0` or `::` opens the server to the network, for which it needs `apiKeysFile`;
+        set `settings.listen.allowed_hosts` to the names by which other machines reach this one.
       '';
     };
 
@@ -126,7 +126,18 @@ in
       description = ''
         File of the keys that clients must send as `Authorization: Bearer KEY`, one a line; docs/http.md
         has the form. systemd hands it to the service, so only root needs to be able to read it. It must
-        not be in the Nix store, which everybody can read. `null` lets everybody in who reaches the port.
+        not be in the Nix store, which everybody can read. `null` lets everybody in who reaches the port, which
+        is refused where `host` is not a loopback address.
+      '';
+    };
+
+    insecureNoAuth = mkOption {
+      type = types.bool;
+      default = false;
+      example = true;
+      description = ''
+        Whether to let everybody in without a key although `host` is not a loopback address. Everybody who reaches
+        the port can then use the server, read and delete all jobs.
       '';
     };
 

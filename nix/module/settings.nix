@@ -56,7 +56,8 @@ in
       description = ''
         The settings file of trellis-server; docs/configuration.md lists all keys. It is checked while
         the system is built, so a misspelt key stops the switch and not the service. `host`, `port`,
-        `backend`, `gpus`, `model`, `preview` and `logLevel` are written into it where it says nothing else.
+        `insecureNoAuth`, `backend`, `gpus`, `model`, `preview` and `logLevel` are written into it where it says
+        nothing else.
       '';
     };
 
@@ -71,6 +72,7 @@ in
   config.services.trellis-server = {
     settings = {
       backend = mkDefault cfg.backend;
+      auth = lib.mkIf cfg.insecureNoAuth { insecure_no_auth = mkDefault true; };
       listen.host = mkDefault cfg.host;
       listen.port = mkDefault cfg.port;
       log.level = mkDefault cfg.logLevel;

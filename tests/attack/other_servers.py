@@ -78,11 +78,17 @@ class Hostile(BaseHTTPRequestHandler):
     do_DELETE = do_GET
 
 
+class Quiet(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """A client that leaves is no news."""
+
+
 @contextmanager
 def serving(answers: Answers) -> Iterator[str]:
     handler = type("Handler", (Hostile,), {"answers": answers})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        server.daemon_threads = True
+    with Quiet(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()

@@ -24,8 +24,8 @@ pub use cli::Cli;
 
 use cli::Command;
 use commands::{
-    Context, closure, completions, config as settings, doctor, generate, lock, man, model, serve, verify,
-    workers,
+    Context, closure, completions, config as settings, doctor, generate, keys, lock, man, model, serve,
+    verify, workers,
 };
 use env::Environment;
 use error::CliError;
@@ -55,6 +55,7 @@ fn dispatch(cli: Cli, environment: &Environment) -> Result<Exit, CliError> {
         Command::Generate(args) => generate::run(&args, &context),
         Command::Doctor(args) => doctor::run(&args, &context),
         Command::Workers(args) => workers::run(args, &context),
+        Command::Keys(args) => keys::run(&args),
         Command::Config(args) => settings::run(args, &context),
         Command::Completions(args) => completions::run(&args, Cli::command()),
         Command::Man(args) => man::run(args, Cli::command()),

@@ -10,7 +10,7 @@ pub(crate) const MAX_FILE_BYTES: u64 = 2 << 30;
 /// The longest statement.
 pub(crate) const MAX_STATEMENT_BYTES: u64 = 4 << 20;
 /// The most bytes of events that are read about one job; a job of TRELLIS has some hundred kilobytes.
-pub(crate) const MAX_EVENTS_BYTES: u64 = 64 << 20;
+pub(crate) const MAX_EVENTS_BYTES: u64 = 16 << 20;
 /// The longest name that is shown, in characters.
 pub(crate) const NAME: usize = 100;
 /// The longest sentence.

@@ -1,6 +1,7 @@
 //! The contract of a store for large bytes: pictures and assets, named by key.
 
 use std::fmt;
+use std::io;
 use std::ops::Range;
 use std::path::Path;
 use std::pin::Pin;
@@ -22,6 +23,11 @@ impl BlobKey {
     /// The key of a job's picture.
     pub fn input(job: JobId, index: u32) -> Self {
         Self::of_job(job, format_args!("input.{index}"))
+    }
+
+    /// The key of a body that is read once it is whole; never kept.
+    pub(crate) fn body(job: JobId) -> Self {
+        Self::of_job(job, format_args!("body"))
     }
 
     /// The key of a file made by one attempt. Attempts do not share keys: a worker thought dead
@@ -116,11 +122,36 @@ impl BlobError {
 /// The bytes of a blob, part by part. After an error nothing more comes.
 pub type BlobStream = Pin<Box<dyn Stream<Item = Result<Bytes, BlobError>> + Send>>;
 
+/// Reads from anywhere in a file.
+pub trait ReadSeek: io::Read + io::Seek + Send {}
+
+impl<T: io::Read + io::Seek + Send> ReadSeek for T {}
+
+/// A blob that is being written part by part. Its key leads nowhere before it is kept. Dropped before that, it leaves
+/// nothing behind, though perhaps a little later.
+///
+/// A store that is elsewhere sends the parts on as they come (as a multipart upload, say) and has a copy of its own
+/// to read from until the blob is kept.
+#[async_trait::async_trait]
+pub trait StagedBlob: Send + Sync {
+    /// Adds the next bytes. Where that fails, or is not waited for to its end, the blob cannot be used any more.
+    async fn append(&mut self, part: Bytes) -> Result<(), BlobError>;
+
+    /// What was written so far, from its beginning; for a thread that may block. The reader outlives the blob.
+    async fn reopen(&mut self) -> Result<Box<dyn ReadSeek>, BlobError>;
+
+    /// Gives the bytes their key. They survive a power cut when this returns.
+    async fn keep(self: Box<Self>) -> Result<(), BlobError>;
+}
+
 /// A store for large bytes. A key is written once; a write is whole or not there.
 #[async_trait::async_trait]
 pub trait BlobStore: Send + Sync + 'static {
     /// Writes bytes; they survive a power cut when this returns.
     async fn put(&self, key: &BlobKey, bytes: Bytes) -> Result<(), BlobError>;
+
+    /// Begins a blob that is written part by part.
+    async fn stage(&self, key: &BlobKey) -> Result<Box<dyn StagedBlob>, BlobError>;
 
     /// Takes over a finished local file, which may be gone from its place afterwards; that may be on another file
     /// system. The bytes survive a power cut when this returns.

@@ -4,6 +4,8 @@
 //! flushed: so it is whole or not there, and survives a power cut. A staging file left by a killed process is
 //! invisible to reads; [`BlobStore::sweep_unfinished`] removes it.
 
+mod staged;
+
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::ops::Range;
@@ -15,9 +17,10 @@ use bytes::Bytes;
 use futures::stream;
 use trellis_core::JobId;
 
+use self::staged::{Staged, StagedFile};
 use crate::blobs::{BlobStream, period};
 use crate::folders::{Folders, create_durably};
-use crate::{BlobError, BlobKey, BlobStore};
+use crate::{BlobError, BlobKey, BlobStore, StagedBlob};
 
 /// How much of a file is in memory at a time for each reader.
 const PART_BYTES: u64 = 512 << 10;
@@ -59,9 +62,7 @@ impl FolderBlobs {
     fn keep(&self, key: &BlobKey, write: impl Fn(&Path) -> io::Result<()>) -> io::Result<()> {
         let place = self.place(key)?;
         let folder = place.parent().unwrap_or(&self.root);
-        let mut staged = place.clone().into_os_string();
-        staged.push(format!("#{}", rand::random::<u64>()));
-        let staged = PathBuf::from(staged);
+        let staged = staging_name(&place);
         let kept = self.folders.enter(folder, || {
             write(&staged)?;
             fs::rename(&staged, &place)
@@ -71,6 +72,30 @@ impl FolderBlobs {
             let _ = fs::remove_file(&staged);
         }
         kept
+    }
+
+    /// Makes an empty file under a staging name. Blocks.
+    fn begin(&self, key: &BlobKey) -> io::Result<StagedFile> {
+        let place = self.place(key)?;
+        let staged = staging_name(&place);
+        // Twice, because the folder may be swept in between, being empty.
+        for _ in 0..2 {
+            match StagedFile::create(staged.clone()) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    fs::create_dir_all(place.parent().unwrap_or(&self.root))?;
+                }
+                created => return created,
+            }
+        }
+        StagedFile::create(staged)
+    }
+
+    /// Flushes a staged file and gives it its own name. Blocks.
+    fn keep_staged(&self, key: &BlobKey, staged: &StagedFile) -> io::Result<()> {
+        let place = self.place(key)?;
+        File::open(staged.path())?.sync_data()?;
+        let folder = place.parent().unwrap_or(&self.root);
+        self.folders.enter(folder, || fs::rename(staged.path(), &place))
     }
 
     async fn blocking<T: Send + 'static>(
@@ -113,6 +138,11 @@ impl BlobStore for FolderBlobs {
             })
         });
         put.await
+    }
+
+    async fn stage(&self, key: &BlobKey) -> Result<Box<dyn StagedBlob>, BlobError> {
+        let file = self.blocking(key, Self::begin).await?;
+        Ok(Box::new(Staged::new(self.clone(), key.clone(), file)))
     }
 
     async fn put_file(&self, key: &BlobKey, file: &Path) -> Result<(), BlobError> {
@@ -311,6 +341,12 @@ fn sweep_staging(folder: &Path, untouched_for: Duration) -> io::Result<u64> {
         }
     }
     Ok(removed)
+}
+
+fn staging_name(place: &Path) -> PathBuf {
+    let mut name = place.as_os_str().to_owned();
+    name.push(format!("#{}", rand::random::<u64>()));
+    name.into()
 }
 
 /// No blob has such a name.

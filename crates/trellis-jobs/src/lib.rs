@@ -16,6 +16,8 @@ mod error;
 mod folder_blobs;
 mod folders;
 mod follow;
+mod heavy_work;
+mod intake;
 mod janitor;
 mod job;
 mod owner;
@@ -23,15 +25,19 @@ mod recall;
 pub mod rules;
 mod service;
 mod sqlite;
+mod staging;
 mod store;
 mod submit;
+mod submit_error;
 mod wakes;
 
-pub use blobs::{BlobError, BlobKey, BlobStore, BlobStream};
+pub use blobs::{BlobError, BlobKey, BlobStore, BlobStream, ReadSeek, StagedBlob};
 pub use cache_key::CacheKey;
 pub use error::StoreError;
 pub use folder_blobs::FolderBlobs;
 pub use follow::Follow;
+pub use heavy_work::{Busy, HeavyWork, Turn};
+pub use intake::{Arriving, Intake};
 pub use janitor::{Janitor, Retention, SweepError, Swept};
 pub use job::{
     Applied, Claim, ClaimFilter, Delivered, DeliveredStatement, Heartbeat, JobQuery, Lease, NewJob, Outcome,
@@ -40,6 +46,8 @@ pub use job::{
 pub use owner::Owner;
 pub use service::{JobLimits, Jobs, Makers, Removed};
 pub use sqlite::{OpenError, SqliteFailure, SqliteStore};
+pub use staging::Staging;
 pub use store::JobStore;
-pub use submit::{Submission, SubmitError, Terms};
+pub use submit::{Asked, Terms};
+pub use submit_error::SubmitError;
 pub use wakes::{Changes, Seen, Wake, WakeOnDrop, Wakes};

@@ -12,8 +12,8 @@ use trellis_core::{BackendChoice, Failure, Format, Input, Job, JobEvent, JobId};
 
 use crate::rules::Command;
 use crate::{
-    BlobKey, BlobStore, Delivered, DeliveredStatement, JobQuery, JobStore, Owner, Page, StoreError,
-    StoreStats, StoredJob,
+    BlobKey, BlobStore, Delivered, DeliveredStatement, HeavyWork, JobQuery, JobStore, Owner, Page, Staging,
+    StoreError, StoreStats, StoredJob,
 };
 
 /// What is taken.
@@ -57,6 +57,10 @@ pub struct Jobs {
     pub makers: Arc<dyn Makers>,
     /// What is taken.
     pub limits: JobLimits,
+    /// Room on disk for submissions that are still coming in.
+    pub staging: Staging,
+    /// Memory for looking at what came in.
+    pub heavy_work: HeavyWork,
 }
 
 impl Jobs {

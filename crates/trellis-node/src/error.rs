@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use trellis_jobs::{BlobError, StoreError};
 use trellis_provenance::KeyError;
-use trellis_server::KeysError;
+use trellis_server::{InvalidKeyName, KeysError};
 use trellis_supervisor::UnpackError;
 
 use crate::{SecretFileError, nearby};
@@ -64,6 +64,28 @@ pub enum NodeError {
         #[source]
         source: KeysError,
     },
+    /// A name that no key can have.
+    #[error("`{name}` cannot be the name of a key")]
+    KeyName {
+        name: String,
+        #[source]
+        source: InvalidKeyName,
+    },
+    /// The file has a key of that name.
+    #[error("`{}` has a key `{name}` already", path.display())]
+    KeyExists { path: PathBuf, name: String },
+    /// A key cannot be added to the file.
+    #[error("cannot write the API keys to `{}`", path.display())]
+    KeysUnwritable {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    /// An address that others reach, and no keys.
+    #[error(
+        "{address} can be reached from other machines, and no API keys are set: anyone there could use the server"
+    )]
+    OpenToAll { address: SocketAddr },
     /// The signing key cannot be read.
     #[error("cannot use the signing key in `{}`", path.display())]
     SigningKeyUnreadable {
@@ -104,6 +126,10 @@ impl NodeError {
             Self::Listen { .. } => "listen",
             Self::KeysUnreadable { .. } => "keys_unreadable",
             Self::KeysInvalid { .. } => "keys_invalid",
+            Self::KeyName { .. } => "key_name",
+            Self::KeyExists { .. } => "key_exists",
+            Self::KeysUnwritable { .. } => "keys_unwritable",
+            Self::OpenToAll { .. } => "open_to_all",
             Self::SigningKeyUnreadable { .. } => "signing_key_unreadable",
             Self::SigningKeyInvalid { .. } => "signing_key_invalid",
             Self::NoModel => "no_model",
@@ -147,6 +173,19 @@ impl NodeError {
             },
             Self::KeysUnreadable { path, source } => return keys_unreadable(path, source),
             Self::KeysInvalid { source, .. } => source.advice(),
+            Self::KeyName { .. } => "name it after who or what uses it, such as `studio`",
+            Self::KeyExists { .. } => {
+                "choose another name, or remove its line first: the old secret then opens nothing"
+            }
+            Self::KeysUnwritable { path, source } => {
+                return nearby::hint(path, source).unwrap_or_else(|| {
+                    "let this user write to that folder, or name another file".to_owned()
+                });
+            }
+            Self::OpenToAll { .. } => {
+                "make a key with `trellis keys new NAME --append FILE` and name the file with `--auth-keys-file`; \
+                 or listen on 127.0.0.1; or, where everybody who can reach it may use it, add `--insecure-no-auth`"
+            }
             Self::SigningKeyUnreadable { path, source } => {
                 return nearby::hint(path, source)
                     .unwrap_or_else(|| "name a file that this user can read with `--sign-key`".to_owned());

@@ -23,7 +23,7 @@ mod settings;
 pub use backends::{Backends, check_model_folder, start as start_backends};
 pub use error::NodeError;
 pub use installation::{find as find_installation, origin};
-pub use keys::reload as reload_keys;
+pub use keys::{add as add_key, make as make_key, reload as reload_keys};
 pub use node::{Ended, Node};
 pub use secret_file::SecretFileError;
 pub use settings::{Auth, Limits, Listen, Provenance, Retention, Settings, Trellis, listen_address};

@@ -44,13 +44,14 @@ impl Node {
     /// it must be there already. `search` is the value of `PATH`, where the worker's Python is looked for.
     pub async fn open(settings: Settings, named: bool, search: Option<&OsStr>) -> Result<Self, NodeError> {
         let keys = keys::open(&settings.auth)?;
+        let place = Place::find(&settings.listen)?;
+        if keys.names().is_none() {
+            open_to_all(place.address(), settings.auth.insecure_no_auth)?;
+        }
         let data = DataDir::open(&settings.data_dir, named)?;
-        let (listener, address) = bind(&settings.listen).await?;
+        let (listener, address) = place.bind().await?;
         let origin = installation::origin(&settings, search).await?;
         let services = Services::open(&settings, &data, origin).await?;
-        if keys.names().is_none() && !address.ip().is_loopback() {
-            warn!(bound = %address, "anyone who can reach this address can use the server: set `auth.keys_file`, or listen on 127.0.0.1");
-        }
         Ok(Self {
             settings,
             keys,
@@ -86,19 +87,64 @@ impl Node {
     }
 }
 
-async fn bind(listen: &Listen) -> Result<(TcpListener, SocketAddr), NodeError> {
-    let address = SocketAddr::new(listen.host, listen.port);
-    let bound = async {
-        let listener = match service_manager::inherited_listener()? {
-            Some(listener) => listener,
-            None => TcpListener::bind(address).await?,
+/// Where to listen.
+enum Place {
+    /// A service manager listens there already.
+    HandedOver(TcpListener, SocketAddr),
+    Settings(SocketAddr),
+}
+
+impl Place {
+    fn find(listen: &Listen) -> Result<Self, NodeError> {
+        let address = SocketAddr::new(listen.host, listen.port);
+        let handed_over = || {
+            let Some(listener) = service_manager::inherited_listener()? else {
+                return Ok(None);
+            };
+            let bound = listener.local_addr()?;
+            Ok(Some((listener, bound)))
         };
-        let bound = listener.local_addr()?;
-        Ok((listener, bound))
-    };
-    bound
-        .await
-        .map_err(|source| NodeError::Listen { address, source })
+        match handed_over() {
+            Ok(Some((listener, bound))) => Ok(Self::HandedOver(listener, bound)),
+            Ok(None) => Ok(Self::Settings(address)),
+            Err(source) => Err(NodeError::Listen { address, source }),
+        }
+    }
+
+    fn address(&self) -> SocketAddr {
+        match self {
+            Self::HandedOver(_, address) | Self::Settings(address) => *address,
+        }
+    }
+
+    /// The listener, with the address that it got.
+    async fn bind(self) -> Result<(TcpListener, SocketAddr), NodeError> {
+        match self {
+            Self::HandedOver(listener, bound) => Ok((listener, bound)),
+            Self::Settings(address) => {
+                let bound = async {
+                    let listener = TcpListener::bind(address).await?;
+                    let bound = listener.local_addr()?;
+                    Ok((listener, bound))
+                };
+                bound
+                    .await
+                    .map_err(|source| NodeError::Listen { address, source })
+            }
+        }
+    }
+}
+
+/// Refuses to let everybody in who can reach an address from elsewhere, unless that is `wanted`.
+fn open_to_all(address: SocketAddr, wanted: bool) -> Result<(), NodeError> {
+    if address.ip().to_canonical().is_loopback() {
+        return Ok(());
+    }
+    if !wanted {
+        return Err(NodeError::OpenToAll { address });
+    }
+    warn!(%address, "anyone who can reach this address can use the server (`auth.insecure_no_auth`)");
+    Ok(())
 }
 
 /// Waits for the signal and then, within `deadline`, for all tasks. One that ends by itself before is a
@@ -134,6 +180,25 @@ async fn run_until_stopped(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn without_keys_only_this_machine_is_let_in() {
+        for (address, open) in [
+            ("127.0.0.1:8000", false),
+            ("127.3.2.1:8000", false),
+            ("[::1]:8000", false),
+            ("[::ffff:127.0.0.1]:8000", false),
+            ("0.0.0.0:8000", true),
+            ("[::]:8000", true),
+            ("10.0.0.2:8000", true),
+            ("[::ffff:10.0.0.2]:8000", true),
+        ] {
+            let address = address.parse().unwrap();
+            let refused = open_to_all(address, false).err().map(|error| error.kind());
+            assert_eq!(refused, open.then_some("open_to_all"), "{address}");
+            assert!(open_to_all(address, true).is_ok());
+        }
+    }
 
     #[tokio::test]
     async fn a_part_that_ends_by_itself_stops_the_others() {

@@ -9,7 +9,9 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::{Backend, Origin, Readiness, Registry};
-use trellis_jobs::{BlobStore, FolderBlobs, Janitor, JobLimits, JobStore, Jobs, Retention, SqliteStore};
+use trellis_jobs::{
+    BlobStore, FolderBlobs, HeavyWork, Janitor, JobLimits, JobStore, Jobs, Retention, SqliteStore, Staging,
+};
 use trellis_runner::{LocalMakers, Runner, RunnerSettings};
 use trellis_server::{AllowedHosts, AllowedOrigins, AppParts, AppState, HttpLimits, KeyRing};
 use trellis_supervisor::TrellisBackend;
@@ -26,6 +28,13 @@ const LEASE: Duration = Duration::from_secs(30);
 const HEARTBEAT: Duration = Duration::from_secs(5);
 /// How often the janitor looks.
 const JANITOR: Duration = Duration::from_secs(600);
+
+/// Room on disk for submissions that are coming in, in bodies of the largest size.
+const BODIES_COMING_IN: u64 = 16;
+/// Memory for looking at what came in.
+const HEAVY_WORK_BYTES: u64 = 128 << 20;
+/// How long a submission that has arrived waits until it is looked at.
+const HEAVY_WORK_PATIENCE: Duration = Duration::from_secs(20);
 
 /// The opened store and what works on it.
 pub(crate) struct Services {
@@ -159,6 +168,8 @@ impl Services {
                 queue_limit: settings.limits.queued_jobs,
                 attempt_time: Duration::from_secs(settings.limits.job_seconds),
             },
+            staging: Staging::new(settings.limits.body_bytes.saturating_mul(BODIES_COMING_IN)),
+            heavy_work: HeavyWork::new(HEAVY_WORK_BYTES, HEAVY_WORK_PATIENCE),
         };
         let origins = settings.listen.allowed_origins.iter().map(String::as_str);
         let hosts = settings.listen.allowed_hosts.iter().map(String::as_str);

@@ -65,6 +65,8 @@ pub fn listen_address(text: &str) -> Option<IpAddr> {
 pub struct Auth {
     /// Empty: everybody.
     pub keys_file: PathBuf,
+    /// Whether everybody may use the server also where other machines can reach it.
+    pub insecure_no_auth: bool,
 }
 
 /// How much is taken.

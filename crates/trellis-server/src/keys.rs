@@ -4,7 +4,7 @@
 //! file := line*          `#` begins a comment line; empty lines are skipped
 //! line := NAME SECRET    NAME: 1 to 64 of A-Z a-z 0-9 . _ -
 //! SECRET := WORD | "sha256:" 64 hex digits of the SHA-256 of WORD
-//! WORD := visible ASCII
+//! WORD := 16 or more of visible ASCII
 //! ```
 //!
 //! Not here: where the file is (the caller), what a request without a key is answered (`authorize.rs`).
@@ -14,12 +14,15 @@ use std::sync::Arc;
 
 use subtle::{ConditionallySelectable as _, ConstantTimeEq as _};
 use tokio::sync::watch;
+use tracing::warn;
 use trellis_core::{Secret, Sha256};
 
 /// Begins a secret that is written as its digest.
-const DIGEST_PREFIX: &str = "sha256:";
+pub(crate) const DIGEST_PREFIX: &str = "sha256:";
 /// The longest name: it stands in every log line of a request.
-const MAX_NAME_LENGTH: usize = 64;
+pub(crate) const MAX_NAME_LENGTH: usize = 64;
+/// The shortest secret: of random letters and digits as many take longer to guess than anybody has.
+const MIN_SECRET_LENGTH: usize = 16;
 
 /// The keys of a file, at least one. Holds no secret, only digests.
 #[derive(Clone, PartialEq, Eq)]
@@ -52,6 +55,12 @@ pub enum KeysError {
         /// Where.
         line: usize,
     },
+    /// A secret that can be guessed.
+    #[error("the secret in line {line} is shorter than {MIN_SECRET_LENGTH} characters")]
+    TooShort {
+        /// Where.
+        line: usize,
+    },
     /// `sha256:` and something else than a digest.
     #[error("line {line} needs 64 hexadecimal digits after `{DIGEST_PREFIX}`")]
     InvalidDigest {
@@ -78,6 +87,7 @@ impl KeysError {
             Self::NotTwoWords { .. } => "not_two_words",
             Self::InvalidName { .. } => "invalid_name",
             Self::InvalidSecret { .. } => "invalid_secret",
+            Self::TooShort { .. } => "too_short",
             Self::InvalidDigest { .. } => "invalid_digest",
             Self::Twice { .. } => "twice",
             Self::Empty => "empty",
@@ -88,12 +98,15 @@ impl KeysError {
     pub fn advice(&self) -> &'static str {
         match self {
             Self::NotTwoWords { .. } | Self::InvalidName { .. } | Self::InvalidSecret { .. } => {
-                "write one key a line, such as `studio` and the output of `openssl rand -hex 32`"
+                "write one key a line: a name and its secret, as `trellis keys new NAME` prints them"
+            }
+            Self::TooShort { .. } => {
+                "make a new key with `trellis keys new NAME` and put the line that it prints in place of this one"
             }
             Self::InvalidDigest { .. } => "write what `printf %s SECRET | sha256sum` prints first",
             Self::Twice { .. } => "give each key a name and a secret of its own",
             Self::Empty => {
-                "add a line with a name and a secret, or unset `auth.keys_file` to serve without keys"
+                "add a key with `trellis keys new NAME --append FILE`, or unset `auth.keys_file` to serve without keys"
             }
         }
     }
@@ -151,8 +164,7 @@ impl Key {
         let (Some(name), Some(secret), None) = (words.next(), words.next(), words.next()) else {
             return Err(KeysError::NotTwoWords { line });
         };
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        if name.len() > MAX_NAME_LENGTH || !name.bytes().all(plain) {
+        if !is_name(name) {
             return Err(KeysError::InvalidName { line });
         }
         let digest = if let Some(hex) = secret.strip_prefix(DIGEST_PREFIX) {
@@ -161,6 +173,9 @@ impl Key {
             digest.map_err(|_| KeysError::InvalidDigest { line })?
         } else {
             let secret = Secret::parse(secret).ok_or(KeysError::InvalidSecret { line })?;
+            if secret.reveal().len() < MIN_SECRET_LENGTH {
+                return Err(KeysError::TooShort { line });
+            }
             Sha256::of(secret.reveal())
         };
         Ok(Self {
@@ -168,6 +183,12 @@ impl Key {
             digest,
         })
     }
+}
+
+/// Whether a key may have this name.
+pub(crate) fn is_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (1..=MAX_NAME_LENGTH).contains(&text.len()) && text.bytes().all(plain)
 }
 
 /// The keys in force, shared by all requests. Without any, everybody may use the server.
@@ -207,7 +228,14 @@ impl KeyRing {
         match (keys, secret) {
             (None, _) => Access::Free,
             (Some(_), None) => Access::Refused,
-            (Some(keys), Some(secret)) => keys.owner(secret).map_or(Access::Refused, Access::Named),
+            (Some(keys), Some(secret)) => match keys.owner(secret) {
+                // The file has its digest alone, which does not tell.
+                Some(key) if secret.reveal().len() < MIN_SECRET_LENGTH => {
+                    warn!(%key, "refused an API key of fewer than {MIN_SECRET_LENGTH} characters: make a new one with `trellis keys new`");
+                    Access::Refused
+                }
+                owner => owner.map_or(Access::Refused, Access::Named),
+            },
         }
     }
 }
@@ -222,13 +250,22 @@ mod tests {
 
     #[test]
     fn keys_are_read_in_clear_or_as_digests() {
-        // printf %s open-sesame | sha256sum
-        let text = "# the studio\n\nstudio  s3cret\r\n\tclient.2 \
-                    sha256:D7ECDF25EAF3DEBA0F2628771DBDD22D4138AB6CF38F91ED02A2CA0DEC7C8AB7";
+        // printf %s open-sesame-open-sesame | sha256sum
+        let text = "# the studio\n\nstudio  s3cret-of-the-studio\r\n\tclient.2 \
+                    sha256:402EA51CD0FD3AB5140C27F5BDC85E0D2236A65CB62D7D2040FC8B61F124E0DD";
         let keys = ApiKeys::parse(text).unwrap();
-        assert_eq!(owner(&keys, "s3cret").as_deref(), Some("studio"));
-        assert_eq!(owner(&keys, "open-sesame").as_deref(), Some("client.2"));
-        for wrong in ["s3cre", "s3cret2", "S3CRET", "studio", "#"] {
+        assert_eq!(owner(&keys, "s3cret-of-the-studio").as_deref(), Some("studio"));
+        assert_eq!(
+            owner(&keys, "open-sesame-open-sesame").as_deref(),
+            Some("client.2")
+        );
+        for wrong in [
+            "s3cret-of-the-studi",
+            "s3cret-of-the-studio2",
+            "S3CRET-OF-THE-STUDIO",
+            "studio",
+            "#",
+        ] {
             assert_eq!(owner(&keys, wrong), None, "{wrong}");
         }
         assert_eq!(format!("{keys:?}"), r#"["studio", "client.2"]"#);
@@ -243,10 +280,11 @@ mod tests {
             ("a:b hunter2".to_owned(), "invalid_name"),
             (format!("{long} hunter2"), "invalid_name"),
             ("ada hunter2\u{e9}".to_owned(), "invalid_secret"),
+            ("ada hunter2-hunter2".to_owned(), "too_short"),
             ("ada sha256:hunter2".to_owned(), "invalid_digest"),
             (format!("ada sha256:+{}", "hunter2".repeat(9)), "invalid_digest"),
         ] {
-            let error = ApiKeys::parse(&format!("bob first\n# second\n{text}\n")).unwrap_err();
+            let error = ApiKeys::parse(&format!("bob the-first-of-them\n# second\n{text}\n")).unwrap_err();
             let said = format!("{error} {error:?} {}", error.advice());
             assert_eq!(error.kind(), kind, "{text}");
             assert!(error.to_string().contains("line 3"), "{said}");
@@ -257,7 +295,10 @@ mod tests {
 
     #[test]
     fn a_name_or_a_secret_stands_once() {
-        for text in ["ada one\n\nada two", "ada one\n\nbob one"] {
+        for text in [
+            "ada number-one-of-them\n\nada number-two-of-them",
+            "ada number-one-of-them\n\nbob number-one-of-them",
+        ] {
             let error = ApiKeys::parse(text).unwrap_err();
             assert_eq!(error, KeysError::Twice { line: 3, earlier: 1 }, "{text}");
         }
@@ -265,16 +306,26 @@ mod tests {
 
     #[test]
     fn without_keys_everybody_comes_in_and_new_keys_count_at_once() {
-        let secret = Secret::parse("one").unwrap();
+        let secret = Secret::parse("number-one-of-them").unwrap();
         let ring = KeyRing::new(None);
         assert_eq!((ring.names(), ring.access(None)), (None, Access::Free));
-        ring.replace(ApiKeys::parse("ada one").unwrap());
+        ring.replace(ApiKeys::parse("ada number-one-of-them").unwrap());
         assert_eq!(
             (ring.names(), ring.access(None)),
             (Some(vec!["ada".to_owned()]), Access::Refused)
         );
         assert_eq!(ring.access(Some(&secret)), Access::Named("ada".into()));
-        ring.replace(ApiKeys::parse("ada two").unwrap());
+        ring.replace(ApiKeys::parse("ada number-two-of-them").unwrap());
         assert_eq!(ring.access(Some(&secret)), Access::Refused);
+    }
+
+    #[test]
+    fn a_short_secret_opens_nothing_although_its_digest_stands_in_the_file() {
+        let keys = ApiKeys::parse(&format!("ada sha256:{}", Sha256::of("hunter2"))).unwrap();
+        let ring = KeyRing::new(Some(keys));
+        assert_eq!(
+            ring.access(Some(&Secret::parse("hunter2").unwrap())),
+            Access::Refused
+        );
     }
 }

@@ -10,6 +10,9 @@ use crate::problem::Problem;
 /// When to try again after the queue was full: about one job of the slowest backend.
 const QUEUE_RETRY_SECONDS: u16 = 15;
 
+/// When to try again after there was no room: about as long as an upload takes.
+const BUSY_RETRY_SECONDS: u16 = 10;
+
 /// When to try again after the disk or the database did not work.
 const STORAGE_RETRY_SECONDS: u16 = 5;
 
@@ -40,6 +43,10 @@ impl From<SubmitError> for Problem {
             SubmitError::Store(error) => error.into(),
             SubmitError::Blob(error) => error.into(),
             SubmitError::Unsupported(failure) => Self::from(*failure),
+            SubmitError::Busy => {
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                with_retry(Self::new(status, error.kind(), &error, error.advice()))
+            }
             SubmitError::NoPicture | SubmitError::TooManyPictures { .. } | SubmitError::Param(_) => {
                 Self::new(
                     StatusCode::UNPROCESSABLE_ENTITY,
@@ -127,6 +134,7 @@ fn picture_status(error: &PictureError) -> StatusCode {
 fn with_retry(problem: Problem) -> Problem {
     match (problem.status, problem.kind) {
         (StatusCode::SERVICE_UNAVAILABLE, "queue_full") => problem.retry_after(QUEUE_RETRY_SECONDS),
+        (StatusCode::SERVICE_UNAVAILABLE, "server_busy") => problem.retry_after(BUSY_RETRY_SECONDS),
         (StatusCode::SERVICE_UNAVAILABLE, _) => problem.retry_after(STORAGE_RETRY_SECONDS),
         _ => problem,
     }
@@ -210,7 +218,6 @@ mod tests {
             RequestError::InputNotFound { job: id(), index: 0 },
             RequestError::WorkerNotFound { name: text() },
             RequestError::RangeNotSatisfiable { size_bytes: 1 },
-            RequestError::Stopping,
             RequestError::Internal,
         ];
         errors.into_iter().map(Problem::from).collect()
@@ -246,10 +253,8 @@ mod tests {
         ];
         let intakes = vec![
             SubmitError::NoPicture,
-            SubmitError::TooManyPictures {
-                count: 2,
-                max_images: 1,
-            },
+            SubmitError::TooManyPictures { max_images: 1 },
+            SubmitError::Busy,
             SubmitError::Param(ParamError {
                 field: "seed",
                 value: String::new(),

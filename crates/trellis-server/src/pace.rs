@@ -17,10 +17,15 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::request_error::RequestError;
 
+/// How many times its grace a client may have in hand by being faster than it must: then a pause is forgiven, but
+/// no client holds a place for a quarter of an hour because it sent the most of its body at once.
+const MOST_GRACES: u32 = 3;
+
 /// How long a body may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
-    /// How much later than by [`Pace::bytes_per_second`] every part may come.
+    /// How far a client may be behind [`Pace::bytes_per_second`] from the beginning. Only the time that the server
+    /// waits for it counts.
     pub grace: Duration,
     /// The least rate.
     pub bytes_per_second: u32,
@@ -39,11 +44,12 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// How long after its beginning the next part may come, once `received` bytes are there.
-    fn patience(self, received: u64) -> Duration {
-        let due =
-            Duration::from_millis(received.saturating_mul(1000) / u64::from(self.bytes_per_second.max(1)));
-        self.grace.saturating_add(due).min(self.whole)
+    /// How long the server waits for the next part, where it had `patience`, waited for a part of `bytes` and got it.
+    fn patience_after(self, patience: Duration, waited: Duration, bytes: u64) -> Duration {
+        let earned = bytes.saturating_mul(1000) / u64::from(self.bytes_per_second.max(1));
+        let left = patience.saturating_sub(waited);
+        left.saturating_add(Duration::from_millis(earned))
+            .min(self.grace * MOST_GRACES)
     }
 }
 
@@ -54,8 +60,9 @@ pub(crate) async fn paced(State(pace): State<Pace>, request: Request, next: Next
         Body::new(PacedBody {
             body,
             pace,
-            received: 0,
+            patience: pace.grace,
             began: None,
+            waiting: None,
             slow: Arc::clone(&slow),
         })
     });
@@ -73,9 +80,12 @@ pub(crate) async fn paced(State(pace): State<Pace>, request: Request, next: Next
 struct PacedBody {
     body: Body,
     pace: Pace,
-    received: u64,
-    /// When it was first asked for, and the end of patience. Before, the client waits for us.
-    began: Option<(Instant, Pin<Box<Sleep>>)>,
+    /// How long the server still waits for the next part.
+    patience: Duration,
+    /// When the first part was waited for. Before, the client waits for us.
+    began: Option<Instant>,
+    /// Since when the next part is waited for, and for how long.
+    waiting: Option<(Instant, Pin<Box<Sleep>>)>,
     slow: Arc<AtomicBool>,
 }
 
@@ -88,18 +98,23 @@ impl HttpBody for PacedBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let this = &mut *self;
-        let patience = this.pace.patience(this.received);
-        let (began, end) = this.began.get_or_insert_with(|| {
-            let now = Instant::now();
-            (now, Box::pin(sleep_until(now + patience)))
-        });
         if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(context) {
+            let waited = this
+                .waiting
+                .take()
+                .map_or(Duration::ZERO, |(since, _)| since.elapsed());
             if let Some(Ok(frame)) = &frame {
-                this.received += frame.data_ref().map_or(0, |data| data.len() as u64);
-                end.as_mut().reset(*began + this.pace.patience(this.received));
+                let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
+                this.patience = this.pace.patience_after(this.patience, waited, bytes);
             }
             return Poll::Ready(frame);
         }
+        let (_, end) = this.waiting.get_or_insert_with(|| {
+            let now = Instant::now();
+            let began = *this.began.get_or_insert(now);
+            let end = (now + this.patience).min(began + this.pace.whole);
+            (now, Box::pin(sleep_until(end)))
+        });
         ready!(end.as_mut().poll(context));
         this.slow.store(true, Ordering::Relaxed);
         Poll::Ready(Some(Err(axum::Error::new(RequestError::BodyTooSlow))))
@@ -116,17 +131,58 @@ impl HttpBody for PacedBody {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
+    use futures::{StreamExt as _, stream};
+    use tokio::time::sleep;
+
     use super::*;
 
-    #[test]
-    fn patience_grows_with_what_came_and_has_an_end() {
-        let pace = Pace {
-            grace: Duration::from_secs(10),
-            bytes_per_second: 1000,
-            whole: Duration::from_secs(60),
+    const PACE: Pace = Pace {
+        grace: Duration::from_secs(10),
+        bytes_per_second: 1000,
+        whole: Duration::from_secs(600),
+    };
+
+    /// How many of the parts are taken: each comes so many seconds after the one before was, with so many bytes.
+    async fn taken(parts: Vec<(u64, usize)>) -> usize {
+        let parts = stream::iter(parts).then(|(seconds, bytes)| async move {
+            sleep(Duration::from_secs(seconds)).await;
+            Ok::<_, Infallible>(Bytes::from(vec![0; bytes]))
+        });
+        let body = PacedBody {
+            body: Body::from_stream(parts),
+            pace: PACE,
+            patience: PACE.grace,
+            began: None,
+            waiting: None,
+            slow: Arc::default(),
         };
-        assert_eq!(pace.patience(0), Duration::from_secs(10));
-        assert_eq!(pace.patience(5000), Duration::from_secs(15));
-        assert_eq!(pace.patience(1 << 40), Duration::from_secs(60));
+        let mut frames = std::pin::pin!(body);
+        let mut taken = 0;
+        while let Some(Ok(_)) = std::future::poll_fn(|context| frames.as_mut().poll_frame(context)).await {
+            taken += 1;
+        }
+        taken
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_keeps_the_rate_is_waited_for_until_the_whole_time_is_over() {
+        assert_eq!(taken(vec![(5, 5_000); 60]).await, 60);
+        assert_eq!(taken(vec![(7, 7_000); 200]).await, 85);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_slower_is_waited_for_as_long_as_the_grace() {
+        assert_eq!(taken(vec![(9, 1)]).await, 1);
+        assert_eq!(taken(vec![(11, 1)]).await, 0);
+        assert_eq!(taken(vec![(4, 1), (4, 1), (4, 1)]).await, 2);
+        assert_eq!(taken(vec![(2, 1_000); 100]).await, 9);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_was_fast_may_pause_and_not_for_ever() {
+        assert_eq!(taken(vec![(0, 1 << 20), (29, 1)]).await, 2);
+        assert_eq!(taken(vec![(0, 1 << 20), (31, 1)]).await, 1);
     }
 }

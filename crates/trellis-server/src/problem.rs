@@ -121,7 +121,6 @@ impl From<RequestError> for Problem {
                 let value = HeaderValue::try_from(format!("bytes */{size_bytes}"));
                 problem.with_header(header::CONTENT_RANGE, value.expect("digits are a header value"))
             }
-            RequestError::Stopping => problem.retry_after(5),
             RequestError::ApiKeyMissing => challenged(problem, "Bearer"),
             RequestError::ApiKeyUnknown => challenged(problem, r#"Bearer error="invalid_token""#),
             _ => problem,

@@ -98,9 +98,6 @@ pub(crate) enum RequestError {
     /// A range outside the file.
     #[error("the range is outside the file, which has {size_bytes} bytes")]
     RangeNotSatisfiable { size_bytes: u64 },
-    /// The server stops and begins nothing new.
-    #[error("the server is stopping")]
-    Stopping,
     /// A defect of ours: a handler panicked.
     #[error("internal error")]
     Internal,
@@ -139,7 +136,6 @@ impl RequestError {
             Self::InputNotFound { .. } => "input_not_found",
             Self::WorkerNotFound { .. } => "worker_not_found",
             Self::RangeNotSatisfiable { .. } => "range_not_satisfiable",
-            Self::Stopping => "stopping",
             Self::Internal => "internal",
         }
     }
@@ -201,7 +197,6 @@ impl RequestError {
             Self::RangeNotSatisfiable { .. } => {
                 "stay within the size given in `Content-Range`, or ask for the whole file"
             }
-            Self::Stopping => "try again when the server is back",
             Self::Internal => "report it with the `request_id` and the server's log",
         }
     }
@@ -239,7 +234,6 @@ impl RequestError {
             | Self::InvalidBackend(_)
             | Self::InvalidDataUri { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::Registry;
 use trellis_jobs::Jobs;
@@ -22,9 +21,6 @@ pub struct HttpLimits {
     pub header_time: Duration,
     /// The largest body taken, bytes.
     pub body_bytes: usize,
-    /// How many submissions are read at a time; further ones wait, so that bodies held in memory stay
-    /// below this many times [`HttpLimits::body_bytes`].
-    pub uploads_at_a_time: usize,
     /// How slowly a client may send a body.
     pub pace: Pace,
     /// After so long without an event a comment is sent to followers of a job.
@@ -37,7 +33,6 @@ impl Default for HttpLimits {
             connections: 1024,
             header_time: Duration::from_secs(30),
             body_bytes: 64 * 1024 * 1024,
-            uploads_at_a_time: 8,
             pace: Pace::default(),
             event_heartbeat: Duration::from_secs(15),
         }
@@ -68,7 +63,6 @@ pub struct AppState(Arc<Shared>);
 
 pub(crate) struct Shared {
     pub(crate) parts: AppParts,
-    pub(crate) uploads: Semaphore,
     /// Set when the server stops: followers of jobs are let go.
     pub(crate) stopping: CancellationToken,
 }
@@ -76,10 +70,8 @@ pub(crate) struct Shared {
 impl AppState {
     /// The state of a server made of `parts`.
     pub fn new(parts: AppParts) -> Self {
-        let uploads = Semaphore::new(parts.limits.uploads_at_a_time.clamp(1, Semaphore::MAX_PERMITS));
         Self(Arc::new(Shared {
             parts,
-            uploads,
             stopping: CancellationToken::new(),
         }))
     }
@@ -94,10 +86,6 @@ impl std::ops::Deref for AppState {
 }
 
 impl AppState {
-    pub(crate) fn uploads(&self) -> &Semaphore {
-        &self.0.uploads
-    }
-
     pub(crate) fn stopping(&self) -> &CancellationToken {
         &self.0.stopping
     }

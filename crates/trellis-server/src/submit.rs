@@ -8,7 +8,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use trellis_core::Job;
-use trellis_jobs::{Submission, Submitted, Terms};
+use trellis_jobs::{Asked, Intake, SubmitError, Submitted, Terms};
 
 use crate::AppState;
 use crate::contract::{SubmitHeaders, SubmitProblems};
@@ -65,17 +65,16 @@ pub(crate) async fn submit_job(
     };
     refuse_announced_size(request.headers(), state.limits.body_bytes)?;
     refuse_compressed(request.headers())?;
-    // Never closed, so that this only ever waits.
-    let _reading = state
-        .uploads()
-        .acquire()
-        .await
-        .map_err(|_| RequestError::Stopping)?;
-    let submission = read(&state, request).await?;
-    Ok(accepted(state.jobs.submit(submission, terms).await?))
+    let mut intake = state.jobs.intake();
+    let displaced = intake.displaced();
+    let asked = tokio::select! {
+        asked = read(&state, request, &mut intake) => asked?,
+        () = displaced.cancelled() => return Err(SubmitError::Busy.into()),
+    };
+    Ok(accepted(state.jobs.submit(intake, asked, terms).await?))
 }
 
-async fn read(state: &AppState, request: Request) -> Result<Submission, Problem> {
+async fn read(state: &AppState, request: Request, intake: &mut Intake) -> Result<Asked, Problem> {
     let media_type = request.headers().get(header::CONTENT_TYPE);
     let text = media_type
         .and_then(|value| value.to_str().ok())
@@ -87,8 +86,8 @@ async fn read(state: &AppState, request: Request) -> Result<Submission, Problem>
         .trim()
         .to_ascii_lowercase();
     match essence.as_str() {
-        "multipart/form-data" => form::read(state, request).await,
-        "application/json" => json::read(state, request).await,
+        "multipart/form-data" => form::read(state, request, intake).await,
+        "application/json" => json::read(state, request, intake).await,
         _ => Err(RequestError::UnsupportedMediaType {
             found: text.chars().take(100).collect(),
         }

@@ -74,7 +74,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
         variable: "TRELLIS_LISTEN_HOST",
         kind: Kind::Address,
         default: "127.0.0.1",
-        about: "Address to listen on, or `localhost`; `0.0.0.0` or `::` opens the server to the network",
+        about: "Address to listen on, or `localhost`; `0.0.0.0` or `::` opens the server to the network, for \
+                which it needs `auth.keys_file`",
     },
     Setting {
         key: "listen.port",
@@ -110,6 +111,15 @@ pub(crate) const SETTINGS: &[Setting] = &[
         about: "File of the API keys, `NAME SECRET` or `NAME sha256:HEX` a line; every request for jobs and \
                 workers then needs one. Default: `$CREDENTIALS_DIRECTORY/api-keys` where it is there, else \
                 anyone who can reach the server may use it",
+    },
+    Setting {
+        key: "auth.insecure_no_auth",
+        flag: "insecure-no-auth",
+        variable: "TRELLIS_AUTH_INSECURE_NO_AUTH",
+        kind: Kind::Switch,
+        default: "false",
+        about: "Start without keys on an address that other machines reach: everybody there may then use the \
+                server, read and delete all jobs",
     },
     Setting {
         key: LOG_LEVEL,

@@ -1,6 +1,8 @@
 //! API keys through the real binary: server, client, reload.
 
 use std::fs;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -10,8 +12,8 @@ use crate::kit::client::is_glb;
 use crate::kit::server::Server;
 use crate::kit::{describe, filters, picture, trellis};
 
-/// printf %s second | sha256sum
-const SECOND: &str = "sha256:16367aacb67a4a017c8da8ab95682ccb390863780f7114dda0a0e0c55644c7c4";
+/// printf %s the-second-of-them | sha256sum
+const SECOND: &str = "sha256:e97f1144003dac150501d2aee116ea61e5062192f6a93062b5bb864bf118d055";
 
 fn write_keys(home: &Path, text: &str) {
     let path = home.join("keys");
@@ -44,7 +46,10 @@ fn said(output: &Output) -> String {
 #[test]
 fn a_server_with_keys_works_for_who_has_one() {
     let home = tempfile::tempdir().unwrap();
-    write_keys(home.path(), &format!("studio first\nclient {SECOND}\n"));
+    write_keys(
+        home.path(),
+        &format!("studio the-first-of-them\nclient {SECOND}\n"),
+    );
     let server = Server::start(home.path(), &["--auth-keys-file", "keys"]);
 
     let text = describe(&mut generate(home.path(), &server, None, &[]));
@@ -55,13 +60,13 @@ fn a_server_with_keys_works_for_who_has_one() {
     filters(home.path()).bind(|| insta::assert_snapshot!("keys_unusable", text));
     assert!(!home.path().join("chair.glb").exists());
 
-    let made = generate(home.path(), &server, Some("first"), &[])
+    let made = generate(home.path(), &server, Some("the-first-of-them"), &[])
         .output()
         .unwrap();
     assert!(made.status.success(), "{}", said(&made));
     assert!(is_glb(&fs::read(home.path().join("chair.glb")).unwrap()));
     // The file is asked before the variable.
-    fs::write(home.path().join("key"), "second\n").unwrap();
+    fs::write(home.path().join("key"), "the-second-of-them\n").unwrap();
     let more = ["--api-key-file", "key"];
     let made = generate(home.path(), &server, Some("wrong"), &more)
         .output()
@@ -75,7 +80,7 @@ fn a_server_with_keys_works_for_who_has_one() {
         log.contains("key=\"studio\"") && log.contains("key=\"client\""),
         "{log}"
     );
-    for secret in ["first", "second", "wrong", "16367aac"] {
+    for secret in ["the-first", "the-second", "wrong", "e97f1144"] {
         assert!(!log.contains(secret), "{log}");
     }
     server.signal("TERM");
@@ -90,7 +95,7 @@ fn a_server_with_keys_works_for_who_has_one() {
 #[test]
 fn keys_are_read_anew_at_sighup() {
     let home = tempfile::tempdir().unwrap();
-    write_keys(home.path(), "studio first");
+    write_keys(home.path(), "studio the-first-of-them");
     let server = Server::start(home.path(), &["--auth-keys-file", "keys"]);
     let works = |key| {
         generate(home.path(), &server, Some(key), &[])
@@ -98,14 +103,14 @@ fn keys_are_read_anew_at_sighup() {
             .unwrap()
             .success()
     };
-    write_keys(home.path(), "studio second");
+    write_keys(home.path(), "studio the-second-of-them");
     server.signal("HUP");
     wait_for(&server, "reloaded the API keys");
-    assert!(!works("first") && works("second"));
-    write_keys(home.path(), "# studio second\nhunter2\n");
+    assert!(!works("the-first-of-them") && works("the-second-of-them"));
+    write_keys(home.path(), "# studio the-second-of-them\nhunter2\n");
     server.signal("HUP");
     wait_for(&server, "cannot reload the API keys; the old ones stay in force");
-    assert!(works("second"));
+    assert!(works("the-second-of-them"));
     let log = server.log();
     assert!(
         log.contains("line 2 is not a name and a secret") && !log.contains("hunter2"),
@@ -144,7 +149,7 @@ fn handed_over_keys_are_taken_and_readable_ones_are_refused() {
     let folder = home.path().join("credentials");
     let file = folder.join("api-keys");
     fs::create_dir(&folder).unwrap();
-    fs::write(&file, "studio first").unwrap();
+    fs::write(&file, "studio the-first-of-them").unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o400)).unwrap();
     let handed = [("CREDENTIALS_DIRECTORY", folder.to_str().unwrap())];
     let server = Server::start_with(home.path(), &[], &handed);
@@ -160,11 +165,105 @@ fn handed_over_keys_are_taken_and_readable_ones_are_refused() {
 }
 
 #[test]
-fn an_open_server_says_what_that_means() {
+fn a_short_secret_keeps_the_server_from_starting() {
     let home = tempfile::tempdir().unwrap();
-    let server = Server::start(home.path(), &["--host", "0.0.0.0"]);
+    write_keys(home.path(), "studio hunter2\n");
+    let mut serve = trellis(home.path());
+    serve.args(["serve", "--port", "0", "--auth-keys-file", "keys"]);
+    let text = describe(&mut serve);
+    filters(home.path()).bind(|| insta::assert_snapshot!("keys_short", text));
+}
+
+#[test]
+fn a_server_that_others_reach_needs_keys_or_a_word() {
+    let home = tempfile::tempdir().unwrap();
+    let mut serve = trellis(home.path());
+    serve.args(["serve", "--port", "0", "--host", "0.0.0.0"]);
+    let text = describe(&mut serve);
+    filters(home.path()).bind(|| insta::assert_snapshot!("keys_open_to_all", text));
+    assert!(!home.path().join(".local").exists(), "nothing is made");
+
+    let server = Server::start(home.path(), &["--host", "0.0.0.0", "--insecure-no-auth"]);
     wait_for(&server, "anyone who can reach this address can use the server");
     drop(server);
-    let server = Server::start(home.path(), &[]);
-    assert!(!server.log().contains("everybody"), "{}", server.log());
+    let word = [("TRELLIS_AUTH_INSECURE_NO_AUTH", "true")];
+    drop(Server::start_with(home.path(), &["--host", "0.0.0.0"], &word));
+    write_keys(home.path(), "studio the-first-of-them\n");
+    let server = Server::start(home.path(), &["--host", "0.0.0.0", "--auth-keys-file", "keys"]);
+    assert!(!server.log().contains("anyone who can reach"), "{}", server.log());
+}
+
+/// A listener that a service manager opened is no reason to let everybody in.
+#[test]
+fn a_listener_that_was_handed_over_needs_keys_too() {
+    let home = tempfile::tempdir().unwrap();
+    let listener = TcpListener::bind("0.0.0.0:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    // The number must be that of the process which takes the descriptor.
+    let script = "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" serve";
+    let mut serve = Command::new("sh");
+    serve.args(["-c", script, env!("CARGO_BIN_EXE_trellis")]);
+    serve
+        .env_clear()
+        .env("HOME", home.path())
+        .current_dir(home.path());
+    let text = describe(serve.stdin(OwnedFd::from(listener)));
+    assert!(text.starts_with("exit code: 2\n"), "{text}");
+    assert!(text.contains(&format!("0.0.0.0:{port} can be reached")), "{text}");
+}
+
+#[test]
+fn a_new_key_is_shown_once_and_opens_the_server() {
+    let home = tempfile::tempdir().unwrap();
+    let new = |arguments: &[&str]| {
+        let output = trellis(home.path())
+            .args(["keys", "new"])
+            .args(arguments)
+            .output()
+            .unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stdout.clone()).unwrap(),
+            said(&output),
+        )
+    };
+    // Apart: the line where it can be sent to a file, the secret for eyes.
+    let (code, line, told) = new(&["studio"]);
+    let secret = told.lines().next().unwrap().strip_prefix("secret: ").unwrap();
+    assert!(
+        code == Some(0) && secret.len() >= 40 && !line.contains(secret),
+        "{told}{line}"
+    );
+    assert!(
+        line.starts_with("studio sha256:") && line.lines().count() == 1,
+        "{line}"
+    );
+    write_keys(home.path(), &line);
+
+    let (code, second, told) = new(&["client", "--append", "keys"]);
+    let second = second.trim_end();
+    assert!(code == Some(0) && !told.contains(second), "{told}");
+    let file = home.path().join("keys");
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(
+        text.starts_with(&line) && text.contains("\nclient sha256:") && !text.contains(second),
+        "{text}"
+    );
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+
+    let server = Server::start(home.path(), &["--auth-keys-file", "keys"]);
+    for key in [secret, second] {
+        let made = generate(home.path(), &server, Some(key), &[]).output().unwrap();
+        assert!(made.status.success(), "{}", said(&made));
+    }
+    let mut refused = String::new();
+    for arguments in [
+        &["client", "--append", "keys"][..],
+        &["two words"],
+        &["a", "--append", "none/keys"],
+    ] {
+        refused += &describe(trellis(home.path()).args(["keys", "new"]).args(arguments));
+    }
+    filters(home.path()).bind(|| insta::assert_snapshot!("keys_new_refused", refused));
+    assert_eq!(fs::read_to_string(&file).unwrap(), text);
 }

@@ -24,6 +24,8 @@ fn help_is_what_it_was() {
         "serve",
         "generate",
         "doctor",
+        "keys",
+        "keys new",
         "config",
         "config show",
         "config check",

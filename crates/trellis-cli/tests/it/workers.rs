@@ -215,7 +215,7 @@ async fn a_listener_that_the_service_manager_opened_is_used() {
     let serve = trellis(home.path());
     command
         .arg(serve.get_program())
-        .args(["serve", "--data-dir"])
+        .args(["serve", "--insecure-no-auth", "--data-dir"])
         .arg(home.path().join("data"));
     command.env("HOME", home.path()).stdin(OwnedFd::from(listener));
     command

@@ -1,6 +1,7 @@
-//! What every job store does, whatever it is made of: tests for the tests of a store.
+//! What every job store and every blob store does, whatever it is made of: tests for the tests of a store.
 //!
-//! A store has a [`Fixture`] and calls [`crate::job_store_conformance!`] with it once.
+//! A store has a [`Fixture`] and calls [`crate::job_store_conformance!`] with it once; a blob store has a
+//! [`BlobFixture`] and calls [`crate::blob_store_conformance!`].
 
 #![expect(
     clippy::unwrap_used,
@@ -10,8 +11,9 @@
 
 use std::sync::Arc;
 
-use crate::JobStore;
+use crate::{BlobStore, JobStore};
 
+pub mod blobs;
 pub mod kit;
 pub mod life;
 pub mod model;
@@ -27,6 +29,38 @@ pub trait Fixture: Sized + Send + Sync {
 
     /// The same store as another process would open it.
     async fn opened_again(&self) -> Arc<dyn JobStore>;
+}
+
+/// An empty blob store, which goes when this is dropped.
+#[async_trait::async_trait]
+pub trait BlobFixture: Sized + Send + Sync {
+    /// Makes one.
+    async fn new() -> Self;
+
+    /// The store.
+    fn blobs(&self) -> Arc<dyn BlobStore>;
+}
+
+/// Makes a test of every check of a blob store, in the place where it is called.
+#[macro_export]
+macro_rules! blob_store_conformance {
+    ($fixture:ty) => {
+        $crate::blob_store_conformance! {
+            @each $fixture:
+            what_is_put_is_read_until_it_is_deleted,
+            a_staged_blob_is_there_once_it_is_kept,
+            a_staged_blob_that_is_dropped_was_never_there,
+            blobs_are_staged_side_by_side,
+        }
+    };
+    (@each $fixture:ty: $($name:ident),* $(,)?) => {
+        $(
+            #[tokio::test]
+            async fn $name() {
+                $crate::conformance::blobs::$name::<$fixture>().await;
+            }
+        )*
+    };
 }
 
 /// Makes a test of every check, in the place where it is called.

@@ -10,6 +10,8 @@ use trellis_jobs::{BlobError, BlobKey, BlobStore, FolderBlobs};
 
 use crate::kit::{Place, at};
 
+trellis_jobs::blob_store_conformance!(Place);
+
 fn job(n: u8) -> JobId {
     JobId::new(at(i64::from(n)), [n; 10])
 }

@@ -4,10 +4,10 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 
 use trellis_jobs::{
-    BlobError, FolderBlobs, JobStore, OpenError, SqliteStore, StoreError, Submission, SubmitError, Terms,
+    BlobError, FolderBlobs, JobStore, OpenError, SqliteStore, StoreError, SubmitError, Terms,
 };
 
-use crate::kit::{Place, claim, new_job, picture};
+use crate::kit::{Place, Submission, claim, new_job, picture, submit};
 
 #[tokio::test]
 async fn a_damaged_database_is_told() {
@@ -91,9 +91,7 @@ async fn a_folder_that_cannot_be_written_is_told() {
         pictures: vec![picture(4)],
         ..Submission::default()
     };
-    let error = place
-        .jobs()
-        .submit(submission, Terms::default())
+    let error = submit(&place.jobs(), submission, Terms::default())
         .await
         .unwrap_err();
     assert!(

@@ -8,25 +8,25 @@
 use std::path::Path;
 use std::process::Command;
 
-use trellis_jobs::{BlobError, BlobKey, JobQuery, Jobs, StoreError, Submission, Terms};
+use trellis_jobs::{BlobError, BlobKey, JobQuery, Jobs, StoreError, Terms};
 
 use crate::child::child;
-use crate::kit::{new_job, picture};
+use crate::kit::{Submission, new_job, picture, submit};
 
 /// On a disk that is nearly full.
 pub(crate) async fn fill(jobs: &Jobs, folder: &Path) {
     let mut accepted = Vec::new();
     // Pictures first fill the disk.
     let full = loop {
-        match jobs
-            .submit(
-                Submission {
-                    pictures: vec![picture(30)],
-                    ..Submission::default()
-                },
-                Terms::default(),
-            )
-            .await
+        match submit(
+            jobs,
+            Submission {
+                pictures: vec![picture(30)],
+                ..Submission::default()
+            },
+            Terms::default(),
+        )
+        .await
         {
             Ok(submitted) => accepted.push(submitted.job.id),
             Err(error) => break error,
@@ -65,7 +65,8 @@ pub(crate) async fn fill(jobs: &Jobs, folder: &Path) {
         "what was refused is not there, what was accepted is"
     );
     std::fs::remove_file(folder.join("ballast")).unwrap();
-    jobs.submit(
+    submit(
+        jobs,
         Submission {
             pictures: vec![picture(30)],
             ..Submission::default()

@@ -7,10 +7,10 @@ use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use trellis_core::{JobId, JobState, Sha256};
-use trellis_jobs::{BlobKey, BlobStore, JobStore, Jobs, SqliteStore, Submission, Terms};
+use trellis_jobs::{BlobKey, BlobStore, JobStore, Jobs, SqliteStore, Terms};
 
 use crate::child::child;
-use crate::kit::{Place, at, every_choice, outcome, picture, worker};
+use crate::kit::{Place, Submission, at, every_choice, outcome, picture, submit, worker};
 
 /// Says the id of each job once it is accepted, several at a time, and works on some.
 pub(crate) async fn submit_for_ever(jobs: Jobs) {
@@ -24,7 +24,7 @@ pub(crate) async fn submit_for_ever(jobs: Jobs) {
                 };
                 println!(
                     "accepted {}",
-                    jobs.submit(submission, Terms::default()).await.unwrap().job.id
+                    submit(&jobs, submission, Terms::default()).await.unwrap().job.id
                 );
             }
         });

@@ -7,10 +7,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use image::{ImageFormat, RgbImage};
 use tempfile::TempDir;
-use trellis_core::{BackendChoice, Failure, FailureKind, Format};
-use trellis_jobs::conformance::Fixture;
+use trellis_core::{AssetName, BackendChoice, Failure, FailureKind, Format, ParamsPatch};
 pub(crate) use trellis_jobs::conformance::kit::*;
-use trellis_jobs::{FolderBlobs, JobLimits, JobStore, Jobs, Makers, SqliteStore};
+use trellis_jobs::conformance::{BlobFixture, Fixture};
+use trellis_jobs::{
+    Asked, BlobStore, FolderBlobs, HeavyWork, JobLimits, JobStore, Jobs, Makers, SqliteStore, Staging,
+    SubmitError, Submitted, Terms,
+};
 
 pub(crate) fn picture(side: u32) -> Bytes {
     let mut png = Vec::new();
@@ -18,6 +21,33 @@ pub(crate) fn picture(side: u32) -> Bytes {
         .write_to(&mut Cursor::new(&mut png), ImageFormat::Png)
         .unwrap();
     png.into()
+}
+
+/// All of a submission at once.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Submission {
+    pub(crate) pictures: Vec<Bytes>,
+    pub(crate) name: Option<AssetName>,
+    pub(crate) patch: ParamsPatch,
+    pub(crate) backend: BackendChoice,
+}
+
+pub(crate) async fn submit(
+    jobs: &Jobs,
+    submission: Submission,
+    terms: Terms,
+) -> Result<Submitted, SubmitError> {
+    let Submission {
+        pictures,
+        name,
+        patch: params,
+        backend,
+    } = submission;
+    let mut intake = jobs.intake();
+    for picture in pictures {
+        intake.add(picture, name.clone()).await?;
+    }
+    jobs.submit(intake, Asked { params, backend }, terms).await
 }
 
 /// A folder with a store and blobs.
@@ -60,6 +90,17 @@ impl Fixture for Place {
     }
 }
 
+#[async_trait::async_trait]
+impl BlobFixture for Place {
+    async fn new() -> Self {
+        Self::new()
+    }
+
+    fn blobs(&self) -> Arc<dyn BlobStore> {
+        Arc::new(self.blobs.clone())
+    }
+}
+
 /// A service over a store, whose results are made by `made_by`; empty: it is not known by what.
 pub(crate) fn jobs(store: SqliteStore, blobs: FolderBlobs, made_by: &'static str) -> Jobs {
     Jobs {
@@ -72,6 +113,8 @@ pub(crate) fn jobs(store: SqliteStore, blobs: FolderBlobs, made_by: &'static str
             queue_limit: 5,
             attempt_time: Duration::from_secs(60),
         },
+        staging: Staging::new(64 << 10),
+        heavy_work: HeavyWork::new(1 << 20, Duration::from_secs(60)),
     }
 }
 

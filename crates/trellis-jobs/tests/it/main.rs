@@ -7,6 +7,7 @@ mod cache;
 mod child;
 mod damage;
 mod full_disk;
+mod intake;
 mod janitor;
 mod kill;
 mod kit;

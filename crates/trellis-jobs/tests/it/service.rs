@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use trellis_core::{EventKind, Job, JobId, JobState};
-use trellis_jobs::{JobQuery, JobStore, Jobs, Owner, Removed, StoreError, Submission, Terms};
+use trellis_jobs::{JobQuery, JobStore, Jobs, Owner, Removed, StoreError, Terms};
 
-use crate::kit::{Place, at, claim, file, outcome, picture, step};
+use crate::kit::{Place, Submission, at, claim, file, outcome, picture, step, submit};
 
 async fn submitted(jobs: &Jobs, owner: &str) -> Job {
     let submission = Submission {
@@ -17,7 +17,7 @@ async fn submitted(jobs: &Jobs, owner: &str) -> Job {
         owner: Owner::named(owner),
         ..Terms::default()
     };
-    jobs.submit(submission, terms).await.unwrap().job
+    submit(jobs, submission, terms).await.unwrap().job
 }
 
 fn told(events: Vec<trellis_core::JobEvent>) -> Vec<String> {

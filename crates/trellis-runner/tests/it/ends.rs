@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use trellis_core::{BackendChoice, EventKind, FailureKind, Format, JobId, JobState, Sha256};
-use trellis_jobs::{BlobError, BlobKey, BlobStore, BlobStream, JobStore};
+use trellis_jobs::{BlobError, BlobKey, BlobStore, BlobStream, JobStore, StagedBlob};
 
 use crate::kit::{Place, Script, Scripted, told};
 
@@ -159,6 +159,10 @@ impl BlobStore for Full {
             });
         }
         self.0.put(key, bytes).await
+    }
+
+    async fn stage(&self, key: &BlobKey) -> Result<Box<dyn StagedBlob>, BlobError> {
+        self.0.stage(key).await
     }
 
     async fn put_file(&self, key: &BlobKey, _file: &Path) -> Result<(), BlobError> {

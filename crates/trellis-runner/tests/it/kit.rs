@@ -20,8 +20,8 @@ use trellis_core::{
 };
 use trellis_jobs::rules::Command;
 use trellis_jobs::{
-    Applied, BlobStore, Delivered, DeliveredStatement, FolderBlobs, JobLimits, JobStore, Jobs, Makers, Owner,
-    SqliteStore, StoreError, Submission, Terms, WorkerName,
+    Applied, Asked, BlobStore, Delivered, DeliveredStatement, FolderBlobs, HeavyWork, JobLimits, JobStore,
+    Jobs, Makers, Owner, SqliteStore, Staging, StoreError, Terms, WorkerName,
 };
 use trellis_runner::{LocalMakers, Runner, RunnerSettings};
 
@@ -314,6 +314,8 @@ impl Place {
                 queue_limit: 1_000,
                 attempt_time: PATIENCE * 2,
             },
+            staging: Staging::new(1 << 20),
+            heavy_work: HeavyWork::new(1 << 20, PATIENCE),
         }
     }
 
@@ -370,19 +372,22 @@ impl Place {
     async fn submit_as(&self, script: Script, format: Format, no_cache: bool) -> JobId {
         let mut png = Cursor::new(Vec::new());
         RgbImage::new(2, 2).write_to(&mut png, ImageFormat::Png).unwrap();
-        let submission = Submission {
-            pictures: vec![png.into_inner().into()],
-            patch: ParamsPatch::default()
-                .with("seed", script.seed())
-                .with("formats", vec![format]),
-            name: AssetName::of_file("chair.png"),
-            ..Submission::default()
+        let params = ParamsPatch::default()
+            .with("seed", script.seed())
+            .with("formats", vec![format]);
+        let asked = Asked {
+            params,
+            ..Asked::default()
         };
+        let jobs = self.jobs();
+        let mut intake = jobs.intake();
+        let name = AssetName::of_file("chair.png");
+        intake.add(png.into_inner().into(), name).await.unwrap();
         let terms = Terms {
             no_cache,
             ..Terms::default()
         };
-        self.jobs().submit(submission, terms).await.unwrap().job.id
+        jobs.submit(intake, asked, terms).await.unwrap().job.id
     }
 
     /// Waits until the job is as wanted.

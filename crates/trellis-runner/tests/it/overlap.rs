@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use trellis_core::{BackendChoice, FailureKind, Format, JobId, JobState};
-use trellis_jobs::{BlobError, BlobKey, BlobStore, BlobStream, JobStore};
+use trellis_jobs::{BlobError, BlobKey, BlobStore, BlobStream, JobStore, StagedBlob};
 
 use crate::kit::{Place, Script, Scripted, told};
 
@@ -25,6 +25,10 @@ impl BlobStore for Slow {
             self.released.cancelled().await;
         }
         self.blobs.put(key, bytes).await
+    }
+
+    async fn stage(&self, key: &BlobKey) -> Result<Box<dyn StagedBlob>, BlobError> {
+        self.blobs.stage(key).await
     }
 
     async fn put_file(&self, key: &BlobKey, file: &Path) -> Result<(), BlobError> {

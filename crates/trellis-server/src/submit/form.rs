@@ -1,11 +1,11 @@
-//! A submission as `multipart/form-data`.
+//! A submission as `multipart/form-data`, read part by part.
 
 use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{FromRequest as _, Multipart, Request};
 use axum::http::{StatusCode, header};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use trellis_core::{AssetName, BackendChoice, ParamsPatch};
-use trellis_jobs::Submission;
+use trellis_jobs::{Asked, Intake};
 
 use super::json::{fields, known_formats, named, parameter_meant};
 use crate::AppState;
@@ -35,34 +35,107 @@ pub(crate) struct SubmissionForm {
 #[expect(dead_code, reason = "describes a part of a form in the contract")]
 pub(crate) struct PictureFile(String);
 
-pub(super) async fn read(state: &AppState, request: Request) -> Result<Submission, Problem> {
-    refuse_without_boundary(&request)?;
-    let mut form = Multipart::from_request(request, &())
-        .await
-        .map_err(|_| RequestError::BodyUnreadable)?;
-    let limit_bytes = state.limits.body_bytes;
-    let broken = |error: MultipartError| match error.status() {
+/// The longest `params` or `backend`, bytes: many times what all parameters take.
+const LONGEST_TEXT: usize = 64 << 10;
+/// The longest text in place of a picture that may be its name, bytes.
+const LONGEST_NAME: usize = 4096;
+
+/// The parts of a form as they come.
+struct Form {
+    parts: Multipart,
+    limit_bytes: usize,
+}
+
+impl Form {
+    async fn open(request: Request, limit_bytes: usize) -> Result<Self, RequestError> {
+        refuse_without_boundary(&request)?;
+        let parts = Multipart::from_request(request, &()).await;
+        let parts = parts.map_err(|_| RequestError::BodyUnreadable)?;
+        Ok(Self { parts, limit_bytes })
+    }
+
+    async fn next(&mut self) -> Result<Option<Part<'_>>, RequestError> {
+        let limit_bytes = self.limit_bytes;
+        let field = self.parts.next_field().await;
+        let field = field.map_err(|error| broken(&error, limit_bytes))?;
+        Ok(field.map(|field| Part { field, limit_bytes }))
+    }
+}
+
+/// One of them.
+struct Part<'a> {
+    field: Field<'a>,
+    limit_bytes: usize,
+}
+
+impl Part<'_> {
+    /// Its name, cut to a length that fits in an error.
+    fn name(&self) -> String {
+        self.field.name().unwrap_or_default().chars().take(64).collect()
+    }
+
+    async fn chunk(&mut self) -> Result<Option<Bytes>, RequestError> {
+        let chunk = self.field.chunk().await;
+        chunk.map_err(|error| broken(&error, self.limit_bytes))
+    }
+
+    /// All of it, or a little more than `longest` bytes.
+    async fn beginning(&mut self, longest: usize) -> Result<Bytes, RequestError> {
+        let mut beginning = BytesMut::new();
+        while beginning.len() <= longest
+            && let Some(chunk) = self.chunk().await?
+        {
+            beginning.extend_from_slice(&chunk);
+        }
+        Ok(beginning.freeze())
+    }
+
+    /// All of a part that cannot be long.
+    async fn text(mut self) -> Result<Bytes, RequestError> {
+        let text = self.beginning(LONGEST_TEXT).await?;
+        if text.len() > LONGEST_TEXT {
+            return Err(RequestError::InvalidPart {
+                name: self.name(),
+                problem: format!("longer than {LONGEST_TEXT} bytes"),
+            });
+        }
+        Ok(text)
+    }
+
+    /// Has it written to disk as it comes.
+    async fn picture(mut self, intake: &mut Intake) -> Result<(), Problem> {
+        let is_file = self.field.file_name().is_some();
+        let name = self.field.file_name().and_then(AssetName::of_file);
+        let mut picture = intake.picture(name).await?;
+        if !is_file {
+            let beginning = self.beginning(LONGEST_NAME).await?;
+            refuse_name(&beginning)?;
+            picture.write(beginning).await?;
+        }
+        while let Some(chunk) = self.chunk().await? {
+            picture.write(chunk).await?;
+        }
+        Ok(intake.take(picture).await?)
+    }
+}
+
+fn broken(error: &MultipartError, limit_bytes: usize) -> RequestError {
+    match error.status() {
         StatusCode::PAYLOAD_TOO_LARGE => RequestError::BodyTooLarge { limit_bytes },
         _ => RequestError::BodyUnreadable,
-    };
-    let mut pictures = Vec::new();
-    let mut asset_name = None;
+    }
+}
+
+/// Reads a form part by part; what cannot be used is refused before the rest is sent.
+pub(super) async fn read(state: &AppState, request: Request, intake: &mut Intake) -> Result<Asked, Problem> {
+    let mut form = Form::open(request, state.limits.body_bytes).await?;
     let (mut params, mut backend) = (None, None);
-    while let Some(part) = form.next_field().await.map_err(broken)? {
-        let name = part_name(&part);
-        let is_file = part.file_name().is_some();
-        let file_name = part.file_name().and_then(AssetName::of_file);
-        let content = part.bytes().await.map_err(broken)?;
+    while let Some(part) = form.next().await? {
+        let name = part.name();
         match name.as_str() {
-            "image" => {
-                state.jobs.check_count(pictures.len() + 1)?;
-                if pictures.is_empty() {
-                    asset_name = file_name;
-                }
-                pictures.push(if is_file { content } else { not_a_name(content)? });
-            }
-            "params" => once(&mut params, name, params_of(state, &content)?)?,
-            "backend" => once(&mut backend, name, backend_named(&content)?)?,
+            "image" => part.picture(intake).await?,
+            "params" => once(&mut params, name, params_of(state, &part.text().await?)?)?,
+            "backend" => once(&mut backend, name, backend_named(&part.text().await?)?)?,
             _ => {
                 return Err(RequestError::InvalidPart {
                     problem: unknown_part(&name),
@@ -72,10 +145,8 @@ pub(super) async fn read(state: &AppState, request: Request) -> Result<Submissio
             }
         }
     }
-    Ok(Submission {
-        pictures,
-        name: asset_name,
-        patch: params.unwrap_or_else(ParamsPatch::default),
+    Ok(Asked {
+        params: params.unwrap_or_else(ParamsPatch::default),
         backend: backend.unwrap_or_default(),
     })
 }
@@ -97,14 +168,14 @@ fn refuse_without_boundary(request: &Request) -> Result<(), RequestError> {
     }
 }
 
-/// The bytes of a part that is no file. Who forgets the `@` of curl sends the picture's name instead of it.
-fn not_a_name(content: Bytes) -> Result<Bytes, RequestError> {
-    const LONGEST: usize = 4096;
-    let text = std::str::from_utf8(&content).ok().map(str::trim);
-    let name =
-        text.filter(|text| !text.is_empty() && text.len() <= LONGEST && !text.chars().any(char::is_control));
+/// Refuses the beginning of a part that is no file and may be a file's name. Who forgets the `@` of curl sends the
+/// picture's name instead of it.
+fn refuse_name(beginning: &[u8]) -> Result<(), RequestError> {
+    let text = std::str::from_utf8(beginning).ok().map(str::trim);
+    let name = text
+        .filter(|text| !text.is_empty() && text.len() <= LONGEST_NAME && !text.chars().any(char::is_control));
     match name {
-        None => Ok(content),
+        None => Ok(()),
         Some(name) => Err(RequestError::PictureIsText {
             text: name.chars().take(100).collect(),
         }),
@@ -125,11 +196,6 @@ fn params_of(state: &AppState, content: &[u8]) -> Result<ParamsPatch, RequestErr
     let fields = fields(PLACE, content)?;
     known_formats(state, &fields)?;
     named(fields).map_err(|reason| RequestError::InvalidJson { place: PLACE, reason })
-}
-
-/// Its name, cut to a length that fits in an error.
-fn part_name(part: &Field<'_>) -> String {
-    part.name().unwrap_or_default().chars().take(64).collect()
 }
 
 fn once<T>(place: &mut Option<T>, name: String, value: T) -> Result<(), RequestError> {

@@ -1,13 +1,15 @@
 //! A submission as JSON with data URIs.
 
+use std::io::Read as _;
+
 use axum::body::Bytes;
-use axum::extract::{FromRequest as _, Request};
-use axum::http::StatusCode;
+use axum::extract::Request;
+use futures::StreamExt as _;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use trellis_core::{BackendChoice, Format, ParamsPatch, plain_words};
-use trellis_jobs::Submission;
+use trellis_jobs::{Asked, BlobError, Intake, SubmitError};
 
 use crate::AppState;
 use crate::data_uri;
@@ -37,15 +39,40 @@ pub(crate) struct SubmissionJson {
 #[expect(dead_code, reason = "describes the form of a text in the contract")]
 pub(crate) struct PictureUri(String);
 
-pub(super) async fn read(state: &AppState, request: Request) -> Result<Submission, Problem> {
-    let body = whole_body(request, state.limits.body_bytes).await?;
-    let state = state.clone();
-    // JSON and base64 of 64 MiB take a good part of a second: not on a thread that others wait for.
-    let parsed = tokio::task::spawn_blocking(move || parse(&state, &body)).await;
-    parsed.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+/// The body goes to disk as it comes and is read once it is whole, so that nothing scarce is held meanwhile.
+pub(super) async fn read(state: &AppState, request: Request, intake: &mut Intake) -> Result<Asked, Problem> {
+    let mut body = request.into_body().into_data_stream();
+    let mut spool = intake.spool().await?;
+    let limit_bytes = state.limits.body_bytes;
+    while let Some(part) = body.next().await {
+        let part = part.map_err(|_| RequestError::BodyUnreadable)?;
+        if spool.size_bytes() + part.len() as u64 > limit_bytes as u64 {
+            return Err(RequestError::BodyTooLarge { limit_bytes }.into());
+        }
+        spool.write(part).await?;
+    }
+    let mut source = spool.reopen().await?;
+    let (reading, key) = (state.clone(), spool.key().clone());
+    // The body and the pictures in it.
+    let memory_bytes = spool.size_bytes().saturating_mul(2);
+    let read = state.jobs.heavy_work.run(memory_bytes, move || {
+        let mut body = Vec::new();
+        source.read_to_end(&mut body).map_err(|error| {
+            let source = error.into();
+            BlobError::Unavailable { key, source }
+        })?;
+        parse(&reading, &body)
+    });
+    let (pictures, asked) = read.await.map_err(SubmitError::from)??;
+    drop(spool);
+    for picture in pictures {
+        // A data URI has no file name.
+        intake.add(picture, None).await?;
+    }
+    Ok(asked)
 }
 
-fn parse(state: &AppState, body: &[u8]) -> Result<Submission, Problem> {
+fn parse(state: &AppState, body: &[u8]) -> Result<(Vec<Bytes>, Asked), Problem> {
     const PLACE: &str = "the body";
     let fields = fields(PLACE, body)?;
     if let Some(name) = fields.keys().find_map(|key| parameter_meant(key)) {
@@ -60,26 +87,18 @@ fn parse(state: &AppState, body: &[u8]) -> Result<Submission, Problem> {
         params,
         backend,
     } = named(fields).map_err(|reason| RequestError::InvalidJson { place: PLACE, reason })?;
-    state.jobs.check_count(images.len())?;
+    let max_images = state.jobs.limits.max_images;
+    if images.len() > max_images {
+        return Err(SubmitError::TooManyPictures { max_images }.into());
+    }
     let pictures = images.iter().enumerate().map(|(index, uri)| {
         data_uri::decode(uri).map_err(|source| RequestError::InvalidDataUri { index, source })
     });
-    Ok(Submission {
-        pictures: pictures.collect::<Result<_, _>>()?,
-        // A data URI has no file name.
-        name: None,
-        patch: params.unwrap_or_default(),
+    let asked = Asked {
+        params: params.unwrap_or_default(),
         backend: backend.unwrap_or_default(),
-    })
-}
-
-async fn whole_body(request: Request, limit_bytes: usize) -> Result<Bytes, RequestError> {
-    Bytes::from_request(request, &())
-        .await
-        .map_err(|rejection| match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => RequestError::BodyTooLarge { limit_bytes },
-            _ => RequestError::BodyUnreadable,
-        })
+    };
+    Ok((pictures.collect::<Result<_, _>>()?, asked))
 }
 
 /// Reads a JSON object; text that is no JSON and JSON of another form are told apart.

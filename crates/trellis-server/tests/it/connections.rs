@@ -111,7 +111,6 @@ async fn a_body_that_comes_byte_by_byte_is_refused() {
                 bytes_per_second: 10_000,
                 whole: Duration::from_secs(60),
             },
-            uploads_at_a_time: 1,
             ..HttpLimits::default()
         },
         ..Wishes::default()

@@ -10,7 +10,7 @@ use crate::kit::{Answer, Kit, Wishes, form, png, png_uri, request, submission};
 
 fn kit() -> Kit {
     Kit::with(Wishes {
-        keys: Some("studio s3cret\nclient other"),
+        keys: Some("studio s3cret-of-the-studio\nclient the-other-secret"),
         ..Wishes::default()
     })
 }
@@ -29,7 +29,12 @@ async fn a_key_is_needed_where_keys_are_set() {
     let none = jobs(&kit, None).await;
     none.assert_problem(401, "api_key_missing");
     assert_eq!(none.header(header::WWW_AUTHENTICATE), "Bearer");
-    for wrong in ["Bearer s3cre", "Bearer studio", "Basic s3cret", "s3cret"] {
+    for wrong in [
+        "Bearer s3cret-of-the-studi",
+        "Bearer studio",
+        "Basic s3cret-of-the-studio",
+        "s3cret-of-the-studio",
+    ] {
         let answer = jobs(&kit, Some(wrong)).await;
         let problem = answer.assert_problem(401, "api_key_unknown");
         assert_eq!(
@@ -38,7 +43,7 @@ async fn a_key_is_needed_where_keys_are_set() {
         );
         assert!(!problem.to_string().contains("s3cre"), "{problem}");
     }
-    for right in ["Bearer s3cret", "bearer other"] {
+    for right in ["Bearer s3cret-of-the-studio", "bearer the-other-secret"] {
         assert_eq!(jobs(&kit, Some(right)).await.status, 200, "{right}");
     }
     let open = Kit::new();
@@ -114,7 +119,7 @@ async fn only_what_tells_nothing_of_jobs_is_open() {
 async fn a_page_of_an_allowed_site_may_ask_before_it_sends_its_key() {
     let origin = "https://studio.example";
     let kit = Kit::with(Wishes {
-        keys: Some("studio s3cret"),
+        keys: Some("studio s3cret-of-the-studio"),
         origins: AllowedOrigins::new([origin]).unwrap(),
         ..Wishes::default()
     });
@@ -141,11 +146,13 @@ async fn a_page_of_an_allowed_site_may_ask_before_it_sends_its_key() {
 #[tokio::test]
 async fn exchanged_keys_count_at_once() {
     let kit = kit();
-    kit.state.keys.replace(ApiKeys::parse("studio new").unwrap());
-    jobs(&kit, Some("Bearer s3cret"))
+    kit.state
+        .keys
+        .replace(ApiKeys::parse("studio a-new-secret-of-it").unwrap());
+    jobs(&kit, Some("Bearer s3cret-of-the-studio"))
         .await
         .assert_problem(401, "api_key_unknown");
-    assert_eq!(jobs(&kit, Some("Bearer new")).await.status, 200);
+    assert_eq!(jobs(&kit, Some("Bearer a-new-secret-of-it")).await.status, 200);
 }
 
 /// The job that a key gets for a request with this `Idempotency-Key`.
@@ -167,16 +174,20 @@ async fn each_key_has_its_own_jobs_and_its_own_idempotency_keys() {
     let kit = kit();
     let mut ids = Vec::new();
     // The same request, and another one: neither is the other key's business.
-    for (secret, seed) in [("s3cret", 7), ("other", 7), ("s3cret", 7)] {
+    for (secret, seed) in [
+        ("s3cret-of-the-studio", 7),
+        ("the-other-secret", 7),
+        ("s3cret-of-the-studio", 7),
+    ] {
         let answer = submitted(&kit, secret, seed).await;
         assert_eq!(answer.status, 202, "{}", answer.text());
         ids.push(answer.json()["id"].as_str().unwrap().to_owned());
     }
     assert!(ids[0] != ids[1] && ids[0] == ids[2], "{ids:?}");
-    submitted(&kit, "other", 8)
+    submitted(&kit, "the-other-secret", 8)
         .await
         .assert_problem(422, "idempotency_key_reused");
-    for (secret, id) in [("s3cret", &ids[0]), ("other", &ids[1])] {
+    for (secret, id) in [("s3cret-of-the-studio", &ids[0]), ("the-other-secret", &ids[1])] {
         let list = with_key(&kit, secret, Method::GET, "/v1/jobs").await.json();
         let listed: Vec<&str> = list["jobs"]
             .as_array()
@@ -188,20 +199,30 @@ async fn each_key_has_its_own_jobs_and_its_own_idempotency_keys() {
     }
     let path = format!("/v1/jobs/{}", ids[0]);
     for rest in ["", "/events", "/artifacts/model.glb", "/input/0", "/statement"] {
-        let answer = with_key(&kit, "other", Method::GET, &format!("{path}{rest}")).await;
+        let answer = with_key(&kit, "the-other-secret", Method::GET, &format!("{path}{rest}")).await;
         answer.assert_problem(404, "job_not_found");
     }
-    let answer = with_key(&kit, "other", Method::DELETE, &path).await;
+    let answer = with_key(&kit, "the-other-secret", Method::DELETE, &path).await;
     answer.assert_problem(404, "job_not_found");
-    let input = with_key(&kit, "s3cret", Method::GET, &format!("{path}/input/0")).await;
+    let input = with_key(
+        &kit,
+        "s3cret-of-the-studio",
+        Method::GET,
+        &format!("{path}/input/0"),
+    )
+    .await;
     assert_eq!(input.body, png());
-    let job = with_key(&kit, "s3cret", Method::GET, &path).await.json();
+    let job = with_key(&kit, "s3cret-of-the-studio", Method::GET, &path)
+        .await
+        .json();
     assert_eq!(job["state"], "queued");
     assert!(
         !job.to_string().contains("studio"),
         "the contract of a job has no owner: {job}"
     );
-    let workers = with_key(&kit, "other", Method::GET, "/v1/workers").await.json();
+    let workers = with_key(&kit, "the-other-secret", Method::GET, "/v1/workers")
+        .await
+        .json();
     assert_eq!(workers["workers"].as_array().unwrap().len(), 1);
 }
 
@@ -212,8 +233,8 @@ async fn jobs_of_the_time_without_keys_stay_open() {
     let id = kit.submit().await;
     kit.state
         .keys
-        .replace(ApiKeys::parse("studio s3cret\nclient other").unwrap());
-    for secret in ["s3cret", "other"] {
+        .replace(ApiKeys::parse("studio s3cret-of-the-studio\nclient the-other-secret").unwrap());
+    for secret in ["s3cret-of-the-studio", "the-other-secret"] {
         let job = with_key(&kit, secret, Method::GET, &format!("/v1/jobs/{id}")).await;
         assert_eq!(job.status, 200);
         let list = with_key(&kit, secret, Method::GET, "/v1/jobs").await.json();

@@ -19,7 +19,8 @@ use trellis_core::{
     ServerBuild, Stage, WorkerCommand, WorkerCounters, WorkerState, WorkerStatus,
 };
 use trellis_jobs::{
-    BlobKey, Claim, ClaimFilter, Delivered, FolderBlobs, JobLimits, Jobs, Outcome, SqliteStore, WorkerName,
+    BlobKey, Claim, ClaimFilter, Delivered, FolderBlobs, HeavyWork, JobLimits, Jobs, Outcome, SqliteStore,
+    Staging, WorkerName,
 };
 use trellis_runner::LocalMakers;
 use trellis_server::{AllowedHosts, AllowedOrigins, ApiKeys, AppParts, AppState, HttpLimits, KeyRing, app};
@@ -64,6 +65,8 @@ pub(crate) struct Kit {
 pub(crate) struct Wishes {
     pub(crate) limits: HttpLimits,
     pub(crate) jobs: JobLimits,
+    pub(crate) staged_bytes: u64,
+    pub(crate) heavy_work: HeavyWork,
     pub(crate) readiness: Vec<fn() -> Readiness>,
     /// The state of a TRELLIS beside them; none: there is no TRELLIS.
     pub(crate) trellis: Option<fn() -> Readiness>,
@@ -84,6 +87,8 @@ impl Default for Wishes {
                 queue_limit: 100,
                 attempt_time: Duration::from_secs(900),
             },
+            staged_bytes: 1 << 20,
+            heavy_work: HeavyWork::new(16 << 20, Duration::from_secs(10)),
             readiness: vec![|| Readiness::Ready],
             trellis: None,
             origins: AllowedOrigins::default(),
@@ -115,6 +120,8 @@ impl Kit {
                     origin: Arc::new(Origin::new(installation(), None)),
                 }),
                 limits: wishes.jobs,
+                staging: Staging::new(wishes.staged_bytes),
+                heavy_work: wishes.heavy_work,
             },
             registry,
             limits: wishes.limits,

@@ -40,7 +40,7 @@ impl Banner<'_> {
                 "open to",
                 &format!("anyone with an API key: {}", names.join(", ")),
             ),
-            None if self.bound.ip().is_loopback() => {}
+            None if self.bound.ip().to_canonical().is_loopback() => {}
             None => row(
                 "open to",
                 "anyone who can reach this address: `auth.keys_file` is not set",

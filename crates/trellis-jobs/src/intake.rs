@@ -1,0 +1,239 @@
+//! A submission that is coming in: its pictures go to the blob store as they arrive, part by part, digested on the
+//! way.
+//!
+//! Nothing counts before [`Jobs::submit`]: an intake that is dropped leaves nothing behind, and what a killed process
+//! left is swept like every unfinished write.
+
+use std::io::Read as _;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+use trellis_core::{AssetName, Input, JobId, Sha256Hasher};
+use trellis_picture::{ForeignFile, PictureError, probe};
+
+use crate::staging::{Berth, NoRoom};
+use crate::{BlobError, BlobKey, Jobs, ReadSeek, StagedBlob, SubmitError};
+
+/// A submission that is coming in.
+#[must_use = "it becomes a job by `Jobs::submit`"]
+pub struct Intake {
+    jobs: Jobs,
+    id: JobId,
+    berth: Berth,
+    begun: u32,
+    pictures: Vec<Taken>,
+}
+
+/// A picture that has arrived and was looked at.
+struct Taken {
+    index: u32,
+    input: Input,
+    key: BlobKey,
+    staged: Box<dyn StagedBlob>,
+    claim: Claim,
+}
+
+/// What has arrived, in order.
+#[derive(Default)]
+pub(crate) struct Received {
+    pub(crate) inputs: Vec<Input>,
+    pub(crate) keys: Vec<BlobKey>,
+    pub(crate) staged: Vec<Box<dyn StagedBlob>>,
+    /// The room that it takes until these are dropped.
+    pub(crate) claims: Vec<Claim>,
+}
+
+/// A file that is arriving: a picture, or a whole body that pictures are taken from.
+pub struct Arriving {
+    index: u32,
+    name: Option<AssetName>,
+    key: BlobKey,
+    claim: Claim,
+    staged: Box<dyn StagedBlob>,
+    digest: Sha256Hasher,
+}
+
+/// Room on disk that one file takes.
+pub(crate) struct Claim {
+    berth: Berth,
+    bytes: u64,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.berth.give_back(self.bytes);
+    }
+}
+
+/// Digesting more than this at once is work for a thread that may be busy.
+const DIGESTED_IN_PASSING: usize = 256 << 10;
+
+impl Jobs {
+    /// A submission begins. It holds no more than disk space, which it loses to others when that runs out.
+    pub fn intake(&self) -> Intake {
+        Intake {
+            jobs: self.clone(),
+            id: JobId::new(Timestamp::now(), rand::random()),
+            berth: self.staging.enter(),
+            begun: 0,
+            pictures: Vec::new(),
+        }
+    }
+}
+
+impl Intake {
+    /// The name of the job that this is to be.
+    pub fn id(&self) -> JobId {
+        self.id
+    }
+
+    /// Set once this submission has made room for others. Then it is over: whoever waits for its client stops
+    /// waiting and answers with [`SubmitError::Busy`].
+    pub fn displaced(&self) -> CancellationToken {
+        self.berth.displaced()
+    }
+
+    /// Begins the next picture, which may be called `name`; the one too many is refused before any of it is taken.
+    /// Several may arrive at a time.
+    pub async fn picture(&mut self, name: Option<AssetName>) -> Result<Arriving, SubmitError> {
+        let max_images = self.jobs.limits.max_images;
+        if self.begun as usize >= max_images {
+            return Err(SubmitError::TooManyPictures { max_images });
+        }
+        let index = self.begun;
+        self.begun += 1;
+        self.arriving(index, name, BlobKey::input(self.id, index)).await
+    }
+
+    /// Begins a file that is no picture and never kept, such as a body that is read once it is whole.
+    pub async fn spool(&self) -> Result<Arriving, SubmitError> {
+        self.arriving(0, None, BlobKey::body(self.id)).await
+    }
+
+    async fn arriving(
+        &self,
+        index: u32,
+        name: Option<AssetName>,
+        key: BlobKey,
+    ) -> Result<Arriving, SubmitError> {
+        let staged = self.jobs.blobs.stage(&key).await?;
+        Ok(Arriving {
+            index,
+            name,
+            key,
+            claim: Claim {
+                berth: self.berth.clone(),
+                bytes: 0,
+            },
+            staged,
+            digest: Sha256Hasher::default(),
+        })
+    }
+
+    /// Takes in a picture that has arrived: reads its header. Waits for a turn at [`Jobs::heavy_work`], so that
+    /// whoever holds one must not call this.
+    pub async fn take(&mut self, mut picture: Arriving) -> Result<(), SubmitError> {
+        let index = picture.index as usize;
+        let mut source = picture.staged.reopen().await?;
+        let max_pixels = self.jobs.limits.max_pixels;
+        let size_bytes = picture.claim.bytes;
+        let probed = self.jobs.heavy_work.run(size_bytes, move || {
+            let mut bytes = Vec::with_capacity(usize::try_from(size_bytes).unwrap_or_default());
+            source.read_to_end(&mut bytes)?;
+            // A decoder that met something it was not made for: the picture's fault, not the server's end.
+            let probed = std::panic::catch_unwind(|| probe(&bytes, max_pixels));
+            std::io::Result::Ok(probed.unwrap_or(Err(PictureError::NotRead {
+                file: ForeignFile::Unknown,
+            })))
+        });
+        let header = probed
+            .await?
+            .map_err(|source| BlobError::Unavailable {
+                key: picture.key.clone(),
+                source: source.into(),
+            })?
+            .map_err(|source| SubmitError::Picture { index, source })?;
+        let (size_bytes, sha256) = picture.digest.finish();
+        self.pictures.push(Taken {
+            index: picture.index,
+            input: Input {
+                format: header.format,
+                width: header.width,
+                height: header.height,
+                size_bytes,
+                sha256,
+                // The first picture's name is the object's.
+                name: picture.name.filter(|_| index == 0),
+            },
+            key: picture.key,
+            staged: picture.staged,
+            claim: picture.claim,
+        });
+        Ok(())
+    }
+
+    /// Takes in a picture that is here already.
+    pub async fn add(&mut self, bytes: Bytes, name: Option<AssetName>) -> Result<(), SubmitError> {
+        let mut picture = self.picture(name).await?;
+        picture.write(bytes).await?;
+        self.take(picture).await
+    }
+
+    pub(crate) fn into_received(mut self) -> Received {
+        self.pictures.sort_unstable_by_key(|picture| picture.index);
+        let mut received = Received::default();
+        for Taken {
+            input,
+            key,
+            staged,
+            claim,
+            ..
+        } in self.pictures
+        {
+            received.inputs.push(input);
+            received.keys.push(key);
+            received.staged.push(staged);
+            received.claims.push(claim);
+        }
+        received
+    }
+}
+
+impl Arriving {
+    /// Adds the next bytes. Each call costs a system call or two, however few they are.
+    pub async fn write(&mut self, part: Bytes) -> Result<(), SubmitError> {
+        let size = part.len() as u64;
+        self.claim.berth.take(size).map_err(|NoRoom| SubmitError::Busy)?;
+        self.claim.bytes += size;
+        if part.len() <= DIGESTED_IN_PASSING {
+            self.digest.update(&part);
+        } else {
+            let (mut digest, part) = (std::mem::take(&mut self.digest), part.clone());
+            let digested = tokio::task::spawn_blocking(move || {
+                digest.update(&part);
+                digest
+            });
+            self.digest = digested
+                .await
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+        }
+        Ok(self.staged.append(part).await?)
+    }
+
+    /// Where it will be.
+    pub fn key(&self) -> &BlobKey {
+        &self.key
+    }
+
+    /// How many bytes have arrived.
+    pub fn size_bytes(&self) -> u64 {
+        self.claim.bytes
+    }
+
+    /// What has arrived so far, from its beginning, for a thread that may block. It stays readable for as long as
+    /// the reader lives.
+    pub async fn reopen(&mut self) -> Result<Box<dyn ReadSeek>, SubmitError> {
+        Ok(self.staged.reopen().await?)
+    }
+}

@@ -1,0 +1,7 @@
+{
+  services.trellis-server = {
+    backend = "relief";
+    host = "0.0.0.0";
+    openFirewall = true;
+  };
+}
