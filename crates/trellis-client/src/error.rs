@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use serde::Deserialize;
-use trellis_core::{plain_line, plain_words};
+use trellis_core::plain_line;
 
 use crate::address;
 use crate::limits::{NAME, SENTENCE};
@@ -106,16 +106,9 @@ impl From<reqwest::Error> for ClientError {
             root = source;
         }
         let server = error.url().map(|url| url.origin().ascii_serialization());
-        if error.is_decode() {
-            Self::NotUnderstood {
-                server,
-                reason: plain_words(&root.to_string()),
-            }
-        } else {
-            Self::Unreachable {
-                server,
-                reason: connection_problem(root),
-            }
+        Self::Unreachable {
+            server,
+            reason: connection_problem(root),
         }
     }
 }

@@ -262,7 +262,7 @@ async fn another_address_is_named_and_not_followed() {
     let error = client.info().await.unwrap_err();
     assert_eq!(error.kind(), "redirected");
     assert!(
-        error.to_string().contains("to `http://elsewhere.example/`"),
+        error.to_string().contains("to `http://elsewhere.example`"),
         "{error}"
     );
     assert_eq!(asked(&log).len(), 1);

@@ -79,7 +79,7 @@ async fn the_next_job_begins_while_a_result_is_stored_and_a_slow_disk_holds_it_u
     place.backend.gate.cancel();
     let third = place.submit(Script::Fail).await;
     let claimed = place.until(third, |job| job.state != JobState::Queued);
-    let claimed = tokio::time::timeout(std::time::Duration::from_millis(300), claimed).await;
+    let claimed = tokio::time::timeout(Duration::from_millis(300), claimed).await;
     assert!(claimed.is_err(), "claimed: {claimed:?}");
     released.cancel();
     for (job, state) in [
