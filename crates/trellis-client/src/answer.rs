@@ -12,13 +12,13 @@ use crate::error::ClientError;
 use crate::limits::{MAX_JSON_BYTES, MAX_PROBLEM_BYTES, SENTENCE};
 
 /// The server in front of an answer, for messages.
-pub(crate) fn server(response: &Response) -> Option<String> {
-    Some(response.url().origin().ascii_serialization())
+pub(crate) fn server(response: &Response) -> String {
+    response.url().origin().ascii_serialization()
 }
 
 /// An answer that is JSON.
 pub(crate) async fn json<T: DeserializeOwned>(response: Response) -> Result<T, ClientError> {
-    let server = server(&response);
+    let server = Some(server(&response));
     let body = bytes(response, MAX_JSON_BYTES).await?;
     serde_json::from_slice(&body).map_err(|error| ClientError::NotUnderstood {
         server,
@@ -35,7 +35,7 @@ pub(crate) async fn problem(response: Response) -> String {
 /// An answer of at most so many bytes.
 pub(crate) async fn bytes(mut response: Response, most: u64) -> Result<Bytes, ClientError> {
     let too_long = ClientError::NotUnderstood {
-        server: server(&response),
+        server: Some(server(&response)),
         reason: format!("it is longer than {}", file_size(most)),
     };
     if response.content_length().is_some_and(|length| length > most) {

@@ -148,7 +148,7 @@ impl Client {
     /// One job.
     pub async fn job(&self, id: JobId) -> Result<Job, ClientError> {
         let answer = accepted(self.get(&format!("jobs/{id}"))).await?;
-        let server = server(&answer);
+        let server = Some(server(&answer));
         let job = plain_job(json(answer).await?)?;
         if job.id != id {
             let reason = "it is about another job".to_owned();

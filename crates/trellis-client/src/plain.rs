@@ -30,7 +30,7 @@ pub(crate) fn plain_job(mut job: Job) -> Result<Job, ClientError> {
         statement.signed_by = statement.signed_by.as_deref().map(|key| plain_line(key, NAME));
     }
     job.made_by = job.made_by.map(|name| plain_line(&name, NAME));
-    job.failure = job.failure.map(plain_failure);
+    job.failure = job.failure.as_ref().map(plain_failure);
     job.notes.truncate(ENTRIES);
     job.notes
         .iter_mut()
@@ -38,7 +38,7 @@ pub(crate) fn plain_job(mut job: Job) -> Result<Job, ClientError> {
     Ok(job)
 }
 
-fn plain_failure(failure: Failure) -> Failure {
+fn plain_failure(failure: &Failure) -> Failure {
     Failure {
         kind: failure.kind,
         message: plain_line(&failure.message, SENTENCE),
@@ -51,7 +51,7 @@ pub(crate) fn plain_workers(mut workers: Vec<WorkerStatus>) -> Vec<WorkerStatus>
     for worker in &mut workers {
         worker.name = plain_line(&worker.name, NAME);
         worker.reason = plain_line(&worker.reason, SENTENCE);
-        worker.failure = worker.failure.take().map(plain_failure);
+        worker.failure = worker.failure.as_ref().map(plain_failure);
         worker.gpu_name = worker.gpu_name.as_deref().map(|name| plain_line(name, NAME));
         worker.versions.truncate(ENTRIES);
     }

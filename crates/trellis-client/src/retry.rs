@@ -98,7 +98,7 @@ impl Client {
         while let Some(chunk) = response.chunk().await? {
             let after = left.checked_sub(chunk.len() as u64);
             *left = after.ok_or_else(|| ClientError::NotUnderstood {
-                server: server(&response),
+                server: Some(server(&response)),
                 reason: "its events have no end".to_owned(),
             })?;
             for text in stream.feed(&chunk) {

@@ -3,7 +3,7 @@
 
 use std::io::Read;
 
-use trellis_obj::Bundle;
+use trellis_obj::{Bundle, STEM};
 
 use super::extent::Extent;
 use super::{Unfit, implausible, unreadable};
@@ -12,7 +12,10 @@ pub(super) fn look(source: &mut impl Read) -> Result<(), Unfit> {
     let mut zip = Vec::new();
     source.read_to_end(&mut zip)?;
     let bundle = Bundle::from_zip(&zip).map_err(|error| unreadable(error.to_string()))?;
-    let obj = bundle.files.first().filter(|file| file.name.ends_with(".obj"));
+    let obj = bundle
+        .files
+        .first()
+        .filter(|file| file.name.strip_prefix(STEM) == Some(".obj"));
     let obj = obj.ok_or_else(|| unreadable("its zip does not begin with an OBJ"))?;
     let (mut extent, mut faces) = (Extent::new(), 0_u64);
     for line in obj.bytes.split(|byte| *byte == b'\n') {

@@ -95,7 +95,8 @@ impl Shape {
         }
         Ok(Self {
             position,
-            vertices: vertex.count as f64,
+            // No number of a vertex goes beyond.
+            vertices: u32::try_from(vertex.count).unwrap_or(u32::MAX).into(),
         })
     }
 }

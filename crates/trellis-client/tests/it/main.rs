@@ -181,7 +181,7 @@ async fn a_damaged_file_is_downloaded_again() {
 
 /// A job of a hostile server: `change` makes it one.
 fn hostile(change: impl FnOnce(&mut Value)) -> Vec<u8> {
-    let mut value: Value = serde_json::from_slice(&job("succeeded")).unwrap();
+    let mut value: Value = serde_json::from_slice(&job("succeeded")).expect("it is JSON");
     change(&mut value);
     value.to_string().into_bytes()
 }

@@ -84,7 +84,7 @@ impl FromWorker {
                 load_ms: load_ms.min(STAGE_MS),
                 vram_bytes: memory(vram_bytes),
                 low_vram,
-                determinism: lines(determinism, SETTINGS, VERSION).0,
+                determinism: lines(&determinism, SETTINGS, VERSION).0,
             },
             Self::Progress {
                 job,
@@ -122,11 +122,11 @@ impl FromWorker {
                 peak_vram_bytes: memory(peak_vram_bytes),
                 vram_bytes: memory(vram_bytes),
                 rss_bytes: memory(rss_bytes),
-                notes: notes_of(notes),
+                notes: notes_of(&notes),
             },
             Self::Failed { job, report } => Self::Failed {
                 job,
-                report: bounded(report),
+                report: bounded(&report),
             },
             Self::Cancelled { job } => Self::Cancelled { job },
             Self::Pong {
@@ -140,8 +140,8 @@ impl FromWorker {
     }
 }
 
-fn bounded(report: FailedReport) -> FailedReport {
-    let (mut causes, left_out) = lines(report.causes, CAUSES, CAUSE);
+fn bounded(report: &FailedReport) -> FailedReport {
+    let (mut causes, left_out) = lines(&report.causes, CAUSES, CAUSE);
     if left_out > 0 {
         causes.push(format!("and {}", counted(left_out, "more cause", "more causes")));
     }
@@ -154,7 +154,7 @@ fn bounded(report: FailedReport) -> FailedReport {
     }
 }
 
-fn notes_of(notes: Vec<String>) -> Vec<String> {
+fn notes_of(notes: &[String]) -> Vec<String> {
     let (mut notes, left_out) = lines(notes, NOTES, NOTE);
     if left_out > 0 {
         notes.push(format!(
@@ -166,7 +166,7 @@ fn notes_of(notes: Vec<String>) -> Vec<String> {
 }
 
 /// The first lines, each in one piece, and how many were left out.
-fn lines(texts: Vec<String>, most: usize, longest: usize) -> (Vec<String>, u64) {
+fn lines(texts: &[String], most: usize, longest: usize) -> (Vec<String>, u64) {
     let left_out = texts.len().saturating_sub(most) as u64;
     let kept = texts.iter().take(most).map(|text| line(text, longest)).collect();
     (kept, left_out)
