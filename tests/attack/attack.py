@@ -10,13 +10,23 @@ from collections.abc import Callable
 from pathlib import Path
 
 import clients
+import door
 import files
+import http_rules
 import other_servers
 import pictures
 import workers
 from withstood import Fell
 
-ATTACKS: list[Callable[[str], str]] = [*clients.ATTACKS, *files.ATTACKS, *pictures.ATTACKS, *workers.ATTACKS, *other_servers.ATTACKS]
+ATTACKS: list[Callable[[str], str]] = [
+    *clients.ATTACKS,
+    *door.ATTACKS,
+    *http_rules.ATTACKS,
+    *files.ATTACKS,
+    *pictures.ATTACKS,
+    *workers.ATTACKS,
+    *other_servers.ATTACKS,
+]
 
 
 def main() -> int:

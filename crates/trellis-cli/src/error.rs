@@ -12,7 +12,7 @@ use std::path::Path;
 use trellis_client::ClientError;
 use trellis_closure::ClosureError;
 use trellis_closure::lock::LockError as FlakeLockError;
-use trellis_core::{Failure, GenerateError, plain_words};
+use trellis_core::{Explain, Failure, GenerateError, plain_words};
 use trellis_model_fetch::{FetchError, RepairFailure};
 use trellis_models::LocateError;
 use trellis_models::lock::LockError;
@@ -65,10 +65,10 @@ impl CliError {
 
     /// A file cannot be read, or what is in it is wrong: the command could not start.
     pub(crate) fn unreadable(path: &Path, error: &io::Error) -> Self {
-        let message = format!("cannot read `{}`", path.display());
         Self::of("unreadable", Exit::NotStarted, error)
-            .context(message)
-            .hint(nearby::hint(path, error).unwrap_or_else(|| "check the file's permissions".to_owned()))
+            .context(format!("cannot read `{}`", path.display()))
+            .hint("check the file's permissions")
+            .hint_nearby(path, error)
     }
 
     /// A file of ours that can't be written.
@@ -93,6 +93,11 @@ impl CliError {
         Self::failed(error)
             .kind("internal")
             .hint("report it with this message")
+    }
+
+    /// An error that explains itself.
+    pub(crate) fn explained(exit: Exit, error: &(impl Explain + 'static)) -> Self {
+        Self::of(error.kind(), exit, error).hint(error.advice())
     }
 
     /// An error with its causes.
@@ -134,6 +139,14 @@ impl CliError {
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// Says instead what there is near a path that leads nowhere.
+    fn hint_nearby(self, path: &Path, error: &io::Error) -> Self {
+        match nearby::hint(path, error) {
+            Some(hint) => self.hint(hint),
+            None => self,
+        }
     }
 
     /// Ends with another exit code.
@@ -178,13 +191,6 @@ impl CliError {
     }
 }
 
-impl From<NodeError> for CliError {
-    fn from(error: NodeError) -> Self {
-        let (kind, advice) = (error.kind(), error.advice());
-        Self::not_started(error).kind(kind).hint(advice)
-    }
-}
-
 impl From<Failure> for CliError {
     fn from(failure: Failure) -> Self {
         Self::new(failure.kind.name(), Exit::Failed, failure.message).hint(failure.fix)
@@ -224,38 +230,10 @@ impl From<ClientError> for CliError {
     }
 }
 
-impl From<LocateError> for CliError {
-    fn from(error: LocateError) -> Self {
+impl From<NodeError> for CliError {
+    fn from(error: NodeError) -> Self {
         let (kind, advice) = (error.kind(), error.advice());
         Self::not_started(error).kind(kind).hint(advice)
-    }
-}
-
-impl From<ClosureError> for CliError {
-    fn from(error: ClosureError) -> Self {
-        let nearby = match &error {
-            ClosureError::Unreadable { path, source } => nearby::hint(path, source),
-            _ => None,
-        };
-        let advice = nearby.unwrap_or_else(|| error.advice().to_owned());
-        let kind = error.kind();
-        Self::not_started(error).kind(kind).hint(advice)
-    }
-}
-
-impl From<FlakeLockError> for CliError {
-    fn from(error: FlakeLockError) -> Self {
-        let nearby = match &error {
-            FlakeLockError::Unreadable { path, source } => nearby::hint(path, source),
-            _ => None,
-        };
-        let advice = nearby.unwrap_or_else(|| error.advice().to_owned());
-        let kind = error.kind();
-        let exit = match error {
-            FlakeLockError::Unreadable { .. } => Exit::NotStarted,
-            _ => Exit::Failed,
-        };
-        Self::failed(error).kind(kind).hint(advice).with_exit(exit)
     }
 }
 
@@ -264,23 +242,47 @@ impl From<RepairFailure> for CliError {
         match failure {
             RepairFailure::Fetch(error) => error.into(),
             RepairFailure::Repair(error) => error.into(),
-            RepairFailure::Staging { folder, source } => Self::write(&folder, &source),
         }
     }
 }
 
-/// Errors of work that has begun, each with its own name and advice.
-macro_rules! failed {
-    ($($error:ty),*) => {$(
+impl From<ClosureError> for CliError {
+    fn from(error: ClosureError) -> Self {
+        let told = Self::explained(Exit::NotStarted, &error);
+        match &error {
+            ClosureError::Unreadable { path, source } => told.hint_nearby(path, source),
+            _ => told,
+        }
+    }
+}
+
+impl From<FlakeLockError> for CliError {
+    fn from(error: FlakeLockError) -> Self {
+        match &error {
+            FlakeLockError::Unreadable { path, source } => {
+                Self::explained(Exit::NotStarted, &error).hint_nearby(path, source)
+            }
+            _ => Self::explained(Exit::Failed, &error),
+        }
+    }
+}
+
+/// Errors that explain themselves, each with how a command ends by it.
+macro_rules! explained {
+    ($($error:ty: $exit:ident),+ $(,)?) => {$(
         impl From<$error> for CliError {
             fn from(error: $error) -> Self {
-                let (kind, advice) = (error.kind(), error.advice());
-                Self::failed(error).kind(kind).hint(advice)
+                Self::explained(Exit::$exit, &error)
             }
         }
-    )*};
+    )+};
 }
-failed!(FetchError, LockError, RepairError);
+explained! {
+    FetchError: Failed,
+    LocateError: NotStarted,
+    LockError: Failed,
+    RepairError: Failed,
+}
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 
-use trellis_core::{counted, plain_text};
+use trellis_core::{Explain, Severity, counted, plain_text};
 
 use crate::env;
 use crate::error::CliError;
@@ -83,6 +83,24 @@ pub(crate) fn colours_on(stream: &impl std::io::IsTerminal) -> bool {
 /// `1 file`, `3 files`.
 pub(crate) fn count(number: usize, one: &str) -> String {
     counted(number as u64, one, &format!("{one}s"))
+}
+
+/// A finding and what to do about it.
+pub(crate) fn problem_lines(problem: &impl Explain) -> String {
+    let mark = match problem.severity() {
+        Severity::Error => '✗',
+        Severity::Warning => '!',
+    };
+    format!("{mark} {}\n  hint: {}\n\n", problem.sentence(), problem.advice())
+}
+
+/// The last line of a check: how many findings, and how deep it looked.
+pub(crate) fn tally(errors: usize, warnings: usize, clean: &str, depth: &str) -> String {
+    if errors + warnings == 0 {
+        return format!("✓ {clean} ({depth})\n");
+    }
+    let (errors, warnings) = (count(errors, "error"), count(warnings, "warning"));
+    format!("{errors}, {warnings} ({depth})\n")
 }
 
 /// A commit as people write it.

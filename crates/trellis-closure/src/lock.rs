@@ -13,9 +13,10 @@ use std::path::Path;
 use serde::Deserialize;
 
 use self::graph::Targets;
-pub use check::{Finding, Severity, age_days, check};
+pub use check::{Finding, age_days, check};
 pub use error::LockError;
 pub use graph::User;
+pub use trellis_core::Severity;
 
 /// The versions of the format that are read.
 const VERSIONS: std::ops::RangeInclusive<u32> = 5..=7;
@@ -128,14 +129,15 @@ impl FlakeLock {
         struct LockFile {
             version: u32,
         }
-        let LockFile { version } = serde_json::from_str(text).map_err(LockError::Shape)?;
+        let LockFile { version } =
+            serde_json::from_str(text).map_err(|source| LockError::Shape { source })?;
         if !VERSIONS.contains(&version) {
             return Err(LockError::Version {
                 found: version,
                 known: VERSIONS,
             });
         }
-        let file: File = serde_json::from_str(text).map_err(LockError::Shape)?;
+        let file: File = serde_json::from_str(text).map_err(|source| LockError::Shape { source })?;
         let targets = graph::targets(&file.root, &file.nodes)?;
         Ok(Self {
             version: file.version,

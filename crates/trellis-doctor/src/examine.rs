@@ -47,27 +47,17 @@ pub fn examine(environment: &Environment, settings: &Settings<'_>) -> Report {
     report
 }
 
-/// Why TRELLIS must not be started.
-#[derive(Debug, thiserror::Error)]
-pub enum Unfit {
-    /// There is no environment to run it in.
-    #[error(transparent)]
-    Environment(#[from] EnvironmentError),
-    /// The doctor found errors; they are given in the words of its report.
-    #[error("TRELLIS cannot run here\n{}", errors.trim_end())]
-    Errors {
-        /// Lines of the report.
-        errors: String,
-    },
-}
-
-impl Unfit {
-    /// What to do, one sentence.
-    pub fn advice(&self) -> &'static str {
-        match self {
-            Self::Environment(error) => error.advice(),
-            Self::Errors { .. } => "follow the lines with →; `trellis doctor` has the whole report",
-        }
+trellis_core::explained! {
+    /// Why TRELLIS must not be started.
+    #[derive(Debug, thiserror::Error)]
+    #[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
+    pub enum Unfit {
+        /// There is no environment to run it in.
+        #[error(transparent)]
+        Environment { #[from] source: EnvironmentError } = source.kind(), source.advice();
+        /// The doctor found errors, which are told in the lines of its report.
+        #[error("TRELLIS cannot run here\n{}", errors.trim_end())]
+        Errors { errors: String } = "unfit", "follow the lines with →; `trellis doctor` has the whole report";
     }
 }
 

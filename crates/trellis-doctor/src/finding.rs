@@ -1,8 +1,7 @@
 //! What a check has to say: one finding each, with a stable kind, a sentence and what to do.
 
-use std::fmt;
-
 use serde::Serialize;
+use trellis_core::Explain;
 
 /// The checks, in the order of the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -61,18 +60,45 @@ pub enum Level {
 }
 
 /// A problem or a good sign of one check. Its `Display` is the one sentence.
-pub trait Diagnosis: fmt::Display {
-    /// Stable name in JSON, docs and tests.
-    fn kind(&self) -> &'static str;
+pub trait Diagnosis: Explain {
     /// How bad it is.
     fn level(&self) -> Level;
-    /// What to do, one sentence; empty where nothing is to be done.
-    fn advice(&self) -> String;
     /// Exact names behind the sentence, such as mangled symbols, one a line.
-    fn evidence(&self) -> Vec<String> {
-        Vec::new()
-    }
+    fn evidence(&self) -> Vec<String>;
 }
+
+/// `trellis_core::explained!` for what a check finds: kind, level, advice and, where there is any, evidence stand
+/// beside each variant.
+macro_rules! diagnoses {
+    ($(#[$meta:meta])* $vis:vis enum $Enum:ident {
+        $($(#[$of_variant:meta])* $Variant:ident
+            $({ $($(#[$of_field:meta])* $field:ident: $Type:ty),+ $(,)? })?
+            = $kind:expr, $level:expr, $advice:expr $(, $evidence:expr)?;)+
+    }) => {
+        trellis_core::explained! {
+            $(#[$meta])*
+            #[derive(Debug, thiserror::Error)]
+            $vis enum $Enum {
+                $($(#[$of_variant])* $Variant $({ $($(#[$of_field])* $field: $Type),+ })? = $kind, $advice;)+
+            }
+        }
+
+        #[allow(unused_variables, clippy::match_same_arms, reason = "each variant has a line of its own")]
+        impl $crate::finding::Diagnosis for $Enum {
+            fn level(&self) -> $crate::finding::Level {
+                match self { $(Self::$Variant $({ $($field),+ })? => $level,)+ }
+            }
+
+            fn evidence(&self) -> Vec<String> {
+                let lines = Vec::new();
+                match self {
+                    $(Self::$Variant $({ $($field),+ })? => { $(let lines = $evidence;)? lines })+
+                }
+            }
+        }
+    };
+}
+pub(crate) use diagnoses;
 
 /// One line of the report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -102,7 +128,7 @@ impl Finding {
             level: diagnosis.level(),
             subject: subject.into(),
             message: diagnosis.to_string(),
-            advice: diagnosis.advice(),
+            advice: diagnosis.advice().into_owned(),
             evidence: diagnosis.evidence(),
         }
     }

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::finding::{Check, Diagnosis, Finding, Level};
+use crate::finding::{Check, Finding, Level, diagnoses};
 
 /// Weights and wheels are 11 GB; below this a job's files may not fit either.
 const ENOUGH_DISK_BYTES: u64 = 10 << 30;
@@ -32,40 +32,25 @@ pub struct Host {
     pub now_seconds: u64,
 }
 
-/// State of the host.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum HostProblem {
-    /// All is well.
-    #[error("{}", sentence(*memory, *disk, *lockable))]
-    Fine {
-        /// Main memory in bytes.
-        memory: Option<u64>,
-        /// Free bytes of the fullest disk.
-        disk: Option<u64>,
-        /// How much memory may be locked, in bytes.
-        lockable: Option<u64>,
-    },
-    /// Little free disk.
-    #[error("has {} GiB free", free >> 30)]
-    DiskFull {
-        /// In bytes.
-        free: u64,
-    },
-    /// Little free disk for what Nix will build.
-    #[error("has {} GB free; the server with its models takes {} GB while it is built", free / 1_000_000_000, NIX_BUILD_BYTES / 1_000_000_000)]
-    NixStoreFull {
-        /// In bytes.
-        free: u64,
-    },
-    /// Little memory.
-    #[error("{} GiB of main memory; loading the models takes up to 16 GiB", total >> 30)]
-    LittleMemory {
-        /// In bytes.
-        total: u64,
-    },
-    /// A clock in the past.
-    #[error("the clock is before 2025: certificates will be refused and jobs' leases lapse")]
-    ClockWrong,
+diagnoses! {
+    /// State of the host, in bytes.
+    #[derive(Clone, PartialEq, Eq)]
+    enum HostProblem {
+        /// `disk` is the fullest.
+        #[error("{}", sentence(*memory, *disk, *lockable))]
+        Fine { memory: Option<u64>, disk: Option<u64>, lockable: Option<u64> } = "host_fine", Level::Ok, "";
+        #[error("has {} GiB free", free >> 30)]
+        DiskFull { free: u64 } = "disk_full", Level::Warn,
+            "free 10 GiB, or set `data_dir` to a folder on another disk";
+        #[error("has {} GB free; the server with its models takes {} GB while it is built", free / 1_000_000_000, NIX_BUILD_BYTES / 1_000_000_000)]
+        NixStoreFull { free: u64 } = "nix_store_full", Level::Warn,
+            "free disk space, for example with `nix-collect-garbage`";
+        #[error("{} GiB of main memory; loading the models takes up to 16 GiB", total >> 30)]
+        LittleMemory { total: u64 } = "little_memory", Level::Warn,
+            "close other programs while the models are loaded, or add swap";
+        #[error("the clock is before 2025: certificates will be refused and jobs' leases lapse")]
+        ClockWrong = "clock_wrong", Level::Error, "set the clock, for example with `timedatectl set-ntp true`";
+    }
 }
 
 fn sentence(memory: Option<u64>, disk: Option<u64>, lockable: Option<u64>) -> String {
@@ -77,37 +62,6 @@ fn sentence(memory: Option<u64>, disk: Option<u64>, lockable: Option<u64>) -> St
         lockable,
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
-}
-
-impl Diagnosis for HostProblem {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Fine { .. } => "host_fine",
-            Self::DiskFull { .. } => "disk_full",
-            Self::NixStoreFull { .. } => "nix_store_full",
-            Self::LittleMemory { .. } => "little_memory",
-            Self::ClockWrong => "clock_wrong",
-        }
-    }
-
-    fn level(&self) -> Level {
-        match self {
-            Self::Fine { .. } => Level::Ok,
-            Self::DiskFull { .. } | Self::NixStoreFull { .. } | Self::LittleMemory { .. } => Level::Warn,
-            Self::ClockWrong => Level::Error,
-        }
-    }
-
-    fn advice(&self) -> String {
-        match self {
-            Self::Fine { .. } => "",
-            Self::DiskFull { .. } => "free 10 GiB, or set `data_dir` to a folder on another disk",
-            Self::NixStoreFull { .. } => "free disk space, for example with `nix-collect-garbage`",
-            Self::LittleMemory { .. } => "close other programs while the models are loaded, or add swap",
-            Self::ClockWrong => "set the clock, for example with `timedatectl set-ntp true`",
-        }
-        .to_owned()
-    }
 }
 
 impl Host {
@@ -133,9 +87,7 @@ impl Host {
             now_seconds: now.map_or(0, |duration| duration.as_secs()),
         }
     }
-}
 
-impl Host {
     /// Also looks at the disk of the Nix store, if it is there: for a machine that has yet to build TRELLIS.
     #[must_use]
     pub fn before_a_build(mut self, store: &Path) -> Self {
@@ -146,37 +98,32 @@ impl Host {
 
 /// Judges a host.
 pub fn check(host: &Host) -> Vec<Finding> {
-    let mut problems: Vec<(String, HostProblem)> = Vec::new();
+    let mut findings: Vec<Finding> = Vec::new();
+    let mut say = |subject: &str, problem: &HostProblem| {
+        findings.push(Finding::new(Check::Host, subject, problem));
+    };
     for (folder, free) in host.disks.iter().filter(|(_, free)| *free < ENOUGH_DISK_BYTES) {
-        problems.push((
-            format!("disk of {}", folder.display()),
-            HostProblem::DiskFull { free: *free },
-        ));
+        let subject = format!("disk of {}", folder.display());
+        say(&subject, &HostProblem::DiskFull { free: *free });
     }
     if let Some(free) = host.nix_store_bytes.filter(|free| *free < NIX_BUILD_BYTES) {
-        problems.push((
-            "disk of /nix/store".to_owned(),
-            HostProblem::NixStoreFull { free },
-        ));
+        say("disk of /nix/store", &HostProblem::NixStoreFull { free });
     }
     if let Some(total) = host.memory_bytes.filter(|total| *total < ENOUGH_MEMORY_BYTES) {
-        problems.push(("memory".to_owned(), HostProblem::LittleMemory { total }));
+        say("memory", &HostProblem::LittleMemory { total });
     }
     if host.now_seconds < RELEASED_SECONDS {
-        problems.push(("clock".to_owned(), HostProblem::ClockWrong));
+        say("clock", &HostProblem::ClockWrong);
     }
-    if problems.is_empty() {
+    if findings.is_empty() {
         let fine = HostProblem::Fine {
             memory: host.memory_bytes,
             disk: host.disks.iter().map(|(_, free)| *free).min(),
             lockable: host.lockable_bytes,
         };
-        problems.push(("host".to_owned(), fine));
+        findings.push(Finding::new(Check::Host, "host", &fine));
     }
-    let findings = problems
-        .iter()
-        .map(|(subject, problem)| Finding::new(Check::Host, subject.as_str(), problem));
-    findings.collect()
+    findings
 }
 
 fn free(folder: &Path) -> Option<u64> {

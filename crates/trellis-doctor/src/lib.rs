@@ -24,15 +24,10 @@ mod text;
 pub mod variables;
 mod versions;
 
-pub use abi::{AbiProblem, BuiltFor, MissingSymbol};
-pub use code::{ArchCount, CodeLists, CodeProblem, LibraryCode, UnitCounts, Verdict};
+pub use code::{ArchCount, CodeLists, LibraryCode, UnitCounts, Verdict};
 pub use conclusion::{Answer, Conclusion, Looked};
-pub use elf::{ElfError, Library};
-pub use environment::{Environment, EnvironmentError, EnvironmentUntold, PythonVersion, environment_of};
+pub use environment::{Environment, EnvironmentError, PythonVersion, environment_of};
 pub use examine::{Settings, Unfit, examine, quick, system_library_folders};
 pub use finding::{Check, Diagnosis, Finding, Level};
-pub use imports::ImportProblem;
-pub use records::RecordProblem;
 pub use report::Report;
 pub use trellis_core::{Capability, InvalidCapability};
-pub use versions::VersionProblem;

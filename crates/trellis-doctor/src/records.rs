@@ -8,131 +8,58 @@ use std::path::Path;
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use crate::finding::{Check, Diagnosis, Finding, Level};
+use crate::finding::{Check, Finding, Level, diagnoses};
 use crate::packages::files::{Owned, owned};
 use crate::packages::{Package, Packages, borne_out, requirements};
+use crate::text::count;
 
 /// Files shown of one finding.
 const MAX_FILES: usize = 20;
 
-/// What is wrong with the records.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RecordProblem {
-    /// A second record of a package.
-    #[error("has {} records; the files are those of {real}{}", stale.len() + 1, if *torn { ", and some of them are not" } else { "" })]
-    TwoRecords {
-        /// The version that the files bear out.
-        real: String,
-        /// Folders of the other records.
-        stale: Vec<String>,
-        /// The real record's files are not all as recorded: one version was unpacked over another.
-        torn: bool,
-    },
-    /// Files of several versions: one was unpacked over another.
-    #[error("has {} records, and its files are a mixture of them", records.len())]
-    RecordsMixed {
-        /// Their folders.
-        records: Vec<String>,
-        /// Files that are those of one and not of another.
-        files: Vec<String>,
-    },
-    /// A record that tells nothing.
-    #[error("has a record without readable metadata ({record}): Python cannot tell its version")]
-    RecordUnreadable {
-        /// The record's folder.
-        record: String,
-    },
-    /// Nothing tells which record is real.
-    #[error("has {} records, and no file tells which is real", records.len())]
-    RecordsUnclear {
-        /// Their folders.
-        records: Vec<String>,
-    },
-    /// Two packages own the same files.
-    #[error("shares {} with {other} that differ{} between them; here {} {owner}",
-        if files.len() == 1 { "1 file".to_owned() } else { format!("{} files", files.len()) },
-        if files.len() == 1 { "s" } else { "" },
-        if files.len() == 1 { "it is" } else { "they are" })]
-    SharedFiles {
-        /// The other package.
-        other: String,
-        /// Whose they are, or that they are mixed or that it cannot be told.
-        owner: String,
-        /// Both have left files.
-        mixed: bool,
-        /// What to keep.
-        advice: String,
-        /// Their paths.
-        files: Vec<String>,
-    },
-    /// Recorded files are not there.
-    #[error("lacks {} of the {recorded} Python and compiled files that it was installed with", files.len())]
-    FilesMissing {
-        /// TRELLIS reaches the package.
-        needed: bool,
-        /// How many are recorded.
-        recorded: usize,
-        /// Their paths.
-        files: Vec<String>,
-    },
-    /// A folder that pip renamed before it removed it.
-    #[error("was left behind by an interrupted pip")]
-    Leftover,
+diagnoses! {
+    /// What is wrong with the records, which are told by their folders.
+    #[derive(Clone, PartialEq, Eq)]
+    enum RecordProblem {
+        /// `real` is the version that the files bear out; `torn`: not all of them, one version was unpacked over another.
+        #[error("has {} records; the files are those of {real}{}", stale.len() + 1, if *torn { ", and some of them are not" } else { "" })]
+        TwoRecords { real: String, stale: Vec<String>, torn: bool } = "two_records", at_worst(*torn), if *torn {
+            REINSTALL.to_owned()
+        } else {
+            let folders: Vec<String> = stale.iter().map(|folder| format!("`{folder}`")).collect();
+            format!("remove the folder {}", folders.join(" and "))
+        };
+        /// The files are those of one and not of another.
+        #[error("has {} records, and its files are a mixture of them", records.len())]
+        RecordsMixed { records: Vec<String>, files: Vec<String> } = "two_records", Level::Error, REINSTALL, shown(files);
+        #[error("has a record without readable metadata ({record}): Python cannot tell its version")]
+        RecordUnreadable { record: String } = "record_unreadable", Level::Warn, "install it again";
+        #[error("has {} records, and no file tells which is real", records.len())]
+        RecordsUnclear { records: Vec<String> } = "two_records", Level::Warn,
+            "uninstall it until it is gone, and install it again", records.clone();
+        /// `owner` says whose they are, or that it cannot be told; `mixed`: both have left files.
+        #[error("shares {} with {other} that differ{} between them; here {} {owner}",
+            count(files.len(), "file", "files"),
+            if files.len() == 1 { "s" } else { "" },
+            if files.len() == 1 { "it is" } else { "they are" })]
+        SharedFiles { other: String, owner: String, mixed: bool, advice: String, files: Vec<String> } = "shared_files", at_worst(*mixed), advice.clone(), shown(files);
+        /// `needed`: TRELLIS reaches the package.
+        #[error("lacks {} of the {recorded} Python and compiled files that it was installed with", files.len())]
+        FilesMissing { needed: bool, recorded: usize, files: Vec<String> } = "files_missing", at_worst(*needed),
+            "install it again", shown(files);
+        /// A folder that pip renamed before it removed it.
+        #[error("was left behind by an interrupted pip")]
+        Leftover = "leftover", Level::Warn, "remove the folder; nothing reads it";
+    }
 }
 
-impl Diagnosis for RecordProblem {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::TwoRecords { .. } | Self::RecordsUnclear { .. } | Self::RecordsMixed { .. } => {
-                "two_records"
-            }
-            Self::RecordUnreadable { .. } => "record_unreadable",
-            Self::SharedFiles { .. } => "shared_files",
-            Self::FilesMissing { .. } => "files_missing",
-            Self::Leftover => "leftover",
-        }
-    }
+const REINSTALL: &str = "remove all its records and folders, and install it again";
 
-    fn level(&self) -> Level {
-        match self {
-            Self::TwoRecords { torn: true, .. }
-            | Self::RecordsMixed { .. }
-            | Self::SharedFiles { mixed: true, .. }
-            | Self::FilesMissing { needed: true, .. } => Level::Error,
-            Self::TwoRecords { .. }
-            | Self::RecordsUnclear { .. }
-            | Self::RecordUnreadable { .. }
-            | Self::SharedFiles { .. }
-            | Self::FilesMissing { .. }
-            | Self::Leftover => Level::Warn,
-        }
-    }
+fn at_worst(worst: bool) -> Level {
+    if worst { Level::Error } else { Level::Warn }
+}
 
-    fn advice(&self) -> String {
-        match self {
-            Self::TwoRecords { torn: true, .. } | Self::RecordsMixed { .. } => {
-                "remove all its records and folders, and install it again".to_owned()
-            }
-            Self::TwoRecords { stale, .. } => {
-                let folders: Vec<String> = stale.iter().map(|folder| format!("`{folder}`")).collect();
-                format!("remove the folder {}", folders.join(" and "))
-            }
-            Self::RecordsUnclear { .. } => "uninstall it until it is gone, and install it again".to_owned(),
-            Self::SharedFiles { advice, .. } => advice.clone(),
-            Self::FilesMissing { .. } | Self::RecordUnreadable { .. } => "install it again".to_owned(),
-            Self::Leftover => "remove the folder; nothing reads it".to_owned(),
-        }
-    }
-
-    fn evidence(&self) -> Vec<String> {
-        match self {
-            Self::RecordsUnclear { records } => records.clone(),
-            Self::SharedFiles { files, .. }
-            | Self::FilesMissing { files, .. }
-            | Self::RecordsMixed { files, .. } => files.iter().take(MAX_FILES).cloned().collect(),
-            _ => Vec::new(),
-        }
-    }
+fn shown(files: &[String]) -> Vec<String> {
+    files.iter().take(MAX_FILES).cloned().collect()
 }
 
 /// Runs the check; `reached` are the outermost names of the modules that TRELLIS imports.

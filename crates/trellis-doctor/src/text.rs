@@ -29,3 +29,8 @@ pub(crate) fn text(path: &Path, most: u64) -> io::Result<String> {
 pub(crate) fn small(path: &Path) -> io::Result<String> {
     text(path, 1 << 20)
 }
+
+/// A number of things in a sentence.
+pub(crate) fn count(number: usize, one: &str, many: &str) -> String {
+    trellis_core::counted(number as u64, one, many)
+}

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::finding::{Check, Diagnosis, Finding, Level};
+use crate::finding::{Check, Finding, Level, diagnoses};
 use trellis_core::Capability;
 
 /// Variables of TRELLIS that take one of a few names; another is ignored, and the default is taken.
@@ -34,182 +34,112 @@ const FOREIGN: [&str; 6] = [
     "libpython3",
 ];
 
-/// A variable that changes something.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum VariableProblem {
-    /// Nothing to say.
-    #[error("nothing that changes TRELLIS unexpectedly")]
-    Fine,
-    /// A name that TRELLIS does not know.
-    #[error("`{value}` is not one of {}: TRELLIS ignores it and uses {default}", known.join(", "))]
-    Ignored {
-        /// As set.
-        value: String,
-        /// What it takes.
-        known: Vec<&'static str>,
-        /// What is used instead.
-        default: &'static str,
-    },
-    /// A name that only the dense half of TRELLIS knows.
-    #[error("is `{value}`, which TRELLIS's sparse attention does not know: it uses flash_attn there")]
-    DenseOnly {
-        /// As set.
-        value: String,
-    },
-    /// Not set, and flash-attn is the default.
-    #[error("is not set: TRELLIS uses flash_attn, which the pinned set does not have")]
-    AttentionUnset,
-    /// Not set on a GPU where DINOv2 needs it.
-    #[error(
-        "is not set: on capability {capability} DINOv2 would ask xformers for an fp32 operator that it lacks"
-    )]
-    XformersEnabled {
-        /// Of the GPU.
-        capability: Capability,
-    },
-    /// An algorithm that compiles at run time.
-    #[error(
-        "is `{value}`: on capability {capability} spconv may compile kernels at run time with a compiler that does not know it"
-    )]
-    SpconvCompiles {
-        /// As set, or the default.
-        value: String,
-        /// Of the GPU.
-        capability: Capability,
-    },
-    /// Packages in front of the environment's.
-    #[error("puts {folders} before the environment's own packages")]
-    ForeignPackages {
-        /// As set.
-        folders: String,
-    },
-    /// Libraries in front of the environment's.
-    #[error("has libraries that may be loaded instead of the environment's")]
-    ForeignLibraries {
-        /// Which.
-        files: Vec<String>,
-    },
-    /// Downloads at run time.
-    #[error("is not set: a missing model file would be downloaded at the first job")]
-    Online,
-    /// No GPU is visible.
-    #[error("is `{value}`: no GPU is visible to CUDA")]
-    NoDevice {
-        /// As set.
-        value: String,
-    },
-}
-
-impl Diagnosis for VariableProblem {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Fine => "variables_fine",
-            Self::Ignored { .. } | Self::DenseOnly { .. } => "value_ignored",
-            Self::AttentionUnset => "attention_unset",
-            Self::XformersEnabled { .. } => "xformers_enabled",
-            Self::SpconvCompiles { .. } => "spconv_compiles",
-            Self::ForeignPackages { .. } => "foreign_packages",
-            Self::ForeignLibraries { .. } => "foreign_libraries",
-            Self::Online => "online",
-            Self::NoDevice { .. } => "no_device",
-        }
-    }
-
-    fn level(&self) -> Level {
-        match self {
-            Self::Fine => Level::Ok,
-            _ => Level::Warn,
-        }
-    }
-
-    fn advice(&self) -> String {
-        match self {
-            Self::Fine => "",
-            Self::Ignored { known, .. } if known.contains(&"xformers") => "set it to `xformers`",
-            Self::DenseOnly { .. } => "set it to `xformers`, or `SPARSE_ATTN_BACKEND=xformers` beside it",
-            Self::Ignored { known, .. } if known.contains(&"native") => "set it to `native`",
-            Self::Ignored { .. } => "unset it",
-            Self::AttentionUnset => "set `ATTN_BACKEND=xformers`",
-            Self::XformersEnabled { .. } => "set `XFORMERS_DISABLED=1`",
-            Self::SpconvCompiles { .. } => "set `SPCONV_ALGO=native`",
-            Self::ForeignPackages { .. } => "unset `PYTHONPATH`",
-            Self::ForeignLibraries { .. } => "remove these folders from `LD_LIBRARY_PATH`",
-            Self::Online => "set `HF_HUB_OFFLINE=1`",
-            Self::NoDevice { .. } => "unset `CUDA_VISIBLE_DEVICES`, or name a GPU",
-        }
-        .to_owned()
-    }
-
-    fn evidence(&self) -> Vec<String> {
-        match self {
-            Self::ForeignLibraries { files } => files.clone(),
-            _ => Vec::new(),
-        }
+diagnoses! {
+    /// A variable that changes something. `value` is as it is set.
+    #[derive(Clone, PartialEq, Eq)]
+    enum VariableProblem {
+        #[error("nothing that changes TRELLIS unexpectedly")]
+        Fine = "variables_fine", Level::Ok, "";
+        #[error("`{value}` is not one of {}: TRELLIS ignores it and uses {default}", known.join(", "))]
+        Ignored { value: String, known: &'static [&'static str], default: &'static str } = "value_ignored", Level::Warn, if known.contains(&"xformers") {
+                "set it to `xformers`"
+            } else if known.contains(&"native") {
+                "set it to `native`"
+            } else {
+                "unset it"
+            };
+        /// A name that only the dense half of TRELLIS knows.
+        #[error("is `{value}`, which TRELLIS's sparse attention does not know: it uses flash_attn there")]
+        DenseOnly { value: String } = "value_ignored", Level::Warn,
+            "set it to `xformers`, or `SPARSE_ATTN_BACKEND=xformers` beside it";
+        #[error("is not set: TRELLIS uses flash_attn, which the pinned set does not have")]
+        AttentionUnset = "attention_unset", Level::Warn, "set `ATTN_BACKEND=xformers`";
+        #[error(
+            "is not set: on capability {capability} DINOv2 would ask xformers for an fp32 operator that it lacks"
+        )]
+        XformersEnabled { capability: Capability } = "xformers_enabled", Level::Warn, "set `XFORMERS_DISABLED=1`";
+        #[error(
+            "is `{value}`: on capability {capability} spconv may compile kernels at run time with a compiler that does not know it"
+        )]
+        SpconvCompiles { value: String, capability: Capability } = "spconv_compiles", Level::Warn,
+            "set `SPCONV_ALGO=native`";
+        #[error("puts {folders} before the environment's own packages")]
+        ForeignPackages { folders: String } = "foreign_packages", Level::Warn, "unset `PYTHONPATH`";
+        #[error("has libraries that may be loaded instead of the environment's")]
+        ForeignLibraries { files: Vec<String> } = "foreign_libraries", Level::Warn,
+            "remove these folders from `LD_LIBRARY_PATH`", files.clone();
+        #[error("is not set: a missing model file would be downloaded at the first job")]
+        Online = "online", Level::Warn, "set `HF_HUB_OFFLINE=1`";
+        #[error("is `{value}`: no GPU is visible to CUDA")]
+        NoDevice { value: String } = "no_device", Level::Warn, "unset `CUDA_VISIBLE_DEVICES`, or name a GPU";
     }
 }
 
 /// Judges the variables that `get` knows; one that is empty counts as unset.
 pub fn check(get: &dyn Fn(&str) -> Option<String>, capability: Capability) -> Vec<Finding> {
     let set = |name: &str| get(name).filter(|value| !value.is_empty());
-    let mut problems: Vec<(&str, VariableProblem)> = Vec::new();
+    let mut findings = Vec::new();
+    let mut say = |name: &str, problem: &VariableProblem| {
+        findings.push(Finding::new(Check::Variables, name, problem));
+    };
     for (name, known, default) in CHOICES {
         if let Some(value) = set(name).filter(|value| !known.contains(&value.as_str())) {
-            let known = known.to_vec();
-            problems.push((
+            say(
                 name,
-                VariableProblem::Ignored {
+                &VariableProblem::Ignored {
                     value,
                     known,
                     default,
                 },
-            ));
+            );
         }
     }
     match set("ATTN_BACKEND") {
-        None => problems.push(("ATTN_BACKEND", VariableProblem::AttentionUnset)),
+        None => say("ATTN_BACKEND", &VariableProblem::AttentionUnset),
         Some(value) if DENSE_ONLY.contains(&value.as_str()) && set("SPARSE_ATTN_BACKEND").is_none() => {
-            problems.push(("ATTN_BACKEND", VariableProblem::DenseOnly { value }));
+            say("ATTN_BACKEND", &VariableProblem::DenseOnly { value });
         }
         Some(_) => {}
     }
     if capability > LAST_SERVED {
         if set("XFORMERS_DISABLED").is_none() {
-            problems.push((
+            say(
                 "XFORMERS_DISABLED",
-                VariableProblem::XformersEnabled { capability },
-            ));
+                &VariableProblem::XformersEnabled { capability },
+            );
         }
         let value = set("SPCONV_ALGO").unwrap_or_else(|| "auto".to_owned());
         if value == "auto" || value == "implicit_gemm" {
-            problems.push((
+            say(
                 "SPCONV_ALGO",
-                VariableProblem::SpconvCompiles { value, capability },
-            ));
+                &VariableProblem::SpconvCompiles { value, capability },
+            );
         }
     }
     if let Some(folders) = set("PYTHONPATH") {
-        problems.push(("PYTHONPATH", VariableProblem::ForeignPackages { folders }));
+        say("PYTHONPATH", &VariableProblem::ForeignPackages { folders });
     }
     let files = foreign_libraries(&set("LD_LIBRARY_PATH").unwrap_or_default());
     if !files.is_empty() {
-        problems.push(("LD_LIBRARY_PATH", VariableProblem::ForeignLibraries { files }));
+        say("LD_LIBRARY_PATH", &VariableProblem::ForeignLibraries { files });
     }
     if set("HF_HUB_OFFLINE").is_none() {
-        problems.push(("HF_HUB_OFFLINE", VariableProblem::Online));
+        say("HF_HUB_OFFLINE", &VariableProblem::Online);
     }
     // Here an empty value counts: it hides every GPU.
     if let Some(value) =
         get("CUDA_VISIBLE_DEVICES").filter(|value| value.is_empty() || value.starts_with('-'))
     {
-        problems.push(("CUDA_VISIBLE_DEVICES", VariableProblem::NoDevice { value }));
+        say("CUDA_VISIBLE_DEVICES", &VariableProblem::NoDevice { value });
     }
-    if problems.is_empty() {
-        problems.push(("variables", VariableProblem::Fine));
+    if findings.is_empty() {
+        findings.push(Finding::new(
+            Check::Variables,
+            "variables",
+            &VariableProblem::Fine,
+        ));
     }
-    let findings = problems
-        .iter()
-        .map(|(name, problem)| Finding::new(Check::Variables, *name, problem));
-    findings.collect()
+    findings
 }
 
 fn foreign_libraries(path: &str) -> Vec<String> {

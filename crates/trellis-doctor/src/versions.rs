@@ -7,7 +7,7 @@ use serde_json::Value;
 use trellis_pins::Pins;
 
 use crate::environment::{Environment, PythonVersion};
-use crate::finding::{Check, Diagnosis, Finding, Level};
+use crate::finding::{Check, Finding, Level, diagnoses};
 use crate::packages::{Packages, requirements};
 
 /// Packages whose version decides whether the compiled parts fit; others may differ from the pins.
@@ -21,118 +21,38 @@ const COMPARED: [&str; 7] = [
     "kaolin",
 ];
 
-/// How the packages fit.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum VersionProblem {
-    /// As pinned.
-    #[error("{} as pinned", versions.join(", "))]
-    AsPinned {
-        /// Name and version of each.
-        versions: Vec<String>,
-    },
-    /// Another version than pinned.
-    #[error("is {here}, and {pinned} is pinned")]
-    NotPinned {
-        /// Installed.
-        here: String,
-        /// In the pins.
-        pinned: String,
-    },
-    /// A requirement of a package that nothing meets. Whether TRELLIS gets as far as to need it, the imports tell.
-    #[error("requires {requirement}, which is not installed")]
-    RequirementMissing {
-        /// As declared.
-        requirement: String,
-    },
-    /// torch says so itself.
-    #[error("is built without CUDA")]
-    WithoutCuda {
-        /// In the pins.
-        pinned: String,
-    },
-    /// A requirement of a package that another does not meet.
-    #[error("requires {requirement}, and {here} is here")]
-    RequirementUnmet {
-        /// As declared.
-        requirement: String,
-        /// The version of the required package.
-        here: String,
-        /// It is an exact torch: a compiled part was built for that one.
-        torch: bool,
-    },
-    /// xformers was built with another torch or CUDA than there is.
-    #[error("was built for {what} {built}, and {here} is here")]
-    BuiltForOther {
-        /// `torch` or `CUDA`.
-        what: &'static str,
-        /// By its own record.
-        built: String,
-        /// Installed.
-        here: String,
-    },
-    /// Another Python than pinned.
-    #[error("is {here}, and {pinned} is pinned")]
-    OtherPython {
-        /// Of the environment.
-        here: String,
-        /// In the pins.
-        pinned: String,
-    },
-    /// torch is for another CUDA than pinned.
-    #[error("is built for CUDA {here}, and {pinned} is pinned")]
-    OtherCuda {
-        /// torch's own.
-        here: String,
-        /// In the pins.
-        pinned: String,
-    },
-}
-
-impl Diagnosis for VersionProblem {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::AsPinned { .. } => "as_pinned",
-            Self::NotPinned { .. } => "not_pinned",
-            Self::RequirementMissing { .. } => "requirement_missing",
-            Self::WithoutCuda { .. } => "torch_without_cuda",
-            Self::RequirementUnmet { .. } => "requirement_unmet",
-            Self::BuiltForOther { .. } => "built_for_other",
-            Self::OtherPython { .. } => "other_python",
-            Self::OtherCuda { .. } => "other_cuda",
-        }
-    }
-
-    fn level(&self) -> Level {
-        match self {
-            Self::AsPinned { .. } => Level::Ok,
-            // A compiled part built for exactly one torch; other requirements are often narrower than needed.
-            Self::WithoutCuda { .. } | Self::RequirementUnmet { torch: true, .. } => Level::Error,
-            Self::RequirementMissing { .. }
-            | Self::NotPinned { .. }
-            | Self::RequirementUnmet { torch: false, .. }
-            | Self::BuiltForOther { .. }
-            | Self::OtherPython { .. }
-            | Self::OtherCuda { .. } => Level::Warn,
-        }
-    }
-
-    fn advice(&self) -> String {
-        match self {
-            Self::AsPinned { .. } => String::new(),
-            Self::NotPinned { pinned, .. } => format!("install {pinned}, or use the flake's environment"),
-            Self::RequirementMissing { requirement } | Self::RequirementUnmet { requirement, .. } => {
-                format!("install `{requirement}`")
-            }
-            Self::BuiltForOther { what, built, .. } => {
-                format!("install {what} {built}, or a build of this package for what is here")
-            }
-            Self::OtherPython { pinned, .. } => {
-                format!("use Python {pinned}: the pinned wheels are compiled for it")
-            }
-            Self::OtherCuda { pinned, .. } | Self::WithoutCuda { pinned } => {
-                format!("install the torch that is built for CUDA {pinned}")
-            }
-        }
+diagnoses! {
+    /// How the packages fit. `here` is installed, `pinned` stands in the pins.
+    #[derive(Clone, PartialEq, Eq)]
+    enum VersionProblem {
+        #[error("{} as pinned", versions.join(", "))]
+        AsPinned { versions: Vec<String> } = "as_pinned", Level::Ok, "";
+        #[error("is {here}, and {pinned} is pinned")]
+        NotPinned { here: String, pinned: String } = "not_pinned", Level::Warn,
+            format!("install {pinned}, or use the flake's environment");
+        /// Whether TRELLIS gets as far as to need it, the imports tell.
+        #[error("requires {requirement}, which is not installed")]
+        RequirementMissing { requirement: String } = "requirement_missing", Level::Warn,
+            format!("install `{requirement}`");
+        /// torch says so itself.
+        #[error("is built without CUDA")]
+        WithoutCuda { pinned: String } = "torch_without_cuda", Level::Error,
+            format!("install the torch that is built for CUDA {pinned}");
+        /// `torch`: it is an exact one, for which a compiled part was built; other requirements are often narrower
+        /// than needed.
+        #[error("requires {requirement}, and {here} is here")]
+        RequirementUnmet { requirement: String, here: String, torch: bool } = "requirement_unmet",
+            if *torch { Level::Error } else { Level::Warn }, format!("install `{requirement}`");
+        /// xformers, by its own record.
+        #[error("was built for {what} {built}, and {here} is here")]
+        BuiltForOther { what: &'static str, built: String, here: String } = "built_for_other", Level::Warn,
+            format!("install {what} {built}, or a build of this package for what is here");
+        #[error("is {here}, and {pinned} is pinned")]
+        OtherPython { here: String, pinned: String } = "other_python", Level::Warn,
+            format!("use Python {pinned}: the pinned wheels are compiled for it");
+        #[error("is built for CUDA {here}, and {pinned} is pinned")]
+        OtherCuda { here: String, pinned: String } = "other_cuda", Level::Warn,
+            format!("install the torch that is built for CUDA {pinned}");
     }
 }
 

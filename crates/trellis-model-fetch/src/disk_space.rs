@@ -47,6 +47,8 @@ fn available(folder: &Path) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use trellis_core::Explain as _;
+
     use super::*;
 
     #[test]

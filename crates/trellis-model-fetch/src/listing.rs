@@ -166,6 +166,8 @@ fn cursor(headers: &HeaderMap) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use trellis_core::Explain as _;
+
     use super::*;
 
     #[test]

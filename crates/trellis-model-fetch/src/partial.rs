@@ -232,6 +232,8 @@ pub(crate) async fn blocking<T: Send + 'static>(
 
 #[cfg(test)]
 mod tests {
+    use trellis_core::Explain as _;
+
     use super::*;
 
     #[tokio::test]

@@ -3,11 +3,8 @@
 //!
 //! What a plan is and how it is applied and undone: `trellis_models::repair`.
 
-use std::io;
-use std::path::PathBuf;
-
 use tempfile::TempDir;
-use trellis_core::Model;
+use trellis_core::{Explain as _, Model};
 use trellis_models::check::check;
 use trellis_models::lock::{Lock, lock_path};
 use trellis_models::repair::{Change, Options, Plan, Remedy, RepairError, apply, plan};
@@ -87,7 +84,6 @@ pub struct Repaired {
 
 /// Why a repair was not made.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
 pub enum RepairFailure {
     /// A file cannot be downloaded.
     #[error(transparent)]
@@ -95,13 +91,6 @@ pub enum RepairFailure {
     /// The folder cannot be repaired.
     #[error(transparent)]
     Repair(#[from] RepairError),
-    /// There is no room for the downloads beside the folder.
-    #[error("`{}` cannot be written", folder.display())]
-    Staging {
-        folder: PathBuf,
-        #[source]
-        source: io::Error,
-    },
 }
 
 impl Repair<'_> {
@@ -191,18 +180,20 @@ impl Repair<'_> {
     }
 }
 
-fn staging(plan: &Plan) -> Result<TempDir, RepairFailure> {
+fn staging(plan: &Plan) -> Result<TempDir, FetchError> {
     let target = std::path::absolute(&plan.target).unwrap_or_else(|_| plan.target.clone());
     let mut above = target.ancestors().skip(1);
     let folder = above.find(|path| path.is_dir()).unwrap_or(&target);
-    TempDir::with_prefix_in(".trellis-repair-", folder).map_err(|source| RepairFailure::Staging {
-        folder: folder.to_owned(),
+    TempDir::with_prefix_in(".trellis-repair-", folder).map_err(|source| FetchError::Write {
+        path: folder.to_owned(),
         source,
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use trellis_models::Snapshot;
 
     use super::*;

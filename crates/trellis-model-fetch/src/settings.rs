@@ -79,6 +79,8 @@ fn is_true(value: &OsString) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use trellis_core::Explain as _;
+
     use super::*;
 
     #[test]

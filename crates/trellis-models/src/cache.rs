@@ -38,72 +38,28 @@ pub struct Located {
     pub snapshot: Option<Snapshot>,
 }
 
-/// Why a model cannot be found.
-#[derive(Debug, thiserror::Error)]
-pub enum LocateError {
-    /// Neither a folder nor something that can be a repository.
-    #[error("`{asked}` is neither a folder nor a repository such as `microsoft/TRELLIS-image-large`")]
-    NotAFolder {
-        /// What was asked for.
-        asked: String,
-    },
-    /// A path that stops being there somewhere.
-    #[error("`{asked}` does not exist: `{}` has no `{}`", missing.nearest.display(), missing.part)]
-    NoSuchFolder {
-        /// What was asked for.
-        asked: String,
-        /// Where it stops.
-        missing: Missing,
-    },
-    /// A repository that the cache does not hold.
-    #[error("repository `{repo}` is not in the cache `{}`", cache.display())]
-    NotCached {
-        /// The repository.
-        repo: String,
-        /// The cache.
-        cache: PathBuf,
-    },
-    /// A revision that the cache does not hold.
-    #[error("revision `{revision}` of `{repo}` is not in the cache; it has {}", held.join(", "))]
-    RevisionNotCached {
-        /// The repository.
-        repo: String,
-        /// The revision.
-        revision: String,
-        /// What is there.
-        held: Vec<String>,
-    },
-}
-
-impl LocateError {
-    /// Stable name.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::NotAFolder { .. } | Self::NoSuchFolder { .. } => "not_a_folder",
-            Self::NotCached { .. } => "not_cached",
-            Self::RevisionNotCached { .. } => "revision_not_cached",
-        }
-    }
-
-    /// What to do.
-    pub fn advice(&self) -> String {
-        match self {
-            Self::NoSuchFolder {
-                missing: Missing {
-                    meant: Some(meant), ..
-                },
-                ..
-            } => format!("did you mean `{}`?", meant.display()),
-            Self::NotAFolder { .. } | Self::NoSuchFolder { .. } => {
-                "name a folder that has `pipeline.json`; `trellis model list` shows what is here".to_owned()
-            }
-            Self::NotCached { repo, .. } => format!("`trellis model fetch {repo}` downloads and verifies it"),
-            Self::RevisionNotCached { repo, revision, .. } => {
-                format!("`trellis model fetch {repo} --revision {revision}` downloads it")
-            }
-        }
+trellis_core::explained! {
+    /// Why a model cannot be found.
+    #[derive(Debug, thiserror::Error)]
+    #[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
+    pub enum LocateError {
+        #[error("`{asked}` is neither a folder nor a repository such as `microsoft/TRELLIS-image-large`")]
+        NotAFolder { asked: String } = "not_a_folder", NAME_A_FOLDER;
+        #[error("`{asked}` does not exist: `{}` has no `{}`", missing.nearest.display(), missing.part)]
+        NoSuchFolder { asked: String, missing: Missing } = "not_a_folder", match &missing.meant {
+            Some(meant) => format!("did you mean `{}`?", meant.display()),
+            None => NAME_A_FOLDER.to_owned(),
+        };
+        #[error("repository `{repo}` is not in the cache `{}`", cache.display())]
+        NotCached { repo: String, cache: PathBuf } = "not_cached",
+            format!("`trellis model fetch {repo}` downloads and verifies it");
+        #[error("revision `{revision}` of `{repo}` is not in the cache; it has {}", held.join(", "))]
+        RevisionNotCached { repo: String, revision: String, held: Vec<String> } = "revision_not_cached",
+            format!("`trellis model fetch {repo} --revision {revision}` downloads it");
     }
 }
+
+const NAME_A_FOLDER: &str = "name a folder that has `pipeline.json`; `trellis model list` shows what is here";
 
 /// Finds what `asked` names: a folder, a repository's folder in a cache, or `ORG/NAME` with an optional
 /// `@REVISION`. A folder wins over a repository of the same name, as it does in TRELLIS.
@@ -322,6 +278,8 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use trellis_core::Explain as _;
+
     use super::*;
 
     #[test]

@@ -9,6 +9,8 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use trellis_core::{Explain as _, Severity};
+
 use crate::cache::Located;
 use crate::extras::{self, Extra};
 use crate::family;
@@ -16,7 +18,7 @@ use crate::leftovers::{self, Leftover};
 use crate::misplaced::{self, Found};
 use crate::pipeline::{PIPELINE_FILE, Pipeline};
 use crate::places::Places;
-use crate::problem::{Problem, Severity};
+use crate::problem::Problem;
 use crate::published;
 use crate::reference::Reference;
 use crate::repair::Marker;

@@ -35,9 +35,10 @@ mod write;
 
 pub use cache::{LocateError, Located, Snapshot, locate};
 pub use places::Places;
-pub use problem::{Problem, Severity};
+pub use problem::Problem;
 pub use read::ReadError;
 pub use reference::{Reference, Refused};
 pub use report::{Checkpoint, ExtraFound, Report};
 pub use stand_in::StandIn;
+pub use trellis_core::Severity;
 pub use typo::Missing;

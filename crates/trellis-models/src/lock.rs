@@ -103,41 +103,19 @@ pub enum ExtraDigest {
     },
 }
 
-/// Why a lock cannot be made.
-#[derive(Debug, thiserror::Error)]
-pub enum LockError {
-    /// `pipeline.json` says which files to lock, and cannot be read.
-    #[error("the model folder cannot be locked")]
-    Pipeline {
-        /// Why.
-        #[source]
-        source: ReadError,
-    },
-    /// A file that has to be locked cannot be read.
-    #[error("`{}` cannot be locked", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
-}
-
-impl LockError {
-    /// Stable name.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Pipeline { .. } => "pipeline_unreadable",
-            Self::File { .. } => "unreadable",
-        }
-    }
-
-    /// What to do.
-    pub fn advice(&self) -> &'static str {
-        "a lock needs every file: `trellis model check` lists what is missing, `trellis model repair` restores it"
+trellis_core::explained! {
+    /// Why a lock cannot be made.
+    #[derive(Debug, thiserror::Error)]
+    #[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
+    pub enum LockError {
+        #[error("the model folder cannot be locked")]
+        Pipeline { #[source] source: ReadError } = "pipeline_unreadable", EVERY_FILE;
+        #[error("`{}` cannot be locked", path.display())]
+        File { path: PathBuf, #[source] source: io::Error } = "unreadable", EVERY_FILE;
     }
 }
+
+const EVERY_FILE: &str = "a lock needs every file: `trellis model check` lists what is missing, `trellis model repair` restores it";
 
 /// Hashes a folder's files, and the extras that are there.
 pub fn make(folder: &Path, places: &Places, hashing: Hashing<'_>) -> Result<Lock, LockError> {

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use trellis_core::Severity;
 
-use crate::problem::Severity;
 use crate::read::read_small;
 use crate::report::Report;
 use crate::write::write_atomically;
@@ -42,17 +42,10 @@ impl Record {
     /// Notes a report under its absolute folder and writes the record.
     pub fn note(state: &Path, report: &Report, at: Timestamp) -> io::Result<()> {
         let mut record = Self::read(state);
-        let count = |severity| {
-            report
-                .problems
-                .iter()
-                .filter(|p| p.severity() == severity)
-                .count()
-        };
         let check = LastCheck {
             at,
-            errors: count(Severity::Error),
-            warnings: count(Severity::Warning),
+            errors: report.count(Severity::Error),
+            warnings: report.count(Severity::Warning),
             hashed: report.hashed,
         };
         record.0.insert(std::path::absolute(&report.folder)?, check);

@@ -4,9 +4,10 @@ use std::cmp::Reverse;
 use std::path::PathBuf;
 
 use serde::Serialize;
+use trellis_core::{Explain as _, Severity};
 
 use crate::cache::Snapshot;
-use crate::problem::{Problem, Severity};
+use crate::problem::Problem;
 
 /// The outcome of a check.
 #[derive(Debug, Serialize)]
@@ -68,6 +69,12 @@ impl Report {
 
     /// No errors; there may be warnings.
     pub fn passed(&self) -> bool {
-        self.problems.iter().all(|p| p.severity() != Severity::Error)
+        self.count(Severity::Error) == 0
+    }
+
+    /// How many problems are of a severity.
+    pub fn count(&self, severity: Severity) -> usize {
+        let of_it = self.problems.iter().filter(|p| p.severity() == severity);
+        of_it.count()
     }
 }

@@ -18,6 +18,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::authorize::authorize;
+use crate::book::{self, Methods};
 use crate::hosts::addressed;
 use crate::observe::observe;
 use crate::pace::paced;
@@ -59,7 +60,8 @@ impl Modify for KeyScheme {
 
 /// All routes. Opens nothing: a test calls it as a service.
 pub fn app(state: AppState) -> Router {
-    let (api, _) = api().split_for_parts();
+    let (api, contract) = api().split_for_parts();
+    let methods = Methods::of(&contract);
     let limits = state.limits.clone();
     let max_images = state.jobs.limits.max_images;
     let origins = state.allowed_origins.clone();
@@ -70,11 +72,14 @@ pub fn app(state: AppState) -> Router {
     api.merge(pages::routes(move || openapi(max_images)))
         .fallback(route_not_found)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(middleware::from_fn_with_state(methods, book::route_options))
         .layer(paced)
         .layer(DefaultBodyLimit::max(limits.body_bytes))
         .layer(origins.changing())
         .layer(authorize)
+        .layer(middleware::from_fn(book::whole_server))
         .layer(addressed)
+        .layer(middleware::from_fn(book::head))
         .layer(CatchPanicLayer::custom(|panic: Box<dyn Any + Send>| {
             panicked(&*panic)
         }))

@@ -1,6 +1,9 @@
 //! Around the routes: a request needs an API key where keys are set (RFC 6750, `Authorization: Bearer`).
 
-use axum::extract::{Request, State};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Instant;
+
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -10,6 +13,7 @@ use trellis_jobs::Owner;
 
 use crate::AppState;
 use crate::keys::Access;
+use crate::peers::site;
 use crate::request_error::RequestError;
 
 /// Open to everybody: what a probe or a new user needs, the same for every server or about none of its jobs.
@@ -25,10 +29,23 @@ pub(crate) const PUBLIC: [&str; 7] = [
 ];
 
 /// Middleware: lets in requests that have a key, notes its name in the request's span, refuses all others. The handler
-/// gets the key's name as the [`Owner`] of the jobs that it may touch.
+/// gets the key's name as the [`Owner`] of the jobs that it may touch. Where many wrong keys came from, none is looked
+/// at for a while (`attempts.rs`).
 pub(crate) async fn authorize(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let sent = sent(request.headers());
-    match state.keys.access(sent.secret()) {
+    let public = PUBLIC.contains(&request.uri().path());
+    let access = state.keys.access(sent.secret());
+    // A page for everybody tells nothing of the key that was sent along.
+    if !public && sent.secret().is_some() && access != Access::Free {
+        let noted = state
+            .attempts()
+            .note(site(peer(&request)), &access, Instant::now());
+        if let Err(wait) = noted {
+            let after_seconds = u16::try_from(wait.as_secs() + 1).unwrap_or(u16::MAX);
+            return RequestError::TooManyWrongKeys { after_seconds }.into_response();
+        }
+    }
+    match access {
         Access::Free => {
             request.extensions_mut().insert(Owner::default());
         }
@@ -36,10 +53,16 @@ pub(crate) async fn authorize(State(state): State<AppState>, mut request: Reques
             Span::current().record("key", &*name);
             request.extensions_mut().insert(Owner::named(&name));
         }
-        Access::Refused if PUBLIC.contains(&request.uri().path()) => {}
+        Access::Refused if public => {}
         Access::Refused => return sent.refusal().into_response(),
     }
     next.run(request).await
+}
+
+/// Where it comes from. Only a request that did not come over a connection has no address.
+fn peer(request: &Request) -> IpAddr {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    peer.map_or(Ipv4Addr::UNSPECIFIED.into(), |ConnectInfo(peer)| peer.ip())
 }
 
 /// What a request says of its key.

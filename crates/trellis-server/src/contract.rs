@@ -43,6 +43,9 @@ pub(crate) struct FileHeaders {
     /// One range, such as `bytes=0-1023`.
     #[param(rename = "Range", required = false)]
     range: String,
+    /// The `ETag` that the file must have, else 412.
+    #[param(rename = "If-Match", required = false)]
+    if_match: String,
     /// The `ETag` of what the client has.
     #[param(rename = "If-None-Match", required = false)]
     if_none_match: String,
@@ -71,6 +74,7 @@ problems! {
     SubmitProblems {
         BadRequest = 400: "The body or a header is malformed",
         Unauthorized = 401: "The server has API keys, and the request has none or an unknown one",
+        TooMany = 429: "Too many unknown keys came from this address; `Retry-After` says when to try again",
         CrossOrigin = 403: "A page of another site sent the request",
         TooLarge = 413: "The body is too large",
         MediaType = 415: "The body is neither a form nor JSON",
@@ -83,6 +87,7 @@ problems! {
     QueryProblems {
         BadRequest = 400: "The query is invalid",
         Unauthorized = 401: "The server has API keys, and the request has none or an unknown one",
+        TooMany = 429: "Too many unknown keys came from this address; `Retry-After` says when to try again",
         Internal = 500: "A defect of the server",
         Unavailable = 503: "The storage does not answer",
     }
@@ -90,7 +95,9 @@ problems! {
     JobProblems {
         BadRequest = 400: "The path or a header is malformed",
         Unauthorized = 401: "The server has API keys, and the request has none or an unknown one",
+        TooMany = 429: "Too many unknown keys came from this address; `Retry-After` says when to try again",
         NotFound = 404: "There is no such job, or nothing of that name in it",
+        Condition = 412: "`If-Match` does not hold",
         Internal = 500: "A defect of the server",
         Unavailable = 503: "The storage does not answer",
     }
@@ -98,8 +105,10 @@ problems! {
     ChangeProblems {
         BadRequest = 400: "The path is malformed",
         Unauthorized = 401: "The server has API keys, and the request has none or an unknown one",
+        TooMany = 429: "Too many unknown keys came from this address; `Retry-After` says when to try again",
         CrossOrigin = 403: "A page of another site sent the request",
         NotFound = 404: "There is no such job",
+        Condition = 412: "`If-Match` or `If-None-Match` does not hold",
         Internal = 500: "A defect of the server",
         Unavailable = 503: "The storage does not answer",
         Full = 507: "The disk is full",
@@ -107,11 +116,13 @@ problems! {
     /// Of what asks no storage.
     AccessProblems {
         Unauthorized = 401: "The server has API keys, and the request has none or an unknown one",
+        TooMany = 429: "Too many unknown keys came from this address; `Retry-After` says when to try again",
     }
     /// Of commanding a worker.
     WorkerProblems {
         BadRequest = 400: "The path is malformed",
         Unauthorized = 401: "The server has API keys, and the request has none or an unknown one",
+        TooMany = 429: "Too many unknown keys came from this address; `Retry-After` says when to try again",
         CrossOrigin = 403: "A page of another site sent the request",
         NotFound = 404: "There is no such worker",
         Internal = 500: "A defect of the server",
@@ -120,7 +131,9 @@ problems! {
     FileProblems {
         BadRequest = 400: "The path is malformed",
         Unauthorized = 401: "The server has API keys, and the request has none or an unknown one",
+        TooMany = 429: "Too many unknown keys came from this address; `Retry-After` says when to try again",
         NotFound = 404: "There is no such job, or no such file in it",
+        Condition = 412: "`If-Match` does not hold",
         Range = 416: "The range lies outside the file",
         Internal = 500: "A defect of the server",
         Unavailable = 503: "The storage does not answer",

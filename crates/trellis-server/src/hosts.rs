@@ -82,7 +82,7 @@ fn misdirected(allowed: &AllowedHosts, request: &Request) -> Option<RequestError
     if request.version() == Version::HTTP_10 && !request.headers().contains_key(header::HOST) {
         return None;
     }
-    let Some(named) = host_header(request.headers()) else {
+    let Some(named) = host_header(request.headers()).filter(|named| host(named).is_some()) else {
         return Some(RequestError::HostMissing);
     };
     // The target may be a whole URL, whose authority then counts more than the header.
@@ -107,6 +107,14 @@ fn host_header(headers: &HeaderMap) -> Option<&str> {
 fn host(authority: &str) -> Option<String> {
     let parsed = authority.parse::<Authority>().ok()?;
     if authority.contains('@') {
+        return None;
+    }
+    let port = &authority[parsed.host().len()..];
+    if !port
+        .trim_start_matches(':')
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+    {
         return None;
     }
     let host = parsed.host().to_ascii_lowercase();
@@ -170,6 +178,7 @@ mod tests {
             "",
             "https://studio.example",
             "studio.example:443",
+            "studio.example:https",
             "a/b",
             "me@studio.example",
         ] {

@@ -2,13 +2,14 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use trellis_core::{Job, JobId, JobState};
 use trellis_jobs::{JobQuery, Removed};
 
 use crate::AppState;
+use crate::conditions::{self, Condition};
 use crate::contract::{ChangeProblems, JobProblems, QueryProblems};
 use crate::extract::{Caller, PathParts, QueryOf};
 use crate::problem::Problem;
@@ -104,8 +105,14 @@ pub(crate) async fn get_job(
     State(state): State<AppState>,
     Caller(owner): Caller,
     PathParts(id): PathParts<JobId>,
-) -> Result<Json<Job>, Problem> {
-    Ok(Json(state.jobs.get(&owner, id).await?))
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let job = state.jobs.get(&owner, id).await?;
+    Ok(match conditions::check(&method, &headers, None)? {
+        Condition::Holds => Json(job).into_response(),
+        Condition::NotModified => StatusCode::NOT_MODIFIED.into_response(),
+    })
 }
 
 /// Cancel or forget a job
@@ -127,7 +134,14 @@ pub(crate) async fn delete_job(
     State(state): State<AppState>,
     Caller(owner): Caller,
     PathParts(id): PathParts<JobId>,
+    method: Method,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    if conditions::are_there(&headers) {
+        // First whether there is such a job.
+        state.jobs.get(&owner, id).await?;
+        conditions::check(&method, &headers, None)?;
+    }
     Ok(match state.jobs.cancel_or_delete(&owner, id).await? {
         Removed::Cancelled(job) => Json(job).into_response(),
         Removed::Deleted => StatusCode::NO_CONTENT.into_response(),

@@ -5,7 +5,10 @@
 //! services, opens the listener and says when to stop.
 
 mod app;
+mod attempts;
 mod authorize;
+mod book;
+mod conditions;
 mod contract;
 mod data_uri;
 mod events;
@@ -24,6 +27,7 @@ mod observe;
 mod origins;
 mod pace;
 mod pages;
+mod peers;
 mod problem;
 mod range;
 mod reference;
@@ -41,5 +45,5 @@ pub use keys::{ApiKeys, KeyRing, KeysError};
 pub use new_key::{InvalidKeyName, NewKey};
 pub use origins::{AllowedOrigins, InvalidOrigin};
 pub use pace::Pace;
-pub use serve::serve;
+pub use serve::{ReadingPace, serve};
 pub use state::{AppParts, AppState, HttpLimits};

@@ -172,6 +172,11 @@ mod tests {
             },
             RequestError::ApiKeyMissing,
             RequestError::ApiKeyUnknown,
+            RequestError::TooManyWrongKeys { after_seconds: 5 },
+            RequestError::TooManyConnections,
+            RequestError::TargetTooLong { limit_bytes: 1 },
+            RequestError::HeadersTooLarge { limit_bytes: 1 },
+            RequestError::PreconditionFailed { header: "x" },
             RequestError::HostMissing,
             RequestError::HostNotAllowed { host: text() },
             RequestError::CrossOrigin,
@@ -332,12 +337,13 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_of_503_says_when_to_try_again() {
+    fn an_answer_of_429_or_503_says_when_to_try_again() {
         for problem in all() {
             use axum::response::IntoResponse as _;
-            let unavailable = problem.status == StatusCode::SERVICE_UNAVAILABLE;
+            let passes =
+                [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS].contains(&problem.status);
             let answer = problem.into_response();
-            assert_eq!(answer.headers().contains_key("retry-after"), unavailable);
+            assert_eq!(answer.headers().contains_key("retry-after"), passes);
         }
     }
 }

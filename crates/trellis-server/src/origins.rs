@@ -64,6 +64,7 @@ impl AllowedOrigins {
                 header::CACHE_CONTROL,
                 header::RANGE,
                 header::IF_RANGE,
+                header::IF_MATCH,
                 header::IF_NONE_MATCH,
                 HeaderName::from_static("idempotency-key"),
                 HeaderName::from_static("last-event-id"),

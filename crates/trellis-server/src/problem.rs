@@ -121,6 +121,8 @@ impl From<RequestError> for Problem {
                 let value = HeaderValue::try_from(format!("bytes */{size_bytes}"));
                 problem.with_header(header::CONTENT_RANGE, value.expect("digits are a header value"))
             }
+            RequestError::TooManyConnections => problem.retry_after(5),
+            RequestError::TooManyWrongKeys { after_seconds } => problem.retry_after(after_seconds),
             RequestError::ApiKeyMissing => challenged(problem, "Bearer"),
             RequestError::ApiKeyUnknown => challenged(problem, r#"Bearer error="invalid_token""#),
             _ => problem,

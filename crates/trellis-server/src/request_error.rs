@@ -20,8 +20,23 @@ pub(crate) enum RequestError {
     /// Something else than one of the keys was sent.
     #[error("unknown API key")]
     ApiKeyUnknown,
-    /// No `Host` header, or more than one.
-    #[error("the request has no `Host` header, or more than one")]
+    /// So many wrong keys came from its address that none is looked at for now.
+    #[error("too many wrong API keys came from this address")]
+    TooManyWrongKeys { after_seconds: u16 },
+    /// Every connection is at work.
+    #[error("the server has as many connections as it takes, and all are at work")]
+    TooManyConnections,
+    /// A path and query that are too long.
+    #[error("the target of the request is longer than {limit_bytes} bytes")]
+    TargetTooLong { limit_bytes: usize },
+    /// Headers that are too long together.
+    #[error("the headers of the request are longer than {limit_bytes} bytes together")]
+    HeadersTooLarge { limit_bytes: usize },
+    /// `If-Match` or `If-None-Match` forbid it.
+    #[error("the condition `{header}` of the request does not hold")]
+    PreconditionFailed { header: &'static str },
+    /// No `Host` header, more than one, or one that cannot be a host.
+    #[error("the request has no `Host` header, more than one, or one that is not a host")]
     HostMissing,
     /// Addressed to a name that is not this server's: perhaps a page of another site that took over its name.
     #[error("this server does not answer to the host `{host}`")]
@@ -111,6 +126,11 @@ impl RequestError {
             Self::MethodNotAllowed { .. } => "method_not_allowed",
             Self::ApiKeyMissing => "api_key_missing",
             Self::ApiKeyUnknown => "api_key_unknown",
+            Self::TooManyWrongKeys { .. } => "too_many_wrong_keys",
+            Self::TooManyConnections => "too_many_connections",
+            Self::TargetTooLong { .. } => "target_too_long",
+            Self::HeadersTooLarge { .. } => "headers_too_large",
+            Self::PreconditionFailed { .. } => "precondition_failed",
             Self::HostMissing => "host_missing",
             Self::HostNotAllowed { .. } => "host_not_allowed",
             Self::CrossOrigin => "cross_origin",
@@ -150,6 +170,15 @@ impl RequestError {
             }
             Self::ApiKeyUnknown => {
                 "send `Authorization: Bearer KEY` with a key that is in the server's `auth.keys_file`"
+            }
+            Self::TooManyWrongKeys { .. } => {
+                "wait for the seconds of `Retry-After`, then send a right key; keys that worked from this address go on working"
+            }
+            Self::TooManyConnections => "try again later, or raise `limits.connections`",
+            Self::TargetTooLong { .. } => "send a shorter path or query; see `/docs` for their forms",
+            Self::HeadersTooLarge { .. } => "send fewer or shorter headers, cookies among them",
+            Self::PreconditionFailed { .. } => {
+                "fetch it again for its present `ETag`, or leave the condition out; a job has none, for it only `*` matches"
             }
             Self::HostMissing => "send one `Host` header, as HTTP/1.1 asks for",
             Self::HostNotAllowed { .. } => {
@@ -213,6 +242,10 @@ impl RequestError {
             | Self::BodyUnreadable
             | Self::MalformedJson { .. } => StatusCode::BAD_REQUEST,
             Self::ApiKeyMissing | Self::ApiKeyUnknown => StatusCode::UNAUTHORIZED,
+            Self::TooManyWrongKeys { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::TargetTooLong { .. } => StatusCode::URI_TOO_LONG,
+            Self::HeadersTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::PreconditionFailed { .. } => StatusCode::PRECONDITION_FAILED,
             Self::CrossOrigin => StatusCode::FORBIDDEN,
             Self::HostNotAllowed { .. } => StatusCode::MISDIRECTED_REQUEST,
             Self::RouteNotFound { .. }
@@ -234,6 +267,7 @@ impl RequestError {
             | Self::InvalidBackend(_)
             | Self::InvalidDataUri { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::TooManyConnections => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }

@@ -6,6 +6,8 @@
 
 mod connections;
 mod held_body;
+mod paced_stream;
+mod seldom;
 
 use std::future::Future;
 use std::io;
@@ -26,14 +28,22 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 use tracing::{debug, warn};
+use uuid::Uuid;
 
 use self::connections::{Connection, Connections};
 use self::held_body::HeldBody;
+use self::paced_stream::PacedStream;
+pub use self::paced_stream::ReadingPace;
+use self::seldom::Seldom;
+use crate::problem::{MEDIA_TYPE, Problem};
+use crate::request_error::RequestError;
 use crate::{AppState, app};
 
-/// What a connection gets that comes while every other one is at work.
-const TOO_MANY: &[u8] =
-    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+/// How much of a request is read ahead and of an answer written ahead: more than the longest head that is taken
+/// (`book.rs`), or a client with that many bytes of headers would be told nothing.
+const BUFFER: usize = 64 * 1024;
+/// How often the log says the same of connections that cannot be taken.
+const SAID_EVERY: Duration = Duration::from_secs(10);
 
 /// The pause after the process could not open another file: long enough for one to be closed.
 const AFTER_FULL: Duration = Duration::from_millis(50);
@@ -47,9 +57,13 @@ pub async fn serve(
 ) -> io::Result<()> {
     let stopping = state.stopping().clone();
     let connections = Arc::new(Connections::new(state.limits.connections));
-    let header_time = state.limits.header_time;
+    let pace = ConnectionPace {
+        header_time: state.limits.header_time,
+        reading: state.limits.reading,
+    };
     let router = app(state);
     let attending = TaskTracker::new();
+    let (mut full, mut turned_away) = (Seldom::new(SAID_EVERY), Seldom::new(SAID_EVERY));
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
         let accepted = tokio::select! {
@@ -60,21 +74,15 @@ pub async fn serve(
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                cannot_accept(&connections, &error).await;
+                cannot_accept(&connections, &error, &mut full).await;
                 continue;
             }
         };
         let Some(connection) = connections.admit(peer) else {
-            turn_away(&stream);
+            turn_away(&stream, &mut turned_away);
             continue;
         };
-        attending.spawn(attend(
-            stream,
-            connection,
-            router.clone(),
-            header_time,
-            stopping.clone(),
-        ));
+        attending.spawn(attend(stream, connection, router.clone(), pace, stopping.clone()));
     }
     drop(on);
     stopping.cancel();
@@ -83,12 +91,19 @@ pub async fn serve(
     Ok(())
 }
 
+/// How slow a client may be.
+#[derive(Clone, Copy)]
+struct ConnectionPace {
+    header_time: Duration,
+    reading: ReadingPace,
+}
+
 /// Answers the requests of one connection.
 async fn attend(
     stream: TcpStream,
     connection: Connection,
     router: Router,
-    header_time: Duration,
+    pace: ConnectionPace,
     stopping: CancellationToken,
 ) {
     // Answers are written whole; waiting for more to send only adds latency.
@@ -107,8 +122,9 @@ async fn attend(
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         // Counts from the end of the request before, so it ends idle connections too.
-        .header_read_timeout(header_time)
-        .serve_connection(TokioIo::new(stream), answer);
+        .header_read_timeout(pace.header_time)
+        .max_buf_size(BUFFER)
+        .serve_connection(TokioIo::new(PacedStream::new(stream, pace.reading)), answer);
     let mut serving = std::pin::pin!(serving);
     let mut told = false;
     let ended = loop {
@@ -127,19 +143,35 @@ async fn attend(
 }
 
 /// Says so and goes on: a connection that is gone already is nobody's trouble, and files are closed again.
-async fn cannot_accept(connections: &Connections, error: &io::Error) {
+async fn cannot_accept(connections: &Connections, error: &io::Error, said: &mut Seldom) {
     if matches!(
         error.kind(),
         io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
     ) {
         return;
     }
-    warn!(%error, connections = connections.count(), "cannot accept a connection; the longest idle one is closed");
+    if let Some(unsaid) = said.due() {
+        let connections = connections.count();
+        warn!(%error, connections, unsaid, "cannot accept a connection; the longest idle one is closed");
+    }
     connections.evict_idle();
     sleep(AFTER_FULL).await;
 }
 
-fn turn_away(stream: &TcpStream) {
-    warn!("connection turned away: every other one is at work (`limits.connections`)");
-    let _ = stream.try_write(TOO_MANY);
+/// Answers without having read anything: what was not read makes the system break the connection off.
+fn turn_away(stream: &TcpStream, said: &mut Seldom) {
+    if let Some(unsaid) = said.due() {
+        warn!(
+            unsaid,
+            "connection turned away: every other one is at work (`limits.connections`)"
+        );
+    }
+    let problem = Problem::from(RequestError::TooManyConnections);
+    let body = serde_json::json!(problem.body(&Uuid::now_v7().to_string())).to_string();
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\nconnection: close\r\n\
+         content-type: {MEDIA_TYPE}\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let _ = stream.try_write(answer.as_bytes());
 }

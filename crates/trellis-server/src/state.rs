@@ -7,6 +7,8 @@ use tokio_util::sync::CancellationToken;
 use trellis_backend::Registry;
 use trellis_jobs::Jobs;
 
+use crate::ReadingPace;
+use crate::attempts::Attempts;
 use crate::hosts::AllowedHosts;
 use crate::keys::KeyRing;
 use crate::origins::AllowedOrigins;
@@ -23,6 +25,8 @@ pub struct HttpLimits {
     pub body_bytes: usize,
     /// How slowly a client may send a body.
     pub pace: Pace,
+    /// How slowly a client may read answers.
+    pub reading: ReadingPace,
     /// After so long without an event a comment is sent to followers of a job.
     pub event_heartbeat: Duration,
 }
@@ -34,6 +38,7 @@ impl Default for HttpLimits {
             header_time: Duration::from_secs(30),
             body_bytes: 64 * 1024 * 1024,
             pace: Pace::default(),
+            reading: ReadingPace::default(),
             event_heartbeat: Duration::from_secs(15),
         }
     }
@@ -63,6 +68,7 @@ pub struct AppState(Arc<Shared>);
 
 pub(crate) struct Shared {
     pub(crate) parts: AppParts,
+    pub(crate) attempts: Attempts,
     /// Set when the server stops: followers of jobs are let go.
     pub(crate) stopping: CancellationToken,
 }
@@ -72,6 +78,7 @@ impl AppState {
     pub fn new(parts: AppParts) -> Self {
         Self(Arc::new(Shared {
             parts,
+            attempts: Attempts::default(),
             stopping: CancellationToken::new(),
         }))
     }
@@ -86,6 +93,10 @@ impl std::ops::Deref for AppState {
 }
 
 impl AppState {
+    pub(crate) fn attempts(&self) -> &Attempts {
+        &self.0.attempts
+    }
+
     pub(crate) fn stopping(&self) -> &CancellationToken {
         &self.0.stopping
     }

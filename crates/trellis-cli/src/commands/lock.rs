@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use trellis_closure::lock::FlakeLock;
+use trellis_core::Explain as _;
 use trellis_pins::Pins;
 
 use super::{print, print_json, tell};
@@ -69,7 +70,7 @@ impl Files {
             self.lock.clone()
         };
         let lock = FlakeLock::read(&file).map_err(|error| {
-            let advice = error.advice().to_owned();
+            let advice = error.advice();
             let error = CliError::from(error);
             // The default's name says nothing to somebody who is in the wrong folder.
             if file == Path::new(FLAKE_LOCK) {

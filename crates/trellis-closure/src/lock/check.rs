@@ -3,100 +3,46 @@
 use std::collections::BTreeSet;
 
 use nix_compat::nixhash::NixHash;
-use serde::{Serialize, Serializer, ser::SerializeStruct};
+use serde::{Serialize, Serializer};
+use trellis_core::{Severity, Told};
 use trellis_pins::{Pins, Revision};
 
 use super::{FlakeLock, Node};
 
 const DAY_SECONDS: i64 = 24 * 60 * 60;
 
-/// How much a finding weighs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// The lock is not what it should be.
-    Error,
-    /// It is right, but a person should look.
-    Warning,
-}
-
-/// Something about a lock file.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
-pub enum Finding {
-    #[error("`{node}` is not locked at all")]
-    NotLocked { node: String },
-    #[error("`{node}` has no `{field}`, so what is downloaded could be anything")]
-    FieldMissing { node: String, field: &'static str },
-    #[error("`{node}` has the invalid narHash `{text}`")]
-    BadHash { node: String, text: String },
-    #[error("`{node}` has the commit `{text}`, which is not 40 hexadecimal digits")]
-    BadRevision { node: String, text: String },
-    #[error("`{node}` is unused")]
-    Unused { node: String },
-    #[error("`{node}` is {days} {} old", if *days == 1 { "day" } else { "days" })]
-    Old { node: String, days: i64 },
-    #[error("input `{input}` is pinned in pins.json but is not in flake.lock")]
-    InputMissing { input: String },
-    #[error("input `{input}` is in flake.lock but not in pins.json")]
-    InputUnknown { input: String },
-    #[error("`{input}` has {field} {locked} in flake.lock and {pinned} in pins.json")]
-    Differs {
-        input: String,
-        field: String,
-        locked: String,
-        pinned: String,
-    },
-}
-
-impl Finding {
-    /// Stable name in JSON, docs and tests.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::NotLocked { .. } => "not_locked",
-            Self::FieldMissing { .. } => "field_missing",
-            Self::BadHash { .. } => "bad_hash",
-            Self::BadRevision { .. } => "bad_revision",
-            Self::Unused { .. } => "unused",
-            Self::Old { .. } => "old",
-            Self::InputMissing { .. } => "input_missing",
-            Self::InputUnknown { .. } => "input_unknown",
-            Self::Differs { .. } => "differs",
-        }
-    }
-
-    /// How much it weighs.
-    pub fn severity(&self) -> Severity {
-        match self {
-            Self::Unused { .. } | Self::Old { .. } => Severity::Warning,
-            _ => Severity::Error,
-        }
-    }
-
-    /// What to do, one sentence.
-    pub fn advice(&self) -> &'static str {
-        match self {
-            Self::NotLocked { .. }
-            | Self::FieldMissing { .. }
-            | Self::BadHash { .. }
-            | Self::BadRevision { .. } => "let `nix flake lock` write it again",
-            Self::Unused { .. } => "`nix flake lock` removes it",
-            Self::Old { .. } => "`nix/update-pins` takes a newer revision",
-            Self::InputMissing { .. } | Self::InputUnknown { .. } | Self::Differs { .. } => {
-                "`nix/update-pins` writes both files from one source"
-            }
-        }
+trellis_core::explained! {
+    /// Something about a lock file.
+    #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+    #[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
+    pub enum Finding {
+        #[error("`{node}` is not locked at all")]
+        NotLocked { node: String } = "not_locked", WRITE_AGAIN;
+        #[error("`{node}` has no `{field}`, so what is downloaded could be anything")]
+        FieldMissing { node: String, field: &'static str } = "field_missing", WRITE_AGAIN;
+        #[error("`{node}` has the invalid narHash `{text}`")]
+        BadHash { node: String, text: String } = "bad_hash", WRITE_AGAIN;
+        #[error("`{node}` has the commit `{text}`, which is not 40 hexadecimal digits")]
+        BadRevision { node: String, text: String } = "bad_revision", WRITE_AGAIN;
+        #[error("`{node}` is unused")]
+        Unused { node: String } = "unused", "`nix flake lock` removes it", Severity::Warning;
+        #[error("`{node}` is {days} {} old", if *days == 1 { "day" } else { "days" })]
+        Old { node: String, days: i64 } = "old", "`nix/update-pins` takes a newer revision", Severity::Warning;
+        #[error("input `{input}` is pinned in pins.json but is not in flake.lock")]
+        InputMissing { input: String } = "input_missing", ONE_SOURCE;
+        #[error("input `{input}` is in flake.lock but not in pins.json")]
+        InputUnknown { input: String } = "input_unknown", ONE_SOURCE;
+        #[error("`{input}` has {field} {locked} in flake.lock and {pinned} in pins.json")]
+        Differs { input: String, field: String, locked: String, pinned: String } = "differs", ONE_SOURCE;
     }
 }
+
+const WRITE_AGAIN: &str = "let `nix flake lock` write it again";
+const ONE_SOURCE: &str = "`nix/update-pins` writes both files from one source";
 
 impl Serialize for Finding {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut object = serializer.serialize_struct("Finding", 4)?;
-        object.serialize_field("kind", self.kind())?;
-        object.serialize_field("severity", &self.severity())?;
-        object.serialize_field("message", &self.to_string())?;
-        object.serialize_field("advice", self.advice())?;
-        object.end()
+        Told::weighed(self).serialize(serializer)
     }
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use nix_compat::nixhash::{CAHash, NixHash};
 use nix_compat::store_path::{StorePath, build_ca_path};
 use sha2::{Digest as _, Sha256};
-use trellis_closure::verify::{Against, Checked, Problem, Trust, verify};
+use trellis_closure::verify::{Against, Checked, Trust, verify};
 use trellis_closure::{Store, hash_path};
 
 use crate::kit::Sample;
@@ -19,7 +19,7 @@ fn check(sample: &Sample, path: &StorePath<String>) -> Checked {
 }
 
 fn kinds(checked: &Checked) -> Vec<&'static str> {
-    checked.problems.iter().map(Problem::kind).collect()
+    checked.problems.iter().map(trellis_core::Explain::kind).collect()
 }
 
 /// A file of this text under the name that the address gives, as Nix would register it.

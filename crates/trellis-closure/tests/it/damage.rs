@@ -5,7 +5,7 @@ use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use trellis_closure::Store;
-use trellis_closure::verify::{Against, Problem, verify};
+use trellis_closure::verify::{Against, verify};
 
 use crate::kit::{Packages, Sample};
 
@@ -27,7 +27,7 @@ fn problems(sample: &Sample, packages: &Packages) -> BTreeMap<String, Vec<&'stat
     );
     let bad = checked.iter().filter(|path| !path.problems.is_empty());
     bad.map(|path| {
-        let kinds = path.problems.iter().map(Problem::kind).collect();
+        let kinds = path.problems.iter().map(trellis_core::Explain::kind).collect();
         (path.path.name().clone(), kinds)
     })
     .collect()

@@ -3,18 +3,16 @@
 use std::fs;
 use std::path::Path;
 
-/// The names that the `kind` functions give, as they stand in the code.
+/// The names that stand behind the variants in the code.
 fn kinds(file: &str) -> Vec<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(file);
     let code = fs::read_to_string(path).unwrap();
-    let after = code
-        .split("fn kind(&self)")
-        .nth(1)
-        .expect("the file has such a function");
-    let body = after.split("\n    }\n").next().unwrap();
-    let arms = body.lines().filter_map(|line| line.split_once("=> \""));
-    arms.map(|(_, name)| name.trim_end_matches(['"', ',']).to_owned())
-        .collect()
+    let table = code.split("explained! {").nth(1).expect("the file has a table");
+    let table = table.split("\n}\n").next().unwrap();
+    let words: Vec<&str> = table.split_whitespace().collect();
+    let behind = words.windows(2).filter(|pair| pair[0] == "=");
+    let names = behind.filter_map(|pair| pair[1].strip_prefix('"')?.strip_suffix("\","));
+    names.map(str::to_owned).collect()
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use trellis_closure::lock::{Finding, FlakeLock, Severity, check};
+use trellis_core::Explain as _;
 use trellis_pins::Pins;
 
 const NOW: i64 = 1_800_000_000;

@@ -5,6 +5,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
 use trellis_closure::{ClosureError, hash_path};
+use trellis_core::Explain as _;
 
 /// Names whose order depends on who sorts, each kind of file, and a file of several blocks.
 fn write_tree(tree: &Path) {

@@ -9,6 +9,7 @@ use nix_compat::nixbase32;
 use nix_compat::store_path::StorePath;
 use trellis_closure::verify::{Against, Checked, Problem, Trust, verify};
 use trellis_closure::{BinaryCache, Store};
+use trellis_core::Explain as _;
 
 use crate::kit::{Packages, Sample};
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use nix_compat::store_path::StorePath;
 use trellis_closure::{ClosureError, Source, Store, own_store_path};
+use trellis_core::Explain as _;
 
 use crate::kit::{Packages, REGISTERED, Sample};
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use trellis_pins::Pins;
 
-use super::{BuiltFor, MissingSymbol};
+use super::problem::{BuiltFor, MissingSymbol};
 use crate::packages::Packages;
 
 /// A symbol that tells which torch defines it.

@@ -20,7 +20,7 @@ use crate::finding::{Check, Finding, Level};
 use crate::library_index::{Id, LibraryIndex};
 use crate::packages::Packages;
 
-pub use problem::{AbiProblem, BuiltFor, MissingSymbol};
+use self::problem::{AbiProblem, MissingSymbol};
 
 /// Missing symbols shown of one library; a wrong torch can make hundreds.
 const MAX_SYMBOLS: usize = 20;

@@ -1,107 +1,86 @@
 //! What the ABI check finds.
 
-use crate::finding::{Diagnosis, Level};
+use crate::finding::{Level, diagnoses};
+use crate::text::count;
 
 /// A symbol that nothing defines.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct MissingSymbol {
+pub(crate) struct MissingSymbol {
     /// As the linker names it.
-    pub mangled: String,
+    pub(super) mangled: String,
     /// As C++ names it; the same as `mangled` where it cannot be told.
-    pub demangled: String,
+    pub(super) demangled: String,
 }
 
-/// Why an extension does not load, or that all do.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AbiProblem {
-    /// Every need is met.
-    #[error("{}: every C++ symbol and library that {} was found", match libraries {
-        1 => "1 library".to_owned(),
-        many => format!("{many} libraries"),
-    }, if *libraries == 1 { "it needs" } else { "they need" })]
-    Complete {
-        /// How many were looked at.
-        libraries: usize,
-    },
-    /// C++ symbols that nothing defines.
-    #[error("needs {} that nothing here defines{}", count(symbols.len(), "C++ symbol"), reason(cause.as_ref()))]
-    MissingSymbols {
-        /// Which.
-        symbols: Vec<MissingSymbol>,
-        /// Why, if it is known.
-        cause: Option<BuiltFor>,
-    },
-    /// A library of `DT_NEEDED` that is nowhere.
-    #[error("needs {}, which is not here", names(libraries))]
-    MissingLibrary {
-        /// Which.
-        libraries: Vec<String>,
-    },
-    /// The same, in libraries that nothing loads at start: plug-ins for clusters, optional modules.
-    #[error("{} a library that is not here; nothing that is loaded at start needs them", if plugins.len() == 1 { "1 plug-in needs".to_owned() } else { format!("{} plug-ins need", plugins.len()) })]
-    PluginIncomplete {
-        /// Each with what it lacks.
-        plugins: Vec<String>,
-    },
-    /// A library is older than what was built against it.
-    #[error("needs {version} of `{library}`{}", newest.as_ref().map(|newest| format!(", and the one here ends at {newest}")).unwrap_or_default())]
-    VersionMissing {
-        /// Such as `libc.so.6`.
-        library: String,
-        /// Such as `GLIBC_2.38`.
-        version: String,
-        /// The highest of the same family that is there.
-        newest: Option<String>,
-    },
-    /// CUDA runtimes of several major versions in one process.
-    #[error("CUDA runtimes {} meet in one process", versions.join(" and "))]
-    TwoCudaRuntimes {
-        /// Major versions.
-        versions: Vec<String>,
-        /// The libraries with what they need.
-        users: Vec<String>,
-    },
-    /// Compiled for another Python.
-    #[error("is compiled for {built} only, and this is {here}")]
-    PythonTag {
-        /// Such as `cpython-311`.
-        built: String,
-        /// Such as `cpython-312`.
-        here: String,
-    },
-    /// Compiled for NumPy 1, and NumPy 2 is here.
-    #[error("is compiled for NumPy 1, and NumPy {here} is here: {} cannot be imported", if libraries.len() == 1 { "1 extension".to_owned() } else { format!("{} extensions", libraries.len()) })]
-    OtherNumpy {
-        /// NumPy's version.
-        here: String,
-        /// TRELLIS imports the package.
-        needed: bool,
-        /// The extensions.
-        libraries: Vec<String>,
-    },
-    /// Named like a library and none.
-    #[error("cannot be read as a library: {reason}")]
-    Unreadable {
-        /// TRELLIS imports its package.
-        needed: bool,
-        /// What does not fit.
-        reason: String,
-    },
+impl MissingSymbol {
+    fn line(&self) -> String {
+        if self.mangled == self.demangled {
+            self.mangled.clone()
+        } else {
+            format!("{}  {}", self.mangled, self.demangled)
+        }
+    }
+}
+
+diagnoses! {
+    /// Why an extension does not load, or that all do.
+    #[derive(Clone, PartialEq, Eq)]
+    pub(crate) enum AbiProblem {
+        #[error("{}: every C++ symbol and library that {} was found", count(*libraries, "library", "libraries"), if *libraries == 1 { "it needs" } else { "they need" })]
+        Complete { libraries: usize } = "abi_complete", Level::Ok, "";
+        #[error("needs {} that nothing here defines{}", count(symbols.len(), "C++ symbol", "C++ symbols"), reason(cause.as_ref()))]
+        MissingSymbols { symbols: Vec<MissingSymbol>, cause: Option<BuiltFor> } = "missing_symbols", Level::Error,
+            cause.as_ref().map_or_else(|| UNRELATED.to_owned(), BuiltFor::advice),
+            symbols.iter().map(MissingSymbol::line).collect();
+        /// A library of `DT_NEEDED`.
+        #[error("needs {}, which is not here", names(libraries))]
+        MissingLibrary { libraries: Vec<String> } = "missing_library", Level::Error,
+            "install the package with the library; on NixOS use the flake's environment, which patches wheels to find it";
+        /// The same, in libraries that nothing loads at start: plug-ins for clusters, optional modules.
+        #[error("{} a library that is not here; nothing that is loaded at start needs them", count(plugins.len(), "plug-in needs", "plug-ins need"))]
+        PluginIncomplete { plugins: Vec<String> } = "plugin_incomplete", Level::Ok, "", plugins.clone();
+        /// `newest` is the highest of the same family that is there.
+        #[error("needs {version} of `{library}`{}", newest.as_ref().map(|newest| format!(", and the one here ends at {newest}")).unwrap_or_default())]
+        VersionMissing { library: String, version: String, newest: Option<String> } = "library_too_old", Level::Error,
+            format!("use a system whose `{library}` has {version}, or the flake, which has its own");
+        /// Major versions, and the libraries with what they need.
+        #[error("CUDA runtimes {} meet in one process", versions.join(" and "))]
+        TwoCudaRuntimes { versions: Vec<String>, users: Vec<String> } = "two_cuda_runtimes", Level::Warn,
+            "install builds for one CUDA major version only, as in the pinned set", users.clone();
+        #[error("is compiled for {built} only, and this is {here}")]
+        PythonTag { built: String, here: String } = "python_abi", Level::Error,
+            format!("install the package with this environment's own pip ({here})");
+        #[error("is compiled for NumPy 1, and NumPy {here} is here: {} cannot be imported", count(libraries.len(), "extension", "extensions"))]
+        OtherNumpy { here: String, needed: bool, libraries: Vec<String> } = "numpy_abi", where_needed(*needed),
+            "install a release of it that was built with NumPy 2 headers, as the pinned set has", libraries.clone();
+        /// Named like a library and none.
+        #[error("cannot be read as a library: {reason}")]
+        Unreadable { needed: bool, reason: String } = "unreadable_library", where_needed(*needed),
+            "install the package again";
+    }
+}
+
+const UNRELATED: &str =
+    "install builds that belong together: the extension and what it needs come from different versions";
+
+/// An error where TRELLIS imports the package.
+fn where_needed(needed: bool) -> Level {
+    if needed { Level::Error } else { Level::Warn }
 }
 
 /// Which package an extension was built against.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BuiltFor {
+pub(crate) struct BuiltFor {
     /// The extension's package.
-    pub package: String,
+    pub(super) package: String,
     /// The package that should define the symbols, such as `torch`.
-    pub provider: String,
+    pub(super) provider: String,
     /// The provider's version that it was built for, such as `2.9.1+cu128`.
-    pub built: String,
+    pub(super) built: String,
     /// The provider's version that is here.
-    pub here: Option<String>,
+    pub(super) here: Option<String>,
     /// Whether that is the pinned one, so that the extension should change and not the provider.
-    pub here_is_pinned: bool,
+    pub(super) here_is_pinned: bool,
 }
 
 impl BuiltFor {
@@ -133,92 +112,10 @@ fn reason(cause: Option<&BuiltFor>) -> String {
     })
 }
 
-fn count(number: usize, what: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {what}{plural}")
-}
-
 fn names(libraries: &[String]) -> String {
     libraries
         .iter()
         .map(|name| format!("`{name}`"))
         .collect::<Vec<_>>()
         .join(", ")
-}
-
-impl Diagnosis for AbiProblem {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Complete { .. } => "abi_complete",
-            Self::MissingSymbols { .. } => "missing_symbols",
-            Self::MissingLibrary { .. } => "missing_library",
-            Self::PluginIncomplete { .. } => "plugin_incomplete",
-            Self::VersionMissing { .. } => "library_too_old",
-            Self::TwoCudaRuntimes { .. } => "two_cuda_runtimes",
-            Self::PythonTag { .. } => "python_abi",
-            Self::OtherNumpy { .. } => "numpy_abi",
-            Self::Unreadable { .. } => "unreadable_library",
-        }
-    }
-
-    fn level(&self) -> Level {
-        match self {
-            Self::Complete { .. } | Self::PluginIncomplete { .. } => Level::Ok,
-            Self::TwoCudaRuntimes { .. }
-            | Self::Unreadable { needed: false, .. }
-            | Self::OtherNumpy { needed: false, .. } => Level::Warn,
-            Self::MissingSymbols { .. }
-            | Self::MissingLibrary { .. }
-            | Self::VersionMissing { .. }
-            | Self::Unreadable { needed: true, .. }
-            | Self::OtherNumpy { needed: true, .. }
-            | Self::PythonTag { .. } => Level::Error,
-        }
-    }
-
-    fn advice(&self) -> String {
-        match self {
-            Self::Complete { .. } | Self::PluginIncomplete { .. } => String::new(),
-            Self::MissingSymbols { cause: Some(cause), .. } => cause.advice(),
-            Self::MissingSymbols { cause: None, .. } => {
-                "install builds that belong together: the extension and what it needs come from different versions"
-                    .to_owned()
-            }
-            Self::MissingLibrary { .. } => {
-                "install the package with the library; on NixOS use the flake's environment, which patches \
-                 wheels to find it"
-                    .to_owned()
-            }
-            Self::VersionMissing { library, version, .. } => format!(
-                "use a system whose `{library}` has {version}, or the flake, which has its own"
-            ),
-            Self::TwoCudaRuntimes { .. } => {
-                "install builds for one CUDA major version only, as in the pinned set".to_owned()
-            }
-            Self::PythonTag { here, .. } => format!("install the package with this environment's own pip ({here})"),
-            Self::OtherNumpy { .. } => {
-                "install a release of it that was built with NumPy 2 headers, as the pinned set has".to_owned()
-            }
-            Self::Unreadable { .. } => "install the package again".to_owned(),
-        }
-    }
-
-    fn evidence(&self) -> Vec<String> {
-        match self {
-            Self::MissingSymbols { symbols, .. } => symbols
-                .iter()
-                .map(|symbol| {
-                    if symbol.mangled == symbol.demangled {
-                        symbol.mangled.clone()
-                    } else {
-                        format!("{}  {}", symbol.mangled, symbol.demangled)
-                    }
-                })
-                .collect(),
-            Self::TwoCudaRuntimes { users, .. } => users.clone(),
-            Self::PluginIncomplete { plugins } => plugins.clone(),
-            Self::OtherNumpy { libraries, .. } => libraries.clone(),
-            _ => Vec::new(),
-        }
-    }
 }

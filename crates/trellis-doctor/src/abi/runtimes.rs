@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::AbiProblem;
+use super::problem::AbiProblem;
 use crate::library_index::{Id, LibraryIndex};
 
 /// Looks at the runtimes that compiled extensions reach.

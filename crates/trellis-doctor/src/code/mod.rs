@@ -3,7 +3,7 @@
 //! `arch.rs` names, `fatbin.rs` the file format, `cubin.rs` the code's own header, `images.rs` a library's code,
 //! `verdict.rs` what it means, `nvrtc.rs` run-time compilers, `xformers.rs` limits in xformers' own sources.
 
-pub mod arch;
+mod arch;
 mod cubin;
 pub mod fatbin;
 mod images;
@@ -16,13 +16,13 @@ mod xformers;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use trellis_core::Capability;
 
+use self::problem::CodeProblem;
 use crate::abi;
 use crate::finding::{Check, Finding};
 use crate::library_index::{Id, LibraryIndex};
 use crate::packages::Packages;
 
 pub use library::{ArchCount, CodeLists, LibraryCode, UnitCounts};
-pub use problem::CodeProblem;
 pub use verdict::Verdict;
 
 /// The table of all libraries with device code, and what to say about them.

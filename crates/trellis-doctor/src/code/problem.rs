@@ -2,133 +2,48 @@
 
 use super::library::LibraryCode;
 use super::verdict::Verdict;
-use crate::finding::{Diagnosis, Level};
+use crate::finding::{Level, diagnoses};
+use crate::text::count;
 use trellis_core::Capability;
 
-/// A limit of the machine code that is here.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CodeProblem {
-    /// Runs as it is.
-    #[error("{} machine code for capability {capability}", count(*libraries, "library has", "libraries have"))]
-    Native {
-        /// How many.
-        libraries: usize,
-        /// Asked.
-        capability: Capability,
-    },
-    /// The driver compiles PTX at first use.
-    #[error(
-        "{} no machine code for capability {capability}, but PTX: the driver compiles it at first use, so the \
-         first run is slow", count(libraries.len(), "library has", "libraries have")
-    )]
-    DriverCompiles {
-        /// Which, with their PTX.
-        libraries: Vec<String>,
-        /// Asked.
-        capability: Capability,
-    },
-    /// Nothing runs.
-    #[error(
-        "{} no code for capability {capability}: `no kernel image is available for execution on the device` \
-         will follow", count(libraries.len(), "library has", "libraries have")
-    )]
-    NoKernelImage {
-        /// Which, with their SASS.
-        libraries: Vec<String>,
-        /// Asked.
-        capability: Capability,
-    },
-    /// The same, where no extension needs the library.
-    #[error(
-        "{} no code for capability {capability}; no compiled extension needs them",
-        count(libraries.len(), "library has", "libraries have")
-    )]
-    UnneededWithout {
-        /// Which, with their SASS.
-        libraries: Vec<String>,
-        /// Asked.
-        capability: Capability,
-    },
-    /// A fatbin that cannot be read to its end.
-    #[error("device code is damaged: {reason}")]
-    Damaged {
-        /// Where and how.
-        reason: String,
-    },
-    /// A run-time compiler that is older than the GPU.
-    #[error("this NVRTC does not know capability {capability}: kernels compiled at run time will fail")]
-    CompilerTooOld {
-        /// Asked.
-        capability: Capability,
-    },
-    /// Operators of xformers that refuse the GPU.
-    #[error(
-        "the only attention operators for fp32 stop at capability {highest}; in fp16 and bf16 {} there",
-        if *half_precision { "others are" } else { "none is" }
-    )]
-    OperatorLimit {
-        /// The highest capability that the fp32 operators take.
-        highest: Capability,
-        /// Whether an operator for half precision takes the asked one.
-        half_precision: bool,
-    },
-}
-
-fn count(number: usize, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
-}
-
-impl Diagnosis for CodeProblem {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Native { .. } => "native",
-            Self::DriverCompiles { .. } => "driver_compiles",
-            Self::NoKernelImage { .. } => "no_kernel_image",
-            Self::UnneededWithout { .. } => "unneeded_without_code",
-            Self::Damaged { .. } => "damaged_device_code",
-            Self::CompilerTooOld { .. } => "nvrtc_too_old",
-            Self::OperatorLimit { .. } => "xformers_operator_limit",
-        }
-    }
-
-    fn level(&self) -> Level {
-        match self {
-            Self::Native { .. } | Self::UnneededWithout { .. } => Level::Ok,
-            Self::DriverCompiles { .. }
-            | Self::Damaged { .. }
-            | Self::CompilerTooOld { .. }
-            | Self::OperatorLimit { .. } => Level::Warn,
-            Self::NoKernelImage { .. } => Level::Error,
-        }
-    }
-
-    fn advice(&self) -> String {
-        match self {
-            Self::Native { .. } | Self::UnneededWithout { .. } => "",
-            Self::DriverCompiles { .. } => {
-                "keep the driver's cache: set `CUDA_CACHE_PATH` to a folder that survives restarts, and warm up once"
-            }
-            Self::NoKernelImage { .. } => {
-                "install builds whose list of architectures has this GPU, as the pinned set's have"
-            }
-            Self::Damaged { .. } => "install the package again",
-            Self::CompilerTooOld { .. } => {
-                "set `SPCONV_ALGO=native`, so that nothing is compiled at run time, or install a build with a newer NVRTC"
-            }
-            Self::OperatorLimit { .. } => {
-                "set `XFORMERS_DISABLED=1`, so that DINOv2, which runs in fp32, uses torch's own attention"
-            }
-        }
-        .to_owned()
-    }
-
-    fn evidence(&self) -> Vec<String> {
-        match self {
-            Self::DriverCompiles { libraries, .. }
-            | Self::NoKernelImage { libraries, .. }
-            | Self::UnneededWithout { libraries, .. } => libraries.clone(),
-            _ => Vec::new(),
-        }
+diagnoses! {
+    /// What runs on the GPU that was asked for. Libraries stand with their PTX or SASS.
+    #[derive(Clone, PartialEq, Eq)]
+    pub(crate) enum CodeProblem {
+        #[error("{} machine code for capability {capability}", count(*libraries, "library has", "libraries have"))]
+        Native { libraries: usize, capability: Capability } = "native", Level::Ok, "";
+        #[error(
+            "{} no machine code for capability {capability}, but PTX: the driver compiles it at first use, so the \
+             first run is slow", count(libraries.len(), "library has", "libraries have")
+        )]
+        DriverCompiles { libraries: Vec<String>, capability: Capability } = "driver_compiles", Level::Warn,
+            "keep the driver's cache: set `CUDA_CACHE_PATH` to a folder that survives restarts, and warm up once",
+            libraries.clone();
+        #[error(
+            "{} no code for capability {capability}: `no kernel image is available for execution on the device` \
+             will follow", count(libraries.len(), "library has", "libraries have")
+        )]
+        NoKernelImage { libraries: Vec<String>, capability: Capability } = "no_kernel_image", Level::Error,
+            "install builds whose list of architectures has this GPU, as the pinned set's have", libraries.clone();
+        #[error(
+            "{} no code for capability {capability}; no compiled extension needs them",
+            count(libraries.len(), "library has", "libraries have")
+        )]
+        UnneededWithout { libraries: Vec<String>, capability: Capability } = "unneeded_without_code", Level::Ok, "",
+            libraries.clone();
+        /// A fatbin that cannot be read to its end.
+        #[error("device code is damaged: {reason}")]
+        Damaged { reason: String } = "damaged_device_code", Level::Warn, "install the package again";
+        #[error("this NVRTC does not know capability {capability}: kernels compiled at run time will fail")]
+        CompilerTooOld { capability: Capability } = "nvrtc_too_old", Level::Warn,
+            "set `SPCONV_ALGO=native`, so that nothing is compiled at run time, or install a build with a newer NVRTC";
+        /// `highest` is what the fp32 operators take; `half_precision`: one of these takes the asked one.
+        #[error(
+            "the only attention operators for fp32 stop at capability {highest}; in fp16 and bf16 {} there",
+            if *half_precision { "others are" } else { "none is" }
+        )]
+        OperatorLimit { highest: Capability, half_precision: bool } = "xformers_operator_limit", Level::Warn,
+            "set `XFORMERS_DISABLED=1`, so that DINOv2, which runs in fp32, uses torch's own attention";
     }
 }
 

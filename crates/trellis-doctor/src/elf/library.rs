@@ -19,37 +19,20 @@ const MAX_NAMES: usize = 4096;
 
 /// Why a file is no library that can be judged.
 #[derive(Debug, thiserror::Error)]
-pub enum ElfError {
-    /// The file cannot be opened or mapped.
+pub(crate) enum ElfError {
     #[error("cannot read {}", path.display())]
-    Read {
-        /// Which.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
-    /// Not a 64-bit little-endian ELF file with sections, or a damaged one.
+    Read { path: PathBuf, source: io::Error },
     #[error("{} is not a readable 64-bit ELF library", path.display())]
     Format {
-        /// Which.
         path: PathBuf,
-        /// What does not fit.
-        #[source]
         source: object::read::Error,
     },
     /// The file ends before its own tables say.
     #[error("{} is cut short", path.display())]
-    CutShort {
-        /// Which.
-        path: PathBuf,
-    },
+    CutShort { path: PathBuf },
     /// More or longer names than any linker writes.
     #[error("{} has more names than a library can need", path.display())]
-    Excess {
-        /// Which.
-        path: PathBuf,
-    },
+    Excess { path: PathBuf },
 }
 
 /// Sections without code that a library could load: device code that is found anyway, and tables for unwinding.
@@ -85,7 +68,7 @@ fn keep<T>(list: &mut Vec<T>, name: &[u8], make: impl FnOnce(String) -> T) -> Re
 
 /// A symbol version that a library needs from another.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VersionNeed {
+pub(crate) struct VersionNeed {
     /// The other's name, as in `DT_NEEDED`.
     pub file: String,
     /// Such as `GLIBC_2.38`.
@@ -96,7 +79,7 @@ pub struct VersionNeed {
 
 /// A shared object.
 #[derive(Debug)]
-pub struct Library {
+pub(crate) struct Library {
     /// Where it was found.
     pub path: PathBuf,
     /// Its own name.
@@ -118,7 +101,7 @@ pub struct Library {
 
 impl Library {
     /// Maps and reads a library.
-    pub fn open(path: &Path) -> Result<Self, ElfError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, ElfError> {
         let map = map::map(path).map_err(|source| ElfError::Read {
             path: path.to_owned(),
             source,
@@ -146,12 +129,12 @@ impl Library {
     }
 
     /// A handle for reading parts of the file without mapping them.
-    pub fn file(&self) -> io::Result<File> {
+    pub(crate) fn file(&self) -> io::Result<File> {
         File::open(&self.path)
     }
 
     /// The name that others ask for: the soname, or the file's name.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         let file_name = || self.path.file_name().and_then(|name| name.to_str());
         self.soname.as_deref().or_else(file_name).unwrap_or_default()
     }

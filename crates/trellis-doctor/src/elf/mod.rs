@@ -7,7 +7,7 @@ mod library;
 mod map;
 mod tables;
 
-pub use library::{ElfError, Library};
+pub(crate) use library::{ElfError, Library};
 pub(crate) use tables::{Tables, Wanted};
 
 type Header = object::elf::FileHeader64<object::LittleEndian>;

@@ -18,7 +18,7 @@ use crate::text;
 use self::added::Added;
 
 pub use interpreter::environment_of;
-pub use problem::{EnvironmentError, EnvironmentUntold};
+pub use problem::EnvironmentError;
 pub(crate) use walk::{SharedObject, shared_objects};
 
 /// A version of the interpreter, such as 3.12.

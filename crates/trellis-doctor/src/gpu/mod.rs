@@ -11,11 +11,11 @@ use std::str::FromStr as _;
 use pep440_rs::Version;
 use trellis_pins::Cuda;
 
+use self::problem::{GpuProblem, Needs};
 use crate::finding::{Check, Finding};
 use trellis_core::Capability;
 
 pub use machine::{Driver, Machine, Place};
-pub use problem::{GpuProblem, Needs};
 pub use trellis_core::{Gpu, GpuProcess};
 
 /// What TRELLIS needs with everything resident, by its authors.

@@ -18,13 +18,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use trellis_pins::Pins;
 
 use self::finder::{Finder, Found};
+use self::problem::ImportProblem;
 use self::seeds::{outermost, published};
 use self::walk::Missing;
 use crate::environment::Environment;
 use crate::finding::{Check, Finding};
 use crate::packages::{Package, Packages, requirements};
-
-pub use problem::ImportProblem;
 
 /// The packages that TRELLIS reaches, by their modules' outermost names, and what to say.
 pub(crate) fn check(

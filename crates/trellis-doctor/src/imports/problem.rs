@@ -1,96 +1,51 @@
 //! What the check of imports finds.
 
-use crate::finding::{Diagnosis, Level};
+use crate::finding::{Level, diagnoses};
 
-/// Whether what TRELLIS imports is here.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ImportProblem {
-    /// Everything is.
-    #[error("{modules} modules that TRELLIS imports, by their files: all are here")]
-    Found {
-        /// Modules that were followed.
-        modules: usize,
-    },
-    /// A package that nobody brings.
-    #[error("is not installed, and {by} imports it")]
-    NotInstalled {
-        /// Who imports it.
-        by: String,
-        /// What to install, such as `plyfile 1.1.3`.
-        install: String,
-    },
-    /// TRELLIS's own code.
-    #[error("is not in this environment")]
-    NoTrellis {
-        /// Its repository.
-        repository: String,
-    },
-    /// Metadata alone.
-    #[error("is recorded as installed ({record}), but its files are not here, and {by} imports it")]
-    FilesGone {
-        /// The record's folder.
-        record: String,
-        /// Who imports it.
-        by: String,
-        /// What to install.
-        install: String,
-    },
-    /// The package is there and the module is not.
-    #[error("has no module {}, which {by} imports", list(modules))]
-    ModuleMissing {
-        /// Dotted.
-        modules: Vec<String>,
-        /// Who imports it.
-        by: String,
-        /// What to install.
-        install: String,
-    },
-    /// A file that is there and that Python cannot compile.
-    #[error("cannot be read, and {by} imports it: {reason}")]
-    Unreadable {
-        /// Who imports it.
-        by: String,
-        /// What is wrong with the file.
-        reason: String,
-        /// What to install.
-        install: String,
-    },
-    /// A package of the same name.
-    #[error(
-        "is another package of this name ({here}): it has no module {}, which {by} imports",
-        list(modules)
-    )]
-    OtherPackage {
-        /// Its record.
-        here: String,
-        /// Dotted.
-        modules: Vec<String>,
-        /// Who imports it.
-        by: String,
-        /// What to install.
-        install: String,
-    },
-    /// A folder that git fills only when asked to.
-    #[error(
-        "is an empty folder: the repository's submodule was not fetched, and {by} imports `{module}` from it"
-    )]
-    SubmoduleEmpty {
-        /// Dotted.
-        module: String,
-        /// Who imports it.
-        by: String,
-    },
-    /// Python files without the compiled part.
-    #[error("is installed without its compiled library {}", any_of.iter().map(|stem| format!("`{stem}.*.so`")).collect::<Vec<_>>().join(" or "))]
-    NotCompiled {
-        /// Paths below the packages; any would do.
-        any_of: Vec<String>,
-        /// What to install.
-        install: String,
-    },
-    /// nvdiffrast before 0.4 compiles its library when it is first used.
-    #[error("compiles its library at first use, which takes minutes and needs `nvcc` and `ninja`")]
-    CompilesAtFirstUse,
+diagnoses! {
+    /// Whether what TRELLIS imports is here. `by` imports it; `install` says what to, such as `plyfile 1.1.3`.
+    #[derive(Clone, PartialEq, Eq)]
+    pub(crate) enum ImportProblem {
+        #[error("{modules} modules that TRELLIS imports, by their files: all are here")]
+        Found { modules: usize } = "imports_found", Level::Ok, "";
+        #[error("is not installed, and {by} imports it")]
+        NotInstalled { by: String, install: String } = "not_installed", Level::Error,
+            format!("install {install}, or use the flake's environment");
+        #[error("is not in this environment")]
+        NoTrellis { repository: String } = "not_installed", Level::Error, format!(
+            "put the folder `trellis` of {repository}, submodules included, among the packages, or use the flake's \
+             environment"
+        );
+        /// Metadata alone.
+        #[error("is recorded as installed ({record}), but its files are not here, and {by} imports it")]
+        FilesGone { record: String, by: String, install: String } = "files_gone", Level::Error,
+            format!("remove the folder `{record}` and install {install} again");
+        /// The package is there and these modules are not.
+        #[error("has no module {}, which {by} imports", list(modules))]
+        ModuleMissing { modules: Vec<String>, by: String, install: String } = "module_missing", Level::Error,
+            format!("install {install} again, or use the flake's environment");
+        /// A file that is there and that Python cannot compile.
+        #[error("cannot be read, and {by} imports it: {reason}")]
+        Unreadable { by: String, reason: String, install: String } = "module_unreadable", Level::Error,
+            format!("install {install} again, or use the flake's environment");
+        /// `here` is its record.
+        #[error("is another package of this name ({here}): it has no module {}, which {by} imports", list(modules))]
+        OtherPackage { here: String, modules: Vec<String>, by: String, install: String } = "other_package", Level::Error, format!("uninstall it and install {install}");
+        #[error(
+            "is an empty folder: the repository's submodule was not fetched, and {by} imports `{module}` from it"
+        )]
+        SubmoduleEmpty { module: String, by: String } = "submodule_empty", Level::Error,
+            "run `git submodule update --init --recursive` in TRELLIS's repository and copy it again";
+        /// Python files without the compiled part, for which any of these paths would do.
+        #[error("is installed without its compiled library {}", any_of.iter().map(|stem| format!("`{stem}.*.so`")).collect::<Vec<_>>().join(" or "))]
+        NotCompiled { any_of: Vec<String>, install: String } = "not_compiled", Level::Error, format!(
+            "install a build of {install} for this Python, torch and CUDA: the folder of its sources is not enough"
+        );
+        /// nvdiffrast before 0.4.
+        #[error("compiles its library at first use, which takes minutes and needs `nvcc` and `ninja`")]
+        CompilesAtFirstUse = "compiles_at_first_use", Level::Warn,
+            "install nvdiffrast 0.4, which is compiled when it is installed";
+    }
 }
 
 /// `a`, `b` or `c`
@@ -100,60 +55,5 @@ fn list(modules: &[String]) -> String {
         Some((last, [])) => last.clone(),
         Some((last, others)) => format!("{} or {last}", others.join(", ")),
         None => String::new(),
-    }
-}
-
-impl Diagnosis for ImportProblem {
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Found { .. } => "imports_found",
-            Self::NotInstalled { .. } | Self::NoTrellis { .. } => "not_installed",
-            Self::FilesGone { .. } => "files_gone",
-            Self::ModuleMissing { .. } => "module_missing",
-            Self::Unreadable { .. } => "module_unreadable",
-            Self::OtherPackage { .. } => "other_package",
-            Self::SubmoduleEmpty { .. } => "submodule_empty",
-            Self::NotCompiled { .. } => "not_compiled",
-            Self::CompilesAtFirstUse => "compiles_at_first_use",
-        }
-    }
-
-    fn level(&self) -> Level {
-        match self {
-            Self::Found { .. } => Level::Ok,
-            Self::CompilesAtFirstUse => Level::Warn,
-            _ => Level::Error,
-        }
-    }
-
-    fn advice(&self) -> String {
-        match self {
-            Self::Found { .. } => String::new(),
-            Self::NotInstalled { install, .. } => {
-                format!("install {install}, or use the flake's environment")
-            }
-            Self::NoTrellis { repository } => {
-                format!(
-                    "put the folder `trellis` of {repository}, submodules included, among the packages, or use the flake's environment"
-                )
-            }
-            Self::FilesGone { install, record, .. } => {
-                format!("remove the folder `{record}` and install {install} again")
-            }
-            Self::ModuleMissing { install, .. } | Self::Unreadable { install, .. } => {
-                format!("install {install} again, or use the flake's environment")
-            }
-            Self::OtherPackage { install, .. } => format!("uninstall it and install {install}"),
-            Self::SubmoduleEmpty { .. } => {
-                "run `git submodule update --init --recursive` in TRELLIS's repository and copy it again"
-                    .to_owned()
-            }
-            Self::CompilesAtFirstUse => {
-                "install nvdiffrast 0.4, which is compiled when it is installed".to_owned()
-            }
-            Self::NotCompiled { install, .. } => format!(
-                "install a build of {install} for this Python, torch and CUDA: the folder of its sources is not enough"
-            ),
-        }
     }
 }

@@ -16,7 +16,7 @@ const MAX_BYTES: usize = 64 << 10;
 
 /// How a program ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
+pub(super) struct Outcome {
     /// Standard output.
     pub output: String,
     /// Standard error.

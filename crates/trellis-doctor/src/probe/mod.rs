@@ -10,10 +10,9 @@ mod steps;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use self::child::Outcome;
 use self::steps::{Step, Work};
-use crate::finding::{Check, Diagnosis, Finding, Level};
-
-pub use child::Outcome;
+use crate::finding::{Check, Finding, Level, diagnoses};
 
 /// How to probe.
 #[derive(Debug, Clone)]
@@ -29,87 +28,55 @@ pub struct Probe {
     pub long_limit: Duration,
 }
 
-/// How a step went.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ProbeProblem {
-    /// Well.
-    #[error("works")]
-    Works {
-        /// What it printed.
-        lines: Vec<String>,
-    },
-    /// Left out: the step's own words.
-    #[error("was left out: {reason}")]
-    LeftOut {
-        /// Why.
-        reason: String,
-    },
-    /// A symbol that nothing defines.
-    #[error("failed to load: nothing defines `{symbol}`")]
-    UndefinedSymbol {
-        /// Mangled.
-        symbol: String,
-    },
-    /// A library that is nowhere.
-    #[error("failed to load: `{library}` is not found")]
-    LibraryMissing {
-        /// Its name.
-        library: String,
-    },
-    /// A package that is not installed.
-    #[error("failed: the package `{module}` is not installed")]
-    ModuleMissing {
-        /// Its name.
-        module: String,
-    },
-    /// No code for the GPU.
-    #[error("failed on the GPU: no kernel image is available for it")]
-    NoKernelImage,
-    /// No attention operator for the GPU.
-    #[error("failed: xformers has no operator for this input on this GPU")]
-    NoOperator,
-    /// Memory of the GPU.
-    #[error("failed: not enough GPU memory")]
-    OutOfMemory,
-    /// An extension of NumPy 1 beside NumPy 2.
-    #[error("failed: {}", module.as_ref().map_or_else(|| "an extension is compiled for NumPy 1, and NumPy 2 is here".to_owned(), |module| format!("`{module}` is compiled for NumPy 1, and NumPy 2 is here")))]
-    OtherNumpy {
-        /// The package, where the traceback tells it.
-        module: Option<String>,
-    },
-    /// It did not end.
-    #[error("did not finish within {seconds} s{}", during.words())]
-    TimedOut {
-        /// The limit.
-        seconds: u64,
-        /// What it was doing.
-        during: During,
-    },
-    /// A signal ended it.
-    #[error("was killed by signal {signal}")]
-    Killed {
-        /// Its number.
-        signal: i32,
-    },
-    /// Something else.
-    #[error("failed: {last}")]
-    Failed {
-        /// The last line of its error output.
-        last: String,
-    },
-    /// The interpreter cannot be started.
-    #[error("cannot start {}: {reason}", python.display())]
-    NotStarted {
-        /// Which.
-        python: PathBuf,
-        /// What the system said.
-        reason: String,
-    },
+diagnoses! {
+    /// How a step went.
+    #[derive(Clone, PartialEq, Eq)]
+    enum ProbeProblem {
+        /// `lines` are what it printed.
+        #[error("works")]
+        Works { lines: Vec<String> } = "probe_works", Level::Ok, "", lines.clone();
+        #[error("was left out: {reason}")]
+        LeftOut { reason: String } = "probe_left_out", Level::Ok, "";
+        #[error("failed to load: nothing defines `{symbol}`")]
+        UndefinedSymbol { symbol: String } = "missing_symbols", Level::Error,
+            "see the ABI check above: it names the package and what it was built for";
+        #[error("failed to load: `{library}` is not found")]
+        LibraryMissing { library: String } = "missing_library", Level::Error,
+            "see the ABI check above; on NixOS use the flake's environment";
+        #[error("failed: the package `{module}` is not installed")]
+        ModuleMissing { module: String } = "not_installed", Level::Error,
+            "install it from the pinned set, or use the flake's environment";
+        #[error("failed on the GPU: no kernel image is available for it")]
+        NoKernelImage = "no_kernel_image", Level::Error,
+            "see the check of machine code above: it lists which library has no code for the GPU";
+        #[error("failed: xformers has no operator for this input on this GPU")]
+        NoOperator = "xformers_operator_limit", Level::Error,
+            "set `XFORMERS_DISABLED=1` for DINOv2, and see the check of machine code above";
+        #[error("failed: not enough GPU memory")]
+        OutOfMemory = "gpu_occupied", Level::Error,
+            "see the check of driver and GPU above for what uses the memory";
+        /// `module` is the package, where the traceback tells it.
+        #[error("failed: {} is compiled for NumPy 1, and NumPy 2 is here",
+            module.as_ref().map_or_else(|| "an extension".to_owned(), |module| format!("`{module}`")))]
+        OtherNumpy { module: Option<String> } = "numpy_abi", Level::Error,
+            "see the ABI check above: it lists the packages that are compiled for NumPy 1";
+        #[error("did not finish within {seconds} s{}", during.words())]
+        TimedOut { seconds: u64, during: During } = "probe_timed_out", Level::Error, during.advice();
+        #[error("was killed by signal {signal}")]
+        Killed { signal: i32 } = "probe_killed", Level::Error,
+            "look for the reason in the kernel's log (`dmesg`): a crash in a library, or no memory";
+        /// `last` is the last line of its error output.
+        #[error("failed: {last}")]
+        Failed { last: String } = "probe_failed", Level::Error, "see the whole output in `--json`";
+        #[error("cannot start {}: {reason}", python.display())]
+        NotStarted { python: PathBuf, reason: String } = "probe_not_started", Level::Error,
+            "check that the environment's interpreter runs on this machine";
+    }
 }
 
 /// What a program was doing when its time was up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum During {
+enum During {
     /// numba was compiling, as it does once, at import.
     Numba,
     /// Importing something else.
@@ -129,75 +96,22 @@ impl During {
             Self::Import | Self::Gpu | Self::Load => "",
         }
     }
-}
 
-impl Diagnosis for ProbeProblem {
-    fn kind(&self) -> &'static str {
+    fn advice(self) -> &'static str {
         match self {
-            Self::Works { .. } => "probe_works",
-            Self::LeftOut { .. } => "probe_left_out",
-            Self::UndefinedSymbol { .. } => "missing_symbols",
-            Self::LibraryMissing { .. } => "missing_library",
-            Self::ModuleMissing { .. } => "not_installed",
-            Self::NoKernelImage => "no_kernel_image",
-            Self::NoOperator => "xformers_operator_limit",
-            Self::OutOfMemory => "gpu_occupied",
-            Self::OtherNumpy { .. } => "numpy_abi",
-            Self::TimedOut { .. } => "probe_timed_out",
-            Self::Killed { .. } => "probe_killed",
-            Self::Failed { .. } => "probe_failed",
-            Self::NotStarted { .. } => "probe_not_started",
-        }
-    }
-
-    fn level(&self) -> Level {
-        match self {
-            Self::Works { .. } | Self::LeftOut { .. } => Level::Ok,
-            _ => Level::Error,
-        }
-    }
-
-    fn advice(&self) -> String {
-        match self {
-            Self::Works { .. } | Self::LeftOut { .. } => "",
-            Self::UndefinedSymbol { .. } => "see the ABI check above: it names the package and what it was built for",
-            Self::LibraryMissing { .. } => "see the ABI check above; on NixOS use the flake's environment",
-            Self::ModuleMissing { .. } => "install it from the pinned set, or use the flake's environment",
-            Self::NoKernelImage => "see the check of machine code above: it lists which library has no code for the GPU",
-            Self::NoOperator => "set `XFORMERS_DISABLED=1` for DINOv2, and see the check of machine code above",
-            Self::OutOfMemory => "see the check of driver and GPU above for what uses the memory",
-            Self::OtherNumpy { .. } => "see the ABI check above: it lists the packages that are compiled for NumPy 1",
-            Self::TimedOut {
-                during: During::Numba, ..
-            } => {
+            Self::Numba => {
                 "run it again with a larger `--probe-seconds`: numba keeps what it compiled beside the package or in \
                  `NUMBA_CACHE_DIR`, which must be writable"
             }
-            Self::TimedOut {
-                during: During::Import, ..
-            } => {
+            Self::Import => {
                 "run it again: reading from a cold disk and numba's first compilation take minutes; the stack in \
                  `--json` shows where it was"
             }
-            Self::TimedOut {
-                during: During::Load, ..
-            } => "run it again with a larger `--probe-seconds`: the weights have several gigabytes",
-            Self::TimedOut {
-                during: During::Gpu, ..
-            } => {
-                "run it again: the first run on a GPU without native code compiles for minutes, and is kept in `CUDA_CACHE_PATH`"
+            Self::Load => "run it again with a larger `--probe-seconds`: the weights have several gigabytes",
+            Self::Gpu => {
+                "run it again: the first run on a GPU without native code compiles for minutes, and is kept in \
+                 `CUDA_CACHE_PATH`"
             }
-            Self::Killed { .. } => "look for the reason in the kernel's log (`dmesg`): a crash in a library, or no memory",
-            Self::Failed { .. } => "see the whole output in `--json`",
-            Self::NotStarted { .. } => "check that the environment's interpreter runs on this machine",
-        }
-        .to_owned()
-    }
-
-    fn evidence(&self) -> Vec<String> {
-        match self {
-            Self::Works { lines } => lines.clone(),
-            _ => Vec::new(),
         }
     }
 }

@@ -89,7 +89,7 @@ fn a_server_is_refused_in_the_same_words() {
     };
     assert_eq!(Some(errors), report.refusal());
     let absent = quick(Some(&env.root().join("absent")), &settings, &machine).unwrap_err();
-    assert!(matches!(absent, Unfit::Environment(_)));
+    assert!(matches!(absent, Unfit::Environment { .. }));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::io::Write as _;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use trellis_core::Explain as _;
 use trellis_model_fetch::{ExtraSources, FetchError, FetchedFile, How, Hub, fetch_extras};
 use trellis_models::Places;
 use trellis_models::extras::Dinov2;

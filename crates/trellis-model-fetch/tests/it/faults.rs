@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use trellis_core::Explain as _;
 use trellis_model_fetch::FetchError;
 
 use crate::kit::{Bench, FLOW, REPO, names};

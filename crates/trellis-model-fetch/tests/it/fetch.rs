@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use trellis_core::Explain as _;
 use trellis_model_fetch::{FetchError, How, Hub, fetch, fetch_files};
 use trellis_models::check::check;
 use trellis_models::{Located, Places, sample};

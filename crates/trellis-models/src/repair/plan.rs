@@ -1,9 +1,11 @@
 //! Decides how each missing or damaged checkpoint is put right. Reads only.
 
+use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use trellis_core::Explain as _;
 
 use super::edit;
 use super::error::RepairError;
@@ -88,7 +90,7 @@ pub struct Unsolved {
     /// Why, one sentence.
     pub reason: String,
     /// What a person can do.
-    pub advice: &'static str,
+    pub advice: Cow<'static, str>,
 }
 
 impl Unsolved {
@@ -97,7 +99,8 @@ impl Unsolved {
             name: name.to_owned(),
             reason: "there is no intact copy on this machine".to_owned(),
             advice: "allow downloading, which `--no-fetch` and `HF_HUB_OFFLINE` forbid, or name a folder that has it \
-                     with `--from`",
+                     with `--from`"
+                .into(),
         }
     }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
+use trellis_core::Explain as _;
 use trellis_models::lock::Lock;
 use trellis_models::{Severity, sample};
 

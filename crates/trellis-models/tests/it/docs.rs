@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use trellis_core::Explain as _;
 use trellis_core::FailureKind;
 use trellis_models::config::BadArgument;
 use trellis_models::extras::ExtraFault;
@@ -14,7 +15,7 @@ use trellis_models::moves::Move;
 use trellis_models::numbers::Numbers;
 use trellis_models::{Problem, ReadError, Refused, Severity, StandIn};
 
-const KINDS: &str = include_str!("../../src/problem/kind.rs");
+const KINDS: &str = include_str!("../../src/problem.rs");
 const OTHER_KINDS: [&str; 5] = [
     include_str!("../../src/repair/error.rs"),
     include_str!("../../src/cache.rs"),
@@ -29,11 +30,12 @@ fn docs(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// The names in `Self::… => "name",`.
+/// The names in `Variant { … } = "name",` and in `Other => "name",`.
 fn kinds_in(source: &str) -> BTreeSet<&str> {
-    let names = source
-        .split("=> \"")
-        .skip(1)
+    let behind = ["=> \"", " = \""].map(|sign| source.split(sign).skip(1));
+    let names = behind
+        .into_iter()
+        .flatten()
         .filter_map(|rest| rest.split('"').next());
     let plain = |name: &&str| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     names.filter(plain).collect()

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use trellis_core::Explain as _;
 use trellis_models::extras::{Dinov2, Extra, needed};
 use trellis_models::{Problem, Severity};
 

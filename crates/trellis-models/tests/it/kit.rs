@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
+use trellis_core::Explain as _;
 use trellis_models::check::check;
 use trellis_models::hash::Hashing;
 use trellis_models::sample::{self, Length};

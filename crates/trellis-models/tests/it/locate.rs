@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use trellis_core::Explain as _;
 use trellis_models::locate;
 
 use crate::kit::Machine;
@@ -11,7 +12,7 @@ fn said(machine: &Machine, asked: &str) -> (String, String) {
     let error = locate(&asked, &machine.places).unwrap_err();
     assert_eq!(error.kind(), "not_a_folder");
     let clean = |text: String| text.replace(&machine.root.path().display().to_string(), "~");
-    (clean(error.to_string()), clean(error.advice()))
+    (clean(error.to_string()), clean(error.advice().into_owned()))
 }
 
 #[test]

@@ -107,11 +107,7 @@ fn what_download_tools_leave_is_told_beside_a_file_of_full_length() {
     for ending in [".part", ".crdownload", ".INCOMPLETE"] {
         fs::write(beside(ending), "x").unwrap();
         let report = machine.check(&folder);
-        let found: Vec<&str> = report
-            .problems
-            .iter()
-            .map(trellis_models::Problem::kind)
-            .collect();
+        let found: Vec<&str> = report.problems.iter().map(trellis_core::Explain::kind).collect();
         assert_eq!(found, ["download_leftover"], "{ending}");
         assert!(report.passed());
         fs::remove_file(beside(ending)).unwrap();

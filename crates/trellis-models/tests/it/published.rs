@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use trellis_core::Explain as _;
 use trellis_core::Model;
 use trellis_models::Severity;
 use trellis_models::lock::{self, Lock};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use trellis_core::Explain as _;
 use trellis_models::repair::{Marker, Options, Plan, Remedy, RepairError, apply, plan, undo};
 use trellis_models::{Located, lock, sample};
 

@@ -10,6 +10,8 @@ use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::peers::site;
+
 /// Of all connections one address may have at most so many quarters at work.
 const QUARTERS_OF_ONE_ADDRESS: usize = 3;
 
@@ -46,7 +48,7 @@ impl Connections {
     /// Takes a connection in, in the place of an idle one where there are enough. `None` where all are at work.
     pub(super) fn admit(&self, peer: SocketAddr) -> Option<Connection> {
         let mut table = lock(&self.table);
-        let address = peer.ip();
+        let address = site(peer.ip());
         let of_address = table
             .open
             .values()

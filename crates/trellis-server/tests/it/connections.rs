@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use trellis_server::{HttpLimits, Pace};
+use trellis_server::{HttpLimits, Pace, ReadingPace};
 
 use crate::kit::{Kit, Served, Wishes};
 
@@ -88,6 +88,13 @@ async fn a_connection_at_work_is_never_ended_for_another() {
         status(&mut seventh, LIVE).await,
         "HTTP/1.1 503 Service Unavailable"
     );
+    let mut why = connect(&server).await;
+    let mut answer = String::new();
+    why.read_to_string(&mut answer).await.unwrap();
+    assert!(
+        answer.contains("urn:trellis-server:problem:too_many_connections"),
+        "{answer}"
+    );
     drop(followers.pop());
     let room = timeout(Duration::from_secs(10), async {
         loop {
@@ -134,4 +141,33 @@ async fn a_body_that_comes_byte_by_byte_is_refused() {
         answer.contains("urn:trellis-server:problem:body_too_slow"),
         "{answer}"
     );
+}
+
+/// Neither the connection nor the open file is kept by a client that asks and does not read.
+#[tokio::test]
+async fn who_does_not_read_the_answer_is_left() {
+    let kit = Kit::with(Wishes {
+        limits: HttpLimits {
+            reading: ReadingPace {
+                grace: Duration::from_millis(300),
+                bytes_per_second: 1_000_000,
+            },
+            ..HttpLimits::default()
+        },
+        ..Wishes::default()
+    });
+    let job = kit.submit().await;
+    // More than the system keeps for a client.
+    kit.succeed(&kit.claim().await, &vec![7; 32 << 20]).await;
+    let server = kit.serve().await;
+    let fetch = format!("GET /v1/jobs/{job}/artifacts/model.glb HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    let mut silent = connect(&server).await;
+    silent.write_all(fetch.as_bytes()).await.unwrap();
+    server.stop.cancel();
+    // It ends once nothing is in work.
+    let ended = timeout(Duration::from_secs(10), server.task).await;
+    ended
+        .expect("the server waits for a client that does not read")
+        .unwrap()
+        .unwrap();
 }

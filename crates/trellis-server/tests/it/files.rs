@@ -123,6 +123,27 @@ async fn conditions() {
         )
         .await;
     assert_eq!((changed.status, changed.body.len()), (StatusCode::OK, 1_300_000));
+    for (tag, status) in [(etag.as_str(), 206), ("*", 206), ("\"other\"", 412)] {
+        let headers = [(header::IF_MATCH, tag), (header::RANGE, "bytes=0-1")];
+        let answer = shelf.fetch(Method::GET, &headers).await;
+        assert_eq!(answer.status, status, "{tag}");
+    }
+    let stale = shelf.fetch(Method::GET, &[(header::IF_MATCH, "\"other\"")]).await;
+    stale.assert_problem(412, "precondition_failed");
+}
+
+/// A range is of `GET` alone, and what is gone is gone for `HEAD` too.
+#[tokio::test]
+async fn head_says_what_get_would_give_whole() {
+    let shelf = Shelf::new().await;
+    let part = shelf.fetch(Method::HEAD, &[(header::RANGE, "bytes=0-1")]).await;
+    assert_eq!(
+        (part.status, part.header(header::CONTENT_LENGTH)),
+        (StatusCode::OK, "1300000")
+    );
+    std::fs::remove_dir_all(shelf.kit.path().join("blobs/jobs")).unwrap();
+    let gone = shelf.fetch(Method::HEAD, &[]).await;
+    assert_eq!(gone.status, StatusCode::INTERNAL_SERVER_ERROR);
 }
 
 #[tokio::test]

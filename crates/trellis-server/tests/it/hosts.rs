@@ -64,3 +64,21 @@ async fn one_host_header_is_there() {
     let answer = kit.send(two.body(Body::empty()).unwrap()).await;
     answer.assert_problem(400, "host_missing");
 }
+
+/// What no URL can name is no host, whoever is meant by it.
+#[tokio::test]
+async fn a_host_that_is_none_is_malformed() {
+    let kit = Kit::new();
+    for host in [
+        "",
+        "a b",
+        ":8000",
+        "me@localhost",
+        "localhost/v1",
+        "localhost:http",
+    ] {
+        let odd = Request::get("/v1/version").header(header::HOST, host);
+        let answer = kit.send(odd.body(Body::empty()).unwrap()).await;
+        answer.assert_problem(400, "host_missing");
+    }
+}

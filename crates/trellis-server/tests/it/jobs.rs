@@ -1,7 +1,7 @@
 //! `GET /v1/jobs`, `GET` and `DELETE /v1/jobs/{id}`.
 
 use axum::body::Body;
-use axum::http::{Method, StatusCode};
+use axum::http::{Method, StatusCode, header};
 
 use crate::kit::{Kit, request, settled};
 
@@ -113,4 +113,27 @@ async fn a_job_that_is_not_there_is_told_from_an_id_that_is_none() {
             .assert_problem(400, "invalid_job_id");
     }
     kit.get("/v1/jobs/%FF").await.assert_problem(400, "invalid_path");
+}
+
+/// A job changes while it lives and has no `ETag`: only `*` is sure to mean it.
+#[tokio::test]
+async fn a_condition_that_does_not_hold_changes_nothing() {
+    let kit = Kit::new();
+    let path = format!("/v1/jobs/{}", kit.submit().await);
+    let with = |method, name, value: &'static str| {
+        let call = request(method, &path).header(name, value);
+        kit.send(call.body(Body::empty()).unwrap())
+    };
+    for (name, value) in [(header::IF_MATCH, "\"an old one\""), (header::IF_NONE_MATCH, "*")] {
+        let refused = with(Method::DELETE, name, value).await;
+        refused.assert_problem(412, "precondition_failed");
+    }
+    assert_eq!(kit.get(&path).await.json()["state"], "queued");
+    assert_eq!(with(Method::GET, header::IF_NONE_MATCH, "*").await.status, 304);
+    assert_eq!(with(Method::DELETE, header::IF_MATCH, "*").await.status, 200);
+    assert_eq!(kit.get(&path).await.json()["state"], "cancelled");
+    let nothing = "/v1/jobs/0198b2f4-7c5e-7a6f-8d1e-2f3a4b5c6d7e";
+    let none = request(Method::DELETE, nothing).header(header::IF_MATCH, "\"x\"");
+    let answer = kit.send(none.body(Body::empty()).unwrap()).await;
+    answer.assert_problem(404, "job_not_found");
 }

@@ -241,3 +241,27 @@ async fn jobs_of_the_time_without_keys_stay_open() {
         assert_eq!(list["jobs"].as_array().unwrap().len(), 1);
     }
 }
+
+/// As a client that goes through a list of passwords; somebody else works behind the same address.
+#[tokio::test]
+async fn wrong_keys_are_slowed_and_right_ones_work_on() {
+    let kit = kit();
+    let right = Some("Bearer s3cret-of-the-studio");
+    assert_eq!(jobs(&kit, right).await.status, 200);
+    for _ in 0..10 {
+        jobs(&kit, Some("Bearer a-guess-of-somebody"))
+            .await
+            .assert_problem(401, "api_key_unknown");
+    }
+    for guess in ["Bearer another-guess-of-it", "Bearer the-other-secret"] {
+        let slowed = jobs(&kit, Some(guess)).await;
+        slowed.assert_problem(429, "too_many_wrong_keys");
+        let after: u16 = slowed.header(header::RETRY_AFTER).parse().unwrap();
+        assert!((1..=6).contains(&after), "{after}");
+    }
+    assert_eq!(jobs(&kit, right).await.status, 200);
+    jobs(&kit, None).await.assert_problem(401, "api_key_missing");
+    let page =
+        request(Method::GET, "/v1/version").header(header::AUTHORIZATION, "Bearer a-guess-of-somebody");
+    assert_eq!(kit.send(page.body(Body::empty()).unwrap()).await.status, 200);
+}

@@ -1,7 +1,7 @@
 //! What is around every route: request ids, problems, limits on other sites' pages.
 
 use axum::body::Body;
-use axum::http::{Method, StatusCode, header};
+use axum::http::{Method, Request, StatusCode, header};
 use trellis_server::AllowedOrigins;
 
 use crate::kit::{Kit, Wishes, request};
@@ -33,16 +33,48 @@ async fn a_request_id_is_kept_or_made() {
 async fn a_wrong_method_lists_the_right_ones() {
     let kit = Kit::new();
     for (path, allowed) in [
-        ("/v1/jobs", "GET,HEAD,POST"),
-        ("/v1/health/live", "GET,HEAD"),
-        ("/docs", "GET,HEAD"),
+        ("/v1/jobs", "GET,HEAD,POST,OPTIONS"),
+        ("/v1/health/live", "GET,HEAD,OPTIONS"),
+        ("/docs", "GET,HEAD,OPTIONS"),
     ] {
         let answer = kit
             .send(request(Method::PUT, path).body(Body::empty()).unwrap())
             .await;
         answer.assert_problem(405, "method_not_allowed");
         assert_eq!(answer.header(header::ALLOW), allowed);
+        let asked = request(Method::OPTIONS, path).body(Body::empty()).unwrap();
+        let answer = kit.send(asked).await;
+        assert_eq!(
+            (answer.status, answer.text()),
+            (StatusCode::NO_CONTENT, String::new())
+        );
+        assert_eq!(answer.header(header::ALLOW), allowed);
     }
+}
+
+#[tokio::test]
+async fn what_is_asked_of_the_whole_server_is_answered_to_its_clients_only() {
+    let kit = Kit::new();
+    for (host, status) in [("localhost", 204), ("evil.example", 421)] {
+        let asked = Request::builder()
+            .method(Method::OPTIONS)
+            .uri("*")
+            .header(header::HOST, host);
+        let answer = kit.send(asked.body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.status, status, "{host}");
+    }
+    let nothing = request(Method::OPTIONS, "/nothing").body(Body::empty()).unwrap();
+    kit.send(nothing).await.assert_problem(404, "route_not_found");
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_long_is_named() {
+    let kit = Kit::new();
+    let long = format!("/v1/jobs?cursor={}", "x".repeat(8 * 1024));
+    kit.get(&long).await.assert_problem(414, "target_too_long");
+    let wide = request(Method::GET, "/v1/jobs").header("cookie", "x".repeat(32 * 1024));
+    let answer = kit.send(wide.body(Body::empty()).unwrap()).await;
+    answer.assert_problem(431, "headers_too_large");
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use nix_compat::narinfo::VerifyingKey;
 use serde::Serialize;
 use trellis_closure::verify::{Against, Checked, Trust, verify};
 use trellis_closure::{BinaryCache, Closure, Source, keys_of_nix_conf, parse_key};
+use trellis_core::Explain as _;
 use trellis_core::file_size;
 
 use super::{StoreArgs, according_to, print, print_json, start};

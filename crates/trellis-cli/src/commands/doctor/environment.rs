@@ -4,8 +4,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use trellis_core::Explain as _;
 use trellis_doctor::probe;
-use trellis_doctor::{Environment, EnvironmentError, EnvironmentUntold, environment_of};
+use trellis_doctor::{Environment, EnvironmentError, environment_of};
 
 use super::super::Context;
 use crate::env;
@@ -17,8 +18,8 @@ pub(super) enum Meant {
     Here(Environment),
     /// Nothing names one.
     None,
-    /// An interpreter is named, and files do not tell its environment.
-    Untold(EnvironmentUntold),
+    /// This interpreter is named, and files do not tell its environment.
+    Untold(PathBuf),
     /// The name to tell it by, and what is wrong with it.
     Unusable(String, EnvironmentError),
 }
@@ -26,13 +27,13 @@ pub(super) enum Meant {
 impl Meant {
     /// Asks the interpreter, where files do not tell.
     pub(super) fn asked(self, limit: Duration) -> Self {
-        let Self::Untold(untold) = self else {
+        let Self::Untold(python) = self else {
             return self;
         };
-        let told = probe::environment_of(&untold.python, limit);
+        let told = probe::environment_of(&python, limit);
         match told.and_then(|root| Environment::discover(&root).ok()) {
             Some(environment) => Self::Here(environment),
-            None => Self::Untold(untold),
+            None => Self::Untold(python),
         }
     }
 }
@@ -50,7 +51,7 @@ pub(super) fn meant(asked: Option<&Path>, context: &Context<'_>) -> Result<Meant
         }
         Err(error) => {
             let advice = above(root).map_or_else(
-                || error.advice().to_owned(),
+                || error.advice().into_owned(),
                 |above| format!("did you mean `{}`?", above.display()),
             );
             Err(CliError::not_started(error).hint(advice))
@@ -98,10 +99,7 @@ fn of_worker(python: &Path, context: &Context<'_>) -> Meant {
     match environment_of(&program).map(|root| Environment::discover(&root)) {
         Some(Ok(environment)) => Meant::Here(environment),
         Some(Err(error)) => told(error),
-        None => Meant::Untold(EnvironmentUntold {
-            variable: env::WORKER_PYTHON,
-            python: python.to_owned(),
-        }),
+        None => Meant::Untold(python.to_owned()),
     }
 }
 

@@ -11,7 +11,7 @@ use trellis_doctor::gpu::{self, Driver, Machine, Target};
 use trellis_doctor::host::{self, Host};
 use trellis_doctor::probe::{self, Probe};
 use trellis_doctor::{
-    Capability, Check, Environment, Finding, Level, Looked, Report, Settings, examine,
+    Capability, Check, Environment, EnvironmentError, Finding, Level, Looked, Report, Settings, examine,
     system_library_folders, variables,
 };
 use trellis_gpu::GpuError;
@@ -92,8 +92,10 @@ pub(crate) fn run(args: &DoctorArgs, context: &Context<'_>) -> Result<Exit, CliE
             report = examine(&found, &settings);
             environment = Some(found);
         }
-        Meant::Untold(untold) => {
-            report.add([Finding::new(Check::Environment, env::WORKER_PYTHON, &untold)]);
+        Meant::Untold(python) => {
+            let variable = env::WORKER_PYTHON;
+            let untold = EnvironmentError::Untold { variable, python };
+            report.add([Finding::new(Check::Environment, variable, &untold)]);
         }
         Meant::None => {}
         // What else there is to say would be about another environment than the one that was meant.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use trellis_core::Explain as _;
 use trellis_doctor::{Check, Finding, Level};
 use trellis_models::check::check as check_folder;
 use trellis_models::pipeline::PIPELINE_FILE;
@@ -27,7 +28,7 @@ pub(super) fn check(asked: &str, context: &Context<'_>) -> Checked {
                 asked,
                 (error.kind(), Level::Error),
                 error.to_string(),
-                error.advice(),
+                error.advice().into_owned(),
             );
             return Checked {
                 findings: vec![finding],
@@ -98,7 +99,7 @@ fn of(asked: &str, problem: &Problem) -> Finding {
         asked,
         (problem.kind(), level),
         problem.sentence(),
-        problem.advice().to_string(),
+        problem.advice().into_owned(),
     )
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use trellis_core::Explain as _;
 use trellis_doctor::{Settings, environment_of, quick, system_library_folders};
 use trellis_pins::Pins;
 

@@ -1,15 +1,14 @@
 //! `trellis lock check`.
 
-use std::fmt::Write as _;
-
 use jiff::Timestamp;
 use serde::Serialize;
 use trellis_closure::lock::{Finding, Severity, check};
+use trellis_core::Explain as _;
 
 use super::{Files, print, print_json};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::output::count;
+use crate::output::{count, problem_lines, tally};
 
 /// Check that everything is pinned and that `flake.lock` and `nix/pins.json` agree
 #[derive(Debug, clap::Args)]
@@ -62,23 +61,8 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, CliError> {
 }
 
 fn report(findings: &[Finding], errors: usize, depth: &str) -> String {
-    let mut text = String::new();
-    for finding in findings {
-        let mark = match finding.severity() {
-            Severity::Error => '✗',
-            Severity::Warning => '!',
-        };
-        let _ = writeln!(text, "{mark} {finding}\n  hint: {}\n", finding.advice());
-    }
+    let lines: String = findings.iter().map(problem_lines).collect();
     let warnings = findings.len() - errors;
-    let _ = match (errors, warnings) {
-        (0, 0) => writeln!(text, "✓ everything is pinned, and the pins agree ({depth})"),
-        _ => writeln!(
-            text,
-            "{}, {} ({depth})",
-            count(errors, "error"),
-            count(warnings, "warning")
-        ),
-    };
-    text
+    let clean = "everything is pinned, and the pins agree";
+    format!("{lines}{}", tally(errors, warnings, clean, depth))
 }

@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use trellis_core::file_size;
-use trellis_models::{Checkpoint, Located, Problem, Report, Severity};
+use trellis_models::{Checkpoint, Located, Report, Severity};
 
 pub(super) use crate::output::{count, short};
+use crate::output::{problem_lines, tally};
 
 /// The model by name: its repository and commit, or its folder.
 pub(super) fn title(located: &Located) -> String {
@@ -59,35 +60,12 @@ fn checkpoint_line(checkpoint: &Checkpoint, width: usize) -> String {
     format!("{}\n", line.trim_end())
 }
 
-/// A problem and what to do about it.
-pub(super) fn problem_lines(problem: &Problem) -> String {
-    let mark = match problem.severity() {
-        Severity::Error => '✗',
-        Severity::Warning => '!',
-    };
-    format!("{mark} {}\n  hint: {}\n\n", problem.sentence(), problem.advice())
-}
-
 fn conclusion(report: &Report) -> String {
-    let count_of = |severity| {
-        report
-            .problems
-            .iter()
-            .filter(|p| p.severity() == severity)
-            .count()
-    };
-    let (errors, warnings) = (count_of(Severity::Error), count_of(Severity::Warning));
     let depth = if report.hashed {
         "every byte was hashed"
     } else {
         "headers, sizes and samples of the numbers were read"
     };
-    match (errors, warnings) {
-        (0, 0) => format!("✓ nothing is wrong ({depth})\n"),
-        _ => format!(
-            "{}, {} ({depth})\n",
-            count(errors, "error"),
-            count(warnings, "warning")
-        ),
-    }
+    let (errors, warnings) = (report.count(Severity::Error), report.count(Severity::Warning));
+    tally(errors, warnings, "nothing is wrong", depth)
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use serde::Serialize;
+use trellis_core::Explain as _;
 use trellis_model_fetch::{Repair, Repaired, Source};
 use trellis_models::Located;
 use trellis_models::moves;
