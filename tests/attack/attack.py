@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
+import bodies
 import clients
 import door
 import files
@@ -19,6 +20,7 @@ import workers
 from withstood import Fell
 
 ATTACKS: list[Callable[[str], str]] = [
+    *bodies.ATTACKS,
     *clients.ATTACKS,
     *door.ATTACKS,
     *http_rules.ATTACKS,

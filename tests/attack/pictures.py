@@ -38,6 +38,18 @@ def thin_picture(program: str) -> str:
     return f"{status} after {seconds:.1f} s: {body['detail']}"
 
 
+def cut_picture(program: str) -> str:
+    """a PNG cut short at a hundred places"""
+    whole = png(200, 200, noise=True)
+    cuts = [len(whole) * part // 100 for part in range(1, 99)] + [len(whole) - 13, len(whole) - 40]
+    with Server(program) as server:
+        answers = [server.submit(whole[:length]) for length in cuts]
+        accepted, _ = server.submit(whole)
+    refused = sum(status == 422 and body["type"].endswith(":picture_damaged") for status, body in answers)
+    holds(refused == len(cuts) and accepted == 202, f"{refused} of {len(cuts)} refused; the whole one: {accepted}")
+    return f"all {refused} refused before a job was accepted; the whole one is"
+
+
 def thin() -> bytes:
     """A PNG that says it has one column of 64,000,000 pixels; they are not needed to refuse it."""
     whole = png(1, 4)
@@ -45,4 +57,4 @@ def thin() -> bytes:
     return whole[:12] + header + struct.pack(">I", zlib.crc32(header)) + whole[33:]
 
 
-ATTACKS: list[Callable[[str], str]] = [swollen_profile, thin_picture]
+ATTACKS: list[Callable[[str], str]] = [swollen_profile, thin_picture, cut_picture]

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 
+use clap::builder::StyledStr;
 use trellis_core::{Explain, Severity, counted, plain_text};
 
 use crate::env;
@@ -31,6 +32,22 @@ pub(crate) fn complain(error: &CliError) {
 /// Writes to standard error; that nobody reads it any more is no error.
 pub(crate) fn write_stderr(text: &str) {
     let _ = std::io::stderr().lock().write_all(plain_text(text).as_bytes());
+}
+
+/// The same for a text with colours of ours.
+pub(crate) fn write_stderr_coloured(text: &str) {
+    let _ = std::io::stderr()
+        .lock()
+        .write_all(plain_but_colours(text).as_bytes());
+}
+
+/// A text of the command line's reader, in colours where the stream wants them.
+pub(crate) fn styled(text: &StyledStr, stream: &impl std::io::IsTerminal) -> String {
+    if colours_on(stream) {
+        text.ansi().to_string()
+    } else {
+        text.to_string()
+    }
 }
 
 /// Writes to standard output; `Err` where the reader is gone. JSON stays the same JSON.

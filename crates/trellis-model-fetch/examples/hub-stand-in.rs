@@ -11,6 +11,8 @@
     reason = "a helper of test scripts"
 )]
 
+#[path = "../../trellis-models/tests/sample/mod.rs"]
+mod sample;
 #[expect(
     dead_code,
     reason = "the tests change the script while it runs, the program does not"
@@ -19,7 +21,6 @@
 mod stand_in;
 
 use stand_in::{Content, Script, StandIn};
-use trellis_models::sample;
 
 /// The released weights' bytes, in the order of `sample::MODELS`.
 const RELEASED: [u64; 6] = [

@@ -9,9 +9,7 @@ use std::path::PathBuf;
 
 use trellis_pins::{Pins, RemoteFile};
 
-#[cfg(feature = "sample")]
-pub(crate) use look::CODE;
-pub use look::{ExtraFault, look};
+pub use look::{CODE, ExtraFault, look};
 
 use crate::places::Places;
 
@@ -28,66 +26,29 @@ pub struct Dinov2 {
     pub folder: &'static str,
 }
 
+/// A network by its size, and how its registers show in its name and in that of its file.
+macro_rules! dinov2 {
+    ($size:literal, $width:literal, $registers:literal, $in_file:literal) => {
+        Dinov2 {
+            name: concat!("dinov2_vit", $size, "14", $registers),
+            width: $width,
+            weights: concat!("dinov2_vit", $size, "14", $in_file, "_pretrain.pth"),
+            folder: concat!("dinov2_vit", $size, "14"),
+        }
+    };
+}
+
 /// Every DINOv2 backbone that torch.hub can load by name.
 pub const DINOV2: [Dinov2; 8] = [
-    dinov2(
-        "dinov2_vits14",
-        384,
-        "dinov2_vits14_pretrain.pth",
-        "dinov2_vits14",
-    ),
-    dinov2(
-        "dinov2_vitb14",
-        768,
-        "dinov2_vitb14_pretrain.pth",
-        "dinov2_vitb14",
-    ),
-    dinov2(
-        "dinov2_vitl14",
-        1024,
-        "dinov2_vitl14_pretrain.pth",
-        "dinov2_vitl14",
-    ),
-    dinov2(
-        "dinov2_vitg14",
-        1536,
-        "dinov2_vitg14_pretrain.pth",
-        "dinov2_vitg14",
-    ),
-    dinov2(
-        "dinov2_vits14_reg",
-        384,
-        "dinov2_vits14_reg4_pretrain.pth",
-        "dinov2_vits14",
-    ),
-    dinov2(
-        "dinov2_vitb14_reg",
-        768,
-        "dinov2_vitb14_reg4_pretrain.pth",
-        "dinov2_vitb14",
-    ),
-    dinov2(
-        "dinov2_vitl14_reg",
-        1024,
-        "dinov2_vitl14_reg4_pretrain.pth",
-        "dinov2_vitl14",
-    ),
-    dinov2(
-        "dinov2_vitg14_reg",
-        1536,
-        "dinov2_vitg14_reg4_pretrain.pth",
-        "dinov2_vitg14",
-    ),
+    dinov2!("s", 384, "", ""),
+    dinov2!("b", 768, "", ""),
+    dinov2!("l", 1024, "", ""),
+    dinov2!("g", 1536, "", ""),
+    dinov2!("s", 384, "_reg", "_reg4"),
+    dinov2!("b", 768, "_reg", "_reg4"),
+    dinov2!("l", 1024, "_reg", "_reg4"),
+    dinov2!("g", 1536, "_reg", "_reg4"),
 ];
-
-const fn dinov2(name: &'static str, width: u64, weights: &'static str, folder: &'static str) -> Dinov2 {
-    Dinov2 {
-        name,
-        width,
-        weights,
-        folder,
-    }
-}
 
 /// Features of the CLIP model that the text pipelines name.
 pub const CLIP: (&str, u64) = ("openai/clip-vit-large-patch14", 768);

@@ -43,46 +43,20 @@ pub struct Header {
 
 /// Why a file is not a whole safetensors file.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
 pub enum HeaderError {
-    /// The file ends before its header or its tensors do.
     #[error("it is cut short: {found} of {expected} bytes")]
-    Truncated {
-        /// Bytes there are.
-        found: u64,
-        /// Bytes that the header asks for.
-        expected: u64,
-    },
-    /// The file goes on after its last tensor.
+    Truncated { found: u64, expected: u64 },
     #[error("it has {found} bytes, its header accounts for {expected}")]
-    TrailingBytes {
-        /// Bytes there are.
-        found: u64,
-        /// Bytes that the header asks for.
-        expected: u64,
-    },
-    /// Something else lies there.
+    TrailingBytes { found: u64, expected: u64 },
     #[error("it {0}")]
     StandIn(StandIn),
-    /// The length in front is no header's.
     #[error("its header claims {bytes} bytes, more than the {MAX_HEADER_BYTES} that a header may have")]
-    HeaderTooLong {
-        /// The claim.
-        bytes: u64,
-    },
-    /// The header is not what safetensors allows.
+    HeaderTooLong { bytes: u64 },
     #[error("its header is damaged")]
-    Malformed {
-        /// What the parser said.
-        #[source]
-        source: serde_json::Error,
-    },
-    /// The file cannot be read.
+    Malformed { source: serde_json::Error },
     #[error("it cannot be read")]
-    Read {
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
+    Read { source: io::Error },
 }
 
 impl Header {
@@ -113,41 +87,30 @@ impl Header {
         }
         let mut reader = start.as_slice().chain(reader);
         let mut length = [0; 8];
-        if file_bytes < 8 {
-            return Err(HeaderError::Truncated {
-                found: file_bytes,
-                expected: 8,
-            });
-        }
+        let at_least = |expected: u64| {
+            let found = file_bytes;
+            (found >= expected)
+                .then_some(())
+                .ok_or(HeaderError::Truncated { found, expected })
+        };
+        at_least(8)?;
         reader.read_exact(&mut length).map_err(read)?;
         let header_bytes = u64::from_le_bytes(length);
         if header_bytes > MAX_HEADER_BYTES {
             return Err(HeaderError::HeaderTooLong { bytes: header_bytes });
         }
         let expected = 8 + header_bytes;
-        if file_bytes < expected {
-            return Err(HeaderError::Truncated {
-                found: file_bytes,
-                expected,
-            });
-        }
+        at_least(expected)?;
         let mut json = Vec::new();
         reader.take(header_bytes).read_to_end(&mut json).map_err(read)?;
         let metadata: Metadata =
             serde_json::from_slice(&json).map_err(|source| HeaderError::Malformed { source })?;
         let data_at = expected;
         let expected = expected.saturating_add(metadata.data_len() as u64);
-        if file_bytes < expected {
-            return Err(HeaderError::Truncated {
-                found: file_bytes,
-                expected,
-            });
-        }
+        at_least(expected)?;
         if file_bytes > expected {
-            return Err(HeaderError::TrailingBytes {
-                found: file_bytes,
-                expected,
-            });
+            let found = file_bytes;
+            return Err(HeaderError::TrailingBytes { found, expected });
         }
         let tensors = metadata.tensors().into_iter().map(|(name, info)| {
             let shape = info.shape.iter().map(|&side| side as u64).collect();

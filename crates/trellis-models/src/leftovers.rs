@@ -24,19 +24,12 @@ const CONTROL: &str = ".aria2";
 
 /// A file that a download tool left.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
 pub enum Leftover {
-    /// aria2 has not finished the file beside it, however long it looks.
-    Unfinished {
-        /// The control file.
-        left: PathBuf,
-        /// The file that it is about.
-        file: PathBuf,
-    },
+    /// aria2 has not finished `file`, which is beside its control file, however long it looks.
+    Unfinished { left: PathBuf, file: PathBuf },
     /// A part of a file that was written under another name.
-    Partial {
-        /// The part.
-        left: PathBuf,
-    },
+    Partial { left: PathBuf },
 }
 
 /// Looks in folders, not below them, and returns what was found by path.

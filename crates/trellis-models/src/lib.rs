@@ -26,8 +26,6 @@ mod reference;
 pub mod repair;
 mod report;
 pub mod role;
-#[cfg(feature = "sample")]
-pub mod sample;
 pub mod shapes;
 mod stand_in;
 mod typo;

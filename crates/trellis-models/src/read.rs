@@ -13,37 +13,17 @@ pub(crate) const MAX_BYTES: u64 = 1 << 20;
 
 /// Why a small file cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
 pub enum ReadError {
-    /// The system refused.
     #[error("cannot read `{}`", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
-    /// Larger than such a file can be.
+    Io { path: PathBuf, source: io::Error },
     #[error("`{}` is larger than {MAX_BYTES} bytes, more than any file of its kind", path.display())]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Another file lies there.
+    TooLarge { path: PathBuf },
     #[error("`{}` {found}", path.display())]
-    StandIn {
-        /// The file.
-        path: PathBuf,
-        /// What it is.
-        found: StandIn,
-    },
-    /// Not the JSON it should be.
+    StandIn { path: PathBuf, found: StandIn },
     #[error("cannot parse `{}`", path.display())]
     Malformed {
-        /// The file.
         path: PathBuf,
-        /// What the parser said, with line and column.
-        #[source]
         source: serde_json::Error,
     },
 }
@@ -69,16 +49,12 @@ pub(crate) fn read_small(path: &Path) -> Result<Vec<u8>, ReadError> {
         File::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
-    let bytes = read().map_err(|source| ReadError::Io {
-        path: path.to_owned(),
-        source,
-    })?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(ReadError::TooLarge {
-            path: path.to_owned(),
-        });
+    let path = path.to_owned();
+    match read() {
+        Ok(bytes) if bytes.len() as u64 > MAX_BYTES => Err(ReadError::TooLarge { path }),
+        Ok(bytes) => Ok(bytes),
+        Err(source) => Err(ReadError::Io { path, source }),
     }
-    Ok(bytes)
 }
 
 /// JSON that is no object: every file that is read here is one.
@@ -91,14 +67,9 @@ fn other_json(text: &[u8]) -> Option<StandIn> {
 /// Reads a JSON file of at most `MAX_BYTES`; what lies there instead is named.
 pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, ReadError> {
     let text = read_small(path)?;
+    let path = path.to_owned();
     if let Some(found) = StandIn::of(&text).or_else(|| other_json(&text)) {
-        return Err(ReadError::StandIn {
-            path: path.to_owned(),
-            found,
-        });
+        return Err(ReadError::StandIn { path, found });
     }
-    serde_json::from_slice(&text).map_err(|source| ReadError::Malformed {
-        path: path.to_owned(),
-        source,
-    })
+    serde_json::from_slice(&text).map_err(|source| ReadError::Malformed { path, source })
 }

@@ -2,47 +2,21 @@
 
 /// Why a GLB cannot be converted, or a zip not be taken apart.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
 pub enum ObjError {
-    /// It cannot be read as a GLB.
     #[error("the GLB cannot be read")]
-    Glb {
-        /// What is wrong.
-        #[source]
-        source: Box<gltf::Error>,
-    },
+    Glb { source: Box<gltf::Error> },
     /// A part of it lies outside its buffer, or outside the file.
     #[error("the GLB has no data for {what}")]
-    Missing {
-        /// Of what.
-        what: &'static str,
-    },
-    /// It has no triangles.
+    Missing { what: &'static str },
     #[error("the GLB has no triangles")]
     Empty,
-    /// Its texture cannot be read or written.
     #[error("the texture cannot be converted to PNG")]
-    Texture {
-        /// What is wrong.
-        #[source]
-        source: image::ImageError,
-    },
-    /// The zip cannot be written or read.
+    Texture { source: image::ImageError },
     #[error("the zip cannot be written or read")]
-    Zip {
-        /// What is wrong.
-        #[source]
-        source: zip::result::ZipError,
-    },
-    /// The zip holds something else than an OBJ of ours.
+    Zip { source: zip::result::ZipError },
     #[error("the zip holds `{name}`, which is not part of an OBJ")]
-    Foreign {
-        /// What it holds.
-        name: String,
-    },
-    /// The zip grows beyond what is taken.
+    Foreign { name: String },
     #[error("the zip holds more than {limit} bytes")]
-    TooLarge {
-        /// How much is taken.
-        limit: u64,
-    },
+    TooLarge { limit: u64 },
 }

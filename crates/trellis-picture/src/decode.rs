@@ -9,28 +9,23 @@ use image::{DynamicImage, ExtendedColorType, ImageDecoder, RgbaImage};
 use trellis_core::PictureFormat;
 
 use crate::colour::{Pixels, Stated, to_srgb};
-use crate::probe::{SPARE_BYTES, reader};
+use crate::probe::{SPARE_BYTES, limited, reader};
 use crate::tiff::Tiff;
-use crate::{Header, Note, Picture, PictureError, frames, jpeg, png, probe};
-
-/// Most bytes a pixel has while being decoded: four channels of 32 bits.
-const BYTES_PER_PIXEL: u64 = 16;
+use crate::{Header, Note, Picture, PictureError, gif, jpeg, png, probe, webp};
 
 /// Decodes an encoded picture, turned as its EXIF orientation says; of an animation the first frame, of several
 /// pages the first.
 ///
-/// `max_pixels` limits `width × height` and, by it, the decoder's memory.
+/// `max_pixels` limits `width × height`; the decoder's memory follows the picture's own pixels and channels.
 pub fn decode(bytes: &[u8], max_pixels: u64) -> Result<Picture, PictureError> {
     let header = probe(bytes, max_pixels)?;
-    // The decoder would paint what is missing grey.
-    if header.format == PictureFormat::Jpeg && !jpeg::has_end(bytes) {
-        return Err(PictureError::CutShort);
-    }
     let refused = |error| PictureError::from_decoder(header.format, error);
-    let pixels = u64::from(header.width) * u64::from(header.height);
-    let max_alloc = pixels.saturating_mul(BYTES_PER_PIXEL).saturating_add(SPARE_BYTES);
-    let reader = reader(bytes, header.format, max_alloc);
-    let mut decoder = reader.into_decoder().map_err(refused)?;
+    let mut decoder = reader(bytes, header.format).into_decoder().map_err(refused)?;
+    // Twice: the decoders of GIF and TIFF have a frame or a tile beside the picture.
+    let decoded_bytes = decoder.total_bytes().saturating_mul(2);
+    decoder
+        .set_limits(limited(decoded_bytes.saturating_add(SPARE_BYTES)))
+        .map_err(refused)?;
     let orientation = decoder.orientation().map_err(refused)?;
     // A profile that the decoder cannot take out is told like one that makes no sense.
     let profile = decoder.icc_profile().ok().flatten();
@@ -100,7 +95,7 @@ fn stated(bytes: &[u8], format: PictureFormat, profile: Option<Vec<u8>>) -> Stat
             chunks.profile
         }
         PictureFormat::Jpeg => jpeg::has_profile(bytes),
-        PictureFormat::Webp => frames::webp_has_profile(bytes),
+        PictureFormat::Webp => webp::has_profile(bytes),
         PictureFormat::Tiff => {
             return match Tiff::open(bytes).map_or(Ok(None), Tiff::profile) {
                 Ok(Some(profile)) => Stated::Profile(profile.to_vec()),
@@ -128,8 +123,8 @@ fn stated(bytes: &[u8], format: PictureFormat, profile: Option<Vec<u8>>) -> Stat
 fn left_out(bytes: &[u8], format: PictureFormat) -> Option<Note> {
     let frames = match format {
         PictureFormat::Png => png::chunks(bytes).frames,
-        PictureFormat::Gif => frames::of_gif(bytes),
-        PictureFormat::Webp => frames::of_webp(bytes),
+        PictureFormat::Gif => gif::frames(bytes),
+        PictureFormat::Webp => webp::frames(bytes),
         PictureFormat::Tiff => {
             let of = Tiff::open(bytes).map_or(1, Tiff::pages);
             return (of > 1).then_some(Note::FirstPage { of });

@@ -1,5 +1,5 @@
-//! What the decoder of JPEG does not tell or do: whether the file has its end, whether it has a profile, and
-//! inks as they are stored.
+//! What the decoder of JPEG does not tell or do: whether the file has its end, how many scans, whether it has a
+//! profile, and inks as they are stored.
 //!
 //! Format: ITU-T T.81, annex B; Adobe's marker by T.872; profiles by ICC.1, annex B.
 
@@ -9,6 +9,13 @@ use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;
 
+use crate::flaw::Flaw;
+
+/// Most scans of a progressive JPEG. Encoders write about ten, and every bit of every coefficient on its own would
+/// be some dozens.
+const MOST_SCANS: u32 = 100;
+
+const END: u8 = 0xD9;
 const START_OF_SCAN: u8 = 0xDA;
 const APP1: u8 = 0xE1;
 const APP2: u8 = 0xE2;
@@ -40,10 +47,25 @@ fn segments(bytes: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
 }
 
 /// Whether a JPEG's picture comes to its end: after the header of its first scan there is an end marker. Those
-/// of thumbnails lie before it, and in coded data each 255 is followed by a 0.
-pub(crate) fn has_end(bytes: &[u8]) -> bool {
-    segments(bytes)
-        .any(|(marker, rest)| marker == START_OF_SCAN && rest.windows(2).any(|pair| pair == [0xFF, 0xD9]))
+/// of thumbnails lie before it, and in coded data each 255 is followed by a 0. The decoder would paint what is
+/// missing grey.
+///
+/// Each scan goes over all pixels, however few bytes it has.
+pub(crate) fn check(bytes: &[u8]) -> Result<(), Flaw> {
+    let scans = segments(bytes).find(|(marker, _)| *marker == START_OF_SCAN);
+    let (_, scans) = scans.ok_or(Flaw::CutShort)?;
+    let mut count = 1;
+    for pair in scans.windows(2) {
+        match pair {
+            [0xFF, END] => return Ok(()),
+            [0xFF, START_OF_SCAN] => count += 1,
+            _ => {}
+        }
+        if count > MOST_SCANS {
+            return Err(Flaw::OutOfProportion("more than 100 scans"));
+        }
+    }
+    Err(Flaw::CutShort)
 }
 
 /// Whether there is a colour profile, whole or not.

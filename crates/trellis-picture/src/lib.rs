@@ -4,10 +4,12 @@
 //! Bytes in, pixels out: no files, no network. Formats are told by their content and never by a name or a
 //! media type that somebody claims; what is not read is named, with what to do about it.
 
+mod bmp;
 mod colour;
 mod decode;
+mod flaw;
 mod foreign;
-mod frames;
+mod gif;
 mod jpeg;
 mod note;
 mod picture;
@@ -16,6 +18,8 @@ mod probe;
 mod recognise;
 mod text;
 mod tiff;
+mod webp;
+mod whole;
 
 pub use decode::decode;
 pub use foreign::ForeignFile;

@@ -1,7 +1,9 @@
-//! What a PNG's chunks before its pixels say of colours and frames.
+//! What a PNG's chunks say of colours and frames, and whether the chunks with its pixels are whole.
 //!
 //! Format: PNG (third edition), sections 5, 11.3 and 4.3. Not here: pixels and the profile itself, which the
 //! decoder unpacks.
+
+use crate::flaw::Flaw;
 
 /// What the chunks before the pixels say.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -48,6 +50,29 @@ pub(crate) fn chunks(bytes: &[u8]) -> Chunks {
         at += 12 + length;
     }
     found
+}
+
+/// Whether the chunks with pixels are all there and have the checksums that they say. The first chunk after them
+/// must have begun: else more of them may be missing.
+pub(crate) fn check(bytes: &[u8]) -> Result<(), Flaw> {
+    let mut begun = false;
+    let mut at = 8;
+    loop {
+        let head = bytes.get(at..at + 8).ok_or(Flaw::CutShort)?;
+        let is_pixels = &head[4..] == b"IDAT";
+        if begun && !is_pixels {
+            return Ok(());
+        }
+        let length = word(&head[..4]) as usize;
+        let rest = &bytes[at + 4..];
+        let named = rest.get(..4 + length).ok_or(Flaw::CutShort)?;
+        let sum = rest.get(4 + length..8 + length).ok_or(Flaw::CutShort)?;
+        if is_pixels && crc32fast::hash(named) != word(sum) {
+            return Err(Flaw::Contradiction("a chunk with another checksum than it says"));
+        }
+        begun = is_pixels;
+        at += 12 + length;
+    }
 }
 
 fn word(bytes: &[u8]) -> u32 {

@@ -1,11 +1,12 @@
-//! Reads a picture's header.
+//! Reads a picture's header, and whether its pixels can be all there.
 
 use std::io::Cursor;
 
 use image::{ImageError, ImageFormat, ImageReader, Limits};
 use trellis_core::PictureFormat;
 
-use crate::{FileKind, ForeignFile, recognise};
+use crate::flaw::Flaw;
+use crate::{FileKind, ForeignFile, recognise, whole};
 
 /// The longest side that is taken, pixels: a picture one pixel wide costs every step far more than its area.
 const LONGEST_SIDE: u32 = 32_768;
@@ -51,7 +52,7 @@ pub enum PictureError {
         /// Which limit it exceeds.
         limit: SizeLimit,
     },
-    /// A JPEG without its end.
+    /// The file ends before its picture does.
     #[error("the picture is damaged or cut short")]
     CutShort,
     /// Its header or its pixels are damaged or cut short.
@@ -104,13 +105,14 @@ impl PictureError {
 }
 
 /// Reads the header of an encoded picture and checks `width × height` against `max_pixels`, and each side against
-/// what is sensible. Memory is bounded whatever the file says.
+/// what is sensible. A file that ends before its picture does is refused, as is one that would cost far more to
+/// decode than its size says. Nothing is decoded, and memory is bounded whatever the file says.
 pub fn probe(bytes: &[u8], max_pixels: u64) -> Result<Header, PictureError> {
     let format = match recognise(bytes) {
         FileKind::Picture(format) => format,
         FileKind::Foreign(file) => return Err(PictureError::NotRead { file }),
     };
-    let (width, height) = reader(bytes, format, SPARE_BYTES)
+    let (width, height) = reader(bytes, format)
         .into_dimensions()
         .map_err(|error| PictureError::from_decoder(format, error))?;
     if width == 0 || height == 0 {
@@ -126,6 +128,14 @@ pub fn probe(bytes: &[u8], max_pixels: u64) -> Result<Header, PictureError> {
     if let Some(limit) = limit {
         return Err(PictureError::TooLarge { width, height, limit });
     }
+    whole::check(bytes, format, width, height).map_err(|flaw| match flaw {
+        Flaw::CutShort => PictureError::CutShort,
+        Flaw::Contradiction(what) => PictureError::Damaged { source: what.into() },
+        Flaw::OutOfProportion(what) => PictureError::UnreadForm {
+            format,
+            source: what.into(),
+        },
+    })?;
     Ok(Header {
         format,
         width,
@@ -133,8 +143,8 @@ pub fn probe(bytes: &[u8], max_pixels: u64) -> Result<Header, PictureError> {
     })
 }
 
-/// The decoder of a format, which may use `max_alloc` bytes.
-pub(crate) fn reader(bytes: &[u8], format: PictureFormat, max_alloc: u64) -> ImageReader<Cursor<&[u8]>> {
+/// The decoder of a format, which may use [`SPARE_BYTES`] for what it reads before pixels.
+pub(crate) fn reader(bytes: &[u8], format: PictureFormat) -> ImageReader<Cursor<&[u8]>> {
     let format = match format {
         PictureFormat::Png => ImageFormat::Png,
         PictureFormat::Jpeg => ImageFormat::Jpeg,
@@ -144,8 +154,13 @@ pub(crate) fn reader(bytes: &[u8], format: PictureFormat, max_alloc: u64) -> Ima
         PictureFormat::Tiff => ImageFormat::Tiff,
     };
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    reader.limits(limited(SPARE_BYTES));
+    reader
+}
+
+/// Limits of a decoder that may use so many bytes.
+pub(crate) fn limited(max_alloc: u64) -> Limits {
     let mut limits = Limits::no_limits();
     limits.max_alloc = Some(max_alloc);
-    reader.limits(limits);
-    reader
+    limits
 }

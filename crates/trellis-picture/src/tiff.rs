@@ -1,8 +1,10 @@
-//! Reads the directories of a TIFF, for what the decoder does not tell: pages, and cameras' raw files, which
-//! are TIFFs, too. EXIF data has the same form.
+//! Reads the directories of a TIFF, for what the decoder does not tell: pages, whether the pixels of the first are
+//! all there, and cameras' raw files, which are TIFFs, too. EXIF data has the same form.
 //!
 //! Format: TIFF 6.0, section 2, and BigTIFF; raw files by TIFF/EP (ISO 12234-2) and Adobe's DNG
 //! specification. Every offset is checked, and walks end after a fixed number of steps.
+
+use crate::flaw::Flaw;
 
 /// Most pages that are counted.
 pub(crate) const MOST_PAGES: u32 = 1000;
@@ -14,12 +16,23 @@ const MOST_BELOW: usize = 8;
 const NEW_SUBFILE_TYPE: u16 = 254;
 const COMPRESSION: u16 = 259;
 const PHOTOMETRIC: u16 = 262;
+const STRIP_OFFSETS: u16 = 273;
+const STRIP_BYTE_COUNTS: u16 = 279;
+const TILE_WIDTH: u16 = 322;
+const TILE_LENGTH: u16 = 323;
+const TILE_OFFSETS: u16 = 324;
+const TILE_BYTE_COUNTS: u16 = 325;
 const SUB_IFDS: u16 = 330;
 const ICC_PROFILE: u16 = 34_675;
 const EXIF_IFD: u16 = 0x8769;
 const INTEROPERABILITY_IFD: u16 = 0xA005;
 const INTEROPERABILITY_INDEX: u16 = 1;
 const DNG_VERSION: u16 = 0xC612;
+
+/// Most strips or tiles that are looked at.
+const MOST_PARTS: usize = 1 << 20;
+/// A tile may be larger than the picture, up to this side, pixels.
+const LARGEST_TILE: usize = 4096;
 
 /// A TIFF's bytes with their order.
 #[derive(Clone, Copy)]
@@ -102,6 +115,34 @@ impl<'a> Tiff<'a> {
                 .iter()
                 .filter_map(|at| self.directory(*at))
                 .any(|directory| is_sensor(&directory))
+    }
+
+    /// Whether the strips or tiles of the first page are all within the file, and no tile is far larger than the
+    /// picture of `width × height` pixels.
+    pub(crate) fn check(self, width: u32, height: u32) -> Result<(), Flaw> {
+        let first = self.first().and_then(|at| self.directory(at));
+        let first = first.ok_or(Flaw::CutShort)?;
+        for (tag, side) in [(TILE_WIDTH, width), (TILE_LENGTH, height)] {
+            let side = usize::try_from(side).unwrap_or(usize::MAX);
+            if self
+                .number(&first, tag)
+                .is_some_and(|tile| tile > LARGEST_TILE.max(side.next_multiple_of(16)))
+            {
+                return Err(Flaw::OutOfProportion("tiles far larger than the picture"));
+            }
+        }
+        for (offsets, counts) in [
+            (STRIP_OFFSETS, STRIP_BYTE_COUNTS),
+            (TILE_OFFSETS, TILE_BYTE_COUNTS),
+        ] {
+            let offsets = self.numbers(&first, offsets, MOST_PARTS);
+            let counts = self.numbers(&first, counts, MOST_PARTS);
+            let mut parts = offsets.into_iter().zip(counts);
+            if parts.any(|(at, count)| at.checked_add(count).is_none_or(|end| end > self.bytes.len())) {
+                return Err(Flaw::CutShort);
+            }
+        }
+        Ok(())
     }
 
     /// The colour profile. `Err`: there is one, but the file ends within it.

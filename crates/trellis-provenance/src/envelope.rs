@@ -36,23 +36,15 @@ pub struct Opened {
 
 /// Why an envelope cannot be opened.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
 pub enum OpenError {
-    /// It holds something else.
     #[error("the envelope holds `{found}`, not an in-toto statement")]
-    OtherPayload {
-        /// The type that it names.
-        found: String,
-    },
-    /// Its payload is not base64.
+    OtherPayload { found: String },
     #[error("the envelope's payload is not base64")]
     Base64,
-    /// Its payload is no statement that this program makes.
+    /// It is not one that this program makes.
     #[error("the envelope's statement cannot be read")]
-    Statement {
-        /// What is wrong.
-        #[source]
-        source: serde_json::Error,
-    },
+    Statement { source: serde_json::Error },
 }
 
 impl Envelope {

@@ -24,46 +24,25 @@ const NAME: &str = "provenance";
 
 /// Why a GLB cannot be read or written.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
 pub enum GlbError {
-    /// It does not begin as one.
     #[error("this is not a GLB (version 2)")]
     NotGlb,
-    /// Its text is longer than is taken.
     #[error("its JSON has {bytes} bytes; the limit is {MAX_TEXT_BYTES}")]
-    TextTooLong {
-        /// How long it says it is.
-        bytes: u32,
-    },
-    /// It ends before or after the length that it names.
+    TextTooLong { bytes: u32 },
+    /// It ends before or after it.
     #[error("its length is not the one that its header names")]
     Length,
-    /// With the record it would be longer than a GLB may be.
     #[error("it would be longer than a GLB may be")]
     TooLong,
-    /// Its text is not what a GLB has.
     #[error("its JSON is not that of an asset")]
-    Text {
-        /// What is wrong.
-        #[source]
-        source: serde_json::Error,
-    },
-    /// It carries no record.
+    Text { source: serde_json::Error },
     #[error("it carries no provenance")]
     Absent,
-    /// Its record cannot be read.
     #[error("its provenance cannot be read")]
-    Record {
-        /// What is wrong.
-        #[source]
-        source: serde_json::Error,
-    },
-    /// It cannot be read or written.
+    Record { source: serde_json::Error },
     #[error("it cannot be read or written")]
-    Io {
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
+    Io { source: io::Error },
 }
 
 /// Copies a GLB and writes the record into it, in the place of one that is there. Everything else stays as it

@@ -1,19 +1,24 @@
-//! Reads `data:` URIs (RFC 2397) that hold base64.
+//! Reads `data:` URIs (RFC 2397) that hold base64, as they come.
 //!
 //! The media type that a URI claims is not trusted: what a picture is is told by its bytes. Base64 is taken as
 //! tools write it: in lines (`base64` without `-w0`), with the alphabet for URLs (RFC 4648, section 5), with or
 //! without padding, and escaped with `%` as a URI may be.
 
+use std::io::{self, BufRead as _, BufReader, Read};
+
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use bytes::Bytes;
 
 /// Padding may be there or not; the last bits beyond the bytes must be zero, so that cut base64 is noticed.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
+/// What may stand before the content, bytes: a media type with its parameters.
+const LONGEST_HEAD: u64 = 1024;
+/// Signs of base64 that are decoded at a time; four are three bytes.
+const BLOCK: usize = 64 << 10;
 
 /// Why a text is not a data URI with bytes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,49 +34,139 @@ pub(crate) enum DataUriError {
     Content,
 }
 
-/// The bytes of `uri`.
-pub(crate) fn decode(uri: &str) -> Result<Bytes, DataUriError> {
-    let uri = uri.trim();
-    let scheme = uri.get(..5).ok_or(DataUriError::Scheme)?;
+/// Why the bytes of a URI were not handed over.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CopyError {
+    /// It is not a data URI.
+    #[error(transparent)]
+    Uri(#[from] DataUriError),
+    /// The text could not be read, or nobody takes its bytes.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Hands the bytes of `uri` to `take`, some at a time and in order. What was handed over before an error counts
+/// for nothing.
+pub(crate) fn copy(uri: impl Read, take: impl FnMut(Vec<u8>) -> io::Result<()>) -> Result<(), CopyError> {
+    copy_in_blocks(uri, BLOCK, take)
+}
+
+fn copy_in_blocks(
+    uri: impl Read,
+    block: usize,
+    take: impl FnMut(Vec<u8>) -> io::Result<()>,
+) -> Result<(), CopyError> {
+    let mut uri = BufReader::with_capacity(BLOCK, uri);
+    let mut head = Vec::new();
+    uri.by_ref().take(LONGEST_HEAD).read_until(b',', &mut head)?;
+    check_head(&String::from_utf8_lossy(&head))?;
+    let mut content = Content {
+        block,
+        plain: Vec::with_capacity(block),
+        escape: Escape::None,
+        padded: false,
+        take,
+    };
+    loop {
+        let part = uri.fill_buf()?;
+        if part.is_empty() {
+            return content.end();
+        }
+        for byte in part {
+            content.push(*byte)?;
+        }
+        let length = part.len();
+        uri.consume(length);
+    }
+}
+
+/// What stands before the content, the comma included.
+fn check_head(head: &str) -> Result<(), DataUriError> {
+    let head = head.trim_start();
+    let scheme = head.get(..5).ok_or(DataUriError::Scheme)?;
     if !scheme.eq_ignore_ascii_case("data:") {
         return Err(DataUriError::Scheme);
     }
-    let (media_type, content) = uri[5..].split_once(',').ok_or(DataUriError::Encoding)?;
+    let media_type = head[5..].strip_suffix(',').ok_or(DataUriError::Encoding)?;
     let media_type = media_type.trim_end();
-    let marker_at = media_type
-        .len()
-        .checked_sub(";base64".len())
-        .ok_or(DataUriError::Encoding)?;
-    match media_type.get(marker_at..) {
-        Some(marker) if marker.eq_ignore_ascii_case(";base64") => {}
-        _ => return Err(DataUriError::Encoding),
+    let marker_at = media_type.len().checked_sub(";base64".len());
+    match marker_at.and_then(|at| media_type.get(at..)) {
+        Some(marker) if marker.eq_ignore_ascii_case(";base64") => Ok(()),
+        _ => Err(DataUriError::Encoding),
     }
-    let plain = in_standard_form(content).ok_or(DataUriError::Content)?;
-    let bytes = BASE64.decode(plain).map_err(|_| DataUriError::Content)?;
-    Ok(Bytes::from(bytes))
 }
 
-/// The content in one line of the standard alphabet. `None`: a `%` that escapes nothing.
-fn in_standard_form(content: &str) -> Option<Vec<u8>> {
-    let mut plain = Vec::with_capacity(content.len());
-    let mut bytes = content.bytes();
-    while let Some(byte) = bytes.next() {
-        let byte = match byte {
-            b'%' => {
-                let digit = |byte: u8| char::from(byte).to_digit(16);
-                let (high, low) = (digit(bytes.next()?)?, digit(bytes.next()?)?);
-                u8::try_from(high * 16 + low).ok()?
+/// An escape that has begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Escape {
+    None,
+    Percent,
+    High(u8),
+}
+
+/// Content that is read sign by sign.
+struct Content<F> {
+    block: usize,
+    /// Signs of the standard alphabet that are not decoded yet.
+    plain: Vec<u8>,
+    escape: Escape,
+    /// Whether padding came, which ends the content.
+    padded: bool,
+    take: F,
+}
+
+impl<F: FnMut(Vec<u8>) -> io::Result<()>> Content<F> {
+    fn push(&mut self, byte: u8) -> Result<(), CopyError> {
+        let digit = |byte: u8| match char::from(byte).to_digit(16) {
+            Some(digit) => u8::try_from(digit).map_err(|_| DataUriError::Content),
+            None => Err(DataUriError::Content),
+        };
+        let byte = match (self.escape, byte) {
+            (Escape::None, b'%') => {
+                self.escape = Escape::Percent;
+                return Ok(());
             }
-            byte => byte,
+            (Escape::None, byte) => byte,
+            (Escape::Percent, high) => {
+                self.escape = Escape::High(digit(high)?);
+                return Ok(());
+            }
+            (Escape::High(high), low) => {
+                self.escape = Escape::None;
+                high << 4 | digit(low)?
+            }
         };
         match byte {
-            b'-' => plain.push(b'+'),
-            b'_' => plain.push(b'/'),
-            byte if byte.is_ascii_whitespace() => {}
-            byte => plain.push(byte),
+            b'-' => self.plain.push(b'+'),
+            b'_' => self.plain.push(b'/'),
+            byte if byte.is_ascii_whitespace() => return Ok(()),
+            byte => self.plain.push(byte),
         }
+        if self.plain.len() == self.block {
+            self.decode()?;
+        }
+        Ok(())
     }
-    Some(plain)
+
+    fn decode(&mut self) -> Result<(), CopyError> {
+        if self.padded {
+            return Err(DataUriError::Content.into());
+        }
+        self.padded = self.plain.ends_with(b"=");
+        let bytes = BASE64.decode(&self.plain).map_err(|_| DataUriError::Content)?;
+        self.plain.clear();
+        Ok((self.take)(bytes)?)
+    }
+
+    fn end(mut self) -> Result<(), CopyError> {
+        if self.escape != Escape::None {
+            return Err(DataUriError::Content.into());
+        }
+        if !self.plain.is_empty() {
+            self.decode()?;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -79,6 +174,19 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn decoded(uri: &str, block: usize) -> Result<Vec<u8>, DataUriError> {
+        let mut bytes = Vec::new();
+        let copied = copy_in_blocks(uri.as_bytes(), block, |part| {
+            bytes.extend(part);
+            Ok(())
+        });
+        match copied {
+            Ok(()) => Ok(bytes),
+            Err(CopyError::Uri(error)) => Err(error),
+            Err(CopyError::Io(error)) => panic!("memory can be read: {error}"),
+        }
+    }
 
     #[test]
     fn table() {
@@ -103,28 +211,40 @@ mod tests {
             ("data:image/png;base64,Pz8_", Ok("???")),
             ("data:image/png;base64,Pj4-", Ok(">>>")),
             ("data:image/png;base64,Pj4%2B", Ok(">>>")),
+            ("data:image/png;base64,aGkhaGkhaGkh", Ok("hi!hi!hi!")),
             ("data:image/png;base64,a", Err(DataUriError::Content)),
             ("data:image/png;base64,aGl", Err(DataUriError::Content)),
             ("data:image/png;base64,aGk%", Err(DataUriError::Content)),
             ("data:image/png;base64,aGk%3", Err(DataUriError::Content)),
             ("data:image/png;base64,aGk%zz", Err(DataUriError::Content)),
             ("data:image/png;base64,a*k=", Err(DataUriError::Content)),
+            ("data:image/png;base64,aGk=aGk=", Err(DataUriError::Content)),
+            ("data:image/png;base64,aGk==", Err(DataUriError::Content)),
+            ("data:image/png;base64,aGkh=", Err(DataUriError::Content)),
         ] {
-            let expected = expected.map(|text| Bytes::from_static(text.as_bytes()));
-            assert_eq!(decode(uri), expected, "{uri}");
+            let expected = expected.map(|text| text.as_bytes().to_vec());
+            for block in [4, 8, BLOCK] {
+                assert_eq!(decoded(uri, block), expected, "{uri} in blocks of {block}");
+            }
         }
+    }
+
+    #[test]
+    fn a_media_type_has_a_limit() {
+        let head = format!("data:{};base64,", "a".repeat(2000));
+        assert_eq!(decoded(&head, BLOCK), Err(DataUriError::Encoding));
     }
 
     proptest! {
         #[test]
-        fn any_text_is_survived(uri in "(data:)?[^,]{0,20}(;base64,)?.*") {
-            let _ = decode(&uri);
+        fn any_text_is_survived_and_means_the_same_in_blocks(uri in "(data:)?[^,]{0,20}(;base64,)?[A-Za-z0-9=]{0,20}.*") {
+            prop_assert_eq!(decoded(&uri, 4), decoded(&uri, BLOCK));
         }
 
         #[test]
-        fn what_is_printed_is_read_back(content in prop::collection::vec(any::<u8>(), 0..200), media_type in "[a-z]{0,8}(/[a-z+.-]{0,8})?") {
+        fn what_is_printed_is_read_back(content in prop::collection::vec(any::<u8>(), 0..200), media_type in "[a-z]{0,8}(/[a-z+.-]{0,8})?", block in 1..20_usize) {
             let uri = format!("data:{media_type};base64,{}", BASE64.encode(&content));
-            prop_assert_eq!(decode(&uri), Ok(Bytes::from(content)));
+            prop_assert_eq!(decoded(&uri, 4 * block), Ok(content));
         }
     }
 }

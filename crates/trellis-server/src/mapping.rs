@@ -198,6 +198,10 @@ mod tests {
             },
             RequestError::BodyTooSlow,
             RequestError::BodyUnreadable,
+            RequestError::JsonTooLong {
+                place: "x",
+                limit_bytes: 1,
+            },
             RequestError::MalformedJson {
                 place: "x",
                 reason: text(),

@@ -80,6 +80,9 @@ pub(crate) enum RequestError {
     /// Not JSON.
     #[error("{place} is not JSON: {reason}")]
     MalformedJson { place: &'static str, reason: String },
+    /// More JSON than a submission can need, pictures apart.
+    #[error("{place} has more than {limit_bytes} bytes of JSON, pictures not counted")]
+    JsonTooLong { place: &'static str, limit_bytes: usize },
     /// JSON of another form than expected.
     #[error("{place} does not have the expected form: {reason}")]
     InvalidJson { place: &'static str, reason: String },
@@ -145,6 +148,7 @@ impl RequestError {
             Self::BodyTooSlow => "body_too_slow",
             Self::BodyUnreadable => "body_unreadable",
             Self::MalformedJson { .. } => "malformed_json",
+            Self::JsonTooLong { .. } => "json_too_long",
             Self::InvalidJson { .. } => "invalid_json",
             Self::InvalidPart { .. } => "invalid_part",
             Self::PictureIsText { .. } => "picture_is_text",
@@ -206,6 +210,9 @@ impl RequestError {
             Self::MalformedJson { .. } | Self::InvalidJson { .. } => {
                 "correct the JSON; its schema is in `/openapi.json`"
             }
+            Self::JsonTooLong { .. } => {
+                "send only what the schema in `/openapi.json` names, each once and without padding"
+            }
             Self::InvalidPart { .. } => {
                 "send `image` once or more, `params` and `backend` at most once; parameters go into `params` as JSON: `-F 'params={\"seed\": 7}'`"
             }
@@ -255,7 +262,7 @@ impl RequestError {
             | Self::WorkerNotFound { .. } => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTooLarge { .. } | Self::JsonTooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType { .. } | Self::UnsupportedEncoding { .. } => {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE
             }

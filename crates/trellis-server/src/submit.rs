@@ -1,5 +1,6 @@
 //! `POST /v1/jobs`: a submission as a form or as JSON.
 
+mod fields;
 mod form;
 mod json;
 

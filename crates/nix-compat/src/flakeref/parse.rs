@@ -118,37 +118,24 @@ fn forge(scheme: &str, body: &str) -> Option<FlakeRef> {
     let keytype = query.take("keytype");
     let public_key = query.take("publicKey");
     let public_keys = Some(query.take_all("publicKeys")).filter(|keys| !keys.is_empty());
+    macro_rules! archive {
+        ($Forge:ident) => {
+            FlakeRef::$Forge {
+                owner,
+                repo,
+                host,
+                keytype,
+                public_key,
+                public_keys,
+                r#ref,
+                rev,
+            }
+        };
+    }
     query.is_readable.then_some(match scheme {
-        "github" => FlakeRef::GitHub {
-            owner,
-            repo,
-            host,
-            keytype,
-            public_key,
-            public_keys,
-            r#ref,
-            rev,
-        },
-        "gitlab" => FlakeRef::GitLab {
-            owner,
-            repo,
-            host,
-            keytype,
-            public_key,
-            public_keys,
-            r#ref,
-            rev,
-        },
-        _ => FlakeRef::SourceHut {
-            owner,
-            repo,
-            host,
-            keytype,
-            public_key,
-            public_keys,
-            r#ref,
-            rev,
-        },
+        "github" => archive!(GitHub),
+        "gitlab" => archive!(GitLab),
+        _ => archive!(SourceHut),
     })
 }
 
@@ -220,22 +207,17 @@ fn download(text: &str, unsupported: impl Fn() -> FlakeRefError) -> Result<Flake
     let nar_hash = query.take("narHash");
     let rev = query.take("rev");
     url.set_query(query.rest().as_deref());
-    let reference = if one_file {
-        FlakeRef::File {
-            last_modified,
-            nar_hash,
-            rev,
-            rev_count,
-            url,
-        }
-    } else {
-        FlakeRef::Tarball {
-            last_modified,
-            nar_hash,
-            rev,
-            rev_count,
-            url,
-        }
-    };
+    macro_rules! of {
+        ($Form:ident) => {
+            FlakeRef::$Form {
+                last_modified,
+                nar_hash,
+                rev,
+                rev_count,
+                url,
+            }
+        };
+    }
+    let reference = if one_file { of!(File) } else { of!(Tarball) };
     query.is_readable.then_some(reference).ok_or_else(unsupported)
 }

@@ -10,6 +10,18 @@ use super::query::{Parameters, RESERVED};
 /// What is escaped in a path: its slashes are not.
 const IN_PATH: &AsciiSet = &RESERVED.remove(b'/');
 
+/// These fields of any of the forms.
+macro_rules! of {
+    ($($Form:ident)|+: $($field:ident),+) => { of!(@ [$($Form)+] ($($field,)+ ..)) };
+    (@ [$($Form:ident)+] $fields:tt) => { $(of!(# $Form $fields))|+ };
+    (# $Form:ident ($($fields:tt)+)) => { FlakeRef::$Form { $($fields)+ } };
+}
+
+/// These fields of an archive of a forge.
+macro_rules! forge {
+    ($($field:ident),+) => { of!(GitHub | GitLab | SourceHut: $($field),+) };
+}
+
 impl FlakeRef {
     /// The address of the source tree, in the form that Nix writes. As in every address, `.` and `..` in an
     /// absolute path are resolved.
@@ -34,41 +46,15 @@ impl FlakeRef {
             }
             Self::Git { url, .. } if url.scheme() == "git" => url.to_string(),
             Self::Git { url, .. } => format!("git+{url}"),
-            Self::GitHub {
-                owner,
-                repo,
-                r#ref,
-                rev,
-                ..
-            } => {
-                format!(
-                    "github:{}",
-                    forge(owner, repo, in_path(r#ref.as_deref(), rev.as_deref()))
-                )
-            }
-            Self::GitLab {
-                owner,
-                repo,
-                r#ref,
-                rev,
-                ..
-            } => {
-                format!(
-                    "gitlab:{}",
-                    forge(owner, repo, in_path(r#ref.as_deref(), rev.as_deref()))
-                )
-            }
-            Self::SourceHut {
-                owner,
-                repo,
-                r#ref,
-                rev,
-                ..
-            } => {
-                format!(
-                    "sourcehut:{}",
-                    forge(owner, repo, in_path(r#ref.as_deref(), rev.as_deref()))
-                )
+            forge!(owner, repo, r#ref, rev) => {
+                let scheme = match self {
+                    Self::GitHub { .. } => "github",
+                    Self::GitLab { .. } => "gitlab",
+                    _ => "sourcehut",
+                };
+                let names = [owner, repo].map(|name| utf8_percent_encode(name, RESERVED).to_string());
+                let rest = in_path(r#ref.as_deref(), rev.as_deref()).map(|name| format!("/{}", escape(name)));
+                format!("{scheme}:{}{}", names.join("/"), rest.unwrap_or_default())
             }
             Self::Indirect { id, r#ref, rev } => {
                 let parts = [Some(id), r#ref.as_ref(), rev.as_ref()].into_iter().flatten();
@@ -83,97 +69,33 @@ impl FlakeRef {
 
     fn add_to(&self, parameters: &mut Parameters) {
         match self {
-            Self::File {
-                last_modified,
-                nar_hash,
-                rev,
-                rev_count,
-                ..
-            }
-            | Self::Tarball {
-                last_modified,
-                nar_hash,
-                rev,
-                rev_count,
-                ..
-            }
-            | Self::Path {
-                last_modified,
-                nar_hash,
-                rev,
-                rev_count,
-                ..
-            } => {
-                parameters.add(
-                    "lastModified",
-                    last_modified.map(|seconds| seconds.to_string()).as_deref(),
-                );
+            of!(File | Tarball | Path: last_modified, nar_hash, rev, rev_count) => {
+                let number = |number: Option<u64>| number.map(|number| number.to_string());
+                parameters.add("lastModified", number(*last_modified).as_deref());
                 parameters.add("narHash", nar_hash.as_deref());
                 parameters.add("rev", rev.as_deref());
-                parameters.add("revCount", rev_count.map(|count| count.to_string()).as_deref());
+                parameters.add("revCount", number(*rev_count).as_deref());
             }
-            Self::Git {
-                all_refs,
-                export_ignore,
-                shallow,
-                submodules,
-                verify_commit,
-                ..
-            } => {
+            of!(Git: all_refs, export_ignore, shallow, submodules, verify_commit) => {
                 parameters.add_flag("allRefs", *all_refs);
                 parameters.add_flag("exportIgnore", *export_ignore);
                 parameters.add_flag("shallow", *shallow);
                 parameters.add_flag("submodules", *submodules);
                 parameters.add_flag("verifyCommit", *verify_commit);
             }
-            Self::GitHub { host, .. } | Self::GitLab { host, .. } | Self::SourceHut { host, .. } => {
-                parameters.add("host", host.as_deref());
-            }
+            forge!(host) => parameters.add("host", host.as_deref()),
             Self::Indirect { .. } | Self::Mercurial { .. } => {}
         }
-        match self {
-            Self::Git {
-                keytype,
-                public_key,
-                public_keys,
-                ..
+        if let of!(Git | GitHub | GitLab | SourceHut: keytype, public_key, public_keys) = self {
+            parameters.add("keytype", keytype.as_deref());
+            parameters.add("publicKey", public_key.as_deref());
+            for key in public_keys.iter().flatten() {
+                parameters.add("publicKeys", Some(key));
             }
-            | Self::GitHub {
-                keytype,
-                public_key,
-                public_keys,
-                ..
-            }
-            | Self::GitLab {
-                keytype,
-                public_key,
-                public_keys,
-                ..
-            }
-            | Self::SourceHut {
-                keytype,
-                public_key,
-                public_keys,
-                ..
-            } => {
-                parameters.add("keytype", keytype.as_deref());
-                parameters.add("publicKey", public_key.as_deref());
-                for key in public_keys.iter().flatten() {
-                    parameters.add("publicKeys", Some(key));
-                }
-            }
-            _ => {}
         }
         match self {
-            Self::GitHub { r#ref, rev, .. }
-            | Self::GitLab { r#ref, rev, .. }
-            | Self::SourceHut { r#ref, rev, .. }
-                if in_path(r#ref.as_deref(), rev.as_deref()).is_some() => {}
-            Self::Git { r#ref, rev, .. }
-            | Self::GitHub { r#ref, rev, .. }
-            | Self::GitLab { r#ref, rev, .. }
-            | Self::SourceHut { r#ref, rev, .. }
-            | Self::Mercurial { r#ref, rev } => {
+            forge!(r#ref, rev) if in_path(r#ref.as_deref(), rev.as_deref()).is_some() => {}
+            of!(Git | GitHub | GitLab | SourceHut | Mercurial: r#ref, rev) => {
                 parameters.add("ref", r#ref.as_deref());
                 parameters.add("rev", rev.as_deref());
             }
@@ -194,12 +116,4 @@ fn in_path<'a>(r#ref: Option<&'a str>, rev: Option<&'a str>) -> Option<&'a str> 
         (Some(name), None) if !is_rev(name) && name.split('/').all(|part| !part.is_empty()) => Some(name),
         _ => None,
     }
-}
-
-fn forge(owner: &str, repo: &str, in_path: Option<&str>) -> String {
-    let names = [owner, repo].map(|name| utf8_percent_encode(name, RESERVED).to_string());
-    let rest = in_path
-        .map(|name| format!("/{}", escape(name)))
-        .unwrap_or_default();
-    format!("{}{rest}", names.join("/"))
 }

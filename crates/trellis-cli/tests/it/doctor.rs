@@ -5,9 +5,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use crate::sample;
 use serde_json::Value;
 use tempfile::TempDir;
-use trellis_models::sample;
 
 use crate::kit::trellis;
 

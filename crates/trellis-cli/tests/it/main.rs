@@ -11,6 +11,8 @@ mod keys;
 mod lock;
 mod readme;
 mod remote;
+#[path = "../../../trellis-models/tests/sample/mod.rs"]
+mod sample;
 mod serve;
 mod usage;
 mod verify;

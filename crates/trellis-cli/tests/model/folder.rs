@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use trellis_models::sample::MISSING_IN_NOTES;
+use crate::sample::MISSING_IN_NOTES;
 
 use crate::kit::Machine;
 

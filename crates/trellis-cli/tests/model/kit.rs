@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use crate::sample::{self, Length};
 use tempfile::TempDir;
 use trellis_models::Places;
-use trellis_models::sample::{self, Length};
 
 use crate::stand_in::{Script, StandIn};
 

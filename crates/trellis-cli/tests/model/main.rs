@@ -4,5 +4,7 @@
 mod fetch;
 mod folder;
 mod kit;
+#[path = "../../../trellis-models/tests/sample/mod.rs"]
+mod sample;
 #[path = "../../../trellis-model-fetch/tests/stand_in/mod.rs"]
 mod stand_in;

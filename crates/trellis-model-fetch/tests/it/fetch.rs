@@ -2,10 +2,11 @@
 
 use std::fs;
 
+use crate::sample;
 use trellis_core::Explain as _;
 use trellis_model_fetch::{FetchError, How, Hub, fetch, fetch_files};
 use trellis_models::check::check;
-use trellis_models::{Located, Places, sample};
+use trellis_models::{Located, Places};
 
 use crate::kit::{Bench, FLOW, REPO, names};
 use crate::stand_in::{COMMIT, Fault};

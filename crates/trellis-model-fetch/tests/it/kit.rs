@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::sample;
 use trellis_core::{Backoff, Secret};
 use trellis_model_fetch::{
     FetchError, Fetched, Hub, Layout, Progress, Request, RetryPolicy, Settings, fetch,
 };
-use trellis_models::sample;
 
 use crate::stand_in::{Content, Fault, Script, StandIn};
 

@@ -6,5 +6,7 @@ mod extras;
 mod faults;
 mod fetch;
 mod kit;
+#[path = "../../../trellis-models/tests/sample/mod.rs"]
+mod sample;
 #[path = "../stand_in/mod.rs"]
 mod stand_in;

@@ -49,7 +49,7 @@ impl ExtraFault {
 }
 
 /// The files of DINOv2's code that torch.hub needs to build a backbone.
-pub(crate) const CODE: [&str; 4] = [
+pub const CODE: [&str; 4] = [
     "hubconf.py",
     "dinov2/hub/backbones.py",
     "dinov2/layers/__init__.py",

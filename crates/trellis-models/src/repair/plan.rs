@@ -51,31 +51,19 @@ pub struct Plan {
     pub diff: String,
 }
 
-/// How one checkpoint is put right.
+/// How one checkpoint is put right; `name` is the one in pipeline.json.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "how", rename_all = "snake_case")]
+#[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
 pub enum Remedy {
-    /// Its files lie elsewhere in the folder and are moved.
-    Move {
-        /// The name in pipeline.json, or `pipeline.json` itself.
-        name: String,
-        /// What is moved.
-        moves: Vec<Move>,
-    },
+    /// Its files lie elsewhere in the folder and are moved; it may be `pipeline.json` itself.
+    Move { name: String, moves: Vec<Move> },
     /// Its two files come from another folder.
-    Copy {
-        /// The name in pipeline.json.
-        name: String,
-        /// Where from.
-        source: Source,
-    },
-    /// Its two files are downloaded.
+    Copy { name: String, source: Source },
+    /// Its two files are downloaded from this repository, where they have the name `remote`.
     Fetch {
-        /// The name in pipeline.json.
         name: String,
-        /// From this repository.
         repo: String,
-        /// Under this name there.
         remote: String,
     },
     /// Another checkpoint is named in its place.

@@ -4,10 +4,11 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use crate::sample;
 use serde_json::{Value, json};
 use trellis_core::Explain as _;
+use trellis_models::Severity;
 use trellis_models::lock::Lock;
-use trellis_models::{Severity, sample};
 
 use crate::kit::{Machine, lines};
 

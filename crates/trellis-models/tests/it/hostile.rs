@@ -2,10 +2,11 @@
 
 use std::fs;
 
+use crate::sample;
 use proptest::prelude::*;
+use trellis_models::Reference;
 use trellis_models::header::Header;
 use trellis_models::pipeline::Pipeline;
-use trellis_models::{Reference, sample};
 
 use crate::kit::Machine;
 

@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::sample::{self, Length};
 use tempfile::TempDir;
 use trellis_core::Explain as _;
 use trellis_models::check::check;
 use trellis_models::hash::Hashing;
-use trellis_models::sample::{self, Length};
 use trellis_models::{Located, Places, Problem, Report};
 
 /// Hashes without telling anybody; folders as the program does.

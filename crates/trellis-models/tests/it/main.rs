@@ -13,3 +13,5 @@ mod misplaced;
 mod numbers;
 mod published;
 mod repair;
+#[path = "../sample/mod.rs"]
+mod sample;

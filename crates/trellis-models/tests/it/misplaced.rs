@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use crate::sample;
+use trellis_models::Problem;
 use trellis_models::moves::{Move, sentence};
 use trellis_models::repair::{Options, Remedy, apply, plan, undo};
-use trellis_models::{Problem, sample};
 
 use crate::kit::{Machine, lines, located};
 

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use crate::sample;
 use trellis_core::Explain as _;
 use trellis_models::repair::{Marker, Options, Plan, Remedy, RepairError, apply, plan, undo};
-use trellis_models::{Located, lock, sample};
+use trellis_models::{Located, lock};
 
 use crate::kit::{HASHING, Machine, lines, located};
 

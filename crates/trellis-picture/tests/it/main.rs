@@ -10,3 +10,4 @@ mod frames;
 mod kinds;
 mod kit;
 mod page;
+mod whole;

@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use trellis_core::{AssetName, BackendChoice, ParamsPatch};
 use trellis_jobs::{Asked, Intake};
 
-use super::json::{fields, known_formats, named, parameter_meant};
+use super::fields::{MOST_JSON_BYTES, fields, known_formats, named, parameter_meant};
 use crate::AppState;
 use crate::problem::Problem;
 use crate::request_error::RequestError;
@@ -35,8 +35,8 @@ pub(crate) struct SubmissionForm {
 #[expect(dead_code, reason = "describes a part of a form in the contract")]
 pub(crate) struct PictureFile(String);
 
-/// The longest `params` or `backend`, bytes: many times what all parameters take.
-const LONGEST_TEXT: usize = 64 << 10;
+/// Where parameters are, in errors.
+const PARAMS: &str = "the part `params`";
 /// The longest text in place of a picture that may be its name, bytes.
 const LONGEST_NAME: usize = 4096;
 
@@ -92,11 +92,18 @@ impl Part<'_> {
 
     /// All of a part that cannot be long.
     async fn text(mut self) -> Result<Bytes, RequestError> {
-        let text = self.beginning(LONGEST_TEXT).await?;
-        if text.len() > LONGEST_TEXT {
-            return Err(RequestError::InvalidPart {
-                name: self.name(),
-                problem: format!("longer than {LONGEST_TEXT} bytes"),
+        let text = self.beginning(MOST_JSON_BYTES).await?;
+        if text.len() > MOST_JSON_BYTES {
+            let limit_bytes = MOST_JSON_BYTES;
+            return Err(match self.name() {
+                name if name == "params" => RequestError::JsonTooLong {
+                    place: PARAMS,
+                    limit_bytes,
+                },
+                name => RequestError::InvalidPart {
+                    name,
+                    problem: format!("longer than {limit_bytes} bytes"),
+                },
             });
         }
         Ok(text)
@@ -192,10 +199,12 @@ fn unknown_part(name: &str) -> String {
 }
 
 fn params_of(state: &AppState, content: &[u8]) -> Result<ParamsPatch, RequestError> {
-    const PLACE: &str = "the part `params`";
-    let fields = fields(PLACE, content)?;
+    let fields = fields(PARAMS, content)?;
     known_formats(state, &fields)?;
-    named(fields).map_err(|reason| RequestError::InvalidJson { place: PLACE, reason })
+    named(fields).map_err(|reason| RequestError::InvalidJson {
+        place: PARAMS,
+        reason,
+    })
 }
 
 fn once<T>(place: &mut Option<T>, name: String, value: T) -> Result<(), RequestError> {

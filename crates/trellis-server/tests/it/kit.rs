@@ -78,7 +78,7 @@ impl Default for Wishes {
     fn default() -> Self {
         Self {
             limits: HttpLimits {
-                body_bytes: 64 * 1024,
+                body_bytes: 256 * 1024,
                 ..HttpLimits::default()
             },
             jobs: JobLimits {

@@ -94,6 +94,12 @@ async fn json_that_cannot_be_used() {
             "invalid_json",
             json!({"images": [one], "seed": 7}),
         ),
+        (
+            "too much",
+            413,
+            "json_too_long",
+            with_params(json!({"formats": vec!["glb"; 12_000]})),
+        ),
         ("body as a list", 422, "invalid_json", json!([[one], none, none])),
         ("a number", 422, "invalid_json", json!(1)),
     ];
@@ -104,6 +110,7 @@ async fn json_that_cannot_be_used() {
 async fn forms_that_cannot_be_used() {
     let picture = png();
     let image: Part = ("image", &picture);
+    let long = format!("{{\"formats\": [{}\"glb\"]}}", "\"glb\",".repeat(12_000)).into_bytes();
     let cases: Vec<Case<Vec<Part>>> = vec![
         ("no part", 422, "no_picture", vec![]),
         ("too many parts", 422, "too_many_pictures", vec![image; 4]),
@@ -169,6 +176,18 @@ async fn forms_that_cannot_be_used() {
             "unknown_format",
             vec![image, ("params", br#"{"formats": ["obj2"]}"#)],
         ),
+        (
+            "a parameter twice",
+            422,
+            "invalid_json",
+            vec![image, ("params", br#"{"seed": 1, "seed": 2}"#)],
+        ),
+        (
+            "params too long",
+            413,
+            "json_too_long",
+            vec![image, ("params", &long)],
+        ),
         ("params broken", 400, "malformed_json", vec![("params", b"{")]),
         (
             "params unknown",
@@ -184,6 +203,30 @@ async fn forms_that_cannot_be_used() {
         ),
     ];
     insta::assert_json_snapshot!(refused(cases, |parts| form(&parts)).await);
+}
+
+/// Names come twice only in a text: `json!` keeps the last one.
+#[tokio::test]
+async fn a_field_of_json_is_given_once() {
+    let kit = Kit::new();
+    for (body, name) in [
+        (r#"{"images": [PICTURE], "images": [PICTURE]}"#, "images"),
+        (
+            r#"{"images": [PICTURE], "params": {"seed": 1, "seed": 1}}"#,
+            "seed",
+        ),
+        (r#"{"params": {}, "images": [PICTURE], "params": {}}"#, "params"),
+    ] {
+        let body = body.replace("PICTURE", &json!(png_uri()).to_string());
+        let request = Request::post("/v1/jobs")
+            .header("host", "localhost")
+            .header("content-type", "application/json");
+        let answer = kit.send(request.body(Body::from(body)).unwrap()).await;
+        let problem = answer.assert_problem(422, "invalid_json");
+        let said = format!("the body does not have the expected form: `{name}` is given twice");
+        assert_eq!(problem["detail"], said);
+    }
+    assert_eq!(kit.state.jobs.store.stats().await.unwrap().queued, 0);
 }
 
 /// Some programs on Windows begin each text with a byte order mark.

@@ -222,10 +222,10 @@ async fn base64_is_taken_as_tools_write_it() {
 #[tokio::test]
 async fn a_body_beyond_the_limit_is_refused_announced_or_not() {
     let kit = Kit::new();
-    let picture = vec![0; 70 * 1024];
+    let picture = vec![0; 270 * 1024];
     let announced = request(Method::POST, "/v1/jobs")
         .header(header::CONTENT_TYPE, "multipart/form-data; boundary=cut")
-        .header(header::CONTENT_LENGTH, 70 * 1024);
+        .header(header::CONTENT_LENGTH, 270 * 1024);
     // The answer comes before any of the body: this body never ends.
     let endless = Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>());
     kit.send(announced.body(endless).unwrap())
@@ -249,7 +249,7 @@ async fn a_body_beyond_the_limit_is_refused_announced_or_not() {
         .await;
     answer.assert_problem(413, "body_too_large");
     let answer = kit
-        .send(in_chunks(vec![b' '; 70 * 1024], "application/json"))
+        .send(in_chunks(vec![b' '; 270 * 1024], "application/json"))
         .await;
     answer.assert_problem(413, "body_too_large");
 }

@@ -1,6 +1,8 @@
 //! Makes small model folders with true safetensors, for tests: the layout and names of TRELLIS-image-large,
 //! a thousandth of its size.
 
+#![allow(dead_code, reason = "each program of tests uses a part of it")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -10,16 +12,15 @@ use std::path::Path;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde_json::{Value, json};
-
-use crate::config::Config;
-use crate::extras::{self, Dinov2, Form};
-use crate::pipeline::PIPELINE_FILE;
-use crate::places::Places;
-use crate::role::{Class, Role};
-use crate::shapes::implied;
+use trellis_models::Places;
+use trellis_models::config::Config;
+use trellis_models::extras::{self, Dinov2, Form};
+use trellis_models::pipeline::PIPELINE_FILE;
+use trellis_models::role::{Class, Role};
+use trellis_models::shapes::implied;
 
 /// Role, checkpoint name and class of each model, as in the release.
-pub const MODELS: [(Role, &str, &str); 6] = [
+pub(crate) const MODELS: [(Role, &str, &str); 6] = [
     (
         Role::SparseStructureDecoder,
         "ss_dec_conv3d_16l8_fp16",
@@ -53,10 +54,10 @@ pub const MODELS: [(Role, &str, &str); 6] = [
 ];
 
 /// The checkpoint that the reference notes lack.
-pub const MISSING_IN_NOTES: &str = "slat_flow_img_dit_L_64l8p2_fp16";
+pub(crate) const MISSING_IN_NOTES: &str = "slat_flow_img_dit_L_64l8p2_fp16";
 
 /// Writes a whole, sound folder.
-pub fn write_model(folder: &Path) -> io::Result<()> {
+pub(crate) fn write_model(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     fs::write(folder.join(PIPELINE_FILE), pipeline_text())?;
     for (_, name, class) in MODELS {
@@ -66,7 +67,7 @@ pub fn write_model(folder: &Path) -> io::Result<()> {
 }
 
 /// Writes the folder of the reference notes: five of the six checkpoints.
-pub fn write_model_of_the_notes(folder: &Path) -> io::Result<()> {
+pub(crate) fn write_model_of_the_notes(folder: &Path) -> io::Result<()> {
     write_model(folder)?;
     for ending in ["json", "safetensors"] {
         fs::remove_file(folder.join(format!("ckpts/{MISSING_IN_NOTES}.{ending}")))?;
@@ -76,7 +77,7 @@ pub fn write_model_of_the_notes(folder: &Path) -> io::Result<()> {
 
 /// How long the extras of a sample are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Length {
+pub(crate) enum Length {
     /// As the published files, mostly holes, so that they take no room; slow to hash.
     Published,
     /// A few kilobytes.
@@ -85,7 +86,7 @@ pub enum Length {
 
 /// Writes DINOv2's code and weights and u2net where their readers look: the right kinds of files, whole, with
 /// nothing in them.
-pub fn write_extras(places: &Places, length: Length) -> io::Result<()> {
+pub(crate) fn write_extras(places: &Places, length: Length) -> io::Result<()> {
     let network =
         Dinov2::from_name("dinov2_vitl14_reg").ok_or_else(|| io::Error::other("unknown network"))?;
     for extra in extras::needed(network, places) {
@@ -140,7 +141,7 @@ fn write_onnx(path: &Path, length: u64) -> io::Result<()> {
 }
 
 /// Writes one checkpoint's two files under `ckpts`.
-pub fn write_checkpoint(folder: &Path, name: &str, class: &str) -> io::Result<()> {
+pub(crate) fn write_checkpoint(folder: &Path, name: &str, class: &str) -> io::Result<()> {
     let ckpts = folder.join("ckpts");
     fs::create_dir_all(&ckpts)?;
     let config = config(class);
@@ -153,7 +154,7 @@ pub fn write_checkpoint(folder: &Path, name: &str, class: &str) -> io::Result<()
 }
 
 /// The text of the sample's `pipeline.json`, laid out as the release's is.
-pub fn pipeline_text() -> String {
+pub(crate) fn pipeline_text() -> String {
     let models = MODELS.map(|(role, name, _)| format!("            \"{role}\": \"ckpts/{name}\""));
     let sampler = r#"{
             "name": "FlowEulerGuidanceIntervalSampler",
@@ -182,7 +183,7 @@ pub fn pipeline_text() -> String {
 }
 
 /// A sound configuration of a class, with small numbers.
-pub fn config(class: &str) -> Config {
+pub(crate) fn config(class: &str) -> Config {
     let flow = json!({
         "resolution": 4, "in_channels": 8, "out_channels": 8, "model_channels": 16, "cond_channels": 1024,
         "num_blocks": 3, "num_heads": 2, "mlp_ratio": 4, "patch_size": 2, "pe_mode": "ape", "use_fp16": true,
