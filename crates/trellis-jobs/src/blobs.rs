@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures::Stream;
 use trellis_core::JobId;
 
-use crate::advice;
+use crate::{Room, advice};
 
 /// The name of a blob, a relative path with `/`: `jobs/PERIOD/JOB.REST`. Jobs that came within the same
 /// 17 minutes share a period, so that their files share a folder and its flushes. Earlier versions gave each job
@@ -39,6 +39,17 @@ impl BlobKey {
     /// The key of the statement about one attempt's files, kept apart from them.
     pub fn statement(job: JobId, attempt: u32, name: &str) -> Self {
         Self::of_job(job, format_args!("statement.{attempt}.{name}"))
+    }
+
+    /// Which attempt made the file, 0 for a preview; `None`: it is not the file of an attempt.
+    pub(crate) fn attempt(&self) -> Option<u32> {
+        let mut parts = self.0.rsplit('/').next()?.split('.').skip(1);
+        match parts.next()? {
+            "statement" => parts.next()?,
+            attempt => attempt,
+        }
+        .parse()
+        .ok()
     }
 
     fn of_job(job: JobId, rest: fmt::Arguments<'_>) -> Self {
@@ -176,6 +187,16 @@ pub trait BlobStore: Send + Sync + 'static {
 
     /// The jobs that have anything here.
     async fn jobs(&self) -> Result<Vec<JobId>, BlobError>;
+
+    /// What was written to its end for one job. Files that an earlier version kept in another way need not be named.
+    async fn of_job(&self, _job: JobId) -> Result<Vec<BlobKey>, BlobError> {
+        Ok(Vec::new())
+    }
+
+    /// How much room there is; `None`: that is not known.
+    async fn room(&self) -> Option<Room> {
+        None
+    }
 
     /// Removes what writes that were cut off left behind, where nothing was added for so long.
     /// Returns how many. A store that leaves nothing behind has nothing to do.

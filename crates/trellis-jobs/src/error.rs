@@ -1,8 +1,8 @@
 //! Why a job is not what somebody wants it to be, or a store does not answer.
 
-use trellis_core::{JobId, JobState};
+use trellis_core::{JobId, JobState, file_size};
 
-use crate::advice;
+use crate::{OpenError, advice};
 
 /// Why a store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +43,18 @@ pub enum StoreError {
         /// The key.
         key: String,
     },
+    /// The disk has no room for another job.
+    #[error(
+        "the disk is nearly full: {} are free, and {} are kept for the jobs that were accepted before",
+        file_size(*free_bytes),
+        file_size(*kept_bytes)
+    )]
+    NoRoom {
+        /// What is free.
+        free_bytes: u64,
+        /// What is to stay free.
+        kept_bytes: u64,
+    },
     /// The disk or the quota is full.
     #[error("the job database cannot grow: the disk is full")]
     Full {
@@ -75,7 +87,7 @@ impl StoreError {
             Self::WrongState { .. } => "wrong_state",
             Self::QueueFull { .. } => "queue_full",
             Self::KeyReused { .. } => "idempotency_key_reused",
-            Self::Full { .. } => "storage_full",
+            Self::NoRoom { .. } | Self::Full { .. } => "storage_full",
             Self::Corrupt { .. } => "database_corrupt",
             Self::Unavailable { .. } => "database_unavailable",
         }
@@ -89,12 +101,15 @@ impl StoreError {
             Self::WrongState { .. } => "cancel a live job before deleting it; a finished job does not change",
             Self::QueueFull { .. } => "wait until some jobs have finished, then submit again",
             Self::KeyReused { .. } => "use a new `Idempotency-Key` for a new request",
-            Self::Full { .. } => advice::FREE_SPACE,
+            Self::NoRoom { .. } | Self::Full { .. } => advice::FREE_SPACE,
             Self::Corrupt { .. } => {
                 "stop the server, move the job database and its `-wal` and `-shm` files away, put back a copy \
                  or start with an empty one"
             }
-            Self::Unavailable { .. } => advice::READ_LOG,
+            Self::Unavailable { source } => source
+                .downcast_ref()
+                .and_then(OpenError::advice)
+                .unwrap_or(advice::READ_LOG),
         }
     }
 }

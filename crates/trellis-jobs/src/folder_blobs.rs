@@ -20,7 +20,7 @@ use trellis_core::JobId;
 use self::staged::{Staged, StagedFile};
 use crate::blobs::{BlobStream, period};
 use crate::folders::{Folders, create_durably};
-use crate::{BlobError, BlobKey, BlobStore, StagedBlob};
+use crate::{BlobError, BlobKey, BlobStore, Room, StagedBlob};
 
 /// How much of a file is in memory at a time for each reader.
 const PART_BYTES: u64 = 512 << 10;
@@ -250,6 +250,28 @@ impl BlobStore for FolderBlobs {
             Ok(found)
         });
         found.await
+    }
+
+    async fn of_job(&self, job: JobId) -> Result<Vec<BlobKey>, BlobError> {
+        let key = BlobKey::from_stored(format!("jobs/{job}"));
+        let found = self.blocking(&key, move |blobs, _| {
+            let period = period(job);
+            let names = entries(&blobs.jobs_folder().join(&period))?;
+            let names = names
+                .into_iter()
+                .filter_map(|entry| entry.file_name().into_string().ok());
+            let of_job = names.filter(|name| owner(name) == Some(job) && !is_staging(name));
+            Ok(of_job
+                .map(|name| BlobKey::from_stored(format!("jobs/{period}/{name}")))
+                .collect())
+        });
+        found.await
+    }
+
+    async fn room(&self) -> Option<Room> {
+        let root = self.root.clone();
+        let asked = tokio::task::spawn_blocking(move || Room::on_disk_of(&root)).await;
+        asked.ok().flatten()
     }
 
     async fn sweep_unfinished(&self, untouched_for: Duration) -> Result<u64, BlobError> {

@@ -8,8 +8,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use trellis_core::JobId;
 
+use crate::leftovers::{clear_leftovers, may_have_any};
 use crate::rules::Command;
-use crate::{BlobError, BlobStore, JobStore, StoreError};
+use crate::{BlobStore, JobStore, StoreError, SweepError};
 
 /// Blobs without a row are left alone for so long: their job may be on its way in.
 const GRACE: Duration = Duration::from_secs(3600);
@@ -34,17 +35,8 @@ pub struct Swept {
     pub orphans: Vec<JobId>,
     /// Files left by writes that were cut off.
     pub unfinished: u64,
-}
-
-/// Why a sweep stopped.
-#[derive(Debug, thiserror::Error)]
-pub enum SweepError {
-    /// The job database.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The blob store.
-    #[error(transparent)]
-    Blob(#[from] BlobError),
+    /// Files left by attempts that were lost.
+    pub leftovers: u64,
 }
 
 /// Removes what need not be kept.
@@ -77,11 +69,13 @@ impl Janitor {
                     jobs,
                     orphans,
                     unfinished,
+                    leftovers,
                 }) => {
                     info!(
                         jobs = jobs.len(),
                         orphans = orphans.len(),
                         unfinished,
+                        leftovers,
                         "removed what need not be kept"
                     );
                 }
@@ -130,6 +124,9 @@ impl Janitor {
                 continue;
             }
             match self.store.find(id).await {
+                Ok(job) if may_have_any(&job) => {
+                    swept.leftovers += clear_leftovers(&*self.store, &*self.blobs, id).await?;
+                }
                 Ok(_) => {}
                 Err(StoreError::NotFound { .. }) => {
                     self.blobs.delete_job(id).await?;

@@ -6,6 +6,7 @@
 //! assets) live behind [`BlobStore`], named by key; [`FolderBlobs`] keeps them in a folder. [`Janitor`] is the one
 //! way out.
 
+mod admission;
 mod advice;
 mod blobs;
 mod cache_key;
@@ -20,8 +21,10 @@ mod heavy_work;
 mod intake;
 mod janitor;
 mod job;
+mod leftovers;
 mod owner;
 mod recall;
+mod room;
 pub mod rules;
 mod service;
 mod sqlite;
@@ -29,6 +32,7 @@ mod staging;
 mod store;
 mod submit;
 mod submit_error;
+mod sweep_error;
 mod wakes;
 
 pub use blobs::{BlobError, BlobKey, BlobStore, BlobStream, ReadSeek, StagedBlob};
@@ -38,16 +42,19 @@ pub use folder_blobs::FolderBlobs;
 pub use follow::Follow;
 pub use heavy_work::{Busy, HeavyWork, Turn};
 pub use intake::{Arriving, Intake};
-pub use janitor::{Janitor, Retention, SweepError, Swept};
+pub use janitor::{Janitor, Retention, Swept};
 pub use job::{
     Applied, Claim, ClaimFilter, Delivered, DeliveredStatement, Heartbeat, JobQuery, Lease, NewJob, Outcome,
     Page, Recovered, StoreStats, StoredJob, Submitted, WorkerName,
 };
+pub use leftovers::clear_leftovers;
 pub use owner::Owner;
+pub use room::Room;
 pub use service::{JobLimits, Jobs, Makers, Removed};
 pub use sqlite::{OpenError, SqliteFailure, SqliteStore};
 pub use staging::Staging;
 pub use store::JobStore;
 pub use submit::{Asked, Terms};
 pub use submit_error::SubmitError;
+pub use sweep_error::SweepError;
 pub use wakes::{Changes, Seen, Wake, WakeOnDrop, Wakes};

@@ -84,12 +84,15 @@ pub enum Command {
         /// By which right.
         lease: Lease,
     },
-    /// Its worker may be lost: its lease has lapsed, or it is `held_by` a worker that came back without it.
+    /// Its server may have died: its lease has lapsed, or it is `held_by` a server that came back without it.
     Lapse {
         /// After so many charged attempts the job fails.
         max_attempts: u32,
-        /// The worker that came back.
+        /// The server that came back.
         held_by: Option<WorkerName>,
+        /// Whether the server lost this job alone. The death of one that worked on several is charged to none of them:
+        /// nobody knows which of them it was, if any.
+        alone: bool,
     },
     /// A client no longer wants the live job.
     Cancel {
@@ -231,7 +234,14 @@ pub fn apply(record: Record, command: Command, now: Timestamp) -> Result<Step, S
         Command::Lapse {
             max_attempts,
             held_by,
-        } => lapse(record, now, max_attempts, held_by.as_ref()),
+            alone,
+        } => {
+            let is_lost = |hold: &Hold| hold.until <= now || Some(&hold.worker) == held_by.as_ref();
+            match &record.hold {
+                Some(hold) if is_lost(hold) => lapse(record, max_attempts, held_by.is_some(), alone),
+                _ => Ok(Step::still(record)),
+            }
+        }
         Command::Cancel { by } | Command::CancelOrDelete { by } if !by.sees(&record.owner) => {
             Err(StoreError::NotFound { id: record.id })
         }
@@ -316,24 +326,25 @@ fn heartbeat(record: Record, lease: Lease, now: Timestamp, extend: Duration) -> 
     }))
 }
 
-fn lapse(
-    record: Record,
-    now: Timestamp,
-    max_attempts: u32,
-    held_by: Option<&WorkerName>,
-) -> Result<Step, StoreError> {
-    let is_lost = |hold: &Hold| hold.until <= now || Some(&hold.worker) == held_by;
-    if !record.hold.as_ref().is_some_and(is_lost) {
-        return Ok(Step::still(record));
+fn lapse(record: Record, max_attempts: u32, died: bool, alone: bool) -> Result<Step, StoreError> {
+    if !alone {
+        return Step::enter(uncharged(record), StateChange::Requeue, None);
     }
     if record.charged < max_attempts {
         return Step::enter(record, StateChange::Requeue, None);
     }
     let attempts = counted(record.charged.into(), "attempt", "attempts");
-    let failure = Failure::new(
-        FailureKind::WorkerLost,
-        format!("the worker was lost in each of {attempts}"),
-    );
+    let message = if died {
+        format!("the server died in {attempts} at this job, while it worked on no other")
+    } else {
+        format!("the server gave no sign of life in {attempts} at this job")
+    };
+    let fix =
+        "look at the system's log for what ended the server, such as a lack of memory, then submit again";
+    let failure = Failure {
+        fix: fix.to_owned(),
+        ..Failure::new(FailureKind::WorkerLost, message)
+    };
     Step::enter(record, StateChange::Fail, Some(failure))
 }
 

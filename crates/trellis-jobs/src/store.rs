@@ -18,10 +18,16 @@ use crate::{
 /// a body are the same for all. [`crate::conformance`] tests one.
 #[async_trait::async_trait]
 pub trait JobStore: Send + Sync + 'static {
+    /// Whether jobs may be given to this store: not once it was seen to be damaged.
+    fn sound(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Accepts a job by [`crate::rules::accept`].
     async fn submit(&self, new: NewJob) -> Result<Submitted, StoreError>;
 
-    /// Has the oldest queued job that fits claimed. `None`: nothing to do.
+    /// Has the oldest queued job that fits claimed. `None`: nothing to do, or no use in doing it while the store is
+    /// damaged.
     async fn claim(
         &self,
         worker: &WorkerName,
@@ -33,8 +39,12 @@ pub trait JobStore: Send + Sync + 'static {
     /// Does to one job what [`crate::rules::apply`] says of `command`.
     async fn apply(&self, id: JobId, now: Timestamp, command: Command) -> Result<Applied, StoreError>;
 
-    /// Running jobs whose lease has lapsed at `now`, and those held by `held_by`.
-    async fn lapsed(&self, now: Timestamp, held_by: Option<&WorkerName>) -> Result<Vec<JobId>, StoreError>;
+    /// Running jobs whose lease has lapsed at `now`, and those held by `held_by`, with who holds each.
+    async fn lapsed(
+        &self,
+        now: Timestamp,
+        held_by: Option<&WorkerName>,
+    ) -> Result<Vec<(JobId, WorkerName)>, StoreError>;
 
     /// One job.
     async fn find(&self, id: JobId) -> Result<StoredJob, StoreError>;
@@ -126,8 +136,8 @@ pub trait JobStore: Send + Sync + 'static {
         self.apply(lease.job, now, command).await.map(|_| ())
     }
 
-    /// Requeues jobs whose lease has lapsed at `now`; those with `max_attempts` behind them fail.
-    /// With `held_by`, also every job held by that worker, lapsed or not (a restart of that worker).
+    /// Requeues jobs whose lease has lapsed at `now`; those that were lost alone in each of `max_attempts` fail.
+    /// With `held_by`, also every job held by that server, lapsed or not (a restart of that server).
     async fn recover(
         &self,
         now: Timestamp,
@@ -135,11 +145,13 @@ pub trait JobStore: Send + Sync + 'static {
         held_by: Option<&WorkerName>,
     ) -> Result<Recovered, StoreError> {
         let mut recovered = Recovered::default();
-        for id in self.lapsed(now, held_by).await? {
-            let held_by = held_by.cloned();
+        let lapsed = self.lapsed(now, held_by).await?;
+        for (id, holder) in &lapsed {
+            let id = *id;
             let command = Command::Lapse {
                 max_attempts,
-                held_by,
+                held_by: held_by.cloned(),
+                alone: lapsed.iter().filter(|(_, other)| other == holder).count() == 1,
             };
             match self.apply(id, now, command).await.map(|applied| applied.job) {
                 Ok(Some(job)) if job.state == JobState::Queued => recovered.requeued.push(id),

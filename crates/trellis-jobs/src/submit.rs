@@ -40,6 +40,7 @@ impl Jobs {
             params: patch,
             backend,
         } = asked;
+        self.accepts(0).await?;
         // What the pictures take stays counted until the job is there.
         let Received {
             inputs,

@@ -4,7 +4,7 @@
 //! data_dir/
 //!   server.lock    locked while a server runs; holds its process id
 //!   server-name    under which this folder's server claims jobs, over restarts
-//!   jobs.sqlite    the job database
+//!   jobs.sqlite    the job database; beside it its log and its reserve on a full disk
 //!   blobs/         pictures and assets
 //!   scratch/       files of running jobs
 //!   worker/        the worker's sources, written at each start

@@ -65,9 +65,18 @@ impl Attempt {
         if let (Ending::Succeed(outcome), false) = (&ending, recorded) {
             self.storing().discard(outcome).await;
         }
+        // Also a preview, whose place the result took. A handed-back job goes on, and its preview is still shown.
+        if recorded && matches!(ending, Ending::Succeed(_) | Ending::Fail(_)) && self.had_company() {
+            self.shared.clear_leftovers(lease.job).await;
+        }
         if let Ok(folder) = folder {
             scratch::remove(&folder).await;
         }
+    }
+
+    /// Whether others may have stored files for this job: an attempt before it, or the maker of previews.
+    fn had_company(&self) -> bool {
+        self.claim.lease.attempt > 1 || self.shared.previews
     }
 
     /// Settles who works on it, and where.

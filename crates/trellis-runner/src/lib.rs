@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Runner ── recovers lost jobs (`recovery.rs`), makes previews of those that wait (`previews.rs`)
-//!   └ slot, as many as the backend works on at a time (`slot.rs`)
+//!   └ slot, as many as the backend works on at a time (`slot.rs`), one after another after a crash (`suspects.rs`)
 //!       └ attempt (`attempt.rs`): heartbeats (`lease.rs`), reports (`reporter.rs`),
 //!         the backend (`work.rs`), its files and what made them (`result.rs`, `upload.rs`), the end (`ending.rs`)
 //! ```
@@ -21,6 +21,7 @@ mod runner;
 mod scratch;
 mod shared;
 mod slot;
+mod suspects;
 mod upload;
 mod work;
 

@@ -4,13 +4,25 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use tracing::{info, warn};
+use trellis_core::JobId;
 use trellis_jobs::{Recovered, StoreError, WorkerName};
 
+use crate::scratch;
 use crate::shared::Shared;
 
-/// Takes back what this worker held before it was restarted. `false` where the store could not be asked.
+/// Takes back what this server held before it died, to be worked on one by one. `false` where the store could not be
+/// asked.
 pub(crate) async fn take_back_own(shared: &Shared) -> bool {
-    recover(shared, Some(&shared.settings.worker)).await.is_ok()
+    let Ok(Recovered { requeued, .. }) = recover(shared, Some(&shared.settings.worker)).await else {
+        return false;
+    };
+    for id in requeued {
+        // One that is gone meanwhile is no suspect.
+        if let Ok(job) = shared.store.get(id).await {
+            shared.suspects.add(id, job.backend);
+        }
+    }
+    true
 }
 
 /// Looks for lapsed leases until the runner closes. Own jobs that `take_back_own` could not take back
@@ -38,7 +50,7 @@ pub(crate) async fn run(shared: Arc<Shared>, own_taken_back: bool) {
     }
 }
 
-async fn recover(shared: &Shared, held_by: Option<&WorkerName>) -> Result<(), StoreError> {
+async fn recover(shared: &Shared, held_by: Option<&WorkerName>) -> Result<Recovered, StoreError> {
     let recovered = shared
         .store
         .recover(Timestamp::now(), shared.settings.max_attempts, held_by)
@@ -46,10 +58,13 @@ async fn recover(shared: &Shared, held_by: Option<&WorkerName>) -> Result<(), St
     match &recovered {
         Ok(Recovered { requeued, failed }) => {
             for job in requeued {
-                info!(%job, "worker lost, job requeued");
+                info!(%job, "its server died, job requeued");
             }
             for job in failed {
-                warn!(%job, "worker lost too often, job failed");
+                warn!(%job, "its server died too often, job failed");
+            }
+            for job in requeued.iter().chain(failed) {
+                clear(shared, *job).await;
             }
         }
         Err(error) => warn!(
@@ -57,5 +72,13 @@ async fn recover(shared: &Shared, held_by: Option<&WorkerName>) -> Result<(), St
             "cannot look for lost jobs"
         ),
     }
-    recovered.map(|_| ())
+    recovered
+}
+
+/// Removes what the lost attempt left: what it stored, and what it was working with.
+async fn clear(shared: &Shared, id: JobId) {
+    shared.clear_leftovers(id).await;
+    if let Ok(job) = shared.store.get(id).await {
+        scratch::remove(&scratch::folder(&shared.settings.scratch, id, job.attempt)).await;
+    }
 }

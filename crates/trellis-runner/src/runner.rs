@@ -1,6 +1,7 @@
 //! Starts the slots and waits for them.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -12,6 +13,7 @@ use trellis_jobs::{BlobStore, JobStore};
 use crate::previews::Previews;
 use crate::shared::{RunnerSettings, Shared};
 use crate::slot::Slot;
+use crate::suspects::Suspects;
 use crate::{recovery, scratch};
 
 /// Works on the jobs of a store.
@@ -62,6 +64,9 @@ impl Runner {
             registry: self.registry,
             origin: self.origin,
             settings: self.settings,
+            previews: self.previews.is_some(),
+            suspects: Suspects::default(),
+            waits_for_room: AtomicBool::new(false),
             closing: shutdown,
             drained: CancellationToken::new(),
         });

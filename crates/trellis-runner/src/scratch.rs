@@ -7,10 +7,15 @@ use trellis_core::JobId;
 
 /// Makes an empty folder for an attempt.
 pub(crate) async fn make(root: &Path, job: JobId, attempt: u32) -> io::Result<PathBuf> {
-    let folder = root.join(format!("{job}.{attempt}"));
+    let folder = folder(root, job, attempt);
     remove(&folder).await;
     tokio::fs::create_dir_all(&folder).await?;
     Ok(folder)
+}
+
+/// Where an attempt works.
+pub(crate) fn folder(root: &Path, job: JobId, attempt: u32) -> PathBuf {
+    root.join(format!("{job}.{attempt}"))
 }
 
 /// Removes an attempt's folder; what cannot be removed now is swept at the next start.

@@ -2,11 +2,16 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
 use trellis_backend::{Origin, Registry};
-use trellis_jobs::{BlobStore, JobStore, WorkerName};
+use trellis_core::JobId;
+use trellis_jobs::{BlobStore, JobStore, Room, WorkerName, clear_leftovers};
+
+use crate::suspects::Suspects;
 
 /// How jobs are worked on.
 #[derive(Debug, Clone)]
@@ -36,8 +41,36 @@ pub(crate) struct Shared {
     /// Says what made a result.
     pub(crate) origin: Arc<Origin>,
     pub(crate) settings: RunnerSettings,
+    /// Whether previews are made.
+    pub(crate) previews: bool,
+    /// What the server was working on when it died.
+    pub(crate) suspects: Suspects,
+    /// Whether jobs wait for room on the disk.
+    pub(crate) waits_for_room: AtomicBool,
     /// No new jobs from here on.
     pub(crate) closing: CancellationToken,
     /// Running jobs are handed back from here on.
     pub(crate) drained: CancellationToken,
+}
+
+impl Shared {
+    /// Whether the disk has room for the result of another job. Those that wait are not failed for the lack of it.
+    pub(crate) async fn has_room(&self) -> bool {
+        let has = self.blobs.room().await.is_none_or(Room::begins);
+        if self.waits_for_room.swap(!has, Ordering::Relaxed) == has {
+            if has {
+                info!("the disk has room again: jobs are begun");
+            } else {
+                warn!("the disk is nearly full: no job is begun until there is room");
+            }
+        }
+        has
+    }
+
+    /// Removes what lost attempts of a job left behind. What cannot be removed now is left to the janitor.
+    pub(crate) async fn clear_leftovers(&self, job: JobId) {
+        if let Err(error) = clear_leftovers(&*self.store, &*self.blobs, job).await {
+            warn!(%job, error = &error as &dyn std::error::Error, "files of lost attempts left to the janitor");
+        }
+    }
 }

@@ -12,6 +12,7 @@ use trellis_jobs::{Claim, ClaimFilter};
 
 use crate::attempt::Attempt;
 use crate::shared::Shared;
+use crate::suspects::Turn;
 
 /// How often a slot looks by itself: a store's announcements are a hint only, and a backend that becomes
 /// ready makes none.
@@ -40,13 +41,19 @@ impl Slot {
                 ended(attempts.join_next().await);
             }
             changes.mark_seen();
-            // Never abandoned half-way: a claim that nobody hears of would wait until its lease lapses.
-            if let Some(claim) = self.claim().await {
-                let span = info_span!("attempt", job = %claim.lease.job, attempt = claim.lease.attempt);
+            if let Some((claim, turn)) = self.claim().await {
+                let job = claim.lease.job;
+                let span = info_span!("attempt", %job, attempt = claim.lease.attempt);
                 let attempt = Attempt::new(self.shared.clone(), self.backend.clone(), claim);
                 let (free, freed) = oneshot::channel();
+                let shared = self.shared.clone();
+                let run = async move {
+                    let _turn = turn;
+                    attempt.run(free).await;
+                    shared.suspects.acquit(job);
+                };
                 // On a task of its own: a defect costs one attempt, whose lease then lapses, and not the slot.
-                attempts.spawn(attempt.run(free).instrument(span));
+                attempts.spawn(run.instrument(span));
                 // Sent or dropped, the backend has nothing left to do for it.
                 let _ = freed.await;
                 continue;
@@ -63,23 +70,38 @@ impl Slot {
         }
     }
 
-    async fn claim(&self) -> Option<Claim> {
+    async fn claim(&self) -> Option<(Claim, Turn)> {
         if self.backend.readiness() != Readiness::Ready {
+            return None;
+        }
+        if !self.shared.has_room().await {
             return None;
         }
         let settings = &self.shared.settings;
         let filter = ClaimFilter {
             choices: self.shared.registry.claims(self.backend.as_ref()),
         };
+        let turn = tokio::select! {
+            turn = self.shared.suspects.turn(&filter.choices) => turn,
+            () = self.shared.closing.cancelled() => return None,
+        };
+        // Never abandoned half-way: a claim that nobody hears of would wait until its lease lapses.
         let claimed = self
             .shared
             .store
             .claim(&settings.worker, &filter, Timestamp::now(), settings.lease)
             .await;
-        claimed.unwrap_or_else(|error| {
-            warn!(error = &error as &dyn std::error::Error, "cannot look for jobs");
-            None
-        })
+        match claimed {
+            Ok(claim) => {
+                let job = claim.as_ref().map(|claim| claim.lease.job);
+                let turn = self.shared.suspects.settle(turn, &filter.choices, job);
+                claim.map(|claim| (claim, turn))
+            }
+            Err(error) => {
+                warn!(error = &error as &dyn std::error::Error, "cannot look for jobs");
+                None
+            }
+        }
     }
 }
 

@@ -17,6 +17,17 @@ pub(crate) struct Place<'a> {
 impl Place<'_> {
     /// Stores files under the attempt's own names, side by side; where one cannot be stored, none stays.
     pub(crate) async fn store_all(self, files: Vec<FinishedFile>) -> Result<Vec<Delivered>, Failure> {
+        // Files are on the disk already, as a rule on this one.
+        let is_new = |file: &&FinishedFile| matches!(file.piece.content, Content::Bytes(_));
+        let new_bytes = files.iter().filter(is_new).map(|file| file.size_bytes).sum();
+        if self
+            .blobs
+            .room()
+            .await
+            .is_some_and(|room| !room.stores(new_bytes))
+        {
+            return Err(full());
+        }
         // All are waited for, so that none is still being written when a failed one has the rest removed.
         let stored = join_all(files.into_iter().map(|file| self.store(file))).await;
         let (stored, failed): (Vec<_>, Vec<_>) = stored.into_iter().partition(Result::is_ok);
@@ -57,10 +68,14 @@ impl Place<'_> {
 pub(crate) fn not_stored(cause: &BlobError) -> Failure {
     error!(error = cause as &dyn std::error::Error, "a file cannot be stored");
     match cause {
-        BlobError::Full { .. } => Failure::new(
-            FailureKind::StorageFull,
-            "the result cannot be stored: the disk is full",
-        ),
+        BlobError::Full { .. } => full(),
         _ => Failure::new(FailureKind::Internal, "the result cannot be stored"),
     }
+}
+
+fn full() -> Failure {
+    Failure::new(
+        FailureKind::StorageFull,
+        "the result cannot be stored: the disk is full",
+    )
 }

@@ -99,7 +99,7 @@ fn store_status(error: &StoreError) -> StatusCode {
         StoreError::LeaseLost { .. } | StoreError::WrongState { .. } => StatusCode::CONFLICT,
         StoreError::QueueFull { .. } | StoreError::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
         StoreError::KeyReused { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-        StoreError::Full { .. } => StatusCode::INSUFFICIENT_STORAGE,
+        StoreError::NoRoom { .. } | StoreError::Full { .. } => StatusCode::INSUFFICIENT_STORAGE,
         StoreError::Corrupt { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -245,6 +245,10 @@ mod tests {
             },
             StoreError::QueueFull { queued: 1, limit: 1 },
             StoreError::KeyReused { key: String::new() },
+            StoreError::NoRoom {
+                free_bytes: 2,
+                kept_bytes: 3,
+            },
             StoreError::Full { source: system() },
             StoreError::Corrupt { source: system() },
             StoreError::Unavailable { source: system() },

@@ -154,7 +154,7 @@ pub(crate) async fn live() -> Json<Live> {
 
 /// Whether jobs are taken and worked on
 ///
-/// Ready means: the job database answers and at least one backend can work.
+/// Ready means: the job database answers and is sound, the disk has room to spare, and at least one backend can work.
 #[utoipa::path(
     get,
     path = "/health/ready",
@@ -176,17 +176,18 @@ pub(crate) async fn ready(State(state): State<AppState>) -> Response {
     let able = backends
         .iter()
         .find(|backend| backend.status == BackendStatus::Ready);
-    let message = match (state.jobs.stats().await, able) {
+    let accepts = match state.jobs.stats().await {
+        Ok(_) => state.jobs.accepts(0).await,
+        Err(error) => Err(error),
+    };
+    let message = match (accepts, able) {
         (Err(error), _) => {
-            warn!(
-                error = &error as &dyn std::error::Error,
-                "the job database does not answer"
-            );
+            warn!(error = &error as &dyn std::error::Error, "no job can be accepted");
             Err(format!("{error}; {}", error.advice()))
         }
-        (Ok(_), None) => Err("no backend can work now".to_owned()),
-        (Ok(_), Some(_)) if state.stopping().is_cancelled() => Err("the server is stopping".to_owned()),
-        (Ok(_), Some(backend)) => Ok(format!("`{}` can work", backend.name)),
+        (Ok(()), None) => Err("no backend can work now".to_owned()),
+        (Ok(()), Some(_)) if state.stopping().is_cancelled() => Err("the server is stopping".to_owned()),
+        (Ok(()), Some(backend)) => Ok(format!("`{}` can work", backend.name)),
     };
     let (code, status) = match message {
         Ok(_) => (StatusCode::OK, "ready"),

@@ -66,6 +66,8 @@ pub(crate) async fn submit_job(
     };
     refuse_announced_size(request.headers(), state.limits.body_bytes)?;
     refuse_compressed(request.headers())?;
+    // Before the body is read, which would find no place.
+    state.jobs.accepts(announced_bytes(request.headers())).await?;
     let mut intake = state.jobs.intake();
     let displaced = intake.displaced();
     let asked = tokio::select! {
@@ -110,13 +112,17 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, RequestError> 
 
 /// A body that says it is too large is refused before it is sent.
 fn refuse_announced_size(headers: &HeaderMap, limit_bytes: usize) -> Result<(), RequestError> {
-    let announced = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok());
-    match announced.and_then(|text| text.parse::<u64>().ok()) {
-        Some(bytes) if bytes > limit_bytes as u64 => Err(RequestError::BodyTooLarge { limit_bytes }),
-        _ => Ok(()),
+    if announced_bytes(headers) > limit_bytes as u64 {
+        return Err(RequestError::BodyTooLarge { limit_bytes });
     }
+    Ok(())
+}
+
+/// How long the body is to be; 0 where it does not say.
+fn announced_bytes(headers: &HeaderMap) -> u64 {
+    let length = headers.get(header::CONTENT_LENGTH);
+    let length = length.and_then(|value| value.to_str().ok());
+    length.and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
 /// A compressed body would be taken for damaged JSON or a damaged form.

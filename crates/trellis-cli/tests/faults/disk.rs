@@ -14,9 +14,13 @@ use crate::kit::client::Client;
 use crate::kit::picture;
 use crate::kit::server::Server;
 
-/// Fills the file system of `folder` to the last byte.
+/// Fills the file system of `folder` to the last byte, again where some became free.
 fn fill(folder: &Path) {
-    let mut file = File::create(folder.join("filler")).expect("a file");
+    let file = File::options()
+        .create(true)
+        .append(true)
+        .open(folder.join("filler"));
+    let mut file = file.expect("a file");
     for size in [1 << 16, 1 << 10, 1] {
         while file.write_all(&vec![0; size]).is_ok() {}
     }
@@ -98,6 +102,115 @@ async fn a_full_disk_refuses_jobs_and_loses_none() {
         "disk full: {} accepted, {done} done, {failed} failed with `storage_full`, 0 lost",
         accepted.len()
     );
+}
+
+/// What ends jobs works without a free byte, also after a kill; jobs that wait are kept waiting rather than failed, and
+/// everything goes on by itself once there is room.
+#[tokio::test]
+async fn a_full_disk_has_a_way_out() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let data = home.path().join("data");
+    fs::create_dir(&data).expect("a folder");
+    let Some(_tmpfs) = Tmpfs::mount(&data, "32m") else {
+        return;
+    };
+    let server = Server::start(home.path(), &[]);
+    let client = Client::new(&server.address);
+    let mut finished = Vec::new();
+    for number in 0..4 {
+        finished.push(
+            client
+                .accepted(picture::png(128, number), &format!("f{number}"))
+                .await,
+        );
+        client.finished(&finished[usize::from(number)]).await;
+    }
+    let large = picture::png(900, 3);
+    let mut waiting = Vec::new();
+    for number in 0..40 {
+        waiting.push(client.accepted(large.clone(), &format!("{number}")).await);
+    }
+    client
+        .until("jobs?state=running", |list| list["jobs"][0]["id"].is_string())
+        .await;
+    fill(&data);
+
+    let refused = client
+        .submit(picture::png(64, 3), "refused")
+        .await
+        .expect("an answer");
+    assert_eq!(refused.status(), StatusCode::INSUFFICIENT_STORAGE);
+    assert_eq!(kind(refused).await, "storage_full");
+    let ready = client.look("health/ready").await;
+    assert_eq!(ready["status"], "not_ready");
+    let message = ready["message"].as_str().expect("a sentence");
+    assert!(message.contains("free disk space"), "{message}");
+
+    let gone = async |client: &Client, id: &str| {
+        let answer = client.look(&format!("jobs/{id}")).await;
+        assert_eq!(
+            answer["type"], "urn:trellis-server:problem:job_not_found",
+            "{answer}"
+        );
+    };
+    for id in &finished[..2] {
+        client.cancel(id).await;
+        fill(&data);
+        gone(&client, id).await;
+    }
+    // Of those that wait the last, and what is running.
+    let running = client.look("jobs?state=running").await;
+    let mut cancelled = vec![
+        waiting.pop().expect("there are more"),
+        waiting.pop().expect("there are more"),
+    ];
+    let running = running["jobs"].as_array().into_iter().flatten();
+    cancelled.extend(running.filter_map(|job| job["id"].as_str()).map(str::to_owned));
+    for id in &cancelled {
+        client.cancel(id).await;
+        fill(&data);
+    }
+    waiting.retain(|id| !cancelled.contains(id));
+    for id in &cancelled[..2] {
+        assert_eq!(client.job(id).await["state"], "cancelled");
+    }
+    // Whatever was running has ended by now or does so: nothing stays at work without an end.
+    for id in &waiting {
+        client
+            .until(&format!("jobs/{id}"), |job| job["state"] != "running")
+            .await;
+    }
+    server.kill();
+
+    let server = Server::start(home.path(), &[]);
+    let client = Client::new(&server.address);
+    client.cancel(&finished[2]).await;
+    gone(&client, &finished[2]).await;
+    fs::remove_file(data.join("filler")).expect("the filler is there");
+    client
+        .until("health/ready", |ready| ready["status"] == "ready")
+        .await;
+    let (mut done, mut failed) = (0, 0);
+    for id in &waiting {
+        let job = client.finished(id).await;
+        match job["state"].as_str() {
+            Some("succeeded") => {
+                assert_eq!(client.damage(&job).await, None);
+                done += 1;
+            }
+            Some("failed") if job["failure"]["kind"] == "storage_full" => failed += 1,
+            _ => panic!("{job}"),
+        }
+    }
+    println!(
+        "disk full to the last byte: 3 deleted, {} cancelled; with room: {done} done, {failed} failed",
+        cancelled.len()
+    );
+    assert!(failed < done, "those that waited were failed");
+    let kept = client.job(&finished[3]).await;
+    assert_eq!(client.damage(&kept).await, None);
+    let reserve = data.join("jobs.sqlite-reserve");
+    client.until("health/ready", |_| reserve.exists()).await;
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
-//! SIGKILL at random moments, under load. What was acknowledged must be done in the end, and done whole.
+//! SIGKILL at random moments, under load, with jobs cancelled, deleted and downloaded meanwhile. What was acknowledged
+//! must be done in the end, and done whole; after a sweep there are no files without a job and no jobs without files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -6,9 +7,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rand::RngExt as _;
+use rand::seq::IteratorRandom as _;
 use reqwest::StatusCode;
 use tokio::task::JoinSet;
 
+use super::leftovers;
 use crate::kit::client::Client;
 use crate::kit::picture;
 use crate::kit::server::Server;
@@ -17,8 +20,10 @@ use crate::kit::server::Server;
 const SUBMITTERS: usize = 4;
 /// Most submissions of one round: the rest of the time jobs are worked on.
 const PER_ROUND: usize = 12;
-/// Attempts that a job has; one that is hit three times is given up with `worker_lost`.
-const MAX_ATTEMPTS: u64 = 3;
+/// A job that is hit so often while it is worked on alone is given up with `worker_lost`.
+const MAX_CHARGED: u64 = 3;
+/// One in so many jobs is cancelled or deleted.
+const UNWANTED: u32 = 6;
 
 const FLAGS: [&str; 6] = [
     "--limits-queued-jobs",
@@ -36,6 +41,10 @@ struct Ledger {
     open: Vec<(String, Arc<Vec<u8>>)>,
     /// The job of each acknowledged key.
     accepted: BTreeMap<String, String>,
+    /// Jobs for which a `DELETE` was sent, with the last answer, if one came.
+    unwanted: BTreeMap<String, Option<StatusCode>>,
+    /// Files that were downloaded whole.
+    downloaded: usize,
     /// What should never happen.
     wrong: Vec<String>,
 }
@@ -58,17 +67,30 @@ async fn killed_at_random_moments_nothing_is_lost() {
     let server = Server::start(home.path(), &FLAGS);
     let client = Client::new(&server.address);
     settle(&client, &ledger).await;
-    let (given_up, lost, corrupt) = verify(&client, &ledger).await;
+    let Found {
+        given_up,
+        lost,
+        corrupt,
+    } = verify(&client, &ledger).await;
+    server.kill();
+    let orphans = leftovers::after_a_sweep(&home.path().join("data")).await;
     let ledger = ledger.lock().expect("no submitter panicked");
     let accepted = ledger.accepted.len();
+    let deleted = |status: &&Option<StatusCode>| **status == Some(StatusCode::NO_CONTENT);
     println!(
-        "{rounds} kills under load, {accepted} accepted, {} lost, {} corrupt",
+        "{rounds} kills under load, {accepted} accepted, {} cancelled or deleted ({} were told that they are deleted), \
+         {} files downloaded meanwhile: {} lost, {} corrupt, {} orphans",
+        ledger.unwanted.len(),
+        ledger.unwanted.values().filter(deleted).count(),
+        ledger.downloaded,
         lost.len(),
-        corrupt.len()
+        corrupt.len(),
+        orphans.len()
     );
-    println!("{given_up} of them hit {MAX_ATTEMPTS} times and therefore given up as `worker_lost`");
+    println!("{given_up} of them hit {MAX_CHARGED} times alone and therefore given up as `worker_lost`");
     assert!(lost.is_empty(), "lost: {lost:?}");
     assert!(corrupt.is_empty(), "corrupt: {corrupt:?}");
+    assert!(orphans.is_empty(), "orphans: {orphans:?}");
     assert!(ledger.wrong.is_empty(), "{:?}", ledger.wrong);
     let jobs: BTreeSet<_> = ledger.accepted.values().collect();
     assert_eq!(jobs.len(), accepted, "two keys share a job");
@@ -104,6 +126,8 @@ async fn load_and_kill(home: &Path, ledger: &Arc<Mutex<Ledger>>, pictures: &[Arc
     for _ in 0..SUBMITTERS {
         submitters.spawn(submit_until_dead(client.clone(), ledger.clone()));
     }
+    submitters.spawn(delete_until_dead(client.clone(), ledger.clone()));
+    submitters.spawn(download_until_dead(client.clone(), ledger.clone()));
     // The random moment. Long enough to work, short enough to hit a submission as often as a job.
     let moment = rand::rng().random_range(0..1000);
     tokio::time::sleep(Duration::from_millis(moment)).await;
@@ -147,19 +171,119 @@ async fn settle(client: &Client, ledger: &Arc<Mutex<Ledger>>) {
     assert!(ledger.open.is_empty(), "a living server answers");
 }
 
-/// Waits for every accepted job; how many were given up, which are lost, which are corrupt.
-async fn verify(client: &Client, ledger: &Arc<Mutex<Ledger>>) -> (usize, Vec<String>, Vec<String>) {
-    let accepted = ledger.lock().expect("no submitter panicked").accepted.clone();
-    let (mut given_up, mut lost, mut corrupt) = (0, Vec::new(), Vec::new());
-    for (key, id) in accepted {
-        let job = client.finished(&id).await;
-        match job["state"].as_str() {
-            Some("succeeded") => corrupt.extend(client.damage(&job).await),
-            Some("failed") if job["failure"]["kind"] == "worker_lost" && job["attempt"] == MAX_ATTEMPTS => {
-                given_up += 1;
+/// Cancels and deletes some of the jobs that were accepted. One that has no answer is asked for again, by chance.
+async fn delete_until_dead(client: Client, ledger: Arc<Mutex<Ledger>>) {
+    loop {
+        let id = {
+            let mut ledger = ledger.lock().expect("nobody panicked");
+            let all = ledger.accepted.len();
+            let enough = ledger.unwanted.len() * UNWANTED as usize >= all;
+            let again = enough && rand::rng().random_ratio(1, 2);
+            let id = if again {
+                ledger.unwanted.keys().choose(&mut rand::rng()).cloned()
+            } else if enough {
+                None
+            } else {
+                ledger.accepted.values().choose(&mut rand::rng()).cloned()
+            };
+            if let Some(id) = &id {
+                ledger.unwanted.entry(id.clone()).or_default();
             }
-            _ => lost.push(format!("{key}: {job}")),
+            id
+        };
+        let Some(id) = id else {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            if client.is_dead().await {
+                return;
+            }
+            continue;
+        };
+        let Ok(status) = client.delete(&id).await else {
+            return;
+        };
+        let mut ledger = ledger.lock().expect("nobody panicked");
+        match status {
+            // Cancelled; deleted.
+            StatusCode::OK | StatusCode::NO_CONTENT => drop(ledger.unwanted.insert(id, Some(status))),
+            // An earlier request whose answer was lost.
+            StatusCode::NOT_FOUND => drop(ledger.unwanted.insert(id, Some(StatusCode::NO_CONTENT))),
+            _ => ledger.wrong.push(format!("DELETE of {id}: {status}")),
         }
     }
-    (given_up, lost, corrupt)
+}
+
+/// Downloads results, which are whole or broken off, and never other bytes.
+async fn download_until_dead(client: Client, ledger: Arc<Mutex<Ledger>>) {
+    loop {
+        let id = {
+            let ledger = ledger.lock().expect("nobody panicked");
+            ledger.accepted.values().choose(&mut rand::rng()).cloned()
+        };
+        match id {
+            None => tokio::time::sleep(Duration::from_millis(20)).await,
+            Some(id) => {
+                if client.is_dead().await {
+                    return;
+                }
+                let Some(sound) = client.download(&id).await else {
+                    continue;
+                };
+                let mut ledger = ledger.lock().expect("nobody panicked");
+                match sound {
+                    true => ledger.downloaded += 1,
+                    false => ledger
+                        .wrong
+                        .push(format!("{id}: downloaded bytes differ from their digest")),
+                }
+            }
+        }
+        if client.is_dead().await {
+            return;
+        }
+    }
+}
+
+/// What became of the accepted jobs.
+#[derive(Default)]
+struct Found {
+    given_up: usize,
+    lost: Vec<String>,
+    corrupt: Vec<String>,
+}
+
+/// Waits for every accepted job and looks at what it made.
+async fn verify(client: &Client, ledger: &Arc<Mutex<Ledger>>) -> Found {
+    let (accepted, unwanted) = {
+        let ledger = ledger.lock().expect("no submitter panicked");
+        (ledger.accepted.clone(), ledger.unwanted.clone())
+    };
+    let mut found = Found::default();
+    for (key, id) in accepted {
+        let asked = unwanted.get(&id);
+        let told = asked.copied().flatten();
+        let answer = client.look(&format!("jobs/{id}")).await;
+        if answer["type"] == "urn:trellis-server:problem:job_not_found" {
+            if asked.is_none() {
+                found.lost.push(format!("{key}: {id} is gone"));
+            }
+            continue;
+        }
+        let job = client.finished(&id).await;
+        match job["state"].as_str() {
+            _ if told == Some(StatusCode::NO_CONTENT) => found.lost.push(format!("{key}: back again: {job}")),
+            Some("cancelled") if asked.is_some() => {}
+            _ if told == Some(StatusCode::OK) => found.lost.push(format!("{key}: was cancelled: {job}")),
+            Some("succeeded") => found.corrupt.extend(client.damage(&job).await),
+            Some("failed")
+                if job["failure"]["kind"] == "worker_lost"
+                    && job["attempt"]
+                        .as_u64()
+                        .is_some_and(|attempt| attempt >= MAX_CHARGED) =>
+            {
+                found.given_up += 1;
+            }
+            _ => found.lost.push(format!("{key}: {job}")),
+        }
+    }
+    found
 }

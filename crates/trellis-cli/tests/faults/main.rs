@@ -14,6 +14,8 @@ mod kit;
 mod damage;
 mod disk;
 mod drain;
+mod guilt;
 mod kill;
+mod leftovers;
 mod mount;
 mod workers;

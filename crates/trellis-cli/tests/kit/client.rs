@@ -124,6 +124,39 @@ impl Client {
         assert!(call.send().await.expect("an answer").status().is_success());
     }
 
+    /// Cancels or deletes a job, as it stands. `Err`: no answer, so nobody knows.
+    pub(crate) async fn delete(&self, id: &str) -> reqwest::Result<StatusCode> {
+        let call = self.http.delete(format!("{}/jobs/{id}", self.base));
+        Ok(call.send().await?.status())
+    }
+
+    /// Whether the server has gone.
+    pub(crate) async fn is_dead(&self) -> bool {
+        let live = self.http.get(format!("{}/health/live", self.base)).send().await;
+        live.is_err()
+    }
+
+    /// Downloads a job's first file while anything may happen to job and server. `None`: there is none, or it did not
+    /// come to its end; else whether it is what the job lists.
+    pub(crate) async fn download(&self, id: &str) -> Option<bool> {
+        let job = self
+            .http
+            .get(format!("{}/jobs/{id}", self.base))
+            .send()
+            .await
+            .ok()?;
+        let job: Value = job.json().await.ok()?;
+        let artifact = &job["artifacts"][0];
+        let name = artifact["name"].as_str()?;
+        let call = self.http.get(format!("{}/jobs/{id}/artifacts/{name}", self.base));
+        let response = call.send().await.ok()?;
+        if response.status() != StatusCode::OK {
+            return None;
+        }
+        let bytes = response.bytes().await.ok()?;
+        Some(artifact["sha256"] == Sha256::of(&bytes).to_string())
+    }
+
     /// One job.
     pub(crate) async fn job(&self, id: &str) -> Value {
         let response = self

@@ -88,9 +88,10 @@ fn commands() -> Vec<(&'static str, Command)> {
         total: 9,
     };
     let failure = Failure::new(FailureKind::NoObject, "none");
-    let lapse = |max_attempts, held_by: Option<&str>| Command::Lapse {
+    let lapse = |max_attempts, held_by: Option<&str>, alone| Command::Lapse {
         max_attempts,
         held_by: held_by.map(|name| WorkerName(name.to_owned())),
+        alone,
     };
     let beat = |worker, attempt| Command::Heartbeat {
         lease: lease(worker, attempt),
@@ -153,9 +154,18 @@ fn commands() -> Vec<(&'static str, Command)> {
         ),
         ("release", Command::Release { lease: lease("a", 2) }),
         ("release of another", Command::Release { lease: lease("b", 2) }),
-        ("lapse", lapse(3, None)),
-        ("lapse for the last time", lapse(2, None)),
-        ("lapse of a worker that came back", lapse(3, Some("a"))),
+        ("lapse", lapse(3, None, true)),
+        ("lapse for the last time", lapse(2, None, true)),
+        ("lapse for the last time, among others", lapse(2, None, false)),
+        ("lapse of a server that came back", lapse(3, Some("a"), true)),
+        (
+            "lapse of a server that came back, for the last time",
+            lapse(2, Some("a"), true),
+        ),
+        (
+            "lapse of a server that came back, for the last time, among others",
+            lapse(2, Some("a"), false),
+        ),
         ("cancel", Command::Cancel { by: ada.clone() }),
         ("cancel by another", Command::Cancel { by: bob.clone() }),
         ("cancel or delete", Command::CancelOrDelete { by: ada }),

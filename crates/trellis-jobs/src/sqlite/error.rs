@@ -1,7 +1,5 @@
 //! What SQLite says, sorted into the store's errors.
 
-use std::path::PathBuf;
-
 use rusqlite::ErrorCode;
 use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
 
@@ -16,51 +14,6 @@ pub struct SqliteFailure {
     /// Its words.
     pub message: String,
     code: Option<ErrorCode>,
-}
-
-/// Why a database file is not used.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The folder cannot be made.
-    #[error("cannot create the folder of {}", path.display())]
-    Folder {
-        /// The database file.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: std::io::Error,
-    },
-    /// A database of some other program.
-    #[error("{} is an SQLite database of another program", path.display())]
-    NotOurs {
-        /// The database file.
-        path: PathBuf,
-    },
-    /// A database of a later version.
-    #[error("{} has schema {found}, but this version supports up to {known}: use a newer server", path.display())]
-    Newer {
-        /// The database file.
-        path: PathBuf,
-        /// Its schema.
-        found: i64,
-        /// The newest known.
-        known: i64,
-    },
-    /// The check at the start found damage.
-    #[error("{} is damaged: {report}", path.display())]
-    Damaged {
-        /// The database file.
-        path: PathBuf,
-        /// What the check said.
-        report: String,
-    },
-    /// The database's thread cannot be started.
-    #[error("cannot start a thread")]
-    Thread {
-        /// What the system said.
-        #[source]
-        source: std::io::Error,
-    },
 }
 
 impl SqliteFailure {

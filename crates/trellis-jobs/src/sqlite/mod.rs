@@ -4,22 +4,27 @@
 //! the crate's rules. Not for network file systems: SQLite's write-ahead log needs shared memory.
 
 mod error;
+mod open_error;
 mod query;
+mod reserve;
 mod rows;
 mod schema;
 mod thread;
 mod write;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::watch;
+use tracing::error;
 use trellis_core::{JobEvent, JobId};
 
-pub use error::{OpenError, SqliteFailure};
+pub use error::SqliteFailure;
+pub use open_error::OpenError;
+use reserve::Reserve;
 use thread::{Database, Durability};
 use write::Written;
 
@@ -37,6 +42,9 @@ pub struct SqliteStore {
     writer: Database,
     reader: Database,
     wakes: Arc<Wakes>,
+    /// What was said of the damage that was found since the start.
+    damage: Arc<OnceLock<String>>,
+    reserve: Arc<Reserve>,
 }
 
 impl SqliteStore {
@@ -50,7 +58,15 @@ impl SqliteStore {
             });
             StoreError::Unavailable { source }
         })?;
-        let writer = schema::open_writer(path)?;
+        let reserve = Reserve::new(path);
+        let writer = match schema::open_writer(path) {
+            Err(StoreError::Full { .. }) => {
+                reserve.give_up();
+                schema::open_writer(path)?
+            }
+            opened => opened?,
+        };
+        reserve.refill();
         let reader = schema::open_reader(path)?;
         let (announce, elsewhere) = watch::channel(0);
         let thread = |error| StoreError::Unavailable {
@@ -67,6 +83,8 @@ impl SqliteStore {
             reader: Database::start("jobs-reader", reader, TransactionBehavior::Deferred, None)
                 .map_err(thread)?,
             wakes: Wakes::new(elsewhere),
+            damage: Arc::default(),
+            reserve: Arc::new(reserve),
         })
     }
 
@@ -81,7 +99,8 @@ impl SqliteStore {
             let (value, wake) = call(db)?;
             Ok((value, wakes.when_dropped(wake)))
         };
-        let (value, _woken) = self.writer.call_with(durability, call).await?;
+        let (value, _woken) = self.noted(self.writer.call_with(durability, call).await)?;
+        self.refill();
         Ok(value)
     }
 
@@ -89,7 +108,36 @@ impl SqliteStore {
         &self,
         call: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.reader.call(call).await
+        self.refill();
+        self.noted(self.reader.call(call).await)
+    }
+
+    /// Remembers damage, whatever call it was that found it.
+    fn noted<T>(&self, done: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Err(StoreError::Corrupt { source }) = &done
+            && self.damage.set(source.to_string()).is_ok()
+        {
+            error!(
+                cause = source.as_ref() as &dyn std::error::Error,
+                "the job database is damaged: jobs are neither accepted nor begun until the server is started with a sound one"
+            );
+        }
+        done
+    }
+
+    /// Makes the reserve again once there is room, with nobody waiting for it.
+    fn refill(&self) {
+        if self.reserve.is_due() {
+            let reserve = self.reserve.clone();
+            drop(tokio::task::spawn_blocking(move || reserve.refill()));
+        }
+    }
+
+    /// Makes room for a few changes on a full disk.
+    async fn make_room(&self) {
+        let reserve = self.reserve.clone();
+        // A panic has left the disk as full as it was.
+        let _ = tokio::task::spawn_blocking(move || reserve.make_room()).await;
     }
 }
 
@@ -112,7 +160,17 @@ fn durability(command: &Command) -> Durability {
 
 #[async_trait::async_trait]
 impl JobStore for SqliteStore {
+    fn sound(&self) -> Result<(), StoreError> {
+        match self.damage.get() {
+            None => Ok(()),
+            Some(said) => Err(StoreError::Corrupt {
+                source: said.as_str().into(),
+            }),
+        }
+    }
+
     async fn submit(&self, new: NewJob) -> Result<Submitted, StoreError> {
+        self.sound()?;
         self.write(Durability::Now, move |db| write::submit(db, &new))
             .await
     }
@@ -124,6 +182,9 @@ impl JobStore for SqliteStore {
         now: Timestamp,
         lease: Duration,
     ) -> Result<Option<Claim>, StoreError> {
+        if self.sound().is_err() {
+            return Ok(None);
+        }
         let (worker, filter) = (worker.clone(), filter.clone());
         self.write(Durability::Soon, move |db| {
             write::claim(db, &worker, &filter, now, lease)
@@ -132,11 +193,27 @@ impl JobStore for SqliteStore {
     }
 
     async fn apply(&self, id: JobId, now: Timestamp, command: Command) -> Result<Applied, StoreError> {
-        self.write(durability(&command), move |db| write::apply(db, id, now, command))
-            .await
+        let durability = durability(&command);
+        let again = command.clone();
+        let done = self
+            .write(durability, move |db| write::apply(db, id, now, command))
+            .await;
+        match done {
+            // What ends, cancels or deletes a job may have what was reserved.
+            Err(StoreError::Full { .. }) if durability == Durability::Now => {
+                self.make_room().await;
+                self.write(durability, move |db| write::apply(db, id, now, again))
+                    .await
+            }
+            done => done,
+        }
     }
 
-    async fn lapsed(&self, now: Timestamp, held_by: Option<&WorkerName>) -> Result<Vec<JobId>, StoreError> {
+    async fn lapsed(
+        &self,
+        now: Timestamp,
+        held_by: Option<&WorkerName>,
+    ) -> Result<Vec<(JobId, WorkerName)>, StoreError> {
         let held_by = held_by.cloned();
         self.read(move |db| query::lapsed(db, now, held_by.as_ref()))
             .await

@@ -24,18 +24,20 @@ pub(super) fn without_preview(
     Ok(ids.collect::<Result<_, _>>()?)
 }
 
-/// Jobs whose worker may be lost.
+/// Jobs whose server may have died, and who it is.
 pub(super) fn lapsed(
     connection: &Connection,
     now: Timestamp,
     held_by: Option<&WorkerName>,
-) -> Result<Vec<JobId>, StoreError> {
+) -> Result<Vec<(JobId, WorkerName)>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT id FROM jobs WHERE state = 'running' AND (lease_until <= ?1 OR worker = ?2) ORDER BY number",
+        "SELECT id, worker FROM jobs WHERE state = 'running' AND (lease_until <= ?1 OR worker = ?2) ORDER BY number",
     )?;
     let held_by = held_by.map(|worker| &worker.0);
-    let ids = statement.query_map(params![micros(now), held_by], |row| parsed(row, 0))?;
-    Ok(ids.collect::<Result<_, _>>()?)
+    let lapsed = statement.query_map(params![micros(now), held_by], |row| {
+        Ok((parsed(row, 0)?, WorkerName(row.get(1)?)))
+    })?;
+    Ok(lapsed.collect::<Result<_, _>>()?)
 }
 
 /// A page of jobs, newest first. The cursor is an id, so it stays good when its job is deleted.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
-use super::error::OpenError;
+use super::open_error::OpenError;
 use crate::StoreError;
 
 /// In the file's header, so that `file` and this program tell it from other databases: `TRLj`.
@@ -52,6 +52,14 @@ fn skip_lost_events(connection: &Connection) -> Result<(), StoreError> {
         [LOST_EVENTS],
     )?;
     Ok(())
+}
+
+/// Moves the log into the database, so that the next change is written at the log's start, over what stands there. One
+/// connection more, because this is done outside of every transaction.
+pub(super) fn begin_log_again(path: &Path) -> Result<(), StoreError> {
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    // Its row says how far it came, which the next change shows.
+    Ok(connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()))?)
 }
 
 /// Opens the connection that reads.

@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{oneshot, watch};
 
-use super::error::{OpenError, SqliteFailure};
+use super::error::SqliteFailure;
+use super::open_error::OpenError;
 use crate::StoreError;
 
 /// As many calls share a transaction at most, so that the first is not kept waiting for long.

@@ -137,6 +137,37 @@ pub async fn a_lapsed_lease_is_taken_back_and_given_up_after_three<F: Fixture>()
     assert_eq!(job.failure.unwrap().kind, FailureKind::WorkerLost);
 }
 
+pub async fn a_server_that_dies_with_several_jobs_is_charged_to_none_of_them<F: Fixture>() {
+    let place = F::new().await;
+    let store = place.store();
+    let ids = [1, 2].map(|n| new_job(n).id);
+    for n in [1, 2] {
+        store.submit(new_job(n)).await.unwrap();
+    }
+    for death in 1..=5 {
+        for _ in ids {
+            let held = claim(&*store, "a", death).await.unwrap();
+            assert_eq!(i64::from(held.lease.attempt), death);
+        }
+        // Another server's job is no company.
+        let recovered = store.recover(at(death), 3, Some(&worker("a"))).await.unwrap();
+        assert_eq!((recovered.requeued, recovered.failed), (ids.to_vec(), vec![]));
+    }
+    let other = claim(&*store, "b", 6).await.unwrap();
+    for death in 1..=3 {
+        let held = claim(&*store, "a", 6).await.unwrap();
+        assert_ne!(held.lease.job, other.lease.job);
+        let recovered = store.recover(at(6), 3, Some(&worker("a"))).await.unwrap();
+        assert_eq!(recovered.failed.len(), usize::from(death == 3));
+    }
+    let failure = store.get(ids[1]).await.unwrap().failure.unwrap();
+    assert_eq!(failure.kind, FailureKind::WorkerLost);
+    assert_eq!(
+        failure.message,
+        "the server died in 3 attempts at this job, while it worked on no other"
+    );
+}
+
 pub async fn a_heartbeat_keeps_the_lease<F: Fixture>() {
     let place = F::new().await;
     let store = place.store();

@@ -319,13 +319,19 @@ impl<F: Fixture> Game<F> {
             .await
             .unwrap();
         let (mut requeued, mut failed) = (vec![], vec![]);
+        let is_lost = |(by, until): &(usize, i64)| *until <= now || Some(*by) == held_by;
+        let held = self.model.jobs.values().filter_map(|known| known.held);
+        let lost: Vec<usize> = held.filter(is_lost).map(|(by, _)| by).collect();
         for (id, known) in &mut self.model.jobs {
-            let Some((by, until)) = known.held else { continue };
-            if until > now && Some(by) != held_by {
+            let Some((by, _)) = known.held.filter(is_lost) else {
                 continue;
-            }
+            };
             known.held = None;
-            if known.charged < MAX_ATTEMPTS {
+            let alone = lost.iter().filter(|other| **other == by).count() == 1;
+            if !alone {
+                known.charged -= 1;
+            }
+            if !alone || known.charged < MAX_ATTEMPTS {
                 known.state = JobState::Queued;
                 requeued.push(*id);
             } else {

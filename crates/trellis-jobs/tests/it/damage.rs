@@ -4,10 +4,10 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 
 use trellis_jobs::{
-    BlobError, FolderBlobs, JobStore, OpenError, SqliteStore, StoreError, SubmitError, Terms,
+    BlobError, FolderBlobs, JobQuery, JobStore, OpenError, SqliteStore, StoreError, SubmitError, Terms,
 };
 
-use crate::kit::{Place, Submission, claim, new_job, picture, submit};
+use crate::kit::{self, Place, Submission, claim, new_job, picture, submit};
 
 #[tokio::test]
 async fn a_damaged_database_is_told() {
@@ -39,6 +39,50 @@ async fn a_damaged_database_is_told() {
     ));
 }
 
+/// Pages that are overwritten under an open store: the first call that meets one is told, and from then on no job is
+/// taken or begun.
+#[tokio::test]
+async fn a_database_that_is_damaged_while_it_is_open_takes_no_more_jobs() {
+    let place = Place::new();
+    for n in 1..400 {
+        place.store.submit(new_job(n)).await.unwrap();
+    }
+    let jobs = place.jobs();
+    jobs.accepts(0).await.unwrap();
+    let path = place.folder.path().join("jobs.db");
+    let fresh = place.opened_again();
+    // Into the file with what the log holds.
+    rusqlite::Connection::open(&path)
+        .unwrap()
+        .execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
+        .unwrap();
+    let size = std::fs::metadata(&path).unwrap().len();
+    let mut file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    for page in 2..size / 4096 {
+        file.seek(SeekFrom::Start(page * 4096)).unwrap();
+        file.write_all(&[0xa5; 4096]).unwrap();
+    }
+    // A list is no way to change anything, and still it is what finds the damage.
+    let query = JobQuery {
+        limit: 1_000,
+        ..JobQuery::default()
+    };
+    let found = fresh.list(query).await.unwrap_err();
+    assert!(matches!(found, StoreError::Corrupt { .. }), "{found:?}");
+    let refused = fresh.submit(new_job(1_000)).await.unwrap_err();
+    assert_eq!(refused.kind(), "database_corrupt");
+    assert!(
+        refused.advice().contains("put back a copy"),
+        "{}",
+        refused.advice()
+    );
+    assert!(claim(&fresh, "a", 2_000).await.is_none(), "no job is begun");
+    let jobs = kit::jobs(fresh, place.blobs.clone(), "relief of today");
+    assert_eq!(jobs.accepts(0).await.unwrap_err().kind(), "database_corrupt");
+    // Each process finds out by itself.
+    place.store.sound().unwrap();
+}
+
 #[tokio::test]
 async fn a_database_of_another_program_or_of_the_future_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
@@ -47,9 +91,16 @@ async fn a_database_of_another_program_or_of_the_future_is_left_alone() {
         .unwrap()
         .execute_batch("CREATE TABLE theirs (x)")
         .unwrap();
-    let refused = |path: &Path| match SqliteStore::open(path) {
-        Err(StoreError::Unavailable { source }) => *source.downcast::<OpenError>().unwrap(),
-        other => panic!("{other:?}"),
+    let refused = |path: &Path| {
+        let error = SqliteStore::open(path).unwrap_err();
+        let advice = error.advice();
+        assert!(advice.contains("name another data folder"), "{advice}");
+        let StoreError::Unavailable { source } = error else {
+            panic!("{error:?}")
+        };
+        // The advice stands once: not in the sentence too.
+        assert!(!source.to_string().contains("server"), "{source}");
+        *source.downcast::<OpenError>().unwrap()
     };
     assert!(matches!(refused(&path), OpenError::NotOurs { .. }));
 

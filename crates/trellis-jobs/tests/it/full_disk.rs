@@ -5,13 +5,19 @@
     reason = "a test that cannot run says why, and the child speaks to its parent so"
 )]
 
+use std::fs::File;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
-use trellis_jobs::{BlobError, BlobKey, JobQuery, Jobs, StoreError, Terms};
+use trellis_core::{Failure, FailureKind, JobId};
+use trellis_jobs::{
+    BlobError, BlobKey, Claim, JobQuery, JobStore as _, Jobs, Owner, SqliteStore, StoreError, StoreStats,
+    Terms,
+};
 
 use crate::child::child;
-use crate::kit::{Submission, new_job, picture, submit};
+use crate::kit::{Submission, at, claim, new_job, picture, submit};
 
 /// On a disk that is nearly full.
 pub(crate) async fn fill(jobs: &Jobs, folder: &Path) {
@@ -42,6 +48,7 @@ pub(crate) async fn fill(jobs: &Jobs, folder: &Path) {
         jobs.blobs.get(&BlobKey::input(new_job(1).id, 0)).await,
         Err(BlobError::NotFound { .. })
     ));
+    let running = claim(&*jobs.store, "a", 1).await.unwrap();
     // Then rows alone do.
     let full = loop {
         match jobs
@@ -64,6 +71,7 @@ pub(crate) async fn fill(jobs: &Jobs, folder: &Path) {
         accepted.len(),
         "what was refused is not there, what was accepted is"
     );
+    end_at_zero_bytes(jobs, folder, &accepted, &running).await;
     std::fs::remove_file(folder.join("ballast")).unwrap();
     submit(
         jobs,
@@ -76,6 +84,34 @@ pub(crate) async fn fill(jobs: &Jobs, folder: &Path) {
     .await
     .unwrap();
     println!("a full disk was survived with {listed} jobs");
+}
+
+/// Every way to end a job and to be rid of it works without a free byte, and so does a start.
+async fn end_at_zero_bytes(jobs: &Jobs, folder: &Path, accepted: &[JobId], running: &Claim) {
+    let owner = Owner::default();
+    let mut filler = File::create(folder.join("filler")).unwrap();
+    for size in [1 << 12, 1] {
+        while filler.write_all(&vec![0; size]).is_ok() {}
+    }
+    let refused = jobs.accepts(0).await.unwrap_err();
+    assert_eq!(refused.kind(), "storage_full");
+    let failure = Failure::new(FailureKind::StorageFull, "the disk is full");
+    jobs.store.fail(&running.lease, at(2), failure).await.unwrap();
+    let again = SqliteStore::open(&folder.join("jobs.db")).unwrap();
+    assert!(again.get(running.lease.job).await.unwrap().failure.is_some());
+    drop(again);
+    for id in accepted {
+        if *id != running.lease.job {
+            jobs.cancel_or_delete(&owner, *id).await.unwrap();
+        }
+        // What that set free is taken at once.
+        let _ = filler.write_all(&[0; 1 << 12]);
+        jobs.cancel_or_delete(&owner, *id).await.unwrap();
+        let _ = filler.write_all(&[0; 1 << 12]);
+    }
+    assert_eq!(jobs.store.stats().await.unwrap(), StoreStats::default());
+    assert_eq!(jobs.blobs.jobs().await.unwrap(), []);
+    std::fs::remove_file(folder.join("filler")).unwrap();
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod intake;
 mod janitor;
 mod kill;
 mod kit;
+mod leftovers;
 mod power_cut;
 mod service;
 mod store;

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use trellis_core::{BackendChoice, FailureKind, JobState};
-use trellis_jobs::{ClaimFilter, JobStore, Recovered, SqliteStore, WorkerName};
+use trellis_jobs::{BlobKey, ClaimFilter, JobStore, Recovered, SqliteStore, WorkerName};
 
 use crate::kit::{Place, Script, told};
 
@@ -48,15 +49,64 @@ async fn a_restart_takes_its_own_jobs_back_at_once() {
         .claim(&settings.worker, &any(), Timestamp::now(), hour)
         .await
         .unwrap();
-    assert!(held.is_some(), "a worker that is killed right after its claim");
+    assert!(held.is_some(), "a server that is killed while it stores a result");
+    let stored = BlobKey::artifact(id, 1, "model.glb");
+    place
+        .blobs
+        .put(&stored, Bytes::from_static(b"half"))
+        .await
+        .unwrap();
     let runner = place.run(settings);
     let job = place.ended(id).await;
     assert_eq!((job.state, job.attempt), (JobState::Succeeded, 2));
     runner.stop().await;
+    let kept = place.blobs.of_job(id).await.unwrap();
+    assert!(!kept.contains(&stored), "files of a lost attempt: {kept:?}");
+    assert!(kept.contains(&BlobKey::artifact(id, 2, "model.glb")), "{kept:?}");
+}
+
+/// With room for two at a time, each of those that a dead server held has its turn alone, and then others go on side
+/// by side.
+#[tokio::test]
+async fn after_a_death_its_jobs_are_worked_on_one_by_one() {
+    let place = Place::new();
+    let settings = place.settings();
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        ids.push(place.submit(Script::Gate).await);
+        let (now, hour) = (Timestamp::now(), Duration::from_secs(3600));
+        let held = place.store.claim(&settings.worker, &any(), now, hour).await;
+        assert!(held.unwrap().is_some(), "the server dies with it");
+    }
+    ids.push(place.submit(Script::Gate).await);
+    let runner = place.run(settings);
+    told(&place.backend.begun).await;
+    // Heartbeats, as another process sees them: time for the others to begin, if they could.
+    let other = SqliteStore::open(&place.folder.path().join("jobs.db")).unwrap();
+    let mut commits = other.arrivals();
+    for _ in 0..3 {
+        commits.changed().await;
+    }
+    place.backend.gate.cancel();
+    let mut before = None;
+    for (id, attempt) in ids.into_iter().zip([2, 2, 1]) {
+        let job = place.ended(id).await;
+        assert_eq!((job.state, job.attempt), (JobState::Succeeded, attempt));
+        let [.., begun, ended] = &job.history[..] else {
+            panic!("{job:?}")
+        };
+        assert!(before <= Some(begun.at), "two suspects at a time");
+        before = Some(ended.at);
+    }
+    for _ in 0..2 {
+        place.submit(Script::UntilCancelled).await;
+        told(&place.backend.begun).await;
+    }
+    runner.stop().await;
 }
 
 #[tokio::test]
-async fn a_job_that_kills_three_workers_is_given_up() {
+async fn a_job_that_kills_three_servers_is_given_up() {
     let place = Place::new();
     let id = place.submit(Script::Bytes).await;
     let dead = WorkerName("dead".to_owned());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::{Backend, Capabilities, MadeWith, Output, Readiness, Reporter, Request};
 use trellis_core::{BackendChoice, Failure, FailureKind, Format, GenerateError, Job, JobState, Timings};
-use trellis_jobs::JobStore;
+use trellis_jobs::{BlobKey, JobStore};
 use trellis_provenance::glb;
 
 use crate::kit::{Place, Script, Scripted, bytes};
@@ -97,11 +97,18 @@ async fn a_job_that_waits_has_a_preview_like_one_that_is_worked_on() {
     // One that can have none holds nobody up.
     assert!(place.store.get(jobs[2]).await.unwrap().artifacts.is_empty());
     real.gate.cancel();
-    for id in jobs {
-        let job = place.ended(id).await;
+    for id in &jobs {
+        let job = place.ended(*id).await;
         assert!(!shows_a_preview(&job), "a preview gives way to the result");
     }
     runner.stop().await;
+    for id in jobs {
+        let kept = place.blobs.of_job(id).await.unwrap();
+        assert!(
+            !kept.contains(&BlobKey::artifact(id, 0, "preview.glb")),
+            "{kept:?}"
+        );
+    }
     assert_eq!(place.scratch(), 0);
 }
 

@@ -201,4 +201,9 @@ async fn a_file_that_was_removed_from_the_disk_is_a_problem() {
     let answer = shelf.fetch(Method::GET, &[]).await;
     answer.assert_problem(500, "blob_not_found");
     assert!(!answer.text().contains(shelf.kit.path().to_str().unwrap()));
+    let head = shelf.fetch(Method::HEAD, &[]).await;
+    assert_eq!(
+        head.status, answer.status,
+        "`HEAD` promises what `GET` does not keep"
+    );
 }

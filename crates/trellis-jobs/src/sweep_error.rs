@@ -1,0 +1,14 @@
+//! Why a sweep stopped.
+
+use crate::{BlobError, StoreError};
+
+/// Why a sweep stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum SweepError {
+    /// The job database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The blob store.
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+}
