@@ -356,7 +356,7 @@ fn version_tells_details_and_completions_and_man_are_there() {
 #[test]
 fn nobodys_control_characters_are_printed() {
     let home = home();
-    for argument in ["--\u{202e}gpj.x", "\u{202e}gpj.x"] {
+    for (argument, code) in [("--\u{202e}gpj.x", 2), ("\u{202e}gpj.x", 1)] {
         let output = trellis(home.path())
             .args(["generate", argument])
             .output()
