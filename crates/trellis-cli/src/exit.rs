@@ -13,6 +13,13 @@ pub(crate) enum Exit {
     NotStarted,
 }
 
+impl Exit {
+    /// Done, or failed where something is left.
+    pub(crate) fn done_if(all_is_well: bool) -> Self {
+        if all_is_well { Self::Done } else { Self::Failed }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {

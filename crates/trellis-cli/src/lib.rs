@@ -24,7 +24,7 @@ pub use cli::Cli;
 
 use cli::Command;
 use commands::{
-    Context, closure, completions, config as settings, doctor, generate, keys, lock, man, model, serve,
+    Context, closure, completions, config as settings, doctor, generate, jobs, keys, lock, man, model, serve,
     verify, workers,
 };
 use env::Environment;
@@ -55,6 +55,7 @@ fn dispatch(cli: Cli, environment: &Environment) -> Result<Exit, CliError> {
         Command::Generate(args) => generate::run(&args, &context),
         Command::Doctor(args) => doctor::run(&args, &context),
         Command::Workers(args) => workers::run(args, &context),
+        Command::Jobs(args) => jobs::run(args, &context),
         Command::Keys(args) => keys::run(&args),
         Command::Config(args) => settings::run(args, &context),
         Command::Completions(args) => completions::run(&args, Cli::command()),

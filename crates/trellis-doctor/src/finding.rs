@@ -133,3 +133,43 @@ impl Finding {
         }
     }
 }
+
+/// What one check has to say, as it goes.
+pub(crate) struct Findings {
+    check: Check,
+    said: Vec<Finding>,
+}
+
+impl Findings {
+    pub(crate) fn of(check: Check) -> Self {
+        let said = Vec::new();
+        Self { check, said }
+    }
+
+    pub(crate) fn say(&mut self, subject: &str, diagnosis: &dyn Diagnosis) {
+        self.said.push(Finding::new(self.check, subject, diagnosis));
+    }
+
+    /// Each of them of one subject.
+    pub(crate) fn say_all(&mut self, subject: &str, diagnoses: impl IntoIterator<Item = impl Diagnosis>) {
+        for diagnosis in diagnoses {
+            self.say(subject, &diagnosis);
+        }
+    }
+
+    /// Each of its own subject.
+    pub(crate) fn say_each(&mut self, found: impl IntoIterator<Item = (String, impl Diagnosis)>) {
+        for (subject, diagnosis) in found {
+            self.say(&subject, &diagnosis);
+        }
+    }
+
+    /// What was said so far.
+    pub(crate) fn said(&mut self) -> &mut Vec<Finding> {
+        &mut self.said
+    }
+
+    pub(crate) fn into_vec(self) -> Vec<Finding> {
+        self.said
+    }
+}

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::finding::{Check, Finding, Level, diagnoses};
+use crate::finding::{Check, Finding, Findings, Level, diagnoses};
 
 /// Weights and wheels are 11 GB; below this a job's files may not fit either.
 const ENOUGH_DISK_BYTES: u64 = 10 << 30;
@@ -98,32 +98,29 @@ impl Host {
 
 /// Judges a host.
 pub fn check(host: &Host) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = Vec::new();
-    let mut say = |subject: &str, problem: &HostProblem| {
-        findings.push(Finding::new(Check::Host, subject, problem));
-    };
+    let mut findings = Findings::of(Check::Host);
     for (folder, free) in host.disks.iter().filter(|(_, free)| *free < ENOUGH_DISK_BYTES) {
         let subject = format!("disk of {}", folder.display());
-        say(&subject, &HostProblem::DiskFull { free: *free });
+        findings.say(&subject, &HostProblem::DiskFull { free: *free });
     }
     if let Some(free) = host.nix_store_bytes.filter(|free| *free < NIX_BUILD_BYTES) {
-        say("disk of /nix/store", &HostProblem::NixStoreFull { free });
+        findings.say("disk of /nix/store", &HostProblem::NixStoreFull { free });
     }
     if let Some(total) = host.memory_bytes.filter(|total| *total < ENOUGH_MEMORY_BYTES) {
-        say("memory", &HostProblem::LittleMemory { total });
+        findings.say("memory", &HostProblem::LittleMemory { total });
     }
     if host.now_seconds < RELEASED_SECONDS {
-        say("clock", &HostProblem::ClockWrong);
+        findings.say("clock", &HostProblem::ClockWrong);
     }
-    if findings.is_empty() {
+    if findings.said().is_empty() {
         let fine = HostProblem::Fine {
             memory: host.memory_bytes,
             disk: host.disks.iter().map(|(_, free)| *free).min(),
             lockable: host.lockable_bytes,
         };
-        findings.push(Finding::new(Check::Host, "host", &fine));
+        findings.say("host", &fine);
     }
-    findings
+    findings.into_vec()
 }
 
 fn free(folder: &Path) -> Option<u64> {

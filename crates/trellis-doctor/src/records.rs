@@ -8,7 +8,7 @@ use std::path::Path;
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use crate::finding::{Check, Finding, Level, diagnoses};
+use crate::finding::{Check, Finding, Findings, Level, diagnoses};
 use crate::packages::files::{Owned, owned};
 use crate::packages::{Package, Packages, borne_out, requirements};
 use crate::text::count;
@@ -64,21 +64,17 @@ fn shown(files: &[String]) -> Vec<String> {
 
 /// Runs the check; `reached` are the outermost names of the modules that TRELLIS imports.
 pub(crate) fn check(packages: &Packages, reached: &BTreeSet<String>) -> Vec<Finding> {
-    let finding = |subject: &str, problem: &RecordProblem| Finding::new(Check::Versions, subject, problem);
-    let mut findings = Vec::new();
+    let mut findings = Findings::of(Check::Versions);
     for records in packages.repeated() {
-        findings.extend(repeated(records).map(|problem| finding(&records[0].name, &problem)));
+        findings.say_all(&records[0].name, repeated(records));
     }
     for folder in packages.leftovers() {
         let name = folder.file_name().unwrap_or_default().to_string_lossy();
-        findings.push(finding(&name, &RecordProblem::Leftover));
+        findings.say(&name, &RecordProblem::Leftover);
     }
     for package in packages.iter().filter(|package| package.unreadable) {
         let record = package.record();
-        findings.push(finding(
-            &package.name,
-            &RecordProblem::RecordUnreadable { record },
-        ));
+        findings.say(&package.name, &RecordProblem::RecordUnreadable { record });
     }
     let all: Vec<&Package> = packages.iter().collect();
     let lists: Vec<Vec<Owned>> = all.into_par_iter().map(owned).collect();
@@ -88,12 +84,10 @@ pub(crate) fn check(packages: &Packages, reached: &BTreeSet<String>) -> Vec<Find
         .map(|index| gone(owners[index].0, &owners[index].1, reached))
         .collect();
     for ((package, _), problem) in owners.iter().zip(gone) {
-        findings.extend(problem.map(|problem| finding(&package.name, &problem)));
+        findings.say_all(&package.name, problem);
     }
-    for (name, problem) in shared(&owners) {
-        findings.push(finding(&name, &problem));
-    }
-    findings
+    findings.say_each(shared(&owners));
+    findings.into_vec()
 }
 
 /// Records of one version agree, such as those of pip and of setuptools.

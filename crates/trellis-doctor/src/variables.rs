@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::finding::{Check, Finding, Level, diagnoses};
+use crate::finding::{Check, Finding, Findings, Level, diagnoses};
 use trellis_core::Capability;
 
 /// Variables of TRELLIS that take one of a few names; another is ignored, and the default is taken.
@@ -78,13 +78,10 @@ diagnoses! {
 /// Judges the variables that `get` knows; one that is empty counts as unset.
 pub fn check(get: &dyn Fn(&str) -> Option<String>, capability: Capability) -> Vec<Finding> {
     let set = |name: &str| get(name).filter(|value| !value.is_empty());
-    let mut findings = Vec::new();
-    let mut say = |name: &str, problem: &VariableProblem| {
-        findings.push(Finding::new(Check::Variables, name, problem));
-    };
+    let mut findings = Findings::of(Check::Variables);
     for (name, known, default) in CHOICES {
         if let Some(value) = set(name).filter(|value| !known.contains(&value.as_str())) {
-            say(
+            findings.say(
                 name,
                 &VariableProblem::Ignored {
                     value,
@@ -95,51 +92,47 @@ pub fn check(get: &dyn Fn(&str) -> Option<String>, capability: Capability) -> Ve
         }
     }
     match set("ATTN_BACKEND") {
-        None => say("ATTN_BACKEND", &VariableProblem::AttentionUnset),
+        None => findings.say("ATTN_BACKEND", &VariableProblem::AttentionUnset),
         Some(value) if DENSE_ONLY.contains(&value.as_str()) && set("SPARSE_ATTN_BACKEND").is_none() => {
-            say("ATTN_BACKEND", &VariableProblem::DenseOnly { value });
+            findings.say("ATTN_BACKEND", &VariableProblem::DenseOnly { value });
         }
         Some(_) => {}
     }
     if capability > LAST_SERVED {
         if set("XFORMERS_DISABLED").is_none() {
-            say(
+            findings.say(
                 "XFORMERS_DISABLED",
                 &VariableProblem::XformersEnabled { capability },
             );
         }
         let value = set("SPCONV_ALGO").unwrap_or_else(|| "auto".to_owned());
         if value == "auto" || value == "implicit_gemm" {
-            say(
+            findings.say(
                 "SPCONV_ALGO",
                 &VariableProblem::SpconvCompiles { value, capability },
             );
         }
     }
     if let Some(folders) = set("PYTHONPATH") {
-        say("PYTHONPATH", &VariableProblem::ForeignPackages { folders });
+        findings.say("PYTHONPATH", &VariableProblem::ForeignPackages { folders });
     }
     let files = foreign_libraries(&set("LD_LIBRARY_PATH").unwrap_or_default());
     if !files.is_empty() {
-        say("LD_LIBRARY_PATH", &VariableProblem::ForeignLibraries { files });
+        findings.say("LD_LIBRARY_PATH", &VariableProblem::ForeignLibraries { files });
     }
     if set("HF_HUB_OFFLINE").is_none() {
-        say("HF_HUB_OFFLINE", &VariableProblem::Online);
+        findings.say("HF_HUB_OFFLINE", &VariableProblem::Online);
     }
     // Here an empty value counts: it hides every GPU.
     if let Some(value) =
         get("CUDA_VISIBLE_DEVICES").filter(|value| value.is_empty() || value.starts_with('-'))
     {
-        say("CUDA_VISIBLE_DEVICES", &VariableProblem::NoDevice { value });
+        findings.say("CUDA_VISIBLE_DEVICES", &VariableProblem::NoDevice { value });
     }
-    if findings.is_empty() {
-        findings.push(Finding::new(
-            Check::Variables,
-            "variables",
-            &VariableProblem::Fine,
-        ));
+    if findings.said().is_empty() {
+        findings.say("variables", &VariableProblem::Fine);
     }
-    findings
+    findings.into_vec()
 }
 
 fn foreign_libraries(path: &str) -> Vec<String> {

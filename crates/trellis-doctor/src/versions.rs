@@ -7,7 +7,7 @@ use serde_json::Value;
 use trellis_pins::Pins;
 
 use crate::environment::{Environment, PythonVersion};
-use crate::finding::{Check, Finding, Level, diagnoses};
+use crate::finding::{Check, Finding, Findings, Level, diagnoses};
 use crate::packages::{Packages, requirements};
 
 /// Packages whose version decides whether the compiled parts fit; others may differ from the pins.
@@ -58,8 +58,7 @@ diagnoses! {
 
 /// Runs the check.
 pub(crate) fn check(environment: &Environment, packages: &Packages, pins: &Pins) -> Vec<Finding> {
-    let finding = |subject: &str, problem: &VersionProblem| Finding::new(Check::Versions, subject, problem);
-    let mut findings = Vec::new();
+    let mut findings = Findings::of(Check::Versions);
     let mut as_pinned = Vec::new();
     for name in COMPARED {
         let pinned = pinned(name, pins);
@@ -69,43 +68,28 @@ pub(crate) fn check(environment: &Environment, packages: &Packages, pins: &Pins)
             }
             (Some(here), Some(pinned)) => {
                 let (here, pinned) = (here.to_owned(), pinned.to_owned());
-                findings.push(finding(name, &VersionProblem::NotPinned { here, pinned }));
+                findings.say(name, &VersionProblem::NotPinned { here, pinned });
             }
             _ => {}
         }
     }
     if !as_pinned.is_empty() {
-        findings.push(finding(
-            "packages",
-            &VersionProblem::AsPinned { versions: as_pinned },
-        ));
+        findings.say("packages", &VersionProblem::AsPinned { versions: as_pinned });
     }
-    findings.extend(
-        unmet(environment, packages)
-            .iter()
-            .map(|(name, problem)| finding(name, problem)),
-    );
-    findings.extend(
-        recorded_build(packages)
-            .iter()
-            .map(|problem| finding("xformers", problem)),
-    );
-    findings.extend(
-        interpreter(environment, pins)
-            .iter()
-            .map(|problem| finding("Python", problem)),
-    );
+    findings.say_each(unmet(environment, packages));
+    findings.say_all("xformers", recorded_build(packages));
+    findings.say_all("Python", interpreter(environment, pins));
     if packages.torch_without_cuda() {
         let pinned = pins.cuda.version.clone();
-        findings.push(finding("torch", &VersionProblem::WithoutCuda { pinned }));
+        findings.say("torch", &VersionProblem::WithoutCuda { pinned });
     }
     let cuda = packages.torch_cuda().filter(|here| *here != pins.cuda.version);
     let cuda = cuda.map(|here| VersionProblem::OtherCuda {
         here,
         pinned: pins.cuda.version.clone(),
     });
-    findings.extend(cuda.iter().map(|problem| finding("torch", problem)));
-    findings
+    findings.say_all("torch", cuda);
+    findings.into_vec()
 }
 
 fn pinned<'pins>(name: &str, pins: &'pins Pins) -> Option<&'pins str> {

@@ -6,6 +6,7 @@ pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod generate;
+pub(crate) mod jobs;
 pub(crate) mod keys;
 pub(crate) mod lock;
 pub(crate) mod man;

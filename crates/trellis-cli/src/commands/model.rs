@@ -15,10 +15,13 @@ use std::path::Path;
 
 use clap::Subcommand;
 use trellis_core::Model;
+use trellis_models::hash::Hashing;
+use trellis_models::lock::{Lock, LockError, make};
 use trellis_models::{Located, Places, locate};
 use trellis_pins::Pins;
 
 use super::Context;
+use super::bar::hashing;
 use super::{print, print_json, tell};
 use crate::env;
 use crate::error::CliError;
@@ -70,6 +73,18 @@ impl Machine<'_> {
         let asked = asked.or(variable.as_deref()).unwrap_or(pinned);
         Ok(locate(asked, &self.places)?)
     }
+}
+
+/// Hashes what a lock of the model has, with a bar over its bytes.
+fn made(located: &Located, machine: &Machine<'_>, bytes: u64, quiet: bool) -> Result<Lock, LockError> {
+    let bar = hashing(bytes, quiet);
+    let how = Hashing {
+        on_bytes: &|bytes| bar.inc(bytes),
+        folder: &nar_hash,
+    };
+    let made = make(&located.folder, &machine.places, how);
+    bar.finish_and_clear();
+    made
 }
 
 /// The hash that Nix gives a folder, as a model's lock has it.

@@ -89,32 +89,36 @@ impl Kind {
             Self::Integer { min, max } => format!("a whole number from {min} to {max}"),
             Self::Choice(words) => one_of(words),
             Self::Backend => one_of(&BackendChoice::ALL.map(BackendChoice::name)),
-            Self::Address => "an IP address such as `127.0.0.1` or `::1`, or `localhost`".to_owned(),
-            Self::Path | Self::PathOrNone => "a path".to_owned(),
-            Self::FileOrNone => "the path of a file".to_owned(),
-            Self::Program => "a program".to_owned(),
             Self::Switch => one_of(&["true", "false"]),
-            Self::Gpus => "`all`, or numbers and UUIDs such as `0,1`".to_owned(),
-            Self::LogFilter => "a level or directives such as `info,trellis_runner=debug`".to_owned(),
-            Self::Origins => "a list of origins such as `https://studio.example`".to_owned(),
-            Self::Hosts => "a list of host names such as `studio.example`, or `*`".to_owned(),
+            _ => self.words().1.to_owned(),
         }
     }
 
     /// The placeholder in help texts.
     pub(crate) fn placeholder(self) -> &'static str {
+        self.words().0
+    }
+
+    /// The placeholder, and what is allowed where that does not depend on more than the kind.
+    fn words(self) -> (&'static str, &'static str) {
         match self {
-            Self::Integer { .. } => "NUMBER",
-            Self::Choice(_) | Self::Backend => "NAME",
-            Self::Address => "ADDRESS",
-            Self::Path | Self::PathOrNone => "DIR",
-            Self::FileOrNone => "FILE",
-            Self::Program => "PROGRAM",
-            Self::Switch => "BOOL",
-            Self::Gpus => "GPUS",
-            Self::LogFilter => "LEVEL",
-            Self::Origins => "ORIGINS",
-            Self::Hosts => "HOSTS",
+            Self::Integer { .. } => ("NUMBER", ""),
+            Self::Choice(_) | Self::Backend => ("NAME", ""),
+            Self::Address => (
+                "ADDRESS",
+                "an IP address such as `127.0.0.1` or `::1`, or `localhost`",
+            ),
+            Self::Path | Self::PathOrNone => ("DIR", "a path"),
+            Self::FileOrNone => ("FILE", "the path of a file"),
+            Self::Program => ("PROGRAM", "a program"),
+            Self::Switch => ("BOOL", ""),
+            Self::Gpus => ("GPUS", "`all`, or numbers and UUIDs such as `0,1`"),
+            Self::LogFilter => (
+                "LEVEL",
+                "a level or directives such as `info,trellis_runner=debug`",
+            ),
+            Self::Origins => ("ORIGINS", "a list of origins such as `https://studio.example`"),
+            Self::Hosts => ("HOSTS", "a list of host names such as `studio.example`, or `*`"),
         }
     }
 }

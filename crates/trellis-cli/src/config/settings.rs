@@ -31,263 +31,101 @@ pub(crate) const KEYS_FILE: &str = "auth.keys_file";
 /// The key of the log level, which some commands set lower by default.
 pub(crate) const LOG_LEVEL: &str = "log.level";
 
-const ANY_COUNT: Kind = Kind::Integer {
-    min: 1,
-    max: u32::MAX as u64,
-};
-const COUNT_OR_NONE: Kind = Kind::Integer {
-    min: 0,
-    max: u32::MAX as u64,
-};
+const ANY_COUNT: Kind = whole(1, u32::MAX as u64);
+const COUNT_OR_NONE: Kind = whole(0, u32::MAX as u64);
 
-/// Every setting, top-level ones first as TOML wants them.
-pub(crate) const SETTINGS: &[Setting] = &[
-    Setting {
-        key: DATA_DIR,
-        flag: "data-dir",
-        variable: "TRELLIS_DATA_DIR",
-        kind: Kind::Path,
-        default: "",
-        about: "Folder of the job database, pictures and assets. Default: `$STATE_DIRECTORY`, else \
-                `$XDG_DATA_HOME/trellis-server`, else `~/.local/share/trellis-server`",
-    },
-    Setting {
-        key: "backend",
-        flag: "backend",
-        variable: "TRELLIS_BACKEND",
-        kind: Kind::Backend,
-        default: "auto",
-        about: "Which backend works: `auto` takes every one that is there, the best first; another name \
-                leaves only that one",
-    },
-    Setting {
-        key: "drain_seconds",
-        flag: "drain-seconds",
-        variable: "TRELLIS_DRAIN_SECONDS",
-        kind: Kind::Integer { min: 0, max: 86_400 },
-        default: "30",
-        about: "How long running jobs may finish after SIGTERM; then they go back to the queue",
-    },
-    Setting {
-        key: "listen.host",
-        flag: "host",
-        variable: "TRELLIS_LISTEN_HOST",
-        kind: Kind::Address,
-        default: "127.0.0.1",
-        about: "Address to listen on, or `localhost`; `0.0.0.0` or `::` opens the server to the network, for \
-                which it needs `auth.keys_file`",
-    },
-    Setting {
-        key: "listen.port",
-        flag: "port",
-        variable: "TRELLIS_LISTEN_PORT",
-        kind: Kind::Integer { min: 0, max: 65_535 },
-        default: "8000",
-        about: "Port to listen on; 0 takes any free one, which is then printed",
-    },
-    Setting {
-        key: "listen.allowed_origins",
-        flag: "allowed-origins",
-        variable: "TRELLIS_LISTEN_ALLOWED_ORIGINS",
-        kind: Kind::Origins,
-        default: "",
-        about: "Web origins whose pages may call the server, such as `https://studio.example`",
-    },
-    Setting {
-        key: "listen.allowed_hosts",
-        flag: "allowed-hosts",
-        variable: "TRELLIS_LISTEN_ALLOWED_HOSTS",
-        kind: Kind::Hosts,
-        default: "",
-        about: "Names by which the server may be addressed besides `localhost` and addresses, such as \
-                `studio.example`, as behind a proxy; `*` is every name",
-    },
-    Setting {
-        key: KEYS_FILE,
-        flag: "auth-keys-file",
-        variable: "TRELLIS_AUTH_KEYS_FILE",
-        kind: Kind::FileOrNone,
-        default: "",
-        about: "File of the API keys, `NAME SECRET` or `NAME sha256:HEX` a line; every request for jobs and \
-                workers then needs one. Default: `$CREDENTIALS_DIRECTORY/api-keys` where it is there, else \
-                anyone who can reach the server may use it",
-    },
-    Setting {
-        key: "auth.insecure_no_auth",
-        flag: "insecure-no-auth",
-        variable: "TRELLIS_AUTH_INSECURE_NO_AUTH",
-        kind: Kind::Switch,
-        default: "false",
-        about: "Start without keys on an address that other machines reach: everybody there may then use the \
-                server, read and delete all jobs",
-    },
-    Setting {
-        key: LOG_LEVEL,
-        flag: "log-level",
-        variable: "TRELLIS_LOG",
-        kind: Kind::LogFilter,
-        default: "info",
-        about: "What to log: `error`, `warn`, `info`, `debug`, `trace`, or per part such as \
-                `info,trellis_runner=debug`",
-    },
-    Setting {
-        key: "log.format",
-        flag: "log-format",
-        variable: "TRELLIS_LOG_FORMAT",
-        kind: Kind::Choice(&["text", "json"]),
-        default: "text",
-        about: "How log lines are written",
-    },
-    Setting {
-        key: "limits.body_bytes",
-        flag: "limits-body-bytes",
-        variable: "TRELLIS_LIMITS_BODY_BYTES",
-        kind: Kind::Integer {
-            min: 1024,
-            max: 1 << 40,
-        },
-        default: "67108864",
-        about: "Largest request body in bytes (64 MiB)",
-    },
-    Setting {
-        key: "limits.pixels",
-        flag: "limits-pixels",
-        variable: "TRELLIS_LIMITS_PIXELS",
-        kind: Kind::Integer { min: 1, max: 1 << 32 },
-        default: "64000000",
-        about: "Most pixels of one picture, read from its header before it is decoded",
-    },
-    Setting {
-        key: "limits.images_per_job",
-        flag: "limits-images-per-job",
-        variable: "TRELLIS_LIMITS_IMAGES_PER_JOB",
-        kind: Kind::Integer { min: 1, max: 1024 },
-        default: "16",
-        about: "Most pictures of one job",
-    },
-    Setting {
-        key: "limits.queued_jobs",
-        flag: "limits-queued-jobs",
-        variable: "TRELLIS_LIMITS_QUEUED_JOBS",
-        kind: ANY_COUNT,
-        default: "1000",
-        about: "Most queued jobs; more are rejected with 503 and `Retry-After`",
-    },
-    Setting {
-        key: "limits.job_seconds",
-        flag: "limits-job-seconds",
-        variable: "TRELLIS_LIMITS_JOB_SECONDS",
-        kind: ANY_COUNT,
-        default: "900",
-        about: "Longest time that one attempt of a job may take",
-    },
-    Setting {
-        key: "limits.connections",
-        flag: "limits-connections",
-        variable: "TRELLIS_LIMITS_CONNECTIONS",
-        kind: Kind::Integer {
-            min: 4,
-            max: 1_000_000,
-        },
-        default: "1024",
-        about: "Most connections; then idle ones make room. Fewer where the limit on open files is low",
-    },
-    Setting {
-        key: "retention.keep_jobs",
-        flag: "retention-keep-jobs",
-        variable: "TRELLIS_RETENTION_KEEP_JOBS",
-        kind: COUNT_OR_NONE,
-        default: "1000",
-        about: "How many finished jobs to keep, the newest; 0 keeps all. Live jobs are never removed",
-    },
-    Setting {
-        key: "retention.keep_days",
-        flag: "retention-keep-days",
-        variable: "TRELLIS_RETENTION_KEEP_DAYS",
-        kind: Kind::Integer { min: 0, max: 36_500 },
-        default: "30",
-        about: "How many days to keep a finished job; 0 keeps all",
-    },
-    Setting {
-        key: "provenance.statement",
-        flag: "statement",
-        variable: "TRELLIS_STATEMENT",
-        kind: Kind::Switch,
-        default: "false",
-        about: "Make a statement of what made each result: an in-toto JSON file that names its files by their \
-                SHA-256. Without a key it is not signed; with one it is made in any case",
-    },
-    Setting {
-        key: "provenance.sign_key",
-        flag: "sign-key",
-        variable: "TRELLIS_SIGN_KEY",
-        kind: Kind::FileOrNone,
-        default: "",
-        about: "File with a secret key in Nix's form: a statement of what made each result is then made, \
-                signed with it; `nix key generate-secret` makes one",
-    },
-    Setting {
-        key: "trellis.model",
-        flag: "model",
-        variable: env::MODEL_PATH,
-        kind: Kind::PathOrNone,
-        default: "",
-        about: "TRELLIS's model folder, the one with `pipeline.json`; without one only the embedded preview \
-                works",
-    },
-    Setting {
-        key: "trellis.python",
-        flag: "python",
-        variable: env::WORKER_PYTHON,
-        kind: Kind::Program,
-        default: "python3",
-        about: "Python interpreter that has TRELLIS and torch",
-    },
-    Setting {
-        key: "trellis.gpus",
-        flag: "gpus",
-        variable: "TRELLIS_GPUS",
-        kind: Kind::Gpus,
-        default: "all",
-        about: "Which GPUs get a worker: `all`, or numbers and UUIDs with commas between; `unchecked:2` \
-                starts two workers without looking for GPUs",
-    },
-    Setting {
-        key: "trellis.low_vram",
-        flag: "low-vram",
-        variable: "TRELLIS_LOW_VRAM",
-        kind: Kind::Switch,
-        default: "false",
-        about: "Keep models in main memory and bring each to the GPU for its stage: slower, but a GLB \
-                takes 8.5 GiB instead of 12.3 and Gaussians 3.1 instead of 5.7; chosen by itself where only \
-                that fits",
-    },
-    Setting {
-        key: "trellis.warm_up",
-        flag: "warm-up",
-        variable: "TRELLIS_WARM_UP",
-        kind: Kind::Switch,
-        default: "true",
-        about: "Run a small picture through TRELLIS before a worker counts as ready",
-    },
-    Setting {
-        key: "trellis.patience_percent",
-        flag: "patience-percent",
-        variable: "TRELLIS_PATIENCE_PERCENT",
-        kind: Kind::Integer { min: 1, max: 10_000 },
-        default: "100",
-        about: "How long a stage may go without a step before its worker counts as stuck and the job gets \
-                another: 100 is 3 to 10 minutes by the stage",
-    },
-    Setting {
-        key: "trellis.preview",
-        flag: "preview",
-        variable: "TRELLIS_PREVIEW",
-        kind: Kind::Switch,
-        default: "true",
-        about: "Deliver the embedded preview as `preview.glb` while a job waits for TRELLIS or is worked on",
-    },
-];
+const fn whole(min: u64, max: u64) -> Kind {
+    Kind::Integer { min, max }
+}
+
+/// Rows of `key, flag, variable, values, default => meaning`.
+macro_rules! settings {
+    ($($key:expr, $flag:expr, $variable:expr, $kind:expr, $default:expr => $about:expr;)+) => {
+        /// Every setting, top-level ones first as TOML wants them.
+        pub(crate) const SETTINGS: &[Setting] = &[$(Setting {
+            key: $key,
+            flag: $flag,
+            variable: $variable,
+            kind: $kind,
+            default: $default,
+            about: $about,
+        }),+];
+    };
+}
+
+settings! {
+    DATA_DIR, "data-dir", "TRELLIS_DATA_DIR", Kind::Path, "" =>
+        "Folder of the job database, pictures and assets. Default: `$STATE_DIRECTORY`, else \
+         `$XDG_DATA_HOME/trellis-server`, else `~/.local/share/trellis-server`";
+    "backend", "backend", "TRELLIS_BACKEND", Kind::Backend, "auto" =>
+        "Which backend works: `auto` takes every one that is there, the best first; another name \
+         leaves only that one";
+    "drain_seconds", "drain-seconds", "TRELLIS_DRAIN_SECONDS", whole(0, 86_400), "30" =>
+        "How long running jobs may finish after SIGTERM; then they go back to the queue";
+    "listen.host", "host", "TRELLIS_LISTEN_HOST", Kind::Address, "127.0.0.1" =>
+        "Address to listen on, or `localhost`; `0.0.0.0` or `::` opens the server to the network, for \
+         which it needs `auth.keys_file`";
+    "listen.port", "port", "TRELLIS_LISTEN_PORT", whole(0, 65_535), "8000" =>
+        "Port to listen on; 0 takes any free one, which is then printed";
+    "listen.allowed_origins", "allowed-origins", "TRELLIS_LISTEN_ALLOWED_ORIGINS", Kind::Origins, "" =>
+        "Web origins whose pages may call the server, such as `https://studio.example`";
+    "listen.allowed_hosts", "allowed-hosts", "TRELLIS_LISTEN_ALLOWED_HOSTS", Kind::Hosts, "" =>
+        "Names by which the server may be addressed besides `localhost` and addresses, such as \
+         `studio.example`, as behind a proxy; `*` is every name";
+    KEYS_FILE, "auth-keys-file", "TRELLIS_AUTH_KEYS_FILE", Kind::FileOrNone, "" =>
+        "File of the API keys, `NAME SECRET` or `NAME sha256:HEX` a line; every request for jobs and \
+         workers then needs one. Default: `$CREDENTIALS_DIRECTORY/api-keys` where it is there, else \
+         anyone who can reach the server may use it";
+    "auth.insecure_no_auth", "insecure-no-auth", "TRELLIS_AUTH_INSECURE_NO_AUTH", Kind::Switch, "false" =>
+        "Start without keys on an address that other machines reach: everybody there may then use the \
+         server, read and delete all jobs";
+    LOG_LEVEL, "log-level", "TRELLIS_LOG", Kind::LogFilter, "info" =>
+        "What to log: `error`, `warn`, `info`, `debug`, `trace`, or per part such as \
+         `info,trellis_runner=debug`";
+    "log.format", "log-format", "TRELLIS_LOG_FORMAT", Kind::Choice(&["text", "json"]), "text" =>
+        "How log lines are written";
+    "limits.body_bytes", "limits-body-bytes", "TRELLIS_LIMITS_BODY_BYTES", whole(1024, 1 << 40), "67108864" =>
+        "Largest request body in bytes (64 MiB)";
+    "limits.pixels", "limits-pixels", "TRELLIS_LIMITS_PIXELS", whole(1, 1 << 32), "64000000" =>
+        "Most pixels of one picture, read from its header before it is decoded";
+    "limits.images_per_job", "limits-images-per-job", "TRELLIS_LIMITS_IMAGES_PER_JOB", whole(1, 1024), "16" =>
+        "Most pictures of one job";
+    "limits.queued_jobs", "limits-queued-jobs", "TRELLIS_LIMITS_QUEUED_JOBS", ANY_COUNT, "1000" =>
+        "Most queued jobs; more are rejected with 503 and `Retry-After`";
+    "limits.job_seconds", "limits-job-seconds", "TRELLIS_LIMITS_JOB_SECONDS", ANY_COUNT, "900" =>
+        "Longest time that one attempt of a job may take";
+    "limits.connections", "limits-connections", "TRELLIS_LIMITS_CONNECTIONS", whole(4, 1_000_000), "1024" =>
+        "Most connections; then idle ones make room. Fewer where the limit on open files is low";
+    "retention.keep_jobs", "retention-keep-jobs", "TRELLIS_RETENTION_KEEP_JOBS", COUNT_OR_NONE, "1000" =>
+        "How many finished jobs to keep, the newest; 0 keeps all. Live jobs are never removed";
+    "retention.keep_days", "retention-keep-days", "TRELLIS_RETENTION_KEEP_DAYS", whole(0, 36_500), "30" =>
+        "How many days to keep a finished job; 0 keeps all";
+    "provenance.statement", "statement", "TRELLIS_STATEMENT", Kind::Switch, "false" =>
+        "Make a statement of what made each result: an in-toto JSON file that names its files by their \
+         SHA-256. Without a key it is not signed; with one it is made in any case";
+    "provenance.sign_key", "sign-key", "TRELLIS_SIGN_KEY", Kind::FileOrNone, "" =>
+        "File with a secret key in Nix's form: a statement of what made each result is then made, \
+         signed with it; `nix key generate-secret` makes one";
+    "trellis.model", "model", env::MODEL_PATH, Kind::PathOrNone, "" =>
+        "TRELLIS's model folder, the one with `pipeline.json`; without one only the embedded preview \
+         works";
+    "trellis.python", "python", env::WORKER_PYTHON, Kind::Program, "python3" =>
+        "Python interpreter that has TRELLIS and torch";
+    "trellis.gpus", "gpus", "TRELLIS_GPUS", Kind::Gpus, "all" =>
+        "Which GPUs get a worker: `all`, or numbers and UUIDs with commas between; `unchecked:2` \
+         starts two workers without looking for GPUs";
+    "trellis.low_vram", "low-vram", "TRELLIS_LOW_VRAM", Kind::Switch, "false" =>
+        "Keep models in main memory and bring each to the GPU for its stage: slower, but a GLB \
+         takes 8.5 GiB instead of 12.3 and Gaussians 3.1 instead of 5.7; chosen by itself where only \
+         that fits";
+    "trellis.warm_up", "warm-up", "TRELLIS_WARM_UP", Kind::Switch, "true" =>
+        "Run a small picture through TRELLIS before a worker counts as ready";
+    "trellis.patience_percent", "patience-percent", "TRELLIS_PATIENCE_PERCENT", whole(1, 10_000), "100" =>
+        "How long a stage may go without a step before its worker counts as stuck and the job gets \
+         another: 100 is 3 to 10 minutes by the stage";
+    "trellis.preview", "preview", "TRELLIS_PREVIEW", Kind::Switch, "true" =>
+        "Deliver the embedded preview as `preview.glb` while a job waits for TRELLIS or is worked on";
+}
 
 /// The setting with that key.
 pub(crate) fn by_key(key: &str) -> Option<&'static Setting> {

@@ -16,7 +16,7 @@ use trellis_pins::Pins;
 
 use crate::elf::{Tables, Wanted};
 use crate::environment::{Environment, PythonVersion};
-use crate::finding::{Check, Finding, Level};
+use crate::finding::{Check, Finding, Findings, Level};
 use crate::library_index::{Id, LibraryIndex};
 use crate::packages::Packages;
 
@@ -36,12 +36,11 @@ pub(crate) fn check(
     reached: &BTreeSet<String>,
     pins: &Pins,
 ) -> Vec<Finding> {
-    let finding = |subject: &str, problem: &AbiProblem| Finding::new(Check::Abi, subject, problem);
-    let mut findings = Vec::new();
+    let mut findings = Findings::of(Check::Abi);
     for (name, error) in &index.unreadable {
         let reason = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
         let needed = reached.contains(outermost(name));
-        findings.push(finding(name, &AbiProblem::Unreadable { reason, needed }));
+        findings.say(name, &AbiProblem::Unreadable { reason, needed });
     }
     let scope = Scope::new(index);
     let inside = (0..index.entries.len()).filter(|id| index.entries[*id].inside);
@@ -57,32 +56,21 @@ pub(crate) fn check(
             AbiProblem::PluginIncomplete { plugins: lines } => {
                 plugins.entry(folder_of(name)).or_default().extend(lines);
             }
-            problem => findings.push(finding(name, &problem)),
+            problem => findings.say(name, &problem),
         }
     }
     for (folder, plugins) in plugins {
-        findings.push(finding(&folder, &AbiProblem::PluginIncomplete { plugins }));
+        findings.say(&folder, &AbiProblem::PluginIncomplete { plugins });
     }
-    findings.extend(
-        for_other_numpy(index, &inside, packages, reached)
-            .iter()
-            .map(|(name, problem)| finding(name, problem)),
-    );
-    findings.extend(
-        python_tags(environment, index)
-            .iter()
-            .map(|(name, problem)| finding(name, problem)),
-    );
-    findings.extend(
-        runtimes::check(index, &scope.extensions)
-            .iter()
-            .map(|problem| finding("CUDA", problem)),
-    );
-    if findings.iter().all(|finding| finding.level == Level::Ok) {
+    findings.say_each(for_other_numpy(index, &inside, packages, reached));
+    findings.say_each(python_tags(environment, index));
+    findings.say_all("CUDA", runtimes::check(index, &scope.extensions));
+    if findings.said().iter().all(|finding| finding.level == Level::Ok) {
         let libraries = inside.len();
-        findings.insert(0, finding("extensions", &AbiProblem::Complete { libraries }));
+        findings.say("extensions", &AbiProblem::Complete { libraries });
+        findings.said().rotate_right(1);
     }
-    findings
+    findings.into_vec()
 }
 
 /// Compiled extensions of the environment: Python modules, and what is linked against torch.

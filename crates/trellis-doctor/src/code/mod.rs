@@ -18,7 +18,7 @@ use trellis_core::Capability;
 
 use self::problem::CodeProblem;
 use crate::abi;
-use crate::finding::{Check, Finding};
+use crate::finding::{Check, Finding, Findings};
 use crate::library_index::{Id, LibraryIndex};
 use crate::packages::Packages;
 
@@ -31,7 +31,6 @@ pub(crate) fn check(
     packages: &Packages,
     capability: Capability,
 ) -> (Vec<LibraryCode>, Vec<Finding>) {
-    let finding = |subject: &str, problem: &CodeProblem| Finding::new(Check::MachineCode, subject, problem);
     let read: Vec<(Id, images::Images, Option<CodeProblem>)> = (0..index.entries.len())
         .into_par_iter()
         .map(|id| {
@@ -42,13 +41,13 @@ pub(crate) fn check(
             (id, images, damaged)
         })
         .collect();
-    let mut findings = Vec::new();
+    let mut findings = Findings::of(Check::MachineCode);
     let mut table = Vec::new();
     let needed = index.reachable(&abi::extensions(index));
     let mut summary = problem::Summary::new(capability);
     for (id, images, damaged) in read {
         let name = &index.entries[id].name;
-        findings.extend(damaged.iter().map(|problem| finding(name, problem)));
+        findings.say_all(name, damaged);
         if !images.is_empty() {
             let line = LibraryCode::new(name, &images, capability);
             summary.add(&line, needed.contains(&id));
@@ -56,18 +55,8 @@ pub(crate) fn check(
         }
     }
     table.sort_by(|a, b| a.library.cmp(&b.library));
-    findings.extend(
-        summary
-            .problems()
-            .iter()
-            .map(|problem| finding("device code", problem)),
-    );
-    let compilers = nvrtc::check(index, capability);
-    findings.extend(compilers.iter().map(|(name, problem)| finding(name, problem)));
-    findings.extend(
-        xformers::check(packages, capability)
-            .iter()
-            .map(|problem| finding("xformers", problem)),
-    );
-    (table, findings)
+    findings.say_all("device code", summary.problems());
+    findings.say_each(nvrtc::check(index, capability));
+    findings.say_all("xformers", xformers::check(packages, capability));
+    (table, findings.into_vec())
 }

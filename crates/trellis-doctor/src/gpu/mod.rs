@@ -12,7 +12,7 @@ use pep440_rs::Version;
 use trellis_pins::Cuda;
 
 use self::problem::{GpuProblem, Needs};
-use crate::finding::{Check, Finding};
+use crate::finding::{Check, Finding, Findings};
 use trellis_core::Capability;
 
 pub use machine::{Driver, Machine, Place};
@@ -37,12 +37,10 @@ pub enum Target {
 /// Judges a machine. `asked` is the capability that the libraries were judged for, `cuda` the pinned release
 /// with the oldest driver that will do.
 pub fn check(machine: &Machine, asked: Capability, cuda: &Cuda, target: Target) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = Vec::new();
-    let mut say = |subject: &str, problem: &GpuProblem| {
-        findings.push(Finding::new(Check::Gpu, subject, problem));
-    };
-    for problem in nodes(machine) {
-        say("device files", &problem);
+    let mut findings = Findings::of(Check::Gpu);
+    if !machine.closed_nodes.is_empty() {
+        let nodes = machine.closed_nodes.clone();
+        findings.say("device files", &GpuProblem::NodesClosed { nodes });
     }
     let (version, gpus) = match &machine.driver {
         Driver::Missing => {
@@ -53,13 +51,13 @@ pub fn check(machine: &Machine, asked: Capability, cuda: &Cuda, target: Target) 
                 hardware,
                 target,
             };
-            say("driver", &problem);
-            return findings;
+            findings.say("driver", &problem);
+            return findings.into_vec();
         }
         Driver::Broken { reason } => {
             let (reason, place) = (reason.clone(), machine.place);
-            say("driver", &GpuProblem::DriverBroken { reason, place });
-            return findings;
+            findings.say("driver", &GpuProblem::DriverBroken { reason, place });
+            return findings.into_vec();
         }
         Driver::Running { version, gpus } => (version, gpus),
     };
@@ -68,31 +66,21 @@ pub fn check(machine: &Machine, asked: Capability, cuda: &Cuda, target: Target) 
         .zip(Version::from_str(&cuda.driver_minimum).ok());
     let (found, needs) = (version.clone(), Needs::of(cuda));
     if known.is_some_and(|(here, minimum)| here < minimum) {
-        say("driver", &GpuProblem::DriverTooOld { found, needs });
+        findings.say("driver", &GpuProblem::DriverTooOld { found, needs });
     } else {
-        say("driver", &GpuProblem::Driver { found, needs });
+        findings.say("driver", &GpuProblem::Driver { found, needs });
     }
     match &machine.libcuda {
-        Some(path) => say("libcuda", &GpuProblem::Libcuda { path: path.clone() }),
-        None => say("libcuda", &GpuProblem::NoLibcuda { place: machine.place }),
+        Some(path) => findings.say("libcuda", &GpuProblem::Libcuda { path: path.clone() }),
+        None => findings.say("libcuda", &GpuProblem::NoLibcuda { place: machine.place }),
     }
     if gpus.is_empty() {
-        say("GPU", &GpuProblem::NoGpu);
+        findings.say("GPU", &GpuProblem::NoGpu);
     }
     for gpu in gpus {
-        for problem in of_gpu(gpu, asked, cuda) {
-            say(&gpu.name, &problem);
-        }
+        findings.say_all(&gpu.name, of_gpu(gpu, asked, cuda));
     }
-    findings
-}
-
-fn nodes(machine: &Machine) -> Vec<GpuProblem> {
-    let closed = &machine.closed_nodes;
-    let closed = (!closed.is_empty()).then(|| GpuProblem::NodesClosed {
-        nodes: closed.clone(),
-    });
-    closed.into_iter().collect()
+    findings.into_vec()
 }
 
 fn of_gpu(gpu: &Gpu, asked: Capability, cuda: &Cuda) -> Vec<GpuProblem> {

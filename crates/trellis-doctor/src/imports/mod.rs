@@ -22,7 +22,7 @@ use self::problem::ImportProblem;
 use self::seeds::{outermost, published};
 use self::walk::Missing;
 use crate::environment::Environment;
-use crate::finding::{Check, Finding};
+use crate::finding::{Check, Finding, Findings};
 use crate::packages::{Package, Packages, requirements};
 
 /// The packages that TRELLIS reaches, by their modules' outermost names, and what to say.
@@ -34,8 +34,7 @@ pub(crate) fn check(
     let mut finder = Finder::new(environment);
     let seeds = seeds::seeds(|package| matches!(finder.find(package), Found::Here(_)));
     let walk = walk::walk(&mut finder, &seeds);
-    let finding = |subject: &str, problem: &ImportProblem| Finding::new(Check::Imports, subject, problem);
-    let mut findings = Vec::new();
+    let mut findings = Findings::of(Check::Imports);
     let mut of_packages: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
     let readable = |module: &&String| !walk.unreadable.contains_key(outermost(module));
     for (module, missing) in walk.missing.iter().filter(|(module, _)| readable(module)) {
@@ -44,21 +43,15 @@ pub(crate) fn check(
             modules.push(module.clone());
         } else {
             let (subject, problem) = absent(module, missing, packages, pins);
-            findings.push(finding(&subject, &problem));
+            findings.say(&subject, &problem);
         }
     }
     for (module, (by, reason)) in &walk.unreadable {
         let (by, reason, install) = (by.clone(), reason.clone(), install(outermost(module), pins));
-        findings.push(finding(
-            module,
-            &ImportProblem::Unreadable { by, reason, install },
-        ));
+        findings.say(module, &ImportProblem::Unreadable { by, reason, install });
     }
     for ((package, by), modules) in of_packages {
-        findings.push(finding(
-            package,
-            &incomplete(package, by, modules, packages, pins),
-        ));
+        findings.say(package, &incomplete(package, by, modules, packages, pins));
     }
     let is_here = |package: &str| {
         let found = walk.packages.contains(package) || matches!(finder.find(package), Found::Here(_));
@@ -66,7 +59,7 @@ pub(crate) fn check(
     };
     for needed in libraries::absent(environment, is_here) {
         if needed.package == "nvdiffrast" && libraries::nvdiffrast_compiles(environment) {
-            findings.push(finding(needed.package, &ImportProblem::CompilesAtFirstUse));
+            findings.say(needed.package, &ImportProblem::CompilesAtFirstUse);
             continue;
         }
         let problem = ImportProblem::NotCompiled {
@@ -74,14 +67,15 @@ pub(crate) fn check(
             install: install(needed.package, pins),
         };
         // Its module may be imported by that very name and be missing for the same reason.
-        findings.retain(|finding| !needed.any_of.contains(&finding.subject.as_str()));
-        findings.push(finding(needed.package, &problem));
+        let said = findings.said();
+        said.retain(|finding| !needed.any_of.contains(&finding.subject.as_str()));
+        findings.say(needed.package, &problem);
     }
-    if findings.is_empty() {
+    if findings.said().is_empty() {
         let modules = walk.modules;
-        findings.push(finding("modules", &ImportProblem::Found { modules }));
+        findings.say("modules", &ImportProblem::Found { modules });
     }
-    (walk.packages, findings)
+    (walk.packages, findings.into_vec())
 }
 
 /// The subject and the problem of a module whose package is missing, or whose folder is empty.

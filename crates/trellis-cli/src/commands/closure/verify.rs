@@ -81,7 +81,7 @@ pub(super) fn run(args: &VerifyArgs) -> Result<Exit, CliError> {
     } else {
         print(&report(&closure, &checked, store.source()))?;
     }
-    Ok(if passed { Exit::Done } else { Exit::Failed })
+    Ok(Exit::done_if(passed))
 }
 
 /// The keys that a person gives, else those of the store's `nix.conf`.

@@ -57,7 +57,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, CliError> {
             &format!("{inputs}, compared with {}", pinned.pins_from),
         ))?;
     }
-    Ok(if errors == 0 { Exit::Done } else { Exit::Failed })
+    Ok(Exit::done_if(errors == 0))
 }
 
 fn report(findings: &[Finding], errors: usize, depth: &str) -> String {

@@ -57,7 +57,7 @@ pub(super) fn run(args: &CheckArgs, machine: &Machine<'_>) -> Result<Exit, CliEr
     } else {
         print(&render::report(&located, &report))?;
     }
-    Ok(if report.passed() { Exit::Done } else { Exit::Failed })
+    Ok(Exit::done_if(report.passed()))
 }
 
 /// Adds what the lock, or the cache's own names, say.

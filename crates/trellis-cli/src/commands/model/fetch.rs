@@ -9,14 +9,12 @@ use trellis_model_fetch::{
     fetch_extras,
 };
 use trellis_models::extras::Dinov2;
-use trellis_models::hash::Hashing;
-use trellis_models::lock::{Lock, lock_path, make};
+use trellis_models::lock::{Lock, lock_path};
 use trellis_models::pipeline::Pipeline;
 use trellis_models::{Located, Snapshot};
 
 use super::bars::Bars;
-use super::{Machine, nar_hash, print, print_json, render};
-use crate::commands::bar::hashing;
+use super::{Machine, made, print, print_json, render};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::signals;
@@ -95,11 +93,7 @@ pub(super) fn run(args: &FetchArgs, machine: &Machine<'_>) -> Result<Exit, CliEr
             fetched.repo
         ));
     }
-    Ok(if fetched.missing.is_empty() {
-        Exit::Done
-    } else {
-        Exit::Failed
-    })
+    Ok(Exit::done_if(fetched.missing.is_empty()))
 }
 
 async fn download(
@@ -186,17 +180,10 @@ fn lock(
         return Ok(path);
     }
     let bytes = fetched.files.iter().map(|file| file.size).sum();
-    let bar = hashing(bytes, quiet);
-    let how = Hashing {
-        on_bytes: &|bytes| bar.inc(bytes),
-        folder: &nar_hash,
-    };
-    let made = make(&located.folder, &machine.places, how);
-    bar.finish_and_clear();
     let lock = Lock {
         repo: Some(fetched.repo.clone()),
         revision: Some(fetched.revision.clone()),
-        ..made?
+        ..made(located, machine, bytes, quiet)?
     };
     lock.write(&path)
         .map_err(|error| CliError::write(&path, &error))?;

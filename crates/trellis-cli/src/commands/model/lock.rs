@@ -4,11 +4,9 @@ use std::path::{Path, PathBuf};
 
 use trellis_models::Located;
 use trellis_models::check::check;
-use trellis_models::hash::Hashing;
-use trellis_models::lock::{Lock, lock_path, make};
+use trellis_models::lock::{Lock, lock_path};
 
-use super::{Machine, nar_hash, print, print_json};
-use crate::commands::bar::hashing;
+use super::{Machine, made, print, print_json};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output;
@@ -47,14 +45,7 @@ pub(super) fn run(args: &LockArgs, machine: &Machine<'_>) -> Result<Exit, CliErr
         .iter()
         .filter_map(|c| c.bytes)
         .sum();
-    let bar = hashing(bytes, args.json);
-    let how = Hashing {
-        on_bytes: &|bytes| bar.inc(bytes),
-        folder: &nar_hash,
-    };
-    let made = make(&located.folder, &machine.places, how);
-    bar.finish_and_clear();
-    let mut lock = made?;
+    let mut lock = made(&located, machine, bytes, args.json)?;
     (lock.repo, lock.revision) = origin(args, &located, &path);
     lock.write(&path)
         .map_err(|error| CliError::write(&path, &error))?;

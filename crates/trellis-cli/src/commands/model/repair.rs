@@ -159,7 +159,7 @@ fn conclude(args: &RepairArgs, repaired: Repaired, left: Vec<String>) -> Result<
         }
         print(&text)?;
     }
-    Ok(if done { Exit::Done } else { Exit::Failed })
+    Ok(Exit::done_if(done))
 }
 
 fn run_undo(args: &RepairArgs, located: &Located) -> Result<Exit, CliError> {

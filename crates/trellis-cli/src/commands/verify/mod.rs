@@ -96,11 +96,7 @@ pub(crate) fn run(args: &VerifyArgs, context: &Context<'_>) -> Result<Exit, CliE
     } else {
         report.to_text()
     })?;
-    Ok(if report.is_same() {
-        Exit::Done
-    } else {
-        Exit::Failed
-    })
+    Ok(Exit::done_if(report.is_same()))
 }
 
 fn public_key(text: &str) -> Result<PublicKey, CliError> {
