@@ -14,7 +14,9 @@ import clients
 import door
 import files
 import http_rules
+import other_servers
 import pictures
+import workers
 from withstood import Fell
 
 ATTACKS: list[Callable[[str], str]] = [
@@ -24,6 +26,8 @@ ATTACKS: list[Callable[[str], str]] = [
     *http_rules.ATTACKS,
     *files.ATTACKS,
     *pictures.ATTACKS,
+    *workers.ATTACKS,
+    *other_servers.ATTACKS,
 ]
 
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::Stream;
+use jiff::Timestamp;
 use trellis_core::JobId;
 
 use crate::{Room, advice};
@@ -39,6 +40,22 @@ impl BlobKey {
     /// The key of the statement about one attempt's files, kept apart from them.
     pub fn statement(job: JobId, attempt: u32, name: &str) -> Self {
         Self::of_job(job, format_args!("statement.{attempt}.{name}"))
+    }
+
+    /// The key of the docket that says what was asked, see [`crate::Docketed`].
+    pub(crate) fn accepted(job: JobId) -> Self {
+        Self::of_job(job, format_args!("accepted.json"))
+    }
+
+    /// The key of the docket that says how the job ended.
+    pub(crate) fn ended(job: JobId) -> Self {
+        Self::of_job(job, format_args!("ended.json"))
+    }
+
+    /// Whether it is the key of something of that job.
+    pub(crate) fn belongs_to(&self, job: JobId) -> bool {
+        let of_period = format!("jobs/{}/{job}.", period(job));
+        self.0.starts_with(&of_period) || self.0.starts_with(&format!("jobs/{job}/"))
     }
 
     /// Which attempt made the file, 0 for a preview; `None`: it is not the file of an attempt.
@@ -185,8 +202,24 @@ pub trait BlobStore: Send + Sync + 'static {
     /// Removes everything of one job, whatever its keys.
     async fn delete_job(&self, job: JobId) -> Result<(), BlobError>;
 
-    /// The jobs that have anything here.
+    /// The jobs that have anything here that was written to its end.
     async fn jobs(&self) -> Result<Vec<JobId>, BlobError>;
+
+    /// Writes bytes that a power cut may take, without waiting for the disk.
+    async fn jot(&self, key: &BlobKey, bytes: Bytes) -> Result<(), BlobError> {
+        self.put(key, bytes).await
+    }
+
+    /// Puts everything of a job that nobody knows out of the way, where it waits from `now` on to be rescued.
+    /// `false`: this store cannot, and it stays where it is.
+    async fn set_aside(&self, _job: JobId, _now: Timestamp) -> Result<bool, BlobError> {
+        Ok(false)
+    }
+
+    /// Removes what has waited there since before that time; returns its jobs.
+    async fn sweep_set_aside(&self, _before: Timestamp) -> Result<Vec<JobId>, BlobError> {
+        Ok(Vec::new())
+    }
 
     /// What was written to its end for one job. Files that an earlier version kept in another way need not be named.
     async fn of_job(&self, _job: JobId) -> Result<Vec<BlobKey>, BlobError> {

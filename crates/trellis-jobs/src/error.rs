@@ -103,8 +103,8 @@ impl StoreError {
             Self::KeyReused { .. } => "use a new `Idempotency-Key` for a new request",
             Self::NoRoom { .. } | Self::Full { .. } => advice::FREE_SPACE,
             Self::Corrupt { .. } => {
-                "stop the server, move the job database and its `-wal` and `-shm` files away, put back a copy \
-                 or start with an empty one"
+                "stop the server, move the job database and its `-wal` and `-shm` files away, put back a copy if \
+                 there is one, and run `trellis jobs rescue`, which lists the jobs again from their files"
             }
             Self::Unavailable { source } => source
                 .downcast_ref()

@@ -11,16 +11,18 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::stream;
+use jiff::Timestamp;
 use trellis_core::JobId;
 
 use self::staged::{Staged, StagedFile};
 use crate::blobs::{BlobStream, period};
+use crate::folder_entries::{entries, gone, is_period, owner, staging_name, sweep_staging, written_for};
 use crate::folders::{Folders, create_durably};
-use crate::{BlobError, BlobKey, BlobStore, Room, StagedBlob};
+use crate::{BlobError, BlobKey, BlobStore, Room, StagedBlob, lost_found, plain_file};
 
 /// How much of a file is in memory at a time for each reader.
 const PART_BYTES: u64 = 512 << 10;
@@ -28,8 +30,8 @@ const PART_BYTES: u64 = 512 << 10;
 /// A folder of blobs, on one file system.
 #[derive(Debug, Clone)]
 pub struct FolderBlobs {
-    root: PathBuf,
-    folders: Arc<Folders>,
+    pub(crate) root: PathBuf,
+    pub(crate) folders: Arc<Folders>,
 }
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -46,7 +48,7 @@ impl FolderBlobs {
         Ok(blobs)
     }
 
-    fn jobs_folder(&self) -> PathBuf {
+    pub(crate) fn jobs_folder(&self) -> PathBuf {
         self.root.join("jobs")
     }
 
@@ -56,6 +58,11 @@ impl FolderBlobs {
             return Err(io::ErrorKind::InvalidFilename.into());
         }
         Ok(self.root.join(key.as_str()))
+    }
+
+    fn open_blob(&self, key: &BlobKey) -> io::Result<File> {
+        self.place(key)?;
+        plain_file::open(&self.root, key.as_str())
     }
 
     /// Has `write` make a whole file under a staging name and gives it its own. Blocks.
@@ -98,7 +105,7 @@ impl FolderBlobs {
         self.folders.enter(folder, || fs::rename(staged.path(), &place))
     }
 
-    async fn blocking<T: Send + 'static>(
+    pub(crate) async fn blocking<T: Send + 'static>(
         &self,
         key: &BlobKey,
         work: impl FnOnce(&Self, &BlobKey) -> io::Result<T> + Send + 'static,
@@ -165,7 +172,7 @@ impl BlobStore for FolderBlobs {
         let from_key = from.clone();
         let copied = self.blocking(to, move |blobs, to| {
             let from = blobs.place(&from_key)?;
-            File::open(&from)?;
+            blobs.open_blob(&from_key)?;
             blobs.keep(to, |staged| match fs::hard_link(&from, staged) {
                 // A file system without links, or too many of them.
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -182,14 +189,19 @@ impl BlobStore for FolderBlobs {
     }
 
     async fn get(&self, key: &BlobKey) -> Result<Bytes, BlobError> {
-        let read = self.blocking(key, |blobs, key| fs::read(blobs.place(key)?));
+        let read = self.blocking(key, |blobs, key| {
+            let mut file = blobs.open_blob(key)?;
+            let mut bytes = Vec::with_capacity(usize::try_from(file.metadata()?.len()).unwrap_or(0));
+            file.read_to_end(&mut bytes)?;
+            Ok(bytes)
+        });
         read.await.map(Bytes::from)
     }
 
     async fn read(&self, key: &BlobKey, range: Range<u64>) -> Result<BlobStream, BlobError> {
         let start = range.start;
         let opened = self.blocking(key, move |blobs, key| {
-            let mut file = File::open(blobs.place(key)?)?;
+            let mut file = blobs.open_blob(key)?;
             file.seek(SeekFrom::Start(start))?;
             Ok(file)
         });
@@ -240,7 +252,7 @@ impl BlobStore for FolderBlobs {
                     Ok(job) => found.push(job),
                     Err(_) if is_period(&name) => {
                         let files = entries(&entry.path())?.into_iter();
-                        found.extend(files.filter_map(|file| owner(file.file_name().to_str()?)));
+                        found.extend(files.filter_map(|file| written_for(file.file_name().to_str()?)));
                     }
                     Err(_) => {}
                 }
@@ -252,6 +264,33 @@ impl BlobStore for FolderBlobs {
         found.await
     }
 
+    async fn set_aside(&self, job: JobId, now: Timestamp) -> Result<bool, BlobError> {
+        let key = BlobKey::from_stored(format!("jobs/{job}"));
+        let moved = self.blocking(&key, move |blobs, _| {
+            lost_found::set_aside(&blobs.root, job, now).map(|()| true)
+        });
+        moved.await
+    }
+
+    async fn sweep_set_aside(&self, before: Timestamp) -> Result<Vec<JobId>, BlobError> {
+        let key = BlobKey::from_stored(lost_found::NAME.to_owned());
+        let swept = self.blocking(&key, move |blobs, _| lost_found::sweep(&blobs.root, before));
+        swept.await
+    }
+
+    async fn jot(&self, key: &BlobKey, bytes: Bytes) -> Result<(), BlobError> {
+        let jotted = self.blocking(key, move |blobs, key| {
+            let place = blobs.place(key)?;
+            fs::create_dir_all(place.parent().unwrap_or(&blobs.root))?;
+            let staged = staging_name(&place);
+            fs::write(&staged, &bytes)
+                .and_then(|()| fs::rename(&staged, &place))
+                // What cannot be removed now is swept later.
+                .inspect_err(|_| drop(fs::remove_file(&staged)))
+        });
+        jotted.await
+    }
+
     async fn of_job(&self, job: JobId) -> Result<Vec<BlobKey>, BlobError> {
         let key = BlobKey::from_stored(format!("jobs/{job}"));
         let found = self.blocking(&key, move |blobs, _| {
@@ -260,7 +299,7 @@ impl BlobStore for FolderBlobs {
             let names = names
                 .into_iter()
                 .filter_map(|entry| entry.file_name().into_string().ok());
-            let of_job = names.filter(|name| owner(name) == Some(job) && !is_staging(name));
+            let of_job = names.filter(|name| written_for(name) == Some(job));
             Ok(of_job
                 .map(|name| BlobKey::from_stored(format!("jobs/{period}/{name}")))
                 .collect())
@@ -320,59 +359,4 @@ async fn next_part(reader: Option<Reader>) -> Option<Step> {
         Ok((part, reader)) => Some((Ok(part), Some(reader))),
         Err(error) => Some((Err(error), None)),
     }
-}
-
-/// What is gone already need not be removed.
-fn gone(removed: io::Result<()>) -> io::Result<()> {
-    match removed {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        removed => removed,
-    }
-}
-
-/// The entries of a folder; none where it is gone.
-fn entries(folder: &Path) -> io::Result<Vec<fs::DirEntry>> {
-    match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        entries => entries?.collect(),
-    }
-}
-
-/// The job whose file has that name.
-fn owner(name: &str) -> Option<JobId> {
-    name.split_once('.')?.0.parse().ok()
-}
-
-fn is_period(name: &str) -> bool {
-    name.len() == 7 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-fn sweep_staging(folder: &Path, untouched_for: Duration) -> io::Result<u64> {
-    let mut removed = 0;
-    for entry in entries(folder)? {
-        let Ok(found) = entry.metadata() else { continue };
-        if found.is_dir() {
-            removed += sweep_staging(&entry.path(), untouched_for)?;
-            continue;
-        }
-        let old = SystemTime::now()
-            .duration_since(found.modified()?)
-            .is_ok_and(|age| age >= untouched_for);
-        if old && is_staging(&entry.file_name().to_string_lossy()) && fs::remove_file(entry.path()).is_ok() {
-            removed += 1;
-        }
-    }
-    Ok(removed)
-}
-
-fn staging_name(place: &Path) -> PathBuf {
-    let mut name = place.as_os_str().to_owned();
-    name.push(format!("#{}", rand::random::<u64>()));
-    name.into()
-}
-
-/// No blob has such a name.
-fn is_staging(name: &str) -> bool {
-    let number = name.rsplit_once('#').map_or("", |(_, number)| number);
-    !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
 }

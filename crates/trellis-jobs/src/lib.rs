@@ -4,26 +4,36 @@
 //! function. [`JobStore`] is the storage under it: leases and heartbeats, no in-memory channels, so that a clustered
 //! queue can implement it as well as the embedded [`SqliteStore`]; [`conformance`] tests one. Large bytes (pictures,
 //! assets) live behind [`BlobStore`], named by key; [`FolderBlobs`] keeps them in a folder. [`Janitor`] is the one
-//! way out.
+//! way out. [`Docketed`] leaves a docket beside each job's files, from which [`rescue()`] makes lost rows again;
+//! [`Kinship`] says whether a database and a blob folder belong together.
 
 mod admission;
 mod advice;
 mod blobs;
 mod cache_key;
+mod clock;
 #[cfg(feature = "conformance")]
 #[path = "../tests/conformance/mod.rs"]
 pub mod conformance;
+mod docket;
+mod docketed;
 mod error;
 mod folder_blobs;
+mod folder_entries;
+mod folder_rescue;
 mod folders;
 mod follow;
 mod heavy_work;
 mod intake;
 mod janitor;
 mod job;
+mod kinship;
 mod leftovers;
+mod lost_found;
 mod owner;
+mod plain_file;
 mod recall;
+mod rescue;
 mod room;
 pub mod rules;
 mod service;
@@ -37,18 +47,22 @@ mod wakes;
 
 pub use blobs::{BlobError, BlobKey, BlobStore, BlobStream, ReadSeek, StagedBlob};
 pub use cache_key::CacheKey;
+pub use clock::Moment;
+pub use docketed::Docketed;
 pub use error::StoreError;
 pub use folder_blobs::FolderBlobs;
 pub use follow::Follow;
 pub use heavy_work::{Busy, HeavyWork, Turn};
 pub use intake::{Arriving, Intake};
-pub use janitor::{Janitor, Retention, Swept};
+pub use janitor::{Janitor, Retention, Swept, Unknown};
 pub use job::{
     Applied, Claim, ClaimFilter, Delivered, DeliveredStatement, Heartbeat, JobQuery, Lease, NewJob, Outcome,
     Page, Recovered, StoreStats, StoredJob, Submitted, WorkerName,
 };
+pub use kinship::Kinship;
 pub use leftovers::clear_leftovers;
 pub use owner::Owner;
+pub use rescue::{Left, Rescued, RescuedJob, rescue};
 pub use room::Room;
 pub use service::{JobLimits, Jobs, Makers, Removed};
 pub use sqlite::{OpenError, SqliteFailure, SqliteStore};

@@ -74,6 +74,21 @@ pub trait JobStore: Send + Sync + 'static {
     /// How much there is.
     async fn stats(&self) -> Result<StoreStats, StoreError>;
 
+    /// What the store was told to keep under that name.
+    async fn memo(&self, name: &str) -> Result<Option<String>, StoreError>;
+
+    /// Keeps a text under that name, in the place of an earlier one.
+    async fn keep_memo(&self, name: &str, value: &str) -> Result<(), StoreError>;
+
+    /// When anything last happened to a job that is kept.
+    async fn newest(&self) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Jobs that were deleted and whose files may still be there.
+    async fn deleted(&self) -> Result<Vec<JobId>, StoreError>;
+
+    /// Has it forget these: their files are gone.
+    async fn forget_deleted(&self, jobs: &[JobId]) -> Result<(), StoreError>;
+
     /// Wakes when this job may have changed, by whatever process.
     fn subscribe(&self, job: JobId) -> Changes;
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use trellis_core::{BackendChoice, FailureKind, Input, ParamsPatch, Sha256};
 
 use crate::intake::Received;
-use crate::{CacheKey, Intake, Jobs, NewJob, Owner, StagedBlob, SubmitError, Submitted};
+use crate::{CacheKey, Intake, Jobs, NewJob, Owner, StagedBlob, StoreError, SubmitError, Submitted};
 
 /// What is asked of the pictures.
 #[derive(Debug, Clone, Default)]
@@ -46,7 +46,7 @@ impl Jobs {
             inputs,
             keys,
             staged,
-            claims: _claims,
+            claims,
         } = intake.into_received();
         if inputs.is_empty() {
             return Err(SubmitError::NoPicture);
@@ -64,10 +64,7 @@ impl Jobs {
         let now = Timestamp::now();
         // A random seed asks for something new.
         let same = made_by.filter(|_| patch.given("seed").is_some() && !terms.no_cache);
-        let recalled = match same.map(|made_by| CacheKey::new(&inputs, &params, &made_by)) {
-            Some(key) => self.recall(&terms.owner, &key, id).await,
-            None => None,
-        };
+        let cached = same.map(|made_by| CacheKey::new(&inputs, &params, &made_by));
         let new = NewJob {
             id,
             owner: terms.owner,
@@ -77,11 +74,33 @@ impl Jobs {
             inputs: inputs.into_iter().zip(keys).collect(),
             idempotency: terms.idempotency_key.map(|key| (key, digest)),
             queue_limit: self.limits.queue_limit,
-            recalled,
+            recalled: None,
         };
+        let jobs = self.clone();
+        // On its own: a client that goes away now leaves a job behind or nothing, never files without a job.
+        let accepted = tokio::spawn(async move {
+            let _claims = claims;
+            jobs.accept(new, cached, staged).await
+        });
+        accepted.await.unwrap_or_else(|ended| {
+            let source = Box::new(ended);
+            Err(StoreError::Unavailable { source }.into())
+        })
+    }
+
+    async fn accept(
+        &self,
+        mut new: NewJob,
+        cached: Option<CacheKey>,
+        staged: Vec<Box<dyn StagedBlob>>,
+    ) -> Result<Submitted, SubmitError> {
+        let id = new.id;
+        if let Some(key) = cached {
+            new.recalled = self.recall(&new.owner, &key, id).await;
+        }
         let done = self.keep(new, staged).await;
         if !matches!(&done, Ok(submitted) if !submitted.replayed) {
-            // What cannot be removed now is an orphan, which the janitor removes later.
+            // What cannot be removed now is set aside later.
             let _ = self.blobs.delete_job(id).await;
         }
         done

@@ -1,8 +1,8 @@
-//! Why a sweep stopped.
+//! Why a walk through jobs and their files stopped.
 
 use crate::{BlobError, StoreError};
 
-/// Why a sweep stopped.
+/// Why a walk through jobs and their files stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum SweepError {
     /// The job database.

@@ -5,7 +5,8 @@
 //!   server.lock    locked while a server runs; holds its process id
 //!   server-name    under which this folder's server claims jobs, over restarts
 //!   jobs.sqlite    the job database; beside it its log and its reserve on a full disk
-//!   blobs/         pictures and assets
+//!   blobs/         pictures, assets and dockets of jobs; `lost+found` in it has those of jobs that the
+//!                  database does not know
 //!   scratch/       files of running jobs
 //!   worker/        the worker's sources, written at each start
 //!   cuda-cache/    what the driver compiled, unless `$CUDA_CACHE_PATH` is set

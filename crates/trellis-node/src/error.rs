@@ -29,6 +29,12 @@ pub enum NodeError {
     /// Another server works on the data folder.
     #[error("the data folder `{}` is in use by another server{}", root.display(), process(holder))]
     DataFolderInUse { root: PathBuf, holder: String },
+    /// There is nothing that a job could be rescued from.
+    #[error("`{}` is not the data folder of a server: it has no folder `blobs`", root.display())]
+    NoBlobs { root: PathBuf },
+    /// Files made there would be closed to the server.
+    #[error("the data folder `{}` belongs to user {owner}, and this is user {user}", root.display())]
+    OtherUser { root: PathBuf, owner: u32, user: u32 },
     /// The job database cannot be opened.
     #[error("cannot open `{}`", path.display())]
     Database {
@@ -121,6 +127,8 @@ impl NodeError {
             Self::DataFolder { .. } => "data_folder",
             Self::NoParentFolder { .. } => "no_parent_folder",
             Self::DataFolderInUse { .. } => "data_folder_in_use",
+            Self::NoBlobs { .. } => "no_blobs",
+            Self::OtherUser { .. } => "other_user",
             Self::Database { .. } => "database",
             Self::Blobs { .. } => "blobs",
             Self::Listen { .. } => "listen",
@@ -160,6 +168,13 @@ impl NodeError {
                 };
             }
             Self::DataFolderInUse { .. } => "stop that server, or name another folder with `--data-dir`",
+            Self::NoBlobs { .. } => "name the folder that the server uses with `--data-dir`",
+            Self::OtherUser { root, owner, .. } => {
+                return format!(
+                    "run it as that user, for example `sudo -u '#{owner}' trellis jobs rescue --data-dir {}`",
+                    root.display()
+                );
+            }
             Self::Database { source, .. } => source.advice(),
             Self::Blobs { source, .. } => source.advice(),
             Self::Listen { source, .. } => match source.kind() {

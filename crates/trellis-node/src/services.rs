@@ -10,14 +10,15 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::{Backend, Origin, Readiness, Registry};
 use trellis_jobs::{
-    BlobStore, FolderBlobs, HeavyWork, Janitor, JobLimits, JobStore, Jobs, Retention, SqliteStore, Staging,
+    BlobStore, Docketed, HeavyWork, Janitor, JobLimits, JobStore, Jobs, Retention, Staging, Unknown,
 };
 use trellis_runner::{LocalMakers, Runner, RunnerSettings};
-use trellis_server::{AllowedHosts, AllowedOrigins, AppParts, AppState, HttpLimits, KeyRing};
+use trellis_server::{AllowedHosts, AllowedOrigins, AppParts, AppState, HttpLimits, KeyRing, TrustedProxies};
 use trellis_supervisor::TrellisBackend;
 
 use crate::data_dir::DataDir;
-use crate::{NodeError, Settings, backends, open_files, service_manager};
+use crate::keeping::Kept;
+use crate::{NodeError, Settings, backends, keeping, open_files, service_manager};
 
 /// Attempts that a job has before it fails with `worker_lost`.
 const MAX_ATTEMPTS: u32 = 3;
@@ -40,6 +41,8 @@ const HEAVY_WORK_PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Services {
     store: Arc<dyn JobStore>,
     blobs: Arc<dyn BlobStore>,
+    dockets: Docketed,
+    unknown: Unknown,
     origin: Arc<Origin>,
     registry: Arc<Registry>,
     trellis: Option<Arc<TrellisBackend>>,
@@ -49,21 +52,17 @@ pub(crate) struct Services {
 impl Services {
     /// Opens what is on disk.
     pub(crate) async fn open(settings: &Settings, data: &DataDir, origin: Origin) -> Result<Self, NodeError> {
-        let database = data.database();
-        let store = SqliteStore::open(&database).map_err(|source| NodeError::Database {
-            path: database,
-            source,
-        })?;
-        let blobs = FolderBlobs::open(&data.blobs()).map_err(|source| NodeError::Blobs {
-            path: data.blobs(),
-            source,
-        })?;
+        let Kept { store, blobs } = keeping::open(data)?;
+        let unknown = keeping::unknown(data, &store, &blobs).await?;
         let backends = backends::start(settings, settings.backend, data.root()).await?;
         let blobs: Arc<dyn BlobStore> = Arc::new(blobs);
+        let dockets = Docketed::new(Arc::new(store), Arc::clone(&blobs));
         Ok(Self {
             origin: Arc::new(origin),
-            store: Arc::new(store),
+            store: Arc::new(dockets.clone()),
             blobs,
+            dockets,
+            unknown,
             registry: Arc::new(backends.registry),
             trellis: backends.trellis,
             previews: backends.previews,
@@ -112,9 +111,12 @@ impl Services {
                 keep_jobs: Some(settings.retention.keep_jobs).filter(|jobs| *jobs > 0),
                 keep_days: Some(settings.retention.keep_days).filter(|days| *days > 0),
             },
+            unknown: self.unknown,
         };
         let token = stopping.clone();
+        let dockets = self.dockets.clone();
         tasks.spawn(async move {
+            keeping::complete(&dockets).await;
             janitor.run(JANITOR, token).await;
             Ok(())
         });
@@ -172,6 +174,7 @@ impl Services {
             heavy_work: HeavyWork::new(HEAVY_WORK_BYTES, HEAVY_WORK_PATIENCE),
         };
         let origins = settings.listen.allowed_origins.iter().map(String::as_str);
+        let proxies = settings.listen.trusted_proxies.iter().map(String::as_str);
         let hosts = settings.listen.allowed_hosts.iter().map(String::as_str);
         AppState::new(AppParts {
             jobs,
@@ -184,6 +187,7 @@ impl Services {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             keys,
             allowed_hosts: AllowedHosts::new(bound, hosts).expect("hosts were checked with the settings"),
+            trusted_proxies: TrustedProxies::new(proxies).expect("proxies were checked with the settings"),
             allowed_origins: AllowedOrigins::new(origins).expect("origins were checked with the settings"),
         })
     }

@@ -6,6 +6,7 @@ pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod generate;
+pub(crate) mod jobs;
 pub(crate) mod keys;
 pub(crate) mod lock;
 pub(crate) mod man;
@@ -29,7 +30,16 @@ pub(crate) struct Context<'a> {
 
 /// Prints a command's result. A reader that went away (`| head`) ends the program quietly.
 fn print(text: &str) -> Result<Exit, CliError> {
-    match crate::output::write_stdout(text) {
+    printed(crate::output::write_stdout(text))
+}
+
+/// The same with colours of ours.
+fn print_coloured(text: &str) -> Result<Exit, CliError> {
+    printed(crate::output::write_coloured(text))
+}
+
+fn printed(written: std::io::Result<()>) -> Result<Exit, CliError> {
+    match written {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(CliError::failed(error)
             .context("cannot write to standard output")
             .kind("output")

@@ -3,11 +3,20 @@
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::kind::Kind;
-use super::settings::{SETTINGS, Setting};
+use super::settings::{DATA_DIR, SETTINGS, Setting};
 
 /// What was given by flags: keys of settings and their texts. Each is checked later with all the others.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct SettingFlags(pub(crate) Vec<(&'static Setting, String)>);
+
+impl SettingFlags {
+    /// Those of a command that takes `--data-dir` alone.
+    pub(crate) fn data_dir(given: Option<&str>) -> Self {
+        let setting = SETTINGS.iter().find(|setting| setting.key == DATA_DIR);
+        let given = given.map(str::to_owned);
+        Self(setting.zip(given).into_iter().collect())
+    }
+}
 
 impl clap::FromArgMatches for SettingFlags {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {

@@ -11,6 +11,7 @@ mod keys;
 mod lock;
 mod readme;
 mod remote;
+mod rescue;
 #[path = "../../../trellis-models/tests/sample/mod.rs"]
 mod sample;
 mod serve;

@@ -4,9 +4,11 @@
 //! the crate's rules. Not for network file systems: SQLite's write-ahead log needs shared memory.
 
 mod error;
+mod memos;
 mod open_error;
 mod query;
 mod reserve;
+mod restore;
 mod rows;
 mod schema;
 mod thread;
@@ -28,6 +30,7 @@ use reserve::Reserve;
 use thread::{Database, Durability};
 use write::Written;
 
+use crate::docket::Docket;
 use crate::folders::create_durably;
 use crate::rules::Command;
 use crate::wakes::Wakes;
@@ -86,6 +89,14 @@ impl SqliteStore {
             damage: Arc::default(),
             reserve: Arc::new(reserve),
         })
+    }
+
+    /// Lists a job as its docket says, unless there is one of its name.
+    pub(crate) async fn restore(&self, docket: Docket) -> Result<bool, StoreError> {
+        self.write(Durability::Now, move |db| {
+            restore::restore(db, &docket).map(|restored| (restored, None))
+        })
+        .await
     }
 
     /// Writes; those who wait for what changed are woken after the commit.
@@ -254,6 +265,35 @@ impl JobStore for SqliteStore {
 
     async fn stats(&self) -> Result<StoreStats, StoreError> {
         self.read(query::stats).await
+    }
+
+    async fn memo(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let name = name.to_owned();
+        self.read(move |db| memos::memo(db, &name)).await
+    }
+
+    async fn keep_memo(&self, name: &str, value: &str) -> Result<(), StoreError> {
+        let (name, value) = (name.to_owned(), value.to_owned());
+        self.write(Durability::Now, move |db| {
+            memos::keep_memo(db, &name, &value).map(|()| ((), None))
+        })
+        .await
+    }
+
+    async fn newest(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.read(memos::newest).await
+    }
+
+    async fn deleted(&self) -> Result<Vec<JobId>, StoreError> {
+        self.read(memos::deleted).await
+    }
+
+    async fn forget_deleted(&self, jobs: &[JobId]) -> Result<(), StoreError> {
+        let jobs = jobs.to_vec();
+        self.write(Durability::Whenever, move |db| {
+            memos::forget_deleted(db, &jobs).map(|()| ((), None))
+        })
+        .await
     }
 
     fn subscribe(&self, job: JobId) -> Changes {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use trellis_core::{EventKind, JobId, JobState};
 
+use super::memos::remember_deleted;
 use super::query::queued;
 use super::rows::{Json, Numbered, clamped, job, micros, parsed, record, stored};
 use crate::rules::{self, Acceptance, Command, Files, Record, Step};
@@ -151,6 +152,7 @@ fn write(
         connection
             .prepare_cached("DELETE FROM jobs WHERE number = ?1")?
             .execute([number])?;
+        remember_deleted(connection, id)?;
         return Ok(Some(Wake { job: id, seen: None }));
     };
     if step.entered.is_empty() {
@@ -282,7 +284,7 @@ fn put_file(
 }
 
 /// Lists the files of a result and what is known of it.
-fn put_result(connection: &Connection, number: i64, outcome: &Outcome) -> Result<(), StoreError> {
+pub(super) fn put_result(connection: &Connection, number: i64, outcome: &Outcome) -> Result<(), StoreError> {
     connection
         .prepare_cached("DELETE FROM artifacts WHERE job = ?1")?
         .execute([number])?;

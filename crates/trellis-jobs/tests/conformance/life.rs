@@ -552,6 +552,35 @@ pub async fn what_expires_is_finished_and_goes_by_its_end<F: Fixture>() {
     }
 }
 
+pub async fn memos_and_deleted_jobs_are_remembered_until_they_need_not_be<F: Fixture>() {
+    let place = F::new().await;
+    let store = place.store();
+    assert_eq!(store.memo("a").await.unwrap(), None);
+    for value in ["1", "2"] {
+        store.keep_memo("a", value).await.unwrap();
+    }
+    assert_eq!(store.newest().await.unwrap(), None);
+    for n in [1, 2] {
+        store.submit(new_job(n)).await.unwrap();
+        let by = Owner::default();
+        let cancel = Command::Cancel { by };
+        store
+            .apply(new_job(n).id, at(30 - i64::from(n)), cancel)
+            .await
+            .unwrap();
+    }
+    assert_eq!(store.newest().await.unwrap(), Some(at(29)));
+    assert_eq!(store.deleted().await.unwrap(), []);
+    for n in [1, 2] {
+        store.apply(new_job(n).id, at(40), Command::Delete).await.unwrap();
+    }
+    store.forget_deleted(&[new_job(1).id]).await.unwrap();
+    let again = place.opened_again().await;
+    assert_eq!(again.deleted().await.unwrap(), [new_job(2).id]);
+    assert_eq!(again.memo("a").await.unwrap().as_deref(), Some("2"));
+    assert_eq!(again.memo("b").await.unwrap(), None);
+}
+
 pub async fn jobs_are_counted_by_state<F: Fixture>() {
     let place = F::new().await;
     let store = place.store();

@@ -90,6 +90,7 @@ macro_rules! job_store_conformance {
             events_resume_and_are_thinned_when_the_job_ends,
             the_feed_tells_of_all_jobs_in_order,
             what_expires_is_finished_and_goes_by_its_end,
+            memos_and_deleted_jobs_are_remembered_until_they_need_not_be,
             jobs_are_counted_by_state,
             changes_wake_those_who_wait_for_them_and_nobody_else,
             changes_of_another_process_wake_too,

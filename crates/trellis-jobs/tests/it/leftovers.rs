@@ -1,11 +1,14 @@
 //! Files of lost attempts go with the attempt.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use trellis_core::JobState;
 use trellis_jobs::rules::Command;
-use trellis_jobs::{BlobKey, BlobStore, Janitor, JobStore, Owner, Retention, clear_leftovers};
+use trellis_jobs::{
+    BlobKey, BlobStore, Janitor, JobStore, Moment, Owner, Retention, Unknown, clear_leftovers,
+};
 
 use crate::kit::{Place, at, claim, file, new_job, outcome, worker};
 
@@ -75,7 +78,13 @@ async fn the_janitor_finds_what_nobody_was_left_to_clear() {
         store: Arc::new(place.store.clone()),
         blobs: Arc::new(place.blobs.clone()),
         retention: Retention::default(),
+        unknown: Unknown::Leave,
     };
-    assert_eq!(janitor.sweep(at(10_000)).await.unwrap().leftovers, 1);
+    let moment = Moment {
+        now: at(10_000),
+        run: "machine".to_owned(),
+        running: Duration::ZERO,
+    };
+    assert_eq!(janitor.sweep(&moment).await.unwrap().leftovers, 1);
     assert_eq!(kept(&place).await, [input]);
 }

@@ -1,8 +1,12 @@
 //! What gets in, what does not, and what is left behind.
 
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Duration;
+
 use bytes::Bytes;
 use trellis_core::{BackendChoice, Format, JobState, ParamsPatch};
-use trellis_jobs::{BlobKey, BlobStore, JobStore, Owner, StoreError, SubmitError, Terms};
+use trellis_jobs::{Asked, BlobKey, BlobStore, JobStore, Owner, StoreError, SubmitError, Terms};
 
 use crate::kit::{Place, Submission, picture, submit};
 
@@ -48,6 +52,33 @@ async fn a_submission_is_kept_whole() {
         assert_eq!(place.blobs.get(&key).await.unwrap(), bytes);
     }
     assert_eq!(place.opened_again().get(job.id).await.unwrap(), job);
+}
+
+/// A client that goes away leaves a job behind or nothing, not pictures that nobody knows; whenever that is.
+#[tokio::test]
+async fn a_submission_whose_client_goes_away_is_not_left_half_done() {
+    for polls in 1..12 {
+        let place = Place::new();
+        let jobs = place.jobs();
+        let mut intake = jobs.intake();
+        intake.add(picture(4), None).await.unwrap();
+        let id = intake.id();
+        let mut submission = Box::pin(jobs.submit(intake, Asked::default(), Terms::default()));
+        for _ in 0..polls {
+            let pending = poll_fn(|context| Poll::Ready(submission.as_mut().poll(context).is_pending()));
+            if !pending.await {
+                return;
+            }
+            // Time for the disk.
+            place.blobs.jobs().await.unwrap();
+        }
+        drop(submission);
+        let settled = async {
+            while !place.blobs.jobs().await.unwrap().is_empty() && place.store.find(id).await.is_err() {}
+        };
+        let settled = tokio::time::timeout(Duration::from_secs(20), settled).await;
+        assert!(settled.is_ok(), "files without a job after {polls} polls");
+    }
 }
 
 #[tokio::test]

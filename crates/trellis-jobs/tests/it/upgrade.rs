@@ -9,10 +9,11 @@ use trellis_jobs::{BlobKey, CacheKey, JobStore, NewJob, Owner, SqliteStore};
 use crate::kit::{file, new_job};
 
 /// The schemas of all earlier versions.
-const EARLIER: [&str; 3] = [
+const EARLIER: [&str; 4] = [
     include_str!("../../src/sqlite/migrations/0001_jobs.sql"),
     include_str!("../../src/sqlite/migrations/0002_results.sql"),
     include_str!("../../src/sqlite/migrations/0003_timings.sql"),
+    include_str!("../../src/sqlite/migrations/0004_owners.sql"),
 ];
 const JOB: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
@@ -27,11 +28,16 @@ fn populate(path: &Path, version: usize) -> Connection {
     for schema in &EARLIER[..version] {
         old.execute_batch(schema).unwrap();
     }
+    let (owner, nobody) = if version < 4 {
+        ("", "")
+    } else {
+        (", owner", ", ''")
+    };
     old.execute_batch(&format!(
         "PRAGMA application_id = 0x54524c6a; PRAGMA user_version = {version};
          INSERT INTO jobs (number, id, state, backend, params, made_by, attempt, charged, created_at, updated_at,
-                           ended_at, idempotency_key, idempotency_digest)
-         VALUES (5, '{JOB}', 'succeeded', 'relief', '{params}', 'relief', 2, 1, 1, 2, 2, 'key', 'digest');
+                           ended_at, idempotency_key, idempotency_digest{owner})
+         VALUES (5, '{JOB}', 'succeeded', 'relief', '{params}', 'relief', 2, 1, 1, 2, 2, 'key', 'digest'{nobody});
          INSERT INTO inputs VALUES (5, 0, '{input}', 'jobs/{JOB}/input/0');
          INSERT INTO artifacts VALUES (5, 'model.glb', 0, '{artifact}', 'jobs/{JOB}/artifacts/1/model.glb');
          INSERT INTO history VALUES (5, 0, 'queued', 1, 0), (5, 1, 'succeeded', 2, 2);

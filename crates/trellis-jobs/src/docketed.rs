@@ -1,0 +1,180 @@
+//! A job store that writes dockets: each job that is accepted or ends leaves a small file beside its own, whoever did
+//! it (`docket.rs`).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tracing::warn;
+use trellis_core::{JobEvent, JobId};
+
+use crate::docket::Docket;
+use crate::rules::Command;
+use crate::{
+    Applied, BlobError, BlobKey, BlobStore, CacheKey, Changes, Claim, ClaimFilter, JobQuery, JobStore,
+    NewJob, Owner, Page, StoreError, StoreStats, StoredJob, Submitted, SweepError, WorkerName,
+};
+
+/// A store with dockets. Clones share both.
+#[derive(Clone)]
+pub struct Docketed {
+    store: Arc<dyn JobStore>,
+    blobs: Arc<dyn BlobStore>,
+}
+
+impl Docketed {
+    /// Has dockets of the jobs in `store` written to `blobs`.
+    pub fn new(store: Arc<dyn JobStore>, blobs: Arc<dyn BlobStore>) -> Self {
+        Self { store, blobs }
+    }
+
+    /// Writes the dockets that are missing: of jobs of earlier versions, and of those that a full disk or a crash kept
+    /// from getting theirs. Returns how many.
+    pub async fn complete(&self) -> Result<usize, SweepError> {
+        let mut written = 0;
+        for id in self.blobs.jobs().await? {
+            let stored = match self.store.find(id).await {
+                Ok(stored) => stored,
+                Err(StoreError::NotFound { .. }) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            let key = key(&stored);
+            match self.blobs.read(&key, 0..0).await {
+                Err(BlobError::NotFound { .. }) => {}
+                Ok(_) | Err(_) => continue,
+            }
+            let idempotency = None;
+            self.blobs
+                .jot(&key, Docket { stored, idempotency }.to_json().into())
+                .await?;
+            written += 1;
+        }
+        Ok(written)
+    }
+
+    /// Writes how the job stands. Without it the job is the worse off only when the database is lost as well.
+    async fn write(&self, id: JobId, idempotency: Option<(String, String)>) {
+        let docket = async {
+            let stored = self.store.find(id).await?;
+            let key = key(&stored);
+            let docket = Docket { stored, idempotency };
+            Ok::<_, SweepError>(self.blobs.jot(&key, docket.to_json().into()).await?)
+        };
+        if let Err(error) = docket.await {
+            warn!(job = %id, error = &error as &dyn std::error::Error, "the job's docket cannot be written");
+        }
+    }
+}
+
+/// Where the docket of a job in that state belongs.
+fn key(stored: &StoredJob) -> BlobKey {
+    let job = &stored.job;
+    if job.state.is_final() {
+        BlobKey::ended(job.id)
+    } else {
+        BlobKey::accepted(job.id)
+    }
+}
+
+#[async_trait::async_trait]
+impl JobStore for Docketed {
+    async fn submit(&self, new: NewJob) -> Result<Submitted, StoreError> {
+        let idempotency = new.idempotency.clone();
+        let submitted = self.store.submit(new).await?;
+        if !submitted.replayed {
+            self.write(submitted.job.id, idempotency).await;
+        }
+        Ok(submitted)
+    }
+
+    async fn apply(&self, id: JobId, now: Timestamp, command: Command) -> Result<Applied, StoreError> {
+        let applied = self.store.apply(id, now, command).await?;
+        if applied.job.as_ref().is_some_and(|job| job.state.is_final()) {
+            self.write(id, None).await;
+        }
+        Ok(applied)
+    }
+
+    async fn claim(
+        &self,
+        worker: &WorkerName,
+        filter: &ClaimFilter,
+        now: Timestamp,
+        lease: Duration,
+    ) -> Result<Option<Claim>, StoreError> {
+        self.store.claim(worker, filter, now, lease).await
+    }
+
+    fn sound(&self) -> Result<(), StoreError> {
+        self.store.sound()
+    }
+
+    async fn lapsed(
+        &self,
+        now: Timestamp,
+        held_by: Option<&WorkerName>,
+    ) -> Result<Vec<(JobId, WorkerName)>, StoreError> {
+        self.store.lapsed(now, held_by).await
+    }
+
+    async fn find(&self, id: JobId) -> Result<StoredJob, StoreError> {
+        self.store.find(id).await
+    }
+
+    async fn list(&self, query: JobQuery) -> Result<Page, StoreError> {
+        self.store.list(query).await
+    }
+
+    async fn events(&self, job: Option<JobId>, after: u64, limit: u32) -> Result<Vec<JobEvent>, StoreError> {
+        self.store.events(job, after, limit).await
+    }
+
+    async fn cached(&self, owner: &Owner, key: &CacheKey, limit: u32) -> Result<Vec<StoredJob>, StoreError> {
+        self.store.cached(owner, key, limit).await
+    }
+
+    async fn without_preview(&self, filter: &ClaimFilter, limit: u32) -> Result<Vec<JobId>, StoreError> {
+        self.store.without_preview(filter, limit).await
+    }
+
+    async fn expired(
+        &self,
+        keep_jobs: Option<u64>,
+        ended_before: Option<Timestamp>,
+        limit: u32,
+    ) -> Result<Vec<JobId>, StoreError> {
+        self.store.expired(keep_jobs, ended_before, limit).await
+    }
+
+    async fn stats(&self) -> Result<StoreStats, StoreError> {
+        self.store.stats().await
+    }
+
+    async fn memo(&self, name: &str) -> Result<Option<String>, StoreError> {
+        self.store.memo(name).await
+    }
+
+    async fn keep_memo(&self, name: &str, value: &str) -> Result<(), StoreError> {
+        self.store.keep_memo(name, value).await
+    }
+
+    async fn newest(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.store.newest().await
+    }
+
+    async fn deleted(&self) -> Result<Vec<JobId>, StoreError> {
+        self.store.deleted().await
+    }
+
+    async fn forget_deleted(&self, jobs: &[JobId]) -> Result<(), StoreError> {
+        self.store.forget_deleted(jobs).await
+    }
+
+    fn subscribe(&self, job: JobId) -> Changes {
+        self.store.subscribe(job)
+    }
+
+    fn arrivals(&self) -> Changes {
+        self.store.arrivals()
+    }
+}

@@ -1,0 +1,143 @@
+//! The job database and the blob folder: opened together, compared, and joined again by a rescue.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use tracing::{info, warn};
+use trellis_jobs::{Docketed, FolderBlobs, Kinship, Rescued, SqliteStore, SweepError, Unknown};
+
+use crate::NodeError;
+use crate::data_dir::DataDir;
+
+/// What a data folder keeps.
+pub(crate) struct Kept {
+    pub(crate) store: SqliteStore,
+    pub(crate) blobs: FolderBlobs,
+}
+
+/// Opens both.
+pub(crate) fn open(data: &DataDir) -> Result<Kept, NodeError> {
+    Ok(Kept {
+        store: database(&data.database())?,
+        blobs: FolderBlobs::open(&data.blobs()).map_err(|source| NodeError::Blobs {
+            path: data.blobs(),
+            source,
+        })?,
+    })
+}
+
+fn database(path: &Path) -> Result<SqliteStore, NodeError> {
+    SqliteStore::open(path).map_err(|source| NodeError::Database {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Says what is to become of files of jobs that the database does not know, in the log too.
+pub(crate) async fn unknown(
+    data: &DataDir,
+    store: &SqliteStore,
+    blobs: &FolderBlobs,
+) -> Result<Unknown, NodeError> {
+    let failed = |error| unreadable(data, error);
+    let aside = blobs.aside().await.map_err(|error| failed(error.into()))?;
+    if !aside.is_empty() {
+        info!(
+            jobs = aside.len(),
+            "files of unknown jobs wait in `blobs/lost+found`; `trellis jobs rescue` lists the jobs again"
+        );
+    }
+    Ok(match Kinship::of(store, blobs).await.map_err(failed)? {
+        Kinship::Same => Unknown::SetAside,
+        Kinship::Parted { unknown } => {
+            warn!(
+                jobs = unknown,
+                blobs = %data.blobs().display(),
+                "the job database is new or does not belong to these files: it does not know the jobs of some. They stay; \
+                 to list the jobs again, stop the server and run `trellis jobs rescue`"
+            );
+            Unknown::Leave
+        }
+    })
+}
+
+/// Has every job leave a docket.
+pub(crate) async fn complete(dockets: &Docketed) {
+    match dockets.complete().await {
+        Ok(0) => {}
+        Ok(jobs) => info!(jobs, "wrote dockets that were missing"),
+        Err(error) => warn!(
+            error = &error as &dyn std::error::Error,
+            "dockets that are missing cannot be written"
+        ),
+    }
+}
+
+/// Lists the jobs of a data folder again whose rows are lost. A dry run changes no job. No server may hold the folder.
+pub async fn rescue(root: &Path, dry_run: bool) -> Result<Rescued, NodeError> {
+    if !root.join("blobs").is_dir() {
+        return Err(NodeError::NoBlobs {
+            root: root.to_owned(),
+        });
+    }
+    belongs_to(root, rustix::process::geteuid().as_raw())?;
+    let data = DataDir::open(root, true)?;
+    // A new database is not made for a look.
+    let elsewhere = if dry_run && !data.database().exists() {
+        Some(tempfile::tempdir()?)
+    } else {
+        None
+    };
+    let Kept { store, blobs } = match &elsewhere {
+        None => open(&data)?,
+        Some(folder) => Kept {
+            store: database(&folder.path().join("jobs.sqlite"))?,
+            blobs: FolderBlobs::open(&data.blobs()).map_err(|error| unreadable(&data, error.into()))?,
+        },
+    };
+    trellis_jobs::rescue(&store, &blobs, dry_run)
+        .await
+        .map_err(|error| unreadable(&data, error))
+}
+
+/// Files that another user makes there, root for instance, would be closed to the server.
+fn belongs_to(root: &Path, user: u32) -> Result<(), NodeError> {
+    match fs::metadata(root) {
+        Ok(about) if about.uid() != user => Err(NodeError::OtherUser {
+            root: root.to_owned(),
+            owner: about.uid(),
+            user,
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn unreadable(data: &DataDir, error: SweepError) -> NodeError {
+    match error {
+        SweepError::Store(source) => NodeError::Database {
+            path: data.database(),
+            source,
+        },
+        SweepError::Blob(source) => NodeError::Blobs {
+            path: data.blobs(),
+            source,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_of_another_user_is_left_to_that_user() {
+        let folder = tempfile::tempdir().unwrap();
+        let me = fs::metadata(folder.path()).unwrap().uid();
+        belongs_to(folder.path(), me).unwrap();
+        let refused = belongs_to(folder.path(), me + 1).unwrap_err();
+        assert_eq!(refused.kind(), "other_user");
+        let advice = refused.advice();
+        assert!(advice.contains(&format!("sudo -u '#{me}'")), "{advice}");
+    }
+}
