@@ -13,6 +13,8 @@ in
     settings.listen.allowed_origins = [ "https://3d.example.org" ];
     # The name that the proxy hands on.
     settings.listen.allowed_hosts = [ "3d.example.org" ];
+    # It says in X-Forwarded-For who asks, so that wrong keys slow only those who send them.
+    settings.listen.trusted_proxies = [ "127.0.0.1" ];
   };
 
   services.nginx = {

@@ -14,8 +14,10 @@ import clients
 import door
 import files
 import http_rules
+import other_servers
 import pictures
 import uploads
+import workers
 from withstood import Fell
 
 ATTACKS: list[Callable[[str], str]] = [
@@ -26,6 +28,8 @@ ATTACKS: list[Callable[[str], str]] = [
     *files.ATTACKS,
     *pictures.ATTACKS,
     *uploads.ATTACKS,
+    *workers.ATTACKS,
+    *other_servers.ATTACKS,
 ]
 
 

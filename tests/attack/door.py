@@ -42,7 +42,9 @@ def guessed_keys(program: str) -> str:
             log = server.log.read_text()
     counted = "wrong API keys come from this address" in log and "a-guess" not in log
     good = worked == [200, 200] and waits == 429 and elsewhere == 200 and counted
-    holds(good and guesses[401] <= 20 and guesses[401] + guesses[429] == 200, f"{guesses}, {worked}, {waits}, {elsewhere}")
+    holds(
+        good and guesses[401] <= 20 and guesses[401] + guesses[429] == 200, f"{guesses}, {worked}, {waits}, {elsewhere}"
+    )
     return (
         f"{guesses[401]} were looked at, {guesses[429]} got 429; the right key worked throughout, another one "
         f"after {turn:.0f} s and from another address at once"
@@ -59,7 +61,7 @@ def from_address(address: str, server: Server, key: str) -> int:
 
 def silent_readers(program: str) -> str:
     """answers that nobody reads, on 20 connections"""
-    picture = png(4000, 4000, noise=True)
+    picture = png(2500, 2500, noise=True)
     with Server(program) as server:
         _, job = server.submit(picture)
         request = f"GET /v1/jobs/{job['id']}/input/0 HTTP/1.1\r\nhost: localhost\r\n\r\n".encode()

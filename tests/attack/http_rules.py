@@ -50,17 +50,41 @@ def framing() -> list[Case]:
     smuggled = "GET /v1/version HTTP/1.1\r\nhost: localhost\r\n\r\n"
     return [
         # By the chunks alone, and the rest is never taken for a request (RFC 9112, section 6.1).
-        Case("TE and CL", f"{post}transfer-encoding: chunked\r\ncontent-length: 4\r\n\r\n{chunk}\r\n{smuggled}", no(422), False),
-        Case("CL and TE", f"{post}content-length: 4\r\ntransfer-encoding: chunked\r\n\r\n{chunk}\r\n{smuggled}", no(422), False),
+        Case(
+            "TE and CL",
+            f"{post}transfer-encoding: chunked\r\ncontent-length: 4\r\n\r\n{chunk}\r\n{smuggled}",
+            no(422),
+            False,
+        ),
+        Case(
+            "CL and TE",
+            f"{post}content-length: 4\r\ntransfer-encoding: chunked\r\n\r\n{chunk}\r\n{smuggled}",
+            no(422),
+            False,
+        ),
         Case("two lengths", f"{post}content-length: 2\r\ncontent-length: 3\r\n\r\n{{}}", [(400, BARE)], False),
         Case("a length in a list", f"{post}content-length: 2, 3\r\n\r\n{{}}", [(400, BARE)], False),
         Case("a signed length", f"{post}content-length: +2\r\n\r\n{{}}", [(400, BARE)], False),
-        Case("a length beyond 64 bits", f"{post}content-length: 99999999999999999999\r\n\r\n{{}}", [(400, BARE)], False),
+        Case(
+            "a length beyond 64 bits", f"{post}content-length: 99999999999999999999\r\n\r\n{{}}", [(400, BARE)], False
+        ),
         Case("not chunked at the end", f"{post}transfer-encoding: chunked, gzip\r\n\r\n", [(400, BARE)], False),
-        Case("chunked in HTTP/1.0", post.replace("1.1", "1.0") + f"transfer-encoding: chunked\r\n\r\n{chunk}\r\n", [(400, BARE)], False),
-        Case("a chunk's size that is none", f"{post}transfer-encoding: chunked\r\n\r\nzz\r\n{{}}\r\n0\r\n\r\n", no(400), False),
-        Case("chunks and trailers", f"{post}transfer-encoding: chunked\r\n\r\n{chunk}x-more: yes\r\n\r\n", no(422), True),
-        Case("a space before the colon", f"GET / HTTP/1.1\r\nhost : localhost\r\n\r\n", [(400, BARE)], False),
+        Case(
+            "chunked in HTTP/1.0",
+            post.replace("1.1", "1.0") + f"transfer-encoding: chunked\r\n\r\n{chunk}\r\n",
+            [(400, BARE)],
+            False,
+        ),
+        Case(
+            "a chunk's size that is none",
+            f"{post}transfer-encoding: chunked\r\n\r\nzz\r\n{{}}\r\n0\r\n\r\n",
+            no(400),
+            False,
+        ),
+        Case(
+            "chunks and trailers", f"{post}transfer-encoding: chunked\r\n\r\n{chunk}x-more: yes\r\n\r\n", no(422), True
+        ),
+        Case("a space before the colon", "GET / HTTP/1.1\r\nhost : localhost\r\n\r\n", [(400, BARE)], False),
         Case("a folded header", f"GET / HTTP/1.1\r\n{HOST}x-a: b\r\n c\r\n\r\n", [(400, BARE)], False),
         Case("a NUL in a header", f"GET / HTTP/1.1\r\n{HOST}x-a: b\0c\r\n\r\n", [(400, BARE)], False),
     ]
@@ -115,7 +139,9 @@ def methods(job: str) -> list[Case]:
         Case("If-Match", get(file, stale), no(412), True),
         Case("If-Match of a job", get(f"/v1/jobs/{job}", stale, method="DELETE"), no(412), True),
         Case("If-None-Match: *", get(file, "if-none-match: *"), [(304, glb)], True),
-        Case("If-None-Match: * of a change", get(f"/v1/jobs/{job}", "if-none-match: *", method="DELETE"), no(412), True),
+        Case(
+            "If-None-Match: * of a change", get(f"/v1/jobs/{job}", "if-none-match: *", method="DELETE"), no(412), True
+        ),
         # Files have no dates, so it says nothing (RFC 9110, section 13.1.4).
         Case("If-Unmodified-Since", get(file, "if-unmodified-since: Tue, 24 Nov 2020 08:00:00 GMT"), ok(glb), True),
         Case("one range", get(file, "range: bytes=0-3"), [(206, glb)], True),

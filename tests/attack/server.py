@@ -24,9 +24,9 @@ MIB = 1 << 20
 
 
 class Server:
-    """`trellis serve` with the preview backend on a free port."""
+    """`trellis serve` on a free port, with the preview backend alone unless another one is named."""
 
-    def __init__(self, program: str, *flags: str, files: int | None = None) -> None:
+    def __init__(self, program: str, *flags: str, files: int | None = None, backend: str = "relief") -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="attack-"))
         self.log = self.folder / "log"
 
@@ -34,7 +34,7 @@ class Server:
             if files:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
 
-        command = [program, "serve", "--port", "0", "--backend", "relief", "--data-dir", str(self.folder / "data"), *flags]
+        command = [program, "serve", "--port", "0", "--backend", backend, "--data-dir", str(self.folder / "data"), *flags]
         variables = {name: value for name, value in os.environ.items() if not name.startswith("TRELLIS_")}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -85,9 +85,10 @@ class Server:
             with error:
                 return error.code, json.loads(error.read() or b"null")
 
-    def submit(self, picture: bytes) -> tuple[int, Any]:
+    def submit(self, picture: bytes, **params: Any) -> tuple[int, Any]:
         head = b'--cut\r\ncontent-disposition: form-data; name="image"; filename="a.png"\r\n\r\n'
-        body = head + picture + b"\r\n--cut--\r\n"
+        asked = b'\r\n--cut\r\ncontent-disposition: form-data; name="params"\r\n\r\n' + json.dumps(params).encode()
+        body = head + picture + (asked if params else b"") + b"\r\n--cut--\r\n"
         return self.call("POST", "/v1/jobs", body, content_type="multipart/form-data; boundary=cut")
 
     def finished(self, job: str) -> dict[str, Any]:

@@ -4,8 +4,10 @@
 
 mod backend;
 mod finish;
+mod left;
 mod obj;
 mod origin;
+mod reading;
 mod registry;
 mod relief;
 mod stopwatch;
@@ -13,6 +15,7 @@ pub mod verify;
 
 pub use backend::{Backend, Capabilities, Content, Made, MadeWith, Output, Readiness, Reporter, Request};
 pub use finish::{Finished, FinishedFile, Finishing, Piece};
+pub use left::{MAX_FILE_BYTES, open_left};
 pub use obj::{ObjLabel, engine_formats, with_obj};
 pub use origin::{Origin, Pictures, StatementText};
 pub use registry::{Registry, Route};

@@ -2,11 +2,13 @@
 //!
 //! A backend asks its engine for [`engine_formats`] and hands the result through [`with_obj`].
 
+use std::io::Read as _;
+
 use bytes::Bytes;
 use trellis_core::{Failure, FailureKind, Format};
 use trellis_obj::{Label, ObjError, STEM, convert};
 
-use crate::{Content, Made, Output};
+use crate::{Content, Made, Output, open_left};
 
 /// What an OBJ says of itself.
 #[derive(Debug, Clone)]
@@ -57,9 +59,14 @@ pub async fn with_obj(mut output: Output, asked: &[Format], label: ObjLabel) -> 
 fn converted(content: &Content, label: &ObjLabel) -> Result<Bytes, Failure> {
     let bytes = match content {
         Content::Bytes(bytes) => bytes.clone(),
-        Content::File(path) => std::fs::read(path)
-            .map_err(|error| failed(&format!("cannot read its GLB: {error}")))?
-            .into(),
+        Content::File(path) => {
+            let (file, size) = open_left(path.parent().unwrap_or(path), path)?;
+            let mut bytes = Vec::new();
+            file.take(size)
+                .read_to_end(&mut bytes)
+                .map_err(|error| failed(&format!("cannot read its GLB: {error}")))?;
+            bytes.into()
+        }
     };
     let label = Label {
         name: &label.name,
@@ -71,6 +78,12 @@ fn converted(content: &Content, label: &ObjLabel) -> Result<Bytes, Failure> {
 
 fn not_converted(error: &ObjError) -> Failure {
     use std::error::Error as _;
+    if let ObjError::Empty = error {
+        return Failure::new(
+            FailureKind::ImplausibleResult,
+            format!("no OBJ can be made: {error}"),
+        );
+    }
     match error.source() {
         Some(source) => failed(&format!("{error}: {source}")),
         None => failed(&error.to_string()),
@@ -134,7 +147,14 @@ mod tests {
                 about: "a test",
             };
             let failure = with_obj(output, &[Format::Obj], label).await.unwrap_err();
-            assert!(failure.message.starts_with("no OBJ can be made: "), "{failure:?}");
+            let why = [
+                "no OBJ can be made: ",
+                "the backend's file `missing.glb` cannot be read",
+            ];
+            assert!(
+                why.iter().any(|why| failure.message.starts_with(why)),
+                "{failure:?}"
+            );
         }
     }
 }

@@ -149,7 +149,7 @@ impl Janitor {
                     Err(StoreError::NotFound { .. }) => continue,
                     Err(error) => return Err(error.into()),
                 }
-                // The row goes first: a crash in between leaves orphans, never a job without its files.
+                // The row goes first: a crash in between leaves files to remove, never a job without its files.
                 self.blobs.delete_job(*id).await?;
                 swept.jobs.push(*id);
             }

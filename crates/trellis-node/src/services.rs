@@ -13,7 +13,7 @@ use trellis_jobs::{
     BlobStore, Docketed, HeavyWork, Janitor, JobLimits, JobStore, Jobs, Retention, Staging, Unknown,
 };
 use trellis_runner::{LocalMakers, Runner, RunnerSettings};
-use trellis_server::{AllowedHosts, AllowedOrigins, AppParts, AppState, HttpLimits, KeyRing};
+use trellis_server::{AllowedHosts, AllowedOrigins, AppParts, AppState, HttpLimits, KeyRing, TrustedProxies};
 use trellis_supervisor::TrellisBackend;
 
 use crate::data_dir::DataDir;
@@ -174,6 +174,7 @@ impl Services {
             heavy_work: HeavyWork::new(HEAVY_WORK_BYTES, HEAVY_WORK_PATIENCE),
         };
         let origins = settings.listen.allowed_origins.iter().map(String::as_str);
+        let proxies = settings.listen.trusted_proxies.iter().map(String::as_str);
         let hosts = settings.listen.allowed_hosts.iter().map(String::as_str);
         AppState::new(AppParts {
             jobs,
@@ -186,6 +187,7 @@ impl Services {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             keys,
             allowed_hosts: AllowedHosts::new(bound, hosts).expect("hosts were checked with the settings"),
+            trusted_proxies: TrustedProxies::new(proxies).expect("proxies were checked with the settings"),
             allowed_origins: AllowedOrigins::new(origins).expect("origins were checked with the settings"),
         })
     }

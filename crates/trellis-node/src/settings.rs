@@ -38,6 +38,8 @@ pub struct Listen {
     pub allowed_origins: Vec<String>,
     /// Names by which the server may be addressed, besides its own.
     pub allowed_hosts: Vec<String>,
+    /// Proxies that say where a request comes from.
+    pub trusted_proxies: Vec<String>,
 }
 
 fn address<'de, D: Deserializer<'de>>(from: D) -> Result<IpAddr, D::Error> {

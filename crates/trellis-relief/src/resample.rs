@@ -3,6 +3,8 @@
 //!
 //! Beyond the picture every value is 0.
 
+use std::ops::Range;
+
 use crate::grid::Grid;
 use crate::window::Window;
 
@@ -48,6 +50,15 @@ fn covering(low: f64, high: f64, available: usize, weight: impl Fn(f64) -> f64) 
     }
 }
 
+/// The target cells that have any source; those beside them stay 0. A narrow picture in a square window has few, and
+/// each of its many rows would cost as much as a wide one's.
+fn touched(taps: &[Taps]) -> Range<usize> {
+    let has_source = |taps: &Taps| !taps.weights.is_empty();
+    let first = taps.iter().position(has_source).unwrap_or(0);
+    let end = taps.iter().rposition(has_source).map_or(first, |last| last + 1);
+    first..end
+}
+
 /// `N` channels of a `source_width × source_height` picture, read by `read(x, y)`, as `width × height`.
 pub(crate) fn resample<const N: usize>(
     source: (usize, usize),
@@ -57,17 +68,19 @@ pub(crate) fn resample<const N: usize>(
 ) -> Grid<[f32; N]> {
     let across = taps(window.left, window.width, size.0, source.0);
     let down = taps(window.top, window.height, size.1, source.1);
+    let within = touched(&across);
+    let across = &across[within.clone()];
     let mut out = Grid::filled(size.0, size.1, [0.0; N]);
     let mut rows: Vec<(usize, Vec<[f32; N]>)> = Vec::new();
     for (y, taps) in down.iter().enumerate() {
         rows.retain(|(row, _)| *row >= taps.first);
-        let target = &mut out.values[y * size.0..(y + 1) * size.0];
+        let target = &mut out.values[y * size.0..(y + 1) * size.0][within.clone()];
         for (offset, weight) in taps.weights.iter().enumerate() {
             let row = taps.first + offset;
             let line = if let Some(found) = rows.iter().position(|(known, _)| *known == row) {
                 &rows[found].1
             } else {
-                rows.push((row, shrink_row(&across, |x| read(x, row))));
+                rows.push((row, shrink_row(across, |x| read(x, row))));
                 &rows[rows.len() - 1].1
             };
             for (cell, value) in target.iter_mut().zip(line) {
@@ -141,6 +154,29 @@ mod tests {
             width,
             height,
         }
+    }
+
+    #[test]
+    fn only_cells_that_the_picture_touches_cost_anything() {
+        // One column of 32,768 pixels in the middle of a square of 1,024 cells.
+        let across = taps(-16_376.0, 32_768.0, 1024, 1);
+        let within = touched(&across);
+        assert_eq!(within.len(), 1);
+        let out = resample(
+            (1, 32_768),
+            |_, _| [1.0],
+            window(-16_376.0, 0.0, 32_768.0, 32_768.0),
+            (1024, 1024),
+        );
+        let cells = |column: usize| (0..1024).map(move |row| row * 1024 + column);
+        for column in [0, within.start - 1, within.end, 1023] {
+            assert!(cells(column).all(|cell| out.values[cell] == [0.0]));
+        }
+        assert!(cells(within.start).all(|cell| (out.values[cell][0] - 1.0 / 32.0).abs() < 1e-6));
+        assert!(
+            touched(&taps(5.0, 10.0, 4, 3)).is_empty(),
+            "a window beside the picture"
+        );
     }
 
     #[test]

@@ -37,9 +37,8 @@ pub(crate) async fn authorize(State(state): State<AppState>, mut request: Reques
     let access = state.keys.access(sent.secret());
     // A page for everybody tells nothing of the key that was sent along.
     if !public && sent.secret().is_some() && access != Access::Free {
-        let noted = state
-            .attempts()
-            .note(site(peer(&request)), &access, Instant::now());
+        let client = state.trusted_proxies.client(peer(&request), request.headers());
+        let noted = state.attempts().note(site(client), &access, Instant::now());
         if let Err(wait) = noted {
             let after_seconds = u16::try_from(wait.as_secs() + 1).unwrap_or(u16::MAX);
             return RequestError::TooManyWrongKeys { after_seconds }.into_response();
@@ -59,7 +58,7 @@ pub(crate) async fn authorize(State(state): State<AppState>, mut request: Reques
     next.run(request).await
 }
 
-/// Where it comes from. Only a request that did not come over a connection has no address.
+/// The other end of its connection. Only a request that did not come over a connection has no address.
 fn peer(request: &Request) -> IpAddr {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     peer.map_or(Ipv4Addr::UNSPECIFIED.into(), |ConnectInfo(peer)| peer.ip())

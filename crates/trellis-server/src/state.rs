@@ -13,6 +13,7 @@ use crate::hosts::AllowedHosts;
 use crate::keys::KeyRing;
 use crate::origins::AllowedOrigins;
 use crate::pace::Pace;
+use crate::proxies::TrustedProxies;
 
 /// Limits of the HTTP edge; those of a submission are the job service's.
 #[derive(Debug, Clone)]
@@ -56,6 +57,8 @@ pub struct AppParts {
     pub version: String,
     /// By which names the server may be addressed.
     pub allowed_hosts: AllowedHosts,
+    /// The proxies that say where a request comes from.
+    pub trusted_proxies: TrustedProxies,
     /// The sites whose pages may use this server.
     pub allowed_origins: AllowedOrigins,
     /// Who may use this server.

@@ -5,7 +5,7 @@ use tracing_subscriber::EnvFilter;
 use trellis_core::BackendChoice;
 use trellis_gpu::GpuChoice;
 use trellis_node::listen_address;
-use trellis_server::{AllowedHosts, AllowedOrigins};
+use trellis_server::{AllowedHosts, AllowedOrigins, TrustedProxies};
 
 /// The kinds of values.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +41,8 @@ pub(crate) enum Kind {
     Origins,
     /// A list of host names; as text with commas between them.
     Hosts,
+    /// A list of addresses and networks; as text with commas between them.
+    Proxies,
 }
 
 impl Kind {
@@ -49,7 +51,7 @@ impl Kind {
         let value = match self {
             Self::Integer { .. } => Value::Integer(text.trim().replace('_', "").parse().ok()?),
             Self::Switch => Value::Boolean(text.trim().parse().ok()?),
-            Self::Origins | Self::Hosts => {
+            Self::Origins | Self::Hosts | Self::Proxies => {
                 let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
                 Value::Array(items.map(Value::from).collect())
             }
@@ -79,6 +81,9 @@ impl Kind {
                 .iter()
                 .all(|origin| origin.as_str().is_some_and(is_origin)),
             (Self::Hosts, Value::Array(hosts)) => hosts.iter().all(|host| host.as_str().is_some_and(is_host)),
+            (Self::Proxies, Value::Array(proxies)) => {
+                proxies.iter().all(|proxy| proxy.as_str().is_some_and(is_proxy))
+            }
             _ => false,
         }
     }
@@ -118,6 +123,10 @@ impl Kind {
                 "a level or directives such as `info,trellis_runner=debug`",
             ),
             Self::Origins => ("ORIGINS", "a list of origins such as `https://studio.example`"),
+            Self::Proxies => (
+                "PROXIES",
+                "a list of addresses and networks such as `127.0.0.1` or `10.0.0.0/8`",
+            ),
             Self::Hosts => ("HOSTS", "a list of host names such as `studio.example`, or `*`"),
         }
     }
@@ -136,6 +145,11 @@ fn is_origin(text: &str) -> bool {
 /// Likewise.
 fn is_host(text: &str) -> bool {
     AllowedHosts::new(std::net::Ipv4Addr::LOCALHOST.into(), [text]).is_ok()
+}
+
+/// Likewise.
+fn is_proxy(text: &str) -> bool {
+    TrustedProxies::new([text]).is_ok()
 }
 
 #[cfg(test)]
@@ -180,6 +194,12 @@ mod tests {
         assert!(Kind::Hosts.of_text("*").is_some());
         assert_eq!(Kind::Hosts.of_text("https://studio.example"), None);
         assert_eq!(Kind::Hosts.of_text("studio.example:443"), None);
+    }
+
+    #[test]
+    fn proxies_are_addresses_and_networks() {
+        assert!(Kind::Proxies.of_text("127.0.0.1, 10.0.0.0/8,::1").is_some());
+        assert_eq!(Kind::Proxies.of_text("proxy.example"), None);
     }
 
     #[test]

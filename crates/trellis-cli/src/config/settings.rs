@@ -72,6 +72,9 @@ settings! {
     "listen.allowed_hosts", "allowed-hosts", "TRELLIS_LISTEN_ALLOWED_HOSTS", Kind::Hosts, "" =>
         "Names by which the server may be addressed besides `localhost` and addresses, such as \
          `studio.example`, as behind a proxy; `*` is every name";
+    "listen.trusted_proxies", "trusted-proxies", "TRELLIS_LISTEN_TRUSTED_PROXIES", Kind::Proxies, "" =>
+        "Addresses and networks of proxies whose `X-Forwarded-For` says where a request comes from, such \
+         as `127.0.0.1`; wrong keys are slowed by that";
     KEYS_FILE, "auth-keys-file", "TRELLIS_AUTH_KEYS_FILE", Kind::FileOrNone, "" =>
         "File of the API keys, `NAME SECRET` or `NAME sha256:HEX` a line; every request for jobs and \
          workers then needs one. Default: `$CREDENTIALS_DIRECTORY/api-keys` where it is there, else \

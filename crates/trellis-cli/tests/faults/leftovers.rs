@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use trellis_core::JobId;
-use trellis_jobs::{FolderBlobs, Janitor, JobQuery, JobStore, Retention, SqliteStore, StoreError};
+use trellis_jobs::{
+    FolderBlobs, Janitor, JobQuery, JobStore, Moment, Retention, SqliteStore, StoreError, Unknown,
+};
 
 /// Longer than the janitor leaves alone what may be on its way.
 const LATER: Duration = Duration::from_secs(2 * 3600);
@@ -27,12 +29,15 @@ pub(crate) async fn after_a_sweep(data: &Path) -> Vec<String> {
         store: store.clone(),
         blobs: Arc::new(FolderBlobs::open(&root).expect("the folder")),
         retention: Retention::default(),
+        unknown: Unknown::SetAside,
     };
-    let later = Timestamp::now() + SignedDuration::try_from(LATER).expect("hours fit");
-    let swept = janitor.sweep(later).await.expect("a sweep");
+    let mut later = Moment::now();
+    later.now += SignedDuration::try_from(LATER).expect("hours fit");
+    later.running += LATER;
+    let swept = janitor.sweep(&later).await.expect("a sweep");
     println!(
         "swept: {} jobs' files that nobody knows, {} staging files, {} files of lost attempts",
-        swept.orphans.len(),
+        swept.set_aside.len() + swept.deleted.len(),
         swept.unfinished,
         swept.leftovers
     );

@@ -265,3 +265,26 @@ async fn wrong_keys_are_slowed_and_right_ones_work_on() {
         request(Method::GET, "/v1/version").header(header::AUTHORIZATION, "Bearer a-guess-of-somebody");
     assert_eq!(kit.send(page.body(Body::empty()).unwrap()).await.status, 200);
 }
+
+/// Behind a proxy, a client that guesses does not slow the others.
+#[tokio::test]
+async fn a_trusted_proxy_tells_clients_apart() {
+    // Requests that come over no connection have no address.
+    for (proxies, others) in [(vec!["0.0.0.0"], 200), (vec![], 429)] {
+        let kit = Kit::with(Wishes {
+            keys: Some("studio s3cret-of-the-studio\nclient the-other-secret"),
+            proxies,
+            ..Wishes::default()
+        });
+        let from = |client: &'static str, key: &'static str| {
+            let call = request(Method::GET, "/v1/jobs").header("x-forwarded-for", client);
+            let call = call.header(header::AUTHORIZATION, format!("Bearer {key}"));
+            kit.send(call.body(Body::empty()).unwrap())
+        };
+        for _ in 0..10 {
+            assert_eq!(from("198.51.100.1", "a-guess-of-somebody").await.status, 401);
+        }
+        assert_eq!(from("198.51.100.1", "the-other-secret").await.status, 429);
+        assert_eq!(from("198.51.100.2", "the-other-secret").await.status, others);
+    }
+}

@@ -23,7 +23,9 @@ use trellis_jobs::{
     Staging, WorkerName,
 };
 use trellis_runner::LocalMakers;
-use trellis_server::{AllowedHosts, AllowedOrigins, ApiKeys, AppParts, AppState, HttpLimits, KeyRing, app};
+use trellis_server::{
+    AllowedHosts, AllowedOrigins, ApiKeys, AppParts, AppState, HttpLimits, KeyRing, TrustedProxies, app,
+};
 
 /// A red PNG of 2 × 2 pixels.
 const PNG: &str =
@@ -72,6 +74,7 @@ pub(crate) struct Wishes {
     pub(crate) trellis: Option<fn() -> Readiness>,
     pub(crate) origins: AllowedOrigins,
     pub(crate) keys: Option<&'static str>,
+    pub(crate) proxies: Vec<&'static str>,
 }
 
 impl Default for Wishes {
@@ -93,6 +96,7 @@ impl Default for Wishes {
             trellis: None,
             origins: AllowedOrigins::default(),
             keys: None,
+            proxies: Vec::new(),
         }
     }
 }
@@ -127,6 +131,7 @@ impl Kit {
             limits: wishes.limits,
             version: "1.2.3".to_owned(),
             allowed_hosts: AllowedHosts::default(),
+            trusted_proxies: TrustedProxies::new(wishes.proxies).unwrap(),
             allowed_origins: wishes.origins,
             keys: KeyRing::new(wishes.keys.map(|text| ApiKeys::parse(text).unwrap())),
         });
