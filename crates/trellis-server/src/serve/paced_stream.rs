@@ -84,8 +84,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for PacedStream<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        // An idle connection's buffer stays untouched, so that it takes no memory.
+        if buffer.remaining() <= READ_BYTES {
+            return Pin::new(&mut self.stream).poll_read(context, buffer);
+        }
         // hyper doubles its buffer whenever a read fills it, for each connection that sends a picture.
-        let mut part = ReadBuf::new(buffer.initialize_unfilled_to(buffer.remaining().min(READ_BYTES)));
+        let mut part = ReadBuf::new(buffer.initialize_unfilled_to(READ_BYTES));
         ready!(Pin::new(&mut self.stream).poll_read(context, &mut part))?;
         let read = part.filled().len();
         buffer.advance(read);
