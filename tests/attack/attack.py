@@ -14,7 +14,10 @@ import clients
 import door
 import files
 import http_rules
+import other_servers
 import pictures
+import uploads
+import workers
 from withstood import Fell
 
 ATTACKS: list[Callable[[str], str]] = [
@@ -24,6 +27,9 @@ ATTACKS: list[Callable[[str], str]] = [
     *http_rules.ATTACKS,
     *files.ATTACKS,
     *pictures.ATTACKS,
+    *uploads.ATTACKS,
+    *workers.ATTACKS,
+    *other_servers.ATTACKS,
 ]
 
 

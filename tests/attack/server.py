@@ -24,9 +24,9 @@ MIB = 1 << 20
 
 
 class Server:
-    """`trellis serve` with the preview backend on a free port."""
+    """`trellis serve` on a free port, with the preview backend alone unless another one is named."""
 
-    def __init__(self, program: str, *flags: str, files: int | None = None) -> None:
+    def __init__(self, program: str, *flags: str, files: int | None = None, backend: str = "relief") -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="attack-"))
         self.log = self.folder / "log"
 
@@ -34,7 +34,7 @@ class Server:
             if files:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
 
-        command = [program, "serve", "--port", "0", "--backend", "relief", "--data-dir", str(self.folder / "data"), *flags]
+        command = [program, "serve", "--port", "0", "--backend", backend, "--data-dir", str(self.folder / "data"), *flags]
         variables = {name: value for name, value in os.environ.items() if not name.startswith("TRELLIS_")}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -85,9 +85,10 @@ class Server:
             with error:
                 return error.code, json.loads(error.read() or b"null")
 
-    def submit(self, picture: bytes) -> tuple[int, Any]:
+    def submit(self, picture: bytes, **params: Any) -> tuple[int, Any]:
         head = b'--cut\r\ncontent-disposition: form-data; name="image"; filename="a.png"\r\n\r\n'
-        body = head + picture + b"\r\n--cut--\r\n"
+        asked = b'\r\n--cut\r\ncontent-disposition: form-data; name="params"\r\n\r\n' + json.dumps(params).encode()
+        body = head + picture + (asked if params else b"") + b"\r\n--cut--\r\n"
         return self.call("POST", "/v1/jobs", body, content_type="multipart/form-data; boundary=cut")
 
     def finished(self, job: str) -> dict[str, Any]:
@@ -110,6 +111,17 @@ class Server:
         assert found
         return int(found.group(1)) * 1024
 
+    def forget_most_memory(self) -> None:
+        """Has `VmHWM` count from now on."""
+        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+
+    def cancel_all(self) -> None:
+        """Cancels what waits and what is worked on."""
+        for state in ("queued", "running"):
+            while jobs := self.call("GET", f"/v1/jobs?limit=100&state={state}")[1]["jobs"]:
+                for job in jobs:
+                    self.call("DELETE", f"/v1/jobs/{job['id']}")
+
     def terminate(self) -> float:
         """SIGTERM; the seconds until the end."""
         began = time.monotonic()
@@ -127,8 +139,15 @@ def until(what: str, found: Callable[[], Any], seconds: float) -> Any:
     raise TimeoutError(f"{what} did not come in {seconds:.0f} s")
 
 
-def png(width: int, height: int, chunks: tuple[tuple[bytes, bytes], ...] = (), noise: bool = False) -> bytes:
-    """A PNG: a dark object on light ground; `noise` does not compress."""
+def noise(side: int) -> bytes:
+    """A square PNG in colour that does not compress: three bytes a pixel."""
+    return png(3 * side, side, noise=True, samples=3)
+
+
+def png(
+    width: int, height: int, chunks: tuple[tuple[bytes, bytes], ...] = (), noise: bool = False, samples: int = 1
+) -> bytes:
+    """A PNG: a dark object on light ground; `noise` does not compress. `width` counts samples."""
 
     def chunk(name: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
@@ -141,6 +160,6 @@ def png(width: int, height: int, chunks: tuple[tuple[bytes, bytes], ...] = (), n
         row = bytes([240]) * (width // 4) + row + bytes([240]) * (width // 4)
         pixels += squeeze.compress(b"\0" + (os.urandom(width) if noise else row))
     pixels += squeeze.flush()
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width // samples, height, 8, 2 if samples == 3 else 0, 0, 0, 0)
     before = b"".join(chunk(name, content) for name, content in chunks)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + before + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")

@@ -2,11 +2,13 @@
 //!
 //! A backend asks its engine for [`engine_formats`] and hands the result through [`with_converted`].
 
+use std::io::Read as _;
+
 use bytes::Bytes;
 use trellis_convert::{ConvertError, Label, STEM};
 use trellis_core::{Failure, FailureKind, Format, Params};
 
-use crate::{Content, Made, Output};
+use crate::{Content, Made, Output, open_left};
 
 /// What a file that is made from a GLB says of itself.
 #[derive(Debug, Clone)]
@@ -58,7 +60,7 @@ pub async fn with_converted(
     let content = content.ok_or_else(|| failed(first, "the backend made no GLB"))?;
     let resolution = params.voxel_resolution;
     let converted = tokio::task::spawn_blocking(move || {
-        let glb = read(&content).map_err(|error| failed(first, &format!("cannot read its GLB: {error}")))?;
+        let glb = read(&content, first)?;
         let files = asked
             .into_iter()
             .map(|format| convert(&glb, format, resolution, &label));
@@ -74,10 +76,16 @@ pub async fn with_converted(
     Ok(output)
 }
 
-fn read(content: &Content) -> std::io::Result<Bytes> {
+fn read(content: &Content, format: Format) -> Result<Bytes, Failure> {
     match content {
         Content::Bytes(bytes) => Ok(bytes.clone()),
-        Content::File(path) => std::fs::read(path).map(Bytes::from),
+        Content::File(path) => {
+            let (file, size) = open_left(path.parent().unwrap_or(path), path)?;
+            let mut bytes = Vec::new();
+            let read = file.take(size).read_to_end(&mut bytes);
+            read.map_err(|error| failed(format, &format!("cannot read its GLB: {error}")))?;
+            Ok(bytes.into())
+        }
     }
 }
 
@@ -102,6 +110,12 @@ fn convert(glb: &[u8], format: Format, resolution: u32, label: &AssetLabel) -> R
 
 fn not_converted(format: Format, error: &ConvertError) -> Failure {
     use std::error::Error as _;
+    if let ConvertError::Empty = error {
+        return Failure::new(
+            FailureKind::ImplausibleResult,
+            format!("no `{format}` can be made: {error}"),
+        );
+    }
     match error.source() {
         Some(source) => failed(format, &format!("{error}: {source}")),
         None => failed(format, &error.to_string()),
@@ -171,10 +185,11 @@ mod tests {
                 };
                 let converted = with_converted(output.clone(), &asked.resolve(0).unwrap(), label).await;
                 let message = converted.unwrap_err().message;
-                assert!(
-                    message.starts_with(&format!("no `{format}` can be made: ")),
-                    "{message}"
-                );
+                let why = [
+                    format!("no `{format}` can be made: "),
+                    "the backend's file `missing.glb` cannot be read".to_owned(),
+                ];
+                assert!(why.iter().any(|why| message.starts_with(why)), "{message}");
             }
         }
     }

@@ -1,20 +1,26 @@
-//! From what a backend made to what is delivered: the record in the GLB, each file's digest, the statement about
-//! all of them.
+//! From what a backend made to what is delivered: each file read as its format says, the record in the GLB, digests,
+//! the statement about all of them.
 //!
-//! The server's runner and `trellis generate` both end here. A file that a backend left on disk is read once: what
-//! is read is stamped, digested and written on the way. Not here: where the files are kept.
+//! The server's runner and `trellis generate` both end here. A file that a backend left on disk is copied first, a GLB
+//! with the record put into it on the way: what is read and digested afterwards is the copy, which no worker has open,
+//! and the copy is what is delivered. Not here: what makes a file fit (`reading/`); where the files are kept.
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Cursor, Read, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use tracing::error;
-use trellis_core::{Failure, FailureKind, Format, JobId, Params, Provenance, Sha256, Sha256Hasher, Timings};
+use trellis_core::{
+    Failure, FailureKind, Format, JobId, Params, Provenance, Sha256, Sha256Hasher, Timings, is_plain_name,
+    plain_line,
+};
 use trellis_provenance::glb::{self, GlbError};
 use trellis_provenance::{Run, Subject};
 
-use crate::{Backend, Content, Made, Origin, Output, Pictures, StatementText};
+use crate::reading::look;
+use crate::{Backend, Content, Made, Origin, Output, Pictures, StatementText, open_left};
 
 /// How much is read and written at a time.
 const BUFFER_BYTES: usize = 256 << 10;
@@ -88,7 +94,8 @@ impl Origin {
     /// Checks what a backend made, stamps and digests it and states what made it. `shape` says how each file is
     /// delivered: as it is, under another name, or in parts.
     ///
-    /// Fails where a format is missing, a name is not plain or taken, or a file is not the job's own.
+    /// Fails where a format is missing, a name is not plain or taken, a file is not the job's own, cannot be read, or
+    /// holds no object.
     pub async fn finish(
         &self,
         backend: &dyn Backend,
@@ -100,7 +107,7 @@ impl Origin {
         let made = checked(output.files, &job.params.formats)?;
         let (record, scratch) = (provenance.clone(), job.scratch);
         let finished = tokio::task::spawn_blocking(move || finish_all(made, &record, &scratch, shape));
-        let (files, more) = finished
+        let files = finished
             .await
             .map_err(|_| internal("finishing the files crashed"))??;
         let subjects: Vec<Subject> = files.iter().map(subject).collect();
@@ -112,7 +119,7 @@ impl Origin {
         Ok(Finished {
             statement: self.statement(&subjects, &provenance, &run),
             files,
-            notes: output.notes.into_iter().chain(more).collect(),
+            notes: output.notes,
             timings: output.timings,
             provenance,
         })
@@ -121,8 +128,8 @@ impl Origin {
 
 /// One file of each format, in the order of the formats.
 fn checked(mut files: Vec<Made>, formats: &[Format]) -> Result<Vec<Made>, Failure> {
-    if let Some(file) = files.iter().find(|file| !is_plain(&file.name)) {
-        let name = file.name.escape_debug();
+    if let Some(file) = files.iter().find(|file| !is_plain_name(&file.name)) {
+        let name = plain_line(&file.name, 100);
         return Err(internal(format!("the backend named a file `{name}`")));
     }
     let is_twice =
@@ -139,96 +146,109 @@ fn checked(mut files: Vec<Made>, formats: &[Format]) -> Result<Vec<Made>, Failur
     Ok(found)
 }
 
-/// One path segment that means the same in a URL, in a header and on every file system.
-fn is_plain(name: &str) -> bool {
-    !name.is_empty()
-        && name.len() <= 100
-        && !name.starts_with('.')
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
-}
-
-/// The files, and notes on those without a record.
 fn finish_all(
     made: Vec<Made>,
     record: &Provenance,
     scratch: &Path,
     shape: impl Fn(Made) -> Result<Vec<Piece>, Failure>,
-) -> Result<(Vec<FinishedFile>, Vec<String>), Failure> {
-    let (mut files, mut notes) = (Vec::new(), Vec::new());
-    for mut file in made {
-        if let Content::File(path) = &file.content {
-            file.content = Content::File(inside(scratch, path)?);
-        }
-        for piece in shape(file)? {
-            files.push(finish_one(piece, record, scratch, &mut notes)?);
+) -> Result<Vec<FinishedFile>, Failure> {
+    let mut files = Vec::new();
+    for file in made {
+        for piece in shape(taken(file, scratch)?)? {
+            files.push(finish_one(piece, record, scratch)?);
         }
     }
-    Ok((files, notes))
+    Ok(files)
 }
 
-fn finish_one(
-    piece: Piece,
-    record: &Provenance,
-    scratch: &Path,
-    notes: &mut Vec<String>,
-) -> Result<FinishedFile, Failure> {
-    if piece.format == Format::Glb {
-        match stamp(&piece.content, record, scratch) {
-            Ok((content, (size_bytes, sha256))) => {
-                return Ok(FinishedFile {
-                    piece: Piece { content, ..piece },
-                    size_bytes,
-                    sha256,
-                });
-            }
-            // It is the result all the same.
-            Err(error) => notes.push(format!("`{}` carries no provenance: {error}", piece.name)),
+/// The file as it is worked on from here: read, and if it is on disk, a copy. A GLB is copied and read later.
+fn taken(mut file: Made, scratch: &Path) -> Result<Made, Failure> {
+    if file.format == Format::Glb {
+        return Ok(file);
+    }
+    match &file.content {
+        Content::Bytes(bytes) => read(
+            file.format,
+            &file.name,
+            &mut Cursor::new(bytes),
+            bytes.len() as u64,
+        )?,
+        Content::File(path) => {
+            let (mut source, size) = open_left(scratch, path)?;
+            let place = scratch.join(format!("{}.taken", file.name));
+            let copied = create(&place).and_then(|mut copy| {
+                // Of a file that still grows, what was there.
+                let copied = io::copy(&mut (&mut source).take(size), &mut copy)?;
+                Ok((copy, copied))
+            });
+            let (mut copy, copied) = copied.map_err(|cause| not_written(&cause))?;
+            read(file.format, &file.name, &mut copy, copied)?;
+            file.content = Content::File(place);
         }
     }
-    let (size_bytes, sha256) = digest(&piece.content).map_err(|cause| unreadable(&cause))?;
+    Ok(file)
+}
+
+/// Whether it can be delivered.
+fn read(format: Format, name: &str, source: &mut (impl Read + Seek), size: u64) -> Result<(), Failure> {
+    look(format, source, size).map_err(|unfit| {
+        error!(%name, error = &unfit as &dyn std::error::Error, "a file of the backend is not delivered");
+        unfit.failure(name)
+    })
+}
+
+fn finish_one(piece: Piece, record: &Provenance, scratch: &Path) -> Result<FinishedFile, Failure> {
+    let (content, (size_bytes, sha256)) = if piece.format == Format::Glb {
+        stamp(&piece, record, scratch)?
+    } else {
+        let digest = digest(&piece.content).map_err(|cause| unreadable(&cause))?;
+        (piece.content, digest)
+    };
     Ok(FinishedFile {
-        piece,
+        piece: Piece { content, ..piece },
         size_bytes,
         sha256,
     })
 }
 
-/// The file, provided that it is really in the folder that the backend was given.
-fn inside(scratch: &Path, path: &Path) -> Result<PathBuf, Failure> {
-    let real = |path: &Path| fs::canonicalize(path).map_err(|cause| unreadable(&cause));
-    let path = real(path)?;
-    if path.starts_with(real(scratch)?) {
-        return Ok(path);
-    }
-    Err(internal("the backend named a file outside its folder"))
-}
-
 type Digest = (u64, Sha256);
 
-/// Writes the record into a GLB, digesting what is written. One that is a file gets a new file in `folder`.
-fn stamp(content: &Content, record: &Provenance, folder: &Path) -> Result<(Content, Digest), GlbError> {
-    let io = |source| GlbError::Io { source };
-    match content {
+/// Writes the record into a GLB, digesting what is written, and reads the result. One that is a file gets a new file
+/// in `folder`.
+fn stamp(piece: &Piece, record: &Provenance, folder: &Path) -> Result<(Content, Digest), Failure> {
+    let unfit = |error: GlbError| unstamped(&piece.name, &error);
+    match &piece.content {
         Content::Bytes(bytes) => {
             // The record takes less than this, whatever it says.
             let mut out = Digesting::new(Vec::with_capacity(bytes.len() + 4096));
-            glb::stamp(&mut bytes.as_ref(), &mut out, record)?;
-            Ok((Content::Bytes(out.sink.into()), out.digest.finish()))
+            glb::stamp(&mut bytes.as_ref(), &mut out, record).map_err(unfit)?;
+            let digest = out.digest.finish();
+            read(Format::Glb, &piece.name, &mut Cursor::new(&out.sink), digest.0)?;
+            Ok((Content::Bytes(out.sink.into()), digest))
         }
         Content::File(path) => {
-            let mut source = File::open(path).map_err(io)?;
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let stamped = folder.join(format!("{name}.stamped"));
-            let sink = Digesting::new(File::create(&stamped).map_err(io)?);
+            let (mut source, _) = open_left(folder, path)?;
+            let stamped = folder.join(format!("{}.stamped", piece.name));
+            let sink = create(&stamped).map_err(|cause| not_written(&cause))?;
             // Whole buffers are digested and written, whatever is read at a time.
-            let mut sink = BufWriter::with_capacity(BUFFER_BYTES, sink);
-            glb::stamp(&mut source, &mut sink, record)?;
-            let written = sink.into_inner().map_err(|error| io(error.into_error()))?;
-            Ok((Content::File(stamped), written.digest.finish()))
+            let mut sink = BufWriter::with_capacity(BUFFER_BYTES, Digesting::new(sink));
+            glb::stamp(&mut source, &mut sink, record).map_err(unfit)?;
+            let written = sink.into_inner().map_err(|error| not_written(error.error()))?;
+            let (mut copy, digest) = (written.sink, written.digest.finish());
+            read(Format::Glb, &piece.name, &mut copy, digest.0)?;
+            Ok((Content::File(stamped), digest))
         }
     }
+}
+
+/// A new file of ours. Whatever a backend left under that name is not followed and not replaced.
+fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
 }
 
 fn digest(content: &Content) -> io::Result<Digest> {
@@ -276,6 +296,25 @@ fn subject(file: &FinishedFile) -> Subject {
 fn unreadable(cause: &io::Error) -> Failure {
     error!(%cause, "a file of the backend cannot be read");
     internal("a file of the backend cannot be read")
+}
+
+fn unstamped(name: &str, error: &GlbError) -> Failure {
+    if let GlbError::Io { source } = error {
+        return not_written(source);
+    }
+    error!(%name, error = error as &dyn std::error::Error, "a file of the backend is not delivered");
+    internal(format!("`{name}` cannot be read: {error}"))
+}
+
+fn not_written(cause: &io::Error) -> Failure {
+    error!(%cause, "a file of the backend cannot be taken over");
+    match cause.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Failure::new(
+            FailureKind::StorageFull,
+            "no space to take the result over: the disk is full",
+        ),
+        _ => internal("the result cannot be taken over"),
+    }
 }
 
 fn internal(message: impl Into<String>) -> Failure {

@@ -5,7 +5,9 @@
 mod backend;
 mod converted;
 mod finish;
+mod left;
 mod origin;
+mod reading;
 mod registry;
 mod relief;
 mod stopwatch;
@@ -14,6 +16,7 @@ pub mod verify;
 pub use backend::{Backend, Capabilities, Content, Made, MadeWith, Output, Readiness, Reporter, Request};
 pub use converted::{AssetLabel, engine_formats, with_converted};
 pub use finish::{Finished, FinishedFile, Finishing, Piece};
+pub use left::{MAX_FILE_BYTES, open_left};
 pub use origin::{Origin, Pictures, StatementText};
 pub use registry::{Registry, Route};
 pub use relief::{ReliefBackend, ReliefSettings};

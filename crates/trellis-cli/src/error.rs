@@ -223,6 +223,7 @@ impl From<ClientError> for CliError {
                 let fix = problem.fix.clone();
                 fix.unwrap_or_else(|| "look at the server's log".to_owned())
             }
+            ClientError::NotKept { .. } => "free disk space in the folder for temporary files".to_owned(),
             ClientError::NotUnderstood { .. } | ClientError::Damaged { .. } => NOT_UNDERSTOOD.to_owned(),
         };
         Self::new(error.kind().to_owned(), Exit::Failed, &error).hint(hint)

@@ -17,8 +17,9 @@ mod output;
 mod signals;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
-use clap::CommandFactory as _;
+use clap::{CommandFactory as _, Parser as _};
 
 pub use cli::Cli;
 
@@ -31,9 +32,13 @@ use env::Environment;
 use error::CliError;
 use exit::Exit;
 
-/// Runs the command and reports how it ended: 0 done, 1 the work or part of it failed, 2 could not
-/// start or wrong usage.
-pub fn run(cli: Cli) -> ExitCode {
+/// Reads the command line, runs the command and reports how it ended: 0 done, 1 the work or part of it failed, 2 could
+/// not start or wrong usage.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(told) => return answered(&told),
+    };
     let environment = Environment::of_process();
     match dispatch(cli, &environment) {
         Ok(exit) => exit.into(),
@@ -42,6 +47,18 @@ pub fn run(cli: Cli) -> ExitCode {
             error.exit().into()
         }
     }
+}
+
+/// Prints a help page, or what is wrong with the command line, which may hold the names of others' files.
+fn answered(told: &clap::Error) -> ExitCode {
+    let text = told.render();
+    if told.use_stderr() {
+        output::write_stderr_coloured(&output::styled(&text, &std::io::stderr()));
+    } else {
+        // A reader that went away has read enough.
+        let _ = output::write_coloured(&output::styled(&text, &std::io::stdout()));
+    }
+    ExitCode::from(u8::try_from(told.exit_code()).unwrap_or(2))
 }
 
 /// Runs the command that the command line names.
@@ -67,9 +84,25 @@ fn dispatch(cli: Cli, environment: &Environment) -> Result<Exit, CliError> {
     }
 }
 
+/// Threads for work that blocks: files, pictures, the preview backend. Each has a stack and a part of the heap.
+const BLOCKING_THREADS: usize = 64;
+
+/// Runs what waits for something. A call that still blocks afterwards, on a broken disk for instance, does not keep the
+/// process.
+fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
+    let runtime = runtime()?;
+    let ended = runtime.block_on(work);
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    ended
+}
+
 /// The runtime of commands that wait for something.
 fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    // By itself tokio starts 512 threads for work that blocks, when 200 clients upload at once for example.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build();
     runtime.map_err(|error| {
         CliError::not_started(error)
             .context("cannot start threads")

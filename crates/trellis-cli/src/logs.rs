@@ -1,9 +1,11 @@
 //! Where log lines go: standard error, as text or as JSON.
 
 use std::fmt;
+use std::io;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use trellis_core::plain_text;
 
 use crate::config::{Log, LogFormat};
 use crate::output;
@@ -24,13 +26,43 @@ impl Logging {
     }
 }
 
+/// Standard error without anybody's control characters. A line comes in one piece.
+struct Plain {
+    colours: bool,
+}
+
+impl Plain {
+    fn stderr() -> Self {
+        Self {
+            colours: output::colours_on(&io::stderr()),
+        }
+    }
+}
+
+impl io::Write for Plain {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(bytes);
+        let plain = if self.colours {
+            output::plain_but_colours(&text).into()
+        } else {
+            plain_text(&text)
+        };
+        io::stderr().lock().write_all(plain.as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
 /// Starts logging. The level was checked with the other settings.
 pub(crate) fn start(log: &Log) -> Logging {
     let filter = EnvFilter::try_new(&log.level).unwrap_or_default();
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(output::colours_on(&std::io::stderr()));
+        .with_writer(Plain::stderr)
+        .with_ansi(output::colours_on(&io::stderr()));
     // A second subscriber in one process (tests) is no reason to stop.
     match log.format {
         LogFormat::Text => {

@@ -1,10 +1,10 @@
-//! The program `trellis`: parse, run, map the result to an exit code.
+//! The program `trellis`: runs, and maps the result to an exit code.
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-use trellis_cli::Cli;
+// Linking it is what puts it in place.
+use trellis_allocator as _;
 
 fn main() -> ExitCode {
-    trellis_cli::run(Cli::parse())
+    trellis_cli::run()
 }

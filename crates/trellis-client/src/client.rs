@@ -5,11 +5,17 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::multipart::{Form, Part};
+use reqwest::redirect::Policy;
 use reqwest::{RequestBuilder, Response, Url};
 use serde::Deserialize;
-use trellis_core::{AssetName, BackendChoice, Job, JobId, ParamsPatch, Secret, WorkerCommand, WorkerStatus};
+use trellis_core::{
+    AssetName, BackendChoice, Job, JobId, ParamsPatch, Secret, WorkerCommand, WorkerStatus, plain_line,
+};
 
+use crate::answer::{bytes, json, problem, server};
 use crate::error::ClientError;
+use crate::limits::{ENTRIES, NAME, SENTENCE};
+use crate::plain::{plain_job, plain_workers};
 
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -86,6 +92,8 @@ impl Client {
             .user_agent(concat!("trellis/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(READ_TIMEOUT)
+            // Pictures and the key go to the server that was named, and to no other.
+            .redirect(Policy::none())
             .build()?;
         Ok(Self {
             http,
@@ -100,7 +108,7 @@ impl Client {
 
     /// Asks what the server has, which also tells whether there is one.
     pub async fn info(&self) -> Result<ServerInfo, ClientError> {
-        Ok(accepted(self.get("version")).await?.json().await?)
+        json(accepted(self.get("version")).await?).await.map(plain_info)
     }
 
     /// Whether the server lets this client see its jobs.
@@ -134,12 +142,19 @@ impl Client {
         if submission.no_cache {
             call = call.header(header::CACHE_CONTROL, "no-cache");
         }
-        Ok(accepted(call.multipart(form)).await?.json().await?)
+        plain_job(json(accepted(call.multipart(form)).await?).await?)
     }
 
     /// One job.
     pub async fn job(&self, id: JobId) -> Result<Job, ClientError> {
-        Ok(accepted(self.get(&format!("jobs/{id}"))).await?.json().await?)
+        let answer = accepted(self.get(&format!("jobs/{id}"))).await?;
+        let server = Some(server(&answer));
+        let job = plain_job(json(answer).await?)?;
+        if job.id != id {
+            let reason = "it is about another job".to_owned();
+            return Err(ClientError::NotUnderstood { server, reason });
+        }
+        Ok(job)
     }
 
     /// The stream of a job's events after `last_seen`.
@@ -153,20 +168,14 @@ impl Client {
         accepted(call).await
     }
 
-    /// A file's bytes, whatever they are.
-    pub(crate) async fn artifact_once(&self, id: JobId, name: &str) -> Result<Bytes, ClientError> {
-        Ok(accepted(self.get(&format!("jobs/{id}/artifacts/{name}")))
-            .await?
-            .bytes()
-            .await?)
+    /// The answer with a file's bytes, whatever they are.
+    pub(crate) async fn artifact(&self, id: JobId, name: &str) -> Result<Response, ClientError> {
+        accepted(self.get(&format!("jobs/{id}/artifacts/{name}"))).await
     }
 
-    /// The statement about a job's result, whatever it is.
-    pub(crate) async fn statement_once(&self, id: JobId) -> Result<Bytes, ClientError> {
-        Ok(accepted(self.get(&format!("jobs/{id}/statement")))
-            .await?
-            .bytes()
-            .await?)
+    /// The statement about a job's result, whatever it is, of at most so many bytes.
+    pub(crate) async fn statement_once(&self, id: JobId, most: u64) -> Result<Bytes, ClientError> {
+        bytes(accepted(self.get(&format!("jobs/{id}/statement"))).await?, most).await
     }
 
     /// Cancels a job.
@@ -178,8 +187,8 @@ impl Client {
 
     /// The server's workers.
     pub async fn workers(&self) -> Result<Vec<WorkerStatus>, ClientError> {
-        let list: Workers = accepted(self.get("workers")).await?.json().await?;
-        Ok(list.workers)
+        let list: Workers = json(accepted(self.get("workers")).await?).await?;
+        Ok(plain_workers(list.workers))
     }
 
     /// Has a worker do something.
@@ -209,6 +218,15 @@ impl Client {
     }
 }
 
+fn plain_info(mut info: ServerInfo) -> ServerInfo {
+    info.backends.truncate(ENTRIES);
+    for backend in &mut info.backends {
+        backend.name = plain_line(&backend.name, NAME);
+        backend.description = plain_line(&backend.description, SENTENCE);
+    }
+    info
+}
+
 /// Sends a call and returns only a good answer.
 async fn accepted(call: RequestBuilder) -> Result<Response, ClientError> {
     let response = call.send().await?;
@@ -220,6 +238,11 @@ async fn accepted(call: RequestBuilder) -> Result<Response, ClientError> {
         .headers()
         .get(header::RETRY_AFTER)
         .and_then(|value| value.to_str().ok()?.parse().ok());
-    let body = response.text().await.unwrap_or_default();
+    if status.is_redirection() {
+        let to = response.headers().get(header::LOCATION);
+        let to = to.and_then(|value| value.to_str().ok()).map(str::to_owned);
+        return Err(ClientError::elsewhere(status, to.as_deref()));
+    }
+    let body = problem(response).await;
     Err(ClientError::of_answer(status, after, &body))
 }

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use serde::Deserialize;
-use trellis_core::plain_words;
+use trellis_core::plain_line;
+
+use crate::address;
+use crate::limits::{NAME, SENTENCE};
 
 /// Longest `Retry-After` that is obeyed.
 const LONGEST_RETRY_AFTER: u64 = 60;
@@ -28,6 +31,9 @@ pub enum ClientError {
     /// The answer is not what `docs/http.md` says.
     #[error("the answer{} is not understood: {reason}", .server.as_ref().map(|server| format!(" of {server}")).unwrap_or_default())]
     NotUnderstood { server: Option<String>, reason: String },
+    /// A file cannot be written on this side.
+    #[error("a downloaded file cannot be written: {reason}")]
+    NotKept { reason: String },
     /// A file does not have the digest that its job lists.
     #[error("`{name}` arrived damaged")]
     Damaged { name: String },
@@ -53,6 +59,7 @@ impl ClientError {
             Self::InvalidAddress { .. } => "invalid_address",
             Self::Unreachable { .. } => "unreachable",
             Self::Busy { problem, .. } | Self::Refused(problem) => &problem.kind,
+            Self::NotKept { .. } => "unwritable",
             Self::NotUnderstood { .. } | Self::Damaged { .. } => "not_understood",
         }
     }
@@ -62,9 +69,24 @@ impl ClientError {
         matches!(self, Self::Unreachable { .. } | Self::Busy { .. })
     }
 
+    /// The error for an answer that names another address, which is not followed.
+    pub(crate) fn elsewhere(status: StatusCode, to: Option<&str>) -> Self {
+        let to = to.map_or_else(
+            || "elsewhere".to_owned(),
+            |to| format!("to `{}`", address::shown(to)),
+        );
+        Self::Refused(plain_problem(ServerProblem {
+            status: status.as_u16(),
+            kind: "redirected".to_owned(),
+            message: format!("the server answered {status}: it sends this client {to}"),
+            fix: Some("give `--server` the address that answers itself".to_owned()),
+        }))
+    }
+
     /// The error for an answer other than 2xx. `after` is its `Retry-After` in seconds.
     pub(crate) fn of_answer(status: StatusCode, after: Option<u64>, body: &str) -> Self {
         let problem = ServerProblem::read(status, serde_json::from_str(body).unwrap_or_default());
+        let problem = plain_problem(problem);
         let waits = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS].contains(&status);
         match after {
             Some(seconds) if waits => Self::Busy {
@@ -84,16 +106,9 @@ impl From<reqwest::Error> for ClientError {
             root = source;
         }
         let server = error.url().map(|url| url.origin().ascii_serialization());
-        if error.is_decode() {
-            Self::NotUnderstood {
-                server,
-                reason: plain_words(&root.to_string()),
-            }
-        } else {
-            Self::Unreachable {
-                server,
-                reason: connection_problem(root),
-            }
+        Self::Unreachable {
+            server,
+            reason: connection_problem(root),
         }
     }
 }
@@ -130,6 +145,15 @@ impl ServerProblem {
             message: message.unwrap_or_else(|| format!("the server answered {status}")),
             fix: filled(body.fix),
         }
+    }
+}
+
+fn plain_problem(problem: ServerProblem) -> ServerProblem {
+    ServerProblem {
+        status: problem.status,
+        kind: plain_line(&problem.kind, NAME),
+        message: plain_line(&problem.message, SENTENCE),
+        fix: problem.fix.map(|fix| plain_line(&fix, SENTENCE)),
     }
 }
 

@@ -1,13 +1,17 @@
 //! Calls that outlive a restart of the server: submitting under one key, following a job's events, downloading.
 
+use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::fs::File;
 use tokio::time::sleep;
 use trellis_core::{Artifact, Backoff, EventKind, Job, JobEvent, JobId, Sha256, StatementFile};
 
+use crate::answer::{file, not_kept, server};
 use crate::client::{Client, Submission};
 use crate::error::{ClientError, ServerProblem};
+use crate::limits::{MAX_EVENTS_BYTES, MAX_STATEMENT_BYTES};
 use crate::sse::EventStream;
 
 /// How often in a row a server may fail to answer before a call gives up; with the waits below this is about a
@@ -58,9 +62,13 @@ impl Client {
     pub async fn follow(&self, id: JobId, mut observe: impl FnMut(&JobEvent)) -> Result<Job, ClientError> {
         let mut last_seen = 0;
         let mut failures = 0;
+        let mut left = MAX_EVENTS_BYTES;
         loop {
             let seen_before = last_seen;
-            let watched = self.watch(id, &mut last_seen, &mut observe).await;
+            let watched = self.watch(id, &mut last_seen, &mut left, &mut observe).await;
+            if let Err(error @ ClientError::NotUnderstood { .. }) = watched {
+                return Err(error);
+            }
             // The stream only says that something happened; the job itself says what.
             let failed = match self.job(id).await {
                 Ok(job) if job.state.is_final() => return Ok(job),
@@ -82,14 +90,24 @@ impl Client {
         &self,
         id: JobId,
         last_seen: &mut u64,
+        left: &mut u64,
         observe: &mut impl FnMut(&JobEvent),
     ) -> Result<(), ClientError> {
         let mut response = self.events(id, *last_seen).await?;
         let mut stream = EventStream::default();
         while let Some(chunk) = response.chunk().await? {
+            let after = left.checked_sub(chunk.len() as u64);
+            *left = after.ok_or_else(|| ClientError::NotUnderstood {
+                server: Some(server(&response)),
+                reason: "its events have no end".to_owned(),
+            })?;
             for text in stream.feed(&chunk) {
                 // A later version's server may send kinds of events that this client does not know.
-                if let Ok(event) = serde_json::from_str::<JobEvent>(&text) {
+                let event = serde_json::from_str::<JobEvent>(&text);
+                if let Ok(event) = event.map_err(drop)
+                    && event.job == id
+                    && event.seq > *last_seen
+                {
                     *last_seen = event.seq;
                     observe(&event);
                     if matches!(&event.kind, EventKind::State { state, .. } if state.is_final()) {
@@ -101,34 +119,52 @@ impl Client {
         Ok(())
     }
 
-    /// Downloads one file of a job and compares it with the digest that the job lists.
-    pub async fn download(&self, id: JobId, artifact: &Artifact) -> Result<Bytes, ClientError> {
-        let call = || self.artifact_once(id, &artifact.name);
-        whole(&artifact.name, artifact.sha256, call).await
+    /// Downloads one file of a job into the file at `place` and compares it with the size and the digest that the job
+    /// lists while it comes. What is not right is removed.
+    pub async fn download(&self, id: JobId, artifact: &Artifact, place: &Path) -> Result<(), ClientError> {
+        let kept = again(|| self.download_once(id, artifact, place)).await;
+        if kept.is_err() {
+            let _ = tokio::fs::remove_file(place).await;
+        }
+        kept
+    }
+
+    async fn download_once(&self, id: JobId, artifact: &Artifact, place: &Path) -> Result<(), ClientError> {
+        let response = self.artifact(id, &artifact.name).await?;
+        let mut into = File::create(place).await.map_err(|error| not_kept(&error))?;
+        file(response, artifact, &mut into).await
     }
 
     /// Downloads the statement about a job's result and compares it with the digest that the job lists.
     pub async fn statement(&self, id: JobId, file: &StatementFile) -> Result<Bytes, ClientError> {
-        whole(&file.name, file.sha256, || self.statement_once(id)).await
+        let most = file.size_bytes.min(MAX_STATEMENT_BYTES);
+        again(|| async move {
+            let bytes = self.statement_once(id, most).await?;
+            if Sha256::of(&bytes) == file.sha256 {
+                return Ok(bytes);
+            }
+            Err(ClientError::Damaged {
+                name: file.name.clone(),
+            })
+        })
+        .await
     }
 }
 
-/// Calls until the bytes have the digest.
-async fn whole<F>(name: &str, digest: Sha256, call: impl Fn() -> F) -> Result<Bytes, ClientError>
+/// Calls until it works, a few times.
+async fn again<T, F>(call: impl Fn() -> F) -> Result<T, ClientError>
 where
-    F: Future<Output = Result<Bytes, ClientError>>,
+    F: Future<Output = Result<T, ClientError>>,
 {
     let mut failures = 0;
     loop {
         let error = match call().await {
-            Ok(bytes) if Sha256::of(&bytes) == digest => return Ok(bytes),
-            Ok(_) => ClientError::Damaged {
-                name: name.to_owned(),
-            },
+            Ok(done) => return Ok(done),
             Err(error) => error,
         };
         failures += 1;
-        if failures > DOWNLOADS || matches!(error, ClientError::Refused(_)) {
+        let is_final = matches!(error, ClientError::Refused(_) | ClientError::NotKept { .. });
+        if failures > DOWNLOADS || is_final {
             return Err(error);
         }
         sleep(wait(failures)).await;

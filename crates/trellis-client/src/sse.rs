@@ -43,7 +43,8 @@ impl EventStream {
         if let Some(data) = line.strip_prefix("data:")
             && self.data_bytes + data.len() <= MAX_EVENT_BYTES
         {
-            self.data_bytes += data.len();
+            // An empty line of data takes memory, too.
+            self.data_bytes += data.len() + 16;
             self.data.push(data.strip_prefix(' ').unwrap_or(data).to_owned());
         }
         None
@@ -84,5 +85,8 @@ mod tests {
         let mut stream = EventStream::default();
         stream.feed(&vec![b'x'; 3 * MAX_EVENT_BYTES]);
         assert_eq!(stream.line.len(), MAX_EVENT_BYTES);
+        let mut stream = EventStream::default();
+        stream.feed("data:\n".repeat(200_000).as_bytes());
+        assert!(stream.data.len() < 100_000, "{}", stream.data.len());
     }
 }

@@ -35,10 +35,15 @@ pub(crate) struct Material {
 }
 
 pub(crate) fn read(glb: &[u8]) -> Result<Scene, ConvertError> {
-    let document = gltf::Gltf::from_slice(glb).map_err(|source| ConvertError::Glb {
+    let unreadable = |source| ConvertError::Glb {
         source: Box::new(source),
-    })?;
-    let buffer = document.blob.as_deref().unwrap_or_default();
+    };
+    // Its buffer stays where it is: a large one should not be held twice.
+    let parts = gltf::Glb::from_slice(glb).map_err(unreadable)?;
+    let root = gltf::json::deserialize::from_slice(&parts.json);
+    let root = root.map_err(|error| unreadable(gltf::Error::Deserialize(error)))?;
+    let document = gltf::Document::from_json(root).map_err(unreadable)?;
+    let buffer = parts.bin.as_deref().unwrap_or_default();
     let mut scene = Scene {
         parts: Vec::new(),
         materials: Vec::new(),

@@ -39,6 +39,8 @@ named! {
         DriverMissing = "driver_missing",
         /// The NVIDIA driver is older than CUDA 12.8 needs.
         DriverTooOld = "driver_too_old",
+        /// A result holds no geometry, or none that can be meant.
+        ImplausibleResult = "implausible_result",
         /// Something tried to download at run time.
         OfflineDownloadAttempt = "offline_download_attempt",
         /// A defect of ours.
@@ -78,6 +80,9 @@ impl FailureKind {
             }
             Self::DriverTooOld => "update the NVIDIA driver to 570.26 or newer, which CUDA 12.8 needs",
             Self::OfflineDownloadAttempt => "pin the named file with `trellis model fetch` and start again",
+            Self::ImplausibleResult => {
+                "submit again with another `seed`, or use a picture that shows the object more clearly"
+            }
             Self::Internal => "report it with the job's id and the server's log",
         }
     }

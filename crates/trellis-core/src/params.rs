@@ -26,7 +26,7 @@ parameters! {
     /// Checked parameters of one job, nothing left open.
     pub struct Params {
         /// Seed of all random numbers
-        seed: u32 = Kind::Whole { least: 0, most: 2_147_483_647, step: 1, default: None };
+        seed: u32 = Kind::Whole { least: 0, most: 4_294_967_295, step: 1, default: None };
         => model:
         /// The model that makes the asset
         ;

@@ -16,6 +16,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::stream;
 use jiff::Timestamp;
+use tokio::sync::Semaphore;
 use trellis_core::JobId;
 
 use self::staged::{Staged, StagedFile};
@@ -24,14 +25,18 @@ use crate::folder_entries::{entries, gone, is_period, owner, staging_name, sweep
 use crate::folders::{Folders, create_durably};
 use crate::{BlobError, BlobKey, BlobStore, Room, StagedBlob, lost_found, plain_file};
 
-/// How much of a file is in memory at a time for each reader.
-const PART_BYTES: u64 = 512 << 10;
+/// How much of a file is in memory at a time for each reader: little, because a reader may take its time.
+const PART_BYTES: u64 = 128 << 10;
+
+/// How many threads write at a time. More of them wait for the same disk, each with a stack and a heap of its own.
+const WRITERS: usize = 16;
 
 /// A folder of blobs, on one file system.
 #[derive(Debug, Clone)]
 pub struct FolderBlobs {
     pub(crate) root: PathBuf,
     pub(crate) folders: Arc<Folders>,
+    writers: Arc<Semaphore>,
 }
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -42,6 +47,7 @@ impl FolderBlobs {
         let blobs = Self {
             root: root.to_owned(),
             folders: Arc::default(),
+            writers: Arc::new(Semaphore::new(WRITERS)),
         };
         create_durably(&blobs.jobs_folder())
             .map_err(|error| failed(&BlobKey::from_stored("jobs".to_owned()), error.into()))?;
@@ -102,7 +108,22 @@ impl FolderBlobs {
         let place = self.place(key)?;
         File::open(staged.path())?.sync_data()?;
         let folder = place.parent().unwrap_or(&self.root);
-        self.folders.enter(folder, || fs::rename(staged.path(), &place))
+        self.folders.enter(folder, || staged.rename(&place))
+    }
+
+    /// As [`Self::blocking`], with not too many others.
+    async fn writing<T: Send + 'static>(
+        &self,
+        key: &BlobKey,
+        work: impl FnOnce(&Self, &BlobKey) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, BlobError> {
+        let turn = Arc::clone(&self.writers).acquire_owned().await;
+        let write = self.blocking(key, move |blobs, key| {
+            // Held to the end, also where nobody waits for it any more.
+            let _turn = turn;
+            work(blobs, key)
+        });
+        write.await
     }
 
     pub(crate) async fn blocking<T: Send + 'static>(
@@ -137,7 +158,7 @@ fn failed(key: &BlobKey, source: Cause) -> BlobError {
 #[async_trait::async_trait]
 impl BlobStore for FolderBlobs {
     async fn put(&self, key: &BlobKey, bytes: Bytes) -> Result<(), BlobError> {
-        let put = self.blocking(key, move |blobs, key| {
+        let put = self.writing(key, move |blobs, key| {
             blobs.keep(key, |staged| {
                 let mut file = File::create(staged)?;
                 file.write_all(&bytes)?;
@@ -148,13 +169,13 @@ impl BlobStore for FolderBlobs {
     }
 
     async fn stage(&self, key: &BlobKey) -> Result<Box<dyn StagedBlob>, BlobError> {
-        let file = self.blocking(key, Self::begin).await?;
+        let file = self.writing(key, Self::begin).await?;
         Ok(Box::new(Staged::new(self.clone(), key.clone(), file)))
     }
 
     async fn put_file(&self, key: &BlobKey, file: &Path) -> Result<(), BlobError> {
         let file = file.to_owned();
-        let put = self.blocking(key, move |blobs, key| {
+        let put = self.writing(key, move |blobs, key| {
             // Not written to any more, so that this waits for what the kernel has not written yet.
             File::open(&file)?.sync_data()?;
             blobs.keep(key, |staged| match fs::rename(&file, staged) {
@@ -170,7 +191,7 @@ impl BlobStore for FolderBlobs {
 
     async fn copy(&self, from: &BlobKey, to: &BlobKey) -> Result<(), BlobError> {
         let from_key = from.clone();
-        let copied = self.blocking(to, move |blobs, to| {
+        let copied = self.writing(to, move |blobs, to| {
             let from = blobs.place(&from_key)?;
             blobs.open_blob(&from_key)?;
             blobs.keep(to, |staged| match fs::hard_link(&from, staged) {

@@ -3,8 +3,9 @@
 //! The cache is an index over the jobs that are kept, so it holds nothing of its own. A copy has links of its own to
 //! the bytes and outlives the job that it came from. A result that is missing or damaged is a miss.
 
+use futures::StreamExt as _;
 use tracing::{info, warn};
-use trellis_core::{JobId, Sha256};
+use trellis_core::{JobId, Sha256, Sha256Hasher};
 
 use crate::{BlobError, BlobKey, CacheKey, Delivered, DeliveredStatement, Jobs, Outcome, Owner};
 
@@ -43,14 +44,16 @@ impl Jobs {
     async fn copied(&self, mut outcome: Outcome, job: JobId) -> Result<Option<Outcome>, BlobError> {
         for Delivered { artifact, key } in &mut outcome.artifacts {
             let to = BlobKey::artifact(job, 0, &artifact.name);
-            if !self.copy_whole(key, artifact.sha256, &to).await? {
+            let expected = (artifact.size_bytes, artifact.sha256);
+            if !self.copy_whole(key, expected, &to).await? {
                 return Ok(None);
             }
             *key = to;
         }
         if let Some(DeliveredStatement { file, key }) = &mut outcome.statement {
             let to = BlobKey::statement(job, 0, &file.name);
-            if !self.copy_whole(key, file.sha256, &to).await? {
+            let expected = (file.size_bytes, file.sha256);
+            if !self.copy_whole(key, expected, &to).await? {
                 return Ok(None);
             }
             *key = to;
@@ -60,11 +63,19 @@ impl Jobs {
         Ok(Some(outcome))
     }
 
-    /// Copies one file and looks at every byte of the copy: what a job lists is true.
-    async fn copy_whole(&self, from: &BlobKey, expected: Sha256, to: &BlobKey) -> Result<bool, BlobError> {
+    /// Copies one file and looks at every byte of the copy, part by part: what a job lists is true.
+    async fn copy_whole(
+        &self,
+        from: &BlobKey,
+        expected: (u64, Sha256),
+        to: &BlobKey,
+    ) -> Result<bool, BlobError> {
         self.blobs.copy(from, to).await?;
-        let bytes = self.blobs.get(to).await?;
-        let digest = tokio::task::spawn_blocking(move || Sha256::of(&bytes)).await;
-        Ok(digest.is_ok_and(|digest| digest == expected))
+        let mut parts = self.blobs.read(to, 0..expected.0).await?;
+        let mut digest = Sha256Hasher::default();
+        while let Some(part) = parts.next().await {
+            digest.update(&part?);
+        }
+        Ok(digest.finish() == expected)
     }
 }

@@ -7,7 +7,7 @@
 //! picture does not say, and it is taken for a hole; either way a note tells how many there were.
 
 use crate::colour::Colour;
-use crate::grid::Grid;
+use crate::grid::{Grid, SIDES};
 use crate::noise::{Noise, median};
 use crate::parts;
 use crate::scene::Scene;
@@ -47,11 +47,7 @@ pub(crate) struct Enclosed {
 
 /// How soft most of the outline is, 0 to 1; pale parts and shadows along it don't count for much.
 fn outline(background: &Grid<bool>, scene: &Scene) -> f32 {
-    let edge = |index: &usize| {
-        background.values[*index] && background.neighbours(*index).any(|next| !background.values[next])
-    };
-    let cells = (0..background.values.len()).filter(edge);
-    median(softness(cells, background, background, scene))
+    median(softness(background.rim(), background, background, scene))
 }
 
 /// Opens the holes in `background`; `pale` are cells already known to be the object's.
@@ -68,10 +64,8 @@ pub(crate) fn open_holes(
     let found = parts::parts(&near, false);
     let least = ((near.values.len() as f64 * LEAST_SHARE) as usize).max(4);
     let mut areas = vec![Vec::new(); found.sizes.len()];
-    for (index, label) in found.labels.values.iter().enumerate() {
-        if *label != 0 && found.sizes[*label as usize - 1] >= least {
-            areas[*label as usize - 1].push(index);
-        }
+    for (cell, part) in found.cells().filter(|(_, part)| found.sizes[*part] >= least) {
+        areas[part].push(cell);
     }
     areas.retain(|area| !area.is_empty());
     let mut enclosed = Enclosed::default();
@@ -198,7 +192,7 @@ fn softness(
     let mut edges = 0_u32;
     for index in cells {
         let (mut least, mut at_edge) = (f32::INFINITY, false);
-        for towards in [(1, 0), (-1, 0), (0, 1), (0, -1)] {
+        for towards in SIDES {
             let (mut at_step, mut most) = (0.0, 0.0_f32);
             let mut seen = 0;
             for steps in 1..=FOLLOWED {
@@ -246,13 +240,10 @@ fn prints(background: &Grid<bool>, areas: &Grid<u32>, scene: &Scene) -> Vec<usiz
     let mut around = vec![0_u32; found.sizes.len()];
     let mut beside = vec![0; found.sizes.len()];
     let mut contrast = vec![0.0_f32; found.sizes.len()];
-    for (index, label) in found.labels.values.iter().enumerate() {
-        let Some(part) = label.checked_sub(1) else {
-            continue;
-        };
-        let most = &mut contrast[part as usize];
+    for (index, part) in found.cells() {
+        let most = &mut contrast[part];
         *most = most.max(scene.contrast(index));
-        let around = &mut around[part as usize];
+        let around = &mut around[part];
         if rest.on_border(index) {
             *around = MANY;
         }
@@ -262,7 +253,7 @@ fn prints(background: &Grid<bool>, areas: &Grid<u32>, scene: &Scene) -> Vec<usiz
                 *around = MANY;
             } else {
                 *around = area;
-                beside[part as usize] = next;
+                beside[part] = next;
             }
         }
     }

@@ -5,9 +5,9 @@
 
 use crate::colour::{Colour, length};
 use crate::edge::eroded;
-use crate::grid::Grid;
+use crate::grid::{Grid, SIDES};
 use crate::noise::Noise;
-use crate::parts;
+use crate::parts::{self, Parts};
 use crate::scene::Scene;
 
 /// Cells to each side over which a residual is averaged.
@@ -44,11 +44,8 @@ pub(crate) fn take_back(background: &mut Grid<bool>, scene: &Scene, noise: &Nois
     let least = (off.values.len() as f64 * LEAST_SHARE) as usize;
     let border = 2 * (off.width + off.height);
     let mut areas = vec![Area::default(); found.sizes.len()];
-    for (index, label) in found.labels.values.iter().enumerate() {
-        let Some(part) = label.checked_sub(1) else {
-            continue;
-        };
-        let area = &mut areas[part as usize];
+    for (index, part) in found.cells() {
+        let area = &mut areas[part];
         area.core += usize::from(core.values[index]);
         area.on_border += usize::from(core.on_border(index));
         (0..3).for_each(|channel| area.offset[channel] += levels.values[index][channel]);
@@ -58,13 +55,11 @@ pub(crate) fn take_back(background: &mut Grid<bool>, scene: &Scene, noise: &Nois
         area.believed =
             *size >= least && area.core * 4 >= *size && (area.on_border as f64) < FLOOR * border as f64;
     }
-    measure_edges(&mut areas, &found.labels, &near, background, scene);
+    measure_edges(&mut areas, &found, &near, background, scene);
     let mut taken = off.map(|_| false);
-    for (index, label) in found.labels.values.iter().enumerate() {
-        if *label != 0 && areas[*label as usize - 1].ends_sharply() {
-            taken.values[index] = true;
-            background.values[index] = false;
-        }
+    for (cell, _) in found.cells().filter(|(_, part)| areas[*part].ends_sharply()) {
+        taken.values[cell] = true;
+        background.values[cell] = false;
     }
     taken
 }
@@ -92,19 +87,18 @@ impl Area {
 
 fn measure_edges(
     areas: &mut [Area],
-    labels: &Grid<u32>,
+    found: &Parts,
     near: &Grid<bool>,
     background: &Grid<bool>,
     scene: &Scene,
 ) {
-    for (index, label) in labels.values.iter().enumerate() {
-        let Some(area) = label.checked_sub(1).map(|part| &mut areas[part as usize]) else {
-            continue;
-        };
+    let labels = &found.labels;
+    for (index, part) in found.cells() {
+        let area = &mut areas[part];
         if !area.believed {
             continue;
         }
-        for towards in [(1, 0), (-1, 0), (0, 1), (0, -1)] {
+        for towards in SIDES {
             let seen = |steps| labels.along(index, towards, steps);
             let (Some(next), Some(outside), Some(inside)) = (seen(1), seen(ACROSS), seen(-ACROSS)) else {
                 continue;
@@ -117,7 +111,7 @@ fn measure_edges(
                 .any(darker);
             area.shaded += usize::from(beside);
             let plain = |index: usize| near.values[index] && labels.values[index] == 0;
-            if !plain(next) || !plain(outside) || labels.values[inside] != *label {
+            if !plain(next) || !plain(outside) || labels.values[inside] != labels.values[index] {
                 continue;
             }
             let (outside, inside) = (scene.residual(outside), scene.residual(inside));

@@ -3,6 +3,9 @@
 /// Coverage from which a cell is inside.
 pub(crate) const INSIDE: f32 = 0.5;
 
+/// The steps from a cell to its neighbours.
+pub(crate) const SIDES: [(isize, isize); 4] = [(1, 0), (-1, 0), (0, 1), (0, -1)];
+
 /// `width × height` values; the value at column `x` of row `y` is at `y * width + x`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Grid<T> {
@@ -70,6 +73,15 @@ impl<T: Copy> Grid<T> {
         ]
         .into_iter()
         .flatten()
+    }
+}
+
+impl Grid<bool> {
+    /// The cells inside that have a neighbour outside.
+    pub(crate) fn rim(&self) -> impl Iterator<Item = usize> {
+        let is_rim =
+            |cell: &usize| self.values[*cell] && self.neighbours(*cell).any(|next| !self.values[next]);
+        (0..self.values.len()).filter(is_rim)
     }
 }
 

@@ -5,7 +5,7 @@
 //! look alike, so there it must also reach beyond the object to the side.
 
 use crate::edge::eroded;
-use crate::grid::Grid;
+use crate::grid::{Grid, SIDES};
 use crate::noise::median;
 use crate::parts;
 use crate::scene::Scene;
@@ -252,7 +252,7 @@ impl Area {
         self.deviation = (squares.sum::<f64>() / count).sqrt();
         let own: std::collections::HashSet<usize> = self.cells.iter().copied().collect();
         for cell in &self.cells {
-            for towards in [(1, 0), (-1, 0), (0, 1), (0, -1)] {
+            for towards in SIDES {
                 // The cells in between are mixed with the background.
                 let next = object.along(*cell, towards, 1);
                 if next.is_some_and(|next| !own.contains(&next)) {

@@ -13,6 +13,14 @@ pub(crate) struct Parts {
     pub(crate) sizes: Vec<usize>,
 }
 
+impl Parts {
+    /// The cells inside, each with the index of its part in `sizes`.
+    pub(crate) fn cells(&self) -> impl Iterator<Item = (usize, usize)> {
+        let labels = self.labels.values.iter().enumerate();
+        labels.filter_map(|(cell, label)| Some((cell, label.checked_sub(1)? as usize)))
+    }
+}
+
 /// The parts of `mask` whose cells share a side, or also a corner if `corners`.
 pub(crate) fn parts(mask: &Grid<bool>, corners: bool) -> Parts {
     let mut labels = mask.map(|_| 0_u32);
@@ -45,15 +53,8 @@ pub(crate) fn parts(mask: &Grid<bool>, corners: bool) -> Parts {
 }
 
 fn diagonal(mask: &Grid<bool>, index: usize) -> impl Iterator<Item = usize> {
-    let (x, y) = (index % mask.width, index / mask.width);
-    let (width, height) = (mask.width, mask.height);
-    [(-1, -1), (1, -1), (-1, 1), (1, 1)]
-        .into_iter()
-        .filter_map(move |(across, down)| {
-            let x = x.checked_add_signed(across)?;
-            let y = y.checked_add_signed(down)?;
-            (x < width && y < height).then(|| y * width + x)
-        })
+    let corners = [(-1, -1), (1, -1), (-1, 1), (1, 1)].into_iter();
+    corners.filter_map(move |towards| mask.along(index, towards, 1))
 }
 
 /// Takes specks out of the mask.

@@ -3,7 +3,7 @@
 //! In a shadow every channel of the background is darker by the same factor. A soft shadow fades at its
 //! edge, an object ends.
 
-use crate::grid::Grid;
+use crate::grid::{Grid, SIDES};
 use crate::parts;
 use crate::scene::Scene;
 
@@ -46,10 +46,7 @@ pub(crate) fn goes_on(scene: &Scene, index: usize, from: usize, most: f32) -> bo
 pub(crate) fn add_soft(background: &mut Grid<bool>, scene: &Scene) {
     for most in STEPS {
         let mut dark = background.map(|_| false);
-        let edge = |index: &usize| {
-            background.values[*index] && background.neighbours(*index).any(|next| !background.values[next])
-        };
-        let mut open: Vec<usize> = (0..background.values.len()).filter(edge).collect();
+        let mut open: Vec<usize> = background.rim().collect();
         while let Some(from) = open.pop() {
             for next in background.neighbours(from) {
                 if background.values[next] || dark.values[next] {
@@ -75,18 +72,10 @@ fn keep_fading(background: &mut Grid<bool>, dark: &Grid<bool>, scene: &Scene) {
     let side = dark.width.max(dark.height);
     let reach = (side / SHARP).max(1) as isize;
     let deep = (side / WIDEST) as isize;
-    let cells = || {
-        found
-            .labels
-            .values
-            .iter()
-            .enumerate()
-            .filter_map(|(index, label)| Some((index, label.checked_sub(1)? as usize)))
-    };
     // How many edges of its cells towards the plain background are sharp, and fade; and those towards others.
     let mut edges = vec![Edges::default(); found.sizes.len()];
-    for (index, part) in cells() {
-        for towards in [(1, 0), (-1, 0), (0, 1), (0, -1)] {
+    for (index, part) in found.cells() {
+        for towards in SIDES {
             let seen = |steps: isize| dark.along(index, towards, steps);
             let (Some(next), Some(outside), Some(inside)) = (seen(1), seen(reach), seen(-reach)) else {
                 continue;
@@ -105,7 +94,7 @@ fn keep_fading(background: &mut Grid<bool>, dark: &Grid<bool>, scene: &Scene) {
             }
         }
     }
-    for (index, part) in cells() {
+    for (index, part) in found.cells() {
         let Edges { sharp, fading, other } = edges[part];
         background.values[index] |=
             fading >= sharp && (fading as f64) >= FADING * (fading + sharp + other) as f64;

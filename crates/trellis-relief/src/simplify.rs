@@ -7,7 +7,7 @@
 use meshopt::{SimplifyOptions, VertexDataAdapter};
 
 use crate::sheet::Sheet;
-use crate::topology::{directed, direction};
+use crate::topology::{direction, edges, outer_edges};
 
 /// How far the outline and the surface may move, relative to the sheet's longer side.
 const LARGEST_ERROR: f32 = 0.004;
@@ -26,7 +26,7 @@ pub(crate) fn simplify(sheet: &mut Sheet, target: usize) {
     let before = Loops::of(sheet, &sheet.triangles);
     for options in [SimplifyOptions::None, SimplifyOptions::LockBorder] {
         let mut triangles = collapsed(sheet, target, options);
-        let outline = outline(&triangles);
+        let outline = outer_edges(&triangles).len();
         if 2 * outline > target {
             // The outline takes a triangle for each of its edges. Where it is long, as that of a plant, hardly
             // any would be left for the surface: then they are not counted.
@@ -108,14 +108,10 @@ impl Loops {
     /// `None` if it is not a sheet: an edge twice in one direction, an outline that branches, or a
     /// triangle that is turned over. One without area as seen from the front may stand upright.
     fn of(sheet: &Sheet, triangles: &[[u32; 3]]) -> Option<Self> {
-        let mut edges = Vec::with_capacity(3 * triangles.len());
-        for [a, b, c] in triangles.iter().copied() {
-            if !is_facing(sheet, [a, b, c]) {
-                return None;
-            }
-            edges.extend([(a, b), (b, c), (c, a)].map(|(from, to)| directed(from, to)));
+        if !triangles.iter().all(|corners| is_facing(sheet, *corners)) {
+            return None;
         }
-        edges.sort_unstable();
+        let edges = edges(triangles);
         let mut next = vec![None; sheet.positions.len()];
         let mut outer = 0;
         for edge in edges.chunk_by(|one, other| one >> 1 == other >> 1) {
@@ -151,17 +147,6 @@ impl Loops {
             euler: vertices - (edges.len() + outer) as i64 / 2 + triangles.len() as i64,
         })
     }
-}
-
-/// How many edges belong to one triangle only.
-fn outline(triangles: &[[u32; 3]]) -> usize {
-    let mut edges: Vec<_> = triangles
-        .iter()
-        .flat_map(|[a, b, c]| [(a, b), (b, c), (c, a)].map(|(from, to)| directed(*from, *to)))
-        .collect();
-    edges.sort_unstable();
-    let edges = edges.chunk_by(|one, other| one >> 1 == other >> 1);
-    edges.filter(|edge| edge.len() == 1).count()
 }
 
 /// Counts the closed chains; takes them apart on the way.

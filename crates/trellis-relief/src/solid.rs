@@ -5,7 +5,7 @@
 use crate::atlas::Atlas;
 use crate::inflate::Inflated;
 use crate::sheet::Sheet;
-use crate::topology::{Defect, Topology, directed, direction};
+use crate::topology::{Defect, Topology, direction, outer_edges};
 
 /// The least height of a vertex amid the rim, in cells.
 const LEAST_HEIGHT: f32 = 0.1;
@@ -56,7 +56,7 @@ pub(crate) fn close(mut sheet: Sheet, inflated: &Inflated, atlas: &Atlas) -> Sol
         .iter()
         .map(|[a, b, c]| [*a, *c, *b].map(|vertex| back + vertex));
     solid.triangles.extend(mirrored);
-    for [from, to] in open_edges(&sheet) {
+    for [from, to] in outer_edges(&sheet.triangles).into_iter().map(direction) {
         let corners = [to, from].map(|vertex| sheet.positions[vertex as usize]);
         if corners.iter().any(|corner| corner[2] > 0.0) {
             sole(&mut solid, &fit, corners, |position| {
@@ -93,20 +93,6 @@ fn sole(solid: &mut Solid, fit: &Fit, [a, b]: [[f32; 3]; 2], uv: impl Fn([f32; 3
     for corner in 2..ring.len() as u32 {
         solid.triangles.push([first, first + corner - 1, first + corner]);
     }
-}
-
-/// The edges of the outline, as their triangles have them.
-fn open_edges(sheet: &Sheet) -> Vec<[u32; 2]> {
-    let triangles = sheet.triangles.iter();
-    let mut edges: Vec<u64> = triangles
-        .flat_map(|[a, b, c]| [directed(*a, *b), directed(*b, *c), directed(*c, *a)])
-        .collect();
-    edges.sort_unstable();
-    let edges = edges.chunk_by(|one, other| one >> 1 == other >> 1);
-    edges
-        .filter(|edge| edge.len() == 1)
-        .map(|edge| direction(edge[0]))
-        .collect()
 }
 
 /// Where sheet positions lie in the unit cube.

@@ -55,14 +55,10 @@ impl Topology {
             .iter()
             .map(|corners| corners.map(|c| welded[c as usize]))
             .collect();
-        let mut edges = Vec::with_capacity(3 * corners.len());
-        for (number, [a, b, c]) in corners.iter().copied().enumerate() {
-            if a == b || b == c || c == a {
-                return Err(Defect::Degenerate(number));
-            }
-            edges.extend([(a, b), (b, c), (c, a)].map(|(from, to)| directed(from, to)));
+        if let Some(number) = corners.iter().position(|[a, b, c]| a == b || b == c || c == a) {
+            return Err(Defect::Degenerate(number));
         }
-        edges.sort_unstable();
+        let edges = edges(&corners);
         for edge in edges.chunk_by(|one, other| one >> 1 == other >> 1) {
             if edge.len() != 2 || edge[0] == edge[1] {
                 return Err(Defect::Edge(direction(edge[0]).map(|end| places[end as usize])));
@@ -102,8 +98,23 @@ pub(crate) fn weld(positions: &[[f32; 3]]) -> (Vec<u32>, Vec<[u32; 3]>) {
     (welded, places)
 }
 
+/// The three edges of each triangle, in order: the same ones side by side, whatever their direction.
+pub(crate) fn edges(triangles: &[[u32; 3]]) -> Vec<u64> {
+    let of = |[a, b, c]: &[u32; 3]| [directed(*a, *b), directed(*b, *c), directed(*c, *a)];
+    let mut edges: Vec<u64> = triangles.iter().flat_map(of).collect();
+    edges.sort_unstable();
+    edges
+}
+
+/// The triangles' edges that belong to one only.
+pub(crate) fn outer_edges(triangles: &[[u32; 3]]) -> Vec<u64> {
+    let edges = edges(triangles);
+    let edges = edges.chunk_by(|one, other| one >> 1 == other >> 1);
+    edges.filter(|edge| edge.len() == 1).map(|edge| edge[0]).collect()
+}
+
 /// An edge as one number: its ends in order, the last bit says the direction.
-pub(crate) fn directed(from: u32, to: u32) -> u64 {
+fn directed(from: u32, to: u32) -> u64 {
     let (low, high) = (from.min(to), from.max(to));
     (u64::from(low) << 32 | u64::from(high)) << 1 | u64::from(from > to)
 }

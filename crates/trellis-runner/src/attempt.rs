@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
-use tracing::{error, info};
-use trellis_backend::{Backend, Request};
+use tracing::{error, info, warn};
+use trellis_backend::{Backend, Output, Request};
 use trellis_core::{Failure, FailureKind, GenerateError};
 use trellis_jobs::{BlobError, Claim, Lease};
 
@@ -19,16 +21,24 @@ use crate::scratch;
 use crate::shared::Shared;
 use crate::work::{Stop, work};
 
+/// How long storing may take where a job is done close to its time limit: what is done is not thrown away for a moment.
+const STORING_AT_LEAST: Duration = Duration::from_secs(2);
+/// The same at the end of the server, which then has 4 s left for this and for stopping the backend.
+const STORING_AT_THE_END: Duration = Duration::from_millis(1500);
+
 pub(crate) struct Attempt {
     shared: Arc<Shared>,
     backend: Arc<dyn Backend>,
     claim: Claim,
     began_at: Timestamp,
+    /// Reading the pictures, the work and storing its result end by then.
+    deadline: Instant,
 }
 
 impl Attempt {
     pub(crate) fn new(shared: Arc<Shared>, backend: Arc<dyn Backend>, claim: Claim) -> Self {
         Self {
+            deadline: Instant::now() + shared.settings.job_limit,
             shared,
             backend,
             claim,
@@ -84,13 +94,22 @@ impl Attempt {
         gone: impl Future<Output = Gone>,
         free: oneshot::Sender<()>,
     ) -> Ending {
-        let request = match self.request(folder).await {
-            Ok(request) => request,
-            Err(failure) => return Ending::Fail(failure),
+        let request = match timeout_at(self.deadline, self.request(folder)).await {
+            Ok(Ok(request)) => request,
+            Ok(Err(failure)) => return Ending::Fail(failure),
+            Err(_) => return Ending::Fail(self.too_long()),
         };
         let (reports, carrier) = reports(self.shared.clone(), self.claim.lease.clone());
         let carrying = AbortOnDropHandle::new(tokio::spawn(carrier.run()));
-        let (done, stop) = work(&self.shared, self.backend.clone(), request, reports, gone).await;
+        let (done, stop) = work(
+            &self.shared,
+            self.backend.clone(),
+            request,
+            reports,
+            self.deadline,
+            gone,
+        )
+        .await;
         drop(free);
         if matches!(stop, Some(Stop::Gone(_))) {
             carrying.abort();
@@ -104,11 +123,7 @@ impl Attempt {
         let _ = carrying.await;
         match (done, stop) {
             // Done is done, even where it was told to stop.
-            (Ok(output), _) => self
-                .storing()
-                .store(folder, output)
-                .await
-                .map_or_else(Ending::Fail, |outcome| Ending::Succeed(Box::new(outcome))),
+            (Ok(output), _) => self.store(folder, output).await,
             (Err(_), Some(Stop::Drained)) => Ending::Release,
             (Err(_), Some(Stop::TimeLimit)) => Ending::Fail(self.too_long()),
             (Err(GenerateError::Failed(failure)), _) => Ending::Fail(failure),
@@ -118,6 +133,28 @@ impl Attempt {
                 "the backend cancelled the job without being told to",
             )),
         }
+    }
+
+    /// Stores the result, for as long as there is time: a disk that hangs must not keep the slot.
+    async fn store(&self, folder: &Path, output: Output) -> Ending {
+        let names: Vec<String> = output.files.iter().map(|file| file.name.clone()).collect();
+        let storing = self.storing();
+        let deadline = self.deadline.max(Instant::now() + STORING_AT_LEAST);
+        let ending = tokio::select! {
+            stored = storing.store(folder, output) => {
+                return stored.map_or_else(Ending::Fail, |outcome| Ending::Succeed(Box::new(outcome)));
+            }
+            () = sleep_until(deadline) => Ending::Fail(self.too_long()),
+            () = self.end_of_the_server() => Ending::Release,
+        };
+        warn!("the result is not stored in time");
+        storing.abandon(names);
+        ending
+    }
+
+    async fn end_of_the_server(&self) {
+        self.shared.drained.cancelled().await;
+        sleep(STORING_AT_THE_END).await;
     }
 
     async fn request(&self, folder: &Path) -> Result<Request, Failure> {

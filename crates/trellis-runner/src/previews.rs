@@ -73,6 +73,10 @@ impl Previews {
 
     /// The oldest live job of a real backend that has no preview yet and can have one.
     async fn next(&mut self) -> Option<JobId> {
+        // Else those that wait for room would be taken for such that can have none.
+        if !self.shared.has_room().await {
+            return None;
+        }
         let registry = &self.shared.registry;
         let real = registry
             .all()

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use trellis_backend::{Backend, Finished, Finishing, Made, Output, Pictures, StatementText};
-use trellis_core::{Failure, Sha256, StatementFile};
-use trellis_jobs::{BlobKey, CacheKey, Claim, Delivered, DeliveredStatement, Outcome};
+use trellis_core::{Failure, Sha256, StatementFile, is_plain_name};
+use trellis_jobs::{BlobKey, CacheKey, Claim, Delivered, DeliveredStatement, Lease, Outcome};
 
 use crate::shared::Shared;
 use crate::upload::{Place, not_stored};
@@ -91,6 +91,22 @@ impl Storing<'_> {
         let made_by = self.shared.origin.identity(self.backend)?;
         let job = &self.claim.job;
         Some(CacheKey::new(&job.inputs, &job.params, &made_by))
+    }
+
+    /// Removes what a store that was given up may have kept under these names. Waits for nothing: the disk may hang.
+    pub(crate) fn abandon(&self, names: Vec<String>) {
+        let Lease { job, attempt, .. } = self.claim.lease;
+        let blobs = self.shared.blobs.clone();
+        tokio::spawn(async move {
+            let key = |name: String| BlobKey::artifact(job, attempt, &name);
+            let keys: Vec<BlobKey> = names
+                .into_iter()
+                .filter(|name| is_plain_name(name))
+                .map(key)
+                .collect();
+            // What stays goes with the job's other blobs.
+            let _ = blobs.delete(&keys).await;
+        });
     }
 
     /// Removes what was stored for a result that is of no use.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::{JoinError, JoinHandle};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 use trellis_backend::{Backend, Output, Request};
@@ -16,6 +17,8 @@ use crate::shared::Shared;
 
 /// How long a backend may take to stop once it is told to.
 const STOPPING: Duration = Duration::from_secs(5);
+/// The same at the end of the server, which then has 4 s left.
+const STOPPING_AT_THE_END: Duration = Duration::from_secs(2);
 
 /// Why a backend was told to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +37,7 @@ pub(crate) async fn work(
     backend: Arc<dyn Backend>,
     request: Request,
     reports: Reports,
+    deadline: Instant,
     gone: impl Future<Output = Gone>,
 ) -> (Result<Output, GenerateError>, Option<Stop>) {
     let cancel = CancellationToken::new();
@@ -44,15 +48,22 @@ pub(crate) async fn work(
     let stop = tokio::select! {
         done = &mut working => return (outcome(done), None),
         gone = gone => Stop::Gone(gone),
-        () = tokio::time::sleep(shared.settings.job_limit) => Stop::TimeLimit,
+        () = tokio::time::sleep_until(deadline) => Stop::TimeLimit,
         () = shared.drained.cancelled() => Stop::Drained,
     };
     drop(guard);
-    (stopped(working).await, Some(stop))
+    let within = match stop {
+        Stop::Drained => STOPPING_AT_THE_END,
+        Stop::Gone(_) | Stop::TimeLimit => STOPPING,
+    };
+    (stopped(working, within).await, Some(stop))
 }
 
-async fn stopped(mut working: JoinHandle<Result<Output, GenerateError>>) -> Result<Output, GenerateError> {
-    if let Ok(done) = tokio::time::timeout(STOPPING, &mut working).await {
+async fn stopped(
+    mut working: JoinHandle<Result<Output, GenerateError>>,
+    within: Duration,
+) -> Result<Output, GenerateError> {
+    if let Ok(done) = tokio::time::timeout(within, &mut working).await {
         return outcome(done);
     }
     warn!("backend does not stop, abandoning it");

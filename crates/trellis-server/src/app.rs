@@ -20,6 +20,7 @@ use utoipa_axum::routes;
 
 use crate::authorize::authorize;
 use crate::book::{self, Methods};
+use crate::compat::{nim, nim_facts};
 use crate::hosts::addressed;
 use crate::observe::observe;
 use crate::pace::paced;
@@ -39,6 +40,7 @@ use crate::{AppState, events, files, jobs, pages, server_facts, submit, workers}
     tags(
         (name = "jobs", description = "Submit pictures, follow the work, cancel it"),
         (name = "files", description = "Results and submitted pictures"),
+        (name = "nim", description = "For clients of NVIDIA's NIM for TRELLIS"),
         (name = "server", description = "What the server is and whether it can work"),
     ),
     modifiers(&KeyScheme),
@@ -73,6 +75,9 @@ pub fn app(state: AppState) -> Router {
     // The last layer is the outermost: whatever the others refuse becomes a problem in `observe`.
     api.merge(pages::routes(move || openapi(max_images)))
         .route(scrape::PATH, get(scrape::metrics))
+        .route(scrape::NIM_PATH, get(scrape::metrics))
+        // The blueprint's client forgets the version.
+        .route("/health/ready", get(server_facts::ready))
         .fallback(route_not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(methods, book::route_options))
@@ -135,7 +140,10 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(server_facts::live))
         .routes(routes!(server_facts::ready))
         .routes(routes!(workers::list_workers))
-        .routes(routes!(workers::command_worker));
+        .routes(routes!(workers::command_worker))
+        .routes(routes!(nim::infer))
+        .routes(routes!(nim_facts::metadata))
+        .routes(routes!(nim_facts::models));
     OpenApiRouter::with_openapi(Contract::openapi()).nest("/v1", v1)
 }
 

@@ -19,10 +19,11 @@ use crate::scrape;
 
 /// Open to everybody: what a probe or a new user needs, the same for every server or about none of its jobs.
 /// By the whole path, so that a new route is closed until it is named here.
-pub(crate) const PUBLIC: [&str; 7] = [
+pub(crate) const PUBLIC: [&str; 8] = [
     "/",
     "/docs",
     "/docs/style.css",
+    "/health/ready",
     "/openapi.json",
     "/v1/health/live",
     "/v1/health/ready",
@@ -35,7 +36,8 @@ pub(crate) const PUBLIC: [&str; 7] = [
 pub(crate) async fn authorize(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let sent = sent(request.headers());
     let path = request.uri().path();
-    let public = PUBLIC.contains(&path) || (state.public_metrics && path == scrape::PATH);
+    let public =
+        PUBLIC.contains(&path) || (state.public_metrics && [scrape::PATH, scrape::NIM_PATH].contains(&path));
     let access = state.keys.access(sent.secret());
     // A page for everybody tells nothing of the key that was sent along.
     if !public && sent.secret().is_some() && access != Access::Free {

@@ -51,6 +51,18 @@ pub(crate) fn copy(uri: impl Read, take: impl FnMut(Vec<u8>) -> io::Result<()>) 
     copy_in_blocks(uri, BLOCK, take)
 }
 
+/// The same of a URI or, as some clients send it, of base64 without anything before it.
+pub(crate) fn copy_or_bare(
+    mut text: impl Read,
+    take: impl FnMut(Vec<u8>) -> io::Result<()>,
+) -> Result<(), CopyError> {
+    let mut beginning = Vec::new();
+    text.by_ref().take(5).read_to_end(&mut beginning)?;
+    let is_uri = beginning.eq_ignore_ascii_case(b"data:");
+    let head: &[u8] = if is_uri { b"" } else { b"data:;base64," };
+    copy(head.chain(beginning.as_slice()).chain(text), take)
+}
+
 fn copy_in_blocks(
     uri: impl Read,
     block: usize,

@@ -72,7 +72,8 @@ impl From<Failure> for Problem {
             FailureKind::Unsupported
             | FailureKind::BadInput
             | FailureKind::NoObject
-            | FailureKind::NoClearObject => StatusCode::UNPROCESSABLE_ENTITY,
+            | FailureKind::NoClearObject
+            | FailureKind::ImplausibleResult => StatusCode::UNPROCESSABLE_ENTITY,
             FailureKind::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
             FailureKind::TimeLimit
             | FailureKind::WorkerLost

@@ -12,6 +12,9 @@ use crate::AppState;
 /// Where the figures are, on both listeners.
 pub(crate) const PATH: &str = "/metrics";
 
+/// Where those who watch a NIM look for them; on the server's own listener alone.
+pub(crate) const NIM_PATH: &str = "/v1/metrics";
+
 /// Figures for Prometheus.
 pub(crate) async fn metrics(State(state): State<AppState>) -> Response {
     // A database that does not answer leaves its figures out; the others may say why.

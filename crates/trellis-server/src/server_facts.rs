@@ -99,6 +99,8 @@ pub(crate) struct Live {
 pub(crate) struct Ready {
     /// `ready` or `not_ready`.
     status: &'static str,
+    /// `health.response`, for clients of NVIDIA's NIM.
+    object: &'static str,
     /// Why, one sentence.
     message: String,
     /// What makes assets, the best first.
@@ -198,6 +200,7 @@ pub(crate) async fn ready(State(state): State<AppState>) -> Response {
         code,
         Json(Ready {
             status,
+            object: "health.response",
             message,
             backends,
         }),

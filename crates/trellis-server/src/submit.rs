@@ -2,7 +2,7 @@
 
 mod fields;
 mod form;
-mod json;
+pub(crate) mod json;
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -71,12 +71,8 @@ pub(crate) async fn submit_job(
         idempotency_key: idempotency_key(request.headers())?,
         no_cache: asks_no_cache(request.headers()),
     };
-    refuse_announced_size(request.headers(), state.limits.body_bytes)?;
-    refuse_compressed(request.headers())?;
-    // Before the body is read, which would find no place.
-    state.jobs.accepts(announced_bytes(request.headers())).await?;
+    let mut intake = admitted(&state, request.headers()).await?;
     let headers = request.headers().clone();
-    let mut intake = state.jobs.intake();
     let displaced = intake.displaced();
     let asked = tokio::select! {
         asked = read(&state, request, &mut intake) => asked?,
@@ -88,6 +84,15 @@ pub(crate) async fn submit_job(
         submitted.job = wait::wait(&state, &owner, submitted.job.id, seconds).await?;
     }
     Ok(accepted(submitted, seconds))
+}
+
+/// A submission may come: its headers say nothing against it, and there is room.
+pub(crate) async fn admitted(state: &AppState, headers: &HeaderMap) -> Result<Intake, Problem> {
+    refuse_announced_size(headers, state.limits.body_bytes)?;
+    refuse_compressed(headers)?;
+    // Before the body is read, which would find no place.
+    state.jobs.accepts(announced_bytes(headers)).await?;
+    Ok(state.jobs.intake())
 }
 
 async fn read(state: &AppState, request: Request, intake: &mut Intake) -> Result<Asked, Problem> {

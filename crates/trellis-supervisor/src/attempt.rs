@@ -6,14 +6,18 @@
 use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use trellis_backend::{AssetLabel, Content, Made, Output, Reporter, Request, engine_formats, with_converted};
-use trellis_core::{Failure, FailureKind, GenerateError, Params};
+use trellis_backend::{
+    AssetLabel, Content, Made, Output, Reporter, Request, engine_formats, open_left, with_converted,
+};
+use trellis_core::{Failure, FailureKind, GenerateError, Params, counted, is_plain_name, plain_line};
 
 use crate::cause::{Cause, without_paths};
 use crate::limits::Limits;
 use crate::pictures;
+use crate::protocol::ARTIFACTS;
 use crate::ticket::{Ended, File, Finished, Task, Ticket, Update};
 
 /// What a person should know of the results.
@@ -91,6 +95,7 @@ async fn one_try(
         cancel: cancel.clone(),
     });
     let mut files = Vec::new();
+    let mut left_out: u64 = 0;
     let mut taken = false;
     loop {
         let update = tokio::select! {
@@ -103,11 +108,19 @@ async fn one_try(
         match update {
             Some(Update::Taken) => taken = true,
             Some(Update::Progress(progress)) => reporter.progress(progress),
-            Some(Update::File(file)) => files.push(file),
+            Some(Update::File(file)) if files.len() < ARTIFACTS => files.push(file),
+            Some(Update::File(_)) => left_out += 1,
+            Some(Update::Ended(Ended::Done(_))) if left_out > 0 => return Err(too_many(left_out)),
             Some(Update::Ended(ended)) => return Ok((ended, files)),
             None => return Ok((Ended::Lost(Cause::NotReady), files)),
         }
     }
+}
+
+fn too_many(left_out: u64) -> Failure {
+    let reported = counted(ARTIFACTS as u64 + left_out, "file", "files");
+    let message = format!("the worker reported {reported}; at most {ARTIFACTS} are taken");
+    Failure::new(FailureKind::Internal, message)
 }
 
 fn given_up(cause: &Cause, times: u32) -> Failure {
@@ -151,29 +164,12 @@ async fn output(
     finished: Finished,
     mut notes: Vec<String>,
 ) -> Result<Output, Failure> {
-    let mut made = Vec::new();
-    for file in files {
-        let path = task.out.join(&file.name);
-        let is_plain = Path::new(&file.name)
-            .file_name()
-            .is_some_and(|name| name == file.name.as_str());
-        let size = tokio::fs::metadata(&path)
-            .await
-            .map(|metadata| metadata.len())
-            .ok();
-        if !is_plain || size != Some(file.size_bytes) {
-            let message = format!(
-                "the worker reported a file that does not match: `{}`",
-                without_paths(&file.name)
-            );
-            return Err(Failure::new(FailureKind::Internal, message));
-        }
-        made.push(Made {
-            name: file.name,
-            format: file.format,
-            content: Content::File(path),
-        });
-    }
+    let folder = task.out.clone();
+    let made = spawn_blocking(move || files.into_iter().map(|file| held(&folder, file)).collect());
+    let made: Result<Vec<Made>, Failure> = made
+        .await
+        .map_err(|_| Failure::new(FailureKind::Internal, "looking at the worker's files crashed"))?;
+    let made = made?;
     let stages: Vec<String> = finished
         .timings
         .stages
@@ -188,12 +184,35 @@ async fn output(
     if finished.low_vram && !task.low_vram {
         notes.push("made in low-VRAM mode".to_owned());
     }
-    notes.extend(finished.notes);
+    notes.extend(finished.notes.iter().map(|note| without_paths(note)));
     Ok(Output {
         files: made,
         notes,
         timings: finished.timings,
         made_with: finished.made_with,
+    })
+}
+
+/// A file as the worker reported it, if it is one.
+fn held(folder: &Path, file: File) -> Result<Made, Failure> {
+    let mismatch = |why: &str| {
+        let name = plain_line(&without_paths(&file.name), 100);
+        let message = format!("the worker reported a file that does not match: `{name}` {why}");
+        Failure::new(FailureKind::Internal, message)
+    };
+    if !is_plain_name(&file.name) {
+        return Err(mismatch("is not a plain name"));
+    }
+    let path = folder.join(&file.name);
+    let (_, size_bytes) = open_left(folder, &path)?;
+    if size_bytes != file.size_bytes {
+        let said = file.size_bytes;
+        return Err(mismatch(&format!("has {size_bytes} bytes, not {said}")));
+    }
+    Ok(Made {
+        name: file.name,
+        format: file.format,
+        content: Content::File(path),
     })
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::Instant;
-use trellis_core::{FailureKind, JobId};
+use trellis_core::{FailureKind, JobId, plain_line};
 
 /// The longest line that is kept whole, in bytes.
 const LONGEST_LINE: usize = 4096;
@@ -107,16 +107,7 @@ struct Line {
 impl Line {
     /// As text: what is no text, and what would move a cursor, is replaced.
     fn shown(&self) -> String {
-        let mut line: String = String::from_utf8_lossy(&self.bytes)
-            .chars()
-            .map(|c| {
-                if c.is_control() && c != '\t' {
-                    '\u{fffd}'
-                } else {
-                    c
-                }
-            })
-            .collect();
+        let mut line = plain_line(&String::from_utf8_lossy(&self.bytes), LONGEST_LINE);
         if self.cut {
             line.push('…');
         }

@@ -65,7 +65,7 @@ impl Running {
         let tasks = vec![
             tokio::spawn(async move {
                 loop {
-                    let frame = read_frame(&mut reader).await;
+                    let frame = read_frame(&mut reader).await.map(FromWorker::bounded);
                     let last = frame.is_err();
                     if read.send(frame).await.is_err() || last {
                         return;

@@ -11,73 +11,44 @@ pub struct Unreadable<I> {
 }
 
 /// What is wrong at one place of an ATerm.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Problem {
     /// Something else had to stand here.
+    #[error("expected `{0}`")]
     Expected(&'static str),
-    /// A derivation has ended, and more follows.
+    #[error("a derivation has ended, and more follows")]
     Trailing,
     /// The string before this place has to be text.
+    #[error("{0} is not UTF-8")]
     NotUtf8(&'static str),
-    /// The same thing stands twice in a list that names each once.
+    #[error("{0} `{1}` is named twice")]
     Twice(&'static str, String),
-    /// `DrvWithVersion("…", …)`.
+    #[error(
+        "it is written in the extended form `{0}` (dynamic derivations), which this program does not know"
+    )]
     Version(String),
-    /// An output whose path is known only after a build.
+    #[error(
+        "its output `{0}` is content-addressed and gets its path only by a build, so the derivation does not say which"
+    )]
     Floating(String),
-    /// An output that differs from build to build.
+    #[error("its output `{0}` is impure: each build makes another path")]
     Impure(String),
-    /// An output hashed in a way that has no words here.
+    #[error("its output `{output}` is hashed by `{method}`, which this program does not know")]
     HashMethod { output: String, method: String },
-    /// A digest that is not lower-case hex of its algorithm's length.
+    #[error("the hash `{digest}` of its output `{output}` is not lower-case hex of the right length")]
     Digest { output: String, digest: String },
 }
 
 impl<I: AsRef<[u8]>> fmt::Display for Unreadable<I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = self.offset;
         match &self.problem {
             Problem::Expected(what) => {
-                write!(
-                    f,
-                    "expected `{what}` at byte {}, found `{}`",
-                    self.offset,
-                    self.excerpt()
-                )
+                write!(f, "expected `{what}` at byte {at}, found `{}`", self.excerpt())
             }
-            Problem::Trailing => {
-                write!(
-                    f,
-                    "it ends at byte {}, but `{}` follows",
-                    self.offset,
-                    self.excerpt()
-                )
-            }
-            Problem::NotUtf8(what) => write!(f, "{what} that ends at byte {} is not UTF-8", self.offset),
-            Problem::Twice(what, name) => write!(f, "{what} `{name}` is named twice"),
-            Problem::Version(version) => write!(
-                f,
-                "it is written in the extended form `{version}` (dynamic derivations), which this program does not know"
-            ),
-            Problem::Floating(output) => write!(
-                f,
-                "its output `{output}` is content-addressed and gets its path only by a build, so the derivation does not say which"
-            ),
-            Problem::Impure(output) => {
-                write!(
-                    f,
-                    "its output `{output}` is impure: each build makes another path"
-                )
-            }
-            Problem::HashMethod { output, method } => {
-                write!(
-                    f,
-                    "its output `{output}` is hashed by `{method}`, which this program does not know"
-                )
-            }
-            Problem::Digest { output, digest } => write!(
-                f,
-                "the hash `{digest}` of its output `{output}` is not lower-case hex of the right length"
-            ),
+            Problem::Trailing => write!(f, "it ends at byte {at}, but `{}` follows", self.excerpt()),
+            Problem::NotUtf8(what) => write!(f, "{what} that ends at byte {at} is not UTF-8"),
+            other => write!(f, "{other}"),
         }
     }
 }

@@ -18,7 +18,6 @@ pub enum HashAlgo {
 }
 
 /// The names, in the order of [`HashAlgo`].
-#[cfg(feature = "serde")]
 pub const SUPPORTED_ALGOS: [&str; 4] = ["md5", "sha1", "sha256", "sha512"];
 
 impl HashAlgo {
@@ -35,12 +34,7 @@ impl HashAlgo {
 
 impl fmt::Display for HashAlgo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Md5 => "md5",
-            Self::Sha1 => "sha1",
-            Self::Sha256 => "sha256",
-            Self::Sha512 => "sha512",
-        })
+        f.write_str(SUPPORTED_ALGOS[*self as usize])
     }
 }
 
@@ -48,13 +42,9 @@ impl FromStr for HashAlgo {
     type Err = Error;
 
     fn from_str(s: &str) -> Result<Self, Error> {
-        Ok(match s {
-            "md5" => Self::Md5,
-            "sha1" => Self::Sha1,
-            "sha256" => Self::Sha256,
-            "sha512" => Self::Sha512,
-            _ => return Err(Error::InvalidAlgo),
-        })
+        let mut all = [Self::Md5, Self::Sha1, Self::Sha256, Self::Sha512].into_iter();
+        all.find(|algo| SUPPORTED_ALGOS[*algo as usize] == s)
+            .ok_or(Error::InvalidAlgo)
     }
 }
 

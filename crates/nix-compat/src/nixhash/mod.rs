@@ -13,7 +13,6 @@ use std::fmt;
 use data_encoding::{BASE64, DecodeError, HEXLOWER, HEXLOWER_PERMISSIVE};
 
 pub use algo::HashAlgo;
-#[cfg(feature = "serde")]
 pub use algo::SUPPORTED_ALGOS;
 pub use ca_hash::{CAHash, HashMode as CAHashMode};
 

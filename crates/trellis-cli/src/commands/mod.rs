@@ -30,7 +30,16 @@ pub(crate) struct Context<'a> {
 
 /// Prints a command's result. A reader that went away (`| head`) ends the program quietly.
 fn print(text: &str) -> Result<Exit, CliError> {
-    match crate::output::write_stdout(text) {
+    printed(crate::output::write_stdout(text))
+}
+
+/// The same with colours of ours.
+fn print_coloured(text: &str) -> Result<Exit, CliError> {
+    printed(crate::output::write_coloured(text))
+}
+
+fn printed(written: std::io::Result<()>) -> Result<Exit, CliError> {
+    match written {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(CliError::failed(error)
             .context("cannot write to standard output")
             .kind("output")

@@ -8,10 +8,10 @@ use trellis_core::{WorkerCommand, WorkerStatus, memory_size};
 
 use super::Context;
 use super::generate::api_key::ApiKeyFlag;
+use crate::block_on;
 use crate::config::{self, SettingFlags};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::runtime;
 
 /// List, restart and drain a running server's workers
 #[derive(Debug, clap::Args)]
@@ -60,7 +60,7 @@ pub(crate) fn run(args: WorkersArgs, context: &Context<'_>) -> Result<Exit, CliE
         None => format!("http://{}", std::net::SocketAddr::new(listen.host, listen.port)),
     };
     let key = args.api_key.find(context.environment)?;
-    runtime()?.block_on(async {
+    block_on(async {
         let client = Client::new(&address, key.as_ref())?;
         match args.action.unwrap_or(Action::List { json: false }) {
             Action::List { json } => {

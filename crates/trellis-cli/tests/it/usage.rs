@@ -351,3 +351,21 @@ fn version_tells_details_and_completions_and_man_are_there() {
     let page = fs::read_to_string(home.path().join("pages/trellis-generate.1")).unwrap();
     assert!(page.contains(".TH"), "{page}");
 }
+
+/// A shell puts the names of others' files onto the command line.
+#[test]
+fn nobodys_control_characters_are_printed() {
+    let home = home();
+    for (argument, code) in [("--\u{202e}gpj.x", 2), ("\u{202e}gpj.x", 1)] {
+        let output = trellis(home.path())
+            .args(["generate", argument])
+            .output()
+            .expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(
+            said.contains("\\u202egpj.x") && !said.contains('\u{202e}'),
+            "{said}"
+        );
+    }
+}

@@ -41,6 +41,10 @@ async fn answer(State((asked, answers)): State<(Asked, Answers)>, request: Reque
         .expect("no more was expected");
     let status = axum::http::StatusCode::from_u16(status).expect("a status");
     let mut response = (status, Bytes::from(body)).into_response();
+    if status.as_u16() == 307 {
+        let to = axum::http::HeaderValue::from_static("http://ada:secret@elsewhere.example/");
+        response.headers_mut().insert("location", to);
+    }
     if status.as_u16() == 503 {
         response
             .headers_mut()
@@ -154,14 +158,113 @@ async fn a_damaged_file_is_downloaded_again() {
         "sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
     }))
     .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("model.glb");
     let (client, _) = server(vec![(200, b"ab".to_vec()), (200, b"abc".to_vec())]).await;
-    assert_eq!(client.download(id(), &artifact).await.unwrap(), "abc");
-    let (client, _) = server(vec![(200, b"ab".to_vec()); 4]).await;
-    let error = client.download(id(), &artifact).await.unwrap_err();
-    assert!(matches!(error, ClientError::Damaged { name } if name == "model.glb"));
+    client.download(id(), &artifact, &place).await.unwrap();
+    assert_eq!(std::fs::read(&place).unwrap(), b"abc");
+    for wrong in ["ab", "abd", "abcd"] {
+        let (client, _) = server(vec![(200, wrong.into()); 4]).await;
+        let error = client.download(id(), &artifact, &place).await.unwrap_err();
+        assert!(matches!(error, ClientError::Damaged { name } if name == "model.glb"));
+        assert!(!place.exists(), "nothing that is wrong stays");
+    }
     // What the server refuses stays refused.
     let (client, log) = server(vec![(410, vec![])]).await;
-    assert!(client.download(id(), &artifact).await.is_err());
+    assert!(client.download(id(), &artifact, &place).await.is_err());
+    assert_eq!(asked(&log).len(), 1);
+    let (client, _) = server(vec![(200, b"abc".to_vec())]).await;
+    let nowhere = folder.path().join("missing/model.glb");
+    let error = client.download(id(), &artifact, &nowhere).await.unwrap_err();
+    assert_eq!(error.kind(), "unwritable");
+}
+
+/// A job of a hostile server: `change` makes it one.
+fn hostile(change: impl FnOnce(&mut Value)) -> Vec<u8> {
+    let mut value: Value = serde_json::from_slice(&job("succeeded")).expect("it is JSON");
+    change(&mut value);
+    value.to_string().into_bytes()
+}
+
+#[tokio::test]
+async fn names_and_sizes_of_files_are_checked_before_they_are_asked_for() {
+    let file = |name: &str, size_bytes: u64| {
+        json!([{
+            "name": name, "format": "glb", "media_type": "model/gltf-binary", "size_bytes": size_bytes,
+            "preview": false, "sha256": "0".repeat(64),
+        }])
+    };
+    let statement = json!({
+        "name": "x/../../../.bashrc", "media_type": "application/json", "size_bytes": 1, "sha256": "0".repeat(64),
+    });
+    for answer in [
+        hostile(|job| job["artifacts"] = file("../../jobs?x=", 3)),
+        hostile(|job| job["artifacts"] = file("/etc/passwd", 3)),
+        hostile(|job| job["artifacts"] = file("..", 3)),
+        hostile(|job| job["artifacts"] = file("model.glb", u64::MAX)),
+        hostile(|job| job["statement"] = statement),
+        hostile(|job| job["id"] = "01932f5e-7a4c-7d3e-8b21-ffffffffffff".into()),
+    ] {
+        let (client, log) = server(vec![(200, answer)]).await;
+        assert_eq!(client.job(id()).await.unwrap_err().kind(), "not_understood");
+        assert_eq!(asked(&log).len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_servers_words_are_cut_and_cleaned() {
+    let odd = format!("\x1b]0;owned\x07\n{}", "x".repeat(300_000));
+    let answer = hostile(|job| {
+        job["notes"] = json!(vec![&odd[..100]; 10_000]);
+        job["failure"] = json!({ "kind": "internal", "message": odd, "fix": odd });
+        job["made_by"] = json!(odd);
+    });
+    let problem = json!({ "type": odd, "detail": &odd[..50_000], "fix": &odd[..10] }).to_string();
+    let (client, _) = server(vec![
+        (200, answer),
+        (400, problem.into_bytes()),
+        (400, odd.clone().into()),
+    ])
+    .await;
+    let job = client.job(id()).await.unwrap();
+    let failure = job.failure.unwrap();
+    let error = client.job(id()).await.unwrap_err();
+    let shown = format!("{}{}{}{error}", failure.message, failure.fix, job.notes.join(""));
+    assert!(!shown.contains(['\x1b', '\x07', '\n']));
+    assert!(failure.message.len() < 1100 && error.to_string().len() < 1100 && job.notes.len() == 100);
+    let error = client.job(id()).await.unwrap_err();
+    assert_eq!(error.to_string(), "the server answered 400 Bad Request");
+}
+
+#[tokio::test]
+async fn answers_and_events_have_an_end() {
+    let (client, _) = server(vec![(200, vec![b' '; 5 << 20])]).await;
+    let error = client.info().await.unwrap_err();
+    assert!(error.to_string().ends_with("it is longer than 4.2 MB"), "{error}");
+    let comments = vec![b':'; 17 << 20];
+    let (client, _) = server(vec![(200, comments)]).await;
+    let error = client.wait(id()).await.unwrap_err();
+    assert!(error.to_string().ends_with("its events have no end"), "{error}");
+    // Of another job, and of the past.
+    let other = String::from_utf8(event(7))
+        .unwrap()
+        .replace("0123456789ab", "0123456789ac");
+    let events = [event(5), event(5), event(4), other.into_bytes(), event(6)].concat();
+    let (client, _) = server(vec![(200, events), (200, job("succeeded"))]).await;
+    let mut seen = Vec::new();
+    client.follow(id(), |event| seen.push(event.seq)).await.unwrap();
+    assert_eq!(seen, [5, 6]);
+}
+
+#[tokio::test]
+async fn another_address_is_named_and_not_followed() {
+    let (client, log) = server(vec![(307, vec![])]).await;
+    let error = client.info().await.unwrap_err();
+    assert_eq!(error.kind(), "redirected");
+    assert!(
+        error.to_string().contains("to `http://elsewhere.example`"),
+        "{error}"
+    );
     assert_eq!(asked(&log).len(), 1);
 }
 

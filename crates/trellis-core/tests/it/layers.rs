@@ -26,6 +26,7 @@ const LAYERS: [(&str, &[&str]); 4] = [
             "trellis-models",
             "trellis-closure",
             "trellis-gpu",
+            "trellis-allocator",
         ],
     ),
     (

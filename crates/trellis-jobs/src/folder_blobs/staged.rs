@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 
@@ -14,27 +15,43 @@ use crate::{BlobError, BlobKey, ReadSeek, StagedBlob};
 
 /// A file that is removed when this is dropped, unless it got another name.
 #[derive(Debug)]
-pub(super) struct StagedFile(PathBuf);
+pub(super) struct StagedFile {
+    path: PathBuf,
+    renamed: AtomicBool,
+}
 
 impl StagedFile {
     /// Makes an empty one. Blocks.
     pub(super) fn create(path: PathBuf) -> io::Result<Self> {
         File::create_new(&path)?;
-        Ok(Self(path))
+        Ok(Self {
+            path,
+            renamed: AtomicBool::new(false),
+        })
+    }
+
+    /// Gives it its own name. Blocks.
+    pub(super) fn rename(&self, to: &Path) -> io::Result<()> {
+        fs::rename(&self.path, to)?;
+        self.renamed.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     pub(super) fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     fn append(&self, part: &[u8]) -> io::Result<()> {
-        File::options().append(true).open(&self.0)?.write_all(part)
+        File::options().append(true).open(&self.path)?.write_all(part)
     }
 }
 
 impl Drop for StagedFile {
     fn drop(&mut self) {
-        let path = std::mem::take(&mut self.0);
+        if self.renamed.load(Ordering::Relaxed) {
+            return;
+        }
+        let path = std::mem::take(&mut self.path);
         // A large file takes a while. What cannot be removed now is swept later.
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn_blocking(move || fs::remove_file(path))),
@@ -63,7 +80,7 @@ impl StagedBlob for Staged {
     async fn append(&mut self, part: Bytes) -> Result<(), BlobError> {
         let file = Arc::clone(&self.file);
         self.blobs
-            .blocking(&self.key, move |_, _| file.append(&part))
+            .writing(&self.key, move |_, _| file.append(&part))
             .await
     }
 
@@ -78,7 +95,7 @@ impl StagedBlob for Staged {
     async fn keep(self: Box<Self>) -> Result<(), BlobError> {
         let file = Arc::clone(&self.file);
         self.blobs
-            .blocking(&self.key, move |blobs, key| blobs.keep_staged(key, &file))
+            .writing(&self.key, move |blobs, key| blobs.keep_staged(key, &file))
             .await
     }
 }

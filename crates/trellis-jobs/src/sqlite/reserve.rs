@@ -82,7 +82,9 @@ impl Reserve {
                 return;
             }
             if let Err(error) = fill(&self.file, size) {
-                warn!(%error, "no space can be reserved for the job database");
+                if !again {
+                    warn!(%error, "no space can be reserved for the job database");
+                }
                 // A part of it holds nothing.
                 let _ = fs::remove_file(&self.file);
                 return;

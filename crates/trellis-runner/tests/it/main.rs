@@ -9,4 +9,5 @@ mod overlap;
 mod previews;
 mod random;
 mod results;
+mod room;
 mod shutdown;

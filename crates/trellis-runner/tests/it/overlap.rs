@@ -3,10 +3,11 @@
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
-use trellis_core::{BackendChoice, Format, JobId, JobState};
+use trellis_core::{BackendChoice, FailureKind, Format, JobId, JobState};
 use trellis_jobs::{BlobError, BlobKey, BlobStore, BlobStream, JobStore, StagedBlob};
 
 use crate::kit::{Place, Script, Scripted, told};
@@ -78,7 +79,7 @@ async fn the_next_job_begins_while_a_result_is_stored_and_a_slow_disk_holds_it_u
     place.backend.gate.cancel();
     let third = place.submit(Script::Fail).await;
     let claimed = place.until(third, |job| job.state != JobState::Queued);
-    let claimed = tokio::time::timeout(std::time::Duration::from_millis(300), claimed).await;
+    let claimed = tokio::time::timeout(Duration::from_millis(300), claimed).await;
     assert!(claimed.is_err(), "claimed: {claimed:?}");
     released.cancel();
     for (job, state) in [
@@ -90,4 +91,27 @@ async fn the_next_job_begins_while_a_result_is_stored_and_a_slow_disk_holds_it_u
     }
     runner.stop().await;
     assert_eq!(place.scratch(), 0);
+}
+
+/// Storing is part of the job, so the time limit ends it, and so does the end of the server.
+#[tokio::test]
+async fn a_disk_that_never_stores_holds_neither_slot_nor_shutdown() {
+    let mut place = Place::new();
+    place.blobs = Arc::new(Slow {
+        blobs: place.blobs.clone(),
+        released: CancellationToken::new(),
+    });
+    let mut settings = place.settings();
+    settings.job_limit = Duration::from_millis(300);
+    let runner = place.run(settings);
+    let job = place.ended(place.submit(Script::Bytes).await).await;
+    assert_eq!(job.failure.unwrap().kind, FailureKind::TimeLimit);
+    runner.stop().await;
+
+    let runner = place.run(place.settings());
+    let id = place.submit(Script::Bytes).await;
+    place.until(id, |job| job.state == JobState::Running).await;
+    // Ends by itself, with the job handed back.
+    runner.stop().await;
+    assert_eq!(place.store.get(id).await.unwrap().state, JobState::Queued);
 }

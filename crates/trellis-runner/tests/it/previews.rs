@@ -51,7 +51,7 @@ impl Backend for Quick {
 }
 
 /// TRELLIS with two places, and what makes previews beside it.
-fn place() -> (Place, Arc<Scripted>) {
+pub(crate) fn place() -> (Place, Arc<Scripted>) {
     let mut place = Place::new();
     let real = Scripted::new(BackendChoice::Trellis, "trellis", Format::Glb);
     let quick: Arc<dyn Backend> = Arc::new(Quick(Capabilities {
@@ -67,7 +67,7 @@ fn place() -> (Place, Arc<Scripted>) {
     (place, real)
 }
 
-fn shows_a_preview(job: &Job) -> bool {
+pub(crate) fn shows_a_preview(job: &Job) -> bool {
     job.artifacts
         .iter()
         .any(|file| file.preview && file.name == "preview.glb")

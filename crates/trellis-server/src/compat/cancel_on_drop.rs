@@ -1,17 +1,27 @@
 //! A job that is cancelled where nobody waits for it any more.
 
+use axum::http::StatusCode;
 use tracing::{info, warn};
 use trellis_core::{Job, JobId};
 use trellis_jobs::{Jobs, Owner, StoreError};
 
-/// Waits for a job's end. Dropped before, as when the client hangs up, it has the job cancelled.
-pub(super) async fn wait_or_cancel(jobs: &Jobs, owner: &Owner, id: JobId) -> Result<Job, StoreError> {
+use super::detail::Refusal;
+use crate::AppState;
+
+/// Waits for a job's end. Dropped before, as when the client hangs up or the server stops, it has the job cancelled.
+pub(super) async fn wait_or_cancel(state: &AppState, owner: &Owner, id: JobId) -> Result<Job, Refusal> {
     let mut guard = Guard {
-        left: Some((jobs.clone(), owner.clone(), id)),
+        left: Some((state.jobs.clone(), owner.clone(), id)),
     };
-    let ended = jobs.wait(owner, id).await;
+    let ended = tokio::select! {
+        ended = state.jobs.wait(owner, id) => ended?,
+        () = state.stopping().cancelled() => {
+            let said = "the server is stopping; send the request again".to_owned();
+            return Err(Refusal::Sentence(StatusCode::SERVICE_UNAVAILABLE, said));
+        }
+    };
     guard.left = None;
-    ended
+    Ok(ended)
 }
 
 struct Guard {
@@ -25,11 +35,11 @@ impl Drop for Guard {
         };
         tokio::spawn(async move {
             match jobs.cancel(&owner, id).await {
-                Ok(()) => info!(job = %id, "cancelled, because its client hung up"),
+                Ok(()) => info!(job = %id, "cancelled, because its client no longer waits"),
                 // It ended at the same moment, or is forgotten.
                 Err(StoreError::WrongState { .. } | StoreError::NotFound { .. }) => {}
                 Err(error) => {
-                    warn!(job = %id, error = &error as &dyn std::error::Error, "not cancelled, though its client hung up")
+                    warn!(job = %id, error = &error as &dyn std::error::Error, "not cancelled, though its client no longer waits")
                 }
             }
         });

@@ -6,7 +6,6 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde_json::json;
 
 use crate::problem::Problem;
 
@@ -32,15 +31,38 @@ impl FieldProblem {
     }
 }
 
+/// The body of an error.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct Detail {
+    /// A sentence, or what is wrong with which fields.
+    detail: DetailOf,
+}
+
+/// A sentence, or what is wrong with which fields.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(untagged)]
+pub(crate) enum DetailOf {
+    /// A sentence.
+    Sentence(String),
+    /// What is wrong with which fields.
+    Fields(Vec<FieldProblem>),
+}
+
 /// An answer that is an error.
 #[derive(Debug)]
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     /// A sentence.
     Sentence(StatusCode, String),
     /// What is wrong with which fields: 422.
     Fields(Vec<FieldProblem>),
     /// An error of ours, whose sentence it keeps.
     Problem(Problem),
+}
+
+impl Refusal {
+    pub(super) fn internal(said: &str) -> Self {
+        Self::Sentence(StatusCode::INTERNAL_SERVER_ERROR, said.to_owned())
+    }
 }
 
 impl<E: Into<Problem>> From<E> for Refusal {
@@ -51,13 +73,11 @@ impl<E: Into<Problem>> From<E> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        match self {
-            Self::Sentence(status, detail) => (status, Json(json!({ "detail": detail }))).into_response(),
-            Self::Fields(detail) => {
-                let status = StatusCode::UNPROCESSABLE_ENTITY;
-                (status, Json(json!({ "detail": detail }))).into_response()
-            }
-            Self::Problem(problem) => problem.into_response(),
-        }
+        let (status, detail) = match self {
+            Self::Sentence(status, said) => (status, DetailOf::Sentence(said)),
+            Self::Fields(problems) => (StatusCode::UNPROCESSABLE_ENTITY, DetailOf::Fields(problems)),
+            Self::Problem(problem) => return problem.into_response(),
+        };
+        (status, Json(Detail { detail })).into_response()
     }
 }

@@ -4,4 +4,5 @@
 mod cancel_on_drop;
 mod detail;
 pub(crate) mod nim;
+pub(crate) mod nim_facts;
 mod result;

@@ -11,15 +11,17 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use trellis_core::{BackendChoice, Format, MultiImageAlgorithm, ParamsPatch};
-use trellis_jobs::{Asked, Terms};
+use trellis_jobs::{Asked, SubmitError, Terms};
 use utoipa::openapi::schema::Schema;
-use utoipa::{PartialSchema, ToSchema};
 
 use super::cancel_on_drop::wait_or_cancel;
-use super::detail::{FieldProblem, Refusal};
+use super::detail::{Detail, FieldProblem, Refusal};
 use super::result;
 use crate::AppState;
 use crate::extract::Caller;
+use crate::problem::ProblemBody;
+use crate::submit::admitted;
+use crate::submit::json::{Rest, Shape, read_body};
 
 /// As the reference has them.
 const STEPS: (i64, i64, i64) = (10, 50, 25);
@@ -28,7 +30,7 @@ const STEPS: (i64, i64, i64) = (10, 50, 25);
 pub(crate) struct Object3DRequest;
 
 /// Written by hand: clients of NIM look for the allowed values inside `anyOf`, as pydantic writes optional fields.
-impl PartialSchema for Object3DRequest {
+impl utoipa::PartialSchema for Object3DRequest {
     fn schema() -> utoipa::openapi::RefOr<Schema> {
         let optional = |value: Value| json!({ "anyOf": [value, { "type": "null" }] });
         let guidance = |default: f64| json!({ "type": "number", "exclusiveMinimum": 1, "maximum": 10, "default": default });
@@ -62,17 +64,17 @@ impl PartialSchema for Object3DRequest {
     }
 }
 
-impl ToSchema for Object3DRequest {}
+impl utoipa::ToSchema for Object3DRequest {}
 
 /// The answer of `/v1/infer`.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct Object3DResponse {
     /// Exactly one.
     artifacts: [Object3DArtifact; 1],
 }
 
 /// A result.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct Object3DArtifact {
     /// The file in base64.
     base64: String,
@@ -81,6 +83,77 @@ pub(crate) struct Object3DArtifact {
     finish_reason: &'static str,
     /// The seed that was used.
     seed: u32,
+}
+
+/// Where its pictures are.
+const SHAPE: Shape = Shape {
+    pictures: "image",
+    single: true,
+    bare: false,
+    names: None,
+};
+
+/// Make an asset, for clients of NVIDIA's NIM
+///
+/// Answers once it is made. A client that hangs up before has it cancelled.
+#[utoipa::path(
+    post,
+    path = "/infer",
+    tag = "nim",
+    operation_id = "nim_infer",
+    request_body(content = Object3DRequest),
+    responses(
+        (status = 200, description = "The asset", body = Object3DResponse),
+        (status = "4XX", description = "What is wrong with the request or its picture", content(
+            (Detail = "application/json"),
+            (ProblemBody = "application/problem+json"),
+        )),
+        (status = "5XX", description = "Why the asset could not be made", content(
+            (Detail = "application/json"),
+            (ProblemBody = "application/problem+json"),
+        )),
+    ),
+)]
+pub(crate) async fn infer(
+    State(state): State<AppState>,
+    Caller(owner): Caller,
+    request: Request,
+) -> Result<Json<Object3DResponse>, Refusal> {
+    let mut intake = admitted(&state, request.headers()).await?;
+    let displaced = intake.displaced();
+    let read = |rest: Rest| read(&rest.fields, rest.pictures.unwrap_or(0));
+    let (asked, wanted) = tokio::select! {
+        read = read_body(&state, request, &mut intake, SHAPE, read) => read?,
+        () = displaced.cancelled() => return Err(SubmitError::Busy.into()),
+    };
+    let terms = Terms {
+        owner: owner.clone(),
+        ..Terms::default()
+    };
+    let job = state.jobs.submit(intake, asked, terms).await?.job;
+    let job = wait_or_cancel(&state, &owner, job.id).await?;
+    let file = result::file(&state.jobs, &owner, &job, wanted.format).await?;
+    let encoded = tokio::task::spawn_blocking(move || {
+        let file = match wanted {
+            Wanted {
+                format: Format::Glb,
+                texture: false,
+            } => trellis_convert::untextured(&file)?,
+            _ => file,
+        };
+        Ok::<_, trellis_convert::ConvertError>(STANDARD.encode(file))
+    });
+    let encoded = encoded
+        .await
+        .map_err(|_| Refusal::internal("the result cannot be read"))?;
+    let artifact = Object3DArtifact {
+        base64: encoded.map_err(|error| Refusal::internal(&error.to_string()))?,
+        finish_reason: "SUCCESS",
+        seed: job.params.seed,
+    };
+    Ok(Json(Object3DResponse {
+        artifacts: [artifact],
+    }))
 }
 
 /// What is wanted besides the job.
@@ -313,7 +386,7 @@ mod tests {
 
     #[test]
     fn the_schema_is_one() {
-        let schema = serde_json::to_value(Object3DRequest::schema()).unwrap();
+        let schema = serde_json::to_value(<Object3DRequest as utoipa::PartialSchema>::schema()).unwrap();
         assert_eq!(schema["properties"]["samples"]["maximum"], 1);
         assert_eq!(schema["properties"]["mode"]["anyOf"][0]["enum"], json!(["image"]));
     }

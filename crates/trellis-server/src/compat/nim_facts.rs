@@ -85,7 +85,11 @@ pub(crate) async fn models(State(state): State<AppState>) -> Json<NimModels> {
             .map(|(name, runs_on)| NimModel {
                 id: name.to_owned(),
                 object: "model",
-                owned_by: if runs_on == TORCH { "microsoft" } else { "trellis-server" },
+                owned_by: if runs_on == TORCH {
+                    "microsoft"
+                } else {
+                    "trellis-server"
+                },
             })
             .collect(),
     })

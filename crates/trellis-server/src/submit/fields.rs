@@ -18,7 +18,7 @@ pub(super) const MOST_JSON_BYTES: usize = 64 << 10;
 /// The longest reason that is given, in characters.
 pub(super) const LONGEST_REASON: usize = 300;
 /// The longest name that is repeated, in characters.
-const LONGEST_NAME: usize = 64;
+pub(super) const LONGEST_NAME: usize = 64;
 
 /// Reads a JSON object; text that is not JSON and JSON of another form are told apart.
 pub(super) fn fields(place: &'static str, text: &[u8]) -> Result<Map<String, Value>, RequestError> {

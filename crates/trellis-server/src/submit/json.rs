@@ -17,7 +17,8 @@ use tokio::sync::mpsc;
 use trellis_core::{BackendChoice, ParamsPatch};
 use trellis_jobs::{Arriving, Asked, BlobError, Intake, SubmitError};
 
-use self::document::{PLACE, Pictures, ReadError, Rest};
+use self::document::{PLACE, Pictures, ReadError};
+pub(crate) use self::document::{Rest, Shape};
 use super::fields::{known_formats, named};
 use crate::AppState;
 use crate::problem::Problem;
@@ -57,14 +58,46 @@ struct Fields {
     backend: Option<BackendChoice>,
 }
 
+/// A submission to `/v1/jobs`.
+const SUBMISSION: Shape = Shape {
+    pictures: "images",
+    single: false,
+    bare: false,
+    names: Some(&["images", "params", "backend"]),
+};
+
 pub(super) async fn read(state: &AppState, request: Request, intake: &mut Intake) -> Result<Asked, Problem> {
+    read_body(state, request, intake, SUBMISSION, |rest| asked(state, rest)).await
+}
+
+/// Reads a body of that shape and takes its pictures; `check` judges the other fields before the pictures are looked at.
+pub(crate) async fn read_body<T, E: From<Problem>>(
+    state: &AppState,
+    request: Request,
+    intake: &mut Intake,
+    shape: Shape,
+    check: impl FnOnce(Rest) -> Result<T, E>,
+) -> Result<T, E> {
+    let (pictures, rest) = parts_of(state, request, intake, shape).await?;
+    let checked = check(rest)?;
+    for picture in pictures {
+        intake.take(picture).await.map_err(Problem::from)?;
+    }
+    Ok(checked)
+}
+
+async fn parts_of(
+    state: &AppState,
+    request: Request,
+    intake: &mut Intake,
+    shape: Shape,
+) -> Result<(Vec<Arriving>, Rest), Problem> {
     let mut spool = spooled(request, intake, state.limits.body_bytes).await?;
     let source = spool.reopen().await?;
     let (send, parts) = mpsc::channel(PARTS_AHEAD);
-    let reading = state
-        .jobs
-        .heavy_work
-        .run(READING_BYTES, move || document::read(source, &mut Sender(send)));
+    let reading = state.jobs.heavy_work.run(READING_BYTES, move || {
+        document::read(source, shape, &mut Sender(send))
+    });
     let (pictures, rest) = tokio::join!(written(parts, intake), reading);
     // Where pictures were not written, reading ended only because of that.
     let pictures = pictures?;
@@ -75,12 +108,7 @@ pub(super) async fn read(state: &AppState, request: Request, intake: &mut Intake
             SubmitError::from(BlobError::Unavailable { key, source }).into()
         }
     })?;
-    let asked = asked(state, rest)?;
-    drop(spool);
-    for picture in pictures {
-        intake.take(picture).await?;
-    }
-    Ok(asked)
+    Ok((pictures, rest))
 }
 
 /// The whole body on disk.
@@ -139,14 +167,15 @@ async fn written(mut parts: mpsc::Receiver<Part>, intake: &mut Intake) -> Result
     Ok(pictures)
 }
 
-fn asked(state: &AppState, rest: Rest) -> Result<Asked, RequestError> {
+fn asked(state: &AppState, rest: Rest) -> Result<Asked, Problem> {
+    let has_no_images = rest.pictures.is_none();
     if let Some(Value::Object(params)) = rest.fields.get("params") {
         known_formats(state, params)?;
     }
     let invalid = |reason| RequestError::InvalidJson { place: PLACE, reason };
-    let Fields { params, backend } = named(rest.fields).map_err(invalid)?;
-    if !rest.has_images {
-        return Err(invalid("`images` is missing".to_owned()));
+    let Fields { params, backend } = named(rest.fields).map_err(invalid).map_err(Problem::from)?;
+    if has_no_images {
+        return Err(invalid("`images` is missing".to_owned()).into());
     }
     Ok(Asked {
         params: params.unwrap_or_default(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Method;
@@ -37,12 +38,12 @@ async fn what_happens_to_jobs_is_counted() {
     assert_eq!(answer.header("content-type"), "text/plain; version=0.0.4");
     let text = answer.text();
     let lines = [
-        r#"trellis_jobs_accepted_total 3"#,
+        "trellis_jobs_accepted_total 3",
         r#"trellis_jobs_finished_total{backend="paper",kind="none",model="trellis-image-large",state="succeeded"} 1"#,
         r#"trellis_jobs_finished_total{backend="none",kind="no_object",model="trellis-image-large",state="failed"} 1"#,
         r#"trellis_jobs{state="queued"} 1"#,
         r#"trellis_jobs{state="succeeded"} 1"#,
-        r#"trellis_job_wait_seconds_count 2"#,
+        "trellis_job_wait_seconds_count 2",
         r#"trellis_artifact_bytes_total{format="glb"} 4"#,
         r#"trellis_http_requests_total{method="POST",route="/v1/jobs",status="202"} 3"#,
         r#"trellis_http_requests_total{method="GET",route="/v1/jobs/{id}",status="400"} 1"#,
@@ -216,7 +217,9 @@ async fn they_need_a_key_where_the_server_has_keys() {
         keys: KEYS,
         ..Wishes::default()
     });
-    kit.get("/metrics").await.assert_problem(401, "api_key_missing");
+    for path in ["/metrics", "/v1/metrics"] {
+        kit.get(path).await.assert_problem(401, "api_key_missing");
+    }
     let with_key =
         request(Method::GET, "/metrics").header("authorization", "Bearer long-enough-for-a-secret");
     let answer = kit.send(with_key.body(Body::empty()).unwrap()).await;
@@ -231,8 +234,10 @@ async fn they_are_open_where_that_is_set_and_nothing_else_is() {
         public_metrics: true,
         ..Wishes::default()
     });
-    let answer = kit.get("/metrics").await;
-    assert_eq!(answer.status, 200, "{}", answer.text());
+    for path in ["/metrics", "/v1/metrics"] {
+        let answer = kit.get(path).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
     for path in ["/v1/jobs", "/v1/workers", "/metrics/", "/metrics/x", "//metrics"] {
         kit.get(path).await.assert_problem(401, "api_key_missing");
     }
@@ -256,7 +261,14 @@ async fn a_listener_of_its_own_serves_them_alone_and_without_a_key() {
     let answer = ask("GET /metrics", "localhost").await;
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     assert!(answer.contains("trellis_build_info"), "{answer}");
-    for path in ["/v1/jobs", "/v1/version", "/", "/docs", "/openapi.json"] {
+    for path in [
+        "/v1/jobs",
+        "/v1/version",
+        "/v1/metrics",
+        "/",
+        "/docs",
+        "/openapi.json",
+    ] {
         let answer = ask(&format!("GET {path}"), "localhost").await;
         assert!(answer.starts_with("HTTP/1.1 404 "), "{path}: {answer}");
         assert!(answer.contains("problem:route_not_found"), "{answer}");
@@ -268,4 +280,26 @@ async fn a_listener_of_its_own_serves_them_alone_and_without_a_key() {
     assert!(answer.starts_with("HTTP/1.1 421 "), "{answer}");
     served.stop.cancel();
     served.task.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn silent_connections_make_room_for_one_that_asks() {
+    let kit = Kit::new();
+    let served = kit.serve_metrics().await;
+    let mut silent = Vec::new();
+    for _ in 0..40 {
+        silent.push(tokio::net::TcpStream::connect(served.address).await.unwrap());
+    }
+    let mut asking = tokio::net::TcpStream::connect(served.address).await.unwrap();
+    let head = "GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    asking.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    asking.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    // The oldest are closed, all but 16 at least; nothing was sent on them.
+    for stream in &mut silent[..24] {
+        let ended = tokio::time::timeout(Duration::from_secs(20), stream.read(&mut [0; 16])).await;
+        let read = ended.expect("the connection is closed");
+        assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
+    }
 }

@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 
 use bytes::Bytes;
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use trellis_backend::MadeWith;
 use trellis_core::{AssetName, Format, ParamsPatch, Progress, Stage, StageTime, Timings};
 use trellis_picture::Picture;
@@ -20,6 +21,8 @@ struct Scripted {
 enum Answer {
     Done,
     Lie,
+    Pipe,
+    Many,
     Fails(FailureKind),
     Lost,
     Cancelled,
@@ -57,6 +60,26 @@ impl Workers for Scripted {
                     format: Format::Glb,
                     size_bytes,
                 }));
+                Ended::Done(finished)
+            }
+            Answer::Pipe => {
+                let place = ticket.task.out.join("model.glb");
+                mknodat(CWD, &place, FileType::Fifo, Mode::RUSR, 0).unwrap();
+                ticket.tell(Update::File(File {
+                    name: "model.glb".to_owned(),
+                    format: Format::Glb,
+                    size_bytes: 0,
+                }));
+                Ended::Done(finished)
+            }
+            Answer::Many => {
+                for number in 0..20_000 {
+                    ticket.tell(Update::File(File {
+                        name: format!("{number}.glb"),
+                        format: Format::Glb,
+                        size_bytes: 1,
+                    }));
+                }
                 Ended::Done(finished)
             }
             Answer::Fails(kind) => Ended::Failed(FailedReport {
@@ -184,8 +207,16 @@ async fn the_jobs_own_failure_is_not_retried_and_names_no_path() {
 
 #[tokio::test]
 async fn a_file_that_is_not_as_the_worker_says_is_refused() {
-    let (failed, _) = outcome(vec![Answer::Lie]).await;
-    assert_eq!(failure_of(failed).kind, FailureKind::Internal);
+    for (answer, why) in [
+        (Answer::Lie, "`model.glb` has 3 bytes, not 9"),
+        (Answer::Pipe, "left a pipe in the place of the file `model.glb`"),
+        (Answer::Many, "reported 20000 files; at most 32 are taken"),
+    ] {
+        let (failed, _) = outcome(vec![answer]).await;
+        let failure = failure_of(failed);
+        assert_eq!(failure.kind, FailureKind::Internal);
+        assert!(failure.message.contains(why), "{failure}");
+    }
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 use trellis_core::{FailureKind, Format, JobId, Model, Params, ParamsPatch, Stage, StageTime};
 
+use super::bounds::BOUNDS;
 use super::*;
 
 fn job() -> JobId {
@@ -169,6 +170,10 @@ fn the_page_for_people_names_every_message_and_field() {
             );
         }
     }
+    for (what, most, unit) in BOUNDS {
+        let row = format!("| {what} | {most} | {unit} |");
+        assert!(page.contains(&row), "the page has no row `{row}`");
+    }
     for fact in [format!("version {PROTOCOL}"), format!("{MAX_FRAME_BYTES} bytes")] {
         assert!(page.contains(&fact), "the page does not say `{fact}`");
     }
@@ -181,6 +186,69 @@ fn a_hello_without_optional_fields_still_parses() {
         panic!("not a hello")
     };
     assert_eq!((versions.len(), gpu), (1, None));
+}
+
+#[test]
+fn what_a_worker_says_is_cut_counted_and_cleaned() {
+    for message in from_worker() {
+        assert_eq!(
+            message.clone().bounded(),
+            message,
+            "an honest worker loses nothing"
+        );
+    }
+    let escape = "\x1b]0;owned\x07\u{202e}";
+    let done = FromWorker::Done {
+        job: job(),
+        stages: vec![
+            StageTime {
+                stage: Stage::Decode,
+                ms: u64::MAX
+            };
+            10_000
+        ],
+        peak_vram_bytes: 1 << 63,
+        vram_bytes: u64::MAX,
+        rss_bytes: 5,
+        notes: (0..10_000)
+            .map(|number| format!("note {number} {escape}\nline 2"))
+            .collect(),
+    };
+    let FromWorker::Done {
+        stages,
+        peak_vram_bytes,
+        vram_bytes,
+        rss_bytes,
+        notes,
+        ..
+    } = done.bounded()
+    else {
+        panic!("it is another message")
+    };
+    assert_eq!((peak_vram_bytes, vram_bytes, rss_bytes), (0, 0, 5));
+    assert!(stages.len() == 32 && stages[0].ms == 604_800_000);
+    assert_eq!(notes.len(), 21);
+    assert_eq!(notes[20], "and 9980 more notes of the worker");
+    assert_eq!(notes[0], "note 0 \u{fffd}]0;owned\u{fffd}\u{fffd} line 2");
+    let failed = FromWorker::Failed {
+        job: None,
+        report: FailedReport {
+            kind: FailureKind::Internal,
+            message: format!("{escape}{}", "x".repeat(300_000)),
+            causes: vec![escape.repeat(2000); 500],
+            traceback: format!("one\n{escape}{}", "y".repeat(500_000)),
+            replace: true,
+        },
+    };
+    let FromWorker::Failed { report, .. } = failed.bounded() else {
+        panic!("it is another message")
+    };
+    assert_eq!(report.message.chars().count(), 500);
+    assert!(report.message.ends_with("xx…"), "{}", report.message);
+    assert_eq!(report.causes.len(), 21);
+    assert!(report.traceback.len() < 70_000 && report.traceback.starts_with("one\n\\u001b]0;owned"));
+    let shown = format!("{}{:?}{}", report.message, report.causes, report.traceback);
+    assert!(!shown.contains(['\x1b', '\x07', '\u{202e}']));
 }
 
 async fn read(bytes: &[u8]) -> Result<FromWorker, FrameError> {

@@ -25,8 +25,9 @@ class Gaussian:
     def save_ply(self, path: str) -> None:
         script.act("export")
         with open(path, "w", encoding="ascii") as file:
-            file.write("ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\nend_header\n")
-            file.write(f"{self.seed}\n")
+            file.write("ply\nformat ascii 1.0\nelement vertex 2\n")
+            file.writelines(f"property float {name}\n" for name in ("x", "y", "z", "opacity"))
+            file.write(f"end_header\n0 0 0 1\n1 0 {self.seed % 1000} 1\n")
 
 
 class TrellisImageTo3DPipeline(Pipeline):

@@ -238,5 +238,5 @@ fn print(report: &Report, args: &DoctorArgs) -> Result<Exit, CliError> {
         text.push_str("`--probe` also runs it.\n");
     }
     text.push_str(&report.last_line());
-    super::print(&text)
+    super::print_coloured(&text)
 }

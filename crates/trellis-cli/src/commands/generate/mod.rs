@@ -35,7 +35,7 @@ use crate::config::{self, Config, SettingFlags};
 use crate::env::Environment;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::{env, logs, output, runtime, signals};
+use crate::{block_on, env, logs, output, signals};
 
 /// Make 3D assets from pictures, in this process or on a server
 #[derive(Debug, clap::Args)]
@@ -131,7 +131,7 @@ pub(crate) fn run(args: &GenerateArgs, context: &Context<'_>) -> Result<Exit, Cl
         formats: &formats,
         multiview: args.multiview,
     })?;
-    runtime()?.block_on(async {
+    block_on(async {
         let stopping = signals::first_signal("stopping; a second signal ends at once")?;
         let engine = start(args, context.environment, &loaded.config, &formats).await;
         let engine = engine.map_err(|error| error.with_exit(Exit::NotStarted))?;

@@ -6,10 +6,12 @@ use tokio_util::sync::CancellationToken;
 use trellis_backend::{Content, Piece, Reporter as _};
 use trellis_client::{Client, ServerInfo, ServerProblem, Submission, address};
 use trellis_core::{Artifact, BackendChoice, EventKind, Format, Job, JobEvent, JobState};
+use trellis_provenance::{Envelope, Statement};
 
 use super::asset::{Asset, Order, Stated, interrupted};
 use super::pieces::pieces;
 use super::show::JobShow;
+use super::write;
 use crate::error::CliError;
 use crate::exit::Exit;
 
@@ -103,14 +105,19 @@ impl Remote {
                 .hint("submit it again"));
             }
         }
+        let scratch =
+            tempfile::tempdir().map_err(|error| write::unwritable(&std::env::temp_dir(), &error))?;
         let mut files = Vec::new();
-        for format in &job.params.formats.clone() {
+        for (format, _) in &order.names {
             let fits = |artifact: &&Artifact| artifact.format == *format && !artifact.preview;
             let Some(artifact) = job.artifacts.iter().find(fits) else {
                 let message = format!("job `{}` has no file of the format {format}", job.id);
                 return Err(CliError::not_understood(message));
             };
-            let content = Content::Bytes(self.client.download(job.id, artifact).await?);
+            // Under a name of ours.
+            let place = scratch.path().join(format.name());
+            self.client.download(job.id, artifact, &place).await?;
+            let content = Content::File(place);
             files.extend(in_pieces(*format, content, order.names.clone()).await?);
         }
         let stated = self.statement_of(&mut job, order, &files).await?;
@@ -126,7 +133,7 @@ impl Remote {
             provenance: job.provenance,
             stated,
             cached: job.cached,
-            _scratch: None,
+            _scratch: Some(scratch),
         })
     }
 
@@ -156,8 +163,12 @@ impl Remote {
                 file.name
             ));
         }
-        let bytes = self.client.statement(job.id, &file).await?;
         let (_, ending) = file.name.split_once('.').unwrap_or(("", &file.name));
+        if ![Statement::ENDING, Envelope::ENDING].contains(&ending) {
+            let message = format!("job `{}` has a statement named `{}`", job.id, file.name);
+            return Err(CliError::not_understood(message));
+        }
+        let bytes = self.client.statement(job.id, &file).await?;
         Ok(Some(Stated {
             ending: ending.to_owned(),
             bytes,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use trellis_backend::Reporter;
-use trellis_core::{Progress, Stage};
+use trellis_core::{Progress, Stage, plain_text};
 
 use crate::output;
 
@@ -39,7 +39,11 @@ impl Show {
     /// A line of the result, on standard output. A reader that is gone misses it; what cannot be written for
     /// another reason is kept for [`Show::unwritten`].
     pub(crate) fn result(&self, text: &str) {
-        self.aside(|| match output::write_stdout(&format!("{text}\n")) {
+        self.print(|| output::write_stdout(&format!("{text}\n")));
+    }
+
+    fn print(&self, print: impl FnOnce() -> std::io::Result<()>) {
+        self.aside(|| match print() {
             Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => drop(self.unwritten.set(error)),
             _ => {}
         });
@@ -54,7 +58,7 @@ impl Show {
     /// have said it already.
     pub(crate) fn path(&self, path: &Path) {
         if !(self.bars.is_some() && std::io::stdout().is_terminal()) {
-            self.result(&path.display().to_string());
+            self.print(|| output::write_path(path));
         }
     }
 
@@ -64,7 +68,7 @@ impl Show {
             let bar = bars.add(ProgressBar::new(Stage::ALL.len() as u64 * STAGE_PARTS));
             let style = ProgressStyle::with_template("{spinner} {prefix:30!} {bar:24} {elapsed:>4} {msg}");
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-            bar.set_prefix(tail(name, 30));
+            bar.set_prefix(tail(&plain_text(name), 30));
             bar.set_message("waiting");
             bar.enable_steady_tick(Duration::from_millis(120));
             bar

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
-use trellis_core::file_size;
+use trellis_core::{file_size, plain_text};
 use trellis_model_fetch::Progress;
 
 use crate::commands::bar::styled;
@@ -55,7 +55,7 @@ impl Progress for Bars {
     fn started(&self, file: &str, bytes: u64, already: u64) {
         if let Some(bars) = &self.terminal {
             let bar = styled(bars.add(ProgressBar::new(bytes)), FILE);
-            bar.set_prefix(file.to_owned());
+            bar.set_prefix(plain_text(file).into_owned());
             bar.set_position(already);
             // The rate is that of this run, not of what an earlier one left.
             bar.reset_eta();

@@ -10,11 +10,11 @@ use trellis_core::{Format, Installation, ParamsPatch, Pin};
 use trellis_node::{Settings, start_backends};
 use trellis_provenance::Statement;
 
+use crate::block_on;
 use crate::commands::generate::asset::{OfServer, Order};
 use crate::commands::generate::local::Local;
 use crate::commands::generate::show::Show;
 use crate::error::CliError;
-use crate::runtime;
 
 pub(super) fn compare(
     recorded: &Recorded,
@@ -43,7 +43,7 @@ pub(super) fn compare(
         python_env: Pin::Unpinned { sha256: None },
         model_lock: None,
     };
-    let made = runtime()?.block_on(async {
+    let made = block_on(async {
         let backends = start_backends(settings, choice, &settings.data_dir).await?;
         let origin = Arc::new(Origin::new(installation, None));
         let local = Local::choose(&backends.registry, choice, &record.params.formats, origin)?;

@@ -1,4 +1,4 @@
-//! Reads the JSON of a submission as it comes: pictures are decoded while they are read and handed on, the rest is
+//! Reads the JSON of a submission, in whatever dialect, as it comes: pictures are decoded while they are read and handed on, the rest is
 //! small and kept.
 //!
 //! Memory is bounded whatever the document is: all but the texts of pictures has a limit, and the first name that is
@@ -18,19 +18,30 @@ use struson::writer::{JsonStreamWriter, JsonWriter as _};
 use trellis_core::plain_words;
 
 use super::super::fields::{
-    LONGEST_REASON, MOST_JSON_BYTES, given_twice, in_short, no_text, parameter_meant, shortened, value,
-    without_mark,
+    LONGEST_NAME, LONGEST_REASON, MOST_JSON_BYTES, given_twice, in_short, no_text, parameter_meant,
+    shortened, value, without_mark,
 };
 use crate::data_uri::{self, CopyError};
 use crate::request_error::RequestError;
 
 pub(super) const PLACE: &str = "the body";
-const IMAGES: &str = "images";
-const NAMES: &[&str] = &[IMAGES, "params", "backend"];
 /// The body is read in parts of so many bytes.
 const PART_BYTES: usize = 64 << 10;
 /// Objects and lists within each other; a submission has three.
 const DEEPEST: u32 = 32;
+
+/// Where a dialect has its pictures, and what else it has.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shape {
+    /// The field of the list of pictures.
+    pub(crate) pictures: &'static str,
+    /// Whether that field may also be a single picture, or `null`.
+    pub(crate) single: bool,
+    /// Whether a picture may also be base64 without `data:` before it.
+    pub(crate) bare: bool,
+    /// The names of all fields; `None`: whoever reads the fields refuses what is unknown.
+    pub(crate) names: Option<&'static [&'static str]>,
+}
 
 /// Takes the pictures of a document.
 pub(super) trait Pictures {
@@ -42,11 +53,11 @@ pub(super) trait Pictures {
 
 /// What a document has besides its pictures.
 #[derive(Debug, Default)]
-pub(super) struct Rest {
+pub(crate) struct Rest {
     /// The other fields by their names.
-    pub(super) fields: Map<String, Value>,
-    /// Whether it has a list of pictures, perhaps an empty one.
-    pub(super) has_images: bool,
+    pub(crate) fields: Map<String, Value>,
+    /// How many pictures it has; `None`: it does not have the field for them.
+    pub(crate) pictures: Option<usize>,
 }
 
 /// Why a document was not read to its end.
@@ -65,7 +76,7 @@ impl From<RequestError> for ReadError {
 }
 
 /// Reads a whole document.
-pub(super) fn read(source: impl Read, pictures: &mut impl Pictures) -> Result<Rest, ReadError> {
+pub(super) fn read(source: impl Read, shape: Shape, pictures: &mut impl Pictures) -> Result<Rest, ReadError> {
     let mut source = BufReader::with_capacity(PART_BYTES, source);
     let beginning = source.fill_buf().map_err(ReadError::Io)?;
     let whole = beginning.len() < PART_BYTES;
@@ -94,9 +105,10 @@ pub(super) fn read(source: impl Read, pictures: &mut impl Pictures) -> Result<Re
     let mut document = Document {
         json: JsonStreamReader::new_custom(counted, settings),
         allowance,
+        shape,
     };
     let rest = document.object(pictures)?;
-    let Document { json, allowance } = document;
+    let Document { json, allowance, .. } = document;
     json.consume_trailing_whitespace()
         .map_err(|error| refused(error, &allowance))?;
     Ok(rest)
@@ -135,6 +147,7 @@ impl<R: Read> Read for Counted<R> {
 struct Document<R: Read> {
     json: JsonStreamReader<Counted<R>>,
     allowance: Rc<Allowance>,
+    shape: Shape,
 }
 
 impl<R: Read> Document<R> {
@@ -145,23 +158,19 @@ impl<R: Read> Document<R> {
         while self.has_next()? {
             let name = self.json.next_name_owned();
             let name = name.map_err(|error| self.refused(error))?;
-            if let Some(parameter) = parameter_meant(&name) {
-                return Err(invalid(format!("`{parameter}` belongs in `params`")));
-            }
-            let Some(known) = NAMES.iter().find(|known| **known == name) else {
-                let error = serde_json::Error::unknown_field(&shortened(&name, 64), NAMES);
-                return Err(invalid(in_short(&error)));
-            };
-            let repeated = match *known {
-                IMAGES => rest.has_images,
-                known => rest.fields.contains_key(known),
+            self.known(&name)?;
+            let repeated = match name == self.shape.pictures {
+                true => rest.pictures.is_some(),
+                false => rest.fields.contains_key(&name),
             };
             if repeated {
-                return Err(invalid(plain_words(&given_twice(known))));
+                return Err(invalid(plain_words(&given_twice(&shortened(
+                    &name,
+                    LONGEST_NAME,
+                )))));
             }
-            if *known == IMAGES {
-                rest.has_images = true;
-                self.images(pictures)?;
+            if name == self.shape.pictures {
+                rest.pictures = self.pictures(pictures)?;
             } else {
                 let value = self.value()?;
                 rest.fields.insert(name, value);
@@ -171,25 +180,62 @@ impl<R: Read> Document<R> {
         Ok(rest)
     }
 
-    fn images(&mut self, pictures: &mut impl Pictures) -> Result<(), ReadError> {
-        self.expect(ValueType::Array, "`images`: ", "a sequence")?;
-        self.json.begin_array().map_err(|error| self.refused(error))?;
-        let mut index = 0;
-        while self.has_next()? {
-            self.expect(ValueType::String, &format!("`images[{index}]`: "), "a string")?;
-            pictures.begin().map_err(ReadError::Io)?;
-            self.allowance.in_picture.set(true);
-            let uri = self.json.next_string_reader();
-            let uri = uri.map_err(|error| refused(error, &self.allowance))?;
-            let copied = data_uri::copy(uri, |bytes| pictures.write(bytes));
-            self.allowance.in_picture.set(false);
-            copied.map_err(|error| match error {
-                CopyError::Uri(source) => RequestError::InvalidDataUri { index, source }.into(),
-                CopyError::Io(error) => self.broken(error),
-            })?;
-            index += 1;
+    /// Refuses the first name that is unknown, where the dialect has all its names here.
+    fn known(&self, name: &str) -> Result<(), ReadError> {
+        let Some(names) = self.shape.names else {
+            return Ok(());
+        };
+        if let Some(parameter) = parameter_meant(name) {
+            return Err(invalid(format!("`{parameter}` belongs in `params`")));
         }
-        self.json.end_array().map_err(|error| self.refused(error))
+        if names.contains(&name) {
+            return Ok(());
+        }
+        let error = serde_json::Error::unknown_field(&shortened(name, LONGEST_NAME), names);
+        Err(invalid(in_short(&error)))
+    }
+
+    /// How many there are; `None` for `null` where that is allowed.
+    fn pictures(&mut self, pictures: &mut impl Pictures) -> Result<Option<usize>, ReadError> {
+        let field = self.shape.pictures;
+        if self.shape.single {
+            match self.json.peek().map_err(|error| self.refused(error))? {
+                ValueType::Null => {
+                    self.json.next_null().map_err(|error| self.refused(error))?;
+                    return Ok(None);
+                }
+                ValueType::String => return self.picture(0, pictures).map(|()| Some(1)),
+                _ => {}
+            }
+        }
+        self.expect(ValueType::Array, &format!("`{field}`: "), "a sequence")?;
+        self.json.begin_array().map_err(|error| self.refused(error))?;
+        let mut count = 0;
+        while self.has_next()? {
+            self.expect(ValueType::String, &format!("`{field}[{count}]`: "), "a string")?;
+            self.picture(count, pictures)?;
+            count += 1;
+        }
+        self.json.end_array().map_err(|error| self.refused(error))?;
+        Ok(Some(count))
+    }
+
+    fn picture(&mut self, index: usize, pictures: &mut impl Pictures) -> Result<(), ReadError> {
+        pictures.begin().map_err(ReadError::Io)?;
+        self.allowance.in_picture.set(true);
+        let text = self.json.next_string_reader();
+        let text = text.map_err(|error| refused(error, &self.allowance))?;
+        let take = |bytes| pictures.write(bytes);
+        let copied = if self.shape.bare {
+            data_uri::copy_or_bare(text, take)
+        } else {
+            data_uri::copy(text, take)
+        };
+        self.allowance.in_picture.set(false);
+        copied.map_err(|error| match error {
+            CopyError::Uri(source) => RequestError::InvalidDataUri { index, source }.into(),
+            CopyError::Io(error) => self.broken(error),
+        })
     }
 
     /// The next value as a whole.

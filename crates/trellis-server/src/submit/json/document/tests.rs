@@ -4,6 +4,7 @@ use std::io;
 
 use proptest::prelude::*;
 
+use super::super::SUBMISSION;
 use super::*;
 
 #[derive(Default)]
@@ -25,7 +26,7 @@ impl Pictures for Taken {
 }
 
 fn said(text: impl AsRef<[u8]>) -> String {
-    match read(text.as_ref(), &mut Taken::default()) {
+    match read(text.as_ref(), SUBMISSION, &mut Taken::default()) {
         Ok(_) => "read".to_owned(),
         Err(ReadError::Refused(error)) => format!("{}: {error}", error.kind()),
         Err(ReadError::Io(error)) => format!("{:?}", error.kind()),
@@ -59,9 +60,9 @@ fn pictures_and_the_rest_come_out() {
     let mut taken = Taken::default();
     let text = "\u{feff} {\"backend\": \"auto\", \"images\": [\"data:;base64,aGk=\", \"data:;base64,\\u0061GkhaGkh\"], \
                 \"params\": {\"seed\": 7, \"formats\": [\"glb\"], \"mesh_simplify\": 0.95}}\n";
-    let rest = read(text.as_bytes(), &mut taken).unwrap();
+    let rest = read(text.as_bytes(), SUBMISSION, &mut taken).unwrap();
     assert_eq!(taken.0, [b"hi".to_vec(), b"hi!hi!".to_vec()]);
-    assert!(rest.has_images);
+    assert_eq!(rest.pictures, Some(2));
     let expected = serde_json::json!({
         "backend": "auto",
         "params": {"seed": 7, "formats": ["glb"], "mesh_simplify": 0.95},
@@ -131,7 +132,7 @@ fn the_picture_too_many_ends_the_reading() {
         again: b", \"data:;base64,aGk=\"",
         given: 0,
     };
-    let ended = read(&mut many, &mut Taken::default());
+    let ended = read(&mut many, SUBMISSION, &mut Taken::default());
     assert!(matches!(ended, Err(ReadError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe));
     assert!(many.given <= PART_BYTES);
 }
@@ -153,7 +154,7 @@ fn whatever_has_no_end_is_read_to_a_limit() {
             again,
             given: 0,
         };
-        let ended = read(&mut endless, &mut Taken::default());
+        let ended = read(&mut endless, SUBMISSION, &mut Taken::default());
         assert!(
             matches!(&ended, Err(ReadError::Refused(RequestError::JsonTooLong { .. }))),
             "{}: {ended:?}",
@@ -170,7 +171,7 @@ fn whatever_has_no_end_is_read_to_a_limit() {
         again: b", \"a\": 1",
         given: 0,
     };
-    let ended = read(&mut fields, &mut Taken::default());
+    let ended = read(&mut fields, SUBMISSION, &mut Taken::default());
     assert!(matches!(
         ended,
         Err(ReadError::Refused(RequestError::InvalidJson { .. }))
@@ -191,7 +192,11 @@ fn a_body_that_cannot_be_read_is_not_the_client_s_fault() {
         "{\"params\": [1, ",
         "{\"images\": 7",
     ] {
-        let ended = read(beginning.as_bytes().chain(Broken), &mut Taken::default());
+        let ended = read(
+            beginning.as_bytes().chain(Broken),
+            SUBMISSION,
+            &mut Taken::default(),
+        );
         assert!(matches!(ended, Err(ReadError::Io(_))), "{beginning}: {ended:?}");
     }
 }
@@ -208,7 +213,7 @@ fn a_picture_may_be_longer_than_all_else() {
     );
     let text = serde_json::json!({"images": [uri, uri], "params": {}}).to_string();
     let mut taken = Taken::default();
-    assert!(read(text.as_bytes(), &mut taken).is_ok());
+    assert!(read(text.as_bytes(), SUBMISSION, &mut taken).is_ok());
     assert!(taken.0 == [content.clone(), content]);
 }
 
@@ -232,7 +237,7 @@ proptest! {
     fn values_are_those_of_serde(seed in any::<i64>(), number in any::<f64>().prop_filter("JSON has no other", |number| number.is_finite()), text in ".*") {
         let params = serde_json::json!({"a": seed, "b": [number, null, true], "c": text});
         let whole = serde_json::json!({"params": params}).to_string();
-        let rest = read(whole.as_bytes(), &mut Taken::default());
+        let rest = read(whole.as_bytes(), SUBMISSION, &mut Taken::default());
         prop_assert_eq!(&rest.unwrap().fields["params"], &params);
     }
 }

@@ -1,0 +1,100 @@
+//! A disk that is nearly full: what waits is kept waiting.
+
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use tokio::sync::Semaphore;
+use trellis_core::{JobId, JobState};
+use trellis_jobs::{BlobError, BlobKey, BlobStore, BlobStream, JobStore, Room, StagedBlob};
+
+use crate::kit::Script;
+use crate::previews::{place, shows_a_preview};
+
+/// A disk that has room or not, as the test says.
+struct Tight {
+    inner: Arc<dyn BlobStore>,
+    full: AtomicBool,
+    /// How often somebody asked.
+    asked: Semaphore,
+}
+
+#[async_trait::async_trait]
+impl BlobStore for Tight {
+    async fn room(&self) -> Option<Room> {
+        self.asked.add_permits(1);
+        let total_bytes = 1 << 40;
+        let free_bytes = if self.full.load(Ordering::SeqCst) {
+            1 << 20
+        } else {
+            total_bytes
+        };
+        Some(Room {
+            free_bytes,
+            total_bytes,
+        })
+    }
+
+    async fn put(&self, key: &BlobKey, bytes: Bytes) -> Result<(), BlobError> {
+        self.inner.put(key, bytes).await
+    }
+
+    async fn stage(&self, key: &BlobKey) -> Result<Box<dyn StagedBlob>, BlobError> {
+        self.inner.stage(key).await
+    }
+
+    async fn put_file(&self, key: &BlobKey, file: &Path) -> Result<(), BlobError> {
+        self.inner.put_file(key, file).await
+    }
+
+    async fn copy(&self, from: &BlobKey, to: &BlobKey) -> Result<(), BlobError> {
+        self.inner.copy(from, to).await
+    }
+
+    async fn get(&self, key: &BlobKey) -> Result<Bytes, BlobError> {
+        self.inner.get(key).await
+    }
+
+    async fn read(&self, key: &BlobKey, range: Range<u64>) -> Result<BlobStream, BlobError> {
+        self.inner.read(key, range).await
+    }
+
+    async fn delete(&self, keys: &[BlobKey]) -> Result<(), BlobError> {
+        self.inner.delete(keys).await
+    }
+
+    async fn delete_job(&self, job: JobId) -> Result<(), BlobError> {
+        self.inner.delete_job(job).await
+    }
+
+    async fn jobs(&self) -> Result<Vec<JobId>, BlobError> {
+        self.inner.jobs().await
+    }
+}
+
+#[tokio::test]
+async fn jobs_that_wait_for_room_are_neither_begun_nor_failed_and_miss_nothing() {
+    let (mut place, real) = place();
+    let tight = Arc::new(Tight {
+        inner: place.blobs.clone(),
+        full: AtomicBool::new(false),
+        asked: Semaphore::new(0),
+    });
+    place.blobs = tight.clone();
+    let id = place.submit(Script::Gate).await;
+    tight.full.store(true, Ordering::SeqCst);
+    tight.asked.forget_permits(Semaphore::MAX_PERMITS);
+    let runner = place.run(place.settings());
+    // By each place to work and the maker of previews, several times.
+    let asked = tight.asked.acquire_many(10).await.unwrap();
+    asked.forget();
+    let job = place.store.get(id).await.unwrap();
+    assert_eq!((job.state, job.artifacts), (JobState::Queued, vec![]));
+    tight.full.store(false, Ordering::SeqCst);
+    place.until(id, shows_a_preview).await;
+    real.gate.cancel();
+    assert_eq!(place.ended(id).await.state, JobState::Succeeded);
+    runner.stop().await;
+}
