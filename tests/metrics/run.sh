@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # `/metrics` of the real program, with a job done, held against Prometheus's own rules (`promtool check metrics`); and the
-# queries of docs/grafana-dashboard.json against its parser (`promtool check rules`).
+# queries of docs/grafana-dashboard.json and the configuration in docs/operations.md against its parsers (`promtool check
+# rules` and `check config`).
 #
 #   tests/metrics/run.sh [PATH OF THE BINARY trellis]       without one it is built
 set -euo pipefail
@@ -94,3 +95,8 @@ rules = [
 print(json.dumps({"groups": [{"name": "dashboard", "rules": rules}]}))
 PYTHON
 "$promtool" check rules "$place/rules.yml"
+
+# The key's file is not here.
+awk '/^...yaml$/ { inside = 1; next } /^...$/ { inside = 0 } inside' docs/operations.md >"$place/prometheus.yml"
+grep -q credentials_file "$place/prometheus.yml"
+"$promtool" check config --syntax-only "$place/prometheus.yml"
