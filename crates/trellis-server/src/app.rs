@@ -22,11 +22,10 @@ use crate::authorize::authorize;
 use crate::book::{self, Methods};
 use crate::compat::{nim, nim_facts};
 use crate::hosts::addressed;
-use crate::metrics::metrics;
 use crate::observe::observe;
 use crate::pace::paced;
 use crate::request_error::RequestError;
-use crate::{AppState, events, files, jobs, pages, server_facts, submit, workers};
+use crate::{AppState, events, files, jobs, pages, scrape, server_facts, submit, workers};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -74,8 +73,8 @@ pub fn app(state: AppState) -> Router {
     let authorize = middleware::from_fn_with_state(state.clone(), authorize);
     // The last layer is the outermost: whatever the others refuse becomes a problem in `observe`.
     api.merge(pages::routes(move || openapi(max_images)))
-        .route("/metrics", get(metrics))
-        .route("/v1/metrics", get(metrics))
+        .route("/metrics", get(scrape::metrics))
+        .route("/v1/metrics", get(scrape::metrics))
         // The blueprint's client forgets the version.
         .route("/health/ready", get(server_facts::ready))
         .fallback(route_not_found)

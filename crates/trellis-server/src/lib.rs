@@ -35,6 +35,7 @@ mod proxies;
 mod range;
 mod reference;
 mod request_error;
+mod scrape;
 mod serve;
 mod server_facts;
 mod state;

@@ -1,17 +1,14 @@
-//! `/metrics`: figures for Prometheus, in its text format 0.0.4.
+//! Figures for Prometheus, in its text format 0.0.4.
 //!
 //! Names follow Prometheus's conventions: base units, `_total` for what only grows. What grows is counted since this
-//! process started; jobs, workers, GPUs and the process are looked at when somebody asks. Not here: who may ask
-//! (`authorize.rs`).
+//! process started; jobs, workers, GPUs and the process are looked at when somebody asks. Not here: the
+//! route (`scrape.rs`).
 
 mod process;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::extract::State;
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
 use prometheus::core::Collector;
 use prometheus::{
     Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
@@ -20,8 +17,6 @@ use prometheus::{
 use tracing::warn;
 use trellis_core::{Gpu, Job, JobState, WorkerState, WorkerStatus};
 use trellis_jobs::{JobObserver, StoreStats};
-
-use crate::AppState;
 
 /// From a picture that is refused to a long download.
 const REQUEST_SECONDS: [f64; 11] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0];
@@ -140,7 +135,7 @@ impl Metrics {
     }
 
     /// All of it as text.
-    fn text(&self, jobs: Option<StoreStats>, workers: &[WorkerStatus], gpus: &[Gpu]) -> String {
+    pub(crate) fn text(&self, jobs: Option<StoreStats>, workers: &[WorkerStatus], gpus: &[Gpu]) -> String {
         let seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.look(jobs, workers, gpus);
         let encoded = TextEncoder::new().encode_to_string(&self.0.registry.gather());
@@ -386,21 +381,6 @@ impl Make {
         let options = HistogramOpts::new(name, about).buckets(buckets.to_vec());
         self.register(HistogramVec::new(options, labels))
     }
-}
-
-/// Figures for Prometheus
-pub(crate) async fn metrics(State(state): State<AppState>) -> Response {
-    // A database that does not answer leaves its figures out; the others may say why.
-    let jobs = state.jobs.stats().await.ok();
-    let backends = state.registry.all().iter();
-    let workers: Vec<WorkerStatus> = backends.flat_map(|backend| backend.workers()).collect();
-    let gpus = Arc::clone(&state.gpus);
-    let metrics = state.metrics.clone();
-    // The driver takes some milliseconds.
-    let text = tokio::task::spawn_blocking(move || metrics.text(jobs, &workers, &gpus()));
-    let text = text.await.unwrap_or_default();
-    let media_type = [(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)];
-    (media_type, text).into_response()
 }
 
 #[cfg(test)]

@@ -1,0 +1,25 @@
+//! `/metrics`: gathers what `metrics.rs` has counted and what is there now.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use trellis_core::WorkerStatus;
+
+use crate::AppState;
+
+/// Figures for Prometheus
+pub(crate) async fn metrics(State(state): State<AppState>) -> Response {
+    // A database that does not answer leaves its figures out; the others may say why.
+    let jobs = state.jobs.stats().await.ok();
+    let backends = state.registry.all().iter();
+    let workers: Vec<WorkerStatus> = backends.flat_map(|backend| backend.workers()).collect();
+    let gpus = Arc::clone(&state.gpus);
+    let metrics = state.metrics.clone();
+    // The driver takes some milliseconds.
+    let text = tokio::task::spawn_blocking(move || metrics.text(jobs, &workers, &gpus()));
+    let text = text.await.unwrap_or_default();
+    let media_type = [(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)];
+    (media_type, text).into_response()
+}
