@@ -247,7 +247,7 @@ impl Reader<'_> {
         // 25.0 is a whole number, as pydantic sees it.
         let number = value.as_i64().or_else(|| {
             let number = value.as_f64().filter(|number| number.fract() == 0.0)?;
-            Some(number as i64)
+            format!("{number}").parse().ok()
         });
         match number {
             Some(number) if (least..=most).contains(&number) => Some(number),
