@@ -92,6 +92,18 @@ pub enum NodeError {
         "{address} can be reached from other machines, and no API keys are set: anyone there could use the server"
     )]
     OpenToAll { address: SocketAddr },
+    /// The address for the figures alone cannot be listened on.
+    #[error("cannot listen on {address} for the figures (`metrics.listen`)")]
+    MetricsListen {
+        address: SocketAddr,
+        #[source]
+        source: io::Error,
+    },
+    /// An address for the figures that others reach.
+    #[error(
+        "{address} (`metrics.listen`) can be reached from other machines, and anyone there could read the figures"
+    )]
+    MetricsOpenToAll { address: SocketAddr },
     /// The signing key cannot be read.
     #[error("cannot use the signing key in `{}`", path.display())]
     SigningKeyUnreadable {
@@ -138,6 +150,8 @@ impl NodeError {
             Self::KeyExists { .. } => "key_exists",
             Self::KeysUnwritable { .. } => "keys_unwritable",
             Self::OpenToAll { .. } => "open_to_all",
+            Self::MetricsListen { .. } => "metrics_listen",
+            Self::MetricsOpenToAll { .. } => "metrics_open_to_all",
             Self::SigningKeyUnreadable { .. } => "signing_key_unreadable",
             Self::SigningKeyInvalid { .. } => "signing_key_invalid",
             Self::NoModel => "no_model",
@@ -200,6 +214,22 @@ impl NodeError {
             Self::OpenToAll { .. } => {
                 "make a key with `trellis keys new NAME --append FILE` and name the file with `--auth-keys-file`; \
                  or listen on 127.0.0.1; or, where everybody who can reach it may use it, add `--insecure-no-auth`"
+            }
+            Self::MetricsListen { source, .. } => match source.kind() {
+                io::ErrorKind::AddrInUse => {
+                    "another program or this server itself listens there: choose another port with `--metrics-listen`"
+                }
+                io::ErrorKind::PermissionDenied => {
+                    "ports below 1024 need a privilege: choose another with `--metrics-listen`"
+                }
+                _ => {
+                    "choose an address of this machine with `--metrics-listen`, or leave it out: \
+                     `/metrics` is on the server's own address as well"
+                }
+            },
+            Self::MetricsOpenToAll { .. } => {
+                "listen on 127.0.0.1 there; or, where everybody who can reach it may read them, add \
+                 `--metrics-public`"
             }
             Self::SigningKeyUnreadable { path, source } => {
                 return nearby::hint(path, source)

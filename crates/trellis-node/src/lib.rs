@@ -28,4 +28,6 @@ pub use keeping::rescue;
 pub use keys::{add as add_key, make as make_key, reload as reload_keys};
 pub use node::{Ended, Node};
 pub use secret_file::SecretFileError;
-pub use settings::{Auth, Limits, Listen, Provenance, Retention, Settings, Trellis, listen_address};
+pub use settings::{
+    Auth, Limits, Listen, Metrics, Provenance, Retention, Settings, Trellis, listen_address, listen_endpoint,
+};

@@ -13,7 +13,7 @@ use tracing::{error, info, warn};
 use trellis_server::KeyRing;
 
 use crate::data_dir::DataDir;
-use crate::services::Services;
+use crate::services::{Doors, Services};
 use crate::{Listen, NodeError, Settings, installation, keys, service_manager};
 
 /// What is left after the drain for open requests and the last writes. With the second that the runtime gets
@@ -27,6 +27,7 @@ pub struct Node {
     data: DataDir,
     listener: TcpListener,
     address: SocketAddr,
+    metrics: Option<TcpListener>,
     services: Services,
 }
 
@@ -48,8 +49,15 @@ impl Node {
         if keys.names().is_none() {
             open_to_all(place.address(), settings.auth.insecure_no_auth)?;
         }
+        if let Some(address) = settings.metrics.listen {
+            figures_open_to_all(address, settings.metrics.public)?;
+        }
         let data = DataDir::open(&settings.data_dir, named)?;
         let (listener, address) = place.bind().await?;
+        let metrics = match settings.metrics.listen {
+            Some(address) => Some(listen_for_metrics(address).await?),
+            None => None,
+        };
         let origin = installation::origin(&settings, search).await?;
         let services = Services::open(&settings, &data, origin).await?;
         Ok(Self {
@@ -58,6 +66,7 @@ impl Node {
             data,
             listener,
             address,
+            metrics,
             services,
         })
     }
@@ -65,6 +74,11 @@ impl Node {
     /// The address that was bound.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The address that was bound for the figures alone.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref()?.local_addr().ok()
     }
 
     /// The API keys in force, which [`reload_keys`](crate::reload_keys) replaces.
@@ -80,9 +94,12 @@ impl Node {
     /// Runs until `stopping` is set, then drains: running jobs may finish for `drain_seconds`.
     pub async fn run(self, stopping: &CancellationToken) -> Ended {
         let drain = Duration::from_secs(self.settings.drain_seconds.into());
-        let tasks = self
-            .services
-            .start(&self.settings, &self.data, self.keys, self.listener, stopping);
+        let doors = Doors {
+            listener: self.listener,
+            metrics: self.metrics,
+            keys: self.keys,
+        };
+        let tasks = self.services.start(&self.settings, &self.data, doors, stopping);
         run_until_stopped(tasks, stopping, drain + GRACE).await
     }
 }
@@ -147,6 +164,25 @@ fn open_to_all(address: SocketAddr, wanted: bool) -> Result<(), NodeError> {
     Ok(())
 }
 
+/// Likewise for the figures, for which nobody needs a key there.
+fn figures_open_to_all(address: SocketAddr, wanted: bool) -> Result<(), NodeError> {
+    if wanted || address.ip().to_canonical().is_loopback() {
+        return Ok(());
+    }
+    Err(NodeError::MetricsOpenToAll { address })
+}
+
+async fn listen_for_metrics(address: SocketAddr) -> Result<TcpListener, NodeError> {
+    let bound = async {
+        let listener = TcpListener::bind(address).await?;
+        info!(address = %listener.local_addr()?, "`/metrics` has a listener of its own");
+        Ok(listener)
+    };
+    bound
+        .await
+        .map_err(|source| NodeError::MetricsListen { address, source })
+}
+
 /// Waits for the signal and then, within `deadline`, for all tasks. One that ends by itself before is a
 /// defect: the others are stopped in order, so that nothing is lost.
 async fn run_until_stopped(
@@ -197,6 +233,11 @@ mod tests {
             let refused = open_to_all(address, false).err().map(|error| error.kind());
             assert_eq!(refused, open.then_some("open_to_all"), "{address}");
             assert!(open_to_all(address, true).is_ok());
+            let refused = figures_open_to_all(address, false)
+                .err()
+                .map(|error| error.kind());
+            assert_eq!(refused, open.then_some("metrics_open_to_all"), "{address}");
+            assert!(figures_open_to_all(address, true).is_ok());
         }
     }
 

@@ -40,6 +40,14 @@ const HEAVY_WORK_BYTES: u64 = 128 << 20;
 /// How long a submission that has arrived waits until it is looked at.
 const HEAVY_WORK_PATIENCE: Duration = Duration::from_secs(20);
 
+/// Where requests come in.
+pub(crate) struct Doors {
+    pub(crate) listener: TcpListener,
+    /// For `/metrics` alone.
+    pub(crate) metrics: Option<TcpListener>,
+    pub(crate) keys: KeyRing,
+}
+
 /// The opened store and what works on it.
 pub(crate) struct Services {
     store: Arc<dyn JobStore>,
@@ -95,8 +103,7 @@ impl Services {
         self,
         settings: &Settings,
         data: &DataDir,
-        keys: KeyRing,
-        listener: TcpListener,
+        doors: Doors,
         stopping: &CancellationToken,
     ) -> JoinSet<io::Result<()>> {
         let mut tasks = JoinSet::new();
@@ -132,16 +139,30 @@ impl Services {
             report.await;
             Ok(())
         });
+        self.let_in(settings, doors, stopping, &mut tasks);
+        tasks
+    }
+
+    /// Takes requests from now on.
+    fn let_in(
+        &self,
+        settings: &Settings,
+        doors: Doors,
+        stopping: &CancellationToken,
+        tasks: &mut JoinSet<io::Result<()>>,
+    ) {
         // A listener that was handed over may have another address than the settings.
-        let bound = listener
+        let bound = doors
+            .listener
             .local_addr()
             .map_or(settings.listen.host, |address| address.ip());
-        tasks.spawn(trellis_server::serve(
-            listener,
-            self.app(settings, keys, bound),
-            stopping.clone().cancelled_owned(),
-        ));
-        tasks
+        let state = self.app(settings, doors.keys, bound);
+        if let Some(on) = doors.metrics {
+            let stopped = stopping.clone().cancelled_owned();
+            tasks.spawn(trellis_server::serve_metrics(on, state.clone(), stopped));
+        }
+        let stopped = stopping.clone().cancelled_owned();
+        tasks.spawn(trellis_server::serve(doors.listener, state, stopped));
     }
 
     fn runner(&self, settings: &Settings, data: &DataDir) -> Runner {
@@ -182,7 +203,11 @@ impl Services {
         };
         let origins = settings.listen.allowed_origins.iter().map(String::as_str);
         let proxies = settings.listen.trusted_proxies.iter().map(String::as_str);
-        let hosts = settings.listen.allowed_hosts.iter().map(String::as_str);
+        let hosts = |bound| {
+            let names = settings.listen.allowed_hosts.iter().map(String::as_str);
+            AllowedHosts::new(bound, names).expect("hosts were checked with the settings")
+        };
+        let metrics_bound = settings.metrics.listen.map_or(bound, |address| address.ip());
         AppState::new(AppParts {
             jobs,
             registry: self.registry.clone(),
@@ -195,7 +220,9 @@ impl Services {
             keys,
             metrics: self.metrics.clone(),
             gpus: Arc::new(gpus),
-            allowed_hosts: AllowedHosts::new(bound, hosts).expect("hosts were checked with the settings"),
+            allowed_hosts: hosts(bound),
+            metrics_hosts: hosts(metrics_bound),
+            public_metrics: settings.metrics.public,
             trusted_proxies: TrustedProxies::new(proxies).expect("proxies were checked with the settings"),
             allowed_origins: AllowedOrigins::new(origins).expect("origins were checked with the settings"),
         })

@@ -4,7 +4,7 @@
 #![expect(missing_docs, reason = "the table says what each setting means")]
 
 use std::fmt::Display;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -22,6 +22,7 @@ pub struct Settings {
     pub drain_seconds: u32,
     pub listen: Listen,
     pub auth: Auth,
+    pub metrics: Metrics,
     pub limits: Limits,
     pub retention: Retention,
     pub provenance: Provenance,
@@ -69,6 +70,36 @@ pub struct Auth {
     pub keys_file: PathBuf,
     /// Whether everybody may use the server also where other machines can reach it.
     pub insecure_no_auth: bool,
+}
+
+/// Who may read the figures for Prometheus.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metrics {
+    pub public: bool,
+    /// A listener for them alone.
+    #[serde(deserialize_with = "endpoint")]
+    pub listen: Option<SocketAddr>,
+}
+
+fn endpoint<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
+    let text = String::deserialize(from)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let endpoint = listen_endpoint(&text);
+    endpoint
+        .map(Some)
+        .ok_or_else(|| D::Error::custom("not an address with a port"))
+}
+
+/// Reads an address to listen on with its port; IPv6 stands in brackets.
+pub fn listen_endpoint(text: &str) -> Option<SocketAddr> {
+    let (host, port) = text.trim().rsplit_once(':')?;
+    if host.contains(':') && !host.starts_with('[') {
+        return None;
+    }
+    Some(SocketAddr::new(listen_address(host)?, port.parse().ok()?))
 }
 
 /// How much is taken.
@@ -143,6 +174,27 @@ mod tests {
             assert_eq!(
                 listen_address(text),
                 expected.map(|ip| ip.parse().unwrap()),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_endpoint_is_an_address_with_a_port() {
+        for (text, expected) in [
+            ("127.0.0.1:9000", Some("127.0.0.1:9000")),
+            ("localhost:0", Some("127.0.0.1:0")),
+            ("[::1]:9000", Some("[::1]:9000")),
+            ("::1:9000", None),
+            ("127.0.0.1", None),
+            (":9000", None),
+            ("studio:9000", None),
+            ("127.0.0.1:65536", None),
+            ("", None),
+        ] {
+            assert_eq!(
+                listen_endpoint(text),
+                expected.map(|endpoint| endpoint.parse().unwrap()),
                 "{text}"
             );
         }

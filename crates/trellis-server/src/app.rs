@@ -25,7 +25,8 @@ use crate::hosts::addressed;
 use crate::observe::observe;
 use crate::pace::paced;
 use crate::request_error::RequestError;
-use crate::{AppState, events, files, jobs, pages, scrape, server_facts, submit, workers};
+use crate::scrape;
+use crate::{AppState, events, files, jobs, pages, server_facts, submit, workers};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -73,8 +74,8 @@ pub fn app(state: AppState) -> Router {
     let authorize = middleware::from_fn_with_state(state.clone(), authorize);
     // The last layer is the outermost: whatever the others refuse becomes a problem in `observe`.
     api.merge(pages::routes(move || openapi(max_images)))
-        .route("/metrics", get(scrape::metrics))
-        .route("/v1/metrics", get(scrape::metrics))
+        .route(scrape::PATH, get(scrape::metrics))
+        .route(scrape::NIM_PATH, get(scrape::metrics))
         // The blueprint's client forgets the version.
         .route("/health/ready", get(server_facts::ready))
         .fallback(route_not_found)
@@ -91,6 +92,23 @@ pub fn app(state: AppState) -> Router {
             panicked(&*panic)
         }))
         .layer(option_layer(origins.reading()))
+        .layer(middleware::from_fn_with_state(state.metrics.clone(), observe))
+        .layer(middleware::from_fn(harden))
+        .with_state(state)
+}
+
+/// `/metrics` alone, for a listener of its own that asks for no key.
+pub(crate) fn metrics_app(state: AppState) -> Router {
+    let addressed = middleware::from_fn_with_state(state.metrics_hosts.clone(), addressed);
+    Router::new()
+        .route(scrape::PATH, get(scrape::metrics))
+        .fallback(route_not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(addressed)
+        .layer(middleware::from_fn(book::head))
+        .layer(CatchPanicLayer::custom(|panic: Box<dyn Any + Send>| {
+            panicked(&*panic)
+        }))
         .layer(middleware::from_fn_with_state(state.metrics.clone(), observe))
         .layer(middleware::from_fn(harden))
         .with_state(state)

@@ -1,4 +1,4 @@
-//! `/metrics`: gathers what `metrics.rs` has counted and what is there now.
+//! `GET /metrics`: asks for what is looked at, and answers with all figures (`metrics.rs`).
 
 use std::sync::Arc;
 
@@ -9,7 +9,13 @@ use trellis_core::WorkerStatus;
 
 use crate::AppState;
 
-/// Figures for Prometheus
+/// Where the figures are, on both listeners.
+pub(crate) const PATH: &str = "/metrics";
+
+/// Where those who watch a NIM look for them; on the server's own listener alone.
+pub(crate) const NIM_PATH: &str = "/v1/metrics";
+
+/// Figures for Prometheus.
 pub(crate) async fn metrics(State(state): State<AppState>) -> Response {
     // A database that does not answer leaves its figures out; the others may say why.
     let jobs = state.jobs.stats().await.ok();

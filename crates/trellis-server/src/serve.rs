@@ -35,13 +35,16 @@ use self::held_body::HeldBody;
 use self::paced_stream::PacedStream;
 pub use self::paced_stream::ReadingPace;
 use self::seldom::Seldom;
+use crate::app::metrics_app;
 use crate::problem::{MEDIA_TYPE, Problem};
 use crate::request_error::RequestError;
-use crate::{AppState, app};
+use crate::{AppState, HttpLimits, app};
 
 /// How much of a request is read ahead and of an answer written ahead: more than the longest head that is taken
 /// (`book.rs`), or a client with that many bytes of headers would be told nothing.
 const BUFFER: usize = 64 * 1024;
+/// Most connections to the listener for `/metrics` alone: a few programs ask, each over one.
+const METRICS_CONNECTIONS: usize = 16;
 /// How often the log says the same of connections that cannot be taken.
 const SAID_EVERY: Duration = Duration::from_secs(10);
 
@@ -55,13 +58,42 @@ pub async fn serve(
     state: AppState,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let stopping = state.stopping().clone();
-    let connections = Arc::new(Connections::new(state.limits.connections));
-    let pace = ConnectionPace {
-        header_time: state.limits.header_time,
-        reading: state.limits.reading,
+    let (stopping, limits) = (state.stopping().clone(), state.limits.clone());
+    serve_router(on, app(state), &limits, stopping, shutdown).await
+}
+
+/// Likewise, `/metrics` alone and without a key.
+pub async fn serve_metrics(
+    on: TcpListener,
+    state: AppState,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let limits = HttpLimits {
+        connections: METRICS_CONNECTIONS,
+        ..state.limits.clone()
     };
-    let router = app(state);
+    serve_router(
+        on,
+        metrics_app(state),
+        &limits,
+        CancellationToken::new(),
+        shutdown,
+    )
+    .await
+}
+
+async fn serve_router(
+    on: TcpListener,
+    router: Router,
+    limits: &HttpLimits,
+    stopping: CancellationToken,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let connections = Arc::new(Connections::new(limits.connections));
+    let pace = ConnectionPace {
+        header_time: limits.header_time,
+        reading: limits.reading,
+    };
     let attending = TaskTracker::new();
     let (mut full, mut turned_away) = (Seldom::new(SAID_EVERY), Seldom::new(SAID_EVERY));
     let mut shutdown = std::pin::pin!(shutdown);

@@ -67,6 +67,10 @@ pub struct AppParts {
     pub keys: KeyRing,
     /// What is measured. The store tells it of jobs, where it is observed.
     pub metrics: Metrics,
+    /// Whether everybody may read the figures.
+    pub public_metrics: bool,
+    /// By which names the listener for the figures alone may be addressed.
+    pub metrics_hosts: AllowedHosts,
     /// Asks the driver for this machine's GPUs; none where there is no driver. May block for some milliseconds.
     pub gpus: Arc<dyn Fn() -> Vec<Gpu> + Send + Sync>,
 }

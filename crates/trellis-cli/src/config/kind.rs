@@ -4,7 +4,7 @@ use toml::Value;
 use tracing_subscriber::EnvFilter;
 use trellis_core::BackendChoice;
 use trellis_gpu::GpuChoice;
-use trellis_node::listen_address;
+use trellis_node::{listen_address, listen_endpoint};
 use trellis_server::{AllowedHosts, AllowedOrigins, TrustedProxies};
 
 /// The kinds of values.
@@ -21,6 +21,8 @@ pub(crate) enum Kind {
     Choice(&'static [&'static str]),
     /// An IP address.
     Address,
+    /// An IP address with a port, or nothing.
+    Endpoint,
     /// A path, not empty.
     Path,
     /// A path, or nothing.
@@ -69,6 +71,7 @@ impl Kind {
             (Self::Choice(words), Value::String(word)) => words.contains(&word.as_str()),
             (Self::Backend, Value::String(name)) => name.parse::<BackendChoice>().is_ok(),
             (Self::Address, Value::String(text)) => listen_address(text).is_some(),
+            (Self::Endpoint, Value::String(text)) => text.is_empty() || listen_endpoint(text).is_some(),
             (Self::Path | Self::Program, Value::String(text)) => !text.is_empty(),
             (Self::PathOrNone | Self::FileOrNone, Value::String(_)) | (Self::Switch, Value::Boolean(_)) => {
                 true
@@ -112,6 +115,10 @@ impl Kind {
             Self::Address => (
                 "ADDRESS",
                 "an IP address such as `127.0.0.1` or `::1`, or `localhost`",
+            ),
+            Self::Endpoint => (
+                "ADDRESS:PORT",
+                "an IP address with a port such as `127.0.0.1:8001` or `[::1]:8001`",
             ),
             Self::Path | Self::PathOrNone => ("DIR", "a path"),
             Self::FileOrNone => ("FILE", "the path of a file"),
@@ -173,6 +180,16 @@ mod tests {
         assert!(Kind::Gpus.of_text("0,GPU-8f1c").is_some());
         assert!(Kind::Gpus.of_text("cuda:0").is_none());
         assert!(Kind::PathOrNone.of_text("").is_some() && Kind::Path.of_text("").is_none());
+    }
+
+    #[test]
+    fn an_endpoint_has_a_port_and_may_be_left_out() {
+        for good in ["", "127.0.0.1:8001", "localhost:0", "[::1]:8001"] {
+            assert!(Kind::Endpoint.of_text(good).is_some(), "{good}");
+        }
+        for bad in ["127.0.0.1", "8001", ":8001", "studio.example:8001"] {
+            assert_eq!(Kind::Endpoint.of_text(bad), None, "{bad}");
+        }
     }
 
     #[test]

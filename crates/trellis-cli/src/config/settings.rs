@@ -82,6 +82,11 @@ settings! {
     "auth.insecure_no_auth", "insecure-no-auth", "TRELLIS_AUTH_INSECURE_NO_AUTH", Kind::Switch, "false" =>
         "Start without keys on an address that other machines reach: everybody there may then use the \
          server, read and delete all jobs";
+    "metrics.public", "metrics-public", "TRELLIS_METRICS_PUBLIC", Kind::Switch, "false" =>
+        "Let everybody read `/metrics`, the figures for Prometheus, without a key";
+    "metrics.listen", "metrics-listen", "TRELLIS_METRICS_LISTEN", Kind::Endpoint, "" =>
+        "Address and port of another listener that serves `/metrics` alone and asks for no key, such as \
+         `127.0.0.1:8001`; one that other machines reach needs `metrics.public`";
     LOG_LEVEL, "log-level", "TRELLIS_LOG", Kind::LogFilter, "info" =>
         "What to log: `error`, `warn`, `info`, `debug`, `trace`, or per part such as \
          `info,trellis_runner=debug`";

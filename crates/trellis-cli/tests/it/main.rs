@@ -9,6 +9,7 @@ mod doctor_python;
 mod generate;
 mod keys;
 mod lock;
+mod metrics;
 mod readme;
 mod remote;
 mod rescue;

@@ -15,16 +15,29 @@ pub(crate) struct Client {
     base: String,
 }
 
+fn http() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    // No roots: the tests need no certificates on the machine.
+    let builder = reqwest::Client::builder()
+        .timeout(Duration::from_secs(60))
+        .tls_certs_only([]);
+    builder.build().expect("a client")
+}
+
+/// Status and text of the answer at a whole address.
+pub(crate) async fn get(url: &str, key: Option<&str>) -> (StatusCode, String) {
+    let mut call = http().get(url);
+    if let Some(key) = key {
+        call = call.bearer_auth(key);
+    }
+    let response = call.send().await.expect("an answer");
+    (response.status(), response.text().await.expect("a text"))
+}
+
 impl Client {
     pub(crate) fn new(address: &str) -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        // No roots: the tests need no certificates on the machine.
-        let builder = reqwest::Client::builder()
-            .timeout(Duration::from_secs(60))
-            .tls_certs_only([]);
-        let http = builder.build().expect("a client");
         Self {
-            http,
+            http: http(),
             base: format!("{address}/v1"),
         }
     }

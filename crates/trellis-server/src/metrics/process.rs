@@ -4,7 +4,7 @@ use std::fs;
 
 use prometheus::IntGauge;
 
-use super::Make;
+use super::make::Make;
 
 /// Clock ticks a second, as the kernel tells them to programs on every architecture that we run on.
 const TICKS: f64 = 100.0;
@@ -26,10 +26,7 @@ impl Process {
         );
         start.set(started().unwrap_or_default());
         Self {
-            cpu_seconds: make.register(prometheus::Counter::new(
-                "process_cpu_seconds_total",
-                "Processor time of user and system",
-            )),
+            cpu_seconds: make.real_counter("process_cpu_seconds_total", "Processor time of user and system"),
             resident: make.gauge("process_resident_memory_bytes", "Resident memory"),
             virtual_memory: make.gauge("process_virtual_memory_bytes", "Virtual memory"),
             open_files: make.gauge("process_open_fds", "Open files"),
@@ -75,12 +72,14 @@ struct Stat {
 fn stat(text: &str) -> Option<Stat> {
     let rest = text.rsplit_once(')')?.1;
     let fields: Vec<&str> = rest.split_whitespace().collect();
-    let field = |number: usize| fields.get(number - 3)?.parse::<f64>().ok();
+    let field = |number: usize| fields.get(number - 3).copied();
+    let ticks = |number: usize| field(number)?.parse::<f64>().ok();
+    let whole = |number: usize| field(number)?.parse::<i64>().ok();
     Some(Stat {
-        cpu_seconds: (field(14)? + field(15)?) / TICKS,
-        threads: field(20)? as i64,
-        started_seconds: field(22)? / TICKS,
-        virtual_bytes: field(23)? as i64,
+        cpu_seconds: (ticks(14)? + ticks(15)?) / TICKS,
+        threads: whole(20)?,
+        started_seconds: ticks(22)? / TICKS,
+        virtual_bytes: whole(23)?,
     })
 }
 
@@ -89,7 +88,7 @@ fn started() -> Option<f64> {
     let stat = stat(&fs::read_to_string("/proc/self/stat").ok()?)?;
     let uptime = fs::read_to_string("/proc/uptime").ok()?;
     let uptime: f64 = uptime.split_whitespace().next()?.parse().ok()?;
-    let now = jiff::Timestamp::now().as_millisecond() as f64 / 1000.0;
+    let now = jiff::Timestamp::now().as_duration().as_secs_f64();
     Some((now - (uptime - stat.started_seconds)).round())
 }
 
@@ -115,11 +114,11 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn this_process_is_read() {
-        let process = Process::new(&Make(prometheus::Registry::new()));
+        let process = Process::new(&Make::default());
         process.look();
         assert!(process.resident.get() > 1_000_000 && process.open_files.get() > 2);
         assert!(process.threads.get() > 0 && process.most_files.get() > 2);
-        let ago = jiff::Timestamp::now().as_second() as f64 - started().unwrap();
+        let ago = jiff::Timestamp::now().as_duration().as_secs_f64() - started().unwrap();
         assert!((-1.0..86_400.0).contains(&ago), "{ago}");
     }
 }

@@ -1,7 +1,7 @@
 //! A server over a real store in a temporary folder, and what tests say to it.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use trellis_backend::{Backend, Capabilities, Origin, Output, Readiness, Registry, Reporter};
 use trellis_core::{
-    Artifact, BackendChoice, Failure, FailureKind, Format, GenerateError, Installation, Pin, Progress,
+    Artifact, BackendChoice, Failure, FailureKind, Format, GenerateError, Gpu, Installation, Pin, Progress,
     ServerBuild, Stage, WorkerCommand, WorkerCounters, WorkerState, WorkerStatus,
 };
 use trellis_jobs::{
@@ -76,6 +76,10 @@ pub(crate) struct Wishes {
     pub(crate) origins: AllowedOrigins,
     pub(crate) keys: Option<&'static str>,
     pub(crate) proxies: Vec<&'static str>,
+    pub(crate) public_metrics: bool,
+    /// What the worker of each backend counted, looked at again for each answer.
+    pub(crate) counters: Arc<Mutex<WorkerCounters>>,
+    pub(crate) gpus: Vec<Gpu>,
 }
 
 impl Default for Wishes {
@@ -98,6 +102,9 @@ impl Default for Wishes {
             origins: AllowedOrigins::default(),
             keys: None,
             proxies: Vec::new(),
+            public_metrics: false,
+            counters: Arc::default(),
+            gpus: Vec::new(),
         }
     }
 }
@@ -114,6 +121,7 @@ impl Kit {
             .into_iter()
             .map(Paper::preview)
             .chain(wishes.trellis.map(Paper::trellis))
+            .map(|paper| paper.counting(&wishes.counters))
             .map(|paper| Arc::new(paper) as Arc<dyn Backend>);
         let registry = Arc::new(Registry::new(backends.collect()));
         let metrics = Metrics::new("1.2.3");
@@ -140,7 +148,9 @@ impl Kit {
             trusted_proxies: TrustedProxies::new(wishes.proxies).unwrap(),
             allowed_origins: wishes.origins,
             metrics,
-            gpus: Arc::new(Vec::new),
+            gpus: Arc::new(move || wishes.gpus.clone()),
+            public_metrics: wishes.public_metrics,
+            metrics_hosts: AllowedHosts::default(),
             keys: KeyRing::new(wishes.keys.map(|text| ApiKeys::parse(text).unwrap())),
         });
         Self {
@@ -260,9 +270,7 @@ impl Kit {
 
     /// Serves on a free port.
     pub(crate) async fn serve(&self) -> Served {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let stop = CancellationToken::new();
+        let (listener, address, stop) = free_port().await;
         let serving = trellis_server::serve(listener, self.state.clone(), stop.clone().cancelled_owned());
         Served {
             address,
@@ -270,6 +278,24 @@ impl Kit {
             task: tokio::spawn(serving),
         }
     }
+
+    /// Serves the figures alone on a free port.
+    pub(crate) async fn serve_metrics(&self) -> Served {
+        let (listener, address, stop) = free_port().await;
+        let stopped = stop.clone().cancelled_owned();
+        let serving = trellis_server::serve_metrics(listener, self.state.clone(), stopped);
+        Served {
+            address,
+            stop,
+            task: tokio::spawn(serving),
+        }
+    }
+}
+
+async fn free_port() -> (tokio::net::TcpListener, std::net::SocketAddr, CancellationToken) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address, CancellationToken::new())
 }
 
 /// A server that listens.
@@ -388,9 +414,15 @@ struct Paper {
     capabilities: Capabilities,
     choice: BackendChoice,
     readiness: fn() -> Readiness,
+    counters: Arc<Mutex<WorkerCounters>>,
 }
 
 impl Paper {
+    fn counting(mut self, counters: &Arc<Mutex<WorkerCounters>>) -> Self {
+        self.counters = Arc::clone(counters);
+        self
+    }
+
     fn trellis(readiness: fn() -> Readiness) -> Self {
         let mut trellis = Self::preview(readiness);
         trellis.choice = BackendChoice::Trellis;
@@ -412,6 +444,7 @@ impl Paper {
             capabilities,
             choice: BackendChoice::Relief,
             readiness,
+            counters: Arc::default(),
         }
     }
 }
@@ -442,7 +475,7 @@ impl Backend for Paper {
             gpu_name: Some("NVIDIA GeForce RTX 5090 Laptop GPU".to_owned()),
             low_vram: false,
             versions: vec!["torch 2.9.1+cu128".to_owned()],
-            counters: WorkerCounters::default(),
+            counters: *self.counters.lock().unwrap(),
         }]
     }
 

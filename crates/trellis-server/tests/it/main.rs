@@ -14,6 +14,7 @@ mod keys;
 mod kit;
 mod metrics;
 mod middleware;
+mod operations;
 mod pages;
 mod problems;
 mod refusals;

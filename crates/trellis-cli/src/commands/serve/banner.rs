@@ -18,6 +18,8 @@ pub(crate) struct Banner<'a> {
     pub(crate) bound: SocketAddr,
     /// The names of the API keys, where one is needed.
     pub(crate) key_names: Option<&'a [String]>,
+    /// The address that was bound for the figures alone.
+    pub(crate) metrics: Option<SocketAddr>,
     /// The data folder.
     pub(crate) data_dir: &'a Path,
     /// The settings file that was read.
@@ -47,6 +49,9 @@ impl Banner<'_> {
             ),
         }
         row("reference", &format!("{address}/docs"));
+        if let Some(bound) = self.metrics {
+            row("metrics", &format!("http://{}/metrics", reachable(bound)));
+        }
         row("data", &self.data_dir.display().to_string());
         row(
             "settings",
@@ -96,6 +101,7 @@ mod tests {
         let text = Banner {
             bound: bound.parse().unwrap(),
             key_names,
+            metrics: None,
             data_dir: Path::new("/srv/trellis"),
             settings: None,
             backends: &backends,
@@ -110,10 +116,11 @@ mod tests {
     }
 
     #[test]
-    fn the_sample_is_named_where_it_is() {
+    fn the_sample_and_the_metrics_are_named_where_they_are() {
         let text = Banner {
             bound: "127.0.0.1:8000".parse().unwrap(),
             key_names: None,
+            metrics: Some("0.0.0.0:8001".parse().unwrap()),
             data_dir: Path::new("/srv/trellis"),
             settings: None,
             backends: &[],
@@ -123,6 +130,10 @@ mod tests {
         assert!(text.contains("From samples/duck.png to duck.glb"), "{text}");
         assert!(text.contains("-F image=@samples/duck.png "), "{text}");
         assert!(!text.contains("photo.png"), "{text}");
+        assert!(
+            text.contains("  metrics   http://127.0.0.1:8001/metrics\n"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -74,6 +74,7 @@ async fn serve(effective: Effective, reload: Reload, search: Option<&OsStr>) -> 
         &Banner {
             bound: node.address(),
             key_names: node.keys().names().as_deref(),
+            metrics: node.metrics_address(),
             data_dir: &effective.config.node.data_dir,
             settings: effective.file.as_deref(),
             backends: &node.introductions(),
