@@ -63,6 +63,12 @@ impl<'a> Surface<'a> {
 }
 
 /// Which texel; beyond the edge the texture repeats, as glTF has it by default.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "0 up to the side of a texture"
+)]
 fn texel(place: f32, size: u32) -> u32 {
     let within = place - place.floor();
     // Not a number gives 0.

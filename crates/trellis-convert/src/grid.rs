@@ -4,6 +4,13 @@
 //! side of the surface then have at least one of the points, so that nothing leaks through a closed surface from voxel
 //! face to voxel face. What cannot be reached from outside is inside, and has the colour of the surface nearest to it.
 
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a grid has 256 voxels a side at most, and points become the voxels that they are in"
+)]
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use image::RgbImage;

@@ -27,7 +27,7 @@ pub(super) fn look(source: &mut impl Read, size: u64) -> Result<(), Unfit> {
         )));
     }
     let mut left = children;
-    let mut side = None;
+    let mut of_model = None;
     let mut voxels = 0;
     while left > 0 {
         let mut chunk = [0; 12];
@@ -48,10 +48,10 @@ pub(super) fn look(source: &mut impl Read, size: u64) -> Result<(), Unfit> {
                         sides.iter().max().unwrap_or(&0)
                     )));
                 }
-                side = Some(sides);
+                of_model = Some(sides);
             }
             b"XYZI" => {
-                let sides = side
+                let sides = of_model
                     .take()
                     .ok_or_else(|| unreadable("it has voxels without a size"))?;
                 voxels += model(source, content, sides)?;

@@ -2,7 +2,9 @@
 //!
 //! A file beside the database holds it. Where the disk is full and a job is to be cancelled, deleted or ended, the file
 //! goes, the log is moved into the database, which begins the log again from its start, and the call is made once more.
-//! With room on the disk the file is made again. Submissions never get what it held.
+//! What the file held may be taken by other programs at once; so that the database need not grow for a while, it has
+//! spare pages of its own, which are given up too. With room on the disk both are made again. Submissions never get what
+//! they held.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -92,6 +94,12 @@ impl Reserve {
             if again {
                 info!("the disk has room again: space is reserved for the job database");
             }
+        }
+        if let Err(error) = schema::keep_spare(&self.database) {
+            warn!(
+                error = &error as &dyn std::error::Error,
+                "the job database has no spare pages"
+            );
         }
         self.missing.store(false, Ordering::Relaxed);
     }

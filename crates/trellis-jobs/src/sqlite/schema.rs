@@ -13,12 +13,13 @@ use crate::StoreError;
 
 /// In the file's header, so that `file` and this program tell it from other databases: `TRLj`.
 const APPLICATION_ID: i64 = 0x5452_4c6a;
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("migrations/0001_jobs.sql"),
     include_str!("migrations/0002_results.sql"),
     include_str!("migrations/0003_timings.sql"),
     include_str!("migrations/0004_owners.sql"),
     include_str!("migrations/0005_memos.sql"),
+    include_str!("migrations/0006_spare.sql"),
 ];
 /// More events than can be lost at a time, and so few that the numbers last for billions of starts.
 const LOST_EVENTS: i64 = 1 << 20;
@@ -55,12 +56,32 @@ fn skip_lost_events(connection: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Moves the log into the database, so that the next change is written at the log's start, over what stands there. One
-/// connection more, because this is done outside of every transaction.
+/// So many bytes of the database are spare: pages for the events of some hundred jobs that are cancelled.
+const SPARE_BYTES: u32 = 64 << 10;
+
+/// Moves the log into the database, so that the next change is written at the log's start, over what stands there, and
+/// gives up the spare pages, so that the database need not grow at the log's next end. One connection more, because this
+/// is done outside of every transaction.
 pub(super) fn begin_log_again(path: &Path) -> Result<(), StoreError> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     // Its row says how far it came, which the next change shows.
-    Ok(connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()))?)
+    connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()))?;
+    connection.execute("DELETE FROM spare", [])?;
+    Ok(())
+}
+
+/// Has spare pages in the database, where there are none.
+pub(super) fn keep_spare(path: &Path) -> Result<(), StoreError> {
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let kept = connection.execute(
+        "INSERT INTO spare SELECT zeroblob(?1) WHERE NOT EXISTS (SELECT 1 FROM spare)",
+        [SPARE_BYTES],
+    )?;
+    if kept > 0 {
+        // Out of the log, so that the database has grown by them before there is no room to grow.
+        connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+    }
+    Ok(())
 }
 
 /// Opens the connection that reads.

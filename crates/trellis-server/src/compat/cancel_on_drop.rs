@@ -39,7 +39,7 @@ impl Drop for Guard {
                 // It ended at the same moment, or is forgotten.
                 Err(StoreError::WrongState { .. } | StoreError::NotFound { .. }) => {}
                 Err(error) => {
-                    warn!(job = %id, error = &error as &dyn std::error::Error, "not cancelled, though its client no longer waits")
+                    warn!(job = %id, error = &error as &dyn std::error::Error, "not cancelled, though its client no longer waits");
                 }
             }
         });

@@ -18,6 +18,7 @@ use super::cancel_on_drop::wait_or_cancel;
 use super::detail::{Detail, FieldProblem, Refusal};
 use super::result;
 use crate::AppState;
+use crate::contract::AccessProblems;
 use crate::extract::Caller;
 use crate::problem::ProblemBody;
 use crate::submit::admitted;
@@ -108,6 +109,7 @@ const SHAPE: Shape = Shape {
             (Detail = "application/json"),
             (ProblemBody = "application/problem+json"),
         )),
+        AccessProblems,
         (status = "5XX", description = "Why the asset could not be made", content(
             (Detail = "application/json"),
             (ProblemBody = "application/problem+json"),
@@ -245,7 +247,7 @@ impl Reader<'_> {
         // 25.0 is a whole number, as pydantic sees it.
         let number = value.as_i64().or_else(|| {
             let number = value.as_f64().filter(|number| number.fract() == 0.0)?;
-            Some(number as i64)
+            format!("{number}").parse().ok()
         });
         match number {
             Some(number) if (least..=most).contains(&number) => Some(number),

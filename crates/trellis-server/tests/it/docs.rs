@@ -46,9 +46,9 @@ fn the_formats_are_listed_with_their_media_types_in_their_order() {
         .collect();
     let expected = Format::ALL.map(|format| (format.name(), format.media_type()));
     assert_eq!(listed, expected);
-    assert!(DOCS.contains("`relief` makes the first four"));
+    assert!(DOCS.contains("`relief` makes the first five"));
     let relief = ReliefBackend::new(ReliefSettings::default());
-    assert_eq!(relief.capabilities().formats, Format::ALL[..4]);
+    assert_eq!(relief.capabilities().formats, Format::ALL[..5]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

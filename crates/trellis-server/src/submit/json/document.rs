@@ -159,9 +159,10 @@ impl<R: Read> Document<R> {
             let name = self.json.next_name_owned();
             let name = name.map_err(|error| self.refused(error))?;
             self.known(&name)?;
-            let repeated = match name == self.shape.pictures {
-                true => rest.pictures.is_some(),
-                false => rest.fields.contains_key(&name),
+            let repeated = if name == self.shape.pictures {
+                rest.pictures.is_some()
+            } else {
+                rest.fields.contains_key(&name)
             };
             if repeated {
                 return Err(invalid(plain_words(&given_twice(&shortened(
