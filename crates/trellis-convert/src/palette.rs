@@ -1,8 +1,9 @@
 //! Few colours for many: median cut.
 //!
 //! Source: P. Heckbert, "Color Image Quantization for Frame Buffer Display", 1982. The box with the largest product of
-//! its longest side and the number of its voxels is cut at the median of that side, until there are 255 boxes or each
-//! holds one colour; each stands for the mean of what is in it.
+//! its longest side, squared, and the number of its voxels is cut at the median of that side, until there are 255 boxes
+//! or each holds one colour; each stands for the mean of what is in it. Squared, so that a few voxels of two colours that
+//! are far apart do not share their mean.
 
 use std::collections::BTreeMap;
 
@@ -85,7 +86,7 @@ impl Cut {
 
     /// 0 where there is nothing to cut.
     fn weight(&self) -> usize {
-        self.longest.1 * self.count
+        self.longest.1 * self.longest.1 * self.count
     }
 
     fn halves(mut self) -> (Self, Self) {

@@ -219,6 +219,7 @@ impl Services {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             keys,
             metrics: self.metrics.clone(),
+            crossworld: settings.compat.crossworld,
             gpus: Arc::new(gpus),
             allowed_hosts: hosts(bound),
             metrics_hosts: hosts(metrics_bound),

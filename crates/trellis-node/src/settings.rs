@@ -23,6 +23,7 @@ pub struct Settings {
     pub listen: Listen,
     pub auth: Auth,
     pub metrics: Metrics,
+    pub compat: Compat,
     pub limits: Limits,
     pub retention: Retention,
     pub provenance: Provenance,
@@ -70,6 +71,13 @@ pub struct Auth {
     pub keys_file: PathBuf,
     /// Whether everybody may use the server also where other machines can reach it.
     pub insecure_no_auth: bool,
+}
+
+/// Which other programs' clients are answered.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Compat {
+    pub crossworld: bool,
 }
 
 /// Who may read the figures for Prometheus.

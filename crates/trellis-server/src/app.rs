@@ -7,7 +7,7 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderValue, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use tower::util::option_layer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::error;
@@ -20,7 +20,7 @@ use utoipa_axum::routes;
 
 use crate::authorize::authorize;
 use crate::book::{self, Methods};
-use crate::compat::{nim, nim_facts};
+use crate::compat::{crossworld, nim, nim_facts};
 use crate::hosts::addressed;
 use crate::observe::observe;
 use crate::pace::paced;
@@ -76,6 +76,7 @@ pub fn app(state: AppState) -> Router {
     api.merge(pages::routes(move || openapi(max_images)))
         .route(scrape::PATH, get(scrape::metrics))
         .route(scrape::NIM_PATH, get(scrape::metrics))
+        .merge(crossworld_routes(state.crossworld))
         // The blueprint's client forgets the version.
         .route("/health/ready", get(server_facts::ready))
         .fallback(route_not_found)
@@ -112,6 +113,17 @@ pub(crate) fn metrics_app(state: AppState) -> Router {
         .layer(middleware::from_fn_with_state(state.metrics.clone(), observe))
         .layer(middleware::from_fn(harden))
         .with_state(state)
+}
+
+fn crossworld_routes(wanted: bool) -> Router<AppState> {
+    let routes = Router::new();
+    if wanted {
+        routes
+            .route("/health", get(crossworld::health))
+            .route("/generate", post(crossworld::generate))
+    } else {
+        routes
+    }
 }
 
 /// The contract, made from the handlers, of a server that takes `max_images` pictures a job.

@@ -19,10 +19,11 @@ use crate::scrape;
 
 /// Open to everybody: what a probe or a new user needs, the same for every server or about none of its jobs.
 /// By the whole path, so that a new route is closed until it is named here.
-pub(crate) const PUBLIC: [&str; 8] = [
+pub(crate) const PUBLIC: [&str; 9] = [
     "/",
     "/docs",
     "/docs/style.css",
+    "/health",
     "/health/ready",
     "/openapi.json",
     "/v1/health/live",

@@ -67,6 +67,8 @@ pub struct AppParts {
     pub keys: KeyRing,
     /// What is measured. The store tells it of jobs, where it is observed.
     pub metrics: Metrics,
+    /// Whether the client of k0sti/crossworld is answered too.
+    pub crossworld: bool,
     /// Whether everybody may read the figures.
     pub public_metrics: bool,
     /// By which names the listener for the figures alone may be addressed.

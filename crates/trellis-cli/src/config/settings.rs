@@ -82,6 +82,8 @@ settings! {
     "auth.insecure_no_auth", "insecure-no-auth", "TRELLIS_AUTH_INSECURE_NO_AUTH", Kind::Switch, "false" =>
         "Start without keys on an address that other machines reach: everybody there may then use the \
          server, read and delete all jobs";
+    "compat.crossworld", "compat-crossworld", "TRELLIS_COMPAT_CROSSWORLD", Kind::Switch, "false" =>
+        "Answer the client of k0sti/crossworld too, at `/health` and `/generate`; it looks for port 3642";
     "metrics.public", "metrics-public", "TRELLIS_METRICS_PUBLIC", Kind::Switch, "false" =>
         "Let everybody read `/metrics`, the figures for Prometheus, without a key";
     "metrics.listen", "metrics-listen", "TRELLIS_METRICS_LISTEN", Kind::Endpoint, "" =>

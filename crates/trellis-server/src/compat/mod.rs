@@ -2,6 +2,7 @@
 //! from it and has no rule of its own.
 
 mod cancel_on_drop;
+pub(crate) mod crossworld;
 mod detail;
 pub(crate) mod nim;
 pub(crate) mod nim_facts;

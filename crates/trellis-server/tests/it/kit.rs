@@ -148,6 +148,7 @@ impl Kit {
             trusted_proxies: TrustedProxies::new(wishes.proxies).unwrap(),
             allowed_origins: wishes.origins,
             metrics,
+            crossworld: true,
             gpus: Arc::new(move || wishes.gpus.clone()),
             public_metrics: wishes.public_metrics,
             metrics_hosts: AllowedHosts::default(),
