@@ -229,11 +229,11 @@ async fn download_until_dead(client: Client, ledger: Arc<Mutex<Ledger>>) {
                     continue;
                 };
                 let mut ledger = ledger.lock().expect("nobody panicked");
-                match sound {
-                    true => ledger.downloaded += 1,
-                    false => ledger
-                        .wrong
-                        .push(format!("{id}: downloaded bytes differ from their digest")),
+                if sound {
+                    ledger.downloaded += 1;
+                } else {
+                    let wrong = format!("{id}: downloaded bytes differ from their digest");
+                    ledger.wrong.push(wrong);
                 }
             }
         }
