@@ -36,6 +36,7 @@ ATTACKS: list[Callable[[str], str]] = [
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--program", required=True)
+    parser.add_argument("--times", type=int, default=1)
     parser.add_argument("names", nargs="*")
     asked = parser.parse_args()
     known = {attack.__name__: attack for attack in ATTACKS}
@@ -45,7 +46,8 @@ def main() -> int:
     if missing := [name for name, attack in known.items() if f"| {attack.__doc__} |" not in page]:
         parser.error(f"docs/security.md lacks {', '.join(missing)}")
     failed = 0
-    for name in asked.names or known:
+    chosen = list(asked.names or known) * asked.times
+    for name in chosen:
         attack = known[name]
         began = time.monotonic()
         try:
@@ -56,8 +58,7 @@ def main() -> int:
             mark, seen = "FAILED", traceback.format_exc()
         failed += mark == "FAILED"
         print(f"{mark} {attack.__doc__} — {seen} ({time.monotonic() - began:.0f} s)", flush=True)
-    ran = len(asked.names or known)
-    print(f"{ran - failed} withstood, {failed} failed")
+    print(f"{len(chosen) - failed} withstood, {failed} failed")
     return 1 if failed else 0
 
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Does to the real server what a hostile or broken client does, and prints a table of what it withstood.
 #
-#   tests/attack/run.sh [--program TRELLIS] [NAME...]      NAME: only these attacks
+#   tests/attack/run.sh [--program TRELLIS] [--times N] [NAME...]
 #
+# NAME: only these attacks. --times: so often, each time on new servers (default: once).
 # TRELLIS: the program (default: built here in the profile `dev`).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
