@@ -56,7 +56,7 @@ pub fn open_left(folder: &Path, path: &Path) -> Result<(File, u64), Failure> {
     if metadata.len() > MAX_FILE_BYTES {
         let (size, most) = (file_size(metadata.len()), file_size(MAX_FILE_BYTES));
         return Err(internal(format!(
-            "the backend's file `{shown}` has {size}; at most {most} are taken"
+            "the backend's file `{shown}` has {size}; the limit is {most}"
         )));
     }
     Ok((file, metadata.len()))
@@ -119,7 +119,7 @@ mod tests {
             ("link", "left a link in the place of"),
             ("endless", "left a link in the place of"),
             ("folder", "left a folder in the place of"),
-            ("sparse", "has 1099.5 GB; at most 2.1 GB are taken"),
+            ("sparse", "has 1099.5 GB; the limit is 2.1 GB"),
             ("missing", "cannot be read"),
             ("../etc", "outside its folder"),
         ] {

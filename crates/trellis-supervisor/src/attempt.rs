@@ -119,7 +119,7 @@ async fn one_try(
 
 fn too_many(left_out: u64) -> Failure {
     let reported = counted(ARTIFACTS as u64 + left_out, "file", "files");
-    let message = format!("the worker reported {reported}; at most {ARTIFACTS} are taken");
+    let message = format!("the worker reported {reported}; the limit is {ARTIFACTS}");
     Failure::new(FailureKind::Internal, message)
 }
 

@@ -13,15 +13,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use trellis_backend::{Backend, Route};
 use trellis_core::{BackendChoice, Format, Job, ParamsPatch};
-use trellis_jobs::{Asked, SubmitError, Terms};
+use trellis_jobs::Asked;
 
-use super::cancel_on_drop::wait_or_cancel;
 use super::detail::Refusal;
+use super::made::made;
 use super::result;
 use crate::AppState;
 use crate::extract::Caller;
-use crate::submit::admitted;
-use crate::submit::json::{Rest, Shape, read_body};
+use crate::submit::json::{Rest, Shape};
 
 /// Names the parameters that were taken and have no effect.
 const IGNORED: HeaderName = HeaderName::from_static("trellis-ignored");
@@ -115,18 +114,7 @@ pub(crate) async fn generate(
         let said = "the model is still loading; send the request again soon".to_owned();
         return Err(Refusal::Sentence(StatusCode::SERVICE_UNAVAILABLE, said));
     }
-    let mut intake = admitted(&state, request.headers()).await?;
-    let displaced = intake.displaced();
-    let (asked, ignored) = tokio::select! {
-        read = read_body(&state, request, &mut intake, SHAPE, |rest| read(&rest)) => read?,
-        () = displaced.cancelled() => return Err(SubmitError::Busy.into()),
-    };
-    let terms = Terms {
-        owner: owner.clone(),
-        ..Terms::default()
-    };
-    let job = state.jobs.submit(intake, asked, terms).await?.job;
-    let job = wait_or_cancel(&state, &owner, job.id).await?;
+    let (job, ignored) = made(&state, &owner, request, SHAPE, read).await?;
     let glb = result::file(&state.jobs, &owner, &job, Format::Glb).await?;
     let with_glb = wishes.glb_data.is_some_and(|wish| wish != "0");
     let body = tokio::task::spawn_blocking(move || body(&job, glb, with_glb)).await;

@@ -11,18 +11,17 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use trellis_core::{BackendChoice, Format, MultiImageAlgorithm, ParamsPatch};
-use trellis_jobs::{Asked, SubmitError, Terms};
+use trellis_jobs::Asked;
 use utoipa::openapi::schema::Schema;
 
-use super::cancel_on_drop::wait_or_cancel;
 use super::detail::{Detail, FieldProblem, Refusal};
+use super::made::made;
 use super::result;
 use crate::AppState;
 use crate::contract::AccessProblems;
 use crate::extract::Caller;
 use crate::problem::ProblemBody;
-use crate::submit::admitted;
-use crate::submit::json::{Rest, Shape, read_body};
+use crate::submit::json::{Rest, Shape};
 
 /// As the reference has them.
 const STEPS: (i64, i64, i64) = (10, 50, 25);
@@ -121,19 +120,8 @@ pub(crate) async fn infer(
     Caller(owner): Caller,
     request: Request,
 ) -> Result<Json<Object3DResponse>, Refusal> {
-    let mut intake = admitted(&state, request.headers()).await?;
-    let displaced = intake.displaced();
-    let read = |rest: Rest| read(&rest.fields, rest.pictures.unwrap_or(0));
-    let (asked, wanted) = tokio::select! {
-        read = read_body(&state, request, &mut intake, SHAPE, read) => read?,
-        () = displaced.cancelled() => return Err(SubmitError::Busy.into()),
-    };
-    let terms = Terms {
-        owner: owner.clone(),
-        ..Terms::default()
-    };
-    let job = state.jobs.submit(intake, asked, terms).await?.job;
-    let job = wait_or_cancel(&state, &owner, job.id).await?;
+    let read = |rest: &Rest| read(&rest.fields, rest.pictures.unwrap_or(0));
+    let (job, wanted) = made(&state, &owner, request, SHAPE, read).await?;
     let file = result::file(&state.jobs, &owner, &job, wanted.format).await?;
     let encoded = tokio::task::spawn_blocking(move || {
         let file = match wanted {

@@ -1,15 +1,41 @@
-//! A job that is cancelled where nobody waits for it any more.
+//! From a request to the job that it asked for, ended: one request, one answer.
 
+use axum::extract::Request;
 use axum::http::StatusCode;
 use tracing::{info, warn};
 use trellis_core::{Job, JobId};
-use trellis_jobs::{Jobs, Owner, StoreError};
+use trellis_jobs::{Asked, Jobs, Owner, StoreError, SubmitError, Terms};
 
 use super::detail::Refusal;
 use crate::AppState;
+use crate::submit::admitted;
+use crate::submit::json::{Rest, Shape, read_body};
+
+/// Makes the job that a body of that shape asks for and waits for its end; `read` translates the fields, and says what
+/// the answer needs of them besides.
+pub(super) async fn made<T>(
+    state: &AppState,
+    owner: &Owner,
+    request: Request,
+    shape: Shape,
+    read: impl FnOnce(&Rest) -> Result<(Asked, T), Refusal>,
+) -> Result<(Job, T), Refusal> {
+    let mut intake = admitted(state, request.headers()).await?;
+    let displaced = intake.displaced();
+    let (asked, wanted) = tokio::select! {
+        read = read_body(state, request, &mut intake, shape, |rest| read(&rest)) => read?,
+        () = displaced.cancelled() => return Err(SubmitError::Busy.into()),
+    };
+    let terms = Terms {
+        owner: owner.clone(),
+        ..Terms::default()
+    };
+    let job = state.jobs.submit(intake, asked, terms).await?.job;
+    Ok((wait_or_cancel(state, owner, job.id).await?, wanted))
+}
 
 /// Waits for a job's end. Dropped before, as when the client hangs up or the server stops, it has the job cancelled.
-pub(super) async fn wait_or_cancel(state: &AppState, owner: &Owner, id: JobId) -> Result<Job, Refusal> {
+async fn wait_or_cancel(state: &AppState, owner: &Owner, id: JobId) -> Result<Job, Refusal> {
     let mut guard = Guard {
         left: Some((state.jobs.clone(), owner.clone(), id)),
     };
