@@ -4,8 +4,8 @@ use std::any::Any;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::{HeaderValue, Uri, header};
-use axum::middleware::{self, Next};
+use axum::http::Uri;
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tower::util::option_layer;
@@ -21,6 +21,7 @@ use utoipa_axum::routes;
 use crate::authorize::authorize;
 use crate::book::{self, Methods};
 use crate::compat::{crossworld, nim, nim_facts};
+use crate::harden::{Shared, harden};
 use crate::hosts::addressed;
 use crate::observe::observe;
 use crate::pace::paced;
@@ -69,6 +70,7 @@ pub fn app(state: AppState) -> Router {
     let limits = state.limits.clone();
     let max_images = state.jobs.limits.max_images;
     let origins = state.allowed_origins.clone();
+    let shared = Shared::with(&origins);
     let addressed = middleware::from_fn_with_state(state.allowed_hosts.clone(), addressed);
     let paced = middleware::from_fn_with_state(limits.pace, paced);
     let authorize = middleware::from_fn_with_state(state.clone(), authorize);
@@ -94,7 +96,7 @@ pub fn app(state: AppState) -> Router {
         }))
         .layer(option_layer(origins.reading()))
         .layer(middleware::from_fn_with_state(state.metrics.clone(), observe))
-        .layer(middleware::from_fn(harden))
+        .layer(middleware::from_fn_with_state(shared, harden))
         .with_state(state)
 }
 
@@ -111,7 +113,7 @@ pub(crate) fn metrics_app(state: AppState) -> Router {
             panicked(&*panic)
         }))
         .layer(middleware::from_fn_with_state(state.metrics.clone(), observe))
-        .layer(middleware::from_fn(harden))
+        .layer(middleware::from_fn_with_state(Shared::Nobody, harden))
         .with_state(state)
 }
 
@@ -183,16 +185,4 @@ fn panicked(panic: &(dyn Any + Send)) -> Response {
         .unwrap_or("no message");
     error!(panic = text, "a handler panicked");
     RequestError::Internal.into_response()
-}
-
-/// Browsers guess no media types and give no address of ours to other sites.
-async fn harden(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    response
 }

@@ -1,9 +1,8 @@
 //! Around the routes: a request needs an API key where keys are set (RFC 6750, `Authorization: Bearer`).
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Instant;
 
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -13,7 +12,7 @@ use trellis_jobs::Owner;
 
 use crate::AppState;
 use crate::keys::Access;
-use crate::peers::site;
+use crate::peers::{Peer, site};
 use crate::request_error::RequestError;
 use crate::scrape;
 
@@ -42,7 +41,9 @@ pub(crate) async fn authorize(State(state): State<AppState>, mut request: Reques
     let access = state.keys.access(sent.secret());
     // A page for everybody tells nothing of the key that was sent along.
     if !public && sent.secret().is_some() && access != Access::Free {
-        let client = state.trusted_proxies.client(peer(&request), request.headers());
+        let client = state
+            .trusted_proxies
+            .client(Peer::of(&request).ip(), request.headers());
         let noted = state.attempts().note(site(client), &access, Instant::now());
         if let Err(wait) = noted {
             let after_seconds = u16::try_from(wait.as_secs() + 1).unwrap_or(u16::MAX);
@@ -61,12 +62,6 @@ pub(crate) async fn authorize(State(state): State<AppState>, mut request: Reques
         Access::Refused => return sent.refusal().into_response(),
     }
     next.run(request).await
-}
-
-/// The other end of its connection. Only a request that did not come over a connection has no address.
-fn peer(request: &Request) -> IpAddr {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    peer.map_or(Ipv4Addr::UNSPECIFIED.into(), |ConnectInfo(peer)| peer.ip())
 }
 
 /// What a request says of its key.

@@ -53,6 +53,11 @@ impl AllowedOrigins {
         Ok(Self { reading, changing })
     }
 
+    /// Whether pages of other sites may read anything.
+    pub(crate) fn any(&self) -> bool {
+        self.reading.is_some()
+    }
+
     /// Tells browsers which pages may read answers; `None` where none may.
     pub(crate) fn reading(&self) -> Option<CorsLayer> {
         let layer = CorsLayer::new()

@@ -78,6 +78,11 @@ impl Problem {
         self.with_header(header::RETRY_AFTER, HeaderValue::from(seconds))
     }
 
+    /// The headers of its answer besides those that every problem has.
+    pub(crate) fn headers(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.headers
+    }
+
     /// The JSON of the answer to request `request_id`.
     pub(crate) fn body(&self, request_id: &str) -> ProblemBody {
         ProblemBody {

@@ -1,7 +1,8 @@
 //! Where a request comes from when proxies are in between: the proxies that the operator trusts say so in
-//! `X-Forwarded-For`, nearest last. What anybody else writes there counts for nothing.
+//! `X-Forwarded-For`, nearest last. What anybody else writes there counts for nothing. Who reaches the Unix socket
+//! was let in by its mode and is trusted.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::http::HeaderMap;
 
@@ -38,12 +39,14 @@ impl TrustedProxies {
         networks.collect::<Result<_, _>>().map(Self)
     }
 
-    /// The client of a request that came from `peer`.
-    pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    /// The client of a request that came from `peer`, `None` over the Unix socket. `0.0.0.0` where nobody knows.
+    pub(crate) fn client(&self, peer: Option<IpAddr>, headers: &HeaderMap) -> IpAddr {
         let lines = headers.get_all(FORWARDED_FOR).iter().rev();
         let mut named = lines.flat_map(|line| line.to_str().unwrap_or_default().rsplit(','));
-        let mut client = peer.to_canonical();
-        while self.0.iter().any(|network| network.has(client)) {
+        let mut client = peer.unwrap_or(Ipv4Addr::UNSPECIFIED.into()).to_canonical();
+        let mut trusted = peer.is_none();
+        while trusted || self.trusts(client) {
+            trusted = false;
             // A proxy that writes something else is as far as anybody can see.
             let Some(before) = named.next().and_then(|text| address(text.trim())) else {
                 break;
@@ -51,6 +54,10 @@ impl TrustedProxies {
             client = before.to_canonical();
         }
         client
+    }
+
+    fn trusts(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|network| network.has(address))
     }
 }
 
@@ -117,10 +124,27 @@ mod tests {
                 (FORWARDED_FOR.parse().unwrap(), value)
             });
             let headers: HeaderMap = lines.collect();
-            let client = trusted.client(peer.parse().unwrap(), &headers);
+            let client = trusted.client(peer.parse().ok(), &headers);
             assert_eq!(client, expected.parse::<IpAddr>().unwrap(), "{peer} {headers:?}");
-            let alone = TrustedProxies::default().client(peer.parse().unwrap(), &headers);
+            let alone = TrustedProxies::default().client(peer.parse().ok(), &headers);
             assert_eq!(alone, peer.parse::<IpAddr>().unwrap().to_canonical());
+        }
+    }
+
+    /// Whoever may open the socket could as well be the proxy.
+    #[test]
+    fn who_comes_over_the_unix_socket_is_believed() {
+        for (proxies, line, expected) in [
+            (&[][..], None, "0.0.0.0"),
+            (&[], Some("198.51.100.1"), "198.51.100.1"),
+            (&[], Some("192.0.2.1, 198.51.100.1"), "198.51.100.1"),
+            (&["10.0.0.0/8"], Some("198.51.100.1, 10.0.0.2"), "198.51.100.1"),
+            (&[], Some("unknown"), "0.0.0.0"),
+        ] {
+            let trusted = TrustedProxies::new(proxies.iter().copied()).unwrap();
+            let lines = line.map(|line| (FORWARDED_FOR.parse().unwrap(), HeaderValue::from_static(line)));
+            let client = trusted.client(None, &lines.into_iter().collect());
+            assert_eq!(client, expected.parse::<IpAddr>().unwrap(), "{line:?}");
         }
     }
 

@@ -26,6 +26,9 @@ pub(crate) enum RequestError {
     /// Every connection is at work.
     #[error("the server has as many connections as it takes, and all are at work")]
     TooManyConnections,
+    /// Plain HTTP where TLS is spoken.
+    #[error("this server speaks TLS at this port, and the request came without")]
+    TlsNeeded,
     /// A path and query that are too long.
     #[error("the target of the request is longer than {limit_bytes} bytes")]
     TargetTooLong { limit_bytes: usize },
@@ -131,6 +134,7 @@ impl RequestError {
             Self::ApiKeyUnknown => "api_key_unknown",
             Self::TooManyWrongKeys { .. } => "too_many_wrong_keys",
             Self::TooManyConnections => "too_many_connections",
+            Self::TlsNeeded => "tls_needed",
             Self::TargetTooLong { .. } => "target_too_long",
             Self::HeadersTooLarge { .. } => "headers_too_large",
             Self::PreconditionFailed { .. } => "precondition_failed",
@@ -179,6 +183,7 @@ impl RequestError {
                 "wait for the seconds of `Retry-After`, then send a right key; keys that worked from this address go on working"
             }
             Self::TooManyConnections => "try again later, or raise `limits.connections`",
+            Self::TlsNeeded => "use an address that begins with `https://`",
             Self::TargetTooLong { .. } => "send a shorter path or query; see `/docs` for their forms",
             Self::HeadersTooLarge { .. } => "send fewer or shorter headers, cookies among them",
             Self::PreconditionFailed { .. } => {
@@ -245,6 +250,7 @@ impl RequestError {
             | Self::InvalidQuery { .. }
             | Self::InvalidHeader { .. }
             | Self::HostMissing
+            | Self::TlsNeeded
             | Self::BoundaryMissing
             | Self::BodyUnreadable
             | Self::MalformedJson { .. } => StatusCode::BAD_REQUEST,

@@ -5,8 +5,10 @@
 //! Which connection goes when there are too many is decided in `serve/connections.rs`.
 
 mod connections;
+mod entrance;
 mod held_body;
 mod paced_stream;
+mod raw_answer;
 mod seldom;
 
 use std::future::Future;
@@ -16,29 +18,30 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::ConnectInfo;
 use axum::http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::time::sleep;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 use tracing::{debug, warn};
-use uuid::Uuid;
 
 use self::connections::{Connection, Connections};
+pub use self::entrance::Entrance;
+use self::entrance::{Stream, encrypted, try_write};
 use self::held_body::HeldBody;
 use self::paced_stream::PacedStream;
 pub use self::paced_stream::ReadingPace;
+use self::raw_answer::raw_answer;
 use self::seldom::Seldom;
 use crate::app::metrics_app;
-use crate::problem::{MEDIA_TYPE, Problem};
+use crate::peers::Peer;
 use crate::request_error::RequestError;
-use crate::{AppState, HttpLimits, app};
+use crate::{AppState, HttpLimits, Tls, app};
 
 /// How much of a request is read ahead and of an answer written ahead: more than the longest head that is taken
 /// (`book.rs`), or a client with that many bytes of headers would be told nothing.
@@ -54,17 +57,17 @@ const AFTER_FULL: Duration = Duration::from_millis(50);
 /// Serves until `shutdown` resolves, then takes no new connections, lets followers of jobs go
 /// and finishes the requests that are open. The caller sets the deadline.
 pub async fn serve(
-    on: TcpListener,
+    on: impl Into<Entrance>,
     state: AppState,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let (stopping, limits) = (state.stopping().clone(), state.limits.clone());
-    serve_router(on, app(state), &limits, stopping, shutdown).await
+    serve_router(on.into(), app(state), &limits, stopping, shutdown).await
 }
 
 /// Likewise, `/metrics` alone and without a key.
 pub async fn serve_metrics(
-    on: TcpListener,
+    on: impl Into<Entrance>,
     state: AppState,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
@@ -73,7 +76,7 @@ pub async fn serve_metrics(
         ..state.limits.clone()
     };
     serve_router(
-        on,
+        on.into(),
         metrics_app(state),
         &limits,
         CancellationToken::new(),
@@ -83,16 +86,19 @@ pub async fn serve_metrics(
 }
 
 async fn serve_router(
-    on: TcpListener,
+    on: Entrance,
     router: Router,
     limits: &HttpLimits,
     stopping: CancellationToken,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let connections = Arc::new(Connections::new(limits.connections));
-    let pace = ConnectionPace {
+    let service = Service {
+        router,
+        tls: on.tls().cloned(),
         header_time: limits.header_time,
         reading: limits.reading,
+        stopping: stopping.clone(),
     };
     let attending = TaskTracker::new();
     let (mut full, mut turned_away) = (Seldom::new(SAID_EVERY), Seldom::new(SAID_EVERY));
@@ -103,18 +109,22 @@ async fn serve_router(
             () = &mut shutdown => break,
             accepted = on.accept() => accepted,
         };
-        let (stream, peer) = match accepted {
+        let (stream, address) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 cannot_accept(&connections, &error, &mut full).await;
                 continue;
             }
         };
+        let peer = Peer {
+            address,
+            encrypted: service.tls.is_some(),
+        };
         let Some(connection) = connections.admit(peer) else {
-            turn_away(&stream, &mut turned_away);
+            turn_away(&stream, peer, &mut turned_away);
             continue;
         };
-        attending.spawn(attend(stream, connection, router.clone(), pace, stopping.clone()));
+        attending.spawn(service.clone().attend(stream, connection));
     }
     drop(on);
     stopping.cancel();
@@ -123,54 +133,70 @@ async fn serve_router(
     Ok(())
 }
 
-/// How slow a client may be.
-#[derive(Clone, Copy)]
-struct ConnectionPace {
+/// What is done for each connection.
+#[derive(Clone)]
+struct Service {
+    router: Router,
+    tls: Option<Tls>,
+    /// For the handshake, and then for the headers of each request.
     header_time: Duration,
     reading: ReadingPace,
+    stopping: CancellationToken,
 }
 
-/// Answers the requests of one connection.
-async fn attend(
-    stream: TcpStream,
-    connection: Connection,
-    router: Router,
-    pace: ConnectionPace,
-    stopping: CancellationToken,
-) {
-    // Answers are written whole; waiting for more to send only adds latency.
-    let _ = stream.set_nodelay(true);
-    let evicted = connection.evicted();
-    let answer = service_fn(|mut request: Request<Incoming>| {
-        let at_work = connection.at_work();
-        request.extensions_mut().insert(ConnectInfo(connection.peer()));
-        let answering = router.clone().oneshot(request.map(Body::new));
-        async move {
-            answering
-                .await
-                .map(|answer| answer.map(|body| HeldBody::new(body, at_work)))
-        }
-    });
-    let serving = http1::Builder::new()
-        .timer(TokioTimer::new())
-        // Counts from the end of the request before, so it ends idle connections too.
-        .header_read_timeout(pace.header_time)
-        .max_buf_size(BUFFER)
-        .serve_connection(TokioIo::new(PacedStream::new(stream, pace.reading)), answer);
-    let mut serving = std::pin::pin!(serving);
-    let mut told = false;
-    let ended = loop {
-        tokio::select! {
-            ended = &mut serving => break ended,
+impl Service {
+    /// Shakes hands where that is asked for, then answers the requests of one connection.
+    async fn attend(self, stream: Stream, connection: Connection) {
+        let Some(tls) = &self.tls else {
+            let stream = PacedStream::new(stream, self.reading);
+            return self.answer(stream, &connection).await;
+        };
+        let evicted = connection.evicted();
+        let handshake = timeout(self.header_time, encrypted(stream, self.reading, tls));
+        let shaken = tokio::select! {
+            shaken = handshake => shaken.unwrap_or_else(|late| Err(late.into())),
             () = evicted.cancelled() => return,
-            () = stopping.cancelled(), if !told => {
-                told = true;
-                serving.as_mut().graceful_shutdown();
-            }
+            () = self.stopping.cancelled() => return,
+        };
+        match shaken {
+            Ok(stream) => self.answer(stream, &connection).await,
+            Err(error) => debug!(peer = %connection.peer(), %error, "no TLS"),
         }
-    };
-    if let Err(error) = ended {
-        debug!(peer = %connection.peer(), %error, "connection ended");
+    }
+
+    async fn answer(&self, stream: impl AsyncRead + AsyncWrite + Unpin, connection: &Connection) {
+        let evicted = connection.evicted();
+        let answer = service_fn(|mut request: Request<Incoming>| {
+            let at_work = connection.at_work();
+            request.extensions_mut().insert(connection.peer());
+            let answering = self.router.clone().oneshot(request.map(Body::new));
+            async move {
+                answering
+                    .await
+                    .map(|answer| answer.map(|body| HeldBody::new(body, at_work)))
+            }
+        });
+        let serving = http1::Builder::new()
+            .timer(TokioTimer::new())
+            // Counts from the end of the request before, so it ends idle connections too.
+            .header_read_timeout(self.header_time)
+            .max_buf_size(BUFFER)
+            .serve_connection(TokioIo::new(stream), answer);
+        let mut serving = std::pin::pin!(serving);
+        let mut told = false;
+        let ended = loop {
+            tokio::select! {
+                ended = &mut serving => break ended,
+                () = evicted.cancelled() => return,
+                () = self.stopping.cancelled(), if !told => {
+                    told = true;
+                    serving.as_mut().graceful_shutdown();
+                }
+            }
+        };
+        if let Err(error) = ended {
+            debug!(peer = %connection.peer(), %error, "connection ended");
+        }
     }
 }
 
@@ -190,20 +216,16 @@ async fn cannot_accept(connections: &Connections, error: &io::Error, said: &mut 
     sleep(AFTER_FULL).await;
 }
 
-/// Answers without having read anything: what was not read makes the system break the connection off.
-fn turn_away(stream: &TcpStream, said: &mut Seldom) {
+/// Answers without having read anything: what was not read makes the system break the connection off. A client that
+/// waits for a handshake is told nothing.
+fn turn_away(stream: &Stream, peer: Peer, said: &mut Seldom) {
     if let Some(unsaid) = said.due() {
         warn!(
             unsaid,
             "connection turned away: every other one is at work (`limits.connections`)"
         );
     }
-    let problem = Problem::from(RequestError::TooManyConnections);
-    let body = serde_json::json!(problem.body(&Uuid::now_v7().to_string())).to_string();
-    let answer = format!(
-        "HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\nconnection: close\r\n\
-         content-type: {MEDIA_TYPE}\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    let _ = stream.try_write(answer.as_bytes());
+    if !peer.encrypted {
+        try_write(stream, raw_answer(RequestError::TooManyConnections).as_bytes());
+    }
 }

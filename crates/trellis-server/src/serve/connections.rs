@@ -4,13 +4,13 @@
 //! that opens a thousand silent connections loses its own. One that has a request in work is never ended.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::peers::site;
+use crate::peers::Peer;
 
 /// Of all connections one address may have at most so many quarters at work.
 const QUARTERS_OF_ONE_ADDRESS: usize = 3;
@@ -46,9 +46,9 @@ impl Connections {
     }
 
     /// Takes a connection in, in the place of an idle one where there are enough. `None` where all are at work.
-    pub(super) fn admit(&self, peer: SocketAddr) -> Option<Connection> {
+    pub(super) fn admit(&self, peer: Peer) -> Option<Connection> {
         let mut table = lock(&self.table);
-        let address = site(peer.ip());
+        let address = peer.site();
         let of_address = table
             .open
             .values()
@@ -123,14 +123,14 @@ impl Table {
 /// One connection; it leaves the table when this is dropped.
 pub(super) struct Connection {
     id: u64,
-    peer: SocketAddr,
+    peer: Peer,
     evicted: CancellationToken,
     table: Arc<Mutex<Table>>,
 }
 
 impl Connection {
     /// Where it comes from.
-    pub(super) fn peer(&self) -> SocketAddr {
+    pub(super) fn peer(&self) -> Peer {
         self.peer
     }
 
@@ -181,8 +181,11 @@ fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
 mod tests {
     use super::*;
 
-    fn from(address: &str) -> SocketAddr {
-        format!("{address}:9").parse().unwrap()
+    fn from(address: &str) -> Peer {
+        Peer {
+            address: Some(format!("{address}:9").parse().unwrap()),
+            encrypted: false,
+        }
     }
 
     #[test]

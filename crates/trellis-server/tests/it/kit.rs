@@ -24,8 +24,8 @@ use trellis_jobs::{
 };
 use trellis_runner::LocalMakers;
 use trellis_server::{
-    AllowedHosts, AllowedOrigins, ApiKeys, AppParts, AppState, HttpLimits, KeyRing, Metrics, TrustedProxies,
-    app,
+    AllowedHosts, AllowedOrigins, ApiKeys, AppParts, AppState, Entrance, HttpLimits, KeyRing, Metrics, Tls,
+    TrustedProxies, app,
 };
 
 /// A red PNG of 2 × 2 pixels.
@@ -271,8 +271,14 @@ impl Kit {
 
     /// Serves on a free port.
     pub(crate) async fn serve(&self) -> Served {
+        self.serve_with(None).await
+    }
+
+    /// The same, with TLS.
+    pub(crate) async fn serve_with(&self, tls: Option<Tls>) -> Served {
         let (listener, address, stop) = free_port().await;
-        let serving = trellis_server::serve(listener, self.state.clone(), stop.clone().cancelled_owned());
+        let entrance = Entrance::from(listener).with_tls(tls);
+        let serving = trellis_server::serve(entrance, self.state.clone(), stop.clone().cancelled_owned());
         Served {
             address,
             stop,
