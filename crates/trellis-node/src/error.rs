@@ -9,7 +9,7 @@ use trellis_provenance::KeyError;
 use trellis_server::{InvalidKeyName, KeysError};
 use trellis_supervisor::UnpackError;
 
-use crate::{SecretFileError, nearby};
+use crate::{CertificateError, SecretFileError, SocketError, nearby};
 
 /// Why a node cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +56,12 @@ pub enum NodeError {
         #[source]
         source: io::Error,
     },
+    /// There is no Unix socket to listen on.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    /// There is no TLS.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     /// The file of API keys cannot be read.
     #[error("cannot read the API keys in `{}`", path.display())]
     KeysUnreadable {
@@ -144,6 +150,8 @@ impl NodeError {
             Self::Database { .. } => "database",
             Self::Blobs { .. } => "blobs",
             Self::Listen { .. } => "listen",
+            Self::Socket(error) => error.kind(),
+            Self::Certificate(error) => error.kind(),
             Self::KeysUnreadable { .. } => "keys_unreadable",
             Self::KeysInvalid { .. } => "keys_invalid",
             Self::KeyName { .. } => "key_name",
@@ -200,6 +208,8 @@ impl NodeError {
                 }
                 _ => "choose an address of this machine with `--host`",
             },
+            Self::Socket(error) => return error.advice(),
+            Self::Certificate(error) => return error.advice(),
             Self::KeysUnreadable { path, source } => return keys_unreadable(path, source),
             Self::KeysInvalid { source, .. } => source.advice(),
             Self::KeyName { .. } => "name it after who or what uses it, such as `studio`",

@@ -1,14 +1,16 @@
 //! The node: everything that runs in one server process, put together from typed settings.
 //!
 //! ```text
-//! settings ──▶ API keys ─▶ data folder ─▶ listener ─▶ what makes results ─▶ store, backends ──▶ Node
+//! settings ──▶ certificate, API keys ─▶ data folder ─▶ listener ─▶ what makes results ─▶ store, backends ──▶ Node
 //! Node::run ──▶ runner + janitor + service manager + HTTP, until told to stop; then they drain
 //! ```
 //! `generate` and `verify` use the same backends and the same installation without a store.
 //! Not here: where settings come from, and what is printed (`trellis-cli`).
 
 mod backends;
+mod certificates;
 mod data_dir;
+mod entrance;
 mod error;
 mod installation;
 mod keeping;
@@ -20,8 +22,11 @@ mod secret_file;
 mod service_manager;
 mod services;
 mod settings;
+mod unix_socket;
 
 pub use backends::{Backends, check_model_folder, start as start_backends};
+pub use certificates::{CertificateError, Certificates};
+pub use entrance::Bound;
 pub use error::NodeError;
 pub use installation::{find as find_installation, origin};
 pub use keeping::rescue;
@@ -29,5 +34,7 @@ pub use keys::{add as add_key, make as make_key, reload as reload_keys};
 pub use node::{Ended, Node};
 pub use secret_file::SecretFileError;
 pub use settings::{
-    Auth, Limits, Listen, Metrics, Provenance, Retention, Settings, Trellis, listen_address, listen_endpoint,
+    Auth, Limits, Listen, Metrics, Provenance, Retention, Settings, TlsFiles, Trellis, listen_address,
+    listen_endpoint,
 };
+pub use unix_socket::SocketError;

@@ -13,8 +13,9 @@ use tracing::{error, info, warn};
 use trellis_server::KeyRing;
 
 use crate::data_dir::DataDir;
+use crate::entrance::{Door, Place};
 use crate::services::{Doors, Services};
-use crate::{Listen, NodeError, Settings, installation, keys, service_manager};
+use crate::{Bound, Certificates, NodeError, Settings, installation, keys};
 
 /// What is left after the drain for open requests and the last writes. With the second that the runtime gets
 /// for calls that block, a server ends within its drain time and 5 s.
@@ -25,8 +26,8 @@ pub struct Node {
     settings: Settings,
     keys: KeyRing,
     data: DataDir,
-    listener: TcpListener,
-    address: SocketAddr,
+    door: Door,
+    certificates: Option<Certificates>,
     metrics: Option<TcpListener>,
     services: Services,
 }
@@ -44,16 +45,17 @@ impl Node {
     /// Opens everything that a node needs. `named`: somebody chose the data folder, so that the folder around
     /// it must be there already. `search` is the value of `PATH`, where the worker's Python is looked for.
     pub async fn open(settings: Settings, named: bool, search: Option<&OsStr>) -> Result<Self, NodeError> {
+        let certificates = Certificates::open(&settings.tls)?;
         let keys = keys::open(&settings.auth)?;
-        let place = Place::find(&settings.listen)?;
-        if keys.names().is_none() {
-            open_to_all(place.address(), settings.auth.insecure_no_auth)?;
+        let place = Place::find(&settings.listen, certificates.is_some())?;
+        if let (Some(address), None) = (place.address(), keys.names()) {
+            open_to_all(address, settings.auth.insecure_no_auth)?;
         }
         if let Some(address) = settings.metrics.listen {
             figures_open_to_all(address, settings.metrics.public)?;
         }
         let data = DataDir::open(&settings.data_dir, named)?;
-        let (listener, address) = place.bind().await?;
+        let door = place.bind().await?;
         let metrics = match settings.metrics.listen {
             Some(address) => Some(listen_for_metrics(address).await?),
             None => None,
@@ -64,16 +66,21 @@ impl Node {
             settings,
             keys,
             data,
-            listener,
-            address,
+            door,
+            certificates,
             metrics,
             services,
         })
     }
 
-    /// The address that was bound.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    /// Where it listens.
+    pub fn bound(&self) -> &Bound {
+        &self.door.bound
+    }
+
+    /// The certificate in force, where there is TLS.
+    pub fn certificates(&self) -> Option<&Certificates> {
+        self.certificates.as_ref()
     }
 
     /// The address that was bound for the figures alone.
@@ -95,60 +102,15 @@ impl Node {
     pub async fn run(self, stopping: &CancellationToken) -> Ended {
         let drain = Duration::from_secs(self.settings.drain_seconds.into());
         let doors = Doors {
-            listener: self.listener,
+            entrance: self.door.entrance,
+            certificates: self.certificates,
             metrics: self.metrics,
             keys: self.keys,
         };
+        // Until nothing listens there any more.
+        let _file = self.door.file;
         let tasks = self.services.start(&self.settings, &self.data, doors, stopping);
         run_until_stopped(tasks, stopping, drain + GRACE).await
-    }
-}
-
-/// Where to listen.
-enum Place {
-    /// A service manager listens there already.
-    HandedOver(TcpListener, SocketAddr),
-    Settings(SocketAddr),
-}
-
-impl Place {
-    fn find(listen: &Listen) -> Result<Self, NodeError> {
-        let address = SocketAddr::new(listen.host, listen.port);
-        let handed_over = || {
-            let Some(listener) = service_manager::inherited_listener()? else {
-                return Ok(None);
-            };
-            let bound = listener.local_addr()?;
-            Ok(Some((listener, bound)))
-        };
-        match handed_over() {
-            Ok(Some((listener, bound))) => Ok(Self::HandedOver(listener, bound)),
-            Ok(None) => Ok(Self::Settings(address)),
-            Err(source) => Err(NodeError::Listen { address, source }),
-        }
-    }
-
-    fn address(&self) -> SocketAddr {
-        match self {
-            Self::HandedOver(_, address) | Self::Settings(address) => *address,
-        }
-    }
-
-    /// The listener, with the address that it got.
-    async fn bind(self) -> Result<(TcpListener, SocketAddr), NodeError> {
-        match self {
-            Self::HandedOver(listener, bound) => Ok((listener, bound)),
-            Self::Settings(address) => {
-                let bound = async {
-                    let listener = TcpListener::bind(address).await?;
-                    let bound = listener.local_addr()?;
-                    Ok((listener, bound))
-                };
-                bound
-                    .await
-                    .map_err(|source| NodeError::Listen { address, source })
-            }
-        }
     }
 }
 

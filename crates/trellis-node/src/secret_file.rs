@@ -27,8 +27,17 @@ pub enum SecretFileError {
     Exposed,
 }
 
-/// The file's text.
+/// The text of a file that no other user may read.
 pub(crate) fn read(path: &Path) -> Result<String, SecretFileError> {
+    read_file(path, false)
+}
+
+/// The text of a file that belongs to a secret and is none itself.
+pub(crate) fn read_public(path: &Path) -> Result<String, SecretFileError> {
+    read_file(path, true)
+}
+
+fn read_file(path: &Path, public: bool) -> Result<String, SecretFileError> {
     let mut options = OpenOptions::new();
     // So that opening a pipe does not wait either; of a regular file it changes nothing.
     options
@@ -40,7 +49,7 @@ pub(crate) fn read(path: &Path) -> Result<String, SecretFileError> {
     if !about.is_file() {
         return Err(SecretFileError::NotAFile);
     }
-    if about.mode() & 0o004 != 0 {
+    if !public && about.mode() & 0o004 != 0 {
         return Err(SecretFileError::Exposed);
     }
     let mut text = String::new();
@@ -72,6 +81,7 @@ mod tests {
         for mode in [0o644, 0o604] {
             let refused = read(with("ada one\n", mode).path()).unwrap_err();
             assert!(matches!(refused, SecretFileError::Exposed), "{mode:o}");
+            assert!(read_public(with("a certificate", mode).path()).is_ok());
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use listenfd::ListenFd;
 use sd_notify::NotifyState;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -20,12 +20,24 @@ const STATUS_EVERY: Duration = Duration::from_secs(2);
 const ALIVE_WITHIN: Duration = Duration::from_secs(10);
 
 /// The listener that the service manager opened for us, if it did (socket activation).
-pub(crate) fn inherited_listener() -> io::Result<Option<TcpListener>> {
-    let Some(listener) = ListenFd::from_env().take_tcp_listener(0)? else {
+pub(crate) fn inherited_listener() -> io::Result<Option<Inherited>> {
+    let mut handed_over = ListenFd::from_env();
+    // A socket of another kind stays where it is.
+    if let Ok(Some(listener)) = handed_over.take_unix_listener(0) {
+        listener.set_nonblocking(true)?;
+        return UnixListener::from_std(listener).map(|listener| Some(Inherited::Unix(listener)));
+    }
+    let Some(listener) = handed_over.take_tcp_listener(0)? else {
         return Ok(None);
     };
     listener.set_nonblocking(true)?;
-    TcpListener::from_std(listener).map(Some)
+    TcpListener::from_std(listener).map(|listener| Some(Inherited::Network(listener)))
+}
+
+/// What a service manager handed over.
+pub(crate) enum Inherited {
+    Network(TcpListener),
+    Unix(UnixListener),
 }
 
 /// Says that the server is there, then what its backends do, and that it is alive while its job database

@@ -1,7 +1,7 @@
 //! The services of a server and how they are put together.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ use trellis_jobs::{
 };
 use trellis_runner::{LocalMakers, Runner, RunnerSettings};
 use trellis_server::{
-    AllowedHosts, AllowedOrigins, AppParts, AppState, HttpLimits, KeyRing, Metrics, TrustedProxies,
+    AllowedHosts, AllowedOrigins, AppParts, AppState, Entrance, HttpLimits, KeyRing, Metrics, TrustedProxies,
 };
 use trellis_supervisor::TrellisBackend;
 
 use crate::data_dir::DataDir;
 use crate::keeping::Kept;
-use crate::{NodeError, Settings, backends, keeping, open_files, service_manager};
+use crate::{Certificates, NodeError, Settings, backends, keeping, open_files, service_manager};
 
 /// Attempts that a job has before it fails with `worker_lost`.
 const MAX_ATTEMPTS: u32 = 3;
@@ -42,10 +42,18 @@ const HEAVY_WORK_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Where requests come in.
 pub(crate) struct Doors {
-    pub(crate) listener: TcpListener,
+    pub(crate) entrance: Entrance,
+    pub(crate) certificates: Option<Certificates>,
     /// For `/metrics` alone.
     pub(crate) metrics: Option<TcpListener>,
     pub(crate) keys: KeyRing,
+}
+
+/// By what the server may be addressed.
+struct Names {
+    bound: IpAddr,
+    /// The names in its certificate.
+    certified: Vec<String>,
 }
 
 /// The opened store and what works on it.
@@ -151,18 +159,34 @@ impl Services {
         stopping: &CancellationToken,
         tasks: &mut JoinSet<io::Result<()>>,
     ) {
-        // A listener that was handed over may have another address than the settings.
-        let bound = doors
-            .listener
-            .local_addr()
-            .map_or(settings.listen.host, |address| address.ip());
-        let state = self.app(settings, doors.keys, bound);
+        let names = Names {
+            // A Unix socket is reached by whatever address a proxy has.
+            bound: doors.entrance.host().unwrap_or(Ipv4Addr::UNSPECIFIED.into()),
+            certified: doors
+                .certificates
+                .as_ref()
+                .map(Certificates::names)
+                .unwrap_or_default(),
+        };
+        let state = self.app(settings, doors.keys, &names);
         if let Some(on) = doors.metrics {
             let stopped = stopping.clone().cancelled_owned();
             tasks.spawn(trellis_server::serve_metrics(on, state.clone(), stopped));
         }
         let stopped = stopping.clone().cancelled_owned();
-        tasks.spawn(trellis_server::serve(doors.listener, state, stopped));
+        let tls = doors.certificates.as_ref().map(Certificates::tls).cloned();
+        tasks.spawn(trellis_server::serve(
+            doors.entrance.with_tls(tls),
+            state,
+            stopped,
+        ));
+        if let Some(certificates) = doors.certificates {
+            let watching = certificates.watch(stopping.clone());
+            tasks.spawn(async move {
+                watching.await;
+                Ok(())
+            });
+        }
     }
 
     fn runner(&self, settings: &Settings, data: &DataDir) -> Runner {
@@ -184,7 +208,7 @@ impl Services {
         }
     }
 
-    fn app(&self, settings: &Settings, keys: KeyRing, bound: IpAddr) -> AppState {
+    fn app(&self, settings: &Settings, keys: KeyRing, names: &Names) -> AppState {
         let jobs = Jobs {
             store: self.store.clone(),
             blobs: self.blobs.clone(),
@@ -204,10 +228,13 @@ impl Services {
         let origins = settings.listen.allowed_origins.iter().map(String::as_str);
         let proxies = settings.listen.trusted_proxies.iter().map(String::as_str);
         let hosts = |bound| {
-            let names = settings.listen.allowed_hosts.iter().map(String::as_str);
-            AllowedHosts::new(bound, names).expect("hosts were checked with the settings")
+            let named = settings.listen.allowed_hosts.iter().chain(&names.certified);
+            AllowedHosts::new(bound, named.map(String::as_str)).expect("hosts were checked with the settings")
         };
-        let metrics_bound = settings.metrics.listen.map_or(bound, |address| address.ip());
+        let metrics_bound = settings
+            .metrics
+            .listen
+            .map_or(names.bound, |address| address.ip());
         AppState::new(AppParts {
             jobs,
             registry: self.registry.clone(),
@@ -221,7 +248,7 @@ impl Services {
             metrics: self.metrics.clone(),
             crossworld: settings.compat.crossworld,
             gpus: Arc::new(gpus),
-            allowed_hosts: hosts(bound),
+            allowed_hosts: hosts(names.bound),
             metrics_hosts: hosts(metrics_bound),
             public_metrics: settings.metrics.public,
             trusted_proxies: TrustedProxies::new(proxies).expect("proxies were checked with the settings"),

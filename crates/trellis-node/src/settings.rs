@@ -21,6 +21,7 @@ pub struct Settings {
     pub backend: BackendChoice,
     pub drain_seconds: u32,
     pub listen: Listen,
+    pub tls: TlsFiles,
     pub auth: Auth,
     pub metrics: Metrics,
     pub compat: Compat,
@@ -37,6 +38,8 @@ pub struct Listen {
     #[serde(deserialize_with = "address")]
     pub host: IpAddr,
     pub port: u16,
+    /// A Unix socket in their place; empty: none.
+    pub socket: PathBuf,
     pub allowed_origins: Vec<String>,
     /// Names by which the server may be addressed, besides its own.
     pub allowed_hosts: Vec<String>,
@@ -61,6 +64,14 @@ pub fn listen_address(text: &str) -> Option<IpAddr> {
         Some(bare) => bare.parse().ok().map(IpAddr::V6),
         None => text.parse().ok(),
     }
+}
+
+/// The files that make HTTPS of HTTP; both empty: HTTP.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsFiles {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
 }
 
 /// Who may use the server.

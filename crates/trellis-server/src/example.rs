@@ -6,6 +6,8 @@
 pub struct Example<'a> {
     /// Where the server is, `http://HOST:PORT`.
     pub address: &'a str,
+    /// The Unix socket that it listens on, where it does; a plain path.
+    pub socket: Option<&'a str>,
     /// The picture's path; plain characters, as nothing is quoted.
     pub picture: &'a str,
     /// The file to write; plain characters too.
@@ -22,13 +24,16 @@ impl Example<'_> {
     pub fn commands(&self) -> String {
         let Self {
             address,
+            socket,
             picture,
             output,
             key_variable,
         } = self;
-        let curl = key_variable.map_or("curl".to_owned(), |variable| {
-            format!("curl -H \"Authorization: Bearer ${variable}\"")
+        let socket = socket.map_or(String::new(), |socket| format!(" --unix-socket {socket}"));
+        let key = key_variable.map_or(String::new(), |variable| {
+            format!(" -H \"Authorization: Bearer ${variable}\"")
         });
+        let curl = format!("curl{socket}{key}");
         format!(
             "{curl} -sS --fail-with-body -w '\\n' -D job.txt -F image=@{picture} {address}/v1/jobs &&\n\
              job=$(sed -n 's/^[Ll]ocation: *\\([^[:space:]]*\\).*/\\1/p' job.txt) &&\n\

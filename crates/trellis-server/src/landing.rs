@@ -18,6 +18,7 @@ pub(crate) async fn landing(State(state): State<AppState>, headers: HeaderMap) -
     let origin = origin(&headers);
     let example = Example {
         address: &origin,
+        socket: None,
         picture: "photo.png",
         output: "model.glb",
         key_variable: None,

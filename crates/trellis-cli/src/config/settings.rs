@@ -67,6 +67,9 @@ settings! {
          which it needs `auth.keys_file`";
     "listen.port", "port", "TRELLIS_LISTEN_PORT", whole(0, 65_535), "8000" =>
         "Port to listen on; 0 takes any free one, which is then printed";
+    "listen.socket", "socket", "TRELLIS_LISTEN_SOCKET", Kind::FileOrNone, "" =>
+        "Unix socket to listen on in place of host and port, for this user and its group; whoever connects counts \
+         as a trusted proxy";
     "listen.allowed_origins", "allowed-origins", "TRELLIS_LISTEN_ALLOWED_ORIGINS", Kind::Origins, "" =>
         "Web origins whose pages may call the server, such as `https://studio.example`";
     "listen.allowed_hosts", "allowed-hosts", "TRELLIS_LISTEN_ALLOWED_HOSTS", Kind::Hosts, "" =>
@@ -75,6 +78,11 @@ settings! {
     "listen.trusted_proxies", "trusted-proxies", "TRELLIS_LISTEN_TRUSTED_PROXIES", Kind::Proxies, "" =>
         "Addresses and networks of proxies whose `X-Forwarded-For` says where a request comes from, such \
          as `127.0.0.1`; wrong keys are slowed by that";
+    "tls.certificate", "tls-certificate", "TRELLIS_TLS_CERTIFICATE", Kind::FileOrNone, "" =>
+        "PEM file of the server's certificate and those of its authorities: HTTPS instead of HTTP. Read again when \
+         it changes";
+    "tls.key", "tls-key", "TRELLIS_TLS_KEY", Kind::FileOrNone, "" =>
+        "PEM file of the certificate's private key, which no other user may read";
     KEYS_FILE, "auth-keys-file", "TRELLIS_AUTH_KEYS_FILE", Kind::FileOrNone, "" =>
         "File of the API keys, `NAME SECRET` or `NAME sha256:HEX` a line; every request for jobs and \
          workers then needs one. Default: `$CREDENTIALS_DIRECTORY/api-keys` where it is there, else \

@@ -58,6 +58,7 @@ fn the_commands_for_curl_make_a_glb_of_the_sample() {
 fn readme_docs_and_server_show_the_same_commands() {
     let example = trellis_server::Example {
         address: "http://127.0.0.1:8000",
+        socket: None,
         picture: "samples/duck.png",
         output: "duck.glb",
         key_variable: None,

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
+use trellis_node::Bound;
 use trellis_server::Example;
 
 use crate::env;
@@ -14,8 +15,10 @@ pub(crate) const SAMPLE: &str = "samples/duck.png";
 /// What is known once the server is there.
 #[derive(Debug)]
 pub(crate) struct Banner<'a> {
-    /// The address that was bound.
-    pub(crate) bound: SocketAddr,
+    /// Where it listens.
+    pub(crate) bound: &'a Bound,
+    /// The first name of its certificate.
+    pub(crate) certified: Option<&'a str>,
     /// The names of the API keys, where one is needed.
     pub(crate) key_names: Option<&'a [String]>,
     /// The address that was bound for the figures alone.
@@ -32,8 +35,9 @@ pub(crate) struct Banner<'a> {
 
 impl Banner<'_> {
     pub(crate) fn text(&self) -> String {
-        let address = format!("http://{}", reachable(self.bound));
-        let mut text = format!("trellis {} serves on {address}\n", env!("CARGO_PKG_VERSION"));
+        let (address, socket) = self.address();
+        let place = socket.map_or(address.clone(), |path| format!("unix:{}", path.display()));
+        let mut text = format!("trellis {} serves on {place}\n", env!("CARGO_PKG_VERSION"));
         let mut row = |label: &str, value: &str| {
             let _ = writeln!(text, "  {label:<9} {value}");
         };
@@ -42,7 +46,7 @@ impl Banner<'_> {
                 "open to",
                 &format!("anyone with an API key: {}", names.join(", ")),
             ),
-            None if self.bound.ip().to_canonical().is_loopback() => {}
+            None if self.is_private() => {}
             None => row(
                 "open to",
                 "anyone who can reach this address: `auth.keys_file` is not set",
@@ -69,6 +73,7 @@ impl Banner<'_> {
         };
         let example = Example {
             address: &address,
+            socket: socket.and_then(Path::to_str),
             picture,
             output,
             key_variable: self.key_names.map(|_| env::API_KEY),
@@ -79,6 +84,27 @@ impl Banner<'_> {
             example.commands()
         );
         text
+    }
+
+    /// The URL to use, and the Unix socket where there is one.
+    fn address(&self) -> (String, Option<&Path>) {
+        match self.bound {
+            Bound::Unix(path) => ("http://localhost".to_owned(), Some(path)),
+            Bound::Network { address, tls: false } => (format!("http://{}", reachable(*address)), None),
+            // Clients compare the name that they use with the certificate.
+            Bound::Network { address, tls: true } => match self.certified {
+                Some(name) => (format!("https://{name}:{}", address.port()), None),
+                None => (format!("https://{}", reachable(*address)), None),
+            },
+        }
+    }
+
+    /// Whether no other machine reaches it.
+    fn is_private(&self) -> bool {
+        match self.bound {
+            Bound::Unix(_) => true,
+            Bound::Network { address, .. } => address.ip().to_canonical().is_loopback(),
+        }
     }
 }
 
@@ -96,10 +122,18 @@ fn reachable(bound: SocketAddr) -> SocketAddr {
 mod tests {
     use super::*;
 
+    fn network(address: &str, tls: bool) -> Bound {
+        Bound::Network {
+            address: address.parse().unwrap(),
+            tls,
+        }
+    }
+
     fn banner(bound: &str, key_names: Option<&[String]>) -> String {
         let backends = ["relief: a preview from the outline, not TRELLIS".to_owned()];
         let text = Banner {
-            bound: bound.parse().unwrap(),
+            bound: &network(bound, false),
+            certified: None,
             key_names,
             metrics: None,
             data_dir: Path::new("/srv/trellis"),
@@ -118,7 +152,8 @@ mod tests {
     #[test]
     fn the_sample_and_the_metrics_are_named_where_they_are() {
         let text = Banner {
-            bound: "127.0.0.1:8000".parse().unwrap(),
+            bound: &network("127.0.0.1:8000", false),
+            certified: None,
             key_names: None,
             metrics: Some("0.0.0.0:8001".parse().unwrap()),
             data_dir: Path::new("/srv/trellis"),
@@ -141,6 +176,39 @@ mod tests {
         let text = banner("[::]:80", None);
         assert!(text.contains("serves on http://[::1]:80\n"), "{text}");
         assert!(text.contains("anyone who can reach"), "{text}");
+    }
+
+    #[test]
+    fn the_command_goes_where_the_server_is() {
+        let text = |bound: &Bound, certified| {
+            Banner {
+                bound,
+                certified,
+                key_names: None,
+                metrics: None,
+                data_dir: Path::new("/srv/trellis"),
+                settings: None,
+                backends: &[],
+                has_sample: true,
+            }
+            .text()
+        };
+        let named = text(&network("0.0.0.0:8443", true), Some("studio.example"));
+        assert!(
+            named.contains("serves on https://studio.example:8443\n"),
+            "{named}"
+        );
+        let unnamed = text(&network("10.0.0.2:8443", true), None);
+        assert!(unnamed.contains("https://10.0.0.2:8443/v1/jobs"), "{unnamed}");
+        let socket = text(&Bound::Unix("/run/trellis/http.sock".into()), None);
+        for part in [
+            "serves on unix:/run/trellis/http.sock\n",
+            "curl --unix-socket /run/trellis/http.sock -sS",
+            " http://localhost/v1/jobs ",
+        ] {
+            assert!(socket.contains(part), "{part}: {socket}");
+        }
+        assert!(!socket.contains("open to"), "{socket}");
     }
 
     #[test]

@@ -10,10 +10,10 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::warn;
 use trellis_core::BackendChoice;
-use trellis_node::{Ended, Node, check_model_folder};
+use trellis_node::{Certificates, Ended, Node, check_model_folder};
 
 use self::banner::Banner;
-use self::reload::Reload;
+use self::reload::{Reload, Reloaded};
 use super::{Context, doctor};
 use crate::config::{self, Effective, SettingFlags};
 use crate::error::CliError;
@@ -25,8 +25,8 @@ use crate::{env, logs, runtime, signals};
 #[command(after_help = "\
 SIGTERM or Ctrl-C: nothing new is started; running jobs may finish for `drain_seconds`, then they go \
 back to the queue; the exit code is 0. A second signal ends at once.
-SIGHUP: the settings and the file of API keys are read again; `log.level` and the keys are applied, \
-other changes are logged and wait for a restart.
+SIGHUP: the settings, the file of API keys and the certificate are read again; `log.level`, keys and \
+certificate are applied, other changes are logged and wait for a restart.
 Under systemd the server takes a socket that was opened for it and tells its state (Type=notify).")]
 pub(crate) struct ServeArgs {
     /// Start even if `trellis doctor` finds errors in the worker's environment
@@ -70,9 +70,12 @@ async fn serve(effective: Effective, reload: Reload, search: Option<&OsStr>) -> 
     let hangups = signal(SignalKind::hangup()).map_err(signals::deaf)?;
     let settings = effective.config.node.clone();
     let node = Node::open(settings, effective.names_data_dir(), search).await?;
+    let certificates = node.certificates().cloned();
+    let certified = certificates.as_ref().map(Certificates::names).unwrap_or_default();
     super::print(
         &Banner {
-            bound: node.address(),
+            bound: node.bound(),
+            certified: certified.first().map(String::as_str),
             key_names: node.keys().names().as_deref(),
             metrics: node.metrics_address(),
             data_dir: &effective.config.node.data_dir,
@@ -83,7 +86,11 @@ async fn serve(effective: Effective, reload: Reload, search: Option<&OsStr>) -> 
         .text(),
     )?;
     // Apart from the node: it may end by itself, and nothing waits for it.
-    tokio::spawn(reload.run(hangups, effective, node.keys().clone(), stopping.clone()));
+    let reloaded = Reloaded {
+        keys: node.keys().clone(),
+        certificates,
+    };
+    tokio::spawn(reload.run(hangups, effective, reloaded, stopping.clone()));
     Ok(match node.run(&stopping).await {
         Ended::Stopped => Exit::Done,
         Ended::Broken => Exit::Failed,

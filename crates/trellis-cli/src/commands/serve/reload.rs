@@ -3,7 +3,7 @@
 use tokio::signal::unix::Signal;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
-use trellis_node::reload_keys;
+use trellis_node::{Certificates, reload_keys};
 use trellis_server::KeyRing;
 
 use crate::config::{self, Effective, SettingFlags};
@@ -21,13 +21,19 @@ pub(crate) struct Reload {
     pub(crate) logging: Logging,
 }
 
+/// What a running node has in force that can be replaced.
+pub(crate) struct Reloaded {
+    pub(crate) keys: KeyRing,
+    pub(crate) certificates: Option<Certificates>,
+}
+
 impl Reload {
     /// Takes up what changed at each of `hangups`, until the server stops.
     pub(crate) async fn run(
         self,
         mut hangups: Signal,
         mut in_force: Effective,
-        ring: KeyRing,
+        reloaded: Reloaded,
         stopping: CancellationToken,
     ) {
         loop {
@@ -38,7 +44,10 @@ impl Reload {
             match config::load(&self.flags, &self.environment, self.file.as_deref()) {
                 Ok(new) => {
                     self.take_up(&in_force, &new);
-                    reload_keys(&new.config.node.auth, &ring);
+                    reload_keys(&new.config.node.auth, &reloaded.keys);
+                    if let Some(certificates) = &reloaded.certificates {
+                        certificates.reload();
+                    }
                     in_force = new;
                 }
                 Err(problems) => error!(%problems, "cannot reload the settings; the old ones stay in force"),
