@@ -13,6 +13,7 @@ import bodies
 import clients
 import door
 import files
+import handshakes
 import http_rules
 import other_servers
 import pictures
@@ -24,6 +25,7 @@ ATTACKS: list[Callable[[str], str]] = [
     *bodies.ATTACKS,
     *clients.ATTACKS,
     *door.ATTACKS,
+    *handshakes.ATTACKS,
     *http_rules.ATTACKS,
     *files.ATTACKS,
     *pictures.ATTACKS,

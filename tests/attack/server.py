@@ -45,7 +45,7 @@ class Server:
     def _port(self) -> int:
         assert self.process.stdout
         for line in self.process.stdout:
-            if found := re.search(r"http://127\.0\.0\.1:(\d+)", line):
+            if found := re.search(r"https?://(?:127\.0\.0\.1|localhost):(\d+)", line):
                 return int(found.group(1))
         raise RuntimeError(f"the server did not start: {self.log.read_text()[-2000:]}")
 

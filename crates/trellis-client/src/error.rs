@@ -116,11 +116,19 @@ impl From<reqwest::Error> for ClientError {
 /// Why a connection cannot be made. rustls says of a server without TLS that its message is corrupt.
 fn connection_problem(root: &dyn std::error::Error) -> String {
     let text = root.to_string();
-    if text.contains("InvalidContentType") {
-        "it does not answer in TLS; an address with `http://` may be meant".to_owned()
-    } else {
-        text
-    }
+    let plain = match text.as_str() {
+        text if text.contains("InvalidContentType") => {
+            "it does not answer in TLS; an address with `http://` may be meant"
+        }
+        // The second: of an authority that has the name of a trusted one.
+        text if text.contains("UnknownIssuer") || text.contains("BadSignature") => {
+            "no authority that this machine trusts has signed its certificate; `SSL_CERT_FILE` names a file of others"
+        }
+        text if text.contains("certificate expired") => "its certificate has expired",
+        text if text.contains("not valid for name") => "its certificate is for other names",
+        _ => return text,
+    };
+    plain.to_owned()
 }
 
 /// The body of an error answer. Everything is optional: a proxy in between answers in its own way.

@@ -3,19 +3,23 @@
 
 use std::fmt::Write as _;
 
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use trellis_backend::{Backend, Readiness};
 
 use crate::html::{escaped, page};
+use crate::peers::Peer;
 use crate::{AppState, Example};
 
 const LANDING: &str = include_str!("../assets/landing.html");
 
 /// The page at `/`.
-pub(crate) async fn landing(State(state): State<AppState>, headers: HeaderMap) -> Response {
-    let origin = origin(&headers);
+pub(crate) async fn landing(State(state): State<AppState>, request: Request) -> Response {
+    let encrypted = state
+        .trusted_proxies
+        .encrypted(Peer::of(&request), request.headers());
+    let origin = origin(request.headers(), encrypted);
     let example = Example {
         address: &origin,
         socket: None,
@@ -58,9 +62,10 @@ fn row(backend: &dyn Backend) -> String {
 }
 
 /// Where the client found the server, for commands to copy.
-fn origin(headers: &HeaderMap) -> String {
+fn origin(headers: &HeaderMap, encrypted: bool) -> String {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]_".contains(&byte);
     let host = host.filter(|host| !host.is_empty() && host.bytes().all(plain));
-    format!("http://{}", host.unwrap_or("127.0.0.1:8000"))
+    let scheme = if encrypted { "https" } else { "http" };
+    format!("{scheme}://{}", host.unwrap_or("127.0.0.1:8000"))
 }

@@ -4,10 +4,13 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderValue};
+
+use crate::peers::Peer;
 
 /// Set by every common proxy; the `Forwarded` of RFC 7239 is set by few.
 const FORWARDED_FOR: &str = "x-forwarded-for";
+const FORWARDED_PROTO: &str = "x-forwarded-proto";
 
 /// The proxies whose word counts. The default: none.
 #[derive(Debug, Clone, Default)]
@@ -56,6 +59,13 @@ impl TrustedProxies {
         client
     }
 
+    /// Whether the client's own connection is encrypted: by this server, or as its proxy says in `X-Forwarded-Proto`.
+    pub(crate) fn encrypted(&self, peer: Peer, headers: &HeaderMap) -> bool {
+        let proxy = peer.ip().is_none_or(|ip| self.trusts(ip.to_canonical()));
+        let told = headers.get(FORWARDED_PROTO).map(HeaderValue::as_bytes);
+        peer.encrypted || (proxy && told.is_some_and(|told| told.eq_ignore_ascii_case(b"https")))
+    }
+
     fn trusts(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.has(address))
     }
@@ -92,8 +102,6 @@ fn address(text: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
-
     use super::*;
 
     #[test]
@@ -145,6 +153,34 @@ mod tests {
             let lines = line.map(|line| (FORWARDED_FOR.parse().unwrap(), HeaderValue::from_static(line)));
             let client = trusted.client(None, &lines.into_iter().collect());
             assert_eq!(client, expected.parse::<IpAddr>().unwrap(), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn only_trusted_proxies_say_that_the_client_uses_tls() {
+        let trusted = TrustedProxies::new(["10.0.0.0/8"]).unwrap();
+        for (address, encrypted, proto, expected) in [
+            (Some("203.0.113.9:1"), false, Some("https"), false),
+            (Some("203.0.113.9:1"), true, None, true),
+            (Some("10.0.0.1:1"), false, Some("HTTPS"), true),
+            (Some("[::ffff:10.0.0.1]:1"), false, Some("https"), true),
+            (Some("10.0.0.1:1"), false, Some("http"), false),
+            (Some("10.0.0.1:1"), false, None, false),
+            (None, false, Some("https"), true),
+            (None, false, None, false),
+        ] {
+            let peer = Peer {
+                address: address.map(|address| address.parse().unwrap()),
+                encrypted,
+            };
+            let proto =
+                proto.map(|proto| (FORWARDED_PROTO.parse().unwrap(), HeaderValue::from_static(proto)));
+            let headers = proto.into_iter().collect();
+            assert_eq!(
+                trusted.encrypted(peer, &headers),
+                expected,
+                "{address:?} {headers:?}"
+            );
         }
     }
 

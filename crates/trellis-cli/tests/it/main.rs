@@ -16,6 +16,8 @@ mod rescue;
 #[path = "../../../trellis-models/tests/sample/mod.rs"]
 mod sample;
 mod serve;
+mod tls;
+mod unix;
 mod usage;
 mod verify;
 mod workers;
