@@ -228,8 +228,11 @@ impl Services {
         let origins = settings.listen.allowed_origins.iter().map(String::as_str);
         let proxies = settings.listen.trusted_proxies.iter().map(String::as_str);
         let hosts = |bound| {
-            let named = settings.listen.allowed_hosts.iter().chain(&names.certified);
-            AllowedHosts::new(bound, named.map(String::as_str)).expect("hosts were checked with the settings")
+            // A certificate may have names that no host can have.
+            let certified = names.certified.iter().map(String::as_str);
+            let certified = certified.filter(|name| AllowedHosts::new(bound, [*name]).is_ok());
+            let all = settings.listen.allowed_hosts.iter().map(String::as_str);
+            AllowedHosts::new(bound, all.chain(certified)).expect("hosts were checked with the settings")
         };
         let metrics_bound = settings
             .metrics

@@ -174,6 +174,7 @@ mod tests {
             RequestError::ApiKeyUnknown,
             RequestError::TooManyWrongKeys { after_seconds: 5 },
             RequestError::TooManyConnections,
+            RequestError::TlsNeeded,
             RequestError::TargetTooLong { limit_bytes: 1 },
             RequestError::HeadersTooLarge { limit_bytes: 1 },
             RequestError::PreconditionFailed { header: "x" },

@@ -1,5 +1,7 @@
 //! HTTPS through the real binary, with a certificate authority of its own.
 
+#![expect(clippy::unwrap_used, reason = "a test may stop where it cannot go on")]
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
