@@ -95,7 +95,7 @@ pub fn app(state: AppState) -> Router {
             panicked(&*panic)
         }))
         .layer(option_layer(origins.reading()))
-        .layer(middleware::from_fn_with_state(state.metrics.clone(), observe))
+        .layer(middleware::from_fn_with_state(state.clone(), observe))
         .layer(middleware::from_fn_with_state(shared, harden))
         .with_state(state)
 }
@@ -112,7 +112,7 @@ pub(crate) fn metrics_app(state: AppState) -> Router {
         .layer(CatchPanicLayer::custom(|panic: Box<dyn Any + Send>| {
             panicked(&*panic)
         }))
-        .layer(middleware::from_fn_with_state(state.metrics.clone(), observe))
+        .layer(middleware::from_fn_with_state(state.clone(), observe))
         .layer(middleware::from_fn_with_state(Shared::Nobody, harden))
         .with_state(state)
 }

@@ -4,6 +4,7 @@
 //! [`serve`] listens, [`openapi`] is the contract, made from the handlers. The caller makes the
 //! services, opens the listener and says when to stop.
 
+mod answered;
 mod app;
 mod attempts;
 mod authorize;

@@ -1,8 +1,10 @@
-//! Around every request: its id, its span, its one line in the log, and the body of a problem.
+//! Around every request: its id, its span, the body of a problem, and its line in the log, which `answered.rs` writes
+//! once the answer has been sent.
 
 use std::time::Instant;
 
 use axum::Json;
+use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
@@ -10,21 +12,36 @@ use axum::response::{IntoResponse, Response};
 use tracing::{Instrument as _, error, field, info, info_span, warn};
 use uuid::Uuid;
 
-use crate::metrics::Metrics;
+use crate::AppState;
+use crate::answered::{Line, LoggedBody};
+use crate::peers::Peer;
 use crate::problem::{self, Problem};
+use crate::scrape;
 
 /// The header that carries a request's id, in both directions.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What programs ask every few seconds, and nobody looks for in the log.
+const ROUTINE: [&str; 6] = [
+    "/health",
+    "/health/ready",
+    "/v1/health/live",
+    "/v1/health/ready",
+    scrape::PATH,
+    scrape::NIM_PATH,
+];
 
 /// More is cut off nowhere in practice, and keeps log lines readable.
 const MAX_ID_LENGTH: usize = 128;
 
 /// Middleware: takes the client's request id or makes one, and speaks for the request in the log.
-pub(crate) async fn observe(State(metrics): State<Metrics>, request: Request, next: Next) -> Response {
+pub(crate) async fn observe(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let id = request_id(request.headers().get(&REQUEST_ID));
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("none", MatchedPath::as_str);
     let method = known(request.method());
+    let peer = Peer::of(&request);
+    let client = state.trusted_proxies.client(peer.ip(), request.headers());
     let span = info_span!(
         "request",
         request = id.to_str().unwrap_or_default(),
@@ -33,18 +50,20 @@ pub(crate) async fn observe(State(metrics): State<Metrics>, request: Request, ne
         key = field::Empty,
     );
     let started = Instant::now();
+    let mut line = Line::new(span.clone(), client);
     let mut response = next.run(request).instrument(span.clone()).await;
-    let _in_span = span.entered();
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        let _in_span = span.enter();
         log_problem(&problem);
         response = with_body(response, &problem, &id);
     }
-    let took = started.elapsed();
-    metrics.answered(method, route, response.status().as_u16(), took);
-    let latency_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-    info!(status = response.status().as_u16(), latency_ms, "answered");
+    let status = response.status();
+    state
+        .metrics
+        .answered(method, route, status.as_u16(), started.elapsed());
     response.headers_mut().insert(REQUEST_ID, id);
-    response
+    line.answered(status, status.is_success() && ROUTINE.contains(&route));
+    response.map(|body| Body::new(LoggedBody::new(body, line)))
 }
 
 /// A client may invent methods, and each would be a figure of its own.

@@ -19,6 +19,7 @@ mod operations;
 mod pages;
 mod problems;
 mod refusals;
+mod requests_log;
 mod results;
 mod server_facts;
 mod submit;
