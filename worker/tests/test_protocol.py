@@ -68,6 +68,10 @@ class Protocol(unittest.TestCase):
         self.assertEqual(generate.params.formats, (Format.GLB,))
         self.assertEqual(generate.params.seed, 7)
         self.assertEqual(generate.params.own["ss_sampling_steps"], 12)
+        self.assertEqual(generate.traceparent, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+        yesterday = {name: value for name, value in snapshot("to_worker.generate").items() if name != "traceparent"}
+        assert isinstance(earlier := to_worker(yesterday), protocol.Generate)
+        self.assertIsNone(earlier.traceparent)
         load = to_worker(snapshot("to_worker.load"))
         assert isinstance(load, protocol.Load) and load.warm_up is not None
         self.assertEqual(load.warm_up.texture_size, 512)

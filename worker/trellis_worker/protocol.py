@@ -96,6 +96,7 @@ class Generate:
     out: Path
     params: Params
     low_vram: bool
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,7 @@ def to_worker(message: dict[str, Any]) -> ToWorker:
                     Path(message["out"]),
                     Params.from_json(message["params"]),
                     message["low_vram"],
+                    message.get("traceparent"),
                 )
             case "cancel":
                 return Cancel(message["job"])

@@ -164,6 +164,8 @@ class Session:
         engine = self._engine
         if engine is None:
             raise ProtocolError("`generate` came before `load` had succeeded")
+        if message.traceparent is not None:
+            log.info("job %s has traceparent %s", message.job, message.traceparent)
         stages = engine.stages(message.job, self.send, cancelled)
         answer: Message
         try:

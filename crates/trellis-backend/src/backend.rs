@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use trellis_core::{
     AssetName, BackendChoice, Failure, Format, GenerateError, GpuUsed, JobId, Params, Progress, Timings,
-    WorkerCommand, WorkerStatus,
+    TraceParent, WorkerCommand, WorkerStatus,
 };
 
 /// What a backend is and can do.
@@ -57,6 +57,8 @@ pub struct Request {
     pub name: AssetName,
     /// Checked parameters.
     pub params: Params,
+    /// The trace that the job belongs to, for logs.
+    pub traceparent: Option<TraceParent>,
     /// An empty folder of this attempt's own for files; removed afterwards.
     pub scratch: PathBuf,
 }

@@ -240,6 +240,7 @@ mod tests {
             pictures,
             name: AssetName::of_file("disc.png").unwrap(),
             params: patch.resolve(3).unwrap(),
+            traceparent: None,
             scratch: PathBuf::new(),
         }
     }

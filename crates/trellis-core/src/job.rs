@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Artifact, Failure, Input, JobId, JobState, Params, Progress, Provenance, StatementFile, Timings, named,
+    Artifact, Failure, Input, JobId, JobState, Params, Progress, Provenance, StatementFile, Timings,
+    TraceParent, named,
 };
 
 named! {
@@ -74,6 +75,10 @@ pub struct Job {
     pub failure: Option<Failure>,
     /// What a person should know of the result, such as a picture that was not used.
     pub notes: Vec<String>,
+    /// The trace that it belongs to: the `traceparent` of its submission.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, pattern = "^00-[0-9a-f]{32}-[0-9a-f]{16}-0[0-3]$"))]
+    pub traceparent: Option<TraceParent>,
     /// How often it was started.
     pub attempt: u32,
     /// When it was accepted.

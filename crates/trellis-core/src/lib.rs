@@ -28,6 +28,7 @@ mod stage;
 mod state;
 mod symptoms;
 mod timings;
+mod trace;
 mod worker;
 
 pub use artifact::{Artifact, StatementFile};
@@ -57,4 +58,5 @@ pub use size::{file_size, memory_size};
 pub use stage::{Progress, Stage};
 pub use state::{JobState, StateChange};
 pub use timings::{StageTime, Timings};
+pub use trace::{InvalidTraceParent, TraceParent};
 pub use worker::{WorkerCommand, WorkerCounters, WorkerState, WorkerStatus};

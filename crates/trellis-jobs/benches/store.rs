@@ -34,6 +34,7 @@ fn new_job() -> NewJob {
         inputs: vec![(input, BlobKey::input(id, 0))],
         idempotency: None,
         queue_limit: u64::MAX,
+        traceparent: None,
         recalled: None,
     }
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use trellis_core::{
     Artifact, BackendChoice, Input, Job, JobId, JobState, Params, Provenance, StatementFile, Timings,
+    TraceParent,
 };
 
 use crate::{BlobKey, CacheKey, Owner};
@@ -25,6 +26,8 @@ pub struct NewJob {
     /// The client's `Idempotency-Key` with a digest of the request: the same key of the same owner with the
     /// same digest answers with the first job, with another digest it is an error.
     pub idempotency: Option<(String, String)>,
+    /// The trace that it belongs to.
+    pub traceparent: Option<TraceParent>,
     /// Refuse the job where so many are already queued.
     pub queue_limit: u64,
     /// The result of an earlier job, with blobs of this job's own: the job is then done as soon as it is

@@ -5,7 +5,7 @@
 
 use futures::future::join_all;
 use jiff::Timestamp;
-use trellis_core::{BackendChoice, FailureKind, Input, ParamsPatch, Sha256};
+use trellis_core::{BackendChoice, FailureKind, Input, ParamsPatch, Sha256, TraceParent};
 
 use crate::intake::Received;
 use crate::{CacheKey, Intake, Jobs, NewJob, Owner, StagedBlob, StoreError, SubmitError, Submitted};
@@ -26,6 +26,8 @@ pub struct Terms {
     pub owner: Owner,
     /// A name of the request, of the client's choice: sent again, the same request answers with the same job.
     pub idempotency_key: Option<String>,
+    /// The trace that the request belongs to.
+    pub traceparent: Option<TraceParent>,
     /// Have the result made although an earlier job asked the same.
     pub no_cache: bool,
 }
@@ -73,6 +75,7 @@ impl Jobs {
             params,
             inputs: inputs.into_iter().zip(keys).collect(),
             idempotency: terms.idempotency_key.map(|key| (key, digest)),
+            traceparent: terms.traceparent,
             queue_limit: self.limits.queue_limit,
             recalled: None,
         };

@@ -175,6 +175,7 @@ impl Attempt {
             pictures,
             name: first.and_then(|input| input.name.clone()).unwrap_or_default(),
             params: self.claim.job.params.clone(),
+            traceparent: self.claim.job.traceparent,
             scratch: folder.to_owned(),
         })
     }

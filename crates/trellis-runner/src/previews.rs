@@ -119,6 +119,7 @@ impl Previews {
             pictures: vec![blobs.get(&picture).await?],
             name: input.name.clone().unwrap_or_default(),
             params: params.clone(),
+            traceparent: found.job.traceparent,
             scratch: folder.to_owned(),
         };
         let cancel = self.shared.closing.child_token();

@@ -43,7 +43,8 @@ impl Slot {
             changes.mark_seen();
             if let Some((claim, turn)) = self.claim().await {
                 let job = claim.lease.job;
-                let span = info_span!("attempt", %job, attempt = claim.lease.attempt);
+                let traceparent = claim.job.traceparent.map(String::from);
+                let span = info_span!("attempt", %job, attempt = claim.lease.attempt, traceparent);
                 let attempt = Attempt::new(self.shared.clone(), self.backend.clone(), claim);
                 let (free, freed) = oneshot::channel();
                 let shared = self.shared.clone();

@@ -28,6 +28,9 @@ pub(crate) struct SubmitHeaders {
     /// `wait=N`: answer once the job is finished, after N seconds at most, 600 at the very most (RFC 7240).
     #[param(rename = "Prefer", required = false)]
     prefer: String,
+    /// The trace that the job belongs to (W3C Trace Context); one that is not well-formed counts as none.
+    #[param(rename = "traceparent", required = false)]
+    traceparent: String,
 }
 
 /// Headers of a client that follows a job.

@@ -37,12 +37,14 @@ mod proxies;
 mod range;
 mod reference;
 mod request_error;
+mod request_id;
 mod scrape;
 mod serve;
 mod server_facts;
 mod state;
 mod submit;
 mod tls;
+mod trace;
 mod wait;
 mod workers;
 

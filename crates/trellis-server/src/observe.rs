@@ -6,20 +6,18 @@ use std::time::Instant;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tracing::{Instrument as _, error, field, info, info_span, warn};
-use uuid::Uuid;
 
 use crate::AppState;
 use crate::answered::{Line, LoggedBody};
 use crate::peers::Peer;
 use crate::problem::{self, Problem};
+use crate::request_id::{REQUEST_ID, request_id};
 use crate::scrape;
-
-/// The header that carries a request's id, in both directions.
-pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+use crate::trace::traceparent;
 
 /// What programs ask every few seconds, and nobody looks for in the log.
 const ROUTINE: [&str; 6] = [
@@ -30,9 +28,6 @@ const ROUTINE: [&str; 6] = [
     scrape::PATH,
     scrape::NIM_PATH,
 ];
-
-/// More is cut off nowhere in practice, and keeps log lines readable.
-const MAX_ID_LENGTH: usize = 128;
 
 /// Middleware: takes the client's request id or makes one, and speaks for the request in the log.
 pub(crate) async fn observe(State(state): State<AppState>, request: Request, next: Next) -> Response {
@@ -48,6 +43,7 @@ pub(crate) async fn observe(State(state): State<AppState>, request: Request, nex
         method = %request.method(),
         route,
         key = field::Empty,
+        traceparent = traceparent(request.headers()).map(String::from),
     );
     let started = Instant::now();
     let mut line = Line::new(span.clone(), client);
@@ -79,15 +75,6 @@ fn known(method: &Method) -> &'static str {
     let names = ["GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT"];
     let known = methods.iter().zip(names).find(|(known, _)| *known == method);
     known.map_or("other", |(_, name)| name)
-}
-
-/// The client's id where it is short and plain, else a new one.
-fn request_id(given: Option<&HeaderValue>) -> HeaderValue {
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
-    match given {
-        Some(id) if (1..=MAX_ID_LENGTH).contains(&id.len()) && id.as_bytes().iter().all(plain) => id.clone(),
-        _ => HeaderValue::try_from(Uuid::now_v7().to_string()).expect("a UUID is a header value"),
-    }
 }
 
 /// One line for each failure: error where somebody must act, warn where the client may try again.
@@ -124,22 +111,4 @@ fn with_body(response: Response, problem: &Problem, id: &HeaderValue) -> Respons
         .headers
         .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Response::from_parts(parts, body)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_request_id_is_kept_only_where_it_is_plain() {
-        for good in ["a", "0198-abc.D_e", &"x".repeat(MAX_ID_LENGTH)] {
-            let given = HeaderValue::try_from(good).unwrap();
-            assert_eq!(request_id(Some(&given)), given);
-        }
-        for bad in ["", "a b", "a\u{e9}", "<script>", &"x".repeat(MAX_ID_LENGTH + 1)] {
-            let given = HeaderValue::from_bytes(bad.as_bytes()).unwrap();
-            assert_ne!(request_id(Some(&given)), given, "{bad}");
-        }
-        assert_ne!(request_id(None), request_id(None));
-    }
 }

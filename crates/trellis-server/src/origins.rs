@@ -9,8 +9,8 @@ use axum::response::{IntoResponse, Response};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
-use crate::observe::REQUEST_ID;
 use crate::request_error::RequestError;
+use crate::request_id::REQUEST_ID;
 
 /// The sites whose pages may use the server. The default: none.
 #[derive(Debug, Clone, Default)]
@@ -73,6 +73,7 @@ impl AllowedOrigins {
                 header::IF_NONE_MATCH,
                 HeaderName::from_static("idempotency-key"),
                 HeaderName::from_static("last-event-id"),
+                HeaderName::from_static("traceparent"),
                 REQUEST_ID,
             ])
             .expose_headers([

@@ -16,6 +16,7 @@ use crate::contract::{SubmitHeaders, SubmitProblems};
 use crate::extract::{Caller, single_header};
 use crate::problem::Problem;
 use crate::request_error::RequestError;
+use crate::trace::traceparent;
 use crate::wait;
 
 pub(crate) use form::SubmissionForm;
@@ -69,6 +70,7 @@ pub(crate) async fn submit_job(
     let terms = Terms {
         owner,
         idempotency_key: idempotency_key(request.headers())?,
+        traceparent: traceparent(request.headers()),
         no_cache: asks_no_cache(request.headers()),
     };
     let mut intake = admitted(&state, request.headers()).await?;

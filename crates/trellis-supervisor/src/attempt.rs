@@ -146,6 +146,7 @@ async fn prepare(request: &Request, max_pixels: u64) -> Result<(Task, Vec<String
         pictures: written.paths,
         out: PathBuf::new(),
         params,
+        traceparent: request.traceparent,
         low_vram: false,
     };
     Ok((task, written.notes))

@@ -14,6 +14,7 @@ use crate::admission::too_small;
 use crate::cause::{Cause, Doing};
 use crate::launch::Launcher;
 use crate::limits::Limits;
+use crate::logs::JobLogs;
 use crate::messages::{Meaning, Memory, RecordChange, meaning};
 use crate::protocol::{FailedReport, FromWorker, ToWorker};
 use crate::record::{Record, WorkerSnapshot};
@@ -293,7 +294,7 @@ impl Driver {
             return;
         };
         if let Some(running) = &mut self.running {
-            running.set_job(Some(job));
+            running.set_job(Some(JobLogs::of(job, task.traceparent)));
         }
         let memory_bytes = self.parts.launcher.gpu().map(|gpu| gpu.memory_bytes);
         if let Some(message) = memory_bytes.and_then(|bytes| too_small(&task.params, bytes)) {
@@ -315,6 +316,7 @@ impl Driver {
             out: task.out,
             params: task.params,
             low_vram: self.record.low_vram,
+            traceparent: task.traceparent,
         };
         self.send(message).await;
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::Instant;
-use trellis_core::{FailureKind, JobId, plain_line};
+use trellis_core::{FailureKind, JobId, TraceParent, plain_line};
 
 /// The longest line that is kept whole, in bytes.
 const LONGEST_LINE: usize = 4096;
@@ -19,11 +19,27 @@ const LINES_PER_SECOND: u32 = 100;
 /// Last lines kept for the question why a process died.
 const TAIL: usize = 40;
 
+/// What the lines of a job say of it.
+#[derive(Debug, Clone)]
+pub(crate) struct JobLogs {
+    job: String,
+    trace: Option<String>,
+}
+
+impl JobLogs {
+    pub(crate) fn of(job: JobId, traceparent: Option<TraceParent>) -> Self {
+        Self {
+            job: job.to_string(),
+            trace: traceparent.map(TraceParent::trace_id),
+        }
+    }
+}
+
 /// What both streams of one process share.
 #[derive(Debug, Default)]
 pub(crate) struct Output {
     /// The job being worked on.
-    pub(crate) job: Mutex<Option<JobId>>,
+    pub(crate) job: Mutex<Option<JobLogs>>,
     tail: Mutex<VecDeque<Line>>,
 }
 
@@ -76,15 +92,13 @@ pub(crate) async fn capture(
                     dropped.fetch_add(1, Ordering::Relaxed);
                 }
                 Pass::Keep { dropped_before } => {
-                    let job = output
-                        .job
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .map(|id| id.to_string());
+                    let job = output.job.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                    let (job, trace) = job.map(|of| (of.job, of.trace)).unzip();
+                    let trace = trace.flatten();
                     if dropped_before > 0 {
                         tracing::warn!(%worker, job, stream = name, lines = dropped_before, "worker_lines_dropped");
                     }
-                    tracing::info!(%worker, job, stream = name, line = line.shown(), "worker_line");
+                    tracing::info!(%worker, job, trace, stream = name, line = line.shown(), "worker_line");
                 }
             }
             output.keep(line);

@@ -9,11 +9,10 @@ use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
-use trellis_core::JobId;
 
 use crate::cause::Cause;
 use crate::clocks::Clocks;
-use crate::logs::{Output, capture};
+use crate::logs::{JobLogs, Output, capture};
 use crate::messages::Memory;
 use crate::process::{Launch, Process, in_words};
 use crate::protocol::{FrameError, FromWorker, ToWorker, read_frame, write_frame};
@@ -93,7 +92,7 @@ impl Running {
     }
 
     /// Whose log lines come from here on.
-    pub(crate) fn set_job(&self, job: Option<JobId>) {
+    pub(crate) fn set_job(&self, job: Option<JobLogs>) {
         *self
             .output
             .job

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 use trellis_backend::MadeWith;
-use trellis_core::{Format, JobId, Params, Progress, Timings};
+use trellis_core::{Format, JobId, Params, Progress, Timings, TraceParent};
 
 use crate::cause::Cause;
 use crate::protocol::FailedReport;
@@ -18,6 +18,7 @@ pub(crate) struct Task {
     pub(crate) pictures: Vec<PathBuf>,
     pub(crate) out: PathBuf,
     pub(crate) params: Params,
+    pub(crate) traceparent: Option<TraceParent>,
     pub(crate) low_vram: bool,
 }
 

@@ -199,6 +199,54 @@ async fn a_killed_server_leaves_no_worker_behind() {
         .expect("it dies with the server");
 }
 
+/// From the client's header to the lines of the worker, and back in the job.
+#[tokio::test]
+async fn a_trace_goes_with_its_job() {
+    let home = home();
+    let rules = json!([{ "at": "condition", "do": "write_stderr", "text": "a library speaks" }]);
+    let (server, client) = start(home.path(), &rules, &["--log-format", "json"]);
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let traceparent = format!("00-{trace}-00f067aa0ba902b7-01");
+    let picture = home.path().join("photo.png");
+    std::fs::write(&picture, picture::png(96, 90)).expect("a file");
+    let submitted = std::process::Command::new("curl")
+        .args(["-sS", "--fail-with-body", "-F", "backend=trellis", "-F"])
+        .arg(format!("image=@{}", picture.display()))
+        .args(["-H", &format!("traceparent: {traceparent}")])
+        .arg(format!("{}/v1/jobs?wait=0", server.address))
+        .output()
+        .expect("curl runs");
+    let job: Value = serde_json::from_slice(&submitted.stdout).expect("a job");
+    assert_eq!(job["traceparent"], *traceparent, "{job}");
+    let id = job["id"].as_str().expect("an id").to_owned();
+    let ended = client.finished(&id).await;
+    assert_eq!(
+        (&ended["state"], &ended["traceparent"]),
+        (&json!("succeeded"), &json!(traceparent))
+    );
+    let log = server.log();
+    let lines: Vec<Value> = log
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    let of_worker = |text: &str| {
+        lines.iter().any(|line| {
+            let said = line["line"].as_str().unwrap_or_default();
+            line["trace"] == trace && line["job"] == *id && said.contains(text)
+        })
+    };
+    assert!(
+        of_worker("a library speaks") && of_worker(&format!("has traceparent 00-{trace}-")),
+        "{log}"
+    );
+    for message in ["job started", "job succeeded", "answered"] {
+        let found = lines.iter().any(|line| {
+            line["message"] == message && line["span"]["traceparent"].as_str() == Some(&*traceparent)
+        });
+        assert!(found, "{message}: {log}");
+    }
+}
+
 #[tokio::test]
 async fn a_listener_that_the_service_manager_opened_is_used() {
     let home = home();

@@ -63,6 +63,7 @@ fn new() -> NewJob {
         inputs: vec![],
         idempotency: Some(("key".to_owned(), "digest".to_owned())),
         queue_limit: 2,
+        traceparent: None,
         recalled: None,
     }
 }

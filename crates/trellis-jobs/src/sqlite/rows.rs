@@ -5,7 +5,9 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use trellis_core::{Artifact, BackendChoice, Input, Job, JobId, JobState, Transition, UnknownName};
+use trellis_core::{
+    Artifact, BackendChoice, Input, Job, JobId, JobState, TraceParent, Transition, UnknownName,
+};
 
 use crate::rules::{Hold, Record};
 use crate::{BlobKey, CacheKey, Owner, StoreError, StoredJob, WorkerName};
@@ -103,6 +105,12 @@ fn owner(row: &Row<'_>, column: usize) -> rusqlite::Result<Owner> {
     Ok(Owner::named(row.get_ref(column)?.as_str()?))
 }
 
+fn traceparent(row: &Row<'_>) -> rusqlite::Result<Option<TraceParent>> {
+    let text: Option<String> = row.get("traceparent")?;
+    // It was valid when it was kept, and is not worth a job that cannot be read.
+    Ok(text.and_then(|text| text.parse().ok()))
+}
+
 /// A job's own row, without what stands in other tables.
 fn job_row(row: &Row<'_>) -> rusqlite::Result<Numbered<StoredJob>> {
     fn json<T: DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<T>> {
@@ -125,6 +133,7 @@ fn job_row(row: &Row<'_>) -> rusqlite::Result<Numbered<StoredJob>> {
         statement: json(row, "statement")?,
         timings: json(row, "timings")?,
         cached: row.get("cached")?,
+        traceparent: traceparent(row)?,
         inputs: Vec::new(),
         artifacts: Vec::new(),
         history: Vec::new(),
@@ -149,7 +158,7 @@ fn job_row(row: &Row<'_>) -> rusqlite::Result<Numbered<StoredJob>> {
 pub(super) fn stored(connection: &Connection, id: JobId) -> Result<StoredJob, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT number, id, state, backend, created_at, updated_at, owner, attempt, made_by, params, progress,
-                failure, notes, provenance, statement, statement_key, timings, cached, cache_key
+                failure, notes, provenance, statement, statement_key, timings, cached, cache_key, traceparent
          FROM jobs WHERE id = ?1",
     )?;
     let found = statement.query_row([id.to_string()], job_row).optional()?;

@@ -56,8 +56,8 @@ fn insert(connection: &Connection, new: &NewJob) -> Result<i64, StoreError> {
     connection
         .prepare_cached(
             "INSERT INTO jobs (id, owner, state, backend, params, created_at, updated_at, idempotency_key,
-                               idempotency_digest, cached)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9)",
+                               idempotency_digest, cached, traceparent)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10)",
         )?
         .execute(params![
             new.id.to_string(),
@@ -69,6 +69,7 @@ fn insert(connection: &Connection, new: &NewJob) -> Result<i64, StoreError> {
             key,
             digest,
             new.recalled.is_some(),
+            new.traceparent.map(String::from),
         ])?;
     let number = connection.last_insert_rowid();
     let mut statement = connection

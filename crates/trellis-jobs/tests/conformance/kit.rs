@@ -38,6 +38,7 @@ pub fn new_job(n: u32) -> NewJob {
         inputs: vec![(input, BlobKey::input(id, 0))],
         idempotency: None,
         queue_limit: 1_000,
+        traceparent: None,
         recalled: None,
     }
 }

@@ -108,6 +108,26 @@ pub async fn submissions_at_the_same_time_with_one_key_make_one_job<F: Fixture>(
     assert!(submitted.iter().all(|other| other.job.id == submitted[0].job.id));
 }
 
+pub async fn a_job_keeps_the_trace_that_it_belongs_to<F: Fixture>() {
+    let place = F::new().await;
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+        .parse()
+        .ok();
+    for traceparent in [trace, None] {
+        let new = NewJob {
+            traceparent,
+            ..new_job(u32::from(traceparent.is_some()) + 1)
+        };
+        let id = place.store().submit(new).await.unwrap().job.id;
+        let held = claim(&*place.store(), "a", 100).await.unwrap();
+        assert_eq!((held.lease.job, held.job.traceparent), (id, traceparent));
+        assert_eq!(
+            place.opened_again().await.get(id).await.unwrap().traceparent,
+            traceparent
+        );
+    }
+}
+
 pub async fn a_lapsed_lease_is_taken_back_and_given_up_after_three<F: Fixture>() {
     let place = F::new().await;
     let store = place.store();

@@ -73,6 +73,7 @@ macro_rules! job_store_conformance {
             the_oldest_fitting_job_is_claimed_once,
             claims_at_the_same_time_never_share_a_job,
             submissions_at_the_same_time_with_one_key_make_one_job,
+            a_job_keeps_the_trace_that_it_belongs_to,
             a_lapsed_lease_is_taken_back_and_given_up_after_three,
             a_server_that_dies_with_several_jobs_is_charged_to_none_of_them,
             a_heartbeat_keeps_the_lease,

@@ -15,6 +15,7 @@ use trellis_jobs::{
 use crate::kit::{Place, at, claim, new_job, outcome};
 
 const GLB: &[u8] = b"glTF";
+const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 fn docketed(place: &Place) -> Docketed {
     Docketed::new(Arc::new(place.store.clone()), Arc::new(place.blobs.clone()))
@@ -25,6 +26,7 @@ async fn submitted(place: &Place, n: u32) -> JobId {
     let mut new = NewJob {
         owner: Owner::named("ada"),
         idempotency: Some((format!("key {n}"), "digest".to_owned())),
+        traceparent: Some(TRACE.parse().unwrap()),
         ..new_job(n)
     };
     let picture = Bytes::from(format!("picture {n}"));

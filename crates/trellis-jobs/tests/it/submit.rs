@@ -121,6 +121,7 @@ fn keyed(key: &str, owner: &str) -> Terms {
     Terms {
         owner: Owner::named(owner),
         idempotency_key: Some(key.to_owned()),
+        traceparent: None,
         no_cache: false,
     }
 }

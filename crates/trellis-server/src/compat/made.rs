@@ -10,6 +10,7 @@ use super::detail::Refusal;
 use crate::AppState;
 use crate::submit::admitted;
 use crate::submit::json::{Rest, Shape, read_body};
+use crate::trace::traceparent;
 
 /// Makes the job that a body of that shape asks for and waits for its end; `read` translates the fields, and says what
 /// the answer needs of them besides.
@@ -20,6 +21,7 @@ pub(super) async fn made<T>(
     shape: Shape,
     read: impl FnOnce(&Rest) -> Result<(Asked, T), Refusal>,
 ) -> Result<(Job, T), Refusal> {
+    let traceparent = traceparent(request.headers());
     let mut intake = admitted(state, request.headers()).await?;
     let displaced = intake.displaced();
     let (asked, wanted) = tokio::select! {
@@ -28,6 +30,7 @@ pub(super) async fn made<T>(
     };
     let terms = Terms {
         owner: owner.clone(),
+        traceparent,
         ..Terms::default()
     };
     let job = state.jobs.submit(intake, asked, terms).await?.job;

@@ -142,6 +142,7 @@ async fn run(
         pictures: vec![picture()],
         name: AssetName::of_file("chair.png").unwrap(),
         params: ParamsPatch::default().resolve(7).unwrap(),
+        traceparent: None,
         scratch: scratch.path().to_owned(),
     };
     let done = make(&workers, &Limits::default(), &request, &Heard::default(), cancel).await;

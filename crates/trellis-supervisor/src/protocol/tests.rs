@@ -26,6 +26,9 @@ fn to_worker() -> Vec<ToWorker> {
             out: PathBuf::from("/scratch/out"),
             params: ParamsPatch::default().resolve(7).unwrap(),
             low_vram: false,
+            traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+                .parse()
+                .ok(),
         },
         ToWorker::Cancel { job: job() },
         ToWorker::Ping,

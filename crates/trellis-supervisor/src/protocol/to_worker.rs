@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use trellis_core::{JobId, Model, Params};
+use trellis_core::{JobId, Model, Params, TraceParent};
 
 /// What the supervisor says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,6 +34,9 @@ pub enum ToWorker {
         params: Params,
         /// Work in low-VRAM mode from this job on.
         low_vram: bool,
+        /// The trace that the job belongs to, for the worker's log.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        traceparent: Option<TraceParent>,
     },
     /// Stop the job at the next sampler step. A job that is not being worked on is ignored.
     Cancel {

@@ -170,6 +170,7 @@ pub(crate) fn request(folder: &Path, seed: u32) -> Request {
         pictures: vec![picture()],
         name: AssetName::of_file("red chair.png").unwrap(),
         params: params(seed),
+        traceparent: None,
         scratch: tempfile::tempdir_in(folder).unwrap().keep(),
     }
 }

@@ -79,6 +79,7 @@ impl Local {
             pictures: order.pictures.clone(),
             name: order.name.clone().unwrap_or_default(),
             params: params.clone(),
+            traceparent: None,
             scratch: scratch.path().to_owned(),
         };
         let made = self.backend.generate(request, show, stopping.child_token()).await;
