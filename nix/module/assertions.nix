@@ -90,7 +90,7 @@ in
         '';
       }
       {
-        assertion = isLoopback || mayHaveKeys || mayBeOpen;
+        assertion = cfg.socket != null || isLoopback || mayHaveKeys || mayBeOpen;
         message = ''
           trellis-server listens on ${cfg.settings.listen.host} and asks for no key: everybody who reaches the port
           could use it. Make a key with `trellis keys new NAME --append FILE` and set ${option "apiKeysFile"} to the
@@ -98,6 +98,35 @@ in
           ${option "insecureNoAuth"} = true;
         '';
       }
+      {
+        assertion = (cfg.tls.certificate == null) == (cfg.tls.key == null);
+        message = ''
+          Of ${option "tls.certificate"} and ${option "tls.key"} only one is set.
+          Set both for HTTPS, or neither.
+        '';
+      }
+      {
+        assertion = cfg.socket == null || cfg.tls.certificate == null;
+        message = ''
+          ${option "socket"} and ${option "tls.certificate"} are both set, and there is no TLS on a Unix socket.
+          Leave out `tls`: the proxy that connects to the socket is on this machine, and speaks TLS to clients.
+        '';
+      }
+      {
+        assertion = cfg.socket == null || !lib.hasPrefix "/run/trellis-server/" (toString cfg.socket);
+        message = ''
+          ${option "socket"} is ${toString cfg.socket}, in the service's own folder, which nobody else may enter.
+          Set ${option "socket"} = "/run/trellis-server.sock";
+        '';
+      }
+      {
+        assertion = cfg.socket == null -> cfg.socketGroup == null;
+        message = ''
+          ${option "socketGroup"} is set, and ${option "socket"} is not.
+          Set ${option "socket"} = "/run/trellis-server.sock"; or leave the group out.
+        '';
+      }
+      (outsideStore "tls.key" cfg.tls.key)
       (outsideStore "apiKeysFile" cfg.apiKeysFile)
       (outsideStore "environmentFile" cfg.environmentFile)
       (outsideStore "settings.auth.keys_file" (cfg.settings.auth.keys_file or null))

@@ -57,6 +57,46 @@ in
       description = "Port to listen on. systemd opens it, so one below 1024 needs no privilege.";
     };
 
+    socket = mkOption {
+      type = types.nullOr types.path;
+      default = null;
+      example = "/run/trellis-server.sock";
+      description = ''
+        Unix socket to listen on in place of `host` and `port`, for a proxy on this machine. systemd makes it, for
+        root and `socketGroup` alone; no keys are needed then. Not inside of `/run/trellis-server`, which is the
+        service's own.
+      '';
+    };
+
+    socketGroup = mkOption {
+      type = types.nullOr types.str;
+      default = null;
+      example = literalExpression "config.services.nginx.group";
+      description = "Group that may connect to `socket`. `null` leaves it to root.";
+    };
+
+    tls = {
+      certificate = mkOption {
+        type = types.nullOr types.path;
+        default = null;
+        example = "/var/lib/acme/3d.example.org/fullchain.pem";
+        description = ''
+          PEM file of a certificate and those of its authorities: the service then speaks HTTPS at its port. systemd
+          hands it over when the service starts, so restart the service after a renewal.
+        '';
+      };
+
+      key = mkOption {
+        type = types.nullOr types.path;
+        default = null;
+        example = "/var/lib/acme/3d.example.org/key.pem";
+        description = ''
+          PEM file of the certificate's private key. systemd hands it over, so only root needs to be able to read
+          it. It must not be in the Nix store, which everybody can read.
+        '';
+      };
+    };
+
     openFirewall = mkOption {
       type = types.bool;
       default = false;

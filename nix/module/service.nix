@@ -15,7 +15,11 @@ let
   # Where the wrapper of TRELLIS's package looks; its variables win over the settings file.
   model = cfg.settings.trellis.model or null;
   credentials =
-    lib.optionalAttrs (cfg.apiKeysFile != null) { api-keys = cfg.apiKeysFile; } // cfg.credentials;
+    lib.optionalAttrs (cfg.apiKeysFile != null) { api-keys = cfg.apiKeysFile; }
+    // lib.optionalAttrs (cfg.tls.certificate != null) { tls-certificate = cfg.tls.certificate; }
+    // lib.optionalAttrs (cfg.tls.key != null) { tls-key = cfg.tls.key; }
+    // cfg.credentials;
+  onSocket = cfg.socket != null;
 in
 {
   config = mkIf cfg.enable {
@@ -24,13 +28,21 @@ in
     systemd.sockets.${name} = {
       description = "trellis-server's HTTP interface";
       wantedBy = [ "sockets.target" ];
-      listenStreams = [ "${address}:${toString listen.port}" ];
-      socketConfig = {
-        # The address may come later, by DHCP say.
-        FreeBind = true;
-        # Events are small and must not wait for each other.
-        NoDelay = true;
-      };
+      listenStreams = [ (if onSocket then toString cfg.socket else "${address}:${toString listen.port}") ];
+      socketConfig =
+        if onSocket then
+          {
+            SocketMode = "0660";
+            SocketGroup = mkIf (cfg.socketGroup != null) cfg.socketGroup;
+            RemoveOnStop = true;
+          }
+        else
+          {
+            # The address may come later, by DHCP say.
+            FreeBind = true;
+            # Events are small and must not wait for each other.
+            NoDelay = true;
+          };
     };
 
     systemd.services.${name} = {
@@ -97,7 +109,7 @@ in
     # `trellis model fetch` and the rest, at hand.
     environment.systemPackages = [ cfg.package ];
 
-    networking.firewall.allowedTCPPorts = mkIf cfg.openFirewall [ listen.port ];
+    networking.firewall.allowedTCPPorts = mkIf (cfg.openFirewall && !onSocket) [ listen.port ];
 
     # The driver's libraries, in /run/opengl-driver.
     hardware.graphics.enable = mkIf cfg.usesGpu (lib.mkDefault true);

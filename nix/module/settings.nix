@@ -56,7 +56,7 @@ in
       description = ''
         The settings file of trellis-server; docs/configuration.md lists all keys. It is checked while
         the system is built, so a misspelt key stops the switch and not the service. `host`, `port`,
-        `insecureNoAuth`, `backend`, `gpus`, `model`, `preview` and `logLevel` are written into it where it says
+        `insecureNoAuth`, `tls`, `backend`, `gpus`, `model`, `preview` and `logLevel` are written into it where it says
         nothing else.
       '';
     };
@@ -75,6 +75,10 @@ in
       auth = lib.mkIf cfg.insecureNoAuth { insecure_no_auth = mkDefault true; };
       listen.host = mkDefault cfg.host;
       listen.port = mkDefault cfg.port;
+      tls = lib.mkIf (cfg.tls.certificate != null) {
+        certificate = mkDefault "/run/credentials/trellis-server.service/tls-certificate";
+        key = mkDefault "/run/credentials/trellis-server.service/tls-key";
+      };
       log.level = mkDefault cfg.logLevel;
       trellis = {
         preview = mkDefault cfg.preview;

@@ -1,0 +1,6 @@
+{
+  services.trellis-server = {
+    backend = "relief";
+    socketGroup = "nginx";
+  };
+}

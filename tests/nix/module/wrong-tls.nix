@@ -1,0 +1,7 @@
+{ pkgs, ... }:
+{
+  services.trellis-server = {
+    backend = "relief";
+    tls.key = pkgs.writeText "key" "-----BEGIN PRIVATE KEY-----";
+  };
+}
