@@ -39,6 +39,18 @@ pub(crate) const HOME: &str = "HOME";
 /// No colours where it is set and not empty (no-color.org).
 pub(crate) const NO_COLOR: &str = "NO_COLOR";
 
+/// Where a collector of OpenTelemetry takes everything.
+const OTEL_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+/// Where it takes spans.
+const OTEL_TRACES_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+/// `none`: spans go nowhere.
+const OTEL_TRACES_EXPORTER: &str = "OTEL_TRACES_EXPORTER";
+/// `true`: nothing is exported.
+const OTEL_SDK_DISABLED: &str = "OTEL_SDK_DISABLED";
+/// What the exported spans are of.
+#[cfg(feature = "otlp")]
+pub(crate) const OTEL_SERVICE_NAME: &str = "OTEL_SERVICE_NAME";
+
 /// The environment as it was when the program started. An empty variable counts as unset.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Environment(BTreeMap<OsString, OsString>);
@@ -67,6 +79,18 @@ impl Environment {
     /// The names of all variables that are set and not empty.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().filter_map(|name| name.to_str())
+    }
+
+    /// Whether it names a collector for spans. Its standard default, this machine, is not taken: most have none.
+    pub(crate) fn wants_spans(&self) -> bool {
+        let is = |name, value: &str| {
+            self.get(name)
+                .is_some_and(|found| found.eq_ignore_ascii_case(value))
+        };
+        let named = [OTEL_ENDPOINT, OTEL_TRACES_ENDPOINT];
+        !is(OTEL_SDK_DISABLED, "true")
+            && !is(OTEL_TRACES_EXPORTER, "none")
+            && named.into_iter().any(|name| self.get(name).is_some())
     }
 
     /// The value of a variable that is set and not empty.

@@ -13,6 +13,11 @@ mod error;
 mod exit;
 mod logs;
 mod numbers;
+#[cfg(feature = "otlp")]
+mod otlp;
+#[cfg(not(feature = "otlp"))]
+#[path = "no_otlp.rs"]
+mod otlp;
 mod output;
 mod signals;
 

@@ -4,10 +4,12 @@ use std::fmt;
 use std::io;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use trellis_core::plain_text;
 
 use crate::config::{Log, LogFormat};
+use crate::otlp::Spans;
 use crate::output;
 
 /// The running log, whose level can be changed.
@@ -56,8 +58,8 @@ impl io::Write for Plain {
     }
 }
 
-/// Starts logging. The level was checked with the other settings.
-pub(crate) fn start(log: &Log) -> Logging {
+/// Starts logging, which `spans` sees as well. The level was checked with the other settings.
+pub(crate) fn start(log: &Log, spans: Option<Spans>) -> Logging {
     let filter = EnvFilter::try_new(&log.level).unwrap_or_default();
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -68,7 +70,7 @@ pub(crate) fn start(log: &Log) -> Logging {
         LogFormat::Text => {
             let lines = lines.with_filter_reloading();
             let handle = lines.reload_handle();
-            let _ = lines.finish().try_init();
+            let _ = lines.finish().with(spans).try_init();
             Logging(Box::new(move |filter| drop(handle.reload(filter))))
         }
         LogFormat::Json => {
@@ -78,7 +80,7 @@ pub(crate) fn start(log: &Log) -> Logging {
                 .flatten_event(true)
                 .with_filter_reloading();
             let handle = lines.reload_handle();
-            let _ = lines.finish().try_init();
+            let _ = lines.finish().with(spans).try_init();
             Logging(Box::new(move |filter| drop(handle.reload(filter))))
         }
     }

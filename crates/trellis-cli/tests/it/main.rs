@@ -10,6 +10,8 @@ mod generate;
 mod keys;
 mod lock;
 mod metrics;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod readme;
 mod remote;
 mod rescue;

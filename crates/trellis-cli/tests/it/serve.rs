@@ -168,3 +168,23 @@ fn what_keeps_it_from_starting_is_told_with_a_way_out() {
     let text = describe(trellis(home.path()).args(["serve", "--port", "0", "--data-dir", "bad"]));
     filters(home.path()).bind(|| insta::assert_snapshot!("serve_not_a_database", text));
 }
+
+/// Whoever set the variable would look for spans in vain.
+#[cfg(not(feature = "otlp"))]
+#[test]
+fn a_build_that_exports_no_spans_says_so_where_they_are_wanted() {
+    let home = home();
+    let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318");
+    let server = Server::start_with(home.path(), &[], &[endpoint]);
+    assert!(
+        server.log().contains("without the feature `otlp`"),
+        "{}",
+        server.log()
+    );
+    let server_without = Server::start_with(
+        tempfile::tempdir().expect("a folder").path(),
+        &[],
+        &[endpoint, ("OTEL_SDK_DISABLED", "true")],
+    );
+    assert!(!server_without.log().contains("otlp"), "{}", server_without.log());
+}

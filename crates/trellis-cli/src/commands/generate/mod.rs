@@ -119,7 +119,7 @@ pub(crate) fn run(args: &GenerateArgs, context: &Context<'_>) -> Result<Exit, Cl
     }
     loaded.config.node.provenance.statement |= args.statement.statement;
     // A person who waits for files wants progress, not the log of a server.
-    logs::start(&loaded.log_or("warn"));
+    logs::start(&loaded.log_or("warn"), None);
     let formats = plan::formats(&args.format, args.output.as_deref());
     let patch = args.params.patch(&formats);
     patch

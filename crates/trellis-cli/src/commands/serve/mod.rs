@@ -18,6 +18,7 @@ use super::{Context, doctor};
 use crate::config::{self, Effective, SettingFlags};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::otlp::Export;
 use crate::{env, logs, runtime, signals};
 
 /// Serve the HTTP interface; jobs survive restarts and crashes
@@ -42,12 +43,20 @@ pub(crate) fn run(args: &ServeArgs, context: &Context<'_>) -> Result<Exit, CliEr
         context.environment,
         context.config_file.as_deref(),
     )?;
+    let (started, problem) = match Export::start(context.environment) {
+        Ok(started) => (started, None),
+        Err(problem) => (None, Some(problem)),
+    };
+    let (export, spans) = started.unzip();
     let reload = Reload {
         flags: args.settings.clone(),
         environment: context.environment.clone(),
         file: context.config_file.clone(),
-        logging: logs::start(&effective.config.log),
+        logging: logs::start(&effective.config.log, spans),
     };
+    if let Some(problem) = problem {
+        warn!(problem, "no spans are exported");
+    }
     for mistyped in &effective.mistyped {
         warn!("{mistyped}");
     }
@@ -61,6 +70,9 @@ pub(crate) fn run(args: &ServeArgs, context: &Context<'_>) -> Result<Exit, CliEr
     let ended = runtime.block_on(serve(effective, reload, search));
     // A call that blocks, on a broken disk for instance, does not keep the process.
     runtime.shutdown_timeout(Duration::from_secs(1));
+    if let Some(export) = export {
+        export.end();
+    }
     ended
 }
 

@@ -62,7 +62,7 @@ pub(crate) fn run(args: &VerifyArgs, context: &Context<'_>) -> Result<Exit, CliE
         context.environment,
         context.config_file.as_deref(),
     )?;
-    logs::start(&loaded.log_or("error"));
+    logs::start(&loaded.log_or("error"), None);
     let key = args.public_key.as_deref().map(public_key).transpose()?;
     let statement = args.statement.as_deref().map(file::statement).transpose()?;
     let said = statement.as_ref().and_then(Stated::content);
