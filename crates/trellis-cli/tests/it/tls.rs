@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop where it cannot go on")]
 
 use std::fs;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::Output;
+use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
@@ -138,6 +140,43 @@ fn certificates_are_read_again_at_sighup() {
         said(&refused)
     );
     assert!(!server.log().contains("hunter2"));
+}
+
+/// As the NixOS module has it: the listener and the files come from the service manager.
+#[test]
+fn a_listener_that_was_handed_over_speaks_tls_too() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    Authority::new(home).certify(home, 2100);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    // The number must be that of the process which takes the descriptor.
+    let script = "exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 \
+        exec \"$0\" serve --data-dir data --backend relief \"$@\"";
+    let mut serve = Command::new("sh");
+    serve
+        .args(["-c", script, env!("CARGO_BIN_EXE_trellis")])
+        .args(FLAGS)
+        .env_clear()
+        .env("HOME", home)
+        .current_dir(home)
+        .stdin(OwnedFd::from(listener))
+        .stdout(fs::File::create(home.join("banner")).unwrap());
+    let mut child = serve.spawn().unwrap();
+    let health = Command::new("curl")
+        .args(["-sS", "--fail", "--noproxy", "*", "--cacert"])
+        .arg(home.join("ca.pem"))
+        .arg(format!("https://localhost:{port}/v1/health/live"))
+        .output()
+        .unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(health.status.success(), "{}", said(&health));
+    let banner = fs::read_to_string(home.join("banner")).unwrap();
+    assert!(
+        banner.contains(&format!("https://localhost:{port}\n")),
+        "{banner}"
+    );
 }
 
 #[test]
