@@ -69,8 +69,10 @@ class Protocol(unittest.TestCase):
         self.assertEqual(generate.params.seed, 7)
         self.assertEqual(generate.params.own["ss_sampling_steps"], 12)
         self.assertEqual(generate.traceparent, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
-        yesterday = {name: value for name, value in snapshot("to_worker.generate").items() if name != "traceparent"}
-        assert isinstance(earlier := to_worker(yesterday), protocol.Generate)
+        yesterday = snapshot("to_worker.generate")
+        del yesterday["traceparent"]
+        earlier = to_worker(yesterday)
+        assert isinstance(earlier, protocol.Generate)
         self.assertIsNone(earlier.traceparent)
         load = to_worker(snapshot("to_worker.load"))
         assert isinstance(load, protocol.Load) and load.warm_up is not None
