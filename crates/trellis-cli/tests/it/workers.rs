@@ -203,7 +203,11 @@ async fn a_killed_server_leaves_no_worker_behind() {
 #[tokio::test]
 async fn a_trace_goes_with_its_job() {
     let home = home();
-    let rules = json!([{ "at": "condition", "do": "write_stderr", "text": "a library speaks" }]);
+    let rules = json!([
+        { "at": "condition", "do": "write_stderr", "text": "a library speaks" },
+        // So that the lines are read while the job is worked on.
+        { "at": "decode", "do": "sleep", "seconds": 1 },
+    ]);
     let (server, client) = start(home.path(), &rules, &["--log-format", "json"]);
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
     let traceparent = format!("00-{trace}-00f067aa0ba902b7-01");
