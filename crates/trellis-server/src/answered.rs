@@ -75,8 +75,9 @@ pub(crate) struct LoggedBody {
 }
 
 impl LoggedBody {
-    pub(crate) fn new(body: Body, mut line: Line) -> Self {
-        let length = body.size_hint().exact();
+    /// `named` is the answer's `Content-Length`, which counts where the body does not know its own length.
+    pub(crate) fn new(body: Body, named: Option<u64>, mut line: Line) -> Self {
+        let length = body.size_hint().exact().or(named);
         line.whole = length == Some(0);
         Self { body, length, line }
     }

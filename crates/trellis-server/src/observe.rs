@@ -59,7 +59,9 @@ pub(crate) async fn observe(State(state): State<AppState>, request: Request, nex
         .answered(method, route, status.as_u16(), started.elapsed());
     response.headers_mut().insert(REQUEST_ID, id);
     line.answered(status, status.is_success() && ROUTINE.contains(&route));
-    response.map(|body| Body::new(LoggedBody::new(body, line)))
+    let length = response.headers().get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+    response.map(|body| Body::new(LoggedBody::new(body, length, line)))
 }
 
 /// A client may invent methods, and each would be a figure of its own.

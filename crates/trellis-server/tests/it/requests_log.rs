@@ -146,6 +146,35 @@ async fn who_leaves_early_is_seen() {
     kit.succeed(&claim, b"glb").await;
 }
 
+/// The HTTP library asks for no more once it has sent what `Content-Length` names.
+#[tokio::test]
+async fn a_file_that_was_sent_whole_is_not_cut_short() {
+    let (log, _guard) = Log::start("info");
+    let kit = Kit::new();
+    let job = kit.submit().await;
+    let claim = kit.claim().await;
+    kit.succeed(&claim, &[7; 300 << 10]).await;
+    let server = kit.serve().await;
+    let path = format!("/v1/jobs/{job}/artifacts/model.glb");
+    for (head, status, bytes) in [
+        (format!("GET {path} HTTP/1.1"), 200, 300 << 10),
+        (format!("GET {path} HTTP/1.1\r\nrange: bytes=0-9"), 206, 10),
+        (format!("HEAD {path} HTTP/1.1"), 200, 0),
+    ] {
+        let before = log.of_requests().len();
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        let head = format!("{head}\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.read_to_end(&mut Vec::new()).await.unwrap();
+        let lines = log.of_requests();
+        let [line] = &lines[before..] else {
+            panic!("one line each: {lines:#?}")
+        };
+        assert_eq!((&line["status"], &line["bytes"]), (&status.into(), &bytes.into()));
+        assert_eq!(line.get("cut_short"), None, "{line}");
+    }
+}
+
 #[tokio::test]
 async fn a_filter_leaves_the_lines_out_or_shows_all() {
     for (filter, expected) in [
