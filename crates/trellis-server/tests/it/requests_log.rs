@@ -153,7 +153,7 @@ async fn a_file_that_was_sent_whole_is_not_cut_short() {
     let kit = Kit::new();
     let job = kit.submit().await;
     let claim = kit.claim().await;
-    kit.succeed(&claim, &[7; 300 << 10]).await;
+    kit.succeed(&claim, &vec![7; 300 << 10]).await;
     let server = kit.serve().await;
     let path = format!("/v1/jobs/{job}/artifacts/model.glb");
     for (head, status, bytes) in [
