@@ -27,7 +27,7 @@ use crate::observe::observe;
 use crate::pace::paced;
 use crate::request_error::RequestError;
 use crate::scrape;
-use crate::{AppState, events, files, jobs, pages, server_facts, submit, workers};
+use crate::{AppState, events, files, jobs, pages, server_facts, status, submit, workers};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -153,6 +153,7 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(server_facts::version))
         .routes(routes!(server_facts::live))
         .routes(routes!(server_facts::ready))
+        .routes(routes!(status::status))
         .routes(routes!(workers::list_workers))
         .routes(routes!(workers::command_worker))
         .routes(routes!(nim::infer))

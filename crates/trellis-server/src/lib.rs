@@ -42,6 +42,7 @@ mod scrape;
 mod serve;
 mod server_facts;
 mod state;
+mod status;
 mod submit;
 mod tls;
 mod trace;

@@ -7,6 +7,7 @@
 mod make;
 mod process;
 mod seen;
+mod since_start;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,6 +20,7 @@ use trellis_jobs::{JobObserver, StoreStats};
 use self::make::Make;
 pub use self::make::{Family, FamilyKind};
 use self::seen::Seen;
+pub(crate) use self::since_start::SinceStart;
 
 /// From a picture that is refused to a long download.
 const REQUEST_SECONDS: [f64; 11] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0];
@@ -113,6 +115,17 @@ impl Metrics {
             .inc();
         let seconds = &self.0.request_seconds;
         seconds.with_label_values(&[route]).observe(took.as_secs_f64());
+    }
+
+    /// What happened to jobs so far.
+    pub(crate) fn since_start(&self) -> SinceStart {
+        let Figures {
+            accepted,
+            cached,
+            finished,
+            ..
+        } = &*self.0;
+        SinceStart::read(accepted, cached, finished)
     }
 
     /// All of it as text. Without `jobs`, what the store would have said is left out.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use trellis_core::WorkerStatus;
 
 use crate::AppState;
+use crate::workers::workers;
 
 /// Where the figures are, on both listeners.
 pub(crate) const PATH: &str = "/metrics";
@@ -19,8 +19,7 @@ pub(crate) const NIM_PATH: &str = "/v1/metrics";
 pub(crate) async fn metrics(State(state): State<AppState>) -> Response {
     // A database that does not answer leaves its figures out; the others may say why.
     let jobs = state.jobs.stats().await.ok();
-    let backends = state.registry.all().iter();
-    let workers: Vec<WorkerStatus> = backends.flat_map(|backend| backend.workers()).collect();
+    let workers = workers(&state.registry);
     let gpus = Arc::clone(&state.gpus);
     let metrics = state.metrics.clone();
     // The driver takes some milliseconds.

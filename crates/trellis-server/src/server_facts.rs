@@ -227,7 +227,7 @@ fn facts(backend: &dyn Backend) -> BackendFacts {
     }
 }
 
-fn health(backend: &dyn Backend) -> BackendHealth {
+pub(crate) fn health(backend: &dyn Backend) -> BackendHealth {
     let (status, reason, fix) = match backend.readiness() {
         Readiness::Ready => (BackendStatus::Ready, None, None),
         Readiness::Starting { reason } => (BackendStatus::Starting, Some(reason), None),

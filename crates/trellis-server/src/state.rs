@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::Registry;
 use trellis_core::Gpu;
@@ -83,6 +84,7 @@ pub struct AppState(Arc<Shared>);
 
 pub(crate) struct Shared {
     pub(crate) parts: AppParts,
+    pub(crate) started_at: Timestamp,
     pub(crate) attempts: Attempts,
     /// Set when the server stops: followers of jobs are let go.
     pub(crate) stopping: CancellationToken,
@@ -93,6 +95,7 @@ impl AppState {
     pub fn new(parts: AppParts) -> Self {
         Self(Arc::new(Shared {
             parts,
+            started_at: Timestamp::now(),
             attempts: Attempts::default(),
             stopping: CancellationToken::new(),
         }))
@@ -110,6 +113,11 @@ impl std::ops::Deref for AppState {
 impl AppState {
     pub(crate) fn attempts(&self) -> &Attempts {
         &self.0.attempts
+    }
+
+    /// When this server was made.
+    pub(crate) fn started_at(&self) -> Timestamp {
+        self.0.started_at
     }
 
     pub(crate) fn stopping(&self) -> &CancellationToken {

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
+use trellis_backend::Registry;
 use trellis_core::{WorkerCommand, WorkerStatus};
 
 use crate::AppState;
@@ -32,9 +33,15 @@ pub(crate) struct WorkerList {
     ),
 )]
 pub(crate) async fn list_workers(State(state): State<AppState>) -> Json<WorkerList> {
-    let backends = state.registry.all().iter();
-    let workers = backends.flat_map(|backend| backend.workers()).collect();
-    Json(WorkerList { workers })
+    Json(WorkerList {
+        workers: workers(&state.registry),
+    })
+}
+
+/// Every backend's workers, in the order of their GPUs.
+pub(crate) fn workers(registry: &Registry) -> Vec<WorkerStatus> {
+    let backends = registry.all().iter();
+    backends.flat_map(|backend| backend.workers()).collect()
 }
 
 /// Restart or drain a worker
