@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .. import quality
 from ..checkpoints import checkpoint, load_model, read_arguments, replaced
 from ..exports import in_millimetres, plain_mesh
 from ..failures import OfflineAttempt, WorkerError
@@ -22,6 +23,7 @@ from ..family import Report, Run, Save, own_params
 from ..hooks import counted, reporting, restored
 from ..pictures import squared
 from ..protocol import Format, Kind, Stage
+from ..quality import Quality
 from ..stages import Stages
 
 # The radiance field decoder serves no format that the server offers; leaving it out saves VRAM.
@@ -92,7 +94,7 @@ class Trellis1:
             return pipelines.TrellisImageTo3DPipeline.from_pretrained(str(folder))
 
     def determinism(self) -> list[str]:
-        return [f"SPCONV_ALGO={os.environ.get('SPCONV_ALGO', '')}"]
+        return [f"SPCONV_ALGO={os.environ.get('SPCONV_ALGO', '')}", f"{quality.VARIABLE}={quality.asked()}"]
 
     def prepare(self, pipeline: Any, picture: Any, remove_background: bool) -> Any:
         """The picture cropped to its object on black."""
@@ -275,13 +277,20 @@ class Exports:
         return mesh
 
     def _glb(self) -> Save:
-        mesh = self.processing.to_glb(
-            self.decoded["gaussian"][0],
-            self._mesh(),
-            simplify=self.run.params.mesh_simplify,
-            texture_size=self.run.params.texture_size,
-            verbose=False,
-        )
+        splats, decoded, params = self.decoded["gaussian"][0], self._mesh(), self.run.params
+        if quality.asked() is Quality.BALANCED:
+            # Only here, for it imports torch.
+            glb = importlib.import_module("trellis_worker.texture.glb")
+            wanted = glb.Wanted(params.mesh_simplify, params.texture_size, HOLE_SIZE)
+            mesh = glb.to_glb(glb.Trellis.imported(), splats, decoded, wanted, self.run.stages)
+        else:
+            mesh = self.processing.to_glb(
+                splats,
+                decoded,
+                simplify=params.mesh_simplify,
+                texture_size=params.texture_size,
+                verbose=False,
+            )
         return lambda path: mesh.export(str(path), file_type="glb")
 
     def _stl(self) -> Save:

@@ -2,7 +2,7 @@
 
 Each pixel of a view is a blend of four texels, so the texels are the solution of a linear least-squares
 problem. Its normal equations couple a texel to its eight neighbours only: they are nine numbers a texel,
-whatever the number of views, and conjugate gradients solve them in some dozen cheap steps. What a pixel
+whatever the number of views, and conjugate gradients solve them in a dozen cheap steps. What a pixel
 really shows is a blend of more than four texels where it covers more (a mipmap, as viewers draw it), and a
 few pixels are wrong (splats at a silhouette): so the solution is drawn again as viewers would, and what is
 left unexplained is solved for in turn, with less weight for pixels that are far off.
@@ -23,12 +23,14 @@ from .observations import Seen
 
 torch: Any = importlib.import_module("torch")
 
-ROUNDS = 4
-STEPS = 24
-# Colours from 0 to 1 that are as far off weigh less.
+ROUNDS = 3
+STEPS = 16
+# A pixel weighs by this power of how much its surface faces the camera.
+FACING = 2
+# Colours from 0 to 1 that are further off weigh less.
 FAR_OFF = 0.03
-# What smoothness weighs beside all that the pixels say of an average texel, as in TRELLIS.
-SMOOTHNESS = 0.01
+# What smoothness weighs beside all that the pixels say of an average texel, a tenth of TRELLIS's.
+SMOOTHNESS = 0.001
 # What is summed is rounded to so small a part.
 PARTS = 1 << 24
 # A column of whole numbers for so many pixels at once.
@@ -74,7 +76,7 @@ class Equations:
         with _any_order():
             for part in _parts(seen):
                 missing = part.colour.to(texture.dtype) / 255
-                weight = part.facing**2
+                weight = part.facing**FACING
                 if not first:
                     missing = missing - pyramid.at(part.place, part.footprint)
                     weight = weight * (FAR_OFF / missing.abs().amax(1).clamp(min=FAR_OFF))
