@@ -15,6 +15,7 @@ use crate::keys::Access;
 use crate::peers::{Peer, site};
 use crate::request_error::RequestError;
 use crate::scrape;
+use crate::ui;
 
 /// Open to everybody: what a probe or a new user needs, the same for every server or about none of its jobs.
 /// By the whole path, so that a new route is closed until it is named here.
@@ -36,8 +37,9 @@ pub(crate) const PUBLIC: [&str; 9] = [
 pub(crate) async fn authorize(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let sent = sent(request.headers());
     let path = request.uri().path();
-    let public =
-        PUBLIC.contains(&path) || (state.public_metrics && [scrape::PATH, scrape::NIM_PATH].contains(&path));
+    let public = PUBLIC.contains(&path)
+        || path.starts_with(ui::PREFIX)
+        || (state.public_metrics && [scrape::PATH, scrape::NIM_PATH].contains(&path));
     let access = state.keys.access(sent.secret());
     // A page for everybody tells nothing of the key that was sent along.
     if !public && sent.secret().is_some() && access != Access::Free {
