@@ -28,7 +28,7 @@ use crate::pace::paced;
 use crate::request_error::RequestError;
 use crate::scrape;
 use crate::sessions::COOKIE;
-use crate::{AppState, events, files, jobs, pages, server_facts, session, status, submit, workers};
+use crate::{AppState, events, files, jobs, pages, server_facts, session, status, submit, ui, workers};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -81,6 +81,7 @@ pub fn app(state: AppState) -> Router {
     let authorize = middleware::from_fn_with_state(state.clone(), authorize);
     // The last layer is the outermost: whatever the others refuse becomes a problem in `observe`.
     api.merge(pages::routes(move || openapi(max_images)))
+        .merge(ui::routes())
         .route(scrape::PATH, get(scrape::metrics))
         .route(scrape::NIM_PATH, get(scrape::metrics))
         .merge(crossworld_routes(state.crossworld))

@@ -15,7 +15,7 @@ use crate::keys::Access;
 use crate::peers::{Peer, site};
 use crate::problem::Problem;
 use crate::request_error::RequestError;
-use crate::{scrape, sessions};
+use crate::{scrape, sessions, ui};
 
 /// Open to everybody: what a probe or a new user needs, the same for every server or about none of its jobs.
 /// By the whole path, so that a new route is closed until it is named here.
@@ -38,8 +38,9 @@ pub(crate) const PUBLIC: [&str; 10] = [
 pub(crate) async fn authorize(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let sent = sent(request.headers());
     let path = request.uri().path();
-    let public =
-        PUBLIC.contains(&path) || (state.public_metrics && [scrape::PATH, scrape::NIM_PATH].contains(&path));
+    let public = PUBLIC.contains(&path)
+        || path.starts_with(ui::PREFIX)
+        || (state.public_metrics && [scrape::PATH, scrape::NIM_PATH].contains(&path));
     // A key that is sent counts, right or wrong; without one the page's session does.
     let session = sessions::cookie(request.headers()).filter(|_| !public && matches!(sent, Sent::Nothing));
     let access = match session {

@@ -23,7 +23,6 @@ mod hosts;
 mod html;
 mod jobs;
 mod keys;
-mod landing;
 mod mapping;
 mod metrics;
 mod new_key;
@@ -49,6 +48,7 @@ mod status;
 mod submit;
 mod tls;
 mod trace;
+mod ui;
 mod wait;
 mod workers;
 
