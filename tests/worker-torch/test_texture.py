@@ -65,7 +65,9 @@ class Rasteriser(unittest.TestCase):
     def test_a_shared_edge_belongs_to_one_triangle(self) -> None:
         # Corners and edges through pixels' centres, in every direction.
         around = [(math.cos(k * math.pi / 4), math.sin(k * math.pi / 4)) for k in range(8)]
-        fan = flat([(1 / 16, 1 / 16), *[(round(8 * x) / 8 + 1 / 16, round(8 * y) / 8 + 1 / 16) for x, y in around]])
+        fan = flat(
+            [(1 / 16, 1 / 16), *[(round(8 * x) / 8 + 1 / 16, round(8 * y) / 8 + 1 / 16) for x, y in around]]
+        )
         counted = torch.zeros(16, 16, dtype=torch.int64)
         for k in range(8):
             for corners in ([0, 1 + k, 1 + (k + 1) % 8], [0, 1 + (k + 1) % 8, 1 + k]):
@@ -75,7 +77,9 @@ class Rasteriser(unittest.TestCase):
                 else:
                     self.assertTrue(bool((alone == turned).all()), "turning a triangle changes nothing")
                 turned = alone
-        together = raster.rasterise(fan, torch.tensor([[0, 1 + k, 1 + (k + 1) % 8] for k in range(8)]), 16, 16)
+        together = raster.rasterise(
+            fan, torch.tensor([[0, 1 + k, 1 + (k + 1) % 8] for k in range(8)]), 16, 16
+        )
         self.assertEqual(int(counted.max()), 1)
         self.assertTrue(bool(((together >= 0) == (counted == 1)).all()))
 
@@ -89,7 +93,10 @@ class Rasteriser(unittest.TestCase):
 
     def test_portions_change_nothing(self) -> None:
         surface = painted.sphere(4)
-        clip = torch.nn.functional.pad(surface.vertices, (0, 1), value=1.0) @ clip_matrix(*painted.camera(1, 5)).T
+        clip = (
+            torch.nn.functional.pad(surface.vertices, (0, 1), value=1.0)
+            @ clip_matrix(*painted.camera(1, 5)).T
+        )
         whole = raster.rasterise(clip, surface.faces, 64, 64)
         before, raster.AT_ONCE = raster.AT_ONCE, 50
         try:
@@ -129,7 +136,9 @@ class Views:
             rough = texture.diff(dim=1).abs().mean() + texture.diff(dim=2).abs().mean()
             (apart.abs().mean() + 0.01 * rough).backward()
             optimiser.step()
-            optimiser.param_groups[0]["lr"] = 1e-5 + 0.5 * (1e-2 - 1e-5) * (1 + math.cos(math.pi * step / steps))
+            optimiser.param_groups[0]["lr"] = 1e-5 + 0.5 * (1e-2 - 1e-5) * (
+                1 + math.cos(math.pi * step / steps)
+            )
         return (texture.detach().clamp(0, 1) * 255).byte().flip(1).permute(1, 2, 0)
 
 
@@ -181,7 +190,9 @@ class Bake(unittest.TestCase):
 
     def test_nothing_seen_is_a_plain_texture(self) -> None:
         nothing = joined(self.views.parts[:1])
-        empty = Seen(*(column[:0] for column in (nothing.place, nothing.footprint, nothing.facing, nothing.colour)))
+        empty = Seen(
+            *(column[:0] for column in (nothing.place, nothing.footprint, nothing.facing, nothing.colour))
+        )
         self.assertEqual(int(self.baked(empty).max()), 0)
 
 
@@ -190,7 +201,9 @@ class Glb(unittest.TestCase):
         surface = painted.sphere(24)
         reports: list[tuple[str, int, int]] = []
         stages = Stages(
-            lambda stage, step, total: reports.append((stage.value, step, total)), threading.Event(), lambda: None
+            lambda stage, step, total: reports.append((stage.value, step, total)),
+            threading.Event(),
+            lambda: None,
         )
         stages.enter(Stage.TEXTURE)
 
@@ -202,7 +215,10 @@ class Glb(unittest.TestCase):
             get_renderer=lambda _splats, **_options: SimpleNamespace(render=render),
             sphere_hammersley_sequence=lambda index, count: (index, count),
             yaw_pitch_r_fov_to_extrinsics_intrinsics=lambda yaws, pitchs, _r, _fov: tuple(
-                zip(*(painted.camera(yaw, pitch) for yaw, pitch in zip(yaws, pitchs, strict=True)), strict=True)
+                zip(
+                    *(painted.camera(yaw, pitch) for yaw, pitch in zip(yaws, pitchs, strict=True)),
+                    strict=True,
+                )
             ),
         )
         processing = SimpleNamespace(

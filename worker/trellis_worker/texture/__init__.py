@@ -1,5 +1,5 @@
-"""A GLB's texture from rendered views of its splats, without code that is for research only.
+"""A GLB's texture from rendered views of its splats.
 
-`raster.py` says which triangle a pixel shows, `observations.py` which texels it sees, `bake.py` solves for the
-texels, `glb.py` makes the whole file. All is torch: it runs on any GPU and, for tests, on the processor.
+`raster.py` says which triangle a pixel shows, `observations.py` which texels it sees, `bake.py` solves for
+the texels, `glb.py` makes the whole file. All is torch: it runs on any GPU and, in tests, on the processor.
 """

@@ -134,7 +134,7 @@ def _parts(seen: Seen) -> Iterator[Seen]:
 
 
 def _add(sums: Any, place: Any, weight: Any, missing: Any) -> None:
-    """Adds to each cell of four texels what its pixels say of the pairs of its corners, and of their colour."""
+    """Adds to each cell of four texels what its pixels say of pairs of its corners, and of their colour."""
     size = round(sums.shape[1] ** 0.5)
     corner = place.floor().clamp(0, size - 2)
     within = (place - corner).clamp(0, 1)
@@ -200,7 +200,7 @@ def _times(itself: Any, coupled: list[Any], texture: Any) -> Any:
     for weights, (right, up) in zip(coupled, STEPS_TO, strict=True):
         here, there = _ends(right, up)
         weight = weights[here[1:]]
-        here, there = (... , *here[1:]), (..., *there[1:])
+        here, there = (..., *here[1:]), (..., *there[1:])
         result[here] += weight * texture[there]
         result[there] += weight * texture[here]
     return result

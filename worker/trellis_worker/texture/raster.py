@@ -88,9 +88,7 @@ def _edges(clip: Any, faces: Any, width: int, height: int) -> Edges:
     # A pixel's centre on an edge is inside if the edge is a left or a top one.
     inclusive = (along[..., 1] < 0) | ((along[..., 1] == 0) & (along[..., 0] < 0))
     c = -(a * start[..., 0] + b * start[..., 1]) - (~inclusive).long()
-    return Edges(
-        a, b, c, area[shown].abs(), depth[shown], face[shown], low[shown], (high - low + 1)[shown]
-    )
+    return Edges(a, b, c, area[shown].abs(), depth[shown], face[shown], low[shown], (high - low + 1)[shown])
 
 
 def _cross(first: Any, second: Any) -> Any:
