@@ -23,6 +23,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "families/trellis1.py",
     "family.py",
     "generate.py",
+    "guidance.py",
     "hooks.py",
     "offline.py",
     "parent.py",

@@ -216,7 +216,31 @@ def _listening(run: Run, steps: dict[Stage, int]) -> Iterator[None]:
             sampler.sample_once = counted(sampler.sample_once, stages)
             staged(method, stage, steps[stage])
         pipeline.decode_slat = decode_each
+        if quality.asked() is Quality.BALANCED:
+            _guide_in_one_batch(pipeline)
         yield
+
+
+def _guide_in_one_batch(pipeline: Any) -> None:
+    """For one job; the caller puts back what the pipeline and its samplers held."""
+    # Only here, for it imports torch.
+    guidance = importlib.import_module("trellis_worker.guidance")
+    made = {}
+
+    def remembering(method: str) -> None:
+        original, model = getattr(pipeline, method), pipeline.models[USED_BY[method][0]]
+
+        def call(*args: Any, **options: Any) -> Any:
+            with guidance.remembering(model):
+                return original(*args, **options)
+
+        setattr(pipeline, method, call)
+
+    for method, (name, _) in SAMPLERS.items():
+        sampler = getattr(pipeline, name)
+        made[name] = sampler._inference_model = guidance.OneBatch(sampler._inference_model)
+        remembering(method)
+    pipeline.inject_sampler_multi_image = guidance.averaging(pipeline.inject_sampler_multi_image, made)
 
 
 @contextmanager
