@@ -31,6 +31,7 @@ mod origins;
 mod pace;
 mod pages;
 mod peers;
+mod preprocess;
 mod problem;
 mod proxies;
 mod range;
