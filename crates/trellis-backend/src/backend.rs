@@ -53,6 +53,8 @@ pub struct Request {
     pub attempt: u32,
     /// The encoded pictures; more than one are views of one object.
     pub pictures: Vec<Bytes>,
+    /// What the files are converted from, where this is an export; then there are no pictures.
+    pub source: Option<SourceGlb>,
     /// What the object is called inside its files.
     pub name: AssetName,
     /// Checked parameters.
@@ -61,6 +63,15 @@ pub struct Request {
     pub traceparent: Option<TraceParent>,
     /// An empty folder of this attempt's own for files; removed afterwards.
     pub scratch: PathBuf,
+}
+
+/// A GLB of an earlier job.
+#[derive(Debug, Clone)]
+pub struct SourceGlb {
+    /// Its bytes.
+    pub glb: Bytes,
+    /// Which backend made it.
+    pub made_by: Option<String>,
 }
 
 /// The bytes of a finished file.

@@ -58,18 +58,18 @@ pub async fn with_converted(
     let glb = output.files.iter().find(|file| file.format == Format::Glb);
     let content = glb.map(|file| file.content.clone());
     let content = content.ok_or_else(|| failed(first, "the backend made no GLB"))?;
-    let resolution = params.voxel_resolution;
+    let (asked_formats, params) = (params.formats.clone(), params.clone());
     let converted = tokio::task::spawn_blocking(move || {
         let glb = read(&content, first)?;
         let files = asked
             .into_iter()
-            .map(|format| convert(&glb, format, resolution, &label));
+            .map(|format| convert(&glb, format, &params, &label));
         files.collect::<Result<Vec<Made>, Failure>>()
     });
     let converted = converted
         .await
         .map_err(|_| failed(first, "the conversion crashed"))??;
-    if !params.formats.contains(&Format::Glb) {
+    if !asked_formats.contains(&Format::Glb) {
         output.files.retain(|file| file.format != Format::Glb);
     }
     output.files.extend(converted);
@@ -89,13 +89,27 @@ fn read(content: &Content, format: Format) -> Result<Bytes, Failure> {
     }
 }
 
-fn convert(glb: &[u8], format: Format, resolution: u32, label: &AssetLabel) -> Result<Made, Failure> {
+/// The formats that [`convert`] makes of a GLB.
+pub(crate) const CONVERTED: [Format; 4] = [Format::Obj, Format::Voxels, Format::Stl, Format::Ply];
+
+/// Makes one of them.
+pub(crate) fn convert(
+    glb: &[u8],
+    format: Format,
+    params: &Params,
+    label: &AssetLabel,
+) -> Result<Made, Failure> {
     let label = Label {
         name: &label.name,
         about: label.about,
     };
     let (name, bytes) = match format {
-        Format::Voxels => ("vox", trellis_convert::voxels(glb, resolution, label)),
+        Format::Voxels => (
+            "vox",
+            trellis_convert::voxels(glb, params.voxel_resolution, label),
+        ),
+        Format::Stl => ("stl", trellis_convert::stl(glb, params.stl_size_mm, label)),
+        Format::Ply => ("ply", trellis_convert::ply(glb, label)),
         _ => (
             "obj.zip",
             trellis_convert::obj(glb, label).and_then(|bundle| bundle.to_zip()),

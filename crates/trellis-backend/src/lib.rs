@@ -5,6 +5,7 @@
 mod backend;
 mod converted;
 mod cut_out;
+mod export;
 mod finish;
 mod left;
 mod origin;
@@ -14,9 +15,12 @@ mod relief;
 mod stopwatch;
 pub mod verify;
 
-pub use backend::{Backend, Capabilities, Content, Made, MadeWith, Output, Readiness, Reporter, Request};
+pub use backend::{
+    Backend, Capabilities, Content, Made, MadeWith, Output, Readiness, Reporter, Request, SourceGlb,
+};
 pub use converted::{AssetLabel, engine_formats, with_converted};
 pub use cut_out::{CutOut, cut_out, cut_out_bytes};
+pub use export::ExportBackend;
 pub use finish::{Finished, FinishedFile, Finishing, Piece};
 pub use left::{MAX_FILE_BYTES, open_left};
 pub use origin::{Origin, Pictures, StatementText};

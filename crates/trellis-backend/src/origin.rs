@@ -15,6 +15,8 @@ use crate::backend::{Backend, MadeWith};
 pub struct Pictures {
     /// SHA-256 of each picture's bytes, in order.
     pub sha256: Vec<Sha256>,
+    /// SHA-256 of the GLB of which the files are a conversion.
+    pub source: Option<Sha256>,
     /// What the object is called inside its files, where the first picture came with a name.
     pub name: Option<AssetName>,
 }
@@ -100,6 +102,7 @@ impl Origin {
         Provenance {
             schema: Schema,
             inputs: from.sha256,
+            source: from.source,
             name: from.name,
             params: params.clone(),
             backend: backend.capabilities().name.to_owned(),

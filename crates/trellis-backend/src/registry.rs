@@ -73,7 +73,7 @@ impl Registry {
         };
         let allowed: Vec<&Arc<dyn Backend>> = match choice {
             BackendChoice::Auto => self.backends.iter().collect(),
-            BackendChoice::Trellis | BackendChoice::Relief => vec![holder],
+            BackendChoice::Trellis | BackendChoice::Relief | BackendChoice::Export => vec![holder],
         };
         let able = || {
             allowed
@@ -99,7 +99,10 @@ impl Registry {
             self.holder(*choice)
                 .is_some_and(|holder| holder.choice() == backend.choice())
         };
-        BackendChoice::ALL.into_iter().filter(holds).collect()
+        if backend.choice() == BackendChoice::Export {
+            return vec![BackendChoice::Export];
+        }
+        BackendChoice::ASKED.into_iter().filter(holds).collect()
     }
 
     /// Why a job goes to this backend and to none of the better ones, one sentence.
@@ -138,7 +141,9 @@ impl Registry {
             BackendChoice::Auto => all
                 .find(|backend| !matches!(backend.readiness(), Readiness::Unavailable { .. }))
                 .or(self.backends.first()),
-            BackendChoice::Trellis | BackendChoice::Relief => all.find(|backend| backend.choice() == choice),
+            BackendChoice::Trellis | BackendChoice::Relief | BackendChoice::Export => {
+                all.find(|backend| backend.choice() == choice)
+            }
         }
     }
 

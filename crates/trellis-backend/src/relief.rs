@@ -238,6 +238,7 @@ mod tests {
             job: JobId::new(jiff::Timestamp::UNIX_EPOCH, [0; 10]),
             attempt: 1,
             pictures,
+            source: None,
             name: AssetName::of_file("disc.png").unwrap(),
             params: patch.resolve(3).unwrap(),
             traceparent: None,

@@ -1,5 +1,5 @@
-//! From a finished GLB to what it cannot be used as: Wavefront OBJ ([`obj`]), voxels ([`voxels`]) and bare lists of
-//! vertices with colours ([`mesh`]).
+//! From a finished GLB to what it cannot be used as: Wavefront OBJ ([`obj`]), voxels ([`voxels`]), [`stl`], [`ply`] and
+//! bare lists of vertices with colours ([`mesh`]).
 //!
 //! Made from the GLB, so that each shows what the GLB shows, whichever backend made it. Synchronous; the same GLB
 //! gives the same bytes. Not here: animations, skins and textures beside the base colour, which no backend makes.
@@ -14,7 +14,9 @@ mod error;
 mod grid;
 mod mesh;
 mod palette;
+mod ply;
 mod scene;
+mod stl;
 mod text;
 mod untextured;
 mod vox;
@@ -53,6 +55,17 @@ pub fn voxels(glb: &[u8], resolution: u32, label: Label<'_>) -> Result<Vec<u8>, 
     let scene = scene::read(glb)?;
     let grid = grid::fill(&scene, &colour::textures(&scene)?, resolution.clamp(1, 256))?;
     vox::write(&grid, label.name)
+}
+
+/// Converts a GLB to a binary STL: its triangles with Z up, in millimetres, the longest side `size_mm`.
+pub fn stl(glb: &[u8], size_mm: f64, label: Label<'_>) -> Result<Vec<u8>, ConvertError> {
+    Ok(stl::write(&mesh(glb)?, size_mm, label.about))
+}
+
+/// Converts a GLB to a binary PLY: its triangles with normals and the texture's colour at each vertex, the same axes and
+/// size. Vertices in one place are one, so that the mesh is as closed as its surface.
+pub fn ply(glb: &[u8], label: Label<'_>) -> Result<Vec<u8>, ConvertError> {
+    Ok(ply::write(&mesh(glb)?, label))
 }
 
 /// The same GLB without its textures: the mesh in the plain colours of its materials.

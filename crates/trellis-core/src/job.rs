@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Artifact, AssetName, Failure, Input, JobId, JobState, Params, Progress, Provenance, StatementFile,
-    Timings, TraceParent, named,
+    Artifact, AssetName, Failure, Input, JobId, JobState, Params, Progress, Provenance, Sha256,
+    StatementFile, Timings, TraceParent, named,
 };
 
 named! {
@@ -20,7 +20,30 @@ named! {
         Trellis = "trellis",
         /// The embedded preview from the outline, on the CPU.
         Relief = "relief",
+        /// None of them: the files are converted from an earlier job's GLB. Of exports alone.
+        Export = "export",
     }
+}
+
+impl BackendChoice {
+    /// Those that a submission may ask for.
+    pub const ASKED: [Self; 3] = [Self::Auto, Self::Trellis, Self::Relief];
+}
+
+/// The file of an earlier job from which an export's files are converted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Source {
+    /// The earlier job, which may be gone by now.
+    pub job: JobId,
+    /// The file's name there, such as `model.glb`.
+    pub artifact: String,
+    /// SHA-256 of its bytes, 64 lower-case hexadecimal digits.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub sha256: Sha256,
+    /// Which backend made it; `relief` is a preview from the outline, not TRELLIS.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub made_by: Option<String>,
 }
 
 /// One change of a job's state.
@@ -52,6 +75,9 @@ pub struct Job {
     /// Which backend made the result, once it is known; `relief` is a preview from the outline, not TRELLIS.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub made_by: Option<String>,
+    /// What the files are converted from, where this is an export.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub source: Option<Source>,
     /// What was asked, with defaults filled in and the seed chosen.
     pub params: Params,
     /// The submitted pictures; more than one are views of one object.

@@ -19,6 +19,10 @@ pub struct Provenance {
     /// SHA-256 of each submitted picture's bytes, in order, 64 lower-case hexadecimal digits.
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
     pub inputs: Vec<Sha256>,
+    /// SHA-256 of the GLB that the files were converted from, where they were: how that one was made is in its own record.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub source: Option<Sha256>,
     /// What the asset is called inside its files, where its picture came with a name.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub name: Option<AssetName>,
@@ -153,6 +157,7 @@ mod tests {
         Provenance {
             schema: Schema,
             inputs: vec![Sha256::from([0; 32])],
+            source: None,
             name: AssetName::of_file("chair.png"),
             params: ParamsPatch::default().resolve(7).unwrap(),
             backend: "trellis".to_owned(),

@@ -24,6 +24,7 @@ fn new_job() -> NewJob {
         size_bytes: 1 << 20,
         sha256: [0x00; 32].into(),
         name: None,
+        source: None,
     };
     NewJob {
         name: None,

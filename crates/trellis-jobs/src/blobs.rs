@@ -49,6 +49,11 @@ impl BlobKey {
         Self::of_job(job, format_args!("thumbnail.{number:016x}"))
     }
 
+    /// The key of the GLB from which an export is converted.
+    pub fn source(job: JobId) -> Self {
+        Self::of_job(job, format_args!("source.glb"))
+    }
+
     /// The key of the docket that says what was asked, see [`crate::Docketed`].
     pub(crate) fn accepted(job: JobId) -> Self {
         Self::of_job(job, format_args!("accepted.json"))

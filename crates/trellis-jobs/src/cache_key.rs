@@ -40,6 +40,11 @@ impl CacheKey {
         Self(Sha256::of(text).to_string())
     }
 
+    /// The key of what is converted from a GLB.
+    pub fn of_export(inputs: &[Input], params: &Params, made_by: &str, glb: Sha256) -> Self {
+        Self::new(inputs, params, &format!("{made_by} from {glb}"))
+    }
+
     /// A key as it was stored.
     pub(crate) fn from_stored(key: String) -> Self {
         Self(key)

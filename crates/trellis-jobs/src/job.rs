@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use trellis_core::{
     Artifact, AssetName, BackendChoice, Input, Job, JobId, JobState, Params, PictureFormat, Provenance,
-    Sha256, StatementFile, Timings, TraceParent,
+    Sha256, Source, StatementFile, Timings, TraceParent,
 };
 
 use crate::{BlobKey, CacheKey, Owner};
@@ -22,6 +22,8 @@ pub struct NewJob {
     pub backend: BackendChoice,
     /// What people are to call it.
     pub name: Option<AssetName>,
+    /// What it is converted from, where it is an export. A copy is at [`BlobKey::source`].
+    pub source: Option<Source>,
     /// Checked parameters.
     pub params: Params,
     /// The pictures and where they are.

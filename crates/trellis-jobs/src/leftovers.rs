@@ -30,10 +30,15 @@ pub async fn clear_leftovers(
 /// Whether a job may have leftovers, as far as its row tells.
 pub(crate) fn may_have_any(job: &StoredJob) -> bool {
     let StoredJob { job, .. } = job;
-    job.attempt > 1 || (job.attempt == 1 && matches!(job.state, JobState::Failed | JobState::Cancelled))
+    job.source.is_some()
+        || job.attempt > 1
+        || (job.attempt == 1 && matches!(job.state, JobState::Failed | JobState::Cancelled))
 }
 
 fn is_left(stored: &StoredJob, key: &BlobKey) -> bool {
+    if *key == BlobKey::source(stored.job.id) {
+        return stored.job.state.is_final();
+    }
     let listed = stored.artifacts.contains(key) || stored.statement.as_ref() == Some(key);
     let Some(attempt) = key.attempt().filter(|_| !listed) else {
         return false;

@@ -64,7 +64,7 @@ impl Jobs {
     }
 
     /// Copies one file and looks at every byte of the copy, part by part: what a job lists is true.
-    async fn copy_whole(
+    pub(crate) async fn copy_whole(
         &self,
         from: &BlobKey,
         expected: (u64, Sha256),

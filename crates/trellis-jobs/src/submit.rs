@@ -73,6 +73,7 @@ impl Jobs {
             now,
             backend,
             name: inputs.first().and_then(|input| input.name.clone()),
+            source: None,
             params,
             inputs: inputs.into_iter().zip(keys).collect(),
             idempotency: terms.idempotency_key.map(|key| (key, digest)),
@@ -92,7 +93,7 @@ impl Jobs {
         })
     }
 
-    async fn accept(
+    pub(crate) async fn accept(
         &self,
         mut new: NewJob,
         cached: Option<CacheKey>,

@@ -27,7 +27,7 @@ pub async fn start(settings: &Settings, choice: BackendChoice, state: &Path) -> 
         ..ReliefSettings::default()
     }));
     let trellis = match choice {
-        BackendChoice::Relief => None,
+        BackendChoice::Relief | BackendChoice::Export => None,
         BackendChoice::Auto if settings.trellis.model.as_os_str().is_empty() => None,
         BackendChoice::Auto | BackendChoice::Trellis => Some(start_trellis(settings, state).await?),
     };

@@ -28,6 +28,7 @@ fn record() -> Result<Provenance, Box<dyn Error>> {
     Ok(Provenance {
         schema: Schema,
         inputs: vec![[0; 32].into(), [0x11; 32].into()],
+        source: None,
         name: None,
         params: ParamsPatch::default().resolve(7)?,
         backend: "trellis".to_owned(),

@@ -80,6 +80,9 @@ struct Metadata {
     finished_on: Timestamp,
 }
 
+/// The name of the GLB from which the files were converted.
+const SOURCE: &str = "source.glb";
+
 /// A file that a statement is to be about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
@@ -180,6 +183,7 @@ impl BuildDefinition {
         (self.build_type == BUILD_TYPE).then_some(Provenance {
             schema: Schema,
             inputs: inputs.collect(),
+            source: used(SOURCE).and_then(Resource::sha256),
             name: asked("name").map(serde_json::from_value).transpose().ok()?,
             params: serde_json::from_value(asked("params")?).ok()?,
             backend: serde_json::from_value(asked("backend")?).ok()?,
@@ -203,6 +207,7 @@ impl BuildDefinition {
                 .model_lock
                 .map(|sha256| with_sha256("trellis-model.lock.json", sha256)),
         );
+        used.extend(provenance.source.map(|sha256| with_sha256(SOURCE, sha256)));
         used.push(pinned("trellis-server", &provenance.server.pin));
         let python = provenance.python_env.as_ref();
         used.extend(python.map(|env| pinned("python-env", &env.pin)));

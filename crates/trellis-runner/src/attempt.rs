@@ -4,14 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
-use trellis_backend::{Backend, Output, Request};
-use trellis_core::{Failure, FailureKind, GenerateError};
-use trellis_jobs::{BlobError, Claim, Lease};
+use trellis_backend::{Backend, Output, Request, SourceGlb};
+use trellis_core::{Failure, FailureKind, GenerateError, Source};
+use trellis_jobs::{BlobError, BlobKey, Claim, Lease};
 
 use crate::ending::{Ending, end};
 use crate::lease::{Gone, keep};
@@ -74,9 +75,10 @@ impl Attempt {
         }
     }
 
-    /// Whether others may have stored files for this job: an attempt before it, or the maker of previews.
+    /// Whether the job may have files that nobody needs once it has ended: of an attempt before it, of the maker of
+    /// previews, or what it was converted from.
     fn had_company(&self) -> bool {
-        self.claim.lease.attempt > 1 || self.shared.previews
+        self.claim.lease.attempt > 1 || self.shared.previews || self.claim.job.source.is_some()
     }
 
     /// Settles who works on it, and where.
@@ -158,26 +160,35 @@ impl Attempt {
     }
 
     async fn request(&self, folder: &Path) -> Result<Request, Failure> {
-        let mut pictures = Vec::new();
-        for key in &self.claim.inputs {
-            let picture = self
-                .shared
-                .blobs
-                .get(key)
-                .await
-                .map_err(|cause| unreadable(&cause))?;
-            pictures.push(picture);
+        let (mut pictures, mut source) = (Vec::new(), None);
+        if let Some(Source { made_by, .. }) = &self.claim.job.source {
+            source = Some(SourceGlb {
+                glb: self
+                    .read(&BlobKey::source(self.claim.lease.job), "the GLB")
+                    .await?,
+                made_by: made_by.clone(),
+            });
+        } else {
+            for key in &self.claim.inputs {
+                pictures.push(self.read(key, "a picture").await?);
+            }
         }
         let first = self.claim.job.inputs.first();
         Ok(Request {
             job: self.claim.lease.job,
             attempt: self.claim.lease.attempt,
             pictures,
+            source,
             name: first.and_then(|input| input.name.clone()).unwrap_or_default(),
             params: self.claim.job.params.clone(),
             traceparent: self.claim.job.traceparent,
             scratch: folder.to_owned(),
         })
+    }
+
+    async fn read(&self, key: &BlobKey, what: &str) -> Result<Bytes, Failure> {
+        let read = self.shared.blobs.get(key).await;
+        read.map_err(|cause| unreadable(&cause, what))
     }
 
     /// The backend that was given the job or, where that does not make what is asked for, another one
@@ -230,14 +241,14 @@ fn no_scratch(cause: &std::io::Error) -> Failure {
     }
 }
 
-fn unreadable(cause: &BlobError) -> Failure {
+fn unreadable(cause: &BlobError, what: &str) -> Failure {
     error!(
         error = cause as &dyn std::error::Error,
-        "a picture cannot be read"
+        what, "a file cannot be read"
     );
     let message = match cause {
-        BlobError::NotFound { .. } => "a picture of the job is missing",
-        _ => "a picture of the job cannot be read",
+        BlobError::NotFound { .. } => format!("{what} of the job is missing"),
+        _ => format!("{what} of the job cannot be read"),
     };
     Failure::new(FailureKind::Internal, message)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use trellis_backend::{Origin, Registry};
+use trellis_backend::{ExportBackend, Origin, Registry};
 use trellis_core::{BackendChoice, Failure, Format};
 use trellis_jobs::Makers;
 
@@ -16,6 +16,11 @@ pub struct LocalMakers {
 
 impl Makers for LocalMakers {
     fn made_by(&self, choice: BackendChoice, formats: &[Format]) -> Result<Option<String>, Failure> {
+        if choice == BackendChoice::Export {
+            let exports = ExportBackend::default();
+            exports.check(formats)?;
+            return Ok(self.origin.identity(&exports));
+        }
         let backend = self.registry.route(choice, formats).backend()?;
         Ok(self.origin.identity(backend.as_ref()))
     }

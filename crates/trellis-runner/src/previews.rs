@@ -117,6 +117,7 @@ impl Previews {
             attempt: NO_ATTEMPT,
             // One picture is enough, and backends may refuse more.
             pictures: vec![blobs.get(&picture).await?],
+            source: None,
             name: input.name.clone().unwrap_or_default(),
             params: params.clone(),
             traceparent: found.job.traceparent,
@@ -131,6 +132,7 @@ impl Previews {
             began_at,
             pictures: Pictures {
                 sha256: vec![input.sha256],
+                source: None,
                 name: input.name,
             },
             params,

@@ -28,6 +28,7 @@ impl Storing<'_> {
             began_at: self.began_at,
             pictures: Pictures {
                 sha256: inputs.iter().map(|input| input.sha256).collect(),
+                source: self.claim.job.source.as_ref().map(|source| source.sha256),
                 name: inputs.first().and_then(|input| input.name.clone()),
             },
             params: self.claim.job.params.clone(),
@@ -90,7 +91,10 @@ impl Storing<'_> {
     fn cache_key(&self) -> Option<CacheKey> {
         let made_by = self.shared.origin.identity(self.backend)?;
         let job = &self.claim.job;
-        Some(CacheKey::new(&job.inputs, &job.params, &made_by))
+        Some(match &job.source {
+            None => CacheKey::new(&job.inputs, &job.params, &made_by),
+            Some(source) => CacheKey::of_export(&job.inputs, &job.params, &made_by, source.sha256),
+        })
     }
 
     /// Removes what a store that was given up may have kept under these names. Waits for nothing: the disk may hang.

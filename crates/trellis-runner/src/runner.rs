@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
-use trellis_backend::{Backend, Origin, Registry};
+use trellis_backend::{Backend, ExportBackend, Origin, Registry};
 use trellis_jobs::{BlobStore, JobStore};
 
 use crate::previews::Previews;
@@ -77,7 +77,8 @@ impl Runner {
         if let Some(maker) = self.previews {
             slots.spawn(Previews::new(shared.clone(), maker).run());
         }
-        for backend in shared.registry.all() {
+        let exports: Arc<dyn Backend> = Arc::new(ExportBackend::default());
+        for backend in shared.registry.all().iter().chain([&exports]) {
             let capabilities = backend.capabilities();
             info!(
                 backend = capabilities.name,

@@ -15,6 +15,7 @@ mod contract;
 mod data_uri;
 mod events;
 mod example;
+mod exports;
 mod extract;
 mod file_answer;
 mod files;

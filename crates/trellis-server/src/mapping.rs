@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use trellis_core::{Failure, FailureKind};
-use trellis_jobs::{BlobError, StoreError, SubmitError, ThumbnailError};
+use trellis_jobs::{BlobError, ExportError, StoreError, SubmitError, ThumbnailError};
 use trellis_picture::PictureError;
 
 use crate::problem::Problem;
@@ -74,6 +74,17 @@ impl From<ThumbnailError> for Problem {
                 Self::new(status, error.kind(), &error, error.advice())
             }
         }
+    }
+}
+
+impl From<ExportError> for Problem {
+    fn from(error: ExportError) -> Self {
+        let status = match error {
+            ExportError::Submit(error) => return error.into(),
+            ExportError::NotSucceeded { .. } | ExportError::NoGlb { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            ExportError::Damaged { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self::new(status, error.kind(), &error, error.advice())
     }
 }
 
@@ -313,6 +324,15 @@ mod tests {
         let failures = FailureKind::ALL.map(|kind| Failure::new(kind, String::new()));
         let mut problems: Vec<Problem> = stores.into_iter().map(Problem::from).collect();
         problems.push(Problem::from(ThumbnailError::NotOne));
+        let exports = [
+            ExportError::NotSucceeded {
+                id: id(),
+                state: JobState::Failed,
+            },
+            ExportError::NoGlb { id: id() },
+            ExportError::Damaged { id: id() },
+        ];
+        problems.extend(exports.map(Problem::from));
         problems.extend(blobs.into_iter().map(Problem::from));
         problems.extend(intakes.into_iter().map(Problem::from));
         // Only these are answered to a request; the others end a job and are told by it.

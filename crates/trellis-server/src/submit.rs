@@ -139,7 +139,7 @@ pub(crate) fn essence(media_type: &str) -> String {
     essence.trim().to_ascii_lowercase()
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, RequestError> {
+pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, RequestError> {
     single_header(
         headers,
         "idempotency-key",
@@ -185,7 +185,7 @@ pub(crate) fn refuse_compressed(headers: &HeaderMap) -> Result<(), RequestError>
 }
 
 /// Whether the client wants the result made again.
-fn asks_no_cache(headers: &HeaderMap) -> bool {
+pub(crate) fn asks_no_cache(headers: &HeaderMap) -> bool {
     let values = headers.get_all(header::CACHE_CONTROL).iter();
     let mut directives = values
         .filter_map(|value| value.to_str().ok())
@@ -194,7 +194,7 @@ fn asks_no_cache(headers: &HeaderMap) -> bool {
 }
 
 /// 200 where the client waited for the job and it is finished. `waited`: for how long at most.
-fn accepted(Submitted { job, replayed }: Submitted, waited: Option<u32>) -> Response {
+pub(crate) fn accepted(Submitted { job, replayed }: Submitted, waited: Option<u32>) -> Response {
     let location = HeaderValue::try_from(format!("/v1/jobs/{}", job.id)).expect("an id is a header value");
     let status = if waited.is_some() && job.state.is_final() {
         StatusCode::OK

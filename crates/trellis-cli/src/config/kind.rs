@@ -69,7 +69,9 @@ impl Kind {
                 u64::try_from(*number).is_ok_and(|number| (min..=max).contains(&number))
             }
             (Self::Choice(words), Value::String(word)) => words.contains(&word.as_str()),
-            (Self::Backend, Value::String(name)) => name.parse::<BackendChoice>().is_ok(),
+            (Self::Backend, Value::String(name)) => {
+                BackendChoice::ASKED.iter().any(|choice| choice.name() == name)
+            }
             (Self::Address, Value::String(text)) => listen_address(text).is_some(),
             (Self::Endpoint, Value::String(text)) => text.is_empty() || listen_endpoint(text).is_some(),
             (Self::Path | Self::Program, Value::String(text)) => !text.is_empty(),
@@ -96,7 +98,7 @@ impl Kind {
         match self {
             Self::Integer { min, max } => format!("a whole number from {min} to {max}"),
             Self::Choice(words) => one_of(words),
-            Self::Backend => one_of(&BackendChoice::ALL.map(BackendChoice::name)),
+            Self::Backend => one_of(&BackendChoice::ASKED.map(BackendChoice::name)),
             Self::Switch => one_of(&["true", "false"]),
             _ => self.words().1.to_owned(),
         }

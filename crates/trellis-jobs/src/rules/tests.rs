@@ -60,6 +60,7 @@ fn new() -> NewJob {
         now: at(0),
         backend: trellis_core::BackendChoice::Auto,
         name: None,
+        source: None,
         params: ParamsPatch::default().resolve(7).unwrap(),
         inputs: vec![],
         idempotency: Some(("key".to_owned(), "digest".to_owned())),

@@ -133,6 +133,7 @@ fn job_row(row: &Row<'_>) -> rusqlite::Result<Numbered<StoredJob>> {
         updated_at: time(row, 5)?,
         attempt: row.get("attempt")?,
         made_by: row.get("made_by")?,
+        source: json(row, "source")?,
         params: row.get::<_, Json<_>>("params")?.0,
         progress: json(row, "progress")?,
         failure: json(row, "failure")?,
@@ -169,7 +170,7 @@ pub(super) fn stored(connection: &Connection, id: JobId) -> Result<StoredJob, St
     let mut statement = connection.prepare_cached(
         "SELECT number, id, state, backend, created_at, updated_at, owner, attempt, made_by, params, progress,
                 failure, notes, provenance, statement, statement_key, timings, cached, cache_key, traceparent,
-                name, thumbnail
+                name, thumbnail, source
          FROM jobs WHERE id = ?1",
     )?;
     let found = statement.query_row([id.to_string()], job_row).optional()?;

@@ -57,8 +57,9 @@ fn insert(connection: &Connection, new: &NewJob) -> Result<i64, StoreError> {
     connection
         .prepare_cached(
             "INSERT INTO jobs (id, owner, state, backend, params, created_at, updated_at, idempotency_key,
-                               idempotency_digest, cached, traceparent, name)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11)",
+                               idempotency_digest, cached, traceparent, name,
+                               source)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         )?
         .execute(params![
             new.id.to_string(),
@@ -72,6 +73,7 @@ fn insert(connection: &Connection, new: &NewJob) -> Result<i64, StoreError> {
             new.recalled.is_some(),
             new.traceparent.map(String::from),
             new.name.as_ref().map(AssetName::as_str),
+            new.source.as_ref().map(Json),
         ])?;
     let number = connection.last_insert_rowid();
     let mut statement = connection

@@ -35,6 +35,7 @@ pub fn new_job(n: u32) -> NewJob {
         now,
         backend: BackendChoice::Auto,
         name: None,
+        source: None,
         params: ParamsPatch::default().resolve(n).unwrap(),
         inputs: vec![(input, BlobKey::input(id, 0))],
         idempotency: None,

@@ -8,6 +8,7 @@ fn record(seed: u32) -> Provenance {
     Provenance {
         schema: Schema,
         inputs: vec![[0; 32].into()],
+        source: None,
         name: None,
         params: ParamsPatch::default().resolve(seed).unwrap(),
         backend: "relief".to_owned(),

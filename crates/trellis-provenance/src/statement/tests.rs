@@ -8,6 +8,7 @@ fn provenance() -> Provenance {
     Provenance {
         schema: Schema,
         inputs: vec![Sha256::from([0; 32])],
+        source: None,
         name: AssetName::of_file("chair.png"),
         params: ParamsPatch::default().resolve(7).unwrap(),
         backend: "trellis".to_owned(),

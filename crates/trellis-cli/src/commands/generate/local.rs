@@ -77,6 +77,7 @@ impl Local {
             job,
             attempt: 1,
             pictures: order.pictures.clone(),
+            source: None,
             name: order.name.clone().unwrap_or_default(),
             params: params.clone(),
             traceparent: None,
@@ -92,6 +93,7 @@ impl Local {
             began_at: started_at,
             pictures: Pictures {
                 sha256: digests(order.pictures.clone()).await?,
+                source: None,
                 name: order.name.clone(),
             },
             params: params.clone(),

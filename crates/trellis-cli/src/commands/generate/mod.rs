@@ -174,7 +174,7 @@ async fn start(
     // TRELLIS takes minutes to load: for one picture only where it is asked for by name.
     let here = match choice {
         BackendChoice::Trellis => BackendChoice::Trellis,
-        BackendChoice::Auto | BackendChoice::Relief => BackendChoice::Relief,
+        BackendChoice::Auto | BackendChoice::Relief | BackendChoice::Export => BackendChoice::Relief,
     };
     if here == BackendChoice::Trellis {
         config.with_data()?;
@@ -232,7 +232,7 @@ fn format_help() -> String {
 }
 
 fn backend_help() -> String {
-    let names = BackendChoice::ALL.map(BackendChoice::name).join(", ");
+    let names = BackendChoice::ASKED.map(BackendChoice::name).join(", ");
     format!("Which backend: {names}; default: the setting `backend`")
 }
 

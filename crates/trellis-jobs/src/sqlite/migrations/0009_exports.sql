@@ -1,0 +1,3 @@
+-- What an export is converted from.
+
+ALTER TABLE jobs ADD COLUMN source TEXT;
