@@ -89,3 +89,31 @@ impl Joined {
         joined
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vertices_in_one_place_are_one() {
+        // Two triangles of a square, each with vertices of its own, as at a seam.
+        let mesh = Mesh {
+            vertices: vec![
+                [0.0, 0.0, 0.0],
+                [1.0, 0.0, 0.0],
+                [1.0, 1.0, 0.0],
+                [-0.0, 0.0, 0.0],
+                [1.0, 1.0, 0.0],
+                [0.0, 1.0, 0.0],
+            ],
+            triangles: vec![[0, 1, 2], [3, 4, 5]],
+            colours: vec![[1.0, 0.0, 0.0]; 6],
+            normals: [vec![[0.0, 0.0, 1.0]; 3], vec![[0.0, 1.0, 0.0]; 3]].concat(),
+        };
+        let joined = Joined::of(&mesh);
+        assert_eq!(joined.firsts, [0, 1, 2, 5]);
+        assert_eq!(joined.numbers, [0, 1, 2, 0, 2, 3]);
+        let half = 0.5_f32.sqrt();
+        assert!((joined.normals[0][1] - half).abs() < 1e-6 && (joined.normals[0][2] - half).abs() < 1e-6);
+    }
+}

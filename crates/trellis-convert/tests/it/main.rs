@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{BufReader, Cursor};
 
 use serde_json::json;
-use trellis_convert::{Bundle, ConvertError, File, Label, mesh, obj, untextured, voxels};
+use trellis_convert::{Bundle, ConvertError, File, Label, mesh, obj, ply, stl, untextured, voxels};
 
 const LABEL: Label<'static> = Label {
     name: "my chair (preview, not TRELLIS)",
@@ -375,4 +375,64 @@ fn without_textures_the_mesh_is_the_same() {
     );
     assert!(after.colours.iter().flatten().all(|value| *value > 0.999));
     assert_eq!(untextured(&bare).unwrap(), bare);
+}
+
+fn floats(bytes: &[u8]) -> Vec<f32> {
+    let numbers = bytes.chunks_exact(4);
+    numbers
+        .map(|bytes| f32::from_le_bytes(bytes.try_into().expect("four bytes")))
+        .collect()
+}
+
+#[test]
+fn an_stl_has_every_triangle_in_millimetres_with_z_up() {
+    let bytes = stl(&glb(image::ImageFormat::Png, true), 50.0, LABEL).unwrap();
+    assert!(bytes.starts_with(b"trellis: a preview from the outline, not TRELLIS; Z up, mm"));
+    assert_eq!((bytes.len(), &bytes[80..84]), (84 + 2 * 50, &[2, 0, 0, 0][..]));
+    // The square is 1 wide and 0.1 high, from 2 up; it looks along Z, which is to the front and becomes -Y.
+    let corner = |at: usize| floats(&bytes[84 + at..84 + at + 12]);
+    assert_eq!(corner(0), [0.0, -1.0, 0.0], "the normal");
+    for (at, expected) in [
+        (12, [0.0, 0.0, 100.0]),
+        (24, [50.0, 0.0, 100.0]),
+        (36, [50.0, 0.0, 105.0]),
+    ] {
+        let near = corner(at)
+            .iter()
+            .zip(expected)
+            .all(|(found, expected)| (found - expected).abs() < 1e-3);
+        assert!(near, "{:?} is not {expected:?}", corner(at));
+    }
+}
+
+#[test]
+fn a_ply_has_one_vertex_a_place_with_its_colour() {
+    let bytes = ply(&glb(image::ImageFormat::Png, true), LABEL).unwrap();
+    let end = bytes
+        .windows(11)
+        .position(|line| line == b"end_header\n")
+        .expect("a header")
+        + 11;
+    let header = String::from_utf8_lossy(&bytes[..end]);
+    for line in [
+        "ply\nformat binary_little_endian 1.0\n",
+        "comment a preview from the outline, not TRELLIS\ncomment my chair (preview, not TRELLIS)\n",
+        "element vertex 4\n",
+        "element face 2\n",
+    ] {
+        assert!(header.contains(line), "{line} is not in {header}");
+    }
+    assert_eq!(bytes.len(), end + 4 * 27 + 2 * 13);
+    assert_eq!(floats(&bytes[end..end + 24]), [0.0, 2.0, 0.0, 0.0, 0.0, 1.0]);
+    let colour = |vertex: usize| &bytes[end + 27 * vertex + 24..][..3];
+    assert!(
+        colour(0)[0] > 200 && colour(1)[2] > 200,
+        "{:?} {:?}",
+        colour(0),
+        colour(1)
+    );
+    assert_eq!(
+        bytes[end + 4 * 27..][..13],
+        [3, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0]
+    );
 }

@@ -6,6 +6,7 @@ mod blobs;
 mod cache;
 mod child;
 mod damage;
+mod export;
 mod foreign;
 mod full_disk;
 mod intake;

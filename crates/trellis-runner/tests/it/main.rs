@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop where it cannot go on")]
 
 mod ends;
+mod exports;
 mod kit;
 mod leases;
 mod overlap;

@@ -7,6 +7,7 @@ mod connections;
 mod contract;
 mod docs;
 mod events;
+mod exports;
 mod files;
 mod harden;
 mod hosts;

@@ -1,0 +1,170 @@
+//! Other files from the GLB of an earlier job.
+
+use std::io::Cursor;
+use std::sync::Arc;
+
+use image::{ImageFormat, Rgb, RgbImage};
+use trellis_backend::{ReliefBackend, ReliefSettings};
+use trellis_core::{AssetName, BackendChoice, Format, Job, JobId, JobState, ParamsPatch, Sha256};
+use trellis_jobs::{
+    Asked, BlobError, BlobKey, ExportOf, JobLimits, JobStore as _, Jobs, Owner, Removed, Submitted, Terms,
+};
+
+use crate::kit::Place;
+
+/// A place with the real preview, and its job service.
+fn place() -> (Place, Jobs) {
+    let mut place = Place::new();
+    place.states = true;
+    place.backends = vec![Arc::new(ReliefBackend::new(ReliefSettings::default()))];
+    let jobs = place.jobs();
+    let limits = JobLimits {
+        max_pixels: 10_000,
+        ..jobs.limits
+    };
+    let jobs = Jobs { limits, ..jobs };
+    (place, jobs)
+}
+
+/// A dark square on light ground, submitted.
+async fn submitted(jobs: &Jobs) -> JobId {
+    let picture = RgbImage::from_fn(32, 32, |x, y| {
+        let inside = |at: u32| (8..24).contains(&at);
+        Rgb([if inside(x) && inside(y) { 40 } else { 240 }; 3])
+    });
+    let mut png = Cursor::new(Vec::new());
+    picture.write_to(&mut png, ImageFormat::Png).unwrap();
+    let mut intake = jobs.intake();
+    let name = AssetName::of_file("chair.png");
+    intake.add(png.into_inner().into(), name).await.unwrap();
+    let params = ParamsPatch::default().with("seed", 7);
+    let asked = Asked {
+        params,
+        ..Asked::default()
+    };
+    jobs.submit(intake, asked, Terms::default()).await.unwrap().job.id
+}
+
+async fn export(jobs: &Jobs, job: JobId, format: Format, params: ParamsPatch) -> Submitted {
+    jobs.export(ExportOf { job, format, params }, Terms::default())
+        .await
+        .unwrap()
+}
+
+/// A file of a job, as bytes.
+async fn file(place: &Place, job: &Job) -> Vec<u8> {
+    let found = place.artifact(job.id, &job.artifacts[0].name).await.unwrap();
+    let bytes = place.blobs.get(&found.key).await.unwrap();
+    assert_eq!(Sha256::of(&bytes), found.artifact.sha256);
+    bytes.to_vec()
+}
+
+#[tokio::test]
+async fn each_format_is_made_of_an_earlier_glb_and_says_so() {
+    let (place, jobs) = place();
+    let runner = place.run(place.settings());
+    let earlier = place.ended(submitted(&jobs).await).await;
+    let glb = earlier.artifacts[0].sha256;
+    for (format, name, begins) in [
+        (Format::Voxels, "model.vox", &b"VOX "[..]),
+        (Format::Obj, "model.obj.zip", b"PK"),
+        (Format::Stl, "model.stl", b"trellis: a preview"),
+        (Format::Ply, "model.ply", b"ply\n"),
+    ] {
+        let new = export(&jobs, earlier.id, format, ParamsPatch::default())
+            .await
+            .job;
+        assert_eq!(
+            (new.backend, new.inputs),
+            (BackendChoice::Export, earlier.inputs.clone())
+        );
+        assert_eq!(new.name.unwrap().as_str(), "chair");
+        let job = place.ended(new.id).await;
+        assert_eq!(job.state, JobState::Succeeded, "{format}: {:?}", job.failure);
+        assert_eq!((job.artifacts.len(), job.artifacts[0].name.as_str()), (1, name));
+        assert_eq!(job.made_by.as_deref(), Some("export"));
+        assert!(job.notes[0].contains("not TRELLIS"), "{:?}", job.notes);
+        let source = job.source.clone().unwrap();
+        assert_eq!((source.job, source.sha256), (earlier.id, glb));
+        assert_eq!(
+            (source.artifact.as_str(), source.made_by.as_deref()),
+            ("model.glb", Some("relief"))
+        );
+        let provenance = job.provenance.clone().unwrap();
+        assert_eq!(
+            (provenance.source, provenance.backend.as_str()),
+            (Some(glb), "export")
+        );
+        let stated = place.statement(job.id).await.unwrap();
+        let stated = place.blobs.get(&stated.key).await.unwrap();
+        let stated: trellis_provenance::Statement = serde_json::from_slice(&stated).unwrap();
+        assert!(stated.agrees_with(&provenance));
+        assert!(file(&place, &job).await.starts_with(begins), "{format}");
+        let copy = place.blobs.get(&BlobKey::source(job.id)).await;
+        assert!(
+            matches!(copy, Err(BlobError::NotFound { .. })),
+            "what it was made from is not kept twice"
+        );
+        let again = export(&jobs, earlier.id, format, ParamsPatch::default())
+            .await
+            .job;
+        assert_eq!((again.state, again.cached), (JobState::Succeeded, true));
+        assert_eq!(again.artifacts, job.artifacts);
+    }
+    let small = ParamsPatch::default().with("stl_size_mm", 20.0);
+    let small = export(&jobs, earlier.id, Format::Stl, small).await.job;
+    assert!(!small.cached, "another size is another file");
+    let stl = file(&place, &place.ended(small.id).await).await;
+    let corners = stl[84..].chunks_exact(50).flat_map(|triangle| {
+        let numbers = triangle[12..48].chunks_exact(4);
+        numbers.map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap()))
+    });
+    let (low, high) = corners.fold((f32::MAX, f32::MIN), |(low, high), value| {
+        (low.min(value), high.max(value))
+    });
+    assert!((high - low - 20.0).abs() < 0.01, "{low} to {high}");
+    runner.stop().await;
+    assert_eq!(place.scratch(), 0);
+}
+
+#[tokio::test]
+async fn an_export_outlives_the_job_that_it_is_made_from() {
+    let (place, jobs) = place();
+    let runner = place.run(place.settings());
+    let earlier = place.ended(submitted(&jobs).await).await;
+    runner.stop().await;
+    let new = export(&jobs, earlier.id, Format::Stl, ParamsPatch::default())
+        .await
+        .job;
+    assert_eq!(new.state, JobState::Queued);
+    let gone = jobs
+        .cancel_or_delete(&Owner::default(), earlier.id)
+        .await
+        .unwrap();
+    assert_eq!(gone, Removed::Deleted);
+    let runner = place.run(place.settings());
+    let job = place.ended(new.id).await;
+    assert_eq!(job.state, JobState::Succeeded, "{:?}", job.failure);
+    assert_eq!(job.source.unwrap().job, earlier.id);
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn an_export_whose_glb_is_lost_fails_with_the_reason() {
+    let (place, jobs) = place();
+    let runner = place.run(place.settings());
+    let earlier = place.ended(submitted(&jobs).await).await;
+    runner.stop().await;
+    let new = export(&jobs, earlier.id, Format::Ply, ParamsPatch::default())
+        .await
+        .job;
+    place.blobs.delete(&[BlobKey::source(new.id)]).await.unwrap();
+    let runner = place.run(place.settings());
+    let job = place.ended(new.id).await;
+    assert_eq!(job.failure.unwrap().message, "the GLB of the job is missing");
+    assert_eq!(
+        place.store.get(earlier.id).await.unwrap().state,
+        JobState::Succeeded
+    );
+    runner.stop().await;
+}
