@@ -84,7 +84,9 @@ class Jobs(WorkerCase):
                 decoded.add(done["total"])
         self.assertEqual(done["type"], "done", done)
         self.assertEqual(decoded, {1}, "the mesh alone is decoded, not the splats")
-        self.assertEqual([time["stage"] for time in done["stages"]], [stage for stage in STAGES if stage != "texture"])
+        self.assertEqual(
+            [time["stage"] for time in done["stages"]], [stage for stage in STAGES if stage != "texture"]
+        )
         # Upright, as the PLY is.
         glb = self.glb(request)
         document = json.loads(glb[20 : 20 + int.from_bytes(glb[12:16], "little")])
