@@ -98,8 +98,11 @@ fn store_status(error: &StoreError) -> StatusCode {
         StoreError::NotFound { .. } => StatusCode::NOT_FOUND,
         StoreError::LeaseLost { .. } | StoreError::WrongState { .. } => StatusCode::CONFLICT,
         StoreError::QueueFull { .. } | StoreError::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        StoreError::OwnQueueFull { .. } => StatusCode::TOO_MANY_REQUESTS,
         StoreError::KeyReused { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-        StoreError::NoRoom { .. } | StoreError::Full { .. } => StatusCode::INSUFFICIENT_STORAGE,
+        StoreError::OwnStorageFull { .. } | StoreError::NoRoom { .. } | StoreError::Full { .. } => {
+            StatusCode::INSUFFICIENT_STORAGE
+        }
         StoreError::Corrupt { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -133,7 +136,7 @@ fn picture_status(error: &PictureError) -> StatusCode {
 
 fn with_retry(problem: Problem) -> Problem {
     match (problem.status, problem.kind) {
-        (StatusCode::SERVICE_UNAVAILABLE, "queue_full") => problem.retry_after(QUEUE_RETRY_SECONDS),
+        (StatusCode::SERVICE_UNAVAILABLE, "queue_full") | (StatusCode::TOO_MANY_REQUESTS, _) => problem.retry_after(QUEUE_RETRY_SECONDS),
         (StatusCode::SERVICE_UNAVAILABLE, "server_busy") => problem.retry_after(BUSY_RETRY_SECONDS),
         (StatusCode::SERVICE_UNAVAILABLE, _) => problem.retry_after(STORAGE_RETRY_SECONDS),
         _ => problem,
@@ -245,6 +248,11 @@ mod tests {
                 state: JobState::Failed,
             },
             StoreError::QueueFull { queued: 1, limit: 1 },
+            StoreError::OwnQueueFull { queued: 1, limit: 1 },
+            StoreError::OwnStorageFull {
+                kept_bytes: 1,
+                limit_bytes: 1,
+            },
             StoreError::KeyReused { key: String::new() },
             StoreError::NoRoom {
                 free_bytes: 2,

@@ -101,7 +101,8 @@ pub(super) fn record(connection: &Connection, id: JobId) -> Result<Option<Number
     Ok(found.optional()?)
 }
 
-fn owner(row: &Row<'_>, column: usize) -> rusqlite::Result<Owner> {
+/// An owner.
+pub(super) fn owner(row: &Row<'_>, column: usize) -> rusqlite::Result<Owner> {
     Ok(Owner::named(row.get_ref(column)?.as_str()?))
 }
 
@@ -119,6 +120,7 @@ fn job_row(row: &Row<'_>) -> rusqlite::Result<Numbered<StoredJob>> {
     }
     let job = Job {
         id: parsed(row, 1)?,
+        owner: None,
         state: state(row, 2)?,
         backend: parsed::<BackendChoice>(row, 3)?,
         created_at: time(row, 4)?,

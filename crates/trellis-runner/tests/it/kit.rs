@@ -280,6 +280,7 @@ impl Place {
             job_limit: PATIENCE * 2,
             max_attempts: 3,
             drain_deadline: Duration::ZERO,
+            running_limits: watch::channel(Arc::default()).1,
             scratch: self.folder.path().join("scratch"),
         }
     }
