@@ -27,8 +27,10 @@ pub struct Waiting {
 /// than one of them.
 pub fn next(waiting: Vec<Waiting>, running: &HashMap<Owner, u64>, limits: &RunningLimits) -> Option<Waiting> {
     let may_run = |waiting: &Waiting| {
-        let limit = limits.get(waiting.owner.as_str());
-        limit.is_none_or(|limit| running.get(&waiting.owner).is_none_or(|running| running < limit))
+        let running = running.get(&waiting.owner).copied().unwrap_or(0);
+        limits
+            .get(waiting.owner.as_str())
+            .is_none_or(|limit| running < *limit)
     };
     let order = |waiting: &Waiting| match waiting {
         Waiting {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use image::{ImageFormat, RgbImage};
 use jiff::Timestamp;
 use tempfile::TempDir;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::{
