@@ -1,6 +1,6 @@
 //! Around the routes: a request needs an API key where keys are set (RFC 6750, `Authorization: Bearer`).
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
@@ -11,9 +11,11 @@ use trellis_core::Secret;
 use trellis_jobs::Owner;
 
 use crate::AppState;
+use crate::key_line::Key;
 use crate::keys::Access;
 use crate::peers::{Peer, site};
 use crate::request_error::RequestError;
+use crate::scopes::needed;
 use crate::scrape;
 
 /// Open to everybody: what a probe or a new user needs, the same for every server or about none of its jobs.
@@ -30,8 +32,9 @@ pub(crate) const PUBLIC: [&str; 9] = [
     "/v1/version",
 ];
 
-/// Middleware: lets in requests that have a key, notes its name in the request's span, refuses all others. The handler
-/// gets the key's name as the [`Owner`] of the jobs that it may touch. Where many wrong keys came from, none is looked
+/// Middleware: lets in requests that have a key with the scope for them, notes its name in the request's span, refuses
+/// all others, and those beyond the key's number a minute. The handler gets the [`Owner`] of the jobs that the key may
+/// touch. Where many wrong keys came from, none is looked
 /// at for a while (`attempts.rs`).
 pub(crate) async fn authorize(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let sent = sent(request.headers());
@@ -39,14 +42,18 @@ pub(crate) async fn authorize(State(state): State<AppState>, mut request: Reques
     let public =
         PUBLIC.contains(&path) || (state.public_metrics && [scrape::PATH, scrape::NIM_PATH].contains(&path));
     let access = state.keys.access(sent.secret());
+    let now = Instant::now();
     // A page for everybody tells nothing of the key that was sent along.
     if !public && sent.secret().is_some() && access != Access::Free {
         let client = state
             .trusted_proxies
             .client(Peer::of(&request).ip(), request.headers());
-        let noted = state.attempts().note(site(client), &access, Instant::now());
-        if let Err(wait) = noted {
-            let after_seconds = u16::try_from(wait.as_secs() + 1).unwrap_or(u16::MAX);
+        let name = match &access {
+            Access::With(key) => Some(&key.name),
+            Access::Free | Access::Refused => None,
+        };
+        if let Err(wait) = state.attempts().note(site(client), name, now) {
+            let after_seconds = seconds(wait);
             return RequestError::TooManyWrongKeys { after_seconds }.into_response();
         }
     }
@@ -54,14 +61,40 @@ pub(crate) async fn authorize(State(state): State<AppState>, mut request: Reques
         Access::Free => {
             request.extensions_mut().insert(Owner::default());
         }
-        Access::Named(name) => {
-            Span::current().record("key", &*name);
-            request.extensions_mut().insert(Owner::named(&name));
+        Access::With(key) => {
+            Span::current().record("key", &*key.name);
+            if !public && let Err(refused) = allowed(&state, &key, &request, now) {
+                return refused.into_response();
+            }
+            request.extensions_mut().insert(key.owner.clone());
         }
         Access::Refused if public => {}
         Access::Refused => return sent.refusal().into_response(),
     }
     next.run(request).await
+}
+
+/// Whether this key may make this request now.
+fn allowed(state: &AppState, key: &Key, request: &Request, now: Instant) -> Result<(), RequestError> {
+    if let Err(wait) = state.keys.count(key, now) {
+        return Err(RequestError::TooManyRequests {
+            key: key.name.to_string(),
+            after_seconds: seconds(wait),
+        });
+    }
+    let scopes = needed(request.method(), request.uri().path());
+    if key.grant.has_one_of(scopes) {
+        return Ok(());
+    }
+    Err(RequestError::ScopeMissing {
+        key: key.name.to_string(),
+        scopes,
+    })
+}
+
+/// For `Retry-After`: whole seconds, after which it has passed.
+fn seconds(wait: Duration) -> u16 {
+    u16::try_from(wait.as_secs() + 1).unwrap_or(u16::MAX)
 }
 
 /// What a request says of its key.

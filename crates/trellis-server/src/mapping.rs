@@ -136,7 +136,9 @@ fn picture_status(error: &PictureError) -> StatusCode {
 
 fn with_retry(problem: Problem) -> Problem {
     match (problem.status, problem.kind) {
-        (StatusCode::SERVICE_UNAVAILABLE, "queue_full") | (StatusCode::TOO_MANY_REQUESTS, _) => problem.retry_after(QUEUE_RETRY_SECONDS),
+        (StatusCode::SERVICE_UNAVAILABLE, "queue_full") | (StatusCode::TOO_MANY_REQUESTS, _) => {
+            problem.retry_after(QUEUE_RETRY_SECONDS)
+        }
         (StatusCode::SERVICE_UNAVAILABLE, "server_busy") => problem.retry_after(BUSY_RETRY_SECONDS),
         (StatusCode::SERVICE_UNAVAILABLE, _) => problem.retry_after(STORAGE_RETRY_SECONDS),
         _ => problem,
@@ -154,6 +156,7 @@ mod tests {
     use super::*;
     use crate::data_uri::DataUriError;
     use crate::request_error::RequestError;
+    use crate::scopes::Scope;
 
     const DOCS: &str = include_str!("../../../docs/http.md");
 
@@ -176,6 +179,14 @@ mod tests {
             RequestError::ApiKeyMissing,
             RequestError::ApiKeyUnknown,
             RequestError::TooManyWrongKeys { after_seconds: 5 },
+            RequestError::ScopeMissing {
+                key: text(),
+                scopes: &[Scope::Submit],
+            },
+            RequestError::TooManyRequests {
+                key: text(),
+                after_seconds: 5,
+            },
             RequestError::TooManyConnections,
             RequestError::TlsNeeded,
             RequestError::TargetTooLong { limit_bytes: 1 },

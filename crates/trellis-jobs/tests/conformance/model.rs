@@ -95,7 +95,11 @@ impl Model {
         };
         let waiting = self.jobs.iter().filter(|(_, known)| fits(known));
         let order = |(id, known): &(&JobId, &Known)| {
-            let turn = self.turns.get(&(choice.name(), known.owner)).copied().unwrap_or(0);
+            let turn = self
+                .turns
+                .get(&(choice.name(), known.owner))
+                .copied()
+                .unwrap_or(0);
             if known.attempt > 0 {
                 (false, 0, **id)
             } else {
@@ -225,7 +229,9 @@ impl<F: Fixture> Game<F> {
             known.held = Some((by, now + LEASE_SECONDS));
             assert_eq!(claim.lease.attempt, known.attempt);
             self.model.claims += 1;
-            self.model.turns.insert((choice.name(), known.owner), self.model.claims);
+            self.model
+                .turns
+                .insert((choice.name(), known.owner), self.model.claims);
             self.model.leases.push(claim.lease);
         }
     }
