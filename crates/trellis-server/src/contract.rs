@@ -60,12 +60,32 @@ pub(crate) struct FileHeaders {
     if_range: String,
 }
 
+/// Sets of problems, each with those of every route that needs a key.
 macro_rules! problems {
     ($($(#[$meta:meta])* $set:ident { $($name:ident = $status:literal: $description:literal),* $(,)? })*) => {
         $(
             $(#[$meta])*
             #[derive(IntoResponses)]
             pub(crate) enum $set {
+                #[response(
+                    status = 401,
+                    description = "The server has API keys, and the request has none or an unknown one",
+                    content_type = "application/problem+json"
+                )]
+                Unauthorized(ProblemBody),
+                #[response(
+                    status = 403,
+                    description = "The API key lacks the scope for this, or a page of another site sent the request",
+                    content_type = "application/problem+json"
+                )]
+                Forbidden(ProblemBody),
+                #[response(
+                    status = 429,
+                    description = "Too many requests with this key, too many of its jobs waiting, or too many unknown \
+                        keys from this address; `Retry-After` says when to try again",
+                    content_type = "application/problem+json"
+                )]
+                TooMany(ProblemBody),
                 $(
                     #[response(status = $status, description = $description, content_type = "application/problem+json")]
                     $name(ProblemBody),
@@ -79,29 +99,22 @@ problems! {
     /// Of `POST /v1/jobs`.
     SubmitProblems {
         BadRequest = 400: "The body or a header is malformed",
-        Unauthorized = 401: "The server has API keys, and the request has none or an unknown one",
-        TooMany = 429: "Too many unknown keys came from this address; `Retry-After` says when to try again",
-        CrossOrigin = 403: "A page of another site sent the request",
         TooLarge = 413: "The body is too large",
         MediaType = 415: "The body is neither a form nor JSON",
         Invalid = 422: "A picture, a parameter or the idempotency key cannot be used",
         Internal = 500: "A defect of the server",
         Unavailable = 503: "The queue is full, or the storage does not answer; `Retry-After` says when to try again",
-        Full = 507: "The disk is full",
+        Full = 507: "The disk is full, or the jobs of this key keep as much as they may",
     }
     /// Of lists.
     QueryProblems {
         BadRequest = 400: "The query is invalid",
-        Unauthorized = 401: "The server has API keys, and the request has none or an unknown one",
-        TooMany = 429: "Too many unknown keys came from this address; `Retry-After` says when to try again",
         Internal = 500: "A defect of the server",
         Unavailable = 503: "The storage does not answer",
     }
     /// Of looking at one job.
     JobProblems {
         BadRequest = 400: "The path or a header is malformed",
-        Unauthorized = 401: "The server has API keys, and the request has none or an unknown one",
-        TooMany = 429: "Too many unknown keys came from this address; `Retry-After` says when to try again",
         NotFound = 404: "There is no such job, or nothing of that name in it",
         Condition = 412: "`If-Match` does not hold",
         Internal = 500: "A defect of the server",
@@ -110,9 +123,6 @@ problems! {
     /// Of ending one job.
     ChangeProblems {
         BadRequest = 400: "The path is malformed",
-        Unauthorized = 401: "The server has API keys, and the request has none or an unknown one",
-        TooMany = 429: "Too many unknown keys came from this address; `Retry-After` says when to try again",
-        CrossOrigin = 403: "A page of another site sent the request",
         NotFound = 404: "There is no such job",
         Condition = 412: "`If-Match` or `If-None-Match` does not hold",
         Internal = 500: "A defect of the server",
@@ -121,23 +131,16 @@ problems! {
     }
     /// Of what asks no storage.
     AccessProblems {
-        Unauthorized = 401: "The server has API keys, and the request has none or an unknown one",
-        TooMany = 429: "Too many unknown keys came from this address; `Retry-After` says when to try again",
     }
     /// Of commanding a worker.
     WorkerProblems {
         BadRequest = 400: "The path is malformed",
-        Unauthorized = 401: "The server has API keys, and the request has none or an unknown one",
-        TooMany = 429: "Too many unknown keys came from this address; `Retry-After` says when to try again",
-        CrossOrigin = 403: "A page of another site sent the request",
         NotFound = 404: "There is no such worker",
         Internal = 500: "A defect of the server",
     }
     /// Of files.
     FileProblems {
         BadRequest = 400: "The path is malformed",
-        Unauthorized = 401: "The server has API keys, and the request has none or an unknown one",
-        TooMany = 429: "Too many unknown keys came from this address; `Retry-After` says when to try again",
         NotFound = 404: "There is no such job, or no such file in it",
         Condition = 412: "`If-Match` does not hold",
         Range = 416: "The range lies outside the file",

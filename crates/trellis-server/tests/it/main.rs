@@ -21,6 +21,7 @@ mod problems;
 mod refusals;
 mod requests_log;
 mod results;
+mod scopes;
 mod server_facts;
 mod status;
 mod submit;
