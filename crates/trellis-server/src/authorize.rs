@@ -14,13 +14,14 @@ use crate::AppState;
 use crate::key_line::Key;
 use crate::keys::Access;
 use crate::peers::{Peer, site};
+use crate::problem::Problem;
 use crate::request_error::RequestError;
 use crate::scopes::needed;
-use crate::scrape;
+use crate::{scrape, sessions, ui};
 
 /// Open to everybody: what a probe or a new user needs, the same for every server or about none of its jobs.
 /// By the whole path, so that a new route is closed until it is named here.
-pub(crate) const PUBLIC: [&str; 9] = [
+pub(crate) const PUBLIC: [&str; 10] = [
     "/",
     "/docs",
     "/docs/style.css",
@@ -29,33 +30,38 @@ pub(crate) const PUBLIC: [&str; 9] = [
     "/openapi.json",
     "/v1/health/live",
     "/v1/health/ready",
+    "/v1/session",
     "/v1/version",
 ];
 
-/// Middleware: lets in requests that have a key with the scope for them, notes its name in the request's span, refuses
-/// all others, and those beyond the key's number a minute. The handler gets the [`Owner`] of the jobs that the key may
-/// touch. Where many wrong keys came from, none is looked
-/// at for a while (`attempts.rs`).
+/// Middleware: lets in requests that have a key with the scope for them, or a session of such a key, and notes its name in
+/// the request's span; refuses all others, and those beyond the key's number a minute. The handler gets the [`Owner`] of
+/// the jobs that the key may touch. Where many wrong keys came from, none is looked at for a while (`attempts.rs`).
 pub(crate) async fn authorize(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let sent = sent(request.headers());
     let path = request.uri().path();
-    let public =
-        PUBLIC.contains(&path) || (state.public_metrics && [scrape::PATH, scrape::NIM_PATH].contains(&path));
-    let access = state.keys.access(sent.secret());
-    let now = Instant::now();
-    // A page for everybody tells nothing of the key that was sent along.
-    if !public && sent.secret().is_some() && access != Access::Free {
-        let client = state
-            .trusted_proxies
-            .client(Peer::of(&request).ip(), request.headers());
-        let name = match &access {
-            Access::With(key) => Some(&key.name),
-            Access::Free | Access::Refused => None,
-        };
-        if let Err(wait) = state.attempts().note(site(client), name, now) {
-            let after_seconds = seconds(wait);
-            return RequestError::TooManyWrongKeys { after_seconds }.into_response();
+    let public = PUBLIC.contains(&path)
+        || path.starts_with(ui::PREFIX)
+        || (state.public_metrics && [scrape::PATH, scrape::NIM_PATH].contains(&path));
+    // A key that is sent counts, right or wrong; without one the page's session does.
+    let session = sessions::cookie(request.headers()).filter(|_| !public && matches!(sent, Sent::Nothing));
+    let access = match session {
+        Some(session) => {
+            let elsewhere = !request.method().is_safe() && !sessions::is_own(request.headers());
+            match state.session(&session).await {
+                Ok(Access::With(_)) if elsewhere => return RequestError::SessionElsewhere.into_response(),
+                Ok(access) => access,
+                Err(error) => return Problem::from(error).into_response(),
+            }
         }
+        None => state.keys.access(sent.secret()),
+    };
+    // A page for everybody tells nothing of the key that was sent along.
+    if !public
+        && sent.secret().is_some()
+        && let Err(error) = note(&state, Peer::of(&request), request.headers(), &access)
+    {
+        return error.into_response();
     }
     match access {
         Access::Free => {
@@ -63,7 +69,7 @@ pub(crate) async fn authorize(State(state): State<AppState>, mut request: Reques
         }
         Access::With(key) => {
             Span::current().record("key", &*key.name);
-            if !public && let Err(refused) = allowed(&state, &key, &request, now) {
+            if !public && let Err(refused) = allowed(&state, &key, &request) {
                 return refused.into_response();
             }
             request.extensions_mut().insert(key.owner.clone());
@@ -75,8 +81,8 @@ pub(crate) async fn authorize(State(state): State<AppState>, mut request: Reques
 }
 
 /// Whether this key may make this request now.
-fn allowed(state: &AppState, key: &Key, request: &Request, now: Instant) -> Result<(), RequestError> {
-    if let Err(wait) = state.keys.count(key, now) {
+fn allowed(state: &AppState, key: &Key, request: &Request) -> Result<(), RequestError> {
+    if let Err(wait) = state.keys.count(key, Instant::now()) {
         return Err(RequestError::TooManyRequests {
             key: key.name.to_string(),
             after_seconds: seconds(wait),
@@ -95,6 +101,25 @@ fn allowed(state: &AppState, key: &Key, request: &Request, now: Instant) -> Resu
 /// For `Retry-After`: whole seconds, after which it has passed.
 fn seconds(wait: Duration) -> u16 {
     u16::try_from(wait.as_secs() + 1).unwrap_or(u16::MAX)
+}
+
+/// Takes note that a client showed a key that opens `access`, and refuses one that tried too many.
+pub(crate) fn note(
+    state: &AppState,
+    peer: Peer,
+    headers: &HeaderMap,
+    access: &Access,
+) -> Result<(), RequestError> {
+    let key = match access {
+        Access::Free => return Ok(()),
+        Access::With(key) => Some(&key.name),
+        Access::Refused => None,
+    };
+    let client = state.trusted_proxies.client(peer.ip(), headers);
+    let noted = state.attempts().note(site(client), key, Instant::now());
+    noted.map_err(|wait| RequestError::TooManyWrongKeys {
+        after_seconds: seconds(wait),
+    })
 }
 
 /// What a request says of its key.

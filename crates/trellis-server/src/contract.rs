@@ -60,32 +60,12 @@ pub(crate) struct FileHeaders {
     if_range: String,
 }
 
-/// Sets of problems, each with those of every route that needs a key.
 macro_rules! problems {
     ($($(#[$meta:meta])* $set:ident { $($name:ident = $status:literal: $description:literal),* $(,)? })*) => {
         $(
             $(#[$meta])*
             #[derive(IntoResponses)]
             pub(crate) enum $set {
-                #[response(
-                    status = 401,
-                    description = "The server has API keys, and the request has none or an unknown one",
-                    content_type = "application/problem+json"
-                )]
-                Unauthorized(ProblemBody),
-                #[response(
-                    status = 403,
-                    description = "The API key lacks the scope for this, or a page of another site sent the request",
-                    content_type = "application/problem+json"
-                )]
-                Forbidden(ProblemBody),
-                #[response(
-                    status = 429,
-                    description = "Too many requests with this key, too many of its jobs waiting, or too many unknown \
-                        keys from this address; `Retry-After` says when to try again",
-                    content_type = "application/problem+json"
-                )]
-                TooMany(ProblemBody),
                 $(
                     #[response(status = $status, description = $description, content_type = "application/problem+json")]
                     $name(ProblemBody),
@@ -95,7 +75,24 @@ macro_rules! problems {
     };
 }
 
-problems! {
+/// Sets of problems, each with those of every route that needs a key.
+macro_rules! with_those_of_keys {
+    ($($(#[$meta:meta])* $set:ident { $($problem:tt)* })*) => {
+        problems! {
+            $(
+                $(#[$meta])*
+                $set {
+                    Unauthorized = 401: "The server has API keys, and the request has none or an unknown one",
+                    Forbidden = 403: "The API key lacks the scope for this, or a page of another site sent the request",
+                    TooMany = 429: "Too many requests with this key, too many of its jobs waiting, or too many unknown keys from this address; `Retry-After` says when to try again",
+                    $($problem)*
+                }
+            )*
+        }
+    };
+}
+
+with_those_of_keys! {
     /// Of `POST /v1/jobs`.
     SubmitProblems {
         BadRequest = 400: "The body or a header is malformed",
@@ -130,8 +127,7 @@ problems! {
         Full = 507: "The disk is full",
     }
     /// Of what asks no storage.
-    AccessProblems {
-    }
+    AccessProblems {}
     /// Of commanding a worker.
     WorkerProblems {
         BadRequest = 400: "The path is malformed",
@@ -146,5 +142,30 @@ problems! {
         Range = 416: "The range lies outside the file",
         Internal = 500: "A defect of the server",
         Unavailable = 503: "The storage does not answer",
+    }
+}
+
+problems! {
+    /// Of asking who is signed in.
+    SessionProblems {
+        Internal = 500: "A defect of the server",
+        Unavailable = 503: "The storage does not answer",
+    }
+    /// Of signing in.
+    SignInProblems {
+        BadRequest = 400: "The body is malformed",
+        Unauthorized = 401: "The key is unknown",
+        CrossOrigin = 403: "A page of another site sent the request",
+        TooLarge = 413: "The body is too large",
+        MediaType = 415: "The body is not JSON",
+        Invalid = 422: "The body has another form",
+        TooMany = 429: "Too many unknown keys came from this address; `Retry-After` says when to try again",
+        Internal = 500: "A defect of the server",
+        Unavailable = 503: "The storage does not answer",
+        Full = 507: "The disk is full",
+    }
+    /// Of signing out.
+    SignOutProblems {
+        CrossOrigin = 403: "A page of another site sent the request",
     }
 }

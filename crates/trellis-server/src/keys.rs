@@ -148,6 +148,16 @@ impl KeyRing {
         }
     }
 
+    /// What a session of the key of that name opens, where `fits` says that it was begun with the key of that digest.
+    pub(crate) fn session(&self, name: &str, fits: impl Fn(&Sha256) -> bool) -> Access {
+        let Some(keys) = self.0.keys.borrow().clone() else {
+            return Access::Free;
+        };
+        let mut keys = keys.0.iter();
+        let key = keys.find(|key| &*key.name == name && fits(&key.digest));
+        key.map_or(Access::Refused, |key| Access::With(Arc::clone(key)))
+    }
+
     /// Counts a request with this key. `Err`: it is one too many, and how long until one more is not.
     pub(crate) fn count(&self, key: &Key, now: Instant) -> Result<(), Duration> {
         let Some(burst) = key.grant.requests_per_minute else {

@@ -118,9 +118,57 @@ fn keys_are_read_anew_at_sighup() {
     );
 }
 
+/// Scopes and limits count after SIGHUP too, and a running server keeps to the last ones that could be read.
+#[test]
+fn scopes_and_limits_are_read_again_at_sighup() {
+    let home = tempfile::tempdir().unwrap();
+    let keys = |words: &str| write_keys(home.path(), &format!("studio the-first-of-them {words}"));
+    keys("scopes=read");
+    let server = Server::start(home.path(), &["--auth-keys-file", "keys"]);
+    let made = || {
+        let more = ["--overwrite"];
+        let output = generate(home.path(), &server, Some("the-first-of-them"), &more).output();
+        let output = output.unwrap();
+        (output.status.success(), said(&output))
+    };
+    let (done, told) = made();
+    assert!(!done && told.contains("lacks the scope `submit`"), "{told}");
+    for (reloads, words) in [
+        (1, "scopes=submit requests_per_minute=1"),
+        (2, "scopes=submit kept=1KiB"),
+    ] {
+        keys(words);
+        server.signal("HUP");
+        wait_for_times(&server, "reloaded the API keys", reloads);
+        let (_, told) = made();
+        let (_, again) = made();
+        let expected = if reloads == 1 {
+            "as many requests a minute as it may"
+        } else {
+            "would be too much"
+        };
+        assert!(
+            told.contains(expected) || again.contains(expected),
+            "{words}: {told}{again}"
+        );
+    }
+    keys("scopes=submit,write");
+    server.signal("HUP");
+    wait_for(&server, "`scopes` in line 1 must be `submit`, `read`, `admin`");
+    keys("");
+    server.signal("HUP");
+    wait_for_times(&server, "reloaded the API keys", 3);
+    let (done, told) = made();
+    assert!(done, "{told}");
+}
+
 fn wait_for(server: &Server, text: &str) {
+    wait_for_times(server, text, 1);
+}
+
+fn wait_for_times(server: &Server, text: &str, times: usize) {
     let deadline = Instant::now() + Duration::from_secs(20);
-    while !server.log().contains(text) {
+    while server.log().matches(text).count() < times {
         assert!(Instant::now() < deadline, "not said: {text}");
         std::thread::yield_now();
     }
@@ -256,9 +304,20 @@ fn a_new_key_is_shown_once_and_opens_the_server() {
         let made = generate(home.path(), &server, Some(key), &[]).output().unwrap();
         assert!(made.status.success(), "{}", said(&made));
     }
+    let limits = "--scopes submit,admin --requests-per-minute 60 --queued 20 --running 2 --kept 10GiB";
+    let arguments: Vec<&str> = ["ops"].into_iter().chain(limits.split(' ')).collect();
+    let (_, line, _) = new(&arguments);
+    let expected = " scopes=submit,admin requests_per_minute=60 queued=20 running=2 kept=10GiB\n";
+    assert!(
+        line.starts_with("ops sha256:") && line.ends_with(expected),
+        "{line}"
+    );
     let mut refused = String::new();
     for arguments in [
-        &["client", "--append", "keys"][..],
+        &["a", "--scopes", "submit,write"][..],
+        &["a", "--kept", "10GB"],
+        &["a", "--queued", "0"],
+        &["client", "--append", "keys"],
         &["two words"],
         &["a", "--append", "none/keys"],
     ] {

@@ -23,6 +23,7 @@ mod requests_log;
 mod results;
 mod scopes;
 mod server_facts;
+mod session;
 mod status;
 mod submit;
 mod tls;

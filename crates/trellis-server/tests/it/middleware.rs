@@ -120,7 +120,7 @@ async fn pages_of_other_sites_change_nothing_and_read_nothing() {
     let ask = kit.send(ask.body(Body::empty()).unwrap()).await;
     assert_eq!(
         (ask.status, ask.header("access-control-allow-methods")),
-        (StatusCode::OK, "GET,HEAD,POST,DELETE")
+        (StatusCode::OK, "GET,HEAD,POST,PUT,PATCH,DELETE")
     );
 }
 
