@@ -13,10 +13,10 @@ use trellis_jobs::Owner;
 use crate::AppState;
 use crate::key_line::Key;
 use crate::keys::Access;
+use crate::needs::needed;
 use crate::peers::{Peer, site};
 use crate::problem::Problem;
 use crate::request_error::RequestError;
-use crate::scopes::needed;
 use crate::{scrape, sessions, ui};
 
 /// Open to everybody: what a probe or a new user needs, the same for every server or about none of its jobs.

@@ -28,6 +28,7 @@ mod key_line;
 mod keys;
 mod mapping;
 mod metrics;
+mod needs;
 mod new_key;
 mod observe;
 mod origins;

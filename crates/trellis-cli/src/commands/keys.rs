@@ -40,8 +40,9 @@ enum Action {
 /// What the key may do, and how much of it.
 #[derive(Debug, clap::Args)]
 struct GrantFlags {
-    /// What it may do: `submit` jobs, `read` the list of its jobs, `admin`: all jobs, workers and figures
-    #[arg(long, value_name = "SCOPES", value_delimiter = ',', default_values_t = DEFAULT_SCOPES)]
+    /// What it may do, with commas between: `submit` jobs, `read` the list of its jobs, `admin`: see and end all jobs,
+    /// command workers, read `/metrics`; else `submit,read`
+    #[arg(long, value_name = "SCOPES", value_delimiter = ',', default_values_t = DEFAULT_SCOPES, hide_default_value = true)]
     scopes: Vec<Scope>,
     /// How many requests a minute it may make; else any number
     #[arg(long, value_name = "NUMBER")]

@@ -113,7 +113,7 @@ fn keys_are_read_anew_at_sighup() {
     assert!(works("the-second-of-them"));
     let log = server.log();
     assert!(
-        log.contains("line 2 is not a name and a secret") && !log.contains("hunter2"),
+        log.contains("line 2 does not begin with a name and a secret") && !log.contains("hunter2"),
         "{log}"
     );
 }
@@ -125,41 +125,41 @@ fn scopes_and_limits_are_read_again_at_sighup() {
     let keys = |words: &str| write_keys(home.path(), &format!("studio the-first-of-them {words}"));
     keys("scopes=read");
     let server = Server::start(home.path(), &["--auth-keys-file", "keys"]);
-    let made = || {
-        let more = ["--overwrite"];
-        let output = generate(home.path(), &server, Some("the-first-of-them"), &more).output();
-        let output = output.unwrap();
-        (output.status.success(), said(&output))
-    };
-    let (done, told) = made();
-    assert!(!done && told.contains("lacks the scope `submit`"), "{told}");
-    for (reloads, words) in [
-        (1, "scopes=submit requests_per_minute=1"),
-        (2, "scopes=submit kept=1KiB"),
-    ] {
+    let reload = |words: &str, times| {
         keys(words);
         server.signal("HUP");
-        wait_for_times(&server, "reloaded the API keys", reloads);
-        let (_, told) = made();
-        let (_, again) = made();
-        let expected = if reloads == 1 {
-            "as many requests a minute as it may"
-        } else {
-            "would be too much"
-        };
-        assert!(
-            told.contains(expected) || again.contains(expected),
-            "{words}: {told}{again}"
-        );
-    }
+        wait_for_times(&server, "reloaded the API keys", times);
+    };
+    let told = |call: &mut Command| {
+        let output = call.env("TRELLIS_API_KEY", "the-first-of-them").output().unwrap();
+        (output.status.success(), said(&output))
+    };
+    let made = || told(&mut generate(home.path(), &server, None, &[]));
+    let workers = || told(trellis(home.path()).args(["workers", "--server", &server.address]));
+    let (done, refused) = made();
+    assert!(!done && refused.contains("lacks the scope `submit`"), "{refused}");
+    reload("requests_per_minute=1", 1);
+    assert!(workers().0);
+    let (done, refused) = workers();
+    assert!(
+        !done && refused.contains("as many requests a minute as it may"),
+        "{refused}"
+    );
+    reload("scopes=submit kept=1KiB", 2);
+    let (_, first) = made();
+    let (done, refused) = made();
+    assert!(
+        !done && refused.contains("and this one would be too much"),
+        "{first}{refused}"
+    );
     keys("scopes=submit,write");
     server.signal("HUP");
     wait_for(&server, "`scopes` in line 1 must be `submit`, `read`, `admin`");
-    keys("");
-    server.signal("HUP");
-    wait_for_times(&server, "reloaded the API keys", 3);
-    let (done, told) = made();
-    assert!(done, "{told}");
+    let (done, refused) = made();
+    assert!(!done && refused.contains("would be too much"), "{refused}");
+    reload("scopes=submit", 3);
+    let (done, refused) = made();
+    assert!(done, "{refused}");
 }
 
 fn wait_for(server: &Server, text: &str) {
@@ -184,7 +184,7 @@ fn keys_that_cannot_be_used_keep_the_server_from_starting() {
     };
     let text = describe(&mut serve());
     filters(home.path()).bind(|| insta::assert_snapshot!("keys_no_file", text));
-    write_keys(home.path(), "# the studio\nstudio hunter2 hunter3\n");
+    write_keys(home.path(), "# the studio\nstudio the-first-of-them queue=20\n");
     let text = describe(&mut serve());
     filters(home.path()).bind(|| insta::assert_snapshot!("keys_bad_line", text));
     assert!(!home.path().join("data").exists());

@@ -16,7 +16,7 @@ fn kit() -> Kit {
 
 fn wishes() -> Wishes {
     Wishes {
-        keys: Some("studio s3cret-of-the-studio scopes=submit,read,admin\nclient the-other-secret"),
+        keys: Some("studio s3cret-of-the-studio\nclient the-other-secret"),
         ..Wishes::default()
     }
 }
@@ -194,7 +194,11 @@ async fn what_is_not_a_key_in_json_is_refused() {
 #[tokio::test]
 async fn only_the_servers_own_page_changes_anything_with_the_cookie() {
     for origins in [AllowedOrigins::default(), AllowedOrigins::new(["*"]).unwrap()] {
-        let kit = Kit::with(Wishes { origins, ..wishes() });
+        let kit = Kit::with(Wishes {
+            origins,
+            keys: Some("studio s3cret-of-the-studio scopes=admin\nclient the-other-secret"),
+            ..wishes()
+        });
         let cookie = cookie(&kit, STUDIO).await;
         for elsewhere in [
             &[
