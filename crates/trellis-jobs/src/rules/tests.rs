@@ -1,6 +1,5 @@
 //! Every (state, command) pair, and random strings of commands.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use jiff::SignedDuration;
@@ -294,34 +293,35 @@ fn waiting(number: i64, owner: &str, again: bool, turn: u64) -> Waiting {
         owner: Owner::named(owner),
         again,
         turn,
+        running: 0,
     }
 }
 
 #[test]
 fn owners_take_turns_and_what_waits_again_goes_first() {
     let limits = RunningLimits::from([("ada".to_owned(), 1), ("eve".to_owned(), 0)]);
-    let busy = HashMap::from([(Owner::named("ada"), 1), (Owner::named("bob"), 7)]);
-    let chosen = |waiting: &[Waiting], running: &HashMap<Owner, u64>| {
-        next(waiting.to_vec(), running, &limits).map(|next| next.number)
+    let chosen = |waiting: &[&Waiting]| {
+        let waiting = waiting.iter().map(|waiting| (*waiting).clone());
+        next(waiting.collect(), &limits).map(|next| next.number)
     };
-    let idle = HashMap::new();
     let (ada, bob, eve) = (
         waiting(1, "ada", false, 9),
         waiting(5, "bob", false, 4),
         waiting(7, "eve", false, 0),
     );
-    assert_eq!(chosen(&[ada.clone(), bob.clone(), eve.clone()], &idle), Some(5));
+    assert_eq!(chosen(&[&ada, &bob, &eve]), Some(5));
     let never = waiting(8, "joe", false, 0);
-    assert_eq!(chosen(&[ada.clone(), bob.clone(), never], &idle), Some(8));
+    assert_eq!(chosen(&[&ada, &bob, &never]), Some(8));
     let again = [waiting(6, "ada", true, 0), waiting(4, "bob", true, 0)];
-    let all: Vec<Waiting> = [bob.clone()].into_iter().chain(again).collect();
-    assert_eq!(chosen(&all, &idle), Some(4));
-    assert_eq!(
-        chosen(&[ada.clone(), bob], &busy),
-        Some(5),
-        "ada runs as much as she may"
-    );
-    assert_eq!(chosen(&[ada, eve], &busy), None);
+    assert_eq!(chosen(&[&bob, &again[0], &again[1]]), Some(4));
+    let runs = |waiting: &Waiting, running| Waiting {
+        running,
+        ..waiting.clone()
+    };
+    let (busy, bob) = (runs(&ada, 1), runs(&bob, 7));
+    assert_eq!(chosen(&[&busy, &bob]), Some(5), "ada runs as much as she may");
+    assert_eq!(chosen(&[&ada, &eve]), Some(1));
+    assert_eq!(chosen(&[&busy, &eve]), None);
 }
 
 proptest! {

@@ -1,7 +1,5 @@
 //! Whose turn it is among the jobs that wait.
 
-use std::collections::HashMap;
-
 use trellis_core::JobId;
 
 use crate::{Owner, RunningLimits};
@@ -19,18 +17,18 @@ pub struct Waiting {
     pub again: bool,
     /// When its owner was last served in this queue: the larger, the later; 0: never.
     pub turn: u64,
+    /// How many of its owner's jobs run; looked at where the owner has a limit.
+    pub running: u64,
 }
 
 /// Which of the jobs that wait is claimed next. `waiting` holds the oldest of each owner, at least, and each that waits
 /// again. Those come first: what a server died of is found out before anything else is begun. Then the owners take
 /// turns: the one who was served the longest ago is next, so that an owner with many jobs keeps nobody waiting for more
 /// than one of them.
-pub fn next(waiting: Vec<Waiting>, running: &HashMap<Owner, u64>, limits: &RunningLimits) -> Option<Waiting> {
+pub fn next(waiting: Vec<Waiting>, limits: &RunningLimits) -> Option<Waiting> {
     let may_run = |waiting: &Waiting| {
-        let running = running.get(&waiting.owner).copied().unwrap_or(0);
-        limits
-            .get(waiting.owner.as_str())
-            .is_none_or(|limit| running < *limit)
+        let limit = limits.get(waiting.owner.as_str());
+        limit.is_none_or(|limit| waiting.running < *limit)
     };
     let order = |waiting: &Waiting| match waiting {
         Waiting {

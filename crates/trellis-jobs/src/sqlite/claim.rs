@@ -42,12 +42,13 @@ pub(super) fn next(connection: &Connection, filter: &ClaimFilter) -> Result<Opti
     let queue = choices.join(" ");
     let mut waiting = found(connection, OLDEST_OF_EACH, params![Json(&choices), queue])?;
     waiting.extend(found(connection, WAITING_AGAIN, params![Json(&choices)])?);
-    let running = if filter.running_limits.is_empty() {
-        HashMap::new()
-    } else {
-        running(connection)?
-    };
-    let next = rules::next(waiting, &running, &filter.running_limits);
+    if !filter.running_limits.is_empty() {
+        let running = running(connection)?;
+        for job in &mut waiting {
+            job.running = running.get(&job.owner).copied().unwrap_or(0);
+        }
+    }
+    let next = rules::next(waiting, &filter.running_limits);
     if let Some(next) = &next {
         connection
             .prepare_cached("INSERT OR REPLACE INTO turns (queue, owner) VALUES (?1, ?2)")?
@@ -73,6 +74,7 @@ fn waiting(row: &Row<'_>) -> rusqlite::Result<Waiting> {
         owner: owner(row, 2)?,
         again: row.get(3)?,
         turn: row.get(4)?,
+        running: 0,
     })
 }
 
