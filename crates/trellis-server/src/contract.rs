@@ -126,6 +126,17 @@ with_those_of_keys! {
         Unavailable = 503: "The storage does not answer",
         Full = 507: "The disk is full",
     }
+    /// Of renaming a job and of giving it a thumbnail.
+    EditProblems {
+        BadRequest = 400: "The path or the body is malformed",
+        NotFound = 404: "There is no such job",
+        TooLarge = 413: "The body is too large",
+        MediaType = 415: "The body is not what is taken here",
+        Invalid = 422: "The body cannot be used",
+        Internal = 500: "A defect of the server",
+        Unavailable = 503: "The storage does not answer; `Retry-After` says when to try again",
+        Full = 507: "The disk is full",
+    }
     /// Of what asks no storage.
     AccessProblems {}
     /// Of commanding a worker.

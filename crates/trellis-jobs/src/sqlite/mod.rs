@@ -6,6 +6,7 @@
 mod claim;
 mod error;
 mod memos;
+mod names;
 mod open_error;
 mod query;
 mod reserve;
@@ -166,6 +167,7 @@ fn durability(command: &Command) -> Durability {
         | Command::Lapse { .. }
         | Command::Cancel { .. }
         | Command::CancelOrDelete { .. }
+        | Command::Edit { .. }
         | Command::Delete => Durability::Now,
     }
 }

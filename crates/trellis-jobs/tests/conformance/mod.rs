@@ -14,6 +14,7 @@ use std::sync::Arc;
 use crate::{BlobStore, JobStore};
 
 pub mod blobs;
+pub mod edits;
 pub mod kit;
 pub mod life;
 pub mod model;
@@ -105,6 +106,21 @@ macro_rules! job_store_conformance {
             an_owner_with_as_many_running_jobs_as_it_may_have_is_passed_over,
             an_owner_s_limits_count_what_waits_and_what_is_kept,
             who_sees_all_jobs_lists_them_with_their_owners_and_may_end_them,
+        }
+
+        #[tokio::test]
+        async fn a_job_of_any_state_is_renamed_and_tells_so() {
+            $crate::conformance::edits::a_job_of_any_state_is_renamed_and_tells_so::<$fixture>().await;
+        }
+
+        #[tokio::test]
+        async fn jobs_are_found_by_a_part_of_their_name() {
+            $crate::conformance::edits::jobs_are_found_by_a_part_of_their_name::<$fixture>().await;
+        }
+
+        #[tokio::test]
+        async fn a_thumbnail_takes_the_place_of_another() {
+            $crate::conformance::edits::a_thumbnail_takes_the_place_of_another::<$fixture>().await;
         }
 
         #[test]

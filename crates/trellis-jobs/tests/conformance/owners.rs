@@ -7,7 +7,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
-use trellis_core::{BackendChoice, JobId, JobState};
+use trellis_core::{AssetName, BackendChoice, JobId, JobState};
 
 use super::Fixture;
 use super::kit::{LEASE, at, claim, every_choice, file, new_job, outcome, worker};
@@ -166,16 +166,19 @@ pub async fn who_sees_all_jobs_lists_them_with_their_owners_and_may_end_them<F: 
     let place = F::new().await;
     let store = place.store();
     for (n, owner) in [(1, "ada"), (2, ""), (3, "bob")] {
-        store.submit(of(n, owner)).await.unwrap();
+        let name = Some(AssetName::from("A chair".to_owned()));
+        let new = NewJob { name, ..of(n, owner) };
+        store.submit(new).await.unwrap();
     }
     let admin = Owner::named("eve").with(Rights {
         sees_all: true,
         ..Rights::default()
     });
-    let listed = |owner: &Owner, state| {
+    let listed = |owner: &Owner, state, name: Option<&str>| {
         let query = JobQuery {
             owner: owner.clone(),
             state,
+            name: name.map(str::to_owned),
             limit: 9,
             before: None,
         };
@@ -191,11 +194,12 @@ pub async fn who_sees_all_jobs_lists_them_with_their_owners_and_may_end_them<F: 
         (new_job(2).id, None),
         (new_job(1).id, Some("ada".to_owned())),
     ];
-    assert_eq!(listed(&admin, None).await, all);
-    assert_eq!(listed(&admin, Some(JobState::Queued)).await, all);
+    assert_eq!(listed(&admin, None, None).await, all);
+    assert_eq!(listed(&admin, Some(JobState::Queued), None).await, all);
+    assert_eq!(listed(&admin, None, Some("chair")).await, all, "by name");
     let ada = Owner::named("ada");
     assert_eq!(
-        listed(&ada, None).await,
+        listed(&ada, None, None).await,
         [(new_job(2).id, None), (new_job(1).id, None)],
         "it is not told whose jobs are whose"
     );

@@ -9,7 +9,7 @@ use trellis_jobs::{BlobKey, CacheKey, JobStore, NewJob, Owner, SqliteStore};
 use crate::kit::{file, new_job};
 
 /// The schemas of all earlier versions.
-const EARLIER: [&str; 7] = [
+const EARLIER: [&str; 8] = [
     include_str!("../../src/sqlite/migrations/0001_jobs.sql"),
     include_str!("../../src/sqlite/migrations/0002_results.sql"),
     include_str!("../../src/sqlite/migrations/0003_timings.sql"),
@@ -17,6 +17,7 @@ const EARLIER: [&str; 7] = [
     include_str!("../../src/sqlite/migrations/0005_memos.sql"),
     include_str!("../../src/sqlite/migrations/0006_spare.sql"),
     include_str!("../../src/sqlite/migrations/0007_traces.sql"),
+    include_str!("../../src/sqlite/migrations/0008_names.sql"),
 ];
 const JOB: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 

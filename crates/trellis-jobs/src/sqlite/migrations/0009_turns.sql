@@ -9,12 +9,13 @@ CREATE TABLE turns (
     UNIQUE (queue, owner)
 ) STRICT;
 
--- The pictures, files and statement of a job, together.
+-- The pictures, files, statement and thumbnail of a job, together.
 ALTER TABLE jobs ADD COLUMN size_bytes INTEGER NOT NULL DEFAULT 0;
 UPDATE jobs SET size_bytes =
     coalesce((SELECT sum(input ->> '$.size_bytes') FROM inputs WHERE job = number), 0)
     + coalesce((SELECT sum(artifact ->> '$.size_bytes') FROM artifacts WHERE job = number), 0)
-    + coalesce(statement ->> '$.size_bytes', 0);
+    + coalesce(statement ->> '$.size_bytes', 0)
+    + coalesce(thumbnail ->> '$.size_bytes', 0);
 
 CREATE INDEX jobs_waiting ON jobs (owner, backend, number) WHERE state = 'queued';
 -- Those that wait again, because their server died or handed them back.
