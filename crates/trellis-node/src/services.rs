@@ -37,6 +37,8 @@ const JANITOR: Duration = Duration::from_secs(600);
 const BODIES_COMING_IN: u64 = 16;
 /// Memory for looking at what came in.
 const HEAVY_WORK_BYTES: u64 = 128 << 20;
+/// Memory for showing what of a picture is the object, unless a single picture takes more: then that one takes it alone.
+const PREPROCESSING_BYTES: u64 = 256 << 20;
 /// How long a submission that has arrived waits until it is looked at.
 const HEAVY_WORK_PATIENCE: Duration = Duration::from_secs(20);
 
@@ -251,6 +253,7 @@ impl Services {
             keys,
             metrics: self.metrics.clone(),
             crossworld: settings.compat.crossworld,
+            preprocessing: HeavyWork::new(PREPROCESSING_BYTES, HEAVY_WORK_PATIENCE),
             gpus: Arc::new(gpus),
             allowed_hosts: hosts(names.bound),
             metrics_hosts: hosts(metrics_bound),

@@ -35,6 +35,7 @@ mod origins;
 mod pace;
 mod pages;
 mod peers;
+mod preprocess;
 mod problem;
 mod proxies;
 mod range;

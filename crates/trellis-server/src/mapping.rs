@@ -210,6 +210,7 @@ mod tests {
             RequestError::SessionElsewhere,
             RequestError::ThumbnailNotFound { job: id() },
             RequestError::NotThumbnail { found: String::new() },
+            RequestError::NotForm { found: String::new() },
             RequestError::NotJson { found: String::new() },
             RequestError::InvalidPath { reason: text() },
             RequestError::InvalidJobId(InvalidJobId { text: text() }),
@@ -333,11 +334,17 @@ mod tests {
         problems.push(Problem::from(ThumbnailError::NotOne));
         problems.extend(blobs.into_iter().map(Problem::from));
         problems.extend(intakes.into_iter().map(Problem::from));
-        // Only this one is answered to a request; the others end a job and are told by it.
+        // Only these are answered to a request; the others end a job and are told by it.
+        let answered = [
+            FailureKind::Unsupported,
+            FailureKind::NoObject,
+            FailureKind::NoClearObject,
+            FailureKind::BadInput,
+        ];
         problems.extend(
             failures
                 .into_iter()
-                .filter(|failure| failure.kind == FailureKind::Unsupported)
+                .filter(|failure| answered.contains(&failure.kind))
                 .map(Problem::from),
         );
         problems

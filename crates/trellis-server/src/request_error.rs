@@ -75,6 +75,9 @@ pub(crate) enum RequestError {
     /// Neither multipart nor JSON.
     #[error("{}", media_type(found))]
     UnsupportedMediaType { found: String },
+    /// Something else where only a form is taken.
+    #[error("{}", media_type(found))]
+    NotForm { found: String },
     /// Something else where only JSON is taken.
     #[error("{}", media_type(found))]
     NotJson { found: String },
@@ -167,9 +170,10 @@ impl RequestError {
             Self::InvalidJobId(_) => "invalid_job_id",
             Self::InvalidQuery { .. } => "invalid_query",
             Self::InvalidHeader { .. } => "invalid_header",
-            Self::UnsupportedMediaType { .. } | Self::NotJson { .. } | Self::NotThumbnail { .. } => {
-                "unsupported_media_type"
-            }
+            Self::NotForm { .. }
+            | Self::UnsupportedMediaType { .. }
+            | Self::NotJson { .. }
+            | Self::NotThumbnail { .. } => "unsupported_media_type",
             Self::BoundaryMissing => "boundary_missing",
             Self::UnsupportedEncoding { .. } => "unsupported_encoding",
             Self::BodyTooLarge { .. } => "body_too_large",
@@ -235,6 +239,7 @@ impl RequestError {
             Self::UnsupportedMediaType { .. } => {
                 "send a form, as `curl -F image=@photo.png` does, or `application/json` with data URIs"
             }
+            Self::NotForm { .. } => "send a form, as `curl -F image=@photo.png` does",
             Self::NotThumbnail { .. } => {
                 "send the picture itself, with `Content-Type: image/png`, `image/jpeg` or `image/webp`"
             }
@@ -309,7 +314,8 @@ impl RequestError {
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge { .. } | Self::JsonTooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnsupportedMediaType { .. }
+            Self::NotForm { .. }
+            | Self::UnsupportedMediaType { .. }
             | Self::NotJson { .. }
             | Self::NotThumbnail { .. }
             | Self::UnsupportedEncoding { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -18,6 +18,7 @@ mod middleware;
 mod names;
 mod operations;
 mod pages;
+mod preprocess;
 mod problems;
 mod refusals;
 mod requests_log;
