@@ -235,7 +235,7 @@ fn staged(params: &Params) -> (Vec<Stage>, Vec<File>) {
         ControlFlow::Continue(())
     });
     stages.dedup();
-    (stages, relief.unwrap().files)
+    (stages, relief.expect("a result").files)
 }
 
 #[test]
