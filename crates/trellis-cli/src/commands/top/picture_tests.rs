@@ -107,7 +107,7 @@ fn busy() -> Snapshot {
         .map(|last| job(last, "queued", &json!({ "history": [] })))
         .collect();
     let out_of_memory =
-        json!({ "kind": "out_of_memory", "message": "the GPU has too little memory", "fix": "-" });
+        json!({ "kind": "gpu_out_of_memory", "message": "the GPU has too little memory", "fix": "-" });
     seen.ended = vec![
         job(
             20,
@@ -190,7 +190,7 @@ fn a_busy_server() {
 fn a_failed_worker() {
     let mut seen = busy();
     let failure = json!({
-        "kind": "out_of_memory", "message": "the GPU has too little memory", "fix": "set `low_vram = true`",
+        "kind": "gpu_out_of_memory", "message": "the GPU has too little memory", "fix": "set `low_vram = true`",
     });
     let failed = json!({ "reason": "exited with code 1; started again in 8 s", "failure": failure });
     seen.status.workers = vec![serde_json::from_value(worker("failed", &failed)).unwrap()];

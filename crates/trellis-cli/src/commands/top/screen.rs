@@ -75,16 +75,39 @@ fn give_back() {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::process::Command;
 
-    /// Run by `tests/it/top.rs` in a terminal of its own.
+    use super::*;
+    use terminal::in_terminal;
+
+    #[path = "../../../../tests/kit/terminal.rs"]
+    mod terminal;
+
+
+    /// The test below runs it in a terminal of its own.
     #[test]
     #[ignore = "takes the terminal and panics"]
-    fn a_panic_with_the_terminal_taken() {
+    fn panics_with_the_terminal_taken() {
         let mut screen = Screen::open(false).unwrap();
         screen
             .draw(&App::new("http://127.0.0.1:8000"), Timestamp::now())
             .unwrap();
         panic!("a panic while the screen is drawn");
+    }
+
+    #[test]
+    fn a_panic_gives_the_terminal_back_before_it_is_told() {
+        let mut this = Command::new(std::env::current_exe().unwrap());
+        let name = "commands::top::screen::tests::panics_with_the_terminal_taken";
+        this.args([name, "--exact", "--ignored", "--nocapture"]);
+        let ended = in_terminal(&this, &serde_json::json!([{ "wait": "a panic while" }]));
+        ended.is_clean();
+        let place = |text: &str| ended.output.find(text).unwrap();
+        assert!(
+            place("\x1b[?1049l") < place("a panic while the screen"),
+            "{}",
+            ended.output
+        );
+        assert_eq!(ended.code, 101);
     }
 }

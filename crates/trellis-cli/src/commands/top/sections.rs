@@ -207,13 +207,17 @@ pub(super) fn jobs(app: &App, seen: &Snapshot, width: usize, now: Timestamp) -> 
 fn job_row(job: &Job, app: &App, width: usize, now: Timestamp) -> Line<'static> {
     let chosen = app.chosen == Some(job.id);
     let mark = if chosen { ">" } else { " " };
-    let (stage, bar, since) = match (job.state, job.progress) {
+    let (stage, bar) = match (job.state, job.progress) {
         (JobState::Running, Some(Progress { stage, step, total })) => {
             let words = format!("{} {step}/{total}", stage.name().replace('_', " "));
-            (words, bar(step.into(), total.into()), begun(job))
+            (words, bar(step.into(), total.into()))
         }
-        (JobState::Running, None) => ("begins".to_owned(), String::new(), begun(job)),
-        _ => ("waits".to_owned(), String::new(), job.created_at),
+        (JobState::Running, None) => ("begins".to_owned(), String::new()),
+        _ => ("waits".to_owned(), String::new()),
+    };
+    let since = match job.state {
+        JobState::Running => begun(job).unwrap_or(job.created_at),
+        _ => job.created_at,
     };
     let cells: Vec<Cell> = vec![
         (format!("{mark} {}", label(job)), PLAIN),
@@ -235,10 +239,10 @@ pub(super) fn ended(seen: &Snapshot, width: usize, now: Timestamp) -> Option<Sec
             JobState::Failed => BAD,
             JobState::Cancelled | JobState::Queued | JobState::Running => PLAIN,
         };
-        let took = if job.cached {
-            "cached".to_owned()
-        } else {
-            span(job.updated_at, begun(job))
+        let took = match begun(job) {
+            _ if job.cached => "cached".to_owned(),
+            Some(begun) => span(job.updated_at, begun),
+            None => String::new(),
         };
         let why = job.failure.as_ref().map(|failure| failure.message.clone());
         let cells = vec![
@@ -275,11 +279,11 @@ fn tail(job: &Job) -> String {
     id.rsplit('-').next().unwrap_or_default().to_owned()
 }
 
-/// When the last attempt began, else when the job was accepted.
-fn begun(job: &Job) -> Timestamp {
+/// When the last attempt began, if there was one.
+fn begun(job: &Job) -> Option<Timestamp> {
     let mut changes = job.history.iter().rev();
-    let begun = changes.find(|change| change.state == JobState::Running);
-    begun.map_or(job.created_at, |change| change.at)
+    let begun = changes.find(|change| change.state == JobState::Running)?;
+    Some(begun.at)
 }
 
 /// A share as a bar.
