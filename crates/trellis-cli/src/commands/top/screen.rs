@@ -74,15 +74,15 @@ fn give_back() {
 }
 
 #[cfg(test)]
+#[path = "../../../tests/kit/terminal.rs"]
+mod terminal;
+
+#[cfg(test)]
 mod tests {
     use std::process::Command;
 
     use super::*;
-    use terminal::in_terminal;
-
-    #[path = "../../../../tests/kit/terminal.rs"]
-    mod terminal;
-
+    use crate::commands::top::screen::terminal::in_terminal;
 
     /// The test below runs it in a terminal of its own.
     #[test]
