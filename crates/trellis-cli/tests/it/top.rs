@@ -69,8 +69,7 @@ fn every_end_gives_the_terminal_back() {
         ended.is_clean();
         assert_eq!(ended.code, 0, "{end}");
     }
-    let steps =
-        json!([drawn, { "size": [60, 20] }, drawn, { "send": "?" }, { "wait": "KEYS" }, { "send": "qq" }]);
+    let steps = json!([drawn, { "size": [60, 20] }, { "wait": "0 done, 0 …" }, { "send": "?" }, { "wait": "KEYS" }, { "send": "qq" }]);
     watched(home.path(), &server.address, &steps).is_clean();
 }
 

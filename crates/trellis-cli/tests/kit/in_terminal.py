@@ -1,9 +1,9 @@
 """Runs a command in a terminal of its own: `in_terminal.py COLUMNS ROWS STEPS COMMAND…`.
 
 STEPS is a JSON list of `{"wait": TEXT}`, `{"send": KEYS}`, `{"size": [COLUMNS, ROWS]}`, `{"signal": NUMBER}` and
-`{"run": [COMMAND…]}`. A text is waited for in what came since the step before, without escape sequences and blanks,
-because unchanged cells are not drawn. Prints JSON: the exit code, everything that was printed, whether the terminal is
-set as before, and the text that did not come.
+`{"run": [COMMAND…]}`. A text is waited for on the screen, which is kept here as a terminal would: only
+cells that change are drawn. Prints JSON: the exit code, everything that was printed, whether the terminal is set as
+before, and the text that did not come.
 """
 
 import fcntl
@@ -19,11 +19,36 @@ import termios
 import time
 
 LIMIT_SECONDS = 60
-ESCAPES = re.compile(r"\x1b(\[[0-9;?]*[A-Za-z]|\][^\x07]*\x07|[()][A-Z0-9]|[=>78])|\s")
+PIECES = re.compile(r"\x1b\[(?P<values>[0-9;?]*)(?P<letter>[A-Za-z])|\x1b.|(?P<text>[^\x1b])", re.DOTALL)
 
 
 def resize(terminal: int, columns: int, rows: int) -> None:
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+
+def screen(printed: str) -> str:
+    """What is to be seen after all this was printed; of the escape sequences those that move and clear."""
+    cells: dict[tuple[int, int], str] = {}
+    row = column = 0
+    for piece in PIECES.finditer(printed):
+        text, letter = piece["text"], piece["letter"]
+        if text == "\n":
+            row += 1
+        elif text == "\r":
+            column = 0
+        elif text is not None:
+            cells[row, column] = text
+            column += 1
+        elif letter == "H":
+            row, column = (int(value) - 1 for value in (piece["values"] or "1;1").split(";"))
+        elif letter == "J":
+            cells.clear()
+    lines: dict[int, dict[int, str]] = {}
+    for (row, column), text in cells.items():
+        lines.setdefault(row, {})[column] = text
+    return "\n".join(
+        "".join(line.get(column, " ") for column in range(max(line) + 1)) for _, line in sorted(lines.items())
+    )
 
 
 def main() -> None:
@@ -47,21 +72,17 @@ def main() -> None:
         if select.select([ours], [], [], 0.05)[0]:
             output += os.read(ours, 65536)
 
-    def shown(start: int) -> str:
-        return ESCAPES.sub("", output[start:].decode(errors="replace"))
+    def shown(text: str) -> bool:
+        return text in screen(output.decode(errors="replace"))
 
     missing = None
-    start = 0
     for step in json.loads(steps):
         if "wait" in step:
-            wanted = ESCAPES.sub("", step["wait"])
-            while wanted not in shown(start) and time.monotonic() < deadline:
+            while not shown(step["wait"]) and time.monotonic() < deadline:
                 read()
-            if wanted not in shown(start):
+            if not shown(step["wait"]):
                 missing = step["wait"]
                 break
-            continue
-        start = len(output)
         if "send" in step:
             os.write(ours, step["send"].encode())
         if "size" in step:
