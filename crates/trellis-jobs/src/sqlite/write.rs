@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
-use trellis_core::{EventKind, JobId, JobState};
+use trellis_core::{AssetName, EventKind, JobId, JobState};
 
 use super::memos::remember_deleted;
+use super::names::{self, thumbnail};
 use super::query::queued;
 use super::rows::{Json, Numbered, clamped, job, micros, parsed, record, stored};
-use crate::rules::{self, Acceptance, Command, Files, Record, Step};
+use crate::rules::{self, Acceptance, Command, Edit, Files, Record, Step};
 use crate::wakes::{Seen, Wake};
 use crate::{
     Applied, CacheKey, Claim, ClaimFilter, Delivered, Lease, NewJob, Outcome, StoreError, Submitted,
@@ -56,8 +57,8 @@ fn insert(connection: &Connection, new: &NewJob) -> Result<i64, StoreError> {
     connection
         .prepare_cached(
             "INSERT INTO jobs (id, owner, state, backend, params, created_at, updated_at, idempotency_key,
-                               idempotency_digest, cached, traceparent)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10)",
+                               idempotency_digest, cached, traceparent, name)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11)",
         )?
         .execute(params![
             new.id.to_string(),
@@ -70,6 +71,7 @@ fn insert(connection: &Connection, new: &NewJob) -> Result<i64, StoreError> {
             digest,
             new.recalled.is_some(),
             new.traceparent.map(String::from),
+            new.name.as_ref().map(AssetName::as_str),
         ])?;
     let number = connection.last_insert_rowid();
     let mut statement = connection
@@ -124,11 +126,19 @@ pub(super) fn apply(
     now: Timestamp,
     command: Command,
 ) -> Written<Applied> {
+    let before = match &command {
+        Command::Edit {
+            edit: Edit::Thumbnail(_),
+            ..
+        } => thumbnail(connection, id)?,
+        _ => None,
+    };
     let (step, wake) = apply_to(connection, id, now, command)?;
     let entered = step.record.is_some() && !step.entered.is_empty();
     let applied = Applied {
         state: step.record.map(|record| record.state),
         job: entered.then(|| job(connection, id)).transpose()?,
+        replaced: before,
     };
     Ok((applied, wake))
 }
@@ -165,6 +175,9 @@ fn write(
         Files::Unchanged => {}
         Files::Add(file) => put_file(connection, number, 0, file)?,
         Files::Result(outcome) => put_result(connection, number, outcome)?,
+    }
+    if let Some(edit) = &step.edit {
+        names::put(connection, number, edit)?;
     }
     put_events(connection, number, record, &step.events, now)?;
     if record.state.is_final() {
