@@ -69,7 +69,7 @@ fn every_end_gives_the_terminal_back() {
         ended.is_clean();
         assert_eq!(ended.code, 0, "{end}");
     }
-    let steps = json!([drawn, { "size": [60, 20] }, { "wait": "0 done, 0 …" }, { "send": "?" }, { "wait": "KEYS" }, { "send": "qq" }]);
+    let steps = json!([drawn, { "size": [60, 20] }, { "wait": "0 done, 0 fa…" }, { "send": "?" }, { "wait": "KEYS" }, { "send": "qq" }]);
     watched(home.path(), &server.address, &steps).is_clean();
 }
 
@@ -119,10 +119,11 @@ fn a_server_that_restarts_is_found_again() {
         pid.display()
     );
     let steps = json!([
-        { "wait": "none runs or waits" }, { "run": kill }, { "wait": "Connection refused; asking again" },
+        { "wait": "none runs or waits" }, { "run": kill }, { "wait": "; asking again (" },
         { "run": ["sh", "-c", in_background] }, { "wait": "the server was restarted" }, { "send": "q" },
     ]);
     let ended = watched(home.path(), &address, &steps);
+    assert_eq!(ended.missing, None, "{}", ended.output);
     let pid = std::fs::read_to_string(pid).expect("it was started");
     let killed = Command::new("kill").args(["-s", "KILL", pid.trim()]).status();
     assert!(killed.expect("`kill` is a command of every Unix").success());

@@ -33,17 +33,11 @@ fn job(last: u32, state: &str, more: &Value) -> Job {
     serde_json::from_value(job).unwrap()
 }
 
-fn named(name: &str) -> Value {
-    json!([{
-        "format": "png", "width": 9, "height": 9, "size_bytes": 9, "sha256": "0".repeat(64), "name": name,
-    }])
-}
-
 fn worker(state: &str, more: &Value) -> Value {
     let mut worker = json!({
         "name": "trellis-0", "state": state, "reason": "waiting for a job", "low_vram": false, "versions": [],
         "counters": {
-            "starts": 3, "losses": 1, "recycles": 1, "jobs_done": 38, "jobs_failed": 2, "lines_dropped": 0,
+            "starts": 3, "losses": 1, "recycles": 1, "restarts": { "jobs": 1, "crash": 1 }, "jobs_done": 38, "jobs_failed": 2, "lines_dropped": 0,
             "rss_bytes": 4_509_715_661_u64, "vram_bytes": 9_771_050_598_u64, "peak_vram_bytes": 9_771_050_598_u64,
         },
     });
@@ -99,7 +93,7 @@ fn busy() -> Snapshot {
         job(
             1,
             "running",
-            &json!({ "inputs": named("chair"), "progress": progress, "history": begun }),
+            &json!({ "name": "chair", "progress": progress, "history": begun }),
         ),
         job(2, "running", &json!({ "backend": "relief" })),
     ];
@@ -112,12 +106,12 @@ fn busy() -> Snapshot {
         job(
             20,
             "succeeded",
-            &json!({ "inputs": named("sofa"), "made_by": "trellis", "updated_at": ago(12) }),
+            &json!({ "name": "sofa", "made_by": "trellis", "updated_at": ago(12) }),
         ),
         job(
             21,
             "failed",
-            &json!({ "inputs": named("lamp"), "made_by": "trellis", "failure": out_of_memory }),
+            &json!({ "name": "lamp", "made_by": "trellis", "failure": out_of_memory }),
         ),
         job(
             22,
@@ -203,11 +197,11 @@ fn a_failed_worker() {
 #[test]
 fn long_and_wide_names_keep_their_columns() {
     let mut seen = busy();
-    seen.running[0] = job(1, "running", &json!({ "inputs": named(&"椅子".repeat(20)) }));
+    seen.running[0] = job(1, "running", &json!({ "name": &"椅子".repeat(20) }));
     seen.ended[0] = job(
         20,
         "succeeded",
-        &json!({ "inputs": named(&"x".repeat(90)), "made_by": "trellis" }),
+        &json!({ "name": &"x".repeat(90), "made_by": "trellis" }),
     );
     seen.status.workers[0].name = "w".repeat(100);
     seen.status.gpus[0].name = "GPU ".repeat(25);

@@ -170,7 +170,7 @@ fn worker_rows(worker: &WorkerStatus, width: usize) -> Vec<Line<'static>> {
         (worker.state.to_string(), style),
         (counters.jobs_done.to_string(), PLAIN),
         (counters.jobs_failed.to_string(), PLAIN),
-        (counters.starts.saturating_sub(1).to_string(), PLAIN),
+        (counters.restarts.values().sum::<u64>().to_string(), PLAIN),
         (counters.losses.to_string(), PLAIN),
         (memory_size(counters.vram_bytes), PLAIN),
         (memory_size(counters.rss_bytes), PLAIN),
@@ -266,8 +266,7 @@ fn section(columns: &[Column], width: usize, rows: Vec<Line<'static>>) -> Option
 
 /// What a job is called, else the end of its id.
 fn label(job: &Job) -> Cow<'_, str> {
-    let name = job.inputs.first().and_then(|input| input.name.as_ref());
-    match name {
+    match &job.name {
         Some(name) => Cow::Borrowed(name.as_str()),
         None => Cow::Owned(tail(job)),
     }
