@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use jiff::{SignedDuration, Timestamp};
+use trellis_client::ClientError;
 use trellis_core::{Job, JobId, plain_line};
 
 use super::watch::{Message, Snapshot};
@@ -77,7 +78,13 @@ impl App {
     pub(super) fn take(&mut self, message: Message, now: Timestamp) {
         match message {
             Message::Seen(seen) => self.see(*seen, now),
-            Message::NoAnswer(error) => self.trouble = Some(plain_line(&error.to_string(), LONGEST)),
+            Message::NoAnswer(error) => {
+                let why = match error {
+                    ClientError::Unreachable { reason, .. } => reason,
+                    other => other.to_string(),
+                };
+                self.trouble = Some(plain_line(&why, LONGEST));
+            }
             Message::Said(said) => self.notice = Some((now, plain_line(&said, LONGEST))),
             Message::Progress(id, progress) => {
                 let running = self.seen.as_mut().map(|seen| &mut seen.running);
@@ -175,10 +182,10 @@ impl App {
     /// What is wrong with the connection, if anything is.
     pub(super) fn trouble(&self, now: Timestamp) -> Option<String> {
         let silent = now.duration_since(self.answered_at);
+        let last = format!("last answer {} s ago, asking again", silent.as_secs());
         match &self.trouble {
-            Some(why) => Some(format!("{why}; asking again ({} s)", silent.as_secs())),
-            None if silent > STALE => Some(format!("no answer for {} s", silent.as_secs())),
-            None => None,
+            Some(why) => Some(format!("{last}: {why}")),
+            None => (silent > STALE).then_some(last),
         }
     }
 
