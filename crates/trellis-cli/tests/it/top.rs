@@ -119,7 +119,7 @@ fn a_server_that_restarts_is_found_again() {
         pid.display()
     );
     let steps = json!([
-        { "wait": "none runs or waits" }, { "run": kill }, { "wait": "; asking again (" },
+        { "wait": "none runs or waits" }, { "run": kill }, { "wait": "asking again: Connection refused" },
         { "run": ["sh", "-c", in_background] }, { "wait": "the server was restarted" }, { "send": "q" },
     ]);
     let ended = watched(home.path(), &address, &steps);

@@ -18,7 +18,7 @@ import sys
 import termios
 import time
 
-LIMIT_SECONDS = 60
+LIMIT_SECONDS = 30
 PIECES = re.compile(r"\x1b\[(?P<values>[0-9;?]*)(?P<letter>[A-Za-z])|\x1b.|(?P<text>[^\x1b])", re.DOTALL)
 
 
@@ -96,7 +96,7 @@ def main() -> None:
     while child.poll() is None and time.monotonic() < deadline:
         read()
     if child.poll() is None:
-        missing = "the end"
+        missing = missing or "the end"
         child.kill()
     while select.select([ours], [], [], 0)[0]:
         output += os.read(ours, 65536)

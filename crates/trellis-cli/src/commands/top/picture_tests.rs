@@ -280,7 +280,7 @@ fn throughput_is_that_of_the_last_minute_and_progress_moves_on() {
     let mut app = App::new("http://127.0.0.1:8000");
     for second in 0..=100 {
         let mut seen = busy();
-        seen.status.since_start.succeeded = if second < 40 { 0 } else { second - 40 };
+        seen.status.since_start.succeeded = u64::saturating_sub(second, 40);
         app.take(
             Message::Seen(Box::new(seen)),
             ago(100) + SignedDuration::from_secs(second.cast_signed()),
