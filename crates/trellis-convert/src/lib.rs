@@ -18,7 +18,6 @@ mod ply;
 mod scene;
 mod stl;
 mod text;
-mod untextured;
 mod vox;
 
 pub use bundle::{Bundle, File};
@@ -66,11 +65,6 @@ pub fn stl(glb: &[u8], size_mm: f64, label: Label<'_>) -> Result<Vec<u8>, Conver
 /// size. Vertices in one place are one, so that the mesh is as closed as its surface.
 pub fn ply(glb: &[u8], label: Label<'_>) -> Result<Vec<u8>, ConvertError> {
     Ok(ply::write(&mesh(glb)?, label))
-}
-
-/// The same GLB without its textures: the mesh in the plain colours of its materials.
-pub fn untextured(glb: &[u8]) -> Result<Vec<u8>, ConvertError> {
-    untextured::of(glb)
 }
 
 /// Reads the triangles of a GLB with a colour and a normal at each vertex.

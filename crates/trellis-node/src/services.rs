@@ -117,7 +117,7 @@ impl Services {
         stopping: &CancellationToken,
     ) -> JoinSet<io::Result<()>> {
         let mut tasks = JoinSet::new();
-        let runner = self.runner(settings, data);
+        let runner = self.runner(settings, data, &doors.keys);
         let token = stopping.clone();
         let trellis = self.trellis.clone();
         tasks.spawn(async move {
@@ -191,7 +191,7 @@ impl Services {
         }
     }
 
-    fn runner(&self, settings: &Settings, data: &DataDir) -> Runner {
+    fn runner(&self, settings: &Settings, data: &DataDir, keys: &KeyRing) -> Runner {
         let runner = RunnerSettings {
             worker: data.worker().clone(),
             lease: LEASE,
@@ -199,6 +199,7 @@ impl Services {
             job_limit: Duration::from_secs(settings.limits.job_seconds),
             max_attempts: MAX_ATTEMPTS,
             drain_deadline: Duration::from_secs(settings.drain_seconds.into()),
+            running_limits: keys.running_limits(),
             scratch: data.scratch(),
         };
         let registry = Registry::clone(&self.registry);

@@ -121,8 +121,11 @@ fn store_status(error: &StoreError) -> StatusCode {
         StoreError::NotFound { .. } => StatusCode::NOT_FOUND,
         StoreError::LeaseLost { .. } | StoreError::WrongState { .. } => StatusCode::CONFLICT,
         StoreError::QueueFull { .. } | StoreError::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        StoreError::OwnQueueFull { .. } => StatusCode::TOO_MANY_REQUESTS,
         StoreError::KeyReused { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-        StoreError::NoRoom { .. } | StoreError::Full { .. } => StatusCode::INSUFFICIENT_STORAGE,
+        StoreError::OwnStorageFull { .. } | StoreError::NoRoom { .. } | StoreError::Full { .. } => {
+            StatusCode::INSUFFICIENT_STORAGE
+        }
         StoreError::Corrupt { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -156,7 +159,9 @@ fn picture_status(error: &PictureError) -> StatusCode {
 
 fn with_retry(problem: Problem) -> Problem {
     match (problem.status, problem.kind) {
-        (StatusCode::SERVICE_UNAVAILABLE, "queue_full") => problem.retry_after(QUEUE_RETRY_SECONDS),
+        (StatusCode::SERVICE_UNAVAILABLE, "queue_full") | (StatusCode::TOO_MANY_REQUESTS, _) => {
+            problem.retry_after(QUEUE_RETRY_SECONDS)
+        }
         (StatusCode::SERVICE_UNAVAILABLE, "server_busy") => problem.retry_after(BUSY_RETRY_SECONDS),
         (StatusCode::SERVICE_UNAVAILABLE, _) => problem.retry_after(STORAGE_RETRY_SECONDS),
         _ => problem,
@@ -174,6 +179,7 @@ mod tests {
     use super::*;
     use crate::data_uri::DataUriError;
     use crate::request_error::RequestError;
+    use crate::scopes::Scope;
 
     const DOCS: &str = include_str!("../../../docs/http.md");
 
@@ -196,6 +202,14 @@ mod tests {
             RequestError::ApiKeyMissing,
             RequestError::ApiKeyUnknown,
             RequestError::TooManyWrongKeys { after_seconds: 5 },
+            RequestError::ScopeMissing {
+                key: text(),
+                scopes: &[Scope::Submit],
+            },
+            RequestError::TooManyRequests {
+                key: text(),
+                after_seconds: 5,
+            },
             RequestError::TooManyConnections,
             RequestError::TlsNeeded,
             RequestError::TargetTooLong { limit_bytes: 1 },
@@ -273,6 +287,11 @@ mod tests {
                 state: JobState::Failed,
             },
             StoreError::QueueFull { queued: 1, limit: 1 },
+            StoreError::OwnQueueFull { queued: 1, limit: 1 },
+            StoreError::OwnStorageFull {
+                kept_bytes: 1,
+                limit_bytes: 1,
+            },
             StoreError::KeyReused { key: String::new() },
             StoreError::NoRoom {
                 free_bytes: 2,

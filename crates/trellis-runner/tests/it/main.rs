@@ -7,6 +7,7 @@ mod exports;
 mod kit;
 mod leases;
 mod overlap;
+mod owners;
 mod previews;
 mod random;
 mod results;

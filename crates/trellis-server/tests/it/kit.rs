@@ -187,9 +187,7 @@ impl Kit {
     }
 
     pub(crate) async fn claim(&self) -> Claim {
-        let filter = ClaimFilter {
-            choices: BackendChoice::ALL.to_vec(),
-        };
+        let filter = ClaimFilter::of(BackendChoice::ALL.to_vec());
         let lease = Duration::from_secs(60);
         self.state
             .jobs

@@ -24,6 +24,7 @@ mod problems;
 mod refusals;
 mod requests_log;
 mod results;
+mod scopes;
 mod server_facts;
 mod session;
 mod status;
