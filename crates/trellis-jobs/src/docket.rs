@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 use trellis_core::{Job, JobId};
 
-use crate::{BlobKey, CacheKey, Owner, StoredJob};
+use crate::{BlobKey, CacheKey, Owner, StoredJob, Webhook};
 
 /// The form that this version writes. A later one that this version cannot use gets another number.
 const FORM: u32 = 1;
@@ -52,6 +52,8 @@ struct Written {
     cache_key: Option<String>,
     #[serde(default)]
     idempotency: Option<(String, String)>,
+    #[serde(default)]
+    webhook: Option<Webhook>,
 }
 
 impl Docket {
@@ -68,6 +70,7 @@ impl Docket {
             statement: stored.statement.as_ref().map(|key| key.as_str().to_owned()),
             cache_key: stored.cache_key.as_ref().map(|key| key.as_str().to_owned()),
             idempotency: self.idempotency.clone(),
+            webhook: stored.webhook.clone(),
         };
         serde_json::to_vec(&written).expect("a job is JSON")
     }
@@ -91,6 +94,7 @@ impl Docket {
                 artifacts: keys(written.artifacts),
                 statement: written.statement.map(BlobKey::from_stored),
                 cache_key: written.cache_key.map(CacheKey::from_stored),
+                webhook: written.webhook,
                 job: written.job,
             },
             idempotency: written.idempotency,

@@ -45,6 +45,7 @@ mod submit;
 mod submit_error;
 mod sweep_error;
 mod wakes;
+mod webhook;
 
 pub use blobs::{BlobError, BlobKey, BlobStore, BlobStream, ReadSeek, StagedBlob};
 pub use cache_key::CacheKey;
@@ -74,3 +75,4 @@ pub use submit::{Asked, Terms};
 pub use submit_error::SubmitError;
 pub use sweep_error::SweepError;
 pub use wakes::{Changes, Seen, Wake, WakeOnDrop, Wakes};
+pub use webhook::{Delivery, DeliveryId, NextDelivery, Settled, Webhook};

@@ -45,8 +45,8 @@ fn insert(connection: &Connection, docket: &Docket) -> Result<i64, StoreError> {
     connection
         .prepare_cached(
             "INSERT INTO jobs (id, owner, state, backend, params, failure, cached, attempt, created_at, updated_at,
-                               ended_at, idempotency_key, idempotency_digest, traceparent)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                               ended_at, idempotency_key, idempotency_digest, traceparent, webhook)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         )?
         .execute(params![
             job.id.to_string(),
@@ -63,6 +63,7 @@ fn insert(connection: &Connection, docket: &Docket) -> Result<i64, StoreError> {
             key,
             digest,
             job.traceparent.map(String::from),
+            docket.stored.webhook.as_ref().map(Json),
         ])?;
     Ok(connection.last_insert_rowid())
 }

@@ -39,6 +39,7 @@ pub fn new_job(n: u32) -> NewJob {
         idempotency: None,
         queue_limit: 1_000,
         traceparent: None,
+        webhook: None,
         recalled: None,
     }
 }

@@ -17,6 +17,7 @@ pub mod blobs;
 pub mod kit;
 pub mod life;
 pub mod model;
+pub mod outbox;
 
 /// An empty store, which goes when this is dropped.
 #[async_trait::async_trait]
@@ -68,6 +69,16 @@ macro_rules! blob_store_conformance {
 macro_rules! job_store_conformance {
     ($fixture:ty) => {
         $crate::job_store_conformance! {
+            @outbox $fixture:
+            a_job_s_end_waits_until_it_was_delivered,
+            a_claimed_delivery_is_nobody_else_s_until_its_claim_lapses,
+            hosts_that_are_passed_over_keep_their_turn,
+            a_webhook_is_told_what_it_asked_for_and_of_progress_the_newest,
+            what_is_given_up_is_said_of_the_job,
+            a_delivery_outlives_its_job,
+            deliveries_wake_those_who_wait_for_them,
+        }
+        $crate::job_store_conformance! {
             @each $fixture:
             a_job_goes_from_queue_to_result,
             the_oldest_fitting_job_is_claimed_once,
@@ -101,6 +112,14 @@ macro_rules! job_store_conformance {
         fn the_store_does_what_the_model_says() {
             $crate::conformance::model::check::<$fixture>();
         }
+    };
+    (@outbox $fixture:ty: $($name:ident),* $(,)?) => {
+        $(
+            #[tokio::test]
+            async fn $name() {
+                $crate::conformance::outbox::$name::<$fixture>().await;
+            }
+        )*
     };
     (@each $fixture:ty: $($name:ident),* $(,)?) => {
         $(

@@ -47,7 +47,12 @@ pub(crate) async fn submit(
     for picture in pictures {
         intake.add(picture, name.clone()).await?;
     }
-    jobs.submit(intake, Asked { params, backend }, terms).await
+    let asked = Asked {
+        params,
+        backend,
+        webhook: None,
+    };
+    jobs.submit(intake, asked, terms).await
 }
 
 /// A folder with a store and blobs.
