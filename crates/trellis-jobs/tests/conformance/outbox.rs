@@ -6,19 +6,14 @@ use futures::FutureExt as _;
 use trellis_core::{EventKind, JobState, WebhookEvent, WebhookState};
 
 use super::Fixture;
-use super::kit::{LEASE, at, claim, new_job, outcome, outcome_of, step};
+use super::kit::{LEASE, at, claim, new_job, outcome, outcome_of, step, webhook};
 use crate::rules::Command;
-use crate::{Delivery, JobStore, NewJob, NextDelivery, Settled, Webhook};
+use crate::{Delivery, JobStore, NewJob, NextDelivery, Settled};
 
 /// The `n`th job, of which `n.example` is told.
 fn hooked(n: u32, events: &[WebhookEvent]) -> NewJob {
     NewJob {
-        webhook: Some(Webhook {
-            url: format!("https://{n}.example/hook?token=secret"),
-            host: format!("{n}.example"),
-            shown: format!("https://{n}.example/hook"),
-            events: events.to_vec(),
-        }),
+        webhook: Some(webhook(&format!("{n}.example"), events)),
         ..new_job(n)
     }
 }
