@@ -23,8 +23,7 @@ const AT_ONCE: usize = 16;
 /// Of these to one host, so that one that hangs leaves room for others.
 const PER_HOST: usize = 2;
 /// Between attempts: 5 s, 10 s, 20 s, … 2 h.
-const BACKOFF: Backoff =
-    Backoff::new(Duration::from_secs(5), Duration::from_secs(2 * 3600)).with_jitter(0.2);
+const BACKOFF: Backoff = Backoff::new(Duration::from_secs(5), Duration::from_secs(2 * 3600)).with_jitter(0.2);
 /// How long the end of a job is tried to be delivered.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(24 * 3600);
 /// What is sent once only is not worth sending later.
@@ -150,11 +149,7 @@ impl Deliverer {
     }
 
     /// Begins with what is due, as far as there is room; how long there is nothing more to do.
-    async fn start(
-        self: &Arc<Self>,
-        running: &mut Running,
-        stopping: &CancellationToken,
-    ) -> Duration {
+    async fn start(self: &Arc<Self>, running: &mut Running, stopping: &CancellationToken) -> Duration {
         while running.hosts.len() < AT_ONCE && !stopping.is_cancelled() {
             let now = Timestamp::now();
             let full = running.full_hosts();
@@ -219,12 +214,7 @@ fn is_stale(delivery: &Delivery, now: Timestamp) -> bool {
 }
 
 /// What becomes of a delivery that did not arrive.
-fn in_vain(
-    delivery: &Delivery,
-    vain: &Vain,
-    now: Timestamp,
-    stopping: bool,
-) -> (DeliveryOutcome, Settled) {
+fn in_vain(delivery: &Delivery, vain: &Vain, now: Timestamp, stopping: bool) -> (DeliveryOutcome, Settled) {
     let problem = vain.problem.clone();
     if !WebhookEvent::of(&delivery.event.kind).is_final() {
         return (DeliveryOutcome::Dropped, Settled::GivenUp { problem });
@@ -236,7 +226,11 @@ fn in_vain(
         BACKOFF.wait(delivery.tries, rand::random())
     };
     let at = now.checked_add(wait).unwrap_or(Timestamp::MAX);
-    let last = delivery.event.at.checked_add(GIVE_UP_AFTER).unwrap_or(Timestamp::MAX);
+    let last = delivery
+        .event
+        .at
+        .checked_add(GIVE_UP_AFTER)
+        .unwrap_or(Timestamp::MAX);
     if vain.gone || at > last {
         return (DeliveryOutcome::GivenUp, Settled::GivenUp { problem });
     }
@@ -253,7 +247,9 @@ fn tell(delivery: &Delivery, outcome: DeliveryOutcome, vain: Option<Vain>) {
     let cause = cause.as_ref().map(|cause| cause as &dyn std::error::Error);
     match outcome {
         DeliveryOutcome::GivenUp => warn!(%job, host, tries, problem, cause, "webhook given up"),
-        DeliveryOutcome::Retried => info!(%job, host, tries, problem, cause, "webhook not delivered; it is tried again"),
+        DeliveryOutcome::Retried => {
+            info!(%job, host, tries, problem, cause, "webhook not delivered; it is tried again")
+        }
         DeliveryOutcome::Delivered | DeliveryOutcome::Dropped => {
             debug!(%job, host, problem, cause, "webhook not delivered");
         }

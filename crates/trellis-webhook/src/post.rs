@@ -156,3 +156,37 @@ fn has_cause<T: Error + 'static>(error: &dyn Error) -> bool {
     }
     false
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_name_that_leads_inside_is_not_connected_to() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("loopback");
+        let port = listener.local_addr().expect("bound").port();
+        let sender = |allowed: &[&str]| {
+            let rules = WebhookRules::new(allowed.iter().copied()).expect("networks");
+            let secrets = Secrets::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").expect("a secret");
+            let patience = Patience {
+                answer: std::time::Duration::from_secs(1),
+                ..Patience::default()
+            };
+            Post::new(rules, secrets, patience).expect("a client")
+        };
+        // By the client itself, past the rule that knows this name.
+        let asked = |post: Post| async move {
+            let url = format!("http://localhost:{port}/");
+            let error = post.http.post(url).send().await.expect_err("nobody answers");
+            post.unanswered(error).problem
+        };
+        assert_eq!(asked(sender(&[])).await, "its name leads to no public address");
+        // It is there to be connected to.
+        assert_eq!(
+            asked(sender(&["127.0.0.0/8"])).await,
+            "it did not answer within 1 s"
+        );
+    }
+}

@@ -71,7 +71,11 @@ impl WebhookRules {
             let address = text.parse::<IpAddr>().map(IpNet::from);
             if let Ok(network) = text.parse::<IpNet>().or(address) {
                 rules.networks.push(network);
-            } else if let Ok(Host::Domain(name)) = Host::parse(text) {
+            } else if let Ok(Host::Domain(name)) = Host::parse(text)
+                && name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+            {
                 rules.hosts.push(plain(&name).to_owned());
             } else {
                 let text = text.to_owned();
@@ -142,7 +146,9 @@ impl WebhookRules {
 
     /// Whether the operator names that host.
     pub(crate) fn allows_name(&self, name: &str) -> bool {
-        self.hosts.iter().any(|host| host.eq_ignore_ascii_case(plain(name)))
+        self.hosts
+            .iter()
+            .any(|host| host.eq_ignore_ascii_case(plain(name)))
     }
 
     /// Whether a connection to that address may be made.
@@ -253,8 +259,14 @@ mod tests {
 
     #[test]
     fn what_the_operator_names_is_reached_by_http_too() {
-        let rules =
-            WebhookRules::new(["127.0.0.1", "10.1.0.0/16", "fd00::/8", "Hooks.Internal", "localhost."]).unwrap();
+        let rules = WebhookRules::new([
+            "127.0.0.1",
+            "10.1.0.0/16",
+            "fd00::/8",
+            "Hooks.Internal",
+            "localhost.",
+        ])
+        .unwrap();
         for url in [
             "http://127.0.0.1:9000/",
             "http://[::ffff:127.0.0.1]/",
@@ -275,7 +287,14 @@ mod tests {
         ] {
             assert_eq!(judged(&rules, url), "webhook_not_allowed", "{url}");
         }
-        for text in ["", "10.0.0.0/33", "https://example.com", "a b", "example.com:80", "*"] {
+        for text in [
+            "",
+            "10.0.0.0/33",
+            "https://example.com",
+            "a b",
+            "example.com:80",
+            "*",
+        ] {
             let error = WebhookRules::new([text]).unwrap_err();
             assert_eq!(error.text, text);
         }

@@ -51,8 +51,12 @@ impl Secrets {
             if text.is_empty() || text.starts_with('#') {
                 continue;
             }
-            let bytes = text.strip_prefix(PREFIX).map(|text| BASE64.decode(text.as_bytes()));
-            let bytes = bytes.and_then(Result::ok).filter(|bytes| BYTES.contains(&bytes.len()));
+            let bytes = text
+                .strip_prefix(PREFIX)
+                .map(|text| BASE64.decode(text.as_bytes()));
+            let bytes = bytes
+                .and_then(Result::ok)
+                .filter(|bytes| BYTES.contains(&bytes.len()));
             let bytes = bytes.ok_or(InvalidSecrets::Malformed { line })?;
             let fingerprint = digest::digest(&digest::SHA256, &bytes);
             signers.push(Signer {

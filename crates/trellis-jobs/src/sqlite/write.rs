@@ -267,7 +267,8 @@ fn put_events(
             let event = JobEvent {
                 seq: u64::try_from(connection.last_insert_rowid()).unwrap_or(0),
                 job: record.id,
-                at: now,
+                // As it is kept and told to those who follow the job.
+                at: Timestamp::from_microsecond(micros(now)).unwrap_or(now),
                 kind: event.clone(),
             };
             outbox::put(connection, number, webhook, &event)?;
