@@ -206,6 +206,7 @@ fn read(fields: &Map<String, Value>, pictures: usize) -> Result<(Asked, Wanted),
     let asked = Asked {
         params: patch.with("formats", vec![format]),
         backend: BackendChoice::Auto,
+        webhook: None,
     };
     Ok((asked, Wanted { format, texture }))
 }

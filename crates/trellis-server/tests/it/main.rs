@@ -26,4 +26,5 @@ mod status;
 mod submit;
 mod tls;
 mod unix;
+mod webhooks;
 mod workers;
