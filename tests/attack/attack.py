@@ -17,6 +17,7 @@ import handshakes
 import http_rules
 import other_servers
 import pictures
+import sessions
 import uploads
 import workers
 from withstood import Fell
@@ -29,6 +30,7 @@ ATTACKS: list[Callable[[str], str]] = [
     *http_rules.ATTACKS,
     *files.ATTACKS,
     *pictures.ATTACKS,
+    *sessions.ATTACKS,
     *uploads.ATTACKS,
     *workers.ATTACKS,
     *other_servers.ATTACKS,

@@ -61,4 +61,4 @@ pub use state::{JobState, StateChange};
 pub use timings::{StageTime, Timings};
 pub use trace::{InvalidTraceParent, TraceParent};
 pub use webhook::{JobWebhook, WebhookEvent, WebhookState};
-pub use worker::{WorkerCommand, WorkerCounters, WorkerState, WorkerStatus};
+pub use worker::{RestartKind, WorkerCommand, WorkerCounters, WorkerState, WorkerStatus};

@@ -13,12 +13,13 @@ use trellis_jobs::Owner;
 use crate::AppState;
 use crate::keys::Access;
 use crate::peers::{Peer, site};
+use crate::problem::Problem;
 use crate::request_error::RequestError;
-use crate::scrape;
+use crate::{scrape, sessions, ui};
 
 /// Open to everybody: what a probe or a new user needs, the same for every server or about none of its jobs.
 /// By the whole path, so that a new route is closed until it is named here.
-pub(crate) const PUBLIC: [&str; 9] = [
+pub(crate) const PUBLIC: [&str; 10] = [
     "/",
     "/docs",
     "/docs/style.css",
@@ -27,28 +28,38 @@ pub(crate) const PUBLIC: [&str; 9] = [
     "/openapi.json",
     "/v1/health/live",
     "/v1/health/ready",
+    "/v1/session",
     "/v1/version",
 ];
 
-/// Middleware: lets in requests that have a key, notes its name in the request's span, refuses all others. The handler
-/// gets the key's name as the [`Owner`] of the jobs that it may touch. Where many wrong keys came from, none is looked
-/// at for a while (`attempts.rs`).
+/// Middleware: lets in requests that have a key or a session of one, notes its name in the request's span, refuses all
+/// others. The handler gets the key's name as the [`Owner`] of the jobs that it may touch. Where many wrong keys came
+/// from, none is looked at for a while (`attempts.rs`).
 pub(crate) async fn authorize(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let sent = sent(request.headers());
     let path = request.uri().path();
-    let public =
-        PUBLIC.contains(&path) || (state.public_metrics && [scrape::PATH, scrape::NIM_PATH].contains(&path));
-    let access = state.keys.access(sent.secret());
-    // A page for everybody tells nothing of the key that was sent along.
-    if !public && sent.secret().is_some() && access != Access::Free {
-        let client = state
-            .trusted_proxies
-            .client(Peer::of(&request).ip(), request.headers());
-        let noted = state.attempts().note(site(client), &access, Instant::now());
-        if let Err(wait) = noted {
-            let after_seconds = u16::try_from(wait.as_secs() + 1).unwrap_or(u16::MAX);
-            return RequestError::TooManyWrongKeys { after_seconds }.into_response();
+    let public = PUBLIC.contains(&path)
+        || path.starts_with(ui::PREFIX)
+        || (state.public_metrics && [scrape::PATH, scrape::NIM_PATH].contains(&path));
+    // A key that is sent counts, right or wrong; without one the page's session does.
+    let session = sessions::cookie(request.headers()).filter(|_| !public && matches!(sent, Sent::Nothing));
+    let access = match session {
+        Some(session) => {
+            let elsewhere = !request.method().is_safe() && !sessions::is_own(request.headers());
+            match state.session(&session).await {
+                Ok(Access::Named(_)) if elsewhere => return RequestError::SessionElsewhere.into_response(),
+                Ok(access) => access,
+                Err(error) => return Problem::from(error).into_response(),
+            }
         }
+        None => state.keys.access(sent.secret()),
+    };
+    // A page for everybody tells nothing of the key that was sent along.
+    if !public
+        && sent.secret().is_some()
+        && let Err(error) = note(&state, Peer::of(&request), request.headers(), &access)
+    {
+        return error.into_response();
     }
     match access {
         Access::Free => {
@@ -62,6 +73,23 @@ pub(crate) async fn authorize(State(state): State<AppState>, mut request: Reques
         Access::Refused => return sent.refusal().into_response(),
     }
     next.run(request).await
+}
+
+/// Takes note that a client showed a key that opens `access`, and refuses one that tried too many.
+pub(crate) fn note(
+    state: &AppState,
+    peer: Peer,
+    headers: &HeaderMap,
+    access: &Access,
+) -> Result<(), RequestError> {
+    if *access == Access::Free {
+        return Ok(());
+    }
+    let client = state.trusted_proxies.client(peer.ip(), headers);
+    let noted = state.attempts().note(site(client), access, Instant::now());
+    noted.map_err(|wait| RequestError::TooManyWrongKeys {
+        after_seconds: u16::try_from(wait.as_secs() + 1).unwrap_or(u16::MAX),
+    })
 }
 
 /// What a request says of its key.

@@ -124,6 +124,28 @@ problems! {
         Unauthorized = 401: "The server has API keys, and the request has none or an unknown one",
         TooMany = 429: "Too many unknown keys came from this address; `Retry-After` says when to try again",
     }
+    /// Of asking who is signed in.
+    SessionProblems {
+        Internal = 500: "A defect of the server",
+        Unavailable = 503: "The storage does not answer",
+    }
+    /// Of signing in.
+    SignInProblems {
+        BadRequest = 400: "The body is malformed",
+        Unauthorized = 401: "The key is unknown",
+        CrossOrigin = 403: "A page of another site sent the request",
+        TooLarge = 413: "The body is too large",
+        MediaType = 415: "The body is not JSON",
+        Invalid = 422: "The body has another form",
+        TooMany = 429: "Too many unknown keys came from this address; `Retry-After` says when to try again",
+        Internal = 500: "A defect of the server",
+        Unavailable = 503: "The storage does not answer",
+        Full = 507: "The disk is full",
+    }
+    /// Of signing out.
+    SignOutProblems {
+        CrossOrigin = 403: "A page of another site sent the request",
+    }
     /// Of commanding a worker.
     WorkerProblems {
         BadRequest = 400: "The path is malformed",

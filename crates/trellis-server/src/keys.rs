@@ -238,6 +238,16 @@ impl KeyRing {
             },
         }
     }
+
+    /// What a session of the key of that name opens, where `fits` says that it was begun with the key of that digest.
+    pub(crate) fn session(&self, name: &str, fits: impl Fn(&Sha256) -> bool) -> Access {
+        let Some(keys) = self.0.borrow().clone() else {
+            return Access::Free;
+        };
+        let mut keys = keys.0.iter();
+        let key = keys.find(|key| &*key.name == name && fits(&key.digest));
+        key.map_or(Access::Refused, |key| Access::Named(Arc::clone(&key.name)))
+    }
 }
 
 #[cfg(test)]

@@ -193,6 +193,8 @@ mod tests {
             RequestError::HostMissing,
             RequestError::HostNotAllowed { host: text() },
             RequestError::CrossOrigin,
+            RequestError::SessionElsewhere,
+            RequestError::NotJson { found: String::new() },
             RequestError::InvalidPath { reason: text() },
             RequestError::InvalidJobId(InvalidJobId { text: text() }),
             RequestError::InvalidQuery { reason: text() },

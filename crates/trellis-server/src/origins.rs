@@ -62,7 +62,14 @@ impl AllowedOrigins {
     pub(crate) fn reading(&self) -> Option<CorsLayer> {
         let layer = CorsLayer::new()
             .allow_origin(self.reading.clone()?)
-            .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::DELETE])
+            .allow_methods([
+                Method::GET,
+                Method::HEAD,
+                Method::POST,
+                Method::PUT,
+                Method::PATCH,
+                Method::DELETE,
+            ])
             .allow_headers([
                 header::AUTHORIZATION,
                 header::CONTENT_TYPE,

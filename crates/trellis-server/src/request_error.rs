@@ -47,6 +47,9 @@ pub(crate) enum RequestError {
     /// A page of another site tries to change something.
     #[error("a page of another site sent this request")]
     CrossOrigin,
+    /// A page of another site tries to use or change the session of the server's own.
+    #[error("a page of another site sent this request with the session of this server's page")]
+    SessionElsewhere,
     /// A path that is not UTF-8 or has the wrong form.
     #[error("invalid path: {reason}")]
     InvalidPath { reason: String },
@@ -65,6 +68,9 @@ pub(crate) enum RequestError {
     /// Neither multipart nor JSON.
     #[error("{}", media_type(found))]
     UnsupportedMediaType { found: String },
+    /// Something else where only JSON is taken.
+    #[error("{}", media_type(found))]
+    NotJson { found: String },
     /// A form whose header does not say what stands between its parts.
     #[error("the header `Content-Type: multipart/form-data` has no boundary")]
     BoundaryMissing,
@@ -141,11 +147,12 @@ impl RequestError {
             Self::HostMissing => "host_missing",
             Self::HostNotAllowed { .. } => "host_not_allowed",
             Self::CrossOrigin => "cross_origin",
+            Self::SessionElsewhere => "session_elsewhere",
             Self::InvalidPath { .. } => "invalid_path",
             Self::InvalidJobId(_) => "invalid_job_id",
             Self::InvalidQuery { .. } => "invalid_query",
             Self::InvalidHeader { .. } => "invalid_header",
-            Self::UnsupportedMediaType { .. } => "unsupported_media_type",
+            Self::UnsupportedMediaType { .. } | Self::NotJson { .. } => "unsupported_media_type",
             Self::BoundaryMissing => "boundary_missing",
             Self::UnsupportedEncoding { .. } => "unsupported_encoding",
             Self::BodyTooLarge { .. } => "body_too_large",
@@ -194,6 +201,9 @@ impl RequestError {
                 "use the server's address, or add the name to `listen.allowed_hosts`"
             }
             Self::CrossOrigin => "add the page's origin to `listen.allowed_origins`, if you trust it",
+            Self::SessionElsewhere => {
+                "send an API key as `Authorization: Bearer KEY` in place of the session, which is for the server's own page"
+            }
             Self::InvalidPath { .. } => "see `/docs` for the form of this path",
             Self::InvalidJobId(_) => "use the `id` of a job as the server wrote it",
             Self::InvalidQuery { .. } => "see `/docs` for the parameters of this path",
@@ -201,6 +211,7 @@ impl RequestError {
             Self::UnsupportedMediaType { .. } => {
                 "send a form, as `curl -F image=@photo.png` does, or `application/json` with data URIs"
             }
+            Self::NotJson { .. } => "send JSON, with `Content-Type: application/json`",
             Self::BoundaryMissing => {
                 "let the client write the `Content-Type` header: leave out your own, `-F` of curl adds it with the boundary"
             }
@@ -259,7 +270,7 @@ impl RequestError {
             Self::TargetTooLong { .. } => StatusCode::URI_TOO_LONG,
             Self::HeadersTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::PreconditionFailed { .. } => StatusCode::PRECONDITION_FAILED,
-            Self::CrossOrigin => StatusCode::FORBIDDEN,
+            Self::CrossOrigin | Self::SessionElsewhere => StatusCode::FORBIDDEN,
             Self::HostNotAllowed { .. } => StatusCode::MISDIRECTED_REQUEST,
             Self::RouteNotFound { .. }
             | Self::ArtifactNotFound { .. }
@@ -269,7 +280,7 @@ impl RequestError {
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge { .. } | Self::JsonTooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnsupportedMediaType { .. } | Self::UnsupportedEncoding { .. } => {
+            Self::UnsupportedMediaType { .. } | Self::NotJson { .. } | Self::UnsupportedEncoding { .. } => {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE
             }
             Self::RangeNotSatisfiable { .. } => StatusCode::RANGE_NOT_SATISFIABLE,

@@ -7,17 +7,18 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::Registry;
 use trellis_core::Gpu;
-use trellis_jobs::Jobs;
+use trellis_jobs::{Jobs, StoreError};
 use trellis_webhook::WebhookRules;
 
 use crate::ReadingPace;
 use crate::attempts::Attempts;
 use crate::hosts::AllowedHosts;
-use crate::keys::KeyRing;
+use crate::keys::{Access, KeyRing};
 use crate::metrics::Metrics;
 use crate::origins::AllowedOrigins;
 use crate::pace::Pace;
 use crate::proxies::TrustedProxies;
+use crate::sessions::Sessions;
 
 /// Limits of the HTTP edge; those of a submission are the job service's.
 #[derive(Debug, Clone)]
@@ -89,6 +90,7 @@ pub(crate) struct Shared {
     pub(crate) parts: AppParts,
     pub(crate) started_at: Timestamp,
     pub(crate) attempts: Attempts,
+    pub(crate) sessions: Sessions,
     /// Set when the server stops: followers of jobs are let go.
     pub(crate) stopping: CancellationToken,
 }
@@ -100,6 +102,7 @@ impl AppState {
             parts,
             started_at: Timestamp::now(),
             attempts: Attempts::default(),
+            sessions: Sessions::default(),
             stopping: CancellationToken::new(),
         }))
     }
@@ -116,6 +119,15 @@ impl std::ops::Deref for AppState {
 impl AppState {
     pub(crate) fn attempts(&self) -> &Attempts {
         &self.0.attempts
+    }
+
+    pub(crate) fn sessions(&self) -> &Sessions {
+        &self.0.sessions
+    }
+
+    /// What a session's cookie opens.
+    pub(crate) async fn session(&self, cookie: &str) -> Result<Access, StoreError> {
+        self.sessions().of(&self.keys, &*self.jobs.store, cookie).await
     }
 
     /// When this server was made.

@@ -1,6 +1,6 @@
 //! `POST /v1/jobs`: a submission as a form or as JSON.
 
-mod fields;
+pub(crate) mod fields;
 mod form;
 pub(crate) mod json;
 
@@ -146,7 +146,7 @@ fn announced_bytes(headers: &HeaderMap) -> u64 {
 }
 
 /// A compressed body would be taken for damaged JSON or a damaged form.
-fn refuse_compressed(headers: &HeaderMap) -> Result<(), RequestError> {
+pub(crate) fn refuse_compressed(headers: &HeaderMap) -> Result<(), RequestError> {
     let encodings = headers.get_all(header::CONTENT_ENCODING).iter();
     let found = encodings
         .map(|value| {

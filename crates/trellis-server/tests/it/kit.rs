@@ -486,7 +486,7 @@ impl Backend for Paper {
             gpu_name: Some("NVIDIA GeForce RTX 5090 Laptop GPU".to_owned()),
             low_vram: false,
             versions: vec!["torch 2.9.1+cu128".to_owned()],
-            counters: *self.counters.lock().unwrap(),
+            counters: self.counters.lock().unwrap().clone(),
         }]
     }
 

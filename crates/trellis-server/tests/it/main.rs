@@ -22,6 +22,7 @@ mod refusals;
 mod requests_log;
 mod results;
 mod server_facts;
+mod session;
 mod status;
 mod submit;
 mod tls;
