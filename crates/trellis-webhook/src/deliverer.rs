@@ -15,8 +15,8 @@ use tracing::{debug, error, info, warn};
 use trellis_core::{Backoff, WebhookEvent};
 use trellis_jobs::{Delivery, JobStore, NextDelivery, Settled};
 
-use crate::post::{Post, Vain};
-use crate::{HttpClientError, Secrets, WebhookRules};
+use crate::post::{HttpClientError, Patience, Post, Vain};
+use crate::{Secrets, WebhookRules};
 
 /// Connections at a time.
 const AT_ONCE: usize = 16;
@@ -30,24 +30,6 @@ const GIVE_UP_AFTER: Duration = Duration::from_secs(24 * 3600);
 const STALE_AFTER: Duration = Duration::from_secs(60);
 /// How often the outbox is looked at unasked, for clocks that were put forward, and after an error.
 const LOOK: Duration = Duration::from_secs(30);
-
-/// How long an attempt may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
-    /// Until the connection is there.
-    pub connect: Duration,
-    /// Until the answer has begun.
-    pub answer: Duration,
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(5),
-            answer: Duration::from_secs(15),
-        }
-    }
-}
 
 trellis_core::named! {
     /// What an attempt came to.

@@ -12,7 +12,7 @@ mod resolver;
 mod rules;
 mod secrets;
 
-pub use deliverer::{Deliverer, DeliveryObserver, DeliveryOutcome, Patience};
-pub use post::HttpClientError;
+pub use deliverer::{Deliverer, DeliveryObserver, DeliveryOutcome};
+pub use post::{HttpClientError, Patience};
 pub use rules::{InvalidAllowed, WebhookError, WebhookRules};
 pub use secrets::{InvalidSecrets, Secrets};

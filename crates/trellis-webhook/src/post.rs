@@ -5,6 +5,7 @@
 
 use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
@@ -14,7 +15,25 @@ use trellis_core::{JobEvent, WebhookEvent};
 use trellis_jobs::Delivery;
 
 use crate::resolver::{CheckedResolver, NotAllowed};
-use crate::{Patience, Secrets, WebhookRules};
+use crate::{Secrets, WebhookRules};
+
+/// How long an attempt may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// Until the connection is there.
+    pub connect: Duration,
+    /// Until the answer has begun.
+    pub answer: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            answer: Duration::from_secs(15),
+        }
+    }
+}
 
 /// Why no HTTP client could be made: the system has no certificates, for example.
 #[derive(Debug, thiserror::Error)]
@@ -171,7 +190,7 @@ mod tests {
             let rules = WebhookRules::new(allowed.iter().copied()).expect("networks");
             let secrets = Secrets::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").expect("a secret");
             let patience = Patience {
-                answer: std::time::Duration::from_secs(1),
+                answer: Duration::from_secs(1),
                 ..Patience::default()
             };
             Post::new(rules, secrets, patience).expect("a client")

@@ -14,6 +14,11 @@ use crate::public::is_public;
 
 /// The longest address taken, bytes.
 const LONGEST: usize = 2048;
+/// What to do about one that cannot be used.
+const ADDRESS: &str =
+    "write it as `https://example.com/hook`, without a user name, a password or a fragment, in at most 2048 bytes";
+/// What to do about events that cannot be used.
+const EVENTS: &str = "name one event or more beside `webhook`, or leave it out to be told how the job ended";
 
 trellis_core::explained! {
     /// Why a webhook is refused.
@@ -23,18 +28,17 @@ trellis_core::explained! {
         #[error("this server has no webhooks")]
         Off = "webhooks_off", "leave out `webhook`, or have the server's operator set `webhooks.secret_file`";
         #[error("`webhook` has more than {LONGEST} bytes")]
-        TooLong = "invalid_webhook", "use a shorter address";
+        TooLong = "invalid_webhook", ADDRESS;
         #[error("`webhook` is not a URL: {reason}")]
-        NotAUrl { reason: String } = "invalid_webhook", "write it as `https://example.com/hook`";
+        NotAUrl { reason: String } = "invalid_webhook", ADDRESS;
         #[error("`webhook` has the scheme `{scheme}`")]
-        Scheme { scheme: String } = "invalid_webhook", "write it as `https://example.com/hook`";
+        Scheme { scheme: String } = "invalid_webhook", ADDRESS;
         #[error("`webhook` has a user name or a password")]
-        Userinfo = "invalid_webhook",
-            "leave them out: the signature tells the receiver who sends; a secret may stand in the query";
+        Userinfo = "invalid_webhook", ADDRESS;
         #[error("`webhook` has a fragment (`#`), which is never sent")]
-        Fragment = "invalid_webhook", "leave it out";
+        Fragment = "invalid_webhook", ADDRESS;
         #[error("`webhook` has the port 0")]
-        Port = "invalid_webhook", "name the receiver's port, or none";
+        Port = "invalid_webhook", ADDRESS;
         #[error("`webhook` is not encrypted")]
         NotEncrypted = "webhook_not_allowed",
             "use `https://`, or have the server's operator name the host in `webhooks.allow`";
@@ -42,9 +46,9 @@ trellis_core::explained! {
         NotPublic { host: String } = "webhook_not_allowed",
             "use a public address, or have the server's operator name the host or its network in `webhooks.allow`";
         #[error("`webhook_events` is empty")]
-        NoEvents = "invalid_webhook", "name an event, or leave it out to be told how the job ended";
+        NoEvents = "invalid_webhook", EVENTS;
         #[error("`webhook_events` is given without `webhook`")]
-        NoUrl = "invalid_webhook", "give the address that is to be told, `webhook`";
+        NoUrl = "invalid_webhook", EVENTS;
     }
 }
 

@@ -28,10 +28,10 @@ pub(crate) struct SubmissionForm {
     #[serde(default)]
     backend: BackendChoice,
     /// The address that is told of the job, by `POST` and signed.
-    #[schema(max_length = 2048)]
+    #[schema(max_length = 2048, nullable = false)]
     webhook: Option<String>,
     /// What it is told of, an event a part; absent: how the job ended.
-    #[schema(min_items = 1)]
+    #[schema(min_items = 1, nullable = false)]
     webhook_events: Option<Vec<WebhookEvent>>,
 }
 
