@@ -230,7 +230,7 @@ fn tell(delivery: &Delivery, outcome: DeliveryOutcome, vain: Option<Vain>) {
     match outcome {
         DeliveryOutcome::GivenUp => warn!(%job, host, tries, problem, cause, "webhook given up"),
         DeliveryOutcome::Retried => {
-            info!(%job, host, tries, problem, cause, "webhook not delivered; it is tried again")
+            info!(%job, host, tries, problem, cause, "webhook not delivered; it is tried again");
         }
         DeliveryOutcome::Delivered | DeliveryOutcome::Dropped => {
             debug!(%job, host, problem, cause, "webhook not delivered");

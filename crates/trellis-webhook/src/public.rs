@@ -49,8 +49,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
             is_public_v4([a, b, c, d].into())
         }
         // Protocols, Teredo among them; documentation; 6to4; documentation again.
-        (0x2001, 0..0x200 | 0xdb8) | (0x2002, _) => false,
-        (0x3fff, 0..0x1000) => false,
+        (0x2001, 0..0x200 | 0xdb8) | (0x2002, _) | (0x3fff, 0..0x1000) => false,
         (0x2000..=0x3fff, _) => true,
         _ => false,
     }

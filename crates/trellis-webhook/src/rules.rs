@@ -15,8 +15,7 @@ use crate::public::is_public;
 /// The longest address taken, bytes.
 const LONGEST: usize = 2048;
 /// What to do about one that cannot be used.
-const ADDRESS: &str =
-    "write it as `https://example.com/hook`, without a user name, a password or a fragment, in at most 2048 bytes";
+const ADDRESS: &str = "write it as `https://example.com/hook`, without a user name, a password or a fragment, in at most 2048 bytes";
 /// What to do about events that cannot be used.
 const EVENTS: &str = "name one event or more beside `webhook`, or leave it out to be told how the job ended";
 

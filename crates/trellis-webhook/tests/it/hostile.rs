@@ -1,5 +1,6 @@
 //! Receivers and addresses that mean the server ill.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use trellis_core::WebhookState;
@@ -29,11 +30,12 @@ async fn an_address_inside_is_not_connected_to_whatever_the_job_says() {
     assert!(receiver.requests().is_empty());
 }
 
+/// For an answer, which is a plain function.
+static PORT: OnceLock<u16> = OnceLock::new();
+
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
     let inside = Receiver::new(|_| status("200 OK")).await;
-    // Its port, for the answer, which is a plain function.
-    static PORT: std::sync::OnceLock<u16> = std::sync::OnceLock::new();
     PORT.set(inside.address.port()).unwrap();
     let receiver = Receiver::new(|_| {
         let port = PORT.get().unwrap();

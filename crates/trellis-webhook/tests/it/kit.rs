@@ -24,6 +24,7 @@ pub(crate) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 pub(crate) struct Request {
     pub(crate) headers: HashMap<String, String>,
     pub(crate) body: Value,
+    pub(crate) raw: Vec<u8>,
 }
 
 /// What it answers to its `n`th request, from 0.
@@ -108,8 +109,9 @@ async fn read(stream: &mut TcpStream) -> Option<Request> {
     while bytes.len() < head + length {
         assert!(stream.read_buf(&mut bytes).await.unwrap() > 0, "cut short");
     }
-    let body = serde_json::from_slice(&bytes[head..]).unwrap();
-    Some(Request { headers, body })
+    let raw = bytes.split_off(head);
+    let body = serde_json::from_slice(&raw).unwrap();
+    Some(Request { headers, body, raw })
 }
 
 #[derive(Default)]

@@ -3,5 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop where it cannot go on")]
 
 mod delivery;
+mod docs;
 mod hostile;
 mod kit;
