@@ -19,6 +19,8 @@ named! {
         Progress = "progress",
         /// A file became available.
         Artifact = "artifact",
+        /// The job was given another name.
+        Renamed = "renamed",
         /// The job has its result.
         Succeeded = "succeeded",
         /// It ended without a result.
@@ -44,6 +46,7 @@ impl WebhookEvent {
             },
             EventKind::Progress(_) => Self::Progress,
             EventKind::Artifact { .. } => Self::Artifact,
+            EventKind::Renamed { .. } => Self::Renamed,
         }
     }
 

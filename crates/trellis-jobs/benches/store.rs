@@ -26,6 +26,7 @@ fn new_job() -> NewJob {
         name: None,
     };
     NewJob {
+        name: None,
         id,
         owner: Owner::default(),
         now,

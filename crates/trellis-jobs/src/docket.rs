@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 use trellis_core::{Job, JobId};
 
-use crate::{BlobKey, CacheKey, Owner, StoredJob, Webhook};
+use crate::{BlobKey, CacheKey, Owner, StoredJob, Thumbnail, Webhook};
 
 /// The form that this version writes. A later one that this version cannot use gets another number.
 const FORM: u32 = 1;
@@ -51,6 +51,8 @@ struct Written {
     statement: Option<String>,
     cache_key: Option<String>,
     #[serde(default)]
+    thumbnail: Option<Thumbnail>,
+    #[serde(default)]
     idempotency: Option<(String, String)>,
     #[serde(default)]
     webhook: Option<Webhook>,
@@ -69,6 +71,7 @@ impl Docket {
             artifacts: texts(&stored.artifacts),
             statement: stored.statement.as_ref().map(|key| key.as_str().to_owned()),
             cache_key: stored.cache_key.as_ref().map(|key| key.as_str().to_owned()),
+            thumbnail: stored.thumbnail.clone(),
             idempotency: self.idempotency.clone(),
             webhook: stored.webhook.clone(),
         };
@@ -95,6 +98,7 @@ impl Docket {
                 statement: written.statement.map(BlobKey::from_stored),
                 cache_key: written.cache_key.map(CacheKey::from_stored),
                 webhook: written.webhook,
+                thumbnail: written.thumbnail,
                 job: written.job,
             },
             idempotency: written.idempotency,
@@ -112,7 +116,8 @@ impl Docket {
             .inputs
             .iter()
             .chain(&stored.artifacts)
-            .chain(&stored.statement);
+            .chain(&stored.statement)
+            .chain(stored.thumbnail.iter().map(|thumbnail| &thumbnail.key));
         stored.job.id == job
             && stored.inputs.len() == stored.job.inputs.len()
             && stored.artifacts.len() == stored.job.artifacts.len()

@@ -1,9 +1,10 @@
 //! What the rules, a store and the service hand each other of a job.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use trellis_core::{
-    Artifact, BackendChoice, Input, Job, JobId, JobState, Params, Provenance, StatementFile, Timings,
-    TraceParent,
+    Artifact, AssetName, BackendChoice, Input, Job, JobId, JobState, Params, PictureFormat, Provenance,
+    Sha256, StatementFile, Timings, TraceParent,
 };
 
 use crate::{BlobKey, CacheKey, Owner, Webhook};
@@ -19,6 +20,8 @@ pub struct NewJob {
     pub now: Timestamp,
     /// Which backend it asks for.
     pub backend: BackendChoice,
+    /// What people are to call it.
+    pub name: Option<AssetName>,
     /// Checked parameters.
     pub params: Params,
     /// The pictures and where they are.
@@ -109,6 +112,19 @@ pub struct DeliveredStatement {
     pub key: BlobKey,
 }
 
+/// A small picture of a job and where its bytes are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Thumbnail {
+    /// Its format.
+    pub format: PictureFormat,
+    /// Its size in bytes.
+    pub size_bytes: u64,
+    /// The digest of its bytes.
+    pub sha256: Sha256,
+    /// Its bytes.
+    pub key: BlobKey,
+}
+
 /// A result.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
@@ -141,6 +157,8 @@ pub struct StoredJob {
     pub artifacts: Vec<BlobKey>,
     /// Where the statement is, if there is one.
     pub statement: Option<BlobKey>,
+    /// Its small picture.
+    pub thumbnail: Option<Thumbnail>,
     /// By what later jobs that ask the same find its result.
     pub cache_key: Option<CacheKey>,
     /// Who is told of it; `job.webhook` is the part that is shown.
@@ -175,6 +193,8 @@ pub struct Applied {
     pub state: Option<JobState>,
     /// The job, where its state changed.
     pub job: Option<Job>,
+    /// The small picture in whose place there is another one now.
+    pub replaced: Option<Thumbnail>,
 }
 
 /// A question for a list of jobs, newest first.
@@ -184,6 +204,8 @@ pub struct JobQuery {
     pub owner: Owner,
     /// Only jobs in this state.
     pub state: Option<JobState>,
+    /// Only jobs whose name has this in it, in whatever case.
+    pub name: Option<String>,
     /// At most so many, at least 1.
     pub limit: u32,
     /// Only jobs before this one.

@@ -44,6 +44,7 @@ mod store;
 mod submit;
 mod submit_error;
 mod sweep_error;
+mod thumbnail;
 mod wakes;
 mod webhook;
 
@@ -59,7 +60,7 @@ pub use intake::{Arriving, Intake};
 pub use janitor::{Janitor, Retention, Swept, Unknown};
 pub use job::{
     Applied, Claim, ClaimFilter, Delivered, DeliveredStatement, Heartbeat, JobQuery, Lease, NewJob, Outcome,
-    Page, Recovered, StoreStats, StoredJob, Submitted, WorkerName,
+    Page, Recovered, StoreStats, StoredJob, Submitted, Thumbnail, WorkerName,
 };
 pub use kinship::Kinship;
 pub use leftovers::clear_leftovers;
@@ -74,5 +75,6 @@ pub use store::JobStore;
 pub use submit::{Asked, Terms};
 pub use submit_error::SubmitError;
 pub use sweep_error::SweepError;
+pub use thumbnail::ThumbnailError;
 pub use wakes::{Changes, Seen, Wake, WakeOnDrop, Wakes};
 pub use webhook::{Delivery, DeliveryId, NextDelivery, Settled, Webhook};

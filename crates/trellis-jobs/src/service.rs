@@ -142,7 +142,7 @@ impl Jobs {
         self.store.stats().await
     }
 
-    async fn find(&self, owner: &Owner, id: JobId) -> Result<StoredJob, StoreError> {
+    pub(crate) async fn find(&self, owner: &Owner, id: JobId) -> Result<StoredJob, StoreError> {
         let found = self.store.find(id).await?;
         if owner.sees(&found.owner) {
             Ok(found)

@@ -75,6 +75,7 @@ impl Jobs {
             owner: terms.owner,
             now,
             backend,
+            name: inputs.first().and_then(|input| input.name.clone()),
             params,
             inputs: inputs.into_iter().zip(keys).collect(),
             idempotency: terms.idempotency_key.map(|key| (key, digest)),

@@ -28,7 +28,9 @@ use crate::pace::paced;
 use crate::request_error::RequestError;
 use crate::scrape;
 use crate::sessions::COOKIE;
-use crate::{AppState, events, files, jobs, pages, server_facts, session, status, submit, ui, workers};
+use crate::{
+    AppState, events, files, jobs, pages, server_facts, session, status, submit, thumbnail, ui, workers,
+};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -151,11 +153,12 @@ pub fn openapi(max_images: usize) -> utoipa::openapi::OpenApi {
 fn api() -> OpenApiRouter<AppState> {
     let v1 = OpenApiRouter::new()
         .routes(routes!(jobs::list_jobs, submit::submit_job))
-        .routes(routes!(jobs::get_job, jobs::delete_job))
+        .routes(routes!(jobs::get_job, jobs::rename_job, jobs::delete_job))
         .routes(routes!(events::job_events))
         .routes(routes!(files::get_artifact))
         .routes(routes!(files::get_input))
         .routes(routes!(files::get_statement))
+        .routes(routes!(thumbnail::get_thumbnail, thumbnail::put_thumbnail))
         .routes(routes!(session::get_session, session::sign_in, session::sign_out))
         .routes(routes!(server_facts::version))
         .routes(routes!(server_facts::live))

@@ -119,6 +119,20 @@ problems! {
         Unavailable = 503: "The storage does not answer",
         Full = 507: "The disk is full",
     }
+    /// Of renaming a job and of giving it a thumbnail.
+    EditProblems {
+        BadRequest = 400: "The path or the body is malformed",
+        Unauthorized = 401: "The server has API keys, and the request has none or an unknown one",
+        TooMany = 429: "Too many unknown keys came from this address; `Retry-After` says when to try again",
+        CrossOrigin = 403: "A page of another site sent the request",
+        NotFound = 404: "There is no such job",
+        TooLarge = 413: "The body is too large",
+        MediaType = 415: "The body is not what is taken here",
+        Invalid = 422: "The body cannot be used",
+        Internal = 500: "A defect of the server",
+        Unavailable = 503: "The storage does not answer; `Retry-After` says when to try again",
+        Full = 507: "The disk is full",
+    }
     /// Of what asks no storage.
     AccessProblems {
         Unauthorized = 401: "The server has API keys, and the request has none or an unknown one",

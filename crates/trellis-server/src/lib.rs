@@ -46,6 +46,7 @@ mod small_json;
 mod state;
 mod status;
 mod submit;
+mod thumbnail;
 mod tls;
 mod trace;
 mod ui;

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use trellis_core::{Explain as _, Failure, FailureKind};
-use trellis_jobs::{BlobError, StoreError, SubmitError};
+use trellis_jobs::{BlobError, StoreError, SubmitError, ThumbnailError};
 use trellis_picture::PictureError;
 use trellis_webhook::WebhookError;
 
@@ -61,6 +61,18 @@ impl From<SubmitError> for Problem {
                 let mut problem = Self::new(picture_status(source), error.kind(), &error, fix);
                 problem.detail = format!("{error}: {source}");
                 problem
+            }
+        }
+    }
+}
+
+impl From<ThumbnailError> for Problem {
+    fn from(error: ThumbnailError) -> Self {
+        match error {
+            ThumbnailError::Submit(error) => error.into(),
+            ThumbnailError::NotOne => {
+                let status = StatusCode::UNPROCESSABLE_ENTITY;
+                Self::new(status, error.kind(), &error, error.advice())
             }
         }
     }
@@ -194,6 +206,8 @@ mod tests {
             RequestError::HostNotAllowed { host: text() },
             RequestError::CrossOrigin,
             RequestError::SessionElsewhere,
+            RequestError::ThumbnailNotFound { job: id() },
+            RequestError::NotThumbnail { found: String::new() },
             RequestError::NotJson { found: String::new() },
             RequestError::InvalidPath { reason: text() },
             RequestError::InvalidJobId(InvalidJobId { text: text() }),
@@ -323,6 +337,7 @@ mod tests {
         ];
         let failures = FailureKind::ALL.map(|kind| Failure::new(kind, String::new()));
         let mut problems: Vec<Problem> = stores.into_iter().map(Problem::from).collect();
+        problems.push(Problem::from(ThumbnailError::NotOne));
         problems.extend(blobs.into_iter().map(Problem::from));
         problems.extend(intakes.into_iter().map(Problem::from));
         problems.extend(webhooks.into_iter().map(Problem::from));

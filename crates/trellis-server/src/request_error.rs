@@ -71,6 +71,9 @@ pub(crate) enum RequestError {
     /// Something else where only JSON is taken.
     #[error("{}", media_type(found))]
     NotJson { found: String },
+    /// Something else where only a thumbnail is taken.
+    #[error("{}", media_type(found))]
+    NotThumbnail { found: String },
     /// A form whose header does not say what stands between its parts.
     #[error("the header `Content-Type: multipart/form-data` has no boundary")]
     BoundaryMissing,
@@ -119,6 +122,9 @@ pub(crate) enum RequestError {
     /// The job has no such picture.
     #[error("the job `{job}` has no input {index}")]
     InputNotFound { job: JobId, index: u32 },
+    /// The job was given no thumbnail.
+    #[error("the job `{job}` has no thumbnail")]
+    ThumbnailNotFound { job: JobId },
     /// No backend has such a worker.
     #[error("there is no worker `{name}`")]
     WorkerNotFound { name: String },
@@ -152,7 +158,9 @@ impl RequestError {
             Self::InvalidJobId(_) => "invalid_job_id",
             Self::InvalidQuery { .. } => "invalid_query",
             Self::InvalidHeader { .. } => "invalid_header",
-            Self::UnsupportedMediaType { .. } | Self::NotJson { .. } => "unsupported_media_type",
+            Self::UnsupportedMediaType { .. } | Self::NotJson { .. } | Self::NotThumbnail { .. } => {
+                "unsupported_media_type"
+            }
             Self::BoundaryMissing => "boundary_missing",
             Self::UnsupportedEncoding { .. } => "unsupported_encoding",
             Self::BodyTooLarge { .. } => "body_too_large",
@@ -169,6 +177,7 @@ impl RequestError {
             Self::ArtifactNotFound { .. } => "artifact_not_found",
             Self::StatementNotFound { .. } => "statement_not_found",
             Self::InputNotFound { .. } => "input_not_found",
+            Self::ThumbnailNotFound { .. } => "thumbnail_not_found",
             Self::WorkerNotFound { .. } => "worker_not_found",
             Self::RangeNotSatisfiable { .. } => "range_not_satisfiable",
             Self::Internal => "internal",
@@ -211,6 +220,9 @@ impl RequestError {
             Self::UnsupportedMediaType { .. } => {
                 "send a form, as `curl -F image=@photo.png` does, or `application/json` with data URIs"
             }
+            Self::NotThumbnail { .. } => {
+                "send the picture itself, with `Content-Type: image/png`, `image/jpeg` or `image/webp`"
+            }
             Self::NotJson { .. } => "send JSON, with `Content-Type: application/json`",
             Self::BoundaryMissing => {
                 "let the client write the `Content-Type` header: leave out your own, `-F` of curl adds it with the boundary"
@@ -245,6 +257,7 @@ impl RequestError {
                 "ask again once the job has succeeded; the server writes statements only with `provenance.statement` or a signing key"
             }
             Self::InputNotFound { .. } => "count from 0 up to the number of the job's `inputs`",
+            Self::ThumbnailNotFound { .. } => "give it one with `PUT`",
             Self::WorkerNotFound { .. } => "use a name that `GET /v1/workers` lists",
             Self::RangeNotSatisfiable { .. } => {
                 "stay within the size given in `Content-Range`, or ask for the whole file"
@@ -276,13 +289,15 @@ impl RequestError {
             | Self::ArtifactNotFound { .. }
             | Self::StatementNotFound { .. }
             | Self::InputNotFound { .. }
+            | Self::ThumbnailNotFound { .. }
             | Self::WorkerNotFound { .. } => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge { .. } | Self::JsonTooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnsupportedMediaType { .. } | Self::NotJson { .. } | Self::UnsupportedEncoding { .. } => {
-                StatusCode::UNSUPPORTED_MEDIA_TYPE
-            }
+            Self::UnsupportedMediaType { .. }
+            | Self::NotJson { .. }
+            | Self::NotThumbnail { .. }
+            | Self::UnsupportedEncoding { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::RangeNotSatisfiable { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::InvalidJson { .. }
             | Self::InvalidPart { .. }

@@ -131,7 +131,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, RequestError> 
 }
 
 /// A body that says it is too large is refused before it is sent.
-fn refuse_announced_size(headers: &HeaderMap, limit_bytes: usize) -> Result<(), RequestError> {
+pub(crate) fn refuse_announced_size(headers: &HeaderMap, limit_bytes: usize) -> Result<(), RequestError> {
     if announced_bytes(headers) > limit_bytes as u64 {
         return Err(RequestError::BodyTooLarge { limit_bytes });
     }

@@ -59,6 +59,7 @@ fn new() -> NewJob {
         owner: Owner::named("ada"),
         now: at(0),
         backend: trellis_core::BackendChoice::Auto,
+        name: None,
         params: ParamsPatch::default().resolve(7).unwrap(),
         inputs: vec![],
         idempotency: Some(("key".to_owned(), "digest".to_owned())),
@@ -98,6 +99,10 @@ fn commands() -> Vec<(&'static str, Command)> {
     let beat = |worker, attempt| Command::Heartbeat {
         lease: lease(worker, attempt),
         extend: LEASE,
+    };
+    let rename = |by| Command::Edit {
+        by,
+        edit: Edit::Name("chair".to_owned().into()),
     };
     let (ada, bob) = (Owner::named("ada"), Owner::named("bob"));
     let worker = WorkerName("b".to_owned());
@@ -170,9 +175,14 @@ fn commands() -> Vec<(&'static str, Command)> {
         ),
         ("cancel", Command::Cancel { by: ada.clone() }),
         ("cancel by another", Command::Cancel { by: bob.clone() }),
-        ("cancel or delete", Command::CancelOrDelete { by: ada }),
-        ("cancel or delete by another", Command::CancelOrDelete { by: bob }),
+        ("cancel or delete", Command::CancelOrDelete { by: ada.clone() }),
+        (
+            "cancel or delete by another",
+            Command::CancelOrDelete { by: bob.clone() },
+        ),
         ("delete", Command::Delete),
+        ("rename", rename(ada)),
+        ("rename by another", rename(bob)),
     ]
 }
 
@@ -205,6 +215,7 @@ fn told(result: Result<Step, StoreError>, before: &Record) -> String {
             EventKind::State { state, attempt, .. } => write!(told, "; {state} {attempt}").unwrap(),
             EventKind::Progress(progress) => write!(told, "; {} {}", progress.stage, progress.step).unwrap(),
             EventKind::Artifact { name, .. } => write!(told, "; {name}").unwrap(),
+            EventKind::Renamed { name } => write!(told, "; called {name}").unwrap(),
         }
     }
     told

@@ -5,6 +5,7 @@
 
 mod error;
 mod memos;
+mod names;
 mod open_error;
 mod outbox;
 mod query;
@@ -166,6 +167,7 @@ fn durability(command: &Command) -> Durability {
         | Command::Lapse { .. }
         | Command::Cancel { .. }
         | Command::CancelOrDelete { .. }
+        | Command::Edit { .. }
         | Command::Delete => Durability::Now,
     }
 }

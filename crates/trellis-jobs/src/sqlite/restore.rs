@@ -1,7 +1,7 @@
 //! Writes a job as it was, from its docket.
 
 use rusqlite::{Connection, OptionalExtension, params};
-use trellis_core::EventKind;
+use trellis_core::{AssetName, EventKind};
 
 use super::rows::{Json, micros, record};
 use super::write::put_result;
@@ -29,7 +29,10 @@ pub(super) fn restore(connection: &Connection, docket: &Docket) -> Result<bool, 
 }
 
 fn insert(connection: &Connection, docket: &Docket) -> Result<i64, StoreError> {
-    let StoredJob { job, owner, .. } = &docket.stored;
+    let stored = &docket.stored;
+    let StoredJob { job, owner, .. } = stored;
+    // Dockets of earlier versions have no other.
+    let first_name = job.inputs.first().and_then(|input| input.name.as_ref());
     let mut taken =
         connection.prepare_cached("SELECT 1 FROM jobs WHERE owner = ?1 AND idempotency_key = ?2")?;
     let mut idempotency = docket.idempotency.clone();
@@ -45,8 +48,8 @@ fn insert(connection: &Connection, docket: &Docket) -> Result<i64, StoreError> {
     connection
         .prepare_cached(
             "INSERT INTO jobs (id, owner, state, backend, params, failure, cached, attempt, created_at, updated_at,
-                               ended_at, idempotency_key, idempotency_digest, traceparent, webhook)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+                               ended_at, idempotency_key, idempotency_digest, traceparent, name, thumbnail, webhook)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
         )?
         .execute(params![
             job.id.to_string(),
@@ -63,7 +66,9 @@ fn insert(connection: &Connection, docket: &Docket) -> Result<i64, StoreError> {
             key,
             digest,
             job.traceparent.map(String::from),
-            docket.stored.webhook.as_ref().map(Json),
+            job.name.as_ref().or(first_name).map(AssetName::as_str),
+            stored.thumbnail.as_ref().map(Json),
+            stored.webhook.as_ref().map(Json),
         ])?;
     Ok(connection.last_insert_rowid())
 }

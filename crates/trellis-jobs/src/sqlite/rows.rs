@@ -6,11 +6,12 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use trellis_core::{
-    Artifact, BackendChoice, Input, Job, JobId, JobState, JobWebhook, TraceParent, Transition, UnknownName,
+    Artifact, AssetName, BackendChoice, Input, Job, JobId, JobState, JobWebhook, TraceParent, Transition,
+    UnknownName,
 };
 
 use crate::rules::{Hold, Record};
-use crate::{BlobKey, CacheKey, Owner, StoreError, StoredJob, Webhook, WorkerName};
+use crate::{BlobKey, CacheKey, Owner, StoreError, StoredJob, Thumbnail, Webhook, WorkerName};
 
 /// A value kept as JSON.
 pub(super) struct Json<T>(pub(super) T);
@@ -29,6 +30,11 @@ impl<T: DeserializeOwned> FromSql for Json<T> {
             .map(Self)
             .map_err(|error| FromSqlError::Other(error.into()))
     }
+}
+
+/// What the ids of a page are below. Ids are lower-case hexadecimal: `g` sorts after all of them.
+pub(super) fn below(cursor: Option<JobId>) -> String {
+    cursor.map_or_else(|| "g".to_owned(), |id| id.to_string())
 }
 
 /// A time kept as microseconds.
@@ -128,9 +134,12 @@ fn job_row(row: &Row<'_>) -> rusqlite::Result<Numbered<StoredJob>> {
             problem: row.get("webhook_problem")?,
         })
     });
+    let id: JobId = parsed(row, 1)?;
+    let thumbnail: Option<Thumbnail> = json(row, "thumbnail")?;
     let job = Job {
-        id: parsed(row, 1)?,
+        id,
         state: state(row, 2)?,
+        name: row.get::<_, Option<String>>("name")?.map(AssetName::from),
         backend: parsed::<BackendChoice>(row, 3)?,
         created_at: time(row, 4)?,
         updated_at: time(row, 5)?,
@@ -146,6 +155,7 @@ fn job_row(row: &Row<'_>) -> rusqlite::Result<Numbered<StoredJob>> {
         cached: row.get("cached")?,
         traceparent: traceparent(row)?,
         webhook: shown.transpose()?,
+        thumbnail: thumbnail.as_ref().map(|_| format!("/v1/jobs/{id}/thumbnail")),
         inputs: Vec::new(),
         artifacts: Vec::new(),
         history: Vec::new(),
@@ -158,6 +168,7 @@ fn job_row(row: &Row<'_>) -> rusqlite::Result<Numbered<StoredJob>> {
         inputs: Vec::new(),
         artifacts: Vec::new(),
         statement: statement.map(BlobKey::from_stored),
+        thumbnail,
         cache_key: cache_key.map(CacheKey::from_stored),
         webhook,
     };
@@ -172,7 +183,7 @@ pub(super) fn stored(connection: &Connection, id: JobId) -> Result<StoredJob, St
     let mut statement = connection.prepare_cached(
         "SELECT number, id, state, backend, created_at, updated_at, owner, attempt, made_by, params, progress,
                 failure, notes, provenance, statement, statement_key, timings, cached, cache_key, traceparent,
-                webhook, webhook_state, webhook_problem
+                name, thumbnail, webhook, webhook_state, webhook_problem
          FROM jobs WHERE id = ?1",
     )?;
     let found = statement.query_row([id.to_string()], job_row).optional()?;

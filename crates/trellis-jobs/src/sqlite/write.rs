@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
-use trellis_core::{EventKind, JobEvent, JobId, JobState};
+use trellis_core::{AssetName, EventKind, JobEvent, JobId, JobState};
 
 use super::memos::remember_deleted;
+use super::names::{self, thumbnail};
 use super::outbox;
 use super::query::queued;
 use super::rows::{Json, Numbered, clamped, job, micros, parsed, record, stored};
-use crate::rules::{self, Acceptance, Command, Files, Record, Step};
+use crate::rules::{self, Acceptance, Command, Edit, Files, Record, Step};
 use crate::wakes::{Seen, Wake};
 use crate::{
     Applied, CacheKey, Claim, ClaimFilter, Delivered, Lease, NewJob, Outcome, StoreError, Submitted,
@@ -57,8 +58,8 @@ fn insert(connection: &Connection, new: &NewJob) -> Result<i64, StoreError> {
     connection
         .prepare_cached(
             "INSERT INTO jobs (id, owner, state, backend, params, created_at, updated_at, idempotency_key,
-                               idempotency_digest, cached, traceparent, webhook)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11)",
+                               idempotency_digest, cached, traceparent, name, webhook)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         )?
         .execute(params![
             new.id.to_string(),
@@ -71,6 +72,7 @@ fn insert(connection: &Connection, new: &NewJob) -> Result<i64, StoreError> {
             digest,
             new.recalled.is_some(),
             new.traceparent.map(String::from),
+            new.name.as_ref().map(AssetName::as_str),
             new.webhook.as_ref().map(Json),
         ])?;
     let number = connection.last_insert_rowid();
@@ -126,11 +128,19 @@ pub(super) fn apply(
     now: Timestamp,
     command: Command,
 ) -> Written<Applied> {
+    let before = match &command {
+        Command::Edit {
+            edit: Edit::Thumbnail(_),
+            ..
+        } => thumbnail(connection, id)?,
+        _ => None,
+    };
     let (step, wake) = apply_to(connection, id, now, command)?;
     let entered = step.record.is_some() && !step.entered.is_empty();
     let applied = Applied {
         state: step.record.map(|record| record.state),
         job: entered.then(|| job(connection, id)).transpose()?,
+        replaced: before,
     };
     Ok((applied, wake))
 }
@@ -171,6 +181,9 @@ fn write(
         Files::Unchanged => {}
         Files::Add(file) => put_file(connection, number, 0, file)?,
         Files::Result(outcome) => put_result(connection, number, outcome)?,
+    }
+    if let Some(edit) = &step.edit {
+        names::put(connection, number, edit)?;
     }
     let delivers = put_events(connection, number, record, &step.events, now)?;
     if record.state.is_final() {

@@ -34,6 +34,7 @@ pub fn new_job(n: u32) -> NewJob {
         owner: Owner::default(),
         now,
         backend: BackendChoice::Auto,
+        name: None,
         params: ParamsPatch::default().resolve(n).unwrap(),
         inputs: vec![(input, BlobKey::input(id, 0))],
         idempotency: None,

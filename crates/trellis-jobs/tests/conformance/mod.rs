@@ -14,6 +14,7 @@ use std::sync::Arc;
 use crate::{BlobStore, JobStore};
 
 pub mod blobs;
+pub mod edits;
 pub mod kit;
 pub mod life;
 pub mod model;
@@ -106,6 +107,21 @@ macro_rules! job_store_conformance {
             jobs_are_counted_by_state,
             changes_wake_those_who_wait_for_them_and_nobody_else,
             changes_of_another_process_wake_too,
+        }
+
+        #[tokio::test]
+        async fn a_job_of_any_state_is_renamed_and_tells_so() {
+            $crate::conformance::edits::a_job_of_any_state_is_renamed_and_tells_so::<$fixture>().await;
+        }
+
+        #[tokio::test]
+        async fn jobs_are_found_by_a_part_of_their_name() {
+            $crate::conformance::edits::jobs_are_found_by_a_part_of_their_name::<$fixture>().await;
+        }
+
+        #[tokio::test]
+        async fn a_thumbnail_takes_the_place_of_another() {
+            $crate::conformance::edits::a_thumbnail_takes_the_place_of_another::<$fixture>().await;
         }
 
         #[test]

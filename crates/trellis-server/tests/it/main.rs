@@ -15,6 +15,7 @@ mod keys;
 mod kit;
 mod metrics;
 mod middleware;
+mod names;
 mod operations;
 mod pages;
 mod problems;
