@@ -15,6 +15,7 @@ import door
 import files
 import handshakes
 import http_rules
+import masks
 import other_servers
 import pictures
 import sessions
@@ -29,6 +30,7 @@ ATTACKS: list[Callable[[str], str]] = [
     *handshakes.ATTACKS,
     *http_rules.ATTACKS,
     *files.ATTACKS,
+    *masks.ATTACKS,
     *pictures.ATTACKS,
     *sessions.ATTACKS,
     *uploads.ATTACKS,

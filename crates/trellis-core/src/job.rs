@@ -42,6 +42,9 @@ pub struct Transition {
 pub struct Job {
     /// Its name.
     pub id: JobId,
+    /// Whose it is: the name of an API key. Only keys with the scope `admin` are told.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub owner: Option<String>,
     /// Where it stands.
     pub state: JobState,
     /// What people call it: the name that it was given, or else its first picture's. Its files keep the picture's.

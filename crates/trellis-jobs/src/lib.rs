@@ -60,12 +60,12 @@ pub use intake::{Arriving, Intake};
 pub use janitor::{Janitor, Retention, Swept, Unknown};
 pub use job::{
     Applied, Claim, ClaimFilter, Delivered, DeliveredStatement, Heartbeat, JobQuery, Lease, NewJob, Outcome,
-    Page, Recovered, StoreStats, StoredJob, Submitted, Thumbnail, WorkerName,
+    Page, Recovered, RunningLimits, StoreStats, StoredJob, Submitted, Thumbnail, WorkerName,
 };
 pub use kinship::Kinship;
 pub use leftovers::clear_leftovers;
 pub use observed::JobObserver;
-pub use owner::Owner;
+pub use owner::{Owner, Rights};
 pub use rescue::{Left, Rescued, RescuedJob, rescue};
 pub use room::Room;
 pub use service::{JobLimits, Jobs, Makers, Removed};

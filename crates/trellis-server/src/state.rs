@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::Registry;
 use trellis_core::Gpu;
-use trellis_jobs::{Jobs, StoreError};
+use trellis_jobs::{HeavyWork, Jobs, StoreError};
 use trellis_webhook::WebhookRules;
 
 use crate::ReadingPace;
@@ -78,6 +78,8 @@ pub struct AppParts {
     pub public_metrics: bool,
     /// By which names the listener for the figures alone may be addressed.
     pub metrics_hosts: AllowedHosts,
+    /// Memory for looking at pictures that no job is made of, apart from that for submissions.
+    pub preprocessing: HeavyWork,
     /// Asks the driver for this machine's GPUs; none where there is no driver. May block for some milliseconds.
     pub gpus: Arc<dyn Fn() -> Vec<Gpu> + Send + Sync>,
 }

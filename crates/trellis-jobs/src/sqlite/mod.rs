@@ -3,6 +3,7 @@
 //! One connection writes and one reads, each on a thread of its own (`thread.rs`); what is written is decided by
 //! the crate's rules. Not for network file systems: SQLite's write-ahead log needs shared memory.
 
+mod claim;
 mod error;
 mod memos;
 mod names;

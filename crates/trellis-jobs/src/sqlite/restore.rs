@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use trellis_core::{AssetName, EventKind};
 
+use super::claim::measure;
 use super::rows::{Json, micros, record};
 use super::write::put_result;
 use crate::docket::Docket;
@@ -23,6 +24,8 @@ pub(super) fn restore(connection: &Connection, docket: &Docket) -> Result<bool, 
     }
     if let Some(outcome) = stored.clone().into_outcome() {
         put_result(connection, number, &outcome)?;
+    } else {
+        measure(connection, number)?;
     }
     put_history(connection, number, stored)?;
     Ok(true)

@@ -107,7 +107,8 @@ pub(super) fn record(connection: &Connection, id: JobId) -> Result<Option<Number
     Ok(found.optional()?)
 }
 
-fn owner(row: &Row<'_>, column: usize) -> rusqlite::Result<Owner> {
+/// An owner.
+pub(super) fn owner(row: &Row<'_>, column: usize) -> rusqlite::Result<Owner> {
     Ok(Owner::named(row.get_ref(column)?.as_str()?))
 }
 
@@ -138,6 +139,7 @@ fn job_row(row: &Row<'_>) -> rusqlite::Result<Numbered<StoredJob>> {
     let thumbnail: Option<Thumbnail> = json(row, "thumbnail")?;
     let job = Job {
         id,
+        owner: None,
         state: state(row, 2)?,
         name: row.get::<_, Option<String>>("name")?.map(AssetName::from),
         backend: parsed::<BackendChoice>(row, 3)?,

@@ -62,9 +62,7 @@ pub fn worker(name: &str) -> WorkerName {
 
 /// Takes any job.
 pub fn every_choice() -> ClaimFilter {
-    ClaimFilter {
-        choices: BackendChoice::ALL.to_vec(),
-    }
+    ClaimFilter::of(BackendChoice::ALL.to_vec())
 }
 
 /// Claims the oldest job.
