@@ -20,6 +20,7 @@ import other_servers
 import pictures
 import sessions
 import uploads
+import webhooks
 import workers
 from withstood import Fell
 
@@ -34,6 +35,7 @@ ATTACKS: list[Callable[[str], str]] = [
     *pictures.ATTACKS,
     *sessions.ATTACKS,
     *uploads.ATTACKS,
+    *webhooks.ATTACKS,
     *workers.ATTACKS,
     *other_servers.ATTACKS,
 ]
