@@ -1,6 +1,7 @@
 //! SIGKILL at random moments, while jobs end and webhooks are told of it: each end arrives, at least once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -59,7 +60,7 @@ async fn killed_at_random_moments_every_end_is_told() {
     let home = tempfile::tempdir().expect("a temporary folder");
     let secret = home.path().join("secret");
     std::fs::write(&secret, SECRET).expect("a file of secrets");
-    std::fs::set_permissions(&secret, PermissionsExt::from_mode(0o600)).expect("its mode");
+    std::fs::set_permissions(&secret, Permissions::from_mode(0o600)).expect("its mode");
     let secret = secret.to_str().expect("UTF-8").to_owned();
     let flags = [
         "--webhooks-secret-file",
