@@ -15,6 +15,7 @@ import door
 import files
 import handshakes
 import http_rules
+import key_holders
 import masks
 import other_servers
 import pictures
@@ -31,6 +32,7 @@ ATTACKS: list[Callable[[str], str]] = [
     *handshakes.ATTACKS,
     *http_rules.ATTACKS,
     *files.ATTACKS,
+    *key_holders.ATTACKS,
     *masks.ATTACKS,
     *pictures.ATTACKS,
     *sessions.ATTACKS,
