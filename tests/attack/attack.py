@@ -16,11 +16,13 @@ import exports
 import files
 import handshakes
 import http_rules
+import key_holders
 import masks
 import other_servers
 import pictures
 import sessions
 import uploads
+import webhooks
 import workers
 from withstood import Fell
 
@@ -32,10 +34,12 @@ ATTACKS: list[Callable[[str], str]] = [
     *http_rules.ATTACKS,
     *exports.ATTACKS,
     *files.ATTACKS,
+    *key_holders.ATTACKS,
     *masks.ATTACKS,
     *pictures.ATTACKS,
     *sessions.ATTACKS,
     *uploads.ATTACKS,
+    *webhooks.ATTACKS,
     *workers.ATTACKS,
     *other_servers.ATTACKS,
 ]

@@ -37,6 +37,7 @@ fn new_job() -> NewJob {
         idempotency: None,
         queue_limit: u64::MAX,
         traceparent: None,
+        webhook: None,
         recalled: None,
     }
 }

@@ -131,6 +131,7 @@ impl Jobs {
             inputs,
             idempotency: terms.idempotency_key.map(|key| (key, digest.to_string())),
             traceparent: terms.traceparent,
+            webhook: None,
             queue_limit: self.limits.queue_limit,
             recalled: None,
         };
