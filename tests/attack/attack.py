@@ -12,7 +12,6 @@ from pathlib import Path
 import bodies
 import clients
 import door
-import exports
 import files
 import handshakes
 import http_rules
@@ -32,7 +31,6 @@ ATTACKS: list[Callable[[str], str]] = [
     *door.ATTACKS,
     *handshakes.ATTACKS,
     *http_rules.ATTACKS,
-    *exports.ATTACKS,
     *files.ATTACKS,
     *key_holders.ATTACKS,
     *masks.ATTACKS,
