@@ -25,6 +25,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "generate.py",
     "guidance.py",
     "hooks.py",
+    "loading.py",
     "offline.py",
     "parent.py",
     "pictures.py",

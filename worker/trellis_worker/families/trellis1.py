@@ -90,8 +90,16 @@ class Trellis1:
             pipeline._pretrained_args = arguments
             return pipeline
 
-        with replaced(base.Pipeline, "from_pretrained", staticmethod(from_pretrained)), _local_hub():
-            return pipelines.TrellisImageTo3DPipeline.from_pretrained(str(folder))
+        with (
+            replaced(base.Pipeline, "from_pretrained", staticmethod(from_pretrained)),
+            _local_hub(),
+            _quickly(
+                [files.with_name(f"{files.name}.safetensors") for files in checkpoints.values()]
+            ) as check,
+        ):
+            pipeline = pipelines.TrellisImageTo3DPipeline.from_pretrained(str(folder))
+            check(pipeline.models)
+            return pipeline
 
     def determinism(self) -> list[str]:
         return [f"SPCONV_ALGO={os.environ.get('SPCONV_ALGO', '')}", f"{quality.VARIABLE}={quality.asked()}"]
@@ -159,6 +167,25 @@ def decoded_for(formats: tuple[Format, ...]) -> list[str]:
     """The representations that these formats need, in the order in which TRELLIS decodes them."""
     needed = {name for format_ in formats for name in DECODED_FOR[format_]}
     return [name for name in DECODERS if name in needed]
+
+
+@contextmanager
+def _quickly(files: list[Path]) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """Loads without random weights where that is asked for; gives what checks that nothing is left empty."""
+    if quality.asked() is not Quality.BALANCED:
+        yield lambda _models: None
+        return
+    # Only here, for it imports torch.
+    loading = importlib.import_module("trellis_worker.loading")
+
+    def check(models: dict[str, Any]) -> None:
+        for name, model in models.items():
+            loading.complete(model, name)
+
+    hub = Path(importlib.import_module("torch.hub").get_dir())
+    loading.read_ahead([*files, *(hub / "checkpoints").glob("dinov2*.pth")])
+    with loading.without_random_weights():
+        yield check
 
 
 @contextmanager
