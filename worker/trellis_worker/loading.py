@@ -1,9 +1,9 @@
 """Builds models without filling them with random numbers that their checkpoints replace at once.
 
 A constructor's parameters are made on torch's `meta` device, which has shapes and types but no memory, and
-`load_state_dict` puts the checkpoint's own tensors in their places, in the type that the model has there. What
-else a constructor makes (buffers, tables of frequencies) is made as ever. Here stands also how the kernel is
-told of files that will be read, so that it reads them beside that.
+`load_state_dict` puts the checkpoint's own tensors in their places, in the type that the model has there.
+What else a constructor makes (buffers, tables of frequencies) is made as ever. Here stands also how the
+kernel is told of files that will be read, so that it reads them beside that.
 """
 
 from __future__ import annotations
@@ -35,7 +35,12 @@ def without_random_weights() -> Iterator[None]:
         del assign
         types = {name: tensor.dtype for name, tensor in owner.state_dict().items()}
         typed = {name: tensor.to(types.get(name, tensor.dtype)) for name, tensor in state.items()}
-        return load(owner, typed, strict=strict, assign=True)
+        # What is assigned is registered, too, and must not be emptied.
+        module.register_parameter = register
+        try:
+            return load(owner, typed, strict=strict, assign=True)
+        finally:
+            module.register_parameter = register_empty
 
     module.register_parameter, module.load_state_dict = register_empty, load_in_place_of
     try:
@@ -54,7 +59,7 @@ def complete(model: Any, name: str) -> None:
 
 
 def read_ahead(files: Iterable[Path]) -> None:
-    """Has the kernel begin to read files into its cache; one that is not there is left to whoever opens it."""
+    """Has the kernel begin to read files into its cache; one that is missing is left to whoever opens it."""
     for file in files:
         try:
             opened = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
