@@ -46,6 +46,8 @@ from trellis_worker.texture import bake, observations, raster  # noqa: E402
 
 DEVICE = torch.device("cuda")
 GIB = 1 << 30
+# Of the rasterisers, at once.
+VIEWS = 10
 # Cameras that no texture is made from.
 HELD_OUT = 37
 OWN = {
@@ -256,7 +258,8 @@ class Judge:
         self.views = []
         for extrinsics, intrinsics in zip(*cameras, strict=True):
             drawn = (renderer.render(splats, extrinsics, intrinsics)["color"] * 255).clamp(0, 255).byte()
-            self.views.append((observations.clip_matrix(extrinsics, intrinsics), drawn.permute(1, 2, 0)))
+            matrix = observations.clip_matrix(extrinsics, intrinsics)
+            self.views.append((matrix[None], drawn.permute(1, 2, 0)[None]))
 
     def worth(self, made: Any) -> tuple[float, float]:
         """PSNR in views that the texture was not made from, and of its texels."""
@@ -276,9 +279,9 @@ class Judge:
             squares.append(((pyramid.at(seen.place, seen.footprint) - seen.colour / 255) ** 2).flatten())
         flat = torch.nn.functional.pad(surface.uvs * 2 - 1, (0, 2))
         flat[:, 3] = 1
-        face_of = raster.rasterise(flat, surface.faces, size, size).view(-1)
+        face_of = raster.rasterise(flat[None], surface.faces, size, size).view(-1)
         pixel = (face_of >= 0).nonzero()[:, 0]
-        share = raster.shares(flat, surface.faces, face_of[pixel], pixel, (size, size)).here
+        share = raster.shares(flat[None], surface.faces, face_of[pixel], pixel, (size, size)).here
         place = (share[..., None] * surface.vertices[surface.faces[face_of[pixel]]]).sum(1)
         texels = texture.permute(1, 2, 0).reshape(-1, 3)[pixel]
         return decibels(torch.cat(squares)), decibels((texels - colour(place)) ** 2)
@@ -343,24 +346,27 @@ def rasters(table: Table, rounds: int) -> None:
     rendering = importlib.import_module("trellis.utils.render_utils")
     covered = differing = other = 0
     times: tuple[list[float], list[float]] = ([], [])
-    for index in range(4 * rounds):
-        yaw, pitch = rendering.sphere_hammersley_sequence(index, 4 * rounds)
-        camera = rendering.yaw_pitch_r_fov_to_extrinsics_intrinsics(yaw, pitch, 2, 40)
-        matrix = observations.clip_matrix(*camera)
-        clip = torch.nn.functional.pad(surface.vertices, (0, 1), value=1.0) @ matrix.T
+    for number in range(rounds + 1):
+        matrices = []
+        for index in range(VIEWS):
+            yaw, pitch = rendering.sphere_hammersley_sequence(number * VIEWS + index, rounds * VIEWS + VIEWS)
+            camera = rendering.yaw_pitch_r_fov_to_extrinsics_intrinsics(yaw, pitch, 2, 40)
+            matrices.append(observations.clip_matrix(*camera))
+        clip = torch.nn.functional.pad(surface.vertices, (0, 1), value=1.0) @ torch.stack(matrices).mT
         torch.cuda.synchronize()
         started = time.monotonic()
-        theirs = nvdiffrast.rasterize(context, clip[None], faces.int(), (1024, 1024))[0][0, ..., 3].long() - 1
+        theirs = nvdiffrast.rasterize(context, clip, faces.int(), (1024, 1024))[0][..., 3].long() - 1
         torch.cuda.synchronize()
         middle = time.monotonic()
         ours = raster.rasterise(clip, faces, 1024, 1024)
         torch.cuda.synchronize()
-        times[0].append(middle - started)
-        times[1].append(time.monotonic() - middle)
+        if number:
+            times[0].append(middle - started)
+            times[1].append(time.monotonic() - middle)
         covered += int((theirs >= 0).sum())
         differing += int(((ours >= 0) != (theirs >= 0)).sum())
         other += int((ours != theirs).sum())
-    table.row("rasterising a view, 1024²", *times)
+    table.row(f"rasterising {VIEWS} views, 1024²", *times)
     print(f"pixels: {covered}; covered by one only: {differing}; showing another face: {other}", flush=True)
 
 

@@ -20,8 +20,7 @@ VIEWS = 100
 RESOLUTION = 1024
 DISTANCE = 2
 FIELD_OF_VIEW = 40
-# Views are a part of the stage's steps; the rounds of the bake are the rest.
-VIEWS_PER_REPORT = 10
+VIEWS_AT_ONCE = 10
 # From Z up to Y up.
 TURN = ((1, 0, 0), (0, 0, -1), (0, 1, 0))
 
@@ -79,19 +78,22 @@ def to_glb(trellis: Trellis, splats: Any, mesh: Any, wanted: Wanted, stages: Sta
 
 
 def _texture(trellis: Trellis, splats: Any, surface: Surface, size: int, stages: Stages) -> Any:
-    total = VIEWS // VIEWS_PER_REPORT
     seen: list[Seen] = []
     renderer = trellis.rendering.get_renderer(splats, resolution=RESOLUTION, bg_color=(0, 0, 0))
-    for index, (extrinsics, intrinsics) in enumerate(_cameras(trellis.rendering)):
-        colour = renderer.render(splats, extrinsics, intrinsics)["color"]
-        # Rounded as TRELLIS rounds its pictures.
-        picture = (colour * 255).clamp(0, 255).byte().permute(1, 2, 0)
-        seen.append(observe(surface, clip_matrix(extrinsics, intrinsics), picture, size))
-        if (index + 1) % VIEWS_PER_REPORT == 0:
-            stages.step((index + 1) // VIEWS_PER_REPORT, 2 * total)
+    cameras = _cameras(trellis.rendering)
+    steps = VIEWS // VIEWS_AT_ONCE
+    for step in range(steps):
+        pictures, matrices = [], []
+        for extrinsics, intrinsics in cameras[step * VIEWS_AT_ONCE : (step + 1) * VIEWS_AT_ONCE]:
+            colour = renderer.render(splats, extrinsics, intrinsics)["color"]
+            # Rounded as TRELLIS rounds its pictures.
+            pictures.append((colour * 255).clamp(0, 255).byte().permute(1, 2, 0))
+            matrices.append(clip_matrix(extrinsics, intrinsics))
+        seen.append(observe(surface, torch.stack(matrices), torch.stack(pictures), size))
+        stages.step(step + 1, 2 * steps)
     together = joined(seen)
     seen.clear()
-    return bake(together, size, lambda done, rounds: stages.step(total + total * done // rounds, 2 * total))
+    return bake(together, size, lambda done, rounds: stages.step(steps + steps * done // rounds, 2 * steps))
 
 
 def _cameras(rendering: Any) -> list[tuple[Any, Any]]:
