@@ -2,7 +2,7 @@
 
     bench_trellis.py MODEL [--rounds N] [--parts LIST]
 
-MODEL: a folder as tests/tiny_trellis/model.py --real-size writes it. LIST: of raster, texture, load, sample.
+MODEL: a folder as tests/tiny_trellis/model.py --real-size writes it. LIST: of raster, holes, texture, load, sample.
 
 Times are medians. Sampling runs on random weights, where only time, memory and equality mean something; the
 texture is of a mesh with a known colour, so that there is a truth to compare with.
@@ -35,6 +35,7 @@ sys.path.insert(0, str(ROOT / "worker"))
 warnings.filterwarnings("ignore")
 
 from trellis_worker import determinism, quality  # noqa: E402 the worker is only now on the path
+from trellis_worker.checkpoints import replaced  # noqa: E402
 from trellis_worker.families.trellis1 import FAMILY  # noqa: E402
 from trellis_worker.family import Run  # noqa: E402
 from trellis_worker.hooks import restored  # noqa: E402
@@ -42,7 +43,7 @@ from trellis_worker.placement import Placement, bind_device  # noqa: E402
 from trellis_worker.protocol import Format, Params  # noqa: E402
 from trellis_worker.quality import Quality  # noqa: E402
 from trellis_worker.stages import Stages  # noqa: E402
-from trellis_worker.texture import bake, observations, raster  # noqa: E402
+from trellis_worker.texture import bake, glb, holes, observations, raster  # noqa: E402
 
 DEVICE = torch.device("cuda")
 GIB = 1 << 30
@@ -210,12 +211,12 @@ def colour(place: Any) -> Any:
     return waves * (1 - 0.5 * stripes)
 
 
-def torus(rings: int, sides: int) -> tuple[Any, Any]:
+def torus(rings: int, sides: int, thickness: float = 0.13) -> tuple[Any, Any]:
     """A bumpy one around the Z axis: vertices, faces."""
     u = torch.arange(rings, device=DEVICE) / rings * 2 * math.pi
     v = torch.arange(sides, device=DEVICE) / sides * 2 * math.pi
     u, v = torch.meshgrid(u, v, indexing="ij")
-    tube = 0.13 * (1 + 0.12 * torch.sin(9 * u) * torch.sin(5 * v))
+    tube = thickness * (1 + 0.12 * torch.sin(9 * u) * torch.sin(5 * v))
     out = 0.3 + tube * torch.cos(v)
     vertices = torch.stack((out * torch.cos(u), out * torch.sin(u), tube * torch.sin(v)), -1).reshape(-1, 3)
     index = torch.arange(rings * sides, device=DEVICE).view(rings, sides)
@@ -242,6 +243,33 @@ def asset() -> dict[str, Any]:
     splats.from_rotation(torch.tensor([1.0, 0, 0, 0], device=DEVICE).expand(count, 4))
     splats.from_opacity(torch.full((count, 1), 0.95, device=DEVICE))
     return {"mesh": [mesh], "gaussian": [splats]}
+
+
+class Painter:
+    """Draws the torus in its true colours in place of its splats, each view once."""
+
+    def __init__(self) -> None:
+        self.surface = observations.Surface(*torus(480, 270), None)
+        self.drawn: dict[bytes, Any] = {}
+
+    def render(self, _splats: Any, extrinsics: Any, intrinsics: Any) -> dict[str, Any]:
+        key = extrinsics.cpu().numpy().tobytes()
+        if key not in self.drawn:
+            self.drawn[key] = self.draw(observations.clip_matrix(extrinsics, intrinsics))
+        # A quarter more, so that no rounding takes one off.
+        return {"color": (self.drawn[key].float() + 0.25) / 255}
+
+    def draw(self, matrix: Any, side: int = 1024, samples: int = 3) -> Any:
+        """(3, side, side) uint8, each pixel the mean of nine."""
+        fine, faces = side * samples, self.surface.faces
+        positions = torch.nn.functional.pad(self.surface.vertices, (0, 1), value=1.0) @ matrix.T
+        face_of = raster.rasterise(positions[None], faces, fine, fine).view(-1)
+        pixel = (face_of >= 0).nonzero()[:, 0]
+        share = raster.shares(positions[None], faces, face_of[pixel], pixel, (fine, fine)).here
+        drawn = torch.zeros(fine * fine, 3, device=DEVICE)
+        drawn[pixel] = colour((share[..., None] * self.surface.vertices[faces[face_of[pixel]]]).sum(1))
+        drawn = torch.nn.functional.avg_pool2d(drawn.view(fine, fine, 3).permute(2, 0, 1), samples)
+        return (drawn.flip(1) * 255).round().byte()
 
 
 class Judge:
@@ -294,7 +322,35 @@ def decibels(squares: Any) -> float:
 def texture(table: Table, rounds: int) -> None:
     """`to_glb` of the torus, in both ways."""
     decoded = asset()
-    judge = Judge(decoded["gaussian"][0])
+    rendering = importlib.import_module("trellis.utils.render_utils")
+    drawing(table, rounds, rendering, decoded["gaussian"][0])
+    painter = Painter()
+    with replaced(rendering, "get_renderer", lambda *_asked, **_options: painter):
+        judge = Judge(decoded["gaussian"][0])
+        bakes(table, rounds, decoded, judge)
+
+
+def drawing(table: Table, rounds: int, rendering: Any, splats: Any) -> None:
+    """The views for a texture: as TRELLIS draws them into main memory, and kept on the GPU."""
+    times: tuple[list[float], list[float]] = ([], [])
+    trellis = glb.Trellis(None, rendering)
+    for _ in range(rounds):
+        torch.cuda.synchronize()
+        started = time.monotonic()
+        rendering.render_multiview(splats, resolution=1024, nviews=100)
+        torch.cuda.synchronize()
+        times[0].append(time.monotonic() - started)
+        started = time.monotonic()
+        with torch.no_grad():
+            for _matrices, _pictures in glb.views(trellis, splats):
+                pass
+        torch.cuda.synchronize()
+        times[1].append(time.monotonic() - started)
+    table.row("100 views of 583,200 splats", *times)
+
+
+def bakes(table: Table, rounds: int, decoded: dict[str, Any], judge: Any) -> None:
+    """`to_glb` in both ways from views in true colours, whose drawing costs nothing."""
     times: dict[tuple[Quality, str], list[float]] = {}
     worth: dict[Quality, list[tuple[float, float]]] = {way: [] for way in Quality}
     files: dict[Quality, set[bytes]] = {way: set() for way in Quality}
@@ -370,11 +426,35 @@ def rasters(table: Table, rounds: int) -> None:
     print(f"pixels: {covered}; covered by one only: {differing}; showing another face: {other}", flush=True)
 
 
+def mended(table: Table, rounds: int) -> None:
+    """Holes and hidden faces: of a torus within another, the outer one with a mouth."""
+    processing = importlib.import_module("trellis.utils.postprocessing_utils")
+    places = processing.sphere_hammersley_sequence
+    ours = holes.fill_holes(lambda count: [places(index, count) for index in range(count)])
+    (outer, shell), (inner, core) = torus(120, 60), torus(120, 60, 0.1)
+    ring = torch.arange(len(shell), device=DEVICE)
+    mesh = torch.cat([outer, inner]), torch.cat([shell[ring % 3600 > 40], core + len(outer)]).int()
+    asked_for = {"max_hole_size": 0.04, "max_hole_nbe": 55, "resolution": 1024, "num_views": 1000}
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(rounds):
+        results = []
+        for fill, spent in zip((processing._fill_holes, ours), times, strict=True):
+            torch.cuda.synchronize()
+            started = time.monotonic()
+            results.append(fill(*mesh, **asked_for))
+            torch.cuda.synchronize()
+            spent.append(time.monotonic() - started)
+    table.row(f"hidden faces and holes, {len(mesh[1])} faces", *times)
+    (vertices, faces), (other_vertices, other_faces) = results
+    same = torch.equal(faces, other_faces) and torch.equal(vertices, other_vertices)
+    print(f"faces left: {len(faces)} and {len(other_faces)}; the same mesh: {same}", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("model", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--parts", default="raster,texture,load,sample")
+    parser.add_argument("--parts", default="raster,holes,texture,load,sample")
     given = parser.parse_args()
     parts = given.parts.split(",")
     determinism.before_torch()
@@ -385,6 +465,8 @@ def main() -> None:
     table = Table()
     if "raster" in parts:
         rasters(table, given.rounds)
+    if "holes" in parts:
+        mended(table, given.rounds)
     if "texture" in parts:
         texture(table, given.rounds)
     if "load" in parts or "sample" in parts:

@@ -38,8 +38,10 @@ const SOURCES: &[(&str, &str)] = sources![
     "texture/__init__.py",
     "texture/bake.py",
     "texture/glb.py",
+    "texture/holes.py",
     "texture/observations.py",
     "texture/raster.py",
+    "texture/unwrap.py",
     "warmup.py",
 ];
 

@@ -144,7 +144,7 @@ class Trellis1:
     @contextmanager
     def exporting(self, run: Run, decoded: dict[str, Any]) -> Iterator[Callable[[Format], Save]]:
         processing = importlib.import_module("trellis.utils.postprocessing_utils")
-        with _baking(processing, run.stages):
+        with _mending(processing), _baking(processing, run.stages):
             yield Exports(run, decoded, processing).prepare
 
     def notes(self, formats: tuple[Format, ...]) -> list[str]:
@@ -268,6 +268,26 @@ def _guide_in_one_batch(pipeline: Any) -> None:
         made[name] = sampler._inference_model = guidance.OneBatch(sampler._inference_model)
         remembering(method)
     pipeline.inject_sampler_multi_image = guidance.averaging(pipeline.inject_sampler_multi_image, made)
+
+
+@contextmanager
+def _mending(module: Any) -> Iterator[None]:
+    """Has the halves of `to_glb` that are ours take the place of TRELLIS's, where that is asked for."""
+    if quality.asked() is not Quality.BALANCED:
+        yield
+        return
+    # Only here, for they import torch and numpy.
+    holes = importlib.import_module("trellis_worker.texture.holes")
+    unwrap = importlib.import_module("trellis_worker.texture.unwrap")
+
+    def places(count: int) -> list[list[float]]:
+        return [module.sphere_hammersley_sequence(index, count) for index in range(count)]
+
+    with (
+        replaced(module, "_fill_holes", holes.fill_holes(places)),
+        replaced(module, "parametrize_mesh", unwrap.parametrise),
+    ):
+        yield
 
 
 @contextmanager

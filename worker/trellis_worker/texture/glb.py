@@ -7,6 +7,7 @@ The mesh is simplified, mended and unwrapped by TRELLIS's own functions, and the
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,21 +80,27 @@ def to_glb(trellis: Trellis, splats: Any, mesh: Any, wanted: Wanted, stages: Sta
 
 def _texture(trellis: Trellis, splats: Any, surface: Surface, size: int, stages: Stages) -> Any:
     seen: list[Seen] = []
+    steps = VIEWS // VIEWS_AT_ONCE
+    for matrices, pictures in views(trellis, splats):
+        seen.append(observe(surface, matrices, pictures, size))
+        stages.step(len(seen), 2 * steps)
+    together = joined(seen)
+    seen.clear()
+    return bake(together, size, lambda done, rounds: stages.step(steps + steps * done // rounds, 2 * steps))
+
+
+def views(trellis: Trellis, splats: Any) -> Iterator[tuple[Any, Any]]:
+    """Clip matrices (B, 4, 4) and pictures (B, H, W, 3) uint8 of the splats, some at a time."""
     renderer = trellis.rendering.get_renderer(splats, resolution=RESOLUTION, bg_color=(0, 0, 0))
     cameras = _cameras(trellis.rendering)
-    steps = VIEWS // VIEWS_AT_ONCE
-    for step in range(steps):
+    for first in range(0, VIEWS, VIEWS_AT_ONCE):
         pictures, matrices = [], []
-        for extrinsics, intrinsics in cameras[step * VIEWS_AT_ONCE : (step + 1) * VIEWS_AT_ONCE]:
+        for extrinsics, intrinsics in cameras[first : first + VIEWS_AT_ONCE]:
             colour = renderer.render(splats, extrinsics, intrinsics)["color"]
             # Rounded as TRELLIS rounds its pictures.
             pictures.append((colour * 255).clamp(0, 255).byte().permute(1, 2, 0))
             matrices.append(clip_matrix(extrinsics, intrinsics))
-        seen.append(observe(surface, torch.stack(matrices), torch.stack(pictures), size))
-        stages.step(step + 1, 2 * steps)
-    together = joined(seen)
-    seen.clear()
-    return bake(together, size, lambda done, rounds: stages.step(steps + steps * done // rounds, 2 * steps))
+        yield torch.stack(matrices), torch.stack(pictures)
 
 
 def _cameras(rendering: Any) -> list[tuple[Any, Any]]:
