@@ -2,7 +2,8 @@
 
     bench_trellis.py MODEL [--rounds N] [--parts LIST]
 
-MODEL: a folder as tests/tiny_trellis/model.py --real-size writes it. LIST: of raster, holes, texture, load, sample.
+MODEL: a folder as tests/tiny_trellis/model.py --real-size writes it. LIST: of raster, holes, texture, load and
+sample.
 
 Times are medians. Sampling runs on random weights, where only time, memory and equality mean something; the
 texture is of a mesh with a known colour, so that there is a truth to compare with.

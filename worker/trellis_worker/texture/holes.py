@@ -44,10 +44,11 @@ def fill_holes(places: Callable[[int], list[list[float]]]) -> Callable[..., tupl
             darkness = numpy.sort(visibility[part])[(len(part) - 1) // 2]
             if darkness <= DARK and all(area <= largest for area in mesh.cuts(part)):
                 kept[part] = False
-        used, left = numpy.unique(mesh.faces[kept], return_inverse=True)
-        return _closed(
-            mesh.vertices[used], left.reshape(-1, 3).astype(numpy.int32), max_hole_nbe, verts.device
-        )
+        vertices, left = mesh.vertices, mesh.faces
+        if not kept.all():
+            used, left = numpy.unique(left[kept], return_inverse=True)
+            vertices, left = vertices[used], left.reshape(-1, 3).astype(numpy.int32)
+        return _closed(vertices, left, longest, verts.device)
 
     return fill
 
