@@ -2,8 +2,8 @@
 
     bench_trellis.py MODEL [--rounds N] [--parts LIST]
 
-MODEL: a folder as tests/tiny_trellis/model.py --real-size writes it. LIST: of raster, holes, texture, load and
-sample.
+MODEL: a folder as tests/tiny_trellis/model.py --real-size writes it. LIST: of raster, holes, texture, load
+and sample.
 
 Times are medians. Sampling runs on random weights, where only time, memory and equality mean something; the
 texture is of a mesh with a known colour, so that there is a truth to compare with.
@@ -253,7 +253,7 @@ class Painter:
         self.surface = observations.Surface(*torus(480, 270), None)
         self.drawn: dict[bytes, Any] = {}
 
-    def render(self, _splats: Any, extrinsics: Any, intrinsics: Any) -> dict[str, Any]:
+    def render(self, _splats: Any, extrinsics: Any, intrinsics: Any, **_options: Any) -> dict[str, Any]:
         key = extrinsics.cpu().numpy().tobytes()
         if key not in self.drawn:
             self.drawn[key] = self.draw(observations.clip_matrix(extrinsics, intrinsics))
