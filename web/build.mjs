@@ -10,19 +10,34 @@ const here = dirname(fileURLToPath(import.meta.url));
 const dist = join(here, "dist");
 
 /**
- * model-viewer's style element would need `unsafe-inline` in the page's policy. It becomes a template here, whose text
- * `viewer.js` makes a constructed style sheet of.
+ * model-viewer's style element would need `unsafe-inline` in the page's policy. Its text becomes an export, of which
+ * `model-viewer.js` makes a style sheet.
  * @type {import("esbuild").Plugin}
  */
-const styleAsTemplate = {
-  name: "style-as-template",
+const styleAsExport = {
+  name: "style-as-export",
   setup(build) {
     build.onLoad({ filter: /model-viewer\/lib\/template\.js$/ }, async ({ path }) => {
       const text = await readFile(path, "utf8");
-      const changed = text.replace("<style>", '<template id="css">').replace("</style>", "</template>");
-      if (changed === text) throw new Error(`${path}: no style element: see web/src/viewer.js`);
-      return { contents: changed, loader: "js" };
+      const style = text.match(/<style>(.*?)<\/style>/s);
+      if (!style || style[1].includes("${")) throw new Error(`${path}: no style element of plain text`);
+      return { contents: `${text.replace(style[0], "")}\nexport const css = ${JSON.stringify(style[1])};`, loader: "js" };
     });
+  },
+};
+
+/**
+ * The decoder of meshopt's compression compiles WebAssembly as soon as it is loaded, which the page's policy forbids. No
+ * model of ours is compressed like that.
+ * @type {import("esbuild").Plugin}
+ */
+const withoutMeshopt = {
+  name: "without-meshopt",
+  setup(build) {
+    build.onLoad({ filter: /meshopt_decoder\.module\.js$/ }, () => ({
+      contents: "export const MeshoptDecoder = { supported: false, ready: Promise.resolve() };",
+      loader: "js",
+    }));
   },
 };
 
@@ -42,7 +57,7 @@ const { outputFiles, metafile } = await build({
   legalComments: "linked",
   metafile: true,
   write: false,
-  plugins: [styleAsTemplate],
+  plugins: [styleAsExport, withoutMeshopt],
 });
 
 // The folder itself stays: cargo looks at its date for whether to build again.

@@ -15,6 +15,8 @@ import door
 import files
 import handshakes
 import http_rules
+import key_holders
+import masks
 import other_servers
 import pictures
 import sessions
@@ -29,6 +31,8 @@ ATTACKS: list[Callable[[str], str]] = [
     *handshakes.ATTACKS,
     *http_rules.ATTACKS,
     *files.ATTACKS,
+    *key_holders.ATTACKS,
+    *masks.ATTACKS,
     *pictures.ATTACKS,
     *sessions.ATTACKS,
     *uploads.ATTACKS,

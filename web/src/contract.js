@@ -7,13 +7,20 @@ import { json } from "./api.js";
  *   min?: number, max?: number, step?: number, choices?: string[] }} Parameter
  */
 
-/** @type {Promise<Parameter[]> | undefined} */
+/** @type {Promise<any> | undefined} */
 let asked;
-/** @returns {Promise<Parameter[]>} */
-export const parameters = () => (asked ??= json("openapi.json").then(read).catch((error) => {
+/** The server's contract, asked for once. @returns {Promise<any>} */
+const contract = () => (asked ??= json("openapi.json").catch((error) => {
   asked = undefined;
   throw error;
 }));
+export const parameters = async () => read(await contract());
+
+/** Whether the server has a route. @param {string} path @param {string} [method] */
+export const offers = async (path, method) => {
+  const item = (await contract()).paths[path];
+  return Boolean(method ? item?.[method] : item);
+};
 
 /** @param {any} contract @returns {Parameter[]} */
 export function read(contract) {

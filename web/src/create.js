@@ -66,7 +66,7 @@ export async function create(main, gone, id) {
     }
   };
   const trySample = async () => {
-    const picture = await (await fetch(sample)).blob();
+    const picture = await (await fetch(new URL(sample, import.meta.url))).blob();
     await add([new File([picture], "duck.webp", { type: "image/webp" })]);
   };
 

@@ -104,7 +104,8 @@ function open({ file, original, mask, origin, width, height, done }) {
   }, { disabled: true });
   const magnify = (/** @type {number} */ by) => {
     zoom = Math.min(8, Math.max(1, zoom * by));
-    shown.style.width = `${100 * zoom}%`;
+    // At first the whole picture is in sight.
+    shown.style.width = `calc(${zoom} * min(100%, 56dvh * ${(width / height).toFixed(4)}))`;
   };
   const remember = () => {
     before.push(mask.slice());
@@ -137,6 +138,7 @@ function open({ file, original, mask, origin, width, height, done }) {
     h("div", { class: "canvas", tabIndex: 0, role: "region", "aria-label": "Picture" }, shown),
     h("div", { class: "row end" }, button("Discard", () => box.close()), button("Use this", save, { class: "primary" })));
   box.classList.add("wide");
+  magnify(1);
   box.addEventListener("keydown", (event) => {
     if ((event.ctrlKey || event.metaKey) && event.key === "z") { event.preventDefault(); undo.click(); }
     if (event.key === "[" || event.key === "]") brush.value = String(Number(brush.value) * (event.key === "]" ? 1.25 : 0.8));

@@ -1,11 +1,10 @@
 // All jobs of a person, newest first. More are fetched as they are scrolled to.
 
-import { artifactUrl, json, shownModel } from "./api.js";
+import { json, shownModel } from "./api.js";
 import { announce, attempt, button, h } from "./dom.js";
-import { remove, rename } from "./job.js";
+import { canRename, remove, rename } from "./job.js";
 import { keepThumbnail, thumbnailOf } from "./thumbnails.js";
 import { jobName, stateName, when } from "./words.js";
-import { thumbnail } from "./viewer.js";
 
 /** @typedef {import("./api.js").Job} Job */
 
@@ -25,6 +24,7 @@ export async function gallery(main, gone, choosing) {
   let turn = 0;
   let busy = false;
 
+  const named = await canRename();
   const restart = async () => {
     turn += 1;
     cursor = "";
@@ -41,7 +41,7 @@ export async function gallery(main, gone, choosing) {
     if (mine !== turn) return;
     cursor = page.next_cursor ?? "";
     const jobs = page.jobs.filter((/** @type {Job} */ job) => !choosing || (job.id !== choosing.without && shownModel(job)));
-    grid.append(...jobs.map((/** @type {Job} */ job) => card(job, gone, restart, choosing?.pick)));
+    grid.append(...jobs.map((/** @type {Job} */ job) => card(job, gone, { restart: named ? restart : null, pick: choosing?.pick })));
     more.replaceChildren();
     if (grid.children.length === 0 && !cursor) more.append(empty(search.value));
     busy = false;
@@ -62,8 +62,8 @@ function empty(searched) {
     : h("div", { class: "empty" }, h("div", { class: "cube", "aria-hidden": "true" }), h("h2", {}, "Nothing here yet"), h("p", {}, "What you make is kept here."), h("a", { class: "button primary", href: "#/" }, "Make something"));
 }
 
-/** @param {Job} job @param {AbortSignal} gone @param {() => Promise<void>} changed @param {(job: Job) => void} [pick] */
-function card(job, gone, changed, pick) {
+/** @param {Job} job @param {AbortSignal} gone @param {{ restart: (() => Promise<void>) | null, pick?: (job: Job) => void }} acts */
+function card(job, gone, { restart, pick }) {
   const picture = h("img", { loading: "lazy", decoding: "async", alt: "", src: thumbnailOf(job) ?? `v1/jobs/${job.id}/input/0` });
   const state = job.state === "succeeded" ? (job.made_by === "relief" ? "Preview" : "") : stateName(job);
   const inside = [h("div", { class: "thumb" }, picture, state && h("span", { class: `badge ${job.state === "failed" ? "bad" : "preview"}` }, state)),
@@ -73,21 +73,20 @@ function card(job, gone, changed, pick) {
     : h("a", { class: "card-link", href: `#/job/${job.id}` }, ...inside);
   /** @type {HTMLLIElement} */
   const item = h("li", {}, link, !pick && h("div", { class: "card-tools" },
-    button("Rename", () => rename(job, changed), { "aria-label": `Rename ${jobName(job)}` }),
+    restart && button("Rename", () => rename(job, restart), { "aria-label": `Rename ${jobName(job)}` }),
     button("Delete", () => remove(job, () => item.remove()), { "aria-label": `Delete ${jobName(job)}` })));
-  const model = shownModel(job);
-  if (job.state === "succeeded" && model && !thumbnailOf(job)) drawOnSight(item, job, model.name, picture, gone);
+  if (job.state === "succeeded" && !thumbnailOf(job)) drawOnSight(item, job, picture, gone);
   return item;
 }
 
-/** @param {Element} item @param {Job} job @param {string} name @param {HTMLImageElement} picture @param {AbortSignal} gone */
-function drawOnSight(item, job, name, picture, gone) {
+/** @param {Element} item @param {Job} job @param {HTMLImageElement} picture @param {AbortSignal} gone */
+function drawOnSight(item, job, picture, gone) {
   const watch = new IntersectionObserver(([seen]) => {
     if (!seen.isIntersecting) return;
     watch.disconnect();
     drawing = drawing.then(async () => {
       if (gone.aborted || !item.isConnected) return;
-      await keepThumbnail(job, () => thumbnail(artifactUrl(job, name))).catch(() => {});
+      await keepThumbnail(job).catch(() => {});
       picture.src = thumbnailOf(job) ?? picture.src;
     });
   });

@@ -1,9 +1,9 @@
 // A job: its way, live, and then its result.
 
 import { artifactUrl, follow, getJob, isOver, json, put, send, shownModel, submit } from "./api.js";
-import { parameters } from "./contract.js";
+import { offers, parameters } from "./contract.js";
 import { announce, attempt, button, dialog, h, sentence, toast } from "./dom.js";
-import { drawn, viewer } from "./viewer.js";
+import { drawn, tools, viewer } from "./viewer.js";
 import { keepThumbnail } from "./thumbnails.js";
 import { STAGE_ORDER, curlLine, duration, formatName, generateLine, jobName, provenance, size, stageName, stateName, when } from "./words.js";
 
@@ -14,7 +14,10 @@ import { STAGE_ORDER, curlLine, duration, formatName, generateLine, jobName, pro
  * @param {HTMLElement} stage @param {string} id @param {AbortSignal} gone @param {import("./form.js").Form} [panel]
  */
 export async function showJob(stage, id, gone, panel) {
-  let job = await getJob(id);
+  let job = await getJob(id).catch((error) => {
+    if (error.status === 404) throw Object.assign(new Error("this job is not here any more"), { fix: "it was deleted, or the server has kept it long enough; the gallery has those that are left" });
+    throw error;
+  });
   if (gone.aborted) return;
   const scene = h("div", { class: "scene" });
   const card = h("div", { class: "card" });
@@ -84,7 +87,8 @@ function progressCard(job, link, acts) {
     return h("div", { class: "result-line" }, h("div", {}, h("h2", {}, jobName(job)),
       h("p", {}, h("span", { class: `badge ${preview ? "preview" : "good"}` }, preview ? "Preview from the outline" : "Made by TRELLIS"),
         job.cached ? "from an earlier, equal job" : total !== undefined ? `in ${duration(total)}` : "")),
-      h("div", { class: "row" }, button("New seed", acts.again, { title: "Make it again with another seed" }), download(job)));
+      h("div", { class: "row" }, button("Compare", () => { location.hash = `#/compare/${job.id}`; }, { title: "Side by side with another result" }),
+        button("New seed", acts.again, { title: "Make it again with another seed" }), download(job)));
   }
   if (job.state === "failed" || job.state === "cancelled") {
     return h("div", { class: "failed" }, h("h2", {}, stateName(job)),
@@ -117,16 +121,20 @@ async function showScene(scene, job) {
   try {
     const view = await viewer(artifactUrl(job, model.name), `3D model of ${jobName(job)}`, { loading: "eager" });
     const old = scene.querySelector("model-viewer");
+    if (scene.dataset.model !== key) return;
     view.classList.add("coming");
     scene.append(view);
     await drawn(view);
+    // Another model came while this one was loaded.
+    if (scene.dataset.model !== key) return view.remove();
     old?.remove();
     scene.querySelector(".waiting")?.remove();
-    scene.querySelector(".badge")?.remove();
+    for (const former of scene.querySelectorAll(".badge, .scene-tools")) former.remove();
     view.classList.remove("coming");
+    scene.append(tools(view));
     scene.dataset.drawn = model.preview ? "preview" : "result";
     if (model.preview) scene.append(h("span", { class: "badge preview" }, "Preview, until TRELLIS is done"));
-    if (job.state === "succeeded") await keepThumbnail(job, () => view.toBlob({ mimeType: "image/webp", qualityArgument: 0.85 }));
+    if (job.state === "succeeded") await keepThumbnail(job);
   } catch (error) {
     scene.dataset.model = "";
     toast(error);
@@ -176,16 +184,14 @@ async function factsOf(job, refresh, panel) {
   h("section", {}, h("h3", {}, "This job"), h("p", {}, `Submitted ${when(job.created_at)}, seed ${job.params.seed}.`),
     h("div", { class: "row" },
       panel && button("Use these settings", () => { panel.load(job.params); announce("Settings loaded"); }),
-      button("Compare…", () => { location.hash = `#/compare/${job.id}`; }),
-      button("Rename…", () => rename(job, refresh)),
+      (await canRename()) && button("Rename…", () => rename(job, refresh)),
       button("Delete", () => remove(job), { class: "quiet danger" }))));
   return parts;
 }
 
 /** Formats that can be made of a finished GLB, where the server has that. @param {Job} job */
 async function exportMore(job) {
-  const contract = await json("openapi.json");
-  if (job.state !== "succeeded" || !contract.paths["/v1/jobs/{id}/exports"]) return null;
+  if (job.state !== "succeeded" || !(await offers("/v1/jobs/{id}/exports"))) return null;
   const list = h("select", { "aria-label": "Another format" }, ...["obj", "voxels", "stl", "ply"].filter((format) => !job.artifacts.some((file) => file.format === format)).map((format) => h("option", { value: format }, formatName(format))));
   return list.options.length > 0 && h("div", { class: "row export" }, list, button("Export", async () => {
     const answer = await put("POST", `v1/jobs/${job.id}/exports`, { format: list.value });
@@ -224,6 +230,9 @@ export function rename(job, refresh) {
   const shown = dialog("Rename", h("form", { onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); attempt(save); } },
     name, h("div", { class: "row end" }, h("button", { class: "primary", type: "submit" }, "Save"))));
 }
+
+/** Whether the server keeps names. */
+export const canRename = () => offers("/v1/jobs/{id}", "patch");
 
 /** Asks, then deletes. @param {Job} job @param {() => unknown} [after] */
 export function remove(job, after = () => { location.hash = "#/gallery"; }) {

@@ -16,7 +16,7 @@ async function route() {
   const main = element("main");
   const [view = "", one, other] = location.hash.replace(/^#\/?/, "").split("/");
   for (const link of document.querySelectorAll("nav a")) {
-    const current = link.getAttribute("href") === (view === "gallery" ? "#/gallery" : "#/");
+    const current = link.getAttribute("href") === (["gallery", "compare"].includes(view) ? "#/gallery" : "#/");
     current ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current");
   }
   try {
@@ -27,7 +27,7 @@ async function route() {
     if (gone.aborted) return;
     const { message, fix } = /** @type {{ message: string, fix?: string }} */ (error);
     const place = main.querySelector(".stage") ?? main;
-    place.replaceChildren(h("div", { class: "empty" }, h("h2", {}, sentence(message)), fix && h("p", {}, sentence(fix)), h("a", { class: "button", href: "#/" }, "Start over")));
+    place.replaceChildren(h("div", { class: "empty" }, h("h2", {}, sentence(message)), fix && h("p", {}, sentence(fix)), h("div", { class: "row" }, h("a", { class: "button primary", href: "#/" }, "Start over"), h("a", { class: "button", href: "#/gallery" }, "Gallery"))));
   }
 }
 

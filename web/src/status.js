@@ -1,83 +1,99 @@
 // What the server works with, in one line; more on a click.
 
-import { ifThere, json } from "./api.js";
 import { button, dialog, element, h, sentence } from "./dom.js";
+import { version } from "./pictures.js";
 import { session, signOut } from "./session.js";
 import { size } from "./words.js";
 
-const EVERY_MS = 5000;
+/**
+ * @typedef {{ name: string, status: "ready" | "starting" | "unavailable", reason?: string, fix?: string, preview: boolean }} Backend
+ * @typedef {{ uuid: string, name: string, memory_bytes: number, memory_used_bytes: number, utilisation_percent?: number,
+ *   temperature_celsius?: number }} Gpu
+ * @typedef {{ version: string, jobs?: { queued: number, running: number }, backends: Backend[], gpus: Gpu[],
+ *   workers: { name: string, state: string, reason: string, gpu?: string }[] }} Status
+ */
+
+const EVERY_MS = 4000;
 
 /** Keeps the line in the header true. */
 export async function watchStatus() {
   for (;;) {
-    if (!document.hidden) await draw().catch(() => line("bad", "Server not reachable", () => {}));
+    if (!document.hidden) await draw().catch(() => line({ kind: "bad", label: "Server not reachable" }, () => {}));
     await new Promise((done) => setTimeout(done, EVERY_MS));
   }
 }
 
 async function draw() {
-  const [facts, workers, queued] = await Promise.all([
-    json("v1/version"),
-    quietly("v1/workers", { workers: [] }),
-    quietly("v1/jobs?state=queued&limit=100", { jobs: [] }),
-  ]);
-  const best = facts.backends.find((/** @type {any} */ one) => one.status === "ready") ?? facts.backends[0];
-  const gpu = workers.workers.find((/** @type {any} */ one) => one.gpu_name);
-  const waiting = queued.jobs.length;
-  const label = !best || best.status === "unavailable" ? "Cannot work now" : best.preview ? "Preview only" : gpu?.gpu_name ?? "TRELLIS";
-  const kind = !best || best.status === "unavailable" ? "bad" : best.preview || best.status === "starting" ? "fair" : "good";
-  line(kind, waiting ? `${label} · ${waiting} waiting` : label, () => details(facts, workers.workers, waiting));
+  const answer = await fetch("v1/status");
+  // No question for a key comes from a line that renews itself.
+  if (answer.status === 401) return line({ kind: "fair", label: "Not signed in" }, () => location.reload());
+  if (!answer.ok) throw new Error("no status");
+  const now = /** @type {Status} */ (await answer.json());
+  line(summary(now), () => details(now));
 }
 
-/** No question for a key comes from a line that renews itself. @param {string} path @param {any} otherwise */
-async function quietly(path, otherwise) {
-  const answer = await fetch(path);
-  return answer.ok ? answer.json() : otherwise;
+/** @typedef {{ kind: "good" | "fair" | "bad", label: string, waiting?: number, memory?: number }} Summary */
+
+/** @param {Status} now @returns {Summary} */
+function summary({ backends, gpus, jobs }) {
+  const able = backends.find(({ status }) => status === "ready") ?? backends.find(({ status }) => status === "starting");
+  const waiting = jobs?.queued;
+  if (!able) return { kind: "bad", label: "Cannot work now", waiting };
+  if (able.preview) return { kind: "fair", label: "Preview only", waiting };
+  const label = able.status === "starting" ? "TRELLIS is starting" : gpus[0] ? short(gpus[0].name) + (gpus.length > 1 ? ` × ${gpus.length}` : "") : "TRELLIS";
+  const total = gpus.reduce((sum, { memory_bytes }) => sum + memory_bytes, 0);
+  const used = gpus.reduce((sum, { memory_used_bytes }) => sum + memory_used_bytes, 0);
+  return { kind: able.status === "ready" ? "good" : "fair", label, waiting, ...(total && { memory: used / total }) };
 }
 
-/** @param {string} kind @param {string} label @param {() => unknown} open */
-function line(kind, label, open) {
-  const place = element("status");
-  const present = place.querySelector("button");
-  if (present?.dataset.label === `${kind} ${label}`) {
-    act = open;
-    return;
-  }
-  act = open;
-  const shown = h("button", { type: "button", class: `pill ${kind}`, "aria-haspopup": "dialog", onclick: () => act() }, h("i", { "aria-hidden": "true" }), label);
-  shown.dataset.label = `${kind} ${label}`;
-  place.replaceChildren(shown);
-}
+/** @param {string} name */
+const short = (name) => name.replace(/^NVIDIA (GeForce )?/, "");
+
 /** @type {() => unknown} */
 let act = () => {};
+let last = "";
 
-/** @param {any} facts @param {any[]} workers @param {number} waiting */
-async function details(facts, workers, waiting) {
-  const who = await session();
-  const status = await ifThere(json("v1/status")).catch(() => null);
-  const real = facts.backends.filter((/** @type {any} */ one) => !one.preview);
-  const shown = dialog("This server",
-    ...facts.backends.map((/** @type {any} */ one) => h("section", { class: "backend" },
-      h("h3", {}, h("span", { class: `dot ${one.status === "ready" ? "good" : one.status === "starting" ? "fair" : "bad"}` }), one.name, h("span", { class: "hint" }, ` ${one.status}`)),
-      h("p", {}, sentence(one.description)),
-      one.reason && h("p", { class: "note" }, sentence(one.reason), one.fix && h("span", {}, ` ${sentence(one.fix)}`)))),
-    ...workers.map((worker) => h("section", {}, h("h3", {}, worker.gpu_name ?? worker.name), h("p", {}, sentence(worker.reason)), memory(worker, status))),
-    real.length === 0 && h("section", { class: "note" }, h("h3", {}, "How to get TRELLIS"),
-      h("p", {}, "This server makes previews from the outline of a picture. They come in a moment and need no GPU, but they are not what TRELLIS makes."),
-      h("p", {}, "For full models it needs an NVIDIA GPU, the Python environment and the model folder. On that machine, run ", h("code", {}, "trellis doctor"), ": it says what is missing and what to do.")),
-    h("p", { class: "hint" }, `${waiting} waiting · trellis-server ${facts.release} · `, h("a", { href: "docs" }, "API reference")),
+/** @param {Summary} said @param {() => unknown} open */
+function line(said, open) {
+  act = open;
+  if (last === JSON.stringify(said)) return;
+  last = JSON.stringify(said);
+  const { kind, label, waiting, memory } = said;
+  const bar = h("b");
+  bar.style.width = `${Math.round(100 * (memory ?? 0))}%`;
+  const shown = h("button", { type: "button", class: `pill ${kind}`, "aria-haspopup": "dialog", onclick: () => act() },
+    h("i", { "aria-hidden": "true" }), h("span", {}, label),
+    memory !== undefined && h("span", { class: "memory", title: "GPU memory in use" }, bar, h("span", { class: "hidden-text" }, `, ${Math.round(100 * memory)} % of GPU memory in use`)),
+    Boolean(waiting) && h("span", { class: "waiting-count" }, `${waiting} waiting`));
+  const focused = element("status").contains(document.activeElement);
+  element("status").replaceChildren(shown);
+  if (focused) shown.focus();
+}
+
+/** @param {Status} now */
+async function details({ version: release, backends, gpus, workers, jobs }) {
+  const [who, facts] = await Promise.all([session(), version()]);
+  const about = (/** @type {string} */ name) => facts.backends.find((/** @type {any} */ one) => one.name === name)?.description;
+  const real = backends.filter(({ preview }) => !preview);
+  dialog("This server",
+    ...backends.map((one) => h("section", { class: "backend" },
+      h("h3", {}, h("span", { class: `dot ${{ ready: "good", starting: "fair", unavailable: "bad" }[one.status]}` }),
+        one.preview ? "Preview" : "TRELLIS", h("span", { class: "hint" }, ` ${one.status === "unavailable" ? "cannot run here" : one.status}`)),
+      about(one.name) && h("p", {}, sentence(about(one.name))),
+      one.reason && h("div", { class: "note" }, h("p", {}, sentence(one.reason)), one.fix && h("p", {}, sentence(one.fix))))),
+    ...gpus.map((gpu) => h("section", {}, h("h3", {}, gpu.name),
+      h("label", { class: "gauge" }, h("span", {}, `${size(gpu.memory_used_bytes)} of ${size(gpu.memory_bytes)} in use`), h("meter", { max: gpu.memory_bytes, value: gpu.memory_used_bytes })),
+      h("p", { class: "hint" }, [gpu.utilisation_percent !== undefined && `${gpu.utilisation_percent} % busy`, gpu.temperature_celsius !== undefined && `${gpu.temperature_celsius} °C`,
+        ...workers.filter(({ gpu: on }) => on === gpu.uuid).map(({ name, reason }) => `${name}: ${reason}`)].filter(Boolean).join(" · ")))),
+    real.every(({ status }) => status === "unavailable") && getTrellis(),
+    h("p", { class: "hint" }, jobs ? `${jobs.queued} waiting, ${jobs.running} in work · ` : "", `trellis-server ${release} · `, h("a", { href: "docs" }, "API reference")),
     h("div", { class: "row end" }, themeButton(), signOut(who)));
-  return shown;
 }
 
-/** @param {any} worker @param {any} status */
-function memory(worker, status) {
-  const used = worker.counters.vram_bytes;
-  const gpu = status?.gpus?.find((/** @type {any} */ one) => one.uuid === worker.gpu);
-  const total = gpu?.memory_total_bytes ?? gpu?.memory_bytes;
-  if (!total) return used > 0 && h("p", { class: "hint" }, `${size(used)} of GPU memory in use, ${size(worker.counters.peak_vram_bytes)} at most`);
-  return h("label", {}, `GPU memory: ${size(used)} of ${size(total)}`, h("meter", { max: total, value: used }));
-}
+/** What is to be done where there is no TRELLIS. */
+const getTrellis = () => h("section", { class: "note" }, h("h3", {}, "How to get TRELLIS"),
+  h("p", {}, "The preview is made from the outline of a picture. It comes in a moment and needs no GPU, but it is not what TRELLIS makes."),
+  h("p", {}, "For full models the server needs an NVIDIA GPU, the Python environment and the model folder. On that machine, run ", h("code", {}, "trellis doctor"), ": it says what is missing and what to do."));
 
 function themeButton() {
   const dark = () => document.documentElement.dataset.theme === "dark" || (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);

@@ -1,10 +1,11 @@
 // Small pictures of results: drawn once by a browser, then kept with their job.
 
-import { ifThere, send } from "./api.js";
+import { artifactUrl, ifThere, send, shownModel } from "./api.js";
+import { offers } from "./contract.js";
+import { thumbnail } from "./viewer.js";
 
 /** Where the server keeps none, they last as long as the page. @type {Map<string, string>} */
 const drawnHere = new Map();
-let serverKeeps = true;
 
 /** @typedef {import("./api.js").Job} Job */
 
@@ -14,14 +15,15 @@ const SIDE = 384;
 /** @param {Job} job */
 export const thumbnailOf = (job) => job.thumbnail?.replace(/^\//, "") ?? drawnHere.get(job.id);
 
-/** Keeps a picture of a job that has none. @param {Job} job @param {() => Promise<Blob>} draw */
-export async function keepThumbnail(job, draw) {
-  if (thumbnailOf(job)) return;
-  const picture = await shrunk(await draw());
+/** Draws and keeps a picture of a job's result, where it has one and no picture yet. @param {Job} job */
+export async function keepThumbnail(job) {
+  const model = shownModel(job);
+  if (!model || model.preview || thumbnailOf(job)) return;
+  const picture = await shrunk(await thumbnail(artifactUrl(job, model.name)));
   drawnHere.set(job.id, URL.createObjectURL(picture));
-  if (!serverKeeps) return;
-  const kept = await ifThere(send(`v1/jobs/${job.id}/thumbnail`, { method: "PUT", headers: { "content-type": picture.type }, body: picture }));
-  serverKeeps = kept !== null;
+  if (!(await offers("/v1/jobs/{id}/thumbnail"))) return;
+  // The job may be gone by now.
+  await ifThere(send(`v1/jobs/${job.id}/thumbnail`, { method: "PUT", headers: { "content-type": picture.type }, body: picture }));
 }
 
 /** @param {Blob} picture @returns {Promise<Blob>} */

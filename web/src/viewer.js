@@ -1,6 +1,6 @@
 // A 3D view of a GLB. Its code is loaded on first use.
 
-import { h } from "./dom.js";
+import { button, h } from "./dom.js";
 
 /** @typedef {import("./model-viewer.js").ModelViewer} ModelViewer */
 
@@ -31,20 +31,11 @@ export async function viewer(url, label, more = {}) {
     ...more,
   };
   for (const [name, value] of Object.entries(attributes)) view.setAttribute(name, value);
-  adoptStyle(view);
-  // The page says in its own words how far it is.
-  view.append(h("div", { slot: "progress-bar" }));
+  // The page says in its own words how far it is. The viewer's own buttons would come before all others by Tab.
+  view.append(h("div", { slot: "progress-bar" }),
+    h("button", { slot: "ar-button", type: "button", class: "ar" }, "View in your room"),
+    h("button", { slot: "exit-webxr-ar-button", type: "button", class: "ar" }, "Leave AR"));
   return view;
-}
-
-/** The viewer's style, a template by `build.mjs`, as a constructed sheet, which the page's policy allows. @param {Element} view */
-function adoptStyle(view) {
-  const root = view.shadowRoot;
-  const template = root?.querySelector("#css");
-  if (!root || !(template instanceof HTMLTemplateElement)) return;
-  const sheet = new CSSStyleSheet();
-  sheet.replaceSync(template.content.textContent ?? "");
-  root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
 }
 
 /** Resolves once the model is drawn. @param {ModelViewer} view @returns {Promise<void>} */
@@ -66,6 +57,7 @@ export async function thumbnail(url) {
   document.body.append(view);
   try {
     await drawn(view);
+    view.jumpCameraToGoal();
     await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
     return await view.toBlob({ mimeType: "image/webp", qualityArgument: 0.85, idealAspect: false });
   } finally {
@@ -83,4 +75,35 @@ export function link(one, other) {
       to.jumpCameraToGoal();
     });
   }
+}
+
+/** What can be done with a view: look at the surface without its texture, let it turn, fill the screen. @param {ModelViewer} view */
+export function tools(view) {
+  const press = (/** @type {HTMLElement} */ shown, /** @type {boolean} */ on) => shown.setAttribute("aria-pressed", String(on));
+  /** @type {(() => void)[] | null} */
+  let undo = null;
+  const surface = button("Surface", () => {
+    const bare = !undo;
+    if (undo) for (const back of undo) back();
+    undo = bare ? (view.model?.materials ?? []).map(withoutTexture) : null;
+    press(surface, bare);
+  }, { title: "Without the texture", "aria-pressed": "false" });
+  const turn = button("Turn", () => {
+    view.toggleAttribute("auto-rotate");
+    press(turn, view.hasAttribute("auto-rotate"));
+  }, { title: "Turn by itself", "aria-pressed": String(view.hasAttribute("auto-rotate")) });
+  const full = document.fullscreenEnabled && button("Full screen", () => (document.fullscreenElement ? document.exitFullscreen() : view.parentElement?.requestFullscreen()));
+  return h("div", { class: "scene-tools", role: "group", "aria-label": "View" }, surface, turn, full);
+}
+
+/** Makes a material grey; gives what undoes it. @param {NonNullable<ModelViewer["model"]>["materials"][number]} material */
+function withoutTexture({ pbrMetallicRoughness: look }) {
+  const { texture } = look.baseColorTexture;
+  const factor = [...look.baseColorFactor];
+  look.baseColorTexture.setTexture(null);
+  look.setBaseColorFactor([0.75, 0.75, 0.78, 1]);
+  return () => {
+    look.baseColorTexture.setTexture(texture);
+    look.setBaseColorFactor(/** @type {[number, number, number, number]} */ (factor));
+  };
 }

@@ -36,6 +36,7 @@ fn new_job() -> NewJob {
         idempotency: None,
         queue_limit: u64::MAX,
         traceparent: None,
+        webhook: None,
         recalled: None,
     }
 }
@@ -44,9 +45,7 @@ fn new_job() -> NewJob {
 async fn life(store: &SqliteStore, job: NewJob) {
     let (worker, filter) = (
         WorkerName("bench".to_owned()),
-        ClaimFilter {
-            choices: vec![BackendChoice::Auto],
-        },
+        ClaimFilter::of(vec![BackendChoice::Auto]),
     );
     store.submit(job).await.expect("the disk has room");
     let claim = store

@@ -1,5 +1,8 @@
 //! What the rules, a store and the service hand each other of a job.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use trellis_core::{
@@ -7,7 +10,7 @@ use trellis_core::{
     Sha256, StatementFile, Timings, TraceParent,
 };
 
-use crate::{BlobKey, CacheKey, Owner};
+use crate::{BlobKey, CacheKey, Owner, Webhook};
 
 /// A job to be accepted. Its pictures are already in the blob store, on disk.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +34,8 @@ pub struct NewJob {
     pub idempotency: Option<(String, String)>,
     /// The trace that it belongs to.
     pub traceparent: Option<TraceParent>,
+    /// Who is told of it.
+    pub webhook: Option<Webhook>,
     /// Refuse the job where so many are already queued.
     pub queue_limit: u64,
     /// The result of an earlier job, with blobs of this job's own: the job is then done as soon as it is
@@ -52,10 +57,25 @@ pub struct Submitted {
 pub struct WorkerName(pub String);
 
 /// Which jobs a worker takes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ClaimFilter {
     /// The choices it can serve, such as `[Auto, Relief]`.
     pub choices: Vec<BackendChoice>,
+    /// How many jobs of these owners may run at a time; of others as many as there is room for.
+    pub running_limits: Arc<RunningLimits>,
+}
+
+/// Names of owners, and how many jobs of each may run at a time.
+pub type RunningLimits = HashMap<String, u64>;
+
+impl ClaimFilter {
+    /// Takes jobs of these choices, of all owners alike.
+    pub fn of(choices: Vec<BackendChoice>) -> Self {
+        Self {
+            choices,
+            ..Self::default()
+        }
+    }
 }
 
 /// The right to work on one attempt of one job. Every later call names it; a store refuses with
@@ -159,9 +179,17 @@ pub struct StoredJob {
     pub thumbnail: Option<Thumbnail>,
     /// By what later jobs that ask the same find its result.
     pub cache_key: Option<CacheKey>,
+    /// Who is told of it; `job.webhook` is the part that is shown.
+    pub webhook: Option<Webhook>,
 }
 
 impl StoredJob {
+    /// The job as this owner sees it.
+    pub fn shown_to(mut self, by: &Owner) -> Job {
+        self.job.owner = self.owner.name_for(by);
+        self.job
+    }
+
     /// The result of a job that succeeded, as it was made.
     pub fn into_outcome(self) -> Option<Outcome> {
         let job = self.job;

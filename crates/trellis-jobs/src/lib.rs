@@ -46,6 +46,7 @@ mod submit_error;
 mod sweep_error;
 mod thumbnail;
 mod wakes;
+mod webhook;
 
 pub use blobs::{BlobError, BlobKey, BlobStore, BlobStream, ReadSeek, StagedBlob};
 pub use cache_key::CacheKey;
@@ -59,12 +60,12 @@ pub use intake::{Arriving, Intake};
 pub use janitor::{Janitor, Retention, Swept, Unknown};
 pub use job::{
     Applied, Claim, ClaimFilter, Delivered, DeliveredStatement, Heartbeat, JobQuery, Lease, NewJob, Outcome,
-    Page, Recovered, StoreStats, StoredJob, Submitted, Thumbnail, WorkerName,
+    Page, Recovered, RunningLimits, StoreStats, StoredJob, Submitted, Thumbnail, WorkerName,
 };
 pub use kinship::Kinship;
 pub use leftovers::clear_leftovers;
 pub use observed::JobObserver;
-pub use owner::Owner;
+pub use owner::{Owner, Rights};
 pub use rescue::{Left, Rescued, RescuedJob, rescue};
 pub use room::Room;
 pub use service::{JobLimits, Jobs, Makers, Removed};
@@ -76,3 +77,4 @@ pub use submit_error::SubmitError;
 pub use sweep_error::SweepError;
 pub use thumbnail::ThumbnailError;
 pub use wakes::{Changes, Seen, Wake, WakeOnDrop, Wakes};
+pub use webhook::{Delivery, DeliveryId, NextDelivery, Settled, Webhook};

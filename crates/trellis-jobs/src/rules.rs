@@ -5,6 +5,8 @@
 
 mod command;
 mod edit;
+mod limits;
+mod turns;
 
 use std::time::Duration;
 
@@ -15,6 +17,8 @@ use crate::{Delivered, Lease, NewJob, Outcome, Owner, StoreError, WorkerName};
 
 pub use command::Command;
 pub use edit::Edit;
+pub use limits::Standing;
+pub use turns::{Waiting, next};
 
 /// What decides over a job's next state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,8 +88,8 @@ pub enum Acceptance {
 }
 
 /// Accepts a new job or refuses it. `earlier`: the digest of the request that came with the same idempotency
-/// key of the same owner; `queued`: how many jobs wait.
-pub fn accept(new: &NewJob, earlier: Option<&str>, queued: u64) -> Result<Acceptance, StoreError> {
+/// key of the same owner.
+pub fn accept(new: &NewJob, earlier: Option<&str>, standing: Standing) -> Result<Acceptance, StoreError> {
     if let (Some((key, digest)), Some(earlier)) = (&new.idempotency, earlier) {
         return if digest == earlier {
             Ok(Acceptance::Replay)
@@ -93,11 +97,7 @@ pub fn accept(new: &NewJob, earlier: Option<&str>, queued: u64) -> Result<Accept
             Err(StoreError::KeyReused { key: key.clone() })
         };
     }
-    // A job that is done at once does not wait.
-    if new.recalled.is_none() && queued >= new.queue_limit {
-        let limit = new.queue_limit;
-        return Err(StoreError::QueueFull { queued, limit });
-    }
+    limits::check(new, standing)?;
     let record = Record {
         id: new.id,
         owner: new.owner.clone(),

@@ -21,6 +21,7 @@ use trellis_supervisor::TrellisBackend;
 
 use crate::data_dir::DataDir;
 use crate::keeping::Kept;
+use crate::webhooks::{self, Sending};
 use crate::{Certificates, NodeError, Settings, backends, keeping, open_files, service_manager};
 
 /// Attempts that a job has before it fails with `worker_lost`.
@@ -37,6 +38,8 @@ const JANITOR: Duration = Duration::from_secs(600);
 const BODIES_COMING_IN: u64 = 16;
 /// Memory for looking at what came in.
 const HEAVY_WORK_BYTES: u64 = 128 << 20;
+/// Memory for showing what of a picture is the object, unless a single picture takes more: then that one takes it alone.
+const PREPROCESSING_BYTES: u64 = 256 << 20;
 /// How long a submission that has arrived waits until it is looked at.
 const HEAVY_WORK_PATIENCE: Duration = Duration::from_secs(20);
 
@@ -67,6 +70,7 @@ pub(crate) struct Services {
     metrics: Metrics,
     trellis: Option<Arc<TrellisBackend>>,
     previews: Option<Arc<dyn Backend>>,
+    webhooks: Option<Sending>,
 }
 
 impl Services {
@@ -79,9 +83,12 @@ impl Services {
         let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
         let dockets =
             Docketed::new(Arc::new(store), Arc::clone(&blobs)).with_observer(Arc::new(metrics.clone()));
+        let store: Arc<dyn JobStore> = Arc::new(dockets.clone());
+        let webhooks = webhooks::open(&settings.webhooks, store.clone(), Arc::new(metrics.clone()))?;
         Ok(Self {
             origin: Arc::new(origin),
-            store: Arc::new(dockets.clone()),
+            store,
+            webhooks,
             metrics,
             blobs,
             dockets,
@@ -115,7 +122,7 @@ impl Services {
         stopping: &CancellationToken,
     ) -> JoinSet<io::Result<()>> {
         let mut tasks = JoinSet::new();
-        let runner = self.runner(settings, data);
+        let runner = self.runner(settings, data, &doors.keys);
         let token = stopping.clone();
         let trellis = self.trellis.clone();
         tasks.spawn(async move {
@@ -148,6 +155,13 @@ impl Services {
             Ok(())
         });
         self.let_in(settings, doors, stopping, &mut tasks);
+        if let Some(webhooks) = self.webhooks {
+            let delivering = webhooks.deliverer.run(stopping.clone());
+            tasks.spawn(async move {
+                delivering.await;
+                Ok(())
+            });
+        }
         tasks
     }
 
@@ -189,7 +203,7 @@ impl Services {
         }
     }
 
-    fn runner(&self, settings: &Settings, data: &DataDir) -> Runner {
+    fn runner(&self, settings: &Settings, data: &DataDir, keys: &KeyRing) -> Runner {
         let runner = RunnerSettings {
             worker: data.worker().clone(),
             lease: LEASE,
@@ -197,6 +211,7 @@ impl Services {
             job_limit: Duration::from_secs(settings.limits.job_seconds),
             max_attempts: MAX_ATTEMPTS,
             drain_deadline: Duration::from_secs(settings.drain_seconds.into()),
+            running_limits: keys.running_limits(),
             scratch: data.scratch(),
         };
         let registry = Registry::clone(&self.registry);
@@ -250,6 +265,8 @@ impl Services {
             keys,
             metrics: self.metrics.clone(),
             crossworld: settings.compat.crossworld,
+            webhooks: self.webhooks.as_ref().map(|webhooks| webhooks.rules.clone()),
+            preprocessing: HeavyWork::new(PREPROCESSING_BYTES, HEAVY_WORK_PATIENCE),
             gpus: Arc::new(gpus),
             allowed_hosts: hosts(names.bound),
             metrics_hosts: hosts(metrics_bound),

@@ -60,16 +60,24 @@ impl Picture {
         self.has_alpha
     }
 
+    /// The same picture with another alpha channel; `None` where there is not one value a pixel.
+    pub fn with_alpha(mut self, alpha: &[u8]) -> Option<Self> {
+        if alpha.len() != self.pixels.len() / 4 {
+            return None;
+        }
+        for (pixel, alpha) in self.pixels.chunks_exact_mut(4).zip(alpha) {
+            pixel[3] = *alpha;
+        }
+        self.has_alpha = holds_a_mask(&self.pixels);
+        Some(self)
+    }
+
     /// What a person should know of how it was read.
     pub fn notes(&self) -> &[Note] {
         &self.notes
     }
 
     /// The picture as a PNG: RGB, or RGBA where it has a mask; not compressed, as it is read once and thrown away.
-    #[expect(
-        clippy::missing_panics_doc,
-        reason = "memory takes as many bytes as there are"
-    )]
     pub fn to_png(&self) -> Vec<u8> {
         let opaque: Vec<u8>;
         let (pixels, colour) = if self.has_alpha {
@@ -79,10 +87,24 @@ impl Picture {
             (&opaque, ExtendedColorType::Rgb8)
         };
         let mut png = Vec::with_capacity(pixels.len() + (64 << 10));
-        PngEncoder::new_with_quality(&mut png, CompressionType::Uncompressed, FilterType::NoFilter)
+        let encoder =
+            PngEncoder::new_with_quality(&mut png, CompressionType::Uncompressed, FilterType::NoFilter);
+        self.write(encoder, pixels, colour);
+        png
+    }
+
+    /// The picture as a PNG to be kept or sent: RGBA whatever its mask is, the colours where nothing is seen too.
+    pub fn to_small_png(&self) -> Vec<u8> {
+        let mut png = Vec::new();
+        let encoder = PngEncoder::new_with_quality(&mut png, CompressionType::Fast, FilterType::Adaptive);
+        self.write(encoder, &self.pixels, ExtendedColorType::Rgba8);
+        png
+    }
+
+    fn write(&self, encoder: PngEncoder<&mut Vec<u8>>, pixels: &[u8], colour: ExtendedColorType) {
+        encoder
             .write_image(pixels, self.width, self.height, colour)
             .expect("there are as many bytes as pixels need, and memory takes them");
-        png
     }
 }
 

@@ -29,7 +29,8 @@ use crate::request_error::RequestError;
 use crate::scrape;
 use crate::sessions::COOKIE;
 use crate::{
-    AppState, events, files, jobs, pages, server_facts, session, status, submit, thumbnail, ui, workers,
+    AppState, events, files, jobs, pages, preprocess, server_facts, session, status, submit, thumbnail, ui,
+    workers,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -159,6 +160,7 @@ fn api() -> OpenApiRouter<AppState> {
         .routes(routes!(files::get_input))
         .routes(routes!(files::get_statement))
         .routes(routes!(thumbnail::get_thumbnail, thumbnail::put_thumbnail))
+        .routes(routes!(preprocess::preprocess))
         .routes(routes!(session::get_session, session::sign_in, session::sign_out))
         .routes(routes!(server_facts::version))
         .routes(routes!(server_facts::live))

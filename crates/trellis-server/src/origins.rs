@@ -12,6 +12,9 @@ use tower_http::csrf::{CsrfLayer, ProtectionError};
 use crate::request_error::RequestError;
 use crate::request_id::REQUEST_ID;
 
+/// Says where the mask of a picture comes from (`preprocess.rs`).
+pub(crate) const MASK: HeaderName = HeaderName::from_static("trellis-mask");
+
 /// The sites whose pages may use the server. The default: none.
 #[derive(Debug, Clone, Default)]
 pub struct AllowedOrigins {
@@ -89,6 +92,7 @@ impl AllowedOrigins {
                 header::CONTENT_RANGE,
                 header::ACCEPT_RANGES,
                 header::RETRY_AFTER,
+                MASK,
                 REQUEST_ID,
             ]);
         Some(layer)

@@ -60,7 +60,6 @@ impl TrustedProxies {
     }
 
     /// Whether the client's own connection is encrypted: by this server, or as its proxy says in `X-Forwarded-Proto`.
-    #[allow(dead_code, reason = "the session cookie asks for it")]
     pub(crate) fn encrypted(&self, peer: Peer, headers: &HeaderMap) -> bool {
         let proxy = peer.ip().is_none_or(|ip| self.trusts(ip.to_canonical()));
         let told = headers.get(FORWARDED_PROTO).map(HeaderValue::as_bytes);

@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use trellis_core::{Format, InvalidJobId, JobId, UnknownName};
 
 use crate::data_uri::DataUriError;
+use crate::scopes::Scope;
 
 /// Why a request is refused. Its text goes to the client, so no variant holds a path of the server.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -23,6 +24,12 @@ pub(crate) enum RequestError {
     /// So many wrong keys came from its address that none is looked at for now.
     #[error("too many wrong API keys came from this address")]
     TooManyWrongKeys { after_seconds: u16 },
+    /// The key may not do that.
+    #[error("the API key `{key}` lacks the scope {}", either(scopes))]
+    ScopeMissing { key: String, scopes: &'static [Scope] },
+    /// More requests than the key may make.
+    #[error("the API key `{key}` has made as many requests a minute as it may")]
+    TooManyRequests { key: String, after_seconds: u16 },
     /// Every connection is at work.
     #[error("the server has as many connections as it takes, and all are at work")]
     TooManyConnections,
@@ -68,6 +75,9 @@ pub(crate) enum RequestError {
     /// Neither multipart nor JSON.
     #[error("{}", media_type(found))]
     UnsupportedMediaType { found: String },
+    /// Something else where only a form is taken.
+    #[error("{}", media_type(found))]
+    NotForm { found: String },
     /// Something else where only JSON is taken.
     #[error("{}", media_type(found))]
     NotJson { found: String },
@@ -145,6 +155,8 @@ impl RequestError {
             Self::ApiKeyMissing => "api_key_missing",
             Self::ApiKeyUnknown => "api_key_unknown",
             Self::TooManyWrongKeys { .. } => "too_many_wrong_keys",
+            Self::ScopeMissing { .. } => "scope_missing",
+            Self::TooManyRequests { .. } => "too_many_requests",
             Self::TooManyConnections => "too_many_connections",
             Self::TlsNeeded => "tls_needed",
             Self::TargetTooLong { .. } => "target_too_long",
@@ -158,9 +170,10 @@ impl RequestError {
             Self::InvalidJobId(_) => "invalid_job_id",
             Self::InvalidQuery { .. } => "invalid_query",
             Self::InvalidHeader { .. } => "invalid_header",
-            Self::UnsupportedMediaType { .. } | Self::NotJson { .. } | Self::NotThumbnail { .. } => {
-                "unsupported_media_type"
-            }
+            Self::NotForm { .. }
+            | Self::UnsupportedMediaType { .. }
+            | Self::NotJson { .. }
+            | Self::NotThumbnail { .. } => "unsupported_media_type",
             Self::BoundaryMissing => "boundary_missing",
             Self::UnsupportedEncoding { .. } => "unsupported_encoding",
             Self::BodyTooLarge { .. } => "body_too_large",
@@ -198,6 +211,12 @@ impl RequestError {
             Self::TooManyWrongKeys { .. } => {
                 "wait for the seconds of `Retry-After`, then send a right key; keys that worked from this address go on working"
             }
+            Self::ScopeMissing { .. } => {
+                "use another key, or ask the person who runs the server to add the scope to this key's `scopes`"
+            }
+            Self::TooManyRequests { .. } => {
+                "wait for the seconds of `Retry-After`; to be told of a job's progress follow its events instead of asking again and again"
+            }
             Self::TooManyConnections => "try again later, or raise `limits.connections`",
             Self::TlsNeeded => "use an address that begins with `https://`",
             Self::TargetTooLong { .. } => "send a shorter path or query; see `/docs` for their forms",
@@ -220,6 +239,7 @@ impl RequestError {
             Self::UnsupportedMediaType { .. } => {
                 "send a form, as `curl -F image=@photo.png` does, or `application/json` with data URIs"
             }
+            Self::NotForm { .. } => "send a form, as `curl -F image=@photo.png` does",
             Self::NotThumbnail { .. } => {
                 "send the picture itself, with `Content-Type: image/png`, `image/jpeg` or `image/webp`"
             }
@@ -242,7 +262,7 @@ impl RequestError {
                 "send only what the schema in `/openapi.json` names, each once and without padding"
             }
             Self::InvalidPart { .. } => {
-                "send `image` once or more, `params` and `backend` at most once; parameters go into `params` as JSON: `-F 'params={\"seed\": 7}'`"
+                "send `image` once or more, `params`, `backend` and `webhook` at most once; parameters go into `params` as JSON: `-F 'params={\"seed\": 7}'`"
             }
             Self::PictureIsText { .. } => {
                 "to send a file with curl, put `@` before its name: `-F image=@photo.png`"
@@ -279,11 +299,11 @@ impl RequestError {
             | Self::BodyUnreadable
             | Self::MalformedJson { .. } => StatusCode::BAD_REQUEST,
             Self::ApiKeyMissing | Self::ApiKeyUnknown => StatusCode::UNAUTHORIZED,
-            Self::TooManyWrongKeys { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyWrongKeys { .. } | Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::TargetTooLong { .. } => StatusCode::URI_TOO_LONG,
             Self::HeadersTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::PreconditionFailed { .. } => StatusCode::PRECONDITION_FAILED,
-            Self::CrossOrigin | Self::SessionElsewhere => StatusCode::FORBIDDEN,
+            Self::ScopeMissing { .. } | Self::CrossOrigin | Self::SessionElsewhere => StatusCode::FORBIDDEN,
             Self::HostNotAllowed { .. } => StatusCode::MISDIRECTED_REQUEST,
             Self::RouteNotFound { .. }
             | Self::ArtifactNotFound { .. }
@@ -294,7 +314,8 @@ impl RequestError {
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge { .. } | Self::JsonTooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnsupportedMediaType { .. }
+            Self::NotForm { .. }
+            | Self::UnsupportedMediaType { .. }
             | Self::NotJson { .. }
             | Self::NotThumbnail { .. }
             | Self::UnsupportedEncoding { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -317,6 +338,11 @@ fn media_type(found: &str) -> String {
     } else {
         format!("unsupported media type `{found}`")
     }
+}
+
+fn either(scopes: &[Scope]) -> String {
+    let names: Vec<String> = scopes.iter().map(|scope| format!("`{scope}`")).collect();
+    names.join(" or ")
 }
 
 fn listed(formats: &[Format]) -> String {

@@ -55,9 +55,9 @@ pub(crate) async fn get_session(
         name: None,
     };
     if let Some(cookie) = cookie(&headers)
-        && let Access::Named(name) = state.session(&cookie).await?
+        && let Access::With(key) = state.session(&cookie).await?
     {
-        session.name = Some(name.to_string());
+        session.name = Some(key.name.to_string());
     }
     Ok(Json(session))
 }
@@ -89,11 +89,14 @@ pub(crate) async fn sign_in(State(state): State<AppState>, request: Request) -> 
     note(&state, peer, &headers, &access)?;
     match (access, key) {
         (Access::Free, _) => Ok(StatusCode::NO_CONTENT.into_response()),
-        (Access::Named(name), Some(key)) => {
-            let session = state.sessions().begin(&*state.jobs.store, &name, &key).await?;
+        (Access::With(found), Some(key)) => {
+            let session = state
+                .sessions()
+                .begin(&*state.jobs.store, &found.name, &key)
+                .await?;
             Ok(with_cookie(&session, LASTS.as_secs(), encrypted))
         }
-        (Access::Refused | Access::Named(_), _) => Err(RequestError::ApiKeyUnknown.into()),
+        (Access::Refused | Access::With(_), _) => Err(RequestError::ApiKeyUnknown.into()),
     }
 }
 

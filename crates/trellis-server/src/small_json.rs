@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::request_error::RequestError;
 use crate::submit::fields::{MOST_JSON_BYTES, fields, named};
-use crate::submit::refuse_compressed;
+use crate::submit::{essence, refuse_compressed};
 
 const PLACE: &str = "the body";
 
@@ -18,8 +18,7 @@ pub(crate) async fn small_json<T: DeserializeOwned>(request: Request) -> Result<
     let text = media_type
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
-    let essence = text.split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case("application/json") {
+    if essence(text) != "application/json" {
         return Err(RequestError::NotJson {
             found: text.chars().take(100).collect(),
         });

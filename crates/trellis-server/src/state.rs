@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::Registry;
 use trellis_core::Gpu;
-use trellis_jobs::{Jobs, StoreError};
+use trellis_jobs::{HeavyWork, Jobs, StoreError};
+use trellis_webhook::WebhookRules;
 
 use crate::ReadingPace;
 use crate::attempts::Attempts;
@@ -69,12 +70,16 @@ pub struct AppParts {
     pub keys: KeyRing,
     /// What is measured. The store tells it of jobs, where it is observed.
     pub metrics: Metrics,
+    /// Which addresses a job's webhook may have; `None`: jobs have no webhooks here.
+    pub webhooks: Option<WebhookRules>,
     /// Whether the client of k0sti/crossworld is answered too.
     pub crossworld: bool,
     /// Whether everybody may read the figures.
     pub public_metrics: bool,
     /// By which names the listener for the figures alone may be addressed.
     pub metrics_hosts: AllowedHosts,
+    /// Memory for looking at pictures that no job is made of, apart from that for submissions.
+    pub preprocessing: HeavyWork,
     /// Asks the driver for this machine's GPUs; none where there is no driver. May block for some milliseconds.
     pub gpus: Arc<dyn Fn() -> Vec<Gpu> + Send + Sync>,
 }

@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 use trellis_core::{JobEvent, JobId, JobState};
 
 use super::names;
-use super::rows::{Json, below, clamped, job, micros, parsed, record, stored, time};
+use super::rows::{Json, below, clamped, micros, parsed, record, stored, time};
 use crate::{CacheKey, ClaimFilter, JobQuery, Owner, Page, StoreError, StoreStats, StoredJob, WorkerName};
 
 /// Live jobs that fit and list nothing yet: before a job's result nothing but its preview is listed.
@@ -53,7 +53,9 @@ pub(super) fn list(connection: &Connection, query: &JobQuery) -> Result<Page, St
     let more = ids.len() > limit;
     ids.truncate(limit);
     let next = if more { ids.last().copied() } else { None };
-    let jobs = ids.into_iter().map(|id| job(connection, id));
+    let jobs = ids
+        .into_iter()
+        .map(|id| Ok::<_, StoreError>(stored(connection, id)?.shown_to(&query.owner)));
     let jobs = jobs.collect::<Result<_, _>>()?;
     Ok(Page { jobs, next })
 }
@@ -61,18 +63,19 @@ pub(super) fn list(connection: &Connection, query: &JobQuery) -> Result<Page, St
 fn newest(connection: &Connection, query: &JobQuery, most: usize) -> Result<Vec<JobId>, StoreError> {
     let mut statement = connection.prepare_cached(match query.state {
         Some(_) => {
-            "SELECT id FROM jobs WHERE state = ?1 AND id < ?2 AND owner IN (SELECT value FROM json_each(?4))
+            "SELECT id FROM jobs WHERE state = ?1 AND id < ?2 AND (?5 OR owner IN (SELECT value FROM json_each(?4)))
              ORDER BY id DESC LIMIT ?3"
         }
         None => {
-            "SELECT id FROM jobs WHERE ?1 IS NULL AND id < ?2 AND owner IN (SELECT value FROM json_each(?4))
+            "SELECT id FROM jobs WHERE ?1 IS NULL AND id < ?2 AND (?5 OR owner IN (SELECT value FROM json_each(?4)))
              ORDER BY id DESC LIMIT ?3"
         }
     })?;
     let state = query.state.map(JobState::name);
     let visible = Json(query.owner.visible());
+    let all = query.owner.rights().sees_all;
     let ids = statement.query_map(
-        params![state, below(query.before), clamped(most as u64), visible],
+        params![state, below(query.before), clamped(most as u64), visible, all],
         |row| parsed(row, 0),
     )?;
     Ok(ids.collect::<Result<_, _>>()?)

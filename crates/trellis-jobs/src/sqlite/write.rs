@@ -4,16 +4,18 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
-use trellis_core::{AssetName, EventKind, JobId, JobState};
+use trellis_core::{AssetName, EventKind, JobEvent, JobId, JobState};
 
+use super::claim;
 use super::memos::remember_deleted;
 use super::names::{self, thumbnail};
+use super::outbox;
 use super::query::queued;
 use super::rows::{Json, Numbered, clamped, job, micros, parsed, record, stored};
-use crate::rules::{self, Acceptance, Command, Edit, Files, Record, Step};
+use crate::rules::{self, Acceptance, Command, Edit, Files, Record, Standing, Step, Waiting};
 use crate::wakes::{Seen, Wake};
 use crate::{
-    Applied, CacheKey, Claim, ClaimFilter, Delivered, Lease, NewJob, Outcome, StoreError, Submitted,
+    Applied, CacheKey, Claim, ClaimFilter, Delivered, Lease, NewJob, Outcome, Owner, StoreError, Submitted,
     WorkerName,
 };
 
@@ -27,7 +29,7 @@ pub(super) fn submit(connection: &Connection, new: &NewJob) -> Written<Submitted
         None => None,
     };
     let (earlier, digest) = earlier.unzip();
-    match rules::accept(new, digest.as_deref(), queued(connection)?)? {
+    match rules::accept(new, digest.as_deref(), standing(connection, new)?)? {
         Acceptance::Replay => {
             let job = job(connection, earlier.unwrap_or(new.id))?;
             Ok((Submitted { job, replayed: true }, None))
@@ -39,6 +41,19 @@ pub(super) fn submit(connection: &Connection, new: &NewJob) -> Written<Submitted
             Ok((Submitted { job, replayed: false }, wake))
         }
     }
+}
+
+/// Counts what is limited, and nothing else.
+fn standing(connection: &Connection, new: &NewJob) -> Result<Standing, StoreError> {
+    let rights = new.owner.rights();
+    let count = |limit: Option<u64>, count: fn(&Connection, &Owner) -> Result<u64, StoreError>| {
+        limit.map_or(Ok(0), |_| count(connection, &new.owner))
+    };
+    Ok(Standing {
+        queued: queued(connection)?,
+        own_queued: count(rights.queued, claim::queued_of)?,
+        own_kept_bytes: count(rights.kept_bytes, claim::kept_by)?,
+    })
 }
 
 fn earlier(connection: &Connection, new: &NewJob, key: &str) -> Result<Option<(JobId, String)>, StoreError> {
@@ -57,8 +72,8 @@ fn insert(connection: &Connection, new: &NewJob) -> Result<i64, StoreError> {
     connection
         .prepare_cached(
             "INSERT INTO jobs (id, owner, state, backend, params, created_at, updated_at, idempotency_key,
-                               idempotency_digest, cached, traceparent, name)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11)",
+                               idempotency_digest, cached, traceparent, name, webhook)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         )?
         .execute(params![
             new.id.to_string(),
@@ -72,6 +87,7 @@ fn insert(connection: &Connection, new: &NewJob) -> Result<i64, StoreError> {
             new.recalled.is_some(),
             new.traceparent.map(String::from),
             new.name.as_ref().map(AssetName::as_str),
+            new.webhook.as_ref().map(Json),
         ])?;
     let number = connection.last_insert_rowid();
     let mut statement = connection
@@ -79,10 +95,11 @@ fn insert(connection: &Connection, new: &NewJob) -> Result<i64, StoreError> {
     for (position, (input, key)) in (0i64..).zip(&new.inputs) {
         statement.execute(params![number, position, Json(input), key.as_str()])?;
     }
+    claim::measure(connection, number)?;
     Ok(number)
 }
 
-/// Takes the oldest queued job that fits.
+/// Takes the queued job whose turn it is.
 pub(super) fn claim(
     connection: &Connection,
     worker: &WorkerName,
@@ -90,14 +107,7 @@ pub(super) fn claim(
     now: Timestamp,
     lease: Duration,
 ) -> Written<Option<Claim>> {
-    let choices: Vec<&str> = filter.choices.iter().map(|choice| choice.name()).collect();
-    let mut statement = connection.prepare_cached(
-        "SELECT id FROM jobs
-         WHERE state = 'queued' AND backend IN (SELECT value FROM json_each(?1))
-         ORDER BY number LIMIT 1",
-    )?;
-    let oldest = statement.query_row([Json(choices)], |row| parsed(row, 0));
-    let Some(id) = oldest.optional()? else {
+    let Some(Waiting { id, .. }) = claim::next(connection, filter)? else {
         return Ok((None, None));
     };
     let command = Command::Claim {
@@ -164,7 +174,11 @@ fn write(
             .prepare_cached("DELETE FROM jobs WHERE number = ?1")?
             .execute([number])?;
         remember_deleted(connection, id)?;
-        return Ok(Some(Wake { job: id, seen: None }));
+        return Ok(Some(Wake {
+            job: id,
+            seen: None,
+            delivers: false,
+        }));
     };
     if step.entered.is_empty() {
         stay(connection, number, record, step, now)?;
@@ -173,13 +187,16 @@ fn write(
     }
     match &step.files {
         Files::Unchanged => {}
-        Files::Add(file) => put_file(connection, number, 0, file)?,
+        Files::Add(file) => {
+            put_file(connection, number, 0, file)?;
+            claim::measure(connection, number)?;
+        }
         Files::Result(outcome) => put_result(connection, number, outcome)?,
     }
     if let Some(edit) = &step.edit {
         names::put(connection, number, edit)?;
     }
-    put_events(connection, number, record, &step.events, now)?;
+    let delivers = put_events(connection, number, record, &step.events, now)?;
     if record.state.is_final() {
         thin(connection, number)?;
     }
@@ -191,6 +208,7 @@ fn write(
     Ok(changed.then_some(Wake {
         job: id,
         seen: Some(seen),
+        delivers,
     }))
 }
 
@@ -249,20 +267,39 @@ fn enter(
     Ok(())
 }
 
+/// The events, and their deliveries to the job's webhook: whether there are any.
 fn put_events(
     connection: &Connection,
     number: i64,
     record: &Record,
     events: &[EventKind],
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
+    if events.is_empty() {
+        return Ok(false);
+    }
+    let webhook = outbox::webhook_of(connection, number)?;
+    let mut delivers = false;
     let mut statement = connection
         .prepare_cached("INSERT INTO events (job, at, kind, thinned_by) VALUES (?1, ?2, ?3, ?4)")?;
     for event in events {
         let thinned_by = rules::thinned_by(record.attempt, event);
         statement.execute(params![number, micros(now), Json(event), thinned_by])?;
+        if let Some(webhook) = &webhook
+            && webhook.wants(event)
+        {
+            let event = JobEvent {
+                seq: u64::try_from(connection.last_insert_rowid()).unwrap_or(0),
+                job: record.id,
+                // As it is kept and told to those who follow the job.
+                at: Timestamp::from_microsecond(micros(now)).unwrap_or(now),
+                kind: event.clone(),
+            };
+            outbox::put(connection, number, webhook, &event)?;
+            delivers = true;
+        }
     }
-    Ok(())
+    Ok(delivers)
 }
 
 /// Bounds what a finished job leaves behind.
@@ -322,5 +359,5 @@ pub(super) fn put_result(connection: &Connection, number: i64, outcome: &Outcome
             outcome.timings.as_ref().map(Json),
             outcome.cache_key.as_ref().map(CacheKey::as_str),
         ])?;
-    Ok(())
+    claim::measure(connection, number)
 }

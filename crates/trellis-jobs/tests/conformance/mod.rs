@@ -18,6 +18,8 @@ pub mod edits;
 pub mod kit;
 pub mod life;
 pub mod model;
+pub mod outbox;
+pub mod owners;
 
 /// An empty store, which goes when this is dropped.
 #[async_trait::async_trait]
@@ -47,18 +49,18 @@ pub trait BlobFixture: Sized + Send + Sync {
 macro_rules! blob_store_conformance {
     ($fixture:ty) => {
         $crate::blob_store_conformance! {
-            @each $fixture:
+            @each blobs $fixture:
             what_is_put_is_read_until_it_is_deleted,
             a_staged_blob_is_there_once_it_is_kept,
             a_staged_blob_that_is_dropped_was_never_there,
             blobs_are_staged_side_by_side,
         }
     };
-    (@each $fixture:ty: $($name:ident),* $(,)?) => {
+    (@each $module:ident $fixture:ty: $($name:ident),* $(,)?) => {
         $(
             #[tokio::test]
             async fn $name() {
-                $crate::conformance::blobs::$name::<$fixture>().await;
+                $crate::conformance::$module::$name::<$fixture>().await;
             }
         )*
     };
@@ -69,7 +71,17 @@ macro_rules! blob_store_conformance {
 macro_rules! job_store_conformance {
     ($fixture:ty) => {
         $crate::job_store_conformance! {
-            @each $fixture:
+            @each outbox $fixture:
+            a_job_s_end_waits_until_it_was_delivered,
+            a_claimed_delivery_is_nobody_else_s_until_its_claim_lapses,
+            hosts_that_are_passed_over_keep_their_turn,
+            a_webhook_is_told_what_it_asked_for_and_of_progress_the_newest,
+            what_is_given_up_is_said_of_the_job,
+            a_delivery_outlives_its_job,
+            deliveries_wake_those_who_wait_for_them,
+        }
+        $crate::job_store_conformance! {
+            @each life $fixture:
             a_job_goes_from_queue_to_result,
             the_oldest_fitting_job_is_claimed_once,
             claims_at_the_same_time_never_share_a_job,
@@ -97,6 +109,15 @@ macro_rules! job_store_conformance {
             changes_wake_those_who_wait_for_them_and_nobody_else,
             changes_of_another_process_wake_too,
         }
+        $crate::job_store_conformance! {
+            @each owners $fixture:
+            owners_take_turns_whatever_each_of_them_submitted,
+            each_queue_has_turns_of_its_own_and_a_job_that_waits_again_goes_first,
+            no_owner_waits_for_more_claims_than_there_are_owners,
+            an_owner_with_as_many_running_jobs_as_it_may_have_is_passed_over,
+            an_owner_s_limits_count_what_waits_and_what_is_kept,
+            who_sees_all_jobs_lists_them_with_their_owners_and_may_end_them,
+        }
 
         #[tokio::test]
         async fn a_job_of_any_state_is_renamed_and_tells_so() {
@@ -118,11 +139,11 @@ macro_rules! job_store_conformance {
             $crate::conformance::model::check::<$fixture>();
         }
     };
-    (@each $fixture:ty: $($name:ident),* $(,)?) => {
+    (@each $module:ident $fixture:ty: $($name:ident),* $(,)?) => {
         $(
             #[tokio::test]
             async fn $name() {
-                $crate::conformance::life::$name::<$fixture>().await;
+                $crate::conformance::$module::$name::<$fixture>().await;
             }
         )*
     };

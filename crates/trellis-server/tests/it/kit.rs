@@ -27,6 +27,7 @@ use trellis_server::{
     AllowedHosts, AllowedOrigins, ApiKeys, AppParts, AppState, Entrance, HttpLimits, KeyRing, Metrics, Tls,
     TrustedProxies, app,
 };
+use trellis_webhook::WebhookRules;
 
 /// A red PNG of 2 × 2 pixels.
 const PNG: &str =
@@ -70,6 +71,7 @@ pub(crate) struct Wishes {
     pub(crate) jobs: JobLimits,
     pub(crate) staged_bytes: u64,
     pub(crate) heavy_work: HeavyWork,
+    pub(crate) preprocessing: HeavyWork,
     pub(crate) readiness: Vec<fn() -> Readiness>,
     /// The state of a TRELLIS beside them; none: there is no TRELLIS.
     pub(crate) trellis: Option<fn() -> Readiness>,
@@ -80,6 +82,7 @@ pub(crate) struct Wishes {
     /// What the worker of each backend counted, looked at again for each answer.
     pub(crate) counters: Arc<Mutex<WorkerCounters>>,
     pub(crate) gpus: Vec<Gpu>,
+    pub(crate) webhooks: Option<WebhookRules>,
 }
 
 impl Default for Wishes {
@@ -97,6 +100,7 @@ impl Default for Wishes {
             },
             staged_bytes: 1 << 20,
             heavy_work: HeavyWork::new(16 << 20, Duration::from_secs(10)),
+            preprocessing: HeavyWork::new(16 << 20, Duration::from_millis(100)),
             readiness: vec![|| Readiness::Ready],
             trellis: None,
             origins: AllowedOrigins::default(),
@@ -105,6 +109,7 @@ impl Default for Wishes {
             public_metrics: false,
             counters: Arc::default(),
             gpus: Vec::new(),
+            webhooks: Some(WebhookRules::default()),
         }
     }
 }
@@ -149,6 +154,8 @@ impl Kit {
             allowed_origins: wishes.origins,
             metrics,
             crossworld: true,
+            webhooks: wishes.webhooks,
+            preprocessing: wishes.preprocessing,
             gpus: Arc::new(move || wishes.gpus.clone()),
             public_metrics: wishes.public_metrics,
             metrics_hosts: AllowedHosts::default(),
@@ -184,9 +191,7 @@ impl Kit {
     }
 
     pub(crate) async fn claim(&self) -> Claim {
-        let filter = ClaimFilter {
-            choices: BackendChoice::ALL.to_vec(),
-        };
+        let filter = ClaimFilter::of(BackendChoice::ALL.to_vec());
         let lease = Duration::from_secs(60);
         self.state
             .jobs

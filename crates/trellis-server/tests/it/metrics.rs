@@ -213,7 +213,7 @@ async fn a_store_that_fails_leaves_out_its_figures_and_no_others() {
     );
 }
 
-const KEYS: Option<&str> = Some("studio long-enough-for-a-secret");
+const KEYS: Option<&str> = Some("studio long-enough-for-a-secret scopes=admin");
 
 #[tokio::test]
 async fn they_need_a_key_where_the_server_has_keys() {

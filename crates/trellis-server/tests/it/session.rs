@@ -194,7 +194,11 @@ async fn what_is_not_a_key_in_json_is_refused() {
 #[tokio::test]
 async fn only_the_servers_own_page_changes_anything_with_the_cookie() {
     for origins in [AllowedOrigins::default(), AllowedOrigins::new(["*"]).unwrap()] {
-        let kit = Kit::with(Wishes { origins, ..wishes() });
+        let kit = Kit::with(Wishes {
+            origins,
+            keys: Some("studio s3cret-of-the-studio scopes=admin\nclient the-other-secret"),
+            ..wishes()
+        });
         let cookie = cookie(&kit, STUDIO).await;
         for elsewhere in [
             &[
@@ -233,6 +237,15 @@ async fn only_the_servers_own_page_changes_anything_with_the_cookie() {
             let headers = [own, ("cookie", &cookie)];
             let answer = ask(&kit, Method::POST, "/v1/workers/paper-0/drain", &headers).await;
             assert!(answer.status.is_success(), "{own:?} {}", answer.text());
+            let client = self::cookie(&kit, CLIENT).await;
+            let answer = ask(
+                &kit,
+                Method::POST,
+                "/v1/workers/paper-0/drain",
+                &[own, ("cookie", &client)],
+            )
+            .await;
+            answer.assert_problem(403, "scope_missing");
         }
     }
 }
