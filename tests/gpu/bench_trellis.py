@@ -68,6 +68,7 @@ def params(texture_size: int = 1024) -> Params:
         seed=1,
         formats=(Format.GLB,),
         texture_size=texture_size,
+        texture=True,
         mesh_simplify=0.95,
         remove_background=False,
         stl_size_mm=100.0,

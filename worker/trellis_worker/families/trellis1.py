@@ -363,8 +363,8 @@ class Exports:
         if quality.asked() is Quality.BALANCED:
             # Only here, for it imports torch.
             glb = importlib.import_module("trellis_worker.texture.glb")
-            wanted = glb.Wanted(params.mesh_simplify, params.texture_size, HOLE_SIZE)
-            mesh = glb.to_glb(glb.Trellis.imported(), splats, decoded, wanted, self.run.stages)
+            trellis, simplified = glb.Trellis.imported(), self._simplified()
+            mesh = glb.to_glb(trellis, splats, simplified, params.texture_size, self.run.stages)
         else:
             mesh = self.processing.to_glb(
                 splats,

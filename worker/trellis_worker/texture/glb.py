@@ -1,7 +1,6 @@
 """TRELLIS's `to_glb` with the texture solved for, and the views left on the GPU between drawing and baking.
 
-The mesh is simplified, mended and unwrapped by TRELLIS's own functions, and the views are those that
-`to_glb` takes: as many, from the same places, by the same renderer.
+The views are those that `to_glb` takes: as many, from the same places, by the same renderer.
 """
 
 from __future__ import annotations
@@ -42,39 +41,19 @@ class Trellis:
         )
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """The parameters of a GLB."""
-
-    simplify: float
-    texture_size: int
-    hole_size: float
-
-
-def to_glb(trellis: Trellis, splats: Any, mesh: Any, wanted: Wanted, stages: Stages) -> Any:
-    """A trimesh with its texture, Y up."""
+def to_glb(trellis: Trellis, splats: Any, simplified: tuple[Any, Any], size: int, stages: Stages) -> Any:
+    """A trimesh with a texture of `size`, Y up, from the simplified vertices and faces."""
     numpy = importlib.import_module("numpy")
-    vertices, faces = trellis.processing.postprocess_mesh(
-        mesh.vertices.cpu().numpy(),
-        mesh.faces.cpu().numpy(),
-        simplify=wanted.simplify > 0,
-        simplify_ratio=wanted.simplify,
-        fill_holes=True,
-        fill_holes_max_hole_size=wanted.hole_size,
-        fill_holes_max_hole_nbe=int(250 * (1 - wanted.simplify) ** 0.5),
-        fill_holes_resolution=1024,
-        fill_holes_num_views=1000,
-        verbose=False,
-    )
+    vertices, faces = simplified
     vertices, faces, uvs = trellis.processing.parametrize_mesh(vertices, faces)
-    device = mesh.vertices.device
+    device = splats.get_xyz.device
     surface = Surface(
         torch.as_tensor(vertices, dtype=torch.float32, device=device),
         torch.as_tensor(faces.astype("int64"), device=device),
         torch.as_tensor(uvs, dtype=torch.float32, device=device),
     )
     with torch.no_grad():
-        texture = _texture(trellis, splats, surface, wanted.texture_size, stages)
+        texture = _texture(trellis, splats, surface, size, stages)
     return _textured(vertices @ numpy.array(TURN), faces, uvs, texture.cpu().numpy())
 
 
