@@ -262,6 +262,9 @@ def _guide_in_one_batch(pipeline: Any) -> None:
     guidance = importlib.import_module("trellis_worker.guidance")
     made = {}
 
+    def joined(samples: list[Any]) -> Any:
+        return importlib.import_module("trellis.modules.sparse").sparse_cat(samples)
+
     def remembering(method: str) -> None:
         original, model = getattr(pipeline, method), pipeline.models[USED_BY[method][0]]
 
@@ -273,7 +276,7 @@ def _guide_in_one_batch(pipeline: Any) -> None:
 
     for method, (name, _) in SAMPLERS.items():
         sampler = getattr(pipeline, name)
-        made[name] = sampler._inference_model = guidance.OneBatch(sampler._inference_model)
+        made[name] = sampler._inference_model = guidance.OneBatch(sampler._inference_model, joined)
         remembering(method)
     pipeline.inject_sampler_multi_image = guidance.averaging(pipeline.inject_sampler_multi_image, made)
 
@@ -363,8 +366,8 @@ class Exports:
         if quality.asked() is Quality.BALANCED:
             # Only here, for it imports torch.
             glb = importlib.import_module("trellis_worker.texture.glb")
-            trellis, simplified = glb.Trellis.imported(), self._simplified()
-            mesh = glb.to_glb(trellis, splats, simplified, params.texture_size, self.run.stages)
+            trellis = glb.Trellis(self.processing, importlib.import_module("trellis.utils.render_utils"))
+            mesh = glb.to_glb(trellis, splats, self._simplified(), params.texture_size, self.run.stages)
         else:
             mesh = self.processing.to_glb(
                 splats,

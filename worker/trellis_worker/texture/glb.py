@@ -32,14 +32,6 @@ class Trellis:
     processing: Any
     rendering: Any
 
-    @staticmethod
-    def imported() -> Trellis:
-        """From the environment."""
-        return Trellis(
-            importlib.import_module("trellis.utils.postprocessing_utils"),
-            importlib.import_module("trellis.utils.render_utils"),
-        )
-
 
 def to_glb(trellis: Trellis, splats: Any, simplified: tuple[Any, Any], size: int, stages: Stages) -> Any:
     """A trimesh with a texture of `size`, Y up, from the simplified vertices and faces."""
