@@ -1,9 +1,12 @@
-# The two commands of the README, and those of a developer's day.
+# The commands of the README, and those of a developer's day.
 
-.PHONY: run test lint bench
+.PHONY: run page test lint bench
 
-run: ## build quickly, then serve on 127.0.0.1:8000
+run: page ## build quickly, then serve on 127.0.0.1:8000
 	cargo run --profile quick --package trellis-cli -- serve
+
+page: ## bundle the page into web/dist, where npm is there; the server carries a plain one otherwise
+	web/build
 
 test: ## install what the tests need, then run all of them
 	tests/setup

@@ -164,10 +164,10 @@ in
       default = null;
       example = "/run/secrets/trellis-api-keys";
       description = ''
-        File of the keys that clients must send as `Authorization: Bearer KEY`, one a line; docs/http.md
-        has the form. systemd hands it to the service, so only root needs to be able to read it. It must
-        not be in the Nix store, which everybody can read. `null` lets everybody in who reaches the port, which
-        is refused where `host` is not a loopback address.
+        File of the keys that clients must send as `Authorization: Bearer KEY`, one a line, with what each
+        key may do and how much of it; docs/http.md has the form. systemd hands it to the service, so only root
+        needs to be able to read it. It must not be in the Nix store, which everybody can read. `null` lets
+        everybody in who reaches the port, which is refused where `host` is not a loopback address.
       '';
     };
 

@@ -15,8 +15,10 @@ import door
 import files
 import handshakes
 import http_rules
+import masks
 import other_servers
 import pictures
+import sessions
 import uploads
 import workers
 from withstood import Fell
@@ -28,7 +30,9 @@ ATTACKS: list[Callable[[str], str]] = [
     *handshakes.ATTACKS,
     *http_rules.ATTACKS,
     *files.ATTACKS,
+    *masks.ATTACKS,
     *pictures.ATTACKS,
+    *sessions.ATTACKS,
     *uploads.ATTACKS,
     *workers.ATTACKS,
     *other_servers.ATTACKS,

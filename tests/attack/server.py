@@ -24,17 +24,21 @@ MIB = 1 << 20
 
 
 class Server:
-    """`trellis serve` on a free port, with the preview backend alone unless another one is named."""
+    """`trellis serve` on a free port, with the preview backend alone unless another one is named, and with a data folder of
+    its own unless it goes on with another's."""
 
-    def __init__(self, program: str, *flags: str, files: int | None = None, backend: str = "relief") -> None:
+    def __init__(
+        self, program: str, *flags: str, files: int | None = None, backend: str = "relief", data: Path | None = None
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="attack-"))
         self.log = self.folder / "log"
+        self.data = data or self.folder / "data"
 
         def limits() -> None:
             if files:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
 
-        command = [program, "serve", "--port", "0", "--backend", backend, "--data-dir", str(self.folder / "data"), *flags]
+        command = [program, "serve", "--port", "0", "--backend", backend, "--data-dir", str(self.data), *flags]
         variables = {name: value for name, value in os.environ.items() if not name.startswith("TRELLIS_")}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(

@@ -4,6 +4,7 @@
 
 mod backend;
 mod converted;
+mod cut_out;
 mod finish;
 mod left;
 mod origin;
@@ -15,6 +16,7 @@ pub mod verify;
 
 pub use backend::{Backend, Capabilities, Content, Made, MadeWith, Output, Readiness, Reporter, Request};
 pub use converted::{AssetLabel, engine_formats, with_converted};
+pub use cut_out::{CutOut, cut_out, cut_out_bytes};
 pub use finish::{Finished, FinishedFile, Finishing, Piece};
 pub use left::{MAX_FILE_BYTES, open_left};
 pub use origin::{Origin, Pictures, StatementText};

@@ -177,14 +177,14 @@ fn output(relief: Relief, timings: Timings) -> Output {
     }
 }
 
-fn unreadable(error: &PictureError) -> Failure {
+pub(crate) fn unreadable(error: &PictureError) -> Failure {
     Failure {
         fix: error.advice().to_owned(),
         ..Failure::new(FailureKind::BadInput, error.to_string())
     }
 }
 
-fn ended(error: &ReliefError) -> GenerateError {
+pub(crate) fn ended(error: &ReliefError) -> GenerateError {
     let kind = match error {
         ReliefError::Transparent | ReliefError::OnlyBackground => FailureKind::NoObject,
         ReliefError::BusyBackground | ReliefError::Scattered { .. } => FailureKind::NoClearObject,

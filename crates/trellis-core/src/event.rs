@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Failure, JobId, JobState, Progress};
+use crate::{AssetName, Failure, JobId, JobState, Progress};
 
 /// One entry of a job's history as clients follow it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,5 +44,10 @@ pub enum EventKind {
         name: String,
         /// Whether it is only a preview.
         preview: bool,
+    },
+    /// The job was given another name.
+    Renamed {
+        /// Its name now.
+        name: AssetName,
     },
 }

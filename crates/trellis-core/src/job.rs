@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Artifact, Failure, Input, JobId, JobState, Params, Progress, Provenance, StatementFile, Timings,
-    TraceParent, named,
+    Artifact, AssetName, Failure, Input, JobId, JobState, Params, Progress, Provenance, StatementFile,
+    Timings, TraceParent, named,
 };
 
 named! {
@@ -42,8 +42,14 @@ pub struct Transition {
 pub struct Job {
     /// Its name.
     pub id: JobId,
+    /// Whose it is: the name of an API key. Only keys with the scope `admin` are told.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub owner: Option<String>,
     /// Where it stands.
     pub state: JobState,
+    /// What people call it: the name that it was given, or else its first picture's. Its files keep the picture's.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub name: Option<AssetName>,
     /// Which backend was asked for.
     pub backend: BackendChoice,
     /// Which backend made the result, once it is known; `relief` is a preview from the outline, not TRELLIS.
@@ -55,6 +61,9 @@ pub struct Job {
     pub inputs: Vec<Input>,
     /// The finished files.
     pub artifacts: Vec<Artifact>,
+    /// The path of a small picture of it, where it was given one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub thumbnail: Option<String>,
     /// What made them.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub provenance: Option<Provenance>,

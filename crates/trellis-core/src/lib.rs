@@ -59,4 +59,4 @@ pub use stage::{Progress, Stage};
 pub use state::{JobState, StateChange};
 pub use timings::{StageTime, Timings};
 pub use trace::{InvalidTraceParent, TraceParent};
-pub use worker::{WorkerCommand, WorkerCounters, WorkerState, WorkerStatus};
+pub use worker::{RestartKind, WorkerCommand, WorkerCounters, WorkerState, WorkerStatus};

@@ -33,6 +33,11 @@ impl AssetName {
         cleaned(stem).map(Self)
     }
 
+    /// The name that somebody gives, cleaned. `None` where nothing is left.
+    pub fn of_text(text: &str) -> Option<Self> {
+        cleaned(text).map(Self)
+    }
+
     /// As text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -117,6 +122,9 @@ mod tests {
             assert_eq!(named(nothing), None, "{nothing:?}");
         }
         assert_eq!(AssetName::default().as_str(), "model");
+        let given = AssetName::of_text(" chair v1.2\n");
+        assert_eq!(given.map(String::from).as_deref(), Some("chair v1.2"));
+        assert_eq!(AssetName::of_text("?!"), None);
     }
 
     proptest! {

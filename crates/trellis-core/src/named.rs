@@ -84,7 +84,7 @@ mod tests {
     use serde::de::DeserializeOwned;
 
     use crate::{
-        BackendChoice, FailureKind, Format, JobState, MultiImageAlgorithm, PictureFormat, Stage,
+        BackendChoice, FailureKind, Format, JobState, MultiImageAlgorithm, PictureFormat, RestartKind, Stage,
         WorkerCommand, WorkerState,
     };
 
@@ -110,6 +110,7 @@ mod tests {
         one_name(&JobState::ALL, JobState::name);
         one_name(&MultiImageAlgorithm::ALL, MultiImageAlgorithm::name);
         one_name(&PictureFormat::ALL, PictureFormat::name);
+        one_name(&RestartKind::ALL, RestartKind::name);
         one_name(&Stage::ALL, Stage::name);
         one_name(&WorkerCommand::ALL, WorkerCommand::name);
         one_name(&WorkerState::ALL, WorkerState::name);

@@ -1,5 +1,7 @@
 //! A worker as people see it: a process that a backend keeps for its jobs.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Failure, JobId, named};
@@ -59,8 +61,32 @@ pub struct WorkerStatus {
     pub counters: WorkerCounters,
 }
 
+named! {
+    /// Why a worker's process was replaced by another.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+    #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+    pub enum RestartKind: "a reason for a restart" {
+        /// It ended by itself: an exit, a signal, a closed socket.
+        Crash = "crash",
+        /// It no longer answered, made no progress, or did not stop a job.
+        Hang = "hang",
+        /// It ran out of memory, found too little for its start, or grew too large.
+        Memory = "memory",
+        /// It could not be started, or could not load its models.
+        Start = "start",
+        /// Its messages could not be understood.
+        Protocol = "protocol",
+        /// A job failed in a way that leaves its state in doubt.
+        Doubt = "doubt",
+        /// It served as many jobs as a process may.
+        Jobs = "jobs",
+        /// Somebody asked for it.
+        Command = "command",
+    }
+}
+
 /// What a worker did since the server started.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct WorkerCounters {
     /// Processes started.
@@ -69,6 +95,9 @@ pub struct WorkerCounters {
     pub losses: u64,
     /// Processes replaced on purpose: after many jobs, or grown too large.
     pub recycles: u64,
+    /// Processes started in place of an earlier one, by why that one went; what did not happen is left out.
+    #[serde(default)]
+    pub restarts: BTreeMap<RestartKind, u64>,
     /// Jobs ended with a result.
     pub jobs_done: u64,
     /// Jobs ended without one.

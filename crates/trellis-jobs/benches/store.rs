@@ -26,6 +26,7 @@ fn new_job() -> NewJob {
         name: None,
     };
     NewJob {
+        name: None,
         id,
         owner: Owner::default(),
         now,
@@ -43,9 +44,7 @@ fn new_job() -> NewJob {
 async fn life(store: &SqliteStore, job: NewJob) {
     let (worker, filter) = (
         WorkerName("bench".to_owned()),
-        ClaimFilter {
-            choices: vec![BackendChoice::Auto],
-        },
+        ClaimFilter::of(vec![BackendChoice::Auto]),
     );
     store.submit(job).await.expect("the disk has room");
     let claim = store

@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::Stream;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use trellis_core::JobId;
 
 use crate::{Room, advice};
@@ -17,7 +18,8 @@ use crate::{Room, advice};
 /// The name of a blob, a relative path with `/`: `jobs/PERIOD/JOB.REST`. Jobs that came within the same
 /// 17 minutes share a period, so that their files share a folder and its flushes. Earlier versions gave each job
 /// folders of its own, `jobs/JOB/…`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct BlobKey(String);
 
 impl BlobKey {
@@ -40,6 +42,11 @@ impl BlobKey {
     /// The key of the statement about one attempt's files, kept apart from them.
     pub fn statement(job: JobId, attempt: u32, name: &str) -> Self {
         Self::of_job(job, format_args!("statement.{attempt}.{name}"))
+    }
+
+    /// The key of a small picture of a job. `number`, by chance, tells it from one whose place it takes.
+    pub(crate) fn thumbnail(job: JobId, number: u64) -> Self {
+        Self::of_job(job, format_args!("thumbnail.{number:016x}"))
     }
 
     /// The key of the docket that says what was asked, see [`crate::Docketed`].

@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 use trellis_core::{Job, JobId};
 
-use crate::{BlobKey, CacheKey, Owner, StoredJob};
+use crate::{BlobKey, CacheKey, Owner, StoredJob, Thumbnail};
 
 /// The form that this version writes. A later one that this version cannot use gets another number.
 const FORM: u32 = 1;
@@ -51,6 +51,8 @@ struct Written {
     statement: Option<String>,
     cache_key: Option<String>,
     #[serde(default)]
+    thumbnail: Option<Thumbnail>,
+    #[serde(default)]
     idempotency: Option<(String, String)>,
 }
 
@@ -67,6 +69,7 @@ impl Docket {
             artifacts: texts(&stored.artifacts),
             statement: stored.statement.as_ref().map(|key| key.as_str().to_owned()),
             cache_key: stored.cache_key.as_ref().map(|key| key.as_str().to_owned()),
+            thumbnail: stored.thumbnail.clone(),
             idempotency: self.idempotency.clone(),
         };
         serde_json::to_vec(&written).expect("a job is JSON")
@@ -91,6 +94,7 @@ impl Docket {
                 artifacts: keys(written.artifacts),
                 statement: written.statement.map(BlobKey::from_stored),
                 cache_key: written.cache_key.map(CacheKey::from_stored),
+                thumbnail: written.thumbnail,
                 job: written.job,
             },
             idempotency: written.idempotency,
@@ -108,7 +112,8 @@ impl Docket {
             .inputs
             .iter()
             .chain(&stored.artifacts)
-            .chain(&stored.statement);
+            .chain(&stored.statement)
+            .chain(stored.thumbnail.iter().map(|thumbnail| &thumbnail.key));
         stored.job.id == job
             && stored.inputs.len() == stored.job.inputs.len()
             && stored.artifacts.len() == stored.job.artifacts.len()

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tracing::warn;
-use trellis_core::{Job, JobEvent, JobId};
+use trellis_core::{Job, JobEvent, JobId, JobState};
 
 use crate::docket::Docket;
 use crate::rules::Command;
@@ -109,7 +109,12 @@ impl JobStore for Docketed {
     }
 
     async fn apply(&self, id: JobId, now: Timestamp, command: Command) -> Result<Applied, StoreError> {
+        let edits = matches!(command, Command::Edit { .. });
         let applied = self.store.apply(id, now, command).await?;
+        // The docket of a job that goes on is written once it ends.
+        if edits && applied.state.is_some_and(JobState::is_final) {
+            self.write(id, None).await;
+        }
         if let Some(job) = &applied.job {
             self.tell(job);
             if job.state.is_final() {

@@ -37,6 +37,26 @@ pub enum StoreError {
         /// How many may.
         limit: u64,
     },
+    /// Too many jobs of this owner wait.
+    #[error("{queued} jobs of this API key wait, and its limit is {limit}")]
+    OwnQueueFull {
+        /// How many wait.
+        queued: u64,
+        /// How many may.
+        limit: u64,
+    },
+    /// The jobs of this owner keep too much.
+    #[error(
+        "the jobs of this API key keep {} of the {} that it may keep, and this one would be too much",
+        file_size(*kept_bytes),
+        file_size(*limit_bytes)
+    )]
+    OwnStorageFull {
+        /// What they keep.
+        kept_bytes: u64,
+        /// What they may keep.
+        limit_bytes: u64,
+    },
     /// The same `Idempotency-Key` came with another request.
     #[error("the idempotency key `{key}` was used for another request")]
     KeyReused {
@@ -86,6 +106,8 @@ impl StoreError {
             Self::LeaseLost { .. } => "lease_lost",
             Self::WrongState { .. } => "wrong_state",
             Self::QueueFull { .. } => "queue_full",
+            Self::OwnQueueFull { .. } => "key_queue_full",
+            Self::OwnStorageFull { .. } => "key_storage_full",
             Self::KeyReused { .. } => "idempotency_key_reused",
             Self::NoRoom { .. } | Self::Full { .. } => "storage_full",
             Self::Corrupt { .. } => "database_corrupt",
@@ -100,6 +122,12 @@ impl StoreError {
             Self::LeaseLost { .. } => "stop working on it: the job was cancelled or given to another worker",
             Self::WrongState { .. } => "cancel a live job before deleting it; a finished job does not change",
             Self::QueueFull { .. } => "wait until some jobs have finished, then submit again",
+            Self::OwnQueueFull { .. } => {
+                "wait until some of this key's jobs have begun, or cancel some with `DELETE /v1/jobs/{id}`, then submit again"
+            }
+            Self::OwnStorageFull { .. } => {
+                "delete finished jobs of this key with `DELETE /v1/jobs/{id}`; `GET /v1/jobs` lists them, the oldest last"
+            }
             Self::KeyReused { .. } => "use a new `Idempotency-Key` for a new request",
             Self::NoRoom { .. } | Self::Full { .. } => advice::FREE_SPACE,
             Self::Corrupt { .. } => {

@@ -180,6 +180,13 @@ impl Intake {
         self.take(picture).await
     }
 
+    /// The first picture that was taken in, for a thread that may block; it goes with this submission.
+    pub async fn first(&mut self) -> Result<(&Input, Box<dyn ReadSeek>), SubmitError> {
+        let first = self.pictures.first_mut().ok_or(SubmitError::NoPicture)?;
+        let source = first.staged.reopen().await?;
+        Ok((&first.input, source))
+    }
+
     pub(crate) fn into_received(mut self) -> Received {
         self.pictures.sort_unstable_by_key(|picture| picture.index);
         let mut received = Received::default();

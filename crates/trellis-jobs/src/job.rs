@@ -1,9 +1,13 @@
 //! What the rules, a store and the service hand each other of a job.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use trellis_core::{
-    Artifact, BackendChoice, Input, Job, JobId, JobState, Params, Provenance, StatementFile, Timings,
-    TraceParent,
+    Artifact, AssetName, BackendChoice, Input, Job, JobId, JobState, Params, PictureFormat, Provenance,
+    Sha256, StatementFile, Timings, TraceParent,
 };
 
 use crate::{BlobKey, CacheKey, Owner};
@@ -19,6 +23,8 @@ pub struct NewJob {
     pub now: Timestamp,
     /// Which backend it asks for.
     pub backend: BackendChoice,
+    /// What people are to call it.
+    pub name: Option<AssetName>,
     /// Checked parameters.
     pub params: Params,
     /// The pictures and where they are.
@@ -49,10 +55,25 @@ pub struct Submitted {
 pub struct WorkerName(pub String);
 
 /// Which jobs a worker takes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ClaimFilter {
     /// The choices it can serve, such as `[Auto, Relief]`.
     pub choices: Vec<BackendChoice>,
+    /// How many jobs of these owners may run at a time; of others as many as there is room for.
+    pub running_limits: Arc<RunningLimits>,
+}
+
+/// Names of owners, and how many jobs of each may run at a time.
+pub type RunningLimits = HashMap<String, u64>;
+
+impl ClaimFilter {
+    /// Takes jobs of these choices, of all owners alike.
+    pub fn of(choices: Vec<BackendChoice>) -> Self {
+        Self {
+            choices,
+            ..Self::default()
+        }
+    }
 }
 
 /// The right to work on one attempt of one job. Every later call names it; a store refuses with
@@ -107,6 +128,19 @@ pub struct DeliveredStatement {
     pub key: BlobKey,
 }
 
+/// A small picture of a job and where its bytes are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Thumbnail {
+    /// Its format.
+    pub format: PictureFormat,
+    /// Its size in bytes.
+    pub size_bytes: u64,
+    /// The digest of its bytes.
+    pub sha256: Sha256,
+    /// Its bytes.
+    pub key: BlobKey,
+}
+
 /// A result.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
@@ -139,11 +173,19 @@ pub struct StoredJob {
     pub artifacts: Vec<BlobKey>,
     /// Where the statement is, if there is one.
     pub statement: Option<BlobKey>,
+    /// Its small picture.
+    pub thumbnail: Option<Thumbnail>,
     /// By what later jobs that ask the same find its result.
     pub cache_key: Option<CacheKey>,
 }
 
 impl StoredJob {
+    /// The job as this owner sees it.
+    pub fn shown_to(mut self, by: &Owner) -> Job {
+        self.job.owner = self.owner.name_for(by);
+        self.job
+    }
+
     /// The result of a job that succeeded, as it was made.
     pub fn into_outcome(self) -> Option<Outcome> {
         let job = self.job;
@@ -171,6 +213,8 @@ pub struct Applied {
     pub state: Option<JobState>,
     /// The job, where its state changed.
     pub job: Option<Job>,
+    /// The small picture in whose place there is another one now.
+    pub replaced: Option<Thumbnail>,
 }
 
 /// A question for a list of jobs, newest first.
@@ -180,6 +224,8 @@ pub struct JobQuery {
     pub owner: Owner,
     /// Only jobs in this state.
     pub state: Option<JobState>,
+    /// Only jobs whose name has this in it, in whatever case.
+    pub name: Option<String>,
     /// At most so many, at least 1.
     pub limit: u32,
     /// Only jobs before this one.

@@ -44,6 +44,7 @@ mod store;
 mod submit;
 mod submit_error;
 mod sweep_error;
+mod thumbnail;
 mod wakes;
 
 pub use blobs::{BlobError, BlobKey, BlobStore, BlobStream, ReadSeek, StagedBlob};
@@ -58,12 +59,12 @@ pub use intake::{Arriving, Intake};
 pub use janitor::{Janitor, Retention, Swept, Unknown};
 pub use job::{
     Applied, Claim, ClaimFilter, Delivered, DeliveredStatement, Heartbeat, JobQuery, Lease, NewJob, Outcome,
-    Page, Recovered, StoreStats, StoredJob, Submitted, WorkerName,
+    Page, Recovered, RunningLimits, StoreStats, StoredJob, Submitted, Thumbnail, WorkerName,
 };
 pub use kinship::Kinship;
 pub use leftovers::clear_leftovers;
 pub use observed::JobObserver;
-pub use owner::Owner;
+pub use owner::{Owner, Rights};
 pub use rescue::{Left, Rescued, RescuedJob, rescue};
 pub use room::Room;
 pub use service::{JobLimits, Jobs, Makers, Removed};
@@ -73,4 +74,5 @@ pub use store::JobStore;
 pub use submit::{Asked, Terms};
 pub use submit_error::SubmitError;
 pub use sweep_error::SweepError;
+pub use thumbnail::ThumbnailError;
 pub use wakes::{Changes, Seen, Wake, WakeOnDrop, Wakes};

@@ -118,12 +118,32 @@ async fn docket_of(blobs: &FolderBlobs, id: JobId) -> Result<Result<Docket, Left
         };
         let ended = docket.stored.job.state.is_final();
         match damaged(blobs, &docket, ended).await {
-            None if ended => return Ok(Ok(with_its_key(blobs, docket).await)),
-            None => return Ok(Ok(queued_again(blobs, docket).await?)),
+            None if ended => {
+                return Ok(Ok(
+                    with_its_key(blobs, with_its_thumbnail(blobs, docket).await).await
+                ));
+            }
+            None => {
+                return Ok(Ok(
+                    queued_again(blobs, with_its_thumbnail(blobs, docket).await).await?
+                ));
+            }
             Some(file) => left = Left::Damaged { file },
         }
     }
     Ok(Err(left))
+}
+
+/// Without a small picture that is lost: it is not worth the job.
+async fn with_its_thumbnail(blobs: &FolderBlobs, mut docket: Docket) -> Docket {
+    let stored = &mut docket.stored;
+    if let Some(kept) = &stored.thumbnail {
+        let found = blobs.digest(stored.job.id, &kept.key).await;
+        stored.thumbnail = stored
+            .thumbnail
+            .take_if(|kept| found.ok() == Some((kept.size_bytes, kept.sha256)));
+    }
+    docket
 }
 
 /// With the idempotency key, which the docket of its acceptance has.

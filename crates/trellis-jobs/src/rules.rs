@@ -3,12 +3,22 @@
 //! Pure: record + command + time → record + what to write down. No SQL, clock or channel. A store reads the
 //! record, asks [`apply`] and writes the [`Step`], all in one transaction; it decides nothing itself.
 
+mod command;
+mod edit;
+mod limits;
+mod turns;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
 use trellis_core::{EventKind, Failure, FailureKind, JobId, JobState, Progress, StateChange, counted};
 
 use crate::{Delivered, Lease, NewJob, Outcome, Owner, StoreError, WorkerName};
+
+pub use command::Command;
+pub use edit::Edit;
+pub use limits::Standing;
+pub use turns::{Waiting, next};
 
 /// What decides over a job's next state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,91 +44,6 @@ pub struct Hold {
     pub worker: WorkerName,
     /// Until when, unless it is renewed.
     pub until: Timestamp,
-}
-
-/// Something that is to happen to a job.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Command {
-    /// A worker takes the queued job for `lease`.
-    Claim {
-        /// Who.
-        worker: WorkerName,
-        /// For how long.
-        lease: Duration,
-    },
-    /// Its worker is alive and keeps it for `extend`.
-    Heartbeat {
-        /// By which right.
-        lease: Lease,
-        /// For how long.
-        extend: Duration,
-    },
-    /// Its worker says how far it is.
-    Progress {
-        /// By which right.
-        lease: Lease,
-        /// How far.
-        progress: Progress,
-    },
-    /// A preview of the live job is there.
-    Preview {
-        /// The file.
-        file: Delivered,
-    },
-    /// Its worker has the result.
-    Succeed {
-        /// By which right.
-        lease: Lease,
-        /// The result.
-        outcome: Box<Outcome>,
-    },
-    /// Its worker gives up on it.
-    Fail {
-        /// By which right.
-        lease: Lease,
-        /// Why.
-        failure: Failure,
-    },
-    /// Its worker hands it back, uncharged.
-    Release {
-        /// By which right.
-        lease: Lease,
-    },
-    /// Its server may have died: its lease has lapsed, or it is `held_by` a server that came back without it.
-    Lapse {
-        /// After so many charged attempts the job fails.
-        max_attempts: u32,
-        /// The server that came back.
-        held_by: Option<WorkerName>,
-        /// Whether the server lost this job alone. The death of one that worked on several is charged to none of them:
-        /// nobody knows which of them it was, if any.
-        alone: bool,
-    },
-    /// A client no longer wants the live job.
-    Cancel {
-        /// Who.
-        by: Owner,
-    },
-    /// A client cancels the job where it is live and deletes it where it is finished.
-    CancelOrDelete {
-        /// Who.
-        by: Owner,
-    },
-    /// The finished job need not be kept.
-    Delete,
-}
-
-impl Command {
-    fn lease(&self) -> Option<&Lease> {
-        match self {
-            Self::Heartbeat { lease, .. }
-            | Self::Progress { lease, .. }
-            | Self::Succeed { lease, .. }
-            | Self::Fail { lease, .. }
-            | Self::Release { lease } => Some(lease),
-            _ => None,
-        }
-    }
 }
 
 /// Which files a step lists.
@@ -147,7 +72,9 @@ pub struct Step {
     pub progress: Option<Progress>,
     /// Files to list.
     pub files: Files,
-    /// What followers are told, in order. Empty: nothing changed but the hold.
+    /// What a client changed of it.
+    pub edit: Option<Edit>,
+    /// What followers are told, in order. Empty: nothing changed that they are told of.
     pub events: Vec<EventKind>,
 }
 
@@ -161,8 +88,8 @@ pub enum Acceptance {
 }
 
 /// Accepts a new job or refuses it. `earlier`: the digest of the request that came with the same idempotency
-/// key of the same owner; `queued`: how many jobs wait.
-pub fn accept(new: &NewJob, earlier: Option<&str>, queued: u64) -> Result<Acceptance, StoreError> {
+/// key of the same owner.
+pub fn accept(new: &NewJob, earlier: Option<&str>, standing: Standing) -> Result<Acceptance, StoreError> {
     if let (Some((key, digest)), Some(earlier)) = (&new.idempotency, earlier) {
         return if digest == earlier {
             Ok(Acceptance::Replay)
@@ -170,11 +97,7 @@ pub fn accept(new: &NewJob, earlier: Option<&str>, queued: u64) -> Result<Accept
             Err(StoreError::KeyReused { key: key.clone() })
         };
     }
-    // A job that is done at once does not wait.
-    if new.recalled.is_none() && queued >= new.queue_limit {
-        let limit = new.queue_limit;
-        return Err(StoreError::QueueFull { queued, limit });
-    }
+    limits::check(new, standing)?;
     let record = Record {
         id: new.id,
         owner: new.owner.clone(),
@@ -242,9 +165,16 @@ pub fn apply(record: Record, command: Command, now: Timestamp) -> Result<Step, S
                 _ => Ok(Step::still(record)),
             }
         }
-        Command::Cancel { by } | Command::CancelOrDelete { by } if !by.sees(&record.owner) => {
+        Command::Cancel { by } | Command::CancelOrDelete { by } | Command::Edit { by, .. }
+            if !by.sees(&record.owner) =>
+        {
             Err(StoreError::NotFound { id: record.id })
         }
+        Command::Edit { edit, .. } => Ok(Step {
+            events: edit.told().into_iter().collect(),
+            edit: Some(edit),
+            ..Step::still(record)
+        }),
         Command::CancelOrDelete { .. } | Command::Delete if record.state.is_final() => Ok(Step::default()),
         Command::Cancel { .. } | Command::CancelOrDelete { .. } => {
             Step::enter(record, StateChange::Cancel, None)
@@ -262,11 +192,12 @@ pub fn absent(id: JobId, command: &Command) -> StoreError {
     }
 }
 
-/// Events with the same text, if any, are overtaken by the last of them once the job ends: one progress entry
-/// for each stage of each attempt still tells how long each took.
+/// Events with the same text, if any, are overtaken by the last of them once the job has ended: one progress entry
+/// for each stage of each attempt still tells how long each took, and one name is enough.
 pub fn thinned_by(attempt: u32, event: &EventKind) -> Option<String> {
     match event {
         EventKind::Progress(progress) => Some(format!("{attempt}/{}", progress.stage)),
+        EventKind::Renamed { .. } => Some("name".to_owned()),
         EventKind::State { .. } | EventKind::Artifact { .. } => None,
     }
 }

@@ -66,10 +66,10 @@ pub struct Jobs {
 impl Jobs {
     /// A job.
     pub async fn get(&self, owner: &Owner, id: JobId) -> Result<Job, StoreError> {
-        Ok(self.find(owner, id).await?.job)
+        Ok(self.find(owner, id).await?.shown_to(owner))
     }
 
-    /// The owner's jobs, newest first; `query.owner` is overwritten.
+    /// The jobs that the owner sees, newest first; `query.owner` is overwritten.
     pub async fn list(&self, owner: &Owner, query: JobQuery) -> Result<Page, StoreError> {
         let owner = owner.clone();
         self.store.list(JobQuery { owner, ..query }).await
@@ -91,7 +91,11 @@ impl Jobs {
         let by = owner.clone();
         let command = Command::CancelOrDelete { by };
         let applied = self.store.apply(id, Timestamp::now(), command).await?;
-        if let Some(job) = applied.job {
+        if let Some(mut job) = applied.job {
+            if owner.rights().sees_all {
+                // Whose it was.
+                job = self.get(owner, id).await.unwrap_or(job);
+            }
             return Ok(Removed::Cancelled(Box::new(job)));
         }
         // The job is forgotten already; files that are left now are orphans, which the janitor removes.
@@ -142,7 +146,7 @@ impl Jobs {
         self.store.stats().await
     }
 
-    async fn find(&self, owner: &Owner, id: JobId) -> Result<StoredJob, StoreError> {
+    pub(crate) async fn find(&self, owner: &Owner, id: JobId) -> Result<StoredJob, StoreError> {
         let found = self.store.find(id).await?;
         if owner.sees(&found.owner) {
             Ok(found)

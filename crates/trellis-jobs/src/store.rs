@@ -26,8 +26,8 @@ pub trait JobStore: Send + Sync + 'static {
     /// Accepts a job by [`crate::rules::accept`].
     async fn submit(&self, new: NewJob) -> Result<Submitted, StoreError>;
 
-    /// Has the oldest queued job that fits claimed. `None`: nothing to do, or no use in doing it while the store is
-    /// damaged.
+    /// Has the queued job claimed that [`crate::rules::next`] says. `None`: nothing to do that may be done now, or no use
+    /// in doing it while the store is damaged.
     async fn claim(
         &self,
         worker: &WorkerName,

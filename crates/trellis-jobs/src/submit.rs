@@ -5,7 +5,7 @@
 
 use futures::future::join_all;
 use jiff::Timestamp;
-use trellis_core::{BackendChoice, FailureKind, Input, ParamsPatch, Sha256, TraceParent};
+use trellis_core::{BackendChoice, FailureKind, Input, Job, ParamsPatch, Sha256, TraceParent};
 
 use crate::intake::Received;
 use crate::{CacheKey, Intake, Jobs, NewJob, Owner, StagedBlob, StoreError, SubmitError, Submitted};
@@ -72,6 +72,7 @@ impl Jobs {
             owner: terms.owner,
             now,
             backend,
+            name: inputs.first().and_then(|input| input.name.clone()),
             params,
             inputs: inputs.into_iter().zip(keys).collect(),
             idempotency: terms.idempotency_key.map(|key| (key, digest)),
@@ -97,7 +98,7 @@ impl Jobs {
         cached: Option<CacheKey>,
         staged: Vec<Box<dyn StagedBlob>>,
     ) -> Result<Submitted, SubmitError> {
-        let id = new.id;
+        let (id, owner) = (new.id, new.owner.clone());
         if let Some(key) = cached {
             new.recalled = self.recall(&new.owner, &key, id).await;
         }
@@ -106,7 +107,12 @@ impl Jobs {
             // What cannot be removed now is set aside later.
             let _ = self.blobs.delete_job(id).await;
         }
-        done
+        let done = done?;
+        let job = Job {
+            owner: owner.name_for(&owner),
+            ..done.job
+        };
+        Ok(Submitted { job, ..done })
     }
 
     async fn keep(&self, new: NewJob, staged: Vec<Box<dyn StagedBlob>>) -> Result<Submitted, SubmitError> {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 use tracing::{error, info, warn};
-use trellis_server::{ApiKeys, KeyRing, KeysError, NewKey};
+use trellis_server::{ApiKeys, Grant, KeyRing, KeysError, NewKey};
 
 use crate::{Auth, NodeError, SecretFileError, secret_file};
 
@@ -58,8 +58,8 @@ fn read(path: &Path) -> Result<ApiKeys, NodeError> {
 }
 
 /// A new key of that name, of the system's randomness.
-pub fn make(name: &str) -> Result<NewKey, NodeError> {
-    let key = NewKey::new(name, rand::random());
+pub fn make(name: &str, grant: Grant) -> Result<NewKey, NodeError> {
+    let key = NewKey::new(name, rand::random(), grant);
     key.map_err(|source| NodeError::KeyName {
         name: name.chars().take(100).collect(),
         source,
@@ -135,6 +135,10 @@ fn replace(path: &Path, folder: &Path, text: &str) -> io::Result<()> {
 mod tests {
     use super::*;
 
+    fn new(name: &str) -> Result<NewKey, NodeError> {
+        make(name, Grant::default())
+    }
+
     fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().mode() & 0o777
     }
@@ -143,14 +147,14 @@ mod tests {
     fn keys_are_added_one_by_one_and_each_name_once() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys");
-        add(&path, &make("studio").unwrap()).unwrap();
+        add(&path, &new("studio").unwrap()).unwrap();
         assert_eq!(mode(&path), 0o600);
         // As an editor leaves it, and for a group.
         fs::write(&path, fs::read_to_string(&path).unwrap().trim_end()).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         let link = folder.path().join("link");
         std::os::unix::fs::symlink("keys", &link).unwrap();
-        add(&link, &make("client").unwrap()).unwrap();
+        add(&link, &new("client").unwrap()).unwrap();
         assert_eq!(
             read(&path).unwrap().names().collect::<Vec<_>>(),
             ["studio", "client"]
@@ -158,7 +162,7 @@ mod tests {
         assert!(link.is_symlink());
         assert_eq!(mode(&path), 0o640);
         let before = fs::read(&path).unwrap();
-        let again = add(&path, &make("studio").unwrap()).unwrap_err();
+        let again = add(&path, &new("studio").unwrap()).unwrap_err();
         assert_eq!((again.kind(), fs::read(&path).unwrap()), ("key_exists", before));
         assert_eq!(
             fs::read_dir(folder.path()).unwrap().count(),
@@ -177,13 +181,13 @@ mod tests {
         ] {
             fs::write(&path, text).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            assert_eq!(add(&path, &make("studio").unwrap()).unwrap_err().kind(), kind);
+            assert_eq!(add(&path, &new("studio").unwrap()).unwrap_err().kind(), kind);
             assert_eq!(fs::read_to_string(&path).unwrap(), text);
         }
-        assert_eq!(make("a b").unwrap_err().kind(), "key_name");
+        assert_eq!(new("a b").unwrap_err().kind(), "key_name");
         let nowhere = folder.path().join("none/keys");
         assert_eq!(
-            add(&nowhere, &make("a").unwrap()).unwrap_err().kind(),
+            add(&nowhere, &new("a").unwrap()).unwrap_err().kind(),
             "keys_unwritable"
         );
     }

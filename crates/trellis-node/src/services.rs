@@ -37,6 +37,8 @@ const JANITOR: Duration = Duration::from_secs(600);
 const BODIES_COMING_IN: u64 = 16;
 /// Memory for looking at what came in.
 const HEAVY_WORK_BYTES: u64 = 128 << 20;
+/// Memory for showing what of a picture is the object, unless a single picture takes more: then that one takes it alone.
+const PREPROCESSING_BYTES: u64 = 256 << 20;
 /// How long a submission that has arrived waits until it is looked at.
 const HEAVY_WORK_PATIENCE: Duration = Duration::from_secs(20);
 
@@ -115,7 +117,7 @@ impl Services {
         stopping: &CancellationToken,
     ) -> JoinSet<io::Result<()>> {
         let mut tasks = JoinSet::new();
-        let runner = self.runner(settings, data);
+        let runner = self.runner(settings, data, &doors.keys);
         let token = stopping.clone();
         let trellis = self.trellis.clone();
         tasks.spawn(async move {
@@ -189,7 +191,7 @@ impl Services {
         }
     }
 
-    fn runner(&self, settings: &Settings, data: &DataDir) -> Runner {
+    fn runner(&self, settings: &Settings, data: &DataDir, keys: &KeyRing) -> Runner {
         let runner = RunnerSettings {
             worker: data.worker().clone(),
             lease: LEASE,
@@ -197,6 +199,7 @@ impl Services {
             job_limit: Duration::from_secs(settings.limits.job_seconds),
             max_attempts: MAX_ATTEMPTS,
             drain_deadline: Duration::from_secs(settings.drain_seconds.into()),
+            running_limits: keys.running_limits(),
             scratch: data.scratch(),
         };
         let registry = Registry::clone(&self.registry);
@@ -250,6 +253,7 @@ impl Services {
             keys,
             metrics: self.metrics.clone(),
             crossworld: settings.compat.crossworld,
+            preprocessing: HeavyWork::new(PREPROCESSING_BYTES, HEAVY_WORK_PATIENCE),
             gpus: Arc::new(gpus),
             allowed_hosts: hosts(names.bound),
             metrics_hosts: hosts(metrics_bound),

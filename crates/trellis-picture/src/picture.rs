@@ -64,28 +64,67 @@ impl Picture {
         self.has_alpha
     }
 
+    /// The same picture with another alpha channel; `None` where there is not one value a pixel.
+    pub fn with_alpha(mut self, alpha: &[u8]) -> Option<Self> {
+        if alpha.len() != self.pixels.len() / 4 {
+            return None;
+        }
+        for (pixel, alpha) in self.pixels.chunks_exact_mut(4).zip(alpha) {
+            pixel[3] = *alpha;
+        }
+        self.has_alpha = holds_a_mask(&self.pixels);
+        Some(self)
+    }
+
     /// What a person should know of how it was read.
     pub fn notes(&self) -> &[Note] {
         &self.notes
     }
 
-    /// Writes the picture as a PNG, row by row: RGB, or RGBA where it has a mask; not compressed, as it is read once
-    /// and thrown away.
+    /// Writes the picture as a PNG: RGB, or RGBA where it has a mask; not compressed, as it is read once and thrown
+    /// away.
     pub fn write_png(&self, sink: impl Write) -> io::Result<()> {
-        let mut encoder = Encoder::new(sink, self.width, self.height);
-        encoder.set_depth(BitDepth::Eight);
-        encoder.set_color(if self.has_alpha {
+        let colour = if self.has_alpha {
             ColorType::Rgba
         } else {
             ColorType::Rgb
-        });
-        encoder.set_compression(Compression::NoCompression);
-        encoder.set_filter(Filter::NoFilter);
+        };
+        self.write(sink, colour, Compression::NoCompression, Filter::NoFilter)
+    }
+
+    /// The picture as [`Self::write_png`] writes it.
+    pub fn to_png(&self) -> Vec<u8> {
+        let mut png = Vec::new();
+        self.write_png(&mut png).expect("memory takes it");
+        png
+    }
+
+    /// The picture as a PNG to be kept or sent: RGBA whatever its mask is, the colours where nothing is seen too.
+    pub fn to_small_png(&self) -> Vec<u8> {
+        let mut png = Vec::new();
+        self.write(&mut png, ColorType::Rgba, Compression::Fast, Filter::Adaptive)
+            .expect("memory takes it");
+        png
+    }
+
+    /// Row by row, so that no copy of the picture is made.
+    fn write(
+        &self,
+        sink: impl Write,
+        colour: ColorType,
+        compression: Compression,
+        filter: Filter,
+    ) -> io::Result<()> {
+        let mut encoder = Encoder::new(sink, self.width, self.height);
+        encoder.set_depth(BitDepth::Eight);
+        encoder.set_color(colour);
+        encoder.set_compression(compression);
+        encoder.set_filter(filter);
         let mut png = encoder.write_header()?;
         let mut rows = png.stream_writer_with_size(PNG_PART_BYTES)?;
         let mut opaque = Vec::new();
         for row in self.pixels.chunks_exact(self.pixels.len() / self.height as usize) {
-            if self.has_alpha {
+            if colour == ColorType::Rgba {
                 rows.write_all(row)?;
             } else {
                 opaque.clear();
@@ -94,17 +133,6 @@ impl Picture {
             }
         }
         Ok(rows.finish()?)
-    }
-
-    /// The picture as a PNG in memory, as [`Self::write_png`] writes it.
-    #[expect(
-        clippy::missing_panics_doc,
-        reason = "memory takes as many bytes as there are"
-    )]
-    pub fn to_png(&self) -> Vec<u8> {
-        let mut png = Vec::new();
-        self.write_png(&mut png).expect("memory takes it");
-        png
     }
 }
 

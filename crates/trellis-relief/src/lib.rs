@@ -67,7 +67,7 @@ pub use atlas::{Atlas, Chart};
 pub use decisions::MaskSource;
 pub use error::ReliefError;
 pub use generate::{FORMATS, File, Relief, Views, generate, labelled};
-pub use mask::{Mask, mask};
+pub use mask::{Mask, alpha, mask};
 pub use model::{Model, model};
 pub use solid::Solid;
 pub use texture::Texture;

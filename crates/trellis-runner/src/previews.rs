@@ -82,11 +82,10 @@ impl Previews {
             .all()
             .iter()
             .filter(|backend| !backend.capabilities().preview);
-        let filter = ClaimFilter {
-            choices: real
-                .flat_map(|backend| registry.claims(backend.as_ref()))
+        let filter = ClaimFilter::of(
+            real.flat_map(|backend| registry.claims(backend.as_ref()))
                 .collect(),
-        };
+        );
         let limit = u32::try_from(self.without.len() + 1).unwrap_or(u32::MAX);
         let found = self.shared.store.without_preview(&filter, limit).await.ok()?;
         if let Some(job) = found.iter().find(|job| !self.without.contains(job)) {

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use trellis_backend::{Origin, Registry};
 use trellis_core::JobId;
-use trellis_jobs::{BlobStore, JobStore, Room, WorkerName, clear_leftovers};
+use trellis_jobs::{BlobStore, JobStore, Room, RunningLimits, WorkerName, clear_leftovers};
 
 use crate::suspects::Suspects;
 
@@ -29,6 +30,8 @@ pub struct RunnerSettings {
     pub max_attempts: u32,
     /// How long running jobs may go on after a shutdown began; then they are handed back.
     pub drain_deadline: Duration,
+    /// How many jobs of an owner may run at a time; looked at before each claim.
+    pub running_limits: watch::Receiver<Arc<RunningLimits>>,
     /// A folder for the backends' files, on the disk of the blobs where possible.
     pub scratch: PathBuf,
 }

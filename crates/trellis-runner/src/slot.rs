@@ -81,6 +81,7 @@ impl Slot {
         let settings = &self.shared.settings;
         let filter = ClaimFilter {
             choices: self.shared.registry.claims(self.backend.as_ref()),
+            running_limits: settings.running_limits.borrow().clone(),
         };
         let turn = tokio::select! {
             turn = self.shared.suspects.turn(&filter.choices) => turn,

@@ -48,8 +48,8 @@ impl Suspects {
         }
     }
 
-    /// The turn for what was claimed with it. Suspects are the oldest in the queue: where another job was claimed, or
-    /// none, those of `choices` are not waiting any more.
+    /// The turn for what was claimed with it. Jobs that were begun before come first in the queue: where another job was
+    /// claimed, or none, those of `choices` are not waiting any more.
     pub(crate) fn settle(&self, turn: Turn, choices: &[BackendChoice], claimed: Option<JobId>) -> Turn {
         let mut jobs = self.jobs();
         match turn {

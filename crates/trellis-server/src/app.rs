@@ -13,7 +13,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tracing::error;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi as _};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -27,7 +27,11 @@ use crate::observe::observe;
 use crate::pace::paced;
 use crate::request_error::RequestError;
 use crate::scrape;
-use crate::{AppState, events, files, jobs, pages, server_facts, status, submit, workers};
+use crate::sessions::COOKIE;
+use crate::{
+    AppState, events, files, jobs, pages, preprocess, server_facts, session, status, submit, thumbnail, ui,
+    workers,
+};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -42,24 +46,28 @@ use crate::{AppState, events, files, jobs, pages, server_facts, status, submit, 
         (name = "jobs", description = "Submit pictures, follow the work, cancel it"),
         (name = "files", description = "Results and submitted pictures"),
         (name = "nim", description = "For clients of NVIDIA's NIM for TRELLIS"),
+        (name = "session", description = "How the server's own page signs in"),
         (name = "server", description = "What the server is and whether it can work"),
     ),
-    modifiers(&KeyScheme),
-    security((), ("key" = [])),
+    modifiers(&KeySchemes),
+    security((), ("key" = []), ("session" = [])),
     components(schemas(trellis_core::JobEvent, events::FollowedEvent, crate::problem::ProblemBody)),
 )]
 struct Contract;
 
-/// The scheme of API keys.
-struct KeyScheme;
+/// The schemes of API keys and of what stands for one.
+struct KeySchemes;
 
-impl Modify for KeyScheme {
+impl Modify for KeySchemes {
     fn modify(&self, contract: &mut utoipa::openapi::OpenApi) {
         let mut scheme = Http::new(HttpAuthScheme::Bearer);
         scheme.description =
             Some("One of the server's API keys, where it has any (`auth.keys_file`)".to_owned());
         let components = contract.components.get_or_insert_default();
         components.add_security_scheme("key", SecurityScheme::Http(scheme));
+        let session =
+            ApiKeyValue::with_description(COOKIE, "What `POST /v1/session` gives a browser for a key");
+        components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(session)));
     }
 }
 
@@ -76,6 +84,7 @@ pub fn app(state: AppState) -> Router {
     let authorize = middleware::from_fn_with_state(state.clone(), authorize);
     // The last layer is the outermost: whatever the others refuse becomes a problem in `observe`.
     api.merge(pages::routes(move || openapi(max_images)))
+        .merge(ui::routes())
         .route(scrape::PATH, get(scrape::metrics))
         .route(scrape::NIM_PATH, get(scrape::metrics))
         .merge(crossworld_routes(state.crossworld))
@@ -145,11 +154,14 @@ pub fn openapi(max_images: usize) -> utoipa::openapi::OpenApi {
 fn api() -> OpenApiRouter<AppState> {
     let v1 = OpenApiRouter::new()
         .routes(routes!(jobs::list_jobs, submit::submit_job))
-        .routes(routes!(jobs::get_job, jobs::delete_job))
+        .routes(routes!(jobs::get_job, jobs::rename_job, jobs::delete_job))
         .routes(routes!(events::job_events))
         .routes(routes!(files::get_artifact))
         .routes(routes!(files::get_input))
         .routes(routes!(files::get_statement))
+        .routes(routes!(thumbnail::get_thumbnail, thumbnail::put_thumbnail))
+        .routes(routes!(preprocess::preprocess))
+        .routes(routes!(session::get_session, session::sign_in, session::sign_out))
         .routes(routes!(server_facts::version))
         .routes(routes!(server_facts::live))
         .routes(routes!(server_facts::ready))

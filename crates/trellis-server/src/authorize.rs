@@ -1,6 +1,6 @@
 //! Around the routes: a request needs an API key where keys are set (RFC 6750, `Authorization: Bearer`).
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
@@ -11,14 +11,17 @@ use trellis_core::Secret;
 use trellis_jobs::Owner;
 
 use crate::AppState;
+use crate::key_line::Key;
 use crate::keys::Access;
+use crate::needs::needed;
 use crate::peers::{Peer, site};
+use crate::problem::Problem;
 use crate::request_error::RequestError;
-use crate::scrape;
+use crate::{scrape, sessions, ui};
 
 /// Open to everybody: what a probe or a new user needs, the same for every server or about none of its jobs.
 /// By the whole path, so that a new route is closed until it is named here.
-pub(crate) const PUBLIC: [&str; 9] = [
+pub(crate) const PUBLIC: [&str; 10] = [
     "/",
     "/docs",
     "/docs/style.css",
@@ -27,41 +30,96 @@ pub(crate) const PUBLIC: [&str; 9] = [
     "/openapi.json",
     "/v1/health/live",
     "/v1/health/ready",
+    "/v1/session",
     "/v1/version",
 ];
 
-/// Middleware: lets in requests that have a key, notes its name in the request's span, refuses all others. The handler
-/// gets the key's name as the [`Owner`] of the jobs that it may touch. Where many wrong keys came from, none is looked
-/// at for a while (`attempts.rs`).
+/// Middleware: lets in requests that have a key with the scope for them, or a session of such a key, and notes its name in
+/// the request's span; refuses all others, and those beyond the key's number a minute. The handler gets the [`Owner`] of
+/// the jobs that the key may touch. Where many wrong keys came from, none is looked at for a while (`attempts.rs`).
 pub(crate) async fn authorize(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let sent = sent(request.headers());
     let path = request.uri().path();
-    let public =
-        PUBLIC.contains(&path) || (state.public_metrics && [scrape::PATH, scrape::NIM_PATH].contains(&path));
-    let access = state.keys.access(sent.secret());
-    // A page for everybody tells nothing of the key that was sent along.
-    if !public && sent.secret().is_some() && access != Access::Free {
-        let client = state
-            .trusted_proxies
-            .client(Peer::of(&request).ip(), request.headers());
-        let noted = state.attempts().note(site(client), &access, Instant::now());
-        if let Err(wait) = noted {
-            let after_seconds = u16::try_from(wait.as_secs() + 1).unwrap_or(u16::MAX);
-            return RequestError::TooManyWrongKeys { after_seconds }.into_response();
+    let public = PUBLIC.contains(&path)
+        || path.starts_with(ui::PREFIX)
+        || (state.public_metrics && [scrape::PATH, scrape::NIM_PATH].contains(&path));
+    // A key that is sent counts, right or wrong; without one the page's session does.
+    let session = sessions::cookie(request.headers()).filter(|_| !public && matches!(sent, Sent::Nothing));
+    let access = match session {
+        Some(session) => {
+            let elsewhere = !request.method().is_safe() && !sessions::is_own(request.headers());
+            match state.session(&session).await {
+                Ok(Access::With(_)) if elsewhere => return RequestError::SessionElsewhere.into_response(),
+                Ok(access) => access,
+                Err(error) => return Problem::from(error).into_response(),
+            }
         }
+        None => state.keys.access(sent.secret()),
+    };
+    // A page for everybody tells nothing of the key that was sent along.
+    if !public
+        && sent.secret().is_some()
+        && let Err(error) = note(&state, Peer::of(&request), request.headers(), &access)
+    {
+        return error.into_response();
     }
     match access {
         Access::Free => {
             request.extensions_mut().insert(Owner::default());
         }
-        Access::Named(name) => {
-            Span::current().record("key", &*name);
-            request.extensions_mut().insert(Owner::named(&name));
+        Access::With(key) => {
+            Span::current().record("key", &*key.name);
+            if !public && let Err(refused) = allowed(&state, &key, &request) {
+                return refused.into_response();
+            }
+            request.extensions_mut().insert(key.owner.clone());
         }
         Access::Refused if public => {}
         Access::Refused => return sent.refusal().into_response(),
     }
     next.run(request).await
+}
+
+/// Whether this key may make this request now.
+fn allowed(state: &AppState, key: &Key, request: &Request) -> Result<(), RequestError> {
+    if let Err(wait) = state.keys.count(key, Instant::now()) {
+        return Err(RequestError::TooManyRequests {
+            key: key.name.to_string(),
+            after_seconds: seconds(wait),
+        });
+    }
+    let scopes = needed(request.method(), request.uri().path());
+    if key.grant.has_one_of(scopes) {
+        return Ok(());
+    }
+    Err(RequestError::ScopeMissing {
+        key: key.name.to_string(),
+        scopes,
+    })
+}
+
+/// For `Retry-After`: whole seconds, after which it has passed.
+fn seconds(wait: Duration) -> u16 {
+    u16::try_from(wait.as_secs() + 1).unwrap_or(u16::MAX)
+}
+
+/// Takes note that a client showed a key that opens `access`, and refuses one that tried too many.
+pub(crate) fn note(
+    state: &AppState,
+    peer: Peer,
+    headers: &HeaderMap,
+    access: &Access,
+) -> Result<(), RequestError> {
+    let key = match access {
+        Access::Free => return Ok(()),
+        Access::With(key) => Some(&key.name),
+        Access::Refused => None,
+    };
+    let client = state.trusted_proxies.client(peer.ip(), headers);
+    let noted = state.attempts().note(site(client), key, Instant::now());
+    noted.map_err(|wait| RequestError::TooManyWrongKeys {
+        after_seconds: seconds(wait),
+    })
 }
 
 /// What a request says of its key.

@@ -50,7 +50,7 @@ fn size(headers: &HeaderMap) -> usize {
 
 /// Middleware: what is about the server and none of its routes, `OPTIONS *` and a proxy's `CONNECT`.
 pub(crate) async fn whole_server(request: Request, next: Next) -> Response {
-    let all = HeaderValue::from_static("GET,HEAD,POST,DELETE,OPTIONS");
+    let all = HeaderValue::from_static("GET,HEAD,POST,PUT,PATCH,DELETE,OPTIONS");
     let target = request.uri();
     if request.method() == Method::OPTIONS && target.path() == "*" {
         return (StatusCode::NO_CONTENT, [(header::ALLOW, all)]).into_response();
@@ -75,6 +75,8 @@ impl Methods {
             let methods = [
                 ("GET,HEAD,", item.get.is_some()),
                 ("POST,", item.post.is_some()),
+                ("PUT,", item.put.is_some()),
+                ("PATCH,", item.patch.is_some()),
                 ("DELETE,", item.delete.is_some()),
             ];
             let there = methods.iter().filter(|(_, there)| *there);

@@ -75,33 +75,43 @@ macro_rules! problems {
     };
 }
 
-problems! {
+/// Sets of problems, each with those of every route that needs a key.
+macro_rules! with_those_of_keys {
+    ($($(#[$meta:meta])* $set:ident { $($problem:tt)* })*) => {
+        problems! {
+            $(
+                $(#[$meta])*
+                $set {
+                    Unauthorized = 401: "The server has API keys, and the request has none or an unknown one",
+                    Forbidden = 403: "The API key lacks the scope for this, or a page of another site sent the request",
+                    TooMany = 429: "Too many requests with this key, too many of its jobs waiting, or too many unknown keys from this address; `Retry-After` says when to try again",
+                    $($problem)*
+                }
+            )*
+        }
+    };
+}
+
+with_those_of_keys! {
     /// Of `POST /v1/jobs`.
     SubmitProblems {
         BadRequest = 400: "The body or a header is malformed",
-        Unauthorized = 401: "The server has API keys, and the request has none or an unknown one",
-        TooMany = 429: "Too many unknown keys came from this address; `Retry-After` says when to try again",
-        CrossOrigin = 403: "A page of another site sent the request",
         TooLarge = 413: "The body is too large",
         MediaType = 415: "The body is neither a form nor JSON",
         Invalid = 422: "A picture, a parameter or the idempotency key cannot be used",
         Internal = 500: "A defect of the server",
         Unavailable = 503: "The queue is full, or the storage does not answer; `Retry-After` says when to try again",
-        Full = 507: "The disk is full",
+        Full = 507: "The disk is full, or the jobs of this key keep as much as they may",
     }
     /// Of lists.
     QueryProblems {
         BadRequest = 400: "The query is invalid",
-        Unauthorized = 401: "The server has API keys, and the request has none or an unknown one",
-        TooMany = 429: "Too many unknown keys came from this address; `Retry-After` says when to try again",
         Internal = 500: "A defect of the server",
         Unavailable = 503: "The storage does not answer",
     }
     /// Of looking at one job.
     JobProblems {
         BadRequest = 400: "The path or a header is malformed",
-        Unauthorized = 401: "The server has API keys, and the request has none or an unknown one",
-        TooMany = 429: "Too many unknown keys came from this address; `Retry-After` says when to try again",
         NotFound = 404: "There is no such job, or nothing of that name in it",
         Condition = 412: "`If-Match` does not hold",
         Internal = 500: "A defect of the server",
@@ -110,38 +120,63 @@ problems! {
     /// Of ending one job.
     ChangeProblems {
         BadRequest = 400: "The path is malformed",
-        Unauthorized = 401: "The server has API keys, and the request has none or an unknown one",
-        TooMany = 429: "Too many unknown keys came from this address; `Retry-After` says when to try again",
-        CrossOrigin = 403: "A page of another site sent the request",
         NotFound = 404: "There is no such job",
         Condition = 412: "`If-Match` or `If-None-Match` does not hold",
         Internal = 500: "A defect of the server",
         Unavailable = 503: "The storage does not answer",
         Full = 507: "The disk is full",
     }
-    /// Of what asks no storage.
-    AccessProblems {
-        Unauthorized = 401: "The server has API keys, and the request has none or an unknown one",
-        TooMany = 429: "Too many unknown keys came from this address; `Retry-After` says when to try again",
+    /// Of renaming a job and of giving it a thumbnail.
+    EditProblems {
+        BadRequest = 400: "The path or the body is malformed",
+        NotFound = 404: "There is no such job",
+        TooLarge = 413: "The body is too large",
+        MediaType = 415: "The body is not what is taken here",
+        Invalid = 422: "The body cannot be used",
+        Internal = 500: "A defect of the server",
+        Unavailable = 503: "The storage does not answer; `Retry-After` says when to try again",
+        Full = 507: "The disk is full",
     }
+    /// Of what asks no storage.
+    AccessProblems {}
     /// Of commanding a worker.
     WorkerProblems {
         BadRequest = 400: "The path is malformed",
-        Unauthorized = 401: "The server has API keys, and the request has none or an unknown one",
-        TooMany = 429: "Too many unknown keys came from this address; `Retry-After` says when to try again",
-        CrossOrigin = 403: "A page of another site sent the request",
         NotFound = 404: "There is no such worker",
         Internal = 500: "A defect of the server",
     }
     /// Of files.
     FileProblems {
         BadRequest = 400: "The path is malformed",
-        Unauthorized = 401: "The server has API keys, and the request has none or an unknown one",
-        TooMany = 429: "Too many unknown keys came from this address; `Retry-After` says when to try again",
         NotFound = 404: "There is no such job, or no such file in it",
         Condition = 412: "`If-Match` does not hold",
         Range = 416: "The range lies outside the file",
         Internal = 500: "A defect of the server",
         Unavailable = 503: "The storage does not answer",
+    }
+}
+
+problems! {
+    /// Of asking who is signed in.
+    SessionProblems {
+        Internal = 500: "A defect of the server",
+        Unavailable = 503: "The storage does not answer",
+    }
+    /// Of signing in.
+    SignInProblems {
+        BadRequest = 400: "The body is malformed",
+        Unauthorized = 401: "The key is unknown",
+        CrossOrigin = 403: "A page of another site sent the request",
+        TooLarge = 413: "The body is too large",
+        MediaType = 415: "The body is not JSON",
+        Invalid = 422: "The body has another form",
+        TooMany = 429: "Too many unknown keys came from this address; `Retry-After` says when to try again",
+        Internal = 500: "A defect of the server",
+        Unavailable = 503: "The storage does not answer",
+        Full = 507: "The disk is full",
+    }
+    /// Of signing out.
+    SignOutProblems {
+        CrossOrigin = 403: "A page of another site sent the request",
     }
 }

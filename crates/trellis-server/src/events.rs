@@ -92,6 +92,7 @@ fn to_sse(event: &JobEvent) -> Event {
         EventKind::State { .. } => "state",
         EventKind::Progress(_) => "progress",
         EventKind::Artifact { .. } => "artifact",
+        EventKind::Renamed { .. } => "renamed",
     };
     let json = serde_json::to_string(event).expect("an event is plain JSON");
     Event::default().id(event.seq.to_string()).event(name).data(json)

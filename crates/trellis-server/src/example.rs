@@ -1,5 +1,5 @@
-//! The commands that take a picture to a file with nothing but curl and a POSIX shell. `/`, what `trellis serve`
-//! prints, and the README show the same ones.
+//! The commands that take a picture to a file with nothing but curl and a POSIX shell. What `trellis serve` prints
+//! and the README show the same ones.
 
 /// What the commands are made for.
 #[derive(Debug, Clone, Copy)]

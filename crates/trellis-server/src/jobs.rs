@@ -1,19 +1,20 @@
 //! `/v1/jobs` and `/v1/jobs/{id}`: looking at jobs, ending and forgetting them.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use trellis_core::{Job, JobId, JobState};
+use trellis_core::{AssetName, Job, JobId, JobState};
 use trellis_jobs::{JobQuery, Removed};
 
 use crate::AppState;
 use crate::conditions::{self, Condition};
-use crate::contract::{ChangeProblems, JobProblems, QueryProblems};
+use crate::contract::{ChangeProblems, EditProblems, JobProblems, QueryProblems};
 use crate::extract::{Caller, PathParts, QueryOf};
 use crate::problem::Problem;
 use crate::request_error::RequestError;
+use crate::small_json::small_json;
 use crate::wait::{LONGEST_SECONDS, wait};
 
 const MAX_LIMIT: u32 = 100;
@@ -25,6 +26,8 @@ const MAX_LIMIT: u32 = 100;
 pub(crate) struct ListQuery {
     /// Only jobs in this state.
     state: Option<JobState>,
+    /// Only jobs whose name has this in it, in whatever case.
+    name: Option<String>,
     /// At most so many.
     #[serde(default = "default_limit")]
     #[param(minimum = 1, maximum = 100, default = 20)]
@@ -74,6 +77,7 @@ pub(crate) async fn list_jobs(
     }
     let query = JobQuery {
         state: query.state,
+        name: query.name,
         limit: query.limit,
         before: query.cursor,
         ..JobQuery::default()
@@ -130,6 +134,41 @@ pub(crate) struct WaitQuery {
     #[serde(default)]
     #[param(minimum = 0, maximum = 600, default = 0)]
     wait: u32,
+}
+
+/// What is changed of a job.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct JobChange {
+    /// What people are to call it. Cleaned as a file's name is: letters, digits, blanks and `-_.()`, 40 bytes at most.
+    #[schema(min_length = 1)]
+    name: String,
+}
+
+/// Rename a job
+///
+/// Whatever its state. The files that it has or will have keep the name of its first picture.
+#[utoipa::path(
+    patch,
+    path = "/jobs/{id}",
+    tag = "jobs",
+    operation_id = "rename_job",
+    params(("id" = JobId, Path, description = "The job")),
+    request_body = JobChange,
+    responses((status = 200, description = "The job", body = Job), EditProblems),
+)]
+pub(crate) async fn rename_job(
+    State(state): State<AppState>,
+    Caller(owner): Caller,
+    PathParts(id): PathParts<JobId>,
+    request: Request,
+) -> Result<Json<Job>, Problem> {
+    let JobChange { name } = small_json(request).await?;
+    let name = AssetName::of_text(&name).ok_or_else(|| RequestError::InvalidJson {
+        place: "the body",
+        reason: "`name` has neither letters nor digits".to_owned(),
+    })?;
+    Ok(Json(state.jobs.rename(&owner, id, name).await?))
 }
 
 /// Cancel or forget a job

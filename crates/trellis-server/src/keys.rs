@@ -1,116 +1,29 @@
 //! Who may use the server: API keys, read from text, kept as digests, replaceable while the server runs.
 //!
 //! ```text
-//! file := line*          `#` begins a comment line; empty lines are skipped
-//! line := NAME SECRET    NAME: 1 to 64 of A-Z a-z 0-9 . _ -
-//! SECRET := WORD | "sha256:" 64 hex digits of the SHA-256 of WORD
-//! WORD := 16 or more of visible ASCII
+//! file := line*    `#` begins a comment line; empty lines are skipped
 //! ```
 //!
-//! Not here: where the file is (the caller), what a request without a key is answered (`authorize.rs`).
+//! Not here: what a line is (`key_line.rs`), where the file is (the caller), what a request without a key is answered
+//! (`authorize.rs`).
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use subtle::{ConditionallySelectable as _, ConstantTimeEq as _};
 use tokio::sync::watch;
 use tracing::warn;
 use trellis_core::{Secret, Sha256};
+use trellis_jobs::RunningLimits;
 
-/// Begins a secret that is written as its digest.
-pub(crate) const DIGEST_PREFIX: &str = "sha256:";
-/// The longest name: it stands in every log line of a request.
-pub(crate) const MAX_NAME_LENGTH: usize = 64;
-/// The shortest secret: of random letters and digits as many take longer to guess than anybody has.
-const MIN_SECRET_LENGTH: usize = 16;
+use crate::bucket::{Bucket, Rate};
+use crate::key_line::{Key, KeysError, MIN_SECRET_LENGTH};
 
 /// The keys of a file, at least one. Holds no secret, only digests.
 #[derive(Clone, PartialEq, Eq)]
-pub struct ApiKeys(Vec<Key>);
-
-#[derive(Clone, PartialEq, Eq)]
-struct Key {
-    name: Arc<str>,
-    digest: Sha256,
-}
-
-/// Why a text is not a list of keys. Names lines, counted from 1, never what stands in them.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum KeysError {
-    /// Not two words.
-    #[error("line {line} is not a name and a secret, separated by a space")]
-    NotTwoWords {
-        /// Where.
-        line: usize,
-    },
-    /// A name with other characters, or too long.
-    #[error("the name in line {line} must be 1 to {MAX_NAME_LENGTH} of `A-Z a-z 0-9 . _ -`")]
-    InvalidName {
-        /// Where.
-        line: usize,
-    },
-    /// A secret that no header can carry.
-    #[error("the secret in line {line} must be visible ASCII")]
-    InvalidSecret {
-        /// Where.
-        line: usize,
-    },
-    /// A secret that can be guessed.
-    #[error("the secret in line {line} is shorter than {MIN_SECRET_LENGTH} characters")]
-    TooShort {
-        /// Where.
-        line: usize,
-    },
-    /// `sha256:` and something else than a digest.
-    #[error("line {line} needs 64 hexadecimal digits after `{DIGEST_PREFIX}`")]
-    InvalidDigest {
-        /// Where.
-        line: usize,
-    },
-    /// The name or the secret stands in an earlier line too.
-    #[error("line {line} repeats the name or the secret of line {earlier}")]
-    Twice {
-        /// Where.
-        line: usize,
-        /// And before.
-        earlier: usize,
-    },
-    /// Only comments and empty lines.
-    #[error("there are no keys in it")]
-    Empty,
-}
-
-impl KeysError {
-    /// The stable name in tests.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::NotTwoWords { .. } => "not_two_words",
-            Self::InvalidName { .. } => "invalid_name",
-            Self::InvalidSecret { .. } => "invalid_secret",
-            Self::TooShort { .. } => "too_short",
-            Self::InvalidDigest { .. } => "invalid_digest",
-            Self::Twice { .. } => "twice",
-            Self::Empty => "empty",
-        }
-    }
-
-    /// What to do about it, one sentence.
-    pub fn advice(&self) -> &'static str {
-        match self {
-            Self::NotTwoWords { .. } | Self::InvalidName { .. } | Self::InvalidSecret { .. } => {
-                "write one key a line: a name and its secret, as `trellis keys new NAME` prints them"
-            }
-            Self::TooShort { .. } => {
-                "make a new key with `trellis keys new NAME` and put the line that it prints in place of this one"
-            }
-            Self::InvalidDigest { .. } => "write what `printf %s SECRET | sha256sum` prints first",
-            Self::Twice { .. } => "give each key a name and a secret of its own",
-            Self::Empty => {
-                "add a key with `trellis keys new NAME --append FILE`, or unset `auth.keys_file` to serve without keys"
-            }
-        }
-    }
-}
+pub struct ApiKeys(Vec<Arc<Key>>);
 
 impl ApiKeys {
     /// Reads what stands in a file of keys.
@@ -132,7 +45,7 @@ impl ApiKeys {
         if keys.is_empty() {
             return Err(KeysError::Empty);
         }
-        Ok(Self(keys.into_iter().map(|(_, key)| key).collect()))
+        Ok(Self(keys.into_iter().map(|(_, key)| Arc::new(key)).collect()))
     }
 
     /// The names of the keys, in the file's order.
@@ -140,15 +53,20 @@ impl ApiKeys {
         self.0.iter().map(|key| &*key.name)
     }
 
-    /// The name of the key with that secret. Takes the same time for every key, known or unknown.
-    fn owner(&self, secret: &Secret) -> Option<Arc<str>> {
+    /// How many jobs of each key may run at a time, of those that have a limit.
+    fn running_limits(&self) -> RunningLimits {
+        let limited = |key: &Arc<Key>| Some((key.name.to_string(), key.grant.running?));
+        self.0.iter().filter_map(limited).collect()
+    }
+
+    /// The key with that secret. Takes the same time for every key, known or unknown.
+    fn find(&self, secret: &Secret) -> Option<Arc<Key>> {
         let digest = Sha256::of(secret.reveal());
         let mut found = u64::MAX;
         for (index, key) in (0..).zip(&self.0) {
             found.conditional_assign(&index, key.digest.as_bytes().ct_eq(digest.as_bytes()));
         }
-        let key = self.0.get(usize::try_from(found).ok()?)?;
-        Some(Arc::clone(&key.name))
+        self.0.get(usize::try_from(found).ok()?).map(Arc::clone)
     }
 }
 
@@ -158,50 +76,25 @@ impl fmt::Debug for ApiKeys {
     }
 }
 
-impl Key {
-    fn parse(line: usize, content: &str) -> Result<Self, KeysError> {
-        let mut words = content.split_ascii_whitespace();
-        let (Some(name), Some(secret), None) = (words.next(), words.next(), words.next()) else {
-            return Err(KeysError::NotTwoWords { line });
-        };
-        if !is_name(name) {
-            return Err(KeysError::InvalidName { line });
-        }
-        let digest = if let Some(hex) = secret.strip_prefix(DIGEST_PREFIX) {
-            // In either case, as other programs print it.
-            let digest = hex.to_ascii_lowercase().parse();
-            digest.map_err(|_| KeysError::InvalidDigest { line })?
-        } else {
-            let secret = Secret::parse(secret).ok_or(KeysError::InvalidSecret { line })?;
-            if secret.reveal().len() < MIN_SECRET_LENGTH {
-                return Err(KeysError::TooShort { line });
-            }
-            Sha256::of(secret.reveal())
-        };
-        Ok(Self {
-            name: name.into(),
-            digest,
-        })
-    }
-}
-
-/// Whether a key may have this name.
-pub(crate) fn is_name(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    (1..=MAX_NAME_LENGTH).contains(&text.len()) && text.bytes().all(plain)
-}
-
 /// The keys in force, shared by all requests. Without any, everybody may use the server.
 #[derive(Debug, Clone)]
-pub struct KeyRing(Arc<watch::Sender<Option<Arc<ApiKeys>>>>);
+pub struct KeyRing(Arc<Ring>);
+
+#[derive(Debug)]
+struct Ring {
+    keys: watch::Sender<Option<Arc<ApiKeys>>>,
+    running_limits: watch::Sender<Arc<RunningLimits>>,
+    /// Requests with each key, by its name: a reload does not fill them again.
+    requests: Mutex<HashMap<Arc<str>, Bucket>>,
+}
 
 /// What a request's key opens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Access {
     /// No keys are in force.
     Free,
-    /// The request has the key of that name.
-    Named(Arc<str>),
+    /// The request has this key.
+    With(Arc<Key>),
     /// It has none of the keys.
     Refused,
 }
@@ -209,34 +102,86 @@ pub(crate) enum Access {
 impl KeyRing {
     /// With these keys, or open to everybody.
     pub fn new(keys: Option<ApiKeys>) -> Self {
-        Self(Arc::new(watch::Sender::new(keys.map(Arc::new))))
+        let running_limits = keys.as_ref().map(ApiKeys::running_limits).unwrap_or_default();
+        Self(Arc::new(Ring {
+            keys: watch::Sender::new(keys.map(Arc::new)),
+            running_limits: watch::Sender::new(Arc::new(running_limits)),
+            requests: Mutex::default(),
+        }))
     }
 
     /// Puts other keys in force. Requests that were let in go on.
     pub fn replace(&self, keys: ApiKeys) {
-        self.0.send_replace(Some(Arc::new(keys)));
+        self.0
+            .running_limits
+            .send_replace(Arc::new(keys.running_limits()));
+        let named = |name: &Arc<str>| keys.0.iter().any(|key| key.name == *name);
+        self.requests().retain(|name, _| named(name));
+        self.0.keys.send_replace(Some(Arc::new(keys)));
     }
 
     /// The names of the keys in force; `None` where everybody may use the server.
     pub fn names(&self) -> Option<Vec<String>> {
-        let keys = self.0.borrow().clone()?;
+        let keys = self.0.keys.borrow().clone()?;
         Some(keys.names().map(str::to_owned).collect())
     }
 
+    /// How many jobs of each key may run at a time, now and after each reload.
+    pub fn running_limits(&self) -> watch::Receiver<Arc<RunningLimits>> {
+        self.0.running_limits.subscribe()
+    }
+
     pub(crate) fn access(&self, secret: Option<&Secret>) -> Access {
-        let keys = self.0.borrow().clone();
+        let keys = self.0.keys.borrow().clone();
         match (keys, secret) {
             (None, _) => Access::Free,
             (Some(_), None) => Access::Refused,
-            (Some(keys), Some(secret)) => match keys.owner(secret) {
+            (Some(keys), Some(secret)) => match keys.find(secret) {
                 // The file has its digest alone, which does not tell.
                 Some(key) if secret.reveal().len() < MIN_SECRET_LENGTH => {
+                    let key = &*key.name;
                     warn!(%key, "refused an API key of fewer than {MIN_SECRET_LENGTH} characters: make a new one with `trellis keys new`");
                     Access::Refused
                 }
-                owner => owner.map_or(Access::Refused, Access::Named),
+                key => key.map_or(Access::Refused, Access::With),
             },
         }
+    }
+
+    /// What a session of the key of that name opens, where `fits` says that it was begun with the key of that digest.
+    pub(crate) fn session(&self, name: &str, fits: impl Fn(&Sha256) -> bool) -> Access {
+        let Some(keys) = self.0.keys.borrow().clone() else {
+            return Access::Free;
+        };
+        let mut keys = keys.0.iter();
+        let key = keys.find(|key| &*key.name == name && fits(&key.digest));
+        key.map_or(Access::Refused, |key| Access::With(Arc::clone(key)))
+    }
+
+    /// Counts a request with this key. `Err`: it is one too many, and how long until one more is not.
+    pub(crate) fn count(&self, key: &Key, now: Instant) -> Result<(), Duration> {
+        let Some(burst) = key.grant.requests_per_minute else {
+            return Ok(());
+        };
+        let rate = Rate {
+            every: Duration::from_secs(60) / burst,
+            burst,
+        };
+        let mut requests = self.requests();
+        let bucket = requests
+            .entry(Arc::clone(&key.name))
+            .or_insert_with(|| Bucket::full(now));
+        let wait = bucket.wait(rate, now);
+        if !wait.is_zero() {
+            return Err(wait);
+        }
+        bucket.take(rate, now);
+        Ok(())
+    }
+
+    fn requests(&self) -> MutexGuard<'_, HashMap<Arc<str>, Bucket>> {
+        // Whole after each call.
+        self.0.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -245,7 +190,7 @@ mod tests {
     use super::*;
 
     fn owner(keys: &ApiKeys, secret: &str) -> Option<String> {
-        Some(keys.owner(&Secret::parse(secret).unwrap())?.to_string())
+        Some(keys.find(&Secret::parse(secret).unwrap())?.name.to_string())
     }
 
     #[test]
@@ -273,10 +218,17 @@ mod tests {
 
     #[test]
     fn a_bad_line_is_named_and_its_secret_is_not() {
-        let long = "n".repeat(MAX_NAME_LENGTH + 1);
+        let long = "n".repeat(crate::key_line::MAX_NAME_LENGTH + 1);
         for (text, kind) in [
             ("hunter2".to_owned(), "not_two_words"),
-            ("ada hunter2 # mine".to_owned(), "not_two_words"),
+            ("ada scopes=submit,read".to_owned(), "not_two_words"),
+            ("ada hunter2-hunter2-hunter2 # mine".to_owned(), "unknown_word"),
+            ("ada first-half-of-it hunter2".to_owned(), "unknown_word"),
+            ("ada first-half-of-it scopes=hunter2".to_owned(), "invalid_word"),
+            (
+                "ada first-half-of-it queued=1 queued=2".to_owned(),
+                "repeated_word",
+            ),
             ("a:b hunter2".to_owned(), "invalid_name"),
             (format!("{long} hunter2"), "invalid_name"),
             ("ada hunter2\u{e9}".to_owned(), "invalid_secret"),
@@ -314,9 +266,35 @@ mod tests {
             (ring.names(), ring.access(None)),
             (Some(vec!["ada".to_owned()]), Access::Refused)
         );
-        assert_eq!(ring.access(Some(&secret)), Access::Named("ada".into()));
+        assert!(matches!(ring.access(Some(&secret)), Access::With(key) if &*key.name == "ada"));
         ring.replace(ApiKeys::parse("ada number-two-of-them").unwrap());
         assert_eq!(ring.access(Some(&secret)), Access::Refused);
+    }
+
+    #[test]
+    fn limits_change_with_the_keys_and_what_was_used_up_stays_so() {
+        let secret = Secret::parse("number-one-of-them").unwrap();
+        let start = Instant::now();
+        let requests = |ring: &KeyRing, now| {
+            let Access::With(key) = ring.access(Some(&secret)) else {
+                panic!("it is known")
+            };
+            std::iter::repeat_with(|| ring.count(&key, now))
+                .take(100)
+                .position(|counted| counted.is_err())
+        };
+        let keys = |words: &str| ApiKeys::parse(&format!("ada number-one-of-them {words}")).unwrap();
+        let ring = KeyRing::new(Some(keys("requests_per_minute=3 running=2")));
+        let running = ring.running_limits();
+        assert_eq!(**running.borrow(), RunningLimits::from([("ada".to_owned(), 2)]));
+        assert_eq!(requests(&ring, start), Some(3));
+        assert_eq!(requests(&ring, start + Duration::from_secs(20)), Some(1));
+        ring.replace(keys("requests_per_minute=3"));
+        assert!(running.borrow().is_empty());
+        assert_eq!(requests(&ring, start + Duration::from_secs(20)), Some(0));
+        assert_eq!(requests(&ring, start + Duration::from_secs(80)), Some(3));
+        ring.replace(keys(""));
+        assert_eq!(requests(&ring, start + Duration::from_secs(80)), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use trellis_core::{Failure, FailureKind};
-use trellis_jobs::{BlobError, StoreError, SubmitError};
+use trellis_jobs::{BlobError, StoreError, SubmitError, ThumbnailError};
 use trellis_picture::PictureError;
 
 use crate::problem::Problem;
@@ -65,6 +65,18 @@ impl From<SubmitError> for Problem {
     }
 }
 
+impl From<ThumbnailError> for Problem {
+    fn from(error: ThumbnailError) -> Self {
+        match error {
+            ThumbnailError::Submit(error) => error.into(),
+            ThumbnailError::NotOne => {
+                let status = StatusCode::UNPROCESSABLE_ENTITY;
+                Self::new(status, error.kind(), &error, error.advice())
+            }
+        }
+    }
+}
+
 impl From<Failure> for Problem {
     /// A registry that cannot serve what is asked.
     fn from(failure: Failure) -> Self {
@@ -98,8 +110,11 @@ fn store_status(error: &StoreError) -> StatusCode {
         StoreError::NotFound { .. } => StatusCode::NOT_FOUND,
         StoreError::LeaseLost { .. } | StoreError::WrongState { .. } => StatusCode::CONFLICT,
         StoreError::QueueFull { .. } | StoreError::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        StoreError::OwnQueueFull { .. } => StatusCode::TOO_MANY_REQUESTS,
         StoreError::KeyReused { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-        StoreError::NoRoom { .. } | StoreError::Full { .. } => StatusCode::INSUFFICIENT_STORAGE,
+        StoreError::OwnStorageFull { .. } | StoreError::NoRoom { .. } | StoreError::Full { .. } => {
+            StatusCode::INSUFFICIENT_STORAGE
+        }
         StoreError::Corrupt { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -133,7 +148,9 @@ fn picture_status(error: &PictureError) -> StatusCode {
 
 fn with_retry(problem: Problem) -> Problem {
     match (problem.status, problem.kind) {
-        (StatusCode::SERVICE_UNAVAILABLE, "queue_full") => problem.retry_after(QUEUE_RETRY_SECONDS),
+        (StatusCode::SERVICE_UNAVAILABLE, "queue_full") | (StatusCode::TOO_MANY_REQUESTS, _) => {
+            problem.retry_after(QUEUE_RETRY_SECONDS)
+        }
         (StatusCode::SERVICE_UNAVAILABLE, "server_busy") => problem.retry_after(BUSY_RETRY_SECONDS),
         (StatusCode::SERVICE_UNAVAILABLE, _) => problem.retry_after(STORAGE_RETRY_SECONDS),
         _ => problem,
@@ -151,6 +168,7 @@ mod tests {
     use super::*;
     use crate::data_uri::DataUriError;
     use crate::request_error::RequestError;
+    use crate::scopes::Scope;
 
     const DOCS: &str = include_str!("../../../docs/http.md");
 
@@ -173,6 +191,14 @@ mod tests {
             RequestError::ApiKeyMissing,
             RequestError::ApiKeyUnknown,
             RequestError::TooManyWrongKeys { after_seconds: 5 },
+            RequestError::ScopeMissing {
+                key: text(),
+                scopes: &[Scope::Submit],
+            },
+            RequestError::TooManyRequests {
+                key: text(),
+                after_seconds: 5,
+            },
             RequestError::TooManyConnections,
             RequestError::TlsNeeded,
             RequestError::TargetTooLong { limit_bytes: 1 },
@@ -181,6 +207,11 @@ mod tests {
             RequestError::HostMissing,
             RequestError::HostNotAllowed { host: text() },
             RequestError::CrossOrigin,
+            RequestError::SessionElsewhere,
+            RequestError::ThumbnailNotFound { job: id() },
+            RequestError::NotThumbnail { found: String::new() },
+            RequestError::NotForm { found: String::new() },
+            RequestError::NotJson { found: String::new() },
             RequestError::InvalidPath { reason: text() },
             RequestError::InvalidJobId(InvalidJobId { text: text() }),
             RequestError::InvalidQuery { reason: text() },
@@ -245,6 +276,11 @@ mod tests {
                 state: JobState::Failed,
             },
             StoreError::QueueFull { queued: 1, limit: 1 },
+            StoreError::OwnQueueFull { queued: 1, limit: 1 },
+            StoreError::OwnStorageFull {
+                kept_bytes: 1,
+                limit_bytes: 1,
+            },
             StoreError::KeyReused { key: String::new() },
             StoreError::NoRoom {
                 free_bytes: 2,
@@ -295,13 +331,20 @@ mod tests {
         ];
         let failures = FailureKind::ALL.map(|kind| Failure::new(kind, String::new()));
         let mut problems: Vec<Problem> = stores.into_iter().map(Problem::from).collect();
+        problems.push(Problem::from(ThumbnailError::NotOne));
         problems.extend(blobs.into_iter().map(Problem::from));
         problems.extend(intakes.into_iter().map(Problem::from));
-        // Only this one is answered to a request; the others end a job and are told by it.
+        // Only these are answered to a request; the others end a job and are told by it.
+        let answered = [
+            FailureKind::Unsupported,
+            FailureKind::NoObject,
+            FailureKind::NoClearObject,
+            FailureKind::BadInput,
+        ];
         problems.extend(
             failures
                 .into_iter()
-                .filter(|failure| failure.kind == FailureKind::Unsupported)
+                .filter(|failure| answered.contains(&failure.kind))
                 .map(Problem::from),
         );
         problems

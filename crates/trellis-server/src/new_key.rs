@@ -4,13 +4,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use trellis_core::{Secret, Sha256};
 
-use crate::keys::{DIGEST_PREFIX, MAX_NAME_LENGTH, is_name};
+use crate::grant::Grant;
+use crate::key_line::{DIGEST_PREFIX, MAX_NAME_LENGTH, is_name};
 
 /// A key that has just been made. `Debug` shows no secret.
 #[derive(Debug, Clone)]
 pub struct NewKey {
     name: String,
     secret: Secret,
+    grant: Grant,
 }
 
 /// A text that cannot be a key's name.
@@ -19,12 +21,12 @@ pub struct NewKey {
 pub struct InvalidKeyName;
 
 impl NewKey {
-    /// A key of that name whose secret is made of `random` bytes.
+    /// A key of that name whose secret is made of `random` bytes, and which may do what `grant` says.
     #[expect(
         clippy::missing_panics_doc,
         reason = "the secret is of the characters of Base64"
     )]
-    pub fn new(name: &str, random: [u8; 32]) -> Result<Self, InvalidKeyName> {
+    pub fn new(name: &str, random: [u8; 32], grant: Grant) -> Result<Self, InvalidKeyName> {
         if !is_name(name) {
             return Err(InvalidKeyName);
         }
@@ -33,6 +35,7 @@ impl NewKey {
         Ok(Self {
             name: name.to_owned(),
             secret: Secret::parse(&text).expect("it is visible ASCII"),
+            grant,
         })
     }
 
@@ -49,9 +52,10 @@ impl NewKey {
     /// Its line in a file of keys, without the line's end: tells nothing of the secret.
     pub fn line(&self) -> String {
         format!(
-            "{} {DIGEST_PREFIX}{}",
+            "{} {DIGEST_PREFIX}{}{}",
             self.name,
-            Sha256::of(self.secret.reveal())
+            Sha256::of(self.secret.reveal()),
+            self.grant
         )
     }
 }
@@ -63,7 +67,7 @@ mod tests {
 
     #[test]
     fn the_line_is_one_of_a_file_of_keys_and_tells_no_secret() {
-        let key = NewKey::new("studio", [0xa5; 32]).unwrap();
+        let key = NewKey::new("studio", [0xa5; 32], Grant::default()).unwrap();
         let secret = key.secret().reveal();
         assert_eq!(
             secret,
@@ -78,7 +82,7 @@ mod tests {
     #[test]
     fn a_name_that_a_file_cannot_hold_is_refused() {
         for bad in ["", "a b", "a:b", "#a", &"n".repeat(MAX_NAME_LENGTH + 1)] {
-            assert!(NewKey::new(bad, [0; 32]).is_err(), "{bad}");
+            assert!(NewKey::new(bad, [0; 32], Grant::default()).is_err(), "{bad}");
         }
     }
 }

@@ -73,8 +73,9 @@ fn known(method: &Method) -> &'static str {
         Method::DELETE,
         Method::OPTIONS,
         Method::PUT,
+        Method::PATCH,
     ];
-    let names = ["GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT"];
+    let names = ["GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT", "PATCH"];
     let known = methods.iter().zip(names).find(|(known, _)| *known == method);
     known.map_or("other", |(_, name)| name)
 }

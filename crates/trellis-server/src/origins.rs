@@ -12,6 +12,9 @@ use tower_http::csrf::{CsrfLayer, ProtectionError};
 use crate::request_error::RequestError;
 use crate::request_id::REQUEST_ID;
 
+/// Says where the mask of a picture comes from (`preprocess.rs`).
+pub(crate) const MASK: HeaderName = HeaderName::from_static("trellis-mask");
+
 /// The sites whose pages may use the server. The default: none.
 #[derive(Debug, Clone, Default)]
 pub struct AllowedOrigins {
@@ -62,7 +65,14 @@ impl AllowedOrigins {
     pub(crate) fn reading(&self) -> Option<CorsLayer> {
         let layer = CorsLayer::new()
             .allow_origin(self.reading.clone()?)
-            .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::DELETE])
+            .allow_methods([
+                Method::GET,
+                Method::HEAD,
+                Method::POST,
+                Method::PUT,
+                Method::PATCH,
+                Method::DELETE,
+            ])
             .allow_headers([
                 header::AUTHORIZATION,
                 header::CONTENT_TYPE,
@@ -82,6 +92,7 @@ impl AllowedOrigins {
                 header::CONTENT_RANGE,
                 header::ACCEPT_RANGES,
                 header::RETRY_AFTER,
+                MASK,
                 REQUEST_ID,
             ]);
         Some(layer)

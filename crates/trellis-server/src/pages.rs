@@ -1,4 +1,4 @@
-//! The pages for people: `/` (`landing.rs`), `/docs`, its style sheet, and `/openapi.json` for programs.
+//! The reference for people, `/docs` with its style sheet, and `/openapi.json` for programs. The page at `/` is in `ui.rs`.
 //!
 //! Nothing is loaded from elsewhere (`html.rs`).
 
@@ -11,7 +11,6 @@ use axum::routing::get;
 use utoipa::openapi::OpenApi;
 
 use crate::html::page;
-use crate::landing::landing;
 use crate::{AppState, reference};
 
 const STYLE: &str = include_str!("../assets/style.css");
@@ -37,7 +36,6 @@ pub(crate) fn routes(contract: impl FnOnce() -> OpenApi + Send + 'static) -> Rou
     let documents = Arc::new(LazyLock::new(move || Documents::of(contract())));
     let of_reference = Arc::clone(&documents);
     Router::new()
-        .route("/", get(landing))
         .route(
             "/openapi.json",
             get(async move || {

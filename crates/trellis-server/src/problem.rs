@@ -127,7 +127,9 @@ impl From<RequestError> for Problem {
                 problem.with_header(header::CONTENT_RANGE, value.expect("digits are a header value"))
             }
             RequestError::TooManyConnections => problem.retry_after(5),
-            RequestError::TooManyWrongKeys { after_seconds } => problem.retry_after(after_seconds),
+            RequestError::TooManyWrongKeys { after_seconds }
+            | RequestError::TooManyRequests { after_seconds, .. } => problem.retry_after(after_seconds),
+            RequestError::ScopeMissing { .. } => challenged(problem, r#"Bearer error="insufficient_scope""#),
             RequestError::ApiKeyMissing => challenged(problem, "Bearer"),
             RequestError::ApiKeyUnknown => challenged(problem, r#"Bearer error="invalid_token""#),
             _ => problem,

@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use trellis_core::{Format, InvalidJobId, JobId, UnknownName};
 
 use crate::data_uri::DataUriError;
+use crate::scopes::Scope;
 
 /// Why a request is refused. Its text goes to the client, so no variant holds a path of the server.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -23,6 +24,12 @@ pub(crate) enum RequestError {
     /// So many wrong keys came from its address that none is looked at for now.
     #[error("too many wrong API keys came from this address")]
     TooManyWrongKeys { after_seconds: u16 },
+    /// The key may not do that.
+    #[error("the API key `{key}` lacks the scope {}", either(scopes))]
+    ScopeMissing { key: String, scopes: &'static [Scope] },
+    /// More requests than the key may make.
+    #[error("the API key `{key}` has made as many requests a minute as it may")]
+    TooManyRequests { key: String, after_seconds: u16 },
     /// Every connection is at work.
     #[error("the server has as many connections as it takes, and all are at work")]
     TooManyConnections,
@@ -47,6 +54,9 @@ pub(crate) enum RequestError {
     /// A page of another site tries to change something.
     #[error("a page of another site sent this request")]
     CrossOrigin,
+    /// A page of another site tries to use or change the session of the server's own.
+    #[error("a page of another site sent this request with the session of this server's page")]
+    SessionElsewhere,
     /// A path that is not UTF-8 or has the wrong form.
     #[error("invalid path: {reason}")]
     InvalidPath { reason: String },
@@ -65,6 +75,15 @@ pub(crate) enum RequestError {
     /// Neither multipart nor JSON.
     #[error("{}", media_type(found))]
     UnsupportedMediaType { found: String },
+    /// Something else where only a form is taken.
+    #[error("{}", media_type(found))]
+    NotForm { found: String },
+    /// Something else where only JSON is taken.
+    #[error("{}", media_type(found))]
+    NotJson { found: String },
+    /// Something else where only a thumbnail is taken.
+    #[error("{}", media_type(found))]
+    NotThumbnail { found: String },
     /// A form whose header does not say what stands between its parts.
     #[error("the header `Content-Type: multipart/form-data` has no boundary")]
     BoundaryMissing,
@@ -113,6 +132,9 @@ pub(crate) enum RequestError {
     /// The job has no such picture.
     #[error("the job `{job}` has no input {index}")]
     InputNotFound { job: JobId, index: u32 },
+    /// The job was given no thumbnail.
+    #[error("the job `{job}` has no thumbnail")]
+    ThumbnailNotFound { job: JobId },
     /// No backend has such a worker.
     #[error("there is no worker `{name}`")]
     WorkerNotFound { name: String },
@@ -133,6 +155,8 @@ impl RequestError {
             Self::ApiKeyMissing => "api_key_missing",
             Self::ApiKeyUnknown => "api_key_unknown",
             Self::TooManyWrongKeys { .. } => "too_many_wrong_keys",
+            Self::ScopeMissing { .. } => "scope_missing",
+            Self::TooManyRequests { .. } => "too_many_requests",
             Self::TooManyConnections => "too_many_connections",
             Self::TlsNeeded => "tls_needed",
             Self::TargetTooLong { .. } => "target_too_long",
@@ -141,11 +165,15 @@ impl RequestError {
             Self::HostMissing => "host_missing",
             Self::HostNotAllowed { .. } => "host_not_allowed",
             Self::CrossOrigin => "cross_origin",
+            Self::SessionElsewhere => "session_elsewhere",
             Self::InvalidPath { .. } => "invalid_path",
             Self::InvalidJobId(_) => "invalid_job_id",
             Self::InvalidQuery { .. } => "invalid_query",
             Self::InvalidHeader { .. } => "invalid_header",
-            Self::UnsupportedMediaType { .. } => "unsupported_media_type",
+            Self::NotForm { .. }
+            | Self::UnsupportedMediaType { .. }
+            | Self::NotJson { .. }
+            | Self::NotThumbnail { .. } => "unsupported_media_type",
             Self::BoundaryMissing => "boundary_missing",
             Self::UnsupportedEncoding { .. } => "unsupported_encoding",
             Self::BodyTooLarge { .. } => "body_too_large",
@@ -162,6 +190,7 @@ impl RequestError {
             Self::ArtifactNotFound { .. } => "artifact_not_found",
             Self::StatementNotFound { .. } => "statement_not_found",
             Self::InputNotFound { .. } => "input_not_found",
+            Self::ThumbnailNotFound { .. } => "thumbnail_not_found",
             Self::WorkerNotFound { .. } => "worker_not_found",
             Self::RangeNotSatisfiable { .. } => "range_not_satisfiable",
             Self::Internal => "internal",
@@ -182,6 +211,12 @@ impl RequestError {
             Self::TooManyWrongKeys { .. } => {
                 "wait for the seconds of `Retry-After`, then send a right key; keys that worked from this address go on working"
             }
+            Self::ScopeMissing { .. } => {
+                "use another key, or ask the person who runs the server to add the scope to this key's `scopes`"
+            }
+            Self::TooManyRequests { .. } => {
+                "wait for the seconds of `Retry-After`; to be told of a job's progress follow its events instead of asking again and again"
+            }
             Self::TooManyConnections => "try again later, or raise `limits.connections`",
             Self::TlsNeeded => "use an address that begins with `https://`",
             Self::TargetTooLong { .. } => "send a shorter path or query; see `/docs` for their forms",
@@ -194,6 +229,9 @@ impl RequestError {
                 "use the server's address, or add the name to `listen.allowed_hosts`"
             }
             Self::CrossOrigin => "add the page's origin to `listen.allowed_origins`, if you trust it",
+            Self::SessionElsewhere => {
+                "send an API key as `Authorization: Bearer KEY` in place of the session, which is for the server's own page"
+            }
             Self::InvalidPath { .. } => "see `/docs` for the form of this path",
             Self::InvalidJobId(_) => "use the `id` of a job as the server wrote it",
             Self::InvalidQuery { .. } => "see `/docs` for the parameters of this path",
@@ -201,6 +239,11 @@ impl RequestError {
             Self::UnsupportedMediaType { .. } => {
                 "send a form, as `curl -F image=@photo.png` does, or `application/json` with data URIs"
             }
+            Self::NotForm { .. } => "send a form, as `curl -F image=@photo.png` does",
+            Self::NotThumbnail { .. } => {
+                "send the picture itself, with `Content-Type: image/png`, `image/jpeg` or `image/webp`"
+            }
+            Self::NotJson { .. } => "send JSON, with `Content-Type: application/json`",
             Self::BoundaryMissing => {
                 "let the client write the `Content-Type` header: leave out your own, `-F` of curl adds it with the boundary"
             }
@@ -234,6 +277,7 @@ impl RequestError {
                 "ask again once the job has succeeded; the server writes statements only with `provenance.statement` or a signing key"
             }
             Self::InputNotFound { .. } => "count from 0 up to the number of the job's `inputs`",
+            Self::ThumbnailNotFound { .. } => "give it one with `PUT`",
             Self::WorkerNotFound { .. } => "use a name that `GET /v1/workers` lists",
             Self::RangeNotSatisfiable { .. } => {
                 "stay within the size given in `Content-Range`, or ask for the whole file"
@@ -255,23 +299,26 @@ impl RequestError {
             | Self::BodyUnreadable
             | Self::MalformedJson { .. } => StatusCode::BAD_REQUEST,
             Self::ApiKeyMissing | Self::ApiKeyUnknown => StatusCode::UNAUTHORIZED,
-            Self::TooManyWrongKeys { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyWrongKeys { .. } | Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::TargetTooLong { .. } => StatusCode::URI_TOO_LONG,
             Self::HeadersTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::PreconditionFailed { .. } => StatusCode::PRECONDITION_FAILED,
-            Self::CrossOrigin => StatusCode::FORBIDDEN,
+            Self::ScopeMissing { .. } | Self::CrossOrigin | Self::SessionElsewhere => StatusCode::FORBIDDEN,
             Self::HostNotAllowed { .. } => StatusCode::MISDIRECTED_REQUEST,
             Self::RouteNotFound { .. }
             | Self::ArtifactNotFound { .. }
             | Self::StatementNotFound { .. }
             | Self::InputNotFound { .. }
+            | Self::ThumbnailNotFound { .. }
             | Self::WorkerNotFound { .. } => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge { .. } | Self::JsonTooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnsupportedMediaType { .. } | Self::UnsupportedEncoding { .. } => {
-                StatusCode::UNSUPPORTED_MEDIA_TYPE
-            }
+            Self::NotForm { .. }
+            | Self::UnsupportedMediaType { .. }
+            | Self::NotJson { .. }
+            | Self::NotThumbnail { .. }
+            | Self::UnsupportedEncoding { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::RangeNotSatisfiable { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::InvalidJson { .. }
             | Self::InvalidPart { .. }
@@ -291,6 +338,11 @@ fn media_type(found: &str) -> String {
     } else {
         format!("unsupported media type `{found}`")
     }
+}
+
+fn either(scopes: &[Scope]) -> String {
+    let names: Vec<String> = scopes.iter().map(|scope| format!("`{scope}`")).collect();
+    names.join(" or ")
 }
 
 fn listed(formats: &[Format]) -> String {

@@ -7,16 +7,17 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::Registry;
 use trellis_core::Gpu;
-use trellis_jobs::Jobs;
+use trellis_jobs::{HeavyWork, Jobs, StoreError};
 
 use crate::ReadingPace;
 use crate::attempts::Attempts;
 use crate::hosts::AllowedHosts;
-use crate::keys::KeyRing;
+use crate::keys::{Access, KeyRing};
 use crate::metrics::Metrics;
 use crate::origins::AllowedOrigins;
 use crate::pace::Pace;
 use crate::proxies::TrustedProxies;
+use crate::sessions::Sessions;
 
 /// Limits of the HTTP edge; those of a submission are the job service's.
 #[derive(Debug, Clone)]
@@ -74,6 +75,8 @@ pub struct AppParts {
     pub public_metrics: bool,
     /// By which names the listener for the figures alone may be addressed.
     pub metrics_hosts: AllowedHosts,
+    /// Memory for looking at pictures that no job is made of, apart from that for submissions.
+    pub preprocessing: HeavyWork,
     /// Asks the driver for this machine's GPUs; none where there is no driver. May block for some milliseconds.
     pub gpus: Arc<dyn Fn() -> Vec<Gpu> + Send + Sync>,
 }
@@ -86,6 +89,7 @@ pub(crate) struct Shared {
     pub(crate) parts: AppParts,
     pub(crate) started_at: Timestamp,
     pub(crate) attempts: Attempts,
+    pub(crate) sessions: Sessions,
     /// Set when the server stops: followers of jobs are let go.
     pub(crate) stopping: CancellationToken,
 }
@@ -97,6 +101,7 @@ impl AppState {
             parts,
             started_at: Timestamp::now(),
             attempts: Attempts::default(),
+            sessions: Sessions::default(),
             stopping: CancellationToken::new(),
         }))
     }
@@ -113,6 +118,15 @@ impl std::ops::Deref for AppState {
 impl AppState {
     pub(crate) fn attempts(&self) -> &Attempts {
         &self.0.attempts
+    }
+
+    pub(crate) fn sessions(&self) -> &Sessions {
+        &self.0.sessions
+    }
+
+    /// What a session's cookie opens.
+    pub(crate) async fn session(&self, cookie: &str) -> Result<Access, StoreError> {
+        self.sessions().of(&self.keys, &*self.jobs.store, cookie).await
     }
 
     /// When this server was made.

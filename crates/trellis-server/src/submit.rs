@@ -1,6 +1,6 @@
 //! `POST /v1/jobs`: a submission as a form or as JSON.
 
-mod fields;
+pub(crate) mod fields;
 mod form;
 pub(crate) mod json;
 
@@ -19,7 +19,7 @@ use crate::request_error::RequestError;
 use crate::trace::traceparent;
 use crate::wait;
 
-pub(crate) use form::SubmissionForm;
+pub(crate) use form::{PictureForm, SubmissionForm};
 pub(crate) use json::SubmissionJson;
 
 const MAX_KEY_LENGTH: usize = 255;
@@ -102,13 +102,7 @@ async fn read(state: &AppState, request: Request, intake: &mut Intake) -> Result
     let text = media_type
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
-    let essence = text
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
-    match essence.as_str() {
+    match essence(text).as_str() {
         "multipart/form-data" => form::read(state, request, intake).await,
         "application/json" => json::read(state, request, intake).await,
         _ => Err(RequestError::UnsupportedMediaType {
@@ -116,6 +110,33 @@ async fn read(state: &AppState, request: Request, intake: &mut Intake) -> Result
         }
         .into()),
     }
+}
+
+/// One picture that no job is made of, sent as a form.
+pub(crate) async fn picture(state: &AppState, request: Request) -> Result<Intake, Problem> {
+    let mut intake = admitted(state, request.headers()).await?;
+    let media_type = request.headers().get(header::CONTENT_TYPE);
+    let text = media_type
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    if essence(text) != "multipart/form-data" {
+        return Err(RequestError::NotForm {
+            found: text.chars().take(100).collect(),
+        }
+        .into());
+    }
+    let displaced = intake.displaced();
+    tokio::select! {
+        read = form::read_picture(state, request, &mut intake) => read?,
+        () = displaced.cancelled() => return Err(SubmitError::Busy.into()),
+    }
+    Ok(intake)
+}
+
+/// A media type without its parameters.
+pub(crate) fn essence(media_type: &str) -> String {
+    let essence = media_type.split(';').next().unwrap_or_default();
+    essence.trim().to_ascii_lowercase()
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, RequestError> {
@@ -131,7 +152,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, RequestError> 
 }
 
 /// A body that says it is too large is refused before it is sent.
-fn refuse_announced_size(headers: &HeaderMap, limit_bytes: usize) -> Result<(), RequestError> {
+pub(crate) fn refuse_announced_size(headers: &HeaderMap, limit_bytes: usize) -> Result<(), RequestError> {
     if announced_bytes(headers) > limit_bytes as u64 {
         return Err(RequestError::BodyTooLarge { limit_bytes });
     }
@@ -146,7 +167,7 @@ fn announced_bytes(headers: &HeaderMap) -> u64 {
 }
 
 /// A compressed body would be taken for damaged JSON or a damaged form.
-fn refuse_compressed(headers: &HeaderMap) -> Result<(), RequestError> {
+pub(crate) fn refuse_compressed(headers: &HeaderMap) -> Result<(), RequestError> {
     let encodings = headers.get_all(header::CONTENT_ENCODING).iter();
     let found = encodings
         .map(|value| {

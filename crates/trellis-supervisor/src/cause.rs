@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use trellis_core::{Failure, FailureKind, Stage};
+use trellis_core::{Failure, FailureKind, RestartKind, Stage};
 
 use crate::protocol::{FailedReport, PROTOCOL};
 
@@ -111,6 +111,21 @@ impl Cause {
             Self::WrongProtocol { .. } | Self::Spawn { .. } => FailureKind::ExtensionMissing,
             Self::Unexpected { .. } => FailureKind::Internal,
             _ => FailureKind::WorkerLost,
+        }
+    }
+
+    /// The kind of restart that follows.
+    pub(crate) fn restart(&self) -> RestartKind {
+        if self.kind() == FailureKind::GpuOutOfMemory {
+            return RestartKind::Memory;
+        }
+        match self {
+            Self::Spawn { .. } | Self::NoMemory { .. } | Self::LoadFailed(_) => RestartKind::Start,
+            Self::Exited { .. } | Self::Closed => RestartKind::Crash,
+            Self::BadFrame { .. } | Self::Unexpected { .. } | Self::WrongProtocol { .. } | Self::NotReady => {
+                RestartKind::Protocol
+            }
+            Self::Silent { .. } | Self::Stalled { .. } | Self::DidNotCancel { .. } => RestartKind::Hang,
         }
     }
 

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use trellis_core::{FailureKind, JobId, Stage, WorkerCommand};
+use trellis_core::{FailureKind, JobId, RestartKind, Stage, WorkerCommand};
 
 use crate::admission::too_small;
 use crate::cause::{Cause, Doing};
@@ -85,13 +85,17 @@ impl Driver {
                 continue;
             };
             let before = self.state.shown();
-            if let Event::Lost(cause) = &event {
-                self.record.loss(&self.state, cause);
+            match &event {
+                Event::Lost(cause) => self.record.loss(&self.state, cause),
+                Event::Restart if self.state != State::Stopped => self.record.replaced(RestartKind::Command),
+                _ => {}
             }
             let (state, actions) = step(std::mem::replace(&mut self.state, State::Stopped), event);
             self.state = state;
-            if self.state == State::Ready {
-                self.record.ready();
+            match self.state {
+                State::Ready => self.record.ready(),
+                State::Stopped => self.record.stopped(),
+                _ => {}
             }
             // Before anybody hears of what follows, such as the end of a job.
             self.publish();
@@ -176,10 +180,15 @@ impl Driver {
         }
         self.is_stale = true;
         match event {
-            Some(Event::Ended { job, replace }) => Some(Event::Ended {
-                job,
-                replace: replace || recycle,
-            }),
+            Some(Event::Ended { job, replace }) => {
+                if replace {
+                    self.record.replaced(RestartKind::Doubt);
+                }
+                Some(Event::Ended {
+                    job,
+                    replace: replace || recycle,
+                })
+            }
             event => event,
         }
     }
@@ -334,8 +343,7 @@ impl Driver {
     async fn spawn(&mut self) {
         self.wake = None;
         let record = &mut self.record;
-        record.counters.starts += 1;
-        "importing torch".clone_into(&mut record.doing);
+        record.started();
         let launcher = &self.parts.launcher;
         let started = match launcher.admit(record.lower).await {
             Ok(low_vram) => {

@@ -23,17 +23,27 @@ const SOURCES: &[(&str, &str)] = sources![
     "families/trellis1.py",
     "family.py",
     "generate.py",
+    "guidance.py",
     "hooks.py",
     "offline.py",
     "parent.py",
     "pictures.py",
     "placement.py",
     "protocol.py",
+    "quality.py",
     "session.py",
     "stages.py",
     "symptoms.json",
+    "texture/__init__.py",
+    "texture/bake.py",
+    "texture/glb.py",
+    "texture/observations.py",
+    "texture/raster.py",
     "warmup.py",
 ];
+
+/// The folders below the package's own.
+const PARTS: [&str; 2] = ["families", "texture"];
 
 /// The module that is run.
 pub(crate) const MODULE: &str = "trellis_worker";
@@ -55,7 +65,9 @@ pub(crate) fn unpack(folder: &Path) -> Result<PathBuf, UnpackError> {
     let path = folder.join("python");
     let package = path.join(MODULE);
     let write = || {
-        std::fs::create_dir_all(package.join("families"))?;
+        for part in PARTS {
+            std::fs::create_dir_all(package.join(part))?;
+        }
         for (name, text) in SOURCES {
             let file = package.join(name);
             if std::fs::read(&file).is_ok_and(|there| there == text.as_bytes()) {
@@ -95,7 +107,9 @@ mod tests {
     fn every_source_is_carried_and_written() {
         let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../worker/trellis_worker");
         let mut there = sources_in(&package, "");
-        there.extend(sources_in(&package.join("families"), "families/"));
+        for part in PARTS {
+            there.extend(sources_in(&package.join(part), &format!("{part}/")));
+        }
         there.sort();
         assert_eq!(there, SOURCES.iter().map(|(name, _)| *name).collect::<Vec<_>>());
 
@@ -105,8 +119,9 @@ mod tests {
         std::fs::write(&first, "of an earlier version").unwrap();
         assert_eq!(unpack(folder.path()).unwrap(), path);
         assert_eq!(std::fs::read_to_string(&first).unwrap(), SOURCES[0].1);
-        // Nothing is left but the sources, and the folder of the families.
+        // Nothing is left but the sources and their folders.
         let written = |folder: &str| std::fs::read_dir(path.join(MODULE).join(folder)).unwrap().count();
-        assert_eq!(written("") + written("families"), SOURCES.len() + 1);
+        let in_parts: usize = PARTS.iter().map(|part| written(part)).sum();
+        assert_eq!(written("") + in_parts, SOURCES.len() + PARTS.len());
     }
 }

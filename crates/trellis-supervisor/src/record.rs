@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tracing::{info, warn};
 use trellis_backend::MadeWith;
-use trellis_core::{Failure, FailureKind, GpuUsed, Timings, WorkerCounters, WorkerStatus};
+use trellis_core::{Failure, FailureKind, GpuUsed, RestartKind, Timings, WorkerCounters, WorkerStatus};
 
 use crate::cause::Cause;
 use crate::limits::Limits;
@@ -48,6 +48,8 @@ pub(crate) struct Record {
     /// Whether the next start asks for less memory.
     pub(crate) lower: bool,
     failure: Option<Failure>,
+    /// Why the next process starts, where there was one before.
+    restart: Option<RestartKind>,
 }
 
 impl Record {
@@ -63,6 +65,7 @@ impl Record {
             started_low: false,
             lower: false,
             failure: None,
+            restart: None,
         }
     }
 
@@ -87,6 +90,26 @@ impl Record {
         let is_loading = matches!(state, State::Loading { .. });
         self.lower |= is_loading && cause.kind() == FailureKind::GpuOutOfMemory;
         self.failure = Some(cause.failure());
+        self.restart = Some(cause.restart());
+    }
+
+    /// Its process is to be replaced. The first reason is the one that counts.
+    pub(crate) fn replaced(&mut self, kind: RestartKind) {
+        self.restart.get_or_insert(kind);
+    }
+
+    /// It has no process, on purpose: the next one takes nobody's place.
+    pub(crate) fn stopped(&mut self) {
+        self.restart = None;
+    }
+
+    /// Another process is started for it.
+    pub(crate) fn started(&mut self) {
+        self.counters.starts += 1;
+        if let Some(kind) = self.restart.take() {
+            *self.counters.restarts.entry(kind).or_default() += 1;
+        }
+        "importing torch".clone_into(&mut self.doing);
     }
 
     /// What it says is installed, and the GPU that it sees through that driver.
@@ -153,6 +176,11 @@ impl Record {
         let replace = grown || running.jobs >= limits.jobs_per_process;
         if replace {
             self.counters.recycles += 1;
+            self.replaced(if grown {
+                RestartKind::Memory
+            } else {
+                RestartKind::Jobs
+            });
             info!(worker = %self.name, jobs = running.jobs, grown, ?held, "worker_recycled");
         }
         replace
@@ -190,7 +218,7 @@ impl Record {
             gpu_name: gpu.map(|gpu| gpu.name.clone()),
             low_vram: self.low_vram,
             versions: self.versions.clone(),
-            counters: self.counters,
+            counters: self.counters.clone(),
         };
         WorkerSnapshot {
             status,

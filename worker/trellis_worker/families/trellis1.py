@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .. import quality
 from ..checkpoints import checkpoint, load_model, read_arguments, replaced
 from ..exports import in_millimetres, plain_mesh
 from ..failures import OfflineAttempt, WorkerError
@@ -22,6 +23,7 @@ from ..family import Report, Run, Save, own_params
 from ..hooks import counted, reporting, restored
 from ..pictures import squared
 from ..protocol import Format, Kind, Stage
+from ..quality import Quality
 from ..stages import Stages
 
 # The radiance field decoder serves no format that the server offers; leaving it out saves VRAM.
@@ -92,7 +94,7 @@ class Trellis1:
             return pipelines.TrellisImageTo3DPipeline.from_pretrained(str(folder))
 
     def determinism(self) -> list[str]:
-        return [f"SPCONV_ALGO={os.environ.get('SPCONV_ALGO', '')}"]
+        return [f"SPCONV_ALGO={os.environ.get('SPCONV_ALGO', '')}", f"{quality.VARIABLE}={quality.asked()}"]
 
     def prepare(self, pipeline: Any, picture: Any, remove_background: bool) -> Any:
         """The picture cropped to its object on black."""
@@ -214,7 +216,31 @@ def _listening(run: Run, steps: dict[Stage, int]) -> Iterator[None]:
             sampler.sample_once = counted(sampler.sample_once, stages)
             staged(method, stage, steps[stage])
         pipeline.decode_slat = decode_each
+        if quality.asked() is Quality.BALANCED:
+            _guide_in_one_batch(pipeline)
         yield
+
+
+def _guide_in_one_batch(pipeline: Any) -> None:
+    """For one job; the caller puts back what the pipeline and its samplers held."""
+    # Only here, for it imports torch.
+    guidance = importlib.import_module("trellis_worker.guidance")
+    made = {}
+
+    def remembering(method: str) -> None:
+        original, model = getattr(pipeline, method), pipeline.models[USED_BY[method][0]]
+
+        def call(*args: Any, **options: Any) -> Any:
+            with guidance.remembering(model):
+                return original(*args, **options)
+
+        setattr(pipeline, method, call)
+
+    for method, (name, _) in SAMPLERS.items():
+        sampler = getattr(pipeline, name)
+        made[name] = sampler._inference_model = guidance.OneBatch(sampler._inference_model)
+        remembering(method)
+    pipeline.inject_sampler_multi_image = guidance.averaging(pipeline.inject_sampler_multi_image, made)
 
 
 @contextmanager
@@ -275,13 +301,20 @@ class Exports:
         return mesh
 
     def _glb(self) -> Save:
-        mesh = self.processing.to_glb(
-            self.decoded["gaussian"][0],
-            self._mesh(),
-            simplify=self.run.params.mesh_simplify,
-            texture_size=self.run.params.texture_size,
-            verbose=False,
-        )
+        splats, decoded, params = self.decoded["gaussian"][0], self._mesh(), self.run.params
+        if quality.asked() is Quality.BALANCED:
+            # Only here, for it imports torch.
+            glb = importlib.import_module("trellis_worker.texture.glb")
+            wanted = glb.Wanted(params.mesh_simplify, params.texture_size, HOLE_SIZE)
+            mesh = glb.to_glb(glb.Trellis.imported(), splats, decoded, wanted, self.run.stages)
+        else:
+            mesh = self.processing.to_glb(
+                splats,
+                decoded,
+                simplify=params.mesh_simplify,
+                texture_size=params.texture_size,
+                verbose=False,
+            )
         return lambda path: mesh.export(str(path), file_type="glb")
 
     def _stl(self) -> Save:

@@ -113,14 +113,62 @@ fn keys_are_read_anew_at_sighup() {
     assert!(works("the-second-of-them"));
     let log = server.log();
     assert!(
-        log.contains("line 2 is not a name and a secret") && !log.contains("hunter2"),
+        log.contains("line 2 does not begin with a name and a secret") && !log.contains("hunter2"),
         "{log}"
     );
 }
 
+/// Scopes and limits count after SIGHUP too, and a running server keeps to the last ones that could be read.
+#[test]
+fn scopes_and_limits_are_read_again_at_sighup() {
+    let home = tempfile::tempdir().unwrap();
+    let keys = |words: &str| write_keys(home.path(), &format!("studio the-first-of-them {words}"));
+    keys("scopes=read");
+    let server = Server::start(home.path(), &["--auth-keys-file", "keys"]);
+    let reload = |words: &str, times| {
+        keys(words);
+        server.signal("HUP");
+        wait_for_times(&server, "reloaded the API keys", times);
+    };
+    let told = |call: &mut Command| {
+        let output = call.env("TRELLIS_API_KEY", "the-first-of-them").output().unwrap();
+        (output.status.success(), said(&output))
+    };
+    let made = || told(&mut generate(home.path(), &server, None, &[]));
+    let workers = || told(trellis(home.path()).args(["workers", "--server", &server.address]));
+    let (done, refused) = made();
+    assert!(!done && refused.contains("lacks the scope `submit`"), "{refused}");
+    reload("requests_per_minute=1", 1);
+    assert!(workers().0);
+    let (done, refused) = workers();
+    assert!(
+        !done && refused.contains("as many requests a minute as it may"),
+        "{refused}"
+    );
+    reload("scopes=submit kept=1KiB", 2);
+    let (_, first) = made();
+    let (done, refused) = made();
+    assert!(
+        !done && refused.contains("and this one would be too much"),
+        "{first}{refused}"
+    );
+    keys("scopes=submit,write");
+    server.signal("HUP");
+    wait_for(&server, "`scopes` in line 1 must be `submit`, `read`, `admin`");
+    let (done, refused) = made();
+    assert!(!done && refused.contains("would be too much"), "{refused}");
+    reload("scopes=submit", 3);
+    let (done, refused) = made();
+    assert!(done, "{refused}");
+}
+
 fn wait_for(server: &Server, text: &str) {
+    wait_for_times(server, text, 1);
+}
+
+fn wait_for_times(server: &Server, text: &str, times: usize) {
     let deadline = Instant::now() + Duration::from_secs(20);
-    while !server.log().contains(text) {
+    while server.log().matches(text).count() < times {
         assert!(Instant::now() < deadline, "not said: {text}");
         std::thread::yield_now();
     }
@@ -136,7 +184,7 @@ fn keys_that_cannot_be_used_keep_the_server_from_starting() {
     };
     let text = describe(&mut serve());
     filters(home.path()).bind(|| insta::assert_snapshot!("keys_no_file", text));
-    write_keys(home.path(), "# the studio\nstudio hunter2 hunter3\n");
+    write_keys(home.path(), "# the studio\nstudio the-first-of-them queue=20\n");
     let text = describe(&mut serve());
     filters(home.path()).bind(|| insta::assert_snapshot!("keys_bad_line", text));
     assert!(!home.path().join("data").exists());
@@ -256,9 +304,20 @@ fn a_new_key_is_shown_once_and_opens_the_server() {
         let made = generate(home.path(), &server, Some(key), &[]).output().unwrap();
         assert!(made.status.success(), "{}", said(&made));
     }
+    let limits = "--scopes submit,admin --requests-per-minute 60 --queued 20 --running 2 --kept 10GiB";
+    let arguments: Vec<&str> = ["ops"].into_iter().chain(limits.split(' ')).collect();
+    let (_, line, _) = new(&arguments);
+    let expected = " scopes=submit,admin requests_per_minute=60 queued=20 running=2 kept=10GiB\n";
+    assert!(
+        line.starts_with("ops sha256:") && line.ends_with(expected),
+        "{line}"
+    );
     let mut refused = String::new();
     for arguments in [
-        &["client", "--append", "keys"][..],
+        &["a", "--scopes", "submit,write"][..],
+        &["a", "--kept", "10GB"],
+        &["a", "--queued", "0"],
+        &["client", "--append", "keys"],
         &["two words"],
         &["a", "--append", "none/keys"],
     ] {

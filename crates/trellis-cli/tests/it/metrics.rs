@@ -12,7 +12,7 @@ const KEY: &str = "the-first-of-them";
 
 fn write_keys(home: &Path) {
     let path = home.join("keys");
-    fs::write(&path, format!("studio {KEY}\n")).expect("a temporary folder takes files");
+    fs::write(&path, format!("studio {KEY} scopes=admin\n")).expect("a temporary folder takes files");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("its owner may");
 }
 

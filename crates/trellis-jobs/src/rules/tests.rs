@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use trellis_core::{Artifact, Format, ParamsPatch, Stage};
 
 use super::*;
-use crate::BlobKey;
+use crate::{BlobKey, Rights, RunningLimits};
 
 const LEASE: Duration = Duration::from_secs(30);
 
@@ -59,6 +59,7 @@ fn new() -> NewJob {
         owner: Owner::named("ada"),
         now: at(0),
         backend: trellis_core::BackendChoice::Auto,
+        name: None,
         params: ParamsPatch::default().resolve(7).unwrap(),
         inputs: vec![],
         idempotency: Some(("key".to_owned(), "digest".to_owned())),
@@ -97,6 +98,10 @@ fn commands() -> Vec<(&'static str, Command)> {
     let beat = |worker, attempt| Command::Heartbeat {
         lease: lease(worker, attempt),
         extend: LEASE,
+    };
+    let rename = |by| Command::Edit {
+        by,
+        edit: Edit::Name("chair".to_owned().into()),
     };
     let (ada, bob) = (Owner::named("ada"), Owner::named("bob"));
     let worker = WorkerName("b".to_owned());
@@ -169,9 +174,14 @@ fn commands() -> Vec<(&'static str, Command)> {
         ),
         ("cancel", Command::Cancel { by: ada.clone() }),
         ("cancel by another", Command::Cancel { by: bob.clone() }),
-        ("cancel or delete", Command::CancelOrDelete { by: ada }),
-        ("cancel or delete by another", Command::CancelOrDelete { by: bob }),
+        ("cancel or delete", Command::CancelOrDelete { by: ada.clone() }),
+        (
+            "cancel or delete by another",
+            Command::CancelOrDelete { by: bob.clone() },
+        ),
         ("delete", Command::Delete),
+        ("rename", rename(ada)),
+        ("rename by another", rename(bob)),
     ]
 }
 
@@ -204,6 +214,7 @@ fn told(result: Result<Step, StoreError>, before: &Record) -> String {
             EventKind::State { state, attempt, .. } => write!(told, "; {state} {attempt}").unwrap(),
             EventKind::Progress(progress) => write!(told, "; {} {}", progress.stage, progress.step).unwrap(),
             EventKind::Artifact { name, .. } => write!(told, "; {name}").unwrap(),
+            EventKind::Renamed { name } => write!(told, "; called {name}").unwrap(),
         }
     }
     told
@@ -230,7 +241,12 @@ fn table() {
 
 #[test]
 fn a_submission_is_new_a_replay_or_refused() {
-    let accepted = |new: &NewJob, earlier, queued| match accept(new, earlier, queued) {
+    let standing = |queued| Standing {
+        queued,
+        own_queued: 1,
+        own_kept_bytes: 100,
+    };
+    let accepted = |new: &NewJob, earlier, queued| match accept(new, earlier, standing(queued)) {
         Err(error) => error.kind().to_owned(),
         Ok(Acceptance::Replay) => "replay".to_owned(),
         Ok(Acceptance::New(step)) => {
@@ -251,6 +267,72 @@ fn a_submission_is_new_a_replay_or_refused() {
     // A replay is answered all the same.
     assert_eq!(accepted(&new(), Some("digest"), 2), "replay");
     assert_eq!(accepted(&new(), Some("another"), 0), "idempotency_key_reused");
+    // One job of its owner waits, and 100 bytes are kept; the picture of the new one has 9.
+    let owned = |queued, kept_bytes, recalled| NewJob {
+        owner: Owner::named("ada").with(Rights {
+            queued,
+            kept_bytes,
+            ..Rights::default()
+        }),
+        inputs: crate::conformance::kit::new_job(1).inputs,
+        recalled,
+        ..new()
+    };
+    for (queued, kept_bytes, waits, recalled) in [
+        (
+            Some(2),
+            Some(109),
+            "queued [Queued]",
+            "succeeded [Queued, Succeeded]",
+        ),
+        (Some(1), None, "key_queue_full", "succeeded [Queued, Succeeded]"),
+        (None, Some(108), "key_storage_full", "key_storage_full"),
+        (Some(0), Some(0), "key_queue_full", "key_storage_full"),
+    ] {
+        assert_eq!(accepted(&owned(queued, kept_bytes, None), None, 1), waits);
+        let done = owned(queued, kept_bytes, Some(outcome()));
+        assert_eq!(accepted(&done, None, 1), recalled);
+        let again = accepted(&owned(queued, kept_bytes, None), Some("digest"), 1);
+        assert_eq!(again, "replay");
+    }
+}
+
+fn waiting(number: i64, owner: &str, again: bool, turn: u64) -> Waiting {
+    Waiting {
+        id: id(),
+        number,
+        owner: Owner::named(owner),
+        again,
+        turn,
+        running: 0,
+    }
+}
+
+#[test]
+fn owners_take_turns_and_what_waits_again_goes_first() {
+    let limits = RunningLimits::from([("ada".to_owned(), 1), ("eve".to_owned(), 0)]);
+    let chosen = |waiting: &[&Waiting]| {
+        let waiting = waiting.iter().map(|waiting| (*waiting).clone());
+        next(waiting.collect(), &limits).map(|next| next.number)
+    };
+    let (ada, bob, eve) = (
+        waiting(1, "ada", false, 9),
+        waiting(5, "bob", false, 4),
+        waiting(7, "eve", false, 0),
+    );
+    assert_eq!(chosen(&[&ada, &bob, &eve]), Some(5));
+    let never = waiting(8, "joe", false, 0);
+    assert_eq!(chosen(&[&ada, &bob, &never]), Some(8));
+    let again = [waiting(6, "ada", true, 0), waiting(4, "bob", true, 0)];
+    assert_eq!(chosen(&[&bob, &again[0], &again[1]]), Some(4));
+    let runs = |waiting: &Waiting, running| Waiting {
+        running,
+        ..waiting.clone()
+    };
+    let (busy, bob) = (runs(&ada, 1), runs(&bob, 7));
+    assert_eq!(chosen(&[&busy, &bob]), Some(5), "ada runs as much as she may");
+    assert_eq!(chosen(&[&ada, &eve]), Some(1));
+    assert_eq!(chosen(&[&busy, &eve]), None);
 }
 
 proptest! {
@@ -258,7 +340,7 @@ proptest! {
     fn whatever_comes_a_job_keeps_its_rules(
         strings in prop::collection::vec((0..commands().len(), 0..40i64, any::<bool>()), 0..60),
     ) {
-        let Acceptance::New(step) = accept(&new(), None, 0).unwrap() else { panic!("it is new") };
+        let Acceptance::New(step) = accept(&new(), None, Standing::default()).unwrap() else { panic!("it is new") };
         let mut record = step.record.unwrap();
         let mut now = at(0);
         for (index, later, by_holder) in strings {

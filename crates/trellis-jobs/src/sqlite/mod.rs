@@ -3,8 +3,10 @@
 //! One connection writes and one reads, each on a thread of its own (`thread.rs`); what is written is decided by
 //! the crate's rules. Not for network file systems: SQLite's write-ahead log needs shared memory.
 
+mod claim;
 mod error;
 mod memos;
+mod names;
 mod open_error;
 mod query;
 mod reserve;
@@ -165,6 +167,7 @@ fn durability(command: &Command) -> Durability {
         | Command::Lapse { .. }
         | Command::Cancel { .. }
         | Command::CancelOrDelete { .. }
+        | Command::Edit { .. }
         | Command::Delete => Durability::Now,
     }
 }

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use trellis_core::{JobEvent, JobId, JobState};
 
-use super::rows::{Json, clamped, job, micros, parsed, record, stored, time};
+use super::names;
+use super::rows::{Json, below, clamped, micros, parsed, record, stored, time};
 use crate::{CacheKey, ClaimFilter, JobQuery, Owner, Page, StoreError, StoreStats, StoredJob, WorkerName};
 
 /// Live jobs that fit and list nothing yet: before a job's result nothing but its preview is listed.
@@ -42,34 +43,42 @@ pub(super) fn lapsed(
 
 /// A page of jobs, newest first. The cursor is an id, so it stays good when its job is deleted.
 pub(super) fn list(connection: &Connection, query: &JobQuery) -> Result<Page, StoreError> {
-    let mut statement = connection.prepare_cached(match query.state {
-        Some(_) => {
-            "SELECT id FROM jobs WHERE state = ?1 AND id < ?2 AND owner IN (SELECT value FROM json_each(?4))
-             ORDER BY id DESC LIMIT ?3"
-        }
-        None => {
-            "SELECT id FROM jobs WHERE ?1 IS NULL AND id < ?2 AND owner IN (SELECT value FROM json_each(?4))
-             ORDER BY id DESC LIMIT ?3"
-        }
-    })?;
-    // Ids are lower-case hexadecimal: `g` sorts after all of them.
-    let before = query.before.map_or_else(|| "g".to_owned(), |id| id.to_string());
     let limit = query.limit.max(1) as usize;
-    let state = query.state.map(JobState::name);
     // One more than asked for tells whether there is a next page.
-    let more_than_asked = clamped(limit as u64 + 1);
-    let visible = Json(query.owner.visible());
-    let mut ids = statement
-        .query_map(params![state, before, more_than_asked, visible], |row| {
-            parsed(row, 0)
-        })?
-        .collect::<Result<Vec<JobId>, _>>()?;
+    let more_than_asked = limit + 1;
+    let mut ids = match &query.name {
+        Some(part) => names::with(connection, query, part, more_than_asked)?,
+        None => newest(connection, query, more_than_asked)?,
+    };
     let more = ids.len() > limit;
     ids.truncate(limit);
     let next = if more { ids.last().copied() } else { None };
-    let jobs = ids.into_iter().map(|id| job(connection, id));
+    let jobs = ids
+        .into_iter()
+        .map(|id| Ok::<_, StoreError>(stored(connection, id)?.shown_to(&query.owner)));
     let jobs = jobs.collect::<Result<_, _>>()?;
     Ok(Page { jobs, next })
+}
+
+fn newest(connection: &Connection, query: &JobQuery, most: usize) -> Result<Vec<JobId>, StoreError> {
+    let mut statement = connection.prepare_cached(match query.state {
+        Some(_) => {
+            "SELECT id FROM jobs WHERE state = ?1 AND id < ?2 AND (?5 OR owner IN (SELECT value FROM json_each(?4)))
+             ORDER BY id DESC LIMIT ?3"
+        }
+        None => {
+            "SELECT id FROM jobs WHERE ?1 IS NULL AND id < ?2 AND (?5 OR owner IN (SELECT value FROM json_each(?4)))
+             ORDER BY id DESC LIMIT ?3"
+        }
+    })?;
+    let state = query.state.map(JobState::name);
+    let visible = Json(query.owner.visible());
+    let all = query.owner.rights().sees_all;
+    let ids = statement.query_map(
+        params![state, below(query.before), clamped(most as u64), visible, all],
+        |row| parsed(row, 0),
+    )?;
+    Ok(ids.collect::<Result<_, _>>()?)
 }
 
 /// Jobs with a result of that key.

@@ -1,8 +1,9 @@
 //! Writes a job as it was, from its docket.
 
 use rusqlite::{Connection, OptionalExtension, params};
-use trellis_core::EventKind;
+use trellis_core::{AssetName, EventKind};
 
+use super::claim::measure;
 use super::rows::{Json, micros, record};
 use super::write::put_result;
 use crate::docket::Docket;
@@ -23,13 +24,18 @@ pub(super) fn restore(connection: &Connection, docket: &Docket) -> Result<bool, 
     }
     if let Some(outcome) = stored.clone().into_outcome() {
         put_result(connection, number, &outcome)?;
+    } else {
+        measure(connection, number)?;
     }
     put_history(connection, number, stored)?;
     Ok(true)
 }
 
 fn insert(connection: &Connection, docket: &Docket) -> Result<i64, StoreError> {
-    let StoredJob { job, owner, .. } = &docket.stored;
+    let stored = &docket.stored;
+    let StoredJob { job, owner, .. } = stored;
+    // Dockets of earlier versions have no other.
+    let first_name = job.inputs.first().and_then(|input| input.name.as_ref());
     let mut taken =
         connection.prepare_cached("SELECT 1 FROM jobs WHERE owner = ?1 AND idempotency_key = ?2")?;
     let mut idempotency = docket.idempotency.clone();
@@ -45,8 +51,8 @@ fn insert(connection: &Connection, docket: &Docket) -> Result<i64, StoreError> {
     connection
         .prepare_cached(
             "INSERT INTO jobs (id, owner, state, backend, params, failure, cached, attempt, created_at, updated_at,
-                               ended_at, idempotency_key, idempotency_digest, traceparent)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                               ended_at, idempotency_key, idempotency_digest, traceparent, name, thumbnail)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
         )?
         .execute(params![
             job.id.to_string(),
@@ -63,6 +69,8 @@ fn insert(connection: &Connection, docket: &Docket) -> Result<i64, StoreError> {
             key,
             digest,
             job.traceparent.map(String::from),
+            job.name.as_ref().or(first_name).map(AssetName::as_str),
+            stored.thumbnail.as_ref().map(Json),
         ])?;
     Ok(connection.last_insert_rowid())
 }

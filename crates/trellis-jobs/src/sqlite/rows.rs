@@ -6,11 +6,11 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use trellis_core::{
-    Artifact, BackendChoice, Input, Job, JobId, JobState, TraceParent, Transition, UnknownName,
+    Artifact, AssetName, BackendChoice, Input, Job, JobId, JobState, TraceParent, Transition, UnknownName,
 };
 
 use crate::rules::{Hold, Record};
-use crate::{BlobKey, CacheKey, Owner, StoreError, StoredJob, WorkerName};
+use crate::{BlobKey, CacheKey, Owner, StoreError, StoredJob, Thumbnail, WorkerName};
 
 /// A value kept as JSON.
 pub(super) struct Json<T>(pub(super) T);
@@ -29,6 +29,11 @@ impl<T: DeserializeOwned> FromSql for Json<T> {
             .map(Self)
             .map_err(|error| FromSqlError::Other(error.into()))
     }
+}
+
+/// What the ids of a page are below. Ids are lower-case hexadecimal: `g` sorts after all of them.
+pub(super) fn below(cursor: Option<JobId>) -> String {
+    cursor.map_or_else(|| "g".to_owned(), |id| id.to_string())
 }
 
 /// A time kept as microseconds.
@@ -101,7 +106,8 @@ pub(super) fn record(connection: &Connection, id: JobId) -> Result<Option<Number
     Ok(found.optional()?)
 }
 
-fn owner(row: &Row<'_>, column: usize) -> rusqlite::Result<Owner> {
+/// An owner.
+pub(super) fn owner(row: &Row<'_>, column: usize) -> rusqlite::Result<Owner> {
     Ok(Owner::named(row.get_ref(column)?.as_str()?))
 }
 
@@ -117,9 +123,13 @@ fn job_row(row: &Row<'_>) -> rusqlite::Result<Numbered<StoredJob>> {
         let value: Option<Json<T>> = row.get(column)?;
         Ok(value.map(|json| json.0))
     }
+    let id: JobId = parsed(row, 1)?;
+    let thumbnail: Option<Thumbnail> = json(row, "thumbnail")?;
     let job = Job {
-        id: parsed(row, 1)?,
+        id,
+        owner: None,
         state: state(row, 2)?,
+        name: row.get::<_, Option<String>>("name")?.map(AssetName::from),
         backend: parsed::<BackendChoice>(row, 3)?,
         created_at: time(row, 4)?,
         updated_at: time(row, 5)?,
@@ -134,6 +144,7 @@ fn job_row(row: &Row<'_>) -> rusqlite::Result<Numbered<StoredJob>> {
         timings: json(row, "timings")?,
         cached: row.get("cached")?,
         traceparent: traceparent(row)?,
+        thumbnail: thumbnail.as_ref().map(|_| format!("/v1/jobs/{id}/thumbnail")),
         inputs: Vec::new(),
         artifacts: Vec::new(),
         history: Vec::new(),
@@ -146,6 +157,7 @@ fn job_row(row: &Row<'_>) -> rusqlite::Result<Numbered<StoredJob>> {
         inputs: Vec::new(),
         artifacts: Vec::new(),
         statement: statement.map(BlobKey::from_stored),
+        thumbnail,
         cache_key: cache_key.map(CacheKey::from_stored),
     };
     Ok(Numbered {
@@ -158,7 +170,8 @@ fn job_row(row: &Row<'_>) -> rusqlite::Result<Numbered<StoredJob>> {
 pub(super) fn stored(connection: &Connection, id: JobId) -> Result<StoredJob, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT number, id, state, backend, created_at, updated_at, owner, attempt, made_by, params, progress,
-                failure, notes, provenance, statement, statement_key, timings, cached, cache_key, traceparent
+                failure, notes, provenance, statement, statement_key, timings, cached, cache_key, traceparent,
+                name, thumbnail
          FROM jobs WHERE id = ?1",
     )?;
     let found = statement.query_row([id.to_string()], job_row).optional()?;

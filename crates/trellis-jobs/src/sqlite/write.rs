@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
-use trellis_core::{EventKind, JobId, JobState};
+use trellis_core::{AssetName, EventKind, JobId, JobState};
 
+use super::claim;
 use super::memos::remember_deleted;
+use super::names::{self, thumbnail};
 use super::query::queued;
 use super::rows::{Json, Numbered, clamped, job, micros, parsed, record, stored};
-use crate::rules::{self, Acceptance, Command, Files, Record, Step};
+use crate::rules::{self, Acceptance, Command, Edit, Files, Record, Standing, Step, Waiting};
 use crate::wakes::{Seen, Wake};
 use crate::{
-    Applied, CacheKey, Claim, ClaimFilter, Delivered, Lease, NewJob, Outcome, StoreError, Submitted,
+    Applied, CacheKey, Claim, ClaimFilter, Delivered, Lease, NewJob, Outcome, Owner, StoreError, Submitted,
     WorkerName,
 };
 
@@ -26,7 +28,7 @@ pub(super) fn submit(connection: &Connection, new: &NewJob) -> Written<Submitted
         None => None,
     };
     let (earlier, digest) = earlier.unzip();
-    match rules::accept(new, digest.as_deref(), queued(connection)?)? {
+    match rules::accept(new, digest.as_deref(), standing(connection, new)?)? {
         Acceptance::Replay => {
             let job = job(connection, earlier.unwrap_or(new.id))?;
             Ok((Submitted { job, replayed: true }, None))
@@ -38,6 +40,19 @@ pub(super) fn submit(connection: &Connection, new: &NewJob) -> Written<Submitted
             Ok((Submitted { job, replayed: false }, wake))
         }
     }
+}
+
+/// Counts what is limited, and nothing else.
+fn standing(connection: &Connection, new: &NewJob) -> Result<Standing, StoreError> {
+    let rights = new.owner.rights();
+    let count = |limit: Option<u64>, count: fn(&Connection, &Owner) -> Result<u64, StoreError>| {
+        limit.map_or(Ok(0), |_| count(connection, &new.owner))
+    };
+    Ok(Standing {
+        queued: queued(connection)?,
+        own_queued: count(rights.queued, claim::queued_of)?,
+        own_kept_bytes: count(rights.kept_bytes, claim::kept_by)?,
+    })
 }
 
 fn earlier(connection: &Connection, new: &NewJob, key: &str) -> Result<Option<(JobId, String)>, StoreError> {
@@ -56,8 +71,8 @@ fn insert(connection: &Connection, new: &NewJob) -> Result<i64, StoreError> {
     connection
         .prepare_cached(
             "INSERT INTO jobs (id, owner, state, backend, params, created_at, updated_at, idempotency_key,
-                               idempotency_digest, cached, traceparent)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10)",
+                               idempotency_digest, cached, traceparent, name)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11)",
         )?
         .execute(params![
             new.id.to_string(),
@@ -70,6 +85,7 @@ fn insert(connection: &Connection, new: &NewJob) -> Result<i64, StoreError> {
             digest,
             new.recalled.is_some(),
             new.traceparent.map(String::from),
+            new.name.as_ref().map(AssetName::as_str),
         ])?;
     let number = connection.last_insert_rowid();
     let mut statement = connection
@@ -77,10 +93,11 @@ fn insert(connection: &Connection, new: &NewJob) -> Result<i64, StoreError> {
     for (position, (input, key)) in (0i64..).zip(&new.inputs) {
         statement.execute(params![number, position, Json(input), key.as_str()])?;
     }
+    claim::measure(connection, number)?;
     Ok(number)
 }
 
-/// Takes the oldest queued job that fits.
+/// Takes the queued job whose turn it is.
 pub(super) fn claim(
     connection: &Connection,
     worker: &WorkerName,
@@ -88,14 +105,7 @@ pub(super) fn claim(
     now: Timestamp,
     lease: Duration,
 ) -> Written<Option<Claim>> {
-    let choices: Vec<&str> = filter.choices.iter().map(|choice| choice.name()).collect();
-    let mut statement = connection.prepare_cached(
-        "SELECT id FROM jobs
-         WHERE state = 'queued' AND backend IN (SELECT value FROM json_each(?1))
-         ORDER BY number LIMIT 1",
-    )?;
-    let oldest = statement.query_row([Json(choices)], |row| parsed(row, 0));
-    let Some(id) = oldest.optional()? else {
+    let Some(Waiting { id, .. }) = claim::next(connection, filter)? else {
         return Ok((None, None));
     };
     let command = Command::Claim {
@@ -124,11 +134,19 @@ pub(super) fn apply(
     now: Timestamp,
     command: Command,
 ) -> Written<Applied> {
+    let before = match &command {
+        Command::Edit {
+            edit: Edit::Thumbnail(_),
+            ..
+        } => thumbnail(connection, id)?,
+        _ => None,
+    };
     let (step, wake) = apply_to(connection, id, now, command)?;
     let entered = step.record.is_some() && !step.entered.is_empty();
     let applied = Applied {
         state: step.record.map(|record| record.state),
         job: entered.then(|| job(connection, id)).transpose()?,
+        replaced: before,
     };
     Ok((applied, wake))
 }
@@ -163,8 +181,14 @@ fn write(
     }
     match &step.files {
         Files::Unchanged => {}
-        Files::Add(file) => put_file(connection, number, 0, file)?,
+        Files::Add(file) => {
+            put_file(connection, number, 0, file)?;
+            claim::measure(connection, number)?;
+        }
         Files::Result(outcome) => put_result(connection, number, outcome)?,
+    }
+    if let Some(edit) = &step.edit {
+        names::put(connection, number, edit)?;
     }
     put_events(connection, number, record, &step.events, now)?;
     if record.state.is_final() {
@@ -309,5 +333,5 @@ pub(super) fn put_result(connection: &Connection, number: i64, outcome: &Outcome
             outcome.timings.as_ref().map(Json),
             outcome.cache_key.as_ref().map(CacheKey::as_str),
         ])?;
-    Ok(())
+    claim::measure(connection, number)
 }

@@ -34,6 +34,7 @@ pub fn new_job(n: u32) -> NewJob {
         owner: Owner::default(),
         now,
         backend: BackendChoice::Auto,
+        name: None,
         params: ParamsPatch::default().resolve(n).unwrap(),
         inputs: vec![(input, BlobKey::input(id, 0))],
         idempotency: None,
@@ -50,9 +51,7 @@ pub fn worker(name: &str) -> WorkerName {
 
 /// Takes any job.
 pub fn every_choice() -> ClaimFilter {
-    ClaimFilter {
-        choices: BackendChoice::ALL.to_vec(),
-    }
+    ClaimFilter::of(BackendChoice::ALL.to_vec())
 }
 
 /// Claims the oldest job.

@@ -270,6 +270,7 @@ pub async fn only_a_finished_job_can_be_deleted<F: Fixture>() {
     let gone = Applied {
         state: None,
         job: None,
+        replaced: None,
     };
     assert_eq!(delete().await.unwrap(), gone);
     assert!(matches!(delete().await, Err(StoreError::NotFound { .. })));
@@ -366,7 +367,7 @@ pub async fn a_list_holds_what_its_owner_sees<F: Fixture>() {
                 owner: Owner::named(owner),
                 state,
                 limit: 9,
-                before: None,
+                ..JobQuery::default()
             };
             let listed = store.list(query).await.unwrap().jobs;
             let listed: Vec<JobId> = listed.iter().map(|job| job.id).collect();
@@ -479,7 +480,7 @@ pub async fn a_recalled_job_is_done_at_once_and_tells_so<F: Fixture>() {
     let kinds = events.iter().map(|event| match &event.kind {
         EventKind::State { state, attempt, .. } => format!("{state} {attempt}"),
         EventKind::Artifact { name, .. } => name.clone(),
-        EventKind::Progress(_) => "progress".to_owned(),
+        other => format!("{other:?}"),
     });
     assert_eq!(
         kinds.collect::<Vec<_>>(),

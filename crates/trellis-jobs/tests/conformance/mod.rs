@@ -14,9 +14,11 @@ use std::sync::Arc;
 use crate::{BlobStore, JobStore};
 
 pub mod blobs;
+pub mod edits;
 pub mod kit;
 pub mod life;
 pub mod model;
+pub mod owners;
 
 /// An empty store, which goes when this is dropped.
 #[async_trait::async_trait]
@@ -46,18 +48,18 @@ pub trait BlobFixture: Sized + Send + Sync {
 macro_rules! blob_store_conformance {
     ($fixture:ty) => {
         $crate::blob_store_conformance! {
-            @each $fixture:
+            @each blobs $fixture:
             what_is_put_is_read_until_it_is_deleted,
             a_staged_blob_is_there_once_it_is_kept,
             a_staged_blob_that_is_dropped_was_never_there,
             blobs_are_staged_side_by_side,
         }
     };
-    (@each $fixture:ty: $($name:ident),* $(,)?) => {
+    (@each $module:ident $fixture:ty: $($name:ident),* $(,)?) => {
         $(
             #[tokio::test]
             async fn $name() {
-                $crate::conformance::blobs::$name::<$fixture>().await;
+                $crate::conformance::$module::$name::<$fixture>().await;
             }
         )*
     };
@@ -68,7 +70,7 @@ macro_rules! blob_store_conformance {
 macro_rules! job_store_conformance {
     ($fixture:ty) => {
         $crate::job_store_conformance! {
-            @each $fixture:
+            @each life $fixture:
             a_job_goes_from_queue_to_result,
             the_oldest_fitting_job_is_claimed_once,
             claims_at_the_same_time_never_share_a_job,
@@ -96,17 +98,41 @@ macro_rules! job_store_conformance {
             changes_wake_those_who_wait_for_them_and_nobody_else,
             changes_of_another_process_wake_too,
         }
+        $crate::job_store_conformance! {
+            @each owners $fixture:
+            owners_take_turns_whatever_each_of_them_submitted,
+            each_queue_has_turns_of_its_own_and_a_job_that_waits_again_goes_first,
+            no_owner_waits_for_more_claims_than_there_are_owners,
+            an_owner_with_as_many_running_jobs_as_it_may_have_is_passed_over,
+            an_owner_s_limits_count_what_waits_and_what_is_kept,
+            who_sees_all_jobs_lists_them_with_their_owners_and_may_end_them,
+        }
+
+        #[tokio::test]
+        async fn a_job_of_any_state_is_renamed_and_tells_so() {
+            $crate::conformance::edits::a_job_of_any_state_is_renamed_and_tells_so::<$fixture>().await;
+        }
+
+        #[tokio::test]
+        async fn jobs_are_found_by_a_part_of_their_name() {
+            $crate::conformance::edits::jobs_are_found_by_a_part_of_their_name::<$fixture>().await;
+        }
+
+        #[tokio::test]
+        async fn a_thumbnail_takes_the_place_of_another() {
+            $crate::conformance::edits::a_thumbnail_takes_the_place_of_another::<$fixture>().await;
+        }
 
         #[test]
         fn the_store_does_what_the_model_says() {
             $crate::conformance::model::check::<$fixture>();
         }
     };
-    (@each $fixture:ty: $($name:ident),* $(,)?) => {
+    (@each $module:ident $fixture:ty: $($name:ident),* $(,)?) => {
         $(
             #[tokio::test]
             async fn $name() {
-                $crate::conformance::life::$name::<$fixture>().await;
+                $crate::conformance::$module::$name::<$fixture>().await;
             }
         )*
     };

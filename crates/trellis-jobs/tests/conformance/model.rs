@@ -14,6 +14,7 @@ use crate::rules::Command;
 use crate::{ClaimFilter, Heartbeat, JobQuery, JobStore, Lease, Owner, StoreError};
 
 const QUEUE_LIMIT: u64 = 4;
+const RUNNING_LIMIT: u64 = 1;
 const MAX_ATTEMPTS: u32 = 2;
 const LEASE_SECONDS: i64 = 10;
 const WORKERS: [&str; 2] = ["a", "b"];
@@ -78,9 +79,36 @@ struct Model {
     submitted: u32,
     jobs: BTreeMap<JobId, Known>,
     leases: Vec<Lease>,
+    /// How many claims there were, and which of them served whom last.
+    claims: u64,
+    turns: BTreeMap<(&'static str, usize), u64>,
 }
 
 impl Model {
+    /// Which job is to be claimed, by a server that lets no more than [`RUNNING_LIMIT`] jobs of the last owner run.
+    fn next(&self, choice: BackendChoice) -> Option<JobId> {
+        let last = OWNERS.len() - 1;
+        let runs = |known: &&Known| known.state == JobState::Running && known.owner == last;
+        let is_full = self.jobs.values().filter(runs).count() as u64 >= RUNNING_LIMIT;
+        let fits = |known: &Known| {
+            known.state == JobState::Queued && known.backend == choice && !(is_full && known.owner == last)
+        };
+        let waiting = self.jobs.iter().filter(|(_, known)| fits(known));
+        let order = |(id, known): &(&JobId, &Known)| {
+            let turn = self
+                .turns
+                .get(&(choice.name(), known.owner))
+                .copied()
+                .unwrap_or(0);
+            if known.attempt > 0 {
+                (false, 0, **id)
+            } else {
+                (true, turn, **id)
+            }
+        };
+        waiting.min_by_key(order).map(|(id, _)| *id)
+    }
+
     fn holder(&mut self, lease: &Lease) -> Option<&mut Known> {
         let held = |known: &Known| {
             known
@@ -179,8 +207,10 @@ impl<F: Fixture> Game<F> {
     }
 
     async fn claim(&mut self, by: usize, choice: BackendChoice) {
+        let last = OWNERS[OWNERS.len() - 1].to_owned();
         let filter = ClaimFilter {
-            choices: vec![choice],
+            running_limits: Arc::new([(last, RUNNING_LIMIT)].into()),
+            ..ClaimFilter::of(vec![choice])
         };
         let lease = Duration::from_secs(LEASE_SECONDS as u64);
         let now = self.model.now;
@@ -189,18 +219,19 @@ impl<F: Fixture> Game<F> {
             .claim(&worker(WORKERS[by]), &filter, at(now), lease)
             .await
             .unwrap();
-        let fits = |known: &Known| known.state == JobState::Queued && known.backend == choice;
-        let oldest = self.model.jobs.iter_mut().find(|(_, known)| fits(known));
-        assert_eq!(
-            claim.as_ref().map(|claim| claim.lease.job),
-            oldest.as_ref().map(|(id, _)| **id)
-        );
-        if let (Some(claim), Some((_, known))) = (claim, oldest) {
+        let next = self.model.next(choice);
+        assert_eq!(claim.as_ref().map(|claim| claim.lease.job), next);
+        if let (Some(claim), Some(id)) = (claim, next) {
+            let known = self.model.jobs.get_mut(&id).unwrap();
             known.state = JobState::Running;
             known.attempt += 1;
             known.charged += 1;
             known.held = Some((by, now + LEASE_SECONDS));
             assert_eq!(claim.lease.attempt, known.attempt);
+            self.model.claims += 1;
+            self.model
+                .turns
+                .insert((choice.name(), known.owner), self.model.claims);
             self.model.leases.push(claim.lease);
         }
     }
@@ -371,9 +402,7 @@ impl<F: Fixture> Game<F> {
             .map(|(id, known)| (*id, known.state, known.attempt))
             .collect();
         assert_eq!(seen, known);
-        let filter = ClaimFilter {
-            choices: vec![BackendChoice::Auto],
-        };
+        let filter = ClaimFilter::of(vec![BackendChoice::Auto]);
         let found = self.store.without_preview(&filter, 1_000).await.unwrap();
         let is_without = |known: &Known| {
             !known.state.is_final() && !known.previewed && known.backend == BackendChoice::Auto

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use trellis_core::{Failure, FailureKind, JobId, JobState, Sha256};
-use trellis_jobs::rules::Command;
+use trellis_jobs::rules::{Command, Edit};
 use trellis_jobs::{
-    BlobKey, BlobStore, CacheKey, Docketed, JobStore, Left, NewJob, Outcome, Owner, Rescued, SqliteStore,
-    StoredJob, rescue,
+    BlobKey, BlobStore, CacheKey, Docketed, JobStore, Jobs, Left, NewJob, Outcome, Owner, Rescued,
+    SqliteStore, StoredJob, rescue,
 };
 
-use crate::kit::{Place, at, claim, new_job, outcome};
+use crate::kit::{Place, at, claim, new_job, outcome, picture};
 
 const GLB: &[u8] = b"glTF";
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -90,6 +90,22 @@ async fn jobs_come_back_as_they_ended() {
             .unwrap();
     }
     place.blobs.delete_job(deleted).await.unwrap();
+    // After its end, so that its docket is written once more.
+    let by = Owner::named("ada");
+    let edit = Edit::Name("a chair".to_owned().into());
+    store
+        .apply(succeeded, at(204), Command::Edit { by, edit })
+        .await
+        .unwrap();
+    let jobs = Jobs {
+        store: Arc::new(store.clone()),
+        ..place.jobs()
+    };
+    let owner = Owner::named("ada");
+    jobs.keep_thumbnail(&owner, succeeded, picture(8)).await.unwrap();
+    jobs.keep_thumbnail(&owner, failed, picture(8)).await.unwrap();
+    let lost = place.store.find(failed).await.unwrap().thumbnail.unwrap();
+    fs::remove_file(path(&place, &lost.key)).unwrap();
     let mut before: Vec<StoredJob> = Vec::new();
     for id in [succeeded, failed, cancelled] {
         before.push(place.store.find(id).await.unwrap());
@@ -110,8 +126,12 @@ async fn jobs_come_back_as_they_ended() {
         ]
     );
     assert_eq!((found.known, &found.left[..]), (0, &[][..]));
-    for expected in before {
+    for mut expected in before {
         let id = expected.job.id;
+        if id == failed {
+            // It is not worth the job.
+            (expected.thumbnail, expected.job.thumbnail) = (None, None);
+        }
         assert_eq!(place.store.find(id).await.unwrap(), expected);
         let events = place.store.events(Some(id), 0, 9).await.unwrap();
         assert!(events.len() >= expected.job.history.len(), "{events:?}");

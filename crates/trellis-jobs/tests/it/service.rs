@@ -25,6 +25,7 @@ fn told(events: Vec<trellis_core::JobEvent>) -> Vec<String> {
         EventKind::State { state, .. } => state.to_string(),
         EventKind::Progress(progress) => progress.step.to_string(),
         EventKind::Artifact { name, .. } => name,
+        EventKind::Renamed { name } => name.to_string(),
     });
     told.collect()
 }

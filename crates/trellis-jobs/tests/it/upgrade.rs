@@ -9,11 +9,15 @@ use trellis_jobs::{BlobKey, CacheKey, JobStore, NewJob, Owner, SqliteStore};
 use crate::kit::{file, new_job};
 
 /// The schemas of all earlier versions.
-const EARLIER: [&str; 4] = [
+const EARLIER: [&str; 8] = [
     include_str!("../../src/sqlite/migrations/0001_jobs.sql"),
     include_str!("../../src/sqlite/migrations/0002_results.sql"),
     include_str!("../../src/sqlite/migrations/0003_timings.sql"),
     include_str!("../../src/sqlite/migrations/0004_owners.sql"),
+    include_str!("../../src/sqlite/migrations/0005_memos.sql"),
+    include_str!("../../src/sqlite/migrations/0006_spare.sql"),
+    include_str!("../../src/sqlite/migrations/0007_traces.sql"),
+    include_str!("../../src/sqlite/migrations/0008_names.sql"),
 ];
 const JOB: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
@@ -90,6 +94,12 @@ async fn jobs_of_every_earlier_version_are_there_after_an_upgrade() {
         assert!(!store.submit(again("ada")).await.unwrap().replayed);
         drop(store);
         let opened = Connection::open(&path).unwrap();
+        let kept: i64 = opened
+            .query_row("SELECT size_bytes FROM jobs WHERE number = 5", [], |row| {
+                row.get(0)
+            })
+            .unwrap();
+        assert_eq!(kept, 9 + 4, "its picture and its file");
         let newest: i64 = opened
             .query_row("SELECT max(number) FROM jobs", [], |row| row.get(0))
             .unwrap();

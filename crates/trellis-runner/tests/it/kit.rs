@@ -8,7 +8,7 @@ use bytes::Bytes;
 use image::{ImageFormat, RgbImage};
 use jiff::Timestamp;
 use tempfile::TempDir;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::{
@@ -280,6 +280,7 @@ impl Place {
             job_limit: PATIENCE * 2,
             max_attempts: 3,
             drain_deadline: Duration::ZERO,
+            running_limits: watch::channel(Arc::default()).1,
             scratch: self.folder.path().join("scratch"),
         }
     }
@@ -369,7 +370,25 @@ impl Place {
         self.submit_as(script, Format::Glb, false).await
     }
 
+    /// Submits a job of this owner.
+    pub(crate) async fn submit_of(&self, owner: &str, script: Script) -> JobId {
+        let terms = Terms {
+            owner: Owner::named(owner),
+            no_cache: true,
+            ..Terms::default()
+        };
+        self.submit_on(terms, script, Format::Glb).await
+    }
+
     async fn submit_as(&self, script: Script, format: Format, no_cache: bool) -> JobId {
+        let terms = Terms {
+            no_cache,
+            ..Terms::default()
+        };
+        self.submit_on(terms, script, format).await
+    }
+
+    async fn submit_on(&self, terms: Terms, script: Script, format: Format) -> JobId {
         let mut png = Cursor::new(Vec::new());
         RgbImage::new(2, 2).write_to(&mut png, ImageFormat::Png).unwrap();
         let params = ParamsPatch::default()
@@ -383,10 +402,6 @@ impl Place {
         let mut intake = jobs.intake();
         let name = AssetName::of_file("chair.png");
         intake.add(png.into_inner().into(), name).await.unwrap();
-        let terms = Terms {
-            no_cache,
-            ..Terms::default()
-        };
         jobs.submit(intake, asked, terms).await.unwrap().job.id
     }
 

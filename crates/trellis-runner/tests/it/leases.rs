@@ -10,9 +10,7 @@ use trellis_jobs::{BlobKey, ClaimFilter, JobStore, Recovered, SqliteStore, Worke
 use crate::kit::{Place, Script, told};
 
 fn any() -> ClaimFilter {
-    ClaimFilter {
-        choices: BackendChoice::ALL.to_vec(),
-    }
+    ClaimFilter::of(BackendChoice::ALL.to_vec())
 }
 
 #[tokio::test]

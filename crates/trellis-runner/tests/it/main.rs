@@ -6,6 +6,7 @@ mod ends;
 mod kit;
 mod leases;
 mod overlap;
+mod owners;
 mod previews;
 mod random;
 mod results;

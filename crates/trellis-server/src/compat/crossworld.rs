@@ -6,7 +6,7 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Query, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ use super::detail::Refusal;
 use super::made::made;
 use super::result;
 use crate::AppState;
-use crate::extract::Caller;
+use crate::extract::{Caller, QueryOf};
 use crate::submit::json::{Rest, Shape};
 
 /// Names the parameters that were taken and have no effect.
@@ -106,7 +106,7 @@ struct MeshResult {
 pub(crate) async fn generate(
     State(state): State<AppState>,
     Caller(owner): Caller,
-    Query(wishes): Query<Wishes>,
+    QueryOf(wishes): QueryOf<Wishes>,
     request: Request,
 ) -> Result<Response, Refusal> {
     // The client sends the request again where the answer says so.

@@ -2,8 +2,8 @@
 //!
 //! What is gone is taken out, except for counters: those of a worker that is gone keep their last value.
 
-use prometheus::{GaugeVec, IntCounterVec, IntGaugeVec};
-use trellis_core::{Gpu, JobState, WorkerState, WorkerStatus};
+use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGaugeVec};
+use trellis_core::{Gpu, JobState, RestartKind, WorkerState, WorkerStatus};
 use trellis_jobs::StoreStats;
 
 use super::make::Make;
@@ -22,6 +22,7 @@ struct Workers {
     starts: IntCounterVec,
     losses: IntCounterVec,
     recycles: IntCounterVec,
+    restarts: IntCounterVec,
     jobs: IntCounterVec,
     dropped_lines: IntCounterVec,
     memory: IntGaugeVec,
@@ -53,6 +54,14 @@ impl Seen {
                 starts: by_worker("trellis_worker_starts_total", "Processes started"),
                 losses: by_worker("trellis_worker_losses_total", "Processes lost"),
                 recycles: by_worker("trellis_worker_recycles_total", "Processes replaced on purpose"),
+                restarts: make.counters(
+                    "trellis_worker_restarts_total",
+                    &format!(
+                        "Processes started in place of an earlier one, by why that one went: {}",
+                        RestartKind::ALL.map(RestartKind::name).join(", ")
+                    ),
+                    &["worker", "kind"],
+                ),
                 jobs: make.counters(
                     "trellis_worker_jobs_total",
                     "Jobs ended, with a result (done) or without (failed)",
@@ -121,7 +130,12 @@ impl Workers {
                 (&self.dropped_lines, &[name], counters.lines_dropped),
             ] {
                 let counter = family.with_label_values(labels);
-                counter.inc_by(value.saturating_sub(counter.get()));
+                raise(&counter, value);
+            }
+            // Those that did not happen stand at 0, so that the first one shows as a rise.
+            for kind in RestartKind::ALL {
+                let value = counters.restarts.get(&kind).copied().unwrap_or_default();
+                raise(&self.restarts.with_label_values(&[name, kind.name()]), value);
             }
             for (family, value) in [
                 (&self.memory, counters.rss_bytes),
@@ -172,6 +186,11 @@ fn by_state(stats: StoreStats) -> [(JobState, u64); 5] {
         (JobState::Failed, stats.failed),
         (JobState::Cancelled, stats.cancelled),
     ]
+}
+
+/// Brings a counter up to what was counted elsewhere.
+fn raise(counter: &IntCounter, value: u64) {
+    counter.inc_by(value.saturating_sub(counter.get()));
 }
 
 fn signed(value: u64) -> i64 {

@@ -14,14 +14,14 @@ use crate::AppState;
 use crate::request_error::RequestError;
 
 /// The most JSON of a submission besides its pictures, bytes. All parameters together need a twentieth of it.
-pub(super) const MOST_JSON_BYTES: usize = 64 << 10;
+pub(crate) const MOST_JSON_BYTES: usize = 64 << 10;
 /// The longest reason that is given, in characters.
 pub(super) const LONGEST_REASON: usize = 300;
 /// The longest name that is repeated, in characters.
 pub(super) const LONGEST_NAME: usize = 64;
 
 /// Reads a JSON object; text that is not JSON and JSON of another form are told apart.
-pub(super) fn fields(place: &'static str, text: &[u8]) -> Result<Map<String, Value>, RequestError> {
+pub(crate) fn fields(place: &'static str, text: &[u8]) -> Result<Map<String, Value>, RequestError> {
     let text = without_mark(text);
     if let Some(reason) = no_text(text) {
         let reason = reason.to_owned();
@@ -172,7 +172,7 @@ pub(super) fn known_formats(state: &AppState, params: &Map<String, Value>) -> Re
 }
 
 /// Reads fields by their names; the reason for a refusal names the field.
-pub(super) fn named<T: DeserializeOwned>(fields: Map<String, Value>) -> Result<T, String> {
+pub(crate) fn named<T: DeserializeOwned>(fields: Map<String, Value>) -> Result<T, String> {
     serde_path_to_error::deserialize(Value::Object(fields)).map_err(|error| {
         let path = error.path().to_string();
         let short = shortened(&path, LONGEST_NAME);

@@ -29,6 +29,15 @@ pub(crate) struct SubmissionForm {
     backend: BackendChoice,
 }
 
+/// One picture.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "describes the part of a form in the contract")]
+pub(crate) struct PictureForm {
+    /// PNG, JPEG, WebP, GIF, BMP or TIFF.
+    #[schema(value_type = PictureFile)]
+    image: String,
+}
+
 /// A picture's bytes.
 #[derive(utoipa::ToSchema)]
 #[schema(value_type = String, format = Binary)]
@@ -156,6 +165,26 @@ pub(super) async fn read(state: &AppState, request: Request, intake: &mut Intake
         params: params.unwrap_or_else(ParamsPatch::default),
         backend: backend.unwrap_or_default(),
     })
+}
+
+/// Reads a form of one picture and nothing else.
+pub(super) async fn read_picture(
+    state: &AppState,
+    request: Request,
+    intake: &mut Intake,
+) -> Result<(), Problem> {
+    let mut form = Form::open(request, state.limits.body_bytes).await?;
+    let mut picture = None;
+    while let Some(part) = form.next().await? {
+        let name = part.name();
+        if name != "image" {
+            let problem = "not asked for here".to_owned();
+            return Err(RequestError::InvalidPart { name, problem }.into());
+        }
+        once(&mut picture, name, ())?;
+        part.picture(intake).await?;
+    }
+    Ok(())
 }
 
 /// RFC 7578, section 4.1: without a boundary nobody can tell the parts apart.

@@ -70,6 +70,7 @@ pub(crate) struct Wishes {
     pub(crate) jobs: JobLimits,
     pub(crate) staged_bytes: u64,
     pub(crate) heavy_work: HeavyWork,
+    pub(crate) preprocessing: HeavyWork,
     pub(crate) readiness: Vec<fn() -> Readiness>,
     /// The state of a TRELLIS beside them; none: there is no TRELLIS.
     pub(crate) trellis: Option<fn() -> Readiness>,
@@ -97,6 +98,7 @@ impl Default for Wishes {
             },
             staged_bytes: 1 << 20,
             heavy_work: HeavyWork::new(16 << 20, Duration::from_secs(10)),
+            preprocessing: HeavyWork::new(16 << 20, Duration::from_millis(100)),
             readiness: vec![|| Readiness::Ready],
             trellis: None,
             origins: AllowedOrigins::default(),
@@ -149,6 +151,7 @@ impl Kit {
             allowed_origins: wishes.origins,
             metrics,
             crossworld: true,
+            preprocessing: wishes.preprocessing,
             gpus: Arc::new(move || wishes.gpus.clone()),
             public_metrics: wishes.public_metrics,
             metrics_hosts: AllowedHosts::default(),
@@ -184,9 +187,7 @@ impl Kit {
     }
 
     pub(crate) async fn claim(&self) -> Claim {
-        let filter = ClaimFilter {
-            choices: BackendChoice::ALL.to_vec(),
-        };
+        let filter = ClaimFilter::of(BackendChoice::ALL.to_vec());
         let lease = Duration::from_secs(60);
         self.state
             .jobs
@@ -482,7 +483,7 @@ impl Backend for Paper {
             gpu_name: Some("NVIDIA GeForce RTX 5090 Laptop GPU".to_owned()),
             low_vram: false,
             versions: vec!["torch 2.9.1+cu128".to_owned()],
-            counters: *self.counters.lock().unwrap(),
+            counters: self.counters.lock().unwrap().clone(),
         }]
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::Method;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use trellis_core::{Capability, Gpu, WorkerCounters};
+use trellis_core::{Capability, Gpu, RestartKind, WorkerCounters};
 
 use crate::kit::{Kit, Wishes, request};
 
@@ -67,7 +67,7 @@ async fn invented_paths_and_methods_make_no_new_figures() {
             kit.send(sent.unwrap()).await;
         }
     }
-    for name in ["get", "PATCH", "TRACE", "CONNECT"] {
+    for name in ["get", "PROPFIND", "TRACE", "CONNECT"] {
         let sent = request(method(name), "/v1/version").body(Body::empty());
         kit.send(sent.unwrap()).await;
     }
@@ -119,6 +119,7 @@ async fn what_a_worker_counted_is_shown_as_it_stands() {
         starts: 4,
         losses: 2,
         recycles: 1,
+        restarts: [(RestartKind::Hang, 2), (RestartKind::Command, 1)].into(),
         jobs_done: 7,
         jobs_failed: 3,
         lines_dropped: 11,
@@ -134,6 +135,9 @@ async fn what_a_worker_counted_is_shown_as_it_stands() {
             r#"trellis_worker_starts_total{worker="paper-0"} 4"#,
             r#"trellis_worker_losses_total{worker="paper-0"} 2"#,
             r#"trellis_worker_recycles_total{worker="paper-0"} 1"#,
+            r#"trellis_worker_restarts_total{kind="hang",worker="paper-0"} 2"#,
+            r#"trellis_worker_restarts_total{kind="command",worker="paper-0"} 1"#,
+            r#"trellis_worker_restarts_total{kind="crash",worker="paper-0"} 0"#,
             r#"trellis_worker_jobs_total{result="done",worker="paper-0"} 7"#,
             r#"trellis_worker_jobs_total{result="failed",worker="paper-0"} 3"#,
             r#"trellis_worker_dropped_log_lines_total{worker="paper-0"} 11"#,
@@ -209,7 +213,7 @@ async fn a_store_that_fails_leaves_out_its_figures_and_no_others() {
     );
 }
 
-const KEYS: Option<&str> = Some("studio long-enough-for-a-secret");
+const KEYS: Option<&str> = Some("studio long-enough-for-a-secret scopes=admin");
 
 #[tokio::test]
 async fn they_need_a_key_where_the_server_has_keys() {

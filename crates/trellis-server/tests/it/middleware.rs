@@ -67,6 +67,23 @@ async fn what_is_asked_of_the_whole_server_is_answered_to_its_clients_only() {
     kit.send(nothing).await.assert_problem(404, "route_not_found");
 }
 
+/// Every route that reads a query, those for other servers' clients too.
+#[tokio::test]
+async fn a_query_that_cannot_be_read_is_a_problem() {
+    let kit = Kit::new();
+    let job = kit.submit().await;
+    for (method, path) in [
+        (Method::GET, "/v1/jobs?limit=1&limit=2".to_owned()),
+        (Method::GET, format!("/v1/jobs/{job}?wait=1&wait=2")),
+        (Method::POST, "/generate?glb_data=1&glb_data=2".to_owned()),
+    ] {
+        let answer = kit
+            .send(request(method, &path).body(Body::empty()).unwrap())
+            .await;
+        answer.assert_problem(400, "invalid_query");
+    }
+}
+
 #[tokio::test]
 async fn a_head_that_is_too_long_is_named() {
     let kit = Kit::new();
@@ -120,7 +137,7 @@ async fn pages_of_other_sites_change_nothing_and_read_nothing() {
     let ask = kit.send(ask.body(Body::empty()).unwrap()).await;
     assert_eq!(
         (ask.status, ask.header("access-control-allow-methods")),
-        (StatusCode::OK, "GET,HEAD,POST,DELETE")
+        (StatusCode::OK, "GET,HEAD,POST,PUT,PATCH,DELETE")
     );
 }
 

@@ -1,11 +1,18 @@
 //! The pages for people.
 
 use axum::body::Body;
-use axum::http::{Request, header};
-use trellis_backend::Readiness;
-use trellis_core::{Failure, FailureKind};
+use axum::http::{Method, header};
 
-use crate::kit::{Kit, Wishes};
+use crate::kit::{Kit, Wishes, request};
+
+/// The addresses that a page names.
+fn addresses(page: &str) -> Vec<&str> {
+    let attributes = ["src=\"", "href=\""].into_iter();
+    attributes
+        .flat_map(|attribute| page.split(attribute).skip(1))
+        .map(|rest| rest.split('"').next().unwrap())
+        .collect()
+}
 
 #[tokio::test]
 async fn pages_load_nothing_from_elsewhere() {
@@ -16,66 +23,72 @@ async fn pages_load_nothing_from_elsewhere() {
             (page.status.as_u16(), page.header(header::CONTENT_TYPE)),
             (200, "text/html; charset=utf-8")
         );
-        assert!(
-            page.header(header::CONTENT_SECURITY_POLICY)
-                .starts_with("default-src 'none'")
-        );
+        let policy = page.header(header::CONTENT_SECURITY_POLICY);
+        assert!(policy.starts_with("default-src 'none'"), "{policy}");
+        assert!(!policy.contains("unsafe"), "{policy}");
         let text = page.text();
-        for attribute in ["src=", "href="] {
-            for rest in text.split(attribute).skip(1) {
-                let target = rest.trim_start_matches('"');
-                assert!(
-                    !target.starts_with("http") && !target.starts_with("//"),
-                    "{path}: {rest:.60}"
-                );
-            }
+        for address in addresses(&text) {
+            assert!(
+                !address.contains("://") && !address.starts_with("//"),
+                "{path}: {address}"
+            );
         }
-        assert!(!text.contains("<script"));
+        assert!(!text.contains("<style") && !text.contains(" style="));
+        // Whatever script there is stands in a file of its own.
+        assert_eq!(
+            text.matches("<script").count(),
+            text.matches("\"></script>").count()
+        );
     }
     let style = kit.get("/docs/style.css").await;
     assert_eq!(style.header(header::CONTENT_TYPE), "text/css; charset=utf-8");
 }
 
 #[tokio::test]
-async fn the_landing_page_has_a_command_for_where_the_client_is() {
-    let kit = Kit::new();
-    for (host, shown) in [
-        ("127.0.0.1:8000", "http://127.0.0.1:8000/v1/jobs"),
-        ("studio.localhost:80", "http://studio.localhost:80/v1/jobs"),
-    ] {
-        let page = kit
-            .send(
-                Request::get("/")
-                    .header(header::HOST, host)
-                    .body(Body::empty())
-                    .unwrap(),
-            )
-            .await;
-        assert!(
-            page.text()
-                .contains(&format!("-F image=@photo.png {shown} &amp;&amp;")),
-            "{}",
-            page.text()
-        );
+async fn the_page_is_asked_for_each_time_and_its_files_once() {
+    let kit = Kit::with(Wishes {
+        keys: Some("studio s3cret-of-the-studio"),
+        ..Wishes::default()
+    });
+    let page = kit.get("/").await;
+    assert_eq!(page.header(header::CACHE_CONTROL), "no-cache");
+    let text = page.text();
+    let files: Vec<_> = addresses(&text)
+        .into_iter()
+        .filter(|address| address.starts_with("ui/"))
+        .collect();
+    assert!(!files.is_empty(), "{text}");
+    for path in std::iter::once("/".to_owned()).chain(files.iter().map(|file| format!("/{file}"))) {
+        let file = kit.get(&path).await;
+        assert_eq!(file.status, 200, "{path}");
+        if path != "/" {
+            assert_eq!(
+                file.header(header::CACHE_CONTROL),
+                "public, max-age=31536000, immutable"
+            );
+        }
+        assert_eq!(file.header(header::VARY), "accept-encoding");
+        let etag = file.header(header::ETAG);
+        let again = request(Method::GET, &path).header(header::IF_NONE_MATCH, etag);
+        let again = kit.send(again.body(Body::empty()).unwrap()).await;
+        assert_eq!((again.status.as_u16(), again.body.len()), (304, 0), "{path}");
+        assert_eq!(again.header(header::ETAG), etag);
     }
 }
 
 #[tokio::test]
-async fn the_landing_page_lists_the_backends() {
-    let kit = Kit::with(Wishes {
-        readiness: vec![|| Readiness::Ready, || Readiness::Unavailable {
-            failure: Failure::new(FailureKind::DriverMissing, "no <GPU> is here"),
-        }],
-        ..Wishes::default()
-    });
-    let page = kit.get("/").await.text();
-    assert!(page.contains("<td>ready<td>glb, stl"), "{page}");
-    assert!(
-        page.contains("<td>not available: no &lt;GPU&gt; is here; "),
-        "{page}"
-    );
-    assert_eq!(page.matches("<b>paper</b>").count(), 2, "{page}");
-    assert!(!page.contains('{'), "a placeholder is left: {page}");
+async fn no_file_outside_the_page_is_served() {
+    let kit = Kit::new();
+    for path in [
+        "/ui/",
+        "/ui/none.js",
+        "/ui/index.html",
+        "/ui/..%2Findex.html",
+        "/ui/../Cargo.toml",
+        "/ui/%2e%2e%2fui.rs",
+    ] {
+        kit.get(path).await.assert_problem(404, "route_not_found");
+    }
 }
 
 #[tokio::test]

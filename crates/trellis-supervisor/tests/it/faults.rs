@@ -1,7 +1,7 @@
 //! Jobs whose worker fails: each way to fail has its outcome, and the next job succeeds.
 
 use serde_json::{Value, json};
-use trellis_core::FailureKind;
+use trellis_core::{FailureKind, RestartKind};
 
 use crate::kit::{Kit, quick};
 
@@ -21,11 +21,13 @@ async fn fails(rules: Value, kind: FailureKind, words: &str) {
     kit.close().await;
 }
 
-/// The job with seed 1 fails once by these rules and then succeeds, with a note of these words.
-async fn is_retried(rules: Value, words: &str) {
+/// The job with seed 1 fails by these rules and then succeeds, with a note of these words; meanwhile its worker is
+/// restarted so often.
+async fn is_retried(rules: Value, words: &str, restarts: &[(RestartKind, u64)]) {
     let kit = Kit::ready(rules, quick()).await;
     let output = kit.job(1).await.0.expect("the job succeeds");
     assert!(output.notes[0].contains(words), "{:?}", output.notes);
+    kit.restarted(restarts);
     kit.job(2).await.0.expect("the next job is fine");
     kit.close().await;
 }
@@ -37,7 +39,12 @@ fn raise(at: &str, text: &str) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crash_is_retried_twice_and_then_told() {
     let crash = |times: u32| json!([{ "at": "sparse_structure", "step": 3, "seed": 1, "do": "segfault", "times": times }]);
-    is_retried(crash(2), "was killed by signal 11 (SIGSEGV)").await;
+    is_retried(
+        crash(2),
+        "was killed by signal 11 (SIGSEGV)",
+        &[(RestartKind::Crash, 2)],
+    )
+    .await;
     fails(crash(3), FailureKind::WorkerLost, "SIGSEGV), 3 times in a row").await;
 }
 
@@ -46,6 +53,7 @@ async fn an_exit_is_retried() {
     is_retried(
         json!([{ "at": "texture", "seed": 1, "do": "exit", "code": 7, "times": 1 }]),
         "exited with status 7",
+        &[(RestartKind::Crash, 1)],
     )
     .await;
 }
@@ -55,6 +63,7 @@ async fn a_kill_is_retried() {
     is_retried(
         json!([{ "at": "decode", "seed": 1, "do": "kill", "times": 1 }]),
         "SIGKILL",
+        &[(RestartKind::Crash, 1)],
     )
     .await;
 }
@@ -64,6 +73,7 @@ async fn a_stall_is_found_by_its_stage_and_retried() {
     is_retried(
         json!([{ "at": "condition", "seed": 1, "do": "hang", "times": 1 }]),
         "made no progress in stage `condition`",
+        &[(RestartKind::Hang, 1)],
     )
     .await;
 }
@@ -78,6 +88,7 @@ async fn a_frozen_process_is_found_by_its_silence_and_retried() {
     let kit = Kit::ready(rules, limits).await;
     let output = kit.job(1).await.0.expect("the job succeeds");
     assert!(output.notes[0].contains("has not answered"), "{:?}", output.notes);
+    kit.restarted(&[(RestartKind::Hang, 1)]);
     kit.close().await;
 }
 
@@ -86,6 +97,7 @@ async fn noise_on_the_socket_is_retried() {
     is_retried(
         json!([{ "at": "decode", "seed": 1, "do": "babble", "times": 1 }]),
         "sent an invalid message",
+        &[(RestartKind::Protocol, 1)],
     )
     .await;
 }
@@ -112,6 +124,7 @@ async fn memory_is_retried_in_low_vram_mode() {
     is_retried(
         json!([{ "at": "decode", "seed": 1, "do": "out_of_memory", "only_high_vram": true }]),
         "made in low-VRAM mode",
+        &[],
     )
     .await;
     fails(

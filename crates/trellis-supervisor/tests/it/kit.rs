@@ -9,7 +9,9 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::{Backend, Content, Output, Readiness, Reporter, Request};
-use trellis_core::{AssetName, Failure, Format, GenerateError, Params, ParamsPatch, Progress, WorkerStatus};
+use trellis_core::{
+    AssetName, Failure, Format, GenerateError, Params, ParamsPatch, Progress, RestartKind, WorkerStatus,
+};
 use trellis_gpu::GpuChoice;
 use trellis_picture::Picture;
 use trellis_supervisor::{LaunchSettings, Limits, SupervisorSettings, TrellisBackend};
@@ -104,6 +106,18 @@ impl Kit {
 
     pub(crate) fn worker(&self) -> WorkerStatus {
         self.backend.workers().remove(0)
+    }
+
+    /// Its process was replaced for these reasons so often, and for no other.
+    pub(crate) fn restarted(&self, restarts: &[(RestartKind, u64)]) {
+        let counters = self.worker().counters;
+        assert_eq!(
+            counters.restarts,
+            restarts.iter().copied().collect(),
+            "{counters:?}"
+        );
+        let count: u64 = counters.restarts.values().sum();
+        assert_eq!(counters.starts, 1 + count, "{counters:?}");
     }
 
     /// The failure for which the backend gives up.

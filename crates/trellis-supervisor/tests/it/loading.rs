@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use trellis_backend::{Backend, Readiness};
-use trellis_core::{FailureKind, WorkerCommand};
+use trellis_core::{FailureKind, RestartKind, WorkerCommand};
 use trellis_supervisor::{Limits, TrellisBackend};
 
 use crate::kit::{Kit, model, quick, settings};
@@ -57,6 +57,8 @@ async fn a_full_gpu_while_loading_is_told_and_tried_in_low_vram_mode() {
     )
     .await;
     assert!(kit.worker().low_vram);
+    let restarts = u64::from(quick().broken_after) - 1;
+    kit.restarted(&[(RestartKind::Memory, restarts)]);
     kit.close().await;
 }
 
@@ -144,6 +146,8 @@ async fn an_interpreter_that_is_not_there_is_told() {
     )
     .await;
     assert!(kit.broken().await.fix.contains("--python"));
+    let restarts = u64::from(quick().broken_after) - 1;
+    kit.restarted(&[(RestartKind::Start, restarts)]);
     kit.close().await;
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 use trellis_backend::{Backend, Readiness};
-use trellis_core::{WorkerCommand, WorkerState, WorkerStatus};
+use trellis_core::{RestartKind, WorkerCommand, WorkerState, WorkerStatus};
 use trellis_supervisor::Limits;
 
 use crate::kit::{Kit, quick};
@@ -36,6 +36,7 @@ async fn a_process_is_replaced_after_many_jobs() {
     kit.until(|backend| backend.readiness() == Readiness::Ready).await;
     assert_eq!(kit.worker().counters.recycles, 2);
     assert_eq!(kit.worker().counters.losses, 0);
+    kit.restarted(&[(RestartKind::Jobs, 2)]);
     kit.close().await;
 }
 
@@ -54,6 +55,7 @@ async fn a_process_that_grows_is_replaced() {
         assert_eq!(kit.worker().counters.recycles, recycles, "after the job {seed}");
     }
     assert_ne!(kit.worker().pid, pid);
+    kit.restarted(&[(RestartKind::Memory, 1)]);
     kit.close().await;
 }
 
@@ -66,6 +68,26 @@ async fn a_process_in_doubt_is_replaced() {
     kit.job(1).await.0.unwrap_err();
     kit.job(2).await.0.unwrap();
     assert_ne!(kit.worker().pid, pid);
+    kit.restarted(&[(RestartKind::Doubt, 1)]);
+    kit.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_by_hand_is_counted_as_one_and_a_start_after_a_drain_is_none() {
+    let kit = Kit::ready(json!([]), quick()).await;
+    for (command, state, starts) in [
+        (WorkerCommand::Restart, WorkerState::Ready, 2),
+        (WorkerCommand::Drain, WorkerState::Stopped, 2),
+        (WorkerCommand::Restart, WorkerState::Ready, 3),
+    ] {
+        assert!(kit.backend.command("trellis-0", command));
+        kit.until(|backend| {
+            let worker = &backend.workers()[0];
+            worker.state == state && worker.counters.starts == starts
+        })
+        .await;
+    }
+    assert_eq!(kit.worker().counters.restarts, [(RestartKind::Command, 1)].into());
     kit.close().await;
 }
 

@@ -186,7 +186,7 @@ fn observe(event: &JobEvent, show: &JobShow<'_>) {
             attempt,
             ..
         } if attempt > 0 => show.note("back in the queue"),
-        EventKind::State { .. } | EventKind::Artifact { .. } => {}
+        EventKind::State { .. } | EventKind::Artifact { .. } | EventKind::Renamed { .. } => {}
     }
 }
 

@@ -1,0 +1,173 @@
+//! Whose turn it is: finds the jobs that may be claimed next, of each owner the oldest, and notes who was served. Which
+//! of them it is the rules say. Every step is a search in an index, however many jobs wait.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::rows::{Json, owner, parsed};
+use crate::rules::{self, Waiting};
+use crate::{ClaimFilter, Owner, StoreError};
+
+/// Of each owner who has jobs waiting and of each backend choice (`?1`) the oldest one, with the owner's last turn in the
+/// queue `?2`. Goes from owner to owner, not from job to job.
+const OLDEST_OF_EACH: &str = "
+    WITH RECURSIVE waiting (owner) AS (
+        SELECT min(owner) FROM jobs INDEXED BY jobs_waiting WHERE state = 'queued'
+        UNION ALL
+        SELECT (
+            SELECT min(jobs.owner) FROM jobs INDEXED BY jobs_waiting
+            WHERE state = 'queued' AND jobs.owner > waiting.owner)
+        FROM waiting WHERE waiting.owner IS NOT NULL
+    )
+    SELECT jobs.id, jobs.number, jobs.owner, jobs.attempt > 0, coalesce(turns.turn, 0)
+    FROM waiting CROSS JOIN json_each(?1) AS choice
+    CROSS JOIN jobs ON jobs.number = (
+        SELECT oldest.number FROM jobs AS oldest INDEXED BY jobs_waiting
+        WHERE oldest.state = 'queued' AND oldest.owner = waiting.owner AND oldest.backend = choice.value
+        ORDER BY oldest.number LIMIT 1)
+    LEFT JOIN turns ON turns.queue = ?2 AND turns.owner = waiting.owner";
+
+/// The jobs that wait again.
+const WAITING_AGAIN: &str = "
+    SELECT jobs.id, jobs.number, jobs.owner, 1, 0
+    FROM json_each(?1) AS choice CROSS JOIN jobs INDEXED BY jobs_waiting_again
+    WHERE jobs.state = 'queued' AND jobs.attempt > 0 AND jobs.backend = choice.value";
+
+const RUNNING: &str = "SELECT owner FROM jobs WHERE state = 'running'";
+
+/// The queued job that is to be claimed next, after its owner's turn was noted.
+pub(super) fn next(connection: &Connection, filter: &ClaimFilter) -> Result<Option<Waiting>, StoreError> {
+    let choices: Vec<&str> = filter.choices.iter().map(|choice| choice.name()).collect();
+    let queue = choices.join(" ");
+    let mut waiting = found(connection, OLDEST_OF_EACH, params![Json(&choices), queue])?;
+    waiting.extend(found(connection, WAITING_AGAIN, params![Json(&choices)])?);
+    if !filter.running_limits.is_empty() {
+        let running = running(connection)?;
+        for job in &mut waiting {
+            job.running = running.get(&job.owner).copied().unwrap_or(0);
+        }
+    }
+    let next = rules::next(waiting, &filter.running_limits);
+    if let Some(next) = &next {
+        connection
+            .prepare_cached("INSERT OR REPLACE INTO turns (queue, owner) VALUES (?1, ?2)")?
+            .execute([&queue, next.owner.as_str()])?;
+    }
+    Ok(next)
+}
+
+fn found(
+    connection: &Connection,
+    query: &str,
+    parameters: impl rusqlite::Params,
+) -> Result<Vec<Waiting>, StoreError> {
+    let mut statement = connection.prepare_cached(query)?;
+    let found = statement.query_map(parameters, waiting)?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
+fn waiting(row: &Row<'_>) -> rusqlite::Result<Waiting> {
+    Ok(Waiting {
+        id: parsed(row, 0)?,
+        number: row.get(1)?,
+        owner: owner(row, 2)?,
+        again: row.get(3)?,
+        turn: row.get(4)?,
+        running: 0,
+    })
+}
+
+fn running(connection: &Connection) -> Result<HashMap<Owner, u64>, StoreError> {
+    let mut running = HashMap::new();
+    let mut statement = connection.prepare_cached(RUNNING)?;
+    let owners = statement.query_map([], |row| owner(row, 0))?;
+    for owner in owners {
+        *running.entry(owner?).or_default() += 1;
+    }
+    Ok(running)
+}
+
+/// How many jobs of this owner wait.
+pub(super) fn queued_of(connection: &Connection, owner: &Owner) -> Result<u64, StoreError> {
+    let mut statement =
+        connection.prepare_cached("SELECT count(*) FROM jobs WHERE state = 'queued' AND owner = ?1")?;
+    Ok(statement.query_row([owner.as_str()], |row| row.get(0))?)
+}
+
+/// What the jobs of this owner keep.
+pub(super) fn kept_by(connection: &Connection, owner: &Owner) -> Result<u64, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT sum(size_bytes) FROM jobs WHERE owner = ?1")?;
+    let kept: Option<Option<u64>> = statement
+        .query_row([owner.as_str()], |row| row.get(0))
+        .optional()?;
+    Ok(kept.flatten().unwrap_or(0))
+}
+
+/// Adds up what a job keeps, after its files changed.
+pub(super) fn measure(connection: &Connection, number: i64) -> Result<(), StoreError> {
+    let mut statement = connection.prepare_cached(
+        "UPDATE jobs SET size_bytes =
+             coalesce((SELECT sum(input ->> '$.size_bytes') FROM inputs WHERE job = number), 0)
+             + coalesce((SELECT sum(artifact ->> '$.size_bytes') FROM artifacts WHERE job = number), 0)
+             + coalesce(statement ->> '$.size_bytes', 0)
+             + coalesce(thumbnail ->> '$.size_bytes', 0)
+         WHERE number = ?1",
+    )?;
+    statement.execute([number])?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+    use crate::sqlite::schema::open_writer;
+
+    const CHOICES: &str = r#"["auto", "relief"]"#;
+
+    /// A database in which each of three owners has so many jobs waiting, half of them of a choice that is not asked for.
+    fn waiting_jobs(folder: &tempfile::TempDir, of_each: u32) -> Connection {
+        let connection = open_writer(&folder.path().join("jobs.db")).unwrap();
+        connection
+            .execute(
+                "WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < ?1 * 3)
+                 INSERT INTO jobs (id, owner, state, backend, params, created_at, updated_at)
+                 SELECT printf('01890a5d-ac96-774b-bcce-%012d', n), 'owner-' || (n % 3), 'queued',
+                        CASE WHEN n % 2 THEN 'trellis' ELSE 'relief' END, '{}', n, n
+                 FROM counted",
+                [of_each],
+            )
+            .unwrap();
+        connection
+    }
+
+    /// What SQLite does for it, in instructions of its own.
+    fn steps(connection: &Connection, query: &str) -> (i32, usize) {
+        let mut statement = connection.prepare(query).unwrap();
+        let mut rows = match statement.parameter_count() {
+            0 => statement.query([]),
+            1 => statement.query([CHOICES]),
+            _ => statement.query([CHOICES, "queue"]),
+        }
+        .unwrap();
+        let mut found = 0;
+        while rows.next().unwrap().is_some() {
+            found += 1;
+        }
+        drop(rows);
+        (statement.get_status(StatementStatus::VmStep), found)
+    }
+
+    #[test]
+    fn a_claim_costs_the_same_however_many_jobs_wait() {
+        let (few, many) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (few, many) = (waiting_jobs(&few, 4), waiting_jobs(&many, 4_000));
+        for query in [OLDEST_OF_EACH, WAITING_AGAIN, RUNNING] {
+            let (steps_of_few, found) = steps(&few, query);
+            assert_eq!(steps(&many, query), (steps_of_few, found), "{query}");
+        }
+        assert_eq!(steps(&many, OLDEST_OF_EACH).1, 3);
+    }
+}

@@ -1,0 +1,127 @@
+// What is kept: the gallery, names, comparing; and who may see it.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { accessible, browser, drawn, drop, DUCK, make, visit } from "./kit.mjs";
+
+let chromium;
+before(async () => { chromium = await browser(); });
+after(() => chromium?.close());
+
+test("two results are turned together", () => visit(chromium, {}, async (page, running) => {
+  const jobs = [await running.submit("one.png", { seed: 1 }), await running.submit("two.png", { seed: 2 })];
+  await Promise.all(jobs.map(({ id }) => running.finished(id)));
+  await page.goto(`${running.address}#/compare/${jobs[0].id}`);
+  await page.getByRole("button", { name: /two/ }).click();
+  await page.locator(".pair model-viewer").nth(1).waitFor();
+  await page.waitForFunction(() => [...document.querySelectorAll(".pair model-viewer")].every((view) => view.loaded));
+  await accessible(page, "compare");
+  const box = await page.locator(".pair model-viewer").first().boundingBox();
+  await page.mouse.move(box.x + 200, box.y + 200);
+  await page.mouse.down();
+  await page.mouse.move(box.x + 320, box.y + 200, { steps: 6 });
+  await page.mouse.up();
+  await page.waitForFunction(() => {
+    const [one, other] = [...document.querySelectorAll(".pair model-viewer")].map((view) => view.getCameraOrbit().theta);
+    return Math.abs(one - other) < 0.02 && Math.abs(one) > 0.1;
+  });
+}));
+
+test("the gallery of 200 jobs fetches what is in sight, and the rest as it is scrolled to", () => visit(chromium, {}, async (page, running) => {
+  // The first is made, the others are the same and so done at once.
+  const { id } = await running.submit("job-0.png", { seed: 1 });
+  await running.finished(id);
+  for (let at = 1; at < 200; at += 20) {
+    await Promise.all(Array.from({ length: Math.min(20, 200 - at) }, (_, more) => running.submit(`job-${at + more}.png`, { seed: 1 })));
+  }
+  const pictures = new Set();
+  page.on("request", (request) => { if (/input|thumbnail/.test(request.url()) && request.method() === "GET") pictures.add(request.url()); });
+  await page.goto(`${running.address}#/gallery`);
+  await page.locator(".grid li").first().waitFor();
+  await page.waitForTimeout(500);
+  assert.ok(pictures.size < 80, `${pictures.size} pictures were fetched before anything was scrolled`);
+  await accessible(page, "gallery");
+  const longest = await page.evaluate(async () => {
+    let longest = 0;
+    let last = performance.now();
+    for (let turn = 0; turn < 400 && document.querySelectorAll(".grid li").length < 200; turn += 1) {
+      scrollBy(0, 250);
+      await new Promise((done) => requestAnimationFrame(done));
+      longest = Math.max(longest, performance.now() - last);
+      last = performance.now();
+      if (scrollY + innerHeight >= document.documentElement.scrollHeight - 10) await new Promise((done) => setTimeout(done, 50));
+    }
+    return longest;
+  });
+  console.log(`longest frame while 200 cards were scrolled: ${Math.round(longest)} ms`);
+  await page.waitForFunction(() => document.querySelectorAll(".grid li").length === 200);
+}));
+
+test("a name is changed, found, kept over a reload; a job is deleted", async (context) => {
+  await visit(chromium, {}, async (page, running) => {
+    if (!(await running.contract()).paths["/v1/jobs/{id}"].patch) return context.skip("the server has no names yet");
+    const [one, other] = [await running.submit("one.png", { seed: 1 }), await running.submit("two.png", { seed: 2 })];
+    await Promise.all([one, other].map(({ id }) => running.finished(id)));
+    await page.goto(`${running.address}#/gallery`);
+    await page.getByRole("button", { name: "Rename one" }).click();
+    await accessible(page, "rename");
+    await page.getByLabel("Name", { exact: true }).fill("Yellow duck");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("Yellow duck").waitFor();
+    await page.reload();
+    await page.getByLabel("Search by name").fill("yellow");
+    await page.waitForFunction(() => document.querySelectorAll(".grid li").length === 1);
+    await page.getByLabel("Search by name").fill("");
+    await page.getByRole("button", { name: "Delete two" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+    await page.waitForFunction(() => document.querySelectorAll(".grid li").length === 1);
+  });
+});
+
+test("a thumbnail is drawn once and kept by the server", async (context) => {
+  await visit(chromium, {}, async (page, running) => {
+    if (!(await running.contract()).paths["/v1/jobs/{id}/thumbnail"]) return context.skip("the server keeps no thumbnails yet");
+    const { id } = await running.submit();
+    await running.finished(id);
+    await page.goto(`${running.address}#/gallery`);
+    await page.waitForResponse((answer) => answer.request().method() === "PUT" && answer.status() === 204);
+    let drawnAgain = 0;
+    page.on("request", (request) => { if (request.method() === "PUT" || request.url().includes("artifacts")) drawnAgain += 1; });
+    await page.reload();
+    await page.waitForFunction(() => document.querySelector(".thumb img")?.src.includes("/thumbnail") && document.querySelector(".thumb img").naturalWidth > 0);
+    assert.equal(drawnAgain, 0);
+    assert.equal((await running.job(id)).thumbnail, `/v1/jobs/${id}/thumbnail`);
+  });
+});
+
+test("another format is made of a finished model", async (context) => {
+  await visit(chromium, {}, async (page, running) => {
+    if (!(await running.contract()).paths["/v1/jobs/{id}/exports"]) return context.skip("the server makes no later exports yet");
+    const { id } = await running.submit();
+    await running.finished(id);
+    await page.goto(`${running.address}#/job/${id}`);
+    await page.getByLabel("Another format").selectOption("voxels");
+    await page.getByRole("button", { name: "Export" }).click();
+    await page.waitForURL((url) => url.hash.startsWith("#/job/") && !url.hash.endsWith(id));
+    await page.getByRole("link", { name: "Voxels" }).waitFor();
+  });
+});
+
+test("a server with keys asks for one, refuses a wrong one, and forgets it at sign-out", () => visit(chromium, { keys: "studio s3cret-of-the-studio\n" }, async (page) => {
+  await page.getByLabel("API key").waitFor();
+  await accessible(page, "sign in");
+  await page.getByLabel("API key").fill("not-one-of-the-keys");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByText("This key is not one of the server’s").waitFor();
+  await page.getByLabel("API key").fill("s3cret-of-the-studio");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await drop(page, DUCK);
+  await make(page);
+  // Pictures, models and event streams are fetched with the cookie alone.
+  await drawn(page);
+  assert.equal(await page.evaluate(() => document.cookie), "", "scripts cannot read the cookie");
+  await page.reload();
+  await drawn(page);
+  await page.locator(".pill").click();
+  await page.getByRole("button", { name: "Sign out studio" }).click();
+  await page.getByLabel("API key").waitFor();
+}));

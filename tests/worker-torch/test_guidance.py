@@ -1,0 +1,187 @@
+"""One call for both halves of guidance against two, with models that mix all of their inputs."""
+
+from __future__ import annotations
+
+import sys
+import unittest
+from contextlib import contextmanager
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import torch
+from kit import worker_kit  # noqa: F401 puts the worker on the path
+from trellis_worker.guidance import OneBatch, averaging, remembering
+
+STEPS = 6
+
+
+class Attention(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.to_q, self.to_kv = torch.nn.Linear(8, 8), torch.nn.Linear(8, 16)
+
+    def forward(self, x: Any, context: Any) -> Any:
+        keys, values = self.to_kv(context).chunk(2, -1)
+        return torch.nn.functional.scaled_dot_product_attention(self.to_q(x), keys, values)
+
+
+class Dense(torch.nn.Module):
+    """A flow over (N, 8, L); counts its calls."""
+
+    dtype = torch.float32
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention = Attention()
+        self.calls: list[int] = []
+
+    def forward(self, x: Any, t: Any, cond: Any) -> Any:
+        self.calls.append(len(x))
+        x = x.transpose(1, 2)
+        return (self.attention(x, cond) * torch.sin(t / 300)[:, None, None] + x).transpose(1, 2)
+
+
+class Rows:
+    """As much of TRELLIS's sparse tensor as guidance needs: rows with the sample's number first."""
+
+    def __init__(self, feats: Any, coords: Any) -> None:
+        self.feats, self.coords = feats, coords
+        self.shape = torch.Size([int(coords[:, 0].max()) + 1, *feats.shape[1:]])
+
+    def replace(self, feats: Any) -> Rows:
+        return Rows(feats, self.coords)
+
+    def __add__(self, other: Rows) -> Rows:
+        return self.replace(self.feats + other.feats)
+
+    def __sub__(self, other: Rows) -> Rows:
+        return self.replace(self.feats - other.feats)
+
+    def __mul__(self, factor: float) -> Rows:
+        return self.replace(self.feats * factor)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, factor: float) -> Rows:
+        return self.replace(self.feats / factor)
+
+
+class Sparse(Dense):
+    def forward(self, x: Any, t: Any, cond: Any) -> Any:
+        self.calls.append(x.shape[0])
+        parts = [
+            super(Sparse, self)
+            .forward(x.feats[x.coords[:, 0] == k].T[None], t[k : k + 1], cond[k : k + 1])[0]
+            .T
+            for k in range(x.shape[0])
+        ]
+        del self.calls[-x.shape[0] :]
+        return x.replace(torch.cat(parts))
+
+
+def sparse_cat(parts: list[Rows]) -> Rows:
+    coords = [part.coords.clone() for part in parts]
+    for sample, own in enumerate(coords):
+        own[:, 0] = sample
+    return Rows(torch.cat([part.feats for part in parts]), torch.cat(coords))
+
+
+class Sampler:
+    """TRELLIS's sampler with a guidance interval, in short."""
+
+    def model_once(self, model: Any, x_t: Any, t: float, cond: Any) -> Any:
+        return model(x_t, torch.tensor([1000 * t]), cond)
+
+    def _inference_model(
+        self, model: Any, x_t: Any, t: float, cond: Any, neg_cond: Any, cfg_strength: float, cfg_interval: Any
+    ) -> Any:
+        answers = [self.model_once(model, x_t, t, row) for row in cond.split(1)]
+        mean = sum(answers[1:], answers[0]) / len(answers)
+        if not cfg_interval[0] <= t <= cfg_interval[1]:
+            return mean
+        return (1 + cfg_strength) * mean - cfg_strength * self.model_once(model, x_t, t, neg_cond)
+
+    def sample(self, model: Any, noise: Any, cond: Any) -> Any:
+        options = {"neg_cond": torch.zeros_like(cond[:1]), "cfg_strength": 3.0, "cfg_interval": (0.5, 1.0)}
+        sample = noise
+        for step in range(STEPS):
+            velocity = self._inference_model(model, sample, 1 - step / STEPS, cond=cond, **options)
+            sample = sample - velocity * (1 / STEPS)
+        return sample
+
+
+class Guidance(unittest.TestCase):
+    def setUp(self) -> None:
+        torch.manual_seed(1)
+        stand_in = ModuleType("trellis.modules.sparse")
+        stand_in.sparse_cat = sparse_cat  # type: ignore[attr-defined]
+        sys.modules["trellis.modules.sparse"] = stand_in
+        self.addCleanup(sys.modules.pop, "trellis.modules.sparse")
+        self.coords = torch.cat([torch.zeros(9, 1), torch.randint(0, 8, (9, 3))], 1).int()
+
+    def both(self, model: Any, noise: Any, pictures: int = 1) -> tuple[Any, Any, list[int]]:
+        cond = torch.randn(pictures, 5, 8)
+        with torch.no_grad():
+            reference = Sampler().sample(model, noise, cond)
+            model.calls.clear()
+            sampler = Sampler()
+            sampler._inference_model = OneBatch(sampler._inference_model)  # type: ignore[method-assign]
+            with remembering(model):
+                ours = sampler.sample(model, noise, cond)
+        return reference, ours, model.calls
+
+    def test_a_dense_flow_is_asked_once_a_step(self) -> None:
+        reference, ours, calls = self.both(Dense(), torch.randn(1, 8, 7))
+        self.assertLess(float((reference - ours).abs().max()), 1e-5)
+        self.assertEqual(calls, [2, 2, 2, 2, 1, 1])
+
+    def test_a_sparse_flow_is_asked_once_a_step(self) -> None:
+        reference, ours, calls = self.both(Sparse(), Rows(torch.randn(9, 8), self.coords))
+        self.assertLess(float((reference.feats - ours.feats).abs().max()), 1e-5)
+        self.assertEqual(calls, [2, 2, 2, 2, 1, 1])
+        self.assertIs(ours.coords, self.coords)
+
+    def test_several_pictures_are_averaged_in_few_calls(self) -> None:
+        for model, noise in (
+            (Dense(), torch.randn(1, 8, 7)),
+            (Sparse(), Rows(torch.randn(9, 8), self.coords)),
+        ):
+            reference, ours, calls = self.both(model, noise, pictures=5)
+            apart = reference - ours
+            self.assertLess(float(getattr(apart, "feats", apart).abs().max()), 1e-5)
+            self.assertEqual(calls, [4, 2] * 4 + [4, 1] * 2)
+
+    def test_several_samples_are_left_to_the_sampler(self) -> None:
+        noise = torch.randn(2, 8, 7)
+        reference, ours, _ = self.both(Dense(), noise)
+        self.assertTrue(torch.equal(reference, ours))
+
+    def test_another_condition_in_the_same_memory_is_another(self) -> None:
+        model = Dense()
+        layer = model.attention.to_kv
+        cond = torch.randn(1, 5, 8)
+        with torch.no_grad(), remembering(model):
+            first = layer(cond)
+            self.assertIs(layer(cond), first)
+            self.assertFalse(torch.equal(layer(cond * 2), first))
+        with torch.no_grad():
+            self.assertIsNot(layer(cond), layer(cond))
+        self.assertNotIn("forward", vars(layer))
+
+    def test_only_averaging_is_taken_over(self) -> None:
+        entered = []
+
+        @contextmanager
+        def inject(name: str, *_args: Any, mode: str) -> Any:
+            entered.append((name, mode))
+            yield
+
+        injected = averaging(inject, {"slat_sampler": SimpleNamespace()})
+        for mode in ("stochastic", "multidiffusion"):
+            with injected("slat_sampler", 3, 12, mode=mode):
+                pass
+        self.assertEqual(entered, [("slat_sampler", "stochastic")])
+
+
+if __name__ == "__main__":
+    unittest.main()

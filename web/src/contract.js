@@ -1,0 +1,73 @@
+// What can be asked of a generation, read from the server's contract: no name, default or range is written here.
+
+import { json } from "./api.js";
+
+/**
+ * @typedef {{ name: string, help: string, type: "number"|"choice"|"several"|"switch", initial: any,
+ *   min?: number, max?: number, step?: number, choices?: string[] }} Parameter
+ */
+
+/** @type {Promise<any> | undefined} */
+let asked;
+/** The server's contract, asked for once. @returns {Promise<any>} */
+const contract = () => (asked ??= json("openapi.json").catch((error) => {
+  asked = undefined;
+  throw error;
+}));
+export const parameters = async () => read(await contract());
+
+/** Whether the server has a route. @param {string} path @param {string} [method] */
+export const offers = async (path, method) => {
+  const item = (await contract()).paths[path];
+  return Boolean(method ? item?.[method] : item);
+};
+
+/** @param {any} contract @returns {Parameter[]} */
+export function read(contract) {
+  const schemas = contract.components.schemas;
+  const resolved = (/** @type {any} */ schema) => (schema?.$ref ? schemas[schema.$ref.split("/").at(-1)] : schema);
+  return Object.entries(schemas.ParamsPatch.properties).map(([name, /** @type {any} */ property]) => {
+    const either = property.oneOf?.find((/** @type {any} */ one) => one.$ref) ?? property;
+    const schema = either.$ref ? { ...resolved(either), default: property.default } : property;
+    const types = [schema.type].flat();
+    // Some descriptions end with the default in brackets, which the field shows anyway.
+    const help = (either.description ?? property.description ?? "").replace(/ \([^()]*\)\.$/, ".");
+    const common = { name, help, initial: property.default };
+    if (schema.enum) return { ...common, type: "choice", choices: schema.enum.filter((/** @type {any} */ one) => one) };
+    if (types.includes("array")) return { ...common, type: "several", choices: resolved(schema.items).enum };
+    if (types.includes("boolean")) return { ...common, type: "switch" };
+    const whole = types.includes("integer");
+    const step = schema.multipleOf ?? (whole ? 1 : (schema.maximum - schema.minimum) / 100);
+    const nice = whole || schema.multipleOf ? step : Math.max(0.01, Math.min(step, 0.5));
+    return { ...common, type: "number", min: schema.minimum, max: schema.maximum, step: nice };
+  });
+}
+
+/** A parameter's name for people: `ss_sampling_steps` is "Ss sampling steps". @param {string} name */
+export function title(name) {
+  const words = name.replaceAll("_", " ").replace(/\bss\b/, "structure").replace(/\bslat\b/, "detail")
+    .replace(/\bstl\b/, "STL").replace(/\balgo\b/, "method").replace("multiimage", "several pictures");
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+export const PRESETS = /** @type {const} */ (["draft", "balanced", "quality"]);
+/** @typedef {typeof PRESETS[number]} Preset */
+
+/**
+ * What a preset asks: draft halves the sampler's steps and takes the smallest texture, quality doubles them and takes
+ * the largest, within the contract's ranges; balanced is the defaults.
+ * @param {Parameter[]} all @param {Preset} preset @returns {Record<string, unknown>}
+ */
+export function preset(all, preset) {
+  /** @type {Record<string, unknown>} */
+  const values = {};
+  for (const { name, initial, min = 0, max = 0 } of all) {
+    if (name.endsWith("sampling_steps")) {
+      const factor = { draft: 0.5, balanced: 1, quality: 2 }[preset];
+      values[name] = Math.min(max, Math.max(min, Math.round(initial * factor)));
+    } else if (name === "texture_size") {
+      values[name] = { draft: min, balanced: initial, quality: max }[preset];
+    }
+  }
+  return values;
+}

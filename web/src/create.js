@@ -1,0 +1,112 @@
+// The first view: pictures in, a job out.
+
+import { submit } from "./api.js";
+import { announce, attempt, button, h } from "./dom.js";
+import { form } from "./form.js";
+import { look, measured, TYPES, version } from "./pictures.js";
+import { showJob } from "./job.js";
+import { prepare } from "./viewer.js";
+import sample from "./sample.webp";
+
+/** @typedef {import("./pictures.js").Picture} Picture */
+
+/** What stays while a person looks at another view. @type {Picture[]} */
+let pictures = [];
+
+/**
+ * Draws the view; the job that `id` names is shown beside it.
+ * @param {HTMLElement} main @param {AbortSignal} gone @param {string} [id]
+ */
+export async function create(main, gone, id) {
+  const [panel, facts] = await Promise.all([form(), version()]);
+  if (gone.aborted) return;
+  const input = h("input", { type: "file", id: "pick", multiple: true, accept: TYPES.join(","), class: "hidden-text", "aria-label": "Choose pictures", onchange: () => attempt(() => add([...(input.files ?? [])])) });
+  const camera = h("input", { type: "file", accept: "image/*", capture: "environment", class: "hidden-text", "aria-label": "Take a photo", onchange: () => attempt(() => add([...(camera.files ?? [])])) });
+  const list = h("div", { class: "pictures" });
+  const zone = h("div", { class: "drop" });
+  const go = h("button", { type: "button", class: "primary", disabled: true, onclick: () => attempt(start) }, "Make it 3D");
+  const stage = h("section", { class: "stage", "aria-label": "Result" });
+
+  const draw = () => {
+    go.disabled = pictures.length === 0;
+    list.replaceChildren(...pictures.map((picture, at) => h("figure", { class: "picture" },
+      h("img", { src: picture.url, alt: picture.file.name }),
+      picture.edited && h("span", { class: "tag" }, "Cut out"),
+      h("div", { class: "picture-tools" },
+        button("Cut out", () => cutOut(at), { title: "Choose what belongs to the object" }),
+        button("✕", () => { URL.revokeObjectURL(picture.url); pictures.splice(at, 1); draw(); }, { "aria-label": `Remove ${picture.file.name}` })))));
+    zone.classList.toggle("small", pictures.length > 0);
+    hint.textContent = pictures.length > 1 ? "Several pictures are views of one object." : "";
+  };
+  const add = async (/** @type {File[]} */ files) => {
+    if (files.length === 0) return;
+    pictures.push(...(await look(files, pictures, facts.limits)));
+    input.value = camera.value = "";
+    draw();
+    announce(`${pictures.length} picture${pictures.length > 1 ? "s" : ""} chosen`);
+    go.focus();
+  };
+  const cutOut = async (/** @type {number} */ at) => {
+    const { edit } = await import("./cutout.js");
+    const file = await edit(pictures[at].file);
+    if (!file) return;
+    URL.revokeObjectURL(pictures[at].url);
+    pictures[at] = { ...(await measured(file, facts.limits)), edited: true };
+    draw();
+  };
+  const start = async () => {
+    go.disabled = true;
+    go.textContent = "Sending…";
+    try {
+      const job = await submit(pictures.map(({ file }) => file), panel.values(), panel.backend());
+      location.hash = `#/job/${job.id}`;
+    } finally {
+      go.textContent = "Make it 3D";
+      go.disabled = false;
+    }
+  };
+  const trySample = async () => {
+    const picture = await (await fetch(new URL(sample, import.meta.url))).blob();
+    await add([new File([picture], "duck.webp", { type: "image/webp" })]);
+  };
+
+  const hint = h("p", { class: "hint" });
+  zone.append(h("div", { class: "drop-mark", "aria-hidden": "true" }, "+"),
+    h("p", {}, h("strong", {}, "Drop a picture here"), h("span", {}, "or paste it with Ctrl+V")),
+    h("div", { class: "row" }, h("label", { class: "button", for: "pick" }, "Choose pictures"), input,
+      h("label", { class: "button camera" }, "Take a photo", camera)),
+    h("button", { type: "button", class: "link", onclick: () => attempt(trySample) }, "Try it with a sample"));
+  main.replaceChildren(h("div", { class: "create" },
+    h("section", { class: "panel", "aria-label": "Pictures and settings" }, h("h1", {}, "Picture to 3D"), list, zone, hint, panel.element, h("div", { class: "go" }, go)),
+    stage));
+  draw();
+
+  takeDrops(zone, add, gone);
+  setTimeout(prepare, 300);
+  if (id) await showJob(stage, id, gone, panel);
+  else stage.append(welcome(facts));
+}
+
+/** Drops on the window and pastes. @param {HTMLElement} zone @param {(files: File[]) => Promise<void>} add @param {AbortSignal} signal */
+function takeDrops(zone, add, signal) {
+  addEventListener("dragover", (event) => { event.preventDefault(); zone.classList.add("over"); }, { signal });
+  addEventListener("dragleave", (event) => { if (!event.relatedTarget) zone.classList.remove("over"); }, { signal });
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    zone.classList.remove("over");
+    attempt(() => add([...(event.dataTransfer?.files ?? [])]));
+  }, { signal });
+  addEventListener("paste", (event) => {
+    const files = [...(event.clipboardData?.files ?? [])];
+    if (files.length > 0) attempt(() => add(files));
+  }, { signal });
+}
+
+/** What stands where the result will be. @param {any} facts */
+function welcome(facts) {
+  const real = facts.backends.some((/** @type {any} */ one) => !one.preview && one.status !== "unavailable");
+  return h("div", { class: "welcome" }, h("div", { class: "cube", "aria-hidden": "true" }),
+    h("h2", {}, "Watch a picture become 3D"),
+    h("p", {}, "One object on a plain background works best. Several pictures of it show its other sides."),
+    !real && h("p", { class: "note" }, "This server makes previews from the outline, in a moment and without a GPU. For full models by TRELLIS, see “Preview only” above."));
+}

@@ -1,0 +1,109 @@
+// The panel of parameters, made from the contract.
+
+import { PRESETS, parameters, preset, title } from "./contract.js";
+import { button, h } from "./dom.js";
+import { version } from "./pictures.js";
+import { formatName } from "./words.js";
+
+/** @typedef {import("./contract.js").Parameter} Parameter */
+/** @typedef {{ element: HTMLElement, values: () => Record<string, unknown>, backend: () => string, load: (params: Record<string, any>) => void }} Form */
+
+const STORE = "trellis-form";
+
+/** @returns {Promise<Form>} */
+export async function form() {
+  const [all, facts] = await Promise.all([parameters(), version()]);
+  /** @type {Record<string, any>} */
+  const values = {};
+  let chosen = "balanced";
+  const kept = JSON.parse(localStorage.getItem(STORE) ?? "{}");
+  const fields = all.filter(({ name, choices }) => name !== "seed" && !(name === "model" && choices?.length === 1));
+  const usable = facts.backends.filter((/** @type {any} */ one) => one.status !== "unavailable");
+  let backend = "auto";
+
+  const panel = h("div", { class: "fields" });
+  const presets = h("div", { class: "segments", role: "radiogroup", "aria-label": "Preset" });
+  const seed = h("input", { type: "number", id: "seed", min: "0", max: "4294967295", placeholder: "Random", value: kept.seed ?? "" });
+  const lock = h("input", { type: "checkbox", id: "seed-lock", checked: kept.seed !== undefined, onchange: () => { if (!lock.checked) seed.value = ""; keep(); } });
+  seed.addEventListener("input", () => { lock.checked = seed.value !== ""; keep(); });
+
+  const keep = () => localStorage.setItem(STORE, JSON.stringify({ preset: chosen, values, ...(seed.value === "" ? {} : { seed: seed.value }) }));
+  const draw = () => {
+    presets.replaceChildren(...PRESETS.map((name) => h("button", {
+      type: "button", role: "radio", "aria-checked": String(name === chosen), tabIndex: name === chosen || (chosen === "custom" && name === "balanced") ? 0 : -1,
+      onclick: () => { set(preset(all, name)); chosen = name; draw(); keep(); },
+      onkeydown: (/** @type {KeyboardEvent} */ event) => step(event),
+    }, title(name))));
+    panel.replaceChildren(...fields.map((field) => control(field, values, facts.formats, () => { chosen = "custom"; draw2(); keep(); })));
+  };
+  // A change of one field leaves the others, and with them the focus, alone.
+  const draw2 = () => {
+    for (const one of presets.children) one.setAttribute("aria-checked", "false");
+  };
+  /** The arrow keys move along the presets. @param {KeyboardEvent} event */
+  const step = (event) => {
+    const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (!by) return;
+    event.preventDefault();
+    const at = [...presets.children].indexOf(/** @type {Element} */ (event.currentTarget));
+    const next = /** @type {HTMLElement} */ (presets.children[(at + by + PRESETS.length) % PRESETS.length]);
+    next.click();
+    /** @type {HTMLElement} */ (presets.children[(at + by + PRESETS.length) % PRESETS.length]).focus();
+  };
+  /** @param {Record<string, any>} some */
+  const set = (some) => {
+    for (const { name } of fields) if (some[name] !== undefined) values[name] = some[name];
+  };
+  set(Object.fromEntries(all.map(({ name, initial }) => [name, initial])));
+  set(kept.values ?? {});
+  chosen = kept.preset ?? chosen;
+  draw();
+
+  const choice = usable.length > 1 && h("div", { class: "field" }, h("label", { for: "backend" }, "Made by"),
+    h("select", { id: "backend", onchange: (/** @type {Event} */ event) => (backend = /** @type {HTMLSelectElement} */ (event.target).value) },
+      h("option", { value: "auto" }, "Best available"),
+      ...usable.map((/** @type {any} */ one) => h("option", { value: one.name }, `${one.name}${one.preview ? " (preview)" : ""}`))));
+  const element = h("div", { class: "form" }, presets,
+    h("div", { class: "seed" }, h("label", { for: "seed" }, "Seed"), seed,
+      h("label", { class: "lock", for: "seed-lock", title: "Keep this seed for the next results" }, lock, "Lock")),
+    h("details", {}, h("summary", {}, "All settings"), choice, panel,
+      button("Back to defaults", () => { set(Object.fromEntries(all.map(({ name, initial }) => [name, initial]))); chosen = "balanced"; draw(); keep(); })));
+  return {
+    element,
+    values: () => ({ ...values, ...(seed.value === "" ? {} : { seed: Number(seed.value) }) }),
+    backend: () => backend,
+    load: (params) => { set(params); seed.value = String(params.seed); lock.checked = true; chosen = "custom"; draw(); keep(); },
+  };
+}
+
+/**
+ * @param {Parameter} field @param {Record<string, any>} values @param {string[]} formats @param {() => void} changed
+ */
+function control({ name, help, type, min, max, step, choices = [] }, values, formats, changed) {
+  const id = `field-${name}`;
+  const hint = h("p", { class: "hint", id: `${id}-hint` }, help);
+  const common = { id, "aria-describedby": hint.id };
+  const set = (/** @type {any} */ value) => { values[name] = value; changed(); };
+  if (type === "number") {
+    const shown = h("output", { for: id }, String(values[name]));
+    const slider = h("input", { ...common, type: "range", min, max, step, value: String(values[name]), oninput: () => { shown.textContent = slider.value; set(Number(slider.value)); } });
+    return h("div", { class: "field" }, h("div", { class: "row" }, h("label", { for: id }, title(name)), shown), slider, hint);
+  }
+  if (type === "switch") {
+    const box = h("input", { ...common, type: "checkbox", class: "switch", checked: values[name], onchange: () => set(box.checked) });
+    return h("div", { class: "field" }, h("div", { class: "row" }, h("label", { for: id }, title(name)), box), hint);
+  }
+  if (type === "choice") {
+    const list = h("select", { ...common, onchange: () => set(list.value) }, ...choices.map((one) => h("option", { value: one, selected: one === values[name] }, one)));
+    return h("div", { class: "field" }, h("div", { class: "row" }, h("label", { for: id }, title(name)), list), hint);
+  }
+  const boxes = choices.filter((one) => formats.includes(one)).map((one) => h("label", { class: "chip" },
+    h("input", { type: "checkbox", checked: values[name].includes(one), onchange: (/** @type {Event} */ event) => {
+      const on = /** @type {HTMLInputElement} */ (event.target).checked;
+      const next = on ? [...values[name], one] : values[name].filter((/** @type {string} */ other) => other !== one);
+      // Without a GLB there would be nothing to look at.
+      if (next.length === 0) /** @type {HTMLInputElement} */ (event.target).checked = true;
+      else set(next);
+    } }), formatName(one)));
+  return h("fieldset", { class: "field", "aria-describedby": hint.id }, h("legend", {}, title(name)), h("div", { class: "chips" }, ...boxes), hint);
+}

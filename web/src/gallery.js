@@ -1,0 +1,95 @@
+// All jobs of a person, newest first. More are fetched as they are scrolled to.
+
+import { json, shownModel } from "./api.js";
+import { announce, attempt, button, h } from "./dom.js";
+import { canRename, remove, rename } from "./job.js";
+import { keepThumbnail, thumbnailOf } from "./thumbnails.js";
+import { jobName, stateName, when } from "./words.js";
+
+/** @typedef {import("./api.js").Job} Job */
+
+/** One at a time: each drawing takes the GPU. */
+let drawing = Promise.resolve();
+
+/**
+ * @param {HTMLElement} main @param {AbortSignal} gone
+ * @param {{ title: string, pick: (job: Job) => void, without?: string }} [choosing] where a job is to be chosen
+ */
+export async function gallery(main, gone, choosing) {
+  const grid = h("ul", { class: "grid" });
+  const more = h("div", { class: "more" });
+  const search = h("input", { type: "search", placeholder: "Search by name", "aria-label": "Search by name", oninput: () => { clearTimeout(timer); timer = setTimeout(() => attempt(restart), 200); } });
+  let timer = 0;
+  let cursor = "";
+  let turn = 0;
+  let busy = false;
+
+  const named = await canRename();
+  const restart = async () => {
+    turn += 1;
+    cursor = "";
+    busy = false;
+    grid.replaceChildren();
+    await next();
+  };
+  const next = async () => {
+    if (busy || gone.aborted) return;
+    busy = true;
+    const mine = turn;
+    const query = new URLSearchParams({ limit: "40", ...(cursor && { cursor }), ...(search.value && { name: search.value }) });
+    const page = await json(`v1/jobs?${query}`, { signal: gone });
+    if (mine !== turn) return;
+    cursor = page.next_cursor ?? "";
+    const jobs = page.jobs.filter((/** @type {Job} */ job) => !choosing || (job.id !== choosing.without && shownModel(job)));
+    grid.append(...jobs.map((/** @type {Job} */ job) => card(job, gone, { restart: named ? restart : null, pick: choosing?.pick })));
+    more.replaceChildren();
+    if (grid.children.length === 0 && !cursor) more.append(empty(search.value));
+    busy = false;
+    if (cursor && more.getBoundingClientRect().top < innerHeight + 600) await next();
+    if (search.value) announce(`${grid.children.length} found`);
+  };
+  const watch = new IntersectionObserver(([seen]) => { if (seen.isIntersecting && cursor) attempt(next); }, { rootMargin: "600px" });
+  gone.addEventListener("abort", () => watch.disconnect());
+  main.replaceChildren(h("section", { class: "gallery" }, h("div", { class: "gallery-head" }, h("h1", {}, choosing?.title ?? "Gallery"), search), grid, more));
+  await restart();
+  watch.observe(more);
+}
+
+/** @param {string} searched */
+function empty(searched) {
+  return searched
+    ? h("div", { class: "empty" }, h("h2", {}, "Nothing has that name"), h("p", {}, "Names are those of the pictures, until they are changed."))
+    : h("div", { class: "empty" }, h("div", { class: "cube", "aria-hidden": "true" }), h("h2", {}, "Nothing here yet"), h("p", {}, "What you make is kept here."), h("a", { class: "button primary", href: "#/" }, "Make something"));
+}
+
+/** @param {Job} job @param {AbortSignal} gone @param {{ restart: (() => Promise<void>) | null, pick?: (job: Job) => void }} acts */
+function card(job, gone, { restart, pick }) {
+  const picture = h("img", { loading: "lazy", decoding: "async", alt: "", src: thumbnailOf(job) ?? `v1/jobs/${job.id}/input/0` });
+  const state = job.state === "succeeded" ? (job.made_by === "relief" ? "Preview" : "") : stateName(job);
+  const inside = [h("div", { class: "thumb" }, picture, state && h("span", { class: `badge ${job.state === "failed" ? "bad" : "preview"}` }, state)),
+    h("strong", {}, jobName(job)), h("span", { class: "hint" }, when(job.created_at))];
+  const link = pick
+    ? h("button", { type: "button", class: "card-link", onclick: () => pick(job) }, ...inside)
+    : h("a", { class: "card-link", href: `#/job/${job.id}` }, ...inside);
+  /** @type {HTMLLIElement} */
+  const item = h("li", {}, link, !pick && h("div", { class: "card-tools" },
+    restart && button("Rename", () => rename(job, restart), { "aria-label": `Rename ${jobName(job)}` }),
+    button("Delete", () => remove(job, () => item.remove()), { "aria-label": `Delete ${jobName(job)}` })));
+  if (job.state === "succeeded" && !thumbnailOf(job)) drawOnSight(item, job, picture, gone);
+  return item;
+}
+
+/** @param {Element} item @param {Job} job @param {HTMLImageElement} picture @param {AbortSignal} gone */
+function drawOnSight(item, job, picture, gone) {
+  const watch = new IntersectionObserver(([seen]) => {
+    if (!seen.isIntersecting) return;
+    watch.disconnect();
+    drawing = drawing.then(async () => {
+      if (gone.aborted || !item.isConnected) return;
+      await keepThumbnail(job).catch(() => {});
+      picture.src = thumbnailOf(job) ?? picture.src;
+    });
+  });
+  watch.observe(item);
+  gone.addEventListener("abort", () => watch.disconnect());
+}

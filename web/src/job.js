@@ -1,0 +1,245 @@
+// A job: its way, live, and then its result.
+
+import { artifactUrl, follow, getJob, isOver, json, put, send, shownModel, submit } from "./api.js";
+import { offers, parameters } from "./contract.js";
+import { announce, attempt, button, dialog, h, sentence, toast } from "./dom.js";
+import { drawn, tools, viewer } from "./viewer.js";
+import { keepThumbnail } from "./thumbnails.js";
+import { STAGE_ORDER, curlLine, duration, formatName, generateLine, jobName, provenance, size, stageName, stateName, when } from "./words.js";
+
+/** @typedef {import("./api.js").Job} Job */
+
+/**
+ * Shows a job in `stage` and follows it.
+ * @param {HTMLElement} stage @param {string} id @param {AbortSignal} gone @param {import("./form.js").Form} [panel]
+ */
+export async function showJob(stage, id, gone, panel) {
+  let job = await getJob(id).catch((error) => {
+    if (error.status === 404) throw Object.assign(new Error("this job is not here any more"), { fix: "it was deleted, or the server has kept it long enough; the gallery has those that are left" });
+    throw error;
+  });
+  if (gone.aborted) return;
+  const scene = h("div", { class: "scene" });
+  const card = h("div", { class: "card" });
+  const facts = h("div", { class: "facts" });
+  stage.replaceChildren(scene, card, facts);
+  let link = true;
+
+  const draw = () => {
+    card.replaceChildren(progressCard(job, link, { again: () => again(job), cancel: () => cancel(job, refresh) }));
+    if (isOver(job)) attempt(async () => facts.replaceChildren(...(await factsOf(job, refresh, panel))));
+    showScene(scene, job);
+  };
+  const refresh = async () => {
+    job = await getJob(id);
+    if (!gone.aborted) draw();
+  };
+  draw();
+  if (isOver(job)) return;
+  place(job, card, gone);
+  const end = follow(id, (event) => {
+    if (event.type === "progress") {
+      job = { ...job, state: "running", progress: event };
+      announce(`${stageName(event.stage)}, step ${event.step} of ${event.total}`);
+      card.replaceChildren(progressCard(job, link, { again: () => again(job), cancel: () => cancel(job, refresh) }));
+      return;
+    }
+    attempt(refresh);
+    if (event.type !== "state") return;
+    announce(stateName({ ...job, state: event.state }));
+    if (isOver({ ...job, state: event.state })) end();
+  }, (connected) => {
+    link = connected;
+    card.querySelector(".cut-off")?.classList.toggle("shown", !connected);
+  });
+  gone.addEventListener("abort", end);
+}
+
+/** Tells how many are before a job that waits. @param {Job} job @param {HTMLElement} card @param {AbortSignal} gone */
+async function place(job, card, gone) {
+  while (!gone.aborted) {
+    const line = card.querySelector(".place");
+    if (!line) return;
+    const { jobs } = await json("v1/jobs?state=queued&limit=100").catch(() => ({ jobs: [] }));
+    // Ids grow with time.
+    const before = jobs.filter((/** @type {Job} */ other) => other.id < job.id).length;
+    line.textContent = before === 0 ? "Next in line" : `${before} before it`;
+    await new Promise((done) => setTimeout(done, 2000));
+  }
+}
+
+/** @param {Job} job @param {boolean} link @param {{ again: () => unknown, cancel: () => unknown }} acts */
+function progressCard(job, link, acts) {
+  const { progress } = job;
+  const at = progress ? STAGE_ORDER.indexOf(progress.stage) : -1;
+  const share = (/** @type {number} */ index) =>
+    job.state === "succeeded" || index < at ? 1 : index === at && progress ? progress.step / progress.total : 0;
+  const done = STAGE_ORDER.reduce((sum, _, index) => sum + share(index), 0) / STAGE_ORDER.length;
+  const steps = h("div", { class: "steps", role: "progressbar", "aria-label": "Progress", "aria-valuemin": "0", "aria-valuemax": "100", "aria-valuenow": String(Math.round(done * 100)) },
+    ...STAGE_ORDER.map((stage, index) => {
+      const bar = h("i");
+      bar.style.transform = `scaleX(${share(index)})`;
+      return h("span", { title: stageName(stage), class: index === at ? "now" : "" }, bar);
+    }));
+  if (job.state === "succeeded") {
+    const preview = job.made_by === "relief";
+    const total = job.timings?.stages.reduce((sum, { ms }) => sum + ms, 0);
+    return h("div", { class: "result-line" }, h("div", {}, h("h2", {}, jobName(job)),
+      h("p", {}, h("span", { class: `badge ${preview ? "preview" : "good"}` }, preview ? "Preview from the outline" : "Made by TRELLIS"),
+        job.cached ? "from an earlier, equal job" : total !== undefined ? `in ${duration(total)}` : "")),
+      h("div", { class: "row" }, button("Compare", () => { location.hash = `#/compare/${job.id}`; }, { title: "Side by side with another result" }),
+        button("New seed", acts.again, { title: "Make it again with another seed" }), download(job)));
+  }
+  if (job.state === "failed" || job.state === "cancelled") {
+    return h("div", { class: "failed" }, h("h2", {}, stateName(job)),
+      job.failure && h("p", {}, sentence(job.failure.message)), job.failure && h("p", { class: "fix" }, sentence(job.failure.fix)),
+      h("div", { class: "row" }, button("Try again", acts.again)));
+  }
+  return h("div", { class: "working" },
+    h("div", { class: "row" }, h("h2", {}, job.state === "queued" ? "Waiting" : progress ? stageName(progress.stage) : "Starting"),
+      h("span", { class: job.state === "queued" ? "place" : "step" }, job.state === "running" && progress && progress.total > 1 ? `${progress.step} of ${progress.total}` : ""),
+      button("Cancel", acts.cancel)),
+    steps, h("p", { class: `cut-off ${link ? "" : "shown"}` }, "Connection lost; it reconnects by itself. The job goes on."));
+}
+
+/** @param {Job} job */
+function download(job) {
+  const model = shownModel(job);
+  return model && h("a", { class: "button primary", href: artifactUrl(job, model.name), download: `${jobName(job)}.glb` }, "Download GLB");
+}
+
+/** The model, or what is there until then. @param {HTMLElement} scene @param {Job} job */
+async function showScene(scene, job) {
+  const model = shownModel(job);
+  if (!model) {
+    if (!scene.firstChild) scene.append(h("img", { class: "waiting", src: `v1/jobs/${job.id}/input/0`, alt: "The submitted picture" }));
+    return;
+  }
+  const key = `${model.name} ${/** @type {any} */ (model).sha256}`;
+  if (scene.dataset.model === key) return;
+  scene.dataset.model = key;
+  try {
+    const view = await viewer(artifactUrl(job, model.name), `3D model of ${jobName(job)}`, { loading: "eager" });
+    const old = scene.querySelector("model-viewer");
+    if (scene.dataset.model !== key) return;
+    view.classList.add("coming");
+    scene.append(view);
+    await drawn(view);
+    // Another model came while this one was loaded.
+    if (scene.dataset.model !== key) return view.remove();
+    old?.remove();
+    scene.querySelector(".waiting")?.remove();
+    for (const former of scene.querySelectorAll(".badge, .scene-tools")) former.remove();
+    view.classList.remove("coming");
+    scene.append(tools(view));
+    scene.dataset.drawn = model.preview ? "preview" : "result";
+    if (model.preview) scene.append(h("span", { class: "badge preview" }, "Preview, until TRELLIS is done"));
+    if (job.state === "succeeded") await keepThumbnail(job);
+  } catch (error) {
+    scene.dataset.model = "";
+    toast(error);
+  }
+}
+
+/** @param {Job} job @param {() => Promise<void>} refresh */
+async function cancel(job, refresh) {
+  await send(`v1/jobs/${job.id}`, { method: "DELETE" });
+  await refresh();
+}
+
+/** The same pictures with another seed. @param {Job} job */
+async function again(job) {
+  const files = await Promise.all(job.inputs.map(async (input, index) => {
+    const blob = await (await send(`v1/jobs/${job.id}/input/${index}`)).blob();
+    return new File([blob], `${input.name ?? "picture"}.${input.format}`, { type: blob.type });
+  }));
+  const { seed: _, ...params } = job.params;
+  const next = await submit(files, params, job.backend);
+  location.hash = `#/job/${next.id}`;
+}
+
+/** @param {Job} job @param {() => Promise<void>} refresh @param {import("./form.js").Form} [panel] */
+async function factsOf(job, refresh, panel) {
+  const all = await parameters();
+  const files = job.artifacts.filter(({ preview }) => !preview);
+  const slowest = Math.max(1, ...(job.timings?.stages.map(({ ms }) => ms) ?? []));
+  const parts = [];
+  if (job.notes.length) parts.push(h("section", {}, h("h3", {}, "Good to know"), h("ul", {}, ...job.notes.map((note) => h("li", {}, sentence(note))))));
+  if (files.length) {
+    parts.push(h("section", {}, h("h3", {}, "Files"),
+      h("ul", { class: "files" }, ...files.map((file) => h("li", {}, h("a", { href: artifactUrl(job, file.name), download: file.name }, formatName(file.format)), h("span", {}, size(file.size_bytes)))),
+        job.statement && h("li", {}, h("a", { href: `v1/jobs/${job.id}/statement`, download: job.statement.name }, "Statement of origin"), h("span", {}, "JSON"))),
+      await exportMore(job)));
+  }
+  if (job.provenance) parts.push(h("section", {}, h("h3", {}, "Where it comes from"), ...provenance(job).map((line) => h("p", {}, line))));
+  if (job.timings) {
+    parts.push(h("section", {}, h("h3", {}, "Time per stage"), h("table", { class: "times" }, ...job.timings.stages.map(({ stage, ms }) => {
+      const bar = h("i");
+      bar.style.width = `${(100 * ms) / slowest}%`;
+      return h("tr", {}, h("th", { scope: "row" }, stageName(stage)), h("td", {}, bar), h("td", {}, duration(ms)));
+    }))));
+  }
+  parts.push(h("section", {}, h("h3", {}, "Repeat it"),
+    copyLine("curl", curlLine(job)), copyLine("trellis generate", generateLine(job, all))),
+  h("section", {}, h("h3", {}, "This job"), h("p", {}, `Submitted ${when(job.created_at)}, seed ${job.params.seed}.`),
+    h("div", { class: "row" },
+      panel && button("Use these settings", () => { panel.load(job.params); announce("Settings loaded"); }),
+      (await canRename()) && button("Rename…", () => rename(job, refresh)),
+      button("Delete", () => remove(job), { class: "quiet danger" }))));
+  return parts;
+}
+
+/** Formats that can be made of a finished GLB, where the server has that. @param {Job} job */
+async function exportMore(job) {
+  if (job.state !== "succeeded" || !(await offers("/v1/jobs/{id}/exports"))) return null;
+  const list = h("select", { "aria-label": "Another format" }, ...["obj", "voxels", "stl", "ply"].filter((format) => !job.artifacts.some((file) => file.format === format)).map((format) => h("option", { value: format }, formatName(format))));
+  return list.options.length > 0 && h("div", { class: "row export" }, list, button("Export", async () => {
+    const answer = await put("POST", `v1/jobs/${job.id}/exports`, { format: list.value });
+    location.hash = `#/job/${answer.headers.get("location")?.split("/").at(-1)}`;
+  }));
+}
+
+/** @param {string} name @param {string} line */
+function copyLine(name, line) {
+  const copy = button("Copy", async () => {
+    await copyText(line);
+    copy.textContent = "Copied";
+    setTimeout(() => (copy.textContent = "Copy"), 1500);
+  }, { "aria-label": `Copy the ${name} line` });
+  return h("div", { class: "command" }, h("code", { tabIndex: 0, role: "region", "aria-label": `${name} line` }, line), copy);
+}
+
+/** Without HTTPS a page has no clipboard of its own. @param {string} text */
+async function copyText(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const area = h("textarea", { value: text, class: "hidden-text" });
+  document.body.append(area);
+  area.select();
+  document.execCommand("copy");
+  area.remove();
+}
+
+/** @param {Job} job @param {() => Promise<void>} refresh */
+export function rename(job, refresh) {
+  const name = h("input", { type: "text", value: jobName(job), maxLength: 100, "aria-label": "Name", autofocus: true });
+  const save = async () => {
+    await put("PATCH", `v1/jobs/${job.id}`, { name: name.value });
+    shown.close();
+    await refresh();
+  };
+  const shown = dialog("Rename", h("form", { onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); attempt(save); } },
+    name, h("div", { class: "row end" }, h("button", { class: "primary", type: "submit" }, "Save"))));
+}
+
+/** Whether the server keeps names. */
+export const canRename = () => offers("/v1/jobs/{id}", "patch");
+
+/** Asks, then deletes. @param {Job} job @param {() => unknown} [after] */
+export function remove(job, after = () => { location.hash = "#/gallery"; }) {
+  const shown = dialog("Delete this job?", h("p", {}, `“${jobName(job)}” goes with its pictures and files. This cannot be undone.`),
+    h("div", { class: "row end" }, button("Keep it", () => shown.close()), button("Delete", async () => {
+      await send(`v1/jobs/${job.id}`, { method: "DELETE" });
+      shown.close();
+      after();
+    }, { class: "primary danger" })));
+}

@@ -1,0 +1,118 @@
+// What the server works with, in one line; more on a click.
+
+import { button, dialog, element, h, sentence } from "./dom.js";
+import { version } from "./pictures.js";
+import { session, signOut } from "./session.js";
+import { size } from "./words.js";
+
+/**
+ * @typedef {{ name: string, status: "ready" | "starting" | "unavailable", reason?: string, fix?: string, preview: boolean }} Backend
+ * @typedef {{ uuid: string, name: string, memory_bytes: number, memory_used_bytes: number, utilisation_percent?: number,
+ *   temperature_celsius?: number }} Gpu
+ * @typedef {{ version: string, jobs?: { queued: number, running: number }, backends: Backend[], gpus: Gpu[],
+ *   workers: { name: string, state: string, reason: string, gpu?: string }[] }} Status
+ */
+
+const EVERY_MS = 4000;
+
+/** Keeps the line in the header true. */
+export async function watchStatus() {
+  for (;;) {
+    if (!document.hidden) await draw().catch(() => line({ kind: "bad", label: "Server not reachable" }, () => {}));
+    await new Promise((done) => setTimeout(done, EVERY_MS));
+  }
+}
+
+async function draw() {
+  const answer = await fetch("v1/status");
+  // No question for a key comes from a line that renews itself.
+  if (answer.status === 401) return line({ kind: "fair", label: "Not signed in" }, () => location.reload());
+  if (!answer.ok) throw new Error("no status");
+  const now = /** @type {Status} */ (await answer.json());
+  line(summary(now), () => details(now));
+}
+
+/** @typedef {{ kind: "good" | "fair" | "bad", label: string, waiting?: number, memory?: number }} Summary */
+
+/** @param {Status} now @returns {Summary} */
+function summary({ backends, gpus, jobs }) {
+  const able = backends.find(({ status }) => status === "ready") ?? backends.find(({ status }) => status === "starting");
+  const waiting = jobs?.queued;
+  if (!able) return { kind: "bad", label: "Cannot work now", waiting };
+  if (able.preview) return { kind: "fair", label: "Preview only", waiting };
+  const label = able.status === "starting" ? "TRELLIS is starting" : gpus[0] ? short(gpus[0].name) + (gpus.length > 1 ? ` × ${gpus.length}` : "") : "TRELLIS";
+  const total = gpus.reduce((sum, { memory_bytes }) => sum + memory_bytes, 0);
+  const used = gpus.reduce((sum, { memory_used_bytes }) => sum + memory_used_bytes, 0);
+  return { kind: able.status === "ready" ? "good" : "fair", label, waiting, ...(total && { memory: used / total }) };
+}
+
+/** @param {string} name */
+const short = (name) => name.replace(/^NVIDIA (GeForce )?/, "");
+
+/** @type {() => unknown} */
+let act = () => {};
+let last = "";
+
+/** @param {Summary} said @param {() => unknown} open */
+function line(said, open) {
+  act = open;
+  if (last === JSON.stringify(said)) return;
+  last = JSON.stringify(said);
+  const { kind, label, waiting, memory } = said;
+  const bar = h("b");
+  bar.style.width = `${Math.round(100 * (memory ?? 0))}%`;
+  const shown = h("button", { type: "button", class: `pill ${kind}`, "aria-haspopup": "dialog", onclick: () => act() },
+    h("i", { "aria-hidden": "true" }), h("span", {}, label),
+    memory !== undefined && h("span", { class: "memory", title: "GPU memory in use" }, bar, h("span", { class: "hidden-text" }, `, ${Math.round(100 * memory)} % of GPU memory in use`)),
+    Boolean(waiting) && h("span", { class: "waiting-count" }, `${waiting} waiting`));
+  const focused = element("status").contains(document.activeElement);
+  element("status").replaceChildren(shown);
+  if (focused) shown.focus();
+}
+
+/** @param {Status} now */
+async function details({ version: release, backends, gpus, workers, jobs }) {
+  const [who, facts] = await Promise.all([session(), version()]);
+  const about = (/** @type {string} */ name) => facts.backends.find((/** @type {any} */ one) => one.name === name)?.description;
+  const real = backends.filter(({ preview }) => !preview);
+  dialog("This server",
+    ...backends.map((one) => h("section", { class: "backend" },
+      h("h3", {}, h("span", { class: `dot ${{ ready: "good", starting: "fair", unavailable: "bad" }[one.status]}` }),
+        one.preview ? "Preview" : "TRELLIS", h("span", { class: "hint" }, ` ${one.status === "unavailable" ? "cannot run here" : one.status}`)),
+      about(one.name) && h("p", {}, sentence(about(one.name))),
+      one.reason && h("div", { class: "note" }, h("p", {}, sentence(one.reason)), one.fix && h("p", {}, sentence(one.fix))))),
+    ...gpus.map((gpu) => h("section", {}, h("h3", {}, gpu.name),
+      h("label", { class: "gauge" }, h("span", {}, `${size(gpu.memory_used_bytes)} of ${size(gpu.memory_bytes)} in use`), h("meter", { max: gpu.memory_bytes, value: gpu.memory_used_bytes })),
+      h("p", { class: "hint" }, [gpu.utilisation_percent !== undefined && `${gpu.utilisation_percent} % busy`, gpu.temperature_celsius !== undefined && `${gpu.temperature_celsius} °C`,
+        ...workers.filter(({ gpu: on }) => on === gpu.uuid).map(({ name, reason }) => `${name}: ${reason}`)].filter(Boolean).join(" · ")))),
+    real.every(({ status }) => status === "unavailable") && getTrellis(),
+    h("p", { class: "hint" }, jobs ? `${jobs.queued} waiting, ${jobs.running} in work · ` : "", `trellis-server ${release} · `, h("a", { href: "docs" }, "API reference")),
+    h("div", { class: "row end" }, themeButton(), signOut(who)));
+}
+
+/** What is to be done where there is no TRELLIS. */
+const getTrellis = () => h("section", { class: "note" }, h("h3", {}, "How to get TRELLIS"),
+  h("p", {}, "The preview is made from the outline of a picture. It comes in a moment and needs no GPU, but it is not what TRELLIS makes."),
+  h("p", {}, "For full models the server needs an NVIDIA GPU, the Python environment and the model folder. On that machine, run ", h("code", {}, "trellis doctor"), ": it says what is missing and what to do."));
+
+function themeButton() {
+  const dark = () => document.documentElement.dataset.theme === "dark" || (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
+  const label = () => (dark() ? "Light colours" : "Dark colours");
+  const shown = button(label(), () => {
+    setTheme(dark() ? "light" : "dark");
+    shown.textContent = label();
+  });
+  return shown;
+}
+
+/** @param {string} theme */
+function setTheme(theme) {
+  document.documentElement.dataset.theme = theme;
+  localStorage.setItem("trellis-theme", theme);
+}
+
+/** Colours that a person chose before. */
+export function restoreTheme() {
+  const theme = localStorage.getItem("trellis-theme");
+  if (theme) document.documentElement.dataset.theme = theme;
+}

@@ -1,0 +1,109 @@
+// A 3D view of a GLB. Its code is loaded on first use.
+
+import { button, h } from "./dom.js";
+
+/** @typedef {import("./model-viewer.js").ModelViewer} ModelViewer */
+
+/** Loads the viewer's code ahead of its use. */
+export const prepare = () => import("./model-viewer.js");
+
+/**
+ * A viewer of the model at `url`.
+ * @param {string} url @param {string} label @param {Record<string, string>} [more] @returns {Promise<ModelViewer>}
+ */
+export async function viewer(url, label, more = {}) {
+  await prepare();
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const view = /** @type {ModelViewer} */ (/** @type {unknown} */ (document.createElement("model-viewer")));
+  const attributes = {
+    src: url,
+    alt: label,
+    "camera-controls": "",
+    "touch-action": "pan-y",
+    "shadow-intensity": "0.9",
+    "shadow-softness": "0.9",
+    "tone-mapping": "neutral",
+    "interaction-prompt": "none",
+    "environment-image": "neutral",
+    ar: "",
+    "ar-modes": "webxr scene-viewer quick-look",
+    ...(still ? {} : { "auto-rotate": "", "auto-rotate-delay": "1200", "rotation-per-second": "18deg" }),
+    ...more,
+  };
+  for (const [name, value] of Object.entries(attributes)) view.setAttribute(name, value);
+  // The page says in its own words how far it is. The viewer's own buttons would come before all others by Tab.
+  view.append(h("div", { slot: "progress-bar" }),
+    h("button", { slot: "ar-button", type: "button", class: "ar" }, "View in your room"),
+    h("button", { slot: "exit-webxr-ar-button", type: "button", class: "ar" }, "Leave AR"));
+  return view;
+}
+
+/** Resolves once the model is drawn. @param {ModelViewer} view @returns {Promise<void>} */
+export const drawn = (view) =>
+  view.loaded
+    ? Promise.resolve()
+    : new Promise((done, failed) => {
+        view.addEventListener("load", () => done(), { once: true });
+        view.addEventListener("error", () => failed(new Error("the model cannot be shown")), { once: true });
+      });
+
+/**
+ * A small picture of a model, drawn out of sight.
+ * @param {string} url @returns {Promise<Blob>}
+ */
+export async function thumbnail(url) {
+  const view = await viewer(url, "", { class: "unseen", "camera-orbit": "25deg 75deg auto", "loading": "eager" });
+  view.removeAttribute("auto-rotate");
+  document.body.append(view);
+  try {
+    await drawn(view);
+    view.jumpCameraToGoal();
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    return await view.toBlob({ mimeType: "image/webp", qualityArgument: 0.85, idealAspect: false });
+  } finally {
+    view.remove();
+  }
+}
+
+/** The cameras of two viewers move together. @param {ModelViewer} one @param {ModelViewer} other */
+export function link(one, other) {
+  for (const [from, to] of [[one, other], [other, one]]) {
+    from.addEventListener("camera-change", (/** @type {any} */ event) => {
+      if (event.detail.source !== "user-interaction") return;
+      const { theta, phi } = from.getCameraOrbit();
+      to.cameraOrbit = `${theta}rad ${phi}rad auto`;
+      to.jumpCameraToGoal();
+    });
+  }
+}
+
+/** What can be done with a view: look at the surface without its texture, let it turn, fill the screen. @param {ModelViewer} view */
+export function tools(view) {
+  const press = (/** @type {HTMLElement} */ shown, /** @type {boolean} */ on) => shown.setAttribute("aria-pressed", String(on));
+  /** @type {(() => void)[] | null} */
+  let undo = null;
+  const surface = button("Surface", () => {
+    const bare = !undo;
+    if (undo) for (const back of undo) back();
+    undo = bare ? (view.model?.materials ?? []).map(withoutTexture) : null;
+    press(surface, bare);
+  }, { title: "Without the texture", "aria-pressed": "false" });
+  const turn = button("Turn", () => {
+    view.toggleAttribute("auto-rotate");
+    press(turn, view.hasAttribute("auto-rotate"));
+  }, { title: "Turn by itself", "aria-pressed": String(view.hasAttribute("auto-rotate")) });
+  const full = document.fullscreenEnabled && button("Full screen", () => (document.fullscreenElement ? document.exitFullscreen() : view.parentElement?.requestFullscreen()));
+  return h("div", { class: "scene-tools", role: "group", "aria-label": "View" }, surface, turn, full);
+}
+
+/** Makes a material grey; gives what undoes it. @param {NonNullable<ModelViewer["model"]>["materials"][number]} material */
+function withoutTexture({ pbrMetallicRoughness: look }) {
+  const { texture } = look.baseColorTexture;
+  const factor = [...look.baseColorFactor];
+  look.baseColorTexture.setTexture(null);
+  look.setBaseColorFactor([0.75, 0.75, 0.78, 1]);
+  return () => {
+    look.baseColorTexture.setTexture(texture);
+    look.setBaseColorFactor(/** @type {[number, number, number, number]} */ (factor));
+  };
+}

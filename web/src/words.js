@@ -1,0 +1,102 @@
+// What the page says of jobs, files and times.
+
+/** @typedef {import("./api.js").Job} Job */
+
+/** @param {number} bytes */
+export function size(bytes) {
+  const units = ["B", "KB", "MB", "GB"];
+  let unit = 0;
+  while (bytes >= 1000 && unit < units.length - 1) {
+    bytes /= 1000;
+    unit += 1;
+  }
+  return `${bytes >= 10 || unit === 0 ? Math.round(bytes) : bytes.toFixed(1)} ${units[unit]}`;
+}
+
+/** @param {number} ms */
+export const duration = (ms) =>
+  ms < 1000 ? `${Math.round(ms)} ms` : ms < 60_000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
+
+/** @param {string} time */
+export const when = (time) => new Date(time).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+
+/** @type {Record<string, string>} */
+const STAGES = {
+  preprocess: "Cut out the object",
+  condition: "Look at the picture",
+  sparse_structure: "Find the shape",
+  structured_latent: "Add detail",
+  decode: "Build the mesh",
+  simplify: "Simplify",
+  texture: "Paint the texture",
+  export: "Write the files",
+};
+export const STAGE_ORDER = Object.keys(STAGES);
+/** @param {string} stage */
+export const stageName = (stage) => STAGES[stage] ?? stage.replaceAll("_", " ");
+
+/** @param {Job} job */
+export const jobName = (job) => job.name ?? job.inputs[0]?.name ?? "Untitled";
+
+/** @type {Record<string, string>} */
+const STATES = { queued: "Waiting", running: "Working", succeeded: "Ready", failed: "Failed", cancelled: "Cancelled" };
+/** @param {Job} job */
+export const stateName = (job) => STATES[job.state] ?? job.state;
+
+/** @type {Record<string, string>} */
+const FORMATS = {
+  glb: "GLB model",
+  obj: "OBJ with texture",
+  voxels: "Voxels",
+  stl: "STL for printing",
+  ply: "PLY mesh",
+  gaussian_ply: "Gaussian splats",
+  turntable: "Turntable video",
+};
+/** @param {string} format */
+export const formatName = (format) => FORMATS[format] ?? format;
+
+/** Where a result comes from, in sentences. @param {Job} job */
+export function provenance(job) {
+  const made = job.provenance;
+  const backend = job.made_by ?? made?.backend;
+  if (!backend) return [];
+  const preview = backend === "relief";
+  const lines = [preview ? "Made by the preview backend from the picture’s outline, not by TRELLIS." : `Made by ${backend === "trellis" ? "TRELLIS" : backend}${made?.gpu ? ` on ${made.gpu.name}` : ""}.`];
+  if (made) {
+    lines.push(`Seed ${made.params.seed}, trellis-server ${made.server.version}. The file carries this record.`);
+    const pinned = made.server.pin === "nix" && (!made.python_env || made.python_env.pin === "nix");
+    lines.push(pinned ? "All software is pinned by Nix, so it can be made again exactly." : "The software is not pinned by Nix: another machine may make something slightly different.");
+  }
+  if (job.statement) lines.push(job.statement.signed_by ? `Signed by ${job.statement.signed_by}.` : "A statement about it, unsigned, can be downloaded.");
+  if (job.cached) lines.push("An earlier job asked for the same, so its result was used.");
+  return lines;
+}
+
+/** A word for a shell. @param {string} text */
+const quoted = (text) => (/^[\w./:@=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
+
+/** @param {Job} job */
+const pictureFiles = (job) =>
+  job.inputs.map((input, index) => `${input.name ?? "picture"}${job.inputs.length > 1 ? `-${index + 1}` : ""}.${input.format === "jpeg" ? "jpg" : input.format}`);
+
+/** The `curl` line that asks for the same. @param {Job} job */
+export function curlLine(job) {
+  const address = new URL("v1/jobs", document.baseURI).href;
+  const pictures = pictureFiles(job).map((file) => `-F ${quoted(`image=@${file}`)}`).join(" ");
+  return `curl --fail-with-body ${pictures} -F ${quoted(`params=${JSON.stringify(job.params)}`)} -F backend=${job.backend} ${quoted(address)}`;
+}
+
+/**
+ * The `trellis generate` line that asks for the same, with what is not a default.
+ * @param {Job} job @param {import("./contract.js").Parameter[]} parameters
+ */
+export function generateLine(job, parameters) {
+  const flags = parameters
+    .filter(({ name, initial }) => name !== "formats" && name in job.params && job.params[name] !== initial)
+    .map(({ name }) => `--${name.replaceAll("_", "-")} ${quoted(String(job.params[name]))}`);
+  if (job.inputs.length > 1) flags.push("--multiview");
+  const server = new URL(".", document.baseURI).href.replace(/\/$/, "");
+  return ["trellis generate", ...pictureFiles(job).map(quoted), "-o model.glb", `--format ${job.params.formats.join(",")}`,
+    ...flags, `--backend ${job.backend}`, `--server ${quoted(server)}`].join(" ");
+}

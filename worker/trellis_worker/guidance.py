@@ -1,0 +1,122 @@
+"""Classifier-free guidance with one call of the model a step, for a batch of two.
+
+TRELLIS calls the flow model twice a step within the guidance interval: with the condition and without. Both
+calls read the same weights and start the same small kernels, so one call for both takes little longer than
+one for either. The sums are those of the reference; a matrix product over more rows may round differently.
+What does not change from step to step is made once: the batch of conditions, the keys and values that
+attention makes of it, and the doubled coordinates with the neighbourhoods that convolutions find in them.
+
+Names, and what is called when: Microsoft's TRELLIS, `trellis/pipelines/samplers/`, `trellis/modules/`, and
+`inject_sampler_multi_image` of its image pipeline.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+torch: Any = importlib.import_module("torch")
+
+# Conditions in one call: with several pictures, more would take more memory than the job does otherwise.
+AT_ONCE = 4
+EVERYWHERE = (-math.inf, math.inf)
+
+
+class OneBatch:
+    """Takes the place of a guided sampler's `_inference_model` for one job."""
+
+    def __init__(self, inference: Callable[..., Any]) -> None:
+        self._inference = inference
+        self._cond: Any = None
+        self._batches: dict[bool, list[Any]] = {}
+        self._coords: Any = None
+        self._repeated: dict[int, Any] = {}
+
+    def __call__(self, model: Any, x_t: Any, t: float, cond: Any, neg_cond: Any, **options: Any) -> Any:
+        """The velocity at `x_t`, of which there is one sample; `cond` has a row for each picture, over which
+        it is averaged."""
+        if x_t.shape[0] != 1:
+            return self._inference(model, x_t, t, cond=cond, neg_cond=neg_cond, **options)
+        strength = options.pop("cfg_strength")
+        first, last = options.pop("cfg_interval", EVERYWHERE)
+        guided = bool(first <= t <= last)
+        batches = self._conditions(model, cond, neg_cond, guided)
+        answers = [answer for batch in batches for answer in self._asked(model, x_t, t, batch, options)]
+        with_condition = answers[:-1] if guided else answers
+        mean = sum(with_condition[1:], with_condition[0])
+        if len(with_condition) > 1:
+            mean = mean / len(with_condition)
+        return (1 + strength) * mean - strength * answers[-1] if guided else mean
+
+    def _conditions(self, model: Any, cond: Any, neg_cond: Any, guided: bool) -> list[Any]:
+        """The rows for each call, in the model's own type, so that it has no reason to copy them."""
+        if cond is not self._cond:
+            self._cond, self._batches = cond, {}
+        if guided not in self._batches:
+            rows = torch.cat([cond, neg_cond[:1]]) if guided else cond
+            self._batches[guided] = [part.contiguous() for part in rows.to(model.dtype).split(AT_ONCE)]
+        return self._batches[guided]
+
+    def _asked(self, model: Any, x_t: Any, t: float, batch: Any, options: dict[str, Any]) -> list[Any]:
+        """The model's answer for each row of `batch`."""
+        count = batch.shape[0]
+        time = torch.full((count,), 1000 * t, device=batch.device, dtype=torch.float32)
+        if isinstance(x_t, torch.Tensor):
+            repeated = x_t.expand(count, *x_t.shape[1:])
+            return list(model(repeated, time, batch, **options).split(1))
+        feats = x_t.feats.repeat(count, *[1] * (x_t.feats.dim() - 1))
+        answer = model(self._sparse(x_t, count).replace(feats), time, batch, **options)
+        return [x_t.replace(part) for part in answer.feats.split(len(x_t.feats))]
+
+    def _sparse(self, x_t: Any, count: int) -> Any:
+        """`count` copies of a sparse tensor. Each step's has the same coordinates, and what convolutions find
+        out about them stays with the copies."""
+        if x_t.coords is not self._coords:
+            self._coords, self._repeated = x_t.coords, {}
+        if count not in self._repeated:
+            sparse = importlib.import_module("trellis.modules.sparse")
+            self._repeated[count] = sparse.sparse_cat([x_t] * count)
+        return self._repeated[count]
+
+
+def averaging(inject: Callable[..., Any], samplers: dict[str, OneBatch]) -> Callable[..., Any]:
+    """In place of `inject_sampler_multi_image`: `multidiffusion` averages over the pictures, which
+    `OneBatch` does by itself; the other way picks one for each step and goes on as it was."""
+
+    @contextmanager
+    def injected(name: str, *args: Any, mode: str, **options: Any) -> Iterator[None]:
+        if mode == "multidiffusion" and name in samplers:
+            yield
+        else:
+            with inject(name, *args, mode=mode, **options):
+                yield
+
+    return injected
+
+
+@contextmanager
+def remembering(model: Any) -> Iterator[None]:
+    """Has each cross-attention keep the keys and values of the condition that it saw last. The condition
+    itself is kept with them, so that no other can take its place in memory."""
+    layers = [module.to_kv for module in model.modules() if hasattr(module, "to_kv")]
+    for layer in layers:
+        layer.forward = _remembered(layer.forward)
+    try:
+        yield
+    finally:
+        for layer in layers:
+            del layer.forward
+
+
+def _remembered(forward: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    seen: list[Any] = [None, None]
+
+    def call(condition: Any) -> Any:
+        if seen[0] is not condition:
+            seen[:] = condition, forward(condition)
+        return seen[1]
+
+    return call
