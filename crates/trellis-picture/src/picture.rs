@@ -93,6 +93,10 @@ impl Picture {
     }
 
     /// The picture as [`Self::write_png`] writes it.
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "memory takes as many bytes as there are"
+    )]
     pub fn to_png(&self) -> Vec<u8> {
         let mut png = Vec::new();
         self.write_png(&mut png).expect("memory takes it");
@@ -100,6 +104,10 @@ impl Picture {
     }
 
     /// The picture as a PNG to be kept or sent: RGBA whatever its mask is, the colours where nothing is seen too.
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "memory takes as many bytes as there are"
+    )]
     pub fn to_small_png(&self) -> Vec<u8> {
         let mut png = Vec::new();
         self.write(&mut png, ColorType::Rgba, Compression::Fast, Filter::Adaptive)
