@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import struct
 import subprocess
@@ -71,6 +72,28 @@ class Jobs(WorkerCase):
         self.assertEqual([time["stage"] for time in message["stages"]], STAGES)
         self.assertEqual(message["peak_vram_bytes"], 9 << 30)
         self.assertGreater(message["rss_bytes"], 1 << 20)
+
+    def test_without_a_texture_nothing_is_baked(self) -> None:
+        self.script({"at": "texture", "do": "raise", "type": "ValueError", "text": "baked"})
+        worker = self.ready()
+        request = self.request(formats=["glb", "stl", "ply"], texture=False)
+        worker.send(request)
+        decoded = set()
+        while (done := worker.until("progress", "done", "failed"))["type"] == "progress":
+            if done["stage"] == "decode":
+                decoded.add(done["total"])
+        self.assertEqual(done["type"], "done", done)
+        self.assertEqual(decoded, {1}, "the mesh alone is decoded, not the splats")
+        self.assertEqual(
+            [time["stage"] for time in done["stages"]], [stage for stage in STAGES if stage != "texture"]
+        )
+        # Upright, as the PLY is.
+        glb = self.glb(request)
+        document = json.loads(glb[20 : 20 + int.from_bytes(glb[12:16], "little")])
+        low, high = (document["accessors"][0][end] for end in ("min", "max"))
+        points = ply_points(Path(request["out"]) / "model.ply")
+        for side, expected in zip(extent([tuple(low), tuple(high)]), extent(points), strict=True):
+            self.assertAlmostEqual(side, expected, places=5)
 
     def test_every_format_is_whole_and_described(self) -> None:
         worker = self.ready()

@@ -64,6 +64,7 @@ class Params:
     seed: int
     mesh_simplify: float
     texture_size: int
+    texture: bool
     stl_size_mm: float
     formats: tuple[Format, ...]
     own: dict[str, Any]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    closure, completions, config, doctor, generate, jobs, keys, lock, man, model, serve, verify, workers,
+    closure, completions, config, doctor, generate, jobs, keys, lock, man, model, serve, top, verify, workers,
 };
 
 /// A picture goes in, a 3D asset comes out.
@@ -34,6 +34,7 @@ pub(crate) enum Command {
     Generate(Box<generate::GenerateArgs>),
     Doctor(doctor::DoctorArgs),
     Workers(workers::WorkersArgs),
+    Top(top::TopArgs),
     Jobs(jobs::JobsArgs),
     Keys(keys::KeysArgs),
     Config(config::ConfigArgs),

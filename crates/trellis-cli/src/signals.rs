@@ -10,10 +10,7 @@ use crate::output;
 
 /// A token that the first signal sets. `said` is printed then.
 pub(crate) fn first_signal(said: &'static str) -> Result<CancellationToken, CliError> {
-    let mut signals = Signals {
-        interrupt: signal(SignalKind::interrupt()).map_err(deaf)?,
-        terminate: signal(SignalKind::terminate()).map_err(deaf)?,
-    };
+    let mut signals = asked_to_end()?;
     let stopping = CancellationToken::new();
     let token = stopping.clone();
     tokio::spawn(async move {
@@ -26,6 +23,14 @@ pub(crate) fn first_signal(said: &'static str) -> Result<CancellationToken, CliE
     Ok(stopping)
 }
 
+/// SIGINT and SIGTERM, which no longer end the program by themselves.
+pub(crate) fn asked_to_end() -> Result<Signals, CliError> {
+    Ok(Signals {
+        interrupt: signal(SignalKind::interrupt()).map_err(deaf)?,
+        terminate: signal(SignalKind::terminate()).map_err(deaf)?,
+    })
+}
+
 /// The system lets this program hear no signals.
 pub(crate) fn deaf(error: io::Error) -> CliError {
     CliError::not_started(error)
@@ -33,13 +38,15 @@ pub(crate) fn deaf(error: io::Error) -> CliError {
         .hint("look at this user's limits")
 }
 
-struct Signals {
+/// SIGINT and SIGTERM.
+pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl Signals {
-    async fn next(&mut self) {
+    /// Waits for the next one.
+    pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

@@ -9,13 +9,15 @@ use reqwest::redirect::Policy;
 use reqwest::{RequestBuilder, Response, Url};
 use serde::Deserialize;
 use trellis_core::{
-    AssetName, BackendChoice, Job, JobId, ParamsPatch, Secret, WorkerCommand, WorkerStatus, plain_line,
+    AssetName, BackendChoice, Job, JobId, JobState, ParamsPatch, Secret, WorkerCommand, WorkerStatus,
+    plain_line,
 };
 
 use crate::answer::{bytes, json, problem, server};
 use crate::error::ClientError;
 use crate::limits::{ENTRIES, NAME, SENTENCE};
 use crate::plain::{plain_job, plain_workers};
+use crate::status::{ServerStatus, plain_status};
 
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -57,6 +59,12 @@ pub struct BackendInfo {
 #[derive(Debug, Deserialize)]
 struct Workers {
     workers: Vec<WorkerStatus>,
+}
+
+/// The answer to `GET /v1/jobs`.
+#[derive(Debug, Deserialize)]
+struct Jobs {
+    jobs: Vec<Job>,
 }
 
 /// A server's address and connections to it.
@@ -184,6 +192,18 @@ impl Client {
         accepted(self.http.delete(self.url(&format!("jobs/{id}"))))
             .await
             .map(drop)
+    }
+
+    /// The newest jobs in this state that this client sees, at most `limit` (1 to 100), newest first.
+    pub async fn jobs(&self, state: JobState, limit: u32) -> Result<Vec<Job>, ClientError> {
+        let path = format!("jobs?state={}&limit={limit}", state.name());
+        let list: Jobs = json(accepted(self.get(&path)).await?).await?;
+        list.jobs.into_iter().map(plain_job).collect()
+    }
+
+    /// What the server does now.
+    pub async fn status(&self) -> Result<ServerStatus, ClientError> {
+        json(accepted(self.get("status")).await?).await.map(plain_status)
     }
 
     /// The server's workers.

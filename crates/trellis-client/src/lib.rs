@@ -13,6 +13,8 @@ mod limits;
 mod plain;
 mod retry;
 mod sse;
+mod status;
 
 pub use client::{BackendInfo, Client, ServerInfo, Submission};
 pub use error::{ClientError, ServerProblem};
+pub use status::{BackendStatus, GpuStatus, JobCounts, ServerStatus, SinceStart};

@@ -16,7 +16,6 @@ mod mesh;
 mod palette;
 mod scene;
 mod text;
-mod untextured;
 mod vox;
 
 pub use bundle::{Bundle, File};
@@ -53,11 +52,6 @@ pub fn voxels(glb: &[u8], resolution: u32, label: Label<'_>) -> Result<Vec<u8>, 
     let scene = scene::read(glb)?;
     let grid = grid::fill(&scene, &colour::textures(&scene)?, resolution.clamp(1, 256))?;
     vox::write(&grid, label.name)
-}
-
-/// The same GLB without its textures: the mesh in the plain colours of its materials.
-pub fn untextured(glb: &[u8]) -> Result<Vec<u8>, ConvertError> {
-    untextured::of(glb)
 }
 
 /// Reads the triangles of a GLB with a colour and a normal at each vertex.

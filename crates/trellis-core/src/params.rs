@@ -34,6 +34,9 @@ parameters! {
         mesh_simplify: f64 = Kind::real(0.0, 0.98, 0.95);
         /// Side of the texture in pixels
         texture_size: u32 = Kind::steps(512, 2048, 512, 1024);
+        /// Whether the mesh gets a texture; a plain one is made sooner
+        #[serde(default = "texture")]
+        texture: bool = Kind::Flag { default: true };
         /// Longest side of an STL in millimetres
         #[serde(default = "stl_size_mm")]
         stl_size_mm: f64 = Kind::real(1.0, 10_000.0, 100.0);
@@ -99,6 +102,10 @@ fn with_the_default_model<'de, D: serde::Deserializer<'de>>(from: D) -> Result<M
 }
 
 // The defaults, for jobs and records of before these parameters were there.
+
+fn texture() -> bool {
+    defaults().texture
+}
 
 fn stl_size_mm() -> f64 {
     defaults().stl_size_mm

@@ -17,15 +17,19 @@ mod pictures;
 const SIDE: u32 = 1024;
 
 fn generation(criterion: &mut Criterion) {
-    let params = ParamsPatch::default()
-        .resolve(1)
-        .expect("the defaults are allowed");
     let mut group = criterion.benchmark_group("picture_to_glb");
     group.sample_size(20);
-    for (name, picture) in [
-        ("cut_out", pictures::cut_out(pictures::blob, SIDE, SIDE)),
-        ("photo", pictures::photo(pictures::blob, SIDE, SIDE)),
+    for (name, picture, texture) in [
+        ("cut_out", pictures::cut_out(pictures::blob, SIDE, SIDE), true),
+        (
+            "cut_out_without_texture",
+            pictures::cut_out(pictures::blob, SIDE, SIDE),
+            false,
+        ),
+        ("photo", pictures::photo(pictures::blob, SIDE, SIDE), true),
     ] {
+        let asked = ParamsPatch::default().with("texture", texture);
+        let params = asked.resolve(1).expect("it is allowed");
         let bytes = pictures::encoded(picture, ImageFormat::Png);
         group.bench_function(name, |bencher| {
             bencher.iter(|| {

@@ -44,7 +44,7 @@ pub struct Relief {
     pub files: Vec<File>,
     /// What a person should know of it.
     pub notes: Vec<String>,
-    /// Where in the picture the texture lies.
+    /// Where in the picture the texture lies, or would.
     pub window: Window,
 }
 

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use trellis_core::{Params, Progress, Stage};
+use trellis_core::{Format, Params, Progress, Stage};
 use trellis_picture::Picture;
 
 use crate::atlas::Atlas;
@@ -27,8 +27,8 @@ const COARSEST: usize = 3;
 pub struct Model {
     /// The mesh.
     pub solid: Solid,
-    /// Its texture: front and back.
-    pub texture: Texture,
+    /// Its texture: front and back; `None` where nothing asked for shows one.
+    pub texture: Option<Texture>,
     /// Where in the texture front and back lie.
     pub atlas: Atlas,
     /// Where in the picture both lie.
@@ -58,6 +58,11 @@ pub(crate) fn stage<T>(
     let made = work()?;
     tell(1)?;
     Ok(made)
+}
+
+/// Whether one of the files shows a texture.
+fn is_textured(params: &Params) -> bool {
+    params.texture && params.formats.iter().any(|format| *format != Format::Stl)
 }
 
 /// Makes the model of a picture.
@@ -95,14 +100,17 @@ pub fn model(picture: &Picture, params: &Params, report: Report<'_>) -> Result<M
             Err(source) => Err(ReliefError::Mesh { source }),
         }
     })?;
-    let texture = stage(report, Stage::Texture, || {
-        let source = Source {
-            picture,
-            matte: &matte,
-            window,
-        };
-        Ok(texture(&source, &inflated, &atlas, params.texture_size))
-    })?;
+    let mut textured = || {
+        stage(report, Stage::Texture, || {
+            let source = Source {
+                picture,
+                matte: &matte,
+                window,
+            };
+            Ok(texture(&source, &inflated, &atlas, params.texture_size))
+        })
+    };
+    let texture = is_textured(params).then(&mut textured).transpose()?;
     if thickened {
         notes.push("the object is thinner than the working grid: it was thickened to be seen".to_owned());
     }

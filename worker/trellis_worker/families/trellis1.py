@@ -22,7 +22,7 @@ from ..failures import OfflineAttempt, WorkerError
 from ..family import Report, Run, Save, own_params
 from ..hooks import counted, reporting, restored
 from ..pictures import squared
-from ..protocol import Format, Kind, Stage
+from ..protocol import Format, Kind, Params, Stage
 from ..quality import Quality
 from ..stages import Stages
 
@@ -40,7 +40,7 @@ SAMPLERS = {
     "sample_sparse_structure": ("sparse_structure_sampler", Stage.SPARSE_STRUCTURE),
     "sample_slat": ("slat_sampler", Stage.STRUCTURED_LATENT),
 }
-# What must be decoded for each format: the texture of a GLB is baked from the splats.
+# What must be decoded for each format: the texture of a GLB, where it has one, is baked from the splats.
 DECODED_FOR = {
     Format.GLB: ("mesh", "gaussian"),
     Format.STL: ("mesh",),
@@ -113,7 +113,7 @@ class Trellis1:
         own = own_params(Own, run.params)
         options: dict[str, Any] = {
             "seed": run.params.seed,
-            "formats": decoded_for(run.params.formats),
+            "formats": decoded_for(run.params),
             "preprocess_image": False,
             "sparse_structure_sampler_params": {
                 "steps": own.ss_sampling_steps,
@@ -150,14 +150,22 @@ class Trellis1:
 FAMILY = Trellis1()
 
 
+def upright(vertices: Any) -> Any:
+    """TRELLIS's vertices, which have Z up, with Y up: as `to_glb` turns them, and the PLY follows."""
+    turned = vertices[:, [0, 2, 1]]
+    turned[:, 2] = -turned[:, 2]
+    return turned
+
+
 def ignore_notebooks() -> None:
     """kaolin warns at every import, with a traceback, that its notebook widgets are missing."""
     warnings.filterwarnings("ignore", "Error importing kaolin.visualize.ipython")
 
 
-def decoded_for(formats: tuple[Format, ...]) -> list[str]:
-    """The representations that these formats need, in the order in which TRELLIS decodes them."""
-    needed = {name for format_ in formats for name in DECODED_FOR[format_]}
+def decoded_for(params: Params) -> list[str]:
+    """The representations that a job's formats need, in the order in which TRELLIS decodes them."""
+    decoded = DECODED_FOR if params.texture else {**DECODED_FOR, Format.GLB: ("mesh",)}
+    needed = {name for format_ in params.formats for name in decoded[format_]}
     return [name for name in DECODERS if name in needed]
 
 
@@ -301,6 +309,9 @@ class Exports:
         return mesh
 
     def _glb(self) -> Save:
+        if not self.run.params.texture:
+            vertices, faces = self._simplified()
+            return plain_mesh(upright(vertices), faces, None, "glb")
         splats, decoded, params = self.decoded["gaussian"][0], self._mesh(), self.run.params
         if quality.asked() is Quality.BALANCED:
             # Only here, for it imports torch.
@@ -317,9 +328,10 @@ class Exports:
             )
         return lambda path: mesh.export(str(path), file_type="glb")
 
-    def _stl(self) -> Save:
+    def _simplified(self) -> tuple[Any, Any]:
+        """The mesh as `to_glb` simplifies it and closes its holes."""
         mesh, simplify = self._mesh(), self.run.params.mesh_simplify
-        vertices, faces = self.processing.postprocess_mesh(
+        simplified: tuple[Any, Any] = self.processing.postprocess_mesh(
             mesh.vertices.cpu().numpy(),
             mesh.faces.cpu().numpy(),
             simplify=simplify > 0,
@@ -331,16 +343,16 @@ class Exports:
             fill_holes_num_views=1000,
             verbose=False,
         )
+        return simplified
+
+    def _stl(self) -> Save:
+        vertices, faces = self._simplified()
         return plain_mesh(in_millimetres(vertices, self.run.params.stl_size_mm), faces, None, "stl")
 
     def _ply(self) -> Save:
         mesh = self._mesh()
         colours = None if mesh.vertex_attrs is None else mesh.vertex_attrs[:, :3].detach().cpu().numpy()
-        vertices = mesh.vertices.cpu().numpy()
-        # TRELLIS works with Z up; a GLB has Y up, as `to_glb` turns it, and the PLY follows.
-        turned = vertices[:, [0, 2, 1]]
-        turned[:, 2] = -turned[:, 2]
-        return plain_mesh(turned, mesh.faces.cpu().numpy(), colours, "ply")
+        return plain_mesh(upright(mesh.vertices.cpu().numpy()), mesh.faces.cpu().numpy(), colours, "ply")
 
     def _splats(self) -> Save:
         self.run.stages.enter(Stage.EXPORT)

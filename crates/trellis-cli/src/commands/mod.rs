@@ -11,7 +11,9 @@ pub(crate) mod keys;
 pub(crate) mod lock;
 pub(crate) mod man;
 pub(crate) mod model;
+mod reach;
 pub(crate) mod serve;
+pub(crate) mod top;
 pub(crate) mod verify;
 pub(crate) mod workers;
 

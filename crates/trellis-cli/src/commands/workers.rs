@@ -3,13 +3,12 @@
 use std::fmt::Write as _;
 
 use clap::Subcommand;
-use trellis_client::{Client, address};
+use trellis_client::Client;
 use trellis_core::{WorkerCommand, WorkerStatus, memory_size};
 
 use super::Context;
-use super::generate::api_key::ApiKeyFlag;
+use super::reach::ReachArgs;
 use crate::block_on;
-use crate::config::{self, SettingFlags};
 use crate::error::CliError;
 use crate::exit::Exit;
 
@@ -19,12 +18,8 @@ pub(crate) struct WorkersArgs {
     #[command(subcommand)]
     action: Option<Action>,
 
-    /// The server; default: the one that the settings describe, on this machine
-    #[arg(long, global = true, value_name = "URL", value_parser = address::parse)]
-    server: Option<String>,
-
     #[command(flatten)]
-    api_key: ApiKeyFlag,
+    reach: ReachArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -48,20 +43,8 @@ enum Action {
 }
 
 pub(crate) fn run(args: WorkersArgs, context: &Context<'_>) -> Result<Exit, CliError> {
-    let loaded = config::load_without_data(
-        &SettingFlags::default(),
-        context.environment,
-        context.config_file.as_deref(),
-    )?;
-    let listen = &loaded.config.node.listen;
-    let address = match args.server {
-        Some(address) => address,
-        None if listen.host.is_unspecified() => format!("http://127.0.0.1:{}", listen.port),
-        None => format!("http://{}", std::net::SocketAddr::new(listen.host, listen.port)),
-    };
-    let key = args.api_key.find(context.environment)?;
+    let client = args.reach.client(context)?;
     block_on(async {
-        let client = Client::new(&address, key.as_ref())?;
         match args.action.unwrap_or(Action::List { json: false }) {
             Action::List { json } => {
                 let workers = client.workers().await?;

@@ -19,6 +19,7 @@ mod rescue;
 mod sample;
 mod serve;
 mod tls;
+mod top;
 mod unix;
 mod usage;
 mod verify;

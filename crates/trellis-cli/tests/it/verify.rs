@@ -88,6 +88,15 @@ fn what_was_made_here_is_the_same_in_every_way() {
 }
 
 #[test]
+fn a_result_without_a_texture_verifies_too() {
+    let home = made(&["--texture", "false"]);
+    let text = verify(home.path(), &ALL);
+    assert!(text.starts_with("exit code: 0"), "{text}");
+    let glb = fs::read(home.path().join("chair.glb")).unwrap();
+    assert!(!glb.windows(8).any(|name| name == b"\"images\""));
+}
+
+#[test]
 fn one_other_bit_is_found_by_the_statement_and_by_making_it_again() {
     let home = made(&[]);
     let path = home.path().join("chair.glb");

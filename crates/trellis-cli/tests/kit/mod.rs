@@ -6,6 +6,7 @@ pub(crate) mod client;
 pub(crate) mod fake;
 pub(crate) mod picture;
 pub(crate) mod server;
+pub(crate) mod terminal;
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{BufReader, Cursor};
 
 use serde_json::json;
-use trellis_convert::{Bundle, ConvertError, File, Label, mesh, obj, untextured, voxels};
+use trellis_convert::{Bundle, ConvertError, File, Label, mesh, obj, voxels};
 
 const LABEL: Label<'static> = Label {
     name: "my chair (preview, not TRELLIS)",
@@ -204,7 +204,6 @@ fn a_damaged_glb_is_an_error() {
         let _ = obj(&whole[..length], LABEL).unwrap_err();
         let _ = voxels(&whole[..length], 16, LABEL).unwrap_err();
         let _ = mesh(&whole[..length]).unwrap_err();
-        let _ = untextured(&whole[..length]).map(|glb| mesh(&glb).unwrap_err());
     }
 }
 
@@ -356,23 +355,4 @@ fn a_mesh_has_the_colours_of_its_texture() {
             assert!((value * 255.0 - expected).abs() < 0.01, "{vertex}: {colour:?}");
         }
     }
-}
-
-#[test]
-fn without_textures_the_mesh_is_the_same() {
-    let whole = cube();
-    let bare = untextured(&whole).unwrap();
-    assert!(bare.len() < whole.len());
-    assert!(
-        !bare
-            .windows(6)
-            .any(|part| part == b"IDAT\x78\x9c" || &part[..4] == b"\x89PNG")
-    );
-    let (before, after) = (mesh(&whole).unwrap(), mesh(&bare).unwrap());
-    assert_eq!(
-        (after.vertices, after.triangles),
-        (before.vertices, before.triangles)
-    );
-    assert!(after.colours.iter().flatten().all(|value| *value > 0.999));
-    assert_eq!(untextured(&bare).unwrap(), bare);
 }

@@ -1,8 +1,8 @@
-//! Binary glTF 2.0: one mesh, one material, one texture, all in one file.
+//! Binary glTF 2.0: one mesh, one material, and one texture where the model has one, all in one file.
 //!
 //! ```text
 //! "glTF" 2 length │ length "JSON" text, padded by spaces │ length "BIN\0" buffer, padded by zeros
-//! buffer: positions │ normals │ texture coordinates │ indices │ JPEG
+//! buffer: positions │ normals │ indices │ texture coordinates │ JPEG
 //! ```
 //! Source: the Khronos glTF 2.0 specification, chapters 3 to 5.
 
@@ -33,14 +33,12 @@ pub(crate) fn glb(model: &Model, name: &AssetName) -> Result<Vec<u8>, ReliefErro
     let solid = &model.solid;
     buffer.push(floats(solid.positions.iter().flatten()), Some(ARRAY_BUFFER));
     buffer.push(floats(solid.normals.iter().flatten()), Some(ARRAY_BUFFER));
-    buffer.push(floats(solid.uvs.iter().flatten()), Some(ARRAY_BUFFER));
     let (component, indices) = indices(solid);
     buffer.push(indices, Some(ELEMENT_ARRAY_BUFFER));
-    buffer.push(model.texture.encoded()?, None);
     let name = labelled(name);
     // Programs drop `asset` when they save a file again; they keep the extras and names of what is in it.
     let extras = json!({ "made_by": format!("trellis-server {NAME}"), "label": LABEL });
-    let document = json!({
+    let mut document = json!({
         "asset": {
             "version": "2.0",
             "generator": format!("trellis-server {NAME} {}", env!("CARGO_PKG_VERSION")),
@@ -54,8 +52,8 @@ pub(crate) fn glb(model: &Model, name: &AssetName) -> Result<Vec<u8>, ReliefErro
             "name": name,
             "extras": extras,
             "primitives": [{
-                "attributes": { "POSITION": 0, "NORMAL": 1, "TEXCOORD_0": 2 },
-                "indices": 3,
+                "attributes": { "POSITION": 0, "NORMAL": 1 },
+                "indices": 2,
                 "material": 0,
             }],
         }],
@@ -63,25 +61,40 @@ pub(crate) fn glb(model: &Model, name: &AssetName) -> Result<Vec<u8>, ReliefErro
             "name": name,
             "extras": extras,
             "pbrMetallicRoughness": {
-                "baseColorTexture": { "index": 0 },
                 "metallicFactor": 0.0,
                 "roughnessFactor": ROUGHNESS,
             },
             "doubleSided": false,
         }],
-        "textures": [{ "sampler": 0, "source": 0 }],
-        "samplers": [{
-            "magFilter": LINEAR,
-            "minFilter": LINEAR_MIPMAP_LINEAR,
-            "wrapS": CLAMP_TO_EDGE,
-            "wrapT": CLAMP_TO_EDGE,
-        }],
-        "images": [{ "name": name, "bufferView": 4, "mimeType": Texture::MEDIA_TYPE }],
         "accessors": accessors(solid, component),
-        "bufferViews": buffer.views,
-        "buffers": [{ "byteLength": buffer.bytes.len() }],
     });
+    if let Some(texture) = &model.texture {
+        buffer.push(floats(solid.uvs.iter().flatten()), Some(ARRAY_BUFFER));
+        buffer.push(texture.encoded()?, None);
+        paint(&mut document, solid, &name);
+    }
+    document["bufferViews"] = buffer.views.into();
+    document["buffers"] = json!([{ "byteLength": buffer.bytes.len() }]);
     Ok(chunks(document.to_string().into_bytes(), buffer.bytes))
+}
+
+/// Gives the mesh its texture: the views 3 and 4 of the buffer.
+fn paint(document: &mut Value, solid: &Solid, name: &str) {
+    let coordinates =
+        json!({ "bufferView": 3, "componentType": FLOAT, "count": solid.uvs.len(), "type": "VEC2" });
+    if let Some(accessors) = document["accessors"].as_array_mut() {
+        accessors.push(coordinates);
+    }
+    document["meshes"][0]["primitives"][0]["attributes"]["TEXCOORD_0"] = json!(3);
+    document["materials"][0]["pbrMetallicRoughness"]["baseColorTexture"] = json!({ "index": 0 });
+    document["textures"] = json!([{ "sampler": 0, "source": 0 }]);
+    document["samplers"] = json!([{
+        "magFilter": LINEAR,
+        "minFilter": LINEAR_MIPMAP_LINEAR,
+        "wrapS": CLAMP_TO_EDGE,
+        "wrapT": CLAMP_TO_EDGE,
+    }]);
+    document["images"] = json!([{ "name": name, "bufferView": 4, "mimeType": Texture::MEDIA_TYPE }]);
 }
 
 fn accessors(solid: &Solid, component: u32) -> Value {
@@ -100,8 +113,7 @@ fn accessors(solid: &Solid, component: u32) -> Value {
             "min": bound(f32::min, f32::INFINITY), "max": bound(f32::max, f32::NEG_INFINITY),
         },
         { "bufferView": 1, "componentType": FLOAT, "count": vertices, "type": "VEC3" },
-        { "bufferView": 2, "componentType": FLOAT, "count": vertices, "type": "VEC2" },
-        { "bufferView": 3, "componentType": component, "count": 3 * solid.triangles.len(), "type": "SCALAR" },
+        { "bufferView": 2, "componentType": component, "count": 3 * solid.triangles.len(), "type": "SCALAR" },
     ])
 }
 

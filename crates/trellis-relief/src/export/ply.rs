@@ -1,4 +1,4 @@
-//! Binary PLY, little-endian: vertices with normals and the texture's colours, and triangles.
+//! Binary PLY, little-endian: vertices with normals and the texture's colours, where there is one, and triangles.
 //!
 //! The solid has several vertices in one place where the texture has a seam or the sole an edge. Colours need no
 //! seam, so here each place is one vertex: a program that goes by indices, as most do, finds the mesh closed.
@@ -26,8 +26,10 @@ pub(crate) fn ply(model: &Model, name: &AssetName) -> Vec<u8> {
     for name in ["x", "y", "z", "nx", "ny", "nz"] {
         let _ = writeln!(header, "property float {name}");
     }
-    for name in ["red", "green", "blue"] {
-        let _ = writeln!(header, "property uchar {name}");
+    if model.texture.is_some() {
+        for name in ["red", "green", "blue"] {
+            let _ = writeln!(header, "property uchar {name}");
+        }
     }
     let _ = writeln!(header, "element face {}", solid.triangles.len());
     header.push_str("property list uchar int vertex_indices\nend_header\n");
@@ -37,7 +39,9 @@ pub(crate) fn ply(model: &Model, name: &AssetName) -> Vec<u8> {
         for value in solid.positions[*first].iter().chain(normal) {
             out.extend_from_slice(&value.to_le_bytes());
         }
-        out.extend_from_slice(&model.texture.at(solid.uvs[*first]));
+        if let Some(texture) = &model.texture {
+            out.extend_from_slice(&texture.at(solid.uvs[*first]));
+        }
     }
     for corners in &solid.triangles {
         out.push(3);

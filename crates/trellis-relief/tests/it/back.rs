@@ -41,7 +41,7 @@ fn seen(model: &Model, chart: &Chart, across: f64, down: f64) -> [f64; 3] {
     let window = model.window;
     let x = ((0.5 + across) * f64::from(SIZE) - window.left) / window.width;
     let y = ((0.5 + down) * f64::from(SIZE) - window.top) / window.height;
-    let Texture { size, texels } = &model.texture;
+    let Texture { size, texels } = model.texture.as_ref().expect("a texture");
     let texel = |from: f32, extent: f32, place: f64| {
         ((f64::from(from) + f64::from(extent) * place) * f64::from(*size)) as usize
     };

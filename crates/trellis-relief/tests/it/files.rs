@@ -208,7 +208,8 @@ fn on_the_rim_a_ply_has_the_colour_of_the_front() {
     let Ply {
         positions, colours, ..
     } = read_ply(&files_of(pictures::blob)[0].bytes);
-    let size = model.texture.size as f32;
+    let texture = model.texture.as_ref().expect("a texture");
+    let size = texture.size as f32;
     let mut seen = 0;
     for (position, colour) in positions
         .iter()
@@ -220,13 +221,64 @@ fn on_the_rim_a_ply_has_the_colour_of_the_front() {
             .find(|vertex| model.atlas.front.holds(model.solid.uvs[*vertex]))
             .expect("a vertex of the front");
         let [u, v] = model.solid.uvs[front].map(|along| (along * size) as usize);
-        assert_eq!(
-            colour[..],
-            model.texture.texels[3 * (v * size as usize + u)..][..3]
-        );
+        assert_eq!(colour[..], texture.texels[3 * (v * size as usize + u)..][..3]);
         seen += 1;
     }
     assert!(seen > 50, "{seen} vertices on the rim");
+}
+
+/// The stages of a job, and its files.
+fn staged(params: &Params) -> (Vec<Stage>, Vec<File>) {
+    let mut stages = Vec::new();
+    let relief = generate(&views(1), params, &mut |progress: Progress| {
+        stages.push(progress.stage);
+        ControlFlow::Continue(())
+    });
+    stages.dedup();
+    (stages, relief.expect("a result").files)
+}
+
+#[test]
+fn without_a_texture_none_is_made_and_the_mesh_is_the_same() {
+    let textured = Params {
+        formats: vec![Format::Glb, Format::Ply],
+        ..params()
+    };
+    let plain = Params {
+        texture: false,
+        ..textured.clone()
+    };
+    let ((before, with_it), (stages, without)) = (staged(&textured), staged(&plain));
+    assert!(before.contains(&Stage::Texture) && !stages.contains(&Stage::Texture));
+    let (whole, bare) = (document(&with_it[0].bytes), document(&without[0].bytes));
+    for name in ["images", "textures", "samplers"] {
+        assert!(whole.get(name).is_some() && bare.get(name).is_none(), "{name}");
+    }
+    let attributes = &bare["meshes"][0]["primitives"][0]["attributes"];
+    assert_eq!(*attributes, serde_json::json!({ "POSITION": 0, "NORMAL": 1 }));
+    assert!(bare["materials"][0]["pbrMetallicRoughness"]["baseColorTexture"].is_null());
+    // What both hold is the same, byte by byte.
+    let buffer = |glb: &[u8], document: &serde_json::Value| {
+        let length = document["buffers"][0]["byteLength"].as_u64().unwrap() as usize;
+        glb[glb.len() - length..].to_vec()
+    };
+    let (long, short) = (
+        buffer(&with_it[0].bytes, &whole),
+        buffer(&without[0].bytes, &bare),
+    );
+    assert!(long.len() > short.len() && long.starts_with(&short));
+    assert!(String::from_utf8_lossy(&with_it[1].bytes[..500]).contains("property uchar red"));
+    assert!(!String::from_utf8_lossy(&without[1].bytes[..500]).contains("property uchar red"));
+}
+
+#[test]
+fn an_stl_alone_needs_no_texture() {
+    let (stages, files) = staged(&Params {
+        formats: vec![Format::Stl],
+        ..params()
+    });
+    assert!(!stages.contains(&Stage::Texture), "{stages:?}");
+    assert_eq!(files.len(), 1);
 }
 
 #[test]

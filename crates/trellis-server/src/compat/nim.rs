@@ -121,23 +121,11 @@ pub(crate) async fn infer(
     request: Request,
 ) -> Result<Json<Object3DResponse>, Refusal> {
     let read = |rest: &Rest| read(&rest.fields, rest.pictures.unwrap_or(0));
-    let (job, wanted) = made(&state, &owner, request, SHAPE, read).await?;
-    let file = result::file(&state.jobs, &owner, &job, wanted.format).await?;
-    let encoded = tokio::task::spawn_blocking(move || {
-        let file = match wanted {
-            Wanted {
-                format: Format::Glb,
-                texture: false,
-            } => trellis_convert::untextured(&file)?,
-            _ => file,
-        };
-        Ok::<_, trellis_convert::ConvertError>(STANDARD.encode(file))
-    });
-    let encoded = encoded
-        .await
-        .map_err(|_| Refusal::internal("the result cannot be read"))?;
+    let (job, format) = made(&state, &owner, request, SHAPE, read).await?;
+    let file = result::file(&state.jobs, &owner, &job, format).await?;
+    let encoded = tokio::task::spawn_blocking(move || STANDARD.encode(file)).await;
     let artifact = Object3DArtifact {
-        base64: encoded.map_err(|error| Refusal::internal(&error.to_string()))?,
+        base64: encoded.map_err(|_| Refusal::internal("the result cannot be read"))?,
         finish_reason: "SUCCESS",
         seed: job.params.seed,
     };
@@ -146,15 +134,8 @@ pub(crate) async fn infer(
     }))
 }
 
-/// What is wanted besides the job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Wanted {
-    format: Format,
-    texture: bool,
-}
-
-/// Reads the fields but for the pictures, of which `pictures` came.
-fn read(fields: &Map<String, Value>, pictures: usize) -> Result<(Asked, Wanted), Refusal> {
+/// Reads the fields but for the pictures, of which `pictures` came, and which format the answer holds.
+fn read(fields: &Map<String, Value>, pictures: usize) -> Result<(Asked, Format), Refusal> {
     let mut reader = Reader {
         fields,
         problems: Vec::new(),
@@ -194,7 +175,9 @@ fn read(fields: &Map<String, Value>, pictures: usize) -> Result<(Asked, Wanted),
     if let Some(seed) = reader.whole("seed", 0, u32::MAX.into()).filter(|seed| *seed > 0) {
         patch = patch.with("seed", seed);
     }
-    let texture = !reader.flag("no_texture").unwrap_or(false);
+    if let Some(without) = reader.flag("no_texture") {
+        patch = patch.with("texture", !without);
+    }
     let format = match reader.name("output_format", &["glb", "stl"]) {
         Some("stl") => Format::Stl,
         _ => Format::Glb,
@@ -206,8 +189,9 @@ fn read(fields: &Map<String, Value>, pictures: usize) -> Result<(Asked, Wanted),
     let asked = Asked {
         params: patch.with("formats", vec![format]),
         backend: BackendChoice::Auto,
+        webhook: None,
     };
-    Ok((asked, Wanted { format, texture }))
+    Ok((asked, format))
 }
 
 fn unprocessable(said: &str) -> Refusal {
@@ -324,7 +308,7 @@ impl Reader<'_> {
 mod tests {
     use super::*;
 
-    fn of(fields: Value) -> Result<(Asked, Wanted), Refusal> {
+    fn of(fields: Value) -> Result<(Asked, Format), Refusal> {
         let Value::Object(fields) = fields else {
             panic!("an object")
         };
@@ -337,20 +321,20 @@ mod tests {
             json!({}),
             json!({ "seed": null, "mode": null, "output_format": null, "prompt": null }),
         ] {
-            let (asked, wanted) = of(fields).unwrap();
+            let (asked, format) = of(fields).unwrap();
             let params = asked.params.resolve(5).unwrap();
             let trellis_core::ModelParams::TrellisImageLarge(own) = &params.model;
             assert_eq!((own.ss_sampling_steps, own.slat_sampling_steps), (25, 25));
             assert_eq!((own.ss_guidance_strength, own.slat_guidance_strength), (7.5, 3.0));
             assert_eq!(params.seed, 5);
-            assert_eq!(
-                wanted,
-                Wanted {
-                    format: Format::Glb,
-                    texture: true
-                }
-            );
+            assert_eq!((format, params.texture), (Format::Glb, true));
         }
+    }
+
+    #[test]
+    fn without_a_texture_none_is_made() {
+        let (asked, _) = of(json!({ "no_texture": true })).unwrap();
+        assert!(!asked.params.resolve(0).unwrap().texture);
     }
 
     #[test]
