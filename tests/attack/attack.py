@@ -21,6 +21,7 @@ import other_servers
 import pictures
 import sessions
 import uploads
+import webhooks
 import workers
 from withstood import Fell
 
@@ -36,6 +37,7 @@ ATTACKS: list[Callable[[str], str]] = [
     *pictures.ATTACKS,
     *sessions.ATTACKS,
     *uploads.ATTACKS,
+    *webhooks.ATTACKS,
     *workers.ATTACKS,
     *other_servers.ATTACKS,
 ]
