@@ -17,8 +17,8 @@ pub(crate) fn write(mesh: &Mesh, size_mm: f64, about: &str) -> Vec<u8> {
     let count = u32::try_from(mesh.triangles.len()).unwrap_or(u32::MAX);
     out.extend_from_slice(&count.to_le_bytes());
     for corners in &mesh.triangles {
-        let [a, b, c] = corners.map(|vertex| places[vertex as usize]);
-        for value in [normal(a, b, c), a, b, c].into_iter().flatten() {
+        let corners = corners.map(|vertex| places[vertex as usize]);
+        for value in normal(corners).into_iter().chain(corners.into_iter().flatten()) {
             out.extend_from_slice(&value.to_le_bytes());
         }
         out.extend_from_slice(&[0, 0]);
@@ -46,9 +46,9 @@ fn placed(mesh: &Mesh, size_mm: f64) -> Vec<[f32; 3]> {
 
 /// Of length 1; of a triangle without an area none.
 #[expect(clippy::cast_possible_truncation, reason = "an STL has no more than 32 bits")]
-fn normal(a: [f32; 3], b: [f32; 3], c: [f32; 3]) -> [f32; 3] {
-    let along = |to: [f32; 3]| [0, 1, 2].map(|axis| f64::from(to[axis]) - f64::from(a[axis]));
-    let (u, v) = (along(b), along(c));
+fn normal([from, second, third]: [[f32; 3]; 3]) -> [f32; 3] {
+    let along = |to: [f32; 3]| [0, 1, 2].map(|axis| f64::from(to[axis]) - f64::from(from[axis]));
+    let (u, v) = (along(second), along(third));
     let cross = [
         u[1] * v[2] - u[2] * v[1],
         u[2] * v[0] - u[0] * v[2],

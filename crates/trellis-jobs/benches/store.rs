@@ -24,10 +24,10 @@ fn new_job() -> NewJob {
         size_bytes: 1 << 20,
         sha256: [0x00; 32].into(),
         name: None,
-        source: None,
     };
     NewJob {
         name: None,
+        source: None,
         id,
         owner: Owner::default(),
         now,

@@ -115,9 +115,6 @@ impl Jobs {
             .zip(inputs)
             .map(|(n, input)| (input, BlobKey::input(id, n)))
             .collect();
-        let digest = Sha256::of(
-            serde_json::to_vec(&(of.job, glb.sha256, &patch)).expect("texts and numbers are JSON"),
-        );
         let cached =
             made_by.map(|made_by| CacheKey::of_export(&earlier.job.inputs, &params, &made_by, glb.sha256));
         let new = NewJob {
@@ -129,7 +126,9 @@ impl Jobs {
             source: Some(source(&earlier.job, glb)),
             params,
             inputs,
-            idempotency: terms.idempotency_key.map(|key| (key, digest.to_string())),
+            idempotency: terms
+                .idempotency_key
+                .map(|key| (key, digest(of.job, glb.sha256, &patch))),
             traceparent: terms.traceparent,
             webhook: None,
             queue_limit: self.limits.queue_limit,
@@ -169,6 +168,12 @@ impl Jobs {
         }
         Ok(())
     }
+}
+
+/// A digest of what is asked.
+fn digest(job: JobId, glb: Sha256, patch: &ParamsPatch) -> String {
+    let asked = serde_json::to_vec(&(job, glb, patch)).expect("texts and numbers are JSON");
+    Sha256::of(asked).to_string()
 }
 
 fn glb_of(earlier: &StoredJob) -> Result<(&Artifact, &BlobKey), ExportError> {

@@ -287,6 +287,19 @@ mod tests {
         errors.into_iter().map(Problem::from).collect()
     }
 
+    fn of_edits_and_exports() -> Vec<Problem> {
+        vec![
+            ThumbnailError::NotOne.into(),
+            ExportError::NotSucceeded {
+                id: id(),
+                state: JobState::Failed,
+            }
+            .into(),
+            ExportError::NoGlb { id: id() }.into(),
+            ExportError::Damaged { id: id() }.into(),
+        ]
+    }
+
     fn of_services() -> Vec<Problem> {
         let key = || BlobKey::input(id(), 0);
         let picture = |source| SubmitError::Picture { index: 0, source };
@@ -368,16 +381,6 @@ mod tests {
         ];
         let failures = FailureKind::ALL.map(|kind| Failure::new(kind, String::new()));
         let mut problems: Vec<Problem> = stores.into_iter().map(Problem::from).collect();
-        problems.push(Problem::from(ThumbnailError::NotOne));
-        let exports = [
-            ExportError::NotSucceeded {
-                id: id(),
-                state: JobState::Failed,
-            },
-            ExportError::NoGlb { id: id() },
-            ExportError::Damaged { id: id() },
-        ];
-        problems.extend(exports.map(Problem::from));
         problems.extend(blobs.into_iter().map(Problem::from));
         problems.extend(intakes.into_iter().map(Problem::from));
         problems.extend(webhooks.into_iter().map(Problem::from));
@@ -400,6 +403,7 @@ mod tests {
     fn all() -> Vec<Problem> {
         let mut problems = of_requests();
         problems.extend(of_services());
+        problems.extend(of_edits_and_exports());
         problems
     }
 
