@@ -71,7 +71,9 @@ async fn finish(store: &SqliteStore, owner: &Owner, now: Timestamp, number: u32)
     };
     store.submit(job).await?;
     if cancelled {
-        store.apply(id, now, Command::Cancel { by: owner.clone() }).await?;
+        store
+            .apply(id, now, Command::Cancel { by: owner.clone() })
+            .await?;
     }
     Ok(())
 }

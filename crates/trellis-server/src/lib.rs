@@ -19,6 +19,7 @@ mod example;
 mod extract;
 mod file_answer;
 mod files;
+mod glance;
 mod grant;
 mod harden;
 mod hosts;

@@ -12,6 +12,7 @@ use trellis_webhook::WebhookRules;
 
 use crate::ReadingPace;
 use crate::attempts::Attempts;
+use crate::glance::kept_for;
 use crate::hosts::AllowedHosts;
 use crate::keys::{Access, KeyRing};
 use crate::metrics::Metrics;
@@ -19,6 +20,9 @@ use crate::origins::AllowedOrigins;
 use crate::pace::Pace;
 use crate::proxies::TrustedProxies;
 use crate::sessions::Sessions;
+
+/// For how long what the driver told of the GPUs is told again.
+const GPUS_FOR: Duration = Duration::from_secs(1);
 
 /// Limits of the HTTP edge; those of a submission are the job service's.
 #[derive(Debug, Clone)]
@@ -99,7 +103,10 @@ pub(crate) struct Shared {
 
 impl AppState {
     /// The state of a server made of `parts`.
-    pub fn new(parts: AppParts) -> Self {
+    pub fn new(mut parts: AppParts) -> Self {
+        let gpus = Arc::clone(&parts.gpus);
+        // The driver takes some milliseconds, and each page that is open asks every second.
+        parts.gpus = Arc::new(kept_for(GPUS_FOR, move || gpus()));
         Self(Arc::new(Shared {
             parts,
             started_at: Timestamp::now(),

@@ -81,7 +81,11 @@ fn newest(connection: &Connection, query: &JobQuery, most: usize) -> Result<Vec<
     let mut found = Vec::new();
     for owner in query.owner.visible() {
         for state in &states {
-            found.extend(ids(&moment, OF_OWNER, params![owner, state.name(), before, limit])?);
+            found.extend(ids(
+                &moment,
+                OF_OWNER,
+                params![owner, state.name(), before, limit],
+            )?);
         }
     }
     found.sort_unstable_by(|one, other| other.cmp(one));
@@ -206,11 +210,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let connection = open_writer(&folder.path().join("jobs.db")).unwrap();
         for (query, index) in [
-            (OF_OWNER, "COVERING INDEX jobs_by_owner_and_state (owner=? AND state=? AND id<?)"),
+            (
+                OF_OWNER,
+                "COVERING INDEX jobs_by_owner_and_state (owner=? AND state=? AND id<?)",
+            ),
             (IN_STATE, "COVERING INDEX jobs_by_state_and_id (state=? AND id<?)"),
             (ALL, "COVERING INDEX sqlite_autoindex_jobs_1 (id<?)"),
         ] {
-            let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {query}")).unwrap();
+            let mut plan = connection
+                .prepare(&format!("EXPLAIN QUERY PLAN {query}"))
+                .unwrap();
             let values = vec!["1"; plan.parameter_count()];
             let lines = plan.query_map(rusqlite::params_from_iter(values), |row| row.get::<_, String>(3));
             let lines: Vec<String> = lines.unwrap().map(Result::unwrap).collect();
