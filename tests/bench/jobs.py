@@ -18,6 +18,7 @@ import time
 import zlib
 from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 FAKE = ROOT / "tests" / "fake_trellis"
@@ -163,7 +164,16 @@ class Client:
         return answer.status, answer.read()
 
 
-def alone(server: Server, png: bytes) -> None:
+class Cost(NamedTuple):
+    """What a job costs."""
+
+    server_ms: float
+    worker_ms: float
+    result_ms: float
+
+
+def alone(server: Server, png: bytes) -> Cost:
+    """One job after the other."""
     client = Client(server.port, png)
     for seed in range(3):
         client.job(seed)
@@ -176,6 +186,7 @@ def alone(server: Server, png: bytes) -> None:
     used = [(after - was) / ALONE for was, after in zip(before, (cpu_ms(server.pid), cpu_ms(server.worker)), strict=True)]
     print(f"one job after the other: server {used[0]:.1f} ms, worker {used[1]:.1f} ms of processor time a job")
     print(f"  takes {statistics.median(times):.0f} ms (median; least {min(times):.0f}, most {max(times):.0f})")
+    return Cost(*used, statistics.median(times))
 
 
 def at_once(server: Server, png: bytes) -> float:
