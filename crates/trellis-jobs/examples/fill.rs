@@ -67,6 +67,7 @@ async fn finish(store: &SqliteStore, owner: &Owner, now: Timestamp, number: u32)
         idempotency: None,
         queue_limit: u64::MAX,
         traceparent: None,
+        webhook: None,
         recalled: (!cancelled).then(|| outcome(id)),
     };
     store.submit(job).await?;

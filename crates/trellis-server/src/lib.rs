@@ -13,6 +13,7 @@ mod bucket;
 mod compat;
 mod conditions;
 mod contract;
+mod crowd;
 mod data_uri;
 mod events;
 mod example;

@@ -12,6 +12,7 @@ use trellis_webhook::WebhookRules;
 
 use crate::ReadingPace;
 use crate::attempts::Attempts;
+use crate::crowd::Crowd;
 use crate::glance::kept_for;
 use crate::hosts::AllowedHosts;
 use crate::keys::{Access, KeyRing};
@@ -97,6 +98,7 @@ pub(crate) struct Shared {
     pub(crate) started_at: Timestamp,
     pub(crate) attempts: Attempts,
     pub(crate) sessions: Sessions,
+    pub(crate) crowd: Crowd,
     /// Set when the server stops: followers of jobs are let go.
     pub(crate) stopping: CancellationToken,
 }
@@ -112,6 +114,7 @@ impl AppState {
             started_at: Timestamp::now(),
             attempts: Attempts::default(),
             sessions: Sessions::default(),
+            crowd: Crowd::default(),
             stopping: CancellationToken::new(),
         }))
     }
@@ -128,6 +131,10 @@ impl std::ops::Deref for AppState {
 impl AppState {
     pub(crate) fn attempts(&self) -> &Attempts {
         &self.0.attempts
+    }
+
+    pub(crate) fn crowd(&self) -> &Crowd {
+        &self.0.crowd
     }
 
     pub(crate) fn sessions(&self) -> &Sessions {
