@@ -5,6 +5,7 @@
 //! checked, kept or flushed.
 
 use std::error::Error;
+use std::io::Write as _;
 use std::os::fd::OwnedFd;
 use std::process::Command;
 use std::sync::Arc;
@@ -32,10 +33,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .spawn()?;
     let worker: Worker = Arc::new(Mutex::new(UnixStream::from_std(ours)?));
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let mut out = tokio::io::stdout();
-    out.write_all(format!("{}\n", listener.local_addr()?).as_bytes())
-        .await?;
-    out.flush().await?;
+    writeln!(std::io::stdout(), "{}", listener.local_addr()?)?;
     let app = Router::new()
         .route("/", post(make))
         .layer(DefaultBodyLimit::disable())
