@@ -7,9 +7,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::http::HeaderMap;
-use trellis_jobs::{StoreError, SubmitError};
-
-use crate::AppState;
+use trellis_jobs::{Jobs, StoreError, SubmitError};
 
 /// Whether the queue was full when it was last looked at.
 #[derive(Debug, Default)]
@@ -26,13 +24,13 @@ impl Crowd {
 
 /// Fails where a submission would find the queue full. One with an idempotency key is read all the same: its job may
 /// be there already.
-pub(crate) async fn pass(state: &AppState, headers: &HeaderMap) -> Result<(), StoreError> {
-    let crowd = &state.crowd().0;
+pub(crate) async fn pass(crowd: &Crowd, jobs: &Jobs, headers: &HeaderMap) -> Result<(), StoreError> {
+    let crowd = &crowd.0;
     if !crowd.load(Ordering::Relaxed) || headers.contains_key("idempotency-key") {
         return Ok(());
     }
-    let queued = state.jobs.stats().await?.queued;
-    let limit = state.jobs.limits.queue_limit;
+    let queued = jobs.stats().await?.queued;
+    let limit = jobs.limits.queue_limit;
     if queued >= limit {
         return Err(StoreError::QueueFull { queued, limit });
     }
