@@ -81,7 +81,7 @@ fn newest(connection: &Connection, query: &JobQuery, most: usize) -> Result<Vec<
     for owner in query.owner.visible() {
         for state in &states {
             found.extend(ids(
-                &moment,
+                connection,
                 OF_OWNER,
                 params![owner, state.name(), before, limit],
             )?);
