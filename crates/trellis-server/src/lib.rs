@@ -71,6 +71,6 @@ pub use origins::{AllowedOrigins, InvalidOrigin};
 pub use pace::Pace;
 pub use proxies::{InvalidProxy, TrustedProxies};
 pub use scopes::{Scope, UnknownScope};
-pub use serve::{Entrance, ReadingPace, serve, serve_metrics};
+pub use serve::{Entrance, ReadingPace, serve, serve_metrics, serve_projectorz};
 pub use state::{AppParts, AppState, HttpLimits};
 pub use tls::{Certificate, Tls, TlsError, Validity};

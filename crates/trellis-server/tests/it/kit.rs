@@ -155,6 +155,7 @@ impl Kit {
             gpus: Arc::new(move || wishes.gpus.clone()),
             public_metrics: wishes.public_metrics,
             metrics_hosts: AllowedHosts::default(),
+            projectorz_hosts: AllowedHosts::default(),
             keys: KeyRing::new(wishes.keys.map(|text| ApiKeys::parse(text).unwrap())),
         });
         Self {
@@ -297,6 +298,18 @@ impl Kit {
             stop,
             task: tokio::spawn(serving),
         }
+    }
+}
+
+/// A server that takes what StableProjectorz sends, on a free port.
+pub(crate) async fn serve_projectorz(kit: &Kit) -> Served {
+    let (listener, address, stop) = free_port().await;
+    let stopped = stop.clone().cancelled_owned();
+    let serving = trellis_server::serve_projectorz(listener, kit.state.clone(), stopped);
+    Served {
+        address,
+        stop,
+        task: tokio::spawn(serving),
     }
 }
 
