@@ -91,8 +91,8 @@ pub fn app(state: AppState) -> Router {
     guarded(routes, &state, state.allowed_hosts.clone())
 }
 
-/// What StableProjectorz asks for, for a listener of its own.
-pub(crate) fn projectorz_app(state: &AppState) -> Router {
+/// What StableProjectorz asks for, for a listener of its own. Opens nothing.
+pub fn projectorz_app(state: &AppState) -> Router {
     let routes = projectorz::routes(state.clone());
     guarded(routes, state, state.projectorz_hosts.clone())
 }

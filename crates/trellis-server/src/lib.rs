@@ -59,7 +59,7 @@ mod ui;
 mod wait;
 mod workers;
 
-pub use app::{app, openapi};
+pub use app::{app, openapi, projectorz_app};
 pub use example::Example;
 pub use grant::{DEFAULT_SCOPES, Grant, InvalidSize, Size};
 pub use hosts::{AllowedHosts, InvalidHost};

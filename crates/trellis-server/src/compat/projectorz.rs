@@ -284,7 +284,7 @@ impl Download {
         let artifact = job
             .artifacts
             .iter()
-            .find(|artifact| artifact.format == self.format);
+            .find(|artifact| artifact.format == self.format && !artifact.preview);
         let Some(artifact) = artifact else {
             return Ok(None);
         };

@@ -301,18 +301,6 @@ impl Kit {
     }
 }
 
-/// A server that takes what StableProjectorz sends, on a free port.
-pub(crate) async fn serve_projectorz(kit: &Kit) -> Served {
-    let (listener, address, stop) = free_port().await;
-    let stopped = stop.clone().cancelled_owned();
-    let serving = trellis_server::serve_projectorz(listener, kit.state.clone(), stopped);
-    Served {
-        address,
-        stop,
-        task: tokio::spawn(serving),
-    }
-}
-
 async fn free_port() -> (tokio::net::TcpListener, std::net::SocketAddr, CancellationToken) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -334,7 +322,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    async fn of(response: Response) -> Self {
+    pub(crate) async fn of(response: Response) -> Self {
         let (parts, body) = response.into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
         Self {
