@@ -128,8 +128,10 @@ in
       }
       (outsideStore "tls.key" cfg.tls.key)
       (outsideStore "apiKeysFile" cfg.apiKeysFile)
+      (outsideStore "webhookSecretFile" cfg.webhookSecretFile)
       (outsideStore "environmentFile" cfg.environmentFile)
       (outsideStore "settings.auth.keys_file" (cfg.settings.auth.keys_file or null))
+      (outsideStore "settings.webhooks.secret_file" (cfg.settings.webhooks.secret_file or null))
     ]
     ++ lib.mapAttrsToList (name: outsideStore "credentials.${name}") cfg.credentials;
 

@@ -7,6 +7,27 @@ let
   gpu = cfg.usesGpu;
   model = cfg.settings.trellis.model or null;
   dataDir = lib.mapNullable toString cfg.dataDir;
+  webhooks = cfg.settings.webhooks or { };
+  sendsWebhooks = (webhooks.secret_file or "") != "";
+  # systemd knows addresses and networks, no names.
+  isNetwork = entry: builtins.match "[0-9]+(\\.[0-9]+){3}(/[0-9]+)?|[0-9a-fA-F.]*:[0-9a-fA-F:.]*(/[0-9]+)?" entry != null;
+  allowed = lib.filter isNetwork (webhooks.allow or [ ]);
+  # What crates/trellis-webhook/src/public.rs does not count as public, in few lines.
+  notPublic = [
+    "0.0.0.0/8"
+    "10.0.0.0/8"
+    "100.64.0.0/10"
+    "127.0.0.0/8"
+    "169.254.0.0/16"
+    "172.16.0.0/12"
+    "192.0.0.0/24"
+    "192.168.0.0/16"
+    "198.18.0.0/15"
+    "224.0.0.0/3"
+    "::/3" # loopback, IPv4-mapped, NAT64 and what is not given out
+    "4000::/2"
+    "8000::/1" # private, link-local and multicast among them
+  ];
   inHome =
     path:
     path != null
@@ -41,10 +62,18 @@ in
       ];
 
       # Network. The socket comes from systemd and obeys the rules of its own unit; what the server or a
-      # worker opens itself leads nowhere. Nothing is fetched at run time.
-      PrivateNetwork = true;
-      RestrictAddressFamilies = [ "AF_UNIX" ];
-      IPAddressDeny = "any";
+      # worker opens itself leads nowhere. Nothing is fetched at run time. Webhooks alone are sent from here: with
+      # them, everything but public addresses stays closed, as the program has it too.
+      PrivateNetwork = !sendsWebhooks;
+      RestrictAddressFamilies = [
+        "AF_UNIX"
+      ]
+      ++ lib.optionals sendsWebhooks [
+        "AF_INET"
+        "AF_INET6"
+      ];
+      IPAddressDeny = if sendsWebhooks then notPublic else "any";
+      IPAddressAllow = lib.mkIf (sendsWebhooks && allowed != [ ]) allowed;
 
       # Identity and privileges.
       NoNewPrivileges = true;

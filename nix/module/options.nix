@@ -171,6 +171,22 @@ in
       '';
     };
 
+    webhookSecretFile = mkOption {
+      type = types.nullOr types.path;
+      default = null;
+      example = "/run/secrets/trellis-webhook-secret";
+      description = ''
+        File of the secrets that messages to webhooks are signed with; docs/webhooks.md has the form. systemd hands
+        it to the service, so only root needs to be able to read it. It must not be in the Nix store, which everybody
+        can read. `null`: jobs have no webhooks, and the service has no network.
+
+        With it the service has the machine's network, because it connects to the receivers itself, and so have
+        TRELLIS's workers, which live in it. The kernel drops what goes to loopback, to private and other special
+        addresses, except to those in `settings.webhooks.allow`: for a receiver there, name its address or network as
+        well as its host. Names are looked up by nscd, which NixOS runs by default.
+      '';
+    };
+
     insecureNoAuth = mkOption {
       type = types.bool;
       default = false;

@@ -18,6 +18,7 @@ let
     lib.optionalAttrs (cfg.apiKeysFile != null) { api-keys = cfg.apiKeysFile; }
     // lib.optionalAttrs (cfg.tls.certificate != null) { tls-certificate = cfg.tls.certificate; }
     // lib.optionalAttrs (cfg.tls.key != null) { tls-key = cfg.tls.key; }
+    // lib.optionalAttrs (cfg.webhookSecretFile != null) { webhook-secret = cfg.webhookSecretFile; }
     // cfg.credentials;
   onSocket = cfg.socket != null;
 in

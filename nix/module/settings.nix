@@ -56,7 +56,7 @@ in
       description = ''
         The settings file of trellis-server; docs/configuration.md lists all keys. It is checked while
         the system is built, so a misspelt key stops the switch and not the service. `host`, `port`,
-        `insecureNoAuth`, `tls`, `backend`, `gpus`, `model`, `preview` and `logLevel` are written into it where it says
+        `insecureNoAuth`, `tls`, `webhookSecretFile`, `backend`, `gpus`, `model`, `preview` and `logLevel` are written into it where it says
         nothing else.
       '';
     };
@@ -78,6 +78,9 @@ in
       tls = lib.mkIf (cfg.tls.certificate != null) {
         certificate = mkDefault "/run/credentials/trellis-server.service/tls-certificate";
         key = mkDefault "/run/credentials/trellis-server.service/tls-key";
+      };
+      webhooks = lib.mkIf (cfg.webhookSecretFile != null) {
+        secret_file = mkDefault "/run/credentials/trellis-server.service/webhook-secret";
       };
       log.level = mkDefault cfg.logLevel;
       trellis = {

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Artifact, AssetName, Failure, Input, JobId, JobState, Params, Progress, Provenance, StatementFile,
-    Timings, TraceParent, named,
+    Artifact, AssetName, Failure, Input, JobId, JobState, JobWebhook, Params, Progress, Provenance,
+    StatementFile, Timings, TraceParent, named,
 };
 
 named! {
@@ -88,6 +88,9 @@ pub struct Job {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, pattern = "^00-[0-9a-f]{32}-[0-9a-f]{16}-0[0-3]$"))]
     pub traceparent: Option<TraceParent>,
+    /// Who is told of it, and whether that was told how the job ended.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub webhook: Option<JobWebhook>,
     /// How often it was started.
     pub attempt: u32,
     /// When it was accepted.

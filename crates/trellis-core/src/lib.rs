@@ -29,6 +29,7 @@ mod state;
 mod symptoms;
 mod timings;
 mod trace;
+mod webhook;
 mod worker;
 
 pub use artifact::{Artifact, StatementFile};
@@ -59,4 +60,5 @@ pub use stage::{Progress, Stage};
 pub use state::{JobState, StateChange};
 pub use timings::{StageTime, Timings};
 pub use trace::{InvalidTraceParent, TraceParent};
+pub use webhook::{JobWebhook, WebhookEvent, WebhookState};
 pub use worker::{RestartKind, WorkerCommand, WorkerCounters, WorkerState, WorkerStatus};

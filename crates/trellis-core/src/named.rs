@@ -85,7 +85,7 @@ mod tests {
 
     use crate::{
         BackendChoice, FailureKind, Format, JobState, MultiImageAlgorithm, PictureFormat, RestartKind, Stage,
-        WorkerCommand, WorkerState,
+        WebhookEvent, WebhookState, WorkerCommand, WorkerState,
     };
 
     fn one_name<T>(all: &[T], name: fn(T) -> &'static str)
@@ -112,6 +112,8 @@ mod tests {
         one_name(&PictureFormat::ALL, PictureFormat::name);
         one_name(&RestartKind::ALL, RestartKind::name);
         one_name(&Stage::ALL, Stage::name);
+        one_name(&WebhookEvent::ALL, WebhookEvent::name);
+        one_name(&WebhookState::ALL, WebhookState::name);
         one_name(&WorkerCommand::ALL, WorkerCommand::name);
         one_name(&WorkerState::ALL, WorkerState::name);
     }

@@ -36,6 +36,7 @@ fn new_job() -> NewJob {
         idempotency: None,
         queue_limit: u64::MAX,
         traceparent: None,
+        webhook: None,
         recalled: None,
     }
 }

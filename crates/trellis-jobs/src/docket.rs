@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 use trellis_core::{Job, JobId};
 
-use crate::{BlobKey, CacheKey, Owner, StoredJob, Thumbnail};
+use crate::{BlobKey, CacheKey, Owner, StoredJob, Thumbnail, Webhook};
 
 /// The form that this version writes. A later one that this version cannot use gets another number.
 const FORM: u32 = 1;
@@ -54,6 +54,8 @@ struct Written {
     thumbnail: Option<Thumbnail>,
     #[serde(default)]
     idempotency: Option<(String, String)>,
+    #[serde(default)]
+    webhook: Option<Webhook>,
 }
 
 impl Docket {
@@ -71,6 +73,7 @@ impl Docket {
             cache_key: stored.cache_key.as_ref().map(|key| key.as_str().to_owned()),
             thumbnail: stored.thumbnail.clone(),
             idempotency: self.idempotency.clone(),
+            webhook: stored.webhook.clone(),
         };
         serde_json::to_vec(&written).expect("a job is JSON")
     }
@@ -94,6 +97,7 @@ impl Docket {
                 artifacts: keys(written.artifacts),
                 statement: written.statement.map(BlobKey::from_stored),
                 cache_key: written.cache_key.map(CacheKey::from_stored),
+                webhook: written.webhook,
                 thumbnail: written.thumbnail,
                 job: written.job,
             },

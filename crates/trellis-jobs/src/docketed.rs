@@ -11,8 +11,9 @@ use trellis_core::{Job, JobEvent, JobId, JobState};
 use crate::docket::Docket;
 use crate::rules::Command;
 use crate::{
-    Applied, BlobError, BlobKey, BlobStore, CacheKey, Changes, Claim, ClaimFilter, JobObserver, JobQuery,
-    JobStore, NewJob, Owner, Page, StoreError, StoreStats, StoredJob, Submitted, SweepError, WorkerName,
+    Applied, BlobError, BlobKey, BlobStore, CacheKey, Changes, Claim, ClaimFilter, Delivery, JobObserver,
+    JobQuery, JobStore, NewJob, NextDelivery, Owner, Page, Settled, StoreError, StoreStats, StoredJob,
+    Submitted, SweepError, WorkerName,
 };
 
 /// A store with dockets. Clones share both.
@@ -209,5 +210,22 @@ impl JobStore for Docketed {
 
     fn arrivals(&self) -> Changes {
         self.store.arrivals()
+    }
+
+    async fn claim_delivery(
+        &self,
+        now: Timestamp,
+        lease: Duration,
+        passed_over: &[String],
+    ) -> Result<NextDelivery, StoreError> {
+        self.store.claim_delivery(now, lease, passed_over).await
+    }
+
+    async fn settle_delivery(&self, delivery: &Delivery, settled: Settled) -> Result<(), StoreError> {
+        self.store.settle_delivery(delivery, settled).await
+    }
+
+    fn deliveries(&self) -> Changes {
+        self.store.deliveries()
     }
 }

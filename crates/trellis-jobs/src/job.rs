@@ -10,7 +10,7 @@ use trellis_core::{
     Sha256, StatementFile, Timings, TraceParent,
 };
 
-use crate::{BlobKey, CacheKey, Owner};
+use crate::{BlobKey, CacheKey, Owner, Webhook};
 
 /// A job to be accepted. Its pictures are already in the blob store, on disk.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +34,8 @@ pub struct NewJob {
     pub idempotency: Option<(String, String)>,
     /// The trace that it belongs to.
     pub traceparent: Option<TraceParent>,
+    /// Who is told of it.
+    pub webhook: Option<Webhook>,
     /// Refuse the job where so many are already queued.
     pub queue_limit: u64,
     /// The result of an earlier job, with blobs of this job's own: the job is then done as soon as it is
@@ -177,6 +179,8 @@ pub struct StoredJob {
     pub thumbnail: Option<Thumbnail>,
     /// By what later jobs that ask the same find its result.
     pub cache_key: Option<CacheKey>,
+    /// Who is told of it; `job.webhook` is the part that is shown.
+    pub webhook: Option<Webhook>,
 }
 
 impl StoredJob {

@@ -46,6 +46,7 @@ mod submit_error;
 mod sweep_error;
 mod thumbnail;
 mod wakes;
+mod webhook;
 
 pub use blobs::{BlobError, BlobKey, BlobStore, BlobStream, ReadSeek, StagedBlob};
 pub use cache_key::CacheKey;
@@ -76,3 +77,4 @@ pub use submit_error::SubmitError;
 pub use sweep_error::SweepError;
 pub use thumbnail::ThumbnailError;
 pub use wakes::{Changes, Seen, Wake, WakeOnDrop, Wakes};
+pub use webhook::{Delivery, DeliveryId, NextDelivery, Settled, Webhook};

@@ -7,8 +7,9 @@ use trellis_core::{Failure, Job, JobEvent, JobId, JobState, Progress};
 
 use crate::rules::Command;
 use crate::{
-    Applied, CacheKey, Changes, Claim, ClaimFilter, Delivered, Heartbeat, JobQuery, Lease, NewJob, Outcome,
-    Owner, Page, Recovered, StoreError, StoreStats, StoredJob, Submitted, WorkerName,
+    Applied, CacheKey, Changes, Claim, ClaimFilter, Delivered, Delivery, Heartbeat, JobQuery, Lease, NewJob,
+    NextDelivery, Outcome, Owner, Page, Recovered, Settled, StoreError, StoreStats, StoredJob, Submitted,
+    WorkerName,
 };
 
 /// A durable queue of jobs. Each call is atomic. What a client was told and how a job ended survives a power cut once
@@ -94,6 +95,22 @@ pub trait JobStore: Send + Sync + 'static {
 
     /// Wakes when a job may have been queued.
     fn arrivals(&self) -> Changes;
+
+    /// Takes the delivery that has been due for longest, but none to one of the hosts `passed_over`. Nobody else gets
+    /// it for `lease`; then, unless it is settled, it is due again.
+    async fn claim_delivery(
+        &self,
+        now: Timestamp,
+        lease: Duration,
+        passed_over: &[String],
+    ) -> Result<NextDelivery, StoreError>;
+
+    /// Writes what became of a claimed delivery. One that somebody else has claimed meanwhile is left to them, unless
+    /// it arrived.
+    async fn settle_delivery(&self, delivery: &Delivery, settled: Settled) -> Result<(), StoreError>;
+
+    /// Wakes when a delivery may be due.
+    fn deliveries(&self) -> Changes;
 
     /// Keeps a claimed job for `extend` from `now` on.
     async fn heartbeat(

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use trellis_core::{BackendChoice, FailureKind, Input, Job, ParamsPatch, Sha256, TraceParent};
 
 use crate::intake::Received;
-use crate::{CacheKey, Intake, Jobs, NewJob, Owner, StagedBlob, StoreError, SubmitError, Submitted};
+use crate::{CacheKey, Intake, Jobs, NewJob, Owner, StagedBlob, StoreError, SubmitError, Submitted, Webhook};
 
 /// What is asked of the pictures.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +17,8 @@ pub struct Asked {
     pub params: ParamsPatch,
     /// Which backend.
     pub backend: BackendChoice,
+    /// Who is to be told of the job; its address was checked.
+    pub webhook: Option<Webhook>,
 }
 
 /// Who asks, and how.
@@ -41,6 +43,7 @@ impl Jobs {
         let Asked {
             params: patch,
             backend,
+            webhook,
         } = asked;
         self.accepts(0).await?;
         // What the pictures take stays counted until the job is there.
@@ -62,7 +65,7 @@ impl Jobs {
             }
             Err(_) => None,
         };
-        let digest = digest(&inputs, backend, &patch);
+        let digest = digest(&inputs, backend, &patch, webhook.as_ref());
         let now = Timestamp::now();
         // A random seed asks for something new.
         let same = made_by.filter(|_| patch.given("seed").is_some() && !terms.no_cache);
@@ -77,6 +80,7 @@ impl Jobs {
             inputs: inputs.into_iter().zip(keys).collect(),
             idempotency: terms.idempotency_key.map(|key| (key, digest)),
             traceparent: terms.traceparent,
+            webhook,
             queue_limit: self.limits.queue_limit,
             recalled: None,
         };
@@ -124,11 +128,21 @@ impl Jobs {
     }
 }
 
-/// A digest of what is asked: pictures in order, parameters as given, backend. Not of its encoding: the
+/// A digest of what is asked: pictures in order, parameters as given, backend, webhook. Not of its encoding: the
 /// same request as a form with another boundary or other file names, or as JSON, is the same request.
-fn digest(inputs: &[Input], backend: BackendChoice, patch: &ParamsPatch) -> String {
+fn digest(
+    inputs: &[Input],
+    backend: BackendChoice,
+    patch: &ParamsPatch,
+    webhook: Option<&Webhook>,
+) -> String {
     let pictures: Vec<Sha256> = inputs.iter().map(|input| input.sha256).collect();
     let asked = (pictures, backend, patch);
-    let asked = serde_json::to_vec(&asked).expect("texts and numbers are JSON");
+    // Without a webhook as before there were any: keys of earlier versions go on answering.
+    let asked = match webhook {
+        None => serde_json::to_vec(&asked),
+        Some(webhook) => serde_json::to_vec(&(asked, webhook)),
+    };
+    let asked = asked.expect("texts and numbers are JSON");
     Sha256::of(asked).to_string()
 }

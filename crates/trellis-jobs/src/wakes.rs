@@ -24,6 +24,8 @@ pub struct Wake {
     pub job: JobId,
     /// Where it stands now; `None`: it is forgotten.
     pub seen: Option<Seen>,
+    /// Whether its webhook is to be told.
+    pub delivers: bool,
 }
 
 /// Who waits for what. Shared by everything that reads and writes one store in this process.
@@ -31,6 +33,7 @@ pub struct Wake {
 pub struct Wakes {
     jobs: Mutex<HashMap<JobId, watch::Sender<Option<Seen>>>>,
     queued: watch::Sender<Option<Seen>>,
+    deliveries: watch::Sender<Option<Seen>>,
     elsewhere: watch::Receiver<u64>,
 }
 
@@ -40,6 +43,7 @@ impl Wakes {
         Arc::new(Self {
             jobs: Mutex::default(),
             queued: watch::Sender::new(None),
+            deliveries: watch::Sender::new(None),
             elsewhere,
         })
     }
@@ -53,6 +57,11 @@ impl Wakes {
     /// Jobs that are queued from now on.
     pub fn of_queue(self: &Arc<Self>) -> Changes {
         self.changes(self.queued.subscribe(), None)
+    }
+
+    /// Deliveries to webhooks that are due from now on.
+    pub fn of_deliveries(self: &Arc<Self>) -> Changes {
+        self.changes(self.deliveries.subscribe(), None)
     }
 
     /// Something that wakes when it is dropped. A store drops it after the commit, also where whoever asked for
@@ -77,12 +86,15 @@ impl Wakes {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wake(&self, Wake { job, seen }: Wake) {
+    fn wake(&self, Wake { job, seen, delivers }: Wake) {
         if let Some(waiting) = self.waiting().get(&job) {
             waiting.send_replace(seen);
         }
         if seen.is_some_and(|seen| seen.state == JobState::Queued) {
             self.queued.send_replace(seen);
+        }
+        if delivers {
+            self.deliveries.send_replace(seen);
         }
     }
 }
@@ -160,6 +172,7 @@ mod tests {
         let told = Wake {
             job,
             seen: Some(seen),
+            delivers: false,
         };
         let wake = || drop(wakes.when_dropped(Some(told)));
         let (mut one, mut two) = (wakes.of_job(job), wakes.of_job(job));

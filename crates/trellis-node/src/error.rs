@@ -9,7 +9,7 @@ use trellis_provenance::KeyError;
 use trellis_server::{InvalidKeyName, KeysError};
 use trellis_supervisor::UnpackError;
 
-use crate::{CertificateError, SecretFileError, SocketError, nearby};
+use crate::{CertificateError, SecretFileError, SocketError, WebhooksError, nearby};
 
 /// Why a node cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +62,9 @@ pub enum NodeError {
     /// There is no TLS.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
+    /// Webhooks are wanted and cannot be sent.
+    #[error(transparent)]
+    Webhooks(#[from] WebhooksError),
     /// The file of API keys cannot be read.
     #[error("cannot read the API keys in `{}`", path.display())]
     KeysUnreadable {
@@ -159,6 +162,7 @@ impl NodeError {
             Self::Listen { .. } => "listen",
             Self::Socket(error) => error.kind(),
             Self::Certificate(error) => error.kind(),
+            Self::Webhooks(error) => error.kind(),
             Self::KeysUnreadable { .. } => "keys_unreadable",
             Self::KeysInvalid { .. } => "keys_invalid",
             Self::KeyName { .. } => "key_name",
@@ -218,6 +222,7 @@ impl NodeError {
             },
             Self::Socket(error) => return error.advice(),
             Self::Certificate(error) => return error.advice(),
+            Self::Webhooks(error) => return error.advice(),
             Self::KeysUnreadable { path, source } => return keys_unreadable(path, source),
             Self::KeysInvalid { source, .. } => source.advice(),
             Self::KeyName { .. } => "name it after who or what uses it, such as `studio`",

@@ -23,6 +23,7 @@ mod service_manager;
 mod services;
 mod settings;
 mod unix_socket;
+mod webhooks;
 
 pub use backends::{Backends, check_model_folder, start as start_backends};
 pub use certificates::{CertificateError, Certificates};
@@ -38,3 +39,4 @@ pub use settings::{
     listen_endpoint,
 };
 pub use unix_socket::SocketError;
+pub use webhooks::WebhooksError;

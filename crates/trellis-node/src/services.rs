@@ -21,6 +21,7 @@ use trellis_supervisor::TrellisBackend;
 
 use crate::data_dir::DataDir;
 use crate::keeping::Kept;
+use crate::webhooks::{self, Sending};
 use crate::{Certificates, NodeError, Settings, backends, keeping, open_files, service_manager};
 
 /// Attempts that a job has before it fails with `worker_lost`.
@@ -71,6 +72,7 @@ pub(crate) struct Services {
     metrics: Metrics,
     trellis: Option<Arc<TrellisBackend>>,
     previews: Option<Arc<dyn Backend>>,
+    webhooks: Option<Sending>,
 }
 
 impl Services {
@@ -83,9 +85,12 @@ impl Services {
         let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
         let dockets =
             Docketed::new(Arc::new(store), Arc::clone(&blobs)).with_observer(Arc::new(metrics.clone()));
+        let store: Arc<dyn JobStore> = Arc::new(dockets.clone());
+        let webhooks = webhooks::open(&settings.webhooks, store.clone(), Arc::new(metrics.clone()))?;
         Ok(Self {
             origin: Arc::new(origin),
-            store: Arc::new(dockets.clone()),
+            store,
+            webhooks,
             metrics,
             blobs,
             dockets,
@@ -152,6 +157,13 @@ impl Services {
             Ok(())
         });
         self.let_in(settings, doors, stopping, &mut tasks);
+        if let Some(webhooks) = self.webhooks {
+            let delivering = webhooks.deliverer.run(stopping.clone());
+            tasks.spawn(async move {
+                delivering.await;
+                Ok(())
+            });
+        }
         tasks
     }
 
@@ -263,6 +275,7 @@ impl Services {
             keys,
             metrics: self.metrics.clone(),
             crossworld: settings.compat.crossworld,
+            webhooks: self.webhooks.as_ref().map(|webhooks| webhooks.rules.clone()),
             preprocessing: HeavyWork::new(PREPROCESSING_BYTES, HEAVY_WORK_PATIENCE),
             gpus: Arc::new(gpus),
             allowed_hosts: hosts(names.bound),

@@ -24,6 +24,7 @@ pub struct Settings {
     pub tls: TlsFiles,
     pub auth: Auth,
     pub metrics: Metrics,
+    pub webhooks: Webhooks,
     pub compat: Compat,
     pub limits: Limits,
     pub retention: Retention,
@@ -82,6 +83,16 @@ pub struct Auth {
     pub keys_file: PathBuf,
     /// Whether everybody may use the server also where other machines can reach it.
     pub insecure_no_auth: bool,
+}
+
+/// Whether jobs may have webhooks, and where those may be.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhooks {
+    /// Empty: jobs have none.
+    pub secret_file: PathBuf,
+    /// Hosts and networks that are reached though they are not public.
+    pub allow: Vec<String>,
 }
 
 /// Which other programs' clients are answered.

@@ -98,7 +98,7 @@ with_those_of_keys! {
         BadRequest = 400: "The body or a header is malformed",
         TooLarge = 413: "The body is too large",
         MediaType = 415: "The body is neither a form nor JSON",
-        Invalid = 422: "A picture, a parameter or the idempotency key cannot be used",
+        Invalid = 422: "A picture, a parameter, the webhook or the idempotency key cannot be used",
         Internal = 500: "A defect of the server",
         Unavailable = 503: "The queue is full, or the storage does not answer; `Retry-After` says when to try again",
         Full = 507: "The disk is full, or the jobs of this key keep as much as they may",

@@ -1,9 +1,10 @@
 //! Which status each error of a service is answered with. No `_` in a `match`: a new error forces a decision.
 
 use axum::http::StatusCode;
-use trellis_core::{Failure, FailureKind};
+use trellis_core::{Explain as _, Failure, FailureKind};
 use trellis_jobs::{BlobError, StoreError, SubmitError, ThumbnailError};
 use trellis_picture::PictureError;
+use trellis_webhook::WebhookError;
 
 use crate::problem::Problem;
 
@@ -102,6 +103,17 @@ impl From<Failure> for Problem {
         };
         let fix = failure.fix.clone();
         with_retry(Self::new(status, failure.kind.name(), &failure, fix))
+    }
+}
+
+impl From<WebhookError> for Problem {
+    fn from(error: WebhookError) -> Self {
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            error.kind(),
+            &error,
+            error.advice(),
+        )
     }
 }
 
@@ -329,11 +341,26 @@ mod tests {
             }),
             picture(damaged()),
         ];
+        let text = String::new;
+        let webhooks = vec![
+            WebhookError::Off,
+            WebhookError::TooLong,
+            WebhookError::NotAUrl { reason: text() },
+            WebhookError::Scheme { scheme: text() },
+            WebhookError::Userinfo,
+            WebhookError::Fragment,
+            WebhookError::Port,
+            WebhookError::NotEncrypted,
+            WebhookError::NotPublic { host: text() },
+            WebhookError::NoEvents,
+            WebhookError::NoUrl,
+        ];
         let failures = FailureKind::ALL.map(|kind| Failure::new(kind, String::new()));
         let mut problems: Vec<Problem> = stores.into_iter().map(Problem::from).collect();
         problems.push(Problem::from(ThumbnailError::NotOne));
         problems.extend(blobs.into_iter().map(Problem::from));
         problems.extend(intakes.into_iter().map(Problem::from));
+        problems.extend(webhooks.into_iter().map(Problem::from));
         // Only these are answered to a request; the others end a job and are told by it.
         let answered = [
             FailureKind::Unsupported,

@@ -16,6 +16,7 @@ use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, Registry, T
 use tracing::warn;
 use trellis_core::{Gpu, Job, JobState, WorkerStatus};
 use trellis_jobs::{JobObserver, StoreStats};
+use trellis_webhook::{DeliveryObserver, DeliveryOutcome};
 
 use self::make::Make;
 pub use self::make::{Family, FamilyKind};
@@ -44,6 +45,7 @@ struct Figures {
     wait_seconds: Histogram,
     stage_seconds: HistogramVec,
     artifact_bytes: IntCounterVec,
+    webhooks: IntCounterVec,
     seen: Mutex<Seen>,
 }
 
@@ -95,6 +97,11 @@ impl Metrics {
                 "trellis_artifact_bytes_total",
                 "Bytes of finished files",
                 &["format"],
+            ),
+            webhooks: make.counters(
+                "trellis_webhook_deliveries_total",
+                "Attempts to tell a webhook, by what they came to",
+                &["outcome"],
             ),
             seen: Mutex::new(Seen::new(&make)),
             families: make.families.into_inner(),
@@ -161,6 +168,12 @@ impl JobObserver for Metrics {
                 figures.finished(job);
             }
         }
+    }
+}
+
+impl DeliveryObserver for Metrics {
+    fn attempted(&self, outcome: DeliveryOutcome) {
+        self.0.webhooks.with_label_values(&[outcome.name()]).inc();
     }
 }
 

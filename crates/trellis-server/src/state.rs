@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use trellis_backend::Registry;
 use trellis_core::Gpu;
 use trellis_jobs::{HeavyWork, Jobs, StoreError};
+use trellis_webhook::WebhookRules;
 
 use crate::ReadingPace;
 use crate::attempts::Attempts;
@@ -69,6 +70,8 @@ pub struct AppParts {
     pub keys: KeyRing,
     /// What is measured. The store tells it of jobs, where it is observed.
     pub metrics: Metrics,
+    /// Which addresses a job's webhook may have; `None`: jobs have no webhooks here.
+    pub webhooks: Option<WebhookRules>,
     /// Whether the client of k0sti/crossworld is answered too.
     pub crossworld: bool,
     /// By which names the listener for StableProjectorz may be addressed.

@@ -6,6 +6,7 @@ use trellis_core::BackendChoice;
 use trellis_gpu::GpuChoice;
 use trellis_node::{listen_address, listen_endpoint};
 use trellis_server::{AllowedHosts, AllowedOrigins, TrustedProxies};
+use trellis_webhook::WebhookRules;
 
 /// The kinds of values.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +46,8 @@ pub(crate) enum Kind {
     Hosts,
     /// A list of addresses and networks; as text with commas between them.
     Proxies,
+    /// A list of hosts, addresses and networks; as text with commas between them.
+    Receivers,
 }
 
 impl Kind {
@@ -53,7 +56,7 @@ impl Kind {
         let value = match self {
             Self::Integer { .. } => Value::Integer(text.trim().replace('_', "").parse().ok()?),
             Self::Switch => Value::Boolean(text.trim().parse().ok()?),
-            Self::Origins | Self::Hosts | Self::Proxies => {
+            Self::Origins | Self::Hosts | Self::Proxies | Self::Receivers => {
                 let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
                 Value::Array(items.map(Value::from).collect())
             }
@@ -87,6 +90,9 @@ impl Kind {
             (Self::Proxies, Value::Array(proxies)) => {
                 proxies.iter().all(|proxy| proxy.as_str().is_some_and(is_proxy))
             }
+            (Self::Receivers, Value::Array(receivers)) => receivers
+                .iter()
+                .all(|receiver| receiver.as_str().is_some_and(is_receiver)),
             _ => false,
         }
     }
@@ -134,6 +140,10 @@ impl Kind {
                 "PROXIES",
                 "a list of addresses and networks such as `127.0.0.1` or `10.0.0.0/8`",
             ),
+            Self::Receivers => (
+                "HOSTS",
+                "a list of hosts, addresses and networks such as `hooks.internal` or `10.1.0.0/16`",
+            ),
             Self::Hosts => ("HOSTS", "a list of host names such as `studio.example`, or `*`"),
         }
     }
@@ -157,6 +167,11 @@ fn is_host(text: &str) -> bool {
 /// Likewise.
 fn is_proxy(text: &str) -> bool {
     TrustedProxies::new([text]).is_ok()
+}
+
+/// Likewise.
+fn is_receiver(text: &str) -> bool {
+    WebhookRules::new([text]).is_ok()
 }
 
 #[cfg(test)]
@@ -217,6 +232,17 @@ mod tests {
     fn proxies_are_addresses_and_networks() {
         assert!(Kind::Proxies.of_text("127.0.0.1, 10.0.0.0/8,::1").is_some());
         assert_eq!(Kind::Proxies.of_text("proxy.example"), None);
+    }
+
+    #[test]
+    fn receivers_are_hosts_and_networks() {
+        assert!(
+            Kind::Receivers
+                .of_text("hooks.internal, 10.0.0.0/8,::1")
+                .is_some()
+        );
+        assert_eq!(Kind::Receivers.of_text("https://hooks.internal"), None);
+        assert_eq!(Kind::Receivers.of_text("*"), None);
     }
 
     #[test]

@@ -103,6 +103,12 @@ settings! {
     "metrics.listen", "metrics-listen", "TRELLIS_METRICS_LISTEN", Kind::Endpoint, "" =>
         "Address and port of another listener that serves `/metrics` alone and asks for no key, such as \
          `127.0.0.1:8001`; one that other machines reach needs `metrics.public`";
+    "webhooks.secret_file", "webhooks-secret-file", "TRELLIS_WEBHOOKS_SECRET_FILE", Kind::FileOrNone, "" =>
+        "File of the secrets that messages to webhooks are signed with, `whsec_BASE64` a line: jobs may then name a \
+         webhook. Without one they have none";
+    "webhooks.allow", "webhooks-allow", "TRELLIS_WEBHOOKS_ALLOW", Kind::Receivers, "" =>
+        "Hosts, addresses and networks that webhooks may be at though they are not public, by HTTP too, such as \
+         `hooks.internal` or `10.1.0.0/16`";
     LOG_LEVEL, "log-level", "TRELLIS_LOG", Kind::LogFilter, "info" =>
         "What to log: `error`, `warn`, `info`, `debug`, `trace`, or per part such as \
          `info,trellis_runner=debug`";

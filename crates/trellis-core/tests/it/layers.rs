@@ -38,6 +38,7 @@ const LAYERS: [(&str, &[&str]); 4] = [
             "trellis-supervisor",
             "trellis-model-fetch",
             "trellis-client",
+            "trellis-webhook",
         ],
     ),
     ("edges", &["trellis-server", "trellis-node", "trellis-cli"]),

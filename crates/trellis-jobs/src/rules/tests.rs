@@ -65,6 +65,7 @@ fn new() -> NewJob {
         idempotency: Some(("key".to_owned(), "digest".to_owned())),
         queue_limit: 2,
         traceparent: None,
+        webhook: None,
         recalled: None,
     }
 }

@@ -8,6 +8,7 @@ mod error;
 mod memos;
 mod names;
 mod open_error;
+mod outbox;
 mod query;
 mod reserve;
 mod restore;
@@ -37,8 +38,8 @@ use crate::folders::create_durably;
 use crate::rules::Command;
 use crate::wakes::Wakes;
 use crate::{
-    Applied, CacheKey, Changes, Claim, ClaimFilter, JobQuery, JobStore, NewJob, Owner, Page, StoreError,
-    StoreStats, StoredJob, Submitted, WorkerName,
+    Applied, CacheKey, Changes, Claim, ClaimFilter, Delivery, JobQuery, JobStore, NewJob, NextDelivery,
+    Owner, Page, Settled, StoreError, StoreStats, StoredJob, Submitted, WorkerName,
 };
 
 /// The embedded job store. Clones share it.
@@ -305,5 +306,31 @@ impl JobStore for SqliteStore {
 
     fn arrivals(&self) -> Changes {
         self.wakes.of_queue()
+    }
+
+    async fn claim_delivery(
+        &self,
+        now: Timestamp,
+        lease: Duration,
+        passed_over: &[String],
+    ) -> Result<NextDelivery, StoreError> {
+        let passed_over = passed_over.to_vec();
+        // What a power cut takes of a delivery's fate has it sent once more.
+        self.write(Durability::Whenever, move |db| {
+            outbox::claim(db, now, lease, &passed_over).map(|next| (next, None))
+        })
+        .await
+    }
+
+    async fn settle_delivery(&self, delivery: &Delivery, settled: Settled) -> Result<(), StoreError> {
+        let delivery = delivery.clone();
+        self.write(Durability::Whenever, move |db| {
+            outbox::settle(db, &delivery, settled).map(|()| ((), None))
+        })
+        .await
+    }
+
+    fn deliveries(&self) -> Changes {
+        self.wakes.of_deliveries()
     }
 }

@@ -51,8 +51,8 @@ fn insert(connection: &Connection, docket: &Docket) -> Result<i64, StoreError> {
     connection
         .prepare_cached(
             "INSERT INTO jobs (id, owner, state, backend, params, failure, cached, attempt, created_at, updated_at,
-                               ended_at, idempotency_key, idempotency_digest, traceparent, name, thumbnail)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+                               ended_at, idempotency_key, idempotency_digest, traceparent, name, thumbnail, webhook)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
         )?
         .execute(params![
             job.id.to_string(),
@@ -71,6 +71,7 @@ fn insert(connection: &Connection, docket: &Docket) -> Result<i64, StoreError> {
             job.traceparent.map(String::from),
             job.name.as_ref().or(first_name).map(AssetName::as_str),
             stored.thumbnail.as_ref().map(Json),
+            stored.webhook.as_ref().map(Json),
         ])?;
     Ok(connection.last_insert_rowid())
 }

@@ -6,11 +6,12 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use trellis_core::{
-    Artifact, AssetName, BackendChoice, Input, Job, JobId, JobState, TraceParent, Transition, UnknownName,
+    Artifact, AssetName, BackendChoice, Input, Job, JobId, JobState, JobWebhook, TraceParent, Transition,
+    UnknownName,
 };
 
 use crate::rules::{Hold, Record};
-use crate::{BlobKey, CacheKey, Owner, StoreError, StoredJob, Thumbnail, WorkerName};
+use crate::{BlobKey, CacheKey, Owner, StoreError, StoredJob, Thumbnail, Webhook, WorkerName};
 
 /// A value kept as JSON.
 pub(super) struct Json<T>(pub(super) T);
@@ -123,6 +124,17 @@ fn job_row(row: &Row<'_>) -> rusqlite::Result<Numbered<StoredJob>> {
         let value: Option<Json<T>> = row.get(column)?;
         Ok(value.map(|json| json.0))
     }
+    let webhook: Option<Webhook> = json(row, "webhook")?;
+    let state_of_webhook: Option<String> = row.get("webhook_state")?;
+    let shown = webhook.as_ref().map(|webhook| {
+        Ok::<_, rusqlite::Error>(JobWebhook {
+            url: webhook.shown.clone(),
+            events: webhook.events.clone(),
+            // One that a later version has is not worth a job that cannot be read.
+            state: state_of_webhook.and_then(|name| name.parse().ok()),
+            problem: row.get("webhook_problem")?,
+        })
+    });
     let id: JobId = parsed(row, 1)?;
     let thumbnail: Option<Thumbnail> = json(row, "thumbnail")?;
     let job = Job {
@@ -144,6 +156,7 @@ fn job_row(row: &Row<'_>) -> rusqlite::Result<Numbered<StoredJob>> {
         timings: json(row, "timings")?,
         cached: row.get("cached")?,
         traceparent: traceparent(row)?,
+        webhook: shown.transpose()?,
         thumbnail: thumbnail.as_ref().map(|_| format!("/v1/jobs/{id}/thumbnail")),
         inputs: Vec::new(),
         artifacts: Vec::new(),
@@ -159,6 +172,7 @@ fn job_row(row: &Row<'_>) -> rusqlite::Result<Numbered<StoredJob>> {
         statement: statement.map(BlobKey::from_stored),
         thumbnail,
         cache_key: cache_key.map(CacheKey::from_stored),
+        webhook,
     };
     Ok(Numbered {
         number: row.get(0)?,
@@ -171,7 +185,7 @@ pub(super) fn stored(connection: &Connection, id: JobId) -> Result<StoredJob, St
     let mut statement = connection.prepare_cached(
         "SELECT number, id, state, backend, created_at, updated_at, owner, attempt, made_by, params, progress,
                 failure, notes, provenance, statement, statement_key, timings, cached, cache_key, traceparent,
-                name, thumbnail
+                name, thumbnail, webhook, webhook_state, webhook_problem
          FROM jobs WHERE id = ?1",
     )?;
     let found = statement.query_row([id.to_string()], job_row).optional()?;

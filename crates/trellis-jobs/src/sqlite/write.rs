@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
-use trellis_core::{AssetName, EventKind, JobId, JobState};
+use trellis_core::{AssetName, EventKind, JobEvent, JobId, JobState};
 
 use super::claim;
 use super::memos::remember_deleted;
 use super::names::{self, thumbnail};
+use super::outbox;
 use super::query::queued;
 use super::rows::{Json, Numbered, clamped, job, micros, parsed, record, stored};
 use crate::rules::{self, Acceptance, Command, Edit, Files, Record, Standing, Step, Waiting};
@@ -71,8 +72,8 @@ fn insert(connection: &Connection, new: &NewJob) -> Result<i64, StoreError> {
     connection
         .prepare_cached(
             "INSERT INTO jobs (id, owner, state, backend, params, created_at, updated_at, idempotency_key,
-                               idempotency_digest, cached, traceparent, name)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11)",
+                               idempotency_digest, cached, traceparent, name, webhook)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         )?
         .execute(params![
             new.id.to_string(),
@@ -86,6 +87,7 @@ fn insert(connection: &Connection, new: &NewJob) -> Result<i64, StoreError> {
             new.recalled.is_some(),
             new.traceparent.map(String::from),
             new.name.as_ref().map(AssetName::as_str),
+            new.webhook.as_ref().map(Json),
         ])?;
     let number = connection.last_insert_rowid();
     let mut statement = connection
@@ -172,7 +174,11 @@ fn write(
             .prepare_cached("DELETE FROM jobs WHERE number = ?1")?
             .execute([number])?;
         remember_deleted(connection, id)?;
-        return Ok(Some(Wake { job: id, seen: None }));
+        return Ok(Some(Wake {
+            job: id,
+            seen: None,
+            delivers: false,
+        }));
     };
     if step.entered.is_empty() {
         stay(connection, number, record, step, now)?;
@@ -190,7 +196,7 @@ fn write(
     if let Some(edit) = &step.edit {
         names::put(connection, number, edit)?;
     }
-    put_events(connection, number, record, &step.events, now)?;
+    let delivers = put_events(connection, number, record, &step.events, now)?;
     if record.state.is_final() {
         thin(connection, number)?;
     }
@@ -202,6 +208,7 @@ fn write(
     Ok(changed.then_some(Wake {
         job: id,
         seen: Some(seen),
+        delivers,
     }))
 }
 
@@ -260,20 +267,39 @@ fn enter(
     Ok(())
 }
 
+/// The events, and their deliveries to the job's webhook: whether there are any.
 fn put_events(
     connection: &Connection,
     number: i64,
     record: &Record,
     events: &[EventKind],
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
+    if events.is_empty() {
+        return Ok(false);
+    }
+    let webhook = outbox::webhook_of(connection, number)?;
+    let mut delivers = false;
     let mut statement = connection
         .prepare_cached("INSERT INTO events (job, at, kind, thinned_by) VALUES (?1, ?2, ?3, ?4)")?;
     for event in events {
         let thinned_by = rules::thinned_by(record.attempt, event);
         statement.execute(params![number, micros(now), Json(event), thinned_by])?;
+        if let Some(webhook) = &webhook
+            && webhook.wants(event)
+        {
+            let event = JobEvent {
+                seq: u64::try_from(connection.last_insert_rowid()).unwrap_or(0),
+                job: record.id,
+                // As it is kept and told to those who follow the job.
+                at: Timestamp::from_microsecond(micros(now)).unwrap_or(now),
+                kind: event.clone(),
+            };
+            outbox::put(connection, number, webhook, &event)?;
+            delivers = true;
+        }
     }
-    Ok(())
+    Ok(delivers)
 }
 
 /// Bounds what a finished job leaves behind.

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use trellis_core::{
-    Artifact, BackendChoice, Format, Input, JobId, ParamsPatch, PictureFormat, Progress, Stage,
+    Artifact, BackendChoice, Format, Input, JobId, ParamsPatch, PictureFormat, Progress, Stage, WebhookEvent,
 };
 
-use crate::{BlobKey, Claim, ClaimFilter, Delivered, JobStore, NewJob, Outcome, Owner, WorkerName};
+use crate::{BlobKey, Claim, ClaimFilter, Delivered, JobStore, NewJob, Outcome, Owner, Webhook, WorkerName};
 
 /// How long jobs are claimed for.
 pub const LEASE: Duration = Duration::from_secs(30);
@@ -40,7 +40,18 @@ pub fn new_job(n: u32) -> NewJob {
         idempotency: None,
         queue_limit: 1_000,
         traceparent: None,
+        webhook: None,
         recalled: None,
+    }
+}
+
+/// A webhook at that host.
+pub fn webhook(host: &str, events: &[WebhookEvent]) -> Webhook {
+    Webhook {
+        url: format!("https://{host}/hook?token=secret"),
+        host: host.to_owned(),
+        shown: format!("https://{host}/hook"),
+        events: events.to_vec(),
     }
 }
 

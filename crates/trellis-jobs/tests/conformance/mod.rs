@@ -18,6 +18,7 @@ pub mod edits;
 pub mod kit;
 pub mod life;
 pub mod model;
+pub mod outbox;
 pub mod owners;
 
 /// An empty store, which goes when this is dropped.
@@ -69,6 +70,16 @@ macro_rules! blob_store_conformance {
 #[macro_export]
 macro_rules! job_store_conformance {
     ($fixture:ty) => {
+        $crate::job_store_conformance! {
+            @each outbox $fixture:
+            a_job_s_end_waits_until_it_was_delivered,
+            a_claimed_delivery_is_nobody_else_s_until_its_claim_lapses,
+            hosts_that_are_passed_over_keep_their_turn,
+            a_webhook_is_told_what_it_asked_for_and_of_progress_the_newest,
+            what_is_given_up_is_said_of_the_job,
+            a_delivery_outlives_its_job,
+            deliveries_wake_those_who_wait_for_them,
+        }
         $crate::job_store_conformance! {
             @each life $fixture:
             a_job_goes_from_queue_to_result,

@@ -12,7 +12,7 @@ pub(crate) use trellis_jobs::conformance::kit::*;
 use trellis_jobs::conformance::{BlobFixture, Fixture};
 use trellis_jobs::{
     Asked, BlobStore, FolderBlobs, HeavyWork, JobLimits, JobStore, Jobs, Makers, SqliteStore, Staging,
-    SubmitError, Submitted, Terms,
+    SubmitError, Submitted, Terms, Webhook,
 };
 
 pub(crate) fn picture(side: u32) -> Bytes {
@@ -30,6 +30,7 @@ pub(crate) struct Submission {
     pub(crate) name: Option<AssetName>,
     pub(crate) patch: ParamsPatch,
     pub(crate) backend: BackendChoice,
+    pub(crate) webhook: Option<Webhook>,
 }
 
 pub(crate) async fn submit(
@@ -42,12 +43,18 @@ pub(crate) async fn submit(
         name,
         patch: params,
         backend,
+        webhook,
     } = submission;
     let mut intake = jobs.intake();
     for picture in pictures {
         intake.add(picture, name.clone()).await?;
     }
-    jobs.submit(intake, Asked { params, backend }, terms).await
+    let asked = Asked {
+        params,
+        backend,
+        webhook,
+    };
+    jobs.submit(intake, asked, terms).await
 }
 
 /// A folder with a store and blobs.

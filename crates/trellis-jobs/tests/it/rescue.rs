@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use trellis_core::{Failure, FailureKind, JobId, JobState, Sha256};
+use trellis_core::{Failure, FailureKind, JobId, JobState, Sha256, WebhookEvent};
 use trellis_jobs::rules::{Command, Edit};
 use trellis_jobs::{
-    BlobKey, BlobStore, CacheKey, Docketed, JobStore, Jobs, Left, NewJob, Outcome, Owner, Rescued,
-    SqliteStore, StoredJob, rescue,
+    BlobKey, BlobStore, CacheKey, Docketed, JobStore, Jobs, Left, NewJob, NextDelivery, Outcome, Owner,
+    Rescued, SqliteStore, StoredJob, rescue,
 };
 
-use crate::kit::{Place, at, claim, new_job, outcome, picture};
+use crate::kit::{LEASE, Place, at, claim, new_job, outcome, picture, webhook};
 
 const GLB: &[u8] = b"glTF";
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -27,6 +27,7 @@ async fn submitted(place: &Place, n: u32) -> JobId {
         owner: Owner::named("ada"),
         idempotency: Some((format!("key {n}"), "digest".to_owned())),
         traceparent: Some(TRACE.parse().unwrap()),
+        webhook: Some(webhook("one.example", &WebhookEvent::FINAL)),
         ..new_job(n)
     };
     let picture = Bytes::from(format!("picture {n}"));
@@ -127,6 +128,8 @@ async fn jobs_come_back_as_they_ended() {
     );
     assert_eq!((found.known, &found.left[..]), (0, &[][..]));
     for mut expected in before {
+        // Nobody knows any more whether its webhook was told of the end.
+        expected.job.webhook.as_mut().unwrap().state = None;
         let id = expected.job.id;
         if id == failed {
             // It is not worth the job.
@@ -167,6 +170,14 @@ async fn a_job_that_had_not_ended_is_queued_again_under_a_new_attempt() {
     );
     let held = claim(&place.store, "a", 3).await.unwrap();
     assert_eq!((held.lease.job, held.lease.attempt), (id, 2));
+    // Its webhook is told of the end that it comes to.
+    place
+        .store
+        .succeed(&held.lease, at(4), outcome(&held))
+        .await
+        .unwrap();
+    let told = place.store.claim_delivery(at(4), LEASE, &[]).await.unwrap();
+    assert!(matches!(told, NextDelivery::Now(delivery) if delivery.event.job == id));
 }
 
 #[tokio::test]

@@ -5,10 +5,10 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use trellis_core::{BackendChoice, Format, JobState, ParamsPatch};
+use trellis_core::{BackendChoice, Format, JobState, ParamsPatch, WebhookEvent};
 use trellis_jobs::{Asked, BlobKey, BlobStore, JobStore, Owner, StoreError, SubmitError, Terms};
 
-use crate::kit::{Place, Submission, picture, submit};
+use crate::kit::{Place, Submission, picture, submit, webhook};
 
 fn of(pictures: Vec<Bytes>) -> Submission {
     Submission {
@@ -166,7 +166,11 @@ async fn everything_that_is_asked_makes_another_request() {
         backend: BackendChoice::Relief,
         ..one.clone()
     };
-    for other in [swapped, seeded, elsewhere] {
+    let hooked = Submission {
+        webhook: Some(webhook("one.example", &WebhookEvent::FINAL)),
+        ..one.clone()
+    };
+    for other in [swapped, seeded, elsewhere, hooked] {
         let refused = submit(&jobs, other, keyed("key", "ada")).await.unwrap_err();
         assert_eq!(refused.kind(), "idempotency_key_reused");
     }

@@ -190,6 +190,7 @@ fn read(rest: &Rest) -> Result<(Asked, Vec<&'static str>), Refusal> {
     let asked = Asked {
         params: patch,
         backend: BackendChoice::Auto,
+        webhook: None,
     };
     Ok((asked, ignored.collect()))
 }

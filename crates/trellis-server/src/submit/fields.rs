@@ -8,7 +8,9 @@ use std::fmt;
 use serde::de::{DeserializeOwned, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
-use trellis_core::{Format, ParamsPatch, plain_words};
+use trellis_core::{Format, ParamsPatch, WebhookEvent, plain_words};
+use trellis_jobs::Webhook;
+use trellis_webhook::WebhookError;
 
 use crate::AppState;
 use crate::request_error::RequestError;
@@ -169,6 +171,23 @@ pub(super) fn known_formats(state: &AppState, params: &Map<String, Value>) -> Re
         name: name.chars().take(64).collect(),
         made: Format::ALL.into_iter().filter(makes).collect(),
     })
+}
+
+/// The webhook that is asked for, provided that this server may send to it.
+pub(super) fn webhook(
+    state: &AppState,
+    url: Option<&str>,
+    events: Option<Vec<WebhookEvent>>,
+) -> Result<Option<Webhook>, WebhookError> {
+    let Some(url) = url else {
+        return if events.is_some() {
+            Err(WebhookError::NoUrl)
+        } else {
+            Ok(None)
+        };
+    };
+    let rules = state.webhooks.as_ref().ok_or(WebhookError::Off)?;
+    rules.webhook(url, events).map(Some)
 }
 
 /// Reads fields by their names; the reason for a refusal names the field.

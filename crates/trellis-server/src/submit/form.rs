@@ -4,10 +4,10 @@ use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{FromRequest as _, Multipart, Request};
 use axum::http::{StatusCode, header};
 use bytes::{Bytes, BytesMut};
-use trellis_core::{AssetName, BackendChoice, ParamsPatch};
+use trellis_core::{AssetName, BackendChoice, ParamsPatch, UnknownName, WebhookEvent};
 use trellis_jobs::{Asked, Intake};
 
-use super::fields::{MOST_JSON_BYTES, fields, known_formats, named, parameter_meant};
+use super::fields::{MOST_JSON_BYTES, fields, known_formats, named, parameter_meant, webhook};
 use crate::AppState;
 use crate::problem::Problem;
 use crate::request_error::RequestError;
@@ -27,6 +27,12 @@ pub(crate) struct SubmissionForm {
     /// Which backend; absent: `auto`.
     #[serde(default)]
     backend: BackendChoice,
+    /// The address that is told of the job, by `POST` and signed.
+    #[schema(max_length = 2048, nullable = false)]
+    webhook: Option<String>,
+    /// What it is told of, an event a part; absent: how the job ended.
+    #[schema(min_items = 1, nullable = false)]
+    webhook_events: Option<Vec<WebhookEvent>>,
 }
 
 /// One picture.
@@ -147,12 +153,22 @@ pub(crate) fn broken(error: &MultipartError, limit_bytes: usize) -> RequestError
 pub(super) async fn read(state: &AppState, request: Request, intake: &mut Intake) -> Result<Asked, Problem> {
     let mut form = Form::open(request, state.limits.body_bytes).await?;
     let (mut params, mut backend) = (None, None);
+    let (mut url, mut events) = (None, None::<Vec<WebhookEvent>>);
     while let Some(part) = form.next().await? {
         let name = part.name();
         match name.as_str() {
             "image" => part.picture(intake).await?,
             "params" => once(&mut params, name, params_of(state, &part.text().await?)?)?,
             "backend" => once(&mut backend, name, backend_named(&part.text().await?)?)?,
+            "webhook" => once(&mut url, name, text_of(&part.text().await?))?,
+            "webhook_events" => {
+                let event = event_named(name, &part.text().await?)?;
+                let events = events.get_or_insert_default();
+                // Each is known, so more are repetitions.
+                if !events.contains(&event) {
+                    events.push(event);
+                }
+            }
             _ => {
                 return Err(RequestError::InvalidPart {
                     problem: unknown_part(&name),
@@ -165,6 +181,7 @@ pub(super) async fn read(state: &AppState, request: Request, intake: &mut Intake
     Ok(Asked {
         params: params.unwrap_or_else(ParamsPatch::default),
         backend: backend.unwrap_or_default(),
+        webhook: webhook(state, url.as_deref(), events)?,
     })
 }
 
@@ -248,5 +265,18 @@ fn once<T>(place: &mut Option<T>, name: String, value: T) -> Result<(), RequestE
 }
 
 fn backend_named(content: &[u8]) -> Result<BackendChoice, RequestError> {
-    Ok(String::from_utf8_lossy(content).trim().parse()?)
+    Ok(text_of(content).parse()?)
+}
+
+fn event_named(name: String, content: &[u8]) -> Result<WebhookEvent, RequestError> {
+    text_of(content)
+        .parse()
+        .map_err(|error: UnknownName| RequestError::InvalidPart {
+            name,
+            problem: format!("wrong: {error}"),
+        })
+}
+
+fn text_of(content: &[u8]) -> String {
+    String::from_utf8_lossy(content).trim().to_owned()
 }

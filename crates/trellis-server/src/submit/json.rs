@@ -14,12 +14,12 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
-use trellis_core::{BackendChoice, ParamsPatch};
+use trellis_core::{BackendChoice, ParamsPatch, WebhookEvent};
 use trellis_jobs::{Arriving, Asked, BlobError, Intake, SubmitError};
 
 use self::document::{PLACE, Pictures, ReadError};
 pub(crate) use self::document::{Rest, Shape};
-use super::fields::{known_formats, named};
+use super::fields::{known_formats, named, webhook};
 use crate::AppState;
 use crate::problem::Problem;
 use crate::request_error::RequestError;
@@ -42,6 +42,12 @@ pub(crate) struct SubmissionJson {
     params: Option<ParamsPatch>,
     /// Which backend; absent: `auto`.
     backend: Option<BackendChoice>,
+    /// The address that is told of the job, by `POST` and signed.
+    #[schema(max_length = 2048)]
+    webhook: Option<String>,
+    /// What it is told of; absent: how the job ended.
+    #[schema(min_items = 1)]
+    webhook_events: Option<Vec<WebhookEvent>>,
 }
 
 /// A picture as a data URI.
@@ -56,6 +62,8 @@ struct Fields {
     #[serde(default, deserialize_with = "object")]
     params: Option<ParamsPatch>,
     backend: Option<BackendChoice>,
+    webhook: Option<String>,
+    webhook_events: Option<Vec<WebhookEvent>>,
 }
 
 /// A submission to `/v1/jobs`.
@@ -63,7 +71,7 @@ const SUBMISSION: Shape = Shape {
     pictures: "images",
     single: false,
     bare: false,
-    names: Some(&["images", "params", "backend"]),
+    names: Some(&["images", "params", "backend", "webhook", "webhook_events"]),
 };
 
 pub(super) async fn read(state: &AppState, request: Request, intake: &mut Intake) -> Result<Asked, Problem> {
@@ -173,13 +181,19 @@ fn asked(state: &AppState, rest: Rest) -> Result<Asked, Problem> {
         known_formats(state, params)?;
     }
     let invalid = |reason| RequestError::InvalidJson { place: PLACE, reason };
-    let Fields { params, backend } = named(rest.fields).map_err(invalid).map_err(Problem::from)?;
+    let Fields {
+        params,
+        backend,
+        webhook: url,
+        webhook_events,
+    } = named(rest.fields).map_err(invalid).map_err(Problem::from)?;
     if has_no_images {
         return Err(invalid("`images` is missing".to_owned()).into());
     }
     Ok(Asked {
         params: params.unwrap_or_default(),
         backend: backend.unwrap_or_default(),
+        webhook: webhook(state, url.as_deref(), webhook_events)?,
     })
 }
 

@@ -27,6 +27,7 @@ use trellis_server::{
     AllowedHosts, AllowedOrigins, ApiKeys, AppParts, AppState, Entrance, HttpLimits, KeyRing, Metrics, Tls,
     TrustedProxies, app,
 };
+use trellis_webhook::WebhookRules;
 
 /// A red PNG of 2 × 2 pixels.
 const PNG: &str =
@@ -81,6 +82,7 @@ pub(crate) struct Wishes {
     /// What the worker of each backend counted, looked at again for each answer.
     pub(crate) counters: Arc<Mutex<WorkerCounters>>,
     pub(crate) gpus: Vec<Gpu>,
+    pub(crate) webhooks: Option<WebhookRules>,
 }
 
 impl Default for Wishes {
@@ -107,6 +109,7 @@ impl Default for Wishes {
             public_metrics: false,
             counters: Arc::default(),
             gpus: Vec::new(),
+            webhooks: Some(WebhookRules::default()),
         }
     }
 }
@@ -151,6 +154,7 @@ impl Kit {
             allowed_origins: wishes.origins,
             metrics,
             crossworld: true,
+            webhooks: wishes.webhooks,
             preprocessing: wishes.preprocessing,
             gpus: Arc::new(move || wishes.gpus.clone()),
             public_metrics: wishes.public_metrics,

@@ -31,4 +31,5 @@ mod status;
 mod submit;
 mod tls;
 mod unix;
+mod webhooks;
 mod workers;
