@@ -80,6 +80,7 @@ pub(super) async fn run(
     let asked = Asked {
         params: wishes.params.with("formats", vec![format(state, kind)]),
         backend: BackendChoice::Auto,
+        webhook: None,
     };
     let terms = Terms {
         owner: owner.clone(),
