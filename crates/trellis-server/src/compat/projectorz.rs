@@ -23,11 +23,10 @@ use serde::Serialize;
 use trellis_core::{Format, JobId};
 use trellis_jobs::{Owner, SubmitError};
 
-use self::desk::{Desk, Files, Told};
+use self::desk::{Desk, Files, Kind, Told};
 use self::failed::Failed;
 use self::form::Many;
 use self::wishes::Raw;
-use self::work::Kind;
 use crate::AppState;
 use crate::extract::Caller;
 use crate::file_answer::StoredFile;

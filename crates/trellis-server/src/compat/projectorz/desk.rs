@@ -11,7 +11,17 @@ use trellis_core::JobId;
 use trellis_jobs::Owner;
 
 use super::failed::Failed;
-use super::work::Kind;
+
+/// What a job is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A model, at once.
+    Model,
+    /// The preview of one.
+    Preview,
+    /// The model after its preview.
+    Resumed,
+}
 
 /// Where a generation stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

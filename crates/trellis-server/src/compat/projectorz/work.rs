@@ -11,7 +11,7 @@ use trellis_backend::Route;
 use trellis_core::{BackendChoice, Format, Job, JobId, JobState, ParamsPatch, Stage};
 use trellis_jobs::{Asked, Intake, Owner, Terms};
 
-use super::desk::{Desk, Files, Stand, Told, Turn};
+use super::desk::{Desk, Files, Kind, Stand, Told, Turn};
 use super::failed::Failed;
 use super::wishes::Wishes;
 use crate::AppState;
@@ -21,17 +21,6 @@ use crate::submit;
 const ADJUSTED: HeaderName = HeaderName::from_static("trellis-adjusted");
 /// Names the parameters that were taken and have no effect.
 const IGNORED: HeaderName = HeaderName::from_static("trellis-ignored");
-
-/// What a job is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// A model, at once.
-    Model,
-    /// The preview of one.
-    Preview,
-    /// The model after its preview.
-    Resumed,
-}
 
 #[derive(Debug, Serialize)]
 struct PreviewUrls {
