@@ -17,3 +17,6 @@ lint: ## formatting, lints, licences
 
 bench: ## speed and memory, as docs/performance.md reports them
 	cargo bench --workspace
+
+bench-gpu: ## on an NVIDIA GPU: the worker's ways beside TRELLIS's own, as docs/performance.md reports them
+	tests/gpu/bench-trellis

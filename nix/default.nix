@@ -27,7 +27,8 @@ let
 
   craneLib = inputs.crane.mkLib pkgs;
   rust = pkgs.callPackage ./rust.nix { inherit craneLib; };
-  server-preview = pkgs.callPackage ./server-preview.nix { inherit craneLib rust; };
+  page = pkgs.callPackage ./page.nix { };
+  server-preview = pkgs.callPackage ./server-preview.nix { inherit craneLib rust page; };
   docs = pkgs.callPackage ./docs.nix { };
 
   models = pkgsCuda.callPackage ./models.nix { };
@@ -60,7 +61,7 @@ let
   ) (removeAttrs pins.cuda.packages [ "server" ]);
 
   packages = {
-    inherit server-preview docs;
+    inherit server-preview docs page;
     default = server-preview;
   }
   // lib.optionalAttrs hasGpu {

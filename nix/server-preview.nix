@@ -5,11 +5,13 @@
   craneLib,
   installShellFiles,
   rust,
+  page,
 }:
 craneLib.buildPackage (
   rust.program
   // {
     cargoArtifacts = rust.dependencies;
+    TRELLIS_PAGE_DIST = page;
     # Tests are a check of their own (nix/checks/rust-tests.nix).
     doCheck = false;
 

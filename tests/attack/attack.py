@@ -15,11 +15,13 @@ import door
 import files
 import handshakes
 import http_rules
+import key_holders
 import masks
 import other_servers
 import pictures
 import sessions
 import uploads
+import webhooks
 import workers
 from withstood import Fell
 
@@ -30,10 +32,12 @@ ATTACKS: list[Callable[[str], str]] = [
     *handshakes.ATTACKS,
     *http_rules.ATTACKS,
     *files.ATTACKS,
+    *key_holders.ATTACKS,
     *masks.ATTACKS,
     *pictures.ATTACKS,
     *sessions.ATTACKS,
     *uploads.ATTACKS,
+    *webhooks.ATTACKS,
     *workers.ATTACKS,
     *other_servers.ATTACKS,
 ]

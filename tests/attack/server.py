@@ -89,11 +89,12 @@ class Server:
             with error:
                 return error.code, json.loads(error.read() or b"null")
 
-    def submit(self, picture: bytes, **params: Any) -> tuple[int, Any]:
+    def submit(self, picture: bytes, key: str | None = None, **params: Any) -> tuple[int, Any]:
         head = b'--cut\r\ncontent-disposition: form-data; name="image"; filename="a.png"\r\n\r\n'
         asked = b'\r\n--cut\r\ncontent-disposition: form-data; name="params"\r\n\r\n' + json.dumps(params).encode()
         body = head + picture + (asked if params else b"") + b"\r\n--cut--\r\n"
-        return self.call("POST", "/v1/jobs", body, content_type="multipart/form-data; boundary=cut")
+        headers = {"authorization": f"Bearer {key}"} if key else {}
+        return self.call("POST", "/v1/jobs", body, content_type="multipart/form-data; boundary=cut", **headers)
 
     def finished(self, job: str) -> dict[str, Any]:
         def ended() -> dict[str, Any] | None:

@@ -89,6 +89,16 @@ test("a thumbnail is drawn once and kept by the server", async (context) => {
     await page.reload();
     await page.waitForFunction(() => document.querySelector(".thumb img")?.src.includes("/thumbnail") && document.querySelector(".thumb img").naturalWidth > 0);
     assert.equal(drawnAgain, 0);
+    const covered = await page.evaluate(async () => {
+      const bitmap = await createImageBitmap(document.querySelector(".thumb img"));
+      const pen = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d");
+      pen.drawImage(bitmap, 0, 0);
+      const { data } = pen.getImageData(0, 0, bitmap.width, bitmap.height);
+      let opaque = 0;
+      for (let at = 3; at < data.length; at += 4) opaque += data[at] > 250 ? 1 : 0;
+      return [bitmap.width, bitmap.height, opaque / (data.length / 4)];
+    });
+    assert.ok(covered[0] === covered[1] && covered[2] > 0.1 && covered[2] < 0.9, `${covered}`);
     assert.equal((await running.job(id)).thumbnail, `/v1/jobs/${id}/thumbnail`);
   });
 });

@@ -172,7 +172,7 @@ test("bad files and too large ones are refused before they are sent", async () =
 test("what is removed with the brush is left out of what is sent", () => visit(chromium, {}, async (page, running) => {
   await drop(page, DUCK);
   await page.getByRole("button", { name: "Cut out" }).click();
-  const canvas = page.locator(".canvas canvas");
+  const canvas = page.locator("dialog .canvas canvas");
   await canvas.waitFor();
   await accessible(page, "cut-out editor");
   const box = await canvas.boundingBox();

@@ -22,7 +22,7 @@ fi
 promised=(
   packages.{default,server,server-bare,server-ada,server-hopper,server-ampere,server-preview,python-env}
   packages.{torch,xformers,kaolin,nvdiffrast,diff-gaussian-rasterization,diffoctreerast,trellis}
-  packages.{models-trellis-image-large,models-dinov2,models-u2net,image,docs}
+  packages.{models-trellis-image-large,models-dinov2,models-u2net,image,docs,page}
   apps.{default,server,doctor,generate}
   devShells.{default,cuda}
   overlays.{default,cuda,torch,xformers,kaolin,spconv,extensions,python-extras,trellis}

@@ -59,9 +59,9 @@ def picture(surface: Surface, matrix: Any, side: int, samples: int = 3) -> Any:
     """The painted object (side, side, 3) uint8 as a camera sees it, first row at the top, black around it."""
     fine = side * samples
     positions = torch.nn.functional.pad(surface.vertices, (0, 1), value=1.0) @ matrix.T
-    face_of = rasterise(positions, surface.faces, fine, fine).view(-1)
+    face_of = rasterise(positions[None], surface.faces, fine, fine).view(-1)
     pixel = (face_of >= 0).nonzero()[:, 0]
-    share = shares(positions, surface.faces, face_of[pixel], pixel, (fine, fine)).here
+    share = shares(positions[None], surface.faces, face_of[pixel], pixel, (fine, fine)).here
     place = (share[..., None] * surface.vertices[surface.faces[face_of[pixel]]]).sum(1)
     drawn = torch.zeros(fine * fine, 3, device=place.device)
     drawn[pixel] = colour(place)
@@ -70,6 +70,6 @@ def picture(surface: Surface, matrix: Any, side: int, samples: int = 3) -> Any:
 
 
 def views(surface: Surface, count: int, side: int, which: slice = slice(None)) -> list[tuple[Any, Any]]:
-    """Clip matrices and pictures."""
+    """Clip matrices and pictures, each in a batch of one."""
     matrices = [clip_matrix(*camera(index, count)) for index in range(count)][which]
-    return [(matrix, picture(surface, matrix, side)) for matrix in matrices]
+    return [(matrix[None], picture(surface, matrix, side)[None]) for matrix in matrices]

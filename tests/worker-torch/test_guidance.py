@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 import unittest
 from contextlib import contextmanager
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -113,10 +112,6 @@ class Sampler:
 class Guidance(unittest.TestCase):
     def setUp(self) -> None:
         torch.manual_seed(1)
-        stand_in = ModuleType("trellis.modules.sparse")
-        stand_in.sparse_cat = sparse_cat  # type: ignore[attr-defined]
-        sys.modules["trellis.modules.sparse"] = stand_in
-        self.addCleanup(sys.modules.pop, "trellis.modules.sparse")
         self.coords = torch.cat([torch.zeros(9, 1), torch.randint(0, 8, (9, 3))], 1).int()
 
     def both(self, model: Any, noise: Any, pictures: int = 1) -> tuple[Any, Any, list[int]]:
@@ -125,7 +120,7 @@ class Guidance(unittest.TestCase):
             reference = Sampler().sample(model, noise, cond)
             model.calls.clear()
             sampler = Sampler()
-            sampler._inference_model = OneBatch(sampler._inference_model)  # type: ignore[method-assign]
+            sampler._inference_model = OneBatch(sampler._inference_model, sparse_cat)  # type: ignore[method-assign]
             with remembering(model):
                 ours = sampler.sample(model, noise, cond)
         return reference, ours, model.calls

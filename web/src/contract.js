@@ -46,7 +46,7 @@ export function read(contract) {
 /** A parameter's name for people: `ss_sampling_steps` is "Ss sampling steps". @param {string} name */
 export function title(name) {
   const words = name.replaceAll("_", " ").replace(/\bss\b/, "structure").replace(/\bslat\b/, "detail")
-    .replace(/\bstl\b/, "STL").replace(/\balgo\b/, "method").replace("multiimage", "several pictures");
+    .replace(/\bstl\b/, "STL").replace(/\balgo\b/, "method").replace("multiimage", "several pictures").replace(/ mm$/, " (mm)");
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 

@@ -36,6 +36,7 @@ export async function create(main, gone, id) {
         button("Cut out", () => cutOut(at), { title: "Choose what belongs to the object" }),
         button("✕", () => { URL.revokeObjectURL(picture.url); pictures.splice(at, 1); draw(); }, { "aria-label": `Remove ${picture.file.name}` })))));
     zone.classList.toggle("small", pictures.length > 0);
+    choose.textContent = pictures.length > 0 ? "Add another view" : "Choose pictures";
     hint.textContent = pictures.length > 1 ? "Several pictures are views of one object." : "";
   };
   const add = async (/** @type {File[]} */ files) => {
@@ -71,9 +72,10 @@ export async function create(main, gone, id) {
   };
 
   const hint = h("p", { class: "hint" });
+  const choose = h("label", { class: "button", for: "pick" });
   zone.append(h("div", { class: "drop-mark", "aria-hidden": "true" }, "+"),
     h("p", {}, h("strong", {}, "Drop a picture here"), h("span", {}, "or paste it with Ctrl+V")),
-    h("div", { class: "row" }, h("label", { class: "button", for: "pick" }, "Choose pictures"), input,
+    h("div", { class: "row" }, choose, input,
       h("label", { class: "button camera" }, "Take a photo", camera)),
     h("button", { type: "button", class: "link", onclick: () => attempt(trySample) }, "Try it with a sample"));
   main.replaceChildren(h("div", { class: "create" },

@@ -61,13 +61,14 @@ function open({ file, original, mask, origin, width, height, done }) {
   for (let at = 3; at < pixels.data.length; at += 4) pixels.data[at] = 255;
   const shown = canvasOf(width, height);
   shown.setAttribute("role", "img");
-  shown.setAttribute("aria-label", "The picture; what is removed is tinted");
+  shown.setAttribute("aria-label", "The picture; what is removed is checkered");
   /** @type {Uint8ClampedArray[]} */
   const before = [];
   let keeping = false;
   let saved = false;
   let zoom = 1;
 
+  const square = Math.max(6, Math.round(Math.max(width, height) / 40));
   const draw = (x0 = 0, y0 = 0, x1 = width, y1 = height) => {
     const left = Math.max(0, Math.floor(x0)), top = Math.max(0, Math.floor(y0));
     const right = Math.min(width, Math.ceil(x1)), bottom = Math.min(height, Math.ceil(y1));
@@ -77,10 +78,10 @@ function open({ file, original, mask, origin, width, height, done }) {
       for (let x = left; x < right; x += 1) {
         const from = y * width + x, to = 4 * ((y - top) * (right - left) + x - left);
         const kept = mask[from] / 255;
-        // Removed parts are greyed and tinted, so that they can still be recognised.
+        // Of removed parts a shadow stays, so that they can still be recognised.
         const grey = (pixels.data[from * 4] + pixels.data[from * 4 + 1] + pixels.data[from * 4 + 2]) / 3;
-        const tint = [0.35 * grey + 150, 0.25 * grey + 20, 0.35 * grey + 60];
-        for (let c = 0; c < 3; c += 1) part.data[to + c] = kept * pixels.data[from * 4 + c] + (1 - kept) * tint[c];
+        const removed = 0.22 * grey + 0.78 * ((Math.floor(x / square) + Math.floor(y / square)) % 2 ? 205 : 240);
+        for (let c = 0; c < 3; c += 1) part.data[to + c] = kept * pixels.data[from * 4 + c] + (1 - kept) * removed;
         part.data[to + 3] = 255;
       }
     }
@@ -132,7 +133,7 @@ function open({ file, original, mask, origin, width, height, done }) {
     done(new File([/** @type {Blob} */ (blob)], `${file.name.replace(/\.\w+$/, "")}.png`, { type: "image/png" }));
   };
   const box = dialog("Cut out the object",
-    h("p", { class: "hint" }, `${origin} What is tinted is left out.`),
+    h("p", { class: "hint" }, `${origin} What is checkered is left out.`),
     h("div", { class: "tools" }, h("div", { class: "segments", role: "group", "aria-label": "Brush" }, drop, keep), h("label", { class: "brush" }, "Size", brush),
       button("−", () => magnify(1 / 1.5), { "aria-label": "Zoom out" }), button("+", () => magnify(1.5), { "aria-label": "Zoom in" }), undo),
     h("div", { class: "canvas", tabIndex: 0, role: "region", "aria-label": "Picture" }, shown),

@@ -86,7 +86,7 @@ function drawOnSight(item, job, picture, gone) {
     watch.disconnect();
     drawing = drawing.then(async () => {
       if (gone.aborted || !item.isConnected) return;
-      await keepThumbnail(job).catch(() => {});
+      await keepThumbnail(job, gone).catch(() => {});
       picture.src = thumbnailOf(job) ?? picture.src;
     });
   });

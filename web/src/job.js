@@ -4,7 +4,6 @@ import { artifactUrl, follow, getJob, isOver, json, put, send, shownModel, submi
 import { offers, parameters } from "./contract.js";
 import { announce, attempt, button, dialog, h, sentence, toast } from "./dom.js";
 import { drawn, tools, viewer } from "./viewer.js";
-import { keepThumbnail } from "./thumbnails.js";
 import { STAGE_ORDER, curlLine, duration, formatName, generateLine, jobName, provenance, size, stageName, stateName, when } from "./words.js";
 
 /** @typedef {import("./api.js").Job} Job */
@@ -97,7 +96,7 @@ function progressCard(job, link, acts) {
   }
   return h("div", { class: "working" },
     h("div", { class: "row" }, h("h2", {}, job.state === "queued" ? "Waiting" : progress ? stageName(progress.stage) : "Starting"),
-      h("span", { class: job.state === "queued" ? "place" : "step" }, job.state === "running" && progress && progress.total > 1 ? `${progress.step} of ${progress.total}` : ""),
+      h("span", { class: job.state === "queued" ? "place" : "step" }, job.state === "running" && progress && progress.total > 1 && progress.step > 0 ? `${progress.step} of ${progress.total}` : ""),
       button("Cancel", acts.cancel)),
     steps, h("p", { class: `cut-off ${link ? "" : "shown"}` }, "Connection lost; it reconnects by itself. The job goes on."));
 }
@@ -134,7 +133,6 @@ async function showScene(scene, job) {
     scene.append(tools(view));
     scene.dataset.drawn = model.preview ? "preview" : "result";
     if (model.preview) scene.append(h("span", { class: "badge preview" }, "Preview, until TRELLIS is done"));
-    if (job.state === "succeeded") await keepThumbnail(job);
   } catch (error) {
     scene.dataset.model = "";
     toast(error);

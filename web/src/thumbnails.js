@@ -15,11 +15,13 @@ const SIDE = 384;
 /** @param {Job} job */
 export const thumbnailOf = (job) => job.thumbnail?.replace(/^\//, "") ?? drawnHere.get(job.id);
 
-/** Draws and keeps a picture of a job's result, where it has one and no picture yet. @param {Job} job */
-export async function keepThumbnail(job) {
+/** Draws and keeps a picture of a job's result, where it has one and no picture yet. @param {Job} job @param {AbortSignal} gone */
+export async function keepThumbnail(job, gone) {
   const model = shownModel(job);
   if (!model || model.preview || thumbnailOf(job)) return;
   const picture = await shrunk(await thumbnail(artifactUrl(job, model.name)));
+  // Beside another viewer, of the view that was gone to, it would be cut off.
+  if (gone.aborted) return;
   drawnHere.set(job.id, URL.createObjectURL(picture));
   if (!(await offers("/v1/jobs/{id}/thumbnail"))) return;
   // The job may be gone by now.

@@ -48,7 +48,7 @@ export const drawn = (view) =>
       });
 
 /**
- * A small picture of a model, drawn out of sight.
+ * A small picture of a model, drawn where nobody sees it; outside of the window nothing would be drawn.
  * @param {string} url @returns {Promise<Blob>}
  */
 export async function thumbnail(url) {
@@ -58,7 +58,7 @@ export async function thumbnail(url) {
   try {
     await drawn(view);
     view.jumpCameraToGoal();
-    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    for (let frame = 0; frame < 4; frame += 1) await new Promise(requestAnimationFrame);
     return await view.toBlob({ mimeType: "image/webp", qualityArgument: 0.85, idealAspect: false });
   } finally {
     view.remove();

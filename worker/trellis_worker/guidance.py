@@ -28,8 +28,10 @@ EVERYWHERE = (-math.inf, math.inf)
 class OneBatch:
     """Takes the place of a guided sampler's `_inference_model` for one job."""
 
-    def __init__(self, inference: Callable[..., Any]) -> None:
+    def __init__(self, inference: Callable[..., Any], joined: Callable[[list[Any]], Any]) -> None:
+        """`inference` is the method itself; `joined` makes one sparse tensor of several samples."""
         self._inference = inference
+        self._joined = joined
         self._cond: Any = None
         self._batches: dict[bool, list[Any]] = {}
         self._coords: Any = None
@@ -77,8 +79,7 @@ class OneBatch:
         if x_t.coords is not self._coords:
             self._coords, self._repeated = x_t.coords, {}
         if count not in self._repeated:
-            sparse = importlib.import_module("trellis.modules.sparse")
-            self._repeated[count] = sparse.sparse_cat([x_t] * count)
+            self._repeated[count] = self._joined([x_t] * count)
         return self._repeated[count]
 
 

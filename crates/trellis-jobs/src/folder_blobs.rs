@@ -13,7 +13,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures::stream;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
@@ -231,6 +231,7 @@ impl BlobStore for FolderBlobs {
             key: key.clone(),
             file: opened.await?,
             rest_bytes: range.end.saturating_sub(range.start),
+            part: BytesMut::new(),
         };
         Ok(Box::pin(stream::unfold(Some(reader), next_part)))
     }
@@ -363,6 +364,8 @@ struct Reader {
     key: BlobKey,
     file: File,
     rest_bytes: u64,
+    /// Empty between two parts.
+    part: BytesMut,
 }
 
 type Step = (Result<Bytes, BlobError>, Option<Reader>);
@@ -371,10 +374,12 @@ async fn next_part(reader: Option<Reader>) -> Option<Step> {
     let mut reader = reader.filter(|reader| reader.rest_bytes > 0)?;
     let (blobs, key) = (reader.blobs.clone(), reader.key.clone());
     let read = blobs.blocking(&key, move |_, _| {
-        let mut part = vec![0; usize::try_from(reader.rest_bytes.min(PART_BYTES)).unwrap_or(usize::MAX)];
-        reader.file.read_exact(&mut part)?;
-        reader.rest_bytes -= part.len() as u64;
-        Ok((Bytes::from(part), reader))
+        let part_bytes = usize::try_from(reader.rest_bytes.min(PART_BYTES)).unwrap_or(usize::MAX);
+        // The memory of the part before, where that has been sent by now.
+        reader.part.resize(part_bytes, 0);
+        reader.file.read_exact(&mut reader.part)?;
+        reader.rest_bytes -= part_bytes as u64;
+        Ok((reader.part.split().freeze(), reader))
     });
     match read.await {
         Ok((part, reader)) => Some((Ok(part), Some(reader))),

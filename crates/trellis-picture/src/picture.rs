@@ -1,9 +1,13 @@
 //! A decoded picture.
 
-use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use image::{ExtendedColorType, ImageEncoder as _};
+use std::io::{self, Write};
+
+use png::{BitDepth, ColorType, Compression, Encoder, Filter};
 
 use crate::Note;
+
+/// How much of a PNG is in memory at a time.
+const PNG_PART_BYTES: usize = 64 << 10;
 
 /// A decoded picture: rows from the top, four bytes (red, green, blue, alpha; not premultiplied; sRGB) a pixel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,43 +81,67 @@ impl Picture {
         &self.notes
     }
 
-    /// The picture as a PNG: RGB, or RGBA where it has a mask; not compressed, as it is read once and thrown away.
-    pub fn to_png(&self) -> Vec<u8> {
-        let opaque: Vec<u8>;
-        let (pixels, colour) = if self.has_alpha {
-            (&self.pixels, ExtendedColorType::Rgba8)
+    /// Writes the picture as a PNG: RGB, or RGBA where it has a mask; not compressed, as it is read once and thrown
+    /// away.
+    pub fn write_png(&self, sink: impl Write) -> io::Result<()> {
+        let colour = if self.has_alpha {
+            ColorType::Rgba
         } else {
-            opaque = without_alpha(&self.pixels);
-            (&opaque, ExtendedColorType::Rgb8)
+            ColorType::Rgb
         };
-        let mut png = Vec::with_capacity(pixels.len() + (64 << 10));
-        let encoder =
-            PngEncoder::new_with_quality(&mut png, CompressionType::Uncompressed, FilterType::NoFilter);
-        self.write(encoder, pixels, colour);
+        self.write(sink, colour, Compression::NoCompression, Filter::NoFilter)
+    }
+
+    /// The picture as [`Self::write_png`] writes it.
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "memory takes as many bytes as there are"
+    )]
+    pub fn to_png(&self) -> Vec<u8> {
+        let mut png = Vec::new();
+        self.write_png(&mut png).expect("memory takes it");
         png
     }
 
     /// The picture as a PNG to be kept or sent: RGBA whatever its mask is, the colours where nothing is seen too.
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "memory takes as many bytes as there are"
+    )]
     pub fn to_small_png(&self) -> Vec<u8> {
         let mut png = Vec::new();
-        let encoder = PngEncoder::new_with_quality(&mut png, CompressionType::Fast, FilterType::Adaptive);
-        self.write(encoder, &self.pixels, ExtendedColorType::Rgba8);
+        self.write(&mut png, ColorType::Rgba, Compression::Fast, Filter::Adaptive)
+            .expect("memory takes it");
         png
     }
 
-    fn write(&self, encoder: PngEncoder<&mut Vec<u8>>, pixels: &[u8], colour: ExtendedColorType) {
-        encoder
-            .write_image(pixels, self.width, self.height, colour)
-            .expect("there are as many bytes as pixels need, and memory takes them");
+    /// Row by row, so that no copy of the picture is made.
+    fn write(
+        &self,
+        sink: impl Write,
+        colour: ColorType,
+        compression: Compression,
+        filter: Filter,
+    ) -> io::Result<()> {
+        let mut encoder = Encoder::new(sink, self.width, self.height);
+        encoder.set_depth(BitDepth::Eight);
+        encoder.set_color(colour);
+        encoder.set_compression(compression);
+        encoder.set_filter(filter);
+        let mut png = encoder.write_header()?;
+        let mut rows = png.stream_writer_with_size(PNG_PART_BYTES)?;
+        let mut opaque = Vec::new();
+        for row in self.pixels.chunks_exact(self.pixels.len() / self.height as usize) {
+            if colour == ColorType::Rgba {
+                rows.write_all(row)?;
+            } else {
+                opaque.clear();
+                opaque.extend(row.chunks_exact(4).flat_map(|pixel| &pixel[..3]));
+                rows.write_all(&opaque)?;
+            }
+        }
+        Ok(rows.finish()?)
     }
-}
-
-fn without_alpha(pixels: &[u8]) -> Vec<u8> {
-    let mut opaque = Vec::with_capacity(pixels.len() / 4 * 3);
-    for pixel in pixels.chunks_exact(4) {
-        opaque.extend_from_slice(&pixel[..3]);
-    }
-    opaque
 }
 
 /// Alpha from which a pixel is opaque: encoders and editors round it.

@@ -1,19 +1,17 @@
 //! What every page for people has: the policy header that makes browsers load nothing from elsewhere, and escaped text.
 
-use axum::http::{HeaderName, HeaderValue, header};
-use axum::response::{Html, IntoResponse as _, Response};
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
 
-const POLICY: (HeaderName, HeaderValue) = (
-    header::CONTENT_SECURITY_POLICY,
-    HeaderValue::from_static(
-        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; \
-         frame-ancestors 'none'",
-    ),
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; \
+     frame-ancestors 'none'",
 );
 
 /// A page with the policy.
-pub(crate) fn page(html: String) -> Response {
-    ([POLICY], Html(html)).into_response()
+pub(crate) fn with_policy(mut page: Response) -> Response {
+    page.headers_mut().insert(header::CONTENT_SECURITY_POLICY, POLICY);
+    page
 }
 
 /// Text as HTML shows it.

@@ -6,6 +6,7 @@
 
 mod answered;
 mod app;
+mod asset;
 mod attempts;
 mod authorize;
 mod book;

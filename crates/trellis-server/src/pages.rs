@@ -5,28 +5,31 @@
 use std::sync::{Arc, LazyLock};
 
 use axum::Router;
-use axum::http::header;
+use axum::http::{HeaderMap, Method, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use utoipa::openapi::OpenApi;
 
-use crate::html::page;
+use crate::asset::Asset;
+use crate::html::with_policy;
 use crate::{AppState, reference};
 
 const STYLE: &str = include_str!("../assets/style.css");
 
 /// The contract as it is sent, and the page made of it.
 struct Documents {
-    contract: String,
-    reference: String,
+    contract: Asset,
+    reference: Asset,
 }
 
 impl Documents {
     fn of(contract: OpenApi) -> Self {
         const PLAIN: &str = "a contract of plain types is JSON";
+        let text = contract.to_pretty_json().expect(PLAIN);
+        let page = reference::page(&serde_json::to_value(contract).expect(PLAIN));
         Self {
-            contract: contract.to_pretty_json().expect(PLAIN),
-            reference: reference::page(&serde_json::to_value(contract).expect(PLAIN)),
+            contract: Asset::made("application/json", text),
+            reference: Asset::made("text/html; charset=utf-8", page),
         }
     }
 }
@@ -38,14 +41,14 @@ pub(crate) fn routes(contract: impl FnOnce() -> OpenApi + Send + 'static) -> Rou
     Router::new()
         .route(
             "/openapi.json",
-            get(async move || {
-                (
-                    [(header::CONTENT_TYPE, "application/json")],
-                    documents.contract.clone(),
-                )
+            get(async move |method: Method, headers: HeaderMap| documents.contract.answer(&method, &headers)),
+        )
+        .route(
+            "/docs",
+            get(async move |method: Method, headers: HeaderMap| {
+                of_reference.reference.answer(&method, &headers).map(with_policy)
             }),
         )
-        .route("/docs", get(async move || page(of_reference.reference.clone())))
         .route("/docs/style.css", get(style))
 }
 

@@ -8,14 +8,13 @@ use std::sync::LazyLock;
 
 use axum::Router;
 use axum::extract::Path;
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
+use axum::response::Response;
 use axum::routing::get;
 use include_dir::{Dir, include_dir};
-use sha2::{Digest as _, Sha256};
 
 use crate::AppState;
-use crate::conditions::{self, Condition};
+use crate::asset::{ASKED_AFTER, Asset, FOR_GOOD};
 use crate::request_error::RequestError;
 
 static FILES: Dir<'static> = include_dir!("$TRELLIS_PAGE");
@@ -27,40 +26,25 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 /// Below this prefix are the page's files.
 pub(crate) const PREFIX: &str = "/ui/";
 
-/// A file of the page.
-struct Asset {
-    media_type: &'static str,
-    plain: &'static [u8],
-    brotli: Option<&'static [u8]>,
-    /// The content's hash, without quotes; each form of the content has a tag of its own.
-    hash: String,
-}
-
 /// All of them, by their path.
 static ASSETS: LazyLock<BTreeMap<&'static str, Asset>> = LazyLock::new(|| {
-    let mut assets = BTreeMap::new();
     let folders = std::iter::once(&FILES).chain(FILES.dirs());
-    for file in folders.flat_map(Dir::files) {
-        let Some(path) = file.path().to_str() else {
-            continue;
+    let named = folders.flat_map(Dir::files).filter_map(|file| {
+        let path = file.path().to_str()?;
+        let caching = if path == "index.html" {
+            ASKED_AFTER
+        } else {
+            FOR_GOOD
         };
-        let Some(media_type) = media_type(path) else {
-            continue;
-        };
-        let hash = data_encoding::HEXLOWER.encode(&Sha256::digest(file.contents())[..16]);
-        assets.insert(
+        let brotli = FILES
+            .get_file(format!("{path}.br"))
+            .map(include_dir::File::contents);
+        Some((
             path,
-            Asset {
-                media_type,
-                plain: file.contents(),
-                brotli: FILES
-                    .get_file(format!("{path}.br"))
-                    .map(include_dir::File::contents),
-                hash,
-            },
-        );
-    }
-    assets
+            Asset::carried(media_type(path)?, caching, file.contents(), brotli),
+        ))
+    });
+    named.collect()
 });
 
 /// Its media type by its ending; none of what is not served by its own name.
@@ -82,12 +66,10 @@ pub(crate) fn routes() -> Router<AppState> {
 }
 
 async fn page(method: Method, headers: HeaderMap) -> Result<Response, RequestError> {
-    let asset = &ASSETS["index.html"];
-    let mut response = answer(asset, "no-cache", &method, &headers)?;
-    response.headers_mut().insert(
-        header::CONTENT_SECURITY_POLICY,
-        header::HeaderValue::from_static(POLICY),
-    );
+    let mut response = ASSETS["index.html"].answer(&method, &headers)?;
+    response
+        .headers_mut()
+        .insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     Ok(response)
 }
 
@@ -102,68 +84,5 @@ async fn file(
         let path = uri.path().chars().take(200).collect();
         return Err(RequestError::RouteNotFound { path });
     };
-    answer(asset, "public, max-age=31536000, immutable", &method, &headers)
-}
-
-fn answer(
-    asset: &Asset,
-    caching: &'static str,
-    method: &Method,
-    headers: &HeaderMap,
-) -> Result<Response, RequestError> {
-    let brotli = asset.brotli.filter(|_| takes_brotli(headers));
-    let etag = match brotli {
-        Some(_) => format!("\"{}-br\"", asset.hash),
-        None => format!("\"{}\"", asset.hash),
-    };
-    let common = [
-        (header::ETAG, etag.clone()),
-        (header::CACHE_CONTROL, caching.to_owned()),
-        (header::VARY, "accept-encoding".to_owned()),
-    ];
-    if conditions::check(method, headers, Some(&etag))? == Condition::NotModified {
-        return Ok((StatusCode::NOT_MODIFIED, common).into_response());
-    }
-    let kind = [(header::CONTENT_TYPE, asset.media_type)];
-    Ok(match brotli {
-        Some(bytes) => (common, kind, [(header::CONTENT_ENCODING, "br")], bytes).into_response(),
-        None => (common, kind, asset.plain).into_response(),
-    })
-}
-
-/// Whether the client takes brotli: it names it, and not with the weight 0.
-fn takes_brotli(headers: &HeaderMap) -> bool {
-    let lists = headers.get_all(header::ACCEPT_ENCODING).iter();
-    lists
-        .filter_map(|list| list.to_str().ok())
-        .flat_map(|list| list.split(','))
-        .any(|coding| {
-            let (name, weight) = coding.split_once(';').unwrap_or((coding, "q=1"));
-            let weight = weight.trim().strip_prefix("q=").unwrap_or("1");
-            name.trim().eq_ignore_ascii_case("br") && weight.parse().is_ok_and(|weight: f32| weight > 0.0)
-        })
-}
-
-#[cfg(test)]
-mod tests {
-    use axum::http::HeaderValue;
-
-    use super::*;
-
-    #[test]
-    fn brotli_is_sent_to_those_who_take_it() {
-        for (value, takes) in [
-            ("gzip, deflate, br", true),
-            ("br;q=0.5", true),
-            ("BR", true),
-            ("gzip", false),
-            ("br;q=0", false),
-            ("brown", false),
-            ("", false),
-        ] {
-            let headers = HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(value))]);
-            assert_eq!(takes_brotli(&headers), takes, "{value}");
-        }
-        assert!(!takes_brotli(&HeaderMap::new()));
-    }
+    asset.answer(&method, &headers)
 }

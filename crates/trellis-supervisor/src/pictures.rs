@@ -3,6 +3,7 @@
 //! So TRELLIS sees the pixels that the preview sees, whatever Pillow would make of a profile or a format, and
 //! what strangers send is read by one decoder only.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -39,7 +40,9 @@ fn write_all(pictures: &[Bytes], folder: &Path, max_pixels: u64) -> Result<Writt
         };
         let picture = decode(bytes, max_pixels).map_err(|error| unreadable(&view, &error))?;
         let path = folder.join(index.to_string());
-        std::fs::write(&path, picture.to_png()).map_err(|error| cannot_write(&error))?;
+        File::create(&path)
+            .and_then(|file| picture.write_png(file))
+            .map_err(|error| cannot_write(&error))?;
         written.paths.push(path);
         let notes = picture.notes().iter();
         written.notes.extend(notes.map(|note| format!("{view}{note}")));

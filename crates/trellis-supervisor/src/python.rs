@@ -25,6 +25,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "generate.py",
     "guidance.py",
     "hooks.py",
+    "loading.py",
     "offline.py",
     "parent.py",
     "pictures.py",
@@ -37,8 +38,10 @@ const SOURCES: &[(&str, &str)] = sources![
     "texture/__init__.py",
     "texture/bake.py",
     "texture/glb.py",
+    "texture/holes.py",
     "texture/observations.py",
     "texture/raster.py",
+    "texture/unwrap.py",
     "warmup.py",
 ];
 

@@ -90,8 +90,16 @@ class Trellis1:
             pipeline._pretrained_args = arguments
             return pipeline
 
-        with replaced(base.Pipeline, "from_pretrained", staticmethod(from_pretrained)), _local_hub():
-            return pipelines.TrellisImageTo3DPipeline.from_pretrained(str(folder))
+        with (
+            replaced(base.Pipeline, "from_pretrained", staticmethod(from_pretrained)),
+            _local_hub(),
+            _quickly(
+                [files.with_name(f"{files.name}.safetensors") for files in checkpoints.values()]
+            ) as check,
+        ):
+            pipeline = pipelines.TrellisImageTo3DPipeline.from_pretrained(str(folder))
+            check(pipeline.models)
+            return pipeline
 
     def determinism(self) -> list[str]:
         return [f"SPCONV_ALGO={os.environ.get('SPCONV_ALGO', '')}", f"{quality.VARIABLE}={quality.asked()}"]
@@ -136,7 +144,7 @@ class Trellis1:
     @contextmanager
     def exporting(self, run: Run, decoded: dict[str, Any]) -> Iterator[Callable[[Format], Save]]:
         processing = importlib.import_module("trellis.utils.postprocessing_utils")
-        with _baking(processing, run.stages):
+        with _mending(processing), _baking(processing, run.stages):
             yield Exports(run, decoded, processing).prepare
 
     def notes(self, formats: tuple[Format, ...]) -> list[str]:
@@ -167,6 +175,25 @@ def decoded_for(params: Params) -> list[str]:
     decoded = DECODED_FOR if params.texture else {**DECODED_FOR, Format.GLB: ("mesh",)}
     needed = {name for format_ in params.formats for name in decoded[format_]}
     return [name for name in DECODERS if name in needed]
+
+
+@contextmanager
+def _quickly(files: list[Path]) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """Loads without random weights where that is asked for; gives what checks that nothing is left empty."""
+    if quality.asked() is not Quality.BALANCED:
+        yield lambda _models: None
+        return
+    # Only here, for it imports torch.
+    loading = importlib.import_module("trellis_worker.loading")
+
+    def check(models: dict[str, Any]) -> None:
+        for name, model in models.items():
+            loading.complete(model, name)
+
+    hub = Path(importlib.import_module("torch.hub").get_dir())
+    loading.read_ahead([*files, *(hub / "checkpoints").glob("dinov2*.pth")])
+    with loading.without_random_weights():
+        yield check
 
 
 @contextmanager
@@ -235,6 +262,9 @@ def _guide_in_one_batch(pipeline: Any) -> None:
     guidance = importlib.import_module("trellis_worker.guidance")
     made = {}
 
+    def joined(samples: list[Any]) -> Any:
+        return importlib.import_module("trellis.modules.sparse").sparse_cat(samples)
+
     def remembering(method: str) -> None:
         original, model = getattr(pipeline, method), pipeline.models[USED_BY[method][0]]
 
@@ -246,9 +276,29 @@ def _guide_in_one_batch(pipeline: Any) -> None:
 
     for method, (name, _) in SAMPLERS.items():
         sampler = getattr(pipeline, name)
-        made[name] = sampler._inference_model = guidance.OneBatch(sampler._inference_model)
+        made[name] = sampler._inference_model = guidance.OneBatch(sampler._inference_model, joined)
         remembering(method)
     pipeline.inject_sampler_multi_image = guidance.averaging(pipeline.inject_sampler_multi_image, made)
+
+
+@contextmanager
+def _mending(module: Any) -> Iterator[None]:
+    """Has the halves of `to_glb` that are ours take the place of TRELLIS's, where that is asked for."""
+    if quality.asked() is not Quality.BALANCED:
+        yield
+        return
+    # Only here, for they import torch and numpy.
+    holes = importlib.import_module("trellis_worker.texture.holes")
+    unwrap = importlib.import_module("trellis_worker.texture.unwrap")
+
+    def places(count: int) -> list[list[float]]:
+        return [module.sphere_hammersley_sequence(index, count) for index in range(count)]
+
+    with (
+        replaced(module, "_fill_holes", holes.fill_holes(places)),
+        replaced(module, "parametrize_mesh", unwrap.parametrise),
+    ):
+        yield
 
 
 @contextmanager
@@ -316,8 +366,8 @@ class Exports:
         if quality.asked() is Quality.BALANCED:
             # Only here, for it imports torch.
             glb = importlib.import_module("trellis_worker.texture.glb")
-            wanted = glb.Wanted(params.mesh_simplify, params.texture_size, HOLE_SIZE)
-            mesh = glb.to_glb(glb.Trellis.imported(), splats, decoded, wanted, self.run.stages)
+            trellis = glb.Trellis(self.processing, importlib.import_module("trellis.utils.render_utils"))
+            mesh = glb.to_glb(trellis, splats, self._simplified(), params.texture_size, self.run.stages)
         else:
             mesh = self.processing.to_glb(
                 splats,

@@ -28,9 +28,9 @@ STEPS = 16
 # A pixel weighs by this power of how much its surface faces the camera.
 FACING = 2
 # Colours from 0 to 1 that are further off weigh less.
-FAR_OFF = 0.03
-# What smoothness weighs beside all that the pixels say of an average texel, a tenth of TRELLIS's.
-SMOOTHNESS = 0.001
+FAR_OFF = 0.01
+# What smoothness weighs beside all that the pixels say of an average texel, a third of TRELLIS's.
+SMOOTHNESS = 0.003
 # What is summed is rounded to so small a part.
 PARTS = 1 << 24
 # A column of whole numbers for so many pixels at once.

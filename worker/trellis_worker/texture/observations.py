@@ -54,12 +54,13 @@ def clip_matrix(extrinsics: Any, intrinsics: Any) -> Any:
     return rows @ extrinsics
 
 
-def observe(surface: Surface, matrix: Any, picture: Any, texture_size: int) -> Seen:
-    """What a view sees: `picture` (H, W, 3) uint8, its first row at the top, black where nothing is."""
-    height, width = picture.shape[:2]
-    positions = torch.nn.functional.pad(surface.vertices, (0, 1), value=1.0) @ matrix.T
+def observe(surface: Surface, matrices: Any, pictures: Any, texture_size: int) -> Seen:
+    """What views see: of each its matrix (B, 4, 4) and its picture (B, H, W, 3) uint8, the first row at the
+    top, black where nothing is."""
+    height, width = pictures.shape[1:3]
+    positions = torch.nn.functional.pad(surface.vertices, (0, 1), value=1.0) @ matrices.mT
     face_of = rasterise(positions, surface.faces, width, height).view(-1)
-    colours = picture.flip(0).reshape(-1, 3)
+    colours = pictures.flip(1).reshape(-1, 3)
     pixel = ((face_of >= 0) & (colours > 0).any(1)).nonzero()[:, 0]
     face_of = face_of[pixel]
     share = shares(positions, surface.faces, face_of, pixel, (width, height))

@@ -38,31 +38,33 @@ class Edges:
     doubled_area: Any  # (F) int64, positive
     depth: Any  # (F, 3) float64, of the corners opposite to the edges
     face: Any  # (F) int64, which face each is
+    first: Any  # (F) int64, the first pixel of the picture that it is in
     low: Any  # (F, 2) int64, the first pixel of the bounding box
     size: Any  # (F, 2) int64, pixels of the bounding box, none of them empty
 
 
 def rasterise(clip: Any, faces: Any, width: int, height: int) -> Any:
-    """The nearest face of each pixel, -1 where there is none: (height, width) int64.
+    """The nearest face of each pixel, -1 where there is none: (B, height, width) int64.
 
-    `clip` (V, 4) are positions in clip space, `faces` (F, 3) their indices.
+    `clip` (B, V, 4) are positions in clip space of each picture, `faces` (F, 3) their indices. Several
+    pictures at once take less time than one by one: most of it goes into starting small pieces of work.
     """
     edges = _edges(clip, faces.long(), width, height)
-    nearest = torch.full((height * width,), NOTHING, dtype=torch.int64, device=clip.device)
+    pixels = len(clip) * height * width
+    nearest = torch.full((pixels,), NOTHING, dtype=torch.int64, device=clip.device)
     counts = edges.size.prod(1)
     for first, last in _portions(counts):
         _draw(edges, slice(first, last), counts[first:last], width, nearest)
     found = nearest & ((1 << FACE_BITS) - 1)
-    return torch.where(nearest == NOTHING, -1, found).view(height, width)
+    return torch.where(nearest == NOTHING, -1, found).view(len(clip), height, width)
 
 
 def _edges(clip: Any, faces: Any, width: int, height: int) -> Edges:
     """The triangles that may show: in front of the camera, not seen from the side, and in the picture."""
-    corners = clip[faces].double()
+    in_front = (clip[..., 3] > 0)[:, faces].all(2)
+    picture, face = in_front.nonzero(as_tuple=True)
+    corners = clip[picture[:, None], faces[face]].double()
     w = corners[..., 3]
-    in_front = (w > 0).all(1)
-    face = in_front.nonzero()[:, 0]
-    corners, w = corners[face], w[face]
     extent = torch.tensor([width, height], dtype=torch.float64, device=clip.device)
     pixels = ((corners[..., :2] / w[..., None] + 1) * 0.5 * extent).clamp(-FARTHEST, FARTHEST)
     place = (pixels * SUBPIXELS).round().long()
@@ -88,7 +90,9 @@ def _edges(clip: Any, faces: Any, width: int, height: int) -> Edges:
     # A pixel's centre on an edge is inside if the edge is a left or a top one.
     inclusive = (along[..., 1] < 0) | ((along[..., 1] == 0) & (along[..., 0] < 0))
     c = -(a * start[..., 0] + b * start[..., 1]) - (~inclusive).long()
-    return Edges(a, b, c, area[shown].abs(), depth[shown], face[shown], low[shown], (high - low + 1)[shown])
+    first = picture[shown] * (width * height)
+    size = (high - low + 1)[shown]
+    return Edges(a, b, c, area[shown].abs(), depth[shown], face[shown], first, low[shown], size)
 
 
 def _cross(first: Any, second: Any) -> Any:
@@ -119,7 +123,7 @@ def _draw(edges: Edges, some: slice, counts: Any, width: int, nearest: Any) -> N
     half = SUBPIXELS // 2
     inside_by = a * (x * SUBPIXELS + half)[:, None] + b * (y * SUBPIXELS + half)[:, None] + c
     kept = (inside_by >= 0).all(1).nonzero()[:, 0]
-    of, pixel = of[kept], (y * width + x)[kept]
+    of, pixel = of[kept], (edges.first[some][of] + y * width + x)[kept]
     share = inside_by[kept].double() / edges.doubled_area[some][of, None]
     depth = (share * edges.depth[some][of]).sum(1)
     between = (depth >= -1) & (depth <= 1)
@@ -138,12 +142,14 @@ class Shares:
 
 
 def shares(clip: Any, faces: Any, face_of: Any, pixel: Any, extent: tuple[int, int]) -> Shares:
-    """The corners' shares at pixels' centres. `face_of` (N) are the faces there, `pixel` (N) the places
-    `y · width + x` in a picture of `extent`, its width and height."""
+    """The corners' shares at pixels' centres. `face_of` (N) are the faces there, `pixel` (N) the places in
+    pictures of `extent`, their width and height, as a flat result of `rasterise` has them."""
     width, height = extent
-    corners = clip[faces.long()[face_of]]
-    x = ((pixel % width).to(clip.dtype) + 0.5) * (2 / width) - 1
-    y = (torch.div(pixel, width, rounding_mode="floor").to(clip.dtype) + 0.5) * (2 / height) - 1
+    row = torch.div(pixel, width, rounding_mode="floor")
+    picture = torch.div(row, height, rounding_mode="floor")
+    corners = clip[picture[:, None], faces.long()[face_of]]
+    x = ((pixel - row * width).to(clip.dtype) + 0.5) * (2 / width) - 1
+    y = ((row - picture * height).to(clip.dtype) + 0.5) * (2 / height) - 1
     return Shares(
         _shares(corners, x, y), _shares(corners, x + 2 / width, y), _shares(corners, x, y + 2 / height)
     )

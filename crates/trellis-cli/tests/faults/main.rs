@@ -18,4 +18,5 @@ mod guilt;
 mod kill;
 mod leftovers;
 mod mount;
+mod webhooks;
 mod workers;

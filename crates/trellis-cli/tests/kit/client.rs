@@ -44,6 +44,16 @@ impl Client {
 
     /// Submits one picture. `Err`: no answer, so nobody knows whether it was accepted.
     pub(crate) async fn submit(&self, picture: Vec<u8>, key: &str) -> reqwest::Result<Response> {
+        self.submit_form(picture, key, |form| form).await
+    }
+
+    /// The same with more parts in its form.
+    pub(crate) async fn submit_form(
+        &self,
+        picture: Vec<u8>,
+        key: &str,
+        more: impl FnOnce(Form) -> Form,
+    ) -> reqwest::Result<Response> {
         let form = Form::new()
             .part("image", Part::bytes(picture).file_name("photo.png"))
             .text("params", r#"{"seed": 1, "texture_size": 512}"#);
@@ -53,7 +63,7 @@ impl Client {
             .header("Idempotency-Key", key)
             // Tests send the same picture again and again, and each is to be worked on.
             .header("Cache-Control", "no-cache");
-        call.multipart(form).send().await
+        call.multipart(more(form)).send().await
     }
 
     /// Submits one picture that is taken for sure, and returns the job's id.

@@ -76,6 +76,28 @@ async fn the_page_is_asked_for_each_time_and_its_files_once() {
     }
 }
 
+/// The page reads the contract before anything can be made.
+#[tokio::test]
+async fn the_contract_is_sent_compressed_and_once() {
+    let kit = Kit::new();
+    for path in ["/openapi.json", "/docs"] {
+        let whole = kit.get(path).await;
+        let ask = || request(Method::GET, path).header(header::ACCEPT_ENCODING, "gzip, br");
+        let small = kit.send(ask().body(Body::empty()).unwrap()).await;
+        assert_eq!(small.header(header::CONTENT_ENCODING), "gzip");
+        assert!(
+            small.body.len() * 4 < whole.body.len(),
+            "{path}: {}",
+            small.body.len()
+        );
+        let mut text = Vec::new();
+        std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&*small.body), &mut text).unwrap();
+        assert!(text == whole.body, "{path}");
+        let again = ask().header(header::IF_NONE_MATCH, small.header(header::ETAG));
+        assert_eq!(kit.send(again.body(Body::empty()).unwrap()).await.status, 304);
+    }
+}
+
 #[tokio::test]
 async fn no_file_outside_the_page_is_served() {
     let kit = Kit::new();
