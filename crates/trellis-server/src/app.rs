@@ -88,20 +88,21 @@ pub fn app(state: AppState) -> Router {
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(methods, book::route_options))
         .with_state(state.clone());
-    guarded(routes, &state, state.allowed_hosts.clone())
+    let hosts = state.allowed_hosts.clone();
+    guarded(routes, state, hosts)
 }
 
 /// What StableProjectorz asks for, for a listener of its own. Opens nothing.
 pub fn projectorz_app(state: &AppState) -> Router {
     let routes = projectorz::routes(state.clone());
-    guarded(routes, state, state.projectorz_hosts.clone())
+    guarded(routes, state.clone(), state.projectorz_hosts.clone())
 }
 
 /// What is around all routes: who may come, and how.
-fn guarded(routes: Router, state: &AppState, hosts: AllowedHosts) -> Router {
-    let limits = &state.limits;
-    let origins = &state.allowed_origins;
-    let shared = Shared::with(origins);
+fn guarded(routes: Router, state: AppState, hosts: AllowedHosts) -> Router {
+    let limits = state.limits.clone();
+    let origins = state.allowed_origins.clone();
+    let shared = Shared::with(&origins);
     let addressed = middleware::from_fn_with_state(hosts, addressed);
     let authorize = middleware::from_fn_with_state(state.clone(), authorize);
     // The last layer is the outermost: whatever the others refuse becomes a problem in `observe`.
@@ -117,7 +118,7 @@ fn guarded(routes: Router, state: &AppState, hosts: AllowedHosts) -> Router {
             panicked(&*panic)
         }))
         .layer(option_layer(origins.reading()))
-        .layer(middleware::from_fn_with_state(state.clone(), observe))
+        .layer(middleware::from_fn_with_state(state, observe))
         .layer(middleware::from_fn_with_state(shared, harden))
 }
 

@@ -236,10 +236,10 @@ async fn take(intake: &mut Intake, picture: Arriving) -> Result<(), Failed> {
 async fn decoded(state: &AppState, intake: &mut Intake, mut text: Arriving) -> Result<Arriving, Failed> {
     let source = text.reopen().await?;
     let mut picture = intake.picture(None).await?;
-    let (send, parts) = mpsc::channel::<Bytes>(PARTS_AHEAD);
+    let (sender, parts) = mpsc::channel::<Bytes>(PARTS_AHEAD);
     let reading = state.jobs.heavy_work.run(DECODING_BYTES, move || {
         data_uri::copy_or_bare(source, |bytes| {
-            let sent = send.blocking_send(bytes.into());
+            let sent = sender.blocking_send(bytes.into());
             sent.map_err(|_| io::ErrorKind::BrokenPipe.into())
         })
     });

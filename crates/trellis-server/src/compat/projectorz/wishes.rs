@@ -99,7 +99,10 @@ impl Raw {
                 number.filter(|number| number.is_finite()).ok_or_else(said)
             }
         };
-        // Cut, as `int` cuts; what no number of ours holds ends at the bounds.
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "cut, as Python's `int` cuts; what is too large ends at the bounds"
+        )]
         let whole = |name: &str, default: i32| number(name, default.into()).map(|number| number as i64);
         Ok(Self {
             seed: whole("seed", 1)?,
