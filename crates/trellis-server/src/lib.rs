@@ -62,7 +62,7 @@ mod ui;
 mod wait;
 mod workers;
 
-pub use app::{app, openapi};
+pub use app::{app, openapi, projectorz_app};
 pub use example::Example;
 pub use grant::{DEFAULT_SCOPES, Grant, InvalidSize, Size};
 pub use hosts::{AllowedHosts, InvalidHost};
@@ -74,6 +74,6 @@ pub use origins::{AllowedOrigins, InvalidOrigin};
 pub use pace::Pace;
 pub use proxies::{InvalidProxy, TrustedProxies};
 pub use scopes::{Scope, UnknownScope};
-pub use serve::{Entrance, ReadingPace, serve, serve_metrics};
+pub use serve::{Entrance, ReadingPace, serve, serve_metrics, serve_projectorz};
 pub use state::{AppParts, AppState, HttpLimits};
 pub use tls::{Certificate, Tls, TlsError, Validity};

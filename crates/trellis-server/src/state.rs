@@ -79,6 +79,8 @@ pub struct AppParts {
     pub webhooks: Option<WebhookRules>,
     /// Whether the client of k0sti/crossworld is answered too.
     pub crossworld: bool,
+    /// By which names the listener for StableProjectorz may be addressed.
+    pub projectorz_hosts: AllowedHosts,
     /// Whether everybody may read the figures.
     pub public_metrics: bool,
     /// By which names the listener for the figures alone may be addressed.

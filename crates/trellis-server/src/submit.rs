@@ -20,7 +20,7 @@ use crate::request_error::RequestError;
 use crate::trace::traceparent;
 use crate::wait;
 
-pub(crate) use form::{PictureForm, SubmissionForm};
+pub(crate) use form::{PictureForm, SubmissionForm, broken};
 pub(crate) use json::SubmissionJson;
 
 const MAX_KEY_LENGTH: usize = 255;
