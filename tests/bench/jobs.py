@@ -18,6 +18,7 @@ import time
 import zlib
 from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 FAKE = ROOT / "tests" / "fake_trellis"
@@ -54,6 +55,17 @@ def picture(side: int = 591) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
 
 
+FORM_HEADERS = {"content-type": "multipart/form-data; boundary=cut"}
+
+
+def form(png: bytes, seed: int) -> bytes:
+    """A submission."""
+    params = json.dumps({"seed": seed})
+    parts = f'--cut\r\ncontent-disposition: form-data; name="params"\r\n\r\n{params}\r\n'
+    parts += '--cut\r\ncontent-disposition: form-data; name="image"; filename="a.png"\r\n\r\n'
+    return parts.encode() + png + b"\r\n--cut--\r\n"
+
+
 def cpu_ms(pid: int) -> float:
     """Processor time of a process so far, without its children."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -67,10 +79,11 @@ def children(pid: int) -> list[int]:
     return found
 
 
-def model(home: Path) -> Path:
+def model(home: Path, rules: tuple[dict, ...] = ()) -> Path:
+    """A model folder whose results have `RESULT_BYTES`; `rules` come first."""
     folder = home / "model"
     subprocess.run([sys.executable, str(FAKE / "model.py"), str(folder)], check=True)
-    (folder / "script.json").write_text(json.dumps([{"at": "export", "do": "pad", "bytes": RESULT_BYTES}]))
+    (folder / "script.json").write_text(json.dumps([*rules, {"at": "export", "do": "pad", "bytes": RESULT_BYTES}]))
     (home / ".cache").mkdir()
     (folder / "torch").rename(home / ".cache" / "torch")
     return folder
@@ -79,12 +92,21 @@ def model(home: Path) -> Path:
 class Server:
     """The real program with one worker, ready for jobs; with `trace`, flushes are written there."""
 
-    def __init__(self, trellis: str, home: Path, trace: Path | None = None) -> None:
-        home.mkdir()
-        folder = model(home)
+    def __init__(
+        self,
+        trellis: str,
+        home: Path,
+        trace: Path | None = None,
+        flags: tuple[str, ...] = (),
+        key: str = "",
+        rules: tuple[dict, ...] = (),
+    ) -> None:
+        home.mkdir(exist_ok=True)
+        folder = model(home, rules)
+        self.headers = {"authorization": f"Bearer {key}"} if key else {}
         command = [trellis, "serve", "--data-dir", str(home / "data"), "--model", str(folder)]
         command += ["--python", str(FAKE / "python"), "--gpus", "unchecked:1", "--warm-up=false"]
-        command += ["--preview=false", "--port", "0", "--log-format", "json", "--log-level", "warn"]
+        command += ["--preview=false", "--port", "0", "--log-format", "json", "--log-level", "warn", *flags]
         if trace:
             traced = ["strace", "-f", "-y", "-e", "trace=fsync,fdatasync,sync_file_range", "-o", str(trace)]
             command = [*traced, *command]
@@ -111,7 +133,7 @@ class Server:
 
     def get(self, path: str) -> dict:
         connection = http.client.HTTPConnection("127.0.0.1", self.port)
-        connection.request("GET", path)
+        connection.request("GET", path, headers=self.headers)
         return json.load(connection.getresponse())
 
     def stop(self) -> None:
@@ -127,12 +149,7 @@ class Client:
         self.png = png
 
     def job(self, seed: int) -> None:
-        params = json.dumps({"seed": seed})
-        parts = f'--cut\r\ncontent-disposition: form-data; name="params"\r\n\r\n{params}\r\n'
-        parts += '--cut\r\ncontent-disposition: form-data; name="image"; filename="a.png"\r\n\r\n'
-        body = parts.encode() + self.png + b"\r\n--cut--\r\n"
-        headers = {"content-type": "multipart/form-data; boundary=cut"}
-        status, answer = self.ask("POST", "/v1/jobs", body, headers)
+        status, answer = self.ask("POST", "/v1/jobs", form(self.png, seed), FORM_HEADERS)
         assert status == 202, answer
         path = f"/v1/jobs/{json.loads(answer)['id']}"
         # The stream ends with the job.
@@ -147,7 +164,16 @@ class Client:
         return answer.status, answer.read()
 
 
-def alone(server: Server, png: bytes) -> None:
+class Cost(NamedTuple):
+    """What a job costs."""
+
+    server_ms: float
+    worker_ms: float
+    result_ms: float
+
+
+def alone(server: Server, png: bytes) -> Cost:
+    """One job after the other."""
     client = Client(server.port, png)
     for seed in range(3):
         client.job(seed)
@@ -160,9 +186,11 @@ def alone(server: Server, png: bytes) -> None:
     used = [(after - was) / ALONE for was, after in zip(before, (cpu_ms(server.pid), cpu_ms(server.worker)), strict=True)]
     print(f"one job after the other: server {used[0]:.1f} ms, worker {used[1]:.1f} ms of processor time a job")
     print(f"  takes {statistics.median(times):.0f} ms (median; least {min(times):.0f}, most {max(times):.0f})")
+    return Cost(*used, statistics.median(times))
 
 
-def at_once(server: Server, png: bytes) -> None:
+def at_once(server: Server, png: bytes) -> float:
+    """Many connections, each with one job after the other; the rate of results a second."""
     seeds = iter(range(1000, 1000 + AT_ONCE))
     taking = threading.Lock()
 
@@ -185,6 +213,7 @@ def at_once(server: Server, png: bytes) -> None:
     rate = AT_ONCE / (time.monotonic() - begun)
     used = [(after - was) / AT_ONCE for was, after in zip(before, (cpu_ms(server.pid), cpu_ms(server.worker)), strict=True)]
     print(f"{CONNECTIONS} connections: {rate:.1f} results a second; server {used[0]:.1f} ms, worker {used[1]:.1f} ms a job")
+    return rate
 
 
 def flushes(trellis: str, home: Path, png: bytes) -> None:

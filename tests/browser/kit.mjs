@@ -143,7 +143,17 @@ export async function make(page) {
 export const drawn = (page, what = "result") => page.locator(`.scene[data-drawn="${what}"]`).waitFor();
 
 /** What the 3D view shows: how much of it is opaque, how many colours that has, and how bright it is. */
-export const seen = (page) => page.evaluate(async () => {
+export const seen = async (page) => {
+  // A busy machine says that it has drawn before it has.
+  for (let turn = 0; turn < 20; turn += 1) {
+    const now = await seenNow(page);
+    if (now.share > 0) return now;
+    await page.waitForTimeout(250);
+  }
+  return { share: 0, colours: 0 };
+};
+
+const seenNow = (page) => page.evaluate(async () => {
   const view = document.querySelector(".scene model-viewer");
   const bitmap = await createImageBitmap(await view.toBlob());
   const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);

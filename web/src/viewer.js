@@ -58,11 +58,25 @@ export async function thumbnail(url) {
   try {
     await drawn(view);
     view.jumpCameraToGoal();
-    for (let frame = 0; frame < 4; frame += 1) await new Promise(requestAnimationFrame);
-    return await view.toBlob({ mimeType: "image/webp", qualityArgument: 0.85, idealAspect: false });
+    // A busy machine says that it has drawn before it has.
+    for (let turn = 0; turn < 20; turn += 1) {
+      for (let frame = 0; frame < 4; frame += 1) await new Promise(requestAnimationFrame);
+      const picture = await view.toBlob({ mimeType: "image/webp", qualityArgument: 0.85, idealAspect: false });
+      if (await hasSomething(picture)) return picture;
+    }
+    throw new Error("the model was not drawn");
   } finally {
     view.remove();
   }
+}
+
+/** Whether anything in a picture is opaque. @param {Blob} picture */
+async function hasSomething(picture) {
+  const bitmap = await createImageBitmap(picture, { resizeWidth: 32, resizeHeight: 32 });
+  const pen = new OffscreenCanvas(32, 32).getContext("2d");
+  pen?.drawImage(bitmap, 0, 0);
+  bitmap.close();
+  return pen?.getImageData(0, 0, 32, 32).data.some((value, at) => at % 4 === 3 && value > 250);
 }
 
 /** The cameras of two viewers move together. @param {ModelViewer} one @param {ModelViewer} other */

@@ -108,6 +108,13 @@ pub enum NodeError {
         #[source]
         source: io::Error,
     },
+    /// The address for StableProjectorz cannot be listened on.
+    #[error("cannot listen on {address} for StableProjectorz (`compat.projectorz_listen`)")]
+    ProjectorzListen {
+        address: SocketAddr,
+        #[source]
+        source: io::Error,
+    },
     /// An address for the figures that others reach.
     #[error(
         "{address} (`metrics.listen`) can be reached from other machines, and anyone there could read the figures"
@@ -163,6 +170,7 @@ impl NodeError {
             Self::KeysUnwritable { .. } => "keys_unwritable",
             Self::OpenToAll { .. } => "open_to_all",
             Self::MetricsListen { .. } => "metrics_listen",
+            Self::ProjectorzListen { .. } => "projectorz_listen",
             Self::MetricsOpenToAll { .. } => "metrics_open_to_all",
             Self::SigningKeyUnreadable { .. } => "signing_key_unreadable",
             Self::SigningKeyInvalid { .. } => "signing_key_invalid",
@@ -242,6 +250,10 @@ impl NodeError {
                      `/metrics` is on the server's own address as well"
                 }
             },
+            Self::ProjectorzListen { .. } => {
+                "stop the program that listens there, or choose another port with `--compat-projectorz-listen` and enter \
+                 it in StableProjectorz"
+            }
             Self::MetricsOpenToAll { .. } => {
                 "listen on 127.0.0.1 there; or, where everybody who can reach it may read them, add \
                  `--metrics-public`"

@@ -29,6 +29,7 @@ pub struct Node {
     door: Door,
     certificates: Option<Certificates>,
     metrics: Option<TcpListener>,
+    projectorz: Option<TcpListener>,
     services: Services,
 }
 
@@ -48,8 +49,14 @@ impl Node {
         let certificates = Certificates::open(&settings.tls)?;
         let keys = keys::open(&settings.auth)?;
         let place = Place::find(&settings.listen, certificates.is_some())?;
-        if let (Some(address), None) = (place.address(), keys.names()) {
-            open_to_all(address, settings.auth.insecure_no_auth)?;
+        let projectorz = settings
+            .compat
+            .projectorz_listen
+            .filter(|_| settings.compat.projectorz);
+        if keys.names().is_none() {
+            for address in place.address().into_iter().chain(projectorz) {
+                open_to_all(address, settings.auth.insecure_no_auth)?;
+            }
         }
         if let Some(address) = settings.metrics.listen {
             figures_open_to_all(address, settings.metrics.public)?;
@@ -58,6 +65,10 @@ impl Node {
         let door = place.bind().await?;
         let metrics = match settings.metrics.listen {
             Some(address) => Some(listen_for_metrics(address).await?),
+            None => None,
+        };
+        let projectorz = match projectorz {
+            Some(address) => Some(listen_for_projectorz(address).await?),
             None => None,
         };
         let origin = installation::origin(&settings, search).await?;
@@ -69,6 +80,7 @@ impl Node {
             door,
             certificates,
             metrics,
+            projectorz,
             services,
         })
     }
@@ -88,6 +100,11 @@ impl Node {
         self.metrics.as_ref()?.local_addr().ok()
     }
 
+    /// The address that was bound for StableProjectorz.
+    pub fn projectorz_address(&self) -> Option<SocketAddr> {
+        self.projectorz.as_ref()?.local_addr().ok()
+    }
+
     /// The API keys in force, which [`reload_keys`](crate::reload_keys) replaces.
     pub fn keys(&self) -> &KeyRing {
         &self.keys
@@ -105,6 +122,7 @@ impl Node {
             entrance: self.door.entrance,
             certificates: self.certificates,
             metrics: self.metrics,
+            projectorz: self.projectorz,
             keys: self.keys,
         };
         // Until nothing listens there any more.
@@ -143,6 +161,11 @@ async fn listen_for_metrics(address: SocketAddr) -> Result<TcpListener, NodeErro
     bound
         .await
         .map_err(|source| NodeError::MetricsListen { address, source })
+}
+
+async fn listen_for_projectorz(address: SocketAddr) -> Result<TcpListener, NodeError> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|source| NodeError::ProjectorzListen { address, source })
 }
 
 /// Waits for the signal and then, within `deadline`, for all tasks. One that ends by itself before is a

@@ -49,6 +49,8 @@ pub(crate) struct Doors {
     pub(crate) certificates: Option<Certificates>,
     /// For `/metrics` alone.
     pub(crate) metrics: Option<TcpListener>,
+    /// For StableProjectorz.
+    pub(crate) projectorz: Option<TcpListener>,
     pub(crate) keys: KeyRing,
 }
 
@@ -187,6 +189,10 @@ impl Services {
             let stopped = stopping.clone().cancelled_owned();
             tasks.spawn(trellis_server::serve_metrics(on, state.clone(), stopped));
         }
+        if let Some(on) = doors.projectorz {
+            let stopped = stopping.clone().cancelled_owned();
+            tasks.spawn(trellis_server::serve_projectorz(on, state.clone(), stopped));
+        }
         let stopped = stopping.clone().cancelled_owned();
         let tls = doors.certificates.as_ref().map(Certificates::tls).cloned();
         tasks.spawn(trellis_server::serve(
@@ -253,6 +259,10 @@ impl Services {
             .metrics
             .listen
             .map_or(names.bound, |address| address.ip());
+        let projectorz_bound = settings
+            .compat
+            .projectorz_listen
+            .map_or(names.bound, |address| address.ip());
         AppState::new(AppParts {
             jobs,
             registry: self.registry.clone(),
@@ -270,6 +280,7 @@ impl Services {
             gpus: Arc::new(gpus),
             allowed_hosts: hosts(names.bound),
             metrics_hosts: hosts(metrics_bound),
+            projectorz_hosts: hosts(projectorz_bound),
             public_metrics: settings.metrics.public,
             trusted_proxies: TrustedProxies::new(proxies).expect("proxies were checked with the settings"),
             allowed_origins: AllowedOrigins::new(origins).expect("origins were checked with the settings"),

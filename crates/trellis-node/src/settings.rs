@@ -100,6 +100,10 @@ pub struct Webhooks {
 #[serde(deny_unknown_fields)]
 pub struct Compat {
     pub crossworld: bool,
+    pub projectorz: bool,
+    /// A listener for it alone.
+    #[serde(deserialize_with = "endpoint")]
+    pub projectorz_listen: Option<SocketAddr>,
 }
 
 /// Who may read the figures for Prometheus.

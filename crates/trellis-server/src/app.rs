@@ -20,9 +20,9 @@ use utoipa_axum::routes;
 
 use crate::authorize::authorize;
 use crate::book::{self, Methods};
-use crate::compat::{crossworld, nim, nim_facts};
+use crate::compat::{crossworld, nim, nim_facts, projectorz};
 use crate::harden::{Shared, harden};
-use crate::hosts::addressed;
+use crate::hosts::{AllowedHosts, addressed};
 use crate::observe::observe;
 use crate::pace::paced;
 use crate::request_error::RequestError;
@@ -75,15 +75,9 @@ impl Modify for KeySchemes {
 pub fn app(state: AppState) -> Router {
     let (api, contract) = api().split_for_parts();
     let methods = Methods::of(&contract);
-    let limits = state.limits.clone();
     let max_images = state.jobs.limits.max_images;
-    let origins = state.allowed_origins.clone();
-    let shared = Shared::with(&origins);
-    let addressed = middleware::from_fn_with_state(state.allowed_hosts.clone(), addressed);
-    let paced = middleware::from_fn_with_state(limits.pace, paced);
-    let authorize = middleware::from_fn_with_state(state.clone(), authorize);
-    // The last layer is the outermost: whatever the others refuse becomes a problem in `observe`.
-    api.merge(pages::routes(move || openapi(max_images)))
+    let routes = api
+        .merge(pages::routes(move || openapi(max_images)))
         .merge(ui::routes())
         .route(scrape::PATH, get(scrape::metrics))
         .route(scrape::NIM_PATH, get(scrape::metrics))
@@ -93,7 +87,27 @@ pub fn app(state: AppState) -> Router {
         .fallback(route_not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(methods, book::route_options))
-        .layer(paced)
+        .with_state(state.clone());
+    let hosts = state.allowed_hosts.clone();
+    guarded(routes, state, hosts)
+}
+
+/// What StableProjectorz asks for, for a listener of its own. Opens nothing.
+pub fn projectorz_app(state: &AppState) -> Router {
+    let routes = projectorz::routes(state.clone());
+    guarded(routes, state.clone(), state.projectorz_hosts.clone())
+}
+
+/// What is around all routes: who may come, and how.
+fn guarded(routes: Router, state: AppState, hosts: AllowedHosts) -> Router {
+    let limits = state.limits.clone();
+    let origins = state.allowed_origins.clone();
+    let shared = Shared::with(&origins);
+    let addressed = middleware::from_fn_with_state(hosts, addressed);
+    let authorize = middleware::from_fn_with_state(state.clone(), authorize);
+    // The last layer is the outermost: whatever the others refuse becomes a problem in `observe`.
+    routes
+        .layer(middleware::from_fn_with_state(limits.pace, paced))
         .layer(DefaultBodyLimit::max(limits.body_bytes))
         .layer(origins.changing())
         .layer(authorize)
@@ -104,9 +118,8 @@ pub fn app(state: AppState) -> Router {
             panicked(&*panic)
         }))
         .layer(option_layer(origins.reading()))
-        .layer(middleware::from_fn_with_state(state.clone(), observe))
+        .layer(middleware::from_fn_with_state(state, observe))
         .layer(middleware::from_fn_with_state(shared, harden))
-        .with_state(state)
 }
 
 /// `/metrics` alone, for a listener of its own that asks for no key.

@@ -38,7 +38,7 @@ use self::paced_stream::PacedStream;
 pub use self::paced_stream::ReadingPace;
 use self::raw_answer::raw_answer;
 use self::seldom::Seldom;
-use crate::app::metrics_app;
+use crate::app::{metrics_app, projectorz_app};
 use crate::peers::Peer;
 use crate::request_error::RequestError;
 use crate::{AppState, HttpLimits, Tls, app};
@@ -48,6 +48,8 @@ use crate::{AppState, HttpLimits, Tls, app};
 const BUFFER: usize = 64 * 1024;
 /// Most connections to the listener for `/metrics` alone: a few programs ask, each over one.
 const METRICS_CONNECTIONS: usize = 16;
+/// Most connections to the listener for StableProjectorz: a program on somebody's desk.
+const PROJECTORZ_CONNECTIONS: usize = 64;
 /// How often the log says the same of connections that cannot be taken.
 const SAID_EVERY: Duration = Duration::from_secs(10);
 
@@ -83,6 +85,20 @@ pub async fn serve_metrics(
         shutdown,
     )
     .await
+}
+
+/// Likewise, what StableProjectorz asks for ([`app`] does not have it: its paths are those of other dialects).
+pub async fn serve_projectorz(
+    on: impl Into<Entrance>,
+    state: AppState,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let limits = HttpLimits {
+        connections: PROJECTORZ_CONNECTIONS,
+        ..state.limits.clone()
+    };
+    let stopping = state.stopping().clone();
+    serve_router(on.into(), projectorz_app(&state), &limits, stopping, shutdown).await
 }
 
 async fn serve_router(

@@ -12,6 +12,8 @@ use trellis_webhook::WebhookRules;
 
 use crate::ReadingPace;
 use crate::attempts::Attempts;
+use crate::crowd::Crowd;
+use crate::glance::kept_for;
 use crate::hosts::AllowedHosts;
 use crate::keys::{Access, KeyRing};
 use crate::metrics::Metrics;
@@ -19,6 +21,9 @@ use crate::origins::AllowedOrigins;
 use crate::pace::Pace;
 use crate::proxies::TrustedProxies;
 use crate::sessions::Sessions;
+
+/// For how long what the driver told of the GPUs is told again.
+const GPUS_FOR: Duration = Duration::from_secs(1);
 
 /// Limits of the HTTP edge; those of a submission are the job service's.
 #[derive(Debug, Clone)]
@@ -74,6 +79,8 @@ pub struct AppParts {
     pub webhooks: Option<WebhookRules>,
     /// Whether the client of k0sti/crossworld is answered too.
     pub crossworld: bool,
+    /// By which names the listener for StableProjectorz may be addressed.
+    pub projectorz_hosts: AllowedHosts,
     /// Whether everybody may read the figures.
     pub public_metrics: bool,
     /// By which names the listener for the figures alone may be addressed.
@@ -93,18 +100,23 @@ pub(crate) struct Shared {
     pub(crate) started_at: Timestamp,
     pub(crate) attempts: Attempts,
     pub(crate) sessions: Sessions,
+    pub(crate) crowd: Crowd,
     /// Set when the server stops: followers of jobs are let go.
     pub(crate) stopping: CancellationToken,
 }
 
 impl AppState {
     /// The state of a server made of `parts`.
-    pub fn new(parts: AppParts) -> Self {
+    pub fn new(mut parts: AppParts) -> Self {
+        let gpus = Arc::clone(&parts.gpus);
+        // The driver takes some milliseconds, and each page that is open asks every second.
+        parts.gpus = Arc::new(kept_for(GPUS_FOR, move || gpus()));
         Self(Arc::new(Shared {
             parts,
             started_at: Timestamp::now(),
             attempts: Attempts::default(),
             sessions: Sessions::default(),
+            crowd: Crowd::default(),
             stopping: CancellationToken::new(),
         }))
     }
@@ -121,6 +133,10 @@ impl std::ops::Deref for AppState {
 impl AppState {
     pub(crate) fn attempts(&self) -> &Attempts {
         &self.0.attempts
+    }
+
+    pub(crate) fn crowd(&self) -> &Crowd {
+        &self.0.crowd
     }
 
     pub(crate) fn sessions(&self) -> &Sessions {

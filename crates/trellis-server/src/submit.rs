@@ -13,13 +13,14 @@ use trellis_jobs::{Asked, Intake, SubmitError, Submitted, Terms};
 
 use crate::AppState;
 use crate::contract::{SubmitHeaders, SubmitProblems};
+use crate::crowd;
 use crate::extract::{Caller, single_header};
 use crate::problem::Problem;
 use crate::request_error::RequestError;
 use crate::trace::traceparent;
 use crate::wait;
 
-pub(crate) use form::{PictureForm, SubmissionForm};
+pub(crate) use form::{PictureForm, SubmissionForm, broken};
 pub(crate) use json::SubmissionJson;
 
 const MAX_KEY_LENGTH: usize = 255;
@@ -73,6 +74,7 @@ pub(crate) async fn submit_job(
         traceparent: traceparent(request.headers()),
         no_cache: asks_no_cache(request.headers()),
     };
+    crowd::pass(state.crowd(), &state.jobs, request.headers()).await?;
     let mut intake = admitted(&state, request.headers()).await?;
     let headers = request.headers().clone();
     let displaced = intake.displaced();
@@ -81,7 +83,8 @@ pub(crate) async fn submit_job(
         () = displaced.cancelled() => return Err(SubmitError::Busy.into()),
     };
     let (owner, seconds) = (terms.owner.clone(), wait::preferred(&headers));
-    let mut submitted = state.jobs.submit(intake, asked, terms).await?;
+    let submitted = state.jobs.submit(intake, asked, terms).await;
+    let mut submitted = submitted.inspect_err(|error| state.crowd().note(error))?;
     if let Some(seconds) = seconds {
         submitted.job = wait::wait(&state, &owner, submitted.job.id, seconds).await?;
     }

@@ -14,6 +14,7 @@ use trellis_core::{
 
 use crate::attempt::{DESCRIPTION, Workers, make};
 use crate::driver::{Driver, Parts};
+use crate::environment::{own, variant};
 use crate::launch::{LaunchSettings, Launcher};
 use crate::limits::Limits;
 use crate::python::{UnpackError, unpack};
@@ -38,6 +39,8 @@ pub struct SupervisorSettings {
 /// TRELLIS, one worker process per GPU.
 pub struct TrellisBackend {
     capabilities: Capabilities,
+    /// As its workers' environment makes it.
+    variant: String,
     limits: Limits,
     workers: Vec<Handle>,
     /// Why there are no workers at all.
@@ -67,6 +70,7 @@ impl TrellisBackend {
         let (entry, queue) = Queue::new();
         let mut backend = Self {
             capabilities: capabilities(gpus.len()),
+            variant: variant(own),
             limits: settings.limits,
             workers: Vec::new(),
             without,
@@ -238,6 +242,10 @@ impl Backend for TrellisBackend {
             },
             None => readiness(&self.status()),
         }
+    }
+
+    fn variant(&self) -> &str {
+        &self.variant
     }
 
     fn uses_python(&self) -> bool {

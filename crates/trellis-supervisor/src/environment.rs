@@ -34,6 +34,11 @@ struct TakenOver {
     names: Vec<String>,
 }
 
+/// A variable of the server's environment; an empty one counts as not set.
+pub(crate) fn own(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
 /// Variables for a worker. `own` is the server's environment, `set` what belongs to this worker.
 pub(crate) fn environment(
     own: impl Fn(&str) -> Option<OsString>,
@@ -67,9 +72,30 @@ pub(crate) fn environment(
     variables
 }
 
+/// The variables that may be set otherwise, as they hold: what the worker computes with follows from them.
+pub(crate) fn variant(own: impl Fn(&str) -> Option<OsString>) -> String {
+    let held = LISTS.defaults.iter().map(|Variable { name, value }| {
+        let set = own(name);
+        let value = set.as_deref().map_or(value.into(), OsStr::to_string_lossy);
+        format!("{name}={value}")
+    });
+    held.collect::<Vec<_>>().join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_computed_otherwise_is_another_variant() {
+        let with =
+            |set: &'static str, value: &'static str| variant(|name| (name == set).then(|| value.into()));
+        let usual = variant(|_| None);
+        assert_eq!(with("TRELLIS_WORKER_QUALITY", "balanced"), usual);
+        for (name, value) in [("TRELLIS_WORKER_QUALITY", "exact"), ("ATTN_BACKEND", "sdpa")] {
+            assert_ne!(with(name, value), usual, "{name}");
+        }
+    }
 
     #[test]
     fn only_what_is_listed_gets_through() {

@@ -8,7 +8,7 @@ use trellis_core::{Model, Params};
 
 use crate::admission::admit;
 use crate::cause::Cause;
-use crate::environment::environment;
+use crate::environment::{environment, own};
 use crate::process::Launch;
 use crate::protocol::ToWorker;
 use crate::python::MODULE;
@@ -78,7 +78,6 @@ impl Launcher {
     /// Program, arguments and environment.
     pub(crate) fn launch(&self) -> Launch {
         let settings = &self.settings;
-        let own = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let mut set: Vec<(&'static str, OsString)> = vec![
             ("TRELLIS_WORKER_FD", "0".into()),
             ("TRELLIS_WORKER_PARENT", std::process::id().to_string().into()),

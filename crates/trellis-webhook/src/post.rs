@@ -4,6 +4,7 @@
 //! attempt makes a connection of its own, to an address that was checked.
 
 use std::error::Error;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -128,6 +129,8 @@ impl Post {
             "its name leads to no public address".to_owned()
         } else if error.is_timeout() {
             format!("it did not answer within {} s", self.patience.answer.as_secs())
+        } else if is_of_tls(&error) {
+            "no TLS connection to it could be made, which may be for its certificate".to_owned()
         } else if error.is_connect() {
             "it cannot be reached".to_owned()
         } else {
@@ -163,6 +166,14 @@ fn judged(status: StatusCode) -> Result<(), Vain> {
         cause: None,
         gone: status == StatusCode::GONE,
     })
+}
+
+/// Whether TLS itself failed, which comes inside of I/O errors.
+fn is_of_tls(error: &(dyn Error + 'static)) -> bool {
+    let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    error.is::<rustls::Error>()
+        || inner.is_some_and(|inner| is_of_tls(inner))
+        || error.source().is_some_and(is_of_tls)
 }
 
 fn has_cause<T: Error + 'static>(error: &dyn Error) -> bool {

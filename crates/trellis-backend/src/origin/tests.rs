@@ -24,7 +24,7 @@ impl Backend for InPython {
         Readiness::Ready
     }
 
-    fn variant(&self) -> &'static str {
+    fn variant(&self) -> &str {
         self.1
     }
 

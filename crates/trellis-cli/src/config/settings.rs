@@ -92,6 +92,12 @@ settings! {
          server, read and delete all jobs";
     "compat.crossworld", "compat-crossworld", "TRELLIS_COMPAT_CROSSWORLD", Kind::Switch, "false" =>
         "Answer the client of k0sti/crossworld too, at `/health` and `/generate`; it looks for port 3642";
+    "compat.projectorz", "compat-projectorz", "TRELLIS_COMPAT_PROJECTORZ", Kind::Switch, "false" =>
+        "Answer StableProjectorz too, as the server of trellis-stable-projectorz does, on a listener of its own";
+    "compat.projectorz_listen", "compat-projectorz-listen", "TRELLIS_COMPAT_PROJECTORZ_LISTEN", Kind::Endpoint,
+        "127.0.0.1:7960" =>
+        "Address and port for StableProjectorz, which looks for port 7960; nothing listens there without \
+         `compat.projectorz`";
     "metrics.public", "metrics-public", "TRELLIS_METRICS_PUBLIC", Kind::Switch, "false" =>
         "Let everybody read `/metrics`, the figures for Prometheus, without a key";
     "metrics.listen", "metrics-listen", "TRELLIS_METRICS_LISTEN", Kind::Endpoint, "" =>

@@ -8,6 +8,7 @@ use trellis_jobs::{Asked, Jobs, Owner, StoreError, SubmitError, Terms};
 
 use super::detail::Refusal;
 use crate::AppState;
+use crate::crowd;
 use crate::submit::admitted;
 use crate::submit::json::{Rest, Shape, read_body};
 use crate::trace::traceparent;
@@ -22,6 +23,9 @@ pub(super) async fn made<T>(
     read: impl FnOnce(&Rest) -> Result<(Asked, T), Refusal>,
 ) -> Result<(Job, T), Refusal> {
     let traceparent = traceparent(request.headers());
+    crowd::pass(state.crowd(), &state.jobs, request.headers())
+        .await
+        .map_err(SubmitError::from)?;
     let mut intake = admitted(state, request.headers()).await?;
     let displaced = intake.displaced();
     let (asked, wanted) = tokio::select! {
@@ -33,7 +37,8 @@ pub(super) async fn made<T>(
         traceparent,
         ..Terms::default()
     };
-    let job = state.jobs.submit(intake, asked, terms).await?.job;
+    let submitted = state.jobs.submit(intake, asked, terms).await;
+    let job = submitted.inspect_err(|error| state.crowd().note(error))?.job;
     Ok((wait_or_cancel(state, owner, job.id).await?, wanted))
 }
 

@@ -6,4 +6,5 @@ mod detail;
 mod made;
 pub(crate) mod nim;
 pub(crate) mod nim_facts;
+pub(crate) mod projectorz;
 mod result;

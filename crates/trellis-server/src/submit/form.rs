@@ -141,7 +141,8 @@ impl Part<'_> {
     }
 }
 
-fn broken(error: &MultipartError, limit_bytes: usize) -> RequestError {
+/// What is wrong with a form of which a part could not be read.
+pub(crate) fn broken(error: &MultipartError, limit_bytes: usize) -> RequestError {
     match error.status() {
         StatusCode::PAYLOAD_TOO_LARGE => RequestError::BodyTooLarge { limit_bytes },
         _ => RequestError::BodyUnreadable,

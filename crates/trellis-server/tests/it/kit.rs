@@ -159,6 +159,7 @@ impl Kit {
             gpus: Arc::new(move || wishes.gpus.clone()),
             public_metrics: wishes.public_metrics,
             metrics_hosts: AllowedHosts::default(),
+            projectorz_hosts: AllowedHosts::default(),
             keys: KeyRing::new(wishes.keys.map(|text| ApiKeys::parse(text).unwrap())),
         });
         Self {
@@ -325,7 +326,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    async fn of(response: Response) -> Self {
+    pub(crate) async fn of(response: Response) -> Self {
         let (parts, body) = response.into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
         Self {

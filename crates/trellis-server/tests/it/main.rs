@@ -21,6 +21,7 @@ mod operations;
 mod pages;
 mod preprocess;
 mod problems;
+mod projectorz;
 mod refusals;
 mod requests_log;
 mod results;

@@ -289,6 +289,35 @@ async fn a_full_queue_says_when_to_try_again() {
     assert_eq!(answer.header(header::RETRY_AFTER), "15");
 }
 
+#[tokio::test]
+async fn while_the_queue_is_full_no_body_is_read() {
+    let kit = Kit::with(Wishes {
+        jobs: JobLimits {
+            queue_limit: 1,
+            ..Wishes::default().jobs
+        },
+        ..Wishes::default()
+    });
+    kit.submit().await;
+    // Only now it is known.
+    let surplus = || submission(&json!({"images": [png_uri()]}));
+    kit.send(surplus()).await.assert_problem(503, "queue_full");
+    let unread = || Body::from_stream(futures::stream::pending::<std::io::Result<Bytes>>());
+    let request = |path| request(Method::POST, path).header(header::CONTENT_TYPE, "application/json");
+    let answer = kit.send(request("/v1/jobs").body(unread()).unwrap()).await;
+    answer.assert_problem(503, "queue_full");
+    assert_eq!(answer.header(header::RETRY_AFTER), "15");
+    let answer = kit.send(request("/v1/infer").body(unread()).unwrap()).await;
+    assert_eq!(
+        answer.status,
+        StatusCode::SERVICE_UNAVAILABLE,
+        "{}",
+        answer.text()
+    );
+    let _claim = kit.claim().await;
+    assert_eq!(kit.send(surplus()).await.status, StatusCode::ACCEPTED);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_client_that_stops_sending_is_let_go() {
     let kit = Kit::new();

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use trellis_core::WebhookState;
 
 use crate::kit::{Place, Receiver, status};
@@ -51,6 +52,32 @@ async fn a_redirect_is_not_followed() {
     let problem = "it answered 307, and redirects are not followed";
     assert_eq!(shown.problem.as_deref(), Some(problem));
     assert!(inside.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_receiver_that_speaks_no_tls_is_told_nothing() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let heard = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut heard = vec![0; 4096];
+        let length = stream.read(&mut heard).await.unwrap();
+        stream.write_all(status("200 OK").as_bytes()).await.unwrap();
+        heard.truncate(length);
+        // To its end.
+        let _ = stream.read_to_end(&mut heard).await;
+        heard
+    });
+    let place = Place::new();
+    let _delivering = place.deliver(&["127.0.0.1"], LONG);
+    let job = place
+        .ended(&format!("https://127.0.0.1:{port}/"), "127.0.0.1")
+        .await;
+    let shown = place.tried(job).await;
+    let problem = "no TLS connection to it could be made, which may be for its certificate";
+    assert_eq!(shown.problem.as_deref(), Some(problem));
+    let heard = heard.await.unwrap();
+    assert!(!String::from_utf8_lossy(&heard).contains("webhook-id"));
 }
 
 #[tokio::test]

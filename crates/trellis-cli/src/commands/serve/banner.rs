@@ -23,6 +23,8 @@ pub(crate) struct Banner<'a> {
     pub(crate) key_names: Option<&'a [String]>,
     /// The address that was bound for the figures alone.
     pub(crate) metrics: Option<SocketAddr>,
+    /// The address that was bound for StableProjectorz.
+    pub(crate) projectorz: Option<SocketAddr>,
     /// The data folder.
     pub(crate) data_dir: &'a Path,
     /// The settings file that was read.
@@ -55,6 +57,12 @@ impl Banner<'_> {
         row("reference", &format!("{address}/docs"));
         if let Some(bound) = self.metrics {
             row("metrics", &format!("http://{}/metrics", reachable(bound)));
+        }
+        if let Some(bound) = self.projectorz {
+            row(
+                "also",
+                &format!("http://{} for StableProjectorz", reachable(bound)),
+            );
         }
         row("data", &self.data_dir.display().to_string());
         row(
@@ -136,6 +144,7 @@ mod tests {
             certified: None,
             key_names,
             metrics: None,
+            projectorz: None,
             data_dir: Path::new("/srv/trellis"),
             settings: None,
             backends: &backends,
@@ -156,6 +165,7 @@ mod tests {
             certified: None,
             key_names: None,
             metrics: Some("0.0.0.0:8001".parse().unwrap()),
+            projectorz: Some("127.0.0.1:7960".parse().unwrap()),
             data_dir: Path::new("/srv/trellis"),
             settings: None,
             backends: &[],
@@ -167,6 +177,10 @@ mod tests {
         assert!(!text.contains("photo.png"), "{text}");
         assert!(
             text.contains("  metrics   http://127.0.0.1:8001/metrics\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("  also      http://127.0.0.1:7960 for StableProjectorz\n"),
             "{text}"
         );
     }
@@ -186,6 +200,7 @@ mod tests {
                 certified,
                 key_names: None,
                 metrics: None,
+                projectorz: None,
                 data_dir: Path::new("/srv/trellis"),
                 settings: None,
                 backends: &[],

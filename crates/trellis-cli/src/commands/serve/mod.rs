@@ -90,6 +90,7 @@ async fn serve(effective: Effective, reload: Reload, search: Option<&OsStr>) -> 
             certified: certified.first().map(String::as_str),
             key_names: node.keys().names().as_deref(),
             metrics: node.metrics_address(),
+            projectorz: node.projectorz_address(),
             data_dir: &effective.config.node.data_dir,
             settings: effective.file.as_deref(),
             backends: &node.introductions(),
