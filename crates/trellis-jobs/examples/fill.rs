@@ -58,6 +58,7 @@ async fn finish(store: &SqliteStore, owner: &Owner, now: Timestamp, number: u32)
     let params = ParamsPatch::default().resolve(number);
     let job = NewJob {
         name,
+        source: None,
         id,
         owner: owner.clone(),
         now,
@@ -81,7 +82,6 @@ async fn finish(store: &SqliteStore, owner: &Owner, now: Timestamp, number: u32)
 
 fn outcome(id: JobId) -> Outcome {
     let artifact = Artifact {
-        source: None,
         name: "model.glb".to_owned(),
         format: Format::Glb,
         media_type: Format::Glb.media_type().to_owned(),
