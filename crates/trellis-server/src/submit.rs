@@ -74,7 +74,7 @@ pub(crate) async fn submit_job(
         traceparent: traceparent(request.headers()),
         no_cache: asks_no_cache(request.headers()),
     };
-    crowd::pass(state.crowd(), &state.jobs, request.headers()).await?;
+    let _coming = crowd::pass(state.crowd(), &state.jobs, request.headers()).await?;
     let mut intake = admitted(&state, request.headers()).await?;
     let headers = request.headers().clone();
     let displaced = intake.displaced();

@@ -23,7 +23,7 @@ pub(super) async fn made<T>(
     read: impl FnOnce(&Rest) -> Result<(Asked, T), Refusal>,
 ) -> Result<(Job, T), Refusal> {
     let traceparent = traceparent(request.headers());
-    crowd::pass(state.crowd(), &state.jobs, request.headers())
+    let _coming = crowd::pass(state.crowd(), &state.jobs, request.headers())
         .await
         .map_err(SubmitError::from)?;
     let mut intake = admitted(state, request.headers()).await?;
