@@ -46,11 +46,11 @@ pub(crate) async fn pass(crowd: &Crowd, jobs: &Jobs, headers: &HeaderMap) -> Res
         return Ok(coming);
     }
     let limit = jobs.limits.queue_limit;
-    let queued = jobs.stats().await?.queued;
-    if queued + before >= limit {
+    let queued = jobs.stats().await?.queued + before;
+    if queued >= limit {
         return Err(StoreError::QueueFull { queued, limit });
     }
-    if queued + before < limit / 2 {
+    if queued < limit.div_ceil(2) {
         crowd.full.store(false, Ordering::Relaxed);
     }
     Ok(coming)
