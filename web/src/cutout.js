@@ -68,25 +68,7 @@ function open({ file, original, mask, origin, width, height, done }) {
   let saved = false;
   let zoom = 1;
 
-  const square = Math.max(6, Math.round(Math.max(width, height) / 40));
-  const draw = (x0 = 0, y0 = 0, x1 = width, y1 = height) => {
-    const left = Math.max(0, Math.floor(x0)), top = Math.max(0, Math.floor(y0));
-    const right = Math.min(width, Math.ceil(x1)), bottom = Math.min(height, Math.ceil(y1));
-    if (right <= left || bottom <= top) return;
-    const part = new ImageData(right - left, bottom - top);
-    for (let y = top; y < bottom; y += 1) {
-      for (let x = left; x < right; x += 1) {
-        const from = y * width + x, to = 4 * ((y - top) * (right - left) + x - left);
-        const kept = mask[from] / 255;
-        // Of removed parts a shadow stays, so that they can still be recognised.
-        const grey = (pixels.data[from * 4] + pixels.data[from * 4 + 1] + pixels.data[from * 4 + 2]) / 3;
-        const removed = 0.22 * grey + 0.78 * ((Math.floor(x / square) + Math.floor(y / square)) % 2 ? 205 : 240);
-        for (let c = 0; c < 3; c += 1) part.data[to + c] = kept * pixels.data[from * 4 + c] + (1 - kept) * removed;
-        part.data[to + 3] = 255;
-      }
-    }
-    context(shown).putImageData(part, left, top);
-  };
+  const draw = drawer(shown, pixels, mask);
   const brush = h("input", { type: "range", min: "4", max: "200", value: String(Math.max(12, Math.round(Math.max(width, height) / 25))), "aria-label": "Brush size" });
   const keep = h("button", { type: "button", "aria-pressed": "false", onclick: () => choose(true) }, "Keep");
   const drop = h("button", { type: "button", "aria-pressed": "true", onclick: () => choose(false) }, "Remove");
@@ -147,6 +129,33 @@ function open({ file, original, mask, origin, width, height, done }) {
   });
   box.addEventListener("close", () => { if (!saved) done(null); });
   draw();
+}
+
+/**
+ * Draws the picture, or a part of it, with squares where the mask leaves it out.
+ * @param {HTMLCanvasElement} shown @param {ImageData} pixels @param {Uint8ClampedArray} mask
+ */
+function drawer(shown, pixels, mask) {
+  const { width, height } = shown;
+  const square = Math.max(6, Math.round(Math.max(width, height) / 40));
+  return (x0 = 0, y0 = 0, x1 = width, y1 = height) => {
+    const left = Math.max(0, Math.floor(x0)), top = Math.max(0, Math.floor(y0));
+    const right = Math.min(width, Math.ceil(x1)), bottom = Math.min(height, Math.ceil(y1));
+    if (right <= left || bottom <= top) return;
+    const part = new ImageData(right - left, bottom - top);
+    for (let y = top; y < bottom; y += 1) {
+      for (let x = left; x < right; x += 1) {
+        const from = y * width + x, to = 4 * ((y - top) * (right - left) + x - left);
+        const kept = mask[from] / 255;
+        // Of removed parts a shadow stays, so that they can still be recognised.
+        const grey = (pixels.data[from * 4] + pixels.data[from * 4 + 1] + pixels.data[from * 4 + 2]) / 3;
+        const removed = 0.22 * grey + 0.78 * ((Math.floor(x / square) + Math.floor(y / square)) % 2 ? 205 : 240);
+        for (let c = 0; c < 3; c += 1) part.data[to + c] = kept * pixels.data[from * 4 + c] + (1 - kept) * removed;
+        part.data[to + 3] = 255;
+      }
+    }
+    context(shown).putImageData(part, left, top);
+  };
 }
 
 /**
