@@ -26,7 +26,7 @@ pub(crate) struct FollowedEvent {
     #[schema(pattern = "^[0-9]+$")]
     id: String,
     /// The `type` of the event.
-    #[schema(pattern = "^(state|progress|artifact)$")]
+    #[schema(pattern = "^(state|progress|artifact|renamed)$")]
     event: String,
     /// A `JobEvent` as JSON.
     #[schema(content_media_type = "application/json")]
@@ -36,7 +36,7 @@ pub(crate) struct FollowedEvent {
 /// Follow a job
 ///
 /// Server-sent events (`text/event-stream`). Each has an `id`, an event name (`state`, `progress`,
-/// `artifact`) and a `JobEvent` as data. The stream begins with the job's first event, or after the
+/// `artifact`, `renamed`) and a `JobEvent` as data. The stream begins with the job's first event, or after the
 /// one that `Last-Event-ID` names, and ends after the event of a final state. Comments keep a quiet
 /// stream alive. Where there is nothing left to tell, the answer is 204, on which a browser's
 /// `EventSource` does not come back.

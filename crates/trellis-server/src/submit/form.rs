@@ -36,7 +36,8 @@ pub(crate) struct SubmissionForm {
 }
 
 /// One picture.
-#[derive(utoipa::ToSchema)]
+#[derive(serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "describes the part of a form in the contract")]
 pub(crate) struct PictureForm {
     /// PNG, JPEG, WebP, GIF, BMP or TIFF.
