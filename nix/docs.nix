@@ -9,6 +9,7 @@ let
     inherit root;
     fileset = lib.fileset.unions [
       (root + "/README.md")
+      (root + "/SECURITY.md")
       (root + "/docs")
       # Linked to.
       (root + "/samples")

@@ -24,6 +24,7 @@ let
     fileset
     (root + "/docs")
     (root + "/README.md")
+    (root + "/SECURITY.md")
   ];
   manifest = lib.importTOML (root + "/Cargo.toml");
   common = {

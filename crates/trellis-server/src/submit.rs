@@ -74,7 +74,7 @@ pub(crate) async fn submit_job(
         traceparent: traceparent(request.headers()),
         no_cache: asks_no_cache(request.headers()),
     };
-    crowd::pass(state.crowd(), &state.jobs, request.headers()).await?;
+    let coming = crowd::pass(state.crowd(), &state.jobs, request.headers()).await?;
     let mut intake = admitted(&state, request.headers()).await?;
     let headers = request.headers().clone();
     let displaced = intake.displaced();
@@ -84,6 +84,7 @@ pub(crate) async fn submit_job(
     };
     let (owner, seconds) = (terms.owner.clone(), wait::preferred(&headers));
     let submitted = state.jobs.submit(intake, asked, terms).await;
+    drop(coming);
     let mut submitted = submitted.inspect_err(|error| state.crowd().note(error))?;
     if let Some(seconds) = seconds {
         submitted.job = wait::wait(&state, &owner, submitted.job.id, seconds).await?;

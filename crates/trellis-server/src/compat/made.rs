@@ -23,7 +23,7 @@ pub(super) async fn made<T>(
     read: impl FnOnce(&Rest) -> Result<(Asked, T), Refusal>,
 ) -> Result<(Job, T), Refusal> {
     let traceparent = traceparent(request.headers());
-    crowd::pass(state.crowd(), &state.jobs, request.headers())
+    let coming = crowd::pass(state.crowd(), &state.jobs, request.headers())
         .await
         .map_err(SubmitError::from)?;
     let mut intake = admitted(state, request.headers()).await?;
@@ -38,6 +38,7 @@ pub(super) async fn made<T>(
         ..Terms::default()
     };
     let submitted = state.jobs.submit(intake, asked, terms).await;
+    drop(coming);
     let job = submitted.inspect_err(|error| state.crowd().note(error))?.job;
     Ok((wait_or_cancel(state, owner, job.id).await?, wanted))
 }

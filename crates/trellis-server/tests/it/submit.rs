@@ -293,11 +293,12 @@ async fn a_full_queue_says_when_to_try_again() {
 async fn while_the_queue_is_full_no_body_is_read() {
     let kit = Kit::with(Wishes {
         jobs: JobLimits {
-            queue_limit: 1,
+            queue_limit: 2,
             ..Wishes::default().jobs
         },
         ..Wishes::default()
     });
+    kit.submit().await;
     kit.submit().await;
     // Only now it is known.
     let surplus = || submission(&json!({"images": [png_uri()]}));
@@ -315,6 +316,14 @@ async fn while_the_queue_is_full_no_body_is_read() {
         answer.text()
     );
     let _claim = kit.claim().await;
+    // One place is free: one body is read, and another would find none.
+    let first = kit.send(request("/v1/jobs").body(unread()).unwrap());
+    let second = kit.send(request("/v1/jobs").body(unread()).unwrap());
+    tokio::select! {
+        biased;
+        answer = first => panic!("its body has not come: {}", answer.text()),
+        answer = second => answer.assert_problem(503, "queue_full"),
+    };
     assert_eq!(kit.send(surplus()).await.status, StatusCode::ACCEPTED);
 }
 
