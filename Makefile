@@ -1,6 +1,6 @@
 # The commands of the README, and those of a developer's day.
 
-.PHONY: run page test lint bench
+.PHONY: run page test lint bench bench-gpu
 
 run: page ## build quickly, then serve on 127.0.0.1:8000
 	cargo run --profile quick --package trellis-cli -- serve
