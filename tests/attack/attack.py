@@ -12,6 +12,7 @@ from pathlib import Path
 import bodies
 import clients
 import door
+import exports
 import files
 import handshakes
 import http_rules
@@ -31,6 +32,7 @@ ATTACKS: list[Callable[[str], str]] = [
     *door.ATTACKS,
     *handshakes.ATTACKS,
     *http_rules.ATTACKS,
+    *exports.ATTACKS,
     *files.ATTACKS,
     *key_holders.ATTACKS,
     *masks.ATTACKS,

@@ -1,0 +1,68 @@
+"""Clients that ask for more of one result than anybody needs."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from server import MIB, Server, png
+from withstood import holds
+
+COUNT = 200
+ACCEPTED = 202
+
+
+def many_exports(program: str) -> str:
+    """200 exports of one result at once, as voxels of 256 a side, and the job deleted meanwhile"""
+    with Server(program) as server:
+        _, job = server.submit(png(400, 400))
+        done = server.finished(job["id"])
+        size = sum(file["size_bytes"] for file in done["artifacts"])
+        blobs = server.data / "blobs"
+        before, idle = used(blobs), server.memory()
+        server.forget_most_memory()
+        path = f"/v1/jobs/{job['id']}/exports"
+        body = json.dumps({"format": "voxels", "voxel_resolution": 256}).encode()
+
+        def ask(_: int) -> tuple[int, str]:
+            status, answer = server.call("POST", path, body, content_type="application/json", cache_control="no-cache")
+            return status, answer.get("id", "")
+
+        with ThreadPoolExecutor(32) as pool:
+            asking = [pool.submit(ask, number) for number in range(COUNT)]
+            time.sleep(0.2)
+            slowest = server.health_seconds()
+            deleted, _ = server.call("DELETE", f"/v1/jobs/{job['id']}")
+            while not all(one.done() for one in asking):
+                slowest = max(slowest, server.health_seconds())
+                time.sleep(0.1)
+        answers = Counter(one.result()[0] for one in asking)
+        # Ids grow with time.
+        first = min(made for status, made in (one.result() for one in asking) if status == ACCEPTED)
+        ended = server.finished(first)["state"]
+        disk, grown = (used(blobs) - before) // MIB, (server.memory("VmHWM") - idle) // MIB
+        server.cancel_all()
+    holds(set(answers) <= {ACCEPTED, 404} and answers[ACCEPTED] > 0 and deleted == 204, f"{answers}, deleted: {deleted}")
+    holds(slowest < 2 and ended == "succeeded", f"health {slowest:.1f} s, the first {ended}")
+    holds(disk <= 64 + size // MIB and grown <= 512, f"{disk} MiB of disk, {grown} MiB of memory")
+    return (
+        f"{answers[ACCEPTED]} accepted before the job was gone and {answers[404]} refused after, made one at a time, {disk} MiB "
+        f"more disk, {grown} MiB more memory, health answered within {slowest:.2f} s"
+    )
+
+
+def used(folder: Path) -> int:
+    """Bytes on disk under a folder, each file once however many names it has."""
+    seen: dict[int, int] = {}
+    for path in folder.rglob("*"):
+        if path.is_file():
+            status = path.stat()
+            seen[status.st_ino] = status.st_blocks * 512
+    return sum(seen.values())
+
+
+ATTACKS: list[Callable[[str], str]] = [many_exports]
