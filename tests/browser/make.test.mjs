@@ -98,7 +98,7 @@ test("ten jobs at once tell their place and all end", () => visit(chromium, { ru
   const jobs = await Promise.all(Array.from({ length: 10 }, (_, at) => running.submit(`job-${at}.png`, { seed: at })));
   const last = jobs.map(({ id }) => id).sort().at(-1);
   await page.goto(`${running.address}#/job/${last}`);
-  await page.getByText(/\d before it/).waitFor();
+  await page.getByText(/\d of your jobs before it/).waitFor();
   await page.locator(".waiting-count").waitFor();
   await drawn(page);
   for (const { id } of jobs) assert.equal((await running.finished(id)).state, "succeeded");

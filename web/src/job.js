@@ -54,17 +54,23 @@ export async function showJob(stage, id, gone, panel) {
   gone.addEventListener("abort", end);
 }
 
-/** Tells how many are before a job that waits. @param {Job} job @param {HTMLElement} card @param {AbortSignal} gone */
+/** Tells how many of one's own jobs are before one that waits: those of other keys are not seen, and keys take turns. @param {Job} job @param {HTMLElement} card @param {AbortSignal} gone */
 async function place(job, card, gone) {
   while (!gone.aborted) {
     const line = card.querySelector(".place");
     if (!line) return;
-    const { jobs } = await json("v1/jobs?state=queued&limit=100").catch(() => ({ jobs: [] }));
-    // Ids grow with time.
-    const before = jobs.filter((/** @type {Job} */ other) => other.id < job.id).length;
-    line.textContent = before === 0 ? "Next in line" : `${before} before it`;
+    const page = await json("v1/jobs?state=queued&limit=100").catch(() => null);
+    if (page) line.textContent = placeIn(page, job);
     await new Promise((done) => setTimeout(done, 2000));
   }
+}
+
+/** @param {{ jobs: Job[], next_cursor?: string }} page @param {Job} job */
+function placeIn({ jobs, next_cursor }, job) {
+  // Ids grow with time; exports have a queue of their own.
+  const before = jobs.filter((other) => other.id < job.id && (other.backend === "export") === (job.backend === "export")).length;
+  if (next_cursor) return `More than ${before} of your jobs before it`;
+  return before === 0 ? "Next of your jobs" : `${before} of your jobs before it`;
 }
 
 /** @param {Job} job @param {boolean} link @param {{ again: () => unknown, cancel: () => unknown }} acts */

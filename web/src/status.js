@@ -27,7 +27,7 @@ async function draw() {
   const answer = await fetch("v1/status");
   // No question for a key comes from a line that renews itself.
   if (answer.status === 401) return line({ kind: "fair", label: "Not signed in" }, () => location.reload());
-  if (!answer.ok) throw new Error("no status");
+  if (!answer.ok) return line({ kind: "bad", label: answer.status === 429 ? "Too many requests" : "Server has a problem" }, () => {});
   const now = /** @type {Status} */ (await answer.json());
   line(summary(now), () => details(now));
 }
