@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use trellis_backend::{Backend, Capabilities, Origin, Output, Readiness, Registry, Reporter};
 use trellis_core::{
-    Artifact, BackendChoice, Failure, FailureKind, Format, GenerateError, Gpu, Installation, Pin, Progress,
-    ServerBuild, Stage, WorkerCommand, WorkerCounters, WorkerState, WorkerStatus,
+    Artifact, BackendChoice, Capability, Failure, FailureKind, Format, GenerateError, Gpu, Installation, Pin,
+    Progress, ServerBuild, Stage, WorkerCommand, WorkerCounters, WorkerState, WorkerStatus,
 };
 use trellis_jobs::{
     BlobKey, BlobStore, Claim, ClaimFilter, Delivered, Docketed, FolderBlobs, HeavyWork, JobLimits, Jobs,
@@ -32,6 +32,31 @@ use trellis_webhook::WebhookRules;
 /// A red PNG of 2 × 2 pixels.
 const PNG: &str =
     "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAEElEQVR42mM4IScHRAwQCgAfJgQRSo6NIAAAAABJRU5ErkJggg==";
+
+/// Two GPUs: one whose driver tells everything, one whose driver tells little.
+pub(crate) fn gpus() -> Vec<Gpu> {
+    let gpu = Gpu {
+        index: 0,
+        uuid: "GPU-8f1c".to_owned(),
+        name: "NVIDIA GeForce RTX 5090".to_owned(),
+        capability: Capability { major: 12, minor: 0 },
+        memory_bytes: 32_000,
+        free_bytes: 12_000,
+        temperature: Some(61),
+        utilisation: Some(75),
+        power_milliwatts: Some(410_500),
+        persistent: None,
+        processes: Vec::new(),
+    };
+    let silent = Gpu {
+        uuid: "MIG-2a".to_owned(),
+        temperature: None,
+        utilisation: None,
+        power_milliwatts: None,
+        ..gpu.clone()
+    };
+    vec![gpu, silent]
+}
 
 pub(crate) fn png() -> Bytes {
     base64::engine::general_purpose::STANDARD

@@ -7,9 +7,9 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::Method;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use trellis_core::{Capability, Gpu, RestartKind, WorkerCounters};
+use trellis_core::{RestartKind, WorkerCounters};
 
-use crate::kit::{Kit, Wishes, request};
+use crate::kit::{Kit, Wishes, gpus, request};
 
 fn assert_lines(text: &str, lines: &[&str]) {
     for line in lines {
@@ -152,28 +152,8 @@ async fn what_a_worker_counted_is_shown_as_it_stands() {
 
 #[tokio::test]
 async fn a_gpu_shows_what_its_driver_tells() {
-    let gpu = Gpu {
-        index: 0,
-        uuid: "GPU-8f1c".to_owned(),
-        name: "NVIDIA GeForce RTX 5090".to_owned(),
-        capability: Capability { major: 12, minor: 0 },
-        memory_bytes: 32_000,
-        free_bytes: 12_000,
-        temperature: Some(61),
-        utilisation: Some(75),
-        power_milliwatts: Some(410_500),
-        persistent: None,
-        processes: Vec::new(),
-    };
-    let silent = Gpu {
-        uuid: "MIG-2a".to_owned(),
-        temperature: None,
-        utilisation: None,
-        power_milliwatts: None,
-        ..gpu.clone()
-    };
     let kit = Kit::with(Wishes {
-        gpus: vec![gpu, silent],
+        gpus: gpus(),
         ..Wishes::default()
     });
     let text = kit.get("/metrics").await.text();

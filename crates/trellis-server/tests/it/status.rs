@@ -2,9 +2,8 @@
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
-use trellis_core::{Capability, Gpu};
 
-use crate::kit::{Kit, Wishes};
+use crate::kit::{Kit, Wishes, gpus};
 
 async fn status(kit: &Kit) -> Value {
     let answer = kit.get("/v1/status").await;
@@ -15,28 +14,8 @@ async fn status(kit: &Kit) -> Value {
 
 #[tokio::test]
 async fn it_tells_what_the_server_does() {
-    let gpu = Gpu {
-        index: 0,
-        uuid: "GPU-8f1c".to_owned(),
-        name: "NVIDIA GeForce RTX 5090".to_owned(),
-        capability: Capability { major: 12, minor: 0 },
-        memory_bytes: 32_000,
-        free_bytes: 12_000,
-        temperature: Some(61),
-        utilisation: Some(75),
-        power_milliwatts: Some(410_500),
-        persistent: None,
-        processes: Vec::new(),
-    };
-    let silent = Gpu {
-        uuid: "MIG-2a".to_owned(),
-        temperature: None,
-        utilisation: None,
-        power_milliwatts: None,
-        ..gpu.clone()
-    };
     let kit = Kit::with(Wishes {
-        gpus: vec![gpu, silent],
+        gpus: gpus(),
         ..Wishes::default()
     });
     let mut shown = status(&kit).await;
