@@ -44,7 +44,7 @@ class Edges:
 
 
 def rasterise(clip: Any, faces: Any, width: int, height: int) -> Any:
-    """The nearest face of each pixel, -1 where there is none: (B, height, width) int64.
+    """Returns the index of the nearest face at each pixel, or -1: (B, height, width) int64.
 
     `clip` (B, V, 4) are positions in clip space of each picture, `faces` (F, 3) their indices. Several
     pictures at once take less time than one by one: most of it goes into starting small pieces of work.
