@@ -13,17 +13,26 @@ test("two results are turned together", () => visit(chromium, {}, async (page, r
   await page.goto(`${running.address}#/compare/${jobs[0].id}`);
   await page.getByRole("button", { name: /two/ }).click();
   await page.locator(".pair model-viewer").nth(1).waitFor();
-  await page.waitForFunction(() => [...document.querySelectorAll(".pair model-viewer")].every((view) => view.loaded));
+  await page.waitForFunction(() => [...document.querySelectorAll(".pair model-viewer")].every((view) => view.loaded && view.modelIsVisible));
   await accessible(page, "compare");
-  const box = await page.locator(".pair model-viewer").first().boundingBox();
-  await page.mouse.move(box.x + 200, box.y + 200);
-  await page.mouse.down();
-  await page.mouse.move(box.x + 320, box.y + 200, { steps: 6 });
-  await page.mouse.up();
-  await page.waitForFunction(() => {
-    const [one, other] = [...document.querySelectorAll(".pair model-viewer")].map((view) => view.getCameraOrbit().theta);
-    return Math.abs(one - other) < 0.02 && Math.abs(one) > 0.1;
-  });
+  const turns = () => page.evaluate(() => [...document.querySelectorAll(".pair model-viewer")].map((view) => view.getCameraOrbit().theta));
+  // A busy machine may take no notice of the first drag; a person tries again.
+  for (let attempt = 0; attempt < 5 && Math.abs((await turns())[0]) < 0.1; attempt += 1) {
+    await page.locator(".pair model-viewer").first().scrollIntoViewIfNeeded();
+    const box = await page.locator(".pair model-viewer").first().boundingBox();
+    await page.mouse.move(box.x + 200, box.y + 200);
+    await page.mouse.down();
+    await page.mouse.move(box.x + 320, box.y + 200, { steps: 6 });
+    await page.mouse.up();
+    await page.waitForTimeout(500);
+  }
+  let [one, other] = await turns();
+  for (let wait = 0; wait < 40 && Math.abs(one - other) >= 0.02; wait += 1) {
+    await page.waitForTimeout(250);
+    [one, other] = await turns();
+  }
+  assert.ok(Math.abs(one) > 0.1, `the first was not turned: ${one}`);
+  assert.ok(Math.abs(one - other) < 0.02, `turned by ${one} and ${other}`);
 }));
 
 test("the gallery of 200 jobs fetches what is in sight, and the rest as it is scrolled to", () => visit(chromium, {}, async (page, running) => {
