@@ -58,6 +58,7 @@ OWN = {
     "slat_sampling_steps": 12,
     "slat_guidance_strength": 3.0,
     "multiimage_algo": "stochastic",
+    "mesh_simplify": 0.95,
 }
 
 
@@ -67,12 +68,10 @@ def params(texture_size: int = 1024) -> Params:
         model="trellis-image-large",
         seed=1,
         formats=(Format.GLB,),
-        texture_size=texture_size,
         texture=True,
-        mesh_simplify=0.95,
         remove_background=False,
         stl_size_mm=100.0,
-        own=OWN,
+        own={**OWN, "texture_size": texture_size},
     )
 
 

@@ -76,7 +76,7 @@ class Protocol(unittest.TestCase):
         self.assertIsNone(earlier.traceparent)
         load = to_worker(snapshot("to_worker.load"))
         assert isinstance(load, protocol.Load) and load.warm_up is not None
-        self.assertEqual(load.warm_up.texture_size, 512)
+        self.assertEqual(load.warm_up.own["texture_size"], 512)
         self.assertEqual([path.name for path in generate.pictures], ["0", "1"])
 
     def test_constants_are_the_same(self) -> None:

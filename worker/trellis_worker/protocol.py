@@ -62,8 +62,6 @@ class Params:
 
     model: str
     seed: int
-    mesh_simplify: float
-    texture_size: int
     texture: bool
     stl_size_mm: float
     formats: tuple[Format, ...]

@@ -97,11 +97,12 @@ impl Jobs {
         let patch = of
             .params
             .with("formats", vec![of.format])
-            .with("seed", i64::from(earlier.job.params.seed));
+            .with("seed", i64::from(earlier.job.params.seed))
+            .or_model(earlier.job.params.model.model());
         let params = patch
             .resolve(earlier.job.params.seed)
             .map_err(SubmitError::from)?;
-        let made_by = match self.makers.made_by(BackendChoice::Export, &params.formats) {
+        let made_by = match self.makers.made_by(BackendChoice::Export.into(), &params.formats) {
             Ok(made_by) => made_by.filter(|_| !terms.no_cache),
             Err(failure) if failure.kind == FailureKind::Unsupported => {
                 return Err(SubmitError::Unsupported(Box::new(failure)).into());

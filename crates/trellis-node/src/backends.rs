@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use trellis_backend::{Backend, Registry, ReliefBackend, ReliefSettings};
-use trellis_core::BackendChoice;
+use trellis_core::{BackendChoice, Model};
 use trellis_supervisor::{LaunchSettings, Limits, SupervisorSettings, TrellisBackend};
 
 use crate::{NodeError, Settings, nearby};
@@ -64,6 +64,7 @@ async fn start_trellis(settings: &Settings, state: &Path) -> Result<Arc<TrellisB
     }
     let supervisor = SupervisorSettings {
         launch: LaunchSettings {
+            runs: Model::TrellisImageLarge,
             python: wanted.python.clone(),
             // Relative where there is no current folder: the worker's start then says so.
             model: std::path::absolute(&wanted.model).unwrap_or_else(|_| wanted.model.clone()),

@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use trellis_backend::{
     AssetLabel, Content, Made, Output, Reporter, Request, engine_formats, open_left, with_converted,
 };
-use trellis_core::{Failure, FailureKind, GenerateError, Params, counted, is_plain_name, plain_line};
+use trellis_core::{Failure, FailureKind, GenerateError, Model, Params, counted, is_plain_name, plain_line};
 
 use crate::cause::{Cause, without_paths};
 use crate::limits::Limits;
@@ -20,8 +20,13 @@ use crate::pictures;
 use crate::protocol::ARTIFACTS;
 use crate::ticket::{Ended, File, Finished, Task, Ticket, Update};
 
-/// What a person should know of the results.
-pub(crate) const DESCRIPTION: &str = "Microsoft TRELLIS on a GPU";
+/// What a person should know of the results of a model.
+pub(crate) fn description(model: Model) -> &'static str {
+    match model {
+        Model::TrellisImageLarge => "Microsoft TRELLIS on a GPU",
+        Model::Trellis2 => "Microsoft TRELLIS.2 on a GPU",
+    }
+}
 
 /// What an attempt needs of the supervisor.
 pub(crate) trait Workers: Sync {
@@ -78,7 +83,7 @@ pub(crate) async fn make(
 fn label(request: &Request) -> AssetLabel {
     AssetLabel {
         name: request.name.to_string(),
-        about: DESCRIPTION,
+        about: description(request.params.model.model()),
     }
 }
 

@@ -8,14 +8,14 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 use trellis_backend::{Backend, Capabilities, Output, Readiness, Reporter, Request};
 use trellis_core::{
-    BackendChoice, Failure, FailureKind, Format, GenerateError, WorkerCommand, WorkerCounters, WorkerState,
-    WorkerStatus,
+    BackendChoice, Failure, FailureKind, Format, GenerateError, Model, WorkerCommand, WorkerCounters,
+    WorkerState, WorkerStatus,
 };
 
-use crate::attempt::{DESCRIPTION, Workers, make};
+use crate::attempt::{Workers, description, make};
 use crate::driver::{Driver, Parts};
 use crate::environment::{own, variant};
-use crate::launch::{LaunchSettings, Launcher};
+use crate::launch::{LaunchSettings, Launcher, backend_name};
 use crate::limits::Limits;
 use crate::python::{UnpackError, unpack};
 use crate::record::WorkerSnapshot;
@@ -39,6 +39,7 @@ pub struct SupervisorSettings {
 /// TRELLIS, one worker process per GPU.
 pub struct TrellisBackend {
     capabilities: Capabilities,
+    model: Model,
     /// As its workers' environment makes it.
     variant: String,
     limits: Limits,
@@ -69,7 +70,8 @@ impl TrellisBackend {
         let launch = Arc::new(settings.launch);
         let (entry, queue) = Queue::new();
         let mut backend = Self {
-            capabilities: capabilities(gpus.len()),
+            capabilities: capabilities(launch.runs, gpus.len()),
+            model: launch.runs,
             variant: variant(own),
             limits: settings.limits,
             workers: Vec::new(),
@@ -158,12 +160,15 @@ async fn find(choice: &GpuChoice) -> Result<(Option<String>, Vec<Option<Gpu>>), 
     Ok((Some(found.driver), chosen.into_iter().map(Some).collect()))
 }
 
-fn capabilities(workers: usize) -> Capabilities {
+fn capabilities(model: Model, workers: usize) -> Capabilities {
+    // TRELLIS.2 has no splats, and its turntable needs them.
+    let of_splats = |format: &Format| matches!(format, Format::GaussianPly | Format::Turntable);
+    let made = |format: &Format| model == Model::TrellisImageLarge || !of_splats(format);
     Capabilities {
-        name: "trellis",
-        description: DESCRIPTION,
+        name: backend_name(model),
+        description: description(model),
         preview: false,
-        formats: Format::ALL.to_vec(),
+        formats: Format::ALL.into_iter().filter(made).collect(),
         multiview: true,
         slots: workers.max(1),
     }
@@ -233,6 +238,10 @@ impl Backend for TrellisBackend {
 
     fn choice(&self) -> BackendChoice {
         BackendChoice::Trellis
+    }
+
+    fn model(&self) -> Option<Model> {
+        Some(self.model)
     }
 
     fn readiness(&self) -> Readiness {

@@ -14,12 +14,11 @@ use crate::protocol::ToWorker;
 use crate::python::MODULE;
 use trellis_core::Gpu;
 
-/// The model that workers load: the one there is.
-const MODEL: Model = Model::DEFAULT;
-
 /// What all workers of a server are started with.
 #[derive(Debug, Clone)]
 pub struct LaunchSettings {
+    /// The model.
+    pub runs: Model,
     /// The Python interpreter that has TRELLIS and torch.
     pub python: PathBuf,
     /// The model folder.
@@ -36,6 +35,14 @@ pub struct LaunchSettings {
     pub warm_up: bool,
 }
 
+/// The name of the backend that runs a model; its workers' names begin so.
+pub(crate) fn backend_name(model: Model) -> &'static str {
+    match model {
+        Model::TrellisImageLarge => "trellis",
+        Model::Trellis2 => "trellis2",
+    }
+}
+
 /// Starts one worker.
 #[derive(Debug)]
 pub(crate) struct Launcher {
@@ -50,7 +57,7 @@ pub(crate) struct Launcher {
 
 impl Launcher {
     pub(crate) fn name(&self) -> Arc<str> {
-        format!("trellis-{}", self.number).into()
+        format!("{}-{}", backend_name(self.settings.runs), self.number).into()
     }
 
     pub(crate) fn gpu(&self) -> Option<&Gpu> {
@@ -65,7 +72,7 @@ impl Launcher {
         let now = tokio::task::spawn_blocking(|| trellis_gpu::list(&[])).await;
         match now {
             Ok(Ok(found)) => match found.gpus.iter().find(|gpu| gpu.uuid == uuid) {
-                Some(gpu) => admit(MODEL, gpu, low_vram),
+                Some(gpu) => admit(self.settings.runs, gpu, low_vram),
                 None => Err(Cause::Spawn {
                     reason: format!("the GPU {uuid} is gone"),
                 }),
@@ -112,10 +119,10 @@ impl Launcher {
 
     pub(crate) fn load(&self, low_vram: bool) -> ToWorker {
         ToWorker::Load {
-            model: MODEL,
+            model: self.settings.runs,
             folder: self.settings.model.clone(),
             low_vram,
-            warm_up: self.settings.warm_up.then(|| Params::warm_up(MODEL)),
+            warm_up: self.settings.warm_up.then(|| Params::warm_up(self.settings.runs)),
         }
     }
 }

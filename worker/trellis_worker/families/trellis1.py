@@ -63,6 +63,8 @@ class Own:
     slat_sampling_steps: int
     slat_guidance_strength: float
     multiimage_algo: str
+    mesh_simplify: float
+    texture_size: int
 
 
 class Trellis1:
@@ -351,6 +353,9 @@ class Exports:
         self.run.stages.enter(Stage.EXPORT)
         return save
 
+    def _own(self) -> Own:
+        return own_params(Own, self.run.params)
+
     def _mesh(self) -> Any:
         """The decoded mesh; an empty one is a failure, not a file."""
         mesh = self.decoded["mesh"][0]
@@ -362,25 +367,25 @@ class Exports:
         if not self.run.params.texture:
             vertices, faces = self._simplified()
             return plain_mesh(upright(vertices), faces, None, "glb")
-        splats, decoded, params = self.decoded["gaussian"][0], self._mesh(), self.run.params
+        splats, decoded, own = self.decoded["gaussian"][0], self._mesh(), self._own()
         if quality.asked() is Quality.BALANCED:
             # Only here, for it imports torch.
             glb = importlib.import_module("trellis_worker.texture.glb")
             trellis = glb.Trellis(self.processing, importlib.import_module("trellis.utils.render_utils"))
-            mesh = glb.to_glb(trellis, splats, self._simplified(), params.texture_size, self.run.stages)
+            mesh = glb.to_glb(trellis, splats, self._simplified(), own.texture_size, self.run.stages)
         else:
             mesh = self.processing.to_glb(
                 splats,
                 decoded,
-                simplify=params.mesh_simplify,
-                texture_size=params.texture_size,
+                simplify=own.mesh_simplify,
+                texture_size=own.texture_size,
                 verbose=False,
             )
         return lambda path: mesh.export(str(path), file_type="glb")
 
     def _simplified(self) -> tuple[Any, Any]:
         """The mesh as `to_glb` simplifies it and closes its holes."""
-        mesh, simplify = self._mesh(), self.run.params.mesh_simplify
+        mesh, simplify = self._mesh(), self._own().mesh_simplify
         simplified: tuple[Any, Any] = self.processing.postprocess_mesh(
             mesh.vertices.cpu().numpy(),
             mesh.faces.cpu().numpy(),

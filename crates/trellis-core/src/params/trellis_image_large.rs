@@ -1,4 +1,5 @@
-//! What TRELLIS-image-large has of its own: two samplers, and how several views reach them.
+//! What TRELLIS-image-large has of its own: two samplers, how several views reach them, and how fine its mesh and
+//! texture are.
 //!
 //! Source of names, ranges and defaults: TRELLIS's `app.py`.
 
@@ -21,6 +22,14 @@ named! {
     }
 }
 
+impl MultiImageAlgorithm {
+    pub(super) const KIND: Kind = Kind::Choice {
+        names: &[Self::Stochastic.name(), Self::Multidiffusion.name()],
+        default: Self::Stochastic.name(),
+        schema: Some("MultiImageAlgorithm"),
+    };
+}
+
 impl From<MultiImageAlgorithm> for Given {
     fn from(value: MultiImageAlgorithm) -> Self {
         Self::Name(value.name())
@@ -34,10 +43,16 @@ impl FromGiven for MultiImageAlgorithm {
     }
 }
 
+/// The share of the triangles that is removed where nothing is said of it.
+pub(super) const SIMPLIFIED: f64 = 0.95;
+
 impl TrellisImageLarge {
     /// Enough to reach every kernel, and soon over.
-    pub(super) const FEW_STEPS: &'static [(&'static str, i64)] =
-        &[("ss_sampling_steps", 4), ("slat_sampling_steps", 4)];
+    pub(super) const QUICK: &'static [(&'static str, i64)] = &[
+        ("ss_sampling_steps", 4),
+        ("slat_sampling_steps", 4),
+        ("texture_size", 512),
+    ];
 }
 
 parameters! {
@@ -52,10 +67,10 @@ parameters! {
         /// Guidance for the structured latent
         slat_guidance_strength: f64 = Kind::real(0.0, 10.0, 3.0);
         /// How several pictures are combined
-        multiimage_algo: MultiImageAlgorithm = Kind::Choice {
-            names: &[MultiImageAlgorithm::Stochastic.name(), MultiImageAlgorithm::Multidiffusion.name()],
-            default: MultiImageAlgorithm::Stochastic.name(),
-            schema: Some("MultiImageAlgorithm"),
-        };
+        multiimage_algo: MultiImageAlgorithm = MultiImageAlgorithm::KIND;
+        /// Share of the triangles to remove
+        mesh_simplify: f64 = Kind::real(0.0, 0.98, SIMPLIFIED);
+        /// Side of the texture in pixels
+        texture_size: u32 = Kind::steps(512, 2048, 512, 1024);
     }
 }

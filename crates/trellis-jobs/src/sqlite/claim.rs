@@ -9,7 +9,7 @@ use super::rows::{Json, owner, parsed};
 use crate::rules::{self, Waiting};
 use crate::{ClaimFilter, Owner, StoreError};
 
-/// Of each owner who has jobs waiting and of each backend choice (`?1`) the oldest one, with the owner's last turn in the
+/// Of each owner who has jobs waiting and of each demand (`?1`) the oldest one, with the owner's last turn in the
 /// queue `?2`. Goes from owner to owner, not from job to job.
 const OLDEST_OF_EACH: &str = "
     WITH RECURSIVE waiting (owner) AS (
@@ -21,27 +21,27 @@ const OLDEST_OF_EACH: &str = "
         FROM waiting WHERE waiting.owner IS NOT NULL
     )
     SELECT jobs.id, jobs.number, jobs.owner, jobs.attempt > 0, coalesce(turns.turn, 0)
-    FROM waiting CROSS JOIN json_each(?1) AS choice
+    FROM waiting CROSS JOIN json_each(?1) AS demand
     CROSS JOIN jobs ON jobs.number = (
         SELECT oldest.number FROM jobs AS oldest INDEXED BY jobs_waiting
-        WHERE oldest.state = 'queued' AND oldest.owner = waiting.owner AND oldest.backend = choice.value
+        WHERE oldest.state = 'queued' AND oldest.owner = waiting.owner AND oldest.backend = demand.value
         ORDER BY oldest.number LIMIT 1)
     LEFT JOIN turns ON turns.queue = ?2 AND turns.owner = waiting.owner";
 
 /// The jobs that wait again.
 const WAITING_AGAIN: &str = "
     SELECT jobs.id, jobs.number, jobs.owner, 1, 0
-    FROM json_each(?1) AS choice CROSS JOIN jobs INDEXED BY jobs_waiting_again
-    WHERE jobs.state = 'queued' AND jobs.attempt > 0 AND jobs.backend = choice.value";
+    FROM json_each(?1) AS demand CROSS JOIN jobs INDEXED BY jobs_waiting_again
+    WHERE jobs.state = 'queued' AND jobs.attempt > 0 AND jobs.backend = demand.value";
 
 const RUNNING: &str = "SELECT owner FROM jobs WHERE state = 'running'";
 
 /// The queued job that is to be claimed next, after its owner's turn was noted.
 pub(super) fn next(connection: &Connection, filter: &ClaimFilter) -> Result<Option<Waiting>, StoreError> {
-    let choices: Vec<&str> = filter.choices.iter().map(|choice| choice.name()).collect();
-    let queue = choices.join(" ");
-    let mut waiting = found(connection, OLDEST_OF_EACH, params![Json(&choices), queue])?;
-    waiting.extend(found(connection, WAITING_AGAIN, params![Json(&choices)])?);
+    let demands: Vec<String> = filter.demands.iter().map(ToString::to_string).collect();
+    let queue = demands.join(" ");
+    let mut waiting = found(connection, OLDEST_OF_EACH, params![Json(&demands), queue])?;
+    waiting.extend(found(connection, WAITING_AGAIN, params![Json(&demands)])?);
     if !filter.running_limits.is_empty() {
         let running = running(connection)?;
         for job in &mut waiting {

@@ -62,6 +62,7 @@ fn script(folder: &Path, rules: &Value) {
 pub(crate) fn settings(folder: &Path, workers: u32, limits: Limits) -> SupervisorSettings {
     SupervisorSettings {
         launch: LaunchSettings {
+            runs: trellis_core::Model::TrellisImageLarge,
             python: fake().join("python"),
             model: folder.to_owned(),
             torch_home: Some(folder.join("torch")),

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use trellis_client::{Client, address};
-use trellis_core::{BackendChoice, Format, PictureFormat};
+use trellis_core::{BackendChoice, Format, ParamsPatch, PictureFormat};
 use trellis_node::{check_model_folder, origin, start_backends};
 
 use self::api_key::ApiKeyFlag;
@@ -122,8 +122,7 @@ pub(crate) fn run(args: &GenerateArgs, context: &Context<'_>) -> Result<Exit, Cl
     logs::start(&loaded.log_or("warn"), None);
     let formats = plan::formats(&args.format, args.output.as_deref());
     let patch = args.params.patch(&formats);
-    patch
-        .resolve(0)
+    params::check(&patch)
         .map_err(|error| CliError::usage(error).hint("`trellis generate --help` lists every range"))?;
     let plan = plan::plan(&Wish {
         pictures: &args.pictures,
@@ -133,7 +132,7 @@ pub(crate) fn run(args: &GenerateArgs, context: &Context<'_>) -> Result<Exit, Cl
     })?;
     block_on(async {
         let stopping = signals::first_signal("stopping; a second signal ends at once")?;
-        let engine = start(args, context.environment, &loaded.config, &formats).await;
+        let engine = start(args, context.environment, &loaded.config, &patch).await;
         let engine = engine.map_err(|error| error.with_exit(Exit::NotStarted))?;
         let show = Show::new();
         show.line(&engine.introduction());
@@ -164,7 +163,7 @@ async fn start(
     args: &GenerateArgs,
     environment: &Environment,
     config: &Config,
-    formats: &[Format],
+    patch: &ParamsPatch,
 ) -> Result<Engine, CliError> {
     let choice = args.backend.unwrap_or(config.node.backend);
     if let Some(address) = &args.server {
@@ -185,7 +184,7 @@ async fn start(
     Ok(Engine::Local(Local::choose(
         &backends.registry,
         choice,
-        formats,
+        patch,
         Arc::new(origin),
     )?))
 }
