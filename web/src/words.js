@@ -89,12 +89,15 @@ export function curlLine(job) {
 
 /**
  * The `trellis generate` line that asks for the same, with what is not a default.
- * @param {Job} job @param {import("./contract.js").Parameter[]} parameters
+ * @param {Job} job @param {Map<string, import("./contract.js").Parameter[]>} models
  */
-export function generateLine(job, parameters) {
-  const flags = parameters
-    .filter(({ name, initial }) => name !== "formats" && name in job.params && job.params[name] !== initial)
+export function generateLine(job, models) {
+  const [usual] = models.keys();
+  const model = job.params.model ?? usual;
+  const flags = (models.get(model) ?? [])
+    .filter(({ name, initial }) => name !== "formats" && name in job.params && String(job.params[name]) !== String(initial))
     .map(({ name }) => `--${name.replaceAll("_", "-")} ${quoted(String(job.params[name]))}`);
+  if (model !== usual) flags.unshift(`--model-name ${model}`);
   if (job.inputs.length > 1) flags.push("--multiview");
   const server = new URL(".", document.baseURI).href.replace(/\/$/, "");
   return ["trellis generate", ...pictureFiles(job).map(quoted), "-o model.glb", `--format ${job.params.formats.join(",")}`,
