@@ -41,8 +41,11 @@ impl ParameterName {
 
     /// Its values as far as any model takes them. A default is the first model's.
     pub fn kind(&self) -> Kind {
-        let kinds = self.forms.iter().map(|(_, parameter)| parameter.kind);
-        kinds.reduce(widest).expect("a name has a form")
+        let [(_, first), others @ ..] = self.forms.as_slice() else {
+            unreachable!("a name has a form")
+        };
+        let others = others.iter().map(|(_, parameter)| parameter.kind);
+        others.fold(first.kind, widest)
     }
 
     /// What is taken where none is given, if it is the same for all models that have it.

@@ -23,9 +23,11 @@ impl ParamFlags {
 pub(crate) fn check(patch: &ParamsPatch) -> Result<(), ParamError> {
     let of = |model| patch.clone().or_model(model).resolve(0).map(drop);
     let [first, others @ ..] = Model::ALL;
-    of(first).or_else(|error| match others.into_iter().any(|model| of(model).is_ok()) {
-        true => Ok(()),
-        false => Err(error),
+    of(first).or_else(|error| {
+        if others.into_iter().any(|model| of(model).is_ok()) {
+            return Ok(());
+        }
+        Err(error)
     })
 }
 
