@@ -99,7 +99,12 @@ class Trellis1:
         ):
             pipeline = pipelines.TrellisImageTo3DPipeline.from_pretrained(str(folder))
             check(pipeline.models)
-            return pipeline
+        if quality.asked() is Quality.BALANCED:
+            # Only here, for it imports torch.
+            surface = importlib.import_module("trellis_worker.surface")
+            decoder = pipeline.models[DECODERS["mesh"]]
+            decoder.mesh_extractor = surface.Surface(decoder.mesh_extractor)
+        return pipeline
 
     def determinism(self) -> list[str]:
         return [f"SPCONV_ALGO={os.environ.get('SPCONV_ALGO', '')}", f"{quality.VARIABLE}={quality.asked()}"]
@@ -289,12 +294,14 @@ def _mending(module: Any) -> Iterator[None]:
         return
     # Only here, for they import torch and numpy.
     holes = importlib.import_module("trellis_worker.texture.holes")
+    simplify = importlib.import_module("trellis_worker.texture.simplify")
     unwrap = importlib.import_module("trellis_worker.texture.unwrap")
 
     def places(count: int) -> list[list[float]]:
         return [module.sphere_hammersley_sequence(index, count) for index in range(count)]
 
     with (
+        replaced(module, "postprocess_mesh", simplify.simplifying(module.postprocess_mesh)),
         replaced(module, "_fill_holes", holes.fill_holes(places)),
         replaced(module, "parametrize_mesh", unwrap.parametrise),
     ):
