@@ -42,8 +42,8 @@ def noisy(count: int) -> tuple[Any, Any]:
     places, index = numpy.unique(places.round(9), axis=0, return_inverse=True)
     a = numpy.arange((count + 1) ** 2).reshape(count + 1, count + 1)
     corners = a[:-1, :-1], a[:-1, 1:], a[1:, 1:], a[1:, :-1]
-    squares = [numpy.stack([corners[k] for k in three], -1).reshape(-1, 3) for three in ((0, 1, 2), (0, 2, 3))]
-    one = numpy.concatenate(squares)
+    halves = [[corners[k] for k in three] for three in ((0, 1, 2), (0, 2, 3))]
+    one = numpy.concatenate([numpy.stack(three, -1).reshape(-1, 3) for three in halves])
     faces = index.ravel()[numpy.concatenate([one + side * (count + 1) ** 2 for side in range(6)])]
     bumps = numpy.random.default_rng(1).normal(0, 0.001, len(places))
     waves = 0.03 * numpy.sin(9 * places).prod(1)

@@ -93,9 +93,14 @@ class Meshes(unittest.TestCase):
         for side, noise, colour in ((16, 3.0, True), (24, 0.3, True), (24, 5.0, False)):
             extractor = SparseFeatures2Mesh(device="cpu", res=side, use_color=colour)
             features = said(side, extractor.feats_channels, noise)
-            again = SimpleNamespace(coords=features.coords, feats=features.feats.clone())
+            again, last = (
+                SimpleNamespace(coords=features.coords, feats=features.feats.clone()) for _ in range(2)
+            )
             theirs = extractor(features)
-            ours = Surface(extractor)(again)
+            surface = Surface(extractor)
+            ours = surface(again)
+            surface.whole = True
+            self.assertTrue(torch.equal(surface(last).vertices, theirs.vertices))
             with self.subTest((side, noise, colour)):
                 self.assertGreater(len(theirs.faces), 1000)
                 self.assertTrue(torch.equal(ours.vertices, theirs.vertices))

@@ -1,11 +1,12 @@
 """The mesh of TRELLIS's decoder from the cubes that the surface goes through, without a grid of all others.
 
-The decoder says something of a million cubes near the surface. TRELLIS spreads that over a grid of 256³, keeps
-the grid on the GPU for as long as it runs, and has FlexiCubes look through all of it: most of a job's memory.
-But FlexiCubes makes something only of cubes with corners on both sides of the surface, and asks for a cube's
-place only to find its neighbours. So it gets those cubes alone, in the same order, and gives the same mesh.
+The decoder says something of a million cubes near the surface. TRELLIS spreads that over a grid of 256³,
+keeps the grid on the GPU for as long as it runs, and has FlexiCubes look through all of it: most of a job's
+memory. But FlexiCubes makes something only of cubes with corners on both sides of the surface, and asks for a
+cube's place only to find its neighbours. So it gets those cubes alone, in the same order, and gives the same
+mesh.
 
-Names, and what is called when: Microsoft's TRELLIS, `trellis/representations/mesh/cube2mesh.py`, and FlexiCubes.
+Names, and what is called when: Microsoft's TRELLIS, `trellis/representations/mesh/cube2mesh.py`; FlexiCubes.
 """
 
 from __future__ import annotations
@@ -27,13 +28,16 @@ class Surface:
 
     def __init__(self, extractor: Any) -> None:
         self._extractor = extractor
+        self._module = importlib.import_module(type(extractor).__module__)
+        # Whether TRELLIS's own code is asked for.
+        self.whole = False
         extractor.reg_c = extractor.reg_v = None
 
     def __call__(self, cubefeats: Any, training: bool = False) -> Any:
         """A `MeshExtractResult` of one sample's features."""
-        del training
-        extractor, flexicubes = self._extractor, self._extractor.mesh_extractor
-        module = importlib.import_module(type(extractor).__module__)
+        if self.whole:
+            return self._from_whole_grid(cubefeats, training)
+        extractor, flexicubes, module = self._extractor, self._extractor.mesh_extractor, self._module
         coords, feats = cubefeats.coords[:, 1:].long(), cubefeats.feats
         grid = Grid(extractor.res, module.cube_corners.to(coords.device).long())
         said = grid.key(coords)
@@ -59,6 +63,15 @@ class Surface:
             del flexicubes._get_case_id
         return module.MeshExtractResult(vertices=vertices, faces=faces, vertex_attrs=colours, res=grid.side)
 
+    def _from_whole_grid(self, cubefeats: Any, training: bool) -> Any:
+        """As TRELLIS does it, with the grid for as long as that takes."""
+        extractor = self._extractor
+        extractor.reg_v, extractor.reg_c = self._module.construct_dense_grid(extractor.res, extractor.device)
+        try:
+            return extractor(cubefeats, training)
+        finally:
+            extractor.reg_c = extractor.reg_v = None
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -83,7 +96,7 @@ class Grid:
         return cubes[:, None] + self.key(self.offsets)
 
     def crossed(self, inside: Any) -> Any:
-        """The cubes (N), in order, of whose corners some but not all are among `inside`, which is in order."""
+        """The cubes (N), in order, that have some but not all of their corners among the keys `inside`."""
         places = self.place(inside)
         around = []
         for offset in self.offsets:

@@ -136,7 +136,7 @@ class Rows:
 
 
 def _rows(edges: Edges, some: slice, width: int) -> Rows:
-    """Where the edges' functions, linear along a row, are all not negative: found without asking each pixel."""
+    """Where the edges' functions, linear along a row, are all not negative: no pixel is asked."""
     heights = edges.size[some, 1]
     of = torch.repeat_interleave(heights)
     low = edges.low[some][of]

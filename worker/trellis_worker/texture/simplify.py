@@ -1,9 +1,9 @@
 """Fewer triangles by quadric edge collapse, as TRELLIS's `decimate` does it, in several goes.
 
 TRELLIS has VTK collapse the cheapest edge at each step, whose cost adds up since the first. Here the library
-fast_simplification collapses all edges under a growing threshold, and begins again each time that a quarter is
-gone: costs then are distances from the mesh as it is, which leaves it nearer to where it was. See
-docs/performance.md for how near, and tests/worker-torch/test_simplify.py.
+fast_simplification collapses all edges under a growing threshold, and begins again each time that a quarter
+is gone: costs then are distances from the mesh as it is, which leaves it nearer to where it was. How near is
+in docs/performance.md.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ numpy: Any = importlib.import_module("numpy")
 
 # So much is left in each go.
 GO = 0.75
-# How fast the threshold grows, as a power of the round, and at most, where that does not suffice. Meshes, which
-# are about as large as 1, are blown up, since the threshold does not know how large they are.
-GROWTH, FASTEST, SCALE = 3, 7, 3.0
+# How fast the threshold grows, as a power of the round, and at most, where that does not suffice.
+GROWTH, FASTEST = 3, 7
+# Meshes, which are about as large as 1, are blown up: the threshold does not depend on their size.
+SCALE = 3.0
 
 
 def simplifying(postprocess: Callable[..., tuple[Any, Any]]) -> Callable[..., tuple[Any, Any]]:
@@ -40,7 +41,10 @@ def simplify(vertices: Any, faces: Any, left: float) -> tuple[Any, Any]:
     target, growth = int(len(faces) * left), GROWTH
     vertices, faces = (vertices * SCALE).astype(numpy.float32), faces.astype(numpy.int32)
     while len(faces) > target and growth <= FASTEST:
-        before = len(faces)
-        vertices, faces = collapse(vertices, faces, target_count=max(target, int(before * GO)), agg=growth)
-        growth += len(faces) == before
+        count = max(target, int(len(faces) * GO))
+        fewer = collapse(vertices, faces, target_count=count, agg=growth)
+        if not len(fewer[1]):
+            break
+        growth += len(fewer[1]) == len(faces)
+        vertices, faces = fewer
     return vertices / SCALE, faces.astype(numpy.int64)

@@ -1,7 +1,8 @@
 """Unwraps a mesh with xatlas, with charts that do not grow beyond a size.
 
-xatlas looks at all faces around a chart each time that it adds one, so large charts take long, above all where
-it goes on to add faces that turn away from the rest. See docs/performance.md for what this does to the seams.
+xatlas looks at all faces around a chart each time that it adds one, so large charts take long, above all
+where it goes on to add faces that turn away from the rest. What this does to the seams is in
+docs/performance.md.
 """
 
 from __future__ import annotations
