@@ -12,11 +12,11 @@ use trellis_jobs::rules::{self, Record, Waiting};
 use trellis_jobs::{ClaimFilter, Owner, StoreError};
 use uuid::Uuid;
 
-use crate::lists::choices;
+use crate::lists::demands;
 use crate::rows::{Numbered, RECORD, record_row};
 use crate::session::{Found, Session};
 
-/// Of each owner who has jobs waiting and of each backend choice (`$1`) the oldest one that is not in `$3`, with the
+/// Of each owner who has jobs waiting and of each demand (`$1`) the oldest one that is not in `$3`, with the
 /// owner's last turn in the queue `$2`. Goes from owner to owner, not from job to job.
 pub(crate) const OLDEST_OF_EACH: &str = "
     WITH RECURSIVE waiting (owner) AS (
@@ -27,10 +27,10 @@ pub(crate) const OLDEST_OF_EACH: &str = "
         FROM waiting WHERE waiting.owner IS NOT NULL
     )
     SELECT oldest.id, oldest.number, oldest.owner, oldest.attempt > 0 AS again, coalesce(turns.turn, 0) AS turn
-    FROM waiting CROSS JOIN unnest($1::text[]) AS choice
+    FROM waiting CROSS JOIN unnest($1::text[]) AS demand
     CROSS JOIN LATERAL (
         SELECT id, number, owner, attempt FROM jobs
-        WHERE state = 'queued' AND jobs.owner = waiting.owner AND backend = choice AND number <> ALL($3::bigint[])
+        WHERE state = 'queued' AND jobs.owner = waiting.owner AND backend = demand AND number <> ALL($3::bigint[])
         ORDER BY number LIMIT 1) AS oldest
     LEFT JOIN turns ON turns.queue = $2 AND turns.owner = waiting.owner";
 
@@ -47,8 +47,8 @@ pub(crate) async fn next(
     session: &Session,
     filter: &ClaimFilter,
 ) -> Result<Option<Numbered<Record>>, StoreError> {
-    let choices = choices(filter);
-    let queue = choices.join(" ");
+    let demands = demands(filter);
+    let queue = demands.join(" ");
     if !filter.running_limits.is_empty() {
         session.rows(LIMITS, &[]).await?;
     }
@@ -56,7 +56,7 @@ pub(crate) async fn next(
     let mut waits = false;
     loop {
         let except: Vec<i64> = held.iter().filter(|_| !waits).map(|job| job.number).collect();
-        let mut waiting = waiting(session, &choices, &queue, &except, filter).await?;
+        let mut waiting = waiting(session, &demands, &queue, &except, filter).await?;
         for job in &mut waiting {
             if held.iter().any(|held| held.owner == job.owner) {
                 job.turn = u64::MAX;
@@ -80,13 +80,13 @@ pub(crate) async fn next(
 
 async fn waiting(
     session: &Session,
-    choices: &[&str],
+    demands: &[String],
     queue: &str,
     except: &[i64],
     filter: &ClaimFilter,
 ) -> Result<Vec<Waiting>, StoreError> {
-    let mut waiting = found(session, OLDEST_OF_EACH, &[&choices, &queue, &except]).await?;
-    waiting.extend(found(session, WAITING_AGAIN, &[&choices, &except]).await?);
+    let mut waiting = found(session, OLDEST_OF_EACH, &[&demands, &queue, &except]).await?;
+    waiting.extend(found(session, WAITING_AGAIN, &[&demands, &except]).await?);
     if !filter.running_limits.is_empty() && !waiting.is_empty() {
         let running = running(session).await?;
         for job in &mut waiting {
