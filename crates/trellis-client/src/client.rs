@@ -9,7 +9,7 @@ use reqwest::redirect::Policy;
 use reqwest::{RequestBuilder, Response, Url};
 use serde::Deserialize;
 use trellis_core::{
-    AssetName, BackendChoice, Job, JobId, JobState, ParamsPatch, Secret, WorkerCommand, WorkerStatus,
+    AssetName, AskedBackend, Job, JobId, JobState, ParamsPatch, Secret, WorkerCommand, WorkerStatus,
     plain_line,
 };
 
@@ -34,7 +34,7 @@ pub struct Submission<'a> {
     /// What is asked for.
     pub params: &'a ParamsPatch,
     /// Which backend is to work.
-    pub backend: BackendChoice,
+    pub backend: AskedBackend,
     /// Whether the server must work even where it has the result of an earlier job.
     pub no_cache: bool,
 }
@@ -156,14 +156,7 @@ impl Client {
 
     /// One job.
     pub async fn job(&self, id: JobId) -> Result<Job, ClientError> {
-        let answer = accepted(self.get(&format!("jobs/{id}"))).await?;
-        let server = Some(server(&answer));
-        let job = plain_job(json(answer).await?)?;
-        if job.id != id {
-            let reason = "it is about another job".to_owned();
-            return Err(ClientError::NotUnderstood { server, reason });
-        }
-        Ok(job)
+        job_in(accepted(self.get(&format!("jobs/{id}"))).await?, id).await
     }
 
     /// The stream of a job's events after `last_seen`.
@@ -187,11 +180,10 @@ impl Client {
         bytes(accepted(self.get(&format!("jobs/{id}/statement"))).await?, most).await
     }
 
-    /// Cancels a job.
-    pub async fn cancel(&self, id: JobId) -> Result<(), ClientError> {
-        accepted(self.http.delete(self.url(&format!("jobs/{id}"))))
-            .await
-            .map(drop)
+    /// Cancels a job. One that has ended stays as it is: what comes back says how it ended.
+    pub async fn cancel(&self, id: JobId) -> Result<Job, ClientError> {
+        let call = self.http.post(self.url(&format!("jobs/{id}/cancel")));
+        job_in(accepted(call).await?, id).await
     }
 
     /// The newest jobs in this state that this client sees, at most `limit` (1 to 100), newest first.
@@ -237,6 +229,17 @@ impl Client {
     fn url(&self, path: &str) -> String {
         format!("{}/v1/{path}", self.address)
     }
+}
+
+/// The job that an answer is, which must be that one.
+async fn job_in(answer: Response, id: JobId) -> Result<Job, ClientError> {
+    let server = Some(server(&answer));
+    let job = plain_job(json(answer).await?)?;
+    if job.id == id {
+        return Ok(job);
+    }
+    let reason = "it is about another job".to_owned();
+    Err(ClientError::NotUnderstood { server, reason })
 }
 
 fn plain_info(mut info: ServerInfo) -> ServerInfo {

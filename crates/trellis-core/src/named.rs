@@ -84,7 +84,7 @@ mod tests {
     use serde::de::DeserializeOwned;
 
     use crate::{
-        BackendChoice, FailureKind, Format, JobState, MultiImageAlgorithm, PictureFormat, RestartKind, Stage,
+        AskedBackend, BackendChoice, FailureKind, Format, JobState, MultiImageAlgorithm, PictureFormat, RestartKind, Stage,
         WebhookEvent, WebhookState, WorkerCommand, WorkerState,
     };
 
@@ -104,6 +104,7 @@ mod tests {
 
     #[test]
     fn names_are_the_same_in_json_and_text() {
+        one_name(&AskedBackend::ALL, AskedBackend::name);
         one_name(&BackendChoice::ALL, BackendChoice::name);
         one_name(&FailureKind::ALL, FailureKind::name);
         one_name(&Format::ALL, Format::name);

@@ -269,7 +269,7 @@ mod tests {
                 name: text(),
                 problem: text(),
             },
-            RequestError::InvalidBackend("x".parse::<trellis_core::BackendChoice>().unwrap_err()),
+            RequestError::InvalidBackend("x".parse::<trellis_core::AskedBackend>().unwrap_err()),
             RequestError::InvalidDataUri {
                 index: 0,
                 source: DataUriError::Scheme,

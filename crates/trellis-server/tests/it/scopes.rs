@@ -56,6 +56,7 @@ async fn a_key_does_what_its_scopes_say() {
     let job = "/v1/jobs/0198b2f4-7c5e-7a6f-8d1e-2f3a4b5c6d7e";
     let file = format!("{job}/artifacts/model.glb");
     let events = format!("{job}/events");
+    let cancel = format!("{job}/cancel");
     let all: &[&str] = &["up", "down", "boss", "plain"];
     let submitters: &[&str] = &["up", "plain"];
     for (method, path, allowed, scopes) in [
@@ -75,6 +76,12 @@ async fn a_key_does_what_its_scopes_say() {
         (
             Method::DELETE,
             job,
+            &["up", "boss", "plain"],
+            "`submit` or `admin`",
+        ),
+        (
+            Method::POST,
+            &cancel,
             &["up", "boss", "plain"],
             "`submit` or `admin`",
         ),

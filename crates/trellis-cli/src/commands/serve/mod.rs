@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::warn;
-use trellis_core::BackendChoice;
+use trellis_core::AskedBackend;
 use trellis_node::{Certificates, Ended, Node, check_model_folder};
 
 use self::banner::Banner;
@@ -61,7 +61,7 @@ pub(crate) fn run(args: &ServeArgs, context: &Context<'_>) -> Result<Exit, CliEr
         warn!("{mistyped}");
     }
     // The preview backend alone needs nothing of what the doctor looks at.
-    if !args.skip_doctor && effective.config.node.backend != BackendChoice::Relief {
+    if !args.skip_doctor && effective.config.node.backend != AskedBackend::Relief {
         check_model_folder(&effective.config.node.trellis.model)?;
         doctor::before_start(context, &effective.config.node.trellis.model)?;
     }
