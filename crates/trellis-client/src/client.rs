@@ -9,7 +9,7 @@ use reqwest::redirect::Policy;
 use reqwest::{RequestBuilder, Response, Url};
 use serde::Deserialize;
 use trellis_core::{
-    AssetName, AskedBackend, Job, JobId, JobState, ParamsPatch, Secret, WorkerCommand, WorkerStatus,
+    AskedBackend, AssetName, Job, JobId, JobState, ParamsPatch, Secret, WorkerCommand, WorkerStatus,
     plain_line,
 };
 

@@ -84,8 +84,8 @@ mod tests {
     use serde::de::DeserializeOwned;
 
     use crate::{
-        AskedBackend, BackendChoice, FailureKind, Format, JobState, MultiImageAlgorithm, PictureFormat, RestartKind, Stage,
-        WebhookEvent, WebhookState, WorkerCommand, WorkerState,
+        AskedBackend, BackendChoice, FailureKind, Format, JobState, MultiImageAlgorithm, PictureFormat,
+        RestartKind, Stage, WebhookEvent, WebhookState, WorkerCommand, WorkerState,
     };
 
     fn one_name<T>(all: &[T], name: fn(T) -> &'static str)

@@ -23,4 +23,5 @@ mod top;
 mod unix;
 mod usage;
 mod verify;
+mod webhooks;
 mod workers;

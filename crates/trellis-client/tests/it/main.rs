@@ -143,7 +143,11 @@ async fn a_broken_stream_goes_on_after_the_last_event() {
 async fn a_cancel_deletes_nothing_and_says_how_the_job_ended() {
     let (client, log) = server(vec![(200, job("succeeded"))]).await;
     assert_eq!(client.cancel(id()).await.unwrap().state, JobState::Succeeded);
-    assert!(asked(&log)[0].starts_with(&format!("POST /v1/jobs/{ID}/cancel")), "{:?}", asked(&log));
+    assert!(
+        asked(&log)[0].starts_with(&format!("POST /v1/jobs/{ID}/cancel")),
+        "{:?}",
+        asked(&log)
+    );
 }
 
 #[tokio::test]

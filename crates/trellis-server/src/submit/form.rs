@@ -4,7 +4,7 @@ use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{FromRequest as _, Multipart, Request};
 use axum::http::{StatusCode, header};
 use bytes::{Bytes, BytesMut};
-use trellis_core::{AssetName, AskedBackend, ParamsPatch, UnknownName, WebhookEvent};
+use trellis_core::{AskedBackend, AssetName, ParamsPatch, UnknownName, WebhookEvent};
 use trellis_jobs::{Asked, Intake};
 
 use super::fields::{MOST_JSON_BYTES, fields, known_formats, named, parameter_meant, webhook};

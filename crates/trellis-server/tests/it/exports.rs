@@ -133,7 +133,10 @@ async fn what_cannot_be_exported_is_told_plainly() {
     let submitted = crate::kit::submission(&json!({"images": [crate::kit::png_uri()], "backend": "export"}));
     let problem = kit.send(submitted).await.assert_problem(422, "invalid_json");
     let said = problem["detail"].as_str().unwrap();
-    assert!(said.ends_with("choose from `auto`, `trellis`, `relief`"), "{said}");
+    assert!(
+        said.ends_with("choose from `auto`, `trellis`, `relief`"),
+        "{said}"
+    );
 }
 
 #[tokio::test]

@@ -110,12 +110,18 @@ async fn cancel_ends_a_live_job_and_leaves_a_finished_one() {
     let live = kit.submit().await;
     for _ in 0..2 {
         let answer = cancel(&live).await;
-        assert_eq!((answer.status, &answer.json()["state"]), (StatusCode::OK, &json!("cancelled")));
+        assert_eq!(
+            (answer.status, &answer.json()["state"]),
+            (StatusCode::OK, &json!("cancelled"))
+        );
     }
     let done = kit.submit().await;
     kit.succeed(&kit.claim().await, b"glTF").await;
     let answer = cancel(&done).await;
-    assert_eq!((answer.status, &answer.json()["state"]), (StatusCode::OK, &json!("succeeded")));
+    assert_eq!(
+        (answer.status, &answer.json()["state"]),
+        (StatusCode::OK, &json!("succeeded"))
+    );
     let file = kit.get(&format!("/v1/jobs/{done}/artifacts/model.glb")).await;
     assert_eq!(file.text(), "glTF");
     cancel(UNKNOWN).await.assert_problem(404, "job_not_found");
@@ -199,7 +205,7 @@ async fn a_condition_that_does_not_hold_changes_nothing() {
         kit.send(call.body(Body::empty()).unwrap())
     };
     for (name, value) in [(header::IF_MATCH, "\"an old one\""), (header::IF_NONE_MATCH, "*")] {
-        let refused = with(Method::DELETE, name, value).await;
+        let refused = with(Method::DELETE, name.clone(), value).await;
         refused.assert_problem(412, "precondition_failed");
         let cancel = request(Method::POST, &format!("{path}/cancel")).header(name, value);
         let refused = kit.send(cancel.body(Body::empty()).unwrap()).await;
