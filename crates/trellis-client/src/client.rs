@@ -7,9 +7,9 @@ use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::multipart::{Form, Part};
 use reqwest::redirect::Policy;
 use reqwest::{RequestBuilder, Response, Url};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use trellis_core::{
-    AskedBackend, AssetName, Job, JobId, JobState, ParamsPatch, Secret, WorkerCommand, WorkerStatus,
+    AskedBackend, AssetName, Format, Job, JobId, JobState, ParamsPatch, Secret, WorkerCommand, WorkerStatus,
     plain_line,
 };
 
@@ -37,6 +37,19 @@ pub struct Submission<'a> {
     pub backend: AskedBackend,
     /// Whether the server must work even where it has the result of an earlier job.
     pub no_cache: bool,
+}
+
+/// What is to be made of an earlier job's GLB; what is absent takes the server's default.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Export {
+    /// Which file.
+    pub format: Format,
+    /// Of voxels: how many along the longest side.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub voxel_resolution: Option<u32>,
+    /// Of an STL: the longest side in millimetres.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stl_size_mm: Option<f64>,
 }
 
 /// What a server says of itself (`GET /v1/version`), as far as clients use it.
@@ -152,6 +165,23 @@ impl Client {
             call = call.header(header::CACHE_CONTROL, "no-cache");
         }
         plain_job(json(accepted(call.multipart(form)).await?).await?)
+    }
+
+    /// Has a file made of an earlier job's GLB, by a job of its own, under an idempotency key.
+    pub(crate) async fn export_once(
+        &self,
+        of: JobId,
+        export: &Export,
+        key: &str,
+    ) -> Result<Job, ClientError> {
+        let body = serde_json::to_vec(export).expect("plain values");
+        let call = self
+            .http
+            .post(self.url(&format!("jobs/{of}/exports")))
+            .header("Idempotency-Key", key)
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(body);
+        plain_job(json(accepted(call).await?).await?)
     }
 
     /// One job.

@@ -222,6 +222,10 @@ mod tests {
                 key: text(),
                 after_seconds: 5,
             },
+            RequestError::TooManyAtOnce {
+                key: text(),
+                limit: 5,
+            },
             RequestError::TooManyConnections,
             RequestError::TlsNeeded,
             RequestError::TargetTooLong { limit_bytes: 1 },

@@ -6,6 +6,7 @@ mod kit;
 mod closure;
 mod doctor;
 mod doctor_python;
+mod exports;
 mod generate;
 mod keys;
 mod lock;

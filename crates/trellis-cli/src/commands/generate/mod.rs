@@ -13,7 +13,7 @@ mod remote;
 mod report;
 pub(crate) mod show;
 mod work;
-mod write;
+pub(crate) mod write;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -219,7 +219,7 @@ fn pictures_help() -> String {
 }
 
 /// A format as people write it: in capitals, or with a space after the comma.
-fn format_named(text: &str) -> Result<Format, trellis_core::UnknownName> {
+pub(crate) fn format_named(text: &str) -> Result<Format, trellis_core::UnknownName> {
     text.trim().to_ascii_lowercase().parse()
 }
 
