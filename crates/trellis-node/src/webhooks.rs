@@ -129,8 +129,9 @@ pub fn reload(settings: &Webhooks, ring: Option<&SecretRing>) {
     };
     match read(path) {
         Ok(secrets) => {
-            info!(secrets = named(&secrets), "reloaded the secrets of webhooks");
+            let names = named(&secrets);
             ring.replace(secrets);
+            info!(secrets = names, "reloaded the secrets of webhooks");
         }
         Err(problem) => error!(
             %problem,

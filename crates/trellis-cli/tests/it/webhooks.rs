@@ -76,7 +76,7 @@ async fn secrets_are_read_again_at_sighup() {
         "cannot reload the secrets of webhooks; the old ones stay in force",
     )
     .await;
-    assert_eq!(ids("still both").await, format!("{second_id} {first_id}"));
+    assert_eq!(ids("again").await, format!("{second_id} {first_id}"));
     let log = server.log();
     assert!(
         !log.contains("wait for a restart") && !log.contains("whsec_short"),
