@@ -229,14 +229,15 @@ test("cancelling a job that has ended meanwhile leaves its result", () => visit(
 
 test("a key with 60 requests a minute is enough to watch a job, and a hidden page asks for nothing", () => {
   const keys = "studio s3cret-of-the-studio requests_per_minute=60\n";
-  return visit(chromium, { keys, rules: slow(4) }, async (page, running) => {
+  return visit(chromium, { keys, rules: slow(0.5) }, async (page, running) => {
     await page.getByLabel("API key").fill("s3cret-of-the-studio");
     await page.getByRole("button", { name: "Sign in" }).click();
     await page.locator(".pill.good").waitFor();
-    await running.submit("before.png", { seed: 1 });
+    for (const seed of [1, 2]) await running.submit("before.png", { seed });
     await drop(page, DUCK);
     await make(page);
     await page.getByText("1 of your jobs before it").waitFor();
+    await drawn(page, "preview");
     let asked = 0;
     const refused = [];
     page.on("response", (answer) => { if (answer.status() === 429) refused.push(answer.url()); });

@@ -2,7 +2,7 @@
 
 import { artifactUrl, follow, getJob, ifThere, isOver, json, put, send, shownModel, submit } from "./api.js";
 import { offers, parameters } from "./contract.js";
-import { announce, attempt, button, dialog, h, sentence, toast } from "./dom.js";
+import { announce, attempt, button, dialog, h, sentence } from "./dom.js";
 import { JOBS_MOVED, lookAgain } from "./status.js";
 import { drawn, tools, viewer } from "./viewer.js";
 import { STAGE_ORDER, curlLine, duration, exportOf, formatName, generateLine, jobName, provenance, size, stageName, stateName, when } from "./words.js";
@@ -30,7 +30,7 @@ export async function showJob(stage, id, gone, panel) {
   const draw = () => {
     drawCard();
     if (isOver(job)) attempt(async () => facts.replaceChildren(...(await factsOf(job, refresh, panel))));
-    showScene(scene, job);
+    attempt(() => showScene(scene, job));
   };
   const refresh = async () => {
     job = await getJob(id);
@@ -114,8 +114,8 @@ function download(job) {
   return model && h("a", { class: "button primary", href: artifactUrl(job, model.name), download: `${jobName(job)}.glb` }, "Download GLB");
 }
 
-/** The model, or what is there until then. @param {HTMLElement} scene @param {Job} job */
-async function showScene(scene, job) {
+/** The model, or what is there until then. @param {HTMLElement} scene @param {Job} job @param {number} [turn] @returns {Promise<void>} */
+async function showScene(scene, job, turn = 1) {
   const model = shownModel(job);
   if (!model) {
     if (!scene.firstChild) scene.append(h("img", { class: "waiting", src: `v1/jobs/${job.id}/input/0`, alt: "The submitted picture" }));
@@ -124,8 +124,10 @@ async function showScene(scene, job) {
   const key = `${model.name} ${/** @type {any} */ (model).sha256}`;
   if (scene.dataset.model === key) return;
   scene.dataset.model = key;
+  const url = artifactUrl(job, model.name);
   try {
-    const view = await viewer(artifactUrl(job, model.name), `3D model of ${jobName(job)}`, { loading: "eager" });
+    // The viewer remembers an address that failed.
+    const view = await viewer(turn > 1 ? `${url}#${turn}` : url, `3D model of ${jobName(job)}`, { loading: "eager" });
     const old = scene.querySelector("model-viewer");
     if (scene.dataset.model !== key) return;
     view.classList.add("coming");
@@ -142,7 +144,11 @@ async function showScene(scene, job) {
     if (model.preview) scene.append(h("span", { class: "badge preview" }, "Preview, until TRELLIS is done"));
   } catch (error) {
     scene.dataset.model = "";
-    toast(error);
+    if (model.preview || !scene.isConnected) return;
+    if (turn === 3) throw error;
+    // The key may have been used too often: this waits until it may be, and leaves the file where the viewer finds it.
+    await (await send(url)).blob();
+    return showScene(scene, job, turn + 1);
   }
 }
 
