@@ -35,7 +35,7 @@ pub use keys::{add as add_key, make as make_key, reload as reload_keys};
 pub use node::{Ended, Node};
 pub use secret_file::SecretFileError;
 pub use settings::{
-    Auth, Limits, Listen, Metrics, Provenance, Retention, Settings, TlsFiles, Trellis, listen_address,
+    Auth, Limits, Listen, Metrics, Provenance, Retention, Settings, TlsFiles, Trellis, Trellis2, listen_address,
     listen_endpoint,
 };
 pub use unix_socket::SocketError;
