@@ -26,6 +26,7 @@ const STAGES = {
   condition: "Look at the picture",
   sparse_structure: "Find the shape",
   structured_latent: "Add detail",
+  texture_latent: "Imagine the colours",
   decode: "Build the mesh",
   simplify: "Simplify",
   texture: "Paint the texture",

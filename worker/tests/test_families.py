@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import unittest
@@ -11,7 +12,7 @@ from pathlib import Path
 from trellis_worker.families import MODULES, family_of
 from trellis_worker.families.trellis1 import Own
 from trellis_worker.family import own_params
-from trellis_worker.protocol import Format, Params, ProtocolError
+from trellis_worker.protocol import Params, ProtocolError
 
 from .kit import ROOT, snapshot
 
@@ -46,8 +47,8 @@ class Apart(unittest.TestCase):
             "import sys, trellis_worker.session, trellis_worker.families as families\n"
             "def there(): return [name for name in sys.modules if name.startswith(families.__name__ + '.')]\n"
             "assert there() == [], there()\n"
-            "families.family_of('trellis-image-large')\n"
-            "assert there() == ['trellis_worker.families.trellis1'], there()\n"
+            "families.family_of('trellis2-4b')\n"
+            "assert there() == ['trellis_worker.families.trellis2'], there()\n"
         )
         done = subprocess.run(
             [sys.executable, "-c", program],
@@ -58,10 +59,13 @@ class Apart(unittest.TestCase):
         )
         self.assertEqual(done.returncode, 0, done.stderr)
 
-    def test_every_family_answers_for_its_formats(self) -> None:
+    def test_every_model_of_the_server_has_a_family(self) -> None:
+        page = (ROOT / "docs" / "parameters.md").read_text("utf-8")
+        self.assertEqual(list(MODULES), re.findall(r"^## For `(.+)`$", page, re.MULTILINE))
         for model in MODULES:
-            family = family_of(model)
-            self.assertIsInstance(family.notes(tuple(Format)), list)
+            self.assertEqual(
+                family_of(model).__class__.__module__, f"trellis_worker.families.{MODULES[model]}"
+            )
 
 
 class Parameters(unittest.TestCase):

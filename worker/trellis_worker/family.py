@@ -45,8 +45,8 @@ class Family(Protocol):
     def exporting(self, run: Run, decoded: Any) -> AbstractContextManager[Callable[[Format], Save]]:
         """While it is open: prepares a format and gives what writes its file; enters the other stages."""
 
-    def notes(self, formats: tuple[Format, ...]) -> list[str]:
-        """What a person should know of the files."""
+    def notes(self, params: Params, decoded: Any) -> list[str]:
+        """What a person should know of the files, or of how they were made."""
 
 
 def own_params(form: type[Own], params: Params) -> Own:

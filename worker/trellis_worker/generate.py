@@ -46,12 +46,12 @@ class Engine:
         try:
             decoded = self.sample(request.pictures, request.params, stages)
             self._export(request, decoded, send, stages)
+            notes = self.family.notes(request.params, decoded)
             del decoded
             times = stages.finish()
             peak = self.vram.peak()
         finally:
             self.clean()
-        notes = self.family.notes(request.params.formats)
         return Done(request.job, times, peak, self.vram.held(), facts.rss_bytes(), notes)
 
     def sample(self, pictures: tuple[Path, ...], params: Params, stages: Stages) -> Any:

@@ -30,6 +30,7 @@ class Kind(StrEnum):
     DRIVER_MISSING = "driver_missing"
     DRIVER_TOO_OLD = "driver_too_old"
     OFFLINE_DOWNLOAD_ATTEMPT = "offline_download_attempt"
+    IMPLAUSIBLE_RESULT = "implausible_result"
     INTERNAL = "internal"
 
 
@@ -40,6 +41,7 @@ class Stage(StrEnum):
     CONDITION = "condition"
     SPARSE_STRUCTURE = "sparse_structure"
     STRUCTURED_LATENT = "structured_latent"
+    TEXTURE_LATENT = "texture_latent"
     DECODE = "decode"
     SIMPLIFY = "simplify"
     TEXTURE = "texture"

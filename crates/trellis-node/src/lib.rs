@@ -35,8 +35,8 @@ pub use keys::{add as add_key, make as make_key, reload as reload_keys};
 pub use node::{Ended, Node};
 pub use secret_file::SecretFileError;
 pub use settings::{
-    Auth, Limits, Listen, Metrics, Provenance, Retention, Settings, TlsFiles, Trellis, listen_address,
-    listen_endpoint,
+    Auth, Limits, Listen, Metrics, Provenance, Retention, Settings, TlsFiles, Trellis, Trellis2,
+    listen_address, listen_endpoint,
 };
 pub use unix_socket::SocketError;
 pub use webhooks::{WebhooksError, reload as reload_webhook_secrets};

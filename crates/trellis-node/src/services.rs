@@ -71,7 +71,7 @@ pub(crate) struct Services {
     origin: Arc<Origin>,
     registry: Arc<Registry>,
     metrics: Metrics,
-    trellis: Option<Arc<TrellisBackend>>,
+    trellis: Vec<Arc<TrellisBackend>>,
     previews: Option<Arc<dyn Backend>>,
     webhooks: Option<Sending>,
 }
@@ -136,7 +136,7 @@ impl Services {
         tasks.spawn(async move {
             runner.run(token).await;
             // After the last job: its workers have nothing left to do.
-            if let Some(trellis) = trellis {
+            for trellis in trellis {
                 trellis.shut_down().await;
             }
             Ok(())

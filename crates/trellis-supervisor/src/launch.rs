@@ -14,6 +14,9 @@ use crate::protocol::ToWorker;
 use crate::python::MODULE;
 use trellis_core::Gpu;
 
+/// The file of FlexGEMM's own tuning.
+const TUNING: &str = "FLEX_GEMM_AUTOTUNE_CACHE_PATH";
+
 /// What all workers of a server are started with.
 #[derive(Debug, Clone)]
 pub struct LaunchSettings {
@@ -98,6 +101,12 @@ impl Launcher {
             // Importing TRELLIS compiles for over a minute (rembg needs pymatting) unless that is kept, and beside
             // the packages, where numba would keep it, nothing may be writable.
             set.push(("NUMBA_CACHE_DIR", settings.state.join("numba-cache").into()));
+        }
+        if settings.runs == Model::Trellis2 {
+            // FlexGEMM times its kernels for each shape that it meets, half a minute and more each: kept, and the
+            // same sums come out again.
+            let record = own(TUNING).unwrap_or_else(|| settings.state.join("flex-gemm.json").into());
+            set.push((TUNING, record));
         }
         for (name, folder) in [
             ("TORCH_HOME", &settings.torch_home),

@@ -15,6 +15,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "artifacts.py",
     "channel.py",
     "checkpoints.py",
+    "cutout.py",
     "deferred.py",
     "determinism.py",
     "exports.py",
@@ -22,6 +23,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "failures.py",
     "families/__init__.py",
     "families/trellis1.py",
+    "families/trellis2.py",
     "family.py",
     "generate.py",
     "graphs.py",
@@ -32,6 +34,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "parent.py",
     "pictures.py",
     "placement.py",
+    "plausible.py",
     "protocol.py",
     "quality.py",
     "session.py",
@@ -46,6 +49,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "texture/raster.py",
     "texture/simplify.py",
     "texture/unwrap.py",
+    "views.py",
     "warmup.py",
 ];
 

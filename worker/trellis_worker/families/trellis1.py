@@ -24,6 +24,7 @@ from ..family import Report, Run, Save, own_params
 from ..hooks import counted, reporting, restored
 from ..pictures import squared
 from ..placement import Placement
+from ..plausible import refuse_implausible
 from ..protocol import Format, Kind, Params, Stage
 from ..quality import Quality
 from ..stages import Stages
@@ -145,8 +146,14 @@ class Trellis1:
         }
         with _listening(run, steps):
             if len(pictures) == 1:
-                return dict(run.pipeline.run(pictures[0], **options))
-            return dict(run.pipeline.run_multi_image(pictures, mode=own.multiimage_algo, **options))
+                decoded = dict(run.pipeline.run(pictures[0], **options))
+            else:
+                decoded = dict(run.pipeline.run_multi_image(pictures, mode=own.multiimage_algo, **options))
+        for mesh in decoded.get("mesh", []):
+            # One that TRELLIS itself calls empty is told so where it is needed.
+            if mesh.success:
+                refuse_implausible(mesh.vertices, mesh.faces)
+        return decoded
 
     @contextmanager
     def exporting(self, run: Run, decoded: dict[str, Any]) -> Iterator[Callable[[Format], Save]]:
@@ -154,8 +161,9 @@ class Trellis1:
         with _mending(processing), _baking(processing, run.stages):
             yield Exports(run, decoded, processing).prepare
 
-    def notes(self, formats: tuple[Format, ...]) -> list[str]:
-        if Format.PLY in formats:
+    def notes(self, params: Params, decoded: dict[str, Any]) -> list[str]:
+        del decoded
+        if Format.PLY in params.formats:
             return [
                 "the PLY holds TRELLIS's full mesh with its vertex colours: `mesh_simplify` does not apply"
             ]

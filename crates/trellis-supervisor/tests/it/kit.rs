@@ -76,6 +76,24 @@ pub(crate) fn settings(folder: &Path, workers: u32, limits: Limits) -> Superviso
     }
 }
 
+/// One worker of TRELLIS.2 that is ready.
+pub(crate) async fn trellis2(limits: Limits) -> Kit {
+    let folder = tempfile::tempdir().unwrap();
+    let written = Command::new("python3")
+        .arg(fake().join("model.py"))
+        .arg("--trellis2")
+        .arg(folder.path())
+        .status()
+        .unwrap();
+    assert!(written.success());
+    let mut settings = settings(folder.path(), 1, limits);
+    settings.launch.runs = trellis_core::Model::Trellis2;
+    let backend = TrellisBackend::start(settings).await.unwrap();
+    let kit = Kit { backend, folder };
+    kit.until(|backend| backend.readiness() == Readiness::Ready).await;
+    kit
+}
+
 impl Kit {
     /// One worker, whose first load may still be under way.
     pub(crate) async fn start(rules: Value, limits: Limits) -> Self {

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 from . import cuda, hub
 
@@ -20,6 +22,14 @@ _seed = 0
 _broken = Path(os.environ.get("TRELLIS_MODEL_PATH", ".")) / "torch.json"
 if _broken.exists():
     raise ImportError(json.loads(_broken.read_text("utf-8"))["import"])
+
+
+Size = tuple
+
+
+def no_grad() -> Any:
+    """There are no gradients."""
+    return nullcontext()
 
 
 def use_deterministic_algorithms(mode: bool, warn_only: bool) -> None:

@@ -19,8 +19,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use trellis_client::{Client, address};
-use trellis_core::{AskedBackend, Format, ParamsPatch, PictureFormat};
-use trellis_node::{check_model_folder, origin, start_backends};
+use trellis_core::{AskedBackend, Format, Model, ParamsPatch, PictureFormat};
+use trellis_node::{Settings, check_model_folder, origin, start_backends};
 
 use self::api_key::ApiKeyFlag;
 use self::asset::OfServer;
@@ -175,18 +175,39 @@ async fn start(
         AskedBackend::Trellis => AskedBackend::Trellis,
         AskedBackend::Auto | AskedBackend::Relief => AskedBackend::Relief,
     };
+    let node = &of_one_model(&config.node, patch);
     if here == AskedBackend::Trellis {
         config.with_data()?;
-        check_model_folder(&config.node.trellis.model)?;
+        check_model_folder(&node.trellis.model)?;
+        check_model_folder(&node.trellis2.model)?;
     }
-    let origin = origin(&config.node, environment.get(env::PATH)).await?;
-    let backends = start_backends(&config.node, here, &config.node.data_dir).await?;
+    let origin = origin(node, environment.get(env::PATH)).await?;
+    let backends = start_backends(node, here, &node.data_dir).await?;
     Ok(Engine::Local(Local::choose(
         &backends.registry,
         choice.into(),
         patch,
         Arc::new(origin),
     )?))
+}
+
+/// Settings in which no model runs but the one that is asked for: each takes minutes to load.
+fn of_one_model(node: &Settings, patch: &ParamsPatch) -> Settings {
+    let mut node = node.clone();
+    let first_runs = !node.trellis.model.as_os_str().is_empty();
+    let usual = if first_runs {
+        Model::TrellisImageLarge
+    } else {
+        Model::Trellis2
+    };
+    let usual = node.default_model.unwrap_or(usual);
+    // What is wrong with a request was said before.
+    let asked = patch.clone().or_model(usual).resolve(0);
+    match asked.map_or(usual, |params| params.model.model()) {
+        Model::TrellisImageLarge => node.trellis2.model = PathBuf::new(),
+        Model::Trellis2 => node.trellis.model = PathBuf::new(),
+    }
+    node
 }
 
 /// Says what failed and what was passed over, and how it ends.

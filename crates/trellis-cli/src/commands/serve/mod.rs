@@ -63,6 +63,7 @@ pub(crate) fn run(args: &ServeArgs, context: &Context<'_>) -> Result<Exit, CliEr
     // The preview backend alone needs nothing of what the doctor looks at.
     if !args.skip_doctor && effective.config.node.backend != AskedBackend::Relief {
         check_model_folder(&effective.config.node.trellis.model)?;
+        check_model_folder(&effective.config.node.trellis2.model)?;
         doctor::before_start(context, &effective.config.node.trellis.model)?;
     }
     let search = context.environment.get(env::PATH);
