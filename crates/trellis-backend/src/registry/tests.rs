@@ -1,7 +1,7 @@
 //! Where jobs go.
 
 use tokio_util::sync::CancellationToken;
-use trellis_core::GenerateError;
+use trellis_core::{AskedBackend, GenerateError};
 
 use super::*;
 use crate::{Capabilities, Output, Reporter, Request};
