@@ -55,14 +55,14 @@ fn timm() -> BTreeMap<String, Vec<u64>> {
 
 /// Writes a file in which every number is another one.
 fn write(folder: &Path, shapes: &BTreeMap<String, Vec<u64>>) -> PathBuf {
-    let (mut header, mut at, mut numbers) = (serde_json::Map::new(), 0_u64, Vec::new());
+    let (mut header, mut at, mut numbers) = (serde_json::Map::new(), 0_u16, Vec::new());
     for (name, shape) in shapes {
-        let count: u64 = shape.iter().product();
+        let count = u16::try_from(shape.iter().product::<u64>()).unwrap();
         let entry =
             serde_json::json!({"dtype": "F32", "shape": shape, "data_offsets": [at * 4, (at + count) * 4]});
         header.insert(name.clone(), entry);
         for number in at..at + count {
-            numbers.extend((number as f32 + 1.0).to_le_bytes());
+            numbers.extend((f32::from(number) + 1.0).to_le_bytes());
         }
         at += count;
     }
@@ -80,7 +80,8 @@ fn numbers(file: &Path, name: &str) -> Vec<f32> {
     let header = Header::read(file).unwrap();
     let place = &header.tensors[name].place;
     let bytes = std::fs::read(file).unwrap();
-    bytes[place.start as usize..place.end as usize]
+    let at = |place: u64| usize::try_from(place).unwrap();
+    bytes[at(place.start)..at(place.end)]
         .chunks_exact(4)
         .map(|four| f32::from_le_bytes(four.try_into().unwrap()))
         .collect()
