@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from trellis_worker import views
-from trellis_worker.families import trellis2
+from trellis_worker.families import trellis2, trellis2_files
 from trellis_worker.family import own_params
 from trellis_worker.protocol import Params
 
@@ -252,7 +252,7 @@ class Beside(unittest.TestCase):
             ({255: 900, 0: 100, 130: 3}, "MASK"),
             ({255: 500, 100: 500}, "BLEND"),
         ):
-            self.assertEqual(trellis2.alpha_mode(Texture(counts)), mode, counts)
+            self.assertEqual(trellis2_files.alpha_mode(Texture(counts)), mode, counts)
 
     def test_a_checkpoint_of_another_repository_has_a_place_in_the_folder(self) -> None:
         self.assertEqual(trellis2.local("ckpts/shape_dec"), "ckpts/shape_dec")

@@ -24,6 +24,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "families/__init__.py",
     "families/trellis1.py",
     "families/trellis2.py",
+    "families/trellis2_files.py",
     "family.py",
     "generate.py",
     "graphs.py",

@@ -11,6 +11,7 @@ mod generate;
 mod keys;
 mod lock;
 mod metrics;
+mod models;
 #[cfg(feature = "otlp")]
 mod otlp;
 mod readme;
