@@ -53,6 +53,9 @@ pub(crate) struct BackendFacts {
     multiview: bool,
     /// How many jobs it works on at a time.
     slots: usize,
+    /// Which variant of its pipeline it takes, where it has several, as the provenance of results names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variant: Option<String>,
 }
 
 /// What this server is.
@@ -224,6 +227,7 @@ fn facts(backend: &dyn Backend) -> BackendFacts {
         formats: formats.clone(),
         multiview: *multiview,
         slots: *slots,
+        variant: backend.variant().map(str::to_owned),
     }
 }
 
