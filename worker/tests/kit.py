@@ -94,7 +94,8 @@ class Worker:
         message = snapshot("to_worker.load")
         if not options.pop("warm_up", False):
             del message["warm_up"]
-        self.send({**message, "folder": str(self.folder), **options})
+        # The faster ways need real tensors.
+        self.send({**message, "folder": str(self.folder), "quality": "exact", **options})
         return self.until("loaded", "failed")
 
     def is_quiet(self) -> bool:
@@ -143,5 +144,5 @@ class WorkerCase(unittest.TestCase):
         message = snapshot("to_worker.generate")
         pictures = [str(self.folder / "picture")] * changes.pop("pictures", 1)
         message.update(pictures=pictures, out=str(out), low_vram=changes.pop("low_vram", False))
-        message["params"].update(changes)
+        message["params"].update({"quality": "exact", **changes})
         return dict(message)

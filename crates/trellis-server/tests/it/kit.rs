@@ -163,6 +163,7 @@ impl Kit {
                     Docketed::new(store, Arc::clone(&blobs)).with_observer(Arc::new(metrics.clone())),
                 ),
                 blobs,
+                defaults: trellis_core::Defaults::default(),
                 makers: Arc::new(LocalMakers {
                     registry: Arc::clone(&registry),
                     origin: Arc::new(Origin::new(installation(), None)),
