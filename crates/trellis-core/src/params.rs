@@ -7,6 +7,7 @@
 
 mod parameter;
 mod patch;
+mod quality;
 #[cfg(feature = "openapi")]
 mod schema;
 mod table;
@@ -17,8 +18,9 @@ use serde::{Deserialize, Serialize};
 
 pub use parameter::{Given, Kind, ParamError, Parameter};
 pub use patch::{Defaults, ParamsPatch};
+pub use quality::Quality;
 use table::{models, parameters};
-pub use trellis_image_large::{MultiImageAlgorithm, Quality, TrellisImageLarge};
+pub use trellis_image_large::{MultiImageAlgorithm, TrellisImageLarge};
 
 use crate::{Format, named};
 

@@ -111,7 +111,10 @@ fn only_what_takes_part_is_named() {
     let real = origin.provenance(in_python().as_ref(), Pictures::default(), &params, &with);
     assert_eq!(real.python_env.unwrap().versions, with.versions);
     assert_eq!(real.model_lock, installation().model_lock);
-    assert_eq!((preview.variant, real.variant.as_deref()), (None, Some("reference")));
+    assert_eq!(
+        (preview.variant, real.variant.as_deref()),
+        (None, Some("reference"))
+    );
 }
 
 #[test]

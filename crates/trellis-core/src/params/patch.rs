@@ -9,7 +9,8 @@ use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::parameter::{FromGiven, Given, Kind, ParamError, Parameter};
-use super::{Model, Params, Quality};
+use super::quality::Quality;
+use super::{Model, Params};
 use crate::Format;
 
 /// Parameters as somebody asks for them; what is absent takes its default.

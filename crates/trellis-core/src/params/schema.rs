@@ -9,7 +9,8 @@ use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::parameter::{Given, Kind, Parameter};
-use super::{MultiImageAlgorithm, Params, ParamsPatch, Quality};
+use super::quality::Quality;
+use super::{MultiImageAlgorithm, Params, ParamsPatch};
 use crate::Format;
 
 impl PartialSchema for Params {
@@ -135,7 +136,10 @@ fn described(parameter: &Parameter, asked: bool) -> String {
         }
         Some(default) => format!("{} ({default}).", parameter.sentence()),
         None => match parameter.kind.without_default().filter(|_| asked) {
-            Some(words) => format!("{}; absent: {words}, which the job then shows.", parameter.sentence()),
+            Some(words) => format!(
+                "{}; absent: {words}, which the job then shows.",
+                parameter.sentence()
+            ),
             None => format!("{}.", parameter.sentence()),
         },
     }

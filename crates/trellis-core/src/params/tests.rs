@@ -124,7 +124,10 @@ fn parameters_of_before_the_model_and_the_size_of_an_stl_still_parse() {
     let old = r#"{"seed": 7, "ss_sampling_steps": 12, "ss_guidance_strength": 7.5, "slat_sampling_steps": 12,
         "slat_guidance_strength": 3.0, "multiimage_algo": "stochastic", "mesh_simplify": 0.95,
         "texture_size": 1024, "formats": ["glb"], "remove_background": true}"#;
-    let usual = ParamsPatch::default().with("quality", "exact").resolve(7).unwrap();
+    let usual = ParamsPatch::default()
+        .with("quality", "exact")
+        .resolve(7)
+        .unwrap();
     assert_eq!(serde_json::from_str::<Params>(old).unwrap(), usual);
     // A request that is repeated gets what it would get now.
     assert_eq!(

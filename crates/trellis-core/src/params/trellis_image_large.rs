@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::parameter::{FromGiven, Given, Kind};
+use super::quality::Quality;
 use super::table::parameters;
 use crate::named;
 
@@ -19,42 +20,6 @@ named! {
         Stochastic = "stochastic",
         /// Every view at each step: better, and as many times slower as there are views.
         Multidiffusion = "multidiffusion",
-    }
-}
-
-named! {
-    /// How near the work stays to TRELLIS's own code. Results of one are never taken for another's.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-    #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-    pub enum Quality: "a quality" {
-        /// Leaves out flow steps that change little: the soonest. It loses detail: the F-score that was published for
-        /// this way falls from 0.841 to 0.823.
-        Draft = "draft",
-        /// The same work in faster ways, measured beside TRELLIS's own.
-        #[default]
-        Balanced = "balanced",
-        /// TRELLIS's own code for everything.
-        Exact = "exact",
-    }
-}
-
-impl Quality {
-    /// What jobs and records are of that name none: they are of before there was another.
-    pub fn unnamed() -> Self {
-        Self::Exact
-    }
-}
-
-impl From<Quality> for Given {
-    fn from(value: Quality) -> Self {
-        Self::Name(value.name())
-    }
-}
-
-impl FromGiven for Quality {
-    fn from_given(given: Given) -> Option<Self> {
-        let Given::Name(name) = given else { return None };
-        name.parse().ok()
     }
 }
 

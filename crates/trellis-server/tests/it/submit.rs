@@ -91,7 +91,11 @@ async fn a_job_says_its_quality_whether_it_was_asked_for_or_not() {
     let asked = &contract["components"]["schemas"]["ParamsPatch"]["properties"]["quality"];
     assert!(asked["default"].is_null());
     assert!(asked.to_string().contains("as the server is set"), "{asked}");
-    assert!(contract["components"]["schemas"]["Quality"].to_string().contains("0.823"));
+    assert!(
+        contract["components"]["schemas"]["Quality"]
+            .to_string()
+            .contains("0.823")
+    );
 }
 
 #[tokio::test]

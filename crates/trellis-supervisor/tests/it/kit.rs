@@ -179,7 +179,10 @@ impl Reporter for Heard {
 }
 
 pub(crate) fn params(seed: u32) -> Params {
-    ParamsPatch::default().with("seed", seed).resolve(0).unwrap()
+    let asked = ParamsPatch::default()
+        .with("seed", seed)
+        .with("quality", Quality::Exact);
+    asked.resolve(0).unwrap()
 }
 
 pub(crate) fn request(folder: &Path, seed: u32) -> Request {
