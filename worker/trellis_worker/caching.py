@@ -1,9 +1,9 @@
-"""Step caching, the way of `draft`: a step near the one before takes that one's velocity instead of the model's.
+"""Step caching, the way of `draft`: a step near the one before takes its velocity, not the model's.
 
-Along a flow the velocity changes slowly where the sample does. So the model is asked at the first and the last step,
-and in between once the sample has moved by `THRESHOLD` of its own length since it was asked. About half of the steps
-are left out at TRELLIS's own numbers of steps. Detail is lost: for this way on TRELLIS-image-large an F-score of 0.823
-in the place of 0.841 was published.
+Along a flow the velocity changes slowly where the sample does. So the model is asked at the first and the
+last step, and in between once the sample has moved by `THRESHOLD` of its own length since it was asked. That
+is about half of the steps at TRELLIS's own numbers of them. Detail is lost: an F-score of 0.823 in the place
+of 0.841 was published for this way on TRELLIS-image-large.
 
 Not here: what a step asks the model (`guidance.py`).
 """
@@ -38,8 +38,8 @@ class StepCache:
         return self._velocity
 
     def _near(self, x_t: Any, cond: Any, guided: bool) -> bool:
-        """Whether the model was asked about the same, and almost there. Each of several pictures that take turns is
-        a condition of its own."""
+        """Whether the model was asked about the same, and almost there. Each of several pictures that take
+        turns is a condition of its own."""
         assert self._asked is not None
         before, condition, was_guided = self._asked
         if cond is not condition or guided is not was_guided:
