@@ -12,7 +12,7 @@ from kit import worker_kit
 from test_guidance import STEPS as GUIDED_STEPS
 from test_guidance import Dense, Rows, Sampler, Sparse, sparse_cat
 from trellis_worker.caching import StepCache
-from trellis_worker.families.trellis1 import USED_BY, Own, _listening
+from trellis_worker.families.trellis1 import DECODERS, USED_BY, Own, _listening
 from trellis_worker.family import Run
 from trellis_worker.guidance import OneBatch
 from trellis_worker.placement import Placement
@@ -113,8 +113,11 @@ class Ways(unittest.TestCase):
         torch.manual_seed(1)
         model, sampler = Slow(), Sampler()
         cond, noise = torch.randn(1, 5, 8), torch.randn(1, 8, 7)
+        models = {name: model for names in USED_BY.values() for name in names}
+        models[DECODERS["mesh"]] = SimpleNamespace(mesh_extractor=SimpleNamespace())
         pipeline = SimpleNamespace(
-            models={name: model for names in USED_BY.values() for name in names},
+            models=models,
+            recorded_flow=None,
             sparse_structure_sampler=sampler,
             slat_sampler=Sampler(),
             get_cond=lambda: cond,
