@@ -89,7 +89,7 @@ impl Origin {
         let installation = self.installation_of(backend);
         let mut named = json!({
             "backend": backend.capabilities().name,
-            "variant": backend.variant(),
+            "variant": backend.variant().unwrap_or("reference"),
             "server": self.installation.server,
             // A result that was kept without a statement is not what is asked for where there is to be one.
             "statement": self.states,
@@ -125,6 +125,7 @@ impl Origin {
             name: from.name,
             params: params.clone(),
             backend: backend.capabilities().name.to_owned(),
+            variant: backend.variant().map(str::to_owned),
             server: self.installation.server.clone(),
             python_env: python.then(|| PythonEnv {
                 versions: with.versions.clone(),

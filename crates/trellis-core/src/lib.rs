@@ -47,8 +47,8 @@ pub use job::{AskedBackend, BackendChoice, Demand, Job, Source, Transition};
 pub use name::AssetName;
 pub use named::UnknownName;
 pub use params::{
-    Given, Kind, Model, ModelParams, MultiImageAlgorithm, ParamError, Parameter, ParameterName, Params,
-    ParamsPatch, Trellis2, TrellisImageLarge,
+    Defaults, Given, Kind, Model, ModelParams, MultiImageAlgorithm, ParamError, Parameter, ParameterName,
+    Params, ParamsPatch, Quality, Trellis2, TrellisImageLarge,
 };
 pub use plain_words::plain_words;
 pub use provenance::{GpuUsed, Installation, Pin, Provenance, PythonEnv, Schema, ServerBuild, UnknownSchema};

@@ -8,6 +8,7 @@
 mod name;
 mod parameter;
 mod patch;
+mod quality;
 #[cfg(feature = "openapi")]
 mod schema;
 mod table;
@@ -21,7 +22,8 @@ use serde::{Deserialize, Serialize};
 
 pub use name::ParameterName;
 pub use parameter::{Given, Kind, ParamError, Parameter};
-pub use patch::ParamsPatch;
+pub use patch::{Defaults, ParamsPatch};
+pub use quality::Quality;
 use table::{models, parameters};
 pub use trellis_image_large::{MultiImageAlgorithm, TrellisImageLarge};
 pub use trellis2_4b::Trellis2;
@@ -65,7 +67,7 @@ impl Model {
 
     const KIND: Kind = Kind::Choice {
         names: Self::NAMES,
-        default: Self::NAMES[0],
+        default: Some(Self::NAMES[0]),
         schema: None,
     };
 }
@@ -108,8 +110,11 @@ impl Params {
     ///
     /// # Panics
     /// Never: a test makes those of each model.
-    pub fn warm_up(model: Model) -> Self {
-        let asked = ParamsPatch::default().with("model", model.name()).with("seed", 1);
+    pub fn warm_up(model: Model, defaults: &Defaults) -> Self {
+        let asked = ParamsPatch::default()
+            .or_model(model)
+            .or(defaults)
+            .with("seed", 1);
         let quick = model.quick().iter();
         let asked = quick.fold(asked, |asked, (name, value)| asked.with(name, *value));
         asked.resolve(0).expect("in range")

@@ -57,7 +57,8 @@ impl Jobs {
             return Err(SubmitError::NoPicture);
         }
         let model = self.makers.default_model();
-        let params = patch.clone().or_model(model).resolve(rand::random())?;
+        let asked = patch.clone().or_model(model).or(&self.defaults);
+        let params = asked.resolve(rand::random())?;
         let demand = Demand::new(backend, params.model.model());
         let made_by = match self.makers.made_by(demand, &params.formats) {
             Ok(made_by) => made_by,

@@ -90,6 +90,7 @@ fn launches(settings: &Settings, state: &Path) -> Vec<LaunchSettings> {
         torch_home: None,
         u2net_home: None,
         state: state.to_owned(),
+        defaults: settings.defaults(),
         low_vram,
         warm_up: first.warm_up,
     };

@@ -9,6 +9,7 @@ use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::parameter::{Given, Kind, Parameter};
+use super::quality::Quality;
 use super::{Model, MultiImageAlgorithm, ParameterName, Params, ParamsPatch};
 use crate::Format;
 
@@ -60,6 +61,7 @@ fn named(schemas: &mut Vec<(String, RefOr<Schema>)>) {
         <MultiImageAlgorithm as ToSchema>::name().into_owned(),
         MultiImageAlgorithm::schema(),
     ));
+    schemas.push((<Quality as ToSchema>::name().into_owned(), Quality::schema()));
     for model in Model::ALL {
         schemas.push((model.schema_name().to_owned(), of_model(model)));
     }
@@ -205,7 +207,10 @@ fn described(parameter: &Described, asked: bool) -> String {
         (Some(default @ (Given::Name(_) | Given::Formats(_))), _) => format!("{sentence} (`{default}`)."),
         (Some(default), _) => format!("{sentence} ({default})."),
         (None, Some(defaults)) => format!("{sentence}; absent: {defaults}."),
-        (None, None) => format!("{sentence}; absent: a random one, which the job then shows."),
+        (None, None) => {
+            let without = parameter.kind.without_default().unwrap_or_default();
+            format!("{sentence}; absent: {without}, which the job then shows.")
+        }
     }
 }
 

@@ -19,7 +19,7 @@ fn rows(parameters: &[Parameter]) -> String {
         let default = match parameter.kind.default() {
             _ if parameter.name == "model" => "the server's".to_owned(),
             Some(default) => format!("`{default}`"),
-            None => "random".to_owned(),
+            None => kind_words(parameter).to_owned(),
         };
         writeln!(
             rows,
@@ -29,6 +29,11 @@ fn rows(parameters: &[Parameter]) -> String {
         .unwrap();
     }
     rows
+}
+
+fn kind_words(parameter: &Parameter) -> &'static str {
+    let words = parameter.kind.without_default();
+    words.expect("what has no default says what is taken")
 }
 
 fn page() -> String {

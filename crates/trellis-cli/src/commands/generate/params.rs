@@ -72,8 +72,10 @@ fn flag(parameter: &ParameterName) -> Arg {
         Kind::Interval { .. } => ("NUMBERS", ValueParser::new(interval)),
         Kind::Flag { .. } | Kind::Formats => ("BOOL", clap::value_parser!(bool)),
     };
-    let default = parameter.default_in_words();
-    let default = default.as_deref().unwrap_or("a random one, which is reported");
+    let default = match (parameter.default_in_words(), parameter.kind().without_default()) {
+        (Some(default), _) => default,
+        (None, without) => format!("{}, which is reported", without.unwrap_or_default()),
+    };
     Arg::new(parameter.name)
         .long(long(parameter))
         .help(format!("{}; default: {default}", parameter.sentence()))
