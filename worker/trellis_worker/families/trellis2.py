@@ -24,6 +24,7 @@ from ..family import Report, Run, Save, own_params
 from ..hooks import counted, restored
 from ..plausible import refuse_implausible
 from ..protocol import Format, Kind, Params, Stage
+from ..quality import Quality
 from ..stages import Stages
 from .trellis2_files import Exports
 
@@ -90,8 +91,9 @@ class Decoded:
 class Trellis2:
     """The family; see `Family`."""
 
-    def load(self, folder: Path, report: Report) -> Any:
+    def load(self, folder: Path, quality: Quality, report: Report) -> Any:
         """TRELLIS.2's own `from_pretrained`, with models loaded once, strictly and from the folder."""
+        del quality  # There is one way.
         arguments = read_arguments(folder)
         pipelines = importlib.import_module("trellis2.pipelines")
         base = importlib.import_module("trellis2.pipelines.base")
