@@ -70,6 +70,7 @@ async fn start_trellis(settings: &Settings, state: &Path) -> Result<Arc<TrellisB
             torch_home: None,
             u2net_home: None,
             state: state.to_owned(),
+            defaults: settings.defaults(),
             low_vram: wanted.low_vram,
             warm_up: wanted.warm_up,
         },

@@ -243,6 +243,7 @@ impl Services {
                 registry: self.registry.clone(),
                 origin: self.origin.clone(),
             }),
+            defaults: settings.defaults(),
             limits: JobLimits {
                 max_pixels: settings.limits.pixels,
                 max_images: settings.limits.images_per_job as usize,

@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
-use trellis_core::AskedBackend;
+use trellis_core::{AskedBackend, Defaults, Quality};
 use trellis_gpu::GpuChoice;
 
 /// All settings of a node.
@@ -30,6 +30,15 @@ pub struct Settings {
     pub retention: Retention,
     pub provenance: Provenance,
     pub trellis: Trellis,
+}
+
+impl Settings {
+    /// What holds where a request leaves it open.
+    pub fn defaults(&self) -> Defaults {
+        Defaults {
+            quality: self.trellis.default_quality,
+        }
+    }
 }
 
 /// Where the server listens and to whom it answers.
@@ -168,6 +177,7 @@ pub struct Trellis {
     pub python: PathBuf,
     #[serde(deserialize_with = "text")]
     pub gpus: GpuChoice,
+    pub default_quality: Quality,
     pub low_vram: bool,
     pub warm_up: bool,
     pub patience_percent: u32,

@@ -244,8 +244,8 @@ impl Backend for TrellisBackend {
         }
     }
 
-    fn variant(&self) -> &str {
-        &self.variant
+    fn variant(&self) -> Option<&str> {
+        Some(&self.variant)
     }
 
     fn uses_python(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use toml::Value;
 use tracing_subscriber::EnvFilter;
-use trellis_core::AskedBackend;
+use trellis_core::{AskedBackend, Quality};
 use trellis_gpu::GpuChoice;
 use trellis_node::{listen_address, listen_endpoint};
 use trellis_server::{AllowedHosts, AllowedOrigins, TrustedProxies};
@@ -40,6 +40,8 @@ pub(crate) enum Kind {
     LogFilter,
     /// A backend, or `auto`.
     Backend,
+    /// How near to TRELLIS's own code.
+    Quality,
     /// A list of web origins; as text with commas between them.
     Origins,
     /// A list of host names; as text with commas between them.
@@ -75,6 +77,7 @@ impl Kind {
             (Self::Backend, Value::String(name)) => {
                 AskedBackend::ALL.iter().any(|choice| choice.name() == name)
             }
+            (Self::Quality, Value::String(name)) => name.parse::<Quality>().is_ok(),
             (Self::Address, Value::String(text)) => listen_address(text).is_some(),
             (Self::Endpoint, Value::String(text)) => text.is_empty() || listen_endpoint(text).is_some(),
             (Self::Path | Self::Program, Value::String(text)) => !text.is_empty(),
@@ -105,6 +108,7 @@ impl Kind {
             Self::Integer { min, max } => format!("a whole number from {min} to {max}"),
             Self::Choice(words) => one_of(words),
             Self::Backend => one_of(&AskedBackend::ALL.map(AskedBackend::name)),
+            Self::Quality => one_of(&Quality::ALL.map(Quality::name)),
             Self::Switch => one_of(&["true", "false"]),
             _ => self.words().1.to_owned(),
         }
@@ -119,7 +123,7 @@ impl Kind {
     fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Integer { .. } => ("NUMBER", ""),
-            Self::Choice(_) | Self::Backend => ("NAME", ""),
+            Self::Choice(_) | Self::Backend | Self::Quality => ("NAME", ""),
             Self::Address => (
                 "ADDRESS",
                 "an IP address such as `127.0.0.1` or `::1`, or `localhost`",
