@@ -179,9 +179,8 @@ impl Registry {
     /// Whether nothing but a preview could be made for this model, and that was not meant: without any real backend
     /// the preview is what this server is for.
     fn lacks(&self, model: Model) -> bool {
-        let real = |backend: &&Arc<dyn Backend>| !backend.capabilities().preview;
-        self.running(model).find(real).is_none()
-            && (model != self.default_model || self.backends.iter().any(|backend| real(&backend)))
+        self.running(model).find(|backend| is_real(backend)).is_none()
+            && (model != self.default_model || self.backends.iter().any(is_real))
     }
 
     fn not_here(&self, demand: Demand) -> Failure {
@@ -189,7 +188,7 @@ impl Registry {
         let unsupported = |message| Failure::new(FailureKind::Unsupported, message);
         let chosen = self.backends.iter().filter(|backend| {
             let all = choice == BackendChoice::Auto;
-            (all && !backend.capabilities().preview) || backend.choice() == choice
+            (all || backend.choice() == choice) && is_real(backend)
         });
         let run: Vec<String> = chosen
             .filter_map(|backend| backend.model())
@@ -219,6 +218,15 @@ impl Registry {
             )
         })
     }
+}
+
+/// Whether it is more than a preview, and somewhere: of several servers, none may have it.
+fn is_real(backend: &Arc<dyn Backend>) -> bool {
+    let nowhere = matches!(
+        backend.readiness(),
+        Readiness::Unavailable { failure } if failure.kind == FailureKind::Unsupported
+    );
+    !backend.capabilities().preview && !nowhere
 }
 
 fn name(backend: &Arc<dyn Backend>) -> &'static str {

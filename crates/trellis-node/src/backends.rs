@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use trellis_backend::{Backend, Registry, ReliefBackend, ReliefSettings};
-use trellis_core::{AskedBackend, Model};
+use trellis_backend::{Anywhere, Backend, Others, Registry, ReliefBackend, ReliefSettings};
+use trellis_core::{AskedBackend, BackendChoice, Model};
 use trellis_supervisor::{LaunchSettings, Limits, SupervisorSettings, TrellisBackend};
 
 use crate::{NodeError, Settings, nearby};
@@ -17,6 +17,35 @@ pub struct Backends {
     pub trellis: Vec<Arc<TrellisBackend>>,
     /// What makes previews of the jobs of real backends, where they are wanted.
     pub previews: Option<Arc<dyn Backend>>,
+}
+
+impl Backends {
+    /// Of a server that works on no job.
+    pub(crate) fn none() -> Self {
+        Self {
+            registry: Registry::new(Vec::new()),
+            trellis: Vec::new(),
+            previews: None,
+        }
+    }
+}
+
+/// The backends of all servers, seen from the one that has those in `here`.
+pub(crate) fn anywhere(here: &Registry, others: &Arc<dyn Others>) -> Registry {
+    let relief = ReliefBackend::new(ReliefSettings::default());
+    let trellis = Model::ALL.map(|model| {
+        let capabilities = trellis_supervisor::capabilities(model, 1);
+        (BackendChoice::Trellis, Some(model), capabilities)
+    });
+    let relief = (BackendChoice::Relief, None, relief.capabilities().clone());
+    let all = trellis.into_iter().chain([relief]);
+    let all = all.map(|(choice, model, capabilities)| -> Arc<dyn Backend> {
+        let same = |backend: &&Arc<dyn Backend>| (backend.choice(), backend.model()) == (choice, model);
+        let one = here.all().iter().find(same);
+        let others = others.clone();
+        Arc::new(Anywhere::new(choice, model, capabilities, one.cloned(), others))
+    });
+    Registry::new(all.collect())
 }
 
 /// Starts every backend that `choice` leaves. A model is there where its folder is named, and loads in the

@@ -160,7 +160,8 @@ async fn find(choice: &GpuChoice) -> Result<(Option<String>, Vec<Option<Gpu>>), 
     Ok((Some(found.driver), chosen.into_iter().map(Some).collect()))
 }
 
-fn capabilities(model: Model, workers: usize) -> Capabilities {
+/// What a model can do with so many workers, wherever they are.
+pub fn capabilities(model: Model, workers: usize) -> Capabilities {
     // TRELLIS.2 has no splats, and its turntable needs them.
     let of_splats = |format: &Format| matches!(format, Format::GaussianPly | Format::Turntable);
     let made = |format: &Format| model == Model::TrellisImageLarge || !of_splats(format);
