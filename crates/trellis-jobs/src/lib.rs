@@ -33,6 +33,7 @@ mod leftovers;
 mod lost_found;
 mod observed;
 mod owner;
+mod parts;
 mod plain_file;
 mod recall;
 mod rescue;
