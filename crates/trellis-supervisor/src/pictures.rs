@@ -17,7 +17,7 @@ pub(crate) struct Written {
     pub(crate) notes: Vec<String>,
 }
 
-/// Decodes the pictures and writes them into `folder`, which is there.
+/// Decodes the pictures and writes them into `folder`, which is made.
 pub(crate) async fn write(
     pictures: Vec<Bytes>,
     folder: PathBuf,
@@ -28,6 +28,7 @@ pub(crate) async fn write(
 }
 
 fn write_all(pictures: &[Bytes], folder: &Path, max_pixels: u64) -> Result<Written, Failure> {
+    std::fs::create_dir_all(folder).map_err(|error| cannot_write(&error))?;
     let mut written = Written {
         paths: Vec::new(),
         notes: Vec::new(),
