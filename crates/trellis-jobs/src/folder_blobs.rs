@@ -4,6 +4,7 @@
 //! flushed: so it is whole or not there, and survives a power cut. A staging file left by a killed process is
 //! invisible to reads; [`BlobStore::sweep_unfinished`] removes it.
 
+mod cached;
 mod reader;
 mod staged;
 
@@ -19,6 +20,7 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use trellis_core::JobId;
 
+use self::cached::{Unread, let_go};
 use self::reader::Reader;
 use self::staged::{Staged, StagedFile};
 use crate::blobs::{BlobStream, period};
@@ -39,6 +41,7 @@ pub struct FolderBlobs {
     writers: Arc<Semaphore>,
     parts: Parts,
     room: Arc<Mutex<Glimpse>>,
+    unread: Arc<Unread>,
 }
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -52,6 +55,7 @@ impl FolderBlobs {
             writers: Arc::new(Semaphore::new(WRITERS)),
             parts: Parts::default(),
             room: Arc::default(),
+            unread: Arc::default(),
         };
         create_durably(&blobs.jobs_folder())
             .map_err(|error| failed(&BlobKey::from_stored("jobs".to_owned()), error.into()))?;
@@ -188,7 +192,9 @@ impl BlobStore for FolderBlobs {
                     File::open(staged)?.sync_data()
                 }
                 renamed => renamed,
-            })
+            })?;
+            blobs.unread.add(key);
+            Ok(())
         });
         put.await
     }
@@ -218,6 +224,8 @@ impl BlobStore for FolderBlobs {
             let mut file = blobs.open_blob(key)?;
             let mut bytes = Vec::with_capacity(usize::try_from(file.metadata()?.len()).unwrap_or(0));
             file.read_to_end(&mut bytes)?;
+            // It is worked on now, as a rule once.
+            let_go(&file);
             Ok(bytes)
         });
         read.await.map(Bytes::from)

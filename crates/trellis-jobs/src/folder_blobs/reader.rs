@@ -12,6 +12,7 @@ use bytes::Bytes;
 use futures::stream;
 
 use super::FolderBlobs;
+use super::cached::let_go;
 use crate::blobs::BlobStream;
 use crate::parts::{PART_BYTES, Part};
 use crate::{BlobError, BlobKey};
@@ -22,13 +23,17 @@ pub(super) struct Reader {
     file: File,
     /// What is still to be read.
     rest: Range<u64>,
+    /// Whether nobody has read it before, and all of it is read now.
+    first: bool,
 }
 
 type Step = (Result<Bytes, BlobError>, Option<Reader>);
 
 impl Reader {
     pub(super) fn new(blobs: FolderBlobs, key: BlobKey, file: File, range: Range<u64>) -> Self {
+        let whole = file.metadata().is_ok_and(|found| range == (0..found.len()));
         Self {
+            first: whole && blobs.unread.is_one(&key),
             blobs,
             key,
             file,
@@ -43,6 +48,13 @@ impl Reader {
     /// Moves on behind a part that was read.
     fn pass(mut self, part: Part) -> Step {
         self.rest.start += part.as_ref().len() as u64;
+        if self.rest.is_empty() {
+            if self.first && self.blobs.unread.remove(&self.key) {
+                let file = self.file;
+                drop(tokio::task::spawn_blocking(move || let_go(&file)));
+            }
+            return (Ok(part.freeze()), None);
+        }
         (Ok(part.freeze()), Some(self))
     }
 }
@@ -107,19 +119,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let blobs = FolderBlobs::open(folder.path()).unwrap();
         let key = BlobKey::from_stored("jobs/a".to_owned());
-        let bytes: Vec<u8> = (0..PART_BYTES * 3 + 5).map(|at| (at / 11) as u8).collect();
+        let bytes: Vec<u8> = (0..=250).cycle().take(PART_BYTES * 3 + 5).collect();
         blobs.put(&key, bytes.clone().into()).await.unwrap();
         let file = blobs.open_blob(&key).unwrap();
-        let end = bytes.len() as u64;
+        let end = bytes.len();
         for cached in [true, false] {
             for range in [0..end, 7..end - 3, end - 1..end, 5..5] {
                 if !cached {
                     // Where the folder is in memory, that changes nothing.
                     rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).unwrap();
                 }
-                let (start, stop) = (range.start as usize, range.end as usize);
-                let (read, longest) = read(&blobs, &key, range).await;
-                assert!(read == bytes[start..stop]);
+                let (start, stop) = (range.start as u64, range.end as u64);
+                let (read, longest) = read(&blobs, &key, start..stop).await;
+                assert!(read == bytes[range]);
                 assert!(longest <= PART_BYTES);
             }
         }
