@@ -1,9 +1,8 @@
 //! Other files from the GLB of an earlier job.
 
-use std::time::Duration;
-
 use std::io::Cursor;
 use std::sync::Arc;
+use std::time::Duration;
 
 use image::{ImageFormat, Rgb, RgbImage};
 use trellis_backend::{ReliefBackend, ReliefSettings};
