@@ -11,14 +11,12 @@ use tikv_jemallocator::Jemalloc;
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
 
-/// jemalloc's settings: few arenas, since an idle one holds memory; unused pages go back after a second, those of pieces
-/// above 1.5 MB, of which a picture at work takes many, at once; threads keep nothing for themselves that is larger than
-/// 4 KiB.
+/// jemalloc's settings: few arenas, since an idle one holds memory; unused pages go back at once; threads keep nothing
+/// for themselves that is larger than 4 KiB.
 #[used]
 #[expect(
     unsafe_code,
     reason = "jemalloc looks for its settings under this name, and nothing else here has it"
 )]
 #[unsafe(export_name = "_rjem_malloc_conf")]
-static SETTINGS: &[u8; 91] =
-    b"narenas:2,dirty_decay_ms:1000,muzzy_decay_ms:0,oversize_threshold:1500000,lg_tcache_max:12\0";
+static SETTINGS: &[u8; 61] = b"narenas:2,dirty_decay_ms:0,muzzy_decay_ms:0,lg_tcache_max:12\0";

@@ -28,6 +28,7 @@ use crate::folder_entries::{entries, gone, is_period, owner, staging_name, sweep
 use crate::folders::{Folders, create_durably};
 use crate::parts::Parts;
 use crate::room::Glimpse;
+use crate::spare::{Lent, Spare};
 use crate::{BlobError, BlobKey, BlobStore, Room, StagedBlob, lost_found, plain_file};
 
 /// How many threads write at a time. More of them wait for the same disk, each with a stack and a heap of its own.
@@ -42,6 +43,7 @@ pub struct FolderBlobs {
     parts: Parts,
     room: Arc<Mutex<Glimpse>>,
     unread: Arc<Unread>,
+    spare: Spare,
 }
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -56,6 +58,7 @@ impl FolderBlobs {
             parts: Parts::default(),
             room: Arc::default(),
             unread: Arc::default(),
+            spare: Spare::default(),
         };
         create_durably(&blobs.jobs_folder())
             .map_err(|error| failed(&BlobKey::from_stored("jobs".to_owned()), error.into()))?;
@@ -222,13 +225,13 @@ impl BlobStore for FolderBlobs {
     async fn get(&self, key: &BlobKey) -> Result<Bytes, BlobError> {
         let read = self.blocking(key, |blobs, key| {
             let mut file = blobs.open_blob(key)?;
-            let mut bytes = Vec::with_capacity(usize::try_from(file.metadata()?.len()).unwrap_or(0));
-            file.read_to_end(&mut bytes)?;
+            let mut bytes = blobs.spare.take(file.metadata()?.len());
+            file.read_to_end(&mut bytes.memory)?;
             // It is worked on now, as a rule once.
             let_go(&file);
             Ok(bytes)
         });
-        read.await.map(Bytes::from)
+        read.await.map(Lent::freeze)
     }
 
     async fn read(&self, key: &BlobKey, range: Range<u64>) -> Result<BlobStream, BlobError> {

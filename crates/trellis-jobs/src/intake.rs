@@ -143,11 +143,12 @@ impl Intake {
         let mut source = picture.reopen().await?;
         let max_pixels = self.jobs.limits.max_pixels;
         let size_bytes = picture.claim.bytes;
+        let heavy_work = self.jobs.heavy_work.clone();
         let probed = self.jobs.heavy_work.run(size_bytes, move || {
-            let mut bytes = Vec::with_capacity(usize::try_from(size_bytes).unwrap_or_default());
-            source.read_to_end(&mut bytes)?;
+            let mut bytes = heavy_work.memory(size_bytes);
+            source.read_to_end(&mut bytes.memory)?;
             // A decoder that met something it was not made for: the picture's fault, not the server's end.
-            let probed = std::panic::catch_unwind(|| probe(&bytes, max_pixels));
+            let probed = std::panic::catch_unwind(|| probe(&bytes.memory, max_pixels));
             std::io::Result::Ok(probed.unwrap_or(Err(PictureError::NotRead {
                 file: ForeignFile::Unknown,
             })))
@@ -346,7 +347,7 @@ mod tests {
         for file in &mut files {
             file.write(Bytes::from_static(b"a few bytes")).await.unwrap();
         }
-        assert_eq!(files.iter().filter(|file| file.gathered.is_some()).count(), 32);
-        assert_eq!(noted.0.lock().unwrap().len(), 200 - 32);
+        assert_eq!(files.iter().filter(|file| file.gathered.is_some()).count(), 16);
+        assert_eq!(noted.0.lock().unwrap().len(), 200 - 16);
     }
 }

@@ -40,6 +40,7 @@ mod rescue;
 mod room;
 pub mod rules;
 mod service;
+mod spare;
 mod sqlite;
 mod staging;
 mod store;

@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::parts::{Part, Parts};
 
-/// So many files gather what comes in small pieces, 4 MiB together; those of more clients are written as it comes.
-const GATHERING: usize = 32;
+/// So many files gather what comes in small pieces, 2 MiB together; those of more clients are written as it comes.
+const GATHERING: usize = 16;
 
 /// The room for submissions that are coming in. Clones share it.
 #[derive(Debug, Clone)]
