@@ -1,4 +1,4 @@
-# overlays/python-extras.nix — what TRELLIS and kaolin import and nixpkgs lacks, or has in a version
+# overlays/python-extras.nix — what TRELLIS, kaolin and the worker import and nixpkgs lacks, or has in a version
 # that is not the pinned one and matters (warp-lang carries CUDA code); and what nixpkgs has, but in no
 # cache for the pinned Python: VTK, OpenCV and ONNX Runtime are hours of C++ to compile.
 final: prev: {
@@ -19,6 +19,11 @@ final: prev: {
       {
         xatlas = wheel "xatlas" {
           imports = [ "xatlas" ];
+          dependencies = [ pyFinal.numpy ];
+        };
+        # Our worker's, not TRELLIS's.
+        fast-simplification = wheel "fast-simplification" {
+          imports = [ "fast_simplification" ];
           dependencies = [ pyFinal.numpy ];
         };
         pymeshfix = wheel "pymeshfix" {

@@ -30,6 +30,7 @@ let
     ];
     python-extras = [
       "xatlas"
+      "fast-simplification"
       "pymeshfix"
       "warp-lang"
       "utils3d"

@@ -3,6 +3,7 @@
   lib,
   buildPythonPackage,
   setuptools,
+  fast-simplification,
   imageio-ffmpeg,
   numpy,
   pillow,
@@ -26,6 +27,8 @@ buildPythonPackage {
   };
   build-system = [ setuptools ];
   dependencies = [
+    # A GLB's mesh is simplified with it.
+    fast-simplification
     # imageio writes the MP4 of a turntable with it.
     imageio-ffmpeg
     numpy

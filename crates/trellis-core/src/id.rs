@@ -48,6 +48,18 @@ impl From<JobId> for String {
     }
 }
 
+impl From<JobId> for Uuid {
+    fn from(id: JobId) -> Self {
+        id.0
+    }
+}
+
+impl From<Uuid> for JobId {
+    fn from(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+}
+
 impl TryFrom<String> for JobId {
     type Error = InvalidJobId;
 

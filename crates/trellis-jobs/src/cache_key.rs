@@ -46,7 +46,7 @@ impl CacheKey {
     }
 
     /// A key as it was stored.
-    pub(crate) fn from_stored(key: String) -> Self {
+    pub fn from_stored(key: String) -> Self {
         Self(key)
     }
 

@@ -150,13 +150,23 @@ mod tests {
     #[test]
     fn decoders_read_what_was_written() {
         // One row is a block, a byte less and more; many rows; the smallest.
-        for (width, height) in [(21_845, 1), (21_844, 1), (21_846, 3), (1, 1), (591, 591), (5, 13_107)] {
+        for (width, height) in [
+            (21_845, 1),
+            (21_844, 1),
+            (21_846, 3),
+            (1, 1),
+            (591, 591),
+            (5, 13_107),
+        ] {
             let size = width as usize * height as usize;
             let rgb = pixels(size, 3);
             let mut file = Vec::new();
             write(&mut file, (width, height), Rows::Rgb(&rgb)).unwrap();
             let (colour, read_rgb) = read(&file);
-            assert!(colour == png::ColorType::Rgb && read_rgb == rgb, "{width} × {height}");
+            assert!(
+                colour == png::ColorType::Rgb && read_rgb == rgb,
+                "{width} × {height}"
+            );
 
             let rgba = pixels(size, 4);
             let mut file = Vec::new();
@@ -173,10 +183,7 @@ mod tests {
                 .chunks_exact(4)
                 .flat_map(|pixel| pixel[..3].to_vec())
                 .collect();
-            assert!(
-                read(&file) == (png::ColorType::Rgb, opaque),
-                "{width} × {height}"
-            );
+            assert!(read(&file) == (png::ColorType::Rgb, opaque), "{width} × {height}");
         }
     }
 

@@ -6,7 +6,6 @@
 
 mod connections;
 mod entrance;
-mod held_body;
 mod paced_stream;
 mod raw_answer;
 mod seldom;
@@ -33,12 +32,12 @@ use tracing::{debug, warn};
 use self::connections::{Connection, Connections};
 pub use self::entrance::Entrance;
 use self::entrance::{Stream, encrypted, try_write};
-use self::held_body::HeldBody;
 use self::paced_stream::PacedStream;
 pub use self::paced_stream::ReadingPace;
 use self::raw_answer::raw_answer;
 use self::seldom::Seldom;
 use crate::app::{metrics_app, projectorz_app};
+use crate::held_body::HeldBody;
 use crate::peers::Peer;
 use crate::request_error::RequestError;
 use crate::{AppState, HttpLimits, Tls, app};
@@ -167,6 +166,11 @@ impl Service {
             let stream = PacedStream::new(stream, self.reading);
             return self.answer(stream, &connection).await;
         };
+        // In a box, or each connection without TLS would take the memory that one with it needs.
+        Box::pin(self.shake_hands(tls, stream, &connection)).await;
+    }
+
+    async fn shake_hands(&self, tls: &Tls, stream: Stream, connection: &Connection) {
         let evicted = connection.evicted();
         let handshake = timeout(self.header_time, encrypted(stream, self.reading, tls));
         let shaken = tokio::select! {
@@ -175,7 +179,7 @@ impl Service {
             () = self.stopping.cancelled() => return,
         };
         match shaken {
-            Ok(stream) => self.answer(stream, &connection).await,
+            Ok(stream) => self.answer(stream, connection).await,
             Err(error) => debug!(peer = %connection.peer(), %error, "no TLS"),
         }
     }
@@ -186,19 +190,21 @@ impl Service {
             let at_work = connection.at_work();
             request.extensions_mut().insert(connection.peer());
             let answering = self.router.clone().oneshot(request.map(Body::new));
-            async move {
+            // In a box that goes with the request: hyper keeps room for the answer as long as the connection.
+            Box::pin(async move {
                 answering
                     .await
                     .map(|answer| answer.map(|body| HeldBody::new(body, at_work)))
-            }
+            })
         });
-        let serving = http1::Builder::new()
-            .timer(TokioTimer::new())
-            // Counts from the end of the request before, so it ends idle connections too.
-            .header_read_timeout(self.header_time)
-            .max_buf_size(BUFFER)
-            .serve_connection(TokioIo::new(stream), answer);
-        let mut serving = std::pin::pin!(serving);
+        let mut serving = std::pin::pin!(
+            http1::Builder::new()
+                .timer(TokioTimer::new())
+                // Counts from the end of the request before, so it ends idle connections too.
+                .header_read_timeout(self.header_time)
+                .max_buf_size(BUFFER)
+                .serve_connection(TokioIo::new(stream), answer)
+        );
         let mut told = false;
         let ended = loop {
             tokio::select! {
@@ -243,5 +249,34 @@ fn turn_away(stream: &Stream, peer: Peer, said: &mut Seldom) {
     }
     if !peer.encrypted {
         try_write(stream, raw_answer(RequestError::TooManyConnections).as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_idle_connection_without_tls_takes_no_room_for_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, address) = Entrance::from(listener).accept().await.unwrap();
+        let peer = Peer {
+            address,
+            encrypted: false,
+        };
+        let limits = HttpLimits::default();
+        let service = Service {
+            router: Router::new(),
+            tls: None,
+            header_time: limits.header_time,
+            reading: limits.reading,
+            stopping: CancellationToken::new(),
+        };
+        let connection = Connections::new(4).admit(peer).unwrap();
+        let bytes = size_of_val(&service.attend(stream, connection));
+        assert!(bytes <= 2048, "{bytes} bytes a connection");
     }
 }

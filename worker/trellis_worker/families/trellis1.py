@@ -17,11 +17,13 @@ from typing import Any
 
 from .. import quality
 from ..checkpoints import checkpoint, load_model, read_arguments, replaced
+from ..deferred import defer
 from ..exports import in_millimetres, plain_mesh
 from ..failures import OfflineAttempt, WorkerError
 from ..family import Report, Run, Save, own_params
 from ..hooks import counted, reporting, restored
 from ..pictures import squared
+from ..placement import Placement
 from ..protocol import Format, Kind, Params, Stage
 from ..quality import Quality
 from ..stages import Stages
@@ -76,6 +78,7 @@ class Trellis1:
         total = len(names) + 1
         report("trellis", 0, total)
         ignore_notebooks()
+        defer("nvdiffrast.torch")
         base = importlib.import_module("trellis.pipelines.base")
         pipelines = importlib.import_module("trellis.pipelines")
         models = importlib.import_module("trellis.models")
@@ -99,7 +102,9 @@ class Trellis1:
         ):
             pipeline = pipelines.TrellisImageTo3DPipeline.from_pretrained(str(folder))
             check(pipeline.models)
-            return pipeline
+        if quality.asked() is Quality.BALANCED:
+            _with_our_ways(pipeline)
+        return pipeline
 
     def determinism(self) -> list[str]:
         return [f"SPCONV_ALGO={os.environ.get('SPCONV_ALGO', '')}", f"{quality.VARIABLE}={quality.asked()}"]
@@ -177,6 +182,19 @@ def decoded_for(params: Params) -> list[str]:
     return [name for name in DECODERS if name in needed]
 
 
+def _with_our_ways(pipeline: Any) -> None:
+    """What stays from job to job, made once."""
+    if hasattr(pipeline, "recorded_flow"):
+        return
+    # Only here, for they import torch.
+    graphs = importlib.import_module("trellis_worker.graphs")
+    surface = importlib.import_module("trellis_worker.surface")
+    decoder = pipeline.models[DECODERS["mesh"]]
+    decoder.mesh_extractor = surface.Surface(decoder.mesh_extractor)
+    flow = pipeline.models[USED_BY["sample_sparse_structure"][0]]
+    pipeline.recorded_flow = graphs.Graphs(flow) if graphs.wanted() else None
+
+
 @contextmanager
 def _quickly(files: list[Path]) -> Iterator[Callable[[dict[str, Any]], None]]:
     """Loads without random weights where that is asked for; gives what checks that nothing is left empty."""
@@ -220,6 +238,11 @@ def _local_hub() -> Iterator[None]:
 def _listening(run: Run, steps: dict[Stage, int]) -> Iterator[None]:
     """Reports the stages from `condition` to `decode`; `steps` are those asked of each sampler."""
     pipeline, stages, placement = run.pipeline, run.stages, run.placement
+    ours = quality.asked() is Quality.BALANCED
+    if ours:
+        _with_our_ways(pipeline)
+    if hasattr(pipeline, "recorded_flow"):
+        pipeline.models[DECODERS["mesh"]].mesh_extractor.whole = not ours
 
     def staged(method: str, stage: Stage, total: int) -> None:
         original = getattr(pipeline, method)
@@ -251,16 +274,20 @@ def _listening(run: Run, steps: dict[Stage, int]) -> Iterator[None]:
             sampler.sample_once = counted(sampler.sample_once, stages)
             staged(method, stage, steps[stage])
         pipeline.decode_slat = decode_each
-        if quality.asked() is Quality.BALANCED:
-            _guide_in_one_batch(pipeline)
+        if ours:
+            _guide_in_one_batch(pipeline, placement)
         yield
 
 
-def _guide_in_one_batch(pipeline: Any) -> None:
+def _guide_in_one_batch(pipeline: Any, placement: Placement) -> None:
     """For one job; the caller puts back what the pipeline and its samplers held."""
     # Only here, for it imports torch.
     guidance = importlib.import_module("trellis_worker.guidance")
     made = {}
+    # In low-VRAM mode the weights move, and memory is short.
+    played = {} if placement.low_vram else {"sparse_structure_sampler": pipeline.recorded_flow}
+    if placement.low_vram and pipeline.recorded_flow is not None:
+        pipeline.recorded_flow.forget()
 
     def joined(samples: list[Any]) -> Any:
         return importlib.import_module("trellis.modules.sparse").sparse_cat(samples)
@@ -276,7 +303,9 @@ def _guide_in_one_batch(pipeline: Any) -> None:
 
     for method, (name, _) in SAMPLERS.items():
         sampler = getattr(pipeline, name)
-        made[name] = sampler._inference_model = guidance.OneBatch(sampler._inference_model, joined)
+        made[name] = sampler._inference_model = guidance.OneBatch(
+            sampler._inference_model, joined, played.get(name)
+        )
         remembering(method)
     pipeline.inject_sampler_multi_image = guidance.averaging(pipeline.inject_sampler_multi_image, made)
 
@@ -289,12 +318,14 @@ def _mending(module: Any) -> Iterator[None]:
         return
     # Only here, for they import torch and numpy.
     holes = importlib.import_module("trellis_worker.texture.holes")
+    simplify = importlib.import_module("trellis_worker.texture.simplify")
     unwrap = importlib.import_module("trellis_worker.texture.unwrap")
 
     def places(count: int) -> list[list[float]]:
         return [module.sphere_hammersley_sequence(index, count) for index in range(count)]
 
     with (
+        replaced(module, "postprocess_mesh", simplify.simplifying(module.postprocess_mesh)),
         replaced(module, "_fill_holes", holes.fill_holes(places)),
         replaced(module, "parametrize_mesh", unwrap.parametrise),
     ):

@@ -2,7 +2,7 @@
 
 The rules are TRELLIS's: faces that none of the views shows are cut off from those that many show where the
 cut is shortest, a part goes if it is dark and its cut is small, and MeshFix closes what is open. Views are
-drawn many at once, and the graph is made of arrays. Where nvdiffrast is not installed, `raster.py` draws.
+drawn many at once by `raster.py`, and the graph is made of arrays.
 """
 
 from __future__ import annotations
@@ -55,32 +55,14 @@ def fill_holes(places: Callable[[int], list[list[float]]]) -> Callable[..., tupl
 
 def seen_in(vertices: Any, faces: Any, places: list[list[float]], side: int) -> Any:
     """For each face the part of the views that show it: (F) float32."""
-    draw = _rasteriser()
     homogeneous = torch.nn.functional.pad(vertices.float(), (0, 1), value=1.0)
     matrices = _matrices(torch.tensor(places, dtype=torch.float32, device=vertices.device))
     counts = torch.zeros(len(faces), dtype=torch.int64, device=vertices.device)
     for some in matrices.split(VIEWS_AT_ONCE):
-        face_of = draw(homogeneous @ some.mT, faces, side).view(len(some), -1)
+        face_of = rasterise(homogeneous @ some.mT, faces, side, side).view(len(some), -1)
         shown = torch.zeros(len(some), len(faces) + 1, dtype=torch.bool, device=vertices.device)
         counts += shown.scatter_(1, face_of + 1, True)[:, 1:].sum(0)
     return counts.float() / len(places)
-
-
-def _rasteriser() -> Callable[[Any, Any, int], Any]:
-    """Draws (B, V, 4): which face each pixel shows, -1 where none."""
-    try:
-        nvdiffrast = importlib.import_module("nvdiffrast.torch")
-    except ImportError:
-        return lambda clip, faces, side: rasterise(clip, faces, side, side)
-    context = nvdiffrast.RasterizeCudaContext()
-
-    def draw(clip: Any, faces: Any, side: int) -> Any:
-        drawn, _ = nvdiffrast.rasterize(
-            context, clip.contiguous(), faces.int().contiguous(), (side, side), grad_db=False
-        )
-        return drawn[..., 3].long() - 1
-
-    return draw
 
 
 def _matrices(places: Any) -> Any:

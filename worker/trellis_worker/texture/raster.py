@@ -20,8 +20,8 @@ torch: Any = importlib.import_module("torch")
 SUBPIXELS = 16
 # Beyond so many pixels from the picture a corner is moved nearer, which keeps products within 64 bits.
 FARTHEST = 1 << 20
-# Pixels that are looked at in one go: what bounds the memory, about 100 bytes for each.
-AT_ONCE = 1 << 22
+# Pixels of bounding boxes in one go: what bounds the memory, at most 100 bytes for each.
+AT_ONCE = 1 << 23
 # Depth in the upper part of a key, the face in the lower: the least key is the nearest face.
 FACE_BITS = 32
 DEPTHS = (1 << 30) - 1
@@ -54,7 +54,7 @@ def rasterise(clip: Any, faces: Any, width: int, height: int) -> Any:
     nearest = torch.full((pixels,), NOTHING, dtype=torch.int64, device=clip.device)
     counts = edges.size.prod(1)
     for first, last in _portions(counts):
-        _draw(edges, slice(first, last), counts[first:last], width, nearest)
+        _draw(edges, slice(first, last), width, nearest)
     found = nearest & ((1 << FACE_BITS) - 1)
     return torch.where(nearest == NOTHING, -1, found).view(len(clip), height, width)
 
@@ -100,7 +100,7 @@ def _cross(first: Any, second: Any) -> Any:
 
 
 def _portions(counts: Any) -> list[tuple[int, int]]:
-    """Runs of triangles with together at most `AT_ONCE` pixels to look at; a larger one is by itself."""
+    """Runs of triangles whose bounding boxes have at most `AT_ONCE` pixels; a larger one is by itself."""
     ends = counts.cumsum(0).cpu()
     portions, first, before = [], 0, 0
     while first < len(ends):
@@ -111,25 +111,55 @@ def _portions(counts: Any) -> list[tuple[int, int]]:
     return portions
 
 
-def _draw(edges: Edges, some: slice, counts: Any, width: int, nearest: Any) -> None:
+def _draw(edges: Edges, some: slice, width: int, nearest: Any) -> None:
     """Keeps the nearest face of each pixel of these triangles."""
-    total = int(counts.sum())
-    of = torch.repeat_interleave(torch.arange(len(counts), device=counts.device), counts, output_size=total)
-    within = torch.arange(total, device=counts.device) - (counts.cumsum(0) - counts)[of]
-    columns, low = edges.size[some][of, 0], edges.low[some][of]
-    row = torch.div(within, columns, rounding_mode="floor")
-    x, y = low[:, 0] + within - row * columns, low[:, 1] + row
-    a, b, c = edges.a[some][of], edges.b[some][of], edges.c[some][of]
-    half = SUBPIXELS // 2
-    inside_by = a * (x * SUBPIXELS + half)[:, None] + b * (y * SUBPIXELS + half)[:, None] + c
-    kept = (inside_by >= 0).all(1).nonzero()[:, 0]
-    of, pixel = of[kept], (edges.first[some][of] + y * width + x)[kept]
-    share = inside_by[kept].double() / edges.doubled_area[some][of, None]
-    depth = (share * edges.depth[some][of]).sum(1)
+    rows = _rows(edges, some, width)
+    total = int(rows.count.sum())
+    of = torch.repeat_interleave(rows.count, output_size=total)
+    within = torch.arange(total, device=of.device) - (rows.count.cumsum(0) - rows.count)[of]
+    depth = rows.depth[of] + rows.slope[of] * within
     between = (depth >= -1) & (depth <= 1)
     rank = ((depth + 1) * 0.5 * DEPTHS).round().long()
-    key = torch.where(between, (rank << FACE_BITS) | edges.face[some][of], NOTHING)
-    nearest.scatter_reduce_(0, pixel, key, "amin")
+    key = torch.where(between, (rank << FACE_BITS) | rows.face[of], NOTHING)
+    nearest.scatter_reduce_(0, rows.first[of] + within, key, "amin")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The parts of triangles that lie in one row of pixels each."""
+
+    count: Any  # (R) int64, pixels inside, maybe none
+    first: Any  # (R) int64, the first of them in the flat pictures
+    depth: Any  # (R) float64, there
+    slope: Any  # (R) float64, by which it changes to the next
+    face: Any  # (R) int64
+
+
+def _rows(edges: Edges, some: slice, width: int) -> Rows:
+    """Where the edges' functions, linear along a row, are all not negative: no pixel is asked."""
+    heights = edges.size[some, 1]
+    of = torch.repeat_interleave(heights)
+    low = edges.low[some][of]
+    y = low[:, 1] + torch.arange(len(of), device=of.device) - (heights.cumsum(0) - heights)[of]
+    half = SUBPIXELS // 2
+    a = edges.a[some][of]
+    by_pixel = a * SUBPIXELS
+    at_zero = a * half + edges.b[some][of] * (y * SUBPIXELS + half)[:, None] + edges.c[some][of]
+    bound = torch.div(at_zero, by_pixel.abs().clamp(min=1), rounding_mode="floor")
+    start = torch.where(a > 0, -bound, low[:, :1]).amax(1).maximum(low[:, 0])
+    last = low[:, 0] + edges.size[some][of, 0] - 1
+    end = torch.where(a < 0, bound, last[:, None]).amin(1).minimum(last)
+    outside = ((a == 0) & (at_zero < 0)).any(1)
+    count = torch.where(outside, 0, (end - start + 1).clamp(min=0))
+    area, depths = edges.doubled_area[some][of], edges.depth[some][of]
+    share = at_zero + by_pixel * start[:, None]
+    return Rows(
+        count,
+        edges.first[some][of] + y * width + start,
+        (share.double() * depths).sum(1) / area,
+        (by_pixel.double() * depths).sum(1) / area,
+        edges.face[some][of],
+    )
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Unwraps a mesh with xatlas, with charts that do not grow beyond a size.
 
-xatlas looks at all faces around a chart each time that it adds one, so large charts take long. Smaller ones
-pack better, too, and leave a little more seam: see docs/performance.md.
+xatlas looks at all faces around a chart each time that it adds one, so large charts take long, above all
+where it goes on to add faces that turn away from the rest. What this does to the seams is in
+docs/performance.md.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from typing import Any
 
 numpy: Any = importlib.import_module("numpy")
 
-# A chart covers at most this part of the surface.
-CHART = 1 / 30
+# What a face may cost that is added to a chart; xatlas itself goes up to 2.
+COST = 0.4
+# A chart covers at most as much as so many faces of average size.
+CHART_FACES = 2600
 
 
 def parametrise(vertices: Any, faces: Any) -> tuple[Any, Any, Any]:
@@ -20,8 +23,10 @@ def parametrise(vertices: Any, faces: Any) -> tuple[Any, Any, Any]:
     xatlas = importlib.import_module("xatlas")
     corners = vertices[faces]
     normals = numpy.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    average = float(numpy.linalg.norm(normals, axis=1).mean() / 2)
     options = xatlas.ChartOptions()
-    options.max_chart_area = float(numpy.linalg.norm(normals, axis=1).sum() / 2 * CHART)
+    options.max_cost = COST
+    options.max_chart_area = average * CHART_FACES
     atlas = xatlas.Atlas()
     atlas.add_mesh(vertices, faces)
     atlas.generate(chart_options=options)

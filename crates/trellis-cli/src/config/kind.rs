@@ -2,7 +2,7 @@
 
 use toml::Value;
 use tracing_subscriber::EnvFilter;
-use trellis_core::BackendChoice;
+use trellis_core::AskedBackend;
 use trellis_gpu::GpuChoice;
 use trellis_node::{listen_address, listen_endpoint};
 use trellis_server::{AllowedHosts, AllowedOrigins, TrustedProxies};
@@ -73,7 +73,7 @@ impl Kind {
             }
             (Self::Choice(words), Value::String(word)) => words.contains(&word.as_str()),
             (Self::Backend, Value::String(name)) => {
-                BackendChoice::ASKED.iter().any(|choice| choice.name() == name)
+                AskedBackend::ALL.iter().any(|choice| choice.name() == name)
             }
             (Self::Address, Value::String(text)) => listen_address(text).is_some(),
             (Self::Endpoint, Value::String(text)) => text.is_empty() || listen_endpoint(text).is_some(),
@@ -104,7 +104,7 @@ impl Kind {
         match self {
             Self::Integer { min, max } => format!("a whole number from {min} to {max}"),
             Self::Choice(words) => one_of(words),
-            Self::Backend => one_of(&BackendChoice::ASKED.map(BackendChoice::name)),
+            Self::Backend => one_of(&AskedBackend::ALL.map(AskedBackend::name)),
             Self::Switch => one_of(&["true", "false"]),
             _ => self.words().1.to_owned(),
         }

@@ -33,6 +33,7 @@ const LAYERS: [(&str, &[&str]); 4] = [
         "services",
         &[
             "trellis-jobs",
+            "trellis-store-postgres",
             "trellis-backend",
             "trellis-runner",
             "trellis-supervisor",

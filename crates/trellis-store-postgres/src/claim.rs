@@ -1,0 +1,169 @@
+//! Whose turn it is: finds the jobs that may be claimed next, of each owner the oldest, takes the one that the rules choose
+//! and notes who was served. Every step is a search in an index, however many jobs wait.
+//!
+//! Several servers claim at the same time. A job whose row somebody holds is passed over for the next one, and its owner,
+//! who is being served, comes last; only where nothing else is left is it waited for, and looked at again.
+
+use std::collections::HashMap;
+
+use tokio_postgres::types::ToSql;
+use trellis_core::JobId;
+use trellis_jobs::rules::{self, Record, Waiting};
+use trellis_jobs::{ClaimFilter, Owner, StoreError};
+use uuid::Uuid;
+
+use crate::lists::choices;
+use crate::rows::{Numbered, RECORD, record_row};
+use crate::session::{Found, Session};
+
+/// Of each owner who has jobs waiting and of each backend choice (`$1`) the oldest one that is not in `$3`, with the
+/// owner's last turn in the queue `$2`. Goes from owner to owner, not from job to job.
+pub(crate) const OLDEST_OF_EACH: &str = "
+    WITH RECURSIVE waiting (owner) AS (
+        (SELECT owner FROM jobs WHERE state = 'queued' ORDER BY owner LIMIT 1)
+        UNION ALL
+        SELECT (SELECT jobs.owner FROM jobs WHERE state = 'queued' AND jobs.owner > waiting.owner
+                ORDER BY jobs.owner LIMIT 1)
+        FROM waiting WHERE waiting.owner IS NOT NULL
+    )
+    SELECT oldest.id, oldest.number, oldest.owner, oldest.attempt > 0 AS again, coalesce(turns.turn, 0) AS turn
+    FROM waiting CROSS JOIN unnest($1::text[]) AS choice
+    CROSS JOIN LATERAL (
+        SELECT id, number, owner, attempt FROM jobs
+        WHERE state = 'queued' AND jobs.owner = waiting.owner AND backend = choice AND number <> ALL($3::bigint[])
+        ORDER BY number LIMIT 1) AS oldest
+    LEFT JOIN turns ON turns.queue = $2 AND turns.owner = waiting.owner";
+
+/// The jobs that wait again.
+const WAITING_AGAIN: &str = "
+    SELECT id, number, owner, true AS again, 0::bigint AS turn FROM jobs
+    WHERE state = 'queued' AND attempt > 0 AND backend = ANY($1) AND number <> ALL($2::bigint[])";
+
+/// Taken by whoever claims with limits: of two claims at the same time the later one counts the earlier one's job.
+const LIMITS: &str = "SELECT pg_advisory_xact_lock(hashtextextended('trellis limits of owners', 0))";
+
+/// The queued job that is to be claimed next, locked, after its owner's turn was noted.
+pub(crate) async fn next(
+    session: &Session,
+    filter: &ClaimFilter,
+) -> Result<Option<Numbered<Record>>, StoreError> {
+    let choices = choices(filter);
+    let queue = choices.join(" ");
+    if !filter.running_limits.is_empty() {
+        session.rows(LIMITS, &[]).await?;
+    }
+    let mut held: Vec<Waiting> = Vec::new();
+    let mut waits = false;
+    loop {
+        let except: Vec<i64> = held.iter().filter(|_| !waits).map(|job| job.number).collect();
+        let mut waiting = waiting(session, &choices, &queue, &except, filter).await?;
+        for job in &mut waiting {
+            if held.iter().any(|held| held.owner == job.owner) {
+                job.turn = u64::MAX;
+            }
+        }
+        let Some(first) = rules::next(waiting, &filter.running_limits) else {
+            if waits || held.is_empty() {
+                return Ok(None);
+            }
+            waits = true;
+            continue;
+        };
+        if let Some(taken) = take(session, first.id, waits).await? {
+            serve(session, &queue, &taken.value.owner).await?;
+            return Ok(Some(taken));
+        }
+        // Where it was waited for, it is not queued any more and is not found again.
+        held.push(first);
+    }
+}
+
+async fn waiting(
+    session: &Session,
+    choices: &[&str],
+    queue: &str,
+    except: &[i64],
+    filter: &ClaimFilter,
+) -> Result<Vec<Waiting>, StoreError> {
+    let mut waiting = found(session, OLDEST_OF_EACH, &[&choices, &queue, &except]).await?;
+    waiting.extend(found(session, WAITING_AGAIN, &[&choices, &except]).await?);
+    if !filter.running_limits.is_empty() && !waiting.is_empty() {
+        let running = running(session).await?;
+        for job in &mut waiting {
+            job.running = running.get(&job.owner).copied().unwrap_or(0);
+        }
+    }
+    Ok(waiting)
+}
+
+async fn found(
+    session: &Session,
+    statement: &str,
+    values: &[&(dyn ToSql + Sync)],
+) -> Result<Vec<Waiting>, StoreError> {
+    let rows = session.rows(statement, values).await?;
+    rows.iter().map(waiting_row).collect()
+}
+
+fn waiting_row(row: &Found) -> Result<Waiting, StoreError> {
+    Ok(Waiting {
+        id: JobId::from(row.get::<Uuid>("id")?),
+        number: row.get("number")?,
+        owner: Owner::named(row.get("owner")?),
+        again: row.get("again")?,
+        turn: row.number("turn")?,
+        running: 0,
+    })
+}
+
+async fn running(session: &Session) -> Result<HashMap<Owner, u64>, StoreError> {
+    let rows = session
+        .rows(
+            "SELECT owner, count(*) AS jobs FROM jobs WHERE state = 'running' GROUP BY owner",
+            &[],
+        )
+        .await?;
+    let counts = rows
+        .iter()
+        .map(|row| Ok((Owner::named(row.get("owner")?), row.number("jobs")?)));
+    counts.collect()
+}
+
+/// The job, locked, where it is still queued; where somebody holds it, after them or not at all.
+async fn take(session: &Session, id: JobId, waits: bool) -> Result<Option<Numbered<Record>>, StoreError> {
+    let lock = if waits { "" } else { "SKIP LOCKED" };
+    let statement = format!("SELECT {RECORD} FROM jobs WHERE id = $1 AND state = 'queued' FOR UPDATE {lock}");
+    let found = session.row(&statement, &[&Uuid::from(id)]).await?;
+    found.as_ref().map(record_row).transpose()
+}
+
+async fn serve(session: &Session, queue: &str, owner: &Owner) -> Result<(), StoreError> {
+    session
+        .execute(
+            "INSERT INTO turns (queue, owner, turn) VALUES ($1, $2, nextval('turns_served'))
+             ON CONFLICT (queue, owner) DO UPDATE SET turn = excluded.turn",
+            &[&queue, &owner.as_str()],
+        )
+        .await?;
+    Ok(())
+}
+
+/// How many jobs wait, of this owner or of all.
+pub(crate) async fn queued(session: &Session, owner: Option<&Owner>) -> Result<u64, StoreError> {
+    let of_all = "SELECT count(*) AS jobs FROM jobs WHERE state = 'queued'";
+    let row = match owner {
+        None => session.row(of_all, &[]).await?,
+        Some(owner) => {
+            let of_owner = format!("{of_all} AND owner = $1");
+            session.row(&of_owner, &[&owner.as_str()]).await?
+        }
+    };
+    row.map_or(Ok(0), |row| row.number("jobs"))
+}
+
+/// What the jobs of this owner keep.
+pub(crate) async fn kept_by(session: &Session, owner: &Owner) -> Result<u64, StoreError> {
+    let kept = "SELECT coalesce(sum(size_bytes), 0)::bigint AS bytes FROM jobs WHERE owner = $1";
+    let row = session.row(kept, &[&owner.as_str()]).await?;
+    row.map_or(Ok(0), |row| row.number("bytes"))
+}

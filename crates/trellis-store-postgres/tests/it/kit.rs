@@ -1,0 +1,122 @@
+//! What the tests share: a database of their own, and stores on it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tokio_postgres::Client;
+use trellis_core::JobId;
+use trellis_jobs::conformance::Fixture;
+use trellis_jobs::{JobStore, StoreError};
+use trellis_store_postgres::{Address, Clock, PostgresStore, Settings};
+
+use crate::proxy::Proxy;
+use crate::server::Server;
+
+/// Whether there is no PostgreSQL; says so.
+pub(crate) fn skipped() -> bool {
+    trellis_jobs::conformance::skipped::<Place>()
+}
+
+/// A database that is empty before it is opened.
+pub(crate) struct Empty {
+    server: Server,
+    database: String,
+}
+
+/// An empty store.
+pub(crate) struct Place {
+    empty: Empty,
+    pub(crate) store: PostgresStore,
+}
+
+impl Empty {
+    /// Opens it.
+    pub(crate) async fn opened(&self, clock: Clock) -> Result<PostgresStore, StoreError> {
+        open(self.server.address(&self.database), clock).await
+    }
+
+    /// Has its administrator do something.
+    pub(crate) async fn execute(&self, statement: &str) {
+        let client = self.server.client(&self.database).await;
+        client.batch_execute(statement).await.unwrap();
+    }
+}
+
+impl Place {
+    pub(crate) async fn empty() -> Empty {
+        static DATABASES: AtomicU32 = AtomicU32::new(0);
+        let server = Server::of_this_process();
+        let database = format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
+        let client = server.client("postgres").await;
+        let create = format!("CREATE DATABASE {database}");
+        client.batch_execute(&create).await.unwrap();
+        Empty { server, database }
+    }
+
+    pub(crate) async fn with(clock: Clock) -> Self {
+        let empty = Self::empty().await;
+        let store = empty.opened(clock).await.unwrap();
+        Self { empty, store }
+    }
+
+    /// The same database, opened as another server would.
+    pub(crate) async fn again(&self, clock: Clock) -> PostgresStore {
+        self.empty.opened(clock).await.unwrap()
+    }
+
+    /// The same on another way.
+    pub(crate) async fn through(&self, proxy: &Proxy) -> PostgresStore {
+        let address = format!(
+            "postgres://trellis@127.0.0.1:{}/{}",
+            proxy.port, self.empty.database
+        );
+        open(address.parse().unwrap(), Clock::Callers).await.unwrap()
+    }
+
+    /// The socket of the server.
+    pub(crate) fn sockets(&self) -> PathBuf {
+        self.empty.server.socket()
+    }
+
+    /// Has the database's administrator do something.
+    pub(crate) async fn execute(&self, statement: &str) {
+        self.empty.execute(statement).await;
+    }
+
+    /// Locks the row of a job until this is dropped.
+    pub(crate) async fn hold(&self, job: JobId) -> Client {
+        let client = self.empty.server.client(&self.empty.database).await;
+        let lock = format!("BEGIN; SELECT FROM trellis.jobs WHERE id = '{job}' FOR UPDATE");
+        client.batch_execute(&lock).await.unwrap();
+        client
+    }
+}
+
+async fn open(address: Address, clock: Clock) -> Result<PostgresStore, StoreError> {
+    let settings = Settings {
+        address,
+        password: None,
+        clock,
+    };
+    PostgresStore::open(&settings).await
+}
+
+#[async_trait::async_trait]
+impl Fixture for Place {
+    async fn new() -> Self {
+        Self::with(Clock::Callers).await
+    }
+
+    fn store(&self) -> Arc<dyn JobStore> {
+        Arc::new(self.store.clone())
+    }
+
+    async fn opened_again(&self) -> Arc<dyn JobStore> {
+        Arc::new(self.again(Clock::Callers).await)
+    }
+
+    fn missing() -> Option<String> {
+        Server::missing()
+    }
+}

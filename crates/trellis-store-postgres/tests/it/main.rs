@@ -1,0 +1,12 @@
+//! The store against Debian's PostgreSQL, started for each test in a temporary folder.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop where it cannot go on")]
+
+mod breaks;
+mod clocks;
+mod conformance;
+mod kit;
+mod proxy;
+mod schema;
+mod server;
+mod twins;
