@@ -143,6 +143,20 @@ in
       '';
     };
 
+    defaultQuality = mkOption {
+      type = types.enum [
+        "draft"
+        "balanced"
+        "exact"
+      ];
+      default = "balanced";
+      example = "exact";
+      description = ''
+        How near TRELLIS stays to its own code where a job does not say `quality`: `exact` is that code,
+        `balanced` does the same sooner, `draft` is soonest and loses detail.
+      '';
+    };
+
     preview = mkOption {
       type = types.bool;
       default = true;

@@ -56,8 +56,8 @@ in
       description = ''
         The settings file of trellis-server; docs/configuration.md lists all keys. It is checked while
         the system is built, so a misspelt key stops the switch and not the service. `host`, `port`,
-        `insecureNoAuth`, `tls`, `webhookSecretFile`, `backend`, `gpus`, `model`, `preview` and `logLevel` are written into it where it says
-        nothing else.
+        `insecureNoAuth`, `tls`, `webhookSecretFile`, `backend`, `gpus`, `model`, `defaultQuality`, `preview`
+        and `logLevel` are written into it where it says nothing else.
       '';
     };
 
@@ -85,6 +85,7 @@ in
       log.level = mkDefault cfg.logLevel;
       trellis = {
         preview = mkDefault cfg.preview;
+        default_quality = mkDefault cfg.defaultQuality;
         gpus = mkDefault (
           if lib.isList cfg.gpus then lib.concatMapStringsSep "," toString cfg.gpus else cfg.gpus
         );

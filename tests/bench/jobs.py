@@ -113,7 +113,7 @@ class Server:
         folder = model(home, rules)
         self.headers = {"authorization": f"Bearer {key}"} if key else {}
         command = [trellis, "serve", "--data-dir", str(home / "data"), "--model", str(folder)]
-        command += ["--python", str(FAKE / "python"), "--gpus", "unchecked:1", "--warm-up=false"]
+        command += ["--python", str(FAKE / "python"), "--gpus", "unchecked:1", "--warm-up=false", "--default-quality=exact"]
         command += ["--preview=false", "--port", "0", "--log-format", "json", "--log-level", "warn", *flags]
         if trace:
             traced = ["strace", "-f", "-y", "-e", "trace=fsync,fdatasync,sync_file_range", "-o", str(trace)]

@@ -16,7 +16,7 @@ async function standIn(folder, rules) {
   await writeFile(join(model, "script.json"), JSON.stringify(rules));
   await mkdir(join(folder, ".cache"));
   await rename(join(model, "torch"), join(folder, ".cache/torch"));
-  return ["--model", model, "--python", "tests/fake_trellis/python", "--gpus", "unchecked:1", "--warm-up=false", "--skip-doctor"];
+  return ["--model", model, "--python", "tests/fake_trellis/python", "--gpus", "unchecked:1", "--warm-up=false", "--default-quality=exact", "--skip-doctor"];
 }
 
 /** Each stage of the stand-in takes so long. */

@@ -141,7 +141,7 @@ test("the panel sends what the contract names", () => visit(chromium, {}, async 
   await drawn(page);
   const job = await running.job(id);
   assert.equal(job.params.seed, 77);
-  assert.ok(job.params.ss_sampling_steps < properties.ss_sampling_steps.default);
+  assert.deepEqual([job.params.quality, job.params.texture_size], ["draft", properties.texture_size.minimum]);
   await page.reload();
   assert.equal(await page.getByLabel("Seed", { exact: true }).inputValue(), "77");
 }));

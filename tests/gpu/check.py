@@ -207,7 +207,7 @@ def main(trellis: str, python: Path) -> int:
         ]
         (model / "script.json").write_text(json.dumps(rules))
         before = used_mib()
-        server = Server(trellis, python, home, model)
+        server = Server(trellis, python, home, model, "--warm-up=false", "--default-quality=exact")
         try:
             facts(trellis, server)
             memory(server, before)

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from assets import Asset, Painter, waves
 from PIL import Image, ImageDraw
-from trellis_worker import determinism, graphs, quality
+from trellis_worker import determinism, graphs
 from trellis_worker.checkpoints import replaced
 from trellis_worker.families.trellis1 import FAMILY
 from trellis_worker.family import Run
@@ -33,7 +33,7 @@ DEVICE = torch.device("cuda")
 GIB = 1 << 30
 WAYS = (Quality.EXACT, Quality.BALANCED)
 STAGES = ("condition", "sparse_structure", "structured_latent", "decode")
-OWN = {
+OWN: dict[str, Any] = {
     "ss_sampling_steps": 12,
     "ss_guidance_strength": 7.5,
     "slat_sampling_steps": 12,
@@ -59,7 +59,7 @@ def params(texture_size: int = 1024, seed: int = 1) -> Params:
 
 @contextmanager
 def asked(way: Quality) -> Iterator[None]:
-    os.environ[quality.VARIABLE] = way
+    OWN["quality"] = way
     yield
 
 
@@ -110,7 +110,7 @@ def loaded(folder: Path, way: Quality) -> Any:
     os.environ["TORCH_HOME"] = str(folder / "torch")
     os.environ[graphs.VARIABLE] = "on"
     with asked(way):
-        pipeline = FAMILY.load(folder, lambda *_report: None)
+        pipeline = FAMILY.load(folder, way, lambda *_report: None)
     for model in pipeline.models.values():
         model.to(DEVICE)
     torch.cuda.synchronize()

@@ -19,6 +19,4 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 fake=$here/../fake_trellis
 launcher "$work/python" "$fake:$fake/without_libs"
-# The stand-in has no splats to draw.
-sed -i '2i export TRELLIS_WORKER_QUALITY=exact' "$work/python"
 "$PYTHON" "$here/check.py" "$trellis" "$work/python"

@@ -48,8 +48,8 @@ mount -t overlay scenario -o "lowerdir=$system,upperdir=$work/over/upper,workdir
 # stand_in: a worker and a model for the GPU form; what a wrapper sets, as that of the package does.
 stand_in() {
   local python=tests/fake_trellis/python numbers=4 node fake=/stand-in/tests/fake_trellis
-  # Nothing in place of the worker, and no small picture first.
-  sed -i 's/^backend = .*/backend = "trellis"/; s/^\[trellis\]$/&\nwarm_up = false/' "$root/nix/store/trellis.toml"
+  # Nothing in place of the worker, no small picture first, and nothing that needs real tensors.
+  sed -i 's/^backend = .*/backend = "trellis"/; s/^\[trellis\]$/&\nwarm_up = false\ndefault_quality = "exact"/' "$root/nix/store/trellis.toml"
   if nvidia-smi -L >/dev/null 2>&1; then
     python=python numbers=$((64 << 20))
     for node in /dev/nvidia*; do [[ ! -c $node ]] || options+=("--bind=$node"); done
@@ -63,7 +63,7 @@ stand_in() {
   # As tests/fake_trellis/python, with the real torch.
   cat >"$root/stand-in/python" <<LAUNCHER
 #!/bin/bash
-export PYTHONPATH="\${PYTHONPATH:-}:$fake:$fake/without_libs" TRELLIS_WORKER_QUALITY=exact
+export PYTHONPATH="\${PYTHONPATH:-}:$fake:$fake/without_libs"
 exec python3 "\$@"
 LAUNCHER
   chmod +x "$root/stand-in/python"

@@ -104,9 +104,11 @@ class Sampler:
         options = {"neg_cond": torch.zeros_like(cond[:1]), "cfg_strength": 3.0, "cfg_interval": (0.5, 1.0)}
         sample = noise
         for step in range(STEPS):
-            velocity = self._inference_model(model, sample, 1 - step / STEPS, cond=cond, **options)
-            sample = sample - velocity * (1 / STEPS)
+            sample = self.sample_once(model, sample, 1 - step / STEPS, cond, **options)
         return sample
+
+    def sample_once(self, model: Any, x_t: Any, t: float, cond: Any, **options: Any) -> Any:
+        return x_t - self._inference_model(model, x_t, t, cond, **options) * (1 / STEPS)
 
 
 class Guidance(unittest.TestCase):

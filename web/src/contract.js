@@ -1,6 +1,7 @@
 // What can be asked of a generation, read from the server's contract: no name, default or range is written here.
 
 import { json } from "./api.js";
+import { version } from "./pictures.js";
 
 /**
  * @typedef {{ name: string, help: string, type: "number"|"choice"|"several"|"switch", initial: any,
@@ -14,7 +15,11 @@ const contract = () => (asked ??= json("openapi.json").catch((error) => {
   asked = undefined;
   throw error;
 }));
-export const parameters = async () => read(await contract());
+/** What each server decides for itself has no default in the contract. */
+export const parameters = async () => {
+  const [said, { defaults = {} }] = await Promise.all([contract(), version()]);
+  return read(said).map((one) => ({ ...one, initial: one.initial ?? defaults[one.name] }));
+};
 
 /** Whether the server has a route. @param {string} path @param {string} [method] */
 export const offers = async (path, method) => {
@@ -54,16 +59,18 @@ export const PRESETS = /** @type {const} */ (["draft", "balanced", "quality"]);
 /** @typedef {typeof PRESETS[number]} Preset */
 
 /**
- * What a preset asks: draft halves the sampler's steps and takes the smallest texture, quality doubles them and takes
- * the largest, within the contract's ranges; balanced is the defaults.
+ * What a preset asks: draft takes the smallest texture and a `quality` of its name, or half of the sampler's steps where
+ * there is none; quality doubles them and takes the largest, within the contract's ranges; balanced is the defaults.
  * @param {Parameter[]} all @param {Preset} preset @returns {Record<string, unknown>}
  */
 export function preset(all, preset) {
   /** @type {Record<string, unknown>} */
   const values = {};
+  const drafts = all.some(({ name, choices }) => name === "quality" && choices?.includes("draft"));
   for (const { name, initial, min = 0, max = 0 } of all) {
-    if (name.endsWith("sampling_steps")) {
-      const factor = { draft: 0.5, balanced: 1, quality: 2 }[preset];
+    if (name === "quality") values[name] = drafts && preset === "draft" ? preset : initial;
+    else if (name.endsWith("sampling_steps")) {
+      const factor = { draft: drafts ? 1 : 0.5, balanced: 1, quality: 2 }[preset];
       values[name] = Math.min(max, Math.max(min, Math.round(initial * factor)));
     } else if (name === "texture_size") {
       values[name] = { draft: min, balanced: initial, quality: max }[preset];

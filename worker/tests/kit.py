@@ -89,12 +89,19 @@ class Worker:
             parts += part
         return bytes(parts)
 
+    def load_message(self) -> dict[str, Any]:
+        """A `load` of the model folder, with a warm-up. The faster ways need real tensors."""
+        message = snapshot("to_worker.load")
+        message.update(folder=str(self.folder), quality="exact")
+        message["warm_up"]["quality"] = "exact"
+        return dict(message)
+
     def load(self, **options: Any) -> dict[str, Any]:
         """Sends `load` and waits for the answer."""
-        message = snapshot("to_worker.load")
+        message = self.load_message()
         if not options.pop("warm_up", False):
             del message["warm_up"]
-        self.send({**message, "folder": str(self.folder), **options})
+        self.send({**message, **options})
         return self.until("loaded", "failed")
 
     def is_quiet(self) -> bool:
@@ -143,5 +150,5 @@ class WorkerCase(unittest.TestCase):
         message = snapshot("to_worker.generate")
         pictures = [str(self.folder / "picture")] * changes.pop("pictures", 1)
         message.update(pictures=pictures, out=str(out), low_vram=changes.pop("low_vram", False))
-        message["params"].update(changes)
+        message["params"].update({"quality": "exact", **changes})
         return dict(message)

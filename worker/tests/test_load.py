@@ -11,7 +11,7 @@ from typing import Any
 
 from trellis_worker.families.trellis1 import ignore_notebooks
 
-from .kit import PLACES, ROOT, WorkerCase, snapshot
+from .kit import PLACES, ROOT, WorkerCase
 
 
 class Loading(WorkerCase):
@@ -23,7 +23,7 @@ class Loading(WorkerCase):
 
     def test_a_load_tells_each_part_and_its_settings(self) -> None:
         worker = self.start()
-        worker.send({**snapshot("to_worker.load"), "folder": str(self.folder)})
+        worker.send(worker.load_message())
         parts: list[str] = []
         while (message := worker.until("load_progress", "loaded", "failed"))["type"] == "load_progress":
             part = message["part"].partition(":")[0]
@@ -49,9 +49,9 @@ class Loading(WorkerCase):
 
     def test_the_warm_up_makes_what_the_load_says(self) -> None:
         worker = self.start()
-        message = snapshot("to_worker.load")
+        message = worker.load_message()
         message["warm_up"]["ss_sampling_steps"] = 3
-        worker.send({**message, "folder": str(self.folder)})
+        worker.send(message)
         seen = []
         while (answer := worker.until("load_progress", "loaded", "failed"))["type"] == "load_progress":
             seen.append(answer["part"])
@@ -147,10 +147,11 @@ class Loading(WorkerCase):
     def test_what_stays_is_not_walked_through_after_each_job(self) -> None:
         program = (
             "import gc, pathlib, socket, sys\n"
-            "from trellis_worker import channel, protocol, session\n"
+            "from trellis_worker import channel, protocol, quality, session\n"
             "ours = session.Session(channel.Channel(socket.socketpair()[0]))\n"
             "ours._import_torch()\n"
-            "load = protocol.Load('trellis-image-large', pathlib.Path(sys.argv[1]), False, None)\n"
+            "folder = pathlib.Path(sys.argv[1])\n"
+            "load = protocol.Load('trellis-image-large', folder, quality.Quality.EXACT, False, None)\n"
             "ours._start_engine(load, lambda *_: None)\n"
             "walked, kept = len(gc.get_objects()), gc.get_freeze_count()\n"
             "assert walked < kept, (walked, kept)\n"

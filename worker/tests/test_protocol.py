@@ -8,6 +8,7 @@ import unittest
 from trellis_worker import protocol
 from trellis_worker.artifacts import NAMES
 from trellis_worker.protocol import Format, Kind, Message, ProtocolError, Stage, to_worker
+from trellis_worker.quality import Quality
 
 from .kit import JOB, MESSAGES, snapshot
 
@@ -69,6 +70,7 @@ class Protocol(unittest.TestCase):
         self.assertEqual(generate.params.seed, 7)
         self.assertEqual(generate.params.own["ss_sampling_steps"], 12)
         self.assertEqual(generate.traceparent, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+        self.assertEqual(generate.params.own["quality"], Quality.BALANCED)
         yesterday = snapshot("to_worker.generate")
         del yesterday["traceparent"]
         earlier = to_worker(yesterday)
@@ -76,7 +78,12 @@ class Protocol(unittest.TestCase):
         self.assertIsNone(earlier.traceparent)
         load = to_worker(snapshot("to_worker.load"))
         assert isinstance(load, protocol.Load) and load.warm_up is not None
-        self.assertEqual(load.warm_up.texture_size, 512)
+        self.assertEqual((load.warm_up.texture_size, load.quality), (512, Quality.BALANCED))
+        yesterday = snapshot("to_worker.load")
+        del yesterday["quality"]
+        before = to_worker(yesterday)
+        assert isinstance(before, protocol.Load)
+        self.assertIs(before.quality, Quality.EXACT)
         self.assertEqual([path.name for path in generate.pictures], ["0", "1"])
 
     def test_constants_are_the_same(self) -> None:
@@ -90,6 +97,7 @@ class Protocol(unittest.TestCase):
             {"type": "dance"},
             {"type": "cancel"},
             {"type": "load", "model": "trellis-9", "folder": 7},
+            {**snapshot("to_worker.load"), "quality": "balansed"},
         ):
             with self.assertRaises(ProtocolError):
                 to_worker(message)

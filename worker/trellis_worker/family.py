@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from .placement import Placement
 from .protocol import Format, Params, ProtocolError
+from .quality import Quality
 from .stages import Stages
 
 Report = Callable[[str, int, int], None]
@@ -30,7 +31,7 @@ class Run:
 class Family(Protocol):
     """A model family."""
 
-    def load(self, folder: Path, report: Report) -> Any:
+    def load(self, folder: Path, quality: Quality, report: Report) -> Any:
         """The pipeline, its `models` (by name) in main memory. Raises the first error there is."""
 
     def determinism(self) -> list[str]:
@@ -45,7 +46,7 @@ class Family(Protocol):
     def exporting(self, run: Run, decoded: Any) -> AbstractContextManager[Callable[[Format], Save]]:
         """While it is open: prepares a format and gives what writes its file; enters the other stages."""
 
-    def notes(self, formats: tuple[Format, ...]) -> list[str]:
+    def notes(self, params: Params) -> list[str]:
         """What a person should know of the files."""
 
 

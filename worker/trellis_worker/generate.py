@@ -51,7 +51,7 @@ class Engine:
             peak = self.vram.peak()
         finally:
             self.clean()
-        notes = self.family.notes(request.params.formats)
+        notes = self.family.notes(request.params)
         return Done(request.job, times, peak, self.vram.held(), facts.rss_bytes(), notes)
 
     def sample(self, pictures: tuple[Path, ...], params: Params, stages: Stages) -> Any:

@@ -11,6 +11,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar
 
+from .quality import Quality
+
 PROTOCOL = 2
 MAX_FRAME_BYTES = 1024 * 1024
 
@@ -84,6 +86,7 @@ class Load:
 
     model: str
     folder: Path
+    quality: Quality
     low_vram: bool
     warm_up: Params | None
 
@@ -133,6 +136,7 @@ def to_worker(message: dict[str, Any]) -> ToWorker:
                 return Load(
                     message["model"],
                     Path(message["folder"]),
+                    Quality(message.get("quality", Quality.EXACT)),
                     message["low_vram"],
                     None if warm_up is None else Params.from_json(warm_up),
                 )

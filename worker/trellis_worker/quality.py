@@ -1,32 +1,22 @@
-"""How near the worker stays to TRELLIS's own code.
+"""How near a job stays to TRELLIS's own code; the server's word for it comes with the job.
 
 `exact` calls it as it is. `balanced` does the same work in faster ways of our own, each with a test that says
-how far its result is from TRELLIS's.
+how far its result is from TRELLIS's. `draft` leaves out steps besides (`caching.py`).
 """
 
 from __future__ import annotations
 
-import os
 from enum import StrEnum
-
-from .failures import WorkerError
-from .protocol import Kind
-
-VARIABLE = "TRELLIS_WORKER_QUALITY"
 
 
 class Quality(StrEnum):
-    """What the server's environment asks for."""
+    """What a job may ask for."""
 
     EXACT = "exact"
     BALANCED = "balanced"
+    DRAFT = "draft"
 
-
-def asked() -> Quality:
-    """`exact` where nothing is said; an unknown name is an error, so that a slip of the pen is seen."""
-    value = os.environ.get(VARIABLE, Quality.EXACT)
-    try:
-        return Quality(value)
-    except ValueError as error:
-        names = " or ".join(f"`{quality}`" for quality in Quality)
-        raise WorkerError(Kind.INTERNAL, f"`{VARIABLE}` is `{value}`, but must be {names}") from error
+    @property
+    def ours(self) -> bool:
+        """Whether our ways take the place of TRELLIS's."""
+        return self is not Quality.EXACT

@@ -143,7 +143,7 @@ class Session:
         if device.type == "cuda":
             # Says by itself what is wrong with driver or GPU, before gigabytes are read.
             torch.cuda.init()
-        pipeline = family.load(message.folder, tell)
+        pipeline = family.load(message.folder, message.quality, tell)
         bind_device(pipeline, device)
         placement = Placement(pipeline.models, device, self._vram.release)
         engine = Engine(torch, family, pipeline, placement, self._vram)

@@ -134,14 +134,10 @@ pub trait Backend: Send + Sync + 'static {
     /// Whether it can work now.
     fn readiness(&self) -> Readiness;
 
-    /// Which variant of its pipeline makes results: one that is faster or less precise has a name of its own, so
-    /// that no variant's results are taken for another's.
-    #[expect(
-        clippy::unnecessary_literal_bound,
-        reason = "other backends put theirs together"
-    )]
-    fn variant(&self) -> &str {
-        "reference"
+    /// Which variant of its pipeline makes results, where it has several: one that is faster or less precise has a
+    /// name of its own, so that no variant's results are taken for another's.
+    fn variant(&self) -> Option<&str> {
+        None
     }
 
     /// Whether the Python environment and the model take part in what it makes.

@@ -71,7 +71,7 @@ impl Origin {
     pub fn identity(&self, backend: &dyn Backend) -> Option<String> {
         let mut named = json!({
             "backend": backend.capabilities().name,
-            "variant": backend.variant(),
+            "variant": backend.variant().unwrap_or("reference"),
             "server": self.installation.server,
             // A result that was kept without a statement is not what is asked for where there is to be one.
             "statement": self.states,
@@ -106,6 +106,7 @@ impl Origin {
             name: from.name,
             params: params.clone(),
             backend: backend.capabilities().name.to_owned(),
+            variant: backend.variant().map(str::to_owned),
             server: self.installation.server.clone(),
             python_env: python.then(|| PythonEnv {
                 versions: with.versions.clone(),

@@ -47,8 +47,8 @@ pub use job::{AskedBackend, BackendChoice, Job, Source, Transition};
 pub use name::AssetName;
 pub use named::UnknownName;
 pub use params::{
-    Given, Kind, Model, ModelParams, MultiImageAlgorithm, ParamError, Parameter, Params, ParamsPatch,
-    TrellisImageLarge,
+    Defaults, Given, Kind, Model, ModelParams, MultiImageAlgorithm, ParamError, Parameter, Params,
+    ParamsPatch, Quality, TrellisImageLarge,
 };
 pub use plain_words::plain_words;
 pub use provenance::{GpuUsed, Installation, Pin, Provenance, PythonEnv, Schema, ServerBuild, UnknownSchema};

@@ -7,6 +7,7 @@
 
 mod parameter;
 mod patch;
+mod quality;
 #[cfg(feature = "openapi")]
 mod schema;
 mod table;
@@ -16,7 +17,8 @@ use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 
 pub use parameter::{Given, Kind, ParamError, Parameter};
-pub use patch::ParamsPatch;
+pub use patch::{Defaults, ParamsPatch};
+pub use quality::Quality;
 use table::{models, parameters};
 pub use trellis_image_large::{MultiImageAlgorithm, TrellisImageLarge};
 
@@ -61,7 +63,7 @@ impl Model {
 
     const KIND: Kind = Kind::Choice {
         names: Self::NAMES,
-        default: Self::NAMES[0],
+        default: Some(Self::NAMES[0]),
         schema: None,
     };
 }
@@ -81,9 +83,10 @@ impl Params {
     ///
     /// # Panics
     /// Never: a test makes those of each model.
-    pub fn warm_up(model: Model) -> Self {
+    pub fn warm_up(model: Model, defaults: &Defaults) -> Self {
         let asked = ParamsPatch::default()
             .with("model", model.name())
+            .or(defaults)
             .with("seed", 1)
             .with("texture_size", 512);
         let few = model.few_steps().iter();

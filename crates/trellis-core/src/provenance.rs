@@ -30,6 +30,10 @@ pub struct Provenance {
     pub params: Params,
     /// The backend that made it.
     pub backend: String,
+    /// Which variant of its pipeline the backend took, where it has several: the settings of its workers that results
+    /// depend on. What a job may ask of the pipeline is in `params`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub variant: Option<String>,
     /// The program.
     pub server: ServerBuild,
     /// The Python environment, where one took part.
@@ -161,6 +165,7 @@ mod tests {
             name: AssetName::of_file("chair.png"),
             params: ParamsPatch::default().resolve(7).unwrap(),
             backend: "trellis".to_owned(),
+            variant: Some("ATTN_BACKEND=xformers SPCONV_ALGO=native".to_owned()),
             server: ServerBuild {
                 version: "0.1.0".to_owned(),
                 pin: Pin::Nix {
@@ -195,11 +200,12 @@ mod tests {
     #[test]
     fn a_preview_needs_neither_python_nor_gpu_nor_model() {
         let mut value = serde_json::to_value(full()).unwrap();
-        for absent in ["name", "python_env", "model_lock", "gpu"] {
+        for absent in ["name", "variant", "python_env", "model_lock", "gpu"] {
             value.as_object_mut().unwrap().remove(absent);
         }
         let read: Provenance = serde_json::from_value(value).unwrap();
-        assert_eq!((read.python_env, read.model_lock, read.gpu), (None, None, None));
+        assert_eq!((read.variant, read.python_env), (None, None));
+        assert_eq!((read.model_lock, read.gpu), (None, None));
     }
 
     #[test]

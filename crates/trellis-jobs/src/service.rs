@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tracing::warn;
-use trellis_core::{BackendChoice, Failure, Format, Input, Job, JobEvent, JobId};
+use trellis_core::{BackendChoice, Defaults, Failure, Format, Input, Job, JobEvent, JobId};
 
 use crate::rules::Command;
 use crate::{
@@ -57,6 +57,8 @@ pub struct Jobs {
     pub makers: Arc<dyn Makers>,
     /// What is taken.
     pub limits: JobLimits,
+    /// What holds where a submission leaves it open.
+    pub defaults: Defaults,
     /// Room on disk for submissions that are still coming in.
     pub staging: Staging,
     /// Memory for looking at what came in.

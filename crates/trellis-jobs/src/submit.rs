@@ -56,7 +56,7 @@ impl Jobs {
         if inputs.is_empty() {
             return Err(SubmitError::NoPicture);
         }
-        let params = patch.resolve(rand::random())?;
+        let params = patch.clone().or(&self.defaults).resolve(rand::random())?;
         let made_by = match self.makers.made_by(backend, &params.formats) {
             Ok(made_by) => made_by,
             // Now, rather than after a wait.

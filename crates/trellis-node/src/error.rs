@@ -9,7 +9,7 @@ use trellis_provenance::KeyError;
 use trellis_server::{InvalidKeyName, KeysError};
 use trellis_supervisor::UnpackError;
 
-use crate::{CertificateError, SecretFileError, SocketError, WebhooksError, nearby};
+use crate::{CertificateError, SecretFileError, SharedStoreError, SocketError, WebhooksError, nearby};
 
 /// Why a node cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +49,9 @@ pub enum NodeError {
         #[source]
         source: BlobError,
     },
+    /// The job store that is to be shared cannot be.
+    #[error(transparent)]
+    SharedStore(#[from] SharedStoreError),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}")]
     Listen {
@@ -159,6 +162,7 @@ impl NodeError {
             Self::OtherUser { .. } => "other_user",
             Self::Database { .. } => "database",
             Self::Blobs { .. } => "blobs",
+            Self::SharedStore(error) => error.kind(),
             Self::Listen { .. } => "listen",
             Self::Socket(error) => error.kind(),
             Self::Certificate(error) => error.kind(),
@@ -211,6 +215,7 @@ impl NodeError {
             }
             Self::Database { source, .. } => source.advice(),
             Self::Blobs { source, .. } => source.advice(),
+            Self::SharedStore(error) => return error.advice(),
             Self::Listen { source, .. } => match source.kind() {
                 io::ErrorKind::AddrInUse => {
                     "another program listens there: stop it, or choose another port with `--port` (0 takes any)"
@@ -250,10 +255,16 @@ impl NodeError {
                      `/metrics` is on the server's own address as well"
                 }
             },
-            Self::ProjectorzListen { .. } => {
-                "stop the program that listens there, or choose another port with `--compat-projectorz-listen` and enter \
-                 it in StableProjectorz"
-            }
+            Self::ProjectorzListen { source, .. } => match source.kind() {
+                io::ErrorKind::AddrInUse => {
+                    "stop the program that listens there, which may be trellis-stable-projectorz, or choose another port \
+                     with `--compat-projectorz-listen` and enter it in StableProjectorz"
+                }
+                io::ErrorKind::PermissionDenied => {
+                    "ports below 1024 need a privilege: choose another with `--compat-projectorz-listen`"
+                }
+                _ => "choose an address of this machine with `--compat-projectorz-listen`",
+            },
             Self::MetricsOpenToAll { .. } => {
                 "listen on 127.0.0.1 there; or, where everybody who can reach it may read them, add \
                  `--metrics-public`"

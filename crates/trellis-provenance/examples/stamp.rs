@@ -32,6 +32,7 @@ fn record() -> Result<Provenance, Box<dyn Error>> {
         name: None,
         params: ParamsPatch::default().resolve(7)?,
         backend: "trellis".to_owned(),
+        variant: Some("ATTN_BACKEND=xformers".to_owned()),
         server: ServerBuild {
             version: "0.1.0".to_owned(),
             pin: pin.clone(),

@@ -180,6 +180,7 @@ impl BuildDefinition {
             }),
         };
         let gpu = self.internal_parameters.get("gpu");
+        let variant = self.internal_parameters.get("variant").cloned();
         (self.build_type == BUILD_TYPE).then_some(Provenance {
             schema: Schema,
             inputs: inputs.collect(),
@@ -187,6 +188,7 @@ impl BuildDefinition {
             name: asked("name").map(serde_json::from_value).transpose().ok()?,
             params: serde_json::from_value(asked("params")?).ok()?,
             backend: serde_json::from_value(asked("backend")?).ok()?,
+            variant: variant.map(serde_json::from_value).transpose().ok()?,
             server: ServerBuild {
                 version: version.to_owned(),
                 pin: used("trellis-server")?.pin(),
@@ -217,6 +219,9 @@ impl BuildDefinition {
         }
         if let Some(env) = python {
             internal["versions"] = json!(env.versions);
+        }
+        if let Some(variant) = &provenance.variant {
+            internal["variant"] = json!(variant);
         }
         let mut external = json!({ "backend": provenance.backend, "params": provenance.params });
         if let Some(name) = &provenance.name {

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tracing::warn;
 use trellis_backend::{Backend, Capabilities, Readiness};
-use trellis_core::{Failure, Format};
+use trellis_core::{Defaults, Failure, Format, Quality};
 
 use crate::AppState;
 
@@ -53,6 +53,9 @@ pub(crate) struct BackendFacts {
     multiview: bool,
     /// How many jobs it works on at a time.
     slots: usize,
+    /// Which variant of its pipeline it takes, where it has several, as the provenance of results names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variant: Option<String>,
 }
 
 /// What this server is.
@@ -70,6 +73,15 @@ pub(crate) struct Version {
     formats: Vec<Format>,
     /// What is taken.
     limits: Limits,
+    /// Parameters as they are taken here where a submission leaves them open and the contract does not say.
+    defaults: TakenHere,
+}
+
+/// What this server decides where a submission leaves it open.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct TakenHere {
+    /// How near to TRELLIS's own code.
+    quality: Quality,
 }
 
 /// What is taken.
@@ -125,6 +137,7 @@ pub(crate) async fn version(State(state): State<AppState>) -> Json<Version> {
         .collect();
     let made = |format: &Format| backends.iter().any(|backend| backend.formats.contains(format));
     let limits = state.jobs.limits;
+    let Defaults { quality } = state.jobs.defaults;
     Json(Version {
         name: "trellis-server",
         release: state.version.clone(),
@@ -138,6 +151,7 @@ pub(crate) async fn version(State(state): State<AppState>) -> Json<Version> {
             queued_jobs: limits.queue_limit,
             job_seconds: limits.attempt_time.as_secs(),
         },
+        defaults: TakenHere { quality },
     })
 }
 
@@ -224,6 +238,7 @@ fn facts(backend: &dyn Backend) -> BackendFacts {
         formats: formats.clone(),
         multiview: *multiview,
         slots: *slots,
+        variant: backend.variant().map(str::to_owned),
     }
 }
 

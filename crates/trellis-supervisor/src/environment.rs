@@ -91,8 +91,8 @@ mod tests {
         let with =
             |set: &'static str, value: &'static str| variant(|name| (name == set).then(|| value.into()));
         let usual = variant(|_| None);
-        assert_eq!(with("TRELLIS_WORKER_QUALITY", "balanced"), usual);
-        for (name, value) in [("TRELLIS_WORKER_QUALITY", "exact"), ("ATTN_BACKEND", "sdpa")] {
+        assert_eq!(with("SPCONV_ALGO", "native"), usual);
+        for (name, value) in [("SPCONV_ALGO", "auto"), ("ATTN_BACKEND", "sdpa")] {
             assert_ne!(with(name, value), usual, "{name}");
         }
     }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use trellis_core::{Model, Params};
+use trellis_core::{Defaults, Model, Params};
 
 use crate::admission::admit;
 use crate::cause::Cause;
@@ -30,6 +30,8 @@ pub struct LaunchSettings {
     pub u2net_home: Option<PathBuf>,
     /// A folder that lasts, for the driver's compiled kernels and the worker's sources.
     pub state: PathBuf,
+    /// What a job takes where it does not say otherwise; models are loaded and warmed up by it.
+    pub defaults: Defaults,
     /// Keep models in main memory between stages.
     pub low_vram: bool,
     /// Run a small picture before a worker counts as ready.
@@ -114,8 +116,12 @@ impl Launcher {
         ToWorker::Load {
             model: MODEL,
             folder: self.settings.model.clone(),
+            quality: self.settings.defaults.quality,
             low_vram,
-            warm_up: self.settings.warm_up.then(|| Params::warm_up(MODEL)),
+            warm_up: self
+                .settings
+                .warm_up
+                .then(|| Params::warm_up(MODEL, &self.settings.defaults)),
         }
     }
 }

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import quality
+from .. import caching
 from ..checkpoints import checkpoint, load_model, read_arguments, replaced
 from ..deferred import defer
 from ..exports import in_millimetres, plain_mesh
@@ -65,12 +65,25 @@ class Own:
     slat_sampling_steps: int
     slat_guidance_strength: float
     multiimage_algo: str
+    quality: str
+
+    @classmethod
+    def of(cls, params: Params) -> Own:
+        return own_params(cls, params)
+
+    @property
+    def steps(self) -> dict[Stage, int]:
+        """Those asked of each sampler."""
+        return {
+            Stage.SPARSE_STRUCTURE: self.ss_sampling_steps,
+            Stage.STRUCTURED_LATENT: self.slat_sampling_steps,
+        }
 
 
 class Trellis1:
     """The family; see `Family`."""
 
-    def load(self, folder: Path, report: Report) -> Any:
+    def load(self, folder: Path, quality: Quality, report: Report) -> Any:
         """TRELLIS's own `from_pretrained` around a loop that loads each model once, from the folder."""
         arguments = read_arguments(folder)
         names = [name for name in arguments["models"] if name not in UNUSED]
@@ -97,17 +110,17 @@ class Trellis1:
             replaced(base.Pipeline, "from_pretrained", staticmethod(from_pretrained)),
             _local_hub(),
             _quickly(
-                [files.with_name(f"{files.name}.safetensors") for files in checkpoints.values()]
+                quality, [files.with_name(f"{files.name}.safetensors") for files in checkpoints.values()]
             ) as check,
         ):
             pipeline = pipelines.TrellisImageTo3DPipeline.from_pretrained(str(folder))
             check(pipeline.models)
-        if quality.asked() is Quality.BALANCED:
+        if quality.ours:
             _with_our_ways(pipeline)
         return pipeline
 
     def determinism(self) -> list[str]:
-        return [f"SPCONV_ALGO={os.environ.get('SPCONV_ALGO', '')}", f"{quality.VARIABLE}={quality.asked()}"]
+        return [f"SPCONV_ALGO={os.environ.get('SPCONV_ALGO', '')}"]
 
     def prepare(self, pipeline: Any, picture: Any, remove_background: bool) -> Any:
         """The picture cropped to its object on black."""
@@ -123,7 +136,7 @@ class Trellis1:
 
     def sample(self, run: Run, pictures: list[Any]) -> dict[str, Any]:
         """The decoded representations by name."""
-        own = own_params(Own, run.params)
+        own = Own.of(run.params)
         options: dict[str, Any] = {
             "seed": run.params.seed,
             "formats": decoded_for(run.params),
@@ -137,11 +150,7 @@ class Trellis1:
                 "cfg_strength": own.slat_guidance_strength,
             },
         }
-        steps = {
-            Stage.SPARSE_STRUCTURE: own.ss_sampling_steps,
-            Stage.STRUCTURED_LATENT: own.slat_sampling_steps,
-        }
-        with _listening(run, steps):
+        with _listening(run, own):
             if len(pictures) == 1:
                 return dict(run.pipeline.run(pictures[0], **options))
             return dict(run.pipeline.run_multi_image(pictures, mode=own.multiimage_algo, **options))
@@ -149,15 +158,18 @@ class Trellis1:
     @contextmanager
     def exporting(self, run: Run, decoded: dict[str, Any]) -> Iterator[Callable[[Format], Save]]:
         processing = importlib.import_module("trellis.utils.postprocessing_utils")
-        with _mending(processing), _baking(processing, run.stages):
+        with _mending(processing, quality_of(run.params)), _baking(processing, run.stages):
             yield Exports(run, decoded, processing).prepare
 
-    def notes(self, formats: tuple[Format, ...]) -> list[str]:
-        if Format.PLY in formats:
-            return [
+    def notes(self, params: Params) -> list[str]:
+        notes = []
+        if quality_of(params) is Quality.DRAFT:
+            notes.append(f"made as a `draft`: {caching.LOSS}")
+        if Format.PLY in params.formats:
+            notes.append(
                 "the PLY holds TRELLIS's full mesh with its vertex colours: `mesh_simplify` does not apply"
-            ]
-        return []
+            )
+        return notes
 
 
 FAMILY = Trellis1()
@@ -168,6 +180,11 @@ def upright(vertices: Any) -> Any:
     turned = vertices[:, [0, 2, 1]]
     turned[:, 2] = -turned[:, 2]
     return turned
+
+
+def quality_of(params: Params) -> Quality:
+    """What a job asks for."""
+    return Quality(Own.of(params).quality)
 
 
 def ignore_notebooks() -> None:
@@ -196,9 +213,9 @@ def _with_our_ways(pipeline: Any) -> None:
 
 
 @contextmanager
-def _quickly(files: list[Path]) -> Iterator[Callable[[dict[str, Any]], None]]:
+def _quickly(quality: Quality, files: list[Path]) -> Iterator[Callable[[dict[str, Any]], None]]:
     """Loads without random weights where that is asked for; gives what checks that nothing is left empty."""
-    if quality.asked() is not Quality.BALANCED:
+    if not quality.ours:
         yield lambda _models: None
         return
     # Only here, for it imports torch.
@@ -235,14 +252,14 @@ def _local_hub() -> Iterator[None]:
 
 
 @contextmanager
-def _listening(run: Run, steps: dict[Stage, int]) -> Iterator[None]:
-    """Reports the stages from `condition` to `decode`; `steps` are those asked of each sampler."""
+def _listening(run: Run, own: Own) -> Iterator[None]:
+    """Reports the stages from `condition` to `decode`, and has the samplers work as the job asks."""
     pipeline, stages, placement = run.pipeline, run.stages, run.placement
-    ours = quality.asked() is Quality.BALANCED
-    if ours:
+    quality = quality_of(run.params)
+    if quality.ours:
         _with_our_ways(pipeline)
     if hasattr(pipeline, "recorded_flow"):
-        pipeline.models[DECODERS["mesh"]].mesh_extractor.whole = not ours
+        pipeline.models[DECODERS["mesh"]].mesh_extractor.whole = not quality.ours
 
     def staged(method: str, stage: Stage, total: int) -> None:
         original = getattr(pipeline, method)
@@ -272,10 +289,14 @@ def _listening(run: Run, steps: dict[Stage, int]) -> Iterator[None]:
             sampler = getattr(pipeline, name)
             undo.enter_context(restored(sampler))
             sampler.sample_once = counted(sampler.sample_once, stages)
-            staged(method, stage, steps[stage])
+            staged(method, stage, own.steps[stage])
         pipeline.decode_slat = decode_each
-        if ours:
+        if quality.ours:
             _guide_in_one_batch(pipeline, placement)
+        if quality is Quality.DRAFT:
+            for name, stage in SAMPLERS.values():
+                sampler = getattr(pipeline, name)
+                sampler._inference_model = caching.StepCache(sampler._inference_model, own.steps[stage])
         yield
 
 
@@ -311,9 +332,9 @@ def _guide_in_one_batch(pipeline: Any, placement: Placement) -> None:
 
 
 @contextmanager
-def _mending(module: Any) -> Iterator[None]:
+def _mending(module: Any, quality: Quality) -> Iterator[None]:
     """Has the halves of `to_glb` that are ours take the place of TRELLIS's, where that is asked for."""
-    if quality.asked() is not Quality.BALANCED:
+    if not quality.ours:
         yield
         return
     # Only here, for they import torch and numpy.
@@ -394,7 +415,7 @@ class Exports:
             vertices, faces = self._simplified()
             return plain_mesh(upright(vertices), faces, None, "glb")
         splats, decoded, params = self.decoded["gaussian"][0], self._mesh(), self.run.params
-        if quality.asked() is Quality.BALANCED:
+        if quality_of(params).ours:
             # Only here, for it imports torch.
             glb = importlib.import_module("trellis_worker.texture.glb")
             trellis = glb.Trellis(self.processing, importlib.import_module("trellis.utils.render_utils"))

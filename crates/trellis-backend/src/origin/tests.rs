@@ -24,8 +24,8 @@ impl Backend for InPython {
         Readiness::Ready
     }
 
-    fn variant(&self) -> &str {
-        self.1
+    fn variant(&self) -> Option<&str> {
+        Some(self.1)
     }
 
     fn uses_python(&self) -> bool {
@@ -111,6 +111,10 @@ fn only_what_takes_part_is_named() {
     let real = origin.provenance(in_python().as_ref(), Pictures::default(), &params, &with);
     assert_eq!(real.python_env.unwrap().versions, with.versions);
     assert_eq!(real.model_lock, installation().model_lock);
+    assert_eq!(
+        (preview.variant, real.variant.as_deref()),
+        (None, Some("reference"))
+    );
 }
 
 #[test]

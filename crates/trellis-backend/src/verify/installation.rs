@@ -17,6 +17,9 @@ pub fn compare_installation(recorded: &Provenance, here: &Installation, gpus: &[
         None => checks.push(Check::open("python", "not involved")),
     }
     checks.push(model(recorded, here));
+    if let Some(variant) = &recorded.variant {
+        checks.push(Check::open("variant", format!("recorded {variant}")));
+    }
     checks.push(match &recorded.gpu {
         Some(gpu) => compare_gpu(gpu, gpus),
         None => Check::open("gpu", "not involved"),

@@ -2,7 +2,7 @@
 
 use toml::Value;
 use tracing_subscriber::EnvFilter;
-use trellis_core::AskedBackend;
+use trellis_core::{AskedBackend, Quality};
 use trellis_gpu::GpuChoice;
 use trellis_node::{listen_address, listen_endpoint};
 use trellis_server::{AllowedHosts, AllowedOrigins, TrustedProxies};
@@ -30,6 +30,8 @@ pub(crate) enum Kind {
     PathOrNone,
     /// A file's path, or nothing.
     FileOrNone,
+    /// The URL of a job store, or nothing.
+    Store,
     /// A program's name or path.
     Program,
     /// Yes or no.
@@ -40,6 +42,8 @@ pub(crate) enum Kind {
     LogFilter,
     /// A backend, or `auto`.
     Backend,
+    /// How near to TRELLIS's own code.
+    Quality,
     /// A list of web origins; as text with commas between them.
     Origins,
     /// A list of host names; as text with commas between them.
@@ -75,11 +79,16 @@ impl Kind {
             (Self::Backend, Value::String(name)) => {
                 AskedBackend::ALL.iter().any(|choice| choice.name() == name)
             }
+            (Self::Quality, Value::String(name)) => name.parse::<Quality>().is_ok(),
             (Self::Address, Value::String(text)) => listen_address(text).is_some(),
             (Self::Endpoint, Value::String(text)) => text.is_empty() || listen_endpoint(text).is_some(),
             (Self::Path | Self::Program, Value::String(text)) => !text.is_empty(),
             (Self::PathOrNone | Self::FileOrNone, Value::String(_)) | (Self::Switch, Value::Boolean(_)) => {
                 true
+            }
+            // Whether it is a good one is said without repeating it: it may hold a password.
+            (Self::Store, Value::String(text)) => {
+                text.is_empty() || text.starts_with("postgres://") || text.starts_with("postgresql://")
             }
             (Self::Gpus, Value::String(text)) => text.parse::<GpuChoice>().is_ok(),
             (Self::LogFilter, Value::String(text)) => {
@@ -105,6 +114,7 @@ impl Kind {
             Self::Integer { min, max } => format!("a whole number from {min} to {max}"),
             Self::Choice(words) => one_of(words),
             Self::Backend => one_of(&AskedBackend::ALL.map(AskedBackend::name)),
+            Self::Quality => one_of(&Quality::ALL.map(Quality::name)),
             Self::Switch => one_of(&["true", "false"]),
             _ => self.words().1.to_owned(),
         }
@@ -119,7 +129,7 @@ impl Kind {
     fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Integer { .. } => ("NUMBER", ""),
-            Self::Choice(_) | Self::Backend => ("NAME", ""),
+            Self::Choice(_) | Self::Backend | Self::Quality => ("NAME", ""),
             Self::Address => (
                 "ADDRESS",
                 "an IP address such as `127.0.0.1` or `::1`, or `localhost`",
@@ -130,6 +140,7 @@ impl Kind {
             ),
             Self::Path | Self::PathOrNone => ("DIR", "a path"),
             Self::FileOrNone => ("FILE", "the path of a file"),
+            Self::Store => ("URL", "a URL such as `postgres://trellis@db.example/trellis`"),
             Self::Program => ("PROGRAM", "a program"),
             Self::Switch => ("BOOL", ""),
             Self::Gpus => ("GPUS", "`all`, or numbers and UUIDs such as `0,1`"),

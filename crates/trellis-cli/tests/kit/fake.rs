@@ -36,5 +36,7 @@ pub(crate) fn flags(model: &Path, workers: u32) -> Vec<String> {
         "--gpus".to_owned(),
         format!("unchecked:{workers}"),
         "--warm-up=false".to_owned(),
+        // The faster ways need real tensors.
+        "--default-quality=exact".to_owned(),
     ]
 }

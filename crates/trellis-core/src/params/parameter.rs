@@ -50,8 +50,8 @@ pub enum Kind {
     Choice {
         /// All of them.
         names: &'static [&'static str],
-        /// The default.
-        default: &'static str,
+        /// The default; `None`: as the server is set, see [`super::Defaults`].
+        default: Option<&'static str>,
         /// The name of their schema in the HTTP contract, where they have one.
         schema: Option<&'static str>,
     },
@@ -107,15 +107,25 @@ impl Kind {
         Self::Real { least, most, default }
     }
 
-    /// The value that is taken where none is given; `None` for a random one.
+    /// The value that is taken where none is given; `None` where that is not the same everywhere, see
+    /// [`Kind::without_default`].
     pub fn default(&self) -> Option<Given> {
         Some(match *self {
             Self::Whole { default, .. } => Given::Whole(default?),
             Self::Real { default, .. } => Given::Real(default),
             Self::Flag { default } => Given::Flag(default),
-            Self::Choice { default, .. } => Given::Name(default),
+            Self::Choice { default, .. } => Given::Name(default?),
             Self::Formats => Given::Formats(vec![Format::Glb]),
         })
+    }
+
+    /// What is taken where none is given, in words, where it is not the same everywhere.
+    pub fn without_default(&self) -> Option<&'static str> {
+        match self {
+            Self::Whole { default: None, .. } => Some("a random one"),
+            Self::Choice { default: None, .. } => Some("as the server is set"),
+            _ => None,
+        }
     }
 
     /// The allowed numbers as people write them, such as `1 to 50`; `None` for what is not a number.

@@ -9,6 +9,7 @@ use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::parameter::{FromGiven, Given, Kind, ParamError, Parameter};
+use super::quality::Quality;
 use super::{Model, Params};
 use crate::Format;
 
@@ -24,6 +25,13 @@ use crate::Format;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ParamsPatch {
     given: BTreeMap<&'static str, Given>,
+}
+
+/// What each server decides for itself where a request leaves it open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Defaults {
+    /// How near the work stays to TRELLIS's own code, for models that have more than one way.
+    pub quality: Quality,
 }
 
 /// The names of all parameters of all models.
@@ -43,9 +51,25 @@ impl ParamsPatch {
         self.given.get(name)
     }
 
-    /// Checks every value and fills in defaults; `random_seed` is taken where no seed is given.
+    /// With what a server decides where nothing is asked for.
+    #[must_use]
+    pub fn or(mut self, defaults: &Defaults) -> Self {
+        let Defaults { quality } = *defaults;
+        let model = match self.given("model") {
+            Some(Given::Name(name)) => name.parse().ok(),
+            _ => Some(Model::DEFAULT),
+        };
+        let table = model.map_or(&[][..], Model::parameters);
+        if table.iter().any(|parameter| parameter.name == "quality") {
+            self.given.entry("quality").or_insert(quality.into());
+        }
+        self
+    }
+
+    /// Checks every value and fills in defaults; `random_seed` is taken where no seed is given, and what each server decides
+    /// is as [`Defaults`] has it without settings, unless [`ParamsPatch::or`] said otherwise.
     pub fn resolve(&self, random_seed: u32) -> Result<Params, ParamError> {
-        let mut asked = self.clone();
+        let mut asked = self.clone().or(&Defaults::default());
         let seed = i64::from(random_seed & (u32::MAX >> 1));
         asked.given.entry("seed").or_insert(Given::Whole(seed));
         let params = Params::checked(&asked)?;

@@ -9,6 +9,7 @@ use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::parameter::{Given, Kind, Parameter};
+use super::quality::Quality;
 use super::{MultiImageAlgorithm, Params, ParamsPatch};
 use crate::Format;
 
@@ -63,6 +64,7 @@ fn named(schemas: &mut Vec<(String, RefOr<Schema>)>) {
         <MultiImageAlgorithm as ToSchema>::name().into_owned(),
         MultiImageAlgorithm::schema(),
     ));
+    schemas.push((<Quality as ToSchema>::name().into_owned(), Quality::schema()));
 }
 
 /// A parameter as a property; one that is asked for may be left out or `null`.
@@ -133,11 +135,13 @@ fn described(parameter: &Parameter, asked: bool) -> String {
             format!("{} (`{default}`).", parameter.sentence())
         }
         Some(default) => format!("{} ({default}).", parameter.sentence()),
-        None if asked => format!(
-            "{}; absent: a random one, which the job then shows.",
-            parameter.sentence()
-        ),
-        None => format!("{}.", parameter.sentence()),
+        None => match parameter.kind.without_default().filter(|_| asked) {
+            Some(words) => format!(
+                "{}; absent: {words}, which the job then shows.",
+                parameter.sentence()
+            ),
+            None => format!("{}.", parameter.sentence()),
+        },
     }
 }
 

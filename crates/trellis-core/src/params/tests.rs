@@ -124,9 +124,16 @@ fn parameters_of_before_the_model_and_the_size_of_an_stl_still_parse() {
     let old = r#"{"seed": 7, "ss_sampling_steps": 12, "ss_guidance_strength": 7.5, "slat_sampling_steps": 12,
         "slat_guidance_strength": 3.0, "multiimage_algo": "stochastic", "mesh_simplify": 0.95,
         "texture_size": 1024, "formats": ["glb"], "remove_background": true}"#;
-    let usual = ParamsPatch::default().resolve(7).unwrap();
+    let usual = ParamsPatch::default()
+        .with("quality", "exact")
+        .resolve(7)
+        .unwrap();
     assert_eq!(serde_json::from_str::<Params>(old).unwrap(), usual);
-    assert_eq!(of_json(old).resolve(0).unwrap(), usual);
+    // A request that is repeated gets what it would get now.
+    assert_eq!(
+        of_json(old).resolve(0).unwrap(),
+        ParamsPatch::default().resolve(7).unwrap()
+    );
     let later = serde_json::to_string(&usual).unwrap();
     assert_eq!(serde_json::from_str::<Params>(&later).unwrap(), usual);
     assert_eq!(of_json(&later).resolve(0).unwrap(), usual);
@@ -152,7 +159,7 @@ fn a_request_is_written_as_it_always_was() {
 #[test]
 fn a_warm_up_takes_the_defaults_but_for_its_size() {
     for model in Model::ALL {
-        let quick = Params::warm_up(model);
+        let quick = Params::warm_up(model, &Defaults::default());
         let usual = ParamsPatch::default()
             .with("model", model.name())
             .resolve(1)
@@ -165,8 +172,33 @@ fn a_warm_up_takes_the_defaults_but_for_its_size() {
         };
         assert_eq!(quick, own);
     }
-    let ModelParams::TrellisImageLarge(own) = Params::warm_up(Model::TrellisImageLarge).model;
+    let defaults = Defaults {
+        quality: Quality::Exact,
+    };
+    let ModelParams::TrellisImageLarge(own) = Params::warm_up(Model::TrellisImageLarge, &defaults).model;
     assert_eq!((own.ss_sampling_steps, own.ss_guidance_strength), (4, 7.5));
+    assert_eq!(own.quality, Quality::Exact);
+}
+
+#[test]
+fn what_a_server_decides_holds_where_nothing_is_asked_for() {
+    let quality = |patch: ParamsPatch| {
+        let ModelParams::TrellisImageLarge(own) = patch.resolve(0).unwrap().model;
+        own.quality
+    };
+    let exact = Defaults {
+        quality: Quality::Exact,
+    };
+    assert_eq!(quality(ParamsPatch::default()), Quality::Balanced);
+    assert_eq!(quality(ParamsPatch::default().or(&exact)), Quality::Exact);
+    let draft = ParamsPatch::default().with("quality", Quality::Draft);
+    assert_eq!(quality(draft.clone()), Quality::Draft);
+    assert_eq!(quality(draft.or(&exact)), Quality::Draft);
+    let error = serde_json::from_str::<ParamsPatch>(r#"{"quality": "best"}"#).unwrap_err();
+    assert_eq!(
+        crate::plain_words(&error.to_string()),
+        "`best` is unknown; choose from `draft`, `balanced`, `exact`"
+    );
 }
 
 #[test]

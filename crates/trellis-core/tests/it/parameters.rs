@@ -17,7 +17,7 @@ fn rows(parameters: &[Parameter]) -> String {
         };
         let default = match parameter.kind.default() {
             Some(default) => format!("`{default}`"),
-            None => "random".to_owned(),
+            None => kind_words(parameter).to_owned(),
         };
         writeln!(
             rows,
@@ -27,6 +27,11 @@ fn rows(parameters: &[Parameter]) -> String {
         .unwrap();
     }
     rows
+}
+
+fn kind_words(parameter: &Parameter) -> &'static str {
+    let words = parameter.kind.without_default();
+    words.expect("what has no default says what is taken")
 }
 
 fn page() -> String {

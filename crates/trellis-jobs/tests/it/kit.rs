@@ -113,6 +113,7 @@ pub(crate) fn jobs(store: SqliteStore, blobs: FolderBlobs, made_by: &'static str
     Jobs {
         store: Arc::new(store),
         blobs: Arc::new(blobs),
+        defaults: trellis_core::Defaults::default(),
         makers: Arc::new(OneMaker(made_by)),
         limits: JobLimits {
             max_pixels: 10_000,

@@ -12,6 +12,7 @@ fn record(seed: u32) -> Provenance {
         name: None,
         params: ParamsPatch::default().resolve(seed).unwrap(),
         backend: "relief".to_owned(),
+        variant: None,
         server: ServerBuild {
             version: "0.1.0".to_owned(),
             pin: Pin::Unpinned { sha256: None },

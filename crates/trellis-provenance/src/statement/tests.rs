@@ -12,6 +12,7 @@ fn provenance() -> Provenance {
         name: AssetName::of_file("chair.png"),
         params: ParamsPatch::default().resolve(7).unwrap(),
         backend: "trellis".to_owned(),
+        variant: Some("ATTN_BACKEND=xformers".to_owned()),
         server: ServerBuild {
             version: "0.1.0".to_owned(),
             pin: Pin::Nix {
@@ -65,6 +66,9 @@ fn it_agrees_with_its_record_and_no_other() {
     assert!(!statement().agrees_with(&other));
     let mut other = provenance();
     other.gpu = None;
+    assert!(!statement().agrees_with(&other));
+    let mut other = provenance();
+    other.variant = Some("ATTN_BACKEND=sdpa".to_owned());
     assert!(!statement().agrees_with(&other));
     // A statement of before a parameter was there is about the same parameters.
     let mut old = statement();

@@ -305,6 +305,7 @@ impl Place {
         Jobs {
             store: Arc::new(self.store.clone()),
             blobs: self.blobs.clone(),
+            defaults: trellis_core::Defaults::default(),
             makers: Arc::new(Earlier(LocalMakers {
                 registry: Arc::new(Registry::new(self.backends.clone())),
                 origin: self.origin(),

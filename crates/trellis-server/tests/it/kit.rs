@@ -15,8 +15,9 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use trellis_backend::{Backend, Capabilities, Origin, Output, Readiness, Registry, Reporter};
 use trellis_core::{
-    Artifact, BackendChoice, Capability, Failure, FailureKind, Format, GenerateError, Gpu, Installation, Pin,
-    Progress, ServerBuild, Stage, WorkerCommand, WorkerCounters, WorkerState, WorkerStatus,
+    Artifact, BackendChoice, Capability, Defaults, Failure, FailureKind, Format, GenerateError, Gpu,
+    Installation, Pin, Progress, Quality, ServerBuild, Stage, WorkerCommand, WorkerCounters, WorkerState,
+    WorkerStatus,
 };
 use trellis_jobs::{
     BlobKey, BlobStore, Claim, ClaimFilter, Delivered, Docketed, FolderBlobs, HeavyWork, JobLimits, Jobs,
@@ -163,6 +164,9 @@ impl Kit {
                     Docketed::new(store, Arc::clone(&blobs)).with_observer(Arc::new(metrics.clone())),
                 ),
                 blobs,
+                defaults: Defaults {
+                    quality: Quality::Exact,
+                },
                 makers: Arc::new(LocalMakers {
                     registry: Arc::clone(&registry),
                     origin: Arc::new(Origin::new(installation(), None)),
@@ -499,6 +503,10 @@ impl Backend for Paper {
 
     fn readiness(&self) -> Readiness {
         (self.readiness)()
+    }
+
+    fn variant(&self) -> Option<&str> {
+        Some("FOLDS=valley")
     }
 
     fn workers(&self) -> Vec<WorkerStatus> {

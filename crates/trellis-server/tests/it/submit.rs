@@ -71,6 +71,33 @@ async fn json_with_data_uris_becomes_a_job() {
     assert_eq!(answer.json()["inputs"][0]["size_bytes"], png().len());
 }
 
+/// The server's default is `exact` here, and the contract names none.
+#[tokio::test]
+async fn a_job_says_its_quality_whether_it_was_asked_for_or_not() {
+    let kit = Kit::new();
+    for (params, expected) in [
+        (json!({}), "exact"),
+        (json!({"quality": "draft"}), "draft"),
+        (json!({"quality": null}), "exact"),
+    ] {
+        let answer = kit
+            .send(submission(&json!({"images": [png_uri()], "params": params})))
+            .await;
+        assert_eq!(answer.json()["params"]["quality"], expected, "{params}");
+    }
+    let unknown = submission(&json!({"images": [png_uri()], "params": {"quality": "best"}}));
+    kit.send(unknown).await.assert_problem(422, "invalid_json");
+    let contract = kit.get("/openapi.json").await.json();
+    let asked = &contract["components"]["schemas"]["ParamsPatch"]["properties"]["quality"];
+    assert!(asked["default"].is_null());
+    assert!(asked.to_string().contains("as the server is set"), "{asked}");
+    assert!(
+        contract["components"]["schemas"]["Quality"]
+            .to_string()
+            .contains("0.823")
+    );
+}
+
 #[tokio::test]
 async fn a_charset_after_the_media_type_is_no_obstacle() {
     let kit = Kit::new();

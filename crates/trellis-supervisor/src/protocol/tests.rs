@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use proptest::prelude::*;
-use trellis_core::{FailureKind, Format, JobId, Model, Params, ParamsPatch, Stage, StageTime};
+use trellis_core::{
+    Defaults, FailureKind, Format, JobId, Model, Params, ParamsPatch, Quality, Stage, StageTime,
+};
 
 use super::bounds::BOUNDS;
 use super::*;
@@ -17,8 +19,9 @@ fn to_worker() -> Vec<ToWorker> {
         ToWorker::Load {
             model: Model::DEFAULT,
             folder: PathBuf::from("/models/trellis"),
+            quality: Quality::Balanced,
             low_vram: false,
-            warm_up: Some(Params::warm_up(Model::DEFAULT)),
+            warm_up: Some(Params::warm_up(Model::DEFAULT, &Defaults::default())),
         },
         ToWorker::Generate {
             job: job(),

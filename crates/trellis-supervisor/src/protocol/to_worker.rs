@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use trellis_core::{JobId, Model, Params, TraceParent};
+use trellis_core::{JobId, Model, Params, Quality, TraceParent};
 
 /// What the supervisor says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -15,6 +15,9 @@ pub enum ToWorker {
         model: Model,
         /// Its folder, which holds `pipeline.json`.
         folder: PathBuf,
+        /// How near to TRELLIS's own code it is loaded. What a job asks for is in its parameters.
+        #[serde(default = "Quality::unnamed")]
+        quality: Quality,
         /// Keep models in main memory and bring each to the GPU for its stage only.
         low_vram: bool,
         /// Run a small picture through the whole pipeline before `loaded`, with these parameters, so that the

@@ -10,7 +10,8 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::{Backend, Content, Output, Readiness, Reporter, Request};
 use trellis_core::{
-    AssetName, Failure, Format, GenerateError, Params, ParamsPatch, Progress, RestartKind, WorkerStatus,
+    AssetName, Defaults, Failure, Format, GenerateError, Params, ParamsPatch, Progress, Quality, RestartKind,
+    WorkerStatus,
 };
 use trellis_gpu::GpuChoice;
 use trellis_picture::Picture;
@@ -67,6 +68,10 @@ pub(crate) fn settings(folder: &Path, workers: u32, limits: Limits) -> Superviso
             torch_home: Some(folder.join("torch")),
             u2net_home: None,
             state: folder.join("state"),
+            // The faster ways need real tensors.
+            defaults: Defaults {
+                quality: Quality::Exact,
+            },
             low_vram: false,
             warm_up: false,
         },
@@ -174,7 +179,10 @@ impl Reporter for Heard {
 }
 
 pub(crate) fn params(seed: u32) -> Params {
-    ParamsPatch::default().with("seed", seed).resolve(0).unwrap()
+    let asked = ParamsPatch::default()
+        .with("seed", seed)
+        .with("quality", Quality::Exact);
+    asked.resolve(0).unwrap()
 }
 
 pub(crate) fn request(folder: &Path, seed: u32) -> Request {

@@ -121,7 +121,11 @@ pub(crate) fn run(args: &GenerateArgs, context: &Context<'_>) -> Result<Exit, Cl
     // A person who waits for files wants progress, not the log of a server.
     logs::start(&loaded.log_or("warn"), None);
     let formats = plan::formats(&args.format, args.output.as_deref());
-    let patch = args.params.patch(&formats);
+    let asked = args.params.patch(&formats);
+    let patch = match args.server {
+        Some(_) => asked,
+        None => asked.or(&loaded.config.node.defaults()),
+    };
     patch
         .resolve(0)
         .map_err(|error| CliError::usage(error).hint("`trellis generate --help` lists every range"))?;

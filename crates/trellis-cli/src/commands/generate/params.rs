@@ -40,8 +40,11 @@ fn flag(parameter: &Parameter) -> Arg {
         Kind::Choice { names, .. } => ("NAME", PossibleValuesParser::new(names).into()),
         Kind::Flag { .. } | Kind::Formats => ("BOOL", clap::value_parser!(bool)),
     };
-    let default = parameter.kind.default().map(|default| default.to_string());
-    let default = default.as_deref().unwrap_or("a random one, which is reported");
+    let without = parameter.kind.without_default().unwrap_or_default();
+    let default = match parameter.kind.default() {
+        Some(default) => default.to_string(),
+        None => format!("{without}, which is reported"),
+    };
     Arg::new(parameter.name)
         .long(parameter.name.replace('_', "-"))
         .help(format!("{}; default: {default}", parameter.sentence()))
