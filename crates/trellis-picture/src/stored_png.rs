@@ -17,6 +17,7 @@ const BLOCK_BYTES: usize = 0xFFFF;
 const HEAD_BYTES: usize = 4 + 4 + 2 + 5;
 
 /// A picture's pixels, row after row.
+#[derive(Clone, Copy)]
 pub(crate) enum Rows<'a> {
     /// Three bytes a pixel.
     Rgb(&'a [u8]),
