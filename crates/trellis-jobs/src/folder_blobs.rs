@@ -235,7 +235,7 @@ impl BlobStore for FolderBlobs {
     }
 
     async fn read(&self, key: &BlobKey, range: Range<u64>) -> Result<BlobStream, BlobError> {
-        let opened = self.blocking(key, |blobs, key| blobs.open_blob(key));
+        let opened = self.blocking(key, Self::open_blob);
         let reader = Reader::new(self.clone(), key.clone(), opened.await?, range);
         Ok(reader.into_stream())
     }
@@ -340,8 +340,8 @@ impl BlobStore for FolderBlobs {
         if let Some(room) = seen.still(Instant::now()) {
             return Some(room);
         }
-        let root = self.root.clone();
-        let asked = tokio::task::spawn_blocking(move || Room::on_disk_of(&root)).await;
+        let place = self.root.clone();
+        let asked = tokio::task::spawn_blocking(move || Room::on_disk_of(&place)).await;
         let room = asked.ok().flatten()?;
         *glimpse() = Glimpse::of(room, Instant::now());
         Some(room)

@@ -324,7 +324,7 @@ mod tests {
         let (staging, noted) = (Staging::new(u64::MAX), Noted::default());
         let mut file = arriving(&staging, &noted);
         let all: Bytes = (0..=250).cycle().take(PART_BYTES * 5).collect();
-        let (small, large) = (all.slice(..PART_BYTES * 2 + 1), all.slice(PART_BYTES * 2 + 1..));
+        let (small, large) = (all.slice(..=PART_BYTES * 2), all.slice(PART_BYTES * 2 + 1..));
         for at in (0..small.len()).step_by(1000) {
             file.write(small.slice(at..small.len().min(at + 1000)))
                 .await

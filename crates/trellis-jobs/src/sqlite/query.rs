@@ -187,8 +187,8 @@ pub(super) fn stats(connection: &Connection) -> Result<StoreStats, StoreError> {
     let mut statement = connection.prepare_cached(COUNTS)?;
     let counts = statement.query_map([], |row| Ok((state(row, 0)?, row.get(1)?)))?;
     for counted in counts {
-        let (state, jobs) = counted?;
-        *match state {
+        let (of, jobs) = counted?;
+        *match of {
             JobState::Queued => &mut stats.queued,
             JobState::Running => &mut stats.running,
             JobState::Succeeded => &mut stats.succeeded,
