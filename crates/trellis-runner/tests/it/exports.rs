@@ -101,14 +101,18 @@ async fn each_format_is_made_of_an_earlier_glb_and_says_so() {
         let stated: trellis_provenance::Statement = serde_json::from_slice(&stated).unwrap();
         assert!(stated.agrees_with(&provenance));
         assert!(file(&place, &job).await.starts_with(begins), "{format}");
-        // What it was made from is not kept twice. It goes once the job's end is known.
-        let kept = async || place.blobs.get(&BlobKey::source(job.id)).await;
+        // What it was made from is not kept twice. It goes once the job has ended.
         let gone = async {
-            while !matches!(kept().await, Err(BlobError::NotFound { .. })) {
-                tokio::task::yield_now().await;
+            while !matches!(
+                place.blobs.get(&BlobKey::source(job.id)).await,
+                Err(BlobError::NotFound { .. })
+            ) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(30), gone).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(20), gone)
+            .await
+            .expect("it goes");
         let again = export(&jobs, earlier.id, format, ParamsPatch::default())
             .await
             .job;
