@@ -96,7 +96,7 @@ struct Status {
 }
 
 async fn status(State(room): State<Room>, Caller(owner): Caller) -> Json<Status> {
-    let current = room.desk.of(&owner);
+    let current = room.desk.of_next(&owner).await;
     let told = match current.job {
         Some((id, kind)) if current.busy => match room.state.jobs.get(&owner, id).await {
             Ok(job) => work::told(&job, kind),

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use serde::Serialize;
@@ -14,6 +15,10 @@ use trellis_core::JobId;
 use trellis_jobs::Owner;
 
 use super::failed::Failed;
+
+/// How long, and how often, a request is waited for that was sent together with the question about it.
+const MOMENT: Duration = Duration::from_millis(20);
+const MOMENTS: u32 = 10;
 
 /// What a job is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,6 +118,18 @@ impl Desk {
             current.told = Told::new(Stand::Processing, 0, "");
         }
         current
+    }
+
+    /// The same for one who asks beside a request: where nothing is under way, the request may come within a moment.
+    pub(super) async fn of_next(&self, owner: &Owner) -> Current {
+        for _ in 0..MOMENTS {
+            let current = self.of(owner);
+            if current.told.status == Stand::Processing {
+                return current;
+            }
+            tokio::time::sleep(MOMENT).await;
+        }
+        self.of(owner)
     }
 
     /// A request for a generation begins to arrive; refused where one is under way. Any number may arrive together, so

@@ -159,9 +159,10 @@ fn answer(ended: Ended, kind: Kind) -> Result<Response, Failed> {
     .map_err(|error| Failed::internal(&error.to_string()))?;
     let length = generated.len();
     // The end stays with the body until that was sent to its last byte, or its client is gone.
-    let body = stream::unfold((Some(Bytes::from(generated)), ended), |(rest, ended)| async move {
-        rest.map(|bytes| (Ok::<_, Infallible>(bytes), (None, ended)))
-    });
+    let body = stream::unfold(
+        (Some(Bytes::from(generated)), ended),
+        |(rest, ended)| async move { rest.map(|bytes| (Ok::<_, Infallible>(bytes), (None, ended))) },
+    );
     Response::builder()
         .header(header::CONTENT_TYPE, "application/json")
         .header(header::CONTENT_LENGTH, length)
