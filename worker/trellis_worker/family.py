@@ -43,6 +43,12 @@ class Family(Protocol):
     def sample(self, run: Run, pictures: list[Any]) -> Any:
         """What the models make of prepared pictures; enters the stages from `condition` to `decode`."""
 
+    def latents(self, decoded: Any) -> Save:
+        """What writes what sampling made, for `revive`."""
+
+    def revive(self, run: Run, latents: Path) -> Any:
+        """What `sample` made once, decoded again; enters the stage `decode`."""
+
     def exporting(self, run: Run, decoded: Any) -> AbstractContextManager[Callable[[Format], Save]]:
         """While it is open: prepares a format and gives what writes its file; enters the other stages."""
 

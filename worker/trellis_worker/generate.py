@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import artifacts, determinism, facts
+from . import artifacts, determinism, facts, latents
 from .family import Family, Run
 from .pictures import open_picture
 from .placement import Placement
-from .protocol import Done, Format, Generate, Message, Params, Progress, Stage
+from .protocol import Done, Format, Generate, Latents, Message, Params, Progress, Stage
 from .stages import Stages
 
 # Files in the order in which they are made: a GLB simplifies the mesh, the others use it.
@@ -44,7 +44,13 @@ class Engine:
             self.placement.choose(request.low_vram)
         self.vram.reset_peak()
         try:
-            decoded = self.sample(request.pictures, request.params, stages)
+            if request.latents is None:
+                decoded = self.sample(request.pictures, request.params, stages)
+            else:
+                decoded = self.family.revive(self._run(request.params, stages), request.latents)
+            if request.keep_latents:
+                size = artifacts.whole(request.out, latents.NAME, self.family.latents(decoded))
+                send(Latents(request.job, latents.NAME, size))
             self._export(request, decoded, send, stages)
             del decoded
             times = stages.finish()

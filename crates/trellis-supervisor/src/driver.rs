@@ -326,6 +326,8 @@ impl Driver {
             params: task.params,
             low_vram: self.record.low_vram,
             traceparent: task.traceparent,
+            latents: task.latents,
+            keep_latents: task.keep_latents,
         };
         self.send(message).await;
     }

@@ -8,7 +8,7 @@ use trellis_core::{JobId, Progress, StageTime};
 use crate::cause::{Cause, Doing};
 use crate::protocol::{FailedReport, FromWorker, GpuFacts, PROTOCOL};
 use crate::state::Event;
-use crate::ticket::{File, Update};
+use crate::ticket::{File, Left, Update};
 
 /// What a message means.
 #[derive(Debug, PartialEq)]
@@ -171,6 +171,11 @@ fn of_job(message: FromWorker, held: Option<JobId>) -> Meaning {
             };
             Meaning::update(Update::File(file), None)
         }
+        FromWorker::Latents {
+            job,
+            name,
+            size_bytes,
+        } if Some(job) == held => Meaning::update(Update::Latents(Left { name, size_bytes }), None),
         FromWorker::Done {
             job,
             stages,

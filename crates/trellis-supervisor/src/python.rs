@@ -26,6 +26,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "generate.py",
     "guidance.py",
     "hooks.py",
+    "latents.py",
     "loading.py",
     "offline.py",
     "parent.py",

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import caching
+from .. import caching, latents
 from ..checkpoints import checkpoint, load_model, read_arguments, replaced
 from ..deferred import defer
 from ..exports import in_millimetres, plain_mesh
@@ -50,6 +50,8 @@ DECODED_FOR = {
     Format.GAUSSIAN_PLY: ("gaussian",),
     Format.TURNTABLE: ("gaussian",),
 }
+# Beside what is decoded.
+LATENTS = "latents"
 TURNTABLE_FRAMES = 120
 TURNTABLE_FPS = 30
 # The largest hole that is closed, as `to_glb` has it by default.
@@ -154,6 +156,17 @@ class Trellis1:
             if len(pictures) == 1:
                 return dict(run.pipeline.run(pictures[0], **options))
             return dict(run.pipeline.run_multi_image(pictures, mode=own.multiimage_algo, **options))
+
+    def latents(self, decoded: dict[str, Any]) -> Save:
+        return latents.saving(decoded[LATENTS].coords, decoded[LATENTS].feats)
+
+    def revive(self, run: Run, latents_file: Path) -> dict[str, Any]:
+        """Decoded as `run` of the pipeline does it, without gradients."""
+        coords, feats = latents.read(latents_file, run.placement.device)
+        sparse = importlib.import_module("trellis.modules.sparse")
+        with _listening(run, Own.of(run.params)), importlib.import_module("torch").no_grad():
+            slat = sparse.SparseTensor(feats=feats, coords=coords)
+            return dict(run.pipeline.decode_slat(slat, decoded_for(run.params)))
 
     @contextmanager
     def exporting(self, run: Run, decoded: dict[str, Any]) -> Iterator[Callable[[Format], Save]]:
@@ -275,7 +288,7 @@ def _listening(run: Run, own: Own) -> Iterator[None]:
 
     def decode_each(slat: Any, formats: list[str]) -> dict[str, Any]:
         stages.enter(Stage.DECODE, len(formats))
-        decoded: dict[str, Any] = {}
+        decoded: dict[str, Any] = {LATENTS: slat}
         for name in formats:
             with placement.resident((DECODERS[name],)):
                 decoded.update(decode(slat, [name]))

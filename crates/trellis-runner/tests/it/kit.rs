@@ -221,6 +221,7 @@ impl Backend for Scripted {
             notes: vec!["scripted".to_owned()],
             timings: Timings::default(),
             made_with: MadeWith::default(),
+            latents: None,
         })
     }
 }

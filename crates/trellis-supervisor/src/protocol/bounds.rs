@@ -109,6 +109,15 @@ impl FromWorker {
                 format,
                 size_bytes,
             },
+            Self::Latents {
+                job,
+                name,
+                size_bytes,
+            } => Self::Latents {
+                job,
+                name: name.chars().take(FILE_NAME).collect(),
+                size_bytes,
+            },
             Self::Done {
                 job,
                 stages,

@@ -61,6 +61,15 @@ pub enum FromWorker {
         /// Its size.
         size_bytes: u64,
     },
+    /// What was sampled is whole in a file and has its final name in the job's `out` folder.
+    Latents {
+        /// The job.
+        job: JobId,
+        /// A plain file name.
+        name: String,
+        /// Its size.
+        size_bytes: u64,
+    },
     /// The job is finished; every artifact was reported.
     Done {
         /// The job.

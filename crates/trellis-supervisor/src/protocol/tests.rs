@@ -32,6 +32,8 @@ fn to_worker() -> Vec<ToWorker> {
             traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
                 .parse()
                 .ok(),
+            latents: Some(PathBuf::from("/scratch/latents.safetensors")),
+            keep_latents: true,
         },
         ToWorker::Cancel { job: job() },
         ToWorker::Ping,
@@ -81,6 +83,11 @@ fn from_worker() -> Vec<FromWorker> {
             job: job(),
             name: "model.glb".to_owned(),
             format: Format::Glb,
+            size_bytes: 1_234_567,
+        },
+        FromWorker::Latents {
+            job: job(),
+            name: "latents.safetensors".to_owned(),
             size_bytes: 1_234_567,
         },
         FromWorker::Done {
