@@ -15,24 +15,34 @@ test("two results are turned together", () => visit(chromium, {}, async (page, r
   await page.locator(".pair model-viewer").nth(1).waitFor();
   await page.waitForFunction(() => [...document.querySelectorAll(".pair model-viewer")].every((view) => view.loaded && view.modelIsVisible));
   await accessible(page, "compare");
-  const turns = () => page.evaluate(() => [...document.querySelectorAll(".pair model-viewer")].map((view) => view.getCameraOrbit().theta));
-  // A busy machine may take no notice of the first drag; a person tries again.
-  for (let attempt = 0; attempt < 5 && Math.abs((await turns())[0]) < 0.1; attempt += 1) {
-    await page.locator(".pair model-viewer").first().scrollIntoViewIfNeeded();
-    const box = await page.locator(".pair model-viewer").first().boundingBox();
+  const looks = () => page.evaluate(() => [...document.querySelectorAll(".pair model-viewer")].flatMap((view) => [view.getCameraOrbit().theta, view.getCameraOrbit().phi, view.getFieldOfView()]));
+  /** Where both cameras stand once they stand still: a busy machine takes seconds for each step of the way. */
+  const settled = async (moved) => {
+    let [before, now] = [[], await looks()];
+    for (let wait = 0; wait < 100 && (!moved(now) || String(before) !== String(now)); wait += 1) {
+      await page.waitForTimeout(600);
+      [before, now] = [now, await looks()];
+    }
+    assert.ok(moved(now), `nothing moved: ${now}`);
+    return now;
+  };
+  const near = ([theta, phi, fov, otherTheta, otherPhi, otherFov]) =>
+    Math.abs(theta - otherTheta) < 0.02 && Math.abs(phi - otherPhi) < 0.02 && Math.abs(fov - otherFov) < 0.5;
+  for (const [at, turned] of [[0, (now) => now[0] < -0.3], [1, (now) => now[3] > -0.2]]) {
+    const view = page.locator(".pair model-viewer").nth(at);
+    await view.scrollIntoViewIfNeeded();
+    const box = await view.boundingBox();
     await page.mouse.move(box.x + 200, box.y + 200);
     await page.mouse.down();
-    await page.mouse.move(box.x + 320, box.y + 200, { steps: 6 });
+    await page.mouse.move(box.x + (at ? 80 : 320), box.y + 200, { steps: 6 });
     await page.mouse.up();
-    await page.waitForTimeout(500);
+    const now = await settled(turned);
+    assert.ok(near(now), `the other did not follow: ${now}`);
   }
-  let [one, other] = await turns();
-  for (let wait = 0; wait < 40 && Math.abs(one - other) >= 0.02; wait += 1) {
-    await page.waitForTimeout(250);
-    [one, other] = await turns();
-  }
-  assert.ok(Math.abs(one) > 0.1, `the first was not turned: ${one}`);
-  assert.ok(Math.abs(one - other) < 0.02, `turned by ${one} and ${other}`);
+  const [, , wide] = await looks();
+  await page.mouse.wheel(0, -300);
+  const now = await settled(([, , fov, , , otherFov]) => Math.min(fov, otherFov) < wide - 1);
+  assert.ok(near(now), `the other did not come nearer: ${now}`);
 }));
 
 test("the gallery of 200 jobs fetches what is in sight, and the rest as it is scrolled to", () => visit(chromium, {}, async (page, running) => {
@@ -86,6 +96,16 @@ test("a name is changed, found, kept over a reload; a job is deleted", async (co
   });
 });
 
+test("a job that waits is deleted at once", () => visit(chromium, { rules: [{ at: "decode", do: "sleep", seconds: 20, times: 1 }] }, async (page, running) => {
+  await running.submit("first.png", { seed: 1 });
+  const waits = await running.submit("second.png", { seed: 2 });
+  await page.goto(`${running.address}#/gallery`);
+  await page.getByRole("button", { name: "Delete second" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+  await page.waitForFunction(() => document.querySelectorAll(".grid li").length === 1);
+  assert.equal((await running.job(waits.id)).status, 404);
+}));
+
 test("a thumbnail is drawn once and kept by the server", async (context) => {
   await visit(chromium, {}, async (page, running) => {
     if (!(await running.contract()).paths["/v1/jobs/{id}/thumbnail"]) return context.skip("the server keeps no thumbnails yet");
@@ -122,6 +142,11 @@ test("another format is made of a finished model", async (context) => {
     await page.getByRole("button", { name: "Export" }).click();
     await page.waitForURL((url) => url.hash.startsWith("#/job/") && !url.hash.endsWith(id));
     await page.getByRole("link", { name: "Voxels" }).waitFor();
+    // It has no seed of its own, and is repeated in another way.
+    assert.equal(await page.getByRole("button", { name: "New seed" }).count(), 0);
+    const [curl, generate] = await page.locator(".command code").allTextContents();
+    assert.match(curl, new RegExp(`--json '\\{"format":"voxels","voxel_resolution":64\\}' \\S+/v1/jobs/${id}/exports$`));
+    assert.match(generate, new RegExp(`^trellis jobs export ${id} --format voxels --voxel-resolution 64 --server `));
   });
 });
 

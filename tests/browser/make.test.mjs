@@ -1,5 +1,6 @@
 // From a picture to a model that is drawn, by the preview and by the stand-in for TRELLIS.
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { accessible, browser, drawn, drop, DUCK, make, open, seen, server, slow, visit } from "./kit.mjs";
 
@@ -169,19 +170,32 @@ test("bad files and too large ones are refused before they are sent", async () =
   await running.end();
 });
 
-test("what is removed with the brush is left out of what is sent", () => visit(chromium, {}, async (page, running) => {
+/** Draws a line with a pointer of that kind. */
+const lines = {
+  mouse: async (page, [x, y], [toX, toY]) => {
+    await page.mouse.move(x, y);
+    await page.mouse.down();
+    await page.mouse.move(toX, toY, { steps: 8 });
+    await page.mouse.up();
+  },
+  touch: async (page, [x, y], [toX, toY]) => {
+    const link = await page.context().newCDPSession(page);
+    const put = (type, ...touchPoints) => link.send("Input.dispatchTouchEvent", { type, touchPoints });
+    await put("touchStart", { x, y });
+    for (let step = 1; step <= 8; step += 1) await put("touchMove", { x: x + ((toX - x) * step) / 8, y: y + ((toY - y) * step) / 8 });
+    await put("touchEnd");
+  },
+};
+
+for (const [kind, line] of Object.entries(lines)) test(`what is removed with the brush is left out of what is sent, by ${kind}`, () => visit(chromium, {}, async (page, running) => {
   await drop(page, DUCK);
   await page.getByRole("button", { name: "Cut out" }).click();
   const canvas = page.locator("dialog .canvas canvas");
   await canvas.waitFor();
   await accessible(page, "cut-out editor");
   const box = await canvas.boundingBox();
-  const stroke = async () => {
-    await page.mouse.move(box.x + box.width / 2, box.y + 30);
-    await page.mouse.down();
-    await page.mouse.move(box.x + box.width / 2, box.y + box.height - 60, { steps: 8 });
-    await page.mouse.up();
-  };
+  const middle = box.x + box.width / 2;
+  const stroke = () => line(page, [middle, box.y + 30], [middle, box.y + box.height - 60]);
   await stroke();
   const undo = page.getByRole("button", { name: "Undo" });
   await undo.click();
@@ -199,4 +213,92 @@ test("what is removed with the brush is left out of what is sent", () => visit(c
   }, id);
   assert.equal(sent, 0);
   assert.equal((await running.job(id)).inputs[0].format, "png");
+}, kind === "touch" ? { hasTouch: true, isMobile: true, viewport: { width: 390, height: 844 } } : {}));
+
+test("cancelling a job that has ended meanwhile leaves its result", () => visit(chromium, { rules: slow(0.2) }, async (page, running) => {
+  await page.locator(".pill.good").waitFor();
+  await page.route("**/events", (route) => route.abort());
+  await drop(page, DUCK);
+  const id = await make(page);
+  await page.getByRole("button", { name: "Cancel" }).waitFor();
+  assert.equal((await running.finished(id)).state, "succeeded");
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await drawn(page);
+  assert.equal((await running.job(id)).state, "succeeded");
+}));
+
+test("a key with 60 requests a minute is enough to watch a job, and a hidden page asks for nothing", () => {
+  const keys = "studio s3cret-of-the-studio requests_per_minute=60\n";
+  return visit(chromium, { keys, rules: slow(0.5) }, async (page, running) => {
+    await page.getByLabel("API key").fill("s3cret-of-the-studio");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.locator(".pill.good").waitFor();
+    for (const seed of [1, 2]) await running.submit("before.png", { seed });
+    await drop(page, DUCK);
+    await make(page);
+    await page.getByText("1 of your jobs before it").waitFor();
+    await drawn(page, "preview");
+    let asked = 0;
+    const refused = [];
+    page.on("response", (answer) => { if (answer.status() === 429) refused.push(answer.url()); });
+    page.on("request", () => { asked += 1; });
+    await page.waitForTimeout(12_000);
+    assert.ok(asked <= 6, `${asked} requests in 12 s`);
+    await page.evaluate(() => {
+      Object.defineProperty(document, "hidden", { configurable: true, get: () => globalThis.away !== false });
+      document.dispatchEvent(new Event("visibilitychange"));
+    });
+    await page.waitForTimeout(7_000);
+    asked = 0;
+    await page.waitForTimeout(7_000);
+    assert.ok(asked <= 2, `${asked} requests in 7 s of a page that nobody sees`);
+    await page.evaluate(() => {
+      globalThis.away = false;
+      document.dispatchEvent(new Event("visibilitychange"));
+    });
+    await drawn(page);
+    assert.deepEqual(refused, []);
+  });
+});
+
+test("with a key that is used too often the page waits and goes on", () => {
+  const keys = "studio s3cret-of-the-studio requests_per_minute=20\n";
+  return visit(chromium, { keys, rules: slow(0.3) }, async (page) => {
+    await page.getByLabel("API key").fill("s3cret-of-the-studio");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.locator(".pill.good").waitFor();
+    const refused = [];
+    page.on("response", (answer) => { if (answer.status() === 429) refused.push(answer.url()); });
+    await page.evaluate(async () => { for (let left = 25; left > 0; left -= 1) await fetch("v1/jobs?limit=1"); });
+    const before = refused.length;
+    assert.ok(before > 0);
+    await drop(page, DUCK);
+    await make(page);
+    await drawn(page);
+    assert.ok(refused.length > before, "the page was never refused");
+    assert.equal(await page.locator(".toast").count(), 0);
+  });
+});
+
+test("the line at the top has the GPU, its memory as a bar, and more on a click", () => visit(chromium, {}, async (page) => {
+  const GiB = 2 ** 30;
+  await page.route("**/v1/status", async (route) => {
+    const now = await (await route.fetch()).json();
+    now.backends = [{ name: "trellis", status: "ready", preview: false }, ...now.backends];
+    now.gpus = [{ uuid: "GPU-1", name: "NVIDIA GeForce RTX 5090", memory_bytes: 32 * GiB, memory_used_bytes: 24 * GiB, utilisation_percent: 87, temperature_celsius: 66 }];
+    await route.fulfill({ json: now });
+  });
+  await page.reload();
+  const pill = page.locator(".pill.good");
+  await pill.getByText("RTX 5090", { exact: true }).waitFor();
+  assert.match(await pill.textContent(), /75 % of GPU memory in use/);
+  const [bar, all] = await Promise.all([page.locator(".memory b").boundingBox(), page.locator(".memory").boundingBox()]);
+  assert.ok(Math.abs(bar.width / all.width - 0.75) < 0.05, `${bar.width} of ${all.width}`);
+  await pill.click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByText("26 GB of 34 GB in use").waitFor();
+  await dialog.getByText("87 % busy · 66 °C").waitFor();
+  assert.equal(await dialog.locator("meter").evaluate((meter) => meter.value / meter.max), 0.75);
+  await accessible(page, "GPU");
+  if (process.env.SHOTS) await page.screenshot({ path: join(process.env.SHOTS, "gpu.png") });
 }));

@@ -47,11 +47,11 @@ mount -t overlay scenario -o "lowerdir=$system,upperdir=$work/over/upper,workdir
 
 # stand_in: a worker and a model for the GPU form; what a wrapper sets, as that of the package does.
 stand_in() {
-  local python=tests/fake_trellis/python numbers=4 node
+  local python=tests/fake_trellis/python numbers=4 node fake=/stand-in/tests/fake_trellis
   # Nothing in place of the worker, no small picture first, and nothing that needs real tensors.
   sed -i 's/^backend = .*/backend = "trellis"/; s/^\[trellis\]$/&\nwarm_up = false\ndefault_quality = "exact"/' "$root/nix/store/trellis.toml"
   if nvidia-smi -L >/dev/null 2>&1; then
-    python=tests/gpu/python numbers=$((64 << 20))
+    python=python numbers=$((64 << 20))
     for node in /dev/nvidia*; do [[ ! -c $node ]] || options+=("--bind=$node"); done
     # Where the driver's libraries are, if that is a mount of its own.
     ! mountpoint -q /usr/local/nvidia || options+=(--bind-ro=/usr/local/nvidia)
@@ -59,7 +59,14 @@ stand_in() {
     sed -i 's/^gpus = .*/gpus = "unchecked:1"/' "$root/nix/store/trellis.toml"
   fi
   mkdir -p "$root/stand-in/tests" "$root/srv/models"
-  cp -r tests/fake_trellis tests/gpu "$root/stand-in/tests"
+  cp -r tests/fake_trellis "$root/stand-in/tests"
+  # As tests/fake_trellis/python, with the real torch.
+  cat >"$root/stand-in/python" <<LAUNCHER
+#!/bin/bash
+export PYTHONPATH="\${PYTHONPATH:-}:$fake:$fake/without_libs" TRELLIS_WORKER_QUALITY=exact
+exec python3 "\$@"
+LAUNCHER
+  chmod +x "$root/stand-in/python"
   python3 tests/fake_trellis/model.py "$root/srv/models/TRELLIS-image-large" "$numbers"
   cat >"$root/nix/store/trellis-server/bin/trellis" <<WRAPPER
 #!/bin/bash

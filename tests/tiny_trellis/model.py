@@ -1,13 +1,13 @@
 """Writes a model folder for Microsoft's own TRELLIS code, as small as its classes allow, with random weights.
 
-    model.py [--real-size] FOLDER [DINOV2]     DINOV2: a checkout of facebookresearch/dinov2
+    model.py [--real-size] [--device DEVICE] FOLDER [DINOV2]     DINOV2: a checkout of facebookresearch/dinov2
 
 The package `trellis` must be importable. The structure of the folder, the classes, resolutions and formats
 are those of TRELLIS-image-large; channels and layers are few. The image encoder has its real size (1.2 GB),
 for its name fixes that; without DINOV2 another one of a few numbers is in its place. The weights are such
 that the sparse structure is blobs that fill a few percent of the space, and the mesh their surface: what
 comes out looks like nothing, but every step has something to do. With --real-size the channels and layers are
-those of TRELLIS-image-large, too.
+those of TRELLIS-image-large, too. DEVICE: what draws the random numbers, the GPU where there is one.
 """
 
 from __future__ import annotations
@@ -140,9 +140,13 @@ def randomise(model: torch.nn.Module) -> None:
                 parameter.normal_(std=0.01)
 
 
+def default_device() -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def fill(decoder: Any) -> None:
     """Sets the last bias so that `FILLED` of the space is inside."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = default_device()
     noise = torch.randn(1, LATENT, 16, 16, 16, device=device)
     with torch.no_grad():
         level = torch.quantile(decoder.to(device)(noise).flatten()[::16], 1 - FILLED)
@@ -178,7 +182,7 @@ def write_encoder(hub: Path, dinov2: Path | None) -> None:
     shutil.copytree(dinov2, code, ignore=shutil.ignore_patterns(".git"))
     encoder = torch.hub.load(str(dinov2), ENCODER, source="local", pretrained=False)
     (hub / "checkpoints").mkdir()
-    torch.save(encoder.state_dict(), hub / "checkpoints" / ENCODER_FILE)
+    torch.save(encoder.cpu().state_dict(), hub / "checkpoints" / ENCODER_FILE)
 
 
 def write(folder: Path, dinov2: Path | None, real_size: bool) -> None:
@@ -214,7 +218,9 @@ def write(folder: Path, dinov2: Path | None, real_size: bool) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--real-size", action="store_true")
+    parser.add_argument("--device", default=default_device())
     parser.add_argument("folder", type=Path)
     parser.add_argument("dinov2", type=Path, nargs="?")
     asked = parser.parse_args()
-    write(asked.folder, asked.dinov2, asked.real_size)
+    with torch.device(asked.device):
+        write(asked.folder, asked.dinov2, asked.real_size)

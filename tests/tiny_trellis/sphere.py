@@ -6,11 +6,11 @@
 def _sphere_everywhere() -> None:
     import torch
 
-    from ..representations.mesh import SparseFeatures2Mesh
+    from ..models.structured_latent_vae.decoder_mesh import SLatMeshDecoder
 
     radius = 0.4
     sampled = TrellisImageTo3DPipeline.sample_sparse_structure
-    extracted = SparseFeatures2Mesh.__call__
+    represented = SLatMeshDecoder.to_representation
 
     def structure(self, *args, **options):
         coords = sampled(self, *args, **options)
@@ -21,21 +21,23 @@ def _sphere_everywhere() -> None:
         shell = grid[away.abs() < 1.05 / 64]
         return torch.cat([torch.zeros_like(shell[:, :1]), shell], -1).to(coords.dtype)
 
-    def mesh(self, cubefeats, training=False):
+    def mesh(self, cubefeats):
+        # The worker may have put another in its place.
+        extractor = getattr(self.mesh_extractor, "_extractor", self.mesh_extractor)
         corner = torch.tensor(
             [[x, y, z] for z in (0, 1) for y in (0, 1) for x in (0, 1)], device=cubefeats.coords.device
         )
-        places = (cubefeats.coords[:, 1:, None].transpose(1, 2) + corner) / self.res - 0.5
+        places = (cubefeats.coords[:, 1:, None].transpose(1, 2) + corner) / extractor.res - 0.5
         feats = cubefeats.feats.clone()
-        first, last = self.layouts["sdf"]["range"]
+        first, last = extractor.layouts["sdf"]["range"]
         feats[:, first:last] = (places.norm(dim=-1) - radius).to(feats.dtype)
         for name in ("deform", "weights"):
-            first, last = self.layouts[name]["range"]
+            first, last = extractor.layouts[name]["range"]
             feats[:, first:last] = 0
-        return extracted(self, cubefeats.replace(feats), training)
+        return represented(self, cubefeats.replace(feats))
 
     TrellisImageTo3DPipeline.sample_sparse_structure = structure
-    SparseFeatures2Mesh.__call__ = mesh
+    SLatMeshDecoder.to_representation = mesh
 
 
 _sphere_everywhere()

@@ -9,7 +9,8 @@
  *   params: Record<string, any>, inputs: { format: string, width: number, height: number, name?: string }[],
  *   artifacts: Artifact[], provenance?: any, statement?: { name: string, signed_by?: string }, cached?: boolean,
  *   timings?: { stages: { stage: string, ms: number }[], peak_vram_bytes?: number }, progress?: Progress,
- *   failure?: Failure, notes: string[], created_at: string, name?: string, thumbnail?: string, source?: string }} Job
+ *   failure?: Failure, notes: string[], created_at: string, name?: string, thumbnail?: string,
+ *   source?: { job: string, artifact: string } }} Job
  */
 
 /** An answer that says no, in the server's words. */
@@ -23,6 +24,15 @@ export class Refused extends Error {
   }
 }
 
+/** After how many seconds the server wants to be asked again. @param {Response} answer */
+export const retryAfter = (answer) => Math.min(60, Math.max(1, Number(answer.headers.get("retry-after")) || 5));
+
+/** @param {number} seconds */
+export const pause = (seconds) => new Promise((done) => setTimeout(done, 1000 * seconds));
+
+/** How often a request is sent again that the key's number a minute did not allow. */
+const ATTEMPTS = 6;
+
 /** Called where the server wants a key; resolves once there is one. @type {() => Promise<void>} */
 let signIn = async () => {};
 /** @param {() => Promise<void>} ask */
@@ -31,10 +41,10 @@ export function onKeyNeeded(ask) {
 }
 
 /**
- * Sends a request; asks for a key and sends it again where one is needed.
- * @param {string} path @param {RequestInit} [init] @returns {Promise<Response>}
+ * Sends a request; asks for a key and sends it again where one is needed, and waits where the key is used too often.
+ * @param {string} path @param {RequestInit} [init] @param {number} [attempt] @returns {Promise<Response>}
  */
-export async function send(path, init = {}) {
+export async function send(path, init = {}, attempt = 1) {
   let answer;
   try {
     answer = await fetch(path, init);
@@ -44,10 +54,14 @@ export async function send(path, init = {}) {
   }
   if (answer.status === 401 && !path.startsWith("v1/session")) {
     await signIn();
-    return send(path, init);
+    return send(path, init, attempt);
   }
-  if (!answer.ok) throw new Refused(answer.status, await answer.json().catch(() => ({})));
-  return answer;
+  if (answer.ok) return answer;
+  const refused = new Refused(answer.status, await answer.json().catch(() => ({})));
+  if (refused.kind !== "too_many_requests" || attempt >= ATTEMPTS) throw refused;
+  await pause(retryAfter(answer));
+  init.signal?.throwIfAborted();
+  return send(path, init, attempt + 1);
 }
 
 /** @param {string} path @param {RequestInit} [init] */

@@ -1,6 +1,6 @@
 // All jobs of a person, newest first. More are fetched as they are scrolled to.
 
-import { json, shownModel } from "./api.js";
+import { json, pause, shownModel } from "./api.js";
 import { announce, attempt, button, h } from "./dom.js";
 import { canRename, remove, rename } from "./job.js";
 import { keepThumbnail, thumbnailOf } from "./thumbnails.js";
@@ -64,7 +64,8 @@ function empty(searched) {
 
 /** @param {Job} job @param {AbortSignal} gone @param {{ restart: (() => Promise<void>) | null, pick?: (job: Job) => void }} acts */
 function card(job, gone, { restart, pick }) {
-  const picture = h("img", { loading: "lazy", decoding: "async", alt: "", src: thumbnailOf(job) ?? `v1/jobs/${job.id}/input/0` });
+  const picture = h("img", { loading: "lazy", decoding: "async", width: 384, height: 384, alt: "", src: thumbnailOf(job) ?? `v1/jobs/${job.id}/input/0` });
+  askAgain(picture, gone);
   const state = job.state === "succeeded" ? (job.made_by === "relief" ? "Preview" : "") : stateName(job);
   const inside = [h("div", { class: "thumb" }, picture, state && h("span", { class: `badge ${job.state === "failed" ? "bad" : "preview"}` }, state)),
     h("strong", {}, jobName(job)), h("span", { class: "hint" }, when(job.created_at))];
@@ -77,6 +78,16 @@ function card(job, gone, { restart, pick }) {
     button("Delete", () => remove(job, () => item.remove()), { "aria-label": `Delete ${jobName(job)}` })));
   if (job.state === "succeeded" && !thumbnailOf(job)) drawOnSight(item, job, picture, gone);
   return item;
+}
+
+/** A key may have few requests a minute: a picture that did not come is asked for again, a few times. @param {HTMLImageElement} picture @param {AbortSignal} gone */
+function askAgain(picture, gone) {
+  let failures = 0;
+  picture.addEventListener("error", async () => {
+    failures += 1;
+    await pause(5 * failures);
+    if (failures < 5 && !gone.aborted && picture.isConnected) picture.src = picture.src;
+  });
 }
 
 /** @param {Element} item @param {Job} job @param {HTMLImageElement} picture @param {AbortSignal} gone */

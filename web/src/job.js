@@ -1,10 +1,11 @@
 // A job: its way, live, and then its result.
 
-import { artifactUrl, follow, getJob, isOver, json, put, send, shownModel, submit } from "./api.js";
+import { artifactUrl, follow, getJob, ifThere, isOver, json, put, send, shownModel, submit } from "./api.js";
 import { offers, parameters } from "./contract.js";
-import { announce, attempt, button, dialog, h, sentence, toast } from "./dom.js";
+import { announce, attempt, button, dialog, h, sentence } from "./dom.js";
+import { JOBS_MOVED, lookAgain } from "./status.js";
 import { drawn, tools, viewer } from "./viewer.js";
-import { STAGE_ORDER, curlLine, duration, formatName, generateLine, jobName, provenance, size, stageName, stateName, when } from "./words.js";
+import { STAGE_ORDER, curlLine, duration, exportOf, formatName, generateLine, jobName, provenance, size, stageName, stateName, when } from "./words.js";
 
 /** @typedef {import("./api.js").Job} Job */
 
@@ -23,11 +24,13 @@ export async function showJob(stage, id, gone, panel) {
   const facts = h("div", { class: "facts" });
   stage.replaceChildren(scene, card, facts);
   let link = true;
+  let before = "";
 
+  const drawCard = () => card.replaceChildren(progressCard(job, { link, before }, { again: () => again(job), cancel: () => cancel(job, refresh) }));
   const draw = () => {
-    card.replaceChildren(progressCard(job, link, { again: () => again(job), cancel: () => cancel(job, refresh) }));
+    drawCard();
     if (isOver(job)) attempt(async () => facts.replaceChildren(...(await factsOf(job, refresh, panel))));
-    showScene(scene, job);
+    attempt(() => showScene(scene, job));
   };
   const refresh = async () => {
     job = await getJob(id);
@@ -35,16 +38,25 @@ export async function showJob(stage, id, gone, panel) {
   };
   draw();
   if (isOver(job)) return;
-  place(job, card, gone);
+  const tellPlace = () => attempt(async () => {
+    if (job.state !== "queued") return;
+    before = placeIn(await json("v1/jobs?state=queued&limit=100", { signal: gone }), job);
+    const line = card.querySelector(".place");
+    if (line) line.textContent = before;
+  });
+  addEventListener(JOBS_MOVED, tellPlace, { signal: gone });
+  tellPlace();
+  lookAgain();
   const end = follow(id, (event) => {
     if (event.type === "progress") {
       job = { ...job, state: "running", progress: event };
       announce(`${stageName(event.stage)}, step ${event.step} of ${event.total}`);
-      card.replaceChildren(progressCard(job, link, { again: () => again(job), cancel: () => cancel(job, refresh) }));
+      drawCard();
       return;
     }
     attempt(refresh);
     if (event.type !== "state") return;
+    lookAgain();
     announce(stateName({ ...job, state: event.state }));
     if (isOver({ ...job, state: event.state })) end();
   }, (connected) => {
@@ -54,18 +66,7 @@ export async function showJob(stage, id, gone, panel) {
   gone.addEventListener("abort", end);
 }
 
-/** Tells how many of one's own jobs are before one that waits: those of other keys are not seen, and keys take turns. @param {Job} job @param {HTMLElement} card @param {AbortSignal} gone */
-async function place(job, card, gone) {
-  while (!gone.aborted) {
-    const line = card.querySelector(".place");
-    if (!line) return;
-    const page = await json("v1/jobs?state=queued&limit=100").catch(() => null);
-    if (page) line.textContent = placeIn(page, job);
-    await new Promise((done) => setTimeout(done, 2000));
-  }
-}
-
-/** @param {{ jobs: Job[], next_cursor?: string }} page @param {Job} job */
+/** How many of one's own jobs are before one that waits: those of other keys are not seen, and keys take turns. @param {{ jobs: Job[], next_cursor?: string }} page @param {Job} job */
 function placeIn({ jobs, next_cursor }, job) {
   // Ids grow with time; exports have a queue of their own.
   const before = jobs.filter((other) => other.id < job.id && (other.backend === "export") === (job.backend === "export")).length;
@@ -73,8 +74,8 @@ function placeIn({ jobs, next_cursor }, job) {
   return before === 0 ? "Next of your jobs" : `${before} of your jobs before it`;
 }
 
-/** @param {Job} job @param {boolean} link @param {{ again: () => unknown, cancel: () => unknown }} acts */
-function progressCard(job, link, acts) {
+/** @param {Job} job @param {{ link: boolean, before: string }} now @param {{ again: () => unknown, cancel: () => unknown }} acts */
+function progressCard(job, { link, before }, acts) {
   const { progress } = job;
   const at = progress ? STAGE_ORDER.indexOf(progress.stage) : -1;
   const share = (/** @type {number} */ index) =>
@@ -93,7 +94,7 @@ function progressCard(job, link, acts) {
       h("p", {}, h("span", { class: `badge ${preview ? "preview" : "good"}` }, preview ? "Preview from the outline" : "Made by TRELLIS"),
         job.cached ? "from an earlier, equal job" : total !== undefined ? `in ${duration(total)}` : "")),
       h("div", { class: "row" }, button("Compare", () => { location.hash = `#/compare/${job.id}`; }, { title: "Side by side with another result" }),
-        button("New seed", acts.again, { title: "Make it again with another seed" }), download(job)));
+        !job.source && button("New seed", acts.again, { title: "Make it again with another seed" }), download(job)));
   }
   if (job.state === "failed" || job.state === "cancelled") {
     return h("div", { class: "failed" }, h("h2", {}, stateName(job)),
@@ -102,7 +103,7 @@ function progressCard(job, link, acts) {
   }
   return h("div", { class: "working" },
     h("div", { class: "row" }, h("h2", {}, job.state === "queued" ? "Waiting" : progress ? stageName(progress.stage) : "Starting"),
-      h("span", { class: job.state === "queued" ? "place" : "step" }, job.state === "running" && progress && progress.total > 1 && progress.step > 0 ? `${progress.step} of ${progress.total}` : ""),
+      h("span", { class: job.state === "queued" ? "place" : "step" }, job.state === "queued" ? before : progress && progress.total > 1 && progress.step > 0 ? `${progress.step} of ${progress.total}` : ""),
       button("Cancel", acts.cancel)),
     steps, h("p", { class: `cut-off ${link ? "" : "shown"}` }, "Connection lost; it reconnects by itself. The job goes on."));
 }
@@ -113,8 +114,8 @@ function download(job) {
   return model && h("a", { class: "button primary", href: artifactUrl(job, model.name), download: `${jobName(job)}.glb` }, "Download GLB");
 }
 
-/** The model, or what is there until then. @param {HTMLElement} scene @param {Job} job */
-async function showScene(scene, job) {
+/** The model, or what is there until then. @param {HTMLElement} scene @param {Job} job @param {number} [turn] @returns {Promise<void>} */
+async function showScene(scene, job, turn = 1) {
   const model = shownModel(job);
   if (!model) {
     if (!scene.firstChild) scene.append(h("img", { class: "waiting", src: `v1/jobs/${job.id}/input/0`, alt: "The submitted picture" }));
@@ -123,8 +124,10 @@ async function showScene(scene, job) {
   const key = `${model.name} ${/** @type {any} */ (model).sha256}`;
   if (scene.dataset.model === key) return;
   scene.dataset.model = key;
+  const url = artifactUrl(job, model.name);
   try {
-    const view = await viewer(artifactUrl(job, model.name), `3D model of ${jobName(job)}`, { loading: "eager" });
+    // The viewer remembers an address that failed.
+    const view = await viewer(turn > 1 ? `${url}#${turn}` : url, `3D model of ${jobName(job)}`, { loading: "eager" });
     const old = scene.querySelector("model-viewer");
     if (scene.dataset.model !== key) return;
     view.classList.add("coming");
@@ -141,18 +144,23 @@ async function showScene(scene, job) {
     if (model.preview) scene.append(h("span", { class: "badge preview" }, "Preview, until TRELLIS is done"));
   } catch (error) {
     scene.dataset.model = "";
-    toast(error);
+    if (model.preview || !scene.isConnected) return;
+    if (turn === 3) throw error;
+    // The key may have been used too often: this waits until it may be, and leaves the file where the viewer finds it.
+    await (await send(url)).blob();
+    return showScene(scene, job, turn + 1);
   }
 }
 
-/** @param {Job} job @param {() => Promise<void>} refresh */
+/** Where the result came first it stays. @param {Job} job @param {() => Promise<void>} refresh */
 async function cancel(job, refresh) {
-  await send(`v1/jobs/${job.id}`, { method: "DELETE" });
+  await send(`v1/jobs/${job.id}/cancel`, { method: "POST" });
   await refresh();
 }
 
-/** The same pictures with another seed. @param {Job} job */
+/** The same pictures with another seed; of an export the same again. @param {Job} job */
 async function again(job) {
+  if (job.source) return exported(job.source.job, exportOf(job));
   const files = await Promise.all(job.inputs.map(async (input, index) => {
     const blob = await (await send(`v1/jobs/${job.id}/input/${index}`)).blob();
     return new File([blob], `${input.name ?? "picture"}.${input.format}`, { type: blob.type });
@@ -184,7 +192,7 @@ async function factsOf(job, refresh, panel) {
     }))));
   }
   parts.push(h("section", {}, h("h3", {}, "Repeat it"),
-    copyLine("curl", curlLine(job)), copyLine("trellis generate", generateLine(job, all))),
+    copyLine("curl", curlLine(job)), copyLine(job.source ? "trellis jobs export" : "trellis generate", generateLine(job, all))),
   h("section", {}, h("h3", {}, "This job"), h("p", {}, `Submitted ${when(job.created_at)}, seed ${job.params.seed}.`),
     h("div", { class: "row" },
       panel && button("Use these settings", () => { panel.load(job.params); announce("Settings loaded"); }),
@@ -198,9 +206,14 @@ async function exportMore(job) {
   if (job.state !== "succeeded" || !(await offers("/v1/jobs/{id}/exports"))) return null;
   const list = h("select", { "aria-label": "Another format" }, ...["obj", "voxels", "stl", "ply"].filter((format) => !job.artifacts.some((file) => file.format === format)).map((format) => h("option", { value: format }, formatName(format))));
   return list.options.length > 0 && h("div", { class: "row export" }, list, button("Export", async () => {
-    const answer = await put("POST", `v1/jobs/${job.id}/exports`, { format: list.value });
-    location.hash = `#/job/${answer.headers.get("location")?.split("/").at(-1)}`;
+    await exported(job.id, { format: list.value });
   }));
+}
+
+/** Has another file made of a job's model, and shows that. @param {string} id @param {Record<string, unknown>} wish */
+async function exported(id, wish) {
+  const answer = await put("POST", `v1/jobs/${id}/exports`, wish);
+  location.hash = `#/job/${answer.headers.get("location")?.split("/").at(-1)}`;
 }
 
 /** @param {string} name @param {string} line */
@@ -242,7 +255,9 @@ export const canRename = () => offers("/v1/jobs/{id}", "patch");
 export function remove(job, after = () => { location.hash = "#/gallery"; }) {
   const shown = dialog("Delete this job?", h("p", {}, `“${jobName(job)}” goes with its pictures and files. This cannot be undone.`),
     h("div", { class: "row end" }, button("Keep it", () => shown.close()), button("Delete", async () => {
-      await send(`v1/jobs/${job.id}`, { method: "DELETE" });
+      const answer = await send(`v1/jobs/${job.id}`, { method: "DELETE" });
+      // A job that is not finished is cancelled first.
+      if (answer.status === 200) await ifThere(send(`v1/jobs/${job.id}`, { method: "DELETE" }));
       shown.close();
       after();
     }, { class: "primary danger" })));

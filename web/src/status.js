@@ -1,5 +1,6 @@
 // What the server works with, in one line; more on a click.
 
+import { pause, retryAfter } from "./api.js";
 import { button, dialog, element, h, sentence } from "./dom.js";
 import { version } from "./pictures.js";
 import { session, signOut } from "./session.js";
@@ -13,23 +14,51 @@ import { size } from "./words.js";
  *   workers: { name: string, state: string, reason: string, gpu?: string }[] }} Status
  */
 
-const EVERY_MS = 4000;
+/** Seconds between two looks at a server that works or cannot be reached, and at one that rests: an API key may have few requests a minute. */
+const BUSY = 6;
+const RESTS = 20;
 
-/** Keeps the line in the header true. */
+/** What there is to do was another thing at the last look. */
+export const JOBS_MOVED = "jobs-moved";
+
+/** Keeps the line in the header true, while somebody sees it. */
 export async function watchStatus() {
   for (;;) {
-    if (!document.hidden) await draw().catch(() => line({ kind: "bad", label: "Server not reachable" }, () => {}));
-    await new Promise((done) => setTimeout(done, EVERY_MS));
+    while (document.hidden) await new Promise((done) => document.addEventListener("visibilitychange", done, { once: true }));
+    const seconds = await draw().catch(() => {
+      line({ kind: "bad", label: "Server not reachable" }, () => {});
+      return BUSY;
+    });
+    await Promise.race([pause(seconds), new Promise((done) => { wake = () => done(null); })]);
   }
 }
 
+let wake = () => {};
+/** Looks at once: something happened to a job. */
+export const lookAgain = () => wake();
+
+let moved = "";
+
+/** Looks once. @returns {Promise<number>} after how many seconds to look again */
 async function draw() {
   const answer = await fetch("v1/status");
   // No question for a key comes from a line that renews itself.
-  if (answer.status === 401) return line({ kind: "fair", label: "Not signed in" }, () => location.reload());
-  if (!answer.ok) return line({ kind: "bad", label: answer.status === 429 ? "Too many requests" : "Server has a problem" }, () => {});
+  if (answer.status === 401) {
+    line({ kind: "fair", label: "Not signed in" }, () => location.reload());
+    return RESTS;
+  }
+  // The key is used much: what was seen last is near enough.
+  if (answer.status === 429) return Math.max(RESTS, retryAfter(answer));
+  if (!answer.ok) {
+    line({ kind: "bad", label: "Server has a problem" }, () => {});
+    return RESTS;
+  }
   const now = /** @type {Status} */ (await answer.json());
   line(summary(now), () => details(now));
+  const counts = JSON.stringify(now.jobs);
+  if (moved !== counts) dispatchEvent(new Event(JOBS_MOVED));
+  moved = counts;
+  return now.jobs && now.jobs.queued + now.jobs.running > 0 ? BUSY : RESTS;
 }
 
 /** @typedef {{ kind: "good" | "fair" | "bad", label: string, waiting?: number, memory?: number }} Summary */

@@ -79,13 +79,25 @@ async function hasSomething(picture) {
   return pen?.getImageData(0, 0, 32, 32).data.some((value, at) => at % 4 === 3 && value > 250);
 }
 
-/** The cameras of two viewers move together. @param {ModelViewer} one @param {ModelViewer} other */
+/**
+ * The cameras of two viewers move together: whichever was touched last leads, until it stands still too. What the viewer
+ * says of a movement's cause does not tell who leads: it forgets that whenever something else sets the camera.
+ * @param {ModelViewer} one @param {ModelViewer} other
+ */
 export function link(one, other) {
+  /** @type {ModelViewer | undefined} */
+  let leader;
+  /** How far each camera is at first: models have sizes of their own. @type {Map<ModelViewer, number>} */
+  const far = new Map();
   for (const [from, to] of [[one, other], [other, one]]) {
-    from.addEventListener("camera-change", (/** @type {any} */ event) => {
-      if (event.detail.source !== "user-interaction") return;
-      const { theta, phi } = from.getCameraOrbit();
-      to.cameraOrbit = `${theta}rad ${phi}rad auto`;
+    from.addEventListener("load", () => far.set(from, from.getCameraOrbit().radius), { once: true });
+    for (const touch of ["pointerdown", "wheel", "keydown"]) from.addEventListener(touch, () => { leader = from; }, { capture: true, passive: true });
+    from.addEventListener("camera-change", () => {
+      const [here, there] = [far.get(from), far.get(to)];
+      if (leader !== from || !here || !there) return;
+      const { theta, phi, radius } = from.getCameraOrbit();
+      to.cameraOrbit = `${theta}rad ${phi}rad ${(radius / here) * there}m`;
+      to.fieldOfView = `${from.getFieldOfView()}deg`;
       to.jumpCameraToGoal();
     });
   }

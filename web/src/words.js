@@ -80,23 +80,39 @@ const quoted = (text) => (/^[\w./:@=-]+$/.test(text) ? text : `'${text.replaceAl
 const pictureFiles = (job) =>
   job.inputs.map((input, index) => `${input.name ?? "picture"}${job.inputs.length > 1 ? `-${index + 1}` : ""}.${input.format === "jpeg" ? "jpg" : input.format}`);
 
+/** What was asked of an export. @param {Job} job */
+export function exportOf({ params }) {
+  const [format] = params.formats;
+  return { format, ...(format === "voxels" && { voxel_resolution: params.voxel_resolution }), ...(format === "stl" && { stl_size_mm: params.stl_size_mm }) };
+}
+
+/** The server's address. */
+const server = () => new URL(".", document.baseURI).href.replace(/\/$/, "");
+
 /** The `curl` line that asks for the same. @param {Job} job */
 export function curlLine(job) {
-  const address = new URL("v1/jobs", document.baseURI).href;
+  const address = `${server()}/v1/jobs`;
+  if (job.source) {
+    return `curl --fail-with-body --json ${quoted(JSON.stringify(exportOf(job)))} ${quoted(`${address}/${job.source.job}/exports`)}`;
+  }
   const pictures = pictureFiles(job).map((file) => `-F ${quoted(`image=@${file}`)}`).join(" ");
   return `curl --fail-with-body ${pictures} -F ${quoted(`params=${JSON.stringify(job.params)}`)} -F backend=${job.backend} ${quoted(address)}`;
 }
 
 /**
- * The `trellis generate` line that asks for the same, with what is not a default.
+ * The line with `trellis` that asks for the same, with what is not a default.
  * @param {Job} job @param {import("./contract.js").Parameter[]} parameters
  */
 export function generateLine(job, parameters) {
+  if (job.source) {
+    const { format, ...numbers } = exportOf(job);
+    const flags = Object.entries(numbers).map(([name, value]) => `--${name.replaceAll("_", "-")} ${value}`);
+    return ["trellis jobs export", job.source.job, `--format ${format}`, ...flags, `--server ${quoted(server())}`].join(" ");
+  }
   const flags = parameters
     .filter(({ name, initial }) => name !== "formats" && name in job.params && job.params[name] !== initial)
     .map(({ name }) => `--${name.replaceAll("_", "-")} ${quoted(String(job.params[name]))}`);
   if (job.inputs.length > 1) flags.push("--multiview");
-  const server = new URL(".", document.baseURI).href.replace(/\/$/, "");
   return ["trellis generate", ...pictureFiles(job).map(quoted), "-o model.glb", `--format ${job.params.formats.join(",")}`,
-    ...flags, `--backend ${job.backend}`, `--server ${quoted(server)}`].join(" ");
+    ...flags, `--backend ${job.backend}`, `--server ${quoted(server())}`].join(" ");
 }

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use trellis_core::{BackendChoice, Failure, FailureKind, Format};
+use trellis_core::{AskedBackend, BackendChoice, Failure, FailureKind, Format};
 
 use crate::{Backend, Readiness};
 
@@ -102,7 +102,8 @@ impl Registry {
         if backend.choice() == BackendChoice::Export {
             return vec![BackendChoice::Export];
         }
-        BackendChoice::ASKED.into_iter().filter(holds).collect()
+        let asked = AskedBackend::ALL.map(BackendChoice::from);
+        asked.into_iter().filter(holds).collect()
     }
 
     /// Why a job goes to this backend and to none of the better ones, one sentence.

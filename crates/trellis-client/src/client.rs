@@ -7,9 +7,9 @@ use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::multipart::{Form, Part};
 use reqwest::redirect::Policy;
 use reqwest::{RequestBuilder, Response, Url};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use trellis_core::{
-    AssetName, BackendChoice, Job, JobId, JobState, ParamsPatch, Secret, WorkerCommand, WorkerStatus,
+    AskedBackend, AssetName, Format, Job, JobId, JobState, ParamsPatch, Secret, WorkerCommand, WorkerStatus,
     plain_line,
 };
 
@@ -34,9 +34,22 @@ pub struct Submission<'a> {
     /// What is asked for.
     pub params: &'a ParamsPatch,
     /// Which backend is to work.
-    pub backend: BackendChoice,
+    pub backend: AskedBackend,
     /// Whether the server must work even where it has the result of an earlier job.
     pub no_cache: bool,
+}
+
+/// What is to be made of an earlier job's GLB; what is absent takes the server's default.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Export {
+    /// Which file.
+    pub format: Format,
+    /// Of voxels: how many along the longest side.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub voxel_resolution: Option<u32>,
+    /// Of an STL: the longest side in millimetres.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stl_size_mm: Option<f64>,
 }
 
 /// What a server says of itself (`GET /v1/version`), as far as clients use it.
@@ -154,16 +167,26 @@ impl Client {
         plain_job(json(accepted(call.multipart(form)).await?).await?)
     }
 
+    /// Has a file made of an earlier job's GLB, by a job of its own, under an idempotency key.
+    pub(crate) async fn export_once(
+        &self,
+        of: JobId,
+        export: &Export,
+        key: &str,
+    ) -> Result<Job, ClientError> {
+        let body = serde_json::to_vec(export).expect("plain values");
+        let call = self
+            .http
+            .post(self.url(&format!("jobs/{of}/exports")))
+            .header("Idempotency-Key", key)
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(body);
+        plain_job(json(accepted(call).await?).await?)
+    }
+
     /// One job.
     pub async fn job(&self, id: JobId) -> Result<Job, ClientError> {
-        let answer = accepted(self.get(&format!("jobs/{id}"))).await?;
-        let server = Some(server(&answer));
-        let job = plain_job(json(answer).await?)?;
-        if job.id != id {
-            let reason = "it is about another job".to_owned();
-            return Err(ClientError::NotUnderstood { server, reason });
-        }
-        Ok(job)
+        job_in(accepted(self.get(&format!("jobs/{id}"))).await?, id).await
     }
 
     /// The stream of a job's events after `last_seen`.
@@ -187,11 +210,10 @@ impl Client {
         bytes(accepted(self.get(&format!("jobs/{id}/statement"))).await?, most).await
     }
 
-    /// Cancels a job.
-    pub async fn cancel(&self, id: JobId) -> Result<(), ClientError> {
-        accepted(self.http.delete(self.url(&format!("jobs/{id}"))))
-            .await
-            .map(drop)
+    /// Cancels a job. One that has ended stays as it is: what comes back says how it ended.
+    pub async fn cancel(&self, id: JobId) -> Result<Job, ClientError> {
+        let call = self.http.post(self.url(&format!("jobs/{id}/cancel")));
+        job_in(accepted(call).await?, id).await
     }
 
     /// The newest jobs in this state that this client sees, at most `limit` (1 to 100), newest first.
@@ -237,6 +259,17 @@ impl Client {
     fn url(&self, path: &str) -> String {
         format!("{}/v1/{path}", self.address)
     }
+}
+
+/// The job that an answer is, which must be that one.
+async fn job_in(answer: Response, id: JobId) -> Result<Job, ClientError> {
+    let server = Some(server(&answer));
+    let job = plain_job(json(answer).await?)?;
+    if job.id == id {
+        return Ok(job);
+    }
+    let reason = "it is about another job".to_owned();
+    Err(ClientError::NotUnderstood { server, reason })
 }
 
 fn plain_info(mut info: ServerInfo) -> ServerInfo {

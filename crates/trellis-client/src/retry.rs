@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use trellis_core::{Artifact, Backoff, EventKind, Job, JobEvent, JobId, Sha256, StatementFile};
 
 use crate::answer::{file, not_kept, server};
-use crate::client::{Client, Submission};
+use crate::client::{Client, Export, Submission};
 use crate::error::{ClientError, ServerProblem};
 use crate::limits::{MAX_EVENTS_BYTES, MAX_STATEMENT_BYTES};
 use crate::sse::EventStream;
@@ -31,25 +31,19 @@ impl Client {
         submission: &Submission<'_>,
         waiting: impl FnOnce(&ServerProblem),
     ) -> Result<Job, ClientError> {
-        let key = format!("{:032x}", rand::random::<u128>());
-        let mut waiting = Some(waiting);
-        let mut failures = 0;
-        loop {
-            match self.submit_once(submission, &key).await {
-                Ok(job) => return Ok(job),
-                Err(ClientError::Busy { problem, after }) => {
-                    if let Some(tell) = waiting.take() {
-                        tell(&problem);
-                    }
-                    sleep(after).await;
-                }
-                Err(ClientError::Unreachable { .. }) if failures < PATIENCE => {
-                    failures += 1;
-                    sleep(wait(failures)).await;
-                }
-                Err(error) => return Err(error),
-            }
-        }
+        let key = new_key();
+        until_accepted(|| self.submit_once(submission, &key), waiting).await
+    }
+
+    /// Has a file made of an earlier job's GLB, by a job of its own that this returns. Tries again as [`Self::submit`] does.
+    pub async fn export(
+        &self,
+        of: JobId,
+        export: &Export,
+        waiting: impl FnOnce(&ServerProblem),
+    ) -> Result<Job, ClientError> {
+        let key = new_key();
+        until_accepted(|| self.export_once(of, export, &key), waiting).await
     }
 
     /// Waits until a job is final.
@@ -148,6 +142,39 @@ impl Client {
             })
         })
         .await
+    }
+}
+
+/// An idempotency key that nobody has used.
+fn new_key() -> String {
+    format!("{:032x}", rand::random::<u128>())
+}
+
+/// Asks for a job until there is one, for as long as the server says so, and through its restarts.
+async fn until_accepted<F>(
+    call: impl Fn() -> F,
+    waiting: impl FnOnce(&ServerProblem),
+) -> Result<Job, ClientError>
+where
+    F: Future<Output = Result<Job, ClientError>>,
+{
+    let mut waiting = Some(waiting);
+    let mut failures = 0;
+    loop {
+        match call().await {
+            Ok(job) => return Ok(job),
+            Err(ClientError::Busy { problem, after }) => {
+                if let Some(tell) = waiting.take() {
+                    tell(&problem);
+                }
+                sleep(after).await;
+            }
+            Err(ClientError::Unreachable { .. }) if failures < PATIENCE => {
+                failures += 1;
+                sleep(wait(failures)).await;
+            }
+            Err(error) => return Err(error),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
 };
 
 named! {
-    /// Which backend a job asks for.
+    /// Which backend a job is for: what its client asked for, or `export`.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
     #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
     pub enum BackendChoice: "a backend" {
@@ -25,9 +25,29 @@ named! {
     }
 }
 
-impl BackendChoice {
-    /// Those that a submission may ask for.
-    pub const ASKED: [Self; 3] = [Self::Auto, Self::Trellis, Self::Relief];
+named! {
+    /// Which backend a client asks for.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+    #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+    pub enum AskedBackend: "a backend" {
+        /// The best one that the server has when the job is claimed.
+        #[default]
+        Auto = "auto",
+        /// TRELLIS on a GPU; the job waits until there is one.
+        Trellis = "trellis",
+        /// The embedded preview from the outline, on the CPU.
+        Relief = "relief",
+    }
+}
+
+impl From<AskedBackend> for BackendChoice {
+    fn from(asked: AskedBackend) -> Self {
+        match asked {
+            AskedBackend::Auto => Self::Auto,
+            AskedBackend::Trellis => Self::Trellis,
+            AskedBackend::Relief => Self::Relief,
+        }
+    }
 }
 
 /// The file of an earlier job from which an export's files are converted.

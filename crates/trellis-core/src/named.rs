@@ -84,8 +84,8 @@ mod tests {
     use serde::de::DeserializeOwned;
 
     use crate::{
-        BackendChoice, FailureKind, Format, JobState, MultiImageAlgorithm, PictureFormat, RestartKind, Stage,
-        WebhookEvent, WebhookState, WorkerCommand, WorkerState,
+        AskedBackend, BackendChoice, FailureKind, Format, JobState, MultiImageAlgorithm, PictureFormat,
+        RestartKind, Stage, WebhookEvent, WebhookState, WorkerCommand, WorkerState,
     };
 
     fn one_name<T>(all: &[T], name: fn(T) -> &'static str)
@@ -104,6 +104,7 @@ mod tests {
 
     #[test]
     fn names_are_the_same_in_json_and_text() {
+        one_name(&AskedBackend::ALL, AskedBackend::name);
         one_name(&BackendChoice::ALL, BackendChoice::name);
         one_name(&FailureKind::ALL, FailureKind::name);
         one_name(&Format::ALL, Format::name);

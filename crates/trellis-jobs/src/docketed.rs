@@ -13,7 +13,7 @@ use crate::rules::Command;
 use crate::{
     Applied, BlobError, BlobKey, BlobStore, CacheKey, Changes, Claim, ClaimFilter, Delivery, JobObserver,
     JobQuery, JobStore, NewJob, NextDelivery, Owner, Page, Settled, StoreError, StoreStats, StoredJob,
-    Submitted, SweepError, WorkerName,
+    Submitted, SweepError, WaitingDeliveries, WorkerName,
 };
 
 /// A store with dockets. Clones share both.
@@ -223,6 +223,10 @@ impl JobStore for Docketed {
 
     async fn settle_delivery(&self, delivery: &Delivery, settled: Settled) -> Result<(), StoreError> {
         self.store.settle_delivery(delivery, settled).await
+    }
+
+    async fn waiting_deliveries(&self) -> Result<WaitingDeliveries, StoreError> {
+        self.store.waiting_deliveries().await
     }
 
     fn deliveries(&self) -> Changes {

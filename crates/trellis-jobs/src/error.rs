@@ -123,7 +123,7 @@ impl StoreError {
             Self::WrongState { .. } => "cancel a live job before deleting it; a finished job does not change",
             Self::QueueFull { .. } => "wait until some jobs have finished, then submit again",
             Self::OwnQueueFull { .. } => {
-                "wait until some of this key's jobs have begun, or cancel some with `DELETE /v1/jobs/{id}`, then submit again"
+                "wait until some of this key's jobs have begun, or cancel some with `POST /v1/jobs/{id}/cancel`, then submit again"
             }
             Self::OwnStorageFull { .. } => {
                 "delete finished jobs of this key with `DELETE /v1/jobs/{id}`; `GET /v1/jobs` lists them, the oldest last"

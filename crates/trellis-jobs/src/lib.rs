@@ -79,4 +79,4 @@ pub use submit_error::SubmitError;
 pub use sweep_error::SweepError;
 pub use thumbnail::ThumbnailError;
 pub use wakes::{Changes, Seen, Wake, WakeOnDrop, Wakes};
-pub use webhook::{Delivery, DeliveryId, NextDelivery, Settled, Webhook};
+pub use webhook::{Delivery, DeliveryId, NextDelivery, Settled, WaitingDeliveries, Webhook};

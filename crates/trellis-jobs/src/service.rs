@@ -82,10 +82,13 @@ impl Jobs {
         self.store.events(None, after, limit).await
     }
 
-    /// Cancels a live job.
-    pub async fn cancel(&self, owner: &Owner, id: JobId) -> Result<(), StoreError> {
+    /// Cancels a live job and leaves one that has ended as it is. The job after that.
+    pub async fn cancel(&self, owner: &Owner, id: JobId) -> Result<Job, StoreError> {
         let command = Command::Cancel { by: owner.clone() };
-        self.store.apply(id, Timestamp::now(), command).await.map(|_| ())
+        match self.store.apply(id, Timestamp::now(), command).await {
+            Ok(_) | Err(StoreError::WrongState { .. }) => self.get(owner, id).await,
+            Err(error) => Err(error),
+        }
     }
 
     /// Cancels a live job, deletes a finished one, in one step.

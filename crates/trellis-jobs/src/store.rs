@@ -9,7 +9,7 @@ use crate::rules::Command;
 use crate::{
     Applied, CacheKey, Changes, Claim, ClaimFilter, Delivered, Delivery, Heartbeat, JobQuery, Lease, NewJob,
     NextDelivery, Outcome, Owner, Page, Recovered, Settled, StoreError, StoreStats, StoredJob, Submitted,
-    WorkerName,
+    WaitingDeliveries, WorkerName,
 };
 
 /// A durable queue of jobs. Each call is atomic. What a client was told and how a job ended survives a power cut once
@@ -108,6 +108,9 @@ pub trait JobStore: Send + Sync + 'static {
     /// Writes what became of a claimed delivery. One that somebody else has claimed meanwhile is left to them, unless
     /// it arrived.
     async fn settle_delivery(&self, delivery: &Delivery, settled: Settled) -> Result<(), StoreError>;
+
+    /// How many deliveries wait. Looked at now and then, for the figures.
+    async fn waiting_deliveries(&self) -> Result<WaitingDeliveries, StoreError>;
 
     /// Wakes when a delivery may be due.
     fn deliveries(&self) -> Changes;

@@ -57,6 +57,15 @@ pub enum NextDelivery {
     None,
 }
 
+/// How many deliveries wait.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WaitingDeliveries {
+    /// Nobody has tried these yet.
+    pub untried: u64,
+    /// These were tried and did not arrive, or are on their way.
+    pub tried: u64,
+}
+
 /// What became of a claimed delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settled {

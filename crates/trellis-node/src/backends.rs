@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use trellis_backend::{Backend, Registry, ReliefBackend, ReliefSettings};
-use trellis_core::BackendChoice;
+use trellis_core::AskedBackend;
 use trellis_supervisor::{LaunchSettings, Limits, SupervisorSettings, TrellisBackend};
 
 use crate::{NodeError, Settings, nearby};
@@ -21,22 +21,22 @@ pub struct Backends {
 
 /// Starts every backend that `choice` leaves. TRELLIS is there where a model folder is named, and loads in
 /// the background; `state` is a folder of its own that lasts.
-pub async fn start(settings: &Settings, choice: BackendChoice, state: &Path) -> Result<Backends, NodeError> {
+pub async fn start(settings: &Settings, choice: AskedBackend, state: &Path) -> Result<Backends, NodeError> {
     let relief: Arc<dyn Backend> = Arc::new(ReliefBackend::new(ReliefSettings {
         max_pixels: settings.limits.pixels,
         ..ReliefSettings::default()
     }));
     let trellis = match choice {
-        BackendChoice::Relief | BackendChoice::Export => None,
-        BackendChoice::Auto if settings.trellis.model.as_os_str().is_empty() => None,
-        BackendChoice::Auto | BackendChoice::Trellis => Some(start_trellis(settings, state).await?),
+        AskedBackend::Relief => None,
+        AskedBackend::Auto if settings.trellis.model.as_os_str().is_empty() => None,
+        AskedBackend::Auto | AskedBackend::Trellis => Some(start_trellis(settings, state).await?),
     };
     let previews = (trellis.is_some() && settings.trellis.preview).then(|| Arc::clone(&relief));
     let mut all: Vec<Arc<dyn Backend>> = Vec::new();
     if let Some(trellis) = &trellis {
         all.push(Arc::clone(trellis) as Arc<dyn Backend>);
     }
-    if choice != BackendChoice::Trellis {
+    if choice != AskedBackend::Trellis {
         all.push(relief);
     }
     Ok(Backends {

@@ -39,4 +39,4 @@ pub use settings::{
     listen_endpoint,
 };
 pub use unix_socket::SocketError;
-pub use webhooks::WebhooksError;
+pub use webhooks::{WebhooksError, reload as reload_webhook_secrets};

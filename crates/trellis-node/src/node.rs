@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use trellis_server::KeyRing;
+use trellis_webhook::SecretRing;
 
 use crate::data_dir::DataDir;
 use crate::entrance::{Door, Place};
@@ -108,6 +109,12 @@ impl Node {
     /// The API keys in force, which [`reload_keys`](crate::reload_keys) replaces.
     pub fn keys(&self) -> &KeyRing {
         &self.keys
+    }
+
+    /// The secrets that messages to webhooks are signed with, which [`reload_webhook_secrets`](crate::reload_webhook_secrets)
+    /// replaces; `None` where jobs have no webhooks.
+    pub fn webhook_secrets(&self) -> Option<&SecretRing> {
+        self.services.webhook_secrets()
     }
 
     /// For each backend a sentence.

@@ -18,6 +18,7 @@ use trellis_server::{
     AllowedHosts, AllowedOrigins, AppParts, AppState, Entrance, HttpLimits, KeyRing, Metrics, TrustedProxies,
 };
 use trellis_supervisor::TrellisBackend;
+use trellis_webhook::SecretRing;
 
 use crate::data_dir::DataDir;
 use crate::keeping::Kept;
@@ -99,6 +100,11 @@ impl Services {
             trellis: backends.trellis,
             previews: backends.previews,
         })
+    }
+
+    /// The secrets that messages to webhooks are signed with, where jobs may have webhooks.
+    pub(crate) fn webhook_secrets(&self) -> Option<&SecretRing> {
+        self.webhooks.as_ref().map(|webhooks| &webhooks.secrets)
     }
 
     /// For each backend a sentence.

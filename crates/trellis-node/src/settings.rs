@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
-use trellis_core::{BackendChoice, Defaults, Quality};
+use trellis_core::{AskedBackend, Defaults, Quality};
 use trellis_gpu::GpuChoice;
 
 /// All settings of a node.
@@ -18,7 +18,7 @@ use trellis_gpu::GpuChoice;
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     pub data_dir: PathBuf,
-    pub backend: BackendChoice,
+    pub backend: AskedBackend,
     pub drain_seconds: u32,
     pub listen: Listen,
     pub tls: TlsFiles,

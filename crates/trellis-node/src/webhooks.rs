@@ -1,13 +1,14 @@
-//! Webhooks as the settings want them: the file of secrets, read at the start, and the rules for addresses.
+//! Webhooks as the settings want them: the file of secrets, read at the start and again at SIGHUP, and the rules for
+//! addresses.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tracing::info;
+use tracing::{error, info, warn};
 use trellis_jobs::JobStore;
 use trellis_webhook::{
-    Deliverer, DeliveryObserver, HttpClientError, InvalidAllowed, InvalidSecrets, Patience, Secrets,
-    WebhookRules,
+    Deliverer, DeliveryObserver, HttpClientError, InvalidAllowed, InvalidSecrets, Patience, SecretRing,
+    Secrets, WebhookRules,
 };
 
 use crate::settings::Webhooks;
@@ -83,6 +84,7 @@ impl WebhooksError {
 pub(crate) struct Sending {
     pub(crate) rules: WebhookRules,
     pub(crate) deliverer: Deliverer,
+    pub(crate) secrets: SecretRing,
 }
 
 /// Reads the secrets; `None` where jobs have no webhooks. Webhooks that are wanted and cannot be sent keep the server
@@ -96,17 +98,62 @@ pub(crate) fn open(
     if path.as_os_str().is_empty() {
         return Ok(None);
     }
-    let text = secret_file::read(path).map_err(|source| WebhooksError::Unreadable {
-        path: path.clone(),
-        source,
-    })?;
-    let secrets = Secrets::parse(&text).map_err(|source| WebhooksError::Invalid {
-        path: path.clone(),
-        source,
-    })?;
+    let secrets = read(path)?;
     let rules = WebhookRules::new(settings.allow.iter().map(String::as_str))?;
-    let ids: Vec<&str> = secrets.ids().collect();
-    info!(secrets = ids.join(", "), "jobs may have webhooks");
-    let deliverer = Deliverer::new(store, rules.clone(), secrets, Patience::default(), observer)?;
-    Ok(Some(Sending { rules, deliverer }))
+    info!(secrets = named(&secrets), "jobs may have webhooks");
+    let secrets = SecretRing::new(secrets);
+    let patience = Patience::default();
+    let deliverer = Deliverer::new(store, rules.clone(), secrets.clone(), patience, observer)?;
+    Ok(Some(Sending {
+        rules,
+        deliverer,
+        secrets,
+    }))
+}
+
+/// Signs with the file's present secrets from now on. Where it has none the old ones stay; turning webhooks on or off needs
+/// a restart.
+pub fn reload(settings: &Webhooks, ring: Option<&SecretRing>) {
+    let path = &settings.secret_file;
+    let ring = match (ring, path.as_os_str().is_empty()) {
+        (None, true) => return,
+        (None, false) => {
+            warn!("`webhooks.secret_file` is set; jobs may have webhooks after a restart");
+            return;
+        }
+        (Some(_), true) => {
+            warn!("`webhooks.secret_file` is unset; the secrets stay in force until a restart");
+            return;
+        }
+        (Some(ring), false) => ring,
+    };
+    match read(path) {
+        Ok(secrets) => {
+            let names = named(&secrets);
+            ring.replace(secrets);
+            info!(secrets = names, "reloaded the secrets of webhooks");
+        }
+        Err(problem) => error!(
+            %problem,
+            cause = %std::error::Error::source(&problem).map(ToString::to_string).unwrap_or_default(),
+            fix = problem.advice(),
+            "cannot reload the secrets of webhooks; the old ones stay in force"
+        ),
+    }
+}
+
+fn read(path: &Path) -> Result<Secrets, WebhooksError> {
+    let text = secret_file::read(path).map_err(|source| WebhooksError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })?;
+    Secrets::parse(&text).map_err(|source| WebhooksError::Invalid {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// For the log.
+fn named(secrets: &Secrets) -> String {
+    secrets.ids().collect::<Vec<_>>().join(", ")
 }

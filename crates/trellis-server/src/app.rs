@@ -168,6 +168,7 @@ fn api() -> OpenApiRouter<AppState> {
     let v1 = OpenApiRouter::new()
         .routes(routes!(jobs::list_jobs, submit::submit_job))
         .routes(routes!(jobs::get_job, jobs::rename_job, jobs::delete_job))
+        .routes(routes!(jobs::cancel_job))
         .routes(routes!(events::job_events))
         .routes(routes!(files::get_artifact))
         .routes(routes!(files::get_input))

@@ -2,17 +2,19 @@
 
 use std::time::{Duration, Instant};
 
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use tracing::Span;
 use trellis_core::Secret;
-use trellis_jobs::Owner;
+use trellis_jobs::{Owner, Rights};
 
 use crate::AppState;
+use crate::held_body::HeldBody;
 use crate::key_line::Key;
-use crate::keys::Access;
+use crate::keys::{Access, AtWork};
 use crate::needs::needed;
 use crate::peers::{Peer, site};
 use crate::problem::Problem;
@@ -69,10 +71,16 @@ pub(crate) async fn authorize(State(state): State<AppState>, mut request: Reques
         }
         Access::With(key) => {
             Span::current().record("key", &*key.name);
-            if !public && let Err(refused) = allowed(&state, &key, &request) {
-                return refused.into_response();
+            request.extensions_mut().insert(owner(&state, &key));
+            if public {
+                return next.run(request).await;
             }
-            request.extensions_mut().insert(key.owner.clone());
+            let at_work = match allowed(&state, &key, &request) {
+                Ok(at_work) => at_work,
+                Err(refused) => return refused.into_response(),
+            };
+            let answer = next.run(request).await;
+            return answer.map(|body| Body::new(HeldBody::new(body, at_work)));
         }
         Access::Refused if public => {}
         Access::Refused => return sent.refusal().into_response(),
@@ -80,8 +88,21 @@ pub(crate) async fn authorize(State(state): State<AppState>, mut request: Reques
     next.run(request).await
 }
 
-/// Whether this key may make this request now.
-fn allowed(state: &AppState, key: &Key, request: &Request) -> Result<(), RequestError> {
+/// Whose jobs a key may touch. Where there are other keys, one without a limit of its own leaves them room in the queue.
+fn owner(state: &AppState, key: &Key) -> Owner {
+    let rights = key.owner.rights();
+    if rights.queued.is_some() || !state.keys.are_several() {
+        return key.owner.clone();
+    }
+    let share = (state.jobs.limits.queue_limit / 4 * 3).max(1);
+    key.owner.clone().with(Rights {
+        queued: Some(share),
+        ..rights
+    })
+}
+
+/// Whether this key may make this request now; counts it as at work while the guard is kept.
+fn allowed(state: &AppState, key: &Key, request: &Request) -> Result<AtWork, RequestError> {
     if let Err(wait) = state.keys.count(key, Instant::now()) {
         return Err(RequestError::TooManyRequests {
             key: key.name.to_string(),
@@ -89,12 +110,18 @@ fn allowed(state: &AppState, key: &Key, request: &Request) -> Result<(), Request
         });
     }
     let scopes = needed(request.method(), request.uri().path());
-    if key.grant.has_one_of(scopes) {
-        return Ok(());
+    if !key.grant.has_one_of(scopes) {
+        return Err(RequestError::ScopeMissing {
+            key: key.name.to_string(),
+            scopes,
+        });
     }
-    Err(RequestError::ScopeMissing {
+    // As one address may have: whoever comes from many, or shares a proxy's, leaves as much to others.
+    let most = state.limits.connections / 4 * 3;
+    let at_work = state.keys.at_work(key, most.max(1));
+    at_work.ok_or_else(|| RequestError::TooManyAtOnce {
         key: key.name.to_string(),
-        scopes,
+        limit: most,
     })
 }
 

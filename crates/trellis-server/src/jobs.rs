@@ -1,4 +1,4 @@
-//! `/v1/jobs` and `/v1/jobs/{id}`: looking at jobs, ending and forgetting them.
+//! `/v1/jobs`, `/v1/jobs/{id}` and `/v1/jobs/{id}/cancel`: looking at jobs, ending and forgetting them.
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use trellis_core::{AssetName, Job, JobId, JobState};
-use trellis_jobs::{JobQuery, Removed};
+use trellis_jobs::{JobQuery, Owner, Removed};
 
 use crate::AppState;
 use crate::conditions::{self, Condition};
@@ -171,6 +171,29 @@ pub(crate) async fn rename_job(
     Ok(Json(state.jobs.rename(&owner, id, name).await?))
 }
 
+/// Cancel a job
+///
+/// A queued or running job is cancelled and kept. One that has ended stays as it is, and the answer says how it ended, so
+/// that a result which came at the last moment is not lost.
+#[utoipa::path(
+    post,
+    path = "/jobs/{id}/cancel",
+    tag = "jobs",
+    operation_id = "cancel_job",
+    params(("id" = JobId, Path, description = "The job")),
+    responses((status = 200, description = "The job, which has ended", body = Job), ChangeProblems),
+)]
+pub(crate) async fn cancel_job(
+    State(state): State<AppState>,
+    Caller(owner): Caller,
+    PathParts(id): PathParts<JobId>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Json<Job>, Problem> {
+    check_conditions(&state, &owner, id, &method, &headers).await?;
+    Ok(Json(state.jobs.cancel(&owner, id).await?))
+}
+
 /// Cancel or forget a job
 ///
 /// A queued or running job is cancelled and kept; a finished one is deleted with its files.
@@ -193,13 +216,25 @@ pub(crate) async fn delete_job(
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    if conditions::are_there(&headers) {
-        // First whether there is such a job.
-        state.jobs.get(&owner, id).await?;
-        conditions::check(&method, &headers, None)?;
-    }
+    check_conditions(&state, &owner, id, &method, &headers).await?;
     Ok(match state.jobs.cancel_or_delete(&owner, id).await? {
         Removed::Cancelled(job) => Json(job).into_response(),
         Removed::Deleted => StatusCode::NO_CONTENT.into_response(),
     })
+}
+
+/// Refuses a change of a job whose conditions do not hold.
+async fn check_conditions(
+    state: &AppState,
+    owner: &Owner,
+    id: JobId,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<(), Problem> {
+    if conditions::are_there(headers) {
+        // First whether there is such a job.
+        state.jobs.get(owner, id).await?;
+        conditions::check(method, headers, None)?;
+    }
+    Ok(())
 }

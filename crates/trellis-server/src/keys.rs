@@ -86,6 +86,28 @@ struct Ring {
     running_limits: watch::Sender<Arc<RunningLimits>>,
     /// Requests with each key, by its name: a reload does not fill them again.
     requests: Mutex<HashMap<Arc<str>, Bucket>>,
+    /// How many requests of each key are at work, of those that have any.
+    at_work: Mutex<HashMap<Arc<str>, usize>>,
+}
+
+/// A request that is at work until this is dropped.
+#[derive(Debug)]
+#[must_use = "it counts while it is kept"]
+pub(crate) struct AtWork {
+    ring: KeyRing,
+    key: Arc<str>,
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        let mut all = self.ring.all_at_work();
+        if let Some(count) = all.get_mut(&self.key) {
+            *count -= 1;
+            if *count == 0 {
+                all.remove(&self.key);
+            }
+        }
+    }
 }
 
 /// What a request's key opens.
@@ -107,6 +129,7 @@ impl KeyRing {
             keys: watch::Sender::new(keys.map(Arc::new)),
             running_limits: watch::Sender::new(Arc::new(running_limits)),
             requests: Mutex::default(),
+            at_work: Mutex::default(),
         }))
     }
 
@@ -124,6 +147,11 @@ impl KeyRing {
     pub fn names(&self) -> Option<Vec<String>> {
         let keys = self.0.keys.borrow().clone()?;
         Some(keys.names().map(str::to_owned).collect())
+    }
+
+    /// Whether more than one key is in force.
+    pub(crate) fn are_several(&self) -> bool {
+        self.0.keys.borrow().as_ref().is_some_and(|keys| keys.0.len() > 1)
     }
 
     /// How many jobs of each key may run at a time, now and after each reload.
@@ -177,6 +205,25 @@ impl KeyRing {
         }
         bucket.take(rate, now);
         Ok(())
+    }
+
+    /// Counts a request with this key as at work; `None` where `most` are already.
+    pub(crate) fn at_work(&self, key: &Key, most: usize) -> Option<AtWork> {
+        let mut all = self.all_at_work();
+        let count = all.entry(Arc::clone(&key.name)).or_default();
+        if *count >= most {
+            return None;
+        }
+        *count += 1;
+        Some(AtWork {
+            ring: self.clone(),
+            key: Arc::clone(&key.name),
+        })
+    }
+
+    fn all_at_work(&self) -> MutexGuard<'_, HashMap<Arc<str>, usize>> {
+        // Whole after each call.
+        self.0.at_work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn requests(&self) -> MutexGuard<'_, HashMap<Arc<str>, Bucket>> {

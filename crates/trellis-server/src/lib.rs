@@ -25,6 +25,7 @@ mod files;
 mod glance;
 mod grant;
 mod harden;
+mod held_body;
 mod hosts;
 mod html;
 mod jobs;

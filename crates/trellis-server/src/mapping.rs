@@ -222,6 +222,10 @@ mod tests {
                 key: text(),
                 after_seconds: 5,
             },
+            RequestError::TooManyAtOnce {
+                key: text(),
+                limit: 5,
+            },
             RequestError::TooManyConnections,
             RequestError::TlsNeeded,
             RequestError::TargetTooLong { limit_bytes: 1 },
@@ -269,7 +273,7 @@ mod tests {
                 name: text(),
                 problem: text(),
             },
-            RequestError::InvalidBackend("x".parse::<trellis_core::BackendChoice>().unwrap_err()),
+            RequestError::InvalidBackend("x".parse::<trellis_core::AskedBackend>().unwrap_err()),
             RequestError::InvalidDataUri {
                 index: 0,
                 source: DataUriError::Scheme,

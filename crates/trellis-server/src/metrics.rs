@@ -15,7 +15,7 @@ use std::time::Duration;
 use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, Registry, TextEncoder};
 use tracing::warn;
 use trellis_core::{Gpu, Job, JobState, WorkerStatus};
-use trellis_jobs::{JobObserver, StoreStats};
+use trellis_jobs::{JobObserver, StoreStats, WaitingDeliveries};
 use trellis_webhook::{DeliveryObserver, DeliveryOutcome};
 
 use self::make::Make;
@@ -135,10 +135,16 @@ impl Metrics {
         SinceStart::read(accepted, cached, finished)
     }
 
-    /// All of it as text. Without `jobs`, what the store would have said is left out.
-    pub(crate) fn text(&self, jobs: Option<StoreStats>, workers: &[WorkerStatus], gpus: &[Gpu]) -> String {
+    /// All of it as text. Without `jobs` or `deliveries`, what the store would have said is left out.
+    pub(crate) fn text(
+        &self,
+        jobs: Option<StoreStats>,
+        deliveries: Option<WaitingDeliveries>,
+        workers: &[WorkerStatus],
+        gpus: &[Gpu],
+    ) -> String {
         let seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.look(jobs, workers, gpus);
+        seen.look(jobs, deliveries, workers, gpus);
         let encoded = TextEncoder::new().encode_to_string(&self.0.registry.gather());
         encoded.unwrap_or_else(|error| {
             warn!(
@@ -213,7 +219,7 @@ mod tests {
     fn everything_has_help_and_a_name_by_the_conventions() {
         let metrics = Metrics::new("1.2.3");
         metrics.answered("GET", "/v1/jobs", 200, Duration::from_millis(3));
-        let text = metrics.text(Some(StoreStats::default()), &[], &[]);
+        let text = metrics.text(Some(StoreStats::default()), None, &[], &[]);
         let mut helped = 0;
         for family in metrics.0.registry.gather() {
             let name = family.name();

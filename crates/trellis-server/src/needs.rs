@@ -29,7 +29,7 @@ mod tests {
     #[test]
     fn each_route_needs_what_it_should() {
         use Scope::{Admin, Read, Submit};
-        let cases: [(&str, &str, &[Scope]); 15] = [
+        let cases: [(&str, &str, &[Scope]); 16] = [
             ("POST", "/v1/jobs", &[Submit]),
             ("POST", "/v1/infer", &[Submit]),
             ("POST", "/generate", &[Submit]),
@@ -39,6 +39,7 @@ mod tests {
             ("GET", "/v1/jobs/ID", &[Read, Submit, Admin]),
             ("GET", "/v1/jobs/ID/events", &[Read, Submit, Admin]),
             ("DELETE", "/v1/jobs/ID", &[Submit, Admin]),
+            ("POST", "/v1/jobs/ID/cancel", &[Submit, Admin]),
             ("POST", "/v1/workers/0/drain", &[Admin]),
             ("GET", "/v1/workers", &[]),
             ("GET", "/v1/status", &[]),

@@ -126,7 +126,7 @@ impl From<RequestError> for Problem {
                 let value = HeaderValue::try_from(format!("bytes */{size_bytes}"));
                 problem.with_header(header::CONTENT_RANGE, value.expect("digits are a header value"))
             }
-            RequestError::TooManyConnections => problem.retry_after(5),
+            RequestError::TooManyConnections | RequestError::TooManyAtOnce { .. } => problem.retry_after(5),
             RequestError::TooManyWrongKeys { after_seconds }
             | RequestError::TooManyRequests { after_seconds, .. } => problem.retry_after(after_seconds),
             RequestError::ScopeMissing { .. } => challenged(problem, r#"Bearer error="insufficient_scope""#),

@@ -30,6 +30,9 @@ pub(crate) enum RequestError {
     /// More requests than the key may make.
     #[error("the API key `{key}` has made as many requests a minute as it may")]
     TooManyRequests { key: String, after_seconds: u16 },
+    /// A key that has as many requests at work as it may.
+    #[error("the API key `{key}` has {limit} requests at work, as many as it may")]
+    TooManyAtOnce { key: String, limit: usize },
     /// Every connection is at work.
     #[error("the server has as many connections as it takes, and all are at work")]
     TooManyConnections,
@@ -157,6 +160,7 @@ impl RequestError {
             Self::TooManyWrongKeys { .. } => "too_many_wrong_keys",
             Self::ScopeMissing { .. } => "scope_missing",
             Self::TooManyRequests { .. } => "too_many_requests",
+            Self::TooManyAtOnce { .. } => "too_many_at_once",
             Self::TooManyConnections => "too_many_connections",
             Self::TlsNeeded => "tls_needed",
             Self::TargetTooLong { .. } => "target_too_long",
@@ -216,6 +220,9 @@ impl RequestError {
             }
             Self::TooManyRequests { .. } => {
                 "wait for the seconds of `Retry-After`; to be told of a job's progress follow its events instead of asking again and again"
+            }
+            Self::TooManyAtOnce { .. } => {
+                "end some of this key's open requests, such as event streams, or have the operator raise `limits.connections`"
             }
             Self::TooManyConnections => "try again later, or raise `limits.connections`",
             Self::TlsNeeded => "use an address that begins with `https://`",
@@ -299,7 +306,9 @@ impl RequestError {
             | Self::BodyUnreadable
             | Self::MalformedJson { .. } => StatusCode::BAD_REQUEST,
             Self::ApiKeyMissing | Self::ApiKeyUnknown => StatusCode::UNAUTHORIZED,
-            Self::TooManyWrongKeys { .. } | Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyWrongKeys { .. } | Self::TooManyRequests { .. } | Self::TooManyAtOnce { .. } => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
             Self::TargetTooLong { .. } => StatusCode::URI_TOO_LONG,
             Self::HeadersTooLarge { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::PreconditionFailed { .. } => StatusCode::PRECONDITION_FAILED,

@@ -19,11 +19,12 @@ pub(crate) const NIM_PATH: &str = "/v1/metrics";
 pub(crate) async fn metrics(State(state): State<AppState>) -> Response {
     // A database that does not answer leaves its figures out; the others may say why.
     let jobs = state.jobs.stats().await.ok();
+    let deliveries = state.jobs.store.waiting_deliveries().await.ok();
     let workers = workers(&state.registry);
     let gpus = Arc::clone(&state.gpus);
     let metrics = state.metrics.clone();
     // The driver takes some milliseconds.
-    let text = tokio::task::spawn_blocking(move || metrics.text(jobs, &workers, &gpus()));
+    let text = tokio::task::spawn_blocking(move || metrics.text(jobs, deliveries, &workers, &gpus()));
     let text = text.await.unwrap_or_default();
     let media_type = [(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)];
     (media_type, text).into_response()

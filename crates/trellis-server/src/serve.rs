@@ -6,7 +6,6 @@
 
 mod connections;
 mod entrance;
-mod held_body;
 mod paced_stream;
 mod raw_answer;
 mod seldom;
@@ -33,12 +32,12 @@ use tracing::{debug, warn};
 use self::connections::{Connection, Connections};
 pub use self::entrance::Entrance;
 use self::entrance::{Stream, encrypted, try_write};
-use self::held_body::HeldBody;
 use self::paced_stream::PacedStream;
 pub use self::paced_stream::ReadingPace;
 use self::raw_answer::raw_answer;
 use self::seldom::Seldom;
 use crate::app::{metrics_app, projectorz_app};
+use crate::held_body::HeldBody;
 use crate::peers::Peer;
 use crate::request_error::RequestError;
 use crate::{AppState, HttpLimits, Tls, app};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio_postgres::types::Json;
 use trellis_core::{JobEvent, WebhookEvent, WebhookState};
-use trellis_jobs::{Delivery, DeliveryId, NextDelivery, Settled, StoreError, Webhook};
+use trellis_jobs::{Delivery, DeliveryId, NextDelivery, Settled, StoreError, WaitingDeliveries, Webhook};
 use uuid::Uuid;
 
 use crate::session::{Found, Session};
@@ -60,6 +60,20 @@ pub(crate) async fn put(
             .await?;
     }
     Ok(())
+}
+
+/// How many wait.
+pub(crate) async fn waiting(session: &Session) -> Result<WaitingDeliveries, StoreError> {
+    let counted =
+        "SELECT count(*) FILTER (WHERE tries = 0) AS untried, count(*) FILTER (WHERE tries > 0) AS tried
+                   FROM deliveries";
+    let Some(row) = session.row(counted, &[]).await? else {
+        return Ok(WaitingDeliveries::default());
+    };
+    Ok(WaitingDeliveries {
+        untried: row.number("untried")?,
+        tried: row.number("tried")?,
+    })
 }
 
 /// Takes one that is due. One that somebody takes at this moment is passed over.

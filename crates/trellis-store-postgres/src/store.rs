@@ -11,7 +11,7 @@ use trellis_core::{JobEvent, JobId};
 use trellis_jobs::rules::Command;
 use trellis_jobs::{
     Applied, CacheKey, Changes, Claim, ClaimFilter, Delivery, JobQuery, JobStore, NewJob, NextDelivery,
-    Owner, Page, Settled, StoreError, StoreStats, StoredJob, Submitted, Wakes, WorkerName,
+    Owner, Page, Settled, StoreError, StoreStats, StoredJob, Submitted, WaitingDeliveries, Wakes, WorkerName,
 };
 
 use crate::clock::Ahead;
@@ -301,6 +301,10 @@ impl JobStore for PostgresStore {
             async move { Ok((outbox::settle(session, &fate.0, &fate.1).await?, None)) }.boxed()
         })
         .await
+    }
+
+    async fn waiting_deliveries(&self) -> Result<WaitingDeliveries, StoreError> {
+        self.read(|session| outbox::waiting(session).boxed()).await
     }
 
     fn deliveries(&self) -> Changes {

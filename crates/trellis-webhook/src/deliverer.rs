@@ -16,7 +16,7 @@ use trellis_core::{Backoff, WebhookEvent};
 use trellis_jobs::{Delivery, JobStore, NextDelivery, Settled};
 
 use crate::post::{HttpClientError, Patience, Post, Vain};
-use crate::{Secrets, WebhookRules};
+use crate::{SecretRing, WebhookRules};
 
 /// Connections at a time.
 const AT_ONCE: usize = 16;
@@ -99,7 +99,7 @@ impl Deliverer {
     pub fn new(
         store: Arc<dyn JobStore>,
         rules: WebhookRules,
-        secrets: Secrets,
+        secrets: SecretRing,
         patience: Patience,
         observer: Arc<dyn DeliveryObserver>,
     ) -> Result<Self, HttpClientError> {

@@ -16,7 +16,7 @@ use trellis_core::{JobEvent, WebhookEvent};
 use trellis_jobs::Delivery;
 
 use crate::resolver::{CheckedResolver, NotAllowed};
-use crate::{Secrets, WebhookRules};
+use crate::{SecretRing, WebhookRules};
 
 /// How long an attempt may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +65,7 @@ struct Body<'a> {
 pub(crate) struct Post {
     http: Client,
     rules: Arc<WebhookRules>,
-    secrets: Secrets,
+    secrets: SecretRing,
     patience: Patience,
 }
 
@@ -73,7 +73,7 @@ impl Post {
     /// Opens no connection.
     pub(crate) fn new(
         rules: WebhookRules,
-        secrets: Secrets,
+        secrets: SecretRing,
         patience: Patience,
     ) -> Result<Self, HttpClientError> {
         // Fails when a provider is installed already, which is as good.
@@ -108,14 +108,15 @@ impl Post {
         let body = body(&delivery.event);
         let id = &delivery.id.0;
         let seconds = now.as_second();
-        let ids: Vec<&str> = self.secrets.ids().collect();
+        let secrets = self.secrets.in_force();
+        let ids: Vec<&str> = secrets.ids().collect();
         let request = self
             .http
             .post(url)
             .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
             .header("webhook-id", id)
             .header("webhook-timestamp", seconds)
-            .header("webhook-signature", self.secrets.sign(id, seconds, &body))
+            .header("webhook-signature", secrets.sign(id, seconds, &body))
             .header("webhook-key-id", ids.join(" "))
             .body(body);
         match request.send().await {
@@ -190,6 +191,7 @@ fn has_cause<T: Error + 'static>(error: &dyn Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Secrets;
 
     #[tokio::test]
     async fn a_name_that_leads_inside_is_not_connected_to() {
@@ -204,7 +206,7 @@ mod tests {
                 answer: Duration::from_secs(1),
                 ..Patience::default()
             };
-            Post::new(rules, secrets, patience).expect("a client")
+            Post::new(rules, SecretRing::new(secrets), patience).expect("a client")
         };
         // By the client itself, past the rule that knows this name.
         let asked = |post: Post| async move {

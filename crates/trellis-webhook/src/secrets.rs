@@ -1,5 +1,7 @@
 //! Signatures by the Standard Webhooks specification: HMAC-SHA256 of `id.timestamp.body`, in base64.
 
+use std::sync::{Arc, PoisonError, RwLock};
+
 use data_encoding::{BASE64, HEXLOWER};
 use ring::{digest, hmac};
 
@@ -85,6 +87,26 @@ impl Secrets {
             format!("v1,{}", BASE64.encode(signing.sign().as_ref()))
         });
         signatures.collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// The secrets in force, which can be replaced while messages are sent. Clones share them.
+#[derive(Debug, Clone)]
+pub struct SecretRing(Arc<RwLock<Secrets>>);
+
+impl SecretRing {
+    /// With these.
+    pub fn new(secrets: Secrets) -> Self {
+        Self(Arc::new(RwLock::new(secrets)))
+    }
+
+    /// Signs with others from the next attempt on.
+    pub fn replace(&self, secrets: Secrets) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = secrets;
+    }
+
+    pub(crate) fn in_force(&self) -> Secrets {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

@@ -174,7 +174,7 @@ fn refusal_cache_and_claims_agree_whatever_is_ready() {
                 backend(Relief, relief.clone()),
                 backend(Trellis, trellis.clone()),
             ]);
-            for choice in BackendChoice::ASKED {
+            for choice in AskedBackend::ALL.map(BackendChoice::from) {
                 // Each choice has one holder, so no job is claimed for two backends.
                 let holders = registry
                     .all()

@@ -1,7 +1,7 @@
 //! A result and what is said of how it was made; the pictures it was made from, and its bytes made again.
 
 use bytes::Bytes;
-use trellis_core::{BackendChoice, Format, Provenance, Sha256, counted};
+use trellis_core::{AskedBackend, Format, Provenance, Sha256, counted};
 use trellis_provenance::glb::{self, GlbError};
 
 use super::check::Check;
@@ -62,9 +62,9 @@ impl Recorded {
     }
 
     /// Which backend can make it again anywhere: one that needs no GPU. Else the check that says so.
-    pub fn backend_to_reproduce(&self) -> Result<BackendChoice, Check> {
+    pub fn backend_to_reproduce(&self) -> Result<AskedBackend, Check> {
         match self.provenance.backend.parse() {
-            Ok(BackendChoice::Relief) => Ok(BackendChoice::Relief),
+            Ok(AskedBackend::Relief) => Ok(AskedBackend::Relief),
             _ => Err(Check::open(
                 AGAIN,
                 format!(

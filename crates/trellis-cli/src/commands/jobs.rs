@@ -1,7 +1,8 @@
-//! `trellis jobs`: what a person does to the jobs of a server that is stopped.
+//! `trellis jobs`: what a person does with jobs that are there already.
 //!
 //! One file an action.
 
+mod export;
 mod rescue;
 
 use clap::Subcommand;
@@ -10,7 +11,7 @@ use super::{Context, tell};
 use crate::error::CliError;
 use crate::exit::Exit;
 
-/// Rescue the jobs of a server whose job database is lost
+/// Export earlier jobs, or rescue those of a lost job database
 #[derive(Debug, clap::Args)]
 pub(crate) struct JobsArgs {
     #[command(subcommand)]
@@ -19,10 +20,16 @@ pub(crate) struct JobsArgs {
 
 #[derive(Debug, Subcommand)]
 enum Action {
+    Export(export::ExportArgs),
     Rescue(rescue::RescueArgs),
 }
 
 pub(crate) fn run(args: JobsArgs, context: &Context<'_>) -> Result<Exit, CliError> {
-    let Action::Rescue(args) = args.action;
-    tell(rescue::run(&args, context), args.json)
+    match args.action {
+        Action::Export(args) => {
+            let json = args.json;
+            tell(export::run(args, context), json)
+        }
+        Action::Rescue(args) => tell(rescue::run(&args, context), args.json),
+    }
 }

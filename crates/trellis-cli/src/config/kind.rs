@@ -2,7 +2,7 @@
 
 use toml::Value;
 use tracing_subscriber::EnvFilter;
-use trellis_core::{BackendChoice, Quality};
+use trellis_core::{AskedBackend, Quality};
 use trellis_gpu::GpuChoice;
 use trellis_node::{listen_address, listen_endpoint};
 use trellis_server::{AllowedHosts, AllowedOrigins, TrustedProxies};
@@ -75,7 +75,7 @@ impl Kind {
             }
             (Self::Choice(words), Value::String(word)) => words.contains(&word.as_str()),
             (Self::Backend, Value::String(name)) => {
-                BackendChoice::ASKED.iter().any(|choice| choice.name() == name)
+                AskedBackend::ALL.iter().any(|choice| choice.name() == name)
             }
             (Self::Quality, Value::String(name)) => name.parse::<Quality>().is_ok(),
             (Self::Address, Value::String(text)) => listen_address(text).is_some(),
@@ -107,7 +107,7 @@ impl Kind {
         match self {
             Self::Integer { min, max } => format!("a whole number from {min} to {max}"),
             Self::Choice(words) => one_of(words),
-            Self::Backend => one_of(&BackendChoice::ASKED.map(BackendChoice::name)),
+            Self::Backend => one_of(&AskedBackend::ALL.map(AskedBackend::name)),
             Self::Quality => one_of(&Quality::ALL.map(Quality::name)),
             Self::Switch => one_of(&["true", "false"]),
             _ => self.words().1.to_owned(),

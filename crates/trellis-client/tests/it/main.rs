@@ -9,7 +9,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 use trellis_client::{Client, ClientError, Submission};
-use trellis_core::{Artifact, BackendChoice, JobId, ParamsPatch, Secret};
+use trellis_core::{Artifact, AskedBackend, JobId, JobState, ParamsPatch, Secret};
 
 const ID: &str = "01932f5e-7a4c-7d3e-8b21-0123456789ab";
 
@@ -100,7 +100,7 @@ async fn a_busy_server_is_asked_again_under_the_same_key() {
         pictures: &[Bytes::from_static(b"picture")],
         name: None,
         params: &ParamsPatch::default(),
-        backend: BackendChoice::Auto,
+        backend: AskedBackend::Auto,
         no_cache: false,
     };
     let mut told = String::new();
@@ -136,6 +136,17 @@ async fn a_broken_stream_goes_on_after_the_last_event() {
     assert_eq!(
         streams,
         ["", "3", "3"].map(|after| format!("GET /v1/jobs/{ID}/events {after}"))
+    );
+}
+
+#[tokio::test]
+async fn a_cancel_deletes_nothing_and_says_how_the_job_ended() {
+    let (client, log) = server(vec![(200, job("succeeded"))]).await;
+    assert_eq!(client.cancel(id()).await.unwrap().state, JobState::Succeeded);
+    assert!(
+        asked(&log)[0].starts_with(&format!("POST /v1/jobs/{ID}/cancel")),
+        "{:?}",
+        asked(&log)
     );
 }
 

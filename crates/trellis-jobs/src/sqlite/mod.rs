@@ -39,7 +39,7 @@ use crate::rules::Command;
 use crate::wakes::Wakes;
 use crate::{
     Applied, CacheKey, Changes, Claim, ClaimFilter, Delivery, JobQuery, JobStore, NewJob, NextDelivery,
-    Owner, Page, Settled, StoreError, StoreStats, StoredJob, Submitted, WorkerName,
+    Owner, Page, Settled, StoreError, StoreStats, StoredJob, Submitted, WaitingDeliveries, WorkerName,
 };
 
 /// The embedded job store. Clones share it.
@@ -328,6 +328,10 @@ impl JobStore for SqliteStore {
             outbox::settle(db, &delivery, settled).map(|()| ((), None))
         })
         .await
+    }
+
+    async fn waiting_deliveries(&self) -> Result<WaitingDeliveries, StoreError> {
+        self.read(outbox::waiting).await
     }
 
     fn deliveries(&self) -> Changes {

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use trellis_core::{JobEvent, WebhookEvent, WebhookState};
 
 use super::rows::{Json, micros, time};
-use crate::{Delivery, DeliveryId, NextDelivery, Settled, StoreError, Webhook};
+use crate::{Delivery, DeliveryId, NextDelivery, Settled, StoreError, WaitingDeliveries, Webhook};
 
 /// The webhook of a job, where it has one.
 pub(super) fn webhook_of(connection: &Connection, number: i64) -> Result<Option<Webhook>, StoreError> {
@@ -49,6 +49,19 @@ pub(super) fn put(
             .execute(params![number, WebhookState::Pending.name()])?;
     }
     Ok(())
+}
+
+/// How many wait.
+pub(super) fn waiting(connection: &Connection) -> Result<WaitingDeliveries, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT count(*) FILTER (WHERE tries = 0), count(*) FILTER (WHERE tries > 0) FROM deliveries",
+    )?;
+    Ok(statement.query_row([], |row| {
+        Ok(WaitingDeliveries {
+            untried: row.get(0)?,
+            tried: row.get(1)?,
+        })
+    })?)
 }
 
 /// Takes one that is due.

@@ -40,6 +40,12 @@ async fn done(store: &dyn JobStore, n: u32) {
     store.succeed(&held.lease, at(11), outcome(&held)).await.unwrap();
 }
 
+/// How many wait: untried and tried ones.
+async fn waiting(store: &dyn JobStore) -> (u64, u64) {
+    let waiting = store.waiting_deliveries().await.unwrap();
+    (waiting.untried, waiting.tried)
+}
+
 fn in_vain(seconds: i64) -> Settled {
     Settled::Again {
         at: at(seconds),
@@ -58,7 +64,9 @@ pub async fn a_job_s_end_waits_until_it_was_delivered<F: Fixture>() {
     );
     let held = claim(&*store, "a", 10).await.unwrap();
     assert_eq!(next(&*store, 10, &[]).await, NextDelivery::None);
+    assert_eq!(waiting(&*store).await, (0, 0));
     store.succeed(&held.lease, at(11), outcome(&held)).await.unwrap();
+    assert_eq!(waiting(&*store).await, (1, 0));
 
     // Whoever opens the store now, after a crash say, finds it.
     let other = place.opened_again().await;
@@ -73,13 +81,16 @@ pub async fn a_job_s_end_waits_until_it_was_delivered<F: Fixture>() {
         (shown.state.unwrap(), shown.problem)
     };
     assert_eq!(of_job(store.clone()).await, (WebhookState::Pending, None));
+    assert_eq!(waiting(&*store).await, (0, 1));
     other.settle_delivery(&delivery, in_vain(20)).await.unwrap();
+    assert_eq!(waiting(&*store).await, (0, 1));
     let problem = Some("it answered 500".to_owned());
     assert_eq!(of_job(store.clone()).await, (WebhookState::Pending, problem));
     assert_eq!(next(&*store, 19, &[]).await, NextDelivery::At(at(20)));
     let again = due(&*store, 20).await;
     assert_eq!((&again.id, again.tries), (&delivery.id, 2));
     store.settle_delivery(&again, Settled::Delivered).await.unwrap();
+    assert_eq!(waiting(&*store).await, (0, 0));
     assert_eq!(of_job(store.clone()).await, (WebhookState::Delivered, None));
     assert_eq!(next(&*store, 9_999, &[]).await, NextDelivery::None);
 }

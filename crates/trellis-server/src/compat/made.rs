@@ -3,7 +3,7 @@
 use axum::extract::Request;
 use axum::http::StatusCode;
 use tracing::{info, warn};
-use trellis_core::{Job, JobId};
+use trellis_core::{Job, JobId, JobState};
 use trellis_jobs::{Asked, Jobs, Owner, StoreError, SubmitError, Terms};
 
 use super::detail::Refusal;
@@ -70,9 +70,11 @@ impl Drop for Guard {
         };
         tokio::spawn(async move {
             match jobs.cancel(&owner, id).await {
-                Ok(()) => info!(job = %id, "cancelled, because its client no longer waits"),
+                Ok(job) if job.state == JobState::Cancelled => {
+                    info!(job = %id, "cancelled, because its client no longer waits");
+                }
                 // It ended at the same moment, or is forgotten.
-                Err(StoreError::WrongState { .. } | StoreError::NotFound { .. }) => {}
+                Ok(_) | Err(StoreError::NotFound { .. }) => {}
                 Err(error) => {
                     warn!(job = %id, error = &error as &dyn std::error::Error, "not cancelled, though its client no longer waits");
                 }

@@ -4,7 +4,7 @@
 
 use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGaugeVec};
 use trellis_core::{Gpu, JobState, RestartKind, WorkerState, WorkerStatus};
-use trellis_jobs::StoreStats;
+use trellis_jobs::{StoreStats, WaitingDeliveries};
 
 use super::make::Make;
 use super::process::Process;
@@ -12,6 +12,7 @@ use super::process::Process;
 /// What is looked at rather than counted. One look at a time, because what is gone is taken out first.
 pub(super) struct Seen {
     jobs: IntGaugeVec,
+    deliveries: IntGaugeVec,
     workers: Workers,
     gpus: Gpus,
     process: Process,
@@ -45,6 +46,11 @@ impl Seen {
         let of_gpu = ["gpu", "name"];
         Self {
             jobs: make.gauges("trellis_jobs", "Jobs that are kept, by state", &["state"]),
+            deliveries: make.gauges(
+                "trellis_webhook_messages",
+                "Messages to webhooks that wait, by whether one was tried before (retried) or not (new)",
+                &["state"],
+            ),
             workers: Workers {
                 state: make.gauges(
                     "trellis_worker_state",
@@ -100,10 +106,22 @@ impl Seen {
         }
     }
 
-    pub(super) fn look(&self, jobs: Option<StoreStats>, workers: &[WorkerStatus], gpus: &[Gpu]) {
+    pub(super) fn look(
+        &self,
+        jobs: Option<StoreStats>,
+        deliveries: Option<WaitingDeliveries>,
+        workers: &[WorkerStatus],
+        gpus: &[Gpu],
+    ) {
         self.jobs.reset();
         for (state, count) in jobs.into_iter().flat_map(by_state) {
             self.jobs.with_label_values(&[state.name()]).set(signed(count));
+        }
+        self.deliveries.reset();
+        if let Some(WaitingDeliveries { untried, tried }) = deliveries {
+            for (state, count) in [("new", untried), ("retried", tried)] {
+                self.deliveries.with_label_values(&[state]).set(signed(count));
+            }
         }
         self.workers.look(workers);
         self.gpus.look(gpus);

@@ -4,7 +4,7 @@ use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{FromRequest as _, Multipart, Request};
 use axum::http::{StatusCode, header};
 use bytes::{Bytes, BytesMut};
-use trellis_core::{AssetName, BackendChoice, ParamsPatch, UnknownName, WebhookEvent};
+use trellis_core::{AskedBackend, AssetName, ParamsPatch, UnknownName, WebhookEvent};
 use trellis_jobs::{Asked, Intake};
 
 use super::fields::{MOST_JSON_BYTES, fields, known_formats, named, parameter_meant, webhook};
@@ -26,7 +26,7 @@ pub(crate) struct SubmissionForm {
     params: ParamsPatch,
     /// Which backend; absent: `auto`.
     #[serde(default)]
-    backend: BackendChoice,
+    backend: AskedBackend,
     /// The address that is told of the job, by `POST` and signed.
     #[schema(max_length = 2048, nullable = false)]
     webhook: Option<String>,
@@ -181,7 +181,7 @@ pub(super) async fn read(state: &AppState, request: Request, intake: &mut Intake
     }
     Ok(Asked {
         params: params.unwrap_or_else(ParamsPatch::default),
-        backend: backend.unwrap_or_default(),
+        backend: backend.unwrap_or_default().into(),
         webhook: webhook(state, url.as_deref(), events)?,
     })
 }
@@ -265,7 +265,7 @@ fn once<T>(place: &mut Option<T>, name: String, value: T) -> Result<(), RequestE
     }
 }
 
-fn backend_named(content: &[u8]) -> Result<BackendChoice, RequestError> {
+fn backend_named(content: &[u8]) -> Result<AskedBackend, RequestError> {
     Ok(text_of(content).parse()?)
 }
 

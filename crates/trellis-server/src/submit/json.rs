@@ -14,7 +14,7 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
-use trellis_core::{BackendChoice, ParamsPatch, WebhookEvent};
+use trellis_core::{AskedBackend, ParamsPatch, WebhookEvent};
 use trellis_jobs::{Arriving, Asked, BlobError, Intake, SubmitError};
 
 use self::document::{PLACE, Pictures, ReadError};
@@ -41,7 +41,7 @@ pub(crate) struct SubmissionJson {
     #[serde(default)]
     params: Option<ParamsPatch>,
     /// Which backend; absent: `auto`.
-    backend: Option<BackendChoice>,
+    backend: Option<AskedBackend>,
     /// The address that is told of the job, by `POST` and signed.
     #[schema(max_length = 2048)]
     webhook: Option<String>,
@@ -61,7 +61,7 @@ pub(crate) struct PictureUri(String);
 struct Fields {
     #[serde(default, deserialize_with = "object")]
     params: Option<ParamsPatch>,
-    backend: Option<BackendChoice>,
+    backend: Option<AskedBackend>,
     webhook: Option<String>,
     webhook_events: Option<Vec<WebhookEvent>>,
 }
@@ -192,7 +192,7 @@ fn asked(state: &AppState, rest: Rest) -> Result<Asked, Problem> {
     }
     Ok(Asked {
         params: params.unwrap_or_default(),
-        backend: backend.unwrap_or_default(),
+        backend: backend.unwrap_or_default().into(),
         webhook: webhook(state, url.as_deref(), webhook_events)?,
     })
 }

@@ -131,7 +131,12 @@ async fn what_cannot_be_exported_is_told_plainly() {
         .await
         .assert_problem(404, "job_not_found");
     let submitted = crate::kit::submission(&json!({"images": [crate::kit::png_uri()], "backend": "export"}));
-    kit.send(submitted).await.assert_problem(422, "unsupported");
+    let problem = kit.send(submitted).await.assert_problem(422, "invalid_json");
+    let said = problem["detail"].as_str().unwrap();
+    assert!(
+        said.ends_with("choose from `auto`, `trellis`, `relief`"),
+        "{said}"
+    );
 }
 
 #[tokio::test]

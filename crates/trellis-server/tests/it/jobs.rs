@@ -1,4 +1,4 @@
-//! `GET /v1/jobs`, `GET` and `DELETE /v1/jobs/{id}`.
+//! `GET /v1/jobs`, `GET` and `DELETE /v1/jobs/{id}`, `POST /v1/jobs/{id}/cancel`.
 
 use axum::body::Body;
 use axum::http::{Method, StatusCode, header};
@@ -99,6 +99,34 @@ async fn delete_cancels_a_live_job_and_forgets_a_finished_one() {
     kit.send(delete()).await.assert_problem(404, "job_not_found");
 }
 
+/// Who only wants to cancel does not lose a result that came at the same moment.
+#[tokio::test]
+async fn cancel_ends_a_live_job_and_leaves_a_finished_one() {
+    let kit = Kit::new();
+    let cancel = |id: &str| {
+        let call = request(Method::POST, &format!("/v1/jobs/{id}/cancel"));
+        kit.send(call.body(Body::empty()).unwrap())
+    };
+    let live = kit.submit().await;
+    for _ in 0..2 {
+        let answer = cancel(&live).await;
+        assert_eq!(
+            (answer.status, &answer.json()["state"]),
+            (StatusCode::OK, &json!("cancelled"))
+        );
+    }
+    let done = kit.submit().await;
+    kit.succeed(&kit.claim().await, b"glTF").await;
+    let answer = cancel(&done).await;
+    assert_eq!(
+        (answer.status, &answer.json()["state"]),
+        (StatusCode::OK, &json!("succeeded"))
+    );
+    let file = kit.get(&format!("/v1/jobs/{done}/artifacts/model.glb")).await;
+    assert_eq!(file.text(), "glTF");
+    cancel(UNKNOWN).await.assert_problem(404, "job_not_found");
+}
+
 #[tokio::test]
 async fn a_job_that_is_not_there_is_told_from_an_id_that_is_none() {
     let kit = Kit::new();
@@ -177,7 +205,10 @@ async fn a_condition_that_does_not_hold_changes_nothing() {
         kit.send(call.body(Body::empty()).unwrap())
     };
     for (name, value) in [(header::IF_MATCH, "\"an old one\""), (header::IF_NONE_MATCH, "*")] {
-        let refused = with(Method::DELETE, name, value).await;
+        let refused = with(Method::DELETE, name.clone(), value).await;
+        refused.assert_problem(412, "precondition_failed");
+        let cancel = request(Method::POST, &format!("{path}/cancel")).header(name, value);
+        let refused = kit.send(cancel.body(Body::empty()).unwrap()).await;
         refused.assert_problem(412, "precondition_failed");
     }
     assert_eq!(kit.get(&path).await.json()["state"], "queued");

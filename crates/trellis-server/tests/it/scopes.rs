@@ -3,7 +3,9 @@
 use axum::body::Body;
 use axum::http::{Method, header};
 use serde_json::{Value, json};
-use trellis_server::ApiKeys;
+use tower::ServiceExt as _;
+use trellis_jobs::JobLimits;
+use trellis_server::{ApiKeys, HttpLimits, app};
 
 use crate::kit::{Answer, Kit, Wishes, png_uri, request, submission};
 
@@ -56,6 +58,7 @@ async fn a_key_does_what_its_scopes_say() {
     let job = "/v1/jobs/0198b2f4-7c5e-7a6f-8d1e-2f3a4b5c6d7e";
     let file = format!("{job}/artifacts/model.glb");
     let events = format!("{job}/events");
+    let cancel = format!("{job}/cancel");
     let all: &[&str] = &["up", "down", "boss", "plain"];
     let submitters: &[&str] = &["up", "plain"];
     for (method, path, allowed, scopes) in [
@@ -75,6 +78,12 @@ async fn a_key_does_what_its_scopes_say() {
         (
             Method::DELETE,
             job,
+            &["up", "boss", "plain"],
+            "`submit` or `admin`",
+        ),
+        (
+            Method::POST,
+            &cancel,
             &["up", "boss", "plain"],
             "`submit` or `admin`",
         ),
@@ -209,6 +218,69 @@ async fn a_key_has_no_more_jobs_waiting_than_it_may() {
     submit(&kit, "plain", 5)
         .await
         .assert_problem(429, "key_queue_full");
+}
+
+/// Without a limit of its own either: whoever fills the queue leaves others a quarter of it.
+#[tokio::test]
+async fn one_key_cannot_have_the_whole_queue_where_there_are_others() {
+    let jobs = JobLimits {
+        queue_limit: 4,
+        ..Wishes::default().jobs
+    };
+    let filled = async |keys| {
+        let kit = Kit::with(Wishes {
+            keys: Some(keys),
+            jobs,
+            ..Wishes::default()
+        });
+        for seed in 1..=3 {
+            id(&submit(&kit, "plain", seed).await);
+        }
+        kit
+    };
+    let kit = filled("plain just-another-of-the-keys\nup up-with-that-thing").await;
+    let refused = submit(&kit, "plain", 4).await;
+    refused.assert_problem(429, "key_queue_full");
+    id(&submit(&kit, "up", 4).await);
+    // There is nobody to leave room for.
+    let kit = filled("plain just-another-of-the-keys").await;
+    id(&submit(&kit, "plain", 4).await);
+}
+
+/// However many addresses it comes from: a quarter of the connections is left to others.
+#[tokio::test]
+async fn one_key_has_no_more_requests_at_work_than_one_address() {
+    let kit = Kit::with(Wishes {
+        keys: Some("plain just-another-of-the-keys\nup up-with-that-thing"),
+        limits: HttpLimits {
+            connections: 4,
+            ..HttpLimits::default()
+        },
+        ..Wishes::default()
+    });
+    let path = format!("/v1/jobs/{}/events", id(&submit(&kit, "plain", 1).await));
+    let follow = || {
+        let call =
+            request(Method::GET, &path).header(header::AUTHORIZATION, format!("Bearer {}", secret("plain")));
+        app(kit.state.clone()).oneshot(call.body(Body::empty()).unwrap())
+    };
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        let answer = follow().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        open.push(answer);
+    }
+    let refused = call(&kit, "plain", Method::GET, "/v1/jobs").await;
+    let problem = refused.assert_problem(429, "too_many_at_once");
+    assert_eq!(
+        problem["detail"],
+        "the API key `plain` has 3 requests at work, as many as it may"
+    );
+    assert_eq!(refused.header(header::RETRY_AFTER), "5");
+    assert_eq!(call(&kit, "up", Method::GET, "/v1/jobs").await.status, 200);
+    assert_eq!(call(&kit, "plain", Method::GET, "/v1/version").await.status, 200);
+    open.pop();
+    assert_eq!(call(&kit, "plain", Method::GET, "/v1/jobs").await.status, 200);
 }
 
 #[tokio::test]

@@ -1,7 +1,11 @@
 //! Submissions that name a webhook.
 
+use std::time::Duration;
+
 use axum::http::StatusCode;
+use jiff::Timestamp;
 use serde_json::{Value, json};
+use trellis_jobs::{NextDelivery, Settled};
 use trellis_webhook::{DeliveryObserver as _, DeliveryOutcome};
 
 use crate::kit::{Answer, Kit, Wishes, form, png, png_uri, submission};
@@ -50,6 +54,42 @@ async fn a_job_shows_its_webhook_without_the_query() {
         asked(&kit, json!({"webhook": null})).await.json()["webhook"],
         Value::Null
     );
+}
+
+/// Whoever watches sees messages that pile up.
+#[tokio::test]
+async fn messages_that_wait_are_counted() {
+    let kit = Kit::new();
+    let figures = async || {
+        let text = kit.get("/metrics").await.text();
+        let lines = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("trellis_webhook_messages"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let waiting = |new, retried| {
+        [
+            format!(r#"{{state="new"}} {new}"#),
+            format!(r#"{{state="retried"}} {retried}"#),
+        ]
+    };
+    assert_eq!(figures().await, waiting(0, 0));
+    asked(&kit, json!({"webhook": URL})).await;
+    kit.succeed(&kit.claim().await, b"glTF").await;
+    assert_eq!(figures().await, waiting(1, 0));
+    let store = &kit.state.jobs.store;
+    let claimed = store
+        .claim_delivery(Timestamp::now(), Duration::from_secs(30), &[])
+        .await;
+    let NextDelivery::Now(delivery) = claimed.unwrap() else {
+        panic!("one is due");
+    };
+    let settled = Settled::Again {
+        at: Timestamp::now(),
+        problem: "it answered 500".to_owned(),
+    };
+    store.settle_delivery(&delivery, settled).await.unwrap();
+    assert_eq!(figures().await, waiting(0, 1));
 }
 
 #[tokio::test]

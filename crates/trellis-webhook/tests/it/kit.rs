@@ -15,7 +15,9 @@ use tokio_util::sync::CancellationToken;
 use trellis_core::{JobId, JobWebhook, WebhookEvent, WebhookState};
 use trellis_jobs::conformance::kit::{every_choice, new_job, outcome, worker};
 use trellis_jobs::{JobStore, NewJob, SqliteStore, Webhook};
-use trellis_webhook::{Deliverer, DeliveryObserver, DeliveryOutcome, Patience, Secrets, WebhookRules};
+use trellis_webhook::{
+    Deliverer, DeliveryObserver, DeliveryOutcome, Patience, SecretRing, Secrets, WebhookRules,
+};
 
 pub(crate) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -186,7 +188,7 @@ impl Place {
         let deliverer = Deliverer::new(
             Arc::clone(&self.store),
             WebhookRules::new(allowed.iter().copied()).unwrap(),
-            Secrets::parse(SECRET).unwrap(),
+            SecretRing::new(Secrets::parse(SECRET).unwrap()),
             patience,
             self.outcomes.clone(),
         )

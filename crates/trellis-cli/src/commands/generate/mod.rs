@@ -13,13 +13,13 @@ mod remote;
 mod report;
 pub(crate) mod show;
 mod work;
-mod write;
+pub(crate) mod write;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use trellis_client::{Client, address};
-use trellis_core::{BackendChoice, Format, PictureFormat};
+use trellis_core::{AskedBackend, Format, PictureFormat};
 use trellis_node::{check_model_folder, origin, start_backends};
 
 use self::api_key::ApiKeyFlag;
@@ -69,7 +69,7 @@ pub(crate) struct GenerateArgs {
     format: Vec<Format>,
 
     #[arg(long, value_name = "NAME", help = backend_help())]
-    backend: Option<BackendChoice>,
+    backend: Option<AskedBackend>,
 
     /// Send the pictures to this server instead of working here
     #[arg(long, value_name = "URL", value_parser = address::parse)]
@@ -177,10 +177,10 @@ async fn start(
     }
     // TRELLIS takes minutes to load: for one picture only where it is asked for by name.
     let here = match choice {
-        BackendChoice::Trellis => BackendChoice::Trellis,
-        BackendChoice::Auto | BackendChoice::Relief | BackendChoice::Export => BackendChoice::Relief,
+        AskedBackend::Trellis => AskedBackend::Trellis,
+        AskedBackend::Auto | AskedBackend::Relief => AskedBackend::Relief,
     };
-    if here == BackendChoice::Trellis {
+    if here == AskedBackend::Trellis {
         config.with_data()?;
         check_model_folder(&config.node.trellis.model)?;
     }
@@ -188,7 +188,7 @@ async fn start(
     let backends = start_backends(&config.node, here, &config.node.data_dir).await?;
     Ok(Engine::Local(Local::choose(
         &backends.registry,
-        choice,
+        choice.into(),
         formats,
         Arc::new(origin),
     )?))
@@ -223,7 +223,7 @@ fn pictures_help() -> String {
 }
 
 /// A format as people write it: in capitals, or with a space after the comma.
-fn format_named(text: &str) -> Result<Format, trellis_core::UnknownName> {
+pub(crate) fn format_named(text: &str) -> Result<Format, trellis_core::UnknownName> {
     text.trim().to_ascii_lowercase().parse()
 }
 
@@ -236,7 +236,7 @@ fn format_help() -> String {
 }
 
 fn backend_help() -> String {
-    let names = BackendChoice::ASKED.map(BackendChoice::name).join(", ");
+    let names = AskedBackend::ALL.map(AskedBackend::name).join(", ");
     format!("Which backend: {names}; default: the setting `backend`")
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::{Content, Piece, Reporter as _};
 use trellis_client::{Client, ServerInfo, ServerProblem, Submission, address};
-use trellis_core::{Artifact, BackendChoice, EventKind, Format, Job, JobEvent, JobState};
+use trellis_core::{Artifact, AskedBackend, EventKind, Format, Job, JobEvent, JobState};
 use trellis_provenance::{Envelope, Statement};
 
 use super::asset::{Asset, Order, Stated, interrupted};
@@ -19,13 +19,13 @@ use crate::exit::Exit;
 #[derive(Debug)]
 pub(crate) struct Remote {
     client: Client,
-    backend: BackendChoice,
+    backend: AskedBackend,
     info: ServerInfo,
 }
 
 impl Remote {
     /// A server that answers and lets this client in.
-    pub(crate) async fn reach(client: Client, backend: BackendChoice) -> Result<Self, CliError> {
+    pub(crate) async fn reach(client: Client, backend: AskedBackend) -> Result<Self, CliError> {
         let info = client.info().await?;
         // Once and before any picture is sent: a missing key is not the pictures' fault.
         client.check_access().await?;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::warn;
-use trellis_core::BackendChoice;
+use trellis_core::AskedBackend;
 use trellis_node::{Certificates, Ended, Node, check_model_folder};
 
 use self::banner::Banner;
@@ -26,8 +26,8 @@ use crate::{env, logs, runtime, signals};
 #[command(after_help = "\
 SIGTERM or Ctrl-C: nothing new is started; running jobs may finish for `drain_seconds`, then they go \
 back to the queue; the exit code is 0. A second signal ends at once.
-SIGHUP: the settings, the file of API keys and the certificate are read again; `log.level`, keys and \
-certificate are applied, other changes are logged and wait for a restart.
+SIGHUP: the settings, the file of API keys, the secrets of webhooks and the certificate are read again; \
+`log.level`, keys, secrets and certificate are applied, other changes are logged and wait for a restart.
 Under systemd the server takes a socket that was opened for it and tells its state (Type=notify).")]
 pub(crate) struct ServeArgs {
     /// Start even if `trellis doctor` finds errors in the worker's environment
@@ -61,7 +61,7 @@ pub(crate) fn run(args: &ServeArgs, context: &Context<'_>) -> Result<Exit, CliEr
         warn!("{mistyped}");
     }
     // The preview backend alone needs nothing of what the doctor looks at.
-    if !args.skip_doctor && effective.config.node.backend != BackendChoice::Relief {
+    if !args.skip_doctor && effective.config.node.backend != AskedBackend::Relief {
         check_model_folder(&effective.config.node.trellis.model)?;
         doctor::before_start(context, &effective.config.node.trellis.model)?;
     }
@@ -101,6 +101,7 @@ async fn serve(effective: Effective, reload: Reload, search: Option<&OsStr>) -> 
     // Apart from the node: it may end by itself, and nothing waits for it.
     let reloaded = Reloaded {
         keys: node.keys().clone(),
+        webhook_secrets: node.webhook_secrets().cloned(),
         certificates,
     };
     tokio::spawn(reload.run(hangups, effective, reloaded, stopping.clone()));

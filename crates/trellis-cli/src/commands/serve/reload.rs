@@ -3,15 +3,16 @@
 use tokio::signal::unix::Signal;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
-use trellis_node::{Certificates, reload_keys};
+use trellis_node::{Certificates, reload_keys, reload_webhook_secrets};
 use trellis_server::KeyRing;
+use trellis_webhook::SecretRing;
 
 use crate::config::{self, Effective, SettingFlags};
 use crate::env::Environment;
 use crate::logs::Logging;
 
 /// The settings that can change: they touch nothing that runs.
-const RELOADED: [&str; 2] = ["log.level", "auth.keys_file"];
+const RELOADED: [&str; 3] = ["log.level", "auth.keys_file", "webhooks.secret_file"];
 
 /// What is needed to read the settings again.
 pub(crate) struct Reload {
@@ -25,6 +26,7 @@ pub(crate) struct Reload {
 pub(crate) struct Reloaded {
     pub(crate) keys: KeyRing,
     pub(crate) certificates: Option<Certificates>,
+    pub(crate) webhook_secrets: Option<SecretRing>,
 }
 
 impl Reload {
@@ -45,6 +47,7 @@ impl Reload {
                 Ok(new) => {
                     self.take_up(&in_force, &new);
                     reload_keys(&new.config.node.auth, &reloaded.keys);
+                    reload_webhook_secrets(&new.config.node.webhooks, reloaded.webhook_secrets.as_ref());
                     if let Some(certificates) = &reloaded.certificates {
                         certificates.reload();
                     }

@@ -77,14 +77,11 @@ pub(super) async fn watch(client: Client, news: Sender<Message>) {
     }
 }
 
-/// Cancels a job that has not ended. Of one that ended meanwhile the same call would remove the result.
+/// Cancels a job, unless it ends before.
 pub(super) async fn cancel(client: Client, id: JobId, news: Sender<Message>) {
-    let said = match client.job(id).await {
-        Ok(job) if job.state.is_final() => format!("{id} ended before it could be cancelled"),
-        Ok(_) => match client.cancel(id).await {
-            Ok(()) => format!("{id} is cancelled"),
-            Err(error) => format!("{id} is not cancelled: {error}"),
-        },
+    let said = match client.cancel(id).await {
+        Ok(job) if job.state == JobState::Cancelled => format!("{id} is cancelled"),
+        Ok(_) => format!("{id} ended before it could be cancelled"),
         Err(error) => format!("{id} is not cancelled: {error}"),
     };
     // Nobody listens any more where the view has ended.

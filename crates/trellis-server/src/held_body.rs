@@ -1,4 +1,5 @@
-//! The body of an answer that keeps its connection marked as at work until it is sent or given up.
+//! The body of an answer that keeps something, such as a mark that its connection is at work, until it is sent or given
+//! up.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -6,23 +7,18 @@ use std::task::{Context, Poll};
 use axum::body::{Body, Bytes, HttpBody};
 use http_body::{Frame, SizeHint};
 
-use super::connections::AtWork;
-
-pub(super) struct HeldBody {
+pub(crate) struct HeldBody<Held> {
     body: Body,
-    _at_work: AtWork,
+    _held: Held,
 }
 
-impl HeldBody {
-    pub(super) fn new(body: Body, at_work: AtWork) -> Self {
-        Self {
-            body,
-            _at_work: at_work,
-        }
+impl<Held> HeldBody<Held> {
+    pub(crate) fn new(body: Body, held: Held) -> Self {
+        Self { body, _held: held }
     }
 }
 
-impl HttpBody for HeldBody {
+impl<Held: Unpin> HttpBody for HeldBody<Held> {
     type Data = Bytes;
     type Error = axum::Error;
 

@@ -1,0 +1,138 @@
+//! `trellis jobs export`: another file from the GLB of an earlier job on a running server.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+use trellis_backend::Content;
+use trellis_client::{Client, Export};
+use trellis_core::{Artifact, Format, Job, JobId, JobState, file_size};
+
+use crate::commands::generate::asset::interrupted;
+use crate::commands::generate::format_named;
+use crate::commands::generate::write::{Written, unwritable, write};
+use crate::commands::reach::ReachArgs;
+use crate::commands::{Context, print, print_json};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::{block_on, output, signals};
+
+/// Make another file from the GLB of an earlier job
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The server converts the GLB of a job that succeeded: no GPU is needed, and nothing is generated again. It does that as a \
+job of its own, which outlives the earlier one. An OBJ comes as a zip, with its material and texture.
+
+Exit codes: 0 done, 1 it was refused or failed, 2 could not start.")]
+pub(crate) struct ExportArgs {
+    /// The earlier job, by its id
+    job: JobId,
+    /// Which file: obj, voxels, stl or ply
+    #[arg(long, value_name = "FORMAT", value_parser = format_named)]
+    format: Format,
+    /// Of voxels: how many along the longest side, 16 to 256; default: 64
+    #[arg(long, value_name = "N")]
+    voxel_resolution: Option<u32>,
+    /// Of an STL: the longest side in millimetres, 1 to 10000; default: 100
+    #[arg(long, value_name = "MM")]
+    stl_size_mm: Option<f64>,
+    /// Where to write it; default: under the job's name, here
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Print JSON instead
+    #[arg(long)]
+    pub(super) json: bool,
+
+    #[command(flatten)]
+    reach: ReachArgs,
+}
+
+pub(super) fn run(args: ExportArgs, context: &Context<'_>) -> Result<Exit, CliError> {
+    let client = args.reach.client(context)?;
+    let wish = Export {
+        format: args.format,
+        voxel_resolution: args.voxel_resolution,
+        stl_size_mm: args.stl_size_mm,
+    };
+    block_on(async {
+        let stopping =
+            signals::first_signal("stopping: the export is cancelled; a second signal ends at once")?;
+        let job = ended(&client, args.job, &wish, &stopping).await?;
+        let artifact = artifact_of(&job, args.format)?;
+        let path = args.output.unwrap_or_else(|| named(&job, artifact));
+        let written = fetch(&client, &job, artifact, &path).await?;
+        if args.json {
+            return print_json(&json!({
+                "job": job.id, "source": args.job, "format": args.format, "path": path, "cached": job.cached,
+                "size_bytes": written.size_bytes, "sha256": written.sha256, "replaced": written.replaced,
+                "notes": job.notes,
+            }));
+        }
+        for note in &job.notes {
+            output::write_stderr(&format!("note: {note}\n"));
+        }
+        let replaced = if written.replaced { ", replaced" } else { "" };
+        let size = file_size(written.size_bytes);
+        print(&format!("{} ({size}{replaced})\n", path.display()))
+    })
+}
+
+/// The new job once it has ended; cancelled where nobody waits for it any more.
+async fn ended(
+    client: &Client,
+    of: JobId,
+    wish: &Export,
+    stopping: &CancellationToken,
+) -> Result<Job, CliError> {
+    let waiting = |problem: &trellis_client::ServerProblem| {
+        output::write_stderr(&format!("{}, waiting\n", problem.message));
+    };
+    let submitted = tokio::select! {
+        job = client.export(of, wish, waiting) => job?,
+        () = stopping.cancelled() => return Err(interrupted()),
+    };
+    tokio::select! {
+        job = client.wait(submitted.id) => Ok(job?),
+        () = stopping.cancelled() => {
+            // A server that is gone needs no telling.
+            let _ = client.cancel(submitted.id).await;
+            Err(interrupted())
+        }
+    }
+}
+
+/// The file that was asked for, or why there is none.
+fn artifact_of(job: &Job, format: Format) -> Result<&Artifact, CliError> {
+    match (job.state, &job.failure) {
+        (JobState::Succeeded, _) => {}
+        (_, Some(failure)) => return Err(failure.clone().into()),
+        (state, None) => {
+            let message = format!("the export was {state} on the server");
+            return Err(CliError::new(state.name(), Exit::Failed, message).hint("ask for it again"));
+        }
+    }
+    let found = job
+        .artifacts
+        .iter()
+        .find(|artifact| artifact.format == format && !artifact.preview);
+    found.ok_or_else(|| {
+        CliError::not_understood(format!("job `{}` has no file of the format {format}", job.id))
+    })
+}
+
+/// Named as the job is, with the file's endings: `chair.obj.zip` for `model.obj.zip`.
+fn named(job: &Job, artifact: &Artifact) -> PathBuf {
+    let name = job.name.as_ref().map_or("model", |name| name.as_str());
+    let endings = artifact
+        .name
+        .split_once('.')
+        .map_or(artifact.format.extension(), |(_, endings)| endings);
+    PathBuf::from(format!("{name}.{endings}"))
+}
+
+async fn fetch(client: &Client, job: &Job, artifact: &Artifact, path: &Path) -> Result<Written, CliError> {
+    let scratch = tempfile::tempdir().map_err(|error| unwritable(&std::env::temp_dir(), &error))?;
+    let place = scratch.path().join("file");
+    client.download(job.id, artifact, &place).await?;
+    write(&Content::File(place), path).map_err(|error| unwritable(path, &error))
+}
