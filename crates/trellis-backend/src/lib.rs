@@ -16,7 +16,7 @@ mod stopwatch;
 pub mod verify;
 
 pub use backend::{
-    Backend, Capabilities, Content, Made, MadeWith, Output, Readiness, Reporter, Request, SourceGlb,
+    Backend, Capabilities, Content, Latents, Made, MadeWith, Output, Readiness, Reporter, Request, SourceGlb,
 };
 pub use converted::{AssetLabel, engine_formats, with_converted};
 pub use cut_out::{CutOut, cut_out, cut_out_bytes};

@@ -12,7 +12,7 @@ use crate::docket::Docket;
 use crate::rules::Command;
 use crate::{
     Applied, BlobError, BlobKey, BlobStore, CacheKey, Changes, Claim, ClaimFilter, Delivery, JobObserver,
-    JobQuery, JobStore, NewJob, NextDelivery, Owner, Page, Settled, StoreError, StoreStats, StoredJob,
+    JobQuery, JobStore, KeptLatents, NewJob, NextDelivery, Owner, Page, Settled, StoreError, StoreStats, StoredJob,
     Submitted, SweepError, WaitingDeliveries, WorkerName,
 };
 
@@ -178,6 +178,10 @@ impl JobStore for Docketed {
         limit: u32,
     ) -> Result<Vec<JobId>, StoreError> {
         self.store.expired(keep_jobs, ended_before, limit).await
+    }
+
+    async fn with_latents(&self) -> Result<Vec<KeptLatents>, StoreError> {
+        self.store.with_latents().await
     }
 
     async fn stats(&self) -> Result<StoreStats, StoreError> {
