@@ -21,7 +21,7 @@ pub use backend::{
 pub use converted::{AssetLabel, engine_formats, with_converted};
 pub use cut_out::{CutOut, cut_out, cut_out_bytes};
 pub use export::ExportBackend;
-pub use finish::{Finished, FinishedFile, Finishing, Piece};
+pub use finish::{Finished, FinishedFile, Finishing, KeptLatents, Piece};
 pub use left::{MAX_FILE_BYTES, open_left};
 pub use origin::{Origin, Pictures, StatementText};
 pub use registry::{Registry, Route};

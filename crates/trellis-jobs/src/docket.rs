@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 use trellis_core::{Job, JobId};
 
-use crate::{BlobKey, CacheKey, Owner, StoredJob, Thumbnail, Webhook};
+use crate::{BlobKey, CacheKey, Latents, Owner, StoredJob, Thumbnail, Webhook};
 
 /// The form that this version writes. A later one that this version cannot use gets another number.
 const FORM: u32 = 1;

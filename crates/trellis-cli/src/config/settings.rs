@@ -130,6 +130,11 @@ settings! {
         "How many finished jobs to keep, the newest; 0 keeps all. Live jobs are never removed";
     "retention.keep_days", "retention-keep-days", "TRELLIS_RETENTION_KEEP_DAYS", whole(0, 36_500), "30" =>
         "How many days to keep a finished job; 0 keeps all";
+    "retention.latent_bytes", "retention-latent-bytes", "TRELLIS_RETENTION_LATENT_BYTES", whole(0, 1 << 50), "1073741824" =>
+        "How many bytes of what TRELLIS sampled to keep, of the newest jobs (1 GiB; a job has about 1 MB): exports with another \
+         texture or simplification need it. 0 keeps none";
+    "retention.latent_hours", "retention-latent-hours", "TRELLIS_RETENTION_LATENT_HOURS", whole(0, 876_000), "24" =>
+        "How many hours to keep what TRELLIS sampled for a job; 0 keeps it as long as the job";
     "provenance.statement", "statement", "TRELLIS_STATEMENT", Kind::Switch, "false" =>
         "Make a statement of what made each result: an in-toto JSON file that names its files by their \
          SHA-256. Without a key it is not signed; with one it is made in any case";

@@ -42,6 +42,7 @@ async fn succeeded(kit: &Kit) -> String {
         timings: None,
         provenance: None,
         statement: None,
+        latents: None,
         cache_key: None,
     };
     jobs.store
