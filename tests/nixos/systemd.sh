@@ -63,7 +63,7 @@ stand_in() {
   # As tests/fake_trellis/python, with the real torch.
   cat >"$root/stand-in/python" <<LAUNCHER
 #!/bin/bash
-export PYTHONPATH="\${PYTHONPATH:-}:$fake:$fake/without_libs" TRELLIS_WORKER_QUALITY=exact
+export PYTHONPATH="\${PYTHONPATH:-}:$fake:$fake/without_libs"
 exec python3 "\$@"
 LAUNCHER
   chmod +x "$root/stand-in/python"
