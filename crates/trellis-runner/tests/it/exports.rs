@@ -46,7 +46,7 @@ async fn submitted(jobs: &Jobs) -> JobId {
 }
 
 async fn export(jobs: &Jobs, job: JobId, format: Format, params: ParamsPatch) -> Submitted {
-    jobs.export(ExportOf { job, format, params }, Terms::default())
+    jobs.export(ExportOf { job, formats: vec![format], params }, Terms::default())
         .await
         .unwrap()
 }

@@ -275,6 +275,7 @@ impl Place {
 
     pub(crate) fn settings(&self) -> RunnerSettings {
         RunnerSettings {
+            keep_latents: true,
             worker: WorkerName("test".to_owned()),
             lease: Duration::from_secs(20),
             heartbeat_every: Duration::from_millis(50),
