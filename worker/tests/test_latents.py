@@ -8,8 +8,11 @@ from typing import Any
 from .kit import JOB, Worker, WorkerCase
 
 
+Made = tuple[dict[str, Any], list[str], list[dict[str, Any]]]
+
+
 class Latents(WorkerCase):
-    def made(self, worker: Worker, request: dict[str, Any]) -> tuple[dict[str, Any], list[str], list[dict[str, Any]]]:
+    def made(self, worker: Worker, request: dict[str, Any]) -> Made:
         """How the job ended, its stages, and its messages of kept latents."""
         worker.send(request)
         stages: list[str] = []
@@ -54,7 +57,8 @@ class Latents(WorkerCase):
     def test_other_formats_and_sizes_are_made_of_them(self) -> None:
         worker = self.ready()
         file, _ = self.kept(worker)
-        request = self.request(pictures=0, latents=str(file), formats=["glb", "gaussian_ply"], texture_size=2048)
+        formats = ["glb", "gaussian_ply"]
+        request = self.request(pictures=0, latents=str(file), formats=formats, texture_size=2048)
         end, _, _ = self.made(worker, request)
         self.assertEqual(end["type"], "done", end)
         names = sorted(path.name for path in Path(request["out"]).iterdir())

@@ -79,7 +79,8 @@ class Protocol(unittest.TestCase):
         earlier = to_worker(yesterday)
         assert isinstance(earlier, protocol.Generate)
         self.assertIsNone(earlier.traceparent)
-        self.assertEqual((generate.latents, generate.keep_latents), (Path("/scratch/latents.safetensors"), True))
+        kept = Path("/scratch/latents.safetensors")
+        self.assertEqual((generate.latents, generate.keep_latents), (kept, True))
         self.assertEqual((earlier.latents, earlier.keep_latents), (None, False))
         load = to_worker(snapshot("to_worker.load"))
         assert isinstance(load, protocol.Load) and load.warm_up is not None
