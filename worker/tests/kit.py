@@ -145,8 +145,8 @@ class WorkerCase(unittest.TestCase):
         return worker
 
     def request(self, **changes: Any) -> dict[str, Any]:
-        """A `generate` with an empty `out` folder; `changes` are to parameters, `pictures` counts, `latents` is
-        the file of an earlier job, and `keep_latents` has them kept."""
+        """A `generate` with an empty `out` folder; `changes` are to parameters, `pictures` counts, `latents`
+        is the file of an earlier job, and `keep_latents` has them kept."""
         out = Path(tempfile.mkdtemp(dir=self.folder))
         message = snapshot("to_worker.generate")
         pictures = [str(self.folder / "picture")] * changes.pop("pictures", 1)

@@ -7,7 +7,6 @@ from typing import Any
 
 from .kit import JOB, Worker, WorkerCase
 
-
 Made = tuple[dict[str, Any], list[str], list[dict[str, Any]]]
 
 

@@ -1,8 +1,8 @@
 """What sampling made, as a file: from it the formats can be made again without sampling.
 
-A safetensors file of two tensors with a row for each voxel: `coords` (four whole numbers: the sample, always 0,
-and a place in the grid) and `feats` (a number for each channel). Both are kept bit by bit, so that decoding
-them gives what decoding at once gave.
+A safetensors file of two tensors with a row for each voxel: `coords` (four whole numbers: the sample, always
+0, and a place in the grid) and `feats` (a number for each channel). Both are kept bit by bit, so that
+decoding them gives what decoding at once gave.
 """
 
 from __future__ import annotations
