@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import re
 import shutil
 import struct
 import subprocess
+import sys
 import tempfile
 import unittest
 import zlib
@@ -42,12 +44,29 @@ class WithServer(unittest.TestCase):
     """Starts one server for all tests of a class."""
 
     flags: tuple[str, ...] = ()
+    #: With these, one worker of the stand-in for TRELLIS that does what they say (tests/fake_trellis); else the preview.
+    rules: list[dict[str, object]] | None = None
+
+    @classmethod
+    def backend(cls) -> list[str]:
+        if cls.rules is None:
+            return ["--backend", "relief"]
+        stand_in = Path("tests/fake_trellis").resolve()
+        model = cls.folder / "model"
+        subprocess.run([sys.executable, stand_in / "model.py", model], check=True)
+        (model / "script.json").write_text(json.dumps(cls.rules))
+        (cls.folder / ".cache").mkdir()
+        (model / "torch").rename(cls.folder / ".cache/torch")
+        worker = ["--model", str(model), "--python", str(stand_in / "python"), "--gpus", "unchecked:1"]
+        return [*worker, "--warm-up=false", "--skip-doctor"]
 
     @classmethod
     def setUpClass(cls) -> None:
         cls.folder = Path(tempfile.mkdtemp(prefix="compat-"))
-        command = [os.environ["TRELLIS"], "serve", "--port", "0", "--backend", "relief", "--data-dir", str(cls.folder / "data")]
+        command = [os.environ["TRELLIS"], "serve", "--port", "0", "--data-dir", str(cls.folder / "data"), *cls.backend()]
         variables = {name: value for name, value in os.environ.items() if not name.startswith("TRELLIS_")}
+        if cls.rules is not None:
+            variables["HOME"] = str(cls.folder)
         cls.log = (cls.folder / "log").open("w+")
         cls.process = subprocess.Popen(
             [*command, *cls.flags], stdout=subprocess.PIPE, stderr=cls.log, text=True, env=variables

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import time
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 
 import requests
 from kit import BASE64, PICTURE, URI, WithServer
 
 
-class Projectorz(WithServer):
+class Dialect(WithServer):
     flags = ("--compat-projectorz", "--compat-projectorz-listen", "127.0.0.1:0")
 
     @classmethod
@@ -45,6 +47,10 @@ class Projectorz(WithServer):
 
     def fails(self, answer: requests.Response, status: int, detail: str) -> None:
         self.assertEqual((answer.status_code, answer.json()), (status, {"detail": detail}))
+
+
+class ByThePreview(Dialect):
+    """With the outline preview, which makes models and no videos."""
 
     def test_0_at_first_there_is_nothing(self) -> None:
         self.assertEqual(self.get("/status").json(), {"status": "FAILED", "progress": 0, "message": "", "busy": False})
@@ -165,6 +171,51 @@ class Projectorz(WithServer):
         self.assertEqual(names, ["single_multi_img_input", *fields])
         self.fails(self.get("/nowhere"), 404, "Not Found")
         self.fails(self.get("/generate"), 405, "Method Not Allowed")
+
+
+class ByTrellis(Dialect):
+    """With a worker of the stand-in, which makes videos too, and takes its time."""
+
+    rules = [{"at": "structured_latent", "do": "sleep", "seconds": 0.1}, {"at": "decode", "do": "sleep", "seconds": 1}]
+
+    def test_a_preview_is_a_video_and_then_a_model(self) -> None:
+        said = self.post("/generate_preview", data={"image_base64": BASE64, "seed": 7}).json()
+        self.assertEqual(said["status"], "PREVIEW_READY", said)
+        videos = [self.get(url) for url in said["preview_urls"].values()]
+        for kind, video in zip(("gaussian", "mesh"), videos, strict=True):
+            self.assertEqual((video.status_code, video.headers["content-type"]), (200, "video/mp4"), video.text[:200])
+            self.assertIn(f'filename="preview_{kind}.mp4"', video.headers["content-disposition"])
+            self.assertEqual(video.content[4:8], b"ftyp")
+        self.assertEqual(videos[0].content, videos[1].content)
+        self.fails(self.get("/download/model"), 404, "Mesh not found")
+        self.complete(self.post("/resume_from_preview"))
+        self.model()
+        self.fails(self.get("/download/preview/mesh"), 404, "Preview not found")
+
+    def test_what_the_program_asks_from_its_start_to_a_model(self) -> None:
+        """StableProjectorz's own order of calls: looks for the server, draws its panel, generates, polls, fetches."""
+        self.assertEqual(self.get("/ping").json()["status"], "running")
+        self.assertEqual(self.get("/info/supported_operations").json(), ["make_meshes_and_tex"])
+        layout = self.get("/download/spz-ui-layout/generation-3d-panel").text
+        names = set(re.findall(r"code_name=\((\w+)\)", layout))
+        panel = {"ss_strength": 7.5, "ss_steps": 12, "slat_strength": 3.0, "slat_steps": 12, "mesh_simplify": 95}
+        panel = {**panel, "texture_size": 1024, "seed": 1, "single_multi_img_input": [URI], "skip_videos": True}
+        self.assertEqual(names, set(panel) - {"skip_videos"})
+        told = []
+        with ThreadPoolExecutor(1) as beside:
+            answer = beside.submit(self.post, "/generate", json=panel)
+            while not answer.done():
+                told.append(self.get("/status").json())
+                time.sleep(0.1)
+            self.complete(answer.result())
+        busy = [one for one in told if one["busy"]]
+        self.assertTrue(busy and all(one["status"] == "PROCESSING" for one in busy), told)
+        progress = [one["progress"] for one in busy]
+        self.assertEqual(progress, sorted(progress))
+        self.assertGreater(len(set(progress)), 1, told)
+        done = {"status": "COMPLETE", "progress": 100, "message": "Generation complete", "busy": False}
+        self.assertEqual(self.get("/status").json(), done)
+        self.model()
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""A painted cube-sphere with a known colour everywhere, and views of it."""
+"""Painted objects with a known colour everywhere, and views of them."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,10 +13,12 @@ from trellis_worker.texture.raster import rasterise, shares
 
 RADIUS = 0.42
 MARGIN = 0.02
+Colour = Callable[[Any], Any]
 
 
-def sphere(cells: int) -> Surface:
-    """Six charts of `cells` × `cells` squares, three beside two in the texture."""
+def sphere(cells: int, power: int = 2, bumps: float = 0.0) -> Surface:
+    """Six charts of `cells` × `cells` squares, three beside two in the texture. A higher power gives a box
+    with round edges; `bumps` are how far the surface goes up and down."""
     line = torch.linspace(-1, 1, cells + 1)
     up, right = torch.meshgrid(line, line, indexing="ij")
     flat = torch.stack((torch.tan(right * math.pi / 4), torch.tan(up * math.pi / 4)), -1).reshape(-1, 2)
@@ -27,7 +30,9 @@ def sphere(cells: int) -> Surface:
     for side in range(6):
         axis, sign = side // 2, 1.0 - 2 * (side % 2)
         place = torch.stack((torch.full_like(flat[:, 0], 1.0), flat[:, 0] * sign, flat[:, 1]), -1) * sign
-        vertices.append(torch.nn.functional.normalize(place.roll(axis, 1), dim=1) * RADIUS)
+        place = torch.nn.functional.normalize(place.roll(axis, 1), p=power, dim=1)
+        away = bumps * torch.sin(place * 40).prod(1, keepdim=True)
+        vertices.append(place * (RADIUS * (1 if power == 2 else 0.75) + away))
         faces.append(squares + side * len(inner))
         uvs.append((inner + torch.tensor([side % 3, side // 3])) / torch.tensor([3, 2]))
     return Surface(torch.cat(vertices), torch.cat(faces), torch.cat(uvs))
@@ -38,6 +43,18 @@ def colour(place: Any) -> Any:
     waves = 0.5 + 0.35 * torch.sin(place * 25 + place.roll(1, 1) * 11)
     spot = (place[:, 2:] > RADIUS * 0.8).to(place.dtype)
     return waves * (1 - spot) + spot * torch.tensor([0.9, 0.2, 0.1], device=place.device)
+
+
+def chequered(place: Any) -> Any:
+    """Two colours in cubes."""
+    odd = ((place + 1.013) * 8).floor().sum(1, keepdim=True) % 2
+    dark, light = (torch.tensor(it, device=place.device) for it in ([0.15, 0.3, 0.6], [0.9, 0.8, 0.3]))
+    return odd * light + (1 - odd) * dark
+
+
+def fine(place: Any) -> Any:
+    """Waves of a few pixels."""
+    return 0.5 + 0.4 * torch.sin(place * 60 + 15 * torch.sin(place.roll(1, 1) * 9))
 
 
 def camera(index: int, count: int) -> tuple[Any, Any]:
@@ -55,7 +72,7 @@ def camera(index: int, count: int) -> tuple[Any, Any]:
     return extrinsics, torch.tensor([[focal, 0, 0.5], [0, focal, 0.5], [0, 0, 1.0]])
 
 
-def picture(surface: Surface, matrix: Any, side: int, samples: int = 3) -> Any:
+def picture(surface: Surface, matrix: Any, side: int, samples: int = 3, paint: Colour = colour) -> Any:
     """The painted object (side, side, 3) uint8 as a camera sees it, first row at the top, black around it."""
     fine = side * samples
     positions = torch.nn.functional.pad(surface.vertices, (0, 1), value=1.0) @ matrix.T
@@ -64,12 +81,14 @@ def picture(surface: Surface, matrix: Any, side: int, samples: int = 3) -> Any:
     share = shares(positions[None], surface.faces, face_of[pixel], pixel, (fine, fine)).here
     place = (share[..., None] * surface.vertices[surface.faces[face_of[pixel]]]).sum(1)
     drawn = torch.zeros(fine * fine, 3, device=place.device)
-    drawn[pixel] = colour(place)
+    drawn[pixel] = paint(place)
     drawn = torch.nn.functional.avg_pool2d(drawn.view(fine, fine, 3).permute(2, 0, 1), samples)
     return (drawn.permute(1, 2, 0).flip(0) * 255).round().byte()
 
 
-def views(surface: Surface, count: int, side: int, which: slice = slice(None)) -> list[tuple[Any, Any]]:
+def views(
+    surface: Surface, count: int, side: int, which: slice = slice(None), paint: Colour = colour
+) -> list[tuple[Any, Any]]:
     """Clip matrices and pictures, each in a batch of one."""
     matrices = [clip_matrix(*camera(index, count)) for index in range(count)][which]
-    return [(matrix[None], picture(surface, matrix, side)[None]) for matrix in matrices]
+    return [(matrix[None], picture(surface, matrix, side, paint=paint)[None]) for matrix in matrices]

@@ -50,4 +50,6 @@ packages=("$environment"/lib/python3.*/site-packages)
 [[ ! -x $environment/bin/python ]] || python=$environment/bin/python
 export TRELLIS_TEST_PACKAGES=${packages[0]} PYTHONPATH=${packages[0]} PYTHONDONTWRITEBYTECODE=1
 "$python" -c 'import torch' || skip "$environment has no torch that $python can import"
+# The tensors here are small: on a busy machine, several threads wait for each other for minutes.
+export OMP_NUM_THREADS=1
 exec "$python" -m unittest discover --verbose --start-directory tests/worker-torch --top-level-directory tests/worker-torch

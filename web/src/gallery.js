@@ -10,6 +10,9 @@ import { jobName, stateName, when } from "./words.js";
 
 /** One at a time: each drawing takes the GPU. */
 let drawing = Promise.resolve();
+/** Nor while somebody scrolls, which a drawing would hold up. */
+const STILL_MS = 500;
+let scrolled = -STILL_MS;
 
 /**
  * @param {HTMLElement} main @param {AbortSignal} gone
@@ -50,6 +53,7 @@ export async function gallery(main, gone, choosing) {
   };
   const watch = new IntersectionObserver(([seen]) => { if (seen.isIntersecting && cursor) attempt(next); }, { rootMargin: "600px" });
   gone.addEventListener("abort", () => watch.disconnect());
+  addEventListener("scroll", () => { scrolled = performance.now(); }, { passive: true, signal: gone });
   main.replaceChildren(h("section", { class: "gallery" }, h("div", { class: "gallery-head" }, h("h1", {}, choosing?.title ?? "Gallery"), search), grid, more));
   await restart();
   watch.observe(more);
@@ -96,6 +100,7 @@ function drawOnSight(item, job, picture, gone) {
     if (!seen.isIntersecting) return;
     watch.disconnect();
     drawing = drawing.then(async () => {
+      while (performance.now() - scrolled < STILL_MS) await pause(STILL_MS / 1000);
       if (gone.aborted || !item.isConnected) return;
       await keepThumbnail(job, gone).catch(() => {});
       picture.src = thumbnailOf(job) ?? picture.src;

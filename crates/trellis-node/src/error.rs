@@ -250,10 +250,16 @@ impl NodeError {
                      `/metrics` is on the server's own address as well"
                 }
             },
-            Self::ProjectorzListen { .. } => {
-                "stop the program that listens there, or choose another port with `--compat-projectorz-listen` and enter \
-                 it in StableProjectorz"
-            }
+            Self::ProjectorzListen { source, .. } => match source.kind() {
+                io::ErrorKind::AddrInUse => {
+                    "stop the program that listens there, which may be trellis-stable-projectorz, or choose another port \
+                     with `--compat-projectorz-listen` and enter it in StableProjectorz"
+                }
+                io::ErrorKind::PermissionDenied => {
+                    "ports below 1024 need a privilege: choose another with `--compat-projectorz-listen`"
+                }
+                _ => "choose an address of this machine with `--compat-projectorz-listen`",
+            },
             Self::MetricsOpenToAll { .. } => {
                 "listen on 127.0.0.1 there; or, where everybody who can reach it may read them, add \
                  `--metrics-public`"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ..stages import Stages
@@ -21,6 +22,8 @@ RESOLUTION = 1024
 DISTANCE = 2
 FIELD_OF_VIEW = 40
 VIEWS_AT_ONCE = 10
+# A PNG's effort: a third of the time of the usual 6, and a tenth more bytes.
+DEFLATE = 3
 # From Z up to Y up.
 TURN = ((1, 0, 0), (0, 0, -1), (0, 1, 0))
 
@@ -88,7 +91,9 @@ def _textured(vertices: Any, faces: Any, uvs: Any, texture: Any) -> Any:
     trimesh = importlib.import_module("trimesh")
     visual = importlib.import_module("trimesh.visual")
     image = importlib.import_module("PIL.Image")
+    picture = image.fromarray(texture)
+    picture.save = partial(picture.save, compress_level=DEFLATE)
     material = visual.material.PBRMaterial(
-        roughnessFactor=1.0, baseColorTexture=image.fromarray(texture), baseColorFactor=[255, 255, 255, 255]
+        roughnessFactor=1.0, baseColorTexture=picture, baseColorFactor=[255, 255, 255, 255]
     )
     return trimesh.Trimesh(vertices, faces, visual=visual.TextureVisuals(uv=uvs, material=material))

@@ -160,6 +160,10 @@ fn what_keeps_it_from_starting_is_told_with_a_way_out() {
     let port = taken.local_addr().unwrap().port().to_string();
     let text = describe(trellis(home.path()).args(["serve", "--port", &port]));
     filters(home.path()).bind(|| insta::assert_snapshot!("serve_port_in_use", text));
+    let at = format!("127.0.0.1:{port}");
+    let dialect = ["--compat-projectorz", "--compat-projectorz-listen", &at];
+    let text = describe(trellis(home.path()).args(["serve", "--port", "0"]).args(dialect));
+    filters(home.path()).bind(|| insta::assert_snapshot!("serve_projectorz_port_in_use", text));
     fs::write(home.path().join("file"), "").unwrap();
     let text = describe(trellis(home.path()).args(["serve", "--port", "0", "--data-dir", "file/data"]));
     filters(home.path()).bind(|| insta::assert_snapshot!("serve_unusable_folder", text));

@@ -27,10 +27,12 @@ use self::desk::{Desk, Files, Kind, Told};
 use self::failed::Failed;
 use self::form::Many;
 use self::wishes::Raw;
+use self::work::Order;
 use crate::AppState;
 use crate::extract::Caller;
 use crate::file_answer::StoredFile;
 use crate::submit::json::{Shape, read_body};
+use crate::trace::traceparent;
 
 /// What its handlers share: the server's, and the generation that each key has.
 #[derive(Clone)]
@@ -112,6 +114,7 @@ async fn status(State(room): State<Room>, Caller(owner): Caller) -> Json<Status>
 async fn panel(State(room): State<Room>, Caller(owner): Caller, request: Request) -> Response {
     let work = async {
         room.desk.refuse_if_busy(&owner)?;
+        let traceparent = traceparent(request.headers());
         let mut intake = work::admitted(&room.state, request.headers()).await?;
         let displaced = intake.displaced();
         let read = read_body(&room.state, request, &mut intake, PANEL, |rest| {
@@ -128,7 +131,12 @@ async fn panel(State(room): State<Room>, Caller(owner): Caller, request: Request
             .checked()
             .map_err(|failed| room.desk.refused(&owner, failed))?;
         let turn = room.desk.begin(&owner)?;
-        work::run(&room.state, turn, &owner, (intake, wishes), Kind::Model).await
+        let order = Order {
+            intake,
+            wishes,
+            traceparent,
+        };
+        work::run(&room.state, turn, &owner, order, Kind::Model).await
     };
     work.await.map_err(Failed::nested).into_response()
 }
@@ -157,6 +165,7 @@ async fn generate(
     kind: Kind,
 ) -> Result<Response, Failed> {
     room.desk.refuse_if_busy(&owner)?;
+    let traceparent = traceparent(request.headers());
     let mut intake = work::admitted(&room.state, request.headers()).await?;
     let displaced = intake.displaced();
     let form = tokio::select! {
@@ -168,16 +177,22 @@ async fn generate(
     let taken = form.taken(&room.state, &mut intake, raw).await;
     let wishes = taken.map_err(|failed| room.desk.refused(&owner, failed))?;
     let turn = room.desk.begin(&owner)?;
-    work::run(&room.state, turn, &owner, (intake, wishes), kind).await
+    let order = Order {
+        intake,
+        wishes,
+        traceparent,
+    };
+    work::run(&room.state, turn, &owner, order, kind).await
 }
 
 async fn resume(
     State(room): State<Room>,
     Caller(owner): Caller,
     Query(query): Query<HashMap<String, String>>,
+    headers: HeaderMap,
 ) -> Result<Response, Failed> {
     let wishes = wishes::of_resume(&query)?;
-    work::resume(&room.state, &room.desk, &owner, wishes).await
+    work::resume(&room.state, &room.desk, &owner, (wishes, traceparent(&headers))).await
 }
 
 #[derive(Serialize)]

@@ -190,22 +190,78 @@ async fn the_preview_s_pictures_and_seed_are_those_of_the_model() {
 }
 
 #[tokio::test]
+async fn a_trace_goes_on_with_each_of_its_jobs() {
+    const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let dialect = Dialect::of(Kit::new());
+    let traced = |mut request: Request<Body>| {
+        request
+            .headers_mut()
+            .insert("traceparent", TRACE.parse().unwrap());
+        dialect.sent(request)
+    };
+    let picture = STANDARD.encode(png()).replace('+', "%2B");
+    let preview = dialect.request(
+        Method::POST,
+        "/generate_preview",
+        format!("image_base64={picture}"),
+    );
+    let resumed = dialect.request(Method::POST, "/resume_from_preview", String::new());
+    let body = json!({ "single_multi_img_input": [STANDARD.encode(png())] }).to_string();
+    let panel = request(Method::POST, "/generate").header(header::CONTENT_TYPE, "application/json");
+    for request in [preview, resumed, panel.body(body.into()).unwrap()] {
+        let waiting = traced(request);
+        while dialect.kit.state.jobs.stats().await.unwrap().queued == 0 {
+            assert!(!waiting.is_finished(), "{}", waiting.await.unwrap().text());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        dialect.finish().await;
+        assert_eq!(waiting.await.unwrap().status, 200);
+    }
+    let jobs = dialect.kit.get("/v1/jobs").await.json();
+    let jobs = jobs["jobs"].as_array().unwrap();
+    assert_eq!(jobs.len(), 3);
+    assert!(jobs.iter().all(|job| job["traceparent"] == TRACE), "{jobs:?}");
+}
+
+/// Every route with every method, and what is no route.
+#[tokio::test]
+async fn without_a_key_nothing_is_answered() {
+    let dialect = Dialect::of(Kit::with(Wishes {
+        keys: Some("studio s3cret-of-the-studio"),
+        ..Wishes::default()
+    }));
+    for path in [
+        "/ping",
+        "/status",
+        "/generate",
+        "/generate_no_preview",
+        "/generate_preview",
+        "/generate_multi_no_preview",
+        "/generate_multi_preview",
+        "/resume_from_preview",
+        "/interrupt",
+        "/info/supported_operations",
+        "/download/model",
+        "/download/preview/gaussian",
+        "/download/spz-ui-layout/generation-3d-panel",
+        "/nowhere",
+        "/v1/jobs",
+        "/metrics",
+    ] {
+        for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
+            let request = dialect.request(method.parse().unwrap(), path, String::new());
+            let answer = dialect.sent(request).await.unwrap();
+            answer.assert_problem(401, "api_key_missing");
+        }
+    }
+}
+
+#[tokio::test]
 async fn each_key_has_its_own_generation() {
     let mut dialect = Dialect::of(Kit::with(Wishes {
         keys: Some("studio s3cret-of-the-studio\nclient the-other-secret"),
         ..Wishes::default()
     }));
-    for (method, path) in [
-        (Method::GET, "/status"),
-        (Method::POST, "/generate"),
-        (Method::GET, "/download/model"),
-    ] {
-        let answer = dialect
-            .sent(dialect.request(method, path, String::new()))
-            .await
-            .unwrap();
-        answer.assert_problem(401, "api_key_missing");
-    }
     dialect.key = Some("s3cret-of-the-studio");
     let waiting = dialect.begin("/generate_no_preview").await;
     dialect.finish().await;

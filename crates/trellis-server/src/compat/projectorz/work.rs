@@ -8,7 +8,7 @@ use futures::TryStreamExt as _;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::Route;
-use trellis_core::{BackendChoice, Format, Job, JobId, JobState, ParamsPatch, Stage};
+use trellis_core::{BackendChoice, Format, Job, JobId, JobState, ParamsPatch, Stage, TraceParent};
 use trellis_jobs::{Asked, Intake, Owner, Terms};
 
 use super::desk::{Desk, Files, Kind, Stand, Told, Turn};
@@ -34,6 +34,14 @@ struct Generated {
     told: Told,
     preview_urls: Option<PreviewUrls>,
     model_url: Option<&'static str>,
+}
+
+/// What is asked of a generation, and how.
+pub(super) struct Order {
+    pub(super) intake: Intake,
+    pub(super) wishes: Wishes,
+    /// The trace that its request belongs to.
+    pub(super) traceparent: Option<TraceParent>,
 }
 
 /// A submission may come.
@@ -63,9 +71,14 @@ pub(super) async fn run(
     state: &AppState,
     turn: Turn,
     owner: &Owner,
-    (intake, wishes): (Intake, Wishes),
+    order: Order,
     kind: Kind,
 ) -> Result<Response, Failed> {
+    let Order {
+        intake,
+        wishes,
+        traceparent,
+    } = order;
     let asked = Asked {
         params: wishes.params.with("formats", vec![format(state, kind)]),
         backend: BackendChoice::Auto,
@@ -73,6 +86,7 @@ pub(super) async fn run(
     };
     let terms = Terms {
         owner: owner.clone(),
+        traceparent,
         ..Terms::default()
     };
     let job = match state.jobs.submit(intake, asked, terms).await {
@@ -170,7 +184,7 @@ pub(super) async fn resume(
     state: &AppState,
     desk: &Desk,
     owner: &Owner,
-    wishes: Wishes,
+    (wishes, traceparent): (Wishes, Option<TraceParent>),
 ) -> Result<Response, Failed> {
     let before = desk.of(owner);
     let turn = desk.begin(owner)?;
@@ -193,8 +207,12 @@ pub(super) async fn resume(
             params = params.with(name, value.clone());
         }
     }
-    let wishes = Wishes { params, ..wishes };
-    run(state, turn, owner, (intake, wishes), Kind::Resumed).await
+    let order = Order {
+        intake,
+        wishes: Wishes { params, ..wishes },
+        traceparent,
+    };
+    run(state, turn, owner, order, Kind::Resumed).await
 }
 
 /// The pictures of an earlier job, and what it asked.
