@@ -174,7 +174,7 @@ fn output(relief: Relief, timings: Timings) -> Output {
         notes: relief.notes,
         timings,
         made_with: MadeWith::default(),
-            latents: None,
+        latents: None,
     }
 }
 

@@ -12,8 +12,8 @@ use crate::docket::Docket;
 use crate::rules::Command;
 use crate::{
     Applied, BlobError, BlobKey, BlobStore, CacheKey, Changes, Claim, ClaimFilter, Delivery, JobObserver,
-    JobQuery, JobStore, KeptLatents, NewJob, NextDelivery, Owner, Page, Settled, StoreError, StoreStats, StoredJob,
-    Submitted, SweepError, WaitingDeliveries, WorkerName,
+    JobQuery, JobStore, KeptLatents, NewJob, NextDelivery, Owner, Page, Settled, StoreError, StoreStats,
+    StoredJob, Submitted, SweepError, WaitingDeliveries, WorkerName,
 };
 
 /// A store with dockets. Clones share both.

@@ -28,17 +28,19 @@ pub struct ExportOf {
 /// Parameters of an export that a finished GLB cannot follow.
 const DECODED_FOR: [&str; 3] = ["texture_size", "mesh_simplify", "texture"];
 /// All that may differ from the earlier job.
-const OTHERWISE: [&str; 5] = ["texture_size", "mesh_simplify", "texture", "stl_size_mm", "voxel_resolution"];
+const OTHERWISE: [&str; 5] = [
+    "texture_size",
+    "mesh_simplify",
+    "texture",
+    "stl_size_mm",
+    "voxel_resolution",
+];
 
 impl ExportOf {
     /// Whether a GLB does not suffice to make it.
     fn is_decoded(&self) -> bool {
-        let of_glb = |format: &Format| {
-            matches!(
-                format,
-                Format::Obj | Format::Voxels | Format::Stl | Format::Ply
-            )
-        };
+        let of_glb =
+            |format: &Format| matches!(format, Format::Obj | Format::Voxels | Format::Stl | Format::Ply);
         !matches!(&self.formats[..], [format] if of_glb(format))
             || DECODED_FOR.iter().any(|name| self.params.given(name).is_some())
     }

@@ -188,8 +188,9 @@ impl Janitor {
         } in self.store.with_latents().await?
         {
             let with_it = kept_bytes.saturating_add(latents.size_bytes);
-            let is_old = latent_hours
-                .is_some_and(|hours| now.duration_since(ended_at) >= SignedDuration::from_hours(hours.into()));
+            let is_old = latent_hours.is_some_and(|hours| {
+                now.duration_since(ended_at) >= SignedDuration::from_hours(hours.into())
+            });
             if with_it <= latent_bytes && !is_old {
                 kept_bytes = with_it;
                 continue;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use trellis_core::{
-    Artifact, AssetName, BackendChoice, Input, Job, JobId, JobState, LatentsFile, Params, PictureFormat, Provenance,
-    Sha256, Source, StatementFile, Timings, TraceParent,
+    Artifact, AssetName, BackendChoice, Input, Job, JobId, JobState, LatentsFile, Params, PictureFormat,
+    Provenance, Sha256, Source, StatementFile, Timings, TraceParent,
 };
 
 use crate::{BlobKey, CacheKey, Owner, Webhook};

@@ -40,7 +40,8 @@ fn is_left(stored: &StoredJob, key: &BlobKey) -> bool {
     if [BlobKey::source(id), BlobKey::source_latents(id)].contains(key) {
         return stored.job.state.is_final();
     }
-    let listed = stored.artifacts.contains(key) || stored.statement.as_ref() == Some(key)
+    let listed = stored.artifacts.contains(key)
+        || stored.statement.as_ref() == Some(key)
         || stored.latents.as_ref().is_some_and(|latents| latents.key == *key);
     let Some(attempt) = key.attempt().filter(|_| !listed) else {
         return false;

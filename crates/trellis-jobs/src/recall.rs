@@ -62,7 +62,11 @@ impl Jobs {
         if let Some(latents) = &mut outcome.latents {
             let to = BlobKey::latents(job, 0);
             let expected = (latents.size_bytes, latents.sha256);
-            if self.copy_whole(&latents.key, expected, &to).await.unwrap_or(false) {
+            if self
+                .copy_whole(&latents.key, expected, &to)
+                .await
+                .unwrap_or(false)
+            {
                 latents.key = to;
             } else {
                 outcome.latents = None;

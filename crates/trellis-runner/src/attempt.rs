@@ -180,8 +180,8 @@ impl Attempt {
                 if *decoder != self.shared.origin.decoder() {
                     return Err(other_decoder());
                 }
-                let sampled = self.read(&BlobKey::source_latents(id), "what was sampled");
-                latents = Latents::Of(sampled.await?);
+                let key = BlobKey::source_latents(id);
+                latents = Latents::Of(self.read(&key, "what was sampled").await?);
             }
             None => {
                 for key in &self.claim.inputs {

@@ -52,7 +52,10 @@ impl Place<'_> {
         } = latents?;
         let key = BlobKey::latents(self.job, self.attempt);
         if let Err(cause) = self.blobs.put_file(&key, &path).await {
-            warn!(error = &cause as &dyn std::error::Error, "what was sampled is not kept");
+            warn!(
+                error = &cause as &dyn std::error::Error,
+                "what was sampled is not kept"
+            );
             return None;
         }
         Some(Latents {

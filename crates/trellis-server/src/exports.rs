@@ -99,7 +99,10 @@ pub(crate) async fn export_job(
     if let Some(size) = stl_size_mm {
         params = params.with("stl_size_mm", size);
     }
-    let mut submitted = state.jobs.export(ExportOf { job, formats, params }, terms).await?;
+    let mut submitted = state
+        .jobs
+        .export(ExportOf { job, formats, params }, terms)
+        .await?;
     if let Some(seconds) = seconds {
         submitted.job = wait::wait(&state, &owner, submitted.job.id, seconds).await?;
     }

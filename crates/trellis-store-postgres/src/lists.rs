@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
 use trellis_core::{JobEvent, JobId, JobState};
-use trellis_jobs::{KeptLatents, 
-    CacheKey, ClaimFilter, JobQuery, Owner, Page, StoreError, StoreStats, StoredJob, WorkerName,
+use trellis_jobs::{
+    CacheKey, ClaimFilter, JobQuery, KeptLatents, Owner, Page, StoreError, StoreStats, StoredJob, WorkerName,
 };
 use uuid::Uuid;
 

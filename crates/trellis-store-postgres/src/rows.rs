@@ -3,7 +3,9 @@
 use serde::de::DeserializeOwned;
 use trellis_core::{Artifact, AssetName, Input, Job, JobId, JobState, JobWebhook, Transition};
 use trellis_jobs::rules::{Hold, Record};
-use trellis_jobs::{BlobKey, CacheKey, Latents, Owner, StoreError, StoredJob, Thumbnail, Webhook, WorkerName};
+use trellis_jobs::{
+    BlobKey, CacheKey, Latents, Owner, StoreError, StoredJob, Thumbnail, Webhook, WorkerName,
+};
 use uuid::Uuid;
 
 use crate::error::odd;

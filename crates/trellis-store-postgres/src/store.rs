@@ -9,9 +9,10 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use trellis_core::{JobEvent, JobId};
 use trellis_jobs::rules::Command;
-use trellis_jobs::{KeptLatents, 
-    Applied, CacheKey, Changes, Claim, ClaimFilter, Delivery, JobQuery, JobStore, NewJob, NextDelivery,
-    Owner, Page, Settled, StoreError, StoreStats, StoredJob, Submitted, WaitingDeliveries, Wakes, WorkerName,
+use trellis_jobs::{
+    Applied, CacheKey, Changes, Claim, ClaimFilter, Delivery, JobQuery, JobStore, KeptLatents, NewJob,
+    NextDelivery, Owner, Page, Settled, StoreError, StoreStats, StoredJob, Submitted, WaitingDeliveries,
+    Wakes, WorkerName,
 };
 
 use crate::clock::Ahead;

@@ -38,8 +38,9 @@ use crate::folders::create_durably;
 use crate::rules::Command;
 use crate::wakes::Wakes;
 use crate::{
-    Applied, CacheKey, Changes, Claim, ClaimFilter, Delivery, JobQuery, JobStore, KeptLatents, NewJob, NextDelivery,
-    Owner, Page, Settled, StoreError, StoreStats, StoredJob, Submitted, WaitingDeliveries, WorkerName,
+    Applied, CacheKey, Changes, Claim, ClaimFilter, Delivery, JobQuery, JobStore, KeptLatents, NewJob,
+    NextDelivery, Owner, Page, Settled, StoreError, StoreStats, StoredJob, Submitted, WaitingDeliveries,
+    WorkerName,
 };
 
 /// The embedded job store. Clones share it.

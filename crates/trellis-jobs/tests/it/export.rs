@@ -160,11 +160,16 @@ async fn what_was_sampled_is_exported_with_the_earlier_jobs_parameters_but_for_t
     assert_eq!(copy.unwrap(), SAMPLED);
 
     // The copy is the new job's own, and goes with it.
-    jobs.cancel_or_delete(&Owner::named("ada"), earlier.id).await.unwrap();
+    jobs.cancel_or_delete(&Owner::named("ada"), earlier.id)
+        .await
+        .unwrap();
     assert!(place.blobs.get(&key).await.is_err(), "deleted with the job");
     assert!(place.blobs.get(&BlobKey::source_latents(new.id)).await.is_ok());
     jobs.cancel(&Owner::named("ada"), new.id).await.unwrap();
-    assert_eq!(clear_leftovers(&place.store, &place.blobs, new.id).await.unwrap(), 1);
+    assert_eq!(
+        clear_leftovers(&place.store, &place.blobs, new.id).await.unwrap(),
+        1
+    );
 }
 
 #[tokio::test]
@@ -177,7 +182,11 @@ async fn what_cannot_be_decoded_again_is_refused_with_the_reason() {
             formats: Vec::new(),
             params: ParamsPatch::default().with("mesh_simplify", 0.5),
         };
-        jobs.export(asked, of("ada")).await.map(|new| new.job).unwrap_err().kind()
+        jobs.export(asked, of("ada"))
+            .await
+            .map(|new| new.job)
+            .unwrap_err()
+            .kind()
     };
     let without = submitted(&jobs).await;
     assert_eq!(kind(without).await, "job_not_succeeded");

@@ -46,9 +46,16 @@ async fn submitted(jobs: &Jobs) -> JobId {
 }
 
 async fn export(jobs: &Jobs, job: JobId, format: Format, params: ParamsPatch) -> Submitted {
-    jobs.export(ExportOf { job, formats: vec![format], params }, Terms::default())
-        .await
-        .unwrap()
+    jobs.export(
+        ExportOf {
+            job,
+            formats: vec![format],
+            params,
+        },
+        Terms::default(),
+    )
+    .await
+    .unwrap()
 }
 
 /// A file of a job, as bytes.
