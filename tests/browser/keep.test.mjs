@@ -159,6 +159,26 @@ test("another format is made of a finished model", async (context) => {
   });
 });
 
+test("a model is made again with another texture, without sampling", () => visit(chromium, { rules: [] }, async (page, running) => {
+  await page.locator(".pill.good").waitFor();
+  await drop(page, DUCK);
+  const id = await make(page);
+  await drawn(page, "result");
+  assert.ok((await running.job(id)).latents.size_bytes > 0);
+  await page.getByLabel("Texture size").selectOption("2048");
+  await page.getByLabel("Share of the triangles to remove").fill("0.5");
+  await accessible(page, "make again");
+  await page.getByRole("button", { name: "Make again" }).click();
+  await page.waitForURL((url) => url.hash.startsWith("#/job/") && !url.hash.endsWith(id));
+  await drawn(page, "result");
+  const again = await running.job(page.url().split("/").at(-1));
+  assert.deepEqual([again.source.job, again.params.texture_size, again.params.mesh_simplify, again.latents], [id, 2048, 0.5, undefined]);
+  assert.ok(!again.timings.stages.some(({ stage }) => stage === "structured_latent"), "nothing was sampled");
+  const [curl, generate] = await page.locator(".command code").allTextContents();
+  assert.match(curl, new RegExp(`"texture_size":2048.*/v1/jobs/${id}/exports'?$`));
+  assert.match(generate, new RegExp(`^trellis jobs export ${id} --format glb --texture-size 2048 --mesh-simplify 0.5 `));
+}));
+
 test("a server with keys asks for one, refuses a wrong one, and forgets it at sign-out", () => visit(chromium, { keys: "studio s3cret-of-the-studio\n" }, async (page) => {
   await page.getByLabel("API key").waitFor();
   await accessible(page, "sign in");

@@ -81,8 +81,10 @@ const pictureFiles = (job) =>
   job.inputs.map((input, index) => `${input.name ?? "picture"}${job.inputs.length > 1 ? `-${index + 1}` : ""}.${input.format === "jpeg" ? "jpg" : input.format}`);
 
 /** What was asked of an export. @param {Job} job */
-export function exportOf({ params }) {
+export function exportOf({ params, source }) {
   const [format] = params.formats;
+  // Decoded once more from what was sampled, not converted.
+  if (source?.decoder) return { format, texture_size: params.texture_size, mesh_simplify: params.mesh_simplify, texture: params.texture };
   return { format, ...(format === "voxels" && { voxel_resolution: params.voxel_resolution }), ...(format === "stl" && { stl_size_mm: params.stl_size_mm }) };
 }
 
