@@ -142,6 +142,15 @@ impl Client {
     }
 
     /// Cancels a job.
+    pub(crate) async fn export(&self, id: &str, wish: &Value) -> (u16, Value) {
+        let call = self
+            .http
+            .post(format!("{}/jobs/{id}/exports", self.base))
+            .json(wish);
+        let answer = call.send().await.expect("an answer");
+        (answer.status().as_u16(), answer.json().await.expect("JSON"))
+    }
+
     pub(crate) async fn cancel(&self, id: &str) {
         let call = self.http.delete(format!("{}/jobs/{id}", self.base));
         assert!(call.send().await.expect("an answer").status().is_success());
