@@ -132,11 +132,17 @@ test("a thumbnail is drawn once and kept by the server", async (context) => {
       const pen = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d");
       pen.drawImage(bitmap, 0, 0);
       const { data } = pen.getImageData(0, 0, bitmap.width, bitmap.height);
-      let opaque = 0;
-      for (let at = 3; at < data.length; at += 4) opaque += data[at] > 250 ? 1 : 0;
-      return [bitmap.width, bitmap.height, opaque / (data.length / 4)];
+      const last = bitmap.width - 1;
+      let [opaque, cut] = [0, 0];
+      for (let at = 3, x = 0, y = 0; at < data.length; at += 4, x === last ? (x = 0, y += 1) : (x += 1)) {
+        if (data[at] <= 250) continue;
+        opaque += 1;
+        if (x === 0 || y === 0 || x === last || y === bitmap.height - 1) cut += 1;
+      }
+      return [bitmap.width, bitmap.height, opaque / (data.length / 4), cut];
     });
     assert.ok(covered[0] === covered[1] && covered[2] > 0.1 && covered[2] < 0.9, `${covered}`);
+    assert.equal(covered[3], 0, "the model is cut off at an edge");
     assert.equal((await running.job(id)).thumbnail, `/v1/jobs/${id}/thumbnail`);
   });
 });

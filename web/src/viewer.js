@@ -54,6 +54,10 @@ export const drawn = (view) =>
 export async function thumbnail(url) {
   const view = await viewer(url, "", { class: "unseen", "camera-orbit": "25deg 75deg auto", "loading": "eager" });
   view.removeAttribute("auto-rotate");
+  const { ModelViewerElement } = await prepare();
+  const least = ModelViewerElement.minimumRenderScale;
+  // Where frames take long the viewer draws smaller ones, and then gives a part of a still picture for the whole.
+  ModelViewerElement.minimumRenderScale = 1;
   document.body.append(view);
   try {
     await drawn(view);
@@ -67,6 +71,7 @@ export async function thumbnail(url) {
     throw new Error("the model was not drawn");
   } finally {
     view.remove();
+    ModelViewerElement.minimumRenderScale = least;
   }
 }
 

@@ -5,6 +5,7 @@
 mod backend;
 mod converted;
 mod cut_out;
+mod elsewhere;
 mod export;
 mod finish;
 mod left;
@@ -20,6 +21,7 @@ pub use backend::{
 };
 pub use converted::{AssetLabel, engine_formats, with_converted};
 pub use cut_out::{CutOut, cut_out, cut_out_bytes};
+pub use elsewhere::{Anywhere, Others};
 pub use export::ExportBackend;
 pub use finish::{Finished, FinishedFile, Finishing, KeptLatents, Piece};
 pub use left::{MAX_FILE_BYTES, open_left};

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    closure, completions, config, doctor, generate, jobs, keys, lock, man, model, serve, top, verify, workers,
+    closure, completions, config, doctor, generate, jobs, keys, lock, man, model, nodes, serve, top, verify,
+    workers,
 };
 
 /// A picture goes in, a 3D asset comes out.
@@ -34,6 +35,7 @@ pub(crate) enum Command {
     Generate(Box<generate::GenerateArgs>),
     Doctor(doctor::DoctorArgs),
     Workers(workers::WorkersArgs),
+    Nodes(nodes::NodesArgs),
     Top(top::TopArgs),
     Jobs(jobs::JobsArgs),
     Keys(keys::KeysArgs),

@@ -41,6 +41,12 @@ impl Kinship {
     }
 }
 
+/// Whether the database belongs to a folder and this is none that any database belongs to: the mount that it should be is
+/// not there, say.
+pub async fn is_elsewhere(store: &dyn JobStore, blobs: &FolderBlobs) -> Result<bool, SweepError> {
+    Ok(store.memo(MEMO).await?.is_some() && blobs.identity().await?.is_none())
+}
+
 /// Has the database belong to the folder from now on.
 pub(crate) async fn join(store: &dyn JobStore, blobs: &FolderBlobs) -> Result<(), SweepError> {
     if let Some(theirs) = blobs.identity().await? {

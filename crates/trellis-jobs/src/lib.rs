@@ -65,7 +65,7 @@ pub use job::{
     Lease, NewJob, Outcome, Page, Recovered, RunningLimits, StoreStats, StoredJob, Submitted, Thumbnail,
     WorkerName,
 };
-pub use kinship::Kinship;
+pub use kinship::{Kinship, is_elsewhere};
 pub use leftovers::clear_leftovers;
 pub use observed::JobObserver;
 pub use owner::{Owner, Rights};

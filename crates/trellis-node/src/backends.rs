@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use trellis_backend::{Backend, Registry, ReliefBackend, ReliefSettings};
-use trellis_core::AskedBackend;
+use trellis_backend::{Anywhere, Backend, Others, Registry, ReliefBackend, ReliefSettings};
+use trellis_core::{AskedBackend, BackendChoice};
 use trellis_supervisor::{LaunchSettings, Limits, SupervisorSettings, TrellisBackend};
 
 use crate::{NodeError, Settings, nearby};
@@ -17,6 +17,32 @@ pub struct Backends {
     pub trellis: Option<Arc<TrellisBackend>>,
     /// What makes previews of the jobs of real backends, where they are wanted.
     pub previews: Option<Arc<dyn Backend>>,
+}
+
+impl Backends {
+    /// Of a server that works on no job.
+    pub(crate) fn none() -> Self {
+        Self {
+            registry: Registry::new(Vec::new()),
+            trellis: None,
+            previews: None,
+        }
+    }
+}
+
+/// The backends of all servers, seen from the one that has those in `here`.
+pub(crate) fn anywhere(here: &Registry, others: &Arc<dyn Others>) -> Registry {
+    let relief = ReliefBackend::new(ReliefSettings::default());
+    let kinds = [
+        (BackendChoice::Trellis, trellis_supervisor::capabilities(1)),
+        (BackendChoice::Relief, relief.capabilities().clone()),
+    ];
+    let all = kinds.map(|(choice, capabilities)| -> Arc<dyn Backend> {
+        let of_choice = here.all().iter().find(|backend| backend.choice() == choice);
+        let others = others.clone();
+        Arc::new(Anywhere::new(choice, capabilities, of_choice.cloned(), others))
+    });
+    Registry::new(all.into())
 }
 
 /// Starts every backend that `choice` leaves. TRELLIS is there where a model folder is named, and loads in

@@ -9,7 +9,7 @@ use trellis_provenance::KeyError;
 use trellis_server::{InvalidKeyName, KeysError};
 use trellis_supervisor::UnpackError;
 
-use crate::{CertificateError, SecretFileError, SocketError, WebhooksError, nearby};
+use crate::{CertificateError, SecretFileError, SharedStoreError, SocketError, WebhooksError, nearby};
 
 /// Why a node cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +49,9 @@ pub enum NodeError {
         #[source]
         source: BlobError,
     },
+    /// The job store that is to be shared cannot be.
+    #[error(transparent)]
+    SharedStore(#[from] SharedStoreError),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}")]
     Listen {
@@ -159,6 +162,7 @@ impl NodeError {
             Self::OtherUser { .. } => "other_user",
             Self::Database { .. } => "database",
             Self::Blobs { .. } => "blobs",
+            Self::SharedStore(error) => error.kind(),
             Self::Listen { .. } => "listen",
             Self::Socket(error) => error.kind(),
             Self::Certificate(error) => error.kind(),
@@ -211,6 +215,7 @@ impl NodeError {
             }
             Self::Database { source, .. } => source.advice(),
             Self::Blobs { source, .. } => source.advice(),
+            Self::SharedStore(error) => return error.advice(),
             Self::Listen { source, .. } => match source.kind() {
                 io::ErrorKind::AddrInUse => {
                     "another program listens there: stop it, or choose another port with `--port` (0 takes any)"

@@ -2,28 +2,53 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tracing::{info, warn};
-use trellis_jobs::{Docketed, FolderBlobs, Kinship, Rescued, SqliteStore, SweepError, Unknown};
+use trellis_jobs::{
+    Docketed, FolderBlobs, JobStore, Kinship, Rescued, SqliteStore, SweepError, Unknown, is_elsewhere,
+};
+use trellis_store_postgres::PostgresStore;
 
-use crate::NodeError;
 use crate::data_dir::DataDir;
+use crate::settings::Store;
+use crate::{NodeError, SharedStoreError, shared_store};
 
-/// What a data folder keeps.
+/// Where jobs and their files are kept.
 pub(crate) struct Kept {
-    pub(crate) store: SqliteStore,
+    pub(crate) store: Arc<dyn JobStore>,
     pub(crate) blobs: FolderBlobs,
+    /// The same store, where servers share it.
+    pub(crate) shared: Option<PostgresStore>,
+    place: PathBuf,
 }
 
 /// Opens both.
-pub(crate) fn open(data: &DataDir) -> Result<Kept, NodeError> {
-    Ok(Kept {
-        store: database(&data.database())?,
-        blobs: FolderBlobs::open(&data.blobs()).map_err(|source| NodeError::Blobs {
-            path: data.blobs(),
-            source,
-        })?,
+pub(crate) async fn open(settings: &Store, data: &DataDir) -> Result<Kept, NodeError> {
+    let place = shared_store::blobs(settings).map_or_else(|| data.blobs(), Path::to_owned);
+    let shared = shared_store::open(settings).await?;
+    let store: Arc<dyn JobStore> = match &shared {
+        Some(shared) => Arc::new(shared.clone()),
+        None => Arc::new(database(&data.database())?),
+    };
+    let kept = Kept {
+        blobs: folder(&place)?,
+        store,
+        shared,
+        place,
+    };
+    let is_other = is_elsewhere(&*kept.store, &kept.blobs).await;
+    if kept.shared.is_some() && is_other.map_err(|error| unreadable(data, error))? {
+        return Err(SharedStoreError::OtherBlobs { path: kept.place }.into());
+    }
+    Ok(kept)
+}
+
+fn folder(path: &Path) -> Result<FolderBlobs, NodeError> {
+    FolderBlobs::open(path).map_err(|source| NodeError::Blobs {
+        path: path.to_owned(),
+        source,
     })
 }
 
@@ -35,11 +60,10 @@ fn database(path: &Path) -> Result<SqliteStore, NodeError> {
 }
 
 /// Says what is to become of files of jobs that the database does not know, in the log too.
-pub(crate) async fn unknown(
-    data: &DataDir,
-    store: &SqliteStore,
-    blobs: &FolderBlobs,
-) -> Result<Unknown, NodeError> {
+pub(crate) async fn unknown(data: &DataDir, kept: &Kept) -> Result<Unknown, NodeError> {
+    let Kept {
+        store, blobs, place, ..
+    } = kept;
     let failed = |error| unreadable(data, error);
     let aside = blobs.aside().await.map_err(|error| failed(error.into()))?;
     if !aside.is_empty() {
@@ -48,12 +72,12 @@ pub(crate) async fn unknown(
             "files of unknown jobs wait in `blobs/lost+found`; `trellis jobs rescue` lists the jobs again"
         );
     }
-    Ok(match Kinship::of(store, blobs).await.map_err(failed)? {
+    Ok(match Kinship::of(&**store, blobs).await.map_err(failed)? {
         Kinship::Same => Unknown::SetAside,
         Kinship::Parted { unknown } => {
             warn!(
                 jobs = unknown,
-                blobs = %data.blobs().display(),
+                blobs = %place.display(),
                 "the job database is new or does not belong to these files: it does not know the jobs of some. They stay; \
                  to list the jobs again, stop the server and run `trellis jobs rescue`"
             );
@@ -89,13 +113,9 @@ pub async fn rescue(root: &Path, dry_run: bool) -> Result<Rescued, NodeError> {
     } else {
         None
     };
-    let Kept { store, blobs } = match &elsewhere {
-        None => open(&data)?,
-        Some(folder) => Kept {
-            store: database(&folder.path().join("jobs.sqlite"))?,
-            blobs: FolderBlobs::open(&data.blobs()).map_err(|error| unreadable(&data, error.into()))?,
-        },
-    };
+    let path = elsewhere.as_ref().map(|folder| folder.path().join("jobs.sqlite"));
+    let store = database(&path.unwrap_or_else(|| data.database()))?;
+    let blobs = folder(&data.blobs())?;
     trellis_jobs::rescue(&store, &blobs, dry_run)
         .await
         .map_err(|error| unreadable(&data, error))

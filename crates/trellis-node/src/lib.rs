@@ -7,8 +7,10 @@
 //! `generate` and `verify` use the same backends and the same installation without a store.
 //! Not here: where settings come from, and what is printed (`trellis-cli`).
 
+mod about;
 mod backends;
 mod certificates;
+mod cluster;
 mod data_dir;
 mod entrance;
 mod error;
@@ -17,14 +19,17 @@ mod keeping;
 mod keys;
 pub mod nearby;
 mod node;
+mod nodes;
 mod open_files;
 mod secret_file;
 mod service_manager;
 mod services;
 mod settings;
+mod shared_store;
 mod unix_socket;
 mod webhooks;
 
+pub use about::{About, Offer, Standing};
 pub use backends::{Backends, check_model_folder, start as start_backends};
 pub use certificates::{CertificateError, Certificates};
 pub use entrance::Bound;
@@ -33,10 +38,13 @@ pub use installation::{find as find_installation, origin};
 pub use keeping::rescue;
 pub use keys::{add as add_key, make as make_key, reload as reload_keys};
 pub use node::{Ended, Node};
+pub use nodes::{drain, nodes};
 pub use secret_file::SecretFileError;
 pub use settings::{
-    Auth, Limits, Listen, Metrics, Provenance, Retention, Settings, TlsFiles, Trellis, listen_address,
-    listen_endpoint,
+    Auth, Limits, Listen, Metrics, Provenance, Retention, Role, Settings, Store, TlsFiles, Trellis,
+    listen_address, listen_endpoint,
 };
+pub use shared_store::SharedStoreError;
+pub use trellis_store_postgres::Node as SharingNode;
 pub use unix_socket::SocketError;
 pub use webhooks::{WebhooksError, reload as reload_webhook_secrets};

@@ -16,7 +16,7 @@ use trellis_webhook::SecretRing;
 use crate::data_dir::DataDir;
 use crate::entrance::{Door, Place};
 use crate::services::{Doors, Services};
-use crate::{Bound, Certificates, NodeError, Settings, installation, keys};
+use crate::{Bound, Certificates, NodeError, Role, Settings, installation, keys, shared_store};
 
 /// What is left after the drain for open requests and the last writes. With the second that the runtime gets
 /// for calls that block, a server ends within its drain time and 5 s.
@@ -27,7 +27,8 @@ pub struct Node {
     settings: Settings,
     keys: KeyRing,
     data: DataDir,
-    door: Door,
+    /// `None`: it only works on jobs.
+    door: Option<Door>,
     certificates: Option<Certificates>,
     metrics: Option<TcpListener>,
     projectorz: Option<TcpListener>,
@@ -49,13 +50,22 @@ impl Node {
     pub async fn open(settings: Settings, named: bool, search: Option<&OsStr>) -> Result<Self, NodeError> {
         let certificates = Certificates::open(&settings.tls)?;
         let keys = keys::open(&settings.auth)?;
-        let place = Place::find(&settings.listen, certificates.is_some())?;
+        shared_store::check(&settings)?;
+        let place = match settings.role {
+            Role::Worker => None,
+            Role::All | Role::Api => Some(Place::find(&settings.listen, certificates.is_some())?),
+        };
         let projectorz = settings
             .compat
             .projectorz_listen
-            .filter(|_| settings.compat.projectorz);
+            .filter(|_| settings.compat.projectorz && settings.role != Role::Worker);
         if keys.names().is_none() {
-            for address in place.address().into_iter().chain(projectorz) {
+            for address in place
+                .as_ref()
+                .and_then(Place::address)
+                .into_iter()
+                .chain(projectorz)
+            {
                 open_to_all(address, settings.auth.insecure_no_auth)?;
             }
         }
@@ -63,7 +73,10 @@ impl Node {
             figures_open_to_all(address, settings.metrics.public)?;
         }
         let data = DataDir::open(&settings.data_dir, named)?;
-        let door = place.bind().await?;
+        let door = match place {
+            Some(place) => Some(place.bind().await?),
+            None => None,
+        };
         let metrics = match settings.metrics.listen {
             Some(address) => Some(listen_for_metrics(address).await?),
             None => None,
@@ -86,9 +99,9 @@ impl Node {
         })
     }
 
-    /// Where it listens.
-    pub fn bound(&self) -> &Bound {
-        &self.door.bound
+    /// Where it listens; `None`: it only works on jobs.
+    pub fn bound(&self) -> Option<&Bound> {
+        self.door.as_ref().map(|door| &door.bound)
     }
 
     /// The certificate in force, where there is TLS.
@@ -125,15 +138,18 @@ impl Node {
     /// Runs until `stopping` is set, then drains: running jobs may finish for `drain_seconds`.
     pub async fn run(self, stopping: &CancellationToken) -> Ended {
         let drain = Duration::from_secs(self.settings.drain_seconds.into());
+        // The file stays until nothing listens there any more.
+        let (entrance, _file) = match self.door {
+            Some(door) => (Some(door.entrance), door.file),
+            None => (None, None),
+        };
         let doors = Doors {
-            entrance: self.door.entrance,
+            entrance,
             certificates: self.certificates,
             metrics: self.metrics,
             projectorz: self.projectorz,
             keys: self.keys,
         };
-        // Until nothing listens there any more.
-        let _file = self.door.file;
         let tasks = self.services.start(&self.settings, &self.data, doors, stopping);
         run_until_stopped(tasks, stopping, drain + GRACE).await
     }

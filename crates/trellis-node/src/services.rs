@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use trellis_backend::{Backend, Origin, Readiness, Registry};
+use trellis_backend::{Backend, Origin, Others, Readiness, Registry};
 use trellis_core::Gpu;
 use trellis_jobs::{
-    BlobStore, Docketed, HeavyWork, Janitor, JobLimits, JobStore, Jobs, Retention, Staging, Unknown,
+    BlobStore, Docketed, HeavyWork, Janitor, JobLimits, JobStore, Jobs, Makers, Retention, Staging, Unknown,
 };
 use trellis_runner::{LocalMakers, Runner, RunnerSettings};
 use trellis_server::{
@@ -20,10 +21,13 @@ use trellis_server::{
 use trellis_supervisor::TrellisBackend;
 use trellis_webhook::SecretRing;
 
+use crate::about::About;
+use crate::backends::Backends;
+use crate::cluster::{self, Cluster, ClusterMakers, Roster};
 use crate::data_dir::DataDir;
 use crate::keeping::Kept;
 use crate::webhooks::{self, Sending};
-use crate::{Certificates, NodeError, Settings, backends, keeping, open_files, service_manager};
+use crate::{Certificates, NodeError, Role, Settings, backends, keeping, open_files, service_manager};
 
 /// Attempts that a job has before it fails with `worker_lost`.
 const MAX_ATTEMPTS: u32 = 3;
@@ -46,7 +50,8 @@ const HEAVY_WORK_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Where requests come in.
 pub(crate) struct Doors {
-    pub(crate) entrance: Entrance,
+    /// `None`: this server only works on jobs.
+    pub(crate) entrance: Option<Entrance>,
     pub(crate) certificates: Option<Certificates>,
     /// For `/metrics` alone.
     pub(crate) metrics: Option<TcpListener>,
@@ -69,7 +74,12 @@ pub(crate) struct Services {
     dockets: Docketed,
     unknown: Unknown,
     origin: Arc<Origin>,
+    /// The backends of all servers.
     registry: Arc<Registry>,
+    /// Those of this one.
+    here: Registry,
+    cluster: Option<Cluster>,
+    roster: Option<Arc<Roster>>,
     metrics: Metrics,
     trellis: Option<Arc<TrellisBackend>>,
     previews: Option<Arc<dyn Backend>>,
@@ -79,13 +89,30 @@ pub(crate) struct Services {
 impl Services {
     /// Opens what is on disk.
     pub(crate) async fn open(settings: &Settings, data: &DataDir, origin: Origin) -> Result<Self, NodeError> {
-        let Kept { store, blobs } = keeping::open(data)?;
-        let unknown = keeping::unknown(data, &store, &blobs).await?;
-        let backends = backends::start(settings, settings.backend, data.root()).await?;
+        let kept = keeping::open(&settings.store, data).await?;
+        let unknown = keeping::unknown(data, &kept).await?;
+        let Kept {
+            store, blobs, shared, ..
+        } = kept;
+        let backends = match settings.role {
+            Role::Api => Backends::none(),
+            Role::All | Role::Worker => backends::start(settings, settings.backend, data.root()).await?,
+        };
+        let here = backends.registry;
+        let cluster = match shared {
+            Some(shared) => Some(cluster::join(&settings.store, shared, data.worker()).await?),
+            None => None,
+        };
+        let registry = match &cluster {
+            Some(cluster) => {
+                let others: Arc<dyn Others> = cluster.roster.clone();
+                backends::anywhere(&here, &others)
+            }
+            None => here.clone(),
+        };
         let blobs: Arc<dyn BlobStore> = Arc::new(blobs);
         let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
-        let dockets =
-            Docketed::new(Arc::new(store), Arc::clone(&blobs)).with_observer(Arc::new(metrics.clone()));
+        let dockets = Docketed::new(store, Arc::clone(&blobs)).with_observer(Arc::new(metrics.clone()));
         let store: Arc<dyn JobStore> = Arc::new(dockets.clone());
         let webhooks = webhooks::open(&settings.webhooks, store.clone(), Arc::new(metrics.clone()))?;
         Ok(Self {
@@ -96,7 +123,10 @@ impl Services {
             blobs,
             dockets,
             unknown,
-            registry: Arc::new(backends.registry),
+            registry: Arc::new(registry),
+            here,
+            roster: cluster.as_ref().map(|cluster| cluster.roster.clone()),
+            cluster,
             trellis: backends.trellis,
             previews: backends.previews,
         })
@@ -109,7 +139,7 @@ impl Services {
 
     /// For each backend a sentence.
     pub(crate) fn introductions(&self) -> Vec<String> {
-        let all = self.registry.all().iter().map(|backend| {
+        let all = self.here.all().iter().map(|backend| {
             let capabilities = backend.capabilities();
             let readiness = match backend.readiness() {
                 Readiness::Ready => String::new(),
@@ -123,24 +153,79 @@ impl Services {
 
     /// Starts everything; all of it ends some time after `stopping` is set.
     pub(crate) fn start(
-        self,
+        mut self,
         settings: &Settings,
         data: &DataDir,
         doors: Doors,
         stopping: &CancellationToken,
     ) -> JoinSet<io::Result<()>> {
         let mut tasks = JoinSet::new();
-        let runner = self.runner(settings, data, &doors.keys);
-        let token = stopping.clone();
-        let trellis = self.trellis.clone();
+        let (rests, told_to_rest) = watch::channel(false);
+        if settings.role != Role::Api {
+            let runner = self.runner(settings, data, &doors.keys).with_rests(told_to_rest);
+            let token = stopping.clone();
+            let trellis = self.trellis.clone();
+            tasks.spawn(async move {
+                runner.run(token).await;
+                // After the last job: its workers have nothing left to do.
+                if let Some(trellis) = trellis {
+                    trellis.shut_down().await;
+                }
+                Ok(())
+            });
+        }
+        if let Some(cluster) = self.cluster.take() {
+            tasks.spawn(self.announce(settings.role, cluster, rests, stopping.clone()));
+        }
+        if settings.role != Role::Worker {
+            self.tidy_up(settings, stopping, &mut tasks);
+        }
+        let report = service_manager::report(self.registry.clone(), self.store.clone(), stopping.clone());
         tasks.spawn(async move {
-            runner.run(token).await;
-            // After the last job: its workers have nothing left to do.
-            if let Some(trellis) = trellis {
-                trellis.shut_down().await;
-            }
+            report.await;
             Ok(())
         });
+        self.let_in(settings, doors, stopping, &mut tasks);
+        if let Some(webhooks) = self.webhooks.filter(|_| settings.role != Role::Worker) {
+            let delivering = webhooks.deliverer.run(stopping.clone());
+            tasks.spawn(async move {
+                delivering.await;
+                Ok(())
+            });
+        }
+        tasks
+    }
+
+    /// Says to the others that this server is there.
+    fn announce(
+        &self,
+        role: Role,
+        cluster: Cluster,
+        rests: watch::Sender<bool>,
+        stopping: CancellationToken,
+    ) -> impl Future<Output = io::Result<()>> + use<> {
+        let (here, origin) = (self.here.clone(), self.origin.clone());
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let about = move |rests| About {
+            role,
+            rests,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            host: host.clone(),
+            backends: cluster::offers(&here, &origin),
+        };
+        async move {
+            cluster.run(about, rests, stopping).await;
+            Ok(())
+        }
+    }
+
+    /// Has what need not be kept removed.
+    fn tidy_up(
+        &self,
+        settings: &Settings,
+        stopping: &CancellationToken,
+        tasks: &mut JoinSet<io::Result<()>>,
+    ) {
         let janitor = Janitor {
             store: self.store.clone(),
             blobs: self.blobs.clone(),
@@ -159,20 +244,6 @@ impl Services {
             janitor.run(JANITOR, token).await;
             Ok(())
         });
-        let report = service_manager::report(self.registry.clone(), self.store.clone(), stopping.clone());
-        tasks.spawn(async move {
-            report.await;
-            Ok(())
-        });
-        self.let_in(settings, doors, stopping, &mut tasks);
-        if let Some(webhooks) = self.webhooks {
-            let delivering = webhooks.deliverer.run(stopping.clone());
-            tasks.spawn(async move {
-                delivering.await;
-                Ok(())
-            });
-        }
-        tasks
     }
 
     /// Takes requests from now on.
@@ -185,7 +256,11 @@ impl Services {
     ) {
         let names = Names {
             // A Unix socket is reached by whatever address a proxy has.
-            bound: doors.entrance.host().unwrap_or(Ipv4Addr::UNSPECIFIED.into()),
+            bound: doors
+                .entrance
+                .as_ref()
+                .and_then(Entrance::host)
+                .unwrap_or(Ipv4Addr::UNSPECIFIED.into()),
             certified: doors
                 .certificates
                 .as_ref()
@@ -203,11 +278,9 @@ impl Services {
         }
         let stopped = stopping.clone().cancelled_owned();
         let tls = doors.certificates.as_ref().map(Certificates::tls).cloned();
-        tasks.spawn(trellis_server::serve(
-            doors.entrance.with_tls(tls),
-            state,
-            stopped,
-        ));
+        if let Some(entrance) = doors.entrance {
+            tasks.spawn(trellis_server::serve(entrance.with_tls(tls), state, stopped));
+        }
         if let Some(certificates) = doors.certificates {
             let watching = certificates.watch(stopping.clone());
             tasks.spawn(async move {
@@ -231,10 +304,26 @@ impl Services {
         };
         let registry = Registry::clone(&self.registry);
         let (store, blobs) = (self.store.clone(), self.blobs.clone());
-        let runner = Runner::new(store, blobs, registry, self.origin.clone(), runner);
+        let runner = Runner::new(store, blobs, registry, self.origin.clone(), runner)
+            .with_backends_here(self.here.clone());
         match &self.previews {
             Some(maker) => runner.with_previews(Arc::clone(maker)),
             None => runner,
+        }
+    }
+
+    fn makers(&self) -> Arc<dyn Makers> {
+        let all = LocalMakers {
+            registry: self.registry.clone(),
+            origin: self.origin.clone(),
+        };
+        match &self.roster {
+            None => Arc::new(all),
+            Some(roster) => Arc::new(ClusterMakers {
+                all,
+                here: self.here.clone(),
+                roster: roster.clone(),
+            }),
         }
     }
 
@@ -242,10 +331,7 @@ impl Services {
         let jobs = Jobs {
             store: self.store.clone(),
             blobs: self.blobs.clone(),
-            makers: Arc::new(LocalMakers {
-                registry: self.registry.clone(),
-                origin: self.origin.clone(),
-            }),
+            makers: self.makers(),
             defaults: settings.defaults(),
             limits: JobLimits {
                 max_pixels: settings.limits.pixels,

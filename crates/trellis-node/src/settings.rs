@@ -3,13 +3,13 @@
 
 #![expect(missing_docs, reason = "the table says what each setting means")]
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use trellis_core::{AskedBackend, Defaults, Quality};
 use trellis_gpu::GpuChoice;
 
@@ -20,6 +20,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     pub backend: AskedBackend,
     pub drain_seconds: u32,
+    pub role: Role,
+    pub store: Store,
     pub listen: Listen,
     pub tls: TlsFiles,
     pub auth: Auth,
@@ -39,6 +41,39 @@ impl Settings {
             quality: self.trellis.default_quality,
         }
     }
+}
+
+/// The part that a server takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Takes requests and works on jobs.
+    All,
+    /// Takes requests.
+    Api,
+    /// Works on jobs.
+    Worker,
+}
+
+impl Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::All => "all",
+            Self::Api => "api",
+            Self::Worker => "worker",
+        })
+    }
+}
+
+/// Where jobs are kept, where that is not in the data folder.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Store {
+    /// Empty: in the data folder.
+    pub url: String,
+    pub password_file: PathBuf,
+    /// Empty: the data folder's.
+    pub blobs: PathBuf,
 }
 
 /// Where the server listens and to whom it answers.

@@ -219,7 +219,7 @@ impl Attempt {
         if job.params.formats.iter().all(|format| made.contains(format)) {
             return Ok(self.backend.clone());
         }
-        let registry = &self.shared.registry;
+        let registry = &self.shared.here;
         let backend = registry.route(job.backend, &job.params.formats).backend()?;
         info!(
             backend = backend.capabilities().name,

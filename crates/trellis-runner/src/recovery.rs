@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use tracing::{info, warn};
-use trellis_core::JobId;
+use trellis_core::{JobId, JobState};
 use trellis_jobs::{Recovered, StoreError, WorkerName};
 
 use crate::scratch;
@@ -79,6 +79,28 @@ async fn recover(shared: &Shared, held_by: Option<&WorkerName>) -> Result<Recove
 async fn clear(shared: &Shared, id: JobId) {
     shared.clear_leftovers(id).await;
     if let Ok(job) = shared.store.get(id).await {
-        scratch::remove(&scratch::folder(&shared.settings.scratch, id, job.attempt)).await;
+        let lost = lost_attempt(job.state, job.attempt);
+        scratch::remove(&scratch::folder(&shared.settings.scratch, id, lost)).await;
+    }
+}
+
+/// The attempt that was lost, of a job that was taken back: one that runs again already is at the next, whose folder is in
+/// use.
+fn lost_attempt(state: JobState, attempt: u32) -> u32 {
+    match state {
+        JobState::Running => attempt.saturating_sub(1),
+        _ => attempt,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_of_an_attempt_that_has_begun_meanwhile_is_left_alone() {
+        assert_eq!(lost_attempt(JobState::Queued, 1), 1);
+        assert_eq!(lost_attempt(JobState::Failed, 3), 3);
+        assert_eq!(lost_attempt(JobState::Running, 2), 1);
     }
 }

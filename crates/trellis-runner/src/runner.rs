@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -24,6 +25,8 @@ pub struct Runner {
     origin: Arc<Origin>,
     settings: RunnerSettings,
     previews: Option<Arc<dyn Backend>>,
+    here: Option<Registry>,
+    rests: watch::Receiver<bool>,
 }
 
 impl Runner {
@@ -42,6 +45,8 @@ impl Runner {
             origin,
             settings,
             previews: None,
+            here: None,
+            rests: watch::channel(false).1,
         }
     }
 
@@ -54,6 +59,21 @@ impl Runner {
         }
     }
 
+    /// Has jobs worked on by these backends alone, where the others are those of other servers.
+    #[must_use]
+    pub fn with_backends_here(self, here: Registry) -> Self {
+        Self {
+            here: Some(here),
+            ..self
+        }
+    }
+
+    /// Begins no job while this says so.
+    #[must_use]
+    pub fn with_rests(self, rests: watch::Receiver<bool>) -> Self {
+        Self { rests, ..self }
+    }
+
     /// Works until `shutdown`, then lets running jobs finish until the deadline, hands the rest back and
     /// returns.
     pub async fn run(self, shutdown: CancellationToken) {
@@ -61,6 +81,8 @@ impl Runner {
         let shared = Arc::new(Shared {
             store: self.store,
             blobs: self.blobs,
+            here: self.here.unwrap_or_else(|| self.registry.clone()),
+            rests: self.rests,
             registry: self.registry,
             origin: self.origin,
             settings: self.settings,
@@ -78,7 +100,7 @@ impl Runner {
             slots.spawn(Previews::new(shared.clone(), maker).run());
         }
         let exports: Arc<dyn Backend> = Arc::new(ExportBackend::default());
-        for backend in shared.registry.all().iter().chain([&exports]) {
+        for backend in shared.here.all().iter().chain([&exports]) {
             let capabilities = backend.capabilities();
             info!(
                 backend = capabilities.name,

@@ -42,7 +42,12 @@ pub struct RunnerSettings {
 pub(crate) struct Shared {
     pub(crate) store: Arc<dyn JobStore>,
     pub(crate) blobs: Arc<dyn BlobStore>,
+    /// The backends of all servers.
     pub(crate) registry: Registry,
+    /// Those of this one.
+    pub(crate) here: Registry,
+    /// Whether no job is begun for now.
+    pub(crate) rests: watch::Receiver<bool>,
     /// Says what made a result.
     pub(crate) origin: Arc<Origin>,
     pub(crate) settings: RunnerSettings,

@@ -75,7 +75,7 @@ impl Slot {
         if self.backend.readiness() != Readiness::Ready {
             return None;
         }
-        if !self.shared.has_room().await {
+        if *self.shared.rests.borrow() || !self.shared.has_room().await {
             return None;
         }
         let settings = &self.shared.settings;

@@ -18,7 +18,7 @@ const SILENCE: Duration = Duration::from_secs(10);
 /// No lock is held for longer than a call takes, unless its holder hangs. Whoever hangs in the middle of a transaction,
 /// behind a broken network say, loses it, and its locks with it.
 const OPTIONS: &str = "-c search_path=trellis -c lock_timeout=10s -c idle_in_transaction_session_timeout=15s \
-                       -c default_transaction_isolation=read\\ committed -c timezone=UTC";
+                       -c default_transaction_isolation=read\\ committed -c timezone=UTC -c client_min_messages=warning";
 
 /// How connections to that address are made.
 pub(crate) fn config(address: &Address, password: Option<&str>) -> Config {

@@ -78,7 +78,7 @@ impl PostgresStore {
         Ok(())
     }
 
-    async fn read<T>(
+    pub(crate) async fn read<T>(
         &self,
         call: impl for<'s> Fn(&'s Session) -> BoxFuture<'s, Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
@@ -87,7 +87,7 @@ impl PostgresStore {
 
     /// Changes; those who wait for what changed are woken after the commit. It is done, and they are woken, also where
     /// whoever asked for it has gone.
-    async fn write<T: Send + 'static>(
+    pub(crate) async fn write<T: Send + 'static>(
         &self,
         durability: Durability,
         change: impl for<'s> Fn(&'s Session, bool) -> BoxFuture<'s, Written<T>> + Send + Sync + 'static,

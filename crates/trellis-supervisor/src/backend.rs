@@ -158,7 +158,8 @@ async fn find(choice: &GpuChoice) -> Result<(Option<String>, Vec<Option<Gpu>>), 
     Ok((Some(found.driver), chosen.into_iter().map(Some).collect()))
 }
 
-fn capabilities(workers: usize) -> Capabilities {
+/// What TRELLIS can do with so many workers, wherever they are.
+pub fn capabilities(workers: usize) -> Capabilities {
     Capabilities {
         name: "trellis",
         description: DESCRIPTION,

@@ -28,7 +28,7 @@ mod running;
 mod state;
 mod ticket;
 
-pub use backend::{SupervisorSettings, TrellisBackend};
+pub use backend::{SupervisorSettings, TrellisBackend, capabilities};
 pub use launch::LaunchSettings;
 pub use limits::Limits;
 pub use python::UnpackError;

@@ -11,6 +11,7 @@ pub(crate) mod keys;
 pub(crate) mod lock;
 pub(crate) mod man;
 pub(crate) mod model;
+pub(crate) mod nodes;
 mod reach;
 pub(crate) mod serve;
 pub(crate) mod top;

@@ -30,6 +30,8 @@ pub(crate) enum Kind {
     PathOrNone,
     /// A file's path, or nothing.
     FileOrNone,
+    /// The URL of a job store, or nothing.
+    Store,
     /// A program's name or path.
     Program,
     /// Yes or no.
@@ -84,6 +86,10 @@ impl Kind {
             (Self::PathOrNone | Self::FileOrNone, Value::String(_)) | (Self::Switch, Value::Boolean(_)) => {
                 true
             }
+            // Whether it is a good one is said without repeating it: it may hold a password.
+            (Self::Store, Value::String(text)) => {
+                text.is_empty() || text.starts_with("postgres://") || text.starts_with("postgresql://")
+            }
             (Self::Gpus, Value::String(text)) => text.parse::<GpuChoice>().is_ok(),
             (Self::LogFilter, Value::String(text)) => {
                 !text.trim().is_empty() && EnvFilter::try_new(text).is_ok()
@@ -134,6 +140,7 @@ impl Kind {
             ),
             Self::Path | Self::PathOrNone => ("DIR", "a path"),
             Self::FileOrNone => ("FILE", "the path of a file"),
+            Self::Store => ("URL", "a URL such as `postgres://trellis@db.example/trellis`"),
             Self::Program => ("PROGRAM", "a program"),
             Self::Switch => ("BOOL", ""),
             Self::Gpus => ("GPUS", "`all`, or numbers and UUIDs such as `0,1`"),

@@ -62,6 +62,18 @@ settings! {
          leaves only that one";
     "drain_seconds", "drain-seconds", "TRELLIS_DRAIN_SECONDS", whole(0, 86_400), "30" =>
         "How long running jobs may finish after SIGTERM; then they go back to the queue";
+    "role", "role", "TRELLIS_ROLE", Kind::Choice(&["all", "api", "worker"]), "all" =>
+        "What a server does that shares its job store with others: `api` takes requests, `worker` works on jobs and \
+         listens nowhere, `all` does both";
+    "store.url", "store", "TRELLIS_STORE_URL", Kind::Store, "" =>
+        "PostgreSQL database for the jobs, shared by servers of several machines, such as \
+         `postgres://trellis@db.example/trellis`; several hosts with commas between them. Empty: a database of its own in \
+         the data folder";
+    "store.password_file", "store-password-file", "TRELLIS_STORE_PASSWORD_FILE", Kind::FileOrNone, "" =>
+        "File with the password for the database as its only line, which no other user may read";
+    "store.blobs", "blobs", "TRELLIS_STORE_BLOBS", Kind::PathOrNone, "" =>
+        "Folder of the pictures and results of a shared job store, which all its servers reach, such as a mount; a path \
+         or `file://` with one";
     "listen.host", "host", "TRELLIS_LISTEN_HOST", Kind::Address, "127.0.0.1" =>
         "Address to listen on, or `localhost`; `0.0.0.0` or `::` opens the server to the network, for \
          which it needs `auth.keys_file`";

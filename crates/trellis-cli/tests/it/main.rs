@@ -13,12 +13,15 @@ mod lock;
 mod metrics;
 #[cfg(feature = "otlp")]
 mod otlp;
+#[path = "../../../trellis-store-postgres/tests/it/server.rs"]
+mod postgres;
 mod readme;
 mod remote;
 mod rescue;
 #[path = "../../../trellis-models/tests/sample/mod.rs"]
 mod sample;
 mod serve;
+mod sharing;
 mod tls;
 mod top;
 mod unix;

@@ -24,6 +24,14 @@ fn rescue(home: &Path, flags: &[&str]) -> String {
     describe(call.args(["jobs", "rescue", "--data-dir", "data"]).args(flags))
 }
 
+/// Whether the note of the job's end is in a folder of a period.
+fn ended(jobs: &Path, id: &str) -> bool {
+    let folders = fs::read_dir(jobs).expect("a folder");
+    folders
+        .flatten()
+        .any(|folder| folder.path().join(format!("{id}.ended.json")).exists())
+}
+
 /// Bytes of all files of a job, by their names.
 async fn files(client: &Client, job: &Value) -> Vec<(String, Vec<u8>)> {
     let mut files = Vec::new();
@@ -113,6 +121,12 @@ async fn the_blob_folder_alone_brings_all_jobs_back() {
     let client = Client::new(&server.address);
     let id = client.accepted(picture::png(64, 60), "one").await;
     let job = client.finished(&id).await;
+    // Clients hear of the end while the note of it is being written.
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !ended(&home.path().join("data/blobs/jobs"), &id) {
+        assert!(Instant::now() < deadline, "the end was not noted");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     fs::create_dir(copy.path().join("data")).expect("a folder");
     let copied = std::process::Command::new("cp")
         .arg("-a")

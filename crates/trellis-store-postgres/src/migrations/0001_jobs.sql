@@ -148,3 +148,13 @@ CREATE TABLE memos (
 CREATE TABLE deleted (
     job uuid PRIMARY KEY
 );
+
+-- The servers that share this database, as each of them says it every few seconds.
+CREATE TABLE nodes (
+    name text COLLATE "C" PRIMARY KEY,
+    -- Read by the program alone.
+    about json NOT NULL,
+    seen_at bigint NOT NULL,
+    -- Somebody wants it to begin no job.
+    drains boolean NOT NULL DEFAULT false
+);

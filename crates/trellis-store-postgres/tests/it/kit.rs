@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use tokio_postgres::Client;
+use tokio_postgres::{Client, NoTls};
 use trellis_core::JobId;
 use trellis_jobs::conformance::Fixture;
 use trellis_jobs::{JobStore, StoreError};
@@ -38,7 +38,7 @@ impl Empty {
 
     /// Has its administrator do something.
     pub(crate) async fn execute(&self, statement: &str) {
-        let client = self.server.client(&self.database).await;
+        let client = client(&self.server, &self.database).await;
         client.batch_execute(statement).await.unwrap();
     }
 }
@@ -48,7 +48,7 @@ impl Place {
         static DATABASES: AtomicU32 = AtomicU32::new(0);
         let server = Server::of_this_process();
         let database = format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
-        let client = server.client("postgres").await;
+        let client = client(&server, "postgres").await;
         let create = format!("CREATE DATABASE {database}");
         client.batch_execute(&create).await.unwrap();
         Empty { server, database }
@@ -76,7 +76,7 @@ impl Place {
 
     /// The socket of the server.
     pub(crate) fn sockets(&self) -> PathBuf {
-        self.empty.server.socket()
+        self.empty.server.folder.join("data/.s.PGSQL.5432")
     }
 
     /// Has the database's administrator do something.
@@ -86,11 +86,19 @@ impl Place {
 
     /// Locks the row of a job until this is dropped.
     pub(crate) async fn hold(&self, job: JobId) -> Client {
-        let client = self.empty.server.client(&self.empty.database).await;
+        let client = client(&self.empty.server, &self.empty.database).await;
         let lock = format!("BEGIN; SELECT FROM trellis.jobs WHERE id = '{job}' FOR UPDATE");
         client.batch_execute(&lock).await.unwrap();
         client
     }
+}
+
+/// A connection of the database's administrator.
+async fn client(server: &Server, database: &str) -> Client {
+    let config = server.address(database).to_string();
+    let (client, connection) = tokio_postgres::connect(&config, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
 }
 
 async fn open(address: Address, clock: Clock) -> Result<PostgresStore, StoreError> {

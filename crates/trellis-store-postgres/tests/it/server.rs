@@ -3,6 +3,8 @@
 //! It refuses to run as root, so that it is `nobody` there. A shell that reads from this process until its end, whatever
 //! ends it, stops the server and removes the folder.
 
+#![expect(clippy::unwrap_used, reason = "a test may stop where it cannot go on")]
+
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -10,7 +12,6 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use tokio_postgres::{Client, NoTls};
 use trellis_store_postgres::Address;
 
 /// Starts the server, waits for the end of its input, stops the server and tidies up.
@@ -32,7 +33,8 @@ const SETTINGS: &[&str] = &[
 /// A running server. Clones are of the same one.
 #[derive(Clone)]
 pub(crate) struct Server {
-    folder: PathBuf,
+    /// Its data are in `data` there, and its socket.
+    pub(crate) folder: PathBuf,
     // Its input ends with this process.
     _keeper: Arc<Mutex<Child>>,
 }
@@ -103,19 +105,6 @@ impl Server {
         format!("postgres://trellis@{sockets}/{database}")
             .parse()
             .unwrap()
-    }
-
-    /// Its socket.
-    pub(crate) fn socket(&self) -> PathBuf {
-        self.folder.join("data/.s.PGSQL.5432")
-    }
-
-    /// A connection of its administrator.
-    pub(crate) async fn client(&self, database: &str) -> Client {
-        let config = self.address(database).to_string();
-        let (client, connection) = tokio_postgres::connect(&config, NoTls).await.unwrap();
-        tokio::spawn(connection);
-        client
     }
 }
 

@@ -15,8 +15,10 @@ pub(crate) const SAMPLE: &str = "samples/duck.png";
 /// What is known once the server is there.
 #[derive(Debug)]
 pub(crate) struct Banner<'a> {
-    /// Where it listens.
-    pub(crate) bound: &'a Bound,
+    /// Where it listens; `None`: it only works on jobs.
+    pub(crate) bound: Option<&'a Bound>,
+    /// The job store, where it shares one.
+    pub(crate) store: &'a str,
     /// The first name of its certificate.
     pub(crate) certified: Option<&'a str>,
     /// The names of the API keys, where one is needed.
@@ -37,7 +39,10 @@ pub(crate) struct Banner<'a> {
 
 impl Banner<'_> {
     pub(crate) fn text(&self) -> String {
-        let (address, socket) = self.address();
+        let Some(bound) = self.bound else {
+            return self.of_worker();
+        };
+        let (address, socket) = self.address(bound);
         let place = socket.map_or(address.clone(), |path| format!("unix:{}", path.display()));
         let mut text = format!("trellis {} serves on {place}\n", env!("CARGO_PKG_VERSION"));
         let mut row = |label: &str, value: &str| {
@@ -48,7 +53,7 @@ impl Banner<'_> {
                 "open to",
                 &format!("anyone with an API key: {}", names.join(", ")),
             ),
-            None if self.is_private() => {}
+            None if is_private(bound) => {}
             None => row(
                 "open to",
                 "anyone who can reach this address: `auth.keys_file` is not set",
@@ -64,16 +69,10 @@ impl Banner<'_> {
                 &format!("http://{} for StableProjectorz", reachable(bound)),
             );
         }
-        row("data", &self.data_dir.display().to_string());
-        row(
-            "settings",
-            &self
-                .settings
-                .map_or("defaults".to_owned(), |file| file.display().to_string()),
-        );
-        for backend in self.backends {
-            row("backend", backend);
+        if !self.store.is_empty() {
+            row("store", self.store);
         }
+        text.push_str(&self.what_it_has());
         let (picture, output) = if self.has_sample {
             (SAMPLE, "duck.glb")
         } else {
@@ -94,9 +93,31 @@ impl Banner<'_> {
         text
     }
 
+    /// What a server without an address prints.
+    fn of_worker(&self) -> String {
+        let (version, store) = (env!("CARGO_PKG_VERSION"), self.store);
+        format!(
+            "trellis {version} works on the jobs of {store}\n{}",
+            self.what_it_has()
+        )
+    }
+
+    fn what_it_has(&self) -> String {
+        let settings = self.settings.map(|file| file.display().to_string());
+        let mut rows = vec![
+            ("data", self.data_dir.display().to_string()),
+            ("settings", settings.unwrap_or_else(|| "defaults".to_owned())),
+        ];
+        rows.extend(self.backends.iter().map(|backend| ("backend", backend.clone())));
+        let lines = rows
+            .iter()
+            .map(|(label, value)| format!("  {label:<9} {value}\n"));
+        lines.collect()
+    }
+
     /// The URL to use, and the Unix socket where there is one.
-    fn address(&self) -> (String, Option<&Path>) {
-        match self.bound {
+    fn address<'b>(&self, bound: &'b Bound) -> (String, Option<&'b Path>) {
+        match bound {
             Bound::Unix(path) => ("http://localhost".to_owned(), Some(path)),
             Bound::Network { address, tls: false } => (format!("http://{}", reachable(*address)), None),
             // Clients compare the name that they use with the certificate.
@@ -106,13 +127,13 @@ impl Banner<'_> {
             },
         }
     }
+}
 
-    /// Whether no other machine reaches it.
-    fn is_private(&self) -> bool {
-        match self.bound {
-            Bound::Unix(_) => true,
-            Bound::Network { address, .. } => address.ip().to_canonical().is_loopback(),
-        }
+/// Whether no other machine reaches it.
+fn is_private(bound: &Bound) -> bool {
+    match bound {
+        Bound::Unix(_) => true,
+        Bound::Network { address, .. } => address.ip().to_canonical().is_loopback(),
     }
 }
 
@@ -140,7 +161,8 @@ mod tests {
     fn banner(bound: &str, key_names: Option<&[String]>) -> String {
         let backends = ["relief: a preview from the outline, not TRELLIS".to_owned()];
         let text = Banner {
-            bound: &network(bound, false),
+            bound: Some(&network(bound, false)),
+            store: "",
             certified: None,
             key_names,
             metrics: None,
@@ -161,7 +183,8 @@ mod tests {
     #[test]
     fn the_sample_and_the_metrics_are_named_where_they_are() {
         let text = Banner {
-            bound: &network("127.0.0.1:8000", false),
+            bound: Some(&network("127.0.0.1:8000", false)),
+            store: "",
             certified: None,
             key_names: None,
             metrics: Some("0.0.0.0:8001".parse().unwrap()),
@@ -186,6 +209,27 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_only_works_says_for_whom() {
+        let text = Banner {
+            bound: None,
+            store: "postgres://trellis@db.example/trellis",
+            certified: None,
+            key_names: None,
+            metrics: None,
+            projectorz: None,
+            data_dir: Path::new("/srv/trellis"),
+            settings: None,
+            backends: &["relief: a preview".to_owned()],
+            has_sample: false,
+        };
+        assert_eq!(
+            text.text().replace(env!("CARGO_PKG_VERSION"), "VERSION"),
+            "trellis VERSION works on the jobs of postgres://trellis@db.example/trellis\n  \
+             data      /srv/trellis\n  settings  defaults\n  backend   relief: a preview\n"
+        );
+    }
+
+    #[test]
     fn an_open_server_says_so_and_shows_an_address_that_works() {
         let text = banner("[::]:80", None);
         assert!(text.contains("serves on http://[::1]:80\n"), "{text}");
@@ -196,7 +240,8 @@ mod tests {
     fn the_command_goes_where_the_server_is() {
         let text = |bound: &Bound, certified| {
             Banner {
-                bound,
+                bound: Some(bound),
+                store: "",
                 certified,
                 key_names: None,
                 metrics: None,

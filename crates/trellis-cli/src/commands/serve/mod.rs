@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::warn;
 use trellis_core::AskedBackend;
-use trellis_node::{Certificates, Ended, Node, check_model_folder};
+use trellis_node::{Certificates, Ended, Node, Role, check_model_folder};
 
 use self::banner::Banner;
 use self::reload::{Reload, Reloaded};
@@ -61,7 +61,8 @@ pub(crate) fn run(args: &ServeArgs, context: &Context<'_>) -> Result<Exit, CliEr
         warn!("{mistyped}");
     }
     // The preview backend alone needs nothing of what the doctor looks at.
-    if !args.skip_doctor && effective.config.node.backend != AskedBackend::Relief {
+    let node = &effective.config.node;
+    if !args.skip_doctor && node.backend != AskedBackend::Relief && node.role != Role::Api {
         check_model_folder(&effective.config.node.trellis.model)?;
         doctor::before_start(context, &effective.config.node.trellis.model)?;
     }
@@ -87,6 +88,7 @@ async fn serve(effective: Effective, reload: Reload, search: Option<&OsStr>) -> 
     super::print(
         &Banner {
             bound: node.bound(),
+            store: &effective.config.node.store.url,
             certified: certified.first().map(String::as_str),
             key_names: node.keys().names().as_deref(),
             metrics: node.metrics_address(),

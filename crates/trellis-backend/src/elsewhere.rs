@@ -1,0 +1,198 @@
+//! A backend that several servers have: this one, others, or both.
+//!
+//! What it says of itself decides where jobs go ([`crate::Registry`]), so that one rule holds for all servers of a store:
+//! `auto` waits for a TRELLIS that is somewhere, and no server hands it to its own preview meanwhile. Work is done by the
+//! backend that is here; whoever has none claims nothing for it.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use trellis_core::{BackendChoice, Failure, FailureKind, GenerateError, WorkerCommand, WorkerStatus};
+
+use crate::{Backend, Capabilities, Output, Readiness, Reporter, Request};
+
+/// What is known of the backends of other servers, asked at each decision.
+pub trait Others: Send + Sync + 'static {
+    /// The best that any of them says of that one; `None`: nobody has it.
+    fn readiness(&self, choice: BackendChoice) -> Option<Readiness>;
+
+    /// Their workers.
+    fn workers(&self, choice: BackendChoice) -> Vec<WorkerStatus>;
+}
+
+/// A backend wherever it is.
+pub struct Anywhere {
+    choice: BackendChoice,
+    capabilities: Capabilities,
+    here: Option<Arc<dyn Backend>>,
+    others: Arc<dyn Others>,
+}
+
+impl Anywhere {
+    /// The backend of that choice. `capabilities` are those of every one of its kind.
+    pub fn new(
+        choice: BackendChoice,
+        capabilities: Capabilities,
+        here: Option<Arc<dyn Backend>>,
+        others: Arc<dyn Others>,
+    ) -> Self {
+        Self {
+            choice,
+            capabilities,
+            here,
+            others,
+        }
+    }
+
+    /// The one that is here.
+    pub fn here(&self) -> Option<&Arc<dyn Backend>> {
+        self.here.as_ref()
+    }
+}
+
+/// The readier, the lower.
+fn order(readiness: &Readiness) -> u8 {
+    match readiness {
+        Readiness::Ready => 0,
+        Readiness::Starting { .. } => 1,
+        Readiness::Unavailable { .. } => 2,
+    }
+}
+
+#[async_trait::async_trait]
+impl Backend for Anywhere {
+    fn capabilities(&self) -> &Capabilities {
+        self.here
+            .as_ref()
+            .map_or(&self.capabilities, |here| here.capabilities())
+    }
+
+    fn choice(&self) -> BackendChoice {
+        self.choice
+    }
+
+    fn readiness(&self) -> Readiness {
+        let here = self.here.as_ref().map(|here| here.readiness());
+        let elsewhere = self.others.readiness(self.choice);
+        here.into_iter()
+            .chain(elsewhere)
+            .min_by_key(order)
+            .unwrap_or_else(|| Readiness::Unavailable {
+                failure: Failure::new(
+                    FailureKind::Unsupported,
+                    format!(
+                        "no server that shares this job store has the backend `{}`",
+                        self.choice
+                    ),
+                ),
+            })
+    }
+
+    fn variant(&self) -> Option<&str> {
+        self.here.as_ref().and_then(|here| here.variant())
+    }
+
+    fn uses_python(&self) -> bool {
+        match &self.here {
+            Some(here) => here.uses_python(),
+            None => self.choice == BackendChoice::Trellis,
+        }
+    }
+
+    fn workers(&self) -> Vec<WorkerStatus> {
+        let mut workers = self.here.as_ref().map_or_else(Vec::new, |here| here.workers());
+        workers.extend(self.others.workers(self.choice));
+        workers
+    }
+
+    fn command(&self, worker: &str, command: WorkerCommand) -> bool {
+        self.here
+            .as_ref()
+            .is_some_and(|here| here.command(worker, command))
+    }
+
+    async fn generate(
+        &self,
+        request: Request,
+        reporter: &dyn Reporter,
+        cancel: CancellationToken,
+    ) -> Result<Output, GenerateError> {
+        match &self.here {
+            Some(here) => here.generate(request, reporter, cancel).await,
+            None => Err(GenerateError::Failed(Failure::new(
+                FailureKind::Internal,
+                format!("the backend `{}` is on other servers only", self.choice),
+            ))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Registry, ReliefBackend, ReliefSettings, Route};
+
+    /// Other servers that have TRELLIS, or had it.
+    struct Gpus(Option<Readiness>);
+
+    impl Others for Gpus {
+        fn readiness(&self, choice: BackendChoice) -> Option<Readiness> {
+            self.0.clone().filter(|_| choice == BackendChoice::Trellis)
+        }
+
+        fn workers(&self, _: BackendChoice) -> Vec<WorkerStatus> {
+            Vec::new()
+        }
+    }
+
+    /// A server without a GPU beside others.
+    fn without_gpu(others: Option<Readiness>) -> (Registry, Arc<dyn Backend>) {
+        let relief: Arc<dyn Backend> = Arc::new(ReliefBackend::new(ReliefSettings::default()));
+        let others: Arc<dyn Others> = Arc::new(Gpus(others));
+        let trellis = Capabilities {
+            name: "trellis",
+            preview: false,
+            ..relief.capabilities().clone()
+        };
+        let anywhere = |choice, capabilities, here| -> Arc<dyn Backend> {
+            Arc::new(Anywhere::new(choice, capabilities, here, others.clone()))
+        };
+        let registry = Registry::new(vec![
+            anywhere(
+                BackendChoice::Relief,
+                relief.capabilities().clone(),
+                Some(relief.clone()),
+            ),
+            anywhere(BackendChoice::Trellis, trellis, None),
+        ]);
+        (registry, relief)
+    }
+
+    #[test]
+    fn auto_is_for_the_gpu_of_another_server_where_one_lives() {
+        let starting = || Readiness::Starting {
+            reason: "loading".to_owned(),
+        };
+        for (gpus, taken_here, goes_to) in [
+            (Some(Readiness::Ready), false, "Now(trellis)"),
+            (Some(starting()), false, "Wait(trellis)"),
+            (None, true, "Now(relief)"),
+        ] {
+            let (registry, relief) = without_gpu(gpus);
+            let claims = registry.claims(&*relief);
+            assert_eq!(claims.contains(&BackendChoice::Auto), taken_here, "{goes_to}");
+            assert!(claims.contains(&BackendChoice::Relief), "{goes_to}");
+            let route = registry.route(BackendChoice::Auto, &[]);
+            assert_eq!(format!("{route:?}"), goes_to);
+        }
+    }
+
+    #[test]
+    fn what_nobody_has_is_refused() {
+        let (registry, _) = without_gpu(None);
+        let Route::Never(failure) = registry.route(BackendChoice::Trellis, &[]) else {
+            panic!("it is somewhere");
+        };
+        assert!(failure.message.contains("no server"), "{}", failure.message);
+    }
+}

@@ -1,0 +1,120 @@
+//! `trellis nodes`: the servers that share a job store; has one of them begin no job.
+
+use std::fmt::Write as _;
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+use trellis_core::counted;
+use trellis_node::{About, SharingNode, Standing};
+
+use super::{Context, tell};
+use crate::config::{self, SettingFlags};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::runtime;
+
+/// List and drain the servers that share a job store
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The store is that of the settings, as `trellis serve` finds it: name it with `$TRELLIS_STORE_URL` or in the \
+settings file.")]
+pub(crate) struct NodesArgs {
+    #[command(subcommand)]
+    action: Option<Action>,
+    /// Print JSON instead
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Have a server finish its jobs and begin none, before it is stopped or replaced
+    Drain {
+        /// The server's name, as the list has it
+        name: String,
+    },
+    /// Have a drained server begin jobs again
+    Resume {
+        /// The server's name, as the list has it
+        name: String,
+    },
+}
+
+pub(crate) fn run(args: &NodesArgs, context: &Context<'_>) -> Result<Exit, CliError> {
+    tell(act(args, context), args.json)
+}
+
+fn act(args: &NodesArgs, context: &Context<'_>) -> Result<Exit, CliError> {
+    let flags = SettingFlags::default();
+    let effective = config::load(&flags, context.environment, context.config_file.as_deref())?;
+    let settings = &effective.config.node;
+    runtime()?.block_on(async {
+        let (name, drains) = match &args.action {
+            None => {
+                let nodes = trellis_node::nodes(settings).await?;
+                return if args.json {
+                    super::print_json(&nodes.iter().map(as_json).collect::<Vec<_>>())
+                } else {
+                    super::print(&as_table(&nodes))
+                };
+            }
+            Some(Action::Drain { name }) => (name, true),
+            Some(Action::Resume { name }) => (name, false),
+        };
+        trellis_node::drain(settings, name, drains).await?;
+        if args.json {
+            return super::print_json(&json!({ "name": name, "drains": drains }));
+        }
+        let will = if drains {
+            "begins no job any more"
+        } else {
+            "begins jobs again"
+        };
+        super::print(&format!("{name} {will}\n"))
+    })
+}
+
+fn as_json(node: &SharingNode<About>) -> Value {
+    json!({
+        "name": node.name,
+        "silent_seconds": node.silent_for.as_secs(),
+        "drains": node.drains,
+        "jobs": node.jobs,
+        "about": node.about,
+    })
+}
+
+fn as_table(nodes: &[SharingNode<About>]) -> String {
+    if nodes.is_empty() {
+        return "no server has used this job store within a day\n".to_owned();
+    }
+    let mut text = String::new();
+    for node in nodes {
+        let what = match &node.about {
+            Some(about) => format!("{} on {}, version {}", about.role, about.host, about.version),
+            None => "of another version".to_owned(),
+        };
+        let does = match (node.drains, &node.about) {
+            (false, _) => "",
+            (true, Some(about)) if !about.rests => ", told to begin none",
+            (true, _) => ", begins none",
+        };
+        let _ = writeln!(
+            text,
+            "{}  {what}, heard of {} s ago; {}{does}",
+            node.name,
+            node.silent_for.as_secs(),
+            counted(node.jobs, "job", "jobs"),
+        );
+        for offer in node.about.iter().flat_map(|about| &about.backends) {
+            let standing = match (offer.standing, &offer.failure) {
+                (Standing::Ready, _) => "ready".to_owned(),
+                (Standing::Starting, _) => format!("starting, {}", offer.reason),
+                (Standing::Unavailable, None) => "not available".to_owned(),
+                (Standing::Unavailable, Some(failure)) => format!("not available, {}", failure.message),
+            };
+            let _ = writeln!(text, "  {}: {standing}", offer.choice);
+        }
+    }
+    text
+}

@@ -1,0 +1,57 @@
+//! What a server says of itself to those that share its job store. Kept as JSON and read by other versions: a field that is
+//! added later has a default.
+
+use serde::{Deserialize, Serialize};
+use trellis_core::{BackendChoice, Failure, WorkerStatus};
+
+use crate::settings::Role;
+
+/// What a server says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// Its part.
+    pub role: Role,
+    /// Its version.
+    pub version: String,
+    /// The machine's name.
+    pub host: String,
+    /// Whether it begins no job, because somebody wants that.
+    #[serde(default)]
+    pub rests: bool,
+    /// Its backends.
+    #[serde(default)]
+    pub backends: Vec<Offer>,
+}
+
+/// A backend of a server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    /// Which one.
+    pub choice: BackendChoice,
+    /// Whether it can work now.
+    pub standing: Standing,
+    /// What it is doing while it starts, one sentence.
+    #[serde(default)]
+    pub reason: String,
+    /// Why it cannot.
+    #[serde(default)]
+    pub failure: Option<Failure>,
+    /// Names all that makes its results; `None` where that is not known exactly.
+    #[serde(default)]
+    pub identity: Option<String>,
+    /// Its workers.
+    #[serde(default)]
+    pub workers: Vec<WorkerStatus>,
+}
+
+/// [`Readiness`] as it is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// It can work.
+    Ready,
+    /// It will.
+    Starting,
+    /// It cannot until somebody acts.
+    Unavailable,
+}

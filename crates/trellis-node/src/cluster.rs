@@ -1,0 +1,303 @@
+//! The servers that share a job store: what each says of itself, and what the others can do.
+//!
+//! Every server writes a line about itself every few seconds and reads those of the others. From them follows one answer
+//! for all to "who has TRELLIS?" ([`Others`]). A server that falls silent counts as starting for a while, so that its jobs
+//! wait for it while it is restarted, and then as gone.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use trellis_backend::{Backend, Origin, Others, Readiness, Registry};
+use trellis_core::{BackendChoice, Failure, Format, WorkerStatus};
+use trellis_jobs::{Makers, WorkerName};
+use trellis_runner::LocalMakers;
+use trellis_store_postgres::{Node, PostgresStore};
+
+use crate::SharedStoreError;
+use crate::about::{About, Offer, Standing};
+use crate::settings::Store;
+
+/// How often a server says that it is there.
+const EVERY: Duration = Duration::from_secs(4);
+/// One that is silent for longer is not taken at its last word.
+const SILENT: Duration = Duration::from_secs(20);
+/// One that is silent for longer does not come back soon.
+const GONE: Duration = Duration::from_secs(120);
+
+/// What is known of the other servers.
+pub(crate) struct Roster {
+    /// This server's name.
+    name: String,
+    known: RwLock<(Instant, Vec<Node<About>>)>,
+}
+
+/// Reads what the others have said so far.
+pub(crate) async fn join(
+    settings: &Store,
+    store: PostgresStore,
+    name: &WorkerName,
+) -> Result<Cluster, SharedStoreError> {
+    let known = store.nodes().await.map_err(|source| SharedStoreError::Unusable {
+        address: settings.url.clone(),
+        source,
+    })?;
+    let roster = Arc::new(Roster {
+        name: name.0.clone(),
+        known: RwLock::new((Instant::now(), known)),
+    });
+    Ok(Cluster { store, roster })
+}
+
+/// This server's place among the others.
+pub(crate) struct Cluster {
+    pub(crate) store: PostgresStore,
+    pub(crate) roster: Arc<Roster>,
+}
+
+impl Cluster {
+    /// Announces this server and listens to the others until it stops. Says whether somebody wants it to begin no job.
+    pub(crate) async fn run(
+        self,
+        about: impl Fn(bool) -> About + Send,
+        rests: watch::Sender<bool>,
+        stopping: CancellationToken,
+    ) {
+        let mut failing = false;
+        loop {
+            let told = async {
+                let about = about(*rests.borrow());
+                self.store.announce(&self.roster.name, &about).await?;
+                self.store.nodes().await
+            };
+            match told.await {
+                Ok(nodes) => {
+                    failing = false;
+                    let drains = nodes
+                        .iter()
+                        .any(|node| node.name == self.roster.name && node.drains);
+                    self.roster.learn(nodes);
+                    if rests.send_replace(drains) != drains {
+                        info!(drains, "somebody told this server whether to begin jobs");
+                        // Told at once.
+                        continue;
+                    }
+                }
+                Err(error) if !failing => {
+                    failing = true;
+                    warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the other servers are not heard of"
+                    );
+                }
+                Err(_) => {}
+            }
+            tokio::select! {
+                () = stopping.cancelled() => return,
+                () = tokio::time::sleep(EVERY) => {}
+            }
+        }
+    }
+}
+
+impl Roster {
+    fn learn(&self, nodes: Vec<Node<About>>) {
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = (Instant::now(), nodes);
+    }
+
+    /// What the others offer of that backend, and for how long they have been silent.
+    fn offers(&self, choice: BackendChoice) -> Vec<(Duration, String, Offer)> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let since = known.0.elapsed();
+        let others = known
+            .1
+            .iter()
+            .filter(|node| node.name != self.name && !node.drains);
+        let offers = others.flat_map(|node| {
+            let silent_for = node.silent_for + since;
+            let offers = node.about.iter().flat_map(|about| &about.backends);
+            let of_choice = offers.filter(move |offer| offer.choice == choice);
+            of_choice.map(move |offer| (silent_for, node.name.clone(), offer.clone()))
+        });
+        offers.filter(|(silent_for, ..)| *silent_for < GONE).collect()
+    }
+
+    /// What all results of that backend elsewhere are made by, where it is the same everywhere.
+    fn identity(&self, choice: BackendChoice) -> Option<String> {
+        let mut identities = self.offers(choice).into_iter().map(|(.., offer)| offer.identity);
+        let first = identities.next()??;
+        identities
+            .all(|other| other.as_ref() == Some(&first))
+            .then_some(first)
+    }
+}
+
+impl Others for Roster {
+    fn readiness(&self, choice: BackendChoice) -> Option<Readiness> {
+        let all = self.offers(choice).into_iter().map(|(silent_for, name, offer)| {
+            let standing = if silent_for < SILENT {
+                offer.standing
+            } else {
+                Standing::Starting
+            };
+            (standing, name, offer)
+        });
+        let (standing, name, offer) = all.min_by_key(|(standing, ..)| *standing as u8)?;
+        Some(match (standing, offer.failure) {
+            (Standing::Ready, _) => Readiness::Ready,
+            (Standing::Unavailable, Some(failure)) => Readiness::Unavailable { failure },
+            _ => Readiness::Starting {
+                reason: format!("on {name}: {}", offer.reason),
+            },
+        })
+    }
+
+    fn workers(&self, choice: BackendChoice) -> Vec<WorkerStatus> {
+        let live = self.offers(choice).into_iter();
+        let live = live.filter(|(silent_for, ..)| *silent_for < SILENT);
+        let workers = live.flat_map(|(_, name, offer)| {
+            offer.workers.into_iter().map(move |worker| WorkerStatus {
+                name: format!("{name}/{}", worker.name),
+                ..worker
+            })
+        });
+        workers.collect()
+    }
+}
+
+/// What this server says of its backends.
+pub(crate) fn offers(here: &Registry, origin: &Origin) -> Vec<Offer> {
+    let offer = |backend: &Arc<dyn Backend>| {
+        let (standing, reason, failure) = match backend.readiness() {
+            Readiness::Ready => (Standing::Ready, String::new(), None),
+            Readiness::Starting { reason } => (Standing::Starting, reason, None),
+            Readiness::Unavailable { failure } => (Standing::Unavailable, String::new(), Some(failure)),
+        };
+        Offer {
+            choice: backend.choice(),
+            standing,
+            reason,
+            failure,
+            identity: origin.identity(backend.as_ref()),
+            workers: backend.workers(),
+        }
+    };
+    here.all().iter().map(offer).collect()
+}
+
+/// What the job service asks of the backends, answered by those of all servers.
+pub(crate) struct ClusterMakers {
+    pub(crate) all: LocalMakers,
+    pub(crate) here: Registry,
+    pub(crate) roster: Arc<Roster>,
+}
+
+impl Makers for ClusterMakers {
+    fn made_by(&self, choice: BackendChoice, formats: &[Format]) -> Result<Option<String>, Failure> {
+        if choice == BackendChoice::Export {
+            return self.all.made_by(choice, formats);
+        }
+        let backend = self.all.registry.route(choice, formats).backend()?;
+        let choice = backend.choice();
+        let is_here = self.here.all().iter().any(|here| here.choice() == choice);
+        Ok(if is_here {
+            self.all.origin.identity(backend.as_ref())
+        } else {
+            self.roster.identity(choice)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use trellis_core::FailureKind;
+
+    use super::*;
+    use crate::Role;
+
+    fn node(name: &str, silent_for: u64, standing: Standing, drains: bool) -> Node<About> {
+        let offer = Offer {
+            choice: BackendChoice::Trellis,
+            standing,
+            reason: String::new(),
+            failure: (standing == Standing::Unavailable)
+                .then(|| Failure::new(FailureKind::DriverMissing, "there is no driver")),
+            identity: Some("trellis 1".to_owned()),
+            workers: Vec::new(),
+        };
+        Node {
+            name: name.to_owned(),
+            about: Some(About {
+                role: Role::Worker,
+                version: "1".to_owned(),
+                host: "studio".to_owned(),
+                rests: false,
+                backends: vec![offer],
+            }),
+            silent_for: Duration::from_secs(silent_for),
+            drains,
+            jobs: 0,
+        }
+    }
+
+    fn says(nodes: Vec<Node<About>>) -> &'static str {
+        let roster = Roster {
+            name: "me".to_owned(),
+            known: RwLock::new((Instant::now(), nodes)),
+        };
+        match roster.readiness(BackendChoice::Trellis) {
+            None => "nobody",
+            Some(Readiness::Ready) => "ready",
+            Some(Readiness::Starting { .. }) => "starting",
+            Some(Readiness::Unavailable { .. }) => "unavailable",
+        }
+    }
+
+    #[test]
+    fn the_best_of_those_who_are_heard_of_counts() {
+        use Standing::{Ready, Starting, Unavailable};
+        for (nodes, says_so) in [
+            (vec![], "nobody"),
+            (vec![node("me", 1, Ready, false)], "nobody"),
+            (vec![node("a", 1, Ready, true)], "nobody"),
+            (
+                vec![node("a", 1, Unavailable, false), node("b", 1, Starting, false)],
+                "starting",
+            ),
+            (
+                vec![node("a", 1, Unavailable, false), node("b", 1, Ready, false)],
+                "ready",
+            ),
+            (vec![node("a", 1, Unavailable, false)], "unavailable"),
+            // Silent: restarted, say; and gone.
+            (vec![node("a", 30, Ready, false)], "starting"),
+            (vec![node("a", 130, Ready, false)], "nobody"),
+        ] {
+            let text = format!("{nodes:?}");
+            assert_eq!(says(nodes), says_so, "{text}");
+        }
+    }
+
+    #[test]
+    fn results_are_taken_for_the_same_where_all_make_them_alike() {
+        let other = |identity: Option<&str>| {
+            let mut other = node("b", 1, Standing::Ready, false);
+            other.about.as_mut().unwrap().backends[0].identity = identity.map(str::to_owned);
+            other
+        };
+        for (second, same) in [
+            (other(Some("trellis 1")), true),
+            (other(Some("trellis 2")), false),
+            (other(None), false),
+        ] {
+            let nodes = vec![node("a", 1, Standing::Ready, false), second];
+            let roster = Roster {
+                name: "me".to_owned(),
+                known: RwLock::new((Instant::now(), nodes)),
+            };
+            assert_eq!(roster.identity(BackendChoice::Trellis).is_some(), same);
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! The job store that several servers share, as the settings name it.
+
+use std::path::{Path, PathBuf};
+
+use trellis_jobs::StoreError;
+use trellis_store_postgres::{Address, AddressError, Clock, PostgresStore};
+
+use crate::settings::Store;
+use crate::{Role, SecretFileError, Settings, nearby, secret_file};
+
+/// Why a job store that is to be shared cannot be.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant's sentence says what its fields are")]
+pub enum SharedStoreError {
+    /// The address cannot be used. It may hold a password, so it is not repeated.
+    #[error("cannot use `store.url`")]
+    Address(#[from] AddressError),
+    /// The password cannot be read.
+    #[error("cannot read `{}` (`store.password_file`)", path.display())]
+    Password {
+        path: PathBuf,
+        #[source]
+        source: SecretFileError,
+    },
+    /// The database cannot be used.
+    #[error("cannot use the job store at {address}")]
+    Unusable {
+        address: String,
+        #[source]
+        source: StoreError,
+    },
+    /// A part of a server that works alone.
+    #[error("the role `{role}` is one among servers that share a job store, and `store.url` names none")]
+    Alone { role: Role },
+    /// Files that the other servers do not reach.
+    #[error(
+        "`store.url` names a job store that servers share, and `store.blobs` names no folder for its files"
+    )]
+    NoBlobs,
+    /// Not the folder that the others use.
+    #[error("`{}` is not the folder of this job store's files: it is new, and the store is not", path.display())]
+    OtherBlobs { path: PathBuf },
+    /// There is nothing to be asked.
+    #[error("`store.url` names no job store: this server works alone")]
+    NotShared,
+    /// No server of that name.
+    #[error("no server of this job store is called `{name}`")]
+    NoNode { name: String },
+}
+
+impl SharedStoreError {
+    /// Stable name, for scripts.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Address(_) => "store_address",
+            Self::Password { .. } => "store_password",
+            Self::Unusable { .. } => "store_unusable",
+            Self::Alone { .. } => "role_alone",
+            Self::NoBlobs => "store_blobs",
+            Self::OtherBlobs { .. } => "store_other_blobs",
+            Self::NotShared => "store_not_shared",
+            Self::NoNode { .. } => "no_node",
+        }
+    }
+
+    /// What to do, one sentence.
+    pub fn advice(&self) -> String {
+        match self {
+            Self::Address(AddressError::Password) => {
+                "leave it out of the URL, write it into a file that no other user may read, and name that with \
+                 `--store-password-file`"
+            }
+            Self::Address(_) => "name the database with a URL such as `postgres://trellis@db.example/trellis`",
+            Self::Password { path, source } => match source {
+                SecretFileError::Exposed => {
+                    return format!(
+                        "`chmod 600 {}`, and change the password if somebody may have read it",
+                        path.display()
+                    );
+                }
+                SecretFileError::Unreadable(source) => {
+                    return nearby::hint(path, source)
+                        .unwrap_or_else(|| "let this user read the file".to_owned());
+                }
+                SecretFileError::NotAFile | SecretFileError::TooLarge => {
+                    "name a file with the password as its only line"
+                }
+            },
+            Self::Unusable { .. } => {
+                "look whether the database runs, lets this user in and has a certificate for its name; \
+                 `?sslmode=disable` at the end of the URL does without one on a network of your own"
+            }
+            Self::Alone { .. } => {
+                "name the store with `--store`, or leave out `--role` for a server that works alone"
+            }
+            Self::NoBlobs => "name a folder that all its servers reach, such as a mount, with `--blobs`",
+            Self::OtherBlobs { .. } => {
+                "look whether it is mounted, and name the folder that the other servers use with `--blobs`"
+            }
+            Self::NotShared => "name the store with `--store`",
+            Self::NoNode { .. } => "`trellis nodes` lists them",
+        }
+        .to_owned()
+    }
+}
+
+/// The folder of files where it is not in the data folder.
+pub(crate) fn blobs(store: &Store) -> Option<&Path> {
+    let text = store.blobs.to_str().unwrap_or_default();
+    let path = text
+        .strip_prefix("file://")
+        .map_or(store.blobs.as_path(), Path::new);
+    Some(path).filter(|path| !path.as_os_str().is_empty())
+}
+
+/// Refuses settings that do not fit together.
+pub(crate) fn check(settings: &Settings) -> Result<(), SharedStoreError> {
+    let is_shared = !settings.store.url.is_empty();
+    match settings.role {
+        role @ (Role::Api | Role::Worker) if !is_shared => Err(SharedStoreError::Alone { role }),
+        _ if is_shared && blobs(&settings.store).is_none() => Err(SharedStoreError::NoBlobs),
+        _ => Ok(()),
+    }
+}
+
+/// Opens the store; `None`: this server works alone.
+pub(crate) async fn open(store: &Store) -> Result<Option<PostgresStore>, SharedStoreError> {
+    if store.url.is_empty() {
+        return Ok(None);
+    }
+    let address: Address = store.url.parse()?;
+    let path = &store.password_file;
+    let mut password = None;
+    if !path.as_os_str().is_empty() {
+        let text = secret_file::read(path).map_err(|source| SharedStoreError::Password {
+            path: path.clone(),
+            source,
+        })?;
+        password = text.lines().next().map(str::to_owned);
+    }
+    let name = address.to_string();
+    let settings = trellis_store_postgres::Settings {
+        address,
+        password,
+        clock: Clock::Database,
+    };
+    match PostgresStore::open(&settings).await {
+        Ok(opened) => Ok(Some(opened)),
+        Err(source) => Err(SharedStoreError::Unusable {
+            address: name,
+            source,
+        }),
+    }
+}
