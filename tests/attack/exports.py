@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from server import MIB, Server, png
 from withstood import holds
@@ -41,18 +42,28 @@ def many_exports(program: str) -> str:
                 slowest = max(slowest, server.health_seconds())
                 time.sleep(0.1)
         answers = Counter(one.result()[0] for one in asking)
-        # Ids grow with time.
-        first = min(made for status, made in (one.result() for one in asking) if status == ACCEPTED)
-        ended = server.finished(first)["state"]
+        late = time.monotonic() + 60
+        while not succeeded(server) and time.monotonic() < late:
+            time.sleep(0.1)
         disk, grown = (used(blobs) - before) // MIB, (server.memory("VmHWM") - idle) // MIB
+        # What was asked for and made may stay; a copy of the model for each that waits may not.
+        kept = succeeded(server)
+        made = sum(file["size_bytes"] for job in kept for file in job["artifacts"]) // MIB
         server.cancel_all()
     holds(set(answers) <= {ACCEPTED, 404} and answers[ACCEPTED] > 0 and deleted == 204, f"{answers}, deleted: {deleted}")
-    holds(slowest < 2 and ended == "succeeded", f"health {slowest:.1f} s, the first {ended}")
-    holds(disk <= 64 + size // MIB and grown <= 512, f"{disk} MiB of disk, {grown} MiB of memory")
+    holds(slowest < 2 and kept != [], f"health {slowest:.1f} s, {len(kept)} made in 60 s")
+    holds(disk <= 64 + size // MIB + made and grown <= 512, f"{disk} MiB of disk, {made} made, {grown} MiB of memory")
     return (
         f"{answers[ACCEPTED]} accepted before the job was gone and {answers[404]} refused after, made one at a time, {disk} MiB "
         f"more disk, {grown} MiB more memory, health answered within {slowest:.2f} s"
     )
+
+
+def succeeded(server: Server) -> list[dict[str, Any]]:
+    """The exports that were made."""
+    _, listed = server.call("GET", "/v1/jobs?state=succeeded&limit=100")
+    jobs: list[dict[str, Any]] = listed["jobs"]
+    return jobs
 
 
 def used(folder: Path) -> int:

@@ -72,6 +72,14 @@ def cpu_ms(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) * 1000 / TICK
 
 
+def counts(pid: int) -> tuple[int, int]:
+    """Page faults of a process so far, and how often its threads waited. Other work on the machine changes them little."""
+    waits = 0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        waits += int(re.search(r"\nvoluntary_ctxt_switches:\s+(\d+)", (task / "status").read_text())[1])
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[7]), waits
+
+
 def children(pid: int) -> list[int]:
     found = []
     for task in Path(f"/proc/{pid}/task").iterdir():
@@ -178,13 +186,16 @@ def alone(server: Server, png: bytes) -> Cost:
     for seed in range(3):
         client.job(seed)
     before = cpu_ms(server.pid), cpu_ms(server.worker)
+    counted = counts(server.pid)
     times = []
     for seed in range(ALONE):
         begun = time.monotonic()
         client.job(100 + seed)
         times.append((time.monotonic() - begun) * 1000)
     used = [(after - was) / ALONE for was, after in zip(before, (cpu_ms(server.pid), cpu_ms(server.worker)), strict=True)]
+    faults, waits = [(after - was) / ALONE for was, after in zip(counted, counts(server.pid), strict=True)]
     print(f"one job after the other: server {used[0]:.1f} ms, worker {used[1]:.1f} ms of processor time a job")
+    print(f"  {faults:.0f} page faults of the server and {waits:.0f} waits of its threads a job")
     print(f"  takes {statistics.median(times):.0f} ms (median; least {min(times):.0f}, most {max(times):.0f})")
     return Cost(*used, statistics.median(times))
 

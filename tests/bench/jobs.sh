@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What a job costs: processor time of server and worker, flushes to disk by cause, time alone, results a second
+# What a job costs: processor time of server and worker, page faults, flushes to disk by cause, time alone, results a second
 # at 32 connections; beside it the same worker without a server.
 #
 #   tests/bench/jobs.sh [TRELLIS] [FOLDER]

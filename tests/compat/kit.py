@@ -58,7 +58,7 @@ class WithServer(unittest.TestCase):
         (cls.folder / ".cache").mkdir()
         (model / "torch").rename(cls.folder / ".cache/torch")
         worker = ["--model", str(model), "--python", str(stand_in / "python"), "--gpus", "unchecked:1"]
-        return [*worker, "--warm-up=false", "--skip-doctor"]
+        return [*worker, "--warm-up=false", "--default-quality=exact", "--skip-doctor"]
 
     @classmethod
     def setUpClass(cls) -> None:

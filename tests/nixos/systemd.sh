@@ -49,7 +49,7 @@ mount -t overlay scenario -o "lowerdir=$system,upperdir=$work/over/upper,workdir
 stand_in() {
   local python=tests/fake_trellis/python numbers=4 node fake=/stand-in/tests/fake_trellis
   # Nothing in place of the worker, no small picture first, and nothing that needs real tensors.
-  sed -i 's/^backend = .*/backend = "trellis"/; s/^\[trellis\]$/&\nwarm_up = false\ndefault_quality = "exact"/' "$root/nix/store/trellis.toml"
+  sed -i 's/^backend = .*/backend = "trellis"/; s/^\[trellis\]$/&\nwarm_up = false/; s/^default_quality = .*/default_quality = "exact"/' "$root/nix/store/trellis.toml"
   if nvidia-smi -L >/dev/null 2>&1; then
     python=python numbers=$((64 << 20))
     for node in /dev/nvidia*; do [[ ! -c $node ]] || options+=("--bind=$node"); done

@@ -13,7 +13,7 @@ use crate::rules::Command;
 use crate::{
     Applied, BlobError, BlobKey, BlobStore, CacheKey, Changes, Claim, ClaimFilter, Delivery, JobObserver,
     JobQuery, JobStore, KeptLatents, NewJob, NextDelivery, Owner, Page, Settled, StoreError, StoreStats,
-    StoredJob, Submitted, SweepError, WaitingDeliveries, WorkerName,
+    StoredJob, Submitted, SweepError, WaitingDeliveries, Webhook, WorkerName,
 };
 
 /// A store with dockets. Clones share both.
@@ -77,13 +77,21 @@ impl Docketed {
     async fn write(&self, id: JobId, idempotency: Option<(String, String)>) {
         let docket = async {
             let stored = self.store.find(id).await?;
-            let key = key(&stored);
-            let docket = Docket { stored, idempotency };
-            Ok::<_, SweepError>(self.blobs.jot(&key, docket.to_json().into()).await?)
+            Ok(self.jot(Docket { stored, idempotency }).await?)
         };
-        if let Err(error) = docket.await {
-            warn!(job = %id, error = &error as &dyn std::error::Error, "the job's docket cannot be written");
-        }
+        said(id, docket.await);
+    }
+
+    async fn jot(&self, docket: Docket) -> Result<(), BlobError> {
+        self.blobs
+            .jot(&key(&docket.stored), docket.to_json().into())
+            .await
+    }
+}
+
+fn said(id: JobId, written: Result<(), SweepError>) {
+    if let Err(error) = written {
+        warn!(job = %id, error = &error as &dyn std::error::Error, "the job's docket cannot be written");
     }
 }
 
@@ -97,14 +105,55 @@ fn key(stored: &StoredJob) -> BlobKey {
     }
 }
 
+/// What only the server knows of a job that was just accepted.
+struct Accepted {
+    owner: Owner,
+    inputs: Vec<BlobKey>,
+    webhook: Option<Webhook>,
+}
+
+impl Accepted {
+    fn of(new: &NewJob) -> Self {
+        Self {
+            owner: new.owner.clone(),
+            inputs: new.inputs.iter().map(|(_, key)| key.clone()).collect(),
+            webhook: new.webhook.clone(),
+        }
+    }
+
+    /// As the store would tell it.
+    fn stored(self, job: Job) -> StoredJob {
+        StoredJob {
+            job,
+            owner: self.owner,
+            inputs: self.inputs,
+            artifacts: Vec::new(),
+            statement: None,
+            thumbnail: None,
+            cache_key: None,
+            webhook: self.webhook,
+        }
+    }
+}
+
 #[async_trait::async_trait]
 impl JobStore for Docketed {
     async fn submit(&self, new: NewJob) -> Result<Submitted, StoreError> {
         let idempotency = new.idempotency.clone();
+        // Of one that is done at once, the store knows more than was asked.
+        let accepted = new.recalled.is_none().then(|| Accepted::of(&new));
         let submitted = self.store.submit(new).await?;
-        if !submitted.replayed {
-            self.tell(&submitted.job);
-            self.write(submitted.job.id, idempotency).await;
+        if submitted.replayed {
+            return Ok(submitted);
+        }
+        self.tell(&submitted.job);
+        match accepted {
+            None => self.write(submitted.job.id, idempotency).await,
+            Some(accepted) => {
+                let stored = accepted.stored(submitted.job.clone());
+                let written = self.jot(Docket { stored, idempotency }).await;
+                said(submitted.job.id, written.map_err(SweepError::from));
+            }
         }
         Ok(submitted)
     }

@@ -4,29 +4,32 @@
 //! flushed: so it is whole or not there, and survives a power cut. A staging file left by a killed process is
 //! invisible to reads; [`BlobStore::sweep_unfinished`] removes it.
 
+mod cached;
+mod reader;
 mod staged;
 
 use std::fs::{self, File};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
-use futures::stream;
+use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use trellis_core::JobId;
 
+use self::cached::{Unread, let_go};
+use self::reader::Reader;
 use self::staged::{Staged, StagedFile};
 use crate::blobs::{BlobStream, period};
 use crate::folder_entries::{entries, gone, is_period, owner, staging_name, sweep_staging, written_for};
 use crate::folders::{Folders, create_durably};
+use crate::parts::Parts;
+use crate::room::Glimpse;
+use crate::spare::{Lent, Spare};
 use crate::{BlobError, BlobKey, BlobStore, Room, StagedBlob, lost_found, plain_file};
-
-/// How much of a file is in memory at a time for each reader: little, because a reader may take its time.
-const PART_BYTES: u64 = 128 << 10;
 
 /// How many threads write at a time. More of them wait for the same disk, each with a stack and a heap of its own.
 const WRITERS: usize = 16;
@@ -37,6 +40,10 @@ pub struct FolderBlobs {
     pub(crate) root: PathBuf,
     pub(crate) folders: Arc<Folders>,
     writers: Arc<Semaphore>,
+    parts: Parts,
+    room: Arc<Mutex<Glimpse>>,
+    unread: Arc<Unread>,
+    spare: Spare,
 }
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -48,6 +55,10 @@ impl FolderBlobs {
             root: root.to_owned(),
             folders: Arc::default(),
             writers: Arc::new(Semaphore::new(WRITERS)),
+            parts: Parts::default(),
+            room: Arc::default(),
+            unread: Arc::default(),
+            spare: Spare::default(),
         };
         create_durably(&blobs.jobs_folder())
             .map_err(|error| failed(&BlobKey::from_stored("jobs".to_owned()), error.into()))?;
@@ -184,7 +195,9 @@ impl BlobStore for FolderBlobs {
                     File::open(staged)?.sync_data()
                 }
                 renamed => renamed,
-            })
+            })?;
+            blobs.unread.add(key);
+            Ok(())
         });
         put.await
     }
@@ -212,28 +225,19 @@ impl BlobStore for FolderBlobs {
     async fn get(&self, key: &BlobKey) -> Result<Bytes, BlobError> {
         let read = self.blocking(key, |blobs, key| {
             let mut file = blobs.open_blob(key)?;
-            let mut bytes = Vec::with_capacity(usize::try_from(file.metadata()?.len()).unwrap_or(0));
-            file.read_to_end(&mut bytes)?;
+            let mut bytes = blobs.spare.take(file.metadata()?.len());
+            file.read_to_end(&mut bytes.memory)?;
+            // It is worked on now, as a rule once.
+            let_go(&file);
             Ok(bytes)
         });
-        read.await.map(Bytes::from)
+        read.await.map(Lent::freeze)
     }
 
     async fn read(&self, key: &BlobKey, range: Range<u64>) -> Result<BlobStream, BlobError> {
-        let start = range.start;
-        let opened = self.blocking(key, move |blobs, key| {
-            let mut file = blobs.open_blob(key)?;
-            file.seek(SeekFrom::Start(start))?;
-            Ok(file)
-        });
-        let reader = Reader {
-            blobs: self.clone(),
-            key: key.clone(),
-            file: opened.await?,
-            rest_bytes: range.end.saturating_sub(range.start),
-            part: BytesMut::new(),
-        };
-        Ok(Box::pin(stream::unfold(Some(reader), next_part)))
+        let opened = self.blocking(key, Self::open_blob);
+        let reader = Reader::new(self.clone(), key.clone(), opened.await?, range);
+        Ok(reader.into_stream())
     }
 
     async fn delete(&self, keys: &[BlobKey]) -> Result<(), BlobError> {
@@ -330,9 +334,17 @@ impl BlobStore for FolderBlobs {
     }
 
     async fn room(&self) -> Option<Room> {
-        let root = self.root.clone();
-        let asked = tokio::task::spawn_blocking(move || Room::on_disk_of(&root)).await;
-        asked.ok().flatten()
+        // A glimpse is copied, so that it is whole.
+        let glimpse = || self.room.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = *glimpse();
+        if let Some(room) = seen.still(Instant::now()) {
+            return Some(room);
+        }
+        let place = self.root.clone();
+        let asked = tokio::task::spawn_blocking(move || Room::on_disk_of(&place)).await;
+        let room = asked.ok().flatten()?;
+        *glimpse() = Glimpse::of(room, Instant::now());
+        Some(room)
     }
 
     async fn sweep_unfinished(&self, untouched_for: Duration) -> Result<u64, BlobError> {
@@ -355,34 +367,5 @@ impl BlobStore for FolderBlobs {
             Ok(removed)
         });
         swept.await
-    }
-}
-
-/// A blob that is being read.
-struct Reader {
-    blobs: FolderBlobs,
-    key: BlobKey,
-    file: File,
-    rest_bytes: u64,
-    /// Empty between two parts.
-    part: BytesMut,
-}
-
-type Step = (Result<Bytes, BlobError>, Option<Reader>);
-
-async fn next_part(reader: Option<Reader>) -> Option<Step> {
-    let mut reader = reader.filter(|reader| reader.rest_bytes > 0)?;
-    let (blobs, key) = (reader.blobs.clone(), reader.key.clone());
-    let read = blobs.blocking(&key, move |_, _| {
-        let part_bytes = usize::try_from(reader.rest_bytes.min(PART_BYTES)).unwrap_or(usize::MAX);
-        // The memory of the part before, where that has been sent by now.
-        reader.part.resize(part_bytes, 0);
-        reader.file.read_exact(&mut reader.part)?;
-        reader.rest_bytes -= part_bytes as u64;
-        Ok((reader.part.split().freeze(), reader))
-    });
-    match read.await {
-        Ok((part, reader)) => Some((Ok(part), Some(reader))),
-        Err(error) => Some((Err(error), None)),
     }
 }

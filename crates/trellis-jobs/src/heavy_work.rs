@@ -9,10 +9,12 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+use crate::spare::{Lent, Spare};
+
 /// Memory is counted in these.
 const UNIT_BYTES: u64 = 64 << 10;
 /// No work counts as less than this part of all, which bounds the threads that are at work.
-const PARTS: u64 = 16;
+const PARTS: u64 = 8;
 
 /// The memory that such work may take in all. Clones share it.
 #[derive(Debug, Clone)]
@@ -20,6 +22,7 @@ pub struct HeavyWork {
     free: Arc<Semaphore>,
     units: u32,
     patience: Duration,
+    spare: Spare,
 }
 
 /// No turn came in time.
@@ -42,7 +45,13 @@ impl HeavyWork {
             free: Arc::new(Semaphore::new(units as usize)),
             units,
             patience,
+            spare: Spare::default(),
         }
+    }
+
+    /// Memory for a file that is looked at, which takes no turn by itself.
+    pub(crate) fn memory(&self, bytes: u64) -> Lent {
+        self.spare.take(bytes)
     }
 
     /// Waits for a turn that takes `bytes`; what takes more than all takes all.
@@ -99,8 +108,8 @@ mod tests {
         while let Ok(turn) = all.turn(0).await {
             held.push(turn);
         }
-        assert_eq!(held.len(), 16);
-        held.truncate(8);
+        assert_eq!(held.len(), 8);
+        held.truncate(4);
         let _half = all.turn(8 << 20).await.unwrap();
         assert!(all.turn(0).await.is_err());
     }

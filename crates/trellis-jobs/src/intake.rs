@@ -6,12 +6,13 @@
 
 use std::io::Read as _;
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use trellis_core::{AssetName, Input, JobId, Sha256Hasher};
 use trellis_picture::{ForeignFile, PictureError, probe};
 
+use crate::parts::{PART_BYTES, Part};
 use crate::staging::{Berth, NoRoom};
 use crate::{BlobError, BlobKey, Jobs, ReadSeek, StagedBlob, SubmitError};
 
@@ -52,6 +53,9 @@ pub struct Arriving {
     claim: Claim,
     staged: Box<dyn StagedBlob>,
     digest: Sha256Hasher,
+    /// What came last and is not written yet: connections are read in small pieces, and each write costs a turn of a
+    /// thread.
+    gathered: Option<Part>,
 }
 
 /// Room on disk that one file takes.
@@ -128,6 +132,7 @@ impl Intake {
             },
             staged,
             digest: Sha256Hasher::default(),
+            gathered: None,
         })
     }
 
@@ -135,14 +140,15 @@ impl Intake {
     /// whoever holds one must not call this.
     pub async fn take(&mut self, mut picture: Arriving) -> Result<(), SubmitError> {
         let index = picture.index as usize;
-        let mut source = picture.staged.reopen().await?;
+        let mut source = picture.reopen().await?;
         let max_pixels = self.jobs.limits.max_pixels;
         let size_bytes = picture.claim.bytes;
+        let heavy_work = self.jobs.heavy_work.clone();
         let probed = self.jobs.heavy_work.run(size_bytes, move || {
-            let mut bytes = Vec::with_capacity(usize::try_from(size_bytes).unwrap_or_default());
-            source.read_to_end(&mut bytes)?;
+            let mut bytes = heavy_work.memory(size_bytes);
+            source.read_to_end(&mut bytes.memory)?;
             // A decoder that met something it was not made for: the picture's fault, not the server's end.
-            let probed = std::panic::catch_unwind(|| probe(&bytes, max_pixels));
+            let probed = std::panic::catch_unwind(|| probe(&bytes.memory, max_pixels));
             std::io::Result::Ok(probed.unwrap_or(Err(PictureError::NotRead {
                 file: ForeignFile::Unknown,
             })))
@@ -208,11 +214,34 @@ impl Intake {
 }
 
 impl Arriving {
-    /// Adds the next bytes. Each call costs a system call or two, however few they are.
-    pub async fn write(&mut self, part: Bytes) -> Result<(), SubmitError> {
+    /// Adds the next bytes.
+    pub async fn write(&mut self, mut part: Bytes) -> Result<(), SubmitError> {
         let size = part.len() as u64;
         self.claim.berth.take(size).map_err(|NoRoom| SubmitError::Busy)?;
         self.claim.bytes += size;
+        while !part.is_empty() {
+            if self.gathered.is_none() && part.len() < PART_BYTES {
+                self.gathered = self.claim.berth.part();
+            }
+            let Some(gathered) = &mut self.gathered else {
+                return self.append(part).await;
+            };
+            part.advance(gathered.add(&part));
+            if gathered.is_full() {
+                self.write_gathered().await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn write_gathered(&mut self) -> Result<(), SubmitError> {
+        match self.gathered.take() {
+            Some(gathered) => self.append(gathered.freeze()).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn append(&mut self, part: Bytes) -> Result<(), SubmitError> {
         if part.len() <= DIGESTED_IN_PASSING {
             self.digest.update(&part);
         } else {
@@ -241,6 +270,84 @@ impl Arriving {
     /// What has arrived so far, from its beginning, for a thread that may block. It stays readable for as long as
     /// the reader lives.
     pub async fn reopen(&mut self) -> Result<Box<dyn ReadSeek>, SubmitError> {
+        self.write_gathered().await?;
         Ok(self.staged.reopen().await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+    use std::sync::{Arc, Mutex};
+
+    use trellis_core::Sha256;
+
+    use super::*;
+    use crate::{ReadSeek, Staging};
+
+    /// Notes what is written at a time.
+    #[derive(Clone, Default)]
+    struct Noted(Arc<Mutex<Vec<Bytes>>>);
+
+    #[async_trait::async_trait]
+    impl StagedBlob for Noted {
+        async fn append(&mut self, part: Bytes) -> Result<(), BlobError> {
+            self.0.lock().unwrap().push(part);
+            Ok(())
+        }
+
+        async fn reopen(&mut self) -> Result<Box<dyn ReadSeek>, BlobError> {
+            Ok(Box::new(Cursor::new(self.0.lock().unwrap().concat())))
+        }
+
+        async fn keep(self: Box<Self>) -> Result<(), BlobError> {
+            Ok(())
+        }
+    }
+
+    fn arriving(staging: &Staging, staged: &Noted) -> Arriving {
+        let berth = staging.enter();
+        let id = JobId::new(Timestamp::UNIX_EPOCH, [0; 10]);
+        Arriving {
+            index: 0,
+            name: None,
+            key: BlobKey::body(id),
+            claim: Claim { berth, bytes: 0 },
+            staged: Box::new(staged.clone()),
+            digest: Sha256Hasher::default(),
+            gathered: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn small_pieces_are_written_together_and_large_ones_as_they_are() {
+        let (staging, noted) = (Staging::new(u64::MAX), Noted::default());
+        let mut file = arriving(&staging, &noted);
+        let all: Bytes = (0..=250).cycle().take(PART_BYTES * 5).collect();
+        let (small, large) = (all.slice(..=PART_BYTES * 2), all.slice(PART_BYTES * 2 + 1..));
+        for at in (0..small.len()).step_by(1000) {
+            file.write(small.slice(at..small.len().min(at + 1000)))
+                .await
+                .unwrap();
+        }
+        assert_eq!(noted.0.lock().unwrap().len(), 2);
+        file.write(large).await.unwrap();
+        let mut read = Vec::new();
+        file.reopen().await.unwrap().read_to_end(&mut read).unwrap();
+        assert!(read == all);
+        let sizes: Vec<usize> = noted.0.lock().unwrap().iter().map(Bytes::len).collect();
+        assert_eq!(sizes, [PART_BYTES, PART_BYTES, PART_BYTES, PART_BYTES * 2]);
+        assert_eq!(file.digest.finish(), (all.len() as u64, Sha256::of(&all)));
+    }
+
+    #[tokio::test]
+    async fn many_clients_do_not_take_memory_without_bound() {
+        let (staging, noted) = (Staging::new(u64::MAX), Noted::default());
+        let mut files: Vec<Arriving> = (0..200).map(|_| arriving(&staging, &noted)).collect();
+        for file in &mut files {
+            file.write(Bytes::from_static(b"a few bytes")).await.unwrap();
+        }
+        assert_eq!(files.iter().filter(|file| file.gathered.is_some()).count(), 16);
+        assert_eq!(noted.0.lock().unwrap().len(), 200 - 16);
     }
 }

@@ -1,6 +1,8 @@
 //! How much of a disk is kept free: for the results of jobs at work, and for what ends, cancels and deletes jobs.
 //!
-//! Pure: whoever has a disk says how much of it is free.
+//! Pure: whoever has a disk says how much of it is free, and when.
+
+use std::time::{Duration, Instant};
 
 /// What accepting jobs leaves to those that are accepted already.
 const FOR_RESULTS: u64 = 64 << 20;
@@ -8,6 +10,11 @@ const FOR_RESULTS: u64 = 64 << 20;
 const FOR_ONE_RESULT: u64 = 16 << 20;
 /// What results leave to the job database.
 const FOR_DATABASE: u64 = 8 << 20;
+
+/// So much free space is not filled while it is remembered.
+const PLENTY: u64 = 8 << 30;
+/// How long it is.
+const REMEMBERED: Duration = Duration::from_millis(250);
 
 /// A disk, as far as it is ours to fill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,9 +61,42 @@ impl Room {
     }
 }
 
+/// A disk as it was seen last: asking it takes a thread that may block, and each job asks several times.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Glimpse(Option<(Instant, Room)>);
+
+impl Glimpse {
+    /// The disk was seen.
+    pub(crate) fn of(room: Room, now: Instant) -> Self {
+        Self(Some((now, room)))
+    }
+
+    /// The disk, where it was seen a moment ago and had plenty of room.
+    pub(crate) fn still(self, now: Instant) -> Option<Room> {
+        let (seen, room) = self.0?;
+        let fresh = now.duration_since(seen) < REMEMBERED;
+        (fresh && room.free_bytes >= PLENTY).then_some(room)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_disk_is_asked_again_soon_and_at_once_where_it_fills_up() {
+        let now = Instant::now();
+        let room = |free_bytes| Room {
+            free_bytes,
+            total_bytes: 100 << 30,
+        };
+        let later = |ms| now + Duration::from_millis(ms);
+        assert_eq!(Glimpse::default().still(now), None);
+        let plenty = Glimpse::of(room(9 << 30), now);
+        assert_eq!(plenty.still(later(249)), Some(room(9 << 30)));
+        assert_eq!(plenty.still(later(250)), None);
+        assert_eq!(Glimpse::of(room(7 << 30), now).still(now), None);
+    }
 
     #[test]
     fn a_disk_that_fills_up_takes_less_and_less() {

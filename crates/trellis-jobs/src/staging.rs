@@ -9,6 +9,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
+use crate::parts::{Part, Parts};
+
+/// So many files gather what comes in small pieces, 2 MiB together; those of more clients are written as it comes.
+const GATHERING: usize = 16;
+
 /// The room for submissions that are coming in. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Staging(Arc<Shared>);
@@ -17,6 +22,7 @@ pub struct Staging(Arc<Shared>);
 struct Shared {
     limit_bytes: u64,
     table: Mutex<Table>,
+    parts: Parts,
 }
 
 #[derive(Debug, Default)]
@@ -43,6 +49,7 @@ impl Staging {
         Self(Arc::new(Shared {
             limit_bytes,
             table: Mutex::default(),
+            parts: Parts::default(),
         }))
     }
 
@@ -127,6 +134,11 @@ impl Berth {
             entry.bytes -= bytes;
             table.held_bytes -= bytes;
         }
+    }
+
+    /// Memory to gather small pieces in, where not too many others do so.
+    pub(crate) fn part(&self) -> Option<Part> {
+        self.0.shared.parts.take_one_of(GATHERING)
     }
 
     /// Set once this submission has made room for others.

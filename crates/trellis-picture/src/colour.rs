@@ -48,21 +48,33 @@ const ROUNDING: u8 = 1;
 /// Longest name of a profile that is repeated.
 const LONGEST_NAME: usize = 60;
 
-/// Four bytes a pixel, and what a person should know of them.
-pub(crate) fn to_srgb(pixels: Pixels, stated: &Stated) -> (Vec<u8>, Vec<Note>) {
+/// Pixels in sRGB.
+pub(crate) enum Srgb {
+    /// What was decoded is in sRGB.
+    Decoded(DynamicImage),
+    /// Four bytes a pixel.
+    Converted(Vec<u8>),
+}
+
+/// The pixels in sRGB, and what a person should know of them.
+pub(crate) fn to_srgb(pixels: Pixels, stated: &Stated) -> (Srgb, Vec<Note>) {
     match pixels {
-        Pixels::Inks(inks) => from_inks(&inks, stated),
+        Pixels::Inks(inks) => {
+            let (pixels, notes) = from_inks(&inks, stated);
+            (Srgb::Converted(pixels), notes)
+        }
         Pixels::Light(image) => {
             let (source, mut notes) = source(stated, &image);
             let Some(source) = source else {
-                return (image.into_rgba8().into_raw(), notes);
+                return (Srgb::Decoded(image), notes);
             };
             match source.convert(image) {
-                Ok((pixels, converted)) => {
+                Ok(pixels) => {
+                    let converted = matches!(pixels, Srgb::Converted(_));
                     notes.extend(converted.then_some(Note::Converted { from: source.name }));
                     (pixels, notes)
                 }
-                Err(image) => (image.into_rgba8().into_raw(), vec![Note::ProfileUnreadable]),
+                Err(image) => (Srgb::Decoded(image), vec![Note::ProfileUnreadable]),
             }
         }
     }
@@ -123,8 +135,8 @@ fn source(stated: &Stated, image: &DynamicImage) -> (Option<Source>, Vec<Note>) 
 }
 
 impl Source {
-    /// The pixels in sRGB, and whether that changed them; the image as it was if the profile makes no sense.
-    fn convert(&self, image: DynamicImage) -> Result<(Vec<u8>, bool), DynamicImage> {
+    /// The pixels in sRGB; the image as it was if the profile makes no sense.
+    fn convert(&self, image: DynamicImage) -> Result<Srgb, DynamicImage> {
         let grey = self.profile.color_space == DataColorSpace::Gray;
         let layout = if grey { Layout::GrayAlpha } else { Layout::Rgba };
         let srgb = ColorProfile::new_srgb();
@@ -136,7 +148,7 @@ impl Source {
         };
         match judge(eight.as_ref(), grey) {
             Judgement::Nonsense => return Err(image),
-            Judgement::Srgb => return Ok((image.into_rgba8().into_raw(), false)),
+            Judgement::Srgb => return Ok(Srgb::Decoded(image)),
             Judgement::Other => {}
         }
         if is_deep(image.color()) {
@@ -156,14 +168,14 @@ impl Source {
                     *byte = rounded(wide);
                 }
             }
-            return Ok((pixels, true));
+            return Ok(Srgb::Converted(pixels));
         }
         let mut pixels = image.into_rgba8().into_raw();
         for to in pixels.chunks_mut(4 * BATCH) {
             let from = to.to_vec();
             transform(eight.as_ref(), grey, &from, to);
         }
-        Ok((pixels, true))
+        Ok(Srgb::Converted(pixels))
     }
 }
 

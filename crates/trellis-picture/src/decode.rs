@@ -1,6 +1,6 @@
-//! Decodes a picture to upright 8-bit RGBA in sRGB.
+//! Decodes a picture to upright 8-bit RGB or RGBA in sRGB.
 //!
-//! Every colour type that the formats have comes out as the same four channels: 16 bits are rounded to 8,
+//! Every colour type that the formats have comes out as these channels: 16 bits are rounded to 8,
 //! grey and palettes are spread out, inks become light. What a picture says of its colours is followed
 //! (`colour.rs`).
 //! Not here: what counts as the object in the picture.
@@ -8,16 +8,21 @@
 use image::{DynamicImage, ExtendedColorType, ImageDecoder, RgbaImage};
 use trellis_core::PictureFormat;
 
-use crate::colour::{Pixels, Stated, to_srgb};
+use crate::colour::{Pixels, Srgb, Stated, to_srgb};
 use crate::probe::{SPARE_BYTES, limited, reader};
 use crate::tiff::Tiff;
-use crate::{Header, Note, Picture, PictureError, gif, jpeg, png, probe, webp};
+use crate::{Header, Note, Picture, PictureError, Upright, gif, jpeg, png, probe, webp};
 
 /// Decodes an encoded picture, turned as its EXIF orientation says; of an animation the first frame, of several
 /// pages the first.
 ///
 /// `max_pixels` limits `width × height`; the decoder's memory follows the picture's own pixels and channels.
 pub fn decode(bytes: &[u8], max_pixels: u64) -> Result<Picture, PictureError> {
+    upright(bytes, max_pixels)?.into_picture().ok_or_else(other_size)
+}
+
+/// As [`decode`], in three channels where there is no fourth: for who only writes it down again.
+pub fn upright(bytes: &[u8], max_pixels: u64) -> Result<Upright, PictureError> {
     let header = probe(bytes, max_pixels)?;
     let refused = |error| PictureError::from_decoder(header.format, error);
     let mut decoder = reader(bytes, header.format).into_decoder().map_err(refused)?;
@@ -45,17 +50,18 @@ pub fn decode(bytes: &[u8], max_pixels: u64) -> Result<Picture, PictureError> {
         Pixels::Light(DynamicImage::from_decoder(decoder).map_err(refused)?)
     };
     let (width, height) = (header.width, header.height);
-    let (rgba, mut notes) = to_srgb(pixels, &stated);
-    let mut image = RgbaImage::from_raw(width, height, rgba)
-        .map(DynamicImage::ImageRgba8)
-        .ok_or_else(other_size)?;
+    let (srgb, mut notes) = to_srgb(pixels, &stated);
+    let mut image = match srgb {
+        Srgb::Decoded(image) if (image.width(), image.height()) == (width, height) => image,
+        Srgb::Decoded(_) => return Err(other_size()),
+        Srgb::Converted(rgba) => RgbaImage::from_raw(width, height, rgba)
+            .map(DynamicImage::ImageRgba8)
+            .ok_or_else(other_size)?,
+    };
     image.apply_orientation(orientation);
     notes.extend(made_light.then_some(Note::InkWithoutProfile));
     notes.extend(left_out(bytes, header.format));
-    let (width, height) = (image.width(), image.height());
-    Picture::from_rgba8(width, height, image.into_rgba8().into_raw())
-        .map(|picture| picture.with_notes(notes))
-        .ok_or_else(other_size)
+    Ok(Upright::new(image, notes))
 }
 
 fn other_size() -> PictureError {

@@ -16,14 +16,17 @@ mod picture;
 mod png;
 mod probe;
 mod recognise;
+mod stored_png;
 mod text;
 mod tiff;
+mod upright;
 mod webp;
 mod whole;
 
-pub use decode::decode;
+pub use decode::{decode, upright};
 pub use foreign::ForeignFile;
 pub use note::Note;
 pub use picture::Picture;
 pub use probe::{Header, PictureError, SizeLimit, probe};
 pub use recognise::{FileKind, recognise};
+pub use upright::Upright;

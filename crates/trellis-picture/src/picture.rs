@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use png::{BitDepth, ColorType, Compression, Encoder, Filter};
 
-use crate::Note;
+use crate::stored_png::Rows;
+use crate::{Note, stored_png};
 
 /// How much of a PNG is in memory at a time.
 const PNG_PART_BYTES: usize = 64 << 10;
@@ -84,12 +85,11 @@ impl Picture {
     /// Writes the picture as a PNG: RGB, or RGBA where it has a mask; not compressed, as it is read once and thrown
     /// away.
     pub fn write_png(&self, sink: impl Write) -> io::Result<()> {
-        let colour = if self.has_alpha {
-            ColorType::Rgba
-        } else {
-            ColorType::Rgb
-        };
-        self.write(sink, colour, Compression::NoCompression, Filter::NoFilter)
+        stored_png::write(
+            sink,
+            (self.width, self.height),
+            Rows::Rgba(&self.pixels, self.has_alpha),
+        )
     }
 
     /// The picture as [`Self::write_png`] writes it.
@@ -110,35 +110,21 @@ impl Picture {
     )]
     pub fn to_small_png(&self) -> Vec<u8> {
         let mut png = Vec::new();
-        self.write(&mut png, ColorType::Rgba, Compression::Fast, Filter::Adaptive)
-            .expect("memory takes it");
+        self.write_small(&mut png).expect("memory takes it");
         png
     }
 
     /// Row by row, so that no copy of the picture is made.
-    fn write(
-        &self,
-        sink: impl Write,
-        colour: ColorType,
-        compression: Compression,
-        filter: Filter,
-    ) -> io::Result<()> {
+    fn write_small(&self, sink: impl Write) -> io::Result<()> {
         let mut encoder = Encoder::new(sink, self.width, self.height);
         encoder.set_depth(BitDepth::Eight);
-        encoder.set_color(colour);
-        encoder.set_compression(compression);
-        encoder.set_filter(filter);
+        encoder.set_color(ColorType::Rgba);
+        encoder.set_compression(Compression::Fast);
+        encoder.set_filter(Filter::Adaptive);
         let mut png = encoder.write_header()?;
         let mut rows = png.stream_writer_with_size(PNG_PART_BYTES)?;
-        let mut opaque = Vec::new();
         for row in self.pixels.chunks_exact(self.pixels.len() / self.height as usize) {
-            if colour == ColorType::Rgba {
-                rows.write_all(row)?;
-            } else {
-                opaque.clear();
-                opaque.extend(row.chunks_exact(4).flat_map(|pixel| &pixel[..3]));
-                rows.write_all(&opaque)?;
-            }
+            rows.write_all(row)?;
         }
         Ok(rows.finish()?)
     }
@@ -148,7 +134,7 @@ impl Picture {
 const OPAQUE: u8 = 250;
 
 /// Whether the alpha channel tells one place from another.
-fn holds_a_mask(pixels: &[u8]) -> bool {
+pub(crate) fn holds_a_mask(pixels: &[u8]) -> bool {
     let (mut least, mut most) = (u8::MAX, 0);
     for pixel in pixels.chunks_exact(4) {
         least = least.min(pixel[3]);

@@ -80,11 +80,7 @@ impl<'a> Watch<'a> {
                 Some(seen) => Some(seen),
                 None => self.look().await,
             };
-            let ours = Seen {
-                state: JobState::Running,
-                attempt: self.lease.attempt,
-            };
-            if seen.is_some_and(|seen| seen != ours) {
+            if seen.is_some_and(|seen| is_taken(seen, self.lease.attempt)) {
                 return;
             }
             // Kept where this is dropped while it waits.
@@ -101,6 +97,27 @@ impl<'a> Watch<'a> {
                 attempt: job.attempt,
             }),
             Err(_) => None,
+        }
+    }
+}
+
+/// Whether a job is no longer that attempt's business. One that succeeded is its own doing, of which it is told already:
+/// nobody else has a job succeed.
+fn is_taken(seen: Seen, attempt: u32) -> bool {
+    seen.attempt != attempt || !matches!(seen.state, JobState::Running | JobState::Succeeded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_does_not_ask_after_its_own_success() {
+        for state in JobState::ALL {
+            let taken = is_taken(Seen { state, attempt: 2 }, 2);
+            let own = matches!(state, JobState::Running | JobState::Succeeded);
+            assert_eq!(taken, !own, "{state:?}");
+            assert!(is_taken(Seen { state, attempt: 3 }, 2));
         }
     }
 }

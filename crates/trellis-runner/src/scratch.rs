@@ -8,9 +8,18 @@ use trellis_core::JobId;
 /// Makes an empty folder for an attempt.
 pub(crate) async fn make(root: &Path, job: JobId, attempt: u32) -> io::Result<PathBuf> {
     let folder = folder(root, job, attempt);
-    remove(&folder).await;
-    tokio::fs::create_dir_all(&folder).await?;
-    Ok(folder)
+    let made = tokio::task::spawn_blocking(move || {
+        match std::fs::create_dir(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                std::fs::remove_dir_all(&folder)?;
+                std::fs::create_dir(&folder)?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => std::fs::create_dir_all(&folder)?,
+            made => made?,
+        }
+        Ok(folder)
+    });
+    made.await.unwrap_or_else(|panic| Err(panic.into()))
 }
 
 /// Where an attempt works.
@@ -43,6 +52,17 @@ fn is_attempt(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn what_is_in_the_way_goes() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path().join("not/there/yet");
+        let job: JobId = "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap();
+        let made = make(&root, job, 2).await.unwrap();
+        std::fs::write(made.join("left"), "").unwrap();
+        assert_eq!(make(&root, job, 2).await.unwrap(), made);
+        assert_eq!(std::fs::read_dir(&made).unwrap().count(), 0);
+    }
 
     #[tokio::test]
     async fn sweeps_attempts_and_nothing_else() {

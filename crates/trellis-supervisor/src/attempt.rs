@@ -145,7 +145,6 @@ fn given_up(cause: &Cause, times: u32) -> Failure {
 /// Writes the pictures for the workers; with what a person should know of them.
 async fn prepare(request: &Request, max_pixels: u64) -> Result<(Task, Vec<String>), Failure> {
     let folder = request.scratch.join("pictures");
-    create(&folder).await?;
     let written = pictures::write(request.pictures.clone(), folder, max_pixels).await?;
     // A worker makes neither OBJ nor voxels: they are made here, from its GLB.
     let params = Params {

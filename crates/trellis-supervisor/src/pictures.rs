@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use trellis_core::{Failure, FailureKind};
-use trellis_picture::{PictureError, decode};
+use trellis_picture::{PictureError, upright};
 
 /// The written files, and what a person should know of the pictures.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub(crate) struct Written {
     pub(crate) notes: Vec<String>,
 }
 
-/// Decodes the pictures and writes them into `folder`, which is there.
+/// Decodes the pictures and writes them into `folder`, which is made.
 pub(crate) async fn write(
     pictures: Vec<Bytes>,
     folder: PathBuf,
@@ -28,6 +28,7 @@ pub(crate) async fn write(
 }
 
 fn write_all(pictures: &[Bytes], folder: &Path, max_pixels: u64) -> Result<Written, Failure> {
+    std::fs::create_dir_all(folder).map_err(|error| cannot_write(&error))?;
     let mut written = Written {
         paths: Vec::new(),
         notes: Vec::new(),
@@ -38,7 +39,7 @@ fn write_all(pictures: &[Bytes], folder: &Path, max_pixels: u64) -> Result<Writt
             1 => String::new(),
             _ => format!("view {}: ", index + 1),
         };
-        let picture = decode(bytes, max_pixels).map_err(|error| unreadable(&view, &error))?;
+        let picture = upright(bytes, max_pixels).map_err(|error| unreadable(&view, &error))?;
         let path = folder.join(index.to_string());
         File::create(&path)
             .and_then(|file| picture.write_png(file))
@@ -70,6 +71,8 @@ mod tests {
     use image::codecs::png::PngEncoder;
     use image::{ExtendedColorType, ImageEncoder as _};
     use moxcms::ColorProfile;
+
+    use trellis_picture::decode;
 
     use super::*;
 

@@ -90,6 +90,7 @@ fn rows(
     mut take: impl FnMut(&[u8]) -> Result<(), Unfit>,
 ) -> Result<(), Unfit> {
     let at_a_time = (BLOCK_BYTES / row_bytes.max(1)).max(1);
+    let at_a_time = usize::try_from(rows).unwrap_or(usize::MAX).min(at_a_time);
     let mut buffer = vec![0; at_a_time * row_bytes];
     let mut left = rows;
     while left > 0 {

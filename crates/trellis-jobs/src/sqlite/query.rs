@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 use trellis_core::{JobEvent, JobId, JobState};
 
 use super::names;
-use super::rows::{Json, below, clamped, micros, parsed, record, stored, time};
+use super::rows::{Json, below, clamped, micros, parsed, record, state, stored, time};
 use crate::{CacheKey, ClaimFilter, JobQuery, Owner, Page, StoreError, StoreStats, StoredJob, WorkerName};
 
 /// Live jobs that fit and list nothing yet: before a job's result nothing but its preview is listed.
@@ -153,8 +153,7 @@ pub(super) fn events(
 
 /// How many jobs wait.
 pub(super) fn queued(connection: &Connection) -> Result<u64, StoreError> {
-    let mut statement = connection.prepare_cached("SELECT count(*) FROM jobs WHERE state = 'queued'")?;
-    Ok(statement.query_row([], |row| row.get(0))?)
+    Ok(stats(connection)?.queued)
 }
 
 /// Finished jobs that are to be forgotten, oldest end first. Both rules select from the front of that
@@ -165,9 +164,8 @@ pub(super) fn expired(
     ended_before: Option<Timestamp>,
     limit: u32,
 ) -> Result<Vec<JobId>, StoreError> {
-    let finished: u64 = connection
-        .prepare_cached("SELECT count(*) FROM jobs WHERE ended_at IS NOT NULL")?
-        .query_row([], |row| row.get(0))?;
+    let stats = stats(connection)?;
+    let finished = stats.succeeded + stats.failed + stats.cancelled;
     let old: u64 = connection
         .prepare_cached("SELECT count(*) FROM jobs WHERE ended_at < ?1")?
         .query_row([ended_before.map_or(i64::MIN, micros)], |row| row.get(0))?;
@@ -180,29 +178,56 @@ pub(super) fn expired(
     Ok(found.collect::<Result<_, _>>()?)
 }
 
+/// As many rows as there are states, however many jobs.
+const COUNTS: &str = "SELECT state, jobs FROM counts";
+
 /// Jobs by state.
 pub(super) fn stats(connection: &Connection) -> Result<StoreStats, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT count(*) FILTER (WHERE state = 'queued'), count(*) FILTER (WHERE state = 'running'),
-                count(*) FILTER (WHERE state = 'succeeded'), count(*) FILTER (WHERE state = 'failed'),
-                count(*) FILTER (WHERE state = 'cancelled')
-         FROM jobs",
-    )?;
-    Ok(statement.query_row([], |row| {
-        Ok(StoreStats {
-            queued: row.get(0)?,
-            running: row.get(1)?,
-            succeeded: row.get(2)?,
-            failed: row.get(3)?,
-            cancelled: row.get(4)?,
-        })
-    })?)
+    let mut stats = StoreStats::default();
+    let mut statement = connection.prepare_cached(COUNTS)?;
+    let counts = statement.query_map([], |row| Ok((state(row, 0)?, row.get(1)?)))?;
+    for counted in counts {
+        let (of, jobs) = counted?;
+        *match of {
+            JobState::Queued => &mut stats.queued,
+            JobState::Running => &mut stats.running,
+            JobState::Succeeded => &mut stats.succeeded,
+            JobState::Failed => &mut stats.failed,
+            JobState::Cancelled => &mut stats.cancelled,
+        } = jobs;
+    }
+    Ok(stats)
 }
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::StatementStatus;
+
     use super::*;
     use crate::sqlite::schema::open_writer;
+
+    #[test]
+    fn counting_jobs_costs_the_same_however_many_there_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = open_writer(&folder.path().join("jobs.db")).unwrap();
+        let mut steps = Vec::new();
+        for jobs in [3, 3_000] {
+            connection
+                .execute(
+                    "WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < ?1)
+                     INSERT INTO jobs (id, owner, state, backend, params, created_at, updated_at)
+                     SELECT printf('%d-%d', ?1, n), '', 'queued', 'relief', '{}', n, n FROM counted",
+                    [jobs],
+                )
+                .unwrap();
+            let mut counting = connection.prepare(COUNTS).unwrap();
+            let states = counting.query_map([], |row| row.get::<_, u64>(1)).unwrap();
+            assert_eq!(states.count(), JobState::ALL.len());
+            steps.push(counting.get_status(StatementStatus::VmStep));
+        }
+        assert_eq!(steps[0], steps[1]);
+        assert_eq!(queued(&connection).unwrap(), 3_003);
+    }
 
     #[test]
     fn lists_read_an_index_and_sort_nothing() {

@@ -128,9 +128,7 @@ fn in_savepoint<T>(
     connection: &Connection,
     call: impl FnOnce(&Connection) -> Result<T, StoreError>,
 ) -> (Result<T, StoreError>, Option<SqliteFailure>) {
-    let mut done = connection
-        .execute_batch("SAVEPOINT one_call")
-        .map_err(StoreError::from);
+    let mut done = execute(connection, "SAVEPOINT one_call");
     let mut result = match done {
         Ok(()) => call(connection),
         Err(error) => return (Err(error), None),
@@ -141,15 +139,19 @@ fn in_savepoint<T>(
         return (result, broke.or_else(|| Some(SqliteFailure::rolled_back())));
     }
     if result.is_err() {
-        done = connection
-            .execute_batch("ROLLBACK TO one_call")
-            .map_err(StoreError::from);
+        done = execute(connection, "ROLLBACK TO one_call");
     }
-    done = done.and_then(|()| Ok(connection.execute_batch("RELEASE one_call")?));
+    done = done.and_then(|()| execute(connection, "RELEASE one_call"));
     if let (Ok(_), Err(error)) = (&result, done) {
         result = Err(error);
     }
     (result, None)
+}
+
+/// A statement that is made for each call, and planned once.
+fn execute(connection: &Connection, statement: &str) -> Result<(), StoreError> {
+    connection.prepare_cached(statement)?.execute([])?;
+    Ok(())
 }
 
 fn said_by_sqlite(error: &StoreError) -> Option<SqliteFailure> {

@@ -619,7 +619,7 @@ pub async fn jobs_are_counted_by_state<F: Fixture>() {
         .apply(new_job(3).id, at(14), Command::Cancel { by })
         .await
         .unwrap();
-    let _running = claim(&*store, "a", 15).await.unwrap();
+    let running = claim(&*store, "a", 15).await.unwrap();
     let counted = StoreStats {
         queued: 1,
         running: 1,
@@ -627,6 +627,25 @@ pub async fn jobs_are_counted_by_state<F: Fixture>() {
         failed: 1,
         cancelled: 1,
     };
+    assert_eq!(store.stats().await.unwrap(), counted);
+    store.release(&running.lease, at(16)).await.unwrap();
+    store
+        .apply(failed.lease.job, at(17), Command::Delete)
+        .await
+        .unwrap();
+    let counted = StoreStats {
+        queued: 2,
+        running: 0,
+        failed: 0,
+        ..counted
+    };
+    assert_eq!(store.stats().await.unwrap(), counted);
+    // One that is refused changes nothing.
+    let refused = NewJob {
+        queue_limit: 2,
+        ..new_job(6)
+    };
+    store.submit(refused).await.unwrap_err();
     assert_eq!(store.stats().await.unwrap(), counted);
 }
 

@@ -67,10 +67,12 @@ async fn a_blob_that_is_too_short_ends_with_an_error() {
     let key = BlobKey::input(job(1), 0);
     place.blobs.put(&key, Bytes::from_static(b"short")).await.unwrap();
     let parts: Vec<_> = place.blobs.read(&key, 0..9).await.unwrap().collect().await;
+    // What is there may be told before.
     assert!(
-        matches!(parts[..], [Err(BlobError::Unavailable { .. })]),
+        matches!(parts.last(), Some(Err(BlobError::Unavailable { .. }))),
         "{parts:?}"
     );
+    assert!(parts.len() <= 2, "{parts:?}");
 }
 
 /// Folders of earlier versions, one a job.

@@ -84,6 +84,8 @@ async fn jobs_of_every_earlier_version_are_there_after_an_upgrade() {
             (&Owner::default(), &None::<CacheKey>)
         );
         assert_eq!(store.events(None, 0, 9).await.unwrap().len(), 1);
+        let counted = store.stats().await.unwrap();
+        assert_eq!((counted.queued, counted.succeeded), (0, 1));
         // Its idempotency key still answers, to its owner.
         let again = |owner: &str| NewJob {
             owner: Owner::named(owner),

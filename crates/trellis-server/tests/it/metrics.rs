@@ -179,7 +179,9 @@ async fn a_store_that_fails_leaves_out_its_figures_and_no_others() {
     let before = kit.get("/metrics").await.text();
     assert_lines(&before, &[r#"trellis_jobs{state="queued"} 1"#]);
     let database = rusqlite::Connection::open(kit.path().join("jobs.db")).unwrap();
-    database.execute_batch("ALTER TABLE jobs RENAME TO gone").unwrap();
+    database
+        .execute_batch("ALTER TABLE counts RENAME TO gone")
+        .unwrap();
     let answer = kit.get("/metrics").await;
     assert_eq!(answer.status, 200);
     let text = answer.text();

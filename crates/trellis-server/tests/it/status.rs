@@ -55,7 +55,9 @@ async fn a_database_that_does_not_answer_leaves_out_its_counts_alone() {
     let kit = Kit::new();
     kit.submit().await;
     let database = rusqlite::Connection::open(kit.path().join("jobs.db")).unwrap();
-    database.execute_batch("ALTER TABLE jobs RENAME TO gone").unwrap();
+    database
+        .execute_batch("ALTER TABLE counts RENAME TO gone")
+        .unwrap();
     let shown = status(&kit).await;
     assert_eq!(shown.get("jobs"), None);
     assert_eq!(shown["since_start"]["accepted"], 1);
