@@ -3,6 +3,7 @@
 import { artifactUrl, follow, getJob, ifThere, isOver, json, put, send, shownModel, submit } from "./api.js";
 import { offers, parameters } from "./contract.js";
 import { announce, attempt, button, dialog, h, sentence } from "./dom.js";
+import { exported, otherFiles } from "./export.js";
 import { JOBS_MOVED, lookAgain } from "./status.js";
 import { drawn, tools, viewer } from "./viewer.js";
 import { STAGE_ORDER, curlLine, duration, exportOf, formatName, generateLine, jobName, provenance, size, stageName, stateName, when } from "./words.js";
@@ -181,7 +182,7 @@ async function factsOf(job, refresh, panel) {
     parts.push(h("section", {}, h("h3", {}, "Files"),
       h("ul", { class: "files" }, ...files.map((file) => h("li", {}, h("a", { href: artifactUrl(job, file.name), download: file.name }, formatName(file.format)), h("span", {}, size(file.size_bytes)))),
         job.statement && h("li", {}, h("a", { href: `v1/jobs/${job.id}/statement`, download: job.statement.name }, "Statement of origin"), h("span", {}, "JSON"))),
-      await exportMore(job), decodeAgain(job, all)));
+      await otherFiles(job, all)));
   }
   if (job.provenance) parts.push(h("section", {}, h("h3", {}, "Where it comes from"), ...provenance(job).map((line) => h("p", {}, line))));
   if (job.timings) {
@@ -199,39 +200,6 @@ async function factsOf(job, refresh, panel) {
       (await canRename()) && button("Rename…", () => rename(job, refresh)),
       button("Delete", () => remove(job), { class: "quiet danger" }))));
   return parts;
-}
-
-/** Formats that can be made of a finished GLB, where the server has that. @param {Job} job */
-async function exportMore(job) {
-  if (job.state !== "succeeded" || !(await offers("/v1/jobs/{id}/exports"))) return null;
-  const list = h("select", { "aria-label": "Another format" }, ...["obj", "voxels", "stl", "ply"].filter((format) => !job.artifacts.some((file) => file.format === format)).map((format) => h("option", { value: format }, formatName(format))));
-  return list.options.length > 0 && h("div", { class: "row export" }, list, button("Export", async () => {
-    await exported(job.id, { format: list.value });
-  }));
-}
-
-/**
- * A model with another texture or simplification, while what TRELLIS sampled for the job is kept.
- * @param {Job} job @param {import("./contract.js").Parameter[]} all
- */
-function decodeAgain(job, all) {
-  if (job.state !== "succeeded" || !job.latents) return null;
-  const field = (/** @type {string} */ name) => all.find((one) => one.name === name);
-  const { min: least = 0, max: most = 0, step = 1 } = field("texture_size") ?? {};
-  const sizes = Array.from({ length: (most - least) / step + 1 }, (_, index) => least + index * step);
-  const size = h("select", { "aria-label": "Texture size" }, ...sizes.map((one) => h("option", { value: String(one), selected: one === job.params.texture_size }, `${one} px`)));
-  const simplify = field("mesh_simplify");
-  const share = h("input", { type: "number", "aria-label": "Share of the triangles to remove", min: String(simplify?.min), max: String(simplify?.max), step: "0.01", value: String(job.params.mesh_simplify) });
-  return h("div", { class: "row export" }, size, share, button("Make again", async () => {
-    if (!share.reportValidity()) return;
-    await exported(job.id, { format: "glb", texture_size: Number(size.value), mesh_simplify: Number(share.value) });
-  }, { title: "The same model with another texture or fewer triangles, in seconds: nothing is sampled again" }));
-}
-
-/** Has another file made of a job's model, and shows that. @param {string} id @param {Record<string, unknown>} wish */
-async function exported(id, wish) {
-  const answer = await put("POST", `v1/jobs/${id}/exports`, wish);
-  location.hash = `#/job/${answer.headers.get("location")?.split("/").at(-1)}`;
 }
 
 /** @param {string} name @param {string} line */

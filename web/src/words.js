@@ -82,10 +82,14 @@ const pictureFiles = (job) =>
 
 /** What was asked of an export. @param {Job} job */
 export function exportOf({ params, source }) {
-  const [format] = params.formats;
-  // Decoded once more from what was sampled, not converted.
-  if (source?.decoder) return { format, texture_size: params.texture_size, mesh_simplify: params.mesh_simplify, texture: params.texture };
-  return { format, ...(format === "voxels" && { voxel_resolution: params.voxel_resolution }), ...(format === "stl" && { stl_size_mm: params.stl_size_mm }) };
+  const { formats } = params;
+  return {
+    ...(formats.length > 1 ? { formats } : { format: formats[0] }),
+    // Decoded once more from what was sampled, not converted.
+    ...(source?.decoder && { texture_size: params.texture_size, mesh_simplify: params.mesh_simplify, texture: params.texture }),
+    ...(formats.includes("voxels") && { voxel_resolution: params.voxel_resolution }),
+    ...(formats.includes("stl") && { stl_size_mm: params.stl_size_mm }),
+  };
 }
 
 /** The server's address. */
@@ -106,10 +110,14 @@ export function curlLine(job) {
  * @param {Job} job @param {import("./contract.js").Parameter[]} parameters
  */
 export function generateLine(job, parameters) {
-  if (job.source) {
-    const { format, ...numbers } = exportOf(job);
+  const { source } = job;
+  if (source) {
+    const { format: _, formats: __, ...numbers } = exportOf(job);
     const flags = Object.entries(numbers).map(([name, value]) => `--${name.replaceAll("_", "-")} ${value}`);
-    return ["trellis jobs export", job.source.job, `--format ${format}`, ...flags, `--server ${quoted(server())}`].join(" ");
+    // The command makes one file at a time.
+    const lines = job.params.formats.map((/** @type {string} */ format) =>
+      ["trellis jobs export", source.job, `--format ${format}`, ...flags, `--server ${quoted(server())}`].join(" "));
+    return lines.join(" && ");
   }
   const flags = parameters
     .filter(({ name, initial }) => name !== "formats" && name in job.params && job.params[name] !== initial)

@@ -265,7 +265,10 @@ fn no_scratch(cause: &std::io::Error) -> Failure {
 fn other_decoder() -> Failure {
     let message = "what was sampled for the earlier job can be decoded only by the Python environment and the model that \
                    sampled it, and this server has others now";
-    Failure::new(FailureKind::Unsupported, message)
+    Failure {
+        fix: "submit its pictures again with these parameters".to_owned(),
+        ..Failure::new(FailureKind::Unsupported, message)
+    }
 }
 
 fn unreadable(cause: &BlobError, what: &str) -> Failure {
