@@ -262,7 +262,7 @@ impl Jobs {
         let StoredJob { job, latents, .. } = earlier;
         let id = succeeded(earlier)?;
         let latents = latents.as_ref().ok_or(ExportError::NoLatents { id })?;
-        if self.makers.decoder() != Some(latents.decoder) {
+        if !self.makers.decodes(latents.decoder) {
             return Err(ExportError::OtherDecoder { id });
         }
         Ok(Origin {

@@ -36,9 +36,9 @@ pub trait Makers: Send + Sync + 'static {
     /// [`trellis_core::FailureKind::Unsupported`] where no backend here will ever make it.
     fn made_by(&self, choice: BackendChoice, formats: &[Format]) -> Result<Option<String>, Failure>;
 
-    /// Names what decodes here what was sampled; `None`: nothing does.
-    fn decoder(&self) -> Option<Sha256> {
-        None
+    /// Whether something here decodes what was sampled by `decoder`, a Python environment and a model.
+    fn decodes(&self, _decoder: Sha256) -> bool {
+        false
     }
 }
 

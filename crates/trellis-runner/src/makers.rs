@@ -25,7 +25,7 @@ impl Makers for LocalMakers {
         Ok(self.origin.identity(backend.as_ref()))
     }
 
-    fn decoder(&self) -> Option<Sha256> {
-        Some(self.origin.decoder())
+    fn decodes(&self, decoder: Sha256) -> bool {
+        decoder == self.origin.decoder()
     }
 }

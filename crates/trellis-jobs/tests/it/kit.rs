@@ -140,7 +140,7 @@ impl Makers for OneMaker {
         Ok(Some(self.0.to_owned()).filter(|name| !name.is_empty()))
     }
 
-    fn decoder(&self) -> Option<Sha256> {
-        Some(Sha256::of("this kit's decoder"))
+    fn decodes(&self, decoder: Sha256) -> bool {
+        decoder == Sha256::of("this kit's decoder")
     }
 }

@@ -462,8 +462,8 @@ impl Makers for Earlier {
         Ok(self.0.made_by(choice, formats).unwrap_or(None))
     }
 
-    fn decoder(&self) -> Option<Sha256> {
-        self.0.decoder()
+    fn decodes(&self, decoder: Sha256) -> bool {
+        self.0.decodes(decoder)
     }
 }
 
