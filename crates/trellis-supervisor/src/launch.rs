@@ -12,6 +12,7 @@ use crate::environment::{environment, own};
 use crate::process::Launch;
 use crate::protocol::ToWorker;
 use crate::python::MODULE;
+use crate::share::Share;
 use trellis_core::Gpu;
 
 /// The model that workers load: the one there is.
@@ -46,6 +47,8 @@ pub(crate) struct Launcher {
     pub(crate) sources: PathBuf,
     pub(crate) number: usize,
     pub(crate) gpu: Option<Gpu>,
+    /// What of the GPU's memory is its own.
+    pub(crate) share: Arc<Share>,
     /// The driver's version, where it was asked.
     pub(crate) driver: Option<String>,
 }
@@ -59,6 +62,12 @@ impl Launcher {
         self.gpu.as_ref()
     }
 
+    /// How much of its GPU's memory the worker may have, where that is known.
+    pub(crate) fn memory_bytes(&self) -> Option<u64> {
+        let gpu = self.gpu.as_ref()?;
+        Some(self.share.of_all(gpu.memory_bytes))
+    }
+
     /// The mode to start in, by the free memory of the GPU as it is now.
     pub(crate) async fn admit(&self, lower: bool) -> Result<bool, Cause> {
         let low_vram = self.settings.low_vram || lower;
@@ -67,7 +76,10 @@ impl Launcher {
         let now = tokio::task::spawn_blocking(|| trellis_gpu::list(&[])).await;
         match now {
             Ok(Ok(found)) => match found.gpus.iter().find(|gpu| gpu.uuid == uuid) {
-                Some(gpu) => admit(MODEL, gpu, low_vram),
+                Some(gpu) => {
+                    let asked = (MODEL, self.settings.defaults.quality);
+                    admit(asked, gpu, &self.share, low_vram)
+                }
                 None => Err(Cause::Spawn {
                     reason: format!("the GPU {uuid} is gone"),
                 }),

@@ -159,15 +159,14 @@ settings! {
     "trellis.python", "python", env::WORKER_PYTHON, Kind::Program, "python3" =>
         "Python interpreter that has TRELLIS and torch";
     "trellis.gpus", "gpus", "TRELLIS_GPUS", Kind::Gpus, "all" =>
-        "Which GPUs get a worker: `all`, or numbers and UUIDs with commas between; `unchecked:2` \
-         starts two workers without looking for GPUs";
+        "Which GPUs get a worker: `all`, or numbers and UUIDs with commas between; one that is named twice gets two, which \
+         share its memory in equal parts; `unchecked:2` starts two workers without looking for GPUs";
     "trellis.default_quality", "default-quality", "TRELLIS_DEFAULT_QUALITY", Kind::Quality, "balanced" =>
         "How near TRELLIS stays to its own code where a job does not say `quality`: `exact` is that code, `balanced` does \
          the same sooner, `draft` is soonest and loses detail (docs/performance.md)";
     "trellis.low_vram", "low-vram", "TRELLIS_LOW_VRAM", Kind::Switch, "false" =>
         "Keep models in main memory and bring each to the GPU for its stage: slower, but a GLB \
-         takes 8.5 GiB instead of 12.3 and Gaussians 3.1 instead of 5.7; chosen by itself where only \
-         that fits";
+         takes 6.8 GiB instead of 9.6 (in the quality `exact` 8.5 instead of 12.3); chosen by itself where only that fits";
     "trellis.warm_up", "warm-up", "TRELLIS_WARM_UP", Kind::Switch, "true" =>
         "Run a small picture through TRELLIS before a worker counts as ready";
     "trellis.patience_percent", "patience-percent", "TRELLIS_PATIENCE_PERCENT", whole(1, 10_000), "100" =>
