@@ -40,6 +40,7 @@ def sent() -> list[Message]:
             6_200_000_000,
             5_000_000_000,
             ["the PLY holds the full mesh"],
+            ["nvdiffrast"],
         ),
         protocol.Failed(
             JOB,

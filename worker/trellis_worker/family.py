@@ -52,6 +52,9 @@ class Family(Protocol):
     def exporting(self, run: Run, decoded: Any) -> AbstractContextManager[Callable[[Format], Save]]:
         """While it is open: prepares a format and gives what writes its file; enters the other stages."""
 
+    def non_commercial(self, params: Params) -> list[str]:
+        """The libraries that took part in such a job and whose licences allow no commercial use."""
+
     def notes(self, params: Params) -> list[str]:
         """What a person should know of the files."""
 

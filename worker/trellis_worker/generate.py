@@ -58,7 +58,8 @@ class Engine:
         finally:
             self.clean()
         notes = self.family.notes(request.params)
-        return Done(request.job, times, peak, self.vram.held(), facts.rss_bytes(), notes)
+        restricted = self.family.non_commercial(request.params)
+        return Done(request.job, times, peak, self.vram.held(), facts.rss_bytes(), notes, restricted)
 
     def sample(self, pictures: tuple[Path, ...], params: Params, stages: Stages) -> Any:
         """What the models make of the pictures."""

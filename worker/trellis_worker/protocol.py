@@ -276,6 +276,7 @@ class Done(Message):
     vram_bytes: int
     rss_bytes: int
     notes: list[str] = field(default_factory=list)
+    non_commercial: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -115,6 +115,8 @@ pub struct MadeWith {
     pub gpu: Option<GpuUsed>,
     /// Versions in its Python environment by name, such as `torch`.
     pub versions: BTreeMap<String, String>,
+    /// Libraries that took part and whose licences allow no commercial use.
+    pub non_commercial: Vec<String>,
 }
 
 /// A result.

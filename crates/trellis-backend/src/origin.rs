@@ -120,6 +120,7 @@ impl Origin {
             }),
             model_lock: self.installation.model_lock.filter(|_| python),
             gpu: with.gpu.clone(),
+            non_commercial: with.non_commercial.clone(),
         }
     }
 

@@ -62,6 +62,7 @@ pub(crate) struct JobReport {
     /// What the worker holds afterwards.
     pub(crate) memory: Memory,
     pub(crate) notes: Vec<String>,
+    pub(crate) non_commercial: Vec<String>,
 }
 
 impl Meaning {
@@ -183,6 +184,7 @@ fn of_job(message: FromWorker, held: Option<JobId>) -> Meaning {
             vram_bytes,
             rss_bytes,
             notes,
+            non_commercial,
         } => {
             let memory = Memory {
                 rss: rss_bytes,
@@ -193,6 +195,7 @@ fn of_job(message: FromWorker, held: Option<JobId>) -> Meaning {
                 peak_vram_bytes,
                 memory,
                 notes,
+                non_commercial,
             };
             Meaning::event(Event::Ended { job, replace: false }, RecordChange::Done(report))
         }

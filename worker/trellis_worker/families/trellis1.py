@@ -17,7 +17,7 @@ from typing import Any
 
 from .. import caching, latents
 from ..checkpoints import checkpoint, load_model, read_arguments, replaced
-from ..deferred import defer
+from ..deferred import defer, is_imported
 from ..exports import in_millimetres, plain_mesh
 from ..failures import OfflineAttempt, WorkerError
 from ..family import Report, Run, Save, own_params
@@ -173,6 +173,15 @@ class Trellis1:
         processing = importlib.import_module("trellis.utils.postprocessing_utils")
         with _mending(processing, quality_of(run.params)), _baking(processing, run.stages):
             yield Exports(run, decoded, processing).prepare
+
+    def non_commercial(self, params: Params) -> list[str]:
+        """What draws the splats, by the licence of the Gaussian splatting's authors; and NVIDIA's rasteriser, where
+        TRELLIS's own code fills holes and bakes."""
+        formats = set(params.formats)
+        drawn = Format.TURNTABLE in formats or (Format.GLB in formats and params.texture)
+        mended = bool(formats & {Format.GLB, Format.STL}) and not quality_of(params).ours
+        took_part = (("diff_gaussian_rasterization", drawn), ("nvdiffrast.torch", mended))
+        return [name.partition(".")[0] for name, took in took_part if took and is_imported(name)]
 
     def notes(self, params: Params) -> list[str]:
         notes = []

@@ -91,6 +91,8 @@ async fn a_result_is_made_again_of_what_was_sampled() {
         (&json!("trellis"), &again["source"]["sha256"])
     );
     assert_eq!(made["inputs"], first["provenance"]["inputs"]);
+    let restricted = json!(["diff_gaussian_rasterization", "nvdiffrast"]);
+    assert_eq!(made["non_commercial"], restricted, "by TRELLIS's own ways");
     assert!(again["latents"].is_null(), "they are the first job's");
 
     // Without its kept latents a job cannot be made again, which is said.

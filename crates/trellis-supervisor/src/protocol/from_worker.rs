@@ -84,6 +84,9 @@ pub enum FromWorker {
         rss_bytes: u64,
         /// What a person should know of the result.
         notes: Vec<String>,
+        /// Libraries that took part and whose licences allow no commercial use.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        non_commercial: Vec<String>,
     },
     /// The job, or with no job the load, failed.
     Failed {
