@@ -15,6 +15,7 @@ from .pictures import open_picture
 from .placement import Placement
 from .protocol import Done, Format, Generate, Latents, Message, Params, Progress, Stage
 from .stages import Stages
+from .turns import turn
 
 # Files in the order in which they are made: a GLB simplifies the mesh, the others use it.
 ORDER = (Format.GLB, Format.STL, Format.PLY, Format.GAUSSIAN_PLY, Format.TURNTABLE)
@@ -47,7 +48,7 @@ class Engine:
             if request.latents is None:
                 decoded = self.sample(request.pictures, request.params, stages)
             else:
-                decoded = self.family.revive(self._run(request.params, stages), request.latents)
+                decoded = self.revive(request.latents, request.params, stages)
             if request.keep_latents:
                 size = artifacts.whole(request.out, latents.NAME, self.family.latents(decoded))
                 send(Latents(request.job, latents.NAME, size))
@@ -70,7 +71,14 @@ class Engine:
             opened = open_picture(picture)
             prepared.append(self.family.prepare(self.pipeline, opened, params.remove_background))
             stages.step()
-        return self.family.sample(self._run(params, stages), prepared)
+        with turn(stages):
+            return self.family.sample(self._run(params, stages), prepared)
+
+    def revive(self, latents_file: Path, params: Params, stages: Stages) -> Any:
+        """What was sampled once, decoded again."""
+        stages.enter(Stage.DECODE)
+        with turn(stages):
+            return self.family.revive(self._run(params, stages), latents_file)
 
     def _export(
         self, request: Generate, decoded: Any, send: Callable[[Message], None], stages: Stages

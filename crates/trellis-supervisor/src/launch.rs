@@ -116,6 +116,11 @@ impl Launcher {
         }
         if let Some(gpu) = &self.gpu {
             set.push(("CUDA_VISIBLE_DEVICES", gpu.uuid.clone().into()));
+            if self.share.workers() > 1 {
+                // One samples at full speed, while others finish what they sampled.
+                let file = settings.state.join("worker").join(format!("turns-{}", gpu.uuid));
+                set.push(("TRELLIS_WORKER_TURNS", file.into()));
+            }
         }
         Launch {
             program: settings.python.clone(),
@@ -135,5 +140,54 @@ impl Launcher {
                 .warm_up
                 .then(|| Params::warm_up(MODEL, &self.settings.defaults)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use trellis_core::Capability;
+
+    use super::*;
+
+    fn turns(workers: usize) -> Option<OsString> {
+        let settings = LaunchSettings {
+            python: "python3".into(),
+            model: "model".into(),
+            torch_home: None,
+            u2net_home: None,
+            state: "state".into(),
+            defaults: Defaults::default(),
+            low_vram: false,
+            warm_up: false,
+        };
+        let gpu = Gpu {
+            index: 0,
+            uuid: "GPU-a".to_owned(),
+            name: "NVIDIA H100".to_owned(),
+            capability: Capability { major: 9, minor: 0 },
+            memory_bytes: 80 << 30,
+            free_bytes: 79 << 30,
+            temperature: None,
+            utilisation: None,
+            power_milliwatts: None,
+            persistent: None,
+            processes: vec![],
+        };
+        let launcher = Launcher {
+            settings: Arc::new(settings),
+            sources: "sources".into(),
+            number: 0,
+            gpu: Some(gpu),
+            share: Arc::new(Share::among(workers)),
+            driver: None,
+        };
+        assert_eq!(launcher.memory_bytes(), Some((80 << 30) / workers as u64));
+        launcher.launch().environment.remove("TRELLIS_WORKER_TURNS")
+    }
+
+    #[test]
+    fn workers_of_one_gpu_sample_in_turns() {
+        assert_eq!(turns(1), None, "it has nobody to wait for");
+        assert_eq!(turns(2).unwrap(), "state/worker/turns-GPU-a");
     }
 }

@@ -48,6 +48,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "texture/raster.py",
     "texture/simplify.py",
     "texture/unwrap.py",
+    "turns.py",
     "warmup.py",
 ];
 
