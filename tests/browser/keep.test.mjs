@@ -197,7 +197,7 @@ test("that nothing sampled is kept is said", () => visit(chromium, { rules: [], 
   const { id } = await running.submit();
   await running.finished(id);
   await page.goto(`${running.address}#/job/${id}`);
-  await page.getByText("What TRELLIS sampled for this model is not kept, or no longer").waitFor();
+  await page.getByText("Nothing that TRELLIS sampled for this model is kept").waitFor();
   assert.equal(await page.getByRole("button", { name: "Another texture or fewer triangles" }).count(), 0);
 }));
 

@@ -25,7 +25,7 @@ export async function otherFiles(job, all) {
     formats.length > 0 && h("div", { class: "row export" }, list, button("Export", () => exported(job.id, { format: list.value }))),
     sampled && there("glb") && button("Another texture or fewer triangles…", () => askAgain(job, sampled, all)),
     job.made_by === "trellis" && !sampled && h("p", { class: "hint" },
-      "What TRELLIS sampled for this model is not kept, or no longer: for another texture or fewer triangles submit its pictures again."));
+      "Nothing that TRELLIS sampled for this model is kept: for another texture or fewer triangles submit its pictures again."));
 }
 
 /** Of which job what was sampled is kept: an export has none of its own. @param {Job} job */

@@ -99,7 +99,7 @@ pub enum ExportError {
         id: JobId,
     },
     /// What was sampled for it is not kept, or no longer.
-    #[error("what was sampled for the job `{id}` is not kept, or no longer: it cannot be decoded again")]
+    #[error("nothing that TRELLIS sampled for the job `{id}` is kept, so it cannot be decoded again")]
     NoLatents {
         /// The earlier job.
         id: JobId,

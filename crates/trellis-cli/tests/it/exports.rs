@@ -65,7 +65,16 @@ async fn what_cannot_be_exported_is_said_in_the_server_s_words() {
     let nobody = "01890a5d-ac96-774b-bcce-b302099a8057";
     for (words, code, part) in [
         (&[nobody, "--format", "obj"][..], 1, "there is no job"),
-        (&[&id, "--format", "gaussian_ply"], 1, "`gaussian_ply`"),
+        (
+            &[&id, "--format", "gaussian_ply"],
+            1,
+            "nothing that TRELLIS sampled",
+        ),
+        (
+            &[&id, "--format", "stl", "--texture-size", "512"],
+            1,
+            "submit its pictures again",
+        ),
         (
             &[&id, "--format", "voxels", "--voxel-resolution", "4"],
             1,

@@ -141,7 +141,7 @@ impl Client {
         }
     }
 
-    /// Cancels a job.
+    /// Asks for an export; the status and what was said.
     pub(crate) async fn export(&self, id: &str, wish: &Value) -> (u16, Value) {
         let call = self
             .http
@@ -151,6 +151,7 @@ impl Client {
         (answer.status().as_u16(), answer.json().await.expect("JSON"))
     }
 
+    /// Cancels a job.
     pub(crate) async fn cancel(&self, id: &str) {
         let call = self.http.delete(format!("{}/jobs/{id}", self.base));
         assert!(call.send().await.expect("an answer").status().is_success());
