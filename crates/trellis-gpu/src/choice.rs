@@ -43,7 +43,10 @@ impl FromStr for GpuChoice {
             return Ok(Self::All);
         }
         if let Some(count) = text.strip_prefix("unchecked:") {
-            let count = count.parse().ok().filter(|count| (1..=MOST_WORKERS).contains(count));
+            let count = count
+                .parse()
+                .ok()
+                .filter(|count| (1..=MOST_WORKERS).contains(count));
             return count.map(Self::Unchecked).ok_or_else(invalid);
         }
         let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
@@ -141,7 +144,15 @@ mod tests {
             assert_eq!(text.parse::<GpuChoice>().unwrap().to_string(), text);
         }
         let many = ["0"; 65].join(",");
-        for text in ["", "none", "0,,1", "unchecked:0", "unchecked:1000", "cuda:0", &many] {
+        for text in [
+            "",
+            "none",
+            "0,,1",
+            "unchecked:0",
+            "unchecked:1000",
+            "cuda:0",
+            &many,
+        ] {
             assert!(text.parse::<GpuChoice>().is_err(), "{text}");
         }
     }
@@ -159,7 +170,10 @@ mod tests {
         assert_eq!(uuids("all").unwrap(), ["GPU-a", "MIG-b", "MIG-c"]);
         assert_eq!(uuids("1").unwrap(), ["MIG-b", "MIG-c"]);
         assert_eq!(uuids("MIG-c,0").unwrap(), ["MIG-c", "GPU-a"]);
-        assert_eq!(uuids("0,GPU-a,1,0").unwrap(), ["GPU-a", "GPU-a", "MIG-b", "MIG-c", "GPU-a"]);
+        assert_eq!(
+            uuids("0,GPU-a,1,0").unwrap(),
+            ["GPU-a", "GPU-a", "MIG-b", "MIG-c", "GPU-a"]
+        );
         let error = uuids("7").unwrap_err();
         assert_eq!(
             error.to_string(),

@@ -130,6 +130,7 @@ impl Accepted {
             artifacts: Vec::new(),
             statement: None,
             thumbnail: None,
+            latents: None,
             cache_key: None,
             webhook: self.webhook,
         }

@@ -136,9 +136,7 @@ impl Roster {
     /// Whether any of the others decodes what `decoder` sampled.
     fn decodes(&self, decoder: Sha256) -> bool {
         let offers = self.offers(BackendChoice::Trellis);
-        offers
-            .iter()
-            .any(|(.., offer)| offer.decoder == Some(decoder))
+        offers.iter().any(|(.., offer)| offer.decoder == Some(decoder))
     }
 }
 
@@ -318,7 +316,10 @@ mod tests {
 
     #[test]
     fn what_was_sampled_is_decoded_where_any_of_the_others_can() {
-        let nodes = vec![node("a", 1, Standing::Ready, false), node("b", 130, Standing::Ready, false)];
+        let nodes = vec![
+            node("a", 1, Standing::Ready, false),
+            node("b", 130, Standing::Ready, false),
+        ];
         let roster = Roster {
             name: "me".to_owned(),
             known: RwLock::new((Instant::now(), nodes)),

@@ -88,7 +88,12 @@ impl Needs {
 }
 
 /// The mode in which a worker may start, `true` for low VRAM; it is lowered where only that fits.
-pub(crate) fn admit(asked: (Model, Quality), gpu: &Gpu, share: &Share, low_vram: bool) -> Result<bool, Cause> {
+pub(crate) fn admit(
+    asked: (Model, Quality),
+    gpu: &Gpu,
+    share: &Share,
+    low_vram: bool,
+) -> Result<bool, Cause> {
     let needs = needs(asked.0, asked.1);
     let room = share.of_free(gpu.free_bytes);
     if !low_vram && room >= needs.mesh.resident_bytes {
@@ -106,7 +111,10 @@ pub(crate) fn admit(asked: (Model, Quality), gpu: &Gpu, share: &Share, low_vram:
     );
     if share.workers() > 1 {
         let part = memory_size(room);
-        message.push_str(&format!("; {} workers share it, {part} for each", share.workers()));
+        message.push_str(&format!(
+            "; {} workers share it, {part} for each",
+            share.workers()
+        ));
     }
     if !gpu.processes.is_empty() {
         message.push_str("; held by ");
@@ -240,7 +248,10 @@ mod tests {
         assert_eq!(admit(balanced, &gpu(22), &three, false), Ok(true));
         let many = Share::among(8);
         let refused = admit(balanced, &gpu(22), &many, false).unwrap_err().to_string();
-        assert!(refused.contains("; 8 workers share it, 2.8 GiB for each; held by"), "{refused}");
+        assert!(
+            refused.contains("; 8 workers share it, 2.8 GiB for each; held by"),
+            "{refused}"
+        );
     }
 
     #[test]
@@ -267,7 +278,13 @@ mod tests {
     fn a_job_for_which_all_models_are_too_much_has_each_for_its_stage() {
         let card = 12 << 30;
         assert!(fits_in_low_mode_only(&params(&Format::ALL, Quality::Exact), card));
-        assert!(!fits_in_low_mode_only(&params(&Format::ALL, Quality::Draft), card));
-        assert!(!fits_in_low_mode_only(&params(&[Format::Turntable], Quality::Exact), card));
+        assert!(!fits_in_low_mode_only(
+            &params(&Format::ALL, Quality::Draft),
+            card
+        ));
+        assert!(!fits_in_low_mode_only(
+            &params(&[Format::Turntable], Quality::Exact),
+            card
+        ));
     }
 }

@@ -46,7 +46,10 @@ mod tests {
     #[test]
     fn each_has_an_equal_part_whoever_starts_first() {
         let alone = Share::among(1);
-        assert_eq!((alone.of_free(20), alone.of_free(7), alone.of_all(24)), (20, 7, 24));
+        assert_eq!(
+            (alone.of_free(20), alone.of_free(7), alone.of_all(24)),
+            (20, 7, 24)
+        );
         let two = Share::among(2);
         assert_eq!(two.of_free(20), 10);
         // The first has loaded its models; a job of its will take more.

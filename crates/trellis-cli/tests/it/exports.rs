@@ -64,17 +64,33 @@ async fn a_glb_is_made_again_with_another_texture() {
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
     let server = Server::start(home.path(), &flags);
     let client = Client::new(&server.address);
-    let id = client.for_trellis(picture::png(96, 90), &json!({"seed": 7})).await;
+    let id = client
+        .for_trellis(picture::png(96, 90), &json!({"seed": 7}))
+        .await;
     client.finished(&id).await;
-    let other = ["--texture-size", "2048", "--mesh-simplify", "0.5", "--texture", "true"];
+    let other = [
+        "--texture-size",
+        "2048",
+        "--mesh-simplify",
+        "0.5",
+        "--texture",
+        "true",
+    ];
     let glb = ["--format", "glb", "-o", "again.glb", "--json"];
     let (code, said, problem) = ran(export(home.path(), &server, &[&id]).args(other).args(glb));
     assert_eq!(code, Some(0), "{problem}");
     let said: Value = serde_json::from_str(&said).expect("JSON");
-    assert!(is_glb(&fs::read(home.path().join("again.glb")).expect("it is there")));
+    assert!(is_glb(
+        &fs::read(home.path().join("again.glb")).expect("it is there")
+    ));
     let job = client.job(said["job"].as_str().expect("an id")).await;
     let asked = &job["params"];
-    let asked = json!([asked["seed"], asked["texture_size"], asked["mesh_simplify"], asked["texture"]]);
+    let asked = json!([
+        asked["seed"],
+        asked["texture_size"],
+        asked["mesh_simplify"],
+        asked["texture"]
+    ]);
     assert_eq!(asked, json!([7, 2048, 0.5, true]), "{job}");
     assert_eq!(job["backend"], "trellis");
 }

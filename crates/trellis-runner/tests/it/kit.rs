@@ -12,7 +12,8 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::{
-    Backend, Capabilities, Content, Latents, Made, MadeWith, Origin, Output, Readiness, Registry, Reporter, Request,
+    Backend, Capabilities, Content, Latents, Made, MadeWith, Origin, Output, Readiness, Registry, Reporter,
+    Request,
 };
 use trellis_core::{
     AssetName, BackendChoice, Failure, FailureKind, Format, GenerateError, Installation, Job, JobId,
