@@ -232,7 +232,7 @@ mod tests {
         let refused = admit(&gpu(3), Quality::Balanced, false).unwrap_err();
         assert_eq!(
             refused.to_string(),
-            "3.0 GiB of 24.0 GiB are free on the GPU, a worker needs 4.0 GiB, and 7.2 GiB for a mesh; \
+            "3.0 GiB of 24.0 GiB are free on the GPU, a worker needs 4.0 GiB, and 7.3 GiB for a mesh; \
              held by process 9 (18.0 GiB), process 7 (2.0 GiB)"
         );
     }
@@ -260,13 +260,13 @@ mod tests {
         let mesh = &[Format::Glb, Format::GaussianPly];
         assert_eq!(
             too_small(&params(mesh, Quality::Balanced), small).unwrap(),
-            "glb, gaussian_ply needs 7.2 GiB of GPU memory even in low-VRAM mode, and a worker here has 7.0 GiB; \
+            "glb, gaussian_ply needs 7.3 GiB of GPU memory even in low-VRAM mode, and a worker here has 7.0 GiB; \
              `gaussian_ply` needs 4.0 GiB"
         );
         assert_eq!(
             too_small(&params(mesh, Quality::Exact), 8 << 30).unwrap(),
             "glb, gaussian_ply needs 9.0 GiB of GPU memory even in low-VRAM mode, and a worker here has 8.0 GiB; \
-             the quality `balanced` needs 7.2 GiB; `gaussian_ply` needs 3.6 GiB"
+             the quality `balanced` needs 7.3 GiB; `gaussian_ply` needs 3.6 GiB"
         );
         assert_eq!(too_small(&params(mesh, Quality::Balanced), 8 << 30), None);
         let splats = &[Format::GaussianPly, Format::Turntable];
