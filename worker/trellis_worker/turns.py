@@ -1,7 +1,7 @@
 """Whose turn it is on a GPU that several workers share.
 
-One of them samples and decodes at a time, at full speed, while the others simplify, unwrap, bake and write their
-jobs' files. The turn is the kernel's lock on a file, so that it ends with its process, however that ends.
+One of them samples and decodes at a time, at full speed, while the others simplify, unwrap, bake and write
+their jobs' files. The turn is the kernel's lock on a file, so it ends with its process, however that ends.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from .stages import Stages
 
@@ -23,12 +24,12 @@ REPORT_SECONDS = 1.0
 
 @contextmanager
 def turn(stages: Stages) -> Iterator[None]:
-    """While it is open no other worker samples on this GPU. A cancel ends the wait; waiting belongs to no stage."""
+    """While it is open no other worker samples on this GPU. A cancel ends the wait; no stage counts it."""
     path = os.environ.get(VARIABLE)
     if not path:
         yield
         return
-    with open(path, "ab") as file:
+    with Path(path).open("ab") as file:
         began = reported = time.monotonic()
         while not _is_taken(file.fileno()):
             stages.check()

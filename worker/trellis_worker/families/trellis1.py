@@ -175,8 +175,8 @@ class Trellis1:
             yield Exports(run, decoded, processing).prepare
 
     def non_commercial(self, params: Params) -> list[str]:
-        """What draws the splats, by the licence of the Gaussian splatting's authors; and NVIDIA's rasteriser, where
-        TRELLIS's own code fills holes and bakes."""
+        """What draws the splats, by the licence of the Gaussian splatting's authors; and NVIDIA's rasteriser,
+        where TRELLIS's own code fills holes and bakes."""
         formats = set(params.formats)
         drawn = Format.TURNTABLE in formats or (Format.GLB in formats and params.texture)
         mended = bool(formats & {Format.GLB, Format.STL}) and not quality_of(params).ours
