@@ -102,24 +102,21 @@ pub(crate) fn admit(
     if room >= needs.splats.low_bytes {
         return Ok(true);
     }
-    let mut message = format!(
+    let mut said = vec![format!(
         "{} of {} are free on the GPU, a worker needs {}, and {} for a mesh",
         memory_size(gpu.free_bytes),
         memory_size(gpu.memory_bytes),
         memory_size(needs.splats.low_bytes),
         memory_size(needs.mesh.low_bytes),
-    );
+    )];
     if share.workers() > 1 {
         let part = memory_size(room);
-        message.push_str(&format!(
-            "; {} workers share it, {part} for each",
-            share.workers()
-        ));
+        said.push(format!("{} workers share it, {part} for each", share.workers()));
     }
     if !gpu.processes.is_empty() {
-        message.push_str("; held by ");
-        message.push_str(&holders(&gpu.processes));
+        said.push(format!("held by {}", holders(&gpu.processes)));
     }
+    let message = said.join("; ");
     Err(Cause::NoMemory { message })
 }
 
@@ -133,19 +130,18 @@ pub(crate) fn too_small(params: &Params, memory_bytes: u64) -> Option<String> {
     let needed = needs_of(params).low_bytes;
     (memory_bytes < needed).then(|| {
         let names: Vec<&str> = params.formats.iter().map(|format| format.name()).collect();
-        let mut message = format!(
+        let needs = format!(
             "{} needs {} of GPU memory even in low-VRAM mode, and a worker here has {}",
             names.join(", "),
             memory_size(needed),
             memory_size(memory_bytes),
         );
-        for (what, other) in others(params) {
+        let less = others(params).into_iter().filter_map(|(what, other)| {
             let bytes = needs_of(&other).low_bytes;
-            if bytes < needed {
-                message.push_str(&format!("; {what} needs {}", memory_size(bytes)));
-            }
-        }
-        message
+            (bytes < needed).then(|| format!("{what} needs {}", memory_size(bytes)))
+        });
+        let said: Vec<String> = [needs].into_iter().chain(less).collect();
+        said.join("; ")
     })
 }
 
