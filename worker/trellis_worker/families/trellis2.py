@@ -172,9 +172,11 @@ class Trellis2:
             return Decoded(_decoded(run, shape, texture, resolution), resolution, textured)
 
     def latents(self, decoded: Decoded) -> Save:
+        del decoded
         raise WorkerError(Kind.INTERNAL, "what TRELLIS.2 sampled is not kept")
 
     def revive(self, run: Run, latents: Path) -> Decoded:
+        del run, latents
         raise WorkerError(Kind.INTERNAL, "what TRELLIS.2 sampled is not kept")
 
     def non_commercial(self, params: Params) -> list[str]:
