@@ -174,6 +174,8 @@ async function again(job) {
 /** @param {Job} job @param {() => Promise<void>} refresh @param {import("./form.js").Form} [panel] */
 async function factsOf(job, refresh, panel) {
   const models = await parameters();
+  const [usual] = models.keys();
+  const all = models.get(job.params.model ?? usual) ?? [];
   const files = job.artifacts.filter(({ preview }) => !preview);
   const slowest = Math.max(1, ...(job.timings?.stages.map(({ ms }) => ms) ?? []));
   const parts = [];
