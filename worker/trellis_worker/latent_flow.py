@@ -41,6 +41,7 @@ def fits(model: Any) -> bool:
         os.environ.get(VARIABLE, "on") == "on"
         and getattr(model, "pe_mode", "") == "ape"
         and bool(getattr(model, "use_skip_connection", False))
+        and not getattr(model, "share_mod", False)
         and len(getattr(model, "io_block_channels", None) or ()) == 1
         and all(block.self_attn.attn_mode == "full" for block in model.blocks)
         and all(tuple(conv.weight.shape[1:4]) == (SIDE,) * 3 for conv in _convolutions(model))
@@ -87,10 +88,7 @@ class LatentFlow:
     def _answers(self, feats: Any, t: Any, cond: Any) -> list[Any]:
         model, places = self._model, self._places
         assert places is not None
-        embedded = model.t_embedder(t)
-        if model.share_mod:
-            embedded = model.adaLN_modulation(embedded)
-        embedded = embedded.type(model.dtype)
+        embedded = model.t_embedder(t).type(model.dtype)
         h = _linear(model.input_layer, feats).type(model.dtype)[None]
         skips = []
         for block in model.input_blocks:
@@ -142,8 +140,8 @@ class LatentFlow:
 
     def _transformed(self, block: Any, h: Any, embedded: Any, cond: Any) -> Any:
         """A `ModulatedSparseTransformerCrossBlock`."""
-        modulation = embedded if block.share_mod else block.adaLN_modulation(embedded)
-        shift, scale, gate, shift_after, scale_after, gate_after = modulation.chunk(6, dim=1)
+        modulation = block.adaLN_modulation(embedded).chunk(6, dim=1)
+        shift, scale, gate, shift_after, scale_after, gate_after = modulation
         part = block.norm1(h) * (1 + scale) + shift
         h = h + self._to_itself(block.self_attn, part) * gate
         h = h + self._to_condition(block.cross_attn, block.norm2(h), cond)
