@@ -20,6 +20,7 @@ import tempfile
 import time
 import traceback
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +160,9 @@ def rasters(table: Table, rounds: int) -> None:
         other += int((ours != theirs).sum())
     table.row(f"rasterising {VIEWS} views, 1024²", *times)
     print(f"pixels: {covered}; covered by one only: {differing}; showing another face: {other}", flush=True)
-    print(f"the kernel is used: {kernel.compiled() is not None}; pixels that torch alone draws otherwise: {alone}")
+    print(
+        f"the kernel is used: {kernel.compiled() is not None}; pixels that torch alone draws otherwise: {alone}"
+    )
 
 
 def mended(table: Table, rounds: int) -> None:
@@ -190,7 +193,9 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("model", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--parts", default="raster,holes,texture,textures,parts,load,sample,decode,draft,low_vram,first,queue")
+    parser.add_argument(
+        "--parts", default="raster,holes,texture,textures,parts,load,sample,decode,draft,low_vram,first,queue"
+    )
     parser.add_argument("--jobs", type=int, default=8)
     parser.add_argument("--go", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -236,38 +241,34 @@ class Bench:
 
     def measure(self, part: str) -> None:
         """One part; `decode` takes the latent of the last sample."""
-        rounds, table = self.given.rounds, self.table
-        match part:
-            case "raster":
-                rasters(table, rounds)
-            case "holes":
-                mended(table, rounds)
-            case "texture":
-                textures(table, rounds, assets()[:1], draw=True)
-            case "textures":
-                textures(table, 1, assets()[1:], draw=False)
-            case "load":
-                flows.load(self.given.model, table, min(rounds, 2))
-            case "sample":
-                flows.sample(self.flow, table, rounds)
-            case "decode":
-                flows.decoding(self.flow, table, rounds)
-            case "low_vram":
-                jobs.low_vram(self.flow, table)
-            case "draft":
-                flows.draft(self.flow, table, rounds)
-            case "parts":
-                glb_parts.measure(rounds)
-            case "first":
-                self._flow = None
-                flows.release()
-                jobs.first(self.given.model, min(rounds, 2))
-            case "queue":
-                with tempfile.TemporaryDirectory() as work:
-                    jobs.queue(self.given.model, self.flow, table, self.given.jobs, Path(work))
-                self._flow = None
-            case _:
-                raise ValueError(f"there is no part `{part}`")
+        rounds, table, model = self.given.rounds, self.table, self.given.model
+        parts: dict[str, Callable[[], None]] = {
+            "raster": lambda: rasters(table, rounds),
+            "holes": lambda: mended(table, rounds),
+            "texture": lambda: textures(table, rounds, assets()[:1], draw=True),
+            "textures": lambda: textures(table, 1, assets()[1:], draw=False),
+            "parts": lambda: glb_parts.measure(rounds),
+            "load": lambda: flows.load(model, table, min(rounds, 2)),
+            "sample": lambda: flows.sample(self.flow, table, rounds),
+            "decode": lambda: flows.decoding(self.flow, table, rounds),
+            "draft": lambda: flows.draft(self.flow, table, rounds),
+            "low_vram": lambda: jobs.low_vram(self.flow, table),
+            "first": self.first,
+            "queue": self.queue,
+        }
+        if part not in parts:
+            raise ValueError(f"there is no part `{part}`")
+        parts[part]()
+
+    def first(self) -> None:
+        self._flow = None
+        flows.release()
+        jobs.first(self.given.model)
+
+    def queue(self) -> None:
+        with tempfile.TemporaryDirectory() as work:
+            jobs.queue(self.given.model, self.flow, self.table, self.given.jobs, Path(work))
+        self._flow = None
 
 
 if __name__ == "__main__":

@@ -45,7 +45,9 @@ def measure(rounds: int) -> None:
     rendering = importlib.import_module("trellis.utils.render_utils")
     whole = Asset("sphere", *rounded(252, 2, 0.0), waves)
     (outer, shell), (inner, core) = torus(500, 380), torus(500, 380, 0.1)
-    nested = Asset("torus in a torus", torch.cat([outer, inner]), torch.cat([shell, core + len(outer)]), waves)
+    nested = Asset(
+        "torus in a torus", torch.cat([outer, inner]), torch.cat([shell, core + len(outer)]), waves
+    )
     for asset in (whole, nested, assets()[0]):
         print(f"-- {asset.name}, {len(asset.faces)} faces", flush=True)
         painter = Painter(asset)

@@ -1,4 +1,4 @@
-"""Whole jobs in TRELLIS's own way and the worker's, one after the other and several at once; for bench_trellis.py."""
+"""Whole jobs in TRELLIS's own way and the worker's, one by one and several at once; for bench_trellis.py."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ def low_vram(flow: Flow, table: Table) -> None:
         exact, ours = ([clocks[way].peaks[stage] / GIB] for way in (Quality.EXACT, Quality.BALANCED))
         table.row(f"low-VRAM mode, most memory in {stage}", exact, ours, "GiB")
     for stage in ("simplify", "texture", "export"):
-        print(f"| low-VRAM mode, most memory in {stage} | | {clocks[Quality.BALANCED].peaks[stage] / GIB:.2f} GiB | |")
+        most = clocks[Quality.BALANCED].peaks[stage] / GIB
+        print(f"| low-VRAM mode, most memory in {stage} | | {most:.2f} GiB | |", flush=True)
     print(f"held by torch after it: {torch.cuda.memory_reserved() / GIB:.2f} GiB", flush=True)
     placed(flow.pipeline)
 
@@ -135,16 +136,15 @@ def queue(folder: Path, flow: Flow, table: Table, jobs: int, work: Path) -> None
     print(f"workers ended with {ended}", flush=True)
 
 
-def first(folder: Path, rounds: int) -> None:
-    """The first job of a fresh process up to decoding, and the second, with each lever that compiles or
-    records something and without it."""
+def first(folder: Path) -> None:
+    """The first job of a fresh process and the second, with each lever that compiles or records something and
+    without it."""
     levers = (graphs.VARIABLE, latent_flow.VARIABLE, kernel.VARIABLE)
     command = [sys.executable, str(Path(__file__).with_name("bench_trellis.py")), str(folder)]
-    for _ in range(rounds):
-        for off in (None, *levers):
-            variables = os.environ | {name: "off" if name == off else "on" for name in levers}
-            print(f"-- {'everything on' if off is None else f'{off}=off'}", flush=True)
-            subprocess.run([*command, "--parts", "fresh"], env=variables, check=True)
+    for off in (None, *levers):
+        variables = os.environ | {name: "off" if name == off else "on" for name in levers}
+        print(f"-- {'everything on' if off is None else f'{off}=off'}", flush=True)
+        subprocess.run([*command, "--parts", "fresh"], env=variables, check=True)
 
 
 def fresh(folder: Path) -> None:

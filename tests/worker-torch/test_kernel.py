@@ -1,4 +1,4 @@
-"""The kernel that draws faces against the rasteriser in torch, compiled for the processor: the code is the same."""
+"""The kernel that draws faces, compiled for the processor, against the rasteriser in torch."""
 
 from __future__ import annotations
 
@@ -44,7 +44,10 @@ def on_processor(folder: Path) -> Any:
     run = ctypes.CDLL(str(library)).all
 
     def rows(items: Any, **more: int) -> None:
-        run(ctypes.c_longlong(len(items)), (ctypes.c_longlong * len(more))(*(more[name] for name in kernel.NAMES)))
+        run(
+            ctypes.c_longlong(len(items)),
+            (ctypes.c_longlong * len(more))(*(more[name] for name in kernel.NAMES)),
+        )
 
     return rows
 

@@ -176,9 +176,7 @@ class Flow(nn.Module):
             skips.append(h.feats)
         h = h.replace(h.feats + self.pos_embedder(h.coords[:, 1:]))
         for block in self.blocks:
-            parts = [
-                block(h.feats[h.coords[:, 0] == k], emb[k : k + 1], cond[k]) for k in range(len(cond))
-            ]
+            parts = [block(h.feats[h.coords[:, 0] == k], emb[k : k + 1], cond[k]) for k in range(len(cond))]
             h = h.replace(torch.cat(parts))
         for block, skip in zip(self.out_blocks, reversed(skips), strict=True):
             h = block(h.replace(torch.cat([h.feats, skip], 1)), emb, finer)

@@ -1,14 +1,14 @@
 """The structured latent's flow for voxels that stay where they are, with dense tensors.
 
-TRELLIS's code makes a new sparse tensor for each small piece of work, and finds the same neighbours and coarse
-voxels at each step: the GPU waits for the processor most of the time. Here both are found once for a job, and
-samples that differ in their condition only are rows of one tensor. Until the first of them meets its condition
-they are the same, so that far is gone once for all rows. A convolution makes of each voxel what it gives to its
-27 neighbours by one matrix product, and then adds up what each is given; where voxels were only copied from
-coarser ones, it begins with those.
+TRELLIS's code makes a new sparse tensor for each small piece of work, and finds the same neighbours and
+coarse voxels at each step: the GPU waits for the processor most of the time. Here both are found once for a
+job, and samples that differ only in their condition are rows of one tensor. Before they meet it they are the
+same, so that far one row does for all. A convolution makes of each voxel what it gives to its 27 neighbours
+by one matrix product, and then adds up what each is given; where voxels were only copied from coarser ones,
+it begins with those.
 
-The sums are TRELLIS's in another order. The first answer of a process is compared with that of TRELLIS's code;
-where they are further apart than rounding explains, TRELLIS's code answers from then on.
+The sums are TRELLIS's in another order. The first answer of a process is compared with that of TRELLIS's
+code; where they are further apart than rounding explains, TRELLIS's code answers from then on.
 
 Names: Microsoft's TRELLIS, `trellis/models/structured_latent_flow.py`, `trellis/modules/sparse/`; spconv's
 layout of weights.
@@ -72,8 +72,8 @@ class LatentFlow:
         self._weights.clear()
 
     def __call__(self, x: Any, t: Any, cond: Any, own: Callable[[], list[Any]]) -> list[Any]:
-        """The answer (N, C) for the sparse tensor `x` and each row of `cond`, at the time `t` (1). `own` gives
-        those of TRELLIS's code."""
+        """The answers (N, C) for the sparse tensor `x` and each row of `cond` at the time `t` (1). `own`
+        gives those of TRELLIS's code."""
         if not self.works:
             return own()
         if x.coords is not self._coords:
@@ -121,7 +121,7 @@ class LatentFlow:
         return inner + (beside[:, places.parent] if block.upsample else beside)
 
     def _convolved(self, conv: Any, h: Any, around: Any) -> Any:
-        """Of (B, M, C) what the voxels are given by those `around` them (N, 27), of which `M` is none."""
+        """Of (B, M, C) what the voxels are given by those `around` them (N, 27), where `M` is none."""
         if conv not in self._weights:
             out, channels = conv.weight.shape[0], conv.weight.shape[-1]
             weight = conv.weight.reshape(out, AROUND, channels)
@@ -224,5 +224,7 @@ def _alike(ours: list[Any], theirs: list[Any]) -> bool:
     # What is not a number is not alike.
     if apart <= ROUNDING * largest:
         return True
-    log.warning("the latent's flow is TRELLIS's own: ours is %.1e away from values up to %.1e", apart, largest)
+    log.warning(
+        "the latent's flow is TRELLIS's own: ours is %.1e away from values up to %.1e", apart, largest
+    )
     return False
