@@ -160,9 +160,8 @@ def rasters(table: Table, rounds: int) -> None:
         other += int((ours != theirs).sum())
     table.row(f"rasterising {VIEWS} views, 1024²", *times)
     print(f"pixels: {covered}; covered by one only: {differing}; showing another face: {other}", flush=True)
-    print(
-        f"the kernel is used: {kernel.compiled() is not None}; pixels that torch alone draws otherwise: {alone}"
-    )
+    used = kernel.compiled() is not None
+    print(f"the kernel is used: {used}; pixels that torch alone draws otherwise: {alone}", flush=True)
 
 
 def mended(table: Table, rounds: int) -> None:

@@ -78,9 +78,9 @@ def made(watch: Watch, asset: Asset, processing: Any, rendering: Any) -> None:
     vertices, faces = vertices.cpu().numpy(), faces.cpu().numpy()
     vertices, faces, uvs = watch(f"unwrap {len(faces)} faces", lambda: unwrap.parametrise(vertices, faces))
     surface = observations.Surface(
-        torch.tensor(vertices, device="cuda"),
+        torch.tensor(vertices, dtype=torch.float32, device="cuda"),
         torch.tensor(faces.astype("int64"), device="cuda"),
-        torch.tensor(uvs, device="cuda"),
+        torch.tensor(uvs, dtype=torch.float32, device="cuda"),
     )
     trellis = glb.Trellis(processing, rendering)
     with torch.no_grad():
