@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tracing::warn;
-use trellis_core::{BackendChoice, Defaults, Failure, Format, Input, Job, JobEvent, JobId};
+use trellis_core::{BackendChoice, Defaults, Failure, Format, Input, Job, JobEvent, JobId, Sha256};
 
 use crate::rules::Command;
 use crate::{
@@ -35,6 +35,11 @@ pub trait Makers: Send + Sync + 'static {
     /// it is not known exactly, so that no earlier result stands for it. Fails with
     /// [`trellis_core::FailureKind::Unsupported`] where no backend here will ever make it.
     fn made_by(&self, choice: BackendChoice, formats: &[Format]) -> Result<Option<String>, Failure>;
+
+    /// Whether something here decodes what was sampled by `decoder`, a Python environment and a model.
+    fn decodes(&self, _decoder: Sha256) -> bool {
+        false
+    }
 }
 
 /// What became of a job that a client no longer wants.

@@ -29,6 +29,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "guidance.py",
     "hooks.py",
     "latent_flow.py",
+    "latents.py",
     "loading.py",
     "offline.py",
     "parent.py",
@@ -49,6 +50,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "texture/raster.py",
     "texture/simplify.py",
     "texture/unwrap.py",
+    "turns.py",
     "warmup.py",
 ];
 
