@@ -65,6 +65,8 @@ def made(watch: Watch, asset: Asset, processing: Any, rendering: Any) -> None:
     vertices, faces = watch("simplify", lambda: simplify.simplify(*mesh, LEFT))
     on_gpu = torch.tensor(vertices).cuda(), torch.tensor(faces.astype(numpy.int32)).cuda()
     shown = watch(f"{VIEWS} views of {len(faces)} faces", lambda: holes.seen_in(*on_gpu, places, SIDE))
+    with replaced(holes, "VIEWS_AT_ONCE", 5):
+        watch("the same, five at once", lambda: holes.seen_in(*on_gpu, places, SIDE))
     with replaced(kernel, "compiled", lambda: None):
         other = watch("the same without the kernel", lambda: holes.seen_in(*on_gpu, places, SIDE))
     if not torch.equal(shown, other):

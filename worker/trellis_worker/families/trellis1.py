@@ -404,8 +404,9 @@ def _baking(module: Any, stages: Stages) -> Iterator[None]:
         return simplified[0]
 
     def parametrize_mesh(*args: Any, **options: Any) -> Any:
-        # Unwrapping and rendering the views are part of the texture.
-        stages.enter(Stage.TEXTURE)
+        # Unwrapping and rendering the views are part of the texture, which ours has begun before.
+        if stages.current is not Stage.TEXTURE:
+            stages.enter(Stage.TEXTURE)
         return parametrize(*args, **options)
 
     with (

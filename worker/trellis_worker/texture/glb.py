@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from ..protocol import Stage
 from ..stages import Stages
 from .bake import bake
 from .observations import Seen, Surface, clip_matrix, joined, observe
@@ -41,6 +42,8 @@ def to_glb(trellis: Trellis, splats: Any, simplified: tuple[Any, Any], size: int
     """A trimesh with a texture of `size`, Y up, from the simplified vertices and faces."""
     numpy = importlib.import_module("numpy")
     vertices, faces = simplified
+    # Waits for what the GPU has to do, so not once the views are being drawn.
+    stages.enter(Stage.TEXTURE)
     with ThreadPoolExecutor(1) as beside:
         # The views on the GPU, while the processor unwraps.
         drawing = beside.submit(_drawn, trellis, splats)

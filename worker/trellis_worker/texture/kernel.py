@@ -25,11 +25,11 @@ LANES = 4
 
 SOURCE = """
 template <typename T>
-T draw_rows(T item, T places, T depths, T faces, T nearest, T face_count, T vertex_count, T pictures,
-            T width, T height, T subpixel_bits, T face_bits, T ranks, T lanes) {
-  const T lane = item / (pictures * face_count);
-  const T picture = item / face_count - lane * pictures;
+T draw_rows(T item, T places, T depths, T faces, T nearest, T face_count, T vertex_count, T width,
+            T height, T subpixel_bits, T face_bits, T ranks, T lanes) {
+  const T picture = item / (lanes * face_count);
   const T face = item % face_count;
+  const T lane = item / face_count - picture * lanes;
   const T* corners = (const T*)faces + 3 * face;
   const T base = picture * vertex_count;
   T x[3], y[3];
@@ -158,14 +158,14 @@ def drawing(rows: Callable[..., Any]) -> Callable[..., None]:
     def draw(places: Any, depths: Any, faces: Any, nearest: Any, grid: Grid) -> None:
         tensors = (places.contiguous(), depths.contiguous(), faces.contiguous())
         pictures, height, width = nearest.shape
-        items = torch.arange(LANES * pictures * len(faces), device=faces.device)
+        # Picture after picture: faces write anywhere in one, and those drawn at a time fit the GPU's cache.
+        items = torch.arange(pictures * LANES * len(faces), device=faces.device)
         addresses = dict(zip(NAMES, (tensor.data_ptr() for tensor in (*tensors, nearest)), strict=False))
         rows(
             items,
             **addresses,
             face_count=len(faces),
             vertex_count=places.shape[1],
-            pictures=pictures,
             width=width,
             height=height,
             subpixel_bits=grid.subpixel_bits,
