@@ -193,7 +193,8 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument(
-        "--parts", default="raster,holes,texture,textures,parts,load,sample,decode,draft,low_vram,first,queue"
+        "--parts",
+        default="raster,holes,texture,textures,parts,load,sample,decode,draft,low_vram,again,first,queue",
     )
     parser.add_argument("--jobs", type=int, default=8)
     parser.add_argument("--go", type=Path, help=argparse.SUPPRESS)
@@ -252,6 +253,7 @@ class Bench:
             "decode": lambda: flows.decoding(self.flow, table, rounds),
             "draft": lambda: flows.draft(self.flow, table, rounds),
             "low_vram": lambda: jobs.low_vram(self.flow, table),
+            "again": lambda: jobs.again(self.flow, table, rounds),
             "first": self.first,
             "queue": self.queue,
         }

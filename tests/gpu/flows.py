@@ -23,6 +23,7 @@ from trellis_worker.placement import Placement, bind_device
 from trellis_worker.protocol import Format, Params, Stage
 from trellis_worker.quality import Quality
 from trellis_worker.stages import Stages
+from trellis_worker.turns import turn
 
 GIB = 1 << 30
 WAYS = (Quality.EXACT, Quality.BALANCED)
@@ -164,7 +165,7 @@ class Flow:
         self.pipeline.recorded_flow = None if name in WAYS else self.played
         determinism.seed_all(torch, seed)
         clock = Clock()
-        with asked(way), ExitStack() as undo:
+        with asked(way), turn(clock), ExitStack() as undo:
             undo.enter_context(restored(self.pipeline))
             undo.enter_context(self._keeping(self.kept.setdefault(name, [])))
             decoded = FAMILY.sample(Run(self.pipeline, placement, clock, params(seed=seed)), [disc()])

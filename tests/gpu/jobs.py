@@ -16,12 +16,12 @@ from typing import Any
 import torch
 from assets import DEVICE, Asset, Painter, rounded, waves
 from flows import GIB, STAGES, Clock, Flow, Table, asked, loaded, params, placed, release
-from trellis_worker import graphs, latent_flow
+from trellis_worker import graphs, latent_flow, turns
 from trellis_worker.checkpoints import replaced
 from trellis_worker.families.trellis1 import FAMILY
 from trellis_worker.family import Run
 from trellis_worker.placement import Placement
-from trellis_worker.protocol import Format
+from trellis_worker.protocol import Format, Stage
 from trellis_worker.quality import Quality
 from trellis_worker.texture import glb, kernel
 
@@ -110,7 +110,8 @@ def worker(folder: Path, jobs: int, go: Path) -> None:
 
 
 def queue(folder: Path, flow: Flow, table: Table, jobs: int, work: Path) -> None:
-    """Whole jobs, one after the other: TRELLIS's own from the time of one, ours by one worker and by two."""
+    """Whole jobs, one after the other: TRELLIS's own from the time of one, ours by one worker, by two and by
+    three, which sample and decode in turns as the server has them do."""
     placement = placed(flow.pipeline)
     times = {}
     with painted(flow, placement):
@@ -122,9 +123,19 @@ def queue(folder: Path, flow: Flow, table: Table, jobs: int, work: Path) -> None
     table.row(f"a job, {jobs} by one worker", [times[Quality.EXACT]], [times["graphs"]])
     flow.pipeline = flow.played = None
     release()
+    for count in (2, 3):
+        each = -(-jobs // count)
+        spent = at_once(folder, count, each, work / f"{count}")
+        table.row(f"a job, {count * each} by {count} workers", [times[Quality.EXACT]], [spent])
+
+
+def at_once(folder: Path, count: int, each: int, work: Path) -> float:
+    """The seconds of a job where `count` workers do `each` jobs at once."""
+    work.mkdir()
     command = [sys.executable, str(Path(__file__).with_name("bench_trellis.py")), str(folder)]
-    command += ["--parts", "worker", "--jobs", str(jobs // 2), "--go", str(work / "go")]
-    workers = [subprocess.Popen(command) for _ in range(2)]
+    command += ["--parts", "worker", "--jobs", str(each), "--go", str(work / "go")]
+    variables = os.environ | {turns.VARIABLE: str(work / "turns")}
+    workers = [subprocess.Popen(command, env=variables) for _ in range(count)]
     while len(list(work.glob("ready-*"))) < len(workers):
         if any(one.poll() for one in workers):
             raise SystemExit("a worker ended early")
@@ -132,8 +143,33 @@ def queue(folder: Path, flow: Flow, table: Table, jobs: int, work: Path) -> None
     started = time.monotonic()
     (work / "go").touch()
     ended = [one.wait() for one in workers]
-    table.row(f"a job, {jobs} by two workers", [times[Quality.EXACT]], [(time.monotonic() - started) / jobs])
+    spent = time.monotonic() - started
     print(f"workers ended with {ended}", flush=True)
+    return spent / (count * each)
+
+
+def again(flow: Flow, table: Table, rounds: int) -> None:
+    """A GLB made from a picture, and made once more from the latents that were kept, as `export` of a job
+    does it."""
+    placement = placed(flow.pipeline)
+    times: tuple[list[float], list[float]] = ([], [])
+    with tempfile.TemporaryDirectory() as folder, painted(flow, placement):
+        out, kept = Path(folder) / "one.glb", Path(folder) / "latents"
+        for _ in range(rounds):
+            started = time.monotonic()
+            clock, decoded = flow.sample("graphs", placement)
+            FAMILY.latents(decoded)(kept)
+            export(clock, decoded, placement, Quality.BALANCED, out)
+            middle = time.monotonic()
+            clock = Clock()
+            clock.enter(Stage.DECODE)
+            with asked(Quality.BALANCED):
+                decoded = FAMILY.revive(Run(flow.pipeline, placement, clock, params()), kept)
+            ended = export(clock, decoded, placement, Quality.BALANCED, out)
+            times[0].append(middle - started)
+            times[1].append(time.monotonic() - middle)
+    table.row("a GLB, and the same again from kept latents", *times)
+    print(", ".join(f"{it.stage.value} {it.ms / 1000:.2f}" for it in ended), flush=True)
 
 
 def first(folder: Path) -> None:
