@@ -57,7 +57,8 @@ class Kernel(unittest.TestCase):
     def setUp(self) -> None:
         folder = tempfile.TemporaryDirectory(prefix="trellis-kernel-")
         self.addCleanup(folder.cleanup)
-        self.draw = kernel.drawing(on_processor(Path(folder.name)))
+        self.rows = on_processor(Path(folder.name))
+        self.draw = kernel.drawing(self.rows)
 
     def both(self, clip: Any, faces: Any, width: int, height: int) -> tuple[Any, Any]:
         places, depths = raster._snapped(clip, width, height)
@@ -88,6 +89,18 @@ class Kernel(unittest.TestCase):
             mine, theirs = self.both(clip, torch.arange(900).view(300, 3), 64, 48)
             self.assertTrue(torch.equal(mine, theirs))
             self.assertGreater(int((mine >= 0).sum()), 50)
+
+    def test_a_picture_is_drawn_before_the_next_is_begun(self) -> None:
+        surface, count = painted.sphere(6), 5
+        matrices = torch.stack([clip_matrix(*painted.camera(index, count)) for index in range(count)])
+        clip = torch.nn.functional.pad(surface.vertices, (0, 1), value=1.0) @ matrices.mT
+        places, depths = raster._snapped(clip, 80, 60)
+        whole, first = (torch.full((count, 60, 80), raster.NOTHING) for _ in range(2))
+        self.draw(places, depths, surface.faces.long(), whole, raster.GRID)
+        drawing = kernel.drawing(lambda items, **more: self.rows(items[: len(items) // count], **more))
+        drawing(places, depths, surface.faces.long(), first, raster.GRID)
+        self.assertTrue(torch.equal(first[0], whole[0]))
+        self.assertTrue(bool((first[1:] == raster.NOTHING).all()))
 
     def test_an_attempt_that_draws_something_else_is_an_error(self) -> None:
         kernel.attempt(self.draw, "cpu")
