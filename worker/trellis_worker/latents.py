@@ -29,5 +29,6 @@ def read(path: Path, device: Any) -> tuple[Any, Any]:
     try:
         tensors = importlib.import_module("safetensors.torch").load_file(str(path))
         return tensors["coords"].to(device), tensors["feats"].to(device)
-    except Exception as error:
-        raise WorkerError(Kind.BAD_INPUT, "the kept latents cannot be read") from error
+    except Exception:
+        # Not told as its cause: for safetensors' own error that would be a damaged checkpoint.
+        raise WorkerError(Kind.BAD_INPUT, "the kept latents cannot be read") from None
