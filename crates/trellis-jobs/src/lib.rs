@@ -5,7 +5,7 @@
 //! queue can implement it as well as the embedded [`SqliteStore`]; [`conformance`] tests one. Large bytes (pictures,
 //! assets) live behind [`BlobStore`], named by key; [`FolderBlobs`] keeps them in a folder. [`Janitor`] is the one
 //! way out. [`Docketed`] leaves a docket beside each job's files, from which [`rescue()`] makes lost rows again;
-//! [`Kinship`] says whether a database and a blob folder belong together.
+//! [`Kinship`] says whether a database and a blob store belong together.
 
 mod admission;
 mod advice;
@@ -51,7 +51,7 @@ mod thumbnail;
 mod wakes;
 mod webhook;
 
-pub use blobs::{BlobError, BlobKey, BlobStore, BlobStream, ReadSeek, StagedBlob};
+pub use blobs::{BlobError, BlobKey, BlobStore, BlobStream, LinkAs, ReadSeek, StagedBlob};
 pub use cache_key::CacheKey;
 pub use clock::Moment;
 pub use docketed::Docketed;

@@ -9,6 +9,7 @@
 
 mod about;
 mod backends;
+mod blob_place;
 mod certificates;
 mod cluster;
 mod data_dir;
@@ -31,6 +32,7 @@ mod webhooks;
 
 pub use about::{About, Offer, Standing};
 pub use backends::{Backends, check_model_folder, start as start_backends};
+pub use blob_place::BlobPlaceError;
 pub use certificates::{CertificateError, Certificates};
 pub use entrance::Bound;
 pub use error::NodeError;
@@ -41,7 +43,7 @@ pub use node::{Ended, Node};
 pub use nodes::{drain, nodes};
 pub use secret_file::SecretFileError;
 pub use settings::{
-    Auth, Limits, Listen, Metrics, Provenance, Retention, Role, Settings, Store, TlsFiles, Trellis,
+    Auth, Blobs, Limits, Listen, Metrics, Provenance, Retention, Role, Settings, Store, TlsFiles, Trellis,
     listen_address, listen_endpoint,
 };
 pub use shared_store::SharedStoreError;

@@ -89,7 +89,7 @@ pub(crate) struct Services {
 impl Services {
     /// Opens what is on disk.
     pub(crate) async fn open(settings: &Settings, data: &DataDir, origin: Origin) -> Result<Self, NodeError> {
-        let kept = keeping::open(&settings.store, data).await?;
+        let kept = keeping::open(settings, data).await?;
         let unknown = keeping::unknown(data, &kept).await?;
         let Kept {
             store, blobs, shared, ..
@@ -110,7 +110,6 @@ impl Services {
             }
             None => here.clone(),
         };
-        let blobs: Arc<dyn BlobStore> = Arc::new(blobs);
         let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
         let dockets = Docketed::new(store, Arc::clone(&blobs)).with_observer(Arc::new(metrics.clone()));
         let store: Arc<dyn JobStore> = Arc::new(dockets.clone());

@@ -1,12 +1,13 @@
 //! The job store that several servers share, as the settings name it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use trellis_jobs::StoreError;
 use trellis_store_postgres::{Address, AddressError, Clock, PostgresStore};
 
+use crate::blob_place::BlobPlace;
 use crate::settings::Store;
-use crate::{Role, SecretFileError, Settings, nearby, secret_file};
+use crate::{NodeError, Role, SecretFileError, Settings, nearby, secret_file};
 
 /// Why a job store that is to be shared cannot be.
 #[derive(Debug, thiserror::Error)]
@@ -34,12 +35,12 @@ pub enum SharedStoreError {
     Alone { role: Role },
     /// Files that the other servers do not reach.
     #[error(
-        "`store.url` names a job store that servers share, and `store.blobs` names no folder for its files"
+        "`store.url` names a job store that servers share, and `store.blobs` names no place for its files"
     )]
     NoBlobs,
-    /// Not the folder that the others use.
-    #[error("`{}` is not the folder of this job store's files: it is new, and the store is not", path.display())]
-    OtherBlobs { path: PathBuf },
+    /// Not the place that the others use.
+    #[error("`{place}` is not the place of this job store's files: it is new, and the store is not")]
+    OtherBlobs { place: String },
     /// There is nothing to be asked.
     #[error("`store.url` names no job store: this server works alone")]
     NotShared,
@@ -93,9 +94,11 @@ impl SharedStoreError {
             Self::Alone { .. } => {
                 "name the store with `--store`, or leave out `--role` for a server that works alone"
             }
-            Self::NoBlobs => "name a folder that all its servers reach, such as a mount, with `--blobs`",
+            Self::NoBlobs => {
+                "name a folder that all its servers reach, such as a mount, or S3-compatible storage with `--blobs`"
+            }
             Self::OtherBlobs { .. } => {
-                "look whether it is mounted, and name the folder that the other servers use with `--blobs`"
+                "look whether it is mounted, and name the place that the other servers use with `--blobs`"
             }
             Self::NotShared => "name the store with `--store`",
             Self::NoNode { .. } => "`trellis nodes` lists them",
@@ -104,23 +107,16 @@ impl SharedStoreError {
     }
 }
 
-/// The folder of files where it is not in the data folder.
-pub(crate) fn blobs(store: &Store) -> Option<&Path> {
-    let text = store.blobs.to_str().unwrap_or_default();
-    let path = text
-        .strip_prefix("file://")
-        .map_or(store.blobs.as_path(), Path::new);
-    Some(path).filter(|path| !path.as_os_str().is_empty())
-}
-
 /// Refuses settings that do not fit together.
-pub(crate) fn check(settings: &Settings) -> Result<(), SharedStoreError> {
+pub(crate) fn check(settings: &Settings) -> Result<(), NodeError> {
     let is_shared = !settings.store.url.is_empty();
-    match settings.role {
-        role @ (Role::Api | Role::Worker) if !is_shared => Err(SharedStoreError::Alone { role }),
-        _ if is_shared && blobs(&settings.store).is_none() => Err(SharedStoreError::NoBlobs),
-        _ => Ok(()),
+    let blobs = BlobPlace::named(settings)?;
+    Err(match settings.role {
+        role @ (Role::Api | Role::Worker) if !is_shared => SharedStoreError::Alone { role },
+        _ if is_shared && blobs.is_none() => SharedStoreError::NoBlobs,
+        _ => return Ok(()),
     }
+    .into())
 }
 
 /// Opens the store; `None`: this server works alone.

@@ -32,6 +32,8 @@ pub(crate) enum Kind {
     FileOrNone,
     /// The URL of a job store, or nothing.
     Store,
+    /// A folder or the URL of storage, or nothing.
+    Blobs,
     /// A program's name or path.
     Program,
     /// Yes or no.
@@ -83,7 +85,7 @@ impl Kind {
             (Self::Address, Value::String(text)) => listen_address(text).is_some(),
             (Self::Endpoint, Value::String(text)) => text.is_empty() || listen_endpoint(text).is_some(),
             (Self::Path | Self::Program, Value::String(text)) => !text.is_empty(),
-            (Self::PathOrNone | Self::FileOrNone, Value::String(_)) | (Self::Switch, Value::Boolean(_)) => {
+            (Self::PathOrNone | Self::FileOrNone | Self::Blobs, Value::String(_)) | (Self::Switch, Value::Boolean(_)) => {
                 true
             }
             // Whether it is a good one is said without repeating it: it may hold a password.
@@ -141,6 +143,7 @@ impl Kind {
             Self::Path | Self::PathOrNone => ("DIR", "a path"),
             Self::FileOrNone => ("FILE", "the path of a file"),
             Self::Store => ("URL", "a URL such as `postgres://trellis@db.example/trellis`"),
+            Self::Blobs => ("PLACE", "a path, or a URL such as `s3://studio/trellis`"),
             Self::Program => ("PROGRAM", "a program"),
             Self::Switch => ("BOOL", ""),
             Self::Gpus => ("GPUS", "`all`, or numbers and UUIDs such as `0,1`"),
