@@ -134,17 +134,20 @@ impl BlobPlace {
             root: incoming.clone(),
             source,
         })?;
-        let opened = S3Blobs::open(&trellis_blobs_s3::Settings {
+        let storage = trellis_blobs_s3::Settings {
             address: address.clone(),
             credentials: credentials(&settings.blobs.credentials_file)?,
             incoming,
             links: settings.blobs.redirect,
-        });
-        let opened = opened.await.map_err(|source| BlobPlaceError::Storage {
-            place: self.to_string(),
-            source,
-        })?;
-        Ok(Arc::new(opened))
+        };
+        match S3Blobs::open(&storage).await {
+            Ok(opened) => Ok(Arc::new(opened)),
+            Err(source) => Err(BlobPlaceError::Storage {
+                place: self.to_string(),
+                source,
+            }
+            .into()),
+        }
     }
 }
 
