@@ -18,10 +18,13 @@ mod postgres;
 mod readme;
 mod remote;
 mod rescue;
+#[path = "../../../trellis-blobs-s3/tests/it/server.rs"]
+mod s3;
 #[path = "../../../trellis-models/tests/sample/mod.rs"]
 mod sample;
 mod serve;
 mod sharing;
+mod storage;
 mod tls;
 mod top;
 mod unix;
