@@ -133,7 +133,7 @@ mod tests {
             ("studio", "not a URL that begins with `s3://`"),
             ("s3://", "names no bucket"),
             ("s3:///prefix", "names no bucket"),
-            ("s3://a b/x", "names no bucket"),
+            ("s3://a(b)/x", "names no bucket"),
             ("s3://AKIA:hunter2@studio/x", "holds a key"),
             ("s3://studio/a//b", "not a path"),
             ("s3://studio/a%20b", "not a path"),
@@ -141,9 +141,15 @@ mod tests {
             ("s3://studio?key=hunter2", "has the option `key`"),
             ("s3://studio?endpoint=s3.example", "its `endpoint`"),
             ("s3://studio?endpoint=ftp://s3.example", "its `endpoint`"),
-            ("s3://studio?endpoint=https://me:hunter2@s3.example", "holds a key"),
+            (
+                "s3://studio?endpoint=https://me:hunter2@s3.example",
+                "holds a key",
+            ),
         ] {
-            let error = text.parse::<Address>().map(|address| address.to_string()).unwrap_err();
+            let error = text
+                .parse::<Address>()
+                .map(|address| address.to_string())
+                .unwrap_err();
             assert!(error.to_string().contains(why), "{text}: {error}");
             assert!(!error.to_string().contains("hunter2"), "{error}");
         }

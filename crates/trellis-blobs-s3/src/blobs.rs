@@ -64,7 +64,8 @@ impl S3Blobs {
     }
 
     fn place(&self, key: &BlobKey) -> Result<Path, BlobError> {
-        self.path_of(key.as_str()).map_err(|error| unavailable(key, error))
+        self.path_of(key.as_str())
+            .map_err(|error| unavailable(key, error))
     }
 
     /// The key of an object below the prefix.
@@ -105,7 +106,10 @@ impl S3Blobs {
             .try_collect()
             .await
             .map_err(|error| failed(&key, &error))?;
-        Ok(all.iter().filter_map(|object| self.key_of(&object.location)).collect())
+        Ok(all
+            .iter()
+            .filter_map(|object| self.key_of(&object.location))
+            .collect())
     }
 }
 
@@ -145,7 +149,10 @@ impl BlobStore for S3Blobs {
         let place = self.place(key)?;
         if range.is_empty() {
             // No request can ask for nothing.
-            self.store.head(&place).await.map_err(|error| failed(key, &error))?;
+            self.store
+                .head(&place)
+                .await
+                .map_err(|error| failed(key, &error))?;
             return Ok(Box::pin(stream::empty()));
         }
         let asked = GetOptions {
@@ -173,9 +180,7 @@ impl BlobStore for S3Blobs {
     async fn delete(&self, keys: &[BlobKey]) -> Result<(), BlobError> {
         let Some(first) = keys.first() else { return Ok(()) };
         let places: Vec<Path> = keys.iter().map(|key| self.place(key)).collect::<Result<_, _>>()?;
-        let mut deleted = self
-            .store
-            .delete_stream(stream::iter(places).map(Ok).boxed());
+        let mut deleted = self.store.delete_stream(stream::iter(places).map(Ok).boxed());
         while let Some(deleted) = deleted.next().await {
             match deleted.map_err(|error| failed(first, &error)) {
                 Ok(_) | Err(BlobError::NotFound { .. }) => {}
@@ -221,7 +226,10 @@ impl BlobStore for S3Blobs {
         }
         let place = self.place(key)?;
         // So that a file that is gone is told of here, in our words.
-        self.store.head(&place).await.map_err(|error| failed(key, &error))?;
+        self.store
+            .head(&place)
+            .await
+            .map_err(|error| failed(key, &error))?;
         let options = SignedUrlOptions::default().with_query([
             ("response-content-type", shown.media_type.as_str()),
             ("response-content-disposition", shown.disposition.as_str()),

@@ -9,7 +9,8 @@ use object_store::aws::{AmazonS3, AmazonS3Builder, AwsCredential};
 use object_store::client::{HttpClient, HttpConnector};
 use object_store::path::Path;
 use object_store::{
-    BackoffConfig, ClientOptions, Error, ObjectStore as _, ObjectStoreExt as _, RetryConfig, StaticCredentialProvider,
+    BackoffConfig, ClientOptions, Error, ObjectStore as _, ObjectStoreExt as _, RetryConfig,
+    StaticCredentialProvider,
 };
 
 use crate::error::S3Failure;
@@ -98,6 +99,8 @@ fn builder(address: &Address, credentials: Option<&Credentials>, patience: Durat
     let mut builder = AmazonS3Builder::from_env()
         .with_bucket_name(&address.bucket)
         .with_http_connector(Connector)
+        // Not every server that speaks S3 answers as AWS does where an object is gone already.
+        .with_disable_bulk_delete(true)
         .with_retry(RetryConfig {
             backoff: BackoffConfig {
                 init_backoff: Duration::from_millis(100),

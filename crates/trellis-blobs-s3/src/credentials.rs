@@ -81,9 +81,8 @@ mod tests {
         assert_eq!((&*found.key_id, &*found.secret), ("AKIA1", "a/b=c"));
         assert_eq!(found.token, None);
         assert_eq!(format!("{found:?}"), "Credentials(***)");
-        let bare = Credentials::parse(
-            "aws_access_key_id=a\r\naws_secret_access_key=b\r\naws_session_token = c\r\n",
-        );
+        let bare =
+            Credentials::parse("aws_access_key_id=a\r\naws_secret_access_key=b\r\naws_session_token = c\r\n");
         assert_eq!(bare.unwrap().token.as_deref(), Some("c"));
     }
 

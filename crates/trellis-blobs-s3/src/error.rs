@@ -105,12 +105,19 @@ impl S3Failure {
             Some(rest.split_once(after)?.0.trim().to_owned())
         };
         let status = between("status code: ", ":").and_then(|status| status.get(..3)?.parse().ok());
-        let code = between("<Code>", "</Code>").filter(|code| code.bytes().all(|b| b.is_ascii_alphanumeric()));
+        let code =
+            between("<Code>", "</Code>").filter(|code| code.bytes().all(|b| b.is_ascii_alphanumeric()));
         let message = match (status, &code) {
             (Some(status), Some(code)) => format!("it answered {status} ({code})"),
             (Some(status), None) => format!("it answered {status}"),
             (None, Some(code)) => format!("it answered {code}"),
-            (None, None) => text.lines().next().unwrap_or_default().chars().take(300).collect(),
+            (None, None) => text
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .chars()
+                .take(300)
+                .collect(),
         };
         Self {
             status,
@@ -177,7 +184,10 @@ mod tests {
         assert_eq!(said.to_string(), "it answered 403 (SignatureDoesNotMatch)");
         assert!(said.is_refusal());
         let refused = S3Failure::said(&answer("connection refused"));
-        assert_eq!((refused.status, refused.to_string().as_str()), (None, "connection refused"));
+        assert_eq!(
+            (refused.status, refused.to_string().as_str()),
+            (None, "connection refused")
+        );
         let odd = S3Failure::said(&answer("status code: 500 x: <Code><script></Code>"));
         assert_eq!(odd.to_string(), "it answered 500");
     }
@@ -187,8 +197,14 @@ mod tests {
         let key = BlobKey::from_stored("jobs/a".to_owned());
         for (text, kind) in [
             ("status code: 507 Insufficient Storage: ", "storage_full"),
-            ("status code: 403 Forbidden: <Code>QuotaExceeded</Code>", "storage_full"),
-            ("status code: 503 Service Unavailable: <Code>SlowDown</Code>", "blobs_unavailable"),
+            (
+                "status code: 403 Forbidden: <Code>QuotaExceeded</Code>",
+                "storage_full",
+            ),
+            (
+                "status code: 503 Service Unavailable: <Code>SlowDown</Code>",
+                "blobs_unavailable",
+            ),
         ] {
             assert_eq!(failed(&key, &answer(text)).kind(), kind, "{text}");
         }
@@ -196,7 +212,10 @@ mod tests {
             path: "jobs/a".to_owned(),
             source: text.to_owned().into(),
         };
-        assert_eq!(failed(&key, &gone("status code: 404 Not Found: ")).kind(), "blob_not_found");
+        assert_eq!(
+            failed(&key, &gone("status code: 404 Not Found: ")).kind(),
+            "blob_not_found"
+        );
         let bucket = gone("status code: 404 Not Found: <Code>NoSuchBucket</Code>");
         assert_eq!(failed(&key, &bucket).kind(), "blobs_unavailable");
     }

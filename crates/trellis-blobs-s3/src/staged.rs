@@ -23,7 +23,9 @@ pub(crate) struct Staged {
 
 impl Staged {
     pub(crate) async fn begin(blobs: S3Blobs, key: &BlobKey, folder: PathBuf) -> Result<Self, BlobError> {
-        let file = local(key, move || Ok(tempfile::NamedTempFile::new_in(folder)?.into_temp_path()));
+        let file = local(key, move || {
+            Ok(tempfile::NamedTempFile::new_in(folder)?.into_temp_path())
+        });
         Ok(Self {
             file: Arc::new(file.await?),
             blobs,

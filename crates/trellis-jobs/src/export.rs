@@ -9,7 +9,7 @@ use trellis_core::{
 };
 
 use crate::{
-    BlobError, BlobKey, CacheKey, Jobs, NewJob, StoreError, StoredJob, SubmitError, Submitted, Terms,
+    BlobError, BlobKey, CacheKey, Jobs, Needs, NewJob, StoreError, StoredJob, SubmitError, Submitted, Terms,
 };
 
 /// What is asked of an earlier job.
@@ -131,6 +131,7 @@ impl Jobs {
                 .map(|key| (key, digest(of.job, glb.sha256, &patch))),
             traceparent: terms.traceparent,
             webhook: None,
+            needs: Needs::default(),
             queue_limit: self.limits.queue_limit,
             recalled: None,
         };

@@ -292,7 +292,8 @@ impl BlobStore for FolderBlobs {
 
     async fn aside(&self) -> Result<Vec<JobId>, BlobError> {
         let key = BlobKey::from_stored(lost_found::NAME.to_owned());
-        self.blocking(&key, |blobs, _| lost_found::jobs(&blobs.root)).await
+        self.blocking(&key, |blobs, _| lost_found::jobs(&blobs.root))
+            .await
     }
 
     async fn set_aside(&self, job: JobId, now: Timestamp) -> Result<bool, BlobError> {

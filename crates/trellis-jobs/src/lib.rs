@@ -31,6 +31,7 @@ mod job;
 mod kinship;
 mod leftovers;
 mod lost_found;
+mod needs;
 mod observed;
 mod owner;
 mod parts;
@@ -68,6 +69,7 @@ pub use job::{
 };
 pub use kinship::{Kinship, is_elsewhere};
 pub use leftovers::clear_leftovers;
+pub use needs::{Ability, Needs};
 pub use observed::JobObserver;
 pub use owner::{Owner, Rights};
 pub use rescue::{Left, Rescued, RescuedJob, rescue};

@@ -1,10 +1,10 @@
-//! What a job needs of the server that works on it, and whether a server has it.
+//! What a job needs of the server that works on it besides its backend, and whether a server has it.
 //!
 //! A store keeps the needs of a waiting job as their text. There are few different texts however many jobs wait, so that
 //! whoever claims looks which of them it can meet, and then for a job among those.
 
 use serde::{Deserialize, Serialize};
-use trellis_core::{Format, Model};
+use trellis_core::Format;
 
 /// What a job needs. Nothing: any server will do that works on its backend.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -13,9 +13,6 @@ pub struct Needs {
     /// What must be made.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub formats: Vec<Format>,
-    /// The model that makes it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub model: Option<Model>,
     /// So much memory a GPU must have, bytes.
     #[serde(skip_serializing_if = "is_zero")]
     pub vram_bytes: u64,
@@ -36,9 +33,6 @@ pub struct Ability {
     /// What it makes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub formats: Option<Vec<Format>>,
-    /// The models that it has.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub models: Option<Vec<Model>>,
     /// The memory of its largest GPU, bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vram_bytes: Option<u64>,
@@ -67,10 +61,8 @@ impl Ability {
     /// Whether it can do that.
     pub fn meets(&self, needs: &Needs) -> bool {
         let makes = |format: &Format| self.formats.as_ref().is_none_or(|all| all.contains(format));
-        let has = |model: &Model| self.models.as_ref().is_none_or(|all| all.contains(model));
         let is = |closure: &String| self.closures.as_ref().is_none_or(|all| all.contains(closure));
         needs.formats.iter().all(makes)
-            && needs.model.as_ref().is_none_or(has)
             && self.vram_bytes.is_none_or(|vram| vram >= needs.vram_bytes)
             && needs.closure.as_ref().is_none_or(is)
     }
@@ -90,29 +82,29 @@ mod tests {
     fn a_server_meets_needs_where_it_has_all_of_them() {
         let ability = Ability {
             formats: Some(vec![Format::Glb, Format::Stl]),
-            models: Some(vec![Model::DEFAULT]),
             vram_bytes: Some(10 << 30),
             closures: Some(vec!["/nix/store/a".to_owned(), "sha256-a".to_owned()]),
         };
         for (needs, met) in [
             (needs(|_| {}), true),
             (needs(|needs| needs.formats = vec![Format::Glb]), true),
-            (needs(|needs| needs.formats = vec![Format::Glb, Format::Ply]), false),
-            (needs(|needs| needs.model = Some(Model::DEFAULT)), true),
+            (
+                needs(|needs| needs.formats = vec![Format::Glb, Format::Ply]),
+                false,
+            ),
             (needs(|needs| needs.vram_bytes = 10 << 30), true),
             (needs(|needs| needs.vram_bytes = (10 << 30) + 1), false),
             (needs(|needs| needs.closure = Some("sha256-a".to_owned())), true),
             (needs(|needs| needs.closure = Some("sha256-b".to_owned())), false),
         ] {
             assert_eq!(ability.meets(&needs), met, "{needs:?}");
-            assert_eq!(Needs::text_is_met_by(&needs.to_text(), &ability), met, "{needs:?}");
+            assert_eq!(
+                Needs::text_is_met_by(&needs.to_text(), &ability),
+                met,
+                "{needs:?}"
+            );
             assert!(Ability::default().meets(&needs), "{needs:?}");
         }
-        let without = Ability {
-            models: Some(Vec::new()),
-            ..Ability::default()
-        };
-        assert!(!without.meets(&needs(|needs| needs.model = Some(Model::DEFAULT))));
     }
 
     #[test]

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tracing::warn;
-use trellis_core::{BackendChoice, Defaults, Failure, Format, Input, Job, JobEvent, JobId};
+use trellis_core::{BackendChoice, Defaults, Failure, Format, Input, Job, JobEvent, JobId, Params};
 
 use crate::rules::Command;
 use crate::{
-    BlobKey, BlobStore, Delivered, DeliveredStatement, HeavyWork, JobQuery, JobStore, Owner, Page, Staging,
-    StoreError, StoreStats, StoredJob,
+    BlobKey, BlobStore, Delivered, DeliveredStatement, HeavyWork, JobQuery, JobStore, Needs, Owner, Page,
+    Staging, StoreError, StoreStats, StoredJob,
 };
 
 /// What is taken.
@@ -35,6 +35,12 @@ pub trait Makers: Send + Sync + 'static {
     /// it is not known exactly, so that no earlier result stands for it. Fails with
     /// [`trellis_core::FailureKind::Unsupported`] where no backend here will ever make it.
     fn made_by(&self, choice: BackendChoice, formats: &[Format]) -> Result<Option<String>, Failure>;
+
+    /// What whoever works on such a job must have; nothing, where all that claim jobs are alike. Fails likewise where
+    /// nobody has it.
+    fn needs(&self, _choice: BackendChoice, _params: &Params) -> Result<Needs, Failure> {
+        Ok(Needs::default())
+    }
 }
 
 /// What became of a job that a client no longer wants.

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use trellis_core::{BackendChoice, Failure, WorkerStatus};
+use trellis_jobs::Ability;
 
 use crate::settings::Role;
 
@@ -39,6 +40,9 @@ pub struct Offer {
     /// Names all that makes its results; `None` where that is not known exactly.
     #[serde(default)]
     pub identity: Option<String>,
+    /// What it can do; of earlier versions whatever is needed.
+    #[serde(default)]
+    pub ability: Ability,
     /// Its workers.
     #[serde(default)]
     pub workers: Vec<WorkerStatus>,

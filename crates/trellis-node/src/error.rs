@@ -9,7 +9,9 @@ use trellis_provenance::KeyError;
 use trellis_server::{InvalidKeyName, KeysError};
 use trellis_supervisor::UnpackError;
 
-use crate::{BlobPlaceError, CertificateError, SecretFileError, SharedStoreError, SocketError, WebhooksError, nearby};
+use crate::{
+    BlobPlaceError, CertificateError, SecretFileError, SharedStoreError, SocketError, WebhooksError, nearby,
+};
 
 /// Why a node cannot start.
 #[derive(Debug, thiserror::Error)]

@@ -7,6 +7,7 @@
 //! `generate` and `verify` use the same backends and the same installation without a store.
 //! Not here: where settings come from, and what is printed (`trellis-cli`).
 
+mod ability;
 mod about;
 mod backends;
 mod blob_place;

@@ -211,6 +211,8 @@ pub struct Provenance {
     pub statement: bool,
     /// Empty: nothing is signed.
     pub sign_key: PathBuf,
+    /// The path or hash of the Python environment that must make TRELLIS's results; empty: any.
+    pub require_closure: String,
 }
 
 /// How TRELLIS is run.

@@ -59,7 +59,10 @@ impl StoredFile {
             };
             if let Some(link) = blobs.link(&self.key, &shown, LINK_FOR).await? {
                 // The next one is signed again.
-                let headers = [(header::LOCATION, link), (header::CACHE_CONTROL, "no-store".to_owned())];
+                let headers = [
+                    (header::LOCATION, link),
+                    (header::CACHE_CONTROL, "no-store".to_owned()),
+                ];
                 return Ok((StatusCode::TEMPORARY_REDIRECT, headers).into_response());
             }
         }
@@ -96,10 +99,7 @@ impl StoredFile {
             (header::ACCEPT_RANGES, HeaderValue::from_static("bytes")),
             (header::CACHE_CONTROL, HeaderValue::from_static(caching)),
             (header::CONTENT_TYPE, header_value(&self.media_type)),
-            (
-                header::CONTENT_DISPOSITION,
-                header_value(&self.disposition()),
-            ),
+            (header::CONTENT_DISPOSITION, header_value(&self.disposition())),
         ])
     }
 
@@ -112,7 +112,8 @@ impl StoredFile {
 /// Whether a client may be sent to where the file is kept. A page may not: its browser asks whether the other place lets it
 /// in. Nor does a client that has a part already and goes by our `ETag`; the other place has its own.
 fn may_go_elsewhere(request: &HeaderMap) -> bool {
-    let by_a_page = text(request, &HeaderName::from_static("sec-fetch-mode")).is_some_and(|mode| mode != "navigate");
+    let by_a_page =
+        text(request, &HeaderName::from_static("sec-fetch-mode")).is_some_and(|mode| mode != "navigate");
     !by_a_page && !request.contains_key(header::RANGE) && !request.contains_key(header::IF_RANGE)
 }
 

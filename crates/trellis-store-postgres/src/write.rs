@@ -88,8 +88,9 @@ async fn insert(session: &Session, new: &NewJob, now: Timestamp) -> Result<i64, 
     let row = session
         .row(
             "INSERT INTO jobs (id, owner, state, backend, params, created_at, updated_at, idempotency_key,
-                               idempotency_digest, cached, traceparent, name, name_folded, webhook, source)
-             VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING number",
+                               idempotency_digest, cached, traceparent, name, name_folded, webhook, source,
+                               needs)
+             VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) RETURNING number",
             &[
                 &Uuid::from(new.id),
                 &new.owner.as_str(),
@@ -105,6 +106,7 @@ async fn insert(session: &Session, new: &NewJob, now: Timestamp) -> Result<i64, 
                 &name.map(str::to_lowercase),
                 &new.webhook.as_ref().map(Json),
                 &new.source.as_ref().map(Json),
+                &new.needs.to_text(),
             ],
         )
         .await?;

@@ -78,10 +78,15 @@ pub(crate) fn admit(model: Model, gpu: &Gpu, low_vram: bool) -> Result<bool, Cau
     Err(Cause::NoMemory { message })
 }
 
+/// How much memory a GPU must have to make what is asked, in the mode that takes the least, bytes.
+pub fn least_memory(params: &Params) -> u64 {
+    needs(params.model.model()).of(&params.formats).low_bytes
+}
+
 /// Why no mode lets a GPU of `memory_bytes` make what is asked; none where one does.
 pub(crate) fn too_small(params: &Params, memory_bytes: u64) -> Option<String> {
     let needs = needs(params.model.model());
-    let needed = needs.of(&params.formats).low_bytes;
+    let needed = least_memory(params);
     (memory_bytes < needed).then(|| {
         let names: Vec<&str> = params.formats.iter().map(|format| format.name()).collect();
         format!(

@@ -28,6 +28,7 @@ mod running;
 mod state;
 mod ticket;
 
+pub use admission::least_memory;
 pub use backend::{SupervisorSettings, TrellisBackend, capabilities};
 pub use launch::LaunchSettings;
 pub use limits::Limits;

@@ -23,7 +23,10 @@ pub(crate) fn skipped() -> bool {
 }
 
 pub(crate) fn job(n: u8) -> JobId {
-    JobId::new(Timestamp::from_second(1_700_000_000 + i64::from(n)).unwrap(), [n; 10])
+    JobId::new(
+        Timestamp::from_second(1_700_000_000 + i64::from(n)).unwrap(),
+        [n; 10],
+    )
 }
 
 impl Place {

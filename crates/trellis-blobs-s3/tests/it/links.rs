@@ -21,7 +21,10 @@ async fn a_link_opens_one_blob_for_a_while_without_a_key() {
         return;
     }
     let place = Place::with(true).await;
-    let (key, other) = (BlobKey::artifact(job(1), 1, "model.glb"), BlobKey::input(job(2), 0));
+    let (key, other) = (
+        BlobKey::artifact(job(1), 1, "model.glb"),
+        BlobKey::input(job(2), 0),
+    );
     for key in [&key, &other] {
         place.blobs.put(key, Bytes::from(key.to_string())).await.unwrap();
     }
@@ -33,7 +36,12 @@ async fn a_link_opens_one_blob_for_a_while_without_a_key() {
     let got = http.get(&address).send().await.unwrap();
     assert_eq!(got.status(), 200);
     assert_eq!(got.text().await.unwrap(), key.to_string());
-    let part = http.get(&address).header("range", "bytes=5-8").send().await.unwrap();
+    let part = http
+        .get(&address)
+        .header("range", "bytes=5-8")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(part.text().await.unwrap(), key.to_string()[5..9]);
     // For nothing else, and not for ever.
     let of_other = address.replace(key.as_str(), other.as_str());

@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-const OVERLOADED: &[u8] = b"HTTP/1.1 503 Slow Down\r\ncontent-type: application/xml\r\ncontent-length: 46\r\n\
+const OVERLOADED: &[u8] =
+    b"HTTP/1.1 503 Slow Down\r\ncontent-type: application/xml\r\ncontent-length: 46\r\n\
 connection: close\r\n\r\n<Error><Code>SlowDown</Code><X></X></Error>   ";
 
 /// What happens to connections.

@@ -38,10 +38,17 @@ impl Server {
     }
 
     pub(crate) fn start() -> Self {
-        let folder = tempfile::Builder::new().prefix("trellis-s3-").tempdir().unwrap().keep();
+        let folder = tempfile::Builder::new()
+            .prefix("trellis-s3-")
+            .tempdir()
+            .unwrap()
+            .keep();
         fs::create_dir_all(folder.join("data").join(BUCKET)).unwrap();
         let mut keeper = Command::new("sh");
-        keeper.args(["-c", KEEPER, "keeper"]).arg(&folder).arg(program().unwrap());
+        keeper
+            .args(["-c", KEEPER, "keeper"])
+            .arg(&folder)
+            .arg(program().unwrap());
         keeper.args(["--host", "127.0.0.1", "--port", "0"]);
         keeper.args(["--access-key", KEY_ID, "--secret-key", SECRET]);
         keeper.arg(folder.join("data"));

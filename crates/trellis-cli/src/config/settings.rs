@@ -154,6 +154,9 @@ settings! {
     "provenance.sign_key", "sign-key", "TRELLIS_SIGN_KEY", Kind::FileOrNone, "" =>
         "File with a secret key in Nix's form: a statement of what made each result is then made, \
          signed with it; `nix key generate-secret` makes one";
+    "provenance.require_closure", "require-closure", "TRELLIS_PROVENANCE_REQUIRE_CLOSURE", Kind::Closure, "" =>
+        "Have TRELLIS's results made by this Python environment alone, named by its Nix store path or its NAR hash such as \
+         `sha256-…`: servers that have another one leave the jobs of this server to those that have it";
     "trellis.model", "model", env::MODEL_PATH, Kind::PathOrNone, "" =>
         "TRELLIS's model folder, the one with `pipeline.json`; without one only the embedded preview \
          works";

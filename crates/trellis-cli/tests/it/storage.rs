@@ -8,7 +8,6 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use reqwest::header;
-use serde_json::json;
 use tempfile::TempDir;
 
 use crate::kit::client::{Client, is_glb};
@@ -54,7 +53,11 @@ impl Bucket {
 
     fn server(&self, name: &str, more: &[&str]) -> Server {
         let flags = self.flags();
-        let flags: Vec<&str> = flags.iter().map(String::as_str).chain(more.iter().copied()).collect();
+        let flags: Vec<&str> = flags
+            .iter()
+            .map(String::as_str)
+            .chain(more.iter().copied())
+            .collect();
         Server::start(&self.home(name), &flags)
     }
 
@@ -92,23 +95,39 @@ async fn a_job_s_files_are_in_the_storage_and_come_through_the_server() {
     let glb = client.artifact(&id, "model.glb").await;
     assert!(is_glb(&glb));
     let objects = bucket.objects();
-    assert!(objects.iter().any(|name| *name == format!("{id}.1.model.glb")), "{objects:?}");
+    assert!(
+        objects.iter().any(|name| *name == format!("{id}.1.model.glb")),
+        "{objects:?}"
+    );
     let home = bucket.home("one").join("data");
     assert!(!home.join("blobs").exists(), "nothing stays on this machine");
     assert_eq!(fs::read_dir(home.join("incoming")).expect("a folder").count(), 0);
     // By its ETag, in parts.
     let http = reqwest::Client::new();
     let address = format!("{}/v1/jobs/{id}/artifacts/model.glb", server.address);
-    let part = http.get(&address).header(header::RANGE, "bytes=4-11").send().await.expect("an answer");
+    let part = http
+        .get(&address)
+        .header(header::RANGE, "bytes=4-11")
+        .send()
+        .await
+        .expect("an answer");
     assert_eq!(part.status(), 206);
     let etag = part.headers()[header::ETAG].clone();
     assert_eq!(etag, format!("\"{}\"", trellis_core::Sha256::of(&glb)));
     assert_eq!(part.bytes().await.expect("a body"), glb[4..12]);
-    let known = http.get(&address).header(header::IF_NONE_MATCH, etag).send().await;
+    let known = http
+        .get(&address)
+        .header(header::IF_NONE_MATCH, etag)
+        .send()
+        .await;
     assert_eq!(known.expect("an answer").status(), 304);
     // What is gone is gone in the storage too.
     client.delete(&id).await.expect("an answer");
-    assert!(bucket.objects().iter().all(|name| !name.contains(&id)), "{:?}", bucket.objects());
+    assert!(
+        bucket.objects().iter().all(|name| !name.contains(&id)),
+        "{:?}",
+        bucket.objects()
+    );
     // Nobody wrote the secret into the log.
     assert!(!server.log().contains(s3::SECRET));
 }
@@ -126,24 +145,56 @@ async fn clients_are_sent_to_the_storage_where_that_is_wanted_and_pages_are_not(
         .expect("a client");
     let address = format!("{}/v1/jobs/{id}/artifacts/model.glb", server.address);
     let sent = http.get(&address).send().await.expect("an answer");
-    assert_eq!((sent.status(), &sent.headers()[header::CACHE_CONTROL]), (307.try_into().unwrap(), &"no-store".parse().unwrap()));
-    let to = sent.headers()[header::LOCATION].to_str().expect("a URL").to_owned();
-    assert!(to.starts_with(&format!("http://127.0.0.1:{}/", bucket.storage.port)), "{to}");
-    let glb = http.get(&to).send().await.expect("an answer").bytes().await.expect("a body");
+    assert_eq!(
+        (sent.status(), &sent.headers()[header::CACHE_CONTROL]),
+        (307.try_into().unwrap(), &"no-store".parse().unwrap())
+    );
+    let to = sent.headers()[header::LOCATION]
+        .to_str()
+        .expect("a URL")
+        .to_owned();
+    assert!(
+        to.starts_with(&format!("http://127.0.0.1:{}/", bucket.storage.port)),
+        "{to}"
+    );
+    let glb = http
+        .get(&to)
+        .send()
+        .await
+        .expect("an answer")
+        .bytes()
+        .await
+        .expect("a body");
     assert!(is_glb(&glb));
-    for (name, value) in [("sec-fetch-mode", "cors"), ("range", "bytes=0-"), ("if-range", "\"x\"")] {
-        let answer = http.get(&address).header(name, value).send().await.expect("an answer");
+    for (name, value) in [
+        ("sec-fetch-mode", "cors"),
+        ("range", "bytes=0-"),
+        ("if-range", "\"x\""),
+    ] {
+        let answer = http
+            .get(&address)
+            .header(name, value)
+            .send()
+            .await
+            .expect("an answer");
         assert!(answer.status().is_success(), "{name}: {}", answer.status());
         assert_eq!(answer.bytes().await.expect("a body"), glb);
     }
     assert_eq!(http.head(&address).send().await.expect("an answer").status(), 200);
     // Our own client follows, and compares what it gets.
     fs::write(bucket.place.path().join("photo.png"), picture::png(64, 3)).expect("a file");
-    let said = describe(
-        trellis(bucket.place.path()).args(["generate", "photo.png", "-o", "out.glb", "--server", &server.address]),
-    );
+    let said = describe(trellis(bucket.place.path()).args([
+        "generate",
+        "photo.png",
+        "-o",
+        "out.glb",
+        "--server",
+        &server.address,
+    ]));
     assert!(said.starts_with("exit code: 0"), "{said}");
-    assert!(is_glb(&fs::read(bucket.place.path().join("out.glb")).expect("a file")));
+    assert!(is_glb(
+        &fs::read(bucket.place.path().join("out.glb")).expect("a file")
+    ));
 }
 
 #[test]
@@ -151,7 +202,10 @@ fn storage_that_cannot_be_used_is_refused_with_what_to_do() {
     let Some(bucket) = Bucket::new() else { return };
     let home = bucket.home("alone");
     let other = bucket.home("other");
-    credentials(&other, "aws_access_key_id = AKIAX\naws_secret_access_key = swordfish\n");
+    credentials(
+        &other,
+        "aws_access_key_id = AKIAX\naws_secret_access_key = swordfish\n",
+    );
     let other = other.join("credentials").display().to_string();
     let exposed = bucket.place.path().join("exposed");
     fs::write(&exposed, s3::credentials_file()).expect("a file");
@@ -161,18 +215,34 @@ fn storage_that_cannot_be_used_is_refused_with_what_to_do() {
     let no_bucket = s3::address("nothing", port);
     let nowhere = s3::address(s3::BUCKET, 1);
     for (blobs, credentials, why) in [
-        (&*here, &*other, "does not let this server use the bucket `studio`"),
+        (
+            &*here,
+            &*other,
+            "does not let this server use the bucket `studio`",
+        ),
         (&*here, &*exposed, "chmod 600"),
         (&*no_bucket, &*ours, "has no bucket `nothing`"),
         (&*nowhere, &*ours, "cannot be used"),
-        ("s3://me:swordfish@studio/x", &*ours, "it holds a key or a password"),
+        (
+            "s3://me:swordfish@studio/x",
+            &*ours,
+            "it holds a key or a password",
+        ),
         ("s3://studio?colour=blue", &*ours, "the option `colour`"),
     ] {
         let flags = ["--blobs", blobs, "--blobs-credentials-file", credentials];
         let said = Server::try_start(&home, &flags).err().expect("it does not start");
         assert!(said.contains(why) && said.contains("hint: "), "{blobs}: {said}");
-        assert!(!said.contains("swordfish") && !said.contains(s3::SECRET), "{said}");
+        assert!(
+            !said.contains("swordfish") && !said.contains(s3::SECRET),
+            "{said}"
+        );
     }
-    let said = Server::try_start(&home, &["--blobs-redirect", "true"]).err().expect("it does not start");
-    assert!(said.contains("`store.blobs` names none") && said.contains("hint: "), "{said}");
+    let said = Server::try_start(&home, &["--blobs-redirect", "true"])
+        .err()
+        .expect("it does not start");
+    assert!(
+        said.contains("`store.blobs` names none") && said.contains("hint: "),
+        "{said}"
+    );
 }

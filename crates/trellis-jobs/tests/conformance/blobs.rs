@@ -121,7 +121,13 @@ pub async fn a_part_is_read_and_a_blob_that_is_too_short_says_so<F: BlobFixture>
     let key = BlobKey::input(job(1), 0);
     blobs.put(&key, Bytes::from_static(b"short")).await.unwrap();
     for (range, found) in [(0..5, "short"), (1..3, "ho"), (4..5, "t"), (3..3, "")] {
-        let parts: Vec<Bytes> = blobs.read(&key, range).await.unwrap().try_collect().await.unwrap();
+        let parts: Vec<Bytes> = blobs
+            .read(&key, range)
+            .await
+            .unwrap()
+            .try_collect()
+            .await
+            .unwrap();
         assert_eq!(parts.concat(), found.as_bytes());
     }
     let parts: Vec<_> = blobs.read(&key, 0..9).await.unwrap().collect().await;

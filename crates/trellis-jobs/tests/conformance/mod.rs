@@ -18,6 +18,7 @@ pub mod edits;
 pub mod kit;
 pub mod life;
 pub mod model;
+pub mod needs;
 pub mod outbox;
 pub mod owners;
 pub mod twins;
@@ -164,6 +165,19 @@ macro_rules! job_store_conformance {
             a_job_of_any_state_is_renamed_and_tells_so,
             jobs_are_found_by_a_part_of_their_name,
             a_thumbnail_takes_the_place_of_another,
+        }
+
+        $crate::job_store_conformance! {
+            @each needs $fixture:
+            a_job_is_left_to_whoever_has_what_it_needs,
+            a_job_that_waits_again_still_needs_what_it_needed,
+        }
+
+        #[test]
+        fn no_job_is_claimed_by_what_cannot_do_it_and_none_waits_while_it_could_be_done() {
+            if !$crate::conformance::skipped::<$fixture>() {
+                $crate::conformance::needs::check::<$fixture>();
+            }
         }
 
         #[test]
