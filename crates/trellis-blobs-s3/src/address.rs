@@ -59,7 +59,7 @@ impl FromStr for Address {
             .ok_or(AddressError::NoBucket)?;
         let prefix = url.path().trim_matches('/');
         let parsed = Path::parse(prefix).map_err(|_| AddressError::Prefix)?;
-        if url.fragment().is_some() || parsed.as_ref() != prefix {
+        if url.fragment().is_some() || prefix.contains('%') || parsed.as_ref() != prefix {
             return Err(AddressError::Prefix);
         }
         let mut address = Self {

@@ -186,7 +186,7 @@ fn what_does_not_fit_together_is_refused_with_what_to_do() {
     let blobs = rack.place.path().join("other").display().to_string();
     for (flags, why) in [
         (&["--role", "api"][..], "`store.url` names none"),
-        (&["--store", &rack.url], "`store.blobs` names no folder"),
+        (&["--store", &rack.url], "`store.blobs` names no place"),
         (
             &[
                 "--store",

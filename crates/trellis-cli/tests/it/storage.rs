@@ -135,7 +135,7 @@ async fn a_job_s_files_are_in_the_storage_and_come_through_the_server() {
 #[tokio::test]
 async fn clients_are_sent_to_the_storage_where_that_is_wanted_and_pages_are_not() {
     let Some(bucket) = Bucket::new() else { return };
-    let server = bucket.server("one", &["--blobs-redirect", "true"]);
+    let server = bucket.server("one", &["--blobs-redirect"]);
     let client = Client::new(&server.address);
     let id = client.accepted(picture::png(64, 48), "first").await;
     client.finished(&id).await;
@@ -238,7 +238,7 @@ fn storage_that_cannot_be_used_is_refused_with_what_to_do() {
             "{said}"
         );
     }
-    let said = Server::try_start(&home, &["--blobs-redirect", "true"])
+    let said = Server::try_start(&home, &["--blobs-redirect"])
         .err()
         .expect("it does not start");
     assert!(
