@@ -121,8 +121,7 @@ impl BlobStore for S3Blobs {
     }
 
     async fn stage(&self, key: &BlobKey) -> Result<Box<dyn StagedBlob>, BlobError> {
-        self.place(key)?;
-        let staged = Staged::begin(self.clone(), key, self.incoming.clone());
+        let staged = Staged::begin(self.store.clone(), self.place(key)?, key, self.incoming.clone());
         Ok(Box::new(staged.await?))
     }
 

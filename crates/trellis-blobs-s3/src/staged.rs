@@ -8,27 +8,37 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use object_store::aws::AmazonS3;
+use object_store::path::Path;
 use tempfile::TempPath;
-use trellis_jobs::{BlobError, BlobKey, BlobStore as _, ReadSeek, StagedBlob};
+use trellis_jobs::{BlobError, BlobKey, ReadSeek, StagedBlob};
 
-use crate::S3Blobs;
-use crate::error::unavailable;
+use crate::error::{failed, unavailable};
+use crate::upload;
 
 pub(crate) struct Staged {
-    blobs: S3Blobs,
+    store: Arc<AmazonS3>,
+    to: Path,
     key: BlobKey,
     /// Shared with the thread that writes, so that the file goes after the last write.
     file: Arc<TempPath>,
 }
 
 impl Staged {
-    pub(crate) async fn begin(blobs: S3Blobs, key: &BlobKey, folder: PathBuf) -> Result<Self, BlobError> {
+    /// One for the object `to`, in that local folder.
+    pub(crate) async fn begin(
+        store: Arc<AmazonS3>,
+        to: Path,
+        key: &BlobKey,
+        folder: PathBuf,
+    ) -> Result<Self, BlobError> {
         let file = local(key, move || {
             Ok(tempfile::NamedTempFile::new_in(folder)?.into_temp_path())
         });
         Ok(Self {
             file: Arc::new(file.await?),
-            blobs,
+            store,
+            to,
             key: key.clone(),
         })
     }
@@ -51,7 +61,8 @@ impl StagedBlob for Staged {
     }
 
     async fn keep(self: Box<Self>) -> Result<(), BlobError> {
-        self.blobs.put_file(&self.key, &self.file).await
+        let sent = upload::send(&self.store, &self.to, &self.file).await;
+        sent.map_err(|error| failed(&self.key, &error))
     }
 }
 

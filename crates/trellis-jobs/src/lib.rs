@@ -31,6 +31,7 @@ mod job;
 mod kinship;
 mod leftovers;
 mod lost_found;
+mod moving;
 mod needs;
 mod observed;
 mod owner;
@@ -51,6 +52,7 @@ mod sweep_error;
 mod thumbnail;
 mod wakes;
 mod webhook;
+mod whole_job;
 
 pub use blobs::{BlobError, BlobKey, BlobStore, BlobStream, LinkAs, ReadSeek, StagedBlob};
 pub use cache_key::CacheKey;
@@ -69,6 +71,7 @@ pub use job::{
 };
 pub use kinship::{Kinship, is_elsewhere};
 pub use leftovers::clear_leftovers;
+pub use moving::{Moved, move_jobs};
 pub use needs::{Ability, Needs};
 pub use observed::JobObserver;
 pub use owner::{Owner, Rights};
@@ -84,3 +87,4 @@ pub use sweep_error::SweepError;
 pub use thumbnail::ThumbnailError;
 pub use wakes::{Changes, Seen, Wake, WakeOnDrop, Wakes};
 pub use webhook::{Delivery, DeliveryId, NextDelivery, Settled, WaitingDeliveries, Webhook};
+pub use whole_job::{Takes, WholeJob};

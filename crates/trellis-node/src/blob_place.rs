@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use trellis_blobs_s3::{Address, AddressError, Credentials, CredentialsError, OpenError, S3Blobs};
-use trellis_jobs::{BlobStore, FolderBlobs};
+use trellis_jobs::{BlobError, BlobStore, FolderBlobs};
 
 use crate::settings::Settings;
-use crate::{NodeError, SecretFileError, nearby, secret_file};
+use crate::{SecretFileError, nearby, secret_file};
 
 /// Why S3-compatible storage cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +33,20 @@ pub enum BlobPlaceError {
         #[source]
         source: CredentialsError,
     },
+    /// The folder cannot be opened.
+    #[error("cannot open `{}`", path.display())]
+    Folder {
+        path: PathBuf,
+        #[source]
+        source: BlobError,
+    },
+    /// Pictures that are not whole yet have no place.
+    #[error("cannot use `{}`", path.display())]
+    Incoming {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     /// Nowhere to send clients to.
     #[error("`blobs.redirect` sends clients to S3-compatible storage, and `store.blobs` names none")]
     NoLinks,
@@ -52,6 +66,8 @@ impl BlobPlaceError {
             Self::Address(_) => "blobs_address",
             Self::Unreadable { .. } => "blobs_credentials_unreadable",
             Self::Credentials { .. } => "blobs_credentials",
+            Self::Folder { .. } => "blobs",
+            Self::Incoming { .. } => "data_folder",
             Self::NoLinks => "blobs_no_links",
             Self::Storage { source, .. } => source.kind(),
         }
@@ -85,6 +101,8 @@ impl BlobPlaceError {
             Self::Credentials { .. } => {
                 "write `aws_access_key_id = …` and `aws_secret_access_key = …` into it, each on a line of its own"
             }
+            Self::Folder { source, .. } => source.advice(),
+            Self::Incoming { .. } => "let this user write to the data folder",
             Self::NoLinks => "leave out `--blobs-redirect`: this server hands the files out itself",
             Self::Storage { source, .. } => source.advice(),
         }
@@ -125,13 +143,13 @@ impl BlobPlace {
         &self,
         settings: &Settings,
         incoming: PathBuf,
-    ) -> Result<Arc<dyn BlobStore>, NodeError> {
+    ) -> Result<Arc<dyn BlobStore>, BlobPlaceError> {
         let address = match self {
             Self::Folder(path) => return Ok(Arc::new(folder(path)?)),
             Self::S3(address) => address,
         };
-        make_empty(&incoming).map_err(|source| NodeError::DataFolder {
-            root: incoming.clone(),
+        make_empty(&incoming).map_err(|source| BlobPlaceError::Incoming {
+            path: incoming.clone(),
             source,
         })?;
         let storage = trellis_blobs_s3::Settings {
@@ -145,8 +163,7 @@ impl BlobPlace {
             Err(source) => Err(BlobPlaceError::Storage {
                 place: self.to_string(),
                 source,
-            }
-            .into()),
+            }),
         }
     }
 }
@@ -169,9 +186,9 @@ fn make_empty(folder: &Path) -> io::Result<()> {
 }
 
 /// Opens a folder of files.
-pub(crate) fn folder(path: &Path) -> Result<FolderBlobs, NodeError> {
-    FolderBlobs::open(path).map_err(|source| NodeError::Blobs {
-        place: path.display().to_string(),
+pub(crate) fn folder(path: &Path) -> Result<FolderBlobs, BlobPlaceError> {
+    FolderBlobs::open(path).map_err(|source| BlobPlaceError::Folder {
+        path: path.to_owned(),
         source,
     })
 }

@@ -46,7 +46,7 @@ pub(crate) async fn open(settings: &Settings, data: &DataDir) -> Result<Kept, No
     Ok(kept)
 }
 
-fn database(path: &Path) -> Result<SqliteStore, NodeError> {
+pub(crate) fn database(path: &Path) -> Result<SqliteStore, NodeError> {
     SqliteStore::open(path).map_err(|source| NodeError::Database {
         path: path.to_owned(),
         source,
@@ -92,14 +92,19 @@ pub(crate) async fn complete(dockets: &Docketed) {
     }
 }
 
-/// Lists the jobs of a data folder again whose rows are lost. A dry run changes no job. No server may hold the folder.
-pub async fn rescue(root: &Path, dry_run: bool) -> Result<Rescued, NodeError> {
+/// Refuses a folder that is not the data folder of a server, or not this user's.
+pub(crate) fn check_owner(root: &Path) -> Result<(), NodeError> {
     if !root.join("blobs").is_dir() {
         return Err(NodeError::NoBlobs {
             root: root.to_owned(),
         });
     }
-    belongs_to(root, rustix::process::geteuid().as_raw())?;
+    belongs_to(root, rustix::process::geteuid().as_raw())
+}
+
+/// Lists the jobs of a data folder again whose rows are lost. A dry run changes no job. No server may hold the folder.
+pub async fn rescue(root: &Path, dry_run: bool) -> Result<Rescued, NodeError> {
+    check_owner(root)?;
     let data = DataDir::open(root, true)?;
     // A new database is not made for a look.
     let elsewhere = if dry_run && !data.database().exists() {

@@ -21,12 +21,13 @@ use trellis_server::{
 use trellis_supervisor::TrellisBackend;
 use trellis_webhook::SecretRing;
 
-use crate::ability::{Abilities, NeedingMakers};
+use crate::ability::Abilities;
 use crate::about::About;
 use crate::backends::Backends;
 use crate::cluster::{self, Cluster, ClusterMakers, Roster};
 use crate::data_dir::DataDir;
 use crate::keeping::Kept;
+use crate::needs::NeedingMakers;
 use crate::webhooks::{self, Sending};
 use crate::{Certificates, NodeError, Role, Settings, backends, keeping, open_files, service_manager};
 

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
+use trellis_core::counted;
 use trellis_jobs::StoreError;
 use trellis_store_postgres::{Address, AddressError, Clock, PostgresStore};
 
-use crate::blob_place::BlobPlace;
 use crate::settings::Store;
-use crate::{NodeError, Role, SecretFileError, Settings, nearby, secret_file};
+use crate::{Role, SecretFileError, Settings, nearby, secret_file};
 
 /// Why a job store that is to be shared cannot be.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +41,9 @@ pub enum SharedStoreError {
     /// Not the place that the others use.
     #[error("`{place}` is not the place of this job store's files: it is new, and the store is not")]
     OtherBlobs { place: String },
+    /// What is told to webhooks by the old store alone.
+    #[error("{} to webhooks wait in `{}`", counted(*messages, "message", "messages"), root.display())]
+    Undelivered { root: PathBuf, messages: u64 },
     /// There is nothing to be asked.
     #[error("`store.url` names no job store: this server works alone")]
     NotShared,
@@ -59,6 +62,7 @@ impl SharedStoreError {
             Self::Alone { .. } => "role_alone",
             Self::NoBlobs => "store_blobs",
             Self::OtherBlobs { .. } => "store_other_blobs",
+            Self::Undelivered { .. } => "store_undelivered",
             Self::NotShared => "store_not_shared",
             Self::NoNode { .. } => "no_node",
         }
@@ -100,6 +104,9 @@ impl SharedStoreError {
             Self::OtherBlobs { .. } => {
                 "look whether it is mounted, and name the place that the other servers use with `--blobs`"
             }
+            Self::Undelivered { .. } => {
+                "start its server once more until they have arrived (`webhook` of the jobs says so), then stop it"
+            }
             Self::NotShared => "name the store with `--store`",
             Self::NoNode { .. } => "`trellis nodes` lists them",
         }
@@ -108,15 +115,13 @@ impl SharedStoreError {
 }
 
 /// Refuses settings that do not fit together.
-pub(crate) fn check(settings: &Settings) -> Result<(), NodeError> {
+pub(crate) fn check(settings: &Settings) -> Result<(), SharedStoreError> {
     let is_shared = !settings.store.url.is_empty();
-    let blobs = BlobPlace::named(settings)?;
-    Err(match settings.role {
-        role @ (Role::Api | Role::Worker) if !is_shared => SharedStoreError::Alone { role },
-        _ if is_shared && blobs.is_none() => SharedStoreError::NoBlobs,
-        _ => return Ok(()),
+    match settings.role {
+        role @ (Role::Api | Role::Worker) if !is_shared => Err(SharedStoreError::Alone { role }),
+        _ if is_shared && settings.store.blobs.as_os_str().is_empty() => Err(SharedStoreError::NoBlobs),
+        _ => Ok(()),
     }
-    .into())
 }
 
 /// Opens the store; `None`: this server works alone.

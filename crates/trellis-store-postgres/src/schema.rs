@@ -16,7 +16,7 @@ const MIGRATIONS: [Migration; 2] = [
         works_with: 1,
     },
     Migration {
-        text: include_str!("migrations/0003_needs.sql"),
+        text: include_str!("migrations/0002_needs.sql"),
         works_with: 1,
     },
 ];

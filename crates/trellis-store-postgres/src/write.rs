@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio_postgres::types::Json;
-use trellis_core::{AssetName, EventKind, JobEvent, JobId, JobState};
+use trellis_core::{AssetName, EventKind, Input, JobEvent, JobId, JobState};
 use trellis_jobs::rules::{self, Acceptance, Command, Edit, Files, Record, Standing, Step};
 use trellis_jobs::{
-    Applied, Claim, ClaimFilter, Lease, NewJob, Seen, StoreError, Submitted, Thumbnail, Wake, WorkerName,
+    Applied, BlobKey, Claim, ClaimFilter, Lease, NewJob, Seen, StoreError, Submitted, Thumbnail, Wake,
+    WorkerName,
 };
 use uuid::Uuid;
 
@@ -111,7 +112,23 @@ async fn insert(session: &Session, new: &NewJob, now: Timestamp) -> Result<i64, 
         )
         .await?;
     let number: i64 = row.ok_or(StoreError::NotFound { id: new.id })?.get("number")?;
-    for (position, (input, key)) in (0i64..).zip(&new.inputs) {
+    put_inputs(
+        session,
+        number,
+        new.inputs.iter().map(|(input, key)| (input, key)),
+    )
+    .await?;
+    files::measure(session, number).await?;
+    Ok(number)
+}
+
+/// Lists the pictures of a job.
+pub(crate) async fn put_inputs<'a>(
+    session: &Session,
+    number: i64,
+    inputs: impl Iterator<Item = (&'a Input, &'a BlobKey)>,
+) -> Result<(), StoreError> {
+    for (position, (input, key)) in (0i64..).zip(inputs) {
         session
             .execute(
                 "INSERT INTO inputs (job, position, input, key, size_bytes) VALUES ($1, $2, $3, $4, $5)",
@@ -125,8 +142,7 @@ async fn insert(session: &Session, new: &NewJob, now: Timestamp) -> Result<i64, 
             )
             .await?;
     }
-    files::measure(session, number).await?;
-    Ok(number)
+    Ok(())
 }
 
 /// Takes the queued job whose turn it is.

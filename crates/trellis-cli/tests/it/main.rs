@@ -11,6 +11,7 @@ mod generate;
 mod keys;
 mod lock;
 mod metrics;
+mod migrate;
 #[cfg(feature = "otlp")]
 mod otlp;
 #[path = "../../../trellis-store-postgres/tests/it/server.rs"]

@@ -28,7 +28,7 @@ const MIGRATIONS: [&str; 14] = [
     include_str!("migrations/0011_lists.sql"),
     include_str!("migrations/0012_exports.sql"),
     include_str!("migrations/0013_counts.sql"),
-    include_str!("migrations/0015_needs.sql"),
+    include_str!("migrations/0014_needs.sql"),
 ];
 /// More events than can be lost at a time, and so few that the numbers last for billions of starts.
 const LOST_EVENTS: i64 = 1 << 20;
