@@ -34,7 +34,9 @@ class Server:
         self.starts += 1
         self.log = self.folder / f"log-{self.starts}"
         command = [str(self.program), "serve", "--data-dir", str(self.folder / "data"), "--role", self.role]
-        command += ["--backend", "relief", "--port", "0", *self.flags]
+        command += ["--port", "0", *self.flags]
+        if "--backend" not in self.flags and self.role != "api":
+            command += ["--backend", "relief"]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=self.environment)
         self.port = 0

@@ -33,13 +33,9 @@ async fn jobs_and_files_move_once_however_often_the_command_is_run() {
     let place = tempfile::tempdir().expect("a temporary folder");
     let home = place.path();
     // Alone: two jobs that are done, one at work, one that waits.
-    let model = fake::model(home, &json!([{ "at": "decode", "job": 3, "do": "hang" }]));
+    let model = fake::model(home, &json!([]));
     let flags = fake::flags(&model, 1);
-    let flags: Vec<&str> = flags
-        .iter()
-        .map(String::as_str)
-        .chain(["--default-quality", "exact"])
-        .collect();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
     let alone = Server::start(home, &flags);
     let client = Client::new(&alone.address);
     let mut done = Vec::new();
@@ -50,6 +46,8 @@ async fn jobs_and_files_move_once_however_often_the_command_is_run() {
     let glb = client
         .artifact(done[0]["id"].as_str().expect("an id"), "model.glb")
         .await;
+    let hangs = json!([{ "at": "decode", "do": "hang" }]);
+    fs::write(model.join("script.json"), hangs.to_string()).expect("the folder is there");
     let running = client.accepted(picture::png(64, 3), "third").await;
     client.running(&running, 1).await;
     let waiting = client.accepted(picture::png(64, 4), "fourth").await;
