@@ -98,6 +98,7 @@ fn outcome(id: JobId) -> Outcome {
         timings: None,
         provenance: None,
         statement: None,
+        latents: None,
         cache_key: None,
     }
 }

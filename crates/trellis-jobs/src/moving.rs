@@ -207,6 +207,7 @@ impl WholeJob {
             artifacts,
             statement,
             thumbnail,
+            latents,
             ..
         } = &self.stored;
         let listed = |key: &BlobKey, size_bytes, sha256| Listed {
@@ -222,6 +223,9 @@ impl WholeJob {
         let statement = statement.map(|(file, key)| listed(key, file.size_bytes, file.sha256));
         let small = thumbnail.iter();
         let small = small.map(|small| listed(&small.key, small.size_bytes, small.sha256));
-        pictures.chain(results).chain(statement).chain(small).collect()
+        let sampled = latents.iter();
+        let sampled = sampled.map(|latents| listed(&latents.key, latents.size_bytes, latents.sha256));
+        let files = pictures.chain(results).chain(statement);
+        files.chain(small).chain(sampled).collect()
     }
 }

@@ -43,6 +43,10 @@ pub struct Ability {
 
 impl Needs {
     /// The same text for the same needs.
+    ///
+    /// # Panics
+    ///
+    /// Never: they are texts and numbers, which JSON has.
     pub fn to_text(&self) -> String {
         let mut needs = self.clone();
         needs.formats.sort_by_key(|format| format.name());

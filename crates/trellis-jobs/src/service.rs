@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tracing::warn;
-use trellis_core::{BackendChoice, Defaults, Failure, Format, Input, Job, JobEvent, JobId, Params};
+use trellis_core::{BackendChoice, Defaults, Failure, Format, Input, Job, JobEvent, JobId, Params, Sha256};
 
 use crate::rules::Command;
 use crate::{
@@ -40,6 +40,11 @@ pub trait Makers: Send + Sync + 'static {
     /// nobody has it.
     fn needs(&self, _choice: BackendChoice, _params: &Params) -> Result<Needs, Failure> {
         Ok(Needs::default())
+    }
+
+    /// Whether something here decodes what was sampled by `decoder`, a Python environment and a model.
+    fn decodes(&self, _decoder: Sha256) -> bool {
+        false
     }
 }
 

@@ -59,15 +59,17 @@ impl Abilities {
         }
     }
 
-    /// `None`: its workers have no GPUs of which anything is known.
+    /// The most that one of its workers may have, where several share a GPU its part. `None`: nothing is known of their
+    /// GPUs.
     fn largest_gpu_of(&self, backend: &dyn Backend) -> Option<u64> {
         let workers = backend.workers();
-        let has = |gpu: &&Gpu| {
-            workers
+        let parts = self.gpus.iter().filter_map(|gpu| {
+            let here = workers
                 .iter()
-                .any(|worker| worker.gpu.as_ref() == Some(&gpu.uuid))
-        };
-        self.gpus.iter().filter(has).map(|gpu| gpu.memory_bytes).max()
+                .filter(|worker| worker.gpu.as_ref() == Some(&gpu.uuid));
+            gpu.memory_bytes.checked_div(here.count() as u64)
+        });
+        parts.max()
     }
 
     /// Those of the backends of that choice that are here and may work.

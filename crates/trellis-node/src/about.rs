@@ -2,7 +2,7 @@
 //! added later has a default.
 
 use serde::{Deserialize, Serialize};
-use trellis_core::{BackendChoice, Failure, WorkerStatus};
+use trellis_core::{BackendChoice, Failure, Sha256, WorkerStatus};
 use trellis_jobs::Ability;
 
 use crate::settings::Role;
@@ -43,6 +43,9 @@ pub struct Offer {
     /// What it can do; of earlier versions whatever is needed.
     #[serde(default)]
     pub ability: Ability,
+    /// Names what decodes there what was sampled, where it does that.
+    #[serde(default)]
+    pub decoder: Option<Sha256>,
     /// Its workers.
     #[serde(default)]
     pub workers: Vec<WorkerStatus>,

@@ -55,7 +55,7 @@ pub enum BlobPlaceError {
     Storage {
         place: String,
         #[source]
-        source: OpenError,
+        source: Box<OpenError>,
     },
 }
 
@@ -162,7 +162,7 @@ impl BlobPlace {
             Ok(opened) => Ok(Arc::new(opened)),
             Err(source) => Err(BlobPlaceError::Storage {
                 place: self.to_string(),
-                source,
+                source: Box::new(source),
             }),
         }
     }

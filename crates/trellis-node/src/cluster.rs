@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use trellis_backend::{Backend, Origin, Others, Readiness, Registry};
-use trellis_core::{BackendChoice, Failure, Format, WorkerStatus};
+use trellis_core::{BackendChoice, Failure, Format, Sha256, WorkerStatus};
 use trellis_jobs::{Ability, Makers, WorkerName};
 use trellis_runner::LocalMakers;
 use trellis_store_postgres::{Node, PostgresStore};
@@ -140,6 +140,12 @@ impl Roster {
             .all(|other| other.as_ref() == Some(&first))
             .then_some(first)
     }
+
+    /// Whether any of the others decodes what `decoder` sampled.
+    fn decodes(&self, decoder: Sha256) -> bool {
+        let offers = self.offers(BackendChoice::Trellis);
+        offers.iter().any(|(.., offer)| offer.decoder == Some(decoder))
+    }
 }
 
 impl Others for Roster {
@@ -190,6 +196,7 @@ pub(crate) fn offers(here: &Registry, origin: &Origin, abilities: &Abilities) ->
             failure,
             identity: origin.identity(backend.as_ref()),
             ability: abilities.of(backend.as_ref()),
+            decoder: backend.uses_python().then(|| origin.decoder()),
             workers: backend.workers(),
         }
     };
@@ -217,6 +224,11 @@ impl Makers for ClusterMakers {
             self.roster.identity(choice)
         })
     }
+
+    fn decodes(&self, decoder: Sha256) -> bool {
+        let is_here = self.here.all().iter().any(|here| here.uses_python());
+        is_here && self.all.decodes(decoder) || self.roster.decodes(decoder)
+    }
 }
 
 #[cfg(test)]
@@ -235,6 +247,7 @@ mod tests {
                 .then(|| Failure::new(FailureKind::DriverMissing, "there is no driver")),
             identity: Some("trellis 1".to_owned()),
             ability: Ability::default(),
+            decoder: Some(Sha256::of(name)),
             workers: Vec::new(),
         };
         Node {
@@ -309,5 +322,20 @@ mod tests {
             };
             assert_eq!(roster.identity(BackendChoice::Trellis).is_some(), same);
         }
+    }
+
+    #[test]
+    fn what_was_sampled_is_decoded_where_any_of_the_others_can() {
+        let nodes = vec![
+            node("a", 1, Standing::Ready, false),
+            node("b", 130, Standing::Ready, false),
+        ];
+        let roster = Roster {
+            name: "me".to_owned(),
+            known: RwLock::new((Instant::now(), nodes)),
+        };
+        assert!(roster.decodes(Sha256::of("a")));
+        assert!(!roster.decodes(Sha256::of("b")), "it is gone");
+        assert!(!roster.decodes(Sha256::of("me")), "it decodes nothing");
     }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use trellis_core::{BackendChoice, Failure, FailureKind, Format, Params, memory_size};
+use trellis_core::{BackendChoice, Failure, FailureKind, Format, Params, Sha256, memory_size};
 use trellis_jobs::{Ability, Makers, Needs};
 
 use crate::ability::Abilities;
@@ -22,6 +22,10 @@ pub(crate) struct NeedingMakers {
 impl Makers for NeedingMakers {
     fn made_by(&self, choice: BackendChoice, formats: &[Format]) -> Result<Option<String>, Failure> {
         self.inner.made_by(choice, formats)
+    }
+
+    fn decodes(&self, decoder: Sha256) -> bool {
+        self.inner.decodes(decoder)
     }
 
     fn needs(&self, choice: BackendChoice, params: &Params) -> Result<Needs, Failure> {

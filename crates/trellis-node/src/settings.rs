@@ -237,6 +237,9 @@ pub struct Trellis {
 pub struct Retention {
     pub keep_jobs: u64,
     pub keep_days: u32,
+    /// 0: what is sampled is not kept.
+    pub latent_bytes: u64,
+    pub latent_hours: u32,
 }
 
 fn text<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use trellis_backend::{ExportBackend, Origin, Registry};
-use trellis_core::{BackendChoice, Failure, Format};
+use trellis_core::{BackendChoice, Failure, Format, Sha256};
 use trellis_jobs::Makers;
 
 /// The backends of this process, and what is said of their results.
@@ -23,5 +23,9 @@ impl Makers for LocalMakers {
         }
         let backend = self.registry.route(choice, formats).backend()?;
         Ok(self.origin.identity(backend.as_ref()))
+    }
+
+    fn decodes(&self, decoder: Sha256) -> bool {
+        decoder == self.origin.decoder()
     }
 }

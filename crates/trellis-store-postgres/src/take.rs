@@ -80,7 +80,8 @@ async fn put_listed(session: &Session, number: i64, stored: &StoredJob) -> Resul
         .execute(
             "UPDATE jobs SET made_by = $2, notes = $3, provenance = $4, statement = $5, statement_key = $6,
                              statement_bytes = $7, timings = $8, cache_key = $9, thumbnail = $10, thumbnail_bytes = $11,
-                             webhook_state = $12, webhook_problem = $13
+                             webhook_state = $12, webhook_problem = $13, latents = $14,
+                             latent_bytes = $15
              WHERE number = $1",
             &[
                 &number,
@@ -94,8 +95,10 @@ async fn put_listed(session: &Session, number: i64, stored: &StoredJob) -> Resul
                 &stored.cache_key.as_ref().map(CacheKey::as_str),
                 &stored.thumbnail.as_ref().map(Json),
                 &stored.thumbnail.as_ref().map_or(0, |small| clamped(small.size_bytes)),
-                &webhook.and_then(|webhook| webhook.state).map(|state| state.name()),
+                &webhook.and_then(|webhook| webhook.state).map(trellis_core::WebhookState::name),
                 &webhook.and_then(|webhook| webhook.problem.clone()),
+                &stored.latents.as_ref().map(Json),
+                &stored.latents.as_ref().map_or(0, |latents| clamped(latents.size_bytes)),
             ],
         )
         .await?;

@@ -28,6 +28,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "graphs.py",
     "guidance.py",
     "hooks.py",
+    "latents.py",
     "loading.py",
     "offline.py",
     "parent.py",
@@ -47,6 +48,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "texture/raster.py",
     "texture/simplify.py",
     "texture/unwrap.py",
+    "turns.py",
     "warmup.py",
 ];
 

@@ -1,7 +1,5 @@
 //! `trellis store migrate`: from a server that works alone to one among several.
 
-#![expect(clippy::print_stdout, reason = "skipped tests say why")]
-
 use std::fs;
 use std::path::Path;
 

@@ -43,16 +43,16 @@ pub trait Fixture: Sized + Send + Sync {
 
 /// Whether the tests of this store are skipped; says so.
 pub fn skipped<F: Fixture>() -> bool {
-    says_so(F::missing())
+    says_so(F::missing().as_deref())
 }
 
 /// Whether the tests of this blob store are skipped; says so.
 pub fn blobs_skipped<F: BlobFixture>() -> bool {
-    says_so(F::missing())
+    says_so(F::missing().as_deref())
 }
 
-fn says_so(missing: Option<String>) -> bool {
-    if let Some(missing) = &missing {
+fn says_so(missing: Option<&str>) -> bool {
+    if let Some(missing) = missing {
         // As every test of the project says it.
         #[expect(clippy::print_stdout, reason = "it is the output of a test")]
         {
@@ -163,6 +163,7 @@ macro_rules! job_store_conformance {
         $crate::job_store_conformance! {
             @each edits $fixture:
             a_job_of_any_state_is_renamed_and_tells_so,
+            what_was_sampled_is_listed_counted_and_dropped,
             jobs_are_found_by_a_part_of_their_name,
             a_thumbnail_takes_the_place_of_another,
         }

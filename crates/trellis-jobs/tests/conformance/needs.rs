@@ -63,7 +63,6 @@ pub async fn a_job_is_left_to_whoever_has_what_it_needs<F: Fixture>() {
         formats: Some(vec![Format::Glb]),
         vram_bytes: Some(16 << 30),
         closures: Some(vec!["a".to_owned()]),
-        ..Ability::default()
     };
     let store = place.opened_again().await;
     for n in [4, 5] {

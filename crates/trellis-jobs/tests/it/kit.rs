@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use image::{ImageFormat, RgbImage};
 use tempfile::TempDir;
-use trellis_core::{AssetName, BackendChoice, Failure, FailureKind, Format, ParamsPatch};
+use trellis_core::{AssetName, BackendChoice, Failure, FailureKind, Format, ParamsPatch, Sha256};
 pub(crate) use trellis_jobs::conformance::kit::*;
 use trellis_jobs::conformance::{BlobFixture, Fixture};
 use trellis_jobs::{
@@ -138,5 +138,9 @@ impl Makers for OneMaker {
             ));
         }
         Ok(Some(self.0.to_owned()).filter(|name| !name.is_empty()))
+    }
+
+    fn decodes(&self, decoder: Sha256) -> bool {
+        decoder == Sha256::of("this kit's decoder")
     }
 }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -29,6 +31,12 @@ def use_deterministic_algorithms(mode: bool, warn_only: bool) -> None:
 def manual_seed(seed: int) -> None:
     global _seed  # noqa: PLW0603 torch's generator is global too
     _seed = seed
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Nothing to do."""
+    yield
 
 
 def initial_seed() -> int:
