@@ -74,7 +74,9 @@ class Unanswered(Exception):
     """Nobody knows what became of the request."""
 
 
-def ask(server: Server, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
+def ask(
+    server: Server, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+) -> tuple[int, bytes]:
     try:
         connection = http.client.HTTPConnection("127.0.0.1", server.port or server.address(), timeout=30)
         connection.request(method, path, body, headers or {})
