@@ -171,8 +171,8 @@ test("a model is made again with another texture, without sampling", () => visit
   const id = await make(page);
   await drawn(page, "result");
   assert.ok((await running.job(id)).latents.size_bytes > 0);
-  await page.getByRole("button", { name: "Another texture or fewer triangles" }).click();
-  const asked = page.getByRole("dialog", { name: "Another texture or fewer triangles" });
+  await page.getByRole("button", { name: "Change texture or triangles" }).click();
+  const asked = page.getByRole("dialog", { name: "Change texture or triangles" });
   await asked.getByLabel("Texture size").fill("2048");
   await asked.getByLabel("Mesh simplify").fill("0.5");
   await accessible(page, "make again");
@@ -186,7 +186,7 @@ test("a model is made again with another texture, without sampling", () => visit
   assert.match(curl, new RegExp(`"texture_size":2048.*/v1/jobs/${id}/exports'?$`));
   assert.match(command, new RegExp(`^trellis jobs export ${id} --format glb --texture-size 2048 --mesh-simplify 0.5 `));
   // What was sampled stays the first job's. Once that is gone, the server's words say so.
-  await page.getByRole("button", { name: "Another texture or fewer triangles" }).click();
+  await page.getByRole("button", { name: "Change texture or triangles" }).click();
   await running.remove(id);
   await asked.getByRole("button", { name: "Make it" }).click();
   await page.locator(".toast").getByText("There is no job").waitFor();
@@ -198,7 +198,7 @@ test("that nothing sampled is kept is said", () => visit(chromium, { rules: [], 
   await running.finished(id);
   await page.goto(`${running.address}#/job/${id}`);
   await page.getByText("Nothing that TRELLIS sampled for this model is kept").waitFor();
-  assert.equal(await page.getByRole("button", { name: "Another texture or fewer triangles" }).count(), 0);
+  assert.equal(await page.getByRole("button", { name: "Change texture or triangles" }).count(), 0);
 }));
 
 test("a server with keys asks for one, refuses a wrong one, and forgets it at sign-out", () => visit(chromium, { keys: "studio s3cret-of-the-studio\n" }, async (page) => {

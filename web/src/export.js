@@ -1,4 +1,4 @@
-// What else can be made of a finished model: other formats, and the same with another texture or fewer triangles.
+// What else can be made of a finished model: other formats, and the same with another texture or other triangles.
 
 import { put } from "./api.js";
 import { offers } from "./contract.js";
@@ -10,7 +10,7 @@ import { formatName } from "./words.js";
 /** @typedef {import("./contract.js").Parameter} Parameter */
 
 const CONVERTED = ["obj", "voxels", "stl", "ply"];
-const DECODED = ["gaussian_ply", "turntable"];
+const DECODED = ["glb", "gaussian_ply", "turntable"];
 /** What may be otherwise where a model is decoded once more. */
 const OTHERWISE = ["texture", "texture_size", "mesh_simplify"];
 
@@ -23,9 +23,9 @@ export async function otherFiles(job, all) {
   const list = h("select", { "aria-label": "Another format" }, ...formats.map((format) => h("option", { value: format }, formatName(format))));
   return h("div", { class: "other-files" },
     formats.length > 0 && h("div", { class: "row export" }, list, button("Export", () => exported(job.id, { format: list.value }))),
-    sampled && there("glb") && button("Another texture or fewer triangles…", () => askAgain(job, sampled, all)),
+    sampled && there("glb") && button("Change texture or triangles…", () => askAgain(job, sampled, all)),
     job.made_by === "trellis" && !sampled && h("p", { class: "hint" },
-      "Nothing that TRELLIS sampled for this model is kept: for another texture or fewer triangles submit its pictures again."));
+      "Nothing that TRELLIS sampled for this model is kept: to change texture or triangles, submit its pictures again."));
 }
 
 /** Of which job what was sampled is kept: an export has none of its own. @param {Job} job */
@@ -40,7 +40,7 @@ function askAgain(job, sampled, all) {
     await exported(sampled, { format: "glb", ...values });
     shown.close();
   };
-  const shown = dialog("Another texture or fewer triangles", h("p", { class: "hint" }, "TRELLIS decodes once more what it sampled for this model. That takes seconds, and the shape stays the same."),
+  const shown = dialog("Change texture or triangles", h("p", { class: "hint" }, "TRELLIS decodes once more what it sampled for this model. That takes seconds, and the shape stays the same."),
     h("form", { onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); attempt(make); } },
       h("div", { class: "fields" }, ...fields.map((field) => control(field, values, [], () => {}, "again"))),
       h("div", { class: "row end" }, h("button", { class: "primary", type: "submit" }, "Make it"))));

@@ -68,7 +68,7 @@ export function provenance(job) {
     const pinned = made.server.pin === "nix" && (!made.python_env || made.python_env.pin === "nix");
     lines.push(pinned ? "All software is pinned by Nix, so it can be made again exactly." : "The software is not pinned by Nix: another machine may make something slightly different.");
   }
-  if (made?.non_commercial?.length) lines.push(`Made with the help of ${made.non_commercial.join(" and ")}, whose licence allows no commercial use.`);
+  if (made?.non_commercial?.length) lines.push(`Made with the help of ${made.non_commercial.join(" and ")}: ${made.non_commercial.length > 1 ? "their licences allow" : "its licence allows"} no commercial use.`);
   if (job.statement) lines.push(job.statement.signed_by ? `Signed by ${job.statement.signed_by}.` : "A statement about it, unsigned, can be downloaded.");
   if (job.cached) lines.push("An earlier job asked for the same, so its result was used.");
   return lines;

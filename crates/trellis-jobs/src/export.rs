@@ -53,12 +53,12 @@ impl ExportOf {
     }
 
     /// What the new job asks for: of a GLB the seed alone is the earlier one's, else everything that is not otherwise.
-    fn patch(&self, earlier: &Params) -> ParamsPatch {
+    fn patch(&self, earlier: &Params, is_decoded: bool) -> ParamsPatch {
         let whole = || {
             let whole = serde_json::to_value(earlier).and_then(serde_json::from_value);
             whole.expect("checked parameters are parameters as somebody may ask for them")
         };
-        let patch = if self.is_decoded() {
+        let patch = if is_decoded {
             whole()
         } else {
             ParamsPatch::default().with("seed", i64::from(earlier.seed))
@@ -171,13 +171,14 @@ impl Jobs {
     /// idempotency key, or with one that is done at once where an earlier one asked the same.
     pub async fn export(&self, of: ExportOf, terms: Terms) -> Result<Submitted, ExportError> {
         let earlier = self.find(&terms.owner, of.job).await?;
-        let origin = if of.is_decoded() {
-            self.sampled_for(&earlier)?
-        } else {
-            glb_of(&earlier)?
+        let origin = match glb_of(&earlier) {
+            // A job that asked for splats alone has none, and one can be decoded.
+            Err(ExportError::NoGlb { .. }) if earlier.latents.is_some() => self.sampled_for(&earlier)?,
+            _ if of.is_decoded() => self.sampled_for(&earlier)?,
+            glb => glb?,
         };
         self.accepts(0).await?;
-        let patch = of.patch(&earlier.job.params);
+        let patch = of.patch(&earlier.job.params, origin.source.decoder.is_some());
         let params = patch
             .resolve(earlier.job.params.seed)
             .map_err(SubmitError::from)?;

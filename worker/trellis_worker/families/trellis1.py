@@ -232,6 +232,16 @@ def _with_our_ways(pipeline: Any) -> None:
     decoder.mesh_extractor = surface.Surface(decoder.mesh_extractor)
     flow = pipeline.models[USED_BY["sample_sparse_structure"][0]]
     pipeline.recorded_flow = graphs.Graphs(flow) if graphs.wanted() else None
+    latent_flow = importlib.import_module("trellis_worker.latent_flow")
+    flow = pipeline.models[USED_BY["sample_slat"][0]]
+    pipeline.latent_flow = latent_flow.LatentFlow(flow, _attention) if latent_flow.fits(flow) else None
+    # Compiled while models are loaded, not in the first job.
+    importlib.import_module("trellis_worker.texture.kernel").compiled()
+
+
+def _attention(*args: Any) -> Any:
+    """TRELLIS's, of dense tensors, by the library that the environment names."""
+    return importlib.import_module("trellis.modules.attention").scaled_dot_product_attention(*args)
 
 
 @contextmanager
@@ -327,10 +337,11 @@ def _guide_in_one_batch(pipeline: Any, placement: Placement) -> None:
     # Only here, for it imports torch.
     guidance = importlib.import_module("trellis_worker.guidance")
     made = {}
+    instead = {"sparse_structure_sampler": pipeline.recorded_flow, "slat_sampler": pipeline.latent_flow}
     # In low-VRAM mode the weights move, and memory is short.
-    played = {} if placement.low_vram else {"sparse_structure_sampler": pipeline.recorded_flow}
     if placement.low_vram and pipeline.recorded_flow is not None:
         pipeline.recorded_flow.forget()
+        del instead["sparse_structure_sampler"]
 
     def joined(samples: list[Any]) -> Any:
         return importlib.import_module("trellis.modules.sparse").sparse_cat(samples)
@@ -340,14 +351,18 @@ def _guide_in_one_batch(pipeline: Any, placement: Placement) -> None:
 
         def call(*args: Any, **options: Any) -> Any:
             with guidance.remembering(model):
-                return original(*args, **options)
+                try:
+                    return original(*args, **options)
+                finally:
+                    if pipeline.latent_flow is not None:
+                        pipeline.latent_flow.forget()
 
         setattr(pipeline, method, call)
 
     for method, (name, _) in SAMPLERS.items():
         sampler = getattr(pipeline, name)
         made[name] = sampler._inference_model = guidance.OneBatch(
-            sampler._inference_model, joined, played.get(name)
+            sampler._inference_model, joined, instead.get(name)
         )
         remembering(method)
     pipeline.inject_sampler_multi_image = guidance.averaging(pipeline.inject_sampler_multi_image, made)
@@ -389,8 +404,9 @@ def _baking(module: Any, stages: Stages) -> Iterator[None]:
         return simplified[0]
 
     def parametrize_mesh(*args: Any, **options: Any) -> Any:
-        # Unwrapping and rendering the views are part of the texture.
-        stages.enter(Stage.TEXTURE)
+        # Unwrapping and rendering the views are part of the texture, which ours has begun before.
+        if stages.current is not Stage.TEXTURE:
+            stages.enter(Stage.TEXTURE)
         return parametrize(*args, **options)
 
     with (

@@ -80,7 +80,7 @@ diagnoses! {
         TooSmall { total: u64 } = "gpu_too_small", Level::Error, "use a GPU with 16 GB, or `--backend relief`";
         #[error("has {}: TRELLIS fits in its low-VRAM mode only", memory_size(*total))]
         LowVram { total: u64 } = "gpu_low_vram", Level::Warn, "start with `--low-vram`";
-        #[error("has {} free, and TRELLIS needs up to 16 GiB", memory_size(*free))]
+        #[error("has {} free, and TRELLIS needs up to 12 GiB", memory_size(*free))]
         Occupied { free: u64, processes: Vec<GpuProcess> } = "gpu_occupied", Level::Warn,
             "stop the programs that use the memory, or start with `--low-vram`",
             processes.iter().map(process).collect();

@@ -103,10 +103,11 @@ async fn an_export_is_a_job_with_copies_of_its_own() {
 
 const SAMPLED: &[u8] = b"coordinates and features";
 
-/// Ends the oldest job with a GLB and what was sampled for it.
-async fn sampled(place: &Place, decoder: Sha256) -> BlobKey {
+/// Ends the oldest job with a file of that format and what was sampled for it.
+async fn sampled(place: &Place, format: Format, decoder: Sha256) -> BlobKey {
     let held = claim(&place.store, "a", 1).await.unwrap();
     let mut result: Outcome = outcome(&held);
+    result.artifacts[0].artifact.format = format;
     let latents = Latents {
         size_bytes: SAMPLED.len() as u64,
         sha256: Sha256::of(SAMPLED),
@@ -137,7 +138,7 @@ async fn what_was_sampled_is_exported_with_the_earlier_jobs_parameters_but_for_t
         ..Submission::default()
     };
     let earlier = submit(&jobs, submission, of("ada")).await.unwrap().job;
-    let key = sampled(&place, decoder()).await;
+    let key = sampled(&place, Format::Glb, decoder()).await;
     let shown = jobs.get(&Owner::named("ada"), earlier.id).await.unwrap();
     assert_eq!(shown.latents.unwrap().size_bytes, SAMPLED.len() as u64);
     let asked = || ExportOf {
@@ -173,6 +174,24 @@ async fn what_was_sampled_is_exported_with_the_earlier_jobs_parameters_but_for_t
 }
 
 #[tokio::test]
+async fn a_job_without_a_glb_is_decoded_where_it_can_be() {
+    let place = Place::new();
+    let jobs = place.jobs();
+    let submission = Submission {
+        pictures: vec![picture(4)],
+        patch: ParamsPatch::default().with("formats", vec![Format::GaussianPly]),
+        ..Submission::default()
+    };
+    let earlier = submit(&jobs, submission, of("ada")).await.unwrap().job;
+    sampled(&place, Format::GaussianPly, decoder()).await;
+    let new = jobs.export(asked(earlier.id, Format::Obj), of("ada")).await;
+    let new = new.unwrap().job;
+    assert_eq!(new.backend, BackendChoice::Trellis);
+    assert_eq!(new.params.formats, [Format::Obj]);
+    assert_eq!(new.source.unwrap().decoder, Some(decoder()));
+}
+
+#[tokio::test]
 async fn what_cannot_be_decoded_again_is_refused_with_the_reason() {
     let place = Place::new();
     let jobs = place.jobs();
@@ -193,10 +212,10 @@ async fn what_cannot_be_decoded_again_is_refused_with_the_reason() {
     succeeded(&place, Format::Glb).await;
     assert_eq!(kind(without).await, "no_latents");
     let foreign = submitted(&jobs).await;
-    sampled(&place, Sha256::of("another model")).await;
+    sampled(&place, Format::Glb, Sha256::of("another model")).await;
     assert_eq!(kind(foreign).await, "other_decoder");
     let good = submitted(&jobs).await;
-    let key = sampled(&place, decoder()).await;
+    let key = sampled(&place, Format::Glb, decoder()).await;
     let path = place.folder.path().join("blobs").join(key.as_str());
     std::fs::write(&path, b"coordinates and FEATURES").unwrap();
     assert_eq!(kind(good).await, "no_latents", "they are damaged");
@@ -212,7 +231,7 @@ async fn what_was_sampled_counts_for_its_owner_and_is_kept_for_a_while() {
     let mut keys = Vec::new();
     for _ in 0..3 {
         submitted(&jobs).await;
-        keys.push(sampled(&place, decoder()).await);
+        keys.push(sampled(&place, Format::Glb, decoder()).await);
     }
     let kept = place.store.with_latents().await.unwrap();
     let there: Vec<BlobKey> = kept.into_iter().map(|kept| kept.latents.key).collect();
