@@ -116,7 +116,7 @@ fn wait(log: &Path) -> u16 {
 /// Where tests/setup puts it, or in `PATH`.
 fn program() -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
-    let ours = root.map(|root| root.join("target/tools/bin"));
+    let ours = root.map(|root| root.join("target").join("tools").join("bin"));
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut places = ours.into_iter().chain(std::env::split_paths(&path));
     places.find_map(|place| Some(place.join("s3s-fs")).filter(|program| program.exists()))
