@@ -15,7 +15,7 @@ use crate::backend::{Backend, MadeWith};
 pub struct Pictures {
     /// SHA-256 of each picture's bytes, in order.
     pub sha256: Vec<Sha256>,
-    /// SHA-256 of the GLB of which the files are a conversion.
+    /// SHA-256 of the GLB of which the files are a conversion, or of what was sampled and they are decoded from.
     pub source: Option<Sha256>,
     /// What the object is called inside its files, where the first picture came with a name.
     pub name: Option<AssetName>,

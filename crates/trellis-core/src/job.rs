@@ -112,7 +112,7 @@ pub struct Job {
     /// Which backend made the result, once it is known; `relief` is a preview from the outline, not TRELLIS.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub made_by: Option<String>,
-    /// What the files are converted from, where this is an export.
+    /// What the files are made from, where this is an export: a GLB, or what was sampled for an earlier job.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub source: Option<Source>,
     /// What was asked, with defaults filled in and the seed chosen.

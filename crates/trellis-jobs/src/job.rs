@@ -25,7 +25,7 @@ pub struct NewJob {
     pub backend: BackendChoice,
     /// What people are to call it.
     pub name: Option<AssetName>,
-    /// What it is converted from, where it is an export. A copy is at [`BlobKey::source`].
+    /// What it is made from, where it is an export. A copy is at [`BlobKey::source`] or [`BlobKey::source_latents`].
     pub source: Option<Source>,
     /// Checked parameters.
     pub params: Params,

@@ -175,7 +175,7 @@ settings! {
          the same sooner, `draft` is soonest and loses detail (docs/performance.md)";
     "trellis.low_vram", "low-vram", "TRELLIS_LOW_VRAM", Kind::Switch, "false" =>
         "Keep models in main memory and bring each to the GPU for its stage: slower, but a GLB \
-         takes 6.8 GiB instead of 9.6 (in the quality `exact` 8.5 instead of 12.3); chosen by itself where only that fits";
+         takes 4.5 GiB instead of 8.5 (in the quality `exact` 8.5 instead of 12.3); chosen by itself where only that fits";
     "trellis.warm_up", "warm-up", "TRELLIS_WARM_UP", Kind::Switch, "true" =>
         "Run a small picture through TRELLIS before a worker counts as ready";
     "trellis.patience_percent", "patience-percent", "TRELLIS_PATIENCE_PERCENT", whole(1, 10_000), "100" =>

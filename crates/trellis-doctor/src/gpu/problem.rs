@@ -76,7 +76,7 @@ diagnoses! {
         #[error("has capability {capability}, and the libraries were checked for {asked}")]
         OtherCapability { capability: Capability, asked: Capability } = "other_capability", Level::Warn,
             format!("run again with `--capability {capability}`");
-        #[error("has {}, and TRELLIS needs 8 GiB even in its low-VRAM mode", memory_size(*total))]
+        #[error("has {}, and TRELLIS needs 6 GiB even in its low-VRAM mode", memory_size(*total))]
         TooSmall { total: u64 } = "gpu_too_small", Level::Error, "use a GPU with 16 GB, or `--backend relief`";
         #[error("has {}: TRELLIS fits in its low-VRAM mode only", memory_size(*total))]
         LowVram { total: u64 } = "gpu_low_vram", Level::Warn, "start with `--low-vram`";
