@@ -64,7 +64,7 @@ pub(crate) fn settings(address: &str) -> Settings {
 
 /// Opens it and says why not.
 pub(crate) async fn refused(settings: &Settings) -> OpenError {
-    S3Blobs::open(settings).await.err().expect("it does not open")
+    S3Blobs::open(settings).await.expect_err("it does not open")
 }
 
 #[async_trait::async_trait]

@@ -120,7 +120,7 @@ async fn wait(state: &Mutex<(Fault, u32)>, gone: usize) {
         Fault::Slow(piece) => tokio::time::sleep(piece).await,
         Fault::Stuck(after) if gone > after => {
             state.lock().unwrap().1 += 1;
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
         _ => {}
     }
