@@ -11,7 +11,7 @@ use trellis_core::{
 };
 
 use crate::{
-    BlobError, BlobKey, CacheKey, Jobs, NewJob, StoreError, StoredJob, SubmitError, Submitted, Terms,
+    BlobError, BlobKey, CacheKey, Jobs, Needs, NewJob, StoreError, StoredJob, SubmitError, Submitted, Terms,
 };
 
 /// What is asked of an earlier job.
@@ -215,6 +215,7 @@ impl Jobs {
                 .map(|key| (key, digest(of.job, of_bytes, &patch))),
             traceparent: terms.traceparent,
             webhook: None,
+            needs: Needs::default(),
             queue_limit: self.limits.queue_limit,
             recalled: None,
         };

@@ -10,7 +10,7 @@ use trellis_core::{
     PictureFormat, Provenance, Sha256, Source, StatementFile, Timings, TraceParent,
 };
 
-use crate::{BlobKey, CacheKey, Owner, Webhook};
+use crate::{Ability, BlobKey, CacheKey, Needs, Owner, Webhook};
 
 /// A job to be accepted. Its pictures are already in the blob store, on disk.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +38,8 @@ pub struct NewJob {
     pub traceparent: Option<TraceParent>,
     /// Who is told of it.
     pub webhook: Option<Webhook>,
+    /// What whoever works on it must have.
+    pub needs: Needs,
     /// Refuse the job where so many are already queued.
     pub queue_limit: u64,
     /// The result of an earlier job, with blobs of this job's own: the job is then done as soon as it is
@@ -72,6 +74,8 @@ pub struct ClaimFilter {
     pub demands: Vec<Demand>,
     /// How many jobs of these owners may run at a time; of others as many as there is room for.
     pub running_limits: Arc<RunningLimits>,
+    /// What it can do: jobs that need more are left to others.
+    pub ability: Ability,
 }
 
 /// Names of owners, and how many jobs of each may run at a time.

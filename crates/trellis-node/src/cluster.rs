@@ -12,11 +12,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use trellis_backend::{Backend, Origin, Others, Readiness, Registry};
 use trellis_core::{BackendChoice, Demand, Failure, Format, Model, Sha256, WorkerStatus};
-use trellis_jobs::{Makers, WorkerName};
+use trellis_jobs::{Ability, Makers, WorkerName};
 use trellis_runner::LocalMakers;
 use trellis_store_postgres::{Node, PostgresStore};
 
 use crate::SharedStoreError;
+use crate::ability::Abilities;
 use crate::about::{About, Offer, Standing};
 use crate::settings::Store;
 
@@ -124,6 +125,13 @@ impl Roster {
         offers.filter(|(silent_for, ..)| *silent_for < GONE).collect()
     }
 
+    /// What the others can do that have that backend, and that may work.
+    pub(crate) fn abilities(&self, choice: BackendChoice, model: Option<Model>) -> Vec<Ability> {
+        let offers = self.offers(choice, model).into_iter();
+        let may_work = offers.filter(|(.., offer)| offer.standing != Standing::Unavailable);
+        may_work.map(|(.., offer)| offer.ability).collect()
+    }
+
     /// What all results of that backend elsewhere are made by, where it is the same everywhere.
     fn identity(&self, choice: BackendChoice, model: Option<Model>) -> Option<String> {
         let mut identities = self
@@ -180,7 +188,7 @@ impl Others for Roster {
 }
 
 /// What this server says of its backends.
-pub(crate) fn offers(here: &Registry, origin: &Origin) -> Vec<Offer> {
+pub(crate) fn offers(here: &Registry, origin: &Origin, abilities: &Abilities) -> Vec<Offer> {
     let offer = |backend: &Arc<dyn Backend>| {
         let (standing, reason, failure) = match backend.readiness() {
             Readiness::Ready => (Standing::Ready, String::new(), None),
@@ -194,6 +202,7 @@ pub(crate) fn offers(here: &Registry, origin: &Origin) -> Vec<Offer> {
             reason,
             failure,
             identity: origin.identity(backend.as_ref()),
+            ability: abilities.of(backend.as_ref()),
             decoder: backend.uses_python().then(|| origin.decoder()),
             workers: backend.workers(),
         }
@@ -252,6 +261,7 @@ mod tests {
             failure: (standing == Standing::Unavailable)
                 .then(|| Failure::new(FailureKind::DriverMissing, "there is no driver")),
             identity: Some("trellis 1".to_owned()),
+            ability: Ability::default(),
             decoder: Some(Sha256::of(name)),
             workers: Vec::new(),
         };

@@ -1,8 +1,9 @@
 //! The files of a job, and what a client changes of it.
 
 use tokio_postgres::types::Json;
+use trellis_core::Artifact;
 use trellis_jobs::rules::Edit;
-use trellis_jobs::{CacheKey, Delivered, Outcome, StoreError, Thumbnail};
+use trellis_jobs::{BlobKey, CacheKey, Delivered, Outcome, StoreError, Thumbnail};
 
 use crate::lists::clamped;
 use crate::session::Session;
@@ -23,12 +24,18 @@ pub(crate) async fn measure(session: &Session, number: i64) -> Result<(), StoreE
 
 /// Lists a preview of a job, in the place of an earlier one of its name.
 pub(crate) async fn add(session: &Session, number: i64, file: &Delivered) -> Result<(), StoreError> {
-    put(session, number, 0, file).await?;
+    put(session, number, 0, &file.artifact, &file.key).await?;
     measure(session, number).await
 }
 
 /// Lists a file of a job; of those with one name the last.
-async fn put(session: &Session, number: i64, position: i64, file: &Delivered) -> Result<(), StoreError> {
+pub(crate) async fn put(
+    session: &Session,
+    number: i64,
+    position: i64,
+    artifact: &Artifact,
+    key: &BlobKey,
+) -> Result<(), StoreError> {
     session
         .execute(
             "INSERT INTO artifacts (job, name, position, artifact, key, size_bytes) VALUES ($1, $2, $3, $4, $5, $6)
@@ -37,11 +44,11 @@ async fn put(session: &Session, number: i64, position: i64, file: &Delivered) ->
                  size_bytes = excluded.size_bytes",
             &[
                 &number,
-                &file.artifact.name,
+                &artifact.name,
                 &position,
-                &Json(&file.artifact),
-                &file.key.as_str(),
-                &clamped(file.artifact.size_bytes),
+                &Json(artifact),
+                &key.as_str(),
+                &clamped(artifact.size_bytes),
             ],
         )
         .await?;
@@ -54,7 +61,7 @@ pub(crate) async fn put_result(session: &Session, number: i64, outcome: &Outcome
         .execute("DELETE FROM artifacts WHERE job = $1", &[&number])
         .await?;
     for (position, file) in (0i64..).zip(&outcome.artifacts) {
-        put(session, number, position, file).await?;
+        put(session, number, position, &file.artifact, &file.key).await?;
     }
     let statement = outcome.statement.as_ref();
     session

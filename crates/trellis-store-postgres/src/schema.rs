@@ -10,13 +10,17 @@ use trellis_jobs::StoreError;
 use crate::OpenError;
 use crate::session::Session;
 
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration {
         text: include_str!("migrations/0001_jobs.sql"),
         works_with: 1,
     },
     Migration {
         text: include_str!("migrations/0002_latents.sql"),
+        works_with: 1,
+    },
+    Migration {
+        text: include_str!("migrations/0003_needs.sql"),
         works_with: 1,
     },
 ];

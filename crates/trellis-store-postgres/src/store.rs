@@ -11,14 +11,14 @@ use trellis_core::{JobEvent, JobId};
 use trellis_jobs::rules::Command;
 use trellis_jobs::{
     Applied, CacheKey, Changes, Claim, ClaimFilter, Delivery, JobQuery, JobStore, KeptLatents, NewJob,
-    NextDelivery, Owner, Page, Settled, StoreError, StoreStats, StoredJob, Submitted, WaitingDeliveries,
-    Wakes, WorkerName,
+    NextDelivery, Owner, Page, Settled, StoreError, StoreStats, StoredJob, Submitted, Takes,
+    WaitingDeliveries, Wakes, WholeJob, WorkerName,
 };
 
 use crate::clock::Ahead;
 use crate::herald::Herald;
 use crate::session::{self, Change, Durability, Session, Written};
-use crate::{Address, Clock, OpenError, lists, memos, outbox, pool, rows, schema, tls, write};
+use crate::{Address, Clock, OpenError, lists, memos, outbox, pool, rows, schema, take, tls, write};
 
 /// How a store is opened.
 #[derive(Debug, Clone)]
@@ -112,6 +112,18 @@ impl PostgresStore {
                 source: Box::new(ended),
             })
         })
+    }
+}
+
+#[async_trait::async_trait]
+impl Takes for PostgresStore {
+    async fn take(&self, job: &WholeJob) -> Result<bool, StoreError> {
+        let job = Arc::new(job.clone());
+        self.write(Durability::Now, move |session, _| {
+            let job = job.clone();
+            async move { Ok((take::take(session, &job).await?, None)) }.boxed()
+        })
+        .await
     }
 }
 

@@ -135,6 +135,11 @@ pub(crate) fn admit(
     Err(Cause::NoMemory { message })
 }
 
+/// How much memory a GPU must have to make what is asked, in the mode that takes the least, bytes.
+pub fn least_memory(params: &Params) -> u64 {
+    needs_of(params).low_bytes
+}
+
 /// Whether a job is better made with each model on the GPU for its stage only: all of them do not fit `memory_bytes`.
 pub(crate) fn fits_in_low_mode_only(params: &Params, memory_bytes: u64) -> bool {
     memory_bytes < needs_of(params).resident_bytes
@@ -142,7 +147,7 @@ pub(crate) fn fits_in_low_mode_only(params: &Params, memory_bytes: u64) -> bool 
 
 /// Why no mode lets a worker that may have `memory_bytes` make what is asked; none where one does.
 pub(crate) fn too_small(params: &Params, memory_bytes: u64) -> Option<String> {
-    let needed = needs_of(params).low_bytes;
+    let needed = least_memory(params);
     (memory_bytes < needed).then(|| {
         let names: Vec<&str> = params.formats.iter().map(|format| format.name()).collect();
         let needs = format!(

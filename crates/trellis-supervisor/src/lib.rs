@@ -29,6 +29,7 @@ mod share;
 mod state;
 mod ticket;
 
+pub use admission::least_memory;
 pub use backend::{SupervisorSettings, TrellisBackend, capabilities};
 pub use launch::LaunchSettings;
 pub use limits::Limits;

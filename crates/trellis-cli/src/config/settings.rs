@@ -74,9 +74,15 @@ settings! {
          the data folder";
     "store.password_file", "store-password-file", "TRELLIS_STORE_PASSWORD_FILE", Kind::FileOrNone, "" =>
         "File with the password for the database as its only line, which no other user may read";
-    "store.blobs", "blobs", "TRELLIS_STORE_BLOBS", Kind::PathOrNone, "" =>
-        "Folder of the pictures and results of a shared job store, which all its servers reach, such as a mount; a path \
-         or `file://` with one";
+    "store.blobs", "blobs", "TRELLIS_STORE_BLOBS", Kind::Blobs, "" =>
+        "Place of the pictures and results of a shared job store, which all its servers reach: a folder such as a mount, or \
+         S3-compatible storage such as `s3://studio/trellis?endpoint=https://s3.example`";
+    "blobs.credentials_file", "blobs-credentials-file", "TRELLIS_BLOBS_CREDENTIALS_FILE", Kind::FileOrNone, "" =>
+        "File with the access key for S3-compatible storage, in the form of `~/.aws/credentials`, which no other user may \
+         read. Without one `AWS_ACCESS_KEY_ID` and AWS's other variables count";
+    "blobs.redirect", "blobs-redirect", "TRELLIS_BLOBS_REDIRECT", Kind::Switch, "false" =>
+        "Send clients that download a file to S3-compatible storage, with an address that is good for 5 minutes; they must \
+         reach it. Otherwise the file comes through the server";
     "listen.host", "host", "TRELLIS_LISTEN_HOST", Kind::Address, "127.0.0.1" =>
         "Address to listen on, or `localhost`; `0.0.0.0` or `::` opens the server to the network, for \
          which it needs `auth.keys_file`";
@@ -156,6 +162,9 @@ settings! {
     "provenance.sign_key", "sign-key", "TRELLIS_SIGN_KEY", Kind::FileOrNone, "" =>
         "File with a secret key in Nix's form: a statement of what made each result is then made, \
          signed with it; `nix key generate-secret` makes one";
+    "provenance.require_closure", "require-closure", "TRELLIS_PROVENANCE_REQUIRE_CLOSURE", Kind::Closure, "" =>
+        "Have TRELLIS's results made by this Python environment alone, named by its Nix store path or its NAR hash such as \
+         `sha256-…`: servers that have another one leave the jobs of this server to those that have it";
     "trellis.model", "model", env::MODEL_PATH, Kind::PathOrNone, "" =>
         "TRELLIS's model folder, the one with `pipeline.json`; without one only the embedded preview \
          works";

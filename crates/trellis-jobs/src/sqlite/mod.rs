@@ -15,6 +15,7 @@ mod restore;
 mod rows;
 mod schema;
 mod thread;
+mod whole;
 mod write;
 
 use std::path::Path;
@@ -101,6 +102,15 @@ impl SqliteStore {
             restore::restore(db, &docket).map(|restored| (restored, None))
         })
         .await
+    }
+
+    /// Jobs in the order of their submission with all that is kept of them, at most `limit` after that number.
+    pub(crate) async fn wholes(
+        &self,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<(i64, crate::WholeJob)>, StoreError> {
+        self.read(move |db| whole::wholes(db, after, limit)).await
     }
 
     /// Writes; those who wait for what changed are woken after the commit.
