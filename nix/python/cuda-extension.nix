@@ -56,6 +56,8 @@ buildPythonPackage.override { stdenv = cudaPackages.backendStdenv; } (
     + (arguments.preBuild or "");
     # Tests of these packages need a GPU.
     doCheck = false;
+    # What each has for that by itself.
+    doInstallCheck = arguments ? installCheckPhase;
     meta = {
       platforms = [ "x86_64-linux" ];
     }

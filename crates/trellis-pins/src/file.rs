@@ -149,6 +149,9 @@ pub struct Source {
     pub rev: String,
     /// SRI hash of the tree as a NAR; `None` for inputs locked by git's own hash.
     pub nar_hash: Option<String>,
+    /// Whether its submodules come along; only of inputs locked by git's own hash, which covers them.
+    #[serde(default)]
+    pub submodules: bool,
     /// Seconds since 1970 of the commit.
     pub last_modified: u64,
     /// The version of the package made of it.

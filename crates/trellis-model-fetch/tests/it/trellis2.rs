@@ -6,7 +6,7 @@ use std::path::Path;
 use tempfile::TempDir;
 use trellis_core::Explain as _;
 use trellis_model_fetch::{
-    EncoderSource, FetchError, How, Hub, Layout, Planned, RetryPolicy, Request, Settings, fetch, prepare,
+    EncoderSource, FetchError, How, Hub, Layout, Planned, Request, Settings, fetch, prepare,
 };
 use trellis_models::dinov3::{Dinov3Error, convert_sized};
 use trellis_core::Sha256;
@@ -92,7 +92,7 @@ impl Kit {
 
     fn client(&self) -> Hub {
         let mut settings = Settings::new(&self.hub.endpoint()).unwrap();
-        settings.retry = RetryPolicy { limit: 0, ..settings.retry };
+        settings.retry.limit = 0;
         Hub::new(settings).unwrap()
     }
 
