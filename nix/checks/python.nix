@@ -71,7 +71,7 @@ let
         !isLibrary name
         && package.pythonImportsCheck or [ ] == [ ]
         # Its own, where importing it takes a GPU.
-        && !(package ? installCheckPhase && package.doInstallCheck or false)
+        && !(package.doInstallCheck or false && package ? installCheckPhase)
       ) (ours ++ wheels)
     )
     # nixpkgs compares each package's own requirements with what is there. Nothing here opts out.

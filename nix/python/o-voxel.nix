@@ -51,7 +51,7 @@ buildCudaExtension {
     zstandard
   ];
   # Importing the package imports FlexGEMM, which asks the GPU for its name.
-  installCheckPhase = ''
+  checkPhase = ''
     runHook preInstallCheck
     ${python.interpreter} ${./load-extension.py} "$out/${python.sitePackages}/o_voxel/_C"
     runHook postInstallCheck

@@ -65,8 +65,8 @@ buildPythonPackage {
   ];
 
   # Importing it imports FlexGEMM, which asks the GPU for its name: the files are compiled instead.
-  doInstallCheck = true;
-  installCheckPhase = ''
+  doCheck = true;
+  checkPhase = ''
     runHook preInstallCheck
     ${python.interpreter} -m compileall -q "$out/${python.sitePackages}/trellis2"
     runHook postInstallCheck
