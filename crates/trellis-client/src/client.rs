@@ -44,6 +44,15 @@ pub struct Submission<'a> {
 pub struct Export {
     /// Which file.
     pub format: Format,
+    /// Side of the texture in pixels: of a GLB that is decoded again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub texture_size: Option<u32>,
+    /// Share of the triangles to remove: likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mesh_simplify: Option<f64>,
+    /// Whether the mesh gets a texture: likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub texture: Option<bool>,
     /// Of voxels: how many along the longest side.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub voxel_resolution: Option<u32>,

@@ -60,6 +60,7 @@ async fn life(store: &SqliteStore, job: NewJob) {
         timings: None,
         provenance: None,
         statement: None,
+        latents: None,
         cache_key: None,
     };
     let succeeded = store.succeed(&claim.lease, Timestamp::now(), outcome).await;

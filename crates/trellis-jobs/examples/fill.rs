@@ -97,6 +97,7 @@ fn outcome(id: JobId) -> Outcome {
         timings: None,
         provenance: None,
         statement: None,
+        latents: None,
         cache_key: None,
     }
 }

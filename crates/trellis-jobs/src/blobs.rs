@@ -54,6 +54,16 @@ impl BlobKey {
         Self::of_job(job, format_args!("source.glb"))
     }
 
+    /// The key of what one attempt sampled, kept apart from its files.
+    pub fn latents(job: JobId, attempt: u32) -> Self {
+        Self::of_job(job, format_args!("latents.{attempt}.safetensors"))
+    }
+
+    /// The key of what an earlier job sampled, from which an export is decoded.
+    pub fn source_latents(job: JobId) -> Self {
+        Self::of_job(job, format_args!("source.safetensors"))
+    }
+
     /// The key of the docket that says what was asked, see [`crate::Docketed`].
     pub(crate) fn accepted(job: JobId) -> Self {
         Self::of_job(job, format_args!("accepted.json"))
@@ -74,7 +84,7 @@ impl BlobKey {
     pub(crate) fn attempt(&self) -> Option<u32> {
         let mut parts = self.0.rsplit('/').next()?.split('.').skip(1);
         match parts.next()? {
-            "statement" => parts.next()?,
+            "statement" | "latents" => parts.next()?,
             attempt => attempt,
         }
         .parse()

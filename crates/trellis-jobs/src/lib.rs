@@ -63,8 +63,9 @@ pub use heavy_work::{Busy, HeavyWork, Turn};
 pub use intake::{Arriving, Intake};
 pub use janitor::{Janitor, Retention, Swept, Unknown};
 pub use job::{
-    Applied, Claim, ClaimFilter, Delivered, DeliveredStatement, Heartbeat, JobQuery, Lease, NewJob, Outcome,
-    Page, Recovered, RunningLimits, StoreStats, StoredJob, Submitted, Thumbnail, WorkerName,
+    Applied, Claim, ClaimFilter, Delivered, DeliveredStatement, Heartbeat, JobQuery, KeptLatents, Latents,
+    Lease, NewJob, Outcome, Page, Recovered, RunningLimits, StoreStats, StoredJob, Submitted, Thumbnail,
+    WorkerName,
 };
 pub use kinship::{Kinship, is_elsewhere};
 pub use leftovers::clear_leftovers;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tracing::warn;
-use trellis_core::{Defaults, Demand, Failure, Format, Input, Job, JobEvent, JobId, Model};
+use trellis_core::{Defaults, Demand, Failure, Format, Input, Job, JobEvent, JobId, Model, Sha256};
 
 use crate::rules::Command;
 use crate::{
@@ -38,6 +38,11 @@ pub trait Makers: Send + Sync + 'static {
 
     /// The model of jobs that name none.
     fn default_model(&self) -> Model;
+
+    /// Whether something here decodes what was sampled by `decoder`, a Python environment and a model.
+    fn decodes(&self, _decoder: Sha256) -> bool {
+        false
+    }
 }
 
 /// What became of a job that a client no longer wants.

@@ -2,7 +2,7 @@
 //! added later has a default.
 
 use serde::{Deserialize, Serialize};
-use trellis_core::{BackendChoice, Failure, Model, WorkerStatus};
+use trellis_core::{BackendChoice, Failure, Model, Sha256, WorkerStatus};
 
 use crate::settings::Role;
 
@@ -42,6 +42,9 @@ pub struct Offer {
     /// Names all that makes its results; `None` where that is not known exactly.
     #[serde(default)]
     pub identity: Option<String>,
+    /// Names what decodes there what was sampled, where it does that.
+    #[serde(default)]
+    pub decoder: Option<Sha256>,
     /// Its workers.
     #[serde(default)]
     pub workers: Vec<WorkerStatus>,

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use trellis_backend::{Backend, Origin, Others, Readiness, Registry};
-use trellis_core::{BackendChoice, Demand, Failure, Format, Model, WorkerStatus};
+use trellis_core::{BackendChoice, Demand, Failure, Format, Model, Sha256, WorkerStatus};
 use trellis_jobs::{Makers, WorkerName};
 use trellis_runner::LocalMakers;
 use trellis_store_postgres::{Node, PostgresStore};
@@ -135,6 +135,12 @@ impl Roster {
             .all(|other| other.as_ref() == Some(&first))
             .then_some(first)
     }
+
+    /// Whether any of the others decodes what `decoder` sampled.
+    fn decodes(&self, decoder: Sha256) -> bool {
+        let offers = self.offers(BackendChoice::Trellis, Some(Model::DEFAULT));
+        offers.iter().any(|(.., offer)| offer.decoder == Some(decoder))
+    }
 }
 
 impl Others for Roster {
@@ -188,6 +194,7 @@ pub(crate) fn offers(here: &Registry, origin: &Origin) -> Vec<Offer> {
             reason,
             failure,
             identity: origin.identity(backend.as_ref()),
+            decoder: backend.uses_python().then(|| origin.decoder()),
             workers: backend.workers(),
         }
     };
@@ -220,6 +227,13 @@ impl Makers for ClusterMakers {
             self.roster.identity(choice, model)
         })
     }
+
+    fn decodes(&self, decoder: Sha256) -> bool {
+        // What TRELLIS.2 sampled is not kept.
+        let mut here = self.here.all().iter();
+        let is_here = here.any(|here| here.uses_python() && here.model() == Some(Model::DEFAULT));
+        is_here && self.all.decodes(decoder) || self.roster.decodes(decoder)
+    }
 }
 
 #[cfg(test)]
@@ -238,6 +252,7 @@ mod tests {
             failure: (standing == Standing::Unavailable)
                 .then(|| Failure::new(FailureKind::DriverMissing, "there is no driver")),
             identity: Some("trellis 1".to_owned()),
+            decoder: Some(Sha256::of(name)),
             workers: Vec::new(),
         };
         Node {
@@ -317,5 +332,20 @@ mod tests {
                 same
             );
         }
+    }
+
+    #[test]
+    fn what_was_sampled_is_decoded_where_any_of_the_others_can() {
+        let nodes = vec![
+            node("a", 1, Standing::Ready, false),
+            node("b", 130, Standing::Ready, false),
+        ];
+        let roster = Roster {
+            name: "me".to_owned(),
+            known: RwLock::new((Instant::now(), nodes)),
+        };
+        assert!(roster.decodes(Sha256::of("a")));
+        assert!(!roster.decodes(Sha256::of("b")), "it is gone");
+        assert!(!roster.decodes(Sha256::of("me")), "it decodes nothing");
     }
 }

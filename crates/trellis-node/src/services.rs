@@ -236,6 +236,8 @@ impl Services {
             retention: Retention {
                 keep_jobs: Some(settings.retention.keep_jobs).filter(|jobs| *jobs > 0),
                 keep_days: Some(settings.retention.keep_days).filter(|days| *days > 0),
+                latent_bytes: settings.retention.latent_bytes,
+                latent_hours: Some(settings.retention.latent_hours).filter(|hours| *hours > 0),
             },
             unknown: self.unknown,
         };
@@ -301,6 +303,7 @@ impl Services {
             max_attempts: MAX_ATTEMPTS,
             drain_deadline: Duration::from_secs(settings.drain_seconds.into()),
             running_limits: keys.running_limits(),
+            keep_latents: settings.retention.latent_bytes > 0,
             scratch: data.scratch(),
         };
         let registry = Registry::clone(&self.registry);

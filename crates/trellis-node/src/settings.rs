@@ -241,6 +241,9 @@ pub struct Trellis2 {
 pub struct Retention {
     pub keep_jobs: u64,
     pub keep_days: u32,
+    /// 0: what is sampled is not kept.
+    pub latent_bytes: u64,
+    pub latent_hours: u32,
 }
 
 fn model_or_auto<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Model>, D::Error> {

@@ -196,6 +196,10 @@ impl BuildDefinition {
             python_env,
             model_lock: used("trellis-model.lock.json").and_then(Resource::sha256),
             gpu: gpu.cloned().map(serde_json::from_value).transpose().ok()?,
+            non_commercial: match self.internal_parameters.get("non_commercial") {
+                None => Vec::new(),
+                Some(named) => serde_json::from_value(named.clone()).ok()?,
+            },
         })
     }
 
@@ -216,6 +220,9 @@ impl BuildDefinition {
         let mut internal = json!({});
         if let Some(gpu) = &provenance.gpu {
             internal["gpu"] = json!(gpu);
+        }
+        if !provenance.non_commercial.is_empty() {
+            internal["non_commercial"] = json!(provenance.non_commercial);
         }
         if let Some(env) = python {
             internal["versions"] = json!(env.versions);

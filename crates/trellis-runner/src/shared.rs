@@ -32,6 +32,8 @@ pub struct RunnerSettings {
     pub drain_deadline: Duration,
     /// How many jobs of an owner may run at a time; looked at before each claim.
     pub running_limits: watch::Receiver<Arc<RunningLimits>>,
+    /// Whether what backends sample is kept beside their results.
+    pub keep_latents: bool,
     /// A folder for the backends' files, on the disk of the blobs where possible.
     pub scratch: PathBuf,
 }

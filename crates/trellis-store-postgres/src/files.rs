@@ -11,7 +11,7 @@ use crate::session::Session;
 pub(crate) async fn measure(session: &Session, number: i64) -> Result<(), StoreError> {
     session
         .execute(
-            "UPDATE jobs SET size_bytes = statement_bytes + thumbnail_bytes
+            "UPDATE jobs SET size_bytes = statement_bytes + thumbnail_bytes + latent_bytes
                  + coalesce((SELECT sum(size_bytes) FROM inputs WHERE job = $1), 0)::bigint
                  + coalesce((SELECT sum(size_bytes) FROM artifacts WHERE job = $1), 0)::bigint
              WHERE number = $1",
@@ -60,7 +60,7 @@ pub(crate) async fn put_result(session: &Session, number: i64, outcome: &Outcome
     session
         .execute(
             "UPDATE jobs SET made_by = $2, notes = $3, provenance = $4, statement = $5, statement_key = $6,
-                             statement_bytes = $7, timings = $8, cache_key = $9
+                             statement_bytes = $7, timings = $8, cache_key = $9, latents = $10, latent_bytes = $11
              WHERE number = $1",
             &[
                 &number,
@@ -72,6 +72,11 @@ pub(crate) async fn put_result(session: &Session, number: i64, outcome: &Outcome
                 &statement.map_or(0, |stated| clamped(stated.file.size_bytes)),
                 &outcome.timings.as_ref().map(Json),
                 &outcome.cache_key.as_ref().map(CacheKey::as_str),
+                &outcome.latents.as_ref().map(Json),
+                &outcome
+                    .latents
+                    .as_ref()
+                    .map_or(0, |latents| clamped(latents.size_bytes)),
             ],
         )
         .await?;
@@ -95,6 +100,15 @@ pub(crate) async fn put_edit(session: &Session, number: i64, edit: &Edit) -> Res
                 .execute(
                     "UPDATE jobs SET thumbnail = $2, thumbnail_bytes = $3 WHERE number = $1",
                     &[&number, &Json(thumbnail), &clamped(thumbnail.size_bytes)],
+                )
+                .await?;
+            measure(session, number).await?;
+        }
+        Edit::DropLatents => {
+            session
+                .execute(
+                    "UPDATE jobs SET latents = NULL, latent_bytes = 0 WHERE number = $1",
+                    &[&number],
                 )
                 .await?;
             measure(session, number).await?;

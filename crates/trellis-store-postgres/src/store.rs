@@ -10,8 +10,9 @@ use jiff::Timestamp;
 use trellis_core::{JobEvent, JobId};
 use trellis_jobs::rules::Command;
 use trellis_jobs::{
-    Applied, CacheKey, Changes, Claim, ClaimFilter, Delivery, JobQuery, JobStore, NewJob, NextDelivery,
-    Owner, Page, Settled, StoreError, StoreStats, StoredJob, Submitted, WaitingDeliveries, Wakes, WorkerName,
+    Applied, CacheKey, Changes, Claim, ClaimFilter, Delivery, JobQuery, JobStore, KeptLatents, NewJob,
+    NextDelivery, Owner, Page, Settled, StoreError, StoreStats, StoredJob, Submitted, WaitingDeliveries,
+    Wakes, WorkerName,
 };
 
 use crate::clock::Ahead;
@@ -215,6 +216,10 @@ impl JobStore for PostgresStore {
     ) -> Result<Vec<JobId>, StoreError> {
         self.read(|session| lists::expired(session, keep_jobs, ended_before, limit).boxed())
             .await
+    }
+
+    async fn with_latents(&self) -> Result<Vec<KeptLatents>, StoreError> {
+        self.read(|session| lists::with_latents(session).boxed()).await
     }
 
     async fn stats(&self) -> Result<StoreStats, StoreError> {

@@ -25,6 +25,7 @@ pub mod protocol;
 mod python;
 mod record;
 mod running;
+mod share;
 mod state;
 mod ticket;
 

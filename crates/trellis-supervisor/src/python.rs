@@ -31,6 +31,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "graphs.py",
     "guidance.py",
     "hooks.py",
+    "latents.py",
     "loading.py",
     "offline.py",
     "parent.py",
@@ -51,6 +52,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "texture/raster.py",
     "texture/simplify.py",
     "texture/unwrap.py",
+    "turns.py",
     "views.py",
     "warmup.py",
 ];

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import caching
+from .. import caching, latents
 from ..checkpoints import checkpoint, load_model, read_arguments, replaced
-from ..deferred import defer
+from ..deferred import defer, is_imported
 from ..exports import in_millimetres, plain_mesh
 from ..failures import OfflineAttempt, WorkerError
 from ..family import Report, Run, Save, own_params
@@ -51,6 +51,8 @@ DECODED_FOR = {
     Format.GAUSSIAN_PLY: ("gaussian",),
     Format.TURNTABLE: ("gaussian",),
 }
+# Beside what is decoded.
+LATENTS = "latents"
 TURNTABLE_FRAMES = 120
 TURNTABLE_FPS = 30
 # The largest hole that is closed, as `to_glb` has it by default.
@@ -164,11 +166,31 @@ class Trellis1:
                 refuse_implausible(mesh.vertices, mesh.faces)
         return decoded
 
+    def latents(self, decoded: dict[str, Any]) -> Save:
+        return latents.saving(decoded[LATENTS].coords, decoded[LATENTS].feats)
+
+    def revive(self, run: Run, latents_file: Path) -> dict[str, Any]:
+        """Decoded as `run` of the pipeline does it, without gradients."""
+        coords, feats = latents.read(latents_file, run.placement.device)
+        sparse = importlib.import_module("trellis.modules.sparse")
+        with _listening(run, Own.of(run.params)), importlib.import_module("torch").no_grad():
+            slat = sparse.SparseTensor(feats=feats, coords=coords)
+            return dict(run.pipeline.decode_slat(slat, decoded_for(run.params)))
+
     @contextmanager
     def exporting(self, run: Run, decoded: dict[str, Any]) -> Iterator[Callable[[Format], Save]]:
         processing = importlib.import_module("trellis.utils.postprocessing_utils")
         with _mending(processing, quality_of(run.params)), _baking(processing, run.stages):
             yield Exports(run, decoded, processing).prepare
+
+    def non_commercial(self, params: Params) -> list[str]:
+        """What draws the splats, by the licence of the Gaussian splatting's authors; and NVIDIA's rasteriser,
+        where TRELLIS's own code fills holes and bakes."""
+        formats = set(params.formats)
+        drawn = Format.TURNTABLE in formats or (Format.GLB in formats and params.texture)
+        mended = bool(formats & {Format.GLB, Format.STL}) and not quality_of(params).ours
+        took_part = (("diff_gaussian_rasterization", drawn), ("nvdiffrast.torch", mended))
+        return [name.partition(".")[0] for name, took in took_part if took and is_imported(name)]
 
     def notes(self, params: Params, decoded: Any) -> list[str]:
         del decoded
@@ -285,7 +307,7 @@ def _listening(run: Run, own: Own) -> Iterator[None]:
 
     def decode_each(slat: Any, formats: list[str]) -> dict[str, Any]:
         stages.enter(Stage.DECODE, len(formats))
-        decoded: dict[str, Any] = {}
+        decoded: dict[str, Any] = {LATENTS: slat}
         for name in formats:
             with placement.resident((DECODERS[name],)):
                 decoded.update(decode(slat, [name]))

@@ -49,6 +49,7 @@ fn outcome() -> Outcome {
         timings: None,
         provenance: None,
         statement: None,
+        latents: None,
         cache_key: None,
     }
 }

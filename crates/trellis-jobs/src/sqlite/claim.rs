@@ -112,6 +112,7 @@ pub(super) fn measure(connection: &Connection, number: i64) -> Result<(), StoreE
              + coalesce((SELECT sum(artifact ->> '$.size_bytes') FROM artifacts WHERE job = number), 0)
              + coalesce(statement ->> '$.size_bytes', 0)
              + coalesce(thumbnail ->> '$.size_bytes', 0)
+             + coalesce(latents ->> '$.size_bytes', 0)
          WHERE number = ?1",
     )?;
     statement.execute([number])?;

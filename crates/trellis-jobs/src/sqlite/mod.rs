@@ -38,8 +38,9 @@ use crate::folders::create_durably;
 use crate::rules::Command;
 use crate::wakes::Wakes;
 use crate::{
-    Applied, CacheKey, Changes, Claim, ClaimFilter, Delivery, JobQuery, JobStore, NewJob, NextDelivery,
-    Owner, Page, Settled, StoreError, StoreStats, StoredJob, Submitted, WaitingDeliveries, WorkerName,
+    Applied, CacheKey, Changes, Claim, ClaimFilter, Delivery, JobQuery, JobStore, KeptLatents, NewJob,
+    NextDelivery, Owner, Page, Settled, StoreError, StoreStats, StoredJob, Submitted, WaitingDeliveries,
+    WorkerName,
 };
 
 /// The embedded job store. Clones share it.
@@ -265,6 +266,10 @@ impl JobStore for SqliteStore {
     ) -> Result<Vec<JobId>, StoreError> {
         self.read(move |db| query::expired(db, keep_jobs, ended_before, limit))
             .await
+    }
+
+    async fn with_latents(&self) -> Result<Vec<KeptLatents>, StoreError> {
+        self.read(names::with_latents).await
     }
 
     async fn stats(&self) -> Result<StoreStats, StoreError> {

@@ -348,7 +348,7 @@ pub(super) fn put_result(connection: &Connection, number: i64, outcome: &Outcome
     connection
         .prepare_cached(
             "UPDATE jobs SET made_by = ?2, notes = ?3, provenance = ?4, statement = ?5, statement_key = ?6,
-                             timings = ?7, cache_key = ?8
+                             timings = ?7, cache_key = ?8, latents = ?9
              WHERE number = ?1",
         )?
         .execute(params![
@@ -360,6 +360,7 @@ pub(super) fn put_result(connection: &Connection, number: i64, outcome: &Outcome
             statement.map(|stated| stated.key.as_str()),
             outcome.timings.as_ref().map(Json),
             outcome.cache_key.as_ref().map(CacheKey::as_str),
+            outcome.latents.as_ref().map(Json),
         ])?;
     claim::measure(connection, number)
 }

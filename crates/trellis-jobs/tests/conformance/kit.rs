@@ -105,6 +105,7 @@ pub fn outcome_of(job: JobId, attempt: u32) -> Outcome {
         timings: None,
         provenance: None,
         statement: None,
+        latents: None,
         cache_key: None,
     }
 }

@@ -142,6 +142,7 @@ macro_rules! job_store_conformance {
         $crate::job_store_conformance! {
             @each edits $fixture:
             a_job_of_any_state_is_renamed_and_tells_so,
+            what_was_sampled_is_listed_counted_and_dropped,
             jobs_are_found_by_a_part_of_their_name,
             a_thumbnail_takes_the_place_of_another,
         }

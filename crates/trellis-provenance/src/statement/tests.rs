@@ -30,6 +30,7 @@ fn provenance() -> Provenance {
             capability: "12.0".to_owned(),
             driver: None,
         }),
+        non_commercial: vec!["nvdiffrast".to_owned()],
     }
 }
 
