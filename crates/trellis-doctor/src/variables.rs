@@ -85,11 +85,7 @@ diagnoses! {
 
 /// Judges the variables that `get` knows for the models that an environment is for; one that is empty counts as
 /// unset.
-pub fn check(
-    get: &dyn Fn(&str) -> Option<String>,
-    capability: Capability,
-    models: &[Model],
-) -> Vec<Finding> {
+pub fn check(get: &dyn Fn(&str) -> Option<String>, capability: Capability, models: &[Model]) -> Vec<Finding> {
     let set = |name: &str| get(name).filter(|value| !value.is_empty());
     let mut findings = Findings::of(Check::Variables);
     for (name, known, default) in CHOICES {
@@ -173,7 +169,10 @@ fn of_trellis2(
         found.push(("Triton".to_owned(), VariableProblem::NoCompiler));
     }
     if capability < FIRST_COMPILED {
-        found.push(("Triton".to_owned(), VariableProblem::TooOldForTriton { capability }));
+        found.push((
+            "Triton".to_owned(),
+            VariableProblem::TooOldForTriton { capability },
+        ));
     }
     found
 }

@@ -48,7 +48,9 @@ impl EncoderSource {
             file: pin.file.clone(),
             sha256: Some(pin.sha256.to_string()),
             size: Size::LARGE,
-            result: files.next().map_or_else(String::new, |file| file.sha256.to_string()),
+            result: files
+                .next()
+                .map_or_else(String::new, |file| file.sha256.to_string()),
         }
     }
 }
@@ -79,7 +81,8 @@ impl Encoder {
         if !encoder.is_there().await {
             let layout = Layout::Folder(encoder.folder.join(FROM_TIMM));
             let names = std::slice::from_ref(&source.file);
-            let part = Part::of_files(hub, &layout, (&source.repo, &source.revision), names, progress).await?;
+            let part =
+                Part::of_files(hub, &layout, (&source.repo, &source.revision), names, progress).await?;
             part.must_list(&source.file, source.sha256.as_deref())?;
             encoder.part = Some(part);
         }

@@ -112,7 +112,9 @@ pub async fn prepare(hub: &Hub, request: Request, progress: &dyn Progress) -> Re
         match named.other_repo() {
             _ if listing.file(&named.weights()).is_some() => {}
             Some((other, inner)) if is_repo_id(&other) => {
-                parts.push(Part::of_checkpoint(hub, &request.layout, (&other, &inner), &pipeline, progress).await?);
+                parts.push(
+                    Part::of_checkpoint(hub, &request.layout, (&other, &inner), &pipeline, progress).await?,
+                );
             }
             _ => missing.push(named.as_str().to_owned()),
         }
@@ -257,7 +259,11 @@ impl Part {
         }
     }
 
-    pub(crate) async fn fetch(&self, hub: &Hub, progress: &dyn Progress) -> Result<Vec<FetchedFile>, FetchError> {
+    pub(crate) async fn fetch(
+        &self,
+        hub: &Hub,
+        progress: &dyn Progress,
+    ) -> Result<Vec<FetchedFile>, FetchError> {
         let entries = self.entries.iter();
         let tasks = entries.map(|entry| fetch_file(hub, &self.place, entry, progress));
         let files = stream::iter(tasks)

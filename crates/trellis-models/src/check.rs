@@ -213,8 +213,8 @@ fn absent(name: String, roles: Vec<String>) -> Checkpoint {
 fn check_dinov3(folder: &Path) -> Vec<Problem> {
     let [config, weights] = dinov3::FILES;
     let missing = |file: &&str| !folder.join(file).is_file();
-    if let Some(file) = [config, weights].iter().find(missing) {
-        let file = (*file).to_owned();
+    if let Some(file) = [config, weights].into_iter().find(missing) {
+        let file = file.to_owned();
         let dangling = dangling(&folder.join(&file), file.clone());
         return vec![dangling.unwrap_or(Problem::EncoderMissing { file })];
     }

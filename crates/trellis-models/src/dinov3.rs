@@ -277,14 +277,16 @@ fn configuration() -> String {
 /// What in a file's header is not DINOv3 ViT-L/16 as transformers names it; `None` where all is.
 pub fn misfit(header: &Header) -> Option<String> {
     let parts = parts(Size::LARGE);
-    let wrong = parts.iter().find_map(|(name, part)| match header.tensors.get(name) {
-        None => Some(format!("tensor `{name}` is missing")),
-        Some(tensor) if tensor.shape != part.shape => Some(format!(
-            "tensor `{name}` is {:?}, DINOv3's is {:?}",
-            tensor.shape, part.shape
-        )),
-        Some(_) => None,
-    });
+    let wrong = parts
+        .iter()
+        .find_map(|(name, part)| match header.tensors.get(name) {
+            None => Some(format!("tensor `{name}` is missing")),
+            Some(tensor) if tensor.shape != part.shape => Some(format!(
+                "tensor `{name}` is {:?}, DINOv3's is {:?}",
+                tensor.shape, part.shape
+            )),
+            Some(_) => None,
+        });
     let more = || header.tensors.keys().find(|name| !parts.contains_key(*name));
     wrong.or_else(|| Some(format!("tensor `{}` is not one of DINOv3's", more()?)))
 }

@@ -145,7 +145,10 @@ impl Pipeline {
     /// Role and checkpoint name of each model that is loaded. TRELLIS's own loader takes every one that is named,
     /// TRELLIS.2's those that inference uses.
     pub fn loaded(&self) -> impl Iterator<Item = (&String, &String)> {
-        let unused = |role: &str| role.parse::<Role>().is_ok_and(|role| role.needed_for() == Need::Nothing);
+        let unused = |role: &str| {
+            role.parse::<Role>()
+                .is_ok_and(|role| role.needed_for() == Need::Nothing)
+        };
         let models = self.args.models.iter();
         models.filter(move |(role, _)| !self.is_trellis2() || !unused(role))
     }

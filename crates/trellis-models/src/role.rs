@@ -71,7 +71,9 @@ impl Role {
     /// Whether a model's pipeline has it.
     pub fn is_of(self, model: Model) -> bool {
         match self {
-            Self::SparseStructureFlowModel | Self::SparseStructureDecoder | Self::SparseStructureEncoder => true,
+            Self::SparseStructureFlowModel | Self::SparseStructureDecoder | Self::SparseStructureEncoder => {
+                true
+            }
             Self::SlatFlowModel
             | Self::SlatDecoderGs
             | Self::SlatDecoderRf

@@ -261,8 +261,16 @@ mod tests {
         let flow = r#""resolution":32,"out_channels":32,"model_channels":1536,"cond_channels":1024,"num_blocks":30,
             "num_heads":12,"mlp_ratio":5.3334,"pe_mode":"rope","share_mod":true,"dtype":"bfloat16""#;
         let cases = [
-            (Class::SparseStructureFlowModel, format!(r#"{{{flow},"in_channels":8}}"#), "input_layer.weight [1536, 8]"),
-            (Class::SLatFlowModel, format!(r#"{{{flow},"in_channels":64}}"#), "input_layer.weight [1536, 64]"),
+            (
+                Class::SparseStructureFlowModel,
+                format!(r#"{{{flow},"in_channels":8}}"#),
+                "input_layer.weight [1536, 8]",
+            ),
+            (
+                Class::SLatFlowModel,
+                format!(r#"{{{flow},"in_channels":64}}"#),
+                "input_layer.weight [1536, 64]",
+            ),
             (
                 Class::SLatFlowModel,
                 format!(r#"{{{flow},"in_channels":32}}"#),
@@ -272,9 +280,13 @@ mod tests {
         for (class, args, expected) in cases {
             let shapes = shapes(class, &args);
             assert!(shapes.contains(&expected.to_owned()), "{expected}: {shapes:?}");
-            assert!(!shapes.iter().any(|line| line.starts_with("pos_emb")), "{shapes:?}");
+            assert!(
+                !shapes.iter().any(|line| line.starts_with("pos_emb")),
+                "{shapes:?}"
+            );
         }
-        let decoder = r#""model_channels":[1024,512,256,128,64],"latent_channels":32,"num_blocks":[4,16,8,4,0]"#;
+        let decoder =
+            r#""model_channels":[1024,512,256,128,64],"latent_channels":32,"num_blocks":[4,16,8,4,0]"#;
         for (class, more, outputs) in [
             (Class::FlexiDualGridVaeDecoder, r#""resolution":256"#, 7),
             (Class::SparseUnetVaeDecoder, r#""out_channels":6"#, 6),

@@ -128,10 +128,19 @@ const MODULES_OF_TRELLIS2: [(&str, &str); 23] = [
     ("trellis2/representations/__init__.py", "import cumesh\n"),
     ("transformers/models/dinov3_vit/modeling_dinov3_vit.py", ""),
     ("o_voxel/__init__.py", ""),
-    ("o_voxel/postprocess.py", "import cumesh\nimport nvdiffrast.torch as dr\n"),
+    (
+        "o_voxel/postprocess.py",
+        "import cumesh\nimport nvdiffrast.torch as dr\n",
+    ),
     ("o_voxel/convert/__init__.py", ""),
-    ("cumesh/__init__.py", "from . import remeshing\nfrom .bvh import cuBVH\nfrom .xatlas import Atlas\n"),
-    ("flex_gemm/ops/spconv/__init__.py", "import triton.language as tl\n"),
+    (
+        "cumesh/__init__.py",
+        "from . import remeshing\nfrom .bvh import cuBVH\nfrom .xatlas import Atlas\n",
+    ),
+    (
+        "flex_gemm/ops/spconv/__init__.py",
+        "import triton.language as tl\n",
+    ),
     ("flex_gemm/ops/grid_sample/__init__.py", ""),
 ];
 

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
+use trellis_core::Model;
 use trellis_doctor::gpu::{self, Driver, Gpu, GpuProcess, Machine, Place, Target};
 use trellis_doctor::host::{self, Host};
 use trellis_doctor::{Capability, Finding, Level, variables};
@@ -259,8 +260,14 @@ fn what_only_trellis2_needs_is_told_for_it_alone() {
         kinds(&second, "spconv", None, BLACKWELL),
         ["other_convolutions", "no_compiler"]
     );
-    assert_eq!(kinds(&second, "flex_gemm", Some("/usr/bin/cc"), turing), ["triton_too_new"]);
-    assert_eq!(kinds(&second, "flex_gemm", Some("/usr/bin/cc"), BLACKWELL), ["variables_fine"]);
+    assert_eq!(
+        kinds(&second, "flex_gemm", Some("/usr/bin/cc"), turing),
+        ["triton_too_new"]
+    );
+    assert_eq!(
+        kinds(&second, "flex_gemm", Some("/usr/bin/cc"), BLACKWELL),
+        ["variables_fine"]
+    );
     assert_eq!(
         kinds(&FIRST, "spconv", None, BLACKWELL),
         ["xformers_enabled", "spconv_compiles"]
@@ -280,7 +287,10 @@ fn variables_as_the_wrapper_sets_them() {
         };
         Some(value.to_owned())
     };
-    assert_eq!(variables::check(&get, BLACKWELL, &FIRST)[0].kind, "variables_fine");
+    assert_eq!(
+        variables::check(&get, BLACKWELL, &FIRST)[0].kind,
+        "variables_fine"
+    );
     let hopper = variables::check(&|_| None, Capability { major: 9, minor: 0 }, &FIRST);
     assert!(hopper.iter().all(|finding| finding.kind != "xformers_enabled"));
 }

@@ -6,7 +6,10 @@ use trellis_doctor::{Level, Report};
 use crate::kit::Env;
 
 fn errors(report: &Report) -> Vec<String> {
-    let errors = report.findings.iter().filter(|finding| finding.level == Level::Error);
+    let errors = report
+        .findings
+        .iter()
+        .filter(|finding| finding.level == Level::Error);
     errors
         .map(|finding| format!("{} {}: {}", finding.kind, finding.subject, finding.message))
         .collect()
@@ -28,20 +31,35 @@ fn an_environment_of_both_is_checked_for_both() {
     env.file("trellis/pipelines/__init__.py", "");
     let report = env.report();
     assert_eq!(report.models, [Model::TrellisImageLarge, Model::Trellis2]);
-    assert!(errors(&report).contains(&"not_installed kaolin: is not installed, and TRELLIS imports it".to_owned()));
+    assert!(
+        errors(&report)
+            .contains(&"not_installed kaolin: is not installed, and TRELLIS imports it".to_owned())
+    );
 }
 
 #[test]
 fn what_trellis2_imports_must_be_there() {
     for (module, record, said) in [
-        ("o_voxel", None, "not_installed o_voxel: is not installed, and TRELLIS.2 imports it"),
+        (
+            "o_voxel",
+            None,
+            "not_installed o_voxel: is not installed, and TRELLIS.2 imports it",
+        ),
         (
             "flex_gemm",
             Some("flex_gemm-1.0.0.dist-info"),
             "not_installed flex_gemm: is not installed, and TRELLIS.2 imports it",
         ),
-        ("cumesh/_cubvh.so", None, "not_compiled cumesh: is installed without its compiled library `cumesh/_cubvh.*.so`"),
-        ("o_voxel/_C.so", None, "not_compiled o_voxel: is installed without its compiled library `o_voxel/_C.*.so`"),
+        (
+            "cumesh/_cubvh.so",
+            None,
+            "not_compiled cumesh: is installed without its compiled library `cumesh/_cubvh.*.so`",
+        ),
+        (
+            "o_voxel/_C.so",
+            None,
+            "not_compiled o_voxel: is installed without its compiled library `o_voxel/_C.*.so`",
+        ),
     ] {
         let env = Env::whole_trellis2();
         env.remove(module);
@@ -60,16 +78,24 @@ fn the_registry_s_cumesh_is_told() {
     env.file("cumesh/__init__.py", "").package("cumesh", "0.1.0", &[]);
     let told = errors(&env.report());
     assert!(
-        told.iter().any(|line| line.starts_with("other_package cumesh: is another package of this name (cumesh 0.1.0)")),
+        told.iter()
+            .any(|line| line
+                .starts_with("other_package cumesh: is another package of this name (cumesh 0.1.0)")),
         "{told:?}"
     );
 }
 
 #[test]
 fn a_transformers_with_other_names_inside_is_told() {
-    for (version, unfit) in [("4.55.4", true), ("4.56.0", false), ("4.57.6", false), ("5.0.0", true)] {
+    for (version, unfit) in [
+        ("4.55.4", true),
+        ("4.56.0", false),
+        ("4.57.6", false),
+        ("5.0.0", true),
+    ] {
         let env = Env::whole_trellis2();
-        env.remove("transformers-4.57.6.dist-info").package("transformers", version, &[]);
+        env.remove("transformers-4.57.6.dist-info")
+            .package("transformers", version, &[]);
         let said = "transformers_unfit transformers: is ".to_owned()
             + version
             + ": TRELLIS.2 finds DINOv3's layers in 4.56 and 4.57 only";
@@ -78,5 +104,9 @@ fn a_transformers_with_other_names_inside_is_told() {
     }
     let env = Env::whole();
     env.package("transformers", "5.0.0", &[]);
-    assert_eq!(errors(&env.report()), Vec::<String>::new(), "TRELLIS does not read it");
+    assert_eq!(
+        errors(&env.report()),
+        Vec::<String>::new(),
+        "TRELLIS does not read it"
+    );
 }

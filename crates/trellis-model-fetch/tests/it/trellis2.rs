@@ -5,15 +5,15 @@ use std::path::Path;
 
 use tempfile::TempDir;
 use trellis_core::Explain as _;
+use trellis_core::Sha256;
 use trellis_model_fetch::{
     EncoderSource, FetchError, How, Hub, Layout, Planned, Request, Settings, fetch, prepare,
 };
 use trellis_models::dinov3::{Dinov3Error, convert_sized};
-use trellis_core::Sha256;
 
 use crate::kit::{Told, names};
-use crate::sample::timm::{self, SMALL};
 use crate::sample;
+use crate::sample::timm::{self, SMALL};
 use crate::stand_in::{Script, StandIn};
 
 const REPO: &str = "microsoft/TRELLIS.2-4B";
@@ -53,7 +53,12 @@ impl Kit {
         let root = tempfile::tempdir().unwrap();
         let folder = |name: &str| root.path().join(name);
         sample::write_trellis2_repository(&folder("own")).unwrap();
-        sample::write_checkpoint(&folder("own"), "shape_enc_next_dc_f16c32_fp16", "SparseStructureDecoder").unwrap();
+        sample::write_checkpoint(
+            &folder("own"),
+            "shape_enc_next_dc_f16c32_fp16",
+            "SparseStructureDecoder",
+        )
+        .unwrap();
         sample::write_model(&folder("large")).unwrap();
         fs::create_dir(folder("timm")).unwrap();
         let from = timm::write(&folder("timm"), &timm::timm());
@@ -97,7 +102,12 @@ impl Kit {
     }
 
     async fn fetch(&self) -> Result<trellis_model_fetch::Fetched, FetchError> {
-        fetch(&self.client(), &self.request(Layout::Folder(self.target())), &self.told).await
+        fetch(
+            &self.client(),
+            &self.request(Layout::Folder(self.target())),
+            &self.told,
+        )
+        .await
     }
 }
 
@@ -114,14 +124,22 @@ async fn the_folder_has_what_the_worker_reads_and_nothing_else() {
     let kit = Kit::new().await;
     let fetched = kit.fetch().await.unwrap();
     assert!(fetched.missing.is_empty());
-    assert_eq!(fetched.files.len(), 18, "the encoder's configuration is written, not fetched");
+    assert_eq!(
+        fetched.files.len(),
+        18,
+        "the encoder's configuration is written, not fetched"
+    );
     assert_eq!(names(&kit.target()), NEEDED);
     let weights = fs::read(kit.target().join("dinov3/model.safetensors")).unwrap();
     assert_eq!(Sha256::of(weights).to_string(), kit.encoder.result);
     let before = kit.hub.script.lock().unwrap().requests.len();
     let again = kit.fetch().await.unwrap();
     assert!(again.files.iter().all(|file| file.how == How::AlreadyThere));
-    assert_eq!(kit.hub.script.lock().unwrap().requests.len(), before, "nothing is fetched twice");
+    assert_eq!(
+        kit.hub.script.lock().unwrap().requests.len(),
+        before,
+        "nothing is fetched twice"
+    );
 }
 
 #[tokio::test]
@@ -144,9 +162,17 @@ async fn what_will_come_is_told_with_its_licences_before_it_does() {
         ]
     );
     let encoder: &Planned = &planned[2];
-    assert!(encoder.left > encoder.bytes, "the result needs room beside its source");
+    assert!(
+        encoder.left > encoder.bytes,
+        "the result needs room beside its source"
+    );
     prepared.fetch(&kit.client(), &kit.told).await.unwrap();
-    let again = prepare(&kit.client(), kit.request(Layout::Folder(kit.target())), &kit.told).await;
+    let again = prepare(
+        &kit.client(),
+        kit.request(Layout::Folder(kit.target())),
+        &kit.told,
+    )
+    .await;
     let again = again.unwrap().planned();
     assert_eq!(again.iter().map(|part| part.left).sum::<u64>(), 0);
     assert_eq!(again.len(), 2, "the encoder is there");
@@ -158,7 +184,10 @@ async fn an_encoder_of_other_weights_is_refused_before_they_come() {
     kit.encoder.sha256 = Some("0".repeat(64));
     assert_eq!(kit.fetch().await.unwrap_err().kind(), "wrong_digest");
     let requests = kit.hub.script.lock().unwrap().requests.clone();
-    assert!(requests.iter().all(|(path, ..)| path == "pipeline.json"), "{requests:?}");
+    assert!(
+        requests.iter().all(|(path, ..)| path == "pipeline.json"),
+        "{requests:?}"
+    );
 }
 
 #[tokio::test]
@@ -174,6 +203,8 @@ async fn an_encoder_that_comes_out_otherwise_is_not_kept() {
 async fn a_hub_cache_cannot_hold_it() {
     let kit = Kit::new().await;
     let layout = Layout::Cache(kit.root.path().join("cache"));
-    let error = fetch(&kit.client(), &kit.request(layout), &kit.told).await.unwrap_err();
+    let error = fetch(&kit.client(), &kit.request(layout), &kit.told)
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), "folder_needed");
 }

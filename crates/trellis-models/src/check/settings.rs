@@ -91,13 +91,21 @@ pub(crate) fn check(pipeline: &Pipeline, problems: &mut Vec<Problem>) {
     let latents = match model {
         Model::TrellisImageLarge => vec![("slat", &args.slat_sampler, &args.slat_normalization)],
         Model::Trellis2 => vec![
-            ("shape_slat", &args.shape_slat_sampler, &args.shape_slat_normalization),
+            (
+                "shape_slat",
+                &args.shape_slat_sampler,
+                &args.shape_slat_normalization,
+            ),
             ("tex_slat", &args.tex_slat_sampler, &args.tex_slat_normalization),
         ],
     };
     for (latent, given, normalized) in latents {
         sampler(&format!("{latent}_sampler"), given.as_ref(), model, &mut faults);
-        normalization(&format!("{latent}_normalization"), normalized.as_ref(), &mut faults);
+        normalization(
+            &format!("{latent}_normalization"),
+            normalized.as_ref(),
+            &mut faults,
+        );
     }
     encoder(pipeline, model, &mut faults);
 }
@@ -173,7 +181,9 @@ fn wrong_parameter(name: &str, value: &Value) -> Option<&'static str> {
         "cfg_strength" | "guidance_strength" | "guidance_rescale" if !value.is_number() => {
             Some("must be a number")
         }
-        "cfg_interval" | "guidance_interval" if !is_interval(value) => Some("must be two numbers, the first not above the second"),
+        "cfg_interval" | "guidance_interval" if !is_interval(value) => {
+            Some("must be two numbers, the first not above the second")
+        }
         _ => None,
     }
 }

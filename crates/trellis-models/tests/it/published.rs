@@ -45,7 +45,9 @@ fn a_folder_of_other_bytes_is_not_the_published_one() {
     let mut sorted = read.clone();
     sorted.sort();
     assert_eq!(sorted, pinned, "the pins cover what inference reads");
-    assert!(uncovered(LARGE, &read).is_empty() && uncovered(LARGE, &["ckpts/mine.json".to_owned()]).len() == 1);
+    assert!(
+        uncovered(LARGE, &read).is_empty() && uncovered(LARGE, &["ckpts/mine.json".to_owned()]).len() == 1
+    );
     let found = verify(Model::DEFAULT, &folder, &read, &|_| {});
     let errors = found
         .iter()

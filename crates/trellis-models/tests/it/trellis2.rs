@@ -35,9 +35,18 @@ fn a_sound_folder_has_no_problems_and_each_checkpoint_its_role() {
     let report = machine.check(&folder);
     assert_eq!(lines(&report.problems, machine.root.path()), Vec::<String>::new());
     assert_eq!(report.model, Some(Model::Trellis2));
-    let roles: usize = report.checkpoints.iter().map(|checkpoint| checkpoint.roles.len()).sum();
+    let roles: usize = report
+        .checkpoints
+        .iter()
+        .map(|checkpoint| checkpoint.roles.len())
+        .sum();
     assert_eq!((report.checkpoints.len(), roles), (8, 8));
-    assert!(report.checkpoints.iter().all(|checkpoint| checkpoint.sound && checkpoint.present));
+    assert!(
+        report
+            .checkpoints
+            .iter()
+            .all(|checkpoint| checkpoint.sound && checkpoint.present)
+    );
     let extras: Vec<&str> = report.extras.iter().map(|extra| extra.name).collect();
     assert_eq!(extras, ["u2net"], "DINOv2 is not read");
 }
@@ -72,8 +81,10 @@ fn an_encoder_that_is_another_network_is_told_by_a_tensor() {
     let told = lines(&machine.check(&folder).problems, machine.root.path());
     assert_eq!(
         told,
-        ["shape: checkpoint `dinov3/model` does not fit its configuration: tensor `embeddings.cls_token` is \
-          [1, 1, 4], DINOv3's is [1, 1, 1024]"]
+        [
+            "shape: checkpoint `dinov3/model` does not fit its configuration: tensor `embeddings.cls_token` is \
+          [1, 1, 4], DINOv3's is [1, 1, 1024]"
+        ]
     );
 }
 
@@ -107,7 +118,10 @@ fn settings_are_held_against_trellis2_s_own_names() {
         args["image_cond_model"] = json!("dinov2_vitl14_reg");
         let models = args["models"].as_object_mut().unwrap();
         models.remove("tex_slat_decoder");
-        models.insert("slat_decoder_gs".to_owned(), json!("ckpts/ss_flow_img_dit_1_3B_64_bf16"));
+        models.insert(
+            "slat_decoder_gs".to_owned(),
+            json!("ckpts/ss_flow_img_dit_1_3B_64_bf16"),
+        );
     });
     insta::assert_debug_snapshot!(lines(&machine.check(&folder).problems, machine.root.path()));
 }
@@ -115,7 +129,9 @@ fn settings_are_held_against_trellis2_s_own_names() {
 #[test]
 fn an_encoder_of_shapes_that_only_texturing_reads_need_not_be_there() {
     let (machine, folder) = machine();
-    edit(&folder, |args| args["models"]["shape_slat_encoder"] = json!("ckpts/shape_enc_next_dc_f16c32_fp16"));
+    edit(&folder, |args| {
+        args["models"]["shape_slat_encoder"] = json!("ckpts/shape_enc_next_dc_f16c32_fp16")
+    });
     assert!(machine.check(&folder).problems.is_empty());
     assert!(lock::make(&folder, &machine.places, HASHING).is_ok());
 }
@@ -131,10 +147,17 @@ fn the_pins_cover_what_is_read_and_find_what_differs() {
     sorted.sort_unstable();
     assert_eq!(sorted, pinned);
     assert_eq!(uncovered(Some(Model::Trellis2), &read), Vec::<&str>::new());
-    assert_eq!(uncovered(Some(Model::TrellisImageLarge), &read).len(), read.len() - 3);
+    assert_eq!(
+        uncovered(Some(Model::TrellisImageLarge), &read).len(),
+        read.len() - 3
+    );
     assert_eq!(uncovered(None, &read).len(), read.len());
     // The encoder has the published length, its configuration is the published one: all others differ in length.
-    let without_encoder: Vec<String> = read.iter().filter(|name| !name.ends_with("v3/model.safetensors")).cloned().collect();
+    let without_encoder: Vec<String> = read
+        .iter()
+        .filter(|name| !name.ends_with("v3/model.safetensors"))
+        .cloned()
+        .collect();
     let found = verify(Model::Trellis2, &folder, &without_encoder, &|_| {});
     assert!(found.iter().all(|problem| problem.kind() == "pinned_size"));
     assert_eq!(found.len(), read.len() - 2);
@@ -162,7 +185,8 @@ fn a_lock_has_the_encoder_and_is_held_against_the_pins() {
 fn a_folder_that_was_checked_is_listed() {
     let (machine, folder) = machine();
     let report = machine.check(&folder);
-    trellis_models::record::Record::note(&machine.places.state, &report, jiff::Timestamp::UNIX_EPOCH).unwrap();
+    trellis_models::record::Record::note(&machine.places.state, &report, jiff::Timestamp::UNIX_EPOCH)
+        .unwrap();
     let found = list::list(&machine.places);
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].pipeline, "Trellis2ImageTo3DPipeline");

@@ -154,7 +154,11 @@ pub(crate) fn trellis2_pipeline() -> Value {
     let models: BTreeMap<&str, String> = TRELLIS2
         .into_iter()
         .map(|(role, name, _)| {
-            let of = if role == Role::SparseStructureDecoder { format!("{LARGE}/") } else { String::new() };
+            let of = if role == Role::SparseStructureDecoder {
+                format!("{LARGE}/")
+            } else {
+                String::new()
+            };
             (role.name(), format!("{of}ckpts/{name}"))
         })
         .collect();

@@ -144,5 +144,8 @@ fn the_table_of_pinned_weights_is_current() {
     );
     let page = read("docs/trellis2.md");
     let second = rows("trellis2-4b").join("\n");
-    assert!(page.contains(&second), "docs/trellis2.md should have these rows:\n{second}");
+    assert!(
+        page.contains(&second),
+        "docs/trellis2.md should have these rows:\n{second}"
+    );
 }

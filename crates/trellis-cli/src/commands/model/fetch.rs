@@ -6,8 +6,8 @@ use clap::ArgAction;
 use serde::Serialize;
 use trellis_core::{Model, file_size};
 use trellis_model_fetch::{
-    EncoderSource, ExtraSources, FetchError, Fetched, FetchedFile, Hub, Layout, Planned, Request, Settings, Source,
-    check_room, fetch_extras, prepare,
+    EncoderSource, ExtraSources, FetchError, Fetched, FetchedFile, Hub, Layout, Planned, Request, Settings,
+    Source, check_room, fetch_extras, prepare,
 };
 use trellis_models::lock::{Lock, lock_path};
 use trellis_models::{Located, Snapshot};
@@ -161,7 +161,11 @@ fn lines(planned: &[Planned]) -> Vec<String> {
     let bytes = planned.iter().map(|part| part.bytes).sum();
     let left = planned.iter().map(|part| part.left).sum();
     let mut lines: Vec<String> = planned.iter().map(of).collect();
-    lines.push(format!("{} in all, {} of disk still to take", file_size(bytes), file_size(left)));
+    lines.push(format!(
+        "{} in all, {} of disk still to take",
+        file_size(bytes),
+        file_size(left)
+    ));
     lines
 }
 
