@@ -168,6 +168,8 @@ fn a_lock_has_the_encoder_and_is_held_against_the_pins() {
     let machine = Machine::with_small_extras();
     let folder = machine.path("TRELLIS.2-4B");
     sample::write_trellis2(&folder).unwrap();
+    // Quick to hash.
+    fs::write(folder.join("dinov3/model.safetensors"), "small").unwrap();
     let mut lock: Lock = lock::make(&folder, &machine.places, HASHING).unwrap();
     assert!(lock.file("dinov3/model.safetensors").is_some());
     assert!(lock.file("ckpts/ss_dec_conv3d_16l8_fp16.safetensors").is_some());
