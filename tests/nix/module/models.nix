@@ -10,5 +10,4 @@
   };
   hardware.nvidia.open = true;
   services.xserver.videoDrivers = [ "nvidia" ];
-  nixpkgs.config.allowUnfree = true;
 }
