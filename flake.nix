@@ -47,6 +47,20 @@
       url = "github:EasternJournalist/utils3d";
       flake = false;
     };
+    # TRELLIS.2, in whose repository o-voxel is, and what they compute meshes and convolutions with. The first two
+    # bring Eigen and cuBVH as submodules, which the revision covers.
+    trellis2-src = {
+      url = "git+https://github.com/microsoft/TRELLIS.2?shallow=1&submodules=1";
+      flake = false;
+    };
+    cumesh-src = {
+      url = "git+https://github.com/JeffreyXiang/CuMesh?shallow=1&submodules=1";
+      flake = false;
+    };
+    flex-gemm-src = {
+      url = "github:JeffreyXiang/FlexGEMM";
+      flake = false;
+    };
     # The code that TRELLIS would fetch through torch.hub at run time.
     dinov2-src = {
       url = "github:facebookresearch/dinov2";
@@ -82,14 +96,16 @@
         description = "A NixOS machine with trellis-server and an RTX 50";
       };
 
-      # The server for a set of cards that no package is for, such as a machine with two generations.
+      # The server for a set of cards or of models that no package is for, such as a machine with two generations.
       lib.mkServer =
         {
           cudaCapabilities ? ours.${gpuSystem}.pins.cuda.capabilities,
+          models ? [ "trellis-image-large" ],
         }:
         (import ./nix {
           inherit inputs cudaCapabilities;
           system = gpuSystem;
-        }).packages.server;
+        }).serverWith
+          { inherit models; };
     };
 }

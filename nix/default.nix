@@ -31,25 +31,47 @@ let
   server-preview = pkgs.callPackage ./server-preview.nix { inherit craneLib rust page; };
   docs = pkgs.callPackage ./docs.nix { };
 
-  models = pkgsCuda.callPackage ./models.nix { };
+  models = pkgsCuda.callPackage ./models.nix { inherit server-preview; };
   python-env = pkgsCuda.trellisPythonEnv.override {
     doctor = server-preview;
     inherit capabilities;
   };
+  python-env-trellis2 = pkgsCuda.trellis2PythonEnv.override {
+    doctor = server-preview;
+    inherit capabilities;
+  };
+  # Type: { models ? [ String ], withModels ? Bool } -> AttrSet. By the models' names in parameters.
   environmentWith =
-    withModels:
+    {
+      models ? [ "trellis-image-large" ],
+      withModels ? true,
+    }:
+    let
+      of = name: env: if lib.elem name models then env else null;
+    in
     pkgsCuda.callPackage ./environment.nix {
-      inherit models python-env withModels;
+      models = modelFolders;
+      inherit withModels;
+      python-env = of "trellis-image-large" python-env;
+      python-env-trellis2 = of "trellis2-4b" python-env-trellis2;
       cudaPackages = pkgsCuda.trellisCudaPackages;
     };
+  modelFolders = models;
   serverWith =
-    withModels:
+    arguments:
     pkgsCuda.callPackage ./server.nix {
-      inherit server-preview python-env models;
-      environment = environmentWith withModels;
+      inherit server-preview models;
+      environment = environmentWith arguments;
     };
-  server = serverWith true;
-  server-bare = serverWith false;
+  server = serverWith { };
+  server-bare = serverWith { withModels = false; };
+  server-trellis2 = serverWith { models = [ "trellis2-4b" ]; };
+  server-both = serverWith {
+    models = [
+      "trellis-image-large"
+      "trellis2-4b"
+    ];
+  };
   image = pkgsCuda.callPackage ./image.nix { inherit server-bare; };
   # The same for cards of other capabilities.
   serversForCards = lib.mapAttrs (
@@ -68,7 +90,10 @@ let
     inherit
       server
       server-bare
+      server-both
+      server-trellis2
       python-env
+      python-env-trellis2
       image
       ;
     default = server;
@@ -80,9 +105,15 @@ let
       diff-gaussian-rasterization
       diffoctreerast
       trellis
+      cumesh
+      flex-gemm
+      o-voxel
+      trellis2
       ;
     models-trellis-image-large = models.trellis-image-large;
+    models-trellis2-4b = models.trellis2-4b;
     models-dinov2 = models.dinov2.torchHome;
+    models-dinov3 = models.dinov3;
     models-u2net = models.u2net;
   }
   // lib.optionalAttrs hasGpu serversForCards;
@@ -101,7 +132,7 @@ let
       ;
     inherit (packages) server-preview;
     inherit python-env;
-    environment = environmentWith false;
+    environment = environmentWith { withModels = false; };
   };
 in
 {
@@ -109,6 +140,7 @@ in
     pins
     packages
     devShells
+    serverWith
     ;
   inherit apps formatter;
   checks = import ./checks.nix {

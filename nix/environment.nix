@@ -12,7 +12,9 @@
   glibc,
   cudaPackages,
   models,
-  python-env,
+  # With TRELLIS, and with TRELLIS.2; null where it is not run.
+  python-env ? null,
+  python-env-trellis2 ? null,
 
   # Whether the models are part of it. Without them they are looked for in the state directory.
   withModels ? true,
@@ -55,26 +57,36 @@ let
 
   values = list: lib.listToAttrs (map ({ name, value, ... }: lib.nameValuePair name value) list);
   # The user's own value wins, as it does in the supervisor.
+  runsTrellis = python-env != null;
+  runsTrellis2 = python-env-trellis2 != null;
   defaults =
     values lists.defaults
-    // lib.optionalAttrs withModels {
+    // lib.optionalAttrs withModels { U2NET_HOME = "${models.u2net}"; }
+    // lib.optionalAttrs (withModels && runsTrellis) {
       TRELLIS_MODEL_PATH = "${models.trellis-image-large}";
       TORCH_HOME = "${models.dinov2.torchHome}";
-      U2NET_HOME = "${models.u2net}";
+    }
+    // lib.optionalAttrs (withModels && runsTrellis2) {
+      TRELLIS_TRELLIS2_MODEL = "${models.trellis2-4b}";
     };
   fixed =
     values lists.fixed
     // tritonTools
-    // {
-      # The interpreter that has the worker and TRELLIS.
-      TRELLIS_WORKER_PYTHON = lib.getExe' python-env "python3";
+    # The interpreters that have the worker and a model's code.
+    // lib.optionalAttrs runsTrellis { TRELLIS_WORKER_PYTHON = lib.getExe' python-env "python3"; }
+    // lib.optionalAttrs runsTrellis2 {
+      TRELLIS_TRELLIS2_PYTHON = lib.getExe' python-env-trellis2 "python3";
     };
   # Below the state or the cache directory, unless the user says otherwise.
-  inState = lib.optionalAttrs (!withModels) {
-    TRELLIS_MODEL_PATH = "models/TRELLIS-image-large";
-    TORCH_HOME = "models/torch";
-    U2NET_HOME = "models/u2net";
-  };
+  inState =
+    lib.optionalAttrs (!withModels) { U2NET_HOME = "models/u2net"; }
+    // lib.optionalAttrs (!withModels && runsTrellis) {
+      TRELLIS_MODEL_PATH = "models/TRELLIS-image-large";
+      TORCH_HOME = "models/torch";
+    }
+    // lib.optionalAttrs (!withModels && runsTrellis2) {
+      TRELLIS_TRELLIS2_MODEL = "models/TRELLIS.2-4B";
+    };
   # What is compiled at run time, and would be written into a home that a service has not.
   inCache = {
     CUDA_CACHE_PATH = "cuda";
@@ -95,7 +107,12 @@ let
   );
 in
 {
-  inherit driver-libraries withModels;
+  inherit
+    driver-libraries
+    withModels
+    python-env
+    python-env-trellis2
+    ;
   # What must be there once everything is built; evaluation cannot see into a package.
   files = lib.attrValues tritonTools;
   # By name, for the checks: everything that is set here and not by the machine.
@@ -112,7 +129,7 @@ in
     trellis_cache=''${trellis_cache%%:*}
     ${exported}
   ''
-  + lib.optionalString (!withModels) ''
+  + lib.optionalString (!withModels && runsTrellis) ''
     # DINOv2's code from the store, where torch.hub looks. A folder of the user's own stays.
     # Where nothing can be written, the program itself says so, and `--help` works all the same.
     trellis_code=$TORCH_HOME/hub/facebookresearch_dinov2_main

@@ -4,6 +4,7 @@
   lib,
   runCommand,
   fetchurl,
+  server-preview,
   linkFarm,
   python3,
   writeText,
@@ -13,13 +14,14 @@
 let
   pins = trellisPins.models;
   model = pins.trellis-image-large;
+  second = pins.trellis2-4b;
 
   fetched = file: fetchurl { inherit (file) url sha256; };
   fetchedFromHub =
-    file:
+    repository: file:
     fetchurl {
       name = baseNameOf file.path;
-      url = "https://huggingface.co/${model.repository}/resolve/${model.revision}/${file.path}";
+      url = "https://huggingface.co/${repository.repository}/resolve/${repository.revision}/${file.path}";
       inherit (file) sha256;
     };
 
@@ -45,11 +47,41 @@ let
     map (
       file:
       lib.nameValuePair file.path (
-        if isWritten file then "${written}/${file.path}" else fetchedFromHub file
+        if isWritten file then "${written}/${file.path}" else fetchedFromHub model file
       )
     ) model.files
   );
   weights = fetched pins.dinov2;
+
+  # DINOv3's two files as its publisher has them behind an account, made of what timm has without one. Their
+  # hashes are known, so what is another is refused.
+  fromTimm = fetchedFromHub pins.dinov3 {
+    path = pins.dinov3.file;
+    inherit (pins.dinov3) sha256;
+  };
+  dinov3Part =
+    file:
+    runCommand (baseNameOf file.path)
+      {
+        nativeBuildInputs = [ server-preview ];
+        outputHash = file.sha256;
+        outputHashAlgo = "sha256";
+        outputHashMode = "flat";
+        # "Built with DINOv3": its licence travels with it.
+        meta.license = lib.licenses.unfreeRedistributable;
+      }
+      ''
+        trellis model dinov3 ${fromTimm} made
+        mv made/${baseNameOf file.path} "$out"
+      '';
+  # Of another model's repository, of the encoder, or of its own.
+  part =
+    file:
+    if file.of or null == "dinov3" then
+      dinov3Part file
+    else
+      fetchedFromHub (if file ? of then pins.${file.of} else second) file;
+  secondParts = lib.listToAttrs (map (file: lib.nameValuePair file.path (part file)) second.files);
 in
 {
   # The model folder, as `trellis model fetch` makes it.
@@ -63,6 +95,28 @@ in
       license = lib.licenses.mit;
     };
   });
+
+  # TRELLIS.2's, put together of three repositories.
+  trellis2-4b = (linkFarm "trellis2-4b" secondParts).overrideAttrs (previous: {
+    passthru = (previous.passthru or { }) // {
+      parts = secondParts;
+    };
+    meta = (previous.meta or { }) // {
+      description = "Microsoft's TRELLIS.2-4B";
+      homepage = "https://huggingface.co/${second.repository}";
+      license = with lib.licenses; [
+        mit
+        unfreeRedistributable
+      ];
+    };
+  });
+
+  # TRELLIS.2's picture encoder by itself.
+  dinov3 = linkFarm "dinov3" (
+    lib.mapAttrs' (path: lib.nameValuePair (baseNameOf path)) (
+      lib.filterAttrs (path: _: lib.hasPrefix "dinov3/" path) secondParts
+    )
+  );
 
   # The picture encoder, as torch.hub lays it out: it would ask GitHub for the code on every start, and
   # keeps a list beside it which must be there where nothing can be written.

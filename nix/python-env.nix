@@ -1,4 +1,4 @@
-# The interpreter with TRELLIS's inference, GLB export and the worker; nothing else. The only place
+# The interpreter with a model's inference, GLB export and the worker; nothing else. The only place
 # that turns the list the overlays add to into an interpreter, so their order does not matter.
 {
   lib,
@@ -6,6 +6,8 @@
   trellisPins,
   trellisPythonExtensions,
 
+  # The package that runs the model: `trellis` or `trellis2`.
+  model ? "trellis",
   # A package with `bin/trellis` that looks the finished environment over. Without one, the
   # environment is made unchecked.
   doctor ? null,
@@ -19,8 +21,8 @@ let
 in
 (python.buildEnv.override {
   extraLibs = [
-    python.pkgs.trellis
-    python.pkgs.trellis-worker
+    python.pkgs.${model}
+    (python.pkgs.trellis-worker.override { trellis = python.pkgs.${model}; })
   ];
   # An environment whose libraries do not fit each other, or hold nothing for the card, is not made.
   postBuild = lib.optionalString (doctor != null) (
@@ -30,13 +32,13 @@ in
   );
 }).overrideAttrs
   (previous: {
-    name = "trellis-python-env";
+    name = "${model}-python-env";
     passthru = (previous.passthru or { }) // {
       inherit python capabilities;
       capability = lib.head capabilities;
     };
     meta = (previous.meta or { }) // {
-      description = "Python environment of the TRELLIS worker";
+      description = "Python environment of the worker for ${model}";
       platforms = [ "x86_64-linux" ];
     };
   })

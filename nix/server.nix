@@ -1,4 +1,4 @@
-# The program with everything TRELLIS needs: the same binary, started with the environment set.
+# The program with everything TRELLIS or TRELLIS.2 needs: the same binary, started with the environment set.
 {
   lib,
   runCommand,
@@ -6,7 +6,6 @@
   coreutils,
   symlinkJoin,
   server-preview,
-  python-env,
   environment,
   models,
 }:
@@ -48,13 +47,21 @@ symlinkJoin {
     cmp -s "$out/bin/trellis" ${lib.getExe wrapper}
   '';
   passthru = {
-    inherit python-env environment server-preview;
+    inherit environment server-preview;
     inherit (server-preview) version;
-    # The model folder in its closure; `null` where there is none.
-    model = if environment.withModels then models.trellis-image-large else null;
+    inherit (environment) python-env-trellis2;
+    # That of the first model that it runs.
+    python-env =
+      if environment.python-env != null then environment.python-env else environment.python-env-trellis2;
+    # The folder of TRELLIS in its closure; `null` where there is none.
+    model =
+      if environment.withModels && environment.python-env != null then
+        models.trellis-image-large
+      else
+        null;
   };
   meta = server-preview.meta // {
-    description = "Makes 3D assets from pictures with Microsoft TRELLIS on an NVIDIA GPU";
+    description = "Makes 3D assets from pictures with Microsoft TRELLIS or TRELLIS.2 on an NVIDIA GPU";
     platforms = [ "x86_64-linux" ];
   };
 }

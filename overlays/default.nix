@@ -11,6 +11,7 @@ let
     trellisPins = lib.importJSON ../nix/pins.json;
     trellisSources = lib.mapAttrs (_: source: inputs.${source.input}) final.trellisPins.sources;
     trellisPythonEnv = final.callPackage ../nix/python-env.nix { };
+    trellis2PythonEnv = final.callPackage ../nix/python-env.nix { model = "trellis2"; };
   };
 
   parts = {
@@ -22,6 +23,7 @@ let
     extensions = ./extensions.nix;
     python-extras = ./python-extras.nix;
     trellis = ./trellis.nix;
+    trellis2 = ./trellis2.nix;
   };
 
   # What a part stands on.
@@ -33,7 +35,12 @@ let
     spconv = needs.torch ++ [ "torch" ];
     extensions = needs.xformers ++ [ "python-extras" ];
     python-extras = [ ];
-    trellis = lib.remove "trellis" (lib.attrNames parts);
+    trellis = lib.subtractLists [ "trellis" "trellis2" ] (lib.attrNames parts);
+    trellis2 = needs.extensions ++ [
+      "extensions"
+      # Of this only the worker.
+      "trellis"
+    ];
   };
 
   compose =
@@ -41,5 +48,5 @@ let
 in
 lib.mapAttrs (name: _: compose (needs.${name} ++ [ name ])) parts
 // {
-  default = compose (needs.trellis ++ [ "trellis" ]);
+  default = compose (lib.attrNames parts);
 }

@@ -16,10 +16,13 @@ let
         # As torch's builder reads it, for machine code of each and PTX of the last.
         list = lib.concatStringsSep ";" card.capabilities + "+PTX";
         extensions = [
+          "cumesh"
           "diff-gaussian-rasterization"
           "diffoctreerast"
+          "flex-gemm"
           "kaolin"
           "nvdiffrast"
+          "o-voxel"
         ];
         compiledFor = extension: env.python.pkgs.${extension}.TORCH_CUDA_ARCH_LIST;
       in

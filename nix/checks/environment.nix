@@ -15,8 +15,25 @@ let
     lib.filter (group: lib.elem "TRITON_PTXAS_PATH" group.names) lists.taken_over
   );
 
-  withModels = environmentWith true;
-  bare = environmentWith false;
+  withModels = environmentWith { };
+  bare = environmentWith { withModels = false; };
+  second = environmentWith { models = [ "trellis2-4b" ]; };
+  both = environmentWith {
+    models = [
+      "trellis-image-large"
+      "trellis2-4b"
+    ];
+  };
+  # What a server of one model has no use for: gigabytes that would come along.
+  ofFirst = [
+    models.trellis-image-large
+    models.dinov2.torchHome
+    withModels.python-env
+  ];
+  ofSecond = [
+    models.trellis2-4b
+    second.python-env-trellis2
+  ];
   refersTo =
     package: text:
     builtins.hasAttr (builtins.unsafeDiscardStringContext package.drvPath) (builtins.getContext text);
@@ -37,7 +54,19 @@ let
       lib.filter (package: !refersTo package withModels.script) weights
     )
     ++ map (package: "the bare server brings ${package.name}") (
-      lib.filter (package: refersTo package bare.script) weights
+      lib.filter (package: refersTo package bare.script) (weights ++ ofSecond)
+    )
+    ++ map (package: "the server of TRELLIS brings ${package.name}") (
+      lib.filter (package: refersTo package withModels.script) ofSecond
+    )
+    ++ map (package: "the server of TRELLIS.2 brings ${package.name}") (
+      lib.filter (package: refersTo package second.script) ofFirst
+    )
+    ++ map (package: "the server of both lacks ${package.name}") (
+      lib.filter (package: !refersTo package both.script) (ofFirst ++ ofSecond ++ [ models.u2net ])
+    )
+    ++ map (package: "the server of TRELLIS.2 lacks ${package.name}") (
+      lib.filter (package: !refersTo package second.script) (ofSecond ++ [ models.u2net ])
     );
 in
 if wrong == [ ] then

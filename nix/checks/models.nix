@@ -7,7 +7,6 @@
 }:
 let
   pins = (lib.importJSON ../pins.json).models;
-  inherit (models.trellis-image-large) parts;
   sri =
     sha256:
     builtins.convertHash {
@@ -19,14 +18,24 @@ let
     sha256: package: package.outputHash or null == sri sha256 || package.outputHash or null == sha256;
 
   wrong =
-    map (file: "${file.path} is not fetched by its hash") (
-      lib.filter (
-        file: if file.sources == 0 then !(parts ? ${file.path}) else !is file.sha256 parts.${file.path}
-      ) pins.trellis-image-large.files
-    )
-    ++ lib.optional (
-      lib.length (lib.attrNames parts) != lib.length pins.trellis-image-large.files
-    ) "the model folder has another number of files than the pins"
+    lib.concatMap
+      (
+        name:
+        let
+          inherit (models.${name}) parts;
+          inherit (pins.${name}) files;
+          unfixed =
+            file: if file.sources == 0 then !(parts ? ${file.path}) else !is file.sha256 parts.${file.path};
+        in
+        map (file: "${name}: ${file.path} is not fetched by its hash") (lib.filter unfixed files)
+        ++ lib.optional (
+          lib.length (lib.attrNames parts) != lib.length files
+        ) "${name}: the folder has another number of files than the pins"
+      )
+      [
+        "trellis-image-large"
+        "trellis2-4b"
+      ]
     ++ lib.optional (!is pins.dinov2.sha256 models.dinov2.weights) "DINOv2 is not fetched by its hash";
 in
 if wrong == [ ] then
@@ -34,7 +43,9 @@ if wrong == [ ] then
     builtins.toJSON (
       map (package: builtins.unsafeDiscardStringContext package.drvPath) [
         models.trellis-image-large
+        models.trellis2-4b
         models.dinov2.torchHome
+        models.dinov3
         models.u2net
       ]
     )

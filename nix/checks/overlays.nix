@@ -36,7 +36,17 @@ let
       "utils3d"
     ];
     trellis = [ "trellis" ];
-    default = [ "trellis-worker" ];
+    trellis2 = [
+      "cumesh"
+      "flex-gemm"
+      "o-voxel"
+      "trellis2"
+      "transformers"
+    ];
+    default = [
+      "trellis-worker"
+      "trellis2"
+    ];
   };
 
   evaluated = lib.mapAttrs (

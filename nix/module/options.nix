@@ -27,14 +27,22 @@ in
 
     package = mkOption {
       type = types.package;
-      default = if cfg.backend == "relief" then packages.server-preview else packages.default;
+      default =
+        if cfg.backend == "relief" then
+          packages.server-preview
+        else if cfg.models == [ "trellis-image-large" ] then
+          packages.default
+        else if cfg.models == [ "trellis2-4b" ] then
+          packages.server-trellis2
+        else
+          packages.server-both;
       defaultText = literalExpression ''
         if backend == "relief" then trellis-server.packages.''${system}.server-preview
-        else trellis-server.packages.''${system}.default
+        else the one of trellis-server.packages.''${system} for `models`
       '';
       example = literalExpression "trellis-server.packages.\${system}.server-ada";
       description = ''
-        The package to run. The default runs TRELLIS on an RTX 50 and has the model in it; `server-ada`,
+        The package to run. The default runs `models` on an RTX 50 and has them in it; `server-ada`,
         `server-hopper` and `server-ampere` are for other cards, `server-bare` is without the model, and
         `server-preview` has the embedded backend only and needs neither a GPU nor unfree packages.
       '';
@@ -130,6 +138,29 @@ in
       description = ''
         Which GPUs get a worker: all, or a list of numbers as `nvidia-smi` shows them, or of UUIDs.
         One that is listed twice gets two.
+      '';
+    };
+
+    models = mkOption {
+      type = types.nonEmptyListOf (
+        types.enum [
+          "trellis-image-large"
+          "trellis2-4b"
+        ]
+      );
+      default = [ "trellis-image-large" ];
+      example = [
+        "trellis-image-large"
+        "trellis2-4b"
+      ];
+      apply = lib.flip lib.pipe [
+        lib.unique
+        (lib.sort lib.lessThan)
+      ];
+      description = ''
+        Which models the package runs, unless `package` names another: TRELLIS-image-large, TRELLIS.2-4B, or both in
+        workers of their own. Jobs name theirs; those that name none get `settings.default_model`. Together they take
+        about 36 GB of disk and, with one GPU, memory for both.
       '';
     };
 

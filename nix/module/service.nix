@@ -14,6 +14,7 @@ let
   address = if lib.hasInfix ":" listen.host then "[${listen.host}]" else listen.host;
   # Where the wrapper of TRELLIS's package looks; its variables win over the settings file.
   model = cfg.settings.trellis.model or null;
+  model2 = cfg.settings.trellis2.model or null;
   credentials =
     lib.optionalAttrs (cfg.apiKeysFile != null) { api-keys = cfg.apiKeysFile; }
     // lib.optionalAttrs (cfg.tls.certificate != null) { tls-certificate = cfg.tls.certificate; }
@@ -59,6 +60,7 @@ in
 
       environment =
         lib.optionalAttrs (model != null) { TRELLIS_MODEL_PATH = model; }
+        // lib.optionalAttrs (model2 != null) { TRELLIS_TRELLIS2_MODEL = model2; }
         // lib.optionalAttrs (cfg.dataDir != null) { TRELLIS_DATA_DIR = toString cfg.dataDir; }
         # Libraries of the worker that cache things; a dynamic user has no home.
         // lib.optionalAttrs cfg.usesGpu { XDG_CACHE_HOME = "%C/${name}"; };

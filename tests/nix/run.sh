@@ -20,12 +20,13 @@ fi
 
 # KIND.NAME of everything that must be there.
 promised=(
-  packages.{default,server,server-bare,server-ada,server-hopper,server-ampere,server-preview,python-env}
+  packages.{default,server,server-bare,server-both,server-trellis2,server-ada,server-hopper,server-ampere,server-preview}
+  packages.{python-env,python-env-trellis2,cumesh,flex-gemm,o-voxel,trellis2}
   packages.{torch,xformers,kaolin,nvdiffrast,diff-gaussian-rasterization,diffoctreerast,trellis}
-  packages.{models-trellis-image-large,models-dinov2,models-u2net,image,docs,page}
+  packages.{models-trellis-image-large,models-trellis2-4b,models-dinov2,models-dinov3,models-u2net,image,docs,page}
   apps.{default,server,doctor,generate}
   devShells.{default,cuda}
-  overlays.{default,cuda,torch,xformers,kaolin,spconv,extensions,python-extras,trellis}
+  overlays.{default,cuda,torch,xformers,kaolin,spconv,extensions,python-extras,trellis,trellis2}
   checks.{cards,cuda-home,environment,examples,models,outputs,python,formatting,overlays,rust-lints,rust-tests,scripts,vm,package-server-bare,shell-cuda}
   nixosModules.default
   templates.default

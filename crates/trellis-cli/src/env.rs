@@ -13,6 +13,9 @@ pub(crate) const API_KEY: &str = "TRELLIS_API_KEY";
 /// `trellis.model`, which is also the model folder that is meant where a command names none.
 pub(crate) const MODEL_PATH: &str = "TRELLIS_MODEL_PATH";
 
+/// `trellis2.model`, which is also the folder that a command's `trellis2-4b` means.
+pub(crate) const TRELLIS2_MODEL_PATH: &str = "TRELLIS_TRELLIS2_MODEL";
+
 /// `trellis.python`: the Python that runs TRELLIS, with everything that it imports.
 pub(crate) const WORKER_PYTHON: &str = "TRELLIS_WORKER_PYTHON";
 

@@ -30,7 +30,8 @@ pub fn examine(environment: &Environment, settings: &Settings<'_>) -> Report {
     let mut report = Report::new(settings.capability);
     report.environment = Some(environment.root.clone());
     report.python = environment.python;
-    let (reached, missing) = imports::check(environment, &packages, settings.pins);
+    report.models = imports::models(environment);
+    let (reached, missing) = imports::check(environment, &packages, settings.pins, &report.models);
     report.add(missing);
     report.add(records::check(&packages, &reached));
     report.add(abi::check(
@@ -43,7 +44,8 @@ pub fn examine(environment: &Environment, settings: &Settings<'_>) -> Report {
     let (libraries, findings) = code::check(&index, &packages, settings.capability);
     report.libraries = libraries;
     report.add(findings);
-    report.add(versions::check(environment, &packages, settings.pins));
+    let versions = versions::check(environment, &packages, settings.pins, &report.models);
+    report.add(versions);
     report
 }
 

@@ -8,7 +8,7 @@ use crate::code::LibraryCode;
 use crate::conclusion::{Conclusion, Looked};
 use crate::environment::PythonVersion;
 use crate::finding::{Finding, Level};
-use trellis_core::Capability;
+use trellis_core::{Capability, Model};
 
 /// Raised when a field of the JSON form changes its meaning or goes.
 const SCHEMA: u32 = 1;
@@ -22,6 +22,8 @@ pub struct Report {
     pub environment: Option<PathBuf>,
     /// Its Python.
     pub python: Option<PythonVersion>,
+    /// The models whose code it has, and for which it was checked.
+    pub models: Vec<Model>,
     /// What the machine code was judged for.
     pub capability: Capability,
     /// The worst of the findings.
@@ -44,6 +46,7 @@ impl Report {
             schema: SCHEMA,
             environment: None,
             python: None,
+            models: Vec::new(),
             capability,
             level: Level::Ok,
             verdict: Conclusion::of(&[], Looked::default()),

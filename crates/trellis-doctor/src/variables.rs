@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::finding::{Check, Finding, Findings, Level, diagnoses};
-use trellis_core::Capability;
+use trellis_core::{Capability, Model};
 
 /// Variables of TRELLIS that take one of a few names; another is ignored, and the default is taken.
 const CHOICES: [(&str, &[&str], &str); 4] = [
@@ -63,6 +63,14 @@ diagnoses! {
         )]
         SpconvCompiles { value: String, capability: Capability } = "spconv_compiles", Level::Warn,
             "set `SPCONV_ALGO=native`";
+        #[error("is `{value}`: TRELLIS.2's checkpoints have FlexGEMM's layout, and its own loader leaves other convolutions random")]
+        OtherConvolutions { value: String } = "other_convolutions", Level::Warn,
+            "unset `SPARSE_CONV_BACKEND`: the server's workers take `flex_gemm` whatever it says";
+        #[error("no C compiler is in `PATH` and `CC` names none: FlexGEMM's kernels are compiled when they are first used")]
+        NoCompiler = "no_compiler", Level::Warn, "install `gcc`, or set `CC`";
+        #[error("FlexGEMM's kernels end the process on capability {capability}: Triton compiles them from 8.0 on")]
+        TooOldForTriton { capability: Capability } = "triton_too_new", Level::Warn,
+            "use a card of capability 8.0 or above for TRELLIS.2";
         #[error("puts {folders} before the environment's own packages")]
         ForeignPackages { folders: String } = "foreign_packages", Level::Warn, "unset `PYTHONPATH`";
         #[error("has libraries that may be loaded instead of the environment's")]
@@ -75,8 +83,9 @@ diagnoses! {
     }
 }
 
-/// Judges the variables that `get` knows; one that is empty counts as unset.
-pub fn check(get: &dyn Fn(&str) -> Option<String>, capability: Capability) -> Vec<Finding> {
+/// Judges the variables that `get` knows for the models that an environment is for; one that is empty counts as
+/// unset.
+pub fn check(get: &dyn Fn(&str) -> Option<String>, capability: Capability, models: &[Model]) -> Vec<Finding> {
     let set = |name: &str| get(name).filter(|value| !value.is_empty());
     let mut findings = Findings::of(Check::Variables);
     for (name, known, default) in CHOICES {
@@ -98,7 +107,10 @@ pub fn check(get: &dyn Fn(&str) -> Option<String>, capability: Capability) -> Ve
         }
         Some(_) => {}
     }
-    if capability > LAST_SERVED {
+    if models.contains(&Model::Trellis2) {
+        findings.say_each(of_trellis2(&set, capability));
+    }
+    if capability > LAST_SERVED && models.contains(&Model::TrellisImageLarge) {
         if set("XFORMERS_DISABLED").is_none() {
             findings.say(
                 "XFORMERS_DISABLED",
@@ -133,6 +145,36 @@ pub fn check(get: &dyn Fn(&str) -> Option<String>, capability: Capability) -> Ve
         findings.say("variables", &VariableProblem::Fine);
     }
     findings.into_vec()
+}
+
+/// The first capability that Triton compiles FlexGEMM's kernels for.
+const FIRST_COMPILED: Capability = Capability { major: 8, minor: 0 };
+
+/// What TRELLIS.2's convolutions need.
+fn of_trellis2(
+    set: &dyn Fn(&str) -> Option<String>,
+    capability: Capability,
+) -> Vec<(String, VariableProblem)> {
+    let mut found = Vec::new();
+    if let Some(value) = set("SPARSE_CONV_BACKEND").filter(|value| value != "flex_gemm") {
+        let problem = VariableProblem::OtherConvolutions { value };
+        found.push(("SPARSE_CONV_BACKEND".to_owned(), problem));
+    }
+    let path = set("PATH").unwrap_or_default();
+    let in_path = |name: &str| {
+        let mut folders = path.split(':').filter(|folder| !folder.is_empty());
+        folders.any(|folder| Path::new(folder).join(name).is_file())
+    };
+    if set("CC").is_none() && !["cc", "gcc", "clang"].into_iter().any(in_path) {
+        found.push(("Triton".to_owned(), VariableProblem::NoCompiler));
+    }
+    if capability < FIRST_COMPILED {
+        found.push((
+            "Triton".to_owned(),
+            VariableProblem::TooOldForTriton { capability },
+        ));
+    }
+    found
 }
 
 fn foreign_libraries(path: &str) -> Vec<String> {

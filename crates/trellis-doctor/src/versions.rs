@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use pep508_rs::{ExtraName, MarkerEnvironment};
 use serde_json::Value;
+use trellis_core::Model;
 use trellis_pins::Pins;
 
 use crate::environment::{Environment, PythonVersion};
@@ -47,6 +48,10 @@ diagnoses! {
         #[error("was built for {what} {built}, and {here} is here")]
         BuiltForOther { what: &'static str, built: String, here: String } = "built_for_other", Level::Warn,
             format!("install {what} {built}, or a build of this package for what is here");
+        /// 5 keeps the encoder's layers under another name, and before 4.56 there is none.
+        #[error("is {here}: TRELLIS.2 finds DINOv3's layers in 4.56 and 4.57 only")]
+        OtherTransformers { here: String, pinned: String } = "transformers_unfit", Level::Error,
+            format!("install transformers {pinned}");
         #[error("is {here}, and {pinned} is pinned")]
         OtherPython { here: String, pinned: String } = "other_python", Level::Warn,
             format!("use Python {pinned}: the pinned wheels are compiled for it");
@@ -57,7 +62,12 @@ diagnoses! {
 }
 
 /// Runs the check.
-pub(crate) fn check(environment: &Environment, packages: &Packages, pins: &Pins) -> Vec<Finding> {
+pub(crate) fn check(
+    environment: &Environment,
+    packages: &Packages,
+    pins: &Pins,
+    models: &[Model],
+) -> Vec<Finding> {
     let mut findings = Findings::of(Check::Versions);
     let mut as_pinned = Vec::new();
     for name in COMPARED {
@@ -79,6 +89,9 @@ pub(crate) fn check(environment: &Environment, packages: &Packages, pins: &Pins)
     findings.say_each(unmet(environment, packages));
     findings.say_all("xformers", recorded_build(packages));
     findings.say_all("Python", interpreter(environment, pins));
+    if models.contains(&Model::Trellis2) {
+        findings.say_all("transformers", transformers(packages, pins));
+    }
     if packages.torch_without_cuda() {
         let pinned = pins.cuda.version.clone();
         findings.say("torch", &VersionProblem::WithoutCuda { pinned });
@@ -216,6 +229,16 @@ fn recorded_build(packages: &Packages) -> Vec<VersionProblem> {
             })
         })
         .collect()
+}
+
+/// The releases of transformers that have DINOv3 as TRELLIS.2 reads it.
+const TRANSFORMERS: &str = "transformers>=4.56,<5";
+
+fn transformers(packages: &Packages, pins: &Pins) -> Option<VersionProblem> {
+    let here = packages.version("transformers")?.to_owned();
+    let range = requirements::parse(TRANSFORMERS)?;
+    let pinned = pinned("transformers", pins).unwrap_or_default().to_owned();
+    (!requirements::fits(&range, &here)).then_some(VersionProblem::OtherTransformers { here, pinned })
 }
 
 fn interpreter(environment: &Environment, pins: &Pins) -> Option<VersionProblem> {

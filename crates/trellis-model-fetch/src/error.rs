@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use trellis_models::ReadError;
+use trellis_models::dinov3::Dinov3Error;
 
 trellis_core::explained! {
     /// Why a download failed.
@@ -53,6 +54,10 @@ trellis_core::explained! {
         WrongSize { file: String, found: u64, expected: u64 } = "wrong_size", NOTHING_PUT;
         #[error("what was received as `{file}` has the digest {found}; {expected} was listed")]
         WrongDigest { file: String, found: String, expected: String } = "wrong_digest", NOTHING_PUT;
+        #[error("TRELLIS.2's folder is put together of several repositories, so `{repo}` cannot be in the hub cache")]
+        FolderNeeded { repo: String } = "folder_needed", "name a folder of its own with `--to`";
+        #[error("DINOv3 cannot be made of what was fetched")]
+        Encoder { #[source] source: Dinov3Error } = "encoder", source.advice();
         #[error("the archive of DINOv2's code cannot be unpacked")]
         Archive { #[source] source: io::Error } = "archive", NOTHING_PUT;
 

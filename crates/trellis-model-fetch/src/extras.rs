@@ -7,7 +7,7 @@ use std::path::Path;
 
 use reqwest::Url;
 use trellis_models::Places;
-use trellis_models::extras::{Dinov2, dinov2_code, needed};
+use trellis_models::extras::{Dinov2, Extra, Form, dinov2_code};
 use trellis_pins::Pins;
 
 use crate::archive;
@@ -16,6 +16,7 @@ use crate::disk_space;
 use crate::error::FetchError;
 use crate::fetch::FetchedFile;
 use crate::file::{Digest, How, Wanted};
+use crate::plan::{self, Planned};
 use crate::progress::Progress;
 
 /// Where the extras come from, and what they must be.
@@ -43,6 +44,10 @@ pub struct RemoteFile {
 }
 
 impl RemoteFile {
+    fn digest(&self) -> Digest {
+        self.sha256.clone().map_or(Digest::Unknown, Digest::Sha256)
+    }
+
     fn pinned(pin: &trellis_pins::RemoteFile) -> Result<Self, FetchError> {
         Ok(Self {
             url: parse(&pin.url)?,
@@ -53,22 +58,21 @@ impl RemoteFile {
 }
 
 impl ExtraSources {
-    /// The publishers' own places for what `network` needs.
-    pub fn published(network: Dinov2) -> Result<Self, FetchError> {
+    /// The publishers' own places for what `network` needs; without one, of the pinned network.
+    pub fn published(network: Option<Dinov2>) -> Result<Self, FetchError> {
         let pins = Pins::embedded();
         let weights = &pins.models.dinov2;
-        let weights = if weights.name.as_deref() == Some(network.name) {
-            RemoteFile::pinned(weights)?
-        } else {
+        let weights = match network.filter(|network| weights.name.as_deref() != Some(network.name)) {
+            None => RemoteFile::pinned(weights)?,
             // Beside the pinned network's folder at the publisher are those of the others.
-            RemoteFile {
+            Some(other) => RemoteFile {
                 url: join(
                     &parse(&weights.url)?,
-                    &format!("../{}/{}", network.folder, network.weights),
+                    &format!("../{}/{}", other.folder, other.weights),
                 )?,
                 size: None,
                 sha256: None,
-            }
+            },
         };
         let source = pins.sources.get("dinov2");
         let code = source.map_or_else(String::new, |source| {
@@ -97,6 +101,35 @@ impl ExtraSources {
     }
 }
 
+impl ExtraSources {
+    /// What those files of `extras` are whose size is known.
+    pub fn planned(&self, extras: &[Extra]) -> Vec<Planned> {
+        let known = extras.iter().filter_map(|extra| {
+            let source = self.of(extra)?;
+            let digest = source.digest();
+            let size = source.size?;
+            Some(Planned {
+                from: file_name(&extra.path),
+                files: 1,
+                bytes: size,
+                left: plan::left(&extra.path, &digest, size),
+                licence: extra.pin.map(|pin| pin.licence.clone()),
+                to: extra.path.parent()?.to_owned(),
+            })
+        });
+        known.collect()
+    }
+
+    /// The file that an extra is; none for code.
+    fn of(&self, extra: &Extra) -> Option<&RemoteFile> {
+        match extra.form {
+            Form::Code => None,
+            Form::Torch => Some(&self.weights),
+            Form::Onnx => Some(&self.u2net),
+        }
+    }
+}
+
 fn join(base: &Url, relative: &str) -> Result<Url, FetchError> {
     base.join(relative).map_err(|_| FetchError::BadEndpoint {
         text: format!("{base}{relative}"),
@@ -112,22 +145,18 @@ fn parse(text: &str) -> Result<Url, FetchError> {
 /// Brings the extras that are not there yet.
 pub async fn fetch_extras(
     hub: &Hub,
-    network: Dinov2,
+    extras: &[Extra],
     sources: &ExtraSources,
     places: &Places,
     progress: &dyn Progress,
 ) -> Result<Vec<FetchedFile>, FetchError> {
     let mut fetched = Vec::new();
-    for extra in needed(network, places) {
-        let source = match extra.name {
-            "dinov2_code" => {
-                fetched.push(fetch_code(hub, sources, places, progress).await?);
-                continue;
-            }
-            "dinov2_weights" => &sources.weights,
-            _ => &sources.u2net,
+    for extra in extras {
+        let Some(source) = sources.of(extra) else {
+            fetched.push(fetch_code(hub, sources, places, progress).await?);
+            continue;
         };
-        let digest = source.sha256.clone().map_or(Digest::Unknown, Digest::Sha256);
+        let digest = source.digest();
         // Without a digest the lock is what knows the file; asking the network again would prove nothing.
         let known = digest.text().is_some() || !extra.path.is_file();
         let wanted = Wanted {
@@ -135,7 +164,7 @@ pub async fn fetch_extras(
             url: source.url.clone(),
             size: source.size,
             digest,
-            place: extra.path,
+            place: extra.path.clone(),
         };
         let how = if known {
             hub.download(&wanted, progress).await?

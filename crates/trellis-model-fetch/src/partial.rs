@@ -50,6 +50,14 @@ pub(crate) struct Span {
     pub(crate) end: u64,
 }
 
+/// Bytes of a file that an earlier run left on disk.
+pub(crate) fn bytes_done(place: &Path, identity: &str, size: u64) -> u64 {
+    let note = fs::read(beside(place, NOTE_ENDING)).ok();
+    let note = note.and_then(|text| serde_json::from_slice::<Note>(&text).ok());
+    let note = note.filter(|note| note.identity == identity && note.size == size && note.range_bytes > 0);
+    note.map_or(0, |note| note.done_bytes())
+}
+
 impl Partial {
     /// Opens the part for `place`, with what an earlier run left if that was of the same file.
     pub(crate) fn open(
@@ -121,9 +129,7 @@ impl Partial {
 
     /// Bytes that are on disk.
     pub(crate) fn done_bytes(&self) -> u64 {
-        let note = self.note();
-        let spans = note.done.iter().map(|&number| note.span(number));
-        spans.map(|span| span.end - span.start).sum()
+        self.note().done_bytes()
     }
 
     /// Writes bytes at their place.
@@ -189,6 +195,11 @@ impl Partial {
 }
 
 impl Note {
+    fn done_bytes(&self) -> u64 {
+        let spans = self.done.iter().map(|&number| self.span(number));
+        spans.map(|span| span.end.saturating_sub(span.start)).sum()
+    }
+
     fn span(&self, number: u64) -> Span {
         let start = number.saturating_mul(self.range_bytes);
         Span {

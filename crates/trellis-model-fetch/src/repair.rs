@@ -4,57 +4,19 @@
 //! What a plan is and how it is applied and undone: `trellis_models::repair`.
 
 use tempfile::TempDir;
-use trellis_core::{Explain as _, Model};
+use trellis_core::Explain as _;
 use trellis_models::check::check;
-use trellis_models::lock::{Lock, lock_path};
 use trellis_models::repair::{Change, Options, Plan, Remedy, RepairError, apply, plan};
 use trellis_models::{Located, Places, Problem, Severity};
-use trellis_pins::Pins;
 
 use crate::client::Hub;
+use crate::dinov3::EncoderSource;
 use crate::error::FetchError;
 use crate::fetch::{Request, fetch_files};
 use crate::layout::Layout;
 use crate::progress::Progress;
 use crate::settings::Settings;
-
-/// A repository at a commit, branch or tag.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
-    /// `ORG/NAME`.
-    pub repo: String,
-    /// The commit, branch or tag.
-    pub revision: String,
-}
-
-impl Source {
-    /// What is named; by default the pinned repository, of that the pinned commit, of others `main`.
-    pub fn or_pinned(repo: Option<&str>, revision: Option<&str>) -> Self {
-        let pinned = &Pins::embedded().models.folders[Model::DEFAULT.name()];
-        let repo = repo.unwrap_or(&pinned.repository);
-        let default = if repo == pinned.repository {
-            &pinned.revision
-        } else {
-            "main"
-        };
-        Self {
-            repo: repo.to_owned(),
-            revision: revision.unwrap_or(default).to_owned(),
-        }
-    }
-
-    /// Where a folder's missing files come from: what is named, else where the folder itself came from.
-    pub fn of_folder(located: &Located, places: &Places, repo: Option<&str>, revision: Option<&str>) -> Self {
-        let (from, at) = match &located.snapshot {
-            Some(snapshot) => (Some(snapshot.repo.clone()), Some(snapshot.revision.clone())),
-            None => Lock::read(&lock_path(located, places))
-                .map_or((None, None), |lock| (lock.repo, lock.revision)),
-        };
-        // A revision belongs to its repository: another repository has its own.
-        let at = at.filter(|_| repo.is_none() || repo == from.as_deref());
-        Self::or_pinned(repo.or(from.as_deref()), revision.or(at.as_deref()))
-    }
-}
+use crate::source::Source;
 
 /// A repair of one folder.
 #[derive(Debug)]
@@ -172,6 +134,7 @@ impl Repair<'_> {
                 revision: revision.to_owned(),
                 everything: false,
                 layout: Layout::Folder(staging.path().to_owned()),
+                encoder: EncoderSource::published(),
             };
             let files = [format!("{remote}.json"), format!("{remote}.safetensors")];
             fetch_files(&hub, &request, &files, progress).await?;
@@ -188,40 +151,4 @@ fn staging(plan: &Plan) -> Result<TempDir, FetchError> {
         path: folder.to_owned(),
         source,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::PathBuf;
-
-    use trellis_models::Snapshot;
-
-    use super::*;
-
-    #[test]
-    fn a_revision_belongs_to_its_repository() {
-        let places = Places::from_env(|_| None);
-        let located = Located {
-            folder: PathBuf::from("/nowhere"),
-            snapshot: Some(Snapshot {
-                repo: "ada/model".to_owned(),
-                revision: "abc".to_owned(),
-                folder: PathBuf::from("/nowhere"),
-            }),
-        };
-        let of = |repo, revision| {
-            let source = Source::of_folder(&located, &places, repo, revision);
-            format!("{}@{}", source.repo, source.revision)
-        };
-        assert_eq!(of(None, None), "ada/model@abc");
-        assert_eq!(of(Some("ada/model"), None), "ada/model@abc");
-        assert_eq!(of(Some("bob/other"), None), "bob/other@main");
-        assert_eq!(of(Some("bob/other"), Some("v1")), "bob/other@v1");
-        let pinned = &Pins::embedded().models.folders[Model::DEFAULT.name()];
-        let without = Source::or_pinned(None, None);
-        assert_eq!(
-            (&without.repo, &without.revision),
-            (&pinned.repository, &pinned.revision)
-        );
-    }
 }

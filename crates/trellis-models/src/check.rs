@@ -9,17 +9,20 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use trellis_core::{Explain as _, Severity};
 
 use crate::cache::Located;
+use crate::dinov3;
 use crate::extras::{self, Extra};
-use crate::family;
+use crate::header::Header;
 use crate::leftovers::{self, Leftover};
 use crate::misplaced::{self, Found};
 use crate::pipeline::{PIPELINE_FILE, Pipeline};
 use crate::places::Places;
 use crate::problem::Problem;
 use crate::published;
+use crate::read::read_json;
 use crate::reference::Reference;
 use crate::repair::Marker;
 use crate::report::{Checkpoint, ExtraFound, Report};
@@ -35,22 +38,21 @@ pub fn check(located: &Located, places: &Places) -> Report {
         folder: folder.clone(),
         snapshot: located.snapshot.clone(),
         pipeline: None,
+        model: None,
         checkpoints: Vec::new(),
         extras: Vec::new(),
         hashed: false,
         problems: Vec::new(),
     };
-    if let Some(family) = family::trellis2(folder) {
-        report.pipeline.clone_from(&family.name);
-        report.problems.push(Problem::Trellis2 { name: family.name });
-        add_unnamed(folder, &mut report);
-        return report;
-    }
     let looking = Looking::new(located, places);
     match looking.pipeline(&mut report.problems) {
         Ok(pipeline) => {
             report.pipeline = Some(pipeline.name.clone());
+            report.model = pipeline.model();
             check_models(&looking, &pipeline, &mut report);
+            if pipeline.is_trellis2() {
+                report.problems.extend(check_dinov3(folder));
+            }
             settings::check(&pipeline, &mut report.problems);
             check_extras(&pipeline, places, &mut report);
             let files = pipeline.files_read(folder);
@@ -159,14 +161,16 @@ fn add_leftovers(located: &Located, places: &Places, report: &mut Report) {
 fn check_models(looking: &Looking<'_>, pipeline: &Pipeline, report: &mut Report) {
     let width = settings::condition_width(pipeline);
     let mut by_name: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (role, text) in &pipeline.args.models {
+    let model = pipeline.model();
+    for (role, text) in pipeline.loaded() {
         by_name.entry(text.clone()).or_default().push(role.clone());
-        if role.parse::<Role>().is_err() {
+        let known = role.parse::<Role>();
+        if !known.is_ok_and(|role| model.is_none_or(|model| role.is_of(model))) {
             report.problems.push(Problem::RoleUnknown { role: role.clone() });
         }
     }
     for (text, roles) in by_name {
-        let reference = match Reference::parse(&text) {
+        let reference = match pipeline.reference(&text) {
             Ok(reference) => reference,
             Err(reason) => {
                 let role = roles.join("`, `");
@@ -205,6 +209,26 @@ fn absent(name: String, roles: Vec<String>) -> Checkpoint {
     }
 }
 
+/// TRELLIS.2's picture encoder, which lies in its folder.
+fn check_dinov3(folder: &Path) -> Vec<Problem> {
+    let [config, weights] = dinov3::FILES;
+    let missing = |file: &&str| !folder.join(file).is_file();
+    if let Some(file) = [config, weights].into_iter().find(missing) {
+        let file = file.to_owned();
+        let dangling = dangling(&folder.join(&file), file.clone());
+        return vec![dangling.unwrap_or(Problem::EncoderMissing { file })];
+    }
+    let name = || weights.trim_end_matches(".safetensors").to_owned();
+    let unreadable = read_json::<Value>(&folder.join(config))
+        .err()
+        .map(|source| Problem::ConfigUnreadable { name: name(), source });
+    let wrong = match Header::read(&folder.join(weights)) {
+        Ok(header) => dinov3::misfit(&header).map(|fault| Problem::Shape { name: name(), fault }),
+        Err(reason) => Some(Problem::Weights { name: name(), reason }),
+    };
+    unreadable.into_iter().chain(wrong).collect()
+}
+
 /// Checkpoints in `ckpts` that nothing names: no fault, but they belong in the list.
 fn add_unnamed(folder: &Path, report: &mut Report) {
     for reference in available(folder) {
@@ -239,15 +263,7 @@ fn weights_name(path: &Path) -> Option<Reference> {
 }
 
 fn check_extras(pipeline: &Pipeline, places: &Places, report: &mut Report) {
-    let Some(network) = pipeline
-        .args
-        .image_cond_model
-        .as_deref()
-        .and_then(extras::Dinov2::from_name)
-    else {
-        return;
-    };
-    for extra in extras::needed(network, places) {
+    for extra in pipeline.extras(places) {
         let present = extra.path.exists();
         let problem = extra_problem(&extra, present);
         let sound = problem

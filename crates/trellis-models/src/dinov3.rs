@@ -2,7 +2,7 @@
 //!
 //! Both files hold the same numbers: names differ, timm has one matrix for query, key and value, and a mask token of
 //! zeros, which inference never looks at, is left out there. The result is the published file to the byte, which its
-//! SHA-256 shows: anything else is removed again. Names are those of timm's `vit_large_patch16_dinov3_qkvb` and of
+//! SHA-256 shows: anything else is removed again. So is the configuration. Names are those of timm's `vit_large_patch16_dinov3_qkvb` and of
 //! `DINOv3ViTModel` in transformers. Not here: fetching the file.
 
 use std::collections::BTreeMap;
@@ -12,15 +12,18 @@ use std::io::{self, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::Dtype;
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::NamedTempFile;
-use trellis_core::Sha256;
+use trellis_core::{Model, Sha256};
+use trellis_pins::{ModelFile, Pins};
 
 use crate::header::{Header, HeaderError};
 use crate::write::{finish, write_atomically};
 
-/// SHA-256 of the published file that is to come out.
-pub const PUBLISHED: &str = "dcb2e45127cccbf1601e5f42fef165eea275c8e5213197e8dcf3f48822718179";
+/// The encoder's folder in TRELLIS.2's.
+pub const FOLDER: &str = "dinov3";
+/// Its files, relative to TRELLIS.2's folder, the configuration first.
+pub const FILES: [&str; 2] = ["dinov3/config.json", "dinov3/model.safetensors"];
 /// How much is copied at a time.
 const BLOCK_BYTES: u64 = 1 << 20;
 const NUMBER_BYTES: u64 = 4;
@@ -203,48 +206,89 @@ fn header(parts: &BTreeMap<String, Part>) -> Vec<u8> {
     bytes
 }
 
+/// What stands before the numbers of the result: a length, and names with their shapes and places.
+pub fn result_header(size: Size) -> Vec<u8> {
+    header(&parts(size))
+}
+
 /// The size of the result in bytes.
 pub fn result_bytes(size: Size) -> u64 {
     let parts = parts(size);
     header(&parts).len() as u64 + parts.values().map(Part::bytes).sum::<u64>()
 }
 
+/// The published files by their path in TRELLIS.2's folder, as in [`FILES`].
+fn published() -> [&'static ModelFile; 2] {
+    let folder = &Pins::embedded().models.folders[Model::Trellis2.name()];
+    FILES.map(|path| folder.file(path).expect("a test reads both out of the pins"))
+}
+
 /// Converts the file at `from` into the folder `to`: `model.safetensors` and its `config.json`. `on_bytes` hears of
 /// progress.
 pub fn convert(from: &Path, to: &Path, on_bytes: &dyn Fn(u64)) -> Result<(), Dinov3Error> {
-    convert_sized(from, to, Size::LARGE, PUBLISHED, on_bytes)?;
-    let config = to.join("config.json");
-    let text = format!("{:#}\n", configuration());
-    write_atomically(&config, text.as_bytes()).map_err(|source| Dinov3Error::Io { path: config, source })
+    let [_, weights] = published();
+    convert_sized(from, to, Size::LARGE, &weights.sha256.to_string(), on_bytes)?;
+    write_configuration(to)
 }
 
-/// What transformers needs to know of the large one.
-fn configuration() -> Value {
-    json!({
+/// Writes the large one's `config.json` into the folder `to`.
+pub fn write_configuration(to: &Path) -> Result<(), Dinov3Error> {
+    let config = to.join("config.json");
+    write_atomically(&config, configuration().as_bytes())
+        .map_err(|source| Dinov3Error::Io { path: config, source })
+}
+
+/// The published configuration, to the byte; keys are in their order there.
+fn configuration() -> String {
+    let values = json!({
         "architectures": ["DINOv3ViTModel"],
-        "model_type": "dinov3_vit",
         "attention_dropout": 0.0,
         "drop_path_rate": 0.0,
         "hidden_act": "gelu",
         "hidden_size": 1024,
         "image_size": 224,
+        "initializer_range": 0.02,
         "intermediate_size": 4096,
         "key_bias": false,
         "layer_norm_eps": 1e-5,
         "layerscale_value": 1.0,
         "mlp_bias": true,
+        "model_type": "dinov3_vit",
         "num_attention_heads": 16,
         "num_channels": 3,
         "num_hidden_layers": 24,
         "num_register_tokens": 4,
         "patch_size": 16,
+        "pos_embed_jitter": null,
+        "pos_embed_rescale": 2.0,
+        "pos_embed_shift": null,
         "proj_bias": true,
         "query_bias": true,
         "rope_theta": 100.0,
         "torch_dtype": "float32",
+        "transformers_version": "4.56.0.dev0",
         "use_gated_mlp": false,
         "value_bias": true
-    })
+    });
+    // Python spells small numbers with two digits of exponent.
+    format!("{values:#}\n").replace("1e-5", "1e-05")
+}
+
+/// What in a file's header is not DINOv3 ViT-L/16 as transformers names it; `None` where all is.
+pub fn misfit(header: &Header) -> Option<String> {
+    let parts = parts(Size::LARGE);
+    let wrong = parts
+        .iter()
+        .find_map(|(name, part)| match header.tensors.get(name) {
+            None => Some(format!("tensor `{name}` is missing")),
+            Some(tensor) if tensor.shape != part.shape => Some(format!(
+                "tensor `{name}` is {:?}, DINOv3's is {:?}",
+                tensor.shape, part.shape
+            )),
+            Some(_) => None,
+        });
+    let more = || header.tensors.keys().find(|name| !parts.contains_key(*name));
+    wrong.or_else(|| Some(format!("tensor `{}` is not one of DINOv3's", more()?)))
 }
 
 /// The same for a transformer of any size, whose result has this SHA-256.
@@ -343,4 +387,17 @@ fn copy(
         }
     }
     to.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_configuration_and_the_length_are_those_of_the_published_files() {
+        let [config, weights] = published();
+        assert_eq!(Sha256::of(configuration()), config.sha256);
+        assert_eq!(configuration().len() as u64, config.size);
+        assert_eq!(result_bytes(Size::LARGE), weights.size);
+    }
 }

@@ -1,4 +1,5 @@
-//! What an image pipeline reads besides its own folder: DINOv2's code and weights, and rembg's network.
+//! What an image pipeline reads besides its own folder: DINOv2's code and weights, and rembg's network. TRELLIS.2's
+//! reads the last alone; its DINOv3 is in the folder.
 //!
 //! Sources: `torch.hub.load('facebookresearch/dinov2', NAME)` in TRELLIS's image pipeline, `hub/backbones.py`
 //! of DINOv2, and `sessions/u2net.py` of rembg. Each would be downloaded at the first job if it is absent.
@@ -105,14 +106,20 @@ pub fn needed(network: Dinov2, places: &Places) -> [Extra; 3] {
             form: Form::Torch,
             pin: weights,
         },
-        Extra {
-            name: "u2net",
-            what: "rembg's network for removing backgrounds",
-            path: places.u2net.join("u2net.onnx"),
-            form: Form::Onnx,
-            pin: Some(&models.u2net),
-        },
+        u2net(places),
     ]
+}
+
+/// The network that removes backgrounds, for whichever model.
+pub fn u2net(places: &Places) -> Extra {
+    let pin = &Pins::embedded().models.u2net;
+    Extra {
+        name: "u2net",
+        what: "rembg's network for removing backgrounds",
+        path: places.u2net.join(&pin.file),
+        form: Form::Onnx,
+        pin: Some(pin),
+    }
 }
 
 /// Where torch.hub keeps the code that TRELLIS asks for (branch `main`, whatever commit it was).

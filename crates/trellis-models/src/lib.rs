@@ -8,7 +8,6 @@ pub mod check;
 pub mod config;
 pub mod dinov3;
 pub mod extras;
-mod family;
 pub mod hash;
 pub mod header;
 pub mod leftovers;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use trellis_core::Sha256;
 
 use crate::cache::{Located, repo_folder};
-use crate::extras::{self, Dinov2};
+use crate::extras::Extra;
 use crate::hash::{self, Hashing};
 use crate::pipeline::{PIPELINE_FILE, Pipeline};
 use crate::places::Places;
@@ -140,11 +140,7 @@ pub fn make(folder: &Path, places: &Places, hashing: Hashing<'_>) -> Result<Lock
         });
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
-    let network = pipeline.args.image_cond_model.as_deref();
-    let extras = match network.and_then(Dinov2::from_name) {
-        Some(network) => lock_extras(network, places, hashing)?,
-        None => Vec::new(),
-    };
+    let extras = lock_extras(&pipeline.extras(places), hashing)?;
     Ok(Lock {
         version: Version,
         repo: None,
@@ -154,13 +150,9 @@ pub fn make(folder: &Path, places: &Places, hashing: Hashing<'_>) -> Result<Lock
     })
 }
 
-fn lock_extras(
-    network: Dinov2,
-    places: &Places,
-    hashing: Hashing<'_>,
-) -> Result<Vec<LockedExtra>, LockError> {
+fn lock_extras(extras: &[Extra], hashing: Hashing<'_>) -> Result<Vec<LockedExtra>, LockError> {
     let mut locked = Vec::new();
-    for extra in extras::needed(network, places) {
+    for extra in extras {
         if !extra.path.is_file() {
             continue;
         }

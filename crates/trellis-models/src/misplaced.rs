@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::moves::{Misplaced, Move};
 use crate::pipeline::{PIPELINE_FILE, Pipeline};
 use crate::reference::Reference;
-use crate::role::{Class, Role};
+use crate::role::Class;
 
 /// Folders below the model's that are searched: `TRELLIS-image-large/ckpts` in a folder of downloads.
 const DEPTH: usize = 3;
@@ -120,7 +120,7 @@ impl Search<'_> {
         pipeline: &Pipeline,
         taken: &BTreeSet<String>,
     ) -> Option<Misplaced> {
-        let roles = roles_of(reference, pipeline);
+        let roles = pipeline.roles_of(reference);
         let configs = self.candidates(&reference.config(), "json", taken);
         let weights = self.candidates(&reference.weights(), "safetensors", taken);
         for config in &configs {
@@ -192,12 +192,6 @@ struct Candidate {
     path: String,
     /// Its name is the wanted one but for case and a copy's number.
     by_name: bool,
-}
-
-fn roles_of(reference: &Reference, pipeline: &Pipeline) -> Vec<Role> {
-    let named = pipeline.args.models.iter();
-    let named = named.filter(|(_, text)| text.as_str() == reference.as_str());
-    named.filter_map(|(role, _)| role.parse::<Role>().ok()).collect()
 }
 
 /// A file's name in lower case, without what browsers and file managers add to a second copy.

@@ -1,6 +1,6 @@
 //! Reads `pipeline.json`: which models a pipeline has, how it samples, and what it conditions on.
 //!
-//! Source: `Pipeline.from_pretrained` and its two subclasses. Keys that TRELLIS does not read are ignored, as
+//! Source: `Pipeline.from_pretrained` and its subclasses, in TRELLIS and in TRELLIS.2. Keys that TRELLIS does not read are ignored, as
 //! it ignores them. Not here: whether the values make sense (`check/settings.rs`).
 
 use std::collections::BTreeMap;
@@ -8,12 +8,24 @@ use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use trellis_core::Model;
 
+use crate::dinov3;
+use crate::extras::{self, Dinov2, Extra};
+use crate::places::Places;
 use crate::read::{ReadError, read_json};
-use crate::reference::Reference;
+use crate::reference::{Reference, Refused};
+use crate::role::{Need, Role};
 
 /// The file's name in every model folder.
 pub const PIPELINE_FILE: &str = "pipeline.json";
+
+/// TRELLIS's pipeline from pictures.
+pub(crate) const IMAGE: &str = "TrellisImageTo3DPipeline";
+/// TRELLIS's pipeline from texts.
+pub(crate) const TEXT: &str = "TrellisTextTo3DPipeline";
+/// TRELLIS.2's pipeline.
+pub(crate) const TRELLIS2: &str = "Trellis2ImageTo3DPipeline";
 
 /// `pipeline.json`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -35,8 +47,16 @@ pub struct Args {
     pub slat_sampler: Option<Sampler>,
     /// Mean and deviation per latent channel.
     pub slat_normalization: Option<Normalization>,
-    /// The DINOv2 form an image pipeline conditions on.
-    pub image_cond_model: Option<String>,
+    /// How TRELLIS.2's latent of the shape is sampled.
+    pub shape_slat_sampler: Option<Sampler>,
+    /// How TRELLIS.2's latent of the texture is sampled.
+    pub tex_slat_sampler: Option<Sampler>,
+    /// Mean and deviation per channel of TRELLIS.2's latent of the shape.
+    pub shape_slat_normalization: Option<Normalization>,
+    /// The same of the texture.
+    pub tex_slat_normalization: Option<Normalization>,
+    /// What an image pipeline conditions on.
+    pub image_cond_model: Option<Encoder>,
     /// The CLIP model a text pipeline conditions on.
     pub text_cond_model: Option<String>,
 }
@@ -52,6 +72,22 @@ pub struct Sampler {
     /// For `sample`.
     #[serde(default)]
     pub params: Map<String, Value>,
+}
+
+/// A picture's encoder.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub enum Encoder {
+    /// A DINOv2 network by its name, as TRELLIS has it.
+    Named(String),
+    /// A class with the arguments of its constructor, as TRELLIS.2 has it.
+    Built {
+        /// The class.
+        name: String,
+        /// For the constructor.
+        #[serde(default)]
+        args: Map<String, Value>,
+    },
 }
 
 /// One number per latent channel.
@@ -75,10 +111,69 @@ impl Pipeline {
         read_json(&folder.join(PIPELINE_FILE))
     }
 
-    /// The sound checkpoint names, each once.
+    /// The model that runs it, if a known one does.
+    pub fn model(&self) -> Option<Model> {
+        match self.name.as_str() {
+            IMAGE | TEXT => Some(Model::TrellisImageLarge),
+            TRELLIS2 => Some(Model::Trellis2),
+            _ => None,
+        }
+    }
+
+    /// Whether it is TRELLIS.2's.
+    pub fn is_trellis2(&self) -> bool {
+        self.model() == Some(Model::Trellis2)
+    }
+
+    /// The DINOv2 network that it conditions on, if it is a known one.
+    pub fn dinov2(&self) -> Option<Dinov2> {
+        match &self.args.image_cond_model {
+            Some(Encoder::Named(name)) => Dinov2::from_name(name),
+            _ => None,
+        }
+    }
+
+    /// What it reads besides its folder.
+    pub fn extras(&self, places: &Places) -> Vec<Extra> {
+        match self.dinov2() {
+            Some(network) => extras::needed(network, places).into(),
+            None if self.is_trellis2() => vec![extras::u2net(places)],
+            None => Vec::new(),
+        }
+    }
+
+    /// Role and checkpoint name of each model that is loaded. TRELLIS's own loader takes every one that is named,
+    /// TRELLIS.2's those that inference uses.
+    pub fn loaded(&self) -> impl Iterator<Item = (&String, &String)> {
+        let unused = |role: &str| {
+            role.parse::<Role>()
+                .is_ok_and(|role| role.needed_for() == Need::Nothing)
+        };
+        let models = self.args.models.iter();
+        models.filter(move |(role, _)| !self.is_trellis2() || !unused(role))
+    }
+
+    /// The known roles that a checkpoint plays.
+    pub fn roles_of(&self, reference: &Reference) -> Vec<Role> {
+        let named = self.args.models.iter();
+        let named = named.filter(|(_, text)| self.reference(text).is_ok_and(|named| named == *reference));
+        named.filter_map(|(role, _)| role.parse().ok()).collect()
+    }
+
+    /// What a checkpoint's name means in this pipeline. TRELLIS.2's folder has the decoder that is named as another
+    /// repository's beside the others, since there is one folder for each model.
+    pub fn reference(&self, text: &str) -> Result<Reference, Refused> {
+        let reference = Reference::parse(text)?;
+        Ok(match reference.other_repo() {
+            Some((_, inner)) if self.is_trellis2() => inner,
+            _ => reference,
+        })
+    }
+
+    /// The sound names of the checkpoints that are loaded, each once.
     pub fn references(&self) -> Vec<Reference> {
-        let names = self.args.models.values();
-        let mut found: Vec<Reference> = names.filter_map(|text| Reference::parse(text).ok()).collect();
+        let names = self.loaded().map(|(_, text)| text);
+        let mut found: Vec<Reference> = names.filter_map(|text| self.reference(text).ok()).collect();
         found.sort();
         found.dedup();
         found
@@ -95,6 +190,9 @@ impl Pipeline {
                 files.push(reference.weights());
             }
         }
+        if self.is_trellis2() {
+            files.extend(dinov3::FILES.map(str::to_owned));
+        }
         files
     }
 }
@@ -110,6 +208,26 @@ mod tests {
         let pipeline = Pipeline::parse(text).unwrap();
         assert_eq!(pipeline.args.models["slat_flow_model"], "ckpts/x");
         assert_eq!(pipeline.args.image_cond_model, None);
+    }
+
+    #[test]
+    fn a_folder_of_trellis2_has_the_other_repository_s_decoder_and_dinov3_in_it() {
+        let text = br#"{"name":"Trellis2ImageTo3DPipeline","args":{
+            "models":{"sparse_structure_decoder":"microsoft/TRELLIS-image-large/ckpts/ss_dec"},
+            "image_cond_model":{"name":"DinoV3FeatureExtractor","args":{"model_name":"facebook/dinov3"}}}}"#;
+        let pipeline = Pipeline::parse(text).unwrap();
+        assert_eq!(pipeline.model(), Some(Model::Trellis2));
+        assert_eq!(pipeline.dinov2(), None);
+        assert_eq!(
+            pipeline.files_read(Path::new("/nowhere")),
+            [
+                "pipeline.json",
+                "ckpts/ss_dec.json",
+                "ckpts/ss_dec.safetensors",
+                "dinov3/config.json",
+                "dinov3/model.safetensors"
+            ]
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
-use trellis_core::{Severity, Told};
+use trellis_core::{Model, Severity, Told};
 
 use crate::config::BadArgument;
 use crate::extras::ExtraFault;
@@ -23,9 +23,12 @@ trellis_core::explained! {
         #[error("`{}` has no pipeline.json{}", folder.display(), in_another(near.as_deref()))]
         PipelineMissing { folder: PathBuf, near: Option<PathBuf> } = "pipeline_missing",
             "name the folder with pipeline.json, or download one with `trellis model fetch`";
-        #[error("this is a TRELLIS.2 folder{}, another family of models than TRELLIS", named_as(name.as_deref()))]
-        Trellis2 { name: Option<String> } = "other_family",
-            "only folders of TRELLIS-image-large are checked: name one, or start a server with this one as `trellis2.model`";
+        /// Where a folder of one model is to serve as another's.
+        #[error("this is a folder of `{found}`, not of `{wanted}`")]
+        OtherFamily { found: Model, wanted: Model } = "other_family", match found {
+            Model::Trellis2 => "name a folder of TRELLIS-image-large, or name this one as `trellis2.model`",
+            Model::TrellisImageLarge => "name a folder of TRELLIS.2-4B, or name this one as `model`",
+        };
         #[error("pipeline.json cannot be used")]
         PipelineUnreadable { #[source] source: ReadError } = "pipeline_unreadable", match source {
             ReadError::StandIn { found: StandIn::ByteOrderMark | StandIn::Utf16, .. } => {
@@ -53,6 +56,9 @@ trellis_core::explained! {
         CheckpointMissing { name: String, role: String } = "checkpoint_missing", TAKE_OR_DOWNLOAD;
         #[error("checkpoint `{name}` is incomplete: `{missing}` is missing")]
         CheckpointHalf { name: String, missing: String } = "checkpoint_missing", TAKE_OR_DOWNLOAD;
+        #[error("`{file}`, part of TRELLIS.2's picture encoder DINOv3, is missing")]
+        EncoderMissing { file: String } = "checkpoint_missing",
+            "`trellis model fetch trellis2-4b --to DIR` adds what this folder lacks";
         #[error("`{name}` is in the wrong place: {}", moves::sentence(moves))]
         Misplaced { name: String, moves: Vec<Move> } = "misplaced",
             "`trellis model repair` moves it, and `--undo` moves it back; `--dry-run` only shows the plan";
@@ -171,10 +177,6 @@ const FETCH_PUBLISHED: &str = "it is damaged or not the published file: `trellis
 
 fn in_another(near: Option<&Path>) -> String {
     near.map_or_else(String::new, |near| format!(", but `{}` does", near.display()))
-}
-
-fn named_as(name: Option<&str>) -> String {
-    name.map_or_else(String::new, |name| format!(" (`{name}`)"))
 }
 
 fn by_sources(sources: u32) -> String {

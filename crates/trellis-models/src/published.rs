@@ -1,5 +1,4 @@
-//! Holds a folder against the published TRELLIS-image-large, whose sizes, digests and counts are the
-//! project's pins.
+//! Holds a folder against the published model, whose sizes, digests and counts are the project's pins.
 //!
 //! A folder is not judged by its names alone: a conversion to another element type is right with other bytes.
 //! So without hashing only what claims to be the published file is compared: a snapshot at the pinned commit, a
@@ -11,8 +10,7 @@ use std::path::Path;
 use trellis_core::{Model, Sha256};
 use trellis_pins::{ModelFile, Pins, TrellisModel};
 
-use crate::cache::{Located, Snapshot};
-use crate::extras::{Dinov2, needed};
+use crate::cache::Located;
 use crate::hash::{self, OnBytes};
 use crate::header::Header;
 use crate::lock::{ExtraDigest, Lock};
@@ -21,28 +19,32 @@ use crate::places::Places;
 use crate::problem::Problem;
 use crate::reference::Reference;
 
-fn model() -> &'static TrellisModel {
-    &Pins::embedded().models.folders[Model::DEFAULT.name()]
+/// The pins of a model's folder.
+fn folder(model: Model) -> &'static TrellisModel {
+    &Pins::embedded().models.folders[model.name()]
 }
 
-/// Whether a snapshot is the pinned commit of the pinned repository.
-fn is_pinned(snapshot: &Snapshot) -> bool {
-    snapshot.repo == model().repository && snapshot.revision == model().revision
+/// The pinned folder of a repository at a commit.
+fn pinned(repo: &str, revision: &str) -> Option<&'static TrellisModel> {
+    let mut folders = Pins::embedded().models.folders.values();
+    folders.find(|folder| folder.repository == repo && folder.revision == revision)
 }
 
-/// The files of `names` that no pin covers.
-pub fn uncovered(names: &[String]) -> Vec<&str> {
+/// The files of `names` that no pin of the model covers.
+pub fn uncovered(model: Option<Model>, names: &[String]) -> Vec<&str> {
     let names = names.iter().map(String::as_str);
-    names.filter(|name| model().file(name).is_none()).collect()
+    let covered = |name: &str| model.is_some_and(|model| folder(model).file(name).is_some());
+    names.filter(|name| !covered(name)).collect()
 }
 
 /// Compares a snapshot of the pinned commit with the pins by the sizes of its files and the names of its blobs;
 /// nothing for any other folder.
 pub(crate) fn check_snapshot(located: &Located, names: &[String]) -> Vec<Problem> {
-    if !located.snapshot.as_ref().is_some_and(is_pinned) {
+    let snapshot = located.snapshot.as_ref();
+    let Some(folder) = snapshot.and_then(|snapshot| pinned(&snapshot.repo, &snapshot.revision)) else {
         return Vec::new();
-    }
-    let pinned = names.iter().filter_map(|name| model().file(name));
+    };
+    let pinned = names.iter().filter_map(|name| folder.file(name));
     let problem = |file: &ModelFile| {
         let path = located.folder.join(&file.path);
         let found = fs::metadata(&path).ok()?.len();
@@ -79,12 +81,13 @@ fn hash_problem(file: &ModelFile, found: Sha256) -> Problem {
     }
 }
 
-/// Hashes the files of `names` that are pinned and compares them. A file of another length is not hashed.
-pub fn verify(folder: &Path, names: &[String], on_bytes: OnBytes<'_>) -> Vec<Problem> {
+/// Hashes the files of `names` that are pinned for the model and compares them. A file of another length is not
+/// hashed.
+pub fn verify(model: Model, place: &Path, names: &[String], on_bytes: OnBytes<'_>) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut whole = Vec::new();
-    for file in names.iter().filter_map(|name| model().file(name)) {
-        let path = folder.join(&file.path);
+    for file in names.iter().filter_map(|name| folder(model).file(name)) {
+        let path = place.join(&file.path);
         match fs::metadata(&path) {
             Ok(meta) if meta.len() == file.size => whole.push((file, path)),
             // What was put together may be wrong by us in its length, too.
@@ -110,14 +113,8 @@ pub fn verify(folder: &Path, names: &[String], on_bytes: OnBytes<'_>) -> Vec<Pro
 
 /// Hashes DINOv2's weights and u2net where they have the published length.
 pub fn verify_extras(pipeline: &Pipeline, places: &Places, on_bytes: OnBytes<'_>) -> Vec<Problem> {
-    let network = pipeline
-        .args
-        .image_cond_model
-        .as_deref()
-        .and_then(Dinov2::from_name);
-    let extras = network.map(|network| needed(network, places));
     let mut problems = Vec::new();
-    for extra in extras.into_iter().flatten() {
+    for extra in pipeline.extras(places) {
         let Some(pin) = extra.pin else { continue };
         let length = fs::metadata(&extra.path).map(|meta| meta.len());
         if !length.is_ok_and(|found| found == pin.size) {
@@ -143,12 +140,14 @@ pub fn verify_extras(pipeline: &Pipeline, places: &Places, on_bytes: OnBytes<'_>
 /// Compares what a lock says with the pins, if it locks the pinned commit: a lock made of damaged files locks
 /// the damage.
 pub fn compare_lock(lock: &Lock) -> Vec<Problem> {
-    let pinned =
-        lock.repo.as_ref() == Some(&model().repository) && lock.revision.as_ref() == Some(&model().revision);
+    let (repo, revision) = (lock.repo.as_deref(), lock.revision.as_deref());
+    let folder = repo
+        .zip(revision)
+        .and_then(|(repo, revision)| pinned(repo, revision));
     let mut problems = Vec::new();
-    if pinned {
+    if let Some(folder) = folder {
         let files = lock.files.iter();
-        let files = files.filter_map(|locked| Some((locked, model().file(&locked.path)?)));
+        let files = files.filter_map(|locked| Some((locked, folder.file(&locked.path)?)));
         let differ = files.filter(|(locked, file)| locked.sha256 != file.sha256);
         problems.extend(differ.map(|(locked, file)| hash_problem(file, locked.sha256)));
     }
@@ -175,11 +174,14 @@ pub fn compare_lock(lock: &Lock) -> Vec<Problem> {
 pub(crate) fn check_counts(reference: &Reference, config: &Path, header: &Header) -> Option<Problem> {
     let inner = reference.other_repo().map(|(_, inner)| inner);
     let reference = inner.as_ref().unwrap_or(reference);
-    let file = model().file(&reference.weights())?;
+    // A checkpoint that two models share is the same file in both.
+    let mut folders = Pins::embedded().models.folders.values();
+    let folder = folders.find(|folder| folder.file(&reference.weights()).is_some())?;
+    let file = folder.file(&reference.weights())?;
     let expected = (file.tensors?, file.elements?);
     let found = (header.tensors.len() as u64, header.elements());
     let claims = header.file_bytes == file.size
-        || model().file(&reference.config()).is_some_and(|pinned| {
+        || folder.file(&reference.config()).is_some_and(|pinned| {
             let same_size = fs::metadata(config).is_ok_and(|meta| meta.len() == pinned.size);
             same_size && hash::sha256(config, &|_| {}).is_ok_and(|found| found == pinned.sha256)
         });

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use trellis_core::{Explain as _, Severity};
+use trellis_core::{Explain as _, Model, Severity};
 
 use crate::cache::Snapshot;
 use crate::problem::Problem;
@@ -18,6 +18,8 @@ pub struct Report {
     pub snapshot: Option<Snapshot>,
     /// The pipeline's class, if pipeline.json could be read.
     pub pipeline: Option<String>,
+    /// The model that it is of, if it is a known one.
+    pub model: Option<Model>,
     /// Those that pipeline.json names, and those that are there besides, by name.
     pub checkpoints: Vec<Checkpoint>,
     /// What is read besides the folder.

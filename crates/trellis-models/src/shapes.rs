@@ -1,8 +1,8 @@
 //! The tensor shapes that a checkpoint's configuration implies.
 //!
 //! Not all of them: the few that tell whether weights and configuration belong together (input, output, the
-//! first and last block, the conditioning). Source: the constructors in `trellis/models/`; `load_state_dict`
-//! is strict, so any difference here is a failure there.
+//! first and last block, the conditioning). Source: the constructors in `trellis/models/` and `trellis2/models/`;
+//! `load_state_dict` is strict, and the worker's own of TRELLIS.2, so any difference here is a failure there.
 
 use crate::config::{BadArgument, Config};
 use crate::role::Class;
@@ -73,12 +73,21 @@ pub fn implied(class: Class, config: &Config) -> Result<Implied, BadArgument> {
             // Two subdivisions narrow the channels to an eighth.
             transformer(config, config.count("latent_channels")?, 53 + colours, 8)
         }
+        Class::FlexiDualGridVaeEncoder => unet_encoder(config),
+        // Per voxel: the vertex 3, which edges are crossed 3, how a quad is split 1.
+        Class::FlexiDualGridVaeDecoder => unet_decoder(config, 7),
+        Class::SparseUnetVaeDecoder => unet_decoder(config, config.count("out_channels")?),
     }
 }
 
 fn sparse_structure_flow(config: &Config) -> Result<Implied, BadArgument> {
     let channels = config.count("model_channels")?;
-    let patch = config.count_or("patch_size", 2)?;
+    // TRELLIS.2's takes each cell by itself; only its configurations name an element type.
+    let patch = if config.args.contains_key("dtype") {
+        1
+    } else {
+        config.count_or("patch_size", 2)?
+    };
     let cells = patch.saturating_pow(3);
     let mut implied = Implied::default();
     let inputs = config.count("in_channels")?.saturating_mul(cells);
@@ -164,6 +173,33 @@ fn convolutions(config: &Config, inputs: u64, outputs: u64) -> Result<Implied, B
     Ok(implied)
 }
 
+/// The levels of a sparse U-Net of TRELLIS.2, outermost last in a decoder. A convolution's weight has the outputs first
+/// and the inputs last, which is FlexGEMM's order.
+fn unet_decoder(config: &Config, outputs: u64) -> Result<Implied, BadArgument> {
+    let channels = levels(config)?;
+    let (first, last) = (channels[0], channels[channels.len() - 1]);
+    let mut implied = Implied::default();
+    implied.add("from_latent.weight", [first, config.count("latent_channels")?]);
+    implied.add("output_layer.weight", [outputs, last]);
+    implied.add("blocks.0.0.conv.weight", [first, 3, 3, 3, first]);
+    Ok(implied)
+}
+
+fn unet_encoder(config: &Config) -> Result<Implied, BadArgument> {
+    let channels = levels(config)?;
+    let last = channels[channels.len() - 1];
+    let mut implied = Implied::default();
+    implied.add("to_latent.weight", [2 * config.count("latent_channels")?, last]);
+    Ok(implied)
+}
+
+fn levels(config: &Config) -> Result<Vec<u64>, BadArgument> {
+    config.counts("model_channels")?.ok_or_else(|| BadArgument {
+        name: "model_channels".to_owned(),
+        wanted: "a list of positive whole numbers",
+    })
+}
+
 /// Width of a block's feed-forward layer. TRELLIS cuts the product down as Python's `int` does.
 fn hidden(config: &Config, channels: u64) -> Result<u64, BadArgument> {
     let ratio = config.number_or("mlp_ratio", 4.0)?;
@@ -217,6 +253,53 @@ mod tests {
             Class::SparseStructureDecoder,
             r#"{"out_channels":1,"latent_channels":8,"channels":[512,128,32]}"#
         ));
+    }
+
+    /// The numbers are those of the released TRELLIS.2-4B.
+    #[test]
+    fn implies_the_shapes_of_trellis2_s_released_models() {
+        let flow = r#""resolution":32,"out_channels":32,"model_channels":1536,"cond_channels":1024,"num_blocks":30,
+            "num_heads":12,"mlp_ratio":5.3334,"pe_mode":"rope","share_mod":true,"dtype":"bfloat16""#;
+        let cases = [
+            (
+                Class::SparseStructureFlowModel,
+                format!(r#"{{{flow},"in_channels":8}}"#),
+                "input_layer.weight [1536, 8]",
+            ),
+            (
+                Class::SLatFlowModel,
+                format!(r#"{{{flow},"in_channels":64}}"#),
+                "input_layer.weight [1536, 64]",
+            ),
+            (
+                Class::SLatFlowModel,
+                format!(r#"{{{flow},"in_channels":32}}"#),
+                "blocks.29.mlp.mlp.0.weight [8192, 1536]",
+            ),
+        ];
+        for (class, args, expected) in cases {
+            let shapes = shapes(class, &args);
+            assert!(shapes.contains(&expected.to_owned()), "{expected}: {shapes:?}");
+            assert!(
+                !shapes.iter().any(|line| line.starts_with("pos_emb")),
+                "{shapes:?}"
+            );
+        }
+        let decoder =
+            r#""model_channels":[1024,512,256,128,64],"latent_channels":32,"num_blocks":[4,16,8,4,0]"#;
+        for (class, more, outputs) in [
+            (Class::FlexiDualGridVaeDecoder, r#""resolution":256"#, 7),
+            (Class::SparseUnetVaeDecoder, r#""out_channels":6"#, 6),
+        ] {
+            assert_eq!(
+                shapes(class, &format!("{{{decoder},{more}}}")),
+                [
+                    "from_latent.weight [1024, 32]".to_owned(),
+                    format!("output_layer.weight [{outputs}, 64]"),
+                    "blocks.0.0.conv.weight [1024, 3, 3, 3, 1024]".to_owned(),
+                ]
+            );
+        }
     }
 
     #[test]

@@ -149,6 +149,9 @@ pub struct Source {
     pub rev: String,
     /// SRI hash of the tree as a NAR; `None` for inputs locked by git's own hash.
     pub nar_hash: Option<String>,
+    /// Whether its submodules come along; only of inputs locked by git's own hash, which covers them.
+    #[serde(default)]
+    pub submodules: bool,
     /// Seconds since 1970 of the commit.
     pub last_modified: u64,
     /// The version of the package made of it.
@@ -223,6 +226,8 @@ pub struct XformersAbi {
 pub struct Models {
     /// The picture encoder's weights.
     pub dinov2: RemoteFile,
+    /// What TRELLIS.2's picture encoder is made of.
+    pub dinov3: Convertible,
     /// The background remover's weights.
     pub u2net: RemoteFile,
     /// The folder of each model, by the model's name in parameters.
@@ -238,8 +243,10 @@ pub struct TrellisModel {
     pub repository: String,
     /// The commit on the hub, 40 hex digits.
     pub revision: String,
+    /// The licence of what is in the repository.
+    pub licence: String,
     /// The files that inference reads, `pipeline.json` first. Each is at
-    /// `HUB/REPOSITORY/resolve/REVISION/PATH`.
+    /// `HUB/REPOSITORY/resolve/REVISION/PATH`, unless it says what it is of.
     pub files: Vec<ModelFile>,
 }
 
@@ -267,6 +274,27 @@ pub struct ModelFile {
     pub tensors: Option<u64>,
     /// Elements of all its tensors together, from the same source.
     pub elements: Option<u64>,
+    /// Where it comes from, if not from the model's own repository: the model whose folder has it at the same
+    /// path, or `dinov3`.
+    pub of: Option<String>,
+}
+
+/// A file on a hub that weights are made of.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Convertible {
+    /// Owner and name on the hub.
+    pub repository: String,
+    /// The commit on the hub, 40 hex digits.
+    pub revision: String,
+    /// Its path there.
+    pub file: String,
+    /// Its digest.
+    pub sha256: Sha256,
+    /// How many independent public sources give that SHA-256.
+    pub sources: u32,
+    /// The licence of the weights.
+    pub licence: String,
 }
 
 /// A file at a fixed address.
@@ -285,4 +313,6 @@ pub struct RemoteFile {
     pub sha256: Sha256,
     /// How many independent public sources give that SHA-256.
     pub sources: u32,
+    /// Its licence.
+    pub licence: String,
 }

@@ -68,13 +68,19 @@ struct Machine<'a> {
 }
 
 impl Machine<'_> {
-    /// The model that is named, else `TRELLIS_MODEL_PATH`, else the pinned one in the hub cache.
+    /// The model that is named, by itself or by its name in parameters, else `TRELLIS_MODEL_PATH`, else the pinned one in the hub cache.
     fn locate(&self, asked: Option<&str>) -> Result<Located, CliError> {
         let variable = self.context.environment.get(env::MODEL_PATH);
         let variable = variable.map(|value| value.to_string_lossy().into_owned());
         let pinned = &Pins::embedded().models.folders[Model::DEFAULT.name()].repository;
         let asked = asked.or(variable.as_deref()).unwrap_or(pinned);
-        Ok(locate(asked, &self.places)?)
+        let second = match asked.parse() {
+            Ok(Model::TrellisImageLarge) => return Ok(locate(pinned, &self.places)?),
+            Ok(Model::Trellis2) => self.context.environment.get(env::TRELLIS2_MODEL_PATH),
+            Err(_) => None,
+        };
+        let second = second.map(|value| value.to_string_lossy().into_owned());
+        Ok(locate(second.as_deref().unwrap_or(asked), &self.places)?)
     }
 }
 

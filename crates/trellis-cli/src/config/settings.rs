@@ -186,7 +186,7 @@ settings! {
          another: 100 is 3 to 10 minutes by the stage";
     "trellis.preview", "preview", "TRELLIS_PREVIEW", Kind::Switch, "true" =>
         "Deliver the embedded preview as `preview.glb` while a job waits for TRELLIS or is worked on";
-    "trellis2.model", "trellis2-model", "TRELLIS_TRELLIS2_MODEL", Kind::PathOrNone, "" =>
+    "trellis2.model", "trellis2-model", env::TRELLIS2_MODEL_PATH, Kind::PathOrNone, "" =>
         "TRELLIS.2's model folder, the one with `pipeline.json`; without one there is no TRELLIS.2. `trellis.warm_up`, \
          `trellis.patience_percent` and `trellis.preview` hold for it too";
     "trellis2.python", "trellis2-python", "TRELLIS_TRELLIS2_PYTHON", Kind::Program, "python3" =>

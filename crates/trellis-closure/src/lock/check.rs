@@ -163,6 +163,7 @@ fn expected(pins: &Pins) -> Vec<Expected> {
                 ("url", Some(url)),
                 // One commit, not the history.
                 ("shallow", Some("true".to_owned())),
+                ("submodules", source.submodules.then(|| "true".to_owned())),
                 ("owner", None),
                 ("repo", None),
                 ("narHash", None),
@@ -218,7 +219,7 @@ fn compare(pin: &Expected, node: &Node, findings: &mut Vec<Finding>) {
             "rev" => locked.rev.clone(),
             "narHash" => locked.nar_hash.clone(),
             "lastModified" => locked.last_modified.map(|seconds| seconds.to_string()),
-            "shallow" => locked.rest.get("shallow").map(ToString::to_string),
+            "shallow" | "submodules" => locked.rest.get(*field).map(ToString::to_string),
             _ => node
                 .original
                 .as_ref()

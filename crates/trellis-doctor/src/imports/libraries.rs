@@ -21,7 +21,7 @@ const fn needed(package: &'static str, any_of: &'static [&'static str]) -> Neede
 }
 
 /// By the packages' own sources. nvdiffrast names its library `_nvdiffrast_c` from 0.4 on.
-const NEEDED: [Needed; 29] = [
+const NEEDED: [Needed; 34] = [
     needed("torch", &["torch/_C"]),
     needed("torch", &["torch/lib/libtorch_python"]),
     needed("torch", &["torch/lib/libtorch_cpu"]),
@@ -57,6 +57,11 @@ const NEEDED: [Needed; 29] = [
     needed("open3d", &["open3d/cpu/pybind", "open3d/cuda/pybind"]),
     needed("tokenizers", &["tokenizers/tokenizers"]),
     needed("warp", &["warp/bin/warp"]),
+    needed("cumesh", &["cumesh/_C"]),
+    needed("cumesh", &["cumesh/_cubvh"]),
+    needed("cumesh", &["cumesh/_cumesh_xatlas"]),
+    needed("flex_gemm", &["flex_gemm/kernels/cuda"]),
+    needed("o_voxel", &["o_voxel/_C"]),
 ];
 
 /// What of a package that is here is not; `is_here` knows modules.

@@ -1,6 +1,6 @@
-//! Is everything here that TRELLIS imports, at start-up and in a job?
+//! Is everything here that TRELLIS or TRELLIS.2 imports, at start-up and in a job?
 //!
-//! Import statements that always run are followed by files, from TRELLIS's modules (`seeds.rs`) through all
+//! Import statements that always run are followed by files, from their own modules (`seeds.rs`) through all
 //! packages (`walk.rs`, `finder.rs`, `statements.rs`); packages that are compiled must have their libraries
 //! (`libraries.rs`). What is imported in a function or under a condition is known for TRELLIS only: `--probe`
 //! runs the rest.
@@ -15,6 +15,7 @@ mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use trellis_core::Model;
 use trellis_pins::Pins;
 
 use self::finder::{Finder, Found};
@@ -25,14 +26,26 @@ use crate::environment::Environment;
 use crate::finding::{Check, Finding, Findings};
 use crate::packages::{Package, Packages, requirements};
 
-/// The packages that TRELLIS reaches, by their modules' outermost names, and what to say.
+/// The models whose code is in the environment; where none is, the usual one, which is then what is missing.
+pub(crate) fn models(environment: &Environment) -> Vec<Model> {
+    let mut finder = Finder::new(environment);
+    let mut is_here = |package: &str| matches!(finder.find(package), Found::Here(_));
+    match (is_here("trellis"), is_here("trellis2")) {
+        (true, true) => vec![Model::TrellisImageLarge, Model::Trellis2],
+        (false, true) => vec![Model::Trellis2],
+        (_, false) => vec![Model::TrellisImageLarge],
+    }
+}
+
+/// The packages that the models reach, by their modules' outermost names, and what to say.
 pub(crate) fn check(
     environment: &Environment,
     packages: &Packages,
     pins: &Pins,
+    models: &[Model],
 ) -> (BTreeSet<String>, Vec<Finding>) {
     let mut finder = Finder::new(environment);
-    let seeds = seeds::seeds(|package| matches!(finder.find(package), Found::Here(_)));
+    let seeds = seeds::seeds(models, |package| matches!(finder.find(package), Found::Here(_)));
     let walk = walk::walk(&mut finder, &seeds);
     let mut findings = Findings::of(Check::Imports);
     let mut of_packages: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();

@@ -27,6 +27,11 @@ pub(crate) fn markers(python: PythonVersion) -> Option<MarkerEnvironment> {
     .ok()
 }
 
+/// Reads a requirement such as `torch>=2.9`.
+pub(crate) fn parse(text: &str) -> Option<Requirement> {
+    Requirement::from_str(text).ok()
+}
+
 /// Whether a version fits. A local part (`+cu128`) may be there where none is asked for. What names an
 /// address instead of a version, and a version that is none, cannot be judged and fits.
 pub(crate) fn fits(requirement: &Requirement, version: &str) -> bool {

@@ -99,6 +99,60 @@ const LIBRARIES: [&str; 19] = [
     "xatlas.so",
 ];
 
+/// Modules that only TRELLIS.2 needs.
+const MODULES_OF_TRELLIS2: [(&str, &str); 23] = [
+    ("cumesh/remeshing.py", ""),
+    ("cumesh/bvh.py", ""),
+    ("cumesh/xatlas.py", ""),
+    ("triton/language.py", ""),
+    (
+        "trellis2/__init__.py",
+        "from . import models, pipelines, representations\n",
+    ),
+    ("trellis2/pipelines/__init__.py", ""),
+    ("trellis2/pipelines/trellis2_image_to_3d.py", ""),
+    ("trellis2/models/__init__.py", ""),
+    ("trellis2/models/sparse_structure_vae.py", ""),
+    ("trellis2/models/sparse_structure_flow.py", ""),
+    ("trellis2/models/structured_latent_flow.py", ""),
+    ("trellis2/models/sc_vaes/sparse_unet_vae.py", ""),
+    ("trellis2/models/sc_vaes/fdg_vae.py", ""),
+    (
+        "trellis2/modules/image_feature_extractor.py",
+        "from transformers import DINOv3ViTModel\n",
+    ),
+    (
+        "trellis2/modules/sparse/conv/conv_flex_gemm.py",
+        "from flex_gemm.ops.spconv import sparse_submanifold_conv3d\n",
+    ),
+    ("trellis2/representations/__init__.py", "import cumesh\n"),
+    ("transformers/models/dinov3_vit/modeling_dinov3_vit.py", ""),
+    ("o_voxel/__init__.py", ""),
+    (
+        "o_voxel/postprocess.py",
+        "import cumesh\nimport nvdiffrast.torch as dr\n",
+    ),
+    ("o_voxel/convert/__init__.py", ""),
+    (
+        "cumesh/__init__.py",
+        "from . import remeshing\nfrom .bvh import cuBVH\nfrom .xatlas import Atlas\n",
+    ),
+    (
+        "flex_gemm/ops/spconv/__init__.py",
+        "import triton.language as tl\n",
+    ),
+    ("flex_gemm/ops/grid_sample/__init__.py", ""),
+];
+
+/// Its libraries.
+const LIBRARIES_OF_TRELLIS2: [&str; 5] = [
+    "cumesh/_C.so",
+    "cumesh/_cubvh.so",
+    "cumesh/_cumesh_xatlas.so",
+    "flex_gemm/kernels/cuda.so",
+    "o_voxel/_C.so",
+];
+
 /// A Python 3.12 environment in a folder of its own.
 pub(crate) struct Env {
     folder: TempDir,
@@ -162,6 +216,44 @@ impl Env {
         env.library("torch/_C.so", Lib::default());
         let library = fs::read(env.packages().join("torch/_C.so")).unwrap();
         for name in LIBRARIES {
+            env.file(name, &library);
+        }
+        env
+    }
+
+    /// All that TRELLIS.2 imports, and nothing that only TRELLIS does.
+    pub(crate) fn whole_trellis2() -> Self {
+        let (env, pins) = (Self::whole(), Pins::embedded());
+        for only_first in [
+            "trellis",
+            "spconv",
+            "cumm",
+            "kaolin",
+            "diff_gaussian_rasterization",
+            "utils3d",
+            "pyvista",
+            "igraph",
+            "pymeshfix",
+            "xatlas.so",
+            "scipy",
+        ] {
+            env.remove(only_first);
+        }
+        let records = ["spconv-cu126", "cumm-cu126", "scipy"].map(|name| (name, &pins.wheels[name].version));
+        let sources = ["kaolin", "utils3d"].map(|name| (name, &pins.sources[name].version));
+        for (name, version) in records.into_iter().chain(sources) {
+            env.remove(&format!("{}-{version}.dist-info", name.replace('-', "_")));
+        }
+        let versions = ["transformers", "tokenizers"].map(|name| (name, &pins.wheels[name].version));
+        let built = ["cumesh", "flex-gemm"].map(|name| (name, &pins.sources[name].version));
+        for (name, version) in versions.into_iter().chain(built) {
+            env.package(name, version, &[]);
+        }
+        for (module, source) in MODULES_OF_TRELLIS2 {
+            env.file(module, source);
+        }
+        let library = fs::read(env.packages().join("torch/_C.so")).unwrap();
+        for name in LIBRARIES_OF_TRELLIS2 {
             env.file(name, &library);
         }
         env

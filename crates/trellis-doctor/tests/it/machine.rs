@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
+use trellis_core::Model;
 use trellis_doctor::gpu::{self, Driver, Gpu, GpuProcess, Machine, Place, Target};
 use trellis_doctor::host::{self, Host};
 use trellis_doctor::{Capability, Finding, Level, variables};
@@ -178,9 +179,11 @@ fn device_files_of_others() {
     ));
 }
 
+const FIRST: [Model; 1] = [Model::TrellisImageLarge];
+
 #[test]
 fn variables_that_are_unset_or_wrong() {
-    let unset = lines(&variables::check(&|_| None, BLACKWELL));
+    let unset = lines(&variables::check(&|_| None, BLACKWELL, &FIRST));
     let folder = TempDir::new().unwrap();
     std::fs::write(folder.path().join("libstdc++.so.6"), "").unwrap();
     std::fs::write(folder.path().join("libharmless.so"), "").unwrap();
@@ -197,7 +200,7 @@ fn variables_that_are_unset_or_wrong() {
         };
         Some(value.to_owned())
     };
-    let wrong = variables::check(&get, BLACKWELL);
+    let wrong = variables::check(&get, BLACKWELL, &FIRST);
     let libraries = wrong
         .iter()
         .find(|finding| finding.kind == "foreign_libraries")
@@ -217,7 +220,7 @@ fn a_backend_that_only_the_dense_half_knows() {
             "SPARSE_ATTN_BACKEND" => sparse.map(str::to_owned),
             _ => None,
         };
-        let findings = variables::check(&get, BLACKWELL).into_iter();
+        let findings = variables::check(&get, BLACKWELL, &FIRST).into_iter();
         findings
             .filter(|finding| finding.kind == "value_ignored")
             .map(|finding| finding.message)
@@ -235,6 +238,45 @@ fn a_backend_that_only_the_dense_half_knows() {
 }
 
 #[test]
+fn what_only_trellis2_needs_is_told_for_it_alone() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().display().to_string();
+    let kinds = |models: &[Model], convolutions: &str, compiler: Option<&str>, capability: Capability| {
+        let get = |name: &str| match name {
+            "ATTN_BACKEND" => Some("xformers".to_owned()),
+            "SPCONV_ALGO" => Some("auto".to_owned()),
+            "HF_HUB_OFFLINE" => Some("1".to_owned()),
+            "SPARSE_CONV_BACKEND" => Some(convolutions.to_owned()),
+            "PATH" => Some(path.clone()),
+            "CC" => compiler.map(str::to_owned),
+            _ => None,
+        };
+        let found = variables::check(&get, capability, models);
+        found.into_iter().map(|finding| finding.kind).collect::<Vec<_>>()
+    };
+    let second = [Model::Trellis2];
+    let turing = Capability { major: 7, minor: 5 };
+    assert_eq!(
+        kinds(&second, "spconv", None, BLACKWELL),
+        ["other_convolutions", "no_compiler"]
+    );
+    assert_eq!(
+        kinds(&second, "flex_gemm", Some("/usr/bin/cc"), turing),
+        ["triton_too_new"]
+    );
+    assert_eq!(
+        kinds(&second, "flex_gemm", Some("/usr/bin/cc"), BLACKWELL),
+        ["variables_fine"]
+    );
+    assert_eq!(
+        kinds(&FIRST, "spconv", None, BLACKWELL),
+        ["xformers_enabled", "spconv_compiles"]
+    );
+    std::fs::write(folder.path().join("gcc"), "").unwrap();
+    assert_eq!(kinds(&second, "flex_gemm", None, BLACKWELL), ["variables_fine"]);
+}
+
+#[test]
 fn variables_as_the_wrapper_sets_them() {
     let get = |name: &str| {
         let value = match name {
@@ -245,8 +287,11 @@ fn variables_as_the_wrapper_sets_them() {
         };
         Some(value.to_owned())
     };
-    assert_eq!(variables::check(&get, BLACKWELL)[0].kind, "variables_fine");
-    let hopper = variables::check(&|_| None, Capability { major: 9, minor: 0 });
+    assert_eq!(
+        variables::check(&get, BLACKWELL, &FIRST)[0].kind,
+        "variables_fine"
+    );
+    let hopper = variables::check(&|_| None, Capability { major: 9, minor: 0 }, &FIRST);
     assert!(hopper.iter().all(|finding| finding.kind != "xformers_enabled"));
 }
 

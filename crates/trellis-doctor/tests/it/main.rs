@@ -15,4 +15,5 @@ mod machine;
 mod odd_files;
 mod records;
 mod report;
+mod trellis2;
 mod versions;

@@ -97,6 +97,10 @@ fn exit_codes() {
     let (_env, report) = report();
     assert_eq!((report.exit_code(false), report.exit_code(true)), (2, 2));
     let mut warned = Report::new("12.0".parse().unwrap());
-    warned.add(trellis_doctor::variables::check(&|_| None, warned.capability));
+    warned.add(trellis_doctor::variables::check(
+        &|_| None,
+        warned.capability,
+        &[trellis_core::Model::DEFAULT],
+    ));
     assert_eq!((warned.exit_code(false), warned.exit_code(true)), (0, 1));
 }

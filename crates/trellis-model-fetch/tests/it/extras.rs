@@ -49,7 +49,7 @@ async fn mirror() -> (Bench, ExtraSources) {
         add("u2net.onnx", U2NET.to_vec());
     });
     let base = format!("{}/bytes/mirror/extras", bench.hub.endpoint());
-    let mut sources = ExtraSources::published(network())
+    let mut sources = ExtraSources::published(Some(network()))
         .unwrap()
         .mirrored(&base)
         .unwrap();
@@ -67,7 +67,8 @@ async fn bring(
     places: &Places,
 ) -> Result<Vec<FetchedFile>, FetchError> {
     let hub = Hub::new(bench.settings()).unwrap();
-    fetch_extras(&hub, network(), sources, places, &bench.told).await
+    let extras = trellis_models::extras::needed(network(), places);
+    fetch_extras(&hub, &extras, sources, places, &bench.told).await
 }
 
 #[tokio::test]
@@ -136,7 +137,7 @@ async fn a_wrong_u2net_is_found_by_its_hash() {
 
 #[test]
 fn the_published_places_are_the_pinned_ones_and_those_beside_them() {
-    let pinned = ExtraSources::published(network()).unwrap();
+    let pinned = ExtraSources::published(Some(network())).unwrap();
     insta::assert_debug_snapshot!([
         pinned.code.as_str(),
         pinned.weights.url.as_str(),
@@ -144,7 +145,7 @@ fn the_published_places_are_the_pinned_ones_and_those_beside_them() {
     ]);
     assert!(pinned.code_nar_hash.starts_with("sha256-"));
     assert!(pinned.u2net.sha256.is_some());
-    let other = ExtraSources::published(Dinov2::from_name("dinov2_vitb14").unwrap()).unwrap();
+    let other = ExtraSources::published(Dinov2::from_name("dinov2_vitb14")).unwrap();
     let folder = pinned
         .weights
         .url

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::sample;
 use trellis_core::{Backoff, Secret};
 use trellis_model_fetch::{
-    FetchError, Fetched, Hub, Layout, Progress, Request, RetryPolicy, Settings, fetch,
+    EncoderSource, FetchError, Fetched, Hub, Layout, Progress, Request, RetryPolicy, Settings, fetch,
 };
 
 use crate::stand_in::{Content, Fault, Script, StandIn};
@@ -63,6 +63,7 @@ impl Bench {
             revision: "main".to_owned(),
             everything: false,
             layout: Layout::Folder(self.target()),
+            encoder: EncoderSource::published(),
         }
     }
 

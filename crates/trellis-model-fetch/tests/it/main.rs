@@ -10,3 +10,4 @@ mod kit;
 mod sample;
 #[path = "../stand_in/mod.rs"]
 mod stand_in;
+mod trellis2;

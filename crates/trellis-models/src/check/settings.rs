@@ -1,30 +1,36 @@
 //! Checks what `pipeline.json` says besides checkpoint names: pipeline, roles, samplers, conditioning.
 //!
-//! Source: the two pipelines' `from_pretrained` and the signatures in `pipelines/samplers/flow_euler.py`. An
-//! argument that a sampler does not know travels on to the model's `forward`, which refuses it.
+//! Source: the pipelines' `from_pretrained` and the signatures in `pipelines/samplers/flow_euler.py`, of TRELLIS and of
+//! TRELLIS.2. An argument that a sampler does not know travels on to the model's `forward`, which refuses it.
 
 use serde_json::Value;
+use trellis_core::Model;
 
 use crate::extras::{CLIP, Dinov2};
-use crate::pipeline::{Normalization, Pipeline, Sampler};
+use crate::pipeline::{Encoder, IMAGE, Normalization, Pipeline, Sampler};
 use crate::problem::{EVERYTHING, Problem};
 use crate::role::{Need, Role};
 
-const IMAGE: &str = "TrellisImageTo3DPipeline";
-const TEXT: &str = "TrellisTextTo3DPipeline";
+/// What every sampler takes.
+const COMMON: [&str; 3] = ["steps", "rescale_t", "verbose"];
 
-/// The samplers and the parameters that each takes.
-const SAMPLERS: [(&str, &[&str]); 3] = [
-    ("FlowEulerSampler", &["steps", "rescale_t", "verbose"]),
+/// The samplers, and the parameters that each takes besides in TRELLIS and in TRELLIS.2.
+const SAMPLERS: [(&str, &[&str], &[&str]); 3] = [
+    ("FlowEulerSampler", &[], &[]),
     (
         "FlowEulerCfgSampler",
-        &["steps", "rescale_t", "verbose", "cfg_strength"],
+        &["cfg_strength"],
+        &["guidance_strength", "guidance_rescale"],
     ),
     (
         "FlowEulerGuidanceIntervalSampler",
-        &["steps", "rescale_t", "verbose", "cfg_strength", "cfg_interval"],
+        &["cfg_strength", "cfg_interval"],
+        &["guidance_strength", "guidance_rescale", "guidance_interval"],
     ),
 ];
+
+/// TRELLIS.2's encoder of pictures, and the width of its features.
+const DINOV3: (&str, u64) = ("DinoV3FeatureExtractor", 1024);
 
 /// The network whose features condition the flow models.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,10 +44,14 @@ pub(crate) struct ConditionNetwork {
 /// The network that a pipeline conditions on, if it is a known one.
 pub(crate) fn condition_width(pipeline: &Pipeline) -> Option<ConditionNetwork> {
     let args = &pipeline.args;
-    if let Some(name) = args.image_cond_model.as_deref() {
-        let width = Dinov2::from_name(name)?.width;
+    let encoder = match &args.image_cond_model {
+        Some(Encoder::Named(name)) => Some((name, Dinov2::from_name(name)?.width)),
+        Some(Encoder::Built { name, .. }) => (name == DINOV3.0).then_some((name, DINOV3.1)),
+        None => None,
+    };
+    if let Some((name, width)) = encoder {
         return Some(ConditionNetwork {
-            name: name.to_owned(),
+            name: name.clone(),
             width,
         });
     }
@@ -54,13 +64,13 @@ pub(crate) fn condition_width(pipeline: &Pipeline) -> Option<ConditionNetwork> {
 
 /// Adds what is wrong with the settings.
 pub(crate) fn check(pipeline: &Pipeline, problems: &mut Vec<Problem>) {
-    if pipeline.name != IMAGE && pipeline.name != TEXT {
+    let Some(model) = pipeline.model() else {
         problems.push(Problem::PipelineUnknown {
             name: pipeline.name.clone(),
         });
         return;
-    }
-    for role in Role::ALL {
+    };
+    for role in Role::ALL.into_iter().filter(|role| role.is_of(model)) {
         let lost = match role.needed_for() {
             Need::Everything => EVERYTHING,
             Need::Format(lost) => lost,
@@ -75,26 +85,52 @@ pub(crate) fn check(pipeline: &Pipeline, problems: &mut Vec<Problem>) {
     }
     let mut faults = Faults(problems);
     let args = &pipeline.args;
-    sampler(
-        "sparse_structure_sampler",
-        args.sparse_structure_sampler.as_ref(),
-        &mut faults,
-    );
-    sampler("slat_sampler", args.slat_sampler.as_ref(), &mut faults);
-    normalization(args.slat_normalization.as_ref(), &mut faults);
-    match (
-        pipeline.name == IMAGE,
-        &args.image_cond_model,
-        &args.text_cond_model,
-    ) {
-        (true, None, _) => faults.add("image_cond_model", "is missing"),
-        (true, Some(name), _) if Dinov2::from_name(name).is_none() => faults.add(
-            "image_cond_model",
-            format!("is `{name}`, which is not a DINOv2 network that torch.hub loads"),
-        ),
-        (false, _, None) => faults.add("text_cond_model", "is missing"),
-        _ => {}
+    let structure = args.sparse_structure_sampler.as_ref();
+    sampler("sparse_structure_sampler", structure, model, &mut faults);
+    // TRELLIS has one structured latent, TRELLIS.2 one of the shape and one of the texture.
+    let latents = match model {
+        Model::TrellisImageLarge => vec![("slat", &args.slat_sampler, &args.slat_normalization)],
+        Model::Trellis2 => vec![
+            (
+                "shape_slat",
+                &args.shape_slat_sampler,
+                &args.shape_slat_normalization,
+            ),
+            ("tex_slat", &args.tex_slat_sampler, &args.tex_slat_normalization),
+        ],
+    };
+    for (latent, given, normalized) in latents {
+        sampler(&format!("{latent}_sampler"), given.as_ref(), model, &mut faults);
+        normalization(
+            &format!("{latent}_normalization"),
+            normalized.as_ref(),
+            &mut faults,
+        );
     }
+    encoder(pipeline, model, &mut faults);
+}
+
+fn encoder(pipeline: &Pipeline, model: Model, faults: &mut Faults<'_>) {
+    let args = &pipeline.args;
+    if model == Model::TrellisImageLarge && pipeline.name != IMAGE {
+        if args.text_cond_model.is_none() {
+            faults.add("text_cond_model", "is missing");
+        }
+        return;
+    }
+    let setting = "image_cond_model";
+    let (given, wanted) = match (&args.image_cond_model, model) {
+        (None, _) => return faults.add(setting, "is missing"),
+        (Some(Encoder::Named(name)), Model::TrellisImageLarge) if Dinov2::from_name(name).is_some() => return,
+        (Some(Encoder::Built { name, .. }), Model::Trellis2) if name == DINOV3.0 => return,
+        (Some(Encoder::Named(name) | Encoder::Built { name, .. }), Model::TrellisImageLarge) => {
+            (name, "not a DINOv2 network that torch.hub loads")
+        }
+        (Some(Encoder::Named(name) | Encoder::Built { name, .. }), Model::Trellis2) => {
+            (name, "not the encoder that TRELLIS.2 was trained with")
+        }
+    };
+    faults.add(setting, format!("is `{given}`, which is {wanted}"));
 }
 
 struct Faults<'a>(&'a mut Vec<Problem>);
@@ -108,19 +144,23 @@ impl Faults<'_> {
     }
 }
 
-fn sampler(setting: &str, sampler: Option<&Sampler>, faults: &mut Faults<'_>) {
+fn sampler(setting: &str, sampler: Option<&Sampler>, model: Model, faults: &mut Faults<'_>) {
     let Some(sampler) = sampler else {
         return faults.add(setting, "is missing");
     };
-    let Some((_, known)) = SAMPLERS.iter().find(|(name, _)| *name == sampler.name) else {
+    let Some((_, first, second)) = SAMPLERS.iter().find(|(name, ..)| *name == sampler.name) else {
         let fault = format!("is `{}`, which TRELLIS does not have", sampler.name);
         return faults.add(format!("{setting}.name"), fault);
+    };
+    let known = match model {
+        Model::TrellisImageLarge => first,
+        Model::Trellis2 => second,
     };
     if !sampler.args.get("sigma_min").is_some_and(Value::is_number) {
         faults.add(format!("{setting}.args.sigma_min"), "must be a number");
     }
     for (name, value) in &sampler.params {
-        let wanted = if known.contains(&name.as_str()) {
+        let wanted = if COMMON.iter().chain(*known).any(|known| known == name) {
             wrong_parameter(name, value)
         } else {
             Some("is not a parameter of this sampler")
@@ -138,8 +178,12 @@ fn wrong_parameter(name: &str, value: &Value) -> Option<&'static str> {
             Some("must be a whole number of at least 1")
         }
         "rescale_t" if !positive => Some("must be a number above 0"),
-        "cfg_strength" if !value.is_number() => Some("must be a number"),
-        "cfg_interval" if !is_interval(value) => Some("must be two numbers, the first not above the second"),
+        "cfg_strength" | "guidance_strength" | "guidance_rescale" if !value.is_number() => {
+            Some("must be a number")
+        }
+        "cfg_interval" | "guidance_interval" if !is_interval(value) => {
+            Some("must be two numbers, the first not above the second")
+        }
         _ => None,
     }
 }
@@ -150,8 +194,7 @@ fn is_interval(value: &Value) -> bool {
     matches!((from.as_f64(), to.as_f64()), (Some(from), Some(to)) if from <= to)
 }
 
-fn normalization(given: Option<&Normalization>, faults: &mut Faults<'_>) {
-    let setting = "slat_normalization";
+fn normalization(setting: &str, given: Option<&Normalization>, faults: &mut Faults<'_>) {
     match given {
         None => faults.add(setting, "is missing"),
         Some(n) if n.mean.len() != n.std.len() || n.mean.is_empty() => {

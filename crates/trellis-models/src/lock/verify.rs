@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use trellis_core::Sha256;
 
 use super::{Lock, extra_digest, size};
-use crate::extras::{self, Dinov2};
 use crate::hash::{self, Hashing, OnBytes};
 use crate::pipeline::Pipeline;
 use crate::places::Places;
@@ -59,12 +58,10 @@ impl Lock {
         hashing: Hashing<'_>,
         problems: &mut Vec<Problem>,
     ) {
-        let pipeline = Pipeline::read(folder).ok();
-        let name = pipeline.and_then(|p| p.args.image_cond_model);
-        let Some(network) = name.as_deref().and_then(Dinov2::from_name) else {
+        let Ok(pipeline) = Pipeline::read(folder) else {
             return;
         };
-        for extra in extras::needed(network, places) {
+        for extra in pipeline.extras(places) {
             let Some(locked) = self.extras.iter().find(|locked| locked.name == extra.name) else {
                 continue;
             };

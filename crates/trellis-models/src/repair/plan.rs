@@ -117,6 +117,8 @@ pub struct Source {
 struct Wanted {
     reference: Reference,
     roles: Vec<Role>,
+    /// The other repository that it is of, and its name there.
+    other: Option<(String, Reference)>,
 }
 
 /// Plans the repair of a folder.
@@ -243,10 +245,14 @@ fn target(folder: &Path, options: &Options) -> Result<PathBuf, RepairError> {
 
 fn all_named(pipeline: &Pipeline) -> impl Iterator<Item = Wanted> {
     pipeline.references().into_iter().map(|reference| {
-        let named = pipeline.args.models.iter();
-        let roles = named.filter(|(_, text)| text.as_str() == reference.as_str());
-        let roles = roles.filter_map(|(role, _)| role.parse::<Role>().ok()).collect();
-        Wanted { reference, roles }
+        let texts = pipeline.args.models.values();
+        let mut texts = texts.filter(|text| pipeline.reference(text).is_ok_and(|named| named == reference));
+        let named = texts.next().and_then(|text| Reference::parse(text).ok());
+        Wanted {
+            roles: pipeline.roles_of(&reference),
+            other: named.and_then(|named| named.other_repo()),
+            reference,
+        }
     })
 }
 
@@ -267,8 +273,8 @@ fn remedy(wanted: &Wanted, search: &Search<'_>, pipeline: &Pipeline) -> Option<R
         return Some(Remedy::Copy { name, source });
     }
     if let Some(repo) = &options.repo {
-        let (repo, remote) = match wanted.reference.other_repo() {
-            Some((other, inner)) => (other, inner.as_str().to_owned()),
+        let (repo, remote) = match &wanted.other {
+            Some((other, inner)) => (other.clone(), inner.as_str().to_owned()),
             None => (repo.clone(), name.clone()),
         };
         return Some(Remedy::Fetch { name, repo, remote });
@@ -294,12 +300,12 @@ fn find_source(wanted: &Wanted, search: &Search<'_>) -> Option<Source> {
     });
     let cached = cache::all(&places.hub_cache).into_iter();
     let cached = cached.map(|s| (s.folder, format!("cached {} at {}", s.repo, s.revision)));
-    let inner = wanted.reference.other_repo().map(|(_, inner)| inner);
+    let inner = wanted.other.as_ref().map(|(_, inner)| inner);
     for (place, whose) in named.chain(cached) {
         if place == search.folder {
             continue;
         }
-        for reference in [Some(&wanted.reference), inner.as_ref()].into_iter().flatten() {
+        for reference in [Some(&wanted.reference), inner].into_iter().flatten() {
             let files = reference.files_in(&place);
             if files.1.is_file()
                 && is_sound(wanted, &files)

@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use trellis_core::Explain as _;
-use trellis_core::FailureKind;
+use trellis_core::{FailureKind, Model};
 use trellis_models::config::BadArgument;
 use trellis_models::extras::ExtraFault;
 use trellis_models::header::HeaderError;
@@ -66,7 +66,8 @@ fn samples() -> Vec<Problem> {
     let json = || serde_json::from_str::<u8>("{").unwrap_err();
     vec![
         Problem::PipelineMissing { folder: "DIR/ckpts".into(), near: Some("DIR".into()) },
-        Problem::Trellis2 { name: Some("Trellis2ImageTo3DPipeline".to_owned()) },
+        Problem::OtherFamily { found: Model::Trellis2, wanted: Model::TrellisImageLarge },
+        Problem::EncoderMissing { file: "dinov3/model.safetensors".to_owned() },
         Problem::PipelineUnreadable { source: missing() },
         Problem::PipelineUnreadable { source: ReadError::StandIn { path: path(), found: StandIn::WebPage } },
         Problem::PipelineUnreadable { source: ReadError::StandIn { path: path(), found: StandIn::ByteOrderMark } },

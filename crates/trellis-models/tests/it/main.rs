@@ -16,3 +16,4 @@ mod published;
 mod repair;
 #[path = "../sample/mod.rs"]
 mod sample;
+mod trellis2;

@@ -207,20 +207,6 @@ fn a_folder_below_the_models_own_names_that_one() {
 }
 
 #[test]
-fn a_folder_of_trellis_2_is_recognised_with_and_without_its_description() {
-    let machine = Machine::with_extras();
-    let folder = machine.path("TRELLIS.2-4B");
-    let name = "slat_flow_img2shape_dit_1_3B_512_bf16";
-    sample::write_checkpoint(&folder, name, "SparseStructureDecoder").unwrap();
-    let without = lines(&machine.check(&folder).problems, machine.root.path());
-    let text = r#"{"name":"Trellis2ImageTo3DPipeline","args":{"models":{"shape_slat_flow_model_512":"ckpts/x"},
-        "image_cond_model":{"name":"DinoV3FeatureExtractor","args":{}}}}"#;
-    fs::write(folder.join("pipeline.json"), text).unwrap();
-    let with = lines(&machine.check(&folder).problems, machine.root.path());
-    insta::assert_debug_snapshot!([without, with]);
-}
-
-#[test]
 fn what_lies_in_place_of_a_json_file_is_named() {
     let text = |encode: fn(&str) -> Vec<u8>| encode(&sample::pipeline_text());
     let utf16 = |text: &str| {

@@ -12,6 +12,8 @@ use trellis_pins::Pins;
 
 use crate::kit::{HASHING, Machine, lines};
 
+const LARGE: Option<Model> = Some(Model::TrellisImageLarge);
+
 fn names() -> Vec<String> {
     let files = Pins::embedded().models.folders[Model::DEFAULT.name()]
         .files
@@ -43,8 +45,10 @@ fn a_folder_of_other_bytes_is_not_the_published_one() {
     let mut sorted = read.clone();
     sorted.sort();
     assert_eq!(sorted, pinned, "the pins cover what inference reads");
-    assert!(uncovered(&read).is_empty() && uncovered(&["ckpts/mine.json".to_owned()]).len() == 1);
-    let found = verify(&folder, &read, &|_| {});
+    assert!(
+        uncovered(LARGE, &read).is_empty() && uncovered(LARGE, &["ckpts/mine.json".to_owned()]).len() == 1
+    );
+    let found = verify(Model::DEFAULT, &folder, &read, &|_| {});
     let errors = found
         .iter()
         .filter(|problem| problem.severity() == Severity::Error)
@@ -67,7 +71,7 @@ fn the_published_length_with_other_bytes_is_found_by_hashing_alone() {
     text.resize(size, b' ');
     fs::write(folder.join(path), text).unwrap();
     assert!(machine.check(&folder).passed());
-    let found = verify(&folder, &[path.to_owned()], &|_| {});
+    let found = verify(Model::DEFAULT, &folder, &[path.to_owned()], &|_| {});
     let said = lines(&found, machine.root.path());
     assert!(
         said[0].starts_with("pinned_hash: ") && said[0].ends_with("(by 3 public sources)"),

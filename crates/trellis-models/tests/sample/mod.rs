@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "each program of tests uses a part of it")]
 
+pub(crate) mod timm;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -14,6 +16,7 @@ use safetensors::tensor::TensorView;
 use serde_json::{Value, json};
 use trellis_models::Places;
 use trellis_models::config::Config;
+use trellis_models::dinov3;
 use trellis_models::extras::{self, Dinov2, Form};
 use trellis_models::pipeline::PIPELINE_FILE;
 use trellis_models::role::{Class, Role};
@@ -73,6 +76,137 @@ pub(crate) fn write_model_of_the_notes(folder: &Path) -> io::Result<()> {
         fs::remove_file(folder.join(format!("ckpts/{MISSING_IN_NOTES}.{ending}")))?;
     }
     Ok(())
+}
+
+/// Role, checkpoint name and class of each model of TRELLIS.2-4B, as in the release. The first is of the other model's
+/// repository.
+pub(crate) const TRELLIS2: [(Role, &str, &str); 8] = [
+    (
+        Role::SparseStructureDecoder,
+        "ss_dec_conv3d_16l8_fp16",
+        "SparseStructureDecoder",
+    ),
+    (
+        Role::SparseStructureFlowModel,
+        "ss_flow_img_dit_1_3B_64_bf16",
+        "SparseStructureFlowModel",
+    ),
+    (
+        Role::ShapeSlatFlowModel512,
+        "slat_flow_img2shape_dit_1_3B_512_bf16",
+        "SLatFlowModel",
+    ),
+    (
+        Role::ShapeSlatFlowModel1024,
+        "slat_flow_img2shape_dit_1_3B_1024_bf16",
+        "SLatFlowModel",
+    ),
+    (
+        Role::ShapeSlatDecoder,
+        "shape_dec_next_dc_f16c32_fp16",
+        "FlexiDualGridVaeDecoder",
+    ),
+    (
+        Role::TexSlatFlowModel512,
+        "slat_flow_imgshape2tex_dit_1_3B_512_bf16",
+        "SLatFlowModel",
+    ),
+    (
+        Role::TexSlatFlowModel1024,
+        "slat_flow_imgshape2tex_dit_1_3B_1024_bf16",
+        "SLatFlowModel",
+    ),
+    (
+        Role::TexSlatDecoder,
+        "tex_dec_next_dc_f16c32_fp16",
+        "SparseUnetVaeDecoder",
+    ),
+];
+
+/// The repository that TRELLIS.2 takes a decoder of.
+pub(crate) const LARGE: &str = "microsoft/TRELLIS-image-large";
+
+/// Writes TRELLIS.2's own repository: what is of another one is not in it.
+pub(crate) fn write_trellis2_repository(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder.join("ckpts"))?;
+    fs::write(folder.join(PIPELINE_FILE), trellis2_pipeline().to_string())?;
+    for (_, name, class) in &TRELLIS2[1..] {
+        write_with(folder, name, &trellis2_config(class))?;
+    }
+    Ok(())
+}
+
+/// Writes a whole, sound folder of TRELLIS.2, in which the encoder has its true shapes and zeros that take no room.
+pub(crate) fn write_trellis2(folder: &Path) -> io::Result<()> {
+    write_trellis2_repository(folder)?;
+    let (_, name, class) = TRELLIS2[0];
+    write_checkpoint(folder, name, class)?;
+    let encoder = folder.join(dinov3::FOLDER);
+    fs::create_dir_all(&encoder)?;
+    dinov3::write_configuration(&encoder).map_err(io::Error::other)?;
+    let weights = fs::File::create(encoder.join("model.safetensors"))?;
+    weights.write_all_at(&dinov3::result_header(dinov3::Size::LARGE), 0)?;
+    weights.set_len(dinov3::result_bytes(dinov3::Size::LARGE))
+}
+
+/// `pipeline.json` of TRELLIS.2.
+pub(crate) fn trellis2_pipeline() -> Value {
+    let models: BTreeMap<&str, String> = TRELLIS2
+        .into_iter()
+        .map(|(role, name, _)| {
+            let of = if role == Role::SparseStructureDecoder {
+                format!("{LARGE}/")
+            } else {
+                String::new()
+            };
+            (role.name(), format!("{of}ckpts/{name}"))
+        })
+        .collect();
+    let sampler = json!({
+        "name": "FlowEulerGuidanceIntervalSampler",
+        "args": { "sigma_min": 1e-5 },
+        "params": {
+            "steps": 12, "guidance_strength": 7.5, "guidance_rescale": 0.5, "guidance_interval": [0.6, 1.0],
+            "rescale_t": 3.0,
+        },
+    });
+    let normalization = json!({ "mean": [0.0, 0.0], "std": [1.0, 1.0] });
+    json!({
+        "name": "Trellis2ImageTo3DPipeline",
+        "args": {
+            "models": models,
+            "sparse_structure_sampler": sampler,
+            "shape_slat_sampler": sampler,
+            "tex_slat_sampler": sampler,
+            "shape_slat_normalization": normalization,
+            "tex_slat_normalization": normalization,
+            "image_cond_model": {
+                "name": "DinoV3FeatureExtractor",
+                "args": { "model_name": "facebook/dinov3-vitl16-pretrain-lvd1689m" },
+            },
+            "rembg_model": { "name": "BiRefNet", "args": { "model_name": "briaai/RMBG-2.0" } },
+        },
+    })
+}
+
+/// A sound configuration of one of TRELLIS.2's classes, with small numbers.
+fn trellis2_config(class: &str) -> Config {
+    let args = match Class::from_name(class) {
+        Some(Class::SparseStructureFlowModel | Class::SLatFlowModel) => json!({
+            "resolution": 4, "in_channels": 8, "out_channels": 8, "model_channels": 16, "cond_channels": 1024,
+            "num_blocks": 3, "num_heads": 2, "mlp_ratio": 5.3334, "pe_mode": "rope", "share_mod": true,
+            "dtype": "bfloat16",
+        }),
+        _ => json!({
+            "model_channels": [16, 8, 4], "latent_channels": 8, "num_blocks": [2, 1, 0], "out_channels": 6,
+            "use_fp16": true,
+        }),
+    };
+    let mut args = args;
+    Config {
+        name: class.to_owned(),
+        args: args.as_object_mut().map(std::mem::take).unwrap_or_default(),
+    }
 }
 
 /// How long the extras of a sample are.
@@ -142,14 +276,17 @@ fn write_onnx(path: &Path, length: u64) -> io::Result<()> {
 
 /// Writes one checkpoint's two files under `ckpts`.
 pub(crate) fn write_checkpoint(folder: &Path, name: &str, class: &str) -> io::Result<()> {
+    write_with(folder, name, &config(class))
+}
+
+fn write_with(folder: &Path, name: &str, config: &Config) -> io::Result<()> {
     let ckpts = folder.join("ckpts");
     fs::create_dir_all(&ckpts)?;
-    let config = config(class);
-    let text = serde_json::to_vec_pretty(&json!({ "name": class, "args": config.args }))?;
+    let text = serde_json::to_vec_pretty(&json!({ "name": config.name, "args": config.args }))?;
     fs::write(ckpts.join(format!("{name}.json")), text)?;
     fs::write(
         ckpts.join(format!("{name}.safetensors")),
-        weights(&config, name.len())?,
+        weights(config, name.len())?,
     )
 }
 

@@ -51,7 +51,10 @@ fn gigabytes(bytes: u64) -> String {
 #[test]
 fn the_sizes_are_current() {
     let pins = Pins::embedded();
-    let overlaid = pins.wheels.iter().filter(|(_, wheel)| wheel.overlay.is_some());
+    // TRELLIS.2's own come with its environment alone.
+    let own = |name: &str| name != "trellis2";
+    let overlaid = pins.wheels.iter();
+    let overlaid = overlaid.filter(|(_, wheel)| wheel.overlay.as_deref().is_some_and(own));
     let number = overlaid.clone().count();
     let wheels: u64 = overlaid.clone().map(|(_, wheel)| wheel.size).sum();
     let unpacked: u64 = overlaid
@@ -67,6 +70,8 @@ fn the_sizes_are_current() {
         .iter()
         .map(|file| file.size)
         .sum();
+    let second = &models.folders["trellis2-4b"];
+    let second: u64 = second.files.iter().map(|file| file.size).sum();
     let all_models = model + models.dinov2.size + models.u2net.size;
     let row = |what: &str, download: u64, disk: u64| {
         format!("| {what} | {} | {} |", gigabytes(download), gigabytes(disk))
@@ -77,6 +82,7 @@ fn the_sizes_are_current() {
         row("TRELLIS-image-large", model, model),
         row("DINOv2's weights", models.dinov2.size, models.dinov2.size),
         row("u2net", models.u2net.size, models.u2net.size),
+        row("TRELLIS.2-4B, if it is run", second, second),
         row("in all", wheels + all_models, unpacked + all_models),
     ] {
         assert!(page.contains(&row), "docs/nix.md should say: {row}");
@@ -120,10 +126,13 @@ fn the_table_of_pinned_weights_is_current() {
         };
         format!("| `{path}` | {size} | {sources} | `{sha256:.12}…` |")
     };
-    let files = models.folders["trellis-image-large"].files.iter();
-    let mut expected: Vec<String> = files
-        .map(|file| row(&file.path, file.size, file.sources, file.sha256))
-        .collect();
+    let rows = |model: &str| -> Vec<String> {
+        let files = models.folders[model].files.iter();
+        files
+            .map(|file| row(&file.path, file.size, file.sources, file.sha256))
+            .collect()
+    };
+    let mut expected = rows("trellis-image-large");
     for file in [&models.dinov2, &models.u2net] {
         expected.push(row(&file.file, file.size, file.sources, file.sha256));
     }
@@ -132,5 +141,11 @@ fn the_table_of_pinned_weights_is_current() {
         page.contains(&expected.join("\n")),
         "docs/models.md should have these rows:\n{}",
         expected.join("\n")
+    );
+    let page = read("docs/trellis2.md");
+    let second = rows("trellis2-4b").join("\n");
+    assert!(
+        page.contains(&second),
+        "docs/trellis2.md should have these rows:\n{second}"
     );
 }

@@ -110,7 +110,8 @@ pub(crate) fn run(args: &DoctorArgs, context: &Context<'_>) -> Result<Exit, CliE
     };
     report.add(gpu::check(&machine, capability, &pins.cuda, target));
     if environment.is_some() {
-        report.add(variables::check(&|name| variable(context, name), capability));
+        let judged = variables::check(&|name| variable(context, name), capability, &report.models);
+        report.add(judged);
     }
     let asked = args.model.clone().or_else(|| variable(context, env::MODEL_PATH));
     let model = asked.map(|asked| model::check(&asked, context));

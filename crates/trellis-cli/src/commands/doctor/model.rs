@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use trellis_core::Explain as _;
+use trellis_core::{Explain as _, Model};
 use trellis_doctor::{Check, Finding, Level};
 use trellis_models::check::check as check_folder;
 use trellis_models::pipeline::PIPELINE_FILE;
@@ -59,7 +59,7 @@ pub(super) fn check(asked: &str, context: &Context<'_>) -> Checked {
 /// What would keep the workers from loading a model folder, each as a line of the report; the radiance-field
 /// decoder is left out, which they do not load. Nothing where the folder is not there: that is for the
 /// backend to say, and `auto` then takes another.
-pub(super) fn unloadable(folder: &Path, context: &Context<'_>) -> Vec<String> {
+pub(super) fn unloadable(folder: &Path, wanted: Model, context: &Context<'_>) -> Vec<String> {
     let places = Places::from_env(|name| context.environment.get(name).map(Into::into));
     if !folder.join(PIPELINE_FILE).exists() {
         return Vec::new();
@@ -81,11 +81,14 @@ pub(super) fn unloadable(folder: &Path, context: &Context<'_>) -> Vec<String> {
         Problem::SubstituteFlowModel { .. }
         | Problem::CheckpointHalf { .. }
         | Problem::PipelineUnreadable { .. }
-        | Problem::Trellis2 { .. } => true,
+        | Problem::EncoderMissing { .. } => true,
         _ => false,
     };
+    let other = report.model.filter(|found| *found != wanted);
+    let other = other.map(|found| Problem::OtherFamily { found, wanted });
     let lines = report.problems.iter().filter(keeps_from_loading);
     lines
+        .chain(&other)
         .map(|problem| format!("  ✗ {}\n    → {}", problem.sentence(), problem.advice()))
         .collect()
 }

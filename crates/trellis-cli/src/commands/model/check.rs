@@ -114,12 +114,12 @@ fn hash_without_lock(
         report.hashed = true;
         verify_blobs(&located.folder, &files, &on_bytes)
     } else {
-        let uncovered = published::uncovered(&files);
-        report.hashed = uncovered.is_empty();
-        if uncovered.is_empty() {
-            published::verify(&located.folder, &files, &on_bytes)
-        } else {
-            vec![Problem::LockMissing { path: lock }]
+        let model = pipeline.model();
+        let covered = published::uncovered(model, &files).is_empty();
+        report.hashed = covered;
+        match model {
+            Some(model) if covered => published::verify(model, &located.folder, &files, &on_bytes),
+            _ => vec![Problem::LockMissing { path: lock }],
         }
     };
     found.extend(published::verify_extras(&pipeline, &machine.places, &on_bytes));

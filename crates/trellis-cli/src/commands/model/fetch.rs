@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use clap::ArgAction;
 use serde::Serialize;
+use trellis_core::{Model, file_size};
 use trellis_model_fetch::{
-    ExtraSources, FetchError, Fetched, FetchedFile, Hub, Layout, Request, Settings, Source, fetch,
-    fetch_extras,
+    EncoderSource, ExtraSources, FetchError, Fetched, FetchedFile, Hub, Layout, Planned, Request, Settings,
+    Source, check_room, fetch_extras, prepare,
 };
-use trellis_models::extras::Dinov2;
 use trellis_models::lock::{Lock, lock_path};
-use trellis_models::pipeline::Pipeline;
 use trellis_models::{Located, Snapshot};
+use trellis_pins::Pins;
 
 use super::bars::Bars;
 use super::{Machine, made, print, print_json, render};
@@ -25,12 +25,17 @@ use crate::signals;
 Examples:
   trellis model fetch
   trellis model fetch microsoft/TRELLIS-image-large --to /srv/models/trellis
+  trellis model fetch trellis2-4b --to /srv/models/trellis2
+
+What will come is listed with its sizes and licences before it does, and refused where the disk has no room. \
+TRELLIS.2's folder is put together of several repositories, so it needs --to; its DINOv3 is made of timm's file, \
+which takes no account.
 
 What was downloaded before is verified, not fetched again; a download that was cut off goes on where it \
 stopped. Read from the environment: HF_ENDPOINT, HF_TOKEN, HF_TOKEN_PATH, HF_HOME, HF_HUB_CACHE, \
 HF_HUB_OFFLINE, TORCH_HOME, U2NET_HOME, and the proxy variables.")]
 pub(super) struct FetchArgs {
-    /// The repository; default: the one that the project pins
+    /// The repository, or trellis-image-large or trellis2-4b; default: trellis-image-large
     repo: Option<String>,
 
     /// Commit, branch or tag; default: the pinned commit of the pinned repository, else main
@@ -112,26 +117,56 @@ async fn download(
         revision,
         everything: args.everything,
         layout,
+        encoder: EncoderSource::published(),
     };
+    // Known before anything is put into the cache.
+    let trellis2 = &Pins::embedded().models.folders[Model::Trellis2.name()];
+    if args.to.is_none() && request.repo == trellis2.repository {
+        return Err(FetchError::FolderNeeded { repo: request.repo });
+    }
     bars.line(&format!(
         "{} at {}",
         request.repo,
         render::short(&request.revision)
     ));
-    let fetched = fetch(&hub, &request, bars).await?;
-    let pipeline = Pipeline::read(&fetched.folder).ok();
-    let network = pipeline.and_then(|p| p.args.image_cond_model);
-    let extras = match network.as_deref().and_then(Dinov2::from_name) {
-        Some(network) if args.extras => {
-            let mut sources = ExtraSources::published(network)?;
-            if let Some(base) = &args.extras_from {
-                sources = sources.mirrored(base)?;
-            }
-            fetch_extras(&hub, network, &sources, &machine.places, bars).await?
-        }
-        _ => Vec::new(),
+    let prepared = prepare(&hub, request, bars).await?;
+    let pipeline = prepared.pipeline();
+    let extras = if args.extras {
+        pipeline.extras(&machine.places)
+    } else {
+        Vec::new()
     };
+    let mut sources = ExtraSources::published(pipeline.dinov2())?;
+    if let Some(base) = &args.extras_from {
+        sources = sources.mirrored(base)?;
+    }
+    let mut planned = prepared.planned();
+    planned.extend(sources.planned(&extras));
+    for line in lines(&planned) {
+        bars.line(&line);
+    }
+    check_room(&planned)?;
+    let fetched = prepared.fetch(&hub, bars).await?;
+    let extras = fetch_extras(&hub, &extras, &sources, &machine.places, bars).await?;
     Ok((fetched, extras))
+}
+
+/// What will be fetched, for people: where from, how much, and under which licence.
+fn lines(planned: &[Planned]) -> Vec<String> {
+    let of = |part: &Planned| {
+        let licence = part.licence.as_deref().unwrap_or("licence not known here");
+        let files = render::count(part.files, "file");
+        format!("  {}: {files}, {}, {licence}", part.from, file_size(part.bytes))
+    };
+    let bytes = planned.iter().map(|part| part.bytes).sum();
+    let left = planned.iter().map(|part| part.left).sum();
+    let mut lines: Vec<String> = planned.iter().map(of).collect();
+    lines.push(format!(
+        "{} in all, {} of disk still to take",
+        file_size(bytes),
+        file_size(left)
+    ));
+    lines
 }
 
 /// The hub that options and environment name.

@@ -1,0 +1,112 @@
+//! Environments of TRELLIS.2, by files.
+
+use trellis_core::Model;
+use trellis_doctor::{Level, Report};
+
+use crate::kit::Env;
+
+fn errors(report: &Report) -> Vec<String> {
+    let errors = report
+        .findings
+        .iter()
+        .filter(|finding| finding.level == Level::Error);
+    errors
+        .map(|finding| format!("{} {}: {}", finding.kind, finding.subject, finding.message))
+        .collect()
+}
+
+#[test]
+fn a_whole_environment_has_no_errors_and_needs_nothing_of_trellis() {
+    let env = Env::whole_trellis2();
+    let report = env.report();
+    assert_eq!(report.models, [Model::Trellis2]);
+    assert_eq!(errors(&report), Vec::<String>::new(), "{}", report.to_text(false));
+    assert!(env.kinds().contains(&"imports_found"));
+    assert_eq!(Env::whole().report().models, [Model::TrellisImageLarge]);
+}
+
+#[test]
+fn an_environment_of_both_is_checked_for_both() {
+    let env = Env::whole_trellis2();
+    env.file("trellis/pipelines/__init__.py", "");
+    let report = env.report();
+    assert_eq!(report.models, [Model::TrellisImageLarge, Model::Trellis2]);
+    assert!(
+        errors(&report)
+            .contains(&"not_installed kaolin: is not installed, and TRELLIS imports it".to_owned())
+    );
+}
+
+#[test]
+fn what_trellis2_imports_must_be_there() {
+    for (module, record, said) in [
+        (
+            "o_voxel",
+            None,
+            "not_installed o_voxel: is not installed, and TRELLIS.2 imports it",
+        ),
+        (
+            "flex_gemm",
+            Some("flex_gemm-1.0.0.dist-info"),
+            "not_installed flex_gemm: is not installed, and TRELLIS.2 imports it",
+        ),
+        (
+            "cumesh/_cubvh.so",
+            None,
+            "not_compiled cumesh: is installed without its compiled library `cumesh/_cubvh.*.so`",
+        ),
+        (
+            "o_voxel/_C.so",
+            None,
+            "not_compiled o_voxel: is installed without its compiled library `o_voxel/_C.*.so`",
+        ),
+    ] {
+        let env = Env::whole_trellis2();
+        env.remove(module);
+        record.iter().for_each(|record| {
+            env.remove(record);
+        });
+        assert_eq!(errors(&env.report()), [said], "{module}");
+    }
+}
+
+/// What the registry has under that name is somebody else's.
+#[test]
+fn the_registry_s_cumesh_is_told() {
+    let env = Env::whole_trellis2();
+    env.remove("cumesh").remove("cumesh-0.0.1.dist-info");
+    env.file("cumesh/__init__.py", "").package("cumesh", "0.1.0", &[]);
+    let told = errors(&env.report());
+    assert!(
+        told.iter()
+            .any(|line| line
+                .starts_with("other_package cumesh: is another package of this name (cumesh 0.1.0)")),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn a_transformers_with_other_names_inside_is_told() {
+    for (version, unfit) in [
+        ("4.55.4", true),
+        ("4.56.0", false),
+        ("4.57.6", false),
+        ("5.0.0", true),
+    ] {
+        let env = Env::whole_trellis2();
+        env.remove("transformers-4.57.6.dist-info")
+            .package("transformers", version, &[]);
+        let said = "transformers_unfit transformers: is ".to_owned()
+            + version
+            + ": TRELLIS.2 finds DINOv3's layers in 4.56 and 4.57 only";
+        let expected = if unfit { vec![said] } else { Vec::new() };
+        assert_eq!(errors(&env.report()), expected);
+    }
+    let env = Env::whole();
+    env.package("transformers", "5.0.0", &[]);
+    assert_eq!(
+        errors(&env.report()),
+        Vec::<String>::new(),
+        "TRELLIS does not read it"
+    );
+}
