@@ -63,9 +63,9 @@ fn what_trellis2_imports_must_be_there() {
     ] {
         let env = Env::whole_trellis2();
         env.remove(module);
-        record.iter().for_each(|record| {
+        for record in record {
             env.remove(record);
-        });
+        }
         assert_eq!(errors(&env.report()), [said], "{module}");
     }
 }

@@ -55,7 +55,7 @@ pub(crate) fn timm() -> BTreeMap<String, Vec<u64>> {
 pub(crate) fn write(folder: &Path, shapes: &BTreeMap<String, Vec<u64>>) -> PathBuf {
     let (mut header, mut at, mut numbers) = (serde_json::Map::new(), 0_u16, Vec::new());
     for (name, shape) in shapes {
-        let count = u16::try_from(shape.iter().product::<u64>()).unwrap();
+        let count = u16::try_from(shape.iter().product::<u64>()).expect("it is small");
         let entry =
             serde_json::json!({"dtype": "F32", "shape": shape, "data_offsets": [at * 4, (at + count) * 4]});
         header.insert(name.clone(), entry);
@@ -64,12 +64,12 @@ pub(crate) fn write(folder: &Path, shapes: &BTreeMap<String, Vec<u64>>) -> PathB
         }
         at += count;
     }
-    let text = serde_json::to_vec(&header).unwrap();
+    let text = serde_json::to_vec(&header).expect("names and numbers are JSON");
     let file = folder.join("timm.safetensors");
     std::fs::write(
         &file,
         [&(text.len() as u64).to_le_bytes()[..], &text, &numbers].concat(),
     )
-    .unwrap();
+    .expect("a test's folder can be written");
     file
 }
