@@ -47,8 +47,7 @@
       url = "github:EasternJournalist/utils3d";
       flake = false;
     };
-    # TRELLIS.2, in whose repository o-voxel is, and what they compute meshes and convolutions with. The first two
-    # bring Eigen and cuBVH as submodules, which the revision covers.
+    # TRELLIS.2 with o-voxel, and what they compute with. Submodules, Eigen and cuBVH, are covered by the revision.
     trellis2-src = {
       url = "git+https://github.com/microsoft/TRELLIS.2?shallow=1&submodules=1";
       flake = false;

@@ -14,8 +14,8 @@ use crate::archive;
 use crate::client::Hub;
 use crate::disk_space;
 use crate::error::FetchError;
-use crate::fetch::FetchedFile;
 use crate::file::{Digest, How, Wanted};
+use crate::part::FetchedFile;
 use crate::plan::{self, Planned};
 use crate::progress::Progress;
 

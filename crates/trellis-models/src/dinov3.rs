@@ -238,6 +238,9 @@ pub fn write_configuration(to: &Path) -> Result<(), Dinov3Error> {
         .map_err(|source| Dinov3Error::Io { path: config, source })
 }
 
+/// As Python spells it.
+const EPSILON: &str = "1e-05";
+
 /// The published configuration, to the byte; keys are in their order there.
 fn configuration() -> String {
     let values = json!({
@@ -250,7 +253,7 @@ fn configuration() -> String {
         "initializer_range": 0.02,
         "intermediate_size": 4096,
         "key_bias": false,
-        "layer_norm_eps": 1e-5,
+        "layer_norm_eps": EPSILON,
         "layerscale_value": 1.0,
         "mlp_bias": true,
         "model_type": "dinov3_vit",
@@ -270,8 +273,7 @@ fn configuration() -> String {
         "use_gated_mlp": false,
         "value_bias": true
     });
-    // Python spells small numbers with two digits of exponent.
-    format!("{values:#}\n").replace("1e-5", "1e-05")
+    format!("{values:#}\n").replace(&format!("\"{EPSILON}\""), EPSILON)
 }
 
 /// What in a file's header is not DINOv3 ViT-L/16 as transformers names it; `None` where all is.
