@@ -60,7 +60,7 @@ class Crossworld(WithServer):
             tex_slat_sampling_steps=12,
         )
         ignored = self.headers["trellis-ignored"]
-        self.assertEqual(ignored, "resolution, tex_slat_guidance_strength, tex_slat_sampling_steps")
+        self.assertEqual(ignored, "resolution, tex_slat_sampling_steps, tex_slat_guidance_strength")
 
     def test_what_is_wrong_is_a_client_error(self) -> None:
         for body in ({}, {"image": "***"}, {"image": BASE64, "seed": "x"}, {"image": BASE64, "ss_sampling_steps": 1000}):

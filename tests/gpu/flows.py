@@ -34,6 +34,7 @@ OWN: dict[str, Any] = {
     "slat_sampling_steps": 12,
     "slat_guidance_strength": 3.0,
     "multiimage_algo": "stochastic",
+    "mesh_simplify": 0.95,
 }
 
 
@@ -43,12 +44,10 @@ def params(texture_size: int = 1024, seed: int = 1) -> Params:
         model="trellis-image-large",
         seed=seed,
         formats=(Format.GLB,),
-        texture_size=texture_size,
         texture=True,
-        mesh_simplify=0.95,
         remove_background=False,
         stl_size_mm=100.0,
-        own=OWN,
+        own={**OWN, "texture_size": texture_size},
     )
 
 

@@ -4,7 +4,7 @@ import { json } from "./api.js";
 import { version } from "./pictures.js";
 
 /**
- * @typedef {{ name: string, help: string, type: "number"|"choice"|"several"|"switch", initial: any,
+ * @typedef {{ name: string, help: string, type: "number"|"choice"|"several"|"switch"|"interval", initial: any,
  *   min?: number, max?: number, step?: number, choices?: string[] }} Parameter
  */
 
@@ -15,10 +15,11 @@ const contract = () => (asked ??= json("openapi.json").catch((error) => {
   asked = undefined;
   throw error;
 }));
-/** What each server decides for itself has no default in the contract. */
+/** What each model takes, by its name; what each server decides for itself has no default in the contract. @returns {Promise<Map<string, Parameter[]>>} */
 export const parameters = async () => {
   const [said, { defaults = {} }] = await Promise.all([contract(), version()]);
-  return read(said).map((one) => ({ ...one, initial: one.initial ?? defaults[one.name] }));
+  const decided = (/** @type {Parameter} */ one) => ({ ...one, initial: one.initial ?? defaults[one.name] });
+  return new Map([...read(said)].map(([model, all]) => [model, all.map(decided)]));
 };
 
 /** Whether the server has a route. @param {string} path @param {string} [method] */
@@ -27,11 +28,18 @@ export const offers = async (path, method) => {
   return Boolean(method ? item?.[method] : item);
 };
 
-/** @param {any} contract @returns {Parameter[]} */
+/** The contract has a schema for each model, which names it. @param {any} contract @returns {Map<string, Parameter[]>} */
 export function read(contract) {
   const schemas = contract.components.schemas;
+  const models = Object.values(schemas).map((schema) => [schema.properties?.model?.enum ?? [], schema]);
+  return new Map(models.filter(([names]) => names.length === 1).map(([[name], schema]) => [name, ofModel(schema, schemas)]));
+}
+
+/** @param {any} model @param {any} schemas @returns {Parameter[]} */
+function ofModel(model, schemas) {
   const resolved = (/** @type {any} */ schema) => (schema?.$ref ? schemas[schema.$ref.split("/").at(-1)] : schema);
-  return Object.entries(schemas.ParamsPatch.properties).map(([name, /** @type {any} */ property]) => {
+  const properties = Object.entries(model.properties).filter(([name]) => name !== "model");
+  return properties.map(([name, /** @type {any} */ property]) => {
     const either = property.oneOf?.find((/** @type {any} */ one) => one.$ref) ?? property;
     const schema = either.$ref ? { ...resolved(either), default: property.default } : property;
     const types = [schema.type].flat();
@@ -39,6 +47,7 @@ export function read(contract) {
     const help = (either.description ?? property.description ?? "").replace(/ \([^()]*\)\.$/, ".");
     const common = { name, help, initial: property.default };
     if (schema.enum) return { ...common, type: "choice", choices: schema.enum.filter((/** @type {any} */ one) => one) };
+    if (schema.items?.type === "number") return { ...common, type: "interval" };
     if (types.includes("array")) return { ...common, type: "several", choices: resolved(schema.items).enum };
     if (types.includes("boolean")) return { ...common, type: "switch" };
     const whole = types.includes("integer");
@@ -50,7 +59,7 @@ export function read(contract) {
 
 /** A parameter's name for people: `ss_sampling_steps` is "Ss sampling steps". @param {string} name */
 export function title(name) {
-  const words = name.replaceAll("_", " ").replace(/\bss\b/, "structure").replace(/\bslat\b/, "detail")
+  const words = name.replaceAll("_", " ").replace(/\bss\b/, "structure").replace(/^shape slat\b/, "shape").replace(/^tex slat\b/, "texture").replace(/\bslat\b/, "detail")
     .replace(/\bstl\b/, "STL").replace(/\balgo\b/, "method").replace("multiimage", "several pictures").replace(/ mm$/, " (mm)");
   return words.charAt(0).toUpperCase() + words.slice(1);
 }

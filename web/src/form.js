@@ -12,12 +12,17 @@ const STORE = "trellis-form";
 
 /** @returns {Promise<Form>} */
 export async function form() {
-  const [all, facts] = await Promise.all([parameters(), version()]);
+  const [models, facts] = await Promise.all([parameters(), version()]);
+  const kept = JSON.parse(localStorage.getItem(STORE) ?? "{}");
+  const known = (/** @type {any} */ name) => facts.models.includes(name) && models.has(name);
+  let model = known(kept.model) ? kept.model : facts.default_model;
+  /** @type {Parameter[]} */
+  let all = [];
   /** @type {Record<string, any>} */
   const values = {};
   let chosen = "balanced";
-  const kept = JSON.parse(localStorage.getItem(STORE) ?? "{}");
-  const fields = all.filter(({ name, choices }) => name !== "seed" && !(name === "model" && choices?.length === 1));
+  /** @type {Parameter[]} */
+  let fields = [];
   const usable = facts.backends.filter((/** @type {any} */ one) => one.status !== "unavailable");
   let backend = "auto";
 
@@ -27,7 +32,7 @@ export async function form() {
   const lock = h("input", { type: "checkbox", id: "seed-lock", checked: kept.seed !== undefined, onchange: () => { if (!lock.checked) seed.value = ""; keep(); } });
   seed.addEventListener("input", () => { lock.checked = seed.value !== ""; keep(); });
 
-  const keep = () => localStorage.setItem(STORE, JSON.stringify({ preset: chosen, values, ...(seed.value === "" ? {} : { seed: seed.value }) }));
+  const keep = () => localStorage.setItem(STORE, JSON.stringify({ preset: chosen, model, values, ...(seed.value === "" ? {} : { seed: seed.value }) }));
   const draw = () => {
     presets.replaceChildren(...PRESETS.map((name) => h("button", {
       type: "button", role: "radio", "aria-checked": String(name === chosen), tabIndex: name === chosen || (chosen === "custom" && name === "balanced") ? 0 : -1,
@@ -54,7 +59,23 @@ export async function form() {
   const set = (some) => {
     for (const { name } of fields) if (some[name] !== undefined) values[name] = some[name];
   };
-  set(Object.fromEntries(all.map(({ name, initial }) => [name, initial])));
+  const defaults = () => set(Object.fromEntries(all.map(({ name, initial }) => [name, initial])));
+  /** From here on for this model: what only another one has is not asked for. @param {string} name */
+  const choose = (name) => {
+    model = name;
+    all = models.get(name) ?? [];
+    fields = all.filter((field) => field.name !== "seed");
+    for (const old of Object.keys(values)) delete values[old];
+    defaults();
+    if (which) which.value = name;
+  };
+  const which = facts.models.length > 1 && h("select", { id: "model", onchange: (/** @type {Event} */ event) => {
+    choose(/** @type {HTMLSelectElement} */ (event.target).value);
+    chosen = "balanced";
+    draw();
+    keep();
+  } }, ...facts.models.map((/** @type {string} */ one) => h("option", { value: one }, one)));
+  choose(model);
   set(kept.values ?? {});
   chosen = kept.preset ?? chosen;
   draw();
@@ -63,16 +84,16 @@ export async function form() {
     h("select", { id: "backend", onchange: (/** @type {Event} */ event) => (backend = /** @type {HTMLSelectElement} */ (event.target).value) },
       h("option", { value: "auto" }, "Best available"),
       ...usable.map((/** @type {any} */ one) => h("option", { value: one.name }, `${one.name}${one.preview ? " (preview)" : ""}`))));
-  const element = h("div", { class: "form" }, presets,
+  const element = h("div", { class: "form" }, which && h("div", { class: "field" }, h("label", { for: "model" }, "Model"), which), presets,
     h("div", { class: "seed" }, h("label", { for: "seed" }, "Seed"), seed,
       h("label", { class: "lock", for: "seed-lock", title: "Keep this seed for the next results" }, lock, "Lock")),
     h("details", {}, h("summary", {}, "All settings"), choice, panel,
-      button("Back to defaults", () => { set(Object.fromEntries(all.map(({ name, initial }) => [name, initial]))); chosen = "balanced"; draw(); keep(); })));
+      button("Back to defaults", () => { defaults(); chosen = "balanced"; draw(); keep(); })));
   return {
     element,
-    values: () => ({ ...values, ...(seed.value === "" ? {} : { seed: Number(seed.value) }) }),
+    values: () => ({ ...(which ? { model } : {}), ...values, ...(seed.value === "" ? {} : { seed: Number(seed.value) }) }),
     backend: () => backend,
-    load: (params) => { set(params); seed.value = String(params.seed); lock.checked = true; chosen = "custom"; draw(); keep(); },
+    load: (params) => { if (known(params.model)) choose(params.model); set(params); seed.value = String(params.seed); lock.checked = true; chosen = "custom"; draw(); keep(); },
   };
 }
 
@@ -89,6 +110,13 @@ export function control({ name, help, type, min, max, step, choices = [] }, valu
     const shown = h("output", { for: id }, String(values[name]));
     const slider = h("input", { ...common, type: "range", min, max, step, value: String(values[name]), oninput: () => { shown.textContent = slider.value; set(Number(slider.value)); } });
     return h("div", { class: "field" }, h("div", { class: "row" }, h("label", { for: id }, title(name)), shown), slider, hint);
+  }
+  if (type === "interval") {
+    const ends = [0, 1].map((at) => h("input", {
+      type: "number", min: "0", max: "1", step: "0.05", value: String(values[name][at]), "aria-label": `${title(name)}, ${at ? "to" : "from"}`, "aria-describedby": hint.id,
+      oninput: (/** @type {Event} */ event) => set(values[name].map((/** @type {number} */ old, /** @type {number} */ index) => (index === at ? Number(/** @type {HTMLInputElement} */ (event.target).value) : old))),
+    }));
+    return h("fieldset", { class: "field" }, h("legend", {}, title(name)), h("div", { class: "row" }, ...ends), hint);
   }
   if (type === "switch") {
     const box = h("input", { ...common, type: "checkbox", class: "switch", checked: values[name], onchange: () => set(box.checked) });

@@ -173,7 +173,9 @@ async function again(job) {
 
 /** @param {Job} job @param {() => Promise<void>} refresh @param {import("./form.js").Form} [panel] */
 async function factsOf(job, refresh, panel) {
-  const all = await parameters();
+  const models = await parameters();
+  const [usual] = models.keys();
+  const all = models.get(job.params.model ?? usual) ?? [];
   const files = job.artifacts.filter(({ preview }) => !preview);
   const slowest = Math.max(1, ...(job.timings?.stages.map(({ ms }) => ms) ?? []));
   const parts = [];
@@ -193,7 +195,7 @@ async function factsOf(job, refresh, panel) {
     }))));
   }
   parts.push(h("section", {}, h("h3", {}, "Repeat it"),
-    copyLine("curl", curlLine(job)), copyLine(job.source ? "trellis jobs export" : "trellis generate", generateLine(job, all))),
+    copyLine("curl", curlLine(job)), copyLine(job.source ? "trellis jobs export" : "trellis generate", generateLine(job, models))),
   h("section", {}, h("h3", {}, "This job"), h("p", {}, `Submitted ${when(job.created_at)}, seed ${job.params.seed}.`),
     h("div", { class: "row" },
       panel && button("Use these settings", () => { panel.load(job.params); announce("Settings loaded"); }),

@@ -26,6 +26,7 @@ const STAGES = {
   condition: "Look at the picture",
   sparse_structure: "Find the shape",
   structured_latent: "Add detail",
+  texture_latent: "Imagine the colours",
   decode: "Build the mesh",
   simplify: "Simplify",
   texture: "Paint the texture",
@@ -108,9 +109,9 @@ export function curlLine(job) {
 
 /**
  * The line with `trellis` that asks for the same, with what is not a default.
- * @param {Job} job @param {import("./contract.js").Parameter[]} parameters
+ * @param {Job} job @param {Map<string, import("./contract.js").Parameter[]>} models
  */
-export function generateLine(job, parameters) {
+export function generateLine(job, models) {
   const { source } = job;
   if (source) {
     const { format: _, formats: __, ...numbers } = exportOf(job);
@@ -120,9 +121,12 @@ export function generateLine(job, parameters) {
       ["trellis jobs export", source.job, `--format ${format}`, ...flags, `--server ${quoted(server())}`].join(" "));
     return lines.join(" && ");
   }
-  const flags = parameters
-    .filter(({ name, initial }) => name !== "formats" && name in job.params && job.params[name] !== initial)
+  const [usual] = models.keys();
+  const model = job.params.model ?? usual;
+  const flags = (models.get(model) ?? [])
+    .filter(({ name, initial }) => name !== "formats" && name in job.params && String(job.params[name]) !== String(initial))
     .map(({ name }) => `--${name.replaceAll("_", "-")} ${quoted(String(job.params[name]))}`);
+  if (model !== usual) flags.unshift(`--model-name ${model}`);
   if (job.inputs.length > 1) flags.push("--multiview");
   return ["trellis generate", ...pictureFiles(job).map(quoted), "-o model.glb", `--format ${job.params.formats.join(",")}`,
     ...flags, `--backend ${job.backend}`, `--server ${quoted(server())}`].join(" ");

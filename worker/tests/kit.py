@@ -123,11 +123,14 @@ class WorkerCase(unittest.TestCase):
     places: ClassVar[list[Path]] = PLACES
     variables: ClassVar[dict[str, str]] = {}
 
+    def write_model(self) -> None:
+        model.write(self.folder)
+
     def setUp(self) -> None:
         folder = tempfile.TemporaryDirectory(prefix="trellis-worker-test-")
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
-        model.write(self.folder)
+        self.write_model()
         (self.folder / "picture").write_bytes(PNG)
 
     def script(self, *rules: dict[str, Any]) -> None:

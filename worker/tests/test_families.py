@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import unittest
@@ -46,8 +47,9 @@ class Apart(unittest.TestCase):
             "import sys, trellis_worker.session, trellis_worker.families as families\n"
             "def there(): return [name for name in sys.modules if name.startswith(families.__name__ + '.')]\n"
             "assert there() == [], there()\n"
-            "families.family_of('trellis-image-large')\n"
-            "assert there() == ['trellis_worker.families.trellis1'], there()\n"
+            "families.family_of('trellis2-4b')\n"
+            "own = [families.__name__ + '.trellis2', families.__name__ + '.trellis2_files']\n"
+            "assert sorted(there()) == own, there()\n"
         )
         done = subprocess.run(
             [sys.executable, "-c", program],
@@ -58,15 +60,21 @@ class Apart(unittest.TestCase):
         )
         self.assertEqual(done.returncode, 0, done.stderr)
 
-    def test_every_family_answers_for_its_formats(self) -> None:
+    def test_every_model_of_the_server_has_a_family(self) -> None:
+        page = (ROOT / "docs" / "parameters.md").read_text("utf-8")
+        self.assertEqual(list(MODULES), re.findall(r"^## For `(.+)`$", page, re.MULTILINE))
         for model in MODULES:
-            family = family_of(model)
-            message = snapshot("to_worker.generate")["params"]
-            for quality, expected in (("exact", 1), ("draft", 2)):
-                message.update(formats=[*Format], quality=quality)
-                notes = family.notes(Params.from_json(message))
-                self.assertEqual(len(notes), expected, notes)
-            self.assertIn("loses detail (published: F-score 0.841 to 0.823)", notes[0])
+            self.assertEqual(
+                family_of(model).__class__.__module__, f"trellis_worker.families.{MODULES[model]}"
+            )
+
+    def test_what_is_made_as_a_draft_says_so(self) -> None:
+        message = snapshot("to_worker.generate")["params"]
+        for quality, expected in (("exact", 1), ("draft", 2)):
+            message.update(formats=[*Format], quality=quality)
+            notes = family_of("trellis-image-large").notes(Params.from_json(message), None)
+            self.assertEqual(len(notes), expected, notes)
+        self.assertIn("loses detail (published: F-score 0.841 to 0.823)", notes[0])
 
 
 class Parameters(unittest.TestCase):

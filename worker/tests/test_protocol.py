@@ -85,7 +85,7 @@ class Protocol(unittest.TestCase):
         self.assertEqual((earlier.latents, earlier.keep_latents), (None, False))
         load = to_worker(snapshot("to_worker.load"))
         assert isinstance(load, protocol.Load) and load.warm_up is not None
-        self.assertEqual((load.warm_up.texture_size, load.quality), (512, Quality.BALANCED))
+        self.assertEqual((load.warm_up.own["texture_size"], load.quality), (512, Quality.BALANCED))
         yesterday = snapshot("to_worker.load")
         del yesterday["quality"]
         before = to_worker(yesterday)

@@ -6,6 +6,7 @@ as a hub repository, so that any cause ends as "Repository Not Found". Here each
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -59,6 +60,8 @@ def load_model(from_pretrained: Callable[[str], Any], path: Path, name: str) -> 
     """A model of TRELLIS's `from_pretrained`; a checkpoint that does not fit it is named."""
     try:
         return from_pretrained(str(path))
+    except WorkerError:
+        raise
     except Exception as error:
         # Whatever is known by itself (memory, driver, extension) stays what it is.
         if kind_of(error) is Kind.INTERNAL and isinstance(
@@ -72,6 +75,29 @@ def load_model(from_pretrained: Callable[[str], Any], path: Path, name: str) -> 
             detail = " ".join(str(error).split())[:200]
             raise WorkerError(Kind.CHECKPOINT_CORRUPT, f"checkpoint `{name}` is damaged: {detail}") from error
         raise
+
+
+def load_strictly(models: Any, path: Path, name: str) -> Any:
+    """A model of a checkpoint that has each of its weights, and no other. TRELLIS.2's own loader takes what
+    fits and leaves the rest random."""
+
+    def from_pretrained(path: str) -> Any:
+        config = json.loads(Path(f"{path}.json").read_text("utf-8"))
+        model = getattr(models, config["name"])(**config["args"])
+        state = importlib.import_module("safetensors.torch").load_file(f"{path}.safetensors")
+        found = model.load_state_dict(state, strict=False)
+        weights = {key for key, _ in model.named_parameters()}
+        # Tables that the constructor computes need not be there.
+        missing = [key for key in found.missing_keys if key in weights]
+        for wrong, what in ((missing, "lacks"), (found.unexpected_keys, "has, and the model has not,")):
+            if wrong:
+                more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+                raise WorkerError(
+                    Kind.CHECKPOINT_CORRUPT, f"checkpoint `{name}` does not fit: it {what} `{wrong[0]}`{more}"
+                )
+        return model
+
+    return load_model(from_pretrained, path, name)
 
 
 @contextmanager

@@ -55,8 +55,8 @@ class Family(Protocol):
     def non_commercial(self, params: Params) -> list[str]:
         """The libraries that took part in such a job and whose licences allow no commercial use."""
 
-    def notes(self, params: Params) -> list[str]:
-        """What a person should know of the files."""
+    def notes(self, params: Params, decoded: Any) -> list[str]:
+        """What a person should know of the files, or of how they were made."""
 
 
 def own_params(form: type[Own], params: Params) -> Own:

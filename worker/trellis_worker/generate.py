@@ -53,12 +53,12 @@ class Engine:
                 size = artifacts.whole(request.out, latents.NAME, self.family.latents(decoded))
                 send(Latents(request.job, latents.NAME, size))
             self._export(request, decoded, send, stages)
+            notes = self.family.notes(request.params, decoded)
             del decoded
             times = stages.finish()
             peak = self.vram.peak()
         finally:
             self.clean()
-        notes = self.family.notes(request.params)
         restricted = self.family.non_commercial(request.params)
         return Done(request.job, times, peak, self.vram.held(), facts.rss_bytes(), notes, restricted)
 

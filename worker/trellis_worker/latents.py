@@ -8,6 +8,7 @@ decoding them gives what decoding at once gave.
 from __future__ import annotations
 
 import importlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,8 @@ def saving(coords: Any, feats: Any) -> Save:
 
 def read(path: Path, device: Any) -> tuple[Any, Any]:
     """The two tensors on `device`."""
-    try:
+    # What safetensors says of it is not told as the cause: that would be a damaged checkpoint.
+    with suppress(Exception):
         tensors = importlib.import_module("safetensors.torch").load_file(str(path))
         return tensors["coords"].to(device), tensors["feats"].to(device)
-    except Exception as error:
-        raise WorkerError(Kind.BAD_INPUT, "the kept latents cannot be read") from error
+    raise WorkerError(Kind.BAD_INPUT, "the kept latents cannot be read")

@@ -32,6 +32,7 @@ class Kind(StrEnum):
     DRIVER_MISSING = "driver_missing"
     DRIVER_TOO_OLD = "driver_too_old"
     OFFLINE_DOWNLOAD_ATTEMPT = "offline_download_attempt"
+    IMPLAUSIBLE_RESULT = "implausible_result"
     INTERNAL = "internal"
 
 
@@ -42,6 +43,7 @@ class Stage(StrEnum):
     CONDITION = "condition"
     SPARSE_STRUCTURE = "sparse_structure"
     STRUCTURED_LATENT = "structured_latent"
+    TEXTURE_LATENT = "texture_latent"
     DECODE = "decode"
     SIMPLIFY = "simplify"
     TEXTURE = "texture"
@@ -64,8 +66,6 @@ class Params:
 
     model: str
     seed: int
-    mesh_simplify: float
-    texture_size: int
     texture: bool
     stl_size_mm: float
     formats: tuple[Format, ...]

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use trellis_core::{
-    AssetName, BackendChoice, Failure, Format, GenerateError, GpuUsed, JobId, Params, Progress, Timings,
-    TraceParent, WorkerCommand, WorkerStatus,
+    AssetName, BackendChoice, Failure, Format, GenerateError, GpuUsed, JobId, Model, Params, Progress,
+    Timings, TraceParent, WorkerCommand, WorkerStatus,
 };
 
 /// What a backend is and can do.
@@ -148,6 +148,11 @@ pub trait Backend: Send + Sync + 'static {
 
     /// The choices that it serves, besides [`BackendChoice::Auto`] which the registry gives to the best.
     fn choice(&self) -> BackendChoice;
+
+    /// The model that it runs; `None`: it makes something of its own, whatever the model.
+    fn model(&self) -> Option<Model> {
+        None
+    }
 
     /// Whether it can work now.
     fn readiness(&self) -> Readiness;

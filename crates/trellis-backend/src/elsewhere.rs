@@ -7,37 +7,40 @@
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
-use trellis_core::{BackendChoice, Failure, FailureKind, GenerateError, WorkerCommand, WorkerStatus};
+use trellis_core::{BackendChoice, Failure, FailureKind, GenerateError, Model, WorkerCommand, WorkerStatus};
 
 use crate::{Backend, Capabilities, Output, Readiness, Reporter, Request};
 
 /// What is known of the backends of other servers, asked at each decision.
 pub trait Others: Send + Sync + 'static {
     /// The best that any of them says of that one; `None`: nobody has it.
-    fn readiness(&self, choice: BackendChoice) -> Option<Readiness>;
+    fn readiness(&self, choice: BackendChoice, model: Option<Model>) -> Option<Readiness>;
 
     /// Their workers.
-    fn workers(&self, choice: BackendChoice) -> Vec<WorkerStatus>;
+    fn workers(&self, choice: BackendChoice, model: Option<Model>) -> Vec<WorkerStatus>;
 }
 
 /// A backend wherever it is.
 pub struct Anywhere {
     choice: BackendChoice,
+    model: Option<Model>,
     capabilities: Capabilities,
     here: Option<Arc<dyn Backend>>,
     others: Arc<dyn Others>,
 }
 
 impl Anywhere {
-    /// The backend of that choice. `capabilities` are those of every one of its kind.
+    /// The backend of that choice that runs this model. `capabilities` are those of every one of its kind.
     pub fn new(
         choice: BackendChoice,
+        model: Option<Model>,
         capabilities: Capabilities,
         here: Option<Arc<dyn Backend>>,
         others: Arc<dyn Others>,
     ) -> Self {
         Self {
             choice,
+            model,
             capabilities,
             here,
             others,
@@ -71,9 +74,13 @@ impl Backend for Anywhere {
         self.choice
     }
 
+    fn model(&self) -> Option<Model> {
+        self.model
+    }
+
     fn readiness(&self) -> Readiness {
         let here = self.here.as_ref().map(|here| here.readiness());
-        let elsewhere = self.others.readiness(self.choice);
+        let elsewhere = self.others.readiness(self.choice, self.model);
         here.into_iter()
             .chain(elsewhere)
             .min_by_key(order)
@@ -101,7 +108,7 @@ impl Backend for Anywhere {
 
     fn workers(&self) -> Vec<WorkerStatus> {
         let mut workers = self.here.as_ref().map_or_else(Vec::new, |here| here.workers());
-        workers.extend(self.others.workers(self.choice));
+        workers.extend(self.others.workers(self.choice, self.model));
         workers
     }
 
@@ -129,6 +136,8 @@ impl Backend for Anywhere {
 
 #[cfg(test)]
 mod tests {
+    use trellis_core::{Demand, Format};
+
     use super::*;
     use crate::{Registry, ReliefBackend, ReliefSettings, Route};
 
@@ -136,11 +145,11 @@ mod tests {
     struct Gpus(Option<Readiness>);
 
     impl Others for Gpus {
-        fn readiness(&self, choice: BackendChoice) -> Option<Readiness> {
+        fn readiness(&self, choice: BackendChoice, _: Option<Model>) -> Option<Readiness> {
             self.0.clone().filter(|_| choice == BackendChoice::Trellis)
         }
 
-        fn workers(&self, _: BackendChoice) -> Vec<WorkerStatus> {
+        fn workers(&self, _: BackendChoice, _: Option<Model>) -> Vec<WorkerStatus> {
             Vec::new()
         }
     }
@@ -155,7 +164,8 @@ mod tests {
             ..relief.capabilities().clone()
         };
         let anywhere = |choice, capabilities, here| -> Arc<dyn Backend> {
-            Arc::new(Anywhere::new(choice, capabilities, here, others.clone()))
+            let model = (choice == BackendChoice::Trellis).then_some(Model::DEFAULT);
+            Arc::new(Anywhere::new(choice, model, capabilities, here, others.clone()))
         };
         let registry = Registry::new(vec![
             anywhere(
@@ -180,8 +190,12 @@ mod tests {
         ] {
             let (registry, relief) = without_gpu(gpus);
             let claims = registry.claims(&*relief);
-            assert_eq!(claims.contains(&BackendChoice::Auto), taken_here, "{goes_to}");
-            assert!(claims.contains(&BackendChoice::Relief), "{goes_to}");
+            assert_eq!(
+                claims.contains(&BackendChoice::Auto.into()),
+                taken_here,
+                "{goes_to}"
+            );
+            assert!(claims.contains(&BackendChoice::Relief.into()), "{goes_to}");
             let route = registry.route(BackendChoice::Auto, &[]);
             assert_eq!(format!("{route:?}"), goes_to);
         }
@@ -194,5 +208,50 @@ mod tests {
             panic!("it is somewhere");
         };
         assert!(failure.message.contains("no server"), "{}", failure.message);
+    }
+
+    /// Other servers that have TRELLIS-image-large.
+    struct First;
+
+    impl Others for First {
+        fn readiness(&self, _: BackendChoice, model: Option<Model>) -> Option<Readiness> {
+            (model == Some(Model::TrellisImageLarge)).then_some(Readiness::Ready)
+        }
+
+        fn workers(&self, _: BackendChoice, _: Option<Model>) -> Vec<WorkerStatus> {
+            Vec::new()
+        }
+    }
+
+    #[test]
+    fn a_model_that_no_server_has_is_refused_and_not_previewed() {
+        let relief: Arc<dyn Backend> = Arc::new(ReliefBackend::new(ReliefSettings::default()));
+        let others: Arc<dyn Others> = Arc::new(First);
+        let mut all = vec![relief.clone()];
+        for model in Model::ALL {
+            let capabilities = Capabilities {
+                name: "trellis",
+                preview: false,
+                ..relief.capabilities().clone()
+            };
+            let choice = BackendChoice::Trellis;
+            all.push(Arc::new(Anywhere::new(
+                choice,
+                Some(model),
+                capabilities,
+                None,
+                others.clone(),
+            )));
+        }
+        let registry = Registry::new(all);
+        let auto = |model| registry.route(Demand::new(BackendChoice::Auto, model), &[Format::Glb]);
+        assert!(matches!(auto(Model::TrellisImageLarge), Route::Now(_)));
+        let Route::Never(failure) = auto(Model::Trellis2) else {
+            panic!("it goes somewhere")
+        };
+        assert_eq!(
+            failure.message,
+            "this server does not run `trellis2-4b`, only `trellis-image-large`"
+        );
     }
 }

@@ -5,7 +5,7 @@
 //! both say the same. Not here: what this machine is; that is handed in.
 
 use serde_json::json;
-use trellis_core::{AssetName, Installation, Params, Pin, Provenance, PythonEnv, Schema, Sha256};
+use trellis_core::{AssetName, Installation, Model, Params, Pin, Provenance, PythonEnv, Schema, Sha256};
 use trellis_provenance::{Envelope, Run, SigningKey, Statement, Subject};
 
 use crate::backend::{Backend, MadeWith};
@@ -25,6 +25,8 @@ pub struct Pictures {
 #[derive(Debug)]
 pub struct Origin {
     installation: Installation,
+    /// What runs a model that has an environment and a folder of its own.
+    of_models: Vec<(Model, Installation)>,
     signer: Option<SigningKey>,
     states: bool,
 }
@@ -47,6 +49,7 @@ impl Origin {
     pub fn new(installation: Installation, signer: Option<SigningKey>) -> Self {
         Self {
             installation,
+            of_models: Vec::new(),
             states: signer.is_some(),
             signer,
         }
@@ -61,6 +64,20 @@ impl Origin {
         }
     }
 
+    /// Has this be what runs a model, where the others run in another Python environment.
+    #[must_use]
+    pub fn with_model(mut self, model: Model, installation: Installation) -> Self {
+        self.of_models.push((model, installation));
+        self
+    }
+
+    /// What makes a backend's results.
+    fn installation_of(&self, backend: &dyn Backend) -> &Installation {
+        let own = |(model, _): &&(Model, Installation)| Some(*model) == backend.model();
+        let own = self.of_models.iter().find(own);
+        own.map_or(&self.installation, |(_, installation)| installation)
+    }
+
     /// What runs here.
     pub fn installation(&self) -> &Installation {
         &self.installation
@@ -69,6 +86,7 @@ impl Origin {
     /// Names all that makes a backend's results besides pictures and parameters, for comparing them. `None`
     /// where something takes part that is not named exactly: then no result stands for a later one.
     pub fn identity(&self, backend: &dyn Backend) -> Option<String> {
+        let installation = self.installation_of(backend);
         let mut named = json!({
             "backend": backend.capabilities().name,
             "variant": backend.variant().unwrap_or("reference"),
@@ -81,11 +99,11 @@ impl Origin {
             return None;
         }
         if backend.uses_python() {
-            if !self.installation.python_env.is_nix() {
+            if !installation.python_env.is_nix() {
                 return None;
             }
-            named["python_env"] = json!(self.installation.python_env);
-            named["model_lock"] = json!(self.installation.model_lock.as_ref()?);
+            named["python_env"] = json!(installation.python_env);
+            named["model_lock"] = json!(installation.model_lock.as_ref()?);
         }
         Some(named.to_string())
     }
@@ -105,6 +123,7 @@ impl Origin {
         with: &MadeWith,
     ) -> Provenance {
         let python = backend.uses_python();
+        let installation = self.installation_of(backend);
         Provenance {
             schema: Schema,
             inputs: from.sha256,
@@ -116,9 +135,9 @@ impl Origin {
             server: self.installation.server.clone(),
             python_env: python.then(|| PythonEnv {
                 versions: with.versions.clone(),
-                pin: self.installation.python_env.clone(),
+                pin: installation.python_env.clone(),
             }),
-            model_lock: self.installation.model_lock.filter(|_| python),
+            model_lock: installation.model_lock.filter(|_| python),
             gpu: with.gpu.clone(),
             non_commercial: with.non_commercial.clone(),
         }

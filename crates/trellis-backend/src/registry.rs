@@ -1,13 +1,14 @@
 //! The backends that there are, and which of them a job goes to.
 //!
-//! One rule serves refusal, the result cache and claims ([`Registry::route`]): a job that names a backend goes
-//! to that one; `auto` goes to the best backend that is not unavailable, and waits for it while it starts.
-//! A job whose formats that backend does not make is handed on to the next one that makes them.
+//! One rule serves refusal, the result cache and claims ([`Registry::route`]): a job goes to a backend that runs its
+//! model. One that names a backend goes to that one; `auto` goes to the best backend that is not unavailable, and
+//! waits for it while it starts. A job whose formats that backend does not make is handed on to the next one that
+//! makes them. A preview stands in for a model that this server has and cannot run now, never for one that it has not.
 
 use std::fmt;
 use std::sync::Arc;
 
-use trellis_core::{AskedBackend, BackendChoice, Failure, FailureKind, Format};
+use trellis_core::{BackendChoice, Demand, Failure, FailureKind, Format, Model};
 
 use crate::{Backend, Readiness};
 
@@ -15,6 +16,7 @@ use crate::{Backend, Readiness};
 #[derive(Clone)]
 pub struct Registry {
     backends: Vec<Arc<dyn Backend>>,
+    default_model: Model,
 }
 
 /// Where a job goes.
@@ -58,7 +60,25 @@ impl Registry {
     /// A registry of these; backends that make real results go before previews, else the order is kept.
     pub fn new(mut backends: Vec<Arc<dyn Backend>>) -> Self {
         backends.sort_by_key(|backend| backend.capabilities().preview);
-        Self { backends }
+        let default_model = backends.iter().find_map(|backend| backend.model());
+        Self {
+            backends,
+            default_model: default_model.unwrap_or(Model::DEFAULT),
+        }
+    }
+
+    /// With this model for jobs that name none; else it is the first backend's.
+    #[must_use]
+    pub fn with_default_model(self, default_model: Model) -> Self {
+        Self {
+            default_model,
+            ..self
+        }
+    }
+
+    /// The model of jobs that name none.
+    pub fn default_model(&self) -> Model {
+        self.default_model
     }
 
     /// All of them, the best first.
@@ -66,13 +86,14 @@ impl Registry {
         &self.backends
     }
 
-    /// Where a job of that choice goes that asks for these formats.
-    pub fn route(&self, choice: BackendChoice, formats: &[Format]) -> Route {
-        let Some(holder) = self.holder(choice) else {
-            return Route::Never(self.not_here(choice));
+    /// Where a job goes that demands this and asks for these formats.
+    pub fn route(&self, demand: impl Into<Demand>, formats: &[Format]) -> Route {
+        let demand = demand.into();
+        let Some(holder) = self.holder(demand) else {
+            return Route::Never(self.not_here(demand));
         };
-        let allowed: Vec<&Arc<dyn Backend>> = match choice {
-            BackendChoice::Auto => self.backends.iter().collect(),
+        let allowed: Vec<&Arc<dyn Backend>> = match demand.backend() {
+            BackendChoice::Auto => self.running(demand.model()).collect(),
             BackendChoice::Trellis | BackendChoice::Relief | BackendChoice::Export => vec![holder],
         };
         let able = || {
@@ -92,22 +113,23 @@ impl Registry {
         }
     }
 
-    /// The choices whose jobs a backend claims while it is ready. Jobs that it does not make itself it hands
-    /// to the backend that [`Self::route`] names.
-    pub fn claims(&self, backend: &dyn Backend) -> Vec<BackendChoice> {
-        let holds = |choice: &BackendChoice| {
-            self.holder(*choice)
-                .is_some_and(|holder| holder.choice() == backend.choice())
-        };
+    /// The jobs that a backend claims while it is ready. Those that it does not make itself it hands to the backend
+    /// that [`Self::route`] names.
+    pub fn claims(&self, backend: &dyn Backend) -> Vec<Demand> {
         if backend.choice() == BackendChoice::Export {
-            return vec![BackendChoice::Export];
+            return vec![BackendChoice::Export.into()];
         }
-        let asked = AskedBackend::ALL.map(BackendChoice::from);
-        asked.into_iter().filter(holds).collect()
+        let same = |holder: &Arc<dyn Backend>| {
+            (holder.choice(), holder.model()) == (backend.choice(), backend.model())
+        };
+        let holds = |demand: &Demand| self.holder(*demand).is_some_and(same);
+        Demand::all().into_iter().filter(holds).collect()
     }
 
     /// Why a job goes to this backend and to none of the better ones, one sentence.
-    pub fn reason(&self, choice: BackendChoice, formats: &[Format], taken: &Arc<dyn Backend>) -> String {
+    pub fn reason(&self, demand: impl Into<Demand>, formats: &[Format], taken: &Arc<dyn Backend>) -> String {
+        let demand = demand.into();
+        let choice = demand.backend();
         if choice != BackendChoice::Auto {
             return format!("`{choice}` was asked for");
         }
@@ -115,8 +137,7 @@ impl Registry {
             return format!("`{}` is the only backend here", name(taken));
         }
         let better = self
-            .backends
-            .iter()
+            .running(demand.model())
             .take_while(|backend| !Arc::ptr_eq(backend, taken));
         let passed: Vec<String> = better
             .map(|backend| match (lacking(backend, formats), backend.readiness()) {
@@ -135,35 +156,77 @@ impl Registry {
         passed.join("; ")
     }
 
-    /// The backend whose slots claim the jobs of a choice.
-    fn holder(&self, choice: BackendChoice) -> Option<&Arc<dyn Backend>> {
-        let mut all = self.backends.iter();
-        match choice {
-            BackendChoice::Auto => all
+    /// The backend whose slots claim the jobs that demand this.
+    fn holder(&self, demand: Demand) -> Option<&Arc<dyn Backend>> {
+        let mut able = self.running(demand.model());
+        match demand.backend() {
+            BackendChoice::Auto if self.lacks(demand.model()) => None,
+            BackendChoice::Auto => able
                 .find(|backend| !matches!(backend.readiness(), Readiness::Unavailable { .. }))
-                .or(self.backends.first()),
-            BackendChoice::Trellis | BackendChoice::Relief | BackendChoice::Export => {
-                all.find(|backend| backend.choice() == choice)
+                .or_else(|| self.running(demand.model()).next()),
+            choice @ (BackendChoice::Trellis | BackendChoice::Relief | BackendChoice::Export) => {
+                able.find(|backend| backend.choice() == choice)
             }
         }
     }
 
-    fn not_here(&self, choice: BackendChoice) -> Failure {
+    /// The backends that run this model, the best first.
+    fn running(&self, model: Model) -> impl Iterator<Item = &Arc<dyn Backend>> {
+        let all = self.backends.iter();
+        all.filter(move |backend| backend.model().is_none_or(|run| run == model))
+    }
+
+    /// Whether nothing but a preview could be made for this model, and that was not meant: without any real backend
+    /// the preview is what this server is for.
+    fn lacks(&self, model: Model) -> bool {
+        self.running(model).find(|backend| is_real(backend)).is_none()
+            && (model != self.default_model || self.backends.iter().any(is_real))
+    }
+
+    fn not_here(&self, demand: Demand) -> Failure {
+        let (choice, model) = (demand.backend(), demand.model());
+        let unsupported = |message| Failure::new(FailureKind::Unsupported, message);
+        let chosen = self.backends.iter().filter(|backend| {
+            let all = choice == BackendChoice::Auto;
+            (all || backend.choice() == choice) && is_real(backend)
+        });
+        let run: Vec<String> = chosen
+            .filter_map(|backend| backend.model())
+            .map(|model| format!("`{}`", model.name()))
+            .collect();
+        if !run.is_empty() {
+            let run = run.join(" and ");
+            return unsupported(format!("this server does not run `{}`, only {run}", model.name()));
+        }
         let names: Vec<String> = self
             .backends
             .iter()
             .map(|backend| format!("`{}`", name(backend)))
             .collect();
-        let message = if names.is_empty() {
+        unsupported(if names.is_empty() {
             "no backend is enabled here".to_owned()
+        } else if choice == BackendChoice::Auto {
+            format!(
+                "this server does not run `{}`, it has only {}",
+                model.name(),
+                names.join(", ")
+            )
         } else {
             format!(
                 "the backend `{choice}` is not available here, only {}",
                 names.join(", ")
             )
-        };
-        Failure::new(FailureKind::Unsupported, message)
+        })
     }
+}
+
+/// Whether it is more than a preview, and somewhere: of several servers, none may have it.
+fn is_real(backend: &Arc<dyn Backend>) -> bool {
+    let nowhere = matches!(
+        backend.readiness(),
+        Readiness::Unavailable { failure } if failure.kind == FailureKind::Unsupported
+    );
+    !backend.capabilities().preview && !nowhere
 }
 
 fn name(backend: &Arc<dyn Backend>) -> &'static str {

@@ -59,7 +59,7 @@ impl FailureKind {
             Self::NoClearObject => {
                 "cut the object out, as a PNG with an alpha channel, or photograph it on a plain background"
             }
-            Self::Unsupported => "ask for a format or a backend that is named here",
+            Self::Unsupported => "ask for a format, a backend or a model that is named here",
             Self::TimeLimit => "use fewer steps or a smaller picture, or raise `limits.job_seconds`",
             Self::WorkerLost => "look at the server's log for what killed the worker, then submit again",
             Self::StorageFull => "free disk space in the data directory, then submit again",

@@ -1,11 +1,14 @@
 //! A job: pictures and parameters that somebody submitted, and what came of them.
 
+use std::fmt;
+use std::str::FromStr;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Artifact, AssetName, Failure, Input, JobId, JobState, JobWebhook, Params, Progress, Provenance, Sha256,
-    StatementFile, Timings, TraceParent, named,
+    Artifact, AssetName, Failure, Input, JobId, JobState, JobWebhook, Model, Params, Progress, Provenance,
+    Sha256, StatementFile, Timings, TraceParent, UnknownName, named,
 };
 
 named! {
@@ -47,6 +50,78 @@ impl From<AskedBackend> for BackendChoice {
             AskedBackend::Trellis => Self::Trellis,
             AskedBackend::Relief => Self::Relief,
         }
+    }
+}
+
+/// Who may make a job: the backend that it asks for, and the model. Stores find waiting jobs by its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Demand {
+    backend: BackendChoice,
+    model: Model,
+}
+
+impl Demand {
+    /// Of a job that asks for this backend and this model. An export runs no model.
+    pub fn new(backend: BackendChoice, model: Model) -> Self {
+        let model = match backend {
+            BackendChoice::Export => Model::DEFAULT,
+            BackendChoice::Auto | BackendChoice::Trellis | BackendChoice::Relief => model,
+        };
+        Self { backend, model }
+    }
+
+    /// The backend.
+    pub fn backend(self) -> BackendChoice {
+        self.backend
+    }
+
+    /// The model.
+    pub fn model(self) -> Model {
+        self.model
+    }
+
+    /// Each one there is.
+    pub fn all() -> Vec<Self> {
+        let pairs = BackendChoice::ALL
+            .into_iter()
+            .flat_map(|backend| Model::ALL.map(|model| Self::new(backend, model)));
+        let mut all = Vec::new();
+        for demand in pairs {
+            if !all.contains(&demand) {
+                all.push(demand);
+            }
+        }
+        all
+    }
+}
+
+/// For the model that jobs had before there were several.
+impl From<BackendChoice> for Demand {
+    fn from(backend: BackendChoice) -> Self {
+        Self::new(backend, Model::DEFAULT)
+    }
+}
+
+/// `auto`, or with another model `auto/trellis2-4b`.
+impl fmt::Display for Demand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.backend.name())?;
+        if self.model != Model::DEFAULT {
+            write!(f, "/{}", self.model.name())?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Demand {
+    type Err = UnknownName;
+
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        let (backend, model) = match text.split_once('/') {
+            None => (text, Model::DEFAULT),
+            Some((backend, model)) => (backend, model.parse()?),
+        };
+        Ok(Self::new(backend.parse()?, model))
     }
 }
 
@@ -165,4 +240,38 @@ pub struct Job {
     pub updated_at: Timestamp,
     /// Each change of state, oldest first.
     pub history: Vec<Transition>,
+}
+
+impl Job {
+    /// Who may make it.
+    pub fn demand(&self) -> Demand {
+        Demand::new(self.backend, self.params.model.model())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_demanded_is_read_as_it_is_written() {
+        let texts: Vec<String> = Demand::all().iter().map(ToString::to_string).collect();
+        assert_eq!(
+            texts,
+            [
+                "auto",
+                "auto/trellis2-4b",
+                "trellis",
+                "trellis/trellis2-4b",
+                "relief",
+                "relief/trellis2-4b",
+                "export"
+            ]
+        );
+        for demand in Demand::all() {
+            assert_eq!(demand.to_string().parse(), Ok(demand));
+        }
+        assert!("auto/trellis-9".parse::<Demand>().is_err());
+        assert!("auto/".parse::<Demand>().is_err());
+    }
 }

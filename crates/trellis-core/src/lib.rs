@@ -43,12 +43,12 @@ pub use generate_error::GenerateError;
 pub use gpu::{Capability, DRIVER_FOLDERS, Gpu, GpuProcess, InvalidCapability};
 pub use id::{InvalidJobId, JobId};
 pub use input::{Input, PictureFormat};
-pub use job::{AskedBackend, BackendChoice, Job, LatentsFile, Source, Transition};
+pub use job::{AskedBackend, BackendChoice, Demand, Job, LatentsFile, Source, Transition};
 pub use name::AssetName;
 pub use named::UnknownName;
 pub use params::{
-    Defaults, Given, Kind, Model, ModelParams, MultiImageAlgorithm, ParamError, Parameter, Params,
-    ParamsPatch, Quality, TrellisImageLarge,
+    Defaults, Given, Kind, Model, ModelParams, MultiImageAlgorithm, ParamError, Parameter, ParameterName,
+    Params, ParamsPatch, Quality, Trellis2, TrellisImageLarge,
 };
 pub use plain_words::plain_words;
 pub use provenance::{GpuUsed, Installation, Pin, Provenance, PythonEnv, Schema, ServerBuild, UnknownSchema};

@@ -5,22 +5,28 @@
 //! [`Params`] holds what all models share and, flat beside it in JSON, what one model has of its own
 //! ([`ModelParams`]). Another model is a file beside `trellis_image_large.rs` and a line in `models!` below.
 
+mod name;
 mod parameter;
 mod patch;
 mod quality;
 #[cfg(feature = "openapi")]
 mod schema;
 mod table;
+mod trellis2_4b;
 mod trellis_image_large;
+
+use std::sync::LazyLock;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 
+pub use name::ParameterName;
 pub use parameter::{Given, Kind, ParamError, Parameter};
 pub use patch::{Defaults, ParamsPatch};
 pub use quality::Quality;
 use table::{models, parameters};
 pub use trellis_image_large::{MultiImageAlgorithm, TrellisImageLarge};
+pub use trellis2_4b::Trellis2;
 
 use crate::{Format, named};
 
@@ -32,10 +38,6 @@ parameters! {
         => model:
         /// The model that makes the asset
         ;
-        /// Share of the triangles to remove
-        mesh_simplify: f64 = Kind::real(0.0, 0.98, 0.95);
-        /// Side of the texture in pixels
-        texture_size: u32 = Kind::steps(512, 2048, 512, 1024);
         /// Whether the mesh gets a texture; a plain one is made sooner
         #[serde(default = "texture")]
         texture: bool = Kind::Flag { default: true };
@@ -55,6 +57,8 @@ parameters! {
 models! {
     /// Microsoft's TRELLIS-image-large.
     TrellisImageLarge = "trellis-image-large",
+    /// Microsoft's TRELLIS.2-4B.
+    Trellis2 = "trellis2-4b",
 }
 
 impl Model {
@@ -68,13 +72,36 @@ impl Model {
     };
 }
 
+/// In the order in which requests have always been written: what is a model's own comes after the model.
+static NAMES: LazyLock<Vec<ParameterName>> = LazyLock::new(|| {
+    let seed_and_model = 2;
+    let (first, rest) = Params::PARAMETERS.split_at(seed_and_model);
+    let shared = |parameter| (None, parameter);
+    let own = Model::ALL.into_iter().flat_map(|model| {
+        let parameters = model.parameters().iter();
+        parameters.map(move |parameter| (Some(model), parameter))
+    });
+    ParameterName::all(first.iter().map(shared).chain(own).chain(rest.iter().map(shared)))
+});
+
 impl Params {
-    /// Every parameter there is: those that all models share, with those of each model in their middle.
-    pub fn of_all_models() -> impl Iterator<Item = &'static Parameter> {
-        let seed_and_model = 2;
-        let own = Model::ALL.iter().flat_map(|model| model.parameters());
-        let (first, rest) = Self::PARAMETERS.split_at(seed_and_model);
-        first.iter().chain(own).chain(rest)
+    /// Every name that can be asked for, whichever models have it.
+    pub fn names() -> &'static [ParameterName] {
+        &NAMES
+    }
+
+    /// Side of the texture in pixels, which every model has a range of its own for.
+    pub fn texture_size(&self) -> u32 {
+        self.model.texture_size()
+    }
+
+    /// The share of its triangles that a preview is to lose.
+    pub fn mesh_simplify(&self) -> f64 {
+        match &self.model {
+            ModelParams::TrellisImageLarge(own) => own.mesh_simplify,
+            // Its target is for a mesh of millions: no preview comes near it.
+            ModelParams::Trellis2(_) => trellis_image_large::SIMPLIFIED,
+        }
     }
 }
 
@@ -85,12 +112,11 @@ impl Params {
     /// Never: a test makes those of each model.
     pub fn warm_up(model: Model, defaults: &Defaults) -> Self {
         let asked = ParamsPatch::default()
-            .with("model", model.name())
+            .or_model(model)
             .or(defaults)
-            .with("seed", 1)
-            .with("texture_size", 512);
-        let few = model.few_steps().iter();
-        let asked = few.fold(asked, |asked, (name, steps)| asked.with(name, *steps));
+            .with("seed", 1);
+        let quick = model.quick().iter();
+        let asked = quick.fold(asked, |asked, (name, value)| asked.with(name, *value));
         asked.resolve(0).expect("in range")
     }
 }

@@ -17,6 +17,8 @@ named! {
         SparseStructure = "sparse_structure",
         /// The structured latent; its steps are the sampler's own.
         StructuredLatent = "structured_latent",
+        /// The latent of colours and materials, where the model has one of its own.
+        TextureLatent = "texture_latent",
         /// From the latent to a mesh and splats.
         Decode = "decode",
         /// Fewer triangles.

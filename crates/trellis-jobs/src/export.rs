@@ -7,7 +7,7 @@
 use jiff::Timestamp;
 use tracing::warn;
 use trellis_core::{
-    BackendChoice, FailureKind, Format, JobId, JobState, Params, ParamsPatch, Sha256, Source,
+    BackendChoice, Demand, FailureKind, Format, JobId, JobState, Params, ParamsPatch, Sha256, Source,
 };
 
 use crate::{
@@ -178,11 +178,14 @@ impl Jobs {
             glb => glb?,
         };
         self.accepts(0).await?;
-        let patch = of.patch(&earlier.job.params, origin.source.decoder.is_some());
+        let patch = of
+            .patch(&earlier.job.params, origin.source.decoder.is_some())
+            .or_model(earlier.job.params.model.model());
         let params = patch
             .resolve(earlier.job.params.seed)
             .map_err(SubmitError::from)?;
-        let made_by = match self.makers.made_by(origin.backend, &params.formats) {
+        let demand = Demand::new(origin.backend, params.model.model());
+        let made_by = match self.makers.made_by(demand, &params.formats) {
             Ok(made_by) => made_by.filter(|_| !terms.no_cache),
             Err(failure) if failure.kind == FailureKind::Unsupported => {
                 return Err(SubmitError::Unsupported(Box::new(failure)).into());

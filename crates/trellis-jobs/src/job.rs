@@ -6,8 +6,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use trellis_core::{
-    Artifact, AssetName, BackendChoice, Input, Job, JobId, JobState, LatentsFile, Params, PictureFormat,
-    Provenance, Sha256, Source, StatementFile, Timings, TraceParent,
+    Artifact, AssetName, BackendChoice, Demand, Input, Job, JobId, JobState, LatentsFile, Params,
+    PictureFormat, Provenance, Sha256, Source, StatementFile, Timings, TraceParent,
 };
 
 use crate::{Ability, BlobKey, CacheKey, Needs, Owner, Webhook};
@@ -47,6 +47,13 @@ pub struct NewJob {
     pub recalled: Option<Outcome>,
 }
 
+impl NewJob {
+    /// Who may make it.
+    pub fn demand(&self) -> Demand {
+        Demand::new(self.backend, self.params.model.model())
+    }
+}
+
 /// What became of a submission.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Submitted {
@@ -63,8 +70,8 @@ pub struct WorkerName(pub String);
 /// Which jobs a worker takes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ClaimFilter {
-    /// The choices it can serve, such as `[Auto, Relief]`.
-    pub choices: Vec<BackendChoice>,
+    /// What it can serve.
+    pub demands: Vec<Demand>,
     /// How many jobs of these owners may run at a time; of others as many as there is room for.
     pub running_limits: Arc<RunningLimits>,
     /// What it can do: jobs that need more are left to others.
@@ -75,10 +82,10 @@ pub struct ClaimFilter {
 pub type RunningLimits = HashMap<String, u64>;
 
 impl ClaimFilter {
-    /// Takes jobs of these choices, of all owners alike.
-    pub fn of(choices: Vec<BackendChoice>) -> Self {
+    /// Takes jobs that demand one of these, of all owners alike.
+    pub fn of(demands: impl IntoIterator<Item = impl Into<Demand>>) -> Self {
         Self {
-            choices,
+            demands: demands.into_iter().map(Into::into).collect(),
             ..Self::default()
         }
     }

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tracing::warn;
-use trellis_core::{BackendChoice, Defaults, Failure, Format, Input, Job, JobEvent, JobId, Params, Sha256};
+use trellis_core::{
+    BackendChoice, Defaults, Demand, Failure, Format, Input, Job, JobEvent, JobId, Model, Params, Sha256,
+};
 
 use crate::rules::Command;
 use crate::{
@@ -34,7 +36,10 @@ pub trait Makers: Send + Sync + 'static {
     /// Names everything that would make the result of such a job now, besides pictures and parameters; `None` where
     /// it is not known exactly, so that no earlier result stands for it. Fails with
     /// [`trellis_core::FailureKind::Unsupported`] where no backend here will ever make it.
-    fn made_by(&self, choice: BackendChoice, formats: &[Format]) -> Result<Option<String>, Failure>;
+    fn made_by(&self, demand: Demand, formats: &[Format]) -> Result<Option<String>, Failure>;
+
+    /// The model of jobs that name none.
+    fn default_model(&self) -> Model;
 
     /// What whoever works on such a job must have; nothing, where all that claim jobs are alike. Fails likewise where
     /// nobody has it.

@@ -5,7 +5,7 @@
 
 use futures::future::join_all;
 use jiff::Timestamp;
-use trellis_core::{BackendChoice, FailureKind, Input, Job, ParamsPatch, Sha256, TraceParent};
+use trellis_core::{BackendChoice, Demand, FailureKind, Input, Job, ParamsPatch, Sha256, TraceParent};
 
 use crate::intake::Received;
 use crate::{CacheKey, Intake, Jobs, NewJob, Owner, StagedBlob, StoreError, SubmitError, Submitted, Webhook};
@@ -56,8 +56,11 @@ impl Jobs {
         if inputs.is_empty() {
             return Err(SubmitError::NoPicture);
         }
-        let params = patch.clone().or(&self.defaults).resolve(rand::random())?;
-        let made_by = match self.makers.made_by(backend, &params.formats) {
+        let model = self.makers.default_model();
+        let asked = patch.clone().or_model(model).or(&self.defaults);
+        let params = asked.resolve(rand::random())?;
+        let demand = Demand::new(backend, params.model.model());
+        let made_by = match self.makers.made_by(demand, &params.formats) {
             Ok(made_by) => made_by,
             // Now, rather than after a wait.
             Err(failure) if failure.kind == FailureKind::Unsupported => {

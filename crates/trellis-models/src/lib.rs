@@ -6,6 +6,7 @@
 pub mod cache;
 pub mod check;
 pub mod config;
+pub mod dinov3;
 pub mod extras;
 mod family;
 pub mod hash;

@@ -25,7 +25,7 @@ trellis_core::explained! {
             "name the folder with pipeline.json, or download one with `trellis model fetch`";
         #[error("this is a TRELLIS.2 folder{}, another family of models than TRELLIS", named_as(name.as_deref()))]
         Trellis2 { name: Option<String> } = "other_family",
-            "this program runs TRELLIS: name a folder of TRELLIS-image-large, which `trellis model fetch` downloads";
+            "only folders of TRELLIS-image-large are checked: name one, or start a server with this one as `trellis2.model`";
         #[error("pipeline.json cannot be used")]
         PipelineUnreadable { #[source] source: ReadError } = "pipeline_unreadable", match source {
             ReadError::StandIn { found: StandIn::ByteOrderMark | StandIn::Utf16, .. } => {

@@ -24,7 +24,8 @@ pub(crate) fn copy_atomically(from: &Path, to: &Path) -> io::Result<()> {
     finish(file, to)
 }
 
-fn finish(file: NamedTempFile, to: &Path) -> io::Result<()> {
+/// Gives a temporary file its place.
+pub(crate) fn finish(file: NamedTempFile, to: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     // A temporary file is private by default; a model is read by the service's user too.
     file.as_file()

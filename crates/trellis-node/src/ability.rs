@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use trellis_backend::{Backend, Origin, Readiness, Registry};
-use trellis_core::{BackendChoice, Gpu, Pin};
+use trellis_core::{BackendChoice, Gpu, Model, Pin};
 use trellis_jobs::Ability;
 
 /// What this server can do.
@@ -45,7 +45,9 @@ impl Abilities {
             };
         }
         let mut all = formats(backend);
-        for other in self.here.all() {
+        let of_no_other_model =
+            |other: &&Arc<dyn Backend>| other.model().is_none() || other.model() == backend.model();
+        for other in self.here.all().iter().filter(of_no_other_model) {
             for format in formats(other.as_ref()) {
                 if !all.contains(&format) {
                     all.push(format);
@@ -72,10 +74,11 @@ impl Abilities {
         parts.max()
     }
 
-    /// Those of the backends of that choice that are here and may work.
-    pub(crate) fn of_choice(&self, choice: BackendChoice) -> Vec<Ability> {
+    /// Those of the backends of that choice and model that are here and may work.
+    pub(crate) fn of_choice(&self, choice: BackendChoice, model: Option<Model>) -> Vec<Ability> {
         let may_work = |backend: &&Arc<dyn Backend>| {
-            backend.choice() == choice && !matches!(backend.readiness(), Readiness::Unavailable { .. })
+            (backend.choice(), backend.model()) == (choice, model)
+                && !matches!(backend.readiness(), Readiness::Unavailable { .. })
         };
         let backends = self.here.all().iter().filter(may_work);
         backends.map(|backend| self.of(backend.as_ref())).collect()

@@ -2,7 +2,7 @@
 //! added later has a default.
 
 use serde::{Deserialize, Serialize};
-use trellis_core::{BackendChoice, Failure, Sha256, WorkerStatus};
+use trellis_core::{BackendChoice, Failure, Model, Sha256, WorkerStatus};
 use trellis_jobs::Ability;
 
 use crate::settings::Role;
@@ -29,6 +29,9 @@ pub struct About {
 pub struct Offer {
     /// Which one.
     pub choice: BackendChoice,
+    /// The model that it runs; earlier versions name none.
+    #[serde(default)]
+    pub model: Option<Model>,
     /// Whether it can work now.
     pub standing: Standing,
     /// What it is doing while it starts, one sentence.
@@ -49,6 +52,14 @@ pub struct Offer {
     /// Its workers.
     #[serde(default)]
     pub workers: Vec<WorkerStatus>,
+}
+
+impl Offer {
+    /// The model that it runs.
+    pub fn model(&self) -> Option<Model> {
+        let runs_one = self.choice == BackendChoice::Trellis;
+        runs_one.then(|| self.model.unwrap_or(Model::DEFAULT))
+    }
 }
 
 /// [`Readiness`] as it is told.

@@ -4,17 +4,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use trellis_backend::{Anywhere, Backend, Others, Registry, ReliefBackend, ReliefSettings};
-use trellis_core::{AskedBackend, BackendChoice};
+use trellis_core::{AskedBackend, BackendChoice, Model};
 use trellis_supervisor::{LaunchSettings, Limits, SupervisorSettings, TrellisBackend};
 
 use crate::{NodeError, Settings, nearby};
 
-/// The backends, and the one of them that keeps processes.
+/// The backends, and those of them that keep processes.
 pub struct Backends {
     /// All of them, the best first.
     pub registry: Registry,
-    /// TRELLIS, which is shut down after its last job.
-    pub trellis: Option<Arc<TrellisBackend>>,
+    /// TRELLIS and TRELLIS.2, which are shut down after their last job.
+    pub trellis: Vec<Arc<TrellisBackend>>,
     /// What makes previews of the jobs of real backends, where they are wanted.
     pub previews: Option<Arc<dyn Backend>>,
 }
@@ -24,7 +24,7 @@ impl Backends {
     pub(crate) fn none() -> Self {
         Self {
             registry: Registry::new(Vec::new()),
-            trellis: None,
+            trellis: Vec::new(),
             previews: None,
         }
     }
@@ -33,40 +33,65 @@ impl Backends {
 /// The backends of all servers, seen from the one that has those in `here`.
 pub(crate) fn anywhere(here: &Registry, others: &Arc<dyn Others>) -> Registry {
     let relief = ReliefBackend::new(ReliefSettings::default());
-    let kinds = [
-        (BackendChoice::Trellis, trellis_supervisor::capabilities(1)),
-        (BackendChoice::Relief, relief.capabilities().clone()),
-    ];
-    let all = kinds.map(|(choice, capabilities)| -> Arc<dyn Backend> {
-        let of_choice = here.all().iter().find(|backend| backend.choice() == choice);
-        let others = others.clone();
-        Arc::new(Anywhere::new(choice, capabilities, of_choice.cloned(), others))
+    let trellis = Model::ALL.map(|model| {
+        let capabilities = trellis_supervisor::capabilities(model, 1);
+        (BackendChoice::Trellis, Some(model), capabilities)
     });
-    Registry::new(all.into())
+    let relief = (BackendChoice::Relief, None, relief.capabilities().clone());
+    let all = trellis.into_iter().chain([relief]);
+    let all = all.map(|(choice, model, capabilities)| -> Arc<dyn Backend> {
+        let same = |backend: &&Arc<dyn Backend>| (backend.choice(), backend.model()) == (choice, model);
+        let one = here.all().iter().find(same);
+        let others = others.clone();
+        Arc::new(Anywhere::new(choice, model, capabilities, one.cloned(), others))
+    });
+    Registry::new(all.collect())
 }
 
-/// Starts every backend that `choice` leaves. TRELLIS is there where a model folder is named, and loads in
-/// the background; `state` is a folder of its own that lasts.
+/// Starts every backend that `choice` leaves. A model is there where its folder is named, and loads in the
+/// background; `state` is a folder of its own that lasts.
 pub async fn start(settings: &Settings, choice: AskedBackend, state: &Path) -> Result<Backends, NodeError> {
     let relief: Arc<dyn Backend> = Arc::new(ReliefBackend::new(ReliefSettings {
         max_pixels: settings.limits.pixels,
         ..ReliefSettings::default()
     }));
-    let trellis = match choice {
-        AskedBackend::Relief => None,
-        AskedBackend::Auto if settings.trellis.model.as_os_str().is_empty() => None,
-        AskedBackend::Auto | AskedBackend::Trellis => Some(start_trellis(settings, state).await?),
+    let named: Vec<LaunchSettings> = match choice {
+        AskedBackend::Relief => Vec::new(),
+        AskedBackend::Auto | AskedBackend::Trellis => launches(settings, state),
     };
-    let previews = (trellis.is_some() && settings.trellis.preview).then(|| Arc::clone(&relief));
+    if choice == AskedBackend::Trellis && named.is_empty() {
+        return Err(NodeError::NoModel);
+    }
+    let mut trellis = Vec::new();
+    for launch in named {
+        let supervisor = SupervisorSettings {
+            gpus: match launch.runs {
+                Model::TrellisImageLarge => settings.trellis.gpus.clone(),
+                Model::Trellis2 => settings.trellis2.gpus.clone(),
+            },
+            launch,
+            limits: Limits {
+                patience: f64::from(settings.trellis.patience_percent) / 100.0,
+                max_pixels: settings.limits.pixels,
+                ..Limits::default()
+            },
+        };
+        trellis.push(TrellisBackend::start(supervisor).await?);
+    }
+    let previews = (!trellis.is_empty() && settings.trellis.preview).then(|| Arc::clone(&relief));
     let mut all: Vec<Arc<dyn Backend>> = Vec::new();
-    if let Some(trellis) = &trellis {
-        all.push(Arc::clone(trellis) as Arc<dyn Backend>);
+    for one in &trellis {
+        all.push(Arc::clone(one) as Arc<dyn Backend>);
     }
     if choice != AskedBackend::Trellis {
         all.push(relief);
     }
+    let registry = Registry::new(all);
     Ok(Backends {
-        registry: Registry::new(all),
+        registry: match settings.default_model {
+            Some(model) => registry.with_default_model(model),
+            None => registry,
+        },
         trellis,
         previews,
     })
@@ -83,29 +108,32 @@ pub fn check_model_folder(model: &Path) -> Result<(), NodeError> {
     }
 }
 
-async fn start_trellis(settings: &Settings, state: &Path) -> Result<Arc<TrellisBackend>, NodeError> {
-    let wanted = &settings.trellis;
-    if wanted.model.as_os_str().is_empty() {
-        return Err(NodeError::NoModel);
-    }
-    let supervisor = SupervisorSettings {
-        launch: LaunchSettings {
-            python: wanted.python.clone(),
-            // Relative where there is no current folder: the worker's start then says so.
-            model: std::path::absolute(&wanted.model).unwrap_or_else(|_| wanted.model.clone()),
-            torch_home: None,
-            u2net_home: None,
-            state: state.to_owned(),
-            defaults: settings.defaults(),
-            low_vram: wanted.low_vram,
-            warm_up: wanted.warm_up,
-        },
-        gpus: wanted.gpus.clone(),
-        limits: Limits {
-            patience: f64::from(wanted.patience_percent) / 100.0,
-            max_pixels: settings.limits.pixels,
-            ..Limits::default()
-        },
+/// How the models are started whose folders are named.
+fn launches(settings: &Settings, state: &Path) -> Vec<LaunchSettings> {
+    let (first, second) = (&settings.trellis, &settings.trellis2);
+    let launch = |runs, model: &Path, python: &Path, low_vram| LaunchSettings {
+        runs,
+        python: python.to_owned(),
+        // Relative where there is no current folder: the worker's start then says so.
+        model: std::path::absolute(model).unwrap_or_else(|_| model.to_owned()),
+        torch_home: None,
+        u2net_home: None,
+        state: state.to_owned(),
+        defaults: settings.defaults(),
+        low_vram,
+        warm_up: first.warm_up,
     };
-    Ok(TrellisBackend::start(supervisor).await?)
+    let all = [
+        (
+            Model::TrellisImageLarge,
+            &first.model,
+            &first.python,
+            first.low_vram,
+        ),
+        (Model::Trellis2, &second.model, &second.python, second.low_vram),
+    ];
+    all.into_iter()
+        .filter(|(_, model, _, _)| !model.as_os_str().is_empty())
+        .map(|(runs, model, python, low_vram)| launch(runs, model, python, low_vram))
+        .collect()
 }

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use trellis_backend::{Backend, Origin, Others, Readiness, Registry};
-use trellis_core::{BackendChoice, Failure, Format, Sha256, WorkerStatus};
+use trellis_core::{BackendChoice, Demand, Failure, Format, Model, Sha256, WorkerStatus};
 use trellis_jobs::{Ability, Makers, WorkerName};
 use trellis_runner::LocalMakers;
 use trellis_store_postgres::{Node, PostgresStore};
@@ -109,7 +109,7 @@ impl Roster {
     }
 
     /// What the others offer of that backend, and for how long they have been silent.
-    fn offers(&self, choice: BackendChoice) -> Vec<(Duration, String, Offer)> {
+    fn offers(&self, choice: BackendChoice, model: Option<Model>) -> Vec<(Duration, String, Offer)> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let since = known.0.elapsed();
         let others = known
@@ -119,22 +119,25 @@ impl Roster {
         let offers = others.flat_map(|node| {
             let silent_for = node.silent_for + since;
             let offers = node.about.iter().flat_map(|about| &about.backends);
-            let of_choice = offers.filter(move |offer| offer.choice == choice);
+            let of_choice = offers.filter(move |offer| (offer.choice, offer.model()) == (choice, model));
             of_choice.map(move |offer| (silent_for, node.name.clone(), offer.clone()))
         });
         offers.filter(|(silent_for, ..)| *silent_for < GONE).collect()
     }
 
     /// What the others can do that have that backend, and that may work.
-    pub(crate) fn abilities(&self, choice: BackendChoice) -> Vec<Ability> {
-        let offers = self.offers(choice).into_iter();
+    pub(crate) fn abilities(&self, choice: BackendChoice, model: Option<Model>) -> Vec<Ability> {
+        let offers = self.offers(choice, model).into_iter();
         let may_work = offers.filter(|(.., offer)| offer.standing != Standing::Unavailable);
         may_work.map(|(.., offer)| offer.ability).collect()
     }
 
     /// What all results of that backend elsewhere are made by, where it is the same everywhere.
-    fn identity(&self, choice: BackendChoice) -> Option<String> {
-        let mut identities = self.offers(choice).into_iter().map(|(.., offer)| offer.identity);
+    fn identity(&self, choice: BackendChoice, model: Option<Model>) -> Option<String> {
+        let mut identities = self
+            .offers(choice, model)
+            .into_iter()
+            .map(|(.., offer)| offer.identity);
         let first = identities.next()??;
         identities
             .all(|other| other.as_ref() == Some(&first))
@@ -143,21 +146,24 @@ impl Roster {
 
     /// Whether any of the others decodes what `decoder` sampled.
     fn decodes(&self, decoder: Sha256) -> bool {
-        let offers = self.offers(BackendChoice::Trellis);
+        let offers = self.offers(BackendChoice::Trellis, Some(Model::DEFAULT));
         offers.iter().any(|(.., offer)| offer.decoder == Some(decoder))
     }
 }
 
 impl Others for Roster {
-    fn readiness(&self, choice: BackendChoice) -> Option<Readiness> {
-        let all = self.offers(choice).into_iter().map(|(silent_for, name, offer)| {
-            let standing = if silent_for < SILENT {
-                offer.standing
-            } else {
-                Standing::Starting
-            };
-            (standing, name, offer)
-        });
+    fn readiness(&self, choice: BackendChoice, model: Option<Model>) -> Option<Readiness> {
+        let all = self
+            .offers(choice, model)
+            .into_iter()
+            .map(|(silent_for, name, offer)| {
+                let standing = if silent_for < SILENT {
+                    offer.standing
+                } else {
+                    Standing::Starting
+                };
+                (standing, name, offer)
+            });
         let (standing, name, offer) = all.min_by_key(|(standing, ..)| *standing as u8)?;
         Some(match (standing, offer.failure) {
             (Standing::Ready, _) => Readiness::Ready,
@@ -168,8 +174,8 @@ impl Others for Roster {
         })
     }
 
-    fn workers(&self, choice: BackendChoice) -> Vec<WorkerStatus> {
-        let live = self.offers(choice).into_iter();
+    fn workers(&self, choice: BackendChoice, model: Option<Model>) -> Vec<WorkerStatus> {
+        let live = self.offers(choice, model).into_iter();
         let live = live.filter(|(silent_for, ..)| *silent_for < SILENT);
         let workers = live.flat_map(|(_, name, offer)| {
             offer.workers.into_iter().map(move |worker| WorkerStatus {
@@ -191,6 +197,7 @@ pub(crate) fn offers(here: &Registry, origin: &Origin, abilities: &Abilities) ->
         };
         Offer {
             choice: backend.choice(),
+            model: backend.model(),
             standing,
             reason,
             failure,
@@ -211,22 +218,29 @@ pub(crate) struct ClusterMakers {
 }
 
 impl Makers for ClusterMakers {
-    fn made_by(&self, choice: BackendChoice, formats: &[Format]) -> Result<Option<String>, Failure> {
-        if choice == BackendChoice::Export {
-            return self.all.made_by(choice, formats);
+    fn default_model(&self) -> Model {
+        self.all.default_model()
+    }
+
+    fn made_by(&self, demand: Demand, formats: &[Format]) -> Result<Option<String>, Failure> {
+        if demand.backend() == BackendChoice::Export {
+            return self.all.made_by(demand, formats);
         }
-        let backend = self.all.registry.route(choice, formats).backend()?;
-        let choice = backend.choice();
-        let is_here = self.here.all().iter().any(|here| here.choice() == choice);
+        let backend = self.all.registry.route(demand, formats).backend()?;
+        let (choice, model) = (backend.choice(), backend.model());
+        let mut here = self.here.all().iter();
+        let is_here = here.any(|here| (here.choice(), here.model()) == (choice, model));
         Ok(if is_here {
             self.all.origin.identity(backend.as_ref())
         } else {
-            self.roster.identity(choice)
+            self.roster.identity(choice, model)
         })
     }
 
     fn decodes(&self, decoder: Sha256) -> bool {
-        let is_here = self.here.all().iter().any(|here| here.uses_python());
+        // What TRELLIS.2 sampled is not kept.
+        let mut here = self.here.all().iter();
+        let is_here = here.any(|here| here.uses_python() && here.model() == Some(Model::DEFAULT));
         is_here && self.all.decodes(decoder) || self.roster.decodes(decoder)
     }
 }
@@ -241,6 +255,7 @@ mod tests {
     fn node(name: &str, silent_for: u64, standing: Standing, drains: bool) -> Node<About> {
         let offer = Offer {
             choice: BackendChoice::Trellis,
+            model: None,
             standing,
             reason: String::new(),
             failure: (standing == Standing::Unavailable)
@@ -270,7 +285,7 @@ mod tests {
             name: "me".to_owned(),
             known: RwLock::new((Instant::now(), nodes)),
         };
-        match roster.readiness(BackendChoice::Trellis) {
+        match roster.readiness(BackendChoice::Trellis, Some(Model::DEFAULT)) {
             None => "nobody",
             Some(Readiness::Ready) => "ready",
             Some(Readiness::Starting { .. }) => "starting",
@@ -320,7 +335,12 @@ mod tests {
                 name: "me".to_owned(),
                 known: RwLock::new((Instant::now(), nodes)),
             };
-            assert_eq!(roster.identity(BackendChoice::Trellis).is_some(), same);
+            assert_eq!(
+                roster
+                    .identity(BackendChoice::Trellis, Some(Model::DEFAULT))
+                    .is_some(),
+                same
+            );
         }
     }
 

@@ -11,7 +11,7 @@ use nix_compat::store_path::StorePath;
 use tracing::{debug, warn};
 use trellis_backend::Origin;
 use trellis_closure::{Source, Store, own_store_path};
-use trellis_core::{Installation, Pin, ServerBuild, Sha256};
+use trellis_core::{Installation, Model, Pin, ServerBuild, Sha256};
 use trellis_models::lock::LOCK_FILE;
 use trellis_provenance::SigningKey;
 
@@ -23,12 +23,20 @@ const MOST_LINKS: usize = 40;
 /// What results are said to be made by. Reads this program's file: not on a thread that others wait for.
 pub async fn origin(settings: &Settings, search: Option<&OsStr>) -> Result<Origin, NodeError> {
     let signer = signer(&settings.provenance.sign_key)?;
-    let (model, python) = (settings.trellis.model.clone(), settings.trellis.python.clone());
+    let (first, second) = (settings.trellis.clone(), settings.trellis2.clone());
     let search = search.map(OsStr::to_owned);
-    let found = tokio::task::spawn_blocking(move || find(&model, &python, search.as_deref())).await;
-    let installation = found.map_err(std::io::Error::from)?;
+    let found = tokio::task::spawn_blocking(move || {
+        let find = |model: &Path, python: &Path| find(model, python, search.as_deref());
+        let second = (!second.model.as_os_str().is_empty()).then(|| find(&second.model, &second.python));
+        (find(&first.model, &first.python), second)
+    });
+    let (installation, second) = found.await.map_err(std::io::Error::from)?;
     debug!(server = ?installation.server.pin, signed = signer.is_some(), "what makes results here");
-    Ok(Origin::new(installation, signer).with_statements(settings.provenance.statement))
+    let origin = Origin::new(installation, signer).with_statements(settings.provenance.statement);
+    Ok(match second {
+        Some(second) => origin.with_model(Model::Trellis2, second),
+        None => origin,
+    })
 }
 
 /// What runs here. Blocks.

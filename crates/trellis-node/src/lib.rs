@@ -48,7 +48,7 @@ pub use nodes::{drain, nodes};
 pub use secret_file::SecretFileError;
 pub use settings::{
     Auth, Blobs, Limits, Listen, Metrics, Provenance, Retention, Role, Settings, Store, TlsFiles, Trellis,
-    listen_address, listen_endpoint,
+    Trellis2, listen_address, listen_endpoint,
 };
 pub use shared_store::SharedStoreError;
 pub use trellis_store_postgres::Node as SharingNode;

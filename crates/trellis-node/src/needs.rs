@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use trellis_core::{BackendChoice, Failure, FailureKind, Format, Params, Sha256, memory_size};
+use trellis_core::{BackendChoice, Demand, Failure, FailureKind, Format, Model, Params, Sha256, memory_size};
 use trellis_jobs::{Ability, Makers, Needs};
 
 use crate::ability::Abilities;
@@ -20,8 +20,12 @@ pub(crate) struct NeedingMakers {
 }
 
 impl Makers for NeedingMakers {
-    fn made_by(&self, choice: BackendChoice, formats: &[Format]) -> Result<Option<String>, Failure> {
-        self.inner.made_by(choice, formats)
+    fn made_by(&self, demand: Demand, formats: &[Format]) -> Result<Option<String>, Failure> {
+        self.inner.made_by(demand, formats)
+    }
+
+    fn default_model(&self) -> Model {
+        self.inner.default_model()
     }
 
     fn decodes(&self, decoder: Sha256) -> bool {
@@ -31,8 +35,10 @@ impl Makers for NeedingMakers {
     fn needs(&self, choice: BackendChoice, params: &Params) -> Result<Needs, Failure> {
         let needs = needs(choice, params, &self.closure);
         let of = |choice| {
-            let mut all = self.abilities.of_choice(choice);
-            all.extend(self.roster.iter().flat_map(|roster| roster.abilities(choice)));
+            let model = (choice == BackendChoice::Trellis).then(|| params.model.model());
+            let mut all = self.abilities.of_choice(choice, model);
+            let others = self.roster.iter();
+            all.extend(others.flat_map(|roster| roster.abilities(choice, model)));
             all
         };
         // As jobs go: `auto` to TRELLIS, where it is anywhere.

@@ -84,7 +84,7 @@ pub(crate) struct Services {
     roster: Option<Arc<Roster>>,
     abilities: Abilities,
     metrics: Metrics,
-    trellis: Option<Arc<TrellisBackend>>,
+    trellis: Vec<Arc<TrellisBackend>>,
     previews: Option<Arc<dyn Backend>>,
     webhooks: Option<Sending>,
 }
@@ -106,16 +106,20 @@ impl Services {
             Some(shared) => Some(cluster::join(&settings.store, shared, data.worker()).await?),
             None => None,
         };
-        let machine = if backends.trellis.is_some() {
-            tokio::task::spawn_blocking(gpus).await.unwrap_or_default()
-        } else {
+        let machine = if backends.trellis.is_empty() {
             Vec::new()
+        } else {
+            tokio::task::spawn_blocking(gpus).await.unwrap_or_default()
         };
         let abilities = Abilities::new(here.clone(), &origin, machine);
         let registry = match &cluster {
             Some(cluster) => {
                 let others: Arc<dyn Others> = cluster.roster.clone();
-                backends::anywhere(&here, &others)
+                let all = backends::anywhere(&here, &others);
+                match settings.default_model {
+                    Some(model) => all.with_default_model(model),
+                    None => all,
+                }
             }
             None => here.clone(),
         };
@@ -177,7 +181,7 @@ impl Services {
             tasks.spawn(async move {
                 runner.run(token).await;
                 // After the last job: its workers have nothing left to do.
-                if let Some(trellis) = trellis {
+                for trellis in trellis {
                     trellis.shut_down().await;
                 }
                 Ok(())

@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
-use trellis_core::{AskedBackend, Defaults, Quality};
+use trellis_core::{AskedBackend, Defaults, Model, Quality};
 use trellis_gpu::GpuChoice;
 
 /// All settings of a node.
@@ -19,6 +19,9 @@ use trellis_gpu::GpuChoice;
 pub struct Settings {
     pub data_dir: PathBuf,
     pub backend: AskedBackend,
+    /// Of jobs that name none; `None`: the best that runs here.
+    #[serde(deserialize_with = "model_or_auto")]
+    pub default_model: Option<Model>,
     pub drain_seconds: u32,
     pub role: Role,
     pub store: Store,
@@ -33,6 +36,7 @@ pub struct Settings {
     pub retention: Retention,
     pub provenance: Provenance,
     pub trellis: Trellis,
+    pub trellis2: Trellis2,
 }
 
 impl Settings {
@@ -231,6 +235,18 @@ pub struct Trellis {
     pub preview: bool,
 }
 
+/// How TRELLIS.2 is run, where that is not said by [`Trellis`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trellis2 {
+    /// Empty: there is none.
+    pub model: PathBuf,
+    pub python: PathBuf,
+    #[serde(deserialize_with = "text")]
+    pub gpus: GpuChoice,
+    pub low_vram: bool,
+}
+
 /// How long finished jobs are kept; 0 is forever.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -240,6 +256,12 @@ pub struct Retention {
     /// 0: what is sampled is not kept.
     pub latent_bytes: u64,
     pub latent_hours: u32,
+}
+
+fn model_or_auto<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Model>, D::Error> {
+    let name = String::deserialize(from)?;
+    let named = Some(name.as_str()).filter(|name| *name != "auto");
+    named.map(str::parse).transpose().map_err(D::Error::custom)
 }
 
 fn text<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {

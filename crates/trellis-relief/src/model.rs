@@ -89,9 +89,9 @@ pub fn model(picture: &Picture, params: &Params, report: Report<'_>) -> Result<M
     let atlas = Atlas::of(grid.width, grid.height);
     let solid = stage(report, Stage::Simplify, || {
         let inside = grid.values.iter().filter(|coverage| **coverage >= INSIDE).count();
-        let target = (2.0 * inside as f64 * (1.0 - params.mesh_simplify)).ceil() as usize;
+        let target = (2.0 * inside as f64 * (1.0 - params.mesh_simplify())).ceil() as usize;
         let mut front = coarse_sheet(&grid, &inflated, target);
-        if params.mesh_simplify > 0.0 {
+        if params.mesh_simplify() > 0.0 {
             simplify(&mut front, target);
         }
         let solid = close(front, &inflated, &atlas);
@@ -107,7 +107,7 @@ pub fn model(picture: &Picture, params: &Params, report: Report<'_>) -> Result<M
                 matte: &matte,
                 window,
             };
-            Ok(texture(&source, &inflated, &atlas, params.texture_size))
+            Ok(texture(&source, &inflated, &atlas, params.texture_size()))
         })
     };
     let texture = is_textured(params).then(&mut textured).transpose()?;

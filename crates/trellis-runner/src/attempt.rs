@@ -220,10 +220,10 @@ impl Attempt {
             return Ok(self.backend.clone());
         }
         let registry = &self.shared.here;
-        let backend = registry.route(job.backend, &job.params.formats).backend()?;
+        let backend = registry.route(job.demand(), &job.params.formats).backend()?;
         info!(
             backend = backend.capabilities().name,
-            reason = registry.reason(job.backend, &job.params.formats, &backend),
+            reason = registry.reason(job.demand(), &job.params.formats, &backend),
             "handed to another backend"
         );
         Ok(backend)

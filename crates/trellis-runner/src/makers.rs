@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use trellis_backend::{ExportBackend, Origin, Registry};
-use trellis_core::{BackendChoice, Failure, Format, Sha256};
+use trellis_core::{BackendChoice, Demand, Failure, Format, Model, Sha256};
 use trellis_jobs::Makers;
 
 /// The backends of this process, and what is said of their results.
@@ -15,13 +15,17 @@ pub struct LocalMakers {
 }
 
 impl Makers for LocalMakers {
-    fn made_by(&self, choice: BackendChoice, formats: &[Format]) -> Result<Option<String>, Failure> {
-        if choice == BackendChoice::Export {
+    fn default_model(&self) -> Model {
+        self.registry.default_model()
+    }
+
+    fn made_by(&self, demand: Demand, formats: &[Format]) -> Result<Option<String>, Failure> {
+        if demand.backend() == BackendChoice::Export {
             let exports = ExportBackend::default();
             exports.check(formats)?;
             return Ok(self.origin.identity(&exports));
         }
-        let backend = self.registry.route(choice, formats).backend()?;
+        let backend = self.registry.route(demand, formats).backend()?;
         Ok(self.origin.identity(backend.as_ref()))
     }
 

@@ -82,10 +82,7 @@ impl Previews {
             .all()
             .iter()
             .filter(|backend| !backend.capabilities().preview);
-        let filter = ClaimFilter::of(
-            real.flat_map(|backend| registry.claims(backend.as_ref()))
-                .collect(),
-        );
+        let filter = ClaimFilter::of(real.flat_map(|backend| registry.claims(backend.as_ref())));
         let limit = u32::try_from(self.without.len() + 1).unwrap_or(u32::MAX);
         let found = self.shared.store.without_preview(&filter, limit).await.ok()?;
         if let Some(job) = found.iter().find(|job| !self.without.contains(job)) {

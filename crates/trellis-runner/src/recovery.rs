@@ -19,7 +19,7 @@ pub(crate) async fn take_back_own(shared: &Shared) -> bool {
     for id in requeued {
         // One that is gone meanwhile is no suspect.
         if let Ok(job) = shared.store.get(id).await {
-            shared.suspects.add(id, job.backend);
+            shared.suspects.add(id, job.demand());
         }
     }
     true

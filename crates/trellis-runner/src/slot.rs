@@ -80,12 +80,12 @@ impl Slot {
         }
         let settings = &self.shared.settings;
         let filter = ClaimFilter {
-            choices: self.shared.registry.claims(self.backend.as_ref()),
+            demands: self.shared.registry.claims(self.backend.as_ref()),
             running_limits: settings.running_limits.borrow().clone(),
             ability: (self.shared.abilities)(self.backend.as_ref()),
         };
         let turn = tokio::select! {
-            turn = self.shared.suspects.turn(&filter.choices) => turn,
+            turn = self.shared.suspects.turn(&filter.demands) => turn,
             () = self.shared.closing.cancelled() => return None,
         };
         // Never abandoned half-way: a claim that nobody hears of would wait until its lease lapses.
@@ -97,7 +97,7 @@ impl Slot {
         match claimed {
             Ok(claim) => {
                 let job = claim.as_ref().map(|claim| claim.lease.job);
-                let turn = self.shared.suspects.settle(turn, &filter.choices, job);
+                let turn = self.shared.suspects.settle(turn, &filter.demands, job);
                 claim.map(|claim| (claim, turn))
             }
             Err(error) => {

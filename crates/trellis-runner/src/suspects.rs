@@ -8,12 +8,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
-use trellis_core::{BackendChoice, JobId};
+use trellis_core::{Demand, JobId};
 
 /// The jobs that were at work when the server died, until each has had its turn.
 #[derive(Debug, Default)]
 pub(crate) struct Suspects {
-    jobs: Mutex<HashMap<JobId, BackendChoice>>,
+    jobs: Mutex<HashMap<JobId, Demand>>,
     turns: Arc<RwLock<()>>,
 }
 
@@ -29,8 +29,8 @@ pub(crate) enum Turn {
 
 impl Suspects {
     /// From now on this job is a suspect.
-    pub(crate) fn add(&self, job: JobId, choice: BackendChoice) {
-        self.jobs().insert(job, choice);
+    pub(crate) fn add(&self, job: JobId, demand: Demand) {
+        self.jobs().insert(job, demand);
     }
 
     /// It had its turn.
@@ -38,10 +38,10 @@ impl Suspects {
         self.jobs().remove(&job);
     }
 
-    /// Waits for a turn to claim one of `choices`: alone, where a suspect may be among them.
-    pub(crate) async fn turn(&self, choices: &[BackendChoice]) -> Turn {
+    /// Waits for a turn to claim one of `demands`: alone, where a suspect may be among them.
+    pub(crate) async fn turn(&self, demands: &[Demand]) -> Turn {
         let turns = Arc::clone(&self.turns);
-        if self.any_of(choices) {
+        if self.any_of(demands) {
             Turn::Alone(turns.write_owned().await)
         } else {
             Turn::Beside(turns.read_owned().await)
@@ -49,23 +49,23 @@ impl Suspects {
     }
 
     /// The turn for what was claimed with it. Jobs that were begun before come first in the queue: where another job was
-    /// claimed, or none, those of `choices` are not waiting any more.
-    pub(crate) fn settle(&self, turn: Turn, choices: &[BackendChoice], claimed: Option<JobId>) -> Turn {
+    /// claimed, or none, those of `demands` are not waiting any more.
+    pub(crate) fn settle(&self, turn: Turn, demands: &[Demand], claimed: Option<JobId>) -> Turn {
         let mut jobs = self.jobs();
         match turn {
             Turn::Alone(alone) if !claimed.is_some_and(|job| jobs.contains_key(&job)) => {
-                jobs.retain(|_, choice| !choices.contains(choice));
+                jobs.retain(|_, demand| !demands.contains(demand));
                 Turn::Beside(alone.downgrade())
             }
             turn => turn,
         }
     }
 
-    fn any_of(&self, choices: &[BackendChoice]) -> bool {
-        self.jobs().values().any(|choice| choices.contains(choice))
+    fn any_of(&self, demands: &[Demand]) -> bool {
+        self.jobs().values().any(|demand| demands.contains(demand))
     }
 
-    fn jobs(&self) -> MutexGuard<'_, HashMap<JobId, BackendChoice>> {
+    fn jobs(&self) -> MutexGuard<'_, HashMap<JobId, Demand>> {
         // Whole after each call.
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tracing::warn;
 use trellis_backend::{Backend, Capabilities, Readiness};
-use trellis_core::{Defaults, Failure, Format, Quality};
+use trellis_core::{Defaults, Failure, Format, Model, Quality};
 
 use crate::AppState;
 
@@ -45,6 +45,9 @@ pub(crate) struct BackendFacts {
     health: BackendHealth,
     /// What a person should know of its results.
     description: &'static str,
+    /// The model that it runs; a preview runs none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<Model>,
     /// Whether its results only give an idea of what TRELLIS would make.
     preview: bool,
     /// The formats that it makes.
@@ -69,6 +72,10 @@ pub(crate) struct Version {
     api: &'static str,
     /// What makes assets, the best first.
     backends: Vec<BackendFacts>,
+    /// The models that run here.
+    models: Vec<Model>,
+    /// The model of jobs that name none.
+    default_model: Model,
     /// Every format that one of them makes.
     formats: Vec<Format>,
     /// What is taken.
@@ -142,6 +149,13 @@ pub(crate) async fn version(State(state): State<AppState>) -> Json<Version> {
         name: "trellis-server",
         release: state.version.clone(),
         api: "1",
+        models: state
+            .registry
+            .all()
+            .iter()
+            .filter_map(|backend| backend.model())
+            .collect(),
+        default_model: state.registry.default_model(),
         formats: Format::ALL.into_iter().filter(made).collect(),
         backends,
         limits: Limits {
@@ -234,6 +248,7 @@ fn facts(backend: &dyn Backend) -> BackendFacts {
     BackendFacts {
         health: health(backend),
         description,
+        model: backend.model(),
         preview: *preview,
         formats: formats.clone(),
         multiview: *multiview,

@@ -12,7 +12,7 @@ use trellis_jobs::rules::{self, Record, Waiting};
 use trellis_jobs::{Ability, ClaimFilter, Needs, Owner, StoreError};
 use uuid::Uuid;
 
-use crate::lists::choices;
+use crate::lists::demands;
 use crate::rows::{Numbered, RECORD, record_row};
 use crate::session::{Found, Session};
 
@@ -27,7 +27,7 @@ pub(crate) const NEEDS: &str = "
     )
     SELECT needs FROM found WHERE needs IS NOT NULL";
 
-/// Of each owner who has jobs waiting, of each backend choice (`$1`) and of each kind of needs that can be met (`$4`) the oldest
+/// Of each owner who has jobs waiting, of each demand (`$1`) and of each kind of needs that can be met (`$4`) the oldest
 /// one that is not in `$3`, with the owner's last turn in the queue `$2`. Goes from owner to owner, not from job to job.
 pub(crate) const OLDEST_OF_EACH: &str = "
     WITH RECURSIVE waiting (owner) AS (
@@ -38,10 +38,10 @@ pub(crate) const OLDEST_OF_EACH: &str = "
         FROM waiting WHERE waiting.owner IS NOT NULL
     )
     SELECT oldest.id, oldest.number, oldest.owner, oldest.attempt > 0 AS again, coalesce(turns.turn, 0) AS turn
-    FROM waiting CROSS JOIN unnest($1::text[]) AS choice CROSS JOIN unnest($4::text[]) AS met
+    FROM waiting CROSS JOIN unnest($1::text[]) AS demand CROSS JOIN unnest($4::text[]) AS met
     CROSS JOIN LATERAL (
         SELECT id, number, owner, attempt FROM jobs
-        WHERE state = 'queued' AND jobs.owner = waiting.owner AND backend = choice AND needs = met
+        WHERE state = 'queued' AND jobs.owner = waiting.owner AND backend = demand AND needs = met
             AND number <> ALL($3::bigint[])
         ORDER BY number LIMIT 1) AS oldest
     LEFT JOIN turns ON turns.queue = $2 AND turns.owner = waiting.owner";
@@ -60,8 +60,8 @@ pub(crate) async fn next(
     session: &Session,
     filter: &ClaimFilter,
 ) -> Result<Option<Numbered<Record>>, StoreError> {
-    let choices = choices(filter);
-    let queue = choices.join(" ");
+    let demands = demands(filter);
+    let queue = demands.join(" ");
     if !filter.running_limits.is_empty() {
         session.rows(LIMITS, &[]).await?;
     }
@@ -69,7 +69,7 @@ pub(crate) async fn next(
     let mut waits = false;
     loop {
         let except: Vec<i64> = held.iter().filter(|_| !waits).map(|job| job.number).collect();
-        let mut waiting = waiting(session, &choices, &queue, &except, filter).await?;
+        let mut waiting = waiting(session, &demands, &queue, &except, filter).await?;
         for job in &mut waiting {
             if held.iter().any(|held| held.owner == job.owner) {
                 job.turn = u64::MAX;
@@ -93,14 +93,14 @@ pub(crate) async fn next(
 
 async fn waiting(
     session: &Session,
-    choices: &[&str],
+    demands: &[String],
     queue: &str,
     except: &[i64],
     filter: &ClaimFilter,
 ) -> Result<Vec<Waiting>, StoreError> {
     let met = met(session, &filter.ability).await?;
-    let mut waiting = found(session, OLDEST_OF_EACH, &[&choices, &queue, &except, &met]).await?;
-    waiting.extend(found(session, WAITING_AGAIN, &[&choices, &except, &met]).await?);
+    let mut waiting = found(session, OLDEST_OF_EACH, &[&demands, &queue, &except, &met]).await?;
+    waiting.extend(found(session, WAITING_AGAIN, &[&demands, &except, &met]).await?);
     if !filter.running_limits.is_empty() && !waiting.is_empty() {
         let running = running(session).await?;
         for job in &mut waiting {

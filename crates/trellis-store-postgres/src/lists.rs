@@ -21,9 +21,9 @@ pub(crate) fn clamped(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// The names of the choices that somebody serves.
-pub(crate) fn choices(filter: &ClaimFilter) -> Vec<&'static str> {
-    filter.choices.iter().map(|choice| choice.name()).collect()
+/// What somebody serves, as jobs have it.
+pub(crate) fn demands(filter: &ClaimFilter) -> Vec<String> {
+    filter.demands.iter().map(ToString::to_string).collect()
 }
 
 /// Live jobs that fit and list nothing yet: before a job's result nothing but its preview is listed.
@@ -38,7 +38,7 @@ pub(crate) async fn without_preview(
              WHERE state IN ('queued', 'running') AND backend = ANY($1)
                AND NOT EXISTS (SELECT 1 FROM artifacts WHERE artifacts.job = jobs.number)
              ORDER BY number LIMIT $2",
-            &[&choices(filter), &i64::from(limit)],
+            &[&demands(filter), &i64::from(limit)],
         )
         .await?;
     ids(&found)

@@ -1,7 +1,7 @@
 //! Rows of jobs to values. A job is read with all that belongs to it in one statement, so that it is of one moment.
 
 use serde::de::DeserializeOwned;
-use trellis_core::{Artifact, AssetName, Input, Job, JobId, JobState, JobWebhook, Transition};
+use trellis_core::{Artifact, AssetName, Demand, Input, Job, JobId, JobState, JobWebhook, Transition};
 use trellis_jobs::rules::{Hold, Record};
 use trellis_jobs::{
     BlobKey, CacheKey, Latents, Owner, StoreError, StoredJob, Thumbnail, Webhook, WorkerName,
@@ -53,7 +53,7 @@ pub(crate) fn job_row(row: &Found) -> Result<StoredJob, StoreError> {
         owner: None,
         state: row.parsed("state")?,
         name: row.get::<Option<String>>("name")?.map(AssetName::from),
-        backend: row.parsed("backend")?,
+        backend: row.parsed::<Demand>("backend")?.backend(),
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,
         attempt: row.number("attempt")?,

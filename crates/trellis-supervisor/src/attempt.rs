@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use trellis_backend::{
     AssetLabel, Content, Latents, Made, Output, Reporter, Request, engine_formats, open_left, with_converted,
 };
-use trellis_core::{Failure, FailureKind, GenerateError, Params, counted, is_plain_name, plain_line};
+use trellis_core::{Failure, FailureKind, GenerateError, Model, Params, counted, is_plain_name, plain_line};
 
 use crate::cause::{Cause, without_paths};
 use crate::limits::Limits;
@@ -23,8 +23,13 @@ use crate::ticket::{Ended, File, Finished, Left, Task, Ticket, Update};
 /// More than the latents of any job: a grid of 64³ places of 8 numbers takes 13 MB.
 const MOST_LATENTS: u64 = 64 << 20;
 
-/// What a person should know of the results.
-pub(crate) const DESCRIPTION: &str = "Microsoft TRELLIS on a GPU";
+/// What a person should know of the results of a model.
+pub(crate) fn description(model: Model) -> &'static str {
+    match model {
+        Model::TrellisImageLarge => "Microsoft TRELLIS on a GPU",
+        Model::Trellis2 => "Microsoft TRELLIS.2 on a GPU",
+    }
+}
 
 /// What an attempt needs of the supervisor.
 pub(crate) trait Workers: Sync {
@@ -81,7 +86,7 @@ pub(crate) async fn make(
 fn label(request: &Request) -> AssetLabel {
     AssetLabel {
         name: request.name.to_string(),
-        about: DESCRIPTION,
+        about: description(request.params.model.model()),
     }
 }
 
@@ -168,7 +173,9 @@ async fn prepare(request: &Request, max_pixels: u64) -> Result<(Task, Vec<String
         traceparent: request.traceparent,
         low_vram: false,
         latents,
-        keep_latents: matches!(request.latents, Latents::Keep),
+        // TRELLIS.2's are two latents, which nothing decodes again yet.
+        keep_latents: matches!(request.latents, Latents::Keep)
+            && request.params.model.model() == Model::TrellisImageLarge,
     };
     Ok((task, written.notes))
 }

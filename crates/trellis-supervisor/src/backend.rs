@@ -9,14 +9,14 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 use trellis_backend::{Backend, Capabilities, Output, Readiness, Reporter, Request};
 use trellis_core::{
-    BackendChoice, Failure, FailureKind, Format, GenerateError, WorkerCommand, WorkerCounters, WorkerState,
-    WorkerStatus,
+    BackendChoice, Failure, FailureKind, Format, GenerateError, Model, WorkerCommand, WorkerCounters,
+    WorkerState, WorkerStatus,
 };
 
-use crate::attempt::{DESCRIPTION, Workers, make};
+use crate::attempt::{Workers, description, make};
 use crate::driver::{Driver, Parts};
 use crate::environment::{own, variant};
-use crate::launch::{LaunchSettings, Launcher};
+use crate::launch::{LaunchSettings, Launcher, backend_name};
 use crate::limits::Limits;
 use crate::python::{UnpackError, unpack};
 use crate::record::WorkerSnapshot;
@@ -41,6 +41,7 @@ pub struct SupervisorSettings {
 /// TRELLIS in worker processes, one or more for each GPU.
 pub struct TrellisBackend {
     capabilities: Capabilities,
+    model: Model,
     /// As its workers' environment makes it.
     variant: String,
     limits: Limits,
@@ -71,7 +72,8 @@ impl TrellisBackend {
         let launch = Arc::new(settings.launch);
         let (entry, queue) = Queue::new();
         let mut backend = Self {
-            capabilities: capabilities(gpus.len()),
+            capabilities: capabilities(launch.runs, gpus.len()),
+            model: launch.runs,
             variant: variant(own),
             limits: settings.limits,
             workers: Vec::new(),
@@ -179,13 +181,16 @@ fn shared(gpus: Vec<Option<Gpu>>) -> Vec<(Option<Gpu>, Arc<Share>)> {
     gpus.into_iter().map(with_its_share).collect()
 }
 
-/// What TRELLIS can do with so many workers, wherever they are.
-pub fn capabilities(workers: usize) -> Capabilities {
+/// What a model can do with so many workers, wherever they are.
+pub fn capabilities(model: Model, workers: usize) -> Capabilities {
+    // TRELLIS.2 has no splats, and its turntable needs them.
+    let of_splats = |format: &Format| matches!(format, Format::GaussianPly | Format::Turntable);
+    let made = |format: &Format| model == Model::TrellisImageLarge || !of_splats(format);
     Capabilities {
-        name: "trellis",
-        description: DESCRIPTION,
+        name: backend_name(model),
+        description: description(model),
         preview: false,
-        formats: Format::ALL.to_vec(),
+        formats: Format::ALL.into_iter().filter(made).collect(),
         multiview: true,
         slots: workers.max(1),
     }
@@ -255,6 +260,10 @@ impl Backend for TrellisBackend {
 
     fn choice(&self) -> BackendChoice {
         BackendChoice::Trellis
+    }
+
+    fn model(&self) -> Option<Model> {
+        Some(self.model)
     }
 
     fn readiness(&self) -> Readiness {

@@ -15,12 +15,14 @@ use crate::python::MODULE;
 use crate::share::Share;
 use trellis_core::Gpu;
 
-/// The model that workers load: the one there is.
-const MODEL: Model = Model::DEFAULT;
+/// The file of FlexGEMM's own tuning.
+const TUNING: &str = "FLEX_GEMM_AUTOTUNE_CACHE_PATH";
 
 /// What all workers of a server are started with.
 #[derive(Debug, Clone)]
 pub struct LaunchSettings {
+    /// The model.
+    pub runs: Model,
     /// The Python interpreter that has TRELLIS and torch.
     pub python: PathBuf,
     /// The model folder.
@@ -39,6 +41,14 @@ pub struct LaunchSettings {
     pub warm_up: bool,
 }
 
+/// The name of the backend that runs a model; its workers' names begin so.
+pub(crate) fn backend_name(model: Model) -> &'static str {
+    match model {
+        Model::TrellisImageLarge => "trellis",
+        Model::Trellis2 => "trellis2",
+    }
+}
+
 /// Starts one worker.
 #[derive(Debug)]
 pub(crate) struct Launcher {
@@ -55,7 +65,7 @@ pub(crate) struct Launcher {
 
 impl Launcher {
     pub(crate) fn name(&self) -> Arc<str> {
-        format!("trellis-{}", self.number).into()
+        format!("{}-{}", backend_name(self.settings.runs), self.number).into()
     }
 
     pub(crate) fn gpu(&self) -> Option<&Gpu> {
@@ -77,7 +87,7 @@ impl Launcher {
         match now {
             Ok(Ok(found)) => match found.gpus.iter().find(|gpu| gpu.uuid == uuid) {
                 Some(gpu) => {
-                    let asked = (MODEL, self.settings.defaults.quality);
+                    let asked = (self.settings.runs, self.settings.defaults.quality);
                     admit(asked, gpu, &self.share, low_vram)
                 }
                 None => Err(Cause::Spawn {
@@ -106,6 +116,12 @@ impl Launcher {
             // the packages, where numba would keep it, nothing may be writable.
             set.push(("NUMBA_CACHE_DIR", settings.state.join("numba-cache").into()));
         }
+        if settings.runs == Model::Trellis2 {
+            // FlexGEMM times its kernels for each shape that it meets, half a minute and more each: kept, and the
+            // same sums come out again.
+            let record = own(TUNING).unwrap_or_else(|| settings.state.join("flex-gemm.json").into());
+            set.push((TUNING, record));
+        }
         for (name, folder) in [
             ("TORCH_HOME", &settings.torch_home),
             ("U2NET_HOME", &settings.u2net_home),
@@ -131,14 +147,14 @@ impl Launcher {
 
     pub(crate) fn load(&self, low_vram: bool) -> ToWorker {
         ToWorker::Load {
-            model: MODEL,
+            model: self.settings.runs,
             folder: self.settings.model.clone(),
             quality: self.settings.defaults.quality,
             low_vram,
             warm_up: self
                 .settings
                 .warm_up
-                .then(|| Params::warm_up(MODEL, &self.settings.defaults)),
+                .then(|| Params::warm_up(self.settings.runs, &self.settings.defaults)),
         }
     }
 }
@@ -151,6 +167,7 @@ mod tests {
 
     fn turns(workers: usize) -> Option<OsString> {
         let settings = LaunchSettings {
+            runs: Model::DEFAULT,
             python: "python3".into(),
             model: "model".into(),
             torch_home: None,

@@ -71,7 +71,11 @@ impl Limits {
     pub fn stall(&self, stage: Stage) -> Duration {
         let seconds = match stage {
             Stage::Preprocess | Stage::Condition => 180,
-            Stage::SparseStructure | Stage::StructuredLatent | Stage::Decode | Stage::Export => 300,
+            Stage::SparseStructure
+            | Stage::StructuredLatent
+            | Stage::TextureLatent
+            | Stage::Decode
+            | Stage::Export => 300,
             Stage::Simplify | Stage::Texture => 600,
         };
         Duration::from_secs(seconds).mul_f64(self.patience)

@@ -16,6 +16,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "caching.py",
     "channel.py",
     "checkpoints.py",
+    "cutout.py",
     "deferred.py",
     "determinism.py",
     "exports.py",
@@ -23,6 +24,8 @@ const SOURCES: &[(&str, &str)] = sources![
     "failures.py",
     "families/__init__.py",
     "families/trellis1.py",
+    "families/trellis2.py",
+    "families/trellis2_files.py",
     "family.py",
     "generate.py",
     "graphs.py",
@@ -35,6 +38,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "parent.py",
     "pictures.py",
     "placement.py",
+    "plausible.py",
     "protocol.py",
     "quality.py",
     "session.py",
@@ -51,6 +55,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "texture/simplify.py",
     "texture/unwrap.py",
     "turns.py",
+    "views.py",
     "warmup.py",
 ];
 

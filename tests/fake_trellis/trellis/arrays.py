@@ -16,6 +16,15 @@ class Rows:
         self.rows = rows
         self.shape = (len(rows), len(rows[0]) if rows else 0)
 
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        """For where numpy happens to be installed."""
+        import numpy
+
+        return numpy.array(self.rows, dtype)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
     def __getitem__(self, key: tuple[slice, Any]) -> Any:
         _, columns = key
         if isinstance(columns, int):
@@ -30,6 +39,10 @@ class Rows:
 
     def __neg__(self) -> Rows:
         return Rows([[-value for value in row] for row in self.rows])
+
+    def __add__(self, other: Rows) -> Rows:
+        pairs = zip(self.rows, other.rows, strict=True)
+        return Rows([[a + b for a, b in zip(*rows, strict=True)] for rows in pairs])
 
     def __mul__(self, factor: float) -> Rows:
         return Rows([[value * factor for value in row] for row in self.rows])

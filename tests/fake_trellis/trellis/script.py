@@ -1,7 +1,7 @@
 """What goes wrong, and when: rules from `script.json` in the model folder.
 
 A rule is an object: `at` names a place (`import`, `model:NAME`, `hub`, `preprocess`, `condition`,
-`sparse_structure`, `structured_latent`, `decode`, `simplify`, `texture`, `export`), `do` an action below.
+`sparse_structure`, `structured_latent`, `texture_latent`, `decode`, `simplify`, `texture`, `export`), `do` an action below.
 Optional: `step` (of a sampler, from 1), `seed` (of the job), `times` (how often in all, over all processes),
 `only_high_vram` (not while models are kept in main memory), and the action's own fields.
 """
@@ -27,6 +27,8 @@ FOLDER = Path(os.environ.get("TRELLIS_MODEL_PATH", "."))
 offloaded = False
 # Set by `pad`: how many bytes a GLB gets that mean nothing.
 padding = 0
+# Set by `empty`: whether meshes have no faces.
+empty = False
 
 
 def _rules() -> list[dict[str, Any]]:
@@ -137,6 +139,11 @@ def _pad(rule: dict[str, Any]) -> None:
     padding = rule["bytes"]
 
 
+def _empty(_rule: dict[str, Any]) -> None:
+    global empty  # noqa: PLW0603 read where the mesh is made
+    empty = True
+
+
 def _open_url(rule: dict[str, Any]) -> None:
     urllib.request.urlopen(rule["url"], timeout=5)
 
@@ -158,5 +165,6 @@ ACTIONS: dict[str, Callable[[dict[str, Any]], None]] = {
     "connect": lambda rule: socket.create_connection((rule["host"], 443), timeout=5).close(),
     "open_url": _open_url,
     "pad": _pad,
+    "empty": _empty,
     "write_stderr": lambda rule: print(rule["text"], file=sys.stderr, flush=True),
 }

@@ -9,7 +9,7 @@ from ..family import Family
 from ..protocol import Kind
 
 # The module of each model, by the model's name in parameters.
-MODULES = {"trellis-image-large": "trellis1"}
+MODULES = {"trellis-image-large": "trellis1", "trellis2-4b": "trellis2"}
 
 
 def family_of(model: str) -> Family:

@@ -24,6 +24,7 @@ from ..family import Report, Run, Save, own_params
 from ..hooks import counted, reporting, restored
 from ..pictures import squared
 from ..placement import Placement
+from ..plausible import refuse_implausible
 from ..protocol import Format, Kind, Params, Stage
 from ..quality import Quality
 from ..stages import Stages
@@ -68,6 +69,8 @@ class Own:
     slat_guidance_strength: float
     multiimage_algo: str
     quality: str
+    mesh_simplify: float
+    texture_size: int
 
     @classmethod
     def of(cls, params: Params) -> Own:
@@ -154,8 +157,14 @@ class Trellis1:
         }
         with _listening(run, own):
             if len(pictures) == 1:
-                return dict(run.pipeline.run(pictures[0], **options))
-            return dict(run.pipeline.run_multi_image(pictures, mode=own.multiimage_algo, **options))
+                decoded = dict(run.pipeline.run(pictures[0], **options))
+            else:
+                decoded = dict(run.pipeline.run_multi_image(pictures, mode=own.multiimage_algo, **options))
+        for mesh in decoded.get("mesh", []):
+            # One that TRELLIS itself calls empty is told so where it is needed.
+            if mesh.success:
+                refuse_implausible(mesh.vertices, mesh.faces)
+        return decoded
 
     def latents(self, decoded: dict[str, Any]) -> Save:
         return latents.saving(decoded[LATENTS].coords, decoded[LATENTS].feats)
@@ -183,7 +192,8 @@ class Trellis1:
         took_part = (("diff_gaussian_rasterization", drawn), ("nvdiffrast.torch", mended))
         return [name.partition(".")[0] for name, took in took_part if took and is_imported(name)]
 
-    def notes(self, params: Params) -> list[str]:
+    def notes(self, params: Params, decoded: Any) -> list[str]:
+        del decoded
         notes = []
         if quality_of(params) is Quality.DRAFT:
             notes.append(f"made as a `draft`: {caching.LOSS}")
@@ -452,25 +462,25 @@ class Exports:
         if not self.run.params.texture:
             vertices, faces = self._simplified()
             return plain_mesh(upright(vertices), faces, None, "glb")
-        splats, decoded, params = self.decoded["gaussian"][0], self._mesh(), self.run.params
-        if quality_of(params).ours:
+        splats, decoded, own = self.decoded["gaussian"][0], self._mesh(), Own.of(self.run.params)
+        if quality_of(self.run.params).ours:
             # Only here, for it imports torch.
             glb = importlib.import_module("trellis_worker.texture.glb")
             trellis = glb.Trellis(self.processing, importlib.import_module("trellis.utils.render_utils"))
-            mesh = glb.to_glb(trellis, splats, self._simplified(), params.texture_size, self.run.stages)
+            mesh = glb.to_glb(trellis, splats, self._simplified(), own.texture_size, self.run.stages)
         else:
             mesh = self.processing.to_glb(
                 splats,
                 decoded,
-                simplify=params.mesh_simplify,
-                texture_size=params.texture_size,
+                simplify=own.mesh_simplify,
+                texture_size=own.texture_size,
                 verbose=False,
             )
         return lambda path: mesh.export(str(path), file_type="glb")
 
     def _simplified(self) -> tuple[Any, Any]:
         """The mesh as `to_glb` simplifies it and closes its holes."""
-        mesh, simplify = self._mesh(), self.run.params.mesh_simplify
+        mesh, simplify = self._mesh(), Own.of(self.run.params).mesh_simplify
         simplified: tuple[Any, Any] = self.processing.postprocess_mesh(
             mesh.vertices.cpu().numpy(),
             mesh.faces.cpu().numpy(),

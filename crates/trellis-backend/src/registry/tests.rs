@@ -1,7 +1,7 @@
 //! Where jobs go.
 
 use tokio_util::sync::CancellationToken;
-use trellis_core::GenerateError;
+use trellis_core::{AskedBackend, GenerateError};
 
 use super::*;
 use crate::{Capabilities, Output, Reporter, Request};
@@ -9,6 +9,7 @@ use crate::{Capabilities, Output, Reporter, Request};
 struct Fixed {
     capabilities: Capabilities,
     choice: BackendChoice,
+    model: Option<Model>,
     readiness: Readiness,
 }
 
@@ -20,6 +21,10 @@ impl Backend for Fixed {
 
     fn choice(&self) -> BackendChoice {
         self.choice
+    }
+
+    fn model(&self) -> Option<Model> {
+        self.model
     }
 
     fn readiness(&self) -> Readiness {
@@ -37,9 +42,19 @@ impl Backend for Fixed {
 }
 
 fn backend(choice: BackendChoice, readiness: Readiness) -> Arc<dyn Backend> {
-    let (name, formats) = match choice {
-        BackendChoice::Trellis => ("trellis", vec![Format::Glb, Format::GaussianPly]),
-        _ => ("relief", vec![Format::Glb, Format::Stl]),
+    let model = (choice == BackendChoice::Trellis).then_some(Model::TrellisImageLarge);
+    of_model(choice, model, readiness)
+}
+
+fn second(readiness: Readiness) -> Arc<dyn Backend> {
+    of_model(BackendChoice::Trellis, Some(Model::Trellis2), readiness)
+}
+
+fn of_model(choice: BackendChoice, model: Option<Model>, readiness: Readiness) -> Arc<dyn Backend> {
+    let (name, formats) = match model {
+        Some(Model::TrellisImageLarge) => ("trellis", vec![Format::Glb, Format::GaussianPly]),
+        Some(Model::Trellis2) => ("trellis2", vec![Format::Glb]),
+        None => ("relief", vec![Format::Glb, Format::Stl]),
     };
     Arc::new(Fixed {
         capabilities: Capabilities {
@@ -51,6 +66,7 @@ fn backend(choice: BackendChoice, readiness: Readiness) -> Arc<dyn Backend> {
             slots: 1,
         },
         choice,
+        model,
         readiness,
     })
 }
@@ -74,13 +90,14 @@ fn starting() -> Readiness {
     }
 }
 
-fn said(registry: &Registry, choice: BackendChoice, formats: &[Format]) -> String {
-    match registry.route(choice, formats) {
+fn said(registry: &Registry, demand: impl Into<Demand>, formats: &[Format]) -> String {
+    let demand = demand.into();
+    match registry.route(demand, formats) {
         Route::Never(failure) => format!("{}: {}", failure.kind.name(), failure.message),
         route => {
             let waits = matches!(route, Route::Wait(_));
             let backend = route.backend().unwrap();
-            let reason = registry.reason(choice, formats, &backend);
+            let reason = registry.reason(demand, formats, &backend);
             format!(
                 "{}{}: {reason}",
                 if waits { "waits for " } else { "" },
@@ -159,7 +176,7 @@ fn worked_on_by(registry: &Registry, choice: BackendChoice, formats: &[Format]) 
         .all()
         .iter()
         .filter(|backend| backend.readiness() == Readiness::Ready);
-    ready.find(|backend| registry.claims(backend.as_ref()).contains(&choice))?;
+    ready.find(|backend| registry.claims(backend.as_ref()).contains(&choice.into()))?;
     let backend = registry.route(choice, formats).backend();
     backend.ok().map(|backend| name(&backend))
 }
@@ -179,7 +196,7 @@ fn refusal_cache_and_claims_agree_whatever_is_ready() {
                 let holders = registry
                     .all()
                     .iter()
-                    .filter(|backend| registry.claims(backend.as_ref()).contains(&choice));
+                    .filter(|backend| registry.claims(backend.as_ref()).contains(&choice.into()));
                 assert_eq!(holders.count(), 1, "{choice}");
                 for formats in [
                     &[Format::Glb][..],
@@ -216,4 +233,79 @@ fn refusal_cache_and_claims_agree_whatever_is_ready() {
             }
         }
     }
+}
+
+#[test]
+fn a_job_goes_to_what_runs_its_model_and_a_server_without_it_says_so() {
+    let auto =
+        |registry: &Registry, model| said(registry, Demand::new(BackendChoice::Auto, model), &[Format::Glb]);
+    let named = |registry: &Registry, model| {
+        said(
+            registry,
+            Demand::new(BackendChoice::Trellis, model),
+            &[Format::Glb],
+        )
+    };
+    let with = |second_one: Readiness| {
+        Registry::new(vec![
+            backend(BackendChoice::Relief, Readiness::Ready),
+            backend(BackendChoice::Trellis, Readiness::Ready),
+            second(second_one),
+        ])
+    };
+    let both = with(Readiness::Ready);
+    assert_eq!(both.default_model(), Model::TrellisImageLarge);
+    for ask in [auto, named] {
+        assert!(ask(&both, Model::TrellisImageLarge).starts_with("trellis: "));
+        assert!(ask(&both, Model::Trellis2).starts_with("trellis2: "));
+    }
+    assert_eq!(
+        auto(&with(unavailable()), Model::Trellis2),
+        "relief: `trellis2` is not available: no NVIDIA driver was found"
+    );
+    let first = registry(Readiness::Ready);
+    let refusal = "unsupported: this server does not run `trellis2-4b`, only `trellis-image-large`";
+    assert_eq!(auto(&first, Model::Trellis2), refusal);
+    assert_eq!(named(&first, Model::Trellis2), refusal);
+    let relief = Demand::new(BackendChoice::Relief, Model::Trellis2);
+    assert_eq!(
+        said(&first, relief, &[Format::Glb]),
+        "relief: `relief` was asked for"
+    );
+    let other = Registry::new(vec![second(Readiness::Ready)]);
+    assert_eq!(other.default_model(), Model::Trellis2);
+    let refusal = "unsupported: this server does not run `trellis-image-large`, only `trellis2-4b`";
+    assert_eq!(auto(&other, Model::TrellisImageLarge), refusal);
+    let preview = Registry::new(vec![backend(BackendChoice::Relief, Readiness::Ready)]);
+    assert_eq!(
+        auto(&preview, Model::Trellis2),
+        "unsupported: this server does not run `trellis2-4b`, it has only `relief`"
+    );
+}
+
+/// No slot takes a job of a model that its backend does not run, and every job that is accepted is taken by one.
+#[test]
+fn slots_claim_the_jobs_of_their_own_model() {
+    let registry = Registry::new(vec![
+        backend(BackendChoice::Relief, Readiness::Ready),
+        backend(BackendChoice::Trellis, Readiness::Ready),
+        second(Readiness::Ready),
+    ]);
+    let claimed: Vec<String> = registry
+        .all()
+        .iter()
+        .map(|backend| {
+            let claims = registry.claims(backend.as_ref());
+            let claims: Vec<String> = claims.iter().map(ToString::to_string).collect();
+            format!("{}: {}", name(backend), claims.join(" "))
+        })
+        .collect();
+    assert_eq!(
+        claimed,
+        [
+            "trellis: auto trellis",
+            "trellis2: auto/trellis2-4b trellis/trellis2-4b",
+            "relief: relief relief/trellis2-4b"
+        ]
+    );
 }

@@ -4,6 +4,7 @@
 
 mod bars;
 mod check;
+mod dinov3;
 mod fetch;
 mod list;
 mod lock;
@@ -37,6 +38,7 @@ pub(crate) struct ModelArgs {
 #[derive(Debug, Subcommand)]
 enum Action {
     Check(check::CheckArgs),
+    Dinov3(dinov3::Dinov3Args),
     Fetch(fetch::FetchArgs),
     Lock(lock::LockArgs),
     Repair(repair::RepairArgs),
@@ -50,6 +52,7 @@ pub(crate) fn run(args: ModelArgs, context: &Context<'_>) -> Result<Exit, CliErr
     };
     let (outcome, json) = match args.action {
         Action::Check(args) => (check::run(&args, &machine), args.json),
+        Action::Dinov3(args) => (dinov3::run(&args), false),
         Action::Fetch(args) => (fetch::run(&args, &machine), args.json),
         Action::Lock(args) => (lock::run(&args, &machine), args.json),
         Action::Repair(args) => (repair::run(&args, &machine), args.json),

@@ -60,6 +60,9 @@ settings! {
     "backend", "backend", "TRELLIS_BACKEND", Kind::Backend, "auto" =>
         "Which backend works: `auto` takes every one that is there, the best first; another name \
          leaves only that one";
+    "default_model", "default-model", "TRELLIS_DEFAULT_MODEL",
+        Kind::Choice(&["auto", "trellis-image-large", "trellis2-4b"]), "auto" =>
+        "The model of jobs that name none: `auto` is `trellis-image-large` unless only the other one runs here";
     "drain_seconds", "drain-seconds", "TRELLIS_DRAIN_SECONDS", whole(0, 86_400), "30" =>
         "How long running jobs may finish after SIGTERM; then they go back to the queue";
     "role", "role", "TRELLIS_ROLE", Kind::Choice(&["all", "api", "worker"]), "all" =>
@@ -183,6 +186,16 @@ settings! {
          another: 100 is 3 to 10 minutes by the stage";
     "trellis.preview", "preview", "TRELLIS_PREVIEW", Kind::Switch, "true" =>
         "Deliver the embedded preview as `preview.glb` while a job waits for TRELLIS or is worked on";
+    "trellis2.model", "trellis2-model", "TRELLIS_TRELLIS2_MODEL", Kind::PathOrNone, "" =>
+        "TRELLIS.2's model folder, the one with `pipeline.json`; without one there is no TRELLIS.2. `trellis.warm_up`, \
+         `trellis.patience_percent` and `trellis.preview` hold for it too";
+    "trellis2.python", "trellis2-python", "TRELLIS_TRELLIS2_PYTHON", Kind::Program, "python3" =>
+        "Python interpreter that has TRELLIS.2 and torch; the two families need different packages";
+    "trellis2.gpus", "trellis2-gpus", "TRELLIS_TRELLIS2_GPUS", Kind::Gpus, "all" =>
+        "Which GPUs get a worker of TRELLIS.2, as in `trellis.gpus`; beside a worker of TRELLIS both need room on it";
+    "trellis2.low_vram", "trellis2-low-vram", "TRELLIS_TRELLIS2_LOW_VRAM", Kind::Switch, "false" =>
+        "Keep TRELLIS.2's models in main memory and bring each to the GPU for its stage; chosen by itself where only \
+         that fits, which on a GPU of 24 GB is so";
 }
 
 /// The setting with that key.

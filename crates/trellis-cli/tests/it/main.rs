@@ -12,6 +12,7 @@ mod keys;
 mod lock;
 mod metrics;
 mod migrate;
+mod models;
 #[cfg(feature = "otlp")]
 mod otlp;
 #[path = "../../../trellis-store-postgres/tests/it/server.rs"]

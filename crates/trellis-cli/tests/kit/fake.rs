@@ -24,6 +24,28 @@ pub(crate) fn model(home: &Path, rules: &Value) -> PathBuf {
     folder
 }
 
+/// A model folder of TRELLIS.2 in `home`, and the flags of a server with a worker on it.
+pub(crate) fn trellis2(home: &Path) -> Vec<String> {
+    let folder = home.join("trellis2");
+    let written = Command::new("python3")
+        .args([
+            fake().join("model.py").as_os_str(),
+            "--trellis2".as_ref(),
+            folder.as_os_str(),
+        ])
+        .status();
+    assert!(written.expect("python3 runs").success());
+    let text = |path: &Path| path.to_str().expect("it is UTF-8").to_owned();
+    vec![
+        "--trellis2-model".to_owned(),
+        text(&folder),
+        "--trellis2-python".to_owned(),
+        text(&fake().join("python")),
+        "--trellis2-gpus".to_owned(),
+        "unchecked:1".to_owned(),
+    ]
+}
+
 /// Flags of a server with so many workers on a model folder, without a warm-up.
 pub(crate) fn flags(model: &Path, workers: u32) -> Vec<String> {
     let python = fake().join("python");

@@ -55,6 +55,11 @@ pub enum Kind {
         /// The name of their schema in the HTTP contract, where they have one.
         schema: Option<&'static str>,
     },
+    /// Two numbers from 0 to 1, the smaller one first.
+    Interval {
+        /// The default.
+        default: [f64; 2],
+    },
     /// Formats, at least one; a GLB by default.
     Formats,
 }
@@ -70,6 +75,8 @@ pub enum Given {
     Flag(bool),
     /// A name.
     Name(&'static str),
+    /// Two numbers.
+    Interval([f64; 2]),
     /// Formats.
     Formats(Vec<Format>),
 }
@@ -102,6 +109,13 @@ impl Kind {
         }
     }
 
+    /// From the first to the last.
+    pub(super) const fn interval(first: f64, last: f64) -> Self {
+        Self::Interval {
+            default: [first, last],
+        }
+    }
+
     /// From `least` to `most`.
     pub(super) const fn real(least: f64, most: f64, default: f64) -> Self {
         Self::Real { least, most, default }
@@ -115,6 +129,7 @@ impl Kind {
             Self::Real { default, .. } => Given::Real(default),
             Self::Flag { default } => Given::Flag(default),
             Self::Choice { default, .. } => Given::Name(default?),
+            Self::Interval { default } => Given::Interval(default),
             Self::Formats => Given::Formats(vec![Format::Glb]),
         })
     }
@@ -147,6 +162,7 @@ impl Kind {
                 Some(format!("{} or {most}", first.join(", ")))
             }
             Self::Real { least, most, .. } => Some(format!("{least} to {most}")),
+            Self::Interval { .. } => Some("two numbers from 0 to 1, the smaller one first".to_owned()),
             Self::Flag { .. } | Self::Choice { .. } | Self::Formats => None,
         }
     }
@@ -164,6 +180,9 @@ impl Kind {
             (Self::Choice { names, .. }, Given::Name(name)) => names.contains(name),
             (Self::Formats, Given::Formats(formats)) => !formats.is_empty(),
             (Self::Flag { .. }, Given::Flag(_)) => true,
+            (Self::Interval { .. }, Given::Interval([first, last])) => {
+                0.0 <= *first && first <= last && *last <= 1.0
+            }
             _ => false,
         }
     }
@@ -173,7 +192,9 @@ impl Parameter {
     /// The whole sentence but for its full stop: what it is for, and the numbers that it takes.
     pub fn sentence(&self) -> String {
         match (self.kind.range(), self.kind) {
-            (Some(range), Kind::Whole { step: 2.., .. }) => format!("{}: {range}", self.about),
+            (Some(range), Kind::Whole { step: 2.., .. } | Kind::Interval { .. }) => {
+                format!("{}: {range}", self.about)
+            }
             (Some(range), _) => format!("{}, {range}", self.about),
             (None, _) => self.about.to_owned(),
         }
@@ -190,6 +211,7 @@ impl Parameter {
 
     fn refused(&self, value: Option<&Given>) -> ParamError {
         let allowed = match (self.kind.range(), self.kind) {
+            (Some(range), Kind::Interval { .. }) => format!("{range}, are allowed"),
             (Some(range), _) => format!("{range} is allowed"),
             (None, Kind::Choice { names, .. }) => format!("choose from `{}`", names.join("`, `")),
             (None, Kind::Formats) => "name at least one format".to_owned(),
@@ -210,6 +232,8 @@ impl fmt::Display for Given {
             Self::Real(value) => value.fmt(f),
             Self::Flag(value) => value.fmt(f),
             Self::Name(value) => value.fmt(f),
+            // As the command line takes it.
+            Self::Interval([first, last]) => write!(f, "{first},{last}"),
             Self::Formats(formats) if formats.is_empty() => f.write_str("empty"),
             Self::Formats(formats) => {
                 let names: Vec<&str> = formats.iter().map(|format| format.name()).collect();
@@ -245,6 +269,15 @@ impl FromGiven for bool {
     }
 }
 
+impl FromGiven for [f64; 2] {
+    fn from_given(given: Given) -> Option<Self> {
+        let Given::Interval(value) = given else {
+            return None;
+        };
+        Some(value)
+    }
+}
+
 /// Without repetition.
 impl FromGiven for Vec<Format> {
     fn from_given(given: Given) -> Option<Self> {
@@ -276,5 +309,6 @@ into_given! {
     f64 => |value| Self::Real(value);
     bool => |value| Self::Flag(value);
     &'static str => |value| Self::Name(value);
+    [f64; 2] => |value| Self::Interval(value);
     Vec<Format> => |value| Self::Formats(value);
 }

@@ -20,7 +20,7 @@ use crate::Format;
 ///
 /// let asked = ParamsPatch::default().with("seed", 7).with("mesh_simplify", 0.5);
 /// assert_eq!(asked, serde_json::from_str(r#"{"seed": 7, "mesh_simplify": 0.5}"#).unwrap());
-/// assert_eq!(asked.resolve(0).unwrap().texture_size, 1024);
+/// assert_eq!(asked.resolve(0).unwrap().texture_size(), 1024);
 /// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ParamsPatch {
@@ -36,7 +36,7 @@ pub struct Defaults {
 
 /// The names of all parameters of all models.
 static NAMES: LazyLock<Vec<&'static str>> =
-    LazyLock::new(|| Params::of_all_models().map(|parameter| parameter.name).collect());
+    LazyLock::new(|| Params::names().iter().map(|parameter| parameter.name).collect());
 
 impl ParamsPatch {
     /// Asks for one more; [`ParamsPatch::resolve`] says what is wrong with it.
@@ -49,6 +49,13 @@ impl ParamsPatch {
     /// What is asked for under a name.
     pub fn given(&self, name: &str) -> Option<&Given> {
         self.given.get(name)
+    }
+
+    /// Asks for this model where none is named; before [`ParamsPatch::or`], which asks for nothing that the model has not.
+    #[must_use]
+    pub fn or_model(mut self, model: Model) -> Self {
+        self.given.entry("model").or_insert(Given::Name(model.name()));
+        self
     }
 
     /// With what a server decides where nothing is asked for.
@@ -115,6 +122,7 @@ impl Serialize for ParamsPatch {
                 Some(Given::Real(value)) => map.serialize_entry(name, value)?,
                 Some(Given::Flag(value)) => map.serialize_entry(name, value)?,
                 Some(Given::Name(value)) => map.serialize_entry(name, value)?,
+                Some(Given::Interval(value)) => map.serialize_entry(name, value)?,
                 Some(Given::Formats(value)) => map.serialize_entry(name, value)?,
             }
         }
@@ -141,16 +149,17 @@ impl<'de> Visitor<'de> for Reader {
         let mut patch = ParamsPatch::default();
         let mut seen = Vec::new();
         while let Some(name) = map.next_key::<String>()? {
-            let parameter = Params::of_all_models().find(|parameter| parameter.name == name);
+            let parameter = Params::names().iter().find(|parameter| parameter.name == name);
             let parameter = parameter.ok_or_else(|| A::Error::unknown_field(&name, &NAMES))?;
             if seen.contains(&parameter.name) {
                 return Err(A::Error::duplicate_field(parameter.name));
             }
             seen.push(parameter.name);
-            let given = match parameter.kind {
+            let given = match parameter.kind() {
                 Kind::Whole { .. } => map.next_value::<Option<i64>>()?.map(Given::Whole),
                 Kind::Real { .. } => map.next_value::<Option<f64>>()?.map(Given::Real),
                 Kind::Flag { .. } => map.next_value::<Option<bool>>()?.map(Given::Flag),
+                Kind::Interval { .. } => map.next_value::<Option<[f64; 2]>>()?.map(Given::Interval),
                 Kind::Formats => map.next_value::<Option<Vec<Format>>>()?.map(Given::Formats),
                 Kind::Choice { names, .. } => map.next_value_seed(OneOf(names))?.map(Given::Name),
             };

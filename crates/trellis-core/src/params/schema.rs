@@ -10,22 +10,20 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::parameter::{Given, Kind, Parameter};
 use super::quality::Quality;
-use super::{MultiImageAlgorithm, Params, ParamsPatch};
+use super::{Model, MultiImageAlgorithm, ParameterName, Params, ParamsPatch};
 use crate::Format;
 
 impl PartialSchema for Params {
     fn schema() -> RefOr<Schema> {
         let object =
             ObjectBuilder::new().description(Some("Checked parameters of one job, nothing left open."));
-        let shared = |parameter: &Parameter| Params::PARAMETERS.contains(parameter);
-        let all = Self::of_all_models();
-        let object = all.fold(object, |object, parameter| {
-            let object = object.property(parameter.name, property(parameter, false));
+        let object = Self::names().iter().fold(object, |object, parameter| {
+            let object = object.property(parameter.name, property(&parameter.into(), false));
             // What only some models have is absent for the others.
-            if shared(parameter) || super::Model::ALL.len() == 1 {
-                return object.required(parameter.name);
+            match parameter.models() {
+                None => object.required(parameter.name),
+                Some(_) => object,
             }
-            object
         });
         object.into()
     }
@@ -43,9 +41,8 @@ impl PartialSchema for ParamsPatch {
         let object = ObjectBuilder::new()
             .description(Some(about))
             .additional_properties(Some(AdditionalProperties::FreeForm(false)));
-        let all = Params::of_all_models();
-        let object = all.fold(object, |object, parameter| {
-            object.property(parameter.name, property(parameter, true))
+        let object = Params::names().iter().fold(object, |object, parameter| {
+            object.property(parameter.name, property(&parameter.into(), true))
         });
         object.into()
     }
@@ -57,7 +54,7 @@ impl ToSchema for ParamsPatch {
     }
 }
 
-/// The schemas that properties refer to.
+/// The schemas that properties refer to, and for each model one of what it takes.
 fn named(schemas: &mut Vec<(String, RefOr<Schema>)>) {
     schemas.push((<Format as ToSchema>::name().into_owned(), Format::schema()));
     schemas.push((
@@ -65,10 +62,70 @@ fn named(schemas: &mut Vec<(String, RefOr<Schema>)>) {
         MultiImageAlgorithm::schema(),
     ));
     schemas.push((<Quality as ToSchema>::name().into_owned(), Quality::schema()));
+    for model in Model::ALL {
+        schemas.push((model.schema_name().to_owned(), of_model(model)));
+    }
+}
+
+/// What jobs for this model may ask: `ParamsPatch` with the ranges and defaults of one model.
+fn of_model(model: Model) -> RefOr<Schema> {
+    let about = format!("What jobs for the model `{}` may ask.", model.name());
+    let object = ObjectBuilder::new()
+        .description(Some(about))
+        .additional_properties(Some(AdditionalProperties::FreeForm(false)));
+    let own = model.parameters();
+    let all = Params::names().iter().filter_map(|name| {
+        let mut table = own.iter().chain(Params::PARAMETERS);
+        table.find(|parameter| parameter.name == name.name)
+    });
+    let object = all.fold(object, |object, parameter| {
+        let property = match parameter.name {
+            "model" => ObjectBuilder::new()
+                .schema_type(SchemaType::new(Type::String))
+                .enum_values(Some([model.name()]))
+                .into(),
+            _ => property(&Described::from(parameter), true),
+        };
+        object.property(parameter.name, property)
+    });
+    object.into()
+}
+
+/// A parameter, of one model or of all.
+struct Described {
+    kind: Kind,
+    /// What is taken where none is given, if that is one value.
+    default: Option<Given>,
+    /// The same in words.
+    defaults: Option<String>,
+    sentence: String,
+}
+
+impl From<&ParameterName> for Described {
+    fn from(parameter: &ParameterName) -> Self {
+        Self {
+            kind: parameter.kind(),
+            default: parameter.default(),
+            defaults: parameter.default_in_words(),
+            sentence: parameter.sentence(),
+        }
+    }
+}
+
+impl From<&Parameter> for Described {
+    fn from(parameter: &Parameter) -> Self {
+        let default = parameter.kind.default();
+        Self {
+            kind: parameter.kind,
+            defaults: default.as_ref().map(ToString::to_string),
+            default,
+            sentence: parameter.sentence(),
+        }
+    }
 }
 
 /// A parameter as a property; one that is asked for may be left out or `null`.
-fn property(parameter: &Parameter, asked: bool) -> RefOr<Schema> {
+fn property(parameter: &Described, asked: bool) -> RefOr<Schema> {
     let typed = |one: Type| {
         if asked {
             [one, Type::Null].into_iter().collect()
@@ -76,7 +133,7 @@ fn property(parameter: &Parameter, asked: bool) -> RefOr<Schema> {
             SchemaType::new(one)
         }
     };
-    let default = parameter.kind.default().filter(|_| asked).map(json);
+    let default = parameter.default.clone().filter(|_| asked).map(json);
     let about = Some(described(parameter, asked));
     let object = ObjectBuilder::new();
     match parameter.kind {
@@ -98,6 +155,18 @@ fn property(parameter: &Parameter, asked: bool) -> RefOr<Schema> {
             .minimum(Some(least))
             .maximum(Some(most)),
         Kind::Flag { .. } => object.schema_type(typed(Type::Boolean)),
+        Kind::Interval { .. } => {
+            let number = ObjectBuilder::new()
+                .schema_type(SchemaType::new(Type::Number))
+                .minimum(Some(0.0))
+                .maximum(Some(1.0));
+            let two = ArrayBuilder::new()
+                .schema_type(typed(Type::Array))
+                .items(number)
+                .min_items(Some(2))
+                .max_items(Some(2));
+            return two.description(about).default(default).into();
+        }
         Kind::Formats => {
             let formats = ArrayBuilder::new()
                 .schema_type(typed(Type::Array))
@@ -129,19 +198,19 @@ fn property(parameter: &Parameter, asked: bool) -> RefOr<Schema> {
     .into()
 }
 
-fn described(parameter: &Parameter, asked: bool) -> String {
-    match parameter.kind.default().filter(|_| asked) {
-        Some(default @ (Given::Name(_) | Given::Formats(_))) => {
-            format!("{} (`{default}`).", parameter.sentence())
+fn described(parameter: &Described, asked: bool) -> String {
+    let sentence = &parameter.sentence;
+    if !asked {
+        return format!("{sentence}.");
+    }
+    match (&parameter.default, &parameter.defaults) {
+        (Some(default @ (Given::Name(_) | Given::Formats(_))), _) => format!("{sentence} (`{default}`)."),
+        (Some(default), _) => format!("{sentence} ({default})."),
+        (None, Some(defaults)) => format!("{sentence}; absent: {defaults}."),
+        (None, None) => {
+            let without = parameter.kind.without_default().unwrap_or_default();
+            format!("{sentence}; absent: {without}, which the job then shows.")
         }
-        Some(default) => format!("{} ({default}).", parameter.sentence()),
-        None => match parameter.kind.without_default().filter(|_| asked) {
-            Some(words) => format!(
-                "{}; absent: {words}, which the job then shows.",
-                parameter.sentence()
-            ),
-            None => format!("{}.", parameter.sentence()),
-        },
     }
 }
 
@@ -151,6 +220,7 @@ fn json(given: Given) -> Value {
         Given::Real(value) => json!(value),
         Given::Flag(value) => json!(value),
         Given::Name(value) => json!(value),
+        Given::Interval(value) => json!(value),
         Given::Formats(value) => json!(value),
     }
 }

@@ -60,6 +60,7 @@ macro_rules! models {
         named! {
             /// A model that makes assets.
             #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+            #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
             pub enum Model: "a model" {
                 $($(#[$meta])* $model = $name,)+
             }
@@ -69,9 +70,17 @@ macro_rules! models {
             /// Their names.
             const NAMES: &'static [&'static str] = &[$($name,)+];
 
-            fn few_steps(self) -> &'static [(&'static str, i64)] {
+            /// The name of the schema of its parameters in the HTTP contract.
+            #[cfg(feature = "openapi")]
+            fn schema_name(self) -> &'static str {
                 match self {
-                    $(Self::$model => $model::FEW_STEPS,)+
+                    $(Self::$model => concat!(stringify!($model), "Params"),)+
+                }
+            }
+
+            fn quick(self) -> &'static [(&'static str, i64)] {
+                match self {
+                    $(Self::$model => $model::QUICK,)+
                 }
             }
 
@@ -95,6 +104,12 @@ macro_rules! models {
             pub fn model(&self) -> Model {
                 match self {
                     $(Self::$model(_) => Model::$model,)+
+                }
+            }
+
+            fn texture_size(&self) -> u32 {
+                match self {
+                    $(Self::$model(own) => own.texture_size,)+
                 }
             }
 

@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::mem;
 
 use proptest::prelude::*;
 
@@ -10,7 +11,7 @@ fn of_json(text: &str) -> ParamsPatch {
 
 #[test]
 fn defaults_are_trellis_own() {
-    let params = ParamsPatch::default().resolve(7).unwrap();
+    let params = Model::ALL.map(|model| ParamsPatch::default().or_model(model).resolve(7).unwrap());
     insta::assert_json_snapshot!(params);
 }
 
@@ -28,6 +29,11 @@ fn an_error_names_field_value_and_range() {
         r#"{"mesh_simplify": 0.99}"#,
         r#"{"texture_size": 1000}"#,
         r#"{"formats": []}"#,
+        r#"{"model": "trellis2-4b", "resolution": 640}"#,
+        r#"{"model": "trellis2-4b", "texture_size": 512}"#,
+        r#"{"model": "trellis2-4b", "tex_slat_guidance_interval": [0.9, 0.6]}"#,
+        r#"{"model": "trellis2-4b", "mesh_simplify": 0.5}"#,
+        r#"{"resolution": 512}"#,
     ]
     .iter()
     .map(|text| of_json(text).resolve(0).unwrap_err().to_string())
@@ -62,6 +68,16 @@ fn ends(kind: Kind) -> Vec<(Given, bool)> {
             let all = names.iter().map(|name| (Given::Name(name), true));
             all.chain([(Given::Name("other"), false)]).collect()
         }
+        Kind::Interval { .. } => [
+            ([0.0, 1.0], true),
+            ([0.5, 0.5], true),
+            ([0.6, 0.5], false),
+            ([-0.1, 1.0], false),
+            ([0.0, 1.1], false),
+            ([f64::NAN, 1.0], false),
+        ]
+        .map(|(value, allowed)| (Given::Interval(value), allowed))
+        .to_vec(),
         Kind::Formats => vec![
             (Given::Formats(Format::ALL.to_vec()), true),
             (Given::Formats(vec![]), false),
@@ -69,23 +85,31 @@ fn ends(kind: Kind) -> Vec<(Given, bool)> {
     }
 }
 
+/// Those of a model with those of all.
+fn table(model: Model) -> impl Iterator<Item = &'static Parameter> {
+    Params::PARAMETERS.iter().chain(model.parameters())
+}
+
 #[test]
 fn each_parameter_is_held_to_its_table() {
-    for parameter in Params::of_all_models() {
-        let text = Given::Name("x");
-        let wrong_type = match parameter.kind {
-            Kind::Choice { .. } => Given::Whole(1),
-            _ => text,
-        };
-        for (value, allowed) in ends(parameter.kind).into_iter().chain([(wrong_type, false)]) {
-            let asked = ParamsPatch::default().with(parameter.name, value.clone());
-            match asked.resolve(0) {
-                Ok(_) => assert!(allowed, "{}: {value}", parameter.name),
-                Err(error) => {
-                    assert!(!allowed, "{error}");
-                    assert_eq!(error.field, parameter.name);
-                    let range = parameter.kind.range().unwrap_or_default();
-                    assert!(error.allowed.contains(&range), "{error}");
+    for model in Model::ALL {
+        for parameter in table(model) {
+            let wrong_type = match parameter.kind {
+                Kind::Choice { .. } => Given::Whole(1),
+                _ => Given::Name("x"),
+            };
+            for (value, allowed) in ends(parameter.kind).into_iter().chain([(wrong_type, false)]) {
+                let asked = ParamsPatch::default()
+                    .with(parameter.name, value.clone())
+                    .or_model(model);
+                match asked.resolve(0) {
+                    Ok(_) => assert!(allowed, "{}: {value}", parameter.name),
+                    Err(error) => {
+                        assert!(!allowed, "{error}");
+                        assert_eq!(error.field, parameter.name);
+                        let range = parameter.kind.range().unwrap_or_default();
+                        assert!(error.allowed.contains(&range), "{error}");
+                    }
                 }
             }
         }
@@ -95,13 +119,55 @@ fn each_parameter_is_held_to_its_table() {
 /// The same name in two models is of the same type, because a request is read before its model is known.
 #[test]
 fn no_name_has_two_meanings() {
-    let mut seen = BTreeSet::new();
-    for parameter in Params::of_all_models() {
-        assert!(seen.insert(parameter.name), "`{}` is there twice", parameter.name);
+    let choices = |kind: Kind| match kind {
+        Kind::Choice { names, .. } => Some(names),
+        _ => None,
+    };
+    for model in Model::ALL {
+        let mut seen = BTreeSet::new();
+        for parameter in table(model) {
+            assert!(seen.insert(parameter.name), "`{}` is there twice", parameter.name);
+            let name = Params::names().iter().find(|name| name.name == parameter.name);
+            let kind = name.unwrap().kind();
+            assert_eq!(mem::discriminant(&kind), mem::discriminant(&parameter.kind));
+            assert_eq!(choices(kind), choices(parameter.kind), "{}", parameter.name);
+        }
+        let params = ParamsPatch::default().or_model(model).resolve(0).unwrap();
+        let json = serde_json::to_value(&params).unwrap();
+        let fields: BTreeSet<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(fields, seen);
+        assert_eq!(serde_json::from_value::<Params>(json.clone()).unwrap(), params);
+        assert_eq!(
+            serde_json::from_value::<ParamsPatch>(json)
+                .unwrap()
+                .resolve(0)
+                .unwrap(),
+            params
+        );
     }
-    let json = serde_json::to_value(ParamsPatch::default().resolve(0).unwrap()).unwrap();
-    let fields: BTreeSet<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(fields, seen);
+}
+
+#[test]
+fn a_name_of_several_models_says_what_each_of_them_takes() {
+    let said = |name: &str| {
+        let name = Params::names().iter().find(|one| one.name == name).unwrap();
+        (name.sentence(), name.default_in_words())
+    };
+    let (sentence, default) = said("texture_size");
+    assert_eq!(
+        sentence,
+        "Side of the texture in pixels: 512, 1024, 1536 or 2048; for `trellis2-4b` 1024, 2048, 3072 or 4096"
+    );
+    assert_eq!(default.unwrap(), "1024; for `trellis2-4b` 2048");
+    assert_eq!(
+        said("slat_sampling_steps").0,
+        "Sampler steps for the structured latent, 1 to 50 (`trellis-image-large` alone)"
+    );
+    let steps = (
+        "Sampler steps for the sparse structure, 1 to 50".to_owned(),
+        Some("12".to_owned()),
+    );
+    assert_eq!(said("ss_sampling_steps"), steps);
 }
 
 #[test]
@@ -114,7 +180,7 @@ fn the_model_may_be_named_and_must_be_known() {
     let error = serde_json::from_str::<ParamsPatch>(r#"{"model": "trellis-9"}"#).unwrap_err();
     assert_eq!(
         crate::plain_words(&error.to_string()),
-        "`trellis-9` is unknown; only `trellis-image-large` is possible"
+        "`trellis-9` is unknown; choose from `trellis-image-large`, `trellis2-4b`"
     );
 }
 
@@ -165,8 +231,13 @@ fn a_warm_up_takes_the_defaults_but_for_its_size() {
             .resolve(1)
             .unwrap();
         assert_eq!(quick.model.model(), model);
+        let least = if model == Model::TrellisImageLarge {
+            512
+        } else {
+            1024
+        };
+        assert_eq!(quick.texture_size(), least);
         let own = Params {
-            texture_size: 512,
             model: quick.model.clone(),
             ..usual
         };
@@ -175,15 +246,24 @@ fn a_warm_up_takes_the_defaults_but_for_its_size() {
     let defaults = Defaults {
         quality: Quality::Exact,
     };
-    let ModelParams::TrellisImageLarge(own) = Params::warm_up(Model::TrellisImageLarge, &defaults).model;
+    let ModelParams::TrellisImageLarge(own) = Params::warm_up(Model::TrellisImageLarge, &defaults).model
+    else {
+        panic!("another model")
+    };
     assert_eq!((own.ss_sampling_steps, own.ss_guidance_strength), (4, 7.5));
     assert_eq!(own.quality, Quality::Exact);
+    let ModelParams::Trellis2(own) = Params::warm_up(Model::Trellis2, &defaults).model else {
+        panic!("another model")
+    };
+    assert_eq!((own.resolution, own.tex_slat_sampling_steps), (512, 4));
 }
 
 #[test]
 fn what_a_server_decides_holds_where_nothing_is_asked_for() {
     let quality = |patch: ParamsPatch| {
-        let ModelParams::TrellisImageLarge(own) = patch.resolve(0).unwrap().model;
+        let ModelParams::TrellisImageLarge(own) = patch.resolve(0).unwrap().model else {
+            panic!("another model")
+        };
         own.quality
     };
     let exact = Defaults {
@@ -199,6 +279,9 @@ fn what_a_server_decides_holds_where_nothing_is_asked_for() {
         crate::plain_words(&error.to_string()),
         "`best` is unknown; choose from `draft`, `balanced`, `exact`"
     );
+    // A model that has no such choice is asked for none.
+    let second = ParamsPatch::default().or_model(Model::Trellis2).or(&exact);
+    assert_eq!(second.resolve(0).unwrap().model.model(), Model::Trellis2);
 }
 
 #[test]
@@ -224,10 +307,10 @@ proptest! {
     fn whatever_passes_is_in_range(seed in any::<i64>(), steps in any::<i64>(), simplify in any::<f64>(), random in any::<u32>()) {
         let patch = ParamsPatch::default().with("seed", seed).with("ss_sampling_steps", steps).with("mesh_simplify", simplify);
         if let Ok(params) = patch.resolve(random) {
-            let ModelParams::TrellisImageLarge(own) = params.model;
+            let ModelParams::TrellisImageLarge(own) = params.model else { panic!("another model") };
             prop_assert_eq!(i64::from(params.seed), seed);
             prop_assert!((1..=50).contains(&own.ss_sampling_steps));
-            prop_assert!((0.0..=0.98).contains(&params.mesh_simplify));
+            prop_assert!((0.0..=0.98).contains(&own.mesh_simplify));
         }
         let drawn = ParamsPatch::default().resolve(random).unwrap();
         prop_assert!(drawn.seed <= 2_147_483_647);

@@ -1,5 +1,5 @@
-//! What TRELLIS-image-large has of its own: two samplers, how several views reach them, and how near the work stays to
-//! TRELLIS's own code.
+//! What TRELLIS-image-large has of its own: two samplers, how several views reach them, how near the work stays to
+//! TRELLIS's own code, and how fine mesh and texture are.
 //!
 //! Source of names, ranges and defaults: TRELLIS's `app.py`.
 
@@ -23,6 +23,14 @@ named! {
     }
 }
 
+impl MultiImageAlgorithm {
+    pub(super) const KIND: Kind = Kind::Choice {
+        names: &[Self::Stochastic.name(), Self::Multidiffusion.name()],
+        default: Some(Self::Stochastic.name()),
+        schema: Some("MultiImageAlgorithm"),
+    };
+}
+
 impl From<MultiImageAlgorithm> for Given {
     fn from(value: MultiImageAlgorithm) -> Self {
         Self::Name(value.name())
@@ -36,10 +44,16 @@ impl FromGiven for MultiImageAlgorithm {
     }
 }
 
+/// The share of the triangles that is removed where nothing is said of it.
+pub(super) const SIMPLIFIED: f64 = 0.95;
+
 impl TrellisImageLarge {
     /// Enough to reach every kernel, and soon over.
-    pub(super) const FEW_STEPS: &'static [(&'static str, i64)] =
-        &[("ss_sampling_steps", 4), ("slat_sampling_steps", 4)];
+    pub(super) const QUICK: &'static [(&'static str, i64)] = &[
+        ("ss_sampling_steps", 4),
+        ("slat_sampling_steps", 4),
+        ("texture_size", 512),
+    ];
 }
 
 parameters! {
@@ -54,11 +68,7 @@ parameters! {
         /// Guidance for the structured latent
         slat_guidance_strength: f64 = Kind::real(0.0, 10.0, 3.0);
         /// How several pictures are combined
-        multiimage_algo: MultiImageAlgorithm = Kind::Choice {
-            names: &[MultiImageAlgorithm::Stochastic.name(), MultiImageAlgorithm::Multidiffusion.name()],
-            default: Some(MultiImageAlgorithm::Stochastic.name()),
-            schema: Some("MultiImageAlgorithm"),
-        };
+        multiimage_algo: MultiImageAlgorithm = MultiImageAlgorithm::KIND;
         /// How near to TRELLIS's own code: `exact` is it, `balanced` sooner, `draft` soonest at a loss (F-score .841 to .823)
         #[serde(default = "Quality::unnamed")]
         quality: Quality = Kind::Choice {
@@ -66,5 +76,9 @@ parameters! {
             default: None,
             schema: Some("Quality"),
         };
+        /// Share of the triangles to remove
+        mesh_simplify: f64 = Kind::real(0.0, 0.98, SIMPLIFIED);
+        /// Side of the texture in pixels
+        texture_size: u32 = Kind::steps(512, 2048, 512, 1024);
     }
 }

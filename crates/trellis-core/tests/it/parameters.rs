@@ -12,10 +12,12 @@ fn rows(parameters: &[Parameter]) -> String {
         let values = match parameter.kind {
             Kind::Choice { names, .. } => format!("`{}`", names.join("`, `")),
             Kind::Flag { .. } => "`true`, `false`".to_owned(),
+            Kind::Interval { .. } => "two of 0 to 1".to_owned(),
             Kind::Formats => format!("a list of `{}`", Format::ALL.map(Format::name).join("`, `")),
             kind => kind.range().expect("numbers have a range"),
         };
         let default = match parameter.kind.default() {
+            _ if parameter.name == "model" => "the server's".to_owned(),
             Some(default) => format!("`{default}`"),
             None => kind_words(parameter).to_owned(),
         };
@@ -42,7 +44,10 @@ fn page() -> String {
         ## For every model\n\n"
         .to_owned();
     page.push_str(&rows(Params::PARAMETERS));
-    page.push_str("\nThe preview (`relief`) uses these and ignores what belongs to a model.\n");
+    page.push_str(
+        "\nThe preview (`relief`) uses these, and of a model's own the size of the texture and `mesh_simplify`; it ignores\n\
+         the others.\n",
+    );
     for model in Model::ALL {
         write!(page, "\n## For `{model}`\n\n{}", rows(model.parameters())).unwrap();
     }

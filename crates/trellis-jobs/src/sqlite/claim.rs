@@ -21,8 +21,8 @@ const NEEDS: &str = "
     )
     SELECT needs FROM found WHERE needs IS NOT NULL";
 
-/// Of each owner who has jobs waiting, of each backend choice (`?1`) and of all needs that can be met (`?3`) the oldest one,
-/// with the owner's last turn in the queue `?2`. Goes from owner to owner, not from job to job.
+/// Of each owner who has jobs waiting, of each demand (`?1`) and of all needs that can be met (`?3`) the oldest one, with
+/// the owner's last turn in the queue `?2`. Goes from owner to owner, not from job to job.
 const OLDEST_OF_EACH: &str = "
     WITH RECURSIVE waiting (owner) AS (
         SELECT min(owner) FROM jobs INDEXED BY jobs_waiting WHERE state = 'queued'
@@ -33,12 +33,12 @@ const OLDEST_OF_EACH: &str = "
         FROM waiting WHERE waiting.owner IS NOT NULL
     )
     SELECT jobs.id, jobs.number, jobs.owner, jobs.attempt > 0, coalesce(turns.turn, 0)
-    FROM waiting CROSS JOIN json_each(?1) AS choice
+    FROM waiting CROSS JOIN json_each(?1) AS demand
     CROSS JOIN jobs ON jobs.number = (
         SELECT min(first) FROM (
             SELECT (
                 SELECT oldest.number FROM jobs AS oldest INDEXED BY jobs_waiting
-                WHERE oldest.state = 'queued' AND oldest.owner = waiting.owner AND oldest.backend = choice.value
+                WHERE oldest.state = 'queued' AND oldest.owner = waiting.owner AND oldest.backend = demand.value
                     AND oldest.needs = met.value
                 ORDER BY oldest.number LIMIT 1) AS first
             FROM json_each(?3) AS met))
@@ -47,26 +47,26 @@ const OLDEST_OF_EACH: &str = "
 /// The jobs that wait again.
 const WAITING_AGAIN: &str = "
     SELECT jobs.id, jobs.number, jobs.owner, 1, 0
-    FROM json_each(?1) AS choice CROSS JOIN jobs INDEXED BY jobs_waiting_again
-    WHERE jobs.state = 'queued' AND jobs.attempt > 0 AND jobs.backend = choice.value
+    FROM json_each(?1) AS demand CROSS JOIN jobs INDEXED BY jobs_waiting_again
+    WHERE jobs.state = 'queued' AND jobs.attempt > 0 AND jobs.backend = demand.value
         AND jobs.needs IN (SELECT value FROM json_each(?2))";
 
 const RUNNING: &str = "SELECT owner FROM jobs WHERE state = 'running'";
 
 /// The queued job that is to be claimed next, after its owner's turn was noted.
 pub(super) fn next(connection: &Connection, filter: &ClaimFilter) -> Result<Option<Waiting>, StoreError> {
-    let choices: Vec<&str> = filter.choices.iter().map(|choice| choice.name()).collect();
-    let queue = choices.join(" ");
+    let demands: Vec<String> = filter.demands.iter().map(ToString::to_string).collect();
+    let queue = demands.join(" ");
     let met = met(connection, &filter.ability)?;
     let mut waiting = found(
         connection,
         OLDEST_OF_EACH,
-        params![Json(&choices), queue, Json(&met)],
+        params![Json(&demands), queue, Json(&met)],
     )?;
     waiting.extend(found(
         connection,
         WAITING_AGAIN,
-        params![Json(&choices), Json(&met)],
+        params![Json(&demands), Json(&met)],
     )?);
     if !filter.running_limits.is_empty() {
         let running = running(connection)?;

@@ -14,14 +14,14 @@ pub(super) fn without_preview(
     filter: &ClaimFilter,
     limit: u32,
 ) -> Result<Vec<JobId>, StoreError> {
-    let choices: Vec<&str> = filter.choices.iter().map(|choice| choice.name()).collect();
+    let demands: Vec<String> = filter.demands.iter().map(ToString::to_string).collect();
     let mut statement = connection.prepare_cached(
         "SELECT id FROM jobs
          WHERE state IN ('queued', 'running') AND backend IN (SELECT value FROM json_each(?1))
            AND NOT EXISTS (SELECT 1 FROM artifacts WHERE artifacts.job = jobs.number)
          ORDER BY number LIMIT ?2",
     )?;
-    let ids = statement.query_map(params![Json(choices), limit], |row| parsed(row, 0))?;
+    let ids = statement.query_map(params![Json(demands), limit], |row| parsed(row, 0))?;
     Ok(ids.collect::<Result<_, _>>()?)
 }
 

@@ -60,7 +60,7 @@ fn insert(connection: &Connection, docket: &Docket) -> Result<i64, StoreError> {
             job.id.to_string(),
             owner.as_str(),
             job.state.name(),
-            job.backend.name(),
+            job.demand().to_string(),
             Json(&job.params),
             job.failure.as_ref().map(Json),
             job.cached,

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use trellis_core::{
-    Artifact, AssetName, BackendChoice, Input, Job, JobId, JobState, JobWebhook, TraceParent, Transition,
+    Artifact, AssetName, Demand, Input, Job, JobId, JobState, JobWebhook, TraceParent, Transition,
     UnknownName,
 };
 
@@ -143,7 +143,7 @@ fn job_row(row: &Row<'_>) -> rusqlite::Result<Numbered<StoredJob>> {
         owner: None,
         state: state(row, 2)?,
         name: row.get::<_, Option<String>>("name")?.map(AssetName::from),
-        backend: parsed::<BackendChoice>(row, 3)?,
+        backend: parsed::<Demand>(row, 3)?.backend(),
         created_at: time(row, 4)?,
         updated_at: time(row, 5)?,
         attempt: row.get("attempt")?,

@@ -80,7 +80,7 @@ fn insert(connection: &Connection, new: &NewJob) -> Result<i64, StoreError> {
             new.id.to_string(),
             new.owner.as_str(),
             JobState::Queued.name(),
-            new.backend.name(),
+            new.demand().to_string(),
             Json(&new.params),
             micros(new.now),
             key,

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use trellis_core::{
-    Artifact, BackendChoice, Format, Input, JobId, ParamsPatch, PictureFormat, Progress, Stage, WebhookEvent,
+    Artifact, BackendChoice, Demand, Format, Input, JobId, ParamsPatch, PictureFormat, Progress, Stage,
+    WebhookEvent,
 };
 
 use crate::{
@@ -66,7 +67,7 @@ pub fn worker(name: &str) -> WorkerName {
 
 /// Takes any job.
 pub fn every_choice() -> ClaimFilter {
-    ClaimFilter::of(BackendChoice::ALL.to_vec())
+    ClaimFilter::of(Demand::all())
 }
 
 /// Claims the oldest job.

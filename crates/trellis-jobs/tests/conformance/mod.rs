@@ -153,6 +153,7 @@ macro_rules! job_store_conformance {
         $crate::job_store_conformance! {
             @each owners $fixture:
             owners_take_turns_whatever_each_of_them_submitted,
+            jobs_of_two_models_are_claimed_by_what_runs_them,
             each_queue_has_turns_of_its_own_and_a_job_that_waits_again_goes_first,
             no_owner_waits_for_more_claims_than_there_are_owners,
             an_owner_with_as_many_running_jobs_as_it_may_have_is_passed_over,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
-use trellis_core::{AssetName, BackendChoice, JobId, JobState};
+use trellis_core::{AssetName, BackendChoice, Demand, JobId, JobState, Model, ParamsPatch};
 
 use super::Fixture;
 use super::kit::{LEASE, at, claim, every_choice, file, new_job, outcome, worker};
@@ -87,6 +87,37 @@ pub async fn each_queue_has_turns_of_its_own_and_a_job_that_waits_again_goes_fir
     ] {
         assert_eq!(claimed(&*store, filter).await, Some(new_job(n).id), "{n}");
     }
+}
+
+/// Jobs for two models wait in one queue, and whoever runs one of them passes over those of the other.
+pub async fn jobs_of_two_models_are_claimed_by_what_runs_them<F: Fixture>() {
+    let place = F::new().await;
+    let store = place.store();
+    let of_model = |n, model| NewJob {
+        params: ParamsPatch::default().or_model(model).resolve(n).unwrap(),
+        ..new_job(n)
+    };
+    for (n, model) in [
+        (1, Model::Trellis2),
+        (2, Model::TrellisImageLarge),
+        (3, Model::TrellisImageLarge),
+        (4, Model::Trellis2),
+    ] {
+        store.submit(of_model(n, model)).await.unwrap();
+    }
+    let auto = |model| ClaimFilter::of([Demand::new(BackendChoice::Auto, model)]);
+    let (first, second) = (auto(Model::TrellisImageLarge), auto(Model::Trellis2));
+    assert_eq!(
+        store.without_preview(&second, 9).await.unwrap(),
+        [new_job(1).id, new_job(4).id]
+    );
+    for (n, filter) in [(2, &first), (1, &second), (4, &second), (3, &first)] {
+        assert_eq!(claimed(&*store, filter).await, Some(new_job(n).id), "{n}");
+        let job = store.get(new_job(n).id).await.unwrap();
+        assert_eq!(job.backend, BackendChoice::Auto);
+        assert_eq!(ClaimFilter::of([job.demand()]), *filter);
+    }
+    assert_eq!(claimed(&*store, &every_choice()).await, None);
 }
 
 pub async fn an_owner_with_as_many_running_jobs_as_it_may_have_is_passed_over<F: Fixture>() {

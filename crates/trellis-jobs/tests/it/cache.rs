@@ -40,7 +40,7 @@ async fn made(jobs: &Jobs, submission: Submission, terms: Terms) -> Job {
     }
     let claim = claim(&*jobs.store, "a", 0).await.unwrap();
     assert_eq!(claim.lease.job, job.id);
-    let made_by = jobs.makers.made_by(job.backend, &job.params.formats).unwrap();
+    let made_by = jobs.makers.made_by(job.demand(), &job.params.formats).unwrap();
     let mut outcome = put_outcome(jobs, job.id, job.params.seed).await;
     outcome.cache_key = made_by.map(|made_by| CacheKey::new(&job.inputs, &job.params, &made_by));
     jobs.store.succeed(&claim.lease, at(1), outcome).await.unwrap();

@@ -1,7 +1,9 @@
 //! Exports of earlier jobs: which are accepted, and what they keep.
 
 use bytes::Bytes;
-use trellis_core::{AssetName, BackendChoice, Format, JobId, JobState, Params, ParamsPatch, Sha256};
+use trellis_core::{
+    AssetName, BackendChoice, Format, JobId, JobState, ModelParams, Params, ParamsPatch, Sha256,
+};
 use trellis_jobs::{
     BlobKey, BlobStore as _, ExportError, ExportOf, JobLimits, JobStore as _, Jobs, Latents, Outcome, Owner,
     Retention, StoreError, SubmitError, Terms, clear_leftovers,
@@ -148,11 +150,14 @@ async fn what_was_sampled_is_exported_with_the_earlier_jobs_parameters_but_for_t
     };
     let new = jobs.export(asked(), of("ada")).await.unwrap().job;
     assert_eq!(new.backend, BackendChoice::Trellis);
-    let expected = Params {
-        texture_size: 2048,
+    let mut expected = Params {
         formats: asked().formats,
         ..earlier.params
     };
+    let ModelParams::TrellisImageLarge(own) = &mut expected.model else {
+        panic!("another model")
+    };
+    own.texture_size = 2048;
     assert_eq!(new.params, expected);
     let source = new.source.unwrap();
     assert_eq!((source.job, source.sha256), (earlier.id, Sha256::of(SAMPLED)));

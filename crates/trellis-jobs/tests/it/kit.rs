@@ -7,7 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use image::{ImageFormat, RgbImage};
 use tempfile::TempDir;
-use trellis_core::{AssetName, BackendChoice, Failure, FailureKind, Format, ParamsPatch, Sha256};
+use trellis_core::{
+    AssetName, BackendChoice, Demand, Failure, FailureKind, Format, Model, ParamsPatch, Sha256,
+};
 pub(crate) use trellis_jobs::conformance::kit::*;
 use trellis_jobs::conformance::{BlobFixture, Fixture};
 use trellis_jobs::{
@@ -130,7 +132,11 @@ pub(crate) fn jobs(store: SqliteStore, blobs: FolderBlobs, made_by: &'static str
 struct OneMaker(&'static str);
 
 impl Makers for OneMaker {
-    fn made_by(&self, _: BackendChoice, formats: &[Format]) -> Result<Option<String>, Failure> {
+    fn default_model(&self) -> Model {
+        Model::DEFAULT
+    }
+
+    fn made_by(&self, _: Demand, formats: &[Format]) -> Result<Option<String>, Failure> {
         if formats.contains(&Format::Stl) {
             return Err(Failure::new(
                 FailureKind::Unsupported,

@@ -3,14 +3,14 @@
 use trellis_picture::decode;
 use trellis_relief::{Model, Solid};
 
-use crate::kit::{MAX_PIXELS, made, params};
+use crate::kit::{MAX_PIXELS, made, params, small};
 use crate::pictures::{self, Shape};
 
 fn model(shape: Shape) -> Model {
     let picture = pictures::encoded(pictures::cut_out(shape, 400, 400), image::ImageFormat::Png);
     let picture = decode(&picture, MAX_PIXELS).expect("the picture is whole");
     let params = trellis_core::Params {
-        texture_size: 512,
+        model: small(),
         ..params()
     };
     made(&picture, &params).expect("there is an object")

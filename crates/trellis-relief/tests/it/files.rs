@@ -7,7 +7,7 @@ use trellis_core::{AssetName, Format, Params, Progress, Stage};
 use trellis_picture::{Picture, decode};
 use trellis_relief::{DESCRIPTION, File, Relief, ReliefError, Topology, Views, generate};
 
-use crate::kit::{MAX_PIXELS, params};
+use crate::kit::{MAX_PIXELS, params, simplified};
 use crate::pictures;
 
 fn views(count: usize) -> Views {
@@ -391,8 +391,7 @@ fn simplify_removes_the_share_it_says() {
     let picture: Picture = decode(&bytes, MAX_PIXELS).unwrap();
     let triangles = |mesh_simplify: f64| {
         let params = Params {
-            mesh_simplify,
-            texture_size: 512,
+            model: simplified(mesh_simplify),
             ..params()
         };
         crate::kit::made(&picture, &params).unwrap().solid.triangles.len() as f64

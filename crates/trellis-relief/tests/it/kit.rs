@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use trellis_core::{Params, ParamsPatch};
+use trellis_core::{ModelParams, Params, ParamsPatch};
 use trellis_picture::{Picture, decode};
 use trellis_relief::{Model, ReliefError, model};
 
@@ -14,6 +14,19 @@ pub(crate) fn params() -> Params {
         .expect("the defaults are allowed")
 }
 
+/// With so much simplified and the smallest texture.
+pub(crate) fn simplified(share: f64) -> ModelParams {
+    let asked = ParamsPatch::default()
+        .with("mesh_simplify", share)
+        .with("texture_size", 512);
+    asked.resolve(1).expect("a share that is allowed").model
+}
+
+/// With the smallest texture.
+pub(crate) fn small() -> ModelParams {
+    simplified(params().mesh_simplify())
+}
+
 pub(crate) fn made(picture: &Picture, params: &Params) -> Result<Model, ReliefError> {
     model(picture, params, &mut |_| ControlFlow::Continue(()))
 }
@@ -22,7 +35,7 @@ pub(crate) fn made_from(bytes: &[u8], remove_background: bool) -> (Picture, Resu
     let picture = decode(bytes, MAX_PIXELS).expect("the picture is whole");
     let params = Params {
         remove_background,
-        texture_size: 512,
+        model: small(),
         ..params()
     };
     let made = made(&picture, &params);

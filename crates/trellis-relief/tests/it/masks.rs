@@ -5,7 +5,7 @@ use trellis_core::Params;
 use trellis_picture::Picture;
 use trellis_relief::Model;
 
-use crate::kit::{made, params};
+use crate::kit::{made, params, simplified};
 
 /// A mask of random discs and bars, hard or soft, some of them cut out again.
 fn picture(size: (u32, u32), strokes: &[(f64, f64, f64, bool)], soft: bool) -> Picture {
@@ -64,7 +64,7 @@ proptest! {
         mesh_simplify in 0.0..0.98,
     ) {
         let picture = picture(size, &strokes, soft);
-        let params = Params { mesh_simplify, texture_size: 512, ..params() };
+        let params = Params { model: simplified(mesh_simplify), ..params() };
         match made(&picture, &params) {
             Ok(model) => check(&model)?,
             Err(error) => prop_assert!(matches!(error.kind(), "no_object" | "no_clear_object")),
@@ -79,7 +79,7 @@ proptest! {
     ) {
         let pixels = (0..size.0 * size.1).flat_map(|index| [90, 90, 200, alphas[index]]).collect();
         let picture = Picture::from_rgba8(size.0 as u32, size.1 as u32, pixels).unwrap();
-        let params = Params { mesh_simplify, texture_size: 512, ..params() };
+        let params = Params { model: simplified(mesh_simplify), ..params() };
         match made(&picture, &params) {
             Ok(model) => check(&model)?,
             Err(error) => prop_assert!(matches!(error.kind(), "no_object" | "no_clear_object")),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use trellis_core::Params;
 
-use crate::kit::{made, made_from, overlap, params, raster, silhouette};
+use crate::kit::{made, made_from, overlap, params, raster, silhouette, simplified};
 use crate::pictures::{self, Case, Shape};
 
 /// The least overlap of silhouette and mask, at 512 pixels.
@@ -100,8 +100,7 @@ fn a_long_outline_leaves_the_surface_as_it_is() {
     let (picture, _) = made_from(&plant, true);
     let of = |mesh_simplify| {
         let params = Params {
-            mesh_simplify,
-            texture_size: 512,
+            model: simplified(mesh_simplify),
             ..params()
         };
         made(&picture, &params).expect("there is an object").solid

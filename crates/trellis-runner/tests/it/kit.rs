@@ -16,8 +16,8 @@ use trellis_backend::{
     Request,
 };
 use trellis_core::{
-    AssetName, BackendChoice, Failure, FailureKind, Format, GenerateError, Installation, Job, JobId,
-    ParamsPatch, Pin, Progress, ServerBuild, Sha256, Stage, Timings,
+    AssetName, BackendChoice, Demand, Failure, FailureKind, Format, GenerateError, Installation, Job, JobId,
+    Model, ParamsPatch, Pin, Progress, ServerBuild, Sha256, Stage, Timings,
 };
 use trellis_jobs::rules::Command;
 use trellis_jobs::{
@@ -459,8 +459,12 @@ impl Place {
 struct Earlier(LocalMakers);
 
 impl Makers for Earlier {
-    fn made_by(&self, choice: BackendChoice, formats: &[Format]) -> Result<Option<String>, Failure> {
-        Ok(self.0.made_by(choice, formats).unwrap_or(None))
+    fn default_model(&self) -> Model {
+        self.0.default_model()
+    }
+
+    fn made_by(&self, demand: Demand, formats: &[Format]) -> Result<Option<String>, Failure> {
+        Ok(self.0.made_by(demand, formats).unwrap_or(None))
     }
 
     fn decodes(&self, decoder: Sha256) -> bool {

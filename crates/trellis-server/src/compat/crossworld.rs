@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use trellis_backend::{Backend, Route};
-use trellis_core::{BackendChoice, Format, Job, ParamsPatch};
+use trellis_core::{BackendChoice, Demand, Format, Job, Model, ParamsPatch};
 use trellis_jobs::Asked;
 
 use super::detail::Refusal;
@@ -78,7 +78,8 @@ fn gpu_name(backend: &dyn Backend) -> Option<String> {
 }
 
 fn route(state: &AppState) -> Route {
-    state.registry.route(BackendChoice::Auto, &[Format::Glb])
+    let usual = Demand::new(BackendChoice::Auto, state.registry.default_model());
+    state.registry.route(usual, &[Format::Glb])
 }
 
 /// What `?` may ask for.
@@ -114,6 +115,8 @@ pub(crate) async fn generate(
         let said = "the model is still loading; send the request again soon".to_owned();
         return Err(Refusal::Sentence(StatusCode::SERVICE_UNAVAILABLE, said));
     }
+    let model = state.registry.default_model();
+    let read = |rest: &Rest| read(rest, model);
     let (job, ignored) = made(&state, &owner, request, SHAPE, read).await?;
     let glb = result::file(&state.jobs, &owner, &job, Format::Glb).await?;
     let with_glb = wishes.glb_data.is_some_and(|wish| wish != "0");
@@ -147,52 +150,61 @@ fn body(job: &Job, glb: Vec<u8>, with_glb: bool) -> Result<Vec<u8>, Refusal> {
     serde_json::to_vec(&result).map_err(|error| Refusal::internal(&error.to_string()))
 }
 
-/// What the fields ask for, and which of them the model does not have.
-fn read(rest: &Rest) -> Result<(Asked, Vec<&'static str>), Refusal> {
+/// Fields that are whole numbers, and what TRELLIS-image-large calls them: its one latent is their shape.
+const WHOLE: [(&str, Option<&str>); 5] = [
+    ("seed", Some("seed")),
+    ("resolution", None),
+    ("ss_sampling_steps", Some("ss_sampling_steps")),
+    ("shape_slat_sampling_steps", Some("slat_sampling_steps")),
+    ("tex_slat_sampling_steps", None),
+];
+/// The same of numbers.
+const REAL: [(&str, Option<&str>); 3] = [
+    ("ss_guidance_strength", Some("ss_guidance_strength")),
+    ("shape_slat_guidance_strength", Some("slat_guidance_strength")),
+    ("tex_slat_guidance_strength", None),
+];
+
+/// What the fields ask of a model, and which of them it does not have. They are TRELLIS.2's own.
+fn read(rest: &Rest, model: Model) -> Result<(Asked, Vec<&'static str>), Refusal> {
     if rest.pictures.is_none() {
         return Err(unprocessable(
             "`image` is missing: send a picture in base64 or as a data URI".to_owned(),
         ));
     }
-    let fields = &rest.fields;
-    let mut patch = ParamsPatch::default().with("formats", vec![Format::Glb]);
-    for (field, parameter) in [
-        ("seed", "seed"),
-        ("ss_sampling_steps", "ss_sampling_steps"),
-        ("shape_slat_sampling_steps", "slat_sampling_steps"),
-    ] {
-        if let Some(value) = given(fields, field) {
-            let number = value
-                .as_i64()
-                .ok_or_else(|| unprocessable(format!("`{field}` is not a whole number")))?;
-            patch = patch.with(parameter, number);
+    let mut patch = ParamsPatch::default()
+        .or_model(model)
+        .with("formats", vec![Format::Glb]);
+    let mut ignored = Vec::new();
+    let mut asked = |(field, first): (&'static str, Option<&'static str>)| {
+        let value = given(&rest.fields, field)?;
+        let parameter = match model {
+            Model::Trellis2 => Some(field),
+            Model::TrellisImageLarge => first,
+        };
+        if parameter.is_none() {
+            ignored.push(field);
         }
+        Some((field, parameter?, value))
+    };
+    for (field, parameter, value) in WHOLE.into_iter().filter_map(&mut asked) {
+        // Its resolution is a text.
+        let number = value.as_i64().or_else(|| value.as_str()?.parse().ok());
+        let number = number.ok_or_else(|| unprocessable(format!("`{field}` is not a whole number")))?;
+        patch = patch.with(parameter, number);
     }
-    for (field, parameter) in [
-        ("ss_guidance_strength", "ss_guidance_strength"),
-        ("shape_slat_guidance_strength", "slat_guidance_strength"),
-    ] {
-        if let Some(value) = given(fields, field) {
-            let number = value
-                .as_f64()
-                .ok_or_else(|| unprocessable(format!("`{field}` is not a number")))?;
-            patch = patch.with(parameter, number);
-        }
+    for (field, parameter, value) in REAL.into_iter().filter_map(&mut asked) {
+        let number = value
+            .as_f64()
+            .ok_or_else(|| unprocessable(format!("`{field}` is not a number")))?;
+        patch = patch.with(parameter, number);
     }
-    let without_effect = [
-        "resolution",
-        "tex_slat_guidance_strength",
-        "tex_slat_sampling_steps",
-    ];
-    let ignored = without_effect
-        .into_iter()
-        .filter(|field| given(fields, field).is_some());
     let asked = Asked {
         params: patch,
         backend: BackendChoice::Auto,
         webhook: None,
     };
-    Ok((asked, ignored.collect()))
+    Ok((asked, ignored))
 }
 
 fn given<'a>(fields: &'a Map<String, Value>, field: &str) -> Option<&'a Value> {
@@ -210,13 +222,37 @@ mod tests {
     use super::*;
 
     fn of(fields: Value) -> Result<(Asked, Vec<&'static str>), Refusal> {
+        of_model(fields, Model::TrellisImageLarge)
+    }
+
+    fn of_model(fields: Value, model: Model) -> Result<(Asked, Vec<&'static str>), Refusal> {
         let Value::Object(fields) = fields else {
             panic!("an object")
         };
-        read(&Rest {
+        let rest = Rest {
             fields,
             pictures: Some(1),
-        })
+        };
+        read(&rest, model)
+    }
+
+    #[test]
+    fn a_server_of_trellis_2_takes_its_fields_as_they_are() {
+        let fields = json!({
+            "seed": 7, "resolution": "512", "ss_sampling_steps": 10, "shape_slat_sampling_steps": 20,
+            "tex_slat_guidance_strength": 3.0,
+        });
+        let (asked, ignored) = of_model(fields, Model::Trellis2).unwrap();
+        assert!(ignored.is_empty(), "{ignored:?}");
+        let params = asked.params.resolve(0).unwrap();
+        let trellis_core::ModelParams::Trellis2(own) = &params.model else {
+            panic!("another model")
+        };
+        assert_eq!((params.seed, own.resolution, own.ss_sampling_steps), (7, 512, 10));
+        assert_eq!(
+            (own.shape_slat_sampling_steps, own.tex_slat_guidance_strength),
+            (20, 3.0)
+        );
     }
 
     #[test]
@@ -228,7 +264,9 @@ mod tests {
         }))
         .unwrap();
         let params = asked.params.resolve(0).unwrap();
-        let trellis_core::ModelParams::TrellisImageLarge(own) = &params.model;
+        let trellis_core::ModelParams::TrellisImageLarge(own) = &params.model else {
+            panic!("another model")
+        };
         assert_eq!(
             (params.seed, own.ss_sampling_steps, own.slat_sampling_steps),
             (7, 10, 20)
@@ -238,8 +276,8 @@ mod tests {
             ignored,
             [
                 "resolution",
-                "tex_slat_guidance_strength",
-                "tex_slat_sampling_steps"
+                "tex_slat_sampling_steps",
+                "tex_slat_guidance_strength"
             ]
         );
     }

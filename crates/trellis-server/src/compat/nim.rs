@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use trellis_core::{BackendChoice, Format, MultiImageAlgorithm, ParamsPatch};
+use trellis_core::{BackendChoice, Format, Model, MultiImageAlgorithm, ParamsPatch};
 use trellis_jobs::Asked;
 use utoipa::openapi::schema::Schema;
 
@@ -154,6 +154,7 @@ fn read(fields: &Map<String, Value>, pictures: usize) -> Result<(Asked, Format),
     }
     let (fewest, most, usual) = STEPS;
     let mut patch = ParamsPatch::default()
+        .or_model(Model::TrellisImageLarge)
         .with("ss_guidance_strength", reader.guidance("ss_cfg_scale", 7.5))
         .with("slat_guidance_strength", reader.guidance("slat_cfg_scale", 3.0))
         .with(
@@ -323,7 +324,9 @@ mod tests {
         ] {
             let (asked, format) = of(fields).unwrap();
             let params = asked.params.resolve(5).unwrap();
-            let trellis_core::ModelParams::TrellisImageLarge(own) = &params.model;
+            let trellis_core::ModelParams::TrellisImageLarge(own) = &params.model else {
+                panic!("another model")
+            };
             assert_eq!((own.ss_sampling_steps, own.slat_sampling_steps), (25, 25));
             assert_eq!((own.ss_guidance_strength, own.slat_guidance_strength), (7.5, 3.0));
             assert_eq!(params.seed, 5);

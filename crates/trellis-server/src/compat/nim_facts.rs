@@ -102,10 +102,10 @@ fn names(state: &AppState) -> Vec<(&'static str, &'static str)> {
     let backends = state.registry.all().iter();
     let names = backends.map(|backend| {
         let capabilities = backend.capabilities();
-        if capabilities.preview {
-            (capabilities.name, "preview")
-        } else {
-            (Model::DEFAULT.name(), TORCH)
+        match backend.model() {
+            Some(model) => (model.name(), TORCH),
+            None if capabilities.preview => (capabilities.name, "preview"),
+            None => (Model::DEFAULT.name(), TORCH),
         }
     });
     names.collect()

@@ -1,7 +1,9 @@
 //! The contract as a golden file: a change of it shows in review.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
-use trellis_core::{Given, Kind, Params, PictureFormat};
+use trellis_core::{Given, Kind, Model, Params, PictureFormat};
 use trellis_jobs::JobLimits;
 
 use crate::kit::{Kit, Wishes};
@@ -60,15 +62,19 @@ fn every_operation_has_a_summary_and_lists_its_problems() {
     }
 }
 
-/// In what is asked and in what a job shows.
+/// In what is asked of each model.
 #[test]
 fn parameters_have_the_ranges_and_defaults_that_they_are_checked_by() {
     let contract = serde_json::to_value(trellis_server::openapi(16)).unwrap();
-    for schema in ["Params", "ParamsPatch"] {
-        let properties = &contract["components"]["schemas"][schema]["properties"];
-        let all: Vec<_> = Params::of_all_models().collect();
+    let schemas = &contract["components"]["schemas"];
+    for model in Model::ALL {
+        let of_model = |schema: &&serde_json::Value| {
+            schema["properties"]["model"]["enum"] == serde_json::json!([model.name()])
+        };
+        let properties = &schemas.as_object().unwrap().values().find(of_model).unwrap()["properties"];
+        let all: Vec<_> = Params::PARAMETERS.iter().chain(model.parameters()).collect();
         assert_eq!(properties.as_object().unwrap().len(), all.len());
-        for parameter in all {
+        for parameter in all.into_iter().filter(|parameter| parameter.name != "model") {
             let property = &properties[parameter.name];
             match parameter.kind {
                 Kind::Whole {
@@ -87,17 +93,51 @@ fn parameters_have_the_ranges_and_defaults_that_they_are_checked_by() {
                     let range = (property["minimum"].as_f64(), property["maximum"].as_f64());
                     assert_eq!(range, (Some(least), Some(most)), "{}", parameter.name);
                 }
-                Kind::Flag { .. } | Kind::Choice { .. } | Kind::Formats => {}
+                Kind::Flag { .. } | Kind::Choice { .. } | Kind::Interval { .. } | Kind::Formats => {}
             }
             let default = parameter.kind.default().map(|default| match default {
                 Given::Whole(value) => value.into(),
                 Given::Real(value) => value.into(),
                 Given::Flag(value) => value.into(),
                 Given::Name(value) => value.into(),
+                Given::Interval(value) => serde_json::to_value(value).unwrap(),
                 Given::Formats(value) => serde_json::to_value(value).unwrap(),
             });
-            let default = default.filter(|_| schema == "ParamsPatch");
             assert_eq!(property.get("default"), default.as_ref(), "{}", parameter.name);
+        }
+    }
+}
+
+/// Requests and jobs of all models have one form, in which nothing is refused that a model takes.
+#[test]
+fn a_request_of_any_model_fits_the_contract() {
+    let contract = serde_json::to_value(trellis_server::openapi(16)).unwrap();
+    for schema in ["Params", "ParamsPatch"] {
+        let schema = &contract["components"]["schemas"][schema];
+        let properties = schema["properties"].as_object().unwrap();
+        let names: BTreeSet<&str> = Params::names().iter().map(|parameter| parameter.name).collect();
+        assert_eq!(
+            properties.keys().map(String::as_str).collect::<BTreeSet<_>>(),
+            names
+        );
+        for parameter in Model::ALL.iter().flat_map(|model| model.parameters()) {
+            let property = &properties[parameter.name];
+            if let Kind::Whole {
+                least, most, step, ..
+            } = parameter.kind
+            {
+                assert!(property["minimum"].as_i64() <= Some(least), "{}", parameter.name);
+                assert!(property["maximum"].as_i64() >= Some(most), "{}", parameter.name);
+                let multiple = property["multipleOf"].as_i64().unwrap_or(1);
+                assert_eq!((step % multiple, least % multiple), (0, 0), "{}", parameter.name);
+            }
+        }
+        let required = schema["required"].as_array().into_iter().flatten();
+        for name in required.filter_map(serde_json::Value::as_str) {
+            for model in Model::ALL {
+                let mut own = Params::PARAMETERS.iter().chain(model.parameters());
+                assert!(own.any(|parameter| parameter.name == name), "{name}");
+            }
         }
     }
 }

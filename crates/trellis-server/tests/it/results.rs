@@ -52,7 +52,7 @@ async fn make(kit: &Kit) {
         .state
         .jobs
         .makers
-        .made_by(BackendChoice::Relief, &job.params.formats);
+        .made_by(BackendChoice::Relief.into(), &job.params.formats);
     let made_by = made_by.unwrap().unwrap();
     let outcome = Outcome {
         made_by: "paper".to_owned(),

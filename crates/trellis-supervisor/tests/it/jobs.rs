@@ -6,10 +6,10 @@ use bytes::Bytes;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::{Backend, Latents};
-use trellis_core::{Format, GenerateError, Stage, WorkerState};
+use trellis_core::{Format, GenerateError, Model, ParamsPatch, Stage, WorkerState};
 use trellis_supervisor::TrellisBackend;
 
-use crate::kit::{Kit, bytes, model, quick, request, settings};
+use crate::kit::{Kit, bytes, model, quick, request, settings, trellis2};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_gives_every_format_and_its_progress() {
@@ -22,14 +22,18 @@ async fn a_job_gives_every_format_and_its_progress() {
     assert_eq!(output.files.len(), Format::ALL.len());
     assert_eq!(output.timings.peak_vram_bytes, Some(9 << 30));
     let timed = output.timings.stages.iter().map(|time| time.stage);
-    assert_eq!(timed.collect::<Vec<_>>(), Stage::ALL);
+    let own: Vec<Stage> = Stage::ALL
+        .into_iter()
+        .filter(|stage| *stage != Stage::TextureLatent)
+        .collect();
+    assert_eq!(timed.collect::<Vec<_>>(), own);
     // What it was made with is what the worker said of itself.
     assert_eq!(output.made_with.versions["torch"], "2.9.1+stand-in");
     assert!(kit.backend.uses_python());
     let progress = heard.progress.into_inner().unwrap();
     let mut stages: Vec<Stage> = progress.iter().map(|progress| progress.stage).collect();
     stages.dedup();
-    assert!(stages.starts_with(&Stage::ALL), "{stages:?}");
+    assert!(stages.starts_with(&own), "{stages:?}");
     let steps = progress
         .iter()
         .filter(|progress| progress.stage == Stage::StructuredLatent);
@@ -216,5 +220,31 @@ async fn two_workers_share_the_jobs() {
         .collect();
     assert_eq!(done.iter().sum::<u64>(), 4);
     assert!(done.iter().all(|done| *done > 0), "{done:?}");
+    kit.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_of_trellis_2_runs_in_a_worker_of_its_own() {
+    let kit = trellis2(quick()).await;
+    assert_eq!(kit.backend.model(), Some(Model::Trellis2));
+    assert_eq!(kit.backend.capabilities().name, "trellis2");
+    assert!(!kit.backend.capabilities().formats.contains(&Format::GaussianPly));
+    assert_eq!(kit.worker().name, "trellis2-0");
+    let mut request = request(kit.folder.path(), 7);
+    let asked = ParamsPatch::default()
+        .or_model(Model::Trellis2)
+        .with("max_num_tokens", 500)
+        .with("resolution", 1536);
+    request.params = asked.resolve(7).unwrap();
+    let (done, _) = kit.run(request, CancellationToken::new()).await;
+    let output = done.unwrap();
+    assert!(bytes(&output, Format::Glb).starts_with(b"glTF"));
+    let timed = output.timings.stages.iter().map(|time| time.stage);
+    assert_eq!(timed.collect::<Vec<_>>(), Stage::ALL);
+    assert!(
+        output.notes[0].contains("1024 in place of 1536"),
+        "{:?}",
+        output.notes
+    );
     kit.close().await;
 }

@@ -63,6 +63,7 @@ fn script(folder: &Path, rules: &Value) {
 pub(crate) fn settings(folder: &Path, workers: u32, limits: Limits) -> SupervisorSettings {
     SupervisorSettings {
         launch: LaunchSettings {
+            runs: trellis_core::Model::TrellisImageLarge,
             python: fake().join("python"),
             model: folder.to_owned(),
             torch_home: Some(folder.join("torch")),
@@ -78,6 +79,24 @@ pub(crate) fn settings(folder: &Path, workers: u32, limits: Limits) -> Superviso
         gpus: GpuChoice::Unchecked(workers),
         limits,
     }
+}
+
+/// One worker of TRELLIS.2 that is ready.
+pub(crate) async fn trellis2(limits: Limits) -> Kit {
+    let folder = tempfile::tempdir().unwrap();
+    let written = Command::new("python3")
+        .arg(fake().join("model.py"))
+        .arg("--trellis2")
+        .arg(folder.path())
+        .status()
+        .unwrap();
+    assert!(written.success());
+    let mut settings = settings(folder.path(), 1, limits);
+    settings.launch.runs = trellis_core::Model::Trellis2;
+    let backend = TrellisBackend::start(settings).await.unwrap();
+    let kit = Kit { backend, folder };
+    kit.until(|backend| backend.readiness() == Readiness::Ready).await;
+    kit
 }
 
 impl Kit {

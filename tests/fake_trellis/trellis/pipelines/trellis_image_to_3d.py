@@ -134,5 +134,5 @@ def _tetrahedron(height: float) -> Any:
     faces = [[0, 2, 1], [0, 1, 3], [1, 2, 3], [0, 3, 2]]
     colours = [[0.5, 0.25, 1.0, 0.0, 0.0, 1.0] for _ in corners]
     return SimpleNamespace(
-        vertices=table(corners), faces=table(faces), vertex_attrs=table(colours), success=True
+        vertices=table(corners), faces=table([] if script.empty else faces), vertex_attrs=table(colours), success=True
     )

@@ -35,8 +35,24 @@ class Image:
         """As of a picture that uses all values of each channel."""
         return ((0, 255),) * len(self.mode)
 
-    def paste(self, image: Image, at: tuple[int, int]) -> None:
+    def paste(self, image: Image, at: Any = None, mask: Any = None) -> None:
         """Nothing to do."""
+
+    def getchannel(self, name: str) -> Image:
+        return Image("L", self.size)
+
+    def point(self, rule: Any) -> Image:
+        return self
+
+    def getbbox(self) -> tuple[int, int, int, int]:
+        return (0, 0, *self.size)
+
+    def crop(self, box: tuple[int, int, int, int]) -> Image:
+        return Image(self.mode, (box[2] - box[0], box[3] - box[1]))
+
+    def histogram(self) -> list[int]:
+        """As of a channel that is full everywhere."""
+        return [0] * 255 + [self.size[0] * self.size[1]]
 
     def save(self, path: Path) -> None:
         """A PNG header and end."""

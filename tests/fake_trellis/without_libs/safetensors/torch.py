@@ -1,4 +1,4 @@
-"""Tables in a file."""
+"""Tables in a file, and checkpoints by their sizes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from trellis import models
 from trellis.arrays import Rows
 
 
@@ -14,4 +15,8 @@ def save_file(tensors: dict[str, Rows], path: str) -> None:
 
 
 def load_file(path: str) -> dict[str, Any]:
-    return {name: Rows(rows) for name, rows in json.loads(Path(path).read_text("utf-8")).items()}
+    content = Path(path).read_bytes()
+    # A checkpoint begins with the length of its header.
+    if content.startswith(b"{"):
+        return {name: Rows(rows) for name, rows in json.loads(content).items()}
+    return dict(models.load_file(path))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 from . import cuda, hub
 
@@ -22,6 +23,9 @@ _seed = 0
 _broken = Path(os.environ.get("TRELLIS_MODEL_PATH", ".")) / "torch.json"
 if _broken.exists():
     raise ImportError(json.loads(_broken.read_text("utf-8"))["import"])
+
+
+Size = tuple
 
 
 def use_deterministic_algorithms(mode: bool, warn_only: bool) -> None:

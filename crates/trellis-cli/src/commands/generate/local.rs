@@ -7,7 +7,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::{Backend, Finishing, Made, Origin, Pictures, Registry, Request};
-use trellis_core::{BackendChoice, Failure, FailureKind, Format, JobId, Sha256};
+use trellis_core::{BackendChoice, Demand, Failure, FailureKind, JobId, Model, Params, ParamsPatch, Sha256};
 
 use super::asset::{Asset, Order, Stated, interrupted};
 use super::pieces::pieces;
@@ -19,6 +19,8 @@ use crate::error::CliError;
 pub(crate) struct Local {
     backend: Arc<dyn Backend>,
     reason: String,
+    /// Of assets for which none is named.
+    default_model: Model,
     origin: Arc<Origin>,
 }
 
@@ -35,13 +37,17 @@ impl Local {
     pub(crate) fn choose(
         registry: &Registry,
         choice: BackendChoice,
-        formats: &[Format],
+        patch: &ParamsPatch,
         origin: Arc<Origin>,
-    ) -> Result<Self, Failure> {
-        let backend = registry.route(choice, formats).backend()?;
+    ) -> Result<Self, CliError> {
+        let default_model = registry.default_model();
+        let params = resolved(&patch.clone().or_model(default_model))?;
+        let demand = Demand::new(choice, params.model.model());
+        let backend = registry.route(demand, &params.formats).backend()?;
         Ok(Self {
-            reason: registry.reason(choice, formats, &backend),
+            reason: registry.reason(demand, &params.formats, &backend),
             backend,
+            default_model,
             origin,
         })
     }
@@ -64,11 +70,7 @@ impl Local {
         show: &JobShow<'_>,
         stopping: &CancellationToken,
     ) -> Result<Asset, CliError> {
-        let params = order.patch.resolve(rand::random()).map_err(|error| {
-            CliError::usage(error)
-                .kind("invalid_parameter")
-                .hint("choose a value in that range")
-        })?;
+        let params = resolved(&order.patch.clone().or_model(self.default_model))?;
         let scratch =
             tempfile::tempdir().map_err(|error| write::unwritable(&std::env::temp_dir(), &error))?;
         let started_at = Timestamp::now();
@@ -122,6 +124,14 @@ impl Local {
             _scratch: Some(scratch),
         })
     }
+}
+
+fn resolved(patch: &ParamsPatch) -> Result<Params, CliError> {
+    patch.resolve(rand::random()).map_err(|error| {
+        CliError::usage(error)
+            .kind("invalid_parameter")
+            .hint("choose a value in that range")
+    })
 }
 
 async fn digests(pictures: Vec<Bytes>) -> Result<Vec<Sha256>, Failure> {

@@ -19,8 +19,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use trellis_client::{Client, address};
-use trellis_core::{AskedBackend, Format, PictureFormat};
-use trellis_node::{check_model_folder, origin, start_backends};
+use trellis_core::{AskedBackend, Format, Model, ParamsPatch, PictureFormat};
+use trellis_node::{Settings, check_model_folder, origin, start_backends};
 
 use self::api_key::ApiKeyFlag;
 use self::asset::OfServer;
@@ -126,8 +126,7 @@ pub(crate) fn run(args: &GenerateArgs, context: &Context<'_>) -> Result<Exit, Cl
         Some(_) => asked,
         None => asked.or(&loaded.config.node.defaults()),
     };
-    patch
-        .resolve(0)
+    params::check(&patch)
         .map_err(|error| CliError::usage(error).hint("`trellis generate --help` lists every range"))?;
     let plan = plan::plan(&Wish {
         pictures: &args.pictures,
@@ -137,7 +136,7 @@ pub(crate) fn run(args: &GenerateArgs, context: &Context<'_>) -> Result<Exit, Cl
     })?;
     block_on(async {
         let stopping = signals::first_signal("stopping; a second signal ends at once")?;
-        let engine = start(args, context.environment, &loaded.config, &formats).await;
+        let engine = start(args, context.environment, &loaded.config, &patch).await;
         let engine = engine.map_err(|error| error.with_exit(Exit::NotStarted))?;
         let show = Show::new();
         show.line(&engine.introduction());
@@ -168,7 +167,7 @@ async fn start(
     args: &GenerateArgs,
     environment: &Environment,
     config: &Config,
-    formats: &[Format],
+    patch: &ParamsPatch,
 ) -> Result<Engine, CliError> {
     let choice = args.backend.unwrap_or(config.node.backend);
     if let Some(address) = &args.server {
@@ -180,18 +179,39 @@ async fn start(
         AskedBackend::Trellis => AskedBackend::Trellis,
         AskedBackend::Auto | AskedBackend::Relief => AskedBackend::Relief,
     };
+    let node = &of_one_model(&config.node, patch);
     if here == AskedBackend::Trellis {
         config.with_data()?;
-        check_model_folder(&config.node.trellis.model)?;
+        check_model_folder(&node.trellis.model)?;
+        check_model_folder(&node.trellis2.model)?;
     }
-    let origin = origin(&config.node, environment.get(env::PATH)).await?;
-    let backends = start_backends(&config.node, here, &config.node.data_dir).await?;
+    let origin = origin(node, environment.get(env::PATH)).await?;
+    let backends = start_backends(node, here, &node.data_dir).await?;
     Ok(Engine::Local(Local::choose(
         &backends.registry,
         choice.into(),
-        formats,
+        patch,
         Arc::new(origin),
     )?))
+}
+
+/// Settings in which no model runs but the one that is asked for: each takes minutes to load.
+fn of_one_model(node: &Settings, patch: &ParamsPatch) -> Settings {
+    let mut node = node.clone();
+    let first_runs = !node.trellis.model.as_os_str().is_empty();
+    let usual = if first_runs {
+        Model::TrellisImageLarge
+    } else {
+        Model::Trellis2
+    };
+    let usual = node.default_model.unwrap_or(usual);
+    // What is wrong with a request was said before.
+    let asked = patch.clone().or_model(usual).resolve(0);
+    match asked.map_or(usual, |params| params.model.model()) {
+        Model::TrellisImageLarge => node.trellis2.model = PathBuf::new(),
+        Model::Trellis2 => node.trellis.model = PathBuf::new(),
+    }
+    node
 }
 
 /// Says what failed and what was passed over, and how it ends.

@@ -3,7 +3,8 @@
 
 use clap::builder::{PossibleValuesParser, ValueParser};
 use clap::{Arg, ArgMatches, Command, Error, FromArgMatches};
-use trellis_core::{Format, Given, Kind, Parameter, Params, ParamsPatch};
+use trellis_core::Model;
+use trellis_core::{Format, Given, Kind, ParamError, ParameterName, Params, ParamsPatch};
 
 use crate::numbers;
 
@@ -18,9 +19,39 @@ impl ParamFlags {
     }
 }
 
-/// Formats have a flag of their own, and `--model` names the folder of the model.
-fn flags() -> impl Iterator<Item = &'static Parameter> {
-    Params::of_all_models().filter(|parameter| !["formats", "model"].contains(&parameter.name))
+/// Refuses what no model takes; which one a server has by default only that server knows.
+pub(crate) fn check(patch: &ParamsPatch) -> Result<(), ParamError> {
+    let of = |model| patch.clone().or_model(model).resolve(0).map(drop);
+    let [first, others @ ..] = Model::ALL;
+    of(first).or_else(|error| {
+        if others.into_iter().any(|model| of(model).is_ok()) {
+            return Ok(());
+        }
+        Err(error)
+    })
+}
+
+/// Formats have a flag of their own.
+fn flags() -> impl Iterator<Item = &'static ParameterName> {
+    Params::names()
+        .iter()
+        .filter(|parameter| parameter.name != "formats")
+}
+
+/// `--model` names a folder.
+fn long(parameter: &ParameterName) -> String {
+    match parameter.name {
+        "model" => "model-name".to_owned(),
+        name => name.replace('_', "-"),
+    }
+}
+
+/// Two numbers with a comma between.
+fn interval(text: &str) -> Result<[f64; 2], String> {
+    let (first, last) = text
+        .split_once(',')
+        .ok_or("two numbers with a comma between are expected, such as `0.6,1`")?;
+    Ok([numbers::parse(first.trim())?, numbers::parse(last.trim())?])
 }
 
 impl clap::Args for ParamFlags {
@@ -33,34 +64,42 @@ impl clap::Args for ParamFlags {
     }
 }
 
-fn flag(parameter: &Parameter) -> Arg {
-    let (value_name, parser) = match parameter.kind {
+fn flag(parameter: &ParameterName) -> Arg {
+    let (value_name, parser) = match parameter.kind() {
         Kind::Whole { .. } => ("NUMBER", ValueParser::new(numbers::parse::<i64>)),
         Kind::Real { .. } => ("NUMBER", ValueParser::new(numbers::parse::<f64>)),
         Kind::Choice { names, .. } => ("NAME", PossibleValuesParser::new(names).into()),
+        Kind::Interval { .. } => ("NUMBERS", ValueParser::new(interval)),
         Kind::Flag { .. } | Kind::Formats => ("BOOL", clap::value_parser!(bool)),
     };
-    let without = parameter.kind.without_default().unwrap_or_default();
-    let default = match parameter.kind.default() {
-        Some(default) => default.to_string(),
-        None => format!("{without}, which is reported"),
+    let default = match (parameter.default_in_words(), parameter.kind().without_default()) {
+        (Some(default), _) => default,
+        (None, without) => format!("{}, which is reported", without.unwrap_or_default()),
     };
     Arg::new(parameter.name)
-        .long(parameter.name.replace('_', "-"))
+        .long(long(parameter))
         .help(format!("{}; default: {default}", parameter.sentence()))
-        .help_heading("Parameters")
+        .help_heading(heading(parameter))
         .value_name(value_name)
         .value_parser(parser)
-        .allow_negative_numbers(matches!(parameter.kind, Kind::Whole { .. } | Kind::Real { .. }))
+        .allow_negative_numbers(matches!(parameter.kind(), Kind::Whole { .. } | Kind::Real { .. }))
+}
+
+fn heading(parameter: &ParameterName) -> String {
+    match parameter.models().as_deref() {
+        Some([model]) => format!("Parameters of {}", model.name()),
+        _ => "Parameters".to_owned(),
+    }
 }
 
 impl FromArgMatches for ParamFlags {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
         let asked = flags().filter_map(|parameter| {
             let name = parameter.name;
-            let given = match parameter.kind {
+            let given = match parameter.kind() {
                 Kind::Whole { .. } => Given::Whole(*matches.get_one(name)?),
                 Kind::Real { .. } => Given::Real(*matches.get_one(name)?),
+                Kind::Interval { .. } => Given::Interval(*matches.get_one(name)?),
                 Kind::Flag { .. } | Kind::Formats => Given::Flag(*matches.get_one(name)?),
                 Kind::Choice { names, .. } => {
                     let given = matches.get_one::<String>(name)?;
@@ -89,14 +128,15 @@ mod tests {
     fn each_flag_says_and_takes_what_the_table_has() {
         let command = <ParamFlags as clap::Args>::augment_args(Command::new("generate"));
         for parameter in flags() {
-            let flag = format!("--{}", parameter.name.replace('_', "-"));
+            let flag = format!("--{}", long(parameter));
             let arg = command.get_arguments().find(|arg| arg.get_id() == parameter.name);
             let help = arg.unwrap().get_help().unwrap().to_string();
             assert!(help.starts_with(&parameter.sentence()), "{help}");
-            let Some(default) = parameter.kind.default() else {
+            let Some(default) = parameter.kind().default() else {
                 continue;
             };
-            assert!(help.ends_with(&format!("; default: {default}")), "{help}");
+            let told = parameter.default_in_words().unwrap();
+            assert!(help.ends_with(&format!("; default: {told}")), "{help}");
             let given = command
                 .clone()
                 .try_get_matches_from(["generate", &flag, &default.to_string()]);
@@ -116,5 +156,16 @@ mod tests {
             .with("seed", -1)
             .with("formats", vec![Format::Stl]);
         assert_eq!(patch, asked);
+    }
+
+    #[test]
+    fn what_some_model_takes_is_left_to_the_server() {
+        let asked = ParamsPatch::default().with("resolution", 512);
+        assert_eq!(check(&asked), Ok(()));
+        assert_eq!(check(&ParamsPatch::default()), Ok(()));
+        let named = asked.clone().with("model", "trellis-image-large");
+        assert_eq!(check(&named).unwrap_err().field, "resolution");
+        let both = asked.with("slat_sampling_steps", 3);
+        assert!(check(&both).is_err());
     }
 }

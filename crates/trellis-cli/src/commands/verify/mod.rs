@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 
 use trellis_backend::verify::{Stated, compare_installation, compare_statement};
-use trellis_core::{Gpu, GpuUsed};
+use trellis_core::{Gpu, GpuUsed, Model};
 use trellis_node::find_installation;
 use trellis_provenance::{PublicKey, Statement};
 
@@ -70,9 +70,13 @@ pub(crate) fn run(args: &VerifyArgs, context: &Context<'_>) -> Result<Exit, CliE
     let recorded = file::recorded(&args.file, stated)?;
     let pictures = args.input.iter().map(|path| file::read(path));
     let pictures = pictures.collect::<Result<Vec<_>, _>>()?;
-    let trellis = &loaded.config.node.trellis;
+    let node = &loaded.config.node;
+    let (model, python) = match recorded.provenance.params.model.model() {
+        Model::TrellisImageLarge => (&node.trellis.model, &node.trellis.python),
+        Model::Trellis2 => (&node.trellis2.model, &node.trellis2.python),
+    };
     let search = context.environment.get(env::PATH).map(OsStr::to_owned);
-    let installed = find_installation(&trellis.model, &trellis.python, search.as_deref());
+    let installed = find_installation(model, python, search.as_deref());
 
     let mut checks = compare_installation(&recorded.provenance, &installed, &gpus());
     checks.push(recorded.compare_pictures(&pictures));

@@ -46,7 +46,7 @@ pub(super) fn compare(
     let made = block_on(async {
         let backends = start_backends(settings, choice, &settings.data_dir).await?;
         let origin = Arc::new(Origin::new(installation, None));
-        let local = Local::choose(&backends.registry, choice.into(), &record.params.formats, origin)?;
+        let local = Local::choose(&backends.registry, choice.into(), &order.patch, origin)?;
         let show = Show::new();
         local
             .make(&order, &show.job("making it again"), &CancellationToken::new())

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use axum::http::StatusCode;
 use serde_json::{Map, Value};
-use trellis_core::ParamsPatch;
+use trellis_core::{Model, ParamsPatch};
 
 use super::super::detail::FieldProblem;
 use super::failed::{Failed, of_field};
@@ -215,6 +215,7 @@ fn meshed(simplify: f64, texture_size: i64) -> Wishes {
     }
     Wishes {
         params: ParamsPatch::default()
+            .or_model(Model::TrellisImageLarge)
             .with("mesh_simplify", simplified)
             .with("texture_size", nearest),
         adjusted,

@@ -1,0 +1,45 @@
+//! One server with workers of both models, whose TRELLIS and TRELLIS.2 are stand-ins.
+
+use serde_json::json;
+
+use crate::kit::client::Client;
+use crate::kit::server::Server;
+use crate::kit::{fake, picture};
+
+/// One queue, two models: each job is made by a worker of its own model, and the page of the server names both.
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_of_both_models_are_made_by_workers_of_their_own() {
+    let home = tempfile::tempdir().unwrap();
+    let model = fake::model(home.path(), &json!([]));
+    let mut flags = fake::flags(&model, 1);
+    flags.extend(fake::trellis2(home.path()));
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let server = Server::start(home.path(), &flags);
+    let client = Client::new(&server.address);
+    let version = client.look("version").await;
+    assert_eq!(version["models"], json!(["trellis-image-large", "trellis2-4b"]));
+    assert_eq!(version["default_model"], "trellis-image-large");
+    let mut jobs = Vec::new();
+    for seed in 1..=3 {
+        for (name, made_by) in [("trellis-image-large", "trellis"), ("trellis2-4b", "trellis2")] {
+            let params = json!({"seed": seed, "model": name, "texture_size": 1024});
+            jobs.push((
+                client.for_trellis(picture::png(64, 90), &params).await,
+                name,
+                made_by,
+            ));
+        }
+    }
+    for (id, name, made_by) in jobs {
+        let job = client.finished(&id).await;
+        assert_eq!(job["state"], "succeeded", "{job}");
+        assert_eq!(
+            (&job["params"]["model"], &job["made_by"]),
+            (&json!(name), &json!(made_by))
+        );
+        assert_eq!(job["provenance"]["backend"], made_by);
+        let stages = job["timings"]["stages"].as_array().unwrap();
+        let colours = stages.iter().any(|time| time["stage"] == "texture_latent");
+        assert_eq!(colours, made_by == "trellis2");
+    }
+}

@@ -1,0 +1,1 @@
+"""A stand-in for the package that comes with TRELLIS.2."""

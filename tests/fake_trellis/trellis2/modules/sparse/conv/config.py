@@ -1,0 +1,1 @@
+FLEX_GEMM_ALGO = "masked_implicit_gemm_splitk"

@@ -1,0 +1,260 @@
+"""TRELLIS.2 through a real worker process with its stand-in, and what is computed beside it."""
+
+from __future__ import annotations
+
+import json
+import struct
+import sys
+import unittest
+from pathlib import Path
+from typing import Any
+
+from trellis_worker import views
+from trellis_worker.families import trellis2, trellis2_files
+from trellis_worker.family import own_params
+from trellis_worker.protocol import Params
+
+from .kit import FAKE, Worker, WorkerCase, model
+
+sys.path.insert(0, str(FAKE))
+ROOT = Path(__file__).resolve().parents[2]
+
+STAGES = [
+    "preprocess",
+    "condition",
+    "sparse_structure",
+    "structured_latent",
+    "texture_latent",
+    "decode",
+    "simplify",
+    "texture",
+    "export",
+]
+
+
+def usual() -> dict[str, Any]:
+    """A job's parameters for this model, as the server fills them in."""
+    snapshot = ROOT / "crates/trellis-core/src/params/snapshots"
+    text = (snapshot / "trellis_core__params__tests__defaults_are_trellis_own.snap").read_text("utf-8")
+    return dict(json.loads(text.split("---\n", 2)[2])[1])
+
+
+class Trellis2Case(WorkerCase):
+    def write_model(self) -> None:
+        model.write_trellis2(self.folder)
+
+    def loaded(self) -> Worker:
+        worker = self.start()
+        self.assertEqual(worker.load(model="trellis2-4b")["type"], "loaded")
+        return worker
+
+    def of_trellis2(self, **changes: Any) -> dict[str, Any]:
+        request = self.request(pictures=changes.pop("pictures", 1), low_vram=changes.pop("low_vram", False))
+        return {**request, "params": {**usual(), **changes}}
+
+    def run_job(self, worker: Worker, request: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """How it ended, and the steps of each stage."""
+        worker.send(request)
+        steps: dict[str, list[tuple[int, int]]] = {}
+        while (message := worker.until("progress", "done", "failed", "cancelled"))["type"] == "progress":
+            steps.setdefault(message["stage"], []).append((message["step"], message["total"]))
+        return message, steps
+
+
+class Loading(Trellis2Case):
+    def test_models_are_loaded_from_the_folder_and_settings_are_told(self) -> None:
+        answer = self.start().load(model="trellis2-4b")
+        self.assertEqual(answer["type"], "loaded", answer)
+        self.assertIn("SPARSE_CONV_BACKEND=flex_gemm", answer["determinism"])
+        self.assertIn("FlexGEMM's tuning: not recorded", answer["determinism"])
+
+    def failure(self) -> dict[str, Any]:
+        answer = self.start().load(model="trellis2-4b")
+        self.assertEqual(answer["type"], "failed", answer)
+        return answer
+
+    def keys(self, checkpoint: str, *names: str) -> None:
+        """Has a checkpoint hold weights of these names."""
+        header = {
+            name: {"dtype": "F32", "shape": [4], "data_offsets": [16 * at, 16 * at + 16]}
+            for at, name in enumerate(names)
+        }
+        text = json.dumps(header).encode("utf-8")
+        content = struct.pack("<Q", len(text)) + text + bytes(16 * len(names))
+        (self.folder / "ckpts" / f"{checkpoint}.safetensors").write_bytes(content)
+
+    def test_a_weight_that_is_missing_is_named(self) -> None:
+        self.keys("shape_dec")
+        answer = self.failure()
+        self.assertEqual(answer["kind"], "checkpoint_corrupt")
+        self.assertIn("`ckpts/shape_dec` does not fit: it lacks `weight`", answer["message"])
+
+    def test_a_weight_that_is_too_much_is_named(self) -> None:
+        self.keys("tex_dec", "weight", "blocks.0.conv.conv.weight")
+        answer = self.failure()
+        self.assertEqual(answer["kind"], "checkpoint_corrupt")
+        self.assertIn("`blocks.0.conv.conv.weight`", answer["message"])
+
+    def test_the_decoder_of_the_other_repository_is_looked_for_in_the_folder(self) -> None:
+        (self.folder / "ckpts" / "ss_dec.safetensors").unlink()
+        answer = self.failure()
+        self.assertEqual(answer["kind"], "checkpoint_missing")
+        self.assertIn("`ckpts/ss_dec.safetensors`", answer["message"])
+
+    def test_without_dinov3_it_says_so(self) -> None:
+        (self.folder / "dinov3" / "model.safetensors").unlink()
+        answer = self.failure()
+        self.assertEqual(answer["kind"], "checkpoint_missing")
+        self.assertIn("`dinov3/model.safetensors`", answer["message"])
+
+    def test_a_dinov3_that_lacks_weights_is_refused(self) -> None:
+        (self.folder / "dinov3" / "config.json").write_text('{"missing": ["layer.3.norm1.weight"]}')
+        answer = self.failure()
+        self.assertEqual(answer["kind"], "checkpoint_corrupt")
+        self.assertIn("`layer.3.norm1.weight`", answer["message"])
+
+
+class Jobs(Trellis2Case):
+    def test_each_stage_tells_its_own_steps(self) -> None:
+        request = self.of_trellis2(
+            ss_sampling_steps=3, shape_slat_sampling_steps=2, tex_slat_sampling_steps=4
+        )
+        done, steps = self.run_job(self.loaded(), request)
+        self.assertEqual(done["type"], "done", done)
+        self.assertEqual(list(steps), STAGES)
+        self.assertEqual([time["stage"] for time in done["stages"]], STAGES)
+        self.assertEqual(steps["condition"][-1], (2, 2))
+        self.assertEqual(steps["sparse_structure"], [(step, 3) for step in range(4)])
+        self.assertEqual(steps["structured_latent"], [(step, 4) for step in range(5)])
+        self.assertEqual(steps["texture_latent"], [(step, 4) for step in range(5)])
+        self.assertEqual(steps["decode"], [(step, 10) for step in range(11)])
+        self.assertEqual(steps["simplify"], [(step, 4) for step in range(5)])
+        self.assertEqual(steps["texture"], [(step, 2) for step in range(3)])
+        self.assertTrue((Path(request["out"]) / "model.glb").read_bytes().startswith(b"glTF"))
+
+    def test_at_512_there_is_one_sampler_of_the_shape(self) -> None:
+        request = self.of_trellis2(resolution=512, shape_slat_sampling_steps=2)
+        done, steps = self.run_job(self.loaded(), request)
+        self.assertEqual(done["type"], "done", done)
+        self.assertEqual(steps["structured_latent"][-1], (2, 2))
+        self.assertEqual(steps["condition"][-1], (1, 1))
+
+    def test_without_colours_none_are_sampled(self) -> None:
+        worker = self.loaded()
+        for changes in ({"formats": ["stl"]}, {"formats": ["glb", "stl"], "texture": False}):
+            done, steps = self.run_job(worker, self.of_trellis2(**changes))
+            self.assertEqual(done["type"], "done", done)
+            self.assertNotIn("texture_latent", steps)
+            self.assertNotIn("texture", steps)
+            self.assertEqual(steps["decode"][-1], (5, 5))
+
+    def test_every_format_is_made(self) -> None:
+        request = self.of_trellis2(formats=["glb", "stl", "ply"])
+        done, _ = self.run_job(self.loaded(), request)
+        self.assertEqual(done["type"], "done", done)
+        names = sorted(file.name for file in Path(request["out"]).iterdir())
+        self.assertEqual(names, ["model.glb", "model.ply", "model.stl"])
+        self.assertTrue(any("`decimation_target` does not apply" in note for note in done["notes"]))
+
+    def test_a_resolution_that_was_lowered_is_told(self) -> None:
+        worker = self.loaded()
+        done, _ = self.run_job(worker, self.of_trellis2(resolution=1536, max_num_tokens=500))
+        self.assertTrue(done["notes"][0].startswith("made at a resolution of 1024 in place of 1536"), done)
+        done, _ = self.run_job(worker, self.of_trellis2(resolution=1536))
+        self.assertFalse(any("in place of" in note for note in done["notes"]))
+
+    def test_a_cancel_ends_it_at_each_stage(self) -> None:
+        places = [
+            "condition",
+            "sparse_structure",
+            "structured_latent",
+            "texture_latent",
+            "decode",
+            "simplify",
+        ]
+        self.script(*({"at": place, "do": "sleep", "seconds": 0.2} for place in [*places, "texture"]))
+        worker = self.loaded()
+        for stage in [*places, "texture"]:
+            request = self.of_trellis2(low_vram=True)
+            worker.send(request)
+            while worker.until("progress")["stage"] != stage:
+                pass
+            worker.send({"type": "cancel", "job": request["job"]})
+            ended = worker.until("cancelled", "done", "failed")
+            self.assertEqual(ended["type"], "cancelled", stage)
+        self.script()
+        done, _ = self.run_job(worker, self.of_trellis2())
+        self.assertEqual(done["type"], "done", "nothing is left behind")
+
+    def test_an_empty_mesh_is_an_implausible_result(self) -> None:
+        self.script({"at": "decode", "do": "empty"})
+        failed, _ = self.run_job(self.loaded(), self.of_trellis2())
+        self.assertEqual((failed["type"], failed["kind"]), ("failed", "implausible_result"), failed)
+
+    def test_memory_that_runs_out_is_told_and_low_vram_suffices(self) -> None:
+        self.script({"at": "condition", "do": "out_of_memory", "only_high_vram": True})
+        worker = self.loaded()
+        failed, _ = self.run_job(worker, self.of_trellis2(low_vram=False))
+        self.assertEqual(failed["kind"], "gpu_out_of_memory")
+        done, _ = self.run_job(worker, self.of_trellis2(low_vram=True))
+        self.assertEqual(done["type"], "done", done)
+
+    def test_several_pictures_are_taken_both_ways(self) -> None:
+        worker = self.loaded()
+        for way in ("stochastic", "multidiffusion"):
+            done, _ = self.run_job(worker, self.of_trellis2(pictures=3, multiimage_algo=way, formats=["stl"]))
+            self.assertEqual(done["type"], "done", done)
+
+
+class Beside(unittest.TestCase):
+    def test_each_sampler_gets_its_own_parameters(self) -> None:
+        params = Params.from_json({**usual(), "tex_slat_sampling_steps": 7})
+        own = own_params(trellis2.Own, params)
+        self.assertEqual(set(params.own), set(trellis2.Own.__dataclass_fields__))
+        self.assertEqual(
+            own.of_sampler("tex_slat"),
+            {
+                "steps": 7,
+                "guidance_strength": 1.0,
+                "guidance_rescale": 0.0,
+                "guidance_interval": [0.6, 0.9],
+                "rescale_t": 3.0,
+            },
+        )
+        self.assertEqual(own.of_sampler("ss")["rescale_t"], 5.0)
+
+    def test_pictures_take_turns_or_are_averaged(self) -> None:
+        def inference(_model: Any, x_t: float, _t: float, cond: list[int], neg_cond: list[int]) -> float:
+            self.assertEqual(len(neg_cond), 1)
+            return x_t + cond[0]
+
+        conditions = {"cond": [1, 2, 6], "neg_cond": [0, 0, 0]}
+        turns = views.of_all(inference, "stochastic")
+        self.assertEqual([turns(None, 10.0, 0.5, **conditions) for _ in range(4)], [11, 12, 16, 11])
+        mean = views.of_all(inference, "multidiffusion")
+        self.assertAlmostEqual(mean(None, 10.0, 0.5, **conditions), 13.0)
+
+    def test_alpha_is_what_the_texture_uses(self) -> None:
+        class Texture:
+            def __init__(self, counts: dict[int, int]) -> None:
+                self.counts = counts
+
+            def getchannel(self, _name: str) -> Texture:
+                return self
+
+            def histogram(self) -> list[int]:
+                return [self.counts.get(value, 0) for value in range(256)]
+
+        for counts, mode in (
+            ({255: 1000}, "OPAQUE"),
+            # The seam that inpainting leaves is no hole.
+            ({255: 100_000, 0: 50}, "OPAQUE"),
+            ({255: 900, 0: 100, 130: 3}, "MASK"),
+            ({255: 500, 100: 500}, "BLEND"),
+        ):
+            self.assertEqual(trellis2_files.alpha_mode(Texture(counts)), mode, counts)
+
+    def test_a_checkpoint_of_another_repository_has_a_place_in_the_folder(self) -> None:
+        self.assertEqual(trellis2.local("ckpts/shape_dec"), "ckpts/shape_dec")
+        other = "microsoft/TRELLIS-image-large/ckpts/ss_dec_conv3d_16l8_fp16"
+        self.assertEqual(trellis2.local(other), "ckpts/ss_dec_conv3d_16l8_fp16")

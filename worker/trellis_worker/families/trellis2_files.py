@@ -1,0 +1,129 @@
+"""The files of TRELLIS.2's results: GLB with materials, STL and PLY.
+
+Names, and what is called when: `o_voxel/postprocess.py` of Microsoft's TRELLIS.2.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..checkpoints import replaced
+from ..exports import in_millimetres, plain_mesh
+from ..failures import WorkerError
+from ..family import Run, Save
+from ..protocol import Format, Kind, Stage
+from ..stages import Stages
+
+# As many faces as nvdiffrast takes.
+MOST_FACES = 16_777_216
+# What `to_glb` does before it draws a texture: holes, a tree, cleaning, and unwrapping.
+STEPS_BEFORE_TEXTURE = 4
+STEPS_OF_TEXTURE = 2
+
+
+@dataclass(frozen=True)
+class Exports:
+    """The results of one job, and how each format is made of them."""
+
+    run: Run
+    mesh: Any
+    # The parameters that only this model has.
+    own: Any
+
+    def prepare(self, format_: Format) -> Save:
+        """Prepares a format and gives what writes its file."""
+        match format_:
+            case Format.GLB if self.run.params.texture:
+                save = self._textured()
+            case Format.GLB:
+                vertices, faces = self._simplified()
+                save = plain_mesh(upright(vertices), faces, None, "glb")
+            case Format.STL:
+                vertices, faces = self._simplified()
+                save = plain_mesh(in_millimetres(vertices, self.run.params.stl_size_mm), faces, None, "stl")
+            case Format.PLY:
+                save = self._ply()
+            case _:
+                raise WorkerError(Kind.BAD_INPUT, f"TRELLIS.2 does not make `{format_}`")
+        self.run.stages.enter(Stage.EXPORT)
+        return save
+
+    def _simplified(self) -> tuple[Any, Any]:
+        self.run.stages.enter(Stage.SIMPLIFY)
+        mesh = importlib.import_module("trellis2.representations").Mesh(self.mesh.vertices, self.mesh.faces)
+        mesh.simplify(self.own.decimation_target)
+        return mesh.vertices.cpu().numpy(), mesh.faces.cpu().numpy()
+
+    def _ply(self) -> Save:
+        self.run.stages.enter(Stage.TEXTURE)
+        mesh = self.mesh
+        colours = mesh.query_vertex_attrs()[:, mesh.layout["base_color"]].cpu().numpy()
+        return plain_mesh(upright(mesh.vertices.cpu().numpy()), mesh.faces.cpu().numpy(), colours, "ply")
+
+    def _textured(self) -> Save:
+        own, mesh = self.own, self.mesh
+        postprocess = importlib.import_module("o_voxel.postprocess")
+        if len(mesh.faces) > MOST_FACES:
+            mesh.simplify(MOST_FACES)
+        with replaced(postprocess, "tqdm", ticking(self.run.stages)):
+            made = postprocess.to_glb(
+                vertices=mesh.vertices,
+                faces=mesh.faces,
+                attr_volume=mesh.attrs,
+                coords=mesh.coords,
+                attr_layout=mesh.layout,
+                voxel_size=mesh.voxel_size,
+                aabb=[[-0.5, -0.5, -0.5], [0.5, 0.5, 0.5]],
+                decimation_target=own.decimation_target,
+                texture_size=own.texture_size,
+                remesh=own.remesh,
+                remesh_band=1,
+                remesh_project=0,
+                use_tqdm=True,
+            )
+        made.visual.material.alphaMode = alpha_mode(made.visual.material.baseColorTexture)
+        return lambda path: made.export(str(path), file_type="glb")
+
+
+def alpha_mode(texture: Any) -> str:
+    """How glTF is to take the texture's alpha; TRELLIS.2 leaves every material opaque."""
+    counts = texture.getchannel("A").histogram()
+    total = sum(counts)
+    if sum(counts[:128]) * 1000 < total:
+        return "OPAQUE"
+    # An edge between seen and unseen has a few values between the two.
+    between = sum(counts[16:240])
+    return "BLEND" if between * 10 > total - sum(counts[240:]) else "MASK"
+
+
+def ticking(stages: Stages) -> Callable[..., Any]:
+    """In the place of `to_glb`'s progress bar: its six parts as steps of two stages."""
+
+    class Ticks:
+        def __init__(self, **_options: Any) -> None:
+            self.done = 0
+            stages.enter(Stage.SIMPLIFY, STEPS_BEFORE_TEXTURE)
+
+        def update(self, count: int) -> None:
+            self.done += count
+            stages.step()
+            if self.done == STEPS_BEFORE_TEXTURE:
+                stages.enter(Stage.TEXTURE, STEPS_OF_TEXTURE)
+
+        def set_description(self, _text: str) -> None:
+            stages.check()
+
+        def close(self) -> None:
+            pass
+
+    return Ticks
+
+
+def upright(vertices: Any) -> Any:
+    """TRELLIS.2's vertices, which have Z up, with Y up: as `to_glb` turns them."""
+    turned = vertices[:, [0, 2, 1]]
+    turned[:, 2] = -turned[:, 2]
+    return turned

@@ -1,0 +1,51 @@
+"""Refuses a mesh that cannot be meant, before minutes are spent on its texture.
+
+A decoder that was loaded wrongly, or overflowed, makes dust: thousands of specks, none of them large.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from .failures import WorkerError
+from .protocol import Kind
+
+MOST_PIECES = 1000
+# The share of the faces that the largest piece has at least.
+LARGEST = 0.05
+
+
+def refuse_implausible(vertices: Any, faces: Any) -> None:
+    """Raises for tensors of vertices (N, 3) and faces (M, 3) that are empty, not finite, or dust."""
+    if not len(vertices) or not len(faces):
+        raise _implausible("an empty mesh")
+    try:
+        numpy = importlib.import_module("numpy")
+        importlib.import_module("scipy")
+    except ImportError:
+        # No TRELLIS runs without them; a stand-in has no dust.
+        return
+    points = numpy.asarray(vertices.detach().cpu().numpy())
+    if not numpy.isfinite(points).all():
+        raise _implausible("a mesh with coordinates that are no numbers")
+    sizes = pieces(numpy.asarray(faces.detach().cpu().numpy()), len(points))
+    largest = sizes.max() / len(faces)
+    if len(sizes) > MOST_PIECES or largest < LARGEST:
+        raise _implausible(f"a mesh of {len(sizes)} pieces, the largest with {largest:.1%} of the faces")
+
+
+def pieces(faces: Any, count: int) -> Any:
+    """How many faces each connected piece of a mesh has; `count` is that of its vertices."""
+    numpy = importlib.import_module("numpy")
+    sparse = importlib.import_module("scipy.sparse")
+    graphs = importlib.import_module("scipy.sparse.csgraph")
+    first, second = numpy.concatenate([faces[:, [0, 1]], faces[:, [1, 2]]]).T
+    edges = sparse.coo_matrix((numpy.ones(len(first), "int8"), (first, second)), shape=(count, count))
+    _, labels = graphs.connected_components(edges, directed=False)
+    _, sizes = numpy.unique(labels[faces[:, 0]], return_counts=True)
+    return sizes
+
+
+def _implausible(what: str) -> WorkerError:
+    return WorkerError(Kind.IMPLAUSIBLE_RESULT, f"the model made {what}")
