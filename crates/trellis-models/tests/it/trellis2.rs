@@ -130,7 +130,7 @@ fn settings_are_held_against_trellis2_s_own_names() {
 fn an_encoder_of_shapes_that_only_texturing_reads_need_not_be_there() {
     let (machine, folder) = machine();
     edit(&folder, |args| {
-        args["models"]["shape_slat_encoder"] = json!("ckpts/shape_enc_next_dc_f16c32_fp16")
+        args["models"]["shape_slat_encoder"] = json!("ckpts/shape_enc_next_dc_f16c32_fp16");
     });
     assert!(machine.check(&folder).problems.is_empty());
     assert!(lock::make(&folder, &machine.places, HASHING).is_ok());
