@@ -127,7 +127,7 @@ class Jobs(Trellis2Case):
         self.assertEqual(steps["sparse_structure"], [(step, 3) for step in range(4)])
         self.assertEqual(steps["structured_latent"], [(step, 4) for step in range(5)])
         self.assertEqual(steps["texture_latent"], [(step, 4) for step in range(5)])
-        self.assertEqual(steps["decode"], [(step, 10) for step in range(11)])
+        self.assertEqual(steps["decode"], [(step, 8) for step in range(9)])
         self.assertEqual(steps["simplify"], [(step, 4) for step in range(5)])
         self.assertEqual(steps["texture"], [(step, 2) for step in range(3)])
         self.assertTrue((Path(request["out"]) / "model.glb").read_bytes().startswith(b"glTF"))
@@ -146,7 +146,7 @@ class Jobs(Trellis2Case):
             self.assertEqual(done["type"], "done", done)
             self.assertNotIn("texture_latent", steps)
             self.assertNotIn("texture", steps)
-            self.assertEqual(steps["decode"][-1], (5, 5))
+            self.assertEqual(steps["decode"][-1], (4, 4))
 
     def test_every_format_is_made(self) -> None:
         request = self.of_trellis2(formats=["glb", "stl", "ply"])

@@ -241,6 +241,9 @@ def _strict_encoder(features: Any) -> Iterator[None]:
                     f"`{ENCODER_FOLDER}/model.safetensors` does not hold DINOv3's weights: "
                     f"`{wrong[0]}` is missing or too much",
                 )
+            if not hasattr(model, "layer"):
+                # Where TRELLIS.2 looks for the layers; transformers 5 has them one step deeper.
+                model.layer = model.model.layer
             return model
 
     with replaced(features, "DINOv3ViTModel", Strict):
@@ -287,8 +290,10 @@ def _decoded(run: Run, shape: Any, texture: Any, resolution: int) -> Any:
     """The mesh, and with a texture its voxels, a step for each level of a decoder."""
     pipeline, stages = run.pipeline, run.stages
     names = ["shape_slat_decoder", *(["tex_slat_decoder"] if texture is not None else [])]
-    stages.enter(Stage.DECODE, sum(len(pipeline.models[name].blocks) for name in names))
-    with _levels(pipeline, names, stages):
+    # The last level of a decoder may have no blocks.
+    levels = [level for name in names for level in pipeline.models[name].blocks if len(level)]
+    stages.enter(Stage.DECODE, len(levels))
+    with _told(levels, stages):
         meshes, subdivisions = pipeline.decode_shape_slat(shape, resolution)
         refuse_implausible(meshes[0].vertices, meshes[0].faces)
         if texture is None:
@@ -309,12 +314,11 @@ def _decoded(run: Run, shape: Any, texture: Any, resolution: int) -> Any:
 
 
 @contextmanager
-def _levels(pipeline: Any, names: list[str], stages: Stages) -> Iterator[None]:
-    """Tells of each level of these decoders, and lets a cancelled job go between two."""
+def _told(levels: list[Any], stages: Stages) -> Iterator[None]:
+    """Tells of each of these levels of blocks, and lets a cancelled job go between two."""
     with ExitStack() as undo:
-        for name in names:
-            for level in pipeline.models[name].blocks:
-                undo.callback(level[-1].register_forward_hook(lambda *_call: stages.step()).remove)
+        for level in levels:
+            undo.callback(level[-1].register_forward_hook(lambda *_call: stages.step()).remove)
         yield
 
 
