@@ -1,11 +1,11 @@
-"""Writes a model folder for Microsoft's own TRELLIS.2 code, as small as its classes allow, with random weights.
+"""Writes a model folder for Microsoft's own TRELLIS.2 code, as small as its classes allow, of random weights.
 
     model.py [--device DEVICE] FOLDER
 
-The packages `trellis2` and `transformers` must be importable. The folder's structure, the names of its files, the
-classes, resolutions and formats are those of TRELLIS.2-4B; channels and layers are few. Random weights know no
-object: source.sh has the copy of TRELLIS.2 put a sphere in the place of what they say of the shape. DEVICE: what
-draws the random numbers, the GPU where there is one.
+The packages `trellis2` and `transformers` must be importable. The folder's structure, the names of its files,
+the classes, resolutions and formats are those of TRELLIS.2-4B; channels and layers are few. Random weights know
+no object: source.sh has the copy of TRELLIS.2 put a sphere in the place of what they say of the shape. DEVICE:
+what draws the random numbers, the GPU where there is one.
 """
 
 from __future__ import annotations
@@ -192,15 +192,23 @@ def write_pipeline(folder: Path) -> None:
     (folder / "pipeline.json").write_text(text, "utf-8")
 
 
-def write(folder: Path) -> None:
+# A processor takes many times as long for the formats of half the size.
+FULL_PRECISION = {"dtype": "float32", "use_fp16": False}
+
+
+def write(folder: Path, device: str) -> None:
     """The folder, tiny."""
     torch.manual_seed(SEED)
     (folder / "ckpts").mkdir(parents=True)
-    for _, file, name, arguments in MODELS:
+    for _, file, name, fast in MODELS:
+        arguments = fast
+        if device == "cpu":
+            arguments = {key: FULL_PRECISION.get(key, value) for key, value in fast.items()}
         text = json.dumps({"name": name, "args": arguments}, indent=2)
         (folder / "ckpts" / f"{file}.json").write_text(text, "utf-8")
         # Tables that the constructor computes may be complex, which the format does not know.
-        tensors = {key: value for key, value in made(name, arguments).state_dict().items() if not value.is_complex()}
+        state = made(name, arguments).state_dict()
+        tensors = {key: value for key, value in state.items() if not value.is_complex()}
         save_file(tensors, folder / "ckpts" / f"{file}.safetensors")
     encoder("tiny").save_pretrained(folder / "dinov3")
     write_pipeline(folder)
@@ -212,4 +220,4 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path)
     asked = parser.parse_args()
     with torch.device(asked.device):
-        write(asked.folder)
+        write(asked.folder, asked.device)

@@ -1,11 +1,11 @@
+# Appended to a copy of `trellis2/pipelines/trellis2_image_to_3d.py` by source.sh. All models do their work,
+# but their weights are random: what they say of the shape and its colours is replaced by a sphere with stripes,
+# so that each level meets as many voxels as an object has, and the result can be compared with what is known.
+# Where TRELLIS_SPHERE_RADIUS is `none`, they keep their say.
+import os
 
 
-# Appended to a copy of `trellis2/pipelines/trellis2_image_to_3d.py` by source.sh. All models do their work, but
-# their weights are random: what they say of the shape and its colours is replaced by a sphere with stripes, so that
-# each level meets as many voxels as an object has, and the result can be compared with what is known.
 def _sphere_everywhere() -> None:
-    import os
-
     import torch
 
     from ..models.sc_vaes import sparse_unet_vae
@@ -96,4 +96,5 @@ def _sphere_everywhere() -> None:
     sparse_unet_vae.SparseUnetVaeDecoder.forward = decode
 
 
-_sphere_everywhere()
+if os.environ.get("TRELLIS_SPHERE_RADIUS") != "none":
+    _sphere_everywhere()

@@ -23,6 +23,18 @@ class CuMesh:
     def simplify(self, _target: int, verbose: bool = False, options: object = None) -> None:
         """Leaves the mesh as it is."""
 
+    def remove_duplicate_faces(self) -> None:
+        """There are none."""
+
+    def repair_non_manifold_edges(self) -> None:
+        """There are none."""
+
+    def remove_small_connected_components(self, _area: float) -> None:
+        """There is one."""
+
+    def fill_holes(self, max_hole_perimeter: float = 0) -> None:
+        """There are none."""
+
     def unify_face_orientations(self) -> None:
         """Leaves the faces as they are."""
 

@@ -1,4 +1,4 @@
-"""Stands in for flash-attn over torch's own attention: on a GPU its kernel of that name, else one sequence at a time."""
+"""Stands in for flash-attn by torch's own attention: on a GPU the kernel of that name, else in turns."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import torch
 
 
 def flash_attn_varlen_func(
-    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, starts_q: torch.Tensor, starts_k: torch.Tensor, *most: int
+    q: torch.Tensor,
+    k: torch.Tensor,
+    v: torch.Tensor,
+    starts_q: torch.Tensor,
+    starts_k: torch.Tensor,
+    *most: int,
 ) -> torch.Tensor:
     """Sequences end to end, (T, H, C), that begin at `starts`."""
     if q.is_cuda:
@@ -15,7 +20,10 @@ def flash_attn_varlen_func(
         return flash(q.contiguous(), k.contiguous(), v.contiguous(), *ends, 0.0, False, False)[0]
     attend = torch.nn.functional.scaled_dot_product_attention
     cut = zip(
-        *(part.tensor_split(starts[1:-1].cpu()) for part, starts in ((q, starts_q), (k, starts_k), (v, starts_k))),
+        *(
+            part.tensor_split(starts[1:-1].cpu().long())
+            for part, starts in ((q, starts_q), (k, starts_k), (v, starts_k))
+        ),
         strict=True,
     )
     return torch.cat([attend(*(one.transpose(0, 1) for one in three)).transpose(0, 1) for three in cut])
