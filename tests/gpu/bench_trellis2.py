@@ -255,7 +255,7 @@ def flows(pipeline: Any) -> None:
     step(
         "sparse structure, 4096 tokens",
         lambda pair: structure(
-            dense[pair], torch.full((len(dense[pair]),), 500.0, device=DEVICE), cond[pair]
+            dense[pair], torch.full((len(dense[pair]),), 500.0, device=DEVICE), coarse[pair]
         ),
     )
     shape = pipeline.models["shape_slat_flow_model_1024"]
