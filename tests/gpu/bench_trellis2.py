@@ -2,10 +2,11 @@
 
     bench_trellis2.py FOLDER [--parts LIST] [--resolutions LIST]
 
-FOLDER: for the image encoder's weights; the other models never leave the GPU. LIST of parts: of glb (the GLB of
-a shell of voxels with known colours), jobs (from picture to GLB), low_vram (the same, each model on the GPU for
-its stage alone) and flows (one step by the number of tokens, and both passes of guidance at once). The copy of
-TRELLIS.2 is one of tests/tiny_trellis2/source.sh: whatever the weights say, the object is a striped sphere.
+FOLDER: for the image encoder's weights; the other models never leave the GPU. LIST of parts: of glb (the GLB
+of a shell of voxels with known colours), jobs (from picture to GLB), low_vram (the same, each model on the
+GPU for its stage alone) and flows (a step by the number of tokens, and both passes of guidance at once). The
+copy of TRELLIS.2 is one of tests/tiny_trellis2/source.sh: whatever the weights say, the object is a striped
+sphere.
 """
 
 from __future__ import annotations
@@ -171,8 +172,9 @@ def job(pipeline: Any, placement: Placement, what: str, asked: Params, out: Path
         prepare(Format.GLB)(out)
     ended = clock.finish()
     mesh = result.mesh
+    whole = time.monotonic() - started
     say(
-        f"| {what}, in all | {time.monotonic() - started:.2f} s | {max(clock.peaks.values()) / GIB:.2f} GiB | "
+        f"| {what}, in all | {whole:.2f} s | {max(clock.peaks.values()) / GIB:.2f} GiB | "
         f"{len(mesh.coords)} voxels, {len(mesh.faces)} faces, GLB of {out.stat().st_size} bytes"
     )
     for spent in ended:
@@ -290,9 +292,8 @@ def step(what: str, call: Callable[[slice], Any]) -> None:
             torch.cuda.synchronize()
         found.append(((time.monotonic() - started) / 3, (torch.cuda.max_memory_allocated() - before) / GIB))
     (one, little), (two, much) = found
-    say(
-        f"| two passes: {what} | {one:.3f} s, {little:.2f} GiB | at once {two:.3f} s, {much:.2f} GiB | {one / two:.2f} |"
-    )
+    apart, together = f"{one:.3f} s, {little:.2f} GiB", f"at once {two:.3f} s, {much:.2f} GiB"
+    say(f"| two passes: {what} | {apart} | {together} | {one / two:.2f} |")
 
 
 def main() -> None:

@@ -71,7 +71,7 @@ class Jobs:
             url = f"{self.server.address}/v1/jobs/{id_}/artifacts/{file['name']}"
             with urllib.request.urlopen(url, timeout=60) as answer:
                 files[file["format"]] = answer.read()
-            keep(f"{what.split(',')[0].replace(' ', '-')}-{file['name']}", files[file["format"]])
+            keep(f"{what.partition(',')[0].replace(' ', '-')}-{file['name']}", files[file["format"]])
         peak = job["timings"]["peak_vram_bytes"] / (1 << 30)
         sizes = ", ".join(f"{name} {len(content)} bytes" for name, content in files.items())
         check(set(files) == set(formats), f"{what} in {seconds:.1f} s: {sizes}; peak VRAM {peak:.2f} GiB")

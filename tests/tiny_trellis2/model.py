@@ -2,10 +2,10 @@
 
     model.py [--device DEVICE] FOLDER
 
-The packages `trellis2` and `transformers` must be importable. The folder's structure, the names of its files,
-the classes, resolutions and formats are those of TRELLIS.2-4B; channels and layers are few. Random weights know
-no object: source.sh has the copy of TRELLIS.2 put a sphere in the place of what they say of the shape. DEVICE:
-what draws the random numbers, the GPU where there is one.
+The packages `trellis2` and `transformers` must be importable. The structure of the folder, the names of its
+files, the classes, resolutions and formats are those of TRELLIS.2-4B; channels and layers are few. Random
+weights know no object: source.sh has the copy of TRELLIS.2 put a sphere in the place of what they say of the
+shape. DEVICE: what draws the random numbers, the GPU where there is one.
 """
 
 from __future__ import annotations
