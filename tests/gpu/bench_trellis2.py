@@ -39,10 +39,12 @@ from trellis_worker.checkpoints import replaced  # noqa: E402
 from trellis_worker.families import trellis2, trellis2_files  # noqa: E402
 from trellis_worker.family import Run, own_params  # noqa: E402
 from trellis_worker.placement import Placement, bind_device  # noqa: E402
-from trellis_worker.protocol import Format, Params  # noqa: E402
+from trellis_worker.protocol import Format, Params, Stage, StageTime  # noqa: E402
 from trellis_worker.quality import Quality  # noqa: E402
 
 DEVICE = torch.device("cuda")
+# What times are counted from.
+BEGUN = time.monotonic()
 TOKENS = (2048, 4096, 8192, 16384, 32768, 49152)
 SAMPLES = 1_000_000
 RADIUS = float(os.environ.get("TRELLIS_SPHERE_RADIUS", "0.25"))
@@ -95,6 +97,14 @@ def loaded(folder: Path) -> Any:
     held = torch.cuda.memory_allocated() / GIB
     say(f"models made in {time.monotonic() - started:.0f} s: {held:.2f} GiB on the GPU")
     return pipeline
+
+
+class Told(Clock):
+    """Says each stage as it begins."""
+
+    def enter(self, stage: Stage, total: int = 1) -> None:
+        super().enter(stage, total)
+        say(f"     {time.monotonic() - BEGUN:.1f} s: {stage.value}")
 
 
 def placed(pipeline: Any, low_vram: bool) -> Placement:
@@ -156,6 +166,13 @@ def glb_functions() -> list[tuple[Any, str]]:
     ]
 
 
+def say_stages(clock: Clock, ended: list[StageTime]) -> None:
+    """The time and the most memory of each stage."""
+    for spent in ended:
+        most = clock.peaks.get(spent.stage.value, 0) / GIB
+        say(f"| {spent.stage.value} | {spent.ms / 1000:.2f} s | {most:.2f} GiB |")
+
+
 def decoded(pipeline: Any, clock: Clock, job: Params, placement: Placement) -> Any:
     determinism.seed_all(torch, job.seed)
     return trellis2.FAMILY.sample(Run(pipeline, placement, clock, job), [disc()])
@@ -164,7 +181,7 @@ def decoded(pipeline: Any, clock: Clock, job: Params, placement: Placement) -> A
 def job(pipeline: Any, placement: Placement, what: str, asked: Params, out: Path) -> None:
     """From a picture to a GLB on disk: the time and the most memory of each stage."""
     release()
-    clock, parts = Clock(), Parts()
+    clock, parts = Told(), Parts()
     started = time.monotonic()
     with parts.of((trellis2, "refuse_implausible")):
         result = decoded(pipeline, clock, asked, placement)
@@ -177,9 +194,7 @@ def job(pipeline: Any, placement: Placement, what: str, asked: Params, out: Path
         f"| {what}, in all | {whole:.2f} s | {max(clock.peaks.values()) / GIB:.2f} GiB | "
         f"{len(mesh.coords)} voxels, {len(mesh.faces)} faces, GLB of {out.stat().st_size} bytes"
     )
-    for spent in ended:
-        most = clock.peaks.get(spent.stage.value, 0) / GIB
-        say(f"| {spent.stage.value} | {spent.ms / 1000:.2f} s | {most:.2f} GiB |")
+    say_stages(clock, ended)
     parts.say()
 
 
@@ -215,12 +230,14 @@ def psnr(made: Any, stripes: Callable[[Any], Any]) -> dict[str, float]:
 def glb(pipeline: Any, resolution: int, ways: list[dict[str, Any]]) -> None:
     """`to_glb` of a decoded shell of voxels: its parts, and what its textures are worth."""
     placement = placed(pipeline, False)
-    result = decoded(pipeline, Clock(), params(resolution=resolution), placement)
+    clock = Told()
+    result = decoded(pipeline, clock, params(resolution=resolution), placement)
+    say_stages(clock, clock.finish())
     say(f"-- {resolution}: {len(result.mesh.coords)} voxels, {len(result.mesh.faces)} faces")
     for asked in ways:
         release()
         own = params(resolution=resolution, **asked)
-        clock, parts = Clock(), Parts()
+        clock, parts = Told(), Parts()
         started = time.monotonic()
         with parts.of(*glb_functions()):
             exports = trellis2_files.Exports(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +36,14 @@ STEPS = {
     "texture": 2,
     "export": 1,
 }
-CANCELLED_IN = ("sparse_structure", "structured_latent", "texture_latent", "decode", "simplify", "texture")
+CANCELLED_IN = ("sparse_structure", "texture_latent", "decode", "simplify", "texture")
+# When a job's worker is asked where it is, and when the job is cancelled as one that hangs.
+SLOW_SECONDS, HUNG_SECONDS = 40, 60
+LOG_SECONDS = 0.5
+
+
+def tell(text: str) -> None:
+    print(f"       {text}", flush=True)
 
 
 class Jobs:
@@ -41,17 +51,46 @@ class Jobs:
 
     def __init__(self, server: Server) -> None:
         self.server = server
+        self.told: dict[str, tuple[int, int]] = {}
 
     def submit(self, seed: int = 1, pictures: int = 1, **params: Any) -> str:
         asked = {"model": "trellis2-4b", "decimation_target": FEW_FACES, "texture_size": TEXTURE, **FEW_STEPS}
         return self.server.submit(seed, pictures, **{**asked, **params})
 
     def follow(self, job: str, told: dict[str, tuple[int, int]]) -> Iterator[str]:
-        """The stage of each progress; `told` has the last step of each."""
-        for event in self.server.followed(job):
-            if event["type"] == "progress":
-                told[event["stage"]] = event["step"], event["total"]
-                yield event["stage"]
+        """The stage of each progress; `told` has the last step of each. What comes is printed."""
+        started = time.monotonic()
+        with self.watched(job):
+            for event in self.server.followed(job):
+                spent = time.monotonic() - started
+                if event["type"] != "progress":
+                    tell(f"{spent:5.1f} s {event['type']} {event.get('state', '')}")
+                    continue
+                stage, step = event["stage"], event["step"]
+                if stage not in told or step in {1, event["total"]}:
+                    tell(f"{spent:5.1f} s {stage} {step} of {event['total']}")
+                told[stage] = step, event["total"]
+                yield stage
+
+    @contextmanager
+    def watched(self, job: str) -> Iterator[None]:
+        """A slow job's worker says where it is in the server's log; one that hangs is cancelled."""
+
+        def where() -> None:
+            tell(f"after {SLOW_SECONDS} s the worker is asked where it is")
+            os.kill(self.server.worker()["pid"], signal.SIGUSR1)
+
+        def end() -> None:
+            check(False, f"the job is cancelled: it hangs, or takes longer than {HUNG_SECONDS} s")
+            self.server.call("POST", f"/v1/jobs/{job}/cancel")
+
+        timers = [threading.Timer(SLOW_SECONDS, where), threading.Timer(HUNG_SECONDS, end)]
+        with ExitStack() as undo:
+            for timer in timers:
+                timer.daemon = True
+                timer.start()
+                undo.callback(timer.cancel)
+            yield
 
     def run(self, what: str, formats: list[str], **more: Any) -> dict[str, bytes]:
         """Runs a job to its end, tells each stage and gives its files; none where it failed."""
@@ -110,6 +149,9 @@ def running(trellis: str, work: Path, name: str, *flags: str) -> Iterator[Server
     home.mkdir()
     flags = ("--warm-up=false", *flags)
     server = Server(trellis, work / f"python-{name}", home, work / "model", *flags, family="trellis2-")
+    ended = threading.Event()
+    shown = threading.Thread(target=show, args=(home / "log", name, ended))
+    shown.start()
     try:
         yield server
     except (TimeoutError, urllib.error.URLError, RuntimeError) as error:
@@ -118,10 +160,20 @@ def running(trellis: str, work: Path, name: str, *flags: str) -> Iterator[Server
     finally:
         server.process.terminate()
         server.process.wait(60)
-        log = (home / "log").read_bytes()
-        keep(f"log-{name}.txt", log)
-        if not all(holds for holds, _ in results):
-            print(log[-3000:].decode("utf-8", "replace"), flush=True)
+        ended.set()
+        shown.join()
+        keep(f"log-{name}.txt", (home / "log").read_bytes())
+
+
+def show(log: Path, name: str, ended: threading.Event) -> None:
+    """Prints a server's log as it grows."""
+    with log.open(errors="replace") as lines:
+        while True:
+            last = ended.wait(LOG_SECONDS)
+            for line in lines:
+                print(f"  {name}| {line.rstrip()}", flush=True)
+            if last:
+                return
 
 
 def loaded(server: Server) -> None:
@@ -151,14 +203,24 @@ def solid(content: bytes | None) -> None:
     check(mesh.volume > 0, f"and that is the outer one: {mesh.volume:.0f} mm³")
 
 
-def everything(server: Server) -> None:
-    """Every format, every stage, and every way to end early."""
+def first(server: Server) -> None:
+    """The GLB, and the ways to end early."""
     loaded(server)
     jobs = Jobs(server)
     sound(jobs.run("512, the first job", ["glb"], resolution=512).get("glb"))
+    jobs.cancel("structured_latent")
+    empty = server.submit(1, 1, picture(0), model="trellis2-4b")
+    failed(server, "no object in the picture", "no_object", empty)
+
+
+def everything(server: Server) -> None:
+    """Every format, every stage, every other stage to be cancelled in."""
+    jobs = Jobs(server)
     files = jobs.run("1024, every format", ["glb", "stl", "ply"], resolution=1024)
     sound(files.get("glb"))
     solid(files.get("stl"))
+    for stage in CANCELLED_IN:
+        jobs.cancel(stage)
     jobs.run("1024, another seed", ["glb"], resolution=1024, seed=2)
     wrong = {
         stage: jobs.told.get(stage)
@@ -166,17 +228,14 @@ def everything(server: Server) -> None:
         if jobs.told.get(stage) != (total, total)
     }
     check(not wrong, f"each stage told its last step {wrong or ''}")
-    jobs.run("1024, without remeshing", ["glb"], resolution=1024, remesh=False)
-    for stage in CANCELLED_IN:
-        jobs.cancel(stage)
-    jobs.run("after all that", ["glb"], resolution=512, seed=2)
     jobs.run("1536, with few tokens", ["glb"], resolution=1536, max_num_tokens=5000)
     jobs.run("two pictures", ["glb"], resolution=512, pictures=2, multiimage_algo="multidiffusion")
-    empty = server.submit(1, 1, picture(0), model="trellis2-4b")
-    failed(server, "no object in the picture", "no_object", empty)
+    jobs.run("1024, without remeshing", ["glb"], resolution=1024, remesh=False)
 
 
 def failed(server: Server, what: str, kind: str, id_: str) -> None:
+    for _ in Jobs(server).follow(id_, {}):
+        pass
     job = server.finished(id_)
     failure = job.get("failure") or {}
     check(
@@ -189,19 +248,17 @@ def main(trellis: str, work: Path) -> int:
     name, driver, capability = smi("name,driver_version,compute_cap")
     print(f"GPU: {name}, driver {driver}, capability {capability}", flush=True)
     with running(trellis, work, "sphere") as server:
+        with running(trellis, work, "dust", "--trellis2-low-vram") as dust:
+            first(server)
+            print("-- weights that make dust", flush=True)
+            asked = Jobs(dust).submit(formats=["glb"], resolution=512)
+            failed(dust, "random weights", "implausible_result", asked)
+        print("-- everything else", flush=True)
         everything(server)
     print("-- low-VRAM mode", flush=True)
     with running(trellis, work, "low", "--trellis2-low-vram") as server:
         loaded(server)
         sound(Jobs(server).run("low VRAM", ["glb"], resolution=1024).get("glb"))
-    print("-- weights that make dust", flush=True)
-    with running(trellis, work, "dust", "--trellis2-low-vram") as server:
-        failed(
-            server,
-            "random weights",
-            "implausible_result",
-            Jobs(server).submit(formats=["glb"], resolution=512),
-        )
     wrong = sum(not holds for holds, _ in results)
     print(f"{len(results) - wrong} passed, {wrong} failed")
     return 1 if wrong else 0

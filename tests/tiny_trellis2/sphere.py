@@ -2,8 +2,12 @@
 # but their weights are random: what they say of the shape and its colours is replaced by a sphere with stripes,
 # so that each level meets as many voxels as an object has, and the result can be compared with what is known.
 # Where TRELLIS_SPHERE_RADIUS is `none`, they keep their say.
+import faulthandler
 import os
+import signal
 
+# Says where a job is that takes long.
+faulthandler.register(signal.SIGUSR1)
 RADIUS = os.environ.get("TRELLIS_SPHERE_RADIUS", "0.25")
 # So many rows at once: the models' memory is what is measured.
 ROWS = 1 << 18
