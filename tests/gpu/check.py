@@ -57,7 +57,7 @@ def until[T](what: str, look: Callable[[], T | None]) -> T:
     raise TimeoutError(f"{what}: nothing after {WAIT_SECONDS} s")
 
 
-def picture(radius: int = 26) -> bytes:
+def picture(radius: int = 26, alpha: int = 255) -> bytes:
     """A white PNG disc on nothing, of 64 × 64 pixels."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
@@ -68,7 +68,7 @@ def picture(radius: int = 26) -> bytes:
         rows.append(0)
         for x in range(64):
             inside = (x - 32) ** 2 + (y - 32) ** 2 < radius**2
-            rows += bytes((255, 255, 255, 255 if inside else 0))
+            rows += bytes((255, 255, 255, alpha if inside else 0))
     header = struct.pack(">IIBBBBB", 64, 64, 8, 6, 0, 0, 0)
     body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(rows))) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + body

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -40,6 +41,9 @@ CANCELLED_IN = ("sparse_structure", "texture_latent", "decode", "simplify", "tex
 # When a job's worker is asked where it is, and when the job is cancelled as one that hangs.
 SLOW_SECONDS, HUNG_SECONDS = 40, 60
 LOG_SECONDS = 0.5
+# What a worker said; and what comes many times a second, or once it has ended.
+WORKER_LINE = re.compile(r'worker_line .* line="(.*)"')
+NOISE = re.compile(r"requests: answered|Sampling|it/s|nanobind|- leaked|skipped remainder")
 
 
 def tell(text: str) -> None:
@@ -171,7 +175,9 @@ def show(log: Path, name: str, ended: threading.Event) -> None:
         while True:
             last = ended.wait(LOG_SECONDS)
             for line in lines:
-                print(f"  {name}| {line.rstrip()}", flush=True)
+                said = WORKER_LINE.search(line)
+                if NOISE.search(line) is None:
+                    print(f"  {name}| {said[1] if said else line.rstrip()}", flush=True)
             if last:
                 return
 
@@ -209,7 +215,7 @@ def first(server: Server) -> None:
     jobs = Jobs(server)
     sound(jobs.run("512, the first job", ["glb"], resolution=512).get("glb"))
     jobs.cancel("structured_latent")
-    empty = server.submit(1, 1, picture(0), model="trellis2-4b")
+    empty = server.submit(1, 1, picture(alpha=60), model="trellis2-4b")
     failed(server, "no object in the picture", "no_object", empty)
 
 
