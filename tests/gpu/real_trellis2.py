@@ -239,6 +239,15 @@ def everything(server: Server) -> None:
     jobs.run("1024, without remeshing", ["glb"], resolution=1024, remesh=False)
 
 
+def tuning(work: Path) -> None:
+    """That FlexGEMM keeps nothing for the number of texels of each job."""
+    record = json.loads((work / "tuning.json").read_text())
+    kept = {kernel.rpartition(".")[2]: len(found) for of in record.values() for kernel, found in of.items()}
+    sampling = kept.get("indice_weighed_sum_fwd_kernel", 0)
+    known = {kernel: count for kernel, count in kept.items() if count}
+    check(sampling == 0, f"reading colours was timed for {sampling} jobs; of FlexGEMM's record: {known}")
+
+
 def failed(server: Server, what: str, kind: str, id_: str) -> None:
     for _ in Jobs(server).follow(id_, {}):
         pass
@@ -259,6 +268,7 @@ def main(trellis: str, work: Path) -> int:
             print("-- weights that make dust", flush=True)
             asked = Jobs(dust).submit(formats=["glb"], resolution=512)
             failed(dust, "random weights", "implausible_result", asked)
+        tuning(work)
         print("-- everything else", flush=True)
         everything(server)
     print("-- low-VRAM mode", flush=True)

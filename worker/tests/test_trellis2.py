@@ -7,7 +7,9 @@ import struct
 import sys
 import unittest
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 from trellis_worker import views
 from trellis_worker.families import trellis2, trellis2_files
@@ -258,3 +260,18 @@ class Beside(unittest.TestCase):
         self.assertEqual(trellis2.local("ckpts/shape_dec"), "ckpts/shape_dec")
         other = "microsoft/TRELLIS-image-large/ckpts/ss_dec_conv3d_16l8_fp16"
         self.assertEqual(trellis2.local(other), "ckpts/ss_dec_conv3d_16l8_fp16")
+
+    def test_reading_colours_is_never_timed(self) -> None:
+        def tile(places: int, numbers: int) -> SimpleNamespace:
+            return SimpleNamespace(kwargs={"BM": places, "BK": numbers})
+
+        kernel = SimpleNamespace(configs=[tile(4, 64), tile(8, 8), tile(32, 8), tile(16, 16)])
+        package = SimpleNamespace(indice_weighed_sum_fwd_kernel=kernel)
+        with mock.patch.dict(sys.modules, {trellis2.SAMPLING: package}):
+            trellis2.settle_sampling()
+        # With one there is nothing to choose from.
+        self.assertEqual(kernel.configs, [tile(32, 8)])
+        # Another version, and none at all.
+        for other in (SimpleNamespace(), None):
+            with mock.patch.dict(sys.modules, {trellis2.SAMPLING: other}):
+                trellis2.settle_sampling()

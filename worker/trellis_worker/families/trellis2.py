@@ -12,7 +12,7 @@ import importlib
 import importlib.util
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -43,6 +43,8 @@ STRUCTURE = 32
 # The checkpoints have FlexGEMM's layout: TRELLIS.2's own loader leaves convolutions of another kind random.
 CONVOLUTIONS = {"SPARSE_CONV_BACKEND": "flex_gemm"}
 TUNING_VARIABLE = "FLEX_GEMM_AUTOTUNE_CACHE_PATH"
+# Reads the colours of places out of the voxels.
+SAMPLING = "flex_gemm.kernels.triton.grid_sample.indice_weighed_sum_fwd"
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ class Trellis2:
         features = importlib.import_module("trellis2.modules.image_feature_extractor")
         convolutions: Any = importlib.import_module("trellis2.modules.sparse.conv.config")
         convolutions.FLEX_GEMM_ALGO = algorithm()
+        settle_sampling()
         known = pipelines.Trellis2ImageTo3DPipeline.model_names_to_load
         names = [name for name in known if name in arguments["models"]]
         checkpoints = {name: checkpoint(folder, local(arguments["models"][name])) for name in names}
@@ -253,6 +256,16 @@ def _strict_encoder(features: Any) -> Iterator[None]:
 def algorithm() -> str:
     """How FlexGEMM convolves: TRELLIS.2's way is a kernel of Triton."""
     return "explicit_gemm" if importlib.util.find_spec("triton") is None else "masked_implicit_gemm_splitk"
+
+
+def settle_sampling() -> None:
+    """Gives FlexGEMM one tile for reading colours. It would time twelve for each number of places, which no
+    two jobs share, and keep what it found: the record of its tuning would be another after each job."""
+    # What is missing is said where it is needed, and another FlexGEMM may have no such kernel.
+    with suppress(ImportError, AttributeError):
+        kernel = importlib.import_module(SAMPLING).indice_weighed_sum_fwd_kernel
+        # A place has six numbers: the narrowest tile of them, and the most places.
+        kernel.configs = [min(kernel.configs, key=lambda it: (it.kwargs["BK"], -it.kwargs["BM"]))]
 
 
 def _tuning() -> str:
