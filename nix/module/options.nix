@@ -129,6 +129,7 @@ in
       ];
       description = ''
         Which GPUs get a worker: all, or a list of numbers as `nvidia-smi` shows them, or of UUIDs.
+        One that is listed twice gets two.
       '';
     };
 

@@ -92,6 +92,19 @@ def lists_much(send: Send, job: str, _out: Path) -> None:
     done(send, job)
 
 
+def samples(put: Callable[[Path], object], size: int | None = None) -> Callable[[Send, str, Path], None]:
+    """A good GLB, and something in the place of what was sampled."""
+
+    def deed(send: Send, job: str, out: Path) -> None:
+        path = out / "latents.safetensors"
+        put(path)
+        told = path.stat().st_size if size is None else size
+        send("latents", job=job, name=path.name, size_bytes=told)
+        writes(glb(1))(send, job, out)
+
+    return deed
+
+
 def is_deaf(_send: Send, _job: str, _out: Path) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     time.sleep(3600)
@@ -114,6 +127,12 @@ DEEDS: dict[str, Callable[[Send, str, Path], None]] = {
     "files": lists_much,
     "fine": writes(glb(1)),
     "deaf": is_deaf,
+    "latents_pipe": samples(os.mkfifo),
+    "latents_link": samples(lambda path: path.symlink_to("/etc/passwd")),
+    "latents_device": samples(lambda path: path.symlink_to("/dev/zero")),
+    "latents_large": samples(sparse),
+    "latents_grown": samples(sparse, 100),
+    "latents_text": samples(lambda path: path.write_text("no tensors")),
 }
 
 

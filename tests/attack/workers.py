@@ -76,6 +76,27 @@ def nonsense(program: str) -> str:
     return "none was delivered; the last three failed as `implausible_result`"
 
 
+def wrong_latents(program: str) -> str:
+    """a pipe, a link, a device, a file of 1 TiB and one said to be small in the place of what a worker sampled; an export of text"""
+    with hostile(program) as server:
+        for deed in ("latents_pipe", "latents_link", "latents_device", "latents_grown"):
+            job = ends(server, deed)
+            holds(job["state"] == "failed" and "latents" not in job, f"{deed}: {job}")
+        large = ends(server, "latents_large")
+        holds(large["state"] == "succeeded" and "latents" not in large, f"{large}")
+        text = ends(server, "latents_text")
+        holds(text["state"] == "succeeded" and text["latents"]["size_bytes"] == len("no tensors"), f"{text}")
+        status, export = server.call(
+            "POST", f"/v1/jobs/{text['id']}/exports", b'{"texture_size": 512}', content_type="application/json"
+        )
+        holds(status == 202, f"{status} {export}")
+        export = server.finished(export["id"])
+        kept = sum(path.stat().st_size for path in (server.data / "blobs").rglob("*") if path.is_file())
+    holds(kept < 10_000_000, f"{kept} bytes are stored")
+    holds("latents" not in export, f"{export}")
+    return f"links, pipes and the rest failed their jobs, 1 TiB was forgotten, {kept / 1000:.0f} kB were stored in all"
+
+
 def loud_worker(program: str) -> str:
     """a worker's message of 300 kB, 10,000 notes, 20,000 artifacts, 2^63 bytes of VRAM, escape sequences in all of them"""
     with hostile(program) as server:
@@ -113,4 +134,4 @@ def deaf_worker(program: str) -> str:
     return f"ended in {end:.1f} s, with a drain time of {DRAIN_SECONDS} s"
 
 
-ATTACKS: list[Callable[[str], str]] = [wrong_things, nonsense, loud_worker, deaf_worker]
+ATTACKS: list[Callable[[str], str]] = [wrong_things, nonsense, wrong_latents, loud_worker, deaf_worker]

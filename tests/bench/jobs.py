@@ -290,6 +290,7 @@ def worker_alone(home: Path, png: bytes) -> None:
     say({"type": "load", "model": "trellis-image-large", "folder": str(folder), "low_vram": False})
     until("loaded")
     request = json.loads(GENERATE.read_text().split("---", 2)[2])
+    request["params"]["quality"] = "exact"
 
     def job(number: int) -> None:
         scratch = home / str(number)

@@ -165,6 +165,42 @@ test("another format is made of a finished model", async (context) => {
   });
 });
 
+test("a model is made again with another texture, without sampling", () => visit(chromium, { rules: [] }, async (page, running) => {
+  await page.locator(".pill.good").waitFor();
+  await drop(page, DUCK);
+  const id = await make(page);
+  await drawn(page, "result");
+  assert.ok((await running.job(id)).latents.size_bytes > 0);
+  await page.getByRole("button", { name: "Change texture or triangles" }).click();
+  const asked = page.getByRole("dialog", { name: "Change texture or triangles" });
+  await asked.getByLabel("Texture size").fill("2048");
+  await asked.getByLabel("Mesh simplify").fill("0.5");
+  await accessible(page, "make again");
+  await asked.getByRole("button", { name: "Make it" }).click();
+  await page.waitForURL((url) => url.hash.startsWith("#/job/") && !url.hash.endsWith(id));
+  await drawn(page, "result");
+  const again = await running.job(page.url().split("/").at(-1));
+  assert.deepEqual([again.source.job, again.params.texture_size, again.params.mesh_simplify, again.latents], [id, 2048, 0.5, undefined]);
+  assert.ok(!again.timings.stages.some(({ stage }) => stage === "structured_latent"), "nothing was sampled");
+  const [curl, command] = await page.locator(".command code").allTextContents();
+  assert.match(curl, new RegExp(`"texture_size":2048.*/v1/jobs/${id}/exports'?$`));
+  assert.match(command, new RegExp(`^trellis jobs export ${id} --format glb --texture-size 2048 --mesh-simplify 0.5 `));
+  // What was sampled stays the first job's. Once that is gone, the server's words say so.
+  await page.getByRole("button", { name: "Change texture or triangles" }).click();
+  await running.remove(id);
+  await asked.getByRole("button", { name: "Make it" }).click();
+  await page.locator(".toast").getByText("There is no job").waitFor();
+}));
+
+test("that nothing sampled is kept is said", () => visit(chromium, { rules: [], flags: ["--retention-latent-bytes=0"] }, async (page, running) => {
+  await page.locator(".pill.good").waitFor();
+  const { id } = await running.submit();
+  await running.finished(id);
+  await page.goto(`${running.address}#/job/${id}`);
+  await page.getByText("Nothing that TRELLIS sampled for this model is kept").waitFor();
+  assert.equal(await page.getByRole("button", { name: "Change texture or triangles" }).count(), 0);
+}));
+
 test("a server with keys asks for one, refuses a wrong one, and forgets it at sign-out", () => visit(chromium, { keys: "studio s3cret-of-the-studio\n" }, async (page) => {
   await page.getByLabel("API key").waitFor();
   await accessible(page, "sign in");

@@ -77,6 +77,7 @@ export async function server({ flags = [], keys, rules } = {}) {
       assert.equal(answer.status, 202, await answer.clone().text());
       return answer.json();
     },
+    remove: async (id) => assert.ok((await fetch(`${address()}v1/jobs/${id}`, { method: "DELETE", headers })).ok),
     job: async (id) => (await fetch(`${address()}v1/jobs/${id}`, { headers })).json(),
     finished: async (id) => (await fetch(`${address()}v1/jobs/${id}?wait=60`, { headers })).json(),
     contract: async () => (await fetch(`${address()}openapi.json`)).json(),

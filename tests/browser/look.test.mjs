@@ -65,6 +65,10 @@ test("pictures of all states", { skip: !process.env.SHOTS && "SHOTS names no fol
       await drawn(page);
       await page.waitForTimeout(500);
       await shot("result", true);
+      await page.getByRole("button", { name: "Change texture or triangles" }).click();
+      await page.getByRole("dialog").waitFor();
+      await shot("make-again");
+      await page.getByRole("button", { name: "Close", exact: true }).click();
       await page.locator(".pill").click();
       await page.getByRole("dialog").waitFor();
       await shot("server");

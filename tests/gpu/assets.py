@@ -117,17 +117,18 @@ def rounded(count: int, power: int, noise: float) -> tuple[Any, Any]:
 class Painter:
     """Draws an asset in its true colours in place of its splats, each view once."""
 
-    def __init__(self, asset: Asset) -> None:
+    def __init__(self, asset: Asset, kept_on: Any = DEVICE) -> None:
         self.surface = observations.Surface(asset.vertices, asset.faces, None)
+        self.kept_on = kept_on
         self.colour = asset.colour
         self.drawn: dict[bytes, Any] = {}
 
     def render(self, _splats: Any, extrinsics: Any, intrinsics: Any, **_options: Any) -> dict[str, Any]:
         key = extrinsics.cpu().numpy().tobytes()
         if key not in self.drawn:
-            self.drawn[key] = self.draw(observations.clip_matrix(extrinsics, intrinsics))
+            self.drawn[key] = self.draw(observations.clip_matrix(extrinsics, intrinsics)).to(self.kept_on)
         # A quarter more, so that no rounding takes one off.
-        return {"color": (self.drawn[key].float() + 0.25) / 255}
+        return {"color": (self.drawn[key].to(DEVICE).float() + 0.25) / 255}
 
     def draw(self, matrix: Any, side: int = 1024) -> Any:
         """(3, side, side) uint8, each pixel the mean of nine."""

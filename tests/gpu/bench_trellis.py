@@ -3,7 +3,8 @@
     bench_trellis.py MODEL [--rounds N] [--parts LIST] [--jobs N]
 
 MODEL: a folder as tests/tiny_trellis/model.py --real-size writes it. LIST: of raster, holes, texture,
-textures (of further meshes), load, sample, decode, low_vram and queue. --jobs: how many are in the queue.
+textures (of further meshes), parts (of a GLB's making), load, sample, decode, draft, low_vram, first (jobs of
+fresh processes) and queue. --jobs: how many are in the queue.
 
 Times are medians. Sampling runs on random weights, where only time, memory and equality mean something; the
 textures are of meshes with a known colour, so that there is a truth to compare with.
@@ -19,6 +20,7 @@ import tempfile
 import time
 import traceback
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,8 @@ sys.path.insert(0, str(ROOT / "worker"))
 warnings.filterwarnings("ignore")
 
 import flows  # noqa: E402 the worker is only now on the path
+import glb_parts  # noqa: E402
+import jobs  # noqa: E402
 from assets import DEVICE, Asset, Judge, Painter, assets, torus  # noqa: E402
 from flows import GIB, WAYS, Clock, Flow, Table, asked, params, release  # noqa: E402
 from trellis_worker import determinism  # noqa: E402
@@ -39,7 +43,7 @@ from trellis_worker.families.trellis1 import FAMILY  # noqa: E402
 from trellis_worker.family import Run  # noqa: E402
 from trellis_worker.protocol import Format  # noqa: E402
 from trellis_worker.quality import Quality  # noqa: E402
-from trellis_worker.texture import glb, holes, observations, raster  # noqa: E402
+from trellis_worker.texture import glb, holes, kernel, observations, raster  # noqa: E402
 
 # Of the rasterisers, at once.
 VIEWS = 10
@@ -130,7 +134,7 @@ def rasters(table: Table, rounds: int) -> None:
     vertices, faces = torus(160, 82)
     surface = observations.Surface(vertices, faces, None)
     rendering = importlib.import_module("trellis.utils.render_utils")
-    covered = differing = other = 0
+    covered = differing = other = alone = 0
     times: tuple[list[float], list[float]] = ([], [])
     for number in range(rounds + 1):
         matrices = []
@@ -149,11 +153,15 @@ def rasters(table: Table, rounds: int) -> None:
         if number:
             times[0].append(middle - started)
             times[1].append(time.monotonic() - middle)
+        with replaced(kernel, "compiled", lambda: None):
+            alone += int((ours != raster.rasterise(clip, faces, 1024, 1024)).sum())
         covered += int((theirs >= 0).sum())
         differing += int(((ours >= 0) != (theirs >= 0)).sum())
         other += int((ours != theirs).sum())
     table.row(f"rasterising {VIEWS} views, 1024²", *times)
     print(f"pixels: {covered}; covered by one only: {differing}; showing another face: {other}", flush=True)
+    used = kernel.compiled() is not None
+    print(f"the kernel is used: {used}; pixels that torch alone draws otherwise: {alone}", flush=True)
 
 
 def mended(table: Table, rounds: int) -> None:
@@ -184,7 +192,10 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("model", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--parts", default="raster,holes,texture,textures,load,sample,decode,low_vram,queue")
+    parser.add_argument(
+        "--parts",
+        default="raster,holes,texture,textures,parts,load,sample,decode,draft,low_vram,again,first,queue",
+    )
     parser.add_argument("--jobs", type=int, default=8)
     parser.add_argument("--go", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -193,7 +204,10 @@ def main() -> None:
     determinism.settings(torch)
     defer("nvdiffrast.torch")
     if "worker" in parts:
-        flows.worker(given.model, given.jobs, given.go)
+        jobs.worker(given.model, given.jobs, given.go)
+        return
+    if "fresh" in parts:
+        jobs.fresh(given.model)
         return
     print(
         f"{torch.cuda.get_device_name()}, torch {torch.__version__}, {time.strftime('%Y-%m-%d')}", flush=True
@@ -227,30 +241,35 @@ class Bench:
 
     def measure(self, part: str) -> None:
         """One part; `decode` takes the latent of the last sample."""
-        rounds, table = self.given.rounds, self.table
-        match part:
-            case "raster":
-                rasters(table, rounds)
-            case "holes":
-                mended(table, rounds)
-            case "texture":
-                textures(table, rounds, assets()[:1], draw=True)
-            case "textures":
-                textures(table, 1, assets()[1:], draw=False)
-            case "load":
-                flows.load(self.given.model, table, min(rounds, 2))
-            case "sample":
-                flows.sample(self.flow, table, rounds)
-            case "decode":
-                flows.decoding(self.flow, table, rounds)
-            case "low_vram":
-                flows.low_vram(self.flow, table)
-            case "queue":
-                with tempfile.TemporaryDirectory() as work:
-                    flows.queue(self.given.model, self.flow, table, self.given.jobs, Path(work))
-                self._flow = None
-            case _:
-                raise ValueError(f"there is no part `{part}`")
+        rounds, table, model = self.given.rounds, self.table, self.given.model
+        parts: dict[str, Callable[[], None]] = {
+            "raster": lambda: rasters(table, rounds),
+            "holes": lambda: mended(table, rounds),
+            "texture": lambda: textures(table, rounds, assets()[:1], draw=True),
+            "textures": lambda: textures(table, 1, assets()[1:], draw=False),
+            "parts": lambda: glb_parts.measure(rounds),
+            "load": lambda: flows.load(model, table, min(rounds, 2)),
+            "sample": lambda: flows.sample(self.flow, table, rounds),
+            "decode": lambda: flows.decoding(self.flow, table, rounds),
+            "draft": lambda: flows.draft(self.flow, table, rounds),
+            "low_vram": lambda: jobs.low_vram(self.flow, table),
+            "again": lambda: jobs.again(self.flow, table, rounds),
+            "first": self.first,
+            "queue": self.queue,
+        }
+        if part not in parts:
+            raise ValueError(f"there is no part `{part}`")
+        parts[part]()
+
+    def first(self) -> None:
+        self._flow = None
+        flows.release()
+        jobs.first(self.given.model)
+
+    def queue(self) -> None:
+        with tempfile.TemporaryDirectory() as work:
+            jobs.queue(self.given.model, self.flow, self.table, self.given.jobs, Path(work))
+        self._flow = None
 
 
 if __name__ == "__main__":

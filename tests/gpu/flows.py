@@ -1,13 +1,10 @@
-"""Loading, sampling, decoding and whole jobs, in TRELLIS's own way and the worker's; for bench_trellis.py."""
+"""Loading, sampling and decoding, in TRELLIS's own way and the worker's; for bench_trellis.py."""
 
 from __future__ import annotations
 
 import gc
-import importlib
 import os
 import statistics
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -16,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from assets import Asset, Painter, waves
+from assets import DEVICE
 from PIL import Image, ImageDraw
 from trellis_worker import determinism, graphs
-from trellis_worker.checkpoints import replaced
 from trellis_worker.families.trellis1 import FAMILY
 from trellis_worker.family import Run
 from trellis_worker.hooks import restored
@@ -27,9 +23,8 @@ from trellis_worker.placement import Placement, bind_device
 from trellis_worker.protocol import Format, Params, Stage
 from trellis_worker.quality import Quality
 from trellis_worker.stages import Stages
-from trellis_worker.texture import glb
+from trellis_worker.turns import turn
 
-DEVICE = torch.device("cuda")
 GIB = 1 << 30
 WAYS = (Quality.EXACT, Quality.BALANCED)
 STAGES = ("condition", "sparse_structure", "structured_latent", "decode")
@@ -107,12 +102,15 @@ class Table:
 def loaded(folder: Path, way: Quality) -> Any:
     """The pipeline on the GPU."""
     os.environ["TORCH_HOME"] = str(folder / "torch")
-    os.environ[graphs.VARIABLE] = "on"
+    os.environ.setdefault(graphs.VARIABLE, "on")
     with asked(way):
         pipeline = FAMILY.load(folder, way, lambda *_report: None)
     for model in pipeline.models.values():
         model.to(DEVICE)
     torch.cuda.synchronize()
+    # As the worker does it once it is loaded.
+    gc.collect()
+    gc.freeze()
     return pipeline
 
 
@@ -161,12 +159,12 @@ class Flow:
         self.kept: dict[str, list[Any]] = {}
 
     def sample(self, name: str, placement: Placement, seed: int = 1) -> tuple[Clock, Any]:
-        """`name`: of a quality, or `graphs`. The latents stay in `kept`."""
-        way = Quality.EXACT if name == Quality.EXACT else Quality.BALANCED
-        self.pipeline.recorded_flow = self.played if name == "graphs" else None
+        """`name`: of a quality, or `graphs`. The latents stay in `kept`. A draft has graphs, too."""
+        way = Quality(name) if name in list(Quality) else Quality.BALANCED
+        self.pipeline.recorded_flow = None if name in WAYS else self.played
         determinism.seed_all(torch, seed)
         clock = Clock()
-        with asked(way), ExitStack() as undo:
+        with asked(way), turn(clock), ExitStack() as undo:
             undo.enter_context(restored(self.pipeline))
             undo.enter_context(self._keeping(self.kept.setdefault(name, [])))
             decoded = FAMILY.sample(Run(self.pipeline, placement, clock, params(seed=seed)), [disc()])
@@ -239,9 +237,9 @@ def sample(flow: Flow, table: Table, rounds: int) -> None:
     print(f"with graphs the same latents, bit by bit: {graph}", flush=True)
 
 
-def apart(flow: Flow, way: str) -> None:
-    """How far the latents of a way are from TRELLIS's own."""
-    pairs = zip(flow.kept[Quality.EXACT][-2:], flow.kept[way][-2:], strict=True)
+def apart(flow: Flow, way: str, other: str = Quality.EXACT) -> None:
+    """How far the latents of a way are from those of another, as a rule TRELLIS's own."""
+    pairs = zip(flow.kept[other][-2:], flow.kept[way][-2:], strict=True)
     for name, (exact, ours) in zip(("sparse structure", "structured latent"), pairs, strict=True):
         difference = (exact - ours).abs()
         print(
@@ -277,103 +275,24 @@ def decoding(flow: Flow, table: Table, rounds: int) -> None:
     )
 
 
-def low_vram(flow: Flow, table: Table) -> None:
-    """The most memory of each stage while only its models are on the GPU; TRELLIS keeps its grid there."""
-    placement = placed(flow.pipeline, low_vram=True)
-    clocks = {}
-    for way in (Quality.EXACT, Quality.BALANCED):
-        release()
-        clocks[way], decoded = flow.sample(way, placement)
-        clocks[way].finish()
-        del decoded
-    for stage in STAGES:
-        exact, ours = ([clocks[way].peaks[stage] / GIB] for way in (Quality.EXACT, Quality.BALANCED))
-        table.row(f"low-VRAM mode, most memory in {stage}", exact, ours, "GiB")
-    print(f"held by torch after it: {torch.cuda.memory_reserved() / GIB:.2f} GiB", flush=True)
-    placed(flow.pipeline)
-
-
-def job(flow: Flow, way: str, placement: Placement, seed: int, out: Path) -> None:
-    """From a picture to a GLB on disk."""
-    clock, decoded = flow.sample(way, placement, seed)
-    quality_of = Quality.EXACT if way == Quality.EXACT else Quality.BALANCED
-    with (
-        asked(quality_of),
-        FAMILY.exporting(Run(None, placement, clock, params(seed=seed)), decoded) as prepare,
-    ):
-        prepare(Format.GLB)(out)
-    spent = ", ".join(f"{it.stage.value} {it.ms / 1000:.2f}" for it in clock.finish())
-    print(f"{way}: {spent}", flush=True)
-
-
-class Painted:
-    """Draws splats, and gives what a painter has in their place."""
-
-    def __init__(self, renderer: Any, painter: Any) -> None:
-        self.renderer, self.painter = renderer, painter
-
-    def render(self, splats: Any, extrinsics: Any, intrinsics: Any, **options: Any) -> Any:
-        self.renderer.render(splats, extrinsics, intrinsics, **options)
-        return self.painter.render(splats, extrinsics, intrinsics)
-
-
-@contextmanager
-def painted(flow: Flow, placement: Placement) -> Iterator[None]:
-    """Has the views of the object be in true colours, painted before: random weights have none."""
-    rendering = importlib.import_module("trellis.utils.render_utils")
-    _, decoded = flow.sample("graphs", placement, 0)
-    mesh = decoded["mesh"][0]
-    painter = Painter(Asset("object", mesh.vertices, mesh.faces, waves))
-    for extrinsics, intrinsics in glb._cameras(rendering):
-        painter.render(None, extrinsics, intrinsics)
-    original = rendering.get_renderer
-    with replaced(rendering, "get_renderer", lambda *a, **o: Painted(original(*a, **o), painter)):
-        yield
-
-
-def worker(folder: Path, jobs: int, go: Path) -> None:
-    """One of several workers on one GPU: loads, does a job, waits for `go`, does the others."""
-    flow = Flow(loaded(folder, Quality.BALANCED))
+def draft(flow: Flow, table: Table, rounds: int) -> None:
+    """What leaving out steps saves, and how far it goes from `balanced`."""
     placement = placed(flow.pipeline)
-    out = go.with_name(f"{os.getpid()}.glb")
-    with painted(flow, placement):
-        job(flow, "graphs", placement, 0, out)
-        go.with_name(f"ready-{os.getpid()}").touch()
-        while not go.exists():
-            time.sleep(0.01)
-        for seed in range(1, jobs + 1):
-            job(flow, "graphs", placement, seed, out)
-    print(f"nvdiffrast was imported: {'_nvdiffrast_c' in sys.modules}", flush=True)
-
-
-def queue(folder: Path, flow: Flow, table: Table, jobs: int, work: Path) -> None:
-    """Whole jobs, one after the other: TRELLIS's own from the time of one, ours by one worker and by two."""
-    placement = placed(flow.pipeline)
-    times = {}
-    with painted(flow, placement):
-        for way, count in ((Quality.BALANCED, 1), (Quality.EXACT, 1), ("graphs", (jobs + 1) // 2)):
-            started = time.monotonic()
-            for seed in range(1, count + 1):
-                job(flow, way, placement, seed, work / "one.glb")
-            times[way] = (time.monotonic() - started) / count
-    table.row("a job, one worker", [times[Quality.EXACT]], [times["graphs"]])
-    flow.pipeline = flow.played = None
-    release()
-    command = [
-        sys.executable,
-        str(Path(__file__).with_name("bench_trellis.py")),
-        str(folder),
-        "--parts",
-        "worker",
-    ]
-    command += ["--jobs", str(jobs // 2), "--go", str(work / "go")]
-    workers = [subprocess.Popen(command) for _ in range(2)]
-    while len(list(work.glob("ready-*"))) < len(workers):
-        if any(one.poll() for one in workers):
-            raise SystemExit("a worker ended early")
-        time.sleep(0.01)
-    started = time.monotonic()
-    (work / "go").touch()
-    ended = [one.wait() for one in workers]
-    table.row("a job, two workers", [times[Quality.EXACT]], [(time.monotonic() - started) / jobs])
-    print(f"workers ended with {ended}", flush=True)
+    ways = {Quality.BALANCED: "graphs", Quality.DRAFT: "draft"}
+    times: dict[Quality, list[float]] = {way: [] for way in ways}
+    splats = {}
+    for number in range(rounds + 1):
+        for way, name in ways.items():
+            release()
+            clock, decoded = flow.sample(name, placement)
+            splats[way] = decoded["gaussian"][0]
+            spent = sum(it.ms for it in clock.finish()) / 1000
+            if number:
+                times[way].append(spent)
+            del decoded
+    # In place of TRELLIS's own stands `balanced`.
+    table.row("`balanced` and `draft`: condition to decoding", times[Quality.BALANCED], times[Quality.DRAFT])
+    apart(flow, "draft", "graphs")
+    balanced, left_out = (splats[way] for way in ways)
+    colours = (balanced._features_dc - left_out._features_dc).abs() * 0.28209479177387814
+    print(f"splats' colours, from 0 to 1: mean difference {float(colours.mean()):.2e}", flush=True)

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -149,7 +150,10 @@ def probe(trellis: str, work: Path) -> None:
     if not done.stdout:
         check(False, f"the doctor reports: {done.stderr.strip()}")
         return
+    keep("doctor.json", done.stdout.encode())
     findings = json.loads(done.stdout)["findings"]
+    levels = Counter(finding["level"] for finding in findings)
+    print("       the doctor finds", ", ".join(f"{number} {level}" for level, number in levels.items()))
     steps = [finding for finding in findings if finding["check"] == "probe"]
     for step in steps:
         lines = step["evidence"] if step["level"] == "ok" else step["evidence"][-5:]
@@ -159,13 +163,14 @@ def probe(trellis: str, work: Path) -> None:
 
 
 def measured(trellis: str, work: Path) -> None:
-    """Models of the real size: the probe, then every format in both modes, warmed up as by default."""
-    probe(trellis, work)
+    """Models of the real size: every format in both modes, warmed up as by default, then the probe."""
     for number, flags in enumerate((["--warm-up=true"], ["--warm-up=true", "--low-vram"])):
         print("--", "low-VRAM mode" if "--low-vram" in flags else "all models on the GPU", flush=True)
         with running(trellis, work, number, flags) as server:
             loaded(server)
+            print("       /v1/version:", json.dumps(server.call("GET", "/v1/version")), flush=True)
             formats(Jobs(server))
+    probe(trellis, work)
 
 
 @contextmanager

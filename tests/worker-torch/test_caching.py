@@ -118,6 +118,7 @@ class Ways(unittest.TestCase):
         pipeline = SimpleNamespace(
             models=models,
             recorded_flow=None,
+            latent_flow=None,
             sparse_structure_sampler=sampler,
             slat_sampler=Sampler(),
             get_cond=lambda: cond,

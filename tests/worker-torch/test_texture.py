@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 import threading
 import unittest
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import numpy
 import painted
 import torch
+from trellis_worker.families import trellis1
 from trellis_worker.protocol import Stage
 from trellis_worker.stages import Stages
 from trellis_worker.texture import bake as baking
@@ -226,23 +229,34 @@ class Bake(unittest.TestCase):
         self.assertEqual(int(self.baked(empty).max()), 0)
 
 
+class AtOnce:
+    """Does what is asked of another thread while it is asked."""
+
+    def __init__(self, _threads: int) -> None: ...
+
+    def __enter__(self) -> AtOnce:
+        return self
+
+    def __exit__(self, *_error: object) -> None: ...
+
+    def submit(self, work: Callable[..., Any], *args: Any) -> Any:
+        result = work(*args)
+        return SimpleNamespace(result=lambda: result)
+
+
 class Glb(unittest.TestCase):
-    def test_a_mesh_is_textured_as_its_views_show_it(self) -> None:
-        surface = painted.sphere(24)
-        reports: list[tuple[str, int, int]] = []
-        stages = Stages(
-            lambda stage, step, total: reports.append((stage.value, step, total)),
-            threading.Event(),
-            lambda: None,
-        )
-        stages.enter(Stage.TEXTURE)
+    def setUp(self) -> None:
+        self.surface = painted.sphere(24)
+        self.drawn = 0
 
-        def render(_splats: Any, extrinsics: Any, intrinsics: Any) -> dict[str, Any]:
-            drawn = painted.picture(surface, clip_matrix(extrinsics, intrinsics), SIDE, 2)
-            return {"color": drawn.permute(2, 0, 1) / 255}
+    def render(self, _splats: Any, extrinsics: Any, intrinsics: Any) -> dict[str, Any]:
+        self.drawn += 1
+        picture = painted.picture(self.surface, clip_matrix(extrinsics, intrinsics), SIDE, 2)
+        return {"color": picture.permute(2, 0, 1) / 255}
 
+    def made(self, processing: Any, stages: Stages) -> Any:
         rendering = SimpleNamespace(
-            get_renderer=lambda _splats, **_options: SimpleNamespace(render=render),
+            get_renderer=lambda _splats, **_options: SimpleNamespace(render=self.render),
             sphere_hammersley_sequence=lambda index, count: (index, count),
             yaw_pitch_r_fov_to_extrinsics_intrinsics=lambda yaws, pitchs, _r, _fov: tuple(
                 zip(
@@ -251,12 +265,27 @@ class Glb(unittest.TestCase):
                 )
             ),
         )
-        processing = SimpleNamespace(
-            parametrize_mesh=lambda vertices, faces: (vertices, faces, surface.uvs.numpy()),
+        splats = SimpleNamespace(get_xyz=self.surface.vertices)
+        simplified = self.surface.vertices.numpy(), self.surface.faces.numpy()
+        return glb.to_glb(glb.Trellis(processing, rendering), splats, simplified, SIZE, stages)
+
+    def processing(self) -> Any:
+        return SimpleNamespace(
+            postprocess_mesh=None,
+            parametrize_mesh=lambda vertices, faces: (vertices, faces, self.surface.uvs.numpy()),
+            tqdm=object,
         )
-        splats = SimpleNamespace(get_xyz=surface.vertices)
-        simplified = surface.vertices.numpy(), surface.faces.numpy()
-        made = glb.to_glb(glb.Trellis(processing, rendering), splats, simplified, SIZE, stages)
+
+    def test_a_mesh_is_textured_as_its_views_show_it(self) -> None:
+        surface = self.surface
+        reports: list[tuple[str, int, int]] = []
+        stages = Stages(
+            lambda stage, step, total: reports.append((stage.value, step, total)),
+            threading.Event(),
+            lambda: None,
+        )
+        made = self.made(self.processing(), stages)
+        self.assertEqual(reports[0], ("texture", 0, 1))
         self.assertEqual(reports[-1], ("texture", 20, 20))
         # Z up became Y up.
         turned = torch.tensor(made.vertices).float()[:, [0, 2, 1]] * torch.tensor([1.0, -1.0, 1.0])
@@ -269,3 +298,23 @@ class Glb(unittest.TestCase):
         pyramid = baking.Pyramid.of((texels.float() / 255).permute(2, 0, 1).flip(1))
         apart = pyramid.at(place, torch.ones(len(place))) - painted.colour(surface.vertices)
         self.assertGreater(decibels(apart**2), 24)
+
+    def test_nothing_waits_for_the_views_before_the_mesh_is_unwrapped(self) -> None:
+        waited: list[int] = []
+        stages = Stages(lambda *_step: None, threading.Event(), lambda: waited.append(self.drawn))
+        processing = self.processing()
+
+        def unwrapped(*mesh: Any) -> Any:
+            self.assertEqual(stages.current, Stage.TEXTURE)
+            self.assertEqual(self.drawn, glb.VIEWS)
+            waited.append(-1)
+            return (*mesh, self.surface.uvs.numpy())
+
+        processing.parametrize_mesh = unwrapped
+        stages.enter(Stage.SIMPLIFY)
+        with (
+            mock.patch.object(glb, "ThreadPoolExecutor", AtOnce),
+            trellis1._baking(processing, stages),
+        ):
+            self.made(processing, stages)
+        self.assertEqual(waited, [0, -1])

@@ -10,7 +10,7 @@
  *   artifacts: Artifact[], provenance?: any, statement?: { name: string, signed_by?: string }, cached?: boolean,
  *   timings?: { stages: { stage: string, ms: number }[], peak_vram_bytes?: number }, progress?: Progress,
  *   failure?: Failure, notes: string[], created_at: string, name?: string, thumbnail?: string,
- *   source?: { job: string, artifact: string } }} Job
+ *   source?: { job: string, artifact: string, decoder?: string }, latents?: { size_bytes: number } }} Job
  */
 
 /** An answer that says no, in the server's words. */

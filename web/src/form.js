@@ -98,10 +98,11 @@ export async function form() {
 }
 
 /**
- * @param {Parameter} field @param {Record<string, any>} values @param {string[]} formats @param {() => void} changed
+ * A labelled field for a parameter, kept in `values`; `place` tells its id from those of other forms.
+ * @param {Parameter} field @param {Record<string, any>} values @param {string[]} formats @param {() => void} changed @param {string} [place]
  */
-function control({ name, help, type, min, max, step, choices = [] }, values, formats, changed) {
-  const id = `field-${name}`;
+export function control({ name, help, type, min, max, step, choices = [] }, values, formats, changed, place = "field") {
+  const id = `${place}-${name}`;
   const hint = h("p", { class: "hint", id: `${id}-hint` }, help);
   const common = { id, "aria-describedby": hint.id };
   const set = (/** @type {any} */ value) => { values[name] = value; changed(); };

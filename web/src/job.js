@@ -3,6 +3,7 @@
 import { artifactUrl, follow, getJob, ifThere, isOver, json, put, send, shownModel, submit } from "./api.js";
 import { offers, parameters } from "./contract.js";
 import { announce, attempt, button, dialog, h, sentence } from "./dom.js";
+import { exported, otherFiles } from "./export.js";
 import { JOBS_MOVED, lookAgain } from "./status.js";
 import { drawn, tools, viewer } from "./viewer.js";
 import { STAGE_ORDER, curlLine, duration, exportOf, formatName, generateLine, jobName, provenance, size, stageName, stateName, when } from "./words.js";
@@ -173,6 +174,8 @@ async function again(job) {
 /** @param {Job} job @param {() => Promise<void>} refresh @param {import("./form.js").Form} [panel] */
 async function factsOf(job, refresh, panel) {
   const models = await parameters();
+  const [usual] = models.keys();
+  const all = models.get(job.params.model ?? usual) ?? [];
   const files = job.artifacts.filter(({ preview }) => !preview);
   const slowest = Math.max(1, ...(job.timings?.stages.map(({ ms }) => ms) ?? []));
   const parts = [];
@@ -181,7 +184,7 @@ async function factsOf(job, refresh, panel) {
     parts.push(h("section", {}, h("h3", {}, "Files"),
       h("ul", { class: "files" }, ...files.map((file) => h("li", {}, h("a", { href: artifactUrl(job, file.name), download: file.name }, formatName(file.format)), h("span", {}, size(file.size_bytes)))),
         job.statement && h("li", {}, h("a", { href: `v1/jobs/${job.id}/statement`, download: job.statement.name }, "Statement of origin"), h("span", {}, "JSON"))),
-      await exportMore(job)));
+      await otherFiles(job, all)));
   }
   if (job.provenance) parts.push(h("section", {}, h("h3", {}, "Where it comes from"), ...provenance(job).map((line) => h("p", {}, line))));
   if (job.timings) {
@@ -199,21 +202,6 @@ async function factsOf(job, refresh, panel) {
       (await canRename()) && button("Rename…", () => rename(job, refresh)),
       button("Delete", () => remove(job), { class: "quiet danger" }))));
   return parts;
-}
-
-/** Formats that can be made of a finished GLB, where the server has that. @param {Job} job */
-async function exportMore(job) {
-  if (job.state !== "succeeded" || !(await offers("/v1/jobs/{id}/exports"))) return null;
-  const list = h("select", { "aria-label": "Another format" }, ...["obj", "voxels", "stl", "ply"].filter((format) => !job.artifacts.some((file) => file.format === format)).map((format) => h("option", { value: format }, formatName(format))));
-  return list.options.length > 0 && h("div", { class: "row export" }, list, button("Export", async () => {
-    await exported(job.id, { format: list.value });
-  }));
-}
-
-/** Has another file made of a job's model, and shows that. @param {string} id @param {Record<string, unknown>} wish */
-async function exported(id, wish) {
-  const answer = await put("POST", `v1/jobs/${id}/exports`, wish);
-  location.hash = `#/job/${answer.headers.get("location")?.split("/").at(-1)}`;
 }
 
 /** @param {string} name @param {string} line */

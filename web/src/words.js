@@ -69,6 +69,7 @@ export function provenance(job) {
     const pinned = made.server.pin === "nix" && (!made.python_env || made.python_env.pin === "nix");
     lines.push(pinned ? "All software is pinned by Nix, so it can be made again exactly." : "The software is not pinned by Nix: another machine may make something slightly different.");
   }
+  if (made?.non_commercial?.length) lines.push(`Made with the help of ${made.non_commercial.join(" and ")}: ${made.non_commercial.length > 1 ? "their licences allow" : "its licence allows"} no commercial use.`);
   if (job.statement) lines.push(job.statement.signed_by ? `Signed by ${job.statement.signed_by}.` : "A statement about it, unsigned, can be downloaded.");
   if (job.cached) lines.push("An earlier job asked for the same, so its result was used.");
   return lines;
@@ -82,9 +83,15 @@ const pictureFiles = (job) =>
   job.inputs.map((input, index) => `${input.name ?? "picture"}${job.inputs.length > 1 ? `-${index + 1}` : ""}.${input.format === "jpeg" ? "jpg" : input.format}`);
 
 /** What was asked of an export. @param {Job} job */
-export function exportOf({ params }) {
-  const [format] = params.formats;
-  return { format, ...(format === "voxels" && { voxel_resolution: params.voxel_resolution }), ...(format === "stl" && { stl_size_mm: params.stl_size_mm }) };
+export function exportOf({ params, source }) {
+  const { formats } = params;
+  return {
+    ...(formats.length > 1 ? { formats } : { format: formats[0] }),
+    // Decoded once more from what was sampled, not converted.
+    ...(source?.decoder && { texture_size: params.texture_size, mesh_simplify: params.mesh_simplify, texture: params.texture }),
+    ...(formats.includes("voxels") && { voxel_resolution: params.voxel_resolution }),
+    ...(formats.includes("stl") && { stl_size_mm: params.stl_size_mm }),
+  };
 }
 
 /** The server's address. */
@@ -105,10 +112,14 @@ export function curlLine(job) {
  * @param {Job} job @param {Map<string, import("./contract.js").Parameter[]>} models
  */
 export function generateLine(job, models) {
-  if (job.source) {
-    const { format, ...numbers } = exportOf(job);
+  const { source } = job;
+  if (source) {
+    const { format: _, formats: __, ...numbers } = exportOf(job);
     const flags = Object.entries(numbers).map(([name, value]) => `--${name.replaceAll("_", "-")} ${value}`);
-    return ["trellis jobs export", job.source.job, `--format ${format}`, ...flags, `--server ${quoted(server())}`].join(" ");
+    // The command makes one file at a time.
+    const lines = job.params.formats.map((/** @type {string} */ format) =>
+      ["trellis jobs export", source.job, `--format ${format}`, ...flags, `--server ${quoted(server())}`].join(" "));
+    return lines.join(" && ");
   }
   const [usual] = models.keys();
   const model = job.params.model ?? usual;

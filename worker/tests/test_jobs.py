@@ -109,6 +109,19 @@ class Jobs(WorkerCase):
         self.assertEqual(len(list(Path(request["out"]).iterdir())), len(FORMATS))
         self.assertEqual(len(message["notes"]), 1)
 
+    def test_libraries_without_a_commercial_licence_are_named_where_they_took_part(self) -> None:
+        worker = self.ready()
+        for formats, texture, expected in (
+            (["ply"], True, []),
+            (["turntable"], True, ["diff_gaussian_rasterization"]),
+            (["glb", "ply"], True, ["diff_gaussian_rasterization", "nvdiffrast"]),
+            (["glb"], False, ["nvdiffrast"]),
+            # They are imported by now, and take no part.
+            (["gaussian_ply"], True, []),
+        ):
+            end = self.run_job(worker, self.request(formats=formats, texture=texture))
+            self.assertEqual((end["type"], end["non_commercial"]), ("done", expected), formats)
+
     def test_an_stl_is_upright_and_as_large_as_asked(self) -> None:
         worker = self.ready()
         sides = {}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import unittest
+from pathlib import Path
 
-from trellis_worker import protocol
+from trellis_worker import latents, protocol
 from trellis_worker.artifacts import NAMES
 from trellis_worker.protocol import Format, Kind, Message, ProtocolError, Stage, to_worker
 from trellis_worker.quality import Quality
@@ -31,6 +32,7 @@ def sent() -> list[Message]:
         protocol.Loaded(31_000, 6_100_000_000, False, flags),
         protocol.Progress(JOB, Stage.STRUCTURED_LATENT, 3, 12),
         protocol.Artifact(JOB, NAMES[Format.GLB], Format.GLB, 1_234_567),
+        protocol.Latents(JOB, latents.NAME, 1_234_567),
         protocol.Done(
             JOB,
             [protocol.StageTime(Stage.PREPROCESS, 210)],
@@ -38,6 +40,7 @@ def sent() -> list[Message]:
             6_200_000_000,
             5_000_000_000,
             ["the PLY holds the full mesh"],
+            ["nvdiffrast"],
         ),
         protocol.Failed(
             JOB,
@@ -72,10 +75,14 @@ class Protocol(unittest.TestCase):
         self.assertEqual(generate.traceparent, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
         self.assertEqual(generate.params.own["quality"], Quality.BALANCED)
         yesterday = snapshot("to_worker.generate")
-        del yesterday["traceparent"]
+        for name in ("traceparent", "latents", "keep_latents"):
+            del yesterday[name]
         earlier = to_worker(yesterday)
         assert isinstance(earlier, protocol.Generate)
         self.assertIsNone(earlier.traceparent)
+        kept = Path("/scratch/latents.safetensors")
+        self.assertEqual((generate.latents, generate.keep_latents), (kept, True))
+        self.assertEqual((earlier.latents, earlier.keep_latents), (None, False))
         load = to_worker(snapshot("to_worker.load"))
         assert isinstance(load, protocol.Load) and load.warm_up is not None
         self.assertEqual((load.warm_up.own["texture_size"], load.quality), (512, Quality.BALANCED))

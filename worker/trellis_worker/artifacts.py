@@ -23,8 +23,13 @@ NAMES = {
 def write(job: str, folder: Path, format_: Format, save: Callable[[Path], object]) -> Artifact:
     """Has `save` write under a temporary name with the right ending, then renames and describes the file."""
     name = NAMES[format_]
+    return Artifact(job, name, format_, whole(folder, name, save))
+
+
+def whole(folder: Path, name: str, save: Callable[[Path], object]) -> int:
+    """The size of what `save` writes, once it has its name."""
     temporary = folder / f".part-{name}"
     save(temporary)
     size = temporary.stat().st_size
     temporary.replace(folder / name)
-    return Artifact(job, name, format_, size)
+    return size

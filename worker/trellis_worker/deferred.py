@@ -36,6 +36,12 @@ def defer(name: str) -> None:
     setattr(sys.modules[package], last, sys.modules[name])
 
 
+def is_imported(name: str) -> bool:
+    """Whether the module itself is there."""
+    module = sys.modules.get(name)
+    return module is not None and not isinstance(module, Deferred)
+
+
 def _real(name: str) -> ModuleType:
     """Imports the module itself."""
     for part in (name.rpartition(".")[0], name):

@@ -43,8 +43,17 @@ class Family(Protocol):
     def sample(self, run: Run, pictures: list[Any]) -> Any:
         """What the models make of prepared pictures; enters the stages from `condition` to `decode`."""
 
+    def latents(self, decoded: Any) -> Save:
+        """What writes what sampling made, for `revive`."""
+
+    def revive(self, run: Run, latents: Path) -> Any:
+        """What `sample` made once, decoded again; enters the stage `decode`."""
+
     def exporting(self, run: Run, decoded: Any) -> AbstractContextManager[Callable[[Format], Save]]:
         """While it is open: prepares a format and gives what writes its file; enters the other stages."""
+
+    def non_commercial(self, params: Params) -> list[str]:
+        """The libraries that took part in such a job and whose licences allow no commercial use."""
 
     def notes(self, params: Params, decoded: Any) -> list[str]:
         """What a person should know of the files, or of how they were made."""

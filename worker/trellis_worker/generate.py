@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import artifacts, determinism, facts
+from . import artifacts, determinism, facts, latents
 from .family import Family, Run
 from .pictures import open_picture
 from .placement import Placement
-from .protocol import Done, Format, Generate, Message, Params, Progress, Stage
+from .protocol import Done, Format, Generate, Latents, Message, Params, Progress, Stage
 from .stages import Stages
+from .turns import turn
 
 # Files in the order in which they are made: a GLB simplifies the mesh, the others use it.
 ORDER = (Format.GLB, Format.STL, Format.PLY, Format.GAUSSIAN_PLY, Format.TURNTABLE)
@@ -44,7 +45,13 @@ class Engine:
             self.placement.choose(request.low_vram)
         self.vram.reset_peak()
         try:
-            decoded = self.sample(request.pictures, request.params, stages)
+            if request.latents is None:
+                decoded = self.sample(request.pictures, request.params, stages)
+            else:
+                decoded = self.revive(request.latents, request.params, stages)
+            if request.keep_latents:
+                size = artifacts.whole(request.out, latents.NAME, self.family.latents(decoded))
+                send(Latents(request.job, latents.NAME, size))
             self._export(request, decoded, send, stages)
             notes = self.family.notes(request.params, decoded)
             del decoded
@@ -52,7 +59,8 @@ class Engine:
             peak = self.vram.peak()
         finally:
             self.clean()
-        return Done(request.job, times, peak, self.vram.held(), facts.rss_bytes(), notes)
+        restricted = self.family.non_commercial(request.params)
+        return Done(request.job, times, peak, self.vram.held(), facts.rss_bytes(), notes, restricted)
 
     def sample(self, pictures: tuple[Path, ...], params: Params, stages: Stages) -> Any:
         """What the models make of the pictures."""
@@ -63,7 +71,14 @@ class Engine:
             opened = open_picture(picture)
             prepared.append(self.family.prepare(self.pipeline, opened, params.remove_background))
             stages.step()
-        return self.family.sample(self._run(params, stages), prepared)
+        with turn(stages):
+            return self.family.sample(self._run(params, stages), prepared)
+
+    def revive(self, latents_file: Path, params: Params, stages: Stages) -> Any:
+        """What was sampled once, decoded again."""
+        stages.enter(Stage.DECODE)
+        with turn(stages):
+            return self.family.revive(self._run(params, stages), latents_file)
 
     def _export(
         self, request: Generate, decoded: Any, send: Callable[[Message], None], stages: Stages

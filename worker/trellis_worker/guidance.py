@@ -32,7 +32,7 @@ class OneBatch:
         self, inference: Callable[..., Any], joined: Callable[[list[Any]], Any], instead: Any = None
     ) -> None:
         """`inference` is the method itself; `joined` makes one sparse tensor of several samples; `instead`,
-        if given, is called in place of the model."""
+        if given, is called in place of the model: a `Graphs` or, for sparse samples, a `LatentFlow`."""
         self._inference = inference
         self._joined = joined
         self._instead = instead
@@ -68,15 +68,19 @@ class OneBatch:
 
     def _asked(self, model: Any, x_t: Any, t: float, batch: Any, options: dict[str, Any]) -> list[Any]:
         """The model's answer for each row of `batch`."""
-        model = self._instead or model
         count = batch.shape[0]
         time = torch.full((count,), 1000 * t, device=batch.device, dtype=torch.float32)
         if isinstance(x_t, torch.Tensor):
             repeated = x_t.expand(count, *x_t.shape[1:])
-            return list(model(repeated, time, batch, **options).split(1))
-        feats = x_t.feats.repeat(count, *[1] * (x_t.feats.dim() - 1))
-        answer = model(self._sparse(x_t, count).replace(feats), time, batch, **options)
-        return [x_t.replace(part) for part in answer.feats.split(len(x_t.feats))]
+            return list((self._instead or model)(repeated, time, batch, **options).split(1))
+
+        def own() -> list[Any]:
+            feats = x_t.feats.repeat(count, *[1] * (x_t.feats.dim() - 1))
+            answer = model(self._sparse(x_t, count).replace(feats), time, batch, **options)
+            return list(answer.feats.split(len(x_t.feats)))
+
+        parts = own() if self._instead is None else self._instead(x_t, time[:1], batch, own)
+        return [x_t.replace(part) for part in parts]
 
     def _sparse(self, x_t: Any, count: int) -> Any:
         """`count` copies of a sparse tensor. Each step's has the same coordinates, and what convolutions find

@@ -101,6 +101,8 @@ class Generate:
     params: Params
     low_vram: bool
     traceparent: str | None = None
+    latents: Path | None = None
+    keep_latents: bool = False
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,8 @@ def to_worker(message: dict[str, Any]) -> ToWorker:
                     Params.from_json(message["params"]),
                     message["low_vram"],
                     message.get("traceparent"),
+                    None if (latents := message.get("latents")) is None else Path(latents),
+                    message.get("keep_latents", False),
                 )
             case "cancel":
                 return Cancel(message["job"])
@@ -244,6 +248,16 @@ class Artifact(Message):
 
 
 @dataclass(frozen=True)
+class Latents(Message):
+    """What sampling made is whole in a file and has its final name."""
+
+    TYPE = "latents"
+    job: str
+    name: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
 class StageTime:
     """How long a stage took."""
 
@@ -262,6 +276,7 @@ class Done(Message):
     vram_bytes: int
     rss_bytes: int
     notes: list[str] = field(default_factory=list)
+    non_commercial: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,15 @@ class Stages:
         self._step = min(self._step + 1 if done is None else done, self._total)
         self._report(self.current, self._step, self._total)
 
+    def repeat(self) -> None:
+        """Reports once more where it is: nothing went on, and nothing is wrong."""
+        if self.current is not None:
+            self._report(self.current, self._step, self._total)
+
+    def waited(self, seconds: float) -> None:
+        """So much of the time since the stage began is no part of it."""
+        self._since += seconds
+
     def finish(self) -> list[StageTime]:
         """Ends the last stage and gives the times of all, in the order in which stages come."""
         if self.current is not None:

@@ -55,6 +55,8 @@ pub struct Request {
     pub pictures: Vec<Bytes>,
     /// What the files are converted from, where this is an export; then there are no pictures.
     pub source: Option<SourceGlb>,
+    /// What becomes of what is sampled.
+    pub latents: Latents,
     /// What the object is called inside its files.
     pub name: AssetName,
     /// Checked parameters.
@@ -63,6 +65,18 @@ pub struct Request {
     pub traceparent: Option<TraceParent>,
     /// An empty folder of this attempt's own for files; removed afterwards.
     pub scratch: PathBuf,
+}
+
+/// What becomes of what a job samples, for backends that sample.
+#[derive(Debug, Clone, Default)]
+pub enum Latents {
+    /// Nothing.
+    #[default]
+    Forget,
+    /// It is left in a file beside the result.
+    Keep,
+    /// It is decoded: what an earlier job sampled. Nothing is sampled, and there are no pictures.
+    Of(Bytes),
 }
 
 /// A GLB of an earlier job.
@@ -101,6 +115,8 @@ pub struct MadeWith {
     pub gpu: Option<GpuUsed>,
     /// Versions in its Python environment by name, such as `torch`.
     pub versions: BTreeMap<String, String>,
+    /// Libraries that took part and whose licences allow no commercial use.
+    pub non_commercial: Vec<String>,
 }
 
 /// A result.
@@ -114,6 +130,8 @@ pub struct Output {
     pub timings: Timings,
     /// How it was made, as far as the backend alone knows.
     pub made_with: MadeWith,
+    /// What was sampled, a file in the request's scratch folder, where it was to be kept.
+    pub latents: Option<PathBuf>,
 }
 
 /// Takes a backend's reports while it works. Calls return at once.

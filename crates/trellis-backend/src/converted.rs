@@ -190,6 +190,7 @@ mod tests {
                 notes: vec![],
                 timings: trellis_core::Timings::default(),
                 made_with: MadeWith::default(),
+                latents: None,
             };
             for format in [Format::Obj, Format::Voxels] {
                 let asked = ParamsPatch::default().with("formats", vec![format]);

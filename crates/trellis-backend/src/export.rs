@@ -107,6 +107,7 @@ impl Backend for ExportBackend {
             },
             timings,
             made_with: MadeWith::default(),
+            latents: None,
         })
     }
 }

@@ -75,11 +75,24 @@ pub struct FinishedFile {
     pub sha256: Sha256,
 }
 
+/// What was sampled, in a file that no worker has open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptLatents {
+    /// The file, in the scratch folder.
+    pub path: PathBuf,
+    /// Its size in bytes.
+    pub size_bytes: u64,
+    /// The digest of its bytes.
+    pub sha256: Sha256,
+}
+
 /// A finished result.
 #[derive(Debug)]
 pub struct Finished {
     /// The files of each format, in the order in which the formats were asked for.
     pub files: Vec<FinishedFile>,
+    /// What was sampled for them, where it was to be kept.
+    pub latents: Option<KeptLatents>,
     /// What a person should know of it.
     pub notes: Vec<String>,
     /// What making it took.
@@ -105,9 +118,13 @@ impl Origin {
     ) -> Result<Finished, Failure> {
         let provenance = self.provenance(backend, job.pictures, &job.params, &output.made_with);
         let made = checked(output.files, &job.params.formats)?;
-        let (record, scratch) = (provenance.clone(), job.scratch);
-        let finished = tokio::task::spawn_blocking(move || finish_all(made, &record, &scratch, shape));
-        let files = finished
+        let (record, scratch, latents) = (provenance.clone(), job.scratch, output.latents);
+        let finished = tokio::task::spawn_blocking(move || {
+            let files = finish_all(made, &record, &scratch, shape)?;
+            let latents = latents.map(|path| copied(&path, &scratch)).transpose()?;
+            Ok::<_, Failure>((files, latents))
+        });
+        let (files, latents) = finished
             .await
             .map_err(|_| internal("finishing the files crashed"))??;
         let subjects: Vec<Subject> = files.iter().map(subject).collect();
@@ -119,6 +136,7 @@ impl Origin {
         Ok(Finished {
             statement: self.statement(&subjects, &provenance, &run),
             files,
+            latents,
             notes: output.notes,
             timings: output.timings,
             provenance,
@@ -187,6 +205,23 @@ fn taken(mut file: Made, scratch: &Path) -> Result<Made, Failure> {
         }
     }
     Ok(file)
+}
+
+/// A copy of what was sampled, digested as it is written.
+fn copied(path: &Path, scratch: &Path) -> Result<KeptLatents, Failure> {
+    let (mut source, size) = open_left(scratch, path)?;
+    let place = scratch.join("latents.taken");
+    let written = create(&place).and_then(|sink| {
+        let mut sink = BufWriter::with_capacity(BUFFER_BYTES, Digesting::new(sink));
+        io::copy(&mut (&mut source).take(size), &mut sink)?;
+        sink.into_inner().map_err(io::IntoInnerError::into_error)
+    });
+    let (size_bytes, sha256) = written.map_err(|cause| not_written(&cause))?.digest.finish();
+    Ok(KeptLatents {
+        path: place,
+        size_bytes,
+        sha256,
+    })
 }
 
 /// Whether it can be delivered.

@@ -17,13 +17,13 @@ mod stopwatch;
 pub mod verify;
 
 pub use backend::{
-    Backend, Capabilities, Content, Made, MadeWith, Output, Readiness, Reporter, Request, SourceGlb,
+    Backend, Capabilities, Content, Latents, Made, MadeWith, Output, Readiness, Reporter, Request, SourceGlb,
 };
 pub use converted::{AssetLabel, engine_formats, with_converted};
 pub use cut_out::{CutOut, cut_out, cut_out_bytes};
 pub use elsewhere::{Anywhere, Others};
 pub use export::ExportBackend;
-pub use finish::{Finished, FinishedFile, Finishing, Piece};
+pub use finish::{Finished, FinishedFile, Finishing, KeptLatents, Piece};
 pub use left::{MAX_FILE_BYTES, open_left};
 pub use origin::{Origin, Pictures, StatementText};
 pub use registry::{Registry, Route};

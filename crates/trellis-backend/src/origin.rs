@@ -15,7 +15,7 @@ use crate::backend::{Backend, MadeWith};
 pub struct Pictures {
     /// SHA-256 of each picture's bytes, in order.
     pub sha256: Vec<Sha256>,
-    /// SHA-256 of the GLB of which the files are a conversion.
+    /// SHA-256 of the GLB of which the files are a conversion, or of what was sampled and they are decoded from.
     pub source: Option<Sha256>,
     /// What the object is called inside its files, where the first picture came with a name.
     pub name: Option<AssetName>,
@@ -108,6 +108,12 @@ impl Origin {
         Some(named.to_string())
     }
 
+    /// Names what decodes here what was sampled: the Python environment and the model. Latents mean nothing to others.
+    pub fn decoder(&self) -> Sha256 {
+        let named = json!([self.installation.python_env, self.installation.model_lock]);
+        Sha256::of(named.to_string())
+    }
+
     /// What made a result.
     pub fn provenance(
         &self,
@@ -133,6 +139,7 @@ impl Origin {
             }),
             model_lock: installation.model_lock.filter(|_| python),
             gpu: with.gpu.clone(),
+            non_commercial: with.non_commercial.clone(),
         }
     }
 

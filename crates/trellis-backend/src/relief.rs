@@ -174,6 +174,7 @@ fn output(relief: Relief, timings: Timings) -> Output {
         notes: relief.notes,
         timings,
         made_with: MadeWith::default(),
+        latents: None,
     }
 }
 
@@ -239,6 +240,7 @@ mod tests {
             attempt: 1,
             pictures,
             source: None,
+            latents: crate::Latents::Forget,
             name: AssetName::of_file("disc.png").unwrap(),
             params: patch.resolve(3).unwrap(),
             traceparent: None,

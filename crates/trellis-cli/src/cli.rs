@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    closure, completions, config, doctor, generate, jobs, keys, lock, man, model, nodes, serve, top, verify,
-    workers,
+    closure, completions, config, doctor, generate, jobs, keys, lock, man, model, nodes, serve, store, top,
+    verify, workers,
 };
 
 /// A picture goes in, a 3D asset comes out.
@@ -36,6 +36,7 @@ pub(crate) enum Command {
     Doctor(doctor::DoctorArgs),
     Workers(workers::WorkersArgs),
     Nodes(nodes::NodesArgs),
+    Store(store::StoreArgs),
     Top(top::TopArgs),
     Jobs(jobs::JobsArgs),
     Keys(keys::KeysArgs),

@@ -31,7 +31,7 @@ pub use cli::Cli;
 use cli::Command;
 use commands::{
     Context, closure, completions, config as settings, doctor, generate, jobs, keys, lock, man, model, nodes,
-    serve, top, verify, workers,
+    serve, store, top, verify, workers,
 };
 use env::Environment;
 use error::CliError;
@@ -77,6 +77,7 @@ fn dispatch(cli: Cli, environment: &Environment) -> Result<Exit, CliError> {
         Command::Generate(args) => generate::run(&args, &context),
         Command::Doctor(args) => doctor::run(&args, &context),
         Command::Workers(args) => workers::run(args, &context),
+        Command::Store(args) => store::run(&args, &context),
         Command::Nodes(args) => nodes::run(&args, &context),
         Command::Top(args) => top::run(args, &context),
         Command::Jobs(args) => jobs::run(args, &context),

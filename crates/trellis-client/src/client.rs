@@ -6,7 +6,7 @@ use bytes::Bytes;
 use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::multipart::{Form, Part};
 use reqwest::redirect::Policy;
-use reqwest::{RequestBuilder, Response, Url};
+use reqwest::{ClientBuilder, RequestBuilder, Response, StatusCode, Url};
 use serde::{Deserialize, Serialize};
 use trellis_core::{
     AskedBackend, AssetName, Format, Job, JobId, JobState, ParamsPatch, Secret, WorkerCommand, WorkerStatus,
@@ -44,6 +44,15 @@ pub struct Submission<'a> {
 pub struct Export {
     /// Which file.
     pub format: Format,
+    /// Side of the texture in pixels: of a GLB that is decoded again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub texture_size: Option<u32>,
+    /// Share of the triangles to remove: likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mesh_simplify: Option<f64>,
+    /// Whether the mesh gets a texture: likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub texture: Option<bool>,
     /// Of voxels: how many along the longest side.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub voxel_resolution: Option<u32>,
@@ -94,9 +103,7 @@ impl Client {
     ///
     /// Never: a secret is visible ASCII, as a header's value must be.
     pub fn new(address: &str, key: Option<&Secret>) -> Result<Self, ClientError> {
-        // Chosen once for the process; a second call finds it there.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = reqwest::Client::builder();
+        let mut builder = builder();
         if address.starts_with("http://") {
             // Otherwise a machine without any root certificates could not even talk to its own server.
             builder = builder.tls_certs_only([]);
@@ -108,14 +115,7 @@ impl Client {
             value.set_sensitive(true);
             headers.insert(header::AUTHORIZATION, value);
         }
-        let http = builder
-            .default_headers(headers)
-            .user_agent(concat!("trellis/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(READ_TIMEOUT)
-            // Pictures and the key go to the server that was named, and to no other.
-            .redirect(Policy::none())
-            .build()?;
+        let http = builder.default_headers(headers).build()?;
         Ok(Self {
             http,
             address: address.trim_end_matches('/').to_owned(),
@@ -202,12 +202,26 @@ impl Client {
 
     /// The answer with a file's bytes, whatever they are.
     pub(crate) async fn artifact(&self, id: JobId, name: &str) -> Result<Response, ClientError> {
-        accepted(self.get(&format!("jobs/{id}/artifacts/{name}"))).await
+        self.wherever(&format!("jobs/{id}/artifacts/{name}")).await
+    }
+
+    /// A file, which the server may keep in another place and say where. The key is not sent there, and whoever reads the file
+    /// compares it with the digest that the server listed.
+    async fn wherever(&self, path: &str) -> Result<Response, ClientError> {
+        let response = self.get(path).send().await?;
+        let to = response.headers().get(header::LOCATION);
+        let to = to.and_then(|to| to.to_str().ok()?.parse::<Url>().ok());
+        let plain_from_secret = |to: &Url| self.address.starts_with("https://") && to.scheme() != "https";
+        let to = to.filter(|to| to.has_host() && !plain_from_secret(to));
+        match to.filter(|_| response.status() == StatusCode::TEMPORARY_REDIRECT) {
+            Some(to) => accepted(builder().build()?.get(to)).await,
+            None => good(response).await,
+        }
     }
 
     /// The statement about a job's result, whatever it is, of at most so many bytes.
     pub(crate) async fn statement_once(&self, id: JobId, most: u64) -> Result<Bytes, ClientError> {
-        bytes(accepted(self.get(&format!("jobs/{id}/statement"))).await?, most).await
+        bytes(self.wherever(&format!("jobs/{id}/statement")).await?, most).await
     }
 
     /// Cancels a job. One that has ended stays as it is: what comes back says how it ended.
@@ -281,9 +295,24 @@ fn plain_info(mut info: ServerInfo) -> ServerInfo {
     info
 }
 
+/// What all clients have in common.
+fn builder() -> ClientBuilder {
+    // Chosen once for the process; a second call finds it there.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .user_agent(concat!("trellis/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(READ_TIMEOUT)
+        // Pictures and the key go to the server that was named, and to no other.
+        .redirect(Policy::none())
+}
+
 /// Sends a call and returns only a good answer.
 async fn accepted(call: RequestBuilder) -> Result<Response, ClientError> {
-    let response = call.send().await?;
+    good(call.send().await?).await
+}
+
+async fn good(response: Response) -> Result<Response, ClientError> {
     let status = response.status();
     if status.is_success() {
         return Ok(response);

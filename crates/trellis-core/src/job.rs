@@ -125,7 +125,8 @@ impl FromStr for Demand {
     }
 }
 
-/// The file of an earlier job from which an export's files are converted.
+/// The file of an earlier job from which an export's files are made: its GLB, which is converted, or what was sampled for
+/// it, which TRELLIS decodes again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Source {
@@ -139,6 +140,19 @@ pub struct Source {
     /// Which backend made it; `relief` is a preview from the outline, not TRELLIS.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub made_by: Option<String>,
+    /// Of what was sampled: a digest of the Python environment and the model that alone can decode it, 64 lower-case
+    /// hexadecimal digits.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub decoder: Option<Sha256>,
+}
+
+/// What was sampled for a job and is kept for a while beside its files; not one of its artifacts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LatentsFile {
+    /// Its size in bytes.
+    pub size_bytes: u64,
 }
 
 /// One change of a job's state.
@@ -173,7 +187,7 @@ pub struct Job {
     /// Which backend made the result, once it is known; `relief` is a preview from the outline, not TRELLIS.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub made_by: Option<String>,
-    /// What the files are converted from, where this is an export.
+    /// What the files are made from, where this is an export: a GLB, or what was sampled for an earlier job.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub source: Option<Source>,
     /// What was asked, with defaults filled in and the seed chosen.
@@ -191,6 +205,10 @@ pub struct Job {
     /// The statement about them, fetched from `/v1/jobs/{id}/statement`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub statement: Option<StatementFile>,
+    /// What was sampled for it, while that is kept: `POST /v1/jobs/{id}/exports` then makes files of it with another
+    /// texture or simplification, without sampling.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub latents: Option<LatentsFile>,
     /// What making it took; absent where the result was made for an earlier job.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub timings: Option<Timings>,

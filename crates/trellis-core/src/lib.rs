@@ -43,7 +43,7 @@ pub use generate_error::GenerateError;
 pub use gpu::{Capability, DRIVER_FOLDERS, Gpu, GpuProcess, InvalidCapability};
 pub use id::{InvalidJobId, JobId};
 pub use input::{Input, PictureFormat};
-pub use job::{AskedBackend, BackendChoice, Demand, Job, Source, Transition};
+pub use job::{AskedBackend, BackendChoice, Demand, Job, LatentsFile, Source, Transition};
 pub use name::AssetName;
 pub use named::UnknownName;
 pub use params::{

@@ -19,7 +19,8 @@ pub struct Provenance {
     /// SHA-256 of each submitted picture's bytes, in order, 64 lower-case hexadecimal digits.
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
     pub inputs: Vec<Sha256>,
-    /// SHA-256 of the GLB that the files were converted from, where they were: how that one was made is in its own record.
+    /// SHA-256 of what the files were made from, where that is not the pictures: a GLB that was converted, and how that one
+    /// was made is in its own record, or what was sampled for an earlier job.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub source: Option<Sha256>,
@@ -46,6 +47,9 @@ pub struct Provenance {
     /// The GPU, where one took part.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub gpu: Option<GpuUsed>,
+    /// Libraries that took part and whose licences allow no commercial use, such as `nvdiffrast`.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub non_commercial: Vec<String>,
 }
 
 /// The record's form. Another number is a form that this program does not know.
@@ -183,6 +187,7 @@ mod tests {
                 capability: "12.0".to_owned(),
                 driver: Some("570.86.15".to_owned()),
             }),
+            non_commercial: vec!["nvdiffrast".to_owned()],
         }
     }
 
@@ -200,7 +205,14 @@ mod tests {
     #[test]
     fn a_preview_needs_neither_python_nor_gpu_nor_model() {
         let mut value = serde_json::to_value(full()).unwrap();
-        for absent in ["name", "variant", "python_env", "model_lock", "gpu"] {
+        for absent in [
+            "name",
+            "variant",
+            "python_env",
+            "model_lock",
+            "gpu",
+            "non_commercial",
+        ] {
             value.as_object_mut().unwrap().remove(absent);
         }
         let read: Provenance = serde_json::from_value(value).unwrap();

@@ -1,4 +1,4 @@
-//! Which GPUs get a worker: all, or some by number or UUID.
+//! Which GPUs get a worker: all, or some by number or UUID; one that is named twice gets two.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,16 +12,20 @@ use crate::Gpus;
 pub enum GpuChoice {
     /// All there are.
     All,
-    /// Those of these numbers or UUIDs.
+    /// Those of these numbers or UUIDs, one worker for each time that it is named.
     Some(Vec<String>),
     /// So many workers without looking for GPUs; for tests with a stand-in.
     Unchecked(u32),
 }
 
+/// Each is a process with a copy of the models.
+const MOST_WORKERS: u32 = 64;
+
 /// A text that chooses no GPUs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{text}` does not choose GPUs: write `all`, or numbers and UUIDs with commas between them, such as `0,1`"
+    "`{text}` does not choose GPUs: write `all`, or up to {MOST_WORKERS} numbers and UUIDs with commas between them, such \
+     as `0,1`"
 )]
 pub struct InvalidGpuChoice {
     /// What was given.
@@ -39,14 +43,17 @@ impl FromStr for GpuChoice {
             return Ok(Self::All);
         }
         if let Some(count) = text.strip_prefix("unchecked:") {
-            let count = count.parse().ok().filter(|count| (1..=64).contains(count));
+            let count = count
+                .parse()
+                .ok()
+                .filter(|count| (1..=MOST_WORKERS).contains(count));
             return count.map(Self::Unchecked).ok_or_else(invalid);
         }
         let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
         let known = |name: &String| {
             name.parse::<u32>().is_ok() || name.starts_with("GPU-") || name.starts_with("MIG-")
         };
-        if names.iter().all(known) {
+        if names.len() <= MOST_WORKERS as usize && names.iter().all(known) {
             Ok(Self::Some(names))
         } else {
             Err(invalid())
@@ -83,7 +90,7 @@ fn shown(there: &[String]) -> String {
 }
 
 impl Gpus {
-    /// The chosen ones, each once. A number stands for all slices of its GPU.
+    /// The chosen ones, one for each worker: as often as they are named. A number stands for all slices of its GPU.
     pub fn chosen(&self, choice: &GpuChoice) -> Result<Vec<Gpu>, NoSuchGpu> {
         let GpuChoice::Some(names) = choice else {
             return Ok(self.gpus.clone());
@@ -103,11 +110,7 @@ impl Gpus {
                     there,
                 });
             }
-            for gpu in found {
-                if chosen.iter().all(|other| other.uuid != gpu.uuid) {
-                    chosen.push(gpu.clone());
-                }
-            }
+            chosen.extend(found.into_iter().cloned());
         }
         Ok(chosen)
     }
@@ -140,13 +143,22 @@ mod tests {
         for text in ["all", "0", "0,1", "GPU-8f1c,MIG-2a", "unchecked:2"] {
             assert_eq!(text.parse::<GpuChoice>().unwrap().to_string(), text);
         }
-        for text in ["", "none", "0,,1", "unchecked:0", "unchecked:1000", "cuda:0"] {
+        let many = ["0"; 65].join(",");
+        for text in [
+            "",
+            "none",
+            "0,,1",
+            "unchecked:0",
+            "unchecked:1000",
+            "cuda:0",
+            &many,
+        ] {
             assert!(text.parse::<GpuChoice>().is_err(), "{text}");
         }
     }
 
     #[test]
-    fn numbers_and_uuids_name_gpus_once() {
+    fn numbers_and_uuids_name_a_gpu_for_each_worker() {
         let there = Gpus {
             driver: "570.86.15".to_owned(),
             gpus: vec![gpu(0, "GPU-a"), gpu(1, "MIG-b"), gpu(1, "MIG-c")],
@@ -157,7 +169,11 @@ mod tests {
         };
         assert_eq!(uuids("all").unwrap(), ["GPU-a", "MIG-b", "MIG-c"]);
         assert_eq!(uuids("1").unwrap(), ["MIG-b", "MIG-c"]);
-        assert_eq!(uuids("MIG-c,0,1").unwrap(), ["MIG-c", "GPU-a", "MIG-b"]);
+        assert_eq!(uuids("MIG-c,0").unwrap(), ["MIG-c", "GPU-a"]);
+        assert_eq!(
+            uuids("0,GPU-a,1,0").unwrap(),
+            ["GPU-a", "GPU-a", "MIG-b", "MIG-c", "GPU-a"]
+        );
         let error = uuids("7").unwrap_err();
         assert_eq!(
             error.to_string(),

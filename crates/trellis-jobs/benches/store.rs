@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::runtime::Runtime;
 use trellis_core::{BackendChoice, Input, JobId, ParamsPatch, PictureFormat};
-use trellis_jobs::{BlobKey, ClaimFilter, JobStore, NewJob, Outcome, Owner, SqliteStore, WorkerName};
+use trellis_jobs::{BlobKey, ClaimFilter, JobStore, Needs, NewJob, Outcome, Owner, SqliteStore, WorkerName};
 
 const AT_ONCE: usize = 16;
 
@@ -38,6 +38,7 @@ fn new_job() -> NewJob {
         queue_limit: u64::MAX,
         traceparent: None,
         webhook: None,
+        needs: Needs::default(),
         recalled: None,
     }
 }
@@ -60,6 +61,7 @@ async fn life(store: &SqliteStore, job: NewJob) {
         timings: None,
         provenance: None,
         statement: None,
+        latents: None,
         cache_key: None,
     };
     let succeeded = store.succeed(&claim.lease, Timestamp::now(), outcome).await;

@@ -9,7 +9,7 @@ use futures::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 use trellis_core::{Artifact, AssetName, BackendChoice, Format, Input, JobId, ParamsPatch, PictureFormat};
 use trellis_jobs::rules::Command;
-use trellis_jobs::{BlobKey, Delivered, JobStore, NewJob, Outcome, Owner, SqliteStore, StoreError};
+use trellis_jobs::{BlobKey, Delivered, JobStore, Needs, NewJob, Outcome, Owner, SqliteStore, StoreError};
 
 /// Jobs that are written at the same time share their flushes.
 const AT_ONCE: u32 = 500;
@@ -69,6 +69,7 @@ async fn finish(store: &SqliteStore, owner: &Owner, now: Timestamp, number: u32)
         queue_limit: u64::MAX,
         traceparent: None,
         webhook: None,
+        needs: Needs::default(),
         recalled: (!cancelled).then(|| outcome(id)),
     };
     store.submit(job).await?;
@@ -97,6 +98,7 @@ fn outcome(id: JobId) -> Outcome {
         timings: None,
         provenance: None,
         statement: None,
+        latents: None,
         cache_key: None,
     }
 }

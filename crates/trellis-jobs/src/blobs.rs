@@ -54,6 +54,16 @@ impl BlobKey {
         Self::of_job(job, format_args!("source.glb"))
     }
 
+    /// The key of what one attempt sampled, kept apart from its files.
+    pub fn latents(job: JobId, attempt: u32) -> Self {
+        Self::of_job(job, format_args!("latents.{attempt}.safetensors"))
+    }
+
+    /// The key of what an earlier job sampled, from which an export is decoded.
+    pub fn source_latents(job: JobId) -> Self {
+        Self::of_job(job, format_args!("source.safetensors"))
+    }
+
     /// The key of the docket that says what was asked, see [`crate::Docketed`].
     pub(crate) fn accepted(job: JobId) -> Self {
         Self::of_job(job, format_args!("accepted.json"))
@@ -65,16 +75,30 @@ impl BlobKey {
     }
 
     /// Whether it is the key of something of that job.
-    pub(crate) fn belongs_to(&self, job: JobId) -> bool {
-        let of_period = format!("jobs/{}/{job}.", period(job));
-        self.0.starts_with(&of_period) || self.0.starts_with(&format!("jobs/{job}/"))
+    pub fn belongs_to(&self, job: JobId) -> bool {
+        self.job() == Some(job)
+    }
+
+    /// The job that it is the key of something of.
+    pub fn job(&self) -> Option<JobId> {
+        let (folder, rest) = self.0.strip_prefix("jobs/")?.split_once('/')?;
+        if let Ok(job) = folder.parse() {
+            return Some(job);
+        }
+        let job = rest.split_once('.')?.0.parse().ok()?;
+        (period(job) == folder).then_some(job)
+    }
+
+    /// What the keys of this version that belong to the job begin with, and no others.
+    pub fn beginning_of(job: JobId) -> String {
+        format!("jobs/{}/{job}.", period(job))
     }
 
     /// Which attempt made the file, 0 for a preview; `None`: it is not the file of an attempt.
     pub(crate) fn attempt(&self) -> Option<u32> {
         let mut parts = self.0.rsplit('/').next()?.split('.').skip(1);
         match parts.next()? {
-            "statement" => parts.next()?,
+            "statement" | "latents" => parts.next()?,
             attempt => attempt,
         }
         .parse()
@@ -94,6 +118,11 @@ impl BlobKey {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// The key of the store's identity, see [`crate::Kinship`].
+fn identity_key() -> BlobKey {
+    BlobKey::from_stored("identity".to_owned())
 }
 
 /// The first digits of a job's id, which begins with the time of its submission in milliseconds: they change
@@ -170,8 +199,8 @@ impl<T: io::Read + io::Seek + Send> ReadSeek for T {}
 /// A blob that is being written part by part. Its key leads nowhere before it is kept. Dropped before that, it leaves
 /// nothing behind, though perhaps a little later.
 ///
-/// A store that is elsewhere sends the parts on as they come (as a multipart upload, say) and has a copy of its own
-/// to read from until the blob is kept.
+/// A store that is elsewhere has a copy of its own to read from until the blob is kept, and may send the parts on as they
+/// come or then.
 #[async_trait::async_trait]
 pub trait StagedBlob: Send + Sync {
     /// Adds the next bytes. Where that fails, or is not waited for to its end, the blob cannot be used any more.
@@ -182,6 +211,15 @@ pub trait StagedBlob: Send + Sync {
 
     /// Gives the bytes their key. They survive a power cut when this returns.
     async fn keep(self: Box<Self>) -> Result<(), BlobError>;
+}
+
+/// How a browser or another client is to take what a link leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkAs {
+    /// Its media type.
+    pub media_type: String,
+    /// The value of `Content-Disposition`.
+    pub disposition: String,
 }
 
 /// A store for large bytes. A key is written once; a write is whole or not there.
@@ -220,6 +258,39 @@ pub trait BlobStore: Send + Sync + 'static {
     /// Writes bytes that a power cut may take, without waiting for the disk.
     async fn jot(&self, key: &BlobKey, bytes: Bytes) -> Result<(), BlobError> {
         self.put(key, bytes).await
+    }
+
+    /// An address at which whoever has it can read a blob without this server, `valid_for` so long. `None`: this store
+    /// has no such addresses. The blob is found or not before this returns.
+    async fn link(
+        &self,
+        _key: &BlobKey,
+        _shown: &LinkAs,
+        _valid_for: Duration,
+    ) -> Result<Option<String>, BlobError> {
+        Ok(None)
+    }
+
+    /// Which database the blobs belong to, once that is settled.
+    async fn identity(&self) -> Result<Option<String>, BlobError> {
+        match self.get(&identity_key()).await {
+            Ok(bytes) => {
+                let text = String::from_utf8_lossy(&bytes).trim().to_owned();
+                Ok(Some(text).filter(|text| !text.is_empty()))
+            }
+            Err(BlobError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Settles that.
+    async fn keep_identity(&self, identity: &str) -> Result<(), BlobError> {
+        self.put(&identity_key(), format!("{identity}\n").into()).await
+    }
+
+    /// The jobs whose files are set aside, because no row knows them.
+    async fn aside(&self) -> Result<Vec<JobId>, BlobError> {
+        Ok(Vec::new())
     }
 
     /// Puts everything of a job that nobody knows out of the way, where it waits from `now` on to be rescued.

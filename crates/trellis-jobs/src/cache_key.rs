@@ -40,7 +40,7 @@ impl CacheKey {
         Self(Sha256::of(text).to_string())
     }
 
-    /// The key of what is converted from a GLB.
+    /// The key of what is converted from a GLB, or decoded from what was sampled.
     pub fn of_export(inputs: &[Input], params: &Params, made_by: &str, glb: Sha256) -> Self {
         Self::new(inputs, params, &format!("{made_by} from {glb}"))
     }

@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 use trellis_core::{Job, JobId};
 
-use crate::{BlobKey, CacheKey, Owner, StoredJob, Thumbnail, Webhook};
+use crate::{BlobKey, CacheKey, Latents, Owner, StoredJob, Thumbnail, Webhook};
 
 /// The form that this version writes. A later one that this version cannot use gets another number.
 const FORM: u32 = 1;
@@ -51,6 +51,8 @@ struct Written {
     statement: Option<String>,
     cache_key: Option<String>,
     #[serde(default)]
+    latents: Option<Latents>,
+    #[serde(default)]
     thumbnail: Option<Thumbnail>,
     #[serde(default)]
     idempotency: Option<(String, String)>,
@@ -71,6 +73,7 @@ impl Docket {
             artifacts: texts(&stored.artifacts),
             statement: stored.statement.as_ref().map(|key| key.as_str().to_owned()),
             cache_key: stored.cache_key.as_ref().map(|key| key.as_str().to_owned()),
+            latents: stored.latents.clone(),
             thumbnail: stored.thumbnail.clone(),
             idempotency: self.idempotency.clone(),
             webhook: stored.webhook.clone(),
@@ -99,6 +102,7 @@ impl Docket {
                 cache_key: written.cache_key.map(CacheKey::from_stored),
                 webhook: written.webhook,
                 thumbnail: written.thumbnail,
+                latents: written.latents,
                 job: written.job,
             },
             idempotency: written.idempotency,
@@ -117,7 +121,8 @@ impl Docket {
             .iter()
             .chain(&stored.artifacts)
             .chain(&stored.statement)
-            .chain(stored.thumbnail.iter().map(|thumbnail| &thumbnail.key));
+            .chain(stored.thumbnail.iter().map(|thumbnail| &thumbnail.key))
+            .chain(stored.latents.iter().map(|latents| &latents.key));
         stored.job.id == job
             && stored.inputs.len() == stored.job.inputs.len()
             && stored.artifacts.len() == stored.job.artifacts.len()

@@ -12,8 +12,8 @@ use crate::docket::Docket;
 use crate::rules::Command;
 use crate::{
     Applied, BlobError, BlobKey, BlobStore, CacheKey, Changes, Claim, ClaimFilter, Delivery, JobObserver,
-    JobQuery, JobStore, NewJob, NextDelivery, Owner, Page, Settled, StoreError, StoreStats, StoredJob,
-    Submitted, SweepError, WaitingDeliveries, Webhook, WorkerName,
+    JobQuery, JobStore, KeptLatents, NewJob, NextDelivery, Owner, Page, Settled, StoreError, StoreStats,
+    StoredJob, Submitted, SweepError, WaitingDeliveries, Webhook, WorkerName,
 };
 
 /// A store with dockets. Clones share both.
@@ -130,6 +130,7 @@ impl Accepted {
             artifacts: Vec::new(),
             statement: None,
             thumbnail: None,
+            latents: None,
             cache_key: None,
             webhook: self.webhook,
         }
@@ -227,6 +228,10 @@ impl JobStore for Docketed {
         limit: u32,
     ) -> Result<Vec<JobId>, StoreError> {
         self.store.expired(keep_jobs, ended_before, limit).await
+    }
+
+    async fn with_latents(&self) -> Result<Vec<KeptLatents>, StoreError> {
+        self.store.with_latents().await
     }
 
     async fn stats(&self) -> Result<StoreStats, StoreError> {

@@ -1,15 +1,17 @@
-//! Other files from the GLB of an earlier job: a job of its own, which converts a copy of that GLB and outlives the
-//! earlier job.
+//! Other files of an earlier job: a job of its own, which works on a copy of that one's GLB, or of what was sampled for
+//! it, and outlives it.
 //!
-//! It is queued, limited, followed and cached like any other. Not here: the conversion.
+//! A GLB is converted without a GPU. What was sampled is decoded again by TRELLIS, without sampling. Either is queued,
+//! limited, followed and cached like any other job. Not here: the conversion and the decoding.
 
 use jiff::Timestamp;
+use tracing::warn;
 use trellis_core::{
-    Artifact, BackendChoice, FailureKind, Format, Job, JobId, JobState, ParamsPatch, Sha256, Source,
+    BackendChoice, Demand, FailureKind, Format, JobId, JobState, Params, ParamsPatch, Sha256, Source,
 };
 
 use crate::{
-    BlobError, BlobKey, CacheKey, Jobs, NewJob, StoreError, StoredJob, SubmitError, Submitted, Terms,
+    BlobError, BlobKey, CacheKey, Jobs, Needs, NewJob, StoreError, StoredJob, SubmitError, Submitted, Terms,
 };
 
 /// What is asked of an earlier job.
@@ -17,10 +19,66 @@ use crate::{
 pub struct ExportOf {
     /// The earlier job.
     pub job: JobId,
-    /// What is to be made.
-    pub format: Format,
-    /// The format's parameters; the rest takes its default.
+    /// What is to be made; nothing: a GLB.
+    pub formats: Vec<Format>,
+    /// What is to be otherwise.
     pub params: ParamsPatch,
+}
+
+/// Parameters of an export that a finished GLB cannot follow.
+const DECODED_FOR: [&str; 3] = ["texture_size", "mesh_simplify", "texture"];
+/// All that may differ from the earlier job.
+const OTHERWISE: [&str; 5] = [
+    "texture_size",
+    "mesh_simplify",
+    "texture",
+    "stl_size_mm",
+    "voxel_resolution",
+];
+
+impl ExportOf {
+    /// Whether a GLB does not suffice to make it.
+    fn is_decoded(&self) -> bool {
+        let of_glb =
+            |format: &Format| matches!(format, Format::Obj | Format::Voxels | Format::Stl | Format::Ply);
+        !matches!(&self.formats[..], [format] if of_glb(format))
+            || DECODED_FOR.iter().any(|name| self.params.given(name).is_some())
+    }
+
+    fn formats(&self) -> Vec<Format> {
+        if self.formats.is_empty() {
+            return vec![Format::Glb];
+        }
+        self.formats.clone()
+    }
+
+    /// What the new job asks for: of a GLB the seed alone is the earlier one's, else everything that is not otherwise.
+    fn patch(&self, earlier: &Params, is_decoded: bool) -> ParamsPatch {
+        let whole = || {
+            let whole = serde_json::to_value(earlier).and_then(serde_json::from_value);
+            whole.expect("checked parameters are parameters as somebody may ask for them")
+        };
+        let patch = if is_decoded {
+            whole()
+        } else {
+            ParamsPatch::default().with("seed", i64::from(earlier.seed))
+        };
+        let given = OTHERWISE
+            .iter()
+            .filter_map(|name| Some((*name, self.params.given(name)?.clone())));
+        given
+            .fold(patch, |patch, (name, value)| patch.with(name, value))
+            .with("formats", self.formats())
+    }
+}
+
+/// What an export works on.
+struct Origin {
+    backend: BackendChoice,
+    source: Source,
+    size_bytes: u64,
+    from: BlobKey,
+    to: fn(JobId) -> BlobKey,
 }
 
 /// Why an earlier job is not exported.
@@ -37,6 +95,21 @@ pub enum ExportError {
     /// Its result has other formats.
     #[error("the job `{id}` has no GLB to convert")]
     NoGlb {
+        /// The earlier job.
+        id: JobId,
+    },
+    /// What was sampled for it is not kept, or no longer.
+    #[error("nothing that TRELLIS sampled for the job `{id}` is kept, so it cannot be decoded again")]
+    NoLatents {
+        /// The earlier job.
+        id: JobId,
+    },
+    /// Another environment or model sampled it.
+    #[error(
+        "what was sampled for the job `{id}` can be decoded only by the Python environment and the model that sampled \
+         it, and this server has others now"
+    )]
+    OtherDecoder {
         /// The earlier job.
         id: JobId,
     },
@@ -57,6 +130,8 @@ impl ExportError {
         match self {
             Self::NotSucceeded { .. } => "job_not_succeeded",
             Self::NoGlb { .. } => "no_glb",
+            Self::NoLatents { .. } => "no_latents",
+            Self::OtherDecoder { .. } => "other_decoder",
             Self::Damaged { .. } => "glb_damaged",
             Self::Submit(error) => error.kind(),
         }
@@ -67,6 +142,10 @@ impl ExportError {
         match self {
             Self::NotSucceeded { .. } => "wait until it has succeeded, or export another job",
             Self::NoGlb { .. } => "submit its picture again and ask for the format, or for `glb`",
+            Self::NoLatents { .. } | Self::OtherDecoder { .. } => {
+                "submit its pictures again with these parameters; `retention.latent_hours` and `retention.latent_bytes` \
+                 say how long what was sampled is kept"
+            }
             Self::Damaged { .. } => {
                 "submit its picture again: the file in the data directory is not what was stored"
             }
@@ -92,53 +171,58 @@ impl Jobs {
     /// idempotency key, or with one that is done at once where an earlier one asked the same.
     pub async fn export(&self, of: ExportOf, terms: Terms) -> Result<Submitted, ExportError> {
         let earlier = self.find(&terms.owner, of.job).await?;
-        let (glb, key) = glb_of(&earlier)?;
+        let origin = match glb_of(&earlier) {
+            // A job that asked for splats alone has none, and one can be decoded.
+            Err(ExportError::NoGlb { .. }) if earlier.latents.is_some() => self.sampled_for(&earlier)?,
+            _ if of.is_decoded() => self.sampled_for(&earlier)?,
+            glb => glb?,
+        };
         self.accepts(0).await?;
         let patch = of
-            .params
-            .with("formats", vec![of.format])
-            .with("seed", i64::from(earlier.job.params.seed))
+            .patch(&earlier.job.params, origin.source.decoder.is_some())
             .or_model(earlier.job.params.model.model());
         let params = patch
             .resolve(earlier.job.params.seed)
             .map_err(SubmitError::from)?;
-        let made_by = match self.makers.made_by(BackendChoice::Export.into(), &params.formats) {
+        let demand = Demand::new(origin.backend, params.model.model());
+        let made_by = match self.makers.made_by(demand, &params.formats) {
             Ok(made_by) => made_by.filter(|_| !terms.no_cache),
             Err(failure) if failure.kind == FailureKind::Unsupported => {
                 return Err(SubmitError::Unsupported(Box::new(failure)).into());
             }
             Err(_) => None,
         };
-        let now = Timestamp::now();
         let id = self.intake().id();
         let inputs = earlier.job.inputs.iter().cloned();
         let inputs: Vec<_> = (0..)
             .zip(inputs)
             .map(|(n, input)| (input, BlobKey::input(id, n)))
             .collect();
+        let of_bytes = origin.source.sha256;
         let cached =
-            made_by.map(|made_by| CacheKey::of_export(&earlier.job.inputs, &params, &made_by, glb.sha256));
+            made_by.map(|made_by| CacheKey::of_export(&earlier.job.inputs, &params, &made_by, of_bytes));
         let new = NewJob {
             id,
             owner: terms.owner,
-            now,
-            backend: BackendChoice::Export,
+            now: Timestamp::now(),
+            backend: origin.backend,
             name: earlier.job.name.clone(),
-            source: Some(source(&earlier.job, glb)),
+            source: Some(origin.source.clone()),
             params,
             inputs,
             idempotency: terms
                 .idempotency_key
-                .map(|key| (key, digest(of.job, glb.sha256, &patch))),
+                .map(|key| (key, digest(of.job, of_bytes, &patch))),
             traceparent: terms.traceparent,
             webhook: None,
+            needs: Needs::default(),
             queue_limit: self.limits.queue_limit,
             recalled: None,
         };
-        let (jobs, expected, key) = (self.clone(), (glb.size_bytes, glb.sha256), key.clone());
+        let jobs = self.clone();
         // On its own: a client that goes away now leaves a job behind or nothing, never files without a job.
         let accepted = tokio::spawn(async move {
-            if let Err(error) = jobs.copy_for(&new, &earlier, &key, expected).await {
+            if let Err(error) = jobs.copy_for(&new, &earlier, &origin).await {
                 // What cannot be removed now is set aside later.
                 let _ = jobs.blobs.delete_job(id).await;
                 // Deleted meanwhile, perhaps: that is what to say.
@@ -153,48 +237,90 @@ impl Jobs {
         })
     }
 
-    /// The GLB and the pictures of the earlier job, under keys of the new one.
-    async fn copy_for(
-        &self,
-        new: &NewJob,
-        earlier: &StoredJob,
-        glb: &BlobKey,
-        expected: (u64, Sha256),
-    ) -> Result<(), ExportError> {
-        if !self.copy_whole(glb, expected, &BlobKey::source(new.id)).await? {
-            return Err(ExportError::Damaged { id: earlier.job.id });
+    /// What the export works on and the pictures of the earlier job, under keys of the new one.
+    async fn copy_for(&self, new: &NewJob, earlier: &StoredJob, origin: &Origin) -> Result<(), ExportError> {
+        let id = earlier.job.id;
+        let expected = (origin.size_bytes, origin.source.sha256);
+        let copied = self
+            .copy_whole(&origin.from, expected, &(origin.to)(new.id))
+            .await;
+        match (copied, origin.backend) {
+            (Ok(true), _) => {}
+            (Ok(false), BackendChoice::Export) => return Err(ExportError::Damaged { id }),
+            (Ok(false), _) => {
+                warn!(job = %id, "what was sampled for a job is damaged");
+                return Err(ExportError::NoLatents { id });
+            }
+            // The janitor was here.
+            (Err(BlobError::NotFound { .. }), choice) if choice != BackendChoice::Export => {
+                return Err(ExportError::NoLatents { id });
+            }
+            (Err(error), _) => return Err(error.into()),
         }
         for (from, (_, to)) in earlier.inputs.iter().zip(&new.inputs) {
             self.blobs.copy(from, to).await?;
         }
         Ok(())
     }
+
+    fn sampled_for(&self, earlier: &StoredJob) -> Result<Origin, ExportError> {
+        let StoredJob { job, latents, .. } = earlier;
+        let id = succeeded(earlier)?;
+        let latents = latents.as_ref().ok_or(ExportError::NoLatents { id })?;
+        if !self.makers.decodes(latents.decoder) {
+            return Err(ExportError::OtherDecoder { id });
+        }
+        Ok(Origin {
+            backend: BackendChoice::Trellis,
+            source: Source {
+                job: id,
+                artifact: "latents.safetensors".to_owned(),
+                sha256: latents.sha256,
+                made_by: job.made_by.clone(),
+                decoder: Some(latents.decoder),
+            },
+            size_bytes: latents.size_bytes,
+            from: latents.key.clone(),
+            to: BlobKey::source_latents,
+        })
+    }
 }
 
 /// A digest of what is asked.
-fn digest(job: JobId, glb: Sha256, patch: &ParamsPatch) -> String {
-    let asked = serde_json::to_vec(&(job, glb, patch)).expect("texts and numbers are JSON");
+fn digest(job: JobId, source: Sha256, patch: &ParamsPatch) -> String {
+    let asked = serde_json::to_vec(&(job, source, patch)).expect("texts and numbers are JSON");
     Sha256::of(asked).to_string()
 }
 
-fn glb_of(earlier: &StoredJob) -> Result<(&Artifact, &BlobKey), ExportError> {
-    let StoredJob { job, artifacts, .. } = earlier;
-    if job.state != JobState::Succeeded {
-        return Err(ExportError::NotSucceeded {
-            id: job.id,
-            state: job.state,
-        });
+/// The job's name, where it has a result.
+fn succeeded(earlier: &StoredJob) -> Result<JobId, ExportError> {
+    let job = &earlier.job;
+    if job.state == JobState::Succeeded {
+        return Ok(job.id);
     }
-    let mut files = job.artifacts.iter().zip(artifacts);
-    let glb = files.find(|(artifact, _)| artifact.format == Format::Glb);
-    glb.ok_or(ExportError::NoGlb { id: job.id })
+    Err(ExportError::NotSucceeded {
+        id: job.id,
+        state: job.state,
+    })
 }
 
-fn source(earlier: &Job, glb: &Artifact) -> Source {
-    Source {
-        job: earlier.id,
-        artifact: glb.name.clone(),
-        sha256: glb.sha256,
-        made_by: earlier.made_by.clone(),
-    }
+fn glb_of(earlier: &StoredJob) -> Result<Origin, ExportError> {
+    let id = succeeded(earlier)?;
+    let StoredJob { job, artifacts, .. } = earlier;
+    let mut files = job.artifacts.iter().zip(artifacts);
+    let glb = files.find(|(artifact, _)| artifact.format == Format::Glb);
+    let (glb, key) = glb.ok_or(ExportError::NoGlb { id })?;
+    Ok(Origin {
+        backend: BackendChoice::Export,
+        source: Source {
+            job: id,
+            artifact: glb.name.clone(),
+            sha256: glb.sha256,
+            made_by: job.made_by.clone(),
+            decoder: None,
+        },
+        size_bytes: glb.size_bytes,
+        from: key.clone(),
+        to: BlobKey::source,
+    })
 }

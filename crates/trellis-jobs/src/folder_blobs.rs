@@ -290,6 +290,12 @@ impl BlobStore for FolderBlobs {
         found.await
     }
 
+    async fn aside(&self) -> Result<Vec<JobId>, BlobError> {
+        let key = BlobKey::from_stored(lost_found::NAME.to_owned());
+        self.blocking(&key, |blobs, _| lost_found::jobs(&blobs.root))
+            .await
+    }
+
     async fn set_aside(&self, job: JobId, now: Timestamp) -> Result<bool, BlobError> {
         let key = BlobKey::from_stored(format!("jobs/{job}"));
         let moved = self.blocking(&key, move |blobs, _| {

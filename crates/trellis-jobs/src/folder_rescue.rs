@@ -1,4 +1,4 @@
-//! What a blob folder says of itself and of jobs that no row knows: its identity, dockets, digests, numbers of attempts.
+//! What a blob folder says of jobs that no row knows: dockets, digests, numbers of attempts.
 
 use std::io::Read as _;
 
@@ -6,37 +6,9 @@ use trellis_core::{JobId, Sha256};
 
 use crate::blobs::period;
 use crate::folder_entries::{attempt, entries};
-use crate::{BlobError, BlobKey, BlobStore as _, FolderBlobs, docket, lost_found};
-
-/// The file of the folder's identity, see `kinship.rs`.
-const IDENTITY: &str = "identity";
+use crate::{BlobError, BlobKey, FolderBlobs, docket, lost_found};
 
 impl FolderBlobs {
-    /// Which database the folder belongs to, once that is settled.
-    pub(crate) async fn identity(&self) -> Result<Option<String>, BlobError> {
-        let read = self.get(&BlobKey::from_stored(IDENTITY.to_owned())).await;
-        match read {
-            Ok(bytes) => {
-                Ok(Some(String::from_utf8_lossy(&bytes).trim().to_owned()).filter(|id| !id.is_empty()))
-            }
-            Err(BlobError::NotFound { .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Settles that.
-    pub(crate) async fn keep_identity(&self, identity: &str) -> Result<(), BlobError> {
-        let key = BlobKey::from_stored(IDENTITY.to_owned());
-        self.put(&key, format!("{identity}\n").into()).await
-    }
-
-    /// The jobs whose files are set aside, because no row knows them.
-    pub async fn aside(&self) -> Result<Vec<JobId>, BlobError> {
-        let key = lost_found_key();
-        self.blocking(&key, |blobs, _| lost_found::jobs(&blobs.root))
-            .await
-    }
-
     /// Puts the files of such a job back into their places.
     pub(crate) async fn bring_back(&self, job: JobId) -> Result<(), BlobError> {
         let key = lost_found_key();

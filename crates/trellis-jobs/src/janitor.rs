@@ -15,8 +15,8 @@ use trellis_core::JobId;
 
 use crate::clock::{Look, Moment, Verdict};
 use crate::leftovers::{clear_leftovers, may_have_any};
-use crate::rules::Command;
-use crate::{BlobStore, JobStore, StoreError, SweepError};
+use crate::rules::{Command, Edit};
+use crate::{BlobStore, JobStore, KeptLatents, Owner, Rights, StoreError, SweepError};
 
 /// Blobs without a row are left alone for so long: their job may be on its way in.
 const GRACE: Duration = Duration::from_secs(3600);
@@ -34,6 +34,10 @@ pub struct Retention {
     pub keep_jobs: Option<u64>,
     /// Finished jobs for so many days; `None`: for ever.
     pub keep_days: Option<u32>,
+    /// Of what was sampled for them at most so many bytes, the newest.
+    pub latent_bytes: u64,
+    /// What was sampled for them for so many hours; `None`: as long as its job.
+    pub latent_hours: Option<u32>,
 }
 
 /// What a sweep removed.
@@ -51,6 +55,8 @@ pub struct Swept {
     pub unfinished: u64,
     /// Files left by attempts that were lost.
     pub leftovers: u64,
+    /// Jobs whose latents are kept no longer.
+    pub latents: u64,
 }
 
 /// What becomes of files of jobs that the database does not know.
@@ -81,6 +87,7 @@ impl Janitor {
         let mut swept = Swept::default();
         if self.believes(at).await? {
             self.sweep_expired(at.now, &mut swept).await?;
+            self.sweep_latents(at.now, &mut swept).await?;
             self.sweep_deleted(&mut swept).await?;
             self.sweep_files(at.now, &mut swept).await?;
             if self.unknown == Unknown::SetAside {
@@ -134,7 +141,9 @@ impl Janitor {
     }
 
     async fn sweep_expired(&self, now: Timestamp, swept: &mut Swept) -> Result<(), SweepError> {
-        let Retention { keep_jobs, keep_days } = self.retention;
+        let Retention {
+            keep_jobs, keep_days, ..
+        } = self.retention;
         // Before the beginning of time there is nothing to forget.
         let ended_before = keep_days.and_then(|days| {
             now.checked_sub(SignedDuration::from_secs(i64::from(days) * SECONDS_PER_DAY))
@@ -157,6 +166,48 @@ impl Janitor {
                 return Ok(());
             }
         }
+    }
+
+    /// Forgets what was sampled beyond what is to be kept. The file goes first: a crash in between leaves a row that the
+    /// next sweep finds, and until then the file is missing, which an export says.
+    async fn sweep_latents(&self, now: Timestamp, swept: &mut Swept) -> Result<(), SweepError> {
+        let Retention {
+            latent_bytes,
+            latent_hours,
+            ..
+        } = self.retention;
+        let janitor = Owner::default().with(Rights {
+            sees_all: true,
+            ..Rights::default()
+        });
+        let mut kept_bytes = 0_u64;
+        for KeptLatents {
+            job,
+            ended_at,
+            latents,
+        } in self.store.with_latents().await?
+        {
+            let with_it = kept_bytes.saturating_add(latents.size_bytes);
+            let is_old = latent_hours.is_some_and(|hours| {
+                now.duration_since(ended_at) >= SignedDuration::from_hours(hours.into())
+            });
+            if with_it <= latent_bytes && !is_old {
+                kept_bytes = with_it;
+                continue;
+            }
+            self.blobs.delete(&[latents.key]).await?;
+            let command = Command::Edit {
+                by: janitor.clone(),
+                edit: Edit::DropLatents,
+            };
+            match self.store.apply(job, now, command).await {
+                Ok(_) => swept.latents += 1,
+                // Deleted meanwhile.
+                Err(StoreError::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 
     async fn sweep_deleted(&self, swept: &mut Swept) -> Result<(), SweepError> {
@@ -220,12 +271,13 @@ impl Swept {
             );
         }
         let files = self.unfinished + self.leftovers;
-        if !self.jobs.is_empty() || !self.deleted.is_empty() || files > 0 {
+        if !self.jobs.is_empty() || !self.deleted.is_empty() || files + self.latents > 0 {
             info!(
                 jobs = self.jobs.len(),
                 deleted = self.deleted.len(),
                 unfinished = self.unfinished,
                 leftovers = self.leftovers,
+                latents = self.latents,
                 "removed what need not be kept"
             );
         }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use trellis_core::{
-    Artifact, AssetName, BackendChoice, Demand, Input, Job, JobId, JobState, Params, PictureFormat,
-    Provenance, Sha256, Source, StatementFile, Timings, TraceParent,
+    Artifact, AssetName, BackendChoice, Demand, Input, Job, JobId, JobState, LatentsFile, Params,
+    PictureFormat, Provenance, Sha256, Source, StatementFile, Timings, TraceParent,
 };
 
-use crate::{BlobKey, CacheKey, Owner, Webhook};
+use crate::{Ability, BlobKey, CacheKey, Needs, Owner, Webhook};
 
 /// A job to be accepted. Its pictures are already in the blob store, on disk.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,7 +25,7 @@ pub struct NewJob {
     pub backend: BackendChoice,
     /// What people are to call it.
     pub name: Option<AssetName>,
-    /// What it is converted from, where it is an export. A copy is at [`BlobKey::source`].
+    /// What it is made from, where it is an export. A copy is at [`BlobKey::source`] or [`BlobKey::source_latents`].
     pub source: Option<Source>,
     /// Checked parameters.
     pub params: Params,
@@ -38,6 +38,8 @@ pub struct NewJob {
     pub traceparent: Option<TraceParent>,
     /// Who is told of it.
     pub webhook: Option<Webhook>,
+    /// What whoever works on it must have.
+    pub needs: Needs,
     /// Refuse the job where so many are already queued.
     pub queue_limit: u64,
     /// The result of an earlier job, with blobs of this job's own: the job is then done as soon as it is
@@ -72,6 +74,8 @@ pub struct ClaimFilter {
     pub demands: Vec<Demand>,
     /// How many jobs of these owners may run at a time; of others as many as there is room for.
     pub running_limits: Arc<RunningLimits>,
+    /// What it can do: jobs that need more are left to others.
+    pub ability: Ability,
 }
 
 /// Names of owners, and how many jobs of each may run at a time.
@@ -152,6 +156,39 @@ pub struct Thumbnail {
     pub key: BlobKey,
 }
 
+/// What was sampled for a job and where its bytes are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Latents {
+    /// Its size in bytes.
+    pub size_bytes: u64,
+    /// The digest of its bytes.
+    pub sha256: Sha256,
+    /// Names what alone can decode it.
+    pub decoder: Sha256,
+    /// Its bytes.
+    pub key: BlobKey,
+}
+
+impl Latents {
+    /// What clients see of it.
+    pub fn shown(&self) -> LatentsFile {
+        LatentsFile {
+            size_bytes: self.size_bytes,
+        }
+    }
+}
+
+/// What was sampled for a job that is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptLatents {
+    /// The job.
+    pub job: JobId,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// What was sampled.
+    pub latents: Latents,
+}
+
 /// A result.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
@@ -167,6 +204,8 @@ pub struct Outcome {
     pub provenance: Option<Provenance>,
     /// The statement about it.
     pub statement: Option<DeliveredStatement>,
+    /// What was sampled for it, where that is kept.
+    pub latents: Option<Latents>,
     /// By what later jobs that ask the same find it; `None`: they do not.
     pub cache_key: Option<CacheKey>,
 }
@@ -186,6 +225,8 @@ pub struct StoredJob {
     pub statement: Option<BlobKey>,
     /// Its small picture.
     pub thumbnail: Option<Thumbnail>,
+    /// What was sampled for it, where that is kept; `job.latents` is the part that is shown.
+    pub latents: Option<Latents>,
     /// By what later jobs that ask the same find its result.
     pub cache_key: Option<CacheKey>,
     /// Who is told of it; `job.webhook` is the part that is shown.
@@ -214,6 +255,7 @@ impl StoredJob {
             timings: job.timings,
             provenance: job.provenance,
             statement: statement.map(|(file, key)| DeliveredStatement { file, key }),
+            latents: self.latents,
             cache_key: self.cache_key,
         })
     }

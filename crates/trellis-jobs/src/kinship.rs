@@ -1,14 +1,14 @@
-//! Whether a job database and a blob folder belong together: both hold the same identity, made at the first start.
+//! Whether a job database and a blob store belong together: both hold the same identity, made at the first start.
 //!
 //! A new database beside old files, or a database beside the files of another, knows nothing of the jobs whose files
 //! are there. That is said, nothing of them is touched, and `trellis jobs rescue` joins the two.
 
-use crate::{BlobStore, FolderBlobs, JobStore, StoreError, SweepError};
+use crate::{BlobStore, JobStore, StoreError, SweepError};
 
 /// Under which the database keeps its identity.
 const MEMO: &str = "identity";
 
-/// How a database and a blob folder stand to each other.
+/// How a database and a blob store stand to each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kinship {
     /// They belong together.
@@ -21,9 +21,9 @@ pub enum Kinship {
 }
 
 impl Kinship {
-    /// Compares the two. Those that have no identity yet get one, and those whose differ without any harm get the
-    /// folder's.
-    pub async fn of(store: &dyn JobStore, blobs: &FolderBlobs) -> Result<Self, SweepError> {
+    /// Compares the two. Those that have no identity yet get one, and those whose differ without any harm get that of the
+    /// blobs.
+    pub async fn of(store: &dyn JobStore, blobs: &dyn BlobStore) -> Result<Self, SweepError> {
         let (ours, theirs) = (store.memo(MEMO).await?, blobs.identity().await?);
         if ours.is_some() && ours == theirs {
             return Ok(Self::Same);
@@ -41,14 +41,14 @@ impl Kinship {
     }
 }
 
-/// Whether the database belongs to a folder and this is none that any database belongs to: the mount that it should be is
-/// not there, say.
-pub async fn is_elsewhere(store: &dyn JobStore, blobs: &FolderBlobs) -> Result<bool, SweepError> {
+/// Whether the database belongs to some files and these belong to no database: the mount that it should be is not there,
+/// say.
+pub async fn is_elsewhere(store: &dyn JobStore, blobs: &dyn BlobStore) -> Result<bool, SweepError> {
     Ok(store.memo(MEMO).await?.is_some() && blobs.identity().await?.is_none())
 }
 
-/// Has the database belong to the folder from now on.
-pub(crate) async fn join(store: &dyn JobStore, blobs: &FolderBlobs) -> Result<(), SweepError> {
+/// Has the database belong to these files from now on.
+pub(crate) async fn join(store: &dyn JobStore, blobs: &dyn BlobStore) -> Result<(), SweepError> {
     if let Some(theirs) = blobs.identity().await? {
         return Ok(store.keep_memo(MEMO, &theirs).await?);
     }
@@ -59,7 +59,7 @@ pub(crate) async fn join(store: &dyn JobStore, blobs: &FolderBlobs) -> Result<()
 }
 
 /// How many jobs have files here that the database neither knows nor has deleted.
-async fn unknown(store: &dyn JobStore, blobs: &FolderBlobs) -> Result<usize, SweepError> {
+async fn unknown(store: &dyn JobStore, blobs: &dyn BlobStore) -> Result<usize, SweepError> {
     let deleted = store.deleted().await?;
     let mut unknown = 0;
     for id in blobs.jobs().await? {

@@ -36,10 +36,13 @@ pub(crate) fn may_have_any(job: &StoredJob) -> bool {
 }
 
 fn is_left(stored: &StoredJob, key: &BlobKey) -> bool {
-    if *key == BlobKey::source(stored.job.id) {
+    let id = stored.job.id;
+    if [BlobKey::source(id), BlobKey::source_latents(id)].contains(key) {
         return stored.job.state.is_final();
     }
-    let listed = stored.artifacts.contains(key) || stored.statement.as_ref() == Some(key);
+    let listed = stored.artifacts.contains(key)
+        || stored.statement.as_ref() == Some(key)
+        || stored.latents.as_ref().is_some_and(|latents| latents.key == *key);
     let Some(attempt) = key.attempt().filter(|_| !listed) else {
         return false;
     };

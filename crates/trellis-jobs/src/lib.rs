@@ -5,7 +5,7 @@
 //! queue can implement it as well as the embedded [`SqliteStore`]; [`conformance`] tests one. Large bytes (pictures,
 //! assets) live behind [`BlobStore`], named by key; [`FolderBlobs`] keeps them in a folder. [`Janitor`] is the one
 //! way out. [`Docketed`] leaves a docket beside each job's files, from which [`rescue()`] makes lost rows again;
-//! [`Kinship`] says whether a database and a blob folder belong together.
+//! [`Kinship`] says whether a database and a blob store belong together.
 
 mod admission;
 mod advice;
@@ -31,6 +31,8 @@ mod job;
 mod kinship;
 mod leftovers;
 mod lost_found;
+mod moving;
+mod needs;
 mod observed;
 mod owner;
 mod parts;
@@ -50,8 +52,9 @@ mod sweep_error;
 mod thumbnail;
 mod wakes;
 mod webhook;
+mod whole_job;
 
-pub use blobs::{BlobError, BlobKey, BlobStore, BlobStream, ReadSeek, StagedBlob};
+pub use blobs::{BlobError, BlobKey, BlobStore, BlobStream, LinkAs, ReadSeek, StagedBlob};
 pub use cache_key::CacheKey;
 pub use clock::Moment;
 pub use docketed::Docketed;
@@ -63,11 +66,14 @@ pub use heavy_work::{Busy, HeavyWork, Turn};
 pub use intake::{Arriving, Intake};
 pub use janitor::{Janitor, Retention, Swept, Unknown};
 pub use job::{
-    Applied, Claim, ClaimFilter, Delivered, DeliveredStatement, Heartbeat, JobQuery, Lease, NewJob, Outcome,
-    Page, Recovered, RunningLimits, StoreStats, StoredJob, Submitted, Thumbnail, WorkerName,
+    Applied, Claim, ClaimFilter, Delivered, DeliveredStatement, Heartbeat, JobQuery, KeptLatents, Latents,
+    Lease, NewJob, Outcome, Page, Recovered, RunningLimits, StoreStats, StoredJob, Submitted, Thumbnail,
+    WorkerName,
 };
 pub use kinship::{Kinship, is_elsewhere};
 pub use leftovers::clear_leftovers;
+pub use moving::{Moved, move_jobs};
+pub use needs::{Ability, Needs};
 pub use observed::JobObserver;
 pub use owner::{Owner, Rights};
 pub use rescue::{Left, Rescued, RescuedJob, rescue};
@@ -82,3 +88,4 @@ pub use sweep_error::SweepError;
 pub use thumbnail::ThumbnailError;
 pub use wakes::{Changes, Seen, Wake, WakeOnDrop, Wakes};
 pub use webhook::{Delivery, DeliveryId, NextDelivery, Settled, WaitingDeliveries, Webhook};
+pub use whole_job::{Takes, WholeJob};

@@ -58,6 +58,20 @@ impl Jobs {
             }
             *key = to;
         }
+        // Worth having, but no reason to make the result again.
+        if let Some(latents) = &mut outcome.latents {
+            let to = BlobKey::latents(job, 0);
+            let expected = (latents.size_bytes, latents.sha256);
+            if self
+                .copy_whole(&latents.key, expected, &to)
+                .await
+                .unwrap_or(false)
+            {
+                latents.key = to;
+            } else {
+                outcome.latents = None;
+            }
+        }
         // Making it took nothing this time.
         outcome.timings = None;
         Ok(Some(outcome))

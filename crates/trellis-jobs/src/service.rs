@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tracing::warn;
-use trellis_core::{Defaults, Demand, Failure, Format, Input, Job, JobEvent, JobId, Model};
+use trellis_core::{
+    BackendChoice, Defaults, Demand, Failure, Format, Input, Job, JobEvent, JobId, Model, Params, Sha256,
+};
 
 use crate::rules::Command;
 use crate::{
-    BlobKey, BlobStore, Delivered, DeliveredStatement, HeavyWork, JobQuery, JobStore, Owner, Page, Staging,
-    StoreError, StoreStats, StoredJob,
+    BlobKey, BlobStore, Delivered, DeliveredStatement, HeavyWork, JobQuery, JobStore, Needs, Owner, Page,
+    Staging, StoreError, StoreStats, StoredJob,
 };
 
 /// What is taken.
@@ -38,6 +40,17 @@ pub trait Makers: Send + Sync + 'static {
 
     /// The model of jobs that name none.
     fn default_model(&self) -> Model;
+
+    /// What whoever works on such a job must have; nothing, where all that claim jobs are alike. Fails likewise where
+    /// nobody has it.
+    fn needs(&self, _choice: BackendChoice, _params: &Params) -> Result<Needs, Failure> {
+        Ok(Needs::default())
+    }
+
+    /// Whether something here decodes what was sampled by `decoder`, a Python environment and a model.
+    fn decodes(&self, _decoder: Sha256) -> bool {
+        false
+    }
 }
 
 /// What became of a job that a client no longer wants.

@@ -7,9 +7,9 @@ use trellis_core::{Failure, Job, JobEvent, JobId, JobState, Progress};
 
 use crate::rules::Command;
 use crate::{
-    Applied, CacheKey, Changes, Claim, ClaimFilter, Delivered, Delivery, Heartbeat, JobQuery, Lease, NewJob,
-    NextDelivery, Outcome, Owner, Page, Recovered, Settled, StoreError, StoreStats, StoredJob, Submitted,
-    WaitingDeliveries, WorkerName,
+    Applied, CacheKey, Changes, Claim, ClaimFilter, Delivered, Delivery, Heartbeat, JobQuery, KeptLatents,
+    Lease, NewJob, NextDelivery, Outcome, Owner, Page, Recovered, Settled, StoreError, StoreStats, StoredJob,
+    Submitted, WaitingDeliveries, WorkerName,
 };
 
 /// A durable queue of jobs. Each call is atomic. What a client was told and how a job ended survives a power cut once
@@ -71,6 +71,9 @@ pub trait JobStore: Send + Sync + 'static {
         ended_before: Option<Timestamp>,
         limit: u32,
     ) -> Result<Vec<JobId>, StoreError>;
+
+    /// What was sampled for finished jobs and is kept, the newest job first.
+    async fn with_latents(&self) -> Result<Vec<KeptLatents>, StoreError>;
 
     /// How much there is.
     async fn stats(&self) -> Result<StoreStats, StoreError>;

@@ -68,6 +68,8 @@ impl Jobs {
             }
             Err(_) => None,
         };
+        let needs = self.makers.needs(backend, &params);
+        let needs = needs.map_err(|failure| SubmitError::Unsupported(Box::new(failure)))?;
         let digest = digest(&inputs, backend, &patch, webhook.as_ref());
         let now = Timestamp::now();
         // A random seed asks for something new.
@@ -85,6 +87,7 @@ impl Jobs {
             idempotency: terms.idempotency_key.map(|key| (key, digest)),
             traceparent: terms.traceparent,
             webhook,
+            needs,
             queue_limit: self.limits.queue_limit,
             recalled: None,
         };

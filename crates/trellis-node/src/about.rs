@@ -2,7 +2,8 @@
 //! added later has a default.
 
 use serde::{Deserialize, Serialize};
-use trellis_core::{BackendChoice, Failure, Model, WorkerStatus};
+use trellis_core::{BackendChoice, Failure, Model, Sha256, WorkerStatus};
+use trellis_jobs::Ability;
 
 use crate::settings::Role;
 
@@ -42,6 +43,12 @@ pub struct Offer {
     /// Names all that makes its results; `None` where that is not known exactly.
     #[serde(default)]
     pub identity: Option<String>,
+    /// What it can do; of earlier versions whatever is needed.
+    #[serde(default)]
+    pub ability: Ability,
+    /// Names what decodes there what was sampled, where it does that.
+    #[serde(default)]
+    pub decoder: Option<Sha256>,
     /// Its workers.
     #[serde(default)]
     pub workers: Vec<WorkerStatus>,

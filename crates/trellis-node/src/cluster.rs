@@ -11,12 +11,13 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use trellis_backend::{Backend, Origin, Others, Readiness, Registry};
-use trellis_core::{BackendChoice, Demand, Failure, Format, Model, WorkerStatus};
-use trellis_jobs::{Makers, WorkerName};
+use trellis_core::{BackendChoice, Demand, Failure, Format, Model, Sha256, WorkerStatus};
+use trellis_jobs::{Ability, Makers, WorkerName};
 use trellis_runner::LocalMakers;
 use trellis_store_postgres::{Node, PostgresStore};
 
 use crate::SharedStoreError;
+use crate::ability::Abilities;
 use crate::about::{About, Offer, Standing};
 use crate::settings::Store;
 
@@ -124,6 +125,13 @@ impl Roster {
         offers.filter(|(silent_for, ..)| *silent_for < GONE).collect()
     }
 
+    /// What the others can do that have that backend, and that may work.
+    pub(crate) fn abilities(&self, choice: BackendChoice, model: Option<Model>) -> Vec<Ability> {
+        let offers = self.offers(choice, model).into_iter();
+        let may_work = offers.filter(|(.., offer)| offer.standing != Standing::Unavailable);
+        may_work.map(|(.., offer)| offer.ability).collect()
+    }
+
     /// What all results of that backend elsewhere are made by, where it is the same everywhere.
     fn identity(&self, choice: BackendChoice, model: Option<Model>) -> Option<String> {
         let mut identities = self
@@ -134,6 +142,12 @@ impl Roster {
         identities
             .all(|other| other.as_ref() == Some(&first))
             .then_some(first)
+    }
+
+    /// Whether any of the others decodes what `decoder` sampled.
+    fn decodes(&self, decoder: Sha256) -> bool {
+        let offers = self.offers(BackendChoice::Trellis, Some(Model::DEFAULT));
+        offers.iter().any(|(.., offer)| offer.decoder == Some(decoder))
     }
 }
 
@@ -174,7 +188,7 @@ impl Others for Roster {
 }
 
 /// What this server says of its backends.
-pub(crate) fn offers(here: &Registry, origin: &Origin) -> Vec<Offer> {
+pub(crate) fn offers(here: &Registry, origin: &Origin, abilities: &Abilities) -> Vec<Offer> {
     let offer = |backend: &Arc<dyn Backend>| {
         let (standing, reason, failure) = match backend.readiness() {
             Readiness::Ready => (Standing::Ready, String::new(), None),
@@ -188,6 +202,8 @@ pub(crate) fn offers(here: &Registry, origin: &Origin) -> Vec<Offer> {
             reason,
             failure,
             identity: origin.identity(backend.as_ref()),
+            ability: abilities.of(backend.as_ref()),
+            decoder: backend.uses_python().then(|| origin.decoder()),
             workers: backend.workers(),
         }
     };
@@ -220,6 +236,13 @@ impl Makers for ClusterMakers {
             self.roster.identity(choice, model)
         })
     }
+
+    fn decodes(&self, decoder: Sha256) -> bool {
+        // What TRELLIS.2 sampled is not kept.
+        let mut here = self.here.all().iter();
+        let is_here = here.any(|here| here.uses_python() && here.model() == Some(Model::DEFAULT));
+        is_here && self.all.decodes(decoder) || self.roster.decodes(decoder)
+    }
 }
 
 #[cfg(test)]
@@ -238,6 +261,8 @@ mod tests {
             failure: (standing == Standing::Unavailable)
                 .then(|| Failure::new(FailureKind::DriverMissing, "there is no driver")),
             identity: Some("trellis 1".to_owned()),
+            ability: Ability::default(),
+            decoder: Some(Sha256::of(name)),
             workers: Vec::new(),
         };
         Node {
@@ -317,5 +342,20 @@ mod tests {
                 same
             );
         }
+    }
+
+    #[test]
+    fn what_was_sampled_is_decoded_where_any_of_the_others_can() {
+        let nodes = vec![
+            node("a", 1, Standing::Ready, false),
+            node("b", 130, Standing::Ready, false),
+        ];
+        let roster = Roster {
+            name: "me".to_owned(),
+            known: RwLock::new((Instant::now(), nodes)),
+        };
+        assert!(roster.decodes(Sha256::of("a")));
+        assert!(!roster.decodes(Sha256::of("b")), "it is gone");
+        assert!(!roster.decodes(Sha256::of("me")), "it decodes nothing");
     }
 }

@@ -8,6 +8,7 @@
 //!   blobs/         pictures, assets and dockets of jobs; `lost+found` in it has those of jobs that the
 //!                  database does not know
 //!   scratch/       files of running jobs
+//!   incoming/      pictures on their way to S3-compatible storage
 //!   worker/        the worker's sources, written at each start
 //!   cuda-cache/    what the driver compiled, unless `$CUDA_CACHE_PATH` is set
 //!   numba-cache/   what numba compiled, unless `$NUMBA_CACHE_DIR` is set
@@ -85,6 +86,11 @@ impl DataDir {
     /// The folder for files of running jobs.
     pub(crate) fn scratch(&self) -> PathBuf {
         self.root.join("scratch")
+    }
+
+    /// The folder for pictures that are not whole yet, where they go on over the network.
+    pub(crate) fn incoming(&self) -> PathBuf {
+        self.root.join("incoming")
     }
 }
 

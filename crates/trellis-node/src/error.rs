@@ -9,7 +9,9 @@ use trellis_provenance::KeyError;
 use trellis_server::{InvalidKeyName, KeysError};
 use trellis_supervisor::UnpackError;
 
-use crate::{CertificateError, SecretFileError, SharedStoreError, SocketError, WebhooksError, nearby};
+use crate::{
+    BlobPlaceError, CertificateError, SecretFileError, SharedStoreError, SocketError, WebhooksError, nearby,
+};
 
 /// Why a node cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -42,13 +44,16 @@ pub enum NodeError {
         #[source]
         source: StoreError,
     },
-    /// The folder of pictures and assets cannot be opened.
-    #[error("cannot open `{}`", path.display())]
+    /// The pictures and assets cannot be opened.
+    #[error("cannot open `{place}`")]
     Blobs {
-        path: PathBuf,
+        place: String,
         #[source]
         source: BlobError,
     },
+    /// The storage for pictures and assets cannot be used.
+    #[error(transparent)]
+    BlobPlace(#[from] BlobPlaceError),
     /// The job store that is to be shared cannot be.
     #[error(transparent)]
     SharedStore(#[from] SharedStoreError),
@@ -162,6 +167,7 @@ impl NodeError {
             Self::OtherUser { .. } => "other_user",
             Self::Database { .. } => "database",
             Self::Blobs { .. } => "blobs",
+            Self::BlobPlace(error) => error.kind(),
             Self::SharedStore(error) => error.kind(),
             Self::Listen { .. } => "listen",
             Self::Socket(error) => error.kind(),
@@ -215,6 +221,7 @@ impl NodeError {
             }
             Self::Database { source, .. } => source.advice(),
             Self::Blobs { source, .. } => source.advice(),
+            Self::BlobPlace(error) => return error.advice(),
             Self::SharedStore(error) => return error.advice(),
             Self::Listen { source, .. } => match source.kind() {
                 io::ErrorKind::AddrInUse => {

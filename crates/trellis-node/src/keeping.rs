@@ -1,58 +1,52 @@
-//! The job database and the blob folder: opened together, compared, and joined again by a rescue.
+//! The job database and the files of jobs: opened together, compared, and joined again by a rescue.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use tracing::{info, warn};
 use trellis_jobs::{
-    Docketed, FolderBlobs, JobStore, Kinship, Rescued, SqliteStore, SweepError, Unknown, is_elsewhere,
+    BlobStore, Docketed, JobStore, Kinship, Rescued, SqliteStore, SweepError, Unknown, is_elsewhere,
 };
 use trellis_store_postgres::PostgresStore;
 
+use crate::blob_place::{BlobPlace, folder};
 use crate::data_dir::DataDir;
-use crate::settings::Store;
-use crate::{NodeError, SharedStoreError, shared_store};
+use crate::{NodeError, Settings, SharedStoreError, shared_store};
 
 /// Where jobs and their files are kept.
 pub(crate) struct Kept {
     pub(crate) store: Arc<dyn JobStore>,
-    pub(crate) blobs: FolderBlobs,
+    pub(crate) blobs: Arc<dyn BlobStore>,
     /// The same store, where servers share it.
     pub(crate) shared: Option<PostgresStore>,
-    place: PathBuf,
+    place: BlobPlace,
 }
 
 /// Opens both.
-pub(crate) async fn open(settings: &Store, data: &DataDir) -> Result<Kept, NodeError> {
-    let place = shared_store::blobs(settings).map_or_else(|| data.blobs(), Path::to_owned);
-    let shared = shared_store::open(settings).await?;
+pub(crate) async fn open(settings: &Settings, data: &DataDir) -> Result<Kept, NodeError> {
+    let place = BlobPlace::named(settings)?.unwrap_or_else(|| BlobPlace::Folder(data.blobs()));
+    let shared = shared_store::open(&settings.store).await?;
     let store: Arc<dyn JobStore> = match &shared {
         Some(shared) => Arc::new(shared.clone()),
         None => Arc::new(database(&data.database())?),
     };
     let kept = Kept {
-        blobs: folder(&place)?,
+        blobs: place.open(settings, data.incoming()).await?,
         store,
         shared,
         place,
     };
-    let is_other = is_elsewhere(&*kept.store, &kept.blobs).await;
-    if kept.shared.is_some() && is_other.map_err(|error| unreadable(data, error))? {
-        return Err(SharedStoreError::OtherBlobs { path: kept.place }.into());
+    let is_other = is_elsewhere(&*kept.store, &*kept.blobs).await;
+    if kept.shared.is_some() && is_other.map_err(|error| unreadable(data, &kept.place, error))? {
+        let place = kept.place.to_string();
+        return Err(SharedStoreError::OtherBlobs { place }.into());
     }
     Ok(kept)
 }
 
-fn folder(path: &Path) -> Result<FolderBlobs, NodeError> {
-    FolderBlobs::open(path).map_err(|source| NodeError::Blobs {
-        path: path.to_owned(),
-        source,
-    })
-}
-
-fn database(path: &Path) -> Result<SqliteStore, NodeError> {
+pub(crate) fn database(path: &Path) -> Result<SqliteStore, NodeError> {
     SqliteStore::open(path).map_err(|source| NodeError::Database {
         path: path.to_owned(),
         source,
@@ -64,7 +58,7 @@ pub(crate) async fn unknown(data: &DataDir, kept: &Kept) -> Result<Unknown, Node
     let Kept {
         store, blobs, place, ..
     } = kept;
-    let failed = |error| unreadable(data, error);
+    let failed = |error| unreadable(data, place, error);
     let aside = blobs.aside().await.map_err(|error| failed(error.into()))?;
     if !aside.is_empty() {
         info!(
@@ -72,12 +66,12 @@ pub(crate) async fn unknown(data: &DataDir, kept: &Kept) -> Result<Unknown, Node
             "files of unknown jobs wait in `blobs/lost+found`; `trellis jobs rescue` lists the jobs again"
         );
     }
-    Ok(match Kinship::of(&**store, blobs).await.map_err(failed)? {
+    Ok(match Kinship::of(&**store, &**blobs).await.map_err(failed)? {
         Kinship::Same => Unknown::SetAside,
         Kinship::Parted { unknown } => {
             warn!(
                 jobs = unknown,
-                blobs = %place.display(),
+                blobs = %place,
                 "the job database is new or does not belong to these files: it does not know the jobs of some. They stay; \
                  to list the jobs again, stop the server and run `trellis jobs rescue`"
             );
@@ -98,14 +92,19 @@ pub(crate) async fn complete(dockets: &Docketed) {
     }
 }
 
-/// Lists the jobs of a data folder again whose rows are lost. A dry run changes no job. No server may hold the folder.
-pub async fn rescue(root: &Path, dry_run: bool) -> Result<Rescued, NodeError> {
+/// Refuses a folder that is not the data folder of a server, or not this user's.
+pub(crate) fn check_owner(root: &Path) -> Result<(), NodeError> {
     if !root.join("blobs").is_dir() {
         return Err(NodeError::NoBlobs {
             root: root.to_owned(),
         });
     }
-    belongs_to(root, rustix::process::geteuid().as_raw())?;
+    belongs_to(root, rustix::process::geteuid().as_raw())
+}
+
+/// Lists the jobs of a data folder again whose rows are lost. A dry run changes no job. No server may hold the folder.
+pub async fn rescue(root: &Path, dry_run: bool) -> Result<Rescued, NodeError> {
+    check_owner(root)?;
     let data = DataDir::open(root, true)?;
     // A new database is not made for a look.
     let elsewhere = if dry_run && !data.database().exists() {
@@ -115,10 +114,11 @@ pub async fn rescue(root: &Path, dry_run: bool) -> Result<Rescued, NodeError> {
     };
     let path = elsewhere.as_ref().map(|folder| folder.path().join("jobs.sqlite"));
     let store = database(&path.unwrap_or_else(|| data.database()))?;
+    let place = BlobPlace::Folder(data.blobs());
     let blobs = folder(&data.blobs())?;
     trellis_jobs::rescue(&store, &blobs, dry_run)
         .await
-        .map_err(|error| unreadable(&data, error))
+        .map_err(|error| unreadable(&data, &place, error))
 }
 
 /// Files that another user makes there, root for instance, would be closed to the server.
@@ -133,14 +133,14 @@ fn belongs_to(root: &Path, user: u32) -> Result<(), NodeError> {
     }
 }
 
-fn unreadable(data: &DataDir, error: SweepError) -> NodeError {
+fn unreadable(data: &DataDir, place: &BlobPlace, error: SweepError) -> NodeError {
     match error {
         SweepError::Store(source) => NodeError::Database {
             path: data.database(),
             source,
         },
         SweepError::Blob(source) => NodeError::Blobs {
-            path: data.blobs(),
+            place: place.to_string(),
             source,
         },
     }

@@ -13,6 +13,7 @@ use tracing::{error, info, warn};
 use trellis_server::KeyRing;
 use trellis_webhook::SecretRing;
 
+use crate::blob_place::BlobPlace;
 use crate::data_dir::DataDir;
 use crate::entrance::{Door, Place};
 use crate::services::{Doors, Services};
@@ -51,6 +52,7 @@ impl Node {
         let certificates = Certificates::open(&settings.tls)?;
         let keys = keys::open(&settings.auth)?;
         shared_store::check(&settings)?;
+        BlobPlace::named(&settings)?;
         let place = match settings.role {
             Role::Worker => None,
             Role::All | Role::Api => Some(Place::find(&settings.listen, certificates.is_some())?),

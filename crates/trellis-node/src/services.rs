@@ -21,11 +21,13 @@ use trellis_server::{
 use trellis_supervisor::TrellisBackend;
 use trellis_webhook::SecretRing;
 
+use crate::ability::Abilities;
 use crate::about::About;
 use crate::backends::Backends;
 use crate::cluster::{self, Cluster, ClusterMakers, Roster};
 use crate::data_dir::DataDir;
 use crate::keeping::Kept;
+use crate::needs::NeedingMakers;
 use crate::webhooks::{self, Sending};
 use crate::{Certificates, NodeError, Role, Settings, backends, keeping, open_files, service_manager};
 
@@ -80,6 +82,7 @@ pub(crate) struct Services {
     here: Registry,
     cluster: Option<Cluster>,
     roster: Option<Arc<Roster>>,
+    abilities: Abilities,
     metrics: Metrics,
     trellis: Vec<Arc<TrellisBackend>>,
     previews: Option<Arc<dyn Backend>>,
@@ -89,7 +92,7 @@ pub(crate) struct Services {
 impl Services {
     /// Opens what is on disk.
     pub(crate) async fn open(settings: &Settings, data: &DataDir, origin: Origin) -> Result<Self, NodeError> {
-        let kept = keeping::open(&settings.store, data).await?;
+        let kept = keeping::open(settings, data).await?;
         let unknown = keeping::unknown(data, &kept).await?;
         let Kept {
             store, blobs, shared, ..
@@ -103,6 +106,12 @@ impl Services {
             Some(shared) => Some(cluster::join(&settings.store, shared, data.worker()).await?),
             None => None,
         };
+        let machine = if !backends.trellis.is_empty() {
+            tokio::task::spawn_blocking(gpus).await.unwrap_or_default()
+        } else {
+            Vec::new()
+        };
+        let abilities = Abilities::new(here.clone(), &origin, machine);
         let registry = match &cluster {
             Some(cluster) => {
                 let others: Arc<dyn Others> = cluster.roster.clone();
@@ -114,7 +123,6 @@ impl Services {
             }
             None => here.clone(),
         };
-        let blobs: Arc<dyn BlobStore> = Arc::new(blobs);
         let metrics = Metrics::new(env!("CARGO_PKG_VERSION"));
         let dockets = Docketed::new(store, Arc::clone(&blobs)).with_observer(Arc::new(metrics.clone()));
         let store: Arc<dyn JobStore> = Arc::new(dockets.clone());
@@ -129,6 +137,7 @@ impl Services {
             unknown,
             registry: Arc::new(registry),
             here,
+            abilities,
             roster: cluster.as_ref().map(|cluster| cluster.roster.clone()),
             cluster,
             trellis: backends.trellis,
@@ -209,13 +218,14 @@ impl Services {
         stopping: CancellationToken,
     ) -> impl Future<Output = io::Result<()>> + use<> {
         let (here, origin) = (self.here.clone(), self.origin.clone());
+        let abilities = self.abilities.clone();
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let about = move |rests| About {
             role,
             rests,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             host: host.clone(),
-            backends: cluster::offers(&here, &origin),
+            backends: cluster::offers(&here, &origin, &abilities),
         };
         async move {
             cluster.run(about, rests, stopping).await;
@@ -236,6 +246,8 @@ impl Services {
             retention: Retention {
                 keep_jobs: Some(settings.retention.keep_jobs).filter(|jobs| *jobs > 0),
                 keep_days: Some(settings.retention.keep_days).filter(|days| *days > 0),
+                latent_bytes: settings.retention.latent_bytes,
+                latent_hours: Some(settings.retention.latent_hours).filter(|hours| *hours > 0),
             },
             unknown: self.unknown,
         };
@@ -301,38 +313,47 @@ impl Services {
             max_attempts: MAX_ATTEMPTS,
             drain_deadline: Duration::from_secs(settings.drain_seconds.into()),
             running_limits: keys.running_limits(),
+            keep_latents: settings.retention.latent_bytes > 0,
             scratch: data.scratch(),
         };
         let registry = Registry::clone(&self.registry);
         let (store, blobs) = (self.store.clone(), self.blobs.clone());
         let runner = Runner::new(store, blobs, registry, self.origin.clone(), runner)
             .with_backends_here(self.here.clone());
+        let abilities = self.abilities.clone();
+        let runner = runner.with_abilities(Arc::new(move |backend| abilities.of(backend)));
         match &self.previews {
             Some(maker) => runner.with_previews(Arc::clone(maker)),
             None => runner,
         }
     }
 
-    fn makers(&self) -> Arc<dyn Makers> {
+    fn makers(&self, settings: &Settings) -> Arc<dyn Makers> {
         let all = LocalMakers {
             registry: self.registry.clone(),
             origin: self.origin.clone(),
         };
-        match &self.roster {
+        let inner: Arc<dyn Makers> = match &self.roster {
             None => Arc::new(all),
             Some(roster) => Arc::new(ClusterMakers {
                 all,
                 here: self.here.clone(),
                 roster: roster.clone(),
             }),
-        }
+        };
+        Arc::new(NeedingMakers {
+            inner,
+            abilities: self.abilities.clone(),
+            roster: self.roster.clone(),
+            closure: settings.provenance.require_closure.clone(),
+        })
     }
 
     fn app(&self, settings: &Settings, keys: KeyRing, names: &Names) -> AppState {
         let jobs = Jobs {
             store: self.store.clone(),
             blobs: self.blobs.clone(),
-            makers: self.makers(),
+            makers: self.makers(settings),
             defaults: settings.defaults(),
             limits: JobLimits {
                 max_pixels: settings.limits.pixels,

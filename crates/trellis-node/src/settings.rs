@@ -25,6 +25,7 @@ pub struct Settings {
     pub drain_seconds: u32,
     pub role: Role,
     pub store: Store,
+    pub blobs: Blobs,
     pub listen: Listen,
     pub tls: TlsFiles,
     pub auth: Auth,
@@ -76,8 +77,17 @@ pub struct Store {
     /// Empty: in the data folder.
     pub url: String,
     pub password_file: PathBuf,
-    /// Empty: the data folder's.
+    /// A folder or `s3://…`; empty: the data folder's.
     pub blobs: PathBuf,
+}
+
+/// How S3-compatible storage is used.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Blobs {
+    /// Empty: AWS's own variables say who we are.
+    pub credentials_file: PathBuf,
+    pub redirect: bool,
 }
 
 /// Where the server listens and to whom it answers.
@@ -205,6 +215,8 @@ pub struct Provenance {
     pub statement: bool,
     /// Empty: nothing is signed.
     pub sign_key: PathBuf,
+    /// The path or hash of the Python environment that must make TRELLIS's results; empty: any.
+    pub require_closure: String,
 }
 
 /// How TRELLIS is run.
@@ -241,6 +253,9 @@ pub struct Trellis2 {
 pub struct Retention {
     pub keep_jobs: u64,
     pub keep_days: u32,
+    /// 0: what is sampled is not kept.
+    pub latent_bytes: u64,
+    pub latent_hours: u32,
 }
 
 fn model_or_auto<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Model>, D::Error> {

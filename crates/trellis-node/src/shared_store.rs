@@ -1,7 +1,8 @@
 //! The job store that several servers share, as the settings name it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use trellis_core::counted;
 use trellis_jobs::StoreError;
 use trellis_store_postgres::{Address, AddressError, Clock, PostgresStore};
 
@@ -34,12 +35,15 @@ pub enum SharedStoreError {
     Alone { role: Role },
     /// Files that the other servers do not reach.
     #[error(
-        "`store.url` names a job store that servers share, and `store.blobs` names no folder for its files"
+        "`store.url` names a job store that servers share, and `store.blobs` names no place for its files"
     )]
     NoBlobs,
-    /// Not the folder that the others use.
-    #[error("`{}` is not the folder of this job store's files: it is new, and the store is not", path.display())]
-    OtherBlobs { path: PathBuf },
+    /// Not the place that the others use.
+    #[error("`{place}` is not the place of this job store's files: it is new, and the store is not")]
+    OtherBlobs { place: String },
+    /// What is told to webhooks by the old store alone.
+    #[error("{} to webhooks wait in `{}`", counted(*messages, "message", "messages"), root.display())]
+    Undelivered { root: PathBuf, messages: u64 },
     /// There is nothing to be asked.
     #[error("`store.url` names no job store: this server works alone")]
     NotShared,
@@ -58,6 +62,7 @@ impl SharedStoreError {
             Self::Alone { .. } => "role_alone",
             Self::NoBlobs => "store_blobs",
             Self::OtherBlobs { .. } => "store_other_blobs",
+            Self::Undelivered { .. } => "store_undelivered",
             Self::NotShared => "store_not_shared",
             Self::NoNode { .. } => "no_node",
         }
@@ -93,9 +98,14 @@ impl SharedStoreError {
             Self::Alone { .. } => {
                 "name the store with `--store`, or leave out `--role` for a server that works alone"
             }
-            Self::NoBlobs => "name a folder that all its servers reach, such as a mount, with `--blobs`",
+            Self::NoBlobs => {
+                "name a folder that all its servers reach, such as a mount, or S3-compatible storage with `--blobs`"
+            }
             Self::OtherBlobs { .. } => {
-                "look whether it is mounted, and name the folder that the other servers use with `--blobs`"
+                "look whether it is mounted, and name the place that the other servers use with `--blobs`"
+            }
+            Self::Undelivered { .. } => {
+                "start its server once more until they have arrived (`webhook` of the jobs says so), then stop it"
             }
             Self::NotShared => "name the store with `--store`",
             Self::NoNode { .. } => "`trellis nodes` lists them",
@@ -104,21 +114,12 @@ impl SharedStoreError {
     }
 }
 
-/// The folder of files where it is not in the data folder.
-pub(crate) fn blobs(store: &Store) -> Option<&Path> {
-    let text = store.blobs.to_str().unwrap_or_default();
-    let path = text
-        .strip_prefix("file://")
-        .map_or(store.blobs.as_path(), Path::new);
-    Some(path).filter(|path| !path.as_os_str().is_empty())
-}
-
 /// Refuses settings that do not fit together.
 pub(crate) fn check(settings: &Settings) -> Result<(), SharedStoreError> {
     let is_shared = !settings.store.url.is_empty();
     match settings.role {
         role @ (Role::Api | Role::Worker) if !is_shared => Err(SharedStoreError::Alone { role }),
-        _ if is_shared && blobs(&settings.store).is_none() => Err(SharedStoreError::NoBlobs),
+        _ if is_shared && settings.store.blobs.as_os_str().is_empty() => Err(SharedStoreError::NoBlobs),
         _ => Ok(()),
     }
 }

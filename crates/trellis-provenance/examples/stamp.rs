@@ -47,5 +47,6 @@ fn record() -> Result<Provenance, Box<dyn Error>> {
             capability: "12.0".to_owned(),
             driver: Some("570.86.15".to_owned()),
         }),
+        non_commercial: Vec::new(),
     })
 }

@@ -81,7 +81,11 @@ struct Metadata {
 }
 
 /// The name of the GLB from which the files were converted.
-const SOURCE: &str = "source.glb";
+const SOURCE_GLB: &str = "source.glb";
+/// The name of what was sampled for an earlier job, from which the files were decoded.
+const SOURCE_LATENTS: &str = "source.safetensors";
+/// The backend that converts, and whose source is a GLB.
+const CONVERTER: &str = "export";
 
 /// A file that a statement is to be about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -184,7 +188,9 @@ impl BuildDefinition {
         (self.build_type == BUILD_TYPE).then_some(Provenance {
             schema: Schema,
             inputs: inputs.collect(),
-            source: used(SOURCE).and_then(Resource::sha256),
+            source: used(SOURCE_GLB)
+                .or_else(|| used(SOURCE_LATENTS))
+                .and_then(Resource::sha256),
             name: asked("name").map(serde_json::from_value).transpose().ok()?,
             params: serde_json::from_value(asked("params")?).ok()?,
             backend: serde_json::from_value(asked("backend")?).ok()?,
@@ -196,6 +202,10 @@ impl BuildDefinition {
             python_env,
             model_lock: used("trellis-model.lock.json").and_then(Resource::sha256),
             gpu: gpu.cloned().map(serde_json::from_value).transpose().ok()?,
+            non_commercial: match self.internal_parameters.get("non_commercial") {
+                None => Vec::new(),
+                Some(named) => serde_json::from_value(named.clone()).ok()?,
+            },
         })
     }
 
@@ -209,13 +219,21 @@ impl BuildDefinition {
                 .model_lock
                 .map(|sha256| with_sha256("trellis-model.lock.json", sha256)),
         );
-        used.extend(provenance.source.map(|sha256| with_sha256(SOURCE, sha256)));
+        let source = if provenance.backend == CONVERTER {
+            SOURCE_GLB
+        } else {
+            SOURCE_LATENTS
+        };
+        used.extend(provenance.source.map(|sha256| with_sha256(source, sha256)));
         used.push(pinned("trellis-server", &provenance.server.pin));
         let python = provenance.python_env.as_ref();
         used.extend(python.map(|env| pinned("python-env", &env.pin)));
         let mut internal = json!({});
         if let Some(gpu) = &provenance.gpu {
             internal["gpu"] = json!(gpu);
+        }
+        if !provenance.non_commercial.is_empty() {
+            internal["non_commercial"] = json!(provenance.non_commercial);
         }
         if let Some(env) = python {
             internal["versions"] = json!(env.versions);

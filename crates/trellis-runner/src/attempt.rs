@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
-use trellis_backend::{Backend, Output, Request, SourceGlb};
+use trellis_backend::{Backend, Latents, Output, Request, SourceGlb};
 use trellis_core::{Failure, FailureKind, GenerateError, Source};
 use trellis_jobs::{BlobError, BlobKey, Claim, Lease};
 
@@ -160,17 +160,36 @@ impl Attempt {
     }
 
     async fn request(&self, folder: &Path) -> Result<Request, Failure> {
-        let (mut pictures, mut source) = (Vec::new(), None);
-        if let Some(Source { made_by, .. }) = &self.claim.job.source {
-            source = Some(SourceGlb {
-                glb: self
-                    .read(&BlobKey::source(self.claim.lease.job), "the GLB")
-                    .await?,
-                made_by: made_by.clone(),
-            });
-        } else {
-            for key in &self.claim.inputs {
-                pictures.push(self.read(key, "a picture").await?);
+        let (mut pictures, mut glb, mut latents) = (Vec::new(), None, Latents::Forget);
+        let id = self.claim.lease.job;
+        match &self.claim.job.source {
+            Some(Source {
+                made_by,
+                decoder: None,
+                ..
+            }) => {
+                glb = Some(SourceGlb {
+                    glb: self.read(&BlobKey::source(id), "the GLB").await?,
+                    made_by: made_by.clone(),
+                });
+            }
+            Some(Source {
+                decoder: Some(decoder),
+                ..
+            }) => {
+                if *decoder != self.shared.origin.decoder() {
+                    return Err(other_decoder());
+                }
+                let key = BlobKey::source_latents(id);
+                latents = Latents::Of(self.read(&key, "what was sampled").await?);
+            }
+            None => {
+                for key in &self.claim.inputs {
+                    pictures.push(self.read(key, "a picture").await?);
+                }
+                if self.shared.settings.keep_latents {
+                    latents = Latents::Keep;
+                }
             }
         }
         let first = self.claim.job.inputs.first();
@@ -178,7 +197,8 @@ impl Attempt {
             job: self.claim.lease.job,
             attempt: self.claim.lease.attempt,
             pictures,
-            source,
+            source: glb,
+            latents,
             name: first.and_then(|input| input.name.clone()).unwrap_or_default(),
             params: self.claim.job.params.clone(),
             traceparent: self.claim.job.traceparent,
@@ -238,6 +258,16 @@ fn no_scratch(cause: &std::io::Error) -> Failure {
             "no space for temporary files: the disk is full",
         ),
         _ => Failure::new(FailureKind::Internal, "the scratch folder cannot be created"),
+    }
+}
+
+/// The server was set up otherwise while the job waited.
+fn other_decoder() -> Failure {
+    let message = "what was sampled for the earlier job can be decoded only by the Python environment and the model that \
+                   sampled it, and this server has others now";
+    Failure {
+        fix: "submit its pictures again with these parameters".to_owned(),
+        ..Failure::new(FailureKind::Unsupported, message)
     }
 }
 

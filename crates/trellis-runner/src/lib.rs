@@ -27,4 +27,4 @@ mod work;
 
 pub use makers::LocalMakers;
 pub use runner::Runner;
-pub use shared::RunnerSettings;
+pub use shared::{Abilities, RunnerSettings};

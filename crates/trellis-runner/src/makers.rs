@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use trellis_backend::{ExportBackend, Origin, Registry};
-use trellis_core::{BackendChoice, Demand, Failure, Format, Model};
+use trellis_core::{BackendChoice, Demand, Failure, Format, Model, Sha256};
 use trellis_jobs::Makers;
 
 /// The backends of this process, and what is said of their results.
@@ -27,5 +27,9 @@ impl Makers for LocalMakers {
         }
         let backend = self.registry.route(demand, formats).backend()?;
         Ok(self.origin.identity(backend.as_ref()))
+    }
+
+    fn decodes(&self, decoder: Sha256) -> bool {
+        decoder == self.origin.decoder()
     }
 }

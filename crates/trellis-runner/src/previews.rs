@@ -114,6 +114,7 @@ impl Previews {
             // One picture is enough, and backends may refuse more.
             pictures: vec![blobs.get(&picture).await?],
             source: None,
+            latents: trellis_backend::Latents::Forget,
             name: input.name.clone().unwrap_or_default(),
             params: params.clone(),
             traceparent: found.job.traceparent,

@@ -38,6 +38,7 @@ impl Storing<'_> {
         let as_made = |made: Made| Ok(vec![made.into()]);
         let Finished {
             files,
+            latents,
             notes,
             timings,
             provenance,
@@ -55,6 +56,7 @@ impl Storing<'_> {
             timings: Some(timings),
             provenance: Some(provenance),
             statement: None,
+            latents: place.keep_latents(latents, origin.decoder()).await,
             cache_key: self.cache_key(),
         };
         if let Some(text) = statement {
@@ -118,6 +120,7 @@ impl Storing<'_> {
         let files = outcome.artifacts.iter().map(|file| file.key.clone());
         let keys: Vec<BlobKey> = files
             .chain(outcome.statement.iter().map(|stated| stated.key.clone()))
+            .chain(outcome.latents.iter().map(|latents| latents.key.clone()))
             .collect();
         // What stays goes with the job's other blobs.
         let _ = self.shared.blobs.delete(&keys).await;

@@ -9,10 +9,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 use trellis_backend::{Backend, ExportBackend, Origin, Registry};
-use trellis_jobs::{BlobStore, JobStore};
+use trellis_jobs::{Ability, BlobStore, JobStore};
 
 use crate::previews::Previews;
-use crate::shared::{RunnerSettings, Shared};
+use crate::shared::{Abilities, RunnerSettings, Shared};
 use crate::slot::Slot;
 use crate::suspects::Suspects;
 use crate::{recovery, scratch};
@@ -27,6 +27,7 @@ pub struct Runner {
     previews: Option<Arc<dyn Backend>>,
     here: Option<Registry>,
     rests: watch::Receiver<bool>,
+    abilities: Abilities,
 }
 
 impl Runner {
@@ -47,6 +48,7 @@ impl Runner {
             previews: None,
             here: None,
             rests: watch::channel(false).1,
+            abilities: Arc::new(|_| Ability::default()),
         }
     }
 
@@ -74,6 +76,12 @@ impl Runner {
         Self { rests, ..self }
     }
 
+    /// Claims only what these can do.
+    #[must_use]
+    pub fn with_abilities(self, abilities: Abilities) -> Self {
+        Self { abilities, ..self }
+    }
+
     /// Works until `shutdown`, then lets running jobs finish until the deadline, hands the rest back and
     /// returns.
     pub async fn run(self, shutdown: CancellationToken) {
@@ -83,6 +91,7 @@ impl Runner {
             blobs: self.blobs,
             here: self.here.unwrap_or_else(|| self.registry.clone()),
             rests: self.rests,
+            abilities: self.abilities,
             registry: self.registry,
             origin: self.origin,
             settings: self.settings,

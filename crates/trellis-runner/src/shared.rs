@@ -8,9 +8,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use trellis_backend::{Origin, Registry};
+use trellis_backend::{Backend, Origin, Registry};
 use trellis_core::JobId;
-use trellis_jobs::{BlobStore, JobStore, Room, RunningLimits, WorkerName, clear_leftovers};
+use trellis_jobs::{Ability, BlobStore, JobStore, Room, RunningLimits, WorkerName, clear_leftovers};
 
 use crate::suspects::Suspects;
 
@@ -32,9 +32,14 @@ pub struct RunnerSettings {
     pub drain_deadline: Duration,
     /// How many jobs of an owner may run at a time; looked at before each claim.
     pub running_limits: watch::Receiver<Arc<RunningLimits>>,
+    /// Whether what backends sample is kept beside their results.
+    pub keep_latents: bool,
     /// A folder for the backends' files, on the disk of the blobs where possible.
     pub scratch: PathBuf,
 }
+
+/// Says what a backend here can do, with those that it hands jobs on to; asked before each claim.
+pub type Abilities = Arc<dyn Fn(&dyn Backend) -> Ability + Send + Sync>;
 
 /// The same for all jobs.
 pub(crate) struct Shared {
@@ -44,6 +49,8 @@ pub(crate) struct Shared {
     pub(crate) registry: Registry,
     /// Those of this one.
     pub(crate) here: Registry,
+    /// What the places of a backend can do.
+    pub(crate) abilities: Abilities,
     /// Whether no job is begun for now.
     pub(crate) rests: watch::Receiver<bool>,
     /// Says what made a result.

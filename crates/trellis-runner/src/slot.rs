@@ -82,6 +82,7 @@ impl Slot {
         let filter = ClaimFilter {
             demands: self.shared.registry.claims(self.backend.as_ref()),
             running_limits: settings.running_limits.borrow().clone(),
+            ability: (self.shared.abilities)(self.backend.as_ref()),
         };
         let turn = tokio::select! {
             turn = self.shared.suspects.turn(&filter.demands) => turn,

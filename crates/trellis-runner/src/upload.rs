@@ -1,10 +1,10 @@
 //! Puts a result's files into the blob store.
 
 use futures::future::join_all;
-use tracing::error;
-use trellis_backend::{Content, FinishedFile};
-use trellis_core::{Artifact, Failure, FailureKind, JobId};
-use trellis_jobs::{BlobError, BlobKey, BlobStore, Delivered};
+use tracing::{error, warn};
+use trellis_backend::{Content, FinishedFile, KeptLatents};
+use trellis_core::{Artifact, Failure, FailureKind, JobId, Sha256};
+use trellis_jobs::{BlobError, BlobKey, BlobStore, Delivered, Latents};
 
 /// Where an attempt's files go.
 #[derive(Clone, Copy)]
@@ -41,6 +41,29 @@ impl Place<'_> {
                 Err(failure)
             }
         }
+    }
+
+    /// Stores what was sampled. That it cannot be stored is no reason to lose the result.
+    pub(crate) async fn keep_latents(self, latents: Option<KeptLatents>, decoder: Sha256) -> Option<Latents> {
+        let KeptLatents {
+            path,
+            size_bytes,
+            sha256,
+        } = latents?;
+        let key = BlobKey::latents(self.job, self.attempt);
+        if let Err(cause) = self.blobs.put_file(&key, &path).await {
+            warn!(
+                error = &cause as &dyn std::error::Error,
+                "what was sampled is not kept"
+            );
+            return None;
+        }
+        Some(Latents {
+            size_bytes,
+            sha256,
+            decoder,
+            key,
+        })
     }
 
     async fn store(self, file: FinishedFile) -> Result<Delivered, Failure> {

@@ -1,4 +1,4 @@
-//! `/v1/jobs/{id}/exports`: other files from the GLB of an earlier job.
+//! `/v1/jobs/{id}/exports`: other files of an earlier job, from its GLB or from what was sampled for it.
 
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -15,12 +15,22 @@ use crate::submit::{accepted, asks_no_cache, idempotency_key};
 use crate::trace::traceparent;
 use crate::wait;
 
-/// What is to be made of an earlier job's GLB.
+/// What is to be made of an earlier job. One format of `obj`, `voxels`, `stl` and `ply` is converted from its GLB; anything
+/// else, and whatever names a texture or simplification, is decoded from what was sampled for it, by TRELLIS.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Export {
-    /// `obj`, `voxels`, `stl` or `ply`.
-    format: Format,
+    /// What is to be made; absent, and without `formats`: `glb`.
+    format: Option<Format>,
+    /// Several formats, in the place of `format`.
+    #[serde(default)]
+    formats: Vec<Format>,
+    /// Side of the texture in pixels, 512, 1024, 1536 or 2048; absent: as the earlier job has it.
+    texture_size: Option<u32>,
+    /// Share of the triangles to remove, 0 to 0.98; absent: as the earlier job has it.
+    mesh_simplify: Option<f64>,
+    /// Whether the mesh gets a texture; absent: as the earlier job has it.
+    texture: Option<bool>,
     /// Of `voxels`: how many along the longest side, 16 to 256; absent: 64.
     voxel_resolution: Option<u32>,
     /// Of `stl`: the longest side in millimetres, 1 to 10,000; absent: 100.
@@ -29,8 +39,9 @@ pub(crate) struct Export {
 
 /// Export an earlier job
 ///
-/// Accepts a new job that converts the GLB of a job that succeeded, needs no GPU and outlives that job. Its `source` says
-/// what it is converted from. What holds for a submission holds for it: `Idempotency-Key`, the queue, the cache.
+/// Accepts a new job that makes other files of a job that succeeded and outlives that job. Its `source` says what it is made
+/// from: the GLB, which needs no GPU, or what was sampled, which TRELLIS decodes without sampling again while `latents` of
+/// the earlier job says that it is kept. What holds for a submission holds for it: `Idempotency-Key`, the queue, the cache.
 #[utoipa::path(
     post,
     path = "/jobs/{id}/exports",
@@ -64,17 +75,34 @@ pub(crate) async fn export_job(
     let seconds = wait::preferred(headers);
     let Export {
         format,
+        mut formats,
+        texture_size,
+        mesh_simplify,
+        texture,
         voxel_resolution,
         stl_size_mm,
     } = small_json(request).await?;
+    formats.splice(..0, format);
     let mut params = ParamsPatch::default();
+    if let Some(size) = texture_size {
+        params = params.with("texture_size", i64::from(size));
+    }
+    if let Some(share) = mesh_simplify {
+        params = params.with("mesh_simplify", share);
+    }
+    if let Some(texture) = texture {
+        params = params.with("texture", texture);
+    }
     if let Some(resolution) = voxel_resolution {
         params = params.with("voxel_resolution", i64::from(resolution));
     }
     if let Some(size) = stl_size_mm {
         params = params.with("stl_size_mm", size);
     }
-    let mut submitted = state.jobs.export(ExportOf { job, format, params }, terms).await?;
+    let mut submitted = state
+        .jobs
+        .export(ExportOf { job, formats, params }, terms)
+        .await?;
     if let Some(seconds) = seconds {
         submitted.job = wait::wait(&state, &owner, submitted.job.id, seconds).await?;
     }

@@ -1,4 +1,5 @@
-//! A stored file as an answer: ETag, conditions, ranges, streamed.
+//! A stored file as an answer: ETag, conditions, ranges, streamed; or, where the settings want that, the address at which its
+//! own storage hands it out.
 //!
 //! Ranges are those of RFC 9110, section 14: of `GET` alone, and a `Range` whose `If-Range` does not match is ignored.
 //! Conditions go before them (`conditions.rs`).
@@ -6,19 +7,23 @@
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures::TryStreamExt as _;
 use tracing::warn;
 use trellis_core::Sha256;
-use trellis_jobs::{BlobKey, BlobStore};
+use trellis_jobs::{BlobKey, BlobStore, LinkAs};
 
 use crate::conditions::{self, Condition};
 use crate::problem::Problem;
 use crate::range::{Portion, portion};
 use crate::request_error::RequestError;
+
+/// How long an address of the file's own place can be used: as long as a client may take to follow it.
+const LINK_FOR: Duration = Duration::from_secs(300);
 
 /// A file and how it is shown.
 pub(crate) struct StoredFile {
@@ -46,6 +51,20 @@ impl StoredFile {
         let etag = format!("\"{}\"", self.sha256);
         if conditions::check(method, request, Some(&etag))? == Condition::NotModified {
             return Ok((StatusCode::NOT_MODIFIED, self.headers(&etag)).into_response());
+        }
+        if *method == Method::GET && may_go_elsewhere(request) {
+            let shown = LinkAs {
+                media_type: self.media_type.clone(),
+                disposition: self.disposition(),
+            };
+            if let Some(link) = blobs.link(&self.key, &shown, LINK_FOR).await? {
+                // The next one is signed again.
+                let headers = [
+                    (header::LOCATION, link),
+                    (header::CACHE_CONTROL, "no-store".to_owned()),
+                ];
+                return Ok((StatusCode::TEMPORARY_REDIRECT, headers).into_response());
+            }
         }
         let asked =
             text(request, &header::RANGE).filter(|_| *method == Method::GET && range_applies(request, &etag));
@@ -75,18 +94,27 @@ impl StoredFile {
         } else {
             "private, no-cache"
         };
-        let place = if self.inline { "inline" } else { "attachment" };
         HeaderMap::from_iter([
             (header::ETAG, header_value(etag)),
             (header::ACCEPT_RANGES, HeaderValue::from_static("bytes")),
             (header::CACHE_CONTROL, HeaderValue::from_static(caching)),
             (header::CONTENT_TYPE, header_value(&self.media_type)),
-            (
-                header::CONTENT_DISPOSITION,
-                header_value(&format!("{place}; {}", file_name(&self.name))),
-            ),
+            (header::CONTENT_DISPOSITION, header_value(&self.disposition())),
         ])
     }
+
+    fn disposition(&self) -> String {
+        let place = if self.inline { "inline" } else { "attachment" };
+        format!("{place}; {}", file_name(&self.name))
+    }
+}
+
+/// Whether a client may be sent to where the file is kept. A page may not: its browser asks whether the other place lets it
+/// in. Nor does a client that has a part already and goes by our `ETag`; the other place has its own.
+fn may_go_elsewhere(request: &HeaderMap) -> bool {
+    let by_a_page =
+        text(request, &HeaderName::from_static("sec-fetch-mode")).is_some_and(|mode| mode != "navigate");
+    !by_a_page && !request.contains_key(header::RANGE) && !request.contains_key(header::IF_RANGE)
 }
 
 /// A text of the store's as a header. Names and media types are plain ASCII; anything else is left out.
@@ -112,7 +140,7 @@ fn file_name(name: &str) -> String {
         })
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str> {
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 

@@ -43,6 +43,8 @@ use crate::request_error::RequestError;
             (Vec<u8> = "video/mp4"),
         ), headers(("Content-Range" = String, description = "Which part"))),
         (status = 304, description = "The client has it already"),
+        (status = 307, description = "The file is at another address, for 5 minutes (`blobs.redirect`)",
+            headers(("Location" = String, description = "That address"))),
         FileProblems,
     ),
 )]
@@ -91,6 +93,8 @@ pub(crate) async fn get_artifact(
             (serde_json::Value = "application/vnd.in-toto.provenance+dsse"),
         ), headers(("ETag" = String, description = "The statement's SHA-256"))),
         (status = 304, description = "The client has it already"),
+        (status = 307, description = "The file is at another address, for 5 minutes (`blobs.redirect`)",
+            headers(("Location" = String, description = "That address"))),
         JobProblems,
     ),
 )]
@@ -147,6 +151,8 @@ pub(crate) async fn get_statement(
             (Vec<u8> = "image/tiff"),
         ), headers(("Content-Range" = String, description = "Which part"))),
         (status = 304, description = "The client has it already"),
+        (status = 307, description = "The file is at another address, for 5 minutes (`blobs.redirect`)",
+            headers(("Location" = String, description = "That address"))),
         FileProblems,
     ),
 )]

@@ -9,15 +9,26 @@ use std::collections::HashMap;
 use tokio_postgres::types::ToSql;
 use trellis_core::JobId;
 use trellis_jobs::rules::{self, Record, Waiting};
-use trellis_jobs::{ClaimFilter, Owner, StoreError};
+use trellis_jobs::{Ability, ClaimFilter, Needs, Owner, StoreError};
 use uuid::Uuid;
 
 use crate::lists::demands;
 use crate::rows::{Numbered, RECORD, record_row};
 use crate::session::{Found, Session};
 
-/// Of each owner who has jobs waiting and of each demand (`$1`) the oldest one that is not in `$3`, with the
-/// owner's last turn in the queue `$2`. Goes from owner to owner, not from job to job.
+/// What waiting jobs need. Goes from text to text, not from job to job.
+pub(crate) const NEEDS: &str = "
+    WITH RECURSIVE found (needs) AS (
+        (SELECT needs FROM jobs WHERE state = 'queued' ORDER BY needs LIMIT 1)
+        UNION ALL
+        SELECT (SELECT jobs.needs FROM jobs WHERE state = 'queued' AND jobs.needs > found.needs
+                ORDER BY jobs.needs LIMIT 1)
+        FROM found WHERE found.needs IS NOT NULL
+    )
+    SELECT needs FROM found WHERE needs IS NOT NULL";
+
+/// Of each owner who has jobs waiting, of each demand (`$1`) and of each kind of needs that can be met (`$4`) the oldest
+/// one that is not in `$3`, with the owner's last turn in the queue `$2`. Goes from owner to owner, not from job to job.
 pub(crate) const OLDEST_OF_EACH: &str = "
     WITH RECURSIVE waiting (owner) AS (
         (SELECT owner FROM jobs WHERE state = 'queued' ORDER BY owner LIMIT 1)
@@ -27,17 +38,19 @@ pub(crate) const OLDEST_OF_EACH: &str = "
         FROM waiting WHERE waiting.owner IS NOT NULL
     )
     SELECT oldest.id, oldest.number, oldest.owner, oldest.attempt > 0 AS again, coalesce(turns.turn, 0) AS turn
-    FROM waiting CROSS JOIN unnest($1::text[]) AS demand
+    FROM waiting CROSS JOIN unnest($1::text[]) AS demand CROSS JOIN unnest($4::text[]) AS met
     CROSS JOIN LATERAL (
         SELECT id, number, owner, attempt FROM jobs
-        WHERE state = 'queued' AND jobs.owner = waiting.owner AND backend = demand AND number <> ALL($3::bigint[])
+        WHERE state = 'queued' AND jobs.owner = waiting.owner AND backend = demand AND needs = met
+            AND number <> ALL($3::bigint[])
         ORDER BY number LIMIT 1) AS oldest
     LEFT JOIN turns ON turns.queue = $2 AND turns.owner = waiting.owner";
 
 /// The jobs that wait again.
 const WAITING_AGAIN: &str = "
     SELECT id, number, owner, true AS again, 0::bigint AS turn FROM jobs
-    WHERE state = 'queued' AND attempt > 0 AND backend = ANY($1) AND number <> ALL($2::bigint[])";
+    WHERE state = 'queued' AND attempt > 0 AND backend = ANY($1) AND needs = ANY($3)
+        AND number <> ALL($2::bigint[])";
 
 /// Taken by whoever claims with limits: of two claims at the same time the later one counts the earlier one's job.
 const LIMITS: &str = "SELECT pg_advisory_xact_lock(hashtextextended('trellis limits of owners', 0))";
@@ -85,8 +98,9 @@ async fn waiting(
     except: &[i64],
     filter: &ClaimFilter,
 ) -> Result<Vec<Waiting>, StoreError> {
-    let mut waiting = found(session, OLDEST_OF_EACH, &[&demands, &queue, &except]).await?;
-    waiting.extend(found(session, WAITING_AGAIN, &[&demands, &except]).await?);
+    let met = met(session, &filter.ability).await?;
+    let mut waiting = found(session, OLDEST_OF_EACH, &[&demands, &queue, &except, &met]).await?;
+    waiting.extend(found(session, WAITING_AGAIN, &[&demands, &except, &met]).await?);
     if !filter.running_limits.is_empty() && !waiting.is_empty() {
         let running = running(session).await?;
         for job in &mut waiting {
@@ -94,6 +108,17 @@ async fn waiting(
         }
     }
     Ok(waiting)
+}
+
+/// What waiting jobs need of that which is there.
+async fn met(session: &Session, ability: &Ability) -> Result<Vec<String>, StoreError> {
+    let rows = session.rows(NEEDS, &[]).await?;
+    let mut met: Vec<String> = rows
+        .iter()
+        .map(|row| row.get("needs"))
+        .collect::<Result<_, _>>()?;
+    met.retain(|needs| Needs::text_is_met_by(needs, ability));
+    Ok(met)
 }
 
 async fn found(

@@ -27,6 +27,7 @@ mod rows;
 mod schema;
 mod session;
 mod store;
+mod take;
 mod tls;
 mod write;
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use tokio_postgres::types::ToSql;
 use trellis_core::{JobEvent, JobId, JobState};
 use trellis_jobs::{
-    CacheKey, ClaimFilter, JobQuery, Owner, Page, StoreError, StoreStats, StoredJob, WorkerName,
+    CacheKey, ClaimFilter, JobQuery, KeptLatents, Owner, Page, StoreError, StoreStats, StoredJob, WorkerName,
 };
 use uuid::Uuid;
 
@@ -183,6 +183,25 @@ pub(crate) async fn expired(
         )
         .await?;
     ids(&found)
+}
+
+/// What was sampled for jobs and is kept, the newest job first.
+pub(crate) async fn with_latents(session: &Session) -> Result<Vec<KeptLatents>, StoreError> {
+    let rows = session
+        .rows(
+            "SELECT id, coalesce(ended_at, updated_at) AS ended_at, latents FROM jobs
+             WHERE latents IS NOT NULL ORDER BY id DESC",
+            &[],
+        )
+        .await?;
+    let kept = rows.iter().map(|row| {
+        Ok(KeptLatents {
+            job: JobId::from(row.get::<Uuid>("id")?),
+            ended_at: row.time("ended_at")?,
+            latents: row.json("latents")?,
+        })
+    });
+    kept.collect()
 }
 
 /// Jobs by state.

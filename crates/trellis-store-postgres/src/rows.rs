@@ -3,7 +3,9 @@
 use serde::de::DeserializeOwned;
 use trellis_core::{Artifact, AssetName, Demand, Input, Job, JobId, JobState, JobWebhook, Transition};
 use trellis_jobs::rules::{Hold, Record};
-use trellis_jobs::{BlobKey, CacheKey, Owner, StoreError, StoredJob, Thumbnail, Webhook, WorkerName};
+use trellis_jobs::{
+    BlobKey, CacheKey, Latents, Owner, StoreError, StoredJob, Thumbnail, Webhook, WorkerName,
+};
 use uuid::Uuid;
 
 use crate::error::odd;
@@ -14,7 +16,7 @@ pub(crate) const JOB: &str = "
     jobs.id, jobs.owner, jobs.state, jobs.backend, jobs.created_at, jobs.updated_at, jobs.attempt, jobs.made_by,
     jobs.source, jobs.params, jobs.progress, jobs.failure, jobs.notes, jobs.provenance, jobs.statement,
     jobs.statement_key, jobs.timings, jobs.cached, jobs.cache_key, jobs.traceparent, jobs.name, jobs.thumbnail,
-    jobs.webhook, jobs.webhook_state, jobs.webhook_problem,
+    jobs.webhook, jobs.webhook_state, jobs.webhook_problem, jobs.latents,
     (SELECT coalesce(json_agg(json_build_array(input, key) ORDER BY position), '[]')
      FROM inputs WHERE inputs.job = jobs.number) AS inputs,
     (SELECT coalesce(json_agg(json_build_array(artifact, key) ORDER BY position, artifacts.name), '[]')
@@ -43,6 +45,7 @@ pub(crate) fn job_row(row: &Found) -> Result<StoredJob, StoreError> {
     let id = JobId::from(row.get::<Uuid>("id")?);
     let webhook: Option<Webhook> = row.json_or_none("webhook")?;
     let thumbnail: Option<Thumbnail> = row.json_or_none("thumbnail")?;
+    let latents: Option<Latents> = row.json_or_none("latents")?;
     let (inputs, input_keys) = files::<Input>(row, "inputs")?;
     let (artifacts, artifact_keys) = files::<Artifact>(row, "artifacts")?;
     let job = Job {
@@ -62,6 +65,7 @@ pub(crate) fn job_row(row: &Found) -> Result<StoredJob, StoreError> {
         notes: row.json("notes")?,
         provenance: row.json_or_none("provenance")?,
         statement: row.json_or_none("statement")?,
+        latents: latents.as_ref().map(Latents::shown),
         timings: row.json_or_none("timings")?,
         cached: row.get("cached")?,
         // It was valid when it was kept, and is not worth a job that cannot be read.
@@ -83,6 +87,7 @@ pub(crate) fn job_row(row: &Found) -> Result<StoredJob, StoreError> {
             .get::<Option<String>>("statement_key")?
             .map(BlobKey::from_stored),
         thumbnail,
+        latents,
         cache_key: row.get::<Option<String>>("cache_key")?.map(CacheKey::from_stored),
         webhook,
     })

@@ -10,10 +10,20 @@ use trellis_jobs::StoreError;
 use crate::OpenError;
 use crate::session::Session;
 
-const MIGRATIONS: [Migration; 1] = [Migration {
-    text: include_str!("migrations/0001_jobs.sql"),
-    works_with: 1,
-}];
+const MIGRATIONS: [Migration; 3] = [
+    Migration {
+        text: include_str!("migrations/0001_jobs.sql"),
+        works_with: 1,
+    },
+    Migration {
+        text: include_str!("migrations/0002_latents.sql"),
+        works_with: 1,
+    },
+    Migration {
+        text: include_str!("migrations/0003_needs.sql"),
+        works_with: 1,
+    },
+];
 
 struct Migration {
     text: &'static str,

@@ -10,14 +10,15 @@ use jiff::Timestamp;
 use trellis_core::{JobEvent, JobId};
 use trellis_jobs::rules::Command;
 use trellis_jobs::{
-    Applied, CacheKey, Changes, Claim, ClaimFilter, Delivery, JobQuery, JobStore, NewJob, NextDelivery,
-    Owner, Page, Settled, StoreError, StoreStats, StoredJob, Submitted, WaitingDeliveries, Wakes, WorkerName,
+    Applied, CacheKey, Changes, Claim, ClaimFilter, Delivery, JobQuery, JobStore, KeptLatents, NewJob,
+    NextDelivery, Owner, Page, Settled, StoreError, StoreStats, StoredJob, Submitted, Takes,
+    WaitingDeliveries, Wakes, WholeJob, WorkerName,
 };
 
 use crate::clock::Ahead;
 use crate::herald::Herald;
 use crate::session::{self, Change, Durability, Session, Written};
-use crate::{Address, Clock, OpenError, lists, memos, outbox, pool, rows, schema, tls, write};
+use crate::{Address, Clock, OpenError, lists, memos, outbox, pool, rows, schema, take, tls, write};
 
 /// How a store is opened.
 #[derive(Debug, Clone)]
@@ -111,6 +112,18 @@ impl PostgresStore {
                 source: Box::new(ended),
             })
         })
+    }
+}
+
+#[async_trait::async_trait]
+impl Takes for PostgresStore {
+    async fn take(&self, job: &WholeJob) -> Result<bool, StoreError> {
+        let job = Arc::new(job.clone());
+        self.write(Durability::Now, move |session, _| {
+            let job = job.clone();
+            async move { Ok((take::take(session, &job).await?, None)) }.boxed()
+        })
+        .await
     }
 }
 
@@ -215,6 +228,10 @@ impl JobStore for PostgresStore {
     ) -> Result<Vec<JobId>, StoreError> {
         self.read(|session| lists::expired(session, keep_jobs, ended_before, limit).boxed())
             .await
+    }
+
+    async fn with_latents(&self) -> Result<Vec<KeptLatents>, StoreError> {
+        self.read(|session| lists::with_latents(session).boxed()).await
     }
 
     async fn stats(&self) -> Result<StoreStats, StoreError> {

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio_postgres::types::Json;
-use trellis_core::{AssetName, EventKind, JobEvent, JobId, JobState};
+use trellis_core::{AssetName, EventKind, Input, JobEvent, JobId, JobState};
 use trellis_jobs::rules::{self, Acceptance, Command, Edit, Files, Record, Standing, Step};
 use trellis_jobs::{
-    Applied, Claim, ClaimFilter, Lease, NewJob, Seen, StoreError, Submitted, Thumbnail, Wake, WorkerName,
+    Applied, BlobKey, Claim, ClaimFilter, Lease, NewJob, Seen, StoreError, Submitted, Thumbnail, Wake,
+    WorkerName,
 };
 use uuid::Uuid;
 
@@ -88,8 +89,9 @@ async fn insert(session: &Session, new: &NewJob, now: Timestamp) -> Result<i64, 
     let row = session
         .row(
             "INSERT INTO jobs (id, owner, state, backend, params, created_at, updated_at, idempotency_key,
-                               idempotency_digest, cached, traceparent, name, name_folded, webhook, source)
-             VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING number",
+                               idempotency_digest, cached, traceparent, name, name_folded, webhook, source,
+                               needs)
+             VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) RETURNING number",
             &[
                 &Uuid::from(new.id),
                 &new.owner.as_str(),
@@ -105,11 +107,28 @@ async fn insert(session: &Session, new: &NewJob, now: Timestamp) -> Result<i64, 
                 &name.map(str::to_lowercase),
                 &new.webhook.as_ref().map(Json),
                 &new.source.as_ref().map(Json),
+                &new.needs.to_text(),
             ],
         )
         .await?;
     let number: i64 = row.ok_or(StoreError::NotFound { id: new.id })?.get("number")?;
-    for (position, (input, key)) in (0i64..).zip(&new.inputs) {
+    put_inputs(
+        session,
+        number,
+        new.inputs.iter().map(|(input, key)| (input, key)),
+    )
+    .await?;
+    files::measure(session, number).await?;
+    Ok(number)
+}
+
+/// Lists the pictures of a job.
+pub(crate) async fn put_inputs<'a>(
+    session: &Session,
+    number: i64,
+    inputs: impl Iterator<Item = (&'a Input, &'a BlobKey)>,
+) -> Result<(), StoreError> {
+    for (position, (input, key)) in (0i64..).zip(inputs) {
         session
             .execute(
                 "INSERT INTO inputs (job, position, input, key, size_bytes) VALUES ($1, $2, $3, $4, $5)",
@@ -123,8 +142,7 @@ async fn insert(session: &Session, new: &NewJob, now: Timestamp) -> Result<i64, 
             )
             .await?;
     }
-    files::measure(session, number).await?;
-    Ok(number)
+    Ok(())
 }
 
 /// Takes the queued job whose turn it is.

@@ -1,15 +1,20 @@
-//! Whether a GPU has enough memory: for a worker, asked before each start, and for a job, by its formats.
+//! Whether a GPU has enough memory: for a worker, asked before each start, and for a job, by its formats and quality.
 //!
-//! The figures are peaks of torch's memory with models of TRELLIS-image-large's size (docs/gpu-run.md), and what
-//! CUDA takes beside them. An object of many voxels can need more.
+//! The figures are peaks of torch's memory with models of TRELLIS-image-large's size, and what CUDA takes beside them.
+//! Those of TRELLIS's own ways are what torch reserved (docs/gpu-run.md). Those of ours are what it gave out
+//! (docs/performance.md), and a margin. An object of many voxels can need more.
 
-use trellis_core::{Format, Gpu, GpuProcess, Model, Params, memory_size};
+use trellis_core::{Format, Gpu, GpuProcess, Model, ModelParams, Params, Quality, memory_size};
 
 use crate::cause::Cause;
+use crate::share::Share;
 
 const MIB: u64 = 1 << 20;
 /// What a process of CUDA takes besides torch's own memory.
 const CONTEXT_BYTES: u64 = 512 * MIB;
+/// What torch reserves beyond what it gives out: of TRELLIS's own ways it reserved 12.3 GiB and gave out 11.0, in low-VRAM
+/// mode 8.5 and 7.4.
+const RESERVE_BYTES: u64 = 1280 * MIB;
 
 /// What a job needs on the GPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +25,24 @@ struct Need {
     low_bytes: u64,
 }
 
+impl Need {
+    /// By what torch reserved, in MiB.
+    const fn reserved(resident: u64, low: u64) -> Self {
+        Self {
+            resident_bytes: resident * MIB + CONTEXT_BYTES,
+            low_bytes: low * MIB + CONTEXT_BYTES,
+        }
+    }
+
+    /// By what torch gave out, in MiB.
+    const fn given_out(resident: u64, low: u64) -> Self {
+        Self {
+            resident_bytes: resident * MIB + RESERVE_BYTES + CONTEXT_BYTES,
+            low_bytes: low * MIB + RESERVE_BYTES + CONTEXT_BYTES,
+        }
+    }
+}
+
 /// What the jobs of a model need, by what they make.
 struct Needs {
     mesh: Need,
@@ -27,16 +50,17 @@ struct Needs {
     splats: Need,
 }
 
-/// The mesh decoder's grid takes the most; what is made of Gaussians alone does without it.
-const TRELLIS_IMAGE_LARGE: Needs = Needs {
-    mesh: Need {
-        resident_bytes: 12_595 * MIB + CONTEXT_BYTES,
-        low_bytes: 8_704 * MIB + CONTEXT_BYTES,
-    },
-    splats: Need {
-        resident_bytes: 5_837 * MIB + CONTEXT_BYTES,
-        low_bytes: 3_174 * MIB + CONTEXT_BYTES,
-    },
+/// TRELLIS's own ways. The mesh decoder's grid takes the most; what is made of Gaussians alone does without it.
+const EXACT: Needs = Needs {
+    mesh: Need::reserved(12_595, 8_704),
+    splats: Need::reserved(5_837, 3_174),
+};
+
+/// Ours: a whole job to a textured GLB took 7.24 GiB. In low-VRAM mode the mesh decoder takes the most, 3.23. Of splats the
+/// structured latent is counted: 4.64 and 1.99.
+const OURS: Needs = Needs {
+    mesh: Need::given_out(7_414, 3_308),
+    splats: Need::given_out(4_752, 2_038),
 };
 
 /// Without figures of our own: 7.1 GB is the peak in low-VRAM mode that users report at a resolution of 1024, and 24 GB
@@ -52,11 +76,20 @@ const TRELLIS_2: Needs = {
     }
 };
 
-fn needs(model: Model) -> &'static Needs {
-    match model {
-        Model::TrellisImageLarge => &TRELLIS_IMAGE_LARGE,
-        Model::Trellis2 => &TRELLIS_2,
+fn needs(model: Model, quality: Quality) -> &'static Needs {
+    match (model, quality) {
+        (Model::TrellisImageLarge, Quality::Exact) => &EXACT,
+        (Model::TrellisImageLarge, Quality::Balanced | Quality::Draft) => &OURS,
+        (Model::Trellis2, _) => &TRELLIS_2,
     }
+}
+
+fn needs_of(params: &Params) -> &Need {
+    let needs = match &params.model {
+        ModelParams::TrellisImageLarge(own) => needs(Model::TrellisImageLarge, own.quality),
+        ModelParams::Trellis2(_) => &TRELLIS_2,
+    };
+    needs.of(&params.formats)
 }
 
 impl Needs {
@@ -70,43 +103,80 @@ impl Needs {
 }
 
 /// The mode in which a worker may start, `true` for low VRAM; it is lowered where only that fits.
-pub(crate) fn admit(model: Model, gpu: &Gpu, low_vram: bool) -> Result<bool, Cause> {
-    let needs = needs(model);
-    if !low_vram && gpu.free_bytes >= needs.mesh.resident_bytes {
+pub(crate) fn admit(
+    asked: (Model, Quality),
+    gpu: &Gpu,
+    share: &Share,
+    low_vram: bool,
+) -> Result<bool, Cause> {
+    let needs = needs(asked.0, asked.1);
+    let room = share.of_free(gpu.free_bytes);
+    if !low_vram && room >= needs.mesh.resident_bytes {
         return Ok(false);
     }
-    if gpu.free_bytes >= needs.splats.low_bytes {
+    if room >= needs.splats.low_bytes {
         return Ok(true);
     }
-    let mut message = format!(
+    let mut said = vec![format!(
         "{} of {} are free on the GPU, a worker needs {}, and {} for a mesh",
         memory_size(gpu.free_bytes),
         memory_size(gpu.memory_bytes),
         memory_size(needs.splats.low_bytes),
         memory_size(needs.mesh.low_bytes),
-    );
-    if !gpu.processes.is_empty() {
-        message.push_str("; held by ");
-        message.push_str(&holders(&gpu.processes));
+    )];
+    if share.workers() > 1 {
+        let part = memory_size(room);
+        said.push(format!("{} workers share it, {part} for each", share.workers()));
     }
+    if !gpu.processes.is_empty() {
+        said.push(format!("held by {}", holders(&gpu.processes)));
+    }
+    let message = said.join("; ");
     Err(Cause::NoMemory { message })
 }
 
-/// Why no mode lets a GPU of `memory_bytes` make what is asked; none where one does.
+/// How much memory a GPU must have to make what is asked, in the mode that takes the least, bytes.
+pub fn least_memory(params: &Params) -> u64 {
+    needs_of(params).low_bytes
+}
+
+/// Whether a job is better made with each model on the GPU for its stage only: all of them do not fit `memory_bytes`.
+pub(crate) fn fits_in_low_mode_only(params: &Params, memory_bytes: u64) -> bool {
+    memory_bytes < needs_of(params).resident_bytes
+}
+
+/// Why no mode lets a worker that may have `memory_bytes` make what is asked; none where one does.
 pub(crate) fn too_small(params: &Params, memory_bytes: u64) -> Option<String> {
-    let needs = needs(params.model.model());
-    let needed = needs.of(&params.formats).low_bytes;
+    let needed = least_memory(params);
     (memory_bytes < needed).then(|| {
         let names: Vec<&str> = params.formats.iter().map(|format| format.name()).collect();
-        format!(
-            "{} needs {} of GPU memory even in low-VRAM mode, and this GPU has {}: `{}` needs {}",
+        let needs = format!(
+            "{} needs {} of GPU memory even in low-VRAM mode, and a worker here has {}",
             names.join(", "),
             memory_size(needed),
             memory_size(memory_bytes),
-            Format::GaussianPly.name(),
-            memory_size(needs.splats.low_bytes),
-        )
+        );
+        let less = others(params).into_iter().filter_map(|(what, other)| {
+            let bytes = needs_of(&other).low_bytes;
+            (bytes < needed).then(|| format!("{what} needs {}", memory_size(bytes)))
+        });
+        let said: Vec<String> = [needs].into_iter().chain(less).collect();
+        said.join("; ")
     })
+}
+
+/// What somebody may ask for in its place that needs less.
+fn others(params: &Params) -> Vec<(&'static str, Params)> {
+    let mut ours = params.clone();
+    match &mut ours.model {
+        ModelParams::TrellisImageLarge(own) => own.quality = Quality::Balanced,
+        ModelParams::Trellis2(_) => return Vec::new(),
+    }
+    let splats = Params {
+        formats: vec![Format::GaussianPly],
+        ..params.clone()
+    };
+    vec![("the quality `balanced`", ours), ("`gaussian_ply`", splats)]
 }
 
 fn holders(processes: &[GpuProcess]) -> String {
@@ -156,39 +226,82 @@ mod tests {
         }
     }
 
-    fn params(formats: &[Format]) -> Params {
-        let asked = ParamsPatch::default().with("formats", formats.to_vec());
+    fn params(formats: &[Format], quality: Quality) -> Params {
+        let asked = ParamsPatch::default()
+            .with("formats", formats.to_vec())
+            .with("quality", quality);
         asked.resolve(0).unwrap()
     }
 
     #[test]
     fn the_mode_follows_the_free_memory() {
-        let admit = |gpu: &Gpu, low_vram| admit(Model::DEFAULT, gpu, low_vram);
-        assert_eq!(admit(&gpu(20), false), Ok(false));
-        assert_eq!(admit(&gpu(20), true), Ok(true));
+        let alone = Share::among(1);
+        let admit = |gpu: &Gpu, quality, low_vram| admit((Model::DEFAULT, quality), gpu, &alone, low_vram);
+        for quality in [Quality::Balanced, Quality::Draft, Quality::Exact] {
+            assert_eq!(admit(&gpu(20), quality, false), Ok(false));
+            assert_eq!(admit(&gpu(20), quality, true), Ok(true));
+            assert_eq!(admit(&gpu(4), quality, false), Ok(true));
+        }
+        assert_eq!(admit(&gpu(11), Quality::Balanced, false), Ok(false));
         // Less than a GLB takes with all models on the GPU.
-        assert_eq!(admit(&gpu(12), false), Ok(true));
-        assert_eq!(admit(&gpu(4), false), Ok(true));
-        let refused = admit(&gpu(3), false).unwrap_err();
+        assert_eq!(admit(&gpu(11), Quality::Exact, false), Ok(true));
+        assert_eq!(admit(&gpu(8), Quality::Balanced, false), Ok(true));
+        let refused = admit(&gpu(3), Quality::Balanced, false).unwrap_err();
         assert_eq!(
             refused.to_string(),
-            "3.0 GiB of 24.0 GiB are free on the GPU, a worker needs 3.6 GiB, and 9.0 GiB for a mesh; \
+            "3.0 GiB of 24.0 GiB are free on the GPU, a worker needs 3.7 GiB, and 5.0 GiB for a mesh; \
              held by process 9 (18.0 GiB), process 7 (2.0 GiB)"
         );
     }
 
     #[test]
-    fn a_mesh_needs_more_than_gaussians() {
-        let small = 8 << 30;
+    fn workers_of_one_gpu_count_on_their_part() {
+        let balanced = (Model::DEFAULT, Quality::Balanced);
+        let two = Share::among(2);
+        assert_eq!(admit(balanced, &gpu(22), &two, false), Ok(false));
+        // The first holds its models now; there is room for the second as well.
+        assert_eq!(admit(balanced, &gpu(17), &two, false), Ok(false));
+        let three = Share::among(3);
+        assert_eq!(admit(balanced, &gpu(22), &three, false), Ok(true));
+        let many = Share::among(8);
+        let refused = admit(balanced, &gpu(22), &many, false).unwrap_err().to_string();
+        assert!(
+            refused.contains("; 8 workers share it, 2.8 GiB for each; held by"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn a_mesh_needs_more_than_gaussians_and_exact_more_than_our_ways() {
+        let small = 4 << 30;
+        let mesh = &[Format::Glb, Format::GaussianPly];
         assert_eq!(
-            too_small(&params(&[Format::Glb, Format::GaussianPly]), small).unwrap(),
-            "glb, gaussian_ply needs 9.0 GiB of GPU memory even in low-VRAM mode, and this GPU has 8.0 GiB: \
-             `gaussian_ply` needs 3.6 GiB"
+            too_small(&params(mesh, Quality::Balanced), small).unwrap(),
+            "glb, gaussian_ply needs 5.0 GiB of GPU memory even in low-VRAM mode, and a worker here has 4.0 GiB; \
+             `gaussian_ply` needs 3.7 GiB"
         );
         assert_eq!(
-            too_small(&params(&[Format::GaussianPly, Format::Turntable]), small),
-            None
+            too_small(&params(mesh, Quality::Exact), 8 << 30).unwrap(),
+            "glb, gaussian_ply needs 9.0 GiB of GPU memory even in low-VRAM mode, and a worker here has 8.0 GiB; \
+             the quality `balanced` needs 5.0 GiB; `gaussian_ply` needs 3.6 GiB"
         );
-        assert_eq!(too_small(&params(&Format::ALL), 12 << 30), None);
+        assert_eq!(too_small(&params(mesh, Quality::Balanced), 8 << 30), None);
+        let splats = &[Format::GaussianPly, Format::Turntable];
+        assert_eq!(too_small(&params(splats, Quality::Balanced), small), None);
+        assert_eq!(too_small(&params(&Format::ALL, Quality::Exact), 12 << 30), None);
+    }
+
+    #[test]
+    fn a_job_for_which_all_models_are_too_much_has_each_for_its_stage() {
+        let card = 12 << 30;
+        assert!(fits_in_low_mode_only(&params(&Format::ALL, Quality::Exact), card));
+        assert!(!fits_in_low_mode_only(
+            &params(&Format::ALL, Quality::Draft),
+            card
+        ));
+        assert!(!fits_in_low_mode_only(
+            &params(&[Format::Turntable], Quality::Exact),
+            card
+        ));
     }
 }

@@ -10,7 +10,7 @@ use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use trellis_backend::{
-    AssetLabel, Content, Made, Output, Reporter, Request, engine_formats, open_left, with_converted,
+    AssetLabel, Content, Latents, Made, Output, Reporter, Request, engine_formats, open_left, with_converted,
 };
 use trellis_core::{Failure, FailureKind, GenerateError, Model, Params, counted, is_plain_name, plain_line};
 
@@ -18,7 +18,10 @@ use crate::cause::{Cause, without_paths};
 use crate::limits::Limits;
 use crate::pictures;
 use crate::protocol::ARTIFACTS;
-use crate::ticket::{Ended, File, Finished, Task, Ticket, Update};
+use crate::ticket::{Ended, File, Finished, Left, Task, Ticket, Update};
+
+/// More than the latents of any job: a grid of 64³ places of 8 numbers takes 13 MB.
+const MOST_LATENTS: u64 = 64 << 20;
 
 /// What a person should know of the results of a model.
 pub(crate) fn description(model: Model) -> &'static str {
@@ -49,10 +52,10 @@ pub(crate) async fn make(
     for number in 1.. {
         task.out = request.scratch.join(format!("try-{number}"));
         create(&task.out).await?;
-        let (ended, files) = one_try(workers, &task, reporter, cancel).await?;
+        let (ended, left) = one_try(workers, &task, reporter, cancel).await?;
         let cause = match ended {
             Ended::Done(finished) => {
-                let output = output(&task, files, finished, notes).await?;
+                let output = output(&task, left, finished, notes).await?;
                 return Ok(with_converted(output, &request.params, label(request)).await?);
             }
             Ended::Cancelled => return Err(GenerateError::Cancelled),
@@ -87,19 +90,26 @@ fn label(request: &Request) -> AssetLabel {
     }
 }
 
+/// What a worker left of one try.
+#[derive(Debug, Default)]
+struct Results {
+    files: Vec<File>,
+    latents: Option<Left>,
+}
+
 async fn one_try(
     workers: &impl Workers,
     task: &Task,
     reporter: &dyn Reporter,
     cancel: &CancellationToken,
-) -> Result<(Ended, Vec<File>), Failure> {
+) -> Result<(Ended, Results), Failure> {
     let (updates, mut heard) = mpsc::unbounded_channel();
     workers.enqueue(Ticket {
         task: task.clone(),
         updates,
         cancel: cancel.clone(),
     });
-    let mut files = Vec::new();
+    let mut left = Results::default();
     let mut left_out: u64 = 0;
     let mut taken = false;
     loop {
@@ -113,11 +123,12 @@ async fn one_try(
         match update {
             Some(Update::Taken) => taken = true,
             Some(Update::Progress(progress)) => reporter.progress(progress),
-            Some(Update::File(file)) if files.len() < ARTIFACTS => files.push(file),
+            Some(Update::File(file)) if left.files.len() < ARTIFACTS => left.files.push(file),
+            Some(Update::Latents(latents)) => left.latents = Some(latents),
             Some(Update::File(_)) => left_out += 1,
             Some(Update::Ended(Ended::Done(_))) if left_out > 0 => return Err(too_many(left_out)),
-            Some(Update::Ended(ended)) => return Ok((ended, files)),
-            None => return Ok((Ended::Lost(Cause::NotReady), files)),
+            Some(Update::Ended(ended)) => return Ok((ended, left)),
+            None => return Ok((Ended::Lost(Cause::NotReady), left)),
         }
     }
 }
@@ -145,6 +156,15 @@ async fn prepare(request: &Request, max_pixels: u64) -> Result<(Task, Vec<String
         formats: engine_formats(&request.params.formats),
         ..request.params.clone()
     };
+    let latents = match &request.latents {
+        Latents::Of(bytes) => {
+            let path = request.scratch.join("latents.safetensors");
+            let written = tokio::fs::write(&path, bytes).await;
+            written.map_err(|error| pictures::cannot_write(&error))?;
+            Some(path)
+        }
+        Latents::Forget | Latents::Keep => None,
+    };
     let task = Task {
         job: request.job,
         pictures: written.paths,
@@ -152,6 +172,10 @@ async fn prepare(request: &Request, max_pixels: u64) -> Result<(Task, Vec<String
         params,
         traceparent: request.traceparent,
         low_vram: false,
+        latents,
+        // TRELLIS.2's are two latents, which nothing decodes again yet.
+        keep_latents: matches!(request.latents, Latents::Keep)
+            && request.params.model.model() == Model::TrellisImageLarge,
     };
     Ok((task, written.notes))
 }
@@ -165,16 +189,24 @@ async fn create(folder: &Path) -> Result<(), Failure> {
 /// The worker's files, each held against what it said of them.
 async fn output(
     task: &Task,
-    files: Vec<File>,
+    left: Results,
     finished: Finished,
     mut notes: Vec<String>,
 ) -> Result<Output, Failure> {
     let folder = task.out.clone();
-    let made = spawn_blocking(move || files.into_iter().map(|file| held(&folder, file)).collect());
-    let made: Result<Vec<Made>, Failure> = made
+    let keep = task.keep_latents;
+    let made = spawn_blocking(move || {
+        let made: Result<Vec<Made>, Failure> =
+            left.files.into_iter().map(|file| made(&folder, file)).collect();
+        let latents = left
+            .latents
+            .filter(|latents| keep && latents.size_bytes <= MOST_LATENTS);
+        let latents = latents.map(|latents| held(&folder, &latents)).transpose()?;
+        Ok::<_, Failure>((made?, latents))
+    });
+    let (made, latents) = made
         .await
-        .map_err(|_| Failure::new(FailureKind::Internal, "looking at the worker's files crashed"))?;
-    let made = made?;
+        .map_err(|_| Failure::new(FailureKind::Internal, "looking at the worker's files crashed"))??;
     let stages: Vec<String> = finished
         .timings
         .stages
@@ -195,11 +227,25 @@ async fn output(
         notes,
         timings: finished.timings,
         made_with: finished.made_with,
+        latents,
+    })
+}
+
+fn made(folder: &Path, file: File) -> Result<Made, Failure> {
+    let left = Left {
+        name: file.name,
+        size_bytes: file.size_bytes,
+    };
+    let path = held(folder, &left)?;
+    Ok(Made {
+        name: left.name,
+        format: file.format,
+        content: Content::File(path),
     })
 }
 
 /// A file as the worker reported it, if it is one.
-fn held(folder: &Path, file: File) -> Result<Made, Failure> {
+fn held(folder: &Path, file: &Left) -> Result<PathBuf, Failure> {
     let mismatch = |why: &str| {
         let name = plain_line(&without_paths(&file.name), 100);
         let message = format!("the worker reported a file that does not match: `{name}` {why}");
@@ -214,11 +260,7 @@ fn held(folder: &Path, file: File) -> Result<Made, Failure> {
         let said = file.size_bytes;
         return Err(mismatch(&format!("has {size_bytes} bytes, not {said}")));
     }
-    Ok(Made {
-        name: file.name,
-        format: file.format,
-        content: Content::File(path),
-    })
+    Ok(path)
 }
 
 #[cfg(test)]

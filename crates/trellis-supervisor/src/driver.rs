@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use trellis_core::{FailureKind, JobId, RestartKind, Stage, WorkerCommand};
 
-use crate::admission::too_small;
+use crate::admission::{fits_in_low_mode_only, too_small};
 use crate::cause::{Cause, Doing};
 use crate::launch::Launcher;
 use crate::limits::Limits;
@@ -305,7 +305,7 @@ impl Driver {
         if let Some(running) = &mut self.running {
             running.set_job(Some(JobLogs::of(job, task.traceparent)));
         }
-        let memory_bytes = self.parts.launcher.gpu().map(|gpu| gpu.memory_bytes);
+        let memory_bytes = self.parts.launcher.memory_bytes();
         if let Some(message) = memory_bytes.and_then(|bytes| too_small(&task.params, bytes)) {
             self.ended = Some(Ended::Failed(FailedReport {
                 kind: FailureKind::GpuOutOfMemory,
@@ -318,7 +318,8 @@ impl Driver {
             return;
         }
         self.progress(Doing::Stage(Stage::Preprocess));
-        self.record.low_vram = task.low_vram || self.record.started_low;
+        let is_tight = memory_bytes.is_some_and(|bytes| fits_in_low_mode_only(&task.params, bytes));
+        self.record.low_vram = task.low_vram || is_tight || self.record.started_low;
         let message = ToWorker::Generate {
             job,
             pictures: task.pictures,
@@ -326,6 +327,8 @@ impl Driver {
             params: task.params,
             low_vram: self.record.low_vram,
             traceparent: task.traceparent,
+            latents: task.latents,
+            keep_latents: task.keep_latents,
         };
         self.send(message).await;
     }

@@ -12,6 +12,7 @@ use crate::environment::{environment, own};
 use crate::process::Launch;
 use crate::protocol::ToWorker;
 use crate::python::MODULE;
+use crate::share::Share;
 use trellis_core::Gpu;
 
 /// The file of FlexGEMM's own tuning.
@@ -56,6 +57,8 @@ pub(crate) struct Launcher {
     pub(crate) sources: PathBuf,
     pub(crate) number: usize,
     pub(crate) gpu: Option<Gpu>,
+    /// What of the GPU's memory is its own.
+    pub(crate) share: Arc<Share>,
     /// The driver's version, where it was asked.
     pub(crate) driver: Option<String>,
 }
@@ -69,6 +72,12 @@ impl Launcher {
         self.gpu.as_ref()
     }
 
+    /// How much of its GPU's memory the worker may have, where that is known.
+    pub(crate) fn memory_bytes(&self) -> Option<u64> {
+        let gpu = self.gpu.as_ref()?;
+        Some(self.share.of_all(gpu.memory_bytes))
+    }
+
     /// The mode to start in, by the free memory of the GPU as it is now.
     pub(crate) async fn admit(&self, lower: bool) -> Result<bool, Cause> {
         let low_vram = self.settings.low_vram || lower;
@@ -77,7 +86,10 @@ impl Launcher {
         let now = tokio::task::spawn_blocking(|| trellis_gpu::list(&[])).await;
         match now {
             Ok(Ok(found)) => match found.gpus.iter().find(|gpu| gpu.uuid == uuid) {
-                Some(gpu) => admit(self.settings.runs, gpu, low_vram),
+                Some(gpu) => {
+                    let asked = (self.settings.runs, self.settings.defaults.quality);
+                    admit(asked, gpu, &self.share, low_vram)
+                }
                 None => Err(Cause::Spawn {
                     reason: format!("the GPU {uuid} is gone"),
                 }),
@@ -120,6 +132,11 @@ impl Launcher {
         }
         if let Some(gpu) = &self.gpu {
             set.push(("CUDA_VISIBLE_DEVICES", gpu.uuid.clone().into()));
+            if self.share.workers() > 1 {
+                // One samples at full speed, while others finish what they sampled.
+                let file = settings.state.join("worker").join(format!("turns-{}", gpu.uuid));
+                set.push(("TRELLIS_WORKER_TURNS", file.into()));
+            }
         }
         Launch {
             program: settings.python.clone(),
@@ -139,5 +156,55 @@ impl Launcher {
                 .warm_up
                 .then(|| Params::warm_up(self.settings.runs, &self.settings.defaults)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use trellis_core::Capability;
+
+    use super::*;
+
+    fn turns(workers: usize) -> Option<OsString> {
+        let settings = LaunchSettings {
+            runs: Model::DEFAULT,
+            python: "python3".into(),
+            model: "model".into(),
+            torch_home: None,
+            u2net_home: None,
+            state: "state".into(),
+            defaults: Defaults::default(),
+            low_vram: false,
+            warm_up: false,
+        };
+        let gpu = Gpu {
+            index: 0,
+            uuid: "GPU-a".to_owned(),
+            name: "NVIDIA H100".to_owned(),
+            capability: Capability { major: 9, minor: 0 },
+            memory_bytes: 80 << 30,
+            free_bytes: 79 << 30,
+            temperature: None,
+            utilisation: None,
+            power_milliwatts: None,
+            persistent: None,
+            processes: vec![],
+        };
+        let launcher = Launcher {
+            settings: Arc::new(settings),
+            sources: "sources".into(),
+            number: 0,
+            gpu: Some(gpu),
+            share: Arc::new(Share::among(workers)),
+            driver: None,
+        };
+        assert_eq!(launcher.memory_bytes(), Some((80 << 30) / workers as u64));
+        launcher.launch().environment.remove("TRELLIS_WORKER_TURNS")
+    }
+
+    #[test]
+    fn workers_of_one_gpu_sample_in_turns() {
+        assert_eq!(turns(1), None, "it has nobody to wait for");
+        assert_eq!(turns(2).unwrap(), "state/worker/turns-GPU-a");
     }
 }

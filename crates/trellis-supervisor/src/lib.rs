@@ -4,7 +4,7 @@
 //! TrellisBackend (`backend.rs`)
 //!   ├ a job's way (`attempt.rs`): retries, low-VRAM mode
 //!   │     │ ticket (`ticket.rs`)
-//!   └ driver, one per GPU (`driver.rs`): what messages mean (`messages.rs`) and the state machine says (`state.rs`), both pure
+//!   └ driver, one per worker (`driver.rs`): what messages mean (`messages.rs`) and the state machine says (`state.rs`), both pure
 //!         └ running (`running.rs`): process, socket, log lines, clocks
 //! ```
 
@@ -25,9 +25,11 @@ pub mod protocol;
 mod python;
 mod record;
 mod running;
+mod share;
 mod state;
 mod ticket;
 
+pub use admission::least_memory;
 pub use backend::{SupervisorSettings, TrellisBackend, capabilities};
 pub use launch::LaunchSettings;
 pub use limits::Limits;

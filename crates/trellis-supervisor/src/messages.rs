@@ -8,7 +8,7 @@ use trellis_core::{JobId, Progress, StageTime};
 use crate::cause::{Cause, Doing};
 use crate::protocol::{FailedReport, FromWorker, GpuFacts, PROTOCOL};
 use crate::state::Event;
-use crate::ticket::{File, Update};
+use crate::ticket::{File, Left, Update};
 
 /// What a message means.
 #[derive(Debug, PartialEq)]
@@ -62,6 +62,7 @@ pub(crate) struct JobReport {
     /// What the worker holds afterwards.
     pub(crate) memory: Memory,
     pub(crate) notes: Vec<String>,
+    pub(crate) non_commercial: Vec<String>,
 }
 
 impl Meaning {
@@ -171,6 +172,11 @@ fn of_job(message: FromWorker, held: Option<JobId>) -> Meaning {
             };
             Meaning::update(Update::File(file), None)
         }
+        FromWorker::Latents {
+            job,
+            name,
+            size_bytes,
+        } if Some(job) == held => Meaning::update(Update::Latents(Left { name, size_bytes }), None),
         FromWorker::Done {
             job,
             stages,
@@ -178,6 +184,7 @@ fn of_job(message: FromWorker, held: Option<JobId>) -> Meaning {
             vram_bytes,
             rss_bytes,
             notes,
+            non_commercial,
         } => {
             let memory = Memory {
                 rss: rss_bytes,
@@ -188,6 +195,7 @@ fn of_job(message: FromWorker, held: Option<JobId>) -> Meaning {
                 peak_vram_bytes,
                 memory,
                 notes,
+                non_commercial,
             };
             Meaning::event(Event::Ended { job, replace: false }, RecordChange::Done(report))
         }

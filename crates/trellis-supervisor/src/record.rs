@@ -133,6 +133,7 @@ impl Record {
                 driver,
             }),
             versions,
+            non_commercial: Vec::new(),
         };
     }
 
@@ -155,7 +156,10 @@ impl Record {
             },
             low_vram: self.low_vram,
             notes: report.notes,
-            made_with: self.works_with.clone(),
+            made_with: MadeWith {
+                non_commercial: report.non_commercial,
+                ..self.works_with.clone()
+            },
         }
     }
 

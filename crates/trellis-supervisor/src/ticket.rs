@@ -20,6 +20,16 @@ pub(crate) struct Task {
     pub(crate) params: Params,
     pub(crate) traceparent: Option<TraceParent>,
     pub(crate) low_vram: bool,
+    /// What is decoded instead of sampling.
+    pub(crate) latents: Option<PathBuf>,
+    pub(crate) keep_latents: bool,
+}
+
+/// A file beside those that were asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Left {
+    pub(crate) name: String,
+    pub(crate) size_bytes: u64,
 }
 
 /// A file that a worker made.
@@ -57,6 +67,8 @@ pub(crate) enum Update {
     Taken,
     Progress(Progress),
     File(File),
+    /// What it sampled.
+    Latents(Left),
     Ended(Ended),
 }
 

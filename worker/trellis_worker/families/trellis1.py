@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import caching
+from .. import caching, latents
 from ..checkpoints import checkpoint, load_model, read_arguments, replaced
-from ..deferred import defer
+from ..deferred import defer, is_imported
 from ..exports import in_millimetres, plain_mesh
 from ..failures import OfflineAttempt, WorkerError
 from ..family import Report, Run, Save, own_params
@@ -51,6 +51,8 @@ DECODED_FOR = {
     Format.GAUSSIAN_PLY: ("gaussian",),
     Format.TURNTABLE: ("gaussian",),
 }
+# Beside what is decoded.
+LATENTS = "latents"
 TURNTABLE_FRAMES = 120
 TURNTABLE_FPS = 30
 # The largest hole that is closed, as `to_glb` has it by default.
@@ -164,11 +166,31 @@ class Trellis1:
                 refuse_implausible(mesh.vertices, mesh.faces)
         return decoded
 
+    def latents(self, decoded: dict[str, Any]) -> Save:
+        return latents.saving(decoded[LATENTS].coords, decoded[LATENTS].feats)
+
+    def revive(self, run: Run, latents_file: Path) -> dict[str, Any]:
+        """Decoded as `run` of the pipeline does it, without gradients."""
+        coords, feats = latents.read(latents_file, run.placement.device)
+        sparse = importlib.import_module("trellis.modules.sparse")
+        with _listening(run, Own.of(run.params)), importlib.import_module("torch").no_grad():
+            slat = sparse.SparseTensor(feats=feats, coords=coords)
+            return dict(run.pipeline.decode_slat(slat, decoded_for(run.params)))
+
     @contextmanager
     def exporting(self, run: Run, decoded: dict[str, Any]) -> Iterator[Callable[[Format], Save]]:
         processing = importlib.import_module("trellis.utils.postprocessing_utils")
         with _mending(processing, quality_of(run.params)), _baking(processing, run.stages):
             yield Exports(run, decoded, processing).prepare
+
+    def non_commercial(self, params: Params) -> list[str]:
+        """What draws the splats, by the licence of the Gaussian splatting's authors; and NVIDIA's rasteriser,
+        where TRELLIS's own code fills holes and bakes."""
+        formats = set(params.formats)
+        drawn = Format.TURNTABLE in formats or (Format.GLB in formats and params.texture)
+        mended = bool(formats & {Format.GLB, Format.STL}) and not quality_of(params).ours
+        took_part = (("diff_gaussian_rasterization", drawn), ("nvdiffrast.torch", mended))
+        return [name.partition(".")[0] for name, took in took_part if took and is_imported(name)]
 
     def notes(self, params: Params, decoded: Any) -> list[str]:
         del decoded
@@ -220,6 +242,16 @@ def _with_our_ways(pipeline: Any) -> None:
     decoder.mesh_extractor = surface.Surface(decoder.mesh_extractor)
     flow = pipeline.models[USED_BY["sample_sparse_structure"][0]]
     pipeline.recorded_flow = graphs.Graphs(flow) if graphs.wanted() else None
+    latent_flow = importlib.import_module("trellis_worker.latent_flow")
+    flow = pipeline.models[USED_BY["sample_slat"][0]]
+    pipeline.latent_flow = latent_flow.LatentFlow(flow, _attention) if latent_flow.fits(flow) else None
+    # Compiled while models are loaded, not in the first job.
+    importlib.import_module("trellis_worker.texture.kernel").compiled()
+
+
+def _attention(*args: Any) -> Any:
+    """TRELLIS's, of dense tensors, by the library that the environment names."""
+    return importlib.import_module("trellis.modules.attention").scaled_dot_product_attention(*args)
 
 
 @contextmanager
@@ -285,7 +317,7 @@ def _listening(run: Run, own: Own) -> Iterator[None]:
 
     def decode_each(slat: Any, formats: list[str]) -> dict[str, Any]:
         stages.enter(Stage.DECODE, len(formats))
-        decoded: dict[str, Any] = {}
+        decoded: dict[str, Any] = {LATENTS: slat}
         for name in formats:
             with placement.resident((DECODERS[name],)):
                 decoded.update(decode(slat, [name]))
@@ -315,10 +347,11 @@ def _guide_in_one_batch(pipeline: Any, placement: Placement) -> None:
     # Only here, for it imports torch.
     guidance = importlib.import_module("trellis_worker.guidance")
     made = {}
+    instead = {"sparse_structure_sampler": pipeline.recorded_flow, "slat_sampler": pipeline.latent_flow}
     # In low-VRAM mode the weights move, and memory is short.
-    played = {} if placement.low_vram else {"sparse_structure_sampler": pipeline.recorded_flow}
     if placement.low_vram and pipeline.recorded_flow is not None:
         pipeline.recorded_flow.forget()
+        del instead["sparse_structure_sampler"]
 
     def joined(samples: list[Any]) -> Any:
         return importlib.import_module("trellis.modules.sparse").sparse_cat(samples)
@@ -328,14 +361,18 @@ def _guide_in_one_batch(pipeline: Any, placement: Placement) -> None:
 
         def call(*args: Any, **options: Any) -> Any:
             with guidance.remembering(model):
-                return original(*args, **options)
+                try:
+                    return original(*args, **options)
+                finally:
+                    if pipeline.latent_flow is not None:
+                        pipeline.latent_flow.forget()
 
         setattr(pipeline, method, call)
 
     for method, (name, _) in SAMPLERS.items():
         sampler = getattr(pipeline, name)
         made[name] = sampler._inference_model = guidance.OneBatch(
-            sampler._inference_model, joined, played.get(name)
+            sampler._inference_model, joined, instead.get(name)
         )
         remembering(method)
     pipeline.inject_sampler_multi_image = guidance.averaging(pipeline.inject_sampler_multi_image, made)
@@ -377,8 +414,9 @@ def _baking(module: Any, stages: Stages) -> Iterator[None]:
         return simplified[0]
 
     def parametrize_mesh(*args: Any, **options: Any) -> Any:
-        # Unwrapping and rendering the views are part of the texture.
-        stages.enter(Stage.TEXTURE)
+        # Unwrapping and rendering the views are part of the texture, which ours has begun before.
+        if stages.current is not Stage.TEXTURE:
+            stages.enter(Stage.TEXTURE)
         return parametrize(*args, **options)
 
     with (

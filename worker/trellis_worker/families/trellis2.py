@@ -19,6 +19,7 @@ from typing import Any
 
 from .. import cutout, views
 from ..checkpoints import checkpoint, load_strictly, read_arguments, replaced
+from ..deferred import is_imported
 from ..failures import WorkerError
 from ..family import Report, Run, Save, own_params
 from ..hooks import counted, restored
@@ -172,6 +173,19 @@ class Trellis2:
                 flow = pipeline.models[f"tex_slat_flow_model_{1024 if cascaded else 512}"]
                 texture = pipeline.sample_tex_slat(fine, flow, shape, asked["tex_slat_sampler"])
             return Decoded(_decoded(run, shape, texture, resolution), resolution, textured)
+
+    def latents(self, decoded: Decoded) -> Save:
+        del decoded
+        raise WorkerError(Kind.INTERNAL, "what TRELLIS.2 sampled is not kept")
+
+    def revive(self, run: Run, latents: Path) -> Decoded:
+        del run, latents
+        raise WorkerError(Kind.INTERNAL, "what TRELLIS.2 sampled is not kept")
+
+    def non_commercial(self, params: Params) -> list[str]:
+        """NVIDIA's rasteriser draws the texture."""
+        drawn = Format.GLB in params.formats and params.texture
+        return ["nvdiffrast"] if drawn and is_imported("nvdiffrast.torch") else []
 
     @contextmanager
     def exporting(self, run: Run, decoded: Decoded) -> Iterator[Callable[[Format], Save]]:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from ..protocol import Stage
 from ..stages import Stages
 from .bake import bake
 from .observations import Seen, Surface, clip_matrix, joined, observe
@@ -40,7 +42,13 @@ def to_glb(trellis: Trellis, splats: Any, simplified: tuple[Any, Any], size: int
     """A trimesh with a texture of `size`, Y up, from the simplified vertices and faces."""
     numpy = importlib.import_module("numpy")
     vertices, faces = simplified
-    vertices, faces, uvs = trellis.processing.parametrize_mesh(vertices, faces)
+    # Waits for what the GPU has to do, so not once the views are being drawn.
+    stages.enter(Stage.TEXTURE)
+    with ThreadPoolExecutor(1) as beside:
+        # The views on the GPU, while the processor unwraps.
+        drawing = beside.submit(_drawn, trellis, splats)
+        vertices, faces, uvs = trellis.processing.parametrize_mesh(vertices, faces)
+        drawn = drawing.result()
     device = splats.get_xyz.device
     surface = Surface(
         torch.as_tensor(vertices, dtype=torch.float32, device=device),
@@ -48,15 +56,22 @@ def to_glb(trellis: Trellis, splats: Any, simplified: tuple[Any, Any], size: int
         torch.as_tensor(uvs, dtype=torch.float32, device=device),
     )
     with torch.no_grad():
-        texture = _texture(trellis, splats, surface, size, stages)
+        texture = _texture(drawn, surface, size, stages)
     return _textured(vertices @ numpy.array(TURN), faces, uvs, texture.cpu().numpy())
 
 
-def _texture(trellis: Trellis, splats: Any, surface: Surface, size: int, stages: Stages) -> Any:
+def _drawn(trellis: Trellis, splats: Any) -> list[tuple[Any, Any]]:
+    # Each thread has its own word for this.
+    with torch.no_grad():
+        return list(views(trellis, splats))
+
+
+def _texture(drawn: list[tuple[Any, Any]], surface: Surface, size: int, stages: Stages) -> Any:
+    """Lets go of what was `drawn`, view by view."""
     seen: list[Seen] = []
     steps = VIEWS // VIEWS_AT_ONCE
-    for matrices, pictures in views(trellis, splats):
-        seen.append(observe(surface, matrices, pictures, size))
+    while drawn:
+        seen.append(observe(surface, *drawn.pop(0), size))
         stages.step(len(seen), 2 * steps)
     together = joined(seen)
     seen.clear()

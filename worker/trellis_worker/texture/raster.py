@@ -1,4 +1,4 @@
-"""Which triangle each pixel of a picture shows, in torch alone.
+"""Which triangle each pixel of a picture shows, in torch alone or by the kernel of `kernel.py`.
 
 Positions are snapped to a sixteenth of a pixel, so that the edge functions are whole numbers: a pixel on an
 edge that two triangles share belongs to exactly one of them (the top-left rule), and no order of summation
@@ -14,10 +14,13 @@ import importlib
 from dataclasses import dataclass
 from typing import Any
 
+from . import kernel
+
 torch: Any = importlib.import_module("torch")
 
 # Steps in a pixel.
-SUBPIXELS = 16
+SUBPIXEL_BITS = 4
+SUBPIXELS = 1 << SUBPIXEL_BITS
 # Beyond so many pixels from the picture a corner is moved nearer, which keeps products within 64 bits.
 FARTHEST = 1 << 20
 # Pixels of bounding boxes in one go: what bounds the memory, at most 100 bytes for each.
@@ -26,6 +29,7 @@ AT_ONCE = 1 << 23
 FACE_BITS = 32
 DEPTHS = (1 << 30) - 1
 NOTHING = (1 << 63) - 1
+GRID = kernel.Grid(SUBPIXEL_BITS, FACE_BITS, DEPTHS)
 
 
 @dataclass(frozen=True)
@@ -49,26 +53,38 @@ def rasterise(clip: Any, faces: Any, width: int, height: int) -> Any:
     `clip` (B, V, 4) are positions in clip space of each picture, `faces` (F, 3) their indices. Several
     pictures at once take less time than one by one: most of it goes into starting small pieces of work.
     """
-    edges = _edges(clip, faces.long(), width, height)
-    pixels = len(clip) * height * width
-    nearest = torch.full((pixels,), NOTHING, dtype=torch.int64, device=clip.device)
-    counts = edges.size.prod(1)
-    for first, last in _portions(counts):
-        _draw(edges, slice(first, last), width, nearest)
-    found = nearest & ((1 << FACE_BITS) - 1)
-    return torch.where(nearest == NOTHING, -1, found).view(len(clip), height, width)
+    faces = faces.long()
+    places, depths = _snapped(clip, width, height)
+    nearest = torch.full((len(clip), height, width), NOTHING, dtype=torch.int64, device=clip.device)
+    draw = kernel.compiled() if clip.is_cuda else None
+    if draw is not None:
+        draw(places, depths, faces, nearest, GRID)
+    else:
+        _draw_all(_edges(places, depths, faces, (width, height)), width, nearest.view(-1))
+    return torch.where(nearest == NOTHING, -1, nearest & ((1 << FACE_BITS) - 1))
 
 
-def _edges(clip: Any, faces: Any, width: int, height: int) -> Edges:
-    """The triangles that may show: in front of the camera, not seen from the side, and in the picture."""
-    in_front = (clip[..., 3] > 0)[:, faces].all(2)
-    picture, face = in_front.nonzero(as_tuple=True)
-    corners = clip[picture[:, None], faces[face]].double()
-    w = corners[..., 3]
+def _snapped(clip: Any, width: int, height: int) -> tuple[Any, Any]:
+    """Of corners (B, V, 4) their places (B, V, 2) int64 on the grid, and their depths (B, V) float64, not a
+    number behind the camera."""
+    clip = clip.double()
+    w = clip[..., 3]
     extent = torch.tensor([width, height], dtype=torch.float64, device=clip.device)
-    pixels = ((corners[..., :2] / w[..., None] + 1) * 0.5 * extent).clamp(-FARTHEST, FARTHEST)
-    place = (pixels * SUBPIXELS).round().long()
-    depth = corners[..., 2] / w
+    pixels = ((clip[..., :2] / w[..., None] + 1) * 0.5 * extent).clamp(-FARTHEST, FARTHEST)
+    return (pixels * SUBPIXELS).round().long(), torch.where(w > 0, clip[..., 2] / w, torch.nan)
+
+
+def _draw_all(edges: Edges, width: int, nearest: Any) -> None:
+    for first, last in _portions(edges.size.prod(1)):
+        _draw(edges, slice(first, last), width, nearest)
+
+
+def _edges(places: Any, depths: Any, faces: Any, extent: tuple[int, int]) -> Edges:
+    """The triangles that may show: in front of the camera, not seen from the side, and in the picture."""
+    width, height = extent
+    picture, face = (~depths.isnan())[:, faces].all(2).nonzero(as_tuple=True)
+    corners = picture[:, None], faces[face]
+    place, depth = places[corners], depths[corners]
 
     area = _cross(place[:, 1] - place[:, 0], place[:, 2] - place[:, 0])
     turned = torch.where(area[:, None] < 0, area.new_tensor([0, 2, 1]), area.new_tensor([0, 1, 2]))
@@ -156,10 +172,15 @@ def _rows(edges: Edges, some: slice, width: int) -> Rows:
     return Rows(
         count,
         edges.first[some][of] + y * width + start,
-        (share.double() * depths).sum(1) / area,
-        (by_pixel.double() * depths).sum(1) / area,
+        _summed(share.double() * depths) / area,
+        _summed(by_pixel.double() * depths) / area,
         edges.face[some][of],
     )
+
+
+def _summed(three: Any) -> Any:
+    """Of columns in their order, which a sum along a dimension leaves open."""
+    return three[:, 0] + three[:, 1] + three[:, 2]
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ async fn finished(folder: &Path, files: Vec<Made>, formats: &[Format]) -> Result
         notes: vec!["made".to_owned()],
         timings: Timings::default(),
         made_with: MadeWith::default(),
+        latents: None,
     };
     let origin = Origin::new(installation, None).with_statements(true);
     let backend = ReliefBackend::new(ReliefSettings::default());

@@ -99,6 +99,7 @@ fn only_what_takes_part_is_named() {
     let with = MadeWith {
         gpu: None,
         versions: BTreeMap::from([("torch".to_owned(), "2.9.1".to_owned())]),
+        non_commercial: vec!["nvdiffrast".to_owned()],
     };
     let origin = origin(installation());
     let preview = origin.provenance(
@@ -111,6 +112,8 @@ fn only_what_takes_part_is_named() {
     let real = origin.provenance(in_python().as_ref(), Pictures::default(), &params, &with);
     assert_eq!(real.python_env.unwrap().versions, with.versions);
     assert_eq!(real.model_lock, installation().model_lock);
+    assert_eq!(real.non_commercial, ["nvdiffrast"]);
+    assert!(preview.non_commercial.is_empty());
     assert_eq!(
         (preview.variant, real.variant.as_deref()),
         (None, Some("reference"))

@@ -14,6 +14,7 @@ pub(crate) mod model;
 pub(crate) mod nodes;
 mod reach;
 pub(crate) mod serve;
+pub(crate) mod store;
 pub(crate) mod top;
 pub(crate) mod verify;
 pub(crate) mod workers;

@@ -32,6 +32,10 @@ pub(crate) enum Kind {
     FileOrNone,
     /// The URL of a job store, or nothing.
     Store,
+    /// A folder or the URL of storage, or nothing.
+    Blobs,
+    /// A Nix store path or a hash, or nothing.
+    Closure,
     /// A program's name or path.
     Program,
     /// Yes or no.
@@ -83,12 +87,14 @@ impl Kind {
             (Self::Address, Value::String(text)) => listen_address(text).is_some(),
             (Self::Endpoint, Value::String(text)) => text.is_empty() || listen_endpoint(text).is_some(),
             (Self::Path | Self::Program, Value::String(text)) => !text.is_empty(),
-            (Self::PathOrNone | Self::FileOrNone, Value::String(_)) | (Self::Switch, Value::Boolean(_)) => {
-                true
-            }
+            (Self::PathOrNone | Self::FileOrNone | Self::Blobs, Value::String(_))
+            | (Self::Switch, Value::Boolean(_)) => true,
             // Whether it is a good one is said without repeating it: it may hold a password.
             (Self::Store, Value::String(text)) => {
                 text.is_empty() || text.starts_with("postgres://") || text.starts_with("postgresql://")
+            }
+            (Self::Closure, Value::String(text)) => {
+                text.is_empty() || text.starts_with("/nix/store/") || text.starts_with("sha256-")
             }
             (Self::Gpus, Value::String(text)) => text.parse::<GpuChoice>().is_ok(),
             (Self::LogFilter, Value::String(text)) => {
@@ -141,6 +147,8 @@ impl Kind {
             Self::Path | Self::PathOrNone => ("DIR", "a path"),
             Self::FileOrNone => ("FILE", "the path of a file"),
             Self::Store => ("URL", "a URL such as `postgres://trellis@db.example/trellis`"),
+            Self::Blobs => ("PLACE", "a path, or a URL such as `s3://studio/trellis`"),
+            Self::Closure => ("CLOSURE", "a Nix store path, or a hash such as `sha256-…`"),
             Self::Program => ("PROGRAM", "a program"),
             Self::Switch => ("BOOL", ""),
             Self::Gpus => ("GPUS", "`all`, or numbers and UUIDs such as `0,1`"),

@@ -74,9 +74,15 @@ settings! {
          the data folder";
     "store.password_file", "store-password-file", "TRELLIS_STORE_PASSWORD_FILE", Kind::FileOrNone, "" =>
         "File with the password for the database as its only line, which no other user may read";
-    "store.blobs", "blobs", "TRELLIS_STORE_BLOBS", Kind::PathOrNone, "" =>
-        "Folder of the pictures and results of a shared job store, which all its servers reach, such as a mount; a path \
-         or `file://` with one";
+    "store.blobs", "blobs", "TRELLIS_STORE_BLOBS", Kind::Blobs, "" =>
+        "Place of the pictures and results of a shared job store, which all its servers reach: a folder such as a mount, or \
+         S3-compatible storage such as `s3://studio/trellis?endpoint=https://s3.example`";
+    "blobs.credentials_file", "blobs-credentials-file", "TRELLIS_BLOBS_CREDENTIALS_FILE", Kind::FileOrNone, "" =>
+        "File with the access key for S3-compatible storage, in the form of `~/.aws/credentials`, which no other user may \
+         read. Without one `AWS_ACCESS_KEY_ID` and AWS's other variables count";
+    "blobs.redirect", "blobs-redirect", "TRELLIS_BLOBS_REDIRECT", Kind::Switch, "false" =>
+        "Send clients that download a file to S3-compatible storage, with an address that is good for 5 minutes; they must \
+         reach it. Otherwise the file comes through the server";
     "listen.host", "host", "TRELLIS_LISTEN_HOST", Kind::Address, "127.0.0.1" =>
         "Address to listen on, or `localhost`; `0.0.0.0` or `::` opens the server to the network, for \
          which it needs `auth.keys_file`";
@@ -145,27 +151,34 @@ settings! {
         "How many finished jobs to keep, the newest; 0 keeps all. Live jobs are never removed";
     "retention.keep_days", "retention-keep-days", "TRELLIS_RETENTION_KEEP_DAYS", whole(0, 36_500), "30" =>
         "How many days to keep a finished job; 0 keeps all";
+    "retention.latent_bytes", "retention-latent-bytes", "TRELLIS_RETENTION_LATENT_BYTES", whole(0, 1 << 50), "1073741824" =>
+        "How many bytes of what TRELLIS sampled to keep, of the newest jobs (1 GiB; a job has about 1 MB): exports with another \
+         texture or simplification need it. 0 keeps none";
+    "retention.latent_hours", "retention-latent-hours", "TRELLIS_RETENTION_LATENT_HOURS", whole(0, 876_000), "24" =>
+        "How many hours to keep what TRELLIS sampled for a job; 0 keeps it as long as the job";
     "provenance.statement", "statement", "TRELLIS_STATEMENT", Kind::Switch, "false" =>
         "Make a statement of what made each result: an in-toto JSON file that names its files by their \
          SHA-256. Without a key it is not signed; with one it is made in any case";
     "provenance.sign_key", "sign-key", "TRELLIS_SIGN_KEY", Kind::FileOrNone, "" =>
         "File with a secret key in Nix's form: a statement of what made each result is then made, \
          signed with it; `nix key generate-secret` makes one";
+    "provenance.require_closure", "require-closure", "TRELLIS_PROVENANCE_REQUIRE_CLOSURE", Kind::Closure, "" =>
+        "Have TRELLIS's results made by this Python environment alone, named by its Nix store path or its NAR hash such as \
+         `sha256-…`: servers that have another one leave the jobs of this server to those that have it";
     "trellis.model", "model", env::MODEL_PATH, Kind::PathOrNone, "" =>
         "TRELLIS's model folder, the one with `pipeline.json`; without one only the embedded preview \
          works";
     "trellis.python", "python", env::WORKER_PYTHON, Kind::Program, "python3" =>
         "Python interpreter that has TRELLIS and torch";
     "trellis.gpus", "gpus", "TRELLIS_GPUS", Kind::Gpus, "all" =>
-        "Which GPUs get a worker: `all`, or numbers and UUIDs with commas between; `unchecked:2` \
-         starts two workers without looking for GPUs";
+        "Which GPUs get a worker: `all`, or numbers and UUIDs with commas between; one that is named twice gets two, which \
+         share its memory in equal parts; `unchecked:2` starts two workers without looking for GPUs";
     "trellis.default_quality", "default-quality", "TRELLIS_DEFAULT_QUALITY", Kind::Quality, "balanced" =>
         "How near TRELLIS stays to its own code where a job does not say `quality`: `exact` is that code, `balanced` does \
          the same sooner, `draft` is soonest and loses detail (docs/performance.md)";
     "trellis.low_vram", "low-vram", "TRELLIS_LOW_VRAM", Kind::Switch, "false" =>
         "Keep models in main memory and bring each to the GPU for its stage: slower, but a GLB \
-         takes 8.5 GiB instead of 12.3 and Gaussians 3.1 instead of 5.7; chosen by itself where only \
-         that fits";
+         takes 4.5 GiB instead of 8.5 (in the quality `exact` 8.5 instead of 12.3); chosen by itself where only that fits";
     "trellis.warm_up", "warm-up", "TRELLIS_WARM_UP", Kind::Switch, "true" =>
         "Run a small picture through TRELLIS before a worker counts as ready";
     "trellis.patience_percent", "patience-percent", "TRELLIS_PATIENCE_PERCENT", whole(1, 10_000), "100" =>

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::kit::client::Client;
+use crate::kit::client::{Client, is_glb};
 use crate::kit::server::Server;
-use crate::kit::{picture, trellis};
+use crate::kit::{fake, picture, trellis};
 
 fn export(home: &Path, server: &Server, words: &[&str]) -> Command {
     let mut call = trellis(home);
@@ -56,6 +56,46 @@ async fn an_earlier_job_is_exported_and_fetched() {
 }
 
 #[tokio::test]
+async fn a_glb_is_made_again_with_another_texture() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let model = fake::model(home.path(), &json!([]));
+    let mut flags = fake::flags(&model, 1);
+    flags.push("--preview=false".to_owned());
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let server = Server::start(home.path(), &flags);
+    let client = Client::new(&server.address);
+    let id = client
+        .for_trellis(picture::png(96, 90), &json!({"seed": 7}))
+        .await;
+    client.finished(&id).await;
+    let other = [
+        "--texture-size",
+        "2048",
+        "--mesh-simplify",
+        "0.5",
+        "--texture",
+        "true",
+    ];
+    let glb = ["--format", "glb", "-o", "again.glb", "--json"];
+    let (code, said, problem) = ran(export(home.path(), &server, &[&id]).args(other).args(glb));
+    assert_eq!(code, Some(0), "{problem}");
+    let said: Value = serde_json::from_str(&said).expect("JSON");
+    assert!(is_glb(
+        &fs::read(home.path().join("again.glb")).expect("it is there")
+    ));
+    let job = client.job(said["job"].as_str().expect("an id")).await;
+    let asked = &job["params"];
+    let asked = json!([
+        asked["seed"],
+        asked["texture_size"],
+        asked["mesh_simplify"],
+        asked["texture"]
+    ]);
+    assert_eq!(asked, json!([7, 2048, 0.5, true]), "{job}");
+    assert_eq!(job["backend"], "trellis");
+}
+
+#[tokio::test]
 async fn what_cannot_be_exported_is_said_in_the_server_s_words() {
     let home = tempfile::tempdir().expect("a temporary folder");
     let server = Server::start(home.path(), &[]);
@@ -65,7 +105,16 @@ async fn what_cannot_be_exported_is_said_in_the_server_s_words() {
     let nobody = "01890a5d-ac96-774b-bcce-b302099a8057";
     for (words, code, part) in [
         (&[nobody, "--format", "obj"][..], 1, "there is no job"),
-        (&[&id, "--format", "gaussian_ply"], 1, "`gaussian_ply`"),
+        (
+            &[&id, "--format", "gaussian_ply"],
+            1,
+            "nothing that TRELLIS sampled",
+        ),
+        (
+            &[&id, "--format", "stl", "--texture-size", "512"],
+            1,
+            "submit its pictures again",
+        ),
         (
             &[&id, "--format", "voxels", "--voxel-resolution", "4"],
             1,

@@ -11,6 +11,7 @@ mod generate;
 mod keys;
 mod lock;
 mod metrics;
+mod migrate;
 mod models;
 #[cfg(feature = "otlp")]
 mod otlp;
@@ -19,10 +20,13 @@ mod postgres;
 mod readme;
 mod remote;
 mod rescue;
+#[path = "../../../trellis-blobs-s3/tests/it/server.rs"]
+mod s3;
 #[path = "../../../trellis-models/tests/sample/mod.rs"]
 mod sample;
 mod serve;
 mod sharing;
+mod storage;
 mod tls;
 mod top;
 mod unix;

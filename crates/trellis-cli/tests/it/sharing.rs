@@ -178,6 +178,61 @@ async fn a_job_of_a_server_that_was_killed_is_done_by_another() {
     assert!(is_glb(&api.artifact(&id, "model.glb").await));
 }
 
+/// An earlier result is every server's, and so is the name of a request.
+#[tokio::test]
+async fn a_result_is_given_again_by_whichever_server_is_asked() {
+    let Some(rack) = Rack::new() else { return };
+    let _cpu = rack.cpu("cpu");
+    let (_one, one) = rack.api("api-1");
+    let (_other, other) = rack.api("api-2");
+    for api in [&one, &other] {
+        api.until("status", |status| {
+            let backends = status["backends"].as_array().expect("a list");
+            let relief = backends.iter().find(|backend| backend["name"] == "relief");
+            relief.is_some_and(|relief| relief["status"] == "ready")
+        })
+        .await;
+    }
+    let params = json!({ "seed": 7, "texture_size": 512 });
+    let first = one.asked(picture::png(64, 48), &params).await;
+    let again = other.asked(picture::png(64, 48), &params).await;
+    assert_ne!(first["id"], again["id"]);
+    assert_eq!(
+        (&first["cached"], &again["cached"]),
+        (&json!(false), &json!(true)),
+        "{again}"
+    );
+    assert_eq!(first["artifacts"][0]["sha256"], again["artifacts"][0]["sha256"]);
+    assert_eq!(one.damage(&again).await, None);
+}
+
+/// Whoever asks for a closure gets a result of it or none.
+#[tokio::test]
+async fn a_closure_that_no_server_has_is_refused_and_the_preview_does_not_stand_in() {
+    let Some(rack) = Rack::new() else { return };
+    let _cpu = rack.cpu("cpu");
+    rack.wait_for("cpu", "relief", "ready");
+    let mut flags = rack.flags("api");
+    flags.extend(["--require-closure", "sha256-of-another-one"].map(str::to_owned));
+    let server = Server::start(&rack.home("api"), &borrowed(&flags));
+    let client = Client::new(&server.address);
+    let refused = client
+        .submit(picture::png(64, 48), "first")
+        .await
+        .expect("an answer");
+    assert_eq!(refused.status(), 422);
+    let problem: Value = refused.json().await.expect("JSON");
+    let said = problem["detail"].as_str().expect("a sentence");
+    assert!(said.contains("`sha256-of-another-one`"), "{said}");
+    let form = |form: reqwest::multipart::Form| form.text("backend", "relief");
+    let taken = client.submit_form(picture::png(64, 48), "second", form).await;
+    assert_eq!(
+        taken.expect("an answer").status(),
+        202,
+        "it is not what makes previews"
+    );
+}
+
 #[test]
 fn what_does_not_fit_together_is_refused_with_what_to_do() {
     let Some(rack) = Rack::new() else { return };
@@ -186,7 +241,7 @@ fn what_does_not_fit_together_is_refused_with_what_to_do() {
     let blobs = rack.place.path().join("other").display().to_string();
     for (flags, why) in [
         (&["--role", "api"][..], "`store.url` names none"),
-        (&["--store", &rack.url], "`store.blobs` names no folder"),
+        (&["--store", &rack.url], "`store.blobs` names no place"),
         (
             &[
                 "--store",

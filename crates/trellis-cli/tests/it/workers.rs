@@ -52,6 +52,70 @@ async fn a_job_that_waits_has_a_preview() {
 }
 
 #[tokio::test]
+async fn a_result_is_made_again_of_what_was_sampled() {
+    let home = home();
+    let (_server, client) = start(home.path(), &json!([]), &["--preview=false"]);
+    let params = json!({"seed": 7, "mesh_simplify": 0.5});
+    let id = client.for_trellis(picture::png(96, 90), &params).await;
+    let first = client.finished(&id).await;
+    assert!(first["latents"]["size_bytes"].as_u64() > Some(0), "{first}");
+    let wish = json!({"formats": ["glb", "gaussian_ply"], "texture_size": 2048});
+    let (status, new) = client.export(&id, &wish).await;
+    assert_eq!((status, &new["backend"]), (202, &json!("trellis")), "{new}");
+    let again = client.finished(new["id"].as_str().expect("an id")).await;
+    assert_eq!(again["state"], "succeeded", "{again}");
+    assert_eq!(again["source"]["job"], id.as_str());
+    let expected = json!([7, 0.5, 2048, ["glb", "gaussian_ply"]]);
+    let asked = &again["params"];
+    let asked = json!([
+        asked["seed"],
+        asked["mesh_simplify"],
+        asked["texture_size"],
+        asked["formats"]
+    ]);
+    assert_eq!(asked, expected);
+    let stages: Vec<&str> = again["timings"]["stages"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|stage| stage["stage"].as_str())
+        .collect();
+    assert_eq!(
+        stages,
+        ["decode", "simplify", "texture", "export"],
+        "nothing was sampled"
+    );
+    let made = &again["provenance"];
+    assert_eq!(
+        (&made["backend"], &made["source"]),
+        (&json!("trellis"), &again["source"]["sha256"])
+    );
+    assert_eq!(made["inputs"], first["provenance"]["inputs"]);
+    let restricted = json!(["diff_gaussian_rasterization", "nvdiffrast"]);
+    assert_eq!(made["non_commercial"], restricted, "by TRELLIS's own ways");
+    assert!(again["latents"].is_null(), "they are the first job's");
+
+    // Without its kept latents a job cannot be made again, which is said.
+    client.cancel(&id).await;
+    let (status, problem) = client.export(new["id"].as_str().expect("an id"), &wish).await;
+    assert_eq!(status, 422);
+    assert_eq!(problem["type"], "urn:trellis-server:problem:no_latents");
+}
+
+#[tokio::test]
+async fn a_server_may_keep_nothing_that_was_sampled() {
+    let home = home();
+    let flags = ["--preview=false", "--retention-latent-bytes=0"];
+    let (_server, client) = start(home.path(), &json!([]), &flags);
+    let id = client.for_trellis(picture::png(96, 90), &json!({})).await;
+    let job = client.finished(&id).await;
+    assert_eq!(
+        (&job["state"], &job["latents"]),
+        (&json!("succeeded"), &Value::Null)
+    );
+}
+
+#[tokio::test]
 async fn a_job_is_made_by_a_worker_and_has_a_preview_before() {
     let home = home();
     let rules = json!([

@@ -141,6 +141,16 @@ impl Client {
         }
     }
 
+    /// Asks for an export; the status and what was said.
+    pub(crate) async fn export(&self, id: &str, wish: &Value) -> (u16, Value) {
+        let call = self
+            .http
+            .post(format!("{}/jobs/{id}/exports", self.base))
+            .json(wish);
+        let answer = call.send().await.expect("an answer");
+        (answer.status().as_u16(), answer.json().await.expect("JSON"))
+    }
+
     /// Cancels a job.
     pub(crate) async fn cancel(&self, id: &str) {
         let call = self.http.delete(format!("{}/jobs/{id}", self.base));

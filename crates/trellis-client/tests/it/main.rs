@@ -15,7 +15,7 @@ const ID: &str = "01932f5e-7a4c-7d3e-8b21-0123456789ab";
 
 /// What was asked: method and path, then the headers that matter here.
 type Asked = Arc<Mutex<Vec<String>>>;
-/// What is answered, in this order: a status and a body.
+/// What is answered, in this order: a status and a body, of 307 the address.
 type Answers = Arc<Mutex<VecDeque<(u16, Vec<u8>)>>>;
 
 async fn answer(State((asked, answers)): State<(Asked, Answers)>, request: Request) -> Response {
@@ -40,9 +40,10 @@ async fn answer(State((asked, answers)): State<(Asked, Answers)>, request: Reque
         .pop_front()
         .expect("no more was expected");
     let status = axum::http::StatusCode::from_u16(status).expect("a status");
+    let to = axum::http::HeaderValue::from_bytes(&body);
     let mut response = (status, Bytes::from(body)).into_response();
     if status.as_u16() == 307 {
-        let to = axum::http::HeaderValue::from_static("http://ada:secret@elsewhere.example/");
+        let to = to.expect("an address");
         response.headers_mut().insert("location", to);
     }
     if status.as_u16() == 503 {
@@ -269,7 +270,8 @@ async fn answers_and_events_have_an_end() {
 
 #[tokio::test]
 async fn another_address_is_named_and_not_followed() {
-    let (client, log) = server(vec![(307, vec![])]).await;
+    let elsewhere = b"http://ada:secret@elsewhere.example/";
+    let (client, log) = server(vec![(307, elsewhere.to_vec())]).await;
     let error = client.info().await.unwrap_err();
     assert_eq!(error.kind(), "redirected");
     assert!(
@@ -277,6 +279,41 @@ async fn another_address_is_named_and_not_followed() {
         "{error}"
     );
     assert_eq!(asked(&log).len(), 1);
+}
+
+/// A file that the server keeps in another place.
+#[tokio::test]
+async fn a_file_is_fetched_where_the_server_says_without_the_key() {
+    let bytes = b"glTF".to_vec();
+    let artifact = Artifact {
+        name: "model.glb".to_owned(),
+        format: trellis_core::Format::Glb,
+        media_type: "model/gltf-binary".to_owned(),
+        size_bytes: 4,
+        sha256: trellis_core::Sha256::of(&bytes),
+        preview: false,
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("model.glb");
+    let (storage, asked_there) =
+        server(vec![(200, bytes.clone()), (307, b"http://127.0.0.1:1/".to_vec())]).await;
+    let to = format!("{}/bucket/model.glb?signature=x", storage.address());
+    let (client, _) = server(vec![
+        (307, to.clone().into_bytes()),
+        (307, to.into_bytes()),
+        (307, b"/login".to_vec()),
+    ])
+    .await;
+    let key = Secret::parse("hunter2").unwrap();
+    let client = Client::new(client.address(), Some(&key)).unwrap();
+    client.download(id(), &artifact, &place).await.unwrap();
+    assert_eq!(std::fs::read(&place).unwrap(), bytes);
+    assert_eq!(asked(&asked_there), ["GET /bucket/model.glb?signature=x "]);
+    // Once, and not to another part of the same server.
+    for _ in 0..2 {
+        let error = client.download(id(), &artifact, &place).await.unwrap_err();
+        assert_eq!(error.kind(), "redirected");
+    }
 }
 
 #[tokio::test]

@@ -34,6 +34,7 @@ const LAYERS: [(&str, &[&str]); 4] = [
         &[
             "trellis-jobs",
             "trellis-store-postgres",
+            "trellis-blobs-s3",
             "trellis-backend",
             "trellis-runner",
             "trellis-supervisor",

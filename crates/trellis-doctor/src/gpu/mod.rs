@@ -18,11 +18,11 @@ use trellis_core::Capability;
 pub use machine::{Driver, Machine, Place};
 pub use trellis_core::{Gpu, GpuProcess};
 
-/// What TRELLIS needs with everything resident, by its authors.
-const FULL_BYTES: u64 = 16 << 30;
-/// What it needs with `--low-vram`, where models take turns.
-const LOW_BYTES: u64 = 8 << 30;
-/// A GPU's memory is told a little below its name: a "16 GB" card has 15.99.
+/// What it needs with everything resident: a worker asks for 9.0 GiB, and for 12.8 in the quality `exact`.
+const FULL_BYTES: u64 = 12 << 30;
+/// What it needs with `--low-vram`, where models take turns: a worker asks for 5.0 GiB.
+const LOW_BYTES: u64 = 6 << 30;
+/// A GPU's memory is told a little below its name: a "12 GB" card has 11.99.
 const TOLERANCE_BYTES: u64 = 1 << 30;
 
 /// Where the GPU is that TRELLIS is to run on.

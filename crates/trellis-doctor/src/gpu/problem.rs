@@ -76,11 +76,11 @@ diagnoses! {
         #[error("has capability {capability}, and the libraries were checked for {asked}")]
         OtherCapability { capability: Capability, asked: Capability } = "other_capability", Level::Warn,
             format!("run again with `--capability {capability}`");
-        #[error("has {}, and TRELLIS needs 8 GiB even in its low-VRAM mode", memory_size(*total))]
+        #[error("has {}, and TRELLIS needs 6 GiB even in its low-VRAM mode", memory_size(*total))]
         TooSmall { total: u64 } = "gpu_too_small", Level::Error, "use a GPU with 16 GB, or `--backend relief`";
         #[error("has {}: TRELLIS fits in its low-VRAM mode only", memory_size(*total))]
         LowVram { total: u64 } = "gpu_low_vram", Level::Warn, "start with `--low-vram`";
-        #[error("has {} free, and TRELLIS needs up to 16 GiB", memory_size(*free))]
+        #[error("has {} free, and TRELLIS needs up to 12 GiB", memory_size(*free))]
         Occupied { free: u64, processes: Vec<GpuProcess> } = "gpu_occupied", Level::Warn,
             "stop the programs that use the memory, or start with `--low-vram`",
             processes.iter().map(process).collect();

@@ -74,7 +74,7 @@ fn a_good_machine() {
 fn an_old_driver_and_a_small_card() {
     let gpu = Gpu {
         capability: Capability { major: 8, minor: 6 },
-        memory_bytes: 12 << 30,
+        memory_bytes: 10 << 30,
         ..laptop()
     };
     insta::assert_snapshot!(judged(&machine("565.77", vec![gpu])));
@@ -106,14 +106,14 @@ fn a_card_that_others_use() {
         .unwrap();
     assert_eq!(
         occupied.message,
-        "has 9.0 GiB free, and TRELLIS needs up to 16 GiB"
+        "has 9.0 GiB free, and TRELLIS needs up to 12 GiB"
     );
     assert_eq!(occupied.evidence, ["4242 game  15.0 GiB"]);
 }
 
 #[test]
-fn a_sixteen_gigabyte_card_is_not_short_of_its_own_reserve() {
-    let total_bytes = (16 << 30) - (300 << 20);
+fn a_twelve_gigabyte_card_is_not_short_of_its_own_reserve() {
+    let total_bytes = (12 << 30) - (300 << 20);
     let gpu = Gpu {
         memory_bytes: total_bytes,
         free_bytes: total_bytes - (200 << 20),

@@ -11,6 +11,8 @@ pub enum Edit {
     Name(AssetName),
     /// Its small picture, in the place of an earlier one.
     Thumbnail(Thumbnail),
+    /// What was sampled for it is kept no longer. Not asked for by clients.
+    DropLatents,
 }
 
 impl Edit {
@@ -18,7 +20,7 @@ impl Edit {
     pub(super) fn told(&self) -> Option<EventKind> {
         match self {
             Self::Name(name) => Some(EventKind::Renamed { name: name.clone() }),
-            Self::Thumbnail(_) => None,
+            Self::Thumbnail(_) | Self::DropLatents => None,
         }
     }
 }

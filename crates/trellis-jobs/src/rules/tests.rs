@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use trellis_core::{Artifact, Format, ParamsPatch, Stage};
 
 use super::*;
-use crate::{BlobKey, Rights, RunningLimits};
+use crate::{BlobKey, Needs, Rights, RunningLimits};
 
 const LEASE: Duration = Duration::from_secs(30);
 
@@ -49,6 +49,7 @@ fn outcome() -> Outcome {
         timings: None,
         provenance: None,
         statement: None,
+        latents: None,
         cache_key: None,
     }
 }
@@ -67,6 +68,7 @@ fn new() -> NewJob {
         queue_limit: 2,
         traceparent: None,
         webhook: None,
+        needs: Needs::default(),
         recalled: None,
     }
 }

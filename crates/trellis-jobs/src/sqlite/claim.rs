@@ -7,10 +7,22 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::rows::{Json, owner, parsed};
 use crate::rules::{self, Waiting};
-use crate::{ClaimFilter, Owner, StoreError};
+use crate::{Ability, ClaimFilter, Needs, Owner, StoreError};
 
-/// Of each owner who has jobs waiting and of each demand (`?1`) the oldest one, with the owner's last turn in the
-/// queue `?2`. Goes from owner to owner, not from job to job.
+/// What waiting jobs need. Goes from text to text, not from job to job.
+const NEEDS: &str = "
+    WITH RECURSIVE found (needs) AS (
+        SELECT min(needs) FROM jobs INDEXED BY jobs_needs WHERE state = 'queued'
+        UNION ALL
+        SELECT (
+            SELECT min(jobs.needs) FROM jobs INDEXED BY jobs_needs
+            WHERE state = 'queued' AND jobs.needs > found.needs)
+        FROM found WHERE found.needs IS NOT NULL
+    )
+    SELECT needs FROM found WHERE needs IS NOT NULL";
+
+/// Of each owner who has jobs waiting, of each demand (`?1`) and of all needs that can be met (`?3`) the oldest one, with
+/// the owner's last turn in the queue `?2`. Goes from owner to owner, not from job to job.
 const OLDEST_OF_EACH: &str = "
     WITH RECURSIVE waiting (owner) AS (
         SELECT min(owner) FROM jobs INDEXED BY jobs_waiting WHERE state = 'queued'
@@ -23,16 +35,21 @@ const OLDEST_OF_EACH: &str = "
     SELECT jobs.id, jobs.number, jobs.owner, jobs.attempt > 0, coalesce(turns.turn, 0)
     FROM waiting CROSS JOIN json_each(?1) AS demand
     CROSS JOIN jobs ON jobs.number = (
-        SELECT oldest.number FROM jobs AS oldest INDEXED BY jobs_waiting
-        WHERE oldest.state = 'queued' AND oldest.owner = waiting.owner AND oldest.backend = demand.value
-        ORDER BY oldest.number LIMIT 1)
+        SELECT min(first) FROM (
+            SELECT (
+                SELECT oldest.number FROM jobs AS oldest INDEXED BY jobs_waiting
+                WHERE oldest.state = 'queued' AND oldest.owner = waiting.owner AND oldest.backend = demand.value
+                    AND oldest.needs = met.value
+                ORDER BY oldest.number LIMIT 1) AS first
+            FROM json_each(?3) AS met))
     LEFT JOIN turns ON turns.queue = ?2 AND turns.owner = waiting.owner";
 
 /// The jobs that wait again.
 const WAITING_AGAIN: &str = "
     SELECT jobs.id, jobs.number, jobs.owner, 1, 0
     FROM json_each(?1) AS demand CROSS JOIN jobs INDEXED BY jobs_waiting_again
-    WHERE jobs.state = 'queued' AND jobs.attempt > 0 AND jobs.backend = demand.value";
+    WHERE jobs.state = 'queued' AND jobs.attempt > 0 AND jobs.backend = demand.value
+        AND jobs.needs IN (SELECT value FROM json_each(?2))";
 
 const RUNNING: &str = "SELECT owner FROM jobs WHERE state = 'running'";
 
@@ -40,8 +57,17 @@ const RUNNING: &str = "SELECT owner FROM jobs WHERE state = 'running'";
 pub(super) fn next(connection: &Connection, filter: &ClaimFilter) -> Result<Option<Waiting>, StoreError> {
     let demands: Vec<String> = filter.demands.iter().map(ToString::to_string).collect();
     let queue = demands.join(" ");
-    let mut waiting = found(connection, OLDEST_OF_EACH, params![Json(&demands), queue])?;
-    waiting.extend(found(connection, WAITING_AGAIN, params![Json(&demands)])?);
+    let met = met(connection, &filter.ability)?;
+    let mut waiting = found(
+        connection,
+        OLDEST_OF_EACH,
+        params![Json(&demands), queue, Json(&met)],
+    )?;
+    waiting.extend(found(
+        connection,
+        WAITING_AGAIN,
+        params![Json(&demands), Json(&met)],
+    )?);
     if !filter.running_limits.is_empty() {
         let running = running(connection)?;
         for job in &mut waiting {
@@ -55,6 +81,15 @@ pub(super) fn next(connection: &Connection, filter: &ClaimFilter) -> Result<Opti
             .execute([&queue, next.owner.as_str()])?;
     }
     Ok(next)
+}
+
+/// What waiting jobs need of that which is there.
+fn met(connection: &Connection, ability: &Ability) -> Result<Vec<String>, StoreError> {
+    let mut statement = connection.prepare_cached(NEEDS)?;
+    let needs = statement.query_map([], |row| row.get(0))?;
+    let mut met: Vec<String> = needs.collect::<Result<_, _>>()?;
+    met.retain(|needs| Needs::text_is_met_by(needs, ability));
+    Ok(met)
 }
 
 fn found(
@@ -112,6 +147,7 @@ pub(super) fn measure(connection: &Connection, number: i64) -> Result<(), StoreE
              + coalesce((SELECT sum(artifact ->> '$.size_bytes') FROM artifacts WHERE job = number), 0)
              + coalesce(statement ->> '$.size_bytes', 0)
              + coalesce(thumbnail ->> '$.size_bytes', 0)
+             + coalesce(latents ->> '$.size_bytes', 0)
          WHERE number = ?1",
     )?;
     statement.execute([number])?;
@@ -126,6 +162,7 @@ mod tests {
     use crate::sqlite::schema::open_writer;
 
     const CHOICES: &str = r#"["auto", "relief"]"#;
+    const NONE: &str = r#"["{}"]"#;
 
     /// A database in which each of three owners has so many jobs waiting, half of them of a choice that is not asked for.
     fn waiting_jobs(folder: &tempfile::TempDir, of_each: u32) -> Connection {
@@ -148,8 +185,8 @@ mod tests {
         let mut statement = connection.prepare(query).unwrap();
         let mut rows = match statement.parameter_count() {
             0 => statement.query([]),
-            1 => statement.query([CHOICES]),
-            _ => statement.query([CHOICES, "queue"]),
+            2 => statement.query([CHOICES, NONE]),
+            _ => statement.query([CHOICES, "queue", NONE]),
         }
         .unwrap();
         let mut found = 0;
@@ -164,7 +201,7 @@ mod tests {
     fn a_claim_costs_the_same_however_many_jobs_wait() {
         let (few, many) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let (few, many) = (waiting_jobs(&few, 4), waiting_jobs(&many, 4_000));
-        for query in [OLDEST_OF_EACH, WAITING_AGAIN, RUNNING] {
+        for query in [NEEDS, OLDEST_OF_EACH, WAITING_AGAIN, RUNNING] {
             let (steps_of_few, found) = steps(&few, query);
             assert_eq!(steps(&many, query), (steps_of_few, found), "{query}");
         }

@@ -15,6 +15,7 @@ mod restore;
 mod rows;
 mod schema;
 mod thread;
+mod whole;
 mod write;
 
 use std::path::Path;
@@ -38,8 +39,9 @@ use crate::folders::create_durably;
 use crate::rules::Command;
 use crate::wakes::Wakes;
 use crate::{
-    Applied, CacheKey, Changes, Claim, ClaimFilter, Delivery, JobQuery, JobStore, NewJob, NextDelivery,
-    Owner, Page, Settled, StoreError, StoreStats, StoredJob, Submitted, WaitingDeliveries, WorkerName,
+    Applied, CacheKey, Changes, Claim, ClaimFilter, Delivery, JobQuery, JobStore, KeptLatents, NewJob,
+    NextDelivery, Owner, Page, Settled, StoreError, StoreStats, StoredJob, Submitted, WaitingDeliveries,
+    WorkerName,
 };
 
 /// The embedded job store. Clones share it.
@@ -100,6 +102,15 @@ impl SqliteStore {
             restore::restore(db, &docket).map(|restored| (restored, None))
         })
         .await
+    }
+
+    /// Jobs in the order of their submission with all that is kept of them, at most `limit` after that number.
+    pub(crate) async fn wholes(
+        &self,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<(i64, crate::WholeJob)>, StoreError> {
+        self.read(move |db| whole::wholes(db, after, limit)).await
     }
 
     /// Writes; those who wait for what changed are woken after the commit.
@@ -265,6 +276,10 @@ impl JobStore for SqliteStore {
     ) -> Result<Vec<JobId>, StoreError> {
         self.read(move |db| query::expired(db, keep_jobs, ended_before, limit))
             .await
+    }
+
+    async fn with_latents(&self) -> Result<Vec<KeptLatents>, StoreError> {
+        self.read(names::with_latents).await
     }
 
     async fn stats(&self) -> Result<StoreStats, StoreError> {

@@ -4,9 +4,9 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use trellis_core::{AssetName, JobId, JobState};
 
 use super::claim::measure;
-use super::rows::{Json, below, parsed};
+use super::rows::{Json, below, parsed, time};
 use crate::rules::Edit;
-use crate::{JobQuery, StoreError, Thumbnail};
+use crate::{JobQuery, KeptLatents, StoreError, Thumbnail};
 
 /// Walks the index from the newest name on, which has all that is looked at; rows of jobs are read once they are found.
 /// Cases are folded here, because SQLite folds those of ASCII alone.
@@ -54,8 +54,29 @@ pub(super) fn put(connection: &Connection, number: i64, edit: &Edit) -> Result<(
                 .execute(params![number, Json(thumbnail)])?;
             measure(connection, number)?;
         }
+        Edit::DropLatents => {
+            connection
+                .prepare_cached("UPDATE jobs SET latents = NULL WHERE number = ?1")?
+                .execute([number])?;
+            measure(connection, number)?;
+        }
     }
     Ok(())
+}
+
+/// What was sampled for jobs and is kept, the newest job first.
+pub(super) fn with_latents(connection: &Connection) -> Result<Vec<KeptLatents>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, coalesce(ended_at, updated_at), latents FROM jobs WHERE latents IS NOT NULL ORDER BY id DESC",
+    )?;
+    let found = statement.query_map([], |row| {
+        Ok(KeptLatents {
+            job: parsed(row, 0)?,
+            ended_at: time(row, 1)?,
+            latents: row.get::<_, Json<_>>(2)?.0,
+        })
+    })?;
+    Ok(found.collect::<Result<_, _>>()?)
 }
 
 /// The small picture that a job has.

@@ -11,7 +11,7 @@ use trellis_core::{
 };
 
 use crate::rules::{Hold, Record};
-use crate::{BlobKey, CacheKey, Owner, StoreError, StoredJob, Thumbnail, Webhook, WorkerName};
+use crate::{BlobKey, CacheKey, Latents, Owner, StoreError, StoredJob, Thumbnail, Webhook, WorkerName};
 
 /// A value kept as JSON.
 pub(super) struct Json<T>(pub(super) T);
@@ -137,6 +137,7 @@ fn job_row(row: &Row<'_>) -> rusqlite::Result<Numbered<StoredJob>> {
     });
     let id: JobId = parsed(row, 1)?;
     let thumbnail: Option<Thumbnail> = json(row, "thumbnail")?;
+    let latents: Option<Latents> = json(row, "latents")?;
     let job = Job {
         id,
         owner: None,
@@ -154,6 +155,7 @@ fn job_row(row: &Row<'_>) -> rusqlite::Result<Numbered<StoredJob>> {
         notes: row.get::<_, Json<_>>("notes")?.0,
         provenance: json(row, "provenance")?,
         statement: json(row, "statement")?,
+        latents: latents.as_ref().map(Latents::shown),
         timings: json(row, "timings")?,
         cached: row.get("cached")?,
         traceparent: traceparent(row)?,
@@ -172,6 +174,7 @@ fn job_row(row: &Row<'_>) -> rusqlite::Result<Numbered<StoredJob>> {
         artifacts: Vec::new(),
         statement: statement.map(BlobKey::from_stored),
         thumbnail,
+        latents,
         cache_key: cache_key.map(CacheKey::from_stored),
         webhook,
     };
@@ -186,7 +189,7 @@ pub(super) fn stored(connection: &Connection, id: JobId) -> Result<StoredJob, St
     let mut statement = connection.prepare_cached(
         "SELECT number, id, state, backend, created_at, updated_at, owner, attempt, made_by, params, progress,
                 failure, notes, provenance, statement, statement_key, timings, cached, cache_key, traceparent,
-                name, thumbnail, webhook, webhook_state, webhook_problem, source
+                name, thumbnail, webhook, webhook_state, webhook_problem, source, latents
          FROM jobs WHERE id = ?1",
     )?;
     let found = statement.query_row([id.to_string()], job_row).optional()?;

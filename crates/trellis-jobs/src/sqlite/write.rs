@@ -73,8 +73,8 @@ fn insert(connection: &Connection, new: &NewJob) -> Result<i64, StoreError> {
         .prepare_cached(
             "INSERT INTO jobs (id, owner, state, backend, params, created_at, updated_at, idempotency_key,
                                idempotency_digest, cached, traceparent, name, webhook,
-                               source)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                               source, needs)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?
         .execute(params![
             new.id.to_string(),
@@ -90,6 +90,7 @@ fn insert(connection: &Connection, new: &NewJob) -> Result<i64, StoreError> {
             new.name.as_ref().map(AssetName::as_str),
             new.webhook.as_ref().map(Json),
             new.source.as_ref().map(Json),
+            new.needs.to_text(),
         ])?;
     let number = connection.last_insert_rowid();
     let mut statement = connection
@@ -348,7 +349,7 @@ pub(super) fn put_result(connection: &Connection, number: i64, outcome: &Outcome
     connection
         .prepare_cached(
             "UPDATE jobs SET made_by = ?2, notes = ?3, provenance = ?4, statement = ?5, statement_key = ?6,
-                             timings = ?7, cache_key = ?8
+                             timings = ?7, cache_key = ?8, latents = ?9
              WHERE number = ?1",
         )?
         .execute(params![
@@ -360,6 +361,7 @@ pub(super) fn put_result(connection: &Connection, number: i64, outcome: &Outcome
             statement.map(|stated| stated.key.as_str()),
             outcome.timings.as_ref().map(Json),
             outcome.cache_key.as_ref().map(CacheKey::as_str),
+            outcome.latents.as_ref().map(Json),
         ])?;
     claim::measure(connection, number)
 }

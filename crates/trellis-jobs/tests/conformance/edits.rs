@@ -2,12 +2,12 @@
 
 #![expect(missing_docs, reason = "the names say what is tested")]
 
-use trellis_core::{AssetName, EventKind, JobId, JobState, PictureFormat};
+use trellis_core::{AssetName, EventKind, JobId, JobState, PictureFormat, Sha256};
 
 use super::Fixture;
 use super::kit::{at, claim, new_job, outcome};
 use crate::rules::{Command, Edit};
-use crate::{BlobKey, JobQuery, NewJob, Owner, StoreError, Thumbnail};
+use crate::{BlobKey, JobQuery, Latents, NewJob, Outcome, Owner, Rights, StoreError, Thumbnail};
 
 fn named(text: &str) -> AssetName {
     AssetName::from(text.to_owned())
@@ -18,6 +18,57 @@ fn rename(by: &str, name: &str) -> Command {
         by: Owner::named(by),
         edit: Edit::Name(named(name)),
     }
+}
+
+pub async fn what_was_sampled_is_listed_counted_and_dropped<F: Fixture>() {
+    let place = F::new().await;
+    let store = place.store();
+    let limited = || {
+        Owner::named("ada").with(Rights {
+            kept_bytes: Some(1000),
+            ..Rights::default()
+        })
+    };
+    let new = |n| NewJob {
+        owner: limited(),
+        ..new_job(n)
+    };
+    let mut ids = Vec::new();
+    for n in [1, 2] {
+        let id = store.submit(new(n)).await.unwrap().job.id;
+        let held = claim(&*store, "a", 3).await.unwrap();
+        let latents = Latents {
+            size_bytes: 600,
+            sha256: Sha256::of("sampled"),
+            decoder: Sha256::of("model"),
+            key: BlobKey::latents(id, 1),
+        };
+        let outcome = Outcome {
+            latents: Some(latents.clone()),
+            ..outcome(&held)
+        };
+        store.succeed(&held.lease, at(4), outcome).await.unwrap();
+        let stored = store.find(id).await.unwrap();
+        assert_eq!(stored.job.latents, Some(latents.shown()));
+        assert_eq!(stored.into_outcome().unwrap().latents, Some(latents));
+        ids.insert(0, id);
+        if n == 1 {
+            continue;
+        }
+        let full = store.submit(new(3)).await.unwrap_err();
+        assert!(matches!(full, StoreError::OwnStorageFull { .. }), "{full}");
+    }
+    let kept = store.with_latents().await.unwrap();
+    let listed: Vec<JobId> = kept.iter().map(|kept| kept.job).collect();
+    assert_eq!((listed, kept[0].ended_at), (ids.clone(), at(4)));
+    let dropped = Command::Edit {
+        by: limited(),
+        edit: Edit::DropLatents,
+    };
+    store.apply(ids[0], at(5), dropped).await.unwrap();
+    assert_eq!(store.find(ids[0]).await.unwrap().latents, None);
+    assert_eq!(store.with_latents().await.unwrap().len(), 1);
+    store.submit(new(3)).await.unwrap();
 }
 
 pub async fn a_job_of_any_state_is_renamed_and_tells_so<F: Fixture>() {

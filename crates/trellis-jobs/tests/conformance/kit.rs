@@ -8,7 +8,9 @@ use trellis_core::{
     WebhookEvent,
 };
 
-use crate::{BlobKey, Claim, ClaimFilter, Delivered, JobStore, NewJob, Outcome, Owner, Webhook, WorkerName};
+use crate::{
+    BlobKey, Claim, ClaimFilter, Delivered, JobStore, Needs, NewJob, Outcome, Owner, Webhook, WorkerName,
+};
 
 /// How long jobs are claimed for.
 pub const LEASE: Duration = Duration::from_secs(30);
@@ -43,6 +45,7 @@ pub fn new_job(n: u32) -> NewJob {
         queue_limit: 1_000,
         traceparent: None,
         webhook: None,
+        needs: Needs::default(),
         recalled: None,
     }
 }
@@ -105,6 +108,7 @@ pub fn outcome_of(job: JobId, attempt: u32) -> Outcome {
         timings: None,
         provenance: None,
         statement: None,
+        latents: None,
         cache_key: None,
     }
 }

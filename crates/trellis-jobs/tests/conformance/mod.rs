@@ -18,6 +18,7 @@ pub mod edits;
 pub mod kit;
 pub mod life;
 pub mod model;
+pub mod needs;
 pub mod outbox;
 pub mod owners;
 pub mod twins;
@@ -42,8 +43,16 @@ pub trait Fixture: Sized + Send + Sync {
 
 /// Whether the tests of this store are skipped; says so.
 pub fn skipped<F: Fixture>() -> bool {
-    let missing = F::missing();
-    if let Some(missing) = &missing {
+    says_so(F::missing().as_deref())
+}
+
+/// Whether the tests of this blob store are skipped; says so.
+pub fn blobs_skipped<F: BlobFixture>() -> bool {
+    says_so(F::missing().as_deref())
+}
+
+fn says_so(missing: Option<&str>) -> bool {
+    if let Some(missing) = missing {
         // As every test of the project says it.
         #[expect(clippy::print_stdout, reason = "it is the output of a test")]
         {
@@ -61,6 +70,11 @@ pub trait BlobFixture: Sized + Send + Sync {
 
     /// The store.
     fn blobs(&self) -> Arc<dyn BlobStore>;
+
+    /// What is not on this machine and the store cannot be made without. The tests are then skipped and say so.
+    fn missing() -> Option<String> {
+        None
+    }
 }
 
 /// Makes a test of every check of a blob store, in the place where it is called.
@@ -73,13 +87,21 @@ macro_rules! blob_store_conformance {
             a_staged_blob_is_there_once_it_is_kept,
             a_staged_blob_that_is_dropped_was_never_there,
             blobs_are_staged_side_by_side,
+            a_part_is_read_and_a_blob_that_is_too_short_says_so,
+            a_large_file_is_taken_over_and_a_missing_one_changes_nothing,
+            a_job_s_files_are_found_and_removed_and_no_others,
+            removing_what_is_gone_is_no_error,
+            refuses_a_key_that_leads_elsewhere,
+            an_identity_is_kept_and_is_no_job_s,
         }
     };
     (@each $module:ident $fixture:ty: $($name:ident),* $(,)?) => {
         $(
             #[tokio::test]
             async fn $name() {
-                $crate::conformance::$module::$name::<$fixture>().await;
+                if !$crate::conformance::blobs_skipped::<$fixture>() {
+                    $crate::conformance::$module::$name::<$fixture>().await;
+                }
             }
         )*
     };
@@ -142,8 +164,22 @@ macro_rules! job_store_conformance {
         $crate::job_store_conformance! {
             @each edits $fixture:
             a_job_of_any_state_is_renamed_and_tells_so,
+            what_was_sampled_is_listed_counted_and_dropped,
             jobs_are_found_by_a_part_of_their_name,
             a_thumbnail_takes_the_place_of_another,
+        }
+
+        $crate::job_store_conformance! {
+            @each needs $fixture:
+            a_job_is_left_to_whoever_has_what_it_needs,
+            a_job_that_waits_again_still_needs_what_it_needed,
+        }
+
+        #[test]
+        fn no_job_is_claimed_by_what_cannot_do_it_and_none_waits_while_it_could_be_done() {
+            if !$crate::conformance::skipped::<$fixture>() {
+                $crate::conformance::needs::check::<$fixture>();
+            }
         }
 
         #[test]

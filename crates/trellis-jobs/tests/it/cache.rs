@@ -81,6 +81,7 @@ async fn put_outcome(jobs: &Jobs, job: JobId, seed: u32) -> Outcome {
             },
             key: statement,
         }),
+        latents: None,
         cache_key: None,
     }
 }

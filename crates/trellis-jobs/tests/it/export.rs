@@ -1,12 +1,15 @@
 //! Exports of earlier jobs: which are accepted, and what they keep.
 
 use bytes::Bytes;
-use trellis_core::{AssetName, Format, JobId, JobState, ParamsPatch, Sha256};
+use trellis_core::{
+    AssetName, BackendChoice, Format, JobId, JobState, ModelParams, Params, ParamsPatch, Sha256,
+};
 use trellis_jobs::{
-    BlobKey, BlobStore as _, ExportError, ExportOf, JobLimits, JobStore as _, Jobs, Outcome, Owner,
-    StoreError, SubmitError, Terms, clear_leftovers,
+    BlobKey, BlobStore as _, ExportError, ExportOf, JobLimits, JobStore as _, Jobs, Latents, Outcome, Owner,
+    Retention, StoreError, SubmitError, Terms, clear_leftovers,
 };
 
+use crate::janitor::{janitor, moment};
 use crate::kit::{Place, Submission, at, claim, outcome, picture, submit};
 
 const GLB: &[u8] = b"glTF and more";
@@ -21,7 +24,7 @@ fn of(owner: &str) -> Terms {
 fn asked(job: JobId, format: Format) -> ExportOf {
     ExportOf {
         job,
-        format,
+        formats: vec![format],
         params: ParamsPatch::default(),
     }
 }
@@ -98,6 +101,163 @@ async fn an_export_is_a_job_with_copies_of_its_own() {
     jobs.cancel(&Owner::named("ada"), id).await.unwrap();
     assert_eq!(clear_leftovers(&place.store, &place.blobs, id).await.unwrap(), 1);
     assert!(place.blobs.get(&BlobKey::source(id)).await.is_err());
+}
+
+const SAMPLED: &[u8] = b"coordinates and features";
+
+/// Ends the oldest job with a file of that format and what was sampled for it.
+async fn sampled(place: &Place, format: Format, decoder: Sha256) -> BlobKey {
+    let held = claim(&place.store, "a", 1).await.unwrap();
+    let mut result: Outcome = outcome(&held);
+    result.artifacts[0].artifact.format = format;
+    let latents = Latents {
+        size_bytes: SAMPLED.len() as u64,
+        sha256: Sha256::of(SAMPLED),
+        decoder,
+        key: BlobKey::latents(held.lease.job, held.lease.attempt),
+    };
+    let key = latents.key.clone();
+    place.blobs.put(&key, Bytes::from_static(SAMPLED)).await.unwrap();
+    result.latents = Some(latents);
+    place.store.succeed(&held.lease, at(2), result).await.unwrap();
+    key
+}
+
+fn decoder() -> Sha256 {
+    Sha256::of("this kit's decoder")
+}
+
+#[tokio::test]
+async fn what_was_sampled_is_exported_with_the_earlier_jobs_parameters_but_for_those_given() {
+    let place = Place::new();
+    let jobs = place.jobs();
+    let submission = Submission {
+        pictures: vec![picture(4)],
+        patch: ParamsPatch::default()
+            .with("seed", 7)
+            .with("mesh_simplify", 0.5)
+            .with("quality", "draft"),
+        ..Submission::default()
+    };
+    let earlier = submit(&jobs, submission, of("ada")).await.unwrap().job;
+    let key = sampled(&place, Format::Glb, decoder()).await;
+    let shown = jobs.get(&Owner::named("ada"), earlier.id).await.unwrap();
+    assert_eq!(shown.latents.unwrap().size_bytes, SAMPLED.len() as u64);
+    let asked = || ExportOf {
+        job: earlier.id,
+        formats: vec![Format::Glb, Format::GaussianPly],
+        params: ParamsPatch::default().with("texture_size", 2048),
+    };
+    let new = jobs.export(asked(), of("ada")).await.unwrap().job;
+    assert_eq!(new.backend, BackendChoice::Trellis);
+    let mut expected = Params {
+        formats: asked().formats,
+        ..earlier.params
+    };
+    let ModelParams::TrellisImageLarge(own) = &mut expected.model else {
+        panic!("another model")
+    };
+    own.texture_size = 2048;
+    assert_eq!(new.params, expected);
+    let source = new.source.unwrap();
+    assert_eq!((source.job, source.sha256), (earlier.id, Sha256::of(SAMPLED)));
+    assert_eq!(source.decoder, Some(decoder()));
+    let copy = place.blobs.get(&BlobKey::source_latents(new.id)).await;
+    assert_eq!(copy.unwrap(), SAMPLED);
+
+    // The copy is the new job's own, and goes with it.
+    jobs.cancel_or_delete(&Owner::named("ada"), earlier.id)
+        .await
+        .unwrap();
+    assert!(place.blobs.get(&key).await.is_err(), "deleted with the job");
+    assert!(place.blobs.get(&BlobKey::source_latents(new.id)).await.is_ok());
+    jobs.cancel(&Owner::named("ada"), new.id).await.unwrap();
+    assert_eq!(
+        clear_leftovers(&place.store, &place.blobs, new.id).await.unwrap(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_job_without_a_glb_is_decoded_where_it_can_be() {
+    let place = Place::new();
+    let jobs = place.jobs();
+    let submission = Submission {
+        pictures: vec![picture(4)],
+        patch: ParamsPatch::default().with("formats", vec![Format::GaussianPly]),
+        ..Submission::default()
+    };
+    let earlier = submit(&jobs, submission, of("ada")).await.unwrap().job;
+    sampled(&place, Format::GaussianPly, decoder()).await;
+    let new = jobs.export(asked(earlier.id, Format::Obj), of("ada")).await;
+    let new = new.unwrap().job;
+    assert_eq!(new.backend, BackendChoice::Trellis);
+    assert_eq!(new.params.formats, [Format::Obj]);
+    assert_eq!(new.source.unwrap().decoder, Some(decoder()));
+}
+
+#[tokio::test]
+async fn what_cannot_be_decoded_again_is_refused_with_the_reason() {
+    let place = Place::new();
+    let jobs = place.jobs();
+    let kind = async |job| {
+        let asked = ExportOf {
+            job,
+            formats: Vec::new(),
+            params: ParamsPatch::default().with("mesh_simplify", 0.5),
+        };
+        jobs.export(asked, of("ada"))
+            .await
+            .map(|new| new.job)
+            .unwrap_err()
+            .kind()
+    };
+    let without = submitted(&jobs).await;
+    assert_eq!(kind(without).await, "job_not_succeeded");
+    succeeded(&place, Format::Glb).await;
+    assert_eq!(kind(without).await, "no_latents");
+    let foreign = submitted(&jobs).await;
+    sampled(&place, Format::Glb, Sha256::of("another model")).await;
+    assert_eq!(kind(foreign).await, "other_decoder");
+    let good = submitted(&jobs).await;
+    let key = sampled(&place, Format::Glb, decoder()).await;
+    let path = place.folder.path().join("blobs").join(key.as_str());
+    std::fs::write(&path, b"coordinates and FEATURES").unwrap();
+    assert_eq!(kind(good).await, "no_latents", "they are damaged");
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(kind(good).await, "no_latents", "the janitor took them");
+    assert_eq!(place.blobs.jobs().await.unwrap().len(), 3, "nothing is left");
+}
+
+#[tokio::test]
+async fn what_was_sampled_counts_for_its_owner_and_is_kept_for_a_while() {
+    let place = Place::new();
+    let jobs = place.jobs();
+    let mut keys = Vec::new();
+    for _ in 0..3 {
+        submitted(&jobs).await;
+        keys.push(sampled(&place, Format::Glb, decoder()).await);
+    }
+    let kept = place.store.with_latents().await.unwrap();
+    let there: Vec<BlobKey> = kept.into_iter().map(|kept| kept.latents.key).collect();
+    keys.reverse();
+    assert_eq!(there, keys, "the newest first");
+    let most = SAMPLED.len() as u64;
+    let swept = async |retention, now| janitor(&place, retention).sweep(&now).await.unwrap().latents;
+    let two = Retention {
+        latent_bytes: 2 * most,
+        ..Retention::default()
+    };
+    assert_eq!(swept(two, moment(3)).await, 1);
+    assert!(place.blobs.get(&keys[2]).await.is_err());
+    assert!(place.blobs.get(&keys[1]).await.is_ok());
+    let hour = Retention {
+        latent_hours: Some(1),
+        ..two
+    };
+    assert_eq!(swept(hour, moment(2 + 3599)).await, 0);
+    assert_eq!(swept(hour, moment(2 + 3600)).await, 2);
+    assert_eq!(place.store.with_latents().await.unwrap(), []);
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use crate::kit::{Place, at, claim, new_job, outcome};
 
 const DAY: i64 = 86_400;
 
-fn janitor(place: &Place, retention: Retention) -> Janitor {
+pub(crate) fn janitor(place: &Place, retention: Retention) -> Janitor {
     Janitor {
         store: Arc::new(place.store.clone()),
         blobs: Arc::new(place.blobs.clone()),
@@ -22,7 +22,7 @@ fn janitor(place: &Place, retention: Retention) -> Janitor {
 }
 
 /// A clock that goes as it should.
-fn moment(seconds: i64) -> Moment {
+pub(crate) fn moment(seconds: i64) -> Moment {
     Moment {
         now: at(seconds),
         run: "machine".to_owned(),
@@ -96,6 +96,7 @@ async fn the_oldest_beyond_the_number_go_and_live_ones_stay() {
     let retention = Retention {
         keep_jobs: Some(3),
         keep_days: None,
+        ..Retention::default()
     };
     assert_eq!(
         janitor(&place, retention)
@@ -108,6 +109,7 @@ async fn the_oldest_beyond_the_number_go_and_live_ones_stay() {
     let none = Retention {
         keep_jobs: Some(0),
         keep_days: Some(0),
+        ..Retention::default()
     };
     assert_eq!(
         janitor(&place, none)
@@ -127,6 +129,7 @@ async fn jobs_go_when_their_days_are_over() {
     let retention = Retention {
         keep_jobs: Some(100),
         keep_days: Some(3),
+        ..Retention::default()
     };
     assert_eq!(
         janitor(&place, retention)
@@ -205,6 +208,7 @@ async fn a_clock_that_jumps_makes_nothing_forgotten_until_it_has_held_for_a_day(
         let retention = Retention {
             keep_jobs: Some(0),
             keep_days: Some(3),
+            ..Retention::default()
         };
         let janitor = janitor(&place, retention);
         for seconds in [10, 600, 12 * 3_600] {

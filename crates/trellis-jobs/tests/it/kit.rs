@@ -7,7 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use image::{ImageFormat, RgbImage};
 use tempfile::TempDir;
-use trellis_core::{AssetName, BackendChoice, Demand, Failure, FailureKind, Format, Model, ParamsPatch};
+use trellis_core::{
+    AssetName, BackendChoice, Demand, Failure, FailureKind, Format, Model, ParamsPatch, Sha256,
+};
 pub(crate) use trellis_jobs::conformance::kit::*;
 use trellis_jobs::conformance::{BlobFixture, Fixture};
 use trellis_jobs::{
@@ -142,5 +144,9 @@ impl Makers for OneMaker {
             ));
         }
         Ok(Some(self.0.to_owned()).filter(|name| !name.is_empty()))
+    }
+
+    fn decodes(&self, decoder: Sha256) -> bool {
+        decoder == Sha256::of("this kit's decoder")
     }
 }

@@ -43,6 +43,7 @@ async fn succeeded(place: &Place, n: u32) -> JobId {
     let held = claim(&store, "a", 100).await.unwrap();
     assert_eq!(held.lease.job, id);
     let mut result = Outcome {
+        latents: None,
         cache_key: Some(CacheKey::new(&held.job.inputs, &held.job.params, "relief 1")),
         ..outcome(&held)
     };

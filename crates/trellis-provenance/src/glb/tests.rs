@@ -20,6 +20,7 @@ fn record(seed: u32) -> Provenance {
         python_env: None,
         model_lock: None,
         gpu: None,
+        non_commercial: Vec::new(),
     }
 }
 

@@ -30,6 +30,7 @@ fn provenance() -> Provenance {
             capability: "12.0".to_owned(),
             driver: None,
         }),
+        non_commercial: vec!["nvdiffrast".to_owned()],
     }
 }
 
@@ -39,12 +40,15 @@ pub(crate) fn statement() -> Statement {
         sha256: Sha256::from([0x11; 32]),
         media_type: "model/gltf-binary".to_owned(),
     };
-    let run = Run {
+    Statement::new(&[file], &provenance(), &run())
+}
+
+fn run() -> Run {
+    Run {
         id: "01890a5d-ac96-774b-bcce-b302099a8057".to_owned(),
         started_at: "2026-01-02T03:04:05Z".parse().unwrap(),
         finished_at: "2026-01-02T03:05:06.5Z".parse().unwrap(),
-    };
-    Statement::new(&[file], &provenance(), &run)
+    }
 }
 
 #[test]
@@ -76,4 +80,24 @@ fn it_agrees_with_its_record_and_no_other() {
     assert!(params.as_object_mut().unwrap().remove("stl_size_mm").is_some());
     assert!(old.agrees_with(&provenance()));
     assert!(statement().is_about([0x11; 32].into()) && !statement().is_about([0x22; 32].into()));
+}
+
+#[test]
+fn what_the_files_are_made_from_is_called_what_it_is() {
+    for (backend, name) in [("export", "source.glb"), ("trellis", "source.safetensors")] {
+        let record = Provenance {
+            source: Some(Sha256::from([0x44; 32])),
+            backend: backend.to_owned(),
+            ..provenance()
+        };
+        let stated = Statement::new(&[], &record, &run());
+        assert!(stated.agrees_with(&record), "{backend}");
+        let used = &stated.predicate.build_definition.resolved_dependencies;
+        let named: Vec<&str> = used
+            .iter()
+            .filter(|used| used.sha256() == record.source)
+            .map(|used| used.name.as_str())
+            .collect();
+        assert_eq!(named, [name]);
+    }
 }

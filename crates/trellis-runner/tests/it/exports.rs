@@ -1,4 +1,4 @@
-//! Other files from the GLB of an earlier job.
+//! Other files of an earlier job: from its GLB, and from what was sampled for it.
 
 use std::io::Cursor;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use trellis_jobs::{
     Asked, BlobError, BlobKey, ExportOf, JobLimits, JobStore as _, Jobs, Owner, Removed, Submitted, Terms,
 };
 
-use crate::kit::Place;
+use crate::kit::{Place, SAMPLED, Script, Scripted};
 
 /// A place with the real preview, and its job service.
 fn place() -> (Place, Jobs) {
@@ -47,9 +47,16 @@ async fn submitted(jobs: &Jobs) -> JobId {
 }
 
 async fn export(jobs: &Jobs, job: JobId, format: Format, params: ParamsPatch) -> Submitted {
-    jobs.export(ExportOf { job, format, params }, Terms::default())
-        .await
-        .unwrap()
+    jobs.export(
+        ExportOf {
+            job,
+            formats: vec![format],
+            params,
+        },
+        Terms::default(),
+    )
+    .await
+    .unwrap()
 }
 
 /// A file of a job, as bytes.
@@ -174,5 +181,63 @@ async fn an_export_whose_glb_is_lost_fails_with_the_reason() {
         place.store.get(earlier.id).await.unwrap().state,
         JobState::Succeeded
     );
+    runner.stop().await;
+}
+
+/// A place whose backend samples, and a job that it made.
+async fn sampled() -> (Place, Job) {
+    let mut place = Place::new();
+    place.backends = vec![Scripted::new(BackendChoice::Trellis, "trellis", Format::Glb)];
+    let runner = place.run(place.settings());
+    let earlier = place.ended(place.submit(Script::Bytes).await).await;
+    runner.stop().await;
+    assert_eq!(earlier.state, JobState::Succeeded, "{:?}", earlier.failure);
+    assert_eq!(earlier.latents.unwrap().size_bytes, SAMPLED.len() as u64);
+    (place, earlier)
+}
+
+async fn decoded_again(place: &Place, earlier: &Job) -> Job {
+    let texture = ParamsPatch::default().with("texture_size", 512);
+    export(&place.jobs(), earlier.id, Format::Glb, texture).await.job
+}
+
+#[tokio::test]
+async fn what_was_sampled_is_decoded_by_the_backend_that_sampled_it() {
+    let (place, earlier) = sampled().await;
+    let new = decoded_again(&place, &earlier).await;
+    let runner = place.run(place.settings());
+    let job = place.ended(new.id).await;
+    assert_eq!(job.state, JobState::Succeeded, "{:?}", job.failure);
+    assert_eq!(job.notes, ["scripted", "decoded"]);
+    assert_eq!(job.latents, None);
+    assert_eq!(job.provenance.unwrap().source, Some(Sha256::of(SAMPLED)));
+    runner.stop().await;
+    assert_eq!(place.scratch(), 0);
+}
+
+#[tokio::test]
+async fn what_another_model_sampled_while_the_job_waited_is_not_decoded() {
+    let (mut place, earlier) = sampled().await;
+    let new = decoded_again(&place, &earlier).await;
+    place.model = Some(Sha256::of("another model"));
+    let runner = place.run(place.settings());
+    let failure = place.ended(new.id).await.failure.unwrap();
+    assert!(
+        failure.message.contains("this server has others now"),
+        "{failure}"
+    );
+    assert!(failure.fix.contains("submit its pictures again"), "{failure:?}");
+    runner.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_sampled_is_kept_where_the_settings_say_so() {
+    let mut place = Place::new();
+    place.backends = vec![Scripted::new(BackendChoice::Trellis, "trellis", Format::Glb)];
+    let mut settings = place.settings();
+    settings.keep_latents = false;
+    let runner = place.run(settings);
+    let job = place.ended(place.submit(Script::Bytes).await).await;
+    assert_eq!((job.state, job.latents), (JobState::Succeeded, None));
     runner.stop().await;
 }

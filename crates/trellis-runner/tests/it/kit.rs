@@ -12,11 +12,12 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::{
-    Backend, Capabilities, Content, Made, MadeWith, Origin, Output, Readiness, Registry, Reporter, Request,
+    Backend, Capabilities, Content, Latents, Made, MadeWith, Origin, Output, Readiness, Registry, Reporter,
+    Request,
 };
 use trellis_core::{
     AssetName, BackendChoice, Demand, Failure, FailureKind, Format, GenerateError, Installation, Job, JobId,
-    Model, ParamsPatch, Pin, Progress, ServerBuild, Stage, Timings,
+    Model, ParamsPatch, Pin, Progress, ServerBuild, Sha256, Stage, Timings,
 };
 use trellis_jobs::rules::Command;
 use trellis_jobs::{
@@ -49,6 +50,9 @@ pub(crate) static GLB: LazyLock<Bytes> = LazyLock::new(|| {
     );
     file.into()
 });
+
+/// What the scripted backend samples.
+pub(crate) const SAMPLED: &[u8] = b"coordinates and features";
 
 /// What the scripted backend does with a job; the job's seed says which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -216,11 +220,26 @@ impl Backend for Scripted {
             Script::Broken => vec![made("model.glb", Content::Bytes(Bytes::from_static(b"glTF")))],
             Script::Twice => vec![bytes("model.glb"), bytes("model.glb")],
         };
+        let mut notes = vec!["scripted".to_owned()];
+        let mut latents = None;
+        match request.latents {
+            Latents::Forget => {}
+            Latents::Keep => {
+                let path = request.scratch.join("sampled");
+                tokio::fs::write(&path, SAMPLED).await.unwrap();
+                latents = Some(path);
+            }
+            Latents::Of(bytes) => {
+                assert_eq!((&bytes[..], request.pictures.len()), (SAMPLED, 0));
+                notes.push("decoded".to_owned());
+            }
+        }
         Ok(Output {
             files,
-            notes: vec!["scripted".to_owned()],
+            notes,
             timings: Timings::default(),
             made_with: MadeWith::default(),
+            latents,
         })
     }
 }
@@ -236,6 +255,8 @@ pub(crate) struct Place {
     pub(crate) previews: Option<Arc<dyn Backend>>,
     /// Whether statements are asked for.
     pub(crate) states: bool,
+    /// Which model runners have.
+    pub(crate) model: Option<Sha256>,
 }
 
 /// A runner at work.
@@ -268,12 +289,14 @@ impl Place {
             backend,
             previews: None,
             states: true,
+            model: None,
             folder,
         }
     }
 
     pub(crate) fn settings(&self) -> RunnerSettings {
         RunnerSettings {
+            keep_latents: true,
             worker: WorkerName("test".to_owned()),
             lease: Duration::from_secs(20),
             heartbeat_every: Duration::from_millis(50),
@@ -295,7 +318,7 @@ impl Place {
                 pin: unpinned.clone(),
             },
             python_env: unpinned,
-            model_lock: None,
+            model_lock: self.model,
         };
         Arc::new(Origin::new(installation, None).with_statements(self.states))
     }
@@ -442,6 +465,10 @@ impl Makers for Earlier {
 
     fn made_by(&self, demand: Demand, formats: &[Format]) -> Result<Option<String>, Failure> {
         Ok(self.0.made_by(demand, formats).unwrap_or(None))
+    }
+
+    fn decodes(&self, decoder: Sha256) -> bool {
+        self.0.decodes(decoder)
     }
 }
 

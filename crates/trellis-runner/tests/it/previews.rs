@@ -46,6 +46,7 @@ impl Backend for Quick {
             notes: vec![],
             timings: Timings::default(),
             made_with: MadeWith::default(),
+            latents: None,
         })
     }
 }

@@ -96,7 +96,7 @@ struct Status {
 }
 
 async fn status(State(room): State<Room>, Caller(owner): Caller) -> Json<Status> {
-    let current = room.desk.of(&owner);
+    let current = room.desk.of_next(&owner).await;
     let told = match current.job {
         Some((id, kind)) if current.busy => match room.state.jobs.get(&owner, id).await {
             Ok(job) => work::told(&job, kind),
@@ -113,7 +113,7 @@ async fn status(State(room): State<Room>, Caller(owner): Caller) -> Json<Status>
 /// What the panel of StableProjectorz sends: JSON. Each of its errors is a 500 that has the code in its text.
 async fn panel(State(room): State<Room>, Caller(owner): Caller, request: Request) -> Response {
     let work = async {
-        room.desk.refuse_if_busy(&owner)?;
+        let arrival = room.desk.arrive(&owner)?;
         let traceparent = traceparent(request.headers());
         let mut intake = work::admitted(&room.state, request.headers()).await?;
         let displaced = intake.displaced();
@@ -126,6 +126,7 @@ async fn panel(State(room): State<Room>, Caller(owner): Caller, request: Request
         let raw = tokio::select! {
             raw = read => raw?,
             () = displaced.cancelled() => return Err(SubmitError::Busy.into()),
+            () = arrival.unwanted.cancelled() => return Err(Failed::cancelled()),
         };
         let wishes = raw
             .checked()
@@ -164,13 +165,14 @@ async fn generate(
     many: Many,
     kind: Kind,
 ) -> Result<Response, Failed> {
-    room.desk.refuse_if_busy(&owner)?;
+    let arrival = room.desk.arrive(&owner)?;
     let traceparent = traceparent(request.headers());
     let mut intake = work::admitted(&room.state, request.headers()).await?;
     let displaced = intake.displaced();
     let form = tokio::select! {
         form = form::read(&room.state, request, &mut intake, many) => form?,
         () = displaced.cancelled() => return Err(SubmitError::Busy.into()),
+        () = arrival.unwanted.cancelled() => return Err(Failed::cancelled()),
     };
     // What is of a wrong type never was a generation, what is out of range is one that failed.
     let raw = form.raw()?;

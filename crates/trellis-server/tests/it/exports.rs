@@ -42,6 +42,7 @@ async fn succeeded(kit: &Kit) -> String {
         timings: None,
         provenance: None,
         statement: None,
+        latents: None,
         cache_key: None,
     };
     jobs.store
@@ -107,11 +108,13 @@ async fn what_cannot_be_exported_is_told_plainly() {
         .assert_problem(422, "job_not_succeeded");
     let good = succeeded(&kit).await;
     for (body, status, kind) in [
-        (r#"{"format": "glb"}"#, 422, "unsupported"),
-        (r#"{"format": "turntable"}"#, 422, "unsupported"),
+        (r#"{"format": "glb"}"#, 422, "no_latents"),
+        (r#"{"format": "turntable"}"#, 422, "no_latents"),
+        (r#"{"formats": ["obj", "stl"]}"#, 422, "no_latents"),
+        (r#"{"format": "stl", "texture_size": 512}"#, 422, "no_latents"),
+        ("{}", 422, "no_latents"),
         (r#"{"format": "fbx"}"#, 422, "invalid_json"),
-        (r#"{"formats": ["obj"]}"#, 422, "invalid_json"),
-        ("{}", 422, "invalid_json"),
+        (r#"{"formats": ["fbx"]}"#, 422, "invalid_json"),
         (
             r#"{"format": "voxels", "voxel_resolution": 3}"#,
             422,

@@ -265,6 +265,7 @@ impl Kit {
             timings: None,
             provenance: None,
             statement: None,
+            latents: None,
             cache_key: None,
         };
         self.state

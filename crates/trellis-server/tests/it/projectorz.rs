@@ -115,6 +115,62 @@ async fn while_it_works_it_says_how_far_it_is_and_takes_no_other() {
     assert_eq!(dialect.get("/download/model").await.text(), "glTF");
 }
 
+/// StableProjectorz asks `/status` beside its request, and takes anything but `PROCESSING` without an answer for a failure.
+#[tokio::test]
+async fn the_end_is_told_when_the_answer_is_handed_over() {
+    let dialect = Dialect::of(Kit::new());
+    let picture = STANDARD.encode(png()).replace('+', "%2B");
+    let form = format!("seed=7&image_base64={picture}");
+    let request = dialect.request(Method::POST, "/generate_no_preview", form);
+    let answer = tokio::spawn(dialect.routes.clone().oneshot(request));
+    while dialect.status().await["message"] != "Generating 3D structure..." {
+        assert!(!answer.is_finished());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    dialect.finish().await;
+    let answer = answer.await.unwrap().unwrap();
+    let before = dialect.status().await;
+    assert_eq!(
+        (&before["status"], &before["busy"]),
+        (&json!("PROCESSING"), &json!(true))
+    );
+    let answer = Answer::of(answer).await;
+    assert_eq!(answer.json()["status"], "COMPLETE");
+    let expected = told("COMPLETE", 100, "Generation complete", false);
+    assert_eq!(dialect.status().await, expected);
+}
+
+#[tokio::test]
+async fn a_request_that_still_arrives_is_told_as_under_way() {
+    let dialect = Dialect::of(Kit::new());
+    let first = dialect.begin("/generate_no_preview").await;
+    dialect.finish().await;
+    first.await.unwrap();
+    let complete = told("COMPLETE", 100, "Generation complete", false);
+    assert_eq!(dialect.status().await, complete);
+    for interrupted in [false, true] {
+        let (parts, body) = futures::channel::mpsc::unbounded::<Result<&'static [u8], std::io::Error>>();
+        let request = dialect.request(Method::POST, "/generate_no_preview", String::new());
+        // The question may even come first.
+        let asked = dialect.sent(dialect.request(Method::GET, "/status", String::new()));
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        let sent = dialect.sent(request.map(|_| Body::from_stream(body)));
+        assert_eq!(asked.await.unwrap().json()["status"], "PROCESSING");
+        parts.unbounded_send(Ok(b"seed=7&image_base64=")).unwrap();
+        assert_eq!(dialect.status().await, told("PROCESSING", 0, "", false));
+        if interrupted {
+            let answer = dialect.post("/interrupt").await.json();
+            assert_eq!(answer, json!({ "status": "interrupt_requested" }));
+            assert_detail(&sent.await.unwrap(), 499, "Generation cancelled by user");
+        } else {
+            parts.unbounded_send(Err(std::io::Error::other("gone"))).unwrap();
+            assert!(sent.await.unwrap().status.is_client_error());
+        }
+        assert_eq!(dialect.status().await, complete, "it never was a generation");
+        assert_eq!(dialect.get("/download/model").await.text(), "glTF");
+    }
+}
+
 #[tokio::test]
 async fn an_interrupt_cancels_the_job_and_frees_the_way() {
     let dialect = Dialect::of(Kit::new());

@@ -80,6 +80,7 @@ async fn make(kit: &Kit) {
             },
             key: statement,
         }),
+        latents: None,
         cache_key: Some(CacheKey::new(&job.inputs, &job.params, &made_by)),
     };
     let store = &kit.state.jobs.store;

@@ -141,6 +141,7 @@ async fn run(
         attempt: 1,
         pictures: vec![picture()],
         source: None,
+        latents: Latents::Forget,
         name: AssetName::of_file("chair.png").unwrap(),
         params: ParamsPatch::default().resolve(7).unwrap(),
         traceparent: None,

@@ -14,6 +14,7 @@ const SETTINGS: usize = 32;
 const FILE_NAME: usize = 128;
 const NOTE: usize = 300;
 const NOTES: usize = 20;
+const LIBRARIES: usize = 16;
 const STAGES: usize = 32;
 const MESSAGE: usize = 500;
 const CAUSE: usize = 2000;
@@ -28,9 +29,9 @@ pub(crate) const ARTIFACTS: usize = 32;
 
 /// What is taken, for the page for people: of what, how much at most, in which unit.
 #[cfg(test)]
-pub(super) const BOUNDS: [(&str, u64, &str); 13] = [
+pub(super) const BOUNDS: [(&str, u64, &str); 14] = [
     (
-        "a name: of a GPU, of a package, of what is being loaded",
+        "a name: of a GPU, of a package, of a library, of what is being loaded",
         NAME as u64,
         "characters",
     ),
@@ -43,6 +44,7 @@ pub(super) const BOUNDS: [(&str, u64, &str); 13] = [
     ("a number of bytes of memory", MEMORY_BYTES, "1 PiB"),
     ("a note", NOTE as u64, "characters"),
     ("`notes`", NOTES as u64, "entries"),
+    ("`non_commercial`", LIBRARIES as u64, "entries"),
     ("`message`", MESSAGE as u64, "characters"),
     ("`causes`", CAUSES as u64, "entries of 2000 characters"),
     ("`traceback`", TRACEBACK as u64, "characters"),
@@ -109,6 +111,15 @@ impl FromWorker {
                 format,
                 size_bytes,
             },
+            Self::Latents {
+                job,
+                name,
+                size_bytes,
+            } => Self::Latents {
+                job,
+                name: name.chars().take(FILE_NAME).collect(),
+                size_bytes,
+            },
             Self::Done {
                 job,
                 stages,
@@ -116,6 +127,7 @@ impl FromWorker {
                 vram_bytes,
                 rss_bytes,
                 notes,
+                non_commercial,
             } => Self::Done {
                 job,
                 stages: stages.into_iter().take(STAGES).map(stage).collect(),
@@ -123,6 +135,7 @@ impl FromWorker {
                 vram_bytes: memory(vram_bytes),
                 rss_bytes: memory(rss_bytes),
                 notes: notes_of(&notes),
+                non_commercial: lines(&non_commercial, LIBRARIES, NAME).0,
             },
             Self::Failed { job, report } => Self::Failed {
                 job,

@@ -61,6 +61,15 @@ pub enum FromWorker {
         /// Its size.
         size_bytes: u64,
     },
+    /// What was sampled is whole in a file and has its final name in the job's `out` folder.
+    Latents {
+        /// The job.
+        job: JobId,
+        /// A plain file name.
+        name: String,
+        /// Its size.
+        size_bytes: u64,
+    },
     /// The job is finished; every artifact was reported.
     Done {
         /// The job.
@@ -75,6 +84,9 @@ pub enum FromWorker {
         rss_bytes: u64,
         /// What a person should know of the result.
         notes: Vec<String>,
+        /// Libraries that took part and whose licences allow no commercial use.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        non_commercial: Vec<String>,
     },
     /// The job, or with no job the load, failed.
     Failed {

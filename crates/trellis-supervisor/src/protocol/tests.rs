@@ -32,6 +32,8 @@ fn to_worker() -> Vec<ToWorker> {
             traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
                 .parse()
                 .ok(),
+            latents: Some(PathBuf::from("/scratch/latents.safetensors")),
+            keep_latents: true,
         },
         ToWorker::Cancel { job: job() },
         ToWorker::Ping,
@@ -83,6 +85,11 @@ fn from_worker() -> Vec<FromWorker> {
             format: Format::Glb,
             size_bytes: 1_234_567,
         },
+        FromWorker::Latents {
+            job: job(),
+            name: "latents.safetensors".to_owned(),
+            size_bytes: 1_234_567,
+        },
         FromWorker::Done {
             job: job(),
             stages: vec![StageTime {
@@ -93,6 +100,7 @@ fn from_worker() -> Vec<FromWorker> {
             vram_bytes: 6_200_000_000,
             rss_bytes: 5_000_000_000,
             notes: vec!["the PLY holds the full mesh".to_owned()],
+            non_commercial: vec!["nvdiffrast".to_owned()],
         },
         FromWorker::Failed {
             job: Some(job()),
@@ -219,6 +227,7 @@ fn what_a_worker_says_is_cut_counted_and_cleaned() {
         notes: (0..10_000)
             .map(|number| format!("note {number} {escape}\nline 2"))
             .collect(),
+        non_commercial: vec![format!("{escape}{}", "x".repeat(300)); 10_000],
     };
     let FromWorker::Done {
         stages,
@@ -226,6 +235,7 @@ fn what_a_worker_says_is_cut_counted_and_cleaned() {
         vram_bytes,
         rss_bytes,
         notes,
+        non_commercial,
         ..
     } = done.bounded()
     else {
@@ -234,6 +244,8 @@ fn what_a_worker_says_is_cut_counted_and_cleaned() {
     assert_eq!((peak_vram_bytes, vram_bytes, rss_bytes), (0, 0, 5));
     assert!(stages.len() == 32 && stages[0].ms == 604_800_000);
     assert_eq!(notes.len(), 21);
+    assert_eq!(non_commercial.len(), 16);
+    assert!(non_commercial[0].starts_with("\u{fffd}]0;owned") && non_commercial[0].chars().count() <= 64);
     assert_eq!(notes[20], "and 9980 more notes of the worker");
     assert_eq!(notes[0], "note 0 \u{fffd}]0;owned\u{fffd}\u{fffd} line 2");
     let failed = FromWorker::Failed {

@@ -40,6 +40,12 @@ pub enum ToWorker {
         /// The trace that the job belongs to, for the worker's log.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         traceparent: Option<TraceParent>,
+        /// What an earlier job sampled, a file: it is decoded, nothing is sampled, and there are no pictures.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        latents: Option<PathBuf>,
+        /// Leave what is sampled in `out` too, and report it with `latents`.
+        #[serde(default)]
+        keep_latents: bool,
     },
     /// Stop the job at the next sampler step. A job that is not being worked on is ignored.
     Cancel {

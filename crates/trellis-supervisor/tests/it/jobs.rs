@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
-use trellis_backend::Backend;
+use trellis_backend::{Backend, Latents};
 use trellis_core::{Format, GenerateError, Model, ParamsPatch, Stage, WorkerState};
 use trellis_supervisor::TrellisBackend;
 
@@ -52,6 +53,47 @@ async fn a_job_gives_every_format_and_its_progress() {
             .any(|version| version == "torch 2.9.1+stand-in"),
         "{:?}",
         worker.versions
+    );
+    kit.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_sampled_is_kept_and_decoded_again_without_sampling() {
+    let kit = Kit::ready(json!([]), quick()).await;
+    let asked = |latents: Latents| {
+        let mut request = request(kit.folder.path(), 7);
+        if let Latents::Of(_) = &latents {
+            request.pictures.clear();
+        }
+        request.latents = latents;
+        request
+    };
+    let first = kit.run(asked(Latents::Keep), CancellationToken::new()).await.0;
+    let first = first.unwrap();
+    let sampled = Bytes::from(std::fs::read(first.latents.as_ref().unwrap()).unwrap());
+    let without = kit.run(asked(Latents::Forget), CancellationToken::new()).await.0;
+    assert_eq!(without.unwrap().latents, None, "it was not asked for");
+
+    let mut again = asked(Latents::Of(sampled));
+    again.params.formats = vec![Format::Glb, Format::GaussianPly];
+    let (made, heard) = kit.run(again, CancellationToken::new()).await;
+    let made = made.unwrap();
+    assert_eq!(made.files.len(), 2);
+    assert_eq!(bytes(&made, Format::Glb), bytes(&first, Format::Glb));
+    let progress = heard.progress.into_inner().unwrap();
+    let mut stages: Vec<Stage> = progress.iter().map(|progress| progress.stage).collect();
+    stages.dedup();
+    let expected = [Stage::Decode, Stage::Simplify, Stage::Texture, Stage::Export];
+    assert!(stages.starts_with(&expected), "{stages:?}");
+
+    let broken = asked(Latents::Of(Bytes::from_static(b"no tensors")));
+    let broken = kit.run(broken, CancellationToken::new()).await.0;
+    let Err(GenerateError::Failed(failure)) = broken else {
+        panic!("{broken:?}")
+    };
+    assert!(
+        failure.message.contains("the kept latents cannot be read"),
+        "{failure}"
     );
     kit.close().await;
 }

@@ -210,6 +210,7 @@ pub(crate) fn request(folder: &Path, seed: u32) -> Request {
         attempt: 1,
         pictures: vec![picture()],
         source: None,
+        latents: trellis_backend::Latents::Forget,
         name: AssetName::of_file("red chair.png").unwrap(),
         params: params(seed),
         traceparent: None,

@@ -12,6 +12,7 @@ import torch
 
 from .. import script
 from ..arrays import REAL, table
+from ..modules.sparse import SparseTensor
 from . import samplers
 from .base import Pipeline
 
@@ -65,13 +66,15 @@ class TrellisImageTo3DPipeline(Pipeline):
 
     def sample_slat(self, cond: Any, coords: Any, sampler_params: Any = None) -> Any:
         model = self.models["slat_flow_model"]
-        return self.slat_sampler.sample(model, self._noise(), **cond, **sampler_params).samples
+        self.slat_sampler.sample(model, self._noise(), **cond, **sampler_params)
+        # The shape of what is decoded, so that it can be told whose it is.
+        return SparseTensor(feats=table([[random.random()]]), coords=table([[0, 0, 0, 0]]))
 
     def decode_slat(self, slat: Any, formats: list[str]) -> dict[str, Any]:
         script.act("decode")
         decoded: dict[str, Any] = {}
         if "mesh" in formats:
-            decoded["mesh"] = [_tetrahedron()]
+            decoded["mesh"] = [_tetrahedron(slat.feats.tolist()[0][0])]
         if "gaussian" in formats:
             decoded["gaussian"] = [Gaussian(torch.initial_seed())]
         return decoded
@@ -126,8 +129,8 @@ class TrellisImageTo3DPipeline(Pipeline):
         return self.decode_slat(slat, formats)
 
 
-def _tetrahedron() -> Any:
-    corners = [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0 + random.random()]]
+def _tetrahedron(height: float) -> Any:
+    corners = [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0 + height]]
     faces = [[0, 2, 1], [0, 1, 3], [1, 2, 3], [0, 3, 2]]
     colours = [[0.5, 0.25, 1.0, 0.0, 0.0, 1.0] for _ in corners]
     return SimpleNamespace(

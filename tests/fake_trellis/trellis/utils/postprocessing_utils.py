@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import random
 from typing import Any
 
+import nvdiffrast.torch as dr
 import trimesh
 
 from .. import script
@@ -31,6 +33,7 @@ class tqdm:  # noqa: N801 the name that TRELLIS imports
 
 def postprocess_mesh(vertices: Any, faces: Any, **_options: Any) -> tuple[Any, Any]:
     script.act("simplify")
+    dr.rasterize()
     return vertices, faces
 
 
@@ -40,6 +43,7 @@ def parametrize_mesh(vertices: Any, faces: Any) -> tuple[Any, Any, None]:
 
 def bake_texture(verbose: bool) -> int:
     script.act("texture")
+    importlib.import_module("diff_gaussian_rasterization")
     with tqdm(total=TEXTURE_STEPS, disable=not verbose) as bar:
         for _ in range(TEXTURE_STEPS):
             bar.update()

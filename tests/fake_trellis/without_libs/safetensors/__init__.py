@@ -1,1 +1,1 @@
-"""A stand-in for safetensors."""
+"""A stand-in for safetensors: tables as JSON."""

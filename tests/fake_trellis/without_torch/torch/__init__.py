@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,11 +28,6 @@ if _broken.exists():
 Size = tuple
 
 
-def no_grad() -> Any:
-    """There are no gradients."""
-    return nullcontext()
-
-
 def use_deterministic_algorithms(mode: bool, warn_only: bool) -> None:
     """Nothing to do."""
 
@@ -39,6 +35,12 @@ def use_deterministic_algorithms(mode: bool, warn_only: bool) -> None:
 def manual_seed(seed: int) -> None:
     global _seed  # noqa: PLW0603 torch's generator is global too
     _seed = seed
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Nothing to do."""
+    yield
 
 
 def initial_seed() -> int:

@@ -80,6 +80,7 @@ impl Local {
             attempt: 1,
             pictures: order.pictures.clone(),
             source: None,
+            latents: trellis_backend::Latents::Forget,
             name: order.name.clone().unwrap_or_default(),
             params: params.clone(),
             traceparent: None,

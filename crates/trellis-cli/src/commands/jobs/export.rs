@@ -1,4 +1,4 @@
-//! `trellis jobs export`: another file from the GLB of an earlier job on a running server.
+//! `trellis jobs export`: another file of an earlier job on a running server, from its GLB or from what was sampled for it.
 
 use std::path::{Path, PathBuf};
 
@@ -17,19 +17,30 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::{block_on, output, signals};
 
-/// Make another file from the GLB of an earlier job
+/// Make another file of an earlier job
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The server converts the GLB of a job that succeeded: no GPU is needed, and nothing is generated again. It does that as a \
+The server converts the GLB of a job that succeeded: no GPU is needed, and nothing is generated again. A GLB with another \
+texture or simplification, splats and videos are decoded by TRELLIS from what it sampled, in seconds. Either is a \
 job of its own, which outlives the earlier one. An OBJ comes as a zip, with its material and texture.
 
 Exit codes: 0 done, 1 it was refused or failed, 2 could not start.")]
 pub(crate) struct ExportArgs {
     /// The earlier job, by its id
     job: JobId,
-    /// Which file: obj, voxels, stl or ply
+    /// Which file: obj, voxels, stl or ply of the GLB; glb, gaussian_ply or turntable of what TRELLIS sampled for the job,
+    /// while the server keeps that
     #[arg(long, value_name = "FORMAT", value_parser = format_named)]
     format: Format,
+    /// Side of the texture in pixels: 512, 1024, 1536 or 2048; made of what was sampled; default: as the job has it
+    #[arg(long, value_name = "PIXELS")]
+    texture_size: Option<u32>,
+    /// Share of the triangles to remove, 0 to 0.98; made of what was sampled; default: as the job has it
+    #[arg(long, value_name = "SHARE")]
+    mesh_simplify: Option<f64>,
+    /// Whether the mesh gets a texture; made of what was sampled; default: as the job has it
+    #[arg(long, value_name = "BOOL")]
+    texture: Option<bool>,
     /// Of voxels: how many along the longest side, 16 to 256; default: 64
     #[arg(long, value_name = "N")]
     voxel_resolution: Option<u32>,
@@ -51,6 +62,9 @@ pub(super) fn run(args: ExportArgs, context: &Context<'_>) -> Result<Exit, CliEr
     let client = args.reach.client(context)?;
     let wish = Export {
         format: args.format,
+        texture_size: args.texture_size,
+        mesh_simplify: args.mesh_simplify,
+        texture: args.texture,
         voxel_resolution: args.voxel_resolution,
         stl_size_mm: args.stl_size_mm,
     };

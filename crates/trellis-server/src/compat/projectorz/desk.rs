@@ -1,8 +1,12 @@
 //! The one generation that each key has: what `/status` tells of it, and which files it left. In memory: after a
 //! restart there is none, as with the server in whose place this one stands.
+//!
+//! StableProjectorz asks `/status` from the moment it sends a request until it has the answer, and gives up at any status
+//! but `PROCESSING`. So that is the status while a request still arrives, and until its answer is handed over.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use serde::Serialize;
@@ -11,6 +15,10 @@ use trellis_core::JobId;
 use trellis_jobs::Owner;
 
 use super::failed::Failed;
+
+/// How long, and how often, a request is waited for that was sent together with the question about it.
+const MOMENT: Duration = Duration::from_millis(20);
+const MOMENTS: u32 = 10;
 
 /// What a job is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +84,9 @@ pub(super) struct Current {
     pub(super) job: Option<(JobId, Kind)>,
     pub(super) files: Files,
     interrupted: CancellationToken,
+    /// Requests that still arrive, and what breaks them off.
+    arriving: usize,
+    unwanted: CancellationToken,
 }
 
 impl Default for Current {
@@ -86,6 +97,8 @@ impl Default for Current {
             job: None,
             files: Files::None,
             interrupted: CancellationToken::new(),
+            arriving: 0,
+            unwanted: CancellationToken::new(),
         }
     }
 }
@@ -100,11 +113,39 @@ impl Desk {
     }
 
     pub(super) fn of(&self, owner: &Owner) -> Current {
-        self.all().get(owner.as_str()).cloned().unwrap_or_default()
+        let mut current = self.all().get(owner.as_str()).cloned().unwrap_or_default();
+        if current.arriving > 0 && !current.busy {
+            current.told = Told::new(Stand::Processing, 0, "");
+        }
+        current
     }
 
-    pub(super) fn refuse_if_busy(&self, owner: &Owner) -> Result<(), Failed> {
-        if self.of(owner).busy { Err(busy()) } else { Ok(()) }
+    /// The same for one who asks beside a request: where nothing is under way, the request may come within a moment.
+    pub(super) async fn of_next(&self, owner: &Owner) -> Current {
+        for _ in 0..MOMENTS {
+            let current = self.of(owner);
+            if current.told.status == Stand::Processing {
+                return current;
+            }
+            tokio::time::sleep(MOMENT).await;
+        }
+        self.of(owner)
+    }
+
+    /// A request for a generation begins to arrive; refused where one is under way. Any number may arrive together, so
+    /// that a slow one keeps nobody out: the first that is whole begins.
+    pub(super) fn arrive(&self, owner: &Owner) -> Result<Arrival, Failed> {
+        let mut all = self.all();
+        let current = all.entry(owner.as_str().to_owned()).or_default();
+        if current.busy {
+            return Err(busy());
+        }
+        current.arriving += 1;
+        Ok(Arrival {
+            unwanted: current.unwanted.clone(),
+            desk: self.clone(),
+            owner: owner.as_str().to_owned(),
+        })
     }
 
     /// Begins a generation, where none is under way. What the one before left stays until this one ends.
@@ -135,9 +176,18 @@ impl Desk {
 
     /// Whether there was anything to interrupt.
     pub(super) fn interrupt(&self, owner: &Owner) -> bool {
-        let all = self.all();
-        let current = all.get(owner.as_str()).filter(|current| current.busy);
-        current.inspect(|current| current.interrupted.cancel()).is_some()
+        let mut all = self.all();
+        let Some(current) = all.get_mut(owner.as_str()) else {
+            return false;
+        };
+        if current.busy {
+            current.interrupted.cancel();
+        }
+        let arriving = current.arriving > 0;
+        if arriving {
+            std::mem::take(&mut current.unwanted).cancel();
+        }
+        current.busy || arriving
     }
 }
 
@@ -146,6 +196,23 @@ fn busy() -> Failed {
         StatusCode::SERVICE_UNAVAILABLE,
         "Server is busy with another generation",
     )
+}
+
+/// A request that arrives.
+#[must_use]
+pub(super) struct Arrival {
+    /// Cancelled when its client wants it no longer.
+    pub(super) unwanted: CancellationToken,
+    desk: Desk,
+    owner: String,
+}
+
+impl Drop for Arrival {
+    fn drop(&mut self) {
+        if let Some(current) = self.desk.all().get_mut(&self.owner) {
+            current.arriving -= 1;
+        }
+    }
 }
 
 /// A generation that is under way; dropped without an end, it has failed.
@@ -165,8 +232,12 @@ impl Turn {
         self.change(|current| current.job = Some((job, kind)));
     }
 
-    pub(super) fn end(self, told: Told, files: Files) {
-        self.change(|current| (current.told, current.files) = (told, files));
+    pub(super) fn end(self, told: Told, files: Files) -> Ended {
+        Ended {
+            turn: self,
+            told,
+            files,
+        }
     }
 
     /// It did not begin; what another one left stays.
@@ -192,6 +263,24 @@ impl Drop for Turn {
             if current.told.status == Stand::Processing {
                 current.told = Told::new(Stand::Failed, 0, "the server broke it off");
             }
+        });
+    }
+}
+
+/// A generation that has ended well: `/status` says so when this is dropped, which is when the answer was handed over or
+/// its client has hung up.
+#[must_use]
+pub(super) struct Ended {
+    turn: Turn,
+    pub(super) told: Told,
+    files: Files,
+}
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.turn.change(|current| {
+            current.told.clone_from(&self.told);
+            current.files = self.files;
         });
     }
 }

@@ -6,9 +6,9 @@ vgroup spacing=8 flexibleWidth=1
     single_multi_img_input  code_name=(single_multi_img_input)  visible_name=(pictures)  content_min_num_needed=(make_meshes_and_tex:1, retexture:0 )
     go minHeight=140 preferredHeight=140 flexibleWidth=1
         hgroup spacing=8
-            slider  code_name=(ss_strength)  visible_name=(shape\\nguidance)  min=0.1  max=10  default=7.5  flexibleHeight=1
+            slider  code_name=(ss_strength)  visible_name=(shape\\nguidance)  min=0.1  max=10  default=7.5  show_n_decimals=1  flexibleHeight=1
             slider  code_name=(ss_steps)  visible_name=(shape\\nsteps)  min=1  max=50  default=12  flexibleHeight=1
-            slider  code_name=(slat_strength)  visible_name=(detail\\nguidance)  min=0.1  max=10  default=3  flexibleHeight=1
+            slider  code_name=(slat_strength)  visible_name=(detail\\nguidance)  min=0.1  max=10  default=3  show_n_decimals=1  flexibleHeight=1
             slider  code_name=(slat_steps)  visible_name=(detail\\nsteps)  min=1  max=50  default=12  flexibleHeight=1
     go minHeight=140 preferredHeight=140 flexibleWidth=1
         hgroup spacing=8

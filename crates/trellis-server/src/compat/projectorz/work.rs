@@ -1,17 +1,19 @@
 //! A generation as jobs. One with a preview is two: a video of the object, then, once its client wants it, the model of
 //! the same pictures, seed and parameters, for which the sampling is done again.
 
-use axum::Json;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
-use futures::TryStreamExt as _;
+use std::convert::Infallible;
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use futures::{TryStreamExt as _, stream};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::Route;
 use trellis_core::{BackendChoice, Format, Job, JobId, JobState, ParamsPatch, Stage, TraceParent};
 use trellis_jobs::{Asked, Intake, Owner, Terms};
 
-use super::desk::{Desk, Files, Kind, Stand, Told, Turn};
+use super::desk::{Desk, Ended, Files, Kind, Stand, Told, Turn};
 use super::failed::Failed;
 use super::wishes::Wishes;
 use crate::AppState;
@@ -29,9 +31,9 @@ struct PreviewUrls {
 }
 
 #[derive(Debug, Serialize)]
-struct Generated {
+struct Generated<'a> {
     #[serde(flatten)]
-    told: Told,
+    told: &'a Told,
     preview_urls: Option<PreviewUrls>,
     model_url: Option<&'static str>,
 }
@@ -96,8 +98,8 @@ pub(super) async fn run(
     turn.is(job, kind);
     // A client that hangs up may ask `/status` and fetch the result later, so the work goes on.
     let ended = tokio::spawn(end(state.clone(), owner.clone(), job, kind, turn)).await;
-    let generated = ended.map_err(|_| Failed::internal("the server broke it off"))??;
-    let mut answer = Json(generated).into_response();
+    let ended = ended.map_err(|_| Failed::internal("the server broke it off"))??;
+    let mut answer = answer(ended, kind)?;
     for (name, values) in [
         (ADJUSTED, wishes.adjusted.join(", ")),
         (IGNORED, wishes.ignored.join(", ")),
@@ -120,7 +122,7 @@ fn format(state: &AppState, kind: Kind) -> Format {
     }
 }
 
-async fn end(state: AppState, owner: Owner, id: JobId, kind: Kind, turn: Turn) -> Result<Generated, Failed> {
+async fn end(state: AppState, owner: Owner, id: JobId, kind: Kind, turn: Turn) -> Result<Ended, Failed> {
     let job = match waited(&state, &owner, id, &turn.interrupted).await {
         Ok(job) => job,
         Err(failed) => return Err(turn.fail(failed)),
@@ -140,16 +142,32 @@ async fn end(state: AppState, owner: Owner, id: JobId, kind: Kind, turn: Turn) -
             Files::Model(id),
         ),
     };
+    Ok(turn.end(told, files))
+}
+
+/// The end of a generation, which `/status` tells once this is sent.
+fn answer(ended: Ended, kind: Kind) -> Result<Response, Failed> {
     let is_preview = kind == Kind::Preview;
-    turn.end(told.clone(), files);
-    Ok(Generated {
-        told,
+    let generated = serde_json::to_vec(&Generated {
+        told: &ended.told,
         preview_urls: is_preview.then_some(PreviewUrls {
             gaussian: "/download/preview/gaussian",
             mesh: "/download/preview/mesh",
         }),
         model_url: (!is_preview).then_some("/download/model"),
     })
+    .map_err(|error| Failed::internal(&error.to_string()))?;
+    let length = generated.len();
+    // The end stays with the body until that was sent to its last byte, or its client is gone.
+    let body = stream::unfold(
+        (Some(Bytes::from(generated)), ended),
+        |(rest, ended)| async move { rest.map(|bytes| (Ok::<_, Infallible>(bytes), (None, ended))) },
+    );
+    Response::builder()
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::CONTENT_LENGTH, length)
+        .body(Body::from_stream(body))
+        .map_err(|error| Failed::internal(&error.to_string()))
 }
 
 /// The job once it has ended; cancels it where its client wants that.

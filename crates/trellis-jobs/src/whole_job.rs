@@ -1,0 +1,24 @@
+//! A job with all that a store keeps of it, and the contract of a store that takes it from another.
+
+use crate::{JobStore, StoreError, StoredJob};
+
+/// A job with all that a store keeps of it but its events.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WholeJob {
+    /// The job.
+    pub stored: StoredJob,
+    /// The client's `Idempotency-Key` with a digest of the request.
+    pub idempotency: Option<(String, String)>,
+    /// How many of its attempts count against the limit.
+    pub charged: u32,
+    /// What it needs of whoever works on it, as [`crate::Needs`] writes it.
+    pub needs: String,
+}
+
+/// A store that jobs can be moved into.
+#[async_trait::async_trait]
+pub trait Takes: JobStore {
+    /// Writes a job as it was, after all that are there, unless there is one of its name: `false`. An idempotency key
+    /// that answers with another job goes on doing so.
+    async fn take(&self, job: &WholeJob) -> Result<bool, StoreError>;
+}

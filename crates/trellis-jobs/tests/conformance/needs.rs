@@ -1,0 +1,178 @@
+//! Claims by need: whoever claims takes only what it can do, and all of that.
+
+#![expect(missing_docs, reason = "the names say what is tested")]
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
+use trellis_core::{Format, JobId};
+
+use super::Fixture;
+use super::kit::{LEASE, at, every_choice, new_job, worker};
+use crate::{Ability, ClaimFilter, JobStore, Needs, NewJob, Owner};
+
+fn needing(n: u32, owner: &str, needs: Needs) -> NewJob {
+    NewJob {
+        owner: Owner::named(owner),
+        needs,
+        ..new_job(n)
+    }
+}
+
+async fn claimed(store: &dyn JobStore, ability: &Ability) -> Option<JobId> {
+    let filter = ClaimFilter {
+        ability: ability.clone(),
+        ..every_choice()
+    };
+    let claim = store
+        .claim(&worker("a"), &filter, at(900), LEASE)
+        .await
+        .unwrap()?;
+    Some(claim.lease.job)
+}
+
+fn closure(name: &str) -> Needs {
+    Needs {
+        closure: Some(name.to_owned()),
+        ..Needs::default()
+    }
+}
+
+pub async fn a_job_is_left_to_whoever_has_what_it_needs<F: Fixture>() {
+    let place = F::new().await;
+    let store = place.store();
+    let vram = |gib: u64| Needs {
+        vram_bytes: gib << 30,
+        ..Needs::default()
+    };
+    let stl = Needs {
+        formats: vec![Format::Stl],
+        ..Needs::default()
+    };
+    for (n, needs) in [
+        (1, vram(24)),
+        (2, closure("b")),
+        (3, stl),
+        (4, vram(8)),
+        (5, Needs::default()),
+    ] {
+        store.submit(needing(n, "ada", needs)).await.unwrap();
+    }
+    let small = Ability {
+        formats: Some(vec![Format::Glb]),
+        vram_bytes: Some(16 << 30),
+        closures: Some(vec!["a".to_owned()]),
+    };
+    let store = place.opened_again().await;
+    for n in [4, 5] {
+        assert_eq!(claimed(&*store, &small).await, Some(new_job(n).id), "{n}");
+    }
+    assert_eq!(claimed(&*store, &small).await, None);
+    for n in [1, 2, 3] {
+        assert_eq!(
+            claimed(&*store, &Ability::default()).await,
+            Some(new_job(n).id),
+            "{n}"
+        );
+    }
+}
+
+/// One that was begun before waits first for those who can go on with it, and keeps nobody else waiting.
+pub async fn a_job_that_waits_again_still_needs_what_it_needed<F: Fixture>() {
+    let place = F::new().await;
+    let store = place.store();
+    store.submit(needing(1, "ada", closure("a"))).await.unwrap();
+    store.submit(needing(2, "ada", Needs::default())).await.unwrap();
+    let only = |name: &str| Ability {
+        closures: Some(vec![name.to_owned()]),
+        ..Ability::default()
+    };
+    let filter = ClaimFilter {
+        ability: only("a"),
+        ..every_choice()
+    };
+    let first = store
+        .claim(&worker("a"), &filter, at(10), LEASE)
+        .await
+        .unwrap()
+        .unwrap();
+    store.release(&first.lease, at(11)).await.unwrap();
+    assert_eq!(claimed(&*store, &only("b")).await, Some(new_job(2).id));
+    assert_eq!(claimed(&*store, &only("b")).await, None);
+    assert_eq!(claimed(&*store, &only("a")).await, Some(first.lease.job));
+}
+
+/// A few kinds of needs and of servers, so that they often fit and often do not.
+fn needs() -> impl Strategy<Value = Needs> {
+    let formats = prop::sample::subsequence(vec![Format::Glb, Format::Stl, Format::Ply], 0..=2);
+    (formats, 0..3u64, prop::option::of(0..2usize)).prop_map(|(formats, vram_bytes, closure)| Needs {
+        formats,
+        vram_bytes,
+        closure: closure.map(|which| ["a", "b"][which].to_owned()),
+    })
+}
+
+fn ability() -> impl Strategy<Value = Ability> {
+    let formats = prop::sample::subsequence(vec![Format::Glb, Format::Stl, Format::Ply], 1..=3);
+    (
+        prop::option::of(formats),
+        prop::option::of(0..3u64),
+        prop::option::of(0..3usize),
+    )
+        .prop_map(|(formats, vram_bytes, closure)| Ability {
+            formats,
+            vram_bytes,
+            closures: closure.map(|which| vec![["a", "b", "c"][which].to_owned()]),
+        })
+}
+
+/// Whoever claims gets a job that it can do, of its owner the oldest such; nothing only where there is none. So no job
+/// waits while somebody who can do it asks.
+pub fn check<F: Fixture>() {
+    let config = ProptestConfig {
+        cases: 48,
+        max_shrink_iters: 256,
+        ..ProptestConfig::default()
+    };
+    let owners = ["", "ada", "bob"];
+    let jobs = prop::collection::vec((0..3usize, needs()), 1..12);
+    let claims = prop::collection::vec(ability(), 1..16);
+    let played = TestRunner::new(config).run(&(jobs, claims), |(jobs, claims)| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.unwrap().block_on(async {
+            let place = F::new().await;
+            let store = place.store();
+            let mut waiting = BTreeMap::new();
+            for (n, (owner, needs)) in (1..).zip(jobs) {
+                let new = needing(n, owners[owner], needs.clone());
+                waiting.insert(new.id, (owner, needs));
+                store.submit(new).await.unwrap();
+            }
+            // In the end everybody asks who can do anything.
+            let last = std::iter::repeat_n(Ability::default(), waiting.len());
+            for ability in claims.into_iter().chain(last) {
+                let fits = |needs: &Needs| ability.meets(needs);
+                match claimed(&*store, &ability).await {
+                    Some(id) => {
+                        let (owner, needs) = waiting.remove(&id).unwrap();
+                        assert!(fits(&needs), "{needs:?} {ability:?}");
+                        let older = waiting
+                            .range(..id)
+                            .any(|(_, (other, needs))| *other == owner && fits(needs));
+                        assert!(!older, "an older job of the same owner was passed over");
+                    }
+                    None => assert!(
+                        !waiting.values().any(|(_, needs)| fits(needs)),
+                        "{waiting:?} {ability:?}"
+                    ),
+                }
+            }
+            assert!(waiting.is_empty(), "{waiting:?}");
+        });
+        Ok(())
+    });
+    if let Err(failed) = played {
+        panic!("{failed}");
+    }
+}

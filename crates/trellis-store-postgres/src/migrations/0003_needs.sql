@@ -1,0 +1,8 @@
+-- What a job needs of whoever works on it, as `Needs` writes it. There are few different texts however many jobs wait: whoever
+-- claims looks which of them it can meet, and then for a job among those. A server that does not know of it takes any job.
+
+ALTER TABLE jobs ADD COLUMN needs text COLLATE "C" NOT NULL DEFAULT '{}';
+
+DROP INDEX jobs_waiting;
+CREATE INDEX jobs_waiting ON jobs (owner, backend, needs, number) WHERE state = 'queued';
+CREATE INDEX jobs_needs ON jobs (needs) WHERE state = 'queued';

@@ -1,0 +1,1 @@
+"""What draws splats, in name."""

@@ -1,0 +1,1 @@
+"""Where TRELLIS keeps its sparse tensors."""
