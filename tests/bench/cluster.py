@@ -25,6 +25,7 @@ SLEEP = 2.0
 SLOTS = 4
 ROUNDS = 6
 SUBMISSIONS = 200
+ALONE = 20
 CLIENTS = 8
 
 
@@ -64,6 +65,17 @@ def at_once(api: Server, count: int, name: str) -> float:
     return time.monotonic() - began
 
 
+def alone(api: Server, pair: Pair) -> list[float]:
+    """Milliseconds from the acceptance of a job to its claim, of jobs that are submitted one after another."""
+    waits = []
+    for number in range(ALONE):
+        job = submit(itertools.repeat(api), png(64, 64), f"alone-{number}")
+        since = f"SELECT at FROM trellis.history JOIN trellis.jobs ON job = number WHERE id = '{job}' AND position = "
+        begun = until("it is begun", 60, lambda since=since: pair.primary.ask(since + "1"))
+        waits.append((int(begun) - int(pair.primary.ask(since + "0"))) / 1000)
+    return waits
+
+
 def main() -> int:
     program, folder, most = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
     pair = Pair(folder)
@@ -74,9 +86,6 @@ def main() -> int:
         api = Server(program, folder / "api", "api", [*flags, "--default-quality=exact"])
         servers.append(api)
         api.address()
-        seconds = at_once(api, SUBMISSIONS, "submit")
-        print(f"submissions: {SUBMISSIONS / seconds:.0f} a second from {CLIENTS} clients, on two disks each before its answer")
-        pair.primary.ask("DELETE FROM trellis.jobs")
         rates: list[float] = []
         for nodes in range(1, most + 1):
             servers.append(Server(program, folder / f"worker-{nodes}", "worker", worker_flags))
@@ -91,13 +100,13 @@ def main() -> int:
             begun = [int(at) / 1e6 for at in pair.primary.ask(times.format("running")).split()]
             ended = [int(at) / 1e6 for at in pair.primary.ask(times.format("succeeded")).split()]
             rates.append(count / (ended[-1] - begun[0]))
-            # Between the end of one job and the beginning of the next one of the same place to work.
-            gaps = [later - earlier for earlier, later in zip(ended, begun[nodes * SLOTS :], strict=False)]
-            print(
-                f"{nodes} servers: {rates[-1]:.2f} jobs a second, {rates[-1] / rates[0]:.2f} times one server; a place to"
-                f" work waits {statistics.median(gaps) * 1000:.0f} ms (median) for its next job of {SLEEP * 1000:.0f} ms"
-            )
+            print(f"{nodes} servers: {rates[-1]:.2f} jobs a second, {rates[-1] / rates[0]:.2f} times one server")
             pair.primary.ask("DELETE FROM trellis.jobs")
+        waits = alone(api, pair)
+        print(f"a job that waits for nobody is begun after {statistics.median(waits):.0f} ms (median of {ALONE})")
+        # Refused before any server has said that it can do them.
+        rate = SUBMISSIONS / at_once(api, SUBMISSIONS, "submit")
+        print(f"submissions: {rate:.0f} a second from {CLIENTS} clients, on two disks each before its answer")
     finally:
         for server in servers:
             server.kill()

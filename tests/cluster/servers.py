@@ -105,7 +105,8 @@ def submit(servers: Iterator[Server], picture: bytes, key: str) -> str:
     form = (
         b'--cut\r\ncontent-disposition: form-data; name="image"; filename="a.png"\r\n\r\n' + picture + b"\r\n--cut--\r\n"
     )
-    headers = {"content-type": "multipart/form-data; boundary=cut", "idempotency-key": key, "cache-control": "no-cache"}
+    headers = {"content-type": "multipart/form-data; boundary=cut", "cache-control": "no-cache"}
+    headers["idempotency-key"] = key
 
     def once() -> str | None:
         status, text = ask(next(servers), "POST", "/v1/jobs", form, headers)

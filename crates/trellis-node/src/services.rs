@@ -106,10 +106,10 @@ impl Services {
             Some(shared) => Some(cluster::join(&settings.store, shared, data.worker()).await?),
             None => None,
         };
-        let machine = if !backends.trellis.is_empty() {
-            tokio::task::spawn_blocking(gpus).await.unwrap_or_default()
-        } else {
+        let machine = if backends.trellis.is_empty() {
             Vec::new()
+        } else {
+            tokio::task::spawn_blocking(gpus).await.unwrap_or_default()
         };
         let abilities = Abilities::new(here.clone(), &origin, machine);
         let registry = match &cluster {
