@@ -15,7 +15,7 @@ import time
 import urllib.error
 import urllib.request
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +57,8 @@ def until[T](what: str, look: Callable[[], T | None]) -> T:
     raise TimeoutError(f"{what}: nothing after {WAIT_SECONDS} s")
 
 
-def picture() -> bytes:
-    """A white PNG disc of 64 × 64 pixels on nothing."""
+def picture(radius: int = 26, alpha: int = 255) -> bytes:
+    """A white PNG disc on nothing, of 64 × 64 pixels."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
@@ -67,25 +67,27 @@ def picture() -> bytes:
     for y in range(64):
         rows.append(0)
         for x in range(64):
-            inside = (x - 32) ** 2 + (y - 32) ** 2 < 26**2
-            rows += bytes((255, 255, 255, 255 if inside else 0))
+            inside = (x - 32) ** 2 + (y - 32) ** 2 < radius**2
+            rows += bytes((255, 255, 255, alpha if inside else 0))
     header = struct.pack(">IIBBBBB", 64, 64, 8, 6, 0, 0, 0)
     body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(rows))) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + body
 
 
 class Server:
-    """A running server and its HTTP interface."""
+    """A running server and its HTTP interface; `family` begins the names of the flags for its models."""
 
-    def __init__(self, trellis: str, python: Path, home: Path, model: Path, *more: str) -> None:
+    def __init__(
+        self, trellis: str, python: Path, home: Path, model: Path, *more: str, family: str = ""
+    ) -> None:
         self.log = (home / "log").open("w")
         environment = {"HOME": str(home), "PATH": os.environ["PATH"], "TORCH_HOME": str(model / "torch")}
         for name in ("LD_LIBRARY_PATH", "CUDA_HOME"):
             if name in os.environ:
                 environment[name] = os.environ[name]
         command = [trellis, "serve", "--port", "0", "--data-dir", str(home / "data"), "--skip-doctor"]
-        command += ["--backend", "trellis", "--model", str(model), "--python", str(python)]
-        command += ["--gpus", "all", *(more or ("--warm-up=false",))]
+        command += ["--backend", "trellis", f"--{family}model", str(model), f"--{family}python", str(python)]
+        command += [f"--{family}gpus", "all", *(more or ("--warm-up=false",))]
         self.process = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=self.log, text=True
         )
@@ -113,10 +115,17 @@ class Server:
 
         return until("a ready worker", look)
 
-    def submit(self, seed: int, pictures: int = 1, **params: Any) -> str:
-        image = "data:image/png;base64," + base64.b64encode(picture()).decode()
-        body = {"images": [image] * pictures, "params": {"seed": seed, **params}, "backend": "trellis"}
+    def submit(self, seed: int, pictures: int = 1, image: bytes | None = None, **params: Any) -> str:
+        url = "data:image/png;base64," + base64.b64encode(image or picture()).decode()
+        body = {"images": [url] * pictures, "params": {"seed": seed, **params}, "backend": "trellis"}
         return str(self.call("POST", "/v1/jobs", body)["id"])
+
+    def followed(self, job: str) -> Iterator[dict[str, Any]]:
+        """The job as each of its events tells it, to its end."""
+        with urllib.request.urlopen(f"{self.address}/v1/jobs/{job}/events", timeout=WAIT_SECONDS) as answer:
+            for line in answer:
+                if line.startswith(b"data:"):
+                    yield dict(json.loads(line[5:]))
 
     def finished(self, job: str) -> dict[str, Any]:
         def look() -> dict[str, Any] | None:
@@ -198,9 +207,7 @@ def main(trellis: str, python: Path) -> int:
     with tempfile.TemporaryDirectory() as text:
         home = Path(text)
         model = home / "model"
-        subprocess.run(
-            [sys.executable, FAKE / "model.py", model, str(NUMBERS)], check=True
-        )
+        subprocess.run([sys.executable, FAKE / "model.py", model, str(NUMBERS)], check=True)
         rules = [
             {"at": "structured_latent", "step": 3, "do": "out_of_memory", "seed": OUT_OF_MEMORY_SEED},
             {"at": "structured_latent", "do": "sleep", "seconds": 1, "seed": SLOW_SEED},

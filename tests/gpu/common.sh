@@ -35,12 +35,12 @@ gpu_or_skip() {
   [[ -x $trellis ]] || skip "$trellis is not there: build it with cargo build --release -p trellis-cli"
 }
 
-# launcher FILE FOLDERS: an interpreter for `--python` that finds FOLDERS, separated by colons, too. A worker's
-# environment is a clean one, so all that it needs stands in the file.
+# launcher FILE FOLDERS [NAME=VALUE…]: an interpreter for `--python` that finds FOLDERS, separated by colons, too. A
+# worker's environment is a clean one, so all that it needs stands in the file.
 launcher() {
   cat >"$1" <<LAUNCHER
 #!/usr/bin/env bash
-export PYTHONPATH="\${PYTHONPATH:-}:$2"
+export PYTHONPATH="\${PYTHONPATH:-}:$2" ${*:3}
 exec "$(command -v "$PYTHON")" "\$@"
 LAUNCHER
   chmod +x "$1"

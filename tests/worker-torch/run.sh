@@ -9,7 +9,8 @@
 #                                          a folder with wheels that need no download
 #
 # TRELLIS_SOURCE, FLEXICUBES_SOURCE, UTILS3D_SOURCE: checkouts of microsoft/TRELLIS, of its submodule and of
-# EasternJournalist/utils3d. TRELLIS2_SOURCE: one of microsoft/TRELLIS.2. Exit codes: 0 all is well, 1 something is not, 77 it cannot run here, with a line
+# EasternJournalist/utils3d. TRELLIS2_SOURCE: one of microsoft/TRELLIS.2, for whose whole way the environment needs
+# transformers and easydict. Exit codes: 0 all is well, 1 something is not, 77 it cannot run here, with a line
 # `skipped: why`.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."

@@ -7,7 +7,9 @@ import struct
 import sys
 import unittest
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 from trellis_worker import views
 from trellis_worker.families import trellis2, trellis2_files
@@ -127,7 +129,7 @@ class Jobs(Trellis2Case):
         self.assertEqual(steps["sparse_structure"], [(step, 3) for step in range(4)])
         self.assertEqual(steps["structured_latent"], [(step, 4) for step in range(5)])
         self.assertEqual(steps["texture_latent"], [(step, 4) for step in range(5)])
-        self.assertEqual(steps["decode"], [(step, 10) for step in range(11)])
+        self.assertEqual(steps["decode"], [(step, 8) for step in range(9)])
         self.assertEqual(steps["simplify"], [(step, 4) for step in range(5)])
         self.assertEqual(steps["texture"], [(step, 2) for step in range(3)])
         self.assertTrue((Path(request["out"]) / "model.glb").read_bytes().startswith(b"glTF"))
@@ -146,7 +148,7 @@ class Jobs(Trellis2Case):
             self.assertEqual(done["type"], "done", done)
             self.assertNotIn("texture_latent", steps)
             self.assertNotIn("texture", steps)
-            self.assertEqual(steps["decode"][-1], (5, 5))
+            self.assertEqual(steps["decode"][-1], (4, 4))
 
     def test_every_format_is_made(self) -> None:
         request = self.of_trellis2(formats=["glb", "stl", "ply"])
@@ -258,3 +260,18 @@ class Beside(unittest.TestCase):
         self.assertEqual(trellis2.local("ckpts/shape_dec"), "ckpts/shape_dec")
         other = "microsoft/TRELLIS-image-large/ckpts/ss_dec_conv3d_16l8_fp16"
         self.assertEqual(trellis2.local(other), "ckpts/ss_dec_conv3d_16l8_fp16")
+
+    def test_reading_colours_is_never_timed(self) -> None:
+        def tile(places: int, numbers: int) -> SimpleNamespace:
+            return SimpleNamespace(kwargs={"BM": places, "BK": numbers})
+
+        kernel = SimpleNamespace(configs=[tile(4, 64), tile(8, 8), tile(32, 8), tile(16, 16)])
+        package = SimpleNamespace(indice_weighed_sum_fwd_kernel=kernel)
+        with mock.patch.dict(sys.modules, {trellis2.SAMPLING: package}):
+            trellis2.settle_sampling()
+        # With one there is nothing to choose from.
+        self.assertEqual(kernel.configs, [tile(32, 8)])
+        # Another version, and none at all.
+        for other in (SimpleNamespace(), None):
+            with mock.patch.dict(sys.modules, {trellis2.SAMPLING: other}):
+                trellis2.settle_sampling()

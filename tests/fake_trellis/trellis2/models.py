@@ -32,7 +32,8 @@ class FlowModel:
         self.size = size
         self.device = "cpu"
         self.low_vram = False
-        self.blocks = [[Level()] for _ in range(5)]
+        # A decoder's last level has no blocks, as in TRELLIS.2-4B.
+        self.blocks = [[Level()], [Level()], [Level()], [Level()], []]
 
     def eval(self) -> None:
         """Nothing to do."""

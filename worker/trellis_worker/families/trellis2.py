@@ -12,7 +12,7 @@ import importlib
 import importlib.util
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -44,6 +44,8 @@ STRUCTURE = 32
 # The checkpoints have FlexGEMM's layout: TRELLIS.2's own loader leaves convolutions of another kind random.
 CONVOLUTIONS = {"SPARSE_CONV_BACKEND": "flex_gemm"}
 TUNING_VARIABLE = "FLEX_GEMM_AUTOTUNE_CACHE_PATH"
+# Reads the colours of places out of the voxels.
+SAMPLING = "flex_gemm.kernels.triton.grid_sample.indice_weighed_sum_fwd"
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,7 @@ class Trellis2:
         features = importlib.import_module("trellis2.modules.image_feature_extractor")
         convolutions: Any = importlib.import_module("trellis2.modules.sparse.conv.config")
         convolutions.FLEX_GEMM_ALGO = algorithm()
+        settle_sampling()
         known = pipelines.Trellis2ImageTo3DPipeline.model_names_to_load
         names = [name for name in known if name in arguments["models"]]
         checkpoints = {name: checkpoint(folder, local(arguments["models"][name])) for name in names}
@@ -255,6 +258,9 @@ def _strict_encoder(features: Any) -> Iterator[None]:
                     f"`{ENCODER_FOLDER}/model.safetensors` does not hold DINOv3's weights: "
                     f"`{wrong[0]}` is missing or too much",
                 )
+            if not hasattr(model, "layer"):
+                # Where TRELLIS.2 looks for the layers; transformers 5 has them one step deeper.
+                model.layer = model.model.layer
             return model
 
     with replaced(features, "DINOv3ViTModel", Strict):
@@ -264,6 +270,16 @@ def _strict_encoder(features: Any) -> Iterator[None]:
 def algorithm() -> str:
     """How FlexGEMM convolves: TRELLIS.2's way is a kernel of Triton."""
     return "explicit_gemm" if importlib.util.find_spec("triton") is None else "masked_implicit_gemm_splitk"
+
+
+def settle_sampling() -> None:
+    """Gives FlexGEMM one tile for reading colours. It would time twelve for each number of places, which no
+    two jobs share, and keep what it found: the record of its tuning would be another after each job."""
+    # What is missing is said where it is needed, and another FlexGEMM may have no such kernel.
+    with suppress(ImportError, AttributeError):
+        kernel = importlib.import_module(SAMPLING).indice_weighed_sum_fwd_kernel
+        # A place has six numbers: the narrowest tile of them, and the most places.
+        kernel.configs = [min(kernel.configs, key=lambda it: (it.kwargs["BK"], -it.kwargs["BM"]))]
 
 
 def _tuning() -> str:
@@ -301,8 +317,10 @@ def _decoded(run: Run, shape: Any, texture: Any, resolution: int) -> Any:
     """The mesh, and with a texture its voxels, a step for each level of a decoder."""
     pipeline, stages = run.pipeline, run.stages
     names = ["shape_slat_decoder", *(["tex_slat_decoder"] if texture is not None else [])]
-    stages.enter(Stage.DECODE, sum(len(pipeline.models[name].blocks) for name in names))
-    with _levels(pipeline, names, stages):
+    # The last level of a decoder may have no blocks.
+    levels = [level for name in names for level in pipeline.models[name].blocks if len(level)]
+    stages.enter(Stage.DECODE, len(levels))
+    with _told(levels, stages):
         meshes, subdivisions = pipeline.decode_shape_slat(shape, resolution)
         refuse_implausible(meshes[0].vertices, meshes[0].faces)
         if texture is None:
@@ -323,12 +341,11 @@ def _decoded(run: Run, shape: Any, texture: Any, resolution: int) -> Any:
 
 
 @contextmanager
-def _levels(pipeline: Any, names: list[str], stages: Stages) -> Iterator[None]:
-    """Tells of each level of these decoders, and lets a cancelled job go between two."""
+def _told(levels: list[Any], stages: Stages) -> Iterator[None]:
+    """Tells of each of these levels of blocks, and lets a cancelled job go between two."""
     with ExitStack() as undo:
-        for name in names:
-            for level in pipeline.models[name].blocks:
-                undo.callback(level[-1].register_forward_hook(lambda *_call: stages.step()).remove)
+        for level in levels:
+            undo.callback(level[-1].register_forward_hook(lambda *_call: stages.step()).remove)
         yield
 
 

@@ -97,4 +97,5 @@ class Trellis2ImageTo3DPipeline(Pipeline):
 
     def _levels(self, name: str) -> None:
         for level in self.models[name].blocks:
-            level[-1]()
+            for block in level:
+                block()

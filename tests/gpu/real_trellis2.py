@@ -1,0 +1,284 @@
+"""Runs jobs through servers whose workers have Microsoft's own TRELLIS.2 code; run by real-trellis2."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import glbs
+from check import Server, check, picture, results, smi
+from real_trellis import keep
+
+FEW_STEPS = {"ss_sampling_steps": 12, "shape_slat_sampling_steps": 12, "tex_slat_sampling_steps": 12}
+MANY_STEPS = {name: 50 for name in FEW_STEPS}
+# The least that may be asked for, so that little is left to draw.
+FEW_FACES = 100_000
+TEXTURE = 1024
+RADIUS = 0.25
+# What each stage says last, at a resolution of 1024: two flows for the shape, two decoders of four levels.
+STEPS = {
+    "condition": 2,
+    "sparse_structure": 12,
+    "structured_latent": 24,
+    "texture_latent": 12,
+    "decode": 8,
+    "simplify": 4,
+    "texture": 2,
+    "export": 1,
+}
+CANCELLED_IN = ("sparse_structure", "texture_latent", "decode", "simplify", "texture")
+# When a job's worker is asked where it is, and when the job is cancelled as one that hangs.
+SLOW_SECONDS, HUNG_SECONDS = 40, 60
+LOG_SECONDS = 0.5
+# What a worker said; and what comes many times a second, or once it has ended.
+WORKER_LINE = re.compile(r'worker_line .* line="(.*)"')
+NOISE = re.compile(r"requests: answered|Sampling|it/s|nanobind|- leaked|skipped remainder")
+
+
+def tell(text: str) -> None:
+    print(f"       {text}", flush=True)
+
+
+class Jobs:
+    """Jobs at a server, and their results."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.told: dict[str, tuple[int, int]] = {}
+
+    def submit(self, seed: int = 1, pictures: int = 1, **params: Any) -> str:
+        asked = {"model": "trellis2-4b", "decimation_target": FEW_FACES, "texture_size": TEXTURE, **FEW_STEPS}
+        return self.server.submit(seed, pictures, **{**asked, **params})
+
+    def follow(self, job: str, told: dict[str, tuple[int, int]]) -> Iterator[str]:
+        """The stage of each progress; `told` has the last step of each. What comes is printed."""
+        started = time.monotonic()
+        with self.watched(job):
+            for event in self.server.followed(job):
+                spent = time.monotonic() - started
+                if event["type"] != "progress":
+                    tell(f"{spent:5.1f} s {event['type']} {event.get('state', '')}")
+                    continue
+                stage, step = event["stage"], event["step"]
+                if stage not in told or step in {1, event["total"]}:
+                    tell(f"{spent:5.1f} s {stage} {step} of {event['total']}")
+                told[stage] = step, event["total"]
+                yield stage
+
+    @contextmanager
+    def watched(self, job: str) -> Iterator[None]:
+        """A slow job's worker says where it is in the server's log; one that hangs is cancelled."""
+
+        def where() -> None:
+            tell(f"after {SLOW_SECONDS} s the worker is asked where it is")
+            os.kill(self.server.worker()["pid"], signal.SIGUSR1)
+
+        def end() -> None:
+            check(False, f"the job is cancelled: it hangs, or takes longer than {HUNG_SECONDS} s")
+            self.server.call("POST", f"/v1/jobs/{job}/cancel")
+
+        timers = [threading.Timer(SLOW_SECONDS, where), threading.Timer(HUNG_SECONDS, end)]
+        with ExitStack() as undo:
+            for timer in timers:
+                timer.daemon = True
+                timer.start()
+                undo.callback(timer.cancel)
+            yield
+
+    def run(self, what: str, formats: list[str], **more: Any) -> dict[str, bytes]:
+        """Runs a job to its end, tells each stage and gives its files; none where it failed."""
+        started = time.monotonic()
+        id_ = self.submit(formats=formats, **more)
+        told: dict[str, tuple[int, int]] = {}
+        for _ in self.follow(id_, told):
+            pass
+        seconds = time.monotonic() - started
+        job = self.server.finished(id_)
+        if job["state"] != "succeeded":
+            failure = job.get("failure") or {}
+            check(False, f"{what}: {failure.get('kind')}: {failure.get('message')}")
+            return {}
+        files = {}
+        for file in job["artifacts"]:
+            url = f"{self.server.address}/v1/jobs/{id_}/artifacts/{file['name']}"
+            with urllib.request.urlopen(url, timeout=60) as answer:
+                files[file["format"]] = answer.read()
+            keep(f"{what.partition(',')[0].replace(' ', '-')}-{file['name']}", files[file["format"]])
+        peak = job["timings"]["peak_vram_bytes"] / (1 << 30)
+        sizes = ", ".join(f"{name} {len(content)} bytes" for name, content in files.items())
+        check(set(files) == set(formats), f"{what} in {seconds:.1f} s: {sizes}; peak VRAM {peak:.2f} GiB")
+        for stage in job["timings"]["stages"]:
+            step, total = told.get(stage["stage"], (0, 0))
+            print(f"       {stage['stage']}: {step} of {total} steps told, {stage['ms'] / 1000:.2f} s")
+        for note in job.get("notes", []):
+            print(f"       note: {note}")
+        self.told = told
+        return files
+
+    def cancel(self, stage: str) -> None:
+        """Cancels a job while it is in a stage."""
+        pid = self.server.worker()["pid"]
+        id_ = self.submit(formats=["glb"], resolution=1024, **MANY_STEPS)
+        told: dict[str, tuple[int, int]] = {}
+        asked = None
+        for now in self.follow(id_, told):
+            if now == stage and asked is None:
+                asked = time.monotonic()
+                self.server.call("POST", f"/v1/jobs/{id_}/cancel")
+        job = self.server.finished(id_)
+        spent = time.monotonic() - (asked or time.monotonic())
+        last = list(told.items())[-1] if told else None
+        check(
+            job["state"] == "cancelled" and asked is not None,
+            f"cancelled in {stage}: {job['state']} after {spent:.2f} s, last heard of {last}",
+        )
+        check(self.server.ready()["pid"] == pid, "and its worker is ready again, the same")
+
+
+@contextmanager
+def running(trellis: str, work: Path, name: str, *flags: str) -> Iterator[Server]:
+    """A server whose troubles become a failed check. `name`: of its interpreter's launcher."""
+    home = work / f"home-{name}"
+    home.mkdir()
+    flags = ("--warm-up=false", *flags)
+    server = Server(trellis, work / f"python-{name}", home, work / "model", *flags, family="trellis2-")
+    ended = threading.Event()
+    shown = threading.Thread(target=show, args=(home / "log", name, ended))
+    shown.start()
+    try:
+        yield server
+    except (TimeoutError, urllib.error.URLError, RuntimeError) as error:
+        check(False, f"{name}: {type(error).__name__}: {error}")
+        print(json.dumps(server.worker()) if server.process.poll() is None else "the server is gone")
+    finally:
+        server.process.terminate()
+        server.process.wait(60)
+        ended.set()
+        shown.join()
+        keep(f"log-{name}.txt", (home / "log").read_bytes())
+
+
+def show(log: Path, name: str, ended: threading.Event) -> None:
+    """Prints a server's log as it grows."""
+    with log.open(errors="replace") as lines:
+        while True:
+            last = ended.wait(LOG_SECONDS)
+            for line in lines:
+                said = WORKER_LINE.search(line)
+                if NOISE.search(line) is None:
+                    print(f"  {name}| {said[1] if said else line.rstrip()}", flush=True)
+            if last:
+                return
+
+
+def loaded(server: Server) -> None:
+    started = time.monotonic()
+    worker = server.ready()
+    vram = worker["counters"]["vram_bytes"] / (1 << 20)
+    check(True, f"all models are loaded after {time.monotonic() - started:.1f} s: {vram:.0f} MiB VRAM")
+
+
+def sound(content: bytes | None) -> None:
+    if content is not None:
+        wrong = glbs.flaws(content, TEXTURE, RADIUS, FEW_FACES)
+        check(not wrong, f"the GLB is whole and has its materials {'; '.join(wrong)}")
+
+
+def solid(content: bytes | None) -> None:
+    """Whether an STL is closed, and its faces look outwards: a printer's program asks for both."""
+    if content is None:
+        return
+    import io
+
+    import trimesh
+
+    mesh = trimesh.load(io.BytesIO(content), file_type="stl")
+    check(mesh.is_watertight, f"the STL is closed: {len(mesh.faces)} faces")
+    check(mesh.is_winding_consistent, "all faces of the STL look to one side")
+    check(mesh.volume > 0, f"and that is the outer one: {mesh.volume:.0f} mm³")
+
+
+def first(server: Server) -> None:
+    """The GLB, and the ways to end early."""
+    loaded(server)
+    jobs = Jobs(server)
+    sound(jobs.run("512, the first job", ["glb"], resolution=512).get("glb"))
+    jobs.cancel("structured_latent")
+    empty = server.submit(1, 1, picture(alpha=60), model="trellis2-4b")
+    failed(server, "no object in the picture", "no_object", empty)
+
+
+def everything(server: Server) -> None:
+    """Every format, every stage, every other stage to be cancelled in."""
+    jobs = Jobs(server)
+    files = jobs.run("1024, every format", ["glb", "stl", "ply"], resolution=1024)
+    sound(files.get("glb"))
+    solid(files.get("stl"))
+    for stage in CANCELLED_IN:
+        jobs.cancel(stage)
+    jobs.run("1024, another seed", ["glb"], resolution=1024, seed=2)
+    wrong = {
+        stage: jobs.told.get(stage)
+        for stage, total in STEPS.items()
+        if jobs.told.get(stage) != (total, total)
+    }
+    check(not wrong, f"each stage told its last step {wrong or ''}")
+    jobs.run("1536, with few tokens", ["glb"], resolution=1536, max_num_tokens=5000)
+    jobs.run("two pictures", ["glb"], resolution=512, pictures=2, multiimage_algo="multidiffusion")
+    jobs.run("1024, without remeshing", ["glb"], resolution=1024, remesh=False)
+
+
+def tuning(work: Path) -> None:
+    """That FlexGEMM keeps nothing for the number of texels of each job."""
+    record = json.loads((work / "tuning.json").read_text())
+    kept = {kernel.rpartition(".")[2]: len(found) for of in record.values() for kernel, found in of.items()}
+    sampling = kept.get("indice_weighed_sum_fwd_kernel", 0)
+    known = {kernel: count for kernel, count in kept.items() if count}
+    check(sampling == 0, f"reading colours was timed for {sampling} jobs; of FlexGEMM's record: {known}")
+
+
+def failed(server: Server, what: str, kind: str, id_: str) -> None:
+    for _ in Jobs(server).follow(id_, {}):
+        pass
+    job = server.finished(id_)
+    failure = job.get("failure") or {}
+    check(
+        failure.get("kind") == kind,
+        f"{what}: {job['state']}, {failure.get('kind')}: {failure.get('message')}",
+    )
+
+
+def main(trellis: str, work: Path) -> int:
+    name, driver, capability = smi("name,driver_version,compute_cap")
+    print(f"GPU: {name}, driver {driver}, capability {capability}", flush=True)
+    with running(trellis, work, "sphere") as server:
+        with running(trellis, work, "dust", "--trellis2-low-vram") as dust:
+            first(server)
+            print("-- weights that make dust", flush=True)
+            asked = Jobs(dust).submit(formats=["glb"], resolution=512)
+            failed(dust, "random weights", "implausible_result", asked)
+        tuning(work)
+        print("-- everything else", flush=True)
+        everything(server)
+    print("-- low-VRAM mode", flush=True)
+    with running(trellis, work, "low", "--trellis2-low-vram") as server:
+        loaded(server)
+        sound(Jobs(server).run("low VRAM", ["glb"], resolution=1024).get("glb"))
+    wrong = sum(not holds for holds, _ in results)
+    print(f"{len(results) - wrong} passed, {wrong} failed")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], Path(sys.argv[2])))

@@ -1,0 +1,1 @@
+"""Stands in for o-voxel, of which TRELLIS.2's decoder takes one function."""

@@ -1,0 +1,129 @@
+"""From picture to mesh with TRELLIS.2's own classes, tiny, on the CPU: all but what needs kernels.
+
+TRELLIS2_SOURCE names a checkout of microsoft/TRELLIS.2; the packages must have transformers. What the GPU
+alone can do (the GLB's texture, fewer faces) is looked at in tests/gpu.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+from typing import Any
+
+from kit import PACKAGES, ROOT, TorchCase, disc, worker_kit
+
+TINY = ROOT / "tests" / "tiny_trellis2"
+SOURCE = os.environ.get("TRELLIS2_SOURCE")
+RADIUS = 0.12
+VARIABLES = {
+    "ATTN_BACKEND": "sdpa",
+    "SPARSE_ATTN_BACKEND": "flash_attn",
+    "SPARSE_CONV_BACKEND": "flex_gemm",
+    "TRELLIS_SPHERE_RADIUS": str(RADIUS),
+}
+FEW_STEPS = {"ss_sampling_steps": 3, "shape_slat_sampling_steps": 2, "tex_slat_sampling_steps": 2}
+
+
+def usual() -> dict[str, Any]:
+    """A job's parameters for this model, as the server fills them in."""
+    snapshot = ROOT / "crates/trellis-core/src/params/snapshots"
+    text = (snapshot / "trellis_core__params__tests__defaults_are_trellis_own.snap").read_text("utf-8")
+    return dict(json.loads(text.split("---\n", 2)[2])[1])
+
+
+@unittest.skipUnless(SOURCE, "TRELLIS2_SOURCE names no checkout of microsoft/TRELLIS.2")
+@unittest.skipUnless(importlib.util.find_spec("transformers"), "transformers is not installed")
+class TinyTrellis2(TorchCase):
+    variables = {**TorchCase.variables, **VARIABLES}
+    made: Path
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        folder = tempfile.TemporaryDirectory(prefix="trellis2-tiny-")
+        cls.addClassCleanup(folder.cleanup)
+        cls.made = Path(folder.name)
+        subprocess.run([TINY / "source.sh", str(SOURCE), cls.made / "source", "cpu"], check=True)
+        cls.places = [cls.made / "source", TINY / "stand_ins", TINY / "attention", PACKAGES]
+        # What an interpreter was given to find its packages by.
+        cls.places += map(Path, filter(None, os.environ.get("PYTHONPATH", "").split(":")))
+        variables = {"PATH": os.environ["PATH"], "PYTHONPATH": ":".join(map(str, cls.places)), **VARIABLES}
+        command = [sys.executable, "-W", "ignore", TINY / "model.py", "--device", "cpu", cls.made / "model"]
+        subprocess.run(command, env=variables, stdout=subprocess.DEVNULL, check=True)
+
+    def write_model(self) -> None:
+        """The folder of all tests, which none of them changes."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        disc(self.folder / "picture")
+
+    def loaded(self) -> Any:
+        worker = self.start()
+        answer = worker.load(model="trellis2-4b", folder=str(self.made / "model"))
+        self.assertEqual(answer["type"], "loaded", answer)
+        return worker
+
+    def job(self, **changes: Any) -> dict[str, Any]:
+        request = self.request(low_vram=changes.pop("low_vram", False))
+        return {**request, "params": {**usual(), **FEW_STEPS, **changes}}
+
+    def run_job(self, worker: Any, request: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """How it ended, and the steps of each stage."""
+        worker.send(request)
+        steps: dict[str, list[tuple[int, int]]] = {}
+        while (message := worker.until("progress", "done", "failed", "cancelled"))["type"] == "progress":
+            steps.setdefault(message["stage"], []).append((message["step"], message["total"]))
+        return message, steps
+
+    def mesh(self, request: dict[str, Any], name: str) -> Any:
+        import trimesh
+
+        return trimesh.load(Path(request["out"]) / name, process=True)
+
+    def test_a_picture_becomes_a_mesh_and_each_step_is_told(self) -> None:
+        request = self.job(resolution=512, formats=["stl", "ply"])
+        done, steps = self.run_job(self.loaded(), request)
+        self.assertEqual(done["type"], "done", done)
+        self.assertEqual(steps["sparse_structure"], [(step, 3) for step in range(4)])
+        self.assertEqual(steps["structured_latent"], [(step, 2) for step in range(3)])
+        self.assertEqual(steps["texture_latent"], [(step, 2) for step in range(3)])
+        self.assertEqual(steps["decode"], [(step, 8) for step in range(9)])
+        solid, coloured = self.mesh(request, "model.stl"), self.mesh(request, "model.ply")
+        self.assertTrue(solid.is_watertight)
+        for extent in coloured.extents:
+            self.assertAlmostEqual(extent, 2 * RADIUS, delta=2 / 512)
+        self.assertGreater(coloured.visual.vertex_colors[:, :3].std(axis=0).min(), 20, "it has stripes")
+
+    def test_the_cascade_is_as_fine_as_was_asked(self) -> None:
+        request = self.job(resolution=1024, formats=["stl"], low_vram=True)
+        done, steps = self.run_job(self.loaded(), request)
+        self.assertEqual(done["type"], "done", done)
+        self.assertEqual(steps["condition"][-1], (2, 2))
+        self.assertEqual(steps["structured_latent"], [(step, 4) for step in range(5)])
+        solid = self.mesh(request, "model.stl")
+        # A sphere's voxels are as many as its surface, times 1.5: so many faces has a side.
+        expected = 2 * 1.5 * 4 * 3.14 * (RADIUS * 1024) ** 2
+        self.assertAlmostEqual(len(solid.faces) / expected, 1, delta=0.1)
+
+    def test_a_cancel_is_heard_in_each_flow_and_while_decoding(self) -> None:
+        worker = self.loaded()
+        for stage in ("sparse_structure", "structured_latent", "texture_latent", "decode"):
+            request = self.job(resolution=512, formats=["ply"], **{name: 8 for name in FEW_STEPS})
+            worker.send(request)
+            while worker.until("progress")["stage"] != stage:
+                pass
+            worker.send({"type": "cancel", "job": request["job"]})
+            self.assertEqual(worker.until("cancelled", "done", "failed")["type"], "cancelled", stage)
+        done, _ = self.run_job(worker, self.job(resolution=512, formats=["stl"]))
+        self.assertEqual(done["type"], "done", "nothing is left behind")
+
+
+if __name__ == "__main__":
+    worker_kit.LIMIT_SECONDS = 600
+    unittest.main()
