@@ -54,6 +54,10 @@ impl Trouble {
     /// For people, while waiting.
     pub(crate) fn sentence(&self) -> String {
         match self {
+            Self::Transport(error) if error.is_connect() => {
+                let host = error.url().and_then(reqwest::Url::host_str);
+                format!("{} cannot be reached", host.unwrap_or("the hub"))
+            }
             Self::Transport(_) | Self::Cut => "the connection was lost".to_owned(),
             Self::Status { status, .. } => format!("the hub answered {status}"),
         }
@@ -139,6 +143,18 @@ mod tests {
                 "{code}"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn who_cannot_be_reached_is_told_from_a_connection_that_was_lost() {
+        // Nothing listens on port 1.
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let error = client.get("http://127.0.0.1:1/").send().await.unwrap_err();
+        assert_eq!(
+            Trouble::Transport(error).sentence(),
+            "127.0.0.1 cannot be reached"
+        );
+        assert_eq!(Trouble::Cut.sentence(), "the connection was lost");
     }
 
     #[test]
