@@ -123,7 +123,7 @@ test("the sample, a paste and several pictures", () => visit(chromium, {}, async
 }));
 
 test("the panel sends what the contract names", () => visit(chromium, {}, async (page, running) => {
-  const { properties } = Object.values((await running.contract()).components.schemas).find((schema) => schema.properties?.model?.enum?.[0] === "trellis-image-large");
+  const { properties } = Object.values((await running.contract()).components.schemas).find((schema) => schema.properties?.model?.enum?.join() === "trellis-image-large");
   await drop(page, DUCK);
   await page.getByRole("radio", { name: "Draft" }).click();
   await page.getByLabel("Seed", { exact: true }).fill("77");
