@@ -121,7 +121,7 @@ class LatentFlow:
         return inner + (beside[:, places.parent] if block.upsample else beside)
 
     def _convolved(self, conv: Any, h: Any, around: Any) -> Any:
-        """Of (B, M, C) what the voxels are given by those `around` them (N, 27), where `M` is none."""
+        """Of (B, M, C) what the voxels get from those `around` them (N, 27); `M` stands for a missing one."""
         if conv not in self._weights:
             out, channels = conv.weight.shape[0], conv.weight.shape[-1]
             weight = conv.weight.reshape(out, AROUND, channels)
