@@ -291,6 +291,7 @@ def worker_alone(home: Path, png: bytes) -> None:
     until("loaded")
     request = json.loads(GENERATE.read_text().split("---", 2)[2])
     request["params"]["quality"] = "exact"
+    request.pop("latents", None)
 
     def job(number: int) -> None:
         scratch = home / str(number)
