@@ -111,14 +111,22 @@ def cut_off_a_worker_and_an_api(now: Round, worker: object) -> str:
         answer = now.answered_well(submitted, f"{api.name}, cut off, was given a job")
     if answer and answer.status in (200, 202):
         now.accepted(str(answer.json()["id"]))
-    until(f"{api.name} is ready again", 30, lambda: ask(api, "GET", "/readyz").status == 200)
+    until(f"{api.name} is ready again", 30, lambda: is_ready(api))
     return f"{worker.name} and {api.name} cut off for {CUT_OFF} s"
 
 
 def becomes_unready(api: object) -> bool:
     try:
-        return bool(until("it is not ready", CUT_OFF - 5, lambda: ask(api, "GET", "/readyz").status == 503))
+        return bool(until("it is not ready", CUT_OFF - 5, lambda: not is_ready(api)))
     except RuntimeError:
+        return False
+
+
+def is_ready(api: object) -> bool:
+    """As a load balancer asks: no answer is one too."""
+    try:
+        return ask(api, "GET", "/v1/health/ready", timeout=5).status == 200
+    except Unanswered:
         return False
 
 

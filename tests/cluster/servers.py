@@ -29,7 +29,7 @@ class Server:
         self.skew = ""
         self.starts = 0
         folder.mkdir()
-        self.start(); time.sleep(1)  # TEMPORARY
+        self.start()
 
     @property
     def name(self) -> str:
@@ -164,7 +164,7 @@ def wrong_refusal(answer: Answer) -> str:
     if not (answer.headers.get("retry-after") or "").isdigit():
         return f"refused without Retry-After: {said}"
     problem = answer.json()
-    if not all(problem.get(word) for word in ("kind", "detail", "fix")):
+    if not all(problem.get(word) for word in ("type", "detail", "fix")):
         return f"refused without a word on what to do: {said}"
     if re.search(r"PANIC|SQLSTATE|code [0-9A-Z]{5}|/var/", str(problem)):
         return f"refused in the database's words: {said}"

@@ -178,7 +178,9 @@ fn with_retry(problem: Problem) -> Problem {
             problem.retry_after(QUEUE_RETRY_SECONDS)
         }
         (StatusCode::SERVICE_UNAVAILABLE, "server_busy") => problem.retry_after(BUSY_RETRY_SECONDS),
-        (StatusCode::SERVICE_UNAVAILABLE, _) => problem.retry_after(STORAGE_RETRY_SECONDS),
+        (StatusCode::SERVICE_UNAVAILABLE, _) | (StatusCode::INSUFFICIENT_STORAGE, "storage_full") => {
+            problem.retry_after(STORAGE_RETRY_SECONDS)
+        }
         _ => problem,
     }
 }

@@ -4,8 +4,8 @@ use std::error::Error as _;
 use std::path::PathBuf;
 
 use deadpool_postgres::PoolError;
-use tokio_postgres::error::SqlState;
-use trellis_jobs::StoreError;
+use tokio_postgres::error::{Severity, SqlState};
+use trellis_jobs::{StoreError, Undecided};
 
 /// What the database or the way to it said.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,6 +17,8 @@ pub struct PostgresFailure {
     pub message: String,
     /// Whether the same call may succeed on another connection.
     passes: bool,
+    /// Whether the connection ended with these words, or all of the database did: nobody knows what became of a commit then.
+    pub(crate) ended: bool,
 }
 
 /// Why a database is not used.
@@ -55,6 +57,7 @@ impl PostgresFailure {
             code: None,
             message,
             passes: true,
+            ended: true,
         }
     }
 }
@@ -73,13 +76,20 @@ pub(crate) fn failed(error: &tokio_postgres::Error) -> StoreError {
                 || error
                     .source()
                     .is_some_and(<dyn std::error::Error>::is::<std::io::Error>),
+            ended: true,
         });
     };
+    // A database that finds no room for its log stops, and starts again.
+    let stops = said.parsed_severity() == Some(Severity::Panic);
     let failure = PostgresFailure {
         code: Some(said.code().code().to_owned()),
         message: said.message().to_owned(),
-        passes: passes(said.code()),
+        passes: stops || passes(said.code()),
+        ended: stops || said.parsed_severity() == Some(Severity::Fatal),
     };
+    if stops {
+        return unavailable(failure);
+    }
     let source = Box::new(failure.clone());
     match said.code().code() {
         "53100" => StoreError::Full { source },
@@ -116,6 +126,16 @@ pub(crate) fn odd(error: impl std::error::Error + Send + Sync + 'static) -> Stor
 pub(crate) fn unavailable(failure: PostgresFailure) -> StoreError {
     StoreError::Unavailable {
         source: Box::new(failure),
+    }
+}
+
+/// The same, where an earlier try of the call may have been committed.
+pub(crate) fn undecided(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Unavailable { source } => StoreError::Unavailable {
+            source: Box::new(Undecided { source }),
+        },
+        error => error,
     }
 }
 

@@ -16,7 +16,7 @@ use tracing::debug;
 use trellis_jobs::{StoreError, Wake};
 
 use crate::Clock;
-use crate::error::{PostgresFailure, failed, may_pass, no_connection, odd, unavailable};
+use crate::error::{PostgresFailure, failed, may_pass, no_connection, odd, unavailable, undecided};
 
 /// So long a call is run again before its caller is told.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -206,7 +206,11 @@ pub(crate) async fn write<T>(
     let mut again = false;
     loop {
         match within(once(pool, clock, durability, change, &mut again)).await {
-            Err(error) if may_pass(&error) => pauses.next(error).await?,
+            Err(error) if may_pass(&error) => {
+                if let Err(error) = pauses.next(error).await {
+                    return Err(if again { undecided(error) } else { error });
+                }
+            }
             done => return done,
         }
     }
@@ -249,15 +253,10 @@ async fn once<T>(
 /// Whether the database itself refused, rather than that its answer was lost.
 fn is_said(error: &StoreError) -> bool {
     match error {
-        StoreError::Unavailable { source } => {
-            source.downcast_ref::<PostgresFailure>().is_some_and(|failure| {
-                // A shutdown in the middle of a commit leaves it open.
-                failure
-                    .code
-                    .as_deref()
-                    .is_some_and(|code| !code.starts_with("57P"))
-            })
-        }
+        // Also a shutdown in the middle of a commit leaves it open.
+        StoreError::Unavailable { source } => source
+            .downcast_ref::<PostgresFailure>()
+            .is_some_and(|failure| !failure.ended),
         StoreError::Full { .. } | StoreError::Corrupt { .. } => true,
         _ => false,
     }

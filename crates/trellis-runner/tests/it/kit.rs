@@ -363,9 +363,14 @@ impl Place {
     }
 
     pub(crate) fn run(&self, settings: RunnerSettings) -> Running {
+        self.run_on(Arc::new(self.store.clone()), settings)
+    }
+
+    /// With another way to its store.
+    pub(crate) fn run_on(&self, store: Arc<dyn JobStore>, settings: RunnerSettings) -> Running {
         let registry = Registry::new(self.backends.clone());
         let mut runner = Runner::new(
-            Arc::new(self.store.clone()),
+            store,
             self.blobs.clone(),
             registry,
             self.origin(),
