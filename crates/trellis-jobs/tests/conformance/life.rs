@@ -12,7 +12,7 @@ use super::Fixture;
 use super::kit::{LEASE, at, claim, file, new_job, outcome, outcome_of, step, worker};
 use crate::rules::Command;
 use crate::{
-    Applied, CacheKey, Heartbeat, JobQuery, JobStore, NewJob, Owner, Recovered, Seen, StoreError, StoreStats,
+    Applied, CacheKey, Heartbeat, JobQuery, JobStore, Lease, NewJob, Owner, Recovered, Seen, StoreError, StoreStats,
     StoredJob,
 };
 
