@@ -32,7 +32,9 @@ impl Forgetful {
 
     fn answer<T>(&self, done: T) -> Result<T, StoreError> {
         let one_less = |lost: u32| lost.checked_sub(1);
-        let lost = self.lost.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less);
+        let lost = self
+            .lost
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less);
         match lost {
             Err(_) => Ok(done),
             Ok(_) => Err(StoreError::Unavailable {

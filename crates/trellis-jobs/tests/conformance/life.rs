@@ -12,8 +12,8 @@ use super::Fixture;
 use super::kit::{LEASE, at, claim, file, new_job, outcome, outcome_of, step, worker};
 use crate::rules::Command;
 use crate::{
-    Applied, CacheKey, Heartbeat, JobQuery, JobStore, Lease, NewJob, Owner, Recovered, Seen, StoreError, StoreStats,
-    StoredJob,
+    Applied, CacheKey, Heartbeat, JobQuery, JobStore, Lease, NewJob, Owner, Recovered, Seen, StoreError,
+    StoreStats, StoredJob,
 };
 
 fn states(job: &Job) -> Vec<(JobState, u32)> {

@@ -263,7 +263,10 @@ impl<F: Fixture> Game<F> {
                 let told_before = self.model.jobs.get(&lease.job).is_some_and(|known| {
                     known.state == JobState::Succeeded && known.attempt == lease.attempt
                 });
-                assert_eq!(!lost, told_before || self.model.leave(&lease, JobState::Succeeded));
+                assert_eq!(
+                    !lost,
+                    told_before || self.model.leave(&lease, JobState::Succeeded)
+                );
             }
             Call::Fail(_) => {
                 let lost = lost(

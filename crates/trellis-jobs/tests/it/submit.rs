@@ -127,10 +127,14 @@ async fn pictures_stay_where_nobody_knows_whether_the_job_was_accepted() {
         store: Arc::new(Forgetful::new(Arc::new(place.store.clone()), 1)),
         ..place.jobs()
     };
-    let lost = submit(&jobs, of(vec![picture(4)]), keyed("key", "")).await.unwrap_err();
+    let lost = submit(&jobs, of(vec![picture(4)]), keyed("key", ""))
+        .await
+        .unwrap_err();
     assert_eq!(lost.kind(), "database_unavailable");
     // Asked again, it answers with the same job, and only that one's pictures are kept.
-    let again = submit(&jobs, of(vec![picture(4)]), keyed("key", "")).await.unwrap();
+    let again = submit(&jobs, of(vec![picture(4)]), keyed("key", ""))
+        .await
+        .unwrap();
     assert!(again.replayed);
     let id = again.job.id;
     assert_eq!(place.blobs.jobs().await.unwrap(), [id]);

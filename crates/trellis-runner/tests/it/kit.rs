@@ -369,13 +369,7 @@ impl Place {
     /// With another way to its store.
     pub(crate) fn run_on(&self, store: Arc<dyn JobStore>, settings: RunnerSettings) -> Running {
         let registry = Registry::new(self.backends.clone());
-        let mut runner = Runner::new(
-            store,
-            self.blobs.clone(),
-            registry,
-            self.origin(),
-            settings,
-        );
+        let mut runner = Runner::new(store, self.blobs.clone(), registry, self.origin(), settings);
         if let Some(maker) = &self.previews {
             runner = runner.with_previews(maker.clone());
         }
