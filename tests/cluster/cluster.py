@@ -7,6 +7,7 @@ import itertools
 import os
 import random
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,6 +41,15 @@ class Cluster:
 
     def any_api(self) -> Iterator[Server]:
         return itertools.cycle(random.sample(self.apis, len(self.apis)))
+
+    def wait(self) -> None:
+        """Until all of them know of each other."""
+        for api in self.apis:
+            api.address()
+        nodes = "SELECT count(*) FROM trellis.nodes"
+        until("all servers are there", 60, lambda: self.databases.primary.ask(nodes) == str(APIS + WORKERS))
+        # The others' next look.
+        time.sleep(5)
 
     def held_by(self, worker: Server) -> int:
         """How many jobs it works on."""
@@ -96,8 +106,7 @@ def main() -> int:
     cluster = Cluster(trellis, folder)
     problems = jobs = failed = 0
     try:
-        for api in cluster.apis:
-            api.address()
+        cluster.wait()
         for number, fault in enumerate(faults):
             one = Round(cluster, number)
             one.run(fault)
