@@ -22,10 +22,10 @@ fn kinds() -> Vec<Kind> {
         },
     };
     vec![
-        kind(BackendChoice::Auto, 0),
-        kind(BackendChoice::Auto, 2),
-        kind(BackendChoice::Trellis, 1),
-        kind(BackendChoice::Relief, 0),
+        kind(Auto, 0),
+        kind(Auto, 2),
+        kind(Trellis, 1),
+        kind(Relief, 0),
     ]
 }
 
