@@ -1,7 +1,7 @@
 //! From event to event: a job comes, or a GPU is done with one.
 //!
 //! No free GPU that can do a job waits while that job waits: whoever becomes free asks the policy at once, and a job that
-//! comes is offered to the free ones first. Times are counted from the beginning.
+//! comes is offered to the free ones first.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -9,66 +9,8 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use trellis_core::Demand;
-use trellis_jobs::{Ability, Needs};
 
-use crate::Policy;
-
-/// What jobs ask for and need, as the store has it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Kind {
-    /// Backend and model.
-    pub demand: Demand,
-    /// What else.
-    pub needs: Needs,
-}
-
-/// GPUs that are alike.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Pool {
-    /// How many.
-    pub gpus: usize,
-    /// What they serve.
-    pub demands: Vec<Demand>,
-    /// What they can do.
-    pub ability: Ability,
-}
-
-/// A job as it comes.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Job {
-    /// When it is accepted.
-    pub at: Duration,
-    /// Whose it is, by number.
-    pub owner: usize,
-    /// Which of the kinds, by number.
-    pub kind: usize,
-    /// How long a GPU works on it.
-    pub takes: Duration,
-}
-
-/// The beginning of the work on a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Started {
-    /// When.
-    pub at: Duration,
-    /// The pool whose GPU it is.
-    pub pool: usize,
-}
-
-impl Started {
-    /// How long the job waited that came at `came`.
-    pub fn waited(&self, came: Duration) -> Duration {
-        self.at.saturating_sub(came)
-    }
-}
-
-impl Pool {
-    /// Whether its GPUs take such jobs.
-    pub fn takes(&self, kind: &Kind) -> bool {
-        self.demands.contains(&kind.demand) && self.ability.meets(&kind.needs)
-    }
-}
+use crate::{Job, Kind, Policy, Pool, Started};
 
 /// Runs until the last job is done. `jobs` are in the order in which they come; a GPU that takes one is held for `claim`
 /// before work begins. `None`: no GPU takes such jobs.

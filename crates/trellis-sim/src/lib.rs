@@ -1,6 +1,7 @@
 //! How long jobs wait for a GPU where many servers share their jobs: a simulation from event to event.
 //!
 //! ```text
+//! parts.rs      jobs and GPUs
 //! workload.rs   who submits which job when, and how long it takes (`seconds.rs`: as it was measured)
 //! policy.rs     whose turn it is: the rule of the stores itself, and a plain queue to compare with
 //! engine.rs     jobs come, GPUs become free, and each free GPU takes the job that the policy says
@@ -12,6 +13,7 @@
 //! and results that are given again.
 
 mod engine;
+mod parts;
 mod policy;
 mod replay;
 mod report;
@@ -19,7 +21,8 @@ mod seconds;
 mod waits;
 mod workload;
 
-pub use engine::{Job, Kind, Pool, Started, run};
+pub use engine::run;
+pub use parts::{Job, Kind, Pool, Started};
 pub use policy::{InOrder, Policy, Turns};
 pub use replay::{ReplayError, replay};
 pub use report::{Asked, Line, lines, table};

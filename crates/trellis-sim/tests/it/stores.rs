@@ -21,12 +21,7 @@ fn kinds() -> Vec<Kind> {
             ..Needs::default()
         },
     };
-    vec![
-        kind(Auto, 0),
-        kind(Auto, 2),
-        kind(Trellis, 1),
-        kind(Relief, 0),
-    ]
+    vec![kind(Auto, 0), kind(Auto, 2), kind(Trellis, 1), kind(Relief, 0)]
 }
 
 fn pools() -> Vec<Pool> {
