@@ -57,13 +57,16 @@ const FORMATS = {
 /** @param {string} format */
 export const formatName = (format) => FORMATS[format] ?? format;
 
+/** @type {Record<string, string>} */
+const NAMES = { trellis: "TRELLIS", trellis2: "TRELLIS.2" };
+
 /** Where a result comes from, in sentences. @param {Job} job */
 export function provenance(job) {
   const made = job.provenance;
   const backend = job.made_by ?? made?.backend;
   if (!backend) return [];
   const preview = backend === "relief";
-  const named = { trellis: "TRELLIS", trellis2: "TRELLIS.2" }[backend] ?? backend;
+  const named = NAMES[backend] ?? backend;
   const lines = [preview ? "Made by the preview backend from the picture’s outline, not by TRELLIS." : `Made by ${named}${made?.gpu ? ` on ${made.gpu.name}` : ""}.`];
   if (made) {
     lines.push(`Seed ${made.params.seed}, trellis-server ${made.server.version}. The file carries this record.`);

@@ -1,7 +1,7 @@
 """What sampling made, as a file: from it the formats can be made again without sampling.
 
-A safetensors file of tensors, kept bit by bit, so that decoding them gives what decoding at once gave. Which there
-are is the family's to say.
+A safetensors file of tensors, kept bit by bit, so that decoding them gives what decoding at once gave. Which
+there are is the family's to say.
 """
 
 from __future__ import annotations

@@ -169,8 +169,8 @@ class Trellis1:
         return decoded
 
     def latents(self, decoded: dict[str, Any]) -> Save:
-        """`coords` has four whole numbers for each voxel, the sample (always 0) and its place in the grid; `feats`
-        a number for each channel."""
+        """`coords` has four whole numbers for each voxel, the sample (always 0) and its place in the grid;
+        `feats` a number for each channel."""
         return latents.saving({name: getattr(decoded[LATENTS], name) for name in SAMPLED})
 
     def revive(self, run: Run, latents_file: Path) -> dict[str, Any]:

@@ -1,5 +1,6 @@
-"""What TRELLIS.2 sampled for a job, as it is kept: the places of a sparse grid, at each the numbers of the shape and, where a
-format shows colours, those of the texture; and the resolution that they are for, which may be a smaller one than was asked for.
+"""What TRELLIS.2 sampled for a job, as it is kept: the places of a sparse grid, at each the numbers of the
+shape and, where a format shows colours, those of the texture; and the resolution that they are for, which may
+be a smaller one than was asked for.
 """
 
 from __future__ import annotations
