@@ -58,9 +58,17 @@ async fn a_glb_of_either_model_is_made_again_without_sampling() {
     let client = Client::new(&server.address);
     let export = |id: &str, words: &[&str]| -> Command {
         let mut call = trellis(home.path());
-        call.args(["jobs", "export", "--server", &server.address, id, "--format", "glb"])
-            .args(["-o", "again.glb", "--json"])
-            .args(words);
+        call.args([
+            "jobs",
+            "export",
+            "--server",
+            &server.address,
+            id,
+            "--format",
+            "glb",
+        ])
+        .args(["-o", "again.glb", "--json"])
+        .args(words);
         call
     };
     for (name, made_by, words, field, value) in [
