@@ -70,7 +70,20 @@ class Postgres:
     def follow(self, primary: Postgres) -> None:
         """Becomes its standby, with a new copy of its data."""
         shutil.rmtree(self.data, ignore_errors=True)
-        how = ["-h", primary.host, "-U", "trellis", "-D", str(self.data), "-R", "-X", "stream", "--no-sync", "-c", "fast"]
+        how = [
+            "-h",
+            primary.host,
+            "-U",
+            "trellis",
+            "-D",
+            str(self.data),
+            "-R",
+            "-X",
+            "stream",
+            "--no-sync",
+            "-c",
+            "fast",
+        ]
         self.call("pg_basebackup", *how)
         self.start()
 
@@ -112,7 +125,11 @@ class Postgres:
         raise RuntimeError("the standby does not follow")
 
     def has_its_standby(self) -> bool:
-        return self.ask("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") == "1"
+        try:
+            return self.ask("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") == "1"
+        except RuntimeError:
+            # It starts or stops.
+            return False
 
     def promote(self) -> None:
         # It has nobody to wait for until another one follows it.

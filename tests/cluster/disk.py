@@ -6,8 +6,8 @@ import os
 import subprocess
 from pathlib import Path
 
-# Limits of the control group that all processes and the kernel's own writers are in. In version 2 that group has none, and
-# those of others leave out what the file system's journal writes.
+# Limits of the control group that all processes and the kernel's own writers are in. In version 2 that group has none,
+# and another one would leave out what the file system's journal writes.
 WRITES = Path("/sys/fs/cgroup/blkio/blkio.throttle.write_iops_device")
 
 
@@ -42,7 +42,7 @@ class Disk:
 
     def slow(self, writes_a_second: int) -> None:
         """From now on it does no more than so many."""
-        number = os.stat(self.folder).st_dev
+        number = self.folder.stat().st_dev
         WRITES.write_text(f"{os.major(number)}:{os.minor(number)} {writes_a_second}\n")
 
     def fast(self) -> None:

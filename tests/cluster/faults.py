@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from database import Postgres
 from rounds import Round, pause_between
-from servers import Answer, Unanswered, ask, faketime, submit_once, until, wrong_refusal
+from servers import Server, Unanswered, ask, faketime, submit_once, until, wrong_refusal
 
 # A lease is 30 s; a server that was stopped for longer has lost its jobs.
 TOO_LATE = 40
@@ -76,8 +78,8 @@ def cut_off_the_standby(now: Round) -> str:
 
 
 def silence(now: Round) -> str:
-    """A worker is stopped for longer than its lease and goes on with its job; another one and an API are cut off from the
-    database and the storage meanwhile, and joined again."""
+    """A worker is stopped for longer than its lease and goes on with its job; another worker and an API are cut off
+    from the database and the storage meanwhile."""
     cluster = now.cluster
     stopped = cluster.begun()
     stopped.pause()
@@ -93,43 +95,44 @@ def silence(now: Round) -> str:
     return done
 
 
-def cut_off_a_worker_and_an_api(now: Round, worker: object) -> str:
+def cut_off_a_worker_and_an_api(now: Round, worker: Server) -> str:
     cluster = now.cluster
-    worker = worker or random.choice(cluster.workers)
     api = random.choice(cluster.apis)
     cut = [worker.machine, api.machine]
     for machine in cut:
         machine.cut()
     since = time.monotonic()
     with ThreadPoolExecutor() as pool:
-        submitted = pool.submit(submit_once, api, now.picture(), now.key(), 60)
-        read = pool.submit(ask, api, "GET", f"/v1/jobs/{now.jobs[0]}", timeout=CUT_OFF)
+        picture, key = now.picture(), now.key()
+        submitted = pool.submit(submit_once, api, picture, key, 60)
+        read = pool.submit(ask, api, f"GET /v1/jobs/{now.jobs[0]}", timeout=CUT_OFF)
         told_unready = pool.submit(becomes_unready, api)
         now.must(told_unready.result(), f"{api.name} calls itself ready without its database")
         now.answered_well(read, f"{api.name}, cut off, was asked for a job")
         time.sleep(max(0, since + CUT_OFF - time.monotonic()))
         for machine in cut:
             machine.join()
-        answer = now.answered_well(submitted, f"{api.name}, cut off, was given a job")
-    if answer and answer.status in (200, 202):
-        now.accepted(str(answer.json()["id"]))
+        now.answered_well(submitted, f"{api.name}, cut off, was given a job")
+    # Whatever became of it.
+    now.submit_as(picture, key)
     until(f"{api.name} is ready again", 30, lambda: is_ready(api))
     return f"{worker.name} and {api.name} cut off for {CUT_OFF} s"
 
 
-def becomes_unready(api: object) -> bool:
+def becomes_unready(api: Server) -> bool:
     try:
         return bool(until("it is not ready", CUT_OFF - 5, lambda: not is_ready(api)))
     except RuntimeError:
         return False
 
 
-def is_ready(api: object) -> bool:
+def is_ready(api: Server) -> bool:
     """As a load balancer asks: no answer is one too."""
     try:
-        return ask(api, "GET", "/v1/health/ready", timeout=5).status == 200
+        answer = ask(api, "GET /v1/health/ready", timeout=5)
     except Unanswered:
         return False
+    return answer.status == 200
 
 
 def set_clocks_wrong(now: Round) -> str:
@@ -180,42 +183,59 @@ def slow_down_a_disk(now: Round) -> str:
 
 
 def fill_the_primarys_disk(now: Round) -> str:
-    primary = now.cluster.databases.primary
+    primary: Postgres = now.cluster.databases.primary
     if primary.disk.why_not:
         return f"skipped: {primary.disk.why_not}"
     primary.disk.fill()
-    refusals = []
+    refused, tried = refused_by(now, primary)
+    now.must(len(refused) > 0, "nothing was refused while the primary's disk was full")
+    primary.disk.empty()
+    stopped = 0
+
+    def works() -> bool:
+        # It stops if there is no room for its log; whoever looks after it starts it, as systemd does.
+        nonlocal stopped
+        if primary.has_ended():
+            stopped += 1
+            primary.start()
+        return primary.is_ready() and primary.has_its_standby()
+
+    until("the primary works again, and its standby", 60, works)
+    # Whoever was refused asks again.
+    for picture, key in tried:
+        now.submit_as(picture, key)
+    return f"the primary's disk full, refused with {refused}{', PostgreSQL stopped' if stopped else ''}"
+
+
+def refused_by(now: Round, primary: Postgres) -> tuple[list[int], list[tuple[bytes, str]]]:
+    """Submits until two submissions were refused: with which status, and those that were not accepted."""
+    refused: list[int] = []
+    tried: list[tuple[bytes, str]] = []
     for _ in range(40):
-        api = next(now.cluster.any_api())
+        picture, key = now.picture(), now.key()
         try:
-            answer = submit_once(api, now.picture(), now.key())
+            answer = submit_once(next(now.cluster.any_api()), picture, key)
         except Unanswered:
+            tried.append((picture, key))
             continue
         if answer.status in (200, 202):
             now.accepted(str(answer.json()["id"]))
             use_up_the_log(primary)
             continue
-        refusals.append(answer.status)
+        tried.append((picture, key))
+        refused.append(answer.status)
         now.must_not(wrong_refusal(answer))
-        if len(refusals) == 2:
+        if len(refused) == 2:
             break
-    now.must(len(refusals) > 0, "nothing was refused while the primary's disk was full")
-    primary.disk.empty()
-    ended = primary.has_ended()
-    # It stops where there is no room for its log; whoever looks after it starts it, systemd say.
-    if not until("it is ready, or has ended", 60, lambda: primary.has_ended() or primary.is_ready()) or primary.has_ended():
-        ended = True
-        primary.start()
-    until("the standby follows again", 60, now.cluster.databases.primary.has_its_standby)
-    return f"the primary's disk full, refused with {refusals}{', PostgreSQL stopped' if ended else ''}"
+    return refused, tried
 
 
-def use_up_the_log(primary: object) -> None:
+def use_up_the_log(primary: Postgres) -> None:
     """So that a few jobs find no room, rather than thousands."""
-    try:
-        primary.ask("SELECT count(pg_logical_emit_message(true, 'room', repeat('x', 250000))) FROM generate_series(1, 8)")
-    except RuntimeError:
-        pass
+    much = "SELECT count(pg_logical_emit_message(true, 'room', repeat('x', 250000))) FROM generate_series(1, 8)"
+    # It may stop while it is asked.
+    with contextlib.suppress(RuntimeError):
+        primary.ask(much)
 
 
 Fault = Callable[[Round], str]

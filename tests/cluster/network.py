@@ -1,7 +1,8 @@
 """Machines in networks of their own: a front one for clients, a back one for databases and storage.
 
-Each machine is a network namespace with a cable to a bridge for either. A cable that is pulled swallows what is sent: nobody is
-told, as where a switch fails. Names and addresses are those of the namespace that run.sh begins with, not of this machine.
+Each machine is a network namespace with a cable to a bridge for either. A cable that is pulled swallows what is sent
+and tells nobody, as if a switch had failed. All of it is in the namespace that run.sh begins with: nothing of this
+machine changes.
 """
 
 from __future__ import annotations

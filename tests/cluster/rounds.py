@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,15 +66,20 @@ class Round:
         for _ in range(jobs):
             time.sleep(seconds_apart)
             picture, key = self.picture(), self.key()
-            refused: list[str] = []
-            job = submit(self.cluster.any_api(), picture, key, refused)
-            for wrong in refused:
-                self.must_not(wrong)
-            self.accepted(job)
+            job = self.submit_as(picture, key)
             # Asked again under the same key, the answer is the same job.
             if random.random() < 0.3:
-                again = submit(self.cluster.any_api(), picture, key, refused)
+                again = submit(self.cluster.any_api(), picture, key, [])
                 self.must(again == job, f"{key} was accepted twice, as {job} and {again}")
+
+    def submit_as(self, picture: bytes, key: str) -> str:
+        """Until it is accepted; whoever refuses it meanwhile says so well."""
+        refused: list[str] = []
+        job = submit(self.cluster.any_api(), picture, key, refused)
+        for wrong in refused:
+            self.must_not(wrong)
+        self.accepted(job)
+        return job
 
     def answered_well(self, asked: Future[Answer], what: str) -> Answer | None:
         """Whether there was an answer, and one that helps."""
@@ -118,7 +124,7 @@ class Round:
         """The invariants, of one job that was accepted."""
 
         def ended() -> dict[str, Any] | None:
-            answer = ask(next(self.cluster.any_api()), "GET", f"/v1/jobs/{job}")
+            answer = ask(next(self.cluster.any_api()), f"GET /v1/jobs/{job}")
             found = answer.json() if answer.status == 200 else {}
             self.must(answer.status != 404, f"{job} was accepted and is lost")
             return found if found.get("state") in FINAL else None
@@ -128,7 +134,7 @@ class Round:
         finals = [entry for entry in found["history"] if entry["state"] in FINAL]
         self.must(len(finals) == 1, f"{job} ended {len(finals)} times")
         for api in self.cluster.apis:
-            same = until(f"{api.name} tells of {job}", 60, lambda api=api: self.told_by(api, job))
+            same = until(f"{api.name} tells of {job}", 60, partial(self.told_by, api, job))
             self.must(same == found, f"{api.name} tells of {job} otherwise: {same}, not {found}")
         wrong = until("the files are read", 60, lambda: [damage(next(self.cluster.any_api()), found)])[0]
         self.must_not(wrong)
@@ -137,14 +143,16 @@ class Round:
         self.judge_events(found, follower)
 
     def told_by(self, api: Server, job: str) -> dict[str, Any] | None:
-        answer = ask(api, "GET", f"/v1/jobs/{job}")
+        answer = ask(api, f"GET /v1/jobs/{job}")
         return answer.json() if answer.status == 200 else None
 
     def judge_events(self, found: dict[str, Any], follower: Follower) -> None:
         job = found["id"]
         follower.join(120)
         self.must(follower.over, f"the events of {job} have no end: {follower.states}")
-        self.must(follower.seen == sorted(set(follower.seen)), f"events of {job} out of order or twice: {follower.seen}")
+        self.must(
+            follower.seen == sorted(set(follower.seen)), f"events of {job} out of order or twice: {follower.seen}"
+        )
         told = [state for state in follower.states if state in FINAL]
         self.must(told == [found["state"]], f"{job}: its followers were told {follower.states}")
         listed = [entry["state"] for entry in found["history"]]

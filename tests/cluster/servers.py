@@ -43,7 +43,15 @@ class Server:
     def start(self) -> None:
         self.starts += 1
         self.log = self.folder / f"log-{self.starts}"
-        command = [str(self.program), "serve", "--data-dir", str(self.folder / "data"), "--role", self.role, *self.flags]
+        command = [
+            str(self.program),
+            "serve",
+            "--data-dir",
+            str(self.folder / "data"),
+            "--role",
+            self.role,
+            *self.flags,
+        ]
         if self.role == "api":
             command += ["--host", self.machine.front, "--port", "0"]
             command += ["--insecure-no-auth"] if self.machine.number is not None else []
@@ -104,14 +112,14 @@ class Answer:
 
 def ask(
     server: Server,
-    method: str,
-    path: str,
+    what: str,
     body: bytes | None = None,
     headers: dict[str, str] | None = None,
     timeout: float = 30,
 ) -> Answer:
     try:
         connection = server.connection(timeout)
+        method, path = what.split(" ", 1)
         connection.request(method, path, body, headers or {})
         answer = connection.getresponse()
         return Answer(answer.status, answer.headers, answer.read())
@@ -135,15 +143,17 @@ def until(what: str, seconds: float, such: Callable[[], Any]) -> Any:
 
 def submit_once(server: Server, picture: bytes, key: str, timeout: float = 30) -> Answer:
     form = (
-        b'--cut\r\ncontent-disposition: form-data; name="image"; filename="a.png"\r\n\r\n' + picture + b"\r\n--cut--\r\n"
+        b'--cut\r\ncontent-disposition: form-data; name="image"; filename="a.png"\r\n\r\n'
+        + picture
+        + b"\r\n--cut--\r\n"
     )
     headers = {"content-type": "multipart/form-data; boundary=cut", "cache-control": "no-cache"}
     headers["idempotency-key"] = key
-    return ask(server, "POST", "/v1/jobs", form, headers, timeout)
+    return ask(server, "POST /v1/jobs", form, headers, timeout)
 
 
 def submit(servers: Iterator[Server], picture: bytes, key: str, refused: list[str]) -> str:
-    """Asks one server after another under one key until the job is accepted. What is wrong with refusals joins `refused`."""
+    """Asks one server after another until the job is accepted; what is wrong with refusals joins `refused`."""
 
     def once() -> str | None:
         answer = submit_once(next(servers), picture, key)
@@ -214,7 +224,7 @@ class Follower(threading.Thread):
 def damage(server: Server, job: dict[str, Any]) -> str:
     """What is wrong with the files of a job that succeeded."""
     for artifact in job["artifacts"]:
-        answer = ask(server, "GET", f"/v1/jobs/{job['id']}/artifacts/{artifact['name']}")
+        answer = ask(server, f"GET /v1/jobs/{job['id']}/artifacts/{artifact['name']}")
         if answer.status == 503:
             raise Unanswered(artifact["name"])
         if answer.status != 200 or hashlib.sha256(answer.content).hexdigest() != artifact["sha256"]:

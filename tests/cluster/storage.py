@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import random
@@ -29,14 +30,12 @@ class Weather(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     storage: Storage
 
-    def pass_on(self) -> None:
-        try:
-            self.pass_on_once()
-        except (BrokenPipeError, ConnectionResetError):
-            # The server was killed, or has given up.
-            self.close_connection = True
+    def handle(self) -> None:
+        # The server was killed, or has given up.
+        with contextlib.suppress(ConnectionError):
+            super().handle()
 
-    def pass_on_once(self) -> None:
+    def pass_on(self) -> None:
         self.close_connection = False
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         what = self.storage.next_turn()
@@ -69,7 +68,8 @@ class Weather(BaseHTTPRequestHandler):
         connection.endheaders(body or None)
         answer = connection.getresponse()
         text = answer.read()
-        headers = [(name, value) for name, value in answer.getheaders() if name.lower() not in ("transfer-encoding", "connection")]
+        ours = ("transfer-encoding", "connection")
+        headers = [(name, value) for name, value in answer.getheaders() if name.lower() not in ours]
         connection.close()
         return answer.status, headers, text
 
@@ -101,8 +101,9 @@ class Storage:
         command = [found, "--host", "127.0.0.1", "--port", "0", "--access-key", KEY, "--secret-key", SECRET]
         log = folder / "log"
         with log.open("wb") as output:
+            command.append(str(folder / "kept"))
             environment = dict(os.environ) | {"RUST_LOG": "info"}
-            self.process = subprocess.Popen([*command, str(folder / "kept")], stdout=output, stderr=output, env=environment)
+            self.process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
         self.port = self.wait(log)
         self.way = ThreadingHTTPServer((host, 0), type("OfThis", (Weather,), {"storage": self}))
         self.way.daemon_threads = True
