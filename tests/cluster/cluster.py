@@ -19,6 +19,8 @@ from servers import Server, until
 from storage import Storage, program
 
 APIS, WORKERS = 2, 5
+# Where nobody says how many.
+FEW = 3
 # A cluster that does not come back has nothing more to show.
 ENOUGH = 3
 
@@ -75,7 +77,9 @@ class Cluster:
         for database in (self.databases.primary, self.databases.standby):
             database.disk.fast()
             database.disk.empty()
+            database.machine.join()
         for server in self.apis + self.workers:
+            server.machine.join()
             server.go_on()
 
     def stop(self) -> None:
@@ -87,13 +91,14 @@ class Cluster:
         self.databases.stop()
 
 
-def chosen(rounds: int) -> list[Fault]:
-    """The faults of these rounds."""
+def chosen(asked: str) -> list[Fault]:
+    """The faults of so many rounds."""
     names = [name for name in os.environ.get("TRELLIS_CLUSTER_FAULTS", "").split(",") if name]
     by_name = {fault.__name__: fault for fault in FAULTS}
     if unknown := set(names) - set(by_name):
         sys.exit(f"no such fault: {', '.join(sorted(unknown))}; there are {', '.join(by_name)}")
     faults = [by_name[name] for name in names] or FAULTS
+    rounds = int(asked or len(names) or FEW)
     if not names and rounds < len(FAULTS):
         first = datetime.date.today().toordinal() * rounds % len(FAULTS)
         faults = FAULTS[first:] + FAULTS[:first]
@@ -101,8 +106,8 @@ def chosen(rounds: int) -> list[Fault]:
 
 
 def main() -> int:
-    trellis, folder, rounds = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-    faults = chosen(rounds)
+    trellis, folder = Path(sys.argv[1]), Path(sys.argv[2])
+    faults = chosen(sys.argv[3])
     cluster = Cluster(trellis, folder)
     problems = jobs = failed = 0
     try:

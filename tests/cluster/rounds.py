@@ -112,7 +112,8 @@ class Round:
         finally:
             self.cluster.calm()
         seconds = time.monotonic() - began
-        print(f"round {self.number + 1}: {done}; {len(self.jobs)} jobs right ({seconds:.0f} s)", flush=True)
+        found = "jobs, which is not all right" if self.problems else "jobs right"
+        print(f"round {self.number + 1}: {done}; {len(self.jobs)} {found} ({seconds:.0f} s)", flush=True)
 
     def submit_meanwhile(self) -> None:
         try:

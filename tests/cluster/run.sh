@@ -6,9 +6,9 @@
 #   tests/cluster/run.sh [TRELLIS]
 #
 # TRELLIS: the program (default: built here in the profile `dev`).
-# TRELLIS_CLUSTER_ROUNDS: how many faults, one after another from the list (3; 100 take about half an hour).
-# TRELLIS_CLUSTER_FAULTS: the names of those to do, with commas between them; without it the list begins at another place each
-# day.
+# TRELLIS_CLUSTER_ROUNDS: how many faults, one after another from the list (3, which are others each day; 100 take about 40
+# minutes).
+# TRELLIS_CLUSTER_FAULTS: the names of those to do instead, with commas between them.
 #
 # Needed: Debian's PostgreSQL and `s3s-fs` (tests/setup); for the clocks, libfaketime. As root, each server and database has a
 # network and the databases have disks of their own; otherwise faults of these are skipped.
@@ -33,7 +33,7 @@ if unshare --net --mount --pid --fork --kill-child --mount-proc true 2>/dev/null
   alone=(unshare --net --mount --pid --fork --kill-child --mount-proc)
 fi
 status=0
-"${alone[@]}" python3 tests/cluster/cluster.py "$(realpath "$1")" "$folder" "${TRELLIS_CLUSTER_ROUNDS:-3}" || status=$?
+"${alone[@]}" python3 tests/cluster/cluster.py "$(realpath "$1")" "$folder" "${TRELLIS_CLUSTER_ROUNDS:-}" || status=$?
 if ((status == 0)); then
   rm -rf "$folder"
 else

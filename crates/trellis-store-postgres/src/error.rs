@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use deadpool_postgres::PoolError;
 use tokio_postgres::error::{Severity, SqlState};
-use trellis_jobs::{StoreError, Undecided};
+use trellis_jobs::StoreError;
 
 /// What the database or the way to it said.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -79,15 +79,16 @@ pub(crate) fn failed(error: &tokio_postgres::Error) -> StoreError {
             ended: true,
         });
     };
+    let severity = said.parsed_severity();
     // A database that finds no room for its log stops, and starts again.
-    let stops = said.parsed_severity() == Some(Severity::Panic);
+    let stops = severity == Some(Severity::Panic);
     let failure = PostgresFailure {
         code: Some(said.code().code().to_owned()),
         message: said.message().to_owned(),
         passes: stops || passes(said.code()),
-        ended: stops || said.parsed_severity() == Some(Severity::Fatal),
+        ended: stops || severity == Some(Severity::Fatal),
     };
-    if stops {
+    if failure.ended {
         return unavailable(failure);
     }
     let source = Box::new(failure.clone());
@@ -126,16 +127,6 @@ pub(crate) fn odd(error: impl std::error::Error + Send + Sync + 'static) -> Stor
 pub(crate) fn unavailable(failure: PostgresFailure) -> StoreError {
     StoreError::Unavailable {
         source: Box::new(failure),
-    }
-}
-
-/// The same, where an earlier try of the call may have been committed.
-pub(crate) fn undecided(error: StoreError) -> StoreError {
-    match error {
-        StoreError::Unavailable { source } => StoreError::Unavailable {
-            source: Box::new(Undecided { source }),
-        },
-        error => error,
     }
 }
 

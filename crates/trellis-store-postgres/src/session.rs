@@ -13,10 +13,10 @@ use tokio::time::{Instant, timeout};
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, Json, ToSql};
 use tracing::debug;
-use trellis_jobs::{StoreError, Wake};
+use trellis_jobs::{StoreError, Undecided, Wake};
 
 use crate::Clock;
-use crate::error::{PostgresFailure, failed, may_pass, no_connection, odd, unavailable, undecided};
+use crate::error::{PostgresFailure, failed, may_pass, no_connection, odd, unavailable};
 
 /// So long a call is run again before its caller is told.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -207,12 +207,21 @@ pub(crate) async fn write<T>(
     loop {
         match within(once(pool, clock, durability, change, &mut again)).await {
             Err(error) if may_pass(&error) => {
-                if let Err(error) = pauses.next(error).await {
-                    return Err(if again { undecided(error) } else { error });
-                }
+                let waited = pauses.next(error).await;
+                waited.map_err(|error| told(error, again))?;
             }
-            done => return done,
+            done => return done.map_err(|error| told(error, again)),
         }
+    }
+}
+
+/// What the caller is told of a failure. `again`: an earlier try may have been committed.
+fn told(error: StoreError, again: bool) -> StoreError {
+    match error {
+        StoreError::Unavailable { source } if again => StoreError::Unavailable {
+            source: Box::new(Undecided { source }),
+        },
+        error => error,
     }
 }
 
