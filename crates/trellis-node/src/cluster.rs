@@ -194,6 +194,8 @@ pub(crate) fn offers(here: &Registry, origin: &Origin, abilities: &Abilities) ->
             Readiness::Ready => (Standing::Ready, String::new(), None),
             Readiness::Starting { reason } => (Standing::Starting, reason, None),
             Readiness::Unavailable { failure } => (Standing::Unavailable, String::new(), Some(failure)),
+            // Never said of a backend that is here.
+            Readiness::Absent { reason } => (Standing::Starting, reason, None),
         };
         Offer {
             choice: backend.choice(),
@@ -290,6 +292,7 @@ mod tests {
             Some(Readiness::Ready) => "ready",
             Some(Readiness::Starting { .. }) => "starting",
             Some(Readiness::Unavailable { .. }) => "unavailable",
+            Some(Readiness::Absent { .. }) => "absent",
         }
     }
 

@@ -111,7 +111,7 @@ impl Services {
         } else {
             tokio::task::spawn_blocking(gpus).await.unwrap_or_default()
         };
-        let abilities = Abilities::new(here.clone(), &origin, machine);
+        let abilities = Abilities::new(here.clone(), &origin, machine, cluster.is_some());
         let registry = match &cluster {
             Some(cluster) => {
                 let others: Arc<dyn Others> = cluster.roster.clone();
@@ -158,6 +158,7 @@ impl Services {
                 Readiness::Ready => String::new(),
                 Readiness::Starting { reason } => format!(" (starting: {reason})"),
                 Readiness::Unavailable { failure } => format!(" (not available: {})", failure.message),
+                Readiness::Absent { reason } => format!(" ({reason})"),
             };
             format!("{}: {}{readiness}", capabilities.name, capabilities.description)
         });

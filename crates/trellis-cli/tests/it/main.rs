@@ -3,11 +3,13 @@
 #[path = "../kit/mod.rs"]
 mod kit;
 
+mod apis;
 mod closure;
 mod doctor;
 mod doctor_python;
 mod exports;
 mod generate;
+mod joining;
 mod keys;
 mod lock;
 mod metrics;
@@ -17,6 +19,7 @@ mod models;
 mod otlp;
 #[path = "../../../trellis-store-postgres/tests/it/server.rs"]
 mod postgres;
+mod rack;
 mod readme;
 mod remote;
 mod rescue;
