@@ -385,6 +385,7 @@ impl Services {
         AppState::new(AppParts {
             jobs,
             registry: self.registry.clone(),
+            here: self.here.clone(),
             limits: HttpLimits {
                 body_bytes: usize::try_from(settings.limits.body_bytes).unwrap_or(usize::MAX),
                 connections: open_files::connections(settings.limits.connections as usize),

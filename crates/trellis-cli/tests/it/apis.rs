@@ -90,7 +90,7 @@ impl Apis {
     }
 
     /// Submits a job that the receiver is to be told of.
-    async fn submit(&self, client: &Client, n: u32) -> String {
+    async fn submit(&self, client: &Client, n: u8) -> String {
         let form = |form: reqwest::multipart::Form| form.text("webhook", self.url.clone());
         let sent = client.submit_form(picture::png(64, n), &format!("job {n}"), form).await;
         let job: Value = sent.expect("an answer").json().await.expect("JSON");
@@ -124,7 +124,7 @@ async fn a_message_is_sent_once_by_whichever_server_is_left() {
     let (_third, other) = apis.start("api-3");
     let mut jobs = BTreeSet::new();
     for n in 50..56 {
-        let api = [&client, &other][n as usize % 2];
+        let api = [&client, &other][usize::from(n) % 2];
         jobs.insert(apis.submit(api, n).await);
     }
     let mut names = BTreeSet::from([name]);
@@ -178,8 +178,8 @@ async fn names_of_requests_and_limits_of_keys_hold_over_all_servers() {
     let same: BTreeSet<String> = futures::future::join_all(same).await.into_iter().collect();
     assert_eq!(same.len(), 1, "one name, one job");
 
-    let many = (0..8u32).map(|n| {
-        let client = [&one, &two][n as usize % 2];
+    let many = (0..8u8).map(|n| {
+        let client = [&one, &two][usize::from(n) % 2];
         async move { client.submit(picture::png(64, 50 + n), &format!("job {n}")).await }
     });
     let answers = futures::future::join_all(many).await;

@@ -15,6 +15,7 @@ mod lock;
 mod metrics;
 mod migrate;
 mod models;
+mod passfile;
 #[cfg(feature = "otlp")]
 mod otlp;
 #[path = "../../../trellis-store-postgres/tests/it/server.rs"]

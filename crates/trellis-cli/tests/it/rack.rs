@@ -18,6 +18,8 @@ use crate::postgres;
 pub(crate) struct Rack {
     pub(crate) place: TempDir,
     pub(crate) url: String,
+    /// The database's folder.
+    data: PathBuf,
 }
 
 impl Rack {
@@ -26,12 +28,11 @@ impl Rack {
             println!("skipped: {missing}");
             return None;
         }
-        let url = postgres::Server::of_this_process()
-            .address("postgres")
-            .to_string();
+        let server = postgres::Server::of_this_process();
         Some(Self {
             place: tempfile::tempdir().expect("a temporary folder"),
-            url,
+            url: server.address("postgres").to_string(),
+            data: server.folder.join("data"),
         })
     }
 
@@ -67,6 +68,16 @@ impl Rack {
         let mut flags = self.flags("worker");
         flags.extend(fake::flags(&fake::model(&home, rules), 1));
         Server::launch(&home, &borrowed(&flags))
+    }
+
+    /// Another user of the database, who needs this password.
+    pub(crate) fn user(&self, name: &str, password: &str) -> String {
+        let rules = self.data.join("pg_hba.conf");
+        let others = std::fs::read_to_string(&rules).expect("its rules");
+        std::fs::write(&rules, format!("local all {name} scram-sha-256\n{others}")).expect("its rules");
+        self.ask("SELECT pg_reload_conf()");
+        self.ask(&format!("CREATE ROLE {name} SUPERUSER LOGIN PASSWORD '{password}'"));
+        self.url.replace("trellis@", &format!("{name}@"))
     }
 
     /// What the database's administrator is told when asking that.
