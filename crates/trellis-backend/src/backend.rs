@@ -51,8 +51,7 @@ pub enum Readiness {
 
 impl Readiness {
     /// What to do where no server has a backend, one sentence.
-    pub const ADVICE_WHERE_ABSENT: &str =
-        "start a server that has it on this job store; docs/many-machines.md says how, and its jobs wait until then";
+    pub const ADVICE_WHERE_ABSENT: &str = "start a server that has it on this job store; docs/many-machines.md says how, and its jobs wait until then";
 
     /// Whether it works now or will without anybody's doing.
     pub fn may_work(&self) -> bool {

@@ -89,7 +89,10 @@ impl Backend for Anywhere {
             .unwrap_or_else(|| Readiness::Absent {
                 reason: match self.model {
                     Some(model) => format!("no server of this job store runs `{}` now", model.name()),
-                    None => format!("no server of this job store has the backend `{}` now", self.choice),
+                    None => format!(
+                        "no server of this job store has the backend `{}` now",
+                        self.choice
+                    ),
                 },
             })
     }
@@ -209,7 +212,10 @@ mod tests {
         let Readiness::Absent { reason } = registry.all()[0].readiness() else {
             panic!("it is somewhere");
         };
-        assert_eq!(reason, "no server of this job store runs `trellis-image-large` now");
+        assert_eq!(
+            reason,
+            "no server of this job store runs `trellis-image-large` now"
+        );
     }
 
     #[test]
@@ -242,7 +248,9 @@ mod tests {
                 assert_eq!(format!("{route:?}"), goes_to, "{choice} {model:?}");
             }
             let route = registry.route(choice, &[Format::Turntable]);
-            let Route::Never(failure) = route else { panic!("{route:?}") };
+            let Route::Never(failure) = route else {
+                panic!("{route:?}")
+            };
             assert_eq!(failure.kind, FailureKind::Unsupported);
         }
     }

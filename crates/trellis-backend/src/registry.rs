@@ -95,8 +95,7 @@ impl Registry {
         };
         let allowed: Vec<&Arc<dyn Backend>> = match demand.backend() {
             BackendChoice::Auto if !self.lacks(demand.model()) => self.running(demand.model()).collect(),
-            BackendChoice::Auto => vec![holder],
-            BackendChoice::Trellis | BackendChoice::Relief | BackendChoice::Export => vec![holder],
+            _ => vec![holder],
         };
         let able = || {
             allowed

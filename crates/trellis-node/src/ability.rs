@@ -85,8 +85,7 @@ impl Abilities {
     /// Those of the backends of that choice and model that are here and may work.
     pub(crate) fn of_choice(&self, choice: BackendChoice, model: Option<Model>) -> Vec<Ability> {
         let may_work = |backend: &&Arc<dyn Backend>| {
-            (backend.choice(), backend.model()) == (choice, model)
-                && backend.readiness().may_work()
+            (backend.choice(), backend.model()) == (choice, model) && backend.readiness().may_work()
         };
         let backends = self.here.all().iter().filter(may_work);
         backends.map(|backend| self.of(backend.as_ref())).collect()

@@ -43,7 +43,9 @@ impl Address {
 fn name(host: &Host) -> String {
     match host {
         Host::Tcp(name) => name.clone(),
-        Host::Unix(folder) if SOCKETS.iter().any(|usual| folder == Path::new(usual)) => "localhost".to_owned(),
+        Host::Unix(folder) if SOCKETS.iter().any(|usual| folder == Path::new(usual)) => {
+            "localhost".to_owned()
+        }
         Host::Unix(folder) => folder.to_string_lossy().into_owned(),
     }
 }

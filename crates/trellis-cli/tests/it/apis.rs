@@ -92,7 +92,9 @@ impl Apis {
     /// Submits a job that the receiver is to be told of.
     async fn submit(&self, client: &Client, n: u8) -> String {
         let form = |form: reqwest::multipart::Form| form.text("webhook", self.url.clone());
-        let sent = client.submit_form(picture::png(64, n), &format!("job {n}"), form).await;
+        let sent = client
+            .submit_form(picture::png(64, n), &format!("job-{n}"), form)
+            .await;
         let job: Value = sent.expect("an answer").json().await.expect("JSON");
         job["id"].as_str().expect("it is accepted").to_owned()
     }
@@ -171,7 +173,11 @@ async fn names_of_requests_and_limits_of_keys_hold_over_all_servers() {
     let mut flags = rack.flags("api");
     flags.extend(["--auth-keys-file".to_owned(), keys]);
     let servers = ["api-1", "api-2"].map(|name| Server::start(&rack.home(name), &borrowed(&flags)));
-    let with = |key| servers.each_ref().map(|server| Client::with_key(&server.address, key));
+    let with = |key| {
+        servers
+            .each_ref()
+            .map(|server| Client::with_key(&server.address, key))
+    };
     let [one, two] = with("the-first-of-them");
 
     let same = (0..8).map(|n| [&one, &two][n % 2].accepted(picture::png(64, 48), "same"));
@@ -180,7 +186,7 @@ async fn names_of_requests_and_limits_of_keys_hold_over_all_servers() {
 
     let many = (0..8u8).map(|n| {
         let client = [&one, &two][usize::from(n) % 2];
-        async move { client.submit(picture::png(64, 50 + n), &format!("job {n}")).await }
+        async move { client.submit(picture::png(64, 50 + n), &format!("job-{n}")).await }
     });
     let answers = futures::future::join_all(many).await;
     let mut statuses: Vec<u16> = answers
@@ -188,7 +194,11 @@ async fn names_of_requests_and_limits_of_keys_hold_over_all_servers() {
         .map(|answer| answer.expect("an answer").status().as_u16())
         .collect();
     statuses.sort_unstable();
-    assert_eq!(statuses, [202, 202, 429, 429, 429, 429, 429, 429], "three may wait");
+    assert_eq!(
+        statuses,
+        [202, 202, 429, 429, 429, 429, 429, 429],
+        "three may wait"
+    );
 
     // Others have limits of their own, and do not see these jobs.
     let [_, theirs] = with("the-second-of-them");

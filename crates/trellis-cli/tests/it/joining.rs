@@ -36,7 +36,12 @@ async fn what_is_sent_before_any_server_works_waits_for_the_one_that_comes() {
         first["reason"],
         "no server of this job store runs `trellis-image-large` now"
     );
-    assert!(first["fix"].as_str().is_some_and(|fix| fix.contains("its jobs wait")), "{first}");
+    assert!(
+        first["fix"]
+            .as_str()
+            .is_some_and(|fix| fix.contains("its jobs wait")),
+        "{first}"
+    );
 
     let _gpu = rack.gpu("gpu", &json!([]));
     for (id, made_by) in [(&jobs[0], "trellis"), (&jobs[1], "trellis"), (&jobs[2], "relief")] {

@@ -15,9 +15,9 @@ mod lock;
 mod metrics;
 mod migrate;
 mod models;
-mod passfile;
 #[cfg(feature = "otlp")]
 mod otlp;
+mod passfile;
 #[path = "../../../trellis-store-postgres/tests/it/server.rs"]
 mod postgres;
 mod rack;

@@ -111,7 +111,11 @@ async fn a_server_that_only_works_has_its_own_figures_and_the_others_do_not_repe
         ("trellis_jobs_accepted_total 1", false, true),
         ("trellis_jobs{state=\"succeeded\"} 1", true, true),
     ] {
-        assert_eq!((ours.contains(figure), theirs.contains(figure)), (here, there), "{figure}");
+        assert_eq!(
+            (ours.contains(figure), theirs.contains(figure)),
+            (here, there),
+            "{figure}"
+        );
     }
     let (status, _) = client::get(&format!("{metrics}/v1/jobs"), None).await;
     assert_eq!(status, 404, "nothing else is served there");

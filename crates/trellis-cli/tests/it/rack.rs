@@ -76,7 +76,9 @@ impl Rack {
         let others = std::fs::read_to_string(&rules).expect("its rules");
         std::fs::write(&rules, format!("local all {name} scram-sha-256\n{others}")).expect("its rules");
         self.ask("SELECT pg_reload_conf()");
-        self.ask(&format!("CREATE ROLE {name} SUPERUSER LOGIN PASSWORD '{password}'"));
+        self.ask(&format!(
+            "CREATE ROLE {name} SUPERUSER LOGIN PASSWORD '{password}'"
+        ));
         self.url.replace("trellis@", &format!("{name}@"))
     }
 
@@ -86,7 +88,11 @@ impl Rack {
         psql.args(["-Atqc", statement]).arg(&self.url);
         let output = psql.output().expect("it is beside the server");
         let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         said
     }
 
