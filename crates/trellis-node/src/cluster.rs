@@ -192,10 +192,11 @@ pub(crate) fn offers(here: &Registry, origin: &Origin, abilities: &Abilities) ->
     let offer = |backend: &Arc<dyn Backend>| {
         let (standing, reason, failure) = match backend.readiness() {
             Readiness::Ready => (Standing::Ready, String::new(), None),
-            Readiness::Starting { reason } => (Standing::Starting, reason, None),
+            // The second is never said of a backend that is here.
+            Readiness::Starting { reason } | Readiness::Absent { reason } => {
+                (Standing::Starting, reason, None)
+            }
             Readiness::Unavailable { failure } => (Standing::Unavailable, String::new(), Some(failure)),
-            // Never said of a backend that is here.
-            Readiness::Absent { reason } => (Standing::Starting, reason, None),
         };
         Offer {
             choice: backend.choice(),
