@@ -10,3 +10,4 @@ mod proxy;
 mod schema;
 mod server;
 mod twins;
+mod upgrade;
