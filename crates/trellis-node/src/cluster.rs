@@ -24,7 +24,7 @@ use crate::settings::Store;
 /// How often a server says that it is there.
 const EVERY: Duration = Duration::from_secs(4);
 /// One that is silent for longer is not taken at its last word.
-const SILENT: Duration = Duration::from_secs(20);
+pub(crate) const SILENT: Duration = Duration::from_secs(20);
 /// One that is silent for longer does not come back soon.
 const GONE: Duration = Duration::from_secs(120);
 

@@ -56,8 +56,11 @@ pub enum SharedStoreError {
     #[error("`{place}` is not the place of this job store's files: it is new, and the store is not")]
     OtherBlobs { place: String },
     /// What is told to webhooks by the old store alone.
-    #[error("{} to webhooks wait in `{}`", counted(*messages, "message", "messages"), root.display())]
-    Undelivered { root: PathBuf, messages: u64 },
+    #[error("{} to webhooks wait in `{place}`", counted(*messages, "message", "messages"))]
+    Undelivered { place: String, messages: u64 },
+    /// Servers work on what is to be moved.
+    #[error("servers still work on the job store at {address}: {}", names.join(", "))]
+    InUse { address: String, names: Vec<String> },
     /// There is nothing to be asked.
     #[error("`store.url` names no job store: this server works alone")]
     NotShared,
@@ -77,6 +80,7 @@ impl SharedStoreError {
             Self::NoBlobs => "store_blobs",
             Self::OtherBlobs { .. } => "store_other_blobs",
             Self::Undelivered { .. } => "store_undelivered",
+            Self::InUse { .. } => "store_in_use",
             Self::NotShared => "store_not_shared",
             Self::NoNode { .. } => "no_node",
         }
@@ -119,8 +123,9 @@ impl SharedStoreError {
             Self::OtherBlobs { .. } => {
                 "look whether it is mounted, and name the place that the other servers use with `--blobs`"
             }
+            Self::InUse { .. } => "stop them, and run the command again 20 seconds later",
             Self::Undelivered { .. } => {
-                "start its server once more until they have arrived (`webhook` of the jobs says so), then stop it"
+                "start a server of it once more until they have arrived (`webhook` of the jobs says so), then stop it"
             }
             Self::NotShared => "name the store with `--store`",
             Self::NoNode { .. } => "`trellis nodes` lists them",

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::kit::client::Client;
 use crate::kit::server::Server;
-use crate::kit::{fake, trellis};
+use crate::kit::{describe, fake, trellis};
 use crate::postgres;
 
 /// A database, a folder for files, and a home for each server.
@@ -84,8 +84,13 @@ impl Rack {
 
     /// What the database's administrator is told when asking that.
     pub(crate) fn ask(&self, statement: &str) -> String {
+        Self::ask_of(&self.url, statement)
+    }
+
+    /// The same of another database.
+    pub(crate) fn ask_of(url: &str, statement: &str) -> String {
         let mut psql = Command::new(postgres::programs().expect("it runs").join("psql"));
-        psql.args(["-Atqc", statement]).arg(&self.url);
+        psql.args(["-Atqc", statement]).arg(url);
         let output = psql.output().expect("it is beside the server");
         let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         assert!(
@@ -94,6 +99,12 @@ impl Rack {
             String::from_utf8_lossy(&output.stderr)
         );
         said
+    }
+
+    /// What `trellis store migrate` says, run where the folders of all are.
+    pub(crate) fn migrate(&self, words: &[&str]) -> String {
+        let mut command = trellis(self.place.path());
+        describe(command.args(["store", "migrate"]).args(words))
     }
 
     pub(crate) fn nodes(&self) -> Vec<Value> {

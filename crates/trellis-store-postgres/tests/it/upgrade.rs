@@ -18,7 +18,10 @@ fn migrations() -> Vec<String> {
         .map(|entry| entry.unwrap().path())
         .collect();
     files.sort();
-    files.iter().map(|file| fs::read_to_string(file).unwrap()).collect()
+    files
+        .iter()
+        .map(|file| fs::read_to_string(file).unwrap())
+        .collect()
 }
 
 /// A database as the program that knew so many of them has left it.
@@ -120,7 +123,10 @@ async fn a_program_of_the_first_schema_goes_on_while_this_one_works_beside_it() 
         let claim = claim.unwrap().unwrap();
         assert_eq!(claim.lease.job, id);
         assert!(!claim.inputs.is_empty());
-        store.succeed(&claim.lease, at(901), outcome(&claim)).await.unwrap();
+        store
+            .succeed(&claim.lease, at(901), outcome(&claim))
+            .await
+            .unwrap();
     }
     for id in ids {
         assert_eq!(store.get(id).await.unwrap().state, JobState::Succeeded);
