@@ -13,7 +13,7 @@ pub(crate) struct Abilities {
     gpus: Arc<Vec<Gpu>>,
     /// By what its Python environment is called.
     closures: Vec<String>,
-    decoder: Sha256,
+    decoders: Vec<(Model, Sha256)>,
     /// Whether other servers work on the same jobs.
     shared: bool,
 }
@@ -31,7 +31,7 @@ impl Abilities {
             here,
             gpus: Arc::new(gpus),
             closures,
-            decoder: origin.decoder(),
+            decoders: Model::ALL.map(|model| (model, origin.decoder(model))).into(),
             shared,
         }
     }
@@ -65,7 +65,13 @@ impl Abilities {
             vram_bytes: self.largest_gpu_of(backend),
             closures: Some(self.closures.clone()),
             // Alone it takes them all: what it cannot decode any more fails with the reason, rather than wait for nobody.
-            decoders: self.shared.then(|| vec![self.decoder]),
+            decoders: self.shared.then(|| {
+                let own = self
+                    .decoders
+                    .iter()
+                    .filter(|(model, _)| backend.model() == Some(*model));
+                own.map(|(_, decoder)| *decoder).collect()
+            }),
         }
     }
 
