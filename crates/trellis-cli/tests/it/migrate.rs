@@ -150,7 +150,7 @@ async fn jobs_move_from_one_shared_store_to_another_and_back_into_a_data_folder(
 
     let from = ["--from", &other, "--from-blobs", "other-blobs"];
     let told = rack.migrate(&[&from[..], &["--to", "alone/data"]].concat());
-    assert!(told.contains("the folder"), "nothing is made around it: {told}");
+    assert!(told.contains("`alone` does not exist"), "{told}");
     fs::create_dir(home.join("alone")).expect("a folder");
     let told = rack.migrate(&[&from[..], &["--to", "alone/data"]].concat());
     assert!(
