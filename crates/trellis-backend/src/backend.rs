@@ -42,6 +42,21 @@ pub enum Readiness {
         /// Why, with the fix.
         failure: Failure,
     },
+    /// No server has it now, and one may still come that has: its jobs wait.
+    Absent {
+        /// What is missing, one sentence.
+        reason: String,
+    },
+}
+
+impl Readiness {
+    /// What to do where no server has a backend, one sentence.
+    pub const ADVICE_WHERE_ABSENT: &str = "start a server that has it on this job store; docs/many-machines.md says how, and its jobs wait until then";
+
+    /// Whether it works now or will without anybody's doing.
+    pub fn may_work(&self) -> bool {
+        matches!(self, Self::Ready | Self::Starting { .. })
+    }
 }
 
 /// One job as a backend sees it.

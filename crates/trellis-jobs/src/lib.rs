@@ -88,4 +88,4 @@ pub use sweep_error::SweepError;
 pub use thumbnail::ThumbnailError;
 pub use wakes::{Changes, Seen, Wake, WakeOnDrop, Wakes};
 pub use webhook::{Delivery, DeliveryId, NextDelivery, Settled, WaitingDeliveries, Webhook};
-pub use whole_job::{Takes, WholeJob};
+pub use whole_job::{Gives, Takes, WholeJob};

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use trellis_backend::{Backend, Origin, Readiness, Registry};
-use trellis_core::{BackendChoice, Gpu, Model, Pin};
+use trellis_backend::{Backend, Origin, Registry};
+use trellis_core::{BackendChoice, Gpu, Model, Pin, Sha256};
 use trellis_jobs::Ability;
 
 /// What this server can do.
@@ -13,11 +13,14 @@ pub(crate) struct Abilities {
     gpus: Arc<Vec<Gpu>>,
     /// By what its Python environment is called.
     closures: Vec<String>,
+    decoders: Vec<(Model, Sha256)>,
+    /// Whether other servers work on the same jobs.
+    shared: bool,
 }
 
 impl Abilities {
-    /// `gpus` are those of this machine.
-    pub(crate) fn new(here: Registry, origin: &Origin, gpus: Vec<Gpu>) -> Self {
+    /// `gpus` are those of this machine; `shared`: other servers work on the same jobs.
+    pub(crate) fn new(here: Registry, origin: &Origin, gpus: Vec<Gpu>, shared: bool) -> Self {
         let closures = match &origin.installation().python_env {
             Pin::Nix { store_path, nar_hash } => std::iter::once(store_path.clone())
                 .chain(nar_hash.clone())
@@ -28,6 +31,8 @@ impl Abilities {
             here,
             gpus: Arc::new(gpus),
             closures,
+            decoders: Model::ALL.map(|model| (model, origin.decoder(model))).into(),
+            shared,
         }
     }
 
@@ -42,6 +47,7 @@ impl Abilities {
                 formats: Some(formats(backend)),
                 vram_bytes: None,
                 closures: Some(Vec::new()),
+                decoders: Some(Vec::new()),
             };
         }
         let mut all = formats(backend);
@@ -58,6 +64,14 @@ impl Abilities {
             formats: Some(all),
             vram_bytes: self.largest_gpu_of(backend),
             closures: Some(self.closures.clone()),
+            // Alone it takes them all: what it cannot decode any more fails with the reason, rather than wait for nobody.
+            decoders: self.shared.then(|| {
+                let own = self
+                    .decoders
+                    .iter()
+                    .filter(|(model, _)| backend.model() == Some(*model));
+                own.map(|(_, decoder)| *decoder).collect()
+            }),
         }
     }
 
@@ -77,8 +91,7 @@ impl Abilities {
     /// Those of the backends of that choice and model that are here and may work.
     pub(crate) fn of_choice(&self, choice: BackendChoice, model: Option<Model>) -> Vec<Ability> {
         let may_work = |backend: &&Arc<dyn Backend>| {
-            (backend.choice(), backend.model()) == (choice, model)
-                && !matches!(backend.readiness(), Readiness::Unavailable { .. })
+            (backend.choice(), backend.model()) == (choice, model) && backend.readiness().may_work()
         };
         let backends = self.here.all().iter().filter(may_work);
         backends.map(|backend| self.of(backend.as_ref())).collect()

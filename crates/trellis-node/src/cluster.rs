@@ -24,7 +24,7 @@ use crate::settings::Store;
 /// How often a server says that it is there.
 const EVERY: Duration = Duration::from_secs(4);
 /// One that is silent for longer is not taken at its last word.
-const SILENT: Duration = Duration::from_secs(20);
+pub(crate) const SILENT: Duration = Duration::from_secs(20);
 /// One that is silent for longer does not come back soon.
 const GONE: Duration = Duration::from_secs(120);
 
@@ -230,7 +230,10 @@ pub(crate) fn offers(here: &Registry, origin: &Origin, abilities: &Abilities) ->
     let offer = |backend: &Arc<dyn Backend>| {
         let (standing, reason, failure) = match backend.readiness() {
             Readiness::Ready => (Standing::Ready, String::new(), None),
-            Readiness::Starting { reason } => (Standing::Starting, reason, None),
+            // The second is never said of a backend that is here.
+            Readiness::Starting { reason } | Readiness::Absent { reason } => {
+                (Standing::Starting, reason, None)
+            }
             Readiness::Unavailable { failure } => (Standing::Unavailable, String::new(), Some(failure)),
         };
         Offer {
@@ -326,6 +329,7 @@ mod tests {
             Some(Readiness::Ready) => "ready",
             Some(Readiness::Starting { .. }) => "starting",
             Some(Readiness::Unavailable { .. }) => "unavailable",
+            Some(Readiness::Absent { .. }) => "absent",
         }
     }
 
