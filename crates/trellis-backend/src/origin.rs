@@ -72,7 +72,7 @@ impl Origin {
     }
 
     /// What runs a backend of this model, or of none.
-    fn installation_of(&self, model: Option<Model>) -> &Installation {
+    pub fn installation_of(&self, model: Option<Model>) -> &Installation {
         let own = |(own, _): &&(Model, Installation)| Some(*own) == model;
         let own = self.of_models.iter().find(own);
         own.map_or(&self.installation, |(_, installation)| installation)

@@ -1,6 +1,5 @@
 //! TRELLIS as a backend: its workers, their health, and the way of a job to one of them.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
@@ -20,7 +19,7 @@ use crate::launch::{LaunchSettings, Launcher, backend_name};
 use crate::limits::Limits;
 use crate::python::{UnpackError, unpack};
 use crate::record::WorkerSnapshot;
-use crate::share::Share;
+use crate::share::Shares;
 use crate::ticket::{Entry, Queue, Ticket};
 use trellis_core::Gpu;
 use trellis_gpu::{GpuChoice, GpuError};
@@ -34,6 +33,8 @@ pub struct SupervisorSettings {
     pub launch: LaunchSettings,
     /// Which GPUs get a worker.
     pub gpus: GpuChoice,
+    /// Who else works on them.
+    pub shares: Shares,
     /// Times and counts.
     pub limits: Limits,
 }
@@ -83,7 +84,8 @@ impl TrellisBackend {
             closing: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
-        for (number, (gpu, share)) in shared(gpus).into_iter().enumerate() {
+        for (number, gpu) in gpus.into_iter().enumerate() {
+            let share = settings.shares.on(gpu.as_ref());
             let launcher = Launcher {
                 settings: Arc::clone(&launch),
                 sources: sources.clone(),
@@ -161,24 +163,6 @@ async fn find(choice: &GpuChoice) -> Result<(Option<String>, Vec<Option<Gpu>>), 
         ));
     }
     Ok((Some(found.driver), chosen.into_iter().map(Some).collect()))
-}
-
-/// What each worker's GPU is shared by: the workers of one GPU have one share.
-fn shared(gpus: Vec<Option<Gpu>>) -> Vec<(Option<Gpu>, Arc<Share>)> {
-    let mut workers: HashMap<String, usize> = HashMap::new();
-    for gpu in gpus.iter().flatten() {
-        *workers.entry(gpu.uuid.clone()).or_default() += 1;
-    }
-    let shares: HashMap<String, Arc<Share>> = workers
-        .into_iter()
-        .map(|(uuid, count)| (uuid, Arc::new(Share::among(count))))
-        .collect();
-    let with_its_share = |gpu: Option<Gpu>| {
-        let share = gpu.as_ref().and_then(|gpu| shares.get(&gpu.uuid));
-        let share = share.map_or_else(|| Arc::new(Share::among(1)), Arc::clone);
-        (gpu, share)
-    };
-    gpus.into_iter().map(with_its_share).collect()
 }
 
 /// What a model can do with so many workers, wherever they are.
@@ -324,30 +308,6 @@ mod tests {
             counters: WorkerCounters::default(),
         };
         WorkerSnapshot { status, broken }
-    }
-
-    #[test]
-    fn the_workers_of_a_gpu_share_it() {
-        let gpu = |uuid: &str| {
-            Some(Gpu {
-                index: 0,
-                uuid: uuid.to_owned(),
-                name: "NVIDIA H100".to_owned(),
-                capability: trellis_core::Capability { major: 9, minor: 0 },
-                memory_bytes: 80,
-                free_bytes: 80,
-                temperature: None,
-                utilisation: None,
-                power_milliwatts: None,
-                persistent: None,
-                processes: vec![],
-            })
-        };
-        let shares: Vec<u64> = shared(vec![gpu("a"), gpu("b"), None, gpu("a")])
-            .iter()
-            .map(|(_, share)| share.workers())
-            .collect();
-        assert_eq!(shares, [2, 1, 1, 2]);
     }
 
     #[test]

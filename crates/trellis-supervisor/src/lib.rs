@@ -34,3 +34,4 @@ pub use backend::{SupervisorSettings, TrellisBackend, capabilities};
 pub use launch::LaunchSettings;
 pub use limits::Limits;
 pub use python::UnpackError;
+pub use share::Shares;

@@ -13,7 +13,7 @@ use trellis_pins::Cuda;
 
 use self::problem::{GpuProblem, Needs};
 use crate::finding::{Check, Finding, Findings};
-use trellis_core::Capability;
+use trellis_core::{Capability, GpuNeed, Model};
 
 pub use machine::{Driver, Machine, Place};
 pub use trellis_core::{Gpu, GpuProcess};
@@ -25,6 +25,9 @@ const LOW_BYTES: u64 = 6 << 30;
 /// A GPU's memory is told a little below its name: a "12 GB" card has 11.99.
 const TOLERANCE_BYTES: u64 = 1 << 30;
 
+/// Those that TRELLIS.2 works at.
+const RESOLUTIONS: [u32; 3] = [512, 1024, 1536];
+
 /// Where the GPU is that TRELLIS is to run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
@@ -34,9 +37,20 @@ pub enum Target {
     Anywhere,
 }
 
-/// Judges a machine. `asked` is the capability that the libraries were judged for, `cuda` the pinned release
-/// with the oldest driver that will do.
-pub fn check(machine: &Machine, asked: Capability, cuda: &Cuda, target: Target) -> Vec<Finding> {
+/// What is to run on a machine.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// The capability that the libraries were judged for.
+    pub capability: Capability,
+    /// The pinned release, with the oldest driver that will do.
+    pub cuda: &'a Cuda,
+    /// The models that the environment has the code of; none: TRELLIS-image-large.
+    pub models: &'a [Model],
+}
+
+/// Judges a machine.
+pub fn check(machine: &Machine, wanted: &Wanted<'_>, target: Target) -> Vec<Finding> {
+    let cuda = wanted.cuda;
     let mut findings = Findings::of(Check::Gpu);
     if !machine.closed_nodes.is_empty() {
         let nodes = machine.closed_nodes.clone();
@@ -78,14 +92,15 @@ pub fn check(machine: &Machine, asked: Capability, cuda: &Cuda, target: Target) 
         findings.say("GPU", &GpuProblem::NoGpu);
     }
     for gpu in gpus {
-        findings.say_all(&gpu.name, of_gpu(gpu, asked, cuda));
+        findings.say_all(&gpu.name, of_gpu(gpu, wanted));
     }
     findings.into_vec()
 }
 
-fn of_gpu(gpu: &Gpu, asked: Capability, cuda: &Cuda) -> Vec<GpuProblem> {
+fn of_gpu(gpu: &Gpu, wanted: &Wanted<'_>) -> Vec<GpuProblem> {
+    let asked = wanted.capability;
     let mut problems = vec![GpuProblem::Gpu {
-        package: cuda.package_for(&gpu.capability.to_string()).map(str::to_owned),
+        package: wanted.cuda.package_for(&gpu.capability.to_string()).map(str::to_owned),
         capability: gpu.capability,
         total: gpu.memory_bytes,
     }];
@@ -96,7 +111,12 @@ fn of_gpu(gpu: &Gpu, asked: Capability, cuda: &Cuda) -> Vec<GpuProblem> {
         });
     }
     let (free, total) = (gpu.free_bytes, gpu.memory_bytes);
-    if total + TOLERANCE_BYTES < LOW_BYTES {
+    if wanted.models.contains(&Model::Trellis2) {
+        problems.push(for_trellis2(total));
+    }
+    // Where TRELLIS.2 is alone, its own row says all.
+    if wanted.models == [Model::Trellis2] {
+    } else if total + TOLERANCE_BYTES < LOW_BYTES {
         problems.push(GpuProblem::TooSmall { total });
     } else if total + TOLERANCE_BYTES < FULL_BYTES {
         problems.push(GpuProblem::LowVram { total });
@@ -108,4 +128,20 @@ fn of_gpu(gpu: &Gpu, asked: Capability, cuda: &Cuda) -> Vec<GpuProblem> {
         problems.push(GpuProblem::NotPersistent);
     }
     problems
+}
+
+/// How TRELLIS.2 runs at each resolution on a GPU of so much memory.
+fn for_trellis2(total: u64) -> GpuProblem {
+    let fits = |bytes| total + TOLERANCE_BYTES >= bytes;
+    let of_all = RESOLUTIONS.map(|resolution| (resolution, GpuNeed::of_trellis2(resolution)));
+    let that = |is_it: &dyn Fn(&GpuNeed) -> bool| {
+        let chosen = of_all.iter().filter(|(_, need)| is_it(need));
+        chosen.map(|(resolution, _)| *resolution).collect::<Vec<u32>>()
+    };
+    let whole = that(&|need| fits(need.resident_bytes));
+    let low = that(&|need| fits(need.low_bytes) && !fits(need.resident_bytes));
+    if whole.is_empty() && low.is_empty() {
+        return GpuProblem::TooSmallForTrellis2 { total };
+    }
+    GpuProblem::Resolutions { total, whole, low }
 }

@@ -108,7 +108,13 @@ pub(crate) fn run(args: &DoctorArgs, context: &Context<'_>) -> Result<Exit, CliE
         None => Target::Here,
         Some(_) => Target::Anywhere,
     };
-    report.add(gpu::check(&machine, capability, &pins.cuda, target));
+    let wanted = gpu::Wanted {
+        capability,
+        cuda: &pins.cuda,
+        models: &report.models,
+    };
+    let of_gpu = gpu::check(&machine, &wanted, target);
+    report.add(of_gpu);
     if environment.is_some() {
         let judged = variables::check(&|name| variable(context, name), capability, &report.models);
         report.add(judged);
