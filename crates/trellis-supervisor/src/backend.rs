@@ -167,9 +167,8 @@ async fn find(choice: &GpuChoice) -> Result<(Option<String>, Vec<Option<Gpu>>), 
 
 /// What a model can do with so many workers, wherever they are.
 pub fn capabilities(model: Model, workers: usize) -> Capabilities {
-    // TRELLIS.2 has no splats, and its turntable needs them.
-    let of_splats = |format: &Format| matches!(format, Format::GaussianPly | Format::Turntable);
-    let made = |format: &Format| model == Model::TrellisImageLarge || !of_splats(format);
+    // TRELLIS.2 has no splats.
+    let made = |format: &Format| model == Model::TrellisImageLarge || *format != Format::GaussianPly;
     Capabilities {
         name: backend_name(model),
         description: description(model),
