@@ -309,7 +309,9 @@ mod tests {
         assert_eq!(admit(asked, &gpu(23), &alone, false), Ok(false));
         assert_eq!(admit(asked, &gpu(20), &alone, false), Ok(true));
         assert_eq!(
-            admit(asked, &gpu(6), &Share::among(1), false).unwrap_err().to_string(),
+            admit(asked, &gpu(6), &Share::among(1), false)
+                .unwrap_err()
+                .to_string(),
             "6.0 GiB of 24.0 GiB are free on the GPU, a worker needs 7.1 GiB; held by process 9 (18.0 GiB), process 7 \
              (2.0 GiB)"
         );

@@ -1,5 +1,6 @@
 //! TRELLIS as a backend: its workers, their health, and the way of a job to one of them.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
@@ -8,7 +9,7 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 use trellis_backend::{Backend, Capabilities, Output, Readiness, Reporter, Request};
 use trellis_core::{
-    BackendChoice, Failure, FailureKind, Format, GenerateError, Model, WorkerCommand, WorkerCounters,
+    BackendChoice, Failure, FailureKind, Format, GenerateError, Model, Sha256, WorkerCommand, WorkerCounters,
     WorkerState, WorkerStatus,
 };
 
@@ -21,6 +22,7 @@ use crate::python::{UnpackError, unpack};
 use crate::record::WorkerSnapshot;
 use crate::share::Shares;
 use crate::ticket::{Entry, Queue, Ticket};
+use crate::tuning;
 use trellis_core::Gpu;
 use trellis_gpu::{GpuChoice, GpuError};
 
@@ -45,6 +47,8 @@ pub struct TrellisBackend {
     model: Model,
     /// As its workers' environment makes it.
     variant: String,
+    /// Where the record of how its kernels were chosen is, where they are chosen by timing.
+    tuning: Option<PathBuf>,
     limits: Limits,
     workers: Vec<Handle>,
     /// Why there are no workers at all.
@@ -76,6 +80,7 @@ impl TrellisBackend {
             capabilities: capabilities(launch.runs, gpus.len()),
             model: launch.runs,
             variant: variant(own),
+            tuning: (launch.runs == Model::Trellis2).then(|| tuning::place(&launch.state)),
             limits: settings.limits,
             workers: Vec::new(),
             without,
@@ -262,6 +267,10 @@ impl Backend for TrellisBackend {
         Some(&self.variant)
     }
 
+    fn tuning(&self) -> Option<Sha256> {
+        tuning::sha256(self.tuning.as_deref()?)
+    }
+
     fn uses_python(&self) -> bool {
         true
     }
@@ -284,7 +293,10 @@ impl Backend for TrellisBackend {
         reporter: &dyn Reporter,
         cancel: CancellationToken,
     ) -> Result<Output, GenerateError> {
-        make(self, &self.limits, &request, reporter, &cancel).await
+        let mut output = make(self, &self.limits, &request, reporter, &cancel).await?;
+        // A job of a new shape adds to the record, and is the same again with what it added.
+        output.made_with.tuning = self.tuning();
+        Ok(output)
     }
 }
 

@@ -28,6 +28,7 @@ mod running;
 mod share;
 mod state;
 mod ticket;
+mod tuning;
 
 pub use admission::least_memory;
 pub use backend::{SupervisorSettings, TrellisBackend, capabilities};

@@ -6,6 +6,7 @@ mod kit;
 mod closure;
 mod doctor;
 mod doctor_python;
+mod doctor_trellis2;
 mod exports;
 mod generate;
 mod keys;

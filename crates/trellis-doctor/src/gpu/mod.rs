@@ -100,7 +100,10 @@ pub fn check(machine: &Machine, wanted: &Wanted<'_>, target: Target) -> Vec<Find
 fn of_gpu(gpu: &Gpu, wanted: &Wanted<'_>) -> Vec<GpuProblem> {
     let asked = wanted.capability;
     let mut problems = vec![GpuProblem::Gpu {
-        package: wanted.cuda.package_for(&gpu.capability.to_string()).map(str::to_owned),
+        package: wanted
+            .cuda
+            .package_for(&gpu.capability.to_string())
+            .map(str::to_owned),
         capability: gpu.capability,
         total: gpu.memory_bytes,
     }];

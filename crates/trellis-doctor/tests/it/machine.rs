@@ -88,7 +88,10 @@ fn a_card_is_told_the_resolutions_that_it_can_do() {
     };
     let second = [Model::Trellis2];
     for (gib, expected) in [
-        (6, "has 5.7 GiB, and TRELLIS.2 needs 7.1 GiB even in its low-VRAM mode"),
+        (
+            6,
+            "has 5.7 GiB, and TRELLIS.2 needs 7.1 GiB even in its low-VRAM mode",
+        ),
         (
             8,
             "has 7.7 GiB: TRELLIS.2 runs in low-VRAM mode, which it takes by itself, at 512 and 1024",
