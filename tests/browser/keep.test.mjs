@@ -218,7 +218,7 @@ test("that nothing sampled is kept is said", () => visit(chromium, { rules: [], 
   const { id } = await running.submit();
   await running.finished(id);
   await page.goto(`${running.address}#/job/${id}`);
-  await page.getByText("Nothing that TRELLIS sampled for this model is kept").waitFor();
+  await page.getByText("TRELLIS’s samples for this model are not kept").waitFor();
   assert.equal(await page.getByRole("button", { name: "Change texture or triangles" }).count(), 0);
 }));
 
@@ -227,7 +227,7 @@ test("a server with keys asks for one, refuses a wrong one, and forgets it at si
   await accessible(page, "sign in");
   await page.getByLabel("API key").fill("not-one-of-the-keys");
   await page.getByRole("button", { name: "Sign in" }).click();
-  await page.getByText("This key is not one of the server’s").waitFor();
+  await page.getByText("The server does not know this key").waitFor();
   await page.getByLabel("API key").fill("s3cret-of-the-studio");
   await page.getByRole("button", { name: "Sign in" }).click();
   await drop(page, DUCK);

@@ -27,7 +27,7 @@ export async function otherFiles(job, all) {
     formats.length > 0 && h("div", { class: "row export" }, list, button("Export", () => exported(job.id, { format: list.value }))),
     sampled && there("glb") && button("Change texture or triangles…", () => askAgain(job, sampled, all)),
     job.made_by?.startsWith("trellis") && !sampled && h("p", { class: "hint" },
-      "Nothing that TRELLIS sampled for this model is kept: to change texture or triangles, submit its pictures again."));
+      "TRELLIS’s samples for this model are not kept. To change texture or triangles, submit its pictures again."));
 }
 
 /** Of which job what was sampled is kept: an export has none of its own. @param {Job} job */
@@ -42,7 +42,7 @@ function askAgain(job, sampled, all) {
     await exported(sampled, { format: "glb", ...values });
     shown.close();
   };
-  const shown = dialog("Change texture or triangles", h("p", { class: "hint" }, "TRELLIS decodes once more what it sampled for this model. That takes seconds, and the shape stays the same."),
+  const shown = dialog("Change texture or triangles", h("p", { class: "hint" }, "TRELLIS decodes its samples for this model again. That takes seconds, and the shape stays the same."),
     h("form", { onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); attempt(make); } },
       h("div", { class: "fields" }, ...fields.map((field) => control(field, values, [], () => {}, "again"))),
       h("div", { class: "row end" }, h("button", { class: "primary", type: "submit" }, "Make it"))));

@@ -69,13 +69,13 @@ export function provenance(job) {
   const named = NAMES[backend] ?? backend;
   const lines = [preview ? "Made by the preview backend from the picture’s outline, not by TRELLIS." : `Made by ${named}${made?.gpu ? ` on ${made.gpu.name}` : ""}.`];
   if (made) {
-    lines.push(`Seed ${made.params.seed}, trellis-server ${made.server.version}. The file carries this record.`);
+    lines.push(`Seed ${made.params.seed}, trellis-server ${made.server.version}. The file contains this record.`);
     const pinned = made.server.pin === "nix" && (!made.python_env || made.python_env.pin === "nix");
-    lines.push(pinned ? "All software is pinned by Nix, so it can be made again exactly." : "The software is not pinned by Nix: another machine may make something slightly different.");
+    lines.push(pinned ? "All software is pinned by Nix, so another machine can run exactly the same." : "The software is not pinned by Nix: another machine may make something slightly different.");
   }
   if (made?.non_commercial?.length) lines.push(`Made with the help of ${made.non_commercial.join(" and ")}: ${made.non_commercial.length > 1 ? "their licences allow" : "its licence allows"} no commercial use.`);
-  if (job.statement) lines.push(job.statement.signed_by ? `Signed by ${job.statement.signed_by}.` : "A statement about it, unsigned, can be downloaded.");
-  if (job.cached) lines.push("An earlier job asked for the same, so its result was used.");
+  if (job.statement) lines.push(job.statement.signed_by ? `Signed by ${job.statement.signed_by}.` : "An unsigned statement about it can be downloaded.");
+  if (job.cached) lines.push("An earlier job asked for the same thing, so its result was reused.");
   return lines;
 }
 
