@@ -113,19 +113,11 @@ fn of_gpu(gpu: &Gpu, wanted: &Wanted<'_>) -> Vec<GpuProblem> {
             asked,
         });
     }
-    let (free, total) = (gpu.free_bytes, gpu.memory_bytes);
     if wanted.models.contains(&Model::Trellis2) {
-        problems.push(for_trellis2(total));
+        problems.push(for_trellis2(gpu));
     }
-    // Where TRELLIS.2 is alone, its own row says all.
-    if wanted.models == [Model::Trellis2] {
-    } else if total + TOLERANCE_BYTES < LOW_BYTES {
-        problems.push(GpuProblem::TooSmall { total });
-    } else if total + TOLERANCE_BYTES < FULL_BYTES {
-        problems.push(GpuProblem::LowVram { total });
-    } else if free + TOLERANCE_BYTES < FULL_BYTES {
-        let processes = gpu.processes.clone();
-        problems.push(GpuProblem::Occupied { free, processes });
+    if wanted.models != [Model::Trellis2] {
+        problems.extend(for_trellis(gpu));
     }
     if gpu.persistent == Some(false) {
         problems.push(GpuProblem::NotPersistent);
@@ -133,18 +125,38 @@ fn of_gpu(gpu: &Gpu, wanted: &Wanted<'_>) -> Vec<GpuProblem> {
     problems
 }
 
-/// How TRELLIS.2 runs at each resolution on a GPU of so much memory.
-fn for_trellis2(total: u64) -> GpuProblem {
+/// What is wrong with a GPU's memory for TRELLIS.
+fn for_trellis(gpu: &Gpu) -> Option<GpuProblem> {
+    let (free, total) = (gpu.free_bytes, gpu.memory_bytes);
+    if total + TOLERANCE_BYTES < LOW_BYTES {
+        Some(GpuProblem::TooSmall { total })
+    } else if total + TOLERANCE_BYTES < FULL_BYTES {
+        Some(GpuProblem::LowVram { total })
+    } else if free + TOLERANCE_BYTES < FULL_BYTES {
+        let processes = gpu.processes.clone();
+        Some(GpuProblem::Occupied { free, processes })
+    } else {
+        None
+    }
+}
+
+/// How TRELLIS.2 runs at each resolution on a GPU.
+fn for_trellis2(gpu: &Gpu) -> GpuProblem {
+    let (free, total) = (gpu.free_bytes, gpu.memory_bytes);
     let fits = |bytes| total + TOLERANCE_BYTES >= bytes;
     let of_all = RESOLUTIONS.map(|resolution| (resolution, GpuNeed::of_trellis2(resolution)));
-    let that = |is_it: &dyn Fn(&GpuNeed) -> bool| {
-        let chosen = of_all.iter().filter(|(_, need)| is_it(need));
-        chosen.map(|(resolution, _)| *resolution).collect::<Vec<u32>>()
+    let at = |is_so: &dyn Fn(&GpuNeed) -> bool| -> Vec<u32> {
+        let chosen = of_all.iter().filter(|(_, need)| is_so(need));
+        chosen.map(|(resolution, _)| *resolution).collect()
     };
-    let whole = that(&|need| fits(need.resident_bytes));
-    let low = that(&|need| fits(need.low_bytes) && !fits(need.resident_bytes));
+    let whole = at(&|need| fits(need.resident_bytes));
+    let low = at(&|need| fits(need.low_bytes) && !fits(need.resident_bytes));
     if whole.is_empty() && low.is_empty() {
-        return GpuProblem::TooSmallForTrellis2 { total };
+        GpuProblem::TooSmallForTrellis2 { total }
+    } else if free + TOLERANCE_BYTES < of_all[0].1.low_bytes {
+        let processes = gpu.processes.clone();
+        GpuProblem::OccupiedForTrellis2 { free, processes }
+    } else {
+        GpuProblem::Resolutions { total, whole, low }
     }
-    GpuProblem::Resolutions { total, whole, low }
 }

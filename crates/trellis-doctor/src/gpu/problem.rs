@@ -83,6 +83,10 @@ diagnoses! {
         #[error("has {}, and TRELLIS.2 needs {} even in its low-VRAM mode", memory_size(*total), least_of_trellis2())]
         TooSmallForTrellis2 { total: u64 } = "gpu_too_small", Level::Error,
             "use a GPU with 12 GB or more, or the model `trellis-image-large`";
+        #[error("has {} free, and TRELLIS.2 needs {} even in its low-VRAM mode", memory_size(*free), least_of_trellis2())]
+        OccupiedForTrellis2 { free: u64, processes: Vec<GpuProcess> } = "gpu_occupied", Level::Warn,
+            "stop the programs that use the memory",
+            processes.iter().map(process).collect();
         /// With all models on the GPU, and with each there for its stage.
         #[error("has {}: TRELLIS.2 runs {}", memory_size(*total), at_resolutions(whole, low))]
         Resolutions { total: u64, whole: Vec<u32>, low: Vec<u32> } = "gpu_for_trellis2", Level::Ok, "";

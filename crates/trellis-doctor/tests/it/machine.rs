@@ -113,6 +113,16 @@ fn a_card_is_told_the_resolutions_that_it_can_do() {
     ] {
         assert_eq!(said(gib, &second), [expected]);
     }
+    let held = Gpu {
+        free_bytes: 2 << 30,
+        ..laptop()
+    };
+    let findings = checked(&machine("580.65", vec![held]), &second, Target::Here);
+    let occupied = findings.iter().find(|finding| finding.kind == "gpu_occupied");
+    assert_eq!(
+        occupied.unwrap().message,
+        "has 2.0 GiB free, and TRELLIS.2 needs 7.1 GiB even in its low-VRAM mode"
+    );
     let both = said(8, &Model::ALL);
     assert_eq!(both.len(), 2, "{both:?}");
     assert_eq!(both[1], "has 7.7 GiB: TRELLIS fits in its low-VRAM mode only");
