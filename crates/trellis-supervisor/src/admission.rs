@@ -1,9 +1,9 @@
 //! Whether a GPU has enough memory: for a worker, asked before each start, and for a job, by its formats, quality and
 //! resolution.
 //!
-//! The figures of TRELLIS-image-large are peaks of torch's memory with models of TRELLIS-image-large's size, and what CUDA takes beside them.
-//! Those of TRELLIS's own ways are what torch reserved (docs/gpu-run.md). Those of ours are what it gave out
-//! (docs/performance.md), and a margin. Those of TRELLIS.2 stand in trellis-core. An object of many voxels can need more.
+//! The figures of TRELLIS-image-large are peaks of torch's memory with models of its size, and what CUDA takes beside
+//! them. Those of TRELLIS's own ways are what torch reserved (docs/gpu-run.md). Those of ours are what it gave out
+//! (docs/performance.md), and a margin. Those of TRELLIS.2 are in trellis-core. An object of many voxels can need more.
 
 use trellis_core::{Format, Gpu, GpuNeed, GpuProcess, Model, ModelParams, Params, Quality, memory_size};
 
@@ -52,7 +52,7 @@ const OURS: Needs = Needs {
     splats: given_out(4_752, 2_038),
 };
 
-/// What a worker must have room for: the least that its model makes.
+/// What a worker's jobs need; of TRELLIS.2, whose jobs need different amounts, those at its least resolution.
 fn needs(model: Model, quality: Quality) -> Needs {
     match (model, quality) {
         (Model::TrellisImageLarge, Quality::Exact) => EXACT,
