@@ -8,7 +8,9 @@
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
-use trellis_core::{BackendChoice, Failure, FailureKind, GenerateError, Model, WorkerCommand, WorkerStatus};
+use trellis_core::{
+    BackendChoice, Failure, FailureKind, GenerateError, Model, Sha256, WorkerCommand, WorkerStatus,
+};
 
 use crate::{Backend, Capabilities, Output, Readiness, Reporter, Request};
 
@@ -99,6 +101,10 @@ impl Backend for Anywhere {
 
     fn variant(&self) -> Option<&str> {
         self.here.as_ref().and_then(|here| here.variant())
+    }
+
+    fn tuning(&self) -> Option<Sha256> {
+        self.here.as_ref().and_then(|here| here.tuning())
     }
 
     fn uses_python(&self) -> bool {

@@ -7,6 +7,7 @@ mod apis;
 mod closure;
 mod doctor;
 mod doctor_python;
+mod doctor_trellis2;
 mod exports;
 mod generate;
 mod joining;
