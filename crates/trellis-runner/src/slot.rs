@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinSet};
+use tokio::time::Instant;
 use tracing::{Instrument, error, info_span, warn};
 use trellis_backend::{Backend, Readiness};
 use trellis_jobs::{Claim, ClaimFilter};
@@ -14,9 +15,12 @@ use crate::attempt::Attempt;
 use crate::shared::Shared;
 use crate::suspects::Turn;
 
-/// How often a slot looks by itself: a store's announcements are a hint only, and a backend that becomes
-/// ready makes none.
+/// How often a slot looks by itself whether it may work: a backend that becomes ready makes no announcement.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How often it asks the store for the same again where there was nothing: a store's announcements are a hint only, and idle
+/// slots on many machines ask one database.
+const ASK_EVERY: Duration = Duration::from_secs(5);
 
 /// So many attempts may be storing results while the backend works: a disk that is too slow holds it up.
 const STORING: usize = 2;
@@ -36,12 +40,29 @@ impl Slot {
         let mut changes = self.shared.store.arrivals();
         // Dropped with the slot, which ends what is in it.
         let mut attempts = JoinSet::new();
+        // What was asked for in vain, and when.
+        let mut in_vain: Option<(ClaimFilter, Instant)> = None;
         while !self.shared.closing.is_cancelled() {
             while attempts.len() >= STORING {
                 ended(attempts.join_next().await);
             }
             changes.mark_seen();
-            if let Some((claim, turn)) = self.claim().await {
+            let asks = self.asks().await;
+            let again = match (&asks, &in_vain) {
+                (Some(filter), Some((before, at))) => {
+                    filter != before || may_change(filter) || at.elapsed() >= ASK_EVERY
+                }
+                _ => true,
+            };
+            let claimed = match &asks {
+                Some(filter) if again => self.claim(filter).await,
+                _ => None,
+            };
+            if again {
+                in_vain = asks.map(|filter| (filter, Instant::now()));
+            }
+            if let Some((claim, turn)) = claimed {
+                in_vain = None;
                 let job = claim.lease.job;
                 let traceparent = claim.job.traceparent.map(String::from);
                 let span = info_span!("attempt", %job, attempt = claim.lease.attempt, traceparent);
@@ -61,7 +82,7 @@ impl Slot {
             }
             tokio::select! {
                 () = self.shared.closing.cancelled() => {}
-                _ = changes.changed() => {}
+                _ = changes.changed() => in_vain = None,
                 () = tokio::time::sleep(LOOK_EVERY) => {}
                 stored = attempts.join_next(), if !attempts.is_empty() => ended(stored),
             }
@@ -71,19 +92,23 @@ impl Slot {
         }
     }
 
-    async fn claim(&self) -> Option<(Claim, Turn)> {
+    /// What it may work on now.
+    async fn asks(&self) -> Option<ClaimFilter> {
         if self.backend.readiness() != Readiness::Ready {
             return None;
         }
         if *self.shared.rests.borrow() || !self.shared.has_room().await {
             return None;
         }
-        let settings = &self.shared.settings;
-        let filter = ClaimFilter {
+        Some(ClaimFilter {
             demands: self.shared.registry.claims(self.backend.as_ref()),
-            running_limits: settings.running_limits.borrow().clone(),
+            running_limits: self.shared.settings.running_limits.borrow().clone(),
             ability: (self.shared.abilities)(self.backend.as_ref()),
-        };
+        })
+    }
+
+    async fn claim(&self, filter: &ClaimFilter) -> Option<(Claim, Turn)> {
+        let settings = &self.shared.settings;
         let turn = tokio::select! {
             turn = self.shared.suspects.turn(&filter.demands) => turn,
             () = self.shared.closing.cancelled() => return None,
@@ -92,7 +117,7 @@ impl Slot {
         let claimed = self
             .shared
             .store
-            .claim(&settings.worker, &filter, Timestamp::now(), settings.lease)
+            .claim(&settings.worker, filter, Timestamp::now(), settings.lease)
             .await;
         match claimed {
             Ok(claim) => {
@@ -106,6 +131,11 @@ impl Slot {
             }
         }
     }
+}
+
+/// Whether there may be something to do without an announcement: a job of an owner with a limit ended elsewhere.
+fn may_change(filter: &ClaimFilter) -> bool {
+    !filter.running_limits.is_empty()
 }
 
 fn ended(attempt: Option<Result<(), JoinError>>) {
