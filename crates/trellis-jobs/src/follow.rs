@@ -148,3 +148,33 @@ impl Follow {
         self.doubtful = seen.is_none_or(|seen| seen.state.is_final());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::watch;
+
+    use super::*;
+    use crate::{Wake, Wakes};
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_looks_less_and_less_often_until_something_changes() {
+        let (_elsewhere, others) = watch::channel(0);
+        let wakes = Wakes::new(others);
+        let job = JobId::new(jiff::Timestamp::UNIX_EPOCH, [0; 10]);
+        let mut changes = wakes.of_job(job);
+        let mut patience = LOOK_AGAIN;
+        let mut waited = Vec::new();
+        for change in [false, false, false, false, false, true, false] {
+            if change {
+                let seen = None;
+                let delivers = false;
+                drop(wakes.when_dropped(Some(Wake { job, seen, delivers })));
+            }
+            let begun = tokio::time::Instant::now();
+            let found = changed(&mut changes, &mut patience).await;
+            assert_eq!(found.is_some(), change);
+            waited.push(begun.elapsed().as_secs());
+        }
+        assert_eq!(waited, [5, 10, 20, 40, 40, 0, 5]);
+    }
+}

@@ -12,15 +12,12 @@ use trellis_backend::{Backend, Readiness};
 use trellis_jobs::{Claim, ClaimFilter};
 
 use crate::attempt::Attempt;
+use crate::in_vain::InVain;
 use crate::shared::Shared;
 use crate::suspects::Turn;
 
 /// How often a slot looks by itself whether it may work: a backend that becomes ready makes no announcement.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// How often it asks the store for the same again where there was nothing: a store's announcements are a hint only, and idle
-/// slots on many machines ask one database.
-const ASK_EVERY: Duration = Duration::from_secs(5);
 
 /// So many attempts may be storing results while the backend works: a disk that is too slow holds it up.
 const STORING: usize = 2;
@@ -40,29 +37,13 @@ impl Slot {
         let mut changes = self.shared.store.arrivals();
         // Dropped with the slot, which ends what is in it.
         let mut attempts = JoinSet::new();
-        // What was asked for in vain, and when.
-        let mut in_vain: Option<(ClaimFilter, Instant)> = None;
+        let mut in_vain = InVain::default();
         while !self.shared.closing.is_cancelled() {
             while attempts.len() >= STORING {
                 ended(attempts.join_next().await);
             }
             changes.mark_seen();
-            let asks = self.asks().await;
-            let again = match (&asks, &in_vain) {
-                (Some(filter), Some((before, at))) => {
-                    filter != before || may_change(filter) || at.elapsed() >= ASK_EVERY
-                }
-                _ => true,
-            };
-            let claimed = match &asks {
-                Some(filter) if again => self.claim(filter).await,
-                _ => None,
-            };
-            if again {
-                in_vain = asks.map(|filter| (filter, Instant::now()));
-            }
-            if let Some((claim, turn)) = claimed {
-                in_vain = None;
+            if let Some((claim, turn)) = self.look(&mut in_vain).await {
                 let job = claim.lease.job;
                 let traceparent = claim.job.traceparent.map(String::from);
                 let span = info_span!("attempt", %job, attempt = claim.lease.attempt, traceparent);
@@ -82,7 +63,7 @@ impl Slot {
             }
             tokio::select! {
                 () = self.shared.closing.cancelled() => {}
-                _ = changes.changed() => in_vain = None,
+                _ = changes.changed() => in_vain.forget(),
                 () = tokio::time::sleep(LOOK_EVERY) => {}
                 stored = attempts.join_next(), if !attempts.is_empty() => ended(stored),
             }
@@ -90,6 +71,23 @@ impl Slot {
         while let Some(stored) = attempts.join_next().await {
             ended(Some(stored));
         }
+    }
+
+    /// Claims a job, unless nothing has changed since it asked in vain.
+    async fn look(&self, in_vain: &mut InVain) -> Option<(Claim, Turn)> {
+        let Some(filter) = self.asks().await else {
+            in_vain.forget();
+            return None;
+        };
+        if !in_vain.asks_again(&filter, Instant::now()) {
+            return None;
+        }
+        let claimed = self.claim(&filter).await;
+        match &claimed {
+            Some(_) => in_vain.forget(),
+            None => in_vain.note(filter, Instant::now()),
+        }
+        claimed
     }
 
     /// What it may work on now.
@@ -131,11 +129,6 @@ impl Slot {
             }
         }
     }
-}
-
-/// Whether there may be something to do without an announcement: a job of an owner with a limit ended elsewhere.
-fn may_change(filter: &ClaimFilter) -> bool {
-    !filter.running_limits.is_empty()
 }
 
 fn ended(attempt: Option<Result<(), JoinError>>) {
