@@ -12,7 +12,7 @@ from typing import Any
 from unittest import mock
 
 from trellis_worker import views
-from trellis_worker.families import trellis2, trellis2_files
+from trellis_worker.families import trellis2, trellis2_files, trellis2_turntable
 from trellis_worker.family import own_params
 from trellis_worker.protocol import Params
 
@@ -51,7 +51,8 @@ class Trellis2Case(WorkerCase):
         return worker
 
     def of_trellis2(self, **changes: Any) -> dict[str, Any]:
-        request = self.request(pictures=changes.pop("pictures", 1), low_vram=changes.pop("low_vram", False))
+        of_the_job = ("pictures", "low_vram", "latents", "keep_latents")
+        request = self.request(**{name: changes.pop(name) for name in of_the_job if name in changes})
         return {**request, "params": {**usual(), **changes}}
 
     def run_job(self, worker: Worker, request: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -158,6 +159,16 @@ class Jobs(Trellis2Case):
         self.assertEqual(names, ["model.glb", "model.ply", "model.stl"])
         self.assertTrue(any("`decimation_target` does not apply" in note for note in done["notes"]))
 
+    def test_a_turntable_is_drawn_frame_by_frame_without_nvidia_s_rasteriser(self) -> None:
+        request = self.of_trellis2(formats=["turntable"], texture=False)
+        done, steps = self.run_job(self.loaded(), request)
+        self.assertEqual(done["type"], "done", done)
+        self.assertEqual(steps["export"], [(step, 120) for step in range(121)])
+        self.assertIn("texture_latent", steps)
+        self.assertEqual(done["non_commercial"], [])
+        film = (Path(request["out"]) / "turntable.mp4").read_bytes()
+        self.assertTrue(film.endswith(b"." * 120) and not film.endswith(b"." * 121), film)
+
     def test_a_resolution_that_was_lowered_is_told(self) -> None:
         worker = self.loaded()
         done, _ = self.run_job(worker, self.of_trellis2(resolution=1536, max_num_tokens=500))
@@ -208,6 +219,73 @@ class Jobs(Trellis2Case):
             self.assertEqual(done["type"], "done", done)
 
 
+class Kept(Trellis2Case):
+    """What was sampled, made into files again."""
+
+    def kept(self, worker: Worker, **changes: Any) -> tuple[Path, dict[str, bytes]]:
+        """The latents of a job, and its files."""
+        request = self.of_trellis2(keep_latents=True, **changes)
+        worker.send(request)
+        kept = worker.until("latents", "done", "failed")
+        self.assertEqual(kept["type"], "latents", kept)
+        self.assertEqual(worker.until("done", "failed")["type"], "done")
+        files = {path.name: path.read_bytes() for path in Path(request["out"]).iterdir()}
+        self.assertEqual(kept["size_bytes"], len(files.pop(kept["name"])))
+        return Path(request["out"]) / kept["name"], files
+
+    def again(self, worker: Worker, latents: Path, **changes: Any) -> tuple[dict[str, Any], list[str], Path]:
+        request = self.of_trellis2(pictures=0, latents=str(latents), **changes)
+        ended, steps = self.run_job(worker, request)
+        return ended, list(steps), Path(request["out"])
+
+    def test_the_same_files_are_made_without_sampling(self) -> None:
+        worker = self.loaded()
+        latents, files = self.kept(worker, formats=["glb", "stl", "ply"])
+        # Also by a process that never saw the job, with each model there for its stage.
+        for other, low_vram in ((worker, False), (self.loaded(), True)):
+            formats = ["glb", "stl", "ply"]
+            done, stages, out = self.again(other, latents, formats=formats, low_vram=low_vram)
+            self.assertEqual(done["type"], "done", done)
+            self.assertEqual(stages, ["decode", "simplify", "texture", "export"])
+            self.assertEqual({path.name: path.read_bytes() for path in out.iterdir()}, files)
+
+    def test_a_glb_is_made_with_other_settings(self) -> None:
+        worker = self.loaded()
+        latents, _ = self.kept(worker)
+        other = {"decimation_target": 100_000, "texture_size": 4096, "remesh": False}
+        done, _, _ = self.again(worker, latents, **other)
+        self.assertEqual(done["type"], "done", done)
+        asked = json.loads((self.folder / "to_glb.json").read_text("utf-8"))
+        self.assertEqual({name: asked[name] for name in other}, other)
+
+    def test_the_resolution_that_was_used_is_kept(self) -> None:
+        worker = self.loaded()
+        lowered = {"resolution": 1536, "max_num_tokens": 500}
+        latents, _ = self.kept(worker, **lowered)
+        done, _, _ = self.again(worker, latents, **lowered)
+        self.assertTrue(done["notes"][0].startswith("made at a resolution of 1024 in place of 1536"), done)
+        asked = json.loads((self.folder / "to_glb.json").read_text("utf-8"))
+        self.assertEqual(asked["voxel_size"], 1 / 1024)
+
+    def test_colours_that_were_not_sampled_cannot_be_decoded(self) -> None:
+        worker = self.loaded()
+        latents, files = self.kept(worker, formats=["stl"])
+        failed, _, _ = self.again(worker, latents, formats=["glb"])
+        self.assertEqual((failed["type"], failed["kind"], failed["replace"]), ("failed", "bad_input", False))
+        self.assertIn("no colours were sampled for the earlier job", failed["message"])
+        done, stages, out = self.again(worker, latents, formats=["glb", "stl"], texture=False)
+        self.assertEqual((done["type"], stages), ("done", ["decode", "simplify", "export"]), done)
+        self.assertEqual((out / "model.stl").read_bytes(), files["model.stl"])
+
+    def test_what_another_model_sampled_is_refused(self) -> None:
+        worker = self.loaded()
+        latents = self.folder / "other.safetensors"
+        latents.write_text('{"coords": [[0, 0, 0, 0]], "feats": [[0.5]]}', "utf-8")
+        failed, _, _ = self.again(worker, latents)
+        self.assertEqual((failed["type"], failed["kind"]), ("failed", "bad_input"), failed)
+        self.assertIn("the kept latents cannot be read", failed["message"])
+
+
 class Beside(unittest.TestCase):
     def test_each_sampler_gets_its_own_parameters(self) -> None:
         params = Params.from_json({**usual(), "tex_slat_sampling_steps": 7})
@@ -235,6 +313,27 @@ class Beside(unittest.TestCase):
         self.assertEqual([turns(None, 10.0, 0.5, **conditions) for _ in range(4)], [11, 12, 16, 11])
         mean = views.of_all(inference, "multidiffusion")
         self.assertAlmostEqual(mean(None, 10.0, 0.5, **conditions), 13.0)
+
+    def test_the_camera_of_a_turntable_looks_at_the_middle_with_its_head_up(self) -> None:
+        def seen(turn: float, place: tuple[float, float, float]) -> list[float]:
+            rows = trellis2_turntable.camera(turn)[:3]
+            return [sum(a * b for a, b in zip(row, (*place, 1.0), strict=True)) for row in rows]
+
+        for number in range(8):
+            turn = number / 8
+            for there, right in zip(seen(turn, (0.0, 0.0, 0.0)), (0.0, 0.0, 2.0), strict=True):
+                self.assertAlmostEqual(there, right)
+            above = seen(turn, (0.0, 0.0, 0.3))
+            self.assertAlmostEqual(above[0], 0.0)
+            self.assertLess(above[1], 0.0, "what is up is above the middle")
+            rows = [row[:3] for row in trellis2_turntable.camera(turn)[:3]]
+            for a, one in enumerate(rows):
+                for b, other in enumerate(rows):
+                    product = sum(x * y for x, y in zip(one, other, strict=True))
+                    self.assertAlmostEqual(product, float(a == b))
+        # It begins where TRELLIS's own does, and goes on a quarter around.
+        self.assertLess(seen(0.0, (0.0, 0.1, 0.0))[2], 2.0)
+        self.assertLess(seen(0.25, (0.1, 0.0, 0.0))[2], 2.0)
 
     def test_alpha_is_what_the_texture_uses(self) -> None:
         class Texture:
