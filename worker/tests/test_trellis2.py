@@ -52,7 +52,7 @@ class Trellis2Case(WorkerCase):
 
     def of_trellis2(self, **changes: Any) -> dict[str, Any]:
         request = self.request(pictures=changes.pop("pictures", 1), low_vram=changes.pop("low_vram", False))
-        return {**request, "params": {**usual(), **changes}}
+        return {**request, "params": {**usual(), "quality": "exact", **changes}}
 
     def run_job(self, worker: Worker, request: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """How it ended, and the steps of each stage."""

@@ -20,8 +20,11 @@ torch: Any = importlib.import_module("torch")
 LEAF = 4
 # Bits of a place on the curve, of each axis.
 CURVE_BITS = 20
-# Points in one go, where torch alone searches: each meets some dozens of boxes at once.
-AT_ONCE = 1 << 17
+# Where torch alone searches: points in one go, and boxes that are looked into at once, which in the middle of a
+# sphere would be all.
+AT_ONCE, BOXES = 1 << 16, 1 << 21
+# Boxes of a level that lead to a first guess.
+FEW = 4
 
 SOURCE = """
 template <typename T>
@@ -167,7 +170,7 @@ class Tree:
     def nearest(self, points: Any) -> Nearest:
         """Of points (N, 3). Of faces as near as each other it is the first of the mesh."""
         points = points.float().contiguous()
-        search = kernel.made(SOURCE, _attempt) if points.is_cuda else None
+        search = compiled() if points.is_cuda else None
         if search is not None:
             return self.found_by(search, points)
         if not len(points):
@@ -197,12 +200,14 @@ class Tree:
         """Boxes level by level, none further off than a face that is known."""
         leaves = len(self.boxes) // 2
         levels = leaves.bit_length() - 1
-        node = torch.ones(len(points), dtype=torch.int64, device=points.device)
+        # The nearest few boxes of each level lead to a face that is near, if not to the nearest.
+        node = torch.ones(len(points), 1, dtype=torch.int64, device=points.device)
         for _ in range(levels):
-            pair = torch.stack((2 * node, 2 * node + 1), 1)
+            pair = torch.cat((2 * node, 2 * node + 1), 1)
             away = self._away(points[:, None], pair)
-            node = pair.gather(1, away.argmin(1, keepdim=True))[:, 0]
-        best = self._in_leaves(points, node)[0].amin(1)
+            few = away.topk(min(FEW, pair.shape[1]), dim=1, largest=False).indices
+            node = pair.gather(1, few)
+        best = self._in_leaves(points[:, None], node)[0].amin((1, 2))
         point = torch.arange(len(points), device=points.device)
         node = torch.ones_like(point)
         for _ in range(levels):
@@ -211,6 +216,9 @@ class Tree:
             # A little more than the best, for sums are rounded.
             near = self._away(points[point], node) <= best[point] * (1 + 1e-5)
             point, node = point[near], node[near]
+            if len(node) > BOXES and len(points) > 1:
+                halves = [self._search(some) for some in points.chunk(2)]
+                return tuple(torch.cat(column) for column in zip(*halves, strict=True))  # type: ignore[return-value]
         squared, rows, shares = self._in_leaves(points[point], node)
         point = point.repeat_interleave(LEAF)
         squared, rows, shares = squared.view(-1), rows.view(-1), shares.view(-1, 3)
@@ -228,12 +236,17 @@ class Tree:
         return (out * out).sum(-1)
 
     def _in_leaves(self, points: Any, nodes: Any) -> tuple[Any, Any, Any]:
-        """Squared distances (N, LEAF), rows and shares of all faces in these leaves."""
-        rows = (nodes - len(self.boxes) // 2)[:, None] * LEAF + torch.arange(LEAF, device=nodes.device)
+        """Squared distances (..., LEAF), rows and shares of all faces in these leaves (...)."""
+        rows = (nodes - len(self.boxes) // 2)[..., None] * LEAF + torch.arange(LEAF, device=nodes.device)
         there = rows < len(self.corners)
         rows = rows.clamp(max=len(self.corners) - 1)
-        squared, shares = _to_faces(points[:, None], self.corners[rows])
+        squared, shares = _to_faces(points[..., None, :], self.corners[rows])
         return torch.where(there, squared, math.inf), rows, shares
+
+
+def compiled() -> Any:
+    """The function of `SOURCE`; `None` where there is no kernel."""
+    return kernel.made(SOURCE, _attempt)
 
 
 def _to_faces(points: Any, corners: Any) -> tuple[Any, Any]:

@@ -167,7 +167,8 @@ impl Kind {
         }
     }
 
-    fn allows(&self, given: &Given) -> bool {
+    /// Whether it is one of the values.
+    pub(super) fn allows(&self, given: &Given) -> bool {
         match (self, given) {
             (
                 Self::Whole {
