@@ -51,9 +51,13 @@ pub(super) async fn admitted(state: &AppState, headers: &HeaderMap) -> Result<In
     Ok(submit::admitted(state, headers).await?)
 }
 
-/// What `/status` says while this job is under way.
+/// What `/status` says while this job is under way, and until its answer is handed over.
 pub(super) fn told(job: &Job, kind: Kind) -> Told {
-    let stage = job.progress.map(|progress| progress.stage);
+    let stage = match job.state {
+        // It has no progress any more, and must not seem to begin again.
+        state if state.is_final() => Some(Stage::Export),
+        _ => job.progress.map(|progress| progress.stage),
+    };
     let (progress, message) = match (kind, stage) {
         (Kind::Resumed, _) => (70, "Generating final GLB..."),
         (_, Some(Stage::Decode)) => (50, "3D structure generated"),
