@@ -58,7 +58,9 @@ def worth(made: Any, outside: float = 0) -> dict[str, float]:
     random = numpy.random.default_rng(1)
     vertices = numpy.stack([made.vertices[:, 0], -made.vertices[:, 2], made.vertices[:, 1]], 1)
     corners = vertices[made.faces]
-    areas = numpy.linalg.norm(numpy.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    areas = numpy.linalg.norm(
+        numpy.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1
+    )
     which = random.choice(len(areas), SAMPLES, p=areas / areas.sum())
     share = random.dirichlet((1, 1, 1), SAMPLES)[..., None]
     facing = numpy.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[which]

@@ -103,7 +103,9 @@ class Packed(unittest.TestCase):
 
     def test_many_specks_and_a_long_strip_find_room(self) -> None:
         line = torch.arange(200) * 0.01
-        corners = torch.stack((line, line * 0, line * 0), 1)[:, None] + torch.tensor([[0, 0, 0], [0.005, 0, 0], [0, 0.005, 0]])
+        corners = torch.stack((line, line * 0, line * 0), 1)[:, None] + torch.tensor(
+            [[0, 0, 0], [0.005, 0, 0], [0, 0.005, 0]]
+        )
         strip = torch.tensor([[0.0, 1, 0], [5, 1, 0], [0, 1.01, 0]])
         mesh = mesh_of(torch.cat([corners.reshape(-1, 3), strip]), torch.arange(603).view(-1, 3))
         chart = charts.cut(mesh)
@@ -123,7 +125,9 @@ class Unwrapped(unittest.TestCase):
         last = rasterise(made.clip(), made.faces.flip(0), SIZE, SIZE)[0]
         twice = (made.shown >= 0) & (made.shown != len(faces) - 1 - last)
         self.assertLess(int(twice.sum()), 40)
-        self.assertEqual(int((torch.bincount(made.shown[made.shown >= 0], minlength=len(faces)) == 0).sum()), 0)
+        self.assertEqual(
+            int((torch.bincount(made.shown[made.shown >= 0], minlength=len(faces)) == 0).sum()), 0
+        )
 
     def test_it_is_the_same_mesh(self) -> None:
         vertices, faces = (torch.as_tensor(part) for part in noisy(8))

@@ -15,6 +15,7 @@ import torch
 from trellis_worker.texture import kernel, raster
 from trellis_worker.texture.observations import clip_matrix
 
+
 @unittest.skipUnless(compiled.COMPILER, "no compiler of C++ is here")
 class Kernel(unittest.TestCase):
     def setUp(self) -> None:

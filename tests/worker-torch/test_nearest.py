@@ -20,7 +20,10 @@ def soup(count: int) -> tuple[Any, Any]:
     """Triangles of all sizes, some without an area, some twice."""
     generator = torch.Generator().manual_seed(5)
     size = 10 ** (torch.rand(count, 1, 1, generator=generator) * 3 - 3)
-    corners = torch.rand(count, 1, 3, generator=generator) + (torch.rand(count, 3, 3, generator=generator) - 0.5) * size
+    corners = (
+        torch.rand(count, 1, 3, generator=generator)
+        + (torch.rand(count, 3, 3, generator=generator) - 0.5) * size
+    )
     corners[:10, 2] = corners[:10, 1]
     corners[10:15] = corners[10:15, :1]
     corners[20:25] = corners[30:35]

@@ -88,7 +88,9 @@ class Made(unittest.TestCase):
         [read] = scene.geometry.values()
         self.assertLessEqual(len(read.faces), FACES)
         colour, rough = read.visual.material.baseColorTexture, read.visual.material.metallicRoughnessTexture
-        self.assertEqual((colour.mode, colour.size, rough.mode, rough.size), ("RGBA", (SIZE,) * 2, "RGB", (SIZE,) * 2))
+        self.assertEqual(
+            (colour.mode, colour.size, rough.mode, rough.size), ("RGBA", (SIZE,) * 2, "RGB", (SIZE,) * 2)
+        )
         self.assertEqual(numpy.asarray(rough)[..., 0].max(), 0)
         self.assertGreater(numpy.asarray(colour)[..., 3].min(), 250)
         # Outside is where normals point.
@@ -127,7 +129,9 @@ class Sampled(unittest.TestCase):
     def test_voxels_that_are_not_there_are_left_out(self) -> None:
         coords = torch.tensor([[3, 0, 1], [3, 1, 1]])
         voxels = Voxels.of(coords, torch.tensor([[1.0], [2.0]]), torch.zeros(3), 1.0)
-        places = torch.tensor([[3.5, 0.5, 1.5], [3.9, 1.0, 1.5], [3.5, 0.5, 0.6], [3.5, 4.0, 1.5], [-9.0, 0, 0]])
+        places = torch.tensor(
+            [[3.5, 0.5, 1.5], [3.9, 1.0, 1.5], [3.5, 0.5, 0.6], [3.5, 4.0, 1.5], [-9.0, 0, 0]]
+        )
         numbers, weight = voxels.at(places)
         self.assertTrue(torch.allclose(numbers[:, 0], torch.tensor([1, 1.5, 1, 0, 0])))
         self.assertTrue(torch.allclose(weight, torch.tensor([1, 0.6, 0.1, 0, 0]), atol=1e-6))

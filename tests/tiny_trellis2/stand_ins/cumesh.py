@@ -54,7 +54,13 @@ class CuMesh:
 
 
 def _outside(
-    vertices: torch.Tensor, faces: torch.Tensor, scale: float, resolution: int, band: float, bvh: Any, **_more: Any
+    vertices: torch.Tensor,
+    faces: torch.Tensor,
+    scale: float,
+    resolution: int,
+    band: float,
+    bvh: Any,
+    **_more: Any,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The mesh, each vertex moved outwards to the distance from the surface that the rebuilt one has."""
     corners = vertices[faces.long()]

@@ -1,7 +1,7 @@
 """The files of TRELLIS.2's results: GLB with materials, STL and PLY.
 
-Names, and what is called when: `o_voxel/postprocess.py` of Microsoft's TRELLIS.2. The textured GLB is its work where a
-job asks for `exact`, and that of `texture/pbr.py` otherwise.
+Names, and what is called when: `o_voxel/postprocess.py` of Microsoft's TRELLIS.2. The textured GLB is its
+work where a job asks for `exact`, and that of `texture/pbr.py` otherwise.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 from ..checkpoints import replaced
@@ -28,6 +26,7 @@ MOST_FACES = 16_777_216
 STEPS_BEFORE_TEXTURE = 4
 STEPS_OF_TEXTURE = 2
 
+
 @dataclass(frozen=True)
 class Exports:
     """The results of one job, and how each format is made of them."""
@@ -43,7 +42,7 @@ class Exports:
             case Format.GLB if self.run.params.texture:
                 made = self._textured() if Quality(self.own.quality).ours else self._textured_exactly()
                 made.visual.material.alphaMode = alpha_mode(made.visual.material.baseColorTexture)
-                save = partial(_export, made)
+                save = writing(made)
             case Format.GLB:
                 vertices, faces = self._simplified()
                 save = plain_mesh(upright(vertices), faces, None, "glb")
@@ -106,8 +105,9 @@ class Exports:
             )
 
 
-def _export(made: Any, path: Path) -> None:
-    made.export(str(path), file_type="glb")
+def writing(made: Any) -> Save:
+    """What writes a trimesh as a GLB."""
+    return lambda path: made.export(str(path), file_type="glb")
 
 
 def alpha_mode(texture: Any) -> str:

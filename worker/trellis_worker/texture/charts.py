@@ -1,9 +1,9 @@
 """Cuts a mesh into charts that are flat enough to be looked at from one side each.
 
-Each face takes the nearest of some directions, its neighbours' where that makes borders shorter, and faces that
-hang together and have the same direction are a chart, laid out as seen along the mean of its faces' normals: no
-equation is solved, and all faces are worked on at once. Small charts join a neighbour where no face turns away
-from that one's direction too far.
+Each face takes the nearest of some directions, its neighbours' where that makes borders shorter, and faces
+that hang together and have the same direction are a chart, laid out as seen along the mean of its faces'
+normals: no equation is solved, and all faces are worked on at once. Small charts join a neighbour where no
+face turns away from that one's direction too far.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ STEEPEST = 0.34
 SMALL, JOINS = 0.5, 6
 # Angles at which a chart is tried to lie, within a quarter turn.
 TURNS = 12
-# A chart that fills less of its box is cut in two, where its box has more than such a part of all boxes' area.
+# A chart that fills less of its box is cut in two, where the box has more than such a part of all boxes.
 LOOSE, LARGE, CUTS = 0.5, 0.02, 4
 
 
@@ -131,7 +131,10 @@ def laid_out(mesh: Mesh, chart: Any, count: int) -> Charts:
 def halved(mesh: Mesh, chart: Any, count: int, which: Any) -> tuple[Any, int]:
     """Charts with those that `which` (C) names cut through the middle of their longest side in space."""
     corners = mesh.vertices[mesh.faces]
-    low, high = (torch.stack(sides, 1) for sides in zip(*(_ends(corners[..., k], chart, count) for k in range(3)), strict=True))
+    low, high = (
+        torch.stack(sides, 1)
+        for sides in zip(*(_ends(corners[..., k], chart, count) for k in range(3)), strict=True)
+    )
     longest = (high - low).argmax(1)
     middle = ((low + high) / 2).gather(1, longest[:, None])[:, 0]
     beyond = corners.mean(1).gather(1, longest[chart][:, None])[:, 0] > middle[chart]

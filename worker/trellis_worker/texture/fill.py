@@ -9,7 +9,7 @@ torch: Any = importlib.import_module("torch")
 
 
 def filled(weighted: Any, weight: Any) -> Any:
-    """`weighted` (C, S, S) divided by `weight` (S, S), and where no weight is, the average of what is near."""
+    """`weighted` (C, S, S) divided by `weight` (S, S), and where that is 0, the average of what is near."""
     size = weighted.shape[-1]
     if size % 2 or size <= 2:  # noqa: PLR2004 the coarsest picture
         known = weight > 0

@@ -1,8 +1,9 @@
-"""Kernels of our own for NVIDIA GPUs, and the one that is the loop of `raster.py` over faces, rows and pixels.
+"""Kernels of our own for NVIDIA GPUs, and the one that is the loop of `raster.py` over faces, rows, pixels.
 
-torch compiles them at run time, as it does for some operators of its own, with the NVRTC that it brings along;
-what comes out is kept in its cache of kernels. Each call of the drawing function draws some rows of one face of one
-picture. All sums are of whole numbers, or rounded where `raster.py` rounds them: the pictures are the same.
+torch compiles them at run time, as it does for some operators of its own, with the NVRTC that it brings
+along; what comes out is kept in its cache of kernels. Each call of the drawing function draws some rows of
+one face of one picture. All sums are of whole numbers, or rounded where `raster.py` rounds them: the
+pictures are the same.
 """
 
 from __future__ import annotations
@@ -139,7 +140,7 @@ def wanted() -> bool:
 
 @cache
 def made(source: str, attempt: Callable[[Callable[..., Any], str], None]) -> Callable[..., Any] | None:
-    """The function of `source`, which `attempt` tries on a device; `None` where it is not compiled or is wrong."""
+    """The function of `source`, tried by `attempt`; `None` where it does not compile or is wrong."""
     if not wanted():
         return None
     try:

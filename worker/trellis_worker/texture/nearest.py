@@ -1,8 +1,9 @@
 """The nearest place of a mesh's surface to each of many points: in torch alone, or by a kernel.
 
-Faces lie in the order of a curve that fills space, some to a leaf, and over the leaves stands a whole binary tree
-of boxes: node `k` has the children `2k` and `2k + 1`. So the tree is built by sorting and halving, on the GPU in
-milliseconds, and nothing of it is searched for. Both ways leave out what is further off than the best so far.
+Faces lie in the order of a curve that fills space, some to a leaf, and over the leaves stands a whole
+binary tree of boxes: node `k` has the children `2k` and `2k + 1`. So the tree is built by sorting and
+halving, on the GPU in milliseconds, and nothing of it is searched for. Both ways leave out what is further
+off than the best so far.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ torch: Any = importlib.import_module("torch")
 LEAF = 4
 # Bits of a place on the curve, of each axis.
 CURVE_BITS = 20
-# Where torch alone searches: points in one go, and boxes that are looked into at once, which in the middle of a
-# sphere would be all.
+# Where torch alone searches: points in one go, and boxes that are looked into at once, which in the middle of
+# a sphere would be all.
 AT_ONCE, BOXES = 1 << 16, 1 << 21
 # Boxes of a level that lead to a first guess.
 FEW = 4
@@ -155,7 +156,10 @@ class Tree:
         corners = corners[names].contiguous()
         leaves = 1 << math.ceil(math.log2(max(1, -(-len(corners) // LEAF))))
         boxes = torch.empty(2 * leaves, 6, device=corners.device)
-        for column, ends, empty in ((slice(0, 3), corners.amin(1), math.inf), (slice(3, 6), corners.amax(1), -math.inf)):
+        for column, ends, empty in (
+            (slice(0, 3), corners.amin(1), math.inf),
+            (slice(3, 6), corners.amax(1), -math.inf),
+        ):
             padded = torch.nn.functional.pad(ends, (0, 0, 0, leaves * LEAF - len(ends)), value=empty)
             joined = padded.view(leaves, LEAF, 3)
             first = leaves
@@ -218,13 +222,15 @@ class Tree:
             point, node = point[near], node[near]
             if len(node) > BOXES and len(points) > 1:
                 halves = [self._search(some) for some in points.chunk(2)]
-                return tuple(torch.cat(column) for column in zip(*halves, strict=True))  # type: ignore[return-value]
+                return tuple(torch.cat(column) for column in zip(*halves, strict=True))
         squared, rows, shares = self._in_leaves(points[point], node)
         point = point.repeat_interleave(LEAF)
         squared, rows, shares = squared.view(-1), rows.view(-1), shares.view(-1, 3)
         best.scatter_reduce_(0, point, squared, "amin")
         name = torch.where(squared == best[point], self.names[rows], len(self.names))
-        face = torch.full_like(best, len(self.names), dtype=torch.int64).scatter_reduce_(0, point, name, "amin")
+        face = torch.full_like(best, len(self.names), dtype=torch.int64).scatter_reduce_(
+            0, point, name, "amin"
+        )
         chosen = name == face[point]
         of = torch.zeros(len(points), 3, device=points.device)
         of[point[chosen]] = shares[chosen]
@@ -250,7 +256,7 @@ def compiled() -> Any:
 
 
 def _to_faces(points: Any, corners: Any) -> tuple[Any, Any]:
-    """Squared distances (...) of points (..., 3) to faces (..., 3, 3), and the nearest places' shares (..., 3)."""
+    """Squared distances (...) of points (..., 3) to faces (..., 3, 3), and the nearest places' shares."""
     along = corners.roll(-1, -2) - corners
     away = points[..., None, :] - corners
     square = (along * along).sum(-1)

@@ -1,7 +1,8 @@
 """Lays charts side by side in a texture, as large as they fit.
 
-The tallest come first, and each goes where it comes to lie lowest: what counts is the lower outline of a chart,
-column by column, above the upper outline of all that lies there already. Outlines are in columns of some texels.
+The tallest come first, and each goes where it comes to lie lowest: what counts is the lower outline of a
+chart, column by column, above the upper outline of all that lies there already. Outlines are in columns of
+some texels.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from .charts import Charts
 torch: Any = importlib.import_module("torch")
 numpy: Any = importlib.import_module("numpy")
 
-# Texels that stay free around a chart, so that nothing of another is mixed in between texels; fewer where thousands
-# of specks would have no room.
+# Texels that stay free around a chart, so that nothing of another is mixed in between texels; fewer where
+# thousands of specks would have no room.
 MARGINS = (2, 1, 0)
 # As many columns at most.
 COLUMNS = 1024
@@ -113,4 +114,4 @@ def _outlines(charts: Charts, scale: float, texels: int, margin: int) -> tuple[A
     # What no edge reaches is free.
     below = torch.where(below.isinf(), above, below)
     starts = torch.cat([starts, ends[-1:]])
-    return tuple(part.cpu().numpy() for part in (starts, below.double(), above.double()))  # type: ignore[return-value]
+    return tuple(part.cpu().numpy() for part in (starts, below.double(), above.double()))

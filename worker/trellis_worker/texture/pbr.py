@@ -1,9 +1,9 @@
 """A GLB with materials from TRELLIS.2's mesh in its grid of voxels, as its `to_glb` makes one.
 
-What that function does, in its order: small holes are filled, the surface is rebuilt, faces are reduced, the mesh is
-unwrapped, each texel takes what the voxels hold at the nearest place of the mesh as it was before, and what no
-face covers is filled from what is near. The mesh is CuMesh's work here too; the tree of the surface, the charts, the
-drawing, the colours and the filling are our own, and all on the GPU.
+What that function does, in its order: small holes are filled, the surface is rebuilt, faces are reduced,
+the mesh is unwrapped, each texel takes what the voxels hold at the nearest place of the mesh as it was
+before, and what no face covers is filled from what is near. The mesh is CuMesh's work here too; the tree of
+the surface, the charts, the drawing, the colours and the filling are our own, and all on the GPU.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def outwards(vertices: Any, faces: Any) -> tuple[Any, Any]:
 
 
 def normals(vertices: Any, faces: Any) -> Any:
-    """Of vertices (V, 3): those of the faces around, by their areas. Summed in whole numbers: in any order."""
+    """Of vertices (V, 3): those of the faces around, by their areas. Whole numbers, so in any order."""
     faces = faces.long()
     corners = vertices[faces].double()
     of_faces = torch.linalg.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])

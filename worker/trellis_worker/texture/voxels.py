@@ -1,7 +1,7 @@
 """What a sparse grid of voxels holds at any place within it, between the eight voxels around.
 
-As FlexGEMM's sampling has it: a voxel's numbers are those of its middle, and voxels that are not there are left
-out of the average.
+As FlexGEMM's sampling has it: a voxel's numbers are those of its middle, and voxels that are not there are
+left out of the average.
 """
 
 from __future__ import annotations
