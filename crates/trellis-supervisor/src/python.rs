@@ -42,6 +42,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "protocol.py",
     "quality.py",
     "session.py",
+    "splats.py",
     "stages.py",
     "surface.py",
     "symptoms.json",
