@@ -167,8 +167,7 @@ impl Kind {
         }
     }
 
-    /// Whether it is one of the values.
-    pub(super) fn allows(&self, given: &Given) -> bool {
+    fn allows(&self, given: &Given) -> bool {
         match (self, given) {
             (
                 Self::Whole {

@@ -67,12 +67,8 @@ impl ParamsPatch {
             _ => Some(Model::DEFAULT),
         };
         let table = model.map_or(&[][..], Model::parameters);
-        if let Some(parameter) = table.iter().find(|parameter| parameter.name == "quality") {
-            // A server may be set to `draft`, which not every model has.
-            let asked = Given::from(quality);
-            let usual = || Quality::default().into();
-            let taken = if parameter.kind.allows(&asked) { asked } else { usual() };
-            self.given.entry("quality").or_insert(taken);
+        if table.iter().any(|parameter| parameter.name == "quality") {
+            self.given.entry("quality").or_insert(quality.into());
         }
         self
     }

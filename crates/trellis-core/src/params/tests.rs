@@ -279,18 +279,15 @@ fn what_a_server_decides_holds_where_nothing_is_asked_for() {
         crate::plain_words(&error.to_string()),
         "`best` is unknown; choose from `draft`, `balanced`, `exact`"
     );
-    // TRELLIS.2 has no `draft`, whatever a server is set to.
-    let second = |quality| {
+    let second = |defaults: Defaults| {
         let asked = ParamsPatch::default().or_model(Model::Trellis2);
-        let ModelParams::Trellis2(own) = asked.or(&Defaults { quality }).resolve(0).unwrap().model else {
+        let ModelParams::Trellis2(own) = asked.or(&defaults).resolve(0).unwrap().model else {
             panic!("another model")
         };
         own.quality
     };
-    assert_eq!(second(Quality::Exact), Quality::Exact);
-    assert_eq!(second(Quality::Draft), Quality::Balanced);
-    let asked = ParamsPatch::default().or_model(Model::Trellis2).with("quality", Quality::Draft);
-    assert_eq!(asked.resolve(0).unwrap_err().field, "quality");
+    assert_eq!(second(exact), Quality::Exact);
+    assert_eq!(second(Defaults::default()), Quality::Balanced);
 }
 
 #[test]

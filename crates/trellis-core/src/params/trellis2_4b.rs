@@ -58,10 +58,10 @@ parameters! {
         max_num_tokens: u32 = Kind::whole(1, 1_000_000, 49_152);
         /// How several pictures are combined
         multiimage_algo: MultiImageAlgorithm = MultiImageAlgorithm::KIND;
-        /// How a textured GLB is made: `exact` by TRELLIS.2's own code, `balanced` sooner by ours
+        /// How a textured GLB is made: `exact` by TRELLIS.2's own code, `balanced` sooner by ours, which `draft` is too
         #[serde(default = "Quality::unnamed")]
         quality: Quality = Kind::Choice {
-            names: &[Quality::Balanced.name(), Quality::Exact.name()],
+            names: &[Quality::Draft.name(), Quality::Balanced.name(), Quality::Exact.name()],
             default: None,
             schema: Some("Quality"),
         };
