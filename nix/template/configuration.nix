@@ -1,4 +1,4 @@
-# The machine itself. Replace this file by the one that `nixos-generate-config` writes, and import its
+# The machine itself. Replace this file with the one that `nixos-generate-config` writes, and import its
 # hardware-configuration.nix there.
 {
   nixpkgs.hostPlatform = "x86_64-linux";

@@ -1,9 +1,9 @@
-# A machine with trellis-server. Made by `nix flake init --template github:OWNER/trellis-server`; docs/nixos.md
-# of that project goes on from here.
+# A machine with trellis-server, made by `nix flake init --template github:OWNER/trellis-server`. docs/nixos.md
+# of that project has the next steps.
 {
   inputs = {
     nixpkgs.url = "github:NixOS/nixpkgs/nixos-26.05";
-    # Its own nixpkgs stays as it is: what was built of it elsewhere, and is in a cache, fits.
+    # It keeps its own nixpkgs, so that what was built elsewhere and is in a cache can be used.
     trellis-server.url = "github:OWNER/trellis-server";
   };
 

@@ -37,7 +37,7 @@ def views(program: str) -> str:
 
 
 def one_text(program: str) -> str:
-    """60 MiB of JSON in one picture that is none"""
+    """60 MiB of JSON with one picture that is not a picture"""
     text = base64.b64encode(os.urandom(BODY // 4 * 3))
     # It is looked at as a whole, once it is decoded.
     body = b'{"images": ["data:image/png;base64,' + text + b'"]}'

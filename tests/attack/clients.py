@@ -50,7 +50,7 @@ def endless_headers(program: str) -> str:
 
 
 def rebound_name(program: str) -> str:
-    """a page whose name was given the server's address (DNS rebinding)"""
+    """a page whose name points to the server's address (DNS rebinding)"""
     page = ("host: evil.example", "origin: http://evil.example", "sec-fetch-site: same-origin")
     with Server(program) as server:
         _, job = server.submit(png(64, 64))

@@ -16,7 +16,7 @@ KEY = "0123456789abcdef0123456789abcdef"
 
 
 def pipe_of_keys(program: str) -> str:
-    """a pipe in the place of the keys file, then SIGHUP"""
+    """a pipe in place of the keys file, then SIGHUP"""
     with tempfile.TemporaryDirectory() as folder:
         keys = Path(folder) / "keys"
         keys.write_text(f"ada {KEY}\n")

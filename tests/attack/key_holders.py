@@ -52,7 +52,7 @@ def full_queue(program: str) -> str:
 
 
 def beyond_its_limits(program: str) -> str:
-    """300 submissions at once with a key that may have five jobs waiting, and 300 requests with one for 60 a minute"""
+    """300 submissions at once with a key for five waiting jobs, and 300 requests with a key for 60 a minute"""
     with served(program, f"ada {ADA} queued=5", f"bob {BOB} scopes=read requests_per_minute=60") as server:
         picture = png(512, 512)
         submitted = Counter(server.submit(picture, ADA, seed=number)[0] for number in range(300))
@@ -70,7 +70,7 @@ def beyond_its_limits(program: str) -> str:
 
 
 def more_than_its_scopes(program: str) -> str:
-    """a key that may only read: submit, cancel another's job, stop a worker, read the figures"""
+    """a read-only key that tries to submit, cancel another key's job, stop a worker and read the metrics"""
     with served(program, f"ada {ADA}", f"bob {BOB} scopes=read") as server:
         _, job = server.submit(png(64, 64), ADA)
         bob = {"authorization": f"Bearer {BOB}"}

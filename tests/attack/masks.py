@@ -28,7 +28,7 @@ def request(picture: bytes) -> bytes:
 
 
 def many_masks(program: str) -> str:
-    """60 pictures of 12 megapixels to be cut out at once, of which every second client hangs up"""
+    """60 pictures of 12 megapixels to cut out at once, while every second client hangs up"""
     # Small as a file: what it takes is only known once its header is read.
     asked = request(png(4000, 3000))
     with Server(program) as server:

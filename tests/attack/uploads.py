@@ -95,7 +95,7 @@ class Slow(threading.Thread):
 
 
 def slow_uploads(program: str) -> str:
-    """64 clients that upload at the least rate allowed"""
+    """64 clients that upload at the lowest rate allowed"""
     with Server(program) as server:
         with Slow(server, 64) as slow:
             time.sleep(1)
@@ -114,7 +114,7 @@ def staged(folder: Path) -> list[Path]:
 
 
 def stopped_uploads(program: str) -> str:
-    """40 uploads that stop just before their end, and fill what room there is for them"""
+    """40 uploads that stop just before their end and fill all the room for uploads"""
     body = MIB
     with Server(program, "--limits-body-bytes", str(body)) as server:
         request = form(noise(540))

@@ -94,7 +94,7 @@ def endless_headers(stream: socket.socket) -> None:
 
 
 def webhooks_inside(program: str) -> str:
-    """webhooks inside the server's own network, by numbers in every notation, names and a user name before the host"""
+    """webhooks into the server's own network, by numbers in every notation, names, and a user name before the host"""
     inside = Receiver(says("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"))
     port = inside.port
     hosts = [

@@ -48,7 +48,7 @@ def results(job: dict[str, Any]) -> list[str]:
 
 
 def wrong_things(program: str) -> str:
-    """a pipe, a link, a device, a folder and a sparse 1 TiB file in the place of a worker's artifact, then SIGTERM"""
+    """a pipe, a link, a device, a folder and a sparse 1 TiB file in place of a worker's artifact, then SIGTERM"""
     with hostile(program) as server:
         slowest = 0.0
         for deed in ("pipe", "link", "device", "folder", "sparse"):
@@ -64,7 +64,7 @@ def wrong_things(program: str) -> str:
 
 
 def nonsense(program: str) -> str:
-    """text, a GLB cut short, and GLBs with no triangles, far away or with positions that are not numbers as a result"""
+    """results that are text, a truncated GLB, and GLBs without triangles, far away or with positions that are not numbers"""
     with hostile(program) as server:
         seen = {}
         for deed in ("text", "short", "nan", "far", "empty"):
@@ -77,7 +77,7 @@ def nonsense(program: str) -> str:
 
 
 def wrong_latents(program: str) -> str:
-    """a pipe, a link, a device, a file of 1 TiB and one said to be small in the place of what a worker sampled; an export of text"""
+    """a pipe, a link, a device, a file of 1 TiB and one reported as small in place of a worker's samples; an export of text"""
     with hostile(program) as server:
         for deed in ("latents_pipe", "latents_link", "latents_device", "latents_grown"):
             job = ends(server, deed)
@@ -120,7 +120,7 @@ def is_odd(letter: str) -> bool:
 
 
 def deaf_worker(program: str) -> str:
-    """a worker that hears neither messages nor signals, then SIGTERM"""
+    """a worker that ignores messages and signals, then SIGTERM"""
     with hostile(program) as server:
         status, job = server.submit(png(64, 64), seed=list(DEEDS).index("deaf") + 1)
         assert status == 202, status

@@ -184,7 +184,7 @@ test("a model is made again with another texture, without sampling", () => visit
   assert.ok(!again.timings.stages.some(({ stage }) => stage === "structured_latent"), "nothing was sampled");
   const [curl, command] = await page.locator(".command code").allTextContents();
   assert.match(curl, new RegExp(`"texture_size":2048.*/v1/jobs/${id}/exports'?$`));
-  assert.match(command, new RegExp(`^trellis jobs export ${id} --format glb --texture-size 2048 --mesh-simplify 0.5 `));
+  assert.match(command, new RegExp(`^trellis jobs export ${id} --format glb --texture true --texture-size 2048 --mesh-simplify 0.5 `));
   // What was sampled stays the first job's. Once that is gone, the server's words say so.
   await page.getByRole("button", { name: "Change texture or triangles" }).click();
   await running.remove(id);
@@ -192,12 +192,33 @@ test("a model is made again with another texture, without sampling", () => visit
   await page.locator(".toast").getByText("There is no job").waitFor();
 }));
 
+test("a model of TRELLIS.2 is made again with settings of its own", () => visit(chromium, { rules: [], second: true }, async (page, running) => {
+  await page.locator(".pill.good").waitFor();
+  const { id } = await running.submit("duck.png", { model: "trellis2-4b", texture_size: 1024 });
+  const made = await running.finished(id);
+  assert.equal(made.made_by, "trellis2", JSON.stringify(made));
+  await page.goto(`${running.address}#/job/${id}`);
+  await page.getByText("Made by TRELLIS.2").waitFor();
+  const formats = await page.getByLabel("Another format").locator("option").allTextContents();
+  assert.ok(formats.includes("Voxels") && !formats.includes("Gaussian splats"), formats.join());
+  await page.getByRole("button", { name: "Change texture or triangles" }).click();
+  const asked = page.getByRole("dialog", { name: "Change texture or triangles" });
+  assert.equal(await asked.getByLabel("Mesh simplify").count(), 0);
+  await asked.getByLabel("Decimation target").fill("100000");
+  await asked.getByRole("button", { name: "Make it" }).click();
+  await page.waitForURL((url) => url.hash.startsWith("#/job/") && !url.hash.endsWith(id));
+  const again = await running.finished(page.url().split("/").at(-1));
+  assert.deepEqual([again.made_by, again.source.job, again.params.decimation_target, again.params.texture_size], ["trellis2", id, 100_000, 1024]);
+  const [, command] = await page.locator(".command code").allTextContents();
+  assert.match(command, new RegExp(`^trellis jobs export ${id} --format glb --texture true --texture-size 1024 --decimation-target 100000 --remesh true `));
+}));
+
 test("that nothing sampled is kept is said", () => visit(chromium, { rules: [], flags: ["--retention-latent-bytes=0"] }, async (page, running) => {
   await page.locator(".pill.good").waitFor();
   const { id } = await running.submit();
   await running.finished(id);
   await page.goto(`${running.address}#/job/${id}`);
-  await page.getByText("Nothing that TRELLIS sampled for this model is kept").waitFor();
+  await page.getByText("TRELLIS’s samples for this model are not kept").waitFor();
   assert.equal(await page.getByRole("button", { name: "Change texture or triangles" }).count(), 0);
 }));
 
@@ -206,7 +227,7 @@ test("a server with keys asks for one, refuses a wrong one, and forgets it at si
   await accessible(page, "sign in");
   await page.getByLabel("API key").fill("not-one-of-the-keys");
   await page.getByRole("button", { name: "Sign in" }).click();
-  await page.getByText("This key is not one of the server’s").waitFor();
+  await page.getByText("The server does not know this key").waitFor();
   await page.getByLabel("API key").fill("s3cret-of-the-studio");
   await page.getByRole("button", { name: "Sign in" }).click();
   await drop(page, DUCK);

@@ -9,6 +9,13 @@ import { chromium } from "playwright-core";
 const program = process.env.TRELLIS ?? "target/debug/trellis";
 export const DUCK = "samples/duck.png";
 
+/** Flags of a server with one worker of the stand-in for TRELLIS, and one more on a model of TRELLIS.2's. */
+async function both(folder, rules) {
+  const second = join(folder, "trellis2");
+  execFileSync("python3", ["tests/fake_trellis/model.py", "--trellis2", second]);
+  return [...await standIn(folder, rules), "--trellis2-model", second, "--trellis2-python", "tests/fake_trellis/python", "--trellis2-gpus", "unchecked:1"];
+}
+
 /** Flags of a server with one worker of the stand-in for TRELLIS, which does what `rules` say (tests/fake_trellis). */
 async function standIn(folder, rules) {
   const model = join(folder, "model");
@@ -25,9 +32,9 @@ export const slow = (seconds) =>
 
 /**
  * A server in a temporary folder: `keys` is the text of its file of keys, `rules` are those of the stand-in for TRELLIS;
- * without them there is the preview alone.
+ * without them there is the preview alone. With `second` it runs TRELLIS.2's stand-in as well.
  */
-export async function server({ flags = [], keys, rules } = {}) {
+export async function server({ flags = [], keys, rules, second } = {}) {
   const folder = await mkdtemp(join(tmpdir(), "trellis-browser-"));
   const all = [...flags];
   if (keys) {
@@ -35,7 +42,7 @@ export async function server({ flags = [], keys, rules } = {}) {
     await chmod(join(folder, "keys"), 0o600);
     all.push("--auth-keys-file", join(folder, "keys"));
   }
-  all.push(...(rules ? await standIn(folder, rules) : ["--backend", "relief"]));
+  all.push(...(rules ? await (second ? both : standIn)(folder, rules) : ["--backend", "relief"]));
   let port = 0;
   let running;
   let said = "";

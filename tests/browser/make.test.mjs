@@ -99,7 +99,7 @@ test("ten jobs at once tell their place and all end", () => visit(chromium, { ru
   const jobs = await Promise.all(Array.from({ length: 10 }, (_, at) => running.submit(`job-${at}.png`, { seed: at })));
   const last = jobs.map(({ id }) => id).sort().at(-1);
   await page.goto(`${running.address}#/job/${last}`);
-  await page.getByText(/\d of your jobs before it/).waitFor();
+  await page.getByText(/\d of your jobs ahead of it/).waitFor();
   await page.locator(".waiting-count").waitFor();
   await drawn(page);
   for (const { id } of jobs) assert.equal((await running.finished(id)).state, "succeeded");
@@ -236,7 +236,7 @@ test("a key with 60 requests a minute is enough to watch a job, and a hidden pag
     for (const seed of [1, 2]) await running.submit("before.png", { seed });
     await drop(page, DUCK);
     await make(page);
-    await page.getByText("1 of your jobs before it").waitFor();
+    await page.getByText("1 of your jobs ahead of it").waitFor();
     await drawn(page, "preview");
     let asked = 0;
     const refused = [];

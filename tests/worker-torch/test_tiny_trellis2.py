@@ -124,6 +124,24 @@ class TinyTrellis2(TorchCase):
         expected = 2 * 1.5 * 4 * 3.14 * (RADIUS * 1024) ** 2
         self.assertAlmostEqual(len(solid.faces) / expected, 1, delta=0.1)
 
+    def test_what_was_sampled_is_decoded_again_to_the_same_mesh(self) -> None:
+        worker = self.loaded()
+        wish = {"resolution": 512, "formats": ["stl", "ply"]}
+        first = {**self.job(**wish), "keep_latents": True}
+        worker.send(first)
+        kept = worker.until("latents", "done", "failed")
+        self.assertEqual(kept["type"], "latents", kept)
+        self.assertEqual(worker.until("done", "failed")["type"], "done")
+        latents = Path(first["out"]) / kept["name"]
+        again = {**self.job(low_vram=True, **wish), "pictures": [], "latents": str(latents)}
+        done, steps = self.run_job(worker, again)
+        self.assertEqual(done["type"], "done", done)
+        self.assertEqual(set(steps), {"decode", "simplify", "texture", "export"})
+        for name in ("model.stl", "model.ply"):
+            self.assertEqual(
+                (Path(again["out"]) / name).read_bytes(), (Path(first["out"]) / name).read_bytes(), name
+            )
+
     def test_a_cancel_is_heard_in_each_flow_and_while_decoding(self) -> None:
         worker = self.loaded()
         for stage in ("sparse_structure", "structured_latent", "texture_latent", "decode"):

@@ -26,5 +26,5 @@ export async function compare(main, gone, one, other) {
     h("div", { class: "pair" }, ...jobs.map((job, at) => h("figure", {}, h("div", { class: "view" }, views[at]), h("figcaption", {},
       h("a", { href: `#/job/${job.id}` }, jobName(job)),
       h("span", { class: "hint" }, [job.made_by, job.timings && duration(job.timings.stages.reduce((sum, { ms }) => sum + ms, 0)), ...differing.map((name) => `${name} ${job.params[name]}`)].filter(Boolean).join(" · ")))))),
-    h("p", { class: "hint" }, differing.length ? "Turn one and the other follows. Below each stand the settings in which they differ." : "Turn one and the other follows. Both have the same settings.")));
+    h("p", { class: "hint" }, differing.length ? "Turn one and the other follows. Below each are the settings that differ." : "Turn one and the other follows. Both have the same settings.")));
 }

@@ -27,7 +27,7 @@ async function firstMask(file, width, height) {
   try {
     const answer = await send("v1/preprocess", { method: "POST", body: form });
     const picture = await createImageBitmap(await answer.blob());
-    const origin = answer.headers.get("trellis-mask") === "submitted" ? "The picture’s own transparency." : "What the preview would take for the object.";
+    const origin = answer.headers.get("trellis-mask") === "submitted" ? "The picture’s own transparency." : "What the preview takes for the object.";
     return { mask: alphaOf(canvasOf(width, height, picture)), origin };
   } catch (error) {
     if (!(error instanceof Refused) || error.status >= 500) throw error;
@@ -61,7 +61,7 @@ function open({ file, original, mask, origin, width, height, done }) {
   for (let at = 3; at < pixels.data.length; at += 4) pixels.data[at] = 255;
   const shown = canvasOf(width, height);
   shown.setAttribute("role", "img");
-  shown.setAttribute("aria-label", "The picture; what is removed is checkered");
+  shown.setAttribute("aria-label", "The picture; removed parts are checkered");
   /** @type {Uint8ClampedArray[]} */
   const before = [];
   let keeping = false;

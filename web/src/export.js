@@ -4,28 +4,30 @@ import { put } from "./api.js";
 import { offers } from "./contract.js";
 import { attempt, button, dialog, h } from "./dom.js";
 import { control } from "./form.js";
-import { formatName } from "./words.js";
+import { version } from "./pictures.js";
+import { OTHERWISE, formatName } from "./words.js";
 
 /** @typedef {import("./api.js").Job} Job */
 /** @typedef {import("./contract.js").Parameter} Parameter */
 
 const CONVERTED = ["obj", "voxels", "stl", "ply"];
 const DECODED = ["glb", "gaussian_ply", "turntable"];
-/** What may be otherwise where a model is decoded once more. */
-const OTHERWISE = ["texture", "texture_size", "mesh_simplify"];
 
 /** @param {Job} job @param {Parameter[]} all */
 export async function otherFiles(job, all) {
   if (job.state !== "succeeded" || !(await offers("/v1/jobs/{id}/exports"))) return null;
   const sampled = whoseSampling(job);
   const there = (/** @type {string} */ format) => job.artifacts.some((file) => file.format === format);
-  const formats = [...CONVERTED, ...(job.latents ? DECODED : [])].filter((format) => !there(format));
+  const { backends } = await version();
+  const maker = backends.find((/** @type {{ name: string }} */ { name }) => name === job.made_by);
+  const decoded = DECODED.filter((format) => job.latents && maker?.formats.includes(format));
+  const formats = [...CONVERTED, ...decoded].filter((format) => !there(format));
   const list = h("select", { "aria-label": "Another format" }, ...formats.map((format) => h("option", { value: format }, formatName(format))));
   return h("div", { class: "other-files" },
     formats.length > 0 && h("div", { class: "row export" }, list, button("Export", () => exported(job.id, { format: list.value }))),
     sampled && there("glb") && button("Change texture or triangles…", () => askAgain(job, sampled, all)),
-    job.made_by === "trellis" && !sampled && h("p", { class: "hint" },
-      "Nothing that TRELLIS sampled for this model is kept: to change texture or triangles, submit its pictures again."));
+    job.made_by?.startsWith("trellis") && !sampled && h("p", { class: "hint" },
+      "TRELLIS’s samples for this model are not kept. To change texture or triangles, submit its pictures again."));
 }
 
 /** Of which job what was sampled is kept: an export has none of its own. @param {Job} job */
@@ -40,7 +42,7 @@ function askAgain(job, sampled, all) {
     await exported(sampled, { format: "glb", ...values });
     shown.close();
   };
-  const shown = dialog("Change texture or triangles", h("p", { class: "hint" }, "TRELLIS decodes once more what it sampled for this model. That takes seconds, and the shape stays the same."),
+  const shown = dialog("Change texture or triangles", h("p", { class: "hint" }, "TRELLIS decodes its samples for this model again. That takes seconds, and the shape stays the same."),
     h("form", { onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); attempt(make); } },
       h("div", { class: "fields" }, ...fields.map((field) => control(field, values, [], () => {}, "again"))),
       h("div", { class: "row end" }, h("button", { class: "primary", type: "submit" }, "Make it"))));

@@ -62,8 +62,8 @@ export async function gallery(main, gone, choosing) {
 /** @param {string} searched */
 function empty(searched) {
   return searched
-    ? h("div", { class: "empty" }, h("h2", {}, "Nothing has that name"), h("p", {}, "Names are those of the pictures, until they are changed."))
-    : h("div", { class: "empty" }, h("div", { class: "cube", "aria-hidden": "true" }), h("h2", {}, "Nothing here yet"), h("p", {}, "What you make is kept here."), h("a", { class: "button primary", href: "#/" }, "Make something"));
+    ? h("div", { class: "empty" }, h("h2", {}, "No name matches"), h("p", {}, "Models are named after their pictures until you rename them."))
+    : h("div", { class: "empty" }, h("div", { class: "cube", "aria-hidden": "true" }), h("h2", {}, "Nothing here yet"), h("p", {}, "Your models appear here."), h("a", { class: "button primary", href: "#/" }, "Make something"));
 }
 
 /** @param {Job} job @param {AbortSignal} gone @param {{ restart: (() => Promise<void>) | null, pick?: (job: Job) => void }} acts */

@@ -71,8 +71,8 @@ export async function showJob(stage, id, gone, panel) {
 function placeIn({ jobs, next_cursor }, job) {
   // Ids grow with time; exports have a queue of their own.
   const before = jobs.filter((other) => other.id < job.id && (other.backend === "export") === (job.backend === "export")).length;
-  if (next_cursor) return `More than ${before} of your jobs before it`;
-  return before === 0 ? "Next of your jobs" : `${before} of your jobs before it`;
+  if (next_cursor) return `More than ${before} of your jobs ahead of it`;
+  return before === 0 ? "Next of your jobs" : `${before} of your jobs ahead of it`;
 }
 
 /** @param {Job} job @param {{ link: boolean, before: string }} now @param {{ again: () => unknown, cancel: () => unknown }} acts */
@@ -106,7 +106,7 @@ function progressCard(job, { link, before }, acts) {
     h("div", { class: "row" }, h("h2", {}, job.state === "queued" ? "Waiting" : progress ? stageName(progress.stage) : "Starting"),
       h("span", { class: job.state === "queued" ? "place" : "step" }, job.state === "queued" ? before : progress && progress.total > 1 && progress.step > 0 ? `${progress.step} of ${progress.total}` : ""),
       button("Cancel", acts.cancel)),
-    steps, h("p", { class: `cut-off ${link ? "" : "shown"}` }, "Connection lost; it reconnects by itself. The job goes on."));
+    steps, h("p", { class: `cut-off ${link ? "" : "shown"}` }, "Connection lost, reconnecting. The job goes on."));
 }
 
 /** @param {Job} job */
@@ -186,7 +186,7 @@ async function factsOf(job, refresh, panel) {
         job.statement && h("li", {}, h("a", { href: `v1/jobs/${job.id}/statement`, download: job.statement.name }, "Statement of origin"), h("span", {}, "JSON"))),
       await otherFiles(job, all)));
   }
-  if (job.provenance) parts.push(h("section", {}, h("h3", {}, "Where it comes from"), ...provenance(job).map((line) => h("p", {}, line))));
+  if (job.provenance) parts.push(h("section", {}, h("h3", {}, "How it was made"), ...provenance(job).map((line) => h("p", {}, line))));
   if (job.timings) {
     parts.push(h("section", {}, h("h3", {}, "Time per stage"), h("table", { class: "times" }, ...job.timings.stages.map(({ stage, ms }) => {
       const bar = h("i");
@@ -241,7 +241,7 @@ export const canRename = () => offers("/v1/jobs/{id}", "patch");
 
 /** Asks, then deletes. @param {Job} job @param {() => unknown} [after] */
 export function remove(job, after = () => { location.hash = "#/gallery"; }) {
-  const shown = dialog("Delete this job?", h("p", {}, `“${jobName(job)}” goes with its pictures and files. This cannot be undone.`),
+  const shown = dialog("Delete this job?", h("p", {}, `This deletes “${jobName(job)}” with its pictures and files. It cannot be undone.`),
     h("div", { class: "row end" }, button("Keep it", () => shown.close()), button("Delete", async () => {
       const answer = await send(`v1/jobs/${job.id}`, { method: "DELETE" });
       // A job that is not finished is cancelled first.

@@ -23,11 +23,11 @@ const ask = () => (asking ??= new Promise((/** @type {(value: void) => void} */ 
       shown.close();
     } catch (error) {
       const { message, status } = /** @type {Refused} */ (error);
-      wrong.textContent = status === 401 ? "This key is not one of the server’s. Check it for missing characters." : sentence(message);
+      wrong.textContent = status === 401 ? "The server does not know this key. Check it for missing characters." : sentence(message);
       key.select();
     }
   };
-  const shown = dialog("Sign in", h("p", {}, "This server is for people with a key. The person who runs it can give you one."),
+  const shown = dialog("Sign in", h("p", {}, "This server needs an API key. The person who runs it can give you one."),
     h("form", { onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); send(); } },
       h("label", { for: "key" }, "API key"), key, wrong,
       h("div", { class: "row end" }, h("button", { type: "submit", class: "primary" }, "Sign in"))));

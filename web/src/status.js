@@ -115,13 +115,13 @@ async function details({ version: release, backends, gpus, workers, jobs }) {
       h("p", { class: "hint" }, [gpu.utilisation_percent !== undefined && `${gpu.utilisation_percent} % busy`, gpu.temperature_celsius !== undefined && `${gpu.temperature_celsius} °C`,
         ...workers.filter(({ gpu: on }) => on === gpu.uuid).map(({ name, reason }) => `${name}: ${reason}`)].filter(Boolean).join(" · ")))),
     real.every(({ status }) => status === "unavailable") && getTrellis(),
-    h("p", { class: "hint" }, jobs ? `${jobs.queued} waiting, ${jobs.running} in work · ` : "", `trellis-server ${release} · `, h("a", { href: "docs" }, "API reference")),
+    h("p", { class: "hint" }, jobs ? `${jobs.queued} waiting, ${jobs.running} running · ` : "", `trellis-server ${release} · `, h("a", { href: "docs" }, "API reference")),
     h("div", { class: "row end" }, themeButton(), signOut(who)));
 }
 
 /** What is to be done where there is no TRELLIS. */
 const getTrellis = () => h("section", { class: "note" }, h("h3", {}, "How to get TRELLIS"),
-  h("p", {}, "The preview is made from the outline of a picture. It comes in a moment and needs no GPU, but it is not what TRELLIS makes."),
+  h("p", {}, "The preview is made from a picture’s outline. It takes a moment and needs no GPU, but it is not what TRELLIS makes."),
   h("p", {}, "For full models the server needs an NVIDIA GPU, the Python environment and the model folder. On that machine, run ", h("code", {}, "trellis doctor"), ": it says what is missing and what to do."));
 
 function themeButton() {

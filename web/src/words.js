@@ -57,21 +57,25 @@ const FORMATS = {
 /** @param {string} format */
 export const formatName = (format) => FORMATS[format] ?? format;
 
+/** @type {Record<string, string>} */
+const NAMES = { trellis: "TRELLIS", trellis2: "TRELLIS.2" };
+
 /** Where a result comes from, in sentences. @param {Job} job */
 export function provenance(job) {
   const made = job.provenance;
   const backend = job.made_by ?? made?.backend;
   if (!backend) return [];
   const preview = backend === "relief";
-  const lines = [preview ? "Made by the preview backend from the picture’s outline, not by TRELLIS." : `Made by ${backend === "trellis" ? "TRELLIS" : backend}${made?.gpu ? ` on ${made.gpu.name}` : ""}.`];
+  const named = NAMES[backend] ?? backend;
+  const lines = [preview ? "Made by the preview backend from the picture’s outline, not by TRELLIS." : `Made by ${named}${made?.gpu ? ` on ${made.gpu.name}` : ""}.`];
   if (made) {
-    lines.push(`Seed ${made.params.seed}, trellis-server ${made.server.version}. The file carries this record.`);
+    lines.push(`Seed ${made.params.seed}, trellis-server ${made.server.version}. The file contains this record.`);
     const pinned = made.server.pin === "nix" && (!made.python_env || made.python_env.pin === "nix");
-    lines.push(pinned ? "All software is pinned by Nix, so it can be made again exactly." : "The software is not pinned by Nix: another machine may make something slightly different.");
+    lines.push(pinned ? "All software is pinned by Nix, so another machine can run exactly the same." : "The software is not pinned by Nix: another machine may make something slightly different.");
   }
   if (made?.non_commercial?.length) lines.push(`Made with the help of ${made.non_commercial.join(" and ")}: ${made.non_commercial.length > 1 ? "their licences allow" : "its licence allows"} no commercial use.`);
-  if (job.statement) lines.push(job.statement.signed_by ? `Signed by ${job.statement.signed_by}.` : "A statement about it, unsigned, can be downloaded.");
-  if (job.cached) lines.push("An earlier job asked for the same, so its result was used.");
+  if (job.statement) lines.push(job.statement.signed_by ? `Signed by ${job.statement.signed_by}.` : "An unsigned statement about it can be downloaded.");
+  if (job.cached) lines.push("An earlier job asked for the same thing, so its result was reused.");
   return lines;
 }
 
@@ -82,13 +86,16 @@ const quoted = (text) => (/^[\w./:@=-]+$/.test(text) ? text : `'${text.replaceAl
 const pictureFiles = (job) =>
   job.inputs.map((input, index) => `${input.name ?? "picture"}${job.inputs.length > 1 ? `-${index + 1}` : ""}.${input.format === "jpeg" ? "jpg" : input.format}`);
 
+/** What may be otherwise where a model is decoded once more. */
+export const OTHERWISE = ["texture", "texture_size", "mesh_simplify", "decimation_target", "remesh"];
+
 /** What was asked of an export. @param {Job} job */
 export function exportOf({ params, source }) {
   const { formats } = params;
   return {
     ...(formats.length > 1 ? { formats } : { format: formats[0] }),
     // Decoded once more from what was sampled, not converted.
-    ...(source?.decoder && { texture_size: params.texture_size, mesh_simplify: params.mesh_simplify, texture: params.texture }),
+    ...(source?.decoder && Object.fromEntries(OTHERWISE.filter((name) => name in params).map((name) => [name, params[name]]))),
     ...(formats.includes("voxels") && { voxel_resolution: params.voxel_resolution }),
     ...(formats.includes("stl") && { stl_size_mm: params.stl_size_mm }),
   };

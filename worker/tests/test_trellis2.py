@@ -51,7 +51,8 @@ class Trellis2Case(WorkerCase):
         return worker
 
     def of_trellis2(self, **changes: Any) -> dict[str, Any]:
-        request = self.request(pictures=changes.pop("pictures", 1), low_vram=changes.pop("low_vram", False))
+        of_the_job = ("pictures", "low_vram", "latents", "keep_latents")
+        request = self.request(**{name: changes.pop(name) for name in of_the_job if name in changes})
         return {**request, "params": {**usual(), "quality": "exact", **changes}}
 
     def run_job(self, worker: Worker, request: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -217,6 +218,73 @@ class Jobs(Trellis2Case):
         for way in ("stochastic", "multidiffusion"):
             done, _ = self.run_job(worker, self.of_trellis2(pictures=3, multiimage_algo=way, formats=["stl"]))
             self.assertEqual(done["type"], "done", done)
+
+
+class Kept(Trellis2Case):
+    """What was sampled, made into files again."""
+
+    def kept(self, worker: Worker, **changes: Any) -> tuple[Path, dict[str, bytes]]:
+        """The latents of a job, and its files."""
+        request = self.of_trellis2(keep_latents=True, **changes)
+        worker.send(request)
+        kept = worker.until("latents", "done", "failed")
+        self.assertEqual(kept["type"], "latents", kept)
+        self.assertEqual(worker.until("done", "failed")["type"], "done")
+        files = {path.name: path.read_bytes() for path in Path(request["out"]).iterdir()}
+        self.assertEqual(kept["size_bytes"], len(files.pop(kept["name"])))
+        return Path(request["out"]) / kept["name"], files
+
+    def again(self, worker: Worker, latents: Path, **changes: Any) -> tuple[dict[str, Any], list[str], Path]:
+        request = self.of_trellis2(pictures=0, latents=str(latents), **changes)
+        ended, steps = self.run_job(worker, request)
+        return ended, list(steps), Path(request["out"])
+
+    def test_the_same_files_are_made_without_sampling(self) -> None:
+        worker = self.loaded()
+        latents, files = self.kept(worker, formats=["glb", "stl", "ply"])
+        # Also by a process that never saw the job, with each model there for its stage.
+        for other, low_vram in ((worker, False), (self.loaded(), True)):
+            formats = ["glb", "stl", "ply"]
+            done, stages, out = self.again(other, latents, formats=formats, low_vram=low_vram)
+            self.assertEqual(done["type"], "done", done)
+            self.assertEqual(stages, ["decode", "simplify", "texture", "export"])
+            self.assertEqual({path.name: path.read_bytes() for path in out.iterdir()}, files)
+
+    def test_a_glb_is_made_with_other_settings(self) -> None:
+        worker = self.loaded()
+        latents, _ = self.kept(worker)
+        other = {"decimation_target": 100_000, "texture_size": 4096, "remesh": False}
+        done, _, _ = self.again(worker, latents, **other)
+        self.assertEqual(done["type"], "done", done)
+        asked = json.loads((self.folder / "to_glb.json").read_text("utf-8"))
+        self.assertEqual({name: asked[name] for name in other}, other)
+
+    def test_the_resolution_that_was_used_is_kept(self) -> None:
+        worker = self.loaded()
+        lowered = {"resolution": 1536, "max_num_tokens": 500}
+        latents, _ = self.kept(worker, **lowered)
+        done, _, _ = self.again(worker, latents, **lowered)
+        self.assertTrue(done["notes"][0].startswith("made at a resolution of 1024 in place of 1536"), done)
+        asked = json.loads((self.folder / "to_glb.json").read_text("utf-8"))
+        self.assertEqual(asked["voxel_size"], 1 / 1024)
+
+    def test_colours_that_were_not_sampled_cannot_be_decoded(self) -> None:
+        worker = self.loaded()
+        latents, files = self.kept(worker, formats=["stl"])
+        failed, _, _ = self.again(worker, latents, formats=["glb"])
+        self.assertEqual((failed["type"], failed["kind"], failed["replace"]), ("failed", "bad_input", False))
+        self.assertIn("no colours were sampled for the earlier job", failed["message"])
+        done, stages, out = self.again(worker, latents, formats=["glb", "stl"], texture=False)
+        self.assertEqual((done["type"], stages), ("done", ["decode", "simplify", "export"]), done)
+        self.assertEqual((out / "model.stl").read_bytes(), files["model.stl"])
+
+    def test_what_another_model_sampled_is_refused(self) -> None:
+        worker = self.loaded()
+        latents = self.folder / "other.safetensors"
+        latents.write_text('{"coords": [[0, 0, 0, 0]], "feats": [[0.5]]}', "utf-8")
+        failed, _, _ = self.again(worker, latents)
+        self.assertEqual((failed["type"], failed["kind"]), ("failed", "bad_input"), failed)
+        self.assertIn("the kept latents cannot be read", failed["message"])
 
 
 class Beside(unittest.TestCase):

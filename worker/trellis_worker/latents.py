@@ -1,8 +1,7 @@
 """What sampling made, as a file: from it the formats can be made again without sampling.
 
-A safetensors file of two tensors with a row for each voxel: `coords` (four whole numbers: the sample, always
-0, and a place in the grid) and `feats` (a number for each channel). Both are kept bit by bit, so that
-decoding them gives what decoding at once gave.
+A safetensors file of tensors, kept bit by bit, so that decoding them gives what decoding at once gave. Which
+there are is the family's to say.
 """
 
 from __future__ import annotations
@@ -19,16 +18,17 @@ from .protocol import Kind
 NAME = "latents.safetensors"
 
 
-def saving(coords: Any, feats: Any) -> Save:
+def saving(tensors: dict[str, Any]) -> Save:
     """What writes them."""
-    tensors = {"coords": coords.detach().cpu(), "feats": feats.detach().cpu()}
-    return lambda path: importlib.import_module("safetensors.torch").save_file(tensors, str(path))
+    kept = {name: tensor.detach().cpu() for name, tensor in tensors.items()}
+    return lambda path: importlib.import_module("safetensors.torch").save_file(kept, str(path))
 
 
-def read(path: Path, device: Any) -> tuple[Any, Any]:
-    """The two tensors on `device`."""
+def read(path: Path, needed: tuple[str, ...]) -> dict[str, Any]:
+    """All tensors of a file, the needed ones among them, in main memory."""
     # What safetensors says of it is not told as the cause: that would be a damaged checkpoint.
     with suppress(Exception):
-        tensors = importlib.import_module("safetensors.torch").load_file(str(path))
-        return tensors["coords"].to(device), tensors["feats"].to(device)
+        tensors = dict(importlib.import_module("safetensors.torch").load_file(str(path)))
+        if tensors.keys() >= set(needed):
+            return tensors
     raise WorkerError(Kind.BAD_INPUT, "the kept latents cannot be read")

@@ -71,9 +71,9 @@ impl Origin {
         self
     }
 
-    /// What makes a backend's results.
-    fn installation_of(&self, backend: &dyn Backend) -> &Installation {
-        let own = |(model, _): &&(Model, Installation)| Some(*model) == backend.model();
+    /// What runs a backend of this model, or of none.
+    fn installation_of(&self, model: Option<Model>) -> &Installation {
+        let own = |(own, _): &&(Model, Installation)| Some(*own) == model;
         let own = self.of_models.iter().find(own);
         own.map_or(&self.installation, |(_, installation)| installation)
     }
@@ -86,7 +86,7 @@ impl Origin {
     /// Names all that makes a backend's results besides pictures and parameters, for comparing them. `None`
     /// where something takes part that is not named exactly: then no result stands for a later one.
     pub fn identity(&self, backend: &dyn Backend) -> Option<String> {
-        let installation = self.installation_of(backend);
+        let installation = self.installation_of(backend.model());
         let mut named = json!({
             "backend": backend.capabilities().name,
             "variant": backend.variant().unwrap_or("reference"),
@@ -108,9 +108,10 @@ impl Origin {
         Some(named.to_string())
     }
 
-    /// Names what decodes here what was sampled: the Python environment and the model. Latents mean nothing to others.
-    pub fn decoder(&self) -> Sha256 {
-        let named = json!([self.installation.python_env, self.installation.model_lock]);
+    /// Names what decodes here what a model sampled: its Python environment and its folder. Latents mean nothing to others.
+    pub fn decoder(&self, model: Model) -> Sha256 {
+        let installation = self.installation_of(Some(model));
+        let named = json!([installation.python_env, installation.model_lock]);
         Sha256::of(named.to_string())
     }
 
@@ -123,7 +124,7 @@ impl Origin {
         with: &MadeWith,
     ) -> Provenance {
         let python = backend.uses_python();
-        let installation = self.installation_of(backend);
+        let installation = self.installation_of(backend.model());
         Provenance {
             schema: Schema,
             inputs: from.sha256,

@@ -50,6 +50,12 @@ pub struct Export {
     /// Share of the triangles to remove: likewise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mesh_simplify: Option<f64>,
+    /// Most triangles, of TRELLIS.2: likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decimation_target: Option<u32>,
+    /// Whether the surface is rebuilt before its triangles are reduced, of TRELLIS.2: likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remesh: Option<bool>,
     /// Whether the mesh gets a texture: likewise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub texture: Option<bool>,

@@ -95,6 +95,15 @@ impl Params {
         self.model.texture_size()
     }
 
+    /// Whether a file of the job has colours in it.
+    pub fn shows_colours(&self) -> bool {
+        self.formats.iter().any(|format| match format {
+            Format::Ply | Format::GaussianPly | Format::Turntable => true,
+            Format::Glb | Format::Obj | Format::Voxels => self.texture,
+            Format::Stl => false,
+        })
+    }
+
     /// The share of its triangles that a preview is to lose.
     pub fn mesh_simplify(&self) -> f64 {
         match &self.model {

@@ -7,7 +7,7 @@
 use jiff::Timestamp;
 use tracing::warn;
 use trellis_core::{
-    BackendChoice, Demand, FailureKind, Format, JobId, JobState, Params, ParamsPatch, Sha256, Source,
+    BackendChoice, Demand, FailureKind, Format, JobId, JobState, Model, Params, ParamsPatch, Sha256, Source,
 };
 
 use crate::{
@@ -26,15 +26,15 @@ pub struct ExportOf {
 }
 
 /// Parameters of an export that a finished GLB cannot follow.
-const DECODED_FOR: [&str; 3] = ["texture_size", "mesh_simplify", "texture"];
-/// All that may differ from the earlier job.
-const OTHERWISE: [&str; 5] = [
+const DECODED_FOR: [&str; 5] = [
     "texture_size",
     "mesh_simplify",
+    "decimation_target",
+    "remesh",
     "texture",
-    "stl_size_mm",
-    "voxel_resolution",
 ];
+/// What else may differ from the earlier job.
+const OF_THE_FILES: [&str; 2] = ["stl_size_mm", "voxel_resolution"];
 
 impl ExportOf {
     /// Whether a GLB does not suffice to make it.
@@ -63,8 +63,9 @@ impl ExportOf {
         } else {
             ParamsPatch::default().with("seed", i64::from(earlier.seed))
         };
-        let given = OTHERWISE
+        let given = DECODED_FOR
             .iter()
+            .chain(&OF_THE_FILES)
             .filter_map(|name| Some((*name, self.params.given(name)?.clone())));
         given
             .fold(patch, |patch, (name, value)| patch.with(name, value))
@@ -104,6 +105,12 @@ pub enum ExportError {
         /// The earlier job.
         id: JobId,
     },
+    /// It has no colours, and its model samples those apart from the shape.
+    #[error("no colours were sampled for the job `{id}`, as its files show none, so they cannot be decoded")]
+    NoColours {
+        /// The earlier job.
+        id: JobId,
+    },
     /// Another environment or model sampled it.
     #[error(
         "what was sampled for the job `{id}` can be decoded only by the Python environment and the model that sampled \
@@ -131,6 +138,7 @@ impl ExportError {
             Self::NotSucceeded { .. } => "job_not_succeeded",
             Self::NoGlb { .. } => "no_glb",
             Self::NoLatents { .. } => "no_latents",
+            Self::NoColours { .. } => "no_colours",
             Self::OtherDecoder { .. } => "other_decoder",
             Self::Damaged { .. } => "glb_damaged",
             Self::Submit(error) => error.kind(),
@@ -145,6 +153,9 @@ impl ExportError {
             Self::NoLatents { .. } | Self::OtherDecoder { .. } => {
                 "submit its pictures again with these parameters; `retention.latent_hours` and `retention.latent_bytes` \
                  say how long what was sampled is kept"
+            }
+            Self::NoColours { .. } => {
+                "submit its pictures again with these parameters, or give `texture` as false"
             }
             Self::Damaged { .. } => {
                 "submit its picture again: the file in the data directory is not what was stored"
@@ -184,6 +195,9 @@ impl Jobs {
         let params = patch
             .resolve(earlier.job.params.seed)
             .map_err(SubmitError::from)?;
+        if origin.source.decoder.is_some() && lacks_colours(&earlier.job.params, &params) {
+            return Err(ExportError::NoColours { id: of.job });
+        }
         let demand = Demand::new(origin.backend, params.model.model());
         let made_by = match self.makers.made_by(demand, &params.formats) {
             Ok(made_by) => made_by.filter(|_| !terms.no_cache),
@@ -267,7 +281,7 @@ impl Jobs {
         let StoredJob { job, latents, .. } = earlier;
         let id = succeeded(earlier)?;
         let latents = latents.as_ref().ok_or(ExportError::NoLatents { id })?;
-        if !self.makers.decodes(latents.decoder) {
+        if !self.makers.decodes(job.params.model.model(), latents.decoder) {
             return Err(ExportError::OtherDecoder { id });
         }
         Ok(Origin {
@@ -284,6 +298,11 @@ impl Jobs {
             to: BlobKey::source_latents,
         })
     }
+}
+
+/// Whether colours are asked for that a job did not sample. TRELLIS-image-large has them in the one latent.
+fn lacks_colours(earlier: &Params, asked: &Params) -> bool {
+    earlier.model.model() == Model::Trellis2 && asked.shows_colours() && !earlier.shows_colours()
 }
 
 /// A digest of what is asked.

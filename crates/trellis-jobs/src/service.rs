@@ -47,8 +47,8 @@ pub trait Makers: Send + Sync + 'static {
         Ok(Needs::default())
     }
 
-    /// Whether something here decodes what was sampled by `decoder`, a Python environment and a model.
-    fn decodes(&self, _decoder: Sha256) -> bool {
+    /// Whether something here decodes what this model sampled in `decoder`, a Python environment and a model's folder.
+    fn decodes(&self, _model: Model, _decoder: Sha256) -> bool {
         false
     }
 }

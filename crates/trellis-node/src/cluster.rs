@@ -144,9 +144,9 @@ impl Roster {
             .then_some(first)
     }
 
-    /// Whether any of the others decodes what `decoder` sampled.
-    fn decodes(&self, decoder: Sha256) -> bool {
-        let offers = self.offers(BackendChoice::Trellis, Some(Model::DEFAULT));
+    /// Whether any of the others decodes what `decoder` sampled with that model.
+    fn decodes(&self, model: Model, decoder: Sha256) -> bool {
+        let offers = self.offers(BackendChoice::Trellis, Some(model));
         offers.iter().any(|(.., offer)| offer.decoder == Some(decoder))
     }
 }
@@ -203,7 +203,7 @@ pub(crate) fn offers(here: &Registry, origin: &Origin, abilities: &Abilities) ->
             failure,
             identity: origin.identity(backend.as_ref()),
             ability: abilities.of(backend.as_ref()),
-            decoder: backend.uses_python().then(|| origin.decoder()),
+            decoder: backend.model().map(|model| origin.decoder(model)),
             workers: backend.workers(),
         }
     };
@@ -237,11 +237,9 @@ impl Makers for ClusterMakers {
         })
     }
 
-    fn decodes(&self, decoder: Sha256) -> bool {
-        // What TRELLIS.2 sampled is not kept.
-        let mut here = self.here.all().iter();
-        let is_here = here.any(|here| here.uses_python() && here.model() == Some(Model::DEFAULT));
-        is_here && self.all.decodes(decoder) || self.roster.decodes(decoder)
+    fn decodes(&self, model: Model, decoder: Sha256) -> bool {
+        let is_here = self.here.all().iter().any(|here| here.model() == Some(model));
+        is_here && self.all.decodes(model, decoder) || self.roster.decodes(model, decoder)
     }
 }
 
@@ -354,8 +352,13 @@ mod tests {
             name: "me".to_owned(),
             known: RwLock::new((Instant::now(), nodes)),
         };
-        assert!(roster.decodes(Sha256::of("a")));
-        assert!(!roster.decodes(Sha256::of("b")), "it is gone");
-        assert!(!roster.decodes(Sha256::of("me")), "it decodes nothing");
+        let decodes = |name| roster.decodes(Model::DEFAULT, Sha256::of(name));
+        assert!(decodes("a"));
+        assert!(!decodes("b"), "it is gone");
+        assert!(!decodes("me"), "it decodes nothing");
+        assert!(
+            !roster.decodes(Model::Trellis2, Sha256::of("a")),
+            "it has the other model"
+        );
     }
 }

@@ -28,8 +28,8 @@ impl Makers for NeedingMakers {
         self.inner.default_model()
     }
 
-    fn decodes(&self, decoder: Sha256) -> bool {
-        self.inner.decodes(decoder)
+    fn decodes(&self, model: Model, decoder: Sha256) -> bool {
+        self.inner.decodes(model, decoder)
     }
 
     fn needs(&self, choice: BackendChoice, params: &Params) -> Result<Needs, Failure> {

@@ -177,7 +177,8 @@ impl Attempt {
                 decoder: Some(decoder),
                 ..
             }) => {
-                if *decoder != self.shared.origin.decoder() {
+                let model = self.claim.job.params.model.model();
+                if *decoder != self.shared.origin.decoder(model) {
                     return Err(other_decoder());
                 }
                 let key = BlobKey::source_latents(id);

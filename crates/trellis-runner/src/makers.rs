@@ -29,7 +29,7 @@ impl Makers for LocalMakers {
         Ok(self.origin.identity(backend.as_ref()))
     }
 
-    fn decodes(&self, decoder: Sha256) -> bool {
-        decoder == self.origin.decoder()
+    fn decodes(&self, model: Model, decoder: Sha256) -> bool {
+        decoder == self.origin.decoder(model)
     }
 }

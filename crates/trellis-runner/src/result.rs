@@ -34,6 +34,7 @@ impl Storing<'_> {
             params: self.claim.job.params.clone(),
             scratch: folder.to_owned(),
         };
+        let model = job.params.model.model();
         let origin = &self.shared.origin;
         let as_made = |made: Made| Ok(vec![made.into()]);
         let Finished {
@@ -56,7 +57,7 @@ impl Storing<'_> {
             timings: Some(timings),
             provenance: Some(provenance),
             statement: None,
-            latents: place.keep_latents(latents, origin.decoder()).await,
+            latents: place.keep_latents(latents, origin.decoder(model)).await,
             cache_key: self.cache_key(),
         };
         if let Some(text) = statement {

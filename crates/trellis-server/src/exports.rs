@@ -25,10 +25,15 @@ pub(crate) struct Export {
     /// Several formats, in the place of `format`.
     #[serde(default)]
     formats: Vec<Format>,
-    /// Side of the texture in pixels, 512, 1024, 1536 or 2048; absent: as the earlier job has it.
+    /// Side of the texture in pixels: 512, 1024, 1536 or 2048, of `trellis2-4b` 1024, 2048, 3072 or 4096; absent: as the
+    /// earlier job has it.
     texture_size: Option<u32>,
-    /// Share of the triangles to remove, 0 to 0.98; absent: as the earlier job has it.
+    /// Of TRELLIS-image-large: share of the triangles to remove, 0 to 0.98; absent: as the earlier job has it.
     mesh_simplify: Option<f64>,
+    /// Of `trellis2-4b`: most triangles, 100,000 to 1,000,000; absent: as the earlier job has it.
+    decimation_target: Option<u32>,
+    /// Of `trellis2-4b`: whether the surface is rebuilt before its triangles are reduced; absent: as the earlier job has it.
+    remesh: Option<bool>,
     /// Whether the mesh gets a texture; absent: as the earlier job has it.
     texture: Option<bool>,
     /// Of `voxels`: how many along the longest side, 16 to 256; absent: 64.
@@ -78,6 +83,8 @@ pub(crate) async fn export_job(
         mut formats,
         texture_size,
         mesh_simplify,
+        decimation_target,
+        remesh,
         texture,
         voxel_resolution,
         stl_size_mm,
@@ -89,6 +96,12 @@ pub(crate) async fn export_job(
     }
     if let Some(share) = mesh_simplify {
         params = params.with("mesh_simplify", share);
+    }
+    if let Some(triangles) = decimation_target {
+        params = params.with("decimation_target", i64::from(triangles));
+    }
+    if let Some(remesh) = remesh {
+        params = params.with("remesh", remesh);
     }
     if let Some(texture) = texture {
         params = params.with("texture", texture);

@@ -82,9 +82,10 @@ impl From<ExportError> for Problem {
     fn from(error: ExportError) -> Self {
         let status = match error {
             ExportError::Submit(error) => return error.into(),
-            ExportError::NotSucceeded { .. } | ExportError::NoGlb { .. } | ExportError::NoLatents { .. } => {
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
+            ExportError::NotSucceeded { .. }
+            | ExportError::NoGlb { .. }
+            | ExportError::NoLatents { .. }
+            | ExportError::NoColours { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             ExportError::OtherDecoder { .. } => StatusCode::CONFLICT,
             ExportError::Damaged { .. } => StatusCode::INTERNAL_SERVER_ERROR,
         };
@@ -304,6 +305,7 @@ mod tests {
             .into(),
             ExportError::NoGlb { id: id() }.into(),
             ExportError::NoLatents { id: id() }.into(),
+            ExportError::NoColours { id: id() }.into(),
             ExportError::OtherDecoder { id: id() }.into(),
             ExportError::Damaged { id: id() }.into(),
         ]

@@ -1,5 +1,6 @@
 //! Whose turn it is: finds the jobs that may be claimed next, of each owner the oldest, takes the one that the rules choose
-//! and notes who was served. Every step is a search in an index, however many jobs wait.
+//! and notes who was served. Every step is a search in an index, however many jobs wait and are kept: owners and numbers are
+//! compared as expressions that the index of waiting jobs has alone, so that the planner has no other choice.
 //!
 //! Several servers claim at the same time. A job whose row somebody holds is passed over for the next one, and its owner,
 //! who is being served, comes last; only where nothing else is left is it waited for, and looked at again.
@@ -31,25 +32,25 @@ pub(crate) const NEEDS: &str = "
 /// one that is not in `$3`, with the owner's last turn in the queue `$2`. Goes from owner to owner, not from job to job.
 pub(crate) const OLDEST_OF_EACH: &str = "
     WITH RECURSIVE waiting (owner) AS (
-        (SELECT owner FROM jobs WHERE state = 'queued' ORDER BY owner LIMIT 1)
+        (SELECT owner || '' FROM jobs WHERE state = 'queued' ORDER BY owner || '' LIMIT 1)
         UNION ALL
-        SELECT (SELECT jobs.owner FROM jobs WHERE state = 'queued' AND jobs.owner > waiting.owner
-                ORDER BY jobs.owner LIMIT 1)
+        SELECT (SELECT jobs.owner || '' FROM jobs WHERE state = 'queued' AND jobs.owner || '' > waiting.owner
+                ORDER BY jobs.owner || '' LIMIT 1)
         FROM waiting WHERE waiting.owner IS NOT NULL
     )
     SELECT oldest.id, oldest.number, oldest.owner, oldest.attempt > 0 AS again, coalesce(turns.turn, 0) AS turn
     FROM waiting CROSS JOIN unnest($1::text[]) AS demand CROSS JOIN unnest($4::text[]) AS met
     CROSS JOIN LATERAL (
         SELECT id, number, owner, attempt FROM jobs
-        WHERE state = 'queued' AND jobs.owner = waiting.owner AND backend = demand AND needs = met
+        WHERE state = 'queued' AND jobs.owner || '' = waiting.owner AND backend = demand AND needs = met
             AND number <> ALL($3::bigint[])
-        ORDER BY number LIMIT 1) AS oldest
+        ORDER BY number + 0 LIMIT 1) AS oldest
     LEFT JOIN turns ON turns.queue = $2 AND turns.owner = waiting.owner";
 
-/// The jobs that wait again.
+/// The jobs that wait again. Their own index leads to them, and none to their needs.
 const WAITING_AGAIN: &str = "
     SELECT id, number, owner, true AS again, 0::bigint AS turn FROM jobs
-    WHERE state = 'queued' AND attempt > 0 AND backend = ANY($1) AND needs = ANY($3)
+    WHERE state = 'queued' AND attempt > 0 AND backend = ANY($1) AND needs || '' = ANY($3)
         AND number <> ALL($2::bigint[])";
 
 /// Taken by whoever claims with limits: of two claims at the same time the later one counts the earlier one's job.
@@ -173,22 +174,19 @@ async fn serve(session: &Session, queue: &str, owner: &Owner) -> Result<(), Stor
     Ok(())
 }
 
-/// How many jobs wait, of this owner or of all.
-pub(crate) async fn queued(session: &Session, owner: Option<&Owner>) -> Result<u64, StoreError> {
-    let of_all = "SELECT count(*) AS jobs FROM jobs WHERE state = 'queued'";
-    let row = match owner {
-        None => session.row(of_all, &[]).await?,
-        Some(owner) => {
-            let of_owner = format!("{of_all} AND owner = $1");
-            session.row(&of_owner, &[&owner.as_str()]).await?
-        }
-    };
+/// How many jobs wait.
+pub(crate) async fn queued(session: &Session) -> Result<u64, StoreError> {
+    let waiting = "SELECT coalesce(sum(jobs), 0)::bigint AS jobs FROM counts WHERE state = 'queued'";
+    let row = session.row(waiting, &[]).await?;
     row.map_or(Ok(0), |row| row.number("jobs"))
 }
 
-/// What the jobs of this owner keep.
-pub(crate) async fn kept_by(session: &Session, owner: &Owner) -> Result<u64, StoreError> {
-    let kept = "SELECT coalesce(sum(size_bytes), 0)::bigint AS bytes FROM jobs WHERE owner = $1";
-    let row = session.row(kept, &[&owner.as_str()]).await?;
-    row.map_or(Ok(0), |row| row.number("bytes"))
+/// How many jobs of this owner wait, and how many bytes its jobs keep.
+pub(crate) async fn owned(session: &Session, owner: &Owner) -> Result<(u64, u64), StoreError> {
+    let sums = "SELECT coalesce(sum(queued), 0)::bigint AS queued, coalesce(sum(bytes), 0)::bigint AS bytes
+                 FROM owned WHERE owner = $1";
+    let row = session.row(sums, &[&owner.as_str()]).await?;
+    row.map_or(Ok((0, 0)), |row| {
+        Ok((row.number("queued")?, row.number("bytes")?))
+    })
 }

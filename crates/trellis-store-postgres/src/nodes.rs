@@ -87,9 +87,11 @@ async fn nodes<T: DeserializeOwned>(session: &Session) -> Result<Vec<Node<T>>, S
     let now = session.now(Timestamp::now()).await?;
     let rows = session
         .rows(
-            "SELECT name, about, seen_at, drains,
-                    (SELECT count(*) FROM jobs WHERE state = 'running' AND worker = nodes.name) AS jobs
-             FROM nodes ORDER BY name",
+            "SELECT name, about, seen_at, drains, coalesce(jobs, 0) AS jobs
+             FROM nodes LEFT JOIN (
+                 SELECT worker, count(*) AS jobs FROM jobs WHERE state = 'running' GROUP BY worker) AS busy
+                 ON worker = name
+             ORDER BY name",
             &[],
         )
         .await?;

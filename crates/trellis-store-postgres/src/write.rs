@@ -56,14 +56,11 @@ pub(crate) async fn submit(session: &Session, new: &NewJob, again: bool) -> Writ
 async fn standing(session: &Session, new: &NewJob) -> Result<Standing, StoreError> {
     let rights = new.owner.rights();
     let mut standing = Standing {
-        queued: claim::queued(session, None).await?,
+        queued: claim::queued(session).await?,
         ..Standing::default()
     };
-    if rights.queued.is_some() {
-        standing.own_queued = claim::queued(session, Some(&new.owner)).await?;
-    }
-    if rights.kept_bytes.is_some() {
-        standing.own_kept_bytes = claim::kept_by(session, &new.owner).await?;
+    if rights.queued.is_some() || rights.kept_bytes.is_some() {
+        (standing.own_queued, standing.own_kept_bytes) = claim::owned(session, &new.owner).await?;
     }
     Ok(standing)
 }

@@ -20,7 +20,8 @@ use crate::pictures;
 use crate::protocol::ARTIFACTS;
 use crate::ticket::{Ended, File, Finished, Left, Task, Ticket, Update};
 
-/// More than the latents of any job: a grid of 64³ places of 8 numbers takes 13 MB.
+/// More than the latents of any job: a grid of 64³ places of 8 numbers takes 13 MB, and as much the 49,152 places of 64 numbers
+/// that TRELLIS.2 has at most by default. Those of a job that allows more places by far are not kept.
 const MOST_LATENTS: u64 = 64 << 20;
 
 /// What a person should know of the results of a model.
@@ -173,9 +174,7 @@ async fn prepare(request: &Request, max_pixels: u64) -> Result<(Task, Vec<String
         traceparent: request.traceparent,
         low_vram: false,
         latents,
-        // TRELLIS.2's are two latents, which nothing decodes again yet.
-        keep_latents: matches!(request.latents, Latents::Keep)
-            && request.params.model.model() == Model::TrellisImageLarge,
+        keep_latents: matches!(request.latents, Latents::Keep),
     };
     Ok((task, written.notes))
 }

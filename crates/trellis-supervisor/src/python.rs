@@ -26,6 +26,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "families/trellis1.py",
     "families/trellis2.py",
     "families/trellis2_files.py",
+    "families/trellis2_latents.py",
     "family.py",
     "generate.py",
     "graphs.py",

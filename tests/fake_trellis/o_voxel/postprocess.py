@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from types import SimpleNamespace
 from typing import Any
@@ -32,6 +33,8 @@ class tqdm:  # noqa: N801 the name that o_voxel imports
 
 def to_glb(vertices: Any, faces: Any, use_tqdm: bool = False, **options: Any) -> Any:
     assert use_tqdm and options["texture_size"] >= 1024 and options["remesh_project"] == 0
+    settings = ("decimation_target", "texture_size", "remesh", "voxel_size")
+    (script.FOLDER / "to_glb.json").write_text(json.dumps({name: options[name] for name in settings}), "utf-8")
     bar = tqdm(total=len(PARTS), desc="Extracting GLB")
     for part in PARTS:
         bar.set_description(part)

@@ -54,6 +54,8 @@ DECODED_FOR = {
 }
 # Beside what is decoded.
 LATENTS = "latents"
+# What of it is kept.
+SAMPLED = ("coords", "feats")
 TURNTABLE_FRAMES = 120
 TURNTABLE_FPS = 30
 # The largest hole that is closed, as `to_glb` has it by default.
@@ -168,11 +170,14 @@ class Trellis1:
         return decoded
 
     def latents(self, decoded: dict[str, Any]) -> Save:
-        return latents.saving(decoded[LATENTS].coords, decoded[LATENTS].feats)
+        """`coords` has four whole numbers for each voxel, the sample (always 0) and its place in the grid;
+        `feats` a number for each channel."""
+        return latents.saving({name: getattr(decoded[LATENTS], name) for name in SAMPLED})
 
     def revive(self, run: Run, latents_file: Path) -> dict[str, Any]:
         """Decoded as `run` of the pipeline does it, without gradients."""
-        coords, feats = latents.read(latents_file, run.placement.device)
+        kept = latents.read(latents_file, SAMPLED)
+        coords, feats = (kept[name].to(run.placement.device) for name in SAMPLED)
         sparse = importlib.import_module("trellis.modules.sparse")
         with _listening(run, Own.of(run.params)), importlib.import_module("torch").no_grad():
             slat = sparse.SparseTensor(feats=feats, coords=coords)

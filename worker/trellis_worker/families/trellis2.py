@@ -28,6 +28,7 @@ from ..protocol import Format, Kind, Params, Stage
 from ..quality import Quality
 from ..stages import Stages
 from .trellis2_files import Exports
+from .trellis2_latents import Sampled
 
 IMAGE_ENCODER = "image_cond_model"
 # The encoder's folder beside the checkpoints: `config.json` and `model.safetensors`.
@@ -87,9 +88,7 @@ class Decoded:
     """What the models made of a job's pictures."""
 
     mesh: Any
-    # The grid that was worked in; the one asked for, or a smaller one.
-    resolution: int
-    textured: bool
+    sampled: Sampled
 
 
 class Trellis2:
@@ -178,15 +177,19 @@ class Trellis2:
                 stages.enter(Stage.TEXTURE_LATENT, own.tex_slat_sampling_steps)
                 flow = pipeline.models[f"tex_slat_flow_model_{1024 if cascaded else 512}"]
                 texture = pipeline.sample_tex_slat(fine, flow, shape, asked["tex_slat_sampler"])
-            return Decoded(_decoded(run, shape, texture, resolution), resolution, textured)
+            sampled = Sampled.of(shape, texture, resolution)
+            return Decoded(_decoded(run, shape, texture, resolution), sampled)
 
     def latents(self, decoded: Decoded) -> Save:
-        del decoded
-        raise WorkerError(Kind.INTERNAL, "what TRELLIS.2 sampled is not kept")
+        return decoded.sampled.saving()
 
     def revive(self, run: Run, latents: Path) -> Decoded:
-        del run, latents
-        raise WorkerError(Kind.INTERNAL, "what TRELLIS.2 sampled is not kept")
+        """Decoded as `sample` does it, without gradients."""
+        own, device = own_params(Own, run.params), run.placement.device
+        sampled = Sampled.read(latents, device, shows_colours(run.params))
+        with _listening(run, own), importlib.import_module("torch").no_grad():
+            shape, texture = sampled.as_sampled()
+            return Decoded(_decoded(run, shape, texture, sampled.resolution), sampled)
 
     def non_commercial(self, params: Params) -> list[str]:
         """NVIDIA's rasteriser draws the texture, where TRELLIS.2's own code makes it."""
@@ -201,9 +204,10 @@ class Trellis2:
     def notes(self, params: Params, decoded: Any) -> list[str]:
         own = own_params(Own, params)
         notes = []
-        if decoded.resolution != own.resolution:
+        resolution = decoded.sampled.resolution
+        if resolution != own.resolution:
             notes.append(
-                f"made at a resolution of {decoded.resolution} in place of {own.resolution}: the object has "
+                f"made at a resolution of {resolution} in place of {own.resolution}: the object has "
                 f"more occupied places than `max_num_tokens` ({own.max_num_tokens}) allows"
             )
         if Format.GLB in params.formats and params.texture:

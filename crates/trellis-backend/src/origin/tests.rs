@@ -168,6 +168,26 @@ fn results_are_alike_only_where_all_that_makes_them_is_named() {
     assert_ne!(built("1"), built("2"));
 }
 
+/// Two models of one server have an environment and a folder each.
+#[test]
+fn what_a_model_sampled_is_decoded_by_that_model_alone() {
+    let other = Installation {
+        model_lock: Some([0x22; 32].into()),
+        ..installation()
+    };
+    let alone = origin(installation());
+    let both = origin(installation()).with_model(Model::Trellis2, other);
+    assert_eq!(
+        both.decoder(Model::TrellisImageLarge),
+        alone.decoder(Model::TrellisImageLarge)
+    );
+    assert_ne!(
+        both.decoder(Model::Trellis2),
+        both.decoder(Model::TrellisImageLarge)
+    );
+    assert_ne!(both.decoder(Model::Trellis2), alone.decoder(Model::Trellis2));
+}
+
 #[test]
 fn a_statement_is_signed_where_there_is_a_key() {
     let params = ParamsPatch::default().resolve(7).unwrap();

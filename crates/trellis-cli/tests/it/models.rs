@@ -1,10 +1,12 @@
 //! One server with workers of both models, whose TRELLIS and TRELLIS.2 are stand-ins.
 
-use serde_json::json;
+use std::process::Command;
+
+use serde_json::{Value, json};
 
 use crate::kit::client::Client;
 use crate::kit::server::Server;
-use crate::kit::{fake, picture};
+use crate::kit::{fake, picture, trellis};
 
 /// One queue, two models: each job is made by a worker of its own model, and the page of the server names both.
 #[tokio::test(flavor = "multi_thread")]
@@ -41,5 +43,68 @@ async fn jobs_of_both_models_are_made_by_workers_of_their_own() {
         let stages = job["timings"]["stages"].as_array().unwrap();
         let colours = stages.iter().any(|time| time["stage"] == "texture_latent");
         assert_eq!(colours, made_by == "trellis2");
+    }
+}
+
+/// What each model sampled is decoded again by itself, with the settings that it has.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_glb_of_either_model_is_made_again_without_sampling() {
+    let home = tempfile::tempdir().unwrap();
+    let model = fake::model(home.path(), &json!([]));
+    let mut flags = fake::flags(&model, 1);
+    flags.extend(fake::trellis2(home.path()));
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let server = Server::start(home.path(), &flags);
+    let client = Client::new(&server.address);
+    let export = |id: &str, words: &[&str]| -> Command {
+        let mut call = trellis(home.path());
+        call.args([
+            "jobs",
+            "export",
+            "--server",
+            &server.address,
+            id,
+            "--format",
+            "glb",
+        ])
+        .args(["-o", "again.glb", "--json"])
+        .args(words);
+        call
+    };
+    for (name, made_by, words, field, value) in [
+        (
+            "trellis-image-large",
+            "trellis",
+            &["--mesh-simplify", "0.5"][..],
+            "mesh_simplify",
+            json!(0.5),
+        ),
+        (
+            "trellis2-4b",
+            "trellis2",
+            &["--decimation-target", "100000", "--remesh", "false"],
+            "decimation_target",
+            json!(100_000),
+        ),
+    ] {
+        let params = json!({"seed": 7, "model": name});
+        let id = client.for_trellis(picture::png(64, 90), &params).await;
+        let earlier = client.finished(&id).await;
+        assert!(
+            earlier["latents"]["size_bytes"].as_u64() > Some(0),
+            "{name}: {earlier}"
+        );
+        let output = export(&id, words).output().unwrap();
+        let problem = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{name}: {problem}");
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let job = client.job(said["job"].as_str().unwrap()).await;
+        assert_eq!(
+            (&job["made_by"], &job["params"][field]),
+            (&json!(made_by), &value),
+            "{job}"
+        );
+        let stages = job["timings"]["stages"].as_array().unwrap();
+        assert_eq!(stages[0]["stage"], "decode", "nothing was sampled: {job}");
     }
 }

@@ -43,7 +43,10 @@ const LAYERS: [(&str, &[&str]); 4] = [
             "trellis-webhook",
         ],
     ),
-    ("edges", &["trellis-server", "trellis-node", "trellis-cli"]),
+    (
+        "edges",
+        &["trellis-server", "trellis-node", "trellis-cli", "trellis-sim"],
+    ),
 ];
 
 /// What a layer must not depend on, at any depth.

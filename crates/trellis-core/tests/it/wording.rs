@@ -7,8 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// In lower case; each with what is usually said instead.
-const PHRASES: [(&str, &str); 14] = [
+const PHRASES: [(&str, &str); 19] = [
     (" anew", "again"),
+    ("is held against", "is compared with"),
     ("is none of this", "unknown"),
     ("is no message", "is not a message, invalid"),
     ("is not any more", "no longer"),
@@ -16,11 +17,15 @@ const PHRASES: [(&str, &str); 14] = [
     ("is not there", "is missing, does not exist"),
     ("is used by nobody", "is unused"),
     ("lies in the wrong", "is in the wrong"),
+    ("locked-up", "sandboxed"),
+    ("manners towards", "integration with, support for"),
     ("nothing but zeros", "only zeros"),
     ("of no nix store", "not from a Nix store"),
     ("takes it back", "undoes it"),
+    ("that is said,", "the report says so,"),
     ("the notes do", "say what it does"),
     ("to be told from", "to separate from"),
+    ("was it working", "if it was working"),
     ("what is no ", "which is not"),
 ];
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use trellis_core::{
-    AssetName, BackendChoice, Format, JobId, JobState, ModelParams, Params, ParamsPatch, Sha256,
+    AssetName, BackendChoice, Format, JobId, JobState, Model, ModelParams, Params, ParamsPatch, Sha256,
 };
 use trellis_jobs::{
     BlobKey, BlobStore as _, ExportError, ExportOf, JobLimits, JobStore as _, Jobs, Latents, Outcome, Owner,
@@ -176,6 +176,78 @@ async fn what_was_sampled_is_exported_with_the_earlier_jobs_parameters_but_for_t
         clear_leftovers(&place.store, &place.blobs, new.id).await.unwrap(),
         1
     );
+}
+
+/// A job for TRELLIS.2 that has made a GLB, and what was sampled for it.
+async fn by_trellis_2(place: &Place, jobs: &Jobs, texture: bool) -> JobId {
+    let submission = Submission {
+        pictures: vec![picture(4)],
+        patch: ParamsPatch::default()
+            .or_model(Model::Trellis2)
+            .with("texture", texture),
+        ..Submission::default()
+    };
+    let earlier = submit(jobs, submission, of("ada")).await.unwrap().job.id;
+    sampled(place, Format::Glb, decoder()).await;
+    earlier
+}
+
+#[tokio::test]
+async fn what_trellis_2_sampled_is_exported_with_settings_of_its_own() {
+    let place = Place::new();
+    let jobs = place.jobs();
+    let earlier = by_trellis_2(&place, &jobs, true).await;
+    let exported = async |params| {
+        let wish = ExportOf {
+            job: earlier,
+            formats: Vec::new(),
+            params,
+        };
+        jobs.export(wish, of("ada")).await.map(|new| new.job)
+    };
+    let other = ParamsPatch::default()
+        .with("decimation_target", 100_000)
+        .with("remesh", false)
+        .with("texture_size", 4096);
+    let new = exported(other).await.unwrap();
+    assert_eq!(new.backend, BackendChoice::Trellis);
+    assert_eq!(new.source.unwrap().decoder, Some(decoder()));
+    let ModelParams::Trellis2(own) = &new.params.model else {
+        panic!("another model")
+    };
+    assert_eq!(
+        (own.decimation_target, own.remesh, own.texture_size),
+        (100_000, false, 4096)
+    );
+    let of_the_other_model = ParamsPatch::default().with("mesh_simplify", 0.5);
+    let refused = exported(of_the_other_model).await.unwrap_err();
+    assert_eq!(refused.kind(), "invalid_parameter");
+}
+
+#[tokio::test]
+async fn colours_that_trellis_2_did_not_sample_are_refused() {
+    let place = Place::new();
+    let jobs = place.jobs();
+    let earlier = by_trellis_2(&place, &jobs, false).await;
+    let exported = async |formats: &[Format], params| {
+        let wish = ExportOf {
+            job: earlier,
+            formats: formats.to_vec(),
+            params,
+        };
+        jobs.export(wish, of("ada")).await
+    };
+    let textured = ParamsPatch::default().with("texture", true);
+    for (formats, params) in [
+        (&[Format::Glb][..], textured),
+        (&[Format::Glb, Format::Ply], ParamsPatch::default()),
+    ] {
+        let refused = exported(formats, params).await.map(|new| new.job).unwrap_err();
+        assert_eq!(refused.kind(), "no_colours");
+    }
+    let fewer = ParamsPatch::default().with("decimation_target", 100_000);
+    assert!(exported(&[Format::Glb], fewer).await.is_ok());
+    assert_eq!(place.blobs.jobs().await.unwrap().len(), 2, "nothing is left");
 }
 
 #[tokio::test]

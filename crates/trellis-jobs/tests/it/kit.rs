@@ -146,7 +146,7 @@ impl Makers for OneMaker {
         Ok(Some(self.0.to_owned()).filter(|name| !name.is_empty()))
     }
 
-    fn decodes(&self, decoder: Sha256) -> bool {
+    fn decodes(&self, _: Model, decoder: Sha256) -> bool {
         decoder == Sha256::of("this kit's decoder")
     }
 }

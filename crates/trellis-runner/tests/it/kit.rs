@@ -467,8 +467,8 @@ impl Makers for Earlier {
         Ok(self.0.made_by(demand, formats).unwrap_or(None))
     }
 
-    fn decodes(&self, decoder: Sha256) -> bool {
-        self.0.decodes(decoder)
+    fn decodes(&self, model: Model, decoder: Sha256) -> bool {
+        self.0.decodes(model, decoder)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use tokio_postgres::{Client, NoTls};
 use trellis_core::JobId;
@@ -40,6 +41,36 @@ impl Empty {
     pub(crate) async fn execute(&self, statement: &str) {
         let client = client(&self.server, &self.database).await;
         client.batch_execute(statement).await.unwrap();
+    }
+
+    /// The number that a statement finds.
+    pub(crate) async fn number(&self, statement: &str) -> i64 {
+        let client = client(&self.server, &self.database).await;
+        client.query_one(statement, &[]).await.unwrap().get(0)
+    }
+
+    /// Has the database count anew what is read, once nobody has it open: connections tell of it as they end.
+    pub(crate) async fn count_anew(&self) {
+        self.closed().await;
+        self.execute("SELECT pg_stat_reset()").await;
+    }
+
+    /// How many rows of jobs were read since, from the table and from its indices.
+    pub(crate) async fn rows_read(&self) -> i64 {
+        self.closed().await;
+        self.number(
+            "SELECT (SELECT seq_tup_read FROM pg_stat_user_tables WHERE relname = 'jobs')
+                  + (SELECT sum(idx_tup_read)::bigint FROM pg_stat_user_indexes WHERE relname = 'jobs')",
+        )
+        .await
+    }
+
+    async fn closed(&self) {
+        let open = "SELECT count(*) FROM pg_stat_activity
+                    WHERE datname = current_database() AND application_name = 'trellis'";
+        while self.number(open).await > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 mod breaks;
 mod clocks;
 mod conformance;
+mod growth;
 mod kit;
 mod proxy;
 mod schema;

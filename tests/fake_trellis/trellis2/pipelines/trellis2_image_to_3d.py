@@ -11,6 +11,7 @@ from trellis.arrays import table
 from trellis.pipelines.samplers import FlowEulerGuidanceIntervalSampler
 
 from ..modules import image_feature_extractor
+from ..modules.sparse import SparseTensor
 from ..representations import Mesh
 from . import rembg
 from .base import Pipeline
@@ -63,7 +64,9 @@ class Trellis2ImageTo3DPipeline(Pipeline):
         return self.sparse_structure_sampler.sample(model, table([[random.random()]]), **cond, **sampler_params).samples
 
     def sample_shape_slat(self, cond: dict[str, Any], model: Any, coords: Any, params: dict[str, Any]) -> Any:
-        return self.shape_slat_sampler.sample(model, coords, **cond, **params).samples
+        self.shape_slat_sampler.sample(model, coords, **cond, **params)
+        # The height of what is decoded, so that it can be told whose it is.
+        return SparseTensor(feats=table([[random.random()]]), coords=table([[0, 0, 0, 0]]))
 
     def sample_shape_slat_cascade(  # noqa: PLR0913 TRELLIS.2's own
         self,
@@ -78,22 +81,24 @@ class Trellis2ImageTo3DPipeline(Pipeline):
         max_num_tokens: int,
     ) -> tuple[Any, int]:
         coarse = self.sample_shape_slat(lr_cond, flow_model_lr, coords, sampler_params)
-        fine = self.sample_shape_slat(cond, flow_model, coarse, sampler_params)
+        fine = self.sample_shape_slat(cond, flow_model, coarse.feats, sampler_params)
         return fine, resolution if max_num_tokens >= 1000 else 1024
 
     def sample_tex_slat(self, cond: dict[str, Any], model: Any, shape: Any, params: dict[str, Any]) -> Any:
-        return self.tex_slat_sampler.sample(model, shape, **cond, **params).samples
+        self.tex_slat_sampler.sample(model, shape.feats, **cond, **params)
+        return shape.replace(table([[random.random()]]))
 
     def decode_shape_slat(self, slat: Any, resolution: int) -> tuple[list[Mesh], list[Any]]:
         self._levels("shape_slat_decoder")
-        corners = [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0 + random.random()]]
+        height = 1.0 + slat.feats.tolist()[0][0]
+        corners = [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, height]]
         faces = [[0, 2, 1], [0, 1, 3], [1, 2, 3], [0, 3, 2]]
         return [Mesh(table(corners), table([] if script.empty else faces))], []
 
     def decode_tex_slat(self, slat: Any, subs: list[Any]) -> list[Any]:
         self._levels("tex_slat_decoder")
         places = table([[0, 1, 2, 3]])
-        return [SimpleNamespace(coords=places, feats=slat, shape=(1, 6), spatial_shape=(8, 8, 8))]
+        return [SimpleNamespace(coords=places, feats=slat.feats, shape=(1, 6), spatial_shape=(8, 8, 8))]
 
     def _levels(self, name: str) -> None:
         for level in self.models[name].blocks:

@@ -47,6 +47,12 @@ def initial_seed() -> int:
     return _seed
 
 
+def tensor(rows: list[list[Any]]) -> Any:
+    from trellis.arrays import Rows
+
+    return Rows(rows)
+
+
 class device:  # noqa: N801 torch's name
     """A device's name."""
 

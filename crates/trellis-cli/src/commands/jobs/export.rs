@@ -32,12 +32,21 @@ pub(crate) struct ExportArgs {
     /// while the server keeps that
     #[arg(long, value_name = "FORMAT", value_parser = format_named)]
     format: Format,
-    /// Side of the texture in pixels: 512, 1024, 1536 or 2048; made of what was sampled; default: as the job has it
+    /// Side of the texture in pixels: 512, 1024, 1536 or 2048, of trellis2-4b 1024, 2048, 3072 or 4096; made of what was
+    /// sampled; default: as the job has it
     #[arg(long, value_name = "PIXELS")]
     texture_size: Option<u32>,
-    /// Share of the triangles to remove, 0 to 0.98; made of what was sampled; default: as the job has it
+    /// Share of the triangles to remove, 0 to 0.98, of trellis-image-large; made of what was sampled; default: as the job
+    /// has it
     #[arg(long, value_name = "SHARE")]
     mesh_simplify: Option<f64>,
+    /// Most triangles, 100000 to 1000000, of trellis2-4b; made of what was sampled; default: as the job has it
+    #[arg(long, value_name = "N")]
+    decimation_target: Option<u32>,
+    /// Whether the surface is rebuilt before its triangles are reduced, of trellis2-4b; made of what was sampled; default:
+    /// as the job has it
+    #[arg(long, value_name = "BOOL")]
+    remesh: Option<bool>,
     /// Whether the mesh gets a texture; made of what was sampled; default: as the job has it
     #[arg(long, value_name = "BOOL")]
     texture: Option<bool>,
@@ -64,6 +73,8 @@ pub(super) fn run(args: ExportArgs, context: &Context<'_>) -> Result<Exit, CliEr
         format: args.format,
         texture_size: args.texture_size,
         mesh_simplify: args.mesh_simplify,
+        decimation_target: args.decimation_target,
+        remesh: args.remesh,
         texture: args.texture,
         voxel_resolution: args.voxel_resolution,
         stl_size_mm: args.stl_size_mm,
