@@ -1,7 +1,7 @@
 """Writes splats as TRELLIS's `save_ply` does, byte for byte, without a Python object for each number.
 
-Names and formulas: Microsoft's TRELLIS, `trellis/representations/gaussian/gaussian_model.py`, whose own functions
-are called.
+Names and formulas: Microsoft's TRELLIS, `trellis/representations/gaussian/gaussian_model.py`, whose own
+functions are called.
 """
 
 from __future__ import annotations
