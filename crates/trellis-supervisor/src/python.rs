@@ -13,6 +13,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "__init__.py",
     "__main__.py",
     "artifacts.py",
+    "attention.py",
     "caching.py",
     "channel.py",
     "checkpoints.py",
