@@ -75,15 +75,15 @@ class Settled(unittest.TestCase):
         self.assertEqual(variables["ATTN_BACKEND"], "xformers")
         self.assertRegex(said[0], r"attention: xformers, \d+\.\d\d ms, .* from torch's own")
 
-    def test_auto_is_the_fastest_that_is_right(self) -> None:
+    def test_where_none_is_named_it_is_the_fastest_that_is_right(self) -> None:
         for fast, slow in (("xformers", "flash_attn"), ("flash_attn", "xformers")):
             wait = {fast: 0.0, slow: 0.03}
             modules = {**xformers(1, wait["xformers"]), "flash_attn": flash(1, wait["flash_attn"])}
-            _, variables = self.settled(modules, ATTN_BACKEND="auto")
+            _, variables = self.settled(modules)
             self.assertEqual(variables, {"ATTN_BACKEND": fast, "SPARSE_ATTN_BACKEND": fast})
         modules = {**xformers(scale=1.5), "flash_attn": flash(1, 0.03)}
         with self.assertLogs("trellis_worker.attention", "WARNING") as logged:
-            _, variables = self.settled(modules, ATTN_BACKEND="auto")
+            _, variables = self.settled(modules)
         self.assertEqual(variables["ATTN_BACKEND"], "flash_attn")
         self.assertIn("`xformers` attends wrongly here", logged.output[0])
 

@@ -1,8 +1,8 @@
 """Which library attends in the flows: each that is installed is asked at their shapes, before TRELLIS is imported.
 
-TRELLIS takes the library that the environment names, whether it works on this GPU or not, and says so in the first
-job only. Here it takes a few milliseconds: the named one stays if its answer is that of torch's own attention, and
-with `auto`, or where it fails, it is the fastest of those whose answer is.
+TRELLIS takes the library that the environment names, whether it works on this GPU or not, and the first job finds
+out. Here it takes a few milliseconds: the named one stays if its answer is that of torch's own attention. Where it
+fails, or none is named, the fastest takes its place of those whose answer is.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ log = logging.getLogger(__name__)
 
 # What TRELLIS and TRELLIS.2 read; for sparse tensors the second one, where it is set.
 VARIABLE, SPARSE_VARIABLE = "ATTN_BACKEND", "SPARSE_ATTN_BACKEND"
-AUTO = "auto"
 # Two samples of so many tokens, as guidance asks for them.
 LENGTHS = (4096, 4096)
 # The type, and how many heads of how many numbers, of each model.
@@ -41,23 +40,24 @@ class Answer:
 
 def settle(torch: Any, device: Any, model: str, lengths: tuple[int, ...] = LENGTHS) -> list[str]:
     """Has the environment name a library that works, and says which, with its time."""
-    named = os.environ.get(SPARSE_VARIABLE) or os.environ.get(VARIABLE, AUTO)
-    if device.type != "cuda" or (named not in LIBRARIES and named != AUTO):
-        # One that somebody chose and we do not know: theirs.
+    named = os.environ.get(SPARSE_VARIABLE) or os.environ.get(VARIABLE)
+    if device.type != "cuda" or (named and named not in LIBRARIES):
+        # One that somebody chose and that is unknown here: theirs.
         return []
     asked = _asked(torch, device, SHAPES[model], lengths)
     answers: dict[str, Answer] = {}
-    for name in [named] if named in LIBRARIES else LIBRARIES:
-        _try(torch, name, asked, lengths, answers)
-    if not answers and named != AUTO:
-        for name in LIBRARIES.keys() - {named}:
+    others = [name for name in LIBRARIES if name != named]
+    for names in ([named], others) if named else (others,):
+        for name in names:
             _try(torch, name, asked, lengths, answers)
+        if answers:
+            break
     if not answers:
         log.warning("no library for attention works on this GPU")
         return []
     chosen = min(answers, key=lambda name: (answers[name].ms, name))
     for variable in (VARIABLE, SPARSE_VARIABLE):
-        if os.environ.get(variable, AUTO) in (named, AUTO):
+        if os.environ.get(variable) in (named, None, ""):
             os.environ[variable] = chosen
     best = answers[chosen]
     return [f"attention: {chosen}, {best.ms:.2f} ms, {best.off:.1e} from torch's own"]
