@@ -23,7 +23,7 @@ MARGINS = (2, 1, 0)
 COLUMNS = 1024
 # The part of the texture that charts cover at first, and how full is full enough.
 COVERED, FULL = 0.65, 0.97
-TRIES = 10
+TRIES = 6
 
 
 @dataclass(frozen=True)
