@@ -75,6 +75,15 @@ class Cut(unittest.TestCase):
                 if find_spec("xatlas"):
                     self.assertLess(seams(mesh, chart) / seams_by_xatlas(vertices, faces), longest)
 
+    def test_a_chart_is_seen_from_where_no_face_turns_away(self) -> None:
+        # A floor, and a small wall that leans over it a little.
+        corners = torch.tensor([[0.0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0], [0.02, 0, 0.2], [0.02, 1, 0.2]])
+        faces = torch.tensor([[0, 1, 2], [0, 2, 3], [0, 3, 5], [0, 5, 4]])
+        mesh = mesh_of(corners, faces)
+        self.assertLess(float(mesh.normals[2, 2]), 0, "it does not show from above")
+        laid = charts.laid_out(mesh, torch.zeros(4, dtype=torch.int64), 1)
+        self.assertTrue(bool((laid.areas() > 0).all()), laid.areas())
+
     def test_each_time_the_same(self) -> None:
         mesh = mesh_of(*noisy(10))
         self.assertTrue(torch.equal(charts.cut(mesh), charts.cut(mesh)))

@@ -1,9 +1,9 @@
 """Cuts a mesh into charts that are flat enough to be looked at from one side each.
 
 Each face takes the nearest of some directions, its neighbours' where that makes borders shorter, and faces
-that hang together and have the same direction are a chart, laid out as seen along the mean of its faces'
-normals: no equation is solved, and all faces are worked on at once. Small charts join a neighbour where no
-face turns away from that one's direction too far.
+that hang together and have the same direction are a chart, laid out as seen from one side: no equation is
+solved, and all faces are worked on at once. Small charts join a neighbour where no face turns away from that
+one's direction too far.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ SMOOTH = 2
 STEEPEST = 0.34
 # A chart of a smaller part of the average area joins another, where it can; and how often this is tried.
 SMALL, JOINS = 0.5, 6
+# A chart is tilted, by so much at a time and so often, until no face's cosine with its direction is less.
+TILT, TILTS, SLANTED = 0.2, 10, 0.15
 # Angles at which a chart is tried to lie, within a quarter turn.
 TURNS = 12
 # A chart that fills less of its box is cut in two, where the box has more than such a part of all boxes.
@@ -99,9 +101,8 @@ def cut(mesh: Mesh) -> Any:
 
 
 def laid_out(mesh: Mesh, chart: Any, count: int) -> Charts:
-    """Each chart as seen along the mean of its normals, turned so that its box is small."""
-    direction = _sums(mesh.normals * mesh.areas[:, None], chart, count)
-    direction = torch.nn.functional.normalize(direction, dim=1)
+    """Each chart as seen from where all of its faces show, turned so that its box is small."""
+    direction = _seen_from(mesh, chart, count)
     least = direction.abs().argmin(1, keepdim=True)
     other = torch.zeros_like(direction).scatter_(1, least, 1)
     right = torch.nn.functional.normalize(torch.linalg.cross(other, direction), dim=1)
@@ -126,6 +127,19 @@ def laid_out(mesh: Mesh, chart: Any, count: int) -> Charts:
     turned = torch.stack((extent[chart][:, None, 1] - flat[..., 1], flat[..., 0]), -1)
     flat = torch.where(lying[:, None, None], turned, flat)
     return Charts(chart, flat, torch.stack((extent.amin(1), extent.amax(1)), 1))
+
+
+def _seen_from(mesh: Mesh, chart: Any, count: int) -> Any:
+    """The mean of each chart's normals (C, 3), turned towards faces that would be seen from behind."""
+    direction = torch.nn.functional.normalize(_sums(mesh.normals * mesh.areas[:, None], chart, count), dim=1)
+    for _ in range(TILTS):
+        behind = ((mesh.normals * direction[chart]).sum(1) < SLANTED) & (mesh.areas > 0)
+        if not bool(behind.any()):
+            break
+        towards = _sums(mesh.normals * behind[:, None], chart, count)
+        towards = torch.nn.functional.normalize(towards, dim=1)
+        direction = torch.nn.functional.normalize(direction + TILT * towards, dim=1)
+    return direction
 
 
 def halved(mesh: Mesh, chart: Any, count: int, which: Any) -> tuple[Any, int]:
