@@ -30,7 +30,9 @@ dockerTools.streamLayeredImage {
   fakeRootCommands = ''
     mkdir -m 1777 tmp
     mkdir -p ${home}
-    chown ${user} ${home}
+    # Files of a job store that servers share, where it is a volume.
+    mkdir -p srv/trellis
+    chown ${user} ${home} srv/trellis
   '';
   config = {
     Entrypoint = [ (lib.getExe server-bare) ];

@@ -1,4 +1,4 @@
-# Every file of nix/examples makes a system, alone and as they are meant to be combined. Evaluated only:
+# Every machine of nix/examples makes a system, alone and as they are meant to be combined. Evaluated only:
 # nothing of CUDA is built for this.
 {
   inputs,
@@ -24,7 +24,9 @@ let
     }).config.system.build.toplevel;
   evaluated = modules: builtins.unsafeDiscardStringContext (system modules).drvPath;
 
-  alone = lib.mapAttrs (file: _: evaluated [ (folder + "/${file}") ]) (builtins.readDir folder);
+  files = lib.filterAttrs (_: kind: kind == "regular") (builtins.readDir folder);
+  alone = lib.mapAttrs (file: _: evaluated [ (folder + "/${file}") ]) files;
+  several = lib.mapAttrs (_: machine: evaluated [ machine ]) (import (folder + "/five-machines/machines.nix"));
   combined = {
     # As docs/nixos.md has it.
     "single-5090.nix with another card" = evaluated [
@@ -54,4 +56,4 @@ in
 assert lib.assertMsg (
   lib.readFile ../template/trellis.nix == example
 ) "nix/template/trellis.nix is not nix/examples/single-5090.nix";
-writeText "examples.json" (builtins.toJSON (alone // combined // template))
+writeText "examples.json" (builtins.toJSON (alone // several // combined // template))

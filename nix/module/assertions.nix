@@ -45,7 +45,7 @@ in
   config = mkIf cfg.enable {
     assertions = [
       {
-        assertion = cfg.settings.backend != "trellis" || cfg.package ? python-env;
+        assertion = cfg.settings.backend != "trellis" || cfg.role == "api" || cfg.package ? python-env;
         message = ''
           ${option "backend"} is "trellis", but ${option "package"} has no TRELLIS in it.
           Take the flake's package `server`, or set the backend to "relief" for the preview.
@@ -126,7 +126,38 @@ in
           Set ${option "socket"} = "/run/trellis-server.sock"; or leave the group out.
         '';
       }
+      {
+        assertion = cfg.role != "all" -> cfg.store.url != null;
+        message = ''
+          ${option "role"} is "${cfg.role}", a part among machines that share their jobs, and ${option "store.url"}
+          names no job store. Set ${option "store.url"} = "postgres://trellis@db.example.org/trellis";
+          or leave the role out for a machine that works alone.
+        '';
+      }
+      {
+        assertion = (cfg.store.url == null) == (cfg.store.blobs == null);
+        message = ''
+          Of ${option "store.url"} and ${option "store.blobs"} only one is set.
+          Set both for machines that share their jobs, or neither.
+        '';
+      }
+      {
+        assertion = cfg.store.url == null || builtins.match "[a-z]+://[^/@]*:[^/@]*@.*" cfg.store.url == null;
+        message = ''
+          ${option "store.url"} has a password in it, and would be in the Nix store, which every user of the
+          machine can read. Leave it out, and name a file with it: ${option "store.passwordFile"}.
+        '';
+      }
+      {
+        assertion = lib.hasPrefix "/" (toString cfg.store.blobs) -> cfg.user != null;
+        message = ''
+          ${option "store.blobs"} is the folder ${toString cfg.store.blobs}, whose files need an owner with the same
+          number on all machines. Set ${option "user"} = "trellis-server"; and users.users.trellis-server.uid.
+        '';
+      }
       (outsideStore "tls.key" cfg.tls.key)
+      (outsideStore "store.passwordFile" cfg.store.passwordFile)
+      (outsideStore "store.blobsCredentialsFile" cfg.store.blobsCredentialsFile)
       (outsideStore "apiKeysFile" cfg.apiKeysFile)
       (outsideStore "webhookSecretFile" cfg.webhookSecretFile)
       (outsideStore "environmentFile" cfg.environmentFile)

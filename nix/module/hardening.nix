@@ -9,9 +9,14 @@ let
   dataDir = lib.mapNullable toString cfg.dataDir;
   webhooks = cfg.settings.webhooks or { };
   sendsWebhooks = (webhooks.secret_file or "") != "";
+  isShared = cfg.store.url != null;
+  inherit (cfg.store) networks;
+  blobs = if isShared && lib.hasPrefix "/" (toString cfg.store.blobs) then cfg.store.blobs else null;
+  hasNetwork = sendsWebhooks || isShared;
   # systemd knows addresses and networks, no names.
   isNetwork = entry: builtins.match "[0-9]+(\\.[0-9]+){3}(/[0-9]+)?|[0-9a-fA-F.]*:[0-9a-fA-F:.]*(/[0-9]+)?" entry != null;
   allowed = lib.filter isNetwork (webhooks.allow or [ ]);
+  reachable = lib.optionals sendsWebhooks allowed ++ lib.optionals isShared networks;
   # What crates/trellis-webhook/src/public.rs does not count as public, in few lines.
   notPublic = [
     "0.0.0.0/8"
@@ -44,7 +49,9 @@ in
       # With `true`, a folder below /home could not be shown either.
       ProtectHome = if inHome model || inHome dataDir then "tmpfs" else true;
       BindReadOnlyPaths = lib.mkIf (inHome model) [ "-${model}" ];
-      BindPaths = lib.mkIf (dataDir != null) [ dataDir ];
+      BindPaths = lib.mkIf (dataDir != null || blobs != null) (
+        lib.optional (dataDir != null) dataDir ++ lib.optional (blobs != null) blobs
+      );
       PrivateTmp = true;
       PrivateMounts = true;
       UMask = "0077";
@@ -63,17 +70,18 @@ in
 
       # Network. The socket comes from systemd and obeys the rules of its own unit; what the server or a
       # worker opens itself leads nowhere. Nothing is fetched at run time. Webhooks alone are sent from here: with
-      # them, everything but public addresses stays closed, as the program has it too.
-      PrivateNetwork = !sendsWebhooks;
+      # them, everything but public addresses stays closed, as the program has it too. A job store that machines
+      # share is somewhere else.
+      PrivateNetwork = !hasNetwork;
       RestrictAddressFamilies = [
         "AF_UNIX"
       ]
-      ++ lib.optionals sendsWebhooks [
+      ++ lib.optionals hasNetwork [
         "AF_INET"
         "AF_INET6"
       ];
-      IPAddressDeny = if sendsWebhooks then notPublic else "any";
-      IPAddressAllow = lib.mkIf (sendsWebhooks && allowed != [ ]) allowed;
+      IPAddressDeny = lib.mkIf (!isShared || networks != [ ]) (if sendsWebhooks then notPublic else "any");
+      IPAddressAllow = lib.mkIf (reachable != [ ]) reachable;
 
       # Identity and privileges.
       NoNewPrivileges = true;

@@ -28,7 +28,7 @@ in
     package = mkOption {
       type = types.package;
       default =
-        if cfg.backend == "relief" then
+        if cfg.backend == "relief" || cfg.role == "api" then
           packages.server-preview
         else if cfg.models == [ "trellis-image-large" ] then
           packages.default
@@ -37,7 +37,7 @@ in
         else
           packages.server-both;
       defaultText = literalExpression ''
-        if backend == "relief" then trellis-server.packages.''${system}.server-preview
+        if backend == "relief" || role == "api" then trellis-server.packages.''${system}.server-preview
         else the one of trellis-server.packages.''${system} for `models`
       '';
       example = literalExpression "trellis-server.packages.\${system}.server-ada";
@@ -46,6 +46,74 @@ in
         `server-hopper` and `server-ampere` are for other cards, `server-bare` is without the model, and
         `server-preview` has the embedded backend only and needs neither a GPU nor unfree packages.
       '';
+    };
+
+    role = mkOption {
+      type = types.enum [
+        "all"
+        "api"
+        "worker"
+      ];
+      default = "all";
+      example = "worker";
+      description = ''
+        The part that this machine takes among those that share a job store (`store`): `api` takes requests and needs no
+        GPU, `worker` works on jobs and listens nowhere, `all` does both.
+      '';
+    };
+
+    store = {
+      url = mkOption {
+        type = types.nullOr types.str;
+        default = null;
+        example = "postgres://trellis@db.example.org/trellis";
+        description = ''
+          PostgreSQL database that machines share their jobs in, without a password: the URL is in the Nix store. `null`
+          keeps jobs in the service's own folder. The service then has the machine's network, and so have TRELLIS's
+          workers, which live in it; `store.networks` says where to.
+        '';
+      };
+
+      passwordFile = mkOption {
+        type = types.nullOr types.path;
+        default = null;
+        example = "/run/secrets/trellis-store-password";
+        description = ''
+          File with the database's password as its only line. systemd hands it to the service, so only root needs to be
+          able to read it. It must not be in the Nix store, which everybody can read.
+        '';
+      };
+
+      blobs = mkOption {
+        type = types.nullOr types.str;
+        default = null;
+        example = "s3://studio/trellis?region=eu-central-1";
+        description = ''
+          Where pictures and results of shared jobs are: a folder that all machines mount, for which `user` must have
+          the same number on all of them, or S3-compatible storage.
+        '';
+      };
+
+      blobsCredentialsFile = mkOption {
+        type = types.nullOr types.path;
+        default = null;
+        example = "/run/secrets/trellis-s3";
+        description = ''
+          File with the access key for S3-compatible storage, in the form of `~/.aws/credentials`. systemd hands it to
+          the service, so only root needs to be able to read it. It must not be in the Nix store, which everybody can
+          read.
+        '';
+      };
+
+      networks = mkOption {
+        type = types.listOf types.str;
+        default = [ ];
+        example = [ "10.0.0.0/24" ];
+        description = ''
+          The addresses and networks that the service may talk to: the database, S3-compatible storage, and whoever
+          reads `settings.metrics.listen`. The kernel drops the rest. Empty: any.
+        '';
+      };
     };
 
     host = mkOption {
@@ -299,7 +367,7 @@ in
       type = types.bool;
       internal = true;
       readOnly = true;
-      default = cfg.settings.backend != "relief" && cfg.package ? python-env;
+      default = cfg.settings.backend != "relief" && cfg.role != "api" && cfg.package ? python-env;
       description = "Whether TRELLIS may run: decides about devices, the driver and hardening.";
     };
 

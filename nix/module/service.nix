@@ -15,8 +15,17 @@ let
   # Where the wrapper of TRELLIS's package looks; its variables win over the settings file.
   model = cfg.settings.trellis.model or null;
   model2 = cfg.settings.trellis2.model or null;
+  inherit (cfg) store;
+  isShared = store.url != null;
+  blobsFolder = if store.blobs != null && lib.hasPrefix "/" store.blobs then store.blobs else null;
+  # A worker listens nowhere.
+  listens = cfg.role != "worker";
   credentials =
-    lib.optionalAttrs (cfg.apiKeysFile != null) { api-keys = cfg.apiKeysFile; }
+    lib.optionalAttrs (store.passwordFile != null) { store-password = store.passwordFile; }
+    // lib.optionalAttrs (store.blobsCredentialsFile != null) {
+      blobs-credentials = store.blobsCredentialsFile;
+    }
+    // lib.optionalAttrs (cfg.apiKeysFile != null) { api-keys = cfg.apiKeysFile; }
     // lib.optionalAttrs (cfg.tls.certificate != null) { tls-certificate = cfg.tls.certificate; }
     // lib.optionalAttrs (cfg.tls.key != null) { tls-key = cfg.tls.key; }
     // lib.optionalAttrs (cfg.webhookSecretFile != null) { webhook-secret = cfg.webhookSecretFile; }
@@ -27,7 +36,7 @@ in
   config = mkIf cfg.enable {
     # Open from early boot and over restarts: a client waits instead of being refused, and the service
     # needs no network of its own.
-    systemd.sockets.${name} = {
+    systemd.sockets.${name} = mkIf listens {
       description = "trellis-server's HTTP interface";
       wantedBy = [ "sockets.target" ];
       listenStreams = [ (if onSocket then toString cfg.socket else "${address}:${toString listen.port}") ];
@@ -51,8 +60,10 @@ in
       description = "trellis-server: 3D assets from pictures";
       # Not only by the socket: the queue has work from before, and TRELLIS takes its time to load.
       wantedBy = [ "multi-user.target" ];
-      requires = [ "${name}.socket" ];
-      after = [ "${name}.socket" ];
+      requires = lib.optional listens "${name}.socket";
+      wants = lib.optional isShared "network-online.target";
+      after = lib.optional listens "${name}.socket" ++ lib.optional isShared "network-online.target";
+      unitConfig.RequiresMountsFor = mkIf (blobsFolder != null) blobsFolder;
 
       # Five failures in five minutes and it stays down, with the reason in the journal.
       startLimitBurst = 5;
@@ -112,7 +123,7 @@ in
     # `trellis model fetch` and the rest, at hand.
     environment.systemPackages = [ cfg.package ];
 
-    networking.firewall.allowedTCPPorts = mkIf (cfg.openFirewall && !onSocket) [ listen.port ];
+    networking.firewall.allowedTCPPorts = mkIf (cfg.openFirewall && listens && !onSocket) [ listen.port ];
 
     # The driver's libraries, in /run/opengl-driver.
     hardware.graphics.enable = mkIf cfg.usesGpu (lib.mkDefault true);

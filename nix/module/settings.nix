@@ -55,7 +55,7 @@ in
       };
       description = ''
         The settings file of trellis-server; docs/configuration.md lists all keys. It is checked while
-        the system is built, so a misspelt key stops the switch and not the service. `host`, `port`,
+        the system is built, so a misspelt key stops the switch and not the service. `role`, `store`, `host`, `port`,
         `insecureNoAuth`, `tls`, `webhookSecretFile`, `backend`, `gpus`, `model`, `defaultQuality`, `preview`
         and `logLevel` are written into it where it says nothing else.
       '';
@@ -71,6 +71,17 @@ in
 
   config.services.trellis-server = {
     settings = {
+      role = lib.mkIf (cfg.role != "all") (mkDefault cfg.role);
+      store = lib.mkIf (cfg.store.url != null) {
+        url = mkDefault cfg.store.url;
+        blobs = lib.mkIf (cfg.store.blobs != null) (mkDefault cfg.store.blobs);
+        password_file = lib.mkIf (cfg.store.passwordFile != null) (
+          mkDefault "/run/credentials/trellis-server.service/store-password"
+        );
+      };
+      blobs = lib.mkIf (cfg.store.blobsCredentialsFile != null) {
+        credentials_file = mkDefault "/run/credentials/trellis-server.service/blobs-credentials";
+      };
       backend = mkDefault cfg.backend;
       auth = lib.mkIf cfg.insecureNoAuth { insecure_no_auth = mkDefault true; };
       listen.host = mkDefault cfg.host;

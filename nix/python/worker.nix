@@ -4,6 +4,7 @@
   buildPythonPackage,
   setuptools,
   fast-simplification,
+  imageio,
   imageio-ffmpeg,
   numpy,
   pillow,
@@ -29,7 +30,8 @@ buildPythonPackage {
   dependencies = [
     # A GLB's mesh is simplified with it.
     fast-simplification
-    # imageio writes the MP4 of a turntable with it.
+    # Writes the MP4 of a turntable, the one with the other.
+    imageio
     imageio-ffmpeg
     numpy
     pillow

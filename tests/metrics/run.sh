@@ -97,6 +97,8 @@ PYTHON
 "$promtool" check rules "$place/rules.yml"
 
 # The key's file is not here.
-awk '/^...yaml$/ { inside = 1; next } /^...$/ { inside = 0 } inside' docs/operations.md >"$place/prometheus.yml"
-grep -q credentials_file "$place/prometheus.yml"
-"$promtool" check config --syntax-only "$place/prometheus.yml"
+awk -v place="$place" '/^...yaml$/ { inside = place "/prometheus-" ++n ".yml"; next } /^...$/ { inside = "" } inside { print >inside }' docs/operations.md
+grep -q credentials_file "$place/prometheus-1.yml"
+for config in "$place"/prometheus-*.yml; do
+  "$promtool" check config --syntax-only "$config"
+done

@@ -49,7 +49,13 @@ rate() { # NAME FOLDER
   printf 'exposure %s %s\n' "$found" "$1"
 }
 
-for config in nix/examples/*.nix tests/nix/module/*.nix; do
+# Those of the five machines that run the service.
+machines=nix/examples/five-machines/machines.nix
+for machine in api gpu-1; do
+  printf '(%s).%s' "$(<"$machines")" "$machine" >"$work/five-machines-$machine.nix"
+done
+
+for config in nix/examples/*.nix "$work"/*.nix tests/nix/module/*.nix; do
   name=$(basename "$config" .nix)
   [[ $name != wrong-* ]] || continue
   mkdir "$work/$name"

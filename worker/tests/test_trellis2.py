@@ -12,7 +12,7 @@ from typing import Any
 from unittest import mock
 
 from trellis_worker import views
-from trellis_worker.families import trellis2, trellis2_files
+from trellis_worker.families import trellis2, trellis2_files, trellis2_turntable
 from trellis_worker.family import own_params
 from trellis_worker.protocol import Params
 
@@ -158,6 +158,16 @@ class Jobs(Trellis2Case):
         names = sorted(file.name for file in Path(request["out"]).iterdir())
         self.assertEqual(names, ["model.glb", "model.ply", "model.stl"])
         self.assertTrue(any("`decimation_target` does not apply" in note for note in done["notes"]))
+
+    def test_a_turntable_is_drawn_frame_by_frame_without_nvidia_s_rasteriser(self) -> None:
+        request = self.of_trellis2(formats=["turntable"], texture=False)
+        done, steps = self.run_job(self.loaded(), request)
+        self.assertEqual(done["type"], "done", done)
+        self.assertEqual(steps["export"], [(step, 120) for step in range(121)])
+        self.assertIn("texture_latent", steps)
+        self.assertEqual(done["non_commercial"], [])
+        film = (Path(request["out"]) / "turntable.mp4").read_bytes()
+        self.assertTrue(film.endswith(b"." * 120) and not film.endswith(b"." * 121), film)
 
     def test_nvidias_rasteriser_is_named_where_it_took_part(self) -> None:
         worker = self.loaded()
@@ -314,6 +324,27 @@ class Beside(unittest.TestCase):
         self.assertEqual([turns(None, 10.0, 0.5, **conditions) for _ in range(4)], [11, 12, 16, 11])
         mean = views.of_all(inference, "multidiffusion")
         self.assertAlmostEqual(mean(None, 10.0, 0.5, **conditions), 13.0)
+
+    def test_the_camera_of_a_turntable_looks_at_the_middle_with_its_head_up(self) -> None:
+        def seen(turn: float, place: tuple[float, float, float]) -> list[float]:
+            rows = trellis2_turntable.camera(turn)[:3]
+            return [sum(a * b for a, b in zip(row, (*place, 1.0), strict=True)) for row in rows]
+
+        for number in range(8):
+            turn = number / 8
+            for there, right in zip(seen(turn, (0.0, 0.0, 0.0)), (0.0, 0.0, 2.0), strict=True):
+                self.assertAlmostEqual(there, right)
+            above = seen(turn, (0.0, 0.0, 0.3))
+            self.assertAlmostEqual(above[0], 0.0)
+            self.assertLess(above[1], 0.0, "what is up is above the middle")
+            rows = [row[:3] for row in trellis2_turntable.camera(turn)[:3]]
+            for a, one in enumerate(rows):
+                for b, other in enumerate(rows):
+                    product = sum(x * y for x, y in zip(one, other, strict=True))
+                    self.assertAlmostEqual(product, float(a == b))
+        # It begins where TRELLIS's own does, and goes on a quarter around.
+        self.assertLess(seen(0.0, (0.0, 0.1, 0.0))[2], 2.0)
+        self.assertLess(seen(0.25, (0.1, 0.0, 0.0))[2], 2.0)
 
     def test_alpha_is_what_the_texture_uses(self) -> None:
         class Texture:

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use trellis_core::{
     AssetName, BackendChoice, Failure, Format, GenerateError, GpuUsed, JobId, Model, Params, Progress,
-    Timings, TraceParent, WorkerCommand, WorkerStatus,
+    Sha256, Timings, TraceParent, WorkerCommand, WorkerStatus,
 };
 
 /// What a backend is and can do.
@@ -42,6 +42,21 @@ pub enum Readiness {
         /// Why, with the fix.
         failure: Failure,
     },
+    /// No server has it now, and one may still come that has: its jobs wait.
+    Absent {
+        /// What is missing, one sentence.
+        reason: String,
+    },
+}
+
+impl Readiness {
+    /// What to do where no server has a backend, one sentence.
+    pub const ADVICE_WHERE_ABSENT: &str = "start a server that has it on this job store; docs/many-machines.md says how, and its jobs wait until then";
+
+    /// Whether it works now or will without anybody's doing.
+    pub fn may_work(&self) -> bool {
+        matches!(self, Self::Ready | Self::Starting { .. })
+    }
 }
 
 /// One job as a backend sees it.
@@ -117,6 +132,8 @@ pub struct MadeWith {
     pub versions: BTreeMap<String, String>,
     /// Libraries that took part and whose licences allow no commercial use.
     pub non_commercial: Vec<String>,
+    /// SHA-256 of the record by which kernels were chosen, as it was once the result was made.
+    pub tuning: Option<Sha256>,
 }
 
 /// A result.
@@ -160,6 +177,12 @@ pub trait Backend: Send + Sync + 'static {
     /// Which variant of its pipeline makes results, where it has several: one that is faster or less precise has a
     /// name of its own, so that no variant's results are taken for another's.
     fn variant(&self) -> Option<&str> {
+        None
+    }
+
+    /// SHA-256 of the record by which it chooses kernels now, where it chooses them by timing: with another record it may
+    /// add up in another order.
+    fn tuning(&self) -> Option<Sha256> {
         None
     }
 

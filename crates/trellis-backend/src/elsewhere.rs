@@ -1,13 +1,16 @@
 //! A backend that several servers have: this one, others, or both.
 //!
 //! What it says of itself decides where jobs go ([`crate::Registry`]), so that one rule holds for all servers of a store:
-//! `auto` waits for a TRELLIS that is somewhere, and no server hands it to its own preview meanwhile. Work is done by the
-//! backend that is here; whoever has none claims nothing for it.
+//! `auto` waits for a TRELLIS that is somewhere, and no server hands it to its own preview meanwhile. One that is nowhere may
+//! still come: what only that can do waits for it. Work is done by the backend that is here; whoever has none claims nothing
+//! for it.
 
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
-use trellis_core::{BackendChoice, Failure, FailureKind, GenerateError, Model, WorkerCommand, WorkerStatus};
+use trellis_core::{
+    BackendChoice, Failure, FailureKind, GenerateError, Model, Sha256, WorkerCommand, WorkerStatus,
+};
 
 use crate::{Backend, Capabilities, Output, Readiness, Reporter, Request};
 
@@ -59,6 +62,7 @@ fn order(readiness: &Readiness) -> u8 {
         Readiness::Ready => 0,
         Readiness::Starting { .. } => 1,
         Readiness::Unavailable { .. } => 2,
+        Readiness::Absent { .. } => 3,
     }
 }
 
@@ -84,19 +88,23 @@ impl Backend for Anywhere {
         here.into_iter()
             .chain(elsewhere)
             .min_by_key(order)
-            .unwrap_or_else(|| Readiness::Unavailable {
-                failure: Failure::new(
-                    FailureKind::Unsupported,
-                    format!(
-                        "no server that shares this job store has the backend `{}`",
+            .unwrap_or_else(|| Readiness::Absent {
+                reason: match self.model {
+                    Some(model) => format!("no server of this job store runs `{}` now", model.name()),
+                    None => format!(
+                        "no server of this job store has the backend `{}` now",
                         self.choice
                     ),
-                ),
+                },
             })
     }
 
     fn variant(&self) -> Option<&str> {
         self.here.as_ref().and_then(|here| here.variant())
+    }
+
+    fn tuning(&self) -> Option<Sha256> {
+        self.here.as_ref().and_then(|here| here.tuning())
     }
 
     fn uses_python(&self) -> bool {
@@ -202,12 +210,55 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_has_is_refused() {
-        let (registry, _) = without_gpu(None);
-        let Route::Never(failure) = registry.route(BackendChoice::Trellis, &[]) else {
+    fn what_nobody_has_waits_for_a_server_that_has_it() {
+        let (registry, relief) = without_gpu(None);
+        let route = registry.route(BackendChoice::Trellis, &[]);
+        assert_eq!(format!("{route:?}"), "Wait(trellis)");
+        assert!(!registry.claims(&*relief).contains(&BackendChoice::Trellis.into()));
+        let Readiness::Absent { reason } = registry.all()[0].readiness() else {
             panic!("it is somewhere");
         };
-        assert!(failure.message.contains("no server"), "{}", failure.message);
+        assert_eq!(
+            reason,
+            "no server of this job store runs `trellis-image-large` now"
+        );
+    }
+
+    #[test]
+    fn without_any_other_server_everything_waits_that_some_version_can_do() {
+        let others: Arc<dyn Others> = Arc::new(Gpus(None));
+        let relief = ReliefBackend::new(ReliefSettings::default());
+        let anywhere = |choice, model| -> Arc<dyn Backend> {
+            let preview = choice == BackendChoice::Relief;
+            let capabilities = Capabilities {
+                name: if preview { "relief" } else { "trellis" },
+                preview,
+                ..relief.capabilities().clone()
+            };
+            Arc::new(Anywhere::new(choice, model, capabilities, None, others.clone()))
+        };
+        let models = Model::ALL.map(|model| anywhere(BackendChoice::Trellis, Some(model)));
+        let registry = Registry::new(
+            models
+                .into_iter()
+                .chain([anywhere(BackendChoice::Relief, None)])
+                .collect(),
+        );
+        for (choice, goes_to) in [
+            (BackendChoice::Auto, "Wait(trellis)"),
+            (BackendChoice::Trellis, "Wait(trellis)"),
+            (BackendChoice::Relief, "Wait(relief)"),
+        ] {
+            for model in Model::ALL {
+                let route = registry.route(Demand::new(choice, model), &[Format::Glb]);
+                assert_eq!(format!("{route:?}"), goes_to, "{choice} {model:?}");
+            }
+            let route = registry.route(choice, &[Format::Turntable]);
+            let Route::Never(failure) = route else {
+                panic!("{route:?}")
+            };
+            assert_eq!(failure.kind, FailureKind::Unsupported);
+        }
     }
 
     /// Other servers that have TRELLIS-image-large.
@@ -224,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_model_that_no_server_has_is_refused_and_not_previewed() {
+    fn a_model_that_no_server_has_is_waited_for_and_not_previewed() {
         let relief: Arc<dyn Backend> = Arc::new(ReliefBackend::new(ReliefSettings::default()));
         let others: Arc<dyn Others> = Arc::new(First);
         let mut all = vec![relief.clone()];
@@ -246,12 +297,11 @@ mod tests {
         let registry = Registry::new(all);
         let auto = |model| registry.route(Demand::new(BackendChoice::Auto, model), &[Format::Glb]);
         assert!(matches!(auto(Model::TrellisImageLarge), Route::Now(_)));
-        let Route::Never(failure) = auto(Model::Trellis2) else {
-            panic!("it goes somewhere")
+        let second = Demand::new(BackendChoice::Auto, Model::Trellis2);
+        let Route::Wait(waited_for) = auto(Model::Trellis2) else {
+            panic!("it is not waited for")
         };
-        assert_eq!(
-            failure.message,
-            "this server does not run `trellis2-4b`, only `trellis-image-large`"
-        );
+        assert_eq!(waited_for.model(), Some(Model::Trellis2));
+        assert!(!registry.claims(&*relief).contains(&second));
     }
 }

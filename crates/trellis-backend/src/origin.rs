@@ -72,7 +72,7 @@ impl Origin {
     }
 
     /// What runs a backend of this model, or of none.
-    fn installation_of(&self, model: Option<Model>) -> &Installation {
+    pub fn installation_of(&self, model: Option<Model>) -> &Installation {
         let own = |(own, _): &&(Model, Installation)| Some(*own) == model;
         let own = self.of_models.iter().find(own);
         own.map_or(&self.installation, |(_, installation)| installation)
@@ -94,6 +94,9 @@ impl Origin {
             // A result that was kept without a statement is not what is asked for where there is to be one.
             "statement": self.states,
         });
+        if let Some(tuning) = backend.tuning() {
+            named["tuning"] = json!(tuning);
+        }
         // Without Nix the program's own digest says which build it is.
         if self.installation.server.pin == (Pin::Unpinned { sha256: None }) {
             return None;
@@ -139,6 +142,7 @@ impl Origin {
                 pin: installation.python_env.clone(),
             }),
             model_lock: installation.model_lock.filter(|_| python),
+            tuning: with.tuning,
             gpu: with.gpu.clone(),
             non_commercial: with.non_commercial.clone(),
         }

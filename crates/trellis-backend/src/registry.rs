@@ -3,7 +3,8 @@
 //! One rule serves refusal, the result cache and claims ([`Registry::route`]): a job goes to a backend that runs its
 //! model. One that names a backend goes to that one; `auto` goes to the best backend that is not unavailable, and
 //! waits for it while it starts. A job whose formats that backend does not make is handed on to the next one that
-//! makes them. A preview stands in for a model that this server has and cannot run now, never for one that it has not.
+//! makes them. A preview stands in for a model that this server has and cannot run now, never for one that it has not. Of
+//! servers that share a store, a backend that none of them has now may still come: its jobs wait.
 
 use std::fmt;
 use std::sync::Arc;
@@ -93,8 +94,8 @@ impl Registry {
             return Route::Never(self.not_here(demand));
         };
         let allowed: Vec<&Arc<dyn Backend>> = match demand.backend() {
-            BackendChoice::Auto => self.running(demand.model()).collect(),
-            BackendChoice::Trellis | BackendChoice::Relief | BackendChoice::Export => vec![holder],
+            BackendChoice::Auto if !self.lacks(demand.model()) => self.running(demand.model()).collect(),
+            _ => vec![holder],
         };
         let able = || {
             allowed
@@ -104,7 +105,7 @@ impl Registry {
         let Some(best) = able().next() else {
             return Route::Never(cannot_make(&allowed, formats));
         };
-        let live = able().find(|backend| !matches!(backend.readiness(), Readiness::Unavailable { .. }));
+        let live = able().find(|backend| backend.readiness().may_work());
         let maker = Arc::clone(live.unwrap_or(best));
         match (maker.readiness(), holder.readiness()) {
             (Readiness::Unavailable { failure }, _) => Route::Never(failure),
@@ -145,6 +146,7 @@ impl Registry {
                 (None, Readiness::Unavailable { failure }) => {
                     format!("`{}` is not available: {}", name(backend), failure.message)
                 }
+                (None, Readiness::Absent { reason }) => reason,
                 (None, Readiness::Ready | Readiness::Starting { .. }) => {
                     format!("`{}` was not available", name(backend))
                 }
@@ -160,9 +162,9 @@ impl Registry {
     fn holder(&self, demand: Demand) -> Option<&Arc<dyn Backend>> {
         let mut able = self.running(demand.model());
         match demand.backend() {
-            BackendChoice::Auto if self.lacks(demand.model()) => None,
+            BackendChoice::Auto if self.lacks(demand.model()) => able.find(|backend| is_absent(backend)),
             BackendChoice::Auto => able
-                .find(|backend| !matches!(backend.readiness(), Readiness::Unavailable { .. }))
+                .find(|backend| backend.readiness().may_work())
                 .or_else(|| self.running(demand.model()).next()),
             choice @ (BackendChoice::Trellis | BackendChoice::Relief | BackendChoice::Export) => {
                 able.find(|backend| backend.choice() == choice)
@@ -222,11 +224,11 @@ impl Registry {
 
 /// Whether it is more than a preview, and somewhere: of several servers, none may have it.
 fn is_real(backend: &Arc<dyn Backend>) -> bool {
-    let nowhere = matches!(
-        backend.readiness(),
-        Readiness::Unavailable { failure } if failure.kind == FailureKind::Unsupported
-    );
-    !backend.capabilities().preview && !nowhere
+    !backend.capabilities().preview && !is_absent(backend)
+}
+
+fn is_absent(backend: &Arc<dyn Backend>) -> bool {
+    matches!(backend.readiness(), Readiness::Absent { .. })
 }
 
 fn name(backend: &Arc<dyn Backend>) -> &'static str {

@@ -147,7 +147,8 @@ async fn look(store: &AmazonS3, address: &Address) -> object_store::Result<()> {
     if let Some(first) = listed.next().await {
         first?;
     }
-    let probe = below.clone().join("write-check");
+    // Its own: servers that start together would delete each other's.
+    let probe = below.join(format!("write-check-{:016x}", rand::random::<u64>()));
     store.put(&probe, "written at each start\n".into()).await?;
     store.get(&probe).await?.bytes().await?;
     store.delete(&probe).await

@@ -44,6 +44,11 @@ pub struct Provenance {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub model_lock: Option<Sha256>,
+    /// SHA-256 of the record by which kernels were chosen, where they are chosen by timing them: what was sampled can be
+    /// made again to the bit only with the same record.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub tuning: Option<Sha256>,
     /// The GPU, where one took part.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub gpu: Option<GpuUsed>,
@@ -182,6 +187,7 @@ mod tests {
                 pin: Pin::Unpinned { sha256: None },
             }),
             model_lock: Some(Sha256::from([0x11; 32])),
+            tuning: Some(Sha256::from([0x22; 32])),
             gpu: Some(GpuUsed {
                 name: "NVIDIA GeForce RTX 5090".to_owned(),
                 capability: "12.0".to_owned(),
@@ -210,6 +216,7 @@ mod tests {
             "variant",
             "python_env",
             "model_lock",
+            "tuning",
             "gpu",
             "non_commercial",
         ] {

@@ -70,12 +70,13 @@ pub fn quick(root: Option<&Path>, settings: &Settings<'_>, machine: &Machine) ->
         Some(root) => examine(&Environment::discover(root)?, settings),
         None => Report::new(settings.capability),
     };
-    report.add(gpu::check(
-        machine,
-        settings.capability,
-        &settings.pins.cuda,
-        gpu::Target::Anywhere,
-    ));
+    let wanted = gpu::Wanted {
+        capability: settings.capability,
+        cuda: &settings.pins.cuda,
+        models: &report.models,
+    };
+    let findings = gpu::check(machine, &wanted, gpu::Target::Anywhere);
+    report.add(findings);
     match report.refusal() {
         Some(errors) => Err(Unfit::Errors { errors }),
         None => Ok(()),

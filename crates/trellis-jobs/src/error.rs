@@ -98,7 +98,21 @@ pub enum StoreError {
     },
 }
 
+/// Why a store is unavailable where its answer was lost: the change that it was asked for may have been made.
+#[derive(Debug, thiserror::Error)]
+#[error("nobody knows whether the change was made")]
+pub struct Undecided {
+    /// What kept it from answering.
+    #[source]
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
 impl StoreError {
+    /// Whether the change may have been made all the same, now or a little later: what belongs to it must stay.
+    pub fn may_be_done(&self) -> bool {
+        matches!(self, Self::Unavailable { source } if source.is::<Undecided>())
+    }
+
     /// The stable name in JSON, metrics, docs and tests.
     pub fn kind(&self) -> &'static str {
         match self {

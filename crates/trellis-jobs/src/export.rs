@@ -229,7 +229,10 @@ impl Jobs {
                 .map(|key| (key, digest(of.job, of_bytes, &patch))),
             traceparent: terms.traceparent,
             webhook: None,
-            needs: Needs::default(),
+            needs: Needs {
+                decoder: origin.source.decoder,
+                ..Needs::default()
+            },
             queue_limit: self.limits.queue_limit,
             recalled: None,
         };

@@ -58,7 +58,7 @@ pub use blobs::{BlobError, BlobKey, BlobStore, BlobStream, LinkAs, ReadSeek, Sta
 pub use cache_key::CacheKey;
 pub use clock::Moment;
 pub use docketed::Docketed;
-pub use error::StoreError;
+pub use error::{StoreError, Undecided};
 pub use export::{ExportError, ExportOf};
 pub use folder_blobs::FolderBlobs;
 pub use follow::Follow;
@@ -88,4 +88,4 @@ pub use sweep_error::SweepError;
 pub use thumbnail::ThumbnailError;
 pub use wakes::{Changes, Seen, Wake, WakeOnDrop, Wakes};
 pub use webhook::{Delivery, DeliveryId, NextDelivery, Settled, WaitingDeliveries, Webhook};
-pub use whole_job::{Takes, WholeJob};
+pub use whole_job::{Gives, Takes, WholeJob};

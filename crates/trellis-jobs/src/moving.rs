@@ -1,4 +1,4 @@
-//! Moves the jobs of an embedded database and their files into another store, with nobody working on either.
+//! Moves the jobs of one store and their files into another, with nobody working on the first.
 //!
 //! Files go first, then the job's row in one transaction: a move that is cut off leaves whole jobs, and files that the next
 //! run finds there or brings again. In the end every job is looked for and every file is read again where it went to, whichever run brought it.
@@ -8,7 +8,7 @@ use futures::StreamExt as _;
 use jiff::Timestamp;
 use trellis_core::{JobId, JobState, Sha256, Sha256Hasher, Transition};
 
-use crate::{BlobError, BlobKey, BlobStore, SqliteStore, StoreError, StoredJob, SweepError, Takes, WholeJob};
+use crate::{BlobError, BlobKey, BlobStore, Gives, StoreError, StoredJob, SweepError, Takes, WholeJob};
 
 /// So many jobs are read at a time.
 const BATCH: u32 = 256;
@@ -40,7 +40,7 @@ struct Listed {
 
 /// Moves all jobs of `from`.
 pub async fn move_jobs(
-    from: (&SqliteStore, &dyn BlobStore),
+    from: (&dyn Gives, &dyn BlobStore),
     to: (&dyn Takes, &dyn BlobStore),
 ) -> Result<Moved, SweepError> {
     let mut moved = Moved::default();
@@ -118,7 +118,7 @@ async fn bring(file: &Listed, from: &dyn BlobStore, to: &dyn BlobStore) -> Resul
 
 /// Looks for every job and reads every file where they went to.
 async fn compare(
-    from: &SqliteStore,
+    from: &dyn Gives,
     to: (&dyn Takes, &dyn BlobStore),
     moved: &mut Moved,
 ) -> Result<(), SweepError> {

@@ -4,7 +4,7 @@
 //! whoever claims looks which of them it can meet, and then for a job among those.
 
 use serde::{Deserialize, Serialize};
-use trellis_core::Format;
+use trellis_core::{Format, Sha256};
 
 /// What a job needs. Nothing: any server will do that works on its backend.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -19,6 +19,9 @@ pub struct Needs {
     /// The closure that must make it: the path or the hash of its Python environment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub closure: Option<String>,
+    /// What must decode what was sampled for an earlier job.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decoder: Option<Sha256>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
@@ -39,6 +42,9 @@ pub struct Ability {
     /// By what its Python environment is called.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub closures: Option<Vec<String>>,
+    /// Whose samples it decodes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decoders: Option<Vec<Sha256>>,
 }
 
 impl Needs {
@@ -66,9 +72,11 @@ impl Ability {
     pub fn meets(&self, needs: &Needs) -> bool {
         let makes = |format: &Format| self.formats.as_ref().is_none_or(|all| all.contains(format));
         let is = |closure: &String| self.closures.as_ref().is_none_or(|all| all.contains(closure));
+        let decodes = |decoder: &Sha256| self.decoders.as_ref().is_none_or(|all| all.contains(decoder));
         needs.formats.iter().all(makes)
             && self.vram_bytes.is_none_or(|vram| vram >= needs.vram_bytes)
             && needs.closure.as_ref().is_none_or(is)
+            && needs.decoder.as_ref().is_none_or(decodes)
     }
 }
 
@@ -88,6 +96,7 @@ mod tests {
             formats: Some(vec![Format::Glb, Format::Stl]),
             vram_bytes: Some(10 << 30),
             closures: Some(vec!["/nix/store/a".to_owned(), "sha256-a".to_owned()]),
+            decoders: Some(vec![Sha256::of("a")]),
         };
         for (needs, met) in [
             (needs(|_| {}), true),
@@ -100,6 +109,8 @@ mod tests {
             (needs(|needs| needs.vram_bytes = (10 << 30) + 1), false),
             (needs(|needs| needs.closure = Some("sha256-a".to_owned())), true),
             (needs(|needs| needs.closure = Some("sha256-b".to_owned())), false),
+            (needs(|needs| needs.decoder = Some(Sha256::of("a"))), true),
+            (needs(|needs| needs.decoder = Some(Sha256::of("b"))), false),
         ] {
             assert_eq!(ability.meets(&needs), met, "{needs:?}");
             assert_eq!(

@@ -144,6 +144,12 @@ pub fn apply(record: Record, command: Command, now: Timestamp) -> Result<Step, S
             files: Files::Add(file),
             ..Step::still(record)
         }),
+        // Told again, because the first answer was lost. The attempt names the lease: nobody else ended that one.
+        Command::Succeed { lease, .. }
+            if record.state == JobState::Succeeded && record.attempt == lease.attempt =>
+        {
+            Ok(Step::still(record))
+        }
         Command::Succeed { lease, outcome } => {
             let step = Step::enter(held(record, &lease)?, StateChange::Succeed, None)?;
             Ok(step.with_result(outcome))

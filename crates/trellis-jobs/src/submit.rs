@@ -37,7 +37,7 @@ pub struct Terms {
 impl Jobs {
     /// Accepts a job, or answers with the earlier one of the same idempotency key, or with one that is done at once
     /// where an earlier job asked the same. Everything is on disk when this returns; after an error nothing is
-    /// left.
+    /// left, unless nobody knows whether the job was accepted: its pictures are then there.
     pub async fn submit(&self, intake: Intake, asked: Asked, terms: Terms) -> Result<Submitted, SubmitError> {
         let id = intake.id();
         let Asked {
@@ -114,7 +114,12 @@ impl Jobs {
             new.recalled = self.recall(&new.owner, &key, id).await;
         }
         let done = self.keep(new, staged).await;
-        if !matches!(&done, Ok(submitted) if !submitted.replayed) {
+        let needed = match &done {
+            Ok(submitted) => !submitted.replayed,
+            Err(SubmitError::Store(error)) => error.may_be_done(),
+            Err(_) => false,
+        };
+        if !needed {
             // What cannot be removed now is set aside later.
             let _ = self.blobs.delete_job(id).await;
         }

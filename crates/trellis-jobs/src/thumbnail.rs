@@ -87,7 +87,7 @@ impl Jobs {
         let edited = self.edit(owner, id, Edit::Thumbnail(thumbnail)).await;
         let unused = match &edited {
             Ok(replaced) => replaced.as_ref().map(|thumbnail| thumbnail.key.clone()),
-            Err(_) => Some(key),
+            Err(error) => (!error.may_be_done()).then_some(key),
         };
         if let Some(key) = unused
             && let Err(error) = self.blobs.delete(&[key]).await

@@ -1,4 +1,4 @@
-//! A job with all that a store keeps of it, and the contract of a store that takes it from another.
+//! A job with all that a store keeps of it, and the contracts of stores that hand it over and take it.
 
 use crate::{JobStore, StoreError, StoredJob};
 
@@ -13,6 +13,13 @@ pub struct WholeJob {
     pub charged: u32,
     /// What it needs of whoever works on it, as [`crate::Needs`] writes it.
     pub needs: String,
+}
+
+/// A store that jobs can be moved out of.
+#[async_trait::async_trait]
+pub trait Gives: JobStore {
+    /// Jobs in the order of their submission with all that is kept of them, at most `limit` after that number.
+    async fn wholes(&self, after: i64, limit: u32) -> Result<Vec<(i64, WholeJob)>, StoreError>;
 }
 
 /// A store that jobs can be moved into.

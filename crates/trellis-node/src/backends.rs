@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use trellis_backend::{Anywhere, Backend, Others, Registry, ReliefBackend, ReliefSettings};
 use trellis_core::{AskedBackend, BackendChoice, Model};
-use trellis_supervisor::{LaunchSettings, Limits, SupervisorSettings, TrellisBackend};
+use trellis_gpu::GpuChoice;
+use trellis_supervisor::{LaunchSettings, Limits, Shares, SupervisorSettings, TrellisBackend};
 
 use crate::{NodeError, Settings, nearby};
 
@@ -62,13 +63,19 @@ pub async fn start(settings: &Settings, choice: AskedBackend, state: &Path) -> R
     if choice == AskedBackend::Trellis && named.is_empty() {
         return Err(NodeError::NoModel);
     }
+    let gpus_of = |launch: &LaunchSettings| match launch.runs {
+        Model::TrellisImageLarge => settings.trellis.gpus.clone(),
+        Model::Trellis2 => settings.trellis2.gpus.clone(),
+    };
+    let all_gpus: Vec<GpuChoice> = named.iter().map(gpus_of).collect();
+    // Without them each worker counts on a GPU of its own.
+    let shares = tokio::task::spawn_blocking(move || Shares::among(&all_gpus)).await;
+    let shares = shares.unwrap_or_default();
     let mut trellis = Vec::new();
     for launch in named {
         let supervisor = SupervisorSettings {
-            gpus: match launch.runs {
-                Model::TrellisImageLarge => settings.trellis.gpus.clone(),
-                Model::Trellis2 => settings.trellis2.gpus.clone(),
-            },
+            gpus: gpus_of(&launch),
+            shares: shares.clone(),
             launch,
             limits: Limits {
                 patience: f64::from(settings.trellis.patience_percent) / 100.0,

@@ -24,7 +24,7 @@ use crate::settings::Store;
 /// How often a server says that it is there.
 const EVERY: Duration = Duration::from_secs(4);
 /// One that is silent for longer is not taken at its last word.
-const SILENT: Duration = Duration::from_secs(20);
+pub(crate) const SILENT: Duration = Duration::from_secs(20);
 /// One that is silent for longer does not come back soon.
 const GONE: Duration = Duration::from_secs(120);
 
@@ -32,7 +32,44 @@ const GONE: Duration = Duration::from_secs(120);
 pub(crate) struct Roster {
     /// This server's name.
     name: String,
-    known: RwLock<(Instant, Vec<Node<About>>)>,
+    known: RwLock<Known>,
+}
+
+/// What they said last.
+struct Known {
+    nodes: Vec<Node<About>>,
+    read_at: Instant,
+    /// The last time that the database could not be reached: for how long, and until when. Nobody could be heard then.
+    outage: Option<(Duration, Instant)>,
+}
+
+impl Known {
+    fn new(nodes: Vec<Node<About>>, now: Instant) -> Self {
+        Self {
+            nodes,
+            read_at: now,
+            outage: None,
+        }
+    }
+
+    fn learn(&mut self, nodes: Vec<Node<About>>, now: Instant) {
+        let apart = now.duration_since(self.read_at);
+        if apart > SILENT {
+            self.outage = Some((apart, now));
+        }
+        (self.nodes, self.read_at) = (nodes, now);
+    }
+
+    /// For how long a server has said nothing although it could have been heard. Until the database is reached again this
+    /// does not grow, and after that everybody has a while to speak.
+    fn silent_for(&self, node: &Node<About>, now: Instant) -> Duration {
+        match self.outage {
+            Some((lasted, until)) if now.duration_since(until) < SILENT => {
+                node.silent_for.saturating_sub(lasted)
+            }
+            _ => node.silent_for,
+        }
+    }
 }
 
 /// Reads what the others have said so far.
@@ -47,7 +84,7 @@ pub(crate) async fn join(
     })?;
     let roster = Arc::new(Roster {
         name: name.0.clone(),
-        known: RwLock::new((Instant::now(), known)),
+        known: RwLock::new(Known::new(known, Instant::now())),
     });
     Ok(Cluster { store, roster })
 }
@@ -105,19 +142,20 @@ impl Cluster {
 
 impl Roster {
     fn learn(&self, nodes: Vec<Node<About>>) {
-        *self.known.write().unwrap_or_else(PoisonError::into_inner) = (Instant::now(), nodes);
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.learn(nodes, Instant::now());
     }
 
     /// What the others offer of that backend, and for how long they have been silent.
     fn offers(&self, choice: BackendChoice, model: Option<Model>) -> Vec<(Duration, String, Offer)> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let since = known.0.elapsed();
+        let now = Instant::now();
         let others = known
-            .1
+            .nodes
             .iter()
             .filter(|node| node.name != self.name && !node.drains);
         let offers = others.flat_map(|node| {
-            let silent_for = node.silent_for + since;
+            let silent_for = known.silent_for(node, now);
             let offers = node.about.iter().flat_map(|about| &about.backends);
             let of_choice = offers.filter(move |offer| (offer.choice, offer.model()) == (choice, model));
             of_choice.map(move |offer| (silent_for, node.name.clone(), offer.clone()))
@@ -192,7 +230,10 @@ pub(crate) fn offers(here: &Registry, origin: &Origin, abilities: &Abilities) ->
     let offer = |backend: &Arc<dyn Backend>| {
         let (standing, reason, failure) = match backend.readiness() {
             Readiness::Ready => (Standing::Ready, String::new(), None),
-            Readiness::Starting { reason } => (Standing::Starting, reason, None),
+            // The second is never said of a backend that is here.
+            Readiness::Starting { reason } | Readiness::Absent { reason } => {
+                (Standing::Starting, reason, None)
+            }
             Readiness::Unavailable { failure } => (Standing::Unavailable, String::new(), Some(failure)),
         };
         Offer {
@@ -281,13 +322,14 @@ mod tests {
     fn says(nodes: Vec<Node<About>>) -> &'static str {
         let roster = Roster {
             name: "me".to_owned(),
-            known: RwLock::new((Instant::now(), nodes)),
+            known: RwLock::new(Known::new(nodes, Instant::now())),
         };
         match roster.readiness(BackendChoice::Trellis, Some(Model::DEFAULT)) {
             None => "nobody",
             Some(Readiness::Ready) => "ready",
             Some(Readiness::Starting { .. }) => "starting",
             Some(Readiness::Unavailable { .. }) => "unavailable",
+            Some(Readiness::Absent { .. }) => "absent",
         }
     }
 
@@ -317,6 +359,24 @@ mod tests {
     }
 
     #[test]
+    fn that_the_database_is_out_of_reach_says_nothing_of_the_others() {
+        let a = |silent_for| vec![node("a", silent_for, Standing::Ready, false)];
+        let begun = Instant::now();
+        let after = |seconds| begun + Duration::from_secs(seconds);
+        let mut known = Known::new(a(1), begun);
+        let silent_for = |known: &Known, seconds| known.silent_for(&known.nodes[0], after(seconds)).as_secs();
+        assert_eq!(silent_for(&known, 299), 1, "nobody can be heard");
+        // It is back, and this server is the first to look.
+        known.learn(a(301), after(300));
+        assert_eq!(silent_for(&known, 300), 1);
+        known.learn(a(305), after(304));
+        assert_eq!(silent_for(&known, 304), 5);
+        // Whoever says nothing for a while after that is gone.
+        known.learn(a(325), after(324));
+        assert_eq!(silent_for(&known, 324), 325);
+    }
+
+    #[test]
     fn results_are_taken_for_the_same_where_all_make_them_alike() {
         let other = |identity: Option<&str>| {
             let mut other = node("b", 1, Standing::Ready, false);
@@ -331,7 +391,7 @@ mod tests {
             let nodes = vec![node("a", 1, Standing::Ready, false), second];
             let roster = Roster {
                 name: "me".to_owned(),
-                known: RwLock::new((Instant::now(), nodes)),
+                known: RwLock::new(Known::new(nodes, Instant::now())),
             };
             assert_eq!(
                 roster
@@ -350,7 +410,7 @@ mod tests {
         ];
         let roster = Roster {
             name: "me".to_owned(),
-            known: RwLock::new((Instant::now(), nodes)),
+            known: RwLock::new(Known::new(nodes, Instant::now())),
         };
         let decodes = |name| roster.decodes(Model::DEFAULT, Sha256::of(name));
         assert!(decodes("a"));

@@ -99,6 +99,11 @@ pub(crate) fn check_owner(root: &Path) -> Result<(), NodeError> {
             root: root.to_owned(),
         });
     }
+    check_user(root)
+}
+
+/// Refuses the folder of another user.
+pub(crate) fn check_user(root: &Path) -> Result<(), NodeError> {
     belongs_to(root, rustix::process::geteuid().as_raw())
 }
 

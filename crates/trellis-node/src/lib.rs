@@ -42,7 +42,7 @@ pub use error::NodeError;
 pub use installation::{find as find_installation, origin};
 pub use keeping::rescue;
 pub use keys::{add as add_key, make as make_key, reload as reload_keys};
-pub use migrate::migrate;
+pub use migrate::{JobPlace, migrate};
 pub use node::{Ended, Node};
 pub use nodes::{drain, nodes};
 pub use secret_file::SecretFileError;

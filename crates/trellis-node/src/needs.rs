@@ -41,12 +41,12 @@ impl Makers for NeedingMakers {
             all.extend(others.flat_map(|roster| roster.abilities(choice, model)));
             all
         };
-        // As jobs go: `auto` to TRELLIS, where it is anywhere.
+        // As jobs go: `auto` to TRELLIS, where it is anywhere. It may still come to servers that share a store.
         let mut all = match choice {
             BackendChoice::Auto => of(BackendChoice::Trellis),
             choice => of(choice),
         };
-        if choice == BackendChoice::Auto && all.is_empty() {
+        if choice == BackendChoice::Auto && all.is_empty() && self.roster.is_none() {
             all = of(BackendChoice::Relief);
         }
         check(&needs, &all)?;
@@ -66,6 +66,7 @@ fn needs(choice: BackendChoice, params: &Params, closure: &str) -> Needs {
             formats: params.formats.clone(),
             vram_bytes: trellis_supervisor::least_memory(params),
             closure: Some(closure.to_owned()).filter(|closure| !closure.is_empty()),
+            decoder: None,
         },
     }
 }
@@ -127,6 +128,7 @@ mod tests {
             formats: Some(vec![Format::Glb, Format::GaussianPly]),
             vram_bytes: Some(gib << 30),
             closures: Some(vec![closure.to_owned()]),
+            decoders: None,
         }
     }
 

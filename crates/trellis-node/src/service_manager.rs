@@ -80,6 +80,7 @@ fn status(registry: &Registry) -> String {
             Readiness::Ready => format!("{name}: ready"),
             Readiness::Starting { reason } => format!("{name}: starting, {reason}"),
             Readiness::Unavailable { failure } => format!("{name}: not available, {}", failure.message),
+            Readiness::Absent { reason } => format!("{name}: {reason}"),
         }
     });
     all.collect::<Vec<_>>().join("; ").replace('\n', " ")

@@ -111,7 +111,7 @@ impl Services {
         } else {
             tokio::task::spawn_blocking(gpus).await.unwrap_or_default()
         };
-        let abilities = Abilities::new(here.clone(), &origin, machine);
+        let abilities = Abilities::new(here.clone(), &origin, machine, cluster.is_some());
         let registry = match &cluster {
             Some(cluster) => {
                 let others: Arc<dyn Others> = cluster.roster.clone();
@@ -158,6 +158,7 @@ impl Services {
                 Readiness::Ready => String::new(),
                 Readiness::Starting { reason } => format!(" (starting: {reason})"),
                 Readiness::Unavailable { failure } => format!(" (not available: {})", failure.message),
+                Readiness::Absent { reason } => format!(" ({reason})"),
             };
             format!("{}: {}{readiness}", capabilities.name, capabilities.description)
         });
@@ -384,6 +385,7 @@ impl Services {
         AppState::new(AppParts {
             jobs,
             registry: self.registry.clone(),
+            here: self.here.clone(),
             limits: HttpLimits {
                 body_bytes: usize::try_from(settings.limits.body_bytes).unwrap_or(usize::MAX),
                 connections: open_files::connections(settings.limits.connections as usize),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use trellis_core::counted;
 use trellis_jobs::StoreError;
-use trellis_store_postgres::{Address, AddressError, Clock, PostgresStore};
+use trellis_store_postgres::{Address, AddressError, Clock, DifferentPasswords, PostgresStore};
 
 use crate::settings::Store;
 use crate::{Role, SecretFileError, Settings, nearby, secret_file};
@@ -22,6 +22,20 @@ pub enum SharedStoreError {
         path: PathBuf,
         #[source]
         source: SecretFileError,
+    },
+    /// PostgreSQL's own password file cannot be read.
+    #[error("cannot read `{}`, PostgreSQL's password file", path.display())]
+    Passfile {
+        path: PathBuf,
+        #[source]
+        source: SecretFileError,
+    },
+    /// It does not say which password.
+    #[error("cannot use `{}`, PostgreSQL's password file", path.display())]
+    Different {
+        path: PathBuf,
+        #[source]
+        source: DifferentPasswords,
     },
     /// The database cannot be used.
     #[error("cannot use the job store at {address}")]
@@ -42,8 +56,11 @@ pub enum SharedStoreError {
     #[error("`{place}` is not the place of this job store's files: it is new, and the store is not")]
     OtherBlobs { place: String },
     /// What is told to webhooks by the old store alone.
-    #[error("{} to webhooks wait in `{}`", counted(*messages, "message", "messages"), root.display())]
-    Undelivered { root: PathBuf, messages: u64 },
+    #[error("{} to webhooks wait in `{place}`", counted(*messages, "message", "messages"))]
+    Undelivered { place: String, messages: u64 },
+    /// Servers work on what is to be moved.
+    #[error("servers still work on the job store at {address}: {}", names.join(", "))]
+    InUse { address: String, names: Vec<String> },
     /// There is nothing to be asked.
     #[error("`store.url` names no job store: this server works alone")]
     NotShared,
@@ -57,12 +74,13 @@ impl SharedStoreError {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Address(_) => "store_address",
-            Self::Password { .. } => "store_password",
+            Self::Password { .. } | Self::Passfile { .. } | Self::Different { .. } => "store_password",
             Self::Unusable { .. } => "store_unusable",
             Self::Alone { .. } => "role_alone",
             Self::NoBlobs => "store_blobs",
             Self::OtherBlobs { .. } => "store_other_blobs",
             Self::Undelivered { .. } => "store_undelivered",
+            Self::InUse { .. } => "store_in_use",
             Self::NotShared => "store_not_shared",
             Self::NoNode { .. } => "no_node",
         }
@@ -76,7 +94,7 @@ impl SharedStoreError {
                  `--store-password-file`"
             }
             Self::Address(_) => "name the database with a URL such as `postgres://trellis@db.example/trellis`",
-            Self::Password { path, source } => match source {
+            Self::Password { path, source } | Self::Passfile { path, source } => match source {
                 SecretFileError::Exposed => {
                     return format!(
                         "`chmod 600 {}`, and change the password if somebody may have read it",
@@ -91,9 +109,10 @@ impl SharedStoreError {
                     "name a file with the password as its only line"
                 }
             },
+            Self::Different { .. } => "give their users one password, or name a file with it with `--store-password-file`",
             Self::Unusable { .. } => {
-                "look whether the database runs, lets this user in and has a certificate for its name; \
-                 `?sslmode=disable` at the end of the URL does without one on a network of your own"
+                "look whether the database runs, lets this user in (`--store-password-file` names a file with the password) \
+                 and has a certificate for its name; `?sslmode=disable` at the end of the URL does without one on a network of your own"
             }
             Self::Alone { .. } => {
                 "name the store with `--store`, or leave out `--role` for a server that works alone"
@@ -104,8 +123,9 @@ impl SharedStoreError {
             Self::OtherBlobs { .. } => {
                 "look whether it is mounted, and name the place that the other servers use with `--blobs`"
             }
+            Self::InUse { .. } => "stop them, and run the command again 20 seconds later",
             Self::Undelivered { .. } => {
-                "start its server once more until they have arrived (`webhook` of the jobs says so), then stop it"
+                "start a server of it once more until they have arrived (`webhook` of the jobs says so), then stop it"
             }
             Self::NotShared => "name the store with `--store`",
             Self::NoNode { .. } => "`trellis nodes` lists them",
@@ -130,15 +150,7 @@ pub(crate) async fn open(store: &Store) -> Result<Option<PostgresStore>, SharedS
         return Ok(None);
     }
     let address: Address = store.url.parse()?;
-    let path = &store.password_file;
-    let mut password = None;
-    if !path.as_os_str().is_empty() {
-        let text = secret_file::read(path).map_err(|source| SharedStoreError::Password {
-            path: path.clone(),
-            source,
-        })?;
-        password = text.lines().next().map(str::to_owned);
-    }
+    let password = password(store, &address)?;
     let name = address.to_string();
     let settings = trellis_store_postgres::Settings {
         address,
@@ -152,4 +164,26 @@ pub(crate) async fn open(store: &Store) -> Result<Option<PostgresStore>, SharedS
             source,
         }),
     }
+}
+
+/// Of the file that the settings name; else, as PostgreSQL's own clients have it, of `PGPASSFILE` or `~/.pgpass`.
+fn password(store: &Store, address: &Address) -> Result<Option<String>, SharedStoreError> {
+    let path = store.password_file.clone();
+    if !path.as_os_str().is_empty() {
+        let read = secret_file::read(&path);
+        let text = read.map_err(|source| SharedStoreError::Password { path, source })?;
+        return Ok(text.lines().next().map(str::to_owned));
+    }
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let named = set("PGPASSFILE").map(PathBuf::from);
+    let usual = || Some(PathBuf::from(set("HOME")?).join(".pgpass")).filter(|path| path.exists());
+    let Some(path) = named.or_else(usual) else {
+        return Ok(None);
+    };
+    let text = match secret_file::read(&path) {
+        Ok(text) => text,
+        Err(source) => return Err(SharedStoreError::Passfile { path, source }),
+    };
+    let found = address.password_in(&text);
+    found.map_err(|source| SharedStoreError::Different { path, source })
 }

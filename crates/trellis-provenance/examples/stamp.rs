@@ -42,6 +42,7 @@ fn record() -> Result<Provenance, Box<dyn Error>> {
             pin,
         }),
         model_lock: Some([0x22; 32].into()),
+        tuning: None,
         gpu: Some(GpuUsed {
             name: "NVIDIA GeForce RTX 5090 Laptop GPU".to_owned(),
             capability: "12.0".to_owned(),

@@ -84,6 +84,8 @@ struct Metadata {
 const SOURCE_GLB: &str = "source.glb";
 /// The name of what was sampled for an earlier job, from which the files were decoded.
 const SOURCE_LATENTS: &str = "source.safetensors";
+/// What the record of the kernels that were chosen is called.
+const TUNING: &str = "flex-gemm.json";
 /// The backend that converts, and whose source is a GLB.
 const CONVERTER: &str = "export";
 
@@ -201,6 +203,7 @@ impl BuildDefinition {
             },
             python_env,
             model_lock: used("trellis-model.lock.json").and_then(Resource::sha256),
+            tuning: used(TUNING).and_then(Resource::sha256),
             gpu: gpu.cloned().map(serde_json::from_value).transpose().ok()?,
             non_commercial: match self.internal_parameters.get("non_commercial") {
                 None => Vec::new(),
@@ -219,6 +222,7 @@ impl BuildDefinition {
                 .model_lock
                 .map(|sha256| with_sha256("trellis-model.lock.json", sha256)),
         );
+        used.extend(provenance.tuning.map(|sha256| with_sha256(TUNING, sha256)));
         let source = if provenance.backend == CONVERTER {
             SOURCE_GLB
         } else {

@@ -14,7 +14,7 @@ use trellis_backend::{Backend, Latents, Output, Request, SourceGlb};
 use trellis_core::{Failure, FailureKind, GenerateError, Source};
 use trellis_jobs::{BlobError, BlobKey, Claim, Lease};
 
-use crate::ending::{Ending, end};
+use crate::ending::{Ending, Recorded, end};
 use crate::lease::{Gone, keep};
 use crate::reporter::reports;
 use crate::result::Storing;
@@ -63,11 +63,12 @@ impl Attempt {
         };
         let recorded = end(&self.shared, &lease, &ending).await;
         keeping.abort();
-        if let (Ending::Succeed(outcome), false) = (&ending, recorded) {
+        if let (Ending::Succeed(outcome), Recorded::No) = (&ending, recorded) {
             self.storing().discard(outcome).await;
         }
         // Also a preview, whose place the result took. A handed-back job goes on, and its preview is still shown.
-        if recorded && matches!(ending, Ending::Succeed(_) | Ending::Fail(_)) && self.had_company() {
+        let over = matches!(ending, Ending::Succeed(_) | Ending::Fail(_));
+        if over && recorded == Recorded::Yes && self.had_company() {
             self.shared.clear_leftovers(lease.job).await;
         }
         if let Ok(folder) = folder {

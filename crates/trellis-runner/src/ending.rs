@@ -26,15 +26,27 @@ pub(crate) enum Ending {
 const TRIES: u32 = 6;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// Writes the ending. `false`: it is not written, and what was stored for it is of no use.
-pub(crate) async fn end(shared: &Shared, lease: &Lease, ending: &Ending) -> bool {
+/// What became of an ending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Recorded {
+    /// It is written.
+    Yes,
+    /// It is not, and what was stored for it is of no use.
+    No,
+    /// The store does not answer. It may be written, and what was stored for it stays; otherwise it goes when the job is
+    /// taken back.
+    Unknown,
+}
+
+/// Writes the ending.
+pub(crate) async fn end(shared: &Shared, lease: &Lease, ending: &Ending) -> Recorded {
     let mut pause = FIRST_PAUSE;
     for _ in 0..TRIES {
         match write(shared, lease, ending).await {
-            Ok(()) => return true,
+            Ok(()) => return Recorded::Yes,
             Err(StoreError::LeaseLost { .. } | StoreError::NotFound { .. }) => {
                 info!("attempt is no longer the current one, discarding its outcome");
-                return false;
+                return Recorded::No;
             }
             Err(error) => {
                 warn!(
@@ -47,7 +59,7 @@ pub(crate) async fn end(shared: &Shared, lease: &Lease, ending: &Ending) -> bool
         }
     }
     error!("cannot record the outcome; the job is requeued when its lease expires");
-    false
+    Recorded::Unknown
 }
 
 async fn write(shared: &Shared, lease: &Lease, ending: &Ending) -> Result<(), StoreError> {

@@ -152,8 +152,10 @@ impl Previews {
         stored.artifact.preview = true;
         let key = stored.key.clone();
         if let Err(error) = store.preview(job, Timestamp::now(), stored).await {
-            // It ended meanwhile.
-            blobs.delete(&[key]).await?;
+            if !error.may_be_done() {
+                // It ended meanwhile.
+                blobs.delete(&[key]).await?;
+            }
             return Err(error.into());
         }
         Ok(())

@@ -179,7 +179,9 @@ fn with_retry(problem: Problem) -> Problem {
             problem.retry_after(QUEUE_RETRY_SECONDS)
         }
         (StatusCode::SERVICE_UNAVAILABLE, "server_busy") => problem.retry_after(BUSY_RETRY_SECONDS),
-        (StatusCode::SERVICE_UNAVAILABLE, _) => problem.retry_after(STORAGE_RETRY_SECONDS),
+        (StatusCode::SERVICE_UNAVAILABLE, _) | (StatusCode::INSUFFICIENT_STORAGE, "storage_full") => {
+            problem.retry_after(STORAGE_RETRY_SECONDS)
+        }
         _ => problem,
     }
 }
@@ -451,11 +453,11 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_of_429_or_503_says_when_to_try_again() {
+    fn an_answer_of_429_or_503_or_of_a_full_disk_says_when_to_try_again() {
         for problem in all() {
             use axum::response::IntoResponse as _;
-            let passes =
-                [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS].contains(&problem.status);
+            let statuses = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS];
+            let passes = statuses.contains(&problem.status) || problem.kind == "storage_full";
             let answer = problem.into_response();
             assert_eq!(answer.headers().contains_key("retry-after"), passes);
         }

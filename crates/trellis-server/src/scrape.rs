@@ -20,7 +20,8 @@ pub(crate) async fn metrics(State(state): State<AppState>) -> Response {
     // A database that does not answer leaves its figures out; the others may say why.
     let jobs = state.jobs.stats().await.ok();
     let deliveries = state.jobs.store.waiting_deliveries().await.ok();
-    let workers = workers(&state.registry);
+    // Those of other servers are in those servers' figures.
+    let workers = workers(&state.here);
     let gpus = Arc::clone(&state.gpus);
     let metrics = state.metrics.clone();
     // The driver takes some milliseconds.

@@ -264,6 +264,11 @@ pub(crate) fn health(backend: &dyn Backend) -> BackendHealth {
         Readiness::Unavailable {
             failure: Failure { message, fix, .. },
         } => (BackendStatus::Unavailable, Some(message), Some(fix)),
+        Readiness::Absent { reason } => (
+            BackendStatus::Unavailable,
+            Some(reason),
+            Some(Readiness::ADVICE_WHERE_ABSENT.to_owned()),
+        ),
     };
     BackendHealth {
         name: backend.capabilities().name,

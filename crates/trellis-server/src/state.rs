@@ -61,6 +61,8 @@ pub struct AppParts {
     pub jobs: Jobs,
     /// What makes assets.
     pub registry: Arc<Registry>,
+    /// Those of this server alone, where several share a job store.
+    pub here: Registry,
     /// Limits.
     pub limits: HttpLimits,
     /// The program's version.

@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::path::PathBuf;
 
 use deadpool_postgres::PoolError;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{Severity, SqlState};
 use trellis_jobs::StoreError;
 
 /// What the database or the way to it said.
@@ -17,6 +17,8 @@ pub struct PostgresFailure {
     pub message: String,
     /// Whether the same call may succeed on another connection.
     passes: bool,
+    /// Whether the connection ended with these words, or all of the database did: nobody knows what became of a commit then.
+    pub(crate) ended: bool,
 }
 
 /// Why a database is not used.
@@ -55,6 +57,7 @@ impl PostgresFailure {
             code: None,
             message,
             passes: true,
+            ended: true,
         }
     }
 }
@@ -73,13 +76,21 @@ pub(crate) fn failed(error: &tokio_postgres::Error) -> StoreError {
                 || error
                     .source()
                     .is_some_and(<dyn std::error::Error>::is::<std::io::Error>),
+            ended: true,
         });
     };
+    let severity = said.parsed_severity();
+    // A database that finds no room for its log stops, and starts again.
+    let stops = severity == Some(Severity::Panic);
     let failure = PostgresFailure {
         code: Some(said.code().code().to_owned()),
         message: said.message().to_owned(),
-        passes: passes(said.code()),
+        passes: stops || passes(said.code()),
+        ended: stops || severity == Some(Severity::Fatal),
     };
+    if failure.ended {
+        return unavailable(failure);
+    }
     let source = Box::new(failure.clone());
     match said.code().code() {
         "53100" => StoreError::Full { source },

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, Json, ToSql};
 use tracing::debug;
-use trellis_jobs::{StoreError, Wake};
+use trellis_jobs::{StoreError, Undecided, Wake};
 
 use crate::Clock;
 use crate::error::{PostgresFailure, failed, may_pass, no_connection, odd, unavailable};
@@ -206,9 +206,22 @@ pub(crate) async fn write<T>(
     let mut again = false;
     loop {
         match within(once(pool, clock, durability, change, &mut again)).await {
-            Err(error) if may_pass(&error) => pauses.next(error).await?,
-            done => return done,
+            Err(error) if may_pass(&error) => {
+                let waited = pauses.next(error).await;
+                waited.map_err(|error| told(error, again))?;
+            }
+            done => return done.map_err(|error| told(error, again)),
         }
+    }
+}
+
+/// What the caller is told of a failure. `again`: an earlier try may have been committed.
+fn told(error: StoreError, again: bool) -> StoreError {
+    match error {
+        StoreError::Unavailable { source } if again => StoreError::Unavailable {
+            source: Box::new(Undecided { source }),
+        },
+        error => error,
     }
 }
 
@@ -249,15 +262,10 @@ async fn once<T>(
 /// Whether the database itself refused, rather than that its answer was lost.
 fn is_said(error: &StoreError) -> bool {
     match error {
-        StoreError::Unavailable { source } => {
-            source.downcast_ref::<PostgresFailure>().is_some_and(|failure| {
-                // A shutdown in the middle of a commit leaves it open.
-                failure
-                    .code
-                    .as_deref()
-                    .is_some_and(|code| !code.starts_with("57P"))
-            })
-        }
+        // Also a shutdown in the middle of a commit leaves it open.
+        StoreError::Unavailable { source } => source
+            .downcast_ref::<PostgresFailure>()
+            .is_some_and(|failure| !failure.ended),
         StoreError::Full { .. } | StoreError::Corrupt { .. } => true,
         _ => false,
     }

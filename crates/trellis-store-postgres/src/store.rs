@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use trellis_core::{JobEvent, JobId};
 use trellis_jobs::rules::Command;
 use trellis_jobs::{
-    Applied, CacheKey, Changes, Claim, ClaimFilter, Delivery, JobQuery, JobStore, KeptLatents, NewJob,
+    Applied, CacheKey, Changes, Claim, ClaimFilter, Delivery, Gives, JobQuery, JobStore, KeptLatents, NewJob,
     NextDelivery, Owner, Page, Settled, StoreError, StoreStats, StoredJob, Submitted, Takes,
     WaitingDeliveries, Wakes, WholeJob, WorkerName,
 };
@@ -112,6 +112,14 @@ impl PostgresStore {
                 source: Box::new(ended),
             })
         })
+    }
+}
+
+#[async_trait::async_trait]
+impl Gives for PostgresStore {
+    async fn wholes(&self, after: i64, limit: u32) -> Result<Vec<(i64, WholeJob)>, StoreError> {
+        self.read(move |session| take::wholes(session, after, limit).boxed())
+            .await
     }
 }
 

@@ -1,12 +1,12 @@
-//! Writes a job as it was in another store.
+//! Writes a job as it was in another store, and reads jobs for one.
 
 use tokio_postgres::types::Json;
-use trellis_core::{AssetName, EventKind, JobState};
+use trellis_core::{AssetName, EventKind, JobId, JobState};
 use trellis_jobs::{CacheKey, StoreError, StoredJob, WholeJob};
 use uuid::Uuid;
 
 use crate::lists::clamped;
-use crate::rows::record;
+use crate::rows::{record, stored};
 use crate::session::Session;
 use crate::{files, write};
 
@@ -46,7 +46,7 @@ async fn insert(session: &Session, whole: &WholeJob) -> Result<i64, StoreError> 
                 &Uuid::from(job.id),
                 &owner.as_str(),
                 &job.state.name(),
-                &job.backend.name(),
+                &job.demand().to_string(),
                 &Json(&job.params),
                 &job.created_at.as_microsecond(),
                 &job.updated_at.as_microsecond(),
@@ -144,4 +144,32 @@ async fn put_history(session: &Session, number: i64, stored: &StoredJob) -> Resu
         }
     }
     Ok(())
+}
+
+/// At most `limit` jobs after that number, each with its own.
+pub(crate) async fn wholes(
+    session: &Session,
+    after: i64,
+    limit: u32,
+) -> Result<Vec<(i64, WholeJob)>, StoreError> {
+    let rows = session
+        .rows(
+            "SELECT number, id, idempotency_key, idempotency_digest, charged, needs FROM jobs
+             WHERE number > $1 ORDER BY number LIMIT $2",
+            &[&after, &i64::from(limit)],
+        )
+        .await?;
+    let mut jobs = Vec::new();
+    for row in &rows {
+        let id = JobId::from(row.get::<Uuid>("id")?);
+        let key: Option<String> = row.get("idempotency_key")?;
+        let whole = WholeJob {
+            stored: stored(session, id).await?,
+            idempotency: key.zip(row.get("idempotency_digest")?),
+            charged: row.number("charged")?,
+            needs: row.get("needs")?,
+        };
+        jobs.push((row.get("number")?, whole));
+    }
+    Ok(jobs)
 }

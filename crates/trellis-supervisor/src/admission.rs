@@ -1,104 +1,85 @@
-//! Whether a GPU has enough memory: for a worker, asked before each start, and for a job, by its formats and quality.
+//! Whether a GPU has enough memory: for a worker, asked before each start, and for a job, by its formats, quality and
+//! resolution.
 //!
-//! The figures are peaks of torch's memory with models of TRELLIS-image-large's size, and what CUDA takes beside them.
-//! Those of TRELLIS's own ways are what torch reserved (docs/gpu-run.md). Those of ours are what it gave out
-//! (docs/performance.md), and a margin. An object of many voxels can need more.
+//! The figures of TRELLIS-image-large are peaks of torch's memory with models of its size, and what CUDA takes beside
+//! them. Those of TRELLIS's own ways are what torch reserved (docs/gpu-run.md). Those of ours are what it gave out
+//! (docs/performance.md), and a margin. Those of TRELLIS.2 are in trellis-core. An object of many voxels can need more.
 
-use trellis_core::{Format, Gpu, GpuProcess, Model, ModelParams, Params, Quality, memory_size};
+use trellis_core::{Format, Gpu, GpuNeed, GpuProcess, Model, ModelParams, Params, Quality, memory_size};
 
 use crate::cause::Cause;
 use crate::share::Share;
 
 const MIB: u64 = 1 << 20;
-/// What a process of CUDA takes besides torch's own memory.
-const CONTEXT_BYTES: u64 = 512 * MIB;
 /// What torch reserves beyond what it gives out: of TRELLIS's own ways it reserved 12.3 GiB and gave out 11.0, in low-VRAM
 /// mode 8.5 and 7.4.
 const RESERVE_BYTES: u64 = 1280 * MIB;
 
-/// What a job needs on the GPU.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Need {
-    /// With all models there.
-    resident_bytes: u64,
-    /// With each model there for its stage only.
-    low_bytes: u64,
+/// By what torch reserved, in MiB.
+const fn reserved(resident: u64, low: u64) -> GpuNeed {
+    GpuNeed {
+        resident_bytes: resident * MIB + GpuNeed::CONTEXT_BYTES,
+        low_bytes: low * MIB + GpuNeed::CONTEXT_BYTES,
+    }
 }
 
-impl Need {
-    /// By what torch reserved, in MiB.
-    const fn reserved(resident: u64, low: u64) -> Self {
-        Self {
-            resident_bytes: resident * MIB + CONTEXT_BYTES,
-            low_bytes: low * MIB + CONTEXT_BYTES,
-        }
-    }
-
-    /// By what torch gave out, in MiB.
-    const fn given_out(resident: u64, low: u64) -> Self {
-        Self {
-            resident_bytes: resident * MIB + RESERVE_BYTES + CONTEXT_BYTES,
-            low_bytes: low * MIB + RESERVE_BYTES + CONTEXT_BYTES,
-        }
+/// By what torch gave out, in MiB.
+const fn given_out(resident: u64, low: u64) -> GpuNeed {
+    GpuNeed {
+        resident_bytes: resident * MIB + RESERVE_BYTES + GpuNeed::CONTEXT_BYTES,
+        low_bytes: low * MIB + RESERVE_BYTES + GpuNeed::CONTEXT_BYTES,
     }
 }
 
 /// What the jobs of a model need, by what they make.
+#[derive(Debug, Clone, Copy)]
 struct Needs {
-    mesh: Need,
+    mesh: GpuNeed,
     /// Without a mesh: splats, and what is drawn of them.
-    splats: Need,
+    splats: GpuNeed,
 }
 
 /// TRELLIS's own ways. The mesh decoder's grid takes the most; what is made of Gaussians alone does without it.
 const EXACT: Needs = Needs {
-    mesh: Need::reserved(12_595, 8_704),
-    splats: Need::reserved(5_837, 3_174),
+    mesh: reserved(12_595, 8_704),
+    splats: reserved(5_837, 3_174),
 };
 
 /// Ours: a whole job to a textured GLB took 7.24 GiB. In low-VRAM mode the mesh decoder takes the most, 3.23. Of splats the
 /// structured latent is counted: 4.64 and 1.99.
 const OURS: Needs = Needs {
-    mesh: Need::given_out(7_414, 3_308),
-    splats: Need::given_out(4_752, 2_038),
+    mesh: given_out(7_414, 3_308),
+    splats: given_out(4_752, 2_038),
 };
 
-/// Without figures of our own: 7.1 GB is the peak in low-VRAM mode that users report at a resolution of 1024, and 24 GB
-/// what TRELLIS.2's authors ask for.
-const TRELLIS_2: Needs = {
-    let need = Need {
-        resident_bytes: 24_000_000_000,
-        low_bytes: 7_100_000_000 + CONTEXT_BYTES,
-    };
-    Needs {
-        mesh: need,
-        splats: need,
-    }
-};
-
-fn needs(model: Model, quality: Quality) -> &'static Needs {
+/// What a worker's jobs need; of TRELLIS.2, whose jobs need different amounts, those at its least resolution.
+fn needs(model: Model, quality: Quality) -> Needs {
     match (model, quality) {
-        (Model::TrellisImageLarge, Quality::Exact) => &EXACT,
-        (Model::TrellisImageLarge, Quality::Balanced | Quality::Draft) => &OURS,
-        (Model::Trellis2, _) => &TRELLIS_2,
+        (Model::TrellisImageLarge, Quality::Exact) => EXACT,
+        (Model::TrellisImageLarge, Quality::Balanced | Quality::Draft) => OURS,
+        (Model::Trellis2, _) => Needs {
+            mesh: GpuNeed::of_trellis2(512),
+            splats: GpuNeed::of_trellis2(512),
+        },
     }
 }
 
-fn needs_of(params: &Params) -> &Need {
-    let needs = match &params.model {
-        ModelParams::TrellisImageLarge(own) => needs(Model::TrellisImageLarge, own.quality),
-        ModelParams::Trellis2(_) => &TRELLIS_2,
-    };
-    needs.of(&params.formats)
+fn needs_of(params: &Params) -> GpuNeed {
+    match &params.model {
+        ModelParams::TrellisImageLarge(own) => {
+            needs(Model::TrellisImageLarge, own.quality).of(&params.formats)
+        }
+        ModelParams::Trellis2(own) => GpuNeed::of_trellis2(own.resolution),
+    }
 }
 
 impl Needs {
-    fn of(&self, formats: &[Format]) -> &Need {
+    fn of(&self, formats: &[Format]) -> GpuNeed {
         let splats_alone = |format: &Format| matches!(format, Format::GaussianPly | Format::Turntable);
         if formats.iter().all(splats_alone) {
-            return &self.splats;
+            return self.splats;
         }
-        &self.mesh
+        self.mesh
     }
 }
 
@@ -117,12 +98,14 @@ pub(crate) fn admit(
     if room >= needs.splats.low_bytes {
         return Ok(true);
     }
+    let mut least = memory_size(needs.splats.low_bytes);
+    if needs.mesh != needs.splats {
+        least = format!("{least}, and {} for a mesh", memory_size(needs.mesh.low_bytes));
+    }
     let mut said = vec![format!(
-        "{} of {} are free on the GPU, a worker needs {}, and {} for a mesh",
+        "{} of {} are free on the GPU, a worker needs {least}",
         memory_size(gpu.free_bytes),
         memory_size(gpu.memory_bytes),
-        memory_size(needs.splats.low_bytes),
-        memory_size(needs.mesh.low_bytes),
     )];
     if share.workers() > 1 {
         let part = memory_size(room);
@@ -170,7 +153,10 @@ fn others(params: &Params) -> Vec<(&'static str, Params)> {
     let mut ours = params.clone();
     match &mut ours.model {
         ModelParams::TrellisImageLarge(own) => own.quality = Quality::Balanced,
-        ModelParams::Trellis2(_) => return Vec::new(),
+        ModelParams::Trellis2(own) => {
+            own.resolution = 1024;
+            return vec![("a resolution of 1024", ours)];
+        }
     }
     let splats = Params {
         formats: vec![Format::GaussianPly],
@@ -289,6 +275,46 @@ mod tests {
         let splats = &[Format::GaussianPly, Format::Turntable];
         assert_eq!(too_small(&params(splats, Quality::Balanced), small), None);
         assert_eq!(too_small(&params(&Format::ALL, Quality::Exact), 12 << 30), None);
+    }
+
+    #[test]
+    fn a_job_of_trellis_2_needs_what_its_resolution_takes() {
+        let at = |resolution: i64| {
+            let asked = ParamsPatch::default().or_model(Model::Trellis2);
+            asked.with("resolution", resolution).resolve(0).unwrap()
+        };
+        // The memory of a card as it is told, and whether each resolution has all models on the GPU there.
+        for (card, whole) in [
+            (8u64 << 30, [false, false, false]),
+            (24 << 30, [true, false, false]),
+            (32 << 30, [true, false, false]),
+            (48 << 30, [true, true, false]),
+            (80 << 30, [true, true, false]),
+            (139 << 30, [true, true, true]),
+        ] {
+            let all = [512, 1024, 1536].map(|resolution| !fits_in_low_mode_only(&at(resolution), card));
+            assert_eq!(all, whole, "{}", memory_size(card));
+        }
+        assert_eq!(too_small(&at(1024), 8 << 30), None);
+        assert_eq!(too_small(&at(1536), 24 << 30), None);
+        assert_eq!(
+            too_small(&at(1536), 8 << 30).unwrap(),
+            "glb needs 12.4 GiB of GPU memory even in low-VRAM mode, and a worker here has 8.0 GiB; a resolution of \
+             1024 needs 7.1 GiB"
+        );
+        assert!(too_small(&at(512), 6 << 30).is_some());
+        // A worker starts where its least job fits, with all models where that one has them there.
+        let asked = (Model::Trellis2, Quality::Balanced);
+        let alone = Share::among(1);
+        assert_eq!(admit(asked, &gpu(23), &alone, false), Ok(false));
+        assert_eq!(admit(asked, &gpu(20), &alone, false), Ok(true));
+        assert_eq!(
+            admit(asked, &gpu(6), &Share::among(1), false)
+                .unwrap_err()
+                .to_string(),
+            "6.0 GiB of 24.0 GiB are free on the GPU, a worker needs 7.1 GiB; held by process 9 (18.0 GiB), process 7 \
+             (2.0 GiB)"
+        );
     }
 
     #[test]

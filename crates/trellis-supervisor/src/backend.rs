@@ -1,6 +1,6 @@
 //! TRELLIS as a backend: its workers, their health, and the way of a job to one of them.
 
-use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 use trellis_backend::{Backend, Capabilities, Output, Readiness, Reporter, Request};
 use trellis_core::{
-    BackendChoice, Failure, FailureKind, Format, GenerateError, Model, WorkerCommand, WorkerCounters,
+    BackendChoice, Failure, FailureKind, Format, GenerateError, Model, Sha256, WorkerCommand, WorkerCounters,
     WorkerState, WorkerStatus,
 };
 
@@ -20,8 +20,9 @@ use crate::launch::{LaunchSettings, Launcher, backend_name};
 use crate::limits::Limits;
 use crate::python::{UnpackError, unpack};
 use crate::record::WorkerSnapshot;
-use crate::share::Share;
+use crate::share::Shares;
 use crate::ticket::{Entry, Queue, Ticket};
+use crate::tuning;
 use trellis_core::Gpu;
 use trellis_gpu::{GpuChoice, GpuError};
 
@@ -34,6 +35,8 @@ pub struct SupervisorSettings {
     pub launch: LaunchSettings,
     /// Which GPUs get a worker.
     pub gpus: GpuChoice,
+    /// Who else works on them.
+    pub shares: Shares,
     /// Times and counts.
     pub limits: Limits,
 }
@@ -44,6 +47,8 @@ pub struct TrellisBackend {
     model: Model,
     /// As its workers' environment makes it.
     variant: String,
+    /// Where the record of how its kernels were chosen is, where they are chosen by timing.
+    tuning: Option<PathBuf>,
     limits: Limits,
     workers: Vec<Handle>,
     /// Why there are no workers at all.
@@ -75,6 +80,7 @@ impl TrellisBackend {
             capabilities: capabilities(launch.runs, gpus.len()),
             model: launch.runs,
             variant: variant(own),
+            tuning: (launch.runs == Model::Trellis2).then(|| tuning::place(&launch.state)),
             limits: settings.limits,
             workers: Vec::new(),
             without,
@@ -83,7 +89,8 @@ impl TrellisBackend {
             closing: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
-        for (number, (gpu, share)) in shared(gpus).into_iter().enumerate() {
+        for (number, gpu) in gpus.into_iter().enumerate() {
+            let share = settings.shares.on(gpu.as_ref());
             let launcher = Launcher {
                 settings: Arc::clone(&launch),
                 sources: sources.clone(),
@@ -163,29 +170,10 @@ async fn find(choice: &GpuChoice) -> Result<(Option<String>, Vec<Option<Gpu>>), 
     Ok((Some(found.driver), chosen.into_iter().map(Some).collect()))
 }
 
-/// What each worker's GPU is shared by: the workers of one GPU have one share.
-fn shared(gpus: Vec<Option<Gpu>>) -> Vec<(Option<Gpu>, Arc<Share>)> {
-    let mut workers: HashMap<String, usize> = HashMap::new();
-    for gpu in gpus.iter().flatten() {
-        *workers.entry(gpu.uuid.clone()).or_default() += 1;
-    }
-    let shares: HashMap<String, Arc<Share>> = workers
-        .into_iter()
-        .map(|(uuid, count)| (uuid, Arc::new(Share::among(count))))
-        .collect();
-    let with_its_share = |gpu: Option<Gpu>| {
-        let share = gpu.as_ref().and_then(|gpu| shares.get(&gpu.uuid));
-        let share = share.map_or_else(|| Arc::new(Share::among(1)), Arc::clone);
-        (gpu, share)
-    };
-    gpus.into_iter().map(with_its_share).collect()
-}
-
 /// What a model can do with so many workers, wherever they are.
 pub fn capabilities(model: Model, workers: usize) -> Capabilities {
-    // TRELLIS.2 has no splats, and its turntable needs them.
-    let of_splats = |format: &Format| matches!(format, Format::GaussianPly | Format::Turntable);
-    let made = |format: &Format| model == Model::TrellisImageLarge || !of_splats(format);
+    // TRELLIS.2 has no splats.
+    let made = |format: &Format| model == Model::TrellisImageLarge || *format != Format::GaussianPly;
     Capabilities {
         name: backend_name(model),
         description: description(model),
@@ -279,6 +267,10 @@ impl Backend for TrellisBackend {
         Some(&self.variant)
     }
 
+    fn tuning(&self) -> Option<Sha256> {
+        tuning::sha256(self.tuning.as_deref()?)
+    }
+
     fn uses_python(&self) -> bool {
         true
     }
@@ -301,7 +293,10 @@ impl Backend for TrellisBackend {
         reporter: &dyn Reporter,
         cancel: CancellationToken,
     ) -> Result<Output, GenerateError> {
-        make(self, &self.limits, &request, reporter, &cancel).await
+        let mut output = make(self, &self.limits, &request, reporter, &cancel).await?;
+        // A job of a new shape adds to the record, and is the same again with what it added.
+        output.made_with.tuning = self.tuning();
+        Ok(output)
     }
 }
 
@@ -324,30 +319,6 @@ mod tests {
             counters: WorkerCounters::default(),
         };
         WorkerSnapshot { status, broken }
-    }
-
-    #[test]
-    fn the_workers_of_a_gpu_share_it() {
-        let gpu = |uuid: &str| {
-            Some(Gpu {
-                index: 0,
-                uuid: uuid.to_owned(),
-                name: "NVIDIA H100".to_owned(),
-                capability: trellis_core::Capability { major: 9, minor: 0 },
-                memory_bytes: 80,
-                free_bytes: 80,
-                temperature: None,
-                utilisation: None,
-                power_milliwatts: None,
-                persistent: None,
-                processes: vec![],
-            })
-        };
-        let shares: Vec<u64> = shared(vec![gpu("a"), gpu("b"), None, gpu("a")])
-            .iter()
-            .map(|(_, share)| share.workers())
-            .collect();
-        assert_eq!(shares, [2, 1, 1, 2]);
     }
 
     #[test]

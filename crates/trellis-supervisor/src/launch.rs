@@ -13,10 +13,8 @@ use crate::process::Launch;
 use crate::protocol::ToWorker;
 use crate::python::MODULE;
 use crate::share::Share;
+use crate::tuning;
 use trellis_core::Gpu;
-
-/// The file of FlexGEMM's own tuning.
-const TUNING: &str = "FLEX_GEMM_AUTOTUNE_CACHE_PATH";
 
 /// What all workers of a server are started with.
 #[derive(Debug, Clone)]
@@ -119,8 +117,7 @@ impl Launcher {
         if settings.runs == Model::Trellis2 {
             // FlexGEMM times its kernels for each shape that it meets, half a minute and more each: kept, and the
             // same sums come out again.
-            let record = own(TUNING).unwrap_or_else(|| settings.state.join("flex-gemm.json").into());
-            set.push((TUNING, record));
+            set.push((tuning::VARIABLE, tuning::place(&settings.state).into()));
         }
         for (name, folder) in [
             ("TORCH_HOME", &settings.torch_home),

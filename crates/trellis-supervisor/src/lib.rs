@@ -28,9 +28,11 @@ mod running;
 mod share;
 mod state;
 mod ticket;
+mod tuning;
 
 pub use admission::least_memory;
 pub use backend::{SupervisorSettings, TrellisBackend, capabilities};
 pub use launch::LaunchSettings;
 pub use limits::Limits;
 pub use python::UnpackError;
+pub use share::Shares;

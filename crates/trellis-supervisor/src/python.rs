@@ -28,6 +28,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "families/trellis2.py",
     "families/trellis2_files.py",
     "families/trellis2_latents.py",
+    "families/trellis2_turntable.py",
     "family.py",
     "generate.py",
     "graphs.py",

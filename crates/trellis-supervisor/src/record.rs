@@ -134,6 +134,7 @@ impl Record {
             }),
             versions,
             non_commercial: Vec::new(),
+            tuning: None,
         };
     }
 

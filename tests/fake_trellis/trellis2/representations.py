@@ -32,3 +32,10 @@ class MeshWithVoxel(Mesh):
 
     def query_vertex_attrs(self) -> Any:
         return table([[0.5, 0.25, 1.0, 0.0, 0.5, 1.0] for _ in range(len(self.vertices))])
+
+
+class Voxel:
+    """What voxels hold."""
+
+    def __init__(self, **held: Any) -> None:
+        vars(self).update(held)

@@ -238,7 +238,8 @@ def local(name: str) -> str:
 
 def shows_colours(params: Params) -> bool:
     """Whether a format of the job has colours in it."""
-    return Format.PLY in params.formats or (params.texture and Format.GLB in params.formats)
+    always = {Format.PLY, Format.TURNTABLE}
+    return bool(always & set(params.formats)) or (params.texture and Format.GLB in params.formats)
 
 
 def _encoder(folder: Path, arguments: dict[str, Any]) -> dict[str, Any]:

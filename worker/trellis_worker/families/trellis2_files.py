@@ -1,4 +1,4 @@
-"""The files of TRELLIS.2's results: GLB with materials, STL and PLY.
+"""The files of TRELLIS.2's results: GLB with materials, STL, PLY and a turntable.
 
 Names, and what is called when: `o_voxel/postprocess.py` of Microsoft's TRELLIS.2. The textured GLB is its
 work where a job asks for `exact`, and that of `texture/pbr.py` otherwise.
@@ -19,6 +19,7 @@ from ..protocol import Format, Kind, Stage
 from ..quality import Quality
 from ..stages import Stages
 from ..texture.reduce import reduce
+from . import trellis2_turntable
 
 # As many faces as nvdiffrast takes.
 MOST_FACES = 16_777_216
@@ -51,6 +52,8 @@ class Exports:
                 save = plain_mesh(in_millimetres(vertices, self.run.params.stl_size_mm), faces, None, "stl")
             case Format.PLY:
                 save = self._ply()
+            case Format.TURNTABLE:
+                return self._turntable()
             case _:
                 raise WorkerError(Kind.BAD_INPUT, f"TRELLIS.2 does not make `{format_}`")
         self.run.stages.enter(Stage.EXPORT)
@@ -69,6 +72,14 @@ class Exports:
         colours = mesh.query_vertex_attrs()[:, mesh.layout["base_color"]].cpu().numpy()
         vertices, faces = outwards(self._held())
         return plain_mesh(upright(vertices), faces, colours, "ply")
+
+    def _turntable(self) -> Save:
+        self.run.stages.enter(Stage.EXPORT, trellis2_turntable.FRAMES)
+        imageio = importlib.import_module("imageio")
+        # Without it imageio takes another writer, which then fails over the file's ending.
+        importlib.import_module("imageio_ffmpeg")
+        frames = trellis2_turntable.frames(self.mesh, self.run.placement.device, self.run.stages)
+        return lambda path: imageio.mimsave(str(path), frames, fps=trellis2_turntable.FRAMES_PER_SECOND)
 
     def _held(self) -> Any:
         """The full mesh, as CuMesh holds it."""

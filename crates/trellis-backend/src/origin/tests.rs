@@ -7,8 +7,8 @@ use trellis_provenance::PublicKey;
 use super::*;
 use crate::{Capabilities, Output, Readiness, ReliefBackend, ReliefSettings, Reporter, Request};
 
-/// A backend that works in Python, or says so.
-struct InPython(Capabilities, &'static str);
+/// A backend that works in Python, or says so; its variant, and how its kernels were chosen.
+struct InPython(Capabilities, &'static str, Option<Sha256>);
 
 #[async_trait::async_trait]
 impl Backend for InPython {
@@ -26,6 +26,10 @@ impl Backend for InPython {
 
     fn variant(&self) -> Option<&str> {
         Some(self.1)
+    }
+
+    fn tuning(&self) -> Option<Sha256> {
+        self.2
     }
 
     fn uses_python(&self) -> bool {
@@ -51,11 +55,15 @@ fn in_python() -> Arc<dyn Backend> {
 }
 
 fn variant(name: &'static str) -> Arc<dyn Backend> {
+    tuned(name, None)
+}
+
+fn tuned(name: &'static str, tuning: Option<Sha256>) -> Arc<dyn Backend> {
     let capabilities = Capabilities {
         name: "trellis",
         ..relief().capabilities().clone()
     };
-    Arc::new(InPython(capabilities, name))
+    Arc::new(InPython(capabilities, name, tuning))
 }
 
 /// The same program, environment and model, and all the same other results.
@@ -69,6 +77,20 @@ fn a_faster_variant_is_not_answered_by_the_reference_pipelines_results() {
     );
     assert_ne!(identity("reference"), identity("fp8"));
     assert!(origin.identity(relief().as_ref()).unwrap().contains("reference"));
+}
+
+/// With kernels that were chosen otherwise the same numbers are added up in another order.
+#[test]
+fn results_under_another_tuning_are_not_taken_for_the_same() {
+    let origin = origin(installation());
+    let identity = |tuning: Option<&str>| {
+        let backend = tuned("reference", tuning.map(Sha256::of));
+        origin.identity(backend.as_ref()).unwrap()
+    };
+    assert_eq!(identity(Some("a")), identity(Some("a")));
+    assert_ne!(identity(Some("a")), identity(Some("b")));
+    assert_ne!(identity(Some("a")), identity(None));
+    assert_eq!(identity(None), origin.identity(in_python().as_ref()).unwrap());
 }
 
 fn nix(name: &str) -> Pin {
@@ -100,6 +122,7 @@ fn only_what_takes_part_is_named() {
         gpu: None,
         versions: BTreeMap::from([("torch".to_owned(), "2.9.1".to_owned())]),
         non_commercial: vec!["nvdiffrast".to_owned()],
+        tuning: Some([0x44; 32].into()),
     };
     let origin = origin(installation());
     let preview = origin.provenance(
@@ -114,6 +137,7 @@ fn only_what_takes_part_is_named() {
     assert_eq!(real.model_lock, installation().model_lock);
     assert_eq!(real.non_commercial, ["nvdiffrast"]);
     assert!(preview.non_commercial.is_empty());
+    assert_eq!((preview.tuning, real.tuning), (None, with.tuning));
     assert_eq!(
         (preview.variant, real.variant.as_deref()),
         (None, Some("reference"))

@@ -84,6 +84,13 @@ fn unavailable() -> Readiness {
     }
 }
 
+/// As servers that share a store say it.
+fn absent() -> Readiness {
+    Readiness::Absent {
+        reason: "no server of this job store has it now".to_owned(),
+    }
+}
+
 fn starting() -> Readiness {
     Readiness::Starting {
         reason: "loading the weights".to_owned(),
@@ -129,6 +136,14 @@ fn auto_goes_to_the_best_that_may_work_and_says_why() {
     assert_eq!(
         auto(unavailable(), Format::GaussianPly),
         "driver_missing: no NVIDIA driver was found"
+    );
+    assert_eq!(
+        auto(absent(), Format::Glb),
+        "relief: no server of this job store has it now"
+    );
+    assert_eq!(
+        auto(absent(), Format::GaussianPly),
+        "waits for trellis: `trellis` is the best backend here"
     );
     let alone = Registry::new(vec![backend(BackendChoice::Relief, Readiness::Ready)]);
     assert_eq!(
@@ -184,7 +199,7 @@ fn worked_on_by(registry: &Registry, choice: BackendChoice, formats: &[Format]) 
 #[test]
 fn refusal_cache_and_claims_agree_whatever_is_ready() {
     use BackendChoice::{Auto, Relief, Trellis};
-    let states = [Readiness::Ready, starting(), unavailable()];
+    let states = [Readiness::Ready, starting(), unavailable(), absent()];
     for trellis in &states {
         for relief in &states {
             let registry = Registry::new(vec![

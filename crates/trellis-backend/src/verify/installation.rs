@@ -17,6 +17,12 @@ pub fn compare_installation(recorded: &Provenance, here: &Installation, gpus: &[
         None => checks.push(Check::open("python", "not involved")),
     }
     checks.push(model(recorded, here));
+    if let Some(tuning) = &recorded.tuning {
+        let said = format!(
+            "recorded {tuning}: only with that record of FlexGEMM's are the latents the same to the bit"
+        );
+        checks.push(Check::open("tuning", said));
+    }
     if let Some(variant) = &recorded.variant {
         checks.push(Check::open("variant", format!("recorded {variant}")));
     }

@@ -2,7 +2,8 @@
 
 use std::error::Error as _;
 
-use trellis_blobs_s3::Credentials;
+use futures::future::join_all;
+use trellis_blobs_s3::{Credentials, S3Blobs};
 
 use crate::kit::{refused, settings, skipped};
 use crate::server::{KEY_ID, SECRET, Server, address};
@@ -53,4 +54,20 @@ async fn storage_that_is_not_there_is_said_at_once() {
     );
     let cause = error.source().unwrap().to_string();
     assert!(cause.contains("refused"), "{cause}");
+}
+
+#[tokio::test]
+async fn servers_that_start_together_do_not_disturb_each_other() {
+    if skipped() {
+        return;
+    }
+    let server = Server::start();
+    let settings = settings(&server.address());
+    for opened in join_all((0..32).map(|_| S3Blobs::open(&settings))).await {
+        opened.unwrap();
+    }
+    // Nothing of what was tried stays.
+    let below = server.bucket().join("below/here");
+    let left = std::fs::read_dir(below).map_or(0, Iterator::count);
+    assert_eq!(left, 0);
 }

@@ -1,4 +1,4 @@
-//! `trellis store`: moves jobs from an embedded database into one that servers share.
+//! `trellis store`: moves jobs between a data folder and stores that servers share.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -7,6 +7,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 use trellis_core::counted;
 use trellis_jobs::Moved;
+use trellis_node::{JobPlace, NodeError, SharedStoreError, Store};
 
 use super::{Context, print, print_json, tell};
 use crate::config::{self, SettingFlags};
@@ -14,7 +15,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::runtime;
 
-/// Move jobs into a store that servers share
+/// Move jobs between a data folder and stores that servers share
 #[derive(Debug, clap::Args)]
 pub(crate) struct StoreArgs {
     #[command(subcommand)]
@@ -26,23 +27,29 @@ enum Action {
     Migrate(MigrateArgs),
 }
 
-/// Move the jobs and files of a server that worked alone into PostgreSQL and a shared place for files
+/// Move all jobs and their files: from a data folder into PostgreSQL, between two of those, or back
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The server of the data folder must be stopped. Jobs that waited or were worked on wait again; the rest stays \
+The servers of the old place must be stopped. Jobs that waited or were worked on wait again; the rest stays \
 as it is, but for the numbers of events. In the end every job is looked for and every file is read again and \
-compared with its digest. Run again after a break, the command brings what is missing. The data folder is left \
-as it is: keep it until you trust the new store, and start no server on it any more.
+compared with its digest. Run again after a break, the command brings what is missing. The old place is left \
+as it is: keep it until you trust the new one, and start no server on it any more.
 
 Exit codes: 0 all jobs are there, 1 a file was damaged already or a job is not as it was, 2 could not start.")]
 struct MigrateArgs {
-    /// The data folder of the server that worked alone
-    #[arg(long, value_name = "DIR")]
-    from: PathBuf,
-    /// The PostgreSQL database; else that of the settings
-    #[arg(long, value_name = "URL")]
+    /// The data folder of a server that worked alone, or the PostgreSQL database of servers that share jobs
+    #[arg(long, value_name = "DIR|URL")]
+    from: String,
+    /// Where that database's files are
+    #[arg(long, value_name = "PLACE")]
+    from_blobs: Option<PathBuf>,
+    /// File with that database's password; else PostgreSQL's own password file has it
+    #[arg(long, value_name = "FILE")]
+    from_password_file: Option<PathBuf>,
+    /// The PostgreSQL database, or a data folder; else the database of the settings
+    #[arg(long, value_name = "DIR|URL")]
     to: Option<String>,
-    /// The place for files; else that of the settings
+    /// The database's place for files; else that of the settings
     #[arg(long, value_name = "PLACE")]
     blobs: Option<PathBuf>,
     /// Print JSON instead
@@ -59,14 +66,22 @@ pub(crate) fn run(args: &StoreArgs, context: &Context<'_>) -> Result<Exit, CliEr
 fn migrate(args: &MigrateArgs, context: &Context<'_>) -> Result<Exit, CliError> {
     let flags = SettingFlags::default();
     let effective = config::load(&flags, context.environment, context.config_file.as_deref())?;
-    let mut settings = effective.config.node;
-    if let Some(url) = &args.to {
-        settings.store.url.clone_from(url);
+    let settings = effective.config.node;
+    let from = place(&args.from, || Store {
+        url: args.from.clone(),
+        password_file: args.from_password_file.clone().unwrap_or_default(),
+        blobs: args.from_blobs.clone().unwrap_or_default(),
+    });
+    let to = args.to.as_ref().unwrap_or(&settings.store.url);
+    if to.is_empty() {
+        return Err(NodeError::from(SharedStoreError::NotShared).into());
     }
-    if let Some(place) = &args.blobs {
-        settings.store.blobs.clone_from(place);
-    }
-    let moved = runtime()?.block_on(trellis_node::migrate(&settings, &args.from))?;
+    let to = place(to, || Store {
+        url: to.clone(),
+        blobs: args.blobs.clone().unwrap_or_else(|| settings.store.blobs.clone()),
+        ..settings.store.clone()
+    });
+    let moved = runtime()?.block_on(trellis_node::migrate(&settings, &from, &to))?;
     let printed = if args.json {
         print_json(&as_json(&moved))?
     } else {
@@ -79,10 +94,19 @@ fn migrate(args: &MigrateArgs, context: &Context<'_>) -> Result<Exit, CliError> 
     })
 }
 
+/// A database by its URL, else a folder.
+fn place(named: &str, store: impl FnOnce() -> Store) -> JobPlace {
+    let schemes = ["postgres://", "postgresql://"];
+    if schemes.iter().any(|scheme| named.starts_with(scheme)) {
+        return JobPlace::Shared(store());
+    }
+    JobPlace::Alone(PathBuf::from(named))
+}
+
 fn as_text(moved: &Moved) -> String {
     let mut text = String::new();
     for key in &moved.damaged {
-        let _ = writeln!(text, "{key}  missing or damaged in the data folder, not moved");
+        let _ = writeln!(text, "{key}  missing or damaged in the old place, not moved");
     }
     for id in &moved.wrong {
         let _ = writeln!(text, "{id}  not there as it was; run the command again");
@@ -128,7 +152,7 @@ mod tests {
             wrong: vec!["01890a5d-ac96-774b-bcce-b302099a8051".parse().unwrap()],
         };
         insta::assert_snapshot!(as_text(&moved), @r"
-        jobs/01890a5/x.1.model.glb  missing or damaged in the data folder, not moved
+        jobs/01890a5/x.1.model.glb  missing or damaged in the old place, not moved
         01890a5d-ac96-774b-bcce-b302099a8051  not there as it was; run the command again
         moved 2 jobs; 1 were there already; 7 files (4096 bytes) compared with their digests
         ");

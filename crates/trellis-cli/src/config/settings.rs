@@ -73,7 +73,8 @@ settings! {
          `postgres://trellis@db.example/trellis`; several hosts with commas between them. Empty: a database of its own in \
          the data folder";
     "store.password_file", "store-password-file", "TRELLIS_STORE_PASSWORD_FILE", Kind::FileOrNone, "" =>
-        "File with the password for the database as its only line, which no other user may read";
+        "File with the password for the database as its only line, which no other user may read. Without one PostgreSQL's \
+         own password file counts, `$PGPASSFILE` or `~/.pgpass`; `PGPASSWORD` is not read";
     "store.blobs", "blobs", "TRELLIS_STORE_BLOBS", Kind::Blobs, "" =>
         "Place of the pictures and results of a shared job store, which all its servers reach: a folder such as a mount, or \
          S3-compatible storage such as `s3://studio/trellis?endpoint=https://s3.example`";

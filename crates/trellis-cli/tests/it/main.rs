@@ -3,11 +3,14 @@
 #[path = "../kit/mod.rs"]
 mod kit;
 
+mod apis;
 mod closure;
 mod doctor;
 mod doctor_python;
+mod doctor_trellis2;
 mod exports;
 mod generate;
+mod joining;
 mod keys;
 mod lock;
 mod metrics;
@@ -15,8 +18,10 @@ mod migrate;
 mod models;
 #[cfg(feature = "otlp")]
 mod otlp;
+mod passfile;
 #[path = "../../../trellis-store-postgres/tests/it/server.rs"]
 mod postgres;
+mod rack;
 mod readme;
 mod remote;
 mod rescue;

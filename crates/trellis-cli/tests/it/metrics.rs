@@ -4,9 +4,14 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
+use serde_json::json;
+
+use crate::kit::client;
 use crate::kit::server::Server;
-use crate::kit::{client, describe, trellis};
+use crate::kit::{describe, fake, picture, trellis};
+use crate::rack::{Rack, borrowed};
 
 const KEY: &str = "the-first-of-them";
 
@@ -18,6 +23,11 @@ fn write_keys(home: &Path) {
 
 /// The address of the listener for the figures, from the server's log.
 fn metrics_address(server: &Server) -> String {
+    let begun = Instant::now();
+    while !server.log().contains("has a listener of its own") {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{}", server.log());
+        std::thread::sleep(Duration::from_millis(20));
+    }
     let log = server.log();
     let line = log
         .lines()
@@ -69,6 +79,46 @@ async fn public_figures_are_on_the_servers_own_address() {
     assert_eq!(status, 200, "{text}");
     let (status, _) = client::get(&format!("{}/v1/jobs", server.address), None).await;
     assert_eq!(status, 401);
+}
+
+/// Every server is a target of its own: what it says is its own, so that sums over all are right.
+#[tokio::test]
+async fn a_server_that_only_works_has_its_own_figures_and_the_others_do_not_repeat_them() {
+    let Some(rack) = Rack::new() else { return };
+    let home = rack.home("gpu");
+    let mut flags = rack.flags("worker");
+    flags.extend(fake::flags(&fake::model(&home, &json!([])), 1));
+    flags.extend(["--metrics-listen", "127.0.0.1:0"].map(str::to_owned));
+    let worker = Server::launch(&home, &borrowed(&flags));
+    rack.wait_for("gpu", "trellis", "ready");
+    let (server, api) = rack.api("api");
+    let id = api.for_trellis(picture::png(64, 48), &json!({})).await;
+    assert_eq!(api.finished(&id).await["state"], "succeeded");
+    assert_eq!(
+        api.look("workers").await["workers"].as_array().map(Vec::len),
+        Some(1),
+        "it is listed at the other one"
+    );
+
+    let metrics = metrics_address(&worker);
+    let (status, ours) = client::get(&format!("{metrics}/metrics"), None).await;
+    assert_eq!(status, 200, "{ours}");
+    let (_, theirs) = client::get(&format!("{}/metrics", server.address), None).await;
+    let ended = "trellis_jobs_finished_total{backend=\"trellis\"";
+    for (figure, here, there) in [
+        ("trellis_worker_state{", true, false),
+        (ended, true, false),
+        ("trellis_jobs_accepted_total 1", false, true),
+        ("trellis_jobs{state=\"succeeded\"} 1", true, true),
+    ] {
+        assert_eq!(
+            (ours.contains(figure), theirs.contains(figure)),
+            (here, there),
+            "{figure}"
+        );
+    }
+    let (status, _) = client::get(&format!("{metrics}/v1/jobs"), None).await;
+    assert_eq!(status, 404, "nothing else is served there");
 }
 
 #[test]

@@ -1,111 +1,13 @@
 //! Servers that share a job store: requests at one, work at another.
 
-#![expect(clippy::print_stdout, reason = "skipped tests say why")]
-
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::kit::client::{Client, is_glb};
 use crate::kit::server::Server;
-use crate::kit::{describe, fake, picture, trellis};
-use crate::postgres;
-
-/// A database, a folder for files, and a home for each server.
-struct Rack {
-    place: TempDir,
-    url: String,
-}
-
-impl Rack {
-    fn new() -> Option<Self> {
-        if let Some(missing) = postgres::Server::missing() {
-            println!("skipped: {missing}");
-            return None;
-        }
-        let url = postgres::Server::of_this_process()
-            .address("postgres")
-            .to_string();
-        Some(Self {
-            place: tempfile::tempdir().expect("a temporary folder"),
-            url,
-        })
-    }
-
-    fn home(&self, name: &str) -> PathBuf {
-        let home = self.place.path().join(name);
-        std::fs::create_dir_all(&home).expect("a folder");
-        home
-    }
-
-    fn flags(&self, role: &str) -> Vec<String> {
-        let blobs = format!("file://{}", self.place.path().join("blobs").display());
-        let flags = ["--store", &self.url, "--blobs", &blobs, "--role", role];
-        flags.map(str::to_owned).to_vec()
-    }
-
-    fn api(&self, name: &str) -> (Server, Client) {
-        let mut flags = self.flags("api");
-        // The stand-in for TRELLIS has nothing for our ways to take the place of.
-        flags.extend(["--default-quality", "exact"].map(str::to_owned));
-        let server = Server::start(&self.home(name), &borrowed(&flags));
-        let client = Client::new(&server.address);
-        (server, client)
-    }
-
-    /// A server that works, without a GPU.
-    fn cpu(&self, name: &str) -> Server {
-        Server::launch(&self.home(name), &borrowed(&self.flags("worker")))
-    }
-
-    /// A server that works, whose TRELLIS is a stand-in that follows these rules.
-    fn gpu(&self, name: &str, rules: &Value) -> Server {
-        let home = self.home(name);
-        let mut flags = self.flags("worker");
-        flags.extend(fake::flags(&fake::model(&home, rules), 1));
-        Server::launch(&home, &borrowed(&flags))
-    }
-
-    fn nodes(&self) -> Vec<Value> {
-        let mut command = trellis(self.place.path());
-        command
-            .args(["nodes", "--json"])
-            .env("TRELLIS_STORE_URL", &self.url);
-        let output = command.output().expect("the binary runs");
-        serde_json::from_slice(&output.stdout).expect("JSON")
-    }
-
-    fn name_of(home: &Path) -> String {
-        let name = std::fs::read_to_string(home.join("data/server-name"));
-        name.unwrap_or_default().trim().to_owned()
-    }
-
-    /// Waits until the server in that home says that it has a backend that stands so.
-    fn wait_for(&self, server: &str, backend: &str, standing: &str) {
-        let begun = Instant::now();
-        loop {
-            let name = Self::name_of(&self.home(server));
-            let nodes = self.nodes();
-            let has = nodes.iter().filter(|node| node["name"] == *name).any(|node| {
-                let offers = node["about"]["backends"].as_array().expect("a list");
-                offers
-                    .iter()
-                    .any(|offer| offer["choice"] == backend && offer["standing"] == standing)
-            });
-            if has {
-                return;
-            }
-            assert!(begun.elapsed() < Duration::from_secs(60), "{nodes:#?}");
-            std::thread::sleep(Duration::from_millis(200));
-        }
-    }
-}
-
-fn borrowed(flags: &[String]) -> Vec<&str> {
-    flags.iter().map(String::as_str).collect()
-}
+use crate::kit::{describe, picture, trellis};
+use crate::rack::{Rack, borrowed};
 
 #[tokio::test]
 async fn any_server_answers_for_any_job_and_auto_goes_to_the_gpu_of_another() {
@@ -208,29 +110,37 @@ async fn a_result_is_given_again_by_whichever_server_is_asked() {
 
 /// Whoever asks for a closure gets a result of it or none.
 #[tokio::test]
-async fn a_closure_that_no_server_has_is_refused_and_the_preview_does_not_stand_in() {
+async fn a_closure_that_no_gpu_has_is_refused_and_the_preview_does_not_stand_in() {
     let Some(rack) = Rack::new() else { return };
     let _cpu = rack.cpu("cpu");
     rack.wait_for("cpu", "relief", "ready");
     let mut flags = rack.flags("api");
     flags.extend(["--require-closure", "sha256-of-another-one"].map(str::to_owned));
-    let server = Server::start(&rack.home("api"), &borrowed(&flags));
-    let client = Client::new(&server.address);
-    let refused = client
-        .submit(picture::png(64, 48), "first")
-        .await
-        .expect("an answer");
+    let start = |home| {
+        let server = Server::start(&rack.home(home), &borrowed(&flags));
+        let client = Client::new(&server.address);
+        (server, client)
+    };
+    let (_one, client) = start("api-1");
+    // Without any GPU one may come that has it.
+    let waits = client.accepted(picture::png(64, 46), "first").await;
+    let form = |form: reqwest::multipart::Form| form.text("backend", "relief");
+    let taken = client.submit_form(picture::png(64, 48), "second", form).await;
+    let taken: Value = taken.expect("an answer").json().await.expect("JSON");
+    let made = client.finished(taken["id"].as_str().expect("an id")).await;
+    assert_eq!(made["made_by"], "relief", "a preview needs no closure");
+    assert_eq!(client.job(&waits).await["state"], "queued", "it was there before");
+
+    let _gpu = rack.gpu("gpu", &json!([]));
+    rack.wait_for("gpu", "trellis", "ready");
+    let (_other, client) = start("api-2");
+    let refused = client.submit(picture::png(64, 48), "third").await;
+    let refused = refused.expect("an answer");
     assert_eq!(refused.status(), 422);
     let problem: Value = refused.json().await.expect("JSON");
     let said = problem["detail"].as_str().expect("a sentence");
     assert!(said.contains("`sha256-of-another-one`"), "{said}");
-    let form = |form: reqwest::multipart::Form| form.text("backend", "relief");
-    let taken = client.submit_form(picture::png(64, 48), "second", form).await;
-    assert_eq!(
-        taken.expect("an answer").status(),
-        202,
-        "it is not what makes previews"
-    );
+    assert_eq!(client.job(&waits).await["state"], "queued");
 }
 
 #[test]

@@ -15,18 +15,17 @@ pub(crate) struct Client {
     base: String,
 }
 
-fn http() -> reqwest::Client {
+fn http() -> reqwest::ClientBuilder {
     let _ = rustls::crypto::ring::default_provider().install_default();
     // No roots: the tests need no certificates on the machine.
-    let builder = reqwest::Client::builder()
+    reqwest::Client::builder()
         .timeout(Duration::from_secs(60))
-        .tls_certs_only([]);
-    builder.build().expect("a client")
+        .tls_certs_only([])
 }
 
 /// Status and text of the answer at a whole address.
 pub(crate) async fn get(url: &str, key: Option<&str>) -> (StatusCode, String) {
-    let mut call = http().get(url);
+    let mut call = http().build().expect("a client").get(url);
     if let Some(key) = key {
         call = call.bearer_auth(key);
     }
@@ -37,7 +36,20 @@ pub(crate) async fn get(url: &str, key: Option<&str>) -> (StatusCode, String) {
 impl Client {
     pub(crate) fn new(address: &str) -> Self {
         Self {
-            http: http(),
+            http: http().build().expect("a client"),
+            base: format!("{address}/v1"),
+        }
+    }
+
+    /// One that shows an API key.
+    pub(crate) fn with_key(address: &str, key: &str) -> Self {
+        let shown = format!("Bearer {key}").parse().expect("it is ASCII");
+        let headers = [(reqwest::header::AUTHORIZATION, shown)];
+        Self {
+            http: http()
+                .default_headers(headers.into_iter().collect())
+                .build()
+                .expect("a client"),
             base: format!("{address}/v1"),
         }
     }
@@ -107,9 +119,21 @@ impl Client {
 
     /// Submits one picture with these parameters, for TRELLIS, and returns the job's id.
     pub(crate) async fn for_trellis(&self, picture: Vec<u8>, params: &Value) -> String {
+        let (status, job) = self.submit_for("trellis", picture, params).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{job}");
+        job["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// Submits one picture with these parameters, for that backend; the status and what was said.
+    pub(crate) async fn submit_for(
+        &self,
+        backend: &'static str,
+        picture: Vec<u8>,
+        params: &Value,
+    ) -> (StatusCode, Value) {
         let form = Form::new()
             .part("image", Part::bytes(picture).file_name("photo.png"))
-            .text("backend", "trellis")
+            .text("backend", backend)
             .text("params", params.to_string());
         let call = self.http.post(format!("{}/jobs", self.base)).multipart(form);
         let response = call
@@ -117,9 +141,7 @@ impl Client {
             .send()
             .await
             .expect("an answer");
-        let (status, job) = (response.status(), response.json::<Value>().await.expect("JSON"));
-        assert_eq!(status, StatusCode::ACCEPTED, "{job}");
-        job["id"].as_str().expect("an id").to_owned()
+        (response.status(), response.json().await.expect("JSON"))
     }
 
     /// What stands at a path below `/v1`, whatever the status.

@@ -30,13 +30,22 @@ impl Server {
 
     /// The same with more variables in its environment.
     pub(crate) fn start_with(home: &Path, flags: &[&str], variables: &[(&str, &str)]) -> Self {
-        let server = Self::launch_on(home, "0", flags, variables).ready();
+        let server = Self::try_start_with(home, flags, variables);
         server.unwrap_or_else(|log| panic!("the server did not start:\n{log}"))
     }
 
     /// The same; `Err` with its log where it ends instead.
     pub(crate) fn try_start(home: &Path, flags: &[&str]) -> Result<Self, String> {
         Self::launch(home, flags).ready()
+    }
+
+    /// The same with more variables in its environment.
+    pub(crate) fn try_start_with(
+        home: &Path,
+        flags: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Result<Self, String> {
+        Self::launch_on(home, "0", flags, variables).ready()
     }
 
     /// Waits until it says where it listens.

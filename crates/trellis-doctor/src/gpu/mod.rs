@@ -13,7 +13,7 @@ use trellis_pins::Cuda;
 
 use self::problem::{GpuProblem, Needs};
 use crate::finding::{Check, Finding, Findings};
-use trellis_core::Capability;
+use trellis_core::{Capability, GpuNeed, Model};
 
 pub use machine::{Driver, Machine, Place};
 pub use trellis_core::{Gpu, GpuProcess};
@@ -25,6 +25,9 @@ const LOW_BYTES: u64 = 6 << 30;
 /// A GPU's memory is told a little below its name: a "12 GB" card has 11.99.
 const TOLERANCE_BYTES: u64 = 1 << 30;
 
+/// Those that TRELLIS.2 works at.
+const RESOLUTIONS: [u32; 3] = [512, 1024, 1536];
+
 /// Where the GPU is that TRELLIS is to run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
@@ -34,9 +37,20 @@ pub enum Target {
     Anywhere,
 }
 
-/// Judges a machine. `asked` is the capability that the libraries were judged for, `cuda` the pinned release
-/// with the oldest driver that will do.
-pub fn check(machine: &Machine, asked: Capability, cuda: &Cuda, target: Target) -> Vec<Finding> {
+/// What is to run on a machine.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// The capability that the libraries were judged for.
+    pub capability: Capability,
+    /// The pinned release, with the oldest driver that will do.
+    pub cuda: &'a Cuda,
+    /// The models that the environment has the code of; none: TRELLIS-image-large.
+    pub models: &'a [Model],
+}
+
+/// Judges a machine.
+pub fn check(machine: &Machine, wanted: &Wanted<'_>, target: Target) -> Vec<Finding> {
+    let cuda = wanted.cuda;
     let mut findings = Findings::of(Check::Gpu);
     if !machine.closed_nodes.is_empty() {
         let nodes = machine.closed_nodes.clone();
@@ -78,14 +92,18 @@ pub fn check(machine: &Machine, asked: Capability, cuda: &Cuda, target: Target) 
         findings.say("GPU", &GpuProblem::NoGpu);
     }
     for gpu in gpus {
-        findings.say_all(&gpu.name, of_gpu(gpu, asked, cuda));
+        findings.say_all(&gpu.name, of_gpu(gpu, wanted));
     }
     findings.into_vec()
 }
 
-fn of_gpu(gpu: &Gpu, asked: Capability, cuda: &Cuda) -> Vec<GpuProblem> {
+fn of_gpu(gpu: &Gpu, wanted: &Wanted<'_>) -> Vec<GpuProblem> {
+    let asked = wanted.capability;
     let mut problems = vec![GpuProblem::Gpu {
-        package: cuda.package_for(&gpu.capability.to_string()).map(str::to_owned),
+        package: wanted
+            .cuda
+            .package_for(&gpu.capability.to_string())
+            .map(str::to_owned),
         capability: gpu.capability,
         total: gpu.memory_bytes,
     }];
@@ -95,17 +113,50 @@ fn of_gpu(gpu: &Gpu, asked: Capability, cuda: &Cuda) -> Vec<GpuProblem> {
             asked,
         });
     }
-    let (free, total) = (gpu.free_bytes, gpu.memory_bytes);
-    if total + TOLERANCE_BYTES < LOW_BYTES {
-        problems.push(GpuProblem::TooSmall { total });
-    } else if total + TOLERANCE_BYTES < FULL_BYTES {
-        problems.push(GpuProblem::LowVram { total });
-    } else if free + TOLERANCE_BYTES < FULL_BYTES {
-        let processes = gpu.processes.clone();
-        problems.push(GpuProblem::Occupied { free, processes });
+    if wanted.models.contains(&Model::Trellis2) {
+        problems.push(for_trellis2(gpu));
+    }
+    if wanted.models != [Model::Trellis2] {
+        problems.extend(for_trellis(gpu));
     }
     if gpu.persistent == Some(false) {
         problems.push(GpuProblem::NotPersistent);
     }
     problems
+}
+
+/// What is wrong with a GPU's memory for TRELLIS.
+fn for_trellis(gpu: &Gpu) -> Option<GpuProblem> {
+    let (free, total) = (gpu.free_bytes, gpu.memory_bytes);
+    if total + TOLERANCE_BYTES < LOW_BYTES {
+        Some(GpuProblem::TooSmall { total })
+    } else if total + TOLERANCE_BYTES < FULL_BYTES {
+        Some(GpuProblem::LowVram { total })
+    } else if free + TOLERANCE_BYTES < FULL_BYTES {
+        let processes = gpu.processes.clone();
+        Some(GpuProblem::Occupied { free, processes })
+    } else {
+        None
+    }
+}
+
+/// How TRELLIS.2 runs at each resolution on a GPU.
+fn for_trellis2(gpu: &Gpu) -> GpuProblem {
+    let (free, total) = (gpu.free_bytes, gpu.memory_bytes);
+    let fits = |bytes| total + TOLERANCE_BYTES >= bytes;
+    let of_all = RESOLUTIONS.map(|resolution| (resolution, GpuNeed::of_trellis2(resolution)));
+    let at = |is_so: &dyn Fn(&GpuNeed) -> bool| -> Vec<u32> {
+        let chosen = of_all.iter().filter(|(_, need)| is_so(need));
+        chosen.map(|(resolution, _)| *resolution).collect()
+    };
+    let whole = at(&|need| fits(need.resident_bytes));
+    let low = at(&|need| fits(need.low_bytes) && !fits(need.resident_bytes));
+    if whole.is_empty() && low.is_empty() {
+        GpuProblem::TooSmallForTrellis2 { total }
+    } else if free + TOLERANCE_BYTES < of_all[0].1.low_bytes {
+        let processes = gpu.processes.clone();
+        GpuProblem::OccupiedForTrellis2 { free, processes }
+    } else {
+        GpuProblem::Resolutions { total, whole, low }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use trellis_core::memory_size;
+use trellis_core::{GpuNeed, memory_size};
 use trellis_pins::Cuda;
 
 use super::Target;
@@ -80,6 +80,16 @@ diagnoses! {
         TooSmall { total: u64 } = "gpu_too_small", Level::Error, "use a GPU with 16 GB, or `--backend relief`";
         #[error("has {}: TRELLIS fits in its low-VRAM mode only", memory_size(*total))]
         LowVram { total: u64 } = "gpu_low_vram", Level::Warn, "start with `--low-vram`";
+        #[error("has {}, and TRELLIS.2 needs {} even in its low-VRAM mode", memory_size(*total), least_of_trellis2())]
+        TooSmallForTrellis2 { total: u64 } = "gpu_too_small", Level::Error,
+            "use a GPU with 12 GB or more, or the model `trellis-image-large`";
+        #[error("has {} free, and TRELLIS.2 needs {} even in its low-VRAM mode", memory_size(*free), least_of_trellis2())]
+        OccupiedForTrellis2 { free: u64, processes: Vec<GpuProcess> } = "gpu_occupied", Level::Warn,
+            "stop the programs that use the memory",
+            processes.iter().map(process).collect();
+        /// With all models on the GPU, and with each there for its stage.
+        #[error("has {}: TRELLIS.2 runs {}", memory_size(*total), at_resolutions(whole, low))]
+        Resolutions { total: u64, whole: Vec<u32>, low: Vec<u32> } = "gpu_for_trellis2", Level::Ok, "";
         #[error("has {} free, and TRELLIS needs up to 12 GiB", memory_size(*free))]
         Occupied { free: u64, processes: Vec<GpuProcess> } = "gpu_occupied", Level::Warn,
             "stop the programs that use the memory, or start with `--low-vram`",
@@ -88,6 +98,27 @@ diagnoses! {
         NotPersistent = "not_persistent", Level::Ok,
             "on a server run `nvidia-smi -pm 1` or `nvidia-persistenced`";
     }
+}
+
+fn least_of_trellis2() -> String {
+    memory_size(GpuNeed::of_trellis2(512).low_bytes)
+}
+
+fn at_resolutions(whole: &[u32], low: &[u32]) -> String {
+    let listed = |all: &[u32]| {
+        let all: Vec<String> = all.iter().map(u32::to_string).collect();
+        match all.split_last() {
+            Some((last, before)) if !before.is_empty() => format!("{} and {last}", before.join(", ")),
+            _ => all.concat(),
+        }
+    };
+    let parts = [
+        (whole, "with all models on it at"),
+        (low, "in low-VRAM mode, which it takes by itself, at"),
+    ];
+    let said = parts.iter().filter(|(all, _)| !all.is_empty());
+    let said: Vec<String> = said.map(|(all, how)| format!("{how} {}", listed(all))).collect();
+    said.join(", ")
 }
 
 fn with_nix(package: Option<&str>) -> String {

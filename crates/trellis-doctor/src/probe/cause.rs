@@ -92,6 +92,9 @@ fn known_alone(errors: &str) -> Option<ProbeProblem> {
         let module = module.trim_matches('\'').to_owned();
         return Some(ProbeProblem::ModuleMissing { module });
     }
+    if errors.contains("Failed to find C compiler") {
+        return Some(ProbeProblem::NoCompiler);
+    }
     if errors.contains("No operator found for") {
         return Some(ProbeProblem::NoOperator);
     }
@@ -191,6 +194,10 @@ mod tests {
         assert_eq!(
             failed("NotImplementedError: No operator found for `memory_efficient_attention_forward`"),
             ProbeProblem::NoOperator
+        );
+        assert_eq!(
+            failed("RuntimeError: Failed to find C compiler. Please specify via CC environment variable.\n"),
+            ProbeProblem::NoCompiler
         );
         for full in [
             "torch.OutOfMemoryError: CUDA out of memory.",

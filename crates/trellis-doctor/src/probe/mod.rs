@@ -1,11 +1,12 @@
 //! Runs small Python programs in the environment, each in a process of its own with a time limit, and maps
 //! what goes wrong back to the static checks.
 //!
-//! `steps.rs` has the programs, `child.rs` runs one, `cause.rs` reads its last words.
+//! `steps.rs` and `trellis2.rs` have the programs, `child.rs` runs one, `cause.rs` reads its last words.
 
 mod cause;
 mod child;
 mod steps;
+mod trellis2;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,12 +14,15 @@ use std::time::Duration;
 use self::child::Outcome;
 use self::steps::{Step, Work};
 use crate::finding::{Check, Finding, Level, diagnoses};
+use trellis_core::Model;
 
 /// How to probe.
 #[derive(Debug, Clone)]
 pub struct Probe {
     /// The interpreter.
     pub python: PathBuf,
+    /// The models whose parts are called; none: those of TRELLIS-image-large.
+    pub models: Vec<Model>,
     /// A model folder to load; without it that step is left out.
     pub model: Option<PathBuf>,
     /// For each step on the GPU.
@@ -49,6 +53,8 @@ diagnoses! {
         #[error("failed on the GPU: no kernel image is available for it")]
         NoKernelImage = "no_kernel_image", Level::Error,
             "see the check of machine code above: it lists which library has no code for the GPU";
+        #[error("failed: Triton found no C compiler, with which it builds what starts its kernels")]
+        NoCompiler = "no_compiler", Level::Error, "install `gcc`, or set `CC`";
         #[error("failed: xformers has no operator for this input on this GPU")]
         NoOperator = "xformers_operator_limit", Level::Error,
             "set `XFORMERS_DISABLED=1` for DINOv2, and see the check of machine code above";
@@ -128,7 +134,7 @@ pub fn environment_of(python: &Path, limit: Duration) -> Option<PathBuf> {
 /// that failure would repeat it and are not tried.
 pub fn run(probe: &Probe) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for step in steps::all(probe.model.as_deref()) {
+    for step in steps::all(probe) {
         let limit = match step.work {
             Work::Gpu => probe.limit,
             Work::Import | Work::Load => probe.long_limit,

@@ -2,10 +2,11 @@
 //! that the step does not apply here.
 
 use std::ffi::OsString;
-use std::path::Path;
 use std::time::Duration;
 
-use super::Probe;
+use trellis_core::Model;
+
+use super::{Probe, trellis2};
 
 /// A step.
 pub(super) struct Step {
@@ -107,38 +108,47 @@ pub(super) fn stack_before(limit: Duration) -> String {
     )
 }
 
-/// All steps; that of the model only if there is one.
-pub(super) fn all(model: Option<&Path>) -> Vec<Step> {
-    let step = |name, program: String| Step {
+fn step(name: &'static str, program: &str) -> Step {
+    Step {
         name,
-        program,
+        program: program.to_owned(),
         work: Work::Import,
-    };
-    let on_gpu = |name, program: &str| Step {
+    }
+}
+
+fn on_gpu(name: &'static str, program: &str) -> Step {
+    Step {
         name,
         program: format!("{NEEDS_GPU}{program}"),
         work: Work::Gpu,
-    };
+    }
+}
+
+/// All steps for the models of the environment; that of the model folder only if there is one.
+pub(super) fn all(probe: &Probe) -> Vec<Step> {
+    let mut steps = vec![step("torch", TORCH), on_gpu("matrix product", MATMUL)];
+    if probe.models.is_empty() || probe.models.contains(&Model::TrellisImageLarge) {
+        steps.extend(of_trellis(probe.model.is_some()));
+    }
+    if probe.models.contains(&Model::Trellis2) {
+        steps.extend(of_trellis2());
+    }
+    steps
+}
+
+fn of_trellis(with_the_model: bool) -> Vec<Step> {
+    let xformers = "import xformers.ops\nprint(f'xformers: {xformers.__version__}')\n";
+    let spconv = "import spconv.pytorch\nprint(f'spconv: {spconv.__version__}')\n";
+    let kaolin = "import kaolin\nprint(f'kaolin: {kaolin.__version__}')\n";
     let mut steps = vec![
-        step("torch", TORCH.to_owned()),
-        step(
-            "xformers",
-            "import xformers.ops\nprint(f'xformers: {xformers.__version__}')\n".to_owned(),
-        ),
-        step(
-            "spconv",
-            "import spconv.pytorch\nprint(f'spconv: {spconv.__version__}')\n".to_owned(),
-        ),
-        step(
-            "kaolin",
-            "import kaolin\nprint(f'kaolin: {kaolin.__version__}')\n".to_owned(),
-        ),
-        on_gpu("matrix product", MATMUL),
+        step("xformers", xformers),
+        step("spconv", spconv),
+        step("kaolin", kaolin),
         on_gpu("attention", ATTENTION),
         on_gpu("sparse convolution", SPARSE),
-        step("TRELLIS", TRELLIS.to_owned()),
+        step("TRELLIS", TRELLIS),
     ];
-    if model.is_some() {
+    if with_the_model {
         steps.push(Step {
             name: "pipeline",
             program: PIPELINE.to_owned(),
@@ -146,4 +156,16 @@ pub(super) fn all(model: Option<&Path>) -> Vec<Step> {
         });
     }
     steps
+}
+
+/// Its model folder is not loaded: its own loader would ask a hub for what is not needed, and leaves what does not fit random.
+fn of_trellis2() -> Vec<Step> {
+    vec![
+        on_gpu("attention of TRELLIS.2", trellis2::ATTENTION),
+        on_gpu("Triton", trellis2::TRITON),
+        on_gpu("FlexGEMM", trellis2::FLEX_GEMM),
+        on_gpu("CuMesh", trellis2::CUMESH),
+        on_gpu("o-voxel", trellis2::O_VOXEL),
+        step("TRELLIS.2", trellis2::TRELLIS2),
+    ]
 }

@@ -57,13 +57,76 @@ fn machine(version: &str, gpus: Vec<Gpu>) -> Machine {
     }
 }
 
+fn checked(machine: &Machine, models: &[Model], target: Target) -> Vec<Finding> {
+    let wanted = gpu::Wanted {
+        capability: BLACKWELL,
+        cuda: &Pins::embedded().cuda,
+        models,
+    };
+    gpu::check(machine, &wanted, target)
+}
+
 fn judged(machine: &Machine) -> String {
-    lines(&gpu::check(
-        machine,
-        BLACKWELL,
-        &Pins::embedded().cuda,
-        Target::Anywhere,
-    ))
+    lines(&checked(machine, &[], Target::Anywhere))
+}
+
+/// What a card can do of TRELLIS.2, and whether TRELLIS-image-large beside it has something to say too.
+#[test]
+fn a_card_is_told_the_resolutions_that_it_can_do() {
+    let said = |gib: u64, models: &[Model]| {
+        let gpu = Gpu {
+            memory_bytes: (gib << 30) - (300 << 20),
+            free_bytes: (gib << 30) - (400 << 20),
+            ..laptop()
+        };
+        let findings = checked(&machine("580.65", vec![gpu]), models, Target::Here);
+        let of_memory = ["gpu_for_trellis2", "gpu_too_small", "gpu_low_vram"];
+        let found = findings
+            .iter()
+            .filter(|finding| of_memory.contains(&finding.kind));
+        found.map(|finding| finding.message.clone()).collect::<Vec<_>>()
+    };
+    let second = [Model::Trellis2];
+    for (gib, expected) in [
+        (
+            6,
+            "has 5.7 GiB, and TRELLIS.2 needs 7.1 GiB even in its low-VRAM mode",
+        ),
+        (
+            8,
+            "has 7.7 GiB: TRELLIS.2 runs in low-VRAM mode, which it takes by itself, at 512 and 1024",
+        ),
+        (
+            24,
+            "has 23.7 GiB: TRELLIS.2 runs with all models on it at 512, in low-VRAM mode, which it takes by itself, at \
+             1024 and 1536",
+        ),
+        (
+            80,
+            "has 79.7 GiB: TRELLIS.2 runs with all models on it at 512 and 1024, in low-VRAM mode, which it takes by \
+             itself, at 1536",
+        ),
+        (
+            140,
+            "has 139.7 GiB: TRELLIS.2 runs with all models on it at 512, 1024 and 1536",
+        ),
+    ] {
+        assert_eq!(said(gib, &second), [expected]);
+    }
+    let held = Gpu {
+        free_bytes: 2 << 30,
+        ..laptop()
+    };
+    let findings = checked(&machine("580.65", vec![held]), &second, Target::Here);
+    let occupied = findings.iter().find(|finding| finding.kind == "gpu_occupied");
+    assert_eq!(
+        occupied.unwrap().message,
+        "has 2.0 GiB free, and TRELLIS.2 needs 7.1 GiB even in its low-VRAM mode"
+    );
+    let both = said(8, &Model::ALL);
+    assert_eq!(both.len(), 2, "{both:?}");
+    assert_eq!(both[1], "has 7.7 GiB: TRELLIS fits in its low-VRAM mode only");
+    assert_eq!(said(24, &[]), [""; 0]);
 }
 
 #[test]
@@ -95,12 +158,7 @@ fn a_card_that_others_use() {
         persistent: Some(true),
         ..laptop()
     };
-    let findings = gpu::check(
-        &machine("580.65", vec![gpu]),
-        BLACKWELL,
-        &Pins::embedded().cuda,
-        Target::Anywhere,
-    );
+    let findings = checked(&machine("580.65", vec![gpu]), &[], Target::Anywhere);
     let occupied = findings
         .iter()
         .find(|finding| finding.kind == "gpu_occupied")
@@ -370,7 +428,7 @@ fn without_a_card_trellis_cannot_run_here_but_an_environment_can_be_checked() {
         libcuda: None,
         closed_nodes: Vec::new(),
     };
-    let level = |target| gpu::check(&machine, BLACKWELL, &Pins::embedded().cuda, target)[0].level;
+    let level = |target| checked(&machine, &[], target)[0].level;
     assert_eq!(
         (level(Target::Here), level(Target::Anywhere)),
         (Level::Error, Level::Warn)

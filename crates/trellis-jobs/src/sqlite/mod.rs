@@ -39,9 +39,9 @@ use crate::folders::create_durably;
 use crate::rules::Command;
 use crate::wakes::Wakes;
 use crate::{
-    Applied, CacheKey, Changes, Claim, ClaimFilter, Delivery, JobQuery, JobStore, KeptLatents, NewJob,
-    NextDelivery, Owner, Page, Settled, StoreError, StoreStats, StoredJob, Submitted, WaitingDeliveries,
-    WorkerName,
+    Applied, CacheKey, Changes, Claim, ClaimFilter, Delivery, Gives, JobQuery, JobStore, KeptLatents, NewJob,
+    NextDelivery, Owner, Page, Settled, StoreError, StoreStats, StoredJob, Submitted, Takes,
+    WaitingDeliveries, WholeJob, WorkerName,
 };
 
 /// The embedded job store. Clones share it.
@@ -102,15 +102,6 @@ impl SqliteStore {
             restore::restore(db, &docket).map(|restored| (restored, None))
         })
         .await
-    }
-
-    /// Jobs in the order of their submission with all that is kept of them, at most `limit` after that number.
-    pub(crate) async fn wholes(
-        &self,
-        after: i64,
-        limit: u32,
-    ) -> Result<Vec<(i64, crate::WholeJob)>, StoreError> {
-        self.read(move |db| whole::wholes(db, after, limit)).await
     }
 
     /// Writes; those who wait for what changed are woken after the commit.
@@ -181,6 +172,24 @@ fn durability(command: &Command) -> Durability {
         | Command::CancelOrDelete { .. }
         | Command::Edit { .. }
         | Command::Delete => Durability::Now,
+    }
+}
+
+#[async_trait::async_trait]
+impl Gives for SqliteStore {
+    async fn wholes(&self, after: i64, limit: u32) -> Result<Vec<(i64, WholeJob)>, StoreError> {
+        self.read(move |db| whole::wholes(db, after, limit)).await
+    }
+}
+
+#[async_trait::async_trait]
+impl Takes for SqliteStore {
+    async fn take(&self, job: &WholeJob) -> Result<bool, StoreError> {
+        let job = job.clone();
+        self.write(Durability::Now, move |db| {
+            whole::take(db, &job).map(|taken| (taken, None))
+        })
+        .await
     }
 }
 

@@ -1,10 +1,14 @@
-//! Reads jobs with all that is kept of them, in the order of their submission.
+//! Reads jobs with all that is kept of them, in the order of their submission, and writes such a job.
 
 use rusqlite::{Connection, params};
-use trellis_core::JobId;
+use trellis_core::{JobId, JobState, WebhookState};
 
-use super::rows::{parsed, stored};
-use crate::{StoreError, WholeJob};
+use super::claim::measure;
+use super::restore::restore;
+use super::rows::{Numbered, parsed, record, stored};
+use super::write::put_file;
+use crate::docket::Docket;
+use crate::{Delivered, StoreError, WholeJob};
 
 /// At most `limit` jobs after that number, each with its own.
 pub(super) fn wholes(
@@ -34,4 +38,39 @@ pub(super) fn wholes(
         jobs.push((number, whole));
     }
     Ok(jobs)
+}
+
+/// Writes the job as it was, unless there is one of its name: `false`.
+pub(super) fn take(connection: &Connection, whole: &WholeJob) -> Result<bool, StoreError> {
+    let docket = Docket {
+        stored: whole.stored.clone(),
+        idempotency: whole.idempotency.clone(),
+    };
+    if !restore(connection, &docket)? {
+        return Ok(false);
+    }
+    let job = &whole.stored.job;
+    let webhook = job.webhook.as_ref();
+    connection
+        .prepare_cached(
+            "UPDATE jobs SET charged = ?2, needs = ?3, webhook_state = ?4, webhook_problem = ?5 WHERE id = ?1",
+        )?
+        .execute(params![
+            job.id.to_string(),
+            whole.charged,
+            whole.needs,
+            webhook.and_then(|webhook| webhook.state).map(WebhookState::name),
+            webhook.and_then(|webhook| webhook.problem.clone()),
+        ])?;
+    // A preview of a job without a result is in no docket.
+    if let Some(Numbered { number, .. }) = record(connection, job.id)?
+        && job.state != JobState::Succeeded
+    {
+        for (position, (artifact, key)) in job.artifacts.iter().zip(&whole.stored.artifacts).enumerate() {
+            let (artifact, key) = (artifact.clone(), key.clone());
+            put_file(connection, number, position, &Delivered { artifact, key })?;
+        }
+        measure(connection, number)?;
+    }
+    Ok(true)
 }

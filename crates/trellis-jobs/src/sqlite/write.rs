@@ -316,7 +316,7 @@ fn thin(connection: &Connection, number: i64) -> Result<(), StoreError> {
 }
 
 /// Lists a file of a job; of those with one name the last.
-fn put_file(
+pub(super) fn put_file(
     connection: &Connection,
     number: i64,
     position: usize,

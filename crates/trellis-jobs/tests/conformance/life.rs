@@ -12,8 +12,8 @@ use super::Fixture;
 use super::kit::{LEASE, at, claim, file, new_job, outcome, outcome_of, step, worker};
 use crate::rules::Command;
 use crate::{
-    Applied, CacheKey, Heartbeat, JobQuery, JobStore, NewJob, Owner, Recovered, Seen, StoreError, StoreStats,
-    StoredJob,
+    Applied, CacheKey, Heartbeat, JobQuery, JobStore, Lease, NewJob, Owner, Recovered, Seen, StoreError,
+    StoreStats, StoredJob,
 };
 
 fn states(job: &Job) -> Vec<(JobState, u32)> {
@@ -126,6 +126,27 @@ pub async fn a_job_keeps_the_trace_that_it_belongs_to<F: Fixture>() {
             traceparent
         );
     }
+}
+
+/// The first answer was lost; the result must not be taken for one that nobody wants.
+pub async fn a_success_that_is_told_again_is_the_same_success<F: Fixture>() {
+    let place = F::new().await;
+    let store = place.store();
+    let id = store.submit(new_job(1)).await.unwrap().job.id;
+    let held = claim(&*store, "a", 2).await.unwrap();
+    store.succeed(&held.lease, at(3), outcome(&held)).await.unwrap();
+    let before = store.find(id).await.unwrap();
+    let told = store.events(Some(id), 0, 100).await.unwrap();
+    store.succeed(&held.lease, at(4), outcome(&held)).await.unwrap();
+    assert_eq!(store.find(id).await.unwrap(), before);
+    assert_eq!(store.events(Some(id), 0, 100).await.unwrap(), told);
+    // The attempt before has not succeeded.
+    let earlier = Lease {
+        attempt: held.lease.attempt - 1,
+        ..held.lease.clone()
+    };
+    let late = store.succeed(&earlier, at(5), outcome(&held)).await;
+    assert!(matches!(late, Err(StoreError::LeaseLost { .. })), "{late:?}");
 }
 
 pub async fn a_lapsed_lease_is_taken_back_and_given_up_after_three<F: Fixture>() {

@@ -15,6 +15,7 @@ use crate::{BlobStore, JobStore};
 
 pub mod blobs;
 pub mod edits;
+pub mod forgetful;
 pub mod kit;
 pub mod life;
 pub mod model;
@@ -129,6 +130,7 @@ macro_rules! job_store_conformance {
             submissions_at_the_same_time_with_one_key_make_one_job,
             a_job_keeps_the_trace_that_it_belongs_to,
             a_lapsed_lease_is_taken_back_and_given_up_after_three,
+            a_success_that_is_told_again_is_the_same_success,
             a_server_that_dies_with_several_jobs_is_charged_to_none_of_them,
             a_heartbeat_keeps_the_lease,
             a_restarted_worker_gets_its_jobs_back_at_once_and_no_other,

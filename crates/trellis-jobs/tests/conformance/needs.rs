@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
-use trellis_core::{Format, JobId};
+use trellis_core::{Format, JobId, Sha256};
 
 use super::Fixture;
 use super::kit::{LEASE, at, every_choice, new_job, worker};
@@ -39,6 +39,13 @@ fn closure(name: &str) -> Needs {
     }
 }
 
+fn decoded_by(name: &str) -> Needs {
+    Needs {
+        decoder: Some(Sha256::of(name)),
+        ..Needs::default()
+    }
+}
+
 pub async fn a_job_is_left_to_whoever_has_what_it_needs<F: Fixture>() {
     let place = F::new().await;
     let store = place.store();
@@ -56,6 +63,8 @@ pub async fn a_job_is_left_to_whoever_has_what_it_needs<F: Fixture>() {
         (3, stl),
         (4, vram(8)),
         (5, Needs::default()),
+        (6, decoded_by("b")),
+        (7, decoded_by("a")),
     ] {
         store.submit(needing(n, "ada", needs)).await.unwrap();
     }
@@ -63,13 +72,14 @@ pub async fn a_job_is_left_to_whoever_has_what_it_needs<F: Fixture>() {
         formats: Some(vec![Format::Glb]),
         vram_bytes: Some(16 << 30),
         closures: Some(vec!["a".to_owned()]),
+        decoders: Some(vec![Sha256::of("a")]),
     };
     let store = place.opened_again().await;
-    for n in [4, 5] {
+    for n in [4, 5, 7] {
         assert_eq!(claimed(&*store, &small).await, Some(new_job(n).id), "{n}");
     }
     assert_eq!(claimed(&*store, &small).await, None);
-    for n in [1, 2, 3] {
+    for n in [1, 2, 3, 6] {
         assert_eq!(
             claimed(&*store, &Ability::default()).await,
             Some(new_job(n).id),
@@ -110,6 +120,7 @@ fn needs() -> impl Strategy<Value = Needs> {
         formats,
         vram_bytes,
         closure: closure.map(|which| ["a", "b"][which].to_owned()),
+        decoder: None,
     })
 }
 
@@ -124,6 +135,7 @@ fn ability() -> impl Strategy<Value = Ability> {
             formats,
             vram_bytes,
             closures: closure.map(|which| vec![["a", "b", "c"][which].to_owned()]),
+            decoders: None,
         })
 }
 

@@ -1,12 +1,14 @@
 //! What gets in, what does not, and what is left behind.
 
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
 use trellis_core::{BackendChoice, Format, JobState, ParamsPatch, WebhookEvent};
-use trellis_jobs::{Asked, BlobKey, BlobStore, JobStore, Owner, StoreError, SubmitError, Terms};
+use trellis_jobs::conformance::forgetful::Forgetful;
+use trellis_jobs::{Asked, BlobKey, BlobStore, JobStore, Jobs, Owner, StoreError, SubmitError, Terms};
 
 use crate::kit::{Place, Submission, picture, submit, webhook};
 
@@ -115,6 +117,28 @@ async fn what_cannot_be_used_is_refused_and_leaves_nothing() {
         assert_eq!(error.kind(), kind);
         assert!(!error.advice().is_empty());
     }
+}
+
+/// The database did it and could not say so: the job is there, and its pictures with it.
+#[tokio::test]
+async fn pictures_stay_where_nobody_knows_whether_the_job_was_accepted() {
+    let place = Place::new();
+    let jobs = Jobs {
+        store: Arc::new(Forgetful::new(Arc::new(place.store.clone()), 1)),
+        ..place.jobs()
+    };
+    let lost = submit(&jobs, of(vec![picture(4)]), keyed("key", ""))
+        .await
+        .unwrap_err();
+    assert_eq!(lost.kind(), "database_unavailable");
+    // Asked again, it answers with the same job, and only that one's pictures are kept.
+    let again = submit(&jobs, of(vec![picture(4)]), keyed("key", ""))
+        .await
+        .unwrap();
+    assert!(again.replayed);
+    let id = again.job.id;
+    assert_eq!(place.blobs.jobs().await.unwrap(), [id]);
+    assert_eq!(place.blobs.get(&BlobKey::input(id, 0)).await.unwrap(), picture(4));
 }
 
 fn keyed(key: &str, owner: &str) -> Terms {

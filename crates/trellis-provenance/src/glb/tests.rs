@@ -19,6 +19,7 @@ fn record(seed: u32) -> Provenance {
         },
         python_env: None,
         model_lock: None,
+        tuning: None,
         gpu: None,
         non_commercial: Vec::new(),
     }

@@ -25,6 +25,7 @@ fn provenance() -> Provenance {
             pin: Pin::Unpinned { sha256: None },
         }),
         model_lock: Some(Sha256::from([0x33; 32])),
+        tuning: Some(Sha256::from([0x44; 32])),
         gpu: Some(GpuUsed {
             name: "NVIDIA GeForce RTX 5090".to_owned(),
             capability: "12.0".to_owned(),

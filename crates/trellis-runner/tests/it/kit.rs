@@ -363,14 +363,13 @@ impl Place {
     }
 
     pub(crate) fn run(&self, settings: RunnerSettings) -> Running {
+        self.run_on(Arc::new(self.store.clone()), settings)
+    }
+
+    /// With another way to its store.
+    pub(crate) fn run_on(&self, store: Arc<dyn JobStore>, settings: RunnerSettings) -> Running {
         let registry = Registry::new(self.backends.clone());
-        let mut runner = Runner::new(
-            Arc::new(self.store.clone()),
-            self.blobs.clone(),
-            registry,
-            self.origin(),
-            settings,
-        );
+        let mut runner = Runner::new(store, self.blobs.clone(), registry, self.origin(), settings);
         if let Some(maker) = &self.previews {
             runner = runner.with_previews(maker.clone());
         }

@@ -1,6 +1,9 @@
 //! What is said of a result, and that later jobs find it.
 
+use std::sync::Arc;
+
 use trellis_core::{JobState, Sha256};
+use trellis_jobs::conformance::forgetful::Forgetful;
 use trellis_provenance::{Statement, glb};
 
 use crate::kit::{GLB, Place, Script};
@@ -87,4 +90,23 @@ async fn a_glb_that_cannot_be_read_fails_the_job() {
     assert!(job.artifacts.is_empty() && job.statement.is_none());
     assert!(place.artifact(job.id, "model.glb").await.is_none());
     runner.stop().await;
+}
+
+/// The store writes that the job has succeeded, and its answer is lost: once, and each time that it is asked.
+#[tokio::test]
+async fn a_result_stays_where_nobody_knows_whether_it_was_recorded() {
+    for lost in [1, 100] {
+        let place = Place::new();
+        let store = Forgetful::new(Arc::new(place.store.clone()), lost);
+        let runner = place.run_on(Arc::new(store), place.settings());
+        let id = place.submit(Script::Bytes).await;
+        assert_eq!(place.ended(id).await.state, JobState::Succeeded);
+        runner.stop().await;
+        assert_eq!(place.scratch(), 0, "the attempt has ended");
+        let file = place.artifact(id, "model.glb").await.unwrap();
+        let bytes = place.blobs.get(&file.key).await.unwrap();
+        assert_eq!(Sha256::of(&bytes), file.artifact.sha256);
+        let stated = place.statement(id).await.unwrap();
+        assert!(place.blobs.get(&stated.key).await.is_ok());
+    }
 }

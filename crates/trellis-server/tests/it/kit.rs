@@ -175,6 +175,7 @@ impl Kit {
                 staging: Staging::new(wishes.staged_bytes),
                 heavy_work: wishes.heavy_work,
             },
+            here: Registry::clone(&registry),
             registry,
             limits: wishes.limits,
             version: "1.2.3".to_owned(),

@@ -106,6 +106,30 @@ async fn what_was_committed_unheard_is_done_once() {
     assert_eq!(proxy.broken(), 6);
 }
 
+/// The connection breaks after the commit was sent, and none can be made again: the caller is told that the change may have
+/// been made. Of one that never reached the database it is told that it was not.
+#[tokio::test]
+async fn a_commit_that_nobody_answers_for_may_be_done() {
+    if skipped() {
+        return;
+    }
+    let place = Place::with(Clock::Callers).await;
+    let proxy = Proxy::start(place.sockets()).await;
+    let store = place.through(&proxy).await;
+    proxy.close_after_next_commit();
+    let (unheard, unsent) = tokio::join!(store.submit(new_job(1)), async {
+        while proxy.broken() == 0 {
+            tokio::task::yield_now().await;
+        }
+        store.submit(new_job(2)).await
+    });
+    let (unheard, unsent) = (unheard.unwrap_err(), unsent.unwrap_err());
+    assert!(unheard.may_be_done(), "{unheard:?}");
+    assert!(!unsent.may_be_done(), "{unsent:?}");
+    assert_eq!(place.store.stats().await.unwrap().queued, 1);
+    assert!(place.store.get(new_job(1).id).await.is_ok());
+}
+
 /// Somebody hangs in the middle of a transaction, with a lock on the job whose turn it is.
 #[tokio::test]
 async fn a_job_that_somebody_holds_keeps_nobody_from_the_others() {

@@ -43,6 +43,13 @@ impl Empty {
         client.batch_execute(statement).await.unwrap();
     }
 
+    /// The first column of what its administrator is answered.
+    pub(crate) async fn texts(&self, statement: &str) -> Vec<String> {
+        let client = client(&self.server, &self.database).await;
+        let rows = client.query(statement, &[]).await.unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
     /// The number that a statement finds.
     pub(crate) async fn number(&self, statement: &str) -> i64 {
         let client = client(&self.server, &self.database).await;
@@ -113,6 +120,11 @@ impl Place {
     /// Has the database's administrator do something.
     pub(crate) async fn execute(&self, statement: &str) {
         self.empty.execute(statement).await;
+    }
+
+    /// The first column of what the database's administrator is answered.
+    pub(crate) async fn texts(&self, statement: &str) -> Vec<String> {
+        self.empty.texts(statement).await
     }
 
     /// Locks the row of a job until this is dropped.

@@ -11,3 +11,4 @@ mod proxy;
 mod schema;
 mod server;
 mod twins;
+mod upgrade;

@@ -19,6 +19,8 @@ pub(crate) struct Proxy {
 #[derive(Default)]
 struct State {
     armed: AtomicBool,
+    /// Whether it lets nobody through any more once it broke.
+    closes: AtomicBool,
     broken: AtomicU32,
 }
 
@@ -31,6 +33,9 @@ impl Proxy {
         let ours = state.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
+                if ours.closes.load(Ordering::SeqCst) && ours.broken.load(Ordering::SeqCst) > 0 {
+                    continue;
+                }
                 let server = UnixStream::connect(&socket).await.unwrap();
                 tokio::spawn(carry(client, server, ours.clone()));
             }
@@ -41,6 +46,12 @@ impl Proxy {
     /// The next commit arrives, and its answer does not.
     pub(crate) fn break_after_next_commit(&self) {
         self.state.armed.store(true, Ordering::SeqCst);
+    }
+
+    /// The same, and nobody reaches the database this way any more.
+    pub(crate) fn close_after_next_commit(&self) {
+        self.state.closes.store(true, Ordering::SeqCst);
+        self.break_after_next_commit();
     }
 
     /// How many connections were broken so.

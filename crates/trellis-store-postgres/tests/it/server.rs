@@ -109,7 +109,7 @@ impl Server {
 }
 
 /// The folder of PostgreSQL's programs, the newest there is. Debian keeps them out of `PATH`.
-fn programs() -> Option<PathBuf> {
+pub(crate) fn programs() -> Option<PathBuf> {
     let mut versions: Vec<(u32, PathBuf)> = fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()

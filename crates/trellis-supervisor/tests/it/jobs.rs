@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::{Backend, Latents};
-use trellis_core::{Format, GenerateError, Model, ParamsPatch, Stage, WorkerState};
+use trellis_core::{Format, GenerateError, Model, ParamsPatch, Sha256, Stage, WorkerState};
 use trellis_supervisor::TrellisBackend;
 
 use crate::kit::{Kit, bytes, model, quick, request, settings, trellis2};
@@ -227,6 +227,9 @@ async fn two_workers_share_the_jobs() {
 async fn a_job_of_trellis_2_runs_in_a_worker_of_its_own() {
     let kit = trellis2(quick()).await;
     assert_eq!(kit.backend.model(), Some(Model::Trellis2));
+    assert_eq!(kit.backend.tuning(), None, "nothing was tuned yet");
+    // What FlexGEMM leaves there once it has timed its kernels.
+    std::fs::write(kit.folder.path().join("state/flex-gemm.json"), "{}").unwrap();
     assert_eq!(kit.backend.capabilities().name, "trellis2");
     assert!(!kit.backend.capabilities().formats.contains(&Format::GaussianPly));
     assert_eq!(kit.worker().name, "trellis2-0");
@@ -241,6 +244,7 @@ async fn a_job_of_trellis_2_runs_in_a_worker_of_its_own() {
     assert!(bytes(&output, Format::Glb).starts_with(b"glTF"));
     let timed = output.timings.stages.iter().map(|time| time.stage);
     assert_eq!(timed.collect::<Vec<_>>(), Stage::ALL);
+    assert_eq!(output.made_with.tuning, Some(Sha256::of("{}")));
     assert!(
         output.notes[0].contains("1024 in place of 1536"),
         "{:?}",

@@ -15,7 +15,7 @@ use trellis_core::{
 };
 use trellis_gpu::GpuChoice;
 use trellis_picture::Picture;
-use trellis_supervisor::{LaunchSettings, Limits, SupervisorSettings, TrellisBackend};
+use trellis_supervisor::{LaunchSettings, Limits, Shares, SupervisorSettings, TrellisBackend};
 
 /// A test that waits longer than this has found a hang.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -77,6 +77,7 @@ pub(crate) fn settings(folder: &Path, workers: u32, limits: Limits) -> Superviso
             warm_up: false,
         },
         gpus: GpuChoice::Unchecked(workers),
+        shares: Shares::default(),
         limits,
     }
 }

@@ -47,7 +47,7 @@ def initial_seed() -> int:
     return _seed
 
 
-def tensor(rows: list[list[Any]]) -> Any:
+def tensor(rows: list[list[Any]], device: Any = None) -> Any:
     from trellis.arrays import Rows
 
     return Rows(rows)

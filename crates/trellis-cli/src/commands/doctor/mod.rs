@@ -108,7 +108,13 @@ pub(crate) fn run(args: &DoctorArgs, context: &Context<'_>) -> Result<Exit, CliE
         None => Target::Here,
         Some(_) => Target::Anywhere,
     };
-    report.add(gpu::check(&machine, capability, &pins.cuda, target));
+    let wanted = gpu::Wanted {
+        capability,
+        cuda: &pins.cuda,
+        models: &report.models,
+    };
+    let of_gpu = gpu::check(&machine, &wanted, target);
+    report.add(of_gpu);
     if environment.is_some() {
         let judged = variables::check(&|name| variable(context, name), capability, &report.models);
         report.add(judged);
@@ -131,7 +137,9 @@ pub(crate) fn run(args: &DoctorArgs, context: &Context<'_>) -> Result<Exit, CliE
     report.add(host::check(&host));
     if args.probe {
         let model = model.and_then(|checked| checked.folder);
-        report.add(probe::run(&probe_of(args, environment.as_ref(), model, context)?));
+        let mut asked = probe_of(args, environment.as_ref(), model, context)?;
+        asked.models.clone_from(&report.models);
+        report.add(probe::run(&asked));
     }
     report.look(looked);
     conclude(&report, args)
@@ -217,6 +225,7 @@ fn probe_of(
     let limit = Duration::from_secs(args.probe_seconds);
     Ok(Probe {
         python,
+        models: Vec::new(),
         model,
         limit,
         long_limit: limit.saturating_mul(LONG_FACTOR),

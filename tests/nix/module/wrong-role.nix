@@ -1,0 +1,7 @@
+{
+  services.trellis-server = {
+    enable = true;
+    backend = "relief";
+    role = "worker";
+  };
+}
