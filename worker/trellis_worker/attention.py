@@ -1,8 +1,8 @@
 """Which library attends in the flows: the named one is tried at their shapes before TRELLIS is imported.
 
 TRELLIS takes the library that the environment names, whether it works on this GPU or not, and the first job
-finds out. Here it takes a few milliseconds: the named one stays if its answer is that of torch's own attention.
-Where it fails, or none is named, the fastest takes its place of those whose answer is.
+finds out. Here it takes a few milliseconds: the named one stays if its answer is that of torch's own
+attention. Where it fails, or none is named, the fastest takes its place of those whose answer is.
 """
 
 from __future__ import annotations
