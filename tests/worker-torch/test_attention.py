@@ -107,6 +107,15 @@ class Settled(unittest.TestCase):
         _, variables = self.settled({"flash_attn": flash()}, **given)
         self.assertEqual(variables, given)
 
+    def test_a_trial_that_cannot_be_made_keeps_nothing_from_loading(self) -> None:
+        with (
+            mock.patch.object(attention, "_asked", side_effect=RuntimeError("out of memory")),
+            self.assertLogs("trellis_worker.attention", "WARNING") as logged,
+        ):
+            said = attention.settle(torch, SimpleNamespace(type="cuda"), MODEL)
+        self.assertEqual(said, [])
+        self.assertIn("out of memory", logged.output[0])
+
     def test_without_a_gpu_nothing_is_asked(self) -> None:
         self.assertEqual(attention.settle(torch, torch.device("cpu"), MODEL), [])
 

@@ -44,14 +44,11 @@ def settle(torch: Any, device: Any, model: str, lengths: tuple[int, ...] = LENGT
     if device.type != "cuda" or (named and named not in LIBRARIES):
         # One that somebody chose and that is unknown here: theirs.
         return []
-    asked = _asked(torch, device, SHAPES[model], lengths)
-    answers: dict[str, Answer] = {}
-    others = [name for name in LIBRARIES if name != named]
-    for names in ([named], others) if named else (others,):
-        for name in names:
-            _try(torch, name, asked, lengths, answers)
-        if answers:
-            break
+    try:
+        answers = _answers(torch, named, _asked(torch, device, SHAPES[model], lengths), lengths)
+    except Exception as error:  # noqa: BLE001 a trial never keeps models from being loaded
+        log.warning("libraries for attention were not tried: %s", error)
+        return []
     if not answers:
         log.warning("no library for attention works on this GPU")
         return []
@@ -61,6 +58,20 @@ def settle(torch: Any, device: Any, model: str, lengths: tuple[int, ...] = LENGT
             os.environ[variable] = chosen
     best = answers[chosen]
     return [f"attention: {chosen}, {best.ms:.2f} ms, {best.off:.1e} from torch's own"]
+
+
+def _answers(
+    torch: Any, named: str | None, asked: tuple[Any, Any, Any], lengths: tuple[int, ...]
+) -> dict[str, Answer]:
+    """What the named library did, or where it is not right, what the others did that are."""
+    answers: dict[str, Answer] = {}
+    others = [name for name in LIBRARIES if name != named]
+    for names in ([named], others) if named else (others,):
+        for name in names:
+            _try(torch, name, asked, lengths, answers)
+        if answers:
+            break
+    return answers
 
 
 def _try(
