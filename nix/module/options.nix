@@ -138,7 +138,7 @@ in
       default = null;
       example = "/run/trellis-server.sock";
       description = ''
-        Unix socket to listen on in place of `host` and `port`, for a proxy on this machine. systemd makes it, for
+        Unix socket to listen on instead of `host` and `port`, for a proxy on this machine. systemd makes it, for
         root and `socketGroup` alone; no keys are needed then. Not inside of `/run/trellis-server`, which is the
         service's own.
       '';
@@ -189,7 +189,7 @@ in
       default = "auto";
       example = "relief";
       description = ''
-        Which backend works. `auto` takes every one that is there, the best first. `relief` is the
+        Which backend does the work. `auto` uses every one available, the best first. `relief` is the
         embedded preview: no GPU, nothing unfree, and the service is locked up more tightly.
       '';
     };
@@ -252,8 +252,8 @@ in
       default = "balanced";
       example = "exact";
       description = ''
-        How near TRELLIS stays to its own code where a job does not say `quality`: `exact` is that code,
-        `balanced` does the same sooner, `draft` is soonest and loses detail.
+        How close TRELLIS stays to its own code where a job does not set `quality`: `exact` is that code,
+        `balanced` does the same faster, `draft` is fastest and loses detail.
       '';
     };
 

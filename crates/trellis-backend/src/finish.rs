@@ -227,7 +227,7 @@ fn copied(path: &Path, scratch: &Path) -> Result<KeptLatents, Failure> {
 /// Whether it can be delivered.
 fn read(format: Format, name: &str, source: &mut (impl Read + Seek), size: u64) -> Result<(), Failure> {
     look(format, source, size).map_err(|unfit| {
-        error!(%name, error = &unfit as &dyn std::error::Error, "a file of the backend is not delivered");
+        error!(%name, error = &unfit as &dyn std::error::Error, "a file from the backend is not delivered");
         unfit.failure(name)
     })
 }
@@ -329,26 +329,26 @@ fn subject(file: &FinishedFile) -> Subject {
 }
 
 fn unreadable(cause: &io::Error) -> Failure {
-    error!(%cause, "a file of the backend cannot be read");
-    internal("a file of the backend cannot be read")
+    error!(%cause, "a file from the backend cannot be read");
+    internal("a file from the backend cannot be read")
 }
 
 fn unstamped(name: &str, error: &GlbError) -> Failure {
     if let GlbError::Io { source } = error {
         return not_written(source);
     }
-    error!(%name, error = error as &dyn std::error::Error, "a file of the backend is not delivered");
+    error!(%name, error = error as &dyn std::error::Error, "a file from the backend is not delivered");
     internal(format!("`{name}` cannot be read: {error}"))
 }
 
 fn not_written(cause: &io::Error) -> Failure {
-    error!(%cause, "a file of the backend cannot be taken over");
+    error!(%cause, "a file from the backend cannot be stored");
     match cause.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Failure::new(
             FailureKind::StorageFull,
-            "no space to take the result over: the disk is full",
+            "no space to store the result: the disk is full",
         ),
-        _ => internal("the result cannot be taken over"),
+        _ => internal("the result cannot be stored"),
     }
 }
 

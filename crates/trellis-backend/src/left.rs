@@ -21,7 +21,7 @@ pub fn open_left(folder: &Path, path: &Path) -> Result<(File, u64), Failure> {
     let name = path.file_name().unwrap_or_default();
     let shown = plain_line(&name.to_string_lossy(), 100);
     let unreadable = |cause: io::Error| {
-        error!(%cause, "a file of the backend cannot be read");
+        error!(%cause, "a file from the backend cannot be read");
         internal(format!("the backend's file `{shown}` cannot be read"))
     };
     let parent = path
@@ -34,11 +34,7 @@ pub fn open_left(folder: &Path, path: &Path) -> Result<(File, u64), Failure> {
     }
     let path = parent.join(name);
     let what = what_it_is(&path).map_err(unreadable)?;
-    let not_a_file = |what| {
-        internal(format!(
-            "the backend left {what} in the place of the file `{shown}`"
-        ))
-    };
+    let not_a_file = |what| internal(format!("the backend left {what} in place of the file `{shown}`"));
     if let Some(what) = what {
         return Err(not_a_file(what));
     }
@@ -56,7 +52,7 @@ pub fn open_left(folder: &Path, path: &Path) -> Result<(File, u64), Failure> {
     if metadata.len() > MAX_FILE_BYTES {
         let (size, most) = (file_size(metadata.len()), file_size(MAX_FILE_BYTES));
         return Err(internal(format!(
-            "the backend's file `{shown}` has {size}; the limit is {most}"
+            "the backend's file `{shown}` is {size}; the limit is {most}"
         )));
     }
     Ok((file, metadata.len()))

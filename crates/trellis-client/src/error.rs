@@ -29,7 +29,7 @@ pub enum ClientError {
     #[error("{}", .0.message)]
     Refused(ServerProblem),
     /// The answer is not what `docs/http.md` says.
-    #[error("the answer{} is not understood: {reason}", .server.as_ref().map(|server| format!(" of {server}")).unwrap_or_default())]
+    #[error("cannot understand the answer{}: {reason}", .server.as_ref().map(|server| format!(" from {server}")).unwrap_or_default())]
     NotUnderstood { server: Option<String>, reason: String },
     /// A file cannot be written on this side.
     #[error("a downloaded file cannot be written: {reason}")]

@@ -41,5 +41,5 @@ fn refused(error: Errno) -> io::Error {
 }
 
 fn foreign() -> io::Error {
-    io::Error::other("something else is in the place of the file, such as a symbolic link or a pipe")
+    io::Error::other("something else is in place of the file, such as a symbolic link or a pipe")
 }

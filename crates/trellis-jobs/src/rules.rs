@@ -272,12 +272,12 @@ fn lapse(record: Record, max_attempts: u32, died: bool, alone: bool) -> Result<S
     }
     let attempts = counted(record.charged.into(), "attempt", "attempts");
     let message = if died {
-        format!("the server died in {attempts} at this job, while it worked on no other")
+        format!("the server died during {attempts} at this job while working on no other")
     } else {
-        format!("the server gave no sign of life in {attempts} at this job")
+        format!("the server was not heard from during {attempts} at this job")
     };
     let fix =
-        "look at the system's log for what ended the server, such as a lack of memory, then submit again";
+        "check the system log for what ended the server, such as running out of memory, then submit again";
     let failure = Failure {
         fix: fix.to_owned(),
         ..Failure::new(FailureKind::WorkerLost, message)

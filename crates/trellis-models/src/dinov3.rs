@@ -66,7 +66,7 @@ pub enum Dinov3Error {
         name: String,
         what: &'static str,
     },
-    #[error("what came of {} is another file than the published one: {found} in place of {expected}", path.display())]
+    #[error("the file converted from {} differs from the published one: {found} instead of {expected}", path.display())]
     Other {
         path: PathBuf,
         found: Sha256,
@@ -91,7 +91,7 @@ impl Dinov3Error {
     pub fn advice(&self) -> &'static str {
         match self {
             Self::Header { .. } | Self::Tensor { .. } | Self::Other { .. } => {
-                "download `model.safetensors` of timm/vit_large_patch16_dinov3_qkvb.lvd1689m once more"
+                "download `model.safetensors` of timm/vit_large_patch16_dinov3_qkvb.lvd1689m again"
             }
             Self::Io { .. } => "check the path, its permissions and the free space",
         }

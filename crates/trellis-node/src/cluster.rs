@@ -96,7 +96,7 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Announces this server and listens to the others until it stops. Says whether somebody wants it to begin no job.
+    /// Announces this server and listens to the others until it stops. Says whether it was told to start no new jobs.
     pub(crate) async fn run(
         self,
         about: impl Fn(bool) -> About + Send,
@@ -118,7 +118,7 @@ impl Cluster {
                         .any(|node| node.name == self.roster.name && node.drains);
                     self.roster.learn(nodes);
                     if rests.send_replace(drains) != drains {
-                        info!(drains, "somebody told this server whether to begin jobs");
+                        info!(drains, "this server was told whether to start new jobs");
                         // Told at once.
                         continue;
                     }
@@ -127,7 +127,7 @@ impl Cluster {
                     failing = true;
                     warn!(
                         error = &error as &dyn std::error::Error,
-                        "the other servers are not heard of"
+                        "cannot hear from the other servers"
                     );
                 }
                 Err(_) => {}

@@ -95,7 +95,7 @@ pub enum NodeError {
         source: InvalidKeyName,
     },
     /// The file has a key of that name.
-    #[error("`{}` has a key `{name}` already", path.display())]
+    #[error("`{}` already has a key `{name}`", path.display())]
     KeyExists { path: PathBuf, name: String },
     /// A key cannot be added to the file.
     #[error("cannot write the API keys to `{}`", path.display())]
@@ -109,8 +109,8 @@ pub enum NodeError {
         "{address} can be reached from other machines, and no API keys are set: anyone there could use the server"
     )]
     OpenToAll { address: SocketAddr },
-    /// The address for the figures alone cannot be listened on.
-    #[error("cannot listen on {address} for the figures (`metrics.listen`)")]
+    /// The address for metrics alone cannot be listened on.
+    #[error("cannot listen on {address} for metrics (`metrics.listen`)")]
     MetricsListen {
         address: SocketAddr,
         #[source]
@@ -123,9 +123,9 @@ pub enum NodeError {
         #[source]
         source: io::Error,
     },
-    /// An address for the figures that others reach.
+    /// An address for metrics that others reach.
     #[error(
-        "{address} (`metrics.listen`) can be reached from other machines, and anyone there could read the figures"
+        "{address} (`metrics.listen`) can be reached from other machines, and anyone there could read the metrics"
     )]
     MetricsOpenToAll { address: SocketAddr },
     /// The signing key cannot be read.

@@ -90,7 +90,7 @@ impl SharedStoreError {
     pub fn advice(&self) -> String {
         match self {
             Self::Address(AddressError::Password) => {
-                "leave it out of the URL, write it into a file that no other user may read, and name that with \
+                "leave it out of the URL, write it to a file that no other user may read, and name that file with \
                  `--store-password-file`"
             }
             Self::Address(_) => "name the database with a URL such as `postgres://trellis@db.example/trellis`",
@@ -106,12 +106,12 @@ impl SharedStoreError {
                         .unwrap_or_else(|| "let this user read the file".to_owned());
                 }
                 SecretFileError::NotAFile | SecretFileError::TooLarge => {
-                    "name a file with the password as its only line"
+                    "name a file that holds only the password, on one line"
                 }
             },
-            Self::Different { .. } => "give their users one password, or name a file with it with `--store-password-file`",
+            Self::Different { .. } => "give their users the same password, or name a file that holds it with `--store-password-file`",
             Self::Unusable { .. } => {
-                "look whether the database runs, lets this user in (`--store-password-file` names a file with the password) \
+                "check that the database runs, lets this user in (`--store-password-file` names a file with the password) \
                  and has a certificate for its name; `?sslmode=disable` at the end of the URL does without one on a network of your own"
             }
             Self::Alone { .. } => {
@@ -121,11 +121,11 @@ impl SharedStoreError {
                 "name a folder that all its servers reach, such as a mount, or S3-compatible storage with `--blobs`"
             }
             Self::OtherBlobs { .. } => {
-                "look whether it is mounted, and name the place that the other servers use with `--blobs`"
+                "check that it is mounted, and name the place that the other servers use with `--blobs`"
             }
             Self::InUse { .. } => "stop them, and run the command again 20 seconds later",
             Self::Undelivered { .. } => {
-                "start a server of it once more until they have arrived (`webhook` of the jobs says so), then stop it"
+                "start one of its servers again until they have arrived (`webhook` of the jobs says so), then stop it"
             }
             Self::NotShared => "name the store with `--store`",
             Self::NoNode { .. } => "`trellis nodes` lists them",

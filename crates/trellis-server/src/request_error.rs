@@ -205,7 +205,7 @@ impl RequestError {
     pub(crate) fn advice(&self) -> &'static str {
         match self {
             Self::RouteNotFound { .. } => "see `/docs` for what there is",
-            Self::MethodNotAllowed { .. } => "use a method that the `Allow` header of this answer lists",
+            Self::MethodNotAllowed { .. } => "use a method listed in this answer's `Allow` header",
             Self::ApiKeyMissing => {
                 "send the header `Authorization: Bearer KEY`; ask the person who runs the server for a key"
             }
@@ -213,31 +213,31 @@ impl RequestError {
                 "send `Authorization: Bearer KEY` with a key that is in the server's `auth.keys_file`"
             }
             Self::TooManyWrongKeys { .. } => {
-                "wait for the seconds of `Retry-After`, then send a right key; keys that worked from this address go on working"
+                "wait as many seconds as `Retry-After` says, then send a valid key; keys that have worked from this address still work"
             }
             Self::ScopeMissing { .. } => {
                 "use another key, or ask the person who runs the server to add the scope to this key's `scopes`"
             }
             Self::TooManyRequests { .. } => {
-                "wait for the seconds of `Retry-After`; to be told of a job's progress follow its events instead of asking again and again"
+                "wait as many seconds as `Retry-After` says; to watch a job's progress, follow its events instead of polling"
             }
             Self::TooManyAtOnce { .. } => {
-                "end some of this key's open requests, such as event streams, or have the operator raise `limits.connections`"
+                "close some of this key's open requests, such as event streams, or ask the operator to raise `limits.connections`"
             }
             Self::TooManyConnections => "try again later, or raise `limits.connections`",
             Self::TlsNeeded => "use an address that begins with `https://`",
             Self::TargetTooLong { .. } => "send a shorter path or query; see `/docs` for their forms",
             Self::HeadersTooLarge { .. } => "send fewer or shorter headers, cookies among them",
             Self::PreconditionFailed { .. } => {
-                "fetch it again for its present `ETag`, or leave the condition out; a job has none, for it only `*` matches"
+                "fetch it again for its current `ETag`, or leave the condition out; a job has none, so only `*` matches it"
             }
-            Self::HostMissing => "send one `Host` header, as HTTP/1.1 asks for",
+            Self::HostMissing => "send one `Host` header, as HTTP/1.1 requires",
             Self::HostNotAllowed { .. } => {
                 "use the server's address, or add the name to `listen.allowed_hosts`"
             }
             Self::CrossOrigin => "add the page's origin to `listen.allowed_origins`, if you trust it",
             Self::SessionElsewhere => {
-                "send an API key as `Authorization: Bearer KEY` in place of the session, which is for the server's own page"
+                "send an API key as `Authorization: Bearer KEY` instead of the session, which is for the server's own page"
             }
             Self::InvalidPath { .. } => "see `/docs` for the form of this path",
             Self::InvalidJobId(_) => "use the `id` of a job as the server wrote it",

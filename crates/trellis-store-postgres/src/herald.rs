@@ -89,7 +89,7 @@ impl Listener {
                 Ok((client, heard, driver)) => {
                     let first = ready.take();
                     if first.is_none() {
-                        info!("changes of other servers are heard of again");
+                        info!("listening for changes from other servers again");
                         self.elsewhere
                             .send_modify(|version| *version = version.wrapping_add(1));
                     }
@@ -99,7 +99,7 @@ impl Listener {
                         return;
                     }
                     drop(driver);
-                    warn!("the connection that hears of other servers' changes was lost");
+                    warn!("lost the connection that listens for changes from other servers");
                 }
                 Err(error) => match ready.take() {
                     Some(first) => {
@@ -109,7 +109,7 @@ impl Listener {
                     None => {
                         warn!(
                             error = &error as &dyn std::error::Error,
-                            "changes of other servers are not heard of"
+                            "cannot listen for changes from other servers"
                         );
                     }
                 },

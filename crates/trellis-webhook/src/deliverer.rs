@@ -183,7 +183,7 @@ impl Deliverer {
         self.observer.attempted(outcome);
         if let Err(error) = self.store.settle_delivery(delivery, settled).await {
             let error = &error as &dyn std::error::Error;
-            warn!(job = %delivery.event.job, error, "what became of a delivery cannot be written; it is sent once more");
+            warn!(job = %delivery.event.job, error, "the outcome of a delivery cannot be recorded; it is sent again");
         }
     }
 }

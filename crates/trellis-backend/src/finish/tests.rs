@@ -186,7 +186,7 @@ async fn what_is_not_a_file_ends_the_job() {
     let failure = ended.expect("it ends").unwrap_err();
     assert_eq!(
         failure.message,
-        "the backend left a pipe in the place of the file `model.glb`"
+        "the backend left a pipe in place of the file `model.glb`"
     );
 
     std::fs::remove_file(&path).unwrap();
@@ -194,7 +194,7 @@ async fn what_is_not_a_file_ends_the_job() {
     let target = tempfile::NamedTempFile::new().unwrap();
     std::os::unix::fs::symlink(target.path(), folder.path().join("model.glb.stamped")).unwrap();
     let failure = finished(folder.path(), files, &[Format::Glb]).await.unwrap_err();
-    assert_eq!(failure.message, "the result cannot be taken over");
+    assert_eq!(failure.message, "the result cannot be stored");
     assert_eq!(std::fs::read(target.path()).unwrap(), b"");
 }
 
@@ -212,7 +212,7 @@ async fn what_a_backend_must_not_do_is_named() {
         (vec![glb("../a.glb")], "the backend named a file `../a.glb`"),
         (
             vec![file(&outside)],
-            "the backend left a link in the place of the file `link.glb`",
+            "the backend left a link in place of the file `link.glb`",
         ),
         (
             vec![file(elsewhere.path())],

@@ -143,9 +143,7 @@ fn structure(document: &Document, buffer_bytes: u64) -> Result<(), Unfit> {
         let numbers = node.matrix.iter().chain(&node.translation).chain(&node.scale);
         // Not a number is not within either.
         if !numbers.copied().all(|number| number.abs() <= FARTHEST) {
-            return Err(implausible(
-                "a node moves or stretches its mesh beyond all measure",
-            ));
+            return Err(implausible("a node moves or scales its mesh much too far"));
         }
     }
     Ok(())

@@ -348,7 +348,7 @@ fn what_cannot_be_meant_is_a_failure_of_its_own() {
         Format::Glb,
         &stretched,
         FailureKind::ImplausibleResult,
-        "beyond all measure",
+        "much too far",
     );
     let nothing = ply(
         "ascii",

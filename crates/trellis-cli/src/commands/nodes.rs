@@ -16,7 +16,7 @@ use crate::runtime;
 /// List and drain the servers that share a job store
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The store is that of the settings, as `trellis serve` finds it: name it with `$TRELLIS_STORE_URL` or in the \
+The store is the one in the settings, as `trellis serve` finds it: name it with `$TRELLIS_STORE_URL` or in the \
 settings file.")]
 pub(crate) struct NodesArgs {
     #[command(subcommand)]
@@ -28,14 +28,14 @@ pub(crate) struct NodesArgs {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Have a server finish its jobs and begin none, before it is stopped or replaced
+    /// Have a server finish its jobs and start no new ones, before it is stopped or replaced
     Drain {
-        /// The server's name, as the list has it
+        /// The server's name, as listed
         name: String,
     },
-    /// Have a drained server begin jobs again
+    /// Have a drained server start jobs again
     Resume {
-        /// The server's name, as the list has it
+        /// The server's name, as listed
         name: String,
     },
 }
@@ -66,9 +66,9 @@ fn act(args: &NodesArgs, context: &Context<'_>) -> Result<Exit, CliError> {
             return super::print_json(&json!({ "name": name, "drains": drains }));
         }
         let will = if drains {
-            "begins no job any more"
+            "starts no new jobs"
         } else {
-            "begins jobs again"
+            "starts jobs again"
         };
         super::print(&format!("{name} {will}\n"))
     })
@@ -86,22 +86,22 @@ fn as_json(node: &SharingNode<About>) -> Value {
 
 fn as_table(nodes: &[SharingNode<About>]) -> String {
     if nodes.is_empty() {
-        return "no server has used this job store within a day\n".to_owned();
+        return "no server has used this job store in the last day\n".to_owned();
     }
     let mut text = String::new();
     for node in nodes {
         let what = match &node.about {
             Some(about) => format!("{} on {}, version {}", about.role, about.host, about.version),
-            None => "of another version".to_owned(),
+            None => "a different version".to_owned(),
         };
         let does = match (node.drains, &node.about) {
             (false, _) => "",
-            (true, Some(about)) if !about.rests => ", told to begin none",
-            (true, _) => ", begins none",
+            (true, Some(about)) if !about.rests => ", told to start no new ones",
+            (true, _) => ", starts no new ones",
         };
         let _ = writeln!(
             text,
-            "{}  {what}, heard of {} s ago; {}{does}",
+            "{}  {what}, last heard from {} s ago; {}{does}",
             node.name,
             node.silent_for.as_secs(),
             counted(node.jobs, "job", "jobs"),

@@ -27,15 +27,15 @@ enum Action {
     Migrate(MigrateArgs),
 }
 
-/// Move all jobs and their files: from a data folder into PostgreSQL, between two of those, or back
+/// Move all jobs and their files: from a data folder into PostgreSQL, between two such databases, or back
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The servers of the old place must be stopped. Jobs that waited or were worked on wait again; the rest stays \
-as it is, but for the numbers of events. In the end every job is looked for and every file is read again and \
-compared with its digest. Run again after a break, the command brings what is missing. The old place is left \
-as it is: keep it until you trust the new one, and start no server on it any more.
+Stop the servers that use the old place first. Jobs that were waiting or running wait again; everything else stays \
+as it is, except for the numbers of events. At the end the command looks for every job, reads every file again and \
+compares it with its digest. If it is interrupted, run it again: it brings what is missing. The old place is left \
+as it is: keep it until you trust the new one, and do not start a server on it again.
 
-Exit codes: 0 all jobs are there, 1 a file was damaged already or a job is not as it was, 2 could not start.")]
+Exit codes: 0 all jobs are there, 1 a file was already damaged or a job is not as it was, 2 could not start.")]
 struct MigrateArgs {
     /// The data folder of a server that worked alone, or the PostgreSQL database of servers that share jobs
     #[arg(long, value_name = "DIR|URL")]
@@ -43,13 +43,13 @@ struct MigrateArgs {
     /// Where that database's files are
     #[arg(long, value_name = "PLACE")]
     from_blobs: Option<PathBuf>,
-    /// File with that database's password; else PostgreSQL's own password file has it
+    /// File with that database's password; default: PostgreSQL's own password file
     #[arg(long, value_name = "FILE")]
     from_password_file: Option<PathBuf>,
-    /// The PostgreSQL database, or a data folder; else the database of the settings
+    /// The PostgreSQL database, or a data folder; default: the database in the settings
     #[arg(long, value_name = "DIR|URL")]
     to: Option<String>,
-    /// The database's place for files; else that of the settings
+    /// The database's place for files; default: the one in the settings
     #[arg(long, value_name = "PLACE")]
     blobs: Option<PathBuf>,
     /// Print JSON instead

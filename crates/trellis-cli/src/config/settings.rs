@@ -58,31 +58,31 @@ settings! {
         "Folder of the job database, pictures and assets. Default: `$STATE_DIRECTORY`, else \
          `$XDG_DATA_HOME/trellis-server`, else `~/.local/share/trellis-server`";
     "backend", "backend", "TRELLIS_BACKEND", Kind::Backend, "auto" =>
-        "Which backend works: `auto` takes every one that is there, the best first; another name \
-         leaves only that one";
+        "Which backend does the work: `auto` uses every one available, the best first; any other name \
+         uses only that one";
     "default_model", "default-model", "TRELLIS_DEFAULT_MODEL",
         Kind::Choice(&["auto", "trellis-image-large", "trellis2-4b"]), "auto" =>
         "The model of jobs that name none: `auto` is `trellis-image-large` unless only the other one runs here";
     "drain_seconds", "drain-seconds", "TRELLIS_DRAIN_SECONDS", whole(0, 86_400), "30" =>
         "How long running jobs may finish after SIGTERM; then they go back to the queue";
     "role", "role", "TRELLIS_ROLE", Kind::Choice(&["all", "api", "worker"]), "all" =>
-        "What a server does that shares its job store with others: `api` takes requests, `worker` works on jobs and \
-         listens nowhere, `all` does both";
+        "What a server that shares its job store with others does: `api` takes requests, `worker` works on jobs and \
+         does not listen for requests, `all` does both";
     "store.url", "store", "TRELLIS_STORE_URL", Kind::Store, "" =>
         "PostgreSQL database for the jobs, shared by servers of several machines, such as \
-         `postgres://trellis@db.example/trellis`; several hosts with commas between them. Empty: a database of its own in \
+         `postgres://trellis@db.example/trellis`; separate several hosts with commas. Empty: a database of its own in \
          the data folder";
     "store.password_file", "store-password-file", "TRELLIS_STORE_PASSWORD_FILE", Kind::FileOrNone, "" =>
         "File with the password for the database as its only line, which no other user may read. Without one PostgreSQL's \
-         own password file counts, `$PGPASSFILE` or `~/.pgpass`; `PGPASSWORD` is not read";
+         own password file is used, `$PGPASSFILE` or `~/.pgpass`; `PGPASSWORD` is not read";
     "store.blobs", "blobs", "TRELLIS_STORE_BLOBS", Kind::Blobs, "" =>
         "Place of the pictures and results of a shared job store, which all its servers reach: a folder such as a mount, or \
          S3-compatible storage such as `s3://studio/trellis?endpoint=https://s3.example`";
     "blobs.credentials_file", "blobs-credentials-file", "TRELLIS_BLOBS_CREDENTIALS_FILE", Kind::FileOrNone, "" =>
         "File with the access key for S3-compatible storage, in the form of `~/.aws/credentials`, which no other user may \
-         read. Without one `AWS_ACCESS_KEY_ID` and AWS's other variables count";
+         read. Without one `AWS_ACCESS_KEY_ID` and AWS's other variables are used";
     "blobs.redirect", "blobs-redirect", "TRELLIS_BLOBS_REDIRECT", Kind::Switch, "false" =>
-        "Send clients that download a file to S3-compatible storage, with an address that is good for 5 minutes; they must \
+        "Send clients that download a file to S3-compatible storage, with an address that is valid for 5 minutes; they must \
          reach it. Otherwise the file comes through the server";
     "listen.host", "host", "TRELLIS_LISTEN_HOST", Kind::Address, "127.0.0.1" =>
         "Address to listen on, or `localhost`; `0.0.0.0` or `::` opens the server to the network, for \
@@ -90,16 +90,16 @@ settings! {
     "listen.port", "port", "TRELLIS_LISTEN_PORT", whole(0, 65_535), "8000" =>
         "Port to listen on; 0 takes any free one, which is then printed";
     "listen.socket", "socket", "TRELLIS_LISTEN_SOCKET", Kind::FileOrNone, "" =>
-        "Unix socket to listen on in place of host and port, for this user and its group; whoever connects counts \
+        "Unix socket to listen on instead of host and port, for this user and its group; whoever connects counts \
          as a trusted proxy";
     "listen.allowed_origins", "allowed-origins", "TRELLIS_LISTEN_ALLOWED_ORIGINS", Kind::Origins, "" =>
         "Web origins whose pages may call the server, such as `https://studio.example`";
     "listen.allowed_hosts", "allowed-hosts", "TRELLIS_LISTEN_ALLOWED_HOSTS", Kind::Hosts, "" =>
-        "Names by which the server may be addressed besides `localhost` and addresses, such as \
-         `studio.example`, as behind a proxy; `*` is every name";
+        "Host names to accept besides `localhost` and addresses, such as `studio.example` behind a proxy; \
+         `*` accepts every name";
     "listen.trusted_proxies", "trusted-proxies", "TRELLIS_LISTEN_TRUSTED_PROXIES", Kind::Proxies, "" =>
         "Addresses and networks of proxies whose `X-Forwarded-For` says where a request comes from, such \
-         as `127.0.0.1`; wrong keys are slowed by that";
+         as `127.0.0.1`; clients that send wrong keys are slowed down by that address";
     "tls.certificate", "tls-certificate", "TRELLIS_TLS_CERTIFICATE", Kind::FileOrNone, "" =>
         "PEM file of the server's certificate and those of its authorities: HTTPS instead of HTTP. Read again when \
          it changes";
@@ -107,11 +107,11 @@ settings! {
         "PEM file of the certificate's private key, which no other user may read";
     KEYS_FILE, "auth-keys-file", "TRELLIS_AUTH_KEYS_FILE", Kind::FileOrNone, "" =>
         "File of the API keys, `NAME SECRET` or `NAME sha256:HEX` a line; every request for jobs and \
-         workers then needs one. Default: `$CREDENTIALS_DIRECTORY/api-keys` where it is there, else \
+         workers then needs one. Default: `$CREDENTIALS_DIRECTORY/api-keys` if it exists, else \
          anyone who can reach the server may use it";
     "auth.insecure_no_auth", "insecure-no-auth", "TRELLIS_AUTH_INSECURE_NO_AUTH", Kind::Switch, "false" =>
-        "Start without keys on an address that other machines reach: everybody there may then use the \
-         server, read and delete all jobs";
+        "Start without keys on an address that other machines reach: anyone there may then use the \
+         server, and read and delete all jobs";
     "compat.crossworld", "compat-crossworld", "TRELLIS_COMPAT_CROSSWORLD", Kind::Switch, "false" =>
         "Answer the client of k0sti/crossworld too, at `/health` and `/generate`; it looks for port 3642";
     "compat.projectorz", "compat-projectorz", "TRELLIS_COMPAT_PROJECTORZ", Kind::Switch, "false" =>
@@ -121,15 +121,15 @@ settings! {
         "Address and port for StableProjectorz, which looks for port 7960; nothing listens there without \
          `compat.projectorz`";
     "metrics.public", "metrics-public", "TRELLIS_METRICS_PUBLIC", Kind::Switch, "false" =>
-        "Let everybody read `/metrics`, the figures for Prometheus, without a key";
+        "Let anyone read the Prometheus metrics at `/metrics` without a key";
     "metrics.listen", "metrics-listen", "TRELLIS_METRICS_LISTEN", Kind::Endpoint, "" =>
         "Address and port of another listener that serves `/metrics` alone and asks for no key, such as \
          `127.0.0.1:8001`; one that other machines reach needs `metrics.public`";
     "webhooks.secret_file", "webhooks-secret-file", "TRELLIS_WEBHOOKS_SECRET_FILE", Kind::FileOrNone, "" =>
-        "File of the secrets that messages to webhooks are signed with, `whsec_BASE64` a line: jobs may then name a \
-         webhook. Without one they have none";
+        "File of the secrets that webhook messages are signed with, `whsec_BASE64` a line. Without one jobs cannot name \
+         a webhook";
     "webhooks.allow", "webhooks-allow", "TRELLIS_WEBHOOKS_ALLOW", Kind::Receivers, "" =>
-        "Hosts, addresses and networks that webhooks may be at though they are not public, by HTTP too, such as \
+        "Hosts, addresses and networks that webhooks may be at although they are not public, over plain HTTP too, such as \
          `hooks.internal` or `10.1.0.0/16`";
     LOG_LEVEL, "log-level", "TRELLIS_LOG", Kind::LogFilter, "info" =>
         "What to log: `error`, `warn`, `info`, `debug`, `trace`, or per part such as \
@@ -147,56 +147,56 @@ settings! {
     "limits.job_seconds", "limits-job-seconds", "TRELLIS_LIMITS_JOB_SECONDS", ANY_COUNT, "900" =>
         "Longest time that one attempt of a job may take";
     "limits.connections", "limits-connections", "TRELLIS_LIMITS_CONNECTIONS", whole(4, 1_000_000), "1024" =>
-        "Most connections; then idle ones make room. Fewer where the limit on open files is low";
+        "Most open connections; beyond that, idle ones are closed to make room. Fewer where the limit on open files is low";
     "retention.keep_jobs", "retention-keep-jobs", "TRELLIS_RETENTION_KEEP_JOBS", COUNT_OR_NONE, "1000" =>
         "How many finished jobs to keep, the newest; 0 keeps all. Live jobs are never removed";
     "retention.keep_days", "retention-keep-days", "TRELLIS_RETENTION_KEEP_DAYS", whole(0, 36_500), "30" =>
         "How many days to keep a finished job; 0 keeps all";
     "retention.latent_bytes", "retention-latent-bytes", "TRELLIS_RETENTION_LATENT_BYTES", whole(0, 1 << 50), "1073741824" =>
-        "How many bytes of what TRELLIS sampled to keep, of the newest jobs (1 GiB; a job has about 1 MB): exports with another \
-         texture or simplification need it. 0 keeps none";
+        "How many bytes of what TRELLIS sampled to keep, newest jobs first (1 GiB; a job has about 1 MB); exports with a \
+         different texture or simplification need it. 0 keeps none";
     "retention.latent_hours", "retention-latent-hours", "TRELLIS_RETENTION_LATENT_HOURS", whole(0, 876_000), "24" =>
         "How many hours to keep what TRELLIS sampled for a job; 0 keeps it as long as the job";
     "provenance.statement", "statement", "TRELLIS_STATEMENT", Kind::Switch, "false" =>
         "Make a statement of what made each result: an in-toto JSON file that names its files by their \
-         SHA-256. Without a key it is not signed; with one it is made in any case";
+         SHA-256. Without a key it is not signed; with one it is always made";
     "provenance.sign_key", "sign-key", "TRELLIS_SIGN_KEY", Kind::FileOrNone, "" =>
         "File with a secret key in Nix's form: a statement of what made each result is then made, \
          signed with it; `nix key generate-secret` makes one";
     "provenance.require_closure", "require-closure", "TRELLIS_PROVENANCE_REQUIRE_CLOSURE", Kind::Closure, "" =>
-        "Have TRELLIS's results made by this Python environment alone, named by its Nix store path or its NAR hash such as \
-         `sha256-…`: servers that have another one leave the jobs of this server to those that have it";
+        "Have TRELLIS's results made only by this Python environment, named by its Nix store path or its NAR hash such as \
+         `sha256-…`: servers with a different one leave this server's jobs to those that have it";
     "trellis.model", "model", env::MODEL_PATH, Kind::PathOrNone, "" =>
         "TRELLIS's model folder, the one with `pipeline.json`; without one only the embedded preview \
          works";
     "trellis.python", "python", env::WORKER_PYTHON, Kind::Program, "python3" =>
         "Python interpreter that has TRELLIS and torch";
     "trellis.gpus", "gpus", "TRELLIS_GPUS", Kind::Gpus, "all" =>
-        "Which GPUs get a worker: `all`, or numbers and UUIDs with commas between; one that is named twice gets two, which \
-         share its memory in equal parts; `unchecked:2` starts two workers without looking for GPUs";
+        "Which GPUs get a worker: `all`, or numbers and UUIDs separated by commas; a GPU named twice gets two, which \
+         share its memory equally; `unchecked:2` starts two workers without looking for GPUs";
     "trellis.default_quality", "default-quality", "TRELLIS_DEFAULT_QUALITY", Kind::Quality, "balanced" =>
-        "How near TRELLIS stays to its own code where a job does not say `quality`: `exact` is that code, `balanced` does \
-         the same sooner, `draft` is soonest and loses detail (docs/performance.md)";
+        "How close TRELLIS stays to its own code where a job does not set `quality`: `exact` is that code, `balanced` does \
+         the same faster, `draft` is fastest and loses detail (docs/performance.md)";
     "trellis.low_vram", "low-vram", "TRELLIS_LOW_VRAM", Kind::Switch, "false" =>
         "Keep models in main memory and bring each to the GPU for its stage: slower, but a GLB \
-         takes 4.5 GiB instead of 8.5 (in the quality `exact` 8.5 instead of 12.3); chosen by itself where only that fits";
+         takes 4.5 GiB instead of 8.5 (in the quality `exact` 8.5 instead of 12.3); chosen automatically where nothing else fits";
     "trellis.warm_up", "warm-up", "TRELLIS_WARM_UP", Kind::Switch, "true" =>
         "Run a small picture through TRELLIS before a worker counts as ready";
     "trellis.patience_percent", "patience-percent", "TRELLIS_PATIENCE_PERCENT", whole(1, 10_000), "100" =>
         "How long a stage may go without a step before its worker counts as stuck and the job gets \
-         another: 100 is 3 to 10 minutes by the stage";
+         another: 100 is 3 to 10 minutes, depending on the stage";
     "trellis.preview", "preview", "TRELLIS_PREVIEW", Kind::Switch, "true" =>
-        "Deliver the embedded preview as `preview.glb` while a job waits for TRELLIS or is worked on";
+        "Deliver the embedded preview as `preview.glb` while a job waits for TRELLIS or runs";
     "trellis2.model", "trellis2-model", env::TRELLIS2_MODEL_PATH, Kind::PathOrNone, "" =>
         "TRELLIS.2's model folder, the one with `pipeline.json`; without one there is no TRELLIS.2. `trellis.warm_up`, \
-         `trellis.patience_percent` and `trellis.preview` hold for it too";
+         `trellis.patience_percent` and `trellis.preview` apply to it too";
     "trellis2.python", "trellis2-python", "TRELLIS_TRELLIS2_PYTHON", Kind::Program, "python3" =>
         "Python interpreter that has TRELLIS.2 and torch; the two families need different packages";
     "trellis2.gpus", "trellis2-gpus", "TRELLIS_TRELLIS2_GPUS", Kind::Gpus, "all" =>
-        "Which GPUs get a worker of TRELLIS.2, as in `trellis.gpus`; beside a worker of TRELLIS both need room on it";
+        "Which GPUs get a worker of TRELLIS.2, as in `trellis.gpus`; a GPU that also has a worker of TRELLIS needs room for both";
     "trellis2.low_vram", "trellis2-low-vram", "TRELLIS_TRELLIS2_LOW_VRAM", Kind::Switch, "false" =>
-        "Keep TRELLIS.2's models in main memory and bring each to the GPU for its stage; chosen by itself where only \
-         that fits, which on a GPU of 24 GB is so";
+        "Keep TRELLIS.2's models in main memory and bring each to the GPU for its stage; chosen automatically where \
+         nothing else fits, as on a GPU of 24 GB";
 }
 
 /// The setting with that key.
@@ -218,8 +218,8 @@ pub(crate) struct Removed {
 pub(crate) const REMOVED: &[Removed] = &[Removed {
     key: "cache.max_bytes",
     variable: "TRELLIS_CACHE_MAX_BYTES",
-    advice: "remove it: a result is kept as long as its job, for which `retention.keep_jobs` and \
-             `retention.keep_days` are",
+    advice: "remove it: a result is kept as long as its job, which `retention.keep_jobs` and \
+             `retention.keep_days` decide",
 }];
 
 /// The known key that looks most like `key`, if any does.
@@ -311,7 +311,7 @@ mod tests {
                 if plain && tables.contains(table) {
                     assert!(
                         by_key(quoted).is_some(),
-                        "`{quoted}` is named somewhere and is no setting"
+                        "`{quoted}` is named somewhere but is not a setting"
                     );
                     named += 1;
                 }

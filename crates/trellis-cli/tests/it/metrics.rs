@@ -137,7 +137,7 @@ fn a_listener_that_cannot_be_is_refused_with_what_to_do() {
     let said = serve(&["--metrics-listen", &address]);
     assert!(
         said.contains(&format!(
-            "error: cannot listen on {address} for the figures (`metrics.listen`)"
+            "error: cannot listen on {address} for metrics (`metrics.listen`)"
         )),
         "{said}"
     );

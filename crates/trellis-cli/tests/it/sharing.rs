@@ -40,7 +40,7 @@ async fn any_server_answers_for_any_job_and_auto_goes_to_the_gpu_of_another() {
         describe(&mut command)
     };
     let said = drain("drain", &gpu);
-    assert!(said.contains(&format!("{gpu} begins no job any more")), "{said}");
+    assert!(said.contains(&format!("{gpu} starts no new jobs")), "{said}");
     let begun = Instant::now();
     while !rack.nodes().iter().any(|node| node["about"]["rests"] == true) {
         assert!(begun.elapsed() < Duration::from_secs(60), "it is not drained");
@@ -54,7 +54,7 @@ async fn any_server_answers_for_any_job_and_auto_goes_to_the_gpu_of_another() {
     .await;
     let id = one.accepted(picture::png(64, 50), "second").await;
     assert_eq!(other.finished(&id).await["made_by"], "relief");
-    assert!(drain("resume", &gpu).contains("begins jobs again"));
+    assert!(drain("resume", &gpu).contains("starts jobs again"));
     let said = drain("drain", "nobody");
     assert!(
         said.starts_with("exit code: 2") && said.contains("`trellis nodes` lists them"),
@@ -177,5 +177,5 @@ fn what_does_not_fit_together_is_refused_with_what_to_do() {
     }
     drop(rack.api("api"));
     let said = refused(&["--store", &rack.url, "--blobs", &blobs]);
-    assert!(said.contains("look whether it is mounted"), "{said}");
+    assert!(said.contains("check that it is mounted"), "{said}");
 }

@@ -19,11 +19,11 @@ trellis_core::explained! {
         Hash { found: String, expected: String, by: Source } = "hash", REPAIR;
         #[error("has a NAR of {found} bytes, {} says {expected}", said(*by))]
         Size { found: u64, expected: u64, by: Source } = "size", REPAIR;
-        #[error("has a content that gives the path `{computed}`, not this one")]
+        #[error("has content that belongs at the path `{computed}`, not this one")]
         OtherPath { computed: String } = "other_path", REPAIR;
-        #[error("has content with hash {found}, its name stands for {expected}")]
+        #[error("has content with hash {found}, but its name stands for {expected}")]
         OtherContent { found: String, expected: String } = "other_content", REPAIR;
-        #[error("has a content address that no path can have")]
+        #[error("has a content address that is not valid for any path")]
         BadContentAddress = "bad_content_address", "run `nix-store --verify`: the database is damaged";
         #[error("has a signature in the name of `{key}` that this key did not make")]
         BadSignature { key: String } = "bad_signature",

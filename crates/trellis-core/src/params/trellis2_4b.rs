@@ -28,37 +28,37 @@ parameters! {
         ss_sampling_steps: u32 = Kind::whole(1, 50, 12);
         /// Guidance for the sparse structure
         ss_guidance_strength: f64 = Kind::real(1.0, 10.0, 7.5);
-        /// How far guidance for the sparse structure is scaled back to the spread of what is not guided
+        /// How far guidance for the sparse structure is scaled back to the spread of unguided sampling
         ss_guidance_rescale: f64 = Kind::real(0.0, 1.0, 0.7);
-        /// When sampling of the sparse structure is guided, in times that run from 1 to 0
+        /// When sampling of the sparse structure is guided, in sampler time, which runs from 1 to 0
         ss_guidance_interval: [f64; 2] = Kind::interval(0.6, 1.0);
-        /// How much of the sparse structure's steps goes to its beginning
+        /// How strongly the sparse structure's steps are concentrated at the start
         ss_rescale_t: f64 = Kind::real(1.0, 6.0, 5.0);
         /// Sampler steps for the shape
         shape_slat_sampling_steps: u32 = Kind::whole(1, 50, 12);
         /// Guidance for the shape
         shape_slat_guidance_strength: f64 = Kind::real(1.0, 10.0, 7.5);
-        /// How far guidance for the shape is scaled back to the spread of what is not guided
+        /// How far guidance for the shape is scaled back to the spread of unguided sampling
         shape_slat_guidance_rescale: f64 = Kind::real(0.0, 1.0, 0.5);
-        /// When sampling of the shape is guided, in times that run from 1 to 0
+        /// When sampling of the shape is guided, in sampler time, which runs from 1 to 0
         shape_slat_guidance_interval: [f64; 2] = Kind::interval(0.6, 1.0);
-        /// How much of the shape's steps goes to its beginning
+        /// How strongly the shape's steps are concentrated at the start
         shape_slat_rescale_t: f64 = Kind::real(1.0, 6.0, 3.0);
         /// Sampler steps for the texture
         tex_slat_sampling_steps: u32 = Kind::whole(1, 50, 12);
         /// Guidance for the texture
         tex_slat_guidance_strength: f64 = Kind::real(1.0, 10.0, 1.0);
-        /// How far guidance for the texture is scaled back to the spread of what is not guided
+        /// How far guidance for the texture is scaled back to the spread of unguided sampling
         tex_slat_guidance_rescale: f64 = Kind::real(0.0, 1.0, 0.0);
-        /// When sampling of the texture is guided, in times that run from 1 to 0
+        /// When sampling of the texture is guided, in sampler time, which runs from 1 to 0
         tex_slat_guidance_interval: [f64; 2] = Kind::interval(0.6, 0.9);
-        /// How much of the texture's steps goes to its beginning
+        /// How strongly the texture's steps are concentrated at the start
         tex_slat_rescale_t: f64 = Kind::real(1.0, 6.0, 3.0);
         /// Most occupied places of the shape; where there are more, a smaller resolution is used and the job says so
         max_num_tokens: u32 = Kind::whole(1, 1_000_000, 49_152);
         /// How several pictures are combined
         multiimage_algo: MultiImageAlgorithm = MultiImageAlgorithm::KIND;
-        /// How a textured GLB is made: `exact` by TRELLIS.2's own code, `balanced` sooner by ours, which `draft` is too
+        /// How a textured GLB is made: `exact` by TRELLIS.2's own code, `balanced` and `draft` by ours, which is faster
         #[serde(default = "Quality::unnamed")]
         quality: Quality = Kind::Choice {
             names: &[Quality::Draft.name(), Quality::Balanced.name(), Quality::Exact.name()],

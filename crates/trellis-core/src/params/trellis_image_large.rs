@@ -69,7 +69,7 @@ parameters! {
         slat_guidance_strength: f64 = Kind::real(0.0, 10.0, 3.0);
         /// How several pictures are combined
         multiimage_algo: MultiImageAlgorithm = MultiImageAlgorithm::KIND;
-        /// How near to TRELLIS's own code: `exact` is it, `balanced` sooner, `draft` soonest at a loss (F-score .841 to .823)
+        /// How close to TRELLIS's own code: `exact` is that code, `balanced` faster, `draft` fastest but worse (F-score .841 to .823)
         #[serde(default = "Quality::unnamed")]
         quality: Quality = Kind::Choice {
             names: &[Quality::Draft.name(), Quality::Balanced.name(), Quality::Exact.name()],

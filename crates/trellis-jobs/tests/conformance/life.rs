@@ -205,7 +205,7 @@ pub async fn a_server_that_dies_with_several_jobs_is_charged_to_none_of_them<F: 
     assert_eq!(failure.kind, FailureKind::WorkerLost);
     assert_eq!(
         failure.message,
-        "the server died in 3 attempts at this job, while it worked on no other"
+        "the server died during 3 attempts at this job while working on no other"
     );
 }
 

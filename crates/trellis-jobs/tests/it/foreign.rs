@@ -36,10 +36,7 @@ async fn is_refused(place: &Place, key: &BlobKey) {
         let Some(BlobError::Unavailable { source, .. }) = refusal else {
             panic!("{refusal:?}");
         };
-        assert!(
-            source.to_string().contains("in the place of the file"),
-            "{source}"
-        );
+        assert!(source.to_string().contains("in place of the file"), "{source}");
     }
     assert!(place.blobs.get(&elsewhere).await.is_err(), "it was copied");
 }

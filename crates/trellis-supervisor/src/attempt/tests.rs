@@ -212,7 +212,7 @@ async fn the_jobs_own_failure_is_not_retried_and_names_no_path() {
 async fn a_file_that_is_not_as_the_worker_says_is_refused() {
     for (answer, why) in [
         (Answer::Lie, "`model.glb` has 3 bytes, not 9"),
-        (Answer::Pipe, "left a pipe in the place of the file `model.glb`"),
+        (Answer::Pipe, "left a pipe in place of the file `model.glb`"),
         (Answer::Many, "reported 20000 files; the limit is 32"),
     ] {
         let (failed, _) = outcome(vec![answer]).await;

@@ -250,7 +250,7 @@ pub(crate) fn format_named(text: &str) -> Result<Format, trellis_core::UnknownNa
 fn format_help() -> String {
     let names = Format::ALL.map(Format::name).join(", ");
     format!(
-        "What to make, with commas: {names}; default: as the output's name ends, else {}",
+        "What to make, separated by commas: {names}; default: what the output's name ends in, else {}",
         Format::Glb
     )
 }

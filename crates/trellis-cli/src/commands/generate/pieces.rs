@@ -40,7 +40,7 @@ pub(crate) fn pieces(
 
 fn side_by_side(zip: &Content, stem: &str) -> Result<Vec<Piece>, Failure> {
     let failed = |why: String| {
-        let message = format!("the zip of the OBJ cannot be taken apart: {why}");
+        let message = format!("the zip of the OBJ cannot be unpacked: {why}");
         Failure::new(FailureKind::Internal, message)
     };
     let bytes = match zip {
@@ -116,7 +116,7 @@ mod tests {
         for content in [Content::Bytes(empty.into()), Content::Bytes("no zip".into())] {
             let failure =
                 pieces(Format::Obj, &content, &[(Format::Obj, "chair.obj".to_owned())]).unwrap_err();
-            assert!(failure.message.contains("cannot be taken apart"), "{failure:?}");
+            assert!(failure.message.contains("cannot be unpacked"), "{failure:?}");
         }
     }
 }

@@ -17,46 +17,46 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::{block_on, output, signals};
 
-/// Make another file of an earlier job
+/// Make another file from an earlier job
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The server converts the GLB of a job that succeeded: no GPU is needed, and nothing is generated again. A GLB with another \
-texture or simplification, splats and videos are decoded by TRELLIS from what it sampled, in seconds. Either is a \
-job of its own, which outlives the earlier one. An OBJ comes as a zip, with its material and texture.
+The server converts the GLB of a job that succeeded: no GPU is needed, and nothing is generated again. A GLB with a \
+different texture or simplification, splats and videos are decoded by TRELLIS from what it sampled, in seconds. Either \
+way the export is a job of its own, which outlives the earlier one. An OBJ comes as a zip with its material and texture.
 
-Exit codes: 0 done, 1 it was refused or failed, 2 could not start.")]
+Exit codes: 0 done, 1 refused or failed, 2 could not start.")]
 pub(crate) struct ExportArgs {
-    /// The earlier job, by its id
+    /// The earlier job's id
     job: JobId,
-    /// Which file: obj, voxels, stl or ply of the GLB; glb, gaussian_ply or turntable of what TRELLIS sampled for the job,
-    /// while the server keeps that
+    /// Which file: obj, voxels, stl or ply from the GLB; glb, gaussian_ply or turntable from what TRELLIS sampled for the
+    /// job, while the server keeps that
     #[arg(long, value_name = "FORMAT", value_parser = format_named)]
     format: Format,
-    /// Side of the texture in pixels: 512, 1024, 1536 or 2048, of trellis2-4b 1024, 2048, 3072 or 4096; made of what was
-    /// sampled; default: as the job has it
+    /// Side of the texture in pixels: 512, 1024, 1536 or 2048, for trellis2-4b 1024, 2048, 3072 or 4096; made from what was
+    /// sampled; default: as in the job
     #[arg(long, value_name = "PIXELS")]
     texture_size: Option<u32>,
-    /// Share of the triangles to remove, 0 to 0.98, of trellis-image-large; made of what was sampled; default: as the job
-    /// has it
+    /// Share of the triangles to remove, 0 to 0.98, for trellis-image-large; made from what was sampled; default: as in the
+    /// job
     #[arg(long, value_name = "SHARE")]
     mesh_simplify: Option<f64>,
-    /// Most triangles, 100000 to 1000000, of trellis2-4b; made of what was sampled; default: as the job has it
+    /// Most triangles, 100000 to 1000000, for trellis2-4b; made from what was sampled; default: as in the job
     #[arg(long, value_name = "N")]
     decimation_target: Option<u32>,
-    /// Whether the surface is rebuilt before its triangles are reduced, of trellis2-4b; made of what was sampled; default:
-    /// as the job has it
+    /// Whether the surface is rebuilt before its triangles are reduced, for trellis2-4b; made from what was sampled;
+    /// default: as in the job
     #[arg(long, value_name = "BOOL")]
     remesh: Option<bool>,
-    /// Whether the mesh gets a texture; made of what was sampled; default: as the job has it
+    /// Whether the mesh gets a texture; made from what was sampled; default: as in the job
     #[arg(long, value_name = "BOOL")]
     texture: Option<bool>,
-    /// Of voxels: how many along the longest side, 16 to 256; default: 64
+    /// For voxels: how many along the longest side, 16 to 256; default: 64
     #[arg(long, value_name = "N")]
     voxel_resolution: Option<u32>,
-    /// Of an STL: the longest side in millimetres, 1 to 10000; default: 100
+    /// For an STL: the longest side in millimetres, 1 to 10000; default: 100
     #[arg(long, value_name = "MM")]
     stl_size_mm: Option<f64>,
-    /// Where to write it; default: under the job's name, here
+    /// Where to write it; default: here, under the job's name
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Print JSON instead

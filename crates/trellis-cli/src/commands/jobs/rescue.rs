@@ -1,4 +1,4 @@
-//! `trellis jobs rescue`: lists jobs again whose rows are lost.
+//! `trellis jobs rescue`: recovers jobs that the database lost.
 
 use std::fmt::Write as _;
 
@@ -12,17 +12,17 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::runtime;
 
-/// List jobs again whose rows are lost, from their files
+/// Recover jobs from their files after the database lost them
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-For a job database that was moved away because it was damaged, or put back from an old copy. Each job has \
-its docket beside its files in the data folder: a job that has ended is listed as it ended, one that had not \
+For a job database that was moved away because it was damaged, or was restored from an old copy. Each job has \
+a docket beside its files in the data folder: a job that had ended is listed as it ended, one that had not \
 is queued again. Files are compared with their digests. Jobs that the database lists stay as they are, and \
-files of jobs that cannot be rescued stay where they are. The server must be stopped.
+files of jobs that cannot be rescued stay where they are. Stop the server first.
 
 Exit codes: 0 done, 1 some jobs have a docket but cannot be rescued, 2 could not start.")]
 pub(crate) struct RescueArgs {
-    /// The data folder; else that of the settings, as `trellis serve` finds it
+    /// The data folder; default: the one in the settings, as `trellis serve` finds it
     #[arg(long, value_name = "DIR")]
     data_dir: Option<String>,
     /// Only say what would be done

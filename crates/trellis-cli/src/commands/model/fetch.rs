@@ -27,12 +27,12 @@ Examples:
   trellis model fetch microsoft/TRELLIS-image-large --to /srv/models/trellis
   trellis model fetch trellis2-4b --to /srv/models/trellis2
 
-What will come is listed with its sizes and licences before it does, and refused where the disk has no room. \
-TRELLIS.2's folder is put together of several repositories, so it needs --to; its DINOv3 is made of timm's file, \
-which takes no account.
+Files are listed with their sizes and licences before the download, which is refused if the disk has no room. \
+TRELLIS.2's folder is assembled from several repositories, so it needs --to; its DINOv3 is made from timm's file, \
+which needs no account.
 
-What was downloaded before is verified, not fetched again; a download that was cut off goes on where it \
-stopped. Read from the environment: HF_ENDPOINT, HF_TOKEN, HF_TOKEN_PATH, HF_HOME, HF_HUB_CACHE, \
+Files downloaded before are verified, not fetched again; a download that was cut off resumes where it \
+stopped. Environment variables that count: HF_ENDPOINT, HF_TOKEN, HF_TOKEN_PATH, HF_HOME, HF_HUB_CACHE, \
 HF_HUB_OFFLINE, TORCH_HOME, U2NET_HOME, and the proxy variables.")]
 pub(super) struct FetchArgs {
     /// The repository, or trellis-image-large or trellis2-4b; default: trellis-image-large

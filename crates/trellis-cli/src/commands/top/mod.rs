@@ -39,10 +39,10 @@ const WAITING: usize = 256;
 
 /// Watch a running server: jobs, workers, GPUs
 ///
-/// Arrow keys choose a job, `c` cancels it after a question, `?` lists the keys, `q` ends.
+/// Arrow keys choose a job, `c` cancels it after asking, `?` lists the keys, `q` quits.
 #[derive(Debug, clap::Args)]
 pub(crate) struct TopArgs {
-    /// Print one picture as plain text and end
+    /// Print one snapshot as plain text and exit
     #[arg(long)]
     once: bool,
 
@@ -69,9 +69,8 @@ pub(crate) fn run(args: TopArgs, context: &Context<'_>) -> Result<Exit, CliError
         });
     }
     if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
-        return Err(
-            CliError::usage("standard input or output is not a terminal").hint("`--once` prints one picture")
-        );
+        return Err(CliError::usage("standard input or output is not a terminal")
+            .hint("`--once` prints one snapshot"));
     }
     block_on(async {
         // Before the screen is taken: who gave a wrong address or key reads it as with every other command.
@@ -135,5 +134,5 @@ fn waiting(news: &mut Receiver<Message>) -> impl Iterator<Item = Message> {
 fn not_drawn(error: std::io::Error) -> CliError {
     CliError::failed(error)
         .context("cannot draw on the terminal")
-        .hint("`--once` prints one picture as plain text")
+        .hint("`--once` prints one snapshot as plain text")
 }

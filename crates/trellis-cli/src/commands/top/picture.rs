@@ -13,13 +13,13 @@ const KEYS: &str = "↑ ↓ choose a job   c cancel it   ? keys   q quit";
 const HELP: [&str; 9] = [
     "KEYS",
     "",
-    "↑ ↓  or k j     choose a job that runs or waits",
-    "c               cancel it, after a question",
+    "↑ ↓  or k j     choose a running or waiting job",
+    "c               cancel it, after asking",
     "?               this list",
     "q, Esc, Ctrl-C  quit; the server goes on",
     "",
-    "Jobs are those of your API key, counts those of everybody.",
-    "Any key leads back.",
+    "Jobs are those of your API key; counts are everyone's.",
+    "Press any key to go back.",
 ];
 
 /// Draws the whole screen.

@@ -261,7 +261,7 @@ impl Drop for Turn {
         self.change(|current| {
             current.busy = false;
             if current.told.status == Stand::Processing {
-                current.told = Told::new(Stand::Failed, 0, "the server broke it off");
+                current.told = Told::new(Stand::Failed, 0, "the server aborted the generation");
             }
         });
     }

@@ -102,7 +102,7 @@ pub(super) async fn run(
     turn.is(job, kind);
     // A client that hangs up may ask `/status` and fetch the result later, so the work goes on.
     let ended = tokio::spawn(end(state.clone(), owner.clone(), job, kind, turn)).await;
-    let ended = ended.map_err(|_| Failed::internal("the server broke it off"))??;
+    let ended = ended.map_err(|_| Failed::internal("the server aborted the generation"))??;
     let mut answer = answer(ended, kind)?;
     for (name, values) in [
         (ADJUSTED, wishes.adjusted.join(", ")),
