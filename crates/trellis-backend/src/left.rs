@@ -111,11 +111,11 @@ mod tests {
         let sparse = File::create(folder.join("sparse")).unwrap();
         sparse.set_len(1 << 40).unwrap();
         for (name, what) in [
-            ("pipe", "left a pipe in the place of"),
-            ("link", "left a link in the place of"),
-            ("endless", "left a link in the place of"),
-            ("folder", "left a folder in the place of"),
-            ("sparse", "has 1099.5 GB; the limit is 2.1 GB"),
+            ("pipe", "left a pipe in place of"),
+            ("link", "left a link in place of"),
+            ("endless", "left a link in place of"),
+            ("folder", "left a folder in place of"),
+            ("sparse", "is 1099.5 GB; the limit is 2.1 GB"),
             ("missing", "cannot be read"),
             ("../etc", "outside its folder"),
         ] {
