@@ -2,62 +2,26 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-import shutil
-import subprocess
 import tempfile
 import unittest
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import compiled
 import painted
 import torch
 from trellis_worker.texture import kernel, raster
 from trellis_worker.texture.observations import clip_matrix
 
-COMPILER = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
-# What a GPU's compiler knows by itself; no two threads meet here.
-BEFORE = """
-#include <cmath>
-static double __dmul_rn(double a, double b) { return a * b; }
-static double __dadd_rn(double a, double b) { return a + b; }
-static double __ddiv_rn(double a, double b) { return a / b; }
-static long long __double2ll_rn(double a) { return (long long)std::nearbyint(a); }
-static void atomicMin(long long* at, long long value) { if (value < *at) *at = value; }
-"""
-AFTER = """
-extern "C" void all(long long items, const long long* more) {
-  for (long long item = 0; item < items; ++item) draw_rows<long long>(item, %s);
-}
-"""
 
-
-def on_processor(folder: Path) -> Any:
-    """The kernel's function as torch's compiler would give it."""
-    source, library = folder / "kernel.cpp", folder / "kernel.so"
-    numbers = ", ".join(f"more[{index}]" for index in range(len(kernel.NAMES)))
-    source.write_text(BEFORE + kernel.SOURCE + AFTER % numbers)
-    command = [str(COMPILER), "-O1", "-ffp-contract=off", "-shared", "-fPIC", "-o", library, source]
-    subprocess.run(command, check=True)
-    run = ctypes.CDLL(str(library)).all
-
-    def rows(items: Any, **more: int) -> None:
-        run(
-            ctypes.c_longlong(len(items)),
-            (ctypes.c_longlong * len(more))(*(more[name] for name in kernel.NAMES)),
-        )
-
-    return rows
-
-
-@unittest.skipUnless(COMPILER, "no compiler of C++ is here")
+@unittest.skipUnless(compiled.COMPILER, "no compiler of C++ is here")
 class Kernel(unittest.TestCase):
     def setUp(self) -> None:
         folder = tempfile.TemporaryDirectory(prefix="trellis-kernel-")
         self.addCleanup(folder.cleanup)
-        self.rows = on_processor(Path(folder.name))
+        self.rows = compiled.on_processor(kernel.SOURCE, Path(folder.name))
         self.draw = kernel.drawing(self.rows)
 
     def both(self, clip: Any, faces: Any, width: int, height: int) -> tuple[Any, Any]:
@@ -103,9 +67,9 @@ class Kernel(unittest.TestCase):
         self.assertTrue(bool((first[1:] == raster.NOTHING).all()))
 
     def test_an_attempt_that_draws_something_else_is_an_error(self) -> None:
-        kernel.attempt(self.draw, "cpu")
+        kernel.attempt(self.rows, "cpu")
         with self.assertRaisesRegex(RuntimeError, "it draws"):
-            kernel.attempt(lambda *_args: None, "cpu")
+            kernel.attempt(lambda *_args, **_more: None, "cpu")
 
 
 class Chosen(unittest.TestCase):
@@ -115,8 +79,8 @@ class Chosen(unittest.TestCase):
         self.assertEqual(parsed.template_params, "<typename T>")
 
     def test_off_means_torchs_operators(self) -> None:
-        kernel.compiled.cache_clear()
-        self.addCleanup(kernel.compiled.cache_clear)
+        kernel.made.cache_clear()
+        self.addCleanup(kernel.made.cache_clear)
         with (
             mock.patch.dict(os.environ, {kernel.VARIABLE: "off"}),
             mock.patch.object(torch.cuda, "is_available", return_value=True),
@@ -124,8 +88,8 @@ class Chosen(unittest.TestCase):
             self.assertIsNone(kernel.compiled())
 
     def test_a_kernel_that_does_not_compile_is_said_and_not_used(self) -> None:
-        kernel.compiled.cache_clear()
-        self.addCleanup(kernel.compiled.cache_clear)
+        kernel.made.cache_clear()
+        self.addCleanup(kernel.made.cache_clear)
         with (
             mock.patch.object(kernel, "wanted", return_value=True),
             mock.patch.object(kernel, "attempt", side_effect=RuntimeError("no compiler")),

@@ -100,6 +100,19 @@ class TinyTrellis2(TorchCase):
             self.assertAlmostEqual(extent, 2 * RADIUS, delta=2 / 512)
         self.assertGreater(coloured.visual.vertex_colors[:, :3].std(axis=0).min(), 20, "it has stripes")
 
+    @unittest.skipUnless(importlib.util.find_spec("fast_simplification"), "it is not installed")
+    def test_a_glb_has_the_materials_of_the_voxels(self) -> None:
+        sys.path.append(str(ROOT / "tests" / "gpu"))
+        import glbs
+
+        request = self.job(resolution=512, formats=["glb"], quality="balanced", texture_size=1024, remesh=False)
+        done, steps = self.run_job(self.loaded(), request)
+        self.assertEqual(done["type"], "done", done)
+        self.assertEqual((steps["simplify"][-1], steps["texture"][-1]), ((4, 4), (3, 3)))
+        content = (Path(request["out"]) / "model.glb").read_bytes()
+        self.assertEqual(glbs.flaws(content, 1024, RADIUS, 500_000), [])
+        self.assertEqual(done["non_commercial"], [])
+
     def test_the_cascade_is_as_fine_as_was_asked(self) -> None:
         request = self.job(resolution=1024, formats=["stl"], low_vram=True)
         done, steps = self.run_job(self.loaded(), request)

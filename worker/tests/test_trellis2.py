@@ -53,7 +53,7 @@ class Trellis2Case(WorkerCase):
     def of_trellis2(self, **changes: Any) -> dict[str, Any]:
         of_the_job = ("pictures", "low_vram", "latents", "keep_latents")
         request = self.request(**{name: changes.pop(name) for name in of_the_job if name in changes})
-        return {**request, "params": {**usual(), **changes}}
+        return {**request, "params": {**usual(), "quality": "exact", **changes}}
 
     def run_job(self, worker: Worker, request: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """How it ended, and the steps of each stage."""
@@ -168,6 +168,17 @@ class Jobs(Trellis2Case):
         self.assertEqual(done["non_commercial"], [])
         film = (Path(request["out"]) / "turntable.mp4").read_bytes()
         self.assertTrue(film.endswith(b"." * 120) and not film.endswith(b"." * 121), film)
+
+    def test_nvidias_rasteriser_is_named_where_it_took_part(self) -> None:
+        worker = self.loaded()
+        # The decoder's package imports it at once, and that is not to take part.
+        for changes, expected in (
+            ({"formats": ["stl"]}, []),
+            ({"formats": ["glb"]}, ["nvdiffrast"]),
+            ({"formats": ["glb"], "texture": False}, []),
+        ):
+            done, _ = self.run_job(worker, self.of_trellis2(**changes))
+            self.assertEqual((done["type"], done["non_commercial"]), ("done", expected), changes)
 
     def test_a_resolution_that_was_lowered_is_told(self) -> None:
         worker = self.loaded()
@@ -354,6 +365,12 @@ class Beside(unittest.TestCase):
             ({255: 500, 100: 500}, "BLEND"),
         ):
             self.assertEqual(trellis2_files.alpha_mode(Texture(counts)), mode, counts)
+
+    def test_our_ways_touch_no_rasteriser_of_nvidias(self) -> None:
+        with mock.patch.object(trellis2, "is_imported", lambda _name: True):
+            for quality, expected in (("exact", ["nvdiffrast"]), ("balanced", [])):
+                params = Params.from_json({**usual(), "quality": quality})
+                self.assertEqual(trellis2.FAMILY.non_commercial(params), expected, quality)
 
     def test_a_checkpoint_of_another_repository_has_a_place_in_the_folder(self) -> None:
         self.assertEqual(trellis2.local("ckpts/shape_dec"), "ckpts/shape_dec")

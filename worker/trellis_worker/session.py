@@ -14,7 +14,7 @@ import threading
 import time
 from typing import Any
 
-from . import determinism, facts, parent
+from . import attention, determinism, facts, parent
 from .channel import Channel
 from .failures import Cancelled, report
 from .families import family_of
@@ -143,6 +143,7 @@ class Session:
         if device.type == "cuda":
             # Says by itself what is wrong with driver or GPU, before gigabytes are read.
             torch.cuda.init()
+        settings += attention.settle(torch, device, message.model)
         pipeline = family.load(message.folder, message.quality, tell)
         bind_device(pipeline, device)
         placement = Placement(pipeline.models, device, self._vram.release)

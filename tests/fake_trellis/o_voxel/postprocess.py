@@ -7,6 +7,7 @@ import random
 from types import SimpleNamespace
 from typing import Any
 
+import nvdiffrast.torch as dr
 import trimesh
 from PIL import Image
 from trellis import script
@@ -38,6 +39,8 @@ def to_glb(vertices: Any, faces: Any, use_tqdm: bool = False, **options: Any) ->
     for part in PARTS:
         bar.set_description(part)
         script.act(part)
+        if part == "texture":
+            dr.rasterize()
         bar.update(1)
     bar.close()
     mesh = trimesh.Trimesh(vertices, faces, colour=random.randrange(1 << 24))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import o_voxel  # noqa: F401 for the decoder of the shape
 from trellis import script
 
 

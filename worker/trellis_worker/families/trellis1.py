@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -511,7 +512,11 @@ class Exports:
 
     def _splats(self) -> Save:
         self.run.stages.enter(Stage.EXPORT)
-        return lambda path: self.decoded["gaussian"][0].save_ply(str(path))
+        decoded = self.decoded["gaussian"][0]
+        if quality_of(self.run.params).ours:
+            # Only here, for it imports numpy.
+            return partial(importlib.import_module("trellis_worker.splats").save, decoded)
+        return lambda path: decoded.save_ply(str(path))
 
     def _turntable(self) -> Save:
         self.run.stages.enter(Stage.EXPORT)

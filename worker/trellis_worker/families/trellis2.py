@@ -19,7 +19,7 @@ from typing import Any
 
 from .. import cutout, views
 from ..checkpoints import checkpoint, load_strictly, read_arguments, replaced
-from ..deferred import is_imported
+from ..deferred import defer, is_imported
 from ..failures import WorkerError
 from ..family import Report, Run, Save, own_params
 from ..hooks import counted, restored
@@ -71,6 +71,7 @@ class Own:
     tex_slat_rescale_t: float
     max_num_tokens: int
     multiimage_algo: str
+    quality: str
     decimation_target: int
     remesh: bool
     texture_size: int
@@ -95,8 +96,9 @@ class Trellis2:
 
     def load(self, folder: Path, quality: Quality, report: Report) -> Any:
         """TRELLIS.2's own `from_pretrained`, with models loaded once, strictly and from the folder."""
-        del quality  # There is one way.
         arguments = read_arguments(folder)
+        # o-voxel imports it, whether it draws with it or not.
+        defer("nvdiffrast.torch")
         pipelines = importlib.import_module("trellis2.pipelines")
         base = importlib.import_module("trellis2.pipelines.base")
         models = importlib.import_module("trellis2.models")
@@ -129,6 +131,10 @@ class Trellis2:
         ):
             pipeline = pipelines.Trellis2ImageTo3DPipeline.from_pretrained(str(folder))
         pipeline.models[IMAGE_ENCODER] = pipeline.image_cond_model
+        if quality.ours:
+            # Compiled while models are loaded, not in the first job.
+            for name in ("kernel", "nearest"):
+                importlib.import_module(f"trellis_worker.texture.{name}").compiled()
         return pipeline
 
     def determinism(self) -> list[str]:
@@ -186,8 +192,9 @@ class Trellis2:
             return Decoded(_decoded(run, shape, texture, sampled.resolution), sampled)
 
     def non_commercial(self, params: Params) -> list[str]:
-        """NVIDIA's rasteriser draws the texture."""
+        """NVIDIA's rasteriser draws the texture, where TRELLIS.2's own code makes it."""
         drawn = Format.GLB in params.formats and params.texture
+        drawn = drawn and not Quality(own_params(Own, params).quality).ours
         return ["nvdiffrast"] if drawn and is_imported("nvdiffrast.torch") else []
 
     @contextmanager

@@ -1,6 +1,7 @@
 """The files of TRELLIS.2's results: GLB with materials, STL, PLY and a turntable.
 
-Names, and what is called when: `o_voxel/postprocess.py` of Microsoft's TRELLIS.2.
+Names, and what is called when: `o_voxel/postprocess.py` of Microsoft's TRELLIS.2. The textured GLB is its
+work where a job asks for `exact`, and that of `texture/pbr.py` otherwise.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from ..exports import in_millimetres, plain_mesh
 from ..failures import WorkerError
 from ..family import Run, Save
 from ..protocol import Format, Kind, Stage
+from ..quality import Quality
 from ..stages import Stages
+from ..texture.reduce import reduce
 from . import trellis2_turntable
 
 # As many faces as nvdiffrast takes.
@@ -23,9 +26,6 @@ MOST_FACES = 16_777_216
 # What `to_glb` does before it draws a texture: holes, a tree, cleaning, and unwrapping.
 STEPS_BEFORE_TEXTURE = 4
 STEPS_OF_TEXTURE = 2
-# What `to_glb` gives CuMesh: the area of a piece that stays, and the way around a hole that is filled.
-SMALLEST_PIECE = 1e-5
-LARGEST_HOLE = 3e-2
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,9 @@ class Exports:
         """Prepares a format and gives what writes its file."""
         match format_:
             case Format.GLB if self.run.params.texture:
-                save = self._textured()
+                made = self._textured() if Quality(self.own.quality).ours else self._textured_exactly()
+                made.visual.material.alphaMode = alpha_mode(made.visual.material.baseColorTexture)
+                save = writing(made)
             case Format.GLB:
                 vertices, faces = self._simplified()
                 save = plain_mesh(upright(vertices), faces, None, "glb")
@@ -61,13 +63,7 @@ class Exports:
         """The mesh with as many faces as were asked for, cleaned as `to_glb` cleans its own."""
         self.run.stages.enter(Stage.SIMPLIFY)
         mesh = self._held()
-        for most in (3 * self.own.decimation_target, self.own.decimation_target):
-            mesh.simplify(most)
-            mesh.remove_duplicate_faces()
-            mesh.repair_non_manifold_edges()
-            mesh.remove_small_connected_components(SMALLEST_PIECE)
-            mesh.fill_holes(max_hole_perimeter=LARGEST_HOLE)
-            self.run.stages.check()
+        reduce(mesh, self.own.decimation_target, self.run.stages)
         return outwards(mesh)
 
     def _ply(self) -> Save:
@@ -91,13 +87,19 @@ class Exports:
         mesh.init(self.mesh.vertices, self.mesh.faces)
         return mesh
 
-    def _textured(self) -> Save:
+    def _textured(self) -> Any:
+        # Only here, for it imports torch.
+        pbr = importlib.import_module("trellis_worker.texture.pbr")
+        asked = pbr.Asked(self.own.decimation_target, self.own.texture_size, self.own.remesh)
+        return pbr.to_glb(self.mesh, asked, self.run.stages)
+
+    def _textured_exactly(self) -> Any:
         own, mesh = self.own, self.mesh
         postprocess = importlib.import_module("o_voxel.postprocess")
         if len(mesh.faces) > MOST_FACES:
             mesh.simplify(MOST_FACES)
         with replaced(postprocess, "tqdm", ticking(self.run.stages)):
-            made = postprocess.to_glb(
+            return postprocess.to_glb(
                 vertices=mesh.vertices,
                 faces=mesh.faces,
                 attr_volume=mesh.attrs,
@@ -112,8 +114,11 @@ class Exports:
                 remesh_project=0,
                 use_tqdm=True,
             )
-        made.visual.material.alphaMode = alpha_mode(made.visual.material.baseColorTexture)
-        return lambda path: made.export(str(path), file_type="glb")
+
+
+def writing(made: Any) -> Save:
+    """What writes a trimesh as a GLB."""
+    return lambda path: made.export(str(path), file_type="glb")
 
 
 def alpha_mode(texture: Any) -> str:

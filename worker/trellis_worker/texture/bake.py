@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from .fill import filled
 from .observations import Seen
 
 torch: Any = importlib.import_module("torch")
@@ -50,11 +51,11 @@ def bake(seen: Seen, size: int, tell: Callable[[int, int], None]) -> Any:
         equations = Equations.of(seen, texture, first=done == 0)
         if done == 0:
             known = equations.known()
-            texture = _filled(equations.right_side * known, equations.touched() * known)
+            texture = filled(equations.right_side * known, equations.touched() * known)
             equations = equations.less(texture)
         texture = texture + equations.solved()
     tell(ROUNDS, ROUNDS)
-    texture = _filled(texture * equations.known(), equations.known().to(texture.dtype))
+    texture = filled(texture * equations.known(), equations.known().to(texture.dtype))
     return (texture.clamp(0, 1) * 255).byte().flip(1).permute(1, 2, 0).contiguous()
 
 
@@ -204,23 +205,6 @@ def _times(itself: Any, coupled: list[Any], texture: Any) -> Any:
         result[here] += weight * texture[there]
         result[there] += weight * texture[here]
     return result
-
-
-def _filled(weighted: Any, weight: Any) -> Any:
-    """`weighted / weight`, and where no weight is, the average of what is near: by halving and doubling."""
-    size = weighted.shape[-1]
-    if size % 2 or size <= 2:  # noqa: PLR2004 the coarsest picture
-        known = weight > 0
-        everywhere = weighted.sum((1, 2)) / weight.sum().clamp(min=1e-20)
-        divided = weighted / torch.where(known, weight, 1)
-        return torch.where(known, divided, everywhere[:, None, None])
-    known = weight > 0
-    divided = torch.where(known, weighted / torch.where(known, weight, 1), 0)
-    pool = torch.nn.functional.avg_pool2d
-    share = known.to(weighted.dtype)
-    coarse = _filled(pool(divided[None], 2)[0], pool(share[None, None], 2)[0, 0])
-    finer = torch.nn.functional.interpolate(coarse[None], scale_factor=2.0, mode="bilinear")[0]
-    return torch.where(known, divided, finer)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
-"""The loop of `raster.py` over faces, rows and pixels as one kernel for NVIDIA GPUs.
+"""Kernels of our own for NVIDIA GPUs, and the one that is the loop of `raster.py` over faces, rows, pixels.
 
-torch compiles it at run time, as it does for some operators of its own, with the NVRTC that it brings along;
-what comes out is kept in its cache of kernels. Each call of the function draws some rows of one face of one
-picture. All sums are of whole numbers, or rounded where `raster.py` rounds them: the pictures are the same.
+torch compiles them at run time, as it does for some operators of its own, with the NVRTC that it brings
+along; what comes out is kept in its cache of kernels. Each call of the drawing function draws some rows of
+one face of one picture. All sums are of whole numbers, or rounded where `raster.py` rounds them: the
+pictures are the same.
 """
 
 from __future__ import annotations
@@ -114,8 +115,12 @@ T draw_rows(T item, T places, T depths, T faces, T nearest, T face_count, T vert
 """
 
 
-# What the function takes beside the number of its call, in its order.
-NAMES = [part.split()[1] for part in SOURCE[SOURCE.index("(") + 1 : SOURCE.index(")")].split(",")][1:]
+def names_of(source: str) -> list[str]:
+    """What a kernel's function takes beside the number of its call, in its order."""
+    return [part.split()[1] for part in source[source.index("(") + 1 : source.index(")")].split(",")][1:]
+
+
+NAMES = names_of(SOURCE)
 
 
 @dataclass(frozen=True)
@@ -134,18 +139,25 @@ def wanted() -> bool:
 
 
 @cache
-def compiled() -> Callable[..., None] | None:
-    """What draws, see `drawing`; `None` where there is no kernel."""
+def made(source: str, attempt: Callable[[Callable[..., Any], str], None]) -> Callable[..., Any] | None:
+    """The function of `source`, tried by `attempt`; `None` where it does not compile or is wrong."""
     if not wanted():
         return None
     try:
-        make = torch.cuda.jiterator._create_jit_fn
-        draw = drawing(make(SOURCE, **dict.fromkeys(NAMES, 0)))
-        attempt(draw, "cuda")
+        function: Callable[..., Any] = torch.cuda.jiterator._create_jit_fn(
+            source, **dict.fromkeys(names_of(source), 0)
+        )
+        attempt(function, "cuda")
     except (AttributeError, RuntimeError) as error:
-        log.warning("views are drawn by torch's own operators, for it compiles no kernel here: %s", error)
+        log.warning("torch's own operators do a kernel's work, for it compiles none here: %s", error)
         return None
-    return draw
+    return function
+
+
+def compiled() -> Callable[..., None] | None:
+    """What draws, see `drawing`; `None` where there is no kernel."""
+    rows = made(SOURCE, attempt)
+    return None if rows is None else drawing(rows)
 
 
 def drawing(rows: Callable[..., Any]) -> Callable[..., None]:
@@ -177,8 +189,9 @@ def drawing(rows: Callable[..., Any]) -> Callable[..., None]:
     return draw
 
 
-def attempt(draw: Callable[..., None], device: str) -> None:
+def attempt(rows: Callable[..., Any], device: str) -> None:
     """Draws one face over four pixels; raises a `RuntimeError` where that is not what comes out."""
+    draw = drawing(rows)
     places = torch.tensor([[[0, 0], [64, 0], [0, 64]]], device=device)
     depths = torch.zeros(1, 3, dtype=torch.float64, device=device)
     nearest = torch.full((1, 2, 2), 1 << 62, device=device)

@@ -20,6 +20,12 @@ CHART_FACES = 2600
 
 def parametrise(vertices: Any, faces: Any) -> tuple[Any, Any, Any]:
     """What TRELLIS's `parametrize_mesh` gives: vertices (V, 3), faces (F, 3) and coordinates (V, 2)."""
+    mapping, indices, uvs = mapped(vertices, faces)
+    return vertices[mapping], indices, uvs
+
+
+def mapped(vertices: Any, faces: Any) -> tuple[Any, Any, Any]:
+    """Which vertex each new one is (N), faces (F, 3) of the new ones and their coordinates (N, 2)."""
     xatlas = importlib.import_module("xatlas")
     corners = vertices[faces]
     normals = numpy.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -31,4 +37,4 @@ def parametrise(vertices: Any, faces: Any) -> tuple[Any, Any, Any]:
     atlas.add_mesh(vertices, faces)
     atlas.generate(chart_options=options)
     mapping, indices, uvs = atlas[0]
-    return vertices[mapping], indices, uvs
+    return mapping, indices, uvs

@@ -279,9 +279,15 @@ fn what_a_server_decides_holds_where_nothing_is_asked_for() {
         crate::plain_words(&error.to_string()),
         "`best` is unknown; choose from `draft`, `balanced`, `exact`"
     );
-    // A model that has no such choice is asked for none.
-    let second = ParamsPatch::default().or_model(Model::Trellis2).or(&exact);
-    assert_eq!(second.resolve(0).unwrap().model.model(), Model::Trellis2);
+    let second = |defaults: Defaults| {
+        let asked = ParamsPatch::default().or_model(Model::Trellis2);
+        let ModelParams::Trellis2(own) = asked.or(&defaults).resolve(0).unwrap().model else {
+            panic!("another model")
+        };
+        own.quality
+    };
+    assert_eq!(second(exact), Quality::Exact);
+    assert_eq!(second(Defaults::default()), Quality::Balanced);
 }
 
 #[test]

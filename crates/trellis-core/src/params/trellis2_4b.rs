@@ -5,6 +5,7 @@
 
 use super::MultiImageAlgorithm;
 use super::parameter::Kind;
+use super::quality::Quality;
 use super::table::parameters;
 
 impl Trellis2 {
@@ -57,6 +58,13 @@ parameters! {
         max_num_tokens: u32 = Kind::whole(1, 1_000_000, 49_152);
         /// How several pictures are combined
         multiimage_algo: MultiImageAlgorithm = MultiImageAlgorithm::KIND;
+        /// How a textured GLB is made: `exact` by TRELLIS.2's own code, `balanced` sooner by ours, which `draft` is too
+        #[serde(default = "Quality::unnamed")]
+        quality: Quality = Kind::Choice {
+            names: &[Quality::Draft.name(), Quality::Balanced.name(), Quality::Exact.name()],
+            default: None,
+            schema: Some("Quality"),
+        };
         /// Most triangles of the finished mesh
         decimation_target: u32 = Kind::whole(100_000, 1_000_000, 500_000);
         /// Whether the surface is rebuilt without folds and inner sheets before its triangles are reduced
