@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # What several servers do together: jobs a second from one to so many servers, how long a claim takes, how many submissions a
-# second one database takes. Times depend on the machine; what is told of them elsewhere is their ratios.
+# second one database takes, what servers cost it that have nothing to do. Times depend on the machine; what is told of them elsewhere is their ratios.
 #
 #   tests/bench/cluster.sh [TRELLIS] [NODES]
 #
-# TRELLIS is the program (default: target/release/trellis), NODES how many servers at most (3). TRELLIS's place takes the
+# TRELLIS is the program (default: target/release/trellis), NODES how many servers at most (5). TRELLIS's place takes the
 # stand-in of tests/fake_trellis, whose every job sleeps for two seconds: it is the servers and the database that are measured.
 set -euo pipefail
 
@@ -24,4 +24,4 @@ folder=$(mktemp -d /var/tmp/trellis-cluster.XXXXXX)
 # PostgreSQL's user passes through.
 chmod 711 "$folder"
 trap 'rm -rf "$folder"' EXIT
-python3 "$here/cluster.py" "$(realpath "$trellis")" "$folder" "${2:-3}"
+python3 "$here/cluster.py" "$(realpath "$trellis")" "$folder" "${2:-5}"

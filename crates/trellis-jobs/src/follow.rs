@@ -7,7 +7,7 @@ use futures::{Stream, stream};
 use tracing::warn;
 use trellis_core::{EventKind, Job, JobEvent, JobId};
 
-use crate::{Changes, Jobs, Owner, StoreError};
+use crate::{Changes, Jobs, Owner, Seen, StoreError};
 
 /// How many events are read at a time.
 const BATCH: u32 = 256;
@@ -15,18 +15,23 @@ const BATCH: u32 = 256;
 /// Those who wait look again after so long: wakes are hints.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
+/// As long as nothing happens, they look less and less often: a thousand who wait cost a shared store little.
+const LONGEST: Duration = Duration::from_secs(40);
+
 impl Jobs {
     /// The job once it is finished.
     pub async fn wait(&self, owner: &Owner, id: JobId) -> Result<Job, StoreError> {
         let mut changes = self.store.subscribe(id);
+        let mut patience = LOOK_AGAIN;
         loop {
             let job = self.get(owner, id).await?;
             if job.state.is_final() {
                 return Ok(job);
             }
-            while let Ok(Some(seen)) = tokio::time::timeout(LOOK_AGAIN, changes.changed()).await {
-                if seen.state.is_final() {
-                    break;
+            loop {
+                match changed(&mut changes, &mut patience).await {
+                    Some(Some(seen)) if !seen.state.is_final() => {}
+                    _ => break,
                 }
             }
         }
@@ -38,6 +43,17 @@ impl Jobs {
     }
 }
 
+/// Waits for a change, with where the job stands if that is known. `None`: nothing changed for as long as `patience`, which
+/// grows, and is short again after a change.
+async fn changed(changes: &mut Changes, patience: &mut Duration) -> Option<Option<Seen>> {
+    let changed = tokio::time::timeout(*patience, changes.changed()).await.ok();
+    *patience = match changed {
+        Some(_) => LOOK_AGAIN,
+        None => (*patience * 2).min(LONGEST),
+    };
+    changed
+}
+
 /// Somebody who follows a job.
 #[must_use = "nothing is read until it is asked for the next event"]
 pub struct Follow {
@@ -45,6 +61,7 @@ pub struct Follow {
     job: JobId,
     after: u64,
     changes: Changes,
+    patience: Duration,
     ready: VecDeque<JobEvent>,
     /// No event comes after those that are ready.
     ended: bool,
@@ -66,6 +83,7 @@ impl Follow {
             job,
             after,
             changes,
+            patience: LOOK_AGAIN,
             ready: ready.into(),
             doubtful: ended,
         })
@@ -126,8 +144,37 @@ impl Follow {
     }
 
     async fn wait(&mut self) {
-        let changed = tokio::time::timeout(LOOK_AGAIN, self.changes.changed()).await;
-        let seen = changed.ok().flatten();
+        let seen = changed(&mut self.changes, &mut self.patience).await.flatten();
         self.doubtful = seen.is_none_or(|seen| seen.state.is_final());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::watch;
+
+    use super::*;
+    use crate::{Wake, Wakes};
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_looks_less_and_less_often_until_something_changes() {
+        let (_elsewhere, others) = watch::channel(0);
+        let wakes = Wakes::new(others);
+        let job = JobId::new(jiff::Timestamp::UNIX_EPOCH, [0; 10]);
+        let mut changes = wakes.of_job(job);
+        let mut patience = LOOK_AGAIN;
+        let mut waited = Vec::new();
+        for change in [false, false, false, false, false, true, false] {
+            if change {
+                let seen = None;
+                let delivers = false;
+                drop(wakes.when_dropped(Some(Wake { job, seen, delivers })));
+            }
+            let begun = tokio::time::Instant::now();
+            let found = changed(&mut changes, &mut patience).await;
+            assert_eq!(found.is_some(), change);
+            waited.push(begun.elapsed().as_secs());
+        }
+        assert_eq!(waited, [5, 10, 20, 40, 40, 0, 5]);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use trellis_backend::{Backend, Origin, Readiness, Registry};
+use trellis_backend::{Backend, Origin, Registry};
 use trellis_core::{BackendChoice, Gpu, Model, Pin, Sha256, WorkerStatus};
 use trellis_jobs::Ability;
 

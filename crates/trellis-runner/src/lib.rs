@@ -11,6 +11,7 @@
 
 mod attempt;
 mod ending;
+mod in_vain;
 mod lease;
 mod makers;
 mod previews;

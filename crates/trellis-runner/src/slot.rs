@@ -6,16 +6,17 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinSet};
+use tokio::time::Instant;
 use tracing::{Instrument, error, info_span, warn};
 use trellis_backend::{Backend, Readiness};
 use trellis_jobs::{Claim, ClaimFilter};
 
 use crate::attempt::Attempt;
+use crate::in_vain::InVain;
 use crate::shared::Shared;
 use crate::suspects::Turn;
 
-/// How often a slot looks by itself: a store's announcements are a hint only, and a backend that becomes
-/// ready makes none.
+/// How often a slot looks by itself whether it may work: a backend that becomes ready makes no announcement.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// So many attempts may be storing results while the backend works: a disk that is too slow holds it up.
@@ -36,12 +37,13 @@ impl Slot {
         let mut changes = self.shared.store.arrivals();
         // Dropped with the slot, which ends what is in it.
         let mut attempts = JoinSet::new();
+        let mut in_vain = InVain::default();
         while !self.shared.closing.is_cancelled() {
             while attempts.len() >= STORING {
                 ended(attempts.join_next().await);
             }
             changes.mark_seen();
-            if let Some((claim, turn)) = self.claim().await {
+            if let Some((claim, turn)) = self.look(&mut in_vain).await {
                 let job = claim.lease.job;
                 let traceparent = claim.job.traceparent.map(String::from);
                 let span = info_span!("attempt", %job, attempt = claim.lease.attempt, traceparent);
@@ -61,7 +63,7 @@ impl Slot {
             }
             tokio::select! {
                 () = self.shared.closing.cancelled() => {}
-                _ = changes.changed() => {}
+                _ = changes.changed() => in_vain.forget(),
                 () = tokio::time::sleep(LOOK_EVERY) => {}
                 stored = attempts.join_next(), if !attempts.is_empty() => ended(stored),
             }
@@ -71,19 +73,40 @@ impl Slot {
         }
     }
 
-    async fn claim(&self) -> Option<(Claim, Turn)> {
+    /// Claims a job, unless nothing has changed since it asked in vain.
+    async fn look(&self, in_vain: &mut InVain) -> Option<(Claim, Turn)> {
+        let Some(filter) = self.asks().await else {
+            in_vain.forget();
+            return None;
+        };
+        if !in_vain.asks_again(&filter, Instant::now()) {
+            return None;
+        }
+        let claimed = self.claim(&filter).await;
+        match &claimed {
+            Some(_) => in_vain.forget(),
+            None => in_vain.note(filter, Instant::now()),
+        }
+        claimed
+    }
+
+    /// What it may work on now.
+    async fn asks(&self) -> Option<ClaimFilter> {
         if self.backend.readiness() != Readiness::Ready {
             return None;
         }
         if *self.shared.rests.borrow() || !self.shared.has_room().await {
             return None;
         }
-        let settings = &self.shared.settings;
-        let filter = ClaimFilter {
+        Some(ClaimFilter {
             demands: self.shared.registry.claims(self.backend.as_ref()),
-            running_limits: settings.running_limits.borrow().clone(),
+            running_limits: self.shared.settings.running_limits.borrow().clone(),
             ability: (self.shared.abilities)(self.backend.as_ref()),
-        };
+        })
+    }
+
+    async fn claim(&self, filter: &ClaimFilter) -> Option<(Claim, Turn)> {
+        let settings = &self.shared.settings;
         let turn = tokio::select! {
             turn = self.shared.suspects.turn(&filter.demands) => turn,
             () = self.shared.closing.cancelled() => return None,
@@ -92,7 +115,7 @@ impl Slot {
         let claimed = self
             .shared
             .store
-            .claim(&settings.worker, &filter, Timestamp::now(), settings.lease)
+            .claim(&settings.worker, filter, Timestamp::now(), settings.lease)
             .await;
         match claimed {
             Ok(claim) => {

@@ -38,6 +38,8 @@ struct Listener {
     config: Config,
     tls: MakeRustlsConnect,
     told: mpsc::UnboundedReceiver<String>,
+    /// Taken from there, and perhaps not sent.
+    unsent: Vec<String>,
     wakes: Weak<Wakes>,
     /// Changes where something may have been missed.
     elsewhere: watch::Sender<u64>,
@@ -58,6 +60,7 @@ impl Herald {
             config,
             tls,
             told,
+            unsent: Vec::new(),
             wakes: Arc::downgrade(&wakes),
             elsewhere,
         };
@@ -151,7 +154,10 @@ impl Listener {
         mut heard: mpsc::UnboundedReceiver<String>,
     ) -> std::ops::ControlFlow<()> {
         use std::ops::ControlFlow::{Break, Continue};
-        let mut notes = Vec::new();
+        if !self.unsent.is_empty() && send(client, &self.unsent).await.is_err() {
+            return Continue(());
+        }
+        self.unsent.clear();
         loop {
             tokio::select! {
                 note = heard.recv() => match (note, self.wakes.upgrade()) {
@@ -159,23 +165,26 @@ impl Listener {
                     (None, _) => return Continue(()),
                     (_, None) => return Break(()),
                 },
-                told = self.told.recv_many(&mut notes, TOGETHER) => {
+                told = self.told.recv_many(&mut self.unsent, TOGETHER) => {
                     if told == 0 {
                         return Break(());
                     }
-                    notes.sort_unstable();
-                    notes.dedup();
-                    let sent = client
-                        .query("SELECT pg_notify($1, note) FROM unnest($2::text[]) AS note", &[&CHANNEL, &notes])
-                        .await;
-                    notes.clear();
-                    if sent.is_err() {
+                    self.unsent.sort_unstable();
+                    self.unsent.dedup();
+                    if send(client, &self.unsent).await.is_err() {
+                        // Once it is connected again.
                         return Continue(());
                     }
+                    self.unsent.clear();
                 }
             }
         }
     }
+}
+
+async fn send(client: &Client, notes: &[String]) -> Result<(), tokio_postgres::Error> {
+    let notify = "SELECT pg_notify($1, note) FROM unnest($2::text[]) AS note";
+    client.query(notify, &[&CHANNEL, &notes]).await.map(|_| ())
 }
 
 /// `SENDER JOB STATE ATTEMPT DELIVERS`, with `-` for a job that is forgotten.

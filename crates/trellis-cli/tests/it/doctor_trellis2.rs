@@ -105,13 +105,13 @@ fn environment(home: &Path, changed: Option<(&'static str, String)>) -> PathBuf 
 
 /// What the probe says of each step.
 fn probed(changed: Option<(&'static str, String)>) -> Vec<Value> {
-    let home = TempDir::new().unwrap();
+    let home = TempDir::new().expect("a temporary folder");
     let root = environment(home.path(), changed);
     let mut doctor = trellis(home.path());
     doctor.args(["doctor", "--probe", "--probe-seconds", "60", "--json", "--env"]);
-    let output = doctor.arg(&root).output().unwrap();
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let findings = report["findings"].as_array().unwrap().iter();
+    let output = doctor.arg(&root).output().expect("the binary runs");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let findings = report["findings"].as_array().expect("a list").iter();
     findings
         .filter(|finding| finding["check"] == "probe")
         .cloned()

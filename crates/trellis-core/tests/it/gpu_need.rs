@@ -19,5 +19,8 @@ fn the_page_of_trellis_2_says_what_each_card_can_do() {
         });
         table += &format!("| {gigabytes} GB | {} |\n", ways.join(" | "));
     }
-    assert!(page.contains(&table), "docs/trellis2.md has another table than\n{table}");
+    assert!(
+        page.contains(&table),
+        "docs/trellis2.md has another table than\n{table}"
+    );
 }

@@ -8,7 +8,7 @@ use trellis_jobs::rules::Command;
 use trellis_jobs::{JobStore, NewJob, Owner};
 use trellis_store_postgres::Clock;
 
-use crate::kit::{Place, skipped};
+use crate::kit::{LISTENS, Place, skipped};
 use crate::proxy::Proxy;
 
 #[tokio::test]
@@ -44,6 +44,29 @@ async fn a_call_outlives_its_connection() {
         }
     }
     assert!(heard, "the store does not hear of others any more");
+}
+
+/// The connection over which it tells the others breaks each time: they hear of it all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_could_not_be_told_is_told_once_the_store_is_connected_again() {
+    if skipped() {
+        return;
+    }
+    let place = Place::with(Clock::Callers).await;
+    let others = place.listeners().await;
+    let store = place.again(Clock::Callers).await;
+    for n in 1..=12 {
+        let mut changes = place.store.subscribe(new_job(n).id);
+        place
+            .execute(&format!(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                 WHERE datname = current_database() AND {LISTENS} AND pid <> ALL('{{{others}}}')"
+            ))
+            .await;
+        store.submit(new_job(n)).await.unwrap();
+        let heard = tokio::time::timeout(Duration::from_secs(20), changes.changed()).await;
+        assert!(heard.is_ok(), "nobody heard of job {n}");
+    }
 }
 
 /// The connection breaks after the commit was sent and before it is answered: the call finds out that it was done.

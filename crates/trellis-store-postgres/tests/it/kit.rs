@@ -14,6 +14,10 @@ use trellis_store_postgres::{Address, Clock, PostgresStore, Settings};
 use crate::proxy::Proxy;
 use crate::server::Server;
 
+/// Of the connections, those over which stores tell each other of changes.
+pub(crate) const LISTENS: &str =
+    "(query LIKE '%LISTEN trellis_jobs%' OR query LIKE '%pg_notify%') AND pid <> pg_backend_pid()";
+
 /// Whether there is no PostgreSQL; says so.
 pub(crate) fn skipped() -> bool {
     trellis_jobs::conformance::skipped::<Place>()
@@ -115,6 +119,16 @@ impl Place {
     /// The socket of the server.
     pub(crate) fn sockets(&self) -> PathBuf {
         self.empty.server.folder.join("data/.s.PGSQL.5432")
+    }
+
+    /// The processes of the connections that listen, separated by commas.
+    pub(crate) async fn listeners(&self) -> String {
+        let client = client(&self.empty.server, &self.empty.database).await;
+        let listen = format!(
+            "SELECT string_agg(pid::text, ',') FROM pg_stat_activity
+             WHERE datname = current_database() AND {LISTENS}"
+        );
+        client.query_one(&listen, &[]).await.unwrap().get(0)
     }
 
     /// Has the database's administrator do something.
