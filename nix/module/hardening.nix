@@ -10,7 +10,7 @@ let
   webhooks = cfg.settings.webhooks or { };
   sendsWebhooks = (webhooks.secret_file or "") != "";
   isShared = cfg.store.url != null;
-  inherit (cfg.store) networks;
+  networks = cfg.store.allowedNetworks;
   blobs = if isShared && lib.hasPrefix "/" (toString cfg.store.blobs) then cfg.store.blobs else null;
   hasNetwork = sendsWebhooks || isShared;
   # systemd knows addresses and networks, no names.

@@ -70,7 +70,7 @@ in
         description = ''
           PostgreSQL database that machines share their jobs in, without a password: the URL is in the Nix store. `null`
           keeps jobs in the service's own folder. The service then has the machine's network, and so have TRELLIS's
-          workers, which live in it; `store.networks` says where to.
+          workers, which live in it; `store.allowedNetworks` says where to.
         '';
       };
 
@@ -105,7 +105,7 @@ in
         '';
       };
 
-      networks = mkOption {
+      allowedNetworks = mkOption {
         type = types.listOf types.str;
         default = [ ];
         example = [ "10.0.0.0/24" ];

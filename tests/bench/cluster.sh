@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # What several servers do together: jobs a second from one to so many servers, how long a claim takes, how many submissions a
-# second one database takes, what servers cost it that have nothing to do. Times depend on the machine; what is told of them elsewhere is their ratios.
+# second one database takes, and what servers cost it that have nothing to do. Times depend on the machine.
 #
 #   tests/bench/cluster.sh [TRELLIS] [NODES]
 #
 # TRELLIS is the program (default: target/release/trellis), NODES how many servers at most (5). TRELLIS's place takes the
-# stand-in of tests/fake_trellis, whose every job sleeps for two seconds: it is the servers and the database that are measured.
+# stand-in of tests/fake_trellis, whose every job sleeps for four seconds: it is the servers and the database that are measured.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "cluster"))
-
-from database import Postgres  # noqa: E402
+from machines import Postgres
 
 OWNERS = 50
 # What a copy has of its own; everything else is the first job's, whatever columns the tables have by now.

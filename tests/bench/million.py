@@ -12,19 +12,15 @@ import sys
 import time
 from pathlib import Path
 
-from together import CLIENTS, SUBMISSIONS, Watch, alone, at_once, model
-
-# Found by what `together` adds to the path.
-import database  # isort: skip
-from filled import fill  # isort: skip
-from server import png  # isort: skip
-from servers import Server, ask, submit, until  # isort: skip
+from filled import fill
+from machines import Postgres, Server, model, until, workers_ready
+from together import CLIENTS, SMALL, SUBMISSIONS, Watch, alone, at_once, seeds
 
 READS = 300
 PAGE = 100
 SECONDS = 20.0
 # As a database has them that does nothing else on a machine of this size.
-SETTINGS = ["shared_buffers=1GB", "max_wal_size=4GB", "max_parallel_workers_per_gather=0"]
+SETTINGS = ("shared_buffers=1GB", "max_wal_size=4GB")
 DONE = "SELECT count(*) FROM trellis.jobs WHERE state IN ('succeeded', 'failed')"
 
 
@@ -50,7 +46,7 @@ def timed(api: Server, paths: list[str]) -> str:
     return f"{statistics.median(times):.1f} ms (99 in a hundred {times[int(len(times) * 0.99) - 1]:.1f} ms)"
 
 
-def reads(api: Server, pg: database.Postgres) -> None:
+def reads(api: Server, pg: Postgres) -> None:
     """What changes nothing."""
     some = f"SELECT id FROM trellis.jobs WHERE owner = '' ORDER BY md5(id::text) LIMIT {READS}"
     ids = pg.ask(some).split()
@@ -64,22 +60,23 @@ def reads(api: Server, pg: database.Postgres) -> None:
     print(f"  /v1/health/ready: {timed(api, ['/v1/health/ready'] * 50)}", flush=True)
 
 
-def changes(api: Server, worker: Server, pg: database.Postgres, name: str) -> None:
+def changes(api: Server, worker: Server, pg: Postgres) -> None:
     """Jobs that wait for nobody; and submissions at once, which are worked off afterwards."""
-    waits = sorted(alone(api, pg, name))
+    waits = alone(api, pg)
     print(f"  a job that waits for nobody is begun after {statistics.median(waits):.0f} ms (median of {len(waits)})")
     before = int(pg.ask(DONE))
     worker.pause()
-    rate = SUBMISSIONS / at_once(api, SUBMISSIONS, name)
+    rate = SUBMISSIONS / at_once(api, SUBMISSIONS)
     worker.go_on()
     print(f"  submissions: {rate:.0f} a second from {CLIENTS} clients", flush=True)
     until("they are done", 300, lambda: int(pg.ask(DONE)) >= before + SUBMISSIONS)
 
 
-def follow(api: Server, pg: database.Postgres, count: int) -> None:
+def follow(api: Server, pg: Postgres, count: int) -> None:
     """Jobs that wait, each with a follower; what that costs while nothing happens, and until all heard of the end."""
-    submitted = [submit(itertools.repeat(api), png(64, 64), f"followed-{number}") for number in range(20)]
-    time.sleep(1)
+    submitted = [api.submit(SMALL, next(seeds)) for _ in range(20)]
+    # Connections tell of their transactions some seconds late.
+    time.sleep(SECONDS)
     pid = api.process.pid
     memory = rss_mib(pid)
     watch = Watch(pg, api)
@@ -104,7 +101,7 @@ def follow(api: Server, pg: database.Postgres, count: int) -> None:
     print(f"  a second: {more[0]:.1f} ms of the database's processor, {more[1]:.1f} of the server's, {more[2]:.0f} transactions")
     begun = time.monotonic()
     for job in submitted:
-        ask(api, "POST", f"/v1/jobs/{job}/cancel")
+        api.ask("POST", f"/v1/jobs/{job}/cancel")
     ends = 0
     deadline = begun + 60
     last = begun
@@ -124,25 +121,25 @@ def main() -> int:
     program, folder, jobs, followers = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    database.SETTINGS.extend(SETTINGS)
-    pg = database.Postgres(folder / "one")
-    pg.make()
-    pg.start()
+    pg = Postgres(folder / "one", SETTINGS)
     servers: list[Server] = []
     try:
-        flags = ["--store", f"postgres://trellis@{pg.host}/postgres", "--blobs", str(folder / "blobs")]
+        pg.begin()
+        flags = ["--store", pg.url, "--blobs", str(folder / "blobs")]
         flags += ["--limits-queued-jobs", "100000", "--retention-keep-jobs", "0", "--retention-keep-days", "0"]
         worker_flags = [*flags, *model(folder, 0.0, 4)]
         api = Server(program, folder / "api", "api", [*flags, "--default-quality=exact", "--limits-connections", "4000"])
         servers.append(api)
-        api.address()
+        api.wait()
         worker = Server(program, folder / "worker", "worker", worker_flags)
         servers.append(worker)
-        submit(itertools.repeat(api), png(64, 64), "first")
-        until("the first job is done", 120, lambda: pg.ask(DONE) == "1")
+        workers_ready(pg, 1)
+        ready = lambda: api.ask("GET", "/v1/health/ready")[0] == 200  # noqa: E731
         # The servers hear of each other every few seconds.
-        until("it is ready", 60, lambda: ask(api, "GET", "/v1/health/ready")[0] == 200)
-        for count, name in ((0, "empty"), (jobs, "filled")):
+        until("it is ready", 60, ready)
+        api.submit(SMALL, next(seeds))
+        until("the first job is done", 120, lambda: pg.ask(DONE) == "1")
+        for count in (0, jobs):
             if count:
                 begun = time.monotonic()
                 fill(pg, count)
@@ -150,15 +147,15 @@ def main() -> int:
                 print(f"filled in {time.monotonic() - begun:.0f} s: {size}", flush=True)
             print(f"{pg.ask('SELECT count(*) FROM trellis.jobs')} jobs:", flush=True)
             reads(api, pg)
-            changes(api, worker, pg, name)
+            changes(api, worker, pg)
             if not count:
                 # Whoever would work on the jobs holds still, and they wait.
                 worker.pause()
                 follow(api, pg, followers)
                 worker.go_on()
+                until("it is ready again", 60, ready)
     finally:
         for server in servers:
-            server.go_on()
             server.kill()
         pg.stop()
     return 0

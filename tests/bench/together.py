@@ -1,60 +1,33 @@
-"""What the measurements of several servers share."""
+"""What the measurements of several servers have in common."""
 
 from __future__ import annotations
 
 import itertools
-import json
-import os
-import shutil
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "cluster"))
-sys.path.insert(0, str(HERE.parent / "attack"))
-
-from database import Postgres  # noqa: E402
-from jobs import TICK, children, cpu_ms  # noqa: E402
-from server import png  # noqa: E402
-from servers import Server, submit, until  # noqa: E402
+from jobs import TICK, children, cpu_ms, picture
+from machines import Postgres, Server, until
 
 SUBMISSIONS = 200
 ALONE = 20
 CLIENTS = 8
+SMALL = picture(64)
+seeds = itertools.count(1)
 
 
-def model(folder: Path, sleeps: float, slots: int) -> list[str]:
-    """The stand-in's model, whose every job sleeps for so many seconds; the flags of a server with so many places for them."""
-    fake = HERE.parent / "fake_trellis"
-    subprocess.run([sys.executable, str(fake / "model.py"), str(folder / "model")], check=True)
-    rules = [{"at": "decode", "do": "sleep", "seconds": sleeps}]
-    (folder / "model/script.json").write_text(json.dumps(rules))
-    (folder / ".cache").mkdir()
-    shutil.move(folder / "model/torch", folder / ".cache/torch")
-    os.environ["HOME"] = str(folder)
-    flags = ["--model", str(folder / "model"), "--python", str(fake / "python"), "--gpus", f"unchecked:{slots}"]
-    return [*flags, "--backend", "trellis", "--warm-up=false", "--default-quality=exact"]
-
-
-def at_once(api: Server, count: int, name: str) -> float:
+def at_once(api: Server, count: int) -> float:
     """So many submissions from several clients; how long all of them took, seconds."""
-    picture = png(64, 64)
-    numbers = iter(range(count))
-    lock = threading.Lock()
+    numbers = [next(seeds) for _ in range(count)]
+    parts = [numbers[client::CLIENTS] for client in range(CLIENTS)]
 
-    def client() -> None:
-        while True:
-            with lock:
-                number = next(numbers, None)
-            if number is None:
-                return
-            submit(itertools.repeat(api), picture, f"{name}-{number}")
+    def client(own: list[int]) -> None:
+        for seed in own:
+            api.submit(SMALL, seed)
 
     began = time.monotonic()
-    threads = [threading.Thread(target=client) for _ in range(CLIENTS)]
+    threads = [threading.Thread(target=client, args=(own,)) for own in parts]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -62,15 +35,17 @@ def at_once(api: Server, count: int, name: str) -> float:
     return time.monotonic() - began
 
 
-def alone(api: Server, database: Postgres, name: str = "alone") -> list[float]:
+def alone(api: Server, database: Postgres) -> list[float]:
     """Milliseconds from the acceptance of a job to its claim, of jobs that are submitted one after another."""
     waits = []
-    for number in range(ALONE):
-        job = submit(itertools.repeat(api), png(64, 64), f"{name}-alone-{number}")
+    for _ in range(ALONE):
+        job = api.submit(SMALL, next(seeds))
         since = f"SELECT at FROM trellis.history JOIN trellis.jobs ON job = number WHERE id = '{job}' AND position = "
         begun = until("it is begun", 60, lambda since=since: database.ask(since + "1"))
         waits.append((int(begun) - int(database.ask(since + "0"))) / 1000)
-    return waits
+        ended = f"SELECT 1 FROM trellis.jobs WHERE id = '{job}' AND ended_at IS NOT NULL"
+        until("it is done", 60, lambda ended=ended: database.ask(ended))
+    return sorted(waits)
 
 
 class Watch:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import random
 import subprocess
@@ -11,15 +10,11 @@ import threading
 import time
 from pathlib import Path
 
-from together import model
-
-# Found by what `together` adds to the path.
-from database import Postgres  # isort: skip
-from jobs import FORM_HEADERS, form  # isort: skip
-from server import png  # isort: skip
-from servers import Server, until  # isort: skip
+from machines import Postgres, Server, model, until, workers_ready
+from together import SMALL
 
 SERVERS = 5
+# Twice a job.
 SLEEP = 0.5
 # One owner submits so many at a time, all of these seconds; two others one at a time, so many a second each.
 BATCH = 40
@@ -45,17 +40,13 @@ def submissions(seconds: float) -> list[tuple[float, str]]:
 
 def send(api: Server, planned: list[tuple[float, str]]) -> None:
     """At its time, each on a thread of its own, so that none waits for another's answer."""
-    picture = png(64, 64)
-    refused: list[bytes] = []
+    refused: list[str] = []
 
-    def one(number: int, owner: str) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", api.port, timeout=60)
-        headers = {**FORM_HEADERS, "authorization": f"Bearer {owner}{SECRET}", "cache-control": "no-cache"}
-        connection.request("POST", "/v1/jobs", form(picture, number), headers)
-        answer = connection.getresponse()
-        body = answer.read()
-        if answer.status != 202:
-            refused.append(body)
+    def one(seed: int, owner: str) -> None:
+        try:
+            api.submit(SMALL, seed, {"authorization": f"Bearer {owner}{SECRET}"})
+        except (OSError, RuntimeError) as error:
+            refused.append(str(error))
 
     begun = time.monotonic()
     threads = []
@@ -66,7 +57,7 @@ def send(api: Server, planned: list[tuple[float, str]]) -> None:
     for thread in threads:
         thread.join()
     if refused:
-        raise RuntimeError(f"{len(refused)} were refused, such as {refused[0]!r}")
+        raise RuntimeError(f"{len(refused)} were refused, such as: {refused[0]}")
 
 
 SECRET = "-secret-of-the-measurement-of-waits"
@@ -114,23 +105,20 @@ def compare(simulation: Path, folder: Path, pg: Postgres) -> None:
 def main() -> int:
     program, simulation, folder, seconds = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), float(sys.argv[4])
     pg = Postgres(folder / "one")
-    pg.make()
-    pg.start()
     servers: list[Server] = []
     try:
+        pg.begin()
         keys = folder / "keys"
         keys.write_text("".join(f"{owner} {owner}{SECRET}\n" for owner in ("ada", "bob", "studio")))
         keys.chmod(0o600)
-        flags = ["--store", f"postgres://trellis@{pg.host}/postgres", "--blobs", str(folder / "blobs")]
+        flags = ["--store", pg.url, "--blobs", str(folder / "blobs")]
         worker_flags = [*flags, *model(folder, SLEEP, 1)]
         api_flags = ["--default-quality=exact", "--auth-keys-file", str(keys), "--limits-queued-jobs", "10000"]
         servers.append(Server(program, folder / "api", "api", [*flags, *api_flags]))
-        servers[0].address()
+        servers[0].wait()
         for number in range(SERVERS):
             servers.append(Server(program, folder / f"worker-{number}", "worker", worker_flags))
-        ready = "SELECT count(*) FROM trellis.nodes, json_array_elements(about->'backends') AS offer"
-        ready += " WHERE offer->>'standing' = 'ready' AND about->>'role' = 'worker'"
-        until("the workers are ready", 240, lambda: pg.ask(ready) == str(SERVERS))
+        workers_ready(pg, SERVERS)
         planned = submissions(seconds)
         send(servers[0], planned)
         done = "SELECT count(*) FROM trellis.jobs WHERE state = 'succeeded'"

@@ -111,7 +111,9 @@ class Written(unittest.TestCase):
         for quality, calls in (("exact", 1), ("balanced", 0)):
             some = Gaussian(5)
             stages = SimpleNamespace(enter=lambda stage: self.assertIs(stage, Stage.EXPORT))
-            exports = trellis1.Exports(SimpleNamespace(stages=stages, params=None), {"gaussian": [some]}, None)
+            exports = trellis1.Exports(
+                SimpleNamespace(stages=stages, params=None), {"gaussian": [some]}, None
+            )
             with mock.patch.object(trellis1, "quality_of", lambda _params, it=quality: Quality(it)):
                 exports.prepare(trellis1.Format.GAUSSIAN_PLY)(self.folder / "model.ply")
             self.assertEqual(some.written, calls, quality)

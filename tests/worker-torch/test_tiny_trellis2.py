@@ -105,7 +105,9 @@ class TinyTrellis2(TorchCase):
         sys.path.append(str(ROOT / "tests" / "gpu"))
         import glbs
 
-        request = self.job(resolution=512, formats=["glb"], quality="balanced", texture_size=1024, remesh=False)
+        request = self.job(
+            resolution=512, formats=["glb"], quality="balanced", texture_size=1024, remesh=False
+        )
         done, steps = self.run_job(self.loaded(), request)
         self.assertEqual(done["type"], "done", done)
         self.assertEqual((steps["simplify"][-1], steps["texture"][-1]), ((4, 4), (3, 3)))

@@ -46,12 +46,12 @@ impl Jobs {
 /// Waits for a change, with where the job stands if that is known. `None`: nothing changed for as long as `patience`, which
 /// grows, and is short again after a change.
 async fn changed(changes: &mut Changes, patience: &mut Duration) -> Option<Option<Seen>> {
-    let changed = tokio::time::timeout(*patience, changes.changed()).await.ok();
-    *patience = match changed {
+    let seen = tokio::time::timeout(*patience, changes.changed()).await.ok();
+    *patience = match seen {
         Some(_) => LOOK_AGAIN,
         None => (*patience * 2).min(LONGEST),
     };
-    changed
+    seen
 }
 
 /// Somebody who follows a job.

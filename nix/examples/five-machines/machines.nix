@@ -47,7 +47,7 @@ let
         passwordFile = "/run/secrets/trellis-store-password";
         blobs = "s3://studio/trellis?endpoint=https://s3.studio.example&region=us-east-1";
         blobsCredentialsFile = "/run/secrets/trellis-s3";
-        networks = [ network ];
+        allowedNetworks = [ network ];
       };
       # Prometheus, in the same network.
       settings.metrics.public = true;

@@ -9,7 +9,7 @@
       url = "postgres://trellis@10.0.0.11/trellis?sslmode=disable";
       passwordFile = "/run/secrets/trellis-store-password";
       blobs = "/srv/trellis";
-      networks = [ "10.0.0.0/24" ];
+      allowedNetworks = [ "10.0.0.0/24" ];
     };
   };
   users.users.trellis-server.uid = 980;

@@ -29,6 +29,8 @@ torch: Any = importlib.import_module("torch")
 
 # How far from the surface a rebuilt one is, in voxels.
 BAND = 1
+# Texels around a chart that take what is there on the surface, as many as its margin has.
+GROWN = 2
 # Texels in one go: what bounds the memory.
 AT_ONCE = 1 << 22
 # Holes, the tree, the rebuilt surface, fewer faces; charts, colours, filling.
@@ -97,7 +99,7 @@ def _colours(mesh: Any, atlas: Atlas, vertices: Any, before: tuple[Tree, Any, An
     tree, old_vertices, old_faces = before
     voxels = Voxels.of(mesh.coords, mesh.attrs, mesh.origin.to(vertices.device), float(mesh.voxel_size))
     size = len(atlas.shown)
-    shown = atlas.shown.view(-1)
+    shown = grown(atlas.shown).view(-1)
     colours = torch.zeros(size * size, mesh.attrs.shape[1] + 1, device=vertices.device)
     for pixel in (shown >= 0).nonzero()[:, 0].split(AT_ONCE):
         face = shown[pixel]
@@ -108,6 +110,18 @@ def _colours(mesh: Any, atlas: Atlas, vertices: Any, before: tuple[Tree, Any, An
         numbers, weight = voxels.at(place)
         colours[pixel] = torch.cat([numbers, (weight > 0)[:, None]], 1)
     return colours.T.reshape(-1, size, size)
+
+
+def grown(shown: Any) -> Any:
+    """Faces of texels (H, W), and of those around charts the face beside them, as if it went on: viewers mix
+    them with those within."""
+    height, width = shown.shape
+    for _ in range(GROWN):
+        wide = torch.nn.functional.pad(shown, (1, 1, 1, 1), value=-1)
+        for down, right in ((0, 1), (2, 1), (1, 0), (1, 2), (0, 0), (0, 2), (2, 0), (2, 2)):
+            beside = wide[down : down + height, right : right + width]
+            shown = torch.where(shown < 0, beside, shown)
+    return shown
 
 
 def outwards(vertices: Any, faces: Any) -> tuple[Any, Any]:

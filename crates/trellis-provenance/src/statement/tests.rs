@@ -87,7 +87,7 @@ fn it_agrees_with_its_record_and_no_other() {
 fn what_the_files_are_made_from_is_called_what_it_is() {
     for (backend, name) in [("export", "source.glb"), ("trellis", "source.safetensors")] {
         let record = Provenance {
-            source: Some(Sha256::from([0x44; 32])),
+            source: Some(Sha256::from([0x55; 32])),
             backend: backend.to_owned(),
             ..provenance()
         };

@@ -236,6 +236,8 @@ async fn a_job_of_trellis_2_runs_in_a_worker_of_its_own() {
     let mut request = request(kit.folder.path(), 7);
     let asked = ParamsPatch::default()
         .or_model(Model::Trellis2)
+        // The faster ways need real tensors.
+        .with("quality", "exact")
         .with("max_num_tokens", 500)
         .with("resolution", 1536);
     request.params = asked.resolve(7).unwrap();
