@@ -1,5 +1,7 @@
 //! The table of docs/trellis2.md that says what a card can do is what jobs are admitted by.
 
+use std::fmt::Write as _;
+
 use trellis_core::GpuNeed;
 
 #[test]
@@ -17,7 +19,7 @@ fn the_page_of_trellis_2_says_what_each_card_can_do() {
                 _ => "no",
             }
         });
-        table += &format!("| {gigabytes} GB | {} |\n", ways.join(" | "));
+        let _ = writeln!(table, "| {gigabytes} GB | {} |", ways.join(" | "));
     }
     assert!(
         page.contains(&table),
