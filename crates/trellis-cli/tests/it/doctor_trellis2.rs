@@ -129,6 +129,7 @@ fn each_part_of_trellis_2_is_called_and_the_operators_of_attention_are_named() {
     for finding in &probed {
         assert_eq!(finding["kind"], "probe_works", "{finding:#}");
     }
+    // Each check's findings are in the order of their subjects.
     let subjects: Vec<&str> = probed
         .iter()
         .filter_map(|finding| finding["subject"].as_str())
@@ -136,14 +137,14 @@ fn each_part_of_trellis_2_is_called_and_the_operators_of_attention_are_named() {
     assert_eq!(
         subjects,
         [
-            "torch",
-            "matrix product",
-            "attention of TRELLIS.2",
-            "Triton",
-            "FlexGEMM",
             "CuMesh",
+            "FlexGEMM",
+            "TRELLIS.2",
+            "Triton",
+            "attention of TRELLIS.2",
+            "matrix product",
             "o-voxel",
-            "TRELLIS.2"
+            "torch"
         ]
     );
     let attention = of_step(&probed, "attention of TRELLIS.2")["evidence"].to_string();
@@ -161,10 +162,12 @@ fn what_fails_is_said_plainly_and_the_other_parts_are_still_called() {
         "def launch(*_, **__): pass",
         &format!("def launch(*_, **__): {compiler}"),
     );
-    let symbol = "raise ImportError('/env/o_voxel/_C.so: undefined symbol: _ZNK3c106SymInt6sym_neERKS0_')\n";
+    // In two pieces, for a traceback shows the line as well.
+    let symbol =
+        "raise ImportError('/env/o_voxel/_C.so: undefined ' 'symbol: _ZNK3c106SymInt6sym_neERKS0_')\n";
     for (changed, step, kind, message) in [
         (
-            ("torch/__init__.py", willing(TORCH, "0.5", "return True")),
+            ("xformers/__init__.py", willing(XFORMERS, "0.5", "return True")),
             "attention of TRELLIS.2",
             "probe_failed",
             "failed: AssertionError: self-attention: fa2F@2.5.7-pt, apart from SDPA by 5.0e-01",
