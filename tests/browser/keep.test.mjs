@@ -209,6 +209,8 @@ test("a model of TRELLIS.2 is made again with settings of its own", () => visit(
   await page.waitForURL((url) => url.hash.startsWith("#/job/") && !url.hash.endsWith(id));
   const again = await running.finished(page.url().split("/").at(-1));
   assert.deepEqual([again.made_by, again.source.job, again.params.decimation_target, again.params.texture_size], ["trellis2", id, 100_000, 1024]);
+  // The page hears of the end by itself, maybe later than this test.
+  await page.locator(".command code").nth(1).waitFor();
   const [, command] = await page.locator(".command code").allTextContents();
   assert.match(command, new RegExp(`^trellis jobs export ${id} --format glb --texture true --texture-size 1024 --decimation-target 100000 --remesh true `));
 }));
