@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import re
 import subprocess
@@ -16,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests/attack"), str(ROOT / "tests/cluster")]
 
 from database import BIN, Postgres  # noqa: E402
+from network import HERE  # noqa: E402
 from server import png  # noqa: E402
 from servers import FINAL, Server, ask, damage, submit, until  # noqa: E402
 
@@ -62,8 +62,8 @@ class Place:
     def __init__(self, program: Path, folder: Path, url: str, blobs: Path) -> None:
         folder.mkdir()
         flags = ["--store", url, "--blobs", str(blobs), "--limits-queued-jobs", "1000"]
-        self.api = Server(program, folder / "api", "api", flags)
-        self.workers = [Server(program, folder / f"worker-{n}", "worker", flags) for n in range(2)]
+        self.api = Server(program, folder / "api", HERE, "api", flags)
+        self.workers = [Server(program, folder / f"worker-{n}", HERE, "worker", flags) for n in range(2)]
         self.api.address()
 
     def kill(self) -> None:
@@ -71,8 +71,8 @@ class Place:
             server.kill()
 
     def job(self, job: str) -> dict[str, Any] | None:
-        status, text = ask(self.api, "GET", f"/v1/jobs/{job}")
-        return json.loads(text) if status == 200 else None
+        answer = ask(self.api, f"GET /v1/jobs/{job}")
+        return answer.json() if answer.status == 200 else None
 
     def ended(self, job: str) -> dict[str, Any]:
         def end() -> dict[str, Any] | None:
@@ -100,7 +100,7 @@ class Client(threading.Thread):
 
 
 def send(place: Place, n: int) -> str:
-    return submit(itertools.repeat(place.api), png(400 + n, 300), f"job-{n}")
+    return submit(itertools.repeat(place.api), png(400 + n, 300), f"job-{n}", problems)
 
 
 def check(place: Place, jobs: list[str], known: int) -> None:
@@ -125,11 +125,11 @@ def check(place: Place, jobs: list[str], known: int) -> None:
 
 def main() -> int:
     program, folder = Path(sys.argv[1]), Path(sys.argv[2])
-    database = Postgres(folder / "database")
+    database = Postgres(folder / "database", HERE)
     database.make()
     database.start()
     try:
-        url = f"postgres://trellis@{database.host}/postgres"
+        url = f"postgres://trellis@{database.url_host}/postgres"
         place = Place(program, folder / "before", url, folder / "files")
         client = Client(place)
 
@@ -146,7 +146,7 @@ def main() -> int:
 
         database.ask("CREATE DATABASE restored")
         (folder / "files-again").mkdir()
-        url = f"postgres://trellis@{database.host}/restored"
+        url = f"postgres://trellis@{database.url_host}/restored"
         run("restore", folder, url, folder / "files-again")
         place = Place(program, folder / "after", url, folder / "files-again")
         check(place, client.accepted, known)

@@ -53,6 +53,11 @@ class Postgres:
         """Its address, or the folder of its socket."""
         return str(self.folder) if self.machine.number is None else self.machine.back
 
+    @property
+    def url_host(self) -> str:
+        """The same as URLs have it."""
+        return self.host.replace("/", "%2F")
+
     def call(self, program: str, *arguments: str) -> str:
         command = self.machine.command(as_its_user([str(BIN / program), *arguments]))
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
@@ -165,7 +170,7 @@ class Pair:
         self.primary.start()
         self.standby.follow(self.primary)
         self.primary.wait_for_its_standby()
-        hosts = ",".join(one.host.replace("/", "%2F") for one in (self.primary, self.standby))
+        hosts = ",".join(one.url_host for one in (self.primary, self.standby))
         encryption = "" if network.why_not else "?sslmode=disable"
         self.url = f"postgres://trellis@{hosts}/postgres{encryption}"
 

@@ -61,6 +61,10 @@ class Machine:
             ip("link", "set", f"b{self.number}", "master", "back")
 
 
+HERE = Machine("here", None)
+"""This one."""
+
+
 class Network:
     """Those machines, where this process may make them; else all are this one."""
 

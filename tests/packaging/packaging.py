@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import http.client
 import os
 import re
 import shlex
@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests/attack"), str(ROOT / "tests/cluster")]
 
 from database import Postgres  # noqa: E402
+from network import HERE  # noqa: E402
 from server import png  # noqa: E402
 from servers import FINAL, Unanswered, ask, until  # noqa: E402
 
@@ -148,6 +149,9 @@ class Started:
         self.port = until(f"{self.form.name} serves", 60, bound)
         return self.port
 
+    def connection(self, timeout: float) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
         must(self.process.wait(60) == 0, f"{self.form.name} did not end well: {self.log.read_text(errors='replace')}")
@@ -163,8 +167,8 @@ def run(program: Path, folder: Path, database: Postgres, forms: tuple[Form, Form
         (secrets / secret).write_text(text + "\n")
         (secrets / secret).chmod(0o400)
     places = {
-        "postgres://trellis@database/trellis?sslmode=disable": f"postgres://trellis@{database.host}/postgres",
-        "postgres://trellis@db.studio.example/trellis": f"postgres://trellis@{database.host}/postgres",
+        "postgres://trellis@database/trellis?sslmode=disable": f"postgres://trellis@{database.url_host}/postgres",
+        "postgres://trellis@db.studio.example/trellis": f"postgres://trellis@{database.url_host}/postgres",
         "/run/secrets": str(secrets),
         "%d": str(secrets),
         "%C": str(folder / "cache"),
@@ -177,15 +181,14 @@ def run(program: Path, folder: Path, database: Postgres, forms: tuple[Form, Form
         body += png(64, 48) + b"\r\n--cut--\r\n"
         headers = {"content-type": "multipart/form-data; boundary=cut", "authorization": f"Bearer {key}"}
         api.address()
-        status, _ = ask(api, "POST", "/v1/jobs", body, {"content-type": headers["content-type"]})  # type: ignore[arg-type]
-        must(status == 401, f"{name} takes a job without a key: {status}")
-        status, text = ask(api, "POST", "/v1/jobs", body, headers)  # type: ignore[arg-type]
-        must(status == 202, f"{name} takes no job: {status} {text!r}")
-        job = json.loads(text)["id"]
+        answer = ask(api, "POST /v1/jobs", body, {"content-type": headers["content-type"]})  # type: ignore[arg-type]
+        must(answer.status == 401, f"{name} takes a job without a key: {answer.status}")
+        answer = ask(api, "POST /v1/jobs", body, headers)  # type: ignore[arg-type]
+        must(answer.status == 202, f"{name} takes no job: {answer.status} {answer.content!r}")
+        job = answer.json()["id"]
 
         def ended() -> dict[str, Any] | None:
-            status, text = ask(api, "GET", f"/v1/jobs/{job}", None, headers)  # type: ignore[arg-type]
-            found = json.loads(text)
+            found = ask(api, f"GET /v1/jobs/{job}", None, headers).json()  # type: ignore[arg-type]
             return found if found["state"] in FINAL else None
 
         done = until("the job ends", 60, ended)
@@ -206,7 +209,7 @@ def main() -> int:
     for form in units + compose:
         check_words(form, known)
     check_units(program, folder)
-    database = Postgres(folder / "database")
+    database = Postgres(folder / "database", HERE)
     database.make()
     database.start()
     try:
