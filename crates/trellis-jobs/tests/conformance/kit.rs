@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use trellis_core::{
-    Artifact, BackendChoice, Demand, Format, Input, JobId, ParamsPatch, PictureFormat, Progress, Stage,
-    WebhookEvent,
+    Artifact, BackendChoice, Demand, Format, Input, Job, JobId, JobState, ParamsPatch, PictureFormat,
+    Progress, Stage, WebhookEvent,
 };
 
 use crate::{
@@ -120,4 +120,12 @@ pub fn step(step: u32) -> Progress {
         step,
         total: 12,
     }
+}
+
+/// Each state that the job was in, with its attempt.
+pub(super) fn states(job: &Job) -> Vec<(JobState, u32)> {
+    job.history
+        .iter()
+        .map(|entry| (entry.state, entry.attempt))
+        .collect()
 }

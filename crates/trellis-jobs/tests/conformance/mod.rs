@@ -22,6 +22,7 @@ pub mod model;
 pub mod needs;
 pub mod outbox;
 pub mod owners;
+pub mod reads;
 pub mod twins;
 
 /// An empty store, which goes when this is dropped.
@@ -140,6 +141,9 @@ macro_rules! job_store_conformance {
             a_client_s_last_word_cancels_a_live_job_and_deletes_a_finished_one,
             an_idempotency_key_answers_with_the_first_job,
             an_idempotency_key_is_its_owner_s_own,
+        }
+        $crate::job_store_conformance! {
+            @each reads $fixture:
             a_list_holds_what_its_owner_sees,
             pages_hold_every_job_once_even_when_the_cursor_is_deleted,
             a_result_is_found_by_its_key_and_owner_the_newest_first,
