@@ -17,6 +17,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "caching.py",
     "channel.py",
     "checkpoints.py",
+    "cores.py",
     "cutout.py",
     "deferred.py",
     "determinism.py",

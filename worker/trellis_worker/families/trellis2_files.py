@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..checkpoints import replaced
+from ..cores import kept_to_cores
 from ..exports import in_millimetres, plain_mesh
 from ..failures import WorkerError
 from ..family import Run, Save
@@ -98,8 +99,8 @@ class Exports:
         postprocess = importlib.import_module("o_voxel.postprocess")
         if len(mesh.faces) > MOST_FACES:
             mesh.simplify(MOST_FACES)
-        with replaced(postprocess, "tqdm", ticking(self.run.stages)):
-            return postprocess.to_glb(
+        with kept_to_cores(), replaced(postprocess, "tqdm", ticking(self.run.stages)):
+            made = postprocess.to_glb(
                 vertices=mesh.vertices,
                 faces=mesh.faces,
                 attr_volume=mesh.attrs,
