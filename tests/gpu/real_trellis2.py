@@ -264,6 +264,10 @@ def main(trellis: str, work: Path) -> int:
     print(f"GPU: {name}, driver {driver}, capability {capability}", flush=True)
     with running(trellis, work, "sphere") as server:
         with running(trellis, work, "dust", "--trellis2-low-vram") as dust:
+    for quality in ("exact", "balanced"):
+        webp = {"texture_format": "webp", "quality": quality}
+        sound(jobs.run(f"512 with WebP, {quality}", ["glb"], resolution=512, **webp).get("glb"))
+    ovoxel(jobs.run("512 as O-Voxel", ["vxz"], resolution=512).get("vxz"), 512)
             first(server)
             print("-- weights that make dust", flush=True)
             asked = Jobs(dust).submit(formats=["glb"], resolution=512)

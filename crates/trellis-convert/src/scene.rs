@@ -195,6 +195,20 @@ fn unit(vector: [f32; 3]) -> [f32; 3] {
     vector.map(|value| value / length)
 }
 
+/// The picture of a texture, which may be WebP alone.
+fn image<'a>(
+    document: &'a gltf::Document,
+    texture: &gltf::Texture<'a>,
+) -> Result<gltf::Image<'a>, ConvertError> {
+    let webp = texture.extension_value("EXT_texture_webp");
+    let webp = webp.and_then(|extension| usize::try_from(extension.get("source")?.as_u64()?).ok());
+    let image = match webp {
+        Some(index) => document.images().nth(index),
+        None => texture.source(),
+    };
+    image.ok_or(ConvertError::Missing { what: "a texture" })
+}
+
 /// The file of a texture.
 fn picture(image: &gltf::Image<'_>, buffer: &[u8]) -> Result<Vec<u8>, ConvertError> {
     let missing = ConvertError::Missing { what: "a texture" };

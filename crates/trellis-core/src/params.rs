@@ -26,7 +26,7 @@ pub use patch::{Defaults, ParamsPatch};
 pub use quality::Quality;
 use table::{models, parameters};
 pub use trellis_image_large::{MultiImageAlgorithm, TrellisImageLarge};
-pub use trellis2_4b::Trellis2;
+pub use trellis2_4b::{TextureFormat, Trellis2};
 
 use crate::{Format, named};
 

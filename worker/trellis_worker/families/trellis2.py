@@ -76,6 +76,7 @@ class Own:
     remesh: bool
     texture_size: int
 
+    texture_format: str
     def of_sampler(self, prefix: str) -> dict[str, Any]:
         """What is asked of one sampler, by the names of its own arguments."""
         names = [field.name for field in fields(self) if field.name.startswith(f"{prefix}_")]

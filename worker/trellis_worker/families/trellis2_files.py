@@ -29,6 +29,8 @@ STEPS_BEFORE_TEXTURE = 4
 STEPS_OF_TEXTURE = 2
 
 
+# A `texture_format`; the other is PNG.
+WEBP = "webp"
 @dataclass(frozen=True)
 class Exports:
     """The results of one job, and how each format is made of them."""
@@ -43,8 +45,7 @@ class Exports:
         match format_:
             case Format.GLB if self.run.params.texture:
                 made = self._textured() if Quality(self.own.quality).ours else self._textured_exactly()
-                made.visual.material.alphaMode = alpha_mode(made.visual.material.baseColorTexture)
-                save = writing(made)
+                save = writing(made, self.own.texture_format == WEBP)
             case Format.GLB:
                 vertices, faces = self._simplified()
                 save = plain_mesh(upright(vertices), faces, None, "glb")
@@ -91,7 +92,8 @@ class Exports:
     def _textured(self) -> Any:
         # Only here, for it imports torch.
         pbr = importlib.import_module("trellis_worker.texture.pbr")
-        asked = pbr.Asked(self.own.decimation_target, self.own.texture_size, self.own.remesh)
+        own = self.own
+        asked = pbr.Asked(own.decimation_target, own.texture_size, own.remesh, own.texture_format == WEBP)
         return pbr.to_glb(self.mesh, asked, self.run.stages)
 
     def _textured_exactly(self) -> Any:
@@ -117,20 +119,10 @@ class Exports:
             )
 
 
-def writing(made: Any) -> Save:
-    """What writes a trimesh as a GLB."""
-    return lambda path: made.export(str(path), file_type="glb")
-
-
-def alpha_mode(texture: Any) -> str:
-    """How glTF is to take the texture's alpha; TRELLIS.2 leaves every material opaque."""
-    counts = texture.getchannel("A").histogram()
-    total = sum(counts)
-    if sum(counts[:128]) * 1000 < total:
-        return "OPAQUE"
-    # An edge between seen and unseen has a few values between the two.
-    between = sum(counts[16:240])
-    return "BLEND" if between * 10 > total - sum(counts[240:]) else "MASK"
+def writing(made: Any, webp: bool) -> Save:
+    """What writes a trimesh as a GLB, with WebP as an extension that viewers must support."""
+    options = {"extension_webp": True} if webp else {}
+    return lambda path: made.export(str(path), file_type="glb", **options)
 
 
 def ticking(stages: Stages) -> Callable[..., Any]:

@@ -34,6 +34,14 @@ GROWN = 2
 # Texels in one go: what bounds the memory.
 AT_ONCE = 1 << 22
 # Holes, the tree, the rebuilt surface, fewer faces; charts, colours, filling.
+# Pillow's options for the base colour, and for metallic and roughness. Lossy WebP halves the resolution of
+# colour differences: fine for a colour, but it ruins two unrelated numbers (docs/performance.md). Alpha stays
+# lossless.
+PNG = ({"format": "PNG", "compress_level": DEFLATE},) * 2
+WEBP = (
+    {"format": "WEBP", "quality": 90, "method": 0, "exact": True},
+    {"format": "WEBP", "lossless": True, "quality": 0, "method": 0},
+)
 SIMPLIFY_STEPS, TEXTURE_STEPS = 4, 3
 
 
@@ -45,6 +53,7 @@ class Asked:
     size: int  # of the texture
     remesh: bool
 
+    webp: bool = False
 
 def to_glb(mesh: Any, asked: Asked, stages: Stages) -> Any:
     """A trimesh, Y up, of TRELLIS.2's mesh with voxels."""
@@ -159,7 +168,7 @@ def _textured(
         for channels in (colour, (numpy.zeros_like(metal), rough, metal))
     ]
     with ThreadPoolExecutor(len(pictures)) as beside:
-        written = list(beside.map(_png, pictures))
+        written = list(beside.map(_encoded, pictures, WEBP if asked.webp else PNG))
     for picture, content in zip(pictures, written, strict=True):
         picture.save = _saving(content)
     material = visual.material.PBRMaterial(

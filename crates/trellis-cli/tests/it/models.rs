@@ -82,9 +82,9 @@ async fn a_glb_of_either_model_is_made_again_without_sampling() {
         (
             "trellis2-4b",
             "trellis2",
-            &["--decimation-target", "100000", "--remesh", "false"],
-            "decimation_target",
-            json!(100_000),
+            &["--remesh", "false", "--texture-format", "webp"],
+            "texture_format",
+            json!("webp"),
         ),
     ] {
         let params = json!({"seed": 7, "model": name});

@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::Content;
 use trellis_client::{Client, Export};
-use trellis_core::{Artifact, Format, Job, JobId, JobState, file_size};
+use trellis_core::{Artifact, Format, Job, JobId, JobState, TextureFormat, file_size};
 
 use crate::commands::generate::asset::interrupted;
 use crate::commands::generate::format_named;
@@ -36,6 +36,9 @@ pub(crate) struct ExportArgs {
     /// sampled; default: as in the job
     #[arg(long, value_name = "PIXELS")]
     texture_size: Option<u32>,
+    /// How a GLB holds its textures, png or webp, for trellis2-4b; made from what was sampled; default: as in the job
+    #[arg(long, value_name = "FORMAT")]
+    texture_format: Option<TextureFormat>,
     /// Share of the triangles to remove, 0 to 0.98, for trellis-image-large; made from what was sampled; default: as in the
     /// job
     #[arg(long, value_name = "SHARE")]
@@ -72,6 +75,7 @@ pub(super) fn run(args: ExportArgs, context: &Context<'_>) -> Result<Exit, CliEr
     let wish = Export {
         format: args.format,
         texture_size: args.texture_size,
+        texture_format: args.texture_format,
         mesh_simplify: args.mesh_simplify,
         decimation_target: args.decimation_target,
         remesh: args.remesh,
