@@ -53,6 +53,7 @@ const FORMATS = {
   ply: "PLY mesh",
   gaussian_ply: "Gaussian splats",
   turntable: "Turntable video",
+  vxz: "O-Voxel (TRELLIS.2)",
 };
 /** @param {string} format */
 export const formatName = (format) => FORMATS[format] ?? format;

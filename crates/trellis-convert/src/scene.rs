@@ -73,7 +73,7 @@ pub(crate) fn read(glb: &[u8]) -> Result<Scene, ConvertError> {
         let surface = material.pbr_metallic_roughness();
         let texture = surface.base_color_texture();
         let texture = texture
-            .map(|texture| picture(&texture.texture().source(), buffer))
+            .map(|texture| picture(&image(&document, &texture.texture())?, buffer))
             .transpose()?;
         scene.materials.push(Material {
             colour: surface.base_color_factor(),

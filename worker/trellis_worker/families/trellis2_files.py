@@ -1,4 +1,4 @@
-"""The files of TRELLIS.2's results: GLB with materials, STL, PLY and a turntable.
+"""The files of TRELLIS.2's results: GLB with materials, STL, PLY, O-Voxel and a turntable.
 
 Names, and what is called when: `o_voxel/postprocess.py` of Microsoft's TRELLIS.2. The textured GLB is its
 work where a job asks for `exact`, and that of `texture/pbr.py` otherwise.
@@ -19,24 +19,28 @@ from ..family import Run, Save
 from ..protocol import Format, Kind, Stage
 from ..quality import Quality
 from ..stages import Stages
+from ..texture.alpha import alpha_mode
 from ..texture.reduce import reduce
-from . import trellis2_turntable
+from . import trellis2_ovoxel, trellis2_turntable
+from .trellis2_ovoxel import DualGrid
 
 # As many faces as nvdiffrast takes.
 MOST_FACES = 16_777_216
 # What `to_glb` does before it draws a texture: holes, a tree, cleaning, and unwrapping.
 STEPS_BEFORE_TEXTURE = 4
 STEPS_OF_TEXTURE = 2
-
-
 # A `texture_format`; the other is PNG.
 WEBP = "webp"
+
+
 @dataclass(frozen=True)
 class Exports:
     """The results of one job, and how each format is made of them."""
 
     run: Run
     mesh: Any
+    # Only if a format needs it.
+    grid: DualGrid | None
     # The parameters that only this model has.
     own: Any
 
@@ -56,6 +60,8 @@ class Exports:
                 save = self._ply()
             case Format.TURNTABLE:
                 return self._turntable()
+            case Format.VXZ if self.grid is not None:
+                save = trellis2_ovoxel.saving(self.grid, self.mesh)
             case _:
                 raise WorkerError(Kind.BAD_INPUT, f"TRELLIS.2 does not make `{format_}`")
         self.run.stages.enter(Stage.EXPORT)
@@ -117,6 +123,9 @@ class Exports:
                 remesh_project=0,
                 use_tqdm=True,
             )
+        material = made.visual.material
+        material.alphaMode = alpha_mode(material.baseColorTexture.getchannel("A").histogram())
+        return made
 
 
 def writing(made: Any, webp: bool) -> Save:

@@ -42,7 +42,7 @@ fn glb(texture: image::ImageFormat, with_normals: bool) -> Vec<u8> {
     if with_normals {
         attributes["NORMAL"] = json!(1);
     }
-    let document = json!({
+    let mut document = json!({
         "asset": { "version": "2.0" },
         "scene": 0,
         "scenes": [{ "nodes": [0] }],

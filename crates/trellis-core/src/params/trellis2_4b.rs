@@ -3,12 +3,12 @@
 //!
 //! Source of names, ranges and defaults: TRELLIS.2's `app.py` and the `pipeline.json` of the model.
 
+use serde::{Deserialize, Serialize};
+
 use super::MultiImageAlgorithm;
-use super::parameter::Kind;
+use super::parameter::{FromGiven, Given, Kind};
 use super::quality::Quality;
 use super::table::parameters;
-
-impl Trellis2 {
 use crate::named;
 
 named! {
@@ -45,6 +45,8 @@ impl FromGiven for TextureFormat {
         name.parse().ok()
     }
 }
+
+impl Trellis2 {
     /// Enough to reach every kernel, and soon over.
     pub(super) const QUICK: &'static [(&'static str, i64)] = &[
         ("resolution", 512),
@@ -107,8 +109,8 @@ parameters! {
         remesh: bool = Kind::Flag { default: true };
         /// Side of the texture in pixels
         texture_size: u32 = Kind::steps(1024, 4096, 1024, 2048);
-    }
-}
         /// How a GLB holds its textures: `png` for every viewer, `webp` several times smaller
         #[serde(default)]
         texture_format: TextureFormat = TextureFormat::KIND;
+    }
+}

@@ -28,8 +28,8 @@ Exit codes: 0 done, 1 refused or failed, 2 could not start.")]
 pub(crate) struct ExportArgs {
     /// The earlier job's id
     job: JobId,
-    /// Which file: obj, voxels, stl or ply from the GLB; glb, gaussian_ply or turntable from what TRELLIS sampled for the
-    /// job, while the server keeps that
+    /// Which file: obj, voxels, stl or ply from the GLB; glb, gaussian_ply, turntable or vxz from what TRELLIS sampled for
+    /// the job, while the server keeps that
     #[arg(long, value_name = "FORMAT", value_parser = format_named)]
     format: Format,
     /// Side of the texture in pixels: 512, 1024, 1536 or 2048, for trellis2-4b 1024, 2048, 3072 or 4096; made from what was
