@@ -19,7 +19,7 @@ from typing import Any
 
 import glbs
 from check import Server, check, picture, results, smi
-from real_trellis import keep
+from real_trellis import keep, probe
 
 FEW_STEPS = {"ss_sampling_steps": 12, "shape_slat_sampling_steps": 12, "tex_slat_sampling_steps": 12}
 MANY_STEPS = {name: 50 for name in FEW_STEPS}
@@ -303,6 +303,8 @@ def main(trellis: str, work: Path) -> int:
     with running(trellis, work, "low", "--trellis2-low-vram") as server:
         loaded(server)
         sound(Jobs(server).run("low VRAM", ["glb"], resolution=1024).get("glb"))
+    print("-- the doctor's probe", flush=True)
+    probe(trellis, work, "python-sphere", "--model", work / "model", SPARSE_CONV_BACKEND="flex_gemm")
     silent = ", ".join(stage for stage in STAGES if stage not in known)
     check(not silent, f"every stage told of its steps {silent}")
     wrong = sum(not holds for holds, _ in results)
