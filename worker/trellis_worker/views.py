@@ -20,7 +20,8 @@ def of_all(inference: Callable[..., Any], way: str) -> Callable[..., Any]:
         nonlocal turn
         count = len(cond)
         if seen[0] is not cond:
-            seen[:] = cond, cond.split(1), neg_cond.split(1)
+            rows = [slice(row, row + 1) for row in range(count)]
+            seen[:] = cond, [cond[row] for row in rows], [neg_cond[row] for row in rows]
 
         def of_one(row: int) -> Any:
             return inference(model, x_t, t, cond=seen[1][row], neg_cond=seen[2][row], **options)
