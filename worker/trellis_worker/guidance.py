@@ -25,8 +25,8 @@ torch: Any = importlib.import_module("torch")
 VARIABLE = "TRELLIS_WORKER_GUIDANCE"
 # Conditions in one call: with several pictures, more would take more memory than the job does otherwise.
 AT_ONCE = 4
-# Tokens of a sample up to which a batch of two is faster than two calls in TRELLIS.2's large flows. From 32,768
-# on it only takes twice the memory (docs/performance.md).
+# Tokens of a sample up to which a batch of two is faster than two calls in TRELLIS.2's large flows. From
+# 32,768 on it only takes twice the memory (docs/performance.md).
 MOST_TOKENS = 16_384
 EVERYWHERE = (-math.inf, math.inf)
 
