@@ -2,11 +2,11 @@
 
     bench_trellis.py MODEL [--rounds N] [--parts LIST] [--jobs N] [--seconds N]
 
-MODEL: a folder as tests/tiny_trellis/model.py --real-size writes it. LIST: of raster, holes, texture,
-textures (of further meshes), parts (of a GLB's making), load, sample, decode, draft, batches (several jobs in
-one call), attention (what each library takes), low_vram, again, first (jobs of fresh processes) and queue; or `all`, what the table of
-docs/performance.md has, which is printed at the end of any run. --jobs: how many are in the queue. --seconds:
-after so many no more parts are begun.
+MODEL: a folder as tests/tiny_trellis/model.py --real-size writes it. LIST: of attention (what each library
+takes), raster, holes, texture, textures (of further meshes), parts (of a GLB's making), load, sample, decode,
+draft, batches (several jobs in one call), low_vram, again, first (jobs of fresh processes) and queue; or `all`,
+what the table of docs/performance.md has. A run ends with that table, as far as it has the figures. --jobs: how
+many are in the queue. --seconds: after so many no more parts are begun.
 
 Times are medians. Sampling runs on random weights, where only time, memory and equality mean something; the
 textures are of meshes with a known colour, so that there is a truth to compare with.
@@ -204,7 +204,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument(
         "--parts",
-        default="attention,raster,holes,texture,textures,parts,load,sample,decode,draft,batches,low_vram,again,first,queue",
+        default="attention,raster,holes,texture,textures,parts,load,sample,decode,draft,batches,low_vram,again,"
+        "first,queue",
     )
     parser.add_argument("--jobs", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=3600)
