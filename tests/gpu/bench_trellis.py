@@ -4,9 +4,9 @@
 
 MODEL: a folder as tests/tiny_trellis/model.py --real-size writes it. LIST: of attention (what each library
 takes), raster, holes, texture, textures (of further meshes), parts (of a GLB's making), load, sample, decode,
-draft, batches (several jobs in one call), low_vram, again, first (jobs of fresh processes) and queue; or `all`,
-what the table of docs/performance.md has. A run ends with that table, as far as it has the figures. --jobs:
-how many are in the queue. --seconds: after so many no more parts are begun.
+draft, batches (several jobs in one call), low_vram, again, first (jobs of fresh processes) and queue; or
+`all`, what the table of docs/performance.md has. A run ends with that table, as far as it has the figures.
+--jobs: how many are in the queue. --seconds: after so many no more parts are begun.
 
 Times are medians. Sampling runs on random weights, where only time, memory and equality mean something; the
 textures are of meshes with a known colour, so that there is a truth to compare with.

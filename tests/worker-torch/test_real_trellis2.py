@@ -22,6 +22,7 @@ from kit import ROOT, worker_kit  # noqa: F401 puts the worker on the path
 from trellis_worker import guidance, views
 from trellis_worker.checkpoints import load_strictly
 from trellis_worker.failures import WorkerError
+from trellis_worker.families import trellis2
 from trellis_worker.hooks import counted
 from trellis_worker.protocol import Kind, Stage
 from trellis_worker.stages import Stages
@@ -205,6 +206,37 @@ class RealTrellis2(unittest.TestCase):
         self.assertEqual(self.same(self.model, noise), [11, 6])
         self.assertEqual(self.same(self.model, noise, guidance_rescale=0.0, rescale_t=1.0), [9, 6])
         self.assertEqual(self.same(self.model, noise, guidance_strength=1.0), [6, 6])
+
+    def test_a_job_asks_the_recorded_flow_and_in_low_vram_mode_the_model(self) -> None:
+        class Recorded:
+            """In the place of a recording: the model, asked."""
+
+            def __init__(self, model: Any) -> None:
+                self.model, self.asked, self.forgot = model, 0, 0
+
+            def __call__(self, *asked: Any) -> Any:
+                self.asked += 1
+                return self.model(*asked)
+
+            def forget(self) -> None:
+                self.forgot += 1
+
+        noise = torch.randn(1, 2, 4, 4, 4, generator=torch.Generator().manual_seed(5))
+        generator = torch.Generator().manual_seed(6)
+        cond = torch.randn(1, 7, 16, generator=generator)
+        own, made = Recorded(self.model), []
+        for low_vram in (None, False, True):
+            sampler = self.samplers.FlowEulerGuidanceIntervalSampler(1e-5)
+            pipeline = types.SimpleNamespace(recorded_flow=own, sparse_structure_sampler=sampler)
+            if low_vram is not None:
+                trellis2._guide_in_pairs(pipeline, "sparse_structure_sampler", low_vram)
+            asked = {"cond": cond, "neg_cond": torch.zeros_like(cond), "verbose": False, **ASKED}
+            with torch.no_grad():
+                made.append(sampler.sample(self.model, noise, **asked).samples)
+            self.assertFalse(any("forward" in vars(module) for module in self.model.modules()))
+        self.assertEqual((own.asked, own.forgot), (6, 1))
+        for ours in made[1:]:
+            self.assertLess(float((made[0] - ours).abs().max()), 1e-4 * float(made[0].abs().max()))
 
     def test_so_it_is_for_a_latent_given_another_s(self) -> None:
         sparse = importlib.import_module("trellis2.modules.sparse")
