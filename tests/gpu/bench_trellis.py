@@ -2,11 +2,11 @@
 
     bench_trellis.py MODEL [--rounds N] [--parts LIST] [--jobs N] [--seconds N]
 
-MODEL: a folder as tests/tiny_trellis/model.py --real-size writes it. LIST: of raster, holes, texture,
-textures (of further meshes), parts (of a GLB's making), load, sample, decode, draft, batches (several jobs in
-one call), low_vram, again, first (jobs of fresh processes) and queue; or `all`, what the table of
-docs/performance.md has, which is printed at the end of any run. --jobs: how many are in the queue. --seconds:
-after so many no more parts are begun.
+MODEL: a folder as tests/tiny_trellis/model.py --real-size writes it. LIST: of attention (what each library
+takes), raster, holes, texture, textures (of further meshes), parts (of a GLB's making), load, sample, decode,
+draft, batches (several jobs in one call), low_vram, again, first (jobs of fresh processes) and queue; or
+`all`, what the table of docs/performance.md has. A run ends with that table, as far as it has the figures.
+--jobs: how many are in the queue. --seconds: after so many no more parts are begun.
 
 Times are medians. Sampling runs on random weights, where only time, memory and equality mean something; the
 textures are of meshes with a known colour, so that there is a truth to compare with.
@@ -33,7 +33,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "worker"))
 warnings.filterwarnings("ignore")
 
-import batches  # noqa: E402 the worker is only now on the path
+import attentions  # noqa: E402 the worker is only now on the path
+import batches  # noqa: E402
 import flows  # noqa: E402
 import glb_parts  # noqa: E402
 import jobs  # noqa: E402
@@ -202,7 +203,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument(
         "--parts",
-        default="raster,holes,texture,textures,parts,load,sample,decode,draft,batches,low_vram,again,first,queue",
+        default="attention,raster,holes,texture,textures,parts,load,sample,decode,draft,batches,low_vram,again,"
+        "first,queue",
     )
     parser.add_argument("--jobs", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=3600)
@@ -265,6 +267,7 @@ class Bench:
             "sample": lambda: flows.sample(self.flow, table, rounds),
             "decode": lambda: flows.decoding(self.flow, table, rounds),
             "draft": lambda: flows.draft(self.flow, table, rounds),
+            "attention": attentions.measure,
             "batches": lambda: batches.measure(self.flow, rounds, self.flow.voxels()),
             "low_vram": lambda: jobs.low_vram(self.flow, table),
             "again": lambda: jobs.again(self.flow, table, rounds),

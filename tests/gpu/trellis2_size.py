@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import model as generator
 import torch
 from budget import BEGUN
 from flows import GIB, Clock, disc
-from trellis_worker import determinism
+from trellis_worker import determinism, graphs
 from trellis_worker.checkpoints import replaced
 from trellis_worker.families import trellis2
 from trellis_worker.family import Run
@@ -52,6 +53,8 @@ def loaded(folder: Path) -> Any:
         with torch.device(DEVICE):
             return generator.made(name, generator.real_arguments(part, arguments))
 
+    # As the server sets it for its workers.
+    os.environ.setdefault(graphs.VARIABLE, "on")
     started = time.monotonic()
     torch.manual_seed(1)
     if not (folder / "dinov3" / "model.safetensors").is_file():
