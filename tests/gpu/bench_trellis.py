@@ -103,8 +103,7 @@ def bakes(table: Table, rounds: int, decoded: dict[str, Any], judge: Any) -> Non
             release()
             determinism.seed_all(torch, 1)
             clock = Clock()
-            run = Run(None, None, clock, params())
-            with asked(way), FAMILY.exporting(run, decoded) as prepare:
+            with asked(way), FAMILY.exporting(Run(None, None, clock, params()), decoded) as prepare:
                 # Made as the worker makes it; `to_glb`'s result is the last argument of the export.
                 made = glb_of(prepare)
             ended = clock.finish()

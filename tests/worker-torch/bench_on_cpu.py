@@ -111,6 +111,9 @@ def main() -> None:
     for module in (trellis2_glb, sys.modules["trellis2_jobs"]):
         module.params = params
     trellis2_glb.ASKED = trellis2_glb.ASKED[:1]
+    trellis2_flows.TOKENS = (50, 100)
+    # What DINOv3 says, of the tiny encoder's size.
+    trellis2_flows.CHANNELS = generator.COND["tiny"]
     bench_trellis2.main()
 
 
