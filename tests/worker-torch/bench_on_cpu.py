@@ -1,5 +1,6 @@
-"""Runs tests/gpu/bench_trellis2.py on the processor, with tiny models. What it measures means nothing, but all
-of it is run. What TRELLIS.2's `to_glb` calls on a GPU does nothing here, and a `to_glb` of ours makes the GLB.
+"""Runs tests/gpu/bench_trellis2.py on the processor, with tiny models. What it measures means nothing, but
+all of it is run. What TRELLIS.2's `to_glb` calls on a GPU does nothing here, and a `to_glb` of ours makes the
+GLB.
 
     bench_on_cpu.py FOLDER [OPTIONS OF bench_trellis2.py]
 """
