@@ -116,7 +116,8 @@ class TinyTrellis2(TorchCase):
         self.assertEqual(done["non_commercial"], [])
 
     def test_the_cascade_is_as_fine_as_was_asked(self) -> None:
-        request = self.job(resolution=1024, formats=["stl"], low_vram=True)
+        # Where a library is installed that reduces faces, all of them are kept.
+        request = self.job(resolution=1024, formats=["stl"], low_vram=True, decimation_target=2_000_000)
         done, steps = self.run_job(self.loaded(), request)
         self.assertEqual(done["type"], "done", done)
         self.assertEqual(steps["condition"][-1], (2, 2))
@@ -143,6 +144,26 @@ class TinyTrellis2(TorchCase):
             self.assertEqual(
                 (Path(again["out"]) / name).read_bytes(), (Path(first["out"]) / name).read_bytes(), name
             )
+
+    def test_our_way_samples_what_trellis2_s_own_does(self) -> None:
+        import torch
+        from trellis_worker.latents import read
+
+        worker = self.loaded()
+        kept = []
+        wish = {"resolution": 512, "formats": ["ply"], "tex_slat_guidance_strength": 3.0}
+        for quality in ("exact", "balanced"):
+            request = {**self.job(quality=quality, **wish), "keep_latents": True}
+            worker.send(request)
+            message = worker.until("latents", "done", "failed")
+            self.assertEqual(message["type"], "latents", message)
+            names = ("coords", "shape", "texture")
+            kept.append(read(Path(request["out"]) / message["name"], names))
+            self.assertEqual(worker.until("done", "failed")["type"], "done")
+        self.assertTrue(torch.equal(kept[0]["coords"], kept[1]["coords"]))
+        for name in ("shape", "texture"):
+            apart = (kept[0][name] - kept[1][name]).abs().max()
+            self.assertLess(float(apart), 1e-3 * float(kept[0][name].abs().max()), name)
 
     def test_a_cancel_is_heard_in_each_flow_and_while_decoding(self) -> None:
         worker = self.loaded()

@@ -67,6 +67,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "texture/unwrap.py",
     "texture/voxels.py",
     "turns.py",
+    "varlen.py",
     "views.py",
     "warmup.py",
 ];

@@ -135,6 +135,7 @@ class Trellis2:
             # Compiled while models are loaded, not in the first job.
             for name in ("kernel", "nearest"):
                 importlib.import_module(f"trellis_worker.texture.{name}").compiled()
+            _with_recordings(pipeline)
         return pipeline
 
     def determinism(self) -> list[str]:
@@ -361,10 +362,49 @@ def _told(levels: list[Any], stages: Stages) -> Iterator[None]:
         yield
 
 
+def _with_recordings(pipeline: Any) -> None:
+    """What plays the steps of the sparse structure stays from job to job."""
+    if hasattr(pipeline, "recorded_flow"):
+        return
+    # Only here, for it imports torch.
+    graphs = importlib.import_module("trellis_worker.graphs")
+    flow = pipeline.models["sparse_structure_flow_model"]
+    pipeline.recorded_flow = graphs.Graphs(flow) if graphs.wanted() else None
+
+
+def _guide_in_pairs(pipeline: Any, name: str, low_vram: bool) -> None:
+    """Has a sampler ask its flow once a step, for one job; the caller puts back what the sampler held."""
+    # Only here, for it imports torch.
+    guidance = importlib.import_module("trellis_worker.guidance")
+    sampler, instead = getattr(pipeline, name), None
+    if name == "sparse_structure_sampler" and pipeline.recorded_flow is not None:
+        # In low-VRAM mode the weights move, and memory is short.
+        instead = None if low_vram else pipeline.recorded_flow
+        if low_vram:
+            pipeline.recorded_flow.forget()
+
+    def joined(samples: list[Any]) -> Any:
+        return importlib.import_module("trellis2.modules.sparse").sparse_cat(samples)
+
+    sampler._inference_model = guidance.Pairs(sampler._inference_model, joined, instead)
+    if low_vram:
+        return
+    sample = sampler.sample
+
+    def remembering(model: Any, *args: Any, **options: Any) -> Any:
+        with guidance.remembering(model):
+            return sample(model, *args, **options)
+
+    sampler.sample = remembering
+
+
 @contextmanager
 def _listening(run: Run, own: Own) -> Iterator[None]:
     """Counts each sampler's steps, has it see all pictures, and puts back what the pipeline held."""
     pipeline, placement = run.pipeline, run.placement
+    ours = Quality(own.quality).ours
+    if ours:
+        _with_recordings(pipeline)
     with ExitStack() as undo:
         undo.enter_context(restored(pipeline))
         if placement.low_vram:
@@ -375,5 +415,7 @@ def _listening(run: Run, own: Own) -> Iterator[None]:
             sampler = getattr(pipeline, name)
             undo.enter_context(restored(sampler))
             sampler.sample_once = counted(sampler.sample_once, run.stages)
+            if ours:
+                _guide_in_pairs(pipeline, name, placement.low_vram)
             sampler._inference_model = views.of_all(sampler._inference_model, own.multiimage_algo)
         yield
