@@ -26,8 +26,9 @@ pub struct ExportOf {
 }
 
 /// Parameters of an export that a finished GLB cannot follow.
-const DECODED_FOR: [&str; 5] = [
+const DECODED_FOR: [&str; 6] = [
     "texture_size",
+    "texture_format",
     "mesh_simplify",
     "decimation_target",
     "remesh",
