@@ -35,6 +35,8 @@ def without_a_gpu() -> None:
         setattr(torch.cuda, name, nothing)
     for name in ("memory_allocated", "max_memory_allocated", "memory_reserved"):
         setattr(torch.cuda, name, lambda *_device: 0)
+    torch.cuda.set_per_process_memory_fraction = nothing
+    torch.cuda.get_device_properties = lambda *_device: types.SimpleNamespace(total_memory=1 << 40)
     torch.cuda.get_device_name = lambda *_device: "no GPU"
     torch.Tensor.cuda = lambda self, *_args, **_options: self
 

@@ -85,7 +85,7 @@ mod tests {
 
     use crate::{
         AskedBackend, BackendChoice, FailureKind, Format, JobState, MultiImageAlgorithm, PictureFormat,
-        RestartKind, Stage, WebhookEvent, WebhookState, WorkerCommand, WorkerState,
+        RestartKind, Stage, TextureFormat, WebhookEvent, WebhookState, WorkerCommand, WorkerState,
     };
 
     fn one_name<T>(all: &[T], name: fn(T) -> &'static str)
@@ -113,6 +113,7 @@ mod tests {
         one_name(&PictureFormat::ALL, PictureFormat::name);
         one_name(&RestartKind::ALL, RestartKind::name);
         one_name(&Stage::ALL, Stage::name);
+        one_name(&TextureFormat::ALL, TextureFormat::name);
         one_name(&WebhookEvent::ALL, WebhookEvent::name);
         one_name(&WebhookState::ALL, WebhookState::name);
         one_name(&WorkerCommand::ALL, WorkerCommand::name);
