@@ -27,7 +27,7 @@ VARIABLE = "TRELLIS_WORKER_GRAPHS"
 # Shapes that are recorded: the guided and the unguided steps of one picture, or of several.
 SHAPES = 4
 # How far the first answer played may be from the flow's own, in parts of its largest number.
-ROUNDING = 1e-3
+ROUNDING = 0.02
 Work = Callable[[], Any]
 Record = Callable[[Work], tuple[Any, Callable[[], None]]]
 

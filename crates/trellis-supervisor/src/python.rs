@@ -69,6 +69,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "texture/simplify.py",
     "texture/unwrap.py",
     "texture/voxels.py",
+    "token_flow.py",
     "turns.py",
     "varlen.py",
     "views.py",

@@ -96,7 +96,7 @@ parameters! {
         max_num_tokens: u32 = Kind::whole(1, 1_000_000, 49_152);
         /// How several pictures are combined
         multiimage_algo: MultiImageAlgorithm = MultiImageAlgorithm::KIND;
-        /// How the flows are guided and a textured GLB is made: `exact` by TRELLIS.2's own code, `balanced` and `draft` by ours, which is faster
+        /// How guidance runs and how a textured GLB is made: `exact` by TRELLIS.2's own code, `balanced` and `draft` by ours, which is faster
         #[serde(default = "Quality::unnamed")]
         quality: Quality = Kind::Choice {
             names: &[Quality::Draft.name(), Quality::Balanced.name(), Quality::Exact.name()],
