@@ -9,7 +9,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 use trellis_client::{Client, ClientError, Submission};
-use trellis_core::{Artifact, AskedBackend, JobId, JobState, ParamsPatch, Secret};
+use trellis_core::{Artifact, AskedBackend, JobId, JobState, ParamsPatch, Priority, Secret};
 
 const ID: &str = "01932f5e-7a4c-7d3e-8b21-0123456789ab";
 
@@ -102,6 +102,7 @@ async fn a_busy_server_is_asked_again_under_the_same_key() {
         name: None,
         params: &ParamsPatch::default(),
         backend: AskedBackend::Auto,
+        priority: Priority::Normal,
         no_cache: false,
     };
     let mut told = String::new();

@@ -189,8 +189,7 @@ fn read(fields: &Map<String, Value>, pictures: usize) -> Result<(Asked, Format),
     }
     let asked = Asked {
         params: patch.with("formats", vec![format]),
-        backend: BackendChoice::Auto,
-        webhook: None,
+        ..Asked::default()
     };
     Ok((asked, format))
 }
