@@ -1,6 +1,7 @@
 //! Whose turn it is: finds the jobs that may be claimed next, of each owner the oldest of each priority, takes the one that the
-//! rules choose and notes who was served and who was passed over. Every step is a search in an index, however many jobs wait and are kept: owners and numbers are
-//! compared as expressions that the index of waiting jobs has alone, so that the planner has no other choice.
+//! rules choose and notes who was served and who was passed over. Every step is a search in an index, however many jobs wait
+//! and are kept: owners and numbers are compared as expressions that one index of waiting jobs has alone, so that the planner
+//! has no other choice.
 //!
 //! Several servers claim at the same time. A job whose row somebody holds is passed over for the next one, and its owner,
 //! who is being served, comes last; only where nothing else is left is it waited for, and looked at again.
@@ -29,7 +30,8 @@ pub(crate) const NEEDS: &str = "
     SELECT needs FROM found WHERE needs IS NOT NULL";
 
 /// Of each owner who has jobs waiting, of each demand (`$1`), of each kind of needs that can be met (`$4`) and of each
-/// priority (`$5`) the oldest one that is not in `$3`, with the owner's last turn in the queue `$2`. Goes from owner to owner, not from job to job.
+/// priority (`$5`) the oldest one that is not in `$3`, with the owner's last turn in the queue `$2`. Goes from owner to
+/// owner, not from job to job.
 pub(crate) const OLDEST_OF_EACH: &str = "
     WITH RECURSIVE waiting (owner) AS (
         (SELECT '' || owner FROM jobs WHERE state = 'queued' ORDER BY '' || owner LIMIT 1)

@@ -7,7 +7,7 @@ mod clocks;
 mod conformance;
 mod growth;
 mod kit;
-mod moved;
+mod priorities;
 mod proxy;
 mod schema;
 mod server;

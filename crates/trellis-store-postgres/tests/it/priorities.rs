@@ -1,4 +1,4 @@
-//! Jobs that come from another store.
+//! Priorities of jobs that come from another store, and of jobs that somebody holds.
 
 use trellis_core::{JobId, Priority};
 use trellis_jobs::conformance::kit::{LEASE, at, every_choice, new_job, worker};
@@ -6,6 +6,29 @@ use trellis_jobs::{Gives, JobStore, NewJob, SqliteStore, Takes};
 use trellis_store_postgres::Clock;
 
 use crate::kit::{Place, skipped};
+
+/// Whoever works on the row of a waiting job, with a preview for example, keeps no claim waiting.
+#[tokio::test]
+async fn a_claim_does_not_wait_for_a_job_that_it_passes_over() {
+    if skipped() {
+        return;
+    }
+    let place = Place::with(Clock::Callers).await;
+    for (n, priority) in [(1, Priority::Low), (2, Priority::High), (3, Priority::High)] {
+        let new = NewJob {
+            priority,
+            ..new_job(n)
+        };
+        place.store.submit(new).await.unwrap();
+    }
+    let counted = "SELECT passed_over::text FROM trellis.jobs ORDER BY number";
+    let holder = place.hold(new_job(1).id).await;
+    assert_eq!(claimed(&place.store).await, Some(new_job(2).id));
+    assert_eq!(place.texts(counted).await, ["0", "0", "0"]);
+    drop(holder);
+    assert_eq!(claimed(&place.store).await, Some(new_job(3).id));
+    assert_eq!(place.texts(counted).await, ["1", "0", "0"]);
+}
 
 /// There and back.
 #[tokio::test]
