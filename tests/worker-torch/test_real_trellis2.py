@@ -18,10 +18,11 @@ from typing import Any
 from unittest import mock
 
 import torch
-from kit import worker_kit  # noqa: F401 puts the worker on the path
-from trellis_worker import views
+from kit import ROOT, worker_kit  # noqa: F401 puts the worker on the path
+from trellis_worker import guidance, views
 from trellis_worker.checkpoints import load_strictly
 from trellis_worker.failures import WorkerError
+from trellis_worker.families import trellis2
 from trellis_worker.hooks import counted
 from trellis_worker.protocol import Kind, Stage
 from trellis_worker.stages import Stages
@@ -37,6 +38,20 @@ TINY = {
     "num_heads": 2,
     "pe_mode": "rope",
     "qk_rms_norm": True,
+}
+# A flow of a latent at the places of a sparse grid, which is given another's numbers beside its own.
+LATENT = {
+    "resolution": 8,
+    "in_channels": 4,
+    "model_channels": 32,
+    "cond_channels": 16,
+    "out_channels": 2,
+    "num_blocks": 2,
+    "num_heads": 2,
+    "pe_mode": "rope",
+    "share_mod": True,
+    "qk_rms_norm": True,
+    "qk_rms_norm_cross": True,
 }
 ASKED = {
     "steps": 6,
@@ -84,8 +99,14 @@ class RealTrellis2(unittest.TestCase):
         """For these tests alone: others need the extensions themselves."""
         stand_ins = {name: Missing(name) for name in EXTENSIONS if name not in sys.modules}
         cls.enterClassContext(mock.patch.dict(sys.modules, stand_ins))
-        cls.enterClassContext(mock.patch.dict(os.environ, {"ATTN_BACKEND": "sdpa"}))
-        cls.enterClassContext(mock.patch.object(sys, "path", [str(SOURCE), *sys.path]))
+        backends = {
+            "ATTN_BACKEND": "sdpa",
+            "SPARSE_ATTN_BACKEND": "flash_attn",
+            "SPARSE_CONV_BACKEND": "flex_gemm",
+        }
+        cls.enterClassContext(mock.patch.dict(os.environ, backends))
+        attention = ROOT / "tests" / "tiny_trellis2" / "attention"
+        cls.enterClassContext(mock.patch.object(sys, "path", [str(SOURCE), str(attention), *sys.path]))
 
     def setUp(self) -> None:
         self.models = importlib.import_module("trellis2.models")
@@ -154,6 +175,80 @@ class RealTrellis2(unittest.TestCase):
         for way in ("stochastic", "multidiffusion"):
             several, _ = self.sample(3, way)
             self.assertLess(float((plain - several).abs().max()), 1e-4 * float(plain.abs().max()), way)
+
+    def guided(self, model: Any, noise: Any, pairs: bool, **asked: Any) -> tuple[Any, int]:
+        """What the sampler gives, and how often the model was asked."""
+        sampler = self.samplers.FlowEulerGuidanceIntervalSampler(1e-5)
+        sparse = importlib.import_module("trellis2.modules.sparse")
+        if pairs:
+            sampler._inference_model = guidance.Pairs(sampler._inference_model, sparse.sparse_cat)
+        sampler._inference_model = views.of_all(sampler._inference_model, "stochastic")
+        generator = torch.Generator().manual_seed(5)
+        cond = torch.randn(1, 7, 16, generator=generator)
+        calls = []
+        with model.register_forward_pre_hook(lambda *_call: calls.append(1)), torch.no_grad():
+            result = sampler.sample(
+                model, noise, cond=cond, neg_cond=torch.zeros_like(cond), verbose=False, **{**ASKED, **asked}
+            )
+        return getattr(result.samples, "feats", result.samples), len(calls)
+
+    def same(self, model: Any, noise: Any, **asked: Any) -> list[int]:
+        """Both ways give the same; how often each asked."""
+        found = [self.guided(model, noise, pairs, **asked) for pairs in (False, True)]
+        (theirs, _), (ours, _) = found
+        self.assertGreater(float(theirs.abs().max()), 0.1)
+        self.assertLess(float((theirs - ours).abs().max()), 1e-4 * float(theirs.abs().max()))
+        return [calls for _, calls in found]
+
+    def test_guidance_in_one_batch_is_the_sampler_s_own(self) -> None:
+        noise = torch.randn(1, 2, 4, 4, 4, generator=torch.Generator().manual_seed(5))
+        # At six steps, so rescaled, five lie within the interval.
+        self.assertEqual(self.same(self.model, noise), [11, 6])
+        self.assertEqual(self.same(self.model, noise, guidance_rescale=0.0, rescale_t=1.0), [9, 6])
+        self.assertEqual(self.same(self.model, noise, guidance_strength=1.0), [6, 6])
+
+    def test_a_job_asks_the_recorded_flow_and_in_low_vram_mode_the_model(self) -> None:
+        class Recorded:
+            """In the place of a recording: the model, asked."""
+
+            def __init__(self, model: Any) -> None:
+                self.model, self.asked, self.forgot = model, 0, 0
+
+            def __call__(self, *asked: Any) -> Any:
+                self.asked += 1
+                return self.model(*asked)
+
+            def forget(self) -> None:
+                self.forgot += 1
+
+        noise = torch.randn(1, 2, 4, 4, 4, generator=torch.Generator().manual_seed(5))
+        generator = torch.Generator().manual_seed(6)
+        cond = torch.randn(1, 7, 16, generator=generator)
+        own, made = Recorded(self.model), []
+        for low_vram in (None, False, True):
+            sampler = self.samplers.FlowEulerGuidanceIntervalSampler(1e-5)
+            pipeline = types.SimpleNamespace(recorded_flow=own, sparse_structure_sampler=sampler)
+            if low_vram is not None:
+                trellis2._guide_in_pairs(pipeline, "sparse_structure_sampler", low_vram)
+            asked = {"cond": cond, "neg_cond": torch.zeros_like(cond), "verbose": False, **ASKED}
+            with torch.no_grad():
+                made.append(sampler.sample(self.model, noise, **asked).samples)
+            self.assertFalse(any("forward" in vars(module) for module in self.model.modules()))
+        self.assertEqual((own.asked, own.forgot), (6, 1))
+        for ours in made[1:]:
+            self.assertLess(float((made[0] - ours).abs().max()), 1e-4 * float(made[0].abs().max()))
+
+    def test_so_it_is_for_a_latent_given_another_s(self) -> None:
+        sparse = importlib.import_module("trellis2.modules.sparse")
+        model = self.models.SLatFlowModel(**LATENT).eval()
+        for weight in model.parameters():
+            torch.nn.init.normal_(weight, std=0.1)
+        generator = torch.Generator().manual_seed(5)
+        places = torch.randperm(8**3, generator=generator)[:40].sort().values
+        coords = torch.stack([torch.zeros_like(places), places // 64, places // 8 % 8, places % 8], -1).int()
+        feats = torch.randn(2, 40, 2, generator=generator)
+        noise = sparse.SparseTensor(feats=feats[0], coords=coords)
+        self.assertEqual(self.same(model, noise, concat_cond=noise.replace(feats[1])), [11, 6])
 
 
 if __name__ == "__main__":

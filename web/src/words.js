@@ -53,6 +53,7 @@ const FORMATS = {
   ply: "PLY mesh",
   gaussian_ply: "Gaussian splats",
   turntable: "Turntable video",
+  vxz: "O-Voxel (TRELLIS.2)",
 };
 /** @param {string} format */
 export const formatName = (format) => FORMATS[format] ?? format;
@@ -87,7 +88,7 @@ const pictureFiles = (job) =>
   job.inputs.map((input, index) => `${input.name ?? "picture"}${job.inputs.length > 1 ? `-${index + 1}` : ""}.${input.format === "jpeg" ? "jpg" : input.format}`);
 
 /** What may be otherwise where a model is decoded once more. */
-export const OTHERWISE = ["texture", "texture_size", "mesh_simplify", "decimation_target", "remesh"];
+export const OTHERWISE = ["texture", "texture_size", "texture_format", "mesh_simplify", "decimation_target", "remesh"];
 
 /** From the least urgent one. @type {string[]} */
 export const PRIORITIES = ["low", "normal", "high"];

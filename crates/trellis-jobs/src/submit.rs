@@ -73,7 +73,7 @@ impl Jobs {
             }
             Err(_) => None,
         };
-        let needs = self.makers.needs(backend, &params);
+        let needs = self.makers.needs(backend, &params, None);
         let needs = needs.map_err(|failure| SubmitError::Unsupported(Box::new(failure)))?;
         let digest = digest(&inputs, backend, &patch, priority, webhook.as_ref());
         let now = Timestamp::now();

@@ -25,7 +25,7 @@ async fn a_claim_does_not_wait_for_a_job_that_it_passes_over() {
     let holder = place.hold(new_job(1).id).await;
     assert_eq!(claimed(&place.store).await, Some(new_job(2).id));
     assert_eq!(place.texts(counted).await, ["0", "0", "0"]);
-    drop(holder);
+    holder.batch_execute("ROLLBACK").await.unwrap();
     assert_eq!(claimed(&place.store).await, Some(new_job(3).id));
     assert_eq!(place.texts(counted).await, ["1", "0", "0"]);
 }

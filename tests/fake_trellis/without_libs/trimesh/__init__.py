@@ -26,7 +26,8 @@ class Trimesh:
         self.colour = colour
         self.padding = padding
 
-    def export(self, path: str, file_type: str) -> None:
+    def export(self, path: str, file_type: str, extension_webp: bool = False) -> None:
+        assert file_type == "glb" or not extension_webp
         write = {"glb": self._glb, "stl": self._stl, "ply": self._ply}[file_type]
         Path(path).write_bytes(write())
 
