@@ -137,10 +137,11 @@ test("the panel sends what the contract names", () => visit(chromium, {}, async 
     assert.deepEqual([await field.getAttribute("min"), await field.getAttribute("max")].map(Number), [minimum, maximum], name);
   }
   await accessible(page, "settings");
+  await page.getByLabel("Priority").selectOption("low");
   const id = await make(page);
   await drawn(page);
   const job = await running.job(id);
-  assert.equal(job.params.seed, 77);
+  assert.deepEqual([job.params.seed, job.priority], [77, "low"]);
   assert.deepEqual([job.params.quality, job.params.texture_size], ["draft", properties.texture_size.minimum]);
   await page.reload();
   assert.equal(await page.getByLabel("Seed", { exact: true }).inputValue(), "77");

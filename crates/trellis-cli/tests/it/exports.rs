@@ -44,7 +44,7 @@ async fn an_earlier_job_is_exported_and_fetched() {
     assert!(said.starts_with("photo.vox ("), "{said}");
     let file = fs::read(home.path().join("photo.vox")).expect("it is there");
     assert!(file.starts_with(b"VOX "));
-    let newest = client.look("/v1/jobs?limit=1").await["jobs"][0].clone();
+    let newest = client.look("jobs?limit=1").await["jobs"][0].clone();
     assert_eq!(newest["priority"], "low");
 
     let zip = ["--format", "OBJ", "-o", "out/chair.zip", "--json"];
