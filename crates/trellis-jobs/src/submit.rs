@@ -5,7 +5,9 @@
 
 use futures::future::join_all;
 use jiff::Timestamp;
-use trellis_core::{BackendChoice, Demand, FailureKind, Input, Job, ParamsPatch, Sha256, TraceParent};
+use trellis_core::{
+    BackendChoice, Demand, FailureKind, Input, Job, JobState, ParamsPatch, Sha256, TraceParent,
+};
 
 use crate::intake::Received;
 use crate::{CacheKey, Intake, Jobs, NewJob, Owner, StagedBlob, StoreError, SubmitError, Submitted, Webhook};
@@ -110,6 +112,7 @@ impl Jobs {
         staged: Vec<Box<dyn StagedBlob>>,
     ) -> Result<Submitted, SubmitError> {
         let (id, owner) = (new.id, new.owner.clone());
+        let lack = self.makers.lack(new.demand(), &new.needs.to_text());
         if let Some(key) = cached {
             new.recalled = self.recall(&new.owner, &key, id).await;
         }
@@ -126,6 +129,7 @@ impl Jobs {
         let done = done?;
         let job = Job {
             owner: owner.name_for(&owner),
+            waits_for: lack.filter(|_| done.job.state == JobState::Queued),
             ..done.job
         };
         Ok(Submitted { job, ..done })
