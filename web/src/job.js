@@ -6,7 +6,7 @@ import { announce, attempt, button, dialog, h, sentence } from "./dom.js";
 import { exported, otherFiles } from "./export.js";
 import { JOBS_MOVED, lookAgain } from "./status.js";
 import { drawn, tools, viewer } from "./viewer.js";
-import { STAGE_ORDER, curlLine, duration, exportOf, formatName, generateLine, jobName, provenance, size, stageName, stateName, when } from "./words.js";
+import { PRIORITIES, STAGE_ORDER, curlLine, duration, exportOf, formatName, generateLine, jobName, provenance, size, stageName, stateName, when } from "./words.js";
 
 /** @typedef {import("./api.js").Job} Job */
 
@@ -69,8 +69,11 @@ export async function showJob(stage, id, gone, panel) {
 
 /** How many of one's own jobs are before one that waits: those of other keys are not seen, and keys take turns. @param {{ jobs: Job[], next_cursor?: string }} page @param {Job} job */
 function placeIn({ jobs, next_cursor }, job) {
-  // Ids grow with time; exports have a queue of their own.
-  const before = jobs.filter((other) => other.id < job.id && (other.backend === "export") === (job.backend === "export")).length;
+  const rank = (/** @type {Job} */ { priority }) => PRIORITIES.indexOf(priority);
+  // Ids grow with time.
+  const goesFirst = (/** @type {Job} */ other) => rank(other) > rank(job) || (rank(other) === rank(job) && other.id < job.id);
+  // Exports have a queue of their own.
+  const before = jobs.filter((other) => goesFirst(other) && (other.backend === "export") === (job.backend === "export")).length;
   if (next_cursor) return `More than ${before} of your jobs ahead of it`;
   return before === 0 ? "Next of your jobs" : `${before} of your jobs ahead of it`;
 }
@@ -167,7 +170,7 @@ async function again(job) {
     return new File([blob], `${input.name ?? "picture"}.${input.format}`, { type: blob.type });
   }));
   const { seed: _, ...params } = job.params;
-  const next = await submit(files, params, job.backend);
+  const next = await submit(files, params, job.backend, job.priority);
   location.hash = `#/job/${next.id}`;
 }
 

@@ -90,8 +90,11 @@ const pictureFiles = (job) =>
 /** What may be otherwise where a model is decoded once more. */
 export const OTHERWISE = ["texture", "texture_size", "texture_format", "mesh_simplify", "decimation_target", "remesh"];
 
+/** From the least urgent one. @type {string[]} */
+export const PRIORITIES = ["low", "normal", "high"];
+
 /** What was asked of an export. @param {Job} job */
-export function exportOf({ params, source }) {
+export function exportOf({ params, source, priority }) {
   const { formats } = params;
   return {
     ...(formats.length > 1 ? { formats } : { format: formats[0] }),
@@ -99,6 +102,7 @@ export function exportOf({ params, source }) {
     ...(source?.decoder && Object.fromEntries(OTHERWISE.filter((name) => name in params).map((name) => [name, params[name]]))),
     ...(formats.includes("voxels") && { voxel_resolution: params.voxel_resolution }),
     ...(formats.includes("stl") && { stl_size_mm: params.stl_size_mm }),
+    ...(priority !== "normal" && { priority }),
   };
 }
 
@@ -112,7 +116,8 @@ export function curlLine(job) {
     return `curl --fail-with-body --json ${quoted(JSON.stringify(exportOf(job)))} ${quoted(`${address}/${job.source.job}/exports`)}`;
   }
   const pictures = pictureFiles(job).map((file) => `-F ${quoted(`image=@${file}`)}`).join(" ");
-  return `curl --fail-with-body ${pictures} -F ${quoted(`params=${JSON.stringify(job.params)}`)} -F backend=${job.backend} ${quoted(address)}`;
+  const urgency = job.priority === "normal" ? "" : ` -F priority=${job.priority}`;
+  return `curl --fail-with-body ${pictures} -F ${quoted(`params=${JSON.stringify(job.params)}`)} -F backend=${job.backend}${urgency} ${quoted(address)}`;
 }
 
 /**
@@ -135,6 +140,7 @@ export function generateLine(job, models) {
     .filter(({ name, initial }) => name !== "formats" && name in job.params && String(job.params[name]) !== String(initial))
     .map(({ name }) => `--${name.replaceAll("_", "-")} ${quoted(String(job.params[name]))}`);
   if (model !== usual) flags.unshift(`--model-name ${model}`);
+  if (job.priority !== "normal") flags.push(`--priority ${job.priority}`);
   if (job.inputs.length > 1) flags.push("--multiview");
   return ["trellis generate", ...pictureFiles(job).map(quoted), "-o model.glb", `--format ${job.params.formats.join(",")}`,
     ...flags, `--backend ${job.backend}`, `--server ${quoted(server())}`].join(" ");

@@ -85,7 +85,7 @@ mod tests {
 
     use crate::{
         AskedBackend, BackendChoice, FailureKind, Format, JobState, MultiImageAlgorithm, PictureFormat,
-        RestartKind, Stage, TextureFormat, WebhookEvent, WebhookState, WorkerCommand, WorkerState,
+        Priority, RestartKind, Stage, TextureFormat, WebhookEvent, WebhookState, WorkerCommand, WorkerState,
     };
 
     fn one_name<T>(all: &[T], name: fn(T) -> &'static str)
@@ -111,6 +111,7 @@ mod tests {
         one_name(&JobState::ALL, JobState::name);
         one_name(&MultiImageAlgorithm::ALL, MultiImageAlgorithm::name);
         one_name(&PictureFormat::ALL, PictureFormat::name);
+        one_name(&Priority::ALL, Priority::name);
         one_name(&RestartKind::ALL, RestartKind::name);
         one_name(&Stage::ALL, Stage::name);
         one_name(&TextureFormat::ALL, TextureFormat::name);

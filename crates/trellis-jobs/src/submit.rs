@@ -5,7 +5,9 @@
 
 use futures::future::join_all;
 use jiff::Timestamp;
-use trellis_core::{BackendChoice, Demand, FailureKind, Input, Job, ParamsPatch, Sha256, TraceParent};
+use trellis_core::{
+    BackendChoice, Demand, FailureKind, Input, Job, ParamsPatch, Priority, Sha256, TraceParent,
+};
 
 use crate::intake::Received;
 use crate::{CacheKey, Intake, Jobs, NewJob, Owner, StagedBlob, StoreError, SubmitError, Submitted, Webhook};
@@ -17,6 +19,8 @@ pub struct Asked {
     pub params: ParamsPatch,
     /// Which backend.
     pub backend: BackendChoice,
+    /// How urgent it is among its owner's.
+    pub priority: Priority,
     /// Who is to be told of the job; its address was checked.
     pub webhook: Option<Webhook>,
 }
@@ -43,6 +47,7 @@ impl Jobs {
         let Asked {
             params: patch,
             backend,
+            priority,
             webhook,
         } = asked;
         self.accepts(0).await?;
@@ -70,7 +75,7 @@ impl Jobs {
         };
         let needs = self.makers.needs(backend, &params, None);
         let needs = needs.map_err(|failure| SubmitError::Unsupported(Box::new(failure)))?;
-        let digest = digest(&inputs, backend, &patch, webhook.as_ref());
+        let digest = digest(&inputs, backend, &patch, priority, webhook.as_ref());
         let now = Timestamp::now();
         // A random seed asks for something new.
         let same = made_by.filter(|_| patch.given("seed").is_some() && !terms.no_cache);
@@ -80,6 +85,7 @@ impl Jobs {
             owner: terms.owner,
             now,
             backend,
+            priority,
             name: inputs.first().and_then(|input| input.name.clone()),
             source: None,
             params,
@@ -140,20 +146,23 @@ impl Jobs {
     }
 }
 
-/// A digest of what is asked: pictures in order, parameters as given, backend, webhook. Not of its encoding: the
+/// A digest of what is asked: pictures in order, parameters as given, backend, priority, webhook. Not of its encoding: the
 /// same request as a form with another boundary or other file names, or as JSON, is the same request.
 fn digest(
     inputs: &[Input],
     backend: BackendChoice,
     patch: &ParamsPatch,
+    priority: Priority,
     webhook: Option<&Webhook>,
 ) -> String {
     let pictures: Vec<Sha256> = inputs.iter().map(|input| input.sha256).collect();
     let asked = (pictures, backend, patch);
-    // Without a webhook as before there were any: keys of earlier versions go on answering.
-    let asked = match webhook {
-        None => serde_json::to_vec(&asked),
-        Some(webhook) => serde_json::to_vec(&(asked, webhook)),
+    // What is as usual is left out, as before there was anything else: keys of earlier versions go on answering.
+    let priority = Some(priority).filter(|priority| *priority != Priority::Normal);
+    let asked = match (webhook, priority) {
+        (None, None) => serde_json::to_vec(&asked),
+        (Some(webhook), None) => serde_json::to_vec(&(asked, webhook)),
+        (webhook, Some(priority)) => serde_json::to_vec(&(asked, webhook, priority)),
     };
     let asked = asked.expect("texts and numbers are JSON");
     Sha256::of(asked).to_string()

@@ -67,6 +67,7 @@ impl Remote {
             name: order.name.as_ref(),
             params: &order.patch,
             backend: self.backend,
+            priority: order.of_server.priority,
             no_cache: order.of_server.anew,
         };
         let waiting = |problem: &ServerProblem| show.note(&format!("{}, waiting", problem.message));
