@@ -6,7 +6,7 @@
 use futures::future::join_all;
 use jiff::Timestamp;
 use trellis_core::{
-    BackendChoice, Demand, FailureKind, Input, Job, ParamsPatch, Priority, Sha256, TraceParent,
+    BackendChoice, Demand, FailureKind, Input, Job, JobState, ParamsPatch, Priority, Sha256, TraceParent,
 };
 
 use crate::intake::Received;
@@ -116,6 +116,7 @@ impl Jobs {
         staged: Vec<Box<dyn StagedBlob>>,
     ) -> Result<Submitted, SubmitError> {
         let (id, owner) = (new.id, new.owner.clone());
+        let lack = self.makers.lack(new.demand(), &new.needs.to_text());
         if let Some(key) = cached {
             new.recalled = self.recall(&new.owner, &key, id).await;
         }
@@ -132,6 +133,7 @@ impl Jobs {
         let done = done?;
         let job = Job {
             owner: owner.name_for(&owner),
+            waits_for: lack.filter(|_| done.job.state == JobState::Queued),
             ..done.job
         };
         Ok(Submitted { job, ..done })

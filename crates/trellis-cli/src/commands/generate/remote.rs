@@ -75,6 +75,9 @@ impl Remote {
             job = self.client.submit(&submission, waiting) => job?,
             () = stopping.cancelled() => return Err(interrupted()),
         };
+        if let Some(lack) = &submitted.waits_for {
+            show.note(&format!("waiting: {lack}; {}", lack.fix));
+        }
         let work = async {
             let job = self
                 .client
