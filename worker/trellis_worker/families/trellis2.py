@@ -22,11 +22,11 @@ from ..checkpoints import checkpoint, load_strictly, read_arguments, replaced
 from ..deferred import defer, is_imported
 from ..failures import WorkerError
 from ..family import Report, Run, Save, own_params
-from ..hooks import counted, restored
+from ..hooks import counted, restored, told
 from ..plausible import refuse_implausible
 from ..protocol import Format, Kind, Params, Stage
 from ..quality import Quality
-from ..stages import Stages
+from . import trellis2_texturing as texturing
 from .trellis2_files import Exports
 from .trellis2_latents import Sampled
 
@@ -110,7 +110,8 @@ class Trellis2:
         names = [name for name in known if name in arguments["models"]]
         checkpoints = {name: checkpoint(folder, local(arguments["models"][name])) for name in names}
         encoder = _encoder(folder, arguments)
-        total = len(names) + 1
+        shape_encoder = texturing.encoder_name(folder, arguments["models"])
+        total = len(names) + 1 + (shape_encoder is not None)
         report("trellis2", 0, total)
 
         def from_pretrained(_path: str, *_config: Any) -> Any:
@@ -130,6 +131,9 @@ class Trellis2:
             _strict_encoder(features),
         ):
             pipeline = pipelines.Trellis2ImageTo3DPipeline.from_pretrained(str(folder))
+        if shape_encoder is not None:
+            report(texturing.ENCODER, total - 1, total)
+            texturing.attach(pipeline, texturing.load_encoder(models, folder, shape_encoder))
         pipeline.models[IMAGE_ENCODER] = pipeline.image_cond_model
         if quality.ours:
             # Compiled while models are loaded, not in the first job.
@@ -151,10 +155,14 @@ class Trellis2:
         del pipeline
         return cutout.on_black(picture, remove_background)
 
-    def sample(self, run: Run, pictures: list[Any]) -> Decoded:
-        """The decoded mesh, with its voxels where a format shows colours."""
+    def sample(self, run: Run, pictures: list[Any]) -> Decoded | texturing.Textured:
+        """The decoded mesh, with its voxels where a format shows colours; or a given mesh and its voxels."""
         own, pipeline, stages = own_params(Own, run.params), run.pipeline, run.stages
         torch = importlib.import_module("torch")
+        if run.mesh is not None:
+            with _listening(run, own), torch.no_grad():
+                torch.manual_seed(run.params.seed)
+                return texturing.textured(run, own, pictures)
         cascaded = own.resolution > CASCADED_FROM
         textured = shows_colours(run.params)
         asked = {name: own.of_sampler(prefix) for name, (prefix, _) in SAMPLERS.items()}
@@ -198,11 +206,17 @@ class Trellis2:
         return ["nvdiffrast"] if drawn and is_imported("nvdiffrast.torch") else []
 
     @contextmanager
-    def exporting(self, run: Run, decoded: Decoded) -> Iterator[Callable[[Format], Save]]:
-        yield Exports(run, decoded.mesh, own_params(Own, run.params)).prepare
+    def exporting(self, run: Run, decoded: Any) -> Iterator[Callable[[Format], Save]]:
+        own = own_params(Own, run.params)
+        if isinstance(decoded, texturing.Textured):
+            yield texturing.Files(run, decoded, own).prepare
+        else:
+            yield Exports(run, decoded.mesh, own).prepare
 
     def notes(self, params: Params, decoded: Any) -> list[str]:
         own = own_params(Own, params)
+        if isinstance(decoded, texturing.Textured):
+            return decoded.notes
         notes = []
         resolution = decoded.sampled.resolution
         if resolution != own.resolution:
@@ -332,7 +346,7 @@ def _decoded(run: Run, shape: Any, texture: Any, resolution: int) -> Any:
     # The last level of a decoder may have no blocks.
     levels = [level for name in names for level in pipeline.models[name].blocks if len(level)]
     stages.enter(Stage.DECODE, len(levels))
-    with _told(levels, stages):
+    with told(levels, stages):
         meshes, subdivisions = pipeline.decode_shape_slat(shape, resolution)
         refuse_implausible(meshes[0].vertices, meshes[0].faces)
         if texture is None:
@@ -350,15 +364,6 @@ def _decoded(run: Run, shape: Any, texture: Any, resolution: int) -> Any:
         voxel_shape=importlib.import_module("torch").Size([*voxels.shape, *voxels.spatial_shape]),
         layout=pipeline.pbr_attr_layout,
     )
-
-
-@contextmanager
-def _told(levels: list[Any], stages: Stages) -> Iterator[None]:
-    """Tells of each of these levels of blocks, and lets a cancelled job go between two."""
-    with ExitStack() as undo:
-        for level in levels:
-            undo.callback(level[-1].register_forward_hook(lambda *_call: stages.step()).remove)
-        yield
 
 
 @contextmanager

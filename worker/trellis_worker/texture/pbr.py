@@ -74,7 +74,9 @@ def to_glb(mesh: Any, asked: Asked, stages: Stages) -> Any:
         stages.step()
         colours = filled(colours[:-1] * colours[-1:], colours[-1])
         texture = (colours.clamp(0, 1) * 255).round().byte().flip(1).permute(1, 2, 0).cpu().numpy()
-        return _textured(mesh.layout, atlas, (vertices, normals(vertices, faces)), texture, not asked.remesh)
+        return textured_mesh(
+            mesh.layout, atlas, (vertices, normals(vertices, faces)), texture, not asked.remesh
+        )
 
 
 def _rebuild(held: Any, whole: tuple[Any, Any], tree: Tree, voxel_size: float) -> None:
@@ -144,7 +146,7 @@ def normals(vertices: Any, faces: Any) -> Any:
     return torch.nn.functional.normalize(summed.double(), dim=1).float()
 
 
-def _textured(
+def textured_mesh(
     layout: dict[str, slice], atlas: Atlas, surface: tuple[Any, Any], texture: Any, double_sided: bool
 ) -> Any:
     """The mesh with the material that `to_glb` gives it."""

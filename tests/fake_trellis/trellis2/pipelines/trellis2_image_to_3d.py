@@ -49,6 +49,8 @@ class Trellis2ImageTo3DPipeline(Pipeline):
         pipeline.rembg_model = getattr(rembg, remover["name"])(**remover["args"])
         pipeline.low_vram = True
         pipeline.pbr_attr_layout = {"base_color": slice(0, 3)}
+        pipeline.tex_slat_sampler_params = {}
+        pipeline.shape_slat_normalization = pipeline.tex_slat_normalization = {"mean": [0.0], "std": [1.0]}
         return pipeline
 
     def get_cond(self, images: list[Any], resolution: int) -> dict[str, Any]:
@@ -61,7 +63,9 @@ class Trellis2ImageTo3DPipeline(Pipeline):
         self, cond: dict[str, Any], resolution: int, num_samples: int, sampler_params: dict[str, Any]
     ) -> Any:
         model = self.models["sparse_structure_flow_model"]
-        return self.sparse_structure_sampler.sample(model, table([[random.random()]]), **cond, **sampler_params).samples
+        return self.sparse_structure_sampler.sample(
+            model, table([[random.random()]]), **cond, **sampler_params
+        ).samples
 
     def sample_shape_slat(self, cond: dict[str, Any], model: Any, coords: Any, params: dict[str, Any]) -> Any:
         self.shape_slat_sampler.sample(model, coords, **cond, **params)
