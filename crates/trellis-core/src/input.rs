@@ -138,6 +138,23 @@ pub enum InputFile {
 }
 
 impl InputFile {
+    /// A picture of so many pixels.
+    pub fn picture(format: PictureFormat, width: u32, height: u32) -> Self {
+        Self::Picture(PictureInput {
+            format,
+            width,
+            height,
+        })
+    }
+
+    /// How many pixels it has; a mesh has none.
+    pub fn pixels(self) -> u64 {
+        match self {
+            Self::Picture(picture) => u64::from(picture.width) * u64::from(picture.height),
+            Self::Mesh(_) => 0,
+        }
+    }
+
     /// The media type.
     pub fn media_type(self) -> &'static str {
         match self {
@@ -146,10 +163,10 @@ impl InputFile {
         }
     }
 
-    /// The name of its format.
-    pub fn format_name(self) -> &'static str {
+    /// How the name of its file ends, without the dot.
+    pub fn extension(self) -> &'static str {
         match self {
-            Self::Picture(picture) => picture.format.name(),
+            Self::Picture(picture) => picture.format.extensions()[0],
             Self::Mesh(mesh) => mesh.format.name(),
         }
     }

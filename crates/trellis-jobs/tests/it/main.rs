@@ -20,4 +20,5 @@ mod rescue;
 mod service;
 mod store;
 mod submit;
+mod texturing;
 mod upgrade;

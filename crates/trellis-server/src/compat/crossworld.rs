@@ -27,6 +27,7 @@ const IGNORED: HeaderName = HeaderName::from_static("trellis-ignored");
 
 const SHAPE: Shape = Shape {
     pictures: "image",
+    mesh: None,
     single: true,
     bare: true,
     names: None,
