@@ -232,6 +232,7 @@ mod tests {
         };
         let rest = Rest {
             fields,
+            mesh: false,
             pictures: Some(1),
         };
         read(&rest, model)
