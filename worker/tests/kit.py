@@ -149,7 +149,7 @@ class WorkerCase(unittest.TestCase):
 
     def request(self, **changes: Any) -> dict[str, Any]:
         """A `generate` with an empty `out` folder; `changes` are to parameters, `pictures` counts, `latents`
-        is the file of an earlier job, `mesh` that of a mesh to be textured, and `keep_latents` has them kept."""
+        is the file of an earlier job, `mesh` that of a mesh to texture, and `keep_latents` has them kept."""
         out = Path(tempfile.mkdtemp(dir=self.folder))
         message = snapshot("to_worker.generate")
         pictures = [str(self.folder / "picture")] * changes.pop("pictures", 1)

@@ -80,7 +80,7 @@ class Texturing(Trellis2Case):
         worker = self.loaded()
         failed, _ = self.run_job(worker, self.texturing())
         self.assertEqual((failed["type"], failed["kind"]), ("failed", "checkpoint_missing"), failed)
-        self.assertIn("which texturing a mesh takes, is not in the model folder", failed["message"])
+        self.assertIn("which is not in the model folder", failed["message"])
         done, _ = self.run_job(worker, self.of_trellis2())
         self.assertEqual(done["type"], "done", done)
 

@@ -42,11 +42,11 @@ pub(crate) async fn lacking(model: Model, folder: &Path) -> Option<Failure> {
         return None;
     }
     Some(Failure {
-        fix: "put that file of `microsoft/TRELLIS.2-4B` into the model folder and restart the server"
+        fix: "copy that file from `microsoft/TRELLIS.2-4B` into the model folder and restart the server"
             .to_owned(),
         ..Failure::new(
             FailureKind::Unsupported,
-            format!("texturing a mesh takes `{file}`, which is not in the folder of `trellis2-4b`"),
+            format!("texturing a mesh needs `{file}`, which is not in the folder of `trellis2-4b`"),
         )
     })
 }

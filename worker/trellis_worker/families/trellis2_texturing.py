@@ -25,7 +25,8 @@ from .trellis2_files import alpha_mode, writing
 # The encoder's part in the pipeline, and its checkpoint where `pipeline.json` names none.
 ENCODER = "shape_slat_encoder"
 CHECKPOINT = "ckpts/shape_enc_next_dc_f16c32_fp16"
-# How the published encoder is built, from TRELLIS.2's `configs/scvae/shape_vae_next_dc_f16c32_fp16.json`. A configuration beside the checkpoint takes precedence.
+# How the published encoder is built, from TRELLIS.2's `configs/scvae/shape_vae_next_dc_f16c32_fp16.json`. A
+# configuration beside the checkpoint takes precedence.
 PUBLISHED = {
     "name": "FlexiDualGridVaeEncoder",
     "args": {
@@ -90,7 +91,7 @@ def textured(run: Run, own: Any, pictures: list[Any]) -> Textured:
     if not hasattr(pipeline, "texturing"):
         raise WorkerError(
             Kind.CHECKPOINT_MISSING,
-            f"`{CHECKPOINT}.safetensors`, which texturing a mesh takes, is not in the model folder",
+            f"texturing a mesh needs `{CHECKPOINT}.safetensors`, which is not in the model folder",
         )
     resolution = own.resolution if own.resolution in RESOLUTIONS else RESOLUTIONS[-1]
     given = meshes.read(run.mesh)

@@ -84,7 +84,7 @@ fn a_mesh_comes_out_wherever_it_stands() {
     let twice = format!(r#"{{"mesh": "{mesh}", "mesh": "{mesh}"}}"#);
     assert_eq!(
         said(twice),
-        "invalid_json: the body is not as it should be: the field `mesh` is given twice"
+        "invalid_json: the body does not have the expected form: `mesh` is given twice"
     );
 }
 
