@@ -55,8 +55,13 @@ class Cluster:
 
     def held_by(self, worker: Server) -> int:
         """How many jobs it works on."""
-        held = f"SELECT count(*) FROM trellis.jobs WHERE state = 'running' AND worker = '{worker.store_name}'"
-        return int(self.databases.primary.ask(held))
+        return len(self.attempts_of(worker))
+
+    def attempts_of(self, worker: Server) -> list[str]:
+        """The jobs that it works on, each with the number of its attempt."""
+        its = f"state = 'running' AND worker = '{worker.store_name}'"
+        held = self.databases.primary.ask(f"SELECT id, attempt FROM trellis.jobs WHERE {its} ORDER BY id")
+        return list(held.splitlines())
 
     def begun(self, but: Server | None = None) -> Server:
         """Waits until a worker is at a job, and says which."""
@@ -79,13 +84,21 @@ class Cluster:
             database.disk.empty()
             database.machine.join()
         for server in self.apis + self.workers:
+            if server.disk:
+                server.disk.go_on()
+                server.disk.fast()
+                server.disk.empty()
             server.machine.join()
             server.go_on()
 
     def stop(self) -> None:
         for server in self.apis + self.workers:
             server.go_on()
+            if server.disk:
+                server.disk.go_on()
             server.kill()
+            if server.disk:
+                server.disk.unmount()
         if self.storage:
             self.storage.stop()
         self.databases.stop()

@@ -1,4 +1,4 @@
-"""A small disk of its own, which can be slow or full: a file with a file system in it, as a loop device."""
+"""A small disk of its own, which can be slow, hang or be full: a file with a file system in it, as a loop device."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ class Disk:
     def __init__(self, folder: Path, mebibytes: int) -> None:
         self.folder = folder
         self.filler = folder / "filler"
+        self.hangs = False
         folder.mkdir()
         self.why_not = self.mount(mebibytes)
         folder.chmod(0o777)
@@ -50,11 +51,22 @@ class Disk:
         if WRITES.exists():
             self.slow(0)
 
+    def hang(self) -> None:
+        """From now on whoever changes something waits, as for a file server that does not answer."""
+        subprocess.run(["fsfreeze", "--freeze", str(self.folder)], check=True)
+        self.hangs = True
+
+    def go_on(self) -> None:
+        if self.hangs:
+            subprocess.run(["fsfreeze", "--unfreeze", str(self.folder)], check=True)
+        self.hangs = False
+
     def fill(self) -> None:
         """To the last block."""
         with self.filler.open("ab") as file:
             step = 16 << 20
-            while step >= 4096:
+            # Small file systems have blocks of 1 KiB.
+            while step >= 1024:
                 try:
                     size = os.fstat(file.fileno()).st_size
                     os.posix_fallocate(file.fileno(), size, step)
@@ -66,5 +78,6 @@ class Disk:
 
     def unmount(self) -> None:
         if not self.why_not:
+            self.go_on()
             self.fast()
             subprocess.run(["umount", "--lazy", str(self.folder)], check=False)

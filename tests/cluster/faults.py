@@ -182,6 +182,65 @@ def slow_down_a_disk(now: Round) -> str:
     return f"the {which}'s disk did {WRITES_A_SECOND} writes a second for {SLOW_DISK} s"
 
 
+def hang_a_workers_disk(now: Round) -> str:
+    """First it is slow, then it hangs for longer than a lease. The worker keeps what it has begun: it says that it is
+    there whatever its disk does."""
+    cluster = now.cluster
+    worker = cluster.begun()
+    if worker.disk is None or worker.disk.why_not_slow:
+        return f"skipped: {worker.disk.why_not_slow if worker.disk else 'no disk'}"
+    worker.disk.slow(WRITES_A_SECOND)
+    time.sleep(SLOW_DISK)
+    worker.disk.hang()
+    held = begun_by(now, worker)
+    time.sleep(TOO_LATE)
+    kept = cluster.attempts_of(worker)
+    now.must(kept == held, f"{worker.name}, whose disk hung, held {held} and holds {kept} {TOO_LATE} s later")
+    worker.disk.go_on()
+    worker.disk.fast()
+    return f"{worker.name}'s disk slow for {SLOW_DISK} s and hanging for {TOO_LATE}, in which it kept {len(held)} jobs"
+
+
+def begun_by(now: Round, worker: Server) -> list[str]:
+    """Jobs that this worker has begun and cannot end, submitted until there is one."""
+
+    def one() -> list[str]:
+        before = now.cluster.attempts_of(worker)
+        if not before:
+            now.submit(1)
+            return []
+        # What it was about to end is ended.
+        time.sleep(5)
+        after: list[str] = now.cluster.attempts_of(worker)
+        return after
+
+    held = until(f"{worker.name} has begun a job", 120, one)
+    assert isinstance(held, list)
+    return held
+
+
+def fill_a_workers_disk(now: Round) -> str:
+    """It begins nothing more, and others do what it had begun and found no space for."""
+    cluster = now.cluster
+    worker = cluster.begun()
+    if worker.disk is None or worker.disk.why_not:
+        return f"skipped: {worker.disk.why_not if worker.disk else 'no disk'}"
+    worker.disk.fill()
+    until(f"{worker.name} has done or given back what it had begun", 60, lambda: cluster.held_by(worker) == 0)
+    now.submit(len(cluster.workers))
+    for _ in range(10):
+        time.sleep(0.5)
+        now.must(cluster.held_by(worker) == 0, f"{worker.name} begins jobs without room for their files")
+    worker.disk.empty()
+
+    def works() -> bool:
+        now.submit(1)
+        return bool(cluster.held_by(worker) > 0)
+
+    until(f"{worker.name} works again", 60, works)
+    return f"{worker.name}'s disk full, others did its jobs"
+
+
 def fill_the_primarys_disk(now: Round) -> str:
     primary: Postgres = now.cluster.databases.primary
     if primary.disk.why_not:
@@ -249,7 +308,9 @@ FAULTS: list[Fault] = [
     fill_the_primarys_disk,
     storage_is_slow,
     set_clocks_wrong,
+    hang_a_workers_disk,
     cut_off_the_primary,
+    fill_a_workers_disk,
     slow_down_a_disk,
     storage_cuts_connections,
     cut_off_the_standby,

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Does to several servers, their database, its standby and their storage what must not lose a job: kills, a standby that
 # takes over, servers that are stopped or cut off and come back, clocks that are wrong, storage that fails, disks that are
-# slow or full. tests/cluster/faults.py has the list.
+# slow, hang or are full. tests/cluster/faults.py has the list.
 #
 #   tests/cluster/run.sh [TRELLIS]
 #
@@ -11,7 +11,7 @@
 # TRELLIS_CLUSTER_FAULTS: the names of those to do instead, with commas between them.
 #
 # Needed: Debian's PostgreSQL and `s3s-fs` (tests/setup); for the clocks, libfaketime. As root, each server and database has a
-# network and the databases have disks of their own; otherwise faults of these are skipped.
+# network, and databases and workers have disks of their own; otherwise faults of these are skipped.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 

@@ -16,9 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from disk import Disk
 from network import Machine
 
 FINAL = {"succeeded", "failed", "cancelled"}
+
+DISK_MEBIBYTES = 64
 
 
 class Server:
@@ -29,6 +32,9 @@ class Server:
         self.skew = ""
         self.starts = 0
         folder.mkdir()
+        # Its files of running jobs are there, and its log is not.
+        self.disk = Disk(folder / "disk", DISK_MEBIBYTES) if role == "worker" else None
+        self.data = (self.disk.folder if self.disk else folder) / "data"
         self.start()
 
     @property
@@ -38,7 +44,7 @@ class Server:
     @property
     def store_name(self) -> str:
         """What it is called in the job store."""
-        return (self.folder / "data/server-name").read_text().strip()
+        return (self.data / "server-name").read_text().strip()
 
     def start(self) -> None:
         self.starts += 1
@@ -47,7 +53,7 @@ class Server:
             str(self.program),
             "serve",
             "--data-dir",
-            str(self.folder / "data"),
+            str(self.data),
             "--role",
             self.role,
             *self.flags,

@@ -1,10 +1,12 @@
 """TRELLIS's own ways and the worker's faster ones, in turns in one process on one GPU; run by bench-trellis.
 
-    bench_trellis.py MODEL [--rounds N] [--parts LIST] [--jobs N]
+    bench_trellis.py MODEL [--rounds N] [--parts LIST] [--jobs N] [--seconds N]
 
-MODEL: a folder as tests/tiny_trellis/model.py --real-size writes it. LIST: of raster, holes, texture,
-textures (of further meshes), parts (of a GLB's making), load, sample, decode, draft, low_vram, first (jobs of
-fresh processes) and queue. --jobs: how many are in the queue.
+MODEL: a folder as tests/tiny_trellis/model.py --real-size writes it. LIST: of attention (what each library
+takes), raster, holes, texture, textures (of further meshes), parts (of a GLB's making), load, sample, decode,
+draft, batches (several jobs in one call), low_vram, again, first (jobs of fresh processes) and queue; or
+`all`, what the table of docs/performance.md has. A run ends with that table, as far as it has the figures.
+--jobs: how many are in the queue. --seconds: after so many no more parts are begun.
 
 Times are medians. Sampling runs on random weights, where only time, memory and equality mean something; the
 textures are of meshes with a known colour, so that there is a truth to compare with.
@@ -31,11 +33,15 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "worker"))
 warnings.filterwarnings("ignore")
 
-import flows  # noqa: E402 the worker is only now on the path
+import attentions  # noqa: E402 the worker is only now on the path
+import batches  # noqa: E402
+import flows  # noqa: E402
 import glb_parts  # noqa: E402
 import jobs  # noqa: E402
 from assets import DEVICE, Asset, Judge, Painter, assets, torus  # noqa: E402
-from flows import GIB, WAYS, Clock, Flow, Table, asked, params, release  # noqa: E402
+from budget import Budget  # noqa: E402
+from flows import GIB, WAYS, Clock, Flow, asked, params, release  # noqa: E402
+from table import Table  # noqa: E402
 from trellis_worker import determinism  # noqa: E402
 from trellis_worker.checkpoints import replaced  # noqa: E402
 from trellis_worker.deferred import defer  # noqa: E402
@@ -47,6 +53,10 @@ from trellis_worker.texture import glb, holes, kernel, observations, raster  # n
 
 # Of the rasterisers, at once.
 VIEWS = 10
+# The parts of the table in docs/performance.md, the weightiest first, and about how many seconds each takes.
+TABLE = {"load": 70, "sample": 60, "texture": 120, "queue": 90, "low_vram": 30, "again": 50}
+# TRELLIS's own loading takes long.
+LOADS = 3
 
 
 def textures(table: Table, rounds: int, some: list[Asset], draw: bool) -> None:
@@ -93,8 +103,7 @@ def bakes(table: Table, rounds: int, decoded: dict[str, Any], judge: Any) -> Non
             release()
             determinism.seed_all(torch, 1)
             clock = Clock()
-            run = Run(None, None, clock, params())
-            with asked(way), FAMILY.exporting(run, decoded) as prepare:
+            with asked(way), FAMILY.exporting(Run(None, None, clock, params()), decoded) as prepare:
                 # Made as the worker makes it; `to_glb`'s result is the last argument of the export.
                 made = glb_of(prepare)
             ended = clock.finish()
@@ -194,12 +203,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument(
         "--parts",
-        default="raster,holes,texture,textures,parts,load,sample,decode,draft,low_vram,again,first,queue",
+        default="attention,raster,holes,texture,textures,parts,load,sample,decode,draft,batches,low_vram,again,"
+        "first,queue",
     )
     parser.add_argument("--jobs", type=int, default=8)
+    parser.add_argument("--seconds", type=float, default=3600)
     parser.add_argument("--go", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    parts = given.parts.split(",")
+    parts = [part for asked in given.parts.split(",") for part in (TABLE if asked == "all" else (asked,))]
     determinism.before_torch()
     determinism.settings(torch)
     defer("nvdiffrast.torch")
@@ -214,6 +225,8 @@ def main() -> None:
     )
     bench, failed = Bench(given), []
     for part in parts:
+        if not bench.budget.allows(part, TABLE.get(part, 0)):
+            continue
         started = time.monotonic()
         try:
             bench.measure(part)
@@ -221,6 +234,7 @@ def main() -> None:
             traceback.print_exc()
             failed.append(part)
         print(f"({part}: {time.monotonic() - started:.0f} s)", flush=True)
+    print("\n".join(bench.table.summary()), flush=True)
     if failed:
         raise SystemExit(f"these parts failed: {', '.join(failed)}")
 
@@ -230,6 +244,7 @@ class Bench:
 
     def __init__(self, given: Any) -> None:
         self.given = given
+        self.budget = Budget(given.seconds)
         self.table = Table()
         self._flow: Flow | None = None
 
@@ -248,10 +263,12 @@ class Bench:
             "texture": lambda: textures(table, rounds, assets()[:1], draw=True),
             "textures": lambda: textures(table, 1, assets()[1:], draw=False),
             "parts": lambda: glb_parts.measure(rounds),
-            "load": lambda: flows.load(model, table, min(rounds, 2)),
+            "load": lambda: flows.load(model, table, min(rounds, LOADS)),
             "sample": lambda: flows.sample(self.flow, table, rounds),
             "decode": lambda: flows.decoding(self.flow, table, rounds),
             "draft": lambda: flows.draft(self.flow, table, rounds),
+            "attention": attentions.measure,
+            "batches": lambda: batches.measure(self.flow, rounds, self.flow.voxels()),
             "low_vram": lambda: jobs.low_vram(self.flow, table),
             "again": lambda: jobs.again(self.flow, table, rounds),
             "first": self.first,
@@ -268,7 +285,7 @@ class Bench:
 
     def queue(self) -> None:
         with tempfile.TemporaryDirectory() as work:
-            jobs.queue(self.given.model, self.flow, self.table, self.given.jobs, Path(work))
+            jobs.queue(self.flow, self.table, self.budget, self.given, Path(work))
         self._flow = None
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import statistics
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from typing import Any
 import torch
 from assets import DEVICE
 from PIL import Image, ImageDraw
+from table import SAMPLING, Table
 from trellis_worker import determinism, graphs
 from trellis_worker.families.trellis1 import FAMILY
 from trellis_worker.family import Run
@@ -27,7 +27,7 @@ from trellis_worker.turns import turn
 
 GIB = 1 << 30
 WAYS = (Quality.EXACT, Quality.BALANCED)
-STAGES = ("condition", "sparse_structure", "structured_latent", "decode")
+STAGES = SAMPLING
 OWN: dict[str, Any] = {
     "ss_sampling_steps": 12,
     "ss_guidance_strength": 7.5,
@@ -84,19 +84,6 @@ def release() -> None:
     gc.collect()
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
-
-
-class Table:
-    """Rows of medians, printed as they come."""
-
-    def __init__(self) -> None:
-        print("| what | TRELLIS's own | ours | times faster |\n|---|---:|---:|---:|", flush=True)
-
-    def row(self, what: str, exact: list[float], balanced: list[float], unit: str = "s") -> None:
-        mine, theirs = statistics.median(balanced), statistics.median(exact)
-        times = f"{theirs / mine:.2f}" if unit == "s" and mine else ""
-        digits = 3 if unit == "s" else 2
-        print(f"| {what} | {theirs:.{digits}f} {unit} | {mine:.{digits}f} {unit} | {times} |", flush=True)
 
 
 def loaded(folder: Path, way: Quality) -> Any:
@@ -169,6 +156,12 @@ class Flow:
             undo.enter_context(self._keeping(self.kept.setdefault(name, [])))
             decoded = FAMILY.sample(Run(self.pipeline, placement, clock, params(seed=seed)), [disc()])
         return clock, decoded
+
+    def voxels(self) -> Any:
+        """(N, 3): those of the last latent that was decoded."""
+        if not hasattr(self, "slat"):
+            self.sample("graphs", placed(self.pipeline))
+        return self.slat.coords[:, 1:].long()
 
     @contextmanager
     def _keeping(self, kept: list[Any]) -> Iterator[None]:

@@ -15,7 +15,9 @@ from typing import Any
 
 import torch
 from assets import DEVICE, Asset, Painter, rounded, waves
-from flows import GIB, STAGES, Clock, Flow, Table, asked, loaded, params, placed, release
+from budget import Budget
+from flows import GIB, STAGES, Clock, Flow, asked, loaded, params, placed, release
+from table import Table
 from trellis_worker import graphs, latent_flow, turns
 from trellis_worker.checkpoints import replaced
 from trellis_worker.families.trellis1 import FAMILY
@@ -24,6 +26,10 @@ from trellis_worker.placement import Placement
 from trellis_worker.protocol import Format, Stage
 from trellis_worker.quality import Quality
 from trellis_worker.texture import glb, kernel
+
+
+# Seconds that workers take to start, and for each job of theirs, about.
+START, EACH = 40, 4
 
 
 def low_vram(flow: Flow, table: Table) -> None:
@@ -109,9 +115,11 @@ def worker(folder: Path, jobs: int, go: Path) -> None:
     print(f"nvdiffrast was imported: {'_nvdiffrast_c' in sys.modules}", flush=True)
 
 
-def queue(folder: Path, flow: Flow, table: Table, jobs: int, work: Path) -> None:
+def queue(flow: Flow, table: Table, budget: Budget, given: Any, work: Path) -> None:
     """Whole jobs, one after the other: TRELLIS's own from the time of one, ours by one worker, by two and by
-    three, which sample and decode in turns as the server has them do."""
+    three, which sample and decode in turns as the server has them do. `given`: the folder of the `model`, and
+    how many `jobs`."""
+    jobs = given.jobs
     placement = placed(flow.pipeline)
     times = {}
     with painted(flow, placement):
@@ -125,7 +133,9 @@ def queue(folder: Path, flow: Flow, table: Table, jobs: int, work: Path) -> None
     release()
     for count in (2, 3):
         each = -(-jobs // count)
-        spent = at_once(folder, count, each, work / f"{count}")
+        if not budget.allows(f"a job, {count * each} by {count} workers", START + each * count * EACH):
+            continue
+        spent = at_once(given.model, count, each, work / f"{count}")
         table.row(f"a job, {count * each} by {count} workers", [times[Quality.EXACT]], [spent])
 
 

@@ -140,13 +140,13 @@ site.joinpath("launcher.pth").write_text("\\n".join(path for path in sys.path if
 """
 
 
-def probe(trellis: str, work: Path) -> None:
-    """The steps of `trellis doctor --probe` in the same environment. The first import of TRELLIS compiles."""
+def probe(trellis: str, work: Path, python: str, *flags: str | Path, **variables: str) -> None:
+    """The steps of `trellis doctor --probe` in the environment of a launcher. The first import of TRELLIS compiles."""
     prefix = work / "environment"
-    subprocess.run([work / "python", "-c", ENVIRONMENT, prefix], check=True)
-    command = [trellis, "doctor", "--env", prefix, "--json", "--probe", "--probe-seconds", "400", "--model", work / "model"]
-    variables = {"TORCH_HOME": str(work / "model" / "torch"), "XFORMERS_DISABLED": "1", "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | variables)
+    subprocess.run([work / python, "-c", ENVIRONMENT, prefix], check=True)
+    command = [trellis, "doctor", "--env", prefix, "--json", "--probe", "--probe-seconds", "400", *flags]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", **variables}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if not done.stdout:
         check(False, f"the doctor reports: {done.stderr.strip()}")
         return
@@ -170,7 +170,8 @@ def measured(trellis: str, work: Path) -> None:
             loaded(server)
             print("       /v1/version:", json.dumps(server.call("GET", "/v1/version")), flush=True)
             formats(Jobs(server))
-    probe(trellis, work)
+    home = {"TORCH_HOME": str(work / "model" / "torch"), "XFORMERS_DISABLED": "1"}
+    probe(trellis, work, "python", "--model", work / "model", **home)
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import os
 import sys
 import time
@@ -13,10 +15,16 @@ from unittest import mock
 
 import torch
 from kit import worker_kit  # noqa: F401 puts the worker on the path
-from trellis_worker import attention
+from trellis_worker import attention, varlen
 
 LENGTHS = (5, 3)
 MODEL = "trellis-image-large"
+
+
+def setUpModule() -> None:
+    """What torch imports at the first call must not go again with the stand-ins."""
+    with torch.no_grad():
+        attention._torch(*torch.randn(3, sum(LENGTHS), 2, 8).unbind(), LENGTHS)
 
 
 def flash(scale: float = 1, seconds: float = 0) -> types.ModuleType:
@@ -49,17 +57,25 @@ def xformers(scale: float = 1, seconds: float = 0) -> dict[str, Any]:
     return {"xformers": types.ModuleType("xformers"), "xformers.ops": ops}
 
 
-class Settled(unittest.TestCase):
+def missing(*_asked: Any) -> Any:
+    """A torch without kernels for several lengths."""
+    raise RuntimeError("no kernel is available")
+
+
+class Trial(unittest.TestCase):
+    own = staticmethod(missing)
+
     def settled(self, modules: dict[str, Any], **variables: str) -> tuple[list[str], dict[str, str]]:
         """What is said, and the variables afterwards."""
-        missing: dict[str, Any] = {"xformers": None, "xformers.ops": None, "flash_attn": None}
+        without: dict[str, Any] = {"xformers": None, "xformers.ops": None, "flash_attn": None}
         # As on a GPU, with tensors on the processor.
         asked = attention._asked
         device = SimpleNamespace(type="cuda")
         with (
-            mock.patch.dict(sys.modules, {**missing, **modules}),
+            mock.patch.dict(sys.modules, {**without, **modules}),
             mock.patch.dict(os.environ, variables),
             mock.patch.object(attention, "_asked", lambda it, _device, *rest: asked(it, "cpu", *rest)),
+            mock.patch.dict(attention.LIBRARIES, {attention.TORCH: self.own}),
         ):
             for name in (attention.VARIABLE, attention.SPARSE_VARIABLE):
                 if name not in variables:
@@ -68,6 +84,8 @@ class Settled(unittest.TestCase):
             names = (attention.VARIABLE, attention.SPARSE_VARIABLE)
             return said, {name: os.environ[name] for name in names if name in os.environ}
 
+
+class Settled(Trial):
     def test_the_named_one_stays_even_if_another_is_faster(self) -> None:
         said, variables = self.settled(
             {**xformers(seconds=0.01), "flash_attn": flash()}, ATTN_BACKEND="xformers"
@@ -118,6 +136,86 @@ class Settled(unittest.TestCase):
 
     def test_without_a_gpu_nothing_is_asked(self) -> None:
         self.assertEqual(attention.settle(torch, torch.device("cpu"), MODEL), [])
+
+
+class Chosen(Trial):
+    """What torch itself can do, and which library is taken where the fastest is asked for."""
+
+    fastest = mock.patch.dict(os.environ, {attention.CHOICE_VARIABLE: attention.FASTEST})
+
+    def torchs(self, seconds: float) -> Any:
+        def attend(*asked: Any) -> Any:
+            time.sleep(seconds)
+            return attention._torch(*asked)
+
+        return mock.patch.object(self, "own", attend)
+
+    def test_where_none_works_torch_attends_under_the_name_of_one(self) -> None:
+        with self.torchs(0), self.assertLogs("trellis_worker.attention", "WARNING"):
+            said, variables = self.settled({}, ATTN_BACKEND="xformers")
+        self.assertEqual(variables, {"ATTN_BACKEND": "sdpa", "SPARSE_ATTN_BACKEND": "flash_attn"})
+        self.assertRegex(said[0], r"attention: torch, \d+\.\d\d ms")
+
+    def test_the_fastest_takes_the_place_of_the_named_one(self) -> None:
+        slow = xformers(seconds=0.03)
+        with self.fastest, self.torchs(0):
+            said, variables = self.settled(slow, ATTN_BACKEND="xformers")
+        self.assertEqual(variables, {"ATTN_BACKEND": "sdpa", "SPARSE_ATTN_BACKEND": "flash_attn"})
+        self.assertRegex(said[1], r"attention by others: xformers \d\d\.\d\d ms")
+        with self.fastest, self.torchs(0.06):
+            said, variables = self.settled({**slow, "flash_attn": flash()}, ATTN_BACKEND="xformers")
+        self.assertEqual(variables, {"ATTN_BACKEND": "flash_attn", "SPARSE_ATTN_BACKEND": "flash_attn"})
+        self.assertEqual(len(said), 2)
+
+    def test_one_that_is_wrong_is_not_taken_however_fast(self) -> None:
+        with self.fastest, self.torchs(0.06), self.assertLogs("trellis_worker.attention", "WARNING"):
+            modules = {**xformers(seconds=0.03), "flash_attn": flash(scale=1.5)}
+            _, variables = self.settled(modules, ATTN_BACKEND="xformers")
+        self.assertEqual(variables, {"ATTN_BACKEND": "xformers"})
+
+    def test_a_little_faster_is_not_clearly_faster(self) -> None:
+        for other, chosen in ((9.6, "xformers"), (9.5, "xformers"), (9.4, "torch"), (20.0, "xformers")):
+            answers = {"xformers": attention.Answer(10, 0), "torch": attention.Answer(other, 0)}
+            self.assertEqual(attention.choice(answers, "xformers"), chosen)
+        self.assertEqual(attention.choice({"torch": attention.Answer(1, 0)}, "xformers"), "torch")
+        self.assertEqual(attention.choice(answers, None), "xformers")
+
+    def test_torch_answers_as_flash_attn_does(self) -> None:
+        torch.manual_seed(1)
+        stand_in = varlen.module()
+        of_queries, of_keys = [5, 3, 9], [4, 7, 2]
+        q, k = torch.randn(17, 2, 8), torch.randn(13, 2, 8)
+        v = torch.randn(13, 2, 8)
+        starts = [torch.tensor([0, *lengths]).cumsum(0).int() for lengths in (of_queries, of_keys)]
+        parts = zip(q.split(of_queries), k.split(of_keys), v.split(of_keys), strict=True)
+        right = torch.cat([attention._own(torch, *part) for part in parts])
+        kv, named = torch.stack([k, v], 1), dict(zip(varlen.LENGTHS, (*starts, 9, 7), strict=True))
+        with torch.no_grad():
+            for answer in (
+                stand_in.flash_attn_varlen_func(q, k, v, *starts, 9, 7),
+                stand_in.flash_attn_varlen_kvpacked_func(q, kv, *starts, 9, 7),
+                stand_in.flash_attn_varlen_kvpacked_func(q, kv, **named),
+            ):
+                self.assertLess(float((answer - right).abs().max()), 1e-5)
+            one = torch.stack([q, q + 1, q - 1], 1)
+            of_one = [attention._own(torch, *part.unbind(1)) for part in one.split(of_queries)]
+            answer = stand_in.flash_attn_varlen_qkvpacked_func(one, starts[0], 9)
+            self.assertLess(float((answer - torch.cat(of_one)).abs().max()), 1e-5)
+            equals = stand_in.flash_attn_qkvpacked_func(one[:16].view(2, 8, 3, 2, 8))
+            of_one = [attention._own(torch, *part.unbind(1)) for part in one[:16].split(8)]
+            self.assertLess(float((equals - torch.stack(of_one)).abs().max()), 1e-5)
+
+    def test_the_newer_interface_is_taken_where_torch_has_it(self) -> None:
+        newer = types.ModuleType("torch.nn.attention.varlen")
+        newer.varlen_attn = lambda *asked: asked  # type: ignore[attr-defined]
+        with mock.patch.dict(sys.modules, {newer.__name__: newer}):
+            self.assertEqual(varlen.attend(*range(7)), tuple(range(7)))
+
+    def test_others_see_no_installed_distribution(self) -> None:
+        with mock.patch.dict(sys.modules, {"flash_attn": None}):
+            varlen.install()
+            self.assertIsNotNone(importlib.util.find_spec("flash_attn"))
+            self.assertTrue(hasattr(importlib.import_module("flash_attn"), "flash_attn_varlen_func"))
 
 
 if __name__ == "__main__":

@@ -84,7 +84,8 @@ class Recorded(unittest.TestCase):
             for rows in (2, 1):
                 mine, theirs = self.asked(rows, 1000.0 - 100 * call)
                 self.assertTrue(torch.equal(mine, theirs))
-        self.assertEqual((self.recorder.made, self.recorder.played), (2, 10))
+        # Once more each, to be compared with the flow's own answer.
+        self.assertEqual((self.recorder.made, self.recorder.played), (2, 10 + 2))
 
     def test_an_answer_outlives_the_next(self) -> None:
         for _ in range(3):
@@ -122,6 +123,27 @@ class Recorded(unittest.TestCase):
                 self.assertTrue(torch.equal(mine, theirs))
         self.assertEqual(len(tried), 1)
         self.assertNotIn("forward", vars(self.model.t_embedder))
+
+    def test_what_plays_another_answer_is_not_recorded(self) -> None:
+        for wrong in (1.1, float("nan")):
+            recorder = Recorder(self.model)
+
+            def record(work: Callable[[], Any], wrong: float = wrong, recorder: Any = recorder) -> Any:
+                answer, play = recorder(work)
+
+                def spoiled() -> None:
+                    play()
+                    answer.mul_(wrong)
+
+                return answer, spoiled
+
+            self.flow = Graphs(self.model, record)
+            with self.assertLogs("trellis_worker.graphs", "WARNING") as logged:
+                for _ in range(4):
+                    mine, theirs = self.asked()
+                    self.assertTrue(torch.equal(mine, theirs))
+            self.assertEqual((recorder.made, recorder.played), (1, 1))
+            self.assertIn("what is played is not the same", logged.output[0])
 
     def test_another_job_has_another_condition(self) -> None:
         def job(seed: int, flow: Any) -> Any:

@@ -39,7 +39,8 @@ class Painted(unittest.TestCase):
     def painted(self, mesh: repaint.Surface, told: Told | None = None) -> repaint.Painted:
         places = mesh.places.numpy()
         stages = (told or Told()).stages
-        return repaint.painted(mesh, grid(places, mesh.faces), shells.LAYOUT, SIZE, stages)
+        asked = repaint.Asked(len(mesh.faces), SIZE, False)
+        return repaint.painted(mesh, grid(places, mesh.faces), shells.LAYOUT, asked, stages)
 
     def test_a_new_layout_has_the_colours_of_the_voxels(self) -> None:
         made = self.painted(surface(*torus(90, 50)))

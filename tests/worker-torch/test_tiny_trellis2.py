@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 import unittest
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,34 @@ class TinyTrellis2(TinyCase):
         self.assertEqual(glbs.flaws(content, 1024, RADIUS, 500_000), [])
         self.assertEqual(done["non_commercial"], [])
 
+    def test_an_o_voxel_file_has_what_the_decoders_made(self) -> None:
+        request = self.job(resolution=512, formats=["vxz"])
+        done, _ = self.run_job(self.loaded(), request)
+        self.assertEqual(done["type"], "done", done)
+        content = (Path(request["out"]) / "model.vxz").read_bytes()
+        begin = int.from_bytes(content[4:8], "big")
+        header = json.loads(content[8:begin])
+        # As many voxels as the sphere's surface has, times 1.5.
+        expected = 1.5 * 4 * 3.14 * (RADIUS * 512) ** 2
+        self.assertAlmostEqual(header["num_voxel"] / expected, 1, delta=0.1)
+        # It lies around the grid's middle, and so in each of the eight cubes there.
+        self.assertEqual(len(header["chunks"]), 8)
+        held: dict[str, bytes] = {}
+        for chunk in header["chunks"]:
+            for name, width in header["attr"]:
+                at = begin + chunk["ptr"][0] + chunk[name][0]
+                held[name] = held.get(name, b"") + zlib.decompress(content[at : at + chunk[name][1]], wbits=-15)
+                self.assertEqual(len(held[name]) % width, 0)
+        self.assertEqual({len(held[name]) / width for name, width in header["attr"]}, {header["num_voxel"]})
+        self.assertEqual(set(held["intersected"]) - set(range(8)), set())
+        # A face for each crossed edge, and at a closed surface as many faces as voxels.
+        crossed = sum(flags.bit_count() for flags in held["intersected"]) / header["num_voxel"]
+        self.assertAlmostEqual(crossed, 1, delta=0.1)
+        self.assertGreater(len(set(held["base_color"])), 20, "it has stripes")
+
     def test_the_cascade_is_as_fine_as_was_asked(self) -> None:
-        request = self.job(resolution=1024, formats=["stl"], low_vram=True)
+        # Where a library is installed that reduces faces, all of them are kept.
+        request = self.job(resolution=1024, formats=["stl"], low_vram=True, decimation_target=2_000_000)
         done, steps = self.run_job(self.loaded(), request)
         self.assertEqual(done["type"], "done", done)
         self.assertEqual(steps["condition"][-1], (2, 2))
@@ -82,6 +109,26 @@ class TinyTrellis2(TinyCase):
             self.assertEqual(
                 (Path(again["out"]) / name).read_bytes(), (Path(first["out"]) / name).read_bytes(), name
             )
+
+    def test_our_way_samples_what_trellis2_s_own_does(self) -> None:
+        import torch
+        from trellis_worker.latents import read
+
+        worker = self.loaded()
+        kept = []
+        wish = {"resolution": 512, "formats": ["ply"], "tex_slat_guidance_strength": 3.0}
+        for quality in ("exact", "balanced"):
+            request = {**self.job(quality=quality, **wish), "keep_latents": True}
+            worker.send(request)
+            message = worker.until("latents", "done", "failed")
+            self.assertEqual(message["type"], "latents", message)
+            names = ("coords", "shape", "texture")
+            kept.append(read(Path(request["out"]) / message["name"], names))
+            self.assertEqual(worker.until("done", "failed")["type"], "done")
+        self.assertTrue(torch.equal(kept[0]["coords"], kept[1]["coords"]))
+        for name in ("shape", "texture"):
+            apart = (kept[0][name] - kept[1][name]).abs().max()
+            self.assertLess(float(apart), 1e-3 * float(kept[0][name].abs().max()), name)
 
     def test_a_cancel_is_heard_in_each_flow_and_while_decoding(self) -> None:
         worker = self.loaded()

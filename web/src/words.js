@@ -53,6 +53,7 @@ const FORMATS = {
   ply: "PLY mesh",
   gaussian_ply: "Gaussian splats",
   turntable: "Turntable video",
+  vxz: "O-Voxel (TRELLIS.2)",
 };
 /** @param {string} format */
 export const formatName = (format) => FORMATS[format] ?? format;
@@ -96,7 +97,7 @@ function meshFile(job) {
 }
 
 /** What may be otherwise where a model is decoded once more. */
-export const OTHERWISE = ["texture", "texture_size", "mesh_simplify", "decimation_target", "remesh"];
+export const OTHERWISE = ["texture", "texture_size", "texture_format", "mesh_simplify", "decimation_target", "remesh"];
 
 /** What was asked of an export. @param {Job} job */
 export function exportOf({ params, source }) {

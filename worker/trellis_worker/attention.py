@@ -1,8 +1,10 @@
 """Which library attends in the flows: the named one is tried at their shapes before TRELLIS is imported.
 
 TRELLIS takes the library that the environment names, whether it works on this GPU or not, and the first job
-finds out. Here it takes a few milliseconds: the named one stays if its answer is that of torch's own
-attention. Where it fails, or none is named, the fastest takes its place of those whose answer is.
+finds out. Here it takes a few milliseconds: the named one stays if its answer is right. Where it fails, or
+none is named, the fastest takes its place of those whose answer is; torch itself is one of them
+(`varlen.py`). Where the server's environment asks for the fastest, all are timed, and another takes the place
+of the named one if it is clearly faster: it rounds differently, so that is another variant of results.
 """
 
 from __future__ import annotations
@@ -16,15 +18,22 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
+from . import varlen
+
 log = logging.getLogger(__name__)
 
 # What TRELLIS and TRELLIS.2 read; for sparse tensors the second one, where it is set.
 VARIABLE, SPARSE_VARIABLE = "ATTN_BACKEND", "SPARSE_ATTN_BACKEND"
+# `named`, or `fastest`.
+CHOICE_VARIABLE = "TRELLIS_WORKER_ATTENTION"
+FASTEST = "fastest"
+# What part of the named one's time another has to stay below: measured again, it would be taken again.
+CLEARLY = 0.95
 # Two samples of so many tokens, as guidance asks for them.
 LENGTHS = (4096, 4096)
 # The type, and how many heads of how many numbers, of each model.
 SHAPES = {"trellis-image-large": ("float16", 16, 64), "trellis2-4b": ("bfloat16", 12, 128)}
-ROUNDS = 3
+ROUNDS = 5
 # How far an answer may be from the right one; numbers of either type are rounded to less.
 FURTHEST = 0.02
 
@@ -44,33 +53,54 @@ def settle(torch: Any, device: Any, model: str, lengths: tuple[int, ...] = LENGT
     if device.type != "cuda" or (named and named not in LIBRARIES):
         # One that somebody chose and that is unknown here: theirs.
         return []
+    everything = os.environ.get(CHOICE_VARIABLE) == FASTEST
     try:
-        answers = _answers(torch, named, _asked(torch, device, SHAPES[model], lengths), lengths)
+        answers = _answers(torch, named, _asked(torch, device, SHAPES[model], lengths), lengths, everything)
     except Exception as error:  # noqa: BLE001 a trial never keeps models from being loaded
         log.warning("libraries for attention were not tried: %s", error)
         return []
     if not answers:
         log.warning("no library for attention works on this GPU")
         return []
-    chosen = min(answers, key=lambda name: (answers[name].ms, name))
-    for variable in (VARIABLE, SPARSE_VARIABLE):
-        if os.environ.get(variable) in (named, None, ""):
-            os.environ[variable] = chosen
+    chosen = choice(answers, named)
+    if chosen != named:
+        _take(chosen, named)
     best = answers[chosen]
-    return [f"attention: {chosen}, {best.ms:.2f} ms, {best.off:.1e} from torch's own"]
+    said = [f"attention: {chosen}, {best.ms:.2f} ms, {best.off:.1e} from torch's own"]
+    others = [f"{name} {answer.ms:.2f} ms" for name, answer in answers.items() if name != chosen]
+    return [*said, f"attention by others: {', '.join(others)}"] if others else said
+
+
+def choice(answers: dict[str, Answer], named: str | None) -> str:
+    """The named library if it is among them and none is clearly faster, or else the fastest."""
+    fastest = min(answers, key=lambda name: (answers[name].ms, name))
+    if named in answers and answers[fastest].ms >= CLEARLY * answers[named].ms:
+        return str(named)
+    return fastest
+
+
+def _take(chosen: str, named: str | None) -> None:
+    """Has the environment name a library where it named another one, or none."""
+    if chosen == TORCH:
+        varlen.install()
+    of_dense, of_sparse = ("sdpa", varlen.NAME) if chosen == TORCH else (chosen, chosen)
+    for variable, value in ((VARIABLE, of_dense), (SPARSE_VARIABLE, of_sparse)):
+        if os.environ.get(variable) in (named, None, ""):
+            os.environ[variable] = value
 
 
 def _answers(
-    torch: Any, named: str | None, asked: tuple[Any, Any, Any], lengths: tuple[int, ...]
+    torch: Any, named: str | None, asked: tuple[Any, Any, Any], lengths: tuple[int, ...], everything: bool
 ) -> dict[str, Answer]:
-    """What the named library did, or where it is not right, what the others did that are."""
+    """What the named library did, and where it is not right or everything is to be tried, what the others did
+    that are."""
     answers: dict[str, Answer] = {}
-    others = [name for name in LIBRARIES if name != named]
-    for names in ([named], others) if named else (others,):
-        for name in names:
-            _try(torch, name, asked, lengths, answers)
-        if answers:
-            break
+    if named:
+        _try(torch, named, asked, lengths, answers)
+    if everything or not answers:
+        for name in LIBRARIES:
+            if name != named:
+                _try(torch, name, asked, lengths, answers)
     return answers
 
 
@@ -140,5 +170,12 @@ def _flash(q: Any, k: Any, v: Any, lengths: tuple[int, ...]) -> Any:
     return flash.flash_attn_varlen_func(q, k, v, ends, ends, max(lengths), max(lengths))
 
 
-# Those that TRELLIS attends with in sparse tensors.
-LIBRARIES: dict[str, Callable[..., Any]] = {"xformers": _xformers, "flash_attn": _flash}
+def _torch(q: Any, k: Any, v: Any, lengths: tuple[int, ...]) -> Any:
+    torch = importlib.import_module("torch")
+    ends = torch.tensor([0, *accumulate(lengths)], dtype=torch.int32, device=q.device)
+    return varlen.attend(q, k, v, ends, ends, max(lengths), max(lengths))
+
+
+TORCH = "torch"
+# Those that TRELLIS attends with in sparse tensors, and torch, which does it under the name of one of them.
+LIBRARIES: dict[str, Callable[..., Any]] = {"xformers": _xformers, "flash_attn": _flash, TORCH: _torch}

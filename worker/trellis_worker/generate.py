@@ -18,7 +18,7 @@ from .stages import Stages
 from .turns import turn
 
 # Files in the order in which they are made: a GLB simplifies the mesh, the others use it.
-ORDER = (Format.GLB, Format.STL, Format.PLY, Format.GAUSSIAN_PLY, Format.TURNTABLE)
+ORDER = (Format.GLB, Format.STL, Format.PLY, Format.GAUSSIAN_PLY, Format.TURNTABLE, Format.VXZ)
 
 
 @dataclass

@@ -58,6 +58,7 @@ class Format(StrEnum):
     PLY = "ply"
     GAUSSIAN_PLY = "gaussian_ply"
     TURNTABLE = "turntable"
+    VXZ = "vxz"
 
 
 @dataclass(frozen=True)

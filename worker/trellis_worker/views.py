@@ -13,14 +13,18 @@ def of_all(inference: Callable[..., Any], way: str) -> Callable[..., Any]:
     of them alone would have given.
     """
     turn = 0
+    # The same tensors at each step, so that what is made of them can be kept.
+    seen: list[Any] = [None, (), ()]
 
     def call(model: Any, x_t: Any, t: float, cond: Any, neg_cond: Any, **options: Any) -> Any:
         nonlocal turn
         count = len(cond)
+        if seen[0] is not cond:
+            rows = [slice(row, row + 1) for row in range(count)]
+            seen[:] = cond, [cond[row] for row in rows], [neg_cond[row] for row in rows]
 
         def of_one(row: int) -> Any:
-            one = slice(row, row + 1)
-            return inference(model, x_t, t, cond=cond[one], neg_cond=neg_cond[one], **options)
+            return inference(model, x_t, t, cond=seen[1][row], neg_cond=seen[2][row], **options)
 
         if count == 1 or way == "stochastic":
             turn += 1

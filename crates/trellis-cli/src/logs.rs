@@ -24,7 +24,7 @@ impl fmt::Debug for Logging {
 impl Logging {
     /// Changes what is logged. The level was checked with the other settings.
     pub(crate) fn set_level(&self, level: &str) {
-        self.0(EnvFilter::try_new(level).unwrap_or_default());
+        self.0(filter(level));
     }
 }
 
@@ -58,11 +58,15 @@ impl io::Write for Plain {
     }
 }
 
+/// What is logged at that level. A certificate that is refused is an error of whoever connects, who says so once.
+fn filter(level: &str) -> EnvFilter {
+    EnvFilter::try_new(format!("rustls_platform_verifier=off,{level}")).unwrap_or_default()
+}
+
 /// Starts logging, which `spans` sees as well. The level was checked with the other settings.
 pub(crate) fn start(log: &Log, spans: Option<Spans>) -> Logging {
-    let filter = EnvFilter::try_new(&log.level).unwrap_or_default();
     let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(filter(&log.level))
         .with_writer(Plain::stderr)
         .with_ansi(output::colours_on(&io::stderr()));
     // A second subscriber in one process (tests) is no reason to stop.

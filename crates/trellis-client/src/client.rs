@@ -9,8 +9,8 @@ use reqwest::redirect::Policy;
 use reqwest::{ClientBuilder, RequestBuilder, Response, StatusCode, Url};
 use serde::{Deserialize, Serialize};
 use trellis_core::{
-    AskedBackend, AssetName, Format, Job, JobId, JobState, ParamsPatch, Secret, WorkerCommand, WorkerStatus,
-    plain_line,
+    AskedBackend, AssetName, Format, Job, JobId, JobState, ParamsPatch, Secret, TextureFormat, WorkerCommand,
+    WorkerStatus, plain_line,
 };
 
 use crate::answer::{bytes, json, problem, server};
@@ -49,6 +49,9 @@ pub struct Export {
     /// Side of the texture in pixels: of a GLB that is decoded again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub texture_size: Option<u32>,
+    /// How it holds its textures, of TRELLIS.2: likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub texture_format: Option<TextureFormat>,
     /// Share of the triangles to remove: likewise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mesh_simplify: Option<f64>,

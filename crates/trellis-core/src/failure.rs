@@ -21,6 +21,8 @@ named! {
         TimeLimit = "time_limit",
         /// The worker died three times.
         WorkerLost = "worker_lost",
+        /// For too long no server could do the job.
+        NoServer = "no_server",
         /// A result could not be written.
         StorageFull = "storage_full",
         /// `pipeline.json` names a missing checkpoint.
@@ -62,6 +64,9 @@ impl FailureKind {
             Self::Unsupported => "ask for a format, a backend or a model that is named here",
             Self::TimeLimit => "use fewer steps or a smaller picture, or raise `limits.job_seconds`",
             Self::WorkerLost => "look at the server's log for what killed the worker, then submit again",
+            Self::NoServer => {
+                "start a server that can do it, then submit again; `trellis nodes` lists the servers"
+            }
             Self::StorageFull => "free disk space in the data directory, then submit again",
             Self::CheckpointMissing => "run `trellis model check`, then `trellis model repair`",
             Self::CheckpointCorrupt => "fetch the file again with `trellis model fetch`",

@@ -221,6 +221,10 @@ pub struct Job {
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub failure: Option<Failure>,
+    /// Why no server can do it now, and what to do, while it waits for one. Looked at when the job is asked for by its name;
+    /// it fails with this kind after `limits.no_server_hours`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub waits_for: Option<Failure>,
     /// What a person should know of the result, such as a picture that was not used.
     pub notes: Vec<String>,
     /// The trace that it belongs to: the `traceparent` of its submission.

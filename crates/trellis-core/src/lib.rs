@@ -50,7 +50,7 @@ pub use name::AssetName;
 pub use named::UnknownName;
 pub use params::{
     Defaults, Given, Kind, Model, ModelParams, MultiImageAlgorithm, ParamError, Parameter, ParameterName,
-    Params, ParamsPatch, Quality, Trellis2, TrellisImageLarge,
+    Params, ParamsPatch, Quality, TextureFormat, Trellis2, TrellisImageLarge,
 };
 pub use plain_words::plain_words;
 pub use provenance::{GpuUsed, Installation, Pin, Provenance, PythonEnv, Schema, ServerBuild, UnknownSchema};

@@ -85,7 +85,8 @@ mod tests {
 
     use crate::{
         AskedBackend, BackendChoice, FailureKind, Format, JobState, MeshFormat, MultiImageAlgorithm,
-        PictureFormat, RestartKind, Stage, WebhookEvent, WebhookState, WorkerCommand, WorkerState,
+        PictureFormat, RestartKind, Stage, TextureFormat, WebhookEvent, WebhookState, WorkerCommand,
+        WorkerState,
     };
 
     fn one_name<T>(all: &[T], name: fn(T) -> &'static str)
@@ -114,6 +115,7 @@ mod tests {
         one_name(&MeshFormat::ALL, MeshFormat::name);
         one_name(&RestartKind::ALL, RestartKind::name);
         one_name(&Stage::ALL, Stage::name);
+        one_name(&TextureFormat::ALL, TextureFormat::name);
         one_name(&WebhookEvent::ALL, WebhookEvent::name);
         one_name(&WebhookState::ALL, WebhookState::name);
         one_name(&WorkerCommand::ALL, WorkerCommand::name);

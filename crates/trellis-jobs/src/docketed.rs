@@ -13,7 +13,7 @@ use crate::rules::Command;
 use crate::{
     Applied, BlobError, BlobKey, BlobStore, CacheKey, Changes, Claim, ClaimFilter, Delivery, JobObserver,
     JobQuery, JobStore, KeptLatents, NewJob, NextDelivery, Owner, Page, Settled, StoreError, StoreStats,
-    StoredJob, Submitted, SweepError, WaitingDeliveries, Webhook, WorkerName,
+    StoredJob, Submitted, SweepError, WaitingDeliveries, WaitingKind, Webhook, WorkerName,
 };
 
 /// A store with dockets. Clones share both.
@@ -219,6 +219,23 @@ impl JobStore for Docketed {
 
     async fn without_preview(&self, filter: &ClaimFilter, limit: u32) -> Result<Vec<JobId>, StoreError> {
         self.store.without_preview(filter, limit).await
+    }
+
+    async fn waiting(&self) -> Result<Vec<WaitingKind>, StoreError> {
+        self.store.waiting().await
+    }
+
+    async fn waiting_of(
+        &self,
+        kind: &WaitingKind,
+        accepted_before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<JobId>, StoreError> {
+        self.store.waiting_of(kind, accepted_before, limit).await
+    }
+
+    async fn waits_as(&self, id: JobId) -> Result<Option<WaitingKind>, StoreError> {
+        self.store.waits_as(id).await
     }
 
     async fn expired(

@@ -11,7 +11,7 @@ use trellis_core::{
 };
 
 use crate::{
-    BlobError, BlobKey, CacheKey, Jobs, Needs, NewJob, StoreError, StoredJob, SubmitError, Submitted, Terms,
+    BlobError, BlobKey, CacheKey, Jobs, NewJob, StoreError, StoredJob, SubmitError, Submitted, Terms,
 };
 
 /// What is asked of an earlier job.
@@ -26,8 +26,9 @@ pub struct ExportOf {
 }
 
 /// Parameters of an export that a finished GLB cannot follow.
-const DECODED_FOR: [&str; 5] = [
+const DECODED_FOR: [&str; 6] = [
     "texture_size",
+    "texture_format",
     "mesh_simplify",
     "decimation_target",
     "remesh",
@@ -206,6 +207,8 @@ impl Jobs {
             }
             Err(_) => None,
         };
+        let needs = self.makers.needs(origin.backend, &params, origin.source.decoder);
+        let needs = needs.map_err(|failure| SubmitError::Unsupported(Box::new(failure)))?;
         let id = self.intake().id();
         let inputs = earlier.job.inputs.iter().cloned();
         let inputs: Vec<_> = (0..)
@@ -229,10 +232,7 @@ impl Jobs {
                 .map(|key| (key, digest(of.job, of_bytes, &patch))),
             traceparent: terms.traceparent,
             webhook: None,
-            needs: Needs {
-                decoder: origin.source.decoder,
-                ..Needs::default()
-            },
+            needs,
             queue_limit: self.limits.queue_limit,
             recalled: None,
         };

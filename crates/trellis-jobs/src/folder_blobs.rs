@@ -12,8 +12,8 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -27,9 +27,8 @@ use crate::blobs::{BlobStream, period};
 use crate::folder_entries::{entries, gone, is_period, owner, staging_name, sweep_staging, written_for};
 use crate::folders::{Folders, create_durably};
 use crate::parts::Parts;
-use crate::room::Glimpse;
 use crate::spare::{Lent, Spare};
-use crate::{BlobError, BlobKey, BlobStore, Room, StagedBlob, lost_found, plain_file};
+use crate::{BlobError, BlobKey, BlobStore, Disk, Room, StagedBlob, lost_found, plain_file};
 
 /// How many threads write at a time. More of them wait for the same disk, each with a stack and a heap of its own.
 const WRITERS: usize = 16;
@@ -41,7 +40,7 @@ pub struct FolderBlobs {
     pub(crate) folders: Arc<Folders>,
     writers: Arc<Semaphore>,
     parts: Parts,
-    room: Arc<Mutex<Glimpse>>,
+    disk: Disk,
     unread: Arc<Unread>,
     spare: Spare,
 }
@@ -56,7 +55,7 @@ impl FolderBlobs {
             folders: Arc::default(),
             writers: Arc::new(Semaphore::new(WRITERS)),
             parts: Parts::default(),
-            room: Arc::default(),
+            disk: Disk::of(root.to_owned()),
             unread: Arc::default(),
             spare: Spare::default(),
         };
@@ -340,17 +339,7 @@ impl BlobStore for FolderBlobs {
     }
 
     async fn room(&self) -> Option<Room> {
-        // A glimpse is copied, so that it is whole.
-        let glimpse = || self.room.lock().unwrap_or_else(PoisonError::into_inner);
-        let seen = *glimpse();
-        if let Some(room) = seen.still(Instant::now()) {
-            return Some(room);
-        }
-        let place = self.root.clone();
-        let asked = tokio::task::spawn_blocking(move || Room::on_disk_of(&place)).await;
-        let room = asked.ok().flatten()?;
-        *glimpse() = Glimpse::of(room, Instant::now());
-        Some(room)
+        self.disk.room().await
     }
 
     async fn sweep_unfinished(&self, untouched_for: Duration) -> Result<u64, BlobError> {

@@ -116,6 +116,15 @@ pub struct Claim {
     pub inputs: Vec<BlobKey>,
 }
 
+/// Jobs that wait and that the same servers can do.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WaitingKind {
+    /// The text of what they demand ([`Demand`]); a newer version may have written it.
+    pub demand: String,
+    /// The text of what they need ([`Needs::to_text`]).
+    pub needs: String,
+}
+
 /// The answer to a heartbeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Heartbeat {

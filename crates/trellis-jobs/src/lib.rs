@@ -15,6 +15,7 @@ mod clock;
 #[cfg(feature = "conformance")]
 #[path = "../tests/conformance/mod.rs"]
 pub mod conformance;
+mod disk;
 mod docket;
 mod docketed;
 mod error;
@@ -33,6 +34,7 @@ mod leftovers;
 mod lost_found;
 mod moving;
 mod needs;
+mod no_server;
 mod observed;
 mod owner;
 mod parts;
@@ -57,6 +59,7 @@ mod whole_job;
 pub use blobs::{BlobError, BlobKey, BlobStore, BlobStream, LinkAs, ReadSeek, StagedBlob};
 pub use cache_key::CacheKey;
 pub use clock::Moment;
+pub use disk::Disk;
 pub use docketed::Docketed;
 pub use error::{StoreError, Undecided};
 pub use export::{ExportError, ExportOf};
@@ -68,12 +71,13 @@ pub use janitor::{Janitor, Retention, Swept, Unknown};
 pub use job::{
     Applied, Claim, ClaimFilter, Delivered, DeliveredStatement, Heartbeat, JobQuery, KeptLatents, Latents,
     Lease, NewJob, Outcome, Page, Recovered, RunningLimits, StoreStats, StoredJob, Submitted, Thumbnail,
-    WorkerName,
+    WaitingKind, WorkerName,
 };
 pub use kinship::{Kinship, is_elsewhere};
 pub use leftovers::clear_leftovers;
 pub use moving::{Moved, move_jobs};
 pub use needs::{Ability, Needs};
+pub use no_server::{Patience, Watch, lacking};
 pub use observed::JobObserver;
 pub use owner::{Owner, Rights};
 pub use rescue::{Left, Rescued, RescuedJob, rescue};

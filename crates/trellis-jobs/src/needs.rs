@@ -60,10 +60,15 @@ impl Needs {
         serde_json::to_string(&needs).expect("texts and numbers are JSON")
     }
 
+    /// The needs that a text says; `None`: a newer version wrote it.
+    pub fn from_text(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+
     /// Whether a server with that ability can do what a text says. What a newer version needs this one cannot judge, and leaves
     /// the job to others.
     pub fn text_is_met_by(text: &str, ability: &Ability) -> bool {
-        serde_json::from_str(text).is_ok_and(|needs| ability.meets(&needs))
+        Self::from_text(text).is_some_and(|needs| ability.meets(&needs))
     }
 }
 

@@ -157,6 +157,9 @@ pub fn apply(record: Record, command: Command, now: Timestamp) -> Result<Step, S
         Command::Fail { lease, failure } => {
             Step::enter(held(record, &lease)?, StateChange::Fail, Some(failure))
         }
+        // A worker has it: somebody can do it after all.
+        Command::GiveUp { .. } if record.state != JobState::Queued => Err(wrong_state(&record)),
+        Command::GiveUp { failure } => Step::enter(record, StateChange::Fail, Some(failure)),
         Command::Release { lease } => {
             Step::enter(uncharged(held(record, &lease)?), StateChange::Requeue, None)
         }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tracing::warn;
 use trellis_core::{
-    BackendChoice, Defaults, Demand, Failure, FailureKind, Format, Input, Job, JobEvent, JobId, Model,
-    Params, Sha256,
+    BackendChoice, Defaults, Demand, Failure, FailureKind, Format, Input, Job, JobEvent, JobId, JobState,
+    Model, Params, Sha256,
 };
 
 use crate::rules::Command;
@@ -50,10 +50,24 @@ pub trait Makers: Send + Sync + 'static {
         ))
     }
 
-    /// What whoever works on such a job must have; nothing, where all that claim jobs are alike. Fails likewise where
-    /// nobody has it.
-    fn needs(&self, _choice: BackendChoice, _params: &Params) -> Result<Needs, Failure> {
-        Ok(Needs::default())
+    /// What a server must have to do such a job; nothing, where all that claim jobs are alike. `decoder`: what sampled the
+    /// latents that are decoded, where this is an export of them. Fails likewise where no server has it.
+    fn needs(
+        &self,
+        _choice: BackendChoice,
+        _params: &Params,
+        decoder: Option<Sha256>,
+    ) -> Result<Needs, Failure> {
+        Ok(Needs {
+            decoder,
+            ..Needs::default()
+        })
+    }
+
+    /// Why no server can do a job that demands this and has these needs ([`Needs::to_text`]), and what to do; `None`: one can
+    /// or soon will, or that is not known.
+    fn lack(&self, _demand: Demand, _needs: &str) -> Option<Failure> {
+        None
     }
 
     /// Whether something here decodes what this model sampled in `decoder`, a Python environment and a model's folder.
@@ -93,7 +107,19 @@ pub struct Jobs {
 impl Jobs {
     /// A job.
     pub async fn get(&self, owner: &Owner, id: JobId) -> Result<Job, StoreError> {
-        Ok(self.find(owner, id).await?.shown_to(owner))
+        let mut job = self.find(owner, id).await?.shown_to(owner);
+        if job.state == JobState::Queued {
+            job.waits_for = self.lack(id).await?;
+        }
+        Ok(job)
+    }
+
+    /// Why no server can do a job that waits.
+    async fn lack(&self, id: JobId) -> Result<Option<Failure>, StoreError> {
+        let kind = self.store.waits_as(id).await?;
+        // What a newer version wrote this one cannot judge.
+        let lack = kind.and_then(|kind| self.makers.lack(kind.demand.parse().ok()?, &kind.needs));
+        Ok(lack)
     }
 
     /// The jobs that the owner sees, newest first; `query.owner` is overwritten.

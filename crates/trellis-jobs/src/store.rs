@@ -9,7 +9,7 @@ use crate::rules::Command;
 use crate::{
     Applied, CacheKey, Changes, Claim, ClaimFilter, Delivered, Delivery, Heartbeat, JobQuery, KeptLatents,
     Lease, NewJob, NextDelivery, Outcome, Owner, Page, Recovered, Settled, StoreError, StoreStats, StoredJob,
-    Submitted, WaitingDeliveries, WorkerName,
+    Submitted, WaitingDeliveries, WaitingKind, WorkerName,
 };
 
 /// A durable queue of jobs. Each call is atomic. What a client was told and how a job ended survives a power cut once
@@ -62,6 +62,20 @@ pub trait JobStore: Send + Sync + 'static {
 
     /// Live jobs that fit and list no preview, the oldest first, at most `limit`.
     async fn without_preview(&self, filter: &ClaimFilter, limit: u32) -> Result<Vec<JobId>, StoreError>;
+
+    /// The kinds of jobs that wait, each once.
+    async fn waiting(&self) -> Result<Vec<WaitingKind>, StoreError>;
+
+    /// Jobs of that kind that wait and were accepted before `accepted_before`, the oldest first, at most `limit`.
+    async fn waiting_of(
+        &self,
+        kind: &WaitingKind,
+        accepted_before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<JobId>, StoreError>;
+
+    /// What kind of job waits under this name; `None`: none waits.
+    async fn waits_as(&self, id: JobId) -> Result<Option<WaitingKind>, StoreError>;
 
     /// Finished jobs that are to be forgotten: all but the newest `keep_jobs`, and those that ended
     /// before `ended_before`. Never a live one. At most `limit`, oldest first.

@@ -78,7 +78,7 @@ impl Jobs {
             let able = self.makers.textures_meshes(demand);
             able.map_err(|failure| SubmitError::Unsupported(Box::new(failure)))?;
         }
-        let needs = self.makers.needs(backend, &params);
+        let needs = self.makers.needs(backend, &params, None);
         let needs = needs.map_err(|failure| SubmitError::Unsupported(Box::new(failure)))?;
         let digest = digest(&inputs, asked_backend, &patch, webhook.as_ref());
         let now = Timestamp::now();

@@ -19,7 +19,7 @@ use trellis_store_postgres::{Node, PostgresStore};
 use crate::SharedStoreError;
 use crate::ability::Abilities;
 use crate::about::{About, Offer, Standing};
-use crate::settings::Store;
+use crate::settings::{Role, Store};
 
 /// How often a server says that it is there.
 const EVERY: Duration = Duration::from_secs(4);
@@ -82,10 +82,7 @@ pub(crate) async fn join(
         address: settings.url.clone(),
         source,
     })?;
-    let roster = Arc::new(Roster {
-        name: name.0.clone(),
-        known: RwLock::new(Known::new(known, Instant::now())),
-    });
+    let roster = Arc::new(Roster::of(&name.0, known));
     Ok(Cluster { store, roster })
 }
 
@@ -144,6 +141,36 @@ impl Roster {
     fn learn(&self, nodes: Vec<Node<About>>) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.learn(nodes, Instant::now());
+    }
+
+    /// Of servers that say this of themselves.
+    pub(crate) fn of(name: &str, nodes: Vec<Node<About>>) -> Self {
+        Self {
+            name: name.to_owned(),
+            known: RwLock::new(Known::new(nodes, Instant::now())),
+        }
+    }
+
+    /// Whether any of the others says so. Whoever is silent for long or begins no job is none of them.
+    fn any(&self, says: impl Fn(Option<&About>) -> bool) -> bool {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let others = known
+            .nodes
+            .iter()
+            .filter(|node| node.name != self.name && !node.drains);
+        let mut live = others.filter(|node| known.silent_for(node, now) < GONE);
+        live.any(|node| says(node.about.as_ref()))
+    }
+
+    /// Whether any of the others works on jobs.
+    pub(crate) fn works(&self) -> bool {
+        self.any(|about| about.is_some_and(|about| about.role != Role::Api))
+    }
+
+    /// Whether any of the others says what this version cannot read, so that nobody knows what it can do.
+    pub(crate) fn has_strangers(&self) -> bool {
+        self.any(|about| about.is_none())
     }
 
     /// What the others offer of that backend, and for how long they have been silent.
@@ -293,7 +320,6 @@ mod tests {
     use trellis_core::FailureKind;
 
     use super::*;
-    use crate::Role;
 
     fn node(name: &str, silent_for: u64, standing: Standing, drains: bool) -> Node<About> {
         let offer = Offer {

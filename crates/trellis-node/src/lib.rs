@@ -26,6 +26,7 @@ mod node;
 mod nodes;
 mod open_files;
 mod secret_file;
+mod servers;
 mod service_manager;
 mod services;
 mod settings;
@@ -44,7 +45,7 @@ pub use keeping::rescue;
 pub use keys::{add as add_key, make as make_key, reload as reload_keys};
 pub use migrate::{JobPlace, migrate};
 pub use node::{Ended, Node};
-pub use nodes::{drain, nodes};
+pub use nodes::{SharingNodes, drain, nodes};
 pub use secret_file::SecretFileError;
 pub use settings::{
     Auth, Blobs, Limits, Listen, Metrics, Provenance, Retention, Role, Settings, Store, TlsFiles, Trellis,

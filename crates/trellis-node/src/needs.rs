@@ -3,18 +3,15 @@
 
 use std::sync::Arc;
 
-use trellis_core::{BackendChoice, Demand, Failure, FailureKind, Format, Model, Params, Sha256, memory_size};
+use trellis_core::{BackendChoice, Demand, Failure, Format, Model, Params, Sha256};
 use trellis_jobs::{Ability, Makers, Needs};
 
-use crate::ability::Abilities;
-use crate::cluster::Roster;
+use crate::servers::{Missing, Servers};
 
 /// The makers of a server, with what jobs need of them.
 pub(crate) struct NeedingMakers {
     pub(crate) inner: Arc<dyn Makers>,
-    pub(crate) abilities: Abilities,
-    /// The other servers, where there are any.
-    pub(crate) roster: Option<Arc<Roster>>,
+    pub(crate) servers: Servers,
     /// The closure that results of TRELLIS must come from; empty: any.
     pub(crate) closure: String,
 }
@@ -36,30 +33,37 @@ impl Makers for NeedingMakers {
         self.inner.decodes(model, decoder)
     }
 
-    fn needs(&self, choice: BackendChoice, params: &Params) -> Result<Needs, Failure> {
-        let needs = needs(choice, params, &self.closure);
+    fn needs(
+        &self,
+        choice: BackendChoice,
+        params: &Params,
+        decoder: Option<Sha256>,
+    ) -> Result<Needs, Failure> {
+        let needs = needs(choice, params, decoder, &self.closure);
         let of = |choice| {
             let model = (choice == BackendChoice::Trellis).then(|| params.model.model());
-            let mut all = self.abilities.of_choice(choice, model);
-            let others = self.roster.iter();
-            all.extend(others.flat_map(|roster| roster.abilities(choice, model)));
-            all
+            self.servers.abilities(choice, model)
         };
         // As jobs go: `auto` to TRELLIS, where it is anywhere. It may still come to servers that share a store.
         let mut all = match choice {
             BackendChoice::Auto => of(BackendChoice::Trellis),
             choice => of(choice),
         };
-        if choice == BackendChoice::Auto && all.is_empty() && self.roster.is_none() {
+        if choice == BackendChoice::Auto && all.is_empty() && self.servers.roster.is_none() {
             all = of(BackendChoice::Relief);
         }
         check(&needs, &all)?;
         Ok(needs)
     }
+
+    fn lack(&self, demand: Demand, needs: &str) -> Option<Failure> {
+        // What a newer version needs this one cannot judge.
+        self.servers.lack(demand, &Needs::from_text(needs)?)
+    }
 }
 
-/// What a job needs.
-fn needs(choice: BackendChoice, params: &Params, closure: &str) -> Needs {
+/// What a job needs. What is decoded takes as much memory as a whole job at its peak: the mesh decoder takes the most.
+fn needs(choice: BackendChoice, params: &Params, decoder: Option<Sha256>, closure: &str) -> Needs {
     match choice {
         BackendChoice::Export => Needs::default(),
         BackendChoice::Relief => Needs {
@@ -70,48 +74,17 @@ fn needs(choice: BackendChoice, params: &Params, closure: &str) -> Needs {
             formats: params.formats.clone(),
             vram_bytes: trellis_supervisor::least_memory(params),
             closure: Some(closure.to_owned()).filter(|closure| !closure.is_empty()),
-            decoder: None,
+            decoder,
         },
     }
 }
 
 /// Refuses a job that none of these can do; without any of them nothing is known.
 fn check(needs: &Needs, all: &[Ability]) -> Result<(), Failure> {
-    if all.is_empty() || all.iter().any(|ability| ability.meets(needs)) {
+    if all.is_empty() {
         return Ok(());
     }
-    let without = |change: fn(&mut Needs)| {
-        let mut less = needs.clone();
-        change(&mut less);
-        all.iter().any(|ability| ability.meets(&less))
-    };
-    let unsupported = |message| Err(Failure::new(FailureKind::Unsupported, message));
-    if let Some(closure) = needs
-        .closure
-        .as_ref()
-        .filter(|_| without(|needs| needs.closure = None))
-    {
-        return unsupported(format!(
-            "results must come from `{closure}` here (`provenance.require_closure`), and no server has that environment"
-        ));
-    }
-    if without(|needs| needs.vram_bytes = 0) {
-        let largest = all
-            .iter()
-            .filter_map(|ability| ability.vram_bytes)
-            .max()
-            .unwrap_or(0);
-        return unsupported(format!(
-            "this needs {} of GPU memory, and the largest GPU has {}",
-            memory_size(needs.vram_bytes),
-            memory_size(largest)
-        ));
-    }
-    let names: Vec<String> = needs.formats.iter().map(|format| format!("`{format}`")).collect();
-    unsupported(format!(
-        "no server can make {} together as it is asked for",
-        names.join(", ")
-    ))
+    Missing::of(needs, all).map_or(Ok(()), |missing| Err(missing.refused()))
 }
 
 #[cfg(test)]
@@ -146,12 +119,12 @@ mod tests {
             (&[Format::Glb], "c", Some("must come from `c`")),
             (&[Format::Stl], "", Some("no server can make `stl`")),
         ] {
-            let needs = needs(BackendChoice::Auto, &params(formats), closure);
+            let needs = needs(BackendChoice::Auto, &params(formats), None, closure);
             let said = check(&needs, &servers).err().map(|failure| failure.message);
             assert_eq!(said.is_some(), refused.is_some(), "{said:?}");
             assert!(said.unwrap_or_default().contains(refused.unwrap_or_default()));
         }
-        let large = needs(BackendChoice::Trellis, &params(&[Format::Glb]), "");
+        let large = needs(BackendChoice::Trellis, &params(&[Format::Glb]), None, "");
         let said = check(&large, &[gpu(4, "a")]).unwrap_err().message;
         assert!(said.contains("the largest GPU has 4"), "{said}");
         assert!(check(&large, &[]).is_ok(), "nobody is known");
@@ -159,13 +132,32 @@ mod tests {
 
     #[test]
     fn only_trellis_needs_a_gpu_and_a_closure() {
-        let relief = needs(BackendChoice::Relief, &params(&[Format::Glb]), "a");
+        let relief = needs(BackendChoice::Relief, &params(&[Format::Glb]), None, "a");
         assert_eq!((relief.vram_bytes, relief.closure), (0, None));
-        let auto = needs(BackendChoice::Auto, &params(&[Format::Glb]), "a");
+        let auto = needs(BackendChoice::Auto, &params(&[Format::Glb]), None, "a");
         assert!(auto.vram_bytes > 4 << 30 && auto.closure.as_deref() == Some("a"));
         assert_eq!(
-            needs(BackendChoice::Export, &params(&[Format::Stl]), "a"),
+            needs(BackendChoice::Export, &params(&[Format::Stl]), None, "a"),
             Needs::default()
         );
+    }
+
+    #[test]
+    fn an_export_that_is_decoded_needs_its_decoder_and_a_gpu_that_is_large_enough() {
+        let glb = params(&[Format::Glb]);
+        let export = needs(BackendChoice::Trellis, &glb, Some(Sha256::of("a")), "c");
+        assert_eq!(export.vram_bytes, trellis_supervisor::least_memory(&glb));
+        assert_eq!(export.closure.as_deref(), Some("c"));
+        let decoding = |gib, decoder| Ability {
+            decoders: Some(vec![Sha256::of(decoder)]),
+            ..gpu(gib, "c")
+        };
+        // The large GPU belongs to another decoder.
+        let servers = [decoding(4, "a"), decoding(24, "b")];
+        let said = check(&export, &servers).unwrap_err().message;
+        assert!(said.contains("the largest GPU has 4"), "{said}");
+        assert!(check(&export, &[decoding(24, "a")]).is_ok());
+        let said = check(&export, &[decoding(24, "b")]).unwrap_err().message;
+        assert!(said.contains("can be decoded only by"), "{said}");
     }
 }

@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 use trellis_backend::{Backend, Origin, Others, Readiness, Registry};
 use trellis_core::Gpu;
 use trellis_jobs::{
-    BlobStore, Docketed, HeavyWork, Janitor, JobLimits, JobStore, Jobs, Makers, Retention, Staging, Unknown,
+    BlobStore, Docketed, HeavyWork, Janitor, JobLimits, JobStore, Jobs, Makers, Patience, Retention, Staging,
+    Unknown, Watch,
 };
 use trellis_runner::{LocalMakers, Runner, RunnerSettings};
 use trellis_server::{
@@ -28,6 +29,7 @@ use crate::cluster::{self, Cluster, ClusterMakers, Roster};
 use crate::data_dir::DataDir;
 use crate::keeping::Kept;
 use crate::needs::NeedingMakers;
+use crate::servers::Servers;
 use crate::webhooks::{self, Sending};
 use crate::{Certificates, NodeError, Role, Settings, backends, keeping, open_files, service_manager};
 
@@ -193,6 +195,7 @@ impl Services {
         }
         if settings.role != Role::Worker {
             self.tidy_up(settings, stopping, &mut tasks);
+            self.give_up(settings, data, stopping, &mut tasks);
         }
         let report = service_manager::report(self.registry.clone(), self.store.clone(), stopping.clone());
         tasks.spawn(async move {
@@ -257,6 +260,33 @@ impl Services {
         tasks.spawn(async move {
             keeping::complete(&dockets).await;
             janitor.run(JANITOR, token).await;
+            Ok(())
+        });
+    }
+
+    /// Has jobs fail that no server could do for too long.
+    fn give_up(
+        &self,
+        settings: &Settings,
+        data: &DataDir,
+        stopping: &CancellationToken,
+        tasks: &mut JoinSet<io::Result<()>>,
+    ) {
+        let hours = |hours: u32| Some(Duration::from_secs(u64::from(hours) * 3600)).filter(|_| hours > 0);
+        let patience = Patience {
+            any: hours(settings.limits.no_server_hours),
+            decoded: hours(settings.retention.latent_hours),
+        };
+        let watch = Watch::new(
+            self.store.clone(),
+            self.blobs.clone(),
+            self.makers(settings),
+            patience,
+            &data.worker().0,
+        );
+        let token = stopping.clone();
+        tasks.spawn(async move {
+            watch.run(token).await;
             Ok(())
         });
     }
@@ -344,8 +374,12 @@ impl Services {
         };
         Arc::new(NeedingMakers {
             inner,
-            abilities: self.abilities.clone(),
-            roster: self.roster.clone(),
+            servers: Servers {
+                all: Registry::clone(&self.registry),
+                here: Some(self.abilities.clone()),
+                works: settings.role != Role::Api,
+                roster: self.roster.clone(),
+            },
             closure: settings.provenance.require_closure.clone(),
         })
     }

@@ -203,6 +203,8 @@ pub struct Limits {
     pub images_per_job: u32,
     pub queued_jobs: u64,
     pub job_seconds: u64,
+    /// How long a job waits that no server can do; 0: without end.
+    pub no_server_hours: u32,
     /// Most connections.
     pub connections: u32,
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 use trellis_backend::{Backend, Latents, Output, Request, SourceGlb};
@@ -26,6 +26,9 @@ use crate::work::{Stop, work};
 const STORING_AT_LEAST: Duration = Duration::from_secs(2);
 /// The same at the end of the server, which then has 4 s left for this and for stopping the backend.
 const STORING_AT_THE_END: Duration = Duration::from_millis(1500);
+
+/// How long it may take to see whether a disk is full.
+const LOOKING: Duration = Duration::from_secs(5);
 
 pub(crate) struct Attempt {
     shared: Arc<Shared>,
@@ -52,7 +55,8 @@ impl Attempt {
         let lease = self.claim.lease.clone();
         // Ends with this future, however that ends: a claim that nobody works on must lapse.
         let mut keeping = AbortOnDropHandle::new(tokio::spawn(keep(self.shared.clone(), lease.clone())));
-        let folder = self.prepare().await;
+        let prepared = timeout_at(self.deadline, self.prepare()).await;
+        let folder = prepared.unwrap_or_else(|_| Err(self.too_long()));
         let gone = async {
             // One that panicked keeps nothing.
             (&mut keeping).await.unwrap_or(Gone::Lost)
@@ -61,6 +65,7 @@ impl Attempt {
             Ok(folder) => self.ending(folder, gone, free).await,
             Err(failure) => Ending::Fail(failure.clone()),
         };
+        let ending = self.unless_the_disk_is_full(ending, folder.as_deref().ok()).await;
         let recorded = end(&self.shared, &lease, &ending).await;
         keeping.abort();
         if let (Ending::Succeed(outcome), Recorded::No) = (&ending, recorded) {
@@ -74,6 +79,26 @@ impl Attempt {
         if let Ok(folder) = folder {
             scratch::remove(&folder).await;
         }
+    }
+
+    /// A job that found no space goes back to the queue where the disk of this server is full without it: it waits for room
+    /// there, or another server does it. One that fills the disk by itself fails.
+    async fn unless_the_disk_is_full(&self, ending: Ending, folder: Option<&Path>) -> Ending {
+        if !matches!(&ending, Ending::Fail(failure) if failure.kind == FailureKind::StorageFull) {
+            return ending;
+        }
+        let looked = async {
+            if let Some(folder) = folder {
+                scratch::remove(folder).await;
+            }
+            self.shared.has_scratch().await
+        };
+        // A disk that hangs is of no more use than one that is full.
+        if timeout(LOOKING, looked).await.unwrap_or(false) {
+            return ending;
+        }
+        warn!("the disk of the scratch folder is full: the job goes back to the queue");
+        Ending::Release
     }
 
     /// Whether the job may have files that nobody needs once it has ended: of an attempt before it, of the maker of

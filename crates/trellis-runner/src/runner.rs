@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 use trellis_backend::{Backend, ExportBackend, Origin, Registry};
-use trellis_jobs::{Ability, BlobStore, JobStore};
+use trellis_jobs::{Ability, BlobStore, Disk, JobStore};
 
 use crate::previews::Previews;
 use crate::shared::{Abilities, RunnerSettings, Shared};
@@ -28,6 +28,7 @@ pub struct Runner {
     here: Option<Registry>,
     rests: watch::Receiver<bool>,
     abilities: Abilities,
+    scratch_disk: Disk,
 }
 
 impl Runner {
@@ -40,6 +41,7 @@ impl Runner {
         settings: RunnerSettings,
     ) -> Self {
         Self {
+            scratch_disk: Disk::of(settings.scratch.clone()),
             store,
             blobs,
             registry,
@@ -82,6 +84,12 @@ impl Runner {
         Self { abilities, ..self }
     }
 
+    /// Begins no job while this disk, in the place of that of the scratch folder, has no room.
+    #[must_use]
+    pub fn with_scratch_disk(self, scratch_disk: Disk) -> Self {
+        Self { scratch_disk, ..self }
+    }
+
     /// Works until `shutdown`, then lets running jobs finish until the deadline, hands the rest back and
     /// returns.
     pub async fn run(self, shutdown: CancellationToken) {
@@ -92,6 +100,7 @@ impl Runner {
             here: self.here.unwrap_or_else(|| self.registry.clone()),
             rests: self.rests,
             abilities: self.abilities,
+            scratch_disk: self.scratch_disk,
             registry: self.registry,
             origin: self.origin,
             settings: self.settings,

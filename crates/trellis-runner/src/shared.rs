@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use trellis_backend::{Backend, Origin, Registry};
 use trellis_core::JobId;
-use trellis_jobs::{Ability, BlobStore, JobStore, Room, RunningLimits, WorkerName, clear_leftovers};
+use trellis_jobs::{Ability, BlobStore, Disk, JobStore, Room, RunningLimits, WorkerName, clear_leftovers};
 
 use crate::suspects::Suspects;
 
@@ -60,7 +60,9 @@ pub(crate) struct Shared {
     pub(crate) previews: bool,
     /// What the server was working on when it died.
     pub(crate) suspects: Suspects,
-    /// Whether jobs wait for room on the disk.
+    /// The disk of the backends' files.
+    pub(crate) scratch_disk: Disk,
+    /// Whether jobs wait for room on a disk.
     pub(crate) waits_for_room: AtomicBool,
     /// No new jobs from here on.
     pub(crate) closing: CancellationToken,
@@ -69,9 +71,10 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Whether the disk has room for the result of another job. Those that wait are not failed for the lack of it.
+    /// Whether the disks have room for another job: for its result and for what its backend writes. Those that wait are not
+    /// failed for the lack of it.
     pub(crate) async fn has_room(&self) -> bool {
-        let has = self.blobs.room().await.is_none_or(Room::begins);
+        let has = self.blobs.room().await.is_none_or(Room::begins) && self.has_scratch().await;
         if self.waits_for_room.swap(!has, Ordering::Relaxed) == has {
             if has {
                 info!("the disk has room again: jobs are begun");
@@ -80,6 +83,11 @@ impl Shared {
             }
         }
         has
+    }
+
+    /// Whether the disk of the backends' files has room for those of another job.
+    pub(crate) async fn has_scratch(&self) -> bool {
+        self.scratch_disk.room().await.is_none_or(Room::begins)
     }
 
     /// Removes what lost attempts of a job left behind. What cannot be removed now is left to the janitor.

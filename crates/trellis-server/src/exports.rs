@@ -3,7 +3,7 @@
 use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::Deserialize;
-use trellis_core::{Format, Job, JobId, ParamsPatch};
+use trellis_core::{Format, Job, JobId, ParamsPatch, TextureFormat};
 use trellis_jobs::{ExportOf, Terms};
 
 use crate::AppState;
@@ -28,6 +28,8 @@ pub(crate) struct Export {
     /// Side of the texture in pixels: 512, 1024, 1536 or 2048, of `trellis2-4b` 1024, 2048, 3072 or 4096; absent: as the
     /// earlier job has it.
     texture_size: Option<u32>,
+    /// Of `trellis2-4b`: how the GLB holds its textures; absent: as the earlier job has it.
+    texture_format: Option<TextureFormat>,
     /// Of TRELLIS-image-large: share of the triangles to remove, 0 to 0.98; absent: as the earlier job has it.
     mesh_simplify: Option<f64>,
     /// Of `trellis2-4b`: most triangles, 100,000 to 1,000,000; absent: as the earlier job has it.
@@ -82,6 +84,7 @@ pub(crate) async fn export_job(
         format,
         mut formats,
         texture_size,
+        texture_format,
         mesh_simplify,
         decimation_target,
         remesh,
@@ -93,6 +96,9 @@ pub(crate) async fn export_job(
     let mut params = ParamsPatch::default();
     if let Some(size) = texture_size {
         params = params.with("texture_size", i64::from(size));
+    }
+    if let Some(format) = texture_format {
+        params = params.with("texture_format", format);
     }
     if let Some(share) = mesh_simplify {
         params = params.with("mesh_simplify", share);

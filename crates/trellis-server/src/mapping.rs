@@ -113,6 +113,7 @@ impl From<Failure> for Problem {
             FailureKind::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
             FailureKind::TimeLimit
             | FailureKind::WorkerLost
+            | FailureKind::NoServer
             | FailureKind::CheckpointMissing
             | FailureKind::CheckpointCorrupt
             | FailureKind::GpuOutOfMemory

@@ -1,6 +1,7 @@
 //! What PostgreSQL and the way to it say, sorted into the store's errors.
 
 use std::error::Error as _;
+use std::io;
 use std::path::PathBuf;
 
 use deadpool_postgres::PoolError;
@@ -75,7 +76,7 @@ pub(crate) fn failed(error: &tokio_postgres::Error) -> StoreError {
             passes: error.is_closed()
                 || error
                     .source()
-                    .is_some_and(<dyn std::error::Error>::is::<std::io::Error>),
+                    .is_some_and(<dyn std::error::Error>::is::<io::Error>),
             ended: true,
         });
     };
@@ -103,10 +104,12 @@ pub(crate) fn failed(error: &tokio_postgres::Error) -> StoreError {
 pub(crate) fn no_connection(error: &PoolError) -> StoreError {
     match error {
         PoolError::Backend(error) => match failed(error) {
-            // Whatever it is, another server of the address or the same one a little later may take us.
+            // Another server of the address or the same one a little later may take us, unless it is told who we are and
+            // refuses us, or we refuse its certificate: that needs a person.
             StoreError::Unavailable { source } => match source.downcast::<PostgresFailure>() {
                 Ok(failure) => {
-                    let passes = failure.code.as_deref().is_none_or(|code| !code.starts_with("28"));
+                    let takes_us = failure.code.as_deref().is_none_or(|code| !code.starts_with("28"));
+                    let passes = takes_us && !has_wrong_certificate(error);
                     unavailable(PostgresFailure { passes, ..*failure })
                 }
                 Err(source) => StoreError::Unavailable { source },
@@ -115,6 +118,24 @@ pub(crate) fn no_connection(error: &PoolError) -> StoreError {
         },
         error => unavailable(PostgresFailure::unreached(error.to_string())),
     }
+}
+
+/// Whether the database's certificate is not to be trusted.
+fn has_wrong_certificate(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(found) = cause {
+        // An I/O error hides what it is about.
+        let inside = found.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        let tls = match inside {
+            Some(inside) => inside.downcast_ref::<rustls::Error>(),
+            None => found.downcast_ref::<rustls::Error>(),
+        };
+        if matches!(tls, Some(rustls::Error::InvalidCertificate(_))) {
+            return true;
+        }
+        cause = found.source();
+    }
+    false
 }
 
 /// A value that cannot be read back was changed behind our back.
@@ -148,4 +169,21 @@ fn passes(code: &SqlState) -> bool {
             "25006", "40001", "40P01", "53300", "55P03", "57014", "57P01", "57P02", "57P03", "57P05",
         ]
         .contains(&code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_that_is_refused_is_found_inside_an_io_error() {
+        let refused = rustls::Error::InvalidCertificate(rustls::CertificateError::Expired);
+        assert!(has_wrong_certificate(&refused));
+        assert!(has_wrong_certificate(&io::Error::other(refused)));
+        let cut = io::Error::other(rustls::Error::HandshakeNotComplete);
+        assert!(!has_wrong_certificate(&cut));
+        assert!(!has_wrong_certificate(&io::Error::from(
+            io::ErrorKind::ConnectionReset
+        )));
+    }
 }

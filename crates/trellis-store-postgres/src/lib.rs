@@ -30,6 +30,7 @@ mod session;
 mod store;
 mod take;
 mod tls;
+mod waiting;
 mod write;
 
 pub use address::{Address, AddressError};

@@ -62,6 +62,7 @@ pub(crate) fn job_row(row: &Found) -> Result<StoredJob, StoreError> {
         params: row.json("params")?,
         progress: row.json_or_none("progress")?,
         failure: row.json_or_none("failure")?,
+        waits_for: None,
         notes: row.json("notes")?,
         provenance: row.json_or_none("provenance")?,
         statement: row.json_or_none("statement")?,

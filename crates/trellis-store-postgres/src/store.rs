@@ -12,13 +12,13 @@ use trellis_jobs::rules::Command;
 use trellis_jobs::{
     Applied, CacheKey, Changes, Claim, ClaimFilter, Delivery, Gives, JobQuery, JobStore, KeptLatents, NewJob,
     NextDelivery, Owner, Page, Settled, StoreError, StoreStats, StoredJob, Submitted, Takes,
-    WaitingDeliveries, Wakes, WholeJob, WorkerName,
+    WaitingDeliveries, WaitingKind, Wakes, WholeJob, WorkerName,
 };
 
 use crate::clock::Ahead;
 use crate::herald::Herald;
 use crate::session::{self, Change, Durability, Session, Written};
-use crate::{Address, Clock, OpenError, lists, memos, outbox, pool, rows, schema, take, tls, write};
+use crate::{Address, Clock, OpenError, lists, memos, outbox, pool, rows, schema, take, tls, waiting, write};
 
 /// How a store is opened.
 #[derive(Debug, Clone)]
@@ -226,6 +226,28 @@ impl JobStore for PostgresStore {
             async move { lists::without_preview(session, &filter, limit).await }.boxed()
         })
         .await
+    }
+
+    async fn waiting(&self) -> Result<Vec<WaitingKind>, StoreError> {
+        self.read(|session| waiting::kinds(session).boxed()).await
+    }
+
+    async fn waiting_of(
+        &self,
+        kind: &WaitingKind,
+        accepted_before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<JobId>, StoreError> {
+        let kind = Arc::new(kind.clone());
+        self.read(|session| {
+            let kind = kind.clone();
+            async move { waiting::of_kind(session, &kind, accepted_before, limit).await }.boxed()
+        })
+        .await
+    }
+
+    async fn waits_as(&self, id: JobId) -> Result<Option<WaitingKind>, StoreError> {
+        self.read(|session| waiting::kind_of(session, id).boxed()).await
     }
 
     async fn expired(

@@ -224,6 +224,7 @@ fn was_done(record: &Record, command: &Command) -> bool {
         Command::Succeed { lease, .. } => of_attempt(lease, JobState::Succeeded),
         Command::Fail { lease, .. } => of_attempt(lease, JobState::Failed),
         Command::Release { lease } => of_attempt(lease, JobState::Queued),
+        Command::GiveUp { .. } => record.state == JobState::Failed,
         Command::Cancel { by } | Command::CancelOrDelete { by } => {
             record.state == JobState::Cancelled && by.sees(&record.owner)
         }

@@ -176,8 +176,11 @@ async fn find(choice: &GpuChoice) -> Result<(Option<String>, Vec<Option<Gpu>>), 
 
 /// What a model can do with so many workers, wherever they are.
 pub fn capabilities(model: Model, workers: usize) -> Capabilities {
-    // TRELLIS.2 has no splats.
-    let made = |format: &Format| model == Model::TrellisImageLarge || *format != Format::GaussianPly;
+    let made = |format: &Format| match format {
+        Format::GaussianPly => model == Model::TrellisImageLarge,
+        Format::Vxz => model == Model::Trellis2,
+        _ => true,
+    };
     Capabilities {
         name: backend_name(model),
         description: description(model),

@@ -9,6 +9,8 @@ from typing import Any
 import o_voxel  # noqa: F401 for the decoder of the shape
 from trellis import script
 
+from .representations import Mesh
+
 
 class Level:
     """The last block of a decoder's level, which tells whoever listens that it was called."""
@@ -64,6 +66,12 @@ class FlowModel:
 
     def __call__(self, x: Any) -> Any:
         return x
+
+
+def flexible_dual_grid_to_mesh(coords: Any, vertices: Any, intersected: Any, corners: Any, faces: Any) -> Any:
+    """The mesh that the pipeline has at hand, whatever the voxels are."""
+    assert len(coords) == len(vertices) == len(intersected)
+    return Mesh(corners, faces)
 
 
 def from_pretrained(path: str) -> Any:

@@ -18,6 +18,7 @@ from typing import Any
 
 from .. import caching, latents
 from ..checkpoints import checkpoint, load_model, read_arguments, replaced
+from ..cores import kept_to_cores
 from ..deferred import defer, is_imported
 from ..exports import in_millimetres, plain_mesh
 from ..failures import OfflineAttempt, WorkerError
@@ -425,7 +426,8 @@ def _baking(module: Any, stages: Stages) -> Iterator[None]:
         # Unwrapping and rendering the views are part of the texture, which ours has begun before.
         if stages.current is not Stage.TEXTURE:
             stages.enter(Stage.TEXTURE)
-        return parametrize(*args, **options)
+        with kept_to_cores():
+            return parametrize(*args, **options)
 
     with (
         replaced(module, "postprocess_mesh", postprocess_mesh),

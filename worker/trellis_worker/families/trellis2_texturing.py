@@ -20,7 +20,8 @@ from ..family import Run, Save
 from ..hooks import restored, told
 from ..protocol import Format, Kind, Stage
 from ..quality import Quality
-from .trellis2_files import alpha_mode, writing
+from ..texture.alpha import alpha_mode
+from .trellis2_files import WEBP, writing
 
 # The encoder's part in the pipeline, and its checkpoint where `pipeline.json` names none.
 ENCODER = "shape_slat_encoder"
@@ -142,9 +143,8 @@ class Files:
         if format_ is not Format.GLB:
             raise WorkerError(Kind.BAD_INPUT, f"a mesh that was textured cannot be made as `{format_}`")
         made = self._ours() if Quality(self.own.quality).ours else self._exactly()
-        made.visual.material.alphaMode = alpha_mode(made.visual.material.baseColorTexture)
         self.run.stages.enter(Stage.EXPORT)
-        return writing(made)
+        return writing(made, self.own.texture_format == WEBP)
 
     def _ours(self) -> Any:
         # Only here, for it imports torch.
@@ -152,8 +152,10 @@ class Files:
         made, device = self.made, self.run.placement.device
         surface = repaint.Surface.of(made.given, made.placed.vertices, device)
         grid = repaint.Grid(made.voxels.coords[:, 1:], made.voxels.feats, made.resolution)
-        layout = self.run.pipeline.pbr_attr_layout
-        painted = repaint.painted(surface, grid, layout, self.own.texture_size, self.run.stages)
+        layout, webp = self.run.pipeline.pbr_attr_layout, self.own.texture_format == WEBP
+        # The mesh is neither reduced nor rebuilt.
+        asked = repaint.Asked(len(surface.faces), self.own.texture_size, False, webp)
+        painted = repaint.painted(surface, grid, layout, asked, self.run.stages)
         made.notes.extend(painted.notes)
         return painted.mesh
 
@@ -166,6 +168,8 @@ class Files:
             mesh = texturing.postprocess_mesh(
                 made.placed, made.voxels, made.resolution, self.own.texture_size
             )
+        material = mesh.visual.material
+        material.alphaMode = alpha_mode(material.baseColorTexture.getchannel("A").histogram())
         return in_place(mesh, made.given)
 
 

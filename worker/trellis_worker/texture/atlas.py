@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..cores import kept_to_cores
 from . import charts, unwrap
 from .pack import Packed, pack
 from .raster import rasterise
@@ -76,7 +77,8 @@ def _doubled(atlas: Atlas, chart: Any, count: int) -> Any:
 
 
 def _by_xatlas(vertices: Any, faces: Any, size: int) -> Atlas:
-    mapping, indices, uvs = unwrap.mapped(vertices.cpu().numpy(), faces.cpu().numpy())
+    with kept_to_cores():
+        mapping, indices, uvs = unwrap.mapped(vertices.cpu().numpy(), faces.cpu().numpy())
     mapping, indices = (
         torch.as_tensor(part.astype("int64"), device=vertices.device) for part in (mapping, indices)
     )

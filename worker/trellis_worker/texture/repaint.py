@@ -14,8 +14,7 @@ from typing import Any
 from ..protocol import Stage
 from ..stages import Stages
 from .atlas import Atlas, clipped, unwrapped
-from .fill import filled
-from .pbr import AT_ONCE, grown, normals, textured_mesh
+from .pbr import AT_ONCE, Asked, finished, grown, normals, textured_mesh
 from .raster import rasterise, shares
 from .voxels import Voxels
 
@@ -69,8 +68,9 @@ class Painted:
     notes: list[str]
 
 
-def painted(surface: Surface, grid: Grid, layout: dict[str, slice], size: int, stages: Stages) -> Painted:
-    """The mesh with a texture of `size`."""
+def painted(surface: Surface, grid: Grid, layout: dict[str, slice], asked: Asked, stages: Stages) -> Painted:
+    """The mesh with a texture; of `asked` its number of faces is of no matter."""
+    size = asked.size
     with torch.no_grad():
         stages.enter(Stage.TEXTURE, STEPS)
         notes = []
@@ -82,11 +82,12 @@ def painted(surface: Surface, grid: Grid, layout: dict[str, slice], size: int, s
         stages.step()
         colours = _colours(surface.places, atlas, grid)
         stages.step()
-        colours = filled(colours[:-1] * colours[-1:], colours[-1])
-        texture = (colours.clamp(0, 1) * 255).round().byte().flip(1).permute(1, 2, 0).cpu().numpy()
+        texture, alpha = finished(layout, colours)
         facing = _facing(surface) if surface.normals is None else surface.normals
-        upright = tuple(_z_up(tensor) for tensor in (surface.vertices, facing))
-        return Painted(textured_mesh(layout, atlas, upright, texture, True), notes)
+        upright = _z_up(surface.vertices), _z_up(facing)
+        mesh = textured_mesh(layout, atlas, upright, texture, asked)
+        mesh.visual.material.alphaMode = alpha
+        return Painted(mesh, notes)
 
 
 def own_atlas(surface: Surface, size: int) -> tuple[Atlas | None, str]:

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use clap::Subcommand;
 use serde_json::{Value, json};
-use trellis_core::counted;
+use trellis_core::{Failure, counted};
 use trellis_node::{About, SharingNode, Standing};
 
 use super::{Context, tell};
@@ -51,11 +51,11 @@ fn act(args: &NodesArgs, context: &Context<'_>) -> Result<Exit, CliError> {
     runtime()?.block_on(async {
         let (name, drains) = match &args.action {
             None => {
-                let nodes = trellis_node::nodes(settings).await?;
+                let sharing = trellis_node::nodes(settings).await?;
                 return if args.json {
-                    super::print_json(&nodes.iter().map(as_json).collect::<Vec<_>>())
+                    super::print_json(&sharing.nodes.iter().map(as_json).collect::<Vec<_>>())
                 } else {
-                    super::print(&as_table(&nodes))
+                    super::print(&(as_table(&sharing.nodes) + &lacking(&sharing.lacks)))
                 };
             }
             Some(Action::Drain { name }) => (name, true),
@@ -82,6 +82,15 @@ fn as_json(node: &SharingNode<About>) -> Value {
         "jobs": node.jobs,
         "about": node.about,
     })
+}
+
+/// What jobs wait for.
+fn lacking(lacks: &[Failure]) -> String {
+    let mut text = String::new();
+    for lack in lacks {
+        let _ = writeln!(text, "jobs wait: {lack}\n  hint: {}", lack.fix);
+    }
+    text
 }
 
 fn as_table(nodes: &[SharingNode<About>]) -> String {
@@ -113,7 +122,13 @@ fn as_table(nodes: &[SharingNode<About>]) -> String {
                 (Standing::Unavailable, None) => "not available".to_owned(),
                 (Standing::Unavailable, Some(failure)) => format!("not available, {}", failure.message),
             };
-            let _ = writeln!(text, "  {}: {standing}", offer.choice);
+            let model = offer.model().map(|model| format!(" ({})", model.name()));
+            let _ = writeln!(
+                text,
+                "  {}{}: {standing}",
+                offer.choice,
+                model.unwrap_or_default()
+            );
         }
     }
     text

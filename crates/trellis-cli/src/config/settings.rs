@@ -146,6 +146,9 @@ settings! {
         "Most queued jobs; more are rejected with 503 and `Retry-After`";
     "limits.job_seconds", "limits-job-seconds", "TRELLIS_LIMITS_JOB_SECONDS", ANY_COUNT, "900" =>
         "Longest time that one attempt of a job may take";
+    "limits.no_server_hours", "limits-no-server-hours", "TRELLIS_LIMITS_NO_SERVER_HOURS", whole(0, 876_000), "168" =>
+        "How many hours a job may wait while no server can do it, for lack of its model or a large enough GPU for example; then it \
+         fails with `no_server`. An export that TRELLIS decodes also fails after `retention.latent_hours`. 0 waits forever";
     "limits.connections", "limits-connections", "TRELLIS_LIMITS_CONNECTIONS", whole(4, 1_000_000), "1024" =>
         "Most open connections; beyond that, idle ones are closed to make room. Fewer where the limit on open files is low";
     "retention.keep_jobs", "retention-keep-jobs", "TRELLIS_RETENTION_KEEP_JOBS", COUNT_OR_NONE, "1000" =>

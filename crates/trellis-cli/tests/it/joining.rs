@@ -43,12 +43,41 @@ async fn what_is_sent_before_any_server_works_waits_for_the_one_that_comes() {
         "{first}"
     );
 
+    // Each of them says so, and so does the list of servers.
+    for (id, lacks) in [
+        (
+            &jobs[1],
+            "no server of this job store runs `trellis-image-large` now",
+        ),
+        (
+            &jobs[2],
+            "no server of this job store has the backend `relief` now",
+        ),
+        (&jobs[3], "no server of this job store runs `trellis2-4b` now"),
+    ] {
+        let waits_for = &api.job(id).await["waits_for"];
+        assert_eq!(
+            (&waits_for["kind"], &waits_for["message"]),
+            (&json!("no_server"), &json!(lacks))
+        );
+        let told = rack.told();
+        assert!(
+            told.contains(&format!("jobs wait: {lacks}\n  hint: start a server")),
+            "{told}"
+        );
+    }
+
     let _gpu = rack.gpu("gpu", &json!([]));
     for (id, made_by) in [(&jobs[0], "trellis"), (&jobs[1], "trellis"), (&jobs[2], "relief")] {
         assert_eq!(api.finished(id).await["made_by"], made_by);
     }
     // The preview does not stand in for a model that is nowhere.
-    assert_eq!(api.job(&jobs[3]).await["state"], "queued");
+    let waiting = api.job(&jobs[3]).await;
+    assert_eq!(waiting["state"], "queued");
+    assert_eq!(waiting["waits_for"]["kind"], "no_server");
+    let told = rack.told();
+    assert_eq!(told.matches("jobs wait: ").count(), 1, "{told}");
+    assert!(told.contains("  trellis (trellis-image-large): "), "{told}");
     let mut flags = rack.flags("worker");
     flags.extend(fake::trellis2(&rack.home("gpu-2")));
     flags.push("--warm-up=false".to_owned());

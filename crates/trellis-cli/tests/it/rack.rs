@@ -116,6 +116,14 @@ impl Rack {
         serde_json::from_slice(&output.stdout).expect("JSON")
     }
 
+    /// What `trellis nodes` says.
+    pub(crate) fn told(&self) -> String {
+        let mut command = trellis(self.place.path());
+        command.arg("nodes").env("TRELLIS_STORE_URL", &self.url);
+        let output = command.output().expect("the binary runs");
+        String::from_utf8(output.stdout).expect("text")
+    }
+
     pub(crate) fn name_of(home: &Path) -> String {
         let name = std::fs::read_to_string(home.join("data/server-name"));
         name.unwrap_or_default().trim().to_owned()

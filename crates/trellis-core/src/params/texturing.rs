@@ -112,7 +112,8 @@ mod tests {
                 "tex_slat_rescale_t",
                 "multiimage_algo",
                 "quality",
-                "texture_size"
+                "texture_size",
+                "texture_format"
             ]
         );
     }

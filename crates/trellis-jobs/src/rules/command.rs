@@ -50,6 +50,11 @@ pub enum Command {
         /// Why.
         failure: Failure,
     },
+    /// No server can do the queued job, and none could for too long.
+    GiveUp {
+        /// Why.
+        failure: Failure,
+    },
     /// Its worker hands it back, uncharged.
     Release {
         /// By which right.

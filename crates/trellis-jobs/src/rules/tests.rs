@@ -159,7 +159,13 @@ fn commands() -> Vec<(&'static str, Command)> {
             "fail of another",
             Command::Fail {
                 lease: lease("b", 2),
-                failure,
+                failure: failure.clone(),
+            },
+        ),
+        (
+            "give up",
+            Command::GiveUp {
+                failure: failure.clone(),
             },
         ),
         ("release", Command::Release { lease: lease("a", 2) }),

@@ -15,6 +15,7 @@ mod restore;
 mod rows;
 mod schema;
 mod thread;
+mod waiting;
 mod whole;
 mod write;
 
@@ -41,7 +42,7 @@ use crate::wakes::Wakes;
 use crate::{
     Applied, CacheKey, Changes, Claim, ClaimFilter, Delivery, Gives, JobQuery, JobStore, KeptLatents, NewJob,
     NextDelivery, Owner, Page, Settled, StoreError, StoreStats, StoredJob, Submitted, Takes,
-    WaitingDeliveries, WholeJob, WorkerName,
+    WaitingDeliveries, WaitingKind, WholeJob, WorkerName,
 };
 
 /// The embedded job store. Clones share it.
@@ -167,6 +168,7 @@ fn durability(command: &Command) -> Durability {
         Command::Succeed { .. }
         | Command::Fail { .. }
         | Command::Release { .. }
+        | Command::GiveUp { .. }
         | Command::Lapse { .. }
         | Command::Cancel { .. }
         | Command::CancelOrDelete { .. }
@@ -275,6 +277,25 @@ impl JobStore for SqliteStore {
         let filter = filter.clone();
         self.read(move |db| query::without_preview(db, &filter, limit))
             .await
+    }
+
+    async fn waiting(&self) -> Result<Vec<WaitingKind>, StoreError> {
+        self.read(waiting::kinds).await
+    }
+
+    async fn waiting_of(
+        &self,
+        kind: &WaitingKind,
+        accepted_before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<JobId>, StoreError> {
+        let kind = kind.clone();
+        self.read(move |db| waiting::of_kind(db, &kind, accepted_before, limit))
+            .await
+    }
+
+    async fn waits_as(&self, id: JobId) -> Result<Option<WaitingKind>, StoreError> {
+        self.read(move |db| waiting::kind_of(db, id)).await
     }
 
     async fn expired(

@@ -152,6 +152,7 @@ fn job_row(row: &Row<'_>) -> rusqlite::Result<Numbered<StoredJob>> {
         params: row.get::<_, Json<_>>("params")?.0,
         progress: json(row, "progress")?,
         failure: json(row, "failure")?,
+        waits_for: None,
         notes: row.get::<_, Json<_>>("notes")?.0,
         provenance: json(row, "provenance")?,
         statement: json(row, "statement")?,

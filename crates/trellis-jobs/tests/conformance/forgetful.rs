@@ -11,7 +11,7 @@ use crate::rules::Command;
 use crate::{
     Applied, CacheKey, Changes, Claim, ClaimFilter, Delivery, JobQuery, JobStore, KeptLatents, NewJob,
     NextDelivery, Owner, Page, Settled, StoreError, StoreStats, StoredJob, Submitted, Undecided,
-    WaitingDeliveries, WorkerName,
+    WaitingDeliveries, WaitingKind, WorkerName,
 };
 
 /// Such a store, around one that answers.
@@ -101,6 +101,23 @@ impl JobStore for Forgetful {
 
     async fn without_preview(&self, filter: &ClaimFilter, limit: u32) -> Result<Vec<JobId>, StoreError> {
         self.store.without_preview(filter, limit).await
+    }
+
+    async fn waiting(&self) -> Result<Vec<WaitingKind>, StoreError> {
+        self.store.waiting().await
+    }
+
+    async fn waiting_of(
+        &self,
+        kind: &WaitingKind,
+        accepted_before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<JobId>, StoreError> {
+        self.store.waiting_of(kind, accepted_before, limit).await
+    }
+
+    async fn waits_as(&self, id: JobId) -> Result<Option<WaitingKind>, StoreError> {
+        self.store.waits_as(id).await
     }
 
     async fn expired(

@@ -179,6 +179,7 @@ macro_rules! job_store_conformance {
             @each needs $fixture:
             a_job_is_left_to_whoever_has_what_it_needs,
             a_job_that_waits_again_still_needs_what_it_needed,
+            jobs_that_wait_are_found_by_their_kind_and_given_up,
         }
 
         #[test]

@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
-use trellis_core::{Format, JobId, Sha256};
+use trellis_core::{Failure, FailureKind, Format, JobId, JobState, Sha256};
 
 use super::Fixture;
 use super::kit::{LEASE, at, every_choice, new_job, worker};
-use crate::{Ability, ClaimFilter, JobStore, Needs, NewJob, Owner};
+use crate::rules::Command;
+use crate::{Ability, ClaimFilter, JobStore, Needs, NewJob, Owner, StoreError, WaitingKind};
 
 fn needing(n: u32, owner: &str, needs: Needs) -> NewJob {
     NewJob {
@@ -111,6 +112,58 @@ pub async fn a_job_that_waits_again_still_needs_what_it_needed<F: Fixture>() {
     assert_eq!(claimed(&*store, &only("b")).await, Some(new_job(2).id));
     assert_eq!(claimed(&*store, &only("b")).await, None);
     assert_eq!(claimed(&*store, &only("a")).await, Some(first.lease.job));
+}
+
+pub async fn jobs_that_wait_are_found_by_their_kind_and_given_up<F: Fixture>() {
+    let place = F::new().await;
+    let store = place.store();
+    let kind = |job: &NewJob| WaitingKind {
+        demand: job.demand().to_string(),
+        needs: job.needs.to_text(),
+    };
+    let jobs: Vec<NewJob> = [(1, "a"), (2, "b"), (3, "a"), (4, "a")]
+        .map(|(n, name)| needing(n, "ada", closure(name)))
+        .into();
+    for job in &jobs {
+        store.submit(job.clone()).await.unwrap();
+    }
+    let [first, other, third, last] = &jobs[..] else {
+        unreachable!("there are four")
+    };
+    assert_eq!(store.waiting().await.unwrap(), [kind(first), kind(other)]);
+    let of = |before, limit| {
+        let (store, kind) = (store.clone(), kind(first));
+        async move { store.waiting_of(&kind, before, limit).await.unwrap() }
+    };
+    let all = [first.id, third.id, last.id];
+    assert_eq!(of(at(900), 10).await, all);
+    assert_eq!(of(at(900), 2).await, all[..2]);
+    assert!(
+        of(first.now, 10).await.is_empty(),
+        "accepted at that time, not before"
+    );
+    assert_eq!(store.waits_as(other.id).await.unwrap(), Some(kind(other)));
+
+    let failure = Failure::new(FailureKind::NoServer, "nobody has `a`");
+    let give_up = || Command::GiveUp {
+        failure: failure.clone(),
+    };
+    store.apply(first.id, at(901), give_up()).await.unwrap();
+    let given_up = store.get(first.id).await.unwrap();
+    assert_eq!((given_up.state, given_up.attempt), (JobState::Failed, 0));
+    assert_eq!(given_up.failure, Some(failure.clone()));
+    // Somebody can do it after all, or it ended already.
+    let store = place.opened_again().await;
+    assert_eq!(claimed(&*store, &Ability::default()).await, Some(other.id));
+    for id in [other.id, first.id] {
+        let refused = store.apply(id, at(902), give_up()).await;
+        assert!(
+            matches!(refused, Err(StoreError::WrongState { .. })),
+            "{refused:?}"
+        );
+        assert_eq!(store.waits_as(id).await.unwrap(), None);
+    }
+    assert_eq!(store.waiting().await.unwrap(), [kind(first)]);
 }
 
 /// A few kinds of needs and of servers, so that they often fit and often do not.

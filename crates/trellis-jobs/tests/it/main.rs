@@ -15,6 +15,7 @@ mod kill;
 mod kinship;
 mod kit;
 mod leftovers;
+mod no_server;
 mod power_cut;
 mod rescue;
 mod service;

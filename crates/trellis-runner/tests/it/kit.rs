@@ -21,8 +21,8 @@ use trellis_core::{
 };
 use trellis_jobs::rules::Command;
 use trellis_jobs::{
-    Applied, Asked, BlobStore, Delivered, DeliveredStatement, FolderBlobs, HeavyWork, JobLimits, JobStore,
-    Jobs, Makers, Owner, SqliteStore, Staging, StoreError, Terms, WorkerName,
+    Applied, Asked, BlobStore, Delivered, DeliveredStatement, Disk, FolderBlobs, HeavyWork, JobLimits,
+    JobStore, Jobs, Makers, Owner, SqliteStore, Staging, StoreError, Terms, WorkerName,
 };
 use trellis_runner::{LocalMakers, Runner, RunnerSettings};
 
@@ -81,10 +81,12 @@ pub(crate) enum Script {
     Twice,
     /// Gives a GLB that is none.
     Broken,
+    /// Finds no space once the test opens the gate.
+    NoSpace,
 }
 
 impl Script {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Bytes,
         Self::File,
         Self::Gate,
@@ -97,6 +99,7 @@ impl Script {
         Self::Nothing,
         Self::Twice,
         Self::Broken,
+        Self::NoSpace,
     ];
 
     fn seed(self) -> i64 {
@@ -212,6 +215,18 @@ impl Backend for Scripted {
                 return Err(GenerateError::Cancelled);
             }
             Script::Fail => return Err(Failure::new(FailureKind::NoObject, "nothing stands out").into()),
+            Script::NoSpace => {
+                self.begun.notify_one();
+                tokio::select! {
+                    () = self.gate.cancelled() => {
+                        return Err(Failure::new(FailureKind::StorageFull, "no space left").into());
+                    }
+                    () = cancel.cancelled() => {
+                        self.stopped.notify_one();
+                        return Err(GenerateError::Cancelled);
+                    }
+                }
+            }
             Script::StopsItself => return Err(GenerateError::Cancelled),
             Script::Panic => panic!("scripted"),
             Script::Traversal => vec![bytes("../model.glb")],
@@ -368,11 +383,25 @@ impl Place {
 
     /// With another way to its store.
     pub(crate) fn run_on(&self, store: Arc<dyn JobStore>, settings: RunnerSettings) -> Running {
+        Self::started(self.runner(store, settings))
+    }
+
+    /// With another disk for its scratch folders.
+    pub(crate) fn run_with_scratch_disk(&self, disk: Disk, settings: RunnerSettings) -> Running {
+        let runner = self.runner(Arc::new(self.store.clone()), settings);
+        Self::started(runner.with_scratch_disk(disk))
+    }
+
+    fn runner(&self, store: Arc<dyn JobStore>, settings: RunnerSettings) -> Runner {
         let registry = Registry::new(self.backends.clone());
-        let mut runner = Runner::new(store, self.blobs.clone(), registry, self.origin(), settings);
-        if let Some(maker) = &self.previews {
-            runner = runner.with_previews(maker.clone());
+        let runner = Runner::new(store, self.blobs.clone(), registry, self.origin(), settings);
+        match &self.previews {
+            Some(maker) => runner.with_previews(maker.clone()),
+            None => runner,
         }
+    }
+
+    fn started(runner: Runner) -> Running {
         let shutdown = CancellationToken::new();
         Running {
             task: tokio::spawn(runner.run(shutdown.clone())),

@@ -3,14 +3,16 @@
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::Semaphore;
-use trellis_core::{JobId, JobState};
-use trellis_jobs::{BlobError, BlobKey, BlobStore, BlobStream, JobStore, Room, StagedBlob};
+use trellis_core::{FailureKind, JobId, JobState};
+use trellis_jobs::{BlobError, BlobKey, BlobStore, BlobStream, Disk, JobStore, Room, StagedBlob, WorkerName};
+use trellis_runner::RunnerSettings;
 
-use crate::kit::Script;
+use crate::kit::{Place, Script};
 use crate::previews::{place, shows_a_preview};
 
 /// A disk that has room or not, as the test says.
@@ -72,6 +74,70 @@ impl BlobStore for Tight {
     async fn jobs(&self) -> Result<Vec<JobId>, BlobError> {
         self.inner.jobs().await
     }
+}
+
+/// So many MiB are room, and not so much that it is remembered.
+const ROOM: u64 = 1024;
+
+/// A disk of scratch folders with so many MiB free.
+fn scratch_disk() -> (Disk, Arc<AtomicU64>) {
+    let free = Arc::new(AtomicU64::new(ROOM));
+    let seen = free.clone();
+    let disk = Disk::asking(move || {
+        Some(Room {
+            free_bytes: seen.load(Ordering::SeqCst) << 20,
+            total_bytes: 1 << 40,
+        })
+    });
+    (disk, free)
+}
+
+/// The disk of a worker's scratch folder is its own, where the files of jobs are elsewhere.
+#[tokio::test]
+async fn a_server_whose_scratch_disk_is_full_leaves_jobs_to_others() {
+    let place = Place::new();
+    let (disk, free) = scratch_disk();
+    free.store(1, Ordering::SeqCst);
+    let id = place.submit(Script::Bytes).await;
+    let full = place.run_with_scratch_disk(disk, place.settings());
+    let settings = RunnerSettings {
+        worker: WorkerName("other".to_owned()),
+        ..place.settings()
+    };
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(place.store.get(id).await.unwrap().state, JobState::Queued);
+    let other = place.run(settings);
+    assert_eq!(place.ended(id).await.state, JobState::Succeeded);
+    other.stop().await;
+
+    let waits = place.submit(Script::Bytes).await;
+    free.store(ROOM, Ordering::SeqCst);
+    assert_eq!(place.ended(waits).await.state, JobState::Succeeded);
+    full.stop().await;
+}
+
+/// Where the disk is full without the job, the job is not to blame.
+#[tokio::test]
+async fn a_job_that_finds_the_scratch_disk_full_goes_back_to_the_queue() {
+    let place = Place::new();
+    let (disk, free) = scratch_disk();
+    let id = place.submit(Script::NoSpace).await;
+    let runner = place.run_with_scratch_disk(disk, place.settings());
+    place.backend.begun.notified().await;
+    free.store(1, Ordering::SeqCst);
+    place.backend.gate.cancel();
+    place
+        .until(id, |job| job.state == JobState::Queued && job.attempt == 1)
+        .await;
+    free.store(ROOM, Ordering::SeqCst);
+    let job = place.ended(id).await;
+    assert_eq!(
+        job.failure.unwrap().kind,
+        FailureKind::StorageFull,
+        "it fills the disk by itself"
+    );
+    assert_eq!(job.attempt, 2);
+    runner.stop().await;
 }
 
 #[tokio::test]

@@ -32,7 +32,8 @@ class Trimesh:
     def apply_translation(self, by: list[float]) -> None:
         self.vertices = [[a + b for a, b in zip(vertex, by, strict=True)] for vertex in self.vertices]
 
-    def export(self, path: str, file_type: str) -> None:
+    def export(self, path: str, file_type: str, extension_webp: bool = False) -> None:
+        assert file_type == "glb" or not extension_webp
         write = {"glb": self._glb, "stl": self._stl, "ply": self._ply}[file_type]
         Path(path).write_bytes(write())
 
