@@ -72,8 +72,8 @@ impl Drop for Claim {
     }
 }
 
-/// What reading a mesh takes, in sizes of its file: the file, and its triangles in the types that are worked with.
-const MESH_MEMORY: u64 = 3;
+/// What reading a mesh takes, in sizes of its file: the file, its triangles, and what an OBJ's reader makes of them.
+const MESH_MEMORY: u64 = 8;
 /// Digesting more than this at once is work for a thread that may be busy.
 const DIGESTED_IN_PASSING: usize = 256 << 10;
 

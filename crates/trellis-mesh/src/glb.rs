@@ -9,6 +9,8 @@ use crate::matrix::{IDENTITY, Matrix, mirrors, normal, place, product};
 use crate::{Limits, Mesh, MeshError};
 
 const FORMAT: MeshFormat = MeshFormat::Glb;
+/// The most primitives in all nodes: empty ones take time too.
+const MOST_PARTS: usize = 100_000;
 /// Beginnings of extensions that change how a surface looks, and not where it is.
 const OF_SURFACES: [&str; 6] = [
     "KHR_materials_",
@@ -47,12 +49,16 @@ pub(crate) fn read(glb: &[u8], limits: Limits) -> Result<Mesh, MeshError> {
     // A node is nobody's child twice; more would be a circle.
     let mut left = document.nodes().len();
     let mut mesh = Mesh::default();
+    let mut parts_left = MOST_PARTS;
     while let Some((node, above)) = open.pop() {
         left = left
             .checked_sub(1)
             .ok_or_else(|| damaged("its nodes are not a tree"))?;
         let by = product(above, node.transform().matrix());
         for primitive in node.mesh().iter().flat_map(gltf::Mesh::primitives) {
+            parts_left = parts_left
+                .checked_sub(1)
+                .ok_or_else(|| unread(format!("has more than {MOST_PARTS} parts")))?;
             if let Some(part) = part(&primitive, by, buffer, limits)? {
                 mesh.add(part);
                 limits.allow(mesh.vertices.len(), mesh.triangles.len())?;

@@ -17,6 +17,7 @@ const OPTIONS: LoadOptions = LoadOptions {
 };
 
 pub(crate) fn read(obj: &[u8], limits: Limits) -> Result<Mesh, MeshError> {
+    allow(obj, limits)?;
     let no_materials = |_: &std::path::Path| Err(LoadError::OpenFileFailed);
     let loaded = tobj::load_obj_buf(&mut BufReader::new(obj), &OPTIONS, no_materials);
     let (models, _) = loaded.map_err(|error| MeshError::Damaged {
@@ -39,6 +40,24 @@ pub(crate) fn read(obj: &[u8], limits: Limits) -> Result<Mesh, MeshError> {
         limits.allow(mesh.vertices.len(), mesh.triangles.len())?;
     }
     Ok(mesh)
+}
+
+/// Refuses too many vertices or corners before they are read: in memory they take many times their size in the file.
+fn allow(obj: &[u8], limits: Limits) -> Result<(), MeshError> {
+    let (mut vertices, mut triangles) = (0, 0);
+    for line in obj.split(|byte| *byte == b'\n') {
+        let mut words = line
+            .split(u8::is_ascii_whitespace)
+            .filter(|word| !word.is_empty());
+        match words.next() {
+            Some(b"v" | b"vt" | b"vn") => vertices += 1,
+            // A polygon of n corners becomes n - 2 triangles.
+            Some(b"f") => triangles += words.count().saturating_sub(2).max(1),
+            _ => {}
+        }
+    }
+    // Each vertex may have a texture coordinate and a normal of its own.
+    limits.allow(vertices / 3, triangles)
 }
 
 fn why(error: LoadError) -> &'static str {

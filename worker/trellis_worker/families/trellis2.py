@@ -381,7 +381,6 @@ def _decoded(run: Run, shape: Any, texture: Any, resolution: int) -> tuple[Any, 
     return mesh, grids[0] if grids else None
 
 
-@contextmanager
 def _with_our_ways(pipeline: Any) -> None:
     """What stays from job to job, made once."""
     if hasattr(pipeline, "recorded_flow"):

@@ -122,6 +122,17 @@ fn nodes_are_in_their_places_and_mirrors_turn_triangles() {
 }
 
 #[test]
+fn empty_parts_without_end_are_refused() {
+    let (mut document, bin) = square(0, &json!({"mesh": 0}));
+    let points = document["meshes"][0]["primitives"][0].clone();
+    document["meshes"][0]["primitives"] = json!(vec![points; 400]);
+    document["nodes"] = json!(vec![json!({"mesh": 0}); 300]);
+    document["scenes"] = json!([{"nodes": (0..300).collect::<Vec<u32>>()}]);
+    let error = of(&document, &bin).unwrap_err().to_string();
+    assert_eq!(error, "this GLB has more than 100000 parts");
+}
+
+#[test]
 fn nodes_in_a_circle_end() {
     let (mut document, bin) = square(4, &json!({"mesh": 0, "children": [1]}));
     document["nodes"] = json!([{"mesh": 0, "children": [1]}, {"children": [0]}]);

@@ -32,6 +32,18 @@ fn several_objects_are_one_mesh() {
 }
 
 #[test]
+fn too_many_faces_are_refused_before_they_are_read() {
+    let limits = Limits { triangles: 10 };
+    for faces in ["f 1 2 3\n".repeat(11), format!("f{}\n", " 1".repeat(13))] {
+        let error = read(format!("v 0 0 0\nv 1 0 0\nv 0 1 0\n{faces}").as_bytes(), limits).unwrap_err();
+        assert_eq!(error.to_string(), "the mesh has more than 10 triangles");
+    }
+    let vertices = "v 0 0 0\n".repeat(31 * 3);
+    let error = read(format!("{vertices}f 1 2 3\n").as_bytes(), limits).unwrap_err();
+    assert_eq!(error.to_string(), "the mesh has more than 30 vertices");
+}
+
+#[test]
 fn what_is_wrong_is_said() {
     for (obj, why) in [
         ("v 0 0\nf 1 1 1\n", "a vertex is not three numbers"),

@@ -91,6 +91,12 @@ fn what_is_wrong_is_said() {
             "no places",
         ),
         (
+            header("ascii", 3, 1)
+                .replace("element face", "element nothing 99999999999999\nelement face")
+                .into_bytes(),
+            "its header is not that of a PLY",
+        ),
+        (
             b"ply\nformat ascii 1.0\nelement".to_vec(),
             "its header is not that of a PLY",
         ),
