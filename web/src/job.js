@@ -162,7 +162,7 @@ async function cancel(job, refresh) {
   await refresh();
 }
 
-/** The same pictures with another seed; of an export the same again. @param {Job} job */
+/** The same files with another seed; of an export the same again. @param {Job} job */
 async function again(job) {
   if (job.source) return exported(job.source.job, exportOf(job));
   const files = await Promise.all(job.inputs.map(async (input, index) => {
@@ -170,7 +170,9 @@ async function again(job) {
     return new File([blob], `${input.name ?? "picture"}.${input.format}`, { type: blob.type });
   }));
   const { seed: _, ...params } = job.params;
-  const next = await submit(files, params, job.backend, job.priority);
+  // A mesh to be textured comes after the pictures.
+  const mesh = job.inputs.at(-1)?.triangles ? files.pop() : undefined;
+  const next = await submit(files, params, job.backend, job.priority, mesh);
   location.hash = `#/job/${next.id}`;
 }
 

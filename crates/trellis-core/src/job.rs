@@ -195,7 +195,7 @@ pub struct Job {
     pub source: Option<Source>,
     /// What was asked, with defaults filled in and the seed chosen.
     pub params: Params,
-    /// The submitted pictures; more than one are views of one object.
+    /// The submitted pictures; more than one are views of one object. Where a mesh is to be textured, it comes last.
     pub inputs: Vec<Input>,
     /// The finished files.
     pub artifacts: Vec<Artifact>,
@@ -253,6 +253,11 @@ impl Job {
     /// Who may make it.
     pub fn demand(&self) -> Demand {
         Demand::new(self.backend, self.params.model.model())
+    }
+
+    /// Whether it textures a mesh.
+    pub fn textures_a_mesh(&self) -> bool {
+        self.inputs.iter().any(Input::is_mesh)
     }
 }
 

@@ -114,6 +114,7 @@ async fn a_busy_server_is_asked_again_under_the_same_key() {
     let busy = br#"{"type":"urn:trellis-server:problem:queue_full","detail":"the queue is full"}"#;
     let (client, log) = server(vec![(503, busy.to_vec()), (202, job("queued"))]).await;
     let submission = Submission {
+        mesh: None,
         pictures: &[Bytes::from_static(b"picture")],
         name: None,
         params: &ParamsPatch::default(),

@@ -64,6 +64,7 @@ impl Remote {
     ) -> Result<Asset, CliError> {
         let submission = Submission {
             pictures: &order.pictures,
+            mesh: order.mesh.as_ref(),
             name: order.name.as_ref(),
             params: &order.patch,
             backend: self.backend,
