@@ -9,7 +9,7 @@
  *   params: Record<string, any>, inputs: { format: string, triangles?: number, name?: string }[],
  *   artifacts: Artifact[], provenance?: any, statement?: { name: string, signed_by?: string }, cached?: boolean,
  *   timings?: { stages: { stage: string, ms: number }[], peak_vram_bytes?: number }, progress?: Progress,
- *   failure?: Failure, notes: string[], created_at: string, name?: string, thumbnail?: string,
+ *   failure?: Failure, waits_for?: Failure, notes: string[], created_at: string, name?: string, thumbnail?: string,
  *   source?: { job: string, artifact: string, decoder?: string }, latents?: { size_bytes: number } }} Job
  */
 
