@@ -147,6 +147,7 @@ async fn a_priority_is_sent_where_it_is_not_the_usual_one() {
         let (client, bodies) = recorder().await;
         let submission = Submission {
             pictures: &[Bytes::from_static(b"picture")],
+            mesh: None,
             name: None,
             params: &ParamsPatch::default(),
             backend: AskedBackend::Auto,
