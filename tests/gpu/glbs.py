@@ -56,7 +56,8 @@ class Glb:
         """The picture of a texture that a material names."""
         from PIL import Image
 
-        source = self.json["textures"][texture["index"]]["source"]
+        told = self.json["textures"][texture["index"]]
+        source = told.get("extensions", {}).get("EXT_texture_webp", told)["source"]
         picture = Image.open(io.BytesIO(self.view(self.json["images"][source]["bufferView"])))
         picture.load()
         return picture

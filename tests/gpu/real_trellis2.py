@@ -235,6 +235,33 @@ def solid(content: bytes | None) -> None:
     check(mesh.volume > 0, f"and that is the outer one: {mesh.volume:.0f} mm³")
 
 
+def ovoxel(content: bytes | None, side: int) -> None:
+    """Whether o-voxel's own reader takes a voxel file, and its own code makes the sphere of it."""
+    if content is None:
+        return
+    import io
+
+    import o_voxel
+    import torch
+
+    coords, voxels = o_voxel.io.read_vxz(io.BytesIO(content))
+    names = "base_color", "metallic", "roughness", "alpha", "dual_vertices", "intersected"
+    check(tuple(voxels) == names, f"the voxel file has {len(coords)} voxels with {', '.join(voxels)}")
+    crossed = torch.cat([voxels["intersected"] >> axis & 1 for axis in range(3)], -1).bool()
+    vertices, faces = o_voxel.convert.flexible_dual_grid_to_mesh(
+        coords.cuda(),
+        voxels["dual_vertices"].cuda() / 255,
+        crossed.cuda(),
+        split_weight=None,
+        grid_size=side,
+        aabb=[[-0.5, -0.5, -0.5], [0.5, 0.5, 0.5]],
+    )
+    away = float((vertices.norm(dim=1) - RADIUS).abs().max())
+    check(len(faces) > 0 and away < 0.02, f"and is the sphere: {len(faces)} faces, {away:.4f} away")
+    spread = int(voxels["base_color"].max()) - int(voxels["base_color"].min())
+    check(spread > 50, f"with its colours, {spread} apart")
+
+
 def first(server: Server) -> None:
     """The GLB, and the ways to end early."""
     loaded(server)
@@ -265,6 +292,10 @@ def everything(server: Server) -> None:
     jobs.run("1536, with few tokens", ["glb"], resolution=1536, max_num_tokens=5000)
     jobs.run("two pictures", ["glb"], resolution=512, pictures=2, multiimage_algo="multidiffusion")
     jobs.run("1024, without remeshing", ["glb"], resolution=1024, remesh=False)
+    for quality in ("exact", "balanced"):
+        webp = {"texture_format": "webp", "quality": quality}
+        sound(jobs.run(f"512 with WebP, {quality}", ["glb"], resolution=512, **webp).get("glb"))
+    ovoxel(jobs.run("512 as O-Voxel", ["vxz"], resolution=512).get("vxz"), 512)
 
 
 def tuning(work: Path) -> None:

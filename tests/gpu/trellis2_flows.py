@@ -10,7 +10,9 @@ from typing import Any
 import torch
 from flows import GIB, release
 from trellis2_size import DEVICE, placed, say
+from trellis_worker import guidance
 
+CHANNELS = 1024
 TOKENS = (2048, 4096, 8192, 16384, 32768, 49152)
 
 
@@ -19,7 +21,7 @@ def flows(pipeline: Any) -> None:
     sparse = importlib.import_module("trellis2.modules.sparse")
     placed(pipeline, False)
     # What DINOv3 says of a picture of 512 pixels, and of one of 1024.
-    coarse, cond = (torch.randn(2, count, 1024, device=DEVICE) for count in (1029, 4101))
+    coarse, cond = (torch.randn(2, count, CHANNELS, device=DEVICE) for count in (1029, 4101))
     structure = pipeline.models["sparse_structure_flow_model"]
     dense = torch.randn(2, 8, 16, 16, 16, device=DEVICE)
     step(
@@ -42,6 +44,35 @@ def flows(pipeline: Any) -> None:
             shape(x, torch.full((x.shape[0],), 500.0, device=DEVICE), cond[pair])
 
         step(f"shape's latent, {count} tokens", call)
+        ours(pipeline, f"shape's latent, {count} tokens", one, cond)
+
+
+def ours(pipeline: Any, what: str, x: Any, cond: Any) -> None:
+    """The time of both passes as a job of ours has them, and the most memory."""
+    shape = pipeline.models["shape_slat_flow_model_1024"]
+    flow = pipeline.token_flows.get(shape)
+    if flow is None:
+        return
+    time_, both = torch.full((1,), 500.0, device=DEVICE), cond.to(shape.dtype)
+
+    def own() -> list[Any]:
+        return [shape(x, time_, cond[row : row + 1]).feats for row in range(2)]
+
+    with torch.no_grad(), guidance.remembering(shape):
+        release()
+        before = torch.cuda.memory_allocated()
+        # The first is compared, one of the next is recorded.
+        for _ in range(4):
+            flow(x, time_, both, own)
+        torch.cuda.synchronize()
+        started = time.monotonic()
+        for _ in range(3):
+            flow(x, time_, both, own)
+        torch.cuda.synchronize()
+    spent, most = (time.monotonic() - started) / 3, (torch.cuda.max_memory_allocated() - before) / GIB
+    flow.forget()
+    how = "as it is" if flow.works else "TRELLIS.2's own, for ours was another"
+    say(f"| two passes, ours: {what} | {spent:.3f} s, {most:.2f} GiB | {how} |")
 
 
 def step(what: str, call: Callable[[slice], Any]) -> None:

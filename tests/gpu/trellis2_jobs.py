@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from budget import Budget
 from flows import GIB, release
 from trellis2_glb import BALANCED, EXACT, WAYS, row, say_stages, worth
@@ -29,6 +30,8 @@ SAMPLED = (
 EXPORTED = (Stage.SIMPLIFY, Stage.TEXTURE, Stage.EXPORT)
 # The sparse structure's steps are recorded as they come: all of them, before anything is timed.
 WARM = {"shape_slat_sampling_steps": 1, "tex_slat_sampling_steps": 1}
+# By the resolution, the smallest card that docs/trellis2.md names, in GiB, and what CUDA itself takes of it.
+SMALLEST, CONTEXT = {512: 8, 1024: 8, 1536: 16}, 0.7
 # Seconds that a job may take by its resolution.
 USUAL = {EXACT: {512: 60.0, 1024: 130.0, 1536: 240.0}, BALANCED: {512: 25.0, 1024: 50.0, 1536: 110.0}}
 
@@ -154,14 +157,29 @@ def apart(number: int, theirs: Any, ours: Any) -> str:
     )
 
 
+@contextmanager
+def card(gib: float) -> Iterator[None]:
+    """While it is open, torch may take so much of the GPU's memory."""
+    whole = torch.cuda.get_device_properties(0).total_memory / GIB
+    torch.cuda.set_per_process_memory_fraction(min(1.0, gib / whole))
+    try:
+        yield
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+
+
 def low_vram(pipeline: Any, side: int, budget: Budget, out: Path) -> None:
-    """The most memory of each stage of our way, with each model on the GPU for its stage alone."""
+    """The most memory of each stage of our way, with each model on the GPU for its stage alone, in as much memory as the
+    smallest card has that may do it."""
     if not budget.allows(f"{side}, low VRAM", USUAL[BALANCED].get(side, USUAL[BALANCED][1536])):
         return
     placement, asked = placed(pipeline, True), params(resolution=side)
-    clock, result = sample(pipeline, placement, asked, [])
-    with trellis2.FAMILY.exporting(Run(pipeline, placement, clock, asked), result) as prepare:
-        prepare(Format.GLB)(out)
+    release()
+    with card(SMALLEST[side] - CONTEXT):
+        clock, result = sample(pipeline, placement, asked, [])
+        with trellis2.FAMILY.exporting(Run(pipeline, placement, clock, asked), result) as prepare:
+            prepare(Format.GLB)(out)
     ended = clock.finish()
-    say(f"-- {side}, low VRAM: {max(clock.peaks.values()) / GIB:.2f} GiB at most")
+    most = max(clock.peaks.values()) / GIB
+    say(f"-- {side}, low VRAM: {most:.2f} GiB at most, {SMALLEST[side] - CONTEXT:.1f} allowed")
     say_stages(clock, ended)

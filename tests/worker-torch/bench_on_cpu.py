@@ -1,5 +1,6 @@
-"""Runs tests/gpu/bench_trellis2.py on the processor, with tiny models: what it measures means nothing, but all
-of it is run. In the place of what needs a GPU stand what TRELLIS.2's `to_glb` calls, and a `to_glb` of ours.
+"""Runs tests/gpu/bench_trellis2.py on the processor, with tiny models. What it measures means nothing, but
+all of it is run. What TRELLIS.2's `to_glb` calls on a GPU does nothing here, and a `to_glb` of ours makes the
+GLB.
 
     bench_on_cpu.py FOLDER [OPTIONS OF bench_trellis2.py]
 """
@@ -34,6 +35,8 @@ def without_a_gpu() -> None:
         setattr(torch.cuda, name, nothing)
     for name in ("memory_allocated", "max_memory_allocated", "memory_reserved"):
         setattr(torch.cuda, name, lambda *_device: 0)
+    torch.cuda.set_per_process_memory_fraction = nothing
+    torch.cuda.get_device_properties = lambda *_device: types.SimpleNamespace(total_memory=1 << 40)
     torch.cuda.get_device_name = lambda *_device: "no GPU"
     torch.Tensor.cuda = lambda self, *_args, **_options: self
 
@@ -111,6 +114,9 @@ def main() -> None:
     for module in (trellis2_glb, sys.modules["trellis2_jobs"]):
         module.params = params
     trellis2_glb.ASKED = trellis2_glb.ASKED[:1]
+    trellis2_flows.TOKENS = (50, 100)
+    # What DINOv3 says, of the tiny encoder's size.
+    trellis2_flows.CHANNELS = generator.COND["tiny"]
     bench_trellis2.main()
 
 

@@ -45,7 +45,7 @@ class Bench(unittest.TestCase):
 
     def test_both_ways_stand_side_by_side(self) -> None:
         options = ("--resolutions", "512", "--rounds", "2", "--seconds", "3600")
-        said = self.run_parts("--parts", "table,glb,low_vram", *options)
+        said = self.run_parts("--parts", "table,glb,low_vram,flows", *options)
         for row in (
             "sparse structure",
             "texture latent",
@@ -58,6 +58,7 @@ class Bench(unittest.TestCase):
         self.assertRegex(said, r"latents 3: largest difference \S+, mean \S+, of values up to [1-9\d]")
         self.assertIn("nvdiffrast.torch.rasterize", said)
         self.assertIn("512, low VRAM: 0.00 GiB at most", said)
+        self.assertRegex(said, r"\| two passes, ours: shape's latent, 100 tokens \| [\d.]+ s, .* as it is \|")
         self.assertNotIn("left out", said)
 
     def test_what_would_take_too_long_is_left_out(self) -> None:

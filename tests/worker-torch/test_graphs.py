@@ -125,7 +125,7 @@ class Recorded(unittest.TestCase):
         self.assertNotIn("forward", vars(self.model.t_embedder))
 
     def test_what_plays_another_answer_is_not_recorded(self) -> None:
-        for wrong in (1.01, float("nan")):
+        for wrong in (1.1, float("nan")):
             recorder = Recorder(self.model)
 
             def record(work: Callable[[], Any], wrong: float = wrong, recorder: Any = recorder) -> Any:

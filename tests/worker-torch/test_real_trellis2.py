@@ -19,7 +19,7 @@ from unittest import mock
 
 import torch
 from kit import ROOT, worker_kit  # noqa: F401 puts the worker on the path
-from trellis_worker import guidance, views
+from trellis_worker import graphs, guidance, token_flow, views
 from trellis_worker.checkpoints import load_strictly
 from trellis_worker.failures import WorkerError
 from trellis_worker.families import trellis2
@@ -227,7 +227,9 @@ class RealTrellis2(unittest.TestCase):
         own, made = Recorded(self.model), []
         for low_vram in (None, False, True):
             sampler = self.samplers.FlowEulerGuidanceIntervalSampler(1e-5)
-            pipeline = types.SimpleNamespace(recorded_flow=own, sparse_structure_sampler=sampler)
+            pipeline = types.SimpleNamespace(
+                recorded_flow=own, token_flows={}, sparse_structure_sampler=sampler
+            )
             if low_vram is not None:
                 trellis2._guide_in_pairs(pipeline, "sparse_structure_sampler", low_vram)
             asked = {"cond": cond, "neg_cond": torch.zeros_like(cond), "verbose": False, **ASKED}
@@ -238,17 +240,112 @@ class RealTrellis2(unittest.TestCase):
         for ours in made[1:]:
             self.assertLess(float((made[0] - ours).abs().max()), 1e-4 * float(made[0].abs().max()))
 
-    def test_so_it_is_for_a_latent_given_another_s(self) -> None:
+    def latent(self, seed: int = 5, **changes: Any) -> tuple[Any, Any, Any]:
+        """A flow, a sample of its noise, and another's numbers at the same places."""
         sparse = importlib.import_module("trellis2.modules.sparse")
-        model = self.models.SLatFlowModel(**LATENT).eval()
+        torch.manual_seed(3)
+        model = self.models.SLatFlowModel(**{**LATENT, **changes}).eval()
         for weight in model.parameters():
             torch.nn.init.normal_(weight, std=0.1)
-        generator = torch.Generator().manual_seed(5)
+        generator = torch.Generator().manual_seed(seed)
         places = torch.randperm(8**3, generator=generator)[:40].sort().values
         coords = torch.stack([torch.zeros_like(places), places // 64, places // 8 % 8, places % 8], -1).int()
         feats = torch.randn(2, 40, 2, generator=generator)
         noise = sparse.SparseTensor(feats=feats[0], coords=coords)
-        self.assertEqual(self.same(model, noise, concat_cond=noise.replace(feats[1])), [11, 6])
+        return model, noise, noise.replace(feats[1])
+
+    def test_so_it_is_for_a_latent_given_another_s(self) -> None:
+        model, noise, beside = self.latent()
+        self.assertEqual(self.same(model, noise, concat_cond=beside), [11, 6])
+
+    def in_our_way(
+        self, flow: Any, noise: Any, model: Any, low_vram: bool = False, **asked: Any
+    ) -> tuple[Any, int]:
+        """What a job of ours samples, and how often TRELLIS.2's own code was asked."""
+        sampler = self.samplers.FlowEulerGuidanceIntervalSampler(1e-5)
+        pipeline = types.SimpleNamespace(
+            recorded_flow=None, token_flows={model: flow} if flow else {}, shape_slat_sampler=sampler
+        )
+        if flow is not None:
+            trellis2._guide_in_pairs(pipeline, "shape_slat_sampler", low_vram)
+        cond = torch.randn(1, 7, 16, generator=torch.Generator().manual_seed(6))
+        given = {"cond": cond, "neg_cond": torch.zeros_like(cond), "verbose": False, **ASKED, **asked}
+        calls = []
+        with model.register_forward_pre_hook(lambda *_call: calls.append(1)), torch.no_grad():
+            return sampler.sample(model, noise, **given).samples.feats, len(calls)
+
+    def test_a_latent_s_flow_with_dense_tensors_is_the_same(self) -> None:
+        attend = trellis2._attention
+        for changes in ({}, {"share_mod": False}, {"qk_rms_norm": False, "qk_rms_norm_cross": False}):
+            model, noise, beside = self.latent(**changes)
+            self.assertTrue(token_flow.fits(model))
+            flow = token_flow.TokenFlow(model, attend)
+            for seed, low_vram, strength in ((5, False, 7.5), (6, True, 7.5), (7, False, 1.0)):
+                _, noise, beside = self.latent(seed)
+                asked = {"concat_cond": beside, "guidance_strength": strength}
+                theirs, _ = self.in_our_way(None, noise, model, **asked)
+                ours, calls = self.in_our_way(flow, noise, model, low_vram, **asked)
+                self.assertLess(float((theirs - ours).abs().max()), 1e-4 * float(theirs.abs().max()))
+                # Once, to compare the first answer with.
+                self.assertEqual(calls, 1 if seed == 5 else 0)
+                self.assertIsNone(flow._phases)
+
+    def test_its_steps_are_recorded_anew_for_each_job(self) -> None:
+        model, noise, beside = self.latent()
+        made: list[int] = []
+
+        def record(work: Any) -> Any:
+            """Runs the work again, with the embedding of the time as it was meanwhile."""
+            embed = vars(model.t_embedder)["forward"]
+            result = work().clone()
+            made.append(len(result))
+
+            def play() -> None:
+                model.t_embedder.forward = embed
+                result.copy_(work())
+                del model.t_embedder.forward
+
+            return result, play
+
+        flow = token_flow.TokenFlow(model, trellis2._attention, lambda steps: graphs.Graphs(steps, record))
+        for seed, low_vram, recorded in ((5, False, [2]), (6, False, [2, 2]), (7, True, [2, 2])):
+            _, noise, beside = self.latent(seed)
+            theirs, _ = self.in_our_way(None, noise, model, concat_cond=beside)
+            ours, _ = self.in_our_way(flow, noise, model, low_vram, concat_cond=beside)
+            self.assertLess(float((theirs - ours).abs().max()), 1e-4 * float(theirs.abs().max()))
+            self.assertEqual(made, recorded)
+        with mock.patch.object(token_flow, "RECORDED", 39):
+            self.in_our_way(flow, noise, model, concat_cond=beside)
+        self.assertEqual(made, [2, 2])
+
+    def test_what_cannot_be_recorded_is_tried_once(self) -> None:
+        model, noise, beside = self.latent()
+        tried = []
+
+        def fails(_work: Any) -> Any:
+            tried.append(1)
+            raise torch.OutOfMemoryError("too little")
+
+        flow = token_flow.TokenFlow(model, trellis2._attention, lambda steps: graphs.Graphs(steps, fails))
+        with self.assertLogs("trellis_worker.graphs", "WARNING"):
+            for _ in range(2):
+                ours, _ = self.in_our_way(flow, noise, model, concat_cond=beside)
+        theirs, _ = self.in_our_way(None, noise, model, concat_cond=beside)
+        self.assertLess(float((theirs - ours).abs().max()), 1e-4 * float(theirs.abs().max()))
+        self.assertEqual(len(tried), 1)
+
+    def test_a_flow_of_another_form_is_left_to_trellis2(self) -> None:
+        model, noise, beside = self.latent()
+        self.assertFalse(token_flow.fits(self.latent(pe_mode="ape")[0]))
+        with mock.patch.dict(os.environ, {"TRELLIS_WORKER_LATENT_FLOW": "off"}):
+            self.assertFalse(token_flow.fits(model))
+        flow = token_flow.TokenFlow(model, trellis2._attention)
+        flow._transformed = lambda _block, h, _embedded, cond: h.expand(len(cond), -1, -1)  # type: ignore[method-assign]
+        theirs, _ = self.in_our_way(None, noise, model, concat_cond=beside)
+        with self.assertLogs("trellis_worker.latent_flow", "WARNING"):
+            ours, calls = self.in_our_way(flow, noise, model, concat_cond=beside)
+        self.assertEqual(calls, 6)
+        self.assertLess(float((theirs - ours).abs().max()), 1e-4 * float(theirs.abs().max()))
 
 
 if __name__ == "__main__":

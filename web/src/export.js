@@ -11,7 +11,7 @@ import { OTHERWISE, formatName } from "./words.js";
 /** @typedef {import("./contract.js").Parameter} Parameter */
 
 const CONVERTED = ["obj", "voxels", "stl", "ply"];
-const DECODED = ["glb", "gaussian_ply", "turntable"];
+const DECODED = ["glb", "gaussian_ply", "turntable", "vxz"];
 
 /** @param {Job} job @param {Parameter[]} all */
 export async function otherFiles(job, all) {

@@ -6,15 +6,17 @@ import json
 import struct
 import sys
 import unittest
+import zlib
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
 from trellis_worker import views
-from trellis_worker.families import trellis2, trellis2_files, trellis2_turntable
+from trellis_worker.families import trellis2, trellis2_turntable
 from trellis_worker.family import own_params
 from trellis_worker.protocol import Params
+from trellis_worker.texture.alpha import alpha_mode
 
 from .kit import FAKE, Worker, WorkerCase, model
 
@@ -39,6 +41,20 @@ def usual() -> dict[str, Any]:
     snapshot = ROOT / "crates/trellis-core/src/params/snapshots"
     text = (snapshot / "trellis_core__params__tests__defaults_are_trellis_own.snap").read_text("utf-8")
     return dict(json.loads(text.split("---\n", 2)[2])[1])
+
+
+def read_vxz(content: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """The header of a voxel file, and what each attribute has, chunk after chunk."""
+    assert content[:4] == b"VXZ\0"
+    begin = int.from_bytes(content[4:8], "big")
+    header = json.loads(content[8:begin])
+    attributes: dict[str, bytes] = {}
+    for chunk in header["chunks"]:
+        for name, _ in header["attr"]:
+            at = begin + chunk["ptr"][0] + chunk[name][0]
+            found = zlib.decompress(content[at : at + chunk[name][1]], wbits=-15)
+            attributes[name] = attributes.get(name, b"") + found
+    return header, attributes
 
 
 class Trellis2Case(WorkerCase):
@@ -159,6 +175,24 @@ class Jobs(Trellis2Case):
         self.assertEqual(names, ["model.glb", "model.ply", "model.stl"])
         self.assertTrue(any("`decimation_target` does not apply" in note for note in done["notes"]))
 
+    def test_a_voxel_file_holds_surface_and_materials(self) -> None:
+        request = self.of_trellis2(formats=["vxz"], texture=False, resolution=512)
+        done, steps = self.run_job(self.loaded(), request)
+        self.assertEqual(done["type"], "done", done)
+        self.assertIn("texture_latent", steps, "materials are sampled whether a GLB has a texture or not")
+        self.assertEqual([stage for stage in steps if stage in {"simplify", "texture"}], [])
+        self.assertIn("the grid of the `.vxz` file has 512 voxels a side", done["notes"])
+        header, attributes = read_vxz((Path(request["out"]) / "model.vxz").read_bytes())
+        self.assertEqual([chunk["idx"] for chunk in header["chunks"]], [[0, 0, 0], [0, 0, 1]])
+        self.assertEqual(header["num_voxel"], 3)
+        # What is beyond 0 and 1 is taken for the nearest.
+        self.assertEqual(attributes["base_color"][1:3], bytes([64, 255]))
+        self.assertEqual(attributes["metallic"], bytes([0] * 3))
+        self.assertEqual(attributes["roughness"], bytes([128] * 3))
+        self.assertEqual(attributes["alpha"], bytes([255] * 3))
+        self.assertEqual(attributes["dual_vertices"][:2], bytes([128, 255]))
+        self.assertEqual(attributes["intersected"], bytes([0b101] * 3))
+
     def test_a_turntable_is_drawn_frame_by_frame_without_nvidia_s_rasteriser(self) -> None:
         request = self.of_trellis2(formats=["turntable"], texture=False)
         done, steps = self.run_job(self.loaded(), request)
@@ -251,10 +285,10 @@ class Kept(Trellis2Case):
 
     def test_the_same_files_are_made_without_sampling(self) -> None:
         worker = self.loaded()
-        latents, files = self.kept(worker, formats=["glb", "stl", "ply"])
+        latents, files = self.kept(worker, formats=["glb", "stl", "ply", "vxz"])
         # Also by a process that never saw the job, with each model there for its stage.
         for other, low_vram in ((worker, False), (self.loaded(), True)):
-            formats = ["glb", "stl", "ply"]
+            formats = ["glb", "stl", "ply", "vxz"]
             done, stages, out = self.again(other, latents, formats=formats, low_vram=low_vram)
             self.assertEqual(done["type"], "done", done)
             self.assertEqual(stages, ["decode", "simplify", "texture", "export"])
@@ -347,24 +381,18 @@ class Beside(unittest.TestCase):
         self.assertLess(seen(0.25, (0.1, 0.0, 0.0))[2], 2.0)
 
     def test_alpha_is_what_the_texture_uses(self) -> None:
-        class Texture:
-            def __init__(self, counts: dict[int, int]) -> None:
-                self.counts = counts
-
-            def getchannel(self, _name: str) -> Texture:
-                return self
-
-            def histogram(self) -> list[int]:
-                return [self.counts.get(value, 0) for value in range(256)]
-
         for counts, mode in (
             ({255: 1000}, "OPAQUE"),
             # The seam that inpainting leaves is no hole.
             ({255: 100_000, 0: 50}, "OPAQUE"),
             ({255: 900, 0: 100, 130: 3}, "MASK"),
             ({255: 500, 100: 500}, "BLEND"),
+            # Glass that hides more than half of what is behind it, a pane in a frame, and a decoder's noise.
+            ({153: 1000}, "BLEND"),
+            ({255: 970, 180: 30}, "BLEND"),
+            ({255: 995, 200: 5}, "OPAQUE"),
         ):
-            self.assertEqual(trellis2_files.alpha_mode(Texture(counts)), mode, counts)
+            self.assertEqual(alpha_mode([counts.get(value, 0) for value in range(256)]), mode, counts)
 
     def test_our_ways_touch_no_rasteriser_of_nvidias(self) -> None:
         with mock.patch.object(trellis2, "is_imported", lambda _name: True):

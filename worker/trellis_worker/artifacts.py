@@ -17,6 +17,7 @@ NAMES = {
     Format.PLY: "model.ply",
     Format.GAUSSIAN_PLY: "gaussians.ply",
     Format.TURNTABLE: "turntable.mp4",
+    Format.VXZ: "model.vxz",
 }
 
 

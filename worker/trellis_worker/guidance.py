@@ -46,7 +46,7 @@ class OneBatch:
         if given, is called in place of the model: a `Graphs` or, for sparse samples, a `LatentFlow`."""
         self._inference = inference
         self._joined = joined
-        self._instead = instead
+        self.instead = instead
         self._at_once = AT_ONCE if wanted() else 1
         self._cond: Any = None
         self._batches: dict[bool, list[Any]] = {}
@@ -84,7 +84,7 @@ class OneBatch:
         time = torch.full((count,), 1000 * t, device=batch.device, dtype=torch.float32)
         if isinstance(x_t, torch.Tensor):
             repeated = x_t.expand(count, *x_t.shape[1:])
-            return list((self._instead or model)(repeated, time, batch, **options).split(1))
+            return list((self.instead or model)(repeated, time, batch, **options).split(1))
 
         def copies(sparse: Any) -> Any:
             feats = sparse.feats.repeat(count, *[1] * (sparse.feats.dim() - 1))
@@ -95,7 +95,7 @@ class OneBatch:
             more = {name: copies(it) if hasattr(it, "feats") else it for name, it in options.items()}
             return list(model(copies(x_t), time, batch, **more).feats.split(len(x_t.feats)))
 
-        parts = own() if self._instead is None else self._instead(x_t, time[:1], batch, own)
+        parts = own() if self.instead is None else self.instead(x_t, time[:1], batch, own, **options)
         return [x_t.replace(part) for part in parts]
 
     def _sparse(self, x_t: Any, count: int) -> Any:
@@ -118,7 +118,11 @@ class Pairs(OneBatch):
             return self._inference(model, x_t, t, cond=cond, neg_cond=neg_cond, **options)
         if not self._is_worth_it(x_t, t, options):
             [own] = self._conditions(model, cond, neg_cond, False)
-            return self._inference(self._instead or model, x_t, t, cond=own, neg_cond=neg_cond, **options)
+
+            def alone(sample: Any, _time: Any, condition: Any, **more: Any) -> Any:
+                return self._asked(model, sample, t, condition, more)[0]
+
+            return self._inference(alone, x_t, t, cond=own, neg_cond=neg_cond, **options)
         [batch] = self._conditions(model, cond, neg_cond, True)
         answers: list[Any] = []
 
@@ -128,6 +132,9 @@ class Pairs(OneBatch):
             return answers[0 if condition is cond else 1]
 
         return self._inference(asked, x_t, t, cond=cond, neg_cond=neg_cond, **options)
+
+    def _sparse(self, x_t: Any, count: int) -> Any:
+        return x_t if count == 1 else super()._sparse(x_t, count)
 
     def _is_worth_it(self, x_t: Any, t: float, options: dict[str, Any]) -> bool:
         """Whether the sampler will ask twice, of a sample that is small enough."""

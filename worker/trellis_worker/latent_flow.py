@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 VARIABLE = "TRELLIS_WORKER_LATENT_FLOW"
 # Neighbours of a voxel, itself among them, along an axis and in all.
 SIDE, AROUND = 3, 27
-# How far the answer may be from TRELLIS's, in parts of its largest number.
+# Of fp16, as it is meant below.
 ROUNDING = 0.02
 
 
@@ -56,6 +56,9 @@ def _convolutions(model: Any) -> list[Any]:
 class LatentFlow:
     """Takes the place of a flow model in the calls of one sampler."""
 
+    # How far the answer may be from TRELLIS's, in parts of its largest number.
+    rounding = ROUNDING
+
     def __init__(self, model: Any, attention: Callable[..., Any]) -> None:
         """`attention(q, k, v)` of (B, N, H, C) each."""
         self._model = model
@@ -71,25 +74,33 @@ class LatentFlow:
         self._coords = self._places = None
         self._weights.clear()
 
-    def __call__(self, x: Any, t: Any, cond: Any, own: Callable[[], list[Any]]) -> list[Any]:
+    def __call__(
+        self, x: Any, t: Any, cond: Any, own: Callable[[], list[Any]], concat_cond: Any = None
+    ) -> list[Any]:
         """The answers (N, C) for the sparse tensor `x` and each row of `cond` at the time `t` (1). `own`
-        gives those of TRELLIS's code."""
+        gives those of TRELLIS's code. `concat_cond` has more numbers of the same places."""
         if not self.works:
             return own()
         if x.coords is not self._coords:
-            self._coords, self._places = x.coords, Places.of(x.coords[:, 1:].long())
-        answers = self._answers(x.feats, t, cond.to(self._model.dtype))
+            self._settle(x)
+            self._coords = x.coords
+        feats = x.feats if concat_cond is None else torch.cat([x.feats, concat_cond.feats], -1)
+        answers = self._answers(feats, t, cond.to(self._model.dtype))
         if not self._compared:
             theirs = own()
-            self._compared, self.works = True, _alike(answers, theirs)
+            self._compared, self.works = True, _alike(answers, theirs, self.rounding)
             return answers if self.works else theirs
         return answers
+
+    def _settle(self, x: Any) -> None:
+        """Finds out once a job what is near what."""
+        self._places = Places.of(x.coords[:, 1:].long())
 
     def _answers(self, feats: Any, t: Any, cond: Any) -> list[Any]:
         model, places = self._model, self._places
         assert places is not None
         embedded = model.t_embedder(t).type(model.dtype)
-        h = _linear(model.input_layer, feats).type(model.dtype)[None]
+        h = linear(model.input_layer, feats).type(model.dtype)[None]
         skips = []
         for block in model.input_blocks:
             h = self._residual(block, h, embedded, None)
@@ -100,7 +111,7 @@ class LatentFlow:
         for block, skip in zip(model.out_blocks, reversed(skips), strict=True):
             h = self._residual(block, h, embedded, skip)
         h = functional.layer_norm(h, h.shape[-1:])
-        return list(_linear(model.out_layer, h.type(feats.dtype)))
+        return list(linear(model.out_layer, h.type(feats.dtype)))
 
     def _residual(self, block: Any, h: Any, embedded: Any, skip: Any) -> Any:
         """A `SparseResBlock3d`, of which `skip` is a part of the input."""
@@ -117,7 +128,7 @@ class LatentFlow:
         inner = block.norm2(inner) * (1 + scale) + shift
         inner = self._convolved(block.conv2.conv, functional.silu(inner), around)
         beside = block.skip_connection
-        beside = _linear(beside, h) if hasattr(beside, "weight") else h
+        beside = linear(beside, h) if hasattr(beside, "weight") else h
         return inner + (beside[:, places.parent] if block.upsample else beside)
 
     def _convolved(self, conv: Any, h: Any, around: Any) -> Any:
@@ -140,21 +151,28 @@ class LatentFlow:
 
     def _transformed(self, block: Any, h: Any, embedded: Any, cond: Any) -> Any:
         """A `ModulatedSparseTransformerCrossBlock`."""
-        modulation = block.adaLN_modulation(embedded).chunk(6, dim=1)
-        shift, scale, gate, shift_after, scale_after, gate_after = modulation
+        shift, scale, gate, shift_after, scale_after, gate_after = self._modulation(block, embedded)
         part = block.norm1(h) * (1 + scale) + shift
         h = h + self._to_itself(block.self_attn, part) * gate
         h = h + self._to_condition(block.cross_attn, block.norm2(h), cond)
         part = block.norm3(h) * (1 + scale_after) + shift_after
         wide, bend, narrow = block.mlp.mlp
-        part = functional.gelu(_linear(wide, part), approximate=bend.approximate)
-        return h + _linear(narrow, part) * gate_after
+        part = functional.gelu(linear(wide, part), approximate=bend.approximate)
+        return h + linear(narrow, part) * gate_after
+
+    def _modulation(self, block: Any, embedded: Any) -> Any:
+        return block.adaLN_modulation(embedded).chunk(6, dim=1)
+
+    def _turned(self, _layer: Any, q: Any, k: Any) -> tuple[Any, Any]:
+        """Queries and keys by their places, where a flow knows those by turning them."""
+        return q, k
 
     def _to_itself(self, layer: Any, h: Any) -> Any:
         qkv = layer.to_qkv(h).view(*h.shape[:2], SIDE, layer.num_heads, -1)
         q, k, v = qkv.unbind(2)
         if layer.qk_rms_norm:
             q, k = layer.q_rms_norm(q), layer.k_rms_norm(k)
+        q, k = self._turned(layer, q, k)
         return layer.to_out(self._attention(q, k, v).flatten(2))
 
     def _to_condition(self, layer: Any, h: Any, cond: Any) -> Any:
@@ -213,16 +231,16 @@ def _key(places: Any, side: int) -> Any:
     return (places[..., 0] * side + places[..., 1]) * side + places[..., 2]
 
 
-def _linear(layer: Any, x: Any) -> Any:
+def linear(layer: Any, x: Any) -> Any:
     """TRELLIS's linear layers for sparse tensors, on dense ones."""
     return functional.linear(x, layer.weight, layer.bias)
 
 
-def _alike(ours: list[Any], theirs: list[Any]) -> bool:
+def _alike(ours: list[Any], theirs: list[Any], rounding: float) -> bool:
     apart = max(float((a - b).abs().max()) for a, b in zip(ours, theirs, strict=True))
     largest = max(float(b.abs().max()) for b in theirs)
     # What is not a number is not alike.
-    if apart <= ROUNDING * largest:
+    if apart <= rounding * largest:
         return True
     log.warning(
         "the latent's flow is TRELLIS's own: ours is %.1e away from values up to %.1e", apart, largest

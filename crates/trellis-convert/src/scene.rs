@@ -73,7 +73,7 @@ pub(crate) fn read(glb: &[u8]) -> Result<Scene, ConvertError> {
         let surface = material.pbr_metallic_roughness();
         let texture = surface.base_color_texture();
         let texture = texture
-            .map(|texture| picture(&texture.texture().source(), buffer))
+            .map(|texture| picture(&image(&document, &texture.texture())?, buffer))
             .transpose()?;
         scene.materials.push(Material {
             colour: surface.base_color_factor(),
@@ -193,6 +193,20 @@ fn unit(vector: [f32; 3]) -> [f32; 3] {
         return vector;
     }
     vector.map(|value| value / length)
+}
+
+/// The picture of a texture, which may be WebP alone.
+fn image<'a>(
+    document: &'a gltf::Document,
+    texture: &gltf::Texture<'a>,
+) -> Result<gltf::Image<'a>, ConvertError> {
+    let webp = texture.extension_value("EXT_texture_webp");
+    let webp = webp.and_then(|extension| usize::try_from(extension.get("source")?.as_u64()?).ok());
+    let image = match webp {
+        Some(index) => document.images().nth(index),
+        None => texture.source(),
+    };
+    image.ok_or(ConvertError::Missing { what: "a texture" })
 }
 
 /// The file of a texture.

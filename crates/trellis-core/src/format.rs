@@ -23,6 +23,8 @@ named! {
         GaussianPly = "gaussian_ply",
         /// MP4 of the asset turning once.
         Turntable = "turntable",
+        /// O-Voxel `.vxz`, TRELLIS.2's own voxel file: the surface with materials at each voxel.
+        Vxz = "vxz",
     }
 }
 
@@ -36,6 +38,7 @@ impl Format {
             Self::Stl => "stl",
             Self::Ply | Self::GaussianPly => "ply",
             Self::Turntable => "mp4",
+            Self::Vxz => "vxz",
         }
     }
 
@@ -48,6 +51,7 @@ impl Format {
             Self::Stl => "model/stl",
             Self::Ply | Self::GaussianPly => "application/ply",
             Self::Turntable => "video/mp4",
+            Self::Vxz => "model/x-vxz",
         }
     }
 }

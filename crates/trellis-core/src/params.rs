@@ -12,6 +12,7 @@ mod quality;
 #[cfg(feature = "openapi")]
 mod schema;
 mod table;
+mod texturing;
 mod trellis2_4b;
 mod trellis_image_large;
 
@@ -26,7 +27,7 @@ pub use patch::{Defaults, ParamsPatch};
 pub use quality::Quality;
 use table::{models, parameters};
 pub use trellis_image_large::{MultiImageAlgorithm, TrellisImageLarge};
-pub use trellis2_4b::Trellis2;
+pub use trellis2_4b::{TextureFormat, Trellis2};
 
 use crate::{Format, named};
 
@@ -98,7 +99,7 @@ impl Params {
     /// Whether a file of the job has colours in it.
     pub fn shows_colours(&self) -> bool {
         self.formats.iter().any(|format| match format {
-            Format::Ply | Format::GaussianPly | Format::Turntable => true,
+            Format::Ply | Format::GaussianPly | Format::Turntable | Format::Vxz => true,
             Format::Glb | Format::Obj | Format::Voxels => self.texture,
             Format::Stl => false,
         })

@@ -71,7 +71,7 @@ pub fn generate(views: &Views, params: &Params, report: Report<'_>) -> Result<Re
                     Format::Glb => export::glb(&model, &views.name)?,
                     Format::Stl => export::stl(&model.solid, params.stl_size_mm),
                     Format::Ply => export::ply(&model, &views.name),
-                    Format::Obj | Format::Voxels | Format::GaussianPly | Format::Turntable => {
+                    Format::Obj | Format::Voxels | Format::GaussianPly | Format::Turntable | Format::Vxz => {
                         return Err(ReliefError::UnsupportedFormat { format: *format });
                     }
                 };

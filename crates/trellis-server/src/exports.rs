@@ -3,7 +3,7 @@
 use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::Deserialize;
-use trellis_core::{Format, Job, JobId, ParamsPatch};
+use trellis_core::{Format, Job, JobId, ParamsPatch, Priority, TextureFormat};
 use trellis_jobs::{ExportOf, Terms};
 
 use crate::AppState;
@@ -28,6 +28,8 @@ pub(crate) struct Export {
     /// Side of the texture in pixels: 512, 1024, 1536 or 2048, of `trellis2-4b` 1024, 2048, 3072 or 4096; absent: as the
     /// earlier job has it.
     texture_size: Option<u32>,
+    /// Of `trellis2-4b`: how the GLB holds its textures; absent: as the earlier job has it.
+    texture_format: Option<TextureFormat>,
     /// Of TRELLIS-image-large: share of the triangles to remove, 0 to 0.98; absent: as the earlier job has it.
     mesh_simplify: Option<f64>,
     /// Of `trellis2-4b`: most triangles, 100,000 to 1,000,000; absent: as the earlier job has it.
@@ -40,6 +42,8 @@ pub(crate) struct Export {
     voxel_resolution: Option<u32>,
     /// Of `stl`: the longest side in millimetres, 1 to 10,000; absent: 100.
     stl_size_mm: Option<f64>,
+    /// Priority among the jobs of the same API key; absent: `normal`, whatever the earlier job had.
+    priority: Option<Priority>,
 }
 
 /// Export an earlier job
@@ -82,17 +86,22 @@ pub(crate) async fn export_job(
         format,
         mut formats,
         texture_size,
+        texture_format,
         mesh_simplify,
         decimation_target,
         remesh,
         texture,
         voxel_resolution,
         stl_size_mm,
+        priority,
     } = small_json(request).await?;
     formats.splice(..0, format);
     let mut params = ParamsPatch::default();
     if let Some(size) = texture_size {
         params = params.with("texture_size", i64::from(size));
+    }
+    if let Some(format) = texture_format {
+        params = params.with("texture_format", format);
     }
     if let Some(share) = mesh_simplify {
         params = params.with("mesh_simplify", share);
@@ -112,10 +121,13 @@ pub(crate) async fn export_job(
     if let Some(size) = stl_size_mm {
         params = params.with("stl_size_mm", size);
     }
-    let mut submitted = state
-        .jobs
-        .export(ExportOf { job, formats, params }, terms)
-        .await?;
+    let wish = ExportOf {
+        job,
+        formats,
+        params,
+        priority: priority.unwrap_or_default(),
+    };
+    let mut submitted = state.jobs.export(wish, terms).await?;
     if let Some(seconds) = seconds {
         submitted.job = wait::wait(&state, &owner, submitted.job.id, seconds).await?;
     }

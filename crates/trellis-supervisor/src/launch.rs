@@ -106,6 +106,10 @@ impl Launcher {
             ("TRELLIS_MODEL_PATH", settings.model.clone().into()),
             ("PYTHONPATH", self.sources.clone().into()),
         ];
+        if let Ok(cores) = std::thread::available_parallelism() {
+            // xatlas starts a thread for each core of the machine, whatever the quota of this group.
+            set.push(("TRELLIS_WORKER_CORES", cores.to_string().into()));
+        }
         if own("CUDA_CACHE_PATH").is_none() {
             set.push(("CUDA_CACHE_PATH", settings.state.join("cuda-cache").into()));
         }

@@ -59,6 +59,20 @@ class Rows:
     def astype(self, _type: str) -> Rows:
         return Rows([[int(value) for value in row] for row in self.rows])
 
+    def byte(self) -> Rows:
+        return self.astype("uint8")
+
+    int = byte
+
+    def clamp(self, low: float, high: float) -> Rows:
+        return self.clip(low, high)
+
+    def round(self) -> Rows:
+        return Rows([[round(value) for value in row] for row in self.rows])
+
+    def float(self) -> Rows:
+        return self
+
     def detach(self) -> Rows:
         return self
 

@@ -9,6 +9,8 @@ from typing import Any
 import o_voxel  # noqa: F401 for the decoder of the shape
 from trellis import script
 
+from .representations import Mesh
+
 
 class Level:
     """The last block of a decoder's level, which tells whoever listens that it was called."""
@@ -35,12 +37,22 @@ class FlowModel:
         self.low_vram = False
         # A decoder's last level has no blocks, as in TRELLIS.2-4B.
         self.blocks = [[Level()], [Level()], [Level()], [Level()], []]
+        self.listeners: list[Callable[..., Any]] = []
 
     def eval(self) -> None:
         """Nothing to do."""
 
     def to(self, device: Any) -> None:
         self.device = str(device)
+
+    def register_forward_pre_hook(self, listener: Callable[..., Any]) -> Any:
+        self.listeners.append(listener)
+        return SimpleNamespace(remove=lambda: self.listeners.remove(listener))
+
+    def begin(self) -> None:
+        """Tells whoever listens that it was called."""
+        for listener in list(self.listeners):
+            listener(self, ())
 
     def named_parameters(self) -> list[tuple[str, int]]:
         return [("weight", self.size)]
@@ -54,6 +66,12 @@ class FlowModel:
 
     def __call__(self, x: Any) -> Any:
         return x
+
+
+def flexible_dual_grid_to_mesh(coords: Any, vertices: Any, intersected: Any, corners: Any, faces: Any) -> Any:
+    """The mesh that the pipeline has at hand, whatever the voxels are."""
+    assert len(coords) == len(vertices) == len(intersected)
+    return Mesh(corners, faces)
 
 
 def from_pretrained(path: str) -> Any:

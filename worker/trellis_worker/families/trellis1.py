@@ -18,6 +18,7 @@ from typing import Any
 
 from .. import caching, latents
 from ..checkpoints import checkpoint, load_model, read_arguments, replaced
+from ..cores import kept_to_cores
 from ..deferred import defer, is_imported
 from ..exports import in_millimetres, plain_mesh
 from ..failures import OfflineAttempt, WorkerError
@@ -144,6 +145,8 @@ class Trellis1:
 
     def sample(self, run: Run, pictures: list[Any]) -> dict[str, Any]:
         """The decoded representations by name."""
+        if run.mesh is not None:
+            raise WorkerError(Kind.BAD_INPUT, "TRELLIS-image-large cannot texture a mesh")
         own = Own.of(run.params)
         options: dict[str, Any] = {
             "seed": run.params.seed,
@@ -423,7 +426,8 @@ def _baking(module: Any, stages: Stages) -> Iterator[None]:
         # Unwrapping and rendering the views are part of the texture, which ours has begun before.
         if stages.current is not Stage.TEXTURE:
             stages.enter(Stage.TEXTURE)
-        return parametrize(*args, **options)
+        with kept_to_cores():
+            return parametrize(*args, **options)
 
     with (
         replaced(module, "postprocess_mesh", postprocess_mesh),

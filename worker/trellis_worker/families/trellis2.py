@@ -22,13 +22,14 @@ from ..checkpoints import checkpoint, load_strictly, read_arguments, replaced
 from ..deferred import defer, is_imported
 from ..failures import WorkerError
 from ..family import Report, Run, Save, own_params
-from ..hooks import counted, restored
+from ..hooks import counted, restored, told
 from ..plausible import refuse_implausible
 from ..protocol import Format, Kind, Params, Stage
 from ..quality import Quality
-from ..stages import Stages
+from . import trellis2_texturing as texturing
 from .trellis2_files import Exports
 from .trellis2_latents import Sampled
+from .trellis2_ovoxel import DualGrid, taking_grids
 
 IMAGE_ENCODER = "image_cond_model"
 # The encoder's folder beside the checkpoints: `config.json` and `model.safetensors`.
@@ -75,6 +76,7 @@ class Own:
     decimation_target: int
     remesh: bool
     texture_size: int
+    texture_format: str
 
     def of_sampler(self, prefix: str) -> dict[str, Any]:
         """What is asked of one sampler, by the names of its own arguments."""
@@ -89,6 +91,8 @@ class Decoded:
 
     mesh: Any
     sampled: Sampled
+    # Only if a format needs it.
+    grid: DualGrid | None
 
 
 class Trellis2:
@@ -110,7 +114,8 @@ class Trellis2:
         names = [name for name in known if name in arguments["models"]]
         checkpoints = {name: checkpoint(folder, local(arguments["models"][name])) for name in names}
         encoder = _encoder(folder, arguments)
-        total = len(names) + 1
+        shape_encoder = texturing.encoder_name(folder, arguments["models"])
+        total = len(names) + 1 + (shape_encoder is not None)
         report("trellis2", 0, total)
 
         def from_pretrained(_path: str, *_config: Any) -> Any:
@@ -130,12 +135,15 @@ class Trellis2:
             _strict_encoder(features),
         ):
             pipeline = pipelines.Trellis2ImageTo3DPipeline.from_pretrained(str(folder))
+        if shape_encoder is not None:
+            report(texturing.ENCODER, total - 1, total)
+            texturing.attach(pipeline, texturing.load_encoder(models, folder, shape_encoder))
         pipeline.models[IMAGE_ENCODER] = pipeline.image_cond_model
         if quality.ours:
             # Compiled while models are loaded, not in the first job.
             for name in ("kernel", "nearest"):
                 importlib.import_module(f"trellis_worker.texture.{name}").compiled()
-            _with_recordings(pipeline)
+            _with_our_ways(pipeline)
         return pipeline
 
     def determinism(self) -> list[str]:
@@ -152,10 +160,14 @@ class Trellis2:
         del pipeline
         return cutout.on_black(picture, remove_background)
 
-    def sample(self, run: Run, pictures: list[Any]) -> Decoded:
-        """The decoded mesh, with its voxels where a format shows colours."""
+    def sample(self, run: Run, pictures: list[Any]) -> Decoded | texturing.Textured:
+        """The decoded mesh, with its voxels where a format shows colours; or a given mesh and its voxels."""
         own, pipeline, stages = own_params(Own, run.params), run.pipeline, run.stages
         torch = importlib.import_module("torch")
+        if run.mesh is not None:
+            with _listening(run, own), torch.no_grad():
+                torch.manual_seed(run.params.seed)
+                return texturing.textured(run, own, pictures)
         cascaded = own.resolution > CASCADED_FROM
         textured = shows_colours(run.params)
         asked = {name: own.of_sampler(prefix) for name, (prefix, _) in SAMPLERS.items()}
@@ -179,7 +191,8 @@ class Trellis2:
                 flow = pipeline.models[f"tex_slat_flow_model_{1024 if cascaded else 512}"]
                 texture = pipeline.sample_tex_slat(fine, flow, shape, asked["tex_slat_sampler"])
             sampled = Sampled.of(shape, texture, resolution)
-            return Decoded(_decoded(run, shape, texture, resolution), sampled)
+            mesh, grid = _decoded(run, shape, texture, resolution)
+            return Decoded(mesh, sampled, grid)
 
     def latents(self, decoded: Decoded) -> Save:
         return decoded.sampled.saving()
@@ -190,7 +203,8 @@ class Trellis2:
         sampled = Sampled.read(latents, device, shows_colours(run.params))
         with _listening(run, own), importlib.import_module("torch").no_grad():
             shape, texture = sampled.as_sampled()
-            return Decoded(_decoded(run, shape, texture, sampled.resolution), sampled)
+            mesh, grid = _decoded(run, shape, texture, sampled.resolution)
+            return Decoded(mesh, sampled, grid)
 
     def non_commercial(self, params: Params) -> list[str]:
         """NVIDIA's rasteriser draws the texture, where TRELLIS.2's own code makes it."""
@@ -199,11 +213,17 @@ class Trellis2:
         return ["nvdiffrast"] if drawn and is_imported("nvdiffrast.torch") else []
 
     @contextmanager
-    def exporting(self, run: Run, decoded: Decoded) -> Iterator[Callable[[Format], Save]]:
-        yield Exports(run, decoded.mesh, own_params(Own, run.params)).prepare
+    def exporting(self, run: Run, decoded: Any) -> Iterator[Callable[[Format], Save]]:
+        own = own_params(Own, run.params)
+        if isinstance(decoded, texturing.Textured):
+            yield texturing.Files(run, decoded, own).prepare
+        else:
+            yield Exports(run, decoded.mesh, decoded.grid, own).prepare
 
     def notes(self, params: Params, decoded: Any) -> list[str]:
         own = own_params(Own, params)
+        if isinstance(decoded, texturing.Textured):
+            return decoded.notes
         notes = []
         resolution = decoded.sampled.resolution
         if resolution != own.resolution:
@@ -213,6 +233,8 @@ class Trellis2:
             )
         if Format.GLB in params.formats and params.texture:
             notes.append("made again, it may have other triangles: they are reduced by threads that race")
+        if Format.VXZ in params.formats:
+            notes.append(f"the grid of the `.vxz` file has {resolution} voxels a side")
         if Format.PLY in params.formats:
             notes.append("the PLY holds TRELLIS.2's full mesh: `decimation_target` does not apply")
         return notes
@@ -239,7 +261,7 @@ def local(name: str) -> str:
 
 def shows_colours(params: Params) -> bool:
     """Whether a format of the job has colours in it."""
-    always = {Format.PLY, Format.TURNTABLE}
+    always = {Format.PLY, Format.TURNTABLE, Format.VXZ}
     return bool(always & set(params.formats)) or (params.texture and Format.GLB in params.formats)
 
 
@@ -326,22 +348,27 @@ def _shape(
     return latent, int(resolution)
 
 
-def _decoded(run: Run, shape: Any, texture: Any, resolution: int) -> Any:
-    """The mesh, and with a texture its voxels, a step for each level of a decoder."""
+def _decoded(run: Run, shape: Any, texture: Any, resolution: int) -> tuple[Any, DualGrid | None]:
+    """The mesh, with its voxels if there is a texture, and the grid if a format needs it; a step for each
+    level of a decoder."""
     pipeline, stages = run.pipeline, run.stages
     names = ["shape_slat_decoder", *(["tex_slat_decoder"] if texture is not None else [])]
     # The last level of a decoder may have no blocks.
     levels = [level for name in names for level in pipeline.models[name].blocks if len(level)]
     stages.enter(Stage.DECODE, len(levels))
-    with _told(levels, stages):
-        meshes, subdivisions = pipeline.decode_shape_slat(shape, resolution)
+    with told(levels, stages):
+        with ExitStack() as undo:
+            grids: list[DualGrid] = []
+            if Format.VXZ in run.params.formats:
+                grids = undo.enter_context(taking_grids(pipeline.models["shape_slat_decoder"]))
+            meshes, subdivisions = pipeline.decode_shape_slat(shape, resolution)
         refuse_implausible(meshes[0].vertices, meshes[0].faces)
         if texture is None:
             meshes[0].fill_holes()
-            return meshes[0]
+            return meshes[0], None
         voxels = pipeline.decode_tex_slat(texture, subdivisions)[0]
     meshes[0].fill_holes()
-    return importlib.import_module("trellis2.representations").MeshWithVoxel(
+    mesh = importlib.import_module("trellis2.representations").MeshWithVoxel(
         meshes[0].vertices,
         meshes[0].faces,
         origin=[-0.5, -0.5, -0.5],
@@ -351,51 +378,59 @@ def _decoded(run: Run, shape: Any, texture: Any, resolution: int) -> Any:
         voxel_shape=importlib.import_module("torch").Size([*voxels.shape, *voxels.spatial_shape]),
         layout=pipeline.pbr_attr_layout,
     )
+    return mesh, grids[0] if grids else None
 
 
-@contextmanager
-def _told(levels: list[Any], stages: Stages) -> Iterator[None]:
-    """Tells of each of these levels of blocks, and lets a cancelled job go between two."""
-    with ExitStack() as undo:
-        for level in levels:
-            undo.callback(level[-1].register_forward_hook(lambda *_call: stages.step()).remove)
-        yield
-
-
-def _with_recordings(pipeline: Any) -> None:
-    """What plays the steps of the sparse structure stays from job to job."""
+def _with_our_ways(pipeline: Any) -> None:
+    """What stays from job to job, made once."""
     if hasattr(pipeline, "recorded_flow"):
         return
-    # Only here, for it imports torch.
+    # Only here, for they import torch.
     graphs = importlib.import_module("trellis_worker.graphs")
-    flow = pipeline.models["sparse_structure_flow_model"]
-    pipeline.recorded_flow = graphs.Graphs(flow) if graphs.wanted() else None
+    token_flow = importlib.import_module("trellis_worker.token_flow")
+    recorder = graphs.Graphs if graphs.wanted() else None
+    pipeline.recorded_flow = recorder and recorder(pipeline.models["sparse_structure_flow_model"])
+    flows = [model for name, model in pipeline.models.items() if "slat_flow_model" in name]
+    pipeline.token_flows = {
+        model: token_flow.TokenFlow(model, _attention, recorder) for model in flows if token_flow.fits(model)
+    }
+
+
+def _attention(*args: Any) -> Any:
+    """TRELLIS.2's, of dense tensors, by the library that the environment names."""
+    return importlib.import_module("trellis2.modules.attention").scaled_dot_product_attention(*args)
 
 
 def _guide_in_pairs(pipeline: Any, name: str, low_vram: bool) -> None:
     """Has a sampler ask its flow once a step, for one job; the caller puts back what the sampler held."""
     # Only here, for it imports torch.
     guidance = importlib.import_module("trellis_worker.guidance")
-    sampler, instead = getattr(pipeline, name), None
-    if name == "sparse_structure_sampler" and pipeline.recorded_flow is not None:
-        # In low-VRAM mode the weights move, and memory is short.
-        instead = None if low_vram else pipeline.recorded_flow
-        if low_vram:
-            pipeline.recorded_flow.forget()
+    sampler = getattr(pipeline, name)
+    sample = sampler.sample
 
     def joined(samples: list[Any]) -> Any:
         return importlib.import_module("trellis2.modules.sparse").sparse_cat(samples)
 
-    sampler._inference_model = guidance.Pairs(sampler._inference_model, joined, instead)
-    if low_vram:
-        return
-    sample = sampler.sample
+    pairs = sampler._inference_model = guidance.Pairs(sampler._inference_model, joined)
+    if name == "sparse_structure_sampler" and pipeline.recorded_flow is not None:
+        # In low-VRAM mode the weights move, and memory is short.
+        if low_vram:
+            pipeline.recorded_flow.forget()
+        else:
+            pairs.instead = pipeline.recorded_flow
 
-    def remembering(model: Any, *args: Any, **options: Any) -> Any:
-        with guidance.remembering(model):
+    def in_our_way(model: Any, *args: Any, **options: Any) -> Any:
+        flow = pipeline.token_flows.get(model)
+        with ExitStack() as undo:
+            if flow is not None:
+                flow.may_record = not low_vram
+                pairs.instead = flow
+                undo.callback(flow.forget)
+            if not low_vram:
+                undo.enter_context(guidance.remembering(model))
             return sample(model, *args, **options)
 
-    sampler.sample = remembering
+    sampler.sample = in_our_way
 
 
 @contextmanager
@@ -404,7 +439,7 @@ def _listening(run: Run, own: Own) -> Iterator[None]:
     pipeline, placement = run.pipeline, run.placement
     ours = Quality(own.quality).ours
     if ours:
-        _with_recordings(pipeline)
+        _with_our_ways(pipeline)
     with ExitStack() as undo:
         undo.enter_context(restored(pipeline))
         if placement.low_vram:

@@ -1,4 +1,4 @@
-"""The files of TRELLIS.2's results: GLB with materials, STL, PLY and a turntable.
+"""The files of TRELLIS.2's results: GLB with materials, STL, PLY, O-Voxel and a turntable.
 
 Names, and what is called when: `o_voxel/postprocess.py` of Microsoft's TRELLIS.2. The textured GLB is its
 work where a job asks for `exact`, and that of `texture/pbr.py` otherwise.
@@ -12,20 +12,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..checkpoints import replaced
+from ..cores import kept_to_cores
 from ..exports import in_millimetres, plain_mesh
 from ..failures import WorkerError
 from ..family import Run, Save
 from ..protocol import Format, Kind, Stage
 from ..quality import Quality
 from ..stages import Stages
+from ..texture.alpha import alpha_mode
 from ..texture.reduce import reduce
-from . import trellis2_turntable
+from . import trellis2_ovoxel, trellis2_turntable
+from .trellis2_ovoxel import DualGrid
 
 # As many faces as nvdiffrast takes.
 MOST_FACES = 16_777_216
 # What `to_glb` does before it draws a texture: holes, a tree, cleaning, and unwrapping.
 STEPS_BEFORE_TEXTURE = 4
 STEPS_OF_TEXTURE = 2
+# A `texture_format`; the other is PNG.
+WEBP = "webp"
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,8 @@ class Exports:
 
     run: Run
     mesh: Any
+    # Only if a format needs it.
+    grid: DualGrid | None
     # The parameters that only this model has.
     own: Any
 
@@ -42,8 +49,7 @@ class Exports:
         match format_:
             case Format.GLB if self.run.params.texture:
                 made = self._textured() if Quality(self.own.quality).ours else self._textured_exactly()
-                made.visual.material.alphaMode = alpha_mode(made.visual.material.baseColorTexture)
-                save = writing(made)
+                save = writing(made, self.own.texture_format == WEBP)
             case Format.GLB:
                 vertices, faces = self._simplified()
                 save = plain_mesh(upright(vertices), faces, None, "glb")
@@ -54,6 +60,8 @@ class Exports:
                 save = self._ply()
             case Format.TURNTABLE:
                 return self._turntable()
+            case Format.VXZ if self.grid is not None:
+                save = trellis2_ovoxel.saving(self.grid, self.mesh)
             case _:
                 raise WorkerError(Kind.BAD_INPUT, f"TRELLIS.2 does not make `{format_}`")
         self.run.stages.enter(Stage.EXPORT)
@@ -90,7 +98,8 @@ class Exports:
     def _textured(self) -> Any:
         # Only here, for it imports torch.
         pbr = importlib.import_module("trellis_worker.texture.pbr")
-        asked = pbr.Asked(self.own.decimation_target, self.own.texture_size, self.own.remesh)
+        own = self.own
+        asked = pbr.Asked(own.decimation_target, own.texture_size, own.remesh, own.texture_format == WEBP)
         return pbr.to_glb(self.mesh, asked, self.run.stages)
 
     def _textured_exactly(self) -> Any:
@@ -98,8 +107,8 @@ class Exports:
         postprocess = importlib.import_module("o_voxel.postprocess")
         if len(mesh.faces) > MOST_FACES:
             mesh.simplify(MOST_FACES)
-        with replaced(postprocess, "tqdm", ticking(self.run.stages)):
-            return postprocess.to_glb(
+        with kept_to_cores(), replaced(postprocess, "tqdm", ticking(self.run.stages)):
+            made = postprocess.to_glb(
                 vertices=mesh.vertices,
                 faces=mesh.faces,
                 attr_volume=mesh.attrs,
@@ -114,22 +123,15 @@ class Exports:
                 remesh_project=0,
                 use_tqdm=True,
             )
+        material = made.visual.material
+        material.alphaMode = alpha_mode(material.baseColorTexture.getchannel("A").histogram())
+        return made
 
 
-def writing(made: Any) -> Save:
-    """What writes a trimesh as a GLB."""
-    return lambda path: made.export(str(path), file_type="glb")
-
-
-def alpha_mode(texture: Any) -> str:
-    """How glTF is to take the texture's alpha; TRELLIS.2 leaves every material opaque."""
-    counts = texture.getchannel("A").histogram()
-    total = sum(counts)
-    if sum(counts[:128]) * 1000 < total:
-        return "OPAQUE"
-    # An edge between seen and unseen has a few values between the two.
-    between = sum(counts[16:240])
-    return "BLEND" if between * 10 > total - sum(counts[240:]) else "MASK"
+def writing(made: Any, webp: bool) -> Save:
+    """What writes a trimesh as a GLB, with WebP as an extension that viewers must support."""
+    options = {"extension_webp": True} if webp else {}
+    return lambda path: made.export(str(path), file_type="glb", **options)
 
 
 def ticking(stages: Stages) -> Callable[..., Any]:

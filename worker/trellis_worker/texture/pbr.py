@@ -17,6 +17,7 @@ from typing import Any
 
 from ..protocol import Stage
 from ..stages import Stages
+from .alpha import alpha_mode
 from .atlas import Atlas, unwrapped
 from .fill import filled
 from .glb import DEFLATE
@@ -33,6 +34,14 @@ BAND = 1
 GROWN = 2
 # Texels in one go: what bounds the memory.
 AT_ONCE = 1 << 22
+# Pillow's options for the base colour, and for metallic and roughness. Lossy WebP halves the resolution of
+# colour differences: fine for a colour, but it ruins two unrelated numbers (docs/performance.md). Alpha stays
+# lossless.
+PNG = ({"format": "PNG", "compress_level": DEFLATE},) * 2
+WEBP = (
+    {"format": "WEBP", "quality": 90, "method": 0, "exact": True},
+    {"format": "WEBP", "lossless": True, "quality": 0, "method": 0},
+)
 # Holes, the tree, the rebuilt surface, fewer faces; charts, colours, filling.
 SIMPLIFY_STEPS, TEXTURE_STEPS = 4, 3
 
@@ -44,6 +53,7 @@ class Asked:
     faces: int
     size: int  # of the texture
     remesh: bool
+    webp: bool = False
 
 
 def to_glb(mesh: Any, asked: Asked, stages: Stages) -> Any:
@@ -72,9 +82,20 @@ def to_glb(mesh: Any, asked: Asked, stages: Stages) -> Any:
         stages.step()
         colours = _colours(mesh, atlas, vertices, (tree, *whole))
         stages.step()
-        colours = filled(colours[:-1] * colours[-1:], colours[-1])
-        texture = (colours.clamp(0, 1) * 255).round().byte().flip(1).permute(1, 2, 0).cpu().numpy()
-        return _textured(mesh.layout, atlas, (vertices, normals(vertices, faces)), texture, not asked.remesh)
+        texture, alpha = finished(mesh.layout, colours)
+        made = textured_mesh(mesh.layout, atlas, (vertices, normals(vertices, faces)), texture, asked)
+        made.visual.material.alphaMode = alpha
+        return made
+
+
+def finished(layout: dict[str, slice], colours: Any) -> tuple[Any, str]:
+    """Of what texels hold (C + 1, S, S), the last whether it is known: the texture (S, S, C), 8 bits, and how
+    glTF is to take its alpha."""
+    known = colours[-1]
+    filled_in = (filled(colours[:-1] * known, known).clamp(0, 1) * 255).round().byte()
+    # Texels that no face shows have no say.
+    alpha = filled_in[layout["alpha"]][0][known > 0].long().bincount(minlength=256).tolist()
+    return filled_in.flip(1).permute(1, 2, 0).cpu().numpy(), alpha_mode(alpha)
 
 
 def _rebuild(held: Any, whole: tuple[Any, Any], tree: Tree, voxel_size: float) -> None:
@@ -144,8 +165,8 @@ def normals(vertices: Any, faces: Any) -> Any:
     return torch.nn.functional.normalize(summed.double(), dim=1).float()
 
 
-def _textured(
-    layout: dict[str, slice], atlas: Atlas, surface: tuple[Any, Any], texture: Any, double_sided: bool
+def textured_mesh(
+    layout: dict[str, slice], atlas: Atlas, surface: tuple[Any, Any], texture: Any, asked: Asked
 ) -> Any:
     """The mesh with the material that `to_glb` gives it."""
     numpy = importlib.import_module("numpy")
@@ -159,7 +180,7 @@ def _textured(
         for channels in (colour, (numpy.zeros_like(metal), rough, metal))
     ]
     with ThreadPoolExecutor(len(pictures)) as beside:
-        written = list(beside.map(_png, pictures))
+        written = list(beside.map(_encoded, pictures, WEBP if asked.webp else PNG))
     for picture, content in zip(pictures, written, strict=True):
         picture.save = _saving(content)
     material = visual.material.PBRMaterial(
@@ -168,7 +189,7 @@ def _textured(
         metallicRoughnessTexture=pictures[1],
         metallicFactor=1.0,
         roughnessFactor=1.0,
-        doubleSided=double_sided,
+        doubleSided=not asked.remesh,
     )
     # From Z up to Y up.
     vertices, facing = (
@@ -183,9 +204,9 @@ def _textured(
     )
 
 
-def _png(picture: Any) -> bytes:
+def _encoded(picture: Any, options: dict[str, Any]) -> bytes:
     held = io.BytesIO()
-    picture.save(held, "PNG", compress_level=DEFLATE)
+    picture.save(held, **options)
     return held.getvalue()
 
 

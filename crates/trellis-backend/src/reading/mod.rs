@@ -12,6 +12,7 @@ mod ply;
 mod ply_header;
 mod stl;
 mod vox;
+mod vxz;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -71,6 +72,7 @@ pub(crate) fn look(format: Format, source: &mut (impl Read + Seek), size: u64) -
         Format::Obj => obj::look(source),
         Format::Voxels => vox::look(source, size),
         Format::Turntable => mp4::look(source, size),
+        Format::Vxz => vxz::look(source, size),
     }
 }
 

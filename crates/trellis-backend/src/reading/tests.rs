@@ -7,6 +7,8 @@ use trellis_convert::{Bundle, File};
 
 use super::*;
 
+mod vxz;
+
 /// A GLB of this JSON and buffer.
 pub(crate) fn glb(document: &Value, buffer: &[u8]) -> Vec<u8> {
     let mut text = document.to_string().into_bytes();
@@ -175,6 +177,7 @@ fn good() -> Vec<(Format, Vec<u8>)> {
         (Format::Obj, obj("v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n")),
         (Format::Turntable, mp4()),
         (Format::Voxels, vox(&[[1, 2, 3, 255], [0, 0, 0, 1]])),
+        (Format::Vxz, vxz::file(&vxz::header(), &vxz::cubes())),
     ]
 }
 

@@ -82,9 +82,9 @@ async fn a_glb_of_either_model_is_made_again_without_sampling() {
         (
             "trellis2-4b",
             "trellis2",
-            &["--decimation-target", "100000", "--remesh", "false"],
-            "decimation_target",
-            json!(100_000),
+            &["--remesh", "false", "--texture-format", "webp"],
+            "texture_format",
+            json!("webp"),
         ),
     ] {
         let params = json!({"seed": 7, "model": name});
@@ -107,4 +107,65 @@ async fn a_glb_of_either_model_is_made_again_without_sampling() {
         let stages = job["timings"]["stages"].as_array().unwrap();
         assert_eq!(stages[0]["stage"], "decode", "nothing was sampled: {job}");
     }
+}
+
+/// TRELLIS.2's own voxels, and those that are made from its GLB; with another model there are only the latter.
+#[tokio::test(flavor = "multi_thread")]
+async fn voxels_of_trellis_2_come_in_two_formats() {
+    let home = tempfile::tempdir().unwrap();
+    let model = fake::model(home.path(), &json!([]));
+    let mut flags = fake::flags(&model, 1);
+    flags.extend(fake::trellis2(home.path()));
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let server = Server::start(home.path(), &flags);
+    let client = Client::new(&server.address);
+    let params = json!({"seed": 1, "model": "trellis2-4b", "formats": ["vxz", "voxels"]});
+    let id = client.for_trellis(picture::png(64, 90), &params).await;
+    let job = client.finished(&id).await;
+    assert_eq!(job["state"], "succeeded", "{job}");
+    let artifacts = job["artifacts"].as_array().unwrap();
+    let files: Vec<[&Value; 3]> = artifacts
+        .iter()
+        .map(|file| ["name", "format", "media_type"].map(|field| &file[field]))
+        .collect();
+    assert_eq!(
+        json!(files),
+        json!([
+            ["model.vxz", "vxz", "model/x-vxz"],
+            ["model.vox", "voxels", "model/x-vox"],
+        ])
+    );
+    assert!(client.artifact(&id, "model.vxz").await.starts_with(b"VXZ\0"));
+    assert!(client.artifact(&id, "model.vox").await.starts_with(b"VOX "));
+    let note = job["notes"].to_string();
+    assert!(note.contains("has 1024 voxels a side"), "{note}");
+
+    // A job that made none can be exported as one.
+    let params = json!({"seed": 2, "model": "trellis2-4b"});
+    let id = client.for_trellis(picture::png(64, 90), &params).await;
+    client.finished(&id).await;
+    let mut export = trellis(home.path());
+    export.args([
+        "jobs",
+        "export",
+        "--server",
+        &server.address,
+        &id,
+        "--format",
+        "vxz",
+    ]);
+    let output = export.output().unwrap();
+    let problem = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{problem}");
+    assert!(problem.contains("has 1024 voxels a side"), "{problem}");
+    let written = std::fs::read(home.path().join("photo.vxz")).unwrap();
+    assert!(written.starts_with(b"VXZ\0"));
+
+    let params = json!({"model": "trellis-image-large", "formats": ["vxz"]});
+    let (status, refused) = client.submit_for("trellis", picture::png(64, 90), &params).await;
+    assert_eq!(status.as_u16(), 422, "{refused}");
+    assert!(
+        refused.to_string().contains("`vxz` cannot be made here"),
+        "{refused}"
+    );
 }

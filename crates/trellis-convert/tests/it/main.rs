@@ -11,6 +11,8 @@ const LABEL: Label<'static> = Label {
     about: "a preview from the outline, not TRELLIS",
 };
 
+const WEBP: &str = "EXT_texture_webp";
+
 /// A square of two triangles, red at the left and blue at the right, in a node that is moved up by 2.
 fn glb(texture: image::ImageFormat, with_normals: bool) -> Vec<u8> {
     let picture = image::RgbImage::from_fn(16, 8, |x, _| {
@@ -40,7 +42,7 @@ fn glb(texture: image::ImageFormat, with_normals: bool) -> Vec<u8> {
     if with_normals {
         attributes["NORMAL"] = json!(1);
     }
-    let document = json!({
+    let mut document = json!({
         "asset": { "version": "2.0" },
         "scene": 0,
         "scenes": [{ "nodes": [0] }],
@@ -64,6 +66,12 @@ fn glb(texture: image::ImageFormat, with_normals: bool) -> Vec<u8> {
         ],
         "buffers": [{ "byteLength": buffer.len() }],
     });
+    if texture == image::ImageFormat::WebP {
+        for key in ["extensionsUsed", "extensionsRequired"] {
+            document[key] = json!([WEBP]);
+        }
+        document["textures"] = json!([{ "extensions": { WEBP: { "source": 0 } } }]);
+    }
     packed(&document, &buffer)
 }
 
@@ -118,7 +126,11 @@ fn read(bundle: &Bundle) -> (tobj::Model, tobj::Material, image::RgbImage) {
 
 #[test]
 fn another_reader_finds_the_same_mesh_material_and_texture() {
-    for format in [image::ImageFormat::Png, image::ImageFormat::Jpeg] {
+    for format in [
+        image::ImageFormat::Png,
+        image::ImageFormat::Jpeg,
+        image::ImageFormat::WebP,
+    ] {
         for with_normals in [true, false] {
             let bundle = obj(&glb(format, with_normals), LABEL).unwrap();
             let (model, material, texture) = read(&bundle);
@@ -204,6 +216,22 @@ fn a_damaged_glb_is_an_error() {
         let _ = obj(&whole[..length], LABEL).unwrap_err();
         let _ = voxels(&whole[..length], 16, LABEL).unwrap_err();
         let _ = mesh(&whole[..length]).unwrap_err();
+    }
+}
+
+#[test]
+fn a_texture_without_a_picture_is_an_error() {
+    let whole = glb(image::ImageFormat::WebP, true);
+    let text = u32::from_le_bytes(whole[12..16].try_into().expect("four bytes")) as usize;
+    let mut document: serde_json::Value = serde_json::from_slice(&whole[20..20 + text]).expect("its JSON");
+    let buffer = &whole[28 + text..];
+    for extension in [json!({}), json!({ WEBP: {} }), json!({ WEBP: { "source": 9 } })] {
+        document["textures"] = json!([{ "extensions": extension }]);
+        let converted = obj(&packed(&document, buffer), LABEL);
+        assert!(
+            matches!(converted, Err(ConvertError::Missing { what: "a texture" })),
+            "{converted:?}"
+        );
     }
 }
 

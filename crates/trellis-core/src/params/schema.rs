@@ -10,7 +10,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::parameter::{Given, Kind, Parameter};
 use super::quality::Quality;
-use super::{Model, MultiImageAlgorithm, ParameterName, Params, ParamsPatch};
+use super::{Model, MultiImageAlgorithm, ParameterName, Params, ParamsPatch, TextureFormat};
 use crate::Format;
 
 impl PartialSchema for Params {
@@ -62,6 +62,10 @@ fn named(schemas: &mut Vec<(String, RefOr<Schema>)>) {
         MultiImageAlgorithm::schema(),
     ));
     schemas.push((<Quality as ToSchema>::name().into_owned(), Quality::schema()));
+    schemas.push((
+        <TextureFormat as ToSchema>::name().into_owned(),
+        TextureFormat::schema(),
+    ));
     for model in Model::ALL {
         schemas.push((model.schema_name().to_owned(), of_model(model)));
     }

@@ -3,10 +3,48 @@
 //!
 //! Source of names, ranges and defaults: TRELLIS.2's `app.py` and the `pipeline.json` of the model.
 
+use serde::{Deserialize, Serialize};
+
 use super::MultiImageAlgorithm;
-use super::parameter::Kind;
+use super::parameter::{FromGiven, Given, Kind};
 use super::quality::Quality;
 use super::table::parameters;
+use crate::named;
+
+named! {
+    /// How a GLB holds its textures. `png` loses nothing, and every viewer reads it. `webp` is several times smaller; a viewer
+    /// needs glTF's extension `EXT_texture_webp` for it.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+    #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+    pub enum TextureFormat: "a texture format" {
+        /// PNG.
+        #[default]
+        Png = "png",
+        /// WebP.
+        Webp = "webp",
+    }
+}
+
+impl TextureFormat {
+    const KIND: Kind = Kind::Choice {
+        names: &[Self::Png.name(), Self::Webp.name()],
+        default: Some(Self::Png.name()),
+        schema: Some("TextureFormat"),
+    };
+}
+
+impl From<TextureFormat> for Given {
+    fn from(value: TextureFormat) -> Self {
+        Self::Name(value.name())
+    }
+}
+
+impl FromGiven for TextureFormat {
+    fn from_given(given: Given) -> Option<Self> {
+        let Given::Name(name) = given else { return None };
+        name.parse().ok()
+    }
+}
 
 impl Trellis2 {
     /// Enough to reach every kernel, and soon over.
@@ -58,7 +96,7 @@ parameters! {
         max_num_tokens: u32 = Kind::whole(1, 1_000_000, 49_152);
         /// How several pictures are combined
         multiimage_algo: MultiImageAlgorithm = MultiImageAlgorithm::KIND;
-        /// How the flows are guided and a textured GLB is made: `exact` by TRELLIS.2's own code, `balanced` and `draft` by ours, which is faster
+        /// How guidance runs and how a textured GLB is made: `exact` by TRELLIS.2's own code, `balanced` and `draft` by ours, which is faster
         #[serde(default = "Quality::unnamed")]
         quality: Quality = Kind::Choice {
             names: &[Quality::Draft.name(), Quality::Balanced.name(), Quality::Exact.name()],
@@ -71,5 +109,8 @@ parameters! {
         remesh: bool = Kind::Flag { default: true };
         /// Side of the texture in pixels
         texture_size: u32 = Kind::steps(1024, 4096, 1024, 2048);
+        /// How a GLB holds its textures: `png` for every viewer, `webp` several times smaller
+        #[serde(default)]
+        texture_format: TextureFormat = TextureFormat::KIND;
     }
 }

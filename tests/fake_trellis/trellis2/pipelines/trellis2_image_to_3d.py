@@ -10,6 +10,7 @@ from trellis import script
 from trellis.arrays import table
 from trellis.pipelines.samplers import FlowEulerGuidanceIntervalSampler
 
+from .. import models
 from ..modules import image_feature_extractor
 from ..modules.sparse import SparseTensor
 from ..representations import Mesh
@@ -21,6 +22,8 @@ SAMPLERS = {
     "shape_slat_sampler": "structured_latent",
     "tex_slat_sampler": "texture_latent",
 }
+# The voxels of every result, in two of the cubes that a voxel file has.
+PLACES = [[1, 2, 3], [1, 2, 300], [0, 2, 3]]
 
 
 class Trellis2ImageTo3DPipeline(Pipeline):
@@ -48,7 +51,14 @@ class Trellis2ImageTo3DPipeline(Pipeline):
         pipeline.image_cond_model = getattr(image_feature_extractor, encoder["name"])(**encoder["args"])
         pipeline.rembg_model = getattr(rembg, remover["name"])(**remover["args"])
         pipeline.low_vram = True
-        pipeline.pbr_attr_layout = {"base_color": slice(0, 3)}
+        pipeline.pbr_attr_layout = {
+            "base_color": slice(0, 3),
+            "metallic": slice(3, 4),
+            "roughness": slice(4, 5),
+            "alpha": slice(5, 6),
+        }
+        pipeline.tex_slat_sampler_params = {}
+        pipeline.shape_slat_normalization = pipeline.tex_slat_normalization = {"mean": [0.0], "std": [1.0]}
         return pipeline
 
     def get_cond(self, images: list[Any], resolution: int) -> dict[str, Any]:
@@ -61,7 +71,9 @@ class Trellis2ImageTo3DPipeline(Pipeline):
         self, cond: dict[str, Any], resolution: int, num_samples: int, sampler_params: dict[str, Any]
     ) -> Any:
         model = self.models["sparse_structure_flow_model"]
-        return self.sparse_structure_sampler.sample(model, table([[random.random()]]), **cond, **sampler_params).samples
+        return self.sparse_structure_sampler.sample(
+            model, table([[random.random()]]), **cond, **sampler_params
+        ).samples
 
     def sample_shape_slat(self, cond: dict[str, Any], model: Any, coords: Any, params: dict[str, Any]) -> Any:
         self.shape_slat_sampler.sample(model, coords, **cond, **params)
@@ -93,12 +105,21 @@ class Trellis2ImageTo3DPipeline(Pipeline):
         height = 1.0 + slat.feats.tolist()[0][0]
         corners = [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, height]]
         faces = [[0, 2, 1], [0, 1, 3], [1, 2, 3], [0, 3, 2]]
-        return [Mesh(table(corners), table([] if script.empty else faces))], []
+        mesh = models.flexible_dual_grid_to_mesh(
+            table(PLACES),
+            table([[0.5, 1.25, height - 1.0]] * len(PLACES)),
+            table([[True, False, True]] * len(PLACES)),
+            table(corners),
+            table([] if script.empty else faces),
+        )
+        return [mesh], []
 
     def decode_tex_slat(self, slat: Any, subs: list[Any]) -> list[Any]:
         self._levels("tex_slat_decoder")
-        places = table([[0, 1, 2, 3]])
-        return [SimpleNamespace(coords=places, feats=slat.feats, shape=(1, 6), spatial_shape=(8, 8, 8))]
+        [colour] = slat.feats.tolist()[0]
+        held = table([[colour, 0.25, 2.0, 0.0, 0.5, 1.0]] * len(PLACES))
+        places = table([[0, *place] for place in PLACES])
+        return [SimpleNamespace(coords=places, feats=held, shape=(1, 6), spatial_shape=(8, 8, 8))]
 
     def _levels(self, name: str) -> None:
         for level in self.models[name].blocks:

@@ -43,6 +43,10 @@ def no_grad() -> Iterator[None]:
     yield
 
 
+def equal(one: Any, other: Any) -> bool:
+    return bool(one.tolist() == other.tolist())
+
+
 def initial_seed() -> int:
     return _seed
 

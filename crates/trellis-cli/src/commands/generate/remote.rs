@@ -64,9 +64,11 @@ impl Remote {
     ) -> Result<Asset, CliError> {
         let submission = Submission {
             pictures: &order.pictures,
+            mesh: order.mesh.as_ref(),
             name: order.name.as_ref(),
             params: &order.patch,
             backend: self.backend,
+            priority: order.of_server.priority,
             no_cache: order.of_server.anew,
         };
         let waiting = |problem: &ServerProblem| show.note(&format!("{}, waiting", problem.message));

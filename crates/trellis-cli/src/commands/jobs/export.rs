@@ -6,11 +6,11 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::Content;
 use trellis_client::{Client, Export};
-use trellis_core::{Artifact, Format, Job, JobId, JobState, file_size};
+use trellis_core::{Artifact, Format, Job, JobId, JobState, Priority, TextureFormat, file_size};
 
 use crate::commands::generate::asset::interrupted;
-use crate::commands::generate::format_named;
 use crate::commands::generate::write::{Written, unwritable, write};
+use crate::commands::generate::{format_named, priority_help};
 use crate::commands::reach::ReachArgs;
 use crate::commands::{Context, print, print_json};
 use crate::error::CliError;
@@ -28,14 +28,17 @@ Exit codes: 0 done, 1 refused or failed, 2 could not start.")]
 pub(crate) struct ExportArgs {
     /// The earlier job's id
     job: JobId,
-    /// Which file: obj, voxels, stl or ply from the GLB; glb, gaussian_ply or turntable from what TRELLIS sampled for the
-    /// job, while the server keeps that
+    /// Which file: obj, voxels, stl or ply from the GLB; glb, gaussian_ply, turntable or vxz from what TRELLIS sampled for
+    /// the job, while the server keeps that
     #[arg(long, value_name = "FORMAT", value_parser = format_named)]
     format: Format,
     /// Side of the texture in pixels: 512, 1024, 1536 or 2048, for trellis2-4b 1024, 2048, 3072 or 4096; made from what was
     /// sampled; default: as in the job
     #[arg(long, value_name = "PIXELS")]
     texture_size: Option<u32>,
+    /// How a GLB holds its textures, png or webp, for trellis2-4b; made from what was sampled; default: as in the job
+    #[arg(long, value_name = "FORMAT")]
+    texture_format: Option<TextureFormat>,
     /// Share of the triangles to remove, 0 to 0.98, for trellis-image-large; made from what was sampled; default: as in the
     /// job
     #[arg(long, value_name = "SHARE")]
@@ -56,6 +59,8 @@ pub(crate) struct ExportArgs {
     /// For an STL: the longest side in millimetres, 1 to 10000; default: 100
     #[arg(long, value_name = "MM")]
     stl_size_mm: Option<f64>,
+    #[arg(long, value_name = "NAME", help = priority_help())]
+    priority: Option<Priority>,
     /// Where to write it; default: here, under the job's name
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -72,12 +77,14 @@ pub(super) fn run(args: ExportArgs, context: &Context<'_>) -> Result<Exit, CliEr
     let wish = Export {
         format: args.format,
         texture_size: args.texture_size,
+        texture_format: args.texture_format,
         mesh_simplify: args.mesh_simplify,
         decimation_target: args.decimation_target,
         remesh: args.remesh,
         texture: args.texture,
         voxel_resolution: args.voxel_resolution,
         stl_size_mm: args.stl_size_mm,
+        priority: args.priority,
     };
     block_on(async {
         let stopping =
