@@ -84,14 +84,26 @@ export function provenance(job) {
 const quoted = (text) => (/^[\w./:@=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
 
 /** @param {Job} job */
+const picturesOf = (job) => job.inputs.filter(({ triangles }) => !triangles);
+
+/** @param {Job} job */
 const pictureFiles = (job) =>
-  job.inputs.map((input, index) => `${input.name ?? "picture"}${job.inputs.length > 1 ? `-${index + 1}` : ""}.${input.format === "jpeg" ? "jpg" : input.format}`);
+  picturesOf(job).map((input, index, all) => `${input.name ?? "picture"}${all.length > 1 ? `-${index + 1}` : ""}.${input.format === "jpeg" ? "jpg" : input.format}`);
+
+/** The mesh to be textured, where there is one. @param {Job} job */
+function meshFile(job) {
+  const mesh = job.inputs.find(({ triangles }) => triangles);
+  return mesh && `mesh.${mesh.format}`;
+}
 
 /** What may be otherwise where a model is decoded once more. */
 export const OTHERWISE = ["texture", "texture_size", "texture_format", "mesh_simplify", "decimation_target", "remesh"];
 
+/** From the least urgent one. @type {string[]} */
+export const PRIORITIES = ["low", "normal", "high"];
+
 /** What was asked of an export. @param {Job} job */
-export function exportOf({ params, source }) {
+export function exportOf({ params, source, priority }) {
   const { formats } = params;
   return {
     ...(formats.length > 1 ? { formats } : { format: formats[0] }),
@@ -99,6 +111,7 @@ export function exportOf({ params, source }) {
     ...(source?.decoder && Object.fromEntries(OTHERWISE.filter((name) => name in params).map((name) => [name, params[name]]))),
     ...(formats.includes("voxels") && { voxel_resolution: params.voxel_resolution }),
     ...(formats.includes("stl") && { stl_size_mm: params.stl_size_mm }),
+    ...(priority !== "normal" && { priority }),
   };
 }
 
@@ -111,8 +124,10 @@ export function curlLine(job) {
   if (job.source) {
     return `curl --fail-with-body --json ${quoted(JSON.stringify(exportOf(job)))} ${quoted(`${address}/${job.source.job}/exports`)}`;
   }
-  const pictures = pictureFiles(job).map((file) => `-F ${quoted(`image=@${file}`)}`).join(" ");
-  return `curl --fail-with-body ${pictures} -F ${quoted(`params=${JSON.stringify(job.params)}`)} -F backend=${job.backend} ${quoted(address)}`;
+  const mesh = meshFile(job);
+  const pictures = [...pictureFiles(job).map((file) => `image=@${file}`), ...(mesh ? [`mesh=@${mesh}`] : [])].map((file) => `-F ${quoted(file)}`).join(" ");
+  const urgency = job.priority === "normal" ? "" : ` -F priority=${job.priority}`;
+  return `curl --fail-with-body ${pictures} -F ${quoted(`params=${JSON.stringify(job.params)}`)} -F backend=${job.backend}${urgency} ${quoted(address)}`;
 }
 
 /**
@@ -135,7 +150,10 @@ export function generateLine(job, models) {
     .filter(({ name, initial }) => name !== "formats" && name in job.params && String(job.params[name]) !== String(initial))
     .map(({ name }) => `--${name.replaceAll("_", "-")} ${quoted(String(job.params[name]))}`);
   if (model !== usual) flags.unshift(`--model-name ${model}`);
-  if (job.inputs.length > 1) flags.push("--multiview");
+  if (job.priority !== "normal") flags.push(`--priority ${job.priority}`);
+  if (picturesOf(job).length > 1) flags.push("--multiview");
+  const mesh = meshFile(job);
+  if (mesh) flags.push(`--texture-mesh ${mesh}`);
   return ["trellis generate", ...pictureFiles(job).map(quoted), "-o model.glb", `--format ${job.params.formats.join(",")}`,
     ...flags, `--backend ${job.backend}`, `--server ${quoted(server())}`].join(" ");
 }

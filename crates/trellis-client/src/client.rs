@@ -9,8 +9,8 @@ use reqwest::redirect::Policy;
 use reqwest::{ClientBuilder, RequestBuilder, Response, StatusCode, Url};
 use serde::{Deserialize, Serialize};
 use trellis_core::{
-    AskedBackend, AssetName, Format, Job, JobId, JobState, ParamsPatch, Secret, TextureFormat, WorkerCommand,
-    WorkerStatus, plain_line,
+    AskedBackend, AssetName, Format, Job, JobId, JobState, ParamsPatch, Priority, Secret, TextureFormat,
+    WorkerCommand, WorkerStatus, plain_line,
 };
 
 use crate::answer::{bytes, json, problem, server};
@@ -29,12 +29,16 @@ const READ_TIMEOUT: Duration = Duration::from_secs(60);
 pub struct Submission<'a> {
     /// The encoded pictures, at least one; several are views of one object.
     pub pictures: &'a [Bytes],
+    /// The encoded mesh that is to be textured as they show it.
+    pub mesh: Option<&'a Bytes>,
     /// What the object is called inside its files.
     pub name: Option<&'a AssetName>,
     /// What is asked for.
     pub params: &'a ParamsPatch,
     /// Which backend is to work.
     pub backend: AskedBackend,
+    /// How urgent it is among the jobs of the same key.
+    pub priority: Priority,
     /// Whether the server must work even where it has the result of an earlier job.
     pub no_cache: bool,
 }
@@ -68,6 +72,9 @@ pub struct Export {
     /// Of an STL: the longest side in millimetres.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stl_size_mm: Option<f64>,
+    /// How urgent it is among the jobs of the same key; absent: normal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<Priority>,
 }
 
 /// What a server says of itself (`GET /v1/version`), as far as clients use it.
@@ -159,6 +166,10 @@ impl Client {
         let mut form = form
             .text("params", params)
             .text("backend", submission.backend.name());
+        // Servers of earlier versions refuse what they do not know.
+        if submission.priority != Priority::Normal {
+            form = form.text("priority", submission.priority.name());
+        }
         for (index, picture) in submission.pictures.iter().enumerate() {
             let part = Part::stream_with_length(picture.clone(), picture.len() as u64);
             // The server names the object after the first. An ending is taken off, whichever it is.
@@ -168,6 +179,10 @@ impl Client {
                 _ => part.file_name(format!("picture-{index}")),
             };
             form = form.part("image", part);
+        }
+        if let Some(mesh) = submission.mesh {
+            let part = Part::stream_with_length(mesh.clone(), mesh.len() as u64);
+            form = form.part("mesh", part.file_name("mesh"));
         }
         let mut call = self.http.post(self.url("jobs")).header("Idempotency-Key", key);
         if submission.no_cache {

@@ -20,6 +20,7 @@ mod name;
 mod named;
 mod params;
 mod plain_words;
+mod priority;
 mod provenance;
 mod secret;
 mod sha256;
@@ -44,7 +45,7 @@ pub use generate_error::GenerateError;
 pub use gpu::{Capability, DRIVER_FOLDERS, Gpu, GpuProcess, InvalidCapability};
 pub use gpu_need::GpuNeed;
 pub use id::{InvalidJobId, JobId};
-pub use input::{Input, PictureFormat};
+pub use input::{Input, InputFile, MeshFormat, MeshInput, PictureFormat, PictureInput};
 pub use job::{AskedBackend, BackendChoice, Demand, Job, LatentsFile, Source, Transition};
 pub use name::AssetName;
 pub use named::UnknownName;
@@ -53,6 +54,7 @@ pub use params::{
     Params, ParamsPatch, Quality, TextureFormat, Trellis2, TrellisImageLarge,
 };
 pub use plain_words::plain_words;
+pub use priority::Priority;
 pub use provenance::{GpuUsed, Installation, Pin, Provenance, PythonEnv, Schema, ServerBuild, UnknownSchema};
 pub use secret::Secret;
 pub use sha256::{InvalidSha256, Sha256, Sha256Hasher};

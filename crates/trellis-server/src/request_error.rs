@@ -126,6 +126,9 @@ pub(crate) enum RequestError {
     /// A picture in a JSON body that is not a data URI.
     #[error("`images[{index}]` is not a data URI: {source}")]
     InvalidDataUri { index: usize, source: DataUriError },
+    /// The mesh in a JSON body that is not a data URI.
+    #[error("`mesh` is not a data URI: {source}")]
+    InvalidMeshUri { source: DataUriError },
     /// The job has no such file.
     #[error("the job `{job}` has no artifact `{name}`")]
     ArtifactNotFound { job: JobId, name: String },
@@ -190,7 +193,7 @@ impl RequestError {
             Self::PictureIsText { .. } => "picture_is_text",
             Self::UnknownFormat { .. } => "unknown_format",
             Self::InvalidBackend(_) => "invalid_backend",
-            Self::InvalidDataUri { .. } => "invalid_data_uri",
+            Self::InvalidDataUri { .. } | Self::InvalidMeshUri { .. } => "invalid_data_uri",
             Self::ArtifactNotFound { .. } => "artifact_not_found",
             Self::StatementNotFound { .. } => "statement_not_found",
             Self::InputNotFound { .. } => "input_not_found",
@@ -269,7 +272,7 @@ impl RequestError {
                 "send only what the schema in `/openapi.json` names, each once and without padding"
             }
             Self::InvalidPart { .. } => {
-                "send `image` once or more, `params`, `backend` and `webhook` at most once; parameters go into `params` as JSON: `-F 'params={\"seed\": 7}'`"
+                "send `image` once or more, `params`, `backend`, `priority` and `webhook` at most once; parameters go into `params` as JSON: `-F 'params={\"seed\": 7}'`"
             }
             Self::PictureIsText { .. } => {
                 "to send a file with curl, put `@` before its name: `-F image=@photo.png`"
@@ -278,6 +281,9 @@ impl RequestError {
             Self::InvalidBackend(_) => "use `auto` or a backend that `GET /v1/version` lists",
             Self::InvalidDataUri { .. } => {
                 "write each picture as `data:image/png;base64,` followed by its base64"
+            }
+            Self::InvalidMeshUri { .. } => {
+                "write the mesh as `data:model/gltf-binary;base64,` followed by its base64"
             }
             Self::ArtifactNotFound { .. } => "use a name from the job's `artifacts`",
             Self::StatementNotFound { .. } => {
@@ -334,7 +340,8 @@ impl RequestError {
             | Self::PictureIsText { .. }
             | Self::UnknownFormat { .. }
             | Self::InvalidBackend(_)
-            | Self::InvalidDataUri { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            | Self::InvalidDataUri { .. }
+            | Self::InvalidMeshUri { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::TooManyConnections => StatusCode::SERVICE_UNAVAILABLE,
         }

@@ -22,11 +22,11 @@ from ..checkpoints import checkpoint, load_strictly, read_arguments, replaced
 from ..deferred import defer, is_imported
 from ..failures import WorkerError
 from ..family import Report, Run, Save, own_params
-from ..hooks import counted, restored
+from ..hooks import counted, restored, told
 from ..plausible import refuse_implausible
 from ..protocol import Format, Kind, Params, Stage
 from ..quality import Quality
-from ..stages import Stages
+from . import trellis2_texturing as texturing
 from .trellis2_files import Exports
 from .trellis2_latents import Sampled
 from .trellis2_ovoxel import DualGrid, taking_grids
@@ -114,7 +114,8 @@ class Trellis2:
         names = [name for name in known if name in arguments["models"]]
         checkpoints = {name: checkpoint(folder, local(arguments["models"][name])) for name in names}
         encoder = _encoder(folder, arguments)
-        total = len(names) + 1
+        shape_encoder = texturing.encoder_name(folder, arguments["models"])
+        total = len(names) + 1 + (shape_encoder is not None)
         report("trellis2", 0, total)
 
         def from_pretrained(_path: str, *_config: Any) -> Any:
@@ -134,6 +135,9 @@ class Trellis2:
             _strict_encoder(features),
         ):
             pipeline = pipelines.Trellis2ImageTo3DPipeline.from_pretrained(str(folder))
+        if shape_encoder is not None:
+            report(texturing.ENCODER, total - 1, total)
+            texturing.attach(pipeline, texturing.load_encoder(models, folder, shape_encoder))
         pipeline.models[IMAGE_ENCODER] = pipeline.image_cond_model
         if quality.ours:
             # Compiled while models are loaded, not in the first job.
@@ -156,10 +160,14 @@ class Trellis2:
         del pipeline
         return cutout.on_black(picture, remove_background)
 
-    def sample(self, run: Run, pictures: list[Any]) -> Decoded:
-        """The decoded mesh, with its voxels where a format shows colours."""
+    def sample(self, run: Run, pictures: list[Any]) -> Decoded | texturing.Textured:
+        """The decoded mesh, with its voxels where a format shows colours; or a given mesh and its voxels."""
         own, pipeline, stages = own_params(Own, run.params), run.pipeline, run.stages
         torch = importlib.import_module("torch")
+        if run.mesh is not None:
+            with _listening(run, own), torch.no_grad():
+                torch.manual_seed(run.params.seed)
+                return texturing.textured(run, own, pictures)
         cascaded = own.resolution > CASCADED_FROM
         textured = shows_colours(run.params)
         asked = {name: own.of_sampler(prefix) for name, (prefix, _) in SAMPLERS.items()}
@@ -205,11 +213,17 @@ class Trellis2:
         return ["nvdiffrast"] if drawn and is_imported("nvdiffrast.torch") else []
 
     @contextmanager
-    def exporting(self, run: Run, decoded: Decoded) -> Iterator[Callable[[Format], Save]]:
-        yield Exports(run, decoded.mesh, decoded.grid, own_params(Own, run.params)).prepare
+    def exporting(self, run: Run, decoded: Any) -> Iterator[Callable[[Format], Save]]:
+        own = own_params(Own, run.params)
+        if isinstance(decoded, texturing.Textured):
+            yield texturing.Files(run, decoded, own).prepare
+        else:
+            yield Exports(run, decoded.mesh, decoded.grid, own).prepare
 
     def notes(self, params: Params, decoded: Any) -> list[str]:
         own = own_params(Own, params)
+        if isinstance(decoded, texturing.Textured):
+            return decoded.notes
         notes = []
         resolution = decoded.sampled.resolution
         if resolution != own.resolution:
@@ -342,7 +356,7 @@ def _decoded(run: Run, shape: Any, texture: Any, resolution: int) -> tuple[Any, 
     # The last level of a decoder may have no blocks.
     levels = [level for name in names for level in pipeline.models[name].blocks if len(level)]
     stages.enter(Stage.DECODE, len(levels))
-    with _told(levels, stages):
+    with told(levels, stages):
         with ExitStack() as undo:
             grids: list[DualGrid] = []
             if Format.VXZ in run.params.formats:
@@ -365,15 +379,6 @@ def _decoded(run: Run, shape: Any, texture: Any, resolution: int) -> tuple[Any, 
         layout=pipeline.pbr_attr_layout,
     )
     return mesh, grids[0] if grids else None
-
-
-@contextmanager
-def _told(levels: list[Any], stages: Stages) -> Iterator[None]:
-    """Tells of each of these levels of blocks, and lets a cancelled job go between two."""
-    with ExitStack() as undo:
-        for level in levels:
-            undo.callback(level[-1].register_forward_hook(lambda *_call: stages.step()).remove)
-        yield
 
 
 def _with_our_ways(pipeline: Any) -> None:

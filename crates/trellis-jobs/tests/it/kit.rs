@@ -8,7 +8,7 @@ use bytes::Bytes;
 use image::{ImageFormat, RgbImage};
 use tempfile::TempDir;
 use trellis_core::{
-    AssetName, BackendChoice, Demand, Failure, FailureKind, Format, Model, ParamsPatch, Sha256,
+    AssetName, BackendChoice, Demand, Failure, FailureKind, Format, Model, ParamsPatch, Priority, Sha256,
 };
 pub(crate) use trellis_jobs::conformance::kit::*;
 use trellis_jobs::conformance::{BlobFixture, Fixture};
@@ -32,6 +32,7 @@ pub(crate) struct Submission {
     pub(crate) name: Option<AssetName>,
     pub(crate) patch: ParamsPatch,
     pub(crate) backend: BackendChoice,
+    pub(crate) priority: Priority,
     pub(crate) webhook: Option<Webhook>,
 }
 
@@ -45,6 +46,7 @@ pub(crate) async fn submit(
         name,
         patch: params,
         backend,
+        priority,
         webhook,
     } = submission;
     let mut intake = jobs.intake();
@@ -54,6 +56,7 @@ pub(crate) async fn submit(
     let asked = Asked {
         params,
         backend,
+        priority,
         webhook,
     };
     jobs.submit(intake, asked, terms).await
@@ -144,6 +147,14 @@ impl Makers for OneMaker {
             ));
         }
         Ok(Some(self.0.to_owned()).filter(|name| !name.is_empty()))
+    }
+
+    fn textures_meshes(&self, demand: Demand) -> Result<(), Failure> {
+        assert_eq!(demand.to_string(), "trellis/trellis2-4b");
+        if self.0 == "no textures" {
+            return Err(Failure::new(FailureKind::Unsupported, "the encoder is missing"));
+        }
+        Ok(())
     }
 
     fn decodes(&self, _: Model, decoder: Sha256) -> bool {

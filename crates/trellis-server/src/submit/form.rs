@@ -4,7 +4,7 @@ use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{FromRequest as _, Multipart, Request};
 use axum::http::{StatusCode, header};
 use bytes::{Bytes, BytesMut};
-use trellis_core::{AskedBackend, AssetName, ParamsPatch, UnknownName, WebhookEvent};
+use trellis_core::{AskedBackend, AssetName, ParamsPatch, Priority, UnknownName, WebhookEvent};
 use trellis_jobs::{Asked, Intake};
 
 use super::fields::{MOST_JSON_BYTES, fields, known_formats, named, parameter_meant, webhook};
@@ -21,12 +21,19 @@ pub(crate) struct SubmissionForm {
     /// of the first, without its ending, names the object inside the files that are made.
     #[schema(min_items = 1, value_type = Vec<PictureFile>)]
     image: Vec<String>,
+    /// A mesh to texture as the pictures show it, GLB, OBJ or PLY with Y up. It keeps its triangles, size and place. Only
+    /// `trellis2-4b` does this.
+    #[schema(value_type = Option<MeshFile>, nullable = false)]
+    mesh: Option<String>,
     /// What is asked, as JSON; what is absent takes its default.
     #[serde(default)]
     params: ParamsPatch,
     /// Which backend; absent: `auto`.
     #[serde(default)]
     backend: AskedBackend,
+    /// Priority among the jobs of the same API key; absent: `normal`.
+    #[serde(default)]
+    priority: Priority,
     /// The address that is told of the job, by `POST` and signed.
     #[schema(max_length = 2048, nullable = false)]
     webhook: Option<String>,
@@ -50,6 +57,12 @@ pub(crate) struct PictureForm {
 #[schema(value_type = String, format = Binary)]
 #[expect(dead_code, reason = "describes a part of a form in the contract")]
 pub(crate) struct PictureFile(String);
+
+/// A mesh's bytes.
+#[derive(utoipa::ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "describes a part of a form in the contract")]
+pub(crate) struct MeshFile(String);
 
 /// Where parameters are, in errors.
 const PARAMS: &str = "the part `params`";
@@ -140,6 +153,25 @@ impl Part<'_> {
         }
         Ok(intake.take(picture).await?)
     }
+
+    /// The same of the mesh.
+    async fn mesh(mut self, intake: &mut Intake) -> Result<(), Problem> {
+        let is_file = self.field.file_name().is_some();
+        let mut mesh = intake.mesh().await?;
+        if !is_file {
+            let beginning = self.beginning(LONGEST_NAME).await?;
+            if name_in(&beginning).is_some() {
+                let problem = "text, and not a file; curl sends a file with `-F mesh=@chair.glb`".to_owned();
+                let name = self.name();
+                return Err(RequestError::InvalidPart { name, problem }.into());
+            }
+            mesh.write(beginning).await?;
+        }
+        while let Some(chunk) = self.chunk().await? {
+            mesh.write(chunk).await?;
+        }
+        Ok(intake.take_mesh(mesh).await?)
+    }
 }
 
 /// What is wrong with a form of which a part could not be read.
@@ -153,17 +185,22 @@ pub(crate) fn broken(error: &MultipartError, limit_bytes: usize) -> RequestError
 /// Reads a form part by part; what cannot be used is refused before the rest is sent.
 pub(super) async fn read(state: &AppState, request: Request, intake: &mut Intake) -> Result<Asked, Problem> {
     let mut form = Form::open(request, state.limits.body_bytes).await?;
-    let (mut params, mut backend) = (None, None);
+    let (mut params, mut backend, mut priority) = (None, None, None);
     let (mut url, mut events) = (None, None::<Vec<WebhookEvent>>);
     while let Some(part) = form.next().await? {
         let name = part.name();
         match name.as_str() {
             "image" => part.picture(intake).await?,
+            "mesh" => part.mesh(intake).await?,
             "params" => once(&mut params, name, params_of(state, &part.text().await?)?)?,
             "backend" => once(&mut backend, name, backend_named(&part.text().await?)?)?,
+            "priority" => {
+                let asked = priority_named(&name, &part.text().await?)?;
+                once(&mut priority, name, asked)?;
+            }
             "webhook" => once(&mut url, name, text_of(&part.text().await?))?,
             "webhook_events" => {
-                let event = event_named(name, &part.text().await?)?;
+                let event = event_named(&name, &part.text().await?)?;
                 let events = events.get_or_insert_default();
                 // Each is known, so more are repetitions.
                 if !events.contains(&event) {
@@ -182,6 +219,7 @@ pub(super) async fn read(state: &AppState, request: Request, intake: &mut Intake
     Ok(Asked {
         params: params.unwrap_or_else(ParamsPatch::default),
         backend: backend.unwrap_or_default().into(),
+        priority: priority.unwrap_or_default(),
         webhook: webhook(state, url.as_deref(), events)?,
     })
 }
@@ -226,15 +264,18 @@ fn refuse_without_boundary(request: &Request) -> Result<(), RequestError> {
 /// Refuses the beginning of a part that is no file and may be a file's name. Who forgets the `@` of curl sends the
 /// picture's name instead of it.
 fn refuse_name(beginning: &[u8]) -> Result<(), RequestError> {
-    let text = std::str::from_utf8(beginning).ok().map(str::trim);
-    let name = text
-        .filter(|text| !text.is_empty() && text.len() <= LONGEST_NAME && !text.chars().any(char::is_control));
-    match name {
+    match name_in(beginning) {
         None => Ok(()),
         Some(name) => Err(RequestError::PictureIsText {
             text: name.chars().take(100).collect(),
         }),
     }
+}
+
+/// What may be a file's name in place of the file.
+fn name_in(beginning: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(beginning).ok().map(str::trim);
+    text.filter(|text| !text.is_empty() && text.len() <= LONGEST_NAME && !text.chars().any(char::is_control))
 }
 
 /// Parameters are often sent as parts of their own.
@@ -269,13 +310,19 @@ fn backend_named(content: &[u8]) -> Result<AskedBackend, RequestError> {
     Ok(text_of(content).parse()?)
 }
 
-fn event_named(name: String, content: &[u8]) -> Result<WebhookEvent, RequestError> {
-    text_of(content)
-        .parse()
-        .map_err(|error: UnknownName| RequestError::InvalidPart {
-            name,
-            problem: format!("wrong: {error}"),
-        })
+fn priority_named(name: &str, content: &[u8]) -> Result<Priority, RequestError> {
+    text_of(content).parse().map_err(|error| wrong(name, &error))
+}
+
+fn event_named(name: &str, content: &[u8]) -> Result<WebhookEvent, RequestError> {
+    text_of(content).parse().map_err(|error| wrong(name, &error))
+}
+
+fn wrong(name: &str, error: &UnknownName) -> RequestError {
+    RequestError::InvalidPart {
+        name: name.to_owned(),
+        problem: format!("wrong: {error}"),
+    }
 }
 
 fn text_of(content: &[u8]) -> String {
