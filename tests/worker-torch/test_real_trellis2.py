@@ -318,6 +318,22 @@ class RealTrellis2(unittest.TestCase):
             self.in_our_way(flow, noise, model, concat_cond=beside)
         self.assertEqual(made, [2, 2])
 
+    def test_what_cannot_be_recorded_is_tried_once(self) -> None:
+        model, noise, beside = self.latent()
+        tried = []
+
+        def fails(_work: Any) -> Any:
+            tried.append(1)
+            raise torch.OutOfMemoryError("too little")
+
+        flow = token_flow.TokenFlow(model, trellis2._attention, lambda steps: graphs.Graphs(steps, fails))
+        with self.assertLogs("trellis_worker.graphs", "WARNING"):
+            for _ in range(2):
+                ours, _ = self.in_our_way(flow, noise, model, concat_cond=beside)
+        theirs, _ = self.in_our_way(None, noise, model, concat_cond=beside)
+        self.assertLess(float((theirs - ours).abs().max()), 1e-4 * float(theirs.abs().max()))
+        self.assertEqual(len(tried), 1)
+
     def test_a_flow_of_another_form_is_left_to_trellis2(self) -> None:
         model, noise, beside = self.latent()
         self.assertFalse(token_flow.fits(self.latent(pe_mode="ape")[0]))

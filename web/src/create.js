@@ -59,7 +59,7 @@ export async function create(main, gone, id) {
     go.disabled = true;
     go.textContent = "Sending…";
     try {
-      const job = await submit(pictures.map(({ file }) => file), panel.values(), panel.backend());
+      const job = await submit(pictures.map(({ file }) => file), panel.values(), panel.backend(), panel.priority());
       location.hash = `#/job/${job.id}`;
     } finally {
       go.textContent = "Make it 3D";

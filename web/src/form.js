@@ -3,10 +3,10 @@
 import { PRESETS, parameters, preset, title } from "./contract.js";
 import { button, h } from "./dom.js";
 import { version } from "./pictures.js";
-import { formatName } from "./words.js";
+import { formatName, PRIORITIES } from "./words.js";
 
 /** @typedef {import("./contract.js").Parameter} Parameter */
-/** @typedef {{ element: HTMLElement, values: () => Record<string, unknown>, backend: () => string, load: (params: Record<string, any>) => void }} Form */
+/** @typedef {{ element: HTMLElement, values: () => Record<string, unknown>, backend: () => string, priority: () => string, load: (params: Record<string, any>) => void }} Form */
 
 const STORE = "trellis-form";
 
@@ -25,6 +25,7 @@ export async function form() {
   let fields = [];
   const usable = facts.backends.filter((/** @type {any} */ one) => one.status !== "unavailable");
   let backend = "auto";
+  let priority = "normal";
 
   const panel = h("div", { class: "fields" });
   const presets = h("div", { class: "segments", role: "radiogroup", "aria-label": "Preset" });
@@ -84,15 +85,20 @@ export async function form() {
     h("select", { id: "backend", onchange: (/** @type {Event} */ event) => (backend = /** @type {HTMLSelectElement} */ (event.target).value) },
       h("option", { value: "auto" }, "Best available"),
       ...usable.map((/** @type {any} */ one) => h("option", { value: one.name }, `${one.name}${one.preview ? " (preview)" : ""}`))));
+  const urgency = h("div", { class: "field" }, h("div", { class: "row" }, h("label", { for: "priority" }, "Priority"),
+    h("select", { id: "priority", "aria-describedby": "priority-hint", onchange: (/** @type {Event} */ event) => (priority = /** @type {HTMLSelectElement} */ (event.target).value) },
+      ...PRIORITIES.map((one) => h("option", { value: one, selected: one === priority }, title(one))))),
+    h("p", { class: "hint", id: "priority-hint" }, "Which of your waiting jobs goes first."));
   const element = h("div", { class: "form" }, which && h("div", { class: "field" }, h("label", { for: "model" }, "Model"), which), presets,
     h("div", { class: "seed" }, h("label", { for: "seed" }, "Seed"), seed,
       h("label", { class: "lock", for: "seed-lock", title: "Keep this seed for the next results" }, lock, "Lock")),
-    h("details", {}, h("summary", {}, "All settings"), choice, panel,
+    h("details", {}, h("summary", {}, "All settings"), choice, panel, urgency,
       button("Back to defaults", () => { defaults(); chosen = "balanced"; draw(); keep(); })));
   return {
     element,
     values: () => ({ ...(which ? { model } : {}), ...values, ...(seed.value === "" ? {} : { seed: Number(seed.value) }) }),
     backend: () => backend,
+    priority: () => priority,
     load: (params) => { if (known(params.model)) choose(params.model); set(params); seed.value = String(params.seed); lock.checked = true; chosen = "custom"; draw(); keep(); },
   };
 }

@@ -6,7 +6,7 @@ import { announce, attempt, button, dialog, h, sentence } from "./dom.js";
 import { exported, otherFiles } from "./export.js";
 import { JOBS_MOVED, lookAgain } from "./status.js";
 import { drawn, tools, viewer } from "./viewer.js";
-import { STAGE_ORDER, curlLine, duration, exportOf, formatName, generateLine, jobName, provenance, size, stageName, stateName, when } from "./words.js";
+import { PRIORITIES, STAGE_ORDER, curlLine, duration, exportOf, formatName, generateLine, jobName, provenance, size, stageName, stateName, when } from "./words.js";
 
 /** @typedef {import("./api.js").Job} Job */
 
@@ -41,6 +41,8 @@ export async function showJob(stage, id, gone, panel) {
   if (isOver(job)) return;
   const tellPlace = () => attempt(async () => {
     if (job.state !== "queued") return;
+    // A server may have come that can do it.
+    if (job.waits_for) await refresh();
     before = placeIn(await json("v1/jobs?state=queued&limit=100", { signal: gone }), job);
     const line = card.querySelector(".place");
     if (line) line.textContent = before;
@@ -69,8 +71,11 @@ export async function showJob(stage, id, gone, panel) {
 
 /** How many of one's own jobs are before one that waits: those of other keys are not seen, and keys take turns. @param {{ jobs: Job[], next_cursor?: string }} page @param {Job} job */
 function placeIn({ jobs, next_cursor }, job) {
-  // Ids grow with time; exports have a queue of their own.
-  const before = jobs.filter((other) => other.id < job.id && (other.backend === "export") === (job.backend === "export")).length;
+  const rank = (/** @type {Job} */ { priority }) => PRIORITIES.indexOf(priority);
+  // Ids grow with time.
+  const goesFirst = (/** @type {Job} */ other) => rank(other) > rank(job) || (rank(other) === rank(job) && other.id < job.id);
+  // Exports have a queue of their own.
+  const before = jobs.filter((other) => goesFirst(other) && (other.backend === "export") === (job.backend === "export")).length;
   if (next_cursor) return `More than ${before} of your jobs ahead of it`;
   return before === 0 ? "Next of your jobs" : `${before} of your jobs ahead of it`;
 }
@@ -102,11 +107,13 @@ function progressCard(job, { link, before }, acts) {
       job.failure && h("p", {}, sentence(job.failure.message)), job.failure && h("p", { class: "fix" }, sentence(job.failure.fix)),
       h("div", { class: "row" }, button("Try again", acts.again)));
   }
+  const lack = job.state === "queued" ? job.waits_for : undefined;
   return h("div", { class: "working" },
     h("div", { class: "row" }, h("h2", {}, job.state === "queued" ? "Waiting" : progress ? stageName(progress.stage) : "Starting"),
       h("span", { class: job.state === "queued" ? "place" : "step" }, job.state === "queued" ? before : progress && progress.total > 1 && progress.step > 0 ? `${progress.step} of ${progress.total}` : ""),
       button("Cancel", acts.cancel)),
-    steps, h("p", { class: `cut-off ${link ? "" : "shown"}` }, "Connection lost, reconnecting. The job goes on."));
+    lack ? h("div", {}, h("p", {}, sentence(lack.message)), h("p", { class: "fix" }, sentence(lack.fix))) : steps,
+    h("p", { class: `cut-off ${link ? "" : "shown"}` }, "Connection lost, reconnecting. The job goes on."));
 }
 
 /** @param {Job} job */
@@ -169,7 +176,7 @@ async function again(job) {
   const { seed: _, ...params } = job.params;
   // A mesh to be textured comes after the pictures.
   const mesh = job.inputs.at(-1)?.triangles ? files.pop() : undefined;
-  const next = await submit(files, params, job.backend, mesh);
+  const next = await submit(files, params, job.backend, job.priority, mesh);
   location.hash = `#/job/${next.id}`;
 }
 

@@ -99,8 +99,11 @@ function meshFile(job) {
 /** What may be otherwise where a model is decoded once more. */
 export const OTHERWISE = ["texture", "texture_size", "texture_format", "mesh_simplify", "decimation_target", "remesh"];
 
+/** From the least urgent one. @type {string[]} */
+export const PRIORITIES = ["low", "normal", "high"];
+
 /** What was asked of an export. @param {Job} job */
-export function exportOf({ params, source }) {
+export function exportOf({ params, source, priority }) {
   const { formats } = params;
   return {
     ...(formats.length > 1 ? { formats } : { format: formats[0] }),
@@ -108,6 +111,7 @@ export function exportOf({ params, source }) {
     ...(source?.decoder && Object.fromEntries(OTHERWISE.filter((name) => name in params).map((name) => [name, params[name]]))),
     ...(formats.includes("voxels") && { voxel_resolution: params.voxel_resolution }),
     ...(formats.includes("stl") && { stl_size_mm: params.stl_size_mm }),
+    ...(priority !== "normal" && { priority }),
   };
 }
 
@@ -122,7 +126,8 @@ export function curlLine(job) {
   }
   const mesh = meshFile(job);
   const pictures = [...pictureFiles(job).map((file) => `image=@${file}`), ...(mesh ? [`mesh=@${mesh}`] : [])].map((file) => `-F ${quoted(file)}`).join(" ");
-  return `curl --fail-with-body ${pictures} -F ${quoted(`params=${JSON.stringify(job.params)}`)} -F backend=${job.backend} ${quoted(address)}`;
+  const urgency = job.priority === "normal" ? "" : ` -F priority=${job.priority}`;
+  return `curl --fail-with-body ${pictures} -F ${quoted(`params=${JSON.stringify(job.params)}`)} -F backend=${job.backend}${urgency} ${quoted(address)}`;
 }
 
 /**
@@ -145,6 +150,7 @@ export function generateLine(job, models) {
     .filter(({ name, initial }) => name !== "formats" && name in job.params && String(job.params[name]) !== String(initial))
     .map(({ name }) => `--${name.replaceAll("_", "-")} ${quoted(String(job.params[name]))}`);
   if (model !== usual) flags.unshift(`--model-name ${model}`);
+  if (job.priority !== "normal") flags.push(`--priority ${job.priority}`);
   if (picturesOf(job).length > 1) flags.push("--multiview");
   const mesh = meshFile(job);
   if (mesh) flags.push(`--texture-mesh ${mesh}`);

@@ -9,8 +9,8 @@ use reqwest::redirect::Policy;
 use reqwest::{ClientBuilder, RequestBuilder, Response, StatusCode, Url};
 use serde::{Deserialize, Serialize};
 use trellis_core::{
-    AskedBackend, AssetName, Format, Job, JobId, JobState, ParamsPatch, Secret, TextureFormat, WorkerCommand,
-    WorkerStatus, plain_line,
+    AskedBackend, AssetName, Format, Job, JobId, JobState, ParamsPatch, Priority, Secret, TextureFormat,
+    WorkerCommand, WorkerStatus, plain_line,
 };
 
 use crate::answer::{bytes, json, problem, server};
@@ -37,6 +37,8 @@ pub struct Submission<'a> {
     pub params: &'a ParamsPatch,
     /// Which backend is to work.
     pub backend: AskedBackend,
+    /// How urgent it is among the jobs of the same key.
+    pub priority: Priority,
     /// Whether the server must work even where it has the result of an earlier job.
     pub no_cache: bool,
 }
@@ -70,6 +72,9 @@ pub struct Export {
     /// Of an STL: the longest side in millimetres.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stl_size_mm: Option<f64>,
+    /// How urgent it is among the jobs of the same key; absent: normal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<Priority>,
 }
 
 /// What a server says of itself (`GET /v1/version`), as far as clients use it.
@@ -161,6 +166,10 @@ impl Client {
         let mut form = form
             .text("params", params)
             .text("backend", submission.backend.name());
+        // Servers of earlier versions refuse what they do not know.
+        if submission.priority != Priority::Normal {
+            form = form.text("priority", submission.priority.name());
+        }
         for (index, picture) in submission.pictures.iter().enumerate() {
             let part = Part::stream_with_length(picture.clone(), picture.len() as u64);
             // The server names the object after the first. An ending is taken off, whichever it is.

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Artifact, AssetName, Failure, Input, JobId, JobState, JobWebhook, Model, Params, Progress, Provenance,
-    Sha256, StatementFile, Timings, TraceParent, UnknownName, named,
+    Artifact, AssetName, Failure, Input, JobId, JobState, JobWebhook, Model, Params, Priority, Progress,
+    Provenance, Sha256, StatementFile, Timings, TraceParent, UnknownName, named,
 };
 
 named! {
@@ -184,6 +184,9 @@ pub struct Job {
     pub name: Option<AssetName>,
     /// Which backend was asked for.
     pub backend: BackendChoice,
+    /// Its priority among the jobs of its API key.
+    #[serde(default)]
+    pub priority: Priority,
     /// Which backend made the result, once it is known; `relief` is a preview from the outline, not TRELLIS.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub made_by: Option<String>,
@@ -221,8 +224,8 @@ pub struct Job {
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub failure: Option<Failure>,
-    /// Why no server can do it now, and what to do, while it waits for one. Looked at when the job is asked for by its name;
-    /// it fails with this kind after `limits.no_server_hours`.
+    /// Why no server can do it now, and what to do, while it waits for one; not in lists. It fails with this kind after
+    /// `limits.no_server_hours`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub waits_for: Option<Failure>,
     /// What a person should know of the result, such as a picture that was not used.

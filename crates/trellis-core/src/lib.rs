@@ -20,6 +20,7 @@ mod name;
 mod named;
 mod params;
 mod plain_words;
+mod priority;
 mod provenance;
 mod secret;
 mod sha256;
@@ -53,6 +54,7 @@ pub use params::{
     Params, ParamsPatch, Quality, TextureFormat, Trellis2, TrellisImageLarge,
 };
 pub use plain_words::plain_words;
+pub use priority::Priority;
 pub use provenance::{GpuUsed, Installation, Pin, Provenance, PythonEnv, Schema, ServerBuild, UnknownSchema};
 pub use secret::Secret;
 pub use sha256::{InvalidSha256, Sha256, Sha256Hasher};

@@ -85,8 +85,8 @@ mod tests {
 
     use crate::{
         AskedBackend, BackendChoice, FailureKind, Format, JobState, MeshFormat, MultiImageAlgorithm,
-        PictureFormat, RestartKind, Stage, TextureFormat, WebhookEvent, WebhookState, WorkerCommand,
-        WorkerState,
+        PictureFormat, Priority, RestartKind, Stage, TextureFormat, WebhookEvent, WebhookState,
+        WorkerCommand, WorkerState,
     };
 
     fn one_name<T>(all: &[T], name: fn(T) -> &'static str)
@@ -113,6 +113,7 @@ mod tests {
         one_name(&MultiImageAlgorithm::ALL, MultiImageAlgorithm::name);
         one_name(&PictureFormat::ALL, PictureFormat::name);
         one_name(&MeshFormat::ALL, MeshFormat::name);
+        one_name(&Priority::ALL, Priority::name);
         one_name(&RestartKind::ALL, RestartKind::name);
         one_name(&Stage::ALL, Stage::name);
         one_name(&TextureFormat::ALL, TextureFormat::name);

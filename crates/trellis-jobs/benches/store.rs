@@ -9,7 +9,7 @@ use futures::future::join_all;
 use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::runtime::Runtime;
-use trellis_core::{BackendChoice, Input, InputFile, JobId, ParamsPatch, PictureFormat};
+use trellis_core::{BackendChoice, Input, InputFile, JobId, ParamsPatch, PictureFormat, Priority};
 use trellis_jobs::{BlobKey, ClaimFilter, JobStore, Needs, NewJob, Outcome, Owner, SqliteStore, WorkerName};
 
 const AT_ONCE: usize = 16;
@@ -30,6 +30,7 @@ fn new_job() -> NewJob {
         owner: Owner::default(),
         now,
         backend: BackendChoice::Auto,
+        priority: Priority::Normal,
         params: ParamsPatch::default().resolve(1).expect("defaults are in range"),
         inputs: vec![(input, BlobKey::input(id, 0))],
         idempotency: None,

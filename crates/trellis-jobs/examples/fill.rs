@@ -8,7 +8,7 @@ use std::error::Error;
 use futures::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 use trellis_core::{
-    Artifact, AssetName, BackendChoice, Format, Input, InputFile, JobId, ParamsPatch, PictureFormat,
+    Artifact, AssetName, BackendChoice, Format, Input, InputFile, JobId, ParamsPatch, PictureFormat, Priority,
 };
 use trellis_jobs::rules::Command;
 use trellis_jobs::{BlobKey, Delivered, JobStore, Needs, NewJob, Outcome, Owner, SqliteStore, StoreError};
@@ -63,6 +63,7 @@ async fn finish(store: &SqliteStore, owner: &Owner, now: Timestamp, number: u32)
         owner: owner.clone(),
         now,
         backend: BackendChoice::Auto,
+        priority: Priority::Normal,
         params: params.expect("defaults are in range"),
         inputs: vec![(input, BlobKey::input(id, 0))],
         idempotency: None,

@@ -7,7 +7,8 @@
 use jiff::Timestamp;
 use tracing::warn;
 use trellis_core::{
-    BackendChoice, Demand, FailureKind, Format, JobId, JobState, Model, Params, ParamsPatch, Sha256, Source,
+    BackendChoice, Demand, FailureKind, Format, JobId, JobState, Model, Params, ParamsPatch, Priority,
+    Sha256, Source,
 };
 
 use crate::{
@@ -23,6 +24,8 @@ pub struct ExportOf {
     pub formats: Vec<Format>,
     /// What is to be otherwise.
     pub params: ParamsPatch,
+    /// How urgent it is among its owner's; not that of the earlier job.
+    pub priority: Priority,
 }
 
 /// Parameters of an export that a finished GLB cannot follow.
@@ -223,13 +226,14 @@ impl Jobs {
             owner: terms.owner,
             now: Timestamp::now(),
             backend: origin.backend,
+            priority: of.priority,
             name: earlier.job.name.clone(),
             source: Some(origin.source.clone()),
             params,
             inputs,
             idempotency: terms
                 .idempotency_key
-                .map(|key| (key, digest(of.job, of_bytes, &patch))),
+                .map(|key| (key, digest(of.job, of_bytes, &patch, of.priority))),
             traceparent: terms.traceparent,
             webhook: None,
             needs,
@@ -309,8 +313,14 @@ fn lacks_colours(earlier: &Params, asked: &Params) -> bool {
 }
 
 /// A digest of what is asked.
-fn digest(job: JobId, source: Sha256, patch: &ParamsPatch) -> String {
-    let asked = serde_json::to_vec(&(job, source, patch)).expect("texts and numbers are JSON");
+fn digest(job: JobId, source: Sha256, patch: &ParamsPatch, priority: Priority) -> String {
+    let asked = (job, source, patch);
+    // As before there were priorities, where it is as usual: keys of earlier versions go on answering.
+    let asked = match priority {
+        Priority::Normal => serde_json::to_vec(&asked),
+        Priority::Low | Priority::High => serde_json::to_vec(&(asked, priority)),
+    };
+    let asked = asked.expect("texts and numbers are JSON");
     Sha256::of(asked).to_string()
 }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use trellis_core::{
     Artifact, AssetName, BackendChoice, Demand, Input, Job, JobId, JobState, LatentsFile, Params,
-    PictureFormat, Provenance, Sha256, Source, StatementFile, Timings, TraceParent,
+    PictureFormat, Priority, Provenance, Sha256, Source, StatementFile, Timings, TraceParent,
 };
 
 use crate::{Ability, BlobKey, CacheKey, Needs, Owner, Webhook};
@@ -23,6 +23,8 @@ pub struct NewJob {
     pub now: Timestamp,
     /// Which backend it asks for.
     pub backend: BackendChoice,
+    /// How urgent it is among its owner's.
+    pub priority: Priority,
     /// What people are to call it.
     pub name: Option<AssetName>,
     /// What it is made from, where it is an export. A copy is at [`BlobKey::source`] or [`BlobKey::source_latents`].

@@ -189,6 +189,7 @@ impl WholeJob {
         let same = ours.owner == theirs.owner
             && ours.inputs == theirs.inputs
             && ours.job.params == theirs.job.params
+            && ours.job.priority == theirs.job.priority
             && ours.job.created_at == theirs.job.created_at;
         let as_it_ended = !ours.job.state.is_final()
             || (ours.job.state == theirs.job.state

@@ -18,7 +18,7 @@ use crate::{Delivered, Lease, NewJob, Outcome, Owner, StoreError, WorkerName};
 pub use command::Command;
 pub use edit::Edit;
 pub use limits::Standing;
-pub use turns::{Waiting, next};
+pub use turns::{MOST_PASSED_OVER, Next, Waiting, next};
 
 /// What decides over a job's next state.
 #[derive(Debug, Clone, PartialEq, Eq)]

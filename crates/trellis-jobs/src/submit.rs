@@ -6,7 +6,8 @@
 use futures::future::join_all;
 use jiff::Timestamp;
 use trellis_core::{
-    BackendChoice, Demand, Failure, FailureKind, Input, Job, ParamsPatch, Sha256, TraceParent,
+    BackendChoice, Demand, Failure, FailureKind, Input, Job, JobState, ParamsPatch, Priority, Sha256,
+    TraceParent,
 };
 
 use crate::intake::Received;
@@ -19,6 +20,8 @@ pub struct Asked {
     pub params: ParamsPatch,
     /// Which backend.
     pub backend: BackendChoice,
+    /// How urgent it is among its owner's.
+    pub priority: Priority,
     /// Who is to be told of the job; its address was checked.
     pub webhook: Option<Webhook>,
 }
@@ -45,6 +48,7 @@ impl Jobs {
         let Asked {
             params: patch,
             backend: asked_backend,
+            priority,
             webhook,
         } = asked;
         self.accepts(0).await?;
@@ -80,7 +84,7 @@ impl Jobs {
         }
         let needs = self.makers.needs(backend, &params, None);
         let needs = needs.map_err(|failure| SubmitError::Unsupported(Box::new(failure)))?;
-        let digest = digest(&inputs, asked_backend, &patch, webhook.as_ref());
+        let digest = digest(&inputs, asked_backend, &patch, priority, webhook.as_ref());
         let now = Timestamp::now();
         // A random seed asks for something new.
         let same = made_by.filter(|_| patch.given("seed").is_some() && !terms.no_cache);
@@ -90,6 +94,7 @@ impl Jobs {
             owner: terms.owner,
             now,
             backend,
+            priority,
             name: inputs.first().and_then(|input| input.name.clone()),
             source: None,
             params,
@@ -120,6 +125,7 @@ impl Jobs {
         staged: Vec<Box<dyn StagedBlob>>,
     ) -> Result<Submitted, SubmitError> {
         let (id, owner) = (new.id, new.owner.clone());
+        let lack = self.makers.lack(new.demand(), &new.needs.to_text());
         if let Some(key) = cached {
             new.recalled = self.recall(&new.owner, &key, id).await;
         }
@@ -136,6 +142,7 @@ impl Jobs {
         let done = done?;
         let job = Job {
             owner: owner.name_for(&owner),
+            waits_for: lack.filter(|_| done.job.state == JobState::Queued),
             ..done.job
         };
         Ok(Submitted { job, ..done })
@@ -167,20 +174,23 @@ fn texturing(asked: BackendChoice) -> Result<BackendChoice, SubmitError> {
     }
 }
 
-/// A digest of what is asked: pictures in order and the mesh, parameters as given, backend, webhook. Not of its encoding: the
+/// A digest of what is asked: pictures in order and the mesh, parameters as given, backend, priority, webhook. Not of its encoding: the
 /// same request as a form with another boundary or other file names, or as JSON, is the same request.
 fn digest(
     inputs: &[Input],
     backend: BackendChoice,
     patch: &ParamsPatch,
+    priority: Priority,
     webhook: Option<&Webhook>,
 ) -> String {
     let pictures: Vec<Sha256> = inputs.iter().map(|input| input.sha256).collect();
     let asked = (pictures, backend, patch);
-    // Without a webhook as before there were any: keys of earlier versions go on answering.
-    let asked = match webhook {
-        None => serde_json::to_vec(&asked),
-        Some(webhook) => serde_json::to_vec(&(asked, webhook)),
+    // What is as usual is left out, as before there was anything else: keys of earlier versions go on answering.
+    let priority = Some(priority).filter(|priority| *priority != Priority::Normal);
+    let asked = match (webhook, priority) {
+        (None, None) => serde_json::to_vec(&asked),
+        (Some(webhook), None) => serde_json::to_vec(&(asked, webhook)),
+        (webhook, Some(priority)) => serde_json::to_vec(&(asked, webhook, priority)),
     };
     let asked = asked.expect("texts and numbers are JSON");
     Sha256::of(asked).to_string()

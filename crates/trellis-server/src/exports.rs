@@ -3,7 +3,7 @@
 use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::Deserialize;
-use trellis_core::{Format, Job, JobId, ParamsPatch, TextureFormat};
+use trellis_core::{Format, Job, JobId, ParamsPatch, Priority, TextureFormat};
 use trellis_jobs::{ExportOf, Terms};
 
 use crate::AppState;
@@ -42,6 +42,8 @@ pub(crate) struct Export {
     voxel_resolution: Option<u32>,
     /// Of `stl`: the longest side in millimetres, 1 to 10,000; absent: 100.
     stl_size_mm: Option<f64>,
+    /// Priority among the jobs of the same API key; absent: `normal`, whatever the earlier job had.
+    priority: Option<Priority>,
 }
 
 /// Export an earlier job
@@ -91,6 +93,7 @@ pub(crate) async fn export_job(
         texture,
         voxel_resolution,
         stl_size_mm,
+        priority,
     } = small_json(request).await?;
     formats.splice(..0, format);
     let mut params = ParamsPatch::default();
@@ -118,10 +121,13 @@ pub(crate) async fn export_job(
     if let Some(size) = stl_size_mm {
         params = params.with("stl_size_mm", size);
     }
-    let mut submitted = state
-        .jobs
-        .export(ExportOf { job, formats, params }, terms)
-        .await?;
+    let wish = ExportOf {
+        job,
+        formats,
+        params,
+        priority: priority.unwrap_or_default(),
+    };
+    let mut submitted = state.jobs.export(wish, terms).await?;
     if let Some(seconds) = seconds {
         submitted.job = wait::wait(&state, &owner, submitted.job.id, seconds).await?;
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use trellis_core::Demand;
+use trellis_core::{Demand, Priority};
 use trellis_jobs::{Ability, Needs};
 
 /// What jobs ask for and need, as the store has it.
@@ -34,6 +34,8 @@ pub struct Job {
     pub owner: usize,
     /// Which of the kinds, by number.
     pub kind: usize,
+    /// How urgent it is among its owner's.
+    pub priority: Priority,
     /// How long a GPU works on it.
     pub takes: Duration,
 }

@@ -1,13 +1,13 @@
 //! Who is served next.
 //!
-//! [`Turns`] hands the stores' own rule ([`trellis_jobs::rules::next`]) what the stores find for it: of each owner the oldest
-//! job that can be done, and when the owner was last served in this queue. A test has a real store claim beside it.
+//! [`Turns`] hands the stores' own rule ([`trellis_jobs::rules::next`]) what the stores find for it: of each owner
+//! and priority the oldest job that can be done, and when the owner was last served in this queue. A test has a real store claim beside it.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use jiff::Timestamp;
-use trellis_core::JobId;
-use trellis_jobs::rules::{self, Waiting};
+use trellis_core::{JobId, Priority};
+use trellis_jobs::rules::{self, Next, Waiting};
 use trellis_jobs::{Owner, RunningLimits};
 
 use crate::{Job, Kind, Pool};
@@ -68,8 +68,10 @@ pub struct Turns {
     kinds_of: Vec<Vec<usize>>,
     /// By pool: the demands that it serves, under which the store notes turns.
     queues: Vec<String>,
-    /// By owner who has jobs waiting, and kind, the oldest first.
-    waiting: BTreeMap<usize, Vec<VecDeque<usize>>>,
+    /// By owner who has jobs waiting, kind and priority, the oldest first.
+    waiting: BTreeMap<usize, Vec<BTreeMap<Priority, VecDeque<usize>>>>,
+    /// How often jobs that wait were passed over.
+    passed_over: HashMap<i64, u32>,
     kinds: usize,
     owners: HashMap<usize, Owner>,
     /// When each owner was last served, by queue.
@@ -89,6 +91,7 @@ impl Turns {
             kinds_of: kinds_taken(kinds, pools),
             queues: pools.iter().map(queue).collect(),
             waiting: BTreeMap::new(),
+            passed_over: HashMap::new(),
             kinds: kinds.len(),
             owners: HashMap::new(),
             served_at: HashMap::new(),
@@ -100,8 +103,9 @@ impl Turns {
 
 impl Policy for Turns {
     fn queue(&mut self, number: usize, job: &Job) {
-        let none = || vec![VecDeque::new(); self.kinds];
-        self.waiting.entry(job.owner).or_insert_with(none)[job.kind].push_back(number);
+        let none = || vec![BTreeMap::new(); self.kinds];
+        let kinds = self.waiting.entry(job.owner).or_insert_with(none);
+        kinds[job.kind].entry(job.priority).or_default().push_back(number);
         self.owners
             .entry(job.owner)
             .or_insert_with(|| Owner::named(&job.owner.to_string()));
@@ -110,32 +114,38 @@ impl Policy for Turns {
     fn claim(&mut self, pool: usize) -> Option<usize> {
         let turns = self.served_at.entry(self.queues[pool].clone()).or_default();
         let mut oldest = Vec::new();
-        for (owner, waiting) in &self.waiting {
-            let fit = self.kinds_of[pool]
-                .iter()
-                .filter_map(|&kind| waiting[kind].front());
-            let Some(&number) = fit.min() else { continue };
-            oldest.push(Waiting {
-                // The rule does not look at names.
-                id: JobId::new(Timestamp::UNIX_EPOCH, [0; 10]),
-                number: i64::try_from(number).unwrap_or(i64::MAX),
-                owner: self.owners[owner].clone(),
-                again: false,
-                turn: turns.get(owner).copied().unwrap_or(0),
-                running: 0,
-            });
+        for (owner, kinds) in &self.waiting {
+            let fit = self.kinds_of[pool].iter().flat_map(|&kind| &kinds[kind]);
+            for (&priority, queue) in fit {
+                let Some(&number) = queue.front() else { continue };
+                let number = i64::try_from(number).unwrap_or(i64::MAX);
+                oldest.push(Waiting {
+                    // The rule does not look at names.
+                    id: JobId::new(Timestamp::UNIX_EPOCH, [0; 10]),
+                    number,
+                    owner: self.owners[owner].clone(),
+                    priority,
+                    passed_over: self.passed_over.get(&number).copied().unwrap_or(0),
+                    again: false,
+                    turn: turns.get(owner).copied().unwrap_or(0),
+                    running: 0,
+                });
+            }
         }
-        let next = usize::try_from(rules::next(oldest, &self.limits)?.number).ok()?;
-        let is_next = |queue: &VecDeque<usize>| queue.front() == Some(&next);
-        let (&owner, waiting) = self
-            .waiting
-            .iter_mut()
-            .find(|(_, kinds)| kinds.iter().any(is_next))?;
-        waiting
-            .iter_mut()
-            .find(|queue| is_next(queue))
-            .map(VecDeque::pop_front);
-        if waiting.iter().all(VecDeque::is_empty) {
+        let Next { job, passes_over } = rules::next(oldest, &self.limits)?;
+        for number in passes_over {
+            *self.passed_over.entry(number).or_default() += 1;
+        }
+        self.passed_over.remove(&job.number);
+        let next = usize::try_from(job.number).ok()?;
+        let is_next = |queue: &&mut VecDeque<usize>| queue.front() == Some(&next);
+        let taken = self.waiting.iter_mut().find_map(|(&owner, kinds)| {
+            let mut queues = kinds.iter_mut().flat_map(BTreeMap::values_mut);
+            queues.find(is_next).map(VecDeque::pop_front).map(|_| owner)
+        });
+        let owner = taken?;
+        let is_empty = |kinds: &BTreeMap<Priority, VecDeque<usize>>| kinds.values().all(VecDeque::is_empty);
+        if self.waiting[&owner].iter().all(is_empty) {
             self.waiting.remove(&owner);
         }
         self.served += 1;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use serde::Deserialize;
-use trellis_core::BackendChoice;
+use trellis_core::{BackendChoice, Priority};
 use trellis_jobs::{Ability, Needs};
 
 use crate::{InOrder, Job, Kind, Policy, Pool, Turns, run};
@@ -18,6 +18,8 @@ struct Submission {
     at: f64,
     owner: String,
     seconds: f64,
+    #[serde(default)]
+    priority: Priority,
 }
 
 /// Why submissions cannot be replayed.
@@ -79,14 +81,19 @@ fn read(lines: &str) -> Result<Vec<Job>, ReplayError> {
     let mut owners = HashMap::new();
     let mut jobs = Vec::new();
     for (line, text) in (1..).zip(lines.lines()) {
-        let Submission { at, owner, seconds } =
-            serde_json::from_str(text).map_err(|source| ReplayError::Line { line, source })?;
+        let Submission {
+            at,
+            owner,
+            seconds,
+            priority,
+        } = serde_json::from_str(text).map_err(|source| ReplayError::Line { line, source })?;
         let time = |seconds| Duration::try_from_secs_f64(seconds).map_err(|_| ReplayError::Time { line });
         let next = owners.len();
         jobs.push(Job {
             at: time(at)?,
             owner: *owners.entry(owner).or_insert(next),
             kind: 0,
+            priority,
             takes: time(seconds)?,
         });
     }

@@ -1,9 +1,11 @@
-//! The table: waits against load, with owners who take turns and in the order of submission.
+//! The table: waits against load, with owners who take turns, by the priorities of one owner, and in the order of submission.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::{InOrder, Mix, Policy, Turns, Waits, Workload, run};
+use trellis_core::Priority;
+
+use crate::{InOrder, Job, Mix, Policy, Started, Turns, Waits, Workload, run};
 
 /// A claim that waits for nobody, as measured (docs/performance.md).
 const CLAIM: Duration = Duration::from_millis(20);
@@ -30,7 +32,7 @@ pub struct Asked {
 pub struct Line {
     /// Of the GPUs, how much is asked for.
     pub load: f64,
-    /// `turns`, or `in order`.
+    /// `turns`, `priorities` or `in order`.
     pub policy: &'static str,
     /// How many jobs came.
     pub jobs: usize,
@@ -42,29 +44,55 @@ pub struct Line {
     pub needy: Option<Waits>,
 }
 
-/// Simulates each load under both policies.
+/// Simulates each load under each policy. With `priorities` all jobs are one owner's, as on a server without keys, and those
+/// of the batches have a low one.
 pub fn lines(asked: &Asked) -> Vec<Line> {
     let mut lines = Vec::new();
     for &load in &asked.loads {
         let workload = Workload::of(asked.gpus, load, asked.span, asked.mix, asked.seed);
         let Workload { kinds, pools, .. } = &workload;
-        let policies: [(&str, Box<dyn Policy>); 2] = [
-            ("turns", Box::new(Turns::new(kinds, pools))),
-            ("in order", Box::new(InOrder::new(kinds, pools))),
+        let of_one_owner: Vec<Job> = workload
+            .jobs
+            .iter()
+            .map(|job| of_one_owner(job, asked.mix.people))
+            .collect();
+        let policies: [(&str, &[Job], Box<dyn Policy>); 3] = [
+            ("turns", &workload.jobs, Box::new(Turns::new(kinds, pools))),
+            ("priorities", &of_one_owner, Box::new(Turns::new(kinds, pools))),
+            ("in order", &workload.jobs, Box::new(InOrder::new(kinds, pools))),
         ];
-        for (name, mut policy) in policies {
-            lines.push(line(asked, load, &workload, name, policy.as_mut()));
+        for (name, submitted, mut policy) in policies {
+            let started = run(submitted, kinds, pools, policy.as_mut(), CLAIM);
+            lines.push(line(asked, load, &workload, name, &started));
         }
     }
     lines
 }
 
-fn line(asked: &Asked, load: f64, workload: &Workload, name: &'static str, policy: &mut dyn Policy) -> Line {
-    let Workload { kinds, pools, jobs } = workload;
-    let started = run(jobs, kinds, pools, policy, CLAIM);
+fn of_one_owner(job: &Job, batches: usize) -> Job {
+    let priority = if job.owner == batches {
+        Priority::Low
+    } else {
+        Priority::Normal
+    };
+    Job {
+        owner: 0,
+        priority,
+        ..job.clone()
+    }
+}
+
+fn line(
+    asked: &Asked,
+    load: f64,
+    workload: &Workload,
+    policy: &'static str,
+    started: &[Option<Started>],
+) -> Line {
+    let jobs = &workload.jobs;
     let waits = |such: &dyn Fn(usize, usize) -> bool| {
         let settled = asked.span / SETTLING;
-        let counted = jobs.iter().zip(&started).filter(|(job, _)| job.at >= settled);
+        let counted = jobs.iter().zip(started).filter(|(job, _)| job.at >= settled);
         let such = counted.filter(|(job, _)| such(job.owner, job.kind));
         Waits::of(
             such.filter_map(|(job, started)| Some(started.as_ref()?.waited(job.at)))
@@ -74,7 +102,7 @@ fn line(asked: &Asked, load: f64, workload: &Workload, name: &'static str, polic
     let people = asked.mix.people;
     Line {
         load,
-        policy: name,
+        policy,
         jobs: jobs.len(),
         people: waits(&|owner, _| owner < people),
         batches: waits(&|owner, _| owner == people),

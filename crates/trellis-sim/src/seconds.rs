@@ -6,13 +6,13 @@ use trellis_core::Stage;
 
 /// Seconds of each stage: the line "ours" of the table of stages in docs/performance.md, which a test compares.
 pub const SECONDS: [(Stage, f64); 7] = [
-    (Stage::Condition, 0.03),
+    (Stage::Condition, 0.04),
     (Stage::SparseStructure, 0.41),
-    (Stage::StructuredLatent, 0.57),
-    (Stage::Decode, 0.13),
-    (Stage::Simplify, 2.34),
-    (Stage::Texture, 0.81),
-    (Stage::Export, 0.13),
+    (Stage::StructuredLatent, 0.72),
+    (Stage::Decode, 0.22),
+    (Stage::Simplify, 2.70),
+    (Stage::Texture, 0.92),
+    (Stage::Export, 0.20),
 ];
 
 /// How long a job takes that passes these stages. `size`: how large its mesh is beside the one that was measured, which

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use trellis_core::{BackendChoice, Demand, Model, Stage};
+use trellis_core::{BackendChoice, Demand, Model, Priority, Stage};
 use trellis_jobs::{Ability, Needs};
 
 use crate::{Job, Kind, Pool, whole_job};
@@ -132,6 +132,7 @@ fn job(at: Duration, owner: usize, random: &mut StdRng) -> Job {
         at,
         owner,
         kind,
+        priority: Priority::Normal,
         takes,
     }
 }

@@ -1,6 +1,7 @@
-//! Whose turn it is: finds the jobs that may be claimed next, of each owner the oldest, takes the one that the rules choose
-//! and notes who was served. Every step is a search in an index, however many jobs wait and are kept: owners and numbers are
-//! compared as expressions that the index of waiting jobs has alone, so that the planner has no other choice.
+//! Whose turn it is: finds the jobs that may be claimed next, of each owner the oldest of each priority, takes the one that the
+//! rules choose and notes who was served and who was passed over. Every step is a search in an index, however many jobs wait
+//! and are kept: owners and numbers are compared as expressions that one index of waiting jobs has alone, so that the planner
+//! has no other choice.
 //!
 //! Several servers claim at the same time. A job whose row somebody holds is passed over for the next one, and its owner,
 //! who is being served, comes last; only where nothing else is left is it waited for, and looked at again.
@@ -8,8 +9,8 @@
 use std::collections::HashMap;
 
 use tokio_postgres::types::ToSql;
-use trellis_core::JobId;
-use trellis_jobs::rules::{self, Record, Waiting};
+use trellis_core::{JobId, Priority};
+use trellis_jobs::rules::{self, Next, Record, Waiting};
 use trellis_jobs::{Ability, ClaimFilter, Needs, Owner, StoreError};
 use uuid::Uuid;
 
@@ -28,35 +29,38 @@ pub(crate) const NEEDS: &str = "
     )
     SELECT needs FROM found WHERE needs IS NOT NULL";
 
-/// Of each owner who has jobs waiting, of each demand (`$1`) and of each kind of needs that can be met (`$4`) the oldest
-/// one that is not in `$3`, with the owner's last turn in the queue `$2`. Goes from owner to owner, not from job to job.
+/// Of each owner who has jobs waiting, of each demand (`$1`), of each kind of needs that can be met (`$4`) and of each
+/// priority (`$5`) the oldest one that is not in `$3`, with the owner's last turn in the queue `$2`. Goes from owner to
+/// owner, not from job to job.
 pub(crate) const OLDEST_OF_EACH: &str = "
     WITH RECURSIVE waiting (owner) AS (
-        (SELECT owner || '' FROM jobs WHERE state = 'queued' ORDER BY owner || '' LIMIT 1)
+        (SELECT '' || owner FROM jobs WHERE state = 'queued' ORDER BY '' || owner LIMIT 1)
         UNION ALL
-        SELECT (SELECT jobs.owner || '' FROM jobs WHERE state = 'queued' AND jobs.owner || '' > waiting.owner
-                ORDER BY jobs.owner || '' LIMIT 1)
+        SELECT (SELECT '' || jobs.owner FROM jobs WHERE state = 'queued' AND '' || jobs.owner > waiting.owner
+                ORDER BY '' || jobs.owner LIMIT 1)
         FROM waiting WHERE waiting.owner IS NOT NULL
     )
-    SELECT oldest.id, oldest.number, oldest.owner, oldest.attempt > 0 AS again, coalesce(turns.turn, 0) AS turn
+    SELECT oldest.id, oldest.number, oldest.owner, oldest.attempt > 0 AS again, coalesce(turns.turn, 0) AS turn,
+           oldest.priority, oldest.passed_over
     FROM waiting CROSS JOIN unnest($1::text[]) AS demand CROSS JOIN unnest($4::text[]) AS met
+    CROSS JOIN unnest($5::smallint[]) AS rank
     CROSS JOIN LATERAL (
-        SELECT id, number, owner, attempt FROM jobs
-        WHERE state = 'queued' AND jobs.owner || '' = waiting.owner AND backend = demand AND needs = met
-            AND number <> ALL($3::bigint[])
+        SELECT id, number, owner, attempt, priority, passed_over FROM jobs
+        WHERE state = 'queued' AND '' || jobs.owner = waiting.owner AND backend = demand AND needs = met
+            AND priority = rank AND number <> ALL($3::bigint[])
         ORDER BY number + 0 LIMIT 1) AS oldest
     LEFT JOIN turns ON turns.queue = $2 AND turns.owner = waiting.owner";
 
 /// The jobs that wait again. Their own index leads to them, and none to their needs.
 const WAITING_AGAIN: &str = "
-    SELECT id, number, owner, true AS again, 0::bigint AS turn FROM jobs
+    SELECT id, number, owner, true AS again, 0::bigint AS turn, priority, passed_over FROM jobs
     WHERE state = 'queued' AND attempt > 0 AND backend = ANY($1) AND needs || '' = ANY($3)
         AND number <> ALL($2::bigint[])";
 
 /// Taken by whoever claims with limits: of two claims at the same time the later one counts the earlier one's job.
 const LIMITS: &str = "SELECT pg_advisory_xact_lock(hashtextextended('trellis limits of owners', 0))";
 
-/// The queued job that is to be claimed next, locked, after its owner's turn was noted.
+/// The queued job that is to be claimed next, locked, after it was noted who was served and who was passed over.
 pub(crate) async fn next(
     session: &Session,
     filter: &ClaimFilter,
@@ -76,7 +80,11 @@ pub(crate) async fn next(
                 job.turn = u64::MAX;
             }
         }
-        let Some(first) = rules::next(waiting, &filter.running_limits) else {
+        let Some(Next {
+            job: first,
+            passes_over,
+        }) = rules::next(waiting, &filter.running_limits)
+        else {
             if waits || held.is_empty() {
                 return Ok(None);
             }
@@ -84,6 +92,7 @@ pub(crate) async fn next(
             continue;
         };
         if let Some(taken) = take(session, first.id, waits).await? {
+            pass_over(session, &passes_over).await?;
             serve(session, &queue, &taken.value.owner).await?;
             return Ok(Some(taken));
         }
@@ -100,7 +109,13 @@ async fn waiting(
     filter: &ClaimFilter,
 ) -> Result<Vec<Waiting>, StoreError> {
     let met = met(session, &filter.ability).await?;
-    let mut waiting = found(session, OLDEST_OF_EACH, &[&demands, &queue, &except, &met]).await?;
+    let ranks = Priority::ALL.map(Priority::rank);
+    let mut waiting = found(
+        session,
+        OLDEST_OF_EACH,
+        &[&demands, &queue, &except, &met, &ranks.as_slice()],
+    )
+    .await?;
     waiting.extend(found(session, WAITING_AGAIN, &[&demands, &except, &met]).await?);
     if !filter.running_limits.is_empty() && !waiting.is_empty() {
         let running = running(session).await?;
@@ -136,6 +151,8 @@ fn waiting_row(row: &Found) -> Result<Waiting, StoreError> {
         id: JobId::from(row.get::<Uuid>("id")?),
         number: row.get("number")?,
         owner: Owner::named(row.get("owner")?),
+        priority: Priority::from_rank(row.get("priority")?),
+        passed_over: row.number("passed_over")?,
         again: row.get("again")?,
         turn: row.number("turn")?,
         running: 0,
@@ -161,6 +178,22 @@ async fn take(session: &Session, id: JobId, waits: bool) -> Result<Option<Number
     let statement = format!("SELECT {RECORD} FROM jobs WHERE id = $1 AND state = 'queued' FOR UPDATE {lock}");
     let found = session.row(&statement, &[&Uuid::from(id)]).await?;
     found.as_ref().map(record_row).transpose()
+}
+
+/// Counts it of each of these jobs, but of those that somebody holds: who claims at the same moment counts it, or the job is
+/// being taken. So claims at the same moment count once, and none waits for another.
+async fn pass_over(session: &Session, jobs: &[i64]) -> Result<(), StoreError> {
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    session
+        .execute(
+            "UPDATE jobs SET passed_over = passed_over + 1
+             WHERE number IN (SELECT number FROM jobs WHERE number = ANY($1) AND state = 'queued' FOR UPDATE SKIP LOCKED)",
+            &[&jobs],
+        )
+        .await?;
+    Ok(())
 }
 
 async fn serve(session: &Session, queue: &str, owner: &Owner) -> Result<(), StoreError> {

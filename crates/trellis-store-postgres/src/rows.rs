@@ -1,7 +1,9 @@
 //! Rows of jobs to values. A job is read with all that belongs to it in one statement, so that it is of one moment.
 
 use serde::de::DeserializeOwned;
-use trellis_core::{Artifact, AssetName, Demand, Input, Job, JobId, JobState, JobWebhook, Transition};
+use trellis_core::{
+    Artifact, AssetName, Demand, Input, Job, JobId, JobState, JobWebhook, Priority, Transition,
+};
 use trellis_jobs::rules::{Hold, Record};
 use trellis_jobs::{
     BlobKey, CacheKey, Latents, Owner, StoreError, StoredJob, Thumbnail, Webhook, WorkerName,
@@ -16,7 +18,7 @@ pub(crate) const JOB: &str = "
     jobs.id, jobs.owner, jobs.state, jobs.backend, jobs.created_at, jobs.updated_at, jobs.attempt, jobs.made_by,
     jobs.source, jobs.params, jobs.progress, jobs.failure, jobs.notes, jobs.provenance, jobs.statement,
     jobs.statement_key, jobs.timings, jobs.cached, jobs.cache_key, jobs.traceparent, jobs.name, jobs.thumbnail,
-    jobs.webhook, jobs.webhook_state, jobs.webhook_problem, jobs.latents,
+    jobs.webhook, jobs.webhook_state, jobs.webhook_problem, jobs.latents, jobs.priority,
     (SELECT coalesce(json_agg(json_build_array(input, key) ORDER BY position), '[]')
      FROM inputs WHERE inputs.job = jobs.number) AS inputs,
     (SELECT coalesce(json_agg(json_build_array(artifact, key) ORDER BY position, artifacts.name), '[]')
@@ -54,6 +56,7 @@ pub(crate) fn job_row(row: &Found) -> Result<StoredJob, StoreError> {
         state: row.parsed("state")?,
         name: row.get::<Option<String>>("name")?.map(AssetName::from),
         backend: row.parsed::<Demand>("backend")?.backend(),
+        priority: Priority::from_rank(row.get("priority")?),
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,
         attempt: row.number("attempt")?,

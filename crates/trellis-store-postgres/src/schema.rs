@@ -10,7 +10,7 @@ use trellis_jobs::StoreError;
 use crate::OpenError;
 use crate::session::Session;
 
-const MIGRATIONS: [Migration; 4] = [
+const MIGRATIONS: [Migration; 5] = [
     Migration {
         text: include_str!("migrations/0001_jobs.sql"),
         works_with: 1,
@@ -25,6 +25,10 @@ const MIGRATIONS: [Migration; 4] = [
     },
     Migration {
         text: include_str!("migrations/0004_counts.sql"),
+        works_with: 1,
+    },
+    Migration {
+        text: include_str!("migrations/0005_priorities.sql"),
         works_with: 1,
     },
 ];

@@ -39,8 +39,8 @@ async fn insert(session: &Session, whole: &WholeJob) -> Result<i64, StoreError> 
         .row(
             "INSERT INTO jobs (id, owner, state, backend, params, created_at, updated_at, ended_at, idempotency_key,
                                idempotency_digest, cached, traceparent, name, name_folded, webhook, source, needs,
-                               attempt, charged, failure)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+                               attempt, charged, failure, priority)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)
              RETURNING number",
             &[
                 &Uuid::from(job.id),
@@ -63,6 +63,7 @@ async fn insert(session: &Session, whole: &WholeJob) -> Result<i64, StoreError> 
                 &i64::from(job.attempt),
                 &i64::from(whole.charged),
                 &job.failure.as_ref().map(Json),
+                &job.priority.rank(),
             ],
         )
         .await?;

@@ -87,8 +87,8 @@ async fn insert(session: &Session, new: &NewJob, now: Timestamp) -> Result<i64, 
         .row(
             "INSERT INTO jobs (id, owner, state, backend, params, created_at, updated_at, idempotency_key,
                                idempotency_digest, cached, traceparent, name, name_folded, webhook, source,
-                               needs)
-             VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) RETURNING number",
+                               needs, priority)
+             VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) RETURNING number",
             &[
                 &Uuid::from(new.id),
                 &new.owner.as_str(),
@@ -105,6 +105,7 @@ async fn insert(session: &Session, new: &NewJob, now: Timestamp) -> Result<i64, 
                 &new.webhook.as_ref().map(Json),
                 &new.source.as_ref().map(Json),
                 &new.needs.to_text(),
+                &new.priority.rank(),
             ],
         )
         .await?;

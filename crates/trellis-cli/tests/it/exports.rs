@@ -31,12 +31,21 @@ async fn an_earlier_job_is_exported_and_fetched() {
     let client = Client::new(&server.address);
     let id = client.accepted(picture::png(96, 90), "first").await;
     client.finished(&id).await;
-    let voxels = ["--format", "voxels", "--voxel-resolution", "16"];
+    let voxels = [
+        "--format",
+        "voxels",
+        "--voxel-resolution",
+        "16",
+        "--priority",
+        "low",
+    ];
     let (code, said, problem) = ran(export(home.path(), &server, &[&id]).args(voxels));
     assert_eq!(code, Some(0), "{problem}");
     assert!(said.starts_with("photo.vox ("), "{said}");
     let file = fs::read(home.path().join("photo.vox")).expect("it is there");
     assert!(file.starts_with(b"VOX "));
+    let newest = client.look("/v1/jobs?limit=1").await["jobs"][0].clone();
+    assert_eq!(newest["priority"], "low");
 
     let zip = ["--format", "OBJ", "-o", "out/chair.zip", "--json"];
     let (code, said, problem) = ran(export(home.path(), &server, &[&id]).args(zip));

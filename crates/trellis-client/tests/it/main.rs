@@ -9,7 +9,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 use trellis_client::{Client, ClientError, Submission};
-use trellis_core::{Artifact, AskedBackend, JobId, JobState, ParamsPatch, Secret};
+use trellis_core::{Artifact, AskedBackend, JobId, JobState, ParamsPatch, Priority, Secret};
 
 const ID: &str = "01932f5e-7a4c-7d3e-8b21-0123456789ab";
 
@@ -67,6 +67,22 @@ async fn server(answers: Vec<(u16, Vec<u8>)>) -> (Client, Asked) {
     (Client::new(&address, None).expect("an address"), asked)
 }
 
+/// A server that takes one job, and the bodies that it was sent.
+async fn recorder() -> (Client, Asked) {
+    let bodies = Asked::default();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a free port");
+    let address = format!("http://{}/", listener.local_addr().expect("it is bound"));
+    let record = async |State(bodies): State<Asked>, body: String| {
+        bodies.lock().expect("no test panics here").push(body);
+        job("queued")
+    };
+    let app = Router::new().fallback(record).with_state(bodies.clone());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    (Client::new(&address, None).expect("an address"), bodies)
+}
+
 fn job(state: &str) -> Vec<u8> {
     let job: Value = json!({
         "id": ID, "state": state, "backend": "auto", "inputs": [], "artifacts": [], "notes": [],
@@ -103,6 +119,7 @@ async fn a_busy_server_is_asked_again_under_the_same_key() {
         name: None,
         params: &ParamsPatch::default(),
         backend: AskedBackend::Auto,
+        priority: Priority::Normal,
         no_cache: false,
     };
     let mut told = String::new();
@@ -117,6 +134,32 @@ async fn a_busy_server_is_asked_again_under_the_same_key() {
         "{asked:?}"
     );
     assert_eq!(asked[0], asked[1]);
+}
+
+/// An earlier version refuses a part that it does not know.
+#[tokio::test]
+async fn a_priority_is_sent_where_it_is_not_the_usual_one() {
+    for (priority, sent) in [
+        (Priority::Normal, None),
+        (Priority::Low, Some("low")),
+        (Priority::High, Some("high")),
+    ] {
+        let (client, bodies) = recorder().await;
+        let submission = Submission {
+            pictures: &[Bytes::from_static(b"picture")],
+            mesh: None,
+            name: None,
+            params: &ParamsPatch::default(),
+            backend: AskedBackend::Auto,
+            priority,
+            no_cache: false,
+        };
+        let job = client.submit(&submission, |_| {}).await.unwrap();
+        assert_eq!(job.priority, Priority::Normal, "an earlier version does not tell");
+        let body = asked(&bodies).remove(0);
+        let (_, part) = body.split_once("name=\"priority\"\r\n\r\n").unzip();
+        assert_eq!(part.and_then(|part| part.split("\r\n").next()), sent, "{body}");
+    }
 }
 
 #[tokio::test]

@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use jiff::SignedDuration;
 use proptest::prelude::*;
-use trellis_core::{Artifact, Format, ParamsPatch, Stage};
+use trellis_core::{Artifact, Format, ParamsPatch, Priority, Stage};
 
 use super::*;
-use crate::{BlobKey, Needs, Rights, RunningLimits};
+use crate::{BlobKey, Needs, Rights};
 
 const LEASE: Duration = Duration::from_secs(30);
 
@@ -60,6 +60,7 @@ fn new() -> NewJob {
         owner: Owner::named("ada"),
         now: at(0),
         backend: trellis_core::BackendChoice::Auto,
+        priority: Priority::Normal,
         name: None,
         source: None,
         params: ParamsPatch::default().resolve(7).unwrap(),
@@ -84,6 +85,10 @@ fn record(state: JobState) -> Record {
         charged: 2,
         hold: Some(hold).filter(|_| state == JobState::Running),
     }
+}
+
+fn give_up(failure: Failure) -> Command {
+    Command::GiveUp { failure }
 }
 
 /// Each command once for each case that the rules tell apart.
@@ -162,12 +167,7 @@ fn commands() -> Vec<(&'static str, Command)> {
                 failure: failure.clone(),
             },
         ),
-        (
-            "give up",
-            Command::GiveUp {
-                failure: failure.clone(),
-            },
-        ),
+        ("give up", give_up(failure.clone())),
         ("release", Command::Release { lease: lease("a", 2) }),
         ("release of another", Command::Release { lease: lease("b", 2) }),
         ("lapse", lapse(3, None, true)),
@@ -305,44 +305,6 @@ fn a_submission_is_new_a_replay_or_refused() {
         let again = accepted(&owned(queued, kept_bytes, None), Some("digest"), 1);
         assert_eq!(again, "replay");
     }
-}
-
-fn waiting(number: i64, owner: &str, again: bool, turn: u64) -> Waiting {
-    Waiting {
-        id: id(),
-        number,
-        owner: Owner::named(owner),
-        again,
-        turn,
-        running: 0,
-    }
-}
-
-#[test]
-fn owners_take_turns_and_what_waits_again_goes_first() {
-    let limits = RunningLimits::from([("ada".to_owned(), 1), ("eve".to_owned(), 0)]);
-    let chosen = |waiting: &[&Waiting]| {
-        let waiting = waiting.iter().map(|waiting| (*waiting).clone());
-        next(waiting.collect(), &limits).map(|next| next.number)
-    };
-    let (ada, bob, eve) = (
-        waiting(1, "ada", false, 9),
-        waiting(5, "bob", false, 4),
-        waiting(7, "eve", false, 0),
-    );
-    assert_eq!(chosen(&[&ada, &bob, &eve]), Some(5));
-    let never = waiting(8, "joe", false, 0);
-    assert_eq!(chosen(&[&ada, &bob, &never]), Some(8));
-    let again = [waiting(6, "ada", true, 0), waiting(4, "bob", true, 0)];
-    assert_eq!(chosen(&[&bob, &again[0], &again[1]]), Some(4));
-    let runs = |waiting: &Waiting, running| Waiting {
-        running,
-        ..waiting.clone()
-    };
-    let (busy, bob) = (runs(&ada, 1), runs(&bob, 7));
-    assert_eq!(chosen(&[&busy, &bob]), Some(5), "ada runs as much as she may");
-    assert_eq!(chosen(&[&ada, &eve]), Some(1));
-    assert_eq!(chosen(&[&busy, &eve]), None);
 }
 
 proptest! {

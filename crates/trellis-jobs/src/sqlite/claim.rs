@@ -1,12 +1,13 @@
-//! Whose turn it is: finds the jobs that may be claimed next, of each owner the oldest, and notes who was served. Which
-//! of them it is the rules say. Every step is a search in an index, however many jobs wait.
+//! Whose turn it is: finds the jobs that may be claimed next, of each owner the oldest of each priority, and notes who was
+//! served and who was passed over. Which of them it is the rules say. Every step is a search in an index, however many jobs wait.
 
 use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use trellis_core::Priority;
 
 use super::rows::{Json, owner, parsed};
-use crate::rules::{self, Waiting};
+use crate::rules::{self, Next, Waiting};
 use crate::{Ability, ClaimFilter, Needs, Owner, StoreError};
 
 /// What waiting jobs need. Goes from text to text, not from job to job.
@@ -21,8 +22,8 @@ const NEEDS: &str = "
     )
     SELECT needs FROM found WHERE needs IS NOT NULL";
 
-/// Of each owner who has jobs waiting, of each demand (`?1`) and of all needs that can be met (`?3`) the oldest one, with
-/// the owner's last turn in the queue `?2`. Goes from owner to owner, not from job to job.
+/// Of each owner who has jobs waiting, of each demand (`?1`), of all needs that can be met (`?3`) and of each priority the
+/// oldest one, with the owner's last turn in the queue `?2`. Goes from owner to owner, not from job to job.
 const OLDEST_OF_EACH: &str = "
     WITH RECURSIVE waiting (owner) AS (
         SELECT min(owner) FROM jobs INDEXED BY jobs_waiting WHERE state = 'queued'
@@ -32,36 +33,37 @@ const OLDEST_OF_EACH: &str = "
             WHERE state = 'queued' AND jobs.owner > waiting.owner)
         FROM waiting WHERE waiting.owner IS NOT NULL
     )
-    SELECT jobs.id, jobs.number, jobs.owner, jobs.attempt > 0, coalesce(turns.turn, 0)
-    FROM waiting CROSS JOIN json_each(?1) AS demand
+    SELECT jobs.id, jobs.number, jobs.owner, jobs.attempt > 0, coalesce(turns.turn, 0), jobs.priority, jobs.passed_over
+    FROM waiting CROSS JOIN json_each(?1) AS demand CROSS JOIN json_each(?4) AS rank
     CROSS JOIN jobs ON jobs.number = (
         SELECT min(first) FROM (
             SELECT (
                 SELECT oldest.number FROM jobs AS oldest INDEXED BY jobs_waiting
                 WHERE oldest.state = 'queued' AND oldest.owner = waiting.owner AND oldest.backend = demand.value
-                    AND oldest.needs = met.value
+                    AND oldest.needs = met.value AND oldest.priority = rank.value
                 ORDER BY oldest.number LIMIT 1) AS first
             FROM json_each(?3) AS met))
     LEFT JOIN turns ON turns.queue = ?2 AND turns.owner = waiting.owner";
 
 /// The jobs that wait again.
 const WAITING_AGAIN: &str = "
-    SELECT jobs.id, jobs.number, jobs.owner, 1, 0
+    SELECT jobs.id, jobs.number, jobs.owner, 1, 0, jobs.priority, jobs.passed_over
     FROM json_each(?1) AS demand CROSS JOIN jobs INDEXED BY jobs_waiting_again
     WHERE jobs.state = 'queued' AND jobs.attempt > 0 AND jobs.backend = demand.value
         AND jobs.needs IN (SELECT value FROM json_each(?2))";
 
 const RUNNING: &str = "SELECT owner FROM jobs WHERE state = 'running'";
 
-/// The queued job that is to be claimed next, after its owner's turn was noted.
+/// The queued job that is to be claimed next, after it was noted who was served and who was passed over.
 pub(super) fn next(connection: &Connection, filter: &ClaimFilter) -> Result<Option<Waiting>, StoreError> {
     let demands: Vec<String> = filter.demands.iter().map(ToString::to_string).collect();
     let queue = demands.join(" ");
     let met = met(connection, &filter.ability)?;
+    let ranks = Priority::ALL.map(Priority::rank);
     let mut waiting = found(
         connection,
         OLDEST_OF_EACH,
-        params![Json(&demands), queue, Json(&met)],
+        params![Json(&demands), queue, Json(&met), Json(&ranks)],
     )?;
     waiting.extend(found(
         connection,
@@ -75,12 +77,17 @@ pub(super) fn next(connection: &Connection, filter: &ClaimFilter) -> Result<Opti
         }
     }
     let next = rules::next(waiting, &filter.running_limits);
-    if let Some(next) = &next {
+    if let Some(Next { job, passes_over }) = &next {
         connection
             .prepare_cached("INSERT OR REPLACE INTO turns (queue, owner) VALUES (?1, ?2)")?
-            .execute([&queue, next.owner.as_str()])?;
+            .execute([&queue, job.owner.as_str()])?;
+        let mut pass_over =
+            connection.prepare_cached("UPDATE jobs SET passed_over = passed_over + 1 WHERE number = ?1")?;
+        for number in passes_over {
+            pass_over.execute([number])?;
+        }
     }
-    Ok(next)
+    Ok(next.map(|next| next.job))
 }
 
 /// What waiting jobs need of that which is there.
@@ -109,6 +116,8 @@ fn waiting(row: &Row<'_>) -> rusqlite::Result<Waiting> {
         owner: owner(row, 2)?,
         again: row.get(3)?,
         turn: row.get(4)?,
+        priority: Priority::from_rank(row.get(5)?),
+        passed_over: row.get(6)?,
         running: 0,
     })
 }
@@ -163,16 +172,19 @@ mod tests {
 
     const CHOICES: &str = r#"["auto", "relief"]"#;
     const NONE: &str = r#"["{}"]"#;
+    const RANKS: &str = "[-1, 0, 1]";
 
     /// A database in which each of three owners has so many jobs waiting, half of them of a choice that is not asked for.
+    /// The first ones have a low priority, the others a normal one, and none has a high one.
     fn waiting_jobs(folder: &tempfile::TempDir, of_each: u32) -> Connection {
         let connection = open_writer(&folder.path().join("jobs.db")).unwrap();
         connection
             .execute(
                 "WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < ?1 * 3)
-                 INSERT INTO jobs (id, owner, state, backend, params, created_at, updated_at)
+                 INSERT INTO jobs (id, owner, state, backend, params, created_at, updated_at, priority)
                  SELECT printf('01890a5d-ac96-774b-bcce-%012d', n), 'owner-' || (n % 3), 'queued',
-                        CASE WHEN n % 2 THEN 'trellis' ELSE 'relief' END, '{}', n, n
+                        CASE WHEN n % 2 THEN 'trellis' ELSE 'relief' END, '{}', n, n,
+                        CASE WHEN n > 6 THEN 0 ELSE -1 END
                  FROM counted",
                 [of_each],
             )
@@ -186,7 +198,7 @@ mod tests {
         let mut rows = match statement.parameter_count() {
             0 => statement.query([]),
             2 => statement.query([CHOICES, NONE]),
-            _ => statement.query([CHOICES, "queue", NONE]),
+            _ => statement.query([CHOICES, "queue", NONE, RANKS]),
         }
         .unwrap();
         let mut found = 0;
@@ -205,6 +217,6 @@ mod tests {
             let (steps_of_few, found) = steps(&few, query);
             assert_eq!(steps(&many, query), (steps_of_few, found), "{query}");
         }
-        assert_eq!(steps(&many, OLDEST_OF_EACH).1, 3);
+        assert_eq!(steps(&many, OLDEST_OF_EACH).1, 6);
     }
 }

@@ -52,9 +52,9 @@ fn insert(connection: &Connection, docket: &Docket) -> Result<i64, StoreError> {
         .prepare_cached(
             "INSERT INTO jobs (id, owner, state, backend, params, failure, cached, attempt, created_at, updated_at,
                                ended_at, idempotency_key, idempotency_digest, traceparent, name, thumbnail, webhook,
-                               source)
+                               source, priority)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-                     ?18)",
+                     ?18, ?19)",
         )?
         .execute(params![
             job.id.to_string(),
@@ -75,6 +75,7 @@ fn insert(connection: &Connection, docket: &Docket) -> Result<i64, StoreError> {
             stored.thumbnail.as_ref().map(Json),
             stored.webhook.as_ref().map(Json),
             job.source.as_ref().map(Json),
+            job.priority.rank(),
         ])?;
     Ok(connection.last_insert_rowid())
 }

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use trellis_core::{
-    Artifact, AssetName, Demand, Input, Job, JobId, JobState, JobWebhook, TraceParent, Transition,
+    Artifact, AssetName, Demand, Input, Job, JobId, JobState, JobWebhook, Priority, TraceParent, Transition,
     UnknownName,
 };
 
@@ -144,6 +144,7 @@ fn job_row(row: &Row<'_>) -> rusqlite::Result<Numbered<StoredJob>> {
         state: state(row, 2)?,
         name: row.get::<_, Option<String>>("name")?.map(AssetName::from),
         backend: parsed::<Demand>(row, 3)?.backend(),
+        priority: Priority::from_rank(row.get("priority")?),
         created_at: time(row, 4)?,
         updated_at: time(row, 5)?,
         attempt: row.get("attempt")?,
@@ -190,7 +191,7 @@ pub(super) fn stored(connection: &Connection, id: JobId) -> Result<StoredJob, St
     let mut statement = connection.prepare_cached(
         "SELECT number, id, state, backend, created_at, updated_at, owner, attempt, made_by, params, progress,
                 failure, notes, provenance, statement, statement_key, timings, cached, cache_key, traceparent,
-                name, thumbnail, webhook, webhook_state, webhook_problem, source, latents
+                name, thumbnail, webhook, webhook_state, webhook_problem, source, latents, priority
          FROM jobs WHERE id = ?1",
     )?;
     let found = statement.query_row([id.to_string()], job_row).optional()?;

@@ -14,7 +14,7 @@ use crate::StoreError;
 
 /// In the file's header, so that `file` and this program tell it from other databases: `TRLj`.
 const APPLICATION_ID: i64 = 0x5452_4c6a;
-const MIGRATIONS: [&str; 15] = [
+const MIGRATIONS: [&str; 16] = [
     include_str!("migrations/0001_jobs.sql"),
     include_str!("migrations/0002_results.sql"),
     include_str!("migrations/0003_timings.sql"),
@@ -30,6 +30,7 @@ const MIGRATIONS: [&str; 15] = [
     include_str!("migrations/0013_counts.sql"),
     include_str!("migrations/0014_latents.sql"),
     include_str!("migrations/0015_needs.sql"),
+    include_str!("migrations/0016_priorities.sql"),
 ];
 /// More events than can be lost at a time, and so few that the numbers last for billions of starts.
 const LOST_EVENTS: i64 = 1 << 20;

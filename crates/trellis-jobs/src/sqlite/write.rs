@@ -73,8 +73,8 @@ fn insert(connection: &Connection, new: &NewJob) -> Result<i64, StoreError> {
         .prepare_cached(
             "INSERT INTO jobs (id, owner, state, backend, params, created_at, updated_at, idempotency_key,
                                idempotency_digest, cached, traceparent, name, webhook,
-                               source, needs)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                               source, needs, priority)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         )?
         .execute(params![
             new.id.to_string(),
@@ -91,6 +91,7 @@ fn insert(connection: &Connection, new: &NewJob) -> Result<i64, StoreError> {
             new.webhook.as_ref().map(Json),
             new.source.as_ref().map(Json),
             new.needs.to_text(),
+            new.priority.rank(),
         ])?;
     let number = connection.last_insert_rowid();
     let mut statement = connection

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use trellis_core::{
     Artifact, BackendChoice, Demand, Format, Input, InputFile, Job, JobId, JobState, ParamsPatch,
-    PictureFormat, Progress, Stage, WebhookEvent,
+    PictureFormat, Priority, Progress, Stage, WebhookEvent,
 };
 
 use crate::{
@@ -35,6 +35,7 @@ pub fn new_job(n: u32) -> NewJob {
         owner: Owner::default(),
         now,
         backend: BackendChoice::Auto,
+        priority: Priority::Normal,
         name: None,
         source: None,
         params: ParamsPatch::default().resolve(n).unwrap(),

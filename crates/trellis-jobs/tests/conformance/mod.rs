@@ -22,6 +22,7 @@ pub mod model;
 pub mod needs;
 pub mod outbox;
 pub mod owners;
+pub mod priorities;
 pub mod reads;
 pub mod twins;
 
@@ -167,6 +168,14 @@ macro_rules! job_store_conformance {
             who_sees_all_jobs_lists_them_with_their_owners_and_may_end_them,
         }
 
+        $crate::job_store_conformance! {
+            @each priorities $fixture:
+            a_job_keeps_its_priority,
+            the_more_urgent_job_of_an_owner_goes_first_and_the_older_of_two_alike,
+            owners_take_turns_whatever_the_priorities_of_their_jobs,
+            a_job_that_was_passed_over_three_times_goes_next,
+            every_job_is_claimed_within_a_bound,
+        }
         $crate::job_store_conformance! {
             @each edits $fixture:
             a_job_of_any_state_is_renamed_and_tells_so,

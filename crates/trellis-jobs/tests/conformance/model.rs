@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
-use trellis_core::{BackendChoice, EventKind, Failure, FailureKind, JobId, JobState};
+use trellis_core::{BackendChoice, EventKind, Failure, FailureKind, JobId, JobState, Priority};
 
 use super::Fixture;
 use super::kit::{at, file, new_job, outcome_of, step, worker};
@@ -22,7 +22,7 @@ const OWNERS: [&str; 3] = ["", "ada", "bob"];
 
 #[derive(Debug, Clone, Copy)]
 enum Call {
-    Submit(BackendChoice, usize),
+    Submit(BackendChoice, usize, Priority),
     Claim(usize, BackendChoice),
     /// The rest names one of the leases given out so far, or one of the jobs.
     Heartbeat(usize),
@@ -41,9 +41,10 @@ enum Call {
 
 fn call() -> impl Strategy<Value = Call> {
     let choice = prop_oneof![Just(BackendChoice::Auto), Just(BackendChoice::Relief)];
+    let priority = prop::sample::select(Priority::ALL.to_vec());
     let any = any::<usize>;
     prop_oneof![
-        4 => (choice.clone(), 0..3usize).prop_map(|(choice, owner)| Call::Submit(choice, owner)),
+        4 => (choice.clone(), 0..3usize, priority).prop_map(|(choice, owner, priority)| Call::Submit(choice, owner, priority)),
         5 => (0..2usize, choice).prop_map(|(worker, choice)| Call::Claim(worker, choice)),
         2 => any().prop_map(Call::Heartbeat),
         2 => any().prop_map(Call::Progress),
@@ -65,6 +66,8 @@ struct Known {
     state: JobState,
     owner: usize,
     backend: BackendChoice,
+    priority: Priority,
+    passed_over: u32,
     attempt: u32,
     charged: u32,
     previewed: bool,
@@ -86,7 +89,7 @@ struct Model {
 
 impl Model {
     /// Which job is to be claimed, by a server that lets no more than [`RUNNING_LIMIT`] jobs of the last owner run.
-    fn next(&self, choice: BackendChoice) -> Option<JobId> {
+    fn next(&mut self, choice: BackendChoice) -> Option<JobId> {
         let last = OWNERS.len() - 1;
         let runs = |known: &&Known| known.state == JobState::Running && known.owner == last;
         let is_full = self.jobs.values().filter(runs).count() as u64 >= RUNNING_LIMIT;
@@ -106,7 +109,19 @@ impl Model {
                 (true, turn, **id)
             }
         };
-        waiting.min_by_key(order).map(|(id, _)| *id)
+        let (first, known) = waiting.clone().min_by_key(order)?;
+        if known.attempt > 0 {
+            return Some(*first);
+        }
+        // The owner's oldest of each priority: ids rise, and the last wins.
+        let own = waiting.filter(|(_, other)| other.owner == known.owner);
+        let oldest: BTreeMap<Priority, JobId> = own.rev().map(|(id, known)| (known.priority, *id)).collect();
+        let overdue = oldest.values().filter(|id| self.jobs[*id].passed_over >= 3);
+        let chosen = *overdue.min().or(oldest.values().next_back())?;
+        for id in oldest.into_values().filter(|id| *id < chosen) {
+            self.jobs.entry(id).and_modify(|known| known.passed_over += 1);
+        }
+        Some(chosen)
     }
 
     fn holder(&mut self, lease: &Lease) -> Option<&mut Known> {
@@ -156,7 +171,7 @@ impl<F: Fixture> Game<F> {
 
     async fn play(&mut self, call: Call) {
         match call {
-            Call::Submit(backend, owner) => self.submit(backend, owner).await,
+            Call::Submit(backend, owner, priority) => self.submit(backend, owner, priority).await,
             Call::Claim(by, choice) => self.claim(by, choice).await,
             Call::Recover(held_by) => self.recover(held_by).await,
             Call::Wait(seconds) => self.model.now += seconds,
@@ -177,11 +192,11 @@ impl<F: Fixture> Game<F> {
         }
     }
 
-    async fn submit(&mut self, backend: BackendChoice, owner: usize) {
+    async fn submit(&mut self, backend: BackendChoice, owner: usize, priority: Priority) {
         self.model.submitted += 1;
         let mut new = new_job(self.model.submitted);
         (new.backend, new.queue_limit) = (backend, QUEUE_LIMIT);
-        new.owner = Owner::named(OWNERS[owner]);
+        (new.owner, new.priority) = (Owner::named(OWNERS[owner]), priority);
         let id = new.id;
         let queued = self
             .model
@@ -198,6 +213,8 @@ impl<F: Fixture> Game<F> {
             state: JobState::Queued,
             owner,
             backend,
+            priority,
+            passed_over: 0,
             attempt: 0,
             charged: 0,
             previewed: false,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use trellis_core::{
-    AssetName, BackendChoice, Failure, FailureKind, JobId, JobState, PictureFormat, WebhookEvent,
+    AssetName, BackendChoice, Failure, FailureKind, JobId, JobState, PictureFormat, Priority, WebhookEvent,
 };
 
 use super::Fixture;
@@ -41,6 +41,7 @@ enum Call {
 struct Asked {
     owner: usize,
     backend: BackendChoice,
+    priority: Priority,
     /// A key and which of two requests came with it.
     key: Option<(u8, bool)>,
     name: Option<u8>,
@@ -73,21 +74,25 @@ fn call() -> impl Strategy<Value = Call> {
     let asked = (
         0..3usize,
         prop::sample::select(vec![BackendChoice::Auto, BackendChoice::Relief]),
+        prop::sample::select(Priority::ALL.to_vec()),
         prop::option::weighted(0.3, (0..3u8, prop::bool::weighted(0.2))),
         prop::option::of(0..4u8),
         prop::bool::weighted(0.4),
         prop::bool::weighted(0.1),
         prop::bool::weighted(0.2),
     );
-    let asked = asked.prop_map(|(owner, backend, key, name, hooked, recalled, limited)| Asked {
-        owner,
-        backend,
-        key,
-        name,
-        hooked,
-        recalled,
-        limited,
-    });
+    let asked = asked.prop_map(
+        |(owner, backend, priority, key, name, hooked, recalled, limited)| Asked {
+            owner,
+            backend,
+            priority,
+            key,
+            name,
+            hooked,
+            recalled,
+            limited,
+        },
+    );
     let choices = prop::sample::subsequence(vec![BackendChoice::Auto, BackendChoice::Relief], 1..=2);
     let leased = prop::sample::select(vec![
         Leased::Heartbeat,
@@ -261,6 +266,7 @@ impl<F: Fixture> Side<F> {
             now: at(self.now),
             owner: Owner::named(owner).with(rights),
             backend: asked.backend,
+            priority: asked.priority,
             idempotency: asked
                 .key
                 .map(|(key, other)| (format!("key {key}"), format!("{other}"))),

@@ -114,7 +114,7 @@ async fn a_database_of_another_program_or_of_the_future_is_left_alone() {
         refused(&path),
         OpenError::Newer {
             found: 99,
-            known: 15,
+            known: 16,
             ..
         }
     ));

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use trellis_core::{
-    AssetName, BackendChoice, Format, JobId, JobState, Model, ModelParams, Params, ParamsPatch, Sha256,
+    AssetName, BackendChoice, Format, JobId, JobState, Model, ModelParams, Params, ParamsPatch, Priority,
+    Sha256,
 };
 use trellis_jobs::{
     BlobKey, BlobStore as _, ExportError, ExportOf, JobLimits, JobStore as _, Jobs, Latents, Outcome, Owner,
@@ -26,6 +27,7 @@ fn asked(job: JobId, format: Format) -> ExportOf {
         job,
         formats: vec![format],
         params: ParamsPatch::default(),
+        priority: Priority::Normal,
     }
 }
 
@@ -147,6 +149,7 @@ async fn what_was_sampled_is_exported_with_the_earlier_jobs_parameters_but_for_t
         job: earlier.id,
         formats: vec![Format::Glb, Format::GaussianPly],
         params: ParamsPatch::default().with("texture_size", 2048),
+        priority: Priority::Normal,
     };
     let new = jobs.export(asked(), of("ada")).await.unwrap().job;
     assert_eq!(new.backend, BackendChoice::Trellis);
@@ -202,6 +205,7 @@ async fn what_trellis_2_sampled_is_exported_with_settings_of_its_own() {
             job: earlier,
             formats: Vec::new(),
             params,
+            priority: Priority::Normal,
         };
         jobs.export(wish, of("ada")).await.map(|new| new.job)
     };
@@ -234,6 +238,7 @@ async fn colours_that_trellis_2_did_not_sample_are_refused() {
             job: earlier,
             formats: formats.to_vec(),
             params,
+            priority: Priority::Normal,
         };
         jobs.export(wish, of("ada")).await
     };
@@ -277,6 +282,7 @@ async fn what_cannot_be_decoded_again_is_refused_with_the_reason() {
             job,
             formats: Vec::new(),
             params: ParamsPatch::default().with("mesh_simplify", 0.5),
+            priority: Priority::Normal,
         };
         jobs.export(asked, of("ada"))
             .await

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use image::{ImageFormat, RgbImage};
 use tempfile::TempDir;
 use trellis_core::{
-    AssetName, BackendChoice, Demand, Failure, FailureKind, Format, Model, ParamsPatch, Sha256,
+    AssetName, BackendChoice, Demand, Failure, FailureKind, Format, Model, ParamsPatch, Priority, Sha256,
 };
 pub(crate) use trellis_jobs::conformance::kit::*;
 use trellis_jobs::conformance::{BlobFixture, Fixture};
@@ -32,6 +32,7 @@ pub(crate) struct Submission {
     pub(crate) name: Option<AssetName>,
     pub(crate) patch: ParamsPatch,
     pub(crate) backend: BackendChoice,
+    pub(crate) priority: Priority,
     pub(crate) webhook: Option<Webhook>,
 }
 
@@ -45,6 +46,7 @@ pub(crate) async fn submit(
         name,
         patch: params,
         backend,
+        priority,
         webhook,
     } = submission;
     let mut intake = jobs.intake();
@@ -54,6 +56,7 @@ pub(crate) async fn submit(
     let asked = Asked {
         params,
         backend,
+        priority,
         webhook,
     };
     jobs.submit(intake, asked, terms).await

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use trellis_core::{Failure, FailureKind, JobId, JobState, Sha256, WebhookEvent};
+use trellis_core::{Failure, FailureKind, JobId, JobState, Priority, Sha256, WebhookEvent};
 use trellis_jobs::rules::{Command, Edit};
 use trellis_jobs::{
     BlobKey, BlobStore, CacheKey, Docketed, JobStore, Jobs, Left, NewJob, NextDelivery, Outcome, Owner,
@@ -25,6 +25,7 @@ fn docketed(place: &Place) -> Docketed {
 async fn submitted(place: &Place, n: u32) -> JobId {
     let mut new = NewJob {
         owner: Owner::named("ada"),
+        priority: Priority::High,
         idempotency: Some((format!("key {n}"), "digest".to_owned())),
         traceparent: Some(TRACE.parse().unwrap()),
         webhook: Some(webhook("one.example", &WebhookEvent::FINAL)),

@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use trellis_core::{BackendChoice, Format, JobState, ParamsPatch, WebhookEvent};
+use trellis_core::{BackendChoice, Format, JobState, ParamsPatch, Priority, Sha256, WebhookEvent};
 use trellis_jobs::conformance::forgetful::Forgetful;
 use trellis_jobs::{Asked, BlobKey, BlobStore, JobStore, Jobs, Owner, StoreError, SubmitError, Terms};
 
@@ -175,6 +175,39 @@ async fn a_replay_and_a_full_queue_leave_no_pictures_behind() {
     assert_eq!(place.blobs.jobs().await.unwrap().len(), 5);
 }
 
+/// The digests are kept with jobs: what an earlier version accepted is found again by this one.
+#[tokio::test]
+async fn a_request_without_a_priority_is_the_one_of_earlier_versions() {
+    let place = Place::new();
+    let jobs = place.jobs();
+    let sent = |priority| {
+        let submission = Submission {
+            priority,
+            ..of(vec![picture(4)])
+        };
+        submit(&jobs, submission, keyed("key", "ada"))
+    };
+    let first = sent(Priority::Normal).await.unwrap();
+    let database = rusqlite::Connection::open(place.folder.path().join("jobs.db")).unwrap();
+    let digest: String = database
+        .query_row("SELECT idempotency_digest FROM jobs", [], |row| row.get(0))
+        .unwrap();
+    let asked = (
+        [Sha256::of(picture(4))],
+        BackendChoice::Auto,
+        ParamsPatch::default(),
+    );
+    assert_eq!(
+        digest,
+        Sha256::of(serde_json::to_vec(&asked).unwrap()).to_string()
+    );
+    assert_eq!(sent(Priority::Normal).await.unwrap().job, first.job);
+    assert_eq!(
+        sent(Priority::Low).await.unwrap_err().kind(),
+        "idempotency_key_reused"
+    );
+}
+
 #[tokio::test]
 async fn everything_that_is_asked_makes_another_request() {
     let place = Place::new();
@@ -194,7 +227,11 @@ async fn everything_that_is_asked_makes_another_request() {
         webhook: Some(webhook("one.example", &WebhookEvent::FINAL)),
         ..one.clone()
     };
-    for other in [swapped, seeded, elsewhere, hooked] {
+    let urgent = Submission {
+        priority: Priority::High,
+        ..one.clone()
+    };
+    for other in [swapped, seeded, elsewhere, hooked, urgent] {
         let refused = submit(&jobs, other, keyed("key", "ada")).await.unwrap_err();
         assert_eq!(refused.kind(), "idempotency_key_reused");
     }

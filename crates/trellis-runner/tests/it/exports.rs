@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use image::{ImageFormat, Rgb, RgbImage};
 use trellis_backend::{ReliefBackend, ReliefSettings};
-use trellis_core::{AssetName, BackendChoice, Format, Job, JobId, JobState, ParamsPatch, Sha256};
+use trellis_core::{AssetName, BackendChoice, Format, Job, JobId, JobState, ParamsPatch, Priority, Sha256};
 use trellis_jobs::{
     Asked, BlobError, BlobKey, ExportOf, JobLimits, JobStore as _, Jobs, Owner, Removed, Submitted, Terms,
 };
@@ -52,6 +52,7 @@ async fn export(jobs: &Jobs, job: JobId, format: Format, params: ParamsPatch) ->
             job,
             formats: vec![format],
             params,
+            priority: Priority::Normal,
         },
         Terms::default(),
     )

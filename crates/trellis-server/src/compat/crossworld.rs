@@ -202,8 +202,7 @@ fn read(rest: &Rest, model: Model) -> Result<(Asked, Vec<&'static str>), Refusal
     }
     let asked = Asked {
         params: patch,
-        backend: BackendChoice::Auto,
-        webhook: None,
+        ..Asked::default()
     };
     Ok((asked, ignored))
 }

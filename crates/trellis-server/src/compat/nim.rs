@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use trellis_core::{BackendChoice, Format, Model, MultiImageAlgorithm, ParamsPatch};
+use trellis_core::{Format, Model, MultiImageAlgorithm, ParamsPatch};
 use trellis_jobs::Asked;
 use utoipa::openapi::schema::Schema;
 
@@ -190,8 +190,7 @@ fn read(fields: &Map<String, Value>, pictures: usize) -> Result<(Asked, Format),
     }
     let asked = Asked {
         params: patch.with("formats", vec![format]),
-        backend: BackendChoice::Auto,
-        webhook: None,
+        ..Asked::default()
     };
     Ok((asked, format))
 }

@@ -4,7 +4,7 @@ use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{FromRequest as _, Multipart, Request};
 use axum::http::{StatusCode, header};
 use bytes::{Bytes, BytesMut};
-use trellis_core::{AskedBackend, AssetName, ParamsPatch, UnknownName, WebhookEvent};
+use trellis_core::{AskedBackend, AssetName, ParamsPatch, Priority, UnknownName, WebhookEvent};
 use trellis_jobs::{Asked, Intake};
 
 use super::fields::{MOST_JSON_BYTES, fields, known_formats, named, parameter_meant, webhook};
@@ -31,6 +31,9 @@ pub(crate) struct SubmissionForm {
     /// Which backend; absent: `auto`.
     #[serde(default)]
     backend: AskedBackend,
+    /// Priority among the jobs of the same API key; absent: `normal`.
+    #[serde(default)]
+    priority: Priority,
     /// The address that is told of the job, by `POST` and signed.
     #[schema(max_length = 2048, nullable = false)]
     webhook: Option<String>,
@@ -182,7 +185,7 @@ pub(crate) fn broken(error: &MultipartError, limit_bytes: usize) -> RequestError
 /// Reads a form part by part; what cannot be used is refused before the rest is sent.
 pub(super) async fn read(state: &AppState, request: Request, intake: &mut Intake) -> Result<Asked, Problem> {
     let mut form = Form::open(request, state.limits.body_bytes).await?;
-    let (mut params, mut backend) = (None, None);
+    let (mut params, mut backend, mut priority) = (None, None, None);
     let (mut url, mut events) = (None, None::<Vec<WebhookEvent>>);
     while let Some(part) = form.next().await? {
         let name = part.name();
@@ -191,9 +194,13 @@ pub(super) async fn read(state: &AppState, request: Request, intake: &mut Intake
             "mesh" => part.mesh(intake).await?,
             "params" => once(&mut params, name, params_of(state, &part.text().await?)?)?,
             "backend" => once(&mut backend, name, backend_named(&part.text().await?)?)?,
+            "priority" => {
+                let asked = priority_named(&name, &part.text().await?)?;
+                once(&mut priority, name, asked)?;
+            }
             "webhook" => once(&mut url, name, text_of(&part.text().await?))?,
             "webhook_events" => {
-                let event = event_named(name, &part.text().await?)?;
+                let event = event_named(&name, &part.text().await?)?;
                 let events = events.get_or_insert_default();
                 // Each is known, so more are repetitions.
                 if !events.contains(&event) {
@@ -212,6 +219,7 @@ pub(super) async fn read(state: &AppState, request: Request, intake: &mut Intake
     Ok(Asked {
         params: params.unwrap_or_else(ParamsPatch::default),
         backend: backend.unwrap_or_default().into(),
+        priority: priority.unwrap_or_default(),
         webhook: webhook(state, url.as_deref(), events)?,
     })
 }
@@ -302,13 +310,19 @@ fn backend_named(content: &[u8]) -> Result<AskedBackend, RequestError> {
     Ok(text_of(content).parse()?)
 }
 
-fn event_named(name: String, content: &[u8]) -> Result<WebhookEvent, RequestError> {
-    text_of(content)
-        .parse()
-        .map_err(|error: UnknownName| RequestError::InvalidPart {
-            name,
-            problem: format!("wrong: {error}"),
-        })
+fn priority_named(name: &str, content: &[u8]) -> Result<Priority, RequestError> {
+    text_of(content).parse().map_err(|error| wrong(name, &error))
+}
+
+fn event_named(name: &str, content: &[u8]) -> Result<WebhookEvent, RequestError> {
+    text_of(content).parse().map_err(|error| wrong(name, &error))
+}
+
+fn wrong(name: &str, error: &UnknownName) -> RequestError {
+    RequestError::InvalidPart {
+        name: name.to_owned(),
+        problem: format!("wrong: {error}"),
+    }
 }
 
 fn text_of(content: &[u8]) -> String {

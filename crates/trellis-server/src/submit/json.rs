@@ -14,7 +14,7 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
-use trellis_core::{AskedBackend, ParamsPatch, WebhookEvent};
+use trellis_core::{AskedBackend, ParamsPatch, Priority, WebhookEvent};
 use trellis_jobs::{Arriving, Asked, BlobError, Intake, SubmitError};
 
 use self::document::{PLACE, Pictures, ReadError};
@@ -46,6 +46,8 @@ pub(crate) struct SubmissionJson {
     params: Option<ParamsPatch>,
     /// Which backend; absent: `auto`.
     backend: Option<AskedBackend>,
+    /// Priority among the jobs of the same API key; absent: `normal`.
+    priority: Option<Priority>,
     /// The address that is told of the job, by `POST` and signed.
     #[schema(max_length = 2048)]
     webhook: Option<String>,
@@ -72,6 +74,7 @@ struct Fields {
     #[serde(default, deserialize_with = "object")]
     params: Option<ParamsPatch>,
     backend: Option<AskedBackend>,
+    priority: Option<Priority>,
     webhook: Option<String>,
     webhook_events: Option<Vec<WebhookEvent>>,
 }
@@ -82,7 +85,15 @@ const SUBMISSION: Shape = Shape {
     mesh: Some("mesh"),
     single: false,
     bare: false,
-    names: Some(&["images", "mesh", "params", "backend", "webhook", "webhook_events"]),
+    names: Some(&[
+        "images",
+        "mesh",
+        "params",
+        "backend",
+        "priority",
+        "webhook",
+        "webhook_events",
+    ]),
 };
 
 pub(super) async fn read(state: &AppState, request: Request, intake: &mut Intake) -> Result<Asked, Problem> {
@@ -220,6 +231,7 @@ fn asked(state: &AppState, rest: Rest) -> Result<Asked, Problem> {
     let Fields {
         params,
         backend,
+        priority,
         webhook: url,
         webhook_events,
     } = named(rest.fields).map_err(invalid).map_err(Problem::from)?;
@@ -229,6 +241,7 @@ fn asked(state: &AppState, rest: Rest) -> Result<Asked, Problem> {
     Ok(Asked {
         params: params.unwrap_or_default(),
         backend: backend.unwrap_or_default().into(),
+        priority: priority.unwrap_or_default(),
         webhook: webhook(state, url.as_deref(), webhook_events)?,
     })
 }

@@ -52,6 +52,32 @@ async fn succeeded(kit: &Kit) -> String {
     id
 }
 
+/// What is asked counts, not what the earlier job had.
+#[tokio::test]
+async fn an_export_has_a_priority_of_its_own() {
+    let kit = Kit::new();
+    let earlier = succeeded(&kit).await;
+    for (body, expected) in [
+        (r#"{"format": "stl"}"#, "normal"),
+        (r#"{"format": "stl", "priority": "low"}"#, "low"),
+    ] {
+        let answer = export(&kit, &earlier, body, &[]).await;
+        assert_eq!(answer.status, 202, "{}", answer.text());
+        assert_eq!(answer.json()["priority"], expected);
+    }
+    let key = [("idempotency-key", "k1")];
+    let first = export(&kit, &earlier, r#"{"format": "stl"}"#, &key).await;
+    let same = r#"{"format": "stl", "priority": "normal"}"#;
+    let same = export(&kit, &earlier, same, &key).await;
+    assert_eq!(same.json()["id"], first.json()["id"]);
+    let other = r#"{"format": "stl", "priority": "high"}"#;
+    let other = export(&kit, &earlier, other, &key).await;
+    other.assert_problem(422, "idempotency_key_reused");
+    let unknown = r#"{"format": "stl", "priority": "urgent"}"#;
+    let unknown = export(&kit, &earlier, unknown, &[]).await;
+    unknown.assert_problem(422, "invalid_json");
+}
+
 #[tokio::test]
 async fn an_export_is_a_new_job_that_names_its_source() {
     let kit = Kit::new();

@@ -20,6 +20,7 @@ mod names;
 mod operations;
 mod pages;
 mod preprocess;
+mod priorities;
 mod problems;
 mod projectorz;
 mod refusals;

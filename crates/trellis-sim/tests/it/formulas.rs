@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use trellis_core::BackendChoice;
+use trellis_core::{BackendChoice, Priority};
 use trellis_jobs::{Ability, Needs};
 use trellis_sim::{InOrder, Job, Kind, Policy, Pool, Turns, run};
 
@@ -33,6 +33,7 @@ fn waits(count: usize, gpus: usize, load: f64, takes: impl Fn(&mut StdRng) -> f6
                 at: Duration::from_secs_f64(at),
                 owner: 0,
                 kind: 0,
+                priority: Priority::Normal,
                 takes: Duration::from_secs_f64(takes(&mut random)),
             }
         })

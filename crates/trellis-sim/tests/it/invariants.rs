@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use trellis_core::BackendChoice;
+use trellis_core::{BackendChoice, Priority};
 use trellis_jobs::{Ability, Needs};
 use trellis_sim::{InOrder, Job, Kind, Policy, Pool, Started, Turns, run};
 
@@ -33,15 +33,22 @@ fn pools(gpus: [usize; 2]) -> Vec<Pool> {
 }
 
 fn jobs() -> impl Strategy<Value = Vec<Job>> {
-    let job = (0..40u64, 0..4usize, 0..3usize, 1_000_000_000..9_000_000_000_u64).prop_map(
-        |(at, owner, kind, takes)| Job {
+    let priority = prop::sample::select(Priority::ALL.to_vec());
+    let job = (
+        0..40u64,
+        0..4usize,
+        0..3usize,
+        priority,
+        1_000_000_000..9_000_000_000_u64,
+    )
+        .prop_map(|(at, owner, kind, priority, takes)| Job {
             at: Duration::from_secs(at),
             owner,
             kind,
+            priority,
             // No two end at one moment.
             takes: Duration::from_nanos(takes),
-        },
-    );
+        });
     prop::collection::vec(job, 1..60).prop_map(|mut jobs| {
         jobs.sort_by_key(|job| job.at);
         jobs
@@ -112,8 +119,12 @@ proptest! {
             let of_kind = order(&jobs, &in_order, |job| job.kind == kind);
             prop_assert!(of_kind.is_sorted_by_key(|(_, number)| *number), "in order of submission");
             for owner in 0..4 {
-                let own = order(&jobs, &turns, |job| job.kind == kind && job.owner == owner);
-                prop_assert!(own.is_sorted_by_key(|(_, number)| *number), "of each owner the oldest first");
+                for priority in Priority::ALL {
+                    let own = order(&jobs, &turns, |job| {
+                        job.kind == kind && job.owner == owner && job.priority == priority
+                    });
+                    prop_assert!(own.is_sorted_by_key(|(_, number)| *number), "of each owner's alike the oldest first");
+                }
             }
         }
     }

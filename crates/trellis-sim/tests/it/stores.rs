@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use trellis_core::BackendChoice::{Auto, Relief, Trellis};
-use trellis_core::{BackendChoice, Demand};
+use trellis_core::{BackendChoice, Demand, Priority};
 use trellis_jobs::conformance::kit::{LEASE, at, new_job, worker};
 use trellis_jobs::{Ability, ClaimFilter, JobStore, Needs, NewJob, Owner, SqliteStore};
 use trellis_sim::{InOrder, Job, Kind, Policy, Pool, Turns};
@@ -42,10 +42,10 @@ fn pools() -> Vec<Pool> {
     ]
 }
 
-/// A submission by an owner of a kind, or a claim by a pool.
+/// A submission by an owner of a kind and a priority, or a claim by a pool.
 #[derive(Debug, Clone, Copy)]
 enum Call {
-    Submit(usize, usize),
+    Submit(usize, usize, Priority),
     Claim(usize),
 }
 
@@ -58,11 +58,12 @@ async fn claims(calls: &[Call], policy: &mut dyn Policy) -> Vec<(Option<usize>, 
     let mut claimed = Vec::new();
     for call in calls {
         match *call {
-            Call::Submit(owner, kind) => {
+            Call::Submit(owner, kind, priority) => {
                 let job = NewJob {
                     owner: Owner::named(&owner.to_string()),
                     backend: kinds[kind].demand.backend(),
                     needs: kinds[kind].needs.clone(),
+                    priority,
                     ..new_job(u32::try_from(ids.len()).unwrap())
                 };
                 policy.queue(
@@ -71,6 +72,7 @@ async fn claims(calls: &[Call], policy: &mut dyn Policy) -> Vec<(Option<usize>, 
                         at: Duration::ZERO,
                         owner,
                         kind,
+                        priority,
                         takes: Duration::ZERO,
                     },
                 );
@@ -94,7 +96,12 @@ async fn claims(calls: &[Call], policy: &mut dyn Policy) -> Vec<(Option<usize>, 
 #[test]
 fn the_store_claims_what_the_simulation_says() {
     let call = prop_oneof![
-        (0..OWNERS, 0..kinds().len()).prop_map(|(owner, kind)| Call::Submit(owner, kind)),
+        (
+            0..OWNERS,
+            0..kinds().len(),
+            prop::sample::select(Priority::ALL.to_vec())
+        )
+            .prop_map(|(owner, kind, priority)| Call::Submit(owner, kind, priority)),
         (0..pools().len()).prop_map(Call::Claim),
     ];
     let config = ProptestConfig {
@@ -117,9 +124,9 @@ fn the_store_claims_what_the_simulation_says() {
     // The comparison can tell: a plain queue is something else.
     let (kinds, pools) = (kinds(), pools());
     let calls = [
-        Call::Submit(0, 0),
-        Call::Submit(0, 0),
-        Call::Submit(1, 0),
+        Call::Submit(0, 0, Priority::Normal),
+        Call::Submit(0, 0, Priority::Normal),
+        Call::Submit(1, 0, Priority::Normal),
         Call::Claim(0),
         Call::Claim(0),
     ];

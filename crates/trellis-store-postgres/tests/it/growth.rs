@@ -94,7 +94,8 @@ async fn what_is_counted_is_what_there_is() {
     place
         .execute(
             "DROP FUNCTION trellis.count_job CASCADE; DROP FUNCTION trellis.count_owned CASCADE;
-             DROP TABLE trellis.counts, trellis.owned; DROP INDEX trellis.jobs_in_turn",
+             DROP TABLE trellis.counts, trellis.owned; DROP INDEX trellis.jobs_in_turn, trellis.jobs_by_priority;
+             ALTER TABLE trellis.jobs DROP COLUMN priority, DROP COLUMN passed_over",
         )
         .await;
     let store = place.opened(Clock::Callers).await.unwrap();

@@ -7,6 +7,7 @@ mod clocks;
 mod conformance;
 mod growth;
 mod kit;
+mod priorities;
 mod proxy;
 mod schema;
 mod server;

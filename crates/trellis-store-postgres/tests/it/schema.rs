@@ -35,5 +35,5 @@ async fn a_later_schema_is_used_where_it_says_that_this_version_may() {
     place.execute("UPDATE trellis.about SET works_with = 9").await;
     let refused = place.opened(Clock::Callers).await.err().unwrap();
     let why = std::error::Error::source(&refused).unwrap().to_string();
-    assert!(why.contains("schema 9") && why.contains("up to 4"), "{why}");
+    assert!(why.contains("schema 9") && why.contains("up to 5"), "{why}");
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use trellis_core::{JobId, JobState};
+use trellis_core::{JobId, JobState, Priority};
 use trellis_jobs::JobStore as _;
 use trellis_jobs::conformance::kit::{LEASE, at, every_choice, new_job, outcome, worker};
 use trellis_store_postgres::Clock;
@@ -129,7 +129,8 @@ async fn a_program_of_the_first_schema_goes_on_while_this_one_works_beside_it() 
             .unwrap();
     }
     for id in ids {
-        assert_eq!(store.get(id).await.unwrap().state, JobState::Succeeded);
+        let job = store.get(id).await.unwrap();
+        assert_eq!((job.state, job.priority), (JobState::Succeeded, Priority::Normal));
     }
     let stats = store.stats().await.unwrap();
     assert_eq!((stats.queued, stats.running, stats.succeeded), (0, 0, 3));

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use tempfile::TempDir;
 use trellis_backend::Piece;
-use trellis_core::{AssetName, Format, JobId, Params, ParamsPatch, Provenance, Timings};
+use trellis_core::{AssetName, Format, JobId, Params, ParamsPatch, Priority, Provenance, Timings};
 
 use super::write::Written;
 use crate::error::CliError;
@@ -33,6 +33,8 @@ pub(crate) struct Order {
 pub(crate) struct OfServer {
     /// Whether it is to make the asset anew where it keeps the result of an earlier job.
     pub(crate) anew: bool,
+    /// How urgent it is among the jobs of the same key.
+    pub(crate) priority: Priority,
     /// Whether its statement is fetched also where nobody signed it.
     pub(crate) states: bool,
 }

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use trellis_client::{Client, address};
-use trellis_core::{AskedBackend, Format, MeshFormat, Model, ParamsPatch, PictureFormat};
+use trellis_core::{AskedBackend, Format, MeshFormat, Model, ParamsPatch, PictureFormat, Priority};
 use trellis_node::{Settings, check_model_folder, origin, start_backends};
 
 use self::api_key::ApiKeyFlag;
@@ -82,6 +82,9 @@ pub(crate) struct GenerateArgs {
     /// Make the assets even if the server has cached results of the same request
     #[arg(long, requires = "server")]
     no_cache: bool,
+
+    #[arg(long, value_name = "NAME", requires = "server", help = priority_help())]
+    priority: Option<Priority>,
 
     #[command(flatten)]
     statement: StatementFlags,
@@ -158,6 +161,7 @@ pub(crate) fn run(args: &GenerateArgs, context: &Context<'_>) -> Result<Exit, Cl
             json: args.json,
             of_server: OfServer {
                 anew: args.no_cache,
+                priority: args.priority.unwrap_or_default(),
                 states: loaded.config.node.provenance.statement,
             },
             batch: plan.tasks.len() > 1,
@@ -279,6 +283,12 @@ fn format_help() -> String {
 fn backend_help() -> String {
     let names = AskedBackend::ALL.map(AskedBackend::name).join(", ");
     format!("Which backend: {names}; default: the setting `backend`")
+}
+
+pub(crate) fn priority_help() -> String {
+    let names = Priority::ALL.map(Priority::name).join(", ");
+    let default = Priority::default();
+    format!("Priority among the jobs of the same API key: {names}; default: {default}")
 }
 
 impl From<PlanError> for CliError {

@@ -68,6 +68,7 @@ impl Remote {
             name: order.name.as_ref(),
             params: &order.patch,
             backend: self.backend,
+            priority: order.of_server.priority,
             no_cache: order.of_server.anew,
         };
         let waiting = |problem: &ServerProblem| show.note(&format!("{}, waiting", problem.message));
@@ -75,6 +76,9 @@ impl Remote {
             job = self.client.submit(&submission, waiting) => job?,
             () = stopping.cancelled() => return Err(interrupted()),
         };
+        if let Some(lack) = &submitted.waits_for {
+            show.note(&format!("waiting: {lack}; {}", lack.fix));
+        }
         let work = async {
             let job = self
                 .client

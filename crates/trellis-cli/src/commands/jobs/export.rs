@@ -6,11 +6,11 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use trellis_backend::Content;
 use trellis_client::{Client, Export};
-use trellis_core::{Artifact, Format, Job, JobId, JobState, TextureFormat, file_size};
+use trellis_core::{Artifact, Format, Job, JobId, JobState, Priority, TextureFormat, file_size};
 
 use crate::commands::generate::asset::interrupted;
-use crate::commands::generate::format_named;
 use crate::commands::generate::write::{Written, unwritable, write};
+use crate::commands::generate::{format_named, priority_help};
 use crate::commands::reach::ReachArgs;
 use crate::commands::{Context, print, print_json};
 use crate::error::CliError;
@@ -59,6 +59,8 @@ pub(crate) struct ExportArgs {
     /// For an STL: the longest side in millimetres, 1 to 10000; default: 100
     #[arg(long, value_name = "MM")]
     stl_size_mm: Option<f64>,
+    #[arg(long, value_name = "NAME", help = priority_help())]
+    priority: Option<Priority>,
     /// Where to write it; default: here, under the job's name
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -82,6 +84,7 @@ pub(super) fn run(args: ExportArgs, context: &Context<'_>) -> Result<Exit, CliEr
         texture: args.texture,
         voxel_resolution: args.voxel_resolution,
         stl_size_mm: args.stl_size_mm,
+        priority: args.priority,
     };
     block_on(async {
         let stopping =

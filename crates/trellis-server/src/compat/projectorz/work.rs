@@ -87,8 +87,7 @@ pub(super) async fn run(
     } = order;
     let asked = Asked {
         params: wishes.params.with("formats", vec![format(state, kind)]),
-        backend: BackendChoice::Auto,
-        webhook: None,
+        ..Asked::default()
     };
     let terms = Terms {
         owner: owner.clone(),
