@@ -67,10 +67,13 @@ pub(crate) fn check(format: MeshFormat, mesh: &Mesh, limits: Limits) -> Result<(
         return damaged("its vertices are too far apart");
     }
     let has_area = |corners: &[u32; 3]| {
-        let [a, b, c] = corners.map(|vertex| mesh.vertices[vertex as usize].map(f64::from));
-        let along = |to: [f64; 3]| [0, 1, 2].map(|axis| to[axis] - a[axis]);
-        let (u, v) = (along(b), along(c));
-        u[1] * v[2] != u[2] * v[1] || u[2] * v[0] != u[0] * v[2] || u[0] * v[1] != u[1] * v[0]
+        let [first, second, third] = corners.map(|vertex| mesh.vertices[vertex as usize].map(f64::from));
+        let along = |to: [f64; 3]| [0, 1, 2].map(|axis| to[axis] - first[axis]);
+        let (one, other) = (along(second), along(third));
+        let across = |i: usize, j: usize| one[i] * other[j] - one[j] * other[i];
+        [across(1, 2), across(2, 0), across(0, 1)]
+            .iter()
+            .any(|value| value.abs() > 0.0)
     };
     if size <= 0.0 || !mesh.triangles.iter().any(has_area) {
         return Err(MeshError::Empty {

@@ -13,7 +13,6 @@ const OPTIONS: LoadOptions = LoadOptions {
     triangulate: true,
     ignore_points: true,
     ignore_lines: true,
-    ..tobj::OFFLINE_RENDERING_LOAD_OPTIONS
 };
 
 pub(crate) fn read(obj: &[u8], limits: Limits) -> Result<Mesh, MeshError> {

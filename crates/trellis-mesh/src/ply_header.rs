@@ -123,13 +123,12 @@ pub(crate) fn read(ply: &[u8]) -> Option<Header> {
         let line = std::str::from_utf8(line.strip_suffix(b"\n")?).ok()?;
         let words: Vec<&str> = line.split_ascii_whitespace().collect();
         match (number, words.as_slice()) {
-            (0, ["ply"]) => {}
             (1.., ["end_header"]) => {
                 // Rows without values take no bytes, so that nothing would bound their number.
                 let has_rows = |element: &Element| element.count == 0 || !element.properties.is_empty();
                 return header.elements.iter().all(has_rows).then_some(header);
             }
-            (1.., ["comment" | "obj_info", ..] | []) => {}
+            (0, ["ply"]) | (1.., ["comment" | "obj_info", ..] | []) => {}
             (1.., ["format", encoding, "1.0"]) => {
                 header.encoding = match *encoding {
                     "ascii" => Encoding::Text,
