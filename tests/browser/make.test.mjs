@@ -54,6 +54,24 @@ test("the preview comes first, the stages in their order, then the result", () =
   assert.ok((await page.locator(".times tr").count()) > 4);
 }));
 
+test("a job that no server can do says what it waits for", () => visit(chromium, { rules: slow(1) }, async (page) => {
+  await page.locator(".pill.good").waitFor();
+  let stranded = true;
+  await page.route(/v1\/jobs\/[^/?]+$/, async (route) => {
+    const answer = await route.fetch();
+    const waits = { state: "queued", waits_for: { kind: "no_server", message: "no server runs it", fix: "start one" } };
+    await route.fulfill({ response: answer, json: { ...(await answer.json()), ...(stranded ? waits : {}) } });
+  });
+  await drop(page, DUCK);
+  await make(page);
+  await page.getByText("No server runs it").waitFor();
+  await page.getByText("Start one").waitFor();
+  await accessible(page, "waiting for a server");
+  stranded = false;
+  await drawn(page);
+  assert.equal(await page.getByText("No server runs it").count(), 0);
+}));
+
 test("a job that runs can be cancelled, and tried again with another seed", () => visit(chromium, { rules: [{ at: "structured_latent", do: "sleep", seconds: 20, times: 1 }] }, async (page, running) => {
   await page.locator(".pill.good").waitFor();
   await drop(page, DUCK);

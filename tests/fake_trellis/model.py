@@ -58,7 +58,7 @@ TRELLIS2 = {
     "tex_slat_flow_model_512": "ckpts/tex_flow_512",
     "tex_slat_flow_model_1024": "ckpts/tex_flow_1024",
     "tex_slat_decoder": "ckpts/tex_dec",
-    # Named there, never loaded, so that it need not be there.
+    # Only for texturing a given mesh.
     "shape_slat_encoder": "ckpts/shape_enc",
 }
 
@@ -66,9 +66,8 @@ TRELLIS2 = {
 def write_trellis2(folder: Path, numbers: int = 4) -> None:
     """A folder of the second family."""
     (folder / "ckpts").mkdir(parents=True, exist_ok=True)
-    for name, checkpoint in TRELLIS2.items():
-        if name != "shape_slat_encoder":
-            _checkpoint(folder / "ckpts" / Path(checkpoint).name, numbers)
+    for checkpoint in TRELLIS2.values():
+        _checkpoint(folder / "ckpts" / Path(checkpoint).name, numbers)
     encoder = folder / "dinov3"
     encoder.mkdir(exist_ok=True)
     (encoder / "config.json").write_text('{"missing": []}', "utf-8")

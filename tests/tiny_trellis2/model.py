@@ -108,6 +108,20 @@ MODELS: list[tuple[str, str, str, dict[str, Any]]] = [
         {"out_channels": 6, "pred_subdiv": False, **DECODER},
     ),
 ]
+# Of the second pipeline alone, which another file of TRELLIS.2-4B names.
+SHAPE_ENCODER: tuple[str, str, dict[str, Any]] = (
+    "shape_enc_next_dc_f16c32_fp16",
+    "FlexiDualGridVaeEncoder",
+    {
+        "latent_channels": LATENT,
+        "model_channels": [16, 32, 32, 64, 128],
+        "num_blocks": [0, 1, 1, 1, 1],
+        "block_type": ["SparseConvNeXtBlock3d"] * 5,
+        "down_block_type": ["SparseResBlockS2C3d"] * 4,
+        "block_args": [{}] * 5,
+        "use_fp16": True,
+    },
+)
 # That TRELLIS.2-4B takes from another repository.
 ELSEWHERE = {"ss_dec_conv3d_16l8_fp16": "microsoft/TRELLIS-image-large/"}
 
@@ -200,7 +214,7 @@ def write(folder: Path, device: str) -> None:
     """The folder, tiny."""
     torch.manual_seed(SEED)
     (folder / "ckpts").mkdir(parents=True)
-    for _, file, name, fast in MODELS:
+    for file, name, fast in (*(model[1:] for model in MODELS), SHAPE_ENCODER):
         arguments = fast
         if device == "cpu":
             arguments = {key: FULL_PRECISION.get(key, value) for key, value in fast.items()}

@@ -143,34 +143,40 @@ class Chosen(Trial):
 
     fastest = mock.patch.dict(os.environ, {attention.CHOICE_VARIABLE: attention.FASTEST})
 
-    def torchs(self, seconds: float) -> Any:
-        def attend(*asked: Any) -> Any:
-            time.sleep(seconds)
-            return attention._torch(*asked)
+    own = staticmethod(attention._torch)
 
-        return mock.patch.object(self, "own", attend)
+    def at(self, modules: dict[str, Any], **times: float) -> tuple[list[str], dict[str, str]]:
+        """What is said and set where the libraries take so many milliseconds."""
+        measured = attention._measured
+
+        def timed(it: Any, attend: Any, *asked: Any) -> attention.Answer:
+            [name] = [name for name, own in attention.LIBRARIES.items() if own is attend]
+            return attention.Answer(times[name], measured(it, attend, *asked).off)
+
+        with mock.patch.object(attention, "_measured", timed):
+            return self.settled(modules, ATTN_BACKEND="xformers")
 
     def test_where_none_works_torch_attends_under_the_name_of_one(self) -> None:
-        with self.torchs(0), self.assertLogs("trellis_worker.attention", "WARNING"):
-            said, variables = self.settled({}, ATTN_BACKEND="xformers")
+        with self.assertLogs("trellis_worker.attention", "WARNING"):
+            said, variables = self.at({}, torch=20)
         self.assertEqual(variables, {"ATTN_BACKEND": "sdpa", "SPARSE_ATTN_BACKEND": "flash_attn"})
-        self.assertRegex(said[0], r"attention: torch, \d+\.\d\d ms")
+        self.assertRegex(said[0], r"attention: torch, 20.00 ms")
 
     def test_the_fastest_takes_the_place_of_the_named_one(self) -> None:
-        slow = xformers(seconds=0.03)
-        with self.fastest, self.torchs(0):
-            said, variables = self.settled(slow, ATTN_BACKEND="xformers")
-        self.assertEqual(variables, {"ATTN_BACKEND": "sdpa", "SPARSE_ATTN_BACKEND": "flash_attn"})
-        self.assertRegex(said[1], r"attention by others: xformers \d\d\.\d\d ms")
-        with self.fastest, self.torchs(0.06):
-            said, variables = self.settled({**slow, "flash_attn": flash()}, ATTN_BACKEND="xformers")
-        self.assertEqual(variables, {"ATTN_BACKEND": "flash_attn", "SPARSE_ATTN_BACKEND": "flash_attn"})
-        self.assertEqual(len(said), 2)
+        both = {**xformers(), "flash_attn": flash()}
+        with self.fastest:
+            said, variables = self.at(both, xformers=30, torch=10, flash_attn=20)
+            self.assertEqual(variables, {"ATTN_BACKEND": "sdpa", "SPARSE_ATTN_BACKEND": "flash_attn"})
+            self.assertEqual(said[1], "attention by others: xformers 30.00 ms, flash_attn 20.00 ms")
+            said, variables = self.at(both, xformers=30, torch=20, flash_attn=10)
+            self.assertEqual(variables, {"ATTN_BACKEND": "flash_attn", "SPARSE_ATTN_BACKEND": "flash_attn"})
+        _, variables = self.at(both, xformers=30, torch=10, flash_attn=10)
+        self.assertEqual(variables, {"ATTN_BACKEND": "xformers"}, "it was not asked for")
 
     def test_one_that_is_wrong_is_not_taken_however_fast(self) -> None:
-        with self.fastest, self.torchs(0.06), self.assertLogs("trellis_worker.attention", "WARNING"):
-            modules = {**xformers(seconds=0.03), "flash_attn": flash(scale=1.5)}
-            _, variables = self.settled(modules, ATTN_BACKEND="xformers")
+        with self.fastest, self.assertLogs("trellis_worker.attention", "WARNING"):
+            modules = {**xformers(), "flash_attn": flash(scale=1.5)}
+            _, variables = self.at(modules, xformers=30, torch=60, flash_attn=1)
         self.assertEqual(variables, {"ATTN_BACKEND": "xformers"})
 
     def test_a_little_faster_is_not_clearly_faster(self) -> None:

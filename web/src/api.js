@@ -6,10 +6,10 @@
 /**
  * A job as the contract has it.
  * @typedef {{ id: string, state: "queued"|"running"|"succeeded"|"failed"|"cancelled", backend: string, priority: "low"|"normal"|"high", made_by?: string,
- *   params: Record<string, any>, inputs: { format: string, width: number, height: number, name?: string }[],
+ *   params: Record<string, any>, inputs: { format: string, triangles?: number, name?: string }[],
  *   artifacts: Artifact[], provenance?: any, statement?: { name: string, signed_by?: string }, cached?: boolean,
  *   timings?: { stages: { stage: string, ms: number }[], peak_vram_bytes?: number }, progress?: Progress,
- *   failure?: Failure, notes: string[], created_at: string, name?: string, thumbnail?: string,
+ *   failure?: Failure, waits_for?: Failure, notes: string[], created_at: string, name?: string, thumbnail?: string,
  *   source?: { job: string, artifact: string, decoder?: string }, latents?: { size_bytes: number } }} Job
  */
 
@@ -96,11 +96,13 @@ export const artifactUrl = (job, name) => `v1/jobs/${job.id}/artifacts/${encodeU
 export const isOver = (job) => ["succeeded", "failed", "cancelled"].includes(job.state);
 
 /**
- * Submits pictures. The key makes a request that was sent twice one job.
- * @param {File[]} pictures @param {Record<string, unknown>} params @param {string} backend @param {string} priority @returns {Promise<Job>}
+ * Submits pictures, and with a mesh has that textured. The key makes a request that was sent twice one job.
+ * @param {File[]} pictures @param {Record<string, unknown>} params @param {string} backend @param {string} priority @param {File} [mesh]
+ * @returns {Promise<Job>}
  */
-export function submit(pictures, params, backend = "auto", priority = "normal") {
+export function submit(pictures, params, backend = "auto", priority = "normal", mesh = undefined) {
   const form = new FormData();
+  if (mesh) form.append("mesh", mesh, mesh.name);
   for (const picture of pictures) form.append("image", picture, picture.name);
   form.append("params", JSON.stringify(params));
   form.append("backend", backend);

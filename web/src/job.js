@@ -41,6 +41,8 @@ export async function showJob(stage, id, gone, panel) {
   if (isOver(job)) return;
   const tellPlace = () => attempt(async () => {
     if (job.state !== "queued") return;
+    // A server may have come that can do it.
+    if (job.waits_for) await refresh();
     before = placeIn(await json("v1/jobs?state=queued&limit=100", { signal: gone }), job);
     const line = card.querySelector(".place");
     if (line) line.textContent = before;
@@ -105,11 +107,13 @@ function progressCard(job, { link, before }, acts) {
       job.failure && h("p", {}, sentence(job.failure.message)), job.failure && h("p", { class: "fix" }, sentence(job.failure.fix)),
       h("div", { class: "row" }, button("Try again", acts.again)));
   }
+  const lack = job.state === "queued" ? job.waits_for : undefined;
   return h("div", { class: "working" },
     h("div", { class: "row" }, h("h2", {}, job.state === "queued" ? "Waiting" : progress ? stageName(progress.stage) : "Starting"),
       h("span", { class: job.state === "queued" ? "place" : "step" }, job.state === "queued" ? before : progress && progress.total > 1 && progress.step > 0 ? `${progress.step} of ${progress.total}` : ""),
       button("Cancel", acts.cancel)),
-    steps, h("p", { class: `cut-off ${link ? "" : "shown"}` }, "Connection lost, reconnecting. The job goes on."));
+    lack ? h("div", {}, h("p", {}, sentence(lack.message)), h("p", { class: "fix" }, sentence(lack.fix))) : steps,
+    h("p", { class: `cut-off ${link ? "" : "shown"}` }, "Connection lost, reconnecting. The job goes on."));
 }
 
 /** @param {Job} job */
@@ -162,7 +166,7 @@ async function cancel(job, refresh) {
   await refresh();
 }
 
-/** The same pictures with another seed; of an export the same again. @param {Job} job */
+/** The same files with another seed; of an export the same again. @param {Job} job */
 async function again(job) {
   if (job.source) return exported(job.source.job, exportOf(job));
   const files = await Promise.all(job.inputs.map(async (input, index) => {
@@ -170,7 +174,9 @@ async function again(job) {
     return new File([blob], `${input.name ?? "picture"}.${input.format}`, { type: blob.type });
   }));
   const { seed: _, ...params } = job.params;
-  const next = await submit(files, params, job.backend, job.priority);
+  // A mesh to be textured comes after the pictures.
+  const mesh = job.inputs.at(-1)?.triangles ? files.pop() : undefined;
+  const next = await submit(files, params, job.backend, job.priority, mesh);
   location.hash = `#/job/${next.id}`;
 }
 

@@ -84,8 +84,17 @@ export function provenance(job) {
 const quoted = (text) => (/^[\w./:@=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
 
 /** @param {Job} job */
+const picturesOf = (job) => job.inputs.filter(({ triangles }) => !triangles);
+
+/** @param {Job} job */
 const pictureFiles = (job) =>
-  job.inputs.map((input, index) => `${input.name ?? "picture"}${job.inputs.length > 1 ? `-${index + 1}` : ""}.${input.format === "jpeg" ? "jpg" : input.format}`);
+  picturesOf(job).map((input, index, all) => `${input.name ?? "picture"}${all.length > 1 ? `-${index + 1}` : ""}.${input.format === "jpeg" ? "jpg" : input.format}`);
+
+/** The mesh to be textured, where there is one. @param {Job} job */
+function meshFile(job) {
+  const mesh = job.inputs.find(({ triangles }) => triangles);
+  return mesh && `mesh.${mesh.format}`;
+}
 
 /** What may be otherwise where a model is decoded once more. */
 export const OTHERWISE = ["texture", "texture_size", "texture_format", "mesh_simplify", "decimation_target", "remesh"];
@@ -115,7 +124,8 @@ export function curlLine(job) {
   if (job.source) {
     return `curl --fail-with-body --json ${quoted(JSON.stringify(exportOf(job)))} ${quoted(`${address}/${job.source.job}/exports`)}`;
   }
-  const pictures = pictureFiles(job).map((file) => `-F ${quoted(`image=@${file}`)}`).join(" ");
+  const mesh = meshFile(job);
+  const pictures = [...pictureFiles(job).map((file) => `image=@${file}`), ...(mesh ? [`mesh=@${mesh}`] : [])].map((file) => `-F ${quoted(file)}`).join(" ");
   const urgency = job.priority === "normal" ? "" : ` -F priority=${job.priority}`;
   return `curl --fail-with-body ${pictures} -F ${quoted(`params=${JSON.stringify(job.params)}`)} -F backend=${job.backend}${urgency} ${quoted(address)}`;
 }
@@ -141,7 +151,9 @@ export function generateLine(job, models) {
     .map(({ name }) => `--${name.replaceAll("_", "-")} ${quoted(String(job.params[name]))}`);
   if (model !== usual) flags.unshift(`--model-name ${model}`);
   if (job.priority !== "normal") flags.push(`--priority ${job.priority}`);
-  if (job.inputs.length > 1) flags.push("--multiview");
+  if (picturesOf(job).length > 1) flags.push("--multiview");
+  const mesh = meshFile(job);
+  if (mesh) flags.push(`--texture-mesh ${mesh}`);
   return ["trellis generate", ...pictureFiles(job).map(quoted), "-o model.glb", `--format ${job.params.formats.join(",")}`,
     ...flags, `--backend ${job.backend}`, `--server ${quoted(server())}`].join(" ");
 }

@@ -149,12 +149,12 @@ class WorkerCase(unittest.TestCase):
 
     def request(self, **changes: Any) -> dict[str, Any]:
         """A `generate` with an empty `out` folder; `changes` are to parameters, `pictures` counts, `latents`
-        is the file of an earlier job, and `keep_latents` has them kept."""
+        is the file of an earlier job, `mesh` that of a mesh to texture, and `keep_latents` has them kept."""
         out = Path(tempfile.mkdtemp(dir=self.folder))
         message = snapshot("to_worker.generate")
         pictures = [str(self.folder / "picture")] * changes.pop("pictures", 1)
         message.update(pictures=pictures, out=str(out), low_vram=changes.pop("low_vram", False))
-        message["latents"] = changes.pop("latents", None)
+        message["latents"], message["mesh"] = changes.pop("latents", None), changes.pop("mesh", None)
         message["keep_latents"] = changes.pop("keep_latents", False)
         message["params"].update({"quality": "exact", **changes})
         return dict(message)

@@ -77,12 +77,12 @@ def load_model(from_pretrained: Callable[[str], Any], path: Path, name: str) -> 
         raise
 
 
-def load_strictly(models: Any, path: Path, name: str) -> Any:
+def load_strictly(models: Any, path: Path, name: str, known: dict[str, Any] | None = None) -> Any:
     """A model of a checkpoint that has each of its weights, and no other. TRELLIS.2's own loader takes what
-    fits and leaves the rest random."""
+    fits and leaves the rest random. `known`: the model's configuration, in place of the file beside it."""
 
     def from_pretrained(path: str) -> Any:
-        config = json.loads(Path(f"{path}.json").read_text("utf-8"))
+        config = known or json.loads(Path(f"{path}.json").read_text("utf-8"))
         model = getattr(models, config["name"])(**config["args"])
         state = importlib.import_module("safetensors.torch").load_file(f"{path}.safetensors")
         found = model.load_state_dict(state, strict=False)

@@ -26,6 +26,8 @@ class Run:
     placement: Placement
     stages: Stages
     params: Params
+    # The mesh to be textured, where that is the job; see `meshes.py`.
+    mesh: Path | None = None
 
 
 class Family(Protocol):
@@ -41,7 +43,8 @@ class Family(Protocol):
         """A picture as the pipeline's encoder expects it."""
 
     def sample(self, run: Run, pictures: list[Any]) -> Any:
-        """What the models make of prepared pictures; enters the stages from `condition` to `decode`."""
+        """What the models make of prepared pictures, or with `run.mesh` of that mesh and the pictures. Enters
+        the stages from `condition` to `decode`."""
 
     def latents(self, decoded: Any) -> Save:
         """What writes what sampling made, for `revive`."""

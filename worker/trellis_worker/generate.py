@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +46,11 @@ class Engine:
         self.vram.reset_peak()
         try:
             if request.latents is None:
-                decoded = self.sample(request.pictures, request.params, stages)
+                decoded = self.sample(request.pictures, request.params, stages, request.mesh)
             else:
                 decoded = self.revive(request.latents, request.params, stages)
-            if request.keep_latents:
+            # A mesh that was textured is needed again to decode them, and is not among them.
+            if request.keep_latents and request.mesh is None:
                 size = artifacts.whole(request.out, latents.NAME, self.family.latents(decoded))
                 send(Latents(request.job, latents.NAME, size))
             self._export(request, decoded, send, stages)
@@ -62,7 +63,9 @@ class Engine:
         restricted = self.family.non_commercial(request.params)
         return Done(request.job, times, peak, self.vram.held(), facts.rss_bytes(), notes, restricted)
 
-    def sample(self, pictures: tuple[Path, ...], params: Params, stages: Stages) -> Any:
+    def sample(
+        self, pictures: tuple[Path, ...], params: Params, stages: Stages, mesh: Path | None = None
+    ) -> Any:
         """What the models make of the pictures."""
         determinism.seed_all(self.torch, params.seed)
         stages.enter(Stage.PREPROCESS, len(pictures))
@@ -72,7 +75,7 @@ class Engine:
             prepared.append(self.family.prepare(self.pipeline, opened, params.remove_background))
             stages.step()
         with turn(stages):
-            return self.family.sample(self._run(params, stages), prepared)
+            return self.family.sample(replace(self._run(params, stages), mesh=mesh), prepared)
 
     def revive(self, latents_file: Path, params: Params, stages: Stages) -> Any:
         """What was sampled once, decoded again."""

@@ -64,7 +64,7 @@ class Graphs:
         self._weights: list[int] = []
         self._seen: set[Any] = set()
         self._recordings: dict[Any, Recording] = {}
-        self._works = True
+        self.works = True
 
     def forget(self) -> None:
         """Gives the recordings' memory back."""
@@ -79,7 +79,7 @@ class Graphs:
             self._weights = weights
         shape = (x.shape, x.dtype, cond.shape, cond.dtype)
         recording = self._recordings.get(shape)
-        if recording is None and shape in self._seen and self._works and len(self._recordings) < SHAPES:
+        if recording is None and shape in self._seen and self.works and len(self._recordings) < SHAPES:
             recording = self._recorded(shape, x, t, cond)
         self._seen.add(shape)
         if recording is None:
@@ -98,15 +98,15 @@ class Graphs:
             answer, play = self._record(lambda: self._model(inputs[0], t, inputs[2]))
         except RuntimeError as error:
             # Too little memory, or a library that waits for the GPU: it works as before.
-            log.warning("steps of the sparse structure are not recorded: %s", error)
-            self._works = False
+            log.warning("a flow's steps are not recorded: %s", error)
+            self.works = False
             return None
         finally:
             del embedder.forward
         play()
         if not _alike(answer, self._model(x, t, cond)):
-            log.warning("steps of the sparse structure are not recorded: what is played is not the same")
-            self._works = False
+            log.warning("a flow's steps are not recorded: what is played is not the same")
+            self.works = False
             return None
         self._recordings[shape] = Recording(inputs, answer, play)
         return self._recordings[shape]

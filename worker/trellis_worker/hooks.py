@@ -8,7 +8,7 @@ is put back here, whatever happened in between.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from .stages import Stages
@@ -39,6 +39,15 @@ def counted(step: Callable[..., Any], stages: Stages) -> Callable[..., Any]:
         return result
 
     return run
+
+
+@contextmanager
+def told(levels: list[Any], stages: Stages) -> Iterator[None]:
+    """Tells of each of these levels of blocks, and lets a cancelled job go between two."""
+    with ExitStack() as undo:
+        for level in levels:
+            undo.callback(level[-1].register_forward_hook(lambda *_call: stages.step()).remove)
+        yield
 
 
 def reporting(base: Any, stages: Stages) -> Any:

@@ -104,6 +104,8 @@ class Generate:
     traceparent: str | None = None
     latents: Path | None = None
     keep_latents: bool = False
+    # The mesh to be textured; see `meshes.py`.
+    mesh: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,7 @@ def to_worker(message: dict[str, Any]) -> ToWorker:
                     message.get("traceparent"),
                     None if (latents := message.get("latents")) is None else Path(latents),
                     message.get("keep_latents", False),
+                    None if (mesh := message.get("mesh")) is None else Path(mesh),
                 )
             case "cancel":
                 return Cancel(message["job"])

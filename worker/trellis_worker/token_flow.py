@@ -60,6 +60,9 @@ class TokenFlow(LatentFlow):
         super().forget()
         if self._played is not None:
             self._played.forget()
+            if not self._played.works:
+                # Nor would the next job's steps be.
+                self._recorder = None
         self._played = self._phases = None
 
     def _settle(self, x: Any) -> None:

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use trellis_core::{
-    AssetName, BackendChoice, Failure, Format, GenerateError, GpuUsed, JobId, Model, Params, Progress,
-    Sha256, Timings, TraceParent, WorkerCommand, WorkerStatus,
+    AssetName, BackendChoice, Failure, FailureKind, Format, GenerateError, GpuUsed, JobId, Model, Params,
+    Progress, Sha256, Timings, TraceParent, WorkerCommand, WorkerStatus,
 };
 
 /// What a backend is and can do.
@@ -68,6 +68,8 @@ pub struct Request {
     pub attempt: u32,
     /// The encoded pictures; more than one are views of one object.
     pub pictures: Vec<Bytes>,
+    /// The encoded mesh that is to be textured as the pictures show it.
+    pub mesh: Option<Bytes>,
     /// What the files are converted from, where this is an export; then there are no pictures.
     pub source: Option<SourceGlb>,
     /// What becomes of what is sampled.
@@ -189,6 +191,17 @@ pub trait Backend: Send + Sync + 'static {
     /// Whether the Python environment and the model take part in what it makes.
     fn uses_python(&self) -> bool {
         false
+    }
+
+    /// Fails where it cannot texture a given mesh, with the reason.
+    fn textures_meshes(&self) -> Result<(), Failure> {
+        Err(Failure {
+            fix: "send the mesh to a server that runs `trellis2-4b`".to_owned(),
+            ..Failure::new(
+                FailureKind::Unsupported,
+                format!("`{}` does not texture meshes", self.capabilities().name),
+            )
+        })
     }
 
     /// The processes that it keeps, if it works in processes of its own.

@@ -114,6 +114,18 @@ impl Backend for Anywhere {
         }
     }
 
+    /// Of other servers nothing is known: a job fails there with the reason.
+    fn textures_meshes(&self) -> Result<(), Failure> {
+        match &self.here {
+            Some(here) => here.textures_meshes(),
+            None if self.choice == BackendChoice::Trellis && self.model == Some(Model::Trellis2) => Ok(()),
+            None => Err(Failure::new(
+                FailureKind::Unsupported,
+                format!("`{}` does not texture meshes", self.capabilities.name),
+            )),
+        }
+    }
+
     fn workers(&self) -> Vec<WorkerStatus> {
         let mut workers = self.here.as_ref().map_or_else(Vec::new, |here| here.workers());
         workers.extend(self.others.workers(self.choice, self.model));

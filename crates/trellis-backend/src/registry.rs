@@ -158,8 +158,8 @@ impl Registry {
         passed.join("; ")
     }
 
-    /// The backend whose slots claim the jobs that demand this.
-    fn holder(&self, demand: Demand) -> Option<&Arc<dyn Backend>> {
+    /// The backend whose slots claim the jobs that demand this; `None`: there is none.
+    pub fn holder(&self, demand: Demand) -> Option<&Arc<dyn Backend>> {
         let mut able = self.running(demand.model());
         match demand.backend() {
             BackendChoice::Auto if self.lacks(demand.model()) => able.find(|backend| is_absent(backend)),

@@ -239,6 +239,7 @@ mod tests {
             job: JobId::new(jiff::Timestamp::UNIX_EPOCH, [0; 10]),
             attempt: 1,
             pictures,
+            mesh: None,
             source: None,
             latents: crate::Latents::Forget,
             name: AssetName::of_file("disc.png").unwrap(),

@@ -29,6 +29,8 @@ const READ_TIMEOUT: Duration = Duration::from_secs(60);
 pub struct Submission<'a> {
     /// The encoded pictures, at least one; several are views of one object.
     pub pictures: &'a [Bytes],
+    /// The encoded mesh that is to be textured as they show it.
+    pub mesh: Option<&'a Bytes>,
     /// What the object is called inside its files.
     pub name: Option<&'a AssetName>,
     /// What is asked for.
@@ -177,6 +179,10 @@ impl Client {
                 _ => part.file_name(format!("picture-{index}")),
             };
             form = form.part("image", part);
+        }
+        if let Some(mesh) = submission.mesh {
+            let part = Part::stream_with_length(mesh.clone(), mesh.len() as u64);
+            form = form.part("mesh", part.file_name("mesh"));
         }
         let mut call = self.http.post(self.url("jobs")).header("Idempotency-Key", key);
         if submission.no_cache {

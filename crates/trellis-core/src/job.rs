@@ -195,7 +195,7 @@ pub struct Job {
     pub source: Option<Source>,
     /// What was asked, with defaults filled in and the seed chosen.
     pub params: Params,
-    /// The submitted pictures; more than one are views of one object.
+    /// The submitted pictures; more than one are views of one object. Where a mesh is to be textured, it comes last.
     pub inputs: Vec<Input>,
     /// The finished files.
     pub artifacts: Vec<Artifact>,
@@ -224,8 +224,8 @@ pub struct Job {
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub failure: Option<Failure>,
-    /// Why no server can do it now, and what to do, while it waits for one. Looked at when the job is asked for by its name;
-    /// it fails with this kind after `limits.no_server_hours`.
+    /// Why no server can do it now, and what to do, while it waits for one; not in lists. It fails with this kind after
+    /// `limits.no_server_hours`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub waits_for: Option<Failure>,
     /// What a person should know of the result, such as a picture that was not used.
@@ -253,6 +253,11 @@ impl Job {
     /// Who may make it.
     pub fn demand(&self) -> Demand {
         Demand::new(self.backend, self.params.model.model())
+    }
+
+    /// Whether it textures a mesh.
+    pub fn textures_a_mesh(&self) -> bool {
+        self.inputs.iter().any(Input::is_mesh)
     }
 }
 

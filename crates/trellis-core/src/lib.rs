@@ -45,7 +45,7 @@ pub use generate_error::GenerateError;
 pub use gpu::{Capability, DRIVER_FOLDERS, Gpu, GpuProcess, InvalidCapability};
 pub use gpu_need::GpuNeed;
 pub use id::{InvalidJobId, JobId};
-pub use input::{Input, PictureFormat};
+pub use input::{Input, InputFile, MeshFormat, MeshInput, PictureFormat, PictureInput};
 pub use job::{AskedBackend, BackendChoice, Demand, Job, LatentsFile, Source, Transition};
 pub use name::AssetName;
 pub use named::UnknownName;

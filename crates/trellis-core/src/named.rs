@@ -84,8 +84,9 @@ mod tests {
     use serde::de::DeserializeOwned;
 
     use crate::{
-        AskedBackend, BackendChoice, FailureKind, Format, JobState, MultiImageAlgorithm, PictureFormat,
-        Priority, RestartKind, Stage, TextureFormat, WebhookEvent, WebhookState, WorkerCommand, WorkerState,
+        AskedBackend, BackendChoice, FailureKind, Format, JobState, MeshFormat, MultiImageAlgorithm,
+        PictureFormat, Priority, RestartKind, Stage, TextureFormat, WebhookEvent, WebhookState,
+        WorkerCommand, WorkerState,
     };
 
     fn one_name<T>(all: &[T], name: fn(T) -> &'static str)
@@ -111,6 +112,7 @@ mod tests {
         one_name(&JobState::ALL, JobState::name);
         one_name(&MultiImageAlgorithm::ALL, MultiImageAlgorithm::name);
         one_name(&PictureFormat::ALL, PictureFormat::name);
+        one_name(&MeshFormat::ALL, MeshFormat::name);
         one_name(&Priority::ALL, Priority::name);
         one_name(&RestartKind::ALL, RestartKind::name);
         one_name(&Stage::ALL, Stage::name);

@@ -12,6 +12,7 @@ mod quality;
 #[cfg(feature = "openapi")]
 mod schema;
 mod table;
+mod texturing;
 mod trellis2_4b;
 mod trellis_image_large;
 

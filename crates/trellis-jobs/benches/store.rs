@@ -9,7 +9,7 @@ use futures::future::join_all;
 use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::runtime::Runtime;
-use trellis_core::{BackendChoice, Input, JobId, ParamsPatch, PictureFormat, Priority};
+use trellis_core::{BackendChoice, Input, InputFile, JobId, ParamsPatch, PictureFormat, Priority};
 use trellis_jobs::{BlobKey, ClaimFilter, JobStore, Needs, NewJob, Outcome, Owner, SqliteStore, WorkerName};
 
 const AT_ONCE: usize = 16;
@@ -18,9 +18,7 @@ fn new_job() -> NewJob {
     let now = Timestamp::now();
     let id = JobId::new(now, rand::random());
     let input = Input {
-        format: PictureFormat::Png,
-        width: 1024,
-        height: 1024,
+        file: InputFile::picture(PictureFormat::Png, 1024, 1024),
         size_bytes: 1 << 20,
         sha256: [0x00; 32].into(),
         name: None,

@@ -8,7 +8,7 @@ use std::error::Error;
 use futures::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 use trellis_core::{
-    Artifact, AssetName, BackendChoice, Format, Input, JobId, ParamsPatch, PictureFormat, Priority,
+    Artifact, AssetName, BackendChoice, Format, Input, InputFile, JobId, ParamsPatch, PictureFormat, Priority,
 };
 use trellis_jobs::rules::Command;
 use trellis_jobs::{BlobKey, Delivered, JobStore, Needs, NewJob, Outcome, Owner, SqliteStore, StoreError};
@@ -49,9 +49,7 @@ async fn finish(store: &SqliteStore, owner: &Owner, now: Timestamp, number: u32)
     let id = JobId::new(now, random);
     let name = AssetName::of_text(&format!("chair {number}"));
     let input = Input {
-        format: PictureFormat::Png,
-        width: 1024,
-        height: 1024,
+        file: InputFile::picture(PictureFormat::Png, 1024, 1024),
         size_bytes: 1 << 20,
         sha256: [0; 32].into(),
         name: name.clone(),

@@ -28,6 +28,11 @@ impl BlobKey {
         Self::of_job(job, format_args!("input.{index}"))
     }
 
+    /// The key of the mesh that a job textures.
+    pub fn mesh(job: JobId) -> Self {
+        Self::of_job(job, format_args!("mesh"))
+    }
+
     /// The key of a body that is read once it is whole; never kept.
     pub(crate) fn body(job: JobId) -> Self {
         Self::of_job(job, format_args!("body"))

@@ -58,7 +58,7 @@ impl CacheKey {
 
 #[cfg(test)]
 mod tests {
-    use trellis_core::{Format, ParamsPatch, PictureFormat};
+    use trellis_core::{Format, InputFile, ParamsPatch, PictureFormat};
 
     use super::*;
 
@@ -67,9 +67,7 @@ mod tests {
         let params = |patch: ParamsPatch| patch.resolve(7).unwrap();
         let usual = params(ParamsPatch::default());
         let input = |sha256: &str| Input {
-            format: PictureFormat::Png,
-            width: 1,
-            height: 1,
+            file: InputFile::picture(PictureFormat::Png, 1, 1),
             size_bytes: 1,
             sha256: Sha256::of(sha256),
             name: None,

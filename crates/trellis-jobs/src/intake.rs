@@ -1,5 +1,5 @@
-//! A submission that is coming in: its pictures go to the blob store as they arrive, part by part, digested on the
-//! way.
+//! A submission that is coming in: its pictures, and a mesh that is to be textured, go to the blob store as they
+//! arrive, part by part, digested on the way.
 //!
 //! Nothing counts before [`Jobs::submit`]: an intake that is dropped leaves nothing behind, and what a killed process
 //! left is swept like every unfinished write.
@@ -9,7 +9,8 @@ use std::io::Read as _;
 use bytes::{Buf as _, Bytes};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
-use trellis_core::{AssetName, Input, JobId, Sha256Hasher};
+use trellis_core::{AssetName, Input, InputFile, JobId, Sha256Hasher};
+use trellis_mesh::Limits;
 use trellis_picture::{ForeignFile, PictureError, probe};
 
 use crate::parts::{PART_BYTES, Part};
@@ -24,9 +25,10 @@ pub struct Intake {
     berth: Berth,
     begun: u32,
     pictures: Vec<Taken>,
+    mesh: Option<Taken>,
 }
 
-/// A picture that has arrived and was looked at.
+/// A file that has arrived and was looked at.
 struct Taken {
     index: u32,
     input: Input,
@@ -70,6 +72,8 @@ impl Drop for Claim {
     }
 }
 
+/// What reading a mesh takes, in sizes of its file: the file, its triangles, and what an OBJ's reader makes of them.
+const MESH_MEMORY: u64 = 8;
 /// Digesting more than this at once is work for a thread that may be busy.
 const DIGESTED_IN_PASSING: usize = 256 << 10;
 
@@ -82,6 +86,7 @@ impl Jobs {
             berth: self.staging.enter(),
             begun: 0,
             pictures: Vec::new(),
+            mesh: None,
         }
     }
 }
@@ -108,6 +113,53 @@ impl Intake {
         let index = self.begun;
         self.begun += 1;
         self.arriving(index, name, BlobKey::input(self.id, index)).await
+    }
+
+    /// Begins the mesh that is to be textured.
+    pub async fn mesh(&self) -> Result<Arriving, SubmitError> {
+        if self.mesh.is_some() {
+            return Err(SubmitError::TwoMeshes);
+        }
+        self.arriving(0, None, BlobKey::mesh(self.id)).await
+    }
+
+    /// Takes in the mesh that has arrived: reads all of it. Waits for a turn like [`Self::take`].
+    pub async fn take_mesh(&mut self, mut mesh: Arriving) -> Result<(), SubmitError> {
+        if self.mesh.is_some() {
+            return Err(SubmitError::TwoMeshes);
+        }
+        let mut source = mesh.reopen().await?;
+        let size_bytes = mesh.claim.bytes;
+        let heavy_work = self.jobs.heavy_work.clone();
+        let probed = self
+            .jobs
+            .heavy_work
+            .run(size_bytes.saturating_mul(MESH_MEMORY), move || {
+                let mut bytes = heavy_work.memory(size_bytes);
+                source.read_to_end(&mut bytes.memory)?;
+                std::io::Result::Ok(trellis_mesh::probe(&bytes.memory, Limits::default()))
+            });
+        let found = probed
+            .await?
+            .map_err(|source| BlobError::Unavailable {
+                key: mesh.key.clone(),
+                source: source.into(),
+            })?
+            .map_err(|source| SubmitError::Mesh { source })?;
+        let (size_bytes, sha256) = mesh.digest.finish();
+        self.mesh = Some(Taken {
+            index: mesh.index,
+            input: Input {
+                file: InputFile::Mesh(found),
+                size_bytes,
+                sha256,
+                name: None,
+            },
+            key: mesh.key,
+            staged: mesh.staged,
+            claim: mesh.claim,
+        });
+        Ok(())
     }
 
     /// Begins a file that is no picture and never kept, such as a body that is read once it is whole.
@@ -164,9 +216,7 @@ impl Intake {
         self.pictures.push(Taken {
             index: picture.index,
             input: Input {
-                format: header.format,
-                width: header.width,
-                height: header.height,
+                file: InputFile::picture(header.format, header.width, header.height),
                 size_bytes,
                 sha256,
                 // The first picture's name is the object's.
@@ -202,7 +252,7 @@ impl Intake {
             staged,
             claim,
             ..
-        } in self.pictures
+        } in self.pictures.into_iter().chain(self.mesh)
         {
             received.inputs.push(input);
             received.keys.push(key);

@@ -39,9 +39,9 @@ pub struct Patience {
 
 impl Patience {
     fn with(self, needs: &str) -> Option<Duration> {
-        let decodes = Needs::from_text(needs).is_some_and(|needs| needs.decoder.is_some());
-        let decoded = self.decoded.filter(|_| decodes);
-        self.any.into_iter().chain(decoded).min()
+        let is_decoded = Needs::from_text(needs).is_some_and(|needs| needs.decoder.is_some());
+        let of_decoded = self.decoded.filter(|_| is_decoded);
+        self.any.into_iter().chain(of_decoded).min()
     }
 }
 
@@ -149,6 +149,10 @@ impl Watch {
     }
 
     /// Looks once; says how many jobs failed.
+    ///
+    /// # Panics
+    ///
+    /// Never: a tally is texts and numbers, which JSON has.
     pub async fn look(&mut self, now: Instant, clock: Timestamp) -> Result<u64, StoreError> {
         let lacking = lacking(&*self.store, &*self.makers).await?;
         let before = self.store.memo(TALLY).await?;

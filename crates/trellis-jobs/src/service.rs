@@ -9,8 +9,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tracing::warn;
 use trellis_core::{
-    BackendChoice, Defaults, Demand, Failure, Format, Input, Job, JobEvent, JobId, JobState, Model, Params,
-    Sha256,
+    BackendChoice, Defaults, Demand, Failure, FailureKind, Format, Input, Job, JobEvent, JobId, JobState,
+    Model, Params, Sha256,
 };
 
 use crate::rules::Command;
@@ -41,6 +41,14 @@ pub trait Makers: Send + Sync + 'static {
 
     /// The model of jobs that name none.
     fn default_model(&self) -> Model;
+
+    /// Fails with [`trellis_core::FailureKind::Unsupported`] where what such a job goes to cannot texture a given mesh.
+    fn textures_meshes(&self, _demand: Demand) -> Result<(), Failure> {
+        Err(Failure::new(
+            FailureKind::Unsupported,
+            "nothing here textures meshes",
+        ))
+    }
 
     /// What a server must have to do such a job; nothing, where all that claim jobs are alike. `decoder`: what sampled the
     /// latents that are decoded, where this is an export of them. Fails likewise where no server has it.
@@ -153,7 +161,7 @@ impl Jobs {
         Ok(Removed::Deleted)
     }
 
-    /// The picture at `index` and where it is.
+    /// The picture or mesh at `index` and where it is.
     pub async fn input(
         &self,
         owner: &Owner,

@@ -1,12 +1,13 @@
-//! The one way in: pictures and parameters become a job that is safely on disk.
+//! The one way in: pictures, perhaps a mesh, and parameters become a job that is safely on disk.
 //!
-//! Order: everything is checked, then the pictures get their names, then the row is written. A crash between
-//! the two leaves pictures without a row, which the janitor removes; never a row without pictures.
+//! Order: everything is checked, then the files get their names, then the row is written. A crash between
+//! the two leaves files without a row, which the janitor removes; never a row without its files.
 
 use futures::future::join_all;
 use jiff::Timestamp;
 use trellis_core::{
-    BackendChoice, Demand, FailureKind, Input, Job, ParamsPatch, Priority, Sha256, TraceParent,
+    BackendChoice, Demand, Failure, FailureKind, Input, Job, JobState, ParamsPatch, Priority, Sha256,
+    TraceParent,
 };
 
 use crate::intake::Received;
@@ -46,7 +47,7 @@ impl Jobs {
         let id = intake.id();
         let Asked {
             params: patch,
-            backend,
+            backend: asked_backend,
             priority,
             webhook,
         } = asked;
@@ -58,12 +59,16 @@ impl Jobs {
             staged,
             claims,
         } = intake.into_received();
-        if inputs.is_empty() {
+        if inputs.iter().all(Input::is_mesh) {
             return Err(SubmitError::NoPicture);
         }
-        let model = self.makers.default_model();
-        let asked = patch.clone().or_model(model).or(&self.defaults);
-        let params = asked.resolve(rand::random())?;
+        let textures = inputs.iter().any(Input::is_mesh);
+        let (backend, asked) = if textures {
+            (texturing(asked_backend)?, patch.for_a_mesh()?)
+        } else {
+            (asked_backend, patch.clone().or_model(self.makers.default_model()))
+        };
+        let params = asked.or(&self.defaults).resolve(rand::random())?;
         let demand = Demand::new(backend, params.model.model());
         let made_by = match self.makers.made_by(demand, &params.formats) {
             Ok(made_by) => made_by,
@@ -73,9 +78,13 @@ impl Jobs {
             }
             Err(_) => None,
         };
+        if textures {
+            let able = self.makers.textures_meshes(demand);
+            able.map_err(|failure| SubmitError::Unsupported(Box::new(failure)))?;
+        }
         let needs = self.makers.needs(backend, &params, None);
         let needs = needs.map_err(|failure| SubmitError::Unsupported(Box::new(failure)))?;
-        let digest = digest(&inputs, backend, &patch, priority, webhook.as_ref());
+        let digest = digest(&inputs, asked_backend, &patch, priority, webhook.as_ref());
         let now = Timestamp::now();
         // A random seed asks for something new.
         let same = made_by.filter(|_| patch.given("seed").is_some() && !terms.no_cache);
@@ -116,6 +125,7 @@ impl Jobs {
         staged: Vec<Box<dyn StagedBlob>>,
     ) -> Result<Submitted, SubmitError> {
         let (id, owner) = (new.id, new.owner.clone());
+        let lack = self.makers.lack(new.demand(), &new.needs.to_text());
         if let Some(key) = cached {
             new.recalled = self.recall(&new.owner, &key, id).await;
         }
@@ -132,6 +142,7 @@ impl Jobs {
         let done = done?;
         let job = Job {
             owner: owner.name_for(&owner),
+            waits_for: lack.filter(|_| done.job.state == JobState::Queued),
             ..done.job
         };
         Ok(Submitted { job, ..done })
@@ -146,7 +157,24 @@ impl Jobs {
     }
 }
 
-/// A digest of what is asked: pictures in order, parameters as given, backend, priority, webhook. Not of its encoding: the
+/// The backend that textures a mesh. No preview stands in for it: that would show another shape.
+fn texturing(asked: BackendChoice) -> Result<BackendChoice, SubmitError> {
+    match asked {
+        BackendChoice::Auto | BackendChoice::Trellis => Ok(BackendChoice::Trellis),
+        BackendChoice::Relief | BackendChoice::Export => {
+            let failure = Failure {
+                fix: "ask for the backend `trellis`, or for none".to_owned(),
+                ..Failure::new(
+                    FailureKind::Unsupported,
+                    format!("`{asked}` does not texture meshes"),
+                )
+            };
+            Err(SubmitError::Unsupported(Box::new(failure)))
+        }
+    }
+}
+
+/// A digest of what is asked: pictures in order and the mesh, parameters as given, backend, priority, webhook. Not of its encoding: the
 /// same request as a form with another boundary or other file names, or as JSON, is the same request.
 fn digest(
     inputs: &[Input],

@@ -1,6 +1,7 @@
 //! Why a submission is refused.
 
 use trellis_core::{Failure, ParamError};
+use trellis_mesh::MeshError;
 use trellis_picture::PictureError;
 
 use crate::{BlobError, Busy, StoreError};
@@ -29,6 +30,16 @@ pub enum SubmitError {
         #[source]
         source: PictureError,
     },
+    /// The mesh to be textured cannot be used.
+    #[error("the mesh cannot be used")]
+    Mesh {
+        /// Why.
+        #[source]
+        source: MeshError,
+    },
+    /// There is more than one mesh.
+    #[error("there is more than one mesh")]
+    TwoMeshes,
     /// A parameter is out of range.
     #[error(transparent)]
     Param(#[from] ParamError),
@@ -38,7 +49,7 @@ pub enum SubmitError {
     /// The row cannot be written.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A picture cannot be stored.
+    /// A file cannot be stored.
     #[error(transparent)]
     Blob(#[from] BlobError),
 }
@@ -54,6 +65,12 @@ impl SubmitError {
                 PictureError::TooLarge { .. } => "picture_too_large",
                 PictureError::CutShort | PictureError::Damaged { .. } => "picture_damaged",
             },
+            Self::Mesh { source } => match source {
+                MeshError::NotRead { .. } | MeshError::UnreadForm { .. } => "mesh_format",
+                MeshError::TooLarge { .. } => "mesh_too_large",
+                MeshError::Damaged { .. } | MeshError::Empty { .. } => "mesh_damaged",
+            },
+            Self::TwoMeshes => "too_many_meshes",
             Self::Busy => "server_busy",
             Self::Param(_) => "invalid_parameter",
             Self::Unsupported(failure) => failure.kind.name(),
@@ -71,6 +88,8 @@ impl SubmitError {
             }
             Self::Busy => "send the request again after the seconds that `Retry-After` tells",
             Self::Picture { source, .. } => source.advice(),
+            Self::Mesh { source } => source.advice(),
+            Self::TwoMeshes => "send one mesh, with all parts of the object in it",
             Self::Param(_) => "choose a value in that range, or leave the parameter out",
             Self::Unsupported(failure) => &failure.fix,
             Self::Store(error) => error.advice(),

@@ -305,6 +305,10 @@ impl Makers for ClusterMakers {
         })
     }
 
+    fn textures_meshes(&self, demand: Demand) -> Result<(), Failure> {
+        self.all.textures_meshes(demand)
+    }
+
     fn decodes(&self, model: Model, decoder: Sha256) -> bool {
         let is_here = self.here.all().iter().any(|here| here.model() == Some(model));
         is_here && self.all.decodes(model, decoder) || self.roster.decodes(model, decoder)

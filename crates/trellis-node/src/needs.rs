@@ -21,6 +21,10 @@ impl Makers for NeedingMakers {
         self.inner.made_by(demand, formats)
     }
 
+    fn textures_meshes(&self, demand: Demand) -> Result<(), Failure> {
+        self.inner.textures_meshes(demand)
+    }
+
     fn default_model(&self) -> Model {
         self.inner.default_model()
     }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use trellis_backend::{Backend, Readiness, Registry};
+use trellis_backend::{Readiness, Registry};
 use trellis_core::{BackendChoice, Demand, Failure, FailureKind, Format, Model, memory_size};
 use trellis_jobs::{Ability, Needs};
 
@@ -52,7 +52,7 @@ impl Servers {
                 )
             });
         }
-        let Some(taker) = self.taker(demand) else {
+        let Some(taker) = self.all.holder(demand) else {
             let why = self.all.route(demand, &needs.formats).backend().err()?;
             return Some(no_server(why.message, ADVICE_ALONE));
         };
@@ -65,12 +65,6 @@ impl Servers {
             };
         }
         Missing::of(needs, &all).map(|missing| no_server(missing.to_string(), missing.advice()))
-    }
-
-    /// The backend whose places to work claim such a job.
-    fn taker(&self, demand: Demand) -> Option<&Arc<dyn Backend>> {
-        let claims = |backend: &&Arc<dyn Backend>| self.all.claims(backend.as_ref()).contains(&demand);
-        self.all.all().iter().find(claims)
     }
 }
 

@@ -186,7 +186,7 @@ impl Attempt {
     }
 
     async fn request(&self, folder: &Path) -> Result<Request, Failure> {
-        let (mut pictures, mut glb, mut latents) = (Vec::new(), None, Latents::Forget);
+        let (mut pictures, mut mesh, mut glb, mut latents) = (Vec::new(), None, None, Latents::Forget);
         let id = self.claim.lease.job;
         match &self.claim.job.source {
             Some(Source {
@@ -211,8 +211,12 @@ impl Attempt {
                 latents = Latents::Of(self.read(&key, "what was sampled").await?);
             }
             None => {
-                for key in &self.claim.inputs {
-                    pictures.push(self.read(key, "a picture").await?);
+                for (input, key) in self.claim.job.inputs.iter().zip(&self.claim.inputs) {
+                    if input.is_mesh() {
+                        mesh = Some(self.read(key, "the mesh").await?);
+                    } else {
+                        pictures.push(self.read(key, "a picture").await?);
+                    }
                 }
                 if self.shared.settings.keep_latents {
                     latents = Latents::Keep;
@@ -224,6 +228,7 @@ impl Attempt {
             job: self.claim.lease.job,
             attempt: self.claim.lease.attempt,
             pictures,
+            mesh,
             source: glb,
             latents,
             name: first.and_then(|input| input.name.clone()).unwrap_or_default(),

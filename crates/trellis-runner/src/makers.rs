@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use trellis_backend::{ExportBackend, Origin, Registry};
-use trellis_core::{BackendChoice, Demand, Failure, Format, Model, Sha256};
+use trellis_core::{BackendChoice, Demand, Failure, FailureKind, Format, Model, Sha256};
 use trellis_jobs::Makers;
 
 /// The backends of this process, and what is said of their results.
@@ -27,6 +27,15 @@ impl Makers for LocalMakers {
         }
         let backend = self.registry.route(demand, formats).backend()?;
         Ok(self.origin.identity(backend.as_ref()))
+    }
+
+    fn textures_meshes(&self, demand: Demand) -> Result<(), Failure> {
+        match self.registry.route(demand, &[Format::Glb]).backend() {
+            Ok(backend) => backend.textures_meshes(),
+            Err(failure) if failure.kind == FailureKind::Unsupported => Err(failure),
+            // It waits until somebody acts.
+            Err(_) => Ok(()),
+        }
     }
 
     fn decodes(&self, model: Model, decoder: Sha256) -> bool {

@@ -103,6 +103,9 @@ impl Previews {
     async fn make_in(&self, folder: &Path, job: JobId) -> Result<(), Reason> {
         let Shared { store, blobs, .. } = self.shared.as_ref();
         let found = store.find(job).await?;
+        if found.job.textures_a_mesh() {
+            return Err("it would show another shape than the mesh".into());
+        }
         let mut inputs = found.job.inputs.into_iter().zip(found.inputs);
         let (input, picture) = inputs.next().ok_or("it has no picture")?;
         let began_at = Timestamp::now();
@@ -113,6 +116,7 @@ impl Previews {
             attempt: NO_ATTEMPT,
             // One picture is enough, and backends may refuse more.
             pictures: vec![blobs.get(&picture).await?],
+            mesh: None,
             source: None,
             latents: trellis_backend::Latents::Forget,
             name: input.name.clone().unwrap_or_default(),

@@ -4,7 +4,7 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, header};
 use axum::response::Response;
-use trellis_core::{Input, JobId};
+use trellis_core::{Input, InputFile, JobId};
 use trellis_jobs::DeliveredStatement;
 
 use crate::AppState;
@@ -130,17 +130,20 @@ pub(crate) async fn get_statement(
     operation_id = "get_input",
     params(
         ("id" = JobId, Path, description = "The job"),
-        ("index" = u32, Path, description = "Which picture, from 0"),
+        ("index" = u32, Path, description = "Which picture, from 0; a mesh that is textured comes after them"),
         FileHeaders,
     ),
     responses(
-        (status = 200, description = "The picture as it was sent", content(
+        (status = 200, description = "The picture or mesh as it was sent", content(
             (Vec<u8> = "image/png"),
             (Vec<u8> = "image/jpeg"),
             (Vec<u8> = "image/webp"),
             (Vec<u8> = "image/gif"),
             (Vec<u8> = "image/bmp"),
             (Vec<u8> = "image/tiff"),
+            (Vec<u8> = "model/gltf-binary"),
+            (Vec<u8> = "model/obj"),
+            (Vec<u8> = "application/ply"),
         ), headers(("ETag" = String, description = "The picture's SHA-256"))),
         (status = 206, description = "A part of the picture", content(
             (Vec<u8> = "image/png"),
@@ -149,6 +152,9 @@ pub(crate) async fn get_statement(
             (Vec<u8> = "image/gif"),
             (Vec<u8> = "image/bmp"),
             (Vec<u8> = "image/tiff"),
+            (Vec<u8> = "model/gltf-binary"),
+            (Vec<u8> = "model/obj"),
+            (Vec<u8> = "application/ply"),
         ), headers(("Content-Range" = String, description = "Which part"))),
         (status = 304, description = "The client has it already"),
         (status = 307, description = "The file is at another address, for 5 minutes (`blobs.redirect`)",
@@ -167,7 +173,7 @@ pub(crate) async fn get_input(
         return Err(RequestError::InputNotFound { job, index }.into());
     };
     let Input {
-        format,
+        file,
         size_bytes,
         sha256,
         ..
@@ -176,9 +182,9 @@ pub(crate) async fn get_input(
         key,
         size_bytes,
         sha256,
-        media_type: format.media_type().to_owned(),
-        name: format!("input-{index}.{}", format.extensions()[0]),
-        inline: true,
+        media_type: file.media_type().to_owned(),
+        name: format!("input-{index}.{}", file.extension()),
+        inline: matches!(file, InputFile::Picture(_)),
         immutable: true,
     };
     file.answer(&state.jobs.blobs, &method, &headers).await

@@ -48,13 +48,21 @@ impl From<SubmitError> for Problem {
                 let status = StatusCode::SERVICE_UNAVAILABLE;
                 with_retry(Self::new(status, error.kind(), &error, error.advice()))
             }
-            SubmitError::NoPicture | SubmitError::TooManyPictures { .. } | SubmitError::Param(_) => {
-                Self::new(
-                    StatusCode::UNPROCESSABLE_ENTITY,
-                    error.kind(),
-                    &error,
-                    error.advice().to_owned(),
-                )
+            SubmitError::NoPicture
+            | SubmitError::TooManyPictures { .. }
+            | SubmitError::TwoMeshes
+            | SubmitError::Param(_) => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                error.kind(),
+                &error,
+                error.advice().to_owned(),
+            ),
+            SubmitError::Mesh { ref source } => {
+                let fix = error.advice().to_owned();
+                let status = StatusCode::UNPROCESSABLE_ENTITY;
+                let mut problem = Self::new(status, error.kind(), &error, fix);
+                problem.detail = format!("{error}: {source}");
+                problem
             }
             SubmitError::Picture { ref source, .. } => {
                 let fix = error.advice().to_owned();
@@ -191,8 +199,9 @@ fn with_retry(problem: Problem) -> Problem {
 mod tests {
     use std::collections::BTreeSet;
 
-    use trellis_core::{InvalidJobId, JobId, JobState, ParamError, PictureFormat};
+    use trellis_core::{InvalidJobId, JobId, JobState, MeshFormat, ParamError, PictureFormat};
     use trellis_jobs::BlobKey;
+    use trellis_mesh::MeshError;
     use trellis_picture::{ForeignFile, SizeLimit};
 
     use super::*;
@@ -285,6 +294,9 @@ mod tests {
                 index: 0,
                 source: DataUriError::Scheme,
             },
+            RequestError::InvalidMeshUri {
+                source: DataUriError::Scheme,
+            },
             RequestError::ArtifactNotFound {
                 job: id(),
                 name: text(),
@@ -317,6 +329,7 @@ mod tests {
     fn of_services() -> Vec<Problem> {
         let key = || BlobKey::input(id(), 0);
         let picture = |source| SubmitError::Picture { index: 0, source };
+        let mesh = |source| SubmitError::Mesh { source };
         let damaged = || trellis_picture::probe(b"\x89PNG\r\n\x1a\n", 1).unwrap_err();
         let stores = vec![
             StoreError::NotFound { id: id() },
@@ -378,6 +391,24 @@ mod tests {
                 limit: SizeLimit::Side(0),
             }),
             picture(damaged()),
+            SubmitError::TwoMeshes,
+            mesh(MeshError::NotRead {
+                sentence: "",
+                fix: "export the mesh as GLB",
+            }),
+            mesh(MeshError::UnreadForm {
+                format: MeshFormat::Glb,
+                what: String::new(),
+            }),
+            mesh(MeshError::TooLarge {
+                what: "triangles",
+                limit: 1,
+            }),
+            mesh(MeshError::Damaged {
+                format: MeshFormat::Glb,
+                why: "",
+            }),
+            mesh(MeshError::Empty { why: "" }),
         ];
         let text = String::new;
         let webhooks = vec![

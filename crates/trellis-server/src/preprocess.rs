@@ -37,7 +37,7 @@ use crate::submit::{self, PictureForm};
 pub(crate) async fn preprocess(State(state): State<AppState>, request: Request) -> Result<Response, Problem> {
     let mut intake = submit::picture(&state, request).await?;
     let (input, mut source) = intake.first().await?;
-    let pixels = u64::from(input.width) * u64::from(input.height);
+    let pixels = input.file.pixels();
     let size_bytes = input.size_bytes;
     let max_pixels = state.jobs.limits.max_pixels;
     // Set when this is dropped, as when the client goes.

@@ -126,6 +126,9 @@ pub(crate) enum RequestError {
     /// A picture in a JSON body that is not a data URI.
     #[error("`images[{index}]` is not a data URI: {source}")]
     InvalidDataUri { index: usize, source: DataUriError },
+    /// The mesh in a JSON body that is not a data URI.
+    #[error("`mesh` is not a data URI: {source}")]
+    InvalidMeshUri { source: DataUriError },
     /// The job has no such file.
     #[error("the job `{job}` has no artifact `{name}`")]
     ArtifactNotFound { job: JobId, name: String },
@@ -190,7 +193,7 @@ impl RequestError {
             Self::PictureIsText { .. } => "picture_is_text",
             Self::UnknownFormat { .. } => "unknown_format",
             Self::InvalidBackend(_) => "invalid_backend",
-            Self::InvalidDataUri { .. } => "invalid_data_uri",
+            Self::InvalidDataUri { .. } | Self::InvalidMeshUri { .. } => "invalid_data_uri",
             Self::ArtifactNotFound { .. } => "artifact_not_found",
             Self::StatementNotFound { .. } => "statement_not_found",
             Self::InputNotFound { .. } => "input_not_found",
@@ -279,6 +282,9 @@ impl RequestError {
             Self::InvalidDataUri { .. } => {
                 "write each picture as `data:image/png;base64,` followed by its base64"
             }
+            Self::InvalidMeshUri { .. } => {
+                "write the mesh as `data:model/gltf-binary;base64,` followed by its base64"
+            }
             Self::ArtifactNotFound { .. } => "use a name from the job's `artifacts`",
             Self::StatementNotFound { .. } => {
                 "ask again once the job has succeeded; the server writes statements only with `provenance.statement` or a signing key"
@@ -334,7 +340,8 @@ impl RequestError {
             | Self::PictureIsText { .. }
             | Self::UnknownFormat { .. }
             | Self::InvalidBackend(_)
-            | Self::InvalidDataUri { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            | Self::InvalidDataUri { .. }
+            | Self::InvalidMeshUri { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::TooManyConnections => StatusCode::SERVICE_UNAVAILABLE,
         }

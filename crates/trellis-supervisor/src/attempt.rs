@@ -16,6 +16,7 @@ use trellis_core::{Failure, FailureKind, GenerateError, Model, Params, counted, 
 
 use crate::cause::{Cause, without_paths};
 use crate::limits::Limits;
+use crate::meshes;
 use crate::pictures;
 use crate::protocol::ARTIFACTS;
 use crate::ticket::{Ended, File, Finished, Left, Task, Ticket, Update};
@@ -148,7 +149,7 @@ fn given_up(cause: &Cause, times: u32) -> Failure {
     }
 }
 
-/// Writes the pictures for the workers; with what a person should know of them.
+/// Writes the pictures and the mesh for the workers; with what a person should know of them.
 async fn prepare(request: &Request, max_pixels: u64) -> Result<(Task, Vec<String>), Failure> {
     let folder = request.scratch.join("pictures");
     let written = pictures::write(request.pictures.clone(), folder, max_pixels).await?;
@@ -166,6 +167,14 @@ async fn prepare(request: &Request, max_pixels: u64) -> Result<(Task, Vec<String
         }
         Latents::Forget | Latents::Keep => None,
     };
+    let mesh = match &request.mesh {
+        Some(mesh) => {
+            let path = request.scratch.join(meshes::NAME);
+            meshes::write(mesh.clone(), path.clone()).await?;
+            Some(path)
+        }
+        None => None,
+    };
     let task = Task {
         job: request.job,
         pictures: written.paths,
@@ -175,6 +184,7 @@ async fn prepare(request: &Request, max_pixels: u64) -> Result<(Task, Vec<String
         low_vram: false,
         latents,
         keep_latents: matches!(request.latents, Latents::Keep),
+        mesh,
     };
     Ok((task, written.notes))
 }

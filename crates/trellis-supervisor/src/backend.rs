@@ -15,6 +15,7 @@ use trellis_core::{
 
 use crate::attempt::{Workers, description, make};
 use crate::driver::{Driver, Parts};
+use crate::encoder;
 use crate::environment::{own, variant};
 use crate::launch::{LaunchSettings, Launcher, backend_name};
 use crate::limits::Limits;
@@ -49,6 +50,8 @@ pub struct TrellisBackend {
     variant: String,
     /// Where the record of how its kernels were chosen is, where they are chosen by timing.
     tuning: Option<PathBuf>,
+    /// Why it cannot texture a given mesh.
+    no_meshes: Option<Failure>,
     limits: Limits,
     workers: Vec<Handle>,
     /// Why there are no workers at all.
@@ -81,6 +84,7 @@ impl TrellisBackend {
             model: launch.runs,
             variant: variant(own),
             tuning: (launch.runs == Model::Trellis2).then(|| tuning::place(&launch.state)),
+            no_meshes: encoder::lacking(launch.runs, &launch.model).await,
             limits: settings.limits,
             workers: Vec::new(),
             without,
@@ -276,6 +280,10 @@ impl Backend for TrellisBackend {
 
     fn uses_python(&self) -> bool {
         true
+    }
+
+    fn textures_meshes(&self) -> Result<(), Failure> {
+        self.no_meshes.clone().map_or(Ok(()), Err)
     }
 
     fn workers(&self) -> Vec<WorkerStatus> {

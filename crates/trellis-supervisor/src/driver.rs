@@ -329,6 +329,7 @@ impl Driver {
             traceparent: task.traceparent,
             latents: task.latents,
             keep_latents: task.keep_latents,
+            mesh: task.mesh,
         };
         self.send(message).await;
     }

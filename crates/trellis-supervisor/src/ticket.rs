@@ -23,6 +23,8 @@ pub(crate) struct Task {
     /// What is decoded instead of sampling.
     pub(crate) latents: Option<PathBuf>,
     pub(crate) keep_latents: bool,
+    /// The mesh that is to be textured.
+    pub(crate) mesh: Option<PathBuf>,
 }
 
 /// A file beside those that were asked for.

@@ -37,12 +37,22 @@ class FlowModel:
         self.low_vram = False
         # A decoder's last level has no blocks, as in TRELLIS.2-4B.
         self.blocks = [[Level()], [Level()], [Level()], [Level()], []]
+        self.listeners: list[Callable[..., Any]] = []
 
     def eval(self) -> None:
         """Nothing to do."""
 
     def to(self, device: Any) -> None:
         self.device = str(device)
+
+    def register_forward_pre_hook(self, listener: Callable[..., Any]) -> Any:
+        self.listeners.append(listener)
+        return SimpleNamespace(remove=lambda: self.listeners.remove(listener))
+
+    def begin(self) -> None:
+        """Tells whoever listens that it was called."""
+        for listener in list(self.listeners):
+            listener(self, ())
 
     def named_parameters(self) -> list[tuple[str, int]]:
         return [("weight", self.size)]

@@ -145,6 +145,8 @@ class Trellis1:
 
     def sample(self, run: Run, pictures: list[Any]) -> dict[str, Any]:
         """The decoded representations by name."""
+        if run.mesh is not None:
+            raise WorkerError(Kind.BAD_INPUT, "TRELLIS-image-large cannot texture a mesh")
         own = Own.of(run.params)
         options: dict[str, Any] = {
             "seed": run.params.seed,

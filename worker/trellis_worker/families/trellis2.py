@@ -22,11 +22,12 @@ from ..checkpoints import checkpoint, load_strictly, read_arguments, replaced
 from ..deferred import defer, is_imported
 from ..failures import WorkerError
 from ..family import Report, Run, Save, own_params
-from ..hooks import counted, restored
+from ..hooks import counted, restored, told
 from ..plausible import refuse_implausible
 from ..protocol import Format, Kind, Params, Stage
 from ..quality import Quality
-from ..stages import Stages
+from . import trellis2_flows
+from . import trellis2_texturing as texturing
 from .trellis2_files import Exports
 from .trellis2_latents import Sampled
 from .trellis2_ovoxel import DualGrid, taking_grids
@@ -114,7 +115,8 @@ class Trellis2:
         names = [name for name in known if name in arguments["models"]]
         checkpoints = {name: checkpoint(folder, local(arguments["models"][name])) for name in names}
         encoder = _encoder(folder, arguments)
-        total = len(names) + 1
+        shape_encoder = texturing.encoder_name(folder, arguments["models"])
+        total = len(names) + 1 + (shape_encoder is not None)
         report("trellis2", 0, total)
 
         def from_pretrained(_path: str, *_config: Any) -> Any:
@@ -134,12 +136,15 @@ class Trellis2:
             _strict_encoder(features),
         ):
             pipeline = pipelines.Trellis2ImageTo3DPipeline.from_pretrained(str(folder))
+        if shape_encoder is not None:
+            report(texturing.ENCODER, total - 1, total)
+            texturing.attach(pipeline, texturing.load_encoder(models, folder, shape_encoder))
         pipeline.models[IMAGE_ENCODER] = pipeline.image_cond_model
         if quality.ours:
             # Compiled while models are loaded, not in the first job.
             for name in ("kernel", "nearest"):
                 importlib.import_module(f"trellis_worker.texture.{name}").compiled()
-            _with_our_ways(pipeline)
+            trellis2_flows.with_our_ways(pipeline)
         return pipeline
 
     def determinism(self) -> list[str]:
@@ -156,10 +161,14 @@ class Trellis2:
         del pipeline
         return cutout.on_black(picture, remove_background)
 
-    def sample(self, run: Run, pictures: list[Any]) -> Decoded:
-        """The decoded mesh, with its voxels where a format shows colours."""
+    def sample(self, run: Run, pictures: list[Any]) -> Decoded | texturing.Textured:
+        """The decoded mesh, with its voxels where a format shows colours; or a given mesh and its voxels."""
         own, pipeline, stages = own_params(Own, run.params), run.pipeline, run.stages
         torch = importlib.import_module("torch")
+        if run.mesh is not None:
+            with _listening(run, own), torch.no_grad():
+                torch.manual_seed(run.params.seed)
+                return texturing.textured(run, own, pictures)
         cascaded = own.resolution > CASCADED_FROM
         textured = shows_colours(run.params)
         asked = {name: own.of_sampler(prefix) for name, (prefix, _) in SAMPLERS.items()}
@@ -205,11 +214,17 @@ class Trellis2:
         return ["nvdiffrast"] if drawn and is_imported("nvdiffrast.torch") else []
 
     @contextmanager
-    def exporting(self, run: Run, decoded: Decoded) -> Iterator[Callable[[Format], Save]]:
-        yield Exports(run, decoded.mesh, decoded.grid, own_params(Own, run.params)).prepare
+    def exporting(self, run: Run, decoded: Any) -> Iterator[Callable[[Format], Save]]:
+        own = own_params(Own, run.params)
+        if isinstance(decoded, texturing.Textured):
+            yield texturing.Files(run, decoded, own).prepare
+        else:
+            yield Exports(run, decoded.mesh, decoded.grid, own).prepare
 
     def notes(self, params: Params, decoded: Any) -> list[str]:
         own = own_params(Own, params)
+        if isinstance(decoded, texturing.Textured):
+            return decoded.notes
         notes = []
         resolution = decoded.sampled.resolution
         if resolution != own.resolution:
@@ -342,7 +357,7 @@ def _decoded(run: Run, shape: Any, texture: Any, resolution: int) -> tuple[Any, 
     # The last level of a decoder may have no blocks.
     levels = [level for name in names for level in pipeline.models[name].blocks if len(level)]
     stages.enter(Stage.DECODE, len(levels))
-    with _told(levels, stages):
+    with told(levels, stages):
         with ExitStack() as undo:
             grids: list[DualGrid] = []
             if Format.VXZ in run.params.formats:
@@ -368,73 +383,12 @@ def _decoded(run: Run, shape: Any, texture: Any, resolution: int) -> tuple[Any, 
 
 
 @contextmanager
-def _told(levels: list[Any], stages: Stages) -> Iterator[None]:
-    """Tells of each of these levels of blocks, and lets a cancelled job go between two."""
-    with ExitStack() as undo:
-        for level in levels:
-            undo.callback(level[-1].register_forward_hook(lambda *_call: stages.step()).remove)
-        yield
-
-
-def _with_our_ways(pipeline: Any) -> None:
-    """What stays from job to job, made once."""
-    if hasattr(pipeline, "recorded_flow"):
-        return
-    # Only here, for they import torch.
-    graphs = importlib.import_module("trellis_worker.graphs")
-    token_flow = importlib.import_module("trellis_worker.token_flow")
-    recorder = graphs.Graphs if graphs.wanted() else None
-    pipeline.recorded_flow = recorder and recorder(pipeline.models["sparse_structure_flow_model"])
-    flows = [model for name, model in pipeline.models.items() if "slat_flow_model" in name]
-    pipeline.token_flows = {
-        model: token_flow.TokenFlow(model, _attention, recorder) for model in flows if token_flow.fits(model)
-    }
-
-
-def _attention(*args: Any) -> Any:
-    """TRELLIS.2's, of dense tensors, by the library that the environment names."""
-    return importlib.import_module("trellis2.modules.attention").scaled_dot_product_attention(*args)
-
-
-def _guide_in_pairs(pipeline: Any, name: str, low_vram: bool) -> None:
-    """Has a sampler ask its flow once a step, for one job; the caller puts back what the sampler held."""
-    # Only here, for it imports torch.
-    guidance = importlib.import_module("trellis_worker.guidance")
-    sampler = getattr(pipeline, name)
-    sample = sampler.sample
-
-    def joined(samples: list[Any]) -> Any:
-        return importlib.import_module("trellis2.modules.sparse").sparse_cat(samples)
-
-    pairs = sampler._inference_model = guidance.Pairs(sampler._inference_model, joined)
-    if name == "sparse_structure_sampler" and pipeline.recorded_flow is not None:
-        # In low-VRAM mode the weights move, and memory is short.
-        if low_vram:
-            pipeline.recorded_flow.forget()
-        else:
-            pairs.instead = pipeline.recorded_flow
-
-    def in_our_way(model: Any, *args: Any, **options: Any) -> Any:
-        flow = pipeline.token_flows.get(model)
-        with ExitStack() as undo:
-            if flow is not None:
-                flow.may_record = not low_vram
-                pairs.instead = flow
-                undo.callback(flow.forget)
-            if not low_vram:
-                undo.enter_context(guidance.remembering(model))
-            return sample(model, *args, **options)
-
-    sampler.sample = in_our_way
-
-
-@contextmanager
 def _listening(run: Run, own: Own) -> Iterator[None]:
     """Counts each sampler's steps, has it see all pictures, and puts back what the pipeline held."""
     pipeline, placement = run.pipeline, run.placement
     ours = Quality(own.quality).ours
     if ours:
-        _with_our_ways(pipeline)
+        trellis2_flows.with_our_ways(pipeline)
     with ExitStack() as undo:
         undo.enter_context(restored(pipeline))
         if placement.low_vram:
@@ -446,6 +400,6 @@ def _listening(run: Run, own: Own) -> Iterator[None]:
             undo.enter_context(restored(sampler))
             sampler.sample_once = counted(sampler.sample_once, run.stages)
             if ours:
-                _guide_in_pairs(pipeline, name, placement.low_vram)
+                trellis2_flows.guide_in_pairs(pipeline, name, placement.low_vram)
             sampler._inference_model = views.of_all(sampler._inference_model, own.multiimage_algo)
         yield

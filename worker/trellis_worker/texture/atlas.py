@@ -32,7 +32,7 @@ class Atlas:
 
     def clip(self) -> Any:
         """Where vertices are drawn in the texture: (1, N, 4)."""
-        return _clip(self.uvs)
+        return clipped(self.uvs)
 
 
 def unwrapped(vertices: Any, faces: Any, size: int, check: Callable[[], None]) -> Atlas:
@@ -60,7 +60,7 @@ def _joined(mesh: charts.Mesh, laid: charts.Charts, packed: Packed, size: int) -
     keys, corner = key.unique(return_inverse=True)
     places = torch.zeros(len(keys), 2, device=uvs.device)
     places[corner.view(-1)] = uvs.view(-1, 2)
-    shown = rasterise(_clip(places), corner, size, size)[0]
+    shown = rasterise(clipped(places), corner, size, size)[0]
     return Atlas(keys % len(mesh.vertices), corner, places, shown)
 
 
@@ -83,10 +83,11 @@ def _by_xatlas(vertices: Any, faces: Any, size: int) -> Atlas:
         torch.as_tensor(part.astype("int64"), device=vertices.device) for part in (mapping, indices)
     )
     uvs = torch.as_tensor(uvs, dtype=torch.float32, device=vertices.device)
-    return Atlas(mapping, indices, uvs, rasterise(_clip(uvs), indices, size, size)[0])
+    return Atlas(mapping, indices, uvs, rasterise(clipped(uvs), indices, size, size)[0])
 
 
-def _clip(uvs: Any) -> Any:
+def clipped(uvs: Any) -> Any:
+    """Where places in a texture (N, 2) are drawn in it: (1, N, 4)."""
     flat = torch.zeros(1, len(uvs), 4, device=uvs.device)
     flat[0, :, :2] = uvs * 2 - 1
     flat[..., 3] = 1

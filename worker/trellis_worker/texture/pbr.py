@@ -82,14 +82,20 @@ def to_glb(mesh: Any, asked: Asked, stages: Stages) -> Any:
         stages.step()
         colours = _colours(mesh, atlas, vertices, (tree, *whole))
         stages.step()
-        known = colours[-1]
-        colours = (filled(colours[:-1] * known, known).clamp(0, 1) * 255).round().byte()
-        # Texels that no face shows have no say.
-        alpha = colours[mesh.layout["alpha"]][0][known > 0].long().bincount(minlength=256).tolist()
-        texture = colours.flip(1).permute(1, 2, 0).cpu().numpy()
-        made = _textured(mesh.layout, atlas, (vertices, normals(vertices, faces)), texture, asked)
-        made.visual.material.alphaMode = alpha_mode(alpha)
+        texture, alpha = finished(mesh.layout, colours)
+        made = textured_mesh(mesh.layout, atlas, (vertices, normals(vertices, faces)), texture, asked)
+        made.visual.material.alphaMode = alpha
         return made
+
+
+def finished(layout: dict[str, slice], colours: Any) -> tuple[Any, str]:
+    """Of what texels hold (C + 1, S, S), the last whether it is known: the texture (S, S, C), 8 bits, and how
+    glTF is to take its alpha."""
+    known = colours[-1]
+    filled_in = (filled(colours[:-1] * known, known).clamp(0, 1) * 255).round().byte()
+    # Texels that no face shows have no say.
+    alpha = filled_in[layout["alpha"]][0][known > 0].long().bincount(minlength=256).tolist()
+    return filled_in.flip(1).permute(1, 2, 0).cpu().numpy(), alpha_mode(alpha)
 
 
 def _rebuild(held: Any, whole: tuple[Any, Any], tree: Tree, voxel_size: float) -> None:
@@ -159,7 +165,7 @@ def normals(vertices: Any, faces: Any) -> Any:
     return torch.nn.functional.normalize(summed.double(), dim=1).float()
 
 
-def _textured(
+def textured_mesh(
     layout: dict[str, slice], atlas: Atlas, surface: tuple[Any, Any], texture: Any, asked: Asked
 ) -> Any:
     """The mesh with the material that `to_glb` gives it."""

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::kit::client::is_glb;
 use crate::kit::server::Server;
-use crate::kit::{picture, trellis};
+use crate::kit::{fake, picture, trellis};
 
 #[test]
 fn a_server_makes_what_is_sent_to_it() {
@@ -62,6 +62,59 @@ fn a_server_makes_what_is_sent_to_it() {
     }
     let bad = lines.iter().find(|line| line["state"] == "failed").unwrap();
     assert_eq!(bad["failure"]["kind"], "picture_format", "{bad}");
+}
+
+#[test]
+fn a_server_textures_a_mesh_that_is_sent_to_it() {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("photo.png"), picture::png(96, 50)).unwrap();
+    let obj = "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 3 2\nf 1 2 4\nf 2 3 4\nf 1 4 3\n";
+    fs::write(home.path().join("chair.obj"), obj).unwrap();
+    let mut flags = fake::trellis2(home.path());
+    flags.extend(["--warm-up=false".to_owned(), "--default-quality=exact".to_owned()]);
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let server = Server::start(home.path(), &flags);
+    let generate = |more: &[&str]| {
+        let mut command = trellis(home.path());
+        command.args(["generate", "photo.png", "--texture-mesh", "chair.obj", "--json"]);
+        command
+            .args(["--server", &server.address])
+            .args(more)
+            .output()
+            .unwrap()
+    };
+    let output = generate(&["-o", "out.glb", "--resolution", "512"]);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    let line: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&line["made_by"], &line["params"]["model"]),
+        (&"trellis2".into(), &"trellis2-4b".into())
+    );
+    assert_eq!(
+        line["provenance"]["inputs"].as_array().unwrap().len(),
+        2,
+        "{line}"
+    );
+    assert!(is_glb(&fs::read(home.path().join("out.glb")).unwrap()));
+    let encoded = fs::read_to_string(home.path().join("trellis2/encoded.json")).unwrap();
+    assert_eq!(encoded, r#"{"vertices": 4, "faces": 4, "resolution": 512}"#);
+
+    let refused = generate(&["-o", "out.glb", "--resolution", "1536"]);
+    let stderr = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{stderr}");
+    assert!(
+        stderr.contains("`resolution` is 1536: a mesh is textured at 512 or 1024"),
+        "{stderr}"
+    );
+    fs::write(home.path().join("chair.obj"), "solid chair").unwrap();
+    let refused = generate(&["-o", "out.glb"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        String::from_utf8(refused.stdout)
+            .unwrap()
+            .contains("\"mesh_format\"")
+    );
 }
 
 /// The client neither fails nor submits twice when the server is killed and comes back.

@@ -114,6 +114,7 @@ async fn a_busy_server_is_asked_again_under_the_same_key() {
     let busy = br#"{"type":"urn:trellis-server:problem:queue_full","detail":"the queue is full"}"#;
     let (client, log) = server(vec![(503, busy.to_vec()), (202, job("queued"))]).await;
     let submission = Submission {
+        mesh: None,
         pictures: &[Bytes::from_static(b"picture")],
         name: None,
         params: &ParamsPatch::default(),
@@ -146,6 +147,7 @@ async fn a_priority_is_sent_where_it_is_not_the_usual_one() {
         let (client, bodies) = recorder().await;
         let submission = Submission {
             pictures: &[Bytes::from_static(b"picture")],
+            mesh: None,
             name: None,
             params: &ParamsPatch::default(),
             backend: AskedBackend::Auto,

@@ -24,7 +24,7 @@ use crate::Format;
 /// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ParamsPatch {
-    given: BTreeMap<&'static str, Given>,
+    pub(super) given: BTreeMap<&'static str, Given>,
 }
 
 /// What each server decides for itself where a request leaves it open.

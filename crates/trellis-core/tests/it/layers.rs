@@ -11,6 +11,7 @@ const LAYERS: [(&str, &[&str]); 4] = [
         "words",
         &[
             "trellis-core",
+            "trellis-mesh",
             "trellis-picture",
             "trellis-pins",
             "trellis-provenance",

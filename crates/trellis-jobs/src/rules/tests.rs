@@ -87,6 +87,10 @@ fn record(state: JobState) -> Record {
     }
 }
 
+fn give_up(failure: Failure) -> Command {
+    Command::GiveUp { failure }
+}
+
 /// Each command once for each case that the rules tell apart.
 fn commands() -> Vec<(&'static str, Command)> {
     let progress = Progress {
@@ -163,12 +167,7 @@ fn commands() -> Vec<(&'static str, Command)> {
                 failure: failure.clone(),
             },
         ),
-        (
-            "give up",
-            Command::GiveUp {
-                failure: failure.clone(),
-            },
-        ),
+        ("give up", give_up(failure.clone())),
         ("release", Command::Release { lease: lease("a", 2) }),
         ("release of another", Command::Release { lease: lease("b", 2) }),
         ("lapse", lapse(3, None, true)),

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use trellis_core::{
-    Artifact, BackendChoice, Demand, Format, Input, Job, JobId, JobState, ParamsPatch, PictureFormat,
-    Priority, Progress, Stage, WebhookEvent,
+    Artifact, BackendChoice, Demand, Format, Input, InputFile, Job, JobId, JobState, ParamsPatch,
+    PictureFormat, Priority, Progress, Stage, WebhookEvent,
 };
 
 use crate::{
@@ -25,9 +25,7 @@ pub fn new_job(n: u32) -> NewJob {
     let now = at(i64::from(n));
     let id = JobId::new(now, [7; 10]);
     let input = Input {
-        format: PictureFormat::Png,
-        width: 2,
-        height: 3,
+        file: InputFile::picture(PictureFormat::Png, 2, 3),
         size_bytes: 9,
         sha256: [0; 32].into(),
         name: None,

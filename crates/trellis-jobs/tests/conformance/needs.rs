@@ -145,10 +145,10 @@ pub async fn jobs_that_wait_are_found_by_their_kind_and_given_up<F: Fixture>() {
     assert_eq!(store.waits_as(other.id).await.unwrap(), Some(kind(other)));
 
     let failure = Failure::new(FailureKind::NoServer, "nobody has `a`");
-    let give_up = || Command::GiveUp {
+    let no_longer = || Command::GiveUp {
         failure: failure.clone(),
     };
-    store.apply(first.id, at(901), give_up()).await.unwrap();
+    store.apply(first.id, at(901), no_longer()).await.unwrap();
     let given_up = store.get(first.id).await.unwrap();
     assert_eq!((given_up.state, given_up.attempt), (JobState::Failed, 0));
     assert_eq!(given_up.failure, Some(failure.clone()));
@@ -156,7 +156,7 @@ pub async fn jobs_that_wait_are_found_by_their_kind_and_given_up<F: Fixture>() {
     let store = place.opened_again().await;
     assert_eq!(claimed(&*store, &Ability::default()).await, Some(other.id));
     for id in [other.id, first.id] {
-        let refused = store.apply(id, at(902), give_up()).await;
+        let refused = store.apply(id, at(902), no_longer()).await;
         assert!(
             matches!(refused, Err(StoreError::WrongState { .. })),
             "{refused:?}"

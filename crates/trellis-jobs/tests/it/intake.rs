@@ -82,7 +82,8 @@ async fn pictures_keep_their_order_though_the_second_is_here_first() {
     intake.take(first).await.unwrap();
     let submitted = jobs.submit(intake, Asked::default(), Terms::default()).await;
     let job = submitted.unwrap().job;
-    assert_eq!([job.inputs[0].width, job.inputs[1].width], [4, 9]);
+    let pixels = [&job.inputs[0], &job.inputs[1]].map(|input| input.file.pixels());
+    assert_eq!(pixels, [16, 81]);
     let second = place.blobs.get(&BlobKey::input(job.id, 1)).await.unwrap();
     assert_eq!(second, picture(9));
 }

@@ -149,6 +149,14 @@ impl Makers for OneMaker {
         Ok(Some(self.0.to_owned()).filter(|name| !name.is_empty()))
     }
 
+    fn textures_meshes(&self, demand: Demand) -> Result<(), Failure> {
+        assert_eq!(demand.to_string(), "trellis/trellis2-4b");
+        if self.0 == "no textures" {
+            return Err(Failure::new(FailureKind::Unsupported, "the encoder is missing"));
+        }
+        Ok(())
+    }
+
     fn decodes(&self, _: Model, decoder: Sha256) -> bool {
         decoder == Sha256::of("this kit's decoder")
     }

@@ -21,4 +21,5 @@ mod rescue;
 mod service;
 mod store;
 mod submit;
+mod texturing;
 mod upgrade;

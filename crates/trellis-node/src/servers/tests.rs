@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use trellis_backend::Others;
+use trellis_backend::{Backend, Others, ReliefBackend, ReliefSettings};
 use trellis_core::{ParamsPatch, Sha256};
 use trellis_store_postgres::Node;
 
@@ -162,6 +162,27 @@ fn why_a_server_cannot_work_is_what_its_jobs_wait_for() {
         ..broken
     };
     assert_eq!(servers(vec![worker(starting)]).lack(trellis, &needs()), None);
+}
+
+#[test]
+fn a_server_that_works_alone_and_was_started_without_its_model_says_so() {
+    let relief: Arc<dyn Backend> = Arc::new(ReliefBackend::new(ReliefSettings::default()));
+    let alone = Servers {
+        all: Registry::new(vec![relief]),
+        here: None,
+        works: true,
+        roster: None,
+    };
+    let lack = alone.lack(BackendChoice::Trellis.into(), &needs()).unwrap();
+    assert_eq!(
+        lack.message,
+        "the backend `trellis` is not available here, only `relief`"
+    );
+    assert_eq!(lack.fix, ADVICE_ALONE);
+    let second = Demand::new(BackendChoice::Auto, Model::Trellis2);
+    let lack = alone.lack(second, &needs()).unwrap();
+    assert!(lack.message.contains("does not run `trellis2-4b`"), "{lack}");
+    assert_eq!(alone.lack(BackendChoice::Export.into(), &Needs::default()), None);
 }
 
 #[test]

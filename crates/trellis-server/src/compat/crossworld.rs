@@ -27,6 +27,7 @@ const IGNORED: HeaderName = HeaderName::from_static("trellis-ignored");
 
 const SHAPE: Shape = Shape {
     pictures: "image",
+    mesh: None,
     single: true,
     bare: true,
     names: None,
@@ -230,6 +231,7 @@ mod tests {
         };
         let rest = Rest {
             fields,
+            mesh: false,
             pictures: Some(1),
         };
         read(&rest, model)

@@ -88,6 +88,7 @@ pub(crate) struct Object3DArtifact {
 /// Where its pictures are.
 const SHAPE: Shape = Shape {
     pictures: "image",
+    mesh: None,
     single: true,
     bare: false,
     names: None,

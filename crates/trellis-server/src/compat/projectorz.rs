@@ -44,6 +44,7 @@ pub(crate) struct Room {
 /// A body of `/generate`.
 const PANEL: Shape = Shape {
     pictures: "single_multi_img_input",
+    mesh: None,
     single: true,
     bare: true,
     names: None,

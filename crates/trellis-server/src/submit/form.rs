@@ -21,6 +21,10 @@ pub(crate) struct SubmissionForm {
     /// of the first, without its ending, names the object inside the files that are made.
     #[schema(min_items = 1, value_type = Vec<PictureFile>)]
     image: Vec<String>,
+    /// A mesh to texture as the pictures show it, GLB, OBJ or PLY with Y up. It keeps its triangles, size and place. Only
+    /// `trellis2-4b` does this.
+    #[schema(value_type = Option<MeshFile>, nullable = false)]
+    mesh: Option<String>,
     /// What is asked, as JSON; what is absent takes its default.
     #[serde(default)]
     params: ParamsPatch,
@@ -53,6 +57,12 @@ pub(crate) struct PictureForm {
 #[schema(value_type = String, format = Binary)]
 #[expect(dead_code, reason = "describes a part of a form in the contract")]
 pub(crate) struct PictureFile(String);
+
+/// A mesh's bytes.
+#[derive(utoipa::ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "describes a part of a form in the contract")]
+pub(crate) struct MeshFile(String);
 
 /// Where parameters are, in errors.
 const PARAMS: &str = "the part `params`";
@@ -143,6 +153,25 @@ impl Part<'_> {
         }
         Ok(intake.take(picture).await?)
     }
+
+    /// The same of the mesh.
+    async fn mesh(mut self, intake: &mut Intake) -> Result<(), Problem> {
+        let is_file = self.field.file_name().is_some();
+        let mut mesh = intake.mesh().await?;
+        if !is_file {
+            let beginning = self.beginning(LONGEST_NAME).await?;
+            if name_in(&beginning).is_some() {
+                let problem = "text, and not a file; curl sends a file with `-F mesh=@chair.glb`".to_owned();
+                let name = self.name();
+                return Err(RequestError::InvalidPart { name, problem }.into());
+            }
+            mesh.write(beginning).await?;
+        }
+        while let Some(chunk) = self.chunk().await? {
+            mesh.write(chunk).await?;
+        }
+        Ok(intake.take_mesh(mesh).await?)
+    }
 }
 
 /// What is wrong with a form of which a part could not be read.
@@ -162,6 +191,7 @@ pub(super) async fn read(state: &AppState, request: Request, intake: &mut Intake
         let name = part.name();
         match name.as_str() {
             "image" => part.picture(intake).await?,
+            "mesh" => part.mesh(intake).await?,
             "params" => once(&mut params, name, params_of(state, &part.text().await?)?)?,
             "backend" => once(&mut backend, name, backend_named(&part.text().await?)?)?,
             "priority" => {
@@ -234,15 +264,18 @@ fn refuse_without_boundary(request: &Request) -> Result<(), RequestError> {
 /// Refuses the beginning of a part that is no file and may be a file's name. Who forgets the `@` of curl sends the
 /// picture's name instead of it.
 fn refuse_name(beginning: &[u8]) -> Result<(), RequestError> {
-    let text = std::str::from_utf8(beginning).ok().map(str::trim);
-    let name = text
-        .filter(|text| !text.is_empty() && text.len() <= LONGEST_NAME && !text.chars().any(char::is_control));
-    match name {
+    match name_in(beginning) {
         None => Ok(()),
         Some(name) => Err(RequestError::PictureIsText {
             text: name.chars().take(100).collect(),
         }),
     }
+}
+
+/// What may be a file's name in place of the file.
+fn name_in(beginning: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(beginning).ok().map(str::trim);
+    text.filter(|text| !text.is_empty() && text.len() <= LONGEST_NAME && !text.chars().any(char::is_control))
 }
 
 /// Parameters are often sent as parts of their own.

@@ -37,6 +37,10 @@ pub(crate) struct SubmissionJson {
     /// The pictures as data URIs of PNG, JPEG, WebP, GIF, BMP or TIFF; more than one are views of one object.
     #[schema(min_items = 1, value_type = Vec<PictureUri>)]
     images: Vec<String>,
+    /// A mesh to texture as the pictures show it, as a data URI of GLB, OBJ or PLY with Y up. It keeps its triangles, size
+    /// and place. Only `trellis2-4b` does this.
+    #[schema(value_type = Option<MeshUri>)]
+    mesh: Option<String>,
     /// What is asked; what is absent takes its default.
     #[serde(default)]
     params: Option<ParamsPatch>,
@@ -58,6 +62,12 @@ pub(crate) struct SubmissionJson {
 #[expect(dead_code, reason = "describes the form of a text in the contract")]
 pub(crate) struct PictureUri(String);
 
+/// A mesh as a data URI.
+#[derive(utoipa::ToSchema)]
+#[schema(value_type = String, format = "mesh-data-uri", pattern = "^\\s*data:[^,]*;base64\\s*,[A-Za-z0-9+/_%\\s-]+=*\\s*$")]
+#[expect(dead_code, reason = "describes the form of a text in the contract")]
+pub(crate) struct MeshUri(String);
+
 /// What a body asks besides its pictures.
 #[derive(Deserialize)]
 struct Fields {
@@ -72,10 +82,12 @@ struct Fields {
 /// A submission to `/v1/jobs`.
 const SUBMISSION: Shape = Shape {
     pictures: "images",
+    mesh: Some("mesh"),
     single: false,
     bare: false,
     names: Some(&[
         "images",
+        "mesh",
         "params",
         "backend",
         "priority",
@@ -96,10 +108,13 @@ pub(crate) async fn read_body<T, E: From<Problem>>(
     shape: Shape,
     check: impl FnOnce(Rest) -> Result<T, E>,
 ) -> Result<T, E> {
-    let (pictures, rest) = parts_of(state, request, intake, shape).await?;
+    let (files, rest) = parts_of(state, request, intake, shape).await?;
     let checked = check(rest)?;
-    for picture in pictures {
+    for picture in files.pictures {
         intake.take(picture).await.map_err(Problem::from)?;
+    }
+    if let Some(mesh) = files.mesh {
+        intake.take_mesh(mesh).await.map_err(Problem::from)?;
     }
     Ok(checked)
 }
@@ -109,16 +124,16 @@ async fn parts_of(
     request: Request,
     intake: &mut Intake,
     shape: Shape,
-) -> Result<(Vec<Arriving>, Rest), Problem> {
+) -> Result<(Files, Rest), Problem> {
     let mut spool = spooled(request, intake, state.limits.body_bytes).await?;
     let source = spool.reopen().await?;
     let (send, parts) = mpsc::channel(PARTS_AHEAD);
     let reading = state.jobs.heavy_work.run(READING_BYTES, move || {
         document::read(source, shape, &mut Sender(send))
     });
-    let (pictures, rest) = tokio::join!(written(parts, intake), reading);
-    // Where pictures were not written, reading ended only because of that.
-    let pictures = pictures?;
+    let (files, rest) = tokio::join!(written(parts, intake), reading);
+    // Where files were not written, reading ended only because of that.
+    let files = files?;
     let rest = rest.map_err(SubmitError::from)?.map_err(|error| match error {
         ReadError::Refused(error) => Problem::from(error),
         ReadError::Io(error) => {
@@ -126,7 +141,14 @@ async fn parts_of(
             SubmitError::from(BlobError::Unavailable { key, source }).into()
         }
     })?;
-    Ok((pictures, rest))
+    Ok((files, rest))
+}
+
+/// What a body had besides its small fields.
+#[derive(Default)]
+struct Files {
+    pictures: Vec<Arriving>,
+    mesh: Option<Arriving>,
 }
 
 /// The whole body on disk.
@@ -143,11 +165,13 @@ async fn spooled(request: Request, intake: &Intake, limit_bytes: usize) -> Resul
     Ok(spool)
 }
 
-/// A part of a body's pictures, from the thread that reads it.
+/// A part of a body's files, from the thread that reads it.
 enum Part {
     /// The next picture begins.
     Begin,
-    /// The next bytes of it.
+    /// The mesh begins.
+    BeginMesh,
+    /// The next bytes of what began last.
     Bytes(Bytes),
 }
 
@@ -166,23 +190,36 @@ impl Pictures for Sender {
         self.send(Part::Begin)
     }
 
+    fn begin_mesh(&mut self) -> io::Result<()> {
+        self.send(Part::BeginMesh)
+    }
+
     fn write(&mut self, bytes: Vec<u8>) -> io::Result<()> {
         self.send(Part::Bytes(bytes.into()))
     }
 }
 
-/// Has pictures written to disk as they come. The one too many ends it before any of it is taken.
-async fn written(mut parts: mpsc::Receiver<Part>, intake: &mut Intake) -> Result<Vec<Arriving>, SubmitError> {
-    let mut pictures: Vec<Arriving> = Vec::new();
+/// Has files written to disk as they come. The picture too many ends it before any of it is taken.
+async fn written(mut parts: mpsc::Receiver<Part>, intake: &mut Intake) -> Result<Files, SubmitError> {
+    let mut files = Files::default();
+    let mut in_mesh = false;
     while let Some(part) = parts.recv().await {
-        match (part, pictures.last_mut()) {
+        match part {
             // A data URI has no file name.
-            (Part::Begin, _) => pictures.push(intake.picture(None).await?),
-            (Part::Bytes(bytes), Some(picture)) => picture.write(bytes).await?,
-            (Part::Bytes(_), None) => {}
+            Part::Begin => files.pictures.push(intake.picture(None).await?),
+            Part::BeginMesh => files.mesh = Some(intake.mesh().await?),
+            Part::Bytes(bytes) => {
+                let picture = files.pictures.last_mut();
+                let file = if in_mesh { files.mesh.as_mut() } else { picture };
+                if let Some(file) = file {
+                    file.write(bytes).await?;
+                }
+                continue;
+            }
         }
+        in_mesh = matches!(part, Part::BeginMesh);
     }
-    Ok(pictures)
+    Ok(files)
 }
 
 fn asked(state: &AppState, rest: Rest) -> Result<Asked, Problem> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
-use trellis_core::{Given, Kind, Model, Params, PictureFormat};
+use trellis_core::{Given, Kind, MeshFormat, Model, Params, PictureFormat};
 use trellis_jobs::JobLimits;
 
 use crate::kit::{Kit, Wishes};
@@ -155,7 +155,9 @@ fn the_contract_lists_every_picture_format() {
             .map(String::as_str)
             .collect();
         // The object's names come sorted.
-        let mut read = PictureFormat::ALL.map(PictureFormat::media_type);
+        let pictures = PictureFormat::ALL.map(PictureFormat::media_type);
+        let meshes = MeshFormat::ALL.map(MeshFormat::media_type);
+        let mut read = [&pictures[..], &meshes[..]].concat();
         read.sort_unstable();
         assert_eq!(listed, read, "{status}");
     }
@@ -165,5 +167,7 @@ fn the_contract_lists_every_picture_format() {
             .as_str()
             .unwrap();
         assert!(text.contains(PictureFormat::LISTED), "{schema}: {text}");
+        let mesh = schemas[schema]["properties"]["mesh"].to_string();
+        assert!(mesh.contains(MeshFormat::LISTED), "{schema}: {mesh}");
     }
 }

@@ -511,6 +511,13 @@ impl Backend for Paper {
         Some("FOLDS=valley")
     }
 
+    fn textures_meshes(&self) -> Result<(), Failure> {
+        match self.choice {
+            BackendChoice::Trellis => Ok(()),
+            _ => Err(Failure::new(FailureKind::Unsupported, "paper stays white")),
+        }
+    }
+
     fn workers(&self) -> Vec<WorkerStatus> {
         vec![WorkerStatus {
             name: "paper-0".to_owned(),

@@ -31,6 +31,7 @@ mod server_facts;
 mod session;
 mod status;
 mod submit;
+mod texturing;
 mod tls;
 mod unix;
 mod webhooks;

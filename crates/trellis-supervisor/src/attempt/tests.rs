@@ -140,6 +140,7 @@ async fn run(
         job: "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap(),
         attempt: 1,
         pictures: vec![picture()],
+        mesh: None,
         source: None,
         latents: Latents::Forget,
         name: AssetName::of_file("chair.png").unwrap(),

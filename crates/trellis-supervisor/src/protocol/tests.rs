@@ -34,6 +34,7 @@ fn to_worker() -> Vec<ToWorker> {
                 .ok(),
             latents: Some(PathBuf::from("/scratch/latents.safetensors")),
             keep_latents: true,
+            mesh: None,
         },
         ToWorker::Cancel { job: job() },
         ToWorker::Ping,

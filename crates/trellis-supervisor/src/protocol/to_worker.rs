@@ -46,6 +46,9 @@ pub enum ToWorker {
         /// Leave what is sampled in `out` too, and report it with `latents`.
         #[serde(default)]
         keep_latents: bool,
+        /// The mesh that is to be textured as the pictures show it, a safetensors file.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mesh: Option<PathBuf>,
     },
     /// Stop the job at the next sampler step. A job that is not being worked on is ignored.
     Cancel {

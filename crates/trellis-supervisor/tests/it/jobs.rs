@@ -5,9 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
-use trellis_backend::{Backend, Latents};
+use trellis_backend::{Backend, Latents, Request};
 use trellis_core::{Format, GenerateError, Model, ParamsPatch, Sha256, Stage, WorkerState};
-use trellis_supervisor::TrellisBackend;
+use trellis_supervisor::{TrellisBackend, capabilities};
 
 use crate::kit::{Kit, bytes, model, quick, request, settings, trellis2};
 
@@ -15,11 +15,12 @@ use crate::kit::{Kit, bytes, model, quick, request, settings, trellis2};
 async fn a_job_gives_every_format_and_its_progress() {
     let kit = Kit::ready(json!([]), quick()).await;
     let mut request = request(kit.folder.path(), 7);
-    request.params.formats = Format::ALL.to_vec();
+    let formats = capabilities(Model::DEFAULT, 1).formats;
+    request.params.formats.clone_from(&formats);
     let (done, heard) = kit.run(request, CancellationToken::new()).await;
     let output = done.unwrap();
     assert!(bytes(&output, Format::Glb).starts_with(b"glTF"));
-    assert_eq!(output.files.len(), Format::ALL.len());
+    assert_eq!(output.files.len(), formats.len());
     assert_eq!(output.timings.peak_vram_bytes, Some(9 << 30));
     let timed = output.timings.stages.iter().map(|time| time.stage);
     let own: Vec<Stage> = Stage::ALL
@@ -252,5 +253,46 @@ async fn a_job_of_trellis_2_runs_in_a_worker_of_its_own() {
         "{:?}",
         output.notes
     );
+    kit.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mesh_is_textured_and_what_is_converted_is_made_of_the_result() {
+    let kit = trellis2(quick()).await;
+    kit.backend.textures_meshes().unwrap();
+    let mut request = request(kit.folder.path(), 7);
+    let asked = ParamsPatch::default()
+        .with("quality", "exact")
+        .with("formats", vec![Format::Glb, Format::Voxels]);
+    request.params = asked.for_a_mesh().unwrap().resolve(7).unwrap();
+    request.latents = Latents::Keep;
+    request.mesh = Some(Bytes::from_static(
+        b"v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 3 2\nf 1 2 4\nf 2 3 4\nf 1 4 3\n",
+    ));
+    let damaged = Request {
+        mesh: Some(Bytes::from_static(b"v 0 0 0\nf 1 1 9\n")),
+        ..request.clone()
+    };
+    let (done, _) = kit.run(request, CancellationToken::new()).await;
+    let output = done.unwrap();
+    assert!(bytes(&output, Format::Glb).starts_with(b"glTF"));
+    assert!(bytes(&output, Format::Voxels).starts_with(b"VOX "));
+    assert_eq!(output.latents, None);
+    let timed = output.timings.stages.iter().map(|time| time.stage);
+    let own: Vec<Stage> = Stage::ALL
+        .into_iter()
+        .filter(|stage| *stage != Stage::Simplify)
+        .collect();
+    assert_eq!(timed.collect::<Vec<_>>(), own);
+    // What the worker read is what was sent.
+    let encoded = std::fs::read_to_string(kit.folder.path().join("encoded.json")).unwrap();
+    assert_eq!(encoded, r#"{"vertices": 4, "faces": 4, "resolution": 1024}"#);
+
+    let (failed, _) = kit.run(damaged, CancellationToken::new()).await;
+    let Err(GenerateError::Failed(failure)) = failed else {
+        panic!("{failed:?}")
+    };
+    assert!(failure.message.starts_with("the OBJ is damaged"), "{failure:?}");
+    assert_eq!(failure.fix, "export the mesh again");
     kit.close().await;
 }

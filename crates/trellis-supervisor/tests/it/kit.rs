@@ -210,6 +210,7 @@ pub(crate) fn request(folder: &Path, seed: u32) -> Request {
         job: format!("01890a5d-ac96-774b-bcce-{seed:012x}").parse().unwrap(),
         attempt: 1,
         pictures: vec![picture()],
+        mesh: None,
         source: None,
         latents: trellis_backend::Latents::Forget,
         name: AssetName::of_file("red chair.png").unwrap(),

@@ -57,6 +57,8 @@ class Trellis2ImageTo3DPipeline(Pipeline):
             "roughness": slice(4, 5),
             "alpha": slice(5, 6),
         }
+        pipeline.tex_slat_sampler_params = {}
+        pipeline.shape_slat_normalization = pipeline.tex_slat_normalization = {"mean": [0.0], "std": [1.0]}
         return pipeline
 
     def get_cond(self, images: list[Any], resolution: int) -> dict[str, Any]:
@@ -69,7 +71,9 @@ class Trellis2ImageTo3DPipeline(Pipeline):
         self, cond: dict[str, Any], resolution: int, num_samples: int, sampler_params: dict[str, Any]
     ) -> Any:
         model = self.models["sparse_structure_flow_model"]
-        return self.sparse_structure_sampler.sample(model, table([[random.random()]]), **cond, **sampler_params).samples
+        return self.sparse_structure_sampler.sample(
+            model, table([[random.random()]]), **cond, **sampler_params
+        ).samples
 
     def sample_shape_slat(self, cond: dict[str, Any], model: Any, coords: Any, params: dict[str, Any]) -> Any:
         self.shape_slat_sampler.sample(model, coords, **cond, **params)

@@ -20,11 +20,17 @@ class Trimesh:
         colour: int = 0,
         padding: int = 0,
     ) -> None:
-        self.vertices = vertices.tolist()
-        self.faces = faces.tolist()
+        self.vertices = vertices.tolist() if hasattr(vertices, "tolist") else vertices
+        self.faces = faces.tolist() if hasattr(faces, "tolist") else faces
         self.vertex_colors = None if vertex_colors is None else vertex_colors.tolist()
         self.colour = colour
         self.padding = padding
+
+    def apply_scale(self, factor: float) -> None:
+        self.vertices = [[value * factor for value in vertex] for vertex in self.vertices]
+
+    def apply_translation(self, by: list[float]) -> None:
+        self.vertices = [[a + b for a, b in zip(vertex, by, strict=True)] for vertex in self.vertices]
 
     def export(self, path: str, file_type: str, extension_webp: bool = False) -> None:
         assert file_type == "glb" or not extension_webp
@@ -33,7 +39,9 @@ class Trimesh:
 
     def _stl(self) -> bytes:
         triangles = [
-            struct.pack("<3f", 0, 0, 0) + b"".join(struct.pack("<3f", *self.vertices[i]) for i in face) + b"\0\0"
+            struct.pack("<3f", 0, 0, 0)
+            + b"".join(struct.pack("<3f", *self.vertices[i]) for i in face)
+            + b"\0\0"
             for face in self.faces
         ]
         return b"\0" * 80 + struct.pack("<I", len(triangles)) + b"".join(triangles)
@@ -84,4 +92,10 @@ class Trimesh:
         body = positions + indices + bytes(self.padding)
         total = 12 + 8 + len(text) + 8 + len(body)
         head = struct.pack("<4sII", b"glTF", 2, total)
-        return head + struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(body), b"BIN\0") + body
+        return (
+            head
+            + struct.pack("<I4s", len(text), b"JSON")
+            + text
+            + struct.pack("<I4s", len(body), b"BIN\0")
+            + body
+        )

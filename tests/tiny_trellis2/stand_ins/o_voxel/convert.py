@@ -1,4 +1,4 @@
-"""From voxels with a vertex each to triangles."""
+"""From voxels with a vertex each to triangles, and from triangles to voxels."""
 
 from __future__ import annotations
 
@@ -33,3 +33,32 @@ def flexible_dual_grid_to_mesh(
     quads = Lookup(coords).rows((coords[:, None, None].long() + AROUND)[intersected_flag])
     quads = quads[(quads >= 0).all(-1)]
     return vertices, quads[:, [0, 1, 2, 0, 2, 3]].reshape(-1, 3).int()
+
+
+def mesh_to_flexible_dual_grid(
+    vertices: torch.Tensor, faces: torch.Tensor, grid_size: int, aabb: list[list[float]], **_weights: Any
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Of each voxel that the mesh goes through its place (N, 3), a vertex (N, 3) from 0 to 1 in the grid, and
+    which of three edges is crossed (N, 3). The real one solves for the vertex, and looks at the edges."""
+    low, high = torch.tensor(aabb, dtype=torch.float32)
+    corners = ((vertices - low) / (high - low))[faces.long()]
+    # Until none is longer than half a voxel.
+    while len(long := _longest(corners)) and float(long.max()) > 0.5 / grid_size:
+        corners = torch.cat([corners[long <= 0.5 / grid_size], _quartered(corners[long > 0.5 / grid_size])])
+    places = corners.mean(1)
+    coords, of_place = (places * grid_size).floor().int().unique(dim=0, return_inverse=True)
+    sums = torch.zeros(len(coords), 3).index_add_(0, of_place, places)
+    counts = torch.zeros(len(coords)).index_add_(0, of_place, torch.ones(len(places)))
+    return coords, sums / counts[:, None], torch.zeros(len(coords), 3, dtype=torch.bool)
+
+
+def _longest(corners: torch.Tensor) -> torch.Tensor:
+    return (corners - corners.roll(1, 1)).norm(dim=2).amax(1)
+
+
+def _quartered(corners: torch.Tensor) -> torch.Tensor:
+    """Four triangles of each, by the middles of its edges."""
+    a, b, c = corners.unbind(1)
+    ab, bc, ca = (a + b) / 2, (b + c) / 2, (c + a) / 2
+    parts = ((a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca))
+    return torch.cat([torch.stack(part, 1) for part in parts])

@@ -16,6 +16,8 @@ use crate::error::CliError;
 pub(crate) struct Order {
     /// The encoded pictures.
     pub(crate) pictures: Vec<Bytes>,
+    /// The encoded mesh that is to be textured as they show it.
+    pub(crate) mesh: Option<Bytes>,
     /// What the object is called inside its files, after the first picture.
     pub(crate) name: Option<AssetName>,
     /// Parameters, in range.

@@ -33,17 +33,21 @@ impl fmt::Debug for Local {
 }
 
 impl Local {
-    /// Chooses among what this machine has.
+    /// Chooses among what this machine has; `textures`: a given mesh is to be textured.
     pub(crate) fn choose(
         registry: &Registry,
         choice: BackendChoice,
         patch: &ParamsPatch,
+        textures: bool,
         origin: Arc<Origin>,
     ) -> Result<Self, CliError> {
         let default_model = registry.default_model();
         let params = resolved(&patch.clone().or_model(default_model))?;
         let demand = Demand::new(choice, params.model.model());
         let backend = registry.route(demand, &params.formats).backend()?;
+        if textures {
+            backend.textures_meshes()?;
+        }
         Ok(Self {
             reason: registry.reason(demand, &params.formats, &backend),
             backend,
@@ -79,6 +83,7 @@ impl Local {
             job,
             attempt: 1,
             pictures: order.pictures.clone(),
+            mesh: order.mesh.clone(),
             source: None,
             latents: trellis_backend::Latents::Forget,
             name: order.name.clone().unwrap_or_default(),
@@ -95,7 +100,7 @@ impl Local {
             job,
             began_at: started_at,
             pictures: Pictures {
-                sha256: digests(order.pictures.clone()).await?,
+                sha256: digests(order.pictures.iter().chain(&order.mesh).cloned().collect()).await?,
                 source: None,
                 name: order.name.clone(),
             },

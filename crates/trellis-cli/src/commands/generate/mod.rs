@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use trellis_client::{Client, address};
-use trellis_core::{AskedBackend, Format, Model, ParamsPatch, PictureFormat, Priority};
+use trellis_core::{AskedBackend, Format, MeshFormat, Model, ParamsPatch, PictureFormat, Priority};
 use trellis_node::{Settings, check_model_folder, origin, start_backends};
 
 use self::api_key::ApiKeyFlag;
@@ -44,6 +44,7 @@ Examples:
   trellis generate photo.png -o chair.glb
   trellis generate photos/ -o out/ --format glb,stl
   trellis generate front.png side.png --multiview -o chair.glb --server http://127.0.0.1:8000
+  trellis generate photo.png --texture-mesh chair.glb -o chair-textured.glb
 
 The paths of finished files go to standard output. An OBJ comes with its MTL and its texture beside it \
 (`chair.obj`, `chair.mtl`, `chair.texture.png`), or in one file with `-o chair.zip`. What made an asset is recorded in the \
@@ -64,6 +65,9 @@ pub(crate) struct GenerateArgs {
     /// All pictures are views of one object
     #[arg(long)]
     multiview: bool,
+
+    #[arg(long, value_name = "MESH", help = texture_mesh_help())]
+    texture_mesh: Option<PathBuf>,
 
     #[arg(long, value_name = "FORMATS", value_delimiter = ',', value_parser = format_named, help = format_help())]
     format: Vec<Format>,
@@ -124,7 +128,12 @@ pub(crate) fn run(args: &GenerateArgs, context: &Context<'_>) -> Result<Exit, Cl
     // A person who waits for files wants progress, not the log of a server.
     logs::start(&loaded.log_or("warn"), None);
     let formats = plan::formats(&args.format, args.output.as_deref());
-    let asked = args.params.patch(&formats);
+    let mut asked = args.params.patch(&formats);
+    if args.texture_mesh.is_some() {
+        asked = asked.for_a_mesh().map_err(|error| {
+            CliError::usage(error).hint("leave the parameter out; docs/trellis2.md lists those that hold")
+        })?;
+    }
     let patch = match args.server {
         Some(_) => asked,
         None => asked.or(&loaded.config.node.defaults()),
@@ -147,6 +156,7 @@ pub(crate) fn run(args: &GenerateArgs, context: &Context<'_>) -> Result<Exit, Cl
             engine: &engine,
             show: &show,
             patch: &patch,
+            mesh: args.texture_mesh.as_deref(),
             max_bytes: loaded.config.node.limits.body_bytes,
             json: args.json,
             of_server: OfServer {
@@ -173,7 +183,10 @@ async fn start(
     config: &Config,
     patch: &ParamsPatch,
 ) -> Result<Engine, CliError> {
-    let choice = args.backend.unwrap_or(config.node.backend);
+    let choice = match args.backend.unwrap_or(config.node.backend) {
+        AskedBackend::Auto if args.texture_mesh.is_some() => AskedBackend::Trellis,
+        choice => choice,
+    };
     if let Some(address) = &args.server {
         let client = Client::new(address, args.api_key.find(environment)?.as_ref())?;
         return Ok(Engine::Remote(Remote::reach(client, choice).await?));
@@ -195,6 +208,7 @@ async fn start(
         &backends.registry,
         choice.into(),
         patch,
+        args.texture_mesh.is_some(),
         Arc::new(origin),
     )?))
 }
@@ -240,6 +254,13 @@ fn conclude(show: &Show, plan: &Plan, failed: &[(String, CliError)]) -> Exit {
         _ => show.line(&report::failures(tasks.len(), failed)),
     }
     Exit::Failed
+}
+
+fn texture_mesh_help() -> String {
+    format!(
+        "Texture this mesh ({}, Y up) as the pictures show it, with `trellis2-4b`",
+        MeshFormat::LISTED
+    )
 }
 
 fn pictures_help() -> String {

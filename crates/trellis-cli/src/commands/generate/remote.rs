@@ -64,6 +64,7 @@ impl Remote {
     ) -> Result<Asset, CliError> {
         let submission = Submission {
             pictures: &order.pictures,
+            mesh: order.mesh.as_ref(),
             name: order.name.as_ref(),
             params: &order.patch,
             backend: self.backend,
@@ -75,6 +76,9 @@ impl Remote {
             job = self.client.submit(&submission, waiting) => job?,
             () = stopping.cancelled() => return Err(interrupted()),
         };
+        if let Some(lack) = &submitted.waits_for {
+            show.note(&format!("waiting: {lack}; {}", lack.fix));
+        }
         let work = async {
             let job = self
                 .client

@@ -25,7 +25,9 @@ pub(crate) struct Work<'a> {
     pub(crate) engine: &'a Engine,
     pub(crate) show: &'a Show,
     pub(crate) patch: &'a ParamsPatch,
-    /// The largest picture file taken.
+    /// The mesh that is to be textured.
+    pub(crate) mesh: Option<&'a Path>,
+    /// The largest file taken.
     pub(crate) max_bytes: u64,
     /// Whether results are printed as JSON.
     pub(crate) json: bool,
@@ -102,6 +104,10 @@ impl Work<'_> {
         }
         let order = Order {
             pictures: self.read(&task.pictures).await?,
+            mesh: match self.mesh {
+                Some(mesh) => Some(self.read_one(mesh).await?),
+                None => None,
+            },
             name: task.object(),
             patch: self.patch.clone(),
             names: task.targets.iter().map(Target::named).collect(),
@@ -139,19 +145,23 @@ impl Work<'_> {
     async fn read(&self, paths: &[PathBuf]) -> Result<Vec<Bytes>, CliError> {
         let mut pictures = Vec::new();
         for path in paths {
-            let unreadable = |error: io::Error| CliError::unreadable(path, &error);
-            let file = tokio::fs::File::open(path).await.map_err(unreadable)?;
-            let size = file.metadata().await.map_err(unreadable)?.len();
-            let mut bytes = Vec::new();
-            // A device or a pipe has no size and may have no end.
-            let read = file.take(self.max_bytes + 1).read_to_end(&mut bytes).await;
-            let size = size.max(read.map_err(unreadable)? as u64);
-            if size > self.max_bytes {
-                return Err(too_large(path, size, self.max_bytes));
-            }
-            pictures.push(Bytes::from(bytes));
+            pictures.push(self.read_one(path).await?);
         }
         Ok(pictures)
+    }
+
+    async fn read_one(&self, path: &Path) -> Result<Bytes, CliError> {
+        let unreadable = |error: io::Error| CliError::unreadable(path, &error);
+        let file = tokio::fs::File::open(path).await.map_err(unreadable)?;
+        let size = file.metadata().await.map_err(unreadable)?.len();
+        let mut bytes = Vec::new();
+        // A device or a pipe has no size and may have no end.
+        let read = file.take(self.max_bytes + 1).read_to_end(&mut bytes).await;
+        let size = size.max(read.map_err(unreadable)? as u64);
+        if size > self.max_bytes {
+            return Err(too_large(path, size, self.max_bytes));
+        }
+        Ok(bytes.into())
     }
 }
 
@@ -163,12 +173,12 @@ async fn put(content: Content, path: PathBuf) -> Result<write::Written, CliError
         .map_err(|error| write::unwritable(&path, &error))
 }
 
-/// A picture file beyond the limit.
+/// A file beyond the limit.
 fn too_large(path: &Path, size_bytes: u64, limit_bytes: u64) -> CliError {
     let message = format!(
         "`{}` has {size_bytes} bytes; the limit is {limit_bytes}",
         path.display()
     );
     CliError::new("body_too_large", Exit::Failed, message)
-        .hint("make the picture smaller, or raise `limits.body_bytes`")
+        .hint("make the file smaller, or raise `limits.body_bytes`")
 }

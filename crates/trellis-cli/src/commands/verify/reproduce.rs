@@ -33,6 +33,8 @@ pub(super) fn compare(
         .map_err(|error| CliError::not_started(error).context("the recorded parameters"))?;
     let order = Order {
         pictures,
+        // `relief` textures none.
+        mesh: None,
         patch,
         name: record.name.clone(),
         names: statement.map(obj_name).into_iter().collect(),
@@ -46,7 +48,7 @@ pub(super) fn compare(
     let made = block_on(async {
         let backends = start_backends(settings, choice, &settings.data_dir).await?;
         let origin = Arc::new(Origin::new(installation, None));
-        let local = Local::choose(&backends.registry, choice.into(), &order.patch, origin)?;
+        let local = Local::choose(&backends.registry, choice.into(), &order.patch, false, origin)?;
         let show = Show::new();
         local
             .make(&order, &show.job("making it again"), &CancellationToken::new())

@@ -35,7 +35,9 @@ const DEEPEST: u32 = 32;
 pub(crate) struct Shape {
     /// The field of the list of pictures.
     pub(crate) pictures: &'static str,
-    /// Whether that field may also be a single picture, or `null`.
+    /// The field of the mesh to be textured, where the dialect has one.
+    pub(crate) mesh: Option<&'static str>,
+    /// Whether the field of pictures may also be a single picture, or `null`.
     pub(crate) single: bool,
     /// Whether a picture may also be base64 without `data:` before it.
     pub(crate) bare: bool,
@@ -43,11 +45,13 @@ pub(crate) struct Shape {
     pub(crate) names: Option<&'static [&'static str]>,
 }
 
-/// Takes the pictures of a document.
+/// Takes the pictures of a document, and its mesh.
 pub(super) trait Pictures {
     /// The next picture begins.
     fn begin(&mut self) -> io::Result<()>;
-    /// The next bytes of the picture that began last.
+    /// The mesh begins.
+    fn begin_mesh(&mut self) -> io::Result<()>;
+    /// The next bytes of what began last.
     fn write(&mut self, bytes: Vec<u8>) -> io::Result<()>;
 }
 
@@ -56,6 +60,8 @@ pub(super) trait Pictures {
 pub(crate) struct Rest {
     /// The other fields by their names.
     pub(crate) fields: Map<String, Value>,
+    /// Whether it has a mesh.
+    pub(crate) mesh: bool,
     /// How many pictures it has; `None`: it does not have the field for them.
     pub(crate) pictures: Option<usize>,
 }
@@ -159,8 +165,11 @@ impl<R: Read> Document<R> {
             let name = self.json.next_name_owned();
             let name = name.map_err(|error| self.refused(error))?;
             self.known(&name)?;
+            let is_mesh = self.shape.mesh == Some(name.as_str());
             let repeated = if name == self.shape.pictures {
                 rest.pictures.is_some()
+            } else if is_mesh {
+                rest.mesh
             } else {
                 rest.fields.contains_key(&name)
             };
@@ -172,6 +181,8 @@ impl<R: Read> Document<R> {
             }
             if name == self.shape.pictures {
                 rest.pictures = self.pictures(pictures)?;
+            } else if is_mesh {
+                rest.mesh = self.mesh(&name, pictures)?;
             } else {
                 let value = self.value()?;
                 rest.fields.insert(name, value);
@@ -221,8 +232,29 @@ impl<R: Read> Document<R> {
         Ok(Some(count))
     }
 
+    /// Whether there is one; `null` is as good as absent.
+    fn mesh(&mut self, field: &str, pictures: &mut impl Pictures) -> Result<bool, ReadError> {
+        if self.json.peek().map_err(|error| self.refused(error))? == ValueType::Null {
+            self.json.next_null().map_err(|error| self.refused(error))?;
+            return Ok(false);
+        }
+        self.expect(ValueType::String, &format!("`{field}`: "), "a string")?;
+        pictures.begin_mesh().map_err(ReadError::Io)?;
+        self.file(pictures, |source| RequestError::InvalidMeshUri { source })?;
+        Ok(true)
+    }
+
     fn picture(&mut self, index: usize, pictures: &mut impl Pictures) -> Result<(), ReadError> {
         pictures.begin().map_err(ReadError::Io)?;
+        self.file(pictures, |source| RequestError::InvalidDataUri { index, source })
+    }
+
+    /// The bytes of a data URI; `invalid` says which one is not one.
+    fn file(
+        &mut self,
+        pictures: &mut impl Pictures,
+        invalid: impl FnOnce(data_uri::DataUriError) -> RequestError,
+    ) -> Result<(), ReadError> {
         self.allowance.in_picture.set(true);
         let text = self.json.next_string_reader();
         let text = text.map_err(|error| refused(error, &self.allowance))?;
@@ -234,7 +266,7 @@ impl<R: Read> Document<R> {
         };
         self.allowance.in_picture.set(false);
         copied.map_err(|error| match error {
-            CopyError::Uri(source) => RequestError::InvalidDataUri { index, source }.into(),
+            CopyError::Uri(source) => invalid(source).into(),
             CopyError::Io(error) => self.broken(error),
         })
     }

@@ -19,6 +19,11 @@ impl Pictures for Taken {
         Ok(())
     }
 
+    fn begin_mesh(&mut self) -> io::Result<()> {
+        self.0.push(b"mesh:".to_vec());
+        Ok(())
+    }
+
     fn write(&mut self, bytes: Vec<u8>) -> io::Result<()> {
         self.0.last_mut().unwrap().extend(bytes);
         Ok(())
@@ -53,6 +58,34 @@ impl Read for &mut Endless<'_> {
         assert!(self.given < 4 << 20, "it is read on and on");
         Ok(length)
     }
+}
+
+#[test]
+fn a_mesh_comes_out_wherever_it_stands() {
+    let (picture, mesh) = ("data:;base64,AQI=", "data:;base64,AwQ=");
+    for text in [
+        format!(r#"{{"images": ["{picture}"], "mesh": "{mesh}"}}"#),
+        format!(r#"{{"mesh": "{mesh}", "images": ["{picture}"]}}"#),
+    ] {
+        let mut taken = Taken::default();
+        let rest = read(text.as_bytes(), SUBMISSION, &mut taken).unwrap();
+        assert!(rest.mesh && rest.pictures == Some(1) && rest.fields.is_empty());
+        taken.0.sort();
+        assert_eq!(taken.0, [b"\x01\x02".to_vec(), b"mesh:\x03\x04".to_vec()]);
+    }
+    let mut taken = Taken::default();
+    let rest = read(
+        br#"{"mesh": null, "images": []}"#.as_slice(),
+        SUBMISSION,
+        &mut taken,
+    )
+    .unwrap();
+    assert!(!rest.mesh && taken.0.is_empty());
+    let twice = format!(r#"{{"mesh": "{mesh}", "mesh": "{mesh}"}}"#);
+    assert_eq!(
+        said(twice),
+        "invalid_json: the body does not have the expected form: `mesh` is given twice"
+    );
 }
 
 #[test]
