@@ -22,7 +22,7 @@ from kit import ROOT, worker_kit  # noqa: F401 puts the worker on the path
 from trellis_worker import graphs, guidance, token_flow, views
 from trellis_worker.checkpoints import load_strictly
 from trellis_worker.failures import WorkerError
-from trellis_worker.families import trellis2
+from trellis_worker.families import trellis2_flows
 from trellis_worker.hooks import counted
 from trellis_worker.protocol import Kind, Stage
 from trellis_worker.stages import Stages
@@ -231,7 +231,7 @@ class RealTrellis2(unittest.TestCase):
                 recorded_flow=own, token_flows={}, sparse_structure_sampler=sampler
             )
             if low_vram is not None:
-                trellis2._guide_in_pairs(pipeline, "sparse_structure_sampler", low_vram)
+                trellis2_flows.guide_in_pairs(pipeline, "sparse_structure_sampler", low_vram)
             asked = {"cond": cond, "neg_cond": torch.zeros_like(cond), "verbose": False, **ASKED}
             with torch.no_grad():
                 made.append(sampler.sample(self.model, noise, **asked).samples)
@@ -267,7 +267,7 @@ class RealTrellis2(unittest.TestCase):
             recorded_flow=None, token_flows={model: flow} if flow else {}, shape_slat_sampler=sampler
         )
         if flow is not None:
-            trellis2._guide_in_pairs(pipeline, "shape_slat_sampler", low_vram)
+            trellis2_flows.guide_in_pairs(pipeline, "shape_slat_sampler", low_vram)
         cond = torch.randn(1, 7, 16, generator=torch.Generator().manual_seed(6))
         given = {"cond": cond, "neg_cond": torch.zeros_like(cond), "verbose": False, **ASKED, **asked}
         calls = []
@@ -275,7 +275,7 @@ class RealTrellis2(unittest.TestCase):
             return sampler.sample(model, noise, **given).samples.feats, len(calls)
 
     def test_a_latent_s_flow_with_dense_tensors_is_the_same(self) -> None:
-        attend = trellis2._attention
+        attend = trellis2_flows.attention
         for changes in ({}, {"share_mod": False}, {"qk_rms_norm": False, "qk_rms_norm_cross": False}):
             model, noise, beside = self.latent(**changes)
             self.assertTrue(token_flow.fits(model))
@@ -307,7 +307,9 @@ class RealTrellis2(unittest.TestCase):
 
             return result, play
 
-        flow = token_flow.TokenFlow(model, trellis2._attention, lambda steps: graphs.Graphs(steps, record))
+        flow = token_flow.TokenFlow(
+            model, trellis2_flows.attention, lambda steps: graphs.Graphs(steps, record)
+        )
         for seed, low_vram, recorded in ((5, False, [2]), (6, False, [2, 2]), (7, True, [2, 2])):
             _, noise, beside = self.latent(seed)
             theirs, _ = self.in_our_way(None, noise, model, concat_cond=beside)
@@ -326,7 +328,9 @@ class RealTrellis2(unittest.TestCase):
             tried.append(1)
             raise torch.OutOfMemoryError("too little")
 
-        flow = token_flow.TokenFlow(model, trellis2._attention, lambda steps: graphs.Graphs(steps, fails))
+        flow = token_flow.TokenFlow(
+            model, trellis2_flows.attention, lambda steps: graphs.Graphs(steps, fails)
+        )
         with self.assertLogs("trellis_worker.graphs", "WARNING"):
             for _ in range(2):
                 ours, _ = self.in_our_way(flow, noise, model, concat_cond=beside)
@@ -339,7 +343,7 @@ class RealTrellis2(unittest.TestCase):
         self.assertFalse(token_flow.fits(self.latent(pe_mode="ape")[0]))
         with mock.patch.dict(os.environ, {"TRELLIS_WORKER_LATENT_FLOW": "off"}):
             self.assertFalse(token_flow.fits(model))
-        flow = token_flow.TokenFlow(model, trellis2._attention)
+        flow = token_flow.TokenFlow(model, trellis2_flows.attention)
         flow._transformed = lambda _block, h, _embedded, cond: h.expand(len(cond), -1, -1)  # type: ignore[method-assign]
         theirs, _ = self.in_our_way(None, noise, model, concat_cond=beside)
         with self.assertLogs("trellis_worker.latent_flow", "WARNING"):

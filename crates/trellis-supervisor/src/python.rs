@@ -28,6 +28,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "families/trellis1.py",
     "families/trellis2.py",
     "families/trellis2_files.py",
+    "families/trellis2_flows.py",
     "families/trellis2_latents.py",
     "families/trellis2_ovoxel.py",
     "families/trellis2_texturing.py",

@@ -26,6 +26,7 @@ from ..hooks import counted, restored, told
 from ..plausible import refuse_implausible
 from ..protocol import Format, Kind, Params, Stage
 from ..quality import Quality
+from . import trellis2_flows
 from . import trellis2_texturing as texturing
 from .trellis2_files import Exports
 from .trellis2_latents import Sampled
@@ -143,7 +144,7 @@ class Trellis2:
             # Compiled while models are loaded, not in the first job.
             for name in ("kernel", "nearest"):
                 importlib.import_module(f"trellis_worker.texture.{name}").compiled()
-            _with_our_ways(pipeline)
+            trellis2_flows.with_our_ways(pipeline)
         return pipeline
 
     def determinism(self) -> list[str]:
@@ -381,65 +382,13 @@ def _decoded(run: Run, shape: Any, texture: Any, resolution: int) -> tuple[Any, 
     return mesh, grids[0] if grids else None
 
 
-def _with_our_ways(pipeline: Any) -> None:
-    """What stays from job to job, made once."""
-    if hasattr(pipeline, "recorded_flow"):
-        return
-    # Only here, for they import torch.
-    graphs = importlib.import_module("trellis_worker.graphs")
-    token_flow = importlib.import_module("trellis_worker.token_flow")
-    recorder = graphs.Graphs if graphs.wanted() else None
-    pipeline.recorded_flow = recorder and recorder(pipeline.models["sparse_structure_flow_model"])
-    flows = [model for name, model in pipeline.models.items() if "slat_flow_model" in name]
-    pipeline.token_flows = {
-        model: token_flow.TokenFlow(model, _attention, recorder) for model in flows if token_flow.fits(model)
-    }
-
-
-def _attention(*args: Any) -> Any:
-    """TRELLIS.2's, of dense tensors, by the library that the environment names."""
-    return importlib.import_module("trellis2.modules.attention").scaled_dot_product_attention(*args)
-
-
-def _guide_in_pairs(pipeline: Any, name: str, low_vram: bool) -> None:
-    """Has a sampler ask its flow once a step, for one job; the caller puts back what the sampler held."""
-    # Only here, for it imports torch.
-    guidance = importlib.import_module("trellis_worker.guidance")
-    sampler = getattr(pipeline, name)
-    sample = sampler.sample
-
-    def joined(samples: list[Any]) -> Any:
-        return importlib.import_module("trellis2.modules.sparse").sparse_cat(samples)
-
-    pairs = sampler._inference_model = guidance.Pairs(sampler._inference_model, joined)
-    if name == "sparse_structure_sampler" and pipeline.recorded_flow is not None:
-        # In low-VRAM mode the weights move, and memory is short.
-        if low_vram:
-            pipeline.recorded_flow.forget()
-        else:
-            pairs.instead = pipeline.recorded_flow
-
-    def in_our_way(model: Any, *args: Any, **options: Any) -> Any:
-        flow = pipeline.token_flows.get(model)
-        with ExitStack() as undo:
-            if flow is not None:
-                flow.may_record = not low_vram
-                pairs.instead = flow
-                undo.callback(flow.forget)
-            if not low_vram:
-                undo.enter_context(guidance.remembering(model))
-            return sample(model, *args, **options)
-
-    sampler.sample = in_our_way
-
-
 @contextmanager
 def _listening(run: Run, own: Own) -> Iterator[None]:
     """Counts each sampler's steps, has it see all pictures, and puts back what the pipeline held."""
     pipeline, placement = run.pipeline, run.placement
     ours = Quality(own.quality).ours
     if ours:
-        _with_our_ways(pipeline)
+        trellis2_flows.with_our_ways(pipeline)
     with ExitStack() as undo:
         undo.enter_context(restored(pipeline))
         if placement.low_vram:
@@ -451,6 +400,6 @@ def _listening(run: Run, own: Own) -> Iterator[None]:
             undo.enter_context(restored(sampler))
             sampler.sample_once = counted(sampler.sample_once, run.stages)
             if ours:
-                _guide_in_pairs(pipeline, name, placement.low_vram)
+                trellis2_flows.guide_in_pairs(pipeline, name, placement.low_vram)
             sampler._inference_model = views.of_all(sampler._inference_model, own.multiimage_algo)
         yield
