@@ -78,6 +78,6 @@ mod tests {
         assert!(!mirrors(flat));
         flat[0][0] = -1.0;
         assert!(mirrors(flat));
-        assert_eq!(normal(flat, [0.0, 1.0, 0.0]), [0.0, 1.0, 0.0]);
+        assert!(normal(flat, [0.0, 1.0, 0.0])[1] > 0.999);
     }
 }

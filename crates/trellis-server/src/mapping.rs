@@ -326,45 +326,11 @@ mod tests {
         ]
     }
 
-    fn of_services() -> Vec<Problem> {
-        let key = || BlobKey::input(id(), 0);
+    fn of_intakes() -> Vec<SubmitError> {
         let picture = |source| SubmitError::Picture { index: 0, source };
         let mesh = |source| SubmitError::Mesh { source };
         let damaged = || trellis_picture::probe(b"\x89PNG\r\n\x1a\n", 1).unwrap_err();
-        let stores = vec![
-            StoreError::NotFound { id: id() },
-            StoreError::LeaseLost { id: id(), attempt: 1 },
-            StoreError::WrongState {
-                id: id(),
-                state: JobState::Failed,
-            },
-            StoreError::QueueFull { queued: 1, limit: 1 },
-            StoreError::OwnQueueFull { queued: 1, limit: 1 },
-            StoreError::OwnStorageFull {
-                kept_bytes: 1,
-                limit_bytes: 1,
-            },
-            StoreError::KeyReused { key: String::new() },
-            StoreError::NoRoom {
-                free_bytes: 2,
-                kept_bytes: 3,
-            },
-            StoreError::Full { source: system() },
-            StoreError::Corrupt { source: system() },
-            StoreError::Unavailable { source: system() },
-        ];
-        let blobs = vec![
-            BlobError::NotFound { key: key() },
-            BlobError::Full {
-                key: key(),
-                source: system(),
-            },
-            BlobError::Unavailable {
-                key: key(),
-                source: system(),
-            },
-        ];
-        let intakes = vec![
+        vec![
             SubmitError::NoPicture,
             SubmitError::TooManyPictures { max_images: 1 },
             SubmitError::Busy,
@@ -409,6 +375,43 @@ mod tests {
                 why: "",
             }),
             mesh(MeshError::Empty { why: "" }),
+        ]
+    }
+
+    fn of_services() -> Vec<Problem> {
+        let key = || BlobKey::input(id(), 0);
+        let stores = vec![
+            StoreError::NotFound { id: id() },
+            StoreError::LeaseLost { id: id(), attempt: 1 },
+            StoreError::WrongState {
+                id: id(),
+                state: JobState::Failed,
+            },
+            StoreError::QueueFull { queued: 1, limit: 1 },
+            StoreError::OwnQueueFull { queued: 1, limit: 1 },
+            StoreError::OwnStorageFull {
+                kept_bytes: 1,
+                limit_bytes: 1,
+            },
+            StoreError::KeyReused { key: String::new() },
+            StoreError::NoRoom {
+                free_bytes: 2,
+                kept_bytes: 3,
+            },
+            StoreError::Full { source: system() },
+            StoreError::Corrupt { source: system() },
+            StoreError::Unavailable { source: system() },
+        ];
+        let blobs = vec![
+            BlobError::NotFound { key: key() },
+            BlobError::Full {
+                key: key(),
+                source: system(),
+            },
+            BlobError::Unavailable {
+                key: key(),
+                source: system(),
+            },
         ];
         let text = String::new;
         let webhooks = vec![
@@ -427,7 +430,7 @@ mod tests {
         let failures = FailureKind::ALL.map(|kind| Failure::new(kind, String::new()));
         let mut problems: Vec<Problem> = stores.into_iter().map(Problem::from).collect();
         problems.extend(blobs.into_iter().map(Problem::from));
-        problems.extend(intakes.into_iter().map(Problem::from));
+        problems.extend(of_intakes().into_iter().map(Problem::from));
         problems.extend(webhooks.into_iter().map(Problem::from));
         // Only these are answered to a request; the others end a job and are told by it.
         let answered = [

@@ -1,5 +1,7 @@
 //! PLYs in their three encodings.
 
+use std::fmt::Write as _;
+
 use trellis_core::MeshFormat;
 use trellis_mesh::{Limits, Mesh, MeshError, read};
 
@@ -49,7 +51,7 @@ fn each_encoding_holds_the_same_mesh() {
     let big = of(&binary("binary_big_endian", f32::to_be_bytes, i32::to_be_bytes)).unwrap();
     let mut text = header("ascii", 4, 1);
     for [x, y, z, s, t] in VERTICES {
-        text += &format!("{x} {y} {z} 200 {s} {t}\n");
+        writeln!(text, "{x} {y} {z} 200 {s} {t}").unwrap();
     }
     text += "4 0 1 2 3\n";
     let text = of(text.as_bytes()).unwrap();
