@@ -1,11 +1,12 @@
 """TRELLIS.2 at its real size with random weights on one GPU: time and memory; run by bench-trellis2.
 
-    bench_trellis2.py FOLDER [--parts LIST] [--resolutions LIST] [--rounds N] [--seconds N]
+    bench_trellis2.py FOLDER [--parts LIST] [--resolutions LIST] [--finest] [--rounds N] [--seconds N]
 
 FOLDER: for the image encoder's weights; the other models never leave the GPU. LIST of parts: of table (whole
 jobs from a picture to a GLB, TRELLIS.2's own way beside ours), glb (the GLB of a shell of voxels with known
 colours, both ways, part by part), low_vram (jobs with each model on the GPU for its stage alone) and flows (a
-step by the number of tokens, and both passes of guidance at once). --rounds: how often `table` samples.
+step by the number of tokens, and both passes of guidance at once). --finest: `table` asks for as
+many faces and texels as may be. --rounds: how often `table` samples.
 --seconds: after so many no more is begun. The copy of TRELLIS.2 is one of tests/tiny_trellis2/source.sh:
 whatever the weights say, the object is a striped sphere.
 """
@@ -42,7 +43,8 @@ def measure(part: str, pipeline: Any, given: Any, budget: Budget) -> None:
     match part:
         case "table":
             for side in resolutions:
-                trellis2_jobs.compare(pipeline, side, given.rounds, budget, out)
+                finest = trellis2_glb.FINEST if given.finest else {}
+                trellis2_jobs.compare(pipeline, {"resolution": side, **finest}, given.rounds, budget, out)
         case "glb":
             trellis2_glb.glb(pipeline, 1024 if 1024 in resolutions else resolutions[-1], budget, out)
         case "low_vram":
@@ -59,6 +61,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--parts", default="table,low_vram,glb,flows")
     parser.add_argument("--resolutions", default="512,1024,1536")
+    parser.add_argument("--finest", action="store_true")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=420)
     given = parser.parse_args()

@@ -115,9 +115,18 @@ class Server:
 
         return until("a ready worker", look)
 
-    def submit(self, seed: int, pictures: int = 1, image: bytes | None = None, **params: Any) -> str:
+    def submit(
+        self,
+        seed: int,
+        pictures: int = 1,
+        image: bytes | None = None,
+        mesh: bytes | None = None,
+        **params: Any,
+    ) -> str:
         url = "data:image/png;base64," + base64.b64encode(image or picture()).decode()
         body = {"images": [url] * pictures, "params": {"seed": seed, **params}, "backend": "trellis"}
+        if mesh is not None:
+            body["mesh"] = "data:model/gltf-binary;base64," + base64.b64encode(mesh).decode()
         return str(self.call("POST", "/v1/jobs", body)["id"])
 
     def followed(self, job: str) -> Iterator[dict[str, Any]]:

@@ -95,8 +95,9 @@ def job(pipeline: Any, placement: Placement, asked: Params, out: Path, whole: Wh
     say(f"|   {len(mesh.coords)} voxels, {len(mesh.faces)} faces, made at {result.sampled.resolution}")
 
 
-def compare(pipeline: Any, side: int, rounds: int, budget: Budget, out: Path) -> None:
-    """Whole jobs at a resolution in both ways; sampling and decoding in turns, if there are more rounds."""
+def compare(pipeline: Any, asked: dict[str, Any], rounds: int, budget: Budget, out: Path) -> None:
+    """Whole jobs of the same parameters in both ways; sampling and decoding in turns, if there are more rounds."""
+    side = asked["resolution"]
     placement = placed(pipeline, False)
     found: dict[str, Whole] = {}
     for way in reversed(WAYS):
@@ -106,9 +107,9 @@ def compare(pipeline: Any, side: int, rounds: int, budget: Budget, out: Path) ->
         try:
             if way == BALANCED:
                 # Kernels are compiled, and libraries prepare themselves.
-                job(pipeline, placement, params(resolution=side, **WARM), out, Whole())
+                job(pipeline, placement, params(**asked, **WARM), out, Whole())
             found[way] = Whole()
-            job(pipeline, placement, params(resolution=side, quality=way), out, found[way])
+            job(pipeline, placement, params(**asked, quality=way), out, found[way])
             found[way].worth = worth(out, pipeline.stripes)
         except Exception:  # noqa: BLE001 the other way is measured all the same
             traceback.print_exc()
@@ -116,7 +117,7 @@ def compare(pipeline: Any, side: int, rounds: int, budget: Budget, out: Path) ->
     for _ in range(rounds - 1):
         for way, whole in found.items():
             if budget.allows(f"{side}, {way}, sampling again", whole.of(SAMPLED)):
-                clock, _ = sample(pipeline, placement, params(resolution=side, quality=way), whole.latents)
+                clock, _ = sample(pipeline, placement, params(**asked, quality=way), whole.latents)
                 whole.add(clock)
     if len(found) == len(WAYS):
         table(side, found)

@@ -9,12 +9,14 @@ Names, and what is called when: Microsoft's TRELLIS.2, `trellis2/pipelines/trell
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .. import meshes
-from ..checkpoints import checkpoint, load_strictly
+from ..checkpoints import checkpoint, load_strictly, replaced
 from ..failures import WorkerError
 from ..family import Run, Save
 from ..hooks import restored, told
@@ -123,10 +125,23 @@ def _encoded(run: Run, placed: Any, resolution: int) -> Any:
         lambda *_call: stages.enter(Stage.STRUCTURED_LATENT, len(levels))
     )
     try:
-        with told(levels, stages):
+        with _without_times(), told(levels, stages):
             return texturing.encode_shape_slat(placed, resolution)
     finally:
         begun.remove()
+
+
+@contextmanager
+def _without_times() -> Iterator[None]:
+    """o-voxel does not print how long it takes, as TRELLIS.2 asks it to: in one environment that crashed."""
+    convert = importlib.import_module("o_voxel.convert")
+    original = convert.mesh_to_flexible_dual_grid
+
+    def quietly(*args: Any, **options: Any) -> Any:
+        return original(*args, **{**options, "timing": False})
+
+    with replaced(convert, "mesh_to_flexible_dual_grid", quietly):
+        yield
 
 
 @dataclass(frozen=True)

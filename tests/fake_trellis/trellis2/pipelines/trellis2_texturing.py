@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import nvdiffrast.torch as dr
+import o_voxel
 import trimesh
 from PIL import Image
 from trellis import script
@@ -30,6 +31,9 @@ class Trellis2TexturingPipeline(Pipeline):
         found = {"vertices": len(mesh.vertices), "faces": len(mesh.faces), "resolution": resolution}
         (script.FOLDER / "encoded.json").write_text(json.dumps(found), "utf-8")
         script.act("sparse_structure")
+        o_voxel.convert.mesh_to_flexible_dual_grid(
+            mesh.vertices, mesh.faces, grid_size=resolution, timing=True
+        )
         encoder = self.models["shape_slat_encoder"]
         encoder.begin()
         for level in encoder.blocks:

@@ -36,10 +36,16 @@ def flexible_dual_grid_to_mesh(
 
 
 def mesh_to_flexible_dual_grid(
-    vertices: torch.Tensor, faces: torch.Tensor, grid_size: int, aabb: list[list[float]], **_weights: Any
+    vertices: torch.Tensor,
+    faces: torch.Tensor,
+    grid_size: int,
+    aabb: list[list[float]],
+    timing: bool = False,
+    **_weights: Any,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Of each voxel that the mesh goes through its place (N, 3), a vertex (N, 3) from 0 to 1 in the grid, and
     which of three edges is crossed (N, 3). The real one solves for the vertex, and looks at the edges."""
+    assert not timing, "it would print"
     low, high = torch.tensor(aabb, dtype=torch.float32)
     corners = ((vertices - low) / (high - low))[faces.long()]
     # Until none is longer than half a voxel.
