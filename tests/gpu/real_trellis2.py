@@ -285,7 +285,7 @@ def everything(server: Server) -> None:
     if "glb" in files:
         asked = {"model": "trellis2-4b", "resolution": 512, "texture_size": TEXTURE, "formats": ["glb"]}
         jobs.ended("a given mesh textured", ["glb"], server.submit(1, mesh=files["glb"], **asked))
-        check("structured_latent" not in jobs.told, f"without a shape: {', '.join(jobs.told)}")
+        check("simplify" not in jobs.told, f"without a shape of its own: {', '.join(jobs.told)}")
     for stage in CANCELLED_IN:
         jobs.cancel(stage)
     jobs.run("1024, another seed", ["glb"], resolution=1024, seed=2)

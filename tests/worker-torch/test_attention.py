@@ -162,6 +162,14 @@ class Chosen(Trial):
         self.assertEqual(variables, {"ATTN_BACKEND": "sdpa", "SPARSE_ATTN_BACKEND": "flash_attn"})
         self.assertRegex(said[0], r"attention: torch, 20.00 ms")
 
+    def test_torch_by_its_name_is_what_trellis_knows_by_another(self) -> None:
+        for sparse in ({}, {"SPARSE_ATTN_BACKEND": "torch"}):
+            with mock.patch.object(varlen, "install", wraps=varlen.install) as installed:
+                said, variables = self.settled({**xformers()}, ATTN_BACKEND="torch", **sparse)
+            self.assertEqual(variables, {"ATTN_BACKEND": "sdpa", "SPARSE_ATTN_BACKEND": "flash_attn"})
+            installed.assert_called_once_with()
+            self.assertIn("attention: torch", said[0])
+
     def test_the_fastest_takes_the_place_of_the_named_one(self) -> None:
         both = {**xformers(), "flash_attn": flash()}
         with self.fastest:

@@ -11,6 +11,7 @@ from unittest import mock
 import torch
 from kit import worker_kit  # noqa: F401 puts the worker on the path
 from trellis_worker import guidance, views
+from trellis_worker.families import trellis2_flows
 from trellis_worker.guidance import OneBatch, Pairs, averaging, remembering
 
 STEPS = 6
@@ -284,6 +285,26 @@ class InPairs(unittest.TestCase):
 
     def test_several_samples_are_left_to_the_sampler(self) -> None:
         self.assertEqual(self.both(Dense(), torch.randn(2, 8, 7)), [2] * 10)
+
+    def test_a_flow_of_ours_answers_for_its_own_model_only(self) -> None:
+        class Ours:
+            asked = 0
+
+            def __call__(self, x: Any, *_asked: Any) -> list[Any]:
+                self.asked += 1
+                return [x.feats]
+
+            def forget(self) -> None:
+                """There is nothing to give back."""
+
+        first, second, ours, sampler = Sparse(), Sparse(), Ours(), Sampler2()
+        pipeline = SimpleNamespace(recorded_flow=None, token_flows={first: ours}, shape_slat_sampler=sampler)
+        trellis2_flows.guide_in_pairs(pipeline, "shape_slat_sampler", False)
+        with torch.no_grad():
+            # As in a cascade.
+            for model in (first, second):
+                sampler.sample(model, self.noise, torch.randn(1, 5, 8), guidance_strength=1)
+        self.assertEqual((ours.asked, first.calls, second.calls), (STEPS, [], [1] * STEPS))
 
     def test_the_condition_s_keys_are_made_once(self) -> None:
         model = Dense()

@@ -82,10 +82,10 @@ class Painted(unittest.TestCase):
         folded = uvs.clone()
         folded[:, 0] = (folded[:, 0] - 0.5).abs() * 2
         for wrong, said in (
-            (uvs * 1.5, "beyond the texture"),
-            (collapsed, "no place"),
-            (folded, "over each other"),
-            (None, "has none"),
+            (uvs * 1.5, "outside the texture"),
+            (collapsed, "faces have none"),
+            (folded, "overlap"),
+            (None, "mesh has none"),
         ):
             atlas, why = repaint.own_atlas(replace(mesh, uvs=wrong), SIZE)
             self.assertIsNone(atlas)
@@ -94,9 +94,7 @@ class Painted(unittest.TestCase):
     def test_who_made_the_mesh_hears_that_its_layout_is_not_used(self) -> None:
         vertices, faces = torus(40, 20)
         made = self.painted(surface(vertices, faces, uvs=torch.zeros(len(vertices), 2)))
-        self.assertEqual(
-            made.notes, ["the texture has a new layout: faces of the mesh have no place in its own"]
-        )
+        self.assertEqual(made.notes, ["the mesh got new texture coordinates: some of its faces have none"])
 
     def test_triangles_that_share_no_vertices_are_still_one_surface(self) -> None:
         vertices, faces = (torch.as_tensor(part) for part in torus(40, 20))

@@ -31,6 +31,16 @@ PNG = (
 JOB = "01890a5d-ac96-774b-bcce-b302099a8057"
 
 
+class Recorded:
+    """In the place of a flow that is recorded: counts how often it is to forget."""
+
+    def __init__(self) -> None:
+        self.forgot = 0
+
+    def forget(self) -> None:
+        self.forgot += 1
+
+
 def snapshot(name: str) -> Any:
     """A message as the Rust side writes it."""
     text = (MESSAGES / f"{name}.snap").read_text("utf-8")

@@ -6,15 +6,19 @@ import ast
 import re
 import subprocess
 import sys
+import threading
 import unittest
 from pathlib import Path
+from types import SimpleNamespace
 
 from trellis_worker.families import MODULES, family_of
-from trellis_worker.families.trellis1 import Own
-from trellis_worker.family import own_params
+from trellis_worker.families.trellis1 import DECODERS, SAMPLERS, USED_BY, Own, _listening
+from trellis_worker.family import Run, own_params
+from trellis_worker.placement import Placement
 from trellis_worker.protocol import Format, Params, ProtocolError
+from trellis_worker.stages import Stages
 
-from .kit import ROOT, snapshot
+from .kit import ROOT, Recorded, snapshot
 
 PACKAGE = ROOT / "worker" / "trellis_worker"
 
@@ -75,6 +79,25 @@ class Apart(unittest.TestCase):
             notes = family_of("trellis-image-large").notes(Params.from_json(message), None)
             self.assertEqual(len(notes), expected, notes)
         self.assertIn("loses detail (published: F-score 0.841 to 0.823)", notes[0])
+
+
+class Recordings(unittest.TestCase):
+    def test_an_exact_job_in_low_vram_mode_forgets_what_earlier_ones_recorded(self) -> None:
+        params = Params.from_json({**snapshot("to_worker.generate")["params"], "quality": "exact"})
+        for low_vram in (False, True):
+            flow = Recorded()
+            samplers = {name: SimpleNamespace(sample_once=None) for name, _ in SAMPLERS.values()}
+            methods = dict.fromkeys([*USED_BY, "decode_slat"])
+            decoder = SimpleNamespace(mesh_extractor=SimpleNamespace())
+            placement = Placement({}, "cpu", lambda: None)
+            placement.low_vram = low_vram
+            stages = Stages(lambda *_step: None, threading.Event(), lambda: None)
+            for recorded in (flow, None):
+                pipeline = SimpleNamespace(
+                    models={DECODERS["mesh"]: decoder}, recorded_flow=recorded, **samplers, **methods
+                )
+                with _listening(Run(pipeline, placement, stages, params), Own.of(params)):
+                    self.assertEqual(flow.forgot, low_vram)
 
 
 class Parameters(unittest.TestCase):

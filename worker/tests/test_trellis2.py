@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import sys
+import threading
 import unittest
 import zlib
 from pathlib import Path
@@ -14,11 +15,13 @@ from unittest import mock
 
 from trellis_worker import views
 from trellis_worker.families import trellis2, trellis2_turntable
-from trellis_worker.family import own_params
+from trellis_worker.family import Run, own_params
+from trellis_worker.placement import Placement
 from trellis_worker.protocol import Params
+from trellis_worker.stages import Stages
 from trellis_worker.texture.alpha import alpha_mode
 
-from .kit import FAKE, Worker, WorkerCase, model
+from .kit import FAKE, Recorded, Worker, WorkerCase, model
 
 sys.path.insert(0, str(FAKE))
 ROOT = Path(__file__).resolve().parents[2]
@@ -399,6 +402,26 @@ class Beside(unittest.TestCase):
             for quality, expected in (("exact", ["nvdiffrast"]), ("balanced", [])):
                 params = Params.from_json({**usual(), "quality": quality})
                 self.assertEqual(trellis2.FAMILY.non_commercial(params), expected, quality)
+
+    def test_an_exact_job_in_low_vram_mode_forgets_what_earlier_ones_recorded(self) -> None:
+        params = Params.from_json({**usual(), "quality": "exact"})
+        own = own_params(trellis2.Own, params)
+        samplers = {
+            name: SimpleNamespace(sample_once=None, _inference_model=None) for name in trellis2.SAMPLERS
+        }
+        dense, tokens = Recorded(), Recorded()
+        ours = {"recorded_flow": dense, "token_flows": {"a model": tokens}}
+        released: list[int] = []
+        placement = Placement({}, "cpu", lambda: released.append(dense.forgot))
+        stages = Stages(lambda *_step: None, threading.Event(), lambda: None)
+        for low_vram in (False, True):
+            placement.low_vram = low_vram
+            for flows in (ours, {"recorded_flow": None, "token_flows": {}}, {}):
+                pipeline = SimpleNamespace(**samplers, **flows)
+                with trellis2._listening(Run(pipeline, placement, stages, params), own):
+                    self.assertEqual((dense.forgot, tokens.forgot), (low_vram, low_vram))
+                    # Their memory is free only then.
+                    self.assertEqual(released[-1:], [1] if low_vram else [])
 
     def test_a_checkpoint_of_another_repository_has_a_place_in_the_folder(self) -> None:
         self.assertEqual(trellis2.local("ckpts/shape_dec"), "ckpts/shape_dec")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,14 @@ class Texturing(Trellis2Case):
         places = json.loads(content[20 : 20 + length])["accessors"][0]
         # The stand-in does not move it into the cube, so it comes out twice as large around its middle.
         self.assertEqual((places["min"], places["max"]), ([7.0, 12.5, 18.5], [11.0, 14.5, 20.5]))
+
+    def test_xatlas_stays_on_the_cores_that_are_allowed(self) -> None:
+        everywhere = len(os.sched_getaffinity(0))
+        for allowed in (1, everywhere):
+            self.variables = {"TRELLIS_WORKER_CORES": str(allowed)}
+            done, _ = self.run_job(self.loaded(), self.texturing())
+            self.assertEqual(done["type"], "done", done)
+            self.assertEqual(json.loads((self.folder / "cores.json").read_text("utf-8")), allowed)
 
     def test_a_grid_that_no_flow_is_for_becomes_the_finest_that_one_is_for(self) -> None:
         done, _ = self.run_job(self.loaded(), self.texturing(resolution=1536))

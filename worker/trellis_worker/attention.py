@@ -63,7 +63,8 @@ def settle(torch: Any, device: Any, model: str, lengths: tuple[int, ...] = LENGT
         log.warning("no library for attention works on this GPU")
         return []
     chosen = choice(answers, named)
-    if chosen != named:
+    # TRELLIS does not know torch by that name.
+    if chosen != named or chosen == TORCH:
         _take(chosen, named)
     best = answers[chosen]
     said = [f"attention: {chosen}, {best.ms:.2f} ms, {best.off:.1e} from torch's own"]

@@ -311,6 +311,9 @@ def _listening(run: Run, own: Own) -> Iterator[None]:
         _with_our_ways(pipeline)
     if hasattr(pipeline, "recorded_flow"):
         pipeline.models[DECODERS["mesh"]].mesh_extractor.whole = not quality.ours
+        # In low-VRAM mode the weights move, and memory is short.
+        if placement.low_vram and pipeline.recorded_flow is not None:
+            pipeline.recorded_flow.forget()
 
     def staged(method: str, stage: Stage, total: int) -> None:
         original = getattr(pipeline, method)
@@ -357,9 +360,7 @@ def _guide_in_one_batch(pipeline: Any, placement: Placement) -> None:
     guidance = importlib.import_module("trellis_worker.guidance")
     made = {}
     instead = {"sparse_structure_sampler": pipeline.recorded_flow, "slat_sampler": pipeline.latent_flow}
-    # In low-VRAM mode the weights move, and memory is short.
-    if placement.low_vram and pipeline.recorded_flow is not None:
-        pipeline.recorded_flow.forget()
+    if placement.low_vram:
         del instead["sparse_structure_sampler"]
 
     def joined(samples: list[Any]) -> Any:

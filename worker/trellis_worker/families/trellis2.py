@@ -392,6 +392,9 @@ def _listening(run: Run, own: Own) -> Iterator[None]:
     with ExitStack() as undo:
         undo.enter_context(restored(pipeline))
         if placement.low_vram:
+            # An exact job would leave the recordings of an earlier one on the GPU.
+            trellis2_flows.forget(pipeline)
+            placement.choose(True)
             # TRELLIS.2 brings each model to the GPU for its part; one that fails leaves it there.
             undo.callback(placement.choose, True)
         pipeline.low_vram = placement.low_vram

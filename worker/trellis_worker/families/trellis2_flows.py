@@ -22,6 +22,14 @@ def with_our_ways(pipeline: Any) -> None:
     }
 
 
+def forget(pipeline: Any) -> None:
+    """Gives back the memory of what is recorded, if anything is."""
+    flows = [getattr(pipeline, "recorded_flow", None), *getattr(pipeline, "token_flows", {}).values()]
+    for flow in flows:
+        if flow is not None:
+            flow.forget()
+
+
 def attention(*args: Any) -> Any:
     """TRELLIS.2's, of dense tensors, by the library that the environment names."""
     return importlib.import_module("trellis2.modules.attention").scaled_dot_product_attention(*args)
@@ -38,18 +46,17 @@ def guide_in_pairs(pipeline: Any, name: str, low_vram: bool) -> None:
         return importlib.import_module("trellis2.modules.sparse").sparse_cat(samples)
 
     pairs = sampler._inference_model = guidance.Pairs(sampler._inference_model, joined)
-    if name == "sparse_structure_sampler" and pipeline.recorded_flow is not None:
-        # In low-VRAM mode the weights move, and memory is short.
-        if low_vram:
-            pipeline.recorded_flow.forget()
-        else:
-            pairs.instead = pipeline.recorded_flow
+    # In low-VRAM mode the weights move, and memory is short.
+    if name == "sparse_structure_sampler" and not low_vram:
+        pairs.instead = pipeline.recorded_flow
 
     def in_our_way(model: Any, *args: Any, **options: Any) -> Any:
         flow = pipeline.token_flows.get(model)
         with ExitStack() as undo:
             if flow is not None:
                 flow.may_record = not low_vram
+                # The next flow of this sampler, in a cascade, may be none of ours.
+                undo.callback(setattr, pairs, "instead", pairs.instead)
                 pairs.instead = flow
                 undo.callback(flow.forget)
             if not low_vram:

@@ -1,7 +1,7 @@
 """Textures a given mesh as a picture shows it, by TRELLIS.2's second pipeline.
 
 The mesh becomes a grid of voxels and a latent of its shape; the texture's flow and decoder, the same as for a
-picture alone, then give each voxel colours and materials. The mesh keeps its triangles, size and place.
+picture alone, then give each voxel colours and materials. The mesh keeps its triangles, size and position.
 
 Names, and what is called when: Microsoft's TRELLIS.2, `trellis2/pipelines/trellis2_texturing.py`.
 """
@@ -17,6 +17,7 @@ from typing import Any
 
 from .. import meshes
 from ..checkpoints import checkpoint, load_strictly, replaced
+from ..cores import kept_to_cores
 from ..failures import WorkerError
 from ..family import Run, Save
 from ..hooks import restored, told
@@ -178,7 +179,8 @@ class Files:
         """By TRELLIS.2's own code, which makes a new layout of the texture."""
         self.run.stages.enter(Stage.TEXTURE)
         made, texturing = self.made, self.run.pipeline.texturing
-        with restored(texturing):
+        # CuMesh unwraps by xatlas.
+        with kept_to_cores(), restored(texturing):
             texturing._device = self.run.placement.device
             mesh = texturing.postprocess_mesh(
                 made.placed, made.voxels, made.resolution, self.own.texture_size

@@ -25,7 +25,7 @@ STEPS = 3
 # The mesh's own coordinates are not used where more of the texels have two faces, or more of the surface has
 # no place in the texture.
 OVERLAPPING, PLACELESS = 0.01, 0.01
-UNWRAPPED = "the texture has a new layout: {why}"
+UNWRAPPED = "the mesh got new texture coordinates: {why}"
 
 
 @dataclass(frozen=True)
@@ -96,18 +96,18 @@ def own_atlas(surface: Surface, size: int) -> tuple[Atlas | None, str]:
     if uvs is None:
         return None, "the mesh has none"
     if not bool(((uvs >= 0) & (uvs <= 1)).all()):
-        return None, "the mesh's own goes beyond the texture"
+        return None, "its own lie outside the texture"
     areas = _areas(surface.vertices, faces)
     along, across = uvs[faces[:, 1]] - uvs[faces[:, 0]], uvs[faces[:, 2]] - uvs[faces[:, 0]]
     placeless = (along[:, 0] * across[:, 1] - along[:, 1] * across[:, 0]) == 0
     if float(areas[placeless].sum()) > PLACELESS * float(areas.sum()):
-        return None, "faces of the mesh have no place in its own"
+        return None, "some of its faces have none"
     shown = rasterise(clipped(uvs), faces, size, size)[0]
     last = rasterise(clipped(uvs), faces.flip(0), size, size)[0]
     there = shown >= 0
     double = (shown[there] != len(faces) - 1 - last[there]).float().mean() if bool(there.any()) else 1.0
     if float(double) > OVERLAPPING:
-        return None, "faces of the mesh lie over each other in its own"
+        return None, "its own overlap"
     return Atlas(torch.arange(len(uvs), device=uvs.device), faces, uvs, shown), ""
 
 

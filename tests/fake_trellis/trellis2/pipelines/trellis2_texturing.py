@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from types import SimpleNamespace
 from typing import Any
@@ -54,6 +55,7 @@ class Trellis2TexturingPipeline(Pipeline):
     def postprocess_mesh(self, mesh: Any, voxels: Any, resolution: int, texture_size: int) -> Any:
         assert resolution in {512, 1024} and texture_size >= 1024
         script.act("texture")
+        (script.FOLDER / "cores.json").write_text(str(len(os.sched_getaffinity(0))), "utf-8")
         dr.rasterize()
         made = trimesh.Trimesh(mesh.vertices, mesh.faces, colour=random.randrange(1 << 24))
         made.visual = SimpleNamespace(material=SimpleNamespace(baseColorTexture=Image.new("RGBA", (8, 8))))
