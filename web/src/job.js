@@ -41,8 +41,9 @@ export async function showJob(stage, id, gone, panel) {
   if (isOver(job)) return;
   const tellPlace = () => attempt(async () => {
     if (job.state !== "queued") return;
-    // A server may have come that can do it.
-    if (job.waits_for) await refresh();
+    // A server that can do it may have come or gone.
+    await refresh();
+    if (job.state !== "queued") return;
     before = placeIn(await json("v1/jobs?state=queued&limit=100", { signal: gone }), job);
     const line = card.querySelector(".place");
     if (line) line.textContent = before;

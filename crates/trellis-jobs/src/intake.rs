@@ -72,8 +72,6 @@ impl Drop for Claim {
     }
 }
 
-/// What reading a mesh takes, in sizes of its file: the file, its triangles, and what an OBJ's reader makes of them.
-const MESH_MEMORY: u64 = 8;
 /// Digesting more than this at once is work for a thread that may be busy.
 const DIGESTED_IN_PASSING: usize = 256 << 10;
 
@@ -134,7 +132,8 @@ impl Intake {
         let probed = self
             .jobs
             .heavy_work
-            .run(size_bytes.saturating_mul(MESH_MEMORY), move || {
+            // One at a time: a small file may stand for the largest mesh.
+            .run(u64::MAX, move || {
                 let mut bytes = heavy_work.memory(size_bytes);
                 source.read_to_end(&mut bytes.memory)?;
                 std::io::Result::Ok(trellis_mesh::probe(&bytes.memory, Limits::default()))

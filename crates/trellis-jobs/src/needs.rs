@@ -22,6 +22,9 @@ pub struct Needs {
     /// What must decode what was sampled for an earlier job.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decoder: Option<Sha256>,
+    /// Whether a given mesh is textured.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub mesh: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
@@ -45,6 +48,9 @@ pub struct Ability {
     /// Whose samples it decodes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decoders: Option<Vec<Sha256>>,
+    /// Whether it textures given meshes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub meshes: Option<bool>,
 }
 
 impl Needs {
@@ -82,6 +88,7 @@ impl Ability {
             && self.vram_bytes.is_none_or(|vram| vram >= needs.vram_bytes)
             && needs.closure.as_ref().is_none_or(is)
             && needs.decoder.as_ref().is_none_or(decodes)
+            && (!needs.mesh || self.meshes != Some(false))
     }
 }
 
@@ -102,6 +109,7 @@ mod tests {
             vram_bytes: Some(10 << 30),
             closures: Some(vec!["/nix/store/a".to_owned(), "sha256-a".to_owned()]),
             decoders: Some(vec![Sha256::of("a")]),
+            meshes: Some(false),
         };
         for (needs, met) in [
             (needs(|_| {}), true),
@@ -116,6 +124,7 @@ mod tests {
             (needs(|needs| needs.closure = Some("sha256-b".to_owned())), false),
             (needs(|needs| needs.decoder = Some(Sha256::of("a"))), true),
             (needs(|needs| needs.decoder = Some(Sha256::of("b"))), false),
+            (needs(|needs| needs.mesh = true), false),
         ] {
             assert_eq!(ability.meets(&needs), met, "{needs:?}");
             assert_eq!(

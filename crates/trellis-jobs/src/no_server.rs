@@ -203,8 +203,10 @@ impl Watch {
 
     /// This process watches now; says for how long since its last look.
     fn keeps(&mut self, now: Instant) -> Duration {
-        let elapsed = self.kept_at.map_or(Duration::ZERO, |at| now.duration_since(at));
-        if self.kept_at.is_none() {
+        // Whoever could not look for so long did not watch.
+        let kept_at = self.kept_at.filter(|at| now.duration_since(*at) < GONE);
+        let elapsed = kept_at.map_or(Duration::ZERO, |at| now.duration_since(at));
+        if kept_at.is_none() {
             self.kept_for = Duration::ZERO;
         }
         self.kept_at = Some(now);

@@ -83,11 +83,13 @@ impl Jobs {
             able.map_err(|failure| SubmitError::Unsupported(Box::new(failure)))?;
         }
         let needs = self.makers.needs(backend, &params, None);
-        let needs = needs.map_err(|failure| SubmitError::Unsupported(Box::new(failure)))?;
+        let mut needs = needs.map_err(|failure| SubmitError::Unsupported(Box::new(failure)))?;
+        // Servers that cannot do it, those of earlier versions among them, leave it to others.
+        needs.mesh = textures;
         let digest = digest(&inputs, asked_backend, &patch, priority, webhook.as_ref());
         let now = Timestamp::now();
-        // A random seed asks for something new.
-        let same = made_by.filter(|_| patch.given("seed").is_some() && !terms.no_cache);
+        // A random seed asks for something new. What encodes a mesh is in no identity.
+        let same = made_by.filter(|_| !textures && patch.given("seed").is_some() && !terms.no_cache);
         let cached = same.map(|made_by| CacheKey::new(&inputs, &params, &made_by));
         let new = NewJob {
             id,

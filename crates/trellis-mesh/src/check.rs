@@ -4,6 +4,9 @@ use trellis_core::MeshFormat;
 
 use crate::{Mesh, MeshError};
 
+/// The most parts of a mesh: empty ones take time and memory too.
+pub(crate) const MOST_PARTS: usize = 100_000;
+
 /// How large a mesh may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -53,7 +56,7 @@ pub(crate) fn check(format: MeshFormat, mesh: &Mesh, limits: Limits) -> Result<(
         .flatten()
         .any(|vertex| *vertex as usize >= count)
     {
-        return damaged("a triangle names a vertex that does not exist");
+        return damaged("a triangle refers to a vertex that does not exist");
     }
     let finite = |values: &[f32]| values.iter().all(|value| value.is_finite());
     if !finite(mesh.vertices.as_flattened()) {

@@ -2,15 +2,16 @@
 //!
 //! Source: glTF 2.0 specification, sections 3.5 to 3.7. Skins and morph targets are left as they rest.
 
+use gltf::Semantic;
+use gltf::json::validation::Checked::Valid;
 use gltf::mesh::Mode;
 use trellis_core::MeshFormat;
 
+use crate::check::MOST_PARTS;
 use crate::matrix::{IDENTITY, Matrix, mirrors, normal, place, product};
 use crate::{Limits, Mesh, MeshError};
 
 const FORMAT: MeshFormat = MeshFormat::Glb;
-/// The most primitives in all nodes: empty ones take time too.
-const MOST_PARTS: usize = 100_000;
 /// Beginnings of extensions that change how a surface looks, and not where it is.
 const OF_SURFACES: [&str; 6] = [
     "KHR_materials_",
@@ -24,7 +25,7 @@ const OF_SURFACES: [&str; 6] = [
 pub(crate) fn read(glb: &[u8], limits: Limits) -> Result<Mesh, MeshError> {
     let parts = gltf::Glb::from_slice(glb).map_err(|_| damaged("its parts do not fit its length"))?;
     let mut root: gltf::json::Root = gltf::json::deserialize::from_slice(&parts.json)
-        .map_err(|_| damaged("its JSON is not that of a glTF"))?;
+        .map_err(|_| damaged("its JSON is not valid glTF"))?;
     root.extensions_required
         .retain(|name| !OF_SURFACES.iter().any(|beginning| name.starts_with(beginning)));
     if let Some(name) = root.extensions_required.first() {
@@ -33,7 +34,17 @@ pub(crate) fn read(glb: &[u8], limits: Limits) -> Result<Mesh, MeshError> {
             "needs the glTF extension `{name}`, which is not supported"
         )));
     }
-    let document = gltf::Document::from_json(root).map_err(|_| damaged("its JSON is not that of a glTF"))?;
+    // Only these are read. The library refuses those that an application adds, and each would be looked at in every node.
+    for primitive in root.meshes.iter_mut().flat_map(|mesh| &mut mesh.primitives) {
+        primitive.attributes.retain(|name, _| {
+            matches!(
+                name,
+                Valid(Semantic::Positions | Semantic::Normals | Semantic::TexCoords(0))
+            )
+        });
+        primitive.targets = None;
+    }
+    let document = gltf::Document::from_json(root).map_err(|_| damaged("its JSON is not valid glTF"))?;
     if document
         .buffers()
         .any(|buffer| matches!(buffer.source(), gltf::buffer::Source::Uri(_)))
@@ -103,7 +114,7 @@ fn part(
     let expected = primitive
         .indices()
         .map_or(vertices.len(), |indices| indices.count());
-    let positions = primitive.get(&gltf::Semantic::Positions);
+    let positions = primitive.get(&Semantic::Positions);
     if indices.len() != expected || positions.is_some_and(|accessor| accessor.count() != vertices.len()) {
         return Err(damaged("an accessor goes beyond its data"));
     }

@@ -35,15 +35,15 @@ pub fn probe(bytes: &[u8], limits: Limits) -> Result<MeshInput, MeshError> {
 pub fn read(bytes: &[u8], limits: Limits) -> Result<(MeshFormat, Mesh), MeshError> {
     let format = recognise::format(bytes)?;
     // The readers of GLB and OBJ are other people's: one that meets what it was not made for may panic.
-    let mesh = std::panic::catch_unwind(|| match format {
-        MeshFormat::Glb => glb::read(bytes, limits),
-        MeshFormat::Obj => obj::read(bytes, limits),
+    let foreign = |reader: fn(&[u8], Limits) -> Result<Mesh, MeshError>| {
+        let why = "it refers to data that does not exist";
+        std::panic::catch_unwind(|| reader(bytes, limits)).unwrap_or(Err(MeshError::Damaged { format, why }))
+    };
+    let mesh = match format {
+        MeshFormat::Glb => foreign(glb::read),
+        MeshFormat::Obj => foreign(obj::read),
         MeshFormat::Ply => ply::read(bytes, limits),
-    });
-    let mesh = mesh.unwrap_or(Err(MeshError::Damaged {
-        format,
-        why: "it refers to data that does not exist",
-    }))?;
+    }?;
     check::check(format, &mesh, limits)?;
     Ok((format, mesh))
 }

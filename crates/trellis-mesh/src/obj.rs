@@ -5,6 +5,7 @@ use std::io::BufReader;
 use tobj::{LoadError, LoadOptions};
 use trellis_core::MeshFormat;
 
+use crate::check::MOST_PARTS;
 use crate::{Limits, Mesh, MeshError};
 
 /// Polygons become triangles; a vertex is one for each pair of place, texture coordinate and normal.
@@ -43,17 +44,24 @@ pub(crate) fn read(obj: &[u8], limits: Limits) -> Result<Mesh, MeshError> {
 
 /// Refuses too many vertices or corners before they are read: in memory they take many times their size in the file.
 fn allow(obj: &[u8], limits: Limits) -> Result<(), MeshError> {
-    let (mut vertices, mut triangles) = (0, 0);
+    let (mut vertices, mut triangles, mut parts) = (0, 0, 0);
     for line in obj.split(|byte| *byte == b'\n') {
         let mut words = line
             .split(u8::is_ascii_whitespace)
             .filter(|word| !word.is_empty());
         match words.next() {
             Some(b"v" | b"vt" | b"vn") => vertices += 1,
-            // A polygon of n corners becomes n - 2 triangles.
-            Some(b"f") => triangles += words.count().saturating_sub(2).max(1),
+            // A polygon of n corners becomes n - 2 triangles. Lines take as much while they are read.
+            Some(b"f" | b"l") => triangles += words.count().saturating_sub(2).max(1),
+            Some(b"o" | b"g" | b"usemtl") => parts += 1,
             _ => {}
         }
+    }
+    if parts > MOST_PARTS {
+        return Err(MeshError::UnreadForm {
+            format: MeshFormat::Obj,
+            what: format!("has more than {MOST_PARTS} parts"),
+        });
     }
     // Each vertex may have a texture coordinate and a normal of its own.
     limits.allow(vertices / 3, triangles)
@@ -69,7 +77,7 @@ fn why(error: LoadError) -> &'static str {
         | LoadError::FaceTexCoordOutOfBounds
         | LoadError::FaceNormalOutOfBounds
         | LoadError::FaceColorOutOfBounds => {
-            "a face names a vertex, normal or texture coordinate that does not exist"
+            "a face refers to a vertex, normal or texture coordinate that does not exist"
         }
         LoadError::ReadError => "a line is not text in UTF-8",
         _ => "it cannot be read",

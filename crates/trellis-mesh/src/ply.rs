@@ -17,11 +17,11 @@ const UVS: [[&str; 4]; 2] = [
 const CORNERS: [&str; 2] = ["vertex_indices", "vertex_index"];
 
 pub(crate) fn read(ply: &[u8], limits: Limits) -> Result<Mesh, MeshError> {
-    let header = ply_header::read(ply).ok_or_else(|| damaged("its header is not that of a PLY"))?;
+    let header = ply_header::read(ply).ok_or_else(|| damaged("its header is not a valid PLY header"))?;
     let named = |name: &str| header.elements.iter().find(|element| element.name == name);
     let places = named("vertex")
         .and_then(Columns::of)
-        .ok_or_else(|| damaged("its vertices have no places"))?;
+        .ok_or_else(|| damaged("its vertices have no `x`, `y` and `z`"))?;
     if named("face").is_none() {
         return Err(MeshError::Empty {
             why: "has points and no faces",
@@ -41,7 +41,10 @@ pub(crate) fn read(ply: &[u8], limits: Limits) -> Result<Mesh, MeshError> {
             corners.clear();
             rows.next(element, &mut row, &mut corners)?;
             match element.name.as_str() {
-                "vertex" => places.add(&row, &mut mesh),
+                "vertex" => {
+                    places.add(&row, &mut mesh);
+                    limits.allow(mesh.vertices.len(), 0)?;
+                }
                 "face" => {
                     fan(&corners, &mut mesh.triangles)?;
                     limits.allow(0, mesh.triangles.len())?;
@@ -95,7 +98,7 @@ fn fan(corners: &[f64], triangles: &mut Vec<[u32; 3]>) -> Result<(), MeshError> 
     let vertex = |value: f64| {
         let fits = (0.0..=f64::from(u32::MAX)).contains(&value) && value.fract() == 0.0;
         fits.then_some(value as u32)
-            .ok_or_else(|| damaged("a face names a vertex that does not exist"))
+            .ok_or_else(|| damaged("a face refers to a vertex that does not exist"))
     };
     let [first, rest @ ..] = corners else {
         return Err(damaged("a face has no vertices"));

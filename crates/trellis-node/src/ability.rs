@@ -51,6 +51,7 @@ impl Abilities {
                 vram_bytes: None,
                 closures: Some(Vec::new()),
                 decoders: Some(Vec::new()),
+                meshes: Some(false),
             };
         }
         let mut all = formats(backend);
@@ -75,6 +76,7 @@ impl Abilities {
                     .filter(|(model, _)| backend.model() == Some(*model));
                 own.map(|(_, decoder)| *decoder).collect()
             }),
+            meshes: Some(backend.textures_meshes().is_ok()),
         }
     }
 

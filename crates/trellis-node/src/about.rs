@@ -2,7 +2,7 @@
 //! added later has a default.
 
 use serde::{Deserialize, Serialize};
-use trellis_core::{BackendChoice, Failure, Model, Sha256, WorkerStatus};
+use trellis_core::{BackendChoice, Failure, Format, Model, Sha256, WorkerStatus};
 use trellis_jobs::Ability;
 
 use crate::settings::Role;
@@ -46,6 +46,9 @@ pub struct Offer {
     /// What it can do; of earlier versions whatever is needed.
     #[serde(default)]
     pub ability: Ability,
+    /// What else it makes: formats whose names earlier versions cannot read, which would then not see this server at all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub later_formats: Vec<Format>,
     /// Names what decodes there what was sampled, where it does that.
     #[serde(default)]
     pub decoder: Option<Sha256>,
@@ -55,6 +58,15 @@ pub struct Offer {
 }
 
 impl Offer {
+    /// What it can do, formats of every version among them.
+    pub fn whole_ability(self) -> Ability {
+        let mut ability = self.ability;
+        if let Some(formats) = &mut ability.formats {
+            formats.extend(self.later_formats);
+        }
+        ability
+    }
+
     /// The model that it runs.
     pub fn model(&self) -> Option<Model> {
         let runs_one = self.choice == BackendChoice::Trellis;

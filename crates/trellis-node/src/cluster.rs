@@ -194,7 +194,7 @@ impl Roster {
     pub(crate) fn abilities(&self, choice: BackendChoice, model: Option<Model>) -> Vec<Ability> {
         let offers = self.offers(choice, model).into_iter();
         let may_work = offers.filter(|(.., offer)| offer.standing != Standing::Unavailable);
-        may_work.map(|(.., offer)| offer.ability).collect()
+        may_work.map(|(.., offer)| offer.whole_ability()).collect()
     }
 
     /// What all results of that backend elsewhere are made by, where it is the same everywhere.
@@ -263,6 +263,11 @@ pub(crate) fn offers(here: &Registry, origin: &Origin, abilities: &Abilities) ->
             }
             Readiness::Unavailable { failure } => (Standing::Unavailable, String::new(), Some(failure)),
         };
+        let mut ability = abilities.of(backend.as_ref());
+        let formats = ability.formats.iter_mut();
+        let later_formats = formats
+            .flat_map(|all| all.extract_if(.., |format| *format == Format::Vxz))
+            .collect();
         Offer {
             choice: backend.choice(),
             model: backend.model(),
@@ -270,7 +275,8 @@ pub(crate) fn offers(here: &Registry, origin: &Origin, abilities: &Abilities) ->
             reason,
             failure,
             identity: origin.identity(backend.as_ref()),
-            ability: abilities.of(backend.as_ref()),
+            ability,
+            later_formats,
             decoder: backend.model().map(|model| origin.decoder(model)),
             workers: backend.workers(),
         }
@@ -331,6 +337,7 @@ mod tests {
                 .then(|| Failure::new(FailureKind::DriverMissing, "there is no driver")),
             identity: Some("trellis 1".to_owned()),
             ability: Ability::default(),
+            later_formats: Vec::new(),
             decoder: Some(Sha256::of(name)),
             workers: Vec::new(),
         };

@@ -75,6 +75,7 @@ fn needs(choice: BackendChoice, params: &Params, decoder: Option<Sha256>, closur
             vram_bytes: trellis_supervisor::least_memory(params),
             closure: Some(closure.to_owned()).filter(|closure| !closure.is_empty()),
             decoder,
+            mesh: false,
         },
     }
 }
@@ -106,6 +107,7 @@ mod tests {
             vram_bytes: Some(gib << 30),
             closures: Some(vec![closure.to_owned()]),
             decoders: None,
+            meshes: None,
         }
     }
 
@@ -117,7 +119,7 @@ mod tests {
             (&[Format::Glb], "a", None),
             (&[Format::GaussianPly], "b", None),
             (&[Format::Glb], "c", Some("must come from `c`")),
-            (&[Format::Stl], "", Some("no server can make `stl`")),
+            (&[Format::Stl], "", Some("no server makes `stl`")),
         ] {
             let needs = needs(BackendChoice::Auto, &params(formats), None, closure);
             let said = check(&needs, &servers).err().map(|failure| failure.message);

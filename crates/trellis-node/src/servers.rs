@@ -101,8 +101,11 @@ pub(crate) enum Missing {
         /// What the largest GPU has.
         largest_bytes: u64,
     },
+    /// What encodes a mesh.
+    #[error("no server can texture a mesh: `trellis2-4b` needs one more file for it (docs/trellis2.md)")]
+    Mesh,
     /// A server that makes all of them.
-    #[error("no server can make {} together as it is asked for", named(.0))]
+    #[error("no server makes {} with these parameters", named(.0))]
     Formats(Vec<Format>),
 }
 
@@ -144,6 +147,9 @@ impl Missing {
                 largest_bytes: able.filter_map(|ability| ability.vram_bytes).max().unwrap_or(0),
             });
         }
+        if without(|needs| needs.mesh = false) {
+            return Some(Self::Mesh);
+        }
         Some(Self::Formats(needs.formats.clone()))
     }
 
@@ -160,6 +166,7 @@ impl Missing {
             }
             Self::Closure(_) => "start a server with that environment, or cancel the job and submit it again",
             Self::Memory { .. } => "start a server with a larger GPU, or cancel the job and ask for less",
+            Self::Mesh => "start a server whose model folder has that file, or cancel the job",
             Self::Formats(_) => "start a server that makes them, or cancel the job and ask for fewer formats",
         }
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use trellis_backend::{Backend, Finished, Finishing, Made, Output, Pictures, StatementText};
-use trellis_core::{Failure, Sha256, StatementFile, is_plain_name};
+use trellis_core::{Failure, Input, Sha256, StatementFile, is_plain_name};
 use trellis_jobs::{BlobKey, CacheKey, Claim, Delivered, DeliveredStatement, Lease, Outcome};
 
 use crate::shared::Shared;
@@ -92,8 +92,12 @@ impl Storing<'_> {
 
     /// By what later jobs that ask the same find the result, where it is known what that is.
     fn cache_key(&self) -> Option<CacheKey> {
-        let made_by = self.shared.origin.identity(self.backend)?;
         let job = &self.claim.job;
+        // The identity does not cover what encodes a mesh.
+        if job.inputs.iter().any(Input::is_mesh) {
+            return None;
+        }
+        let made_by = self.shared.origin.identity(self.backend)?;
         Some(match &job.source {
             None => CacheKey::new(&job.inputs, &job.params, &made_by),
             Some(source) => CacheKey::of_export(&job.inputs, &job.params, &made_by, source.sha256),

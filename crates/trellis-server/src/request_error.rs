@@ -272,7 +272,7 @@ impl RequestError {
                 "send only what the schema in `/openapi.json` names, each once and without padding"
             }
             Self::InvalidPart { .. } => {
-                "send `image` once or more, `params`, `backend`, `priority` and `webhook` at most once; parameters go into `params` as JSON: `-F 'params={\"seed\": 7}'`"
+                "send `image` once or more, `mesh`, `params`, `backend`, `priority` and `webhook` at most once; parameters go into `params` as JSON: `-F 'params={\"seed\": 7}'`"
             }
             Self::PictureIsText { .. } => {
                 "to send a file with curl, put `@` before its name: `-F image=@photo.png`"

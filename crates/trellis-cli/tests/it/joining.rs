@@ -80,7 +80,7 @@ async fn what_is_sent_before_any_server_works_waits_for_the_one_that_comes() {
     assert!(told.contains("  trellis (trellis-image-large): "), "{told}");
     let mut flags = rack.flags("worker");
     flags.extend(fake::trellis2(&rack.home("gpu-2")));
-    flags.push("--warm-up=false".to_owned());
+    flags.extend(["--warm-up=false", "--default-quality=exact"].map(str::to_owned));
     let _second = Server::launch(&rack.home("gpu-2"), &borrowed(&flags));
     assert_eq!(api.finished(&jobs[3]).await["made_by"], "trellis2");
 }

@@ -58,7 +58,7 @@ fn refusal(field: &str, value: &Given) -> Option<String> {
         }
         _ => {
             let is_about_the_shape = OF_THE_SHAPE.iter().any(|beginning| field.starts_with(beginning));
-            is_about_the_shape.then(|| "this is about the shape, which is that of the mesh".to_owned())
+            is_about_the_shape.then(|| "it changes the shape, and the mesh keeps its own".to_owned())
         }
     }
 }

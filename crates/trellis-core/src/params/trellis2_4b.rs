@@ -12,8 +12,8 @@ use super::table::parameters;
 use crate::named;
 
 named! {
-    /// How a GLB holds its textures. `png` loses nothing, and every viewer reads it. `webp` is several times smaller; a viewer
-    /// needs glTF's extension `EXT_texture_webp` for it.
+    /// How a GLB holds its textures. `png` loses nothing, and every viewer reads it. `webp` is smaller; a viewer needs
+    /// glTF's extension `EXT_texture_webp` for it.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
     #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
     pub enum TextureFormat: "a texture format" {
@@ -109,7 +109,7 @@ parameters! {
         remesh: bool = Kind::Flag { default: true };
         /// Side of the texture in pixels
         texture_size: u32 = Kind::steps(1024, 4096, 1024, 2048);
-        /// How a GLB holds its textures: `png` for every viewer, `webp` several times smaller
+        /// How a GLB holds its textures: `png` for every viewer, `webp` for files with smaller textures
         #[serde(default)]
         texture_format: TextureFormat = TextureFormat::KIND;
     }

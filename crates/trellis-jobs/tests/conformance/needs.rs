@@ -58,6 +58,10 @@ pub async fn a_job_is_left_to_whoever_has_what_it_needs<F: Fixture>() {
         formats: vec![Format::Stl],
         ..Needs::default()
     };
+    let mesh = Needs {
+        mesh: true,
+        ..Needs::default()
+    };
     for (n, needs) in [
         (1, vram(24)),
         (2, closure("b")),
@@ -66,6 +70,7 @@ pub async fn a_job_is_left_to_whoever_has_what_it_needs<F: Fixture>() {
         (5, Needs::default()),
         (6, decoded_by("b")),
         (7, decoded_by("a")),
+        (8, mesh),
     ] {
         store.submit(needing(n, "ada", needs)).await.unwrap();
     }
@@ -74,6 +79,7 @@ pub async fn a_job_is_left_to_whoever_has_what_it_needs<F: Fixture>() {
         vram_bytes: Some(16 << 30),
         closures: Some(vec!["a".to_owned()]),
         decoders: Some(vec![Sha256::of("a")]),
+        meshes: Some(false),
     };
     let store = place.opened_again().await;
     for n in [4, 5, 7] {
@@ -169,11 +175,13 @@ pub async fn jobs_that_wait_are_found_by_their_kind_and_given_up<F: Fixture>() {
 /// A few kinds of needs and of servers, so that they often fit and often do not.
 fn needs() -> impl Strategy<Value = Needs> {
     let formats = prop::sample::subsequence(vec![Format::Glb, Format::Stl, Format::Ply], 0..=2);
-    (formats, 0..3u64, prop::option::of(0..2usize)).prop_map(|(formats, vram_bytes, closure)| Needs {
+    let closure = prop::option::of(0..2usize);
+    (formats, 0..3u64, closure, any::<bool>()).prop_map(|(formats, vram_bytes, closure, mesh)| Needs {
         formats,
         vram_bytes,
         closure: closure.map(|which| ["a", "b"][which].to_owned()),
         decoder: None,
+        mesh,
     })
 }
 
@@ -183,12 +191,14 @@ fn ability() -> impl Strategy<Value = Ability> {
         prop::option::of(formats),
         prop::option::of(0..3u64),
         prop::option::of(0..3usize),
+        prop::option::of(any::<bool>()),
     )
-        .prop_map(|(formats, vram_bytes, closure)| Ability {
+        .prop_map(|(formats, vram_bytes, closure, meshes)| Ability {
             formats,
             vram_bytes,
             closures: closure.map(|which| vec![["a", "b", "c"][which].to_owned()]),
             decoders: None,
+            meshes,
         })
 }
 

@@ -40,7 +40,9 @@ fn trellis(gib: u64, closure: &str) -> Offer {
             vram_bytes: Some(gib << 30),
             closures: Some(vec![closure.to_owned()]),
             decoders: Some(vec![Sha256::of(closure)]),
+            meshes: Some(false),
         },
+        later_formats: vec![Format::Vxz],
         decoder: Some(Sha256::of(closure)),
         workers: Vec::new(),
     }
@@ -71,6 +73,7 @@ fn needs() -> Needs {
         vram_bytes: trellis_supervisor::least_memory(&params.unwrap()),
         closure: Some("a".to_owned()),
         decoder: None,
+        mesh: false,
     }
 }
 
@@ -78,6 +81,14 @@ fn needs() -> Needs {
 fn a_job_lacks_what_no_server_has() {
     let exported = Needs {
         decoder: Some(Sha256::of("a")),
+        ..needs()
+    };
+    let textured = Needs {
+        mesh: true,
+        ..needs()
+    };
+    let voxels = Needs {
+        formats: vec![Format::Vxz],
         ..needs()
     };
     let splats = Needs {
@@ -91,6 +102,13 @@ fn a_job_lacks_what_no_server_has() {
         (vec![worker(trellis(24, "a"))], first, needs(), None),
         (vec![worker(trellis(24, "a"))], auto, needs(), None),
         (vec![worker(trellis(24, "a"))], first, exported.clone(), None),
+        (vec![worker(trellis(24, "a"))], first, voxels, None),
+        (
+            vec![worker(trellis(24, "a"))],
+            first,
+            textured,
+            Some("no server can texture a mesh"),
+        ),
         (
             vec![worker(trellis(24, "a"))],
             trellis_of(Model::Trellis2),
@@ -130,7 +148,7 @@ fn a_job_lacks_what_no_server_has() {
             vec![worker(trellis(24, "a"))],
             first,
             splats,
-            Some("no server can make `gaussian_ply`"),
+            Some("no server makes `gaussian_ply` with these parameters"),
         ),
     ] {
         let text = format!("{servers_are:?} {demand} {needs:?}");

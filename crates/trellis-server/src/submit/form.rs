@@ -21,8 +21,8 @@ pub(crate) struct SubmissionForm {
     /// of the first, without its ending, names the object inside the files that are made.
     #[schema(min_items = 1, value_type = Vec<PictureFile>)]
     image: Vec<String>,
-    /// A mesh to texture as the pictures show it, GLB, OBJ or PLY with Y up. It keeps its triangles, size and place. Only
-    /// `trellis2-4b` does this.
+    /// A mesh to texture as the pictures show it, GLB, OBJ or PLY with Y up. It keeps its triangles, size and
+    /// position. Only `trellis2-4b` does this.
     #[schema(value_type = Option<MeshFile>, nullable = false)]
     mesh: Option<String>,
     /// What is asked, as JSON; what is absent takes its default.
@@ -161,7 +161,7 @@ impl Part<'_> {
         if !is_file {
             let beginning = self.beginning(LONGEST_NAME).await?;
             if name_in(&beginning).is_some() {
-                let problem = "text, and not a file; curl sends a file with `-F mesh=@chair.glb`".to_owned();
+                let problem = "text, not a file; curl sends a file with `-F mesh=@chair.glb`".to_owned();
                 let name = self.name();
                 return Err(RequestError::InvalidPart { name, problem }.into());
             }

@@ -38,7 +38,7 @@ pub(crate) struct SubmissionJson {
     #[schema(min_items = 1, value_type = Vec<PictureUri>)]
     images: Vec<String>,
     /// A mesh to texture as the pictures show it, as a data URI of GLB, OBJ or PLY with Y up. It keeps its triangles, size
-    /// and place. Only `trellis2-4b` does this.
+    /// and position. Only `trellis2-4b` does this.
     #[schema(value_type = Option<MeshUri>)]
     mesh: Option<String>,
     /// What is asked; what is absent takes its default.

@@ -131,7 +131,7 @@ pub(crate) fn run(args: &GenerateArgs, context: &Context<'_>) -> Result<Exit, Cl
     let mut asked = args.params.patch(&formats);
     if args.texture_mesh.is_some() {
         asked = asked.for_a_mesh().map_err(|error| {
-            CliError::usage(error).hint("leave the parameter out; docs/trellis2.md lists those that hold")
+            CliError::usage(error).hint("leave the parameter out; docs/trellis2.md lists those that apply")
         })?;
     }
     let patch = match args.server {
