@@ -89,7 +89,7 @@ mod tests {
             ),
             (
                 asked().with("remesh", false),
-                "`remesh` is false: this is about the shape, which is that of the mesh",
+                "`remesh` is false: it changes the shape, and the mesh keeps its own",
             ),
         ] {
             assert_eq!(patch.for_a_mesh().unwrap_err().to_string(), said);

@@ -75,11 +75,11 @@ fn what_is_wrong_is_said() {
         ),
         (
             text(1, 1, "0 0 0 0 0 0\n3 0 0 9\n"),
-            "names a vertex that does not exist",
+            "refers to a vertex that does not exist",
         ),
         (
             text(1, 1, "0 0 0 0 0 0\n3 0 0 -1\n"),
-            "names a vertex that does not exist",
+            "refers to a vertex that does not exist",
         ),
         (
             text(1, 1, "0 0 nan 0 0 0\n3 0 0 0\n"),
@@ -90,17 +90,17 @@ fn what_is_wrong_is_said() {
         (text(0, 0, ""), "has no triangles"),
         (
             b"ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\nend_header\n0\n".to_vec(),
-            "no places",
+            "its vertices have no `x`, `y` and `z`",
         ),
         (
             header("ascii", 3, 1)
                 .replace("element face", "element nothing 99999999999999\nelement face")
                 .into_bytes(),
-            "its header is not that of a PLY",
+            "its header is not a valid PLY header",
         ),
         (
             b"ply\nformat ascii 1.0\nelement".to_vec(),
-            "its header is not that of a PLY",
+            "its header is not a valid PLY header",
         ),
     ] {
         let error = of(&ply).unwrap_err().to_string();
