@@ -212,7 +212,7 @@ test("a model of TRELLIS.2 is made again with settings of its own", () => visit(
   // The page hears of the end by itself, maybe later than this test.
   await page.locator(".command code").nth(1).waitFor();
   const [, command] = await page.locator(".command code").allTextContents();
-  assert.match(command, new RegExp(`^trellis jobs export ${id} --format glb --texture true --texture-size 1024 --decimation-target 100000 --remesh true `));
+  assert.match(command, new RegExp(`^trellis jobs export ${id} --format glb --texture true --texture-size 1024 --texture-format png --decimation-target 100000 --remesh true `));
 }));
 
 test("that nothing sampled is kept is said", () => visit(chromium, { rules: [], flags: ["--retention-latent-bytes=0"] }, async (page, running) => {
