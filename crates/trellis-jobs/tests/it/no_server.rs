@@ -207,3 +207,15 @@ async fn of_several_that_watch_one_counts_and_another_takes_over() {
     assert_eq!(clock.looks(&mut b, 12 * HOUR).await, 0);
     assert_eq!(clock.looks(&mut b, HOUR).await, 1);
 }
+
+/// As while the database is down: no look succeeds.
+#[tokio::test]
+async fn time_in_which_nobody_could_look_does_not_count() {
+    let place = Place::new();
+    let stuck = submitted(&place, 1, closure("gone")).await;
+    let (mut clock, mut watch) = (Clock::new(), watch(&place, "a"));
+    assert_eq!(clock.looks(&mut watch, 3600).await, 0);
+    clock.seconds += 8 * DAY;
+    assert_eq!(clock.looks(&mut watch, 3600).await, 0);
+    assert_eq!(state(&place, stuck).await, JobState::Queued);
+}
