@@ -98,6 +98,8 @@ pub async fn prepare(hub: &Hub, request: Request, progress: &dyn Progress) -> Re
                     Part::of_checkpoint(hub, &request.layout, (&other, &inner), &pipeline, progress).await?,
                 );
             }
+            // Pictures do not need it; `check` says that it is missing.
+            _ if pipeline.is_shape_encoder(&named) => {}
             _ => missing.push(named.as_str().to_owned()),
         }
     }

@@ -26,7 +26,7 @@ use crate::read::read_json;
 use crate::reference::Reference;
 use crate::repair::Marker;
 use crate::report::{Checkpoint, ExtraFound, Report};
-use crate::role::Role;
+use crate::role::{self, Role};
 
 use checkpoint::dangling;
 pub(crate) use checkpoint::{Read, read_checkpoint};
@@ -134,7 +134,7 @@ impl<'a> Looking<'a> {
             return read;
         }
         match self.misplaced().of(reference.as_str()) {
-            Some(misplaced) => read.found_elsewhere(self.folder, reference, misplaced),
+            Some(misplaced) => read.found_elsewhere(self.folder, (reference, &role::known(roles)), misplaced),
             None => read,
         }
     }
@@ -184,7 +184,7 @@ fn check_models(looking: &Looking<'_>, pipeline: &Pipeline, report: &mut Report)
             }
         };
         let mut read = looking.checkpoint(&reference, &roles);
-        for role in roles.iter().filter_map(|role| role.parse::<Role>().ok()) {
+        for role in role::known(&roles) {
             read.check_role(role, width.as_ref());
         }
         let sound = read.problems.is_empty();
@@ -206,6 +206,7 @@ fn absent(name: String, roles: Vec<String>) -> Checkpoint {
         class: None,
         dtypes: Vec::new(),
         bytes: None,
+        built_in_config: false,
     }
 }
 
@@ -235,7 +236,7 @@ fn add_unnamed(folder: &Path, report: &mut Report) {
         if report.checkpoints.iter().any(|c| c.name == reference.as_str()) {
             continue;
         }
-        let read = Read::of_files(&reference, &reference.files_in(folder));
+        let read = Read::of_files(&reference, &reference.files_in(folder), &[]);
         let sound = read.problems.is_empty();
         report.checkpoints.push(Checkpoint {
             roles: Vec::new(),

@@ -26,6 +26,7 @@ mod reference;
 pub mod repair;
 mod report;
 pub mod role;
+pub mod shape_encoder;
 pub mod shapes;
 mod stand_in;
 mod typo;

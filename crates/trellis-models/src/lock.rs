@@ -244,11 +244,12 @@ pub fn lock_path(located: &Located, places: &Places) -> PathBuf {
     }
 }
 
-/// The names of a repository that inference reads, told by its `pipeline.json`.
+/// The names of a repository that inference reads, told by its `pipeline.json`. What the encoder of shapes is built by is
+/// built in, so its configuration, whose digest no public source gives, is not among them.
 pub fn is_read_by_inference(name: &str, pipeline: &Pipeline) -> bool {
-    name == PIPELINE_FILE
-        || pipeline
-            .references()
-            .iter()
-            .any(|reference| name == reference.config() || name == reference.weights())
+    let is_of = |reference: &Reference| {
+        let is_config = name == reference.config() && !pipeline.is_shape_encoder(reference);
+        is_config || name == reference.weights()
+    };
+    name == PIPELINE_FILE || pipeline.references().iter().any(is_of)
 }

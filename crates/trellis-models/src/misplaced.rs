@@ -19,7 +19,8 @@ use crate::config::Config;
 use crate::moves::{Misplaced, Move};
 use crate::pipeline::{PIPELINE_FILE, Pipeline};
 use crate::reference::Reference;
-use crate::role::Class;
+use crate::role::{Class, Role};
+use crate::shape_encoder;
 
 /// Folders below the model's that are searched: `TRELLIS-image-large/ckpts` in a folder of downloads.
 const DEPTH: usize = 3;
@@ -71,7 +72,7 @@ pub fn find(folder: &Path) -> Found {
     // A file in the place that some checkpoint has for it is no other's.
     let mut taken: BTreeSet<String> = named
         .iter()
-        .filter(|reference| is_sound(reference, folder))
+        .filter(|reference| is_sound(reference, folder, &pipeline.roles_of(reference)))
         .flat_map(|reference| [reference.config(), reference.weights()])
         .collect();
     for reference in &named {
@@ -86,9 +87,9 @@ pub fn find(folder: &Path) -> Found {
     found
 }
 
-fn is_sound(reference: &Reference, folder: &Path) -> bool {
+fn is_sound(reference: &Reference, folder: &Path, roles: &[Role]) -> bool {
     let files = reference.files_in(folder);
-    files.0.is_file() && files.1.is_file() && Read::of_files(reference, &files).problems.is_empty()
+    files.1.is_file() && Read::of_files(reference, &files, roles).problems.is_empty()
 }
 
 struct Search<'a> {
@@ -121,19 +122,30 @@ impl Search<'_> {
         taken: &BTreeSet<String>,
     ) -> Option<Misplaced> {
         let roles = pipeline.roles_of(reference);
-        let configs = self.candidates(&reference.config(), "json", taken);
+        let mut configs = self.candidates(&reference.config(), "json", taken);
+        if shape_encoder::is(&roles) {
+            // It needs none: what would lie in the configuration's place is built in.
+            configs.push(Candidate {
+                path: reference.config(),
+                by_name: false,
+            });
+        }
         let weights = self.candidates(&reference.weights(), "safetensors", taken);
         for config in &configs {
-            let Ok(parsed) = Config::read(&self.folder.join(&config.path)) else {
-                continue;
+            let place = self.folder.join(&config.path);
+            let class = match Config::read(&place) {
+                Ok(parsed) => Class::from_name(&parsed.name),
+                Err(_) if shape_encoder::is(&roles) && !place.exists() => {
+                    Some(Role::ShapeSlatEncoder.class())
+                }
+                Err(_) => continue,
             };
-            let class = Class::from_name(&parsed.name);
             if !roles.iter().all(|role| class == Some(role.class())) {
                 continue;
             }
             let fits = |candidate: &&Candidate| {
-                let files = (self.folder.join(&config.path), self.folder.join(&candidate.path));
-                Read::of_files(reference, &files).problems.is_empty()
+                let files = (place.clone(), self.folder.join(&candidate.path));
+                Read::of_files(reference, &files, &roles).problems.is_empty()
             };
             let mut fitting = weights.iter().filter(fits);
             let Some(best) = fitting.next() else { continue };

@@ -16,6 +16,7 @@ use crate::places::Places;
 use crate::read::{ReadError, read_json};
 use crate::reference::{Reference, Refused};
 use crate::role::{Need, Role};
+use crate::shape_encoder;
 
 /// The file's name in every model folder.
 pub const PIPELINE_FILE: &str = "pipeline.json";
@@ -27,13 +28,35 @@ pub(crate) const TEXT: &str = "TrellisTextTo3DPipeline";
 /// TRELLIS.2's pipeline.
 pub(crate) const TRELLIS2: &str = "Trellis2ImageTo3DPipeline";
 
-/// `pipeline.json`.
+/// `pipeline.json`. TRELLIS.2's has its encoder of shapes among its models, by the published name where it names none.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(from = "Written")]
 pub struct Pipeline {
     /// The pipeline's class, such as `TrellisImageTo3DPipeline`.
     pub name: String,
     /// Its arguments.
     pub args: Args,
+}
+
+/// The file as it is written.
+#[derive(Deserialize)]
+struct Written {
+    name: String,
+    args: Args,
+}
+
+impl From<Written> for Pipeline {
+    fn from(Written { name, args }: Written) -> Self {
+        let mut pipeline = Self { name, args };
+        if pipeline.is_trellis2() {
+            let role = Role::ShapeSlatEncoder.name().to_owned();
+            let models = &mut pipeline.args.models;
+            models
+                .entry(role)
+                .or_insert_with(|| shape_encoder::NAME.to_owned());
+        }
+        pipeline
+    }
 }
 
 /// `args` of `pipeline.json`.
@@ -179,11 +202,27 @@ impl Pipeline {
         found
     }
 
+    /// TRELLIS.2's encoder of shapes; `None` for other pipelines, and where its name is refused.
+    pub fn shape_encoder(&self) -> Option<Reference> {
+        let mut references = self.references().into_iter();
+        references.find(|reference| self.is_shape_encoder(reference))
+    }
+
+    /// Whether a checkpoint is TRELLIS.2's encoder of shapes, and nothing else.
+    pub fn is_shape_encoder(&self, reference: &Reference) -> bool {
+        self.is_trellis2() && shape_encoder::is(&self.roles_of(reference))
+    }
+
     /// The files of a folder that inference reads, relative to it, `pipeline.json` first. Those of other
-    /// repositories are left out unless they lie in the folder, and refused names always are.
+    /// repositories are left out unless they lie in the folder, as is the encoder of shapes, and refused names always
+    /// are.
     pub fn files_read(&self, folder: &Path) -> Vec<String> {
         let mut files = vec![PIPELINE_FILE.to_owned()];
         for reference in self.references() {
+            if self.is_shape_encoder(&reference) {
+                files.extend(shape_encoder_files(&reference, folder));
+                continue;
+            }
             let here = reference.files_in(folder).1.exists();
             if here || reference.other_repo().is_none() {
                 files.push(reference.config());
@@ -194,6 +233,16 @@ impl Pipeline {
             files.extend(dinov3::FILES.map(str::to_owned));
         }
         files
+    }
+}
+
+/// The encoder's files that are in a folder: a configuration by itself is not read.
+fn shape_encoder_files(reference: &Reference, folder: &Path) -> Vec<String> {
+    let (config, weights) = reference.files_in(folder);
+    match (weights.exists(), config.exists()) {
+        (true, true) => vec![reference.config(), reference.weights()],
+        (true, false) => vec![reference.weights()],
+        (false, _) => Vec::new(),
     }
 }
 

@@ -59,6 +59,12 @@ trellis_core::explained! {
         #[error("`{file}`, part of TRELLIS.2's picture encoder DINOv3, is missing")]
         EncoderMissing { file: String } = "checkpoint_missing",
             "`trellis model fetch trellis2-4b --to DIR` adds what this folder lacks";
+        #[error("`{file}`, TRELLIS.2's encoder of shapes, is missing: no given mesh can be textured")]
+        ShapeEncoderMissing { file: String } = "shape_encoder_missing",
+            "`trellis model fetch trellis2-4b --to DIR` adds it; jobs from pictures alone do not need it", Severity::Warning;
+        #[error("checkpoint `{name}` is the published one, but its configuration is not: `{argument}` differs")]
+        ConfigDiffers { name: String, argument: String } = "config_differs",
+            "delete its `.json`: this program knows the published configuration";
         #[error("`{name}` is in the wrong place: {}", moves::sentence(moves))]
         Misplaced { name: String, moves: Vec<Move> } = "misplaced",
             "`trellis model repair` moves it, and `--undo` moves it back; `--dry-run` only shows the plan";

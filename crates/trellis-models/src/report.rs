@@ -37,7 +37,7 @@ pub struct Checkpoint {
     pub name: String,
     /// The roles that name it.
     pub roles: Vec<String>,
-    /// Both files are there.
+    /// Its files are there.
     pub present: bool,
     /// Nothing was found to be wrong with it.
     pub sound: bool,
@@ -47,6 +47,8 @@ pub struct Checkpoint {
     pub dtypes: Vec<String>,
     /// Bytes of its weights.
     pub bytes: Option<u64>,
+    /// Whether it has no configuration and is built by the one that this program knows.
+    pub built_in_config: bool,
 }
 
 /// Something besides the folder.

@@ -45,7 +45,7 @@ impl Class {
 
 named! {
     /// What a model does in a pipeline: the key in `args.models`. In the order in which a job uses them; the
-    /// encoders, which inference does not use, last.
+    /// encoders, which no job from pictures uses, last.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
     #[expect(missing_docs, reason = "TRELLIS's own names")]
     pub enum Role: "a role" {
@@ -65,6 +65,11 @@ named! {
         SlatEncoder = "slat_encoder",
         ShapeSlatEncoder = "shape_slat_encoder",
     }
+}
+
+/// The roles of these names that are known.
+pub(crate) fn known(names: &[String]) -> Vec<Role> {
+    names.iter().filter_map(|name| name.parse().ok()).collect()
 }
 
 impl Role {
@@ -126,7 +131,8 @@ impl Role {
             Self::SlatDecoderGs => Need::Format("no Gaussians and no textured GLB can be made"),
             Self::SlatDecoderMesh => Need::Format("no mesh can be made, so no GLB and no STL"),
             Self::SlatDecoderRf => Need::Format("no radiance field can be made"),
-            Self::SparseStructureEncoder | Self::SlatEncoder | Self::ShapeSlatEncoder => Need::Nothing,
+            Self::ShapeSlatEncoder => Need::Format("no given mesh can be textured"),
+            Self::SparseStructureEncoder | Self::SlatEncoder => Need::Nothing,
         }
     }
 }

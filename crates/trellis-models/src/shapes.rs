@@ -4,6 +4,8 @@
 //! first and last block, the conditioning). Source: the constructors in `trellis/models/` and `trellis2/models/`;
 //! `load_state_dict` is strict, and the worker's own of TRELLIS.2, so any difference here is a failure there.
 
+use serde_json::Value;
+
 use crate::config::{BadArgument, Config};
 use crate::role::Class;
 
@@ -185,11 +187,20 @@ fn unet_decoder(config: &Config, outputs: u64) -> Result<Implied, BadArgument> {
     Ok(implied)
 }
 
+/// Per voxel an encoder takes the vertex, 3 numbers, and which edges are crossed, 3. A level may have no block of its own,
+/// only the one that leads to the next.
 fn unet_encoder(config: &Config) -> Result<Implied, BadArgument> {
     let channels = levels(config)?;
-    let last = channels[channels.len() - 1];
+    let (first, last) = (channels[0], channels[channels.len() - 1]);
     let mut implied = Implied::default();
+    implied.add("input_layer.weight", [first, 6]);
     implied.add("to_latent.weight", [2 * config.count("latent_channels")?, last]);
+    let blocks = config.args.get("num_blocks").and_then(Value::as_array);
+    let mut blocks = blocks.into_iter().flatten().zip(&channels).enumerate();
+    let with_block = blocks.find(|(_, (count, _))| count.as_u64().is_some_and(|count| count > 0));
+    if let Some((level, (_, &width))) = with_block {
+        implied.add(format!("blocks.{level}.0.conv.weight"), [width, 3, 3, 3, width]);
+    }
     Ok(implied)
 }
 

@@ -102,7 +102,10 @@ pub(crate) enum Missing {
         largest_bytes: u64,
     },
     /// What encodes a mesh.
-    #[error("no server can texture a mesh: `trellis2-4b` needs one more file for it (docs/trellis2.md)")]
+    #[error(
+        "no server can texture a mesh: `trellis model fetch trellis2-4b --to DIR` adds the encoder that `trellis2-4b` \
+         needs for it"
+    )]
     Mesh,
     /// A server that makes all of them.
     #[error("no server makes {} with these parameters", named(.0))]

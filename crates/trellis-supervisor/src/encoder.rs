@@ -2,26 +2,9 @@
 
 use std::path::Path;
 
-use serde::Deserialize;
 use trellis_core::{Failure, FailureKind, Model};
-
-/// Where the encoder is unless `pipeline.json` says otherwise. The worker's `trellis2_texturing.py` has the same.
-const CHECKPOINT: &str = "ckpts/shape_enc_next_dc_f16c32_fp16";
-
-#[derive(Deserialize)]
-struct Pipeline {
-    args: Arguments,
-}
-
-#[derive(Deserialize)]
-struct Arguments {
-    models: Models,
-}
-
-#[derive(Deserialize)]
-struct Models {
-    shape_slat_encoder: Option<String>,
-}
+use trellis_models::pipeline::Pipeline;
+use trellis_models::shape_encoder;
 
 /// Why the model in `folder` cannot texture meshes, if it cannot. What else is wrong with a folder its workers say.
 pub(crate) async fn lacking(model: Model, folder: &Path) -> Option<Failure> {
@@ -34,21 +17,31 @@ pub(crate) async fn lacking(model: Model, folder: &Path) -> Option<Failure> {
             )
         });
     }
-    let pipeline = tokio::fs::read(folder.join("pipeline.json")).await.ok();
-    let pipeline = pipeline.and_then(|text| serde_json::from_slice::<Pipeline>(&text).ok());
-    let named = pipeline.and_then(|pipeline| pipeline.args.models.shape_slat_encoder);
-    let file = format!("{}.safetensors", named.as_deref().unwrap_or(CHECKPOINT));
-    if tokio::fs::try_exists(folder.join(&file)).await.unwrap_or(true) {
-        return None;
-    }
+    let folder = folder.to_owned();
+    let file = tokio::task::spawn_blocking(move || missing(&folder))
+        .await
+        .ok()??;
     Some(Failure {
-        fix: "copy that file from `microsoft/TRELLIS.2-4B` into the model folder and restart the server"
+        fix: "`trellis model fetch trellis2-4b --to DIR` adds it to the model folder DIR; restart the server afterwards"
             .to_owned(),
         ..Failure::new(
             FailureKind::Unsupported,
             format!("texturing a mesh needs `{file}`, which is not in the folder of `trellis2-4b`"),
         )
     })
+}
+
+/// The encoder's weights, where they are not there. Blocks.
+fn missing(folder: &Path) -> Option<String> {
+    let pipeline = Pipeline::read(folder).ok();
+    let named = pipeline.and_then(|pipeline| pipeline.shape_encoder());
+    let file = named.map_or_else(
+        || format!("{}.safetensors", shape_encoder::NAME),
+        |named| named.weights(),
+    );
+    // A folder that cannot be looked into is for the workers to judge.
+    let there = folder.join(&file).try_exists().unwrap_or(true);
+    (!there).then_some(file)
 }
 
 #[cfg(test)]
@@ -62,10 +55,18 @@ mod tests {
         let lacking = || lacking(Model::Trellis2, folder.path());
         let failure = lacking().await.unwrap();
         assert_eq!(failure.kind, FailureKind::Unsupported);
-        assert!(failure.message.contains(CHECKPOINT), "{failure:?}");
-        std::fs::write(folder.path().join(format!("{CHECKPOINT}.safetensors")), "").unwrap();
+        assert!(failure.message.contains(shape_encoder::NAME), "{failure:?}");
+        assert!(
+            failure.fix.contains("`trellis model fetch trellis2-4b"),
+            "{failure:?}"
+        );
+        std::fs::write(
+            folder.path().join(format!("{}.safetensors", shape_encoder::NAME)),
+            "",
+        )
+        .unwrap();
         assert_eq!(lacking().await, None);
-        let pipeline = r#"{"args": {"models": {"shape_slat_encoder": "ckpts/mine"}}}"#;
+        let pipeline = r#"{"name": "Trellis2ImageTo3DPipeline", "args": {"models": {"shape_slat_encoder": "ckpts/mine"}}}"#;
         std::fs::write(folder.path().join("pipeline.json"), pipeline).unwrap();
         assert!(
             lacking()

@@ -18,9 +18,10 @@ use crate::stand_in::{Script, StandIn};
 
 const REPO: &str = "microsoft/TRELLIS.2-4B";
 const TIMM: &str = "timm/vit_large_patch16_dinov3_qkvb.lvd1689m";
-const NEEDED: [&str; 19] = [
+const NEEDED: [&str; 20] = [
     "ckpts/shape_dec_next_dc_f16c32_fp16.json",
     "ckpts/shape_dec_next_dc_f16c32_fp16.safetensors",
+    "ckpts/shape_enc_next_dc_f16c32_fp16.safetensors",
     "ckpts/slat_flow_img2shape_dit_1_3B_1024_bf16.json",
     "ckpts/slat_flow_img2shape_dit_1_3B_1024_bf16.safetensors",
     "ckpts/slat_flow_img2shape_dit_1_3B_512_bf16.json",
@@ -53,10 +54,10 @@ impl Kit {
         let root = tempfile::tempdir().unwrap();
         let folder = |name: &str| root.path().join(name);
         sample::write_trellis2_repository(&folder("own")).unwrap();
-        sample::write_checkpoint(
-            &folder("own"),
-            "shape_enc_next_dc_f16c32_fp16",
-            "SparseStructureDecoder",
+        // As in the release, where it has a configuration beside it.
+        fs::write(
+            folder("own").join("ckpts/shape_enc_next_dc_f16c32_fp16.json"),
+            "{}",
         )
         .unwrap();
         sample::write_model(&folder("large")).unwrap();
@@ -126,8 +127,8 @@ async fn the_folder_has_what_the_worker_reads_and_nothing_else() {
     assert!(fetched.missing.is_empty());
     assert_eq!(
         fetched.files.len(),
-        18,
-        "the encoder's configuration is written, not fetched"
+        19,
+        "the picture encoder's configuration is written, not fetched"
     );
     assert_eq!(names(&kit.target()), NEEDED);
     let weights = fs::read(kit.target().join("dinov3/model.safetensors")).unwrap();
@@ -156,7 +157,7 @@ async fn what_will_come_is_told_with_its_licences_before_it_does() {
     assert_eq!(
         told,
         [
-            (REPO, 14, Some("MIT")),
+            (REPO, 15, Some("MIT")),
             (sample::LARGE, 2, Some("MIT")),
             (TIMM, 1, Some("DINOv3 License")),
         ]
@@ -197,6 +198,31 @@ async fn an_encoder_that_comes_out_otherwise_is_not_kept() {
     let error = kit.fetch().await.unwrap_err();
     assert_eq!(error.kind(), "encoder");
     assert!(!kit.target().join("dinov3/model.safetensors").exists());
+}
+
+/// A folder from before the encoder of shapes was fetched, or of a repository that has none.
+#[tokio::test]
+async fn the_encoder_of_shapes_is_added_to_a_folder_without_it_and_may_be_in_no_repository() {
+    let kit = Kit::new().await;
+    kit.fetch().await.unwrap();
+    let weights = "ckpts/shape_enc_next_dc_f16c32_fp16.safetensors";
+    fs::remove_file(kit.target().join(weights)).unwrap();
+    let again = kit.fetch().await.unwrap();
+    let came: Vec<&str> = again
+        .files
+        .iter()
+        .filter(|file| file.how != How::AlreadyThere)
+        .map(|file| file.path.as_str())
+        .collect();
+    assert_eq!(came, [weights]);
+
+    fs::remove_dir_all(kit.target()).unwrap();
+    let mut script = kit.hub.script.lock().unwrap();
+    script.files.get_mut(REPO).unwrap().remove(weights);
+    drop(script);
+    let without = kit.fetch().await.unwrap();
+    assert!(without.missing.is_empty(), "{:?}", without.missing);
+    assert!(!names(&kit.target()).contains(&weights.to_owned()));
 }
 
 #[tokio::test]

@@ -15,7 +15,8 @@ use crate::problem::Problem;
 use crate::published;
 use crate::reference::Reference;
 use crate::report::Checkpoint;
-use crate::role::{Class, Role};
+use crate::role::{self, Class, Role};
+use crate::shape_encoder;
 use crate::shapes::{Implied, implied};
 
 /// A checkpoint as far as it could be read.
@@ -23,6 +24,7 @@ use crate::shapes::{Implied, implied};
 pub(crate) struct Read {
     name: String,
     present: bool,
+    built_in_config: bool,
     class_name: Option<String>,
     class: Option<Class>,
     implied: Option<Implied>,
@@ -39,18 +41,24 @@ pub(crate) fn read_checkpoint(
     places: &Places,
 ) -> Read {
     let files = reference.files_in(folder);
+    let known = &role::known(roles)[..];
     for (path, name) in [(&files.1, reference.weights()), (&files.0, reference.config())] {
         if let Some(problem) = dangling(path, name) {
             return Read::absent(reference, problem);
         }
     }
     match (files.0.is_file(), files.1.is_file(), reference.other_repo()) {
-        (true, true, _) => Read::whole(reference, &files),
+        (true, true, _) => Read::whole(reference, &files, known),
+        (_, true, _) if shape_encoder::is(known) => Read::whole(reference, &files, known),
+        (_, false, _) if shape_encoder::is(known) => {
+            let file = reference.weights();
+            Read::absent(reference, Problem::ShapeEncoderMissing { file })
+        }
         (false, false, Some((repo, inner))) => {
             let cached = find_cached(&repo, None, &places.hub_cache).ok();
             let files = cached.map(|found| inner.files_in(&found.folder));
             match files.filter(|files| files.0.is_file() && files.1.is_file()) {
-                Some(files) => Read::whole(reference, &files),
+                Some(files) => Read::whole(reference, &files, known),
                 None => Read::absent(
                     reference,
                     Problem::WouldDownload {
@@ -94,6 +102,7 @@ impl Read {
         Self {
             name: reference.as_str().to_owned(),
             present: false,
+            built_in_config: false,
             class_name: None,
             class: None,
             implied: None,
@@ -102,9 +111,9 @@ impl Read {
         }
     }
 
-    /// Reads configuration, header and samples of the numbers; both files are known to be there.
-    pub(crate) fn whole(reference: &Reference, files: &(PathBuf, PathBuf)) -> Self {
-        let mut read = Self::of_files(reference, files);
+    /// Reads configuration, header and samples of the numbers; the files are known to be there.
+    pub(crate) fn whole(reference: &Reference, files: &(PathBuf, PathBuf), roles: &[Role]) -> Self {
+        let mut read = Self::of_files(reference, files, roles);
         let Some(header) = read.header.take().filter(|_| read.problems.is_empty()) else {
             return read;
         };
@@ -126,23 +135,34 @@ impl Read {
     }
 
     /// Reads configuration and header; the weights are known to be there.
-    pub(crate) fn of_files(reference: &Reference, files: &(PathBuf, PathBuf)) -> Self {
+    pub(crate) fn of_files(reference: &Reference, files: &(PathBuf, PathBuf), roles: &[Role]) -> Self {
+        let built_in = shape_encoder::built_in(roles).filter(|_| !files.0.exists());
         let mut read = Self {
             name: reference.as_str().to_owned(),
-            present: files.0.is_file(),
+            present: files.0.is_file() || built_in.is_some(),
+            built_in_config: built_in.is_some(),
             class_name: None,
             class: None,
             implied: None,
             header: None,
             problems: Vec::new(),
         };
-        if read.present {
-            read.read_config(&files.0);
-        } else {
-            read.problems.push(half(reference, false));
+        let config = match built_in {
+            Some(config) => Some(config),
+            None if read.present => read.read_config(&files.0),
+            None => {
+                read.problems.push(half(reference, false));
+                None
+            }
+        };
+        if let Some(config) = &config {
+            read.take_config(config);
         }
         match Header::read(&files.1) {
             Ok(header) => {
+                if let Some(config) = config.filter(|_| shape_encoder::is(roles)) {
+                    read.check_published_encoder(&config, &header);
+                }
                 read.check_shapes(&header);
                 read.check_dtypes(&header);
                 read.header = Some(header);
@@ -156,13 +176,18 @@ impl Read {
     }
 
     /// Takes what lies elsewhere in the folder for this checkpoint. What is damaged in place stays told.
-    pub(super) fn found_elsewhere(self, folder: &Path, reference: &Reference, misplaced: &Misplaced) -> Self {
+    pub(super) fn found_elsewhere(
+        self,
+        folder: &Path,
+        (reference, roles): (&Reference, &[Role]),
+        misplaced: &Misplaced,
+    ) -> Self {
         let place = |wanted: String| {
             let moved = misplaced.moves.iter().find(|one| one.to == wanted);
             folder.join(moved.map_or(wanted.as_str(), |one| one.from.as_str()))
         };
         let files = (place(reference.config()), place(reference.weights()));
-        let mut read = Self::whole(reference, &files);
+        let mut read = Self::whole(reference, &files, roles);
         let damaged = self.problems.into_iter().filter(|problem| {
             !matches!(
                 problem,
@@ -170,6 +195,7 @@ impl Read {
                     | Problem::CheckpointHalf { .. }
                     | Problem::DanglingLink { .. }
                     | Problem::WouldDownload { .. }
+                    | Problem::ShapeEncoderMissing { .. }
             )
         });
         read.present = false;
@@ -178,21 +204,39 @@ impl Read {
         read
     }
 
-    fn read_config(&mut self, path: &Path) {
+    fn read_config(&mut self, path: &Path) -> Option<Config> {
+        match Config::read(path) {
+            Ok(config) => Some(config),
+            Err(source) => {
+                let name = self.name.clone();
+                self.problems.push(Problem::ConfigUnreadable { name, source });
+                None
+            }
+        }
+    }
+
+    fn take_config(&mut self, config: &Config) {
         let name = self.name.clone();
-        let config = match Config::read(path) {
-            Ok(config) => config,
-            Err(source) => return self.problems.push(Problem::ConfigUnreadable { name, source }),
-        };
         self.class_name = Some(config.name.clone());
         let Some(class) = Class::from_name(&config.name) else {
-            let class = config.name;
+            let class = config.name.clone();
             return self.problems.push(Problem::ClassUnknown { name, class });
         };
         self.class = Some(class);
-        match implied(class, &config) {
+        match implied(class, config) {
             Ok(implied) => self.implied = Some(implied),
             Err(reason) => self.problems.push(Problem::ConfigArgument { name, reason }),
+        }
+    }
+
+    /// No digest of its configuration is public, so that is compared by its values.
+    fn check_published_encoder(&mut self, config: &Config, header: &Header) {
+        if !shape_encoder::is_published(header.file_bytes) {
+            return;
+        }
+        if let Some(argument) = shape_encoder::difference(config) {
+            let name = self.name.clone();
+            self.problems.push(Problem::ConfigDiffers { name, argument });
         }
     }
 
@@ -270,6 +314,7 @@ impl Read {
             class: self.class_name,
             dtypes: header.map(Header::dtypes).unwrap_or_default(),
             bytes: header.map(|h| h.file_bytes),
+            built_in_config: self.built_in_config,
             name: self.name,
         }
     }

@@ -93,10 +93,8 @@ fn steps(plan: &Plan) -> Result<Vec<Step>, RepairError> {
         let Ok(reference) = Reference::parse(name) else {
             continue;
         };
-        for (path, from) in [
-            (reference.config(), &source.config),
-            (reference.weights(), &source.weights),
-        ] {
+        let config = source.config.iter().map(|config| (reference.config(), config));
+        for (path, from) in config.chain([(reference.weights(), &source.weights)]) {
             let size = fs::metadata(from).map_err(write_error(from))?.len();
             steps.push(Step {
                 change: change(plan, path, size, &source.whose),

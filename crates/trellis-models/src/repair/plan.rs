@@ -105,8 +105,8 @@ impl Unsolved {
 /// Where a checkpoint's files are taken from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Source {
-    /// `NAME.json`.
-    pub config: PathBuf,
+    /// `NAME.json`; none where the checkpoint needs none and has none.
+    pub config: Option<PathBuf>,
     /// `NAME.safetensors`.
     pub weights: PathBuf,
     /// Whose they are, for people.
@@ -150,7 +150,8 @@ pub fn plan(located: &Located, options: &Options, places: &Places) -> Result<Pla
     plan.remedies.extend(found.of(PIPELINE_FILE).map(Remedy::from));
     for wanted in all_named(&pipeline) {
         let name = wanted.reference.as_str();
-        let mut read = read_checkpoint(&plan.folder, &wanted.reference, &[], places);
+        let roles: Vec<String> = wanted.roles.iter().map(|role| role.name().to_owned()).collect();
+        let mut read = read_checkpoint(&plan.folder, &wanted.reference, &roles, places);
         if !read.problems.is_empty() {
             if found.pipeline.is_none() {
                 found = misplaced::find(&plan.folder);
@@ -158,6 +159,8 @@ pub fn plan(located: &Located, options: &Options, places: &Places) -> Result<Pla
             let moved = found.of(name).map(Remedy::from);
             match moved.or_else(|| remedy(&wanted, &search, &pipeline)) {
                 Some(remedy) => plan.remedies.push(remedy),
+                // Pictures do not need it.
+                None if matches!(read.problems[..], [Problem::ShapeEncoderMissing { .. }]) => {}
                 None => plan.unsolved.push(Unsolved::no_copy(name)),
             }
             continue;
@@ -215,7 +218,7 @@ impl Plan {
             if let Remedy::Fetch { name, repo, remote } = remedy {
                 *remedy = Remedy::Copy {
                     source: Source {
-                        config: fetched.join(format!("{remote}.json")),
+                        config: Some(fetched.join(format!("{remote}.json"))),
                         weights: fetched.join(format!("{remote}.safetensors")),
                         whose: format!("repository {repo}"),
                     },
@@ -313,7 +316,8 @@ fn find_source(wanted: &Wanted, search: &Search<'_>) -> Option<Source> {
             {
                 let (config, weights) = files;
                 return Some(Source {
-                    config,
+                    // Without one it is sound only if it needs none.
+                    config: config.is_file().then_some(config),
                     weights,
                     whose,
                 });
@@ -324,7 +328,7 @@ fn find_source(wanted: &Wanted, search: &Search<'_>) -> Option<Source> {
 }
 
 fn is_sound(wanted: &Wanted, files: &(PathBuf, PathBuf)) -> bool {
-    let mut read = Read::whole(&wanted.reference, files);
+    let mut read = Read::whole(&wanted.reference, files, &wanted.roles);
     for role in &wanted.roles {
         read.check_role(*role, None);
     }
@@ -340,6 +344,8 @@ fn fits_lock(wanted: &Wanted, lock: Option<&Lock>, files: &(PathBuf, PathBuf)) -
     ];
     pairs.iter().all(|(name, path)| match lock.file(name) {
         None => true,
+        // The file that the checkpoint needs none of.
+        Some(_) if !path.is_file() => false,
         Some(locked) => hash::sha256(path, &|_| {}).is_ok_and(|found| found == locked.sha256),
     })
 }

@@ -13,7 +13,7 @@ use trellis_models::extras::ExtraFault;
 use trellis_models::header::HeaderError;
 use trellis_models::moves::Move;
 use trellis_models::numbers::Numbers;
-use trellis_models::{Problem, ReadError, Refused, Severity, StandIn};
+use trellis_models::{Problem, ReadError, Refused, Severity, StandIn, shape_encoder};
 
 const KINDS: &str = include_str!("../../src/problem.rs");
 const OTHER_KINDS: [&str; 5] = [
@@ -68,6 +68,8 @@ fn samples() -> Vec<Problem> {
         Problem::PipelineMissing { folder: "DIR/ckpts".into(), near: Some("DIR".into()) },
         Problem::OtherFamily { found: Model::Trellis2, wanted: Model::TrellisImageLarge },
         Problem::EncoderMissing { file: "dinov3/model.safetensors".to_owned() },
+        Problem::ShapeEncoderMissing { file: format!("{}.safetensors", shape_encoder::NAME) },
+        Problem::ConfigDiffers { name: shape_encoder::NAME.to_owned(), argument: "use_fp16".to_owned() },
         Problem::PipelineUnreadable { source: missing() },
         Problem::PipelineUnreadable { source: ReadError::StandIn { path: path(), found: StandIn::WebPage } },
         Problem::PipelineUnreadable { source: ReadError::StandIn { path: path(), found: StandIn::ByteOrderMark } },

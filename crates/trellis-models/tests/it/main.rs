@@ -16,4 +16,5 @@ mod published;
 mod repair;
 #[path = "../sample/mod.rs"]
 mod sample;
+mod shape_encoder;
 mod trellis2;

@@ -40,7 +40,7 @@ fn a_sound_folder_has_no_problems_and_each_checkpoint_its_role() {
         .iter()
         .map(|checkpoint| checkpoint.roles.len())
         .sum();
-    assert_eq!((report.checkpoints.len(), roles), (8, 8));
+    assert_eq!((report.checkpoints.len(), roles), (9, 9));
     assert!(
         report
             .checkpoints
@@ -127,16 +127,6 @@ fn settings_are_held_against_trellis2_s_own_names() {
 }
 
 #[test]
-fn an_encoder_of_shapes_that_only_texturing_reads_need_not_be_there() {
-    let (machine, folder) = machine();
-    edit(&folder, |args| {
-        args["models"]["shape_slat_encoder"] = json!("ckpts/shape_enc_next_dc_f16c32_fp16");
-    });
-    assert!(machine.check(&folder).problems.is_empty());
-    assert!(lock::make(&folder, &machine.places, HASHING).is_ok());
-}
-
-#[test]
 fn the_pins_cover_what_is_read_and_find_what_differs() {
     let (_machine, folder) = machine();
     let pins = &Pins::embedded().models.folders[Model::Trellis2.name()];
@@ -192,7 +182,7 @@ fn a_folder_that_was_checked_is_listed() {
     let found = list::list(&machine.places);
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].pipeline, "Trellis2ImageTo3DPipeline");
-    assert_eq!(found[0].files, 19);
+    assert_eq!(found[0].files, 20);
 }
 
 #[test]

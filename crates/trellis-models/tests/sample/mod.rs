@@ -20,6 +20,7 @@ use trellis_models::dinov3;
 use trellis_models::extras::{self, Dinov2, Form};
 use trellis_models::pipeline::PIPELINE_FILE;
 use trellis_models::role::{Class, Role};
+use trellis_models::shape_encoder;
 use trellis_models::shapes::implied;
 
 /// Role, checkpoint name and class of each model, as in the release.
@@ -133,7 +134,16 @@ pub(crate) fn write_trellis2_repository(folder: &Path) -> io::Result<()> {
     for (_, name, class) in &TRELLIS2[1..] {
         write_with(folder, name, &trellis2_config(class))?;
     }
-    Ok(())
+    write_shape_encoder(folder)
+}
+
+/// Writes TRELLIS.2's encoder of shapes, which `pipeline.json` does not name and which needs no configuration.
+pub(crate) fn write_shape_encoder(folder: &Path) -> io::Result<()> {
+    let weights = weights(&shape_encoder::published(), shape_encoder::NAME.len())?;
+    fs::write(
+        folder.join(format!("{}.safetensors", shape_encoder::NAME)),
+        weights,
+    )
 }
 
 /// Writes a whole, sound folder of TRELLIS.2, in which the encoder has its true shapes and zeros that take no room.

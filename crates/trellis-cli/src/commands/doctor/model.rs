@@ -57,7 +57,7 @@ pub(super) fn check(asked: &str, context: &Context<'_>) -> Checked {
 }
 
 /// What would keep the workers from loading a model folder, each as a line of the report; the radiance-field
-/// decoder is left out, which they do not load. Nothing where the folder is not there: that is for the
+/// decoder is left out, which they do not load, and the encoder of shapes, without which they do. Nothing where the folder is not there: that is for the
 /// backend to say, and `auto` then takes another.
 pub(super) fn unloadable(folder: &Path, wanted: Model, context: &Context<'_>) -> Vec<String> {
     let places = Places::from_env(|name| context.environment.get(name).map(Into::into));
@@ -68,16 +68,17 @@ pub(super) fn unloadable(folder: &Path, wanted: Model, context: &Context<'_>) ->
         return Vec::new();
     };
     let report = check_folder(&located, &places);
-    let rf = |name: &str| {
+    let unused = |name: &str| {
         let checkpoint = report
             .checkpoints
             .iter()
             .find(|checkpoint| checkpoint.name == name);
-        checkpoint.is_some_and(|found| found.roles == [Role::SlatDecoderRf.name()])
+        let roles = [Role::SlatDecoderRf, Role::ShapeSlatEncoder].map(|role| [role.name()]);
+        checkpoint.is_some_and(|found| roles.iter().any(|role| found.roles == *role))
     };
     let keeps_from_loading = |problem: &&Problem| match problem {
         Problem::CheckpointMissing { role, .. } => role != Role::SlatDecoderRf.name(),
-        Problem::Misplaced { name, .. } => !rf(name),
+        Problem::Misplaced { name, .. } => !unused(name),
         Problem::SubstituteFlowModel { .. }
         | Problem::CheckpointHalf { .. }
         | Problem::PipelineUnreadable { .. }

@@ -52,7 +52,14 @@ fn checkpoint_line(checkpoint: &Checkpoint, width: usize) -> String {
         checkpoint.roles.join(", ")
     };
     let state = match (checkpoint.bytes, checkpoint.present) {
-        (Some(bytes), _) => format!("{} {}", file_size(bytes), checkpoint.dtypes.join("+")),
+        (Some(bytes), _) => {
+            let built_in = if checkpoint.built_in_config {
+                ", configuration built in"
+            } else {
+                ""
+            };
+            format!("{} {}{built_in}", file_size(bytes), checkpoint.dtypes.join("+"))
+        }
         (None, true) => "not sound".to_owned(),
         (None, false) => "not there".to_owned(),
     };
