@@ -29,6 +29,8 @@ pub struct Origin {
     of_models: Vec<(Model, Installation)>,
     signer: Option<SigningKey>,
     states: bool,
+    /// Whether the lock of TRELLIS.2's folder has what encodes a given mesh.
+    locks_shape_encoder: bool,
 }
 
 /// A statement as it is written to a file.
@@ -51,6 +53,7 @@ impl Origin {
             installation,
             of_models: Vec::new(),
             states: signer.is_some(),
+            locks_shape_encoder: false,
             signer,
         }
     }
@@ -69,6 +72,15 @@ impl Origin {
     pub fn with_model(mut self, model: Model, installation: Installation) -> Self {
         self.of_models.push((model, installation));
         self
+    }
+
+    /// Says whether the lock of TRELLIS.2's folder has what encodes a given mesh.
+    #[must_use]
+    pub fn with_locked_shape_encoder(self, locked: bool) -> Self {
+        Self {
+            locks_shape_encoder: locked,
+            ..self
+        }
     }
 
     /// What runs a backend of this model, or of none.
@@ -109,6 +121,11 @@ impl Origin {
             named["model_lock"] = json!(installation.model_lock.as_ref()?);
         }
         Some(named.to_string())
+    }
+
+    /// The same for a result that a given mesh takes part in. What encodes it is named by the model's lock, if it is there.
+    pub fn identity_with_mesh(&self, backend: &dyn Backend) -> Option<String> {
+        self.identity(backend).filter(|_| self.locks_shape_encoder)
     }
 
     /// Names what decodes here what a model sampled: its Python environment and its folder. Latents mean nothing to others.

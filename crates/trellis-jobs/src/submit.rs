@@ -88,8 +88,8 @@ impl Jobs {
         needs.mesh = textures;
         let digest = digest(&inputs, asked_backend, &patch, priority, webhook.as_ref());
         let now = Timestamp::now();
-        // A random seed asks for something new. What encodes a mesh is in no identity.
-        let same = made_by.filter(|_| !textures && patch.given("seed").is_some() && !terms.no_cache);
+        // A random seed asks for something new. With a mesh nothing is kept for this where its encoder is not locked.
+        let same = made_by.filter(|_| patch.given("seed").is_some() && !terms.no_cache);
         let cached = same.map(|made_by| CacheKey::new(&inputs, &params, &made_by));
         let new = NewJob {
             id,

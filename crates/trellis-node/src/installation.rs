@@ -12,7 +12,8 @@ use tracing::{debug, warn};
 use trellis_backend::Origin;
 use trellis_closure::{Source, Store, own_store_path};
 use trellis_core::{Installation, Model, Pin, ServerBuild, Sha256};
-use trellis_models::lock::LOCK_FILE;
+use trellis_models::lock::{LOCK_FILE, Lock};
+use trellis_models::pipeline::Pipeline;
 use trellis_provenance::SigningKey;
 
 use crate::{NodeError, Settings};
@@ -27,16 +28,32 @@ pub async fn origin(settings: &Settings, search: Option<&OsStr>) -> Result<Origi
     let search = search.map(OsStr::to_owned);
     let found = tokio::task::spawn_blocking(move || {
         let find = |model: &Path, python: &Path| find(model, python, search.as_deref());
+        let locks = locks_shape_encoder(&second.model);
         let second = (!second.model.as_os_str().is_empty()).then(|| find(&second.model, &second.python));
-        (find(&first.model, &first.python), second)
+        (find(&first.model, &first.python), second, locks)
     });
-    let (installation, second) = found.await.map_err(std::io::Error::from)?;
+    let (installation, second, locks) = found.await.map_err(std::io::Error::from)?;
     debug!(server = ?installation.server.pin, signed = signer.is_some(), "what makes results here");
     let origin = Origin::new(installation, signer).with_statements(settings.provenance.statement);
     Ok(match second {
-        Some(second) => origin.with_model(Model::Trellis2, second),
+        Some(second) => origin
+            .with_model(Model::Trellis2, second)
+            .with_locked_shape_encoder(locks),
         None => origin,
     })
+}
+
+/// Whether the lock in TRELLIS.2's folder has every file of its encoder of shapes. Blocks.
+fn locks_shape_encoder(model: &Path) -> bool {
+    let (Ok(pipeline), Ok(lock)) = (Pipeline::read(model), Lock::read(&model.join(LOCK_FILE))) else {
+        return false;
+    };
+    let Some(encoder) = pipeline.shape_encoder() else {
+        return false;
+    };
+    let config = encoder.config();
+    let config_is_locked = lock.file(&config).is_some() || !model.join(&config).exists();
+    lock.file(&encoder.weights()).is_some() && config_is_locked
 }
 
 /// What runs here. Blocks.
@@ -147,6 +164,8 @@ fn signer(file: &Path) -> Result<Option<SigningKey>, NodeError> {
 mod tests {
     use std::os::unix::fs::symlink;
 
+    use trellis_models::shape_encoder;
+
     use super::*;
 
     #[test]
@@ -167,6 +186,46 @@ mod tests {
         std::fs::write(folder.path().join(LOCK_FILE), "{}").unwrap();
         let here = find(folder.path(), Path::new("no-such-python"), None);
         assert_eq!(here.model_lock, Some(Sha256::of(b"{}")));
+    }
+
+    #[test]
+    fn a_lock_has_the_encoder_of_shapes_with_every_file_that_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        let lock = |paths: &[String]| {
+            let sha256 = "0".repeat(64);
+            let file = |path: &String| format!(r#"{{"path":"{path}","size":1,"sha256":"{sha256}"}}"#);
+            let files: Vec<String> = paths.iter().map(file).collect();
+            let text = format!(
+                r#"{{"version":1,"repo":null,"revision":null,"files":[{}]}}"#,
+                files.join(",")
+            );
+            write(LOCK_FILE, &text);
+            locks_shape_encoder(folder.path())
+        };
+        let (weights, config) = (
+            format!("{}.safetensors", shape_encoder::NAME),
+            format!("{}.json", shape_encoder::NAME),
+        );
+        assert!(!lock(&[weights.clone()]), "there is no pipeline");
+        write(
+            "pipeline.json",
+            r#"{"name":"Trellis2ImageTo3DPipeline","args":{"models":{}}}"#,
+        );
+        assert!(!lock(&[]));
+        assert!(lock(&[weights.clone()]));
+        write(&config, "{}");
+        assert!(!lock(&[weights.clone()]), "its configuration takes part");
+        assert!(lock(&[weights.clone(), config]));
+        write(
+            "pipeline.json",
+            r#"{"name":"TrellisImageTo3DPipeline","args":{"models":{}}}"#,
+        );
+        assert!(!lock(&[weights]));
     }
 
     #[test]

@@ -92,12 +92,13 @@ impl Storing<'_> {
 
     /// By what later jobs that ask the same find the result, where it is known what that is.
     fn cache_key(&self) -> Option<CacheKey> {
-        let job = &self.claim.job;
-        // The identity does not cover what encodes a mesh.
-        if job.inputs.iter().any(Input::is_mesh) {
-            return None;
-        }
-        let made_by = self.shared.origin.identity(self.backend)?;
+        let (job, origin) = (&self.claim.job, &self.shared.origin);
+        // What is converted from a GLB was encoded before.
+        let made_by = if job.source.is_none() && job.inputs.iter().any(Input::is_mesh) {
+            origin.identity_with_mesh(self.backend)
+        } else {
+            origin.identity(self.backend)
+        }?;
         Some(match &job.source {
             None => CacheKey::new(&job.inputs, &job.params, &made_by),
             Some(source) => CacheKey::of_export(&job.inputs, &job.params, &made_by, source.sha256),

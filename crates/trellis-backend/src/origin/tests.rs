@@ -93,6 +93,22 @@ fn results_under_another_tuning_are_not_taken_for_the_same() {
     assert_eq!(identity(None), origin.identity(in_python().as_ref()).unwrap());
 }
 
+#[test]
+fn what_a_mesh_takes_part_in_is_named_only_where_the_lock_has_its_encoder() {
+    let unlocked = origin(installation());
+    assert_eq!(unlocked.identity_with_mesh(in_python().as_ref()), None);
+    let locked = origin(installation()).with_locked_shape_encoder(true);
+    let identity = locked.identity_with_mesh(in_python().as_ref());
+    assert_eq!(identity, unlocked.identity(in_python().as_ref()));
+    assert!(identity.is_some());
+    let nothing_locked = origin(Installation {
+        model_lock: None,
+        ..installation()
+    });
+    let nothing_locked = nothing_locked.with_locked_shape_encoder(true);
+    assert_eq!(nothing_locked.identity_with_mesh(in_python().as_ref()), None);
+}
+
 fn nix(name: &str) -> Pin {
     Pin::Nix {
         store_path: format!("/nix/store/0c6kzph7l0dcbfmjap64f0czdafn3b7x-{name}"),

@@ -114,6 +114,7 @@ impl Script {
 
 pub(crate) struct Scripted {
     choice: BackendChoice,
+    model: Option<Model>,
     capabilities: Capabilities,
     /// Opens for every job of [`Script::Gate`] that waits or comes.
     pub(crate) gate: CancellationToken,
@@ -144,10 +145,23 @@ impl Scripted {
         };
         Arc::new(Self {
             choice,
+            model: None,
             capabilities,
             gate: CancellationToken::new(),
             begun: Notify::new(),
             stopped: Notify::new(),
+        })
+    }
+}
+
+impl Scripted {
+    /// One that textures given meshes.
+    pub(crate) fn texturing() -> Arc<Self> {
+        let backend = Self::new(BackendChoice::Trellis, "trellis", Format::Glb);
+        let backend = Arc::into_inner(backend).unwrap();
+        Arc::new(Self {
+            model: Some(Model::Trellis2),
+            ..backend
         })
     }
 }
@@ -174,8 +188,16 @@ impl Backend for Scripted {
         self.choice
     }
 
+    fn model(&self) -> Option<Model> {
+        self.model
+    }
+
     fn readiness(&self) -> Readiness {
         Readiness::Ready
+    }
+
+    fn textures_meshes(&self) -> Result<(), Failure> {
+        Ok(())
     }
 
     async fn generate(
@@ -272,6 +294,8 @@ pub(crate) struct Place {
     pub(crate) states: bool,
     /// Which model runners have.
     pub(crate) model: Option<Sha256>,
+    /// Whether its lock has what encodes a given mesh.
+    pub(crate) locks_shape_encoder: bool,
 }
 
 /// A runner at work.
@@ -305,6 +329,7 @@ impl Place {
             previews: None,
             states: true,
             model: None,
+            locks_shape_encoder: false,
             folder,
         }
     }
@@ -335,7 +360,10 @@ impl Place {
             python_env: unpinned,
             model_lock: self.model,
         };
-        Arc::new(Origin::new(installation, None).with_statements(self.states))
+        let origin = Origin::new(installation, None)
+            .with_statements(self.states)
+            .with_locked_shape_encoder(self.locks_shape_encoder);
+        Arc::new(origin)
     }
 
     /// The job service over the same store.
@@ -441,6 +469,21 @@ impl Place {
     }
 
     async fn submit_on(&self, terms: Terms, script: Script, format: Format) -> JobId {
+        self.submit_with(terms, (script, format), None).await
+    }
+
+    /// Submits a job that textures this OBJ, and takes an earlier result where there is one.
+    pub(crate) async fn submit_mesh(&self, script: Script, mesh: &'static [u8]) -> JobId {
+        self.submit_with(Terms::default(), (script, Format::Glb), Some(mesh))
+            .await
+    }
+
+    async fn submit_with(
+        &self,
+        terms: Terms,
+        (script, format): (Script, Format),
+        mesh: Option<&'static [u8]>,
+    ) -> JobId {
         let mut png = Cursor::new(Vec::new());
         RgbImage::new(2, 2).write_to(&mut png, ImageFormat::Png).unwrap();
         let params = ParamsPatch::default()
@@ -454,6 +497,11 @@ impl Place {
         let mut intake = jobs.intake();
         let name = AssetName::of_file("chair.png");
         intake.add(png.into_inner().into(), name).await.unwrap();
+        if let Some(mesh) = mesh {
+            let mut arriving = intake.mesh().await.unwrap();
+            arriving.write(Bytes::from_static(mesh)).await.unwrap();
+            intake.take_mesh(arriving).await.unwrap();
+        }
         jobs.submit(intake, asked, terms).await.unwrap().job.id
     }
 
@@ -493,6 +541,10 @@ impl Makers for Earlier {
 
     fn made_by(&self, demand: Demand, formats: &[Format]) -> Result<Option<String>, Failure> {
         Ok(self.0.made_by(demand, formats).unwrap_or(None))
+    }
+
+    fn textures_meshes(&self, demand: Demand) -> Result<(), Failure> {
+        self.0.textures_meshes(demand)
     }
 
     fn decodes(&self, model: Model, decoder: Sha256) -> bool {

@@ -6,7 +6,7 @@ use trellis_core::{JobState, Sha256};
 use trellis_jobs::conformance::forgetful::Forgetful;
 use trellis_provenance::{Statement, glb};
 
-use crate::kit::{GLB, Place, Script};
+use crate::kit::{GLB, Place, Script, Scripted};
 
 #[tokio::test]
 async fn a_result_says_what_made_it_in_itself_in_the_job_and_in_a_statement() {
@@ -57,6 +57,32 @@ async fn a_statement_is_made_only_where_it_is_asked_for() {
     let job = place.ended(place.submit_again(Script::Bytes).await).await;
     assert!(!job.cached && job.statement.is_some());
     runner.stop().await;
+}
+
+/// Another encoder gives another result, so the lock must say which it was.
+#[tokio::test]
+async fn a_textured_mesh_is_given_again_where_the_lock_has_what_encodes_it() {
+    const TETRAHEDRON: &[u8] = b"v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 3 2\nf 1 2 4\nf 2 3 4\nf 1 4 3\n";
+    const TRIANGLE: &[u8] = b"v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 3 2\n";
+    let mut place = Place::new();
+    place.backends = vec![Scripted::texturing()];
+    for locked in [false, true] {
+        place.locks_shape_encoder = locked;
+        let runner = place.run(place.settings());
+        let first = place
+            .ended(place.submit_mesh(Script::Bytes, TETRAHEDRON).await)
+            .await;
+        assert_eq!((first.state, first.cached), (JobState::Succeeded, false));
+        let second = place
+            .ended(place.submit_mesh(Script::Bytes, TETRAHEDRON).await)
+            .await;
+        assert_eq!((second.state, second.cached), (JobState::Succeeded, locked));
+        let other = place
+            .ended(place.submit_mesh(Script::Bytes, TRIANGLE).await)
+            .await;
+        assert!(!other.cached, "another mesh");
+        runner.stop().await;
+    }
 }
 
 #[tokio::test]
