@@ -82,12 +82,43 @@ let
     else
       fetchedFromHub (if file ? of then pins.${file.of} else second) file;
   secondParts = lib.listToAttrs (map (file: lib.nameValuePair file.path (part file)) second.files);
+
+  # What `trellis model lock` would write beside the files: results name the model by it, and the same job is
+  # answered by an earlier result.
+  lockOf = pinned: extras: {
+    version = 1;
+    repo = pinned.repository;
+    inherit (pinned) revision;
+    files = map (file: { inherit (file) path size sha256; }) pinned.files;
+    inherit extras;
+  };
+  lockedExtra = name: pin: { inherit name; } // { inherit (pin) size sha256; };
+  locks = {
+    trellis-image-large = lockOf model [
+      {
+        name = "dinov2_code";
+        nar_hash = trellisPins.sources.dinov2.narHash;
+      }
+      (lockedExtra "dinov2_weights" pins.dinov2)
+      (lockedExtra "u2net" pins.u2net)
+    ];
+    trellis2-4b = lockOf second [ (lockedExtra "u2net" pins.u2net) ];
+  };
+  withLock =
+    name: parts:
+    linkFarm name (
+      parts
+      // {
+        "trellis-model.lock.json" = writeText "trellis-model.lock.json" (builtins.toJSON locks.${name});
+      }
+    );
 in
 {
   # The model folder, as `trellis model fetch` makes it.
-  trellis-image-large = (linkFarm "trellis-image-large" parts).overrideAttrs (previous: {
+  trellis-image-large = (withLock "trellis-image-large" parts).overrideAttrs (previous: {
     passthru = (previous.passthru or { }) // {
       inherit parts;
+      lock = locks.trellis-image-large;
     };
     meta = (previous.meta or { }) // {
       description = "Microsoft's TRELLIS-image-large";
@@ -97,9 +128,10 @@ in
   });
 
   # TRELLIS.2's, put together of three repositories.
-  trellis2-4b = (linkFarm "trellis2-4b" secondParts).overrideAttrs (previous: {
+  trellis2-4b = (withLock "trellis2-4b" secondParts).overrideAttrs (previous: {
     passthru = (previous.passthru or { }) // {
       parts = secondParts;
+      lock = locks.trellis2-4b;
     };
     meta = (previous.meta or { }) // {
       description = "Microsoft's TRELLIS.2-4B";

@@ -1,5 +1,5 @@
 # The model folder has every file that the pins name, each by its pinned hash: fetched, or written where no
-# source gives the hash. Evaluated only: building it fetches gigabytes.
+# source gives the hash; its lock has them too. Evaluated only: building it fetches gigabytes.
 {
   lib,
   models,
@@ -22,7 +22,7 @@ let
       (
         name:
         let
-          inherit (models.${name}) parts;
+          inherit (models.${name}) parts lock;
           inherit (pins.${name}) files;
           unfixed =
             file: if file.sources == 0 then !(parts ? ${file.path}) else !is file.sha256 parts.${file.path};
@@ -31,6 +31,10 @@ let
         ++ lib.optional (
           lib.length (lib.attrNames parts) != lib.length files
         ) "${name}: the folder has another number of files than the pins"
+        ++ lib.optional (
+          map (file: file.path) lock.files != map (file: file.path) files
+          || lib.any (extra: !lib.isString (extra.sha256 or extra.nar_hash)) lock.extras
+        ) "${name}: the lock has other files than the pins"
       )
       [
         "trellis-image-large"
