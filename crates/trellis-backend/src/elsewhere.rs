@@ -21,6 +21,9 @@ pub trait Others: Send + Sync + 'static {
 
     /// Their workers.
     fn workers(&self, choice: BackendChoice, model: Option<Model>) -> Vec<WorkerStatus>;
+
+    /// Whether any of them has that one and textures given meshes with it.
+    fn textures_meshes(&self, choice: BackendChoice, model: Option<Model>) -> bool;
 }
 
 /// A backend wherever it is.
@@ -114,9 +117,10 @@ impl Backend for Anywhere {
         }
     }
 
-    /// Of other servers nothing is known: a job fails there with the reason.
+    /// Where only others have the model, the job waits for one that can.
     fn textures_meshes(&self) -> Result<(), Failure> {
         match &self.here {
+            _ if self.others.textures_meshes(self.choice, self.model) => Ok(()),
             Some(here) => here.textures_meshes(),
             None if self.choice == BackendChoice::Trellis && self.model == Some(Model::Trellis2) => Ok(()),
             None => Err(Failure::new(
@@ -165,6 +169,10 @@ mod tests {
     struct Gpus(Option<Readiness>);
 
     impl Others for Gpus {
+        fn textures_meshes(&self, _: BackendChoice, model: Option<Model>) -> bool {
+            self.0.is_some() && model == Some(Model::Trellis2)
+        }
+
         fn readiness(&self, choice: BackendChoice, _: Option<Model>) -> Option<Readiness> {
             self.0.clone().filter(|_| choice == BackendChoice::Trellis)
         }
@@ -273,10 +281,37 @@ mod tests {
         }
     }
 
+    /// The backend of a server whose folder lacks the encoder of shapes; the preview cannot texture either.
+    #[test]
+    fn a_mesh_is_textured_where_any_server_can() {
+        let here: Arc<dyn Backend> = Arc::new(ReliefBackend::new(ReliefSettings::default()));
+        let textures = |others: Option<Readiness>, here: Option<&Arc<dyn Backend>>, model| {
+            let anywhere = Anywhere::new(
+                BackendChoice::Trellis,
+                Some(model),
+                ReliefBackend::new(ReliefSettings::default())
+                    .capabilities()
+                    .clone(),
+                here.cloned(),
+                Arc::new(Gpus(others)),
+            );
+            anywhere.textures_meshes().is_ok()
+        };
+        let ready = || Some(Readiness::Ready);
+        assert!(textures(ready(), Some(&here), Model::Trellis2));
+        assert!(!textures(None, Some(&here), Model::Trellis2));
+        assert!(textures(None, None, Model::Trellis2), "the job waits");
+        assert!(!textures(ready(), None, Model::TrellisImageLarge));
+    }
+
     /// Other servers that have TRELLIS-image-large.
     struct First;
 
     impl Others for First {
+        fn textures_meshes(&self, _: BackendChoice, _: Option<Model>) -> bool {
+            false
+        }
+
         fn readiness(&self, _: BackendChoice, model: Option<Model>) -> Option<Readiness> {
             (model == Some(Model::TrellisImageLarge)).then_some(Readiness::Ready)
         }

@@ -250,6 +250,11 @@ impl Others for Roster {
         });
         workers.collect()
     }
+
+    fn textures_meshes(&self, choice: BackendChoice, model: Option<Model>) -> bool {
+        let abilities = self.abilities(choice, model);
+        abilities.iter().any(|ability| ability.meshes == Some(true))
+    }
 }
 
 /// What this server says of its backends.
@@ -436,6 +441,27 @@ mod tests {
                     .is_some(),
                 same
             );
+        }
+    }
+
+    #[test]
+    fn meshes_are_textured_by_others_that_say_so_and_may_work() {
+        for (meshes, standing, can) in [
+            (Some(true), Standing::Starting, true),
+            (Some(true), Standing::Unavailable, false),
+            (Some(false), Standing::Ready, false),
+            // An earlier version.
+            (None, Standing::Ready, false),
+        ] {
+            let mut other = node("a", 1, standing, false);
+            other.about.as_mut().unwrap().backends[0].ability.meshes = meshes;
+            let roster = Roster {
+                name: "me".to_owned(),
+                known: RwLock::new(Known::new(vec![other], Instant::now())),
+            };
+            let textures = |model| roster.textures_meshes(BackendChoice::Trellis, Some(model));
+            assert_eq!(textures(Model::DEFAULT), can, "{meshes:?} {standing:?}");
+            assert!(!textures(Model::Trellis2), "it has the other model");
         }
     }
 
