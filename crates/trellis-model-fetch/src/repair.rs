@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use trellis_core::Explain as _;
 use trellis_models::check::check;
 use trellis_models::repair::{Change, Options, Plan, Remedy, RepairError, apply, plan};
-use trellis_models::{Located, Places, Problem, Severity};
+use trellis_models::{Located, Places, Problem, Severity, shape_encoder};
 
 use crate::client::Hub;
 use crate::dinov3::EncoderSource;
@@ -136,7 +136,12 @@ impl Repair<'_> {
                 layout: Layout::Folder(staging.path().to_owned()),
                 encoder: EncoderSource::published(),
             };
-            let files = [format!("{remote}.json"), format!("{remote}.safetensors")];
+            let config = format!("{remote}.json");
+            let mut files = vec![format!("{remote}.safetensors")];
+            // The encoder of shapes needs none: only one that is there may be damaged.
+            if remote != shape_encoder::NAME || plan.folder.join(&config).exists() {
+                files.push(config);
+            }
             fetch_files(&hub, &request, &files, progress).await?;
         }
         Ok(Some(staging))

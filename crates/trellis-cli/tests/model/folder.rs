@@ -2,9 +2,8 @@
 
 use std::fs;
 
-use crate::sample::MISSING_IN_NOTES;
-
 use crate::kit::Machine;
+use crate::sample::{self, MISSING_IN_NOTES};
 
 #[test]
 fn the_folder_of_the_notes_is_diagnosed() {
@@ -24,6 +23,16 @@ fn a_sound_folder_is_fine_and_a_folder_that_is_none_is_said() {
         ]
         .join("\n")
     );
+}
+
+#[test]
+fn what_texturing_needs_is_listed_and_its_absence_is_a_warning() {
+    let machine = Machine::new();
+    let folder = machine.path("model");
+    sample::write_trellis2(&folder).unwrap();
+    let whole = machine.transcript(&["check", "model"]);
+    fs::remove_file(folder.join("ckpts/shape_enc_next_dc_f16c32_fp16.safetensors")).unwrap();
+    insta::assert_snapshot!([whole, machine.transcript(&["check", "model"])].join("\n"));
 }
 
 #[test]

@@ -152,15 +152,22 @@ pub fn plan(located: &Located, options: &Options, places: &Places) -> Result<Pla
         let name = wanted.reference.as_str();
         let roles: Vec<String> = wanted.roles.iter().map(|role| role.name().to_owned()).collect();
         let mut read = read_checkpoint(&plan.folder, &wanted.reference, &roles, places);
-        if !read.problems.is_empty() {
+        // Its weights are whole, and without the other configuration it is right.
+        let whole = matches!(read.problems[..], [Problem::ConfigDiffers { .. }]);
+        if !read.problems.is_empty() && !whole {
             if found.pipeline.is_none() {
                 found = misplaced::find(&plan.folder);
             }
             let moved = found.of(name).map(Remedy::from);
-            match moved.or_else(|| remedy(&wanted, &search, &pipeline)) {
+            // Pictures do not need it, and its repository may have none.
+            let may_lack = matches!(read.problems[..], [Problem::ShapeEncoderMissing { .. }]);
+            let other = || {
+                let copy = copy(&wanted, &search);
+                copy.or_else(|| (!may_lack).then(|| last_resort(&wanted, options, &pipeline))?)
+            };
+            match moved.or_else(other) {
                 Some(remedy) => plan.remedies.push(remedy),
-                // Pictures do not need it.
-                None if matches!(read.problems[..], [Problem::ShapeEncoderMissing { .. }]) => {}
+                None if may_lack => {}
                 None => plan.unsolved.push(Unsolved::no_copy(name)),
             }
             continue;
@@ -216,9 +223,10 @@ impl Plan {
     pub fn with_fetched(mut self, fetched: &Path) -> Self {
         for remedy in &mut self.remedies {
             if let Remedy::Fetch { name, repo, remote } = remedy {
+                let config = fetched.join(format!("{remote}.json"));
                 *remedy = Remedy::Copy {
                     source: Source {
-                        config: Some(fetched.join(format!("{remote}.json"))),
+                        config: config.is_file().then_some(config),
                         weights: fetched.join(format!("{remote}.safetensors")),
                         whose: format!("repository {repo}"),
                     },
@@ -268,13 +276,9 @@ struct Search<'a> {
     lock: Option<Lock>,
 }
 
-/// The first of: a sound copy on this machine, a download, the substitute flow model.
-fn remedy(wanted: &Wanted, search: &Search<'_>, pipeline: &Pipeline) -> Option<Remedy> {
-    let options = search.options;
+/// Where there is no copy, the first of: a download, the substitute flow model.
+fn last_resort(wanted: &Wanted, options: &Options, pipeline: &Pipeline) -> Option<Remedy> {
     let name = wanted.reference.as_str().to_owned();
-    if let Some(source) = find_source(wanted, search) {
-        return Some(Remedy::Copy { name, source });
-    }
     if let Some(repo) = &options.repo {
         let (repo, remote) = match &wanted.other {
             Some((other, inner)) => (other.clone(), inner.as_str().to_owned()),
@@ -291,6 +295,13 @@ fn remedy(wanted: &Wanted, search: &Search<'_>, pipeline: &Pipeline) -> Option<R
             to: stand_in.clone(),
         })
     })
+}
+
+/// A sound copy on this machine.
+fn copy(wanted: &Wanted, search: &Search<'_>) -> Option<Remedy> {
+    let source = find_source(wanted, search)?;
+    let name = wanted.reference.as_str().to_owned();
+    Some(Remedy::Copy { name, source })
 }
 
 /// The same checkpoint elsewhere on this machine: in the folders named, then in every cached snapshot.

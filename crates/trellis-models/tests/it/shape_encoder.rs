@@ -162,6 +162,16 @@ fn a_configuration_beside_the_published_weights_must_say_what_is_built_in() {
             "config_differs: checkpoint `{NAME}` is the published one, but its configuration is not: `use_fp16` differs"
         )]
     );
+    let options = Options {
+        repo: Some("microsoft/TRELLIS.2-4B".to_owned()),
+        ..Options::default()
+    };
+    let plan = plan(&located(&folder), &options, &machine.places).unwrap();
+    assert!(plan.remedies.is_empty(), "nothing is downloaded for it: {plan:?}");
+    assert!(
+        plan.unsolved[0].advice.starts_with("delete its `.json`"),
+        "{plan:?}"
+    );
     let files = [format!("{NAME}.json"), format!("{NAME}.safetensors")];
     assert_eq!(uncovered(Some(Model::Trellis2), &files), Vec::<&str>::new());
     assert_eq!(uncovered(Some(Model::TrellisImageLarge), &files).len(), 2);
@@ -228,11 +238,15 @@ fn it_is_found_in_the_wrong_place_and_copied_from_another_folder() {
     apply(&moved).unwrap();
     assert!(told(&machine, &folder).is_empty());
 
-    // Nothing is left undone where no copy can be had: pictures need none.
+    // Nothing is left undone where no copy can be had: pictures need none, and a repository may have none.
     let other = machine.path("other");
     fs::create_dir_all(other.join("ckpts")).unwrap();
     fs::rename(weights(&folder), weights(&other)).unwrap();
-    let nothing = plan(&located(&folder), &Options::default(), &machine.places).unwrap();
+    let downloads = Options {
+        repo: Some("ada/mine".to_owned()),
+        ..Options::default()
+    };
+    let nothing = plan(&located(&folder), &downloads, &machine.places).unwrap();
     assert!(
         nothing.remedies.is_empty() && nothing.unsolved.is_empty(),
         "{nothing:?}"
@@ -247,4 +261,34 @@ fn it_is_found_in_the_wrong_place_and_copied_from_another_folder() {
     assert!(told(&machine, &folder).is_empty());
     repair::undo(&folder, false).unwrap();
     assert!(!weights(&folder).exists());
+
+    // One that is damaged is replaced.
+    fs::write(weights(&folder), "short").unwrap();
+    let replaced = plan(&located(&folder), &downloads, &machine.places).unwrap();
+    assert!(
+        matches!(&replaced.remedies[..], [Remedy::Fetch { remote, .. }] if remote == NAME),
+        "{replaced:?}"
+    );
+}
+
+/// The worker builds the encoder by the same values.
+#[test]
+fn the_worker_has_the_same_name_and_configuration() {
+    let worker = include_str!("../../../../worker/trellis_worker/families/trellis2_texturing.py");
+    let config = published();
+    let mut lines = vec![
+        format!("CHECKPOINT = \"{NAME}\""),
+        format!("\"name\": \"{}\"", config.name),
+    ];
+    lines.extend(config.args.iter().map(|(name, value)| match value {
+        Value::Array(items) if !items[0].is_number() => {
+            format!("\"{name}\": [{}] * {}", items[0], items.len())
+        }
+        Value::Array(_) => format!("\"{name}\": {}", value.to_string().replace(',', ", ")),
+        Value::Bool(flag) => format!("\"{name}\": {}", if *flag { "True" } else { "False" }),
+        other => format!("\"{name}\": {other}"),
+    }));
+    for line in lines {
+        assert!(worker.contains(&line), "trellis2_texturing.py should say: {line}");
+    }
 }
