@@ -196,9 +196,9 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         };
-        let lock = |paths: &[String]| {
+        let lock = |paths: &[&str]| {
             let sha256 = "0".repeat(64);
-            let file = |path: &String| format!(r#"{{"path":"{path}","size":1,"sha256":"{sha256}"}}"#);
+            let file = |path: &&str| format!(r#"{{"path":"{path}","size":1,"sha256":"{sha256}"}}"#);
             let files: Vec<String> = paths.iter().map(file).collect();
             let text = format!(
                 r#"{{"version":1,"repo":null,"revision":null,"files":[{}]}}"#,
@@ -211,21 +211,21 @@ mod tests {
             format!("{}.safetensors", shape_encoder::NAME),
             format!("{}.json", shape_encoder::NAME),
         );
-        assert!(!lock(&[weights.clone()]), "there is no pipeline");
+        assert!(!lock(&[&weights]), "there is no pipeline");
         write(
             "pipeline.json",
             r#"{"name":"Trellis2ImageTo3DPipeline","args":{"models":{}}}"#,
         );
         assert!(!lock(&[]));
-        assert!(lock(&[weights.clone()]));
+        assert!(lock(&[&weights]));
         write(&config, "{}");
-        assert!(!lock(&[weights.clone()]), "its configuration takes part");
-        assert!(lock(&[weights.clone(), config]));
+        assert!(!lock(&[&weights]), "its configuration takes part");
+        assert!(lock(&[&weights, &config]));
         write(
             "pipeline.json",
             r#"{"name":"TrellisImageTo3DPipeline","args":{"models":{}}}"#,
         );
-        assert!(!lock(&[weights]));
+        assert!(!lock(&[&weights]));
     }
 
     #[test]
