@@ -14,7 +14,7 @@ import unittest
 from pathlib import Path
 
 from kit import PACKAGES
-from test_tiny_trellis2 import SOURCE, TINY, VARIABLES
+from tiny import SOURCE, TINY, VARIABLES
 
 NEEDED = ("transformers", "fast_simplification")
 
