@@ -33,6 +33,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "families/trellis2_ovoxel.py",
     "families/trellis2_texturing.py",
     "families/trellis2_turntable.py",
+    "families/trellis2_voxels.py",
     "family.py",
     "generate.py",
     "graphs.py",
