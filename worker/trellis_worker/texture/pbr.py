@@ -162,6 +162,8 @@ def normals(vertices: Any, faces: Any) -> Any:
     summed = torch.zeros(len(vertices), 3, dtype=torch.int64, device=vertices.device)
     for corner in faces.unbind(1):
         summed.index_add_(0, corner, whole)
+    # Those of faces without an area have none, and glTF allows no normal of length 0.
+    summed[(summed == 0).all(1), 2] = 1
     return torch.nn.functional.normalize(summed.double(), dim=1).float()
 
 
