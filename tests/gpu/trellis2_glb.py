@@ -237,7 +237,8 @@ def one(pipeline: Any, mesh: Any, asked: Any, out: Path) -> tuple[float, dict[st
     started = time.monotonic()
     with parts.of(timed):
         # A copy: where there are too many faces for nvdiffrast, TRELLIS.2's way leaves fewer behind.
-        trellis2_files.Exports(run, copy.copy(mesh), own).prepare(Format.GLB)(out)
+        resolution = round(1 / mesh.voxel_size)
+        trellis2_files.Exports(run, copy.copy(mesh), None, own, resolution).prepare(Format.GLB)(out)
         torch.cuda.synchronize()
     spent = time.monotonic() - started
     ended = clock.finish()

@@ -74,6 +74,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "texture/simplify.py",
     "texture/unwrap.py",
     "texture/voxels.py",
+    "texture/walls.py",
     "token_flow.py",
     "turns.py",
     "varlen.py",

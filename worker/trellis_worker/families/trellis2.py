@@ -219,7 +219,8 @@ class Trellis2:
         if isinstance(decoded, texturing.Textured):
             yield texturing.Files(run, decoded, own).prepare
         else:
-            yield Exports(run, decoded.mesh, decoded.grid, own).prepare
+            resolution = decoded.sampled.resolution
+            yield Exports(run, decoded.mesh, decoded.grid, own, resolution).prepare
 
     def notes(self, params: Params, decoded: Any) -> list[str]:
         own = own_params(Own, params)

@@ -25,6 +25,7 @@ from .nearest import Tree
 from .raster import shares
 from .reduce import LARGEST_HOLE, reduce
 from .voxels import Voxels
+from .walls import without_inner
 
 torch: Any = importlib.import_module("torch")
 
@@ -59,22 +60,7 @@ class Asked:
 def to_glb(mesh: Any, asked: Asked, stages: Stages) -> Any:
     """A trimesh, Y up, of TRELLIS.2's mesh with voxels."""
     with torch.no_grad():
-        stages.enter(Stage.SIMPLIFY, SIMPLIFY_STEPS)
-        held = importlib.import_module("cumesh").CuMesh()
-        held.init(mesh.vertices.contiguous(), mesh.faces.contiguous())
-        held.fill_holes(max_hole_perimeter=LARGEST_HOLE)
-        whole = held.read()
-        stages.step()
-        tree = Tree.of(*whole)
-        stages.step()
-        if asked.remesh:
-            _rebuild(held, whole, tree, mesh.voxel_size)
-            stages.step()
-            held.simplify(asked.faces)
-        else:
-            stages.step()
-            reduce(held, asked.faces, stages)
-            held.unify_face_orientations()
+        held, whole, tree = reduced((mesh.vertices, mesh.faces), mesh.voxel_size, asked, stages)
         vertices, faces = outwards(*held.read())
         del held
         stages.enter(Stage.TEXTURE, TEXTURE_STEPS)
@@ -88,6 +74,30 @@ def to_glb(mesh: Any, asked: Asked, stages: Stages) -> Any:
         return made
 
 
+def reduced(
+    surface: tuple[Any, Any], voxel_size: float, asked: Asked, stages: Stages
+) -> tuple[Any, tuple[Any, Any], Tree]:
+    """CuMesh with a surface, vertices (V, 3) and faces (F, 3), rebuilt if that is asked for, and reduced; the
+    surface as it was before, its holes filled; and the tree of that."""
+    stages.enter(Stage.SIMPLIFY, SIMPLIFY_STEPS)
+    held = importlib.import_module("cumesh").CuMesh()
+    held.init(*(part.contiguous() for part in surface))
+    held.fill_holes(max_hole_perimeter=LARGEST_HOLE)
+    whole = held.read()
+    stages.step()
+    tree = Tree.of(*whole)
+    stages.step()
+    if asked.remesh:
+        _rebuild(held, whole, tree, voxel_size)
+        stages.step()
+        held.simplify(asked.faces)
+    else:
+        stages.step()
+        reduce(held, asked.faces, stages)
+        held.unify_face_orientations()
+    return held, whole, tree
+
+
 def finished(layout: dict[str, slice], colours: Any) -> tuple[Any, str]:
     """Of what texels hold (C + 1, S, S), the last whether it is known: the texture (S, S, C), 8 bits, and how
     glTF is to take its alpha."""
@@ -99,7 +109,7 @@ def finished(layout: dict[str, slice], colours: Any) -> tuple[Any, str]:
 
 
 def _rebuild(held: Any, whole: tuple[Any, Any], tree: Tree, voxel_size: float) -> None:
-    """CuMesh's surface at an even distance from what it holds, in a space as wide as 1."""
+    """CuMesh's surface at an even distance from what it holds, in a space as wide as 1; no inner walls."""
     vertices, faces = whole
     resolution = round(1 / voxel_size)
     rebuilt = importlib.import_module("cumesh").remeshing.remesh_narrow_band_dc(
@@ -112,7 +122,7 @@ def _rebuild(held: Any, whole: tuple[Any, Any], tree: Tree, voxel_size: float) -
         project_back=0,
         bvh=tree,
     )
-    held.init(*rebuilt)
+    held.init(*without_inner(*rebuilt))
 
 
 def _colours(mesh: Any, atlas: Atlas, vertices: Any, before: tuple[Tree, Any, Any]) -> Any:
