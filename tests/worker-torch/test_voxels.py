@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import unittest
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +13,7 @@ import numpy
 import torch
 from kit import worker_kit  # noqa: F401 puts the worker on the path
 from test_simplify import torus
-from trellis_worker.failures import WorkerError
+from trellis_worker.failures import Cancelled, WorkerError
 from trellis_worker.families import trellis2_voxels as voxels
 from trellis_worker.meshes import GivenMesh, without_strays
 from trellis_worker.protocol import Kind
@@ -67,7 +68,7 @@ class Bounded(unittest.TestCase):
 
         module = SimpleNamespace(mesh_to_flexible_dual_grid=convert)
         with mock.patch.dict(sys.modules, {"o_voxel.convert": module}):
-            with voxels.bounded():
+            with voxels.bounded(lambda: None):
                 module.mesh_to_flexible_dual_grid(vertices, faces, grid_size=side, timing=True)
             self.assertIs(module.mesh_to_flexible_dual_grid, convert)
         return taken[0], taken[1]
@@ -94,6 +95,30 @@ class Bounded(unittest.TestCase):
 
     def test_a_mesh_between_the_voxels_is_refused(self) -> None:
         self.assertIn("the mesh is too thin", self.refused(OCTAHEDRON, SIDES, 512, count=0))
+
+    def test_a_cancel_does_not_wait_for_o_voxel(self) -> None:
+        ended = threading.Event()
+        self.addCleanup(ended.set)
+
+        def check() -> None:
+            raise Cancelled
+
+        def convert(*_mesh: Any, **_options: Any) -> None:
+            ended.wait()
+
+        module = SimpleNamespace(mesh_to_flexible_dual_grid=convert)
+        with mock.patch.dict(sys.modules, {"o_voxel.convert": module}), voxels.bounded(check):
+            with self.assertRaises(Cancelled):
+                module.mesh_to_flexible_dual_grid(OCTAHEDRON, SIDES, grid_size=512)
+
+    def test_what_o_voxel_says_is_said(self) -> None:
+        def convert(*_mesh: Any, **_options: Any) -> None:
+            raise ValueError("too large")
+
+        module = SimpleNamespace(mesh_to_flexible_dual_grid=convert)
+        with mock.patch.dict(sys.modules, {"o_voxel.convert": module}), voxels.bounded(lambda: None):
+            with self.assertRaisesRegex(ValueError, "too large"):
+                module.mesh_to_flexible_dual_grid(OCTAHEDRON, SIDES, grid_size=512)
 
 
 class Strays(unittest.TestCase):

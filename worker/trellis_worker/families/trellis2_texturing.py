@@ -127,7 +127,7 @@ def _encoded(run: Run, placed: Any, resolution: int) -> Any:
         lambda *_call: stages.enter(Stage.STRUCTURED_LATENT, len(levels))
     )
     try:
-        with trellis2_voxels.bounded(), told(levels, stages):
+        with trellis2_voxels.bounded(stages.check), told(levels, stages):
             return texturing.encode_shape_slat(placed, resolution)
     finally:
         begun.remove()

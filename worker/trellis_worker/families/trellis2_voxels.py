@@ -11,7 +11,8 @@ Names, and what is called when: `o_voxel/convert/flexible_dual_grid.py` and
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,12 +29,14 @@ BOXES = 1_000_000_000
 LONGEST_EDGE = 64
 # Triangles at most, then.
 MOST_FACES = 12_000_000
+# How soon a cancel is noticed.
+POLL_SECONDS = 0.1
 
 
 @contextmanager
-def bounded() -> Iterator[None]:
+def bounded(check: Callable[[], None]) -> Iterator[None]:
     """While it is open, o-voxel takes meshes with care and prints no times, as TRELLIS.2 asks it to: in one
-    environment that crashed."""
+    environment that crashed. `check` is called while it works, and ends the wait if it raises."""
     convert = importlib.import_module("o_voxel.convert")
     original = convert.mesh_to_flexible_dual_grid
 
@@ -44,7 +47,8 @@ def bounded() -> Iterator[None]:
         except ImportError:
             # No TRELLIS runs without it; a stand-in's meshes are small.
             return original(vertices, faces, grid_size=grid_size, **options)
-        found = original(*eased(vertices, faces, grid_size), grid_size=grid_size, **options)
+        mesh = eased(vertices, faces, grid_size)
+        found = _awaited(lambda: original(*mesh, grid_size=grid_size, **options), check)
         if not len(found[0]):
             raise WorkerError(
                 Kind.BAD_INPUT,
@@ -54,6 +58,19 @@ def bounded() -> Iterator[None]:
 
     with replaced(convert, "mesh_to_flexible_dual_grid", with_care):
         yield
+
+
+def _awaited(work: Callable[[], Any], check: Callable[[], None]) -> Any:
+    """What `work` gives, from a thread. o-voxel works without Python's lock, a minute at worst; that of a
+    cancelled job is left to end by itself."""
+    beside = ThreadPoolExecutor(1)
+    try:
+        result = beside.submit(work)
+        while not wait([result], POLL_SECONDS).done:
+            check()
+        return result.result()
+    finally:
+        beside.shutdown(wait=False)
 
 
 def eased(vertices: Any, faces: Any, side: int) -> tuple[Any, Any]:
