@@ -88,6 +88,7 @@ def our_functions() -> list[tuple[Any, str]]:
     )
     return [
         (pbr, "_rebuild"),
+        (pbr, "without_inner"),
         (pbr.Tree, "of"),
         (pbr.Tree, "nearest"),
         (pbr, "unwrapped"),
@@ -98,7 +99,7 @@ def our_functions() -> list[tuple[Any, str]]:
         (pbr, "_colours"),
         (pbr.Voxels, "at"),
         (pbr, "filled"),
-        (pbr, "_textured"),
+        (pbr, "textured_mesh"),
     ]
 
 
