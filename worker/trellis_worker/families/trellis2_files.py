@@ -70,15 +70,13 @@ class Exports:
         return save
 
     def _simplified(self) -> tuple[Any, Any]:
-        """The mesh with as many faces as were asked for, rebuilt or cleaned as for a textured GLB."""
-        if self.own.remesh and Quality(self.own.quality).ours:
-            pbr = importlib.import_module("trellis_worker.texture.pbr")
-            surface = self.mesh.vertices, self.mesh.faces
-            with importlib.import_module("torch").no_grad():
-                mesh, *_ = pbr.reduced(surface, 1 / self.resolution, self._asked(pbr), self.run.stages)
-            return outwards(mesh)
+        """The mesh with as many faces as were asked for, cleaned as `to_glb` cleans its own."""
         self.run.stages.enter(Stage.SIMPLIFY)
         mesh = self._held()
+        if self.own.remesh and Quality(self.own.quality).ours:
+            # Only here, for it imports torch.
+            importlib.import_module("trellis_worker.texture.pbr").rebuild(mesh, 1 / self.resolution)
+            self.run.stages.check()
         reduce(mesh, self.own.decimation_target, self.run.stages)
         return outwards(mesh)
 
@@ -106,11 +104,9 @@ class Exports:
     def _textured(self) -> Any:
         # Only here, for it imports torch.
         pbr = importlib.import_module("trellis_worker.texture.pbr")
-        return pbr.to_glb(self.mesh, self._asked(pbr), self.run.stages)
-
-    def _asked(self, pbr: Any) -> Any:
         own = self.own
-        return pbr.Asked(own.decimation_target, own.texture_size, own.remesh, own.texture_format == WEBP)
+        asked = pbr.Asked(own.decimation_target, own.texture_size, own.remesh, own.texture_format == WEBP)
+        return pbr.to_glb(self.mesh, asked, self.run.stages)
 
     def _textured_exactly(self) -> Any:
         own, mesh = self.own, self.mesh

@@ -60,7 +60,22 @@ class Asked:
 def to_glb(mesh: Any, asked: Asked, stages: Stages) -> Any:
     """A trimesh, Y up, of TRELLIS.2's mesh with voxels."""
     with torch.no_grad():
-        held, whole, tree = reduced((mesh.vertices, mesh.faces), mesh.voxel_size, asked, stages)
+        stages.enter(Stage.SIMPLIFY, SIMPLIFY_STEPS)
+        held = importlib.import_module("cumesh").CuMesh()
+        held.init(mesh.vertices.contiguous(), mesh.faces.contiguous())
+        held.fill_holes(max_hole_perimeter=LARGEST_HOLE)
+        whole = held.read()
+        stages.step()
+        tree = Tree.of(*whole)
+        stages.step()
+        if asked.remesh:
+            _rebuild(held, whole, tree, mesh.voxel_size)
+            stages.step()
+            held.simplify(asked.faces)
+        else:
+            stages.step()
+            reduce(held, asked.faces, stages)
+            held.unify_face_orientations()
         vertices, faces = outwards(*held.read())
         del held
         stages.enter(Stage.TEXTURE, TEXTURE_STEPS)
@@ -74,28 +89,12 @@ def to_glb(mesh: Any, asked: Asked, stages: Stages) -> Any:
         return made
 
 
-def reduced(
-    surface: tuple[Any, Any], voxel_size: float, asked: Asked, stages: Stages
-) -> tuple[Any, tuple[Any, Any], Tree]:
-    """CuMesh with a surface, vertices (V, 3) and faces (F, 3), rebuilt if that is asked for, and reduced; the
-    surface as it was before, its holes filled; and the tree of that."""
-    stages.enter(Stage.SIMPLIFY, SIMPLIFY_STEPS)
-    held = importlib.import_module("cumesh").CuMesh()
-    held.init(*(part.contiguous() for part in surface))
-    held.fill_holes(max_hole_perimeter=LARGEST_HOLE)
-    whole = held.read()
-    stages.step()
-    tree = Tree.of(*whole)
-    stages.step()
-    if asked.remesh:
-        _rebuild(held, whole, tree, voxel_size)
-        stages.step()
-        held.simplify(asked.faces)
-    else:
-        stages.step()
-        reduce(held, asked.faces, stages)
-        held.unify_face_orientations()
-    return held, whole, tree
+def rebuild(held: Any, voxel_size: float) -> None:
+    """Has CuMesh rebuild the surface that it holds, its holes filled."""
+    with torch.no_grad():
+        held.fill_holes(max_hole_perimeter=LARGEST_HOLE)
+        whole = held.read()
+        _rebuild(held, whole, Tree.of(*whole), voxel_size)
 
 
 def finished(layout: dict[str, slice], colours: Any) -> tuple[Any, str]:
