@@ -93,6 +93,10 @@ class Bounded(unittest.TestCase):
         self.assertIn("ask for a smaller `resolution`", self.refused(vertices, faces, 1024))
         self.found(vertices, faces, 512)
 
+    def test_slivers_without_end_are_refused(self) -> None:
+        with mock.patch.object(voxels, "MOST_FACES", 500):
+            self.assertIn("long and thin", self.refused(OCTAHEDRON, SIDES, 1024))
+
     def test_a_mesh_between_the_voxels_is_refused(self) -> None:
         self.assertIn("the mesh is too thin", self.refused(OCTAHEDRON, SIDES, 512, count=0))
 
