@@ -89,6 +89,7 @@ def our_functions() -> list[tuple[Any, str]]:
     )
     return [
         (pbr, "_rebuild"),
+        (pbr, "without_inner"),
         (pbr.Tree, "of"),
         (pbr.Tree, "nearest"),
         (pbr, "unwrapped"),
