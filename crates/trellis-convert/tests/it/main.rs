@@ -91,6 +91,14 @@ fn packed(document: &serde_json::Value, buffer: &[u8]) -> Vec<u8> {
     out
 }
 
+/// The GLB with one value of its JSON changed.
+fn with(glb: &[u8], pointer: &str, value: serde_json::Value) -> Vec<u8> {
+    let text = u32::from_le_bytes(glb[12..16].try_into().expect("four bytes")) as usize;
+    let mut document: serde_json::Value = serde_json::from_slice(&glb[20..20 + text]).expect("its JSON");
+    *document.pointer_mut(pointer).expect("it has one") = value;
+    packed(&document, &glb[28 + text..])
+}
+
 fn short(number: usize) -> [u8; 4] {
     u32::try_from(number).expect("a small GLB").to_le_bytes()
 }
@@ -146,6 +154,36 @@ fn another_reader_finds_the_same_mesh_material_and_texture() {
             assert_eq!(material.name, "my_chair_(preview,_not_TRELLIS)");
             assert_eq!(texture.dimensions(), (16, 8));
             assert!(texture[(1, 1)][0] > 200 && texture[(14, 1)][2] > 200);
+        }
+    }
+}
+
+#[test]
+fn triangles_and_normals_face_the_same_side_under_any_scale() {
+    let tilted = json!({ "mesh": 0, "rotation": [0.382_683_43, 0.0, 0.0, 0.923_879_5] });
+    for scale in [
+        [1.0, 1.0, 1.0],
+        [1.0, 5.0, 1.0],
+        [-1.0, 1.0, 1.0],
+        [2.0, -1.0, 7.0],
+    ] {
+        for with_normals in [true, false] {
+            let whole = glb(image::ImageFormat::Png, with_normals);
+            let whole = with(&whole, "/nodes/0", json!({ "children": [1], "scale": scale }));
+            let found = mesh(&with(&whole, "/nodes/1", tilted.clone())).unwrap();
+            for corners in &found.triangles {
+                let [first, second, third] = corners.map(|vertex| found.vertices[vertex as usize]);
+                let along = |to: [f32; 3]| [0, 1, 2].map(|axis| to[axis] - first[axis]);
+                let (u, v) = (along(second), along(third));
+                let facing = [
+                    u[1] * v[2] - u[2] * v[1],
+                    u[2] * v[0] - u[0] * v[2],
+                    u[0] * v[1] - u[1] * v[0],
+                ];
+                let dot = |a: [f32; 3], b: [f32; 3]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+                let cosine = dot(facing, found.normals[0]) / dot(facing, facing).sqrt();
+                assert!(cosine > 0.999, "{scale:?}, {with_normals}: {cosine}");
+            }
         }
     }
 }
@@ -222,12 +260,11 @@ fn a_damaged_glb_is_an_error() {
 #[test]
 fn a_texture_without_a_picture_is_an_error() {
     let whole = glb(image::ImageFormat::WebP, true);
-    let text = u32::from_le_bytes(whole[12..16].try_into().expect("four bytes")) as usize;
-    let mut document: serde_json::Value = serde_json::from_slice(&whole[20..20 + text]).expect("its JSON");
-    let buffer = &whole[28 + text..];
     for extension in [json!({}), json!({ WEBP: {} }), json!({ WEBP: { "source": 9 } })] {
-        document["textures"] = json!([{ "extensions": extension }]);
-        let converted = obj(&packed(&document, buffer), LABEL);
+        let converted = obj(
+            &with(&whole, "/textures/0", json!({ "extensions": extension })),
+            LABEL,
+        );
         assert!(
             matches!(converted, Err(ConvertError::Missing { what: "a texture" })),
             "{converted:?}"
