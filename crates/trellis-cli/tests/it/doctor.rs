@@ -214,8 +214,8 @@ fn without_an_environment_the_report_is_short_and_says_how_to_name_one() {
 
 /// What a call says that could not start.
 fn refused(call: &mut Command) -> String {
-    let output = call.output().unwrap();
-    let text = String::from_utf8(output.stderr).unwrap();
+    let output = call.output().expect("the binary runs");
+    let text = String::from_utf8(output.stderr).expect("it is UTF-8");
     assert_eq!(output.status.code(), Some(2), "{text}");
     text
 }
