@@ -84,13 +84,25 @@ def _cause(error: BaseException) -> tuple[Kind, BaseException]:
     return next(ours, telling)
 
 
+# What Triton says where something that it compiles with is missing, in lower case, and what that means.
+_COMPILING = {
+    "failed to find c compiler": "Triton found no C compiler: install `gcc`, or set `CC`",
+    "'-shared', '-fpic'": "the C compiler failed for Triton: often Python's headers are missing",
+    "cannot find ptxas": "Triton found no `ptxas`: install its own wheel, or set `TRITON_PTXAS_PATH`",
+    "libcuda.so cannot found": "Triton found no `libcuda.so.1`: set `TRITON_LIBCUDA_PATH` to its folder",
+    "'/sbin/ldconfig'": "Triton found no `ldconfig`: set `TRITON_LIBCUDA_PATH` to `libcuda.so.1`'s folder",
+}
+
+
 def _missing_module(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name:
         return f"the Python package `{error.name.partition('.')[0]}` is not installed"
     library = re.search(r"([\w.+-]+\.so[\w.]*): cannot open", str(error))
     if library:
         return f"the library `{library[1]}` was not found"
-    return _short(error)
+    text = str(error).lower()
+    compiling = (meaning for needle, meaning in _COMPILING.items() if needle in text)
+    return next(compiling, _short(error))
 
 
 def _symbol(error: BaseException) -> str:
