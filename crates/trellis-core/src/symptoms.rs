@@ -45,7 +45,10 @@ mod tests {
                 "LLVM ERROR: Failed to compute parent layout for slice layout.",
                 Some(FailureKind::NoKernelImage),
             ),
-            ("RuntimeError: Cannot find ptxas", Some(FailureKind::ExtensionMissing)),
+            (
+                "RuntimeError: Cannot find ptxas",
+                Some(FailureKind::ExtensionMissing),
+            ),
             ("a shape mismatch", None),
         ] {
             assert_eq!(FailureKind::from_symptom(text), kind, "{text}");

@@ -193,7 +193,7 @@ settings! {
     "trellis2.model", "trellis2-model", env::TRELLIS2_MODEL_PATH, Kind::PathOrNone, "" =>
         "TRELLIS.2's model folder, the one with `pipeline.json`; without one there is no TRELLIS.2. `trellis.warm_up`, \
          `trellis.patience_percent` and `trellis.preview` apply to it too";
-    "trellis2.python", "trellis2-python", "TRELLIS_TRELLIS2_PYTHON", Kind::Program, "python3" =>
+    "trellis2.python", "trellis2-python", env::TRELLIS2_PYTHON, Kind::Program, "python3" =>
         "Python interpreter that has TRELLIS.2 and torch; the two families need different packages";
     "trellis2.gpus", "trellis2-gpus", "TRELLIS_TRELLIS2_GPUS", Kind::Gpus, "all" =>
         "Which GPUs get a worker of TRELLIS.2, as in `trellis.gpus`; a GPU that also has a worker of TRELLIS needs room for both";

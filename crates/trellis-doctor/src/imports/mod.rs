@@ -26,14 +26,20 @@ use crate::environment::Environment;
 use crate::finding::{Check, Finding, Findings};
 use crate::packages::{Package, Packages, requirements};
 
-/// The models whose code is in the environment; where none is, the usual one, which is then what is missing.
-pub(crate) fn models(environment: &Environment) -> Vec<Model> {
+/// The models whose code is in the environment, if the one that it is meant for is among them. Else that one, which is then
+/// what is missing; where it is meant for none, the usual one.
+pub(crate) fn models(environment: &Environment, meant: Option<Model>) -> Vec<Model> {
     let mut finder = Finder::new(environment);
     let mut is_here = |package: &str| matches!(finder.find(package), Found::Here(_));
-    match (is_here("trellis"), is_here("trellis2")) {
-        (true, true) => vec![Model::TrellisImageLarge, Model::Trellis2],
-        (false, true) => vec![Model::Trellis2],
-        (_, false) => vec![Model::TrellisImageLarge],
+    let known = [
+        (Model::TrellisImageLarge, "trellis"),
+        (Model::Trellis2, "trellis2"),
+    ];
+    let found = known.into_iter().filter(|(_, package)| is_here(package));
+    let found: Vec<Model> = found.map(|(model, _)| model).collect();
+    match meant.or_else(|| found.first().copied()) {
+        Some(meant) if found.contains(&meant) => found,
+        meant => vec![meant.unwrap_or(Model::DEFAULT)],
     }
 }
 
