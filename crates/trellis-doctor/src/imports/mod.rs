@@ -103,9 +103,10 @@ fn absent(module: &str, missing: &Missing, packages: &Packages, pins: &Pins) -> 
     let (by, install) = (missing.by.clone(), install(&package, pins));
     let module = module.to_owned();
     let Some(folder) = &missing.in_empty_folder else {
-        if package == "trellis" {
-            let repository = repository("trellis", pins).unwrap_or_default();
-            return ("TRELLIS".to_owned(), ImportProblem::NoTrellis { repository });
+        let of_model = [("trellis", "TRELLIS"), ("trellis2", "TRELLIS.2")];
+        if let Some((folder, name)) = of_model.into_iter().find(|(folder, _)| *folder == package) {
+            let repository = repository(folder, pins).unwrap_or_default();
+            return (name.to_owned(), ImportProblem::NoTrellis { folder, repository });
         }
         let problem = match recorded(&package, packages) {
             Some(found) => ImportProblem::FilesGone {

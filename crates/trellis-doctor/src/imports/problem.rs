@@ -12,8 +12,8 @@ diagnoses! {
         NotInstalled { by: String, install: String } = "not_installed", Level::Error,
             format!("install {install}, or use the flake's environment");
         #[error("is not in this environment")]
-        NoTrellis { repository: String } = "not_installed", Level::Error, format!(
-            "put the folder `trellis` of {repository}, submodules included, among the packages, or use the flake's \
+        NoTrellis { folder: &'static str, repository: String } = "not_installed", Level::Error, format!(
+            "put the folder `{folder}` of {repository}, submodules included, among the packages, or use the flake's \
              environment"
         );
         /// Metadata alone.
