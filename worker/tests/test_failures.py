@@ -67,6 +67,11 @@ TABLE: list[tuple[BaseException, Kind, str]] = [
         Kind.EXTENSION_MISSING,
         "the C compiler failed for Triton: often Python's headers are missing",
     ),
+    (
+        AttributeError("module 'cumesh' has no attribute 'CuMesh'"),
+        Kind.EXTENSION_MISSING,
+        "another package is installed as `cumesh`",
+    ),
     (RuntimeError("Cannot find ptxas"), Kind.EXTENSION_MISSING, "set `TRITON_PTXAS_PATH`"),
     (
         AssertionError("libcuda.so cannot found!\nPlease make sure GPU is set up"),
