@@ -112,11 +112,11 @@ fn not_of(model: Model, field: &str) -> String {
         .filter(has)
         .map(|other| format!("`{}`", other.name()))
         .collect();
-    let mut said = format!("`{}` has no such parameter", model.name());
-    if !others.is_empty() {
-        said += &format!(", {} has", others.join(" or "));
+    let has_not = format!("`{}` has no such parameter", model.name());
+    if others.is_empty() {
+        return has_not;
     }
-    said
+    format!("{has_not}, {} has", others.join(" or "))
 }
 
 impl FromGiven for Model {
