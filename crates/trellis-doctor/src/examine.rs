@@ -70,13 +70,12 @@ trellis_core::explained! {
 /// The quick part, for the start of a server: the environment's files, where it is known, driver and GPU. Starts no
 /// process.
 pub fn quick(root: Option<&Path>, settings: &Settings<'_>, machine: &Machine) -> Result<(), Unfit> {
-    let mut report = match root {
-        Some(root) => examine(&Environment::discover(root)?, settings),
-        None => {
-            let mut report = Report::new(settings.capability);
-            report.models.extend(settings.model);
-            report
-        }
+    let mut report = if let Some(root) = root {
+        examine(&Environment::discover(root)?, settings)
+    } else {
+        let mut report = Report::new(settings.capability);
+        report.models.extend(settings.model);
+        report
     };
     let wanted = gpu::Wanted {
         capability: settings.capability,
