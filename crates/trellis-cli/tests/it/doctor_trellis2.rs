@@ -147,6 +147,8 @@ fn each_part_of_trellis_2_is_called_and_the_operators_of_attention_are_named() {
             "torch"
         ]
     );
+    let without = of_step(&probed, "TRELLIS.2")["evidence"].to_string();
+    assert!(without.contains("nvdiffrast: not installed"), "{without}");
     let attention = of_step(&probed, "attention of TRELLIS.2")["evidence"].to_string();
     for name in ["self-attention", "cross-attention", "rows of different lengths"] {
         let line = format!("{name}: fa2F@2.5.7-pt, apart from SDPA by 1.0e-03");
@@ -201,7 +203,10 @@ fn what_fails_is_said_plainly_and_the_other_parts_are_still_called() {
             "failed to load: nothing defines `_ZNK3c106SymInt6sym_neERKS0_`",
         ),
         (
-            ("trellis2/pipelines.py", "import transformers_of_old\n".to_owned()),
+            (
+                "trellis2/pipelines.py",
+                "import nvdiffrast.torch as dr\nimport transformers_of_old\n".to_owned(),
+            ),
             "TRELLIS.2",
             "not_installed",
             "failed: the package `transformers_of_old` is not installed",

@@ -114,6 +114,8 @@ fn absent(module: &str, missing: &Missing, packages: &Packages, pins: &Pins) -> 
                 by,
                 install,
             },
+            // The worker puts its import off until something is drawn with it.
+            None if package == "nvdiffrast" => ImportProblem::ForExactOnly { install },
             None => ImportProblem::NotInstalled { by, install },
         };
         return (package, problem);
