@@ -52,6 +52,34 @@ async fn jobs_of_both_models_are_made_by_workers_of_their_own() {
     }
 }
 
+/// A queue of one model holds up nothing of the other, whoever's turn it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_whose_worker_is_busy_leaves_the_other_to_its_jobs() {
+    let home = tempfile::tempdir().unwrap();
+    let stuck = json!([{"at": "sparse_structure", "do": "hang", "seed": 1}]);
+    let model = fake::model(home.path(), &stuck);
+    let mut flags = fake::flags(&model, 1);
+    flags.extend(fake::trellis2(home.path()));
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let server = Server::start(home.path(), &flags);
+    let client = Client::new(&server.address);
+    let mut firsts = Vec::new();
+    for seed in 1..=3 {
+        let params = json!({"seed": seed, "model": "trellis-image-large", "texture_size": 1024});
+        firsts.push(client.for_trellis(picture::png(64, 90), &params).await);
+    }
+    for seed in 1..=3 {
+        let params = json!({"seed": seed, "model": "trellis2-4b", "texture_size": 1024});
+        let id = client.for_trellis(picture::png(64, 90), &params).await;
+        let job = client.finished(&id).await;
+        assert_eq!(job["state"], "succeeded", "{job}");
+    }
+    client.running(&firsts[0], 1).await;
+    for waiting in &firsts[1..] {
+        assert_eq!(client.job(waiting).await["state"], "queued");
+    }
+}
+
 /// What each model sampled is decoded again by itself, with the settings that it has.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_glb_of_either_model_is_made_again_without_sampling() {
