@@ -1,7 +1,7 @@
 // All jobs of a person, newest first. More are fetched as they are scrolled to.
 
 import { json, pause, shownModel } from "./api.js";
-import { announce, attempt, button, h } from "./dom.js";
+import { announce, attempt, button, h, sentence } from "./dom.js";
 import { canRename, remove, rename } from "./job.js";
 import { keepThumbnail, thumbnailOf } from "./thumbnails.js";
 import { jobName, stateName, when } from "./words.js";
@@ -70,9 +70,11 @@ function empty(searched) {
 function card(job, gone, { restart, pick }) {
   const picture = h("img", { loading: "lazy", decoding: "async", width: 384, height: 384, alt: "", src: thumbnailOf(job) ?? `v1/jobs/${job.id}/input/0` });
   askAgain(picture, gone);
-  const state = job.state === "succeeded" ? (job.made_by === "relief" ? "Preview" : "") : stateName(job);
+  const lack = job.state === "queued" ? job.waits_for : undefined;
+  const state = job.state === "succeeded" ? (job.made_by === "relief" ? "Preview" : "") : lack ? "Waits for a server" : stateName(job);
   const inside = [h("div", { class: "thumb" }, picture, state && h("span", { class: `badge ${job.state === "failed" ? "bad" : "preview"}` }, state)),
-    h("strong", {}, jobName(job)), h("span", { class: "hint" }, when(job.created_at))];
+    h("strong", {}, jobName(job)), h("span", { class: "hint" }, when(job.created_at)),
+    lack && h("span", { class: "hint lack" }, sentence(lack.message))];
   const link = pick
     ? h("button", { type: "button", class: "card-link", onclick: () => pick(job) }, ...inside)
     : h("a", { class: "card-link", href: `#/job/${job.id}` }, ...inside);
