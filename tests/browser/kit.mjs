@@ -129,8 +129,11 @@ export async function visit(chromium, wishes, body, options) {
 }
 
 /** Drops a file on the page, as a person does. */
-export async function drop(page, path, name = path.split("/").at(-1), type = "image/png") {
-  const bytes = (await readFile(path)).toString("base64");
+export const drop = async (page, path, name = path.split("/").at(-1), type = "image/png") => dropBytes(page, await readFile(path), name, type);
+
+/** Drops a file of these bytes. */
+export async function dropBytes(page, content, name, type) {
+  const bytes = Buffer.from(content).toString("base64");
   const transfer = await page.evaluateHandle(([bytes, name, type]) => {
     const transfer = new DataTransfer();
     transfer.items.add(new File([Uint8Array.from(atob(bytes), (one) => one.charCodeAt(0))], name, { type }));
@@ -140,9 +143,9 @@ export async function drop(page, path, name = path.split("/").at(-1), type = "im
 }
 
 /** Presses the button; gives the job's id once it is accepted. */
-export async function make(page) {
+export async function make(page, button = "Make it 3D") {
   const before = page.url();
-  await page.getByRole("button", { name: "Make it 3D" }).click();
+  await page.getByRole("button", { name: button }).click();
   await page.waitForURL((url) => url.href !== before && url.hash.startsWith("#/job/"));
   return page.url().split("/").at(-1);
 }

@@ -4,7 +4,7 @@ import { json, pause, shownModel } from "./api.js";
 import { announce, attempt, button, h, sentence } from "./dom.js";
 import { canRename, remove, rename } from "./job.js";
 import { keepThumbnail, thumbnailOf } from "./thumbnails.js";
-import { jobName, stateName, when } from "./words.js";
+import { jobName, meshWork, stateName, when } from "./words.js";
 
 /** @typedef {import("./api.js").Job} Job */
 
@@ -74,7 +74,7 @@ function card(job, gone, { restart, pick }) {
   const state = job.state === "succeeded" ? (job.made_by === "relief" ? "Preview" : "") : lack ? "Waits for a server" : stateName(job);
   const inside = [h("div", { class: "thumb" }, picture, state && h("span", { class: `badge ${job.state === "failed" ? "bad" : "preview"}` }, state)),
     h("strong", {}, jobName(job)), h("span", { class: "hint" }, when(job.created_at)),
-    lack && h("span", { class: "hint lack" }, sentence(lack.message))];
+    meshWork(job) && h("span", { class: "hint" }, meshWork(job)), lack && h("span", { class: "hint lack" }, sentence(lack.message))];
   const link = pick
     ? h("button", { type: "button", class: "card-link", onclick: () => pick(job) }, ...inside)
     : h("a", { class: "card-link", href: `#/job/${job.id}` }, ...inside);

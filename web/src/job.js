@@ -6,7 +6,7 @@ import { announce, attempt, button, dialog, h, sentence } from "./dom.js";
 import { exported, otherFiles } from "./export.js";
 import { JOBS_MOVED, lookAgain } from "./status.js";
 import { drawn, tools, viewer } from "./viewer.js";
-import { PRIORITIES, STAGE_ORDER, curlLine, duration, exportOf, formatName, generateLine, jobName, provenance, size, stageName, stateName, when } from "./words.js";
+import { PRIORITIES, STAGE_ORDER, curlLine, duration, exportOf, formatName, generateLine, jobName, makerName, meshWork, provenance, size, stageName, stateName, when } from "./words.js";
 
 /** @typedef {import("./api.js").Job} Job */
 
@@ -54,7 +54,7 @@ export async function showJob(stage, id, gone, panel) {
   const end = follow(id, (event) => {
     if (event.type === "progress") {
       job = { ...job, state: "running", progress: event };
-      announce(`${stageName(event.stage)}, step ${event.step} of ${event.total}`);
+      announce(`${stageName(event.stage, job)}, step ${event.step} of ${event.total}`);
       drawCard();
       return;
     }
@@ -92,14 +92,14 @@ function progressCard(job, { link, before }, acts) {
     ...STAGE_ORDER.map((stage, index) => {
       const bar = h("i");
       bar.style.transform = `scaleX(${share(index)})`;
-      return h("span", { title: stageName(stage), class: index === at ? "now" : "" }, bar);
+      return h("span", { title: stageName(stage, job), class: index === at ? "now" : "" }, bar);
     }));
   if (job.state === "succeeded") {
     const preview = job.made_by === "relief";
     const total = job.timings?.stages.reduce((sum, { ms }) => sum + ms, 0);
     return h("div", { class: "result-line" }, h("div", {}, h("h2", {}, jobName(job)),
-      h("p", {}, h("span", { class: `badge ${preview ? "preview" : "good"}` }, preview ? "Preview from the outline" : "Made by TRELLIS"),
-        job.cached ? "from an earlier, equal job" : total !== undefined ? `in ${duration(total)}` : "")),
+      h("p", {}, h("span", { class: `badge ${preview ? "preview" : "good"}` }, preview ? "Preview from the outline" : `Made by ${makerName(job.made_by ?? "trellis")}`),
+        [meshWork(job), job.cached ? "from an earlier, equal job" : total !== undefined && `in ${duration(total)}`].filter(Boolean).join(" "))),
       h("div", { class: "row" }, button("Compare", () => { location.hash = `#/compare/${job.id}`; }, { title: "Side by side with another result" }),
         !job.source && button("New seed", acts.again, { title: "Make it again with another seed" }), download(job)));
   }
@@ -110,7 +110,7 @@ function progressCard(job, { link, before }, acts) {
   }
   const lack = job.state === "queued" ? job.waits_for : undefined;
   return h("div", { class: "working" },
-    h("div", { class: "row" }, h("h2", {}, job.state === "queued" ? "Waiting" : progress ? stageName(progress.stage) : "Starting"),
+    h("div", { class: "row" }, h("h2", {}, job.state === "queued" ? "Waiting" : progress ? stageName(progress.stage, job) : "Starting"),
       h("span", { class: job.state === "queued" ? "place" : "step" }, job.state === "queued" ? before : progress && progress.total > 1 && progress.step > 0 ? `${progress.step} of ${progress.total}` : ""),
       button("Cancel", acts.cancel)),
     lack ? h("div", {}, h("p", {}, sentence(lack.message)), h("p", { class: "fix" }, sentence(lack.fix))) : steps,
@@ -201,7 +201,7 @@ async function factsOf(job, refresh, panel) {
     parts.push(h("section", {}, h("h3", {}, "Time per stage"), h("table", { class: "times" }, ...job.timings.stages.map(({ stage, ms }) => {
       const bar = h("i");
       bar.style.width = `${(100 * ms) / slowest}%`;
-      return h("tr", {}, h("th", { scope: "row" }, stageName(stage)), h("td", {}, bar), h("td", {}, duration(ms)));
+      return h("tr", {}, h("th", { scope: "row" }, stageName(stage, job)), h("td", {}, bar), h("td", {}, duration(ms)));
     }))));
   }
   parts.push(h("section", {}, h("h3", {}, "Repeat it"),
