@@ -105,6 +105,18 @@ test("a name is changed, found, kept over a reload; a job is deleted", async (co
   });
 });
 
+test("cards follow their jobs, and new jobs come to the gallery", () => visit(chromium, { rules: [{ at: "decode", do: "sleep", seconds: 8, times: 1 }] }, async (page, running) => {
+  const { id } = await running.submit("first.png", { seed: 1 });
+  await page.goto(`${running.address}#/gallery`);
+  const first = page.locator(".grid li", { hasText: "first" });
+  await first.getByText(/Waiting|Working/).waitFor();
+  await running.submit("second.png", { seed: 2 });
+  await page.locator(".grid li", { hasText: "second" }).waitFor();
+  assert.deepEqual(await page.locator(".grid strong").allTextContents(), ["second", "first"]);
+  assert.equal((await running.finished(id)).state, "succeeded");
+  await page.waitForFunction(() => document.querySelectorAll(".grid .badge").length === 0);
+}));
+
 test("a job that waits is deleted at once", () => visit(chromium, { rules: [{ at: "decode", do: "sleep", seconds: 20, times: 1 }] }, async (page, running) => {
   await running.submit("first.png", { seed: 1 });
   const waits = await running.submit("second.png", { seed: 2 });

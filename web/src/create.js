@@ -98,7 +98,7 @@ export async function create(main, gone, id) {
 
   const hint = h("p", { class: "hint" });
   const choose = h("label", { class: "button", for: "pick" });
-  zone.append(h("div", { class: "drop-mark", "aria-hidden": "true" }, "+"),
+  zone.append(h("label", { class: "drop-mark", for: "pick", "aria-hidden": "true" }, "+"),
     h("p", {}, h("strong", {}, "Drop a picture here"), h("span", {}, "or paste it with Ctrl+V")),
     h("div", { class: "row" }, choose, input,
       h("label", { class: "button camera" }, "Take a photo", camera)),

@@ -2,7 +2,7 @@
 
 import { artifactUrl, follow, getJob, ifThere, isOver, json, put, send, shownModel, submit } from "./api.js";
 import { offers, parameters } from "./contract.js";
-import { announce, attempt, button, dialog, h, sentence } from "./dom.js";
+import { announce, attempt, button, dialog, h, sentence, title } from "./dom.js";
 import { exported, otherFiles } from "./export.js";
 import { JOBS_MOVED, lookAgain } from "./status.js";
 import { drawn, tools, viewer } from "./viewer.js";
@@ -16,7 +16,7 @@ import { PRIORITIES, STAGE_ORDER, curlLine, duration, exportOf, formatName, gene
  */
 export async function showJob(stage, id, gone, panel) {
   let job = await getJob(id).catch((error) => {
-    if (error.status === 404) throw Object.assign(new Error("this job is not here any more"), { fix: "it was deleted, or the server has kept it long enough; the gallery has those that are left" });
+    if (error.status === 404) throw Object.assign(new Error("this job is not here any more"), { status: 404, fix: "it was deleted, or the server has kept it long enough; the gallery has those that are left" });
     throw error;
   });
   if (gone.aborted) return;
@@ -29,6 +29,7 @@ export async function showJob(stage, id, gone, panel) {
 
   const drawCard = () => card.replaceChildren(progressCard(job, { link, before }, { again: () => again(job), cancel: () => cancel(job, refresh) }));
   const draw = () => {
+    title(`${jobName(job)}: ${stateName(job)}`);
     drawCard();
     if (isOver(job)) attempt(async () => facts.replaceChildren(...(await factsOf(job, refresh, panel))));
     attempt(() => showScene(scene, job));
@@ -54,7 +55,8 @@ export async function showJob(stage, id, gone, panel) {
   const end = follow(id, (event) => {
     if (event.type === "progress") {
       job = { ...job, state: "running", progress: event };
-      announce(`${stageName(event.stage, job)}, step ${event.step} of ${event.total}`);
+      // Not each step: there are dozens.
+      announce(stageName(event.stage, job));
       drawCard();
       return;
     }

@@ -1,6 +1,6 @@
 // What the server works with, in one line; more on a click.
 
-import { pause, retryAfter } from "./api.js";
+import { UNREACHABLE, pause, retryAfter } from "./api.js";
 import { button, dialog, element, h, sentence } from "./dom.js";
 import { version } from "./pictures.js";
 import { session, signOut } from "./session.js";
@@ -23,6 +23,7 @@ export const JOBS_MOVED = "jobs-moved";
 
 /** Keeps the line in the header true, while somebody sees it. */
 export async function watchStatus() {
+  addEventListener(UNREACHABLE, lookAgain);
   for (;;) {
     while (document.hidden) await new Promise((done) => document.addEventListener("visibilitychange", done, { once: true }));
     const seconds = await draw().catch(() => {
