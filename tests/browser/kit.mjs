@@ -8,6 +8,8 @@ import { chromium } from "playwright-core";
 
 const program = process.env.TRELLIS ?? "target/debug/trellis";
 export const DUCK = "samples/duck.png";
+/** A mesh as an OBJ. */
+export const TETRAHEDRON = "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 3 2\nf 1 2 4\nf 2 3 4\nf 1 4 3\n";
 
 /** Flags of a server with one worker of the stand-in for TRELLIS, and one more on a model of TRELLIS.2's. */
 async function both(folder, rules) {

@@ -1,25 +1,26 @@
 // A mesh that a person has is textured as a picture shows it, by the stand-in for TRELLIS.2.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { accessible, browser, drawn, drop, dropBytes, DUCK, make, visit } from "./kit.mjs";
+import { accessible, browser, drawn, drop, dropBytes, DUCK, make, TETRAHEDRON, visit } from "./kit.mjs";
 
 let chromium;
 before(async () => { chromium = await browser(); });
 after(() => chromium?.close());
-
-const OBJ = "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 3 2\nf 1 2 4\nf 2 3 4\nf 1 4 3\n";
 
 const chosen = (page, name) => page.locator(".mesh").getByText(name, { exact: true }).waitFor();
 
 test("a mesh that is dropped is textured, shown, and told of everywhere", () => visit(chromium, { rules: [], second: true }, async (page, running) => {
   await page.locator(".pill.good").waitFor();
   assert.equal(await page.getByLabel("Model", { exact: true }).inputValue(), "trellis-image-large");
-  assert.equal(await page.getByText("Texture a mesh that you have").count(), 0, "this model textures none");
-  await dropBytes(page, OBJ, "chair.obj", "");
+  assert.equal(await page.getByText("Texture a mesh of your own").count(), 0, "this model textures none");
+  await dropBytes(page, TETRAHEDRON, "chair.obj", "");
   await chosen(page, "chair.obj");
-  await page.getByText("A picture shows how the mesh is to look").waitFor();
+  await page.getByText("Add a picture that shows how the mesh should look").waitFor();
   assert.equal(await page.getByLabel("Model", { exact: true }).inputValue(), "trellis2-4b", "the one that textures");
   await accessible(page, "a mesh without a picture");
+  await page.locator(".pill").click();
+  await page.getByRole("dialog").getByRole("heading", { name: "TRELLIS.2 ready" }).waitFor();
+  await page.getByRole("button", { name: "Close", exact: true }).click();
   const go = page.getByRole("button", { name: "Texture it" });
   assert.ok(await go.isDisabled());
   await drop(page, DUCK);
@@ -62,10 +63,15 @@ test("a mesh is chosen and removed with the keyboard, and only what holds for it
   await page.getByLabel("Made by").selectOption("relief");
   const input = page.getByLabel("Choose a mesh to texture");
   assert.equal(await input.getAttribute("accept"), ".glb,.obj,.ply");
+  // Where the keyboard is can be seen, although the inputs themselves are hidden.
+  const ring = (id) => page.locator(`label.button[for="${id}"]`).evaluate((label) => getComputedStyle(label).outlineStyle);
+  await page.getByLabel("Choose pictures").focus();
+  assert.deepEqual([await ring("pick"), await ring("pick-mesh")], ["solid", "none"]);
   await input.focus();
+  assert.deepEqual([await ring("pick"), await ring("pick-mesh")], ["none", "solid"]);
   const asked = page.waitForEvent("filechooser");
   await page.keyboard.press("Enter");
-  await (await asked).setFiles({ name: "chair.obj", mimeType: "", buffer: Buffer.from(OBJ) });
+  await (await asked).setFiles({ name: "chair.obj", mimeType: "", buffer: Buffer.from(TETRAHEDRON) });
   await chosen(page, "chair.obj");
   const shown = await page.locator(".fields .field").count();
   assert.equal(shown, texturing.parameters.filter((name) => !["seed", "model"].includes(name)).length);
@@ -103,7 +109,7 @@ test("what is no mesh that the server reads is refused in plain words", () => vi
 test("where nothing textures meshes, nothing of it is seen", () => visit(chromium, {}, async (page) => {
   await page.locator(".drop").waitFor();
   assert.equal(await page.getByText("Texture a mesh").count() + (await page.locator("#pick-mesh").count()), 0);
-  await dropBytes(page, OBJ, "chair.obj", "");
+  await dropBytes(page, TETRAHEDRON, "chair.obj", "");
   await page.getByText("“chair.obj” is a mesh, not a picture").waitFor();
   assert.equal(await page.locator(".picture, .mesh").count(), 0);
 }));

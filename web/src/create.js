@@ -49,7 +49,7 @@ export async function create(main, gone, id) {
         button("✕", () => { URL.revokeObjectURL(picture.url); pictures.splice(at, 1); draw(); }, { "aria-label": `Remove ${picture.file.name}` })))));
     zone.classList.toggle("small", pictures.length > 0);
     choose.textContent = pictures.length > 0 ? "Add another view" : "Choose pictures";
-    hint.textContent = pictures.length > 1 ? "Several pictures are views of one object." : mesh && pictures.length === 0 ? "A picture shows how the mesh is to look." : "";
+    hint.textContent = pictures.length > 1 ? "Several pictures are views of one object." : mesh && pictures.length === 0 ? "Add a picture that shows how the mesh should look." : "";
   };
   /** The mesh, or where one is chosen if it can be textured. @param {import("./mesh.js").Texturing | undefined} texturing */
   const drawMesh = (texturing) => {
@@ -60,7 +60,7 @@ export async function create(main, gone, id) {
         h("p", { class: "hint" }, texturing ? "It keeps its shape and gets the look of the picture." : "This model does not texture meshes: choose another one, or remove the mesh."));
     } else if (texturing) {
       meshInput.accept = texturing.meshes.map((format) => `.${format}`).join();
-      meshPlace.replaceChildren(meshInput, h("label", { class: "button link", for: "pick-mesh" }, "Texture a mesh that you have"));
+      meshPlace.replaceChildren(h("label", { class: "button link", for: "pick-mesh" }, "Texture a mesh of your own"), meshInput);
     } else meshPlace.replaceChildren();
   };
   const add = async (/** @type {File[]} */ files) => {
