@@ -45,3 +45,32 @@ exec "$(command -v "$PYTHON")" "\$@"
 LAUNCHER
   chmod +x "$1"
 }
+
+# folders_or_skip NAME…: these variables name folders.
+folders_or_skip() {
+  local name
+  for name; do
+    [[ -d ${!name:-} ]] || skip "\$$name names no folder"
+  done
+}
+
+# Which attention TRELLIS.2 takes: torch's own in the place of flash-attn, unless an environment was named. Sets
+# `folders` and `variables`, which are for `launcher`.
+attention() {
+  folders=${TRELLIS_PACKAGES:-} variables=(ATTN_BACKEND="${ATTN_BACKEND:-xformers}")
+  if [[ $ready == no ]]; then
+    folders+=:$here/../tiny_trellis2/attention
+    variables=(ATTN_BACKEND=sdpa SPARSE_ATTN_BACKEND=flash_attn)
+  fi
+}
+
+# checkpoints LAUNCHER SCRIPT OPTION…: writes random weights; what the script prints is shown where it fails.
+checkpoints() {
+  local log
+  log=$(mktemp)
+  "$@" >"$log" 2>&1 || {
+    tail -n 20 "$log"
+    exit 1
+  }
+  rm "$log"
+}

@@ -63,6 +63,13 @@ class Glb:
         return picture
 
 
+def faces(content: bytes) -> int:
+    """How many triangles the only mesh of a GLB has."""
+    glb = Glb(content)
+    [primitive] = glb.json["meshes"][0]["primitives"]
+    return int(glb.json["accessors"][primitive["indices"]]["count"]) // 3
+
+
 def flaws(content: bytes, texture_size: int, radius: float, most_faces: int) -> list[str]:
     """What is wrong with the GLB of a sphere around the middle, with TRELLIS.2's materials."""
     try:
@@ -70,7 +77,7 @@ def flaws(content: bytes, texture_size: int, radius: float, most_faces: int) -> 
         [mesh] = glb.json["meshes"]
         [primitive] = mesh["primitives"]
         attributes = {name: glb.accessor(index) for name, index in primitive["attributes"].items()}
-        faces = glb.accessor(primitive["indices"]).reshape(-1, 3)
+        triangles = glb.accessor(primitive["indices"]).reshape(-1, 3)
         material = glb.json["materials"][primitive["material"]]
         shading = material["pbrMetallicRoughness"]
         pictures = {
@@ -85,8 +92,8 @@ def flaws(content: bytes, texture_size: int, radius: float, most_faces: int) -> 
             found.append(text)
 
     places, uvs = attributes["POSITION"], attributes["TEXCOORD_0"]
-    see(0 < len(faces) <= most_faces, f"it has {len(faces)} faces")
-    see(int(faces.max()) < len(places), "a face names a vertex that is not there")
+    see(0 < len(triangles) <= most_faces, f"it has {len(triangles)} faces")
+    see(int(triangles.max()) < len(places), "a face names a vertex that is not there")
     see(len(uvs) == len(places) == len(attributes["NORMAL"]), "its vertices have other numbers of attributes")
     see(float(uvs.min()) >= 0 and float(uvs.max()) <= 1, "its texture's places are outside of the texture")
     away = abs(((places**2).sum(-1) ** 0.5) - radius).max()

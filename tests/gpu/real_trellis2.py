@@ -283,9 +283,7 @@ def everything(server: Server) -> None:
     check("sparse_structure" not in jobs.told, f"without sampling: {', '.join(jobs.told)}")
     sound(made.get("glb"), 2 * TEXTURE)
     if "glb" in files:
-        asked = {"model": "trellis2-4b", "resolution": 512, "texture_size": TEXTURE, "formats": ["glb"]}
-        jobs.ended("a given mesh textured", ["glb"], server.submit(1, mesh=files["glb"], **asked))
-        check("simplify" not in jobs.told, f"without a shape of its own: {', '.join(jobs.told)}")
+        textured(jobs, files["glb"])
     for stage in CANCELLED_IN:
         jobs.cancel(stage)
     jobs.run("1024, another seed", ["glb"], resolution=1024, seed=2)
@@ -296,6 +294,19 @@ def everything(server: Server) -> None:
         webp = {"texture_format": "webp", "quality": quality}
         sound(jobs.run(f"512 with WebP, {quality}", ["glb"], resolution=512, **webp).get("glb"))
     ovoxel(jobs.run("512 as O-Voxel", ["vxz"], resolution=512).get("vxz"), 512)
+
+
+def textured(jobs: Jobs, mesh: bytes) -> None:
+    """A given mesh, in both ways and at both resolutions that there are."""
+    given = glbs.faces(mesh)
+    for quality, side in (("balanced", 512), ("exact", 512), ("balanced", 1024)):
+        asked = {"model": "trellis2-4b", "resolution": side, "texture_size": TEXTURE, "quality": quality}
+        what = f"a given mesh textured at {side} {quality}"
+        made = jobs.ended(what, ["glb"], jobs.server.submit(1, mesh=mesh, formats=["glb"], **asked))
+        sound(made.get("glb"))
+        if made:
+            check("simplify" not in jobs.told, f"without a shape of its own: {', '.join(jobs.told)}")
+            check(glbs.faces(made["glb"]) == given, f"its {given} faces are those that were given")
 
 
 def tuning(work: Path) -> None:

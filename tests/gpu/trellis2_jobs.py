@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import statistics
+import subprocess
+import tempfile
 import traceback
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -169,18 +171,44 @@ def card(gib: float) -> Iterator[None]:
         torch.cuda.set_per_process_memory_fraction(1.0)
 
 
-def low_vram(pipeline: Any, side: int, budget: Budget, out: Path) -> None:
-    """The most memory of each stage of our way, with each model on the GPU for its stage alone, in as much memory as the
-    smallest card has that may do it."""
-    if not budget.allows(f"{side}, low VRAM", USUAL[BALANCED].get(side, USUAL[BALANCED][1536])):
+def memory(pipeline: Any, side: int, low: bool, budget: Budget, out: Path, mesh: Path | None = None) -> None:
+    """The most memory of each stage of our way. In low-VRAM mode, where each model is on the GPU for its stage alone, there
+    is no more of it than the smallest card has that may do it. `mesh`: is textured in place of a new one."""
+    what = f"{side}, {'low VRAM' if low else 'all models'}{', a mesh textured' if mesh else ''}"
+    if not budget.allows(what, USUAL[BALANCED].get(side, USUAL[BALANCED][1536])):
         return
-    placement, asked = placed(pipeline, True), params(resolution=side)
+    placement, asked = placed(pipeline, low), params(resolution=side)
     release()
-    with card(SMALLEST[side] - CONTEXT):
-        clock, result = sample(pipeline, placement, asked, [])
-        with trellis2.FAMILY.exporting(Run(pipeline, placement, clock, asked), result) as prepare:
+    clock = Told()
+    with used() as device, card(SMALLEST[side] - CONTEXT) if low else nullcontext():
+        result = decoded(pipeline, clock, asked, placement, mesh)
+        with trellis2.FAMILY.exporting(Run(pipeline, placement, clock, asked, mesh), result) as prepare:
             prepare(Format.GLB)(out)
     ended = clock.finish()
     most = max(clock.peaks.values()) / GIB
-    say(f"-- {side}, low VRAM: {most:.2f} GiB at most, {SMALLEST[side] - CONTEXT:.1f} allowed")
+    allowed = f" of {SMALLEST[side] - CONTEXT:.1f} allowed" if low else ""
+    say(f"-- {what}: {most:.2f} GiB at most by torch{allowed}, {max(device, default=0) / 1024:.2f} in use on the GPU")
+    if mesh is None:
+        say(f"|   {len(result.mesh.coords)} voxels")
     say_stages(clock, ended)
+
+
+@contextmanager
+def used() -> Iterator[list[int]]:
+    """Gets, when it closes, what was in use on the GPU in turn, in MiB. CuMesh takes memory that torch does not know of,
+    and holds Python's lock meanwhile, so that another process has to look."""
+    found: list[int] = []
+    command = ["nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits", "--id=0", "-lms", "20"]
+    with tempfile.TemporaryFile("w+") as log:
+        try:
+            looking = subprocess.Popen(command, stdout=log)
+        except FileNotFoundError:
+            yield found
+            return
+        try:
+            yield found
+        finally:
+            looking.terminate()
+            looking.wait()
+            log.seek(0)
+            found += [int(line) for line in log if line.strip().isdigit()]

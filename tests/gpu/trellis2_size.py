@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import time
@@ -12,9 +13,11 @@ import model as generator
 import torch
 from budget import BEGUN
 from flows import GIB, Clock, disc
+from safetensors.torch import save_file
 from trellis_worker import determinism, graphs
 from trellis_worker.checkpoints import replaced
 from trellis_worker.families import trellis2
+from trellis_worker.families import trellis2_texturing as texturing
 from trellis_worker.family import Run
 from trellis_worker.placement import Placement, bind_device
 from trellis_worker.protocol import Format, Params, Stage
@@ -89,6 +92,26 @@ def placed(pipeline: Any, low_vram: bool) -> Placement:
     return placement
 
 
-def decoded(pipeline: Any, clock: Clock, job: Params, placement: Placement) -> Any:
+def decoded(
+    pipeline: Any, clock: Clock, job: Params, placement: Placement, mesh: Path | None = None
+) -> Any:
     determinism.seed_all(torch, job.seed)
-    return trellis2.FAMILY.sample(Run(pipeline, placement, clock, job), [disc()])
+    return trellis2.FAMILY.sample(Run(pipeline, placement, clock, job, mesh), [disc()])
+
+
+def with_encoder(pipeline: Any) -> None:
+    """Gives the pipeline what texturing a mesh needs."""
+    with torch.device(DEVICE):
+        encoder = generator.made(texturing.PUBLISHED["name"], texturing.PUBLISHED["args"])
+    # It is added last, as `load` does it: it is no module of torch.
+    features = pipeline.models.pop(trellis2.IMAGE_ENCODER)
+    texturing.attach(pipeline, encoder)
+    pipeline.models[trellis2.IMAGE_ENCODER] = features
+
+
+def sphere(radius: float, path: Path) -> Path:
+    """A sphere of 81,920 faces, as the server writes a mesh for its workers."""
+    made = importlib.import_module("trimesh").creation.icosphere(6, radius)
+    mesh = {"vertices": torch.tensor(made.vertices).float(), "faces": torch.tensor(made.faces).int()}
+    save_file(mesh, path)
+    return path

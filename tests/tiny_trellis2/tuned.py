@@ -11,12 +11,17 @@ from __future__ import annotations
 
 import json
 import sys
-from itertools import pairwise
+from collections.abc import Iterator
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
 import torch
-from model import DECODER, REAL_DECODER
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "worker"))
+
+from model import DECODER, REAL_DECODER, SHAPE_ENCODER  # noqa: E402
+from trellis_worker.families.trellis2_texturing import PUBLISHED  # noqa: E402 the folder is only now on the path
 
 KERNELS = "flex_gemm.kernels.triton.spconv.sparse_submanifold_conv_fwd_masked_implicit_gemm"
 # The logarithms of how many voxels a level has.
@@ -44,21 +49,28 @@ def key(*values: Any, result: str) -> str:
     return str((*values, True, half, half, half, "torch.uint32", "torch.int64", result))
 
 
+def convolutions() -> Iterator[tuple[int, int]]:
+    """The channels that a convolution is given and makes."""
+    for wide in (DECODER["model_channels"], REAL_DECODER["model_channels"]):
+        for here, below in pairwise(wide):
+            yield from ((here, here), (here, 8 * below), (below, below))
+    for wide in (SHAPE_ENCODER[2]["model_channels"], PUBLISHED["args"]["model_channels"]):
+        for here, below in pairwise(wide):
+            yield from ((here, below // 8), (below, below))
+
+
 def record() -> dict[str, dict[str, Any]]:
     whole: dict[str, Any] = {}
     split: dict[str, Any] = {}
     chosen: dict[str, Any] = {}
-    for wide in (DECODER["model_channels"], REAL_DECODER["model_channels"]):
-        for here, below in pairwise(wide):
-            for given, made in ((here, here), (here, 8 * below), (below, below)):
-                for size in SIZES:
-                    shape = size, given, made, NEIGHBOURS
-                    count = parts(size, made)
-                    chosen[f"(2^{size}, {given}, {made}, {NEIGHBOURS})"] = {"SPLITK": count}
-                    if count == 1:
-                        whole[key(*shape, result="torch.float16")] = tile(made)
-                    else:
-                        split[key(*shape, count, result="torch.float32")] = tile(made)
+    for (given, made), size in product(set(convolutions()), SIZES):
+        shape = size, given, made, NEIGHBOURS
+        count = parts(size, made)
+        chosen[f"(2^{size}, {given}, {made}, {NEIGHBOURS})"] = {"SPLITK": count}
+        if count == 1:
+            whole[key(*shape, result="torch.float16")] = tile(made)
+        else:
+            split[key(*shape, count, result="torch.float32")] = tile(made)
     outer = KERNELS.rpartition(".")[2]
     return {
         f"{KERNELS}.{outer}_kernel": whole,

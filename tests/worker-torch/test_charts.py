@@ -11,6 +11,8 @@ from unittest import mock
 
 import torch
 from test_simplify import noisy, torus
+from trellis_worker.failures import Cancelled, WorkerError
+from trellis_worker.protocol import Kind
 from trellis_worker.texture import atlas, charts, pack
 from trellis_worker.texture.raster import rasterise
 
@@ -123,6 +125,46 @@ class Packed(unittest.TestCase):
         packed = pack.pack(laid, 64)
         self.assertLessEqual(float((laid.flat * packed.scale + packed.place[chart][:, None]).max()), 64)
         self.assertGreater(packed.scale, 1)
+
+    def specks(self, count: int) -> Any:
+        """So many right triangles of several sizes, none of which touches another."""
+        generator = torch.Generator().manual_seed(3)
+        corners = torch.tensor([[0.0, 0, 0], [1, 0, 0], [0, 1, 0]]) * 0.01
+        sizes = 0.5 + torch.rand(count, 1, 1, generator=generator)
+        places = torch.rand(count, 1, 3, generator=generator)
+        mesh = mesh_of((corners * sizes + places).reshape(-1, 3), torch.arange(3 * count).view(-1, 3))
+        return charts.laid_out(mesh, torch.arange(count), count)
+
+    def test_the_smallest_of_many_lie_in_rows_and_keep_apart(self) -> None:
+        laid = self.specks(400)
+        alone = pack.pack(laid, SIZE)
+        with mock.patch.object(pack, "BY_OUTLINE", 50):
+            packed = pack.pack(laid, SIZE)
+        self.assertGreater(packed.scale, 0.6 * alone.scale)
+        corners = laid.flat * packed.scale + packed.place[laid.of_face][:, None]
+        low, high = corners.amin(1), corners.amax(1)
+        self.assertGreaterEqual(float(low.min()), pack.MARGINS[0])
+        self.assertLessEqual(float(high.max()), SIZE - pack.MARGINS[0])
+        # Those in rows have boxes of their own.
+        small = laid.extent[:, 1].argsort(descending=True, stable=True)[50:]
+        low, high = low[small], high[small]
+        apart = ((low[:, None] - high[None]) > 2).any(2) | ((low[None] - high[:, None]) > 2).any(2)
+        self.assertTrue(bool((apart | torch.eye(len(small)).bool()).all()))
+
+    def test_more_charts_than_texels_are_refused_at_once(self) -> None:
+        laid = self.specks(64 * 64 + 1)
+        with mock.patch.object(pack, "_placed", side_effect=AssertionError("nothing is tried")):
+            with self.assertRaises(WorkerError) as raised:
+                pack.pack(laid, 64)
+        self.assertEqual(raised.exception.kind, Kind.BAD_INPUT)
+        self.assertIn("ask for a larger `texture_size`", str(raised.exception))
+
+    def test_a_cancel_is_heard_while_charts_find_their_places(self) -> None:
+        def check() -> None:
+            raise Cancelled
+
+        with self.assertRaises(Cancelled):
+            pack.pack(self.specks(10), SIZE, check)
 
 
 class Unwrapped(unittest.TestCase):

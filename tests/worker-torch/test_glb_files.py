@@ -54,8 +54,36 @@ class Written(unittest.TestCase):
             mock.patch.dict(sys.modules, {"cumesh": shells.cumesh}),
         ):
             file = Path(folder) / "model.glb"
-            Exports(run, mesh, None, own).prepare(Format.GLB)(file)  # type: ignore[arg-type]
+            Exports(run, mesh, None, own, SIDE).prepare(Format.GLB)(file)  # type: ignore[arg-type]
             return glbs.Glb(file.read_bytes())
+
+    def plain(self, remesh: bool, quality: str, format_: Format) -> Any:
+        """A file without colours, of a mesh that has none."""
+        import trimesh
+
+        mesh = SimpleNamespace(vertices=self.mesh.vertices, faces=self.mesh.faces)
+        params = SimpleNamespace(texture=False, stl_size_mm=100.0)
+        run = SimpleNamespace(stages=Told().stages, params=params)
+        own = SimpleNamespace(
+            quality=quality, decimation_target=2500, texture_size=SIZE, texture_format="png", remesh=remesh
+        )
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            mock.patch.dict(sys.modules, {"cumesh": shells.cumesh}),
+        ):
+            file = Path(folder) / f"model.{format_.value}"
+            Exports(run, mesh, None, own, SIDE).prepare(format_)(file)  # type: ignore[arg-type]
+            return trimesh.load(file, force="mesh")
+
+    def test_a_mesh_without_colours_is_rebuilt_too(self) -> None:
+        as_it_is, rebuilt = (self.plain(remesh, "balanced", Format.GLB) for remesh in (False, True))
+        # By a voxel on each side, of a space that is a little wider.
+        grown = 2 / SIDE * (SIDE + 3) / SIDE
+        numpy.testing.assert_allclose(rebuilt.extents - as_it_is.extents, grown, atol=0.3 * grown)
+        numpy.testing.assert_allclose(self.plain(True, "exact", Format.GLB).extents, as_it_is.extents)
+        solid = self.plain(True, "balanced", Format.STL)
+        self.assertTrue(solid.is_watertight)
+        self.assertAlmostEqual(float(solid.extents.max()), 100, places=3)
 
     def pixels(self, glb: Any, name: str) -> Any:
         shading = glb.json["materials"][0]["pbrMetallicRoughness"]

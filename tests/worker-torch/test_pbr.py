@@ -17,7 +17,7 @@ import torch
 from test_simplify import torus
 from trellis_worker.protocol import Stage
 from trellis_worker.stages import Cancelled, Stages
-from trellis_worker.texture import atlas, pbr
+from trellis_worker.texture import atlas, pbr, walls
 from trellis_worker.texture.fill import filled
 from trellis_worker.texture.voxels import Voxels
 
@@ -79,6 +79,19 @@ class Made(unittest.TestCase):
         worth = shells.worth(made, outside=1 / SIDE * (SIDE + 3) / SIDE)
         self.assertGreater(worth["colour"], 34)
 
+    def test_of_a_rebuilt_surface_the_inner_wall_is_left_out(self) -> None:
+        rebuilt = shells.cumesh.remeshing.remesh_narrow_band_dc
+
+        def both_walls(vertices: Any, faces: Any, **options: Any) -> tuple[Any, Any]:
+            outer, _ = rebuilt(vertices, faces, **options)
+            turned = faces[:, [0, 2, 1]] + len(outer)
+            return torch.cat([outer, 2 * vertices - outer]), torch.cat([faces, turned])
+
+        with mock.patch.object(shells.cumesh.remeshing, "remesh_narrow_band_dc", both_walls):
+            made = self.made(remesh=True)
+        alone = self.made(remesh=True)
+        self.assertTrue(made.export(file_type="glb") == alone.export(file_type="glb"))
+
     def test_the_file_is_whole(self) -> None:
         import trimesh
 
@@ -101,6 +114,42 @@ class Made(unittest.TestCase):
     def test_each_time_the_same_bytes(self) -> None:
         first, second = (self.made().export(file_type="glb") for _ in range(2))
         self.assertTrue(first == second)
+
+
+class Walls(unittest.TestCase):
+    def test_pieces_that_are_inside_out_go(self) -> None:
+        vertices, faces = (torch.as_tensor(part) for part in torus(40, 20))
+        faces = faces.int()
+
+        def scene(*parts: tuple[float, tuple[float, float, float], bool]) -> tuple[Any, Any]:
+            """Tori of some size at some place, inside out or not."""
+            places = [vertices * size + torch.tensor(place) for size, place, _ in parts]
+            sides = [faces[:, [0, 2, 1]] if turned else faces for _, _, turned in parts]
+            corners = [side + index * len(vertices) for index, side in enumerate(sides)]
+            return torch.cat(places), torch.cat(corners)
+
+        origin, beside = (0.0, 0.0, 0.0), (3.0, 1.0, 0.0)
+        outer = [(1.0, origin, False), (0.3, beside, False)]
+        expected = scene(*outer)
+        for at_once in (1 << 22, 700):
+            with mock.patch.object(walls, "AT_ONCE", at_once):
+                made = walls.without_inner(
+                    *scene(outer[0], (0.99, origin, True), outer[1], (0.28, beside, True))
+                )
+                self.assertTrue(torch.equal(made[0], expected[0]))
+                self.assertTrue(torch.equal(made[1], expected[1]))
+                same = walls.without_inner(*expected)
+        self.assertIs(same[0], expected[0])
+        # All of it inside out, the outer one is still the outer one.
+        turned = scene((1.0, origin, True), (0.99, origin, False))
+        self.assertTrue(torch.equal(walls.without_inner(*turned)[0], vertices))
+
+    def test_what_hangs_together_is_one_piece(self) -> None:
+        generator = torch.Generator().manual_seed(1)
+        chain = torch.stack([torch.arange(999), torch.arange(999) + 1, torch.arange(999)], 1)
+        name = torch.randperm(1000, generator=generator)
+        faces = torch.cat([name[chain], name[chain] + 1000])
+        self.assertEqual(walls.pieces(2000, faces).tolist(), [0] * 1000 + [1000] * 1000)
 
 
 def _a_face_of_each(mesh: Any) -> Any:

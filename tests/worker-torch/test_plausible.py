@@ -7,7 +7,7 @@ import unittest
 import torch
 from kit import worker_kit  # noqa: F401 puts the worker on the path
 from trellis_worker.failures import WorkerError
-from trellis_worker.plausible import pieces, refuse_implausible
+from trellis_worker.plausible import pieces, refuse_implausible, refuse_unknown_colours
 from trellis_worker.protocol import Kind
 
 FACES = torch.tensor([[0, 2, 1], [0, 1, 3], [1, 2, 3], [0, 3, 2]])
@@ -60,6 +60,15 @@ class Plausible(unittest.TestCase):
             broken = vertices.clone()
             broken[3, 1] = number
             self.assertIn("no numbers", self.refused(broken, faces))
+
+    def test_colours_that_are_no_numbers_are_none(self) -> None:
+        colours = torch.rand(50, 6)
+        refuse_unknown_colours(colours)
+        for value in (float("nan"), float("inf")):
+            colours[7, 2] = value
+            with self.assertRaises(WorkerError) as raised:
+                refuse_unknown_colours(colours.half())
+            self.assertEqual(raised.exception.kind, Kind.IMPLAUSIBLE_RESULT)
 
 
 if __name__ == "__main__":

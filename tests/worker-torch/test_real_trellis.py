@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -19,6 +20,7 @@ ATTENTION = {"ATTN_BACKEND": "sdpa", "SPARSE_ATTN_BACKEND": "xformers", "SPARSE_
 
 
 @unittest.skipUnless(all(SOURCES), "TRELLIS_SOURCE, FLEXICUBES_SOURCE and UTILS3D_SOURCE name no checkouts")
+@unittest.skipUnless(importlib.util.find_spec("rembg"), "rembg, which TRELLIS imports, is not installed")
 class RealTrellis(TorchCase):
     variables = {**TorchCase.variables, **ATTENTION, "SPCONV_ALGO": "native"}
     made: Path

@@ -76,6 +76,10 @@ class Painted(unittest.TestCase):
         atlas, why = repaint.own_atlas(mesh, SIZE)
         self.assertEqual(why, "")
         self.assertTrue(torch.equal(atlas.uvs, uvs))
+        # Rounded by who wrote them.
+        atlas, why = repaint.own_atlas(replace(mesh, uvs=uvs * (1 + 1e-6) - 5e-7), SIZE)
+        self.assertEqual(why, "")
+        self.assertEqual((float(atlas.uvs.min()), float(atlas.uvs.max())), (0, 1))
         collapsed = uvs.clone()
         collapsed[: len(uvs) // 2] = 0.5
         # Twice around in one place.
@@ -107,6 +111,30 @@ class Painted(unittest.TestCase):
         self.assertLess(places, 1.05 * len(numpy.unique(whole.visual.uv.round(6), axis=0)))
         # Without normals of its own it is as smooth as its surface.
         self.assertGreater((soup.vertex_normals[soup.faces] * soup.face_normals[:, None]).sum(2).min(), 0.5)
+
+    def test_a_mesh_of_any_size_is_unwrapped(self) -> None:
+        vertices, faces = torus(40, 20)
+        usual = surface(vertices, faces)
+        made = self.painted(usual).mesh
+        for scale in (1e-20, 1e20):
+            scaled = replace(usual, vertices=usual.vertices * scale)
+            again = self.painted(scaled).mesh
+            numpy.testing.assert_allclose(again.visual.uv, made.visual.uv, atol=1e-5)
+
+    def test_each_vertex_has_a_normal(self) -> None:
+        vertices, faces = torus(40, 20)
+        normals = surface(vertices, faces).vertices.clone()
+        normals[::7] = 0
+        # A face on a line has none.
+        line = numpy.array([[0.1, 0, 0], [0.2, 0, 0], [0.3, 0, 0]], "f4")
+        faces = numpy.concatenate([faces, [[0, 1, 2]] + numpy.int64(len(vertices))])
+        vertices, normals = numpy.concatenate([vertices, line]), torch.cat([normals, torch.zeros(3, 3)])
+        for given in (normals, None):
+            facing = repaint._facing(surface(vertices, faces, normals=given))
+            self.assertGreater(float(facing.norm(dim=1).min()), 0)
+            if given is not None:
+                there = (given != 0).any(1)
+                self.assertTrue(torch.equal(facing[there], given[there]), "the others stay")
 
     def test_a_face_without_area_is_left_out(self) -> None:
         vertices, faces = torus(40, 20)

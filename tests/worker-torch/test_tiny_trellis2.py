@@ -6,6 +6,7 @@ What the GPU alone can do (the GLB's texture, fewer faces) is looked at in tests
 from __future__ import annotations
 
 import importlib.util
+import json
 import sys
 import unittest
 import zlib

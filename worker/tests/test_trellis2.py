@@ -394,6 +394,8 @@ class Beside(unittest.TestCase):
             ({153: 1000}, "BLEND"),
             ({255: 970, 180: 30}, "BLEND"),
             ({255: 995, 200: 5}, "OPAQUE"),
+            # No texel shows the surface.
+            ({}, "OPAQUE"),
         ):
             self.assertEqual(alpha_mode([counts.get(value, 0) for value in range(256)]), mode, counts)
 

@@ -37,3 +37,20 @@ def read(path: Path) -> GivenMesh:
                 tensors["vertices"], tensors["faces"], tensors.get("normals"), tensors.get("uvs")
             )
     raise WorkerError(Kind.BAD_INPUT, "the mesh cannot be read")
+
+
+def without_strays(mesh: GivenMesh) -> GivenMesh:
+    """Without the vertices that no face uses. The mesh is scaled to fit the grid, and they would count."""
+    try:
+        importlib.import_module("numpy")
+    except ImportError:
+        # No TRELLIS runs without it; a stand-in's meshes have none.
+        return mesh
+    used, faces = mesh.faces.unique(return_inverse=True)
+    if len(used) == len(mesh.vertices):
+        return mesh
+    used = used.long()
+    vertices, normals, uvs = (
+        None if tensor is None else tensor[used] for tensor in (mesh.vertices, mesh.normals, mesh.uvs)
+    )
+    return GivenMesh(vertices, faces.int(), normals, uvs)

@@ -17,12 +17,20 @@ class Placement:
         self.low_vram = True
 
     def choose(self, low_vram: bool) -> None:
-        """Brings all models to the GPU, or in low-VRAM mode all of them back."""
-        self.low_vram = low_vram
+        """Brings all models to the GPU, or in low-VRAM mode all of them back; also where not all fit."""
+        if not low_vram:
+            try:
+                for model in self._models.values():
+                    model.to(self.device)
+            except BaseException:
+                self.choose(True)
+                raise
+            self.low_vram = False
+            return
+        self.low_vram = True
         for model in self._models.values():
-            model.to("cpu" if low_vram else self.device)
-        if low_vram:
-            self._release()
+            model.to("cpu")
+        self._release()
 
     @contextmanager
     def resident(self, names: tuple[str, ...]) -> Iterator[None]:

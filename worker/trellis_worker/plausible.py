@@ -35,6 +35,16 @@ def refuse_implausible(vertices: Any, faces: Any) -> None:
         raise _implausible(f"a mesh of {len(sizes)} pieces, the largest with {largest:.1%} of the faces")
 
 
+def refuse_unknown_colours(numbers: Any) -> None:
+    """Raises for colours and materials of voxels (N, C) that are not finite, which would come out black."""
+    try:
+        importlib.import_module("numpy")
+    except ImportError:
+        return
+    if not bool(importlib.import_module("torch").isfinite(numbers).all()):
+        raise _implausible("a texture with values that are not numbers")
+
+
 def pieces(faces: Any, count: int) -> Any:
     """How many faces each connected piece of a mesh has; `count` is that of its vertices."""
     numpy = importlib.import_module("numpy")

@@ -24,6 +24,7 @@ from .placement import Placement, bind_device
 from .protocol import (
     PROTOCOL,
     Cancel,
+    Done,
     Generate,
     Hello,
     Load,
@@ -177,6 +178,9 @@ class Session:
             where = f"in stage `{stages.current.value}`" if stages.current else "before the first stage"
             log.exception("the job failed %s", where)
             answer = report(error, message.job, where)
+        if not isinstance(answer, Done):
+            # While the exception was on its way, its frames still held the job's tensors.
+            engine.clean()
         with self._cancelling:
             del self._cancelled[message.job]
         self.send(answer)

@@ -39,3 +39,9 @@ def flash_attn_varlen_kvpacked_func(
 def flash_attn_varlen_qkvpacked_func(qkv: torch.Tensor, starts: torch.Tensor, most: int) -> torch.Tensor:
     """All three in one, (T, 3, H, C)."""
     return flash_attn_varlen_func(*qkv.unbind(1), starts, starts, most, most)
+
+
+def flash_attn_qkvpacked_func(qkv: torch.Tensor) -> torch.Tensor:
+    """All three in one, of sequences of one length, (N, L, 3, H, C)."""
+    attend = torch.nn.functional.scaled_dot_product_attention
+    return attend(*(part.transpose(1, 2) for part in qkv.unbind(2))).transpose(1, 2)

@@ -23,7 +23,7 @@ from ..deferred import defer, is_imported
 from ..failures import WorkerError
 from ..family import Report, Run, Save, own_params
 from ..hooks import counted, restored, told
-from ..plausible import refuse_implausible
+from ..plausible import refuse_implausible, refuse_unknown_colours
 from ..protocol import Format, Kind, Params, Stage
 from ..quality import Quality
 from . import trellis2_flows
@@ -219,7 +219,8 @@ class Trellis2:
         if isinstance(decoded, texturing.Textured):
             yield texturing.Files(run, decoded, own).prepare
         else:
-            yield Exports(run, decoded.mesh, decoded.grid, own).prepare
+            resolution = decoded.sampled.resolution
+            yield Exports(run, decoded.mesh, decoded.grid, own, resolution).prepare
 
     def notes(self, params: Params, decoded: Any) -> list[str]:
         own = own_params(Own, params)
@@ -368,6 +369,7 @@ def _decoded(run: Run, shape: Any, texture: Any, resolution: int) -> tuple[Any, 
             meshes[0].fill_holes()
             return meshes[0], None
         voxels = pipeline.decode_tex_slat(texture, subdivisions)[0]
+        refuse_unknown_colours(voxels.feats)
     meshes[0].fill_holes()
     mesh = importlib.import_module("trellis2.representations").MeshWithVoxel(
         meshes[0].vertices,

@@ -43,6 +43,8 @@ class Exports:
     grid: DualGrid | None
     # The parameters that only this model has.
     own: Any
+    # Of the grid.
+    resolution: int
 
     def prepare(self, format_: Format) -> Save:
         """Prepares a format and gives what writes its file."""
@@ -71,6 +73,10 @@ class Exports:
         """The mesh with as many faces as were asked for, cleaned as `to_glb` cleans its own."""
         self.run.stages.enter(Stage.SIMPLIFY)
         mesh = self._held()
+        if self.own.remesh and Quality(self.own.quality).ours:
+            # Only here, for it imports torch.
+            importlib.import_module("trellis_worker.texture.pbr").rebuild(mesh, 1 / self.resolution)
+            self.run.stages.check()
         reduce(mesh, self.own.decimation_target, self.run.stages)
         return outwards(mesh)
 

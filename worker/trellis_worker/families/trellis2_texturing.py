@@ -9,21 +9,21 @@ Names, and what is called when: Microsoft's TRELLIS.2, `trellis2/pipelines/trell
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .. import meshes
-from ..checkpoints import checkpoint, load_strictly, replaced
+from ..checkpoints import checkpoint, load_strictly
 from ..cores import kept_to_cores
 from ..failures import WorkerError
 from ..family import Run, Save
 from ..hooks import restored, told
+from ..plausible import refuse_unknown_colours
 from ..protocol import Format, Kind, Stage
 from ..quality import Quality
 from ..texture.alpha import alpha_mode
+from . import trellis2_voxels
 from .trellis2_files import WEBP, writing
 
 # The encoder's part in the pipeline, and its checkpoint where `pipeline.json` names none.
@@ -98,7 +98,7 @@ def textured(run: Run, own: Any, pictures: list[Any]) -> Textured:
             f"texturing a mesh needs `{CHECKPOINT}.safetensors`, which is not in the model folder",
         )
     resolution = own.resolution if own.resolution in RESOLUTIONS else RESOLUTIONS[-1]
-    given = meshes.read(run.mesh)
+    given = meshes.without_strays(meshes.read(run.mesh))
     texturing = pipeline.texturing
     with restored(texturing):
         texturing.low_vram, texturing._device = run.placement.low_vram, run.placement.device
@@ -113,6 +113,7 @@ def textured(run: Run, own: Any, pictures: list[Any]) -> Textured:
         stages.enter(Stage.DECODE, len(levels))
         with told(levels, stages):
             voxels = texturing.decode_tex_slat(latent)
+        refuse_unknown_colours(voxels.feats)
     return Textured(given, placed, voxels, resolution)
 
 
@@ -126,23 +127,10 @@ def _encoded(run: Run, placed: Any, resolution: int) -> Any:
         lambda *_call: stages.enter(Stage.STRUCTURED_LATENT, len(levels))
     )
     try:
-        with _without_times(), told(levels, stages):
+        with trellis2_voxels.bounded(stages.check), told(levels, stages):
             return texturing.encode_shape_slat(placed, resolution)
     finally:
         begun.remove()
-
-
-@contextmanager
-def _without_times() -> Iterator[None]:
-    """o-voxel does not print how long it takes, as TRELLIS.2 asks it to: in one environment that crashed."""
-    convert = importlib.import_module("o_voxel.convert")
-    original = convert.mesh_to_flexible_dual_grid
-
-    def quietly(*args: Any, **options: Any) -> Any:
-        return original(*args, **{**options, "timing": False})
-
-    with replaced(convert, "mesh_to_flexible_dual_grid", quietly):
-        yield
 
 
 @dataclass(frozen=True)

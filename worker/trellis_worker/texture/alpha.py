@@ -10,7 +10,7 @@ def alpha_mode(counts: Sequence[int]) -> str:
     total = sum(counts)
     hidden, translucent = sum(counts[:128]), sum(counts[16:216])
     # Seams leave a few hidden texels, and the decoder's noise a few translucent ones.
-    if hidden * 1000 < total and translucent * 100 < total:
+    if not total or (hidden * 1000 < total and translucent * 100 < total):
         return "OPAQUE"
     # The edge of a hole has a few values between opaque and hidden.
     between = sum(counts[16:240])

@@ -45,7 +45,7 @@ def unwrapped(vertices: Any, faces: Any, size: int, check: Callable[[], None]) -
     for cuts in range(CUTS + 1):
         check()
         laid = charts.laid_out(mesh, chart, count)
-        atlas = _joined(mesh, laid, pack(laid, size), size)
+        atlas = _joined(mesh, laid, pack(laid, size, check), size)
         double = _doubled(atlas, chart, count)
         if cuts == CUTS or not bool(double.any()):
             break

@@ -2,15 +2,19 @@
 
 The tallest come first, and each goes where it comes to lie lowest: what counts is the lower outline of a
 chart, column by column, above the upper outline of all that lies there already. Outlines are in columns of
-some texels.
+some texels. Where there are very many, the smallest lie in rows, side by side: to look for a place of its own
+for each would take hours.
 """
 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..failures import WorkerError
+from ..protocol import Kind
 from .charts import Charts
 
 torch: Any = importlib.import_module("torch")
@@ -24,6 +28,10 @@ COLUMNS = 1024
 # The part of the texture that charts cover at first, and how full is full enough.
 COVERED, FULL = 0.65, 0.97
 TRIES = 6
+# Charts that are placed by their outlines; smaller ones lie in rows.
+BY_OUTLINE = 8192
+# Of these, how many between two looks at whether the job was cancelled.
+AT_ONCE = 1024
 
 
 @dataclass(frozen=True)
@@ -34,22 +42,30 @@ class Packed:
     place: Any  # (C, 2) texels of each chart's least corner
 
 
-def pack(charts: Charts, size: int) -> Packed:
-    """Into a texture of `size`, at least 64."""
+def pack(charts: Charts, size: int, check: Callable[[], None] = lambda: None) -> Packed:
+    """Into a texture of `size`, at least 64; `check` is called every now and then."""
     for margin in MARGINS:
-        packed = _packed(charts, size, margin)
+        packed = _packed(charts, size, margin, check)
         if packed is not None:
             return packed
-    raise ValueError(f"{charts.count} charts find no room in a texture of {size}")
+    raise WorkerError(
+        Kind.BAD_INPUT,
+        f"the {charts.count} pieces of the surface have no room in a texture of {size}; ask for a larger "
+        "`texture_size`",
+    )
 
 
-def _packed(charts: Charts, size: int, margin: int) -> Packed | None:
+def _packed(charts: Charts, size: int, margin: int, check: Callable[[], None]) -> Packed | None:
+    texels = _texels(size)
+    least = (2 * margin // texels + 1) * max(2 * margin, 1)
+    if charts.count * least > size // texels * size:
+        return None
     area = float(charts.areas().abs().sum())
     room = (size - 2 * margin - 2) / max(float(charts.extent.max()), 1e-20)
     scale = min((COVERED * size * size / max(area, 1e-20)) ** 0.5, room)
     best = None
     for attempt in range(2 * TRIES):
-        place, height = _placed(charts, scale, size, margin)
+        place, height = _placed(charts, scale, size, margin, check)
         if height <= size and (best is None or scale > best.scale):
             best = Packed(scale, place)
         enough = height <= size and (height >= FULL * size or scale >= room * 0.999)
@@ -61,16 +77,26 @@ def _packed(charts: Charts, size: int, margin: int) -> Packed | None:
     return best
 
 
-def _placed(charts: Charts, scale: float, size: int, margin: int) -> tuple[Any, float]:
+def _texels(size: int) -> int:
+    """In a column."""
+    return -(-size // COLUMNS)
+
+
+def _placed(
+    charts: Charts, scale: float, size: int, margin: int, check: Callable[[], None]
+) -> tuple[Any, float]:
     """Places (C, 2) at this scale, and how high the highest chart reaches."""
-    texels = -(-size // COLUMNS)
+    texels = _texels(size)
     starts, below, above = _outlines(charts, scale, texels, margin)
     columns = size // texels
     # The upper outline of what lies there.
     line = numpy.zeros(columns)
     place = numpy.zeros((charts.count, 2))
     heights = charts.extent[:, 1].cpu().numpy()
-    for chart in numpy.argsort(-heights, kind="stable"):
+    order = numpy.argsort(-heights, kind="stable")
+    for number, chart in enumerate(order[:BY_OUTLINE]):
+        if number % AT_ONCE == 0:
+            check()
         bottom, top = (side[starts[chart] : starts[chart + 1]] for side in (below, above))
         if len(bottom) > columns:
             return place, float(size) * len(bottom) / columns * 1.1
@@ -79,7 +105,30 @@ def _placed(charts: Charts, scale: float, size: int, margin: int) -> tuple[Any, 
         at = int(rest.argmin())
         place[chart] = at * texels + margin, rest[at]
         line[at : at + len(bottom)] = rest[at] + top
-    return torch.tensor(place, dtype=charts.flat.dtype, device=charts.flat.device), float(line.max())
+    height = float(line.max())
+    if len(small := order[BY_OUTLINE:]):
+        widths = numpy.diff(starts)[small]
+        if widths.max() > columns:
+            return place, float(size) * widths.max() / columns * 1.1
+        corners, height = _in_rows(widths, heights[small] * scale + 2 * margin, columns, height)
+        place[small] = corners * (texels, 1) + margin
+    return torch.tensor(place, dtype=charts.flat.dtype, device=charts.flat.device), height
+
+
+def _in_rows(widths: Any, heights: Any, columns: int, height: float) -> tuple[Any, float]:
+    """Lays boxes, the highest first, side by side in rows from `height` on: their least corners (C, 2), in
+    columns and texels, and how high they reach."""
+    ends = widths.cumsum()
+    corners = numpy.zeros((len(widths), 2))
+    first = 0
+    while first < len(widths):
+        start = ends[first] - widths[first]
+        after = int(numpy.searchsorted(ends, start + columns, side="right"))
+        corners[first:after, 0] = ends[first:after] - widths[first:after] - start
+        corners[first:after, 1] = height = float(numpy.ceil(height))
+        height += float(heights[first])
+        first = after
+    return corners, height
 
 
 def _outlines(charts: Charts, scale: float, texels: int, margin: int) -> tuple[Any, Any, Any]:

@@ -25,6 +25,7 @@ from .nearest import Tree
 from .raster import shares
 from .reduce import LARGEST_HOLE, reduce
 from .voxels import Voxels
+from .walls import without_inner
 
 torch: Any = importlib.import_module("torch")
 
@@ -88,6 +89,14 @@ def to_glb(mesh: Any, asked: Asked, stages: Stages) -> Any:
         return made
 
 
+def rebuild(held: Any, voxel_size: float) -> None:
+    """Has CuMesh rebuild the surface that it holds, its holes filled."""
+    with torch.no_grad():
+        held.fill_holes(max_hole_perimeter=LARGEST_HOLE)
+        whole = held.read()
+        _rebuild(held, whole, Tree.of(*whole), voxel_size)
+
+
 def finished(layout: dict[str, slice], colours: Any) -> tuple[Any, str]:
     """Of what texels hold (C + 1, S, S), the last whether it is known: the texture (S, S, C), 8 bits, and how
     glTF is to take its alpha."""
@@ -99,7 +108,7 @@ def finished(layout: dict[str, slice], colours: Any) -> tuple[Any, str]:
 
 
 def _rebuild(held: Any, whole: tuple[Any, Any], tree: Tree, voxel_size: float) -> None:
-    """CuMesh's surface at an even distance from what it holds, in a space as wide as 1."""
+    """CuMesh's surface at an even distance from what it holds, in a space as wide as 1; no inner walls."""
     vertices, faces = whole
     resolution = round(1 / voxel_size)
     rebuilt = importlib.import_module("cumesh").remeshing.remesh_narrow_band_dc(
@@ -112,7 +121,7 @@ def _rebuild(held: Any, whole: tuple[Any, Any], tree: Tree, voxel_size: float) -
         project_back=0,
         bvh=tree,
     )
-    held.init(*rebuilt)
+    held.init(*without_inner(*rebuilt))
 
 
 def _colours(mesh: Any, atlas: Atlas, vertices: Any, before: tuple[Tree, Any, Any]) -> Any:
@@ -162,6 +171,8 @@ def normals(vertices: Any, faces: Any) -> Any:
     summed = torch.zeros(len(vertices), 3, dtype=torch.int64, device=vertices.device)
     for corner in faces.unbind(1):
         summed.index_add_(0, corner, whole)
+    # Those of faces without an area have none, and glTF allows no normal of length 0.
+    summed[(summed == 0).all(1), 2] = 1
     return torch.nn.functional.normalize(summed.double(), dim=1).float()
 
 

@@ -83,7 +83,7 @@ def painted(surface: Surface, grid: Grid, layout: dict[str, slice], asked: Asked
         colours = _colours(surface.places, atlas, grid)
         stages.step()
         texture, alpha = finished(layout, colours)
-        facing = _facing(surface) if surface.normals is None else surface.normals
+        facing = _facing(surface)
         upright = _z_up(surface.vertices), _z_up(facing)
         mesh = textured_mesh(layout, atlas, upright, texture, asked)
         mesh.visual.material.alphaMode = alpha
@@ -95,8 +95,10 @@ def own_atlas(surface: Surface, size: int) -> tuple[Atlas | None, str]:
     uvs, faces = surface.uvs, surface.faces
     if uvs is None:
         return None, "the mesh has none"
-    if not bool(((uvs >= 0) & (uvs <= 1)).all()):
+    # Writers round: what is outside by less than half a texel is at the edge.
+    if not bool(((uvs - 0.5).abs() <= 0.5 + 0.5 / size).all()):
         return None, "its own lie outside the texture"
+    uvs = uvs.clamp(0, 1)
     areas = _areas(surface.vertices, faces)
     along, across = uvs[faces[:, 1]] - uvs[faces[:, 0]], uvs[faces[:, 2]] - uvs[faces[:, 0]]
     placeless = (along[:, 0] * across[:, 1] - along[:, 1] * across[:, 0]) == 0
@@ -116,7 +118,10 @@ def _unwrapped(surface: Surface, size: int, stages: Stages) -> Atlas:
     their normals are told apart again afterwards."""
     # Zero has two signs.
     welded, of_vertex = (surface.vertices + 0.0).unique(dim=0, return_inverse=True)
-    atlas = unwrapped(welded, of_vertex[surface.faces], size, stages.check)
+    # Of the size of the grid: areas of very small or large meshes are no numbers of this type.
+    places = torch.empty_like(welded)
+    places[of_vertex] = surface.places
+    atlas = unwrapped(places, of_vertex[surface.faces], size, stages.check)
     count = len(surface.vertices)
     keys, corners = (atlas.faces * count + surface.faces).unique(return_inverse=True)
     return Atlas(keys % count, corners, atlas.uvs[keys // count], atlas.shown)
@@ -139,9 +144,14 @@ def _colours(places: Any, atlas: Atlas, grid: Grid) -> Any:
 
 
 def _facing(surface: Surface) -> Any:
-    """Normals of a mesh that has none. Vertices in one place share theirs."""
+    """The mesh's normals; where it has none, those of the faces around, shared by vertices in one place."""
+    given = surface.normals
+    missing = None if given is None else (given == 0).all(1)
+    if missing is not None and not bool(missing.any()):
+        return given
     welded, of_vertex = (surface.vertices + 0.0).unique(dim=0, return_inverse=True)
-    return normals(welded, of_vertex[surface.faces])[of_vertex]
+    found = normals(welded, of_vertex[surface.faces])[of_vertex]
+    return found if missing is None else torch.where(missing[:, None], found, given)
 
 
 def _areas(vertices: Any, faces: Any) -> Any:
