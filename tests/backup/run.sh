@@ -7,18 +7,13 @@
 # TRELLIS: the program (default: built here in the profile `dev`). Needed: Debian's PostgreSQL (tests/setup).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+source tests/needs.sh
 
-compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || {
-  echo "skipped: PostgreSQL's initdb is not here; tests/setup installs it"
-  exit 77
-}
+need_postgresql
 if [[ -z ${1:-} ]]; then
   cargo build --quiet --package trellis-cli
   set -- target/debug/trellis
 fi
-folder=$(mktemp -d /var/tmp/trellis-backup.XXXXXX)
-# PostgreSQL's user passes through.
-chmod 711 "$folder"
-trap 'rm -rf "$folder"' EXIT
+make_folder backup
 
 python3 tests/backup/backup.py "$(realpath "$1")" "$folder"

@@ -9,19 +9,10 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/needs.sh
+source "$here/../needs.sh"
 trellis=${1:-$here/../../target/release/trellis}
-compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || {
-  echo "skipped: PostgreSQL's initdb is not here; tests/setup installs it"
-  exit 77
-}
-for program in python3 "$trellis"; do
-  command -v "$program" >/dev/null || {
-    echo "skipped: $program is not here"
-    exit 77
-  }
-done
-folder=$(mktemp -d /var/tmp/trellis-cluster.XXXXXX)
-# PostgreSQL's user passes through.
-chmod 711 "$folder"
-trap 'rm -rf "$folder"' EXIT
+need_postgresql
+need python3 "$trellis"
+make_folder cluster
 python3 "$here/cluster.py" "$(realpath "$trellis")" "$folder" "${2:-5}"

@@ -6,17 +6,13 @@
 # ENVIRONMENT is one that tests/real-wheels/run.sh has made, or any other; TRELLIS the program (default:
 # target/release/trellis). `skipped: why` where there is none.
 set -euo pipefail
+# shellcheck source=tests/needs.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../needs.sh"
 
 environment=${1:-}
 trellis=${2:-$(dirname "${BASH_SOURCE[0]}")/../../target/release/trellis}
 if [[ -z $environment || ! -d $environment ]]; then
-  echo "skipped: there is no environment; tests/real-wheels/run.sh makes one, and its folder is the argument"
-  exit 77
+  skip "there is no environment; tests/real-wheels/run.sh makes one, and its folder is the argument"
 fi
-for program in python3 ldd "$trellis"; do
-  command -v "$program" >/dev/null || {
-    echo "skipped: $program is not here"
-    exit 77
-  }
-done
+need python3 ldd "$trellis"
 exec python3 "$(dirname "${BASH_SOURCE[0]}")/doctor.py" "$(realpath "$environment")" "$(realpath "$trellis")"

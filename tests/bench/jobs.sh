@@ -10,13 +10,10 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/needs.sh
+source "$here/../needs.sh"
 trellis=${1:-$here/../../target/release/trellis}
 folder=${2:-$(mktemp -d /var/tmp/trellis-bench.XXXXXX)}
 [[ $# -ge 2 ]] || trap 'rm -rf "$folder"' EXIT
-for program in python3 "$trellis"; do
-  command -v "$program" >/dev/null || {
-    echo "skipped: $program is not here"
-    exit 77
-  }
-done
+need python3 "$trellis"
 python3 "$here/jobs.py" "$(realpath "$trellis")" "$(realpath "$folder")"

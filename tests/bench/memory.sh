@@ -8,11 +8,8 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/needs.sh
+source "$here/../needs.sh"
 trellis=${1:-$here/../../target/quick/trellis}
-for program in python3 "$trellis"; do
-  command -v "$program" >/dev/null || {
-    echo "skipped: $program is not here"
-    exit 77
-  }
-done
+need python3 "$trellis"
 PYTHONPATH="$here/../attack" exec python3 "$here/memory.py" "$(realpath "$trellis")" "${2:-19900}"

@@ -11,6 +11,8 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/needs.sh
+source "$here/../needs.sh"
 judge=()
 if [[ ${1:-} == --judge ]]; then
   judge=(--judge)
@@ -20,10 +22,5 @@ trellis=${1:-$here/../../target/release/trellis}
 floor=${2:-$here/../../target/release/examples/floor}
 folder=${3:-$(mktemp -d /var/tmp/trellis-bench.XXXXXX)}
 [[ $# -ge 3 ]] || trap 'rm -rf "$folder"' EXIT
-for program in python3 "$trellis" "$floor"; do
-  command -v "$program" >/dev/null || {
-    echo "skipped: $program is not here"
-    exit 77
-  }
-done
+need python3 "$trellis" "$floor"
 python3 "$here/overhead.py" "${judge[@]}" "$(realpath "$trellis")" "$(realpath "$floor")" "$(realpath "$folder")"

@@ -14,11 +14,9 @@
 # network, and databases and workers have disks of their own; otherwise faults of these are skipped.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+source tests/needs.sh
 
-compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || {
-  echo "skipped: PostgreSQL's initdb is not here; tests/setup installs it"
-  exit 77
-}
+need_postgresql
 if [[ -z ${1:-} ]]; then
   cargo build --quiet --package trellis-cli
   set -- target/debug/trellis

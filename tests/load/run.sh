@@ -9,6 +9,8 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/needs.sh
+source "$here/../needs.sh"
 judge=()
 if [[ ${1:-} == --judge ]]; then
   judge=(--judge)
@@ -16,12 +18,6 @@ if [[ ${1:-} == --judge ]]; then
 fi
 trellis=${1:-$here/../../target/release/trellis}
 fill=${2:-$here/../../target/release/examples/fill}
-for program in python3 "$trellis" "$fill"; do
-  command -v "$program" >/dev/null || {
-    echo "skipped: $program is not here"
-    exit 77
-  }
-done
-folder=$(mktemp -d /var/tmp/trellis-load.XXXXXX)
-trap 'rm -rf "$folder"' EXIT
+need python3 "$trellis" "$fill"
+make_folder load
 python3 "$here/load.py" "${judge[@]}" "$(realpath "$trellis")" "$(realpath "$fill")" "$folder"

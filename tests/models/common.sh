@@ -12,10 +12,7 @@ finish() {
 }
 trap finish EXIT
 
-skip() {
-  echo "skipped: $1"
-  exit 77
-}
+source "$root/tests/needs.sh"
 
 # build PROFILE: sets `trellis` and `stand_in` to the binaries of that profile.
 build() {

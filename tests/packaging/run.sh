@@ -7,22 +7,14 @@
 # TRELLIS: the program (default: built here in the profile `dev`). Needed: Debian's PostgreSQL (tests/setup) and PyYAML.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+source tests/needs.sh
 
-compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || {
-  echo "skipped: PostgreSQL's initdb is not here; tests/setup installs it"
-  exit 77
-}
-python3 -c 'import yaml' 2>/dev/null || {
-  echo "skipped: Python's yaml is not here; tests/setup installs it"
-  exit 77
-}
+need_postgresql
+python3 -c 'import yaml' 2>/dev/null || skip "Python's yaml is not here; tests/setup installs it"
 if [[ -z ${1:-} ]]; then
   cargo build --quiet --package trellis-cli
   set -- target/debug/trellis
 fi
-folder=$(mktemp -d /var/tmp/trellis-packaging.XXXXXX)
-# PostgreSQL's user passes through.
-chmod 711 "$folder"
-trap 'rm -rf "$folder"' EXIT
+make_folder packaging
 
 python3 tests/packaging/packaging.py "$(realpath "$1")" "$folder"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import unittest
+from subprocess import CalledProcessError
 
 from trellis_worker.failures import TRACEBACK_LIMIT, OfflineAttempt, WorkerError, report
 from trellis_worker.protocol import Kind
@@ -55,6 +56,32 @@ TABLE: list[tuple[BaseException, Kind, str]] = [
         ImportError("libcuda.so.1: cannot open shared object file: No such file or directory"),
         Kind.DRIVER_MISSING,
         "no NVIDIA driver",
+    ),
+    (
+        RuntimeError("Failed to find C compiler. Please specify via CC environment variable or set"),
+        Kind.EXTENSION_MISSING,
+        "no C compiler: install `gcc`, or set `CC` (in stage `decode`)",
+    ),
+    (
+        CalledProcessError(1, ["/usr/bin/gcc", "main.c", "-O3", "-shared", "-fPIC", "-Wno-psabi", "-lcuda"]),
+        Kind.EXTENSION_MISSING,
+        "the C compiler failed for Triton: often Python's headers are missing",
+    ),
+    (
+        AttributeError("module 'cumesh' has no attribute 'CuMesh'"),
+        Kind.EXTENSION_MISSING,
+        "another package is installed as `cumesh`",
+    ),
+    (RuntimeError("Cannot find ptxas"), Kind.EXTENSION_MISSING, "set `TRITON_PTXAS_PATH`"),
+    (
+        AssertionError("libcuda.so cannot found!\nPlease make sure GPU is set up"),
+        Kind.EXTENSION_MISSING,
+        "set `TRITON_LIBCUDA_PATH` to its folder",
+    ),
+    (
+        FileNotFoundError(errno.ENOENT, "No such file or directory", "/sbin/ldconfig"),
+        Kind.EXTENSION_MISSING,
+        "set `TRITON_LIBCUDA_PATH` to `libcuda.so.1`'s folder",
     ),
     (RuntimeError("Found no NVIDIA driver on your system."), Kind.DRIVER_MISSING, "no NVIDIA driver"),
     (RuntimeError("No CUDA GPUs are available"), Kind.DRIVER_MISSING, "the driver found no GPU"),

@@ -84,13 +84,27 @@ def _cause(error: BaseException) -> tuple[Kind, BaseException]:
     return next(ours, telling)
 
 
+# What is said, in lower case, where Triton lacks what it compiles with or a package is another of that name,
+# and what that means.
+_MEANT = {
+    "failed to find c compiler": "Triton found no C compiler: install `gcc`, or set `CC`",
+    "'-shared', '-fpic'": "the C compiler failed for Triton: often Python's headers are missing",
+    "cannot find ptxas": "Triton found no `ptxas`: install its own wheel, or set `TRITON_PTXAS_PATH`",
+    "libcuda.so cannot found": "Triton found no `libcuda.so.1`: set `TRITON_LIBCUDA_PATH` to its folder",
+    "module 'cumesh' has no attribute": "another package is installed as `cumesh`: build CuMesh from source",
+    "'/sbin/ldconfig'": "Triton found no `ldconfig`: set `TRITON_LIBCUDA_PATH` to `libcuda.so.1`'s folder",
+}
+
+
 def _missing_module(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name:
         return f"the Python package `{error.name.partition('.')[0]}` is not installed"
     library = re.search(r"([\w.+-]+\.so[\w.]*): cannot open", str(error))
     if library:
         return f"the library `{library[1]}` was not found"
-    return _short(error)
+    text = str(error).lower()
+    known = (meaning for needle, meaning in _MEANT.items() if needle in text)
+    return next(known, _short(error))
 
 
 def _symbol(error: BaseException) -> str:

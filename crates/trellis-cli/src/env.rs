@@ -19,6 +19,9 @@ pub(crate) const TRELLIS2_MODEL_PATH: &str = "TRELLIS_TRELLIS2_MODEL";
 /// `trellis.python`: the Python that runs TRELLIS, with everything that it imports.
 pub(crate) const WORKER_PYTHON: &str = "TRELLIS_WORKER_PYTHON";
 
+/// `trellis2.python`: the Python that runs TRELLIS.2.
+pub(crate) const TRELLIS2_PYTHON: &str = "TRELLIS_TRELLIS2_PYTHON";
+
 /// The virtual environment that the shell is in.
 pub(crate) const VIRTUAL_ENV: &str = "VIRTUAL_ENV";
 /// The conda environment that the shell is in.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use gltf::image::Source;
 use gltf::mesh::Mode;
+use trellis_mesh::nodes::{self, Matrix, NotATree, Shown};
 
 use crate::ConvertError;
 
@@ -49,22 +50,13 @@ pub(crate) fn read(glb: &[u8]) -> Result<Scene, ConvertError> {
         materials: Vec::new(),
         textures: Vec::new(),
     };
-    let shown = document.default_scene().or_else(|| document.scenes().next());
-    let mut open: Vec<(gltf::Node<'_>, Matrix)> = Vec::new();
-    for root in shown.iter().flat_map(gltf::Scene::nodes) {
-        open.push((root, IDENTITY));
-    }
-    // A node is nobody's child twice, which is checked on reading; more would be a circle.
-    let mut left = document.nodes().len();
-    while let Some((node, above)) = open.pop() {
-        left = left.checked_sub(1).ok_or(ConvertError::Missing {
+    for node in Shown::of(&document) {
+        let (node, by) = node.map_err(|NotATree| ConvertError::Missing {
             what: "a tree of nodes",
         })?;
-        let place = product(above, node.transform().matrix());
         for primitive in node.mesh().iter().flat_map(gltf::Mesh::primitives) {
-            scene.parts.extend(part(&primitive, place, buffer)?);
+            scene.parts.extend(part(&primitive, by, buffer)?);
         }
-        open.extend(node.children().map(|child| (child, place)));
     }
     if scene.parts.iter().all(|part| part.triangles.is_empty()) {
         return Err(ConvertError::Empty);
@@ -87,7 +79,7 @@ pub(crate) fn read(glb: &[u8]) -> Result<Scene, ConvertError> {
 }
 
 /// The triangles of a primitive; `None` for points and lines.
-fn part(primitive: &gltf::Primitive<'_>, place: Matrix, buffer: &[u8]) -> Result<Option<Part>, ConvertError> {
+fn part(primitive: &gltf::Primitive<'_>, by: Matrix, buffer: &[u8]) -> Result<Option<Part>, ConvertError> {
     if primitive.mode() != Mode::Triangles {
         return Ok(None);
     }
@@ -95,19 +87,21 @@ fn part(primitive: &gltf::Primitive<'_>, place: Matrix, buffer: &[u8]) -> Result
     let positions = reader
         .read_positions()
         .ok_or(ConvertError::Missing { what: "positions" })?;
-    let positions: Vec<[f32; 3]> = positions.map(|point| moved(place, point, 1.0)).collect();
+    let positions: Vec<[f32; 3]> = positions.map(|point| nodes::place(by, point)).collect();
     let count = positions.len();
     let indices: Vec<u32> = match reader.read_indices() {
         Some(indices) => indices.into_u32().collect(),
         None => (0..).take(count).collect(),
     };
-    let triangles: Vec<[u32; 3]> = indices.as_chunks::<3>().0.to_vec();
+    let mut triangles: Vec<[u32; 3]> = indices.as_chunks::<3>().0.to_vec();
+    if nodes::mirrors(by) {
+        nodes::turn(&mut triangles);
+    }
     if triangles.iter().flatten().any(|vertex| *vertex as usize >= count) {
         return Err(ConvertError::Missing { what: "a vertex" });
     }
     let normals = match reader.read_normals() {
-        // Right for turns and even scales, the only ones that our files have.
-        Some(normals) => normals.map(|normal| unit(moved(place, normal, 0.0))).collect(),
+        Some(normals) => normals.map(|normal| unit(nodes::normal(by, normal))).collect(),
         None => smooth(&positions, &triangles),
     };
     let uvs = reader.read_tex_coords(0).map(|uvs| uvs.into_f32().collect());
@@ -162,28 +156,6 @@ pub(crate) fn places(positions: &[[f32; 3]]) -> (Vec<usize>, usize) {
         })
         .collect();
     (place_of, places.len())
-}
-
-/// Columns, as glTF has them.
-type Matrix = [[f32; 4]; 4];
-
-const IDENTITY: Matrix = [
-    [1.0, 0.0, 0.0, 0.0],
-    [0.0, 1.0, 0.0, 0.0],
-    [0.0, 0.0, 1.0, 0.0],
-    [0.0, 0.0, 0.0, 1.0],
-];
-
-fn product(a: Matrix, b: Matrix) -> Matrix {
-    b.map(|column| [0, 1, 2, 3].map(|row| (0..4).map(|k| a[k][row] * column[k]).sum()))
-}
-
-/// A point (`w` 1) or a direction (`w` 0).
-fn moved(by: Matrix, [x, y, z]: [f32; 3], w: f32) -> [f32; 3] {
-    if by == IDENTITY {
-        return [x, y, z];
-    }
-    [0, 1, 2].map(|row| by[0][row] * x + by[1][row] * y + by[2][row] * z + by[3][row] * w)
 }
 
 fn unit(vector: [f32; 3]) -> [f32; 3] {

@@ -68,10 +68,15 @@ impl FailureKind {
                 "start a server that can do it, then submit again; `trellis nodes` lists the servers"
             }
             Self::StorageFull => "free disk space in the data directory, then submit again",
-            Self::CheckpointMissing => "run `trellis model check`, then `trellis model repair`",
-            Self::CheckpointCorrupt => "fetch the file again with `trellis model fetch`",
+            Self::CheckpointMissing => {
+                "run `trellis model check` on the model's folder: it says how to get each file"
+            }
+            Self::CheckpointCorrupt => {
+                "run `trellis model check --hash` on the model's folder, then fetch what is damaged again"
+            }
             Self::GpuOutOfMemory => {
-                "close other programs on the GPU, use a smaller `texture_size`, or start with `--low-vram`"
+                "close other programs on the GPU, ask for a smaller `resolution` or `texture_size`, or start the \
+                 server with `--low-vram` or `--trellis2-low-vram`"
             }
             Self::NoKernelImage => {
                 "run `trellis doctor`: it lists which library has no code for this GPU and the fix"
@@ -79,7 +84,7 @@ impl FailureKind {
             Self::ExtensionAbi => {
                 "run `trellis doctor`: it names the extension and the torch that it was built for"
             }
-            Self::ExtensionMissing => "install the named package from the pinned set, or use the flake",
+            Self::ExtensionMissing => "install what is named here, from the pinned set, or use the flake",
             Self::DriverMissing => {
                 "install the NVIDIA driver; on NixOS set `hardware.graphics.enable = true`"
             }

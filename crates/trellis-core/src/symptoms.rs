@@ -40,6 +40,15 @@ mod tests {
                 "No operator found for `x`: xFormers wasn't build with CUDA support",
                 Some(FailureKind::ExtensionAbi),
             ),
+            // What LLVM prints before it ends the process, on GPUs before capability 8.0.
+            (
+                "LLVM ERROR: Failed to compute parent layout for slice layout.",
+                Some(FailureKind::NoKernelImage),
+            ),
+            (
+                "RuntimeError: Cannot find ptxas",
+                Some(FailureKind::ExtensionMissing),
+            ),
             ("a shape mismatch", None),
         ] {
             assert_eq!(FailureKind::from_symptom(text), kind, "{text}");

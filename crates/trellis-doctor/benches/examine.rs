@@ -84,6 +84,7 @@ fn benches(criterion: &mut Criterion) {
         capability: "12.0".parse().expect("a capability"),
         library_folders: Vec::new(),
         pins: Pins::embedded(),
+        model: None,
     };
     let mut group = criterion.benchmark_group("examine");
     group.sample_size(20);

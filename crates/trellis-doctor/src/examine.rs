@@ -9,8 +9,8 @@ use crate::gpu::{self, Machine};
 use crate::library_index::LibraryIndex;
 use crate::packages::Packages;
 use crate::report::Report;
-use crate::{abi, code, imports, records, versions};
-use trellis_core::Capability;
+use crate::{abi, code, imports, records, triton, versions};
+use trellis_core::{Capability, Model};
 
 /// What to judge by.
 #[derive(Debug, Clone)]
@@ -21,6 +21,8 @@ pub struct Settings<'pins> {
     pub library_folders: Vec<PathBuf>,
     /// The pinned set, with the symbols that tell a torch from another.
     pub pins: &'pins Pins,
+    /// The model that the environment is meant for; none: those whose code is in it.
+    pub model: Option<Model>,
 }
 
 /// Reads the environment and reports.
@@ -30,7 +32,7 @@ pub fn examine(environment: &Environment, settings: &Settings<'_>) -> Report {
     let mut report = Report::new(settings.capability);
     report.environment = Some(environment.root.clone());
     report.python = environment.python;
-    report.models = imports::models(environment);
+    report.models = imports::models(environment, settings.model);
     let (reached, missing) = imports::check(environment, &packages, settings.pins, &report.models);
     report.add(missing);
     report.add(records::check(&packages, &reached));
@@ -46,6 +48,8 @@ pub fn examine(environment: &Environment, settings: &Settings<'_>) -> Report {
     report.add(findings);
     let versions = versions::check(environment, &packages, settings.pins, &report.models);
     report.add(versions);
+    let too_old = triton::of_gpu(settings.capability, &report.models);
+    report.add(too_old);
     report
 }
 
@@ -66,9 +70,12 @@ trellis_core::explained! {
 /// The quick part, for the start of a server: the environment's files, where it is known, driver and GPU. Starts no
 /// process.
 pub fn quick(root: Option<&Path>, settings: &Settings<'_>, machine: &Machine) -> Result<(), Unfit> {
-    let mut report = match root {
-        Some(root) => examine(&Environment::discover(root)?, settings),
-        None => Report::new(settings.capability),
+    let mut report = if let Some(root) = root {
+        examine(&Environment::discover(root)?, settings)
+    } else {
+        let mut report = Report::new(settings.capability);
+        report.models.extend(settings.model);
+        report
     };
     let wanted = gpu::Wanted {
         capability: settings.capability,

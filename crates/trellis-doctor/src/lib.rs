@@ -21,6 +21,7 @@ mod records;
 mod render;
 mod report;
 mod text;
+pub mod triton;
 pub mod variables;
 mod versions;
 

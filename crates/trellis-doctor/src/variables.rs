@@ -18,6 +18,20 @@ const CHOICES: [(&str, &[&str], &str); 4] = [
     ("SPCONV_ALGO", &["auto", "implicit_gemm", "native"], "auto"),
 ];
 
+/// Those of TRELLIS.2, which knows one library more.
+const CHOICES2: [(&str, &[&str], &str); 2] = [
+    (
+        "ATTN_BACKEND",
+        &["flash_attn", "flash_attn_3", "xformers", "sdpa", "naive"],
+        "flash_attn",
+    ),
+    (
+        "SPARSE_ATTN_BACKEND",
+        &["xformers", "flash_attn", "flash_attn_3"],
+        "flash_attn",
+    ),
+];
+
 /// Values of `ATTN_BACKEND` that the sparse half, which takes the same variable, ignores.
 const DENSE_ONLY: [&str; 2] = ["sdpa", "naive"];
 
@@ -66,11 +80,6 @@ diagnoses! {
         #[error("is `{value}`: TRELLIS.2's checkpoints have FlexGEMM's layout, and its own loader leaves other convolutions random")]
         OtherConvolutions { value: String } = "other_convolutions", Level::Warn,
             "unset `SPARSE_CONV_BACKEND`: the server's workers take `flex_gemm` whatever it says";
-        #[error("no C compiler is in `PATH` and `CC` names none: FlexGEMM's kernels are compiled when they are first used")]
-        NoCompiler = "no_compiler", Level::Warn, "install `gcc`, or set `CC`";
-        #[error("FlexGEMM's kernels end the process on capability {capability}: Triton compiles them from 8.0 on")]
-        TooOldForTriton { capability: Capability } = "triton_too_new", Level::Warn,
-            "use a card of capability 8.0 or above for TRELLIS.2";
         #[error("puts {folders} before the environment's own packages")]
         ForeignPackages { folders: String } = "foreign_packages", Level::Warn, "unset `PYTHONPATH`";
         #[error("has libraries that may be loaded instead of the environment's")]
@@ -88,7 +97,12 @@ diagnoses! {
 pub fn check(get: &dyn Fn(&str) -> Option<String>, capability: Capability, models: &[Model]) -> Vec<Finding> {
     let set = |name: &str| get(name).filter(|value| !value.is_empty());
     let mut findings = Findings::of(Check::Variables);
-    for (name, known, default) in CHOICES {
+    let choices: &[_] = if models == [Model::Trellis2] {
+        &CHOICES2
+    } else {
+        &CHOICES
+    };
+    for &(name, known, default) in choices {
         if let Some(value) = set(name).filter(|value| !known.contains(&value.as_str())) {
             findings.say(
                 name,
@@ -107,8 +121,13 @@ pub fn check(get: &dyn Fn(&str) -> Option<String>, capability: Capability, model
         }
         Some(_) => {}
     }
-    if models.contains(&Model::Trellis2) {
-        findings.say_each(of_trellis2(&set, capability));
+    if models.contains(&Model::Trellis2)
+        && let Some(value) = set("SPARSE_CONV_BACKEND").filter(|value| value != "flex_gemm")
+    {
+        findings.say(
+            "SPARSE_CONV_BACKEND",
+            &VariableProblem::OtherConvolutions { value },
+        );
     }
     if capability > LAST_SERVED && models.contains(&Model::TrellisImageLarge) {
         if set("XFORMERS_DISABLED").is_none() {
@@ -145,36 +164,6 @@ pub fn check(get: &dyn Fn(&str) -> Option<String>, capability: Capability, model
         findings.say("variables", &VariableProblem::Fine);
     }
     findings.into_vec()
-}
-
-/// The first capability that Triton compiles FlexGEMM's kernels for.
-const FIRST_COMPILED: Capability = Capability { major: 8, minor: 0 };
-
-/// What TRELLIS.2's convolutions need.
-fn of_trellis2(
-    set: &dyn Fn(&str) -> Option<String>,
-    capability: Capability,
-) -> Vec<(String, VariableProblem)> {
-    let mut found = Vec::new();
-    if let Some(value) = set("SPARSE_CONV_BACKEND").filter(|value| value != "flex_gemm") {
-        let problem = VariableProblem::OtherConvolutions { value };
-        found.push(("SPARSE_CONV_BACKEND".to_owned(), problem));
-    }
-    let path = set("PATH").unwrap_or_default();
-    let in_path = |name: &str| {
-        let mut folders = path.split(':').filter(|folder| !folder.is_empty());
-        folders.any(|folder| Path::new(folder).join(name).is_file())
-    };
-    if set("CC").is_none() && !["cc", "gcc", "clang"].into_iter().any(in_path) {
-        found.push(("Triton".to_owned(), VariableProblem::NoCompiler));
-    }
-    if capability < FIRST_COMPILED {
-        found.push((
-            "Triton".to_owned(),
-            VariableProblem::TooOldForTriton { capability },
-        ));
-    }
-    found
 }
 
 fn foreign_libraries(path: &str) -> Vec<String> {

@@ -8,7 +8,7 @@ use gltf::mesh::Mode;
 use trellis_core::MeshFormat;
 
 use crate::check::MOST_PARTS;
-use crate::matrix::{IDENTITY, Matrix, mirrors, normal, place, product};
+use crate::nodes::{Matrix, NotATree, Shown, mirrors, normal, place, turn};
 use crate::{Limits, Mesh, MeshError};
 
 const FORMAT: MeshFormat = MeshFormat::Glb;
@@ -52,20 +52,10 @@ pub(crate) fn read(glb: &[u8], limits: Limits) -> Result<Mesh, MeshError> {
         return Err(unread("keeps its data in other files".to_owned()));
     }
     let buffer = parts.bin.as_deref().unwrap_or_default();
-    let shown = document.default_scene().or_else(|| document.scenes().next());
-    let mut open: Vec<(gltf::Node<'_>, Matrix)> = Vec::new();
-    for root in shown.iter().flat_map(gltf::Scene::nodes) {
-        open.push((root, IDENTITY));
-    }
-    // A node is nobody's child twice; more would be a circle.
-    let mut left = document.nodes().len();
     let mut mesh = Mesh::default();
     let mut parts_left = MOST_PARTS;
-    while let Some((node, above)) = open.pop() {
-        left = left
-            .checked_sub(1)
-            .ok_or_else(|| damaged("its nodes are not a tree"))?;
-        let by = product(above, node.transform().matrix());
+    for node in Shown::of(&document) {
+        let (node, by) = node.map_err(|NotATree| damaged("its nodes are not a tree"))?;
         for primitive in node.mesh().iter().flat_map(gltf::Mesh::primitives) {
             parts_left = parts_left
                 .checked_sub(1)
@@ -75,7 +65,6 @@ pub(crate) fn read(glb: &[u8], limits: Limits) -> Result<Mesh, MeshError> {
                 limits.allow(mesh.vertices.len(), mesh.triangles.len())?;
             }
         }
-        open.extend(node.children().map(|child| (child, by)));
     }
     Ok(mesh)
 }
@@ -120,9 +109,7 @@ fn part(
     }
     let mut triangles = triangles(primitive.mode(), &indices);
     if mirrors(by) {
-        for [_, second, third] in &mut triangles {
-            std::mem::swap(second, third);
-        }
+        turn(&mut triangles);
     }
     let normals = reader.read_normals().into_iter().flatten();
     let uvs = reader.read_tex_coords(0);

@@ -2,15 +2,17 @@
 //!
 //! Bytes in, triangles out: no files, no network. A format is told by the content and never by a name or a media type
 //! that somebody claims. Not here: materials, textures, skins and animations, which texturing a mesh replaces or drops.
+//!
+//! [`ply_header`] and [`nodes`] are also what the checks and conversions of results read with.
 
 mod check;
 mod error;
 mod glb;
-mod matrix;
 mod mesh;
+pub mod nodes;
 mod obj;
 mod ply;
-mod ply_header;
+pub mod ply_header;
 mod recognise;
 mod safetensors;
 

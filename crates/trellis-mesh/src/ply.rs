@@ -3,7 +3,7 @@
 
 use trellis_core::MeshFormat;
 
-use crate::ply_header::{self, Element, Encoding, Number};
+use crate::ply_header::{Element, Encoding, Header, Number};
 use crate::{Limits, Mesh, MeshError};
 
 /// The most corners of a face; more is damage.
@@ -17,7 +17,8 @@ const UVS: [[&str; 4]; 2] = [
 const CORNERS: [&str; 2] = ["vertex_indices", "vertex_index"];
 
 pub(crate) fn read(ply: &[u8], limits: Limits) -> Result<Mesh, MeshError> {
-    let header = ply_header::read(ply).ok_or_else(|| damaged("its header is not a valid PLY header"))?;
+    let mut rest = ply;
+    let header = Header::read(&mut rest).map_err(|_| damaged("its header is not a valid PLY header"))?;
     let named = |name: &str| header.elements.iter().find(|element| element.name == name);
     let places = named("vertex")
         .and_then(Columns::of)
@@ -27,10 +28,10 @@ pub(crate) fn read(ply: &[u8], limits: Limits) -> Result<Mesh, MeshError> {
             why: "has points and no faces",
         });
     }
-    let count = |name| named(name).map_or(0, |element| element.count);
+    let count = |name| named(name).map_or(0, |element| usize::try_from(element.count).unwrap_or(usize::MAX));
     limits.allow(count("vertex"), count("face"))?;
     let mut rows = Rows {
-        rest: ply.get(header.length..).unwrap_or_default(),
+        rest,
         encoding: header.encoding,
     };
     let mut mesh = Mesh::default();

@@ -9,44 +9,81 @@
 //! property list uchar int vertex_indices
 //! end_header
 //! ```
-//! Source: Greg Turk, "The PLY Polygon File Format" (1994).
+//! Source: Greg Turk, "The PLY Polygon File Format" (1994). Not here: the rows after it.
 
-/// The longest header that is read, bytes.
-const MAX_BYTES: usize = 64 << 10;
+use std::io::{self, BufRead, Read as _};
 
+/// The longest header that is read, bytes. One of Gaussians has some 70 properties.
+const MAX_BYTES: u64 = 64 << 10;
+
+/// Why a header is not read.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each variant's sentence says what it is")]
+pub enum HeaderError {
+    #[error("it is not a PLY")]
+    NotPly,
+    #[error("its header is cut short")]
+    CutShort,
+    #[error("its header is not that of a PLY")]
+    UnknownLine,
+    #[error("an element has no count")]
+    NoCount,
+    #[error("an element has rows without values")]
+    EmptyRows,
+    #[error("a property is of an unknown type")]
+    UnknownType,
+    #[error("a property is of no element")]
+    NoElement,
+    #[error("it cannot be read")]
+    Io(#[from] io::Error),
+}
+
+/// How the rows are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Encoding {
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Encoding {
     Text,
     LittleEndian,
     BigEndian,
 }
 
+/// What a header says of the rows that follow it.
 #[derive(Debug)]
-pub(crate) struct Header {
-    pub(crate) encoding: Encoding,
-    pub(crate) elements: Vec<Element>,
-    /// Where the rows begin.
-    pub(crate) length: usize,
+pub struct Header {
+    /// How the rows are written; text where the header does not say.
+    pub encoding: Encoding,
+    /// In the order of their rows.
+    pub elements: Vec<Element>,
+    /// The header's own length, bytes. The rows begin there.
+    pub bytes: u64,
 }
 
+/// Rows of one kind, such as `vertex` or `face`.
 #[derive(Debug)]
-pub(crate) struct Element {
-    pub(crate) name: String,
-    pub(crate) count: usize,
-    pub(crate) properties: Vec<Property>,
+pub struct Element {
+    /// As written.
+    pub name: String,
+    /// How many rows. Whatever the header promises: nothing has been read of them.
+    pub count: u64,
+    /// In the order of a row's values.
+    pub properties: Vec<Property>,
 }
 
+/// A value, or a list of values, of each row.
 #[derive(Debug)]
-pub(crate) struct Property {
-    pub(crate) name: String,
+pub struct Property {
+    /// As written.
+    pub name: String,
     /// The type of a list's length, where it is a list.
-    pub(crate) length: Option<Number>,
-    pub(crate) number: Number,
+    pub length: Option<Number>,
+    /// The type of the value, or of a list's items.
+    pub number: Number,
 }
 
 /// How a number is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Number {
+#[expect(missing_docs, reason = "named as Rust's types")]
+pub enum Number {
     I8,
     U8,
     I16,
@@ -72,7 +109,8 @@ impl Number {
         })
     }
 
-    pub(crate) fn bytes(self) -> usize {
+    /// How many bytes it takes in a binary file.
+    pub fn bytes(self) -> usize {
         match self {
             Self::I8 | Self::U8 => 1,
             Self::I16 | Self::U16 => 2,
@@ -81,8 +119,8 @@ impl Number {
         }
     }
 
-    /// The number in as many bytes as it has, the lowest first.
-    pub(crate) fn read(self, bytes: [u8; 8]) -> f64 {
+    /// The number in the first of these bytes, as many as it takes, the lowest first.
+    pub fn read(self, bytes: [u8; 8]) -> f64 {
         let [a, b, c, d, ..] = bytes;
         match self {
             Self::I8 => i8::from_le_bytes([a]).into(),
@@ -98,8 +136,8 @@ impl Number {
 }
 
 impl Element {
-    /// Which of a row's values is called so, among those before the first list.
-    pub(crate) fn value(&self, names: &[&str]) -> Option<usize> {
+    /// Which of a row's values has one of these names, among those before the first list.
+    pub fn value(&self, names: &[&str]) -> Option<usize> {
         let scalars = self
             .properties
             .iter()
@@ -110,63 +148,149 @@ impl Element {
     }
 }
 
-/// Reads up to the end of the header; `None` where it is not one.
-pub(crate) fn read(ply: &[u8]) -> Option<Header> {
-    let text = ply.get(..MAX_BYTES.min(ply.len()))?;
-    let mut header = Header {
-        encoding: Encoding::Text,
-        elements: Vec::new(),
-        length: 0,
-    };
-    for (number, line) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
-        header.length += line.len();
-        let line = std::str::from_utf8(line.strip_suffix(b"\n")?).ok()?;
-        let words: Vec<&str> = line.split_ascii_whitespace().collect();
-        match (number, words.as_slice()) {
-            (1.., ["end_header"]) => {
-                // Rows without values take no bytes, so that nothing would bound their number.
-                let has_rows = |element: &Element| element.count == 0 || !element.properties.is_empty();
-                return header.elements.iter().all(has_rows).then_some(header);
+impl Header {
+    /// Reads up to the end of the header, and leaves the source at the first row.
+    pub fn read(source: &mut impl BufRead) -> Result<Self, HeaderError> {
+        let mut header = Self {
+            encoding: Encoding::Text,
+            elements: Vec::new(),
+            bytes: 0,
+        };
+        let mut line = Vec::new();
+        let first = header.line(source, &mut line)?;
+        if first.is_none_or(|text| text.trim_ascii() != "ply") {
+            return Err(HeaderError::NotPly);
+        }
+        loop {
+            let text = header.line(source, &mut line)?.ok_or(HeaderError::CutShort)?;
+            let words: Vec<&str> = text.split_ascii_whitespace().collect();
+            match words.as_slice() {
+                ["end_header"] => break,
+                ["comment" | "obj_info", ..] | [] => {}
+                ["format", encoding, "1.0"] => {
+                    header.encoding = Encoding::named(encoding).ok_or(HeaderError::UnknownLine)?;
+                }
+                ["element", name, count] => header.elements.push(Element {
+                    name: (*name).to_owned(),
+                    count: count.parse().map_err(|_| HeaderError::NoCount)?,
+                    properties: Vec::new(),
+                }),
+                ["property", words @ ..] => {
+                    let property = Property::of(words).ok_or(HeaderError::UnknownType)?;
+                    let element = header.elements.last_mut().ok_or(HeaderError::NoElement)?;
+                    element.properties.push(property);
+                }
+                _ => return Err(HeaderError::UnknownLine),
             }
-            (0, ["ply"]) | (1.., ["comment" | "obj_info", ..] | []) => {}
-            (1.., ["format", encoding, "1.0"]) => {
-                header.encoding = match *encoding {
-                    "ascii" => Encoding::Text,
-                    "binary_little_endian" => Encoding::LittleEndian,
-                    "binary_big_endian" => Encoding::BigEndian,
-                    _ => return None,
-                };
-            }
-            (1.., ["element", name, count]) => header.elements.push(Element {
-                name: (*name).to_owned(),
-                count: count.parse().ok()?,
-                properties: Vec::new(),
-            }),
-            (1.., ["property", words @ ..]) => {
-                let property = property(words)?;
-                header.elements.last_mut()?.properties.push(property);
-            }
-            _ => return None,
+        }
+        // Rows without values take no bytes, so that nothing would bound their number.
+        let has_rows = |element: &Element| element.count == 0 || !element.properties.is_empty();
+        if header.elements.iter().all(has_rows) {
+            Ok(header)
+        } else {
+            Err(HeaderError::EmptyRows)
         }
     }
-    None
+
+    /// The next line without its end; `None` where it has none within the limit, or is not text.
+    fn line<'a>(&mut self, source: &mut impl BufRead, line: &'a mut Vec<u8>) -> io::Result<Option<&'a str>> {
+        line.clear();
+        let left = MAX_BYTES - self.bytes;
+        self.bytes += source.by_ref().take(left).read_until(b'\n', line)? as u64;
+        let text = line.strip_suffix(b"\n");
+        Ok(text.and_then(|text| std::str::from_utf8(text).ok()))
+    }
 }
 
-fn property(words: &[&str]) -> Option<Property> {
-    let (length, number, name) = match words {
-        ["list", length, number, name] => {
-            let length = Number::named(length)?;
-            if matches!(length, Number::F32 | Number::F64) {
-                return None;
+impl Encoding {
+    fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "ascii" => Self::Text,
+            "binary_little_endian" => Self::LittleEndian,
+            "binary_big_endian" => Self::BigEndian,
+            _ => return None,
+        })
+    }
+}
+
+impl Property {
+    fn of(words: &[&str]) -> Option<Self> {
+        let (length, number, name) = match words {
+            ["list", length, number, name] => {
+                let length = Number::named(length)?;
+                if matches!(length, Number::F32 | Number::F64) {
+                    return None;
+                }
+                (Some(length), number, name)
             }
-            (Some(length), number, name)
+            [number, name] => (None, number, name),
+            _ => return None,
+        };
+        Some(Self {
+            name: (*name).to_owned(),
+            length,
+            number: Number::named(number)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_source_is_left_at_the_first_row() {
+        let mut source = &b"ply\r\ncomment of a test\nformat binary_big_endian 1.0\n\nelement vertex 2\n\
+            property double x\nproperty list uint8 ushort s\nend_header\n\x01\x02"[..];
+        let length = source.len() as u64;
+        let header = Header::read(&mut source).unwrap();
+        assert_eq!(source, b"\x01\x02");
+        assert_eq!((header.bytes, header.encoding), (length - 2, Encoding::BigEndian));
+        let [vertex] = &header.elements[..] else {
+            panic!("{header:?}")
+        };
+        assert_eq!((vertex.name.as_str(), vertex.count), ("vertex", 2));
+        let types = vertex
+            .properties
+            .iter()
+            .map(|property| (property.length, property.number));
+        let types: Vec<_> = types.collect();
+        assert_eq!(types, [(None, Number::F64), (Some(Number::U8), Number::U16)]);
+        assert_eq!((vertex.value(&["a", "x"]), vertex.value(&["s"])), (Some(0), None));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let long = format!("comment {}", "x".repeat(1 << 20));
+        for (lines, said) in [
+            ("", "its header is cut short"),
+            ("element vertex 1", "its header is cut short"),
+            (long.as_str(), "its header is cut short"),
+            ("format ascii 2.0", "its header is not that of a PLY"),
+            ("format binary 1.0", "its header is not that of a PLY"),
+            ("ply", "its header is not that of a PLY"),
+            ("element vertex -1", "an element has no count"),
+            (
+                "element vertex 1\nend_header",
+                "an element has rows without values",
+            ),
+            ("property float x", "a property is of no element"),
+            (
+                "element vertex 1\nproperty half x",
+                "a property is of an unknown type",
+            ),
+            (
+                "element face 1\nproperty list float int i",
+                "a property is of an unknown type",
+            ),
+        ] {
+            let header = format!("ply\n{lines}\n");
+            let error = Header::read(&mut header.as_bytes()).unwrap_err();
+            assert_eq!(error.to_string(), said, "{lines:.40}");
         }
-        [number, name] => (None, number, name),
-        _ => return None,
-    };
-    Some(Property {
-        name: (*name).to_owned(),
-        length,
-        number: Number::named(number)?,
-    })
+        for other in ["", "plying\n", "ply", "\u{b5}\n"] {
+            let error = Header::read(&mut other.as_bytes()).unwrap_err();
+            assert!(matches!(error, HeaderError::NotPly), "{other}");
+        }
+    }
 }

@@ -2,9 +2,11 @@
 //! added later has a default.
 
 use serde::{Deserialize, Serialize};
+use trellis_backend::{Backend, Origin, Readiness};
 use trellis_core::{BackendChoice, Failure, Format, Model, Sha256, WorkerStatus};
 use trellis_jobs::Ability;
 
+use crate::ability::Abilities;
 use crate::settings::Role;
 
 /// What a server says of itself.
@@ -58,6 +60,35 @@ pub struct Offer {
 }
 
 impl Offer {
+    /// What is said of a backend that is here.
+    pub(crate) fn of(backend: &dyn Backend, origin: &Origin, abilities: &Abilities) -> Self {
+        let (standing, reason, failure) = match backend.readiness() {
+            Readiness::Ready => (Standing::Ready, String::new(), None),
+            // The second is never said of a backend that is here.
+            Readiness::Starting { reason } | Readiness::Absent { reason } => {
+                (Standing::Starting, reason, None)
+            }
+            Readiness::Unavailable { failure } => (Standing::Unavailable, String::new(), Some(failure)),
+        };
+        let mut ability = abilities.of(backend);
+        let formats = ability.formats.iter_mut();
+        let later_formats = formats
+            .flat_map(|all| all.extract_if(.., |format| *format == Format::Vxz))
+            .collect();
+        Self {
+            choice: backend.choice(),
+            model: backend.model(),
+            standing,
+            reason,
+            failure,
+            identity: origin.identity(backend),
+            ability,
+            later_formats,
+            decoder: backend.model().map(|model| origin.decoder(model)),
+            workers: backend.workers(),
+        }
+    }
+
     /// What it can do, formats of every version among them.
     pub fn whole_ability(self) -> Ability {
         let mut ability = self.ability;
@@ -84,4 +115,46 @@ pub enum Standing {
     Starting,
     /// It cannot until somebody acts.
     Unavailable,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use trellis_backend::{Others, Registry};
+
+    use super::*;
+    use crate::backends::anywhere;
+    use crate::installation;
+    use crate::roster::Roster;
+
+    /// The formats whose names every version reads.
+    const EARLIER: [&str; 7] = ["glb", "obj", "voxels", "stl", "ply", "gaussian_ply", "turntable"];
+
+    #[test]
+    fn formats_that_earlier_versions_cannot_read_are_announced_apart() {
+        let others: Arc<dyn Others> = Arc::new(Roster::of("me", Vec::new()));
+        let here = anywhere(&Registry::new(Vec::new()), &others);
+        let origin = Origin::new(installation::find(Path::new(""), Path::new(""), None), None);
+        let abilities = Abilities::new(here.clone(), &origin, Vec::new(), true);
+        let mut later = Vec::new();
+        for backend in here.all() {
+            let able = abilities.of(backend.as_ref());
+            let offer = serde_json::to_value(Offer::of(backend.as_ref(), &origin, &abilities)).unwrap();
+            for format in offer["ability"]["formats"].as_array().unwrap() {
+                assert!(EARLIER.contains(&format.as_str().unwrap()), "{offer}");
+            }
+            // This version reads all of them.
+            let read: Offer = serde_json::from_value(offer).unwrap();
+            later.extend(read.later_formats.clone());
+            let sorted = |ability: Ability| {
+                let mut formats = ability.formats.unwrap();
+                formats.sort();
+                formats
+            };
+            assert_eq!(sorted(read.whole_ability()), sorted(able));
+        }
+        assert_eq!(later, [Format::Vxz], "TRELLIS.2 makes it");
+    }
 }

@@ -11,7 +11,7 @@
 //!   incoming/      pictures on their way to S3-compatible storage
 //!   worker/        the worker's sources, written at each start
 //!   cuda-cache/    what the driver compiled, unless `$CUDA_CACHE_PATH` is set
-//!   numba-cache/   what numba compiled, unless `$NUMBA_CACHE_DIR` is set
+//!   numba-cache/   what numba compiled, unless `$NUMBA_CACHE_DIR` is set; triton-cache/ and warp-cache/ likewise
 //! ```
 
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};

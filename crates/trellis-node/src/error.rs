@@ -282,7 +282,8 @@ impl NodeError {
             }
             Self::SigningKeyInvalid { source, .. } => source.advice(),
             Self::NoModel => {
-                "name it with `--model`, `$TRELLIS_MODEL_PATH` or `trellis.model` in the settings file"
+                "name it with `$TRELLIS_MODEL_PATH` (for TRELLIS.2 `$TRELLIS_TRELLIS2_MODEL`), in the settings file, or, for \
+                 `trellis serve`, with `--model` (`--trellis2-model`)"
             }
             Self::ModelMissing { meant, .. } => meant,
             Self::Unpack(_) => "let this user write to that folder",

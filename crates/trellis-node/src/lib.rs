@@ -25,6 +25,7 @@ mod needs;
 mod node;
 mod nodes;
 mod open_files;
+mod roster;
 mod secret_file;
 mod servers;
 mod service_manager;

@@ -9,8 +9,8 @@ use trellis_store_postgres::PostgresStore;
 
 use crate::about::About;
 use crate::blob_place::folder;
-use crate::cluster::SILENT;
 use crate::data_dir::DataDir;
+use crate::roster::SILENT;
 use crate::settings::Store;
 use crate::{NodeError, Settings, SharedStoreError, keeping};
 

@@ -9,7 +9,7 @@ use trellis_store_postgres::Node;
 
 use crate::about::About;
 use crate::backends::anywhere;
-use crate::cluster::Roster;
+use crate::roster::Roster;
 use crate::servers::Servers;
 use crate::shared_store::open;
 use crate::{NodeError, Settings, SharedStoreError};

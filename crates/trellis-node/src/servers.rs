@@ -10,7 +10,7 @@ use trellis_core::{BackendChoice, Demand, Failure, FailureKind, Format, Model, m
 use trellis_jobs::{Ability, Needs};
 
 use crate::ability::Abilities;
-use crate::cluster::Roster;
+use crate::roster::Roster;
 
 /// What to do where nothing but another server helps.
 const ADVICE_ALONE: &str = "start the server with that model, or cancel the job";

@@ -23,12 +23,13 @@ use trellis_supervisor::TrellisBackend;
 use trellis_webhook::SecretRing;
 
 use crate::ability::Abilities;
-use crate::about::About;
+use crate::about::{About, Offer};
 use crate::backends::Backends;
-use crate::cluster::{self, Cluster, ClusterMakers, Roster};
+use crate::cluster::{self, Cluster, ClusterMakers};
 use crate::data_dir::DataDir;
 use crate::keeping::Kept;
 use crate::needs::NeedingMakers;
+use crate::roster::Roster;
 use crate::servers::Servers;
 use crate::webhooks::{self, Sending};
 use crate::{Certificates, NodeError, Role, Settings, backends, keeping, open_files, service_manager};
@@ -229,7 +230,11 @@ impl Services {
             rests,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             host: host.clone(),
-            backends: cluster::offers(&here, &origin, &abilities),
+            backends: here
+                .all()
+                .iter()
+                .map(|backend| Offer::of(backend.as_ref(), &origin, &abilities))
+                .collect(),
         };
         async move {
             cluster.run(about, rests, stopping).await;

@@ -174,17 +174,6 @@ fn border<T>(grid: &Grid<T>) -> Vec<usize> {
 mod tests {
     use super::*;
 
-    fn mask(rows: &[&str]) -> Grid<bool> {
-        Grid {
-            width: rows[0].len(),
-            height: rows.len(),
-            values: rows
-                .iter()
-                .flat_map(|row| row.bytes().map(|byte| byte == b'#'))
-                .collect(),
-        }
-    }
-
     #[test]
     fn the_border_is_walked_once_around() {
         for (width, height) in [(1, 1), (1, 4), (4, 1), (2, 2), (5, 3)] {
@@ -200,10 +189,10 @@ mod tests {
 
     #[test]
     fn counts_bodies_and_runs() {
-        let facts = Facts::of(&mask(&["##....", "##..#.", "....#.", "......"]));
+        let facts = Facts::of(&Grid::drawn(&["##....", "##..#.", "....#.", "......"]));
         assert_eq!((facts.bodies, facts.runs, facts.at_border), (2, 1, 1));
         assert!((facts.largest - 4.0 / 6.0).abs() < 1e-9 && !facts.all_sides);
-        let cross = Facts::of(&mask(&["..#..", "#####", "..#.."]));
+        let cross = Facts::of(&Grid::drawn(&["..#..", "#####", "..#.."]));
         assert!(cross.all_sides && cross.runs == 4 && cross.bodies == 1);
     }
 

@@ -77,6 +77,19 @@ impl<T: Copy> Grid<T> {
 }
 
 impl Grid<bool> {
+    /// Rows in which `#` is inside.
+    #[cfg(test)]
+    pub(crate) fn drawn(rows: &[&str]) -> Self {
+        Self {
+            width: rows[0].len(),
+            height: rows.len(),
+            values: rows
+                .iter()
+                .flat_map(|row| row.bytes().map(|byte| byte == b'#'))
+                .collect(),
+        }
+    }
+
     /// The cells inside that have a neighbour outside.
     pub(crate) fn rim(&self) -> impl Iterator<Item = usize> {
         let is_rim =

@@ -85,29 +85,18 @@ pub(crate) fn bounds(mask: &Grid<bool>) -> Option<[usize; 4]> {
 mod tests {
     use super::*;
 
-    fn mask(rows: &[&str]) -> Grid<bool> {
-        Grid {
-            width: rows[0].len(),
-            height: rows.len(),
-            values: rows
-                .iter()
-                .flat_map(|row| row.bytes().map(|byte| byte == b'#'))
-                .collect(),
-        }
-    }
-
     #[test]
     fn corners_join_only_when_asked() {
-        let steps = mask(&["#..", ".#.", "..#"]);
+        let steps = Grid::drawn(&["#..", ".#.", "..#"]);
         assert_eq!(parts(&steps, false).sizes, [1, 1, 1]);
         assert_eq!(parts(&steps, true).sizes, [3]);
     }
 
     #[test]
     fn bounds_are_tight() {
-        let spot = mask(&[".....", "..##.", ".##..", "....."]);
+        let spot = Grid::drawn(&[".....", "..##.", ".##..", "....."]);
         assert_eq!(bounds(&spot), Some([1, 4, 1, 3]));
-        assert_eq!(bounds(&mask(&["..", ".."])), None);
+        assert_eq!(bounds(&Grid::drawn(&["..", ".."])), None);
     }
 
     #[test]
@@ -126,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_lone_pixel_is_the_object() {
-        let mut grid = mask(&["...", ".#.", "..."]);
+        let mut grid = Grid::drawn(&["...", ".#.", "..."]);
         drop_specks(&mut grid);
         assert!(grid.at(1, 1));
     }

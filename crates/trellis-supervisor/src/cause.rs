@@ -133,7 +133,8 @@ impl Cause {
     pub(crate) fn failure(&self) -> Failure {
         let mut failure = Failure::new(self.kind(), without_paths(&self.to_string()));
         if matches!(self, Self::Spawn { .. } | Self::WrongProtocol { .. }) {
-            "start the server with `--python` naming an interpreter that has TRELLIS and torch, or use the flake"
+            "start the server with `--python` (for TRELLIS.2 `--trellis2-python`) naming an interpreter that has the \
+             model's code and torch, or use the flake"
                 .clone_into(&mut failure.fix);
         }
         failure

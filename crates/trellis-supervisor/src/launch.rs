@@ -39,6 +39,16 @@ pub struct LaunchSettings {
     pub warm_up: bool,
 }
 
+/// Where what is compiled at run time is kept, below the state folder, unless the server's environment says otherwise. What
+/// these libraries would take is beside the packages or in a home, where a service may write nothing: numba then compiles
+/// for over a minute at each start (rembg needs pymatting), and Triton, without which TRELLIS.2 does not run, fails.
+const CACHES: [(&str, &str); 4] = [
+    ("CUDA_CACHE_PATH", "cuda-cache"),
+    ("NUMBA_CACHE_DIR", "numba-cache"),
+    ("TRITON_CACHE_DIR", "triton-cache"),
+    ("WARP_CACHE_PATH", "warp-cache"),
+];
+
 /// The name of the backend that runs a model; its workers' names begin so.
 pub(crate) fn backend_name(model: Model) -> &'static str {
     match model {
@@ -110,13 +120,10 @@ impl Launcher {
             // xatlas starts a thread for each core of the machine, whatever the quota of this group.
             set.push(("TRELLIS_WORKER_CORES", cores.to_string().into()));
         }
-        if own("CUDA_CACHE_PATH").is_none() {
-            set.push(("CUDA_CACHE_PATH", settings.state.join("cuda-cache").into()));
-        }
-        if own("NUMBA_CACHE_DIR").is_none() {
-            // Importing TRELLIS compiles for over a minute (rembg needs pymatting) unless that is kept, and beside
-            // the packages, where numba would keep it, nothing may be writable.
-            set.push(("NUMBA_CACHE_DIR", settings.state.join("numba-cache").into()));
+        for (name, folder) in CACHES {
+            if own(name).is_none() {
+                set.push((name, settings.state.join(folder).into()));
+            }
         }
         if settings.runs == Model::Trellis2 {
             // FlexGEMM times its kernels for each shape that it meets, half a minute and more each: kept, and the
@@ -166,7 +173,7 @@ mod tests {
 
     use super::*;
 
-    fn turns(workers: usize) -> Option<OsString> {
+    fn launched(workers: usize) -> Launch {
         let settings = LaunchSettings {
             runs: Model::DEFAULT,
             python: "python3".into(),
@@ -200,7 +207,20 @@ mod tests {
             driver: None,
         };
         assert_eq!(launcher.memory_bytes(), Some((80 << 30) / workers as u64));
-        launcher.launch().environment.remove("TRELLIS_WORKER_TURNS")
+        launcher.launch()
+    }
+
+    fn turns(workers: usize) -> Option<OsString> {
+        launched(workers).environment.remove("TRELLIS_WORKER_TURNS")
+    }
+
+    #[test]
+    fn what_is_compiled_at_run_time_needs_no_home() {
+        let environment = launched(1).environment;
+        for (name, folder) in CACHES {
+            let expected = own(name).unwrap_or_else(|| Path::new("state").join(folder).into());
+            assert_eq!(environment.get(name), Some(&expected), "{name}");
+        }
     }
 
     #[test]

@@ -9,7 +9,6 @@ mod glb_json;
 mod mp4;
 mod obj;
 mod ply;
-mod ply_header;
 mod stl;
 mod vox;
 mod vxz;

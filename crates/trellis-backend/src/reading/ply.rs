@@ -3,8 +3,9 @@
 
 use std::io::{BufRead, BufReader, Read};
 
+use trellis_mesh::ply_header::{Element, Encoding, Header, HeaderError, Number};
+
 use super::extent::Extent;
-use super::ply_header::{Element, Header, Kind, Number, read};
 use super::{BLOCK_BYTES, Unfit, fill, implausible, unreadable};
 
 /// The longest line of a PLY that is text: a gaussian has some 70 numbers.
@@ -21,9 +22,17 @@ pub(super) enum Holds {
 
 pub(super) fn look(source: &mut impl Read, size: u64, holds: Holds) -> Result<(), Unfit> {
     let mut source = BufReader::with_capacity(BLOCK_BYTES, source);
-    let header = read(&mut source)?;
+    let header = Header::read(&mut source).map_err(|error| match error {
+        HeaderError::Io(error) => Unfit::Io(error),
+        other => unreadable(other.to_string()),
+    })?;
+    let is_text = match header.encoding {
+        Encoding::Text => true,
+        Encoding::LittleEndian => false,
+        Encoding::BigEndian => return Err(unreadable("it is big-endian, which no backend writes")),
+    };
     let shape = Shape::of(&header, holds)?;
-    if !header.is_text {
+    if !is_text {
         enough(&header, size)?;
     }
     let mut extent = Extent::new();
@@ -31,7 +40,7 @@ pub(super) fn look(source: &mut impl Read, size: u64, holds: Holds) -> Result<()
     for element in &header.elements {
         for _ in 0..element.count {
             row.clear();
-            if header.is_text {
+            if is_text {
                 text_row(&mut source, element, &mut row)?;
             } else {
                 binary_row(&mut source, element, &mut row)?;
@@ -69,23 +78,23 @@ impl Shape {
     fn of(header: &Header, holds: Holds) -> Result<Self, Unfit> {
         let named = |name: &str| header.elements.iter().find(|element| element.name == name);
         let vertex = named("vertex").ok_or_else(|| unreadable("it has no vertices"))?;
-        if vertex.row_bytes().is_none() {
+        if vertex.properties.iter().any(|property| property.length.is_some()) {
             return Err(unreadable("its vertices have lists"));
         }
         let mut position = [0; 3];
         for (at, name) in position.iter_mut().zip(["x", "y", "z"]) {
-            let found = vertex.property(name);
+            let found = vertex.value(&[name]);
             *at = found.ok_or_else(|| unreadable("its vertices have no position"))?;
         }
         match holds {
-            Holds::Gaussians if vertex.property("opacity").is_none() => {
+            Holds::Gaussians if vertex.value(&["opacity"]).is_none() => {
                 return Err(unreadable("its vertices are not gaussians"));
             }
             Holds::Gaussians if vertex.count == 0 => return Err(implausible("it has no gaussians")),
             Holds::Gaussians => {}
             Holds::Mesh => {
                 let face = named("face").ok_or_else(|| unreadable("it has no faces"))?;
-                if !matches!(&face.properties[..], [only] if matches!(only.kind, Kind::List { .. })) {
+                if !matches!(&face.properties[..], [only] if only.length.is_some()) {
                     return Err(unreadable("its faces are not lists of vertices alone"));
                 }
                 if face.count == 0 {
@@ -104,12 +113,12 @@ impl Shape {
 /// Whether the file can hold as many rows as its header names, so that nothing is begun that cannot end well.
 fn enough(header: &Header, size: u64) -> Result<(), Unfit> {
     let least = |element: &Element| {
-        let row: usize = element
-            .properties
-            .iter()
-            .map(|property| least_bytes(property.kind))
+        let properties = element.properties.iter();
+        // A list may be empty.
+        let row: usize = properties
+            .map(|property| property.length.unwrap_or(property.number).bytes())
             .sum();
-        element.count.checked_mul(row.max(1) as u64)
+        element.count.checked_mul(row as u64)
     };
     let needed = header
         .elements
@@ -122,29 +131,19 @@ fn enough(header: &Header, size: u64) -> Result<(), Unfit> {
     Ok(())
 }
 
-fn least_bytes(kind: Kind) -> usize {
-    match kind {
-        Kind::Scalar(number) | Kind::List { length: number, .. } => number.bytes(),
-    }
-}
-
 /// The numbers of a row, a list's length before its items.
 fn binary_row(source: &mut impl Read, element: &Element, row: &mut Vec<f64>) -> Result<(), Unfit> {
     let mut bytes = [0; 8];
     let mut next = |number: Number| -> Result<f64, Unfit> {
-        let bytes = &mut bytes[..number.bytes()];
-        fill(source, bytes)?;
+        fill(source, &mut bytes[..number.bytes()])?;
         Ok(number.read(bytes))
     };
     for property in &element.properties {
-        match property.kind {
-            Kind::Scalar(number) => row.push(next(number)?),
-            Kind::List { length, item } => {
-                let corners = next(length)?;
-                row.push(corners);
-                for _ in 0..checked(corners)? {
-                    row.push(next(item)?);
-                }
+        let first = next(property.length.unwrap_or(property.number))?;
+        row.push(first);
+        if property.length.is_some() {
+            for _ in 0..checked(first)? {
+                row.push(next(property.number)?);
             }
         }
     }
@@ -167,7 +166,7 @@ fn text_row(source: &mut impl BufRead, element: &Element, row: &mut Vec<f64>) ->
     for property in &element.properties {
         let first = next()?;
         row.push(first);
-        if let Kind::List { .. } = property.kind {
+        if property.length.is_some() {
             for _ in 0..checked(first)? {
                 row.push(next()?);
             }

@@ -383,7 +383,9 @@ fn rows_of_a_ply_are_held_against_its_header() {
     unreadable(&text_ply("2 2"), "too many numbers");
     unreadable(&text_ply("x"), "too few numbers");
     unreadable(&text_ply("2\n0"), "goes on after");
-    unreadable(&ply("binary_big_endian", "0", FACES, b""), "not that of a PLY");
+    unreadable(&ply("binary_big_endian", "0", FACES, b""), "it is big-endian");
+    unreadable(&ply("binary", "0", FACES, b""), "not that of a PLY");
+    unreadable(&ply("ascii", "3", "element face 9\n", b""), "rows without values");
     unreadable(
         &ply("binary_little_endian", "18446744073709551615", FACES, b""),
         "cut short",

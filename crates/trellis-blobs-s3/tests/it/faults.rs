@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::TryStreamExt as _;
+use trellis_blobs_s3::S3Blobs;
 use trellis_jobs::{BlobError, BlobKey, BlobStore as _};
 
 use crate::kit::{Place, job, skipped};
@@ -13,14 +14,20 @@ fn bytes(count: usize) -> Bytes {
     (0..=250).cycle().take(count).collect::<Vec<u8>>().into()
 }
 
+/// An empty bucket, and the same one reached through a proxy.
+async fn behind_a_proxy() -> (Place, Proxy, S3Blobs) {
+    let place = Place::with(false).await;
+    let proxy = Proxy::start(place.server.port).await;
+    let blobs = place.through(proxy.port).await;
+    (place, proxy, blobs)
+}
+
 #[tokio::test]
 async fn overloaded_storage_is_asked_again() {
     if skipped() {
         return;
     }
-    let place = Place::with(false).await;
-    let proxy = Proxy::start(place.server.port).await;
-    let blobs = place.through(proxy.port).await;
+    let (place, proxy, blobs) = behind_a_proxy().await;
     let key = BlobKey::artifact(job(1), 1, "model.glb");
     proxy.set(Fault::Overloaded(3));
     blobs.put(&key, bytes(1000)).await.unwrap();
@@ -37,9 +44,7 @@ async fn a_download_that_is_cut_goes_on_where_it_ended() {
     if skipped() {
         return;
     }
-    let place = Place::with(false).await;
-    let proxy = Proxy::start(place.server.port).await;
-    let blobs = place.through(proxy.port).await;
+    let (place, proxy, blobs) = behind_a_proxy().await;
     let key = BlobKey::artifact(job(1), 1, "model.glb");
     place.blobs.put(&key, bytes(3_000_000)).await.unwrap();
     proxy.set(Fault::CutAnswer(2, 1_000_000));
@@ -59,9 +64,7 @@ async fn an_upload_whose_connection_is_cut_is_whole() {
     if skipped() {
         return;
     }
-    let place = Place::with(false).await;
-    let proxy = Proxy::start(place.server.port).await;
-    let blobs = place.through(proxy.port).await;
+    let (place, proxy, blobs) = behind_a_proxy().await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("model.ply");
     for size in [500_000, 20_000_000] {
@@ -81,9 +84,7 @@ async fn slow_storage_is_waited_for() {
     if skipped() {
         return;
     }
-    let place = Place::with(false).await;
-    let proxy = Proxy::start(place.server.port).await;
-    let blobs = place.through(proxy.port).await;
+    let (_place, proxy, blobs) = behind_a_proxy().await;
     let key = BlobKey::artifact(job(1), 1, "model.glb");
     proxy.set(Fault::Slow(Duration::from_millis(300)));
     blobs.put(&key, bytes(200_000)).await.unwrap();
@@ -95,9 +96,7 @@ async fn an_upload_that_nobody_waits_for_leaves_nothing_behind() {
     if skipped() {
         return;
     }
-    let place = Place::with(false).await;
-    let proxy = Proxy::start(place.server.port).await;
-    let blobs = place.through(proxy.port).await;
+    let (place, proxy, blobs) = behind_a_proxy().await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("model.ply");
     std::fs::write(&file, bytes(40_000_000)).unwrap();

@@ -39,6 +39,17 @@ impl Effective {
         })
     }
 
+    /// The flag, variable or key by which somebody set the setting `key`; none: it has its default.
+    pub(crate) fn named_by(&self, key: &str) -> Option<String> {
+        let (setting, sourced) = self.values.iter().find(|(setting, _)| setting.key == key)?;
+        match &sourced.origin {
+            Origin::Flag { flag } => Some(format!("--{flag}")),
+            Origin::Environment { variable } => Some((*variable).to_owned()),
+            Origin::File { .. } => Some(setting.key.to_owned()),
+            Origin::Default => None,
+        }
+    }
+
     /// How to log where a command has a default level of its own.
     pub(crate) fn log_or(&self, level: &str) -> Log {
         let mut log = self.config.log.clone();

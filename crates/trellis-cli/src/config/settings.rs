@@ -170,8 +170,7 @@ settings! {
         "Have TRELLIS's results made only by this Python environment, named by its Nix store path or its NAR hash such as \
          `sha256-…`: servers with a different one leave this server's jobs to those that have it";
     "trellis.model", "model", env::MODEL_PATH, Kind::PathOrNone, "" =>
-        "TRELLIS's model folder, the one with `pipeline.json`; without one only the embedded preview \
-         works";
+        "TRELLIS-image-large's model folder, the one with `pipeline.json`; without one that model does not run";
     "trellis.python", "python", env::WORKER_PYTHON, Kind::Program, "python3" =>
         "Python interpreter that has TRELLIS and torch";
     "trellis.gpus", "gpus", "TRELLIS_GPUS", Kind::Gpus, "all" =>
@@ -193,13 +192,13 @@ settings! {
     "trellis2.model", "trellis2-model", env::TRELLIS2_MODEL_PATH, Kind::PathOrNone, "" =>
         "TRELLIS.2's model folder, the one with `pipeline.json`; without one there is no TRELLIS.2. `trellis.warm_up`, \
          `trellis.patience_percent` and `trellis.preview` apply to it too";
-    "trellis2.python", "trellis2-python", "TRELLIS_TRELLIS2_PYTHON", Kind::Program, "python3" =>
-        "Python interpreter that has TRELLIS.2 and torch; the two families need different packages";
+    "trellis2.python", "trellis2-python", env::TRELLIS2_PYTHON, Kind::Program, "python3" =>
+        "Python interpreter that has TRELLIS.2 and torch; the two models need different packages";
     "trellis2.gpus", "trellis2-gpus", "TRELLIS_TRELLIS2_GPUS", Kind::Gpus, "all" =>
         "Which GPUs get a worker of TRELLIS.2, as in `trellis.gpus`; a GPU that also has a worker of TRELLIS needs room for both";
     "trellis2.low_vram", "trellis2-low-vram", "TRELLIS_TRELLIS2_LOW_VRAM", Kind::Switch, "false" =>
         "Keep TRELLIS.2's models in main memory and bring each to the GPU for its stage; chosen automatically where \
-         nothing else fits, as on a GPU of 24 GB";
+         nothing else fits, as at a resolution of 1024 on a GPU of 24 GB";
 }
 
 /// The setting with that key.

@@ -189,13 +189,11 @@ fn the_probe_takes_no_other_environments_interpreter() {
     let root = willing_environment(home.path());
     fs::create_dir_all(home.path().join("other/lib/python3.12/site-packages")).unwrap();
     let mut doctor = trellis(home.path());
-    let output = doctor
-        .env("TRELLIS_WORKER_PYTHON", root.join("bin/python3"))
-        .args(["doctor", "--probe", "--env", "other"])
-        .output()
-        .unwrap();
-    let text = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2));
+    let text = refused(
+        doctor
+            .env("TRELLIS_WORKER_PYTHON", root.join("bin/python3"))
+            .args(["doctor", "--probe", "--env", "other"]),
+    );
     assert!(
         text.starts_with("error: there is no interpreter to probe with\n"),
         "{text}"
@@ -214,15 +212,18 @@ fn without_an_environment_the_report_is_short_and_says_how_to_name_one() {
     );
 }
 
+/// What a call says that could not start.
+fn refused(call: &mut Command) -> String {
+    let output = call.output().expect("the binary runs");
+    let text = String::from_utf8(output.stderr).expect("it is UTF-8");
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    text
+}
+
 #[test]
 fn what_is_no_environment_is_an_error_with_a_hint() {
     let home = TempDir::new().unwrap();
-    let output = trellis(home.path())
-        .args(["doctor", "--env", "absent"])
-        .output()
-        .unwrap();
-    let text = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2));
+    let text = refused(trellis(home.path()).args(["doctor", "--env", "absent"]));
     assert!(
         text.starts_with("error: cannot read the environment absent\n"),
         "{text}"
@@ -236,9 +237,7 @@ fn a_server_refuses_to_start_on_a_broken_environment_in_the_same_words() {
     let root = broken_environment(home.path());
     let mut serve = trellis(home.path());
     serve.env("TRELLIS_WORKER_PYTHON", root.join("bin/python3"));
-    let output = serve.args(["serve", "--port", "0"]).output().unwrap();
-    let text = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{text}");
+    let text = refused(serve.args(["serve", "--port", "0"]));
     assert!(
         text.contains("✗ kaolin/_C.so: needs 1 C++ symbol that nothing here defines"),
         "{text}"
@@ -250,13 +249,7 @@ fn a_server_refuses_to_start_on_a_broken_environment_in_the_same_words() {
 fn a_server_refuses_a_model_folder_that_names_a_missing_checkpoint() {
     let home = TempDir::new().unwrap();
     sample::write_model_of_the_notes(&home.path().join("model")).unwrap();
-    let mut serve = trellis(home.path());
-    let output = serve
-        .args(["serve", "--port", "0", "--model", "model"])
-        .output()
-        .unwrap();
-    let text = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{text}");
+    let text = refused(trellis(home.path()).args(["serve", "--port", "0", "--model", "model"]));
     let name = sample::MISSING_IN_NOTES;
     let sentence =
         format!("✗ checkpoint `ckpts/{name}` is named in pipeline.json for `slat_flow_model` but is missing");
@@ -281,13 +274,7 @@ fn a_server_refuses_a_model_folder_repaired_as_in_the_notes() {
         "{}",
         String::from_utf8_lossy(&repaired.stderr)
     );
-    let mut serve = trellis(home.path());
-    let output = serve
-        .args(["serve", "--port", "0", "--model", "model"])
-        .output()
-        .unwrap();
-    let text = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{text}");
+    let text = refused(trellis(home.path()).args(["serve", "--port", "0", "--model", "model"]));
     assert!(text.contains("Input shape mismatch"), "{text}");
 }
 
@@ -389,9 +376,7 @@ fn a_server_names_the_interpreter_that_is_not_there() {
     let home = TempDir::new().unwrap();
     let mut serve = trellis(home.path());
     serve.env("TRELLIS_WORKER_PYTHON", home.path().join("absent/bin/python3"));
-    let output = serve.args(["serve", "--port", "0"]).output().unwrap();
-    let text = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(2), "{text}");
+    let text = refused(serve.args(["serve", "--port", "0"]));
     assert!(
         text.contains("absent/bin/python3`, which does not exist"),
         "{text}"

@@ -147,6 +147,8 @@ fn each_part_of_trellis_2_is_called_and_the_operators_of_attention_are_named() {
             "torch"
         ]
     );
+    let without = of_step(&probed, "TRELLIS.2")["evidence"].to_string();
+    assert!(without.contains("nvdiffrast: not installed"), "{without}");
     let attention = of_step(&probed, "attention of TRELLIS.2")["evidence"].to_string();
     for name in ["self-attention", "cross-attention", "rows of different lengths"] {
         let line = format!("{name}: fa2F@2.5.7-pt, apart from SDPA by 1.0e-03");
@@ -201,7 +203,10 @@ fn what_fails_is_said_plainly_and_the_other_parts_are_still_called() {
             "failed to load: nothing defines `_ZNK3c106SymInt6sym_neERKS0_`",
         ),
         (
-            ("trellis2/pipelines.py", "import transformers_of_old\n".to_owned()),
+            (
+                "trellis2/pipelines.py",
+                "import nvdiffrast.torch as dr\nimport transformers_of_old\n".to_owned(),
+            ),
             "TRELLIS.2",
             "not_installed",
             "failed: the package `transformers_of_old` is not installed",
@@ -233,4 +238,93 @@ fn without_a_gpu_what_needs_one_is_left_out() {
         .filter(|finding| finding["kind"] == "probe_left_out");
     assert_eq!(left_out.count(), 6, "{probed:#?}");
     assert_eq!(of_step(&probed, "TRELLIS.2")["kind"], "probe_works");
+}
+
+/// What the doctor says with these variables and arguments.
+fn report(home: &Path, variables: &[(&str, &Path)], arguments: &[&str]) -> Value {
+    let mut doctor = trellis(home);
+    doctor
+        .args(["doctor", "--capability", "12.0", "--json"])
+        .args(arguments);
+    let output = doctor.envs(variables.iter().copied()).output();
+    serde_json::from_slice(&output.expect("the binary runs").stdout).expect("JSON")
+}
+
+fn said(report: &Value) -> Vec<String> {
+    let findings = report["findings"].as_array().expect("a list").iter();
+    let text = |finding: &Value, field: &str| finding[field].as_str().unwrap_or_default().to_owned();
+    findings
+        .map(|finding| format!("{} {}", text(finding, "kind"), text(finding, "subject")))
+        .collect()
+}
+
+#[test]
+fn the_environment_and_the_folder_are_those_of_trellis_2_where_only_they_are_named() {
+    let home = TempDir::new().unwrap();
+    let root = environment(home.path(), None);
+    let (python, folder) = (root.join("bin/python3"), home.path().join("absent"));
+    let named = [
+        ("TRELLIS_TRELLIS2_PYTHON", python.as_path()),
+        ("TRELLIS_TRELLIS2_MODEL", folder.as_path()),
+    ];
+    let told = report(home.path(), &named, &[]);
+    assert_eq!(told["environment"], root.to_str().unwrap());
+    assert_eq!(told["models"], serde_json::json!(["trellis2-4b"]));
+    assert!(
+        said(&told).contains(&format!("not_a_folder {}", folder.display())),
+        "{:#?}",
+        said(&told)
+    );
+
+    let first = home.path().join("first/bin/python3");
+    let both = [named[0], ("TRELLIS_WORKER_PYTHON", first.as_path())];
+    let told = report(home.path(), &both, &[]);
+    assert_eq!(said(&told), ["interpreter_missing TRELLIS_WORKER_PYTHON"]);
+    let told = report(home.path(), &both, &["--model-name", "trellis2-4b"]);
+    assert_eq!(told["environment"], root.to_str().unwrap());
+}
+
+#[test]
+fn an_environment_for_trellis_2_that_lacks_it_is_not_judged_for_the_other_model() {
+    let home = TempDir::new().unwrap();
+    let root = environment(home.path(), None);
+    let packages = root.join("lib/python3.12/site-packages");
+    fs::remove_dir_all(packages.join("trellis2")).unwrap();
+    let asked = ["--env", root.to_str().unwrap(), "--model-name", "trellis2-4b"];
+    let told = report(home.path(), &[], &asked);
+    assert_eq!(told["models"], serde_json::json!(["trellis2-4b"]));
+    let said = said(&told);
+    assert!(said.contains(&"not_installed TRELLIS.2".to_owned()), "{said:#?}");
+    assert!(!said.iter().any(|line| line.contains("kaolin")), "{said:#?}");
+}
+
+/// What `trellis serve` says that does not start.
+fn refused(home: &Path, model: &Path, python: &Path) -> String {
+    let mut serve = trellis(home);
+    serve
+        .args(["serve", "--port", "0", "--trellis2-model"])
+        .arg(model);
+    let output = serve.arg("--trellis2-python").arg(python).output();
+    let output = output.expect("the binary runs");
+    let text = String::from_utf8(output.stderr).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("`--skip-doctor` starts anyway"), "{text}");
+    text
+}
+
+#[test]
+fn a_server_refuses_a_python_that_is_not_there_or_lacks_trellis_2() {
+    let home = TempDir::new().unwrap();
+    let model = home.path().join("model");
+    fs::create_dir(&model).unwrap();
+    let text = refused(home.path(), &model, Path::new("/nowhere/python3"));
+    assert!(
+        text.contains("`--trellis2-python` names `/nowhere/python3`, which does not exist"),
+        "{text}"
+    );
+    let root = environment(home.path(), None);
+    fs::remove_dir_all(root.join("lib/python3.12/site-packages/trellis2")).unwrap();
+    let text = refused(home.path(), &model, &root.join("bin/python3"));
+    assert!(text.contains("✗ TRELLIS.2: is not in this environment"), "{text}");
+    assert!(!text.contains("kaolin"), "{text}");
 }

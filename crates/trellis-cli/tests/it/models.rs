@@ -1,5 +1,6 @@
 //! One server with workers of both models, whose TRELLIS and TRELLIS.2 are stand-ins.
 
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -8,15 +9,20 @@ use crate::kit::client::Client;
 use crate::kit::server::Server;
 use crate::kit::{fake, picture, trellis};
 
+/// A server with a worker of each model.
+fn of_both(home: &Path) -> Server {
+    let model = fake::model(home, &json!([]));
+    let mut flags = fake::flags(&model, 1);
+    flags.extend(fake::trellis2(home));
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    Server::start(home, &flags)
+}
+
 /// One queue, two models: each job is made by a worker of its own model, and the page of the server names both.
 #[tokio::test(flavor = "multi_thread")]
 async fn jobs_of_both_models_are_made_by_workers_of_their_own() {
     let home = tempfile::tempdir().unwrap();
-    let model = fake::model(home.path(), &json!([]));
-    let mut flags = fake::flags(&model, 1);
-    flags.extend(fake::trellis2(home.path()));
-    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-    let server = Server::start(home.path(), &flags);
+    let server = of_both(home.path());
     let client = Client::new(&server.address);
     let version = client.look("version").await;
     assert_eq!(version["models"], json!(["trellis-image-large", "trellis2-4b"]));
@@ -46,15 +52,39 @@ async fn jobs_of_both_models_are_made_by_workers_of_their_own() {
     }
 }
 
-/// What each model sampled is decoded again by itself, with the settings that it has.
+/// A queue of one model holds up nothing of the other, whoever's turn it is.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_glb_of_either_model_is_made_again_without_sampling() {
+async fn a_model_whose_worker_is_busy_leaves_the_other_to_its_jobs() {
     let home = tempfile::tempdir().unwrap();
-    let model = fake::model(home.path(), &json!([]));
+    let stuck = json!([{"at": "sparse_structure", "do": "hang", "seed": 1}]);
+    let model = fake::model(home.path(), &stuck);
     let mut flags = fake::flags(&model, 1);
     flags.extend(fake::trellis2(home.path()));
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
     let server = Server::start(home.path(), &flags);
+    let client = Client::new(&server.address);
+    let mut firsts = Vec::new();
+    for seed in 1..=3 {
+        let params = json!({"seed": seed, "model": "trellis-image-large", "texture_size": 1024});
+        firsts.push(client.for_trellis(picture::png(64, 90), &params).await);
+    }
+    for seed in 1..=3 {
+        let params = json!({"seed": seed, "model": "trellis2-4b", "texture_size": 1024});
+        let id = client.for_trellis(picture::png(64, 90), &params).await;
+        let job = client.finished(&id).await;
+        assert_eq!(job["state"], "succeeded", "{job}");
+    }
+    client.running(&firsts[0], 1).await;
+    for waiting in &firsts[1..] {
+        assert_eq!(client.job(waiting).await["state"], "queued");
+    }
+}
+
+/// What each model sampled is decoded again by itself, with the settings that it has.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_glb_of_either_model_is_made_again_without_sampling() {
+    let home = tempfile::tempdir().unwrap();
+    let server = of_both(home.path());
     let client = Client::new(&server.address);
     let export = |id: &str, words: &[&str]| -> Command {
         let mut call = trellis(home.path());
@@ -113,11 +143,7 @@ async fn a_glb_of_either_model_is_made_again_without_sampling() {
 #[tokio::test(flavor = "multi_thread")]
 async fn voxels_of_trellis_2_come_in_two_formats() {
     let home = tempfile::tempdir().unwrap();
-    let model = fake::model(home.path(), &json!([]));
-    let mut flags = fake::flags(&model, 1);
-    flags.extend(fake::trellis2(home.path()));
-    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-    let server = Server::start(home.path(), &flags);
+    let server = of_both(home.path());
     let client = Client::new(&server.address);
     let params = json!({"seed": 1, "model": "trellis2-4b", "formats": ["vxz", "voxels"]});
     let id = client.for_trellis(picture::png(64, 90), &params).await;

@@ -90,7 +90,7 @@ impl ParamsPatch {
             Some((field, value)) => Err(ParamError {
                 field,
                 value: value.to_string(),
-                allowed: format!("`{}` has no such parameter", model.name()),
+                allowed: not_of(model, field),
             }),
         }
     }
@@ -102,6 +102,21 @@ impl ParamsPatch {
     pub(super) fn model(&self, parameter: &Parameter) -> Result<Model, ParamError> {
         self.value(parameter)
     }
+}
+
+/// That a model has no parameter of that name, and which ones have.
+fn not_of(model: Model, field: &str) -> String {
+    let has = |other: &Model| other.parameters().iter().any(|parameter| parameter.name == field);
+    let others: Vec<String> = Model::ALL
+        .into_iter()
+        .filter(has)
+        .map(|other| format!("`{}`", other.name()))
+        .collect();
+    let has_not = format!("`{}` has no such parameter", model.name());
+    if others.is_empty() {
+        return has_not;
+    }
+    format!("{has_not}, {} has", others.join(" or "))
 }
 
 impl FromGiven for Model {

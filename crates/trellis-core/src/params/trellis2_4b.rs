@@ -92,7 +92,7 @@ parameters! {
         tex_slat_guidance_interval: [f64; 2] = Kind::interval(0.6, 0.9);
         /// How strongly the texture's steps are concentrated at the start
         tex_slat_rescale_t: f64 = Kind::real(1.0, 6.0, 3.0);
-        /// Most occupied places of the shape; where there are more, a smaller resolution is used and the job says so
+        /// Most occupied places of the shape at 1536; where there are more, a smaller resolution is used, 1024 at least, and the job says so
         max_num_tokens: u32 = Kind::whole(1, 1_000_000, 49_152);
         /// How several pictures are combined
         multiimage_algo: MultiImageAlgorithm = MultiImageAlgorithm::KIND;

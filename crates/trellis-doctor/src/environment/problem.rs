@@ -18,8 +18,8 @@ diagnoses! {
         InterpreterGone { path: PathBuf, what: String } = "interpreter_gone", Level::Error,
             "reinstall that Python, or recreate the environment with an installed one";
         #[error("`{variable}` names `{}`, which {reason}", path.display())]
-        NoInterpreter { variable: &'static str, path: PathBuf, reason: &'static str } = "interpreter_missing", Level::Error,
-            "name the `bin/python3` of the environment that has TRELLIS, or unset the variable";
+        NoInterpreter { variable: String, path: PathBuf, reason: &'static str } = "interpreter_missing", Level::Error,
+            "name the `bin/python3` of the environment that has TRELLIS, or leave it out";
         #[error("`{variable}` names `{}`, which cannot be read", path.display())]
         NamedUnreadable { variable: &'static str, path: PathBuf } = "environment_unreadable", Level::Error,
             "name an environment that exists, or unset the variable";

@@ -90,6 +90,8 @@ pub fn check(machine: &Machine, wanted: &Wanted<'_>, target: Target) -> Vec<Find
     }
     if gpus.is_empty() {
         findings.say("GPU", &GpuProblem::NoGpu);
+    } else if machine.place == Place::Wsl {
+        findings.say("driver", &GpuProblem::Spills);
     }
     for gpu in gpus {
         findings.say_all(&gpu.name, of_gpu(gpu, wanted));

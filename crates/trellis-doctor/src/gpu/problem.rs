@@ -94,6 +94,10 @@ diagnoses! {
         Occupied { free: u64, processes: Vec<GpuProcess> } = "gpu_occupied", Level::Warn,
             "stop the programs that use the memory, or start with `--low-vram`",
             processes.iter().map(process).collect();
+        /// In Windows, the driver does so unless it is told not to.
+        #[error("when the GPU's memory is full, Windows moves it to main memory: jobs crawl instead of failing or being tried again in low-VRAM mode")]
+        Spills = "system_memory_fallback", Level::Ok,
+            "set `CUDA - Sysmem Fallback Policy` to `Prefer No Sysmem Fallback` in NVIDIA's control panel";
         #[error("persistence mode is off: the first start after a pause takes seconds longer")]
         NotPersistent = "not_persistent", Level::Ok,
             "on a server run `nvidia-smi -pm 1` or `nvidia-persistenced`";

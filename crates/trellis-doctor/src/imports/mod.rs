@@ -26,14 +26,20 @@ use crate::environment::Environment;
 use crate::finding::{Check, Finding, Findings};
 use crate::packages::{Package, Packages, requirements};
 
-/// The models whose code is in the environment; where none is, the usual one, which is then what is missing.
-pub(crate) fn models(environment: &Environment) -> Vec<Model> {
+/// The models whose code is in the environment, if the one that it is meant for is among them. Else that one, which is then
+/// what is missing; where it is meant for none, the usual one.
+pub(crate) fn models(environment: &Environment, meant: Option<Model>) -> Vec<Model> {
     let mut finder = Finder::new(environment);
     let mut is_here = |package: &str| matches!(finder.find(package), Found::Here(_));
-    match (is_here("trellis"), is_here("trellis2")) {
-        (true, true) => vec![Model::TrellisImageLarge, Model::Trellis2],
-        (false, true) => vec![Model::Trellis2],
-        (_, false) => vec![Model::TrellisImageLarge],
+    let known = [
+        (Model::TrellisImageLarge, "trellis"),
+        (Model::Trellis2, "trellis2"),
+    ];
+    let found = known.into_iter().filter(|(_, package)| is_here(package));
+    let found: Vec<Model> = found.map(|(model, _)| model).collect();
+    match meant.or_else(|| found.first().copied()) {
+        Some(meant) if found.contains(&meant) => found,
+        meant => vec![meant.unwrap_or(Model::DEFAULT)],
     }
 }
 
@@ -97,9 +103,10 @@ fn absent(module: &str, missing: &Missing, packages: &Packages, pins: &Pins) -> 
     let (by, install) = (missing.by.clone(), install(&package, pins));
     let module = module.to_owned();
     let Some(folder) = &missing.in_empty_folder else {
-        if package == "trellis" {
-            let repository = repository("trellis", pins).unwrap_or_default();
-            return ("TRELLIS".to_owned(), ImportProblem::NoTrellis { repository });
+        let of_model = [("trellis", "TRELLIS"), ("trellis2", "TRELLIS.2")];
+        if let Some((folder, name)) = of_model.into_iter().find(|(folder, _)| *folder == package) {
+            let repository = repository(folder, pins).unwrap_or_default();
+            return (name.to_owned(), ImportProblem::NoTrellis { folder, repository });
         }
         let problem = match recorded(&package, packages) {
             Some(found) => ImportProblem::FilesGone {
@@ -107,6 +114,8 @@ fn absent(module: &str, missing: &Missing, packages: &Packages, pins: &Pins) -> 
                 by,
                 install,
             },
+            // The worker puts its import off until something is drawn with it.
+            None if package == "nvdiffrast" => ImportProblem::ForExactOnly { install },
             None => ImportProblem::NotInstalled { by, install },
         };
         return (package, problem);

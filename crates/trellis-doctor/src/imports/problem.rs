@@ -11,9 +11,13 @@ diagnoses! {
         #[error("is not installed, and {by} imports it")]
         NotInstalled { by: String, install: String } = "not_installed", Level::Error,
             format!("install {install}, or use the flake's environment");
+        /// Of a package whose licence forbids commercial use.
+        #[error("is not installed: jobs of the `quality` `exact` cannot be made, and all others can")]
+        ForExactOnly { install: String } = "not_installed", Level::Warn,
+            format!("install {install} if its licence allows your use, or leave it out");
         #[error("is not in this environment")]
-        NoTrellis { repository: String } = "not_installed", Level::Error, format!(
-            "put the folder `trellis` of {repository}, submodules included, among the packages, or use the flake's \
+        NoTrellis { folder: &'static str, repository: String } = "not_installed", Level::Error, format!(
+            "put the folder `{folder}` of {repository}, submodules included, among the packages, or use the flake's \
              environment"
         );
         /// Metadata alone.

@@ -108,6 +108,16 @@ pub(super) fn stack_before(limit: Duration) -> String {
     )
 }
 
+/// Does without nvdiffrast where it is not installed, as a worker does until something is drawn with it.
+const WITHOUT_NVDIFFRAST: &str = "\
+import importlib.util, sys, types
+if importlib.util.find_spec('nvdiffrast') is None:
+    print('nvdiffrast: not installed, so no jobs of the `quality` `exact`')
+    package, module = (types.ModuleType(name) for name in ('nvdiffrast', 'nvdiffrast.torch'))
+    package.__path__, package.torch = [], module
+    sys.modules.update({'nvdiffrast': package, 'nvdiffrast.torch': module})
+";
+
 fn step(name: &'static str, program: &str) -> Step {
     Step {
         name,
@@ -122,6 +132,10 @@ fn on_gpu(name: &'static str, program: &str) -> Step {
         program: format!("{NEEDS_GPU}{program}"),
         work: Work::Gpu,
     }
+}
+
+fn without_nvdiffrast(program: &str) -> String {
+    format!("{WITHOUT_NVDIFFRAST}{program}")
 }
 
 /// All steps for the models of the environment; that of the model folder only if there is one.
@@ -146,12 +160,12 @@ fn of_trellis(with_the_model: bool) -> Vec<Step> {
         step("kaolin", kaolin),
         on_gpu("attention", ATTENTION),
         on_gpu("sparse convolution", SPARSE),
-        step("TRELLIS", TRELLIS),
+        step("TRELLIS", &without_nvdiffrast(TRELLIS)),
     ];
     if with_the_model {
         steps.push(Step {
             name: "pipeline",
-            program: PIPELINE.to_owned(),
+            program: without_nvdiffrast(PIPELINE),
             work: Work::Load,
         });
     }
@@ -165,7 +179,7 @@ fn of_trellis2() -> Vec<Step> {
         on_gpu("Triton", trellis2::TRITON),
         on_gpu("FlexGEMM", trellis2::FLEX_GEMM),
         on_gpu("CuMesh", trellis2::CUMESH),
-        on_gpu("o-voxel", trellis2::O_VOXEL),
-        step("TRELLIS.2", trellis2::TRELLIS2),
+        on_gpu("o-voxel", &without_nvdiffrast(trellis2::O_VOXEL)),
+        step("TRELLIS.2", &without_nvdiffrast(trellis2::TRELLIS2)),
     ]
 }

@@ -336,6 +336,7 @@ impl Env {
             capability: capability.parse().unwrap(),
             library_folders: Vec::new(),
             pins: Pins::embedded(),
+            model: None,
         };
         examine(&environment, &settings)
     }

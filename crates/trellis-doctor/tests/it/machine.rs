@@ -186,6 +186,17 @@ fn a_twelve_gigabyte_card_is_not_short_of_its_own_reserve() {
 }
 
 #[test]
+fn that_windows_moves_a_gpu_s_memory_is_told_there_alone() {
+    for (place, told) in [(Place::Wsl, true), (Place::Linux, false)] {
+        let machine = Machine {
+            place,
+            ..machine("570.26", vec![laptop()])
+        };
+        assert_eq!(judged(&machine).contains("system_memory_fallback"), told);
+    }
+}
+
+#[test]
 fn without_a_driver_each_system_has_its_own_advice() {
     let mut text = String::new();
     for place in [Place::NixOs, Place::Wsl, Place::Linux] {
@@ -296,42 +307,26 @@ fn a_backend_that_only_the_dense_half_knows() {
 }
 
 #[test]
-fn what_only_trellis2_needs_is_told_for_it_alone() {
-    let folder = TempDir::new().unwrap();
-    let path = folder.path().display().to_string();
-    let kinds = |models: &[Model], convolutions: &str, compiler: Option<&str>, capability: Capability| {
+fn what_only_trellis2_reads_is_told_for_it_alone() {
+    let kinds = |models: &[Model], attention: &str, convolutions: &str| {
         let get = |name: &str| match name {
-            "ATTN_BACKEND" => Some("xformers".to_owned()),
+            "ATTN_BACKEND" => Some(attention.to_owned()),
             "SPCONV_ALGO" => Some("auto".to_owned()),
             "HF_HUB_OFFLINE" => Some("1".to_owned()),
             "SPARSE_CONV_BACKEND" => Some(convolutions.to_owned()),
-            "PATH" => Some(path.clone()),
-            "CC" => compiler.map(str::to_owned),
             _ => None,
         };
-        let found = variables::check(&get, capability, models);
+        let found = variables::check(&get, BLACKWELL, models);
         found.into_iter().map(|finding| finding.kind).collect::<Vec<_>>()
     };
     let second = [Model::Trellis2];
-    let turing = Capability { major: 7, minor: 5 };
+    assert_eq!(kinds(&second, "xformers", "spconv"), ["other_convolutions"]);
+    assert_eq!(kinds(&second, "xformers", "flex_gemm"), ["variables_fine"]);
+    assert_eq!(kinds(&second, "flash_attn_3", "flex_gemm"), ["variables_fine"]);
     assert_eq!(
-        kinds(&second, "spconv", None, BLACKWELL),
-        ["other_convolutions", "no_compiler"]
+        kinds(&FIRST, "flash_attn_3", "spconv"),
+        ["value_ignored", "xformers_enabled", "spconv_compiles"]
     );
-    assert_eq!(
-        kinds(&second, "flex_gemm", Some("/usr/bin/cc"), turing),
-        ["triton_too_new"]
-    );
-    assert_eq!(
-        kinds(&second, "flex_gemm", Some("/usr/bin/cc"), BLACKWELL),
-        ["variables_fine"]
-    );
-    assert_eq!(
-        kinds(&FIRST, "spconv", None, BLACKWELL),
-        ["xformers_enabled", "spconv_compiles"]
-    );
-    std::fs::write(folder.path().join("gcc"), "").unwrap();
-    assert_eq!(kinds(&second, "flex_gemm", None, BLACKWELL), ["variables_fine"]);
 }
 
 #[test]

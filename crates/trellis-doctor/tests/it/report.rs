@@ -75,6 +75,7 @@ fn a_server_is_refused_in_the_same_words() {
         capability: report.capability,
         library_folders: Vec::new(),
         pins: Pins::embedded(),
+        model: None,
     };
     let machine = Machine {
         place: Place::Linux,

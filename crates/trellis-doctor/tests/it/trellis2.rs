@@ -110,3 +110,29 @@ fn a_transformers_with_other_names_inside_is_told() {
         "TRELLIS does not read it"
     );
 }
+
+/// Its licence forbids commercial use, and workers do without it but for `exact`.
+#[test]
+fn an_environment_without_nvdiffrast_is_warned_of_exact_alone() {
+    let env = Env::whole_trellis2();
+    let record = format!(
+        "nvdiffrast-{}.dist-info",
+        trellis_pins::Pins::embedded().sources["nvdiffrast"].version
+    );
+    env.remove("nvdiffrast")
+        .remove("_nvdiffrast_c.so")
+        .remove(&record);
+    let report = env.report();
+    assert_eq!(errors(&report), Vec::<String>::new());
+    let told = report
+        .findings
+        .iter()
+        .find(|finding| finding.subject == "nvdiffrast");
+    let told = told.map(|finding| (finding.kind, finding.level));
+    assert_eq!(
+        told,
+        Some(("not_installed", Level::Warn)),
+        "{}",
+        report.to_text(false)
+    );
+}

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use trellis_core::{BackendChoice, EventKind, FailureKind, Format, JobId, JobState, Sha256};
 use trellis_jobs::{BlobError, BlobKey, BlobStore, BlobStream, JobStore, StagedBlob};
 
-use crate::kit::{Place, Script, Scripted, told};
+use crate::kit::{Place, told};
+use crate::scripted::{Script, Scripted};
 
 #[tokio::test]
 async fn files_come_from_memory_and_from_the_scratch_folder() {

@@ -11,7 +11,8 @@ use trellis_jobs::{
     Asked, BlobError, BlobKey, ExportOf, JobLimits, JobStore as _, Jobs, Owner, Removed, Submitted, Terms,
 };
 
-use crate::kit::{Place, SAMPLED, Script, Scripted};
+use crate::kit::Place;
+use crate::scripted::{SAMPLED, Script, Scripted};
 
 /// A place with the real preview, and its job service.
 fn place() -> (Place, Jobs) {

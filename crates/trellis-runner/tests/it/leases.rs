@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use trellis_core::{BackendChoice, FailureKind, JobState};
 use trellis_jobs::{BlobKey, ClaimFilter, JobStore, Recovered, SqliteStore, WorkerName};
 
-use crate::kit::{Place, Script, told};
+use crate::kit::{Place, told};
+use crate::scripted::Script;
 
 fn any() -> ClaimFilter {
     ClaimFilter::of(BackendChoice::ALL.to_vec())

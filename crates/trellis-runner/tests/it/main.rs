@@ -12,4 +12,5 @@ mod previews;
 mod random;
 mod results;
 mod room;
+mod scripted;
 mod shutdown;

@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 use trellis_core::{BackendChoice, FailureKind, Format, JobId, JobState};
 use trellis_jobs::{BlobError, BlobKey, BlobStore, BlobStream, JobStore, StagedBlob};
 
-use crate::kit::{Place, Script, Scripted, told};
+use crate::kit::{Place, told};
+use crate::scripted::{Script, Scripted};
 
 /// A disk that stores no result before it is released.
 struct Slow {

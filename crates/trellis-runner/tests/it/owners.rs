@@ -7,7 +7,8 @@ use trellis_core::JobState;
 use trellis_jobs::{JobStore as _, RunningLimits};
 use trellis_runner::RunnerSettings;
 
-use crate::kit::{Place, Script, told};
+use crate::kit::{Place, told};
+use crate::scripted::Script;
 
 /// Two may run at a time, and one of Ada's: her second job waits although there is room, Bob's goes before it. Once the
 /// limit is lifted it is begun without anything else happening.

@@ -8,7 +8,8 @@ use trellis_core::{BackendChoice, Failure, FailureKind, Format, GenerateError, J
 use trellis_jobs::{BlobKey, JobStore};
 use trellis_provenance::glb;
 
-use crate::kit::{Place, Script, Scripted, bytes};
+use crate::kit::Place;
+use crate::scripted::{Script, Scripted, bytes};
 
 /// Makes a file at once, of every job but those that are to fail.
 struct Quick(Capabilities);

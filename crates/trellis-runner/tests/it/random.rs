@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use trellis_core::JobState;
 use trellis_jobs::{JobStore, StoreError};
 
-use crate::kit::{Place, Script};
+use crate::kit::Place;
+use crate::scripted::Script;
 
 #[derive(Debug, Clone, Copy)]
 enum Act {

@@ -6,7 +6,8 @@ use trellis_core::{JobState, Sha256};
 use trellis_jobs::conformance::forgetful::Forgetful;
 use trellis_provenance::{Statement, glb};
 
-use crate::kit::{GLB, Place, Script};
+use crate::kit::Place;
+use crate::scripted::{GLB, Script};
 
 #[tokio::test]
 async fn a_result_says_what_made_it_in_itself_in_the_job_and_in_a_statement() {

@@ -12,8 +12,9 @@ use trellis_core::{FailureKind, JobId, JobState};
 use trellis_jobs::{BlobError, BlobKey, BlobStore, BlobStream, Disk, JobStore, Room, StagedBlob, WorkerName};
 use trellis_runner::RunnerSettings;
 
-use crate::kit::{Place, Script};
+use crate::kit::Place;
 use crate::previews::{place, shows_a_preview};
+use crate::scripted::Script;
 
 /// A disk that has room or not, as the test says.
 struct Tight {

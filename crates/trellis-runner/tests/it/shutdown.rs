@@ -5,7 +5,8 @@ use std::time::Duration;
 use trellis_core::JobState;
 use trellis_jobs::JobStore;
 
-use crate::kit::{Place, Script, told};
+use crate::kit::{Place, told};
+use crate::scripted::Script;
 
 #[tokio::test]
 async fn a_job_that_ends_before_the_deadline_is_finished() {

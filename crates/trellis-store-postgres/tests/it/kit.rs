@@ -151,7 +151,7 @@ impl Place {
 }
 
 /// A connection of the database's administrator.
-async fn client(server: &Server, database: &str) -> Client {
+pub(crate) async fn client(server: &Server, database: &str) -> Client {
     let config = server.address(database).to_string();
     let (client, connection) = tokio_postgres::connect(&config, NoTls).await.unwrap();
     tokio::spawn(connection);

@@ -11,5 +11,6 @@ mod priorities;
 mod proxy;
 mod schema;
 mod server;
+mod tls;
 mod twins;
 mod upgrade;

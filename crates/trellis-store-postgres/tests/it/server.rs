@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop where it cannot go on")]
 
 use std::fs::{self, File, Permissions};
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -30,11 +31,22 @@ const SETTINGS: &[&str] = &[
     "max_connections=60",
 ];
 
+/// What differs from a server that listens on its socket alone.
+#[derive(Default)]
+pub(crate) struct Wishes {
+    /// In `data`, written before it starts, for its own eyes only: name and contents.
+    pub(crate) files: Vec<(&'static str, String)>,
+    pub(crate) settings: Vec<String>,
+    /// In place of PostgreSQL's own; also in its socket's name.
+    pub(crate) port: Option<u16>,
+}
+
 /// A running server. Clones are of the same one.
 #[derive(Clone)]
 pub(crate) struct Server {
     /// Its data are in `data` there, and its socket.
     pub(crate) folder: PathBuf,
+    port: u16,
     // Its input ends with this process.
     _keeper: Arc<Mutex<Child>>,
 }
@@ -50,10 +62,10 @@ impl Server {
     /// The one of this process.
     pub(crate) fn of_this_process() -> Self {
         static SERVER: OnceLock<Server> = OnceLock::new();
-        SERVER.get_or_init(Self::start).clone()
+        SERVER.get_or_init(|| Self::start(&Wishes::default())).clone()
     }
 
-    fn start() -> Self {
+    pub(crate) fn start(wishes: &Wishes) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("trellis-pg-")
             .tempdir()
@@ -62,15 +74,23 @@ impl Server {
         // Its user passes through.
         fs::set_permissions(&folder, Permissions::from_mode(0o711)).unwrap();
         copy(&template(), &folder.join("data"));
+        for (name, contents) in &wishes.files {
+            write(&folder.join("data").join(name), contents);
+        }
         let mut postgres = as_its_user(&programs().unwrap().join("postgres"));
         postgres.arg("-D").arg(folder.join("data"));
         for setting in SETTINGS {
+            postgres.args(["-c", setting]);
+        }
+        for setting in &wishes.settings {
             postgres.args(["-c", setting]);
         }
         let sockets = folder.join("data");
         postgres
             .arg("-c")
             .arg(format!("unix_socket_directories={}", sockets.display()));
+        let port = wishes.port.unwrap_or(5432);
+        postgres.args(["-p", &port.to_string()]);
         let mut keeper = Command::new("sh");
         keeper.args(["-c", KEEPER, "keeper"]).arg(&folder);
         keeper.arg(postgres.get_program()).args(postgres.get_args());
@@ -82,6 +102,7 @@ impl Server {
             .unwrap();
         let server = Self {
             folder,
+            port,
             _keeper: Arc::new(Mutex::new(keeper)),
         };
         server.wait();
@@ -91,7 +112,8 @@ impl Server {
     fn wait(&self) {
         let begun = Instant::now();
         let mut ready = Command::new(programs().unwrap().join("pg_isready"));
-        ready.arg("-q").arg("-h").arg(self.folder.join("data"));
+        ready.args(["-q", "-p", &self.port.to_string(), "-h"]);
+        ready.arg(self.folder.join("data"));
         while !ready.status().unwrap().success() {
             let log = || fs::read_to_string(self.folder.join("log")).unwrap_or_default();
             assert!(begun.elapsed() < Duration::from_secs(60), "{}", log());
@@ -102,7 +124,7 @@ impl Server {
     /// Where a database of it is.
     pub(crate) fn address(&self, database: &str) -> Address {
         let sockets = self.folder.join("data").display().to_string().replace('/', "%2F");
-        format!("postgres://trellis@{sockets}/{database}")
+        format!("postgres://trellis@{sockets}:{}/{database}", self.port)
             .parse()
             .unwrap()
     }
@@ -178,6 +200,17 @@ fn template() -> PathBuf {
         fs::rename(&half, &template).unwrap();
     }
     template
+}
+
+/// Writes a file that is the server's.
+fn write(path: &Path, contents: &str) {
+    let mut shell = as_its_user(Path::new("sh"));
+    shell.args(["-c", r#"umask 077; cat >"$1""#, "sh"]).arg(path);
+    let mut shell = shell.stdin(Stdio::piped()).spawn().unwrap();
+    let mut input = shell.stdin.take().unwrap();
+    input.write_all(contents.as_bytes()).unwrap();
+    drop(input);
+    assert!(shell.wait().unwrap().success());
 }
 
 /// With owners and times.

@@ -1,10 +1,10 @@
-//! Which environment is meant: the one that `--env` names, else the one of a variable.
+//! Which environment is meant: the one that `--env` names, else the one of a variable; and of which model.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use trellis_core::Explain as _;
+use trellis_core::{Explain as _, Model};
 use trellis_doctor::probe;
 use trellis_doctor::{Environment, EnvironmentError, environment_of};
 
@@ -18,8 +18,8 @@ pub(super) enum Meant {
     Here(Environment),
     /// Nothing names one.
     None,
-    /// This interpreter is named, and files do not tell its environment.
-    Untold(PathBuf),
+    /// This variable names this interpreter, and files do not tell its environment.
+    Untold(&'static str, PathBuf),
     /// The name to tell it by, and what is wrong with it.
     Unusable(String, EnvironmentError),
 }
@@ -27,22 +27,54 @@ pub(super) enum Meant {
 impl Meant {
     /// Asks the interpreter, where files do not tell.
     pub(super) fn asked(self, limit: Duration) -> Self {
-        let Self::Untold(python) = self else {
+        let Self::Untold(variable, python) = self else {
             return self;
         };
         let told = probe::environment_of(&python, limit);
         match told.and_then(|root| Environment::discover(&root).ok()) {
             Some(environment) => Self::Here(environment),
-            None => Self::Untold(python),
+            None => Self::Untold(variable, python),
         }
     }
 }
 
-/// The environment that was asked for, else the one that variables name. A path on the command line that is no
-/// environment is wrong usage; all else is for the report to say.
-pub(super) fn meant(asked: Option<&Path>, context: &Context<'_>) -> Result<Meant, CliError> {
+/// The variables that name a model's Python and its folder.
+pub(super) fn variables_of(model: Model) -> (&'static str, &'static str) {
+    match model {
+        Model::TrellisImageLarge => (env::WORKER_PYTHON, env::MODEL_PATH),
+        Model::Trellis2 => (env::TRELLIS2_PYTHON, env::TRELLIS2_MODEL_PATH),
+    }
+}
+
+/// The model whose variables count: the usual one, unless only another's are set.
+pub(super) fn named_model(context: &Context<'_>) -> Model {
+    let is_named = |model: Model| {
+        let (python, folder) = variables_of(model);
+        named(python, context).or(named(folder, context)).is_some()
+    };
+    let second = !is_named(Model::TrellisImageLarge) && is_named(Model::Trellis2);
+    if second {
+        Model::Trellis2
+    } else {
+        Model::TrellisImageLarge
+    }
+}
+
+/// What a variable names.
+pub(super) fn named(variable: &str, context: &Context<'_>) -> Option<PathBuf> {
+    let value = context.environment.get(variable);
+    value.filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// The environment that was asked for, else the one that variables name, `variable` first. A path on the command line that
+/// is no environment is wrong usage; all else is for the report to say.
+pub(super) fn meant(
+    asked: Option<&Path>,
+    variable: &'static str,
+    context: &Context<'_>,
+) -> Result<Meant, CliError> {
     let Some(root) = asked else {
-        return Ok(from_variables(context));
+        return Ok(from_variables(variable, context));
     };
     match Environment::discover(root) {
         Ok(environment) => Ok(Meant::Here(environment)),
@@ -68,16 +100,14 @@ fn above(path: &Path) -> Option<PathBuf> {
         .map(Path::to_owned)
 }
 
-fn from_variables(context: &Context<'_>) -> Meant {
-    let named = |name: &str| {
-        let value = context.environment.get(name).filter(|value| !value.is_empty());
-        value.map(PathBuf::from)
-    };
-    if let Some(python) = named(env::WORKER_PYTHON) {
-        return of_worker(&python, context);
+fn from_variables(of_model: &'static str, context: &Context<'_>) -> Meant {
+    if let Some(python) = named(of_model, context) {
+        return of_worker(&python, of_model, context);
     }
     for variable in [env::VIRTUAL_ENV, env::CONDA_PREFIX] {
-        let Some(path) = named(variable) else { continue };
+        let Some(path) = named(variable, context) else {
+            continue;
+        };
         return match Environment::discover(&path) {
             Ok(environment) => Meant::Here(environment),
             Err(EnvironmentError::Unreadable { .. }) => Meant::Unusable(
@@ -90,23 +120,28 @@ fn from_variables(context: &Context<'_>) -> Meant {
     Meant::None
 }
 
-fn of_worker(python: &Path, context: &Context<'_>) -> Meant {
-    let told = |error| Meant::Unusable(env::WORKER_PYTHON.to_owned(), error);
-    let program = match worker_python(python, context) {
+fn of_worker(python: &Path, variable: &'static str, context: &Context<'_>) -> Meant {
+    let told = |error| Meant::Unusable(variable.to_owned(), error);
+    let program = match worker_python(python, variable, context) {
         Ok(program) => program,
         Err(error) => return told(error),
     };
     match environment_of(&program).map(|root| Environment::discover(&root)) {
         Some(Ok(environment)) => Meant::Here(environment),
         Some(Err(error)) => told(error),
-        None => Meant::Untold(python.to_owned()),
+        None => Meant::Untold(variable, python.to_owned()),
     }
 }
 
-/// The program that `$TRELLIS_WORKER_PYTHON` names, found in `$PATH` if need be, if it is there and may be run.
-pub(super) fn worker_python(python: &Path, context: &Context<'_>) -> Result<PathBuf, EnvironmentError> {
+/// The program that a worker's `python` is, found in `$PATH` if need be, if it is there and may be run. `named_by`: the
+/// variable or flag that names it.
+pub(super) fn worker_python(
+    python: &Path,
+    named_by: &str,
+    context: &Context<'_>,
+) -> Result<PathBuf, EnvironmentError> {
     let wrong = |reason| EnvironmentError::NoInterpreter {
-        variable: env::WORKER_PYTHON,
+        variable: named_by.to_owned(),
         path: python.to_owned(),
         reason,
     };

@@ -7,12 +7,13 @@ mod start;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use trellis_core::Model;
 use trellis_doctor::gpu::{self, Driver, Machine, Target};
 use trellis_doctor::host::{self, Host};
 use trellis_doctor::probe::{self, Probe};
 use trellis_doctor::{
     Capability, Check, Environment, EnvironmentError, Finding, Level, Looked, Report, Settings, examine,
-    system_library_folders, variables,
+    system_library_folders, triton, variables,
 };
 use trellis_gpu::GpuError;
 use trellis_models::Places;
@@ -38,13 +39,17 @@ Exit codes: 0 no errors, 1 warnings with --strict, 2 errors (the verdict is \"no
 docs/doctor.md lists the checks and describes the JSON form.")]
 pub(crate) struct DoctorArgs {
     /// Python environment: a virtual environment, a conda prefix, a Nix store path or a folder of packages;
-    /// else that of `$TRELLIS_WORKER_PYTHON`, `$VIRTUAL_ENV` or `$CONDA_PREFIX`
+    /// else that of `$TRELLIS_WORKER_PYTHON` (`$TRELLIS_TRELLIS2_PYTHON`), `$VIRTUAL_ENV` or `$CONDA_PREFIX`
     #[arg(long, value_name = "FOLDER")]
     env: Option<PathBuf>,
     /// Model folder, or `ORG/NAME` in the hub cache, to check as `trellis model check` does; else
-    /// `$TRELLIS_MODEL_PATH`
+    /// `$TRELLIS_MODEL_PATH` (`$TRELLIS_TRELLIS2_MODEL`)
     #[arg(long, value_name = "MODEL")]
     model: Option<String>,
+    /// The model that is to run, `trellis-image-large` or `trellis2-4b`: its variables are the ones that count, and its code
+    /// must be in the environment; default: what is in the model folder and the environment
+    #[arg(long, value_name = "NAME")]
+    model_name: Option<Model>,
     /// What the libraries must run on, for a GPU that is elsewhere; else that of the GPU here, else the first
     /// of the pinned set
     #[arg(long, value_name = "MAJOR.MINOR")]
@@ -75,13 +80,20 @@ pub(crate) fn run(args: &DoctorArgs, context: &Context<'_>) -> Result<Exit, CliE
         .capability
         .or_else(|| machine.capability())
         .map_or_else(pinned_capability, Ok)?;
+    let named = args
+        .model_name
+        .unwrap_or_else(|| environment::named_model(context));
+    let (of_python, of_folder) = environment::variables_of(named);
+    let asked = args.model.clone().or_else(|| variable(context, of_folder));
+    let model = asked.map(|asked| model::check(&asked, context));
     let settings = Settings {
         capability,
         library_folders,
         pins,
+        model: args.model_name.or(model.as_ref().and_then(|checked| checked.of)),
     };
 
-    let mut meant = environment::meant(args.env.as_deref(), context)?;
+    let mut meant = environment::meant(args.env.as_deref(), of_python, context)?;
     if args.probe {
         meant = meant.asked(Duration::from_secs(args.probe_seconds));
     }
@@ -92,8 +104,7 @@ pub(crate) fn run(args: &DoctorArgs, context: &Context<'_>) -> Result<Exit, CliE
             report = examine(&found, &settings);
             environment = Some(found);
         }
-        Meant::Untold(python) => {
-            let variable = env::WORKER_PYTHON;
+        Meant::Untold(variable, python) => {
             let untold = EnvironmentError::Untold { variable, python };
             report.add([Finding::new(Check::Environment, variable, &untold)]);
         }
@@ -108,19 +119,24 @@ pub(crate) fn run(args: &DoctorArgs, context: &Context<'_>) -> Result<Exit, CliE
         None => Target::Here,
         Some(_) => Target::Anywhere,
     };
+    let mut models = report.models.clone();
+    if models.is_empty() {
+        models.extend(settings.model);
+    }
     let wanted = gpu::Wanted {
         capability,
         cuda: &pins.cuda,
-        models: &report.models,
+        models: &models,
     };
     let of_gpu = gpu::check(&machine, &wanted, target);
     report.add(of_gpu);
-    if environment.is_some() {
-        let judged = variables::check(&|name| variable(context, name), capability, &report.models);
+    if let Some(environment) = &environment {
+        let get = |name: &str| variable(context, name);
+        let judged = variables::check(&get, capability, &report.models);
         report.add(judged);
+        let compiling = triton::check(&get, environment, &report.models);
+        report.add(compiling);
     }
-    let asked = args.model.clone().or_else(|| variable(context, env::MODEL_PATH));
-    let model = asked.map(|asked| model::check(&asked, context));
     if let Some(checked) = &model {
         report.add(checked.findings.iter().cloned());
     }
@@ -137,7 +153,12 @@ pub(crate) fn run(args: &DoctorArgs, context: &Context<'_>) -> Result<Exit, CliE
     report.add(host::check(&host));
     if args.probe {
         let model = model.and_then(|checked| checked.folder);
-        let mut asked = probe_of(args, environment.as_ref(), model, context)?;
+        let mut asked = probe_of(
+            args,
+            environment.as_ref(),
+            model,
+            environment::named(of_python, context),
+        )?;
         asked.models.clone_from(&report.models);
         report.add(probe::run(&asked));
     }
@@ -210,13 +231,12 @@ fn probe_of(
     args: &DoctorArgs,
     environment: Option<&Environment>,
     model: Option<PathBuf>,
-    context: &Context<'_>,
+    of_worker: Option<PathBuf>,
 ) -> Result<Probe, CliError> {
     let own = environment.and_then(|environment| environment.interpreter.clone());
     // What the workers run, with what a script of that name sets. That of another environment than the one asked
     // for would answer for the wrong one.
-    let named = context.environment.get(env::WORKER_PYTHON).map(PathBuf::from);
-    let named = named.filter(|named| args.env.is_none() && !named.as_os_str().is_empty());
+    let named = of_worker.filter(|_| args.env.is_none());
     let python = named.or(own);
     let python = python.ok_or_else(|| {
         CliError::usage("there is no interpreter to probe with")

@@ -16,6 +16,8 @@ pub(super) struct Checked {
     pub(super) findings: Vec<Finding>,
     /// The folder, if there is one.
     pub(super) folder: Option<PathBuf>,
+    /// The model that it is of, by what is in it.
+    pub(super) of: Option<Model>,
 }
 
 /// Checks the model that is named.
@@ -33,6 +35,7 @@ pub(super) fn check(asked: &str, context: &Context<'_>) -> Checked {
             return Checked {
                 findings: vec![finding],
                 folder: None,
+                of: None,
             };
         }
     };
@@ -53,6 +56,7 @@ pub(super) fn check(asked: &str, context: &Context<'_>) -> Checked {
     Checked {
         findings,
         folder: Some(located.folder),
+        of: report.model,
     }
 }
 

@@ -135,7 +135,7 @@ fn resolved(patch: &ParamsPatch) -> Result<Params, CliError> {
     patch.resolve(rand::random()).map_err(|error| {
         CliError::usage(error)
             .kind("invalid_parameter")
-            .hint("choose a value in that range")
+            .hint("`trellis generate --help` lists every range, and which parameters are of one model alone (`--model-name`)")
     })
 }
 

@@ -65,7 +65,7 @@ pub(crate) fn run(args: &ServeArgs, context: &Context<'_>) -> Result<Exit, CliEr
     if !args.skip_doctor && node.backend != AskedBackend::Relief && node.role != Role::Api {
         check_model_folder(&effective.config.node.trellis.model)?;
         check_model_folder(&effective.config.node.trellis2.model)?;
-        doctor::before_start(context, node)?;
+        doctor::before_start(context, &effective)?;
     }
     let search = context.environment.get(env::PATH);
     let runtime = runtime()?;

@@ -1,20 +1,64 @@
-//! Places and directions under a node's transform. Columns, as glTF has them.
+//! The nodes of a glTF scene, each with its transform, and what a transform does to places and directions.
+//!
+//! Source: glTF 2.0 specification, section 3.5.
 
-pub(crate) type Matrix = [[f32; 4]; 4];
+/// A transform: four columns, as glTF has them.
+pub type Matrix = [[f32; 4]; 4];
 
-pub(crate) const IDENTITY: Matrix = [
+/// Leaves everything where it is.
+pub const IDENTITY: Matrix = [
     [1.0, 0.0, 0.0, 0.0],
     [0.0, 1.0, 0.0, 0.0],
     [0.0, 0.0, 1.0, 0.0],
     [0.0, 0.0, 0.0, 1.0],
 ];
 
-pub(crate) fn product(a: Matrix, b: Matrix) -> Matrix {
+/// The nodes of the scene that is shown, each with the product of all transforms above it and its own.
+#[derive(Debug)]
+pub struct Shown<'a> {
+    open: Vec<(gltf::Node<'a>, Matrix)>,
+    /// A node is nobody's child twice; more would be a circle.
+    left: usize,
+}
+
+/// Nodes that are children of each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotATree;
+
+impl<'a> Shown<'a> {
+    /// Those of the default scene; of the first where none is named.
+    pub fn of(document: &'a gltf::Document) -> Self {
+        let scene = document.default_scene().or_else(|| document.scenes().next());
+        let roots = scene.iter().flat_map(gltf::Scene::nodes);
+        Self {
+            open: roots.map(|root| (root, IDENTITY)).collect(),
+            left: document.nodes().len(),
+        }
+    }
+}
+
+impl<'a> Iterator for Shown<'a> {
+    type Item = Result<(gltf::Node<'a>, Matrix), NotATree>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (node, above) = self.open.pop()?;
+        let Some(left) = self.left.checked_sub(1) else {
+            self.open.clear();
+            return Some(Err(NotATree));
+        };
+        self.left = left;
+        let by = product(above, node.transform().matrix());
+        self.open.extend(node.children().map(|child| (child, by)));
+        Some(Ok((node, by)))
+    }
+}
+
+fn product(a: Matrix, b: Matrix) -> Matrix {
     b.map(|column| [0, 1, 2, 3].map(|row| (0..4).map(|k| a[k][row] * column[k]).sum()))
 }
 
 /// A place, to the bit where nothing moves it.
-pub(crate) fn place(by: Matrix, [x, y, z]: [f32; 3]) -> [f32; 3] {
+pub fn place(by: Matrix, [x, y, z]: [f32; 3]) -> [f32; 3] {
     if by == IDENTITY {
         return [x, y, z];
     }
@@ -22,7 +66,7 @@ pub(crate) fn place(by: Matrix, [x, y, z]: [f32; 3]) -> [f32; 3] {
 }
 
 /// A normal, which stays upright on its surface also where the scale differs by axis.
-pub(crate) fn normal(by: Matrix, normal: [f32; 3]) -> [f32; 3] {
+pub fn normal(by: Matrix, normal: [f32; 3]) -> [f32; 3] {
     if by == IDENTITY {
         return normal;
     }
@@ -40,10 +84,17 @@ pub(crate) fn normal(by: Matrix, normal: [f32; 3]) -> [f32; 3] {
 }
 
 /// Whether it turns triangles inside out.
-pub(crate) fn mirrors(by: Matrix) -> bool {
+pub fn mirrors(by: Matrix) -> bool {
     let cofactors = cofactors(by);
     let determinant: f32 = (0..3).map(|row| by[0][row] * cofactors[0][row]).sum();
     determinant < 0.0
+}
+
+/// Turns triangles over, so that they face outwards again after a mirror.
+pub fn turn(triangles: &mut [[u32; 3]]) {
+    for [_, second, third] in triangles {
+        std::mem::swap(second, third);
+    }
 }
 
 fn cofactors(by: Matrix) -> [[f32; 3]; 3] {
