@@ -105,6 +105,18 @@ test("a name is changed, found, kept over a reload; a job is deleted", async (co
   });
 });
 
+test("cards follow their jobs, and new jobs come to the gallery", () => visit(chromium, { rules: [{ at: "decode", do: "sleep", seconds: 8, times: 1 }] }, async (page, running) => {
+  const { id } = await running.submit("first.png", { seed: 1 });
+  await page.goto(`${running.address}#/gallery`);
+  const first = page.locator(".grid li", { hasText: "first" });
+  await first.getByText(/Waiting|Working/).waitFor();
+  await running.submit("second.png", { seed: 2 });
+  await page.locator(".grid li", { hasText: "second" }).waitFor();
+  assert.deepEqual(await page.locator(".grid strong").allTextContents(), ["second", "first"]);
+  assert.equal((await running.finished(id)).state, "succeeded");
+  await page.waitForFunction(() => document.querySelectorAll(".grid .badge").length === 0);
+}));
+
 test("a job that waits is deleted at once", () => visit(chromium, { rules: [{ at: "decode", do: "sleep", seconds: 20, times: 1 }] }, async (page, running) => {
   await running.submit("first.png", { seed: 1 });
   const waits = await running.submit("second.png", { seed: 2 });
@@ -113,6 +125,23 @@ test("a job that waits is deleted at once", () => visit(chromium, { rules: [{ at
   await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
   await page.waitForFunction(() => document.querySelectorAll(".grid li").length === 1);
   assert.equal((await running.job(waits.id)).status, 404);
+}));
+
+test("the card of a job that no server can do says what it waits for", () => visit(chromium, { rules: [{ at: "decode", do: "sleep", seconds: 20, times: 1 }] }, async (page, running) => {
+  await running.submit("first.png", { seed: 1 });
+  await running.submit("second.png", { seed: 2 });
+  await page.route(/v1\/jobs\?/, async (route) => {
+    const answer = await route.fetch();
+    const list = await answer.json();
+    for (const job of list.jobs) if (job.name === "second") job.waits_for = { kind: "no_server", message: "no server runs `trellis2-4b` now", fix: "start one" };
+    await route.fulfill({ response: answer, json: list });
+  });
+  await page.goto(`${running.address}#/gallery`);
+  const card = page.locator(".grid li", { hasText: "second" });
+  await card.getByText("Waits for a server").waitFor();
+  await card.getByText("No server runs `trellis2-4b` now.").waitFor();
+  assert.equal(await page.getByText("Waits for a server").count(), 1);
+  await accessible(page, "gallery with a job that waits for a server");
 }));
 
 test("a thumbnail is drawn once and kept by the server", async (context) => {
@@ -198,7 +227,7 @@ test("a model of TRELLIS.2 is made again with settings of its own", () => visit(
   const made = await running.finished(id);
   assert.equal(made.made_by, "trellis2", JSON.stringify(made));
   await page.goto(`${running.address}#/job/${id}`);
-  await page.getByText("Made by TRELLIS.2").waitFor();
+  await page.getByText("Made by TRELLIS.2 on").waitFor();
   const formats = await page.getByLabel("Another format").locator("option").allTextContents();
   assert.ok(formats.includes("Voxels") && !formats.includes("Gaussian splats"), formats.join());
   await page.getByRole("button", { name: "Change texture or triangles" }).click();

@@ -8,6 +8,8 @@ import { chromium } from "playwright-core";
 
 const program = process.env.TRELLIS ?? "target/debug/trellis";
 export const DUCK = "samples/duck.png";
+/** A mesh as an OBJ. */
+export const TETRAHEDRON = "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 3 2\nf 1 2 4\nf 2 3 4\nf 1 4 3\n";
 
 /** Flags of a server with one worker of the stand-in for TRELLIS, and one more on a model of TRELLIS.2's. */
 async function both(folder, rules) {
@@ -129,8 +131,11 @@ export async function visit(chromium, wishes, body, options) {
 }
 
 /** Drops a file on the page, as a person does. */
-export async function drop(page, path, name = path.split("/").at(-1), type = "image/png") {
-  const bytes = (await readFile(path)).toString("base64");
+export const drop = async (page, path, name = path.split("/").at(-1), type = "image/png") => dropBytes(page, await readFile(path), name, type);
+
+/** Drops a file of these bytes. */
+export async function dropBytes(page, content, name, type) {
+  const bytes = Buffer.from(content).toString("base64");
   const transfer = await page.evaluateHandle(([bytes, name, type]) => {
     const transfer = new DataTransfer();
     transfer.items.add(new File([Uint8Array.from(atob(bytes), (one) => one.charCodeAt(0))], name, { type }));
@@ -140,9 +145,9 @@ export async function drop(page, path, name = path.split("/").at(-1), type = "im
 }
 
 /** Presses the button; gives the job's id once it is accepted. */
-export async function make(page) {
+export async function make(page, button = "Make it 3D") {
   const before = page.url();
-  await page.getByRole("button", { name: "Make it 3D" }).click();
+  await page.getByRole("button", { name: button }).click();
   await page.waitForURL((url) => url.href !== before && url.hash.startsWith("#/job/"));
   return page.url().split("/").at(-1);
 }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { browser, drawn, drop, DUCK, make, open, server, slow } from "./kit.mjs";
+import { browser, drawn, drop, dropBytes, DUCK, make, open, server, slow, TETRAHEDRON } from "./kit.mjs";
 
 let chromium;
 before(async () => { chromium = await browser(); });
@@ -37,7 +37,7 @@ test("the first look is small", async () => {
 
 test("pictures of all states", { skip: !process.env.SHOTS && "SHOTS names no folder" }, async () => {
   await mkdir(process.env.SHOTS, { recursive: true });
-  const running = await server({ rules: slow(0.7) });
+  const running = await server({ rules: slow(0.7), second: true });
   const done = await running.submit("duck.png", { seed: 3, texture_size: 1024 });
   const preview = await running.submit("rubber duck.png", { seed: 4 });
   await running.finished(done.id);
@@ -84,6 +84,18 @@ test("pictures of all states", { skip: !process.env.SHOTS && "SHOTS names no fol
       await page.goto(`${running.address}#/job/01a00000-0000-7000-8000-000000000000`);
       await page.locator(".empty").waitFor();
       await shot("missing");
+      await page.goto(running.address);
+      await page.getByLabel("Model", { exact: true }).selectOption("trellis2-4b");
+      await shot("can-texture");
+      await dropBytes(page, TETRAHEDRON, "tetrahedron.obj", "");
+      await page.locator(".mesh").waitFor();
+      await shot("mesh-alone");
+      await drop(page, DUCK);
+      await page.locator(".picture img").waitFor();
+      await shot("mesh");
+      await make(page, "Texture it");
+      await drawn(page);
+      await shot("mesh-result", true);
       await context.close();
     }
   }

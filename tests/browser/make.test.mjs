@@ -27,6 +27,7 @@ test("a dropped picture becomes a model that is drawn", () => visit(chromium, {}
   await page.getByText("Preview from the outline").waitFor();
   await page.getByText("not by TRELLIS").waitFor();
   await accessible(page, "result");
+  assert.equal(await page.title(), "duck: Ready · trellis");
   assert.match(await page.locator(".command code").first().textContent(), /curl .*image=@duck\.png/);
   assert.match(await page.locator(".command code").last().textContent(), /trellis generate duck\.png/);
 }));
@@ -160,6 +161,7 @@ test("the panel sends what the contract names", () => visit(chromium, {}, async 
   await drawn(page);
   const job = await running.job(id);
   assert.deepEqual([job.params.seed, job.priority], [77, "low"]);
+  assert.equal(await page.getByLabel("Priority").inputValue(), "low", "what was chosen stays for the next job");
   assert.deepEqual([job.params.quality, job.params.texture_size], ["draft", properties.texture_size.minimum]);
   await page.reload();
   assert.equal(await page.getByLabel("Seed", { exact: true }).inputValue(), "77");
@@ -320,4 +322,24 @@ test("the line at the top has the GPU, its memory as a bar, and more on a click"
   assert.equal(await dialog.locator("meter").evaluate((meter) => meter.value / meter.max), 0.75);
   await accessible(page, "GPU");
   if (process.env.SHOTS) await page.screenshot({ path: join(process.env.SHOTS, "gpu.png") });
+}));
+
+test("a server that is gone is told of at once, and the view can be tried again", () => visit(chromium, {}, async (page, running) => {
+  await page.locator(".pill.fair").waitFor();
+  await page.getByText("All settings").click();
+  await page.getByText("Previews are made from the outline").waitFor();
+  await drop(page, "README.md", "notes.txt", "text/plain");
+  await page.locator(".toast").waitFor();
+  await running.stop("SIGKILL");
+  await page.getByRole("link", { name: "Gallery" }).click();
+  await page.getByRole("heading", { name: "The server cannot be reached" }).waitFor();
+  await page.locator(".pill.bad").waitFor({ timeout: 5000 });
+  assert.equal(await page.locator(".toast").count(), 0, "what was said of another view");
+  assert.equal(await page.title(), "Gallery · trellis");
+  await accessible(page, "server gone");
+  await running.start();
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByText("Nothing here yet").waitFor();
+  await page.getByRole("link", { name: "Create" }).click();
+  await page.getByText("Previews are made from the outline").waitFor();
 }));

@@ -46,9 +46,7 @@ class TinyTrellis2(TinyCase):
         sys.path.append(str(ROOT / "tests" / "gpu"))
         import glbs
 
-        request = self.job(
-            resolution=512, formats=["glb"], quality="balanced", texture_size=1024, remesh=False
-        )
+        request = self.job(resolution=512, formats=["glb"], quality="balanced", texture_size=1024)
         done, steps = self.run_job(self.loaded(), request)
         self.assertEqual(done["type"], "done", done)
         self.assertEqual((steps["simplify"][-1], steps["texture"][-1]), ((4, 4), (3, 3)))
@@ -72,7 +70,9 @@ class TinyTrellis2(TinyCase):
         for chunk in header["chunks"]:
             for name, width in header["attr"]:
                 at = begin + chunk["ptr"][0] + chunk[name][0]
-                held[name] = held.get(name, b"") + zlib.decompress(content[at : at + chunk[name][1]], wbits=-15)
+                held[name] = held.get(name, b"") + zlib.decompress(
+                    content[at : at + chunk[name][1]], wbits=-15
+                )
                 self.assertEqual(len(held[name]) % width, 0)
         self.assertEqual({len(held[name]) / width for name, width in header["attr"]}, {header["num_voxel"]})
         self.assertEqual(set(held["intersected"]) - set(range(8)), set())

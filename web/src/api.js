@@ -30,6 +30,9 @@ export const retryAfter = (answer) => Math.min(60, Math.max(1, Number(answer.hea
 /** @param {number} seconds */
 export const pause = (seconds) => new Promise((done) => setTimeout(done, 1000 * seconds));
 
+/** No answer came. */
+export const UNREACHABLE = "unreachable";
+
 /** How often a request is sent again that the key's number a minute did not allow. */
 const ATTEMPTS = 6;
 
@@ -50,6 +53,7 @@ export async function send(path, init = {}, attempt = 1) {
     answer = await fetch(path, init);
   } catch (error) {
     if (init.signal?.aborted) throw error;
+    dispatchEvent(new Event(UNREACHABLE));
     throw Object.assign(new Error("the server cannot be reached"), { fix: "check that it runs, then try again" });
   }
   if (answer.status === 401 && !path.startsWith("v1/session")) {

@@ -3,32 +3,44 @@
 import { submit } from "./api.js";
 import { announce, attempt, button, h } from "./dom.js";
 import { form } from "./form.js";
+import { isMesh, meshOf } from "./mesh.js";
 import { look, measured, TYPES, version } from "./pictures.js";
 import { showJob } from "./job.js";
 import { prepare } from "./viewer.js";
+import { size } from "./words.js";
 import sample from "./sample.webp";
 
 /** @typedef {import("./pictures.js").Picture} Picture */
 
 /** What stays while a person looks at another view. @type {Picture[]} */
 let pictures = [];
+/** The mesh that is to be textured, where it is not to be made. @type {File | null} */
+let mesh = null;
 
 /**
  * Draws the view; the job that `id` names is shown beside it.
  * @param {HTMLElement} main @param {AbortSignal} gone @param {string} [id]
  */
 export async function create(main, gone, id) {
-  const [panel, facts] = await Promise.all([form(), version()]);
+  const [panel, facts] = await Promise.all([form(() => draw()), version()]);
   if (gone.aborted) return;
   const input = h("input", { type: "file", id: "pick", multiple: true, accept: TYPES.join(","), class: "hidden-text", "aria-label": "Choose pictures", onchange: () => attempt(() => add([...(input.files ?? [])])) });
   const camera = h("input", { type: "file", accept: "image/*", capture: "environment", class: "hidden-text", "aria-label": "Take a photo", onchange: () => attempt(() => add([...(camera.files ?? [])])) });
+  const meshInput = h("input", { type: "file", id: "pick-mesh", class: "hidden-text", "aria-label": "Choose a mesh to texture", onchange: () => attempt(() => add([...(meshInput.files ?? [])])) });
+  const heading = h("h1");
+  const meshPlace = h("div");
   const list = h("div", { class: "pictures" });
   const zone = h("div", { class: "drop" });
-  const go = h("button", { type: "button", class: "primary", disabled: true, onclick: () => attempt(start) }, "Make it 3D");
+  const go = h("button", { type: "button", class: "primary", disabled: true, onclick: () => attempt(start) });
   const stage = h("section", { class: "stage", "aria-label": "Result" });
 
   const draw = () => {
-    go.disabled = pictures.length === 0;
+    const texturing = panel.texturing();
+    panel.texture(Boolean(mesh && texturing));
+    heading.textContent = mesh ? "Texture a mesh" : "Picture to 3D";
+    go.textContent = mesh ? "Texture it" : "Make it 3D";
+    go.disabled = pictures.length === 0 || (mesh !== null && !texturing);
+    drawMesh(texturing);
     list.replaceChildren(...pictures.map((picture, at) => h("figure", { class: "picture" },
       h("img", { src: picture.url, alt: picture.file.name }),
       picture.edited && h("span", { class: "tag" }, "Cut out"),
@@ -37,15 +49,29 @@ export async function create(main, gone, id) {
         button("✕", () => { URL.revokeObjectURL(picture.url); pictures.splice(at, 1); draw(); }, { "aria-label": `Remove ${picture.file.name}` })))));
     zone.classList.toggle("small", pictures.length > 0);
     choose.textContent = pictures.length > 0 ? "Add another view" : "Choose pictures";
-    hint.textContent = pictures.length > 1 ? "Several pictures are views of one object." : "";
+    hint.textContent = pictures.length > 1 ? "Several pictures are views of one object." : mesh && pictures.length === 0 ? "Add a picture that shows how the mesh should look." : "";
+  };
+  /** The mesh, or where one is chosen if it can be textured. @param {import("./mesh.js").Texturing | undefined} texturing */
+  const drawMesh = (texturing) => {
+    if (mesh) {
+      const { name } = mesh;
+      meshPlace.replaceChildren(h("div", { class: "mesh" }, h("div", {}, h("strong", {}, name), h("span", { class: "hint" }, size(mesh.size))),
+        button("✕", () => { mesh = null; draw(); (panel.texturing() ? meshInput : input).focus(); }, { "aria-label": `Remove ${name}` })),
+        h("p", { class: "hint" }, texturing ? "It keeps its shape and gets the look of the picture." : "This model does not texture meshes: choose another one, or remove the mesh."));
+    } else if (texturing) {
+      meshInput.accept = texturing.meshes.map((format) => `.${format}`).join();
+      meshPlace.replaceChildren(h("label", { class: "button link", for: "pick-mesh" }, "Texture a mesh of your own"), meshInput);
+    } else meshPlace.replaceChildren();
   };
   const add = async (/** @type {File[]} */ files) => {
     if (files.length === 0) return;
-    pictures.push(...(await look(files, pictures, facts.limits)));
-    input.value = camera.value = "";
+    const textured = meshOf(files, mesh, files.some(isMesh) ? panel.chooseTexturing() : undefined, facts.limits.body_bytes);
+    pictures.push(...(await look(files.filter((file) => !isMesh(file)), pictures, facts.limits, textured?.size)));
+    mesh = textured;
+    input.value = camera.value = meshInput.value = "";
     draw();
-    announce(`${pictures.length} picture${pictures.length > 1 ? "s" : ""} chosen`);
-    go.focus();
+    announce([mesh && `${mesh.name} chosen`, pictures.length > 0 && `${pictures.length} picture${pictures.length > 1 ? "s" : ""} chosen`].filter(Boolean).join(", "));
+    (go.disabled ? input : go).focus();
   };
   const cutOut = async (/** @type {number} */ at) => {
     const { edit } = await import("./cutout.js");
@@ -59,11 +85,10 @@ export async function create(main, gone, id) {
     go.disabled = true;
     go.textContent = "Sending…";
     try {
-      const job = await submit(pictures.map(({ file }) => file), panel.values(), panel.backend(), panel.priority());
+      const job = await submit(pictures.map(({ file }) => file), panel.values(), panel.backend(), panel.priority(), mesh ?? undefined);
       location.hash = `#/job/${job.id}`;
     } finally {
-      go.textContent = "Make it 3D";
-      go.disabled = false;
+      draw();
     }
   };
   const trySample = async () => {
@@ -73,13 +98,13 @@ export async function create(main, gone, id) {
 
   const hint = h("p", { class: "hint" });
   const choose = h("label", { class: "button", for: "pick" });
-  zone.append(h("div", { class: "drop-mark", "aria-hidden": "true" }, "+"),
+  zone.append(h("label", { class: "drop-mark", for: "pick", "aria-hidden": "true" }, "+"),
     h("p", {}, h("strong", {}, "Drop a picture here"), h("span", {}, "or paste it with Ctrl+V")),
     h("div", { class: "row" }, choose, input,
       h("label", { class: "button camera" }, "Take a photo", camera)),
     h("button", { type: "button", class: "link", onclick: () => attempt(trySample) }, "Try it with a sample"));
   main.replaceChildren(h("div", { class: "create" },
-    h("section", { class: "panel", "aria-label": "Pictures and settings" }, h("h1", {}, "Picture to 3D"), list, zone, hint, panel.element, h("div", { class: "go" }, go)),
+    h("section", { class: "panel", "aria-label": "Pictures and settings" }, heading, list, zone, hint, meshPlace, panel.element, h("div", { class: "go" }, go)),
     stage));
   draw();
 

@@ -43,6 +43,9 @@ export function announce(text) {
   if (live.textContent !== text) live.textContent = text;
 }
 
+/** Names the view in the window's title. @param {string} view */
+export const title = (view) => { document.title = view ? `${view} · trellis` : "trellis"; };
+
 /** Shows what failed, why and what to do. @param {unknown} error */
 export function toast(error) {
   if (error instanceof DOMException && error.name === "AbortError") return;

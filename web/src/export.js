@@ -5,7 +5,7 @@ import { offers } from "./contract.js";
 import { attempt, button, dialog, h } from "./dom.js";
 import { control } from "./form.js";
 import { version } from "./pictures.js";
-import { OTHERWISE, formatName } from "./words.js";
+import { OTHERWISE, formatName, meshWork } from "./words.js";
 
 /** @typedef {import("./api.js").Job} Job */
 /** @typedef {import("./contract.js").Parameter} Parameter */
@@ -27,7 +27,7 @@ export async function otherFiles(job, all) {
     formats.length > 0 && h("div", { class: "row export" }, list, button("Export", () => exported(job.id, { format: list.value }))),
     sampled && there("glb") && button("Change texture or triangles…", () => askAgain(job, sampled, all)),
     job.made_by?.startsWith("trellis") && !sampled && h("p", { class: "hint" },
-      "TRELLIS’s samples for this model are not kept. To change texture or triangles, submit its pictures again."));
+      meshWork(job) ? "To change the texture, submit the pictures and the mesh again." : "TRELLIS’s samples for this model are not kept. To change texture or triangles, submit its pictures again."));
 }
 
 /** Of which job what was sampled is kept: an export has none of its own. @param {Job} job */

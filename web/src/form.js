@@ -6,16 +6,25 @@ import { version } from "./pictures.js";
 import { formatName, PRIORITIES } from "./words.js";
 
 /** @typedef {import("./contract.js").Parameter} Parameter */
-/** @typedef {{ element: HTMLElement, values: () => Record<string, unknown>, backend: () => string, priority: () => string, load: (params: Record<string, any>) => void }} Form */
+/** @typedef {import("./mesh.js").Texturing} Texturing */
+/**
+ * `texturing` is what the chosen model textures, `chooseTexturing` chooses a model that does so if there is one, and `texture`
+ * says whether a mesh is textured: then only what holds for that is asked.
+ * @typedef {{ element: HTMLElement, values: () => Record<string, unknown>, backend: () => string, priority: () => string, load: (params: Record<string, any>) => void,
+ *   texturing: () => Texturing | undefined, chooseTexturing: () => Texturing | undefined, texture: (on: boolean) => void }} Form
+ */
 
 const STORE = "trellis-form";
 
-/** @returns {Promise<Form>} */
-export async function form() {
+/** What stays while a person looks at another view. */
+const kept = { backend: "auto", priority: "normal", open: false };
+
+/** @param {() => void} [moved] called when another model was chosen @returns {Promise<Form>} */
+export async function form(moved = () => {}) {
   const [models, facts] = await Promise.all([parameters(), version()]);
-  const kept = JSON.parse(localStorage.getItem(STORE) ?? "{}");
+  const stored = JSON.parse(localStorage.getItem(STORE) ?? "{}");
   const known = (/** @type {any} */ name) => facts.models.includes(name) && models.has(name);
-  let model = known(kept.model) ? kept.model : facts.default_model;
+  let model = known(stored.model) ? stored.model : facts.default_model;
   /** @type {Parameter[]} */
   let all = [];
   /** @type {Record<string, any>} */
@@ -24,13 +33,32 @@ export async function form() {
   /** @type {Parameter[]} */
   let fields = [];
   const usable = facts.backends.filter((/** @type {any} */ one) => one.status !== "unavailable");
-  let backend = "auto";
-  let priority = "normal";
+  let hasMesh = false;
+
+  const texturingOf = (/** @type {string} */ name) => /** @type {Texturing | undefined} */ (facts.backends.find((/** @type {any} */ one) => one.model === name && one.texturing)?.texturing);
+  /** The fields that hold now, and as far as they do. @returns {Parameter[]} */
+  const holding = () => {
+    const limits = hasMesh && texturingOf(model);
+    if (!limits) return fields;
+    return fields.filter(({ name }) => limits.parameters.includes(name)).map((field) => {
+      if (field.name === "resolution") return { ...field, max: limits.max_resolution };
+      return field.name === "formats" ? { ...field, choices: limits.formats } : field;
+    });
+  };
+  /** Brings values within what holds now. */
+  const fit = () => {
+    for (const { name, type, max = Infinity, choices = [], initial } of holding()) {
+      if (type === "number") values[name] = Math.min(values[name], max);
+      if (type !== "several") continue;
+      const left = values[name].filter((/** @type {string} */ one) => choices.includes(one));
+      values[name] = left.length ? left : initial;
+    }
+  };
 
   const panel = h("div", { class: "fields" });
   const presets = h("div", { class: "segments", role: "radiogroup", "aria-label": "Preset" });
-  const seed = h("input", { type: "number", id: "seed", min: "0", max: "4294967295", placeholder: "Random", value: kept.seed ?? "" });
-  const lock = h("input", { type: "checkbox", id: "seed-lock", checked: kept.seed !== undefined, onchange: () => { if (!lock.checked) seed.value = ""; keep(); } });
+  const seed = h("input", { type: "number", id: "seed", min: "0", max: "4294967295", placeholder: "Random", value: stored.seed ?? "" });
+  const lock = h("input", { type: "checkbox", id: "seed-lock", checked: stored.seed !== undefined, onchange: () => { if (!lock.checked) seed.value = ""; keep(); } });
   seed.addEventListener("input", () => { lock.checked = seed.value !== ""; keep(); });
 
   const keep = () => localStorage.setItem(STORE, JSON.stringify({ preset: chosen, model, values, ...(seed.value === "" ? {} : { seed: seed.value }) }));
@@ -40,7 +68,9 @@ export async function form() {
       onclick: () => { set(preset(all, name)); chosen = name; draw(); keep(); },
       onkeydown: (/** @type {KeyboardEvent} */ event) => step(event),
     }, title(name))));
-    panel.replaceChildren(...fields.map((field) => control(field, values, facts.formats, () => { chosen = "custom"; draw2(); keep(); })));
+    if (choice) choice.hidden = hasMesh;
+    given.hidden = !hasMesh;
+    panel.replaceChildren(...holding().map((field) => control(field, values, facts.formats, () => { chosen = "custom"; draw2(); keep(); })));
   };
   // A change of one field leaves the others, and with them the focus, alone.
   const draw2 = () => {
@@ -69,37 +99,59 @@ export async function form() {
     for (const old of Object.keys(values)) delete values[old];
     defaults();
     if (which) which.value = name;
+    fit();
   };
   const which = facts.models.length > 1 && h("select", { id: "model", onchange: (/** @type {Event} */ event) => {
     choose(/** @type {HTMLSelectElement} */ (event.target).value);
     chosen = "balanced";
     draw();
     keep();
+    moved();
   } }, ...facts.models.map((/** @type {string} */ one) => h("option", { value: one }, one)));
+  const choice = usable.length > 1 && h("div", { class: "field" }, h("label", { for: "backend" }, "Made by"),
+    h("select", { id: "backend", onchange: (/** @type {Event} */ event) => (kept.backend = /** @type {HTMLSelectElement} */ (event.target).value) },
+      h("option", { value: "auto" }, "Best available"),
+      ...usable.map((/** @type {any} */ one) => h("option", { value: one.name, selected: one.name === kept.backend }, `${one.name}${one.preview ? " (preview)" : ""}`))));
+  const urgency = h("div", { class: "field" }, h("div", { class: "row" }, h("label", { for: "priority" }, "Priority"),
+    h("select", { id: "priority", "aria-describedby": "priority-hint", onchange: (/** @type {Event} */ event) => (kept.priority = /** @type {HTMLSelectElement} */ (event.target).value) },
+      ...PRIORITIES.map((one) => h("option", { value: one, selected: one === kept.priority }, title(one))))),
+    h("p", { class: "hint", id: "priority-hint" }, "Which of your waiting jobs goes first."));
+  const given = h("p", { class: "hint" }, "The mesh keeps its shape, so settings of the shape are left out.");
+  const preview = usable.length > 0 && usable.every((/** @type {any} */ one) => one.preview);
   choose(model);
-  set(kept.values ?? {});
-  chosen = kept.preset ?? chosen;
+  set(stored.values ?? {});
+  chosen = stored.preset ?? chosen;
   draw();
 
-  const choice = usable.length > 1 && h("div", { class: "field" }, h("label", { for: "backend" }, "Made by"),
-    h("select", { id: "backend", onchange: (/** @type {Event} */ event) => (backend = /** @type {HTMLSelectElement} */ (event.target).value) },
-      h("option", { value: "auto" }, "Best available"),
-      ...usable.map((/** @type {any} */ one) => h("option", { value: one.name }, `${one.name}${one.preview ? " (preview)" : ""}`))));
-  const urgency = h("div", { class: "field" }, h("div", { class: "row" }, h("label", { for: "priority" }, "Priority"),
-    h("select", { id: "priority", "aria-describedby": "priority-hint", onchange: (/** @type {Event} */ event) => (priority = /** @type {HTMLSelectElement} */ (event.target).value) },
-      ...PRIORITIES.map((one) => h("option", { value: one, selected: one === priority }, title(one))))),
-    h("p", { class: "hint", id: "priority-hint" }, "Which of your waiting jobs goes first."));
   const element = h("div", { class: "form" }, which && h("div", { class: "field" }, h("label", { for: "model" }, "Model"), which), presets,
     h("div", { class: "seed" }, h("label", { for: "seed" }, "Seed"), seed,
       h("label", { class: "lock", for: "seed-lock", title: "Keep this seed for the next results" }, lock, "Lock")),
-    h("details", {}, h("summary", {}, "All settings"), choice, panel, urgency,
+    h("details", { open: kept.open, ontoggle: (/** @type {Event} */ event) => { kept.open = /** @type {HTMLDetailsElement} */ (event.target).open; } }, h("summary", {}, "All settings"), given,
+      preview && h("p", { class: "hint" }, "Previews are made from the outline: settings for sampling change nothing here."), choice, panel, urgency,
       button("Back to defaults", () => { defaults(); chosen = "balanced"; draw(); keep(); })));
   return {
     element,
-    values: () => ({ ...(which ? { model } : {}), ...values, ...(seed.value === "" ? {} : { seed: Number(seed.value) }) }),
-    backend: () => backend,
-    priority: () => priority,
-    load: (params) => { if (known(params.model)) choose(params.model); set(params); seed.value = String(params.seed); lock.checked = true; chosen = "custom"; draw(); keep(); },
+    values: () => ({ ...(which ? { model } : {}), ...Object.fromEntries(holding().map(({ name }) => [name, values[name]])), ...(seed.value === "" ? {} : { seed: Number(seed.value) }) }),
+    backend: () => (hasMesh ? "auto" : kept.backend),
+    priority: () => kept.priority,
+    load: (params) => { if (known(params.model)) choose(params.model); set(params); fit(); seed.value = String(params.seed); lock.checked = true; chosen = "custom"; draw(); keep(); moved(); },
+    texturing: () => texturingOf(model),
+    chooseTexturing: () => {
+      const able = texturingOf(model) ? model : facts.models.find(texturingOf);
+      if (able && able !== model) {
+        choose(able);
+        chosen = "balanced";
+        draw();
+        keep();
+      }
+      return able && texturingOf(able);
+    },
+    texture: (on) => {
+      if (on === hasMesh) return;
+      hasMesh = on;
+      fit();
+      draw();
+    },
   };
 }
 

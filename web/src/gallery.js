@@ -1,10 +1,11 @@
 // All jobs of a person, newest first. More are fetched as they are scrolled to.
 
 import { json, pause, shownModel } from "./api.js";
-import { announce, attempt, button, h } from "./dom.js";
+import { announce, attempt, button, h, sentence } from "./dom.js";
 import { canRename, remove, rename } from "./job.js";
+import { JOBS_MOVED } from "./status.js";
 import { keepThumbnail, thumbnailOf } from "./thumbnails.js";
-import { jobName, stateName, when } from "./words.js";
+import { jobName, meshWork, stateName, when } from "./words.js";
 
 /** @typedef {import("./api.js").Job} Job */
 
@@ -28,10 +29,34 @@ export async function gallery(main, gone, choosing) {
   let busy = false;
 
   const named = await canRename();
+  /** The cards, by their jobs. @type {Map<string, { item: HTMLLIElement, said: string }>} */
+  const cards = new Map();
+  const drawCard = (/** @type {Job} */ job) => {
+    const item = card(job, gone, { restart: named ? restart : null, pick: choosing?.pick });
+    cards.set(job.id, { item, said: standing(job) });
+    return item;
+  };
+  /** Draws those of the newest jobs again that stand otherwise now, and those that came meanwhile. */
+  const renew = async () => {
+    const mine = turn;
+    if (choosing || search.value) return;
+    const { jobs } = await json("v1/jobs?limit=40", { signal: gone });
+    if (mine !== turn || busy) return;
+    const first = grid.firstElementChild;
+    if (!first && jobs.length > 0) return restart();
+    // Ids grow with time: others that are not here come further down.
+    const newest = [...cards.keys()].sort().at(-1) ?? "";
+    for (const job of /** @type {Job[]} */ (jobs)) {
+      const known = cards.get(job.id);
+      if (known && known.said !== standing(job)) known.item.replaceWith(drawCard(job));
+      else if (!known && job.id > newest) first?.before(drawCard(job));
+    }
+  };
   const restart = async () => {
     turn += 1;
     cursor = "";
     busy = false;
+    cards.clear();
     grid.replaceChildren();
     await next();
   };
@@ -44,7 +69,7 @@ export async function gallery(main, gone, choosing) {
     if (mine !== turn) return;
     cursor = page.next_cursor ?? "";
     const jobs = page.jobs.filter((/** @type {Job} */ job) => !choosing || (job.id !== choosing.without && shownModel(job)));
-    grid.append(...jobs.map((/** @type {Job} */ job) => card(job, gone, { restart: named ? restart : null, pick: choosing?.pick })));
+    grid.append(...jobs.map(drawCard));
     more.replaceChildren();
     if (grid.children.length === 0 && !cursor) more.append(empty(search.value));
     busy = false;
@@ -57,7 +82,11 @@ export async function gallery(main, gone, choosing) {
   main.replaceChildren(h("section", { class: "gallery" }, h("div", { class: "gallery-head" }, h("h1", {}, choosing?.title ?? "Gallery"), search), grid, more));
   await restart();
   watch.observe(more);
+  addEventListener(JOBS_MOVED, () => attempt(renew), { signal: gone });
 }
+
+/** What a card says that may change by itself. @param {Job} job */
+const standing = (job) => JSON.stringify([job.state, job.waits_for?.message]);
 
 /** @param {string} searched */
 function empty(searched) {
@@ -70,9 +99,11 @@ function empty(searched) {
 function card(job, gone, { restart, pick }) {
   const picture = h("img", { loading: "lazy", decoding: "async", width: 384, height: 384, alt: "", src: thumbnailOf(job) ?? `v1/jobs/${job.id}/input/0` });
   askAgain(picture, gone);
-  const state = job.state === "succeeded" ? (job.made_by === "relief" ? "Preview" : "") : stateName(job);
+  const lack = job.state === "queued" ? job.waits_for : undefined;
+  const state = job.state === "succeeded" ? (job.made_by === "relief" ? "Preview" : "") : lack ? "Waits for a server" : stateName(job);
   const inside = [h("div", { class: "thumb" }, picture, state && h("span", { class: `badge ${job.state === "failed" ? "bad" : "preview"}` }, state)),
-    h("strong", {}, jobName(job)), h("span", { class: "hint" }, when(job.created_at))];
+    h("strong", {}, jobName(job)), h("span", { class: "hint" }, when(job.created_at)),
+    meshWork(job) && h("span", { class: "hint" }, meshWork(job)), lack && h("span", { class: "hint lack" }, sentence(lack.message))];
   const link = pick
     ? h("button", { type: "button", class: "card-link", onclick: () => pick(job) }, ...inside)
     : h("a", { class: "card-link", href: `#/job/${job.id}` }, ...inside);

@@ -2,11 +2,11 @@
 
 import { artifactUrl, follow, getJob, ifThere, isOver, json, put, send, shownModel, submit } from "./api.js";
 import { offers, parameters } from "./contract.js";
-import { announce, attempt, button, dialog, h, sentence } from "./dom.js";
+import { announce, attempt, button, dialog, h, sentence, title } from "./dom.js";
 import { exported, otherFiles } from "./export.js";
 import { JOBS_MOVED, lookAgain } from "./status.js";
 import { drawn, tools, viewer } from "./viewer.js";
-import { PRIORITIES, STAGE_ORDER, curlLine, duration, exportOf, formatName, generateLine, jobName, provenance, size, stageName, stateName, when } from "./words.js";
+import { PRIORITIES, STAGE_ORDER, curlLine, duration, exportOf, formatName, generateLine, jobName, makerName, meshWork, provenance, size, stageName, stateName, when } from "./words.js";
 
 /** @typedef {import("./api.js").Job} Job */
 
@@ -16,7 +16,7 @@ import { PRIORITIES, STAGE_ORDER, curlLine, duration, exportOf, formatName, gene
  */
 export async function showJob(stage, id, gone, panel) {
   let job = await getJob(id).catch((error) => {
-    if (error.status === 404) throw Object.assign(new Error("this job is not here any more"), { fix: "it was deleted, or the server has kept it long enough; the gallery has those that are left" });
+    if (error.status === 404) throw Object.assign(new Error("this job is not here any more"), { status: 404, fix: "it was deleted, or the server has kept it long enough; the gallery has those that are left" });
     throw error;
   });
   if (gone.aborted) return;
@@ -29,6 +29,7 @@ export async function showJob(stage, id, gone, panel) {
 
   const drawCard = () => card.replaceChildren(progressCard(job, { link, before }, { again: () => again(job), cancel: () => cancel(job, refresh) }));
   const draw = () => {
+    title(`${jobName(job)}: ${stateName(job)}`);
     drawCard();
     if (isOver(job)) attempt(async () => facts.replaceChildren(...(await factsOf(job, refresh, panel))));
     attempt(() => showScene(scene, job));
@@ -54,7 +55,8 @@ export async function showJob(stage, id, gone, panel) {
   const end = follow(id, (event) => {
     if (event.type === "progress") {
       job = { ...job, state: "running", progress: event };
-      announce(`${stageName(event.stage)}, step ${event.step} of ${event.total}`);
+      // Not each step: there are dozens.
+      announce(stageName(event.stage, job));
       drawCard();
       return;
     }
@@ -92,14 +94,14 @@ function progressCard(job, { link, before }, acts) {
     ...STAGE_ORDER.map((stage, index) => {
       const bar = h("i");
       bar.style.transform = `scaleX(${share(index)})`;
-      return h("span", { title: stageName(stage), class: index === at ? "now" : "" }, bar);
+      return h("span", { title: stageName(stage, job), class: index === at ? "now" : "" }, bar);
     }));
   if (job.state === "succeeded") {
     const preview = job.made_by === "relief";
     const total = job.timings?.stages.reduce((sum, { ms }) => sum + ms, 0);
     return h("div", { class: "result-line" }, h("div", {}, h("h2", {}, jobName(job)),
-      h("p", {}, h("span", { class: `badge ${preview ? "preview" : "good"}` }, preview ? "Preview from the outline" : "Made by TRELLIS"),
-        job.cached ? "from an earlier, equal job" : total !== undefined ? `in ${duration(total)}` : "")),
+      h("p", {}, h("span", { class: `badge ${preview ? "preview" : "good"}` }, preview ? "Preview from the outline" : `Made by ${makerName(job.made_by ?? "trellis")}`),
+        [meshWork(job), job.cached ? "from an earlier, equal job" : total !== undefined && `in ${duration(total)}`].filter(Boolean).join(" "))),
       h("div", { class: "row" }, button("Compare", () => { location.hash = `#/compare/${job.id}`; }, { title: "Side by side with another result" }),
         !job.source && button("New seed", acts.again, { title: "Make it again with another seed" }), download(job)));
   }
@@ -110,7 +112,7 @@ function progressCard(job, { link, before }, acts) {
   }
   const lack = job.state === "queued" ? job.waits_for : undefined;
   return h("div", { class: "working" },
-    h("div", { class: "row" }, h("h2", {}, job.state === "queued" ? "Waiting" : progress ? stageName(progress.stage) : "Starting"),
+    h("div", { class: "row" }, h("h2", {}, job.state === "queued" ? "Waiting" : progress ? stageName(progress.stage, job) : "Starting"),
       h("span", { class: job.state === "queued" ? "place" : "step" }, job.state === "queued" ? before : progress && progress.total > 1 && progress.step > 0 ? `${progress.step} of ${progress.total}` : ""),
       button("Cancel", acts.cancel)),
     lack ? h("div", {}, h("p", {}, sentence(lack.message)), h("p", { class: "fix" }, sentence(lack.fix))) : steps,
@@ -201,7 +203,7 @@ async function factsOf(job, refresh, panel) {
     parts.push(h("section", {}, h("h3", {}, "Time per stage"), h("table", { class: "times" }, ...job.timings.stages.map(({ stage, ms }) => {
       const bar = h("i");
       bar.style.width = `${(100 * ms) / slowest}%`;
-      return h("tr", {}, h("th", { scope: "row" }, stageName(stage)), h("td", {}, bar), h("td", {}, duration(ms)));
+      return h("tr", {}, h("th", { scope: "row" }, stageName(stage, job)), h("td", {}, bar), h("td", {}, duration(ms)));
     }))));
   }
   parts.push(h("section", {}, h("h3", {}, "Repeat it"),

@@ -2,7 +2,7 @@
 
 import { compare } from "./compare.js";
 import { create } from "./create.js";
-import { attempt, element, h, sentence } from "./dom.js";
+import { attempt, button, element, h, sentence, title } from "./dom.js";
 import { gallery } from "./gallery.js";
 import { signInFirst } from "./session.js";
 import { restoreTheme, watchStatus } from "./status.js";
@@ -14,20 +14,24 @@ async function route() {
   leave = new AbortController();
   const gone = leave.signal;
   const main = element("main");
+  // What was said of the view before.
+  element("toasts").replaceChildren();
   const [view = "", one, other] = location.hash.replace(/^#\/?/, "").split("/");
   for (const link of document.querySelectorAll("nav a")) {
     const current = link.getAttribute("href") === (["gallery", "compare"].includes(view) ? "#/gallery" : "#/");
     current ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current");
   }
+  title(view === "gallery" ? "Gallery" : view === "compare" ? "Compare" : "");
   try {
     if (view === "gallery") await gallery(main, gone);
     else if (view === "compare" && one) await compare(main, gone, one, other);
     else await create(main, gone, view === "job" ? one : undefined);
   } catch (error) {
     if (gone.aborted) return;
-    const { message, fix } = /** @type {{ message: string, fix?: string }} */ (error);
+    const { message, fix, status } = /** @type {{ message: string, fix?: string, status?: number }} */ (error);
+    const ways = [h("a", { class: "button primary", href: "#/" }, "Start over"), h("a", { class: "button", href: "#/gallery" }, "Gallery")];
     const place = main.querySelector(".stage") ?? main;
-    place.replaceChildren(h("div", { class: "empty" }, h("h2", {}, sentence(message)), fix && h("p", {}, sentence(fix)), h("div", { class: "row" }, h("a", { class: "button primary", href: "#/" }, "Start over"), h("a", { class: "button", href: "#/gallery" }, "Gallery"))));
+    place.replaceChildren(h("div", { class: "empty" }, h("h2", {}, sentence(message)), fix && h("p", {}, sentence(fix)), h("div", { class: "row" }, status === 404 ? ways : button("Try again", route, { class: "primary" }))));
   }
 }
 

@@ -17,17 +17,17 @@ export const version = () => (asked ??= json("v1/version").catch((error) => {
 }));
 
 /** @param {string} message @param {string} fix */
-const bad = (message, fix) => Object.assign(new Error(message), { fix });
+export const bad = (message, fix) => Object.assign(new Error(message), { fix });
 
 /**
- * Looks at files without sending them.
- * @param {File[]} files @param {Picture[]} present @param {Limits} limits @returns {Promise<Picture[]>}
+ * Looks at files without sending them; `besides` is the size of what else is sent, in bytes.
+ * @param {File[]} files @param {Picture[]} present @param {Limits} limits @param {number} [besides] @returns {Promise<Picture[]>}
  */
-export async function look(files, present, limits) {
+export async function look(files, present, limits, besides = 0) {
   if (present.length + files.length > limits.images_per_job) {
     throw bad(`that would be ${present.length + files.length} pictures`, `up to ${limits.images_per_job} views of one object are taken`);
   }
-  let total = present.reduce((sum, { file }) => sum + file.size, 0);
+  let total = present.reduce((sum, { file }) => sum + file.size, besides);
   /** @type {Picture[]} */
   const pictures = [];
   for (const file of files) {
@@ -37,7 +37,7 @@ export async function look(files, present, limits) {
     }
     total += file.size;
     if (total > limits.body_bytes) {
-      throw bad(`“${file.name}” is too large: ${size(file.size)}`, `${size(limits.body_bytes)} is the limit for all pictures; make it smaller`);
+      throw bad(`“${file.name}” is too large: ${size(file.size)}`, `${size(limits.body_bytes)} is the limit for ${besides ? "a job" : "all pictures"}; make it smaller`);
     }
     pictures.push(await measured(file, limits));
   }

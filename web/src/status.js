@@ -1,10 +1,10 @@
 // What the server works with, in one line; more on a click.
 
-import { pause, retryAfter } from "./api.js";
+import { UNREACHABLE, pause, retryAfter } from "./api.js";
 import { button, dialog, element, h, sentence } from "./dom.js";
 import { version } from "./pictures.js";
 import { session, signOut } from "./session.js";
-import { size } from "./words.js";
+import { makerName, size } from "./words.js";
 
 /**
  * @typedef {{ name: string, status: "ready" | "starting" | "unavailable", reason?: string, fix?: string, preview: boolean }} Backend
@@ -23,6 +23,7 @@ export const JOBS_MOVED = "jobs-moved";
 
 /** Keeps the line in the header true, while somebody sees it. */
 export async function watchStatus() {
+  addEventListener(UNREACHABLE, lookAgain);
   for (;;) {
     while (document.hidden) await new Promise((done) => document.addEventListener("visibilitychange", done, { once: true }));
     const seconds = await draw().catch(() => {
@@ -107,7 +108,7 @@ async function details({ version: release, backends, gpus, workers, jobs }) {
   dialog("This server",
     ...backends.map((one) => h("section", { class: "backend" },
       h("h3", {}, h("span", { class: `dot ${{ ready: "good", starting: "fair", unavailable: "bad" }[one.status]}` }),
-        one.preview ? "Preview" : "TRELLIS", h("span", { class: "hint" }, ` ${one.status === "unavailable" ? "cannot run here" : one.status}`)),
+        one.preview ? "Preview" : makerName(one.name), h("span", { class: "hint" }, ` ${one.status === "unavailable" ? "cannot run here" : one.status}`)),
       about(one.name) && h("p", {}, sentence(about(one.name))),
       one.reason && h("div", { class: "note" }, h("p", {}, sentence(one.reason)), one.fix && h("p", {}, sentence(one.fix))))),
     ...gpus.map((gpu) => h("section", {}, h("h3", {}, gpu.name),

@@ -17,6 +17,9 @@ export function size(bytes) {
 export const duration = (ms) =>
   ms < 1000 ? `${Math.round(ms)} ms` : ms < 60_000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
 
+/** Words in a sentence. @param {string[]} words @param {string} last what stands before the last one */
+export const listed = (words, last) => (words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} ${last} ${words.at(-1)}`);
+
 /** @param {string} time */
 export const when = (time) => new Date(time).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
 
@@ -33,8 +36,10 @@ const STAGES = {
   export: "Write the files",
 };
 export const STAGE_ORDER = Object.keys(STAGES);
-/** @param {string} stage */
-export const stageName = (stage) => STAGES[stage] ?? stage.replaceAll("_", " ");
+/** Where a given mesh is textured, its shape is not found but read. @type {Record<string, string>} */
+const STAGES_OF_A_MESH = { sparse_structure: "Read the mesh", structured_latent: "Encode its shape", decode: "Decode the colours" };
+/** @param {string} stage @param {Job} job */
+export const stageName = (stage, job) => (meshFile(job) && STAGES_OF_A_MESH[stage]) || (STAGES[stage] ?? stage.replaceAll("_", " "));
 
 /** @param {Job} job */
 export const jobName = (job) => job.name ?? job.inputs[0]?.name ?? "Untitled";
@@ -61,13 +66,16 @@ export const formatName = (format) => FORMATS[format] ?? format;
 /** @type {Record<string, string>} */
 const NAMES = { trellis: "TRELLIS", trellis2: "TRELLIS.2" };
 
+/** Who made a result. @param {string} backend */
+export const makerName = (backend) => NAMES[backend] ?? backend;
+
 /** Where a result comes from, in sentences. @param {Job} job */
 export function provenance(job) {
   const made = job.provenance;
   const backend = job.made_by ?? made?.backend;
   if (!backend) return [];
   const preview = backend === "relief";
-  const named = NAMES[backend] ?? backend;
+  const named = makerName(backend);
   const lines = [preview ? "Made by the preview backend from the picture’s outline, not by TRELLIS." : `Made by ${named}${made?.gpu ? ` on ${made.gpu.name}` : ""}.`];
   if (made) {
     lines.push(`Seed ${made.params.seed}, trellis-server ${made.server.version}. The file contains this record.`);
@@ -90,10 +98,16 @@ const picturesOf = (job) => job.inputs.filter(({ triangles }) => !triangles);
 const pictureFiles = (job) =>
   picturesOf(job).map((input, index, all) => `${input.name ?? "picture"}${all.length > 1 ? `-${index + 1}` : ""}.${input.format === "jpeg" ? "jpg" : input.format}`);
 
-/** The mesh to be textured, where there is one. @param {Job} job */
-function meshFile(job) {
+/** The file of the mesh to be textured, where there is one. @param {Job} job */
+export function meshFile(job) {
   const mesh = job.inputs.find(({ triangles }) => triangles);
-  return mesh && `mesh.${mesh.format}`;
+  return mesh && `${mesh.name ?? "mesh"}.${mesh.format}`;
+}
+
+/** What a job does with a mesh, where there is one. @param {Job} job */
+export function meshWork(job) {
+  const file = meshFile(job);
+  return file && `${job.state === "succeeded" ? "Textured" : "Texture for"} ${file}`;
 }
 
 /** What may be otherwise where a model is decoded once more. */
@@ -153,7 +167,7 @@ export function generateLine(job, models) {
   if (job.priority !== "normal") flags.push(`--priority ${job.priority}`);
   if (picturesOf(job).length > 1) flags.push("--multiview");
   const mesh = meshFile(job);
-  if (mesh) flags.push(`--texture-mesh ${mesh}`);
+  if (mesh) flags.push(`--texture-mesh ${quoted(mesh)}`);
   return ["trellis generate", ...pictureFiles(job).map(quoted), "-o model.glb", `--format ${job.params.formats.join(",")}`,
     ...flags, `--backend ${job.backend}`, `--server ${quoted(server())}`].join(" ");
 }

@@ -18,13 +18,13 @@ impl GpuNeed {
     /// What a process of CUDA takes besides torch's own memory.
     pub const CONTEXT_BYTES: u64 = 512 << 20;
 
-    /// Of TRELLIS.2 at a resolution, by what others report (docs/trellis2.md).
+    /// Of TRELLIS.2 at a resolution, by what others report (docs/trellis2.md) and what was measured (docs/performance.md).
     pub const fn of_trellis2(resolution: u32) -> Self {
-        // With all models on the GPU, which take 15.2 GiB (docs/performance.md): its authors ask for 24 GB. A fleet of others
-        // finds 32 GB enough for 512 and not for 1024, for which it takes 48; and 80 GB were too little for 1536.
+        // With all models on the GPU, which take 15.2 GiB: its authors ask for 24 GB. At 1024 a sphere that nearly fills the
+        // space had 25.9 GiB in use, and what is more leaves room for a larger surface. 80 GB were too little for 1536.
         let resident_bytes = match resolution {
             0..=512 => 24_000_000_000,
-            513..=1024 => 46_000_000_000,
+            513..=1024 => 30_000_000_000,
             _ => 96_000_000_000,
         };
         let mut low_bytes = LOW_AT_1024;

@@ -224,7 +224,7 @@ pub struct Job {
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub failure: Option<Failure>,
-    /// Why no server can do it now, and what to do, while it waits for one; not in lists. It fails with this kind after
+    /// Why no server can do it now, and what to do, while it waits for one. It fails with this kind after
     /// `limits.no_server_hours`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub waits_for: Option<Failure>,

@@ -51,7 +51,7 @@ pub use name::AssetName;
 pub use named::UnknownName;
 pub use params::{
     Defaults, Given, Kind, Model, ModelParams, MultiImageAlgorithm, ParamError, Parameter, ParameterName,
-    Params, ParamsPatch, Quality, TextureFormat, Trellis2, TrellisImageLarge,
+    Params, ParamsPatch, Quality, TextureFormat, Texturing, Trellis2, TrellisImageLarge,
 };
 pub use plain_words::plain_words;
 pub use priority::Priority;

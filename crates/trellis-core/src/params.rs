@@ -26,6 +26,7 @@ pub use parameter::{Given, Kind, ParamError, Parameter};
 pub use patch::{Defaults, ParamsPatch};
 pub use quality::Quality;
 use table::{models, parameters};
+pub use texturing::Texturing;
 pub use trellis_image_large::{MultiImageAlgorithm, TrellisImageLarge};
 pub use trellis2_4b::{TextureFormat, Trellis2};
 

@@ -234,8 +234,8 @@ impl JobStore for Docketed {
         self.store.waiting_of(kind, accepted_before, limit).await
     }
 
-    async fn waits_as(&self, id: JobId) -> Result<Option<WaitingKind>, StoreError> {
-        self.store.waits_as(id).await
+    async fn waits_as(&self, jobs: &[JobId]) -> Result<Vec<(JobId, WaitingKind)>, StoreError> {
+        self.store.waits_as(jobs).await
     }
 
     async fn expired(

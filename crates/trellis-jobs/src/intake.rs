@@ -113,12 +113,12 @@ impl Intake {
         self.arriving(index, name, BlobKey::input(self.id, index)).await
     }
 
-    /// Begins the mesh that is to be textured.
-    pub async fn mesh(&self) -> Result<Arriving, SubmitError> {
+    /// Begins the mesh that is to be textured, which may be called `name`.
+    pub async fn mesh(&self, name: Option<AssetName>) -> Result<Arriving, SubmitError> {
         if self.mesh.is_some() {
             return Err(SubmitError::TwoMeshes);
         }
-        self.arriving(0, None, BlobKey::mesh(self.id)).await
+        self.arriving(0, name, BlobKey::mesh(self.id)).await
     }
 
     /// Takes in the mesh that has arrived: reads all of it. Waits for a turn like [`Self::take`].
@@ -152,7 +152,7 @@ impl Intake {
                 file: InputFile::Mesh(found),
                 size_bytes,
                 sha256,
-                name: None,
+                name: mesh.name,
             },
             key: mesh.key,
             staged: mesh.staged,

@@ -3,6 +3,7 @@
 //!
 //! Everything is asked by an [`Owner`]; a job that the owner does not see is not there for it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use trellis_core::{
 use crate::rules::Command;
 use crate::{
     BlobKey, BlobStore, Delivered, DeliveredStatement, HeavyWork, JobQuery, JobStore, Needs, Owner, Page,
-    Staging, StoreError, StoreStats, StoredJob,
+    Staging, StoreError, StoreStats, StoredJob, WaitingKind,
 };
 
 /// What is taken.
@@ -108,24 +109,37 @@ impl Jobs {
     /// A job.
     pub async fn get(&self, owner: &Owner, id: JobId) -> Result<Job, StoreError> {
         let mut job = self.find(owner, id).await?.shown_to(owner);
-        if job.state == JobState::Queued {
-            job.waits_for = self.lack(id).await?;
-        }
+        self.say_what_they_wait_for(std::slice::from_mut(&mut job))
+            .await?;
         Ok(job)
-    }
-
-    /// Why no server can do a job that waits.
-    async fn lack(&self, id: JobId) -> Result<Option<Failure>, StoreError> {
-        let kind = self.store.waits_as(id).await?;
-        // What a newer version wrote this one cannot judge.
-        let lack = kind.and_then(|kind| self.makers.lack(kind.demand.parse().ok()?, &kind.needs));
-        Ok(lack)
     }
 
     /// The jobs that the owner sees, newest first; `query.owner` is overwritten.
     pub async fn list(&self, owner: &Owner, query: JobQuery) -> Result<Page, StoreError> {
         let owner = owner.clone();
-        self.store.list(JobQuery { owner, ..query }).await
+        let mut page = self.store.list(JobQuery { owner, ..query }).await?;
+        self.say_what_they_wait_for(&mut page.jobs).await?;
+        Ok(page)
+    }
+
+    /// Sets why no server can do those of these jobs that wait, with one query for all of them.
+    async fn say_what_they_wait_for(&self, jobs: &mut [Job]) -> Result<(), StoreError> {
+        let queued = jobs.iter().filter(|job| job.state == JobState::Queued);
+        let queued: Vec<JobId> = queued.map(|job| job.id).collect();
+        if queued.is_empty() {
+            return Ok(());
+        }
+        let kinds: HashMap<JobId, WaitingKind> = self.store.waits_as(&queued).await?.into_iter().collect();
+        let mut lacks = HashMap::new();
+        for job in jobs {
+            let Some(kind) = kinds.get(&job.id) else { continue };
+            let lack = lacks.entry(kind).or_insert_with(|| {
+                // What a newer version wrote this one cannot judge.
+                self.makers.lack(kind.demand.parse().ok()?, &kind.needs)
+            });
+            job.waits_for.clone_from(lack);
+        }
+        Ok(())
     }
 
     /// Events of all jobs of all owners after entry `after`, oldest first, at most `limit`. Not for clients.

@@ -74,8 +74,8 @@ pub trait JobStore: Send + Sync + 'static {
         limit: u32,
     ) -> Result<Vec<JobId>, StoreError>;
 
-    /// What kind of job waits under this name; `None`: none waits.
-    async fn waits_as(&self, id: JobId) -> Result<Option<WaitingKind>, StoreError>;
+    /// The kinds of those of these jobs that wait, in any order.
+    async fn waits_as(&self, jobs: &[JobId]) -> Result<Vec<(JobId, WaitingKind)>, StoreError>;
 
     /// Finished jobs that are to be forgotten: all but the newest `keep_jobs`, and those that ended
     /// before `ended_before`. Never a live one. At most `limit`, oldest first.

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tracing::warn;
 use trellis_backend::{Backend, Capabilities, Readiness};
-use trellis_core::{Defaults, Failure, Format, Model, Quality};
+use trellis_core::{Defaults, Failure, Format, Model, Quality, Texturing};
 
 use crate::AppState;
 
@@ -54,6 +54,9 @@ pub(crate) struct BackendFacts {
     formats: Vec<Format>,
     /// Whether it uses all views of an object, not only the first.
     multiview: bool,
+    /// What can be asked of jobs that texture a given mesh; absent: it textures none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    texturing: Option<Texturing>,
     /// How many jobs it works on at a time.
     slots: usize,
     /// Which variant of its pipeline it takes, where it has several, as the provenance of results names it.
@@ -252,6 +255,7 @@ fn facts(backend: &dyn Backend) -> BackendFacts {
         preview: *preview,
         formats: formats.clone(),
         multiview: *multiview,
+        texturing: backend.textures_meshes().is_ok().then(Texturing::of_a_mesh),
         slots: *slots,
         variant: backend.variant().map(str::to_owned),
     }

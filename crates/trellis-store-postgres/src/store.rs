@@ -15,6 +15,8 @@ use trellis_jobs::{
     WaitingDeliveries, WaitingKind, Wakes, WholeJob, WorkerName,
 };
 
+use uuid::Uuid;
+
 use crate::clock::Ahead;
 use crate::herald::Herald;
 use crate::session::{self, Change, Durability, Session, Written};
@@ -246,8 +248,13 @@ impl JobStore for PostgresStore {
         .await
     }
 
-    async fn waits_as(&self, id: JobId) -> Result<Option<WaitingKind>, StoreError> {
-        self.read(|session| waiting::kind_of(session, id).boxed()).await
+    async fn waits_as(&self, jobs: &[JobId]) -> Result<Vec<(JobId, WaitingKind)>, StoreError> {
+        let jobs: Arc<[Uuid]> = jobs.iter().copied().map(Uuid::from).collect();
+        self.read(|session| {
+            let jobs = jobs.clone();
+            async move { waiting::kinds_of(session, &jobs).await }.boxed()
+        })
+        .await
     }
 
     async fn expired(

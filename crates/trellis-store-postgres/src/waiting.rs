@@ -42,15 +42,21 @@ pub(crate) async fn of_kind(
     ids.collect()
 }
 
-/// The kind of a job that waits.
-pub(crate) async fn kind_of(session: &Session, id: JobId) -> Result<Option<WaitingKind>, StoreError> {
+/// The kinds of those of these jobs that wait.
+pub(crate) async fn kinds_of(
+    session: &Session,
+    jobs: &[Uuid],
+) -> Result<Vec<(JobId, WaitingKind)>, StoreError> {
     let found = session
-        .row(
-            "SELECT backend, needs FROM jobs WHERE id = $1 AND state = 'queued'",
-            &[&Uuid::from(id)],
+        .rows(
+            "SELECT id, backend, needs FROM jobs WHERE id = ANY($1) AND state = 'queued'",
+            &[&jobs],
         )
         .await?;
-    found.as_ref().map(kind).transpose()
+    let kinds = found.iter();
+    kinds
+        .map(|row| Ok((row.get::<Uuid>("id")?.into(), kind(row)?)))
+        .collect()
 }
 
 fn kind(row: &Found) -> Result<WaitingKind, StoreError> {

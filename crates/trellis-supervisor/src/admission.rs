@@ -287,7 +287,7 @@ mod tests {
         for (card, whole) in [
             (8u64 << 30, [false, false, false]),
             (24 << 30, [true, false, false]),
-            (32 << 30, [true, false, false]),
+            (32 << 30, [true, true, false]),
             (48 << 30, [true, true, false]),
             (80 << 30, [true, true, false]),
             (139 << 30, [true, true, true]),

@@ -60,6 +60,10 @@ async fn what_is_sent_before_any_server_works_waits_for_the_one_that_comes() {
             (&waits_for["kind"], &waits_for["message"]),
             (&json!("no_server"), &json!(lacks))
         );
+        let list = api.look("jobs?state=queued").await;
+        let mut listed = list["jobs"].as_array().expect("a list").iter();
+        let listed = listed.find(|job| job["id"] == **id).expect("it is listed");
+        assert_eq!(&listed["waits_for"], waits_for);
         let told = rack.told();
         assert!(
             told.contains(&format!("jobs wait: {lacks}\n  hint: start a server")),

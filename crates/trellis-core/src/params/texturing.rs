@@ -1,8 +1,10 @@
 //! What can be asked of a job that textures a given mesh: its shape is given, so only the texture is sampled.
 
+use serde::Serialize;
+
 use super::parameter::{Given, ParamError};
-use super::{Model, ParamsPatch};
-use crate::Format;
+use super::{Model, Params, ParamsPatch};
+use crate::{Format, MeshFormat};
 
 /// What such a job is made as: the mesh with its texture, and what is converted from that.
 const FORMATS: [Format; 3] = [Format::Glb, Format::Obj, Format::Voxels];
@@ -17,6 +19,42 @@ const OF_THE_SHAPE: [&str; 6] = [
 ];
 /// The finest grid that a mesh is textured in.
 const FINEST: i64 = 1024;
+
+/// What can be asked of a job that textures a given mesh.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Texturing {
+    /// The formats of a mesh that are read.
+    meshes: &'static [MeshFormat],
+    /// The formats that the textured mesh is made as.
+    formats: &'static [Format],
+    /// The names of the parameters that apply; others may only have their defaults.
+    parameters: Vec<&'static str>,
+    /// The largest `resolution`.
+    max_resolution: i64,
+}
+
+impl Texturing {
+    /// What holds for every job of the model that textures meshes.
+    pub fn of_a_mesh() -> Self {
+        let all = Params::PARAMETERS
+            .iter()
+            .chain(Model::Trellis2.parameters())
+            .map(|parameter| parameter.name);
+        Self {
+            meshes: &MeshFormat::ALL,
+            formats: &FORMATS,
+            parameters: all
+                .filter(|name| *name != "texture" && !is_about_the_shape(name))
+                .collect(),
+            max_resolution: FINEST,
+        }
+    }
+}
+
+fn is_about_the_shape(field: &str) -> bool {
+    OF_THE_SHAPE.iter().any(|beginning| field.starts_with(beginning))
+}
 
 impl ParamsPatch {
     /// Asks for texturing a given mesh: of the model that does so, where none is named. Fails where something is asked for
@@ -56,10 +94,7 @@ fn refusal(field: &str, value: &Given) -> Option<String> {
             let listed = FORMATS.map(|format| format!("`{format}`")).join(", ");
             Some(format!("a textured mesh is made as {listed}"))
         }
-        _ => {
-            let is_about_the_shape = OF_THE_SHAPE.iter().any(|beginning| field.starts_with(beginning));
-            is_about_the_shape.then(|| "it changes the shape, and the mesh keeps its own".to_owned())
-        }
+        _ => is_about_the_shape(field).then(|| "it changes the shape, and the mesh keeps its own".to_owned()),
     }
 }
 
@@ -98,12 +133,16 @@ mod tests {
             .parameters()
             .iter()
             .map(|parameter| parameter.name);
-        let (shape, texture): (Vec<&str>, Vec<&str>) =
-            every.partition(|name| OF_THE_SHAPE.iter().any(|beginning| name.starts_with(beginning)));
+        let shape: Vec<&str> = every.filter(|name| is_about_the_shape(name)).collect();
         assert_eq!(shape.len(), 13, "{shape:?}");
         assert_eq!(
-            texture,
+            Texturing::of_a_mesh().parameters,
             [
+                "seed",
+                "model",
+                "voxel_resolution",
+                "formats",
+                "remove_background",
                 "resolution",
                 "tex_slat_sampling_steps",
                 "tex_slat_guidance_strength",

@@ -294,8 +294,9 @@ impl JobStore for SqliteStore {
             .await
     }
 
-    async fn waits_as(&self, id: JobId) -> Result<Option<WaitingKind>, StoreError> {
-        self.read(move |db| waiting::kind_of(db, id)).await
+    async fn waits_as(&self, jobs: &[JobId]) -> Result<Vec<(JobId, WaitingKind)>, StoreError> {
+        let jobs = jobs.to_vec();
+        self.read(move |db| waiting::kinds_of(db, &jobs)).await
     }
 
     async fn expired(

@@ -1,10 +1,10 @@
 //! Which kinds of jobs wait, and which jobs of a kind.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 use trellis_core::JobId;
 
-use super::rows::{micros, parsed};
+use super::rows::{Json, micros, parsed};
 use crate::{StoreError, WaitingKind};
 
 /// The kinds, each once.
@@ -33,12 +33,19 @@ pub(super) fn of_kind(
     Ok(ids.collect::<Result<_, _>>()?)
 }
 
-/// The kind of a job that waits.
-pub(super) fn kind_of(connection: &Connection, id: JobId) -> Result<Option<WaitingKind>, StoreError> {
-    let mut statement =
-        connection.prepare_cached("SELECT backend, needs FROM jobs WHERE id = ?1 AND state = 'queued'")?;
-    Ok(statement.query_row([id.to_string()], kind).optional()?)
+/// The kinds of those of these jobs that wait.
+pub(super) fn kinds_of(
+    connection: &Connection,
+    jobs: &[JobId],
+) -> Result<Vec<(JobId, WaitingKind)>, StoreError> {
+    let mut statement = connection.prepare_cached(KINDS_OF)?;
+    let kinds = statement.query_map([Json(jobs)], |row| Ok((parsed(row, 2)?, kind(row)?)))?;
+    Ok(kinds.collect::<Result<_, _>>()?)
 }
+
+/// `CROSS`: each name is looked up in the index, however many jobs wait.
+const KINDS_OF: &str = "SELECT backend, needs, jobs.id FROM json_each(?1) CROSS JOIN jobs ON jobs.id = value
+     WHERE state = 'queued'";
 
 fn kind(row: &Row<'_>) -> rusqlite::Result<WaitingKind> {
     Ok(WaitingKind {

@@ -116,8 +116,8 @@ impl JobStore for Forgetful {
         self.store.waiting_of(kind, accepted_before, limit).await
     }
 
-    async fn waits_as(&self, id: JobId) -> Result<Option<WaitingKind>, StoreError> {
-        self.store.waits_as(id).await
+    async fn waits_as(&self, jobs: &[JobId]) -> Result<Vec<(JobId, WaitingKind)>, StoreError> {
+        self.store.waits_as(jobs).await
     }
 
     async fn expired(

@@ -148,7 +148,13 @@ pub async fn jobs_that_wait_are_found_by_their_kind_and_given_up<F: Fixture>() {
         of(first.now, 10).await.is_empty(),
         "accepted at that time, not before"
     );
-    assert_eq!(store.waits_as(other.id).await.unwrap(), Some(kind(other)));
+    let mut found = store
+        .waits_as(&[other.id, new_job(9).id, third.id])
+        .await
+        .unwrap();
+    found.sort();
+    assert_eq!(found, [(other.id, kind(other)), (third.id, kind(first))]);
+    assert_eq!(store.waits_as(&[]).await.unwrap(), []);
 
     let failure = Failure::new(FailureKind::NoServer, "nobody has `a`");
     let no_longer = || Command::GiveUp {
@@ -167,7 +173,8 @@ pub async fn jobs_that_wait_are_found_by_their_kind_and_given_up<F: Fixture>() {
             matches!(refused, Err(StoreError::WrongState { .. })),
             "{refused:?}"
         );
-        assert_eq!(store.waits_as(id).await.unwrap(), None);
+        let found = store.waits_as(&[last.id, id]).await.unwrap();
+        assert_eq!(found, [(last.id, kind(first))], "only one of them waits");
     }
     assert_eq!(store.waiting().await.unwrap(), [kind(first)]);
 }

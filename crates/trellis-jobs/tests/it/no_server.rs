@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 use trellis_core::{Demand, Failure, FailureKind, Format, JobId, JobState, Model, Sha256};
 use trellis_jobs::{
-    BlobKey, BlobStore as _, JobStore, Jobs, Makers, Needs, NewJob, Owner, Patience, Watch, lacking,
+    BlobKey, BlobStore as _, JobQuery, JobStore, Jobs, Makers, Needs, NewJob, Owner, Patience, Watch, lacking,
 };
 
 use crate::kit::{Place, at, every_choice, new_job, worker};
@@ -120,6 +120,13 @@ async fn a_job_that_no_server_can_do_says_so_while_it_waits() {
     assert_eq!(shown.kind, FailureKind::NoServer);
     assert_eq!((&*shown.message, &*shown.fix), ("no server has it", "start one"));
     assert_eq!(jobs.get(&nobody, fine).await.unwrap().waits_for, None);
+    let all = JobQuery {
+        limit: 10,
+        ..JobQuery::default()
+    };
+    let listed = jobs.list(&nobody, all).await.unwrap().jobs;
+    let listed: Vec<_> = listed.into_iter().map(|job| (job.id, job.waits_for)).collect();
+    assert_eq!(listed, [(fine, None), (stuck, Some(shown))]);
     let found = lacking(&place.store, &Without).await.unwrap();
     assert_eq!(found.len(), 1, "{found:?}");
 

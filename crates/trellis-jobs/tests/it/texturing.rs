@@ -1,7 +1,7 @@
 //! Submissions with a mesh that is to be textured.
 
 use bytes::Bytes;
-use trellis_core::{BackendChoice, InputFile, MeshFormat, MeshInput, Model, ParamsPatch, Sha256};
+use trellis_core::{AssetName, BackendChoice, InputFile, MeshFormat, MeshInput, Model, ParamsPatch, Sha256};
 use trellis_jobs::{Asked, BlobStore as _, JobStore as _, Jobs, SubmitError, Submitted, Terms};
 
 use crate::kit::{Place, jobs, picture};
@@ -16,7 +16,7 @@ async fn submit(
 ) -> Result<Submitted, SubmitError> {
     let mut intake = jobs.intake();
     // A form may have it before the pictures.
-    let mut arriving = intake.mesh().await?;
+    let mut arriving = intake.mesh(AssetName::of_file("stool.obj")).await?;
     arriving.write(Bytes::from_static(mesh)).await?;
     intake.take_mesh(arriving).await?;
     intake.add(picture(4), None).await?;
@@ -45,6 +45,8 @@ async fn the_mesh_is_kept_after_the_pictures_and_goes_with_the_job() {
         triangles: 2,
     };
     assert_eq!(mesh.file, InputFile::Mesh(found));
+    assert_eq!(mesh.name, AssetName::of_text("stool"));
+    assert_eq!(job.name, None, "a job is named after its picture");
     assert_eq!(
         (mesh.size_bytes, mesh.sha256),
         (OBJ.len() as u64, Sha256::of(OBJ))
@@ -121,7 +123,7 @@ async fn what_cannot_be_textured_is_refused_and_leaves_nothing() {
     let mut intake = service.intake();
     for expected in [Ok(()), Err("too_many_meshes")] {
         let taken = async {
-            let mut arriving = intake.mesh().await?;
+            let mut arriving = intake.mesh(None).await?;
             arriving.write(Bytes::from_static(OBJ)).await?;
             intake.take_mesh(arriving).await
         };
@@ -134,7 +136,7 @@ async fn what_cannot_be_textured_is_refused_and_leaves_nothing() {
     assert_eq!(error.kind(), "no_picture");
     let mut intake = service.intake();
     intake.add(picture(4), None).await.unwrap();
-    let mut arriving = intake.mesh().await.unwrap();
+    let mut arriving = intake.mesh(None).await.unwrap();
     arriving.write(Bytes::from_static(OBJ)).await.unwrap();
     intake.take_mesh(arriving).await.unwrap();
     let relief = Asked {

@@ -157,7 +157,8 @@ impl Part<'_> {
     /// The same of the mesh.
     async fn mesh(mut self, intake: &mut Intake) -> Result<(), Problem> {
         let is_file = self.field.file_name().is_some();
-        let mut mesh = intake.mesh().await?;
+        let name = self.field.file_name().and_then(AssetName::of_file);
+        let mut mesh = intake.mesh(name).await?;
         if !is_file {
             let beginning = self.beginning(LONGEST_NAME).await?;
             if name_in(&beginning).is_some() {

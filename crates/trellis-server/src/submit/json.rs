@@ -207,7 +207,7 @@ async fn written(mut parts: mpsc::Receiver<Part>, intake: &mut Intake) -> Result
         match part {
             // A data URI has no file name.
             Part::Begin => files.pictures.push(intake.picture(None).await?),
-            Part::BeginMesh => files.mesh = Some(intake.mesh().await?),
+            Part::BeginMesh => files.mesh = Some(intake.mesh(None).await?),
             Part::Bytes(bytes) => {
                 let picture = files.pictures.last_mut();
                 let file = if in_mesh { files.mesh.as_mut() } else { picture };

@@ -103,8 +103,28 @@ async fn what_cannot_be_used_is_refused_with_the_reason() {
 }
 
 #[tokio::test]
+async fn the_version_says_who_textures_and_what_can_be_asked_then() {
+    let version = kit().get("/v1/version").await.json();
+    let backends = version["backends"].as_array().unwrap();
+    let [texturing] = &backends
+        .iter()
+        .filter_map(|backend| backend.get("texturing"))
+        .collect::<Vec<_>>()[..]
+    else {
+        panic!("one of them textures: {version}")
+    };
+    assert_eq!(texturing["meshes"], json!(["glb", "obj", "ply"]));
+    assert_eq!(texturing["formats"], json!(["glb", "obj", "voxels"]));
+    assert_eq!(texturing["max_resolution"], 1024);
+    let names = texturing["parameters"].as_array().unwrap();
+    assert!(names.contains(&json!("texture_size")) && !names.contains(&json!("remesh")));
+}
+
+#[tokio::test]
 async fn a_server_that_makes_previews_alone_textures_nothing() {
     let kit = Kit::new();
+    let version = kit.get("/v1/version").await.json();
+    assert!(!version.to_string().contains("texturing"), "{version}");
     let answer = kit.send(form(&[("image", &png()), ("mesh", OBJ)])).await;
     answer.assert_problem(422, "unsupported");
 }

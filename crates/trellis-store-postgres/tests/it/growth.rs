@@ -67,6 +67,7 @@ async fn calls_read_a_few_rows_however_many_jobs_are_kept_and_wait() {
         ..JobQuery::default()
     };
     store.list(query).await.unwrap();
+    assert_eq!(store.waits_as(&[new_job(1).id]).await.unwrap().len(), 1);
     let none = store.expired(Some(FINISHED), Some(at(-1_700_000_000)), 9).await;
     assert_eq!(none.unwrap(), []);
     for _ in 0..3 {

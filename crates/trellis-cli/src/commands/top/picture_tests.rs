@@ -195,6 +195,29 @@ fn a_failed_worker() {
 }
 
 #[test]
+fn what_jobs_wait_for_is_told_once() {
+    let mut seen = busy();
+    let lack = json!({
+        "kind": "no_server", "message": "no server of this job store runs `trellis2-4b` now",
+        "fix": "start a server that has it: its jobs wait",
+    });
+    for last in [3, 4] {
+        seen.waiting[last] = job(3, "queued", &json!({ "history": [], "waits_for": lack }));
+    }
+    let shown = screen(&app(seen), 80, 40);
+    for (words, times) in [
+        (
+            "|jobs wait: no server of this job store runs `trellis2-4b` now\n",
+            1,
+        ),
+        ("|  fix: start a server that has it: its jobs wait\n", 1),
+        (" waits for a server ", 2),
+    ] {
+        assert_eq!(shown.matches(words).count(), times, "{words}\n{shown}");
+    }
+}
+
+#[test]
 fn long_and_wide_names_keep_their_columns() {
     let mut seen = busy();
     seen.running[0] = job(1, "running", &json!({ "name": &"椅子".repeat(20) }));

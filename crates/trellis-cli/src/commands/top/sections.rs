@@ -1,6 +1,7 @@
 //! The parts of the picture: head, GPUs, workers, jobs, ended jobs. Each is a heading and rows of the picture's width.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use ratatui_core::style::{Color, Modifier, Style};
@@ -122,7 +123,18 @@ pub(super) fn head(app: &App, width: usize, now: Timestamp) -> Vec<Line<'static>
             lines.extend(words.map(|words| line(words, BAD)));
         }
     }
+    let lacks: BTreeSet<_> = seen.waiting.iter().filter_map(lack).collect();
+    for (message, fix) in lacks {
+        lines.push(line(format!("jobs wait: {message}"), BAD));
+        lines.push(line(format!("  fix: {fix}"), BAD));
+    }
     lines
+}
+
+/// Why no server can do a job, and what to do.
+fn lack(job: &Job) -> Option<(&str, &str)> {
+    let lack = job.waits_for.as_ref()?;
+    Some((&lack.message, &lack.fix))
 }
 
 fn backend(backend: &BackendStatus) -> String {
@@ -213,6 +225,7 @@ fn job_row(job: &Job, app: &App, width: usize, now: Timestamp) -> Line<'static> 
             (words, bar(step.into(), total.into()))
         }
         (JobState::Running, None) => ("begins".to_owned(), String::new()),
+        _ if job.waits_for.is_some() => ("waits for a server".to_owned(), String::new()),
         _ => ("waits".to_owned(), String::new()),
     };
     let since = match job.state {

@@ -88,13 +88,14 @@ pub(super) async fn cancel(client: Client, id: JobId, news: Sender<Message>) {
     let _ = news.send(Message::Said(said)).await;
 }
 
-/// Asks again: for waiting and ended jobs only where a count says that something happened to them.
+/// Asks again: for waiting and ended jobs only where a count says that something happened to them, or other backends can
+/// work now.
 async fn again(client: &Client, last: Option<&Snapshot>) -> Result<Snapshot, ClientError> {
     let Some(last) = last else {
         return look(client).await;
     };
     let status = client.status().await?;
-    if counts(&status) != counts(&last.status) {
+    if counts(&status) != counts(&last.status) || status.backends != last.status.backends {
         return look(client).await;
     }
     let running = live(client, JobState::Running).await?;
