@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import sys
+import tempfile
 import threading
 import unittest
 import zlib
@@ -14,7 +15,9 @@ from typing import Any
 from unittest import mock
 
 from trellis_worker import views
+from trellis_worker.checkpoints import local
 from trellis_worker.families import trellis2, trellis2_turntable
+from trellis_worker.families import trellis2_texturing as texturing
 from trellis_worker.family import Run, own_params
 from trellis_worker.placement import Placement
 from trellis_worker.protocol import Params
@@ -426,9 +429,15 @@ class Beside(unittest.TestCase):
                     self.assertEqual(released[-1:], [1] if low_vram else [])
 
     def test_a_checkpoint_of_another_repository_has_a_place_in_the_folder(self) -> None:
-        self.assertEqual(trellis2.local("ckpts/shape_dec"), "ckpts/shape_dec")
+        self.assertEqual(local("ckpts/shape_dec"), "ckpts/shape_dec")
         other = "microsoft/TRELLIS-image-large/ckpts/ss_dec_conv3d_16l8_fp16"
-        self.assertEqual(trellis2.local(other), "ckpts/ss_dec_conv3d_16l8_fp16")
+        self.assertEqual(local(other), "ckpts/ss_dec_conv3d_16l8_fp16")
+        with tempfile.TemporaryDirectory() as name:
+            encoder = Path(name) / "ckpts" / "encoder.safetensors"
+            encoder.parent.mkdir()
+            encoder.touch()
+            told = {texturing.ENCODER: "owner/name/ckpts/encoder"}
+            self.assertEqual(texturing.encoder_name(Path(name), told), "ckpts/encoder")
 
     def test_reading_colours_is_never_timed(self) -> None:
         def tile(places: int, numbers: int) -> SimpleNamespace:

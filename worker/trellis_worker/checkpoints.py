@@ -39,6 +39,12 @@ def read_arguments(folder: Path) -> dict[str, Any]:
     return dict(arguments)
 
 
+def local(name: str) -> str:
+    """A checkpoint's name in the folder: TRELLIS.2 takes one of another repository, `owner/name/ckpts/…`."""
+    parts = PurePosixPath(name).parts
+    return str(PurePosixPath(*parts[parts.index("ckpts") :])) if "ckpts" in parts[1:] else name
+
+
 def checkpoint(folder: Path, name: str) -> Path:
     """The path of a checkpoint without its endings; both of its files are there."""
     parts = PurePosixPath(name)

@@ -27,7 +27,7 @@ trellis_core::explained! {
         #[error("this is a folder of `{found}`, not of `{wanted}`")]
         OtherFamily { found: Model, wanted: Model } = "other_family", match found {
             Model::Trellis2 => "name a folder of TRELLIS-image-large, or name this one as `trellis2.model`",
-            Model::TrellisImageLarge => "name a folder of TRELLIS.2-4B, or name this one as `model`",
+            Model::TrellisImageLarge => "name a folder of TRELLIS.2-4B, or name this one as `trellis.model`",
         };
         #[error("pipeline.json cannot be used")]
         PipelineUnreadable { #[source] source: ReadError } = "pipeline_unreadable", match source {

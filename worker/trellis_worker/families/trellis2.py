@@ -14,11 +14,11 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, fields
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from .. import cutout, views
-from ..checkpoints import checkpoint, load_strictly, read_arguments, replaced
+from ..checkpoints import checkpoint, load_strictly, local, read_arguments, replaced
 from ..deferred import defer, is_imported
 from ..failures import WorkerError
 from ..family import Report, Run, Save, own_params
@@ -253,12 +253,6 @@ class _NoRemover:
 
     def to(self, _device: Any) -> None:
         """There is nothing to move."""
-
-
-def local(name: str) -> str:
-    """A checkpoint's name in the folder: TRELLIS.2 takes one of another repository, `owner/name/ckpts/…`."""
-    parts = PurePosixPath(name).parts
-    return str(PurePosixPath(*parts[parts.index("ckpts") :])) if "ckpts" in parts[1:] else name
 
 
 def shows_colours(params: Params) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import meshes
-from ..checkpoints import checkpoint, load_strictly
+from ..checkpoints import checkpoint, load_strictly, local
 from ..cores import kept_to_cores
 from ..failures import WorkerError
 from ..family import Run, Save
@@ -61,7 +61,7 @@ class Textured:
 
 def encoder_name(folder: Path, models: dict[str, str]) -> str | None:
     """The encoder's checkpoint, where the folder has it: pictures alone do not need it."""
-    name = models.get(ENCODER, CHECKPOINT)
+    name = local(models.get(ENCODER, CHECKPOINT))
     return name if (folder / f"{name}.safetensors").is_file() else None
 
 
