@@ -245,7 +245,7 @@ impl Place {
         let name = AssetName::of_file("chair.png");
         intake.add(png.into_inner().into(), name).await.unwrap();
         if let Some(mesh) = mesh {
-            let mut arriving = intake.mesh().await.unwrap();
+            let mut arriving = intake.mesh(None).await.unwrap();
             arriving.write(Bytes::from_static(mesh)).await.unwrap();
             intake.take_mesh(arriving).await.unwrap();
         }
