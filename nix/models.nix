@@ -83,8 +83,8 @@ let
       fetchedFromHub (if file ? of then pins.${file.of} else second) file;
   secondParts = lib.listToAttrs (map (file: lib.nameValuePair file.path (part file)) second.files);
 
-  # What `trellis model lock` would write beside the files: results name the model by it, and the same job is
-  # answered by an earlier result.
+  # The same entries as `trellis model lock` writes beside the files: results name the model by it, and the same job
+  # is answered by an earlier result of these packages.
   lockOf = pinned: extras: {
     version = 1;
     repo = pinned.repository;

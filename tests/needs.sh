@@ -19,7 +19,7 @@ need_postgresql() {
     skip "PostgreSQL's initdb is not here; tests/setup installs it"
 }
 
-# make_folder NAME: sets `folder` to a new one on a disk, which goes with the script.
+# make_folder NAME: sets `folder` to a new one on a disk, removed when the script ends.
 make_folder() {
   folder=$(mktemp -d "/var/tmp/trellis-$1.XXXXXX")
   # PostgreSQL's user passes through.

@@ -19,7 +19,7 @@ source tests/needs.sh
 need_postgresql
 if [[ -z ${1:-} ]]; then
   cargo build --quiet --package trellis-cli
-  set -- target/debug/trellis
+  set -- "${CARGO_TARGET_DIR:-target}/debug/trellis"
 fi
 folder=$(mktemp -d /var/tmp/trellis-cluster.XXXXXX)
 # PostgreSQL's user passes through.

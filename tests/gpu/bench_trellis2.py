@@ -37,6 +37,7 @@ from budget import Budget  # noqa: E402
 from trellis2_size import loaded, say, sphere, with_encoder  # noqa: E402
 from trellis_worker import determinism  # noqa: E402
 from trellis_worker.families import trellis2  # noqa: E402
+from trellis_worker.families import trellis2_texturing as texturing  # noqa: E402
 
 
 def measure(part: str, pipeline: Any, given: Any, budget: Budget) -> None:
@@ -57,7 +58,8 @@ def measure(part: str, pipeline: Any, given: Any, budget: Budget) -> None:
         case "texturing":
             with_encoder(pipeline)
             mesh = sphere(trellis2_glb.RADIUS, given.folder / "given.safetensors")
-            for side, low in product(resolutions, (True, False)):
+            sides = [side for side in resolutions if side in texturing.RESOLUTIONS]
+            for side, low in product(sides, (True, False)):
                 trellis2_jobs.memory(pipeline, side, low, budget, out, mesh)
         case "flows":
             trellis2_flows.flows(pipeline)

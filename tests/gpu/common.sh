@@ -2,10 +2,8 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034  # read by the scripts that source this
 
-skip() {
-  echo "skipped: $*"
-  exit 77
-}
+# shellcheck source=tests/needs.sh
+. "$here/../needs.sh"
 
 # Reads [--env PYTHON] [--real-size] [TRELLIS] into PYTHON, ready, real_size and trellis.
 arguments() {

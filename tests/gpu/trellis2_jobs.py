@@ -187,7 +187,8 @@ def memory(pipeline: Any, side: int, low: bool, budget: Budget, out: Path, mesh:
     ended = clock.finish()
     most = max(clock.peaks.values()) / GIB
     allowed = f" of {SMALLEST[side] - CONTEXT:.1f} allowed" if low else ""
-    say(f"-- {what}: {most:.2f} GiB at most by torch{allowed}, {max(device, default=0) / 1024:.2f} in use on the GPU")
+    held = f", {max(device) / 1024:.2f} in use on the GPU" if device else ""
+    say(f"-- {what}: {most:.2f} GiB at most by torch{allowed}{held}")
     if mesh is None:
         say(f"|   {len(result.mesh.coords)} voxels")
     say_stages(clock, ended)
@@ -195,7 +196,7 @@ def memory(pipeline: Any, side: int, low: bool, budget: Budget, out: Path, mesh:
 
 @contextmanager
 def used() -> Iterator[list[int]]:
-    """Gets, when it closes, what was in use on the GPU in turn, in MiB. CuMesh takes memory that torch does not know of,
+    """After it closes: samples of the GPU memory in use, in MiB. CuMesh takes memory that torch does not know of,
     and holds Python's lock meanwhile, so that another process has to look."""
     found: list[int] = []
     command = ["nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits", "--id=0", "-lms", "20"]

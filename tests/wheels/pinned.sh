@@ -1,12 +1,9 @@
 # shellcheck shell=bash
 # Sourced by the scripts that install what nix/pins.json pins; the repository's root is the current folder.
 
-pins=nix/pins.json
+source tests/needs.sh
 
-skip() {
-  printf 'skipped: %s\n' "$*"
-  exit 77
-}
+pins=nix/pins.json
 
 # The pinned Python: under its own name, or among pyenv's.
 pinned_python() {

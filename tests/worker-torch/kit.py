@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = Path(os.environ["TRELLIS_TEST_PACKAGES"])
 sys.path.insert(0, str(ROOT / "worker"))
 
-# A test that replaces modules for a while would have what is imported meanwhile be there twice.
+# Imported first: a test that swaps modules would import it a second time.
 with contextlib.suppress(ImportError):
     importlib.import_module("scipy.sparse.csgraph")
 

@@ -10,8 +10,9 @@
 #
 # TRELLIS_SOURCE, FLEXICUBES_SOURCE, UTILS3D_SOURCE: checkouts of microsoft/TRELLIS, of its submodule and of
 # EasternJournalist/utils3d. TRELLIS2_SOURCE: one of microsoft/TRELLIS.2, for whose whole way the environment needs
-# transformers and easydict. Exit codes: 0 all is well, 1 something is not, 77 it cannot run here, with a line
-# `skipped: why`.
+# transformers and easydict. TRELLIS_BIN: the server's program (default: built here in the profile `dev`; without
+# cargo, that of an earlier build, or the test of a whole server is left out). Exit codes: 0 all is well, 1 something
+# is not, 77 it cannot run here, with a line `skipped: why`.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 source tests/wheels/pinned.sh
@@ -51,6 +52,11 @@ packages=("$environment"/lib/python3.*/site-packages)
 [[ ! -x $environment/bin/python ]] || python=$environment/bin/python
 export TRELLIS_TEST_PACKAGES=${packages[0]} PYTHONPATH=${packages[0]} PYTHONDONTWRITEBYTECODE=1
 "$python" -c 'import torch' || skip "$environment has no torch that $python can import"
+if [[ -z ${TRELLIS_BIN:-} ]] && command -v cargo >/dev/null; then
+  cargo build --quiet --package trellis-cli
+  TRELLIS_BIN=$(realpath "${CARGO_TARGET_DIR:-target}/debug/trellis")
+  export TRELLIS_BIN
+fi
 # The tensors here are small: on a busy machine, several threads wait for each other for minutes.
 export OMP_NUM_THREADS=1
 exec "$python" -m unittest discover --verbose --start-directory tests/worker-torch --top-level-directory tests/worker-torch

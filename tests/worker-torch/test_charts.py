@@ -158,6 +158,9 @@ class Packed(unittest.TestCase):
                 pack.pack(laid, 64)
         self.assertEqual(raised.exception.kind, Kind.BAD_INPUT)
         self.assertIn("ask for a larger `texture_size`", str(raised.exception))
+        with mock.patch.object(pack, "LARGEST", 64), self.assertRaises(WorkerError) as raised:
+            pack.pack(laid, 64)
+        self.assertIn("that is the largest `texture_size`", str(raised.exception))
 
     def test_a_cancel_is_heard_while_charts_find_their_places(self) -> None:
         def check() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import unittest
+from unittest import mock
 
 import torch
 from kit import worker_kit  # noqa: F401 puts the worker on the path
@@ -60,6 +62,13 @@ class Plausible(unittest.TestCase):
             broken = vertices.clone()
             broken[3, 1] = number
             self.assertIn("no numbers", self.refused(broken, faces))
+
+    def test_a_broken_numpy_is_no_reason_to_let_it_pass(self) -> None:
+        with mock.patch.dict(sys.modules, {"numpy": None}):
+            with self.assertRaises(ImportError):
+                refuse_implausible(*strip(10))
+            with self.assertRaises(WorkerError):
+                refuse_unknown_colours(torch.full((3, 6), float("nan")))
 
     def test_colours_that_are_no_numbers_are_none(self) -> None:
         colours = torch.rand(50, 6)

@@ -92,27 +92,51 @@ class Bounded(unittest.TestCase):
         faces = (SIDES[None] + 6 * layers[:, None, None]).reshape(-1, 3)
         self.assertIn("ask for a smaller `resolution`", self.refused(vertices, faces, 1024))
         self.found(vertices, faces, 512)
+        with mock.patch.object(voxels, "MOST_SURFACE", 1e6):
+            self.assertIn("there is no smaller `resolution`", self.refused(vertices, faces, 512))
+
+    def test_boxes_are_counted_again_once_edges_are_halved(self) -> None:
+        # Just too short to be halved at first, along the diagonal, where the boxes are largest.
+        count = 200_000
+        generator = torch.Generator().manual_seed(5)
+        starts = torch.rand(count, 1, 3, generator=generator) * 0.9 - 0.5
+        along = torch.full((3,), 63 / 1024 / 3**0.5)
+        corners = starts + torch.stack((along * 0, along, along * torch.tensor([0.5, 0.5, 0.51])))
+        faces = torch.arange(3 * count).view(-1, 3)
+        vertices = corners.reshape(-1, 3)
+        self.assertGreater(voxels._boxes(vertices, faces, 1024), 2 * voxels.MOST_BOXES)
+        made = self.found(vertices, faces, 1024)
+        self.assertLess(voxels._boxes(*made, 1024), voxels.MOST_BOXES)
+        with mock.patch.object(voxels, "MOST_FACES", count):
+            self.assertIn("long and thin", self.refused(vertices, faces, 1024))
 
     def test_slivers_without_end_are_refused(self) -> None:
         with mock.patch.object(voxels, "MOST_FACES", 500):
             self.assertIn("long and thin", self.refused(OCTAHEDRON, SIDES, 1024))
 
     def test_a_mesh_between_the_voxels_is_refused(self) -> None:
-        self.assertIn("the mesh is too thin", self.refused(OCTAHEDRON, SIDES, 512, count=0))
+        for side, way in ((512, "ask for a larger `resolution`"), (1024, "there is no larger `resolution`")):
+            said = self.refused(OCTAHEDRON, SIDES, side, count=0)
+            self.assertTrue(said.startswith("the mesh is too thin") and way in said, said)
 
-    def test_a_cancel_does_not_wait_for_o_voxel(self) -> None:
+    def test_a_cancel_waits_neither_for_halves_nor_for_o_voxel(self) -> None:
         ended = threading.Event()
         self.addCleanup(ended.set)
 
         def check() -> None:
             raise Cancelled
 
-        def convert(*_mesh: Any, **_options: Any) -> None:
+        def wait(*_mesh: Any, **_options: Any) -> None:
             ended.wait()
 
-        module = SimpleNamespace(mesh_to_flexible_dual_grid=convert)
-        with mock.patch.dict(sys.modules, {"o_voxel.convert": module}), voxels.bounded(check):
-            with self.assertRaises(Cancelled):
+        module = SimpleNamespace(mesh_to_flexible_dual_grid=wait)
+        for eased in (voxels.eased, wait):
+            with (
+                mock.patch.object(voxels, "eased", eased),
+                mock.patch.dict(sys.modules, {"o_voxel.convert": module}),
+                voxels.bounded(check),
+                self.assertRaises(Cancelled),
+            ):
                 module.mesh_to_flexible_dual_grid(OCTAHEDRON, SIDES, grid_size=512)
 
     def test_what_o_voxel_says_is_said(self) -> None:

@@ -6,7 +6,7 @@ import errno
 import unittest
 from subprocess import CalledProcessError
 
-from trellis_worker.failures import TRACEBACK_LIMIT, OfflineAttempt, WorkerError, report
+from trellis_worker.failures import _MEANT, _SYMPTOMS, TRACEBACK_LIMIT, OfflineAttempt, WorkerError, report
 from trellis_worker.protocol import Kind
 
 
@@ -65,7 +65,7 @@ TABLE: list[tuple[BaseException, Kind, str]] = [
     (
         CalledProcessError(1, ["/usr/bin/gcc", "main.c", "-O3", "-shared", "-fPIC", "-Wno-psabi", "-lcuda"]),
         Kind.EXTENSION_MISSING,
-        "the C compiler failed for Triton: often Python's headers are missing",
+        "Triton's C compiler failed: often Python's headers are missing",
     ),
     (
         AttributeError("module 'cumesh' has no attribute 'CuMesh'"),
@@ -122,6 +122,10 @@ class Failures(unittest.TestCase):
                 self.assertEqual(found.kind, kind)
                 self.assertIn(part, found.message)
                 self.assertEqual(found.replace, kind is Kind.INTERNAL)
+
+    def test_what_has_a_meaning_is_a_symptom(self) -> None:
+        needles = [needle for kind, some in _SYMPTOMS if kind is Kind.EXTENSION_MISSING for needle in some]
+        self.assertLessEqual(set(_MEANT), set(needles))
 
     def test_the_first_exception_is_the_cause(self) -> None:
         found = report(masked(), None, "while loading `slat_flow_model`")

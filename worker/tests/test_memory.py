@@ -10,7 +10,7 @@ from typing import Any
 
 from trellis_worker.failures import Cancelled
 from trellis_worker.placement import Placement
-from trellis_worker.protocol import Generate, to_worker
+from trellis_worker.protocol import Failed, Generate, to_worker
 from trellis_worker.session import Session
 
 from .kit import snapshot
@@ -36,6 +36,18 @@ def _stages(*_job: Any) -> Any:
     return SimpleNamespace(current=None)
 
 
+def answers(engine: Any) -> list[Any]:
+    """What a session with this engine says to a job."""
+    sent: list[Any] = []
+    session = Session(SimpleNamespace(send=sent.append))
+    session._engine = engine
+    request = to_worker(snapshot("to_worker.generate"))
+    assert isinstance(request, Generate)
+    session._cancelled[request.job] = threading.Event()
+    session._generate(request)
+    return sent
+
+
 class Memory(unittest.TestCase):
     def test_what_a_failed_job_held_is_free_once_memory_is_given_back(self) -> None:
         for kind in (RuntimeError, Cancelled):
@@ -50,14 +62,22 @@ class Memory(unittest.TestCase):
             def clean(alive: Any = alive, held: Any = held) -> None:
                 alive.append(held[0]() is not None)
 
-            sent: list[Any] = []
-            session = Session(SimpleNamespace(send=sent.append))
-            session._engine = SimpleNamespace(run=run, clean=clean, stages=_stages)
-            request = to_worker(snapshot("to_worker.generate"))
-            assert isinstance(request, Generate)
-            session._cancelled[request.job] = threading.Event()
-            session._generate(request)
+            sent = answers(SimpleNamespace(run=run, clean=clean, stages=_stages))
             self.assertEqual((len(sent), alive), (1, [False]), kind)
+
+    def test_what_failed_is_said_where_memory_cannot_be_given_back(self) -> None:
+        def fail(*_job: Any) -> Any:
+            raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+        def unchanged() -> None:
+            raise RuntimeError("CUDA error: clean met it again")
+
+        with self.assertLogs("trellis_worker.session", "ERROR"):
+            (sent,) = answers(SimpleNamespace(run=fail, clean=unchanged, stages=_stages))
+        self.assertIsInstance(sent, Failed)
+        self.assertIn("an illegal memory access", sent.message)
+        self.assertNotIn("clean met it again", sent.traceback)
+        self.assertTrue(sent.replace)
 
     def test_where_not_all_models_fit_all_are_in_main_memory_again(self) -> None:
         small, large = Model(), Model(fits=False)

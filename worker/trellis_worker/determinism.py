@@ -11,6 +11,8 @@ import os
 import random
 from typing import Any
 
+from .facts import is_stand_in
+
 # cuBLAS reads it when its first handle is made; this value gives it fixed workspaces.
 CUBLAS_VARIABLE = "CUBLAS_WORKSPACE_CONFIG"
 CUBLAS_VALUE = ":4096:8"
@@ -42,8 +44,5 @@ def seed_all(torch: Any, seed: int) -> None:
     """Seeds every generator that TRELLIS uses; its texture bake draws views from numpy's."""
     random.seed(seed)
     torch.manual_seed(seed)
-    try:
-        numpy = importlib.import_module("numpy")
-    except ImportError:
-        return
-    numpy.random.seed(seed)
+    if not is_stand_in():
+        importlib.import_module("numpy").random.seed(seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import platform
 import re
@@ -43,6 +44,11 @@ def versions(torch: Any | None) -> dict[str, str]:
     elif local := re.search(r"\+cu(\d+)(\d)$", found.get("torch", "")):
         found["cuda"] = f"{local[1]}.{local[2]}"
     return found
+
+
+def is_stand_in() -> bool:
+    """Whether torch is the tests' stand-in, which has no tensors to calculate with."""
+    return hasattr(importlib.import_module("torch"), "STAND_IN")
 
 
 def gpu(torch: Any | None) -> GpuFacts | None:

@@ -88,7 +88,7 @@ def _cause(error: BaseException) -> tuple[Kind, BaseException]:
 # and what that means.
 _MEANT = {
     "failed to find c compiler": "Triton found no C compiler: install `gcc`, or set `CC`",
-    "'-shared', '-fpic'": "the C compiler failed for Triton: often Python's headers are missing",
+    "'-shared', '-fpic', '-wno-psabi'": "Triton's C compiler failed: often Python's headers are missing",
     "cannot find ptxas": "Triton found no `ptxas`: install its own wheel, or set `TRITON_PTXAS_PATH`",
     "libcuda.so cannot found": "Triton found no `libcuda.so.1`: set `TRITON_LIBCUDA_PATH` to its folder",
     "module 'cumesh' has no attribute": "another package is installed as `cumesh`: build CuMesh from source",

@@ -40,26 +40,24 @@ class Engine:
         return Stages(report, cancelled, self.vram.synchronize)
 
     def run(self, request: Generate, send: Callable[[Message], None], stages: Stages) -> Done:
-        """Makes the asset; every artifact is sent before this returns."""
+        """Makes the asset; every artifact is sent before this returns. If it raises, the caller cleans up."""
         if request.low_vram != self.placement.low_vram:
             self.placement.choose(request.low_vram)
         self.vram.reset_peak()
-        try:
-            if request.latents is None:
-                decoded = self.sample(request.pictures, request.params, stages, request.mesh)
-            else:
-                decoded = self.revive(request.latents, request.params, stages)
-            # A mesh that was textured is needed again to decode them, and is not among them.
-            if request.keep_latents and request.mesh is None:
-                size = artifacts.whole(request.out, latents.NAME, self.family.latents(decoded))
-                send(Latents(request.job, latents.NAME, size))
-            self._export(request, decoded, send, stages)
-            notes = self.family.notes(request.params, decoded)
-            del decoded
-            times = stages.finish()
-            peak = self.vram.peak()
-        finally:
-            self.clean()
+        if request.latents is None:
+            decoded = self.sample(request.pictures, request.params, stages, request.mesh)
+        else:
+            decoded = self.revive(request.latents, request.params, stages)
+        # A mesh that was textured is needed again to decode them, and is not among them.
+        if request.keep_latents and request.mesh is None:
+            size = artifacts.whole(request.out, latents.NAME, self.family.latents(decoded))
+            send(Latents(request.job, latents.NAME, size))
+        self._export(request, decoded, send, stages)
+        notes = self.family.notes(request.params, decoded)
+        del decoded
+        times = stages.finish()
+        peak = self.vram.peak()
+        self.clean()
         restricted = self.family.non_commercial(request.params)
         return Done(request.job, times, peak, self.vram.held(), facts.rss_bytes(), notes, restricted)
 

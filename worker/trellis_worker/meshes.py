@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .facts import is_stand_in
 from .failures import WorkerError
 from .protocol import Kind
 
@@ -41,10 +42,7 @@ def read(path: Path) -> GivenMesh:
 
 def without_strays(mesh: GivenMesh) -> GivenMesh:
     """Without the vertices that no face uses. The mesh is scaled to fit the grid, and they would count."""
-    try:
-        importlib.import_module("numpy")
-    except ImportError:
-        # No TRELLIS runs without it; a stand-in's meshes have none.
+    if is_stand_in():
         return mesh
     used, faces = mesh.faces.unique(return_inverse=True)
     if len(used) == len(mesh.vertices):

@@ -180,7 +180,11 @@ class Session:
             answer = report(error, message.job, where)
         if not isinstance(answer, Done):
             # While the exception was on its way, its frames still held the job's tensors.
-            engine.clean()
+            try:
+                engine.clean()
+            except Exception:
+                # A CUDA error that stays would be raised here once more; the answer says what it was.
+                log.exception("memory was not given back")
         with self._cancelling:
             del self._cancelled[message.job]
         self.send(answer)

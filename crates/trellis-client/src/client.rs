@@ -31,6 +31,8 @@ pub struct Submission<'a> {
     pub pictures: &'a [Bytes],
     /// The encoded mesh that is to be textured as they show it.
     pub mesh: Option<&'a Bytes>,
+    /// What the mesh is called.
+    pub mesh_name: Option<&'a AssetName>,
     /// What the object is called inside its files.
     pub name: Option<&'a AssetName>,
     /// What is asked for.
@@ -182,7 +184,11 @@ impl Client {
         }
         if let Some(mesh) = submission.mesh {
             let part = Part::stream_with_length(mesh.clone(), mesh.len() as u64);
-            form = form.part("mesh", part.file_name("mesh"));
+            let part = match submission.mesh_name {
+                Some(name) => part.file_name(format!("{name}.mesh")),
+                None => part,
+            };
+            form = form.part("mesh", part);
         }
         let mut call = self.http.post(self.url("jobs")).header("Idempotency-Key", key);
         if submission.no_cache {

@@ -54,7 +54,10 @@ impl FailureKind {
     /// What to do about it, one sentence.
     pub fn advice(self) -> &'static str {
         match self {
-            Self::BadInput => "open the picture in a viewer and save it again as PNG, JPEG or WebP",
+            Self::BadInput => {
+                "change what the message names; if that is a picture, open it in a viewer and save it again as PNG, \
+                 JPEG or WebP"
+            }
             Self::NoObject => {
                 "use a picture with one object on a plain background, or one with an alpha channel"
             }

@@ -184,7 +184,8 @@ pub struct Input {
     /// SHA-256 of its bytes, 64 lower-case hexadecimal digits.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub sha256: Sha256,
-    /// What its file was called, without folders and ending, where that came with it. Its asset is named so.
+    /// What its file was called, without folders and ending, where that came with it. The job is named after its first
+    /// picture.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub name: Option<AssetName>,
 }

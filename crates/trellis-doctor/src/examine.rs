@@ -25,6 +25,13 @@ pub struct Settings<'pins> {
     pub model: Option<Model>,
 }
 
+impl Settings<'_> {
+    /// The models that are to run: the one that is meant, else those `found`.
+    pub fn to_run(&self, found: &[Model]) -> Vec<Model> {
+        self.model.map_or_else(|| found.to_vec(), |meant| vec![meant])
+    }
+}
+
 /// Reads the environment and reports.
 pub fn examine(environment: &Environment, settings: &Settings<'_>) -> Report {
     let packages = Packages::read(&environment.package_folders());
@@ -48,8 +55,6 @@ pub fn examine(environment: &Environment, settings: &Settings<'_>) -> Report {
     report.add(findings);
     let versions = versions::check(environment, &packages, settings.pins, &report.models);
     report.add(versions);
-    let too_old = triton::of_gpu(settings.capability, &report.models);
-    report.add(too_old);
     report
 }
 
@@ -73,17 +78,16 @@ pub fn quick(root: Option<&Path>, settings: &Settings<'_>, machine: &Machine) ->
     let mut report = if let Some(root) = root {
         examine(&Environment::discover(root)?, settings)
     } else {
-        let mut report = Report::new(settings.capability);
-        report.models.extend(settings.model);
-        report
+        Report::new(settings.capability)
     };
+    let models = settings.to_run(&report.models);
     let wanted = gpu::Wanted {
         capability: settings.capability,
         cuda: &settings.pins.cuda,
-        models: &report.models,
+        models: &models,
     };
-    let findings = gpu::check(machine, &wanted, gpu::Target::Anywhere);
-    report.add(findings);
+    report.add(gpu::check(machine, &wanted, gpu::Target::Anywhere));
+    report.add(triton::of_gpus(&machine.capabilities(), &models));
     match report.refusal() {
         Some(errors) => Err(Unfit::Errors { errors }),
         None => Ok(()),

@@ -28,12 +28,20 @@ diagnoses! {
         #[error("has no `ptxas`, which compiles FlexGEMM's kernels, and `TRITON_PTXAS_PATH` names none")]
         NoPtxas = "no_ptxas", Level::Warn,
             "install Triton's own wheel, or set `TRITON_PTXAS_PATH` to the `ptxas` of CUDA";
-        #[error("asks `{LDCONFIG}` where `libcuda.so.1` is, which is not here, and `TRITON_LIBCUDA_PATH` is not set")]
+        #[error("`{LDCONFIG}`, which Triton asks for `libcuda.so.1`, is not here, and `TRITON_LIBCUDA_PATH` is not set")]
         NoLdconfig = "no_ldconfig", Level::Warn,
             "set `TRITON_LIBCUDA_PATH` to the folder of `libcuda.so.1`, or start with the flake's wrapper, which does";
+        /// Of the oldest GPU; `beside_newer`: another will do.
         #[error("FlexGEMM's kernels end the process on capability {capability}: Triton compiles them from 8.0 on")]
-        TooOld { capability: Capability } = "triton_too_new", Level::Error,
-            "use a card of capability 8.0 or above for TRELLIS.2, or the model `trellis-image-large`";
+        TooOld { capability: Capability, beside_newer: bool } = "triton_too_new", if *beside_newer {
+            Level::Warn
+        } else {
+            Level::Error
+        }, if *beside_newer {
+            "name the newer GPUs with `--trellis2-gpus`"
+        } else {
+            "use a card of capability 8.0 or above for TRELLIS.2, or the model `trellis-image-large`"
+        };
     }
 }
 
@@ -52,11 +60,19 @@ pub fn check(
     findings.into_vec()
 }
 
-/// Whether Triton compiles for a GPU at all.
-pub(crate) fn of_gpu(capability: Capability, models: &[Model]) -> Vec<Finding> {
+/// Whether Triton compiles for the GPUs of these capabilities at all. `models` are those that are to run.
+pub fn of_gpus(capabilities: &[Capability], models: &[Model]) -> Vec<Finding> {
     let mut findings = Findings::of(Check::Variables);
-    if models.contains(&Model::Trellis2) && capability < FIRST_COMPILED {
-        findings.say(SUBJECT, &TritonProblem::TooOld { capability });
+    let oldest = capabilities.iter().min().copied();
+    if let Some(capability) = oldest.filter(|oldest| *oldest < FIRST_COMPILED)
+        && models.contains(&Model::Trellis2)
+    {
+        let beside_newer = capabilities.iter().any(|other| *other >= FIRST_COMPILED);
+        let problem = TritonProblem::TooOld {
+            capability,
+            beside_newer,
+        };
+        findings.say(SUBJECT, &problem);
     }
     findings.into_vec()
 }
@@ -163,12 +179,32 @@ mod tests {
     #[test]
     fn a_card_before_8_0_is_refused_for_trellis_2_alone() {
         let turing = Capability { major: 7, minor: 5 };
-        let told = of_gpu(turing, &[Model::Trellis2]);
-        assert_eq!(
-            told.iter().map(|one| (one.kind, one.level)).collect::<Vec<_>>(),
-            [("triton_too_new", Level::Error)]
-        );
-        assert!(of_gpu(turing, &[Model::TrellisImageLarge]).is_empty());
-        assert!(of_gpu(FIRST_COMPILED, &[Model::Trellis2]).is_empty());
+        let told = |capabilities: &[Capability], models: &[Model]| {
+            let told = of_gpus(capabilities, models).into_iter();
+            told.map(|one| (one.kind, one.level)).collect::<Vec<_>>()
+        };
+        let error = [("triton_too_new", Level::Error)];
+        assert_eq!(told(&[turing], &[Model::Trellis2]), error);
+        assert_eq!(told(&[turing, turing], &Model::ALL), error);
+        assert_eq!(told(&[turing], &[Model::TrellisImageLarge]), []);
+        assert_eq!(told(&[FIRST_COMPILED], &[Model::Trellis2]), []);
+        assert_eq!(told(&[], &[Model::Trellis2]), []);
+    }
+
+    #[test]
+    fn an_old_card_beside_a_newer_one_is_a_warning() {
+        let turing = Capability { major: 7, minor: 5 };
+        for capabilities in [[turing, FIRST_COMPILED], [FIRST_COMPILED, turing]] {
+            let told = of_gpus(&capabilities, &[Model::Trellis2]);
+            assert_eq!(
+                told.iter().map(|one| (one.kind, one.level)).collect::<Vec<_>>(),
+                [("triton_too_new", Level::Warn)]
+            );
+            assert!(
+                told[0].message.contains("on capability 7.5"),
+                "{}",
+                told[0].message
+            );
+        }
     }
 }

@@ -40,6 +40,11 @@ pub trait Makers: Send + Sync + 'static {
     /// [`trellis_core::FailureKind::Unsupported`] where no backend here will ever make it.
     fn made_by(&self, demand: Demand, formats: &[Format]) -> Result<Option<String>, Failure>;
 
+    /// The same for a job that textures a given mesh.
+    fn made_by_with_mesh(&self, demand: Demand, formats: &[Format]) -> Result<Option<String>, Failure> {
+        self.made_by(demand, formats)
+    }
+
     /// The model of jobs that name none.
     fn default_model(&self) -> Model;
 

@@ -70,7 +70,12 @@ impl Jobs {
         };
         let params = asked.or(&self.defaults).resolve(rand::random())?;
         let demand = Demand::new(backend, params.model.model());
-        let made_by = match self.makers.made_by(demand, &params.formats) {
+        let made_by = if textures {
+            self.makers.made_by_with_mesh(demand, &params.formats)
+        } else {
+            self.makers.made_by(demand, &params.formats)
+        };
+        let made_by = match made_by {
             Ok(made_by) => made_by,
             // Now, rather than after a wait.
             Err(failure) if failure.kind == FailureKind::Unsupported => {
@@ -88,7 +93,7 @@ impl Jobs {
         needs.mesh = textures;
         let digest = digest(&inputs, asked_backend, &patch, priority, webhook.as_ref());
         let now = Timestamp::now();
-        // A random seed asks for something new. With a mesh nothing is kept for this where its encoder is not locked.
+        // A random seed asks for something new.
         let same = made_by.filter(|_| patch.given("seed").is_some() && !terms.no_cache);
         let cached = same.map(|made_by| CacheKey::new(&inputs, &params, &made_by));
         let new = NewJob {

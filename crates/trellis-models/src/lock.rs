@@ -18,6 +18,7 @@ use crate::pipeline::{PIPELINE_FILE, Pipeline};
 use crate::places::Places;
 use crate::read::{ReadError, read_json};
 use crate::reference::Reference;
+use crate::shape_encoder;
 use crate::write::write_atomically;
 
 pub use verify::verify_blobs;
@@ -244,11 +245,11 @@ pub fn lock_path(located: &Located, places: &Places) -> PathBuf {
     }
 }
 
-/// The names of a repository that inference reads, told by its `pipeline.json`. What the encoder of shapes is built by is
-/// built in, so its configuration, whose digest no public source gives, is not among them.
+/// The names of a repository that inference reads, told by its `pipeline.json`. What the published encoder of shapes is built
+/// by is built in, so its configuration, whose digest no public source gives, is not among them.
 pub fn is_read_by_inference(name: &str, pipeline: &Pipeline) -> bool {
     let is_of = |reference: &Reference| {
-        let is_config = name == reference.config() && !pipeline.is_shape_encoder(reference);
+        let is_config = name == reference.config() && reference.as_str() != shape_encoder::NAME;
         is_config || name == reference.weights()
     };
     name == PIPELINE_FILE || pipeline.references().iter().any(is_of)

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use trellis_backend::Registry;
+use trellis_backend::{Backend, Registry};
 use trellis_core::{BackendChoice, Demand, Failure, Format, Model, Sha256};
 use trellis_jobs::{Makers, WorkerName};
 use trellis_runner::LocalMakers;
@@ -93,6 +93,17 @@ pub(crate) struct ClusterMakers {
     pub(crate) roster: Arc<Roster>,
 }
 
+impl ClusterMakers {
+    /// Whether this server has such a backend itself.
+    fn is_here(&self, backend: &dyn Backend) -> bool {
+        let asked = (backend.choice(), backend.model());
+        self.here
+            .all()
+            .iter()
+            .any(|here| (here.choice(), here.model()) == asked)
+    }
+}
+
 impl Makers for ClusterMakers {
     fn default_model(&self) -> Model {
         self.all.default_model()
@@ -103,13 +114,19 @@ impl Makers for ClusterMakers {
             return self.all.made_by(demand, formats);
         }
         let backend = self.all.registry.route(demand, formats).backend()?;
-        let (choice, model) = (backend.choice(), backend.model());
-        let mut here = self.here.all().iter();
-        let is_here = here.any(|here| (here.choice(), here.model()) == (choice, model));
-        Ok(if is_here {
+        Ok(if self.is_here(backend.as_ref()) {
             self.all.origin.identity(backend.as_ref())
         } else {
-            self.roster.identity(choice, model)
+            self.roster.identity(backend.choice(), backend.model())
+        })
+    }
+
+    fn made_by_with_mesh(&self, demand: Demand, formats: &[Format]) -> Result<Option<String>, Failure> {
+        let backend = self.all.registry.route(demand, formats).backend()?;
+        Ok(if self.is_here(backend.as_ref()) {
+            self.all.origin.identity_with_mesh(backend.as_ref())
+        } else {
+            self.roster.identity(backend.choice(), backend.model())
         })
     }
 

@@ -21,6 +21,10 @@ impl Makers for NeedingMakers {
         self.inner.made_by(demand, formats)
     }
 
+    fn made_by_with_mesh(&self, demand: Demand, formats: &[Format]) -> Result<Option<String>, Failure> {
+        self.inner.made_by_with_mesh(demand, formats)
+    }
+
     fn textures_meshes(&self, demand: Demand) -> Result<(), Failure> {
         self.inner.textures_meshes(demand)
     }

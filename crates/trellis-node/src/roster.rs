@@ -221,10 +221,7 @@ mod tests {
     }
 
     fn says(nodes: Vec<Node<About>>) -> &'static str {
-        let roster = Roster {
-            name: "me".to_owned(),
-            known: RwLock::new(Known::new(nodes, Instant::now())),
-        };
+        let roster = Roster::of("me", nodes);
         match roster.readiness(BackendChoice::Trellis, Some(Model::DEFAULT)) {
             None => "nobody",
             Some(Readiness::Ready) => "ready",
@@ -290,10 +287,7 @@ mod tests {
             (other(None), false),
         ] {
             let nodes = vec![node("a", 1, Standing::Ready, false), second];
-            let roster = Roster {
-                name: "me".to_owned(),
-                known: RwLock::new(Known::new(nodes, Instant::now())),
-            };
+            let roster = Roster::of("me", nodes);
             assert_eq!(
                 roster
                     .identity(BackendChoice::Trellis, Some(Model::DEFAULT))
@@ -314,10 +308,7 @@ mod tests {
         ] {
             let mut other = node("a", 1, standing, false);
             other.about.as_mut().unwrap().backends[0].ability.meshes = meshes;
-            let roster = Roster {
-                name: "me".to_owned(),
-                known: RwLock::new(Known::new(vec![other], Instant::now())),
-            };
+            let roster = Roster::of("me", vec![other]);
             let textures = |model| roster.textures_meshes(BackendChoice::Trellis, Some(model));
             assert_eq!(textures(Model::DEFAULT), can, "{meshes:?} {standing:?}");
             assert!(!textures(Model::Trellis2), "it has the other model");
@@ -330,10 +321,7 @@ mod tests {
             node("a", 1, Standing::Ready, false),
             node("b", 130, Standing::Ready, false),
         ];
-        let roster = Roster {
-            name: "me".to_owned(),
-            known: RwLock::new(Known::new(nodes, Instant::now())),
-        };
+        let roster = Roster::of("me", nodes);
         let decodes = |name| roster.decodes(Model::DEFAULT, Sha256::of(name));
         assert!(decodes("a"));
         assert!(!decodes("b"), "it is gone");

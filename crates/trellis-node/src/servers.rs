@@ -169,7 +169,7 @@ impl Missing {
             }
             Self::Closure(_) => "start a server with that environment, or cancel the job and submit it again",
             Self::Memory { .. } => "start a server with a larger GPU, or cancel the job and ask for less",
-            Self::Mesh => "start a server whose model folder has that file, or cancel the job",
+            Self::Mesh => "start a server whose model folder has that encoder, or cancel the job",
             Self::Formats(_) => "start a server that makes them, or cancel the job and ask for fewer formats",
         }
     }

@@ -119,7 +119,9 @@ impl Services {
             Some(cluster) => {
                 let others: Arc<dyn Others> = cluster.roster.clone();
                 let all = backends::anywhere(&here, &others);
-                match settings.default_model {
+                // What runs here, unless another is named.
+                let ours = (!here.all().is_empty()).then(|| here.default_model());
+                match settings.default_model.or(ours) {
                     Some(model) => all.with_default_model(model),
                     None => all,
                 }

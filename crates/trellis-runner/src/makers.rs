@@ -29,6 +29,11 @@ impl Makers for LocalMakers {
         Ok(self.origin.identity(backend.as_ref()))
     }
 
+    fn made_by_with_mesh(&self, demand: Demand, formats: &[Format]) -> Result<Option<String>, Failure> {
+        let backend = self.registry.route(demand, formats).backend()?;
+        Ok(self.origin.identity_with_mesh(backend.as_ref()))
+    }
+
     fn textures_meshes(&self, demand: Demand) -> Result<(), Failure> {
         match self.registry.route(demand, &[Format::Glb]).backend() {
             Ok(backend) => backend.textures_meshes(),

@@ -54,7 +54,8 @@ pub(crate) struct BackendFacts {
     formats: Vec<Format>,
     /// Whether it uses all views of an object, not only the first.
     multiview: bool,
-    /// What can be asked of jobs that texture a given mesh; absent: it textures none.
+    /// What can be asked of jobs that texture a given mesh; absent: it textures none. An `api` server says so of TRELLIS.2
+    /// whatever the others run.
     #[serde(skip_serializing_if = "Option::is_none")]
     texturing: Option<Texturing>,
     /// How many jobs it works on at a time.

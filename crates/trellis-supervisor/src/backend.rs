@@ -102,6 +102,7 @@ impl TrellisBackend {
                 gpu,
                 share,
                 driver: driver.clone(),
+                tuning: backend.tuning.clone(),
             };
             backend.drive(launcher, queue.clone());
         }

@@ -69,6 +69,8 @@ pub(crate) struct Launcher {
     pub(crate) share: Arc<Share>,
     /// The driver's version, where it was asked.
     pub(crate) driver: Option<String>,
+    /// Where FlexGEMM keeps its tuning, for a worker that uses it.
+    pub(crate) tuning: Option<PathBuf>,
 }
 
 impl Launcher {
@@ -125,10 +127,10 @@ impl Launcher {
                 set.push((name, settings.state.join(folder).into()));
             }
         }
-        if settings.runs == Model::Trellis2 {
+        if let Some(tuning) = &self.tuning {
             // FlexGEMM times its kernels for each shape that it meets, half a minute and more each: kept, and the
             // same sums come out again.
-            set.push((tuning::VARIABLE, tuning::place(&settings.state).into()));
+            set.push((tuning::VARIABLE, tuning.into()));
         }
         for (name, folder) in [
             ("TORCH_HOME", &settings.torch_home),
@@ -205,6 +207,7 @@ mod tests {
             gpu: Some(gpu),
             share: Arc::new(Share::among(workers)),
             driver: None,
+            tuning: None,
         };
         assert_eq!(launcher.memory_bytes(), Some((80 << 30) / workers as u64));
         launcher.launch()

@@ -14,6 +14,7 @@ from typing import Any
 from ..checkpoints import replaced
 from ..cores import kept_to_cores
 from ..exports import in_millimetres, plain_mesh
+from ..facts import is_stand_in
 from ..failures import WorkerError
 from ..family import Run, Save
 from ..protocol import Format, Kind, Stage
@@ -170,11 +171,9 @@ def outwards(mesh: Any) -> tuple[Any, Any]:
     """
     mesh.unify_face_orientations()
     vertices, faces = (part.cpu().numpy() for part in mesh.read())
-    try:
-        numpy = importlib.import_module("numpy")
-    except ImportError:
-        # No TRELLIS runs without it; a stand-in has no sides.
+    if is_stand_in():
         return vertices, faces
+    numpy = importlib.import_module("numpy")
     first, second, third = (numpy.asarray(vertices, "f8")[column] for column in numpy.asarray(faces).T)
     if (numpy.cross(first, second) * third).sum() < 0:
         faces = faces[:, [0, 2, 1]]

@@ -25,6 +25,7 @@ from ..quality import Quality
 from ..texture.alpha import alpha_mode
 from . import trellis2_voxels
 from .trellis2_files import WEBP, writing
+from .trellis2_voxels import RESOLUTIONS
 
 # The encoder's part in the pipeline, and its checkpoint where `pipeline.json` names none.
 ENCODER = "shape_slat_encoder"
@@ -43,8 +44,6 @@ PUBLISHED = {
         "use_fp16": True,
     },
 }
-# The grids for which there are flows.
-RESOLUTIONS = (512, 1024)
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..checkpoints import replaced
+from ..facts import is_stand_in
 from ..failures import WorkerError
 from ..protocol import Kind
 
+# The grids for which there are flows.
+RESOLUTIONS = (512, 1024)
 # Largest area of a mesh, in faces of voxels; there are about twice as many voxels. A sphere that fills a grid
 # of 1024 has 3.3 million.
 MOST_SURFACE = 25_000_000
@@ -27,6 +30,8 @@ MOST_SURFACE = 25_000_000
 BOXES = 1_000_000_000
 # Longer edges are halved where there are more, in voxels.
 LONGEST_EDGE = 64
+# Half as long ones are halved, and so on, while there are more than these: a minute's work.
+MOST_BOXES = 5_000_000_000
 # Triangles at most, then.
 MOST_FACES = 12_000_000
 # How soon a cancel is noticed.
@@ -42,17 +47,16 @@ def bounded(check: Callable[[], None]) -> Iterator[None]:
 
     def with_care(vertices: Any, faces: Any, *, grid_size: int, **options: Any) -> Any:
         options["timing"] = False
-        try:
-            importlib.import_module("numpy")
-        except ImportError:
-            # No TRELLIS runs without it; a stand-in's meshes are small.
+        if is_stand_in():
             return original(vertices, faces, grid_size=grid_size, **options)
-        mesh = eased(vertices, faces, grid_size)
-        found = _awaited(lambda: original(*mesh, grid_size=grid_size, **options), check)
+        found = _awaited(
+            lambda: original(*eased(vertices, faces, grid_size), grid_size=grid_size, **options), check
+        )
         if not len(found[0]):
             raise WorkerError(
                 Kind.BAD_INPUT,
-                f"the mesh is too thin for a grid of {grid_size}: it lies between the grid's lines",
+                f"the mesh is too thin for a grid of {grid_size}: it lies between the grid's lines; "
+                + _way(grid_size < RESOLUTIONS[-1], "larger", "make it thicker"),
             )
         return found
 
@@ -61,8 +65,8 @@ def bounded(check: Callable[[], None]) -> Iterator[None]:
 
 
 def _awaited(work: Callable[[], Any], check: Callable[[], None]) -> Any:
-    """What `work` gives, from a thread. o-voxel works without Python's lock, a minute at worst; that of a
-    cancelled job is left to end by itself."""
+    """What `work` gives, from a thread. torch and o-voxel work without Python's lock, two minutes at
+    worst; that of a cancelled job is left to end by itself."""
     beside = ThreadPoolExecutor(1)
     try:
         result = beside.submit(work)
@@ -83,10 +87,27 @@ def eased(vertices: Any, faces: Any, side: int) -> tuple[Any, Any]:
         raise WorkerError(
             Kind.BAD_INPUT,
             f"the mesh has too much surface for a grid of {side}: about {2 * surface / 1e6:.0f} million "
-            f"voxels, of at most {2 * MOST_SURFACE / 1e6:.0f} million; ask for a smaller `resolution`",
+            f"voxels, of at most {2 * MOST_SURFACE / 1e6:.0f} million; "
+            + _way(side > RESOLUTIONS[0], "smaller", "leave parts of it out"),
         )
-    boxes = float((corners.amax(1) - corners.amin(1) + 1).prod(1).sum())
-    return halved(vertices, faces, LONGEST_EDGE / side) if boxes > BOXES else (vertices, faces)
+    longest, most = LONGEST_EDGE / side, BOXES
+    while _boxes(vertices, faces, side) > most:
+        vertices, faces = halved(vertices, faces, longest)
+        longest, most = longest / 2, MOST_BOXES
+    return vertices, faces
+
+
+def _boxes(vertices: Any, faces: Any, side: int) -> float:
+    """How many voxels the triangles' bounding boxes have in all."""
+    corners = vertices[faces]
+    return float(((corners.amax(1) - corners.amin(1)) * side + 1).double().prod(1).sum())
+
+
+def _way(there_is: bool, other: str, otherwise: str) -> str:
+    """What to do: ask for the other `resolution` where there is one, else something with the mesh."""
+    if there_is:
+        return f"ask for a {other} `resolution`"
+    return f"there is no {other} `resolution`: {otherwise}"
 
 
 def halved(vertices: Any, faces: Any, longest: float) -> tuple[Any, Any]:
@@ -105,7 +126,11 @@ def halved(vertices: Any, faces: Any, longest: float) -> tuple[Any, Any]:
         vertices = torch.cat([vertices, (first + second) / 2])
         faces = torch.cat([faces[~long.any(1)], *_parts(faces, middle, long)])
         if len(faces) > MOST_FACES:
-            raise WorkerError(Kind.BAD_INPUT, "the mesh has too many triangles that are long and thin")
+            raise WorkerError(
+                Kind.BAD_INPUT,
+                "the mesh has too many triangles that are long and thin; remesh it, so that their sides are "
+                "more alike",
+            )
 
 
 def _parts(faces: Any, middle: Any, long: Any) -> Iterator[Any]:

@@ -20,6 +20,8 @@ from .charts import Charts
 torch: Any = importlib.import_module("torch")
 numpy: Any = importlib.import_module("numpy")
 
+# The largest texture that a job may ask for.
+LARGEST = 4096
 # Texels that stay free around a chart, so that nothing of another is mixed in between texels; fewer where
 # thousands of specks would have no room.
 MARGINS = (2, 1, 0)
@@ -48,10 +50,14 @@ def pack(charts: Charts, size: int, check: Callable[[], None] = lambda: None) ->
         packed = _packed(charts, size, margin, check)
         if packed is not None:
             return packed
+    way = (
+        "ask for a larger `texture_size`"
+        if size < LARGEST
+        else "that is the largest `texture_size`: join pieces of the mesh, or leave small ones out"
+    )
     raise WorkerError(
         Kind.BAD_INPUT,
-        f"the {charts.count} pieces of the surface have no room in a texture of {size}; ask for a larger "
-        "`texture_size`",
+        f"the {charts.count} pieces of the surface have no room in a texture of {size}; {way}",
     )
 
 

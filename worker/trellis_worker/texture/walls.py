@@ -31,8 +31,8 @@ def without_inner(vertices: Any, faces: Any) -> tuple[Any, Any]:
         return vertices, faces
     kept = ~inner[piece]
     number = kept.cumsum(0) - 1
-    faces = torch.cat([some[kept[some[:, 0].long()]] for some in faces.split(AT_ONCE)])
-    return vertices[kept].contiguous(), number[faces.long()].to(faces.dtype).contiguous()
+    left = [number[some[kept[some[:, 0].long()]].long()].to(faces.dtype) for some in faces.split(AT_ONCE)]
+    return vertices[kept].contiguous(), torch.cat(left)
 
 
 def pieces(count: int, faces: Any) -> Any:

@@ -8,6 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::kit::trellis;
+use crate::sample;
 
 /// A module whose every name, call and sum works and is worth `VALUE`; a product of matrices is 256.
 const WILLING: &str = "\
@@ -296,6 +297,64 @@ fn an_environment_for_trellis_2_that_lacks_it_is_not_judged_for_the_other_model(
     let said = said(&told);
     assert!(said.contains(&"not_installed TRELLIS.2".to_owned()), "{said:#?}");
     assert!(!said.iter().any(|line| line.contains("kaolin")), "{said:#?}");
+}
+
+#[test]
+fn an_environment_that_is_asked_for_is_not_judged_for_the_folder_of_a_variable() {
+    let home = TempDir::new().unwrap();
+    let root = environment(home.path(), None);
+    let folder = home.path().join("model");
+    sample::write_model(&folder).unwrap();
+    let asked = ["--env", root.to_str().unwrap()];
+    let variables = [("TRELLIS_MODEL_PATH", folder.as_path())];
+    let told = report(home.path(), &variables, &asked);
+    assert_eq!(told["models"], serde_json::json!(["trellis2-4b"]));
+    let said = said(&told);
+    assert!(
+        said.contains(&format!("model_sound {}", folder.display())),
+        "{said:#?}"
+    );
+    assert!(!said.contains(&"not_installed TRELLIS".to_owned()), "{said:#?}");
+}
+
+#[test]
+fn the_python_is_that_of_the_model_whose_folder_is_asked_for() {
+    let home = TempDir::new().unwrap();
+    let root = environment(home.path(), None);
+    let (first, second) = (home.path().join("first/bin/python3"), root.join("bin/python3"));
+    let folder = home.path().join("model");
+    sample::write_trellis2(&folder).unwrap();
+    let both = [
+        ("TRELLIS_WORKER_PYTHON", first.as_path()),
+        ("TRELLIS_TRELLIS2_PYTHON", second.as_path()),
+    ];
+    let told = report(home.path(), &both, &["--model", folder.to_str().unwrap()]);
+    assert_eq!(told["environment"], root.to_str().unwrap());
+    assert_eq!(told["models"], serde_json::json!(["trellis2-4b"]));
+}
+
+#[test]
+fn a_folder_of_another_model_is_refused_as_the_server_does() {
+    let home = TempDir::new().unwrap();
+    let (first, second) = (home.path().join("first"), home.path().join("second"));
+    sample::write_model(&first).unwrap();
+    sample::write_trellis2(&second).unwrap();
+    let asked = ["--model-name", "trellis2-4b", "--model", first.to_str().unwrap()];
+    let told = said(&report(home.path(), &[], &asked));
+    assert!(
+        told.contains(&format!("other_family {}", first.display())),
+        "{told:#?}"
+    );
+    assert!(
+        !told.iter().any(|line| line.starts_with("model_sound")),
+        "{told:#?}"
+    );
+    let variables = [("TRELLIS_MODEL_PATH", second.as_path())];
+    let told = said(&report(home.path(), &variables, &[]));
+    assert!(
+        told.contains(&format!("other_family {}", second.display())),
+        "{told:#?}"
+    );
 }
 
 /// What `trellis serve` says that does not start.

@@ -115,6 +115,7 @@ async fn a_busy_server_is_asked_again_under_the_same_key() {
     let (client, log) = server(vec![(503, busy.to_vec()), (202, job("queued"))]).await;
     let submission = Submission {
         mesh: None,
+        mesh_name: None,
         pictures: &[Bytes::from_static(b"picture")],
         name: None,
         params: &ParamsPatch::default(),
@@ -148,6 +149,7 @@ async fn a_priority_is_sent_where_it_is_not_the_usual_one() {
         let submission = Submission {
             pictures: &[Bytes::from_static(b"picture")],
             mesh: None,
+            mesh_name: None,
             name: None,
             params: &ParamsPatch::default(),
             backend: AskedBackend::Auto,

@@ -116,7 +116,7 @@ fn not_of(model: Model, field: &str) -> String {
     if others.is_empty() {
         return has_not;
     }
-    format!("{has_not}, {} has", others.join(" or "))
+    format!("{has_not}; {} has it", others.join(" or "))
 }
 
 impl FromGiven for Model {

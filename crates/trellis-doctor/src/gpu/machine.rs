@@ -15,7 +15,7 @@ const LIBCUDA: &str = "libcuda.so.1";
 pub enum Place {
     /// NixOS.
     NixOs,
-    /// Linux inside Windows.
+    /// Linux inside Windows, but for NixOS.
     Wsl,
     /// Any other Linux.
     Linux,
@@ -45,6 +45,8 @@ pub enum Driver {
 pub struct Machine {
     /// The system.
     pub place: Place,
+    /// It runs inside Windows, as NixOS may.
+    pub in_windows: bool,
     /// An NVIDIA card is on the bus.
     pub hardware: bool,
     /// The driver.
@@ -68,8 +70,11 @@ impl Machine {
         folders.extend(DRIVER_FOLDERS.map(PathBuf::from));
         folders.extend_from_slice(outside);
         let mut places = folders.iter().map(|folder| folder.join(LIBCUDA));
+        let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+        let in_windows = is_of_wsl(&kernel);
         Self {
-            place: place(),
+            place: place(Path::new("/etc/NIXOS").exists(), in_windows),
+            in_windows,
             hardware: hardware(),
             driver,
             libcuda: places.find(|path| path.exists()),
@@ -79,18 +84,27 @@ impl Machine {
 
     /// The capability of the first GPU, if there is one.
     pub fn capability(&self) -> Option<Capability> {
+        self.capabilities().first().copied()
+    }
+
+    /// The capability of each GPU.
+    pub fn capabilities(&self) -> Vec<Capability> {
         match &self.driver {
-            Driver::Running { gpus, .. } => gpus.first().map(|gpu| gpu.capability),
-            Driver::Missing | Driver::Broken { .. } => None,
+            Driver::Running { gpus, .. } => gpus.iter().map(|gpu| gpu.capability).collect(),
+            Driver::Missing | Driver::Broken { .. } => Vec::new(),
         }
     }
 }
 
-fn place() -> Place {
-    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    if Path::new("/etc/NIXOS").exists() {
+/// Whether a kernel's release is that of one that Windows runs, such as `5.15.167.4-microsoft-standard-WSL2`.
+fn is_of_wsl(release: &str) -> bool {
+    release.to_ascii_lowercase().contains("microsoft")
+}
+
+fn place(is_nixos: bool, in_windows: bool) -> Place {
+    if is_nixos {
         Place::NixOs
-    } else if kernel.to_ascii_lowercase().contains("microsoft") {
+    } else if in_windows {
         Place::Wsl
     } else {
         Place::Linux
@@ -129,4 +143,24 @@ fn closed_nodes(dev: &Path) -> Vec<String> {
         .collect();
     closed.sort();
     closed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_tells_windows_whatever_runs_on_it() {
+        for (kernel, in_windows) in [
+            ("5.15.167.4-microsoft-standard-WSL2\n", true),
+            ("4.4.0-19041-Microsoft\n", true),
+            ("6.12.41\n", false),
+            ("", false),
+        ] {
+            assert_eq!(is_of_wsl(kernel), in_windows, "{kernel}");
+        }
+        assert_eq!(place(true, true), Place::NixOs);
+        assert_eq!(place(false, true), Place::Wsl);
+        assert_eq!(place(false, false), Place::Linux);
+    }
 }

@@ -44,7 +44,7 @@ pub struct Wanted<'a> {
     pub capability: Capability,
     /// The pinned release, with the oldest driver that will do.
     pub cuda: &'a Cuda,
-    /// The models that the environment has the code of; none: TRELLIS-image-large.
+    /// The models that are to run; none: TRELLIS-image-large.
     pub models: &'a [Model],
 }
 
@@ -90,7 +90,7 @@ pub fn check(machine: &Machine, wanted: &Wanted<'_>, target: Target) -> Vec<Find
     }
     if gpus.is_empty() {
         findings.say("GPU", &GpuProblem::NoGpu);
-    } else if machine.place == Place::Wsl {
+    } else if machine.in_windows {
         findings.say("driver", &GpuProblem::Spills);
     }
     for gpu in gpus {

@@ -95,7 +95,7 @@ diagnoses! {
             "stop the programs that use the memory, or start with `--low-vram`",
             processes.iter().map(process).collect();
         /// In Windows, the driver does so unless it is told not to.
-        #[error("when the GPU's memory is full, Windows moves it to main memory: jobs crawl instead of failing or being tried again in low-VRAM mode")]
+        #[error("when the GPU's memory is full, Windows moves GPU memory to main memory: jobs crawl instead of failing or being tried again in low-VRAM mode")]
         Spills = "system_memory_fallback", Level::Ok,
             "set `CUDA - Sysmem Fallback Policy` to `Prefer No Sysmem Fallback` in NVIDIA's control panel";
         #[error("persistence mode is off: the first start after a pause takes seconds longer")]

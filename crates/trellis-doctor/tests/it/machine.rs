@@ -28,7 +28,7 @@ fn lines(findings: &[Finding]) -> String {
     text
 }
 
-fn laptop() -> Gpu {
+pub(crate) fn laptop() -> Gpu {
     Gpu {
         index: 0,
         uuid: "GPU-a".to_owned(),
@@ -44,9 +44,10 @@ fn laptop() -> Gpu {
     }
 }
 
-fn machine(version: &str, gpus: Vec<Gpu>) -> Machine {
+pub(crate) fn machine(version: &str, gpus: Vec<Gpu>) -> Machine {
     Machine {
         place: Place::Linux,
+        in_windows: false,
         hardware: true,
         driver: Driver::Running {
             version: version.to_owned(),
@@ -187,12 +188,22 @@ fn a_twelve_gigabyte_card_is_not_short_of_its_own_reserve() {
 
 #[test]
 fn that_windows_moves_a_gpu_s_memory_is_told_there_alone() {
-    for (place, told) in [(Place::Wsl, true), (Place::Linux, false)] {
+    for (place, in_windows) in [
+        (Place::Wsl, true),
+        (Place::NixOs, true),
+        (Place::NixOs, false),
+        (Place::Linux, false),
+    ] {
         let machine = Machine {
             place,
+            in_windows,
             ..machine("570.26", vec![laptop()])
         };
-        assert_eq!(judged(&machine).contains("system_memory_fallback"), told);
+        assert_eq!(
+            judged(&machine).contains("system_memory_fallback"),
+            in_windows,
+            "{place:?}"
+        );
     }
 }
 
@@ -211,6 +222,7 @@ fn without_a_driver_each_system_has_its_own_advice() {
         ] {
             let machine = Machine {
                 place,
+                in_windows: place == Place::Wsl,
                 hardware,
                 driver,
                 ..machine("", Vec::new())
@@ -219,6 +231,7 @@ fn without_a_driver_each_system_has_its_own_advice() {
         }
         text.push_str(&judged(&Machine {
             place,
+            in_windows: place == Place::Wsl,
             libcuda: None,
             ..machine("570.26", Vec::new())
         }));
@@ -418,6 +431,7 @@ fn the_room_for_a_build_is_that_of_the_pages() {
 fn without_a_card_trellis_cannot_run_here_but_an_environment_can_be_checked() {
     let machine = Machine {
         place: Place::Linux,
+        in_windows: false,
         hardware: false,
         driver: Driver::Missing,
         libcuda: None,

@@ -79,6 +79,7 @@ fn a_server_is_refused_in_the_same_words() {
     };
     let machine = Machine {
         place: Place::Linux,
+        in_windows: false,
         hardware: false,
         driver: Driver::Missing,
         libcuda: None,

@@ -1,9 +1,12 @@
 //! Environments of TRELLIS.2, by files.
 
 use trellis_core::Model;
-use trellis_doctor::{Level, Report};
+use trellis_doctor::gpu::Gpu;
+use trellis_doctor::{Capability, Level, Report, Settings, Unfit, quick};
+use trellis_pins::Pins;
 
 use crate::kit::Env;
+use crate::machine::{laptop, machine};
 
 fn errors(report: &Report) -> Vec<String> {
     let errors = report
@@ -117,7 +120,7 @@ fn an_environment_without_nvdiffrast_is_warned_of_exact_alone() {
     let env = Env::whole_trellis2();
     let record = format!(
         "nvdiffrast-{}.dist-info",
-        trellis_pins::Pins::embedded().sources["nvdiffrast"].version
+        Pins::embedded().sources["nvdiffrast"].version
     );
     env.remove("nvdiffrast")
         .remove("_nvdiffrast_c.so")
@@ -135,4 +138,47 @@ fn an_environment_without_nvdiffrast_is_warned_of_exact_alone() {
         "{}",
         report.to_text(false)
     );
+}
+
+/// What a server is told that is to run `model` on cards of these capabilities, each with so much memory.
+fn refusal(env: &Env, model: Option<Model>, capabilities: &[(u32, u32)], memory_bytes: u64) -> String {
+    let cards = capabilities.iter().map(|&(major, minor)| Gpu {
+        capability: Capability { major, minor },
+        memory_bytes,
+        ..laptop()
+    });
+    let machine = machine("580.65", cards.collect());
+    let settings = Settings {
+        capability: machine.capability().unwrap(),
+        library_folders: Vec::new(),
+        pins: Pins::embedded(),
+        model,
+    };
+    match quick(Some(env.root()), &settings, &machine) {
+        Ok(()) => String::new(),
+        Err(Unfit::Errors { errors }) => errors,
+        Err(unfit @ Unfit::Environment { .. }) => panic!("{unfit}"),
+    }
+}
+
+#[test]
+fn a_server_is_refused_an_old_card_for_trellis_2_alone_and_only_without_a_newer_one() {
+    let env = Env::whole_trellis2();
+    env.file("trellis/pipelines/__init__.py", "");
+    let told = |model, capabilities: &[(u32, u32)]| {
+        refusal(&env, model, capabilities, 24 << 30).contains("FlexGEMM's kernels end the process")
+    };
+    assert!(told(None, &[(7, 5)]), "both models are meant");
+    assert!(told(Some(Model::Trellis2), &[(7, 5)]));
+    assert!(!told(Some(Model::TrellisImageLarge), &[(7, 5)]));
+    assert!(!told(Some(Model::Trellis2), &[(7, 5), (12, 0)]));
+}
+
+#[test]
+fn a_server_of_the_first_model_is_not_refused_for_what_the_second_needs_of_memory() {
+    let env = Env::whole_trellis2();
+    env.file("trellis/pipelines/__init__.py", "");
+    let told = |model| refusal(&env, Some(model), &[(12, 0)], 6 << 30).contains("and TRELLIS.2 needs");
+    assert!(told(Model::Trellis2));
+    assert!(!told(Model::TrellisImageLarge));
 }

@@ -290,6 +290,10 @@ impl Makers for Earlier {
         Ok(self.0.made_by(demand, formats).unwrap_or(None))
     }
 
+    fn made_by_with_mesh(&self, demand: Demand, formats: &[Format]) -> Result<Option<String>, Failure> {
+        Ok(self.0.made_by_with_mesh(demand, formats).unwrap_or(None))
+    }
+
     fn textures_meshes(&self, demand: Demand) -> Result<(), Failure> {
         self.0.textures_meshes(demand)
     }

@@ -80,20 +80,15 @@ pub(crate) fn run(args: &DoctorArgs, context: &Context<'_>) -> Result<Exit, CliE
         .capability
         .or_else(|| machine.capability())
         .map_or_else(pinned_capability, Ok)?;
-    let named = args
-        .model_name
-        .unwrap_or_else(|| environment::named_model(context));
-    let (of_python, of_folder) = environment::variables_of(named);
-    let asked = args.model.clone().or_else(|| variable(context, of_folder));
-    let model = asked.map(|asked| model::check(&asked, context));
+    let wanted = wanted(args, context);
     let settings = Settings {
         capability,
         library_folders,
         pins,
-        model: args.model_name.or(model.as_ref().and_then(|checked| checked.of)),
+        model: wanted.model,
     };
 
-    let mut meant = environment::meant(args.env.as_deref(), of_python, context)?;
+    let mut meant = environment::meant(args.env.as_deref(), wanted.python, context)?;
     if args.probe {
         meant = meant.asked(Duration::from_secs(args.probe_seconds));
     }
@@ -119,17 +114,17 @@ pub(crate) fn run(args: &DoctorArgs, context: &Context<'_>) -> Result<Exit, CliE
         None => Target::Here,
         Some(_) => Target::Anywhere,
     };
-    let mut models = report.models.clone();
-    if models.is_empty() {
-        models.extend(settings.model);
-    }
-    let wanted = gpu::Wanted {
+    let models = settings.to_run(&report.models);
+    let of_gpu = gpu::Wanted {
         capability,
         cuda: &pins.cuda,
         models: &models,
     };
-    let of_gpu = gpu::check(&machine, &wanted, target);
-    report.add(of_gpu);
+    report.add(gpu::check(&machine, &of_gpu, target));
+    let capabilities = args
+        .capability
+        .map_or_else(|| machine.capabilities(), |one| vec![one]);
+    report.add(triton::of_gpus(&capabilities, &models));
     if let Some(environment) = &environment {
         let get = |name: &str| variable(context, name);
         let judged = variables::check(&get, capability, &report.models);
@@ -137,13 +132,13 @@ pub(crate) fn run(args: &DoctorArgs, context: &Context<'_>) -> Result<Exit, CliE
         let compiling = triton::check(&get, environment, &report.models);
         report.add(compiling);
     }
-    if let Some(checked) = &model {
+    if let Some(checked) = &wanted.folder {
         report.add(checked.findings.iter().cloned());
     }
     let looked = Looked {
         environment: environment.is_some(),
         gpu: machine.capability() == Some(capability),
-        model: model.is_some(),
+        model: wanted.folder.is_some(),
         probe: args.probe,
     };
     let mut host = Host::look(&folders(context));
@@ -152,18 +147,49 @@ pub(crate) fn run(args: &DoctorArgs, context: &Context<'_>) -> Result<Exit, CliE
     }
     report.add(host::check(&host));
     if args.probe {
-        let model = model.and_then(|checked| checked.folder);
+        let model = wanted.folder.and_then(|checked| checked.folder);
         let mut asked = probe_of(
             args,
             environment.as_ref(),
             model,
-            environment::named(of_python, context),
+            environment::named(wanted.python, context),
         )?;
         asked.models.clone_from(&report.models);
         report.add(probe::run(&asked));
     }
     report.look(looked);
     conclude(&report, args)
+}
+
+/// What arguments and variables say of the model.
+struct Wanted {
+    /// The model that the environment must run, if they tell.
+    model: Option<Model>,
+    /// Its folder, or that of the variables.
+    folder: Option<model::Checked>,
+    /// The variable that names its Python.
+    python: &'static str,
+}
+
+/// The variables of the model that arguments name count, by its name or its folder; without, those that are set.
+fn wanted(args: &DoctorArgs, context: &Context<'_>) -> Wanted {
+    let asked = args.model.as_ref();
+    let asked = asked.map(|folder| model::check(folder, args.model_name, context));
+    let model = args.model_name.or(asked.as_ref().and_then(|checked| checked.of));
+    let named = model.unwrap_or_else(|| environment::named_model(context));
+    let (python, of_folder) = environment::variables_of(named);
+    let of_variable = || {
+        let folder = environment::named(of_folder, context)?;
+        Some(model::check(&folder.to_string_lossy(), Some(named), context))
+    };
+    let folder = asked.or_else(of_variable);
+    // An environment that was asked for need not be the one of the variables' folder.
+    let told = folder.as_ref().filter(|_| args.env.is_none());
+    Wanted {
+        model: model.or(told.and_then(|checked| checked.of)),
+        folder,
+        python,
+    }
 }
 
 /// Prints the report; the exit code follows its verdict.
@@ -216,10 +242,8 @@ fn folders(context: &Context<'_>) -> Vec<PathBuf> {
     );
     let data = effective.ok().map(|effective| effective.config.node.data_dir);
     // The driver's own default.
-    let default = || variable(context, "HOME").map(|home| PathBuf::from(home).join(".nv/ComputeCache"));
-    let driver = variable(context, "CUDA_CACHE_PATH")
-        .map(PathBuf::from)
-        .or_else(default);
+    let default = || environment::named("HOME", context).map(|home| home.join(".nv/ComputeCache"));
+    let driver = environment::named("CUDA_CACHE_PATH", context).or_else(default);
     let places = Places::from_env(|name| context.environment.get(name).map(Into::into));
     [data, driver, Some(places.hub_cache)]
         .into_iter()

@@ -7,7 +7,7 @@ use trellis_doctor::{Check, Finding, Level};
 use trellis_models::check::check as check_folder;
 use trellis_models::pipeline::PIPELINE_FILE;
 use trellis_models::role::Role;
-use trellis_models::{Places, Problem, Severity, locate};
+use trellis_models::{Places, Problem, Report, Severity, locate};
 
 use super::super::Context;
 
@@ -16,12 +16,12 @@ pub(super) struct Checked {
     pub(super) findings: Vec<Finding>,
     /// The folder, if there is one.
     pub(super) folder: Option<PathBuf>,
-    /// The model that it is of, by what is in it.
+    /// The model that it is of: the one that it is wanted for, else by what is in it. None: its files do not tell.
     pub(super) of: Option<Model>,
 }
 
-/// Checks the model that is named.
-pub(super) fn check(asked: &str, context: &Context<'_>) -> Checked {
+/// Checks the model folder that is named, which is to be one of `wanted`, if that is known.
+pub(super) fn check(asked: &str, wanted: Option<Model>, context: &Context<'_>) -> Checked {
     let places = Places::from_env(|name| context.environment.get(name).map(Into::into));
     let located = match locate(asked, &places) {
         Ok(located) => located,
@@ -40,8 +40,10 @@ pub(super) fn check(asked: &str, context: &Context<'_>) -> Checked {
         }
     };
     let report = check_folder(&located, &places);
-    let mut findings: Vec<Finding> = report.problems.iter().map(|problem| of(asked, problem)).collect();
-    if report.passed() {
+    let other = wanted.and_then(|wanted| of_other(&report, wanted));
+    let problems = report.problems.iter().chain(&other);
+    let mut findings: Vec<Finding> = problems.map(|problem| of(asked, problem)).collect();
+    if report.passed() && other.is_none() {
         let sound = report
             .checkpoints
             .iter()
@@ -56,13 +58,19 @@ pub(super) fn check(asked: &str, context: &Context<'_>) -> Checked {
     Checked {
         findings,
         folder: Some(located.folder),
-        of: report.model,
+        of: report.model.map(|found| wanted.unwrap_or(found)),
     }
 }
 
-/// What would keep the workers from loading a model folder, each as a line of the report; the radiance-field
-/// decoder is left out, which they do not load, and the encoder of shapes, without which they do. Nothing where the folder is not there: that is for the
-/// backend to say, and `auto` then takes another.
+/// That the folder is one of another model than `wanted`, where it is.
+fn of_other(report: &Report, wanted: Model) -> Option<Problem> {
+    let found = report.model.filter(|found| *found != wanted)?;
+    Some(Problem::OtherFamily { found, wanted })
+}
+
+/// What would keep the workers from loading a model folder, each as a line of the report. The radiance-field
+/// decoder is left out, which they do not load; so is the encoder of shapes, which they can do without. Nothing where the
+/// folder is not there: that is for the backend to say, and `auto` then takes another.
 pub(super) fn unloadable(folder: &Path, wanted: Model, context: &Context<'_>) -> Vec<String> {
     let places = Places::from_env(|name| context.environment.get(name).map(Into::into));
     if !folder.join(PIPELINE_FILE).exists() {
@@ -89,8 +97,7 @@ pub(super) fn unloadable(folder: &Path, wanted: Model, context: &Context<'_>) ->
         | Problem::EncoderMissing { .. } => true,
         _ => false,
     };
-    let other = report.model.filter(|found| *found != wanted);
-    let other = other.map(|found| Problem::OtherFamily { found, wanted });
+    let other = of_other(&report, wanted);
     let lines = report.problems.iter().filter(keeps_from_loading);
     lines
         .chain(&other)

@@ -18,6 +18,8 @@ pub(crate) struct Order {
     pub(crate) pictures: Vec<Bytes>,
     /// The encoded mesh that is to be textured as they show it.
     pub(crate) mesh: Option<Bytes>,
+    /// What the mesh is called.
+    pub(crate) mesh_name: Option<AssetName>,
     /// What the object is called inside its files, after the first picture.
     pub(crate) name: Option<AssetName>,
     /// Parameters, in range.

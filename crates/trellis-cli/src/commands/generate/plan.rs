@@ -36,9 +36,13 @@ pub(crate) struct Task {
 impl Task {
     /// What the object is called inside its files, after its first picture.
     pub(crate) fn object(&self) -> Option<AssetName> {
-        let name = self.pictures.first()?.file_name()?;
-        AssetName::of_file(&name.to_string_lossy())
+        object_of(self.pictures.first()?)
     }
+}
+
+/// What the object in a file is called.
+pub(crate) fn object_of(file: &Path) -> Option<AssetName> {
+    AssetName::of_file(&file.file_name()?.to_string_lossy())
 }
 
 /// Where one format goes.

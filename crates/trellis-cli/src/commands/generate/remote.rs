@@ -65,6 +65,7 @@ impl Remote {
         let submission = Submission {
             pictures: &order.pictures,
             mesh: order.mesh.as_ref(),
+            mesh_name: order.mesh_name.as_ref(),
             name: order.name.as_ref(),
             params: &order.patch,
             backend: self.backend,

@@ -13,7 +13,7 @@ use trellis_core::ParamsPatch;
 
 use super::asset::{Done, OfServer, Order, WrittenFile, interrupted};
 use super::engine::Engine;
-use super::plan::{Target, Task};
+use super::plan::{Target, Task, object_of};
 use super::report::{self, Line};
 use super::show::{JobShow, Show};
 use super::write;
@@ -108,6 +108,7 @@ impl Work<'_> {
                 Some(mesh) => Some(self.read_one(mesh).await?),
                 None => None,
             },
+            mesh_name: self.mesh.and_then(object_of),
             name: task.object(),
             patch: self.patch.clone(),
             names: task.targets.iter().map(Target::named).collect(),

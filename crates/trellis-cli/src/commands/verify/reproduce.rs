@@ -35,6 +35,7 @@ pub(super) fn compare(
         pictures,
         // `relief` textures none.
         mesh: None,
+        mesh_name: None,
         patch,
         name: record.name.clone(),
         names: statement.map(obj_name).into_iter().collect(),
