@@ -110,11 +110,71 @@ test("cards follow their jobs, and new jobs come to the gallery", () => visit(ch
   await page.goto(`${running.address}#/gallery`);
   const first = page.locator(".grid li", { hasText: "first" });
   await first.getByText(/Waiting|Working/).waitFor();
+  await first.getByRole("link").focus();
   await running.submit("second.png", { seed: 2 });
   await page.locator(".grid li", { hasText: "second" }).waitFor();
   assert.deepEqual(await page.locator(".grid strong").allTextContents(), ["second", "first"]);
   assert.equal((await running.finished(id)).state, "succeeded");
   await page.waitForFunction(() => document.querySelectorAll(".grid .badge").length === 0);
+  assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("href")), `#/job/${id}`, "the focus stays");
+}));
+
+test("a card is followed while it is asked about, and goes when its job is deleted", () => visit(chromium, { rules: [{ at: "decode", do: "sleep", seconds: 5, times: 1 }] }, async (page, running) => {
+  const { id } = await running.submit("first.png", { seed: 1 });
+  await page.goto(`${running.address}#/gallery`);
+  await page.locator(".grid").getByText(/Waiting|Working/).waitFor();
+  await page.getByRole("button", { name: "Delete first" }).click();
+  assert.equal((await running.finished(id)).state, "succeeded");
+  await page.waitForFunction(() => document.querySelectorAll(".grid .badge").length === 0);
+  await page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
+  await page.waitForFunction(() => document.querySelectorAll(".grid li").length === 0);
+}));
+
+test("what changes while the cards are fetched is seen afterwards", () => visit(chromium, {}, async (page, running) => {
+  await running.finished((await running.submit("first.png", { seed: 1 })).id);
+  await page.goto("about:blank");
+  // It is as if the job ended after the list was made and before it came.
+  let jobs = { queued: 0, running: 1 };
+  await page.addInitScript(() => {
+    globalThis.moves = 0;
+    addEventListener("jobs-moved", () => { globalThis.moves += 1; });
+  });
+  const moves = (least) => page.waitForFunction((least) => globalThis.moves >= least, least);
+  await page.route("**/v1/status", async (route) => {
+    const answer = await route.fetch();
+    await route.fulfill({ response: answer, json: { ...(await answer.json()), jobs } });
+  });
+  await page.route(/v1\/jobs\?/, async (route) => {
+    const answer = await route.fetch();
+    const list = await answer.json();
+    list.jobs[0].state = "running";
+    await moves(1);
+    jobs = { queued: 0, running: 0 };
+    await moves(2);
+    await route.fulfill({ response: answer, json: list });
+  }, { times: 1 });
+  await page.goto(`${running.address}#/gallery`);
+  await page.locator(".grid li").getByText("Preview", { exact: true }).waitFor();
+  await page.unrouteAll({ behavior: "ignoreErrors" });
+}));
+
+test("more cards come after a failure, and those far down are followed too", () => visit(chromium, { rules: [{ at: "decode", do: "sleep", seconds: 60, times: 1 }] }, async (page, running) => {
+  await running.submit("first.png", { seed: 0 });
+  const oldest = await running.submit("oldest.png", { seed: 1 });
+  await Promise.all(Array.from({ length: 43 }, (_, at) => running.submit(`job-${at}.png`, { seed: 2 + at })));
+  await page.route(/v1\/jobs\?.*cursor=/, (route) => route.abort(), { times: 1 });
+  await page.goto(`${running.address}#/gallery`);
+  await page.locator(".grid li").nth(39).waitFor();
+  await page.locator(".more").scrollIntoViewIfNeeded();
+  await page.locator(".toast").getByText("The server cannot be reached").waitFor();
+  assert.equal(await page.locator(".grid li").count(), 40);
+  await page.evaluate(() => scrollTo(0, 0));
+  await page.waitForTimeout(500);
+  await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
+  await page.waitForFunction(() => document.querySelectorAll(".grid li").length === 45);
+  const headers = { origin: new URL(running.address).origin };
+  assert.ok((await fetch(`${running.address}v1/jobs/${oldest.id}/cancel`, { method: "POST", headers })).ok);
+  await page.locator(".grid li", { hasText: "oldest" }).getByText("Cancelled").waitFor();
 }));
 
 test("a job that waits is deleted at once", () => visit(chromium, { rules: [{ at: "decode", do: "sleep", seconds: 20, times: 1 }] }, async (page, running) => {

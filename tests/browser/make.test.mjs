@@ -141,6 +141,35 @@ test("the sample, a paste and several pictures", () => visit(chromium, {}, async
   assert.equal((await running.job(id)).inputs.length, 3);
 }));
 
+test("a job is sent once, whatever is changed meanwhile", () => visit(chromium, {}, async (page) => {
+  await drop(page, DUCK);
+  await page.locator(".picture").waitFor();
+  let sent = 0;
+  let release;
+  const released = new Promise((done) => { release = done; });
+  await page.route("**/v1/jobs", async (route) => {
+    sent += 1;
+    await released;
+    await route.continue();
+  });
+  await page.getByRole("button", { name: "Make it 3D" }).click();
+  const sending = page.getByRole("button", { name: "Sending…" });
+  await sending.waitFor();
+  await drop(page, DUCK, "side.png");
+  await page.locator(".picture").nth(1).waitFor();
+  assert.ok(await sending.isDisabled());
+  // Nor from the view that is drawn when somebody comes back.
+  await page.getByRole("link", { name: "Gallery" }).click();
+  await page.getByRole("heading", { name: "Gallery" }).waitFor();
+  await page.goBack();
+  await sending.waitFor();
+  assert.ok(await sending.isDisabled());
+  release();
+  await page.waitForURL((url) => url.hash.startsWith("#/job/"));
+  await page.getByRole("button", { name: "Make it 3D" }).waitFor();
+  assert.equal(sent, 1);
+}));
+
 test("the panel sends what the contract names", () => visit(chromium, {}, async (page, running) => {
   const { properties } = Object.values((await running.contract()).components.schemas).find((schema) => schema.properties?.model?.enum?.join() === "trellis-image-large");
   await drop(page, DUCK);

@@ -1,5 +1,6 @@
 // A mesh that a person has is textured as a picture shows it, by the stand-in for TRELLIS.2.
 import assert from "node:assert/strict";
+import { stat } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { accessible, browser, drawn, drop, dropBytes, DUCK, make, TETRAHEDRON, visit } from "./kit.mjs";
 
@@ -12,7 +13,9 @@ const chosen = (page, name) => page.locator(".mesh").getByText(name, { exact: tr
 test("a mesh that is dropped is textured, shown, and told of everywhere", () => visit(chromium, { rules: [], second: true }, async (page, running) => {
   await page.locator(".pill.good").waitFor();
   assert.equal(await page.getByLabel("Model", { exact: true }).inputValue(), "trellis-image-large");
-  assert.equal(await page.getByText("Texture a mesh of your own").count(), 0, "this model textures none");
+  // This model textures none, but another one does.
+  await page.getByText("Texture a mesh of your own").waitFor();
+  assert.equal(await page.getByLabel("Choose a mesh to texture").getAttribute("accept"), ".glb,.obj,.ply");
   await dropBytes(page, TETRAHEDRON, "chair.obj", "");
   await chosen(page, "chair.obj");
   await page.getByText("Add a picture that shows how the mesh should look").waitFor();
@@ -92,14 +95,33 @@ test("a mesh is chosen and removed with the keyboard, and only what holds for it
   await page.getByRole("heading", { name: "Picture to 3D" }).waitFor();
   assert.equal(await page.evaluate(() => document.activeElement?.id), "pick-mesh");
   assert.equal(await page.locator("#field-remesh").count(), 1);
+  assert.equal(await page.locator("#field-resolution").inputValue(), "1536", "what was chosen is there again");
+  assert.ok(await page.getByLabel("STL for printing").isChecked());
+  // It stays removed, also where a picture is looked at meanwhile.
+  await dropBytes(page, TETRAHEDRON, "chair.obj", "");
+  await chosen(page, "chair.obj");
+  await page.evaluate(() => {
+    const read = createImageBitmap;
+    const released = new Promise((done) => { globalThis.release = done; });
+    globalThis.createImageBitmap = async (...what) => { await released; return read(...what); };
+  });
+  await drop(page, DUCK, "side.png");
+  await page.getByRole("button", { name: "Remove chair.obj" }).click();
+  await page.evaluate(() => globalThis.release());
+  await page.getByRole("button", { name: "Remove side.png" }).waitFor();
+  assert.equal(await page.locator(".mesh").count(), 0);
 }));
 
 test("what is no mesh that the server reads is refused in plain words", () => visit(chromium, { rules: [], second: true }, async (page) => {
   await page.locator(".pill.good").waitFor();
+  await page.getByText("All settings").click();
+  await page.locator("#field-texture_size").fill("2048");
   await dropBytes(page, "solid chair", "chair.stl", "model/stl");
   await page.getByText("“chair.stl” is not a mesh that the server reads").waitFor();
   await page.getByText("Export it as GLB, OBJ or PLY").waitFor();
   assert.equal(await page.locator(".mesh").count(), 0);
+  assert.equal(await page.getByLabel("Model", { exact: true }).inputValue(), "trellis-image-large", "nothing is changed");
+  assert.equal(await page.locator("#field-texture_size").inputValue(), "2048");
   // Only the server looks inside.
   await dropBytes(page, "solid chair", "chair.obj", "");
   await drop(page, DUCK);
@@ -108,6 +130,18 @@ test("what is no mesh that the server reads is refused in plain words", () => vi
   await accessible(page, "a refused mesh");
   await chosen(page, "chair.obj");
 }));
+
+test("a mesh counts with the pictures that are there", async () => {
+  const limit = (await stat(DUCK)).size + 1000;
+  await visit(chromium, { rules: [], second: true, flags: ["--limits-body-bytes", String(limit)] }, async (page) => {
+    await page.locator(".pill.good").waitFor();
+    await drop(page, DUCK);
+    await page.locator(".picture").waitFor();
+    await dropBytes(page, "#".repeat(1001), "chair.obj", "");
+    await page.getByText("The files are too large together").waitFor();
+    assert.equal(await page.locator(".mesh").count(), 0);
+  });
+});
 
 test("where nothing textures meshes, nothing of it is seen", () => visit(chromium, {}, async (page) => {
   await page.locator(".drop").waitFor();

@@ -16,6 +16,10 @@ import sample from "./sample.webp";
 let pictures = [];
 /** The mesh that is to be textured, where it is not to be made. @type {File | null} */
 let mesh = null;
+/** A job is on its way: these pictures are not sent a second time meanwhile. */
+let sending = false;
+/** Draws the view that is shown. */
+let redraw = () => {};
 
 /**
  * Draws the view; the job that `id` names is shown beside it.
@@ -38,8 +42,8 @@ export async function create(main, gone, id) {
     const texturing = panel.texturing();
     panel.texture(Boolean(mesh && texturing));
     heading.textContent = mesh ? "Texture a mesh" : "Picture to 3D";
-    go.textContent = mesh ? "Texture it" : "Make it 3D";
-    go.disabled = pictures.length === 0 || (mesh !== null && !texturing);
+    go.textContent = sending ? "Sending…" : mesh ? "Texture it" : "Make it 3D";
+    go.disabled = sending || pictures.length === 0 || (mesh !== null && !texturing);
     drawMesh(texturing);
     list.replaceChildren(...pictures.map((picture, at) => h("figure", { class: "picture" },
       h("img", { src: picture.url, alt: picture.file.name }),
@@ -51,23 +55,28 @@ export async function create(main, gone, id) {
     choose.textContent = pictures.length > 0 ? "Add another view" : "Choose pictures";
     hint.textContent = pictures.length > 1 ? "Several pictures are views of one object." : mesh && pictures.length === 0 ? "Add a picture that shows how the mesh should look." : "";
   };
-  /** The mesh, or where one is chosen if it can be textured. @param {import("./mesh.js").Texturing | undefined} texturing */
+  /** The mesh, or where one is chosen if a model textures it. @param {import("./mesh.js").Texturing | undefined} texturing what the chosen model textures */
   const drawMesh = (texturing) => {
+    const any = panel.anyTexturing();
     if (mesh) {
       const { name } = mesh;
       meshPlace.replaceChildren(h("div", { class: "mesh" }, h("div", {}, h("strong", {}, name), h("span", { class: "hint" }, size(mesh.size))),
-        button("✕", () => { mesh = null; draw(); (panel.texturing() ? meshInput : input).focus(); }, { "aria-label": `Remove ${name}` })),
+        button("✕", () => { mesh = null; draw(); meshInput.focus(); }, { "aria-label": `Remove ${name}` })),
         h("p", { class: "hint" }, texturing ? "It keeps its shape and gets the look of the picture." : "This model does not texture meshes: choose another one, or remove the mesh."));
-    } else if (texturing) {
-      meshInput.accept = texturing.meshes.map((format) => `.${format}`).join();
+    } else if (any) {
+      meshInput.accept = any.meshes.map((format) => `.${format}`).join();
       meshPlace.replaceChildren(h("label", { class: "button link", for: "pick-mesh" }, "Texture a mesh of your own"), meshInput);
     } else meshPlace.replaceChildren();
   };
   const add = async (/** @type {File[]} */ files) => {
     if (files.length === 0) return;
-    const textured = meshOf(files, mesh, files.some(isMesh) ? panel.chooseTexturing() : undefined, facts.limits.body_bytes);
+    const textured = meshOf(files, mesh, panel.anyTexturing(), facts.limits.body_bytes);
     pictures.push(...(await look(files.filter((file) => !isMesh(file)), pictures, facts.limits, textured?.size)));
-    mesh = textured;
+    // A mesh that was there may be removed by now.
+    if (files.some(isMesh)) {
+      mesh = textured;
+      panel.chooseTexturing();
+    }
     input.value = camera.value = meshInput.value = "";
     draw();
     announce([mesh && `${mesh.name} chosen`, pictures.length > 0 && `${pictures.length} picture${pictures.length > 1 ? "s" : ""} chosen`].filter(Boolean).join(", "));
@@ -82,13 +91,14 @@ export async function create(main, gone, id) {
     draw();
   };
   const start = async () => {
-    go.disabled = true;
-    go.textContent = "Sending…";
+    sending = true;
+    draw();
     try {
       const job = await submit(pictures.map(({ file }) => file), panel.values(), panel.backend(), panel.priority(), mesh ?? undefined);
       location.hash = `#/job/${job.id}`;
     } finally {
-      draw();
+      sending = false;
+      redraw();
     }
   };
   const trySample = async () => {
@@ -106,6 +116,7 @@ export async function create(main, gone, id) {
   main.replaceChildren(h("div", { class: "create" },
     h("section", { class: "panel", "aria-label": "Pictures and settings" }, heading, list, zone, hint, meshPlace, panel.element, h("div", { class: "go" }, go)),
     stage));
+  redraw = draw;
   draw();
 
   takeDrops(zone, add, gone);

@@ -8,10 +8,10 @@ import { formatName, PRIORITIES } from "./words.js";
 /** @typedef {import("./contract.js").Parameter} Parameter */
 /** @typedef {import("./mesh.js").Texturing} Texturing */
 /**
- * `texturing` is what the chosen model textures, `chooseTexturing` chooses a model that does so if there is one, and `texture`
- * says whether a mesh is textured: then only what holds for that is asked.
+ * `texturing` is what the chosen model textures, and `anyTexturing` what it or else another model does, which `chooseTexturing`
+ * chooses. `texture` says whether a mesh is textured: then only what holds for that is asked.
  * @typedef {{ element: HTMLElement, values: () => Record<string, unknown>, backend: () => string, priority: () => string, load: (params: Record<string, any>) => void,
- *   texturing: () => Texturing | undefined, chooseTexturing: () => Texturing | undefined, texture: (on: boolean) => void }} Form
+ *   texturing: () => Texturing | undefined, anyTexturing: () => Texturing | undefined, chooseTexturing: () => void, texture: (on: boolean) => void }} Form
  */
 
 const STORE = "trellis-form";
@@ -45,15 +45,15 @@ export async function form(moved = () => {}) {
       return field.name === "formats" ? { ...field, choices: limits.formats } : field;
     });
   };
-  /** Brings values within what holds now. */
-  const fit = () => {
-    for (const { name, type, max = Infinity, choices = [], initial } of holding()) {
-      if (type === "number") values[name] = Math.min(values[name], max);
-      if (type !== "several") continue;
-      const left = values[name].filter((/** @type {string} */ one) => choices.includes(one));
-      values[name] = left.length ? left : initial;
-    }
-  };
+  /** The values within what holds now; what was chosen stays for when the mesh is gone. @returns {Record<string, any>} */
+  const fitting = () => Object.fromEntries(holding().map(({ name, type, max = Infinity, choices = [], initial }) => {
+    if (type === "number") return [name, Math.min(values[name], max)];
+    if (type !== "several") return [name, values[name]];
+    const left = values[name].filter((/** @type {string} */ one) => choices.includes(one));
+    return [name, left.length ? left : initial];
+  }));
+  /** The model that textures a mesh: the chosen one if it does so. @returns {string | undefined} */
+  const able = () => (texturingOf(model) ? model : facts.models.find(texturingOf));
 
   const panel = h("div", { class: "fields" });
   const presets = h("div", { class: "segments", role: "radiogroup", "aria-label": "Preset" });
@@ -70,7 +70,8 @@ export async function form(moved = () => {}) {
     }, title(name))));
     if (choice) choice.hidden = hasMesh;
     given.hidden = !hasMesh;
-    panel.replaceChildren(...holding().map((field) => control(field, values, facts.formats, () => { chosen = "custom"; draw2(); keep(); })));
+    const shown = fitting();
+    panel.replaceChildren(...holding().map((field) => control(field, shown, facts.formats, () => { values[field.name] = shown[field.name]; chosen = "custom"; draw2(); keep(); })));
   };
   // A change of one field leaves the others, and with them the focus, alone.
   const draw2 = () => {
@@ -99,15 +100,16 @@ export async function form(moved = () => {}) {
     for (const old of Object.keys(values)) delete values[old];
     defaults();
     if (which) which.value = name;
-    fit();
   };
-  const which = facts.models.length > 1 && h("select", { id: "model", onchange: (/** @type {Event} */ event) => {
-    choose(/** @type {HTMLSelectElement} */ (event.target).value);
+  /** Another model, with its defaults. @param {string} name */
+  const change = (name) => {
+    choose(name);
     chosen = "balanced";
     draw();
     keep();
     moved();
-  } }, ...facts.models.map((/** @type {string} */ one) => h("option", { value: one }, one)));
+  };
+  const which = facts.models.length > 1 && h("select", { id: "model", onchange: (/** @type {Event} */ event) => change(/** @type {HTMLSelectElement} */ (event.target).value) }, ...facts.models.map((/** @type {string} */ one) => h("option", { value: one }, one)));
   const choice = usable.length > 1 && h("div", { class: "field" }, h("label", { for: "backend" }, "Made by"),
     h("select", { id: "backend", onchange: (/** @type {Event} */ event) => (kept.backend = /** @type {HTMLSelectElement} */ (event.target).value) },
       h("option", { value: "auto" }, "Best available"),
@@ -131,25 +133,19 @@ export async function form(moved = () => {}) {
       button("Back to defaults", () => { defaults(); chosen = "balanced"; draw(); keep(); })));
   return {
     element,
-    values: () => ({ ...(which ? { model } : {}), ...Object.fromEntries(holding().map(({ name }) => [name, values[name]])), ...(seed.value === "" ? {} : { seed: Number(seed.value) }) }),
+    values: () => ({ ...(which ? { model } : {}), ...fitting(), ...(seed.value === "" ? {} : { seed: Number(seed.value) }) }),
     backend: () => (hasMesh ? "auto" : kept.backend),
     priority: () => kept.priority,
-    load: (params) => { if (known(params.model)) choose(params.model); set(params); fit(); seed.value = String(params.seed); lock.checked = true; chosen = "custom"; draw(); keep(); moved(); },
+    load: (params) => { if (known(params.model)) choose(params.model); set(params); seed.value = String(params.seed); lock.checked = true; chosen = "custom"; draw(); keep(); moved(); },
     texturing: () => texturingOf(model),
+    anyTexturing: () => texturingOf(able() ?? ""),
     chooseTexturing: () => {
-      const able = texturingOf(model) ? model : facts.models.find(texturingOf);
-      if (able && able !== model) {
-        choose(able);
-        chosen = "balanced";
-        draw();
-        keep();
-      }
-      return able && texturingOf(able);
+      const name = able();
+      if (name && name !== model) change(name);
     },
     texture: (on) => {
       if (on === hasMesh) return;
       hasMesh = on;
-      fit();
       draw();
     },
   };

@@ -5,7 +5,7 @@ import { listed, size } from "./words.js";
 
 /** What a backend textures, as the server's facts have it. @typedef {{ meshes: string[], formats: string[], parameters: string[], max_resolution: number }} Texturing */
 
-/** Endings of files that hold meshes, of those that no server reads too: none of them is a picture. */
+/** Endings of files that hold meshes, also formats that no server reads: none of them is a picture. */
 const ENDINGS = ["glb", "gltf", "obj", "ply", "stl", "fbx", "dae", "3mf", "blend", "usd", "usdz", "off"];
 
 /** @param {File} file */

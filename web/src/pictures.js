@@ -28,6 +28,7 @@ export async function look(files, present, limits, besides = 0) {
     throw bad(`that would be ${present.length + files.length} pictures`, `up to ${limits.images_per_job} views of one object are taken`);
   }
   let total = present.reduce((sum, { file }) => sum + file.size, besides);
+  if (total > limits.body_bytes) throw bad(`the files are too large together: ${size(total)}`, `${size(limits.body_bytes)} is the limit for a job; make one of them smaller`);
   /** @type {Picture[]} */
   const pictures = [];
   for (const file of files) {

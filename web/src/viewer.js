@@ -52,7 +52,7 @@ export const drawn = (view) =>
  * @param {string} url @returns {Promise<Blob>}
  */
 export async function thumbnail(url) {
-  const view = await viewer(url, "", { class: "unseen", "camera-orbit": "25deg 75deg auto", "loading": "eager" });
+  const view = await viewer(url, "", { class: "unseen", "inert": "", "camera-orbit": "25deg 75deg auto", "loading": "eager" });
   view.removeAttribute("auto-rotate");
   const { ModelViewerElement } = await prepare();
   const least = ModelViewerElement.minimumRenderScale;
