@@ -82,9 +82,11 @@ test("a job that runs can be cancelled, and tried again with another seed", () =
   await page.getByRole("heading", { name: "Cancelled" }).waitFor();
   await accessible(page, "cancelled");
   assert.equal((await running.job(id)).state, "cancelled");
-  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByRole("button", { name: "Try again" }).dblclick();
   await page.waitForURL((url) => !url.hash.endsWith(id));
   await drawn(page);
+  const { jobs } = await (await fetch(`${running.address}v1/jobs`)).json();
+  assert.equal(jobs.length, 2, "a double click submits once");
   const next = await running.job(page.url().split("/").at(-1));
   assert.notEqual(next.params.seed, (await running.job(id)).params.seed);
   assert.equal(next.inputs[0].name, "duck");

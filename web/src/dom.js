@@ -25,7 +25,7 @@ export function h(tag, properties = {}, ...children) {
 
 /** A button. @param {string} label @param {() => unknown} onclick @param {Record<string, any>} [more] */
 export function button(label, onclick, more = {}) {
-  return h("button", { type: "button", class: "quiet", ...more, onclick: () => attempt(onclick) }, label);
+  return h("button", { type: "button", class: "quiet", ...more, onclick: once(onclick) }, label);
 }
 
 /** Runs something and tells a person where it fails. @param {() => unknown} work */
@@ -35,6 +35,17 @@ export async function attempt(work) {
   } catch (error) {
     toast(error);
   }
+}
+
+/** The same; what still runs is not begun again. @param {() => unknown} work */
+export function once(work) {
+  let runs = false;
+  return async () => {
+    if (runs) return;
+    runs = true;
+    await attempt(work);
+    runs = false;
+  };
 }
 
 /** Says a sentence to screen readers. @param {string} text */

@@ -2,7 +2,7 @@
 
 import { put } from "./api.js";
 import { offers } from "./contract.js";
-import { attempt, button, dialog, h } from "./dom.js";
+import { button, dialog, h, once } from "./dom.js";
 import { control } from "./form.js";
 import { version } from "./pictures.js";
 import { OTHERWISE, formatName, meshWork } from "./words.js";
@@ -38,12 +38,12 @@ function askAgain(job, sampled, all) {
   const fields = all.filter(({ name }) => OTHERWISE.includes(name) && name in job.params);
   /** @type {Record<string, unknown>} */
   const values = Object.fromEntries(fields.map(({ name }) => [name, job.params[name]]));
-  const make = async () => {
+  const make = once(async () => {
     await exported(sampled, { format: "glb", ...values });
     shown.close();
-  };
+  });
   const shown = dialog("Change texture or triangles", h("p", { class: "hint" }, "TRELLIS decodes its samples for this model again. That takes seconds, and the shape stays the same."),
-    h("form", { onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); attempt(make); } },
+    h("form", { onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); make(); } },
       h("div", { class: "fields" }, ...fields.map((field) => control(field, values, [], () => {}, "again"))),
       h("div", { class: "row end" }, h("button", { class: "primary", type: "submit" }, "Make it"))));
 }
