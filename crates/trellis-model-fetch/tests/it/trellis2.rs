@@ -217,9 +217,10 @@ async fn the_encoder_of_shapes_is_added_to_a_folder_without_it_and_may_be_in_no_
     assert_eq!(came, [weights]);
 
     fs::remove_dir_all(kit.target()).unwrap();
-    let mut script = kit.hub.script.lock().unwrap();
-    script.files.get_mut(REPO).unwrap().remove(weights);
-    drop(script);
+    {
+        let mut script = kit.hub.script.lock().unwrap();
+        script.files.get_mut(REPO).unwrap().remove(weights);
+    }
     let without = kit.fetch().await.unwrap();
     assert!(without.missing.is_empty(), "{:?}", without.missing);
     assert!(!names(&kit.target()).contains(&weights.to_owned()));

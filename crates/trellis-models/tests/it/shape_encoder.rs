@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use trellis_core::{Explain as _, Model};
+use trellis_core::{Explain, Model};
 use trellis_models::lock;
 use trellis_models::pipeline::Pipeline;
 use trellis_models::published::uncovered;
@@ -209,13 +209,13 @@ fn the_lock_has_what_of_it_is_there() {
     let kinds: Vec<&str> = lock
         .verify(&folder, &machine.places, Some(HASHING))
         .iter()
-        .map(|problem| problem.kind())
+        .map(Explain::kind)
         .collect();
     assert_eq!(kinds, ["locked_hash"]);
     fs::remove_file(weights(&folder)).unwrap();
     let gone = lock.verify(&folder, &machine.places, None);
     assert_eq!(
-        gone.iter().map(|p| p.kind()).collect::<Vec<_>>(),
+        gone.iter().map(Explain::kind).collect::<Vec<_>>(),
         ["locked_file_missing"]
     );
 }
