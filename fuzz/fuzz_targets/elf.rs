@@ -34,6 +34,7 @@ fuzz_target!(|bytes: &[u8]| {
         capability: "12.0".parse().expect("a capability"),
         library_folders: Vec::new(),
         pins: Pins::embedded(),
+        model: None,
     };
     let report = examine(&PLACE.environment, &settings);
     assert!(report.findings.len() < 10_000);

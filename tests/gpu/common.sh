@@ -1,6 +1,6 @@
 # What the scripts here share: their arguments, and the reasons not to run. Sourced; $here is their folder.
 # shellcheck shell=bash
-# shellcheck disable=SC2034  # read by the scripts that source this
+# shellcheck disable=SC2034,SC2154  # read and set by the scripts that source this
 
 # shellcheck source=tests/needs.sh
 . "$here/../needs.sh"
