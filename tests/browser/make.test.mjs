@@ -73,9 +73,10 @@ test("a job that no server can do says what it waits for", () => visit(chromium,
   assert.equal(await page.getByText("No server runs it").count(), 0);
 }));
 
-test("a job that runs can be cancelled, and tried again with another seed", () => visit(chromium, { rules: [{ at: "structured_latent", do: "sleep", seconds: 20, times: 1 }] }, async (page, running) => {
+test("a job that runs can be cancelled, and tried again with another seed", () => visit(chromium, { rules: [{ at: "structured_latent", do: "sleep", seconds: 6, seed: 7 }] }, async (page, running) => {
   await page.locator(".pill.good").waitFor();
   await drop(page, DUCK);
+  await page.getByLabel("Seed", { exact: true }).fill("7");
   const id = await make(page);
   await page.getByRole("heading", { name: "Add detail" }).or(page.getByRole("heading", { name: "Find the shape" })).first().waitFor();
   await page.getByRole("button", { name: "Cancel" }).click();
