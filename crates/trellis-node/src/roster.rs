@@ -79,16 +79,21 @@ impl Roster {
         }
     }
 
-    /// Whether any of the others says so. Whoever is silent for long or begins no job is none of them.
-    fn any(&self, says: impl Fn(Option<&About>) -> bool) -> bool {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+    /// The others that begin jobs, with how long each has been silent. Whoever is silent for long is none of them.
+    fn live<'a>(&self, known: &'a Known) -> impl Iterator<Item = (Duration, &'a Node<About>)> {
         let now = Instant::now();
         let others = known
             .nodes
             .iter()
             .filter(|node| node.name != self.name && !node.drains);
-        let mut live = others.filter(|node| known.silent_for(node, now) < GONE);
-        live.any(|node| says(node.about.as_ref()))
+        let heard = others.map(move |node| (known.silent_for(node, now), node));
+        heard.filter(|(silent_for, _)| *silent_for < GONE)
+    }
+
+    /// Whether any of the others says so.
+    fn any(&self, says: impl Fn(Option<&About>) -> bool) -> bool {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        self.live(&known).any(|(_, node)| says(node.about.as_ref()))
     }
 
     /// Whether any of the others works on jobs.
@@ -104,18 +109,12 @@ impl Roster {
     /// What the others offer of that backend, and for how long they have been silent.
     fn offers(&self, choice: BackendChoice, model: Option<Model>) -> Vec<(Duration, String, Offer)> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        let others = known
-            .nodes
-            .iter()
-            .filter(|node| node.name != self.name && !node.drains);
-        let offers = others.flat_map(|node| {
-            let silent_for = known.silent_for(node, now);
+        let offers = self.live(&known).flat_map(|(silent_for, node)| {
             let offers = node.about.iter().flat_map(|about| &about.backends);
             let of_choice = offers.filter(move |offer| (offer.choice, offer.model()) == (choice, model));
             of_choice.map(move |offer| (silent_for, node.name.clone(), offer.clone()))
         });
-        offers.filter(|(silent_for, ..)| *silent_for < GONE).collect()
+        offers.collect()
     }
 
     /// What the others can do that have that backend, and that may work.
